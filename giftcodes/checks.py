@@ -1,0 +1,78 @@
+"""Settings that cannot work stop the start, with a hint."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.conf import settings
+from django.core.checks import CheckMessage, Error, Warning, register
+
+#: What a worker needs beside the call itself: to be scheduled, to write its intent, to record.
+LEASE_MARGIN_SECONDS = 10.0
+
+
+@register
+def check_lease(**_: Any) -> list[CheckMessage]:
+    """A claim that ends before its request can end would be handed to a second worker."""
+    if settings.LEASE_SECONDS >= settings.HTTP_SECONDS + LEASE_MARGIN_SECONDS:
+        return []
+    return [
+        Error(
+            f"LEASE_SECONDS is {settings.LEASE_SECONDS:g}, but HTTP_SECONDS is {settings.HTTP_SECONDS:g}.",
+            hint=f"Make the lease at least {settings.HTTP_SECONDS + LEASE_MARGIN_SECONDS:g} seconds, or shorten HTTP_SECONDS.",
+            id="giftcodes.E001",
+        )
+    ]
+
+
+@register
+def check_numbers(**_: Any) -> list[CheckMessage]:
+    """Numbers of which zero or less makes no sense."""
+    wrong = [
+        name
+        for name in (
+            "HTTP_SECONDS",
+            "HTTP_CONNECT_SECONDS",
+            "REDEEM_THREADS",
+            "CONTROL_THREADS",
+            "IN_FLIGHT_MAX",
+        )
+        if getattr(settings, name) <= 0
+    ]
+    return [Error(f"{name} must be more than 0.", id="giftcodes.E002") for name in wrong]
+
+
+@register
+def check_poll_interval(**_: Any) -> list[CheckMessage]:
+    """The feed asks for three seconds between two calls (docs: the protocol)."""
+    return [
+        Error(
+            f"{config.name.upper()}_POLL_SECONDS is {config.poll_seconds:g}.",
+            hint="The feed wants at least 3 seconds between two calls.",
+            id="giftcodes.E003",
+        )
+        for config in settings.PROVIDERS.values()
+        if config.poll_seconds < 3  # noqa: PLR2004
+    ]
+
+
+@register
+def check_some_provider(**_: Any) -> list[CheckMessage]:
+    """A provider without a salt is off; with all of them off there is nothing to do."""
+    if any(config.is_on for config in settings.PROVIDERS.values()):
+        return []
+    return [
+        Warning(
+            "No game is configured: nothing can be redeemed.",
+            hint="Set WHITEOUT_SALT or KINGSHOT_SALT in .env (README, “Connect the real game”).",
+            id="giftcodes.W001",
+        )
+    ]
+
+
+@register(deploy=True)
+def check_secret_key(**_: Any) -> list[CheckMessage]:
+    """Sessions and the opt-out list are keyed with it."""
+    if not settings.SECRET_KEY.startswith("insecure-"):
+        return []
+    return [Error("SECRET_KEY is not set.", hint="Put a long random SECRET_KEY into .env.", id="giftcodes.E004")]

@@ -1,0 +1,181 @@
+"""One reading of a feed and what became of it. The base owns HTTP; a feed's file reads the list."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import date
+from enum import StrEnum
+from typing import Protocol
+
+from giftcodes.http import Cut, NoAnswerError, NotSentError, Reply, Transport
+from giftcodes.http.headers import retry_after_seconds, sendable
+from giftcodes.http.text import Redactor, one_line
+
+MAX_BYTES = 2 * 1024 * 1024
+MAX_SKIPPED_KEPT = 20
+SKIPPED_LENGTH = 100
+ETAG_LENGTH = 200
+LAST_MODIFIED_LENGTH = 100
+ERROR_LENGTH = 400
+
+
+class FeedConfig(Protocol):
+    """What a feed needs to know of a provider; `giftcodes.providers.ProviderConfig` is one."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def feed_url(self) -> str: ...
+    @property
+    def feed_key(self) -> str: ...
+
+
+class FeedStatus(StrEnum):
+    """How a reading went."""
+
+    OK = "ok"
+    NOT_MODIFIED = "not_modified"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class PublishedCode:
+    """A code as it was published, and the day, where the feed names one."""
+
+    code: str
+    published_on: date | None
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """A body, read: codes, or `problem`, which tells an operator why there are none.
+
+    Texts are as the feed sent them, uncut: secrets are taken out of them before they are cut.
+    """
+
+    codes: tuple[PublishedCode, ...] = ()
+    skipped: tuple[str, ...] = ()
+    problem: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class FeedReading:
+    """What one request to a feed brought. Texts hold no secret, and nothing that PostgreSQL cannot store.
+
+    `codes` are unique without regard to case. `skipped` says why the first lines were left out,
+    `skipped_count` how many were. `error` tells an operator what is wrong and what to do. `etag` and
+    `last_modified` are to be handed in next time: those that were given, unless the feed sent a list.
+    """
+
+    status: FeedStatus
+    codes: tuple[PublishedCode, ...] = ()
+    skipped: tuple[str, ...] = ()
+    skipped_count: int = 0
+    error: str = ""
+    etag: str = ""
+    last_modified: str = ""
+    retry_after_seconds: float | None = None
+
+
+def read_feed(
+    config: FeedConfig,
+    read: Callable[[bytes], Listing],
+    *,
+    etag: str,
+    last_modified: str,
+    total_seconds: float,
+    connect_seconds: float,
+) -> FeedReading:
+    """GET a list once and read it with `read`. Never raises; never sleeps; the poll is what repeats."""
+    hide = Redactor(config.feed_key)
+    before = FeedReading(
+        FeedStatus.FAILED,
+        etag=sendable(etag, ETAG_LENGTH),
+        last_modified=sendable(last_modified, LAST_MODIFIED_LENGTH),
+    )
+    transport = Transport(total_seconds=total_seconds, connect_seconds=connect_seconds, max_bytes=MAX_BYTES)
+    try:
+        reading = _ask(config, read, transport, before)
+    except Exception as error:  # noqa: BLE001 (one bad source must not stop the rest)
+        what = f"{type(error).__name__}: {error}"
+        reading = replace(before, error=f"The feed's answer could not be read ({what}). It is asked again.")
+    finally:
+        transport.close()
+    return replace(
+        reading,
+        error=one_line(hide(reading.error), ERROR_LENGTH),
+        skipped=tuple(one_line(hide(reason), SKIPPED_LENGTH) for reason in reading.skipped),
+    )
+
+
+def _ask(
+    config: FeedConfig, read: Callable[[bytes], Listing], transport: Transport, before: FeedReading
+) -> FeedReading:
+    if not _key_is_sendable(config.feed_key):
+        complaint = "The feed's key has characters that no header can carry."
+        return replace(before, error=f"{complaint} {_check(config, 'FEED_KEY')}")
+    try:
+        reply = transport.exchange("GET", config.feed_url, headers=_headers(config, before))
+    except NotSentError as error:
+        complaint = f"The feed could not be reached ({error})."
+        return replace(before, error=f"{complaint} {_check(config, 'FEED_URL')} It is asked again.")
+    except NoAnswerError as error:
+        return replace(before, error=f"The feed did not answer ({error}). It is asked again.")
+    return _reading(config, read, reply, before)
+
+
+def _key_is_sendable(key: str) -> bool:
+    return key.isascii() and key.isprintable() and key == key.strip()
+
+
+def _headers(config: FeedConfig, reading: FeedReading) -> dict[str, str]:
+    headers = {
+        "Accept": "application/json",
+        "X-API-Key": config.feed_key,
+        "If-None-Match": reading.etag,
+        "If-Modified-Since": reading.last_modified,
+    }
+    return {name: value for name, value in headers.items() if value}
+
+
+def _reading(
+    config: FeedConfig, read: Callable[[bytes], Listing], reply: Reply, before: FeedReading
+) -> FeedReading:
+    if reply.status == 304 and (before.etag or before.last_modified):
+        return replace(before, status=FeedStatus.NOT_MODIFIED)
+    wait = retry_after_seconds(reply.headers)
+    problem = _problem(config, reply)
+    listing = Listing(problem=problem) if problem else read(reply.body)
+    if listing.problem:
+        words = read(reply.body).problem if problem and reply.status >= 400 else ""
+        return replace(before, error=f"{listing.problem} {words}", retry_after_seconds=wait)
+    return FeedReading(
+        FeedStatus.OK,
+        codes=listing.codes,
+        skipped=listing.skipped[:MAX_SKIPPED_KEPT],
+        skipped_count=len(listing.skipped),
+        etag=sendable(reply.headers.get("ETag", ""), ETAG_LENGTH),
+        last_modified=sendable(reply.headers.get("Last-Modified", ""), LAST_MODIFIED_LENGTH),
+        retry_after_seconds=wait,
+    )
+
+
+def _problem(config: FeedConfig, reply: Reply) -> str:
+    """Why an answer is not a list, judged by HTTP alone, or an empty text."""
+    status = reply.status
+    if status in (401, 403):
+        return f"The feed refused our key (HTTP {status}). {_check(config, 'FEED_KEY')}"
+    if status == 429:
+        return "The feed asks for fewer requests (HTTP 429). It is asked again later."
+    if status >= 500:
+        return f"The feed's server failed (HTTP {status}). It is asked again."
+    if 300 <= status < 400:
+        return f"The feed redirects (HTTP {status}), which is not followed. {_check(config, 'FEED_URL')}"
+    if status != 200:
+        return f"The feed does not know this address (HTTP {status}). {_check(config, 'FEED_URL')}"
+    return "" if reply.cut is Cut.NOT_CUT else f"{reply.cut.value} It is asked again."
+
+
+def _check(config: FeedConfig, setting: str) -> str:
+    return f"Check {config.name.upper()}_{setting} in the settings."

@@ -1,0 +1,179 @@
+"""Sweep: find what was left behind by processes that died and messages that were lost, and drive it on."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import Any
+
+from django.db import IntegrityError, connection, transaction
+from django.db.models import Exists, F, OuterRef, Q
+
+from giftcodes import story
+from giftcodes.models import (
+    Alarm,
+    Attempt,
+    Clock,
+    CodeState,
+    EventKind,
+    MemberRedemption,
+    Redemption,
+)
+from giftcodes.models.redemption import cover_twins
+from giftcodes.outcomes import MEANINGS, Outcome
+from giftcodes.verdict import MAX_TRIES, UNCONFIRMED_SECONDS, State
+
+#: A run with a member due and no progress for so long is flagged, unless the game is paused or its window is used up.
+STALLED_AFTER = dt.timedelta(seconds=120)
+
+
+@dataclass(slots=True)
+class Findings:
+    """What the task rings next."""
+
+    to_start: list[tuple[int, int]] = field(default_factory=list)
+    maybe_over: list[int] = field(default_factory=list)
+    closed_codes: list[int] = field(default_factory=list)
+
+
+def sweep() -> Findings:
+    """One pass over everything that may have been left behind. Each part is a transaction of its own."""
+    recover_expired_leases()
+    settle_by_evidence()
+    cover_twins()
+    flag_stalled()
+    return Findings(to_start=_waiting_redemptions(), maybe_over=_maybe_over(), closed_codes=_codes_with_waiting_rows())
+
+
+def recover_expired_leases() -> int:
+    """Claims whose lease is over: sent without an answer is unconfirmed; never sent waits again, uncounted.
+
+    Returns:
+        How many claims were recovered.
+    """
+    recovered: Counter[int] = Counter()
+    while batch := _recover_batch():
+        recovered.update(batch)
+    for redemption in Redemption.objects.filter(pk__in=recovered).select_related("guild", "gift_code"):
+        number = recovered[redemption.pk]
+        redemption.journal(EventKind.RECOVERED, detail=f"{number} claim(s) whose worker was gone.")
+        story.trouble(
+            redemption.guild.name,
+            str(redemption.gift_code),
+            f"{number} claim(s) were left behind by a worker that is gone. They are taken up again by themselves.",
+        )
+    return sum(recovered.values())
+
+
+@transaction.atomic
+def _recover_batch() -> list[int]:
+    rows = list(
+        MemberRedemption.objects.select_for_update(no_key=True, skip_locked=True)
+        .in_flight()
+        .filter(lease_until__lt=Clock())
+        .order_by("pk")[:200]
+    )
+    attempts = {
+        (attempt.member_redemption_id, attempt.token): attempt
+        for attempt in Attempt.objects.filter(member_redemption__in=rows, token=F("member_redemption__token"))
+    }
+    for row in rows:
+        _recover(row, attempts.get((row.pk, row.token)))
+    return [row.redemption_id for row in rows]
+
+
+def _recover(row: MemberRedemption, attempt: Attempt | None) -> None:
+    """Take a claim from a worker that is gone. The token grows, so that the worker cannot record if it comes back."""
+    if attempt is None or attempt.outcome == Outcome.NOT_SENT:
+        row.give_back()
+        return
+    row.tries += not row.is_probe
+    row.state = State.UNCONFIRMED
+    row.reason = MEANINGS[Outcome.UNANSWERED].reason
+    row.outcome = Outcome.UNANSWERED
+    row.next_attempt_at = attempt.sent_at + dt.timedelta(seconds=UNCONFIRMED_SECONDS)
+    if row.tries >= MAX_TRIES:
+        row.state, row.next_attempt_at = State.FAILED, None
+        row.reason = f"No clear answer in {MAX_TRIES} tries. Look at the attempts, then press Redeem now."
+    row.token += 1
+    row.lease_until = None
+    row.asked_realm = attempt.realm
+    row.save()
+
+
+def settle_by_evidence() -> int:
+    """Settle rows whose Attempts hold a SUCCESS that a late worker could not record."""
+    ids = list(
+        MemberRedemption.objects.unsettled()
+        .exclude(state=State.IN_FLIGHT)
+        .filter(
+            Exists(Attempt.objects.filter(member_redemption=OuterRef("pk"), outcome=Outcome.SUCCESS)),
+            covered_by__isnull=True,
+        )
+        .values_list("pk", flat=True)
+    )
+    settled = 0
+    for pk in ids:
+        try:
+            with transaction.atomic():
+                settled += len(MemberRedemption.objects.settle_by_evidence([pk]))
+        except IntegrityError:
+            # A twin holds the code meanwhile; when it is settled, this row is covered by it.
+            continue
+    return settled
+
+
+def flag_stalled() -> None:
+    """Alarm where a run has a member due and nothing moves although permits go unused; clear it where it moves again."""
+    stalled = dict(_stalled_runs())
+    for redemption in Redemption.objects.filter(pk__in=stalled).select_related("guild", "gift_code"):
+        message = f"{redemption}: no progress for {STALLED_AFTER.total_seconds():.0f} s although requests were allowed."
+        if Alarm.objects.raise_once(Alarm.Kind.NO_PROGRESS, str(redemption.pk), message):
+            redemption.journal(EventKind.STALLED, detail=message)
+            story.trouble(redemption.guild.name, str(redemption.gift_code), f"{message} It is driven on.")
+    for alarm in Alarm.objects.standing().filter(kind=Alarm.Kind.NO_PROGRESS):
+        if int(alarm.subject) not in stalled:
+            Alarm.objects.clear(alarm.kind, alarm.subject)
+
+
+def _stalled_runs() -> list[tuple[int, str]]:
+    with connection.cursor() as cursor:
+        after: Any = STALLED_AFTER
+        cursor.execute(
+            """
+            SELECT r.id, g.name
+            FROM giftcodes_redemption r
+            JOIN giftcodes_guild g ON g.id = r.guild_id
+            JOIN giftcodes_giftcode c ON c.id = r.gift_code_id AND c.state IN ('active', 'probing')
+            JOIN giftcodes_ratebudget b ON b.provider = g.provider AND b.pause_kind = ''
+            WHERE r.state = 'running' AND r.stop_requested_at IS NULL
+              AND greatest(r.locked_at, r.last_served_at) < clock_timestamp() - %(after)s
+              AND (b.window_ends_at IS NULL OR b.window_ends_at < clock_timestamp() - %(after)s)
+              AND EXISTS (SELECT FROM giftcodes_memberredemption m
+                          WHERE m.redemption_id = r.id AND m.state = 'pending'
+                            AND m.next_attempt_at < clock_timestamp() - %(after)s)
+            """,
+            {"after": after},
+        )
+        return list(cursor.fetchall())
+
+
+def _waiting_redemptions() -> list[tuple[int, int]]:
+    rows = Redemption.objects.pending().filter(gift_code__state=CodeState.ACTIVE, guild__active=True)
+    return list(rows.order_by("gift_code_id", "guild_id").values_list("guild_id", "gift_code_id"))
+
+
+def _maybe_over() -> list[int]:
+    open_rows = MemberRedemption.objects.open().filter(redemption=OuterRef("pk"))
+    in_flight = MemberRedemption.objects.in_flight().filter(redemption=OuterRef("pk"))
+    over = Redemption.objects.running().filter(
+        ~Exists(open_rows) | (Q(stop_requested_at__isnull=False) & ~Exists(in_flight))
+    )
+    return list(over.values_list("pk", flat=True))
+
+
+def _codes_with_waiting_rows() -> list[int]:
+    """Closed codes with rows that still wait: their cancelling was cut off, or a row came back."""
+    rows = MemberRedemption.objects.pending().filter(gift_code__state__in=[CodeState.CLOSED, CodeState.DELETED])
+    return sorted(set(rows.values_list("gift_code_id", flat=True)))

@@ -1,0 +1,34 @@
+"""The tables, and what may be done to one row or to many."""
+
+from giftcodes.models.budget import PauseKind, RateBudget
+from giftcodes.models.catalogue import CodeNews, CodeState, Feed, GiftCode, Guild, Member, Source
+from giftcodes.models.clock import Clock, database_now
+from giftcodes.models.delivery import Alarm, Announcement, Heartbeat, OptOut
+from giftcodes.models.journal import Attempt, EventKind, RedemptionEvent, Trigger
+from giftcodes.models.redemption import CancelKind, MemberRedemption, Redemption, RunState
+
+__all__ = [
+    "Alarm",
+    "Announcement",
+    "Attempt",
+    "CancelKind",
+    "Clock",
+    "CodeNews",
+    "CodeState",
+    "EventKind",
+    "Feed",
+    "GiftCode",
+    "Guild",
+    "Heartbeat",
+    "Member",
+    "MemberRedemption",
+    "OptOut",
+    "PauseKind",
+    "RateBudget",
+    "Redemption",
+    "RedemptionEvent",
+    "RunState",
+    "Source",
+    "Trigger",
+    "database_now",
+]

@@ -1,0 +1,125 @@
+"""What happened, append-only: each request to the game, and each event of a redemption."""
+
+from __future__ import annotations
+
+from django.conf import settings
+from django.db import models
+from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
+
+from giftcodes.models.catalogue import GiftCode
+from giftcodes.models.clock import Clock
+from giftcodes.outcomes import MEANINGS
+
+
+class Trigger(models.TextChoices):
+    """What asked for a run."""
+
+    POLL = "poll", _("poll")
+    ADMIN = "admin", _("admin")
+    COMMAND = "command", _("command line")
+    CATCH_UP = "catch_up", _("catch-up")
+    SWEEP = "sweep", _("sweep")
+    PROBE = "probe", _("probe")
+
+    @property
+    def is_person(self) -> bool:
+        """A person asked: more is reopened, and a stopped redemption starts again."""
+        return self in (Trigger.ADMIN, Trigger.COMMAND)
+
+    @property
+    def is_quiet(self) -> bool:
+        """Housekeeping joins a run instead of being refused, and journals no refusal."""
+        return self in (Trigger.CATCH_UP, Trigger.SWEEP)
+
+
+class EventKind(models.TextChoices):
+    LOCKED = "locked", _("locked")
+    REFUSED = "refused", _("duplicate refused")
+    UNLOCKED = "unlocked", _("unlocked")
+    STOP_REQUESTED = "stop", _("stop requested")
+    RESUMED = "resumed", _("resumed")
+    JOINED = "joined", _("members joined")
+    RECOVERED = "recovered", _("recovered")
+    CODE_CLOSED = "code_closed", _("code closed")
+    CODE_REOPENED = "code_reopened", _("code reopened")
+    STALLED = "stalled", _("without progress")
+
+
+class RedemptionEvent(models.Model):
+    """Who pressed it, what was refused, and when: a query, not a log search."""
+
+    redemption = models.ForeignKey(
+        "giftcodes.Redemption",
+        on_delete=models.PROTECT,
+        related_name="events",
+        null=True,
+        verbose_name=_("redemption"),
+    )
+    gift_code = models.ForeignKey(
+        GiftCode, on_delete=models.PROTECT, related_name="events", verbose_name=_("gift code")
+    )
+    kind = models.CharField(_("event"), max_length=15, choices=EventKind)
+    run_number = models.PositiveIntegerField(_("run"), default=0)
+    trigger = models.CharField(_("trigger"), max_length=10, choices=Trigger, blank=True)
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="+", verbose_name=_("by")
+    )
+    detail = models.TextField(_("detail"), blank=True)
+    at = models.DateTimeField(_("at"), db_default=Clock())
+
+    class Meta:
+        ordering = ["-at", "-id"]
+        verbose_name = _("journal entry")
+        verbose_name_plural = _("journal")
+        indexes = [models.Index(fields=["redemption", "id"], name="event_of_redemption")]
+
+    def __str__(self) -> str:
+        return f"{self.get_kind_display()} {self.at:%Y-%m-%d %H:%M:%S}"
+
+
+class Attempt(models.Model):
+    """One request to the game: written before it is sent, completed after."""
+
+    member_redemption = models.ForeignKey(
+        "giftcodes.MemberRedemption",
+        on_delete=models.PROTECT,
+        related_name="attempts",
+        verbose_name=_("member redemption"),
+    )
+    gift_code = models.ForeignKey(GiftCode, on_delete=models.PROTECT, related_name="+", verbose_name=_("gift code"))
+    player_id = models.CharField(_("player ID"), max_length=20)
+    realm = models.PositiveIntegerField(_("realm"))
+    token = models.PositiveIntegerField(_("token"))
+    sent_at = models.DateTimeField(_("sent"), db_default=Clock())
+    answered_at = models.DateTimeField(_("answered"), null=True)
+    outcome = models.CharField(
+        _("outcome"),
+        max_length=20,
+        choices=[(outcome.value, row.words) for outcome, row in MEANINGS.items()],
+        blank=True,
+        default="",
+        db_default="",
+    )
+    http_status = models.PositiveSmallIntegerField(_("HTTP status"), null=True)
+    err_code = models.CharField(_("err_code"), max_length=20, blank=True, default="", db_default="")
+    msg = models.CharField(_("msg"), max_length=200, blank=True, default="", db_default="")
+    latency_ms = models.PositiveIntegerField(_("latency in ms"), null=True)
+    body = models.TextField(_("unknown answer"), blank=True, default="", db_default="")
+
+    class Meta:
+        ordering = ["-id"]
+        verbose_name = _("attempt")
+        verbose_name_plural = _("attempts")
+        constraints = [
+            models.UniqueConstraint(fields=["member_redemption", "token"], name="one_attempt_for_each_claim")
+        ]
+        indexes = [
+            models.Index(fields=["sent_at"], name="attempt_sent"),
+            models.Index(fields=["answered_at"], name="attempt_answered"),
+            models.Index(fields=["gift_code", "player_id"], name="attempt_of_player"),
+            models.Index(fields=["answered_at"], name="attempt_too_frequent", condition=Q(outcome="too_frequent")),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.player_id}: {self.get_outcome_display() or 'not answered'}"

@@ -1,0 +1,388 @@
+"""A code's run for a guild, and each member's share of it: the lock, the claims, the states."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from django.conf import settings
+from django.db import connection, models
+from django.db.models import Count, Q
+from django.db.models.functions import Coalesce
+from django.utils.translation import gettext_lazy as _
+
+from giftcodes.models.catalogue import GiftCode, Guild, Member
+from giftcodes.models.clock import Clock
+from giftcodes.models.journal import EventKind, RedemptionEvent, Trigger
+from giftcodes.verdict import HOLDING, OPEN, PARKED, SETTLED, State
+
+STATE_LABELS = {
+    State.PENDING: _("waiting"),
+    State.IN_FLIGHT: _("being asked"),
+    State.UNCONFIRMED: _("unconfirmed"),
+    State.REDEEMED: _("redeemed"),
+    State.ALREADY_RECEIVED: _("had it already"),
+    State.SAME_TYPE: _("has one of the same group"),
+    State.NEEDS_CORRECTION: _("needs correction"),
+    State.NOT_ELIGIBLE: _("not eligible now"),
+    State.FAILED: _("failed"),
+    State.CANCELLED: _("cancelled"),
+}
+
+
+def values(states: frozenset[State]) -> list[str]:
+    """States as a sorted list of strings, as a constraint or a query wants them."""
+    return sorted(state.value for state in states)
+
+
+class RunState(models.TextChoices):
+    PENDING = "pending", _("waiting")
+    RUNNING = "running", _("running")
+    COMPLETE = "complete", _("complete")
+    STOPPED = "stopped", _("stopped")
+
+
+class CancelKind(models.TextChoices):
+    """Why a member's row is cancelled, which decides what may reopen it."""
+
+    STOPPED = "stopped", _("stopped by a person")
+    CODE_CLOSED = "code_closed", _("the code was closed")
+    LEFT = "left", _("the member left or opted out")
+
+
+CANCEL_REASONS = {
+    CancelKind.STOPPED: "Stopped by a person before it was this member's turn. Redeem now goes on.",
+    CancelKind.CODE_CLOSED: "The code was closed before it was this member's turn.",
+    CancelKind.LEFT: "The member left the guild, or asked not to be redeemed for.",
+}
+
+
+class RedemptionQuerySet(models.QuerySet["Redemption"]):
+    def running(self) -> RedemptionQuerySet:
+        return self.filter(state=RunState.RUNNING)
+
+    def pending(self) -> RedemptionQuerySet:
+        return self.filter(state=RunState.PENDING)
+
+    def ensure(self, *, guild_id: int, gift_code_id: int) -> int:
+        """The id of the row for this guild and code, which is made if it is missing."""
+        self.bulk_create([Redemption(guild_id=guild_id, gift_code_id=gift_code_id)], ignore_conflicts=True)
+        pk: int = self.values_list("pk", flat=True).get(guild_id=guild_id, gift_code_id=gift_code_id)
+        return pk
+
+    def locked(self, *, nowait: bool = False) -> RedemptionQuerySet:
+        """Rows under the row lock, in id order. `no_key`: member rows may be inserted meanwhile.
+
+        Raises (when evaluated):
+            django.db.OperationalError: `nowait`, and somebody else holds a row.
+        """
+        return self.select_for_update(nowait=nowait, no_key=True, of=("self",)).order_by("pk")
+
+
+class Redemption(models.Model):
+    """One gift code and one guild. A run is this row from `running` to unlocked; it belongs to no process."""
+
+    guild = models.ForeignKey(Guild, on_delete=models.PROTECT, related_name="redemptions", verbose_name=_("guild"))
+    gift_code = models.ForeignKey(
+        GiftCode, on_delete=models.PROTECT, related_name="redemptions", verbose_name=_("gift code")
+    )
+    state = models.CharField(
+        _("state"), max_length=10, choices=RunState, default=RunState.PENDING, db_default="pending"
+    )
+    run_number = models.PositiveIntegerField(_("run"), default=0, db_default=0)
+    trigger = models.CharField(_("trigger"), max_length=10, choices=Trigger, blank=True, default="", db_default="")
+    triggered_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="+", verbose_name=_("by")
+    )
+    stop_requested_at = models.DateTimeField(_("stop requested"), null=True)
+    locked_at = models.DateTimeField(_("locked"), null=True)
+    unlocked_at = models.DateTimeField(_("unlocked"), null=True)
+    last_served_at = models.DateTimeField(_("last served"), null=True)
+
+    objects = RedemptionQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-id"]
+        verbose_name = _("redemption")
+        verbose_name_plural = _("redemptions")
+        constraints = [
+            models.UniqueConstraint(fields=["guild", "gift_code"], name="one_redemption_for_a_guild_and_a_code")
+        ]
+        indexes = [
+            models.Index(fields=["gift_code"], name="redemption_running", condition=Q(state="running")),
+            models.Index(fields=["gift_code"], name="redemption_pending", condition=Q(state="pending")),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.gift_code} for {self.guild}"
+
+    @property
+    def is_stopping(self) -> bool:
+        return self.state == RunState.RUNNING and self.stop_requested_at is not None
+
+    # What follows needs the row lock (DESIGN section 4, rule of the house).
+
+    def lock(self, *, trigger: Trigger, user_id: int | None, now: datetime) -> None:
+        """Begin a run."""
+        self.state, self.run_number = RunState.RUNNING, self.run_number + 1
+        self.trigger, self.triggered_by_id = trigger, user_id
+        self.locked_at, self.unlocked_at, self.stop_requested_at = now, None, None
+        self.save(
+            update_fields=[
+                "state",
+                "run_number",
+                "trigger",
+                "triggered_by",
+                "locked_at",
+                "unlocked_at",
+                "stop_requested_at",
+            ]
+        )
+        self.journal(EventKind.LOCKED, trigger=trigger, user_id=user_id)
+
+    def unlock(self, state: RunState, *, now: datetime, detail: str = "") -> None:
+        """End the run."""
+        self.state, self.unlocked_at, self.stop_requested_at = state, now, None
+        self.save(update_fields=["state", "unlocked_at", "stop_requested_at"])
+        self.journal(EventKind.UNLOCKED, trigger=Trigger(self.trigger), detail=detail)
+
+    def journal(
+        self, kind: EventKind, *, trigger: Trigger | None = None, user_id: int | None = None, detail: str = ""
+    ) -> None:
+        """Write an event of this redemption down."""
+        RedemptionEvent.objects.create(
+            redemption=self,
+            gift_code_id=self.gift_code_id,
+            kind=kind,
+            run_number=self.run_number,
+            trigger=trigger or "",
+            user_id=user_id,
+            detail=detail,
+        )
+
+    def admit_members(self) -> int:
+        """Give every eligible member of the guild a row. Returns how many were added."""
+        return admit_members(redemption_ids=[self.pk])
+
+    def reopen_members(self, trigger: Trigger) -> int:
+        """Open the rows again that this trigger may reopen. Returns how many."""
+        return self.members.reopenable(is_person=trigger.is_person).wait()
+
+    def cover_members(self) -> None:
+        """Settle those who have the code through another guild."""
+        cover_twins(redemption_ids=[self.pk])
+
+    def tally(self) -> dict[State, int]:
+        """How many members are in each state."""
+        rows = self.members.order_by().values_list("state").annotate(number=Count("pk"))
+        return {State(state): number for state, number in rows}
+
+
+class MemberRedemptionQuerySet(models.QuerySet["MemberRedemption"]):
+    def open(self) -> MemberRedemptionQuerySet:
+        return self.filter(state__in=values(OPEN))
+
+    def settled(self) -> MemberRedemptionQuerySet:
+        return self.filter(state__in=values(SETTLED))
+
+    def unsettled(self) -> MemberRedemptionQuerySet:
+        return self.exclude(state__in=values(SETTLED))
+
+    def in_flight(self) -> MemberRedemptionQuerySet:
+        return self.filter(state=State.IN_FLIGHT)
+
+    def pending(self) -> MemberRedemptionQuerySet:
+        return self.filter(state=State.PENDING)
+
+    def reopenable(self, *, is_person: bool) -> MemberRedemptionQuerySet:
+        """Rows that may be tried again (DESIGN section 5): by themselves, or because a person asks for it."""
+        realm_now = Coalesce("member__realm", "member__guild__realm")
+        again = (
+            Q(state=State.CANCELLED, cancel_kind__in=[CancelKind.CODE_CLOSED, CancelKind.LEFT])
+            | (Q(state=State.NEEDS_CORRECTION) & ~Q(asked_realm=realm_now))
+            | Q(state=State.NOT_ELIGIBLE, next_attempt_at__lte=Clock())
+        )
+        if is_person:
+            parked = values(PARKED)
+            again |= Q(state__in=parked) | Q(state=State.CANCELLED, cancel_kind=CancelKind.STOPPED)
+        return self.filter(again, member__active=True, member__opted_out=False)
+
+    def cancel(self, kind: CancelKind, reason: str = "") -> int:
+        """Close the pending rows among these: what was never sent need not be."""
+        return self.pending().update(
+            state=State.CANCELLED,
+            cancel_kind=kind,
+            reason=reason or CANCEL_REASONS[kind],
+            next_attempt_at=None,
+            updated_at=Clock(),
+        )
+
+    def settle_by_evidence(self, ids: list[int]) -> list[int]:
+        """Settle rows whose Attempts hold a SUCCESS, whatever their state: what the game granted stays granted.
+
+        A row in flight is left alone; its own answer is under way.
+
+        Returns:
+            The ids of the rows that were settled.
+
+        Raises:
+            django.db.IntegrityError: another row of the player holds this code.
+        """
+        with connection.cursor() as cursor:
+            cursor.execute(
+                """
+                UPDATE giftcodes_memberredemption m
+                SET state = 'redeemed', outcome = 'success', reason = 'Redeemed.', cancel_kind = '', next_attempt_at = NULL,
+                    settled_at = clock_timestamp(), updated_at = clock_timestamp()
+                WHERE m.id = ANY(%s) AND m.covered_by_id IS NULL
+                  AND m.state IN ('pending', 'unconfirmed', 'needs_correction', 'not_eligible', 'failed', 'cancelled')
+                  AND EXISTS (SELECT FROM giftcodes_attempt a WHERE a.member_redemption_id = m.id AND a.outcome = 'success')
+                RETURNING m.id
+                """,
+                [ids],
+            )
+            return [row[0] for row in cursor.fetchall()]
+
+    def wait(self) -> int:
+        """Open these rows again, with all their tries."""
+        return self.update(
+            state=State.PENDING,
+            cancel_kind="",
+            reason="",
+            tries=0,
+            setbacks=0,
+            next_attempt_at=Clock(),
+            updated_at=Clock(),
+        )
+
+
+class MemberRedemption(models.Model):
+    """One member's share of a redemption. Written by the flow alone."""
+
+    redemption = models.ForeignKey(
+        Redemption, on_delete=models.PROTECT, related_name="members", verbose_name=_("redemption")
+    )
+    member = models.ForeignKey(Member, on_delete=models.PROTECT, related_name="redemptions", verbose_name=_("member"))
+    gift_code = models.ForeignKey(GiftCode, on_delete=models.PROTECT, related_name="+", verbose_name=_("gift code"))
+    player_id = models.CharField(_("player ID"), max_length=20)
+    state = models.CharField(
+        _("state"),
+        max_length=20,
+        choices=[(state.value, label) for state, label in STATE_LABELS.items()],
+        default=State.PENDING,
+        db_default=State.PENDING.value,
+    )
+    cancel_kind = models.CharField(max_length=20, choices=CancelKind, blank=True, default="", db_default="")
+    outcome = models.CharField(_("last answer"), max_length=20, blank=True, default="", db_default="")
+    reason = models.TextField(_("reason"), blank=True, default="", db_default="")
+    covered_by = models.ForeignKey(
+        "self", on_delete=models.PROTECT, null=True, related_name="covers", verbose_name=_("covered by")
+    )
+    #: The realm of the last attempt: where it differs from today's, the member has been corrected.
+    asked_realm = models.PositiveIntegerField(_("realm asked for"), null=True)
+    tries = models.PositiveSmallIntegerField(_("tries"), default=0, db_default=0)
+    setbacks = models.PositiveSmallIntegerField(default=0, db_default=0)
+    next_attempt_at = models.DateTimeField(_("next attempt"), null=True, db_default=Clock())
+    settled_at = models.DateTimeField(_("settled"), null=True)
+    created_at = models.DateTimeField(_("created"), db_default=Clock())
+    updated_at = models.DateTimeField(_("changed"), db_default=Clock())
+
+    # The claim: who holds a lower token may not record.
+    token = models.PositiveIntegerField(default=0, db_default=0)
+    lease_until = models.DateTimeField(null=True)
+    #: End of the rate window that the permit belongs to; null for the request that opens a window.
+    permit_until = models.DateTimeField(null=True)
+    #: Claimed while an earlier request's effect is unknown.
+    confirming = models.BooleanField(default=False, db_default=False)
+    #: Claimed to find out whether a paused provider answers again.
+    is_probe = models.BooleanField(default=False, db_default=False)
+
+    objects = MemberRedemptionQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["redemption", "id"]
+        verbose_name = _("member redemption")
+        verbose_name_plural = _("member redemptions")
+        constraints = [
+            models.UniqueConstraint(fields=["redemption", "member"], name="one_share_for_each_member"),
+            models.UniqueConstraint(
+                fields=["gift_code", "player_id"],
+                condition=Q(covered_by__isnull=True, state__in=values(HOLDING)),
+                name="one_request_for_a_player_and_a_code",
+            ),
+        ]
+        indexes = [
+            models.Index(
+                fields=["redemption", "next_attempt_at", "id"], name="share_due", condition=Q(state="pending")
+            ),
+            models.Index(fields=["redemption"], name="share_open", condition=Q(state__in=values(OPEN))),
+            models.Index(fields=["lease_until"], name="share_in_flight", condition=Q(state="in_flight")),
+            models.Index(fields=["next_attempt_at"], name="share_unconfirmed", condition=Q(state="unconfirmed")),
+            models.Index(fields=["next_attempt_at"], name="share_not_eligible", condition=Q(state="not_eligible")),
+            models.Index(fields=["gift_code", "player_id"], name="share_twins"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.player_id}: {self.get_state_display()}"
+
+    def give_back(self) -> None:
+        """Hand an unsent claim back, uncounted. The row must be locked; its token grows, so that the claim is void."""
+        self.state = State.UNCONFIRMED if self.confirming else State.PENDING
+        self.token += 1
+        self.lease_until = None
+        self.save(update_fields=["state", "token", "lease_until"])
+
+
+def admit_members(*, redemption_ids: list[int]) -> int:
+    """Give every eligible member of these redemptions' guilds a row, set-based. The redemptions must be locked or new.
+
+    Returns:
+        How many rows were added.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            INSERT INTO giftcodes_memberredemption (redemption_id, member_id, gift_code_id, player_id)
+            SELECT r.id, m.id, r.gift_code_id, m.player_id
+            FROM giftcodes_redemption r
+            JOIN giftcodes_member m ON m.guild_id = r.guild_id AND m.active AND NOT m.opted_out
+            WHERE r.id = ANY(%s)
+            ORDER BY r.id, m.id
+            ON CONFLICT (redemption_id, member_id) DO NOTHING
+            """,
+            [redemption_ids],
+        )
+        added: int = cursor.rowcount
+    return added
+
+
+def cover_twins(*, redemption_ids: list[int] | None = None, proof_id: int | None = None) -> list[int]:
+    """Settle rows of players who have the code through another guild's row: without a request, pointing at the proof.
+
+    Args:
+        redemption_ids: only rows of these redemptions.
+        proof_id: only rows that this settled row proves.
+
+    Returns:
+        The ids of the redemptions that a row was settled in.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            UPDATE giftcodes_memberredemption twin
+            SET state = CASE proof.state WHEN 'same_type' THEN 'same_type' ELSE 'already_received' END,
+                covered_by_id = proof.id,
+                reason = 'Covered: the player has it through guild ' || guild.name || '.',
+                settled_at = clock_timestamp(), updated_at = clock_timestamp(), next_attempt_at = NULL
+            FROM giftcodes_memberredemption proof
+            JOIN giftcodes_redemption r ON r.id = proof.redemption_id
+            JOIN giftcodes_guild guild ON guild.id = r.guild_id
+            WHERE proof.gift_code_id = twin.gift_code_id AND proof.player_id = twin.player_id AND proof.id <> twin.id
+              AND proof.covered_by_id IS NULL AND proof.state IN ('redeemed', 'already_received', 'same_type')
+              AND twin.state IN ('pending', 'needs_correction', 'not_eligible', 'failed')
+              AND (%(redemption_ids)s::bigint[] IS NULL OR twin.redemption_id = ANY(%(redemption_ids)s))
+              AND (%(proof_id)s::bigint IS NULL OR proof.id = %(proof_id)s)
+            RETURNING twin.redemption_id
+            """,
+            {"redemption_ids": redemption_ids, "proof_id": proof_id},
+        )
+        return sorted({row[0] for row in cursor.fetchall()})

@@ -1,0 +1,108 @@
+"""Century Games' gift-code API: Whiteout Survival, Kingshot, and the simulator that behaves like them.
+
+The facts are in PROTOCOL.md, section 1.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from giftcodes.outcomes import Outcome
+from giftcodes.providers.base import GameClient, Order, Verdict
+
+#: msg and err_code as the game sends them. The last two have no number of their own (0 and an empty text).
+_TABLE: tuple[tuple[str, str, Outcome], ...] = (
+    ("SUCCESS", "20000", Outcome.SUCCESS),
+    ("RECEIVED", "40008", Outcome.RECEIVED),
+    ("SAME TYPE EXCHANGE", "40011", Outcome.SAME_TYPE),
+    ("CDK NOT FOUND", "40014", Outcome.CODE_NOT_FOUND),
+    ("TIME ERROR", "40007", Outcome.CODE_EXPIRED),
+    ("USED", "40005", Outcome.CODE_USED_UP),
+    ("USER INFO ERROR", "40020", Outcome.WRONG_REALM),
+    ("role not exist", "40001", Outcome.NO_SUCH_PLAYER),
+    ("STOVE_LV ERROR", "40006", Outcome.LEVEL_TOO_LOW),
+    ("RECHARGE_MONEY ERROR", "40017", Outcome.SPEND_TOO_LOW),
+    ("RECHARGE_MONEY_VIP ERROR", "40018", Outcome.VIP_TOO_LOW),
+    ("TIMEOUT RETRY", "40004", Outcome.TIMEOUT_RETRY),
+    ("TOO FREQUENT", "40019", Outcome.TOO_FREQUENT),
+    ("NOT LOGIN", "40009", Outcome.NOT_LOGIN),
+    ("Sign Error", "", Outcome.SIGN_ERROR),
+    ("params error", "", Outcome.PARAMS_ERROR),
+)
+
+
+def _folded(msg: str) -> str:
+    return " ".join(msg.split()).rstrip(". ").lower()
+
+
+_BY_MSG = {_folded(msg): outcome for msg, _, outcome in _TABLE}
+_BY_ERR_CODE = {err_code: outcome for _, err_code, outcome in _TABLE if err_code}
+
+
+class CenturyClient(GameClient):
+    """Signs as the game's gift page does, and translates its answers."""
+
+    def order(self, *, player_id: str, code: str, realm: int) -> Order:
+        fields = {"cdk": code, "fid": player_id, "kid": str(realm), "time": str(int(time.time()))}
+        sign = signature(fields, self.config.salt)
+        origin = self.config.origin
+        return Order(
+            fields={**fields, "sign": sign},
+            headers={"Origin": origin, "Referer": origin} if origin else {},
+            secrets=(sign,),
+        )
+
+    def translate(self, body: bytes) -> Verdict:
+        return translate(body)
+
+
+def signature(fields: Mapping[str, str], salt: str) -> str:
+    """The md5, in lower-case hex, of the raw fields sorted by name with the salt behind them."""
+    text = "&".join(f"{name}={fields[name]}" for name in sorted(fields)) + salt
+    return hashlib.md5(text.encode(), usedforsecurity=False).hexdigest()
+
+
+def translate(body: bytes) -> Verdict:
+    """What a body means. Never raises.
+
+    The message decides; a known `err_code` beside an unknown message does not, since the game then says
+    something new and asking again costs less than a wrong end. Where the message is missing or blank,
+    `err_code` decides. A success must say so in every field: `code` 0, and no other row's `err_code`.
+    """
+    answer = _json(body)
+    if not isinstance(answer, dict):
+        return Verdict(Outcome.UNREADABLE)
+    msg, err_code = answer.get("msg"), _number(answer.get("err_code"))
+    if not isinstance(msg, str | None) or (msg is None and err_code not in _BY_ERR_CODE):
+        return Verdict(Outcome.UNREADABLE, err_code=err_code)
+    folded = _folded(msg or "")
+    found = _BY_MSG.get(folded) if folded else _BY_ERR_CODE.get(err_code)
+    if found is None or (found is Outcome.SUCCESS and not _is_success(answer, err_code)):
+        found = Outcome.UNRECOGNISED
+    return Verdict(found, msg=msg or "", err_code=err_code)
+
+
+def _is_success(answer: Mapping[str, Any], err_code: str) -> bool:
+    agrees = _BY_ERR_CODE.get(err_code, Outcome.SUCCESS) is Outcome.SUCCESS
+    return _number(answer.get("code")) == "0" and agrees
+
+
+def _json(body: bytes) -> Any:
+    try:
+        return json.loads(body)
+    except (ValueError, RecursionError):
+        # Not JSON, not text, a number with thousands of digits; or nested too deep.
+        return None
+
+
+def _number(value: object) -> str:
+    """A number as the game might write it, as text: 40008, "40008" and 40008.0 are the same."""
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    if isinstance(value, bool) or not isinstance(value, str | int | float):
+        return ""
+    return str(value).strip()

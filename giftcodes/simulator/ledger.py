@@ -1,0 +1,121 @@
+"""Every request and grant as the game saw it, for comparison with what the app believes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+Record = dict[str, Any]
+Keep = Callable[[Record], None]
+
+
+def keep_nothing(_record: Record) -> None:
+    """For a simulator without a state file."""
+
+
+@dataclass(slots=True)
+class Entry:
+    """One request to `/api/gift_code`. Times are unix seconds.
+
+    `at` is when it had arrived in whole, `answered_at` when its exchange was over, which for a dropped answer
+    is when the connection was closed; None is still under way, or lost with the process. `msg` is without its
+    full stop. The window is the one it was counted in; both fields are None when no rate is set or the game
+    never saw it.
+    """
+
+    n: int
+    at: float
+    player: str | None
+    realm: str | None
+    code: str | None
+    window_opened_at: float | None = None
+    window_number: int | None = None
+    answered_at: float | None = None
+    status: int | None = None
+    msg: str | None = None
+    err_code: Any = None
+    fault: str | None = None
+    fault_when: str | None = None
+    granted: bool = False
+
+
+_AT_ARRIVAL = ("n", "at", "player", "realm", "code", "window_opened_at", "window_number")
+_AT_END = (
+    "n",
+    "window_opened_at",
+    "window_number",
+    "answered_at",
+    "status",
+    "msg",
+    "err_code",
+    "fault",
+    "fault_when",
+    "granted",
+)
+
+
+@dataclass(slots=True)
+class Ledger:
+    """Requests in order of arrival, grants in order of effect. Each is handed to `keep` as it happens."""
+
+    keep: Keep = keep_nothing
+    requests: list[Entry] = field(default_factory=list)
+    grants: list[Record] = field(default_factory=list)
+    violations: list[Record] = field(default_factory=list)
+    feed: list[Record] = field(default_factory=list)
+
+    def next_number(self) -> int:
+        """The number the next request gets: the first is 1."""
+        return len(self.requests) + 1
+
+    def open(self, entry: Entry) -> None:
+        """Write down a request that has arrived, before anything is done about it."""
+        self.requests.append(entry)
+        self.keep({"request": {name: getattr(entry, name) for name in _AT_ARRIVAL}})
+
+    def close(self, entry: Entry) -> None:
+        """Write down how the exchange ended."""
+        self.keep({"answer": {name: getattr(entry, name) for name in _AT_END}})
+
+    def grant(self, *, n: int, player: str, code: str, issue: int, at: float) -> None:
+        """Write down that request `n` gave `player` an issue of `code`."""
+        grant = {"n": n, "player": player, "code": code, "issue": issue, "at": at}
+        self.grants.append(grant)
+        self.keep({"grant": grant})
+
+    def violation(self, kind: str, at: float, **details: Any) -> None:
+        """Write down something that no honest client does."""
+        violation = {"kind": kind, "at": at, **details}
+        self.violations.append(violation)
+        self.keep({"violation": violation})
+
+    def feed_call(self, call: Record) -> None:
+        """Write down a call of the feed."""
+        self.feed.append(call)
+        self.keep({"feed_call": call})
+
+    def restore(self, kind: str, record: Record) -> None:
+        """Take back one record of a state file; kinds that are not the ledger's are passed over."""
+        if kind == "request":
+            self.requests.append(Entry(**record))
+        elif kind == "answer":
+            entry = self.requests[record["n"] - 1]
+            for name, value in record.items():
+                setattr(entry, name, value)
+        elif kind in ("grant", "violation", "feed_call"):
+            {"grant": self.grants, "violation": self.violations, "feed_call": self.feed}[kind].append(record)
+
+    def clear(self) -> None:
+        """Forget everything; the next request is number 1 again."""
+        for book in (self.requests, self.grants, self.violations, self.feed):
+            book.clear()
+
+    def as_json(self, since: int = 0) -> Record:
+        """Requests after number `since` and their grants; violations and calls of the feed in whole."""
+        return {
+            "requests": [asdict(entry) for entry in self.requests[max(0, since) :]],
+            "grants": [grant for grant in self.grants if grant["n"] > since],
+            "violations": list(self.violations),
+            "feed": list(self.feed),
+        }

@@ -1,0 +1,150 @@
+"""The whole flow, top to bottom:
+
+    tick -> poll -> fan_out -> redeem (start: lock, refuse duplicates) -> dispatch -> redeem_member -> finish
+    sweep, catch_up: whatever was left behind
+
+The database is the queue and Celery the doorbell: each task calls one step, which commits, and then rings the next. A
+lost ring costs one tick; a doubled one finds nothing to do.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from celery import shared_task
+from django.conf import settings
+from django.db import transaction
+
+from giftcodes import story
+from giftcodes.flow import catch_up as catch_up_step
+from giftcodes.flow import codes
+from giftcodes.flow import dispatch as dispatch_step
+from giftcodes.flow import fan_out as fan_out_step
+from giftcodes.flow import finish as finish_step
+from giftcodes.flow import poll as poll_step
+from giftcodes.flow import redeem as redeem_step
+from giftcodes.flow import start as start_step
+from giftcodes.flow import sweep as sweep_step
+from giftcodes.models import Clock, Heartbeat, Trigger
+
+
+def ring(task: Any, *args: Any, **kwargs: Any) -> None:
+    """Ring the next step after commit. A broker that is away costs a tick, not the work: the rows are written."""
+
+    def publish() -> None:
+        try:
+            task.apply_async(args=args, kwargs=kwargs)
+        except Exception as error:  # noqa: BLE001
+            story.warn(
+                "The broker did not take a message; the next tick does the work.",
+                task=task.name,
+                error=type(error).__name__,
+            )
+
+    transaction.on_commit(publish, robust=True)
+
+
+def providers_on() -> list[str]:
+    """The games that can be asked."""
+    return [config.name for config in settings.PROVIDERS.values() if config.is_on]
+
+
+@shared_task
+def tick() -> None:
+    """Every second: let each game dispatch, and leave a pulse for /healthz."""
+    Heartbeat.objects.update_or_create(name="tick", defaults={"at": Clock()}, create_defaults={"at": Clock()})
+    for provider in providers_on():
+        dispatch(provider)
+
+
+@shared_task
+def poll(provider: str = "", *, force: bool = False) -> None:
+    """Ask the feeds that are due; fan out each new code."""
+    for name in [provider] if provider else providers_on():
+        if settings.PROVIDERS[name].has_feed:
+            for code_id in poll_step.poll(name, force=force).fresh_code_ids:
+                ring(fan_out, code_id, Trigger.POLL)
+
+
+@shared_task
+def fan_out(gift_code_id: int, trigger: str = Trigger.POLL, user_id: int | None = None) -> None:
+    """Make the rows of a code for every guild, and start each."""
+    for guild_id, code_id in fan_out_step.fan_out(gift_code_id):
+        ring(redeem, guild_id, code_id, trigger, user_id)
+
+
+@shared_task
+def redeem(guild_id: int, gift_code_id: int, trigger: str, user_id: int | None = None) -> None:
+    """Start the run of a code for a guild under the row lock; a duplicate is refused there."""
+    result = start_step.start(guild_id=guild_id, gift_code_id=gift_code_id, trigger=Trigger(trigger), user_id=user_id)
+    if result.has_work:
+        finish(result.redemption_id)
+        ring(dispatch, provider_of(result.redemption_id))
+
+
+@shared_task
+def dispatch(provider: str) -> None:
+    """Claim whose turn it is; one message for each."""
+    for claim in dispatch_step.dispatch(provider):
+        ring(redeem_member, claim.member_redemption_id, claim.token)
+
+
+@shared_task
+def redeem_member(member_redemption_id: int, token: int) -> None:
+    """Ask the game for one member, and ring whatever follows from the answer."""
+    aftermath = redeem_step.redeem_member(member_redemption_id, token)
+    if aftermath is None:
+        return
+    if aftermath.closed_code_id:
+        ring(close_code, aftermath.closed_code_id)
+    if aftermath.reopened_code_id:
+        codes.note_reopened(aftermath.reopened_code_id)
+        ring(fan_out, aftermath.reopened_code_id, Trigger.CATCH_UP)
+    for redemption_id in aftermath.finished:
+        ring(finish, redemption_id)
+    ring(dispatch, aftermath.provider)
+
+
+@shared_task
+def close_code(gift_code_id: int) -> None:
+    """Cancel the rows that wait for a closed code."""
+    for redemption_id in codes.cancel_waiting(gift_code_id):
+        finish(redemption_id)
+
+
+@shared_task
+def finish(redemption_id: int) -> None:
+    """Unlock a run that is over."""
+    finish_step.finish(redemption_id)
+
+
+@shared_task
+def catch_up(guild_ids: list[int] | None = None) -> None:
+    """Members who joined, were corrected, or left since their guild's runs."""
+    for redemption_id in catch_up_step.withdraw_leavers():
+        finish(redemption_id)
+    for guild_id, code_id in catch_up_step.find_behind(guild_ids):
+        redeem(guild_id, code_id, Trigger.CATCH_UP)
+
+
+@shared_task
+def sweep() -> None:
+    """Every ten seconds: drive on what was left behind."""
+    findings = sweep_step.sweep()
+    for code_id in findings.closed_codes:
+        close_code(code_id)
+    for redemption_id in findings.maybe_over:
+        finish(redemption_id)
+    for guild_id, code_id in findings.to_start:
+        redeem(guild_id, code_id, Trigger.SWEEP)
+    if codes.probe_due():
+        for provider in providers_on():
+            ring(dispatch, provider)
+
+
+def provider_of(redemption_id: int) -> str:
+    """The game of a redemption."""
+    from giftcodes.models import Redemption
+
+    name: str = Redemption.objects.values_list("gift_code__provider", flat=True).get(pk=redemption_id)
+    return name

@@ -1,0 +1,154 @@
+"""What becomes of a member's row after an answer: a pure function of values, tested as a table."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from giftcodes.backoff import retry_delay_seconds
+from giftcodes.outcomes import Outcome, meaning
+
+
+class State(StrEnum):
+    """The states of a member's share of a redemption."""
+
+    PENDING = "pending"
+    IN_FLIGHT = "in_flight"
+    UNCONFIRMED = "unconfirmed"
+    REDEEMED = "redeemed"
+    ALREADY_RECEIVED = "already_received"
+    SAME_TYPE = "same_type"
+    NEEDS_CORRECTION = "needs_correction"
+    NOT_ELIGIBLE = "not_eligible"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
+OPEN = frozenset({State.PENDING, State.IN_FLIGHT, State.UNCONFIRMED})
+SETTLED = frozenset({State.REDEEMED, State.ALREADY_RECEIVED, State.SAME_TYPE})
+PARKED = frozenset({State.NEEDS_CORRECTION, State.NOT_ELIGIBLE, State.FAILED})
+CLOSED = frozenset({State.CANCELLED})
+#: While a row is in one of these, no other row may ask the game for the same player and code.
+HOLDING = frozenset({State.IN_FLIGHT, State.UNCONFIRMED}) | SETTLED
+
+MAX_TRIES = 5
+UNCONFIRMED_SECONDS = 60.0
+DOUBT_SECONDS = 60.0
+TOO_FREQUENT_SECONDS = 4.0
+DAY_SECONDS = 86_400.0
+
+_SETTLES = {
+    Outcome.SUCCESS: State.REDEEMED,
+    Outcome.RECEIVED: State.ALREADY_RECEIVED,
+    Outcome.SAME_TYPE: State.SAME_TYPE,
+}
+_NEEDS_CORRECTION = frozenset({Outcome.WRONG_REALM, Outcome.NO_SUCH_PLAYER})
+_NOT_ELIGIBLE = frozenset({Outcome.LEVEL_TOO_LOW, Outcome.SPEND_TOO_LOW, Outcome.VIP_TOO_LOW})
+_UNKNOWN_EFFECT = frozenset(
+    {
+        Outcome.TIMEOUT_RETRY,
+        Outcome.UNREADABLE,
+        Outcome.SERVER_ERROR,
+        Outcome.UNANSWERED,
+        Outcome.UNRECOGNISED,
+    }
+)
+_CODE_SCOPE = frozenset({Outcome.CODE_NOT_FOUND, Outcome.CODE_EXPIRED, Outcome.CODE_USED_UP})
+_AT_ONCE = frozenset({Outcome.THROTTLED, Outcome.NOT_SENT, Outcome.SIGN_ERROR, Outcome.PARAMS_ERROR})
+
+
+@dataclass(frozen=True, slots=True)
+class Situation:
+    """What the decision needs to know of the row and its past.
+
+    Args:
+        confirming: an earlier request's effect is still unknown.
+        tries: tries counted before this one.
+        setbacks: uncounted failures in a row before this one.
+        earlier_unknown: an earlier attempt of ours, for this player and code, may have been granted.
+        code_is_closed: this answer, or one before it, closed the code.
+        is_probe: the request probed a paused provider, which spends nobody's tries.
+        jitter: a random number in [0, 1) that spreads the delays.
+    """
+
+    confirming: bool = False
+    tries: int = 0
+    setbacks: int = 0
+    earlier_unknown: bool = False
+    code_is_closed: bool = False
+    is_probe: bool = False
+    jitter: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """The row's next state. `delay_seconds` None: nobody asks again by itself."""
+
+    state: State
+    reason: str
+    delay_seconds: float | None = None
+    counts: bool = False
+    is_setback: bool = False
+
+
+def judge(outcome: Outcome, situation: Situation) -> Verdict:
+    """Decide what becomes of a row (DESIGN section 5)."""
+    reason = meaning(outcome).reason
+    if outcome is Outcome.RECEIVED and situation.earlier_unknown:
+        return Verdict(
+            State.REDEEMED,
+            "Redeemed: an earlier request went without a clear answer, and a repeat confirmed it.",
+        )
+    if outcome in _SETTLES:
+        return Verdict(_SETTLES[outcome], reason)
+    if outcome in _NEEDS_CORRECTION:
+        return Verdict(State.NEEDS_CORRECTION, reason)
+    if outcome in _NOT_ELIGIBLE:
+        return Verdict(State.NOT_ELIGIBLE, reason, delay_seconds=DAY_SECONDS)
+    if outcome in _CODE_SCOPE:
+        return _judge_code(reason, situation)
+    if outcome in _UNKNOWN_EFFECT:
+        return _judge_unknown(outcome, reason, situation)
+    return _judge_setback(outcome, reason, situation)
+
+
+def _waiting(situation: Situation) -> State:
+    """A row whose earlier effect is unknown keeps that knowledge while it waits."""
+    return State.UNCONFIRMED if situation.confirming else State.PENDING
+
+
+def _judge_code(reason: str, situation: Situation) -> Verdict:
+    if not situation.code_is_closed:
+        return Verdict(
+            _waiting(situation),
+            f"{reason} Another member is asked to confirm it.",
+            delay_seconds=DOUBT_SECONDS,
+        )
+    if situation.confirming:
+        reason += " An earlier request went without a clear answer, so the player may have it all the same."
+    return Verdict(State.CANCELLED, reason)
+
+
+def _judge_unknown(outcome: Outcome, reason: str, situation: Situation) -> Verdict:
+    counts = not situation.is_probe
+    tries = situation.tries + counts
+    if tries >= MAX_TRIES:
+        return Verdict(
+            State.FAILED,
+            f"{meaning(outcome).words}: no clear answer in {MAX_TRIES} tries. Look at the attempts, then press Redeem now.",
+            counts=counts,
+        )
+    if outcome is Outcome.UNRECOGNISED:
+        delay = retry_delay_seconds(tries, jitter=situation.jitter)
+        return Verdict(_waiting(situation), reason, delay_seconds=delay, counts=counts)
+    return Verdict(State.UNCONFIRMED, reason, delay_seconds=UNCONFIRMED_SECONDS, counts=counts)
+
+
+def _judge_setback(outcome: Outcome, reason: str, situation: Situation) -> Verdict:
+    if outcome is Outcome.TOO_FREQUENT:
+        delay = TOO_FREQUENT_SECONDS * (1 + min(situation.setbacks, 10))
+    elif outcome in _AT_ONCE:
+        delay = 0.0
+    else:
+        delay = retry_delay_seconds(situation.setbacks, jitter=situation.jitter)
+    return Verdict(_waiting(situation), reason, delay_seconds=delay, is_setback=True)

@@ -1,0 +1,27 @@
+"""Pages that are not the admin's."""
+
+from __future__ import annotations
+
+from django.db import DatabaseError
+from django.http import HttpRequest, JsonResponse
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_safe
+
+from giftcodes.models import Heartbeat, database_now
+
+#: Beat ticks every second; after this long without one something is wrong.
+STALE_SECONDS = 30.0
+
+
+@require_safe
+@never_cache
+def healthz(request: HttpRequest) -> JsonResponse:
+    """The age of beat's last tick in seconds: 200 while it is young, 503 when it is old or the database is away."""
+    try:
+        beat = Heartbeat.objects.filter(name="tick").first()
+        age = (database_now() - beat.at).total_seconds() if beat else None
+    except DatabaseError:
+        return JsonResponse({"ok": False, "error": "The database does not answer."}, status=503)
+    healthy = age is not None and age < STALE_SECONDS
+    body = {"ok": healthy, "beat_age_seconds": None if age is None else round(age, 1)}
+    return JsonResponse(body, status=200 if healthy else 503)

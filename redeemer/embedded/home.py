@@ -1,0 +1,77 @@
+"""The folder of one installation: where its servers keep their data, its secrets, and the note of what runs."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from redeemer.embedded.errors import CannotStartError
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+
+
+@dataclass(frozen=True)
+class Home:
+    """Paths under `REDEEMER_HOME`. Only `prepare` touches the disk."""
+
+    folder: Path
+
+    @classmethod
+    def from_environment(cls) -> Home:
+        """The folder `REDEEMER_HOME` names, `var` if it names none. A relative one counts from the repository."""
+        return cls(REPOSITORY / Path(os.environ.get("REDEEMER_HOME") or "var").expanduser())
+
+    @property
+    def lock(self) -> Path:
+        """Locked while a supervisor lives; holds its address. Anybody may read it."""
+        return self.folder / "run" / "up.lock"
+
+    @property
+    def environment(self) -> Path:
+        """What the running servers are reached by: for the installation's own user only."""
+        return self.folder / "run" / "environment.json"
+
+    @property
+    def secrets(self) -> Path:
+        """The secrets made once for this installation."""
+        return self.folder / "secrets.json"
+
+    @property
+    def admin_password(self) -> Path:
+        """The password that the first administrator was made with."""
+        return self.folder / "admin-password"
+
+    @property
+    def logs(self) -> Path:
+        """What the embedded servers say, which nobody needs before there is trouble."""
+        return self.folder / "log"
+
+    def prepare(self) -> None:
+        """Make the folders.
+
+        Raises:
+            CannotStartError: this user cannot write here.
+        """
+        for folder in (self.folder, self.lock.parent, self.logs):
+            try:
+                folder.mkdir(mode=0o755, parents=True, exist_ok=True)
+            except OSError as error:
+                raise CannotStartError(f"Cannot make {folder} ({error.strerror}). {_WHERE_TO}") from error
+            if not os.access(folder, os.R_OK | os.W_OK | os.X_OK):
+                raise CannotStartError(f"Cannot write to {folder}: it is not this user's. {_WHERE_TO}")
+
+
+_WHERE_TO = "Set REDEEMER_HOME to a folder of your own, or run this as the user whose folder it is."
+
+
+def write_private(path: Path, text: str) -> None:
+    """Put `text` into `path` in one step, readable by nobody else: a reader sees the old text or the new."""
+    draft = path.with_name(f".{path.name}.{os.getpid()}")
+    draft.unlink(missing_ok=True)
+    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(descriptor)
+    draft.replace(path)

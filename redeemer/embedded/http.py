@@ -1,0 +1,17 @@
+"""Ask one of our own children whether it answers."""
+
+from __future__ import annotations
+
+import http.client
+
+
+def status_of(host: str, port: int, path: str) -> int | None:
+    """The HTTP status of a GET, None if nobody answers."""
+    connection = http.client.HTTPConnection(host, port, timeout=2)
+    try:
+        connection.request("GET", path)
+        return connection.getresponse().status
+    except (OSError, http.client.HTTPException):
+        return None
+    finally:
+        connection.close()

@@ -1,0 +1,166 @@
+"""The start, step by step. Whatever is made up on the way is kept for the next start."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+from redeemer.embedded import configuration, ports, programs
+from redeemer.embedded.child import describe
+from redeemer.embedded.configuration import Configuration
+from redeemer.embedded.console import Console
+from redeemer.embedded.demo import Demo
+from redeemer.embedded.errors import CannotStartError
+from redeemer.embedded.home import Home, write_private
+from redeemer.embedded.http import status_of
+from redeemer.embedded.postgres import Postgres
+from redeemer.embedded.programs import Programs
+from redeemer.embedded.secret_store import SecretStore
+from redeemer.embedded.server import Server, wait_until_ready
+from redeemer.embedded.supervisor import Supervisor
+from redeemer.embedded.valkey import Valkey
+
+_READY_SECONDS = 60.0
+
+
+class Installation:
+    """What belongs to one home, and how it is started."""
+
+    def __init__(self, home: Home, config: Configuration, console: Console, supervisor: Supervisor) -> None:
+        self._home = home
+        self._config = config
+        self._console = console
+        self._supervisor = supervisor
+        self._store = SecretStore(home.secrets)
+        self._environment = {**os.environ, "REDEEMER_HOME": str(home.folder)}
+        self._programs = Programs(console, self._environment, config)
+
+    def start(self) -> None:
+        """Start everything, and say where it is.
+
+        Raises:
+            CannotStartError: a step failed. What was started before it runs on.
+            StopAskedError: somebody asked to stop meanwhile.
+        """
+        self._start_servers()
+        demo = None if self._config.has_provider else Demo.of(self._store)
+        self._publish_environment(demo)
+        self._run("migrate", "--no-input", doing="Bringing the database up to date.")
+        password = self._make_first_admin()
+        if demo:
+            self._start_demo(demo)
+        self._start_application()
+        self._welcome(demo, password)
+
+    def _start_servers(self) -> None:
+        if not self._environment.get("DATABASE_URL"):
+            password = self._store.get_or_make("postgres_password")
+            postgres = Postgres(self._home.folder, port=ports.pick(), password=password)
+            self._check_data_stayed(postgres.data)
+            if postgres.account and postgres.place != self._home.folder:
+                self._console.say(
+                    f"The database is kept in {postgres.data}: user {postgres.account.name} cannot reach {self._home.folder}."
+                )
+            self._start_server(postgres)
+            self._environment["DATABASE_URL"] = postgres.url
+        if not self._environment.get("REDIS_URL"):
+            valkey = Valkey(
+                self._home.folder, port=ports.pick(), password=self._store.get_or_make("valkey_password")
+            )
+            self._start_server(valkey)
+            self._environment["REDIS_URL"] = valkey.url
+
+    def _start_server(self, server: Server) -> None:
+        self._console.say(f"Starting {server.name}.")
+        server.prepare()
+        program = programs.server(server, self._home)
+        (child,) = self._supervisor.start(program)
+        wait_until_ready(
+            server,
+            is_alive=lambda: child.process is not None,
+            log=self._home.logs / f"{server.name}.log",
+            seconds=_READY_SECONDS,
+            pause=self._supervisor.look_unless_asked,
+        )
+
+    def _check_data_stayed(self, data: Path) -> None:
+        """An empty database must not take the place of one that only lies elsewhere now."""
+        before = self._store.get("postgres_data") or str(data)
+        if before != str(data) and not _has_data(data) and _has_data(Path(before)):
+            raise CannotStartError(
+                f"This installation's database is in {before}, and would now be in {data}: move it there first."
+            )
+        self._store.keep("postgres_data", str(data))
+
+    def _publish_environment(self, demo: Demo | None) -> None:
+        """Complete what the children run in, and let other commands find it (redeemer.embedded.discovery)."""
+        if not self._environment.get("SECRET_KEY"):
+            self._environment["SECRET_KEY"] = self._store.get_or_make("secret_key")
+        if demo:
+            self._environment |= demo.environment
+        write_private(self._home.environment, json.dumps(configuration.shared(self._environment), indent=1))
+
+    def _run(self, *command: str, doing: str) -> None:
+        """Run a command of manage.py that the start cannot do without."""
+        self._console.say(doing)
+        status = self._supervisor.run_once(self._programs.manage(*command))
+        if status != 0:
+            raise CannotStartError(f"`manage.py {command[0]}` {describe(status)}: see the lines above.")
+
+    def _make_first_admin(self) -> str | None:
+        """Returns the password if an administrator was made just now."""
+        before = _changed_at(self._home.admin_password)
+        self._run("ensure_admin", doing="Looking for an administrator.")
+        if _changed_at(self._home.admin_password) == before:
+            return None
+        return self._home.admin_password.read_text(encoding="utf-8").strip()
+
+    def _start_demo(self, demo: Demo) -> None:
+        self._console.say("No provider is configured: starting the simulator, with a demo guild.")
+        self._supervisor.start(demo.program(self._programs, self._home))
+        self._supervisor.wait_for(demo.is_ready, seconds=_READY_SECONDS, what="The simulator does not answer")
+        self._console.say("Filling the demo guild.")
+        if self._supervisor.run_once(self._programs.manage("seed_demo")) != 0:
+            self._console.say("The demo guild could not be filled; going on without.")
+
+    def _start_application(self) -> None:
+        self._console.say("Starting the workers, the site and the clock.")
+        self._supervisor.start(self._programs.worker_control(), self._programs.worker_redeem())
+        self._supervisor.start(self._programs.web())
+        self._supervisor.start(self._programs.beat())
+        self._supervisor.wait_for(self._site_answers, seconds=_READY_SECONDS, what="The site does not answer")
+
+    def _site_answers(self) -> bool:
+        return status_of(self._config.reachable_host, self._config.port, "/healthz") is not None
+
+    def _welcome(self, demo: Demo | None, password: str | None) -> None:
+        say = self._console.say
+        say("")
+        say(
+            "Redeemer is running."
+            + (" DEMO: the game is simulated; no real code is redeemed." if demo else "")
+        )
+        say(f"  Address:  {self._config.address}/")
+        if password:
+            say(
+                f"  Log in:   admin, password {password}   (shown this once, kept in {self._home.admin_password})"
+            )
+        elif self._home.admin_password.exists():
+            say(f"  Log in:   admin, password in {self._home.admin_password} unless it was changed")
+        say("  To stop:  Ctrl-C")
+        say("")
+
+
+def _has_data(folder: Path) -> bool:
+    try:
+        return (folder / "PG_VERSION").exists()
+    except OSError:
+        return False
+
+
+def _changed_at(path: Path) -> int | None:
+    try:
+        return path.stat().st_mtime_ns
+    except FileNotFoundError:
+        return None

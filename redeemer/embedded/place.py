@@ -1,0 +1,38 @@
+"""Which folder PostgreSQL's data go to. Usually the home; a user with fewer rights may not be able to get there."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from pathlib import Path
+
+from redeemer.embedded.accounts import Account
+from redeemer.embedded.errors import CannotStartError
+
+#: Where a system keeps what its services must find again after a restart of the machine.
+_SYSTEM_FOLDER = Path("/var/lib")
+
+
+def place_for(home: Path, account: Account | None) -> Path:
+    """A folder that `account` can reach: `home`, else one below /var/lib that is named after `home`. It is made if need be.
+
+    Modes of folders that were there before are never changed.
+
+    Raises:
+        CannotStartError: neither can be had, or there are data in `home` that `account` cannot reach any more.
+    """
+    if account is None or account.can_reach(home / "postgres"):
+        return home
+    if (home / "postgres" / "PG_VERSION").exists():
+        raise CannotStartError(
+            f"The data in {home / 'postgres'} are out of reach of user {account.name}: a folder above is closed to it."
+        )
+    place = _SYSTEM_FOLDER / f"redeemer-{hashlib.sha256(os.fsencode(home.resolve())).hexdigest()[:8]}"
+    try:
+        place.mkdir(mode=0o755, exist_ok=True)
+    except OSError as error:
+        raise CannotStartError(
+            f"User {account.name}, whom PostgreSQL runs as, cannot reach {home}, and {place} cannot be made "
+            f"({error.strerror}). Set REDEEMER_HOME to a folder that is open to it."
+        ) from error
+    return place

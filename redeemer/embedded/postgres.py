@@ -1,0 +1,170 @@
+"""PostgreSQL as a child of ours: in the foreground, on 127.0.0.1 only, with a password."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+from typing import IO
+from urllib.parse import quote
+
+import psycopg
+
+from redeemer.embedded import leftovers, wheels
+from redeemer.embedded.accounts import Account, account_for_servers
+from redeemer.embedded.errors import CannotStartError
+from redeemer.embedded.home import write_private
+from redeemer.embedded.place import place_for
+from redeemer.embedded.tether import spawn
+
+_USER = _DATABASE = "redeemer"
+_SETTINGS = {
+    "listen_addresses": "127.0.0.1",
+    "unix_socket_directories": "",  # A path of over 107 bytes would stop the start.
+    "max_connections": "100",
+    "password_encryption": "scram-sha-256",
+    "timezone": "UTC",
+    "log_timezone": "UTC",
+}
+#: For data that nobody will miss. Never for an installation.
+THROW_AWAY = {
+    "fsync": "off",
+    "synchronous_commit": "off",
+    "full_page_writes": "off",
+    "max_connections": "300",
+}
+
+
+class Postgres:
+    """One server with one database, `redeemer`."""
+
+    name = "postgresql"
+    stop_signal = signal.SIGINT  # "Fast": end the connections, write everything, end.
+    last_signal = signal.SIGINT
+
+    def __init__(
+        self, home: Path, *, port: int, password: str, settings: Mapping[str, str] | None = None
+    ) -> None:
+        """
+        Args:
+            home: the installation's folder; data go to `postgres` in it, or where the server's user can reach them.
+            port: a free port of 127.0.0.1.
+            password: of the database's owner. Data that exist must have been made with it.
+            settings: of the server, on top of ours.
+
+        Raises:
+            CannotStartError: there is no user or no folder for it.
+        """
+        self.port = port
+        self._password = password
+        self._settings = _SETTINGS | dict(settings or {})
+        self.account: Account | None = account_for_servers(home / "postgres")
+        self.place = place_for(home, self.account)
+        self.data = self.place / "postgres"
+
+    @property
+    def url(self) -> str:
+        """The address of the database, for Django."""
+        return self._address(_DATABASE, "postgres")
+
+    def prepare(self) -> None:
+        """End what an earlier run left; make the data folder if there is none.
+
+        Raises:
+            CannotStartError: with the last words of the program that failed.
+        """
+        if (self.data / "PG_VERSION").exists():
+            leftovers.end(
+                self.data / "postmaster.pid",
+                mark=f"-D {self.data}",
+                polite=signal.SIGINT,
+                firm=signal.SIGQUIT,
+            )
+        else:
+            self._initialise()
+
+    def launch(self, output: int | IO[bytes]) -> subprocess.Popen[bytes]:
+        """Start the server."""
+        options = [f"--{name}={value}" for name, value in self._settings.items()]
+        return self._spawn("postgres", "-D", str(self.data), f"--port={self.port}", *options, output=output)
+
+    def is_ready(self) -> bool:
+        """Whether the database answers. The first time it is made here.
+
+        Raises:
+            CannotStartError: the server answers, but not to our password.
+        """
+        try:
+            with psycopg.connect(self._address("postgres"), connect_timeout=2, autocommit=True) as connection:
+                found = connection.execute(
+                    "SELECT 1 FROM pg_database WHERE datname = %s", [_DATABASE]
+                ).fetchone()
+                if found is None:
+                    connection.execute(f"CREATE DATABASE {_DATABASE}")
+        except psycopg.OperationalError as error:
+            if "password authentication failed" in str(error):
+                raise CannotStartError(
+                    f"PostgreSQL's data in {self.data} were made with another password than the one in secrets.json."
+                ) from error
+            return False
+        return True
+
+    def _initialise(self) -> None:
+        """Make the data folder under another name first: an interrupted attempt leaves nothing that looks complete."""
+        draft, password = self.data.with_name("postgres.part"), self.place / "postgres.password"
+        shutil.rmtree(draft, ignore_errors=True)
+        draft.mkdir(mode=0o700)
+        write_private(password, self._password + "\n")
+        if self.account:
+            os.chown(draft, self.account.uid, self.account.gid)
+            os.chown(password, self.account.uid, self.account.gid)
+        arguments = [
+            "-D",
+            str(draft),
+            "-U",
+            _USER,
+            f"--pwfile={password}",
+            "--auth=scram-sha-256",
+            "--encoding=UTF8",
+        ]
+        # The same order and the same upper case on every machine, whatever locales it has.
+        arguments += ["--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8"]
+        if self._settings.get("fsync") == "off":
+            arguments.append("--no-sync")
+        try:
+            process = self._spawn("initdb", *arguments, output=subprocess.PIPE, last_signal=signal.SIGKILL)
+            said, _ = process.communicate(timeout=120)
+        finally:
+            password.unlink(missing_ok=True)
+        if process.returncode != 0:
+            raise CannotStartError(
+                "PostgreSQL's data folder could not be made.\n" + said.decode(errors="replace")[-1000:]
+            )
+        draft.rename(self.data)
+
+    def _spawn(
+        self,
+        program: str,
+        *arguments: str,
+        output: int | IO[bytes],
+        last_signal: signal.Signals | None = None,
+    ) -> subprocess.Popen[bytes]:
+        programs = wheels.postgres_programs(self.account, self.place)
+        try:
+            return spawn(
+                [str(programs / program), *arguments],
+                environment={"PATH": os.defpath, "LC_ALL": "C", "TZ": "UTC"},
+                folder=self.place,
+                output=output,
+                account=self.account,
+                last_signal=last_signal or self.last_signal,
+            )
+        except (OSError, subprocess.SubprocessError) as error:
+            whom = f" as user {self.account.name}" if self.account else ""
+            raise CannotStartError(f"{programs / program} cannot be started{whom}: {error}") from error
+
+    def _address(self, database: str, scheme: str = "postgresql") -> str:
+        return f"{scheme}://{_USER}:{quote(self._password, safe='')}@127.0.0.1:{self.port}/{database}"

@@ -1,0 +1,62 @@
+"""Start a process that cannot outlive this one, however this one ends."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import IO
+
+from redeemer.embedded.accounts import Account
+
+_PR_SET_PDEATHSIG = 1
+_LIBC = ctypes.CDLL(None) if sys.platform == "linux" else None
+
+
+def spawn(
+    command: Sequence[str],
+    *,
+    environment: Mapping[str, str],
+    folder: Path,
+    output: int | IO[bytes],
+    account: Account | None = None,
+    stdin: int = subprocess.DEVNULL,
+    last_signal: signal.Signals = signal.SIGKILL,
+) -> subprocess.Popen[bytes]:
+    """Start `command` in a session of its own, as `account` if there is one, and send it `last_signal` when this process dies.
+
+    Call it from the main thread: the kernel watches the thread that starts a process, not its process. Only Linux has
+    such a watch; elsewhere a supervisor that is killed outright leaves its servers for the next start to end
+    (redeemer.embedded.leftovers).
+    """
+    return subprocess.Popen(  # noqa: S603 - the commands are ours
+        command,
+        env=environment,
+        cwd=folder,
+        stdin=stdin,
+        stdout=output,
+        stderr=subprocess.STDOUT,
+        start_new_session=True,
+        user=account.uid if account else None,
+        group=account.gid if account else None,
+        extra_groups=[] if account else None,
+        preexec_fn=_die_with(os.getpid(), last_signal),
+    )
+
+
+def _die_with(parent: int, last_signal: signal.Signals) -> Callable[[], None] | None:
+    """What the child does before it becomes `command`. It runs after the change of user, which would clear the watch."""
+    if _LIBC is None:
+        return None
+    prctl = _LIBC.prctl
+
+    def tie() -> None:
+        prctl(_PR_SET_PDEATHSIG, int(last_signal))
+        if os.getppid() != parent:  # It died before the watch was set.
+            os._exit(1)
+
+    return tie

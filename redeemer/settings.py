@@ -1,0 +1,216 @@
+"""Settings. Everything that differs between installs comes from the environment or from `.env`; see docs/settings.md."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import environ
+from django.core.exceptions import ImproperlyConfigured
+
+from giftcodes.providers.config import ProviderConfig, Rate
+from redeemer.embedded import discovery
+from redeemer.logging import configure
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+
+env = environ.Env()
+environ.Env.read_env(BASE_DIR / ".env")
+# A running `make up` tells where its servers are; what the environment says itself goes before it.
+discovery.fill_environment()
+
+# --- Django -----------------------------------------------------------------------------------------------------------
+DEBUG = env.bool("DEBUG", default=False)
+SECRET_KEY = env.str("SECRET_KEY", default="")
+if not SECRET_KEY:
+    if not DEBUG:
+        # Checked again by giftcodes.checks, with a hint; commands that need no secret run without.
+        SECRET_KEY = "insecure-" + "no-secret-key-is-set"
+    else:
+        SECRET_KEY = "insecure-debug"  # noqa: S105
+ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"])
+CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
+ROOT_URLCONF = "redeemer.urls"
+WSGI_APPLICATION = "redeemer.wsgi.application"
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+INSTALLED_APPS = [
+    "giftcodes",
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "django_celery_beat",
+    "django_structlog",
+]
+
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "django_structlog.middlewares.RequestMiddleware",
+]
+
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ],
+        },
+    },
+]
+
+STATIC_URL = "static/"
+STATIC_ROOT = BASE_DIR / "staticfiles"
+WHITENOISE_USE_FINDERS = True
+LANGUAGE_CODE = "en"
+TIME_ZONE = env.str("TIME_ZONE", default="UTC")
+USE_TZ = True
+USE_I18N = True
+LOGIN_REDIRECT_URL = "/admin/"
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
+    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 10}},
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+]
+
+# --- Database: PostgreSQL only ----------------------------------------------------------------------------------------
+REDEEM_THREADS = env.int("REDEEM_THREADS", default=8)
+CONTROL_THREADS = env.int("CONTROL_THREADS", default=4)
+
+DATABASES: dict[str, dict[str, Any]] = {}
+if env.str("DATABASE_URL", default=""):
+    DATABASES["default"] = env.db_url("DATABASE_URL")
+    if DATABASES["default"]["ENGINE"] != "django.db.backends.postgresql":
+        msg = "DATABASE_URL must be a postgres:// address: the lock is a PostgreSQL row lock."
+        raise ImproperlyConfigured(msg)
+    DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
+    DATABASES["default"].setdefault("OPTIONS", {}).update(
+        {
+            "connect_timeout": 5,
+            "application_name": "redeemer",
+            # A cut link is noticed within half a minute, not after the kernel's two hours.
+            "keepalives_idle": 10,
+            "keepalives_interval": 5,
+            "keepalives_count": 3,
+        }
+    )
+    if env.bool("DATABASE_POOL", default=True):
+        DATABASES["default"]["OPTIONS"]["pool"] = {
+            "min_size": 1,
+            "max_size": max(REDEEM_THREADS, CONTROL_THREADS) + 4,
+            "timeout": 10,
+        }
+else:
+    # Named, so that the error says what to do; there is no server behind it.
+    DATABASES["default"] = {
+        "ENGINE": "django.db.backends.postgresql",
+        "NAME": "redeemer",
+        "HOST": discovery.NO_SERVER_HOST,
+    }
+
+# --- Celery: the doorbell (docs/decisions/0002) -----------------------------------------------------------------------
+CELERY_BROKER_URL = env.str("REDIS_URL", default="redis://127.0.0.1:6379/0")
+CELERY_TASK_IGNORE_RESULT = True
+CELERY_TASK_ACKS_LATE = False
+CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+CELERY_WORKER_DISABLE_PREFETCH = True
+CELERY_WORKER_SOFT_SHUTDOWN_TIMEOUT = 20.0
+CELERY_WORKER_ENABLE_REMOTE_CONTROL = False
+CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_BROKER_CONNECTION_MAX_RETRIES = None
+CELERY_BROKER_TRANSPORT_OPTIONS = {
+    "socket_timeout": 10,
+    "socket_connect_timeout": 2,
+    "socket_keepalive": True,
+    "health_check_interval": 25,
+}
+# A lost ring costs one tick: publishing never waits for a broker that is away.
+CELERY_TASK_PUBLISH_RETRY = False
+CELERY_TASK_DEFAULT_QUEUE = "control"
+CELERY_TASK_ROUTES = {"giftcodes.tasks.redeem_member": {"queue": "redeem"}}
+CELERY_TIMEZONE = TIME_ZONE
+CELERY_BEAT_SCHEDULER = "django_celery_beat.schedulers:DatabaseScheduler"
+CELERY_BEAT_MAX_LOOP_INTERVAL = 1
+
+# --- The flow ---------------------------------------------------------------------------------------------------------
+#: One call of the game, in all, in seconds. The lease must outlast it by ten (giftcodes.checks).
+HTTP_SECONDS = env.float("HTTP_SECONDS", default=15.0)
+HTTP_CONNECT_SECONDS = env.float("HTTP_CONNECT_SECONDS", default=5.0)
+LEASE_SECONDS = env.float("LEASE_SECONDS", default=30.0)
+#: Never more requests under way, over all workers: twice the threads keeps each one busy.
+IN_FLIGHT_MAX = env.int("IN_FLIGHT_MAX", default=2 * REDEEM_THREADS)
+
+
+def _provider(name: str, title: str, realm_word: str, api_url: str, origin: str, rate: str) -> ProviderConfig:
+    prefix = name.upper()
+    try:
+        parsed_rate = Rate.parse(env.str(f"{prefix}_RATE", default=rate))
+    except ValueError as error:
+        msg = f"{prefix}_RATE: {error}"
+        raise ImproperlyConfigured(msg) from error
+    return ProviderConfig(
+        name=name,
+        title=title,
+        realm_word=realm_word,
+        api_url=env.str(f"{prefix}_API_URL", default=api_url),
+        origin=origin,
+        rate=parsed_rate,
+        salt=env.str(f"{prefix}_SALT", default=""),
+        feed_url=env.str(f"{prefix}_FEED_URL", default=""),
+        feed_key=env.str(f"{prefix}_FEED_KEY", default=""),
+        poll_seconds=env.float(f"{prefix}_POLL_SECONDS", default=60.0),
+    )
+
+
+PROVIDERS: dict[str, ProviderConfig] = {
+    provider.name: provider
+    for provider in (
+        _provider(
+            "whiteout",
+            "Whiteout Survival",
+            "state",
+            "https://wos-giftcode-api.centurygame.com/api/gift_code",
+            "https://wos-giftcode.centurygame.com",
+            "30/60",
+        ),
+        _provider(
+            "kingshot",
+            "Kingshot",
+            "kingdom",
+            "https://kingshot-giftcode.centurygame.com/api/gift_code",
+            "https://ks-giftcode.centurygame.com",
+            "30/60",
+        ),
+        _provider("simulator", "Simulator", "state", "", "http://localhost", "30/10"),
+    )
+}
+
+# --- Safe transport outside DEBUG -------------------------------------------------------------------------------------
+# HTTPS=1 says that a proxy with TLS stands in front; `make up` on localhost is plain HTTP.
+HTTPS = env.bool("HTTPS", default=False)
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_SSL_REDIRECT = HTTPS
+SECURE_HSTS_SECONDS = 31_536_000 if HTTPS else 0
+if HTTPS:
+    SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+SECURE_REFERRER_POLICY = "same-origin"
+X_FRAME_OPTIONS = "DENY"
+
+# --- Logs -------------------------------------------------------------------------------------------------------------
+LOGGING = configure(log_format=env.str("LOG_FORMAT", default="console"), level=env.str("LOG_LEVEL", default="INFO"))
+LOGGING_CONFIG = "logging.config.dictConfig"
+DJANGO_STRUCTLOG_CELERY_ENABLED = True

@@ -1,0 +1,15 @@
+"""Addresses: the admin is the site."""
+
+from __future__ import annotations
+
+from django.contrib import admin
+from django.urls import path
+from django.views.generic import RedirectView
+
+from giftcodes.views import healthz
+
+urlpatterns = [
+    path("", RedirectView.as_view(url="/admin/", permanent=False)),
+    path("healthz", healthz),
+    path("admin/", admin.site.urls),
+]

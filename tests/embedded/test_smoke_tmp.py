@@ -1,0 +1,5 @@
+import time
+
+
+def test_db():
+    time.sleep(100)

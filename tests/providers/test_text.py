@@ -1,0 +1,38 @@
+from __future__ import annotations
+
+import json
+from urllib.parse import quote
+
+import pytest
+
+from giftcodes.http.text import Redactor, one_line, plain_text
+
+
+def test_what_cannot_be_stored_or_printed_is_replaced() -> None:
+    assert plain_text("a\0\ud800\x1b\u202eb\n\tc", 100) == "a\ufffd\ufffd\ufffd\ufffdb\n\tc"
+    assert plain_text("Größe 🎁", 100) == "Größe 🎁"
+    assert plain_text("abc", 2) == "ab"
+
+
+def test_one_line_cannot_forge_a_second() -> None:
+    assert one_line(" a\r\n✅ Redeemed\u2028b\x85 ", 100) == "a ✅ Redeemed b"
+
+
+@pytest.mark.parametrize(
+    "spelling",
+    [
+        'p"ä +/\n',
+        'P"Ä +/\n',
+        repr('p"ä +/\n'),
+        json.dumps('p"ä +/\n'),
+        quote('p"ä +/\n', safe=""),
+        "key=p%22%C3%A4+%2B%2F%0A&x",
+    ],
+)
+def test_a_secret_is_found_in_every_spelling(spelling: str) -> None:
+    assert "ä" not in Redactor('p"ä +/\n')(f"before {spelling} after").lower()
+    assert "[hidden]" in Redactor('p"ä +/\n')(f"before {spelling} after")
+
+
+def test_no_secret_hides_nothing() -> None:
+    assert Redactor("", " ")("a b") == "a b"

@@ -1,0 +1,103 @@
+"""Throw-away servers for the tests: PostgreSQL and Valkey from their wheels, started before Django reads its settings.
+
+`addopts` in pyproject.toml loads this plugin. Workers of pytest-xdist use the servers of the process that started
+them, each with a database and a Redis database of its own.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from redeemer.embedded import ports
+from redeemer.embedded.postgres import THROW_AWAY, Postgres
+from redeemer.embedded.server import Server, wait_until_ready
+from redeemer.embedded.valkey import Valkey
+
+_PREFIX = "redeemer-tests-"
+_PASSWORD = "only-for-tests"
+_WORKER = "PYTEST_XDIST_WORKER"
+
+_servers = ExitStack()
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_load_initial_conftests() -> None:
+    """Before pytest-django reads the settings, which name the servers."""
+    if worker := os.environ.get(_WORKER):
+        base = os.environ["REDIS_URL"].rpartition("/")[0]
+        os.environ["REDIS_URL"] = f"{base}/{int(worker.removeprefix('gw')) % 15 + 1}"
+        return
+    postgres, valkey, folder = _servers.enter_context(_running())
+    os.environ |= {
+        "REDEEMER_HOME": str(folder),  # A running `make up` is none of ours,
+        "WHITEOUT_SALT": "",  # and neither is what stands in .env.
+        "KINGSHOT_SALT": "",
+        "DATABASE_URL": postgres.url,
+        "DATABASE_POOL": "0",
+        "REDIS_URL": valkey.url,
+        "SECRET_KEY": "only-for-tests-but-long-enough-to-please-the-checks-of-django",
+        "SIMULATOR_SALT": "test-salt",
+        "SIMULATOR_API_URL": "http://127.0.0.1:9/nobody-listens-here",
+        "SIMULATOR_FEED_URL": "",
+        "SIMULATOR_FEED_KEY": "",
+        "SIMULATOR_RATE": "30/10",
+    }
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_unconfigure() -> None:
+    """After the last test, and after Ctrl-C."""
+    _servers.close()
+
+
+@contextlib.contextmanager
+def _running() -> Iterator[tuple[Postgres, Valkey, Path]]:
+    _remove_abandoned()
+    with ExitStack() as stack:
+        folder = Path(tempfile.mkdtemp(prefix=_PREFIX))
+        stack.callback(shutil.rmtree, folder, ignore_errors=True)
+        folder.chmod(0o755)  # The database's user goes through it.
+        lock = stack.enter_context((folder / "lock").open("wb"))
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        postgres = Postgres(folder, port=ports.pick(), password=_PASSWORD, settings=THROW_AWAY)
+        if postgres.place != folder:
+            stack.callback(shutil.rmtree, postgres.place, ignore_errors=True)
+        valkey = Valkey(folder, port=ports.pick(), password=_PASSWORD)
+        stack.enter_context(_started(postgres, folder / "postgres.log"))
+        stack.enter_context(_started(valkey, folder / "valkey.log"))
+        yield postgres, valkey, folder
+
+
+@contextlib.contextmanager
+def _started(server: Server, log: Path) -> Iterator[None]:
+    server.prepare()
+    with log.open("wb") as output:
+        process = server.launch(output)
+    try:
+        wait_until_ready(server, lambda: process.poll() is None, log)
+        yield
+    finally:
+        process.send_signal(server.stop_signal)
+        try:
+            process.wait(10)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def _remove_abandoned() -> None:
+    """A test run that was killed took its servers with it, but left its folder: nobody locks it any more."""
+    for lock in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*/lock"):
+        with contextlib.suppress(OSError), lock.open("rb") as file:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            shutil.rmtree(lock.parent, ignore_errors=True)

@@ -1,0 +1,62 @@
+"""Asking the simulator as the game's protocol says. Nothing of the app, nothing of the simulator's own signing."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any
+
+import requests
+
+from giftcodes.simulator import Simulator
+from tests.simulator.fixtures import SALT
+
+ANNA, BERT = "100000001", "100000002"
+REALM = 1042
+#: Longer than anything honest takes, so that a hang is a failure and not a wait.
+SECONDS = 10.0
+
+
+def signed(fields: dict[str, str], salt: str = SALT) -> dict[str, str]:
+    """`fields` with their signature."""
+    raw = f"cdk={fields['cdk']}&fid={fields['fid']}&kid={fields['kid']}&time={fields['time']}{salt}"
+    return {**fields, "sign": hashlib.md5(raw.encode()).hexdigest()}
+
+
+def form(player: str = ANNA, code: str = "SNOW", realm: int = REALM) -> dict[str, str]:
+    """A request's fields, signed."""
+    return signed({"fid": player, "cdk": code, "kid": str(realm), "time": "1781524800"})
+
+
+def ask(
+    simulator: Simulator, player: str = ANNA, code: str = "SNOW", realm: int = REALM, **options: Any
+) -> requests.Response:
+    """Ask for one code for one player."""
+    options.setdefault("timeout", SECONDS)
+    return requests.post(
+        simulator.api_url, data=form(player, code, realm), allow_redirects=False, **options
+    )
+
+
+def word(
+    simulator: Simulator, player: str = ANNA, code: str = "SNOW", realm: int = REALM, **options: Any
+) -> str:
+    """The game's word: its message without the full stop that comes and goes."""
+    return str(ask(simulator, player, code, realm, **options).json()["msg"]).removesuffix(".")
+
+
+def read_feed(simulator: Simulator, key: str = "any", **options: Any) -> requests.Response:
+    """Read the feed."""
+    headers = {"X-API-Key": key, **options.pop("headers", {})}
+    options.setdefault("timeout", SECONDS)
+    return requests.get(simulator.feed_url, headers=headers, allow_redirects=False, **options)
+
+
+def grants(simulator: Simulator) -> list[tuple[str, str, int]]:
+    """Who was granted what: player, code, issue."""
+    return [(grant["player"], grant["code"], grant["issue"]) for grant in simulator.ledger()["grants"]]
+
+
+def last_entry(simulator: Simulator) -> dict[str, Any]:
+    """The last request in the ledger."""
+    entry: dict[str, Any] = simulator.ledger()["requests"][-1]
+    return entry
