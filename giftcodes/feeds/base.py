@@ -49,14 +49,16 @@ class PublishedCode:
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """A body, read: codes, or `problem`, which tells an operator why there are none.
+    """A body, read: codes, or `problem`, our words for why there are none.
 
-    Texts are as the feed sent them, uncut: secrets are taken out of them before they are cut.
+    `skipped` and `words`, the feed's own for the problem, are as it sent them: secrets are taken out before a
+    text is cut, and never out of our own words.
     """
 
     codes: tuple[PublishedCode, ...] = ()
     skipped: tuple[str, ...] = ()
     problem: str = ""
+    words: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,21 +98,25 @@ def read_feed(
     )
     transport = Transport(total_seconds=total_seconds, connect_seconds=connect_seconds, max_bytes=MAX_BYTES)
     try:
-        reading = _ask(config, read, transport, before)
+        reading = _ask(config, read, transport, before, hide)
     except Exception as error:  # noqa: BLE001 (one bad source must not stop the rest)
-        what = f"{type(error).__name__}: {error}"
+        what = hide(f"{type(error).__name__}: {error}")
         reading = replace(before, error=f"The feed's answer could not be read ({what}). It is asked again.")
     finally:
         transport.close()
     return replace(
         reading,
-        error=one_line(hide(reading.error), ERROR_LENGTH),
+        error=one_line(reading.error, ERROR_LENGTH),
         skipped=tuple(one_line(hide(reason), SKIPPED_LENGTH) for reason in reading.skipped),
     )
 
 
 def _ask(
-    config: FeedConfig, read: Callable[[bytes], Listing], transport: Transport, before: FeedReading
+    config: FeedConfig,
+    read: Callable[[bytes], Listing],
+    transport: Transport,
+    before: FeedReading,
+    hide: Redactor,
 ) -> FeedReading:
     if not _key_is_sendable(config.feed_key):
         complaint = "The feed's key has characters that no header can carry."
@@ -118,11 +124,17 @@ def _ask(
     try:
         reply = transport.exchange("GET", config.feed_url, headers=_headers(config, before))
     except NotSentError as error:
-        complaint = f"The feed could not be reached ({error})."
+        complaint = f"The feed could not be reached ({hide(str(error))})."
         return replace(before, error=f"{complaint} {_check(config, 'FEED_URL')} It is asked again.")
     except NoAnswerError as error:
-        return replace(before, error=f"The feed did not answer ({error}). It is asked again.")
-    return _reading(config, read, reply, before)
+        return replace(before, error=f"The feed did not answer ({hide(str(error))}). It is asked again.")
+    if reply.status == 304 and (before.etag or before.last_modified):
+        return replace(before, status=FeedStatus.NOT_MODIFIED)
+    listing = read(reply.body)
+    if problem := _problem(config, reply) or listing.problem:
+        words = f" The feed says: {hide(listing.words)}" if listing.words else ""
+        return replace(before, error=f"{problem}{words}", retry_after_seconds=retry_after_seconds(reply.headers))
+    return _reading(reply, listing)
 
 
 def _key_is_sendable(key: str) -> bool:
@@ -139,17 +151,7 @@ def _headers(config: FeedConfig, reading: FeedReading) -> dict[str, str]:
     return {name: value for name, value in headers.items() if value}
 
 
-def _reading(
-    config: FeedConfig, read: Callable[[bytes], Listing], reply: Reply, before: FeedReading
-) -> FeedReading:
-    if reply.status == 304 and (before.etag or before.last_modified):
-        return replace(before, status=FeedStatus.NOT_MODIFIED)
-    wait = retry_after_seconds(reply.headers)
-    problem = _problem(config, reply)
-    listing = Listing(problem=problem) if problem else read(reply.body)
-    if listing.problem:
-        words = read(reply.body).problem if problem and reply.status >= 400 else ""
-        return replace(before, error=f"{listing.problem} {words}", retry_after_seconds=wait)
+def _reading(reply: Reply, listing: Listing) -> FeedReading:
     return FeedReading(
         FeedStatus.OK,
         codes=listing.codes,
@@ -157,7 +159,7 @@ def _reading(
         skipped_count=len(listing.skipped),
         etag=sendable(reply.headers.get("ETag", ""), ETAG_LENGTH),
         last_modified=sendable(reply.headers.get("Last-Modified", ""), LAST_MODIFIED_LENGTH),
-        retry_after_seconds=wait,
+        retry_after_seconds=retry_after_seconds(reply.headers),
     )
 
 

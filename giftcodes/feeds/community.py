@@ -51,7 +51,7 @@ def read_list(body: bytes) -> Listing:
     if not isinstance(answer, dict):
         return Listing(problem="The answer is JSON of another shape than a feed's.")
     if words := answer.get("error") or answer.get("detail"):
-        return Listing(problem=f"The feed says: {words}")
+        return Listing(problem="The feed sent an error and no list. It is asked again.", words=str(words))
     if not isinstance(answer.get("codes"), list):
         return Listing(problem="The answer has no list of codes: the address may be that of another service.")
     return _listing(answer["codes"])
@@ -78,7 +78,7 @@ def _published(line: object) -> PublishedCode | str:
     A bare code can be redeemed; beside a broken day the code may well be broken, too.
     """
     if not isinstance(line, str):
-        return f"not a text: {line!r}"
+        return f"not a text but a {type(line).__name__}"
     words = line.split()
     if not 1 <= len(words) <= 2:
         return f"not a code and a day: {line}"

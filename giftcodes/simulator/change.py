@@ -61,9 +61,7 @@ def read_change(posted: Any) -> Change:
         players=_rows("players", given.get("players", {}), _PLAYER),
         codes=_rows("codes", given.get("codes", {}), _CODE),
         feed=reading.sequence("feed", given.get("feed", [])),
-        remove_from_feed=[
-            reading.text(f"remove_from_feed[{index}]", item) for index, item in enumerate(removed)
-        ],
+        remove_from_feed=[reading.text(f"remove_from_feed[{index}]", item) for index, item in enumerate(removed)],
         options=reading.record("options", given.get("options", {}), OPTION_CHECKS),
         faults=read_faults("faults", given.get("faults", [])),
         feed_faults=read_faults("feed_faults", given.get("feed_faults", []), feed=True),

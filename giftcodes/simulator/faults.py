@@ -21,10 +21,10 @@ _COMMON_KINDS: dict[str, frozenset[str]] = {
     "delay": frozenset({"seconds"}),
     "drop": frozenset(),
     "reset": frozenset(),
-    "status": frozenset({"status"}),
-    "429": frozenset(),
-    "html": frozenset(),
-    "json": frozenset({"body", "status"}),
+    "status": frozenset({"status", "headers"}),
+    "429": frozenset({"headers"}),
+    "html": frozenset({"headers"}),
+    "json": frozenset({"body", "status", "headers"}),
     "garbage": frozenset(),
     "truncated": frozenset(),
     "cut": frozenset(),
@@ -32,7 +32,7 @@ _COMMON_KINDS: dict[str, frozenset[str]] = {
     "drip": frozenset({"seconds", "part"}),
     "redirect": frozenset({"location", "status"}),
 }
-API_KINDS = _COMMON_KINDS | {"msg": frozenset({"msg", "err_code"})}
+API_KINDS = _COMMON_KINDS | {"msg": frozenset({"msg", "err_code", "headers"})}
 FEED_KINDS = _COMMON_KINDS | {"empty": frozenset(), "detail": frozenset(), "error": frozenset()}
 
 _DEFAULT_STATUS = {"status": 503, "json": 200, "redirect": 302}
@@ -49,6 +49,7 @@ _API_SELECTORS = _SELECTORS | {
 _DETAILS: dict[str, reading.Check] = {
     "seconds": reading.number(0),
     "status": reading.whole(100),
+    "headers": reading.texts,
     "body": reading.anything,
     "bytes": reading.whole(0),
     "part": reading.one_of("body", "head"),
@@ -72,6 +73,7 @@ class Fault:
     probability: float = 1.0
     seconds: float = 1.0
     status: int = 503
+    headers: dict[str, str] | None = None
     body: Any = None
     bytes: int = 10_000_000
     part: str = "body"
@@ -110,13 +112,9 @@ def read_faults(name: str, value: Any, *, feed: bool = False) -> list[Fault]:
     ]
 
 
-def _read_fault(
-    name: str, value: Any, kinds: dict[str, frozenset[str]], selectors: dict[str, reading.Check]
-) -> Fault:
+def _read_fault(name: str, value: Any, kinds: dict[str, frozenset[str]], selectors: dict[str, reading.Check]) -> Fault:
     kind = reading.one_of(*kinds)(f"{name}.fault", reading.mapping(name, value).get("fault"))
-    checks = (
-        {"fault": reading.text} | selectors | {detail: _DETAILS[detail] for detail in sorted(kinds[kind])}
-    )
+    checks = {"fault": reading.text} | selectors | {detail: _DETAILS[detail] for detail in sorted(kinds[kind])}
     given = reading.record(name, value, checks)
     del given["fault"]
     given.setdefault("status", _DEFAULT_STATUS.get(kind, 503))

@@ -27,9 +27,9 @@ class FeedApi:
     clock: Callable[[], float]
 
     async def respond(self, request: Request) -> tuple[Ending, dict[str, Any]]:
-        """Deal with one call. The record is to be noted when the ending has been sent."""
-        n = len(self.ledger.feed) + 1
-        call: dict[str, Any] = {"n": n, "at": self.clock(), "method": request.method, "fault": None}
+        """Deal with one call. The record is to be closed when its status is known."""
+        call = self.ledger.open_feed_call(self.clock(), request.method)
+        n = call["n"]
         if request.method != "GET":
             # POST and DELETE change the list for everybody; the project has promised never to call them.
             self.ledger.violation("feed written to", call["at"], method=request.method, path=request.path)
@@ -60,11 +60,7 @@ class FeedApi:
         changed_at = int(self.world.feed_changed_at)
         headers = {"ETag": etag, "Last-Modified": formatdate(changed_at, usegmt=True)}
         asked_etag = request.headers.get("if-none-match")
-        known = (
-            etag in asked_etag
-            if asked_etag
-            else _is_since(request.headers.get("if-modified-since"), changed_at)
-        )
+        known = etag in asked_etag if asked_etag else _is_since(request.headers.get("if-modified-since"), changed_at)
         return Answer(304, headers=headers) if known else Answer(200, listing.body, headers=headers)
 
 

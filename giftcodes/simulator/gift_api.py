@@ -13,7 +13,7 @@ from giftcodes.simulator.endings import Answer, Ending
 from giftcodes.simulator.faults import AFTER, BEFORE, UNSEEN, Fault
 from giftcodes.simulator.game import judge
 from giftcodes.simulator.ledger import Entry, Ledger
-from giftcodes.simulator.spoiling import forced_message, spoiled, too_many_attempts
+from giftcodes.simulator.spoiling import forced_message, spoiled, too_many_attempts, with_headers
 from giftcodes.simulator.window import Seat
 from giftcodes.simulator.wire import Request
 from giftcodes.simulator.world import World
@@ -99,8 +99,8 @@ class GiftApi:
         if fault.kind == "msg":
             said = forced_message(fault, seed=self.world.seed, n=entry.n, vary=self.world.options.vary)
             answer = self._say(entry, *said)
-            answer.headers = honest.headers
-            return answer
+            answer.headers = dict(honest.headers)
+            return with_headers(fault, answer)
         return spoiled(fault, honest, seed=self.world.seed, n=entry.n)
 
     def _say(self, entry: Entry, msg: str, err_code: int | str) -> Answer:

@@ -75,8 +75,9 @@ class Ledger:
         self.keep({"request": {name: getattr(entry, name) for name in _AT_ARRIVAL}})
 
     def close(self, entry: Entry) -> None:
-        """Write down how the exchange ended."""
-        self.keep({"answer": {name: getattr(entry, name) for name in _AT_END}})
+        """Write down how the exchange ended, unless the ledger was cleared meanwhile."""
+        if entry.n <= len(self.requests) and self.requests[entry.n - 1] is entry:
+            self.keep({"answer": {name: getattr(entry, name) for name in _AT_END}})
 
     def grant(self, *, n: int, player: str, code: str, issue: int, at: float) -> None:
         """Write down that request `n` gave `player` an issue of `code`."""
@@ -90,9 +91,14 @@ class Ledger:
         self.violations.append(violation)
         self.keep({"violation": violation})
 
-    def feed_call(self, call: Record) -> None:
-        """Write down a call of the feed."""
+    def open_feed_call(self, at: float, method: str) -> Record:
+        """Write down a call of the feed that has arrived."""
+        call: Record = {"n": len(self.feed) + 1, "at": at, "method": method, "status": None, "fault": None}
         self.feed.append(call)
+        return call
+
+    def close_feed_call(self, call: Record) -> None:
+        """Hand on a call whose status is known."""
         self.keep({"feed_call": call})
 
     def restore(self, kind: str, record: Record) -> None:

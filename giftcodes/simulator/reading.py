@@ -94,6 +94,15 @@ def mapping(field: str, value: Any) -> Mapping[str, Any]:
     return value
 
 
+def texts(field: str, value: Any) -> dict[str, str]:
+    """A JSON object whose values are texts that a header can carry."""
+    given = mapping(field, value)
+    for name, item in given.items():
+        if not isinstance(item, str) or not (name + item).isascii() or not (name + item).isprintable():
+            raise BadWorldError(f"{field}.{name}", f"must be a text of printable ASCII, not {item!r}")
+    return dict(given)
+
+
 def sequence(field: str, value: Any) -> list[Any]:
     """A JSON list."""
     if not isinstance(value, list):

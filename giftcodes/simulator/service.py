@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import socket
 from dataclasses import dataclass
 
 from giftcodes.simulator import control
@@ -40,7 +39,6 @@ class Service:
             writer.close()
 
     async def _converse(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        writer.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         address: str = writer.get_extra_info("peername")[0]
         goes_on = True
         while goes_on:
@@ -72,14 +70,12 @@ class Service:
     async def _answer_feed(self, request: Request, writer: asyncio.StreamWriter) -> bool:
         ending, call = await self.feed.respond(request)
         call["status"] = ending.status
-        self.book.ledger.feed_call(call)
+        self.book.ledger.close_feed_call(call)
         return await ending.send(writer)
 
     def _plain(self, request: Request) -> Ending:
         if request.path.startswith("/_sim/"):
             return control.respond(self.book, request)
         if request.path in _OLD_PATHS:
-            self.book.ledger.violation(
-                "old endpoint", self.book.clock(), method=request.method, path=request.path
-            )
+            self.book.ledger.violation("old endpoint", self.book.clock(), method=request.method, path=request.path)
         return html_answer(405 if request.path == API_PATH else 404)

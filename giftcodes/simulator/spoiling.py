@@ -41,15 +41,15 @@ def spoiled(fault: Fault, honest: Answer, *, seed: int, n: int) -> Ending:
         case "garbage":
             return Answer(200, bytes(int(draw(seed, n, place) * 256) for place in range(64)))
         case "html":
-            return html_answer(200)
+            return with_headers(fault, html_answer(200))
         case "status":
-            return html_answer(fault.status)
+            return with_headers(fault, html_answer(fault.status))
         case "429":
-            return too_many_attempts(seed, n)
+            return with_headers(fault, too_many_attempts(seed, n))
         case "redirect":
             return Answer(fault.status, content_type=HTML, headers={"Location": fault.location})
         case "json":
-            return json_answer(fault.body, fault.status)
+            return with_headers(fault, json_answer(fault.body, fault.status))
         case "empty":
             return json_answer({"codes": []})
         case "detail":
@@ -59,6 +59,12 @@ def spoiled(fault: Fault, honest: Answer, *, seed: int, n: int) -> Ending:
         case _:
             message = f"no way to spoil an answer is called {fault.kind!r}"
             raise ValueError(message)
+
+
+def with_headers(fault: Fault, answer: Answer) -> Answer:
+    """`answer` with the headers that were scripted."""
+    answer.headers |= fault.headers or {}
+    return answer
 
 
 def too_many_attempts(seed: int, n: int) -> Answer:

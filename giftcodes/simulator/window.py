@@ -29,9 +29,7 @@ def read_rate(field_name: str, value: object) -> Rate | None:
         return None
     match = re.fullmatch(r"(\d{1,9})/(\d{1,9}(?:\.\d+)?)", value) if isinstance(value, str) else None
     if match is None or int(match[1]) < 1 or float(match[2]) <= 0:
-        raise BadWorldError(
-            field_name, f"must look like 30/60 (requests/seconds) or be unlimited, not {value!r}"
-        )
+        raise BadWorldError(field_name, f"must look like 30/60 (requests/seconds) or be unlimited, not {value!r}")
     return Rate(int(match[1]), float(match[2]))
 
 

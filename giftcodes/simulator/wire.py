@@ -49,9 +49,7 @@ async def read_request(reader: asyncio.StreamReader, address: str) -> Request | 
     try:
         start, *lines = head[:-4].decode("latin-1").split("\r\n")
         method, target, version = start.split(" ")
-        headers = {
-            name.strip().lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)
-        }
+        headers = {name.strip().lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
         length = int(headers.get("content-length", "0"))
         parts = urlsplit(target)
     except ValueError as error:

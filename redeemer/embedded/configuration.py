@@ -59,9 +59,7 @@ def read() -> Configuration:
 def shared(environment: dict[str, str]) -> dict[str, str]:
     """The part of `environment` that other commands need to work on the same installation."""
     prefixes = tuple(f"{name}_" for name in _PROVIDERS)
-    return {
-        name: value for name, value in environment.items() if name in _SHARED or name.startswith(prefixes)
-    }
+    return {name: value for name, value in environment.items() if name in _SHARED or name.startswith(prefixes)}
 
 
 _LOCAL = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - a browser cannot open "everywhere"

@@ -32,9 +32,7 @@ class Demo:
         port = ports.pick(int(store.get("simulator_port") or 0) or None)
         return cls(
             port=int(store.keep("simulator_port", str(port))),
-            seed=int(
-                store.keep("simulator_seed", store.get("simulator_seed") or str(secrets.randbelow(1_000_000)))
-            ),
+            seed=int(store.keep("simulator_seed", store.get("simulator_seed") or str(secrets.randbelow(1_000_000)))),
             salt=store.get_or_make("simulator_salt"),
             feed_key=store.get_or_make("simulator_feed_key"),
         )

@@ -53,9 +53,7 @@ def _read(path: Path) -> dict[str, str]:
         found = json.loads(path.read_text(encoding="utf-8"))
     except PermissionError:
         if not os.environ.get("DATABASE_URL"):
-            sys.stderr.write(
-                f"A `make up` of another user is running here, and {path} is only for that user.\n"
-            )
+            sys.stderr.write(f"A `make up` of another user is running here, and {path} is only for that user.\n")
         return {}
     except (OSError, ValueError):
         return {}

@@ -59,15 +59,12 @@ class Installation:
             postgres = Postgres(self._home.folder, port=ports.pick(), password=password)
             self._check_data_stayed(postgres.data)
             if postgres.account and postgres.place != self._home.folder:
-                self._console.say(
-                    f"The database is kept in {postgres.data}: user {postgres.account.name} cannot reach {self._home.folder}."
-                )
+                whom = postgres.account.name
+                self._console.say(f"The database is in {postgres.data}: user {whom} cannot reach {self._home.folder}.")
             self._start_server(postgres)
             self._environment["DATABASE_URL"] = postgres.url
         if not self._environment.get("REDIS_URL"):
-            valkey = Valkey(
-                self._home.folder, port=ports.pick(), password=self._store.get_or_make("valkey_password")
-            )
+            valkey = Valkey(self._home.folder, port=ports.pick(), password=self._store.get_or_make("valkey_password"))
             self._start_server(valkey)
             self._environment["REDIS_URL"] = valkey.url
 
@@ -132,20 +129,15 @@ class Installation:
         self._supervisor.wait_for(self._site_answers, seconds=_READY_SECONDS, what="The site does not answer")
 
     def _site_answers(self) -> bool:
-        return status_of(self._config.reachable_host, self._config.port, "/healthz") is not None
+        return status_of(self._config.reachable_host, self._config.port, "/") is not None
 
     def _welcome(self, demo: Demo | None, password: str | None) -> None:
         say = self._console.say
         say("")
-        say(
-            "Redeemer is running."
-            + (" DEMO: the game is simulated; no real code is redeemed." if demo else "")
-        )
+        say("Redeemer is running." + (" DEMO: the game is simulated; no real code is redeemed." if demo else ""))
         say(f"  Address:  {self._config.address}/")
         if password:
-            say(
-                f"  Log in:   admin, password {password}   (shown this once, kept in {self._home.admin_password})"
-            )
+            say(f"  Log in:   admin, password {password}   (shown this once, kept in {self._home.admin_password})")
         elif self._home.admin_password.exists():
             say(f"  Log in:   admin, password in {self._home.admin_password} unless it was changed")
         say("  To stop:  Ctrl-C")

@@ -31,9 +31,7 @@ def only_instance(lock: Path, address: str) -> Iterator[None]:
     try:
         if not _acquire(descriptor):
             holder = os.pread(descriptor, 1000, 0).decode(errors="replace").strip()
-            raise CannotStartError(
-                f"Already running: {holder or lock}. For a second one, set REDEEMER_HOME and PORT."
-            )
+            raise CannotStartError(f"Already running: {holder or lock}. For a second one, set REDEEMER_HOME and PORT.")
         os.ftruncate(descriptor, 0)
         os.pwrite(descriptor, f"{address} (process {os.getpid()})\n".encode(), 0)
         try:

@@ -14,9 +14,9 @@ _SYSTEM_FOLDER = Path("/var/lib")
 
 
 def place_for(home: Path, account: Account | None) -> Path:
-    """A folder that `account` can reach: `home`, else one below /var/lib that is named after `home`. It is made if need be.
+    """A folder that `account` can reach: `home`, else one below /var/lib that is named after `home`.
 
-    Modes of folders that were there before are never changed.
+    It is made if need be. Modes of folders that were there before are never changed.
 
     Raises:
         CannotStartError: neither can be had, or there are data in `home` that `account` cannot reach any more.

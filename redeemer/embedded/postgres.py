@@ -45,9 +45,7 @@ class Postgres:
     stop_signal = signal.SIGINT  # "Fast": end the connections, write everything, end.
     last_signal = signal.SIGINT
 
-    def __init__(
-        self, home: Path, *, port: int, password: str, settings: Mapping[str, str] | None = None
-    ) -> None:
+    def __init__(self, home: Path, *, port: int, password: str, settings: Mapping[str, str] | None = None) -> None:
         """
         Args:
             home: the installation's folder; data go to `postgres` in it, or where the server's user can reach them.
@@ -99,9 +97,7 @@ class Postgres:
         """
         try:
             with psycopg.connect(self._address("postgres"), connect_timeout=2, autocommit=True) as connection:
-                found = connection.execute(
-                    "SELECT 1 FROM pg_database WHERE datname = %s", [_DATABASE]
-                ).fetchone()
+                found = connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [_DATABASE]).fetchone()
                 if found is None:
                     connection.execute(f"CREATE DATABASE {_DATABASE}")
         except psycopg.OperationalError as error:

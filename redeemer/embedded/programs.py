@@ -17,42 +17,30 @@ from redeemer.embedded.tether import spawn
 
 #: A worker ends the request it has sent before it goes: HTTP_SECONDS is 15.
 _WORKER_PATIENCE_SECONDS = 20.0
-_FOR_PYTHON = {"PYTHONUNBUFFERED": "1"}
+#: That the worker should not be root is known; whoever runs `up` as root has no other user.
+_FOR_PYTHON = {"PYTHONUNBUFFERED": "1", "PYTHONWARNINGS": "ignore:You're running the worker with superuser privileges"}
 _QUIET = ("--without-gossip", "--without-mingle", "--without-heartbeat")
 
 
 class Programs:
     """Makes programs that run in one environment and speak on one console."""
 
-    def __init__(
-        self, console: Console, environment: Mapping[str, str], configuration: Configuration
-    ) -> None:
+    def __init__(self, console: Console, environment: Mapping[str, str], configuration: Configuration) -> None:
         self._console = console
         self._environment = environment  # Still being filled: read at each launch.
         self._configuration = configuration
 
     def manage(self, *arguments: str, name: str = "") -> Program:
         """A command of manage.py."""
-        return self._program(
-            name or arguments[0], [sys.executable, str(REPOSITORY / "manage.py"), *arguments]
-        )
+        return self._program(name or arguments[0], [sys.executable, str(REPOSITORY / "manage.py"), *arguments])
 
     def web(self) -> Program:
         """The site. One process: the work is done by the workers."""
-        return self._program(
-            "web",
-            [
-                *_module("gunicorn"),
-                "redeemer.wsgi",
-                "--bind",
-                self._configuration.bind,
-                "--worker-class",
-                "gthread",
-            ]
-            + ["--workers", "1", "--threads", "8", "--graceful-timeout", "5", "--no-control-socket"]
-            + ["--log-level", "warning"],
-            last_signal=signal.SIGQUIT,  # Ends its own worker at once, so that the port is free for the next start.
-        )
+        command = [*_module("gunicorn"), "redeemer.wsgi", "--bind", self._configuration.bind, "--no-control-socket"]
+        command += ["--worker-class", "gthread", "--workers", "1", "--threads", "8", "--graceful-timeout", "5"]
+        command += ["--log-level", "warning"]
+        # SIGQUIT: it ends its own worker at once, so that the port is free for the next start.
+        return self._program("web", command, last_signal=signal.SIGQUIT)
 
     def worker_control(self) -> Program:
         """Ticks, polls, starts and ends of runs, announcements."""
@@ -90,9 +78,7 @@ class Programs:
                 last_signal=last_signal,
             )
 
-        return Program(
-            name=name, launch=launch, sink=self._console.sink(name), patience_seconds=patience_seconds
-        )
+        return Program(name=name, launch=launch, sink=self._console.sink(name), patience_seconds=patience_seconds)
 
 
 def server(embedded: Server, home: Home) -> Program:

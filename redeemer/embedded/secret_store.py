@@ -24,15 +24,11 @@ class SecretStore:
         self._path = path
         self._kept: dict[str, str] = {}
         try:
-            self._kept = {
-                str(name): str(value) for name, value in json.loads(path.read_text("utf-8")).items()
-            }
+            self._kept = {str(name): str(value) for name, value in json.loads(path.read_text("utf-8")).items()}
         except FileNotFoundError:
             pass
         except (OSError, ValueError, AttributeError) as error:
-            raise CannotStartError(
-                f"Cannot read {path}, which holds this installation's passwords: {error}"
-            ) from error
+            raise CannotStartError(f"Cannot read {path}, which holds this installation's passwords: {error}") from error
 
     def get(self, name: str) -> str | None:
         """The text kept under `name`."""

@@ -1,4 +1,7 @@
-"""Keep children running, show what they say, end them in order. One thread, for the kernel's sake (redeemer.embedded.tether)."""
+"""Keep children running, show what they say, end them in order.
+
+All in one thread: a child is tied to the thread that started it (redeemer.embedded.tether).
+"""
 
 from __future__ import annotations
 
@@ -83,9 +86,7 @@ class Supervisor:
         for child in children:
             if (status := child.reap()) is not None:
                 delay = child.plan_restart()
-                self._console.say(
-                    f"{child.program.name} {describe(status)}; it is started again in {delay:g} s."
-                )
+                self._console.say(f"{child.program.name} {describe(status)}; it is started again in {delay:g} s.")
                 if child.program.log:
                     self._console.say(tail(child.program.log))
             elif child.restart_at is not None and time.monotonic() >= child.restart_at:

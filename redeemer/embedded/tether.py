@@ -27,7 +27,7 @@ def spawn(
     stdin: int = subprocess.DEVNULL,
     last_signal: signal.Signals = signal.SIGKILL,
 ) -> subprocess.Popen[bytes]:
-    """Start `command` in a session of its own, as `account` if there is one, and send it `last_signal` when this process dies.
+    """Start `command` in a session of its own, as `account` if there is one; it gets `last_signal` when we die.
 
     Call it from the main thread: the kernel watches the thread that starts a process, not its process. Only Linux has
     such a watch; elsewhere a supervisor that is killed outright leaves its servers for the next start to end
@@ -49,7 +49,7 @@ def spawn(
 
 
 def _die_with(parent: int, last_signal: signal.Signals) -> Callable[[], None] | None:
-    """What the child does before it becomes `command`. It runs after the change of user, which would clear the watch."""
+    """What the child does before it becomes `command`: after the change of user, which would clear the watch."""
     if _LIBC is None:
         return None
     prctl = _LIBC.prctl

@@ -54,9 +54,7 @@ def _check_port(config: Configuration) -> None:
     try:
         free = ports.is_free(config.port, config.host)
     except OSError as error:
-        raise CannotStartError(
-            f"Cannot listen on {config.bind}: {error.strerror}. Set PORT or BIND."
-        ) from error
+        raise CannotStartError(f"Cannot listen on {config.bind}: {error.strerror}. Set PORT or BIND.") from error
     if not free:
         raise CannotStartError(
             f"Port {config.port} is taken by another program. Set PORT to use another one: PORT=8001 make up"

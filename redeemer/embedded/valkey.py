@@ -92,9 +92,7 @@ class Valkey:
     def is_ready(self) -> bool:
         """Whether it answers, and is done loading."""
         try:
-            with redis.Redis(
-                host="127.0.0.1", port=self.port, password=self._password, socket_timeout=2
-            ) as client:
+            with redis.Redis(host="127.0.0.1", port=self.port, password=self._password, socket_timeout=2) as client:
                 return bool(client.ping())
         except redis.RedisError:
             return False

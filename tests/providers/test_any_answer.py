@@ -58,9 +58,7 @@ NAMES = st.sampled_from(
     ["Retry-After", "X-RateLimit-Limit", "X-RateLimit-Remaining", "X-RateLimit-Reset", "Date", "Content-Encoding",
      "Content-Type", "Set-Cookie", "Location", "Connection", "Content-Length", "Transfer-Encoding"]
 )  # fmt: skip
-QUICK = settings(
-    max_examples=150, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck)
-)
+QUICK = settings(max_examples=150, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
 
 
 @QUICK
@@ -75,9 +73,7 @@ def test_any_json_gives_an_answer(parrot: Parrot, answer: object, status: int) -
 
 @QUICK
 @given(body=st.binary(max_size=300), headers=st.lists(st.tuples(NAMES | HEADER, HEADER), max_size=5))
-def test_any_body_with_any_headers_gives_an_answer(
-    parrot: Parrot, body: bytes, headers: list[tuple[str, str]]
-) -> None:
+def test_any_body_with_any_headers_gives_an_answer(parrot: Parrot, body: bytes, headers: list[tuple[str, str]]) -> None:
     lines = "".join(f"{name}: {value}\r\n" for name, value in headers)
     got = parrot.redeem(f"HTTP/1.1 200 OK\r\n{lines}\r\n".encode("latin-1") + body)
     check(got)

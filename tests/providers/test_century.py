@@ -36,9 +36,7 @@ def read(**answer: object) -> Outcome:
 
 
 @pytest.mark.parametrize(("msg", "code", "err_code", "outcome"), ROWS)
-def test_each_row_of_the_protocol_has_its_outcome(
-    msg: str, code: int, err_code: object, outcome: Outcome
-) -> None:
+def test_each_row_of_the_protocol_has_its_outcome(msg: str, code: int, err_code: object, outcome: Outcome) -> None:
     for spelling in (msg, f"{msg}.", f"  {msg.swapcase()}. ", msg.replace(" ", "  ")):
         for number in (err_code, str(err_code), "", 0):
             assert read(code=code, data=[], msg=spelling, err_code=number) is outcome, (spelling, number)

@@ -13,7 +13,16 @@ NOON = 1783339200  # the same moment
 
 @pytest.mark.parametrize(
     ("value", "number"),
-    [("30", 30), (" 0 ", 0), ("-1", None), ("", None), ("30, 30", None), ("1e3", None), ("9" * 10, None), ("\xb2", None)],
+    [
+        ("30", 30),
+        (" 0 ", 0),
+        ("-1", None),
+        ("", None),
+        ("30, 30", None),
+        ("1e3", None),
+        ("9" * 10, None),
+        ("\xb2", None),
+    ],
 )
 def test_a_limit_is_a_plain_number_or_nothing(value: str, number: int | None) -> None:
     assert count({"X-RateLimit-Limit": value}, "X-RateLimit-Limit") == number

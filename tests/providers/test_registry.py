@@ -14,9 +14,7 @@ def test_each_game_has_a_client_that_is_made_once(name: str) -> None:
     config = config_for("http://127.0.0.1:9/", name=name)
     client = client_for(config, total_seconds=2, connect_seconds=1)
     assert isinstance(client, GameClient)
-    assert client is client_for(
-        config_for("http://127.0.0.1:9/", name=name), total_seconds=2, connect_seconds=1
-    )
+    assert client is client_for(config_for("http://127.0.0.1:9/", name=name), total_seconds=2, connect_seconds=1)
     assert client is not client_for(config, total_seconds=3, connect_seconds=1)
 
 

@@ -152,9 +152,7 @@ def test_a_connection_is_reused_within_a_burst(serve: Serve) -> None:
 
 
 @pytest.mark.parametrize("way", [Talk.hang_up, Talk.reset])
-def test_a_connection_that_the_server_closed_while_idle_is_replaced(
-    serve: Serve, way: Callable[[Talk], None]
-) -> None:
+def test_a_connection_that_the_server_closed_while_idle_is_replaced(serve: Serve, way: Callable[[Talk], None]) -> None:
     def script(talk: Talk) -> None:
         talk.hear()
         talk.say(SUCCESS)
@@ -168,9 +166,7 @@ def test_a_connection_that_the_server_closed_while_idle_is_replaced(
     assert (server.connections, len(server.requests)) == (3, 3)
 
 
-def test_a_connection_that_was_idle_for_long_is_replaced(
-    serve: Serve, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_connection_that_was_idle_for_long_is_replaced(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
     server = serve(answering(SUCCESS))
     client = client_of(server.url)
     redeem(client)
@@ -235,14 +231,10 @@ def test_a_server_that_accepts_nothing_is_unreachable_within_the_connect_budget(
     assert 250 < answer.latency_ms < 800
 
 
-def test_an_address_that_is_dead_leaves_time_for_the_next(
-    serve: Serve, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_address_that_is_dead_leaves_time_for_the_next(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
     server = serve(answering(SUCCESS))
     with full_listener() as dead:
-        found = [
-            (socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", port)) for port in (dead, server.port)
-        ]
+        found = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", port)) for port in (dead, server.port)]
         monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: found)
         answer = redeem(client_of("http://two.example/", seconds=2, connect_seconds=0.6))
     assert answer.outcome is Outcome.SUCCESS
@@ -361,6 +353,4 @@ def server_context(certificate: Path) -> ssl.SSLContext:
 
 
 def tls_transport(certificate: Path, *, seconds: float) -> Transport:
-    return Transport(
-        total_seconds=seconds, connect_seconds=seconds, max_bytes=1000, verify=str(certificate)
-    )
+    return Transport(total_seconds=seconds, connect_seconds=seconds, max_bytes=1000, verify=str(certificate))

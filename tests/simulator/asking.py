@@ -32,14 +32,10 @@ def ask(
 ) -> requests.Response:
     """Ask for one code for one player."""
     options.setdefault("timeout", SECONDS)
-    return requests.post(
-        simulator.api_url, data=form(player, code, realm), allow_redirects=False, **options
-    )
+    return requests.post(simulator.api_url, data=form(player, code, realm), allow_redirects=False, **options)
 
 
-def word(
-    simulator: Simulator, player: str = ANNA, code: str = "SNOW", realm: int = REALM, **options: Any
-) -> str:
+def word(simulator: Simulator, player: str = ANNA, code: str = "SNOW", realm: int = REALM, **options: Any) -> str:
     """The game's word: its message without the full stop that comes and goes."""
     return str(ask(simulator, player, code, realm, **options).json()["msg"]).removesuffix(".")
 

@@ -225,6 +225,13 @@ def test_a_429_can_come_out_of_the_blue(game):
     assert [ask(game).status_code for _ in range(2)] == [429, 200]
 
 
+@pytest.mark.parametrize("kind", ["429", "status", "html", "json", "msg"])
+def test_an_answer_can_carry_headers_of_ones_own(game, kind):
+    spoil(game, kind, headers={"Retry-After": "soon"})
+
+    assert ask(game).headers["Retry-After"] == "soon"
+
+
 def test_a_redirect_leads_into_a_trap(game):
     spoil(game, "redirect")
 

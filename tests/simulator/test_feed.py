@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 
 import pytest
@@ -82,9 +83,7 @@ def test_writing_to_it_is_refused_and_recorded(simulator, method):
     answer = requests.request(method, simulator.feed_url, json={"code": "SNOW"}, timeout=SECONDS)
 
     assert answer.status_code == 405
-    assert [(v["kind"], v["method"]) for v in simulator.ledger()["violations"]] == [
-        ("feed written to", method)
-    ]
+    assert [(v["kind"], v["method"]) for v in simulator.ledger()["violations"]] == [("feed written to", method)]
     assert read_feed(simulator).json() == {"codes": ["SNOW 15.06.2026"]}
 
 
@@ -96,6 +95,16 @@ def test_calls_are_in_the_ledger(simulator):
     calls = simulator.ledger()["feed"]
 
     assert [(call["n"], call["status"], call["fault"]) for call in calls] == [(1, 200, None), (2, 503, "status")]
+
+
+def test_calls_under_way_together_have_numbers_of_their_own(simulator):
+    simulator.merge({"feed_faults": [{"fault": "delay", "seconds": 0.2, "times": 3}]})
+
+    with ThreadPoolExecutor() as pool:
+        for _ in range(3):
+            pool.submit(read_feed, simulator)
+
+    assert [call["n"] for call in simulator.ledger()["feed"]] == [1, 2, 3]
 
 
 def test_reading_it_takes_no_seat_in_the_window_of_the_game(make_simulator):

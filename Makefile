@@ -1,0 +1,43 @@
+# One way to run things, here and in CI. Nothing has to be installed first but Python 3.11 or newer, and make.
+
+PYTHON ?= $(shell for python in python3.11 python3 python; do \
+	$$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$python && break; done)
+RUN := .venv/bin/python
+LOCK := $(RUN) -m uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+	--no-emit-find-links --custom-compile-command 'make lock'
+
+.PHONY: help up test lint format lock
+
+help:  ## Show this list
+	@sed -n 's/^\([a-z]*\):.*## /  make \1	/p' Makefile
+
+up: .venv/.installed  ## Run everything, with its own database, until Ctrl-C
+	@$(RUN) manage.py up
+
+test: .venv/.installed-dev  ## Run the tests; ARGS="-k lock" for some of them
+	$(RUN) -m pytest $(ARGS)
+
+lint: .venv/.installed-dev  ## Check style, types, imports and migrations
+	$(RUN) -m ruff check .
+	$(RUN) -m ruff format --check .
+	$(RUN) -m mypy
+	.venv/bin/lint-imports
+	@# Without a database: the models are compared with the migration files only.
+	DATABASE_URL= $(RUN) -W ignore::RuntimeWarning manage.py makemigrations --check --dry-run
+
+format: .venv/.installed-dev  ## Put the code into the house style
+	$(RUN) -m ruff check --fix .
+	$(RUN) -m ruff format .
+
+lock: .venv/.installed-dev  ## Pin the requirements again; UPGRADE=--upgrade for newer ones
+	$(LOCK) $(UPGRADE) -o requirements.txt requirements.in
+	$(LOCK) $(UPGRADE) -o requirements-dev.txt requirements-dev.in
+
+.venv/.installed: requirements.txt
+	@$(INSTALL) $@ requirements.txt
+
+.venv/.installed-dev: .venv/.installed requirements-dev.txt
+	@$(INSTALL) $@ requirements-dev.txt
+
+INSTALL = $(if $(PYTHON),,echo 'Python 3.11 or newer is needed: install it, or name it: make PYTHON=/path/to/python3.11' >&2; exit 1;) \
+	$(PYTHON) .ci/install.py

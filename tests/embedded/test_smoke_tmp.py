@@ -1,5 +1,0 @@
-import time
-
-
-def test_db():
-    time.sleep(100)

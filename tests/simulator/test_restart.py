@@ -1,0 +1,220 @@
+"""The state file: what a restart brings back, and what publishes codes."""
+
+from __future__ import annotations
+
+import json
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from giftcodes.simulator import Simulator, StateFileError
+from tests.simulator.asking import ANNA, BERT, REALM, ask, read_feed, word
+
+WORLD = {
+    "players": {ANNA: {"realm": REALM, "name": "Anna"}, BERT: {"realm": REALM}},
+    "codes": {"SNOW": {"cap": 10}},
+    "feed": ["SNOW 15.06.2026", "OLD 01.01.2026"],
+    "options": {"etag": True},
+}
+
+
+@pytest.fixture
+def restart(make_simulator, tmp_path):
+    """Closes the simulator that it made before, and makes another with the same state file."""
+    made: list[Simulator] = []
+
+    def restart(**settings) -> Simulator:
+        if made:
+            made[-1].close()
+        made.append(make_simulator(state=tmp_path / "state.jsonl", **settings))
+        return made[-1]
+
+    return restart
+
+
+def test_world_and_ledger_survive_a_restart(restart):
+    simulator = restart()
+    simulator.merge(WORLD)
+    simulator.merge({"players": {BERT: None}, "remove_from_feed": ["OLD"]})
+    ask(simulator)
+    ask(simulator)
+    read_feed(simulator)
+    world, ledger = simulator.world(), simulator.ledger()
+
+    simulator = restart()
+
+    assert simulator.world() == world
+    assert simulator.ledger() == ledger
+
+
+def test_a_restart_grants_nothing_twice(restart):
+    simulator = restart()
+    simulator.merge(WORLD)
+    ask(simulator)
+
+    assert word(restart()) == "RECEIVED"
+
+
+def test_a_restart_remembers_a_reissue(restart):
+    simulator = restart()
+    simulator.merge(WORLD)
+    ask(simulator)
+    simulator.merge({"codes": {"SNOW": {"reissue": True}}})
+
+    simulator = restart()
+
+    assert [word(simulator) for _ in range(2)] == ["SUCCESS", "RECEIVED"]
+    assert [grant["issue"] for grant in simulator.ledger()["grants"]] == [1, 2]
+
+
+def test_numbers_go_on_after_a_restart(restart):
+    ask(restart())
+
+    simulator = restart()
+    ask(simulator)
+
+    assert [entry["n"] for entry in simulator.ledger()["requests"]] == [1, 2]
+
+
+def test_a_restart_remembers_a_reset(restart):
+    simulator = restart()
+    simulator.merge(WORLD)
+    ask(simulator)
+    simulator.reset()
+    world = simulator.world()
+
+    simulator = restart()
+
+    assert simulator.world() == world
+    assert simulator.ledger()["requests"] == []
+
+
+def test_a_request_that_outlives_a_reset_is_not_mixed_up_with_the_next(restart):
+    simulator = restart()
+    simulator.merge({"faults": [{"fault": "delay", "seconds": 0.4}]})
+    with ThreadPoolExecutor() as pool:
+        slow = pool.submit(ask, simulator, BERT)
+        while not simulator.ledger()["requests"]:
+            time.sleep(0.01)
+        simulator.reset()
+        ask(simulator, ANNA)
+        slow.result()
+    ledger = simulator.ledger()
+
+    assert restart().ledger() == ledger
+
+
+def test_faults_and_rate_are_not_brought_back(restart):
+    simulator = restart()
+    simulator.merge({"faults": [{"fault": "drop"}], "rate": "1/60"})
+
+    world = restart().world()
+
+    assert (world["faults"], world["rate"]) == ([], "100000/60")
+
+
+def test_a_request_under_way_at_a_kill_stays_open_in_the_ledger(restart, tmp_path):
+    simulator = restart()
+    ask(simulator)
+    simulator.close()
+    path = tmp_path / "state.jsonl"
+    lines = path.read_text().splitlines()
+    assert "answer" in json.loads(lines[-1])
+    path.write_text("\n".join(lines[:-1]) + "\n")
+
+    (entry,) = restart().ledger()["requests"]
+
+    assert (entry["player"], entry["answered_at"], entry["status"]) == (ANNA, None, None)
+
+
+def test_a_line_torn_by_a_kill_is_passed_over(restart, tmp_path):
+    simulator = restart()
+    simulator.merge(WORLD)
+    ask(simulator)
+    simulator.close()
+    with (tmp_path / "state.jsonl").open("a") as file:
+        file.write('{"request": {"n": 2, "at"')
+
+    simulator = restart()
+    ask(simulator)
+
+    assert [entry["n"] for entry in restart().ledger()["requests"]] == [1, 2]
+
+
+def test_a_file_that_is_no_state_is_refused(tmp_path):
+    path = tmp_path / "notes.txt"
+    path.write_text("buy milk\nand bread\n")
+
+    with pytest.raises(StateFileError, match="line 1"):
+        Simulator(state=path)
+    assert path.read_text() == "buy milk\nand bread\n"
+
+
+def test_two_simulators_cannot_have_the_same_state_file(restart, tmp_path):
+    restart()
+
+    with pytest.raises(StateFileError, match="in use"):
+        Simulator(state=tmp_path / "state.jsonl")
+
+
+def published(simulator: Simulator, count: int) -> list[str]:
+    """The codes of the feed, as soon as there are so many."""
+    deadline = time.monotonic() + 5
+    while len(codes := simulator.world()["feed"]) < count and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert len(codes) >= count
+    return [line.partition(" ")[0] for line in codes]
+
+
+def test_codes_are_published_now_and_then_and_the_first_at_once(make_simulator):
+    started = time.monotonic()
+    simulator = make_simulator(publish_every=0.3)
+
+    published(simulator, 1)
+    assert time.monotonic() - started < 0.3
+    published(simulator, 2)
+    assert time.monotonic() - started >= 0.3
+
+
+def test_without_the_option_nothing_is_published(simulator):
+    time.sleep(0.1)
+
+    assert simulator.world()["feed"] == []
+
+
+def test_published_codes_can_be_redeemed_but_not_by_everybody(make_simulator):
+    simulator = make_simulator(publish_every=600, players=40)
+    (code,) = published(simulator, 1)
+
+    players = simulator.world()["players"]
+    words = [word(simulator, player_id, code, player["realm"]) for player_id, player in players.items()]
+
+    assert set(words) == {"SUCCESS", "STOVE_LV ERROR"}
+    assert 1 <= words.count("STOVE_LV ERROR") <= 10
+
+
+def test_published_names_are_well_formed_and_never_come_twice(make_simulator):
+    names = published(make_simulator(publish_every=0.001), 200)
+
+    assert len(set(names)) == len(names)
+    assert all(name.isascii() and name.isalnum() and len(name) <= 32 for name in names)
+
+
+def test_names_do_not_come_again_after_a_restart_or_a_reset(restart):
+    first = published(restart(publish_every=0.05), 2)
+    simulator = restart(publish_every=0.05)
+    simulator.reset()
+
+    second = published(simulator, 2)
+
+    assert set(first).isdisjoint(second)
+
+
+def test_a_restart_does_not_publish_before_the_next_is_due(restart):
+    published(restart(publish_every=600), 1)
+
+    simulator = restart(publish_every=600)
+    time.sleep(0.1)
+
+    assert len(simulator.world()["feed"]) == 1
