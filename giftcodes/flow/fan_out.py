@@ -32,7 +32,7 @@ def fan_out(gift_code_id: int) -> list[tuple[int, int]]:
             SELECT r.guild_id, r.gift_code_id
             FROM giftcodes_redemption r
             JOIN giftcodes_giftcode c ON c.id = r.gift_code_id AND c.state = 'active'
-            WHERE r.gift_code_id = %(code)s AND r.state = 'complete' AND EXISTS (
+            WHERE r.gift_code_id = %(code)s AND r.state IN ('complete', 'running') AND EXISTS (
                 SELECT FROM giftcodes_memberredemption m
                 WHERE m.redemption_id = r.id AND m.state = 'cancelled' AND m.cancel_kind = 'code_closed')
             ORDER BY 1

@@ -95,21 +95,15 @@ def redeem_member(member_redemption_id: int, token: int) -> Aftermath | None:
         What to ring next; None: nothing was done.
     """
     woke_at = time.monotonic()
-    attempt = _intend(member_redemption_id, token)
+    attempt = intend(member_redemption_id, token)
     if attempt is None:
         return None
-    row = attempt.member_redemption
-    config = settings.PROVIDERS[row.gift_code.provider]
     # The database judged the lease; if this process was held up since, the request must not go out any more.
-    if time.monotonic() - woke_at > settings.LEASE_SECONDS - settings.HTTP_SECONDS - _SEND_MARGIN_SECONDS:
-        answer = NOT_SENT
-    else:
-        client = client_for(config, total_seconds=settings.HTTP_SECONDS, connect_seconds=settings.HTTP_CONNECT_SECONDS)
-        answer = client.redeem(player_id=attempt.player_id, code=row.gift_code.code, realm=attempt.realm)
-    return record(attempt, answer)
+    is_late = time.monotonic() - woke_at > settings.LEASE_SECONDS - settings.HTTP_SECONDS - _SEND_MARGIN_SECONDS
+    return record(attempt, NOT_SENT if is_late else ask(attempt))
 
 
-def _intend(member_redemption_id: int, token: int) -> Attempt | None:
+def intend(member_redemption_id: int, token: int) -> Attempt | None:
     """Write the Attempt and commit it, or give the claim back. The row is locked, so that two messages take turns."""
     with transaction.atomic(durable=True):
         row = (
@@ -130,6 +124,17 @@ def _intend(member_redemption_id: int, token: int) -> Attempt | None:
     return Attempt.objects.select_related(
         "member_redemption__gift_code", "member_redemption__redemption__guild", "member_redemption__member"
     ).get(pk=written[0])
+
+
+def ask(attempt: Attempt) -> Answer:
+    """Ask the game. The one place where a redeem request is sent, and it is sent once."""
+    row = attempt.member_redemption
+    client = client_for(
+        settings.PROVIDERS[row.gift_code.provider],
+        total_seconds=settings.HTTP_SECONDS,
+        connect_seconds=settings.HTTP_CONNECT_SECONDS,
+    )
+    return client.redeem(player_id=attempt.player_id, code=row.gift_code.code, realm=attempt.realm)
 
 
 def record(attempt: Attempt, answer: Answer) -> Aftermath:

@@ -46,10 +46,13 @@ class Installation:
         self._start_servers()
         demo = None if self._config.has_provider else Demo.of(self._store)
         self._publish_environment(demo)
+        if demo:
+            self._console.say("No provider is configured: starting the simulator, which plays the game.")
+            self._supervisor.start(demo.program(self._programs, self._home))
         self._run("migrate", "--no-input", doing="Bringing the database up to date.")
         password = self._make_first_admin()
         if demo:
-            self._start_demo(demo)
+            self._fill_demo(demo)
         self._start_application()
         self._welcome(demo, password)
 
@@ -113,9 +116,7 @@ class Installation:
             return None
         return self._home.admin_password.read_text(encoding="utf-8").strip()
 
-    def _start_demo(self, demo: Demo) -> None:
-        self._console.say("No provider is configured: starting the simulator, with a demo guild.")
-        self._supervisor.start(demo.program(self._programs, self._home))
+    def _fill_demo(self, demo: Demo) -> None:
         self._supervisor.wait_for(demo.is_ready, seconds=_READY_SECONDS, what="The simulator does not answer")
         self._console.say("Filling the demo guild.")
         if self._supervisor.run_once(self._programs.manage("seed_demo")) != 0:

@@ -90,8 +90,8 @@ class Up:
         return psutil.Process(self._process.pid).children(recursive=True)
 
     def child(self, *words: str) -> psutil.Process:
-        """The first descendant whose command line has all of the words."""
-        return next(found for found in self.descendants() if set(words) <= set(" ".join(found.cmdline()).split()))
+        """The first descendant whose command line has all of the words, as arguments."""
+        return next(found for found in self.descendants() if set(words) <= set(found.cmdline()))
 
     def wait_for(self, condition: Callable[[], bool], *, seconds: float = 20.0) -> None:
         """Wait until something is so, as long as it runs."""

@@ -75,7 +75,7 @@ def test_a_killed_child_is_started_again_and_a_line_says_so(up: Up) -> None:
 
 
 def test_a_killed_database_comes_back_on_the_same_port(up: Up) -> None:
-    up.child("postgres", "-D", str(up.home / "postgres")).kill()
+    up.child("-D", str(up.home / "postgres")).kill()
 
     up.wait_for(lambda: "postgresql was ended by signal 9" in up.output)
     up.wait_for(lambda: manage(["migrate", "--check"], up.environment).returncode == 0)

@@ -52,6 +52,11 @@ class World:
         tasks.tick()
         self.drain()
 
+    def breathe(self) -> None:
+        """Let the gap that each player needs go by, and go on."""
+        self.pass_time(5)
+        self.tick()
+
     def sweep(self) -> None:
         tasks.sweep()
         self.drain()
@@ -89,6 +94,13 @@ class World:
         }
         for model, fields in moments.items():
             model.objects.update(**{field: F(field) - ago for field in fields})  # type: ignore[attr-defined]
+
+    def claim(self, redemption: Redemption) -> MemberRedemption:
+        """Dispatch, and leave the claim with nobody: the message is lost, or its worker is held up."""
+        tasks.dispatch("simulator")
+        self.rings.clear()
+        row: MemberRedemption = redemption.members.in_flight().order_by("-updated_at").first()  # type: ignore[assignment]
+        return row
 
     # --- What the game knows ------------------------------------------------------------------------------------------
     def knows(self, *guilds: Guild, **player: Any) -> None:
