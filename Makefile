@@ -34,10 +34,10 @@ lock: .venv/.installed-dev  ## Pin the requirements again; UPGRADE=--upgrade for
 	$(LOCK) $(UPGRADE) -o requirements-dev.txt requirements-dev.in
 
 .venv/.installed: requirements.txt
-	@$(INSTALL) $@ requirements.txt
+	@$(INSTALL) $@ $^
 
-.venv/.installed-dev: .venv/.installed requirements-dev.txt
-	@$(INSTALL) $@ requirements-dev.txt
+.venv/.installed-dev: requirements.txt requirements-dev.txt
+	@$(INSTALL) $@ $^
 
 INSTALL = $(if $(PYTHON),,echo 'Python 3.11 or newer is needed: install it, or name it: make PYTHON=/path/to/python3.11' >&2; exit 1;) \
 	$(PYTHON) .ci/install.py

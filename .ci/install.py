@@ -1,11 +1,13 @@
-"""Install pinned requirements into .venv, for the Makefile: `install.py STAMP REQUIREMENTS`.
+"""Install pinned requirements into .venv, for the Makefile: `install.py STAMP REQUIREMENTS …`.
 
 Two at a time wait for each other, and one that was interrupted is begun again: the stamp is the last thing written.
+pip holds the lock as well: it may live on for a while after this process was killed.
 """
 
 from __future__ import annotations
 
 import fcntl
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -16,19 +18,19 @@ PYTHON = VENV / "bin" / "python"
 UNFINISHED = VENV / ".installing"
 
 
-def main(stamp: Path, requirements: Path) -> int:
+def main(stamp: Path, *requirements: Path) -> int:
     """Install, unless another process has done it while this one waited. Returns an exit status."""
     with Path(__file__).open() as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        if is_current(stamp, requirements):
-            stamp.touch()  # For make, which compares it with the other stamp too.
+        os.set_inheritable(lock.fileno(), True)
+        if is_current(stamp, *requirements):
             return 0
         if UNFINISHED.exists() or not is_usable():
             say("Making .venv")
             if status := subprocess.call([sys.executable, "-m", "venv", "--clear", VENV]):  # noqa: S603 - nothing from outside
                 return status
         UNFINISHED.touch()
-        if status := install(requirements):
+        if status := install(*requirements):
             say("The packages could not be installed: see above. The next `make` begins again.")
             return status
         UNFINISHED.unlink()
@@ -36,9 +38,11 @@ def main(stamp: Path, requirements: Path) -> int:
     return 0
 
 
-def is_current(stamp: Path, requirements: Path) -> bool:
+def is_current(stamp: Path, *requirements: Path) -> bool:
     """Whether `requirements` are installed as they are now."""
-    return stamp.exists() and not UNFINISHED.exists() and stamp.stat().st_mtime >= requirements.stat().st_mtime
+    if not stamp.exists() or UNFINISHED.exists():
+        return False
+    return all(stamp.stat().st_mtime >= path.stat().st_mtime for path in requirements)
 
 
 def is_usable() -> bool:
@@ -50,12 +54,14 @@ def is_usable() -> bool:
         return False
 
 
-def install(requirements: Path) -> int:
+def install(*requirements: Path) -> int:
     """Let pip install, and check every file against its hash. Returns pip's exit status."""
-    count = sum("==" in line for line in requirements.read_text(encoding="utf-8").splitlines())
-    say(f"Installing up to {count} packages from {requirements}; the first time this takes a minute.")
+    lines = [line for path in requirements for line in path.read_text(encoding="utf-8").splitlines()]
+    names = {line.partition("==")[0] for line in lines if "==" in line and not line.lstrip().startswith("#")}
+    say(f"Installing up to {len(names)} packages; the first time this takes a minute.")
     options = ["--require-hashes", "--disable-pip-version-check", "--no-input", "--quiet"]
-    return subprocess.call([PYTHON, "-m", "pip", "install", *options, "-r", requirements])  # noqa: S603
+    files = [part for path in requirements for part in ("-r", path)]
+    return subprocess.call([PYTHON, "-m", "pip", "install", *options, *files], close_fds=False)  # noqa: S603
 
 
 def say(line: str) -> None:
@@ -64,4 +70,4 @@ def say(line: str) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main(Path(sys.argv[1]), Path(sys.argv[2])))
+    sys.exit(main(*map(Path, sys.argv[1:])))

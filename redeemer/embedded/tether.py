@@ -29,11 +29,10 @@ def spawn(
 ) -> subprocess.Popen[bytes]:
     """Start `command` in a session of its own, as `account` if there is one; it gets `last_signal` when we die.
 
-    Call it from the main thread: the kernel watches the thread that starts a process, not its process. Only Linux has
-    such a watch; elsewhere a supervisor that is killed outright leaves its servers for the next start to end
-    (redeemer.embedded.leftovers).
+    Call it from the main thread: the kernel watches the thread that starts a process, not its process. Where the
+    kernel has no such watch (macOS), a shell looks once a second whether we live.
     """
-    return subprocess.Popen(  # noqa: S603 - the commands are ours
+    process = subprocess.Popen(  # noqa: S603 - the commands are ours
         command,
         env=environment,
         cwd=folder,
@@ -46,6 +45,9 @@ def spawn(
         extra_groups=[] if account else None,
         preexec_fn=_die_with(os.getpid(), last_signal),
     )
+    if _LIBC is None:
+        _watch(process.pid, last_signal)
+    return process
 
 
 def _die_with(parent: int, last_signal: signal.Signals) -> Callable[[], None] | None:
@@ -60,3 +62,16 @@ def _die_with(parent: int, last_signal: signal.Signals) -> Callable[[], None] | 
             os._exit(1)
 
     return tie
+
+
+_WATCH = 'while kill -0 "$0" && kill -0 "$1"; do sleep 1; done 2>/dev/null; kill -"$2" "$1" 2>/dev/null'
+
+
+def _watch(child: int, last_signal: signal.Signals) -> None:
+    subprocess.Popen(  # noqa: S603 - numbers only
+        ["/bin/sh", "-c", _WATCH, str(os.getpid()), str(child), str(int(last_signal))],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -117,8 +118,6 @@ def test_a_home_that_cannot_be_written_is_one_clear_line(tmp_path: Path) -> None
 
 
 def test_a_port_in_use_is_not_free() -> None:
-    import socket
-
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
         assert not ports.is_free(port)
@@ -130,6 +129,8 @@ def _stranger(pid_file: Path) -> subprocess.Popen[bytes]:
     """A process whose id happens to be in an old pid file."""
     process = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)", "the-mark-of-our-data"])
     pid_file.write_text(f"{process.pid}\nmore\n")
+    while "the-mark" not in leftovers.command_line(process.pid):
+        time.sleep(0.01)
     return process
 
 
@@ -149,7 +150,6 @@ def test_a_process_that_only_has_an_old_number_is_left_alone(tmp_path: Path) -> 
 def test_a_server_left_in_our_data_is_ended(tmp_path: Path) -> None:
     pid_file = tmp_path / "postmaster.pid"
     process = _stranger(pid_file)
-    time.sleep(0.1)  # Until it has its command line.
 
     leftovers.end(pid_file, mark="the-mark-of-our-data", polite=signal.SIGTERM, firm=signal.SIGKILL)
 
@@ -175,10 +175,14 @@ def test_an_ordinary_user_has_the_data_at_home(tmp_path: Path) -> None:
     assert place_for(tmp_path, None) == tmp_path
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="only Linux ties a child to its parent")
-def test_a_child_dies_with_its_parent(tmp_path: Path) -> None:
+@pytest.mark.parametrize("system", ["this one", "one without prctl"])
+def test_a_child_dies_with_its_parent(system: str) -> None:
     parent = subprocess.run(
-        [sys.executable, "-c", _PARENT], cwd=Path(__file__).parents[2], capture_output=True, text=True, check=False
+        [sys.executable, "-c", _PARENT, system],
+        cwd=Path(__file__).parents[2],
+        stdout=subprocess.PIPE,
+        text=True,
+        check=False,
     )
     child = int(parent.stdout)
     deadline = time.monotonic() + 5
@@ -190,10 +194,12 @@ def test_a_child_dies_with_its_parent(tmp_path: Path) -> None:
 
 
 _PARENT = """
-import os, signal, subprocess
+import os, signal, subprocess, sys
 from pathlib import Path
-from redeemer.embedded.tether import spawn
-child = spawn(["/bin/sleep", "60"], environment={}, folder=Path("/"), output=subprocess.DEVNULL)
+from redeemer.embedded import tether
+if sys.argv[1] == "one without prctl":
+    tether._LIBC = None
+child = tether.spawn(["/bin/sleep", "60"], environment={}, folder=Path("/"), output=subprocess.DEVNULL)
 print(child.pid, flush=True)
 os.kill(os.getpid(), signal.SIGKILL)
 """

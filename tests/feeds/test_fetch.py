@@ -219,7 +219,7 @@ def test_a_list_that_drips_ends_with_the_budget(serve: Serve) -> None:
 
     started = time.monotonic()
     reading = poll(serve(script).url, seconds=0.4)
-    assert time.monotonic() - started < 0.9
+    assert time.monotonic() - started < 2
     assert reading.status is FeedStatus.FAILED
     assert "in time" in reading.error
 

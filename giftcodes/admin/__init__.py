@@ -1,0 +1,28 @@
+"""What operators see and press: one file a story.
+
+Nothing here is written by whole-form saves: the flow owns the machine's fields, and history is for reading.
+"""
+
+from giftcodes.admin import (
+    codes,
+    delivery,
+    feeds,
+    guilds,
+    journal,
+    member_redemptions,
+    members,
+    providers,
+    redemptions,
+)
+
+__all__ = [
+    "codes",
+    "delivery",
+    "feeds",
+    "guilds",
+    "journal",
+    "member_redemptions",
+    "members",
+    "providers",
+    "redemptions",
+]

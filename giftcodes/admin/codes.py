@@ -1,0 +1,214 @@
+"""Gift codes: adding one by hand redeems it; closing, reopening, and deleting without losing history."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from typing import TYPE_CHECKING, Any
+
+from django.contrib import admin, messages
+from django.db.models import Count, Q
+from django.utils.html import format_html, format_html_join
+from django.utils.translation import gettext, ngettext
+from django.utils.translation import gettext_lazy as _
+
+from giftcodes import tasks
+from giftcodes.admin.code_form import GiftCodeForm
+from giftcodes.admin.editing import KeepsHistory
+from giftcodes.admin.report import Report
+from giftcodes.admin.runs import code_obstacle, provider_obstacle, redeem_now
+from giftcodes.admin.words import badge, list_link
+from giftcodes.flow import codes as codes_step
+from giftcodes.models import GiftCode, Guild, Member, Redemption, RedemptionEvent, RunState, Source, Trigger
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from django.db.models import QuerySet
+    from django.forms import ModelForm
+    from django.http import HttpRequest
+    from django.utils.safestring import SafeString
+
+_MACHINE: list[Any] = [
+    "state",
+    "reason",
+    "source",
+    "issue",
+    "first_seen_at",
+    "last_seen_at",
+    "proven_at",
+    "closed_at",
+    "closed_outcome",
+    "probes",
+    "next_probe_at",
+    "look_at",
+]
+
+
+@admin.register(GiftCode)
+class GiftCodeAdmin(KeepsHistory[GiftCode]):
+    form = GiftCodeForm
+    intro = _("Codes come from the feeds by themselves. One that you add by hand is redeemed at once.")
+    empty_hint = _("No codes yet: they come from the feed, or add one by hand.")
+    retire_words = _(
+        "The code is closed for good: nobody is asked for it any more, and the feed cannot bring it back. Its history "
+        "stays, and Reopen code undoes it."
+    )
+
+    list_display = [
+        "__str__",
+        "provider",
+        "state_shown",
+        "runs_shown",
+        "source",
+        "published_on",
+        "expires_at",
+        "reason",
+    ]
+    list_filter = ["state", "provider", "source"]
+    search_fields = ["code"]
+    actions = ["redeem_now", "reopen_codes", "close_codes", "delete_codes"]
+    buttons = ("redeem_now", "reopen_codes", "close_codes")
+    fieldsets = [
+        (None, {"fields": ["provider", "code", "published_on", "expires_at", "rewards"]}),
+        (_("What became of it"), {"fields": _MACHINE}),
+    ]
+
+    def get_fieldsets(self, request: HttpRequest, obj: GiftCode | None = None) -> Any:
+        """A code that is being added has no past."""
+        return super().get_fieldsets(request, obj) if obj else self.fieldsets[:1]
+
+    def get_readonly_fields(self, request: HttpRequest, obj: GiftCode | None = None) -> list[str]:  # noqa: ARG002
+        """Another spelling or another game is another code."""
+        return ["provider", "code", *_MACHINE] if obj else []
+
+    def decorate(self, rows: list[GiftCode]) -> None:
+        """How the redemptions of each code stand, in one query."""
+        runs: dict[int, dict[str, int]] = defaultdict(dict)
+        found = Redemption.objects.filter(gift_code__in=rows).order_by().values_list("gift_code", "state")
+        for code_id, state, number in found.annotate(number=Count("pk")):
+            runs[code_id][state] = number
+        for code in rows:
+            code.runs = runs[code.pk]  # type: ignore[attr-defined]
+
+    @admin.display(description=_("state"), ordering="state")
+    def state_shown(self, code: GiftCode) -> SafeString:
+        return badge(code.state, code.get_state_display())
+
+    @admin.display(description=_("guilds"))
+    def runs_shown(self, code: GiftCode) -> SafeString | str:
+        """How many guilds' redemptions are complete, running and so on."""
+        runs: dict[str, int] = code.runs  # type: ignore[attr-defined]
+        links = [
+            list_link(
+                Redemption, f"{runs[state]} {state.label}", gift_code__id__exact=code.pk, state__exact=state.value
+            )
+            for state in RunState
+            if state in runs
+        ]
+        return format_html_join(", ", "{}", ((one,) for one in links)) or "–"
+
+    @admin.display(description=_("look at"))
+    def look_at(self, code: GiftCode) -> SafeString:
+        redemptions = list_link(Redemption, _("its redemptions"), gift_code__id__exact=code.pk)
+        journal = list_link(RedemptionEvent, _("its journal"), gift_code__id__exact=code.pk)
+        return format_html("{} · {}", redemptions, journal)
+
+    # --- Adding ---------------------------------------------------------------------------------------------------
+    def save_model(self, request: HttpRequest, obj: GiftCode, form: ModelForm[GiftCode], change: bool) -> None:
+        """A new code is fanned out as soon as it is committed."""
+        if not change:
+            obj.source = Source.ADMIN
+        super().save_model(request, obj, form, change)
+        if not change:
+            tasks.ring(tasks.fan_out, obj.pk, Trigger.ADMIN, request.user.pk)
+            self._say_what_follows(request, obj)
+
+    def _say_what_follows(self, request: HttpRequest, code: GiftCode) -> None:
+        """What the person may expect, before any worker has begun."""
+        guilds = Guild.objects.automatic().filter(provider=code.provider)
+        members = Member.objects.eligible().filter(guild__in=guilds).count()
+        if obstacle := provider_obstacle(code.provider):
+            told = gettext("Code %(code)s is kept, but cannot be redeemed yet. %(obstacle)s")
+            self.message_user(request, told % {"code": code, "obstacle": obstacle}, messages.WARNING)
+        elif not members:
+            told = gettext(
+                "Code %s is kept. Nobody wants it yet: no guild of this game redeems for anybody."
+            )
+            self.message_user(request, told % code, messages.WARNING)
+        else:
+            number = guilds.count()
+            told = gettext("Code {code} is redeemed now for {members} in {guilds}. {link}")
+            words = {
+                "code": code,
+                "members": ngettext("%d member", "%d members", members) % members,
+                "guilds": ngettext("%d guild", "%d guilds", number) % number,
+                "link": list_link(Redemption, gettext("See how it goes"), gift_code__id__exact=code.pk),
+            }
+            self.message_user(request, format_html(told, **words), messages.INFO)
+
+    # --- Actions --------------------------------------------------------------------------------------------------
+    @admin.action(description=_("Redeem now"), permissions=["redeem"])
+    def redeem_now(self, request: HttpRequest, codes: QuerySet[GiftCode]) -> None:
+        """Start each code for every guild that redeems automatically, or was asked to redeem it before."""
+        report = Report()
+        pairs: list[tuple[int, int]] = []
+        for code in codes:
+            if obstacle := code_obstacle(code):
+                report.refused(obstacle)
+                continue
+            wanting = Guild.objects.active().filter(
+                Q(automatic=True) | Q(redemptions__gift_code=code), provider=code.provider
+            )
+            guild_ids = wanting.order_by("-priority", "pk").values_list("pk", flat=True).distinct()
+            if not guild_ids:
+                words = gettext("No guild wants code %s: none of this game is active and redeems automatically.")
+                report.refused(words % code)
+            pairs += [(guild_id, code.pk) for guild_id in guild_ids]
+        redeem_now(pairs, user_id=request.user.pk, report=report)
+        report.tell(request)
+
+    @admin.action(description=_("Reopen code"), permissions=["code"])
+    def reopen_codes(self, request: HttpRequest, codes: QuerySet[GiftCode]) -> None:
+        """Open codes again; what was stopped by a person stays stopped."""
+        report = Report()
+        for code in codes:
+            if obstacle := codes_step.reopen(code.pk, trigger=Trigger.ADMIN, user_id=request.user.pk):
+                report.refused(obstacle)
+                continue
+            tasks.ring(tasks.fan_out, code.pk, Trigger.CATCH_UP)
+            self.log_change(request, code, gettext("Reopened."))
+            report.done(gettext("Code %s is open again and is redeemed for those who have not got it.") % code)
+        report.tell(request)
+
+    @admin.action(description=_("Close code"), permissions=["code"])
+    def close_codes(self, request: HttpRequest, codes: QuerySet[GiftCode]) -> None:
+        """Ask nobody for these codes any more."""
+        report = Report()
+        reason = gettext("Closed by %s in the admin.") % request.user
+        for code in codes:
+            self._close(request, code, reason=reason, forever=False, report=report)
+        report.tell(request)
+
+    @admin.action(description=KeepsHistory.retire_action_words, permissions=["delete"])
+    def delete_codes(self, request: HttpRequest, codes: QuerySet[GiftCode]) -> None:
+        """What stands for a bulk deletion."""
+        report = Report()
+        self.retire(request, codes, report)
+        report.tell(request)
+
+    def retire(self, request: HttpRequest, rows: Iterable[GiftCode], report: Report) -> None:
+        """Close codes for good: the rows stay as tombstones, which the feed cannot bring back."""
+        reason = gettext("Deleted by %s in the admin.") % request.user
+        for code in rows:
+            self._close(request, code, reason=reason, forever=True, report=report)
+
+    def _close(self, request: HttpRequest, code: GiftCode, *, reason: str, forever: bool, report: Report) -> None:
+        if obstacle := codes_step.close(code.pk, reason=reason, user_id=request.user.pk, forever=forever):
+            report.refused(obstacle)
+            return
+        tasks.ring(tasks.close_code, code.pk)
+        self.log_change(request, code, reason)
+        if forever:
+            report.done(gettext("Code %s is deleted. Its history stays, and the feed cannot bring it back.") % code)
+        else:
+            report.done(gettext("Code %s is closed: nobody is asked for it any more.") % code)

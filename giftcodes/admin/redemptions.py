@@ -1,0 +1,144 @@
+"""Redemptions: how each code stands for each guild, and the buttons that start, stop and resume it."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from typing import TYPE_CHECKING
+
+from django.contrib import admin
+from django.db.models import Count
+from django.utils.html import format_html_join
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
+
+from giftcodes.admin.base import History
+from giftcodes.admin.inlines import HistoryInline
+from giftcodes.admin.report import Report
+from giftcodes.admin.runs import MOST, redeem_now, resume, stop_now
+from giftcodes.admin.words import badge, link, list_link
+from giftcodes.models import MemberRedemption, Redemption, RedemptionEvent
+from giftcodes.models.redemption import STATE_LABELS
+from giftcodes.verdict import SETTLED, State
+
+if TYPE_CHECKING:
+    from django.db.models import QuerySet
+    from django.http import HttpRequest
+    from django.utils.safestring import SafeString
+
+
+class JournalInline(HistoryInline):
+    model = RedemptionEvent
+    verbose_name_plural = _("journal, newest first")
+    fields = ("at", "kind", "run_number", "trigger", "user", "detail")
+    readonly_fields = fields
+    related = ("user",)
+
+
+@admin.register(Redemption)
+class RedemptionAdmin(History[Redemption]):
+    intro = _("Each code for each guild. A run is locked: while it runs, a second one is refused.")
+    empty_hint = _("No redemptions yet: they appear as soon as there is a guild, and a code of its game.")
+
+    list_display = [
+        "__str__",
+        "state_shown",
+        "progress",
+        "run_number",
+        "trigger",
+        "triggered_by",
+        "locked_at",
+        "unlocked_at",
+    ]
+    list_select_related = ["guild", "gift_code", "triggered_by"]
+    list_filter = ["state", "trigger", "gift_code__provider", "guild"]
+    search_fields = ["gift_code__code", "guild__name", "=members__player_id", "members__member__nickname"]
+    search_help_text = _("Code, guild, player ID or nickname")
+    actions = ["redeem_now", "stop", "resume"]
+    buttons = ("redeem_now", "stop", "resume")
+    inlines = [JournalInline]
+    fieldsets = [
+        (None, {"fields": ["guild_link", "code_link", "state_shown", "members_shown"]}),
+        (
+            _("The last run"),
+            {"fields": ["run_number", "trigger", "triggered_by", "locked_at", "unlocked_at", "stop_requested_at"]},
+        ),
+    ]
+    readonly_fields = ("guild_link", "code_link", "state_shown", "members_shown")
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Redemption]:
+        return super().get_queryset(request).select_related(*self.list_select_related)
+
+    def decorate(self, rows: list[Redemption]) -> None:
+        """How many members of each redemption are in which state, in one query."""
+        tallies: dict[int, dict[State, int]] = defaultdict(dict)
+        found = MemberRedemption.objects.filter(redemption__in=rows).order_by().values_list("redemption", "state")
+        for redemption_id, state, number in found.annotate(number=Count("pk")):
+            tallies[redemption_id][State(state)] = number
+        for redemption in rows:
+            redemption.shares = tallies[redemption.pk]  # type: ignore[attr-defined]
+
+    @admin.display(description=_("state"), ordering="state")
+    def state_shown(self, redemption: Redemption) -> SafeString:
+        if redemption.is_stopping:
+            return badge("stopping", _("stopping"))
+        return badge(redemption.state, redemption.get_state_display())
+
+    @admin.display(description=_("members who have it"))
+    def progress(self, redemption: Redemption) -> str:
+        shares: dict[State, int] = redemption.shares  # type: ignore[attr-defined]
+        settled = sum(number for state, number in shares.items() if state in SETTLED)
+        return gettext("%(settled)d of %(all)d") % {"settled": settled, "all": sum(shares.values())}
+
+    @admin.display(description=_("guild"))
+    def guild_link(self, redemption: Redemption) -> SafeString:
+        return link(redemption.guild)
+
+    @admin.display(description=_("gift code"))
+    def code_link(self, redemption: Redemption) -> SafeString:
+        return link(redemption.gift_code)
+
+    @admin.display(description=_("members"))
+    def members_shown(self, redemption: Redemption) -> SafeString | str:
+        """How many are in which state; each number leads to those members."""
+        tally = redemption.tally()
+        this = redemption.pk
+        links = [
+            list_link(MemberRedemption, f"{tally[state]} {label}", redemption__id__exact=this, state__exact=state.value)
+            for state, label in STATE_LABELS.items()
+            if state in tally
+        ]
+        if not links:
+            return gettext("none yet")
+        links.append(list_link(MemberRedemption, gettext("all %d") % sum(tally.values()), redemption__id__exact=this))
+        return format_html_join(" · ", "{}", ((one,) for one in links))
+
+    # --- Actions --------------------------------------------------------------------------------------------------
+    @admin.action(description=_("Redeem now"), permissions=["redeem"])
+    def redeem_now(self, request: HttpRequest, redemptions: QuerySet[Redemption]) -> None:
+        """Start these again, for those who have not got the code."""
+        report = Report()
+        pairs = redemptions.values_list("guild_id", "gift_code_id")[: MOST + 1]
+        redeem_now(pairs, user_id=request.user.pk, report=report)
+        report.tell(request)
+
+    @admin.action(description=_("Stop"), permissions=["redeem"])
+    def stop(self, request: HttpRequest, redemptions: QuerySet[Redemption]) -> None:
+        """Let requests under way finish, and send no more."""
+        report = Report()
+        stop_now(self._few(redemptions, report), user_id=request.user.pk, report=report)
+        report.tell(request)
+
+    @admin.action(description=_("Resume"), permissions=["redeem"])
+    def resume(self, request: HttpRequest, redemptions: QuerySet[Redemption]) -> None:
+        """Go on with what was stopped."""
+        report = Report()
+        resume(self._few(redemptions, report), user_id=request.user.pk, report=report)
+        report.tell(request)
+
+    def _few(self, redemptions: QuerySet[Redemption], report: Report) -> list[Redemption]:
+        """All that are chosen, or none where it would take too long."""
+        chosen = list(redemptions[: MOST + 1])
+        if len(chosen) <= MOST:
+            return chosen
+        report.refused(gettext("Choose fewer redemptions: at most %d at once.") % MOST)
+        return []

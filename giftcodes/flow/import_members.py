@@ -1,0 +1,130 @@
+"""Import members: a list of players into a guild, in one transaction. Nobody is taken in twice, or against their wish."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import islice
+
+from django.db import transaction
+
+from giftcodes.member_list import ListedMember
+from giftcodes.models import Guild, Member, OptOut
+from giftcodes.models.delivery import player_hash
+
+BATCH = 1_000
+
+
+@dataclass(slots=True)
+class ImportResult:
+    """What became of the players of a list.
+
+    Args:
+        added: who is new.
+        already_there: how many were members before, changed or not.
+        updated: player ID and what has changed, in words, of members that the list knew better.
+        reactivated: who had left, and is a member again.
+        opted_out: who asked not to be redeemed for, and is left out.
+    """
+
+    added: list[str] = field(default_factory=list)
+    already_there: int = 0
+    updated: list[tuple[str, str]] = field(default_factory=list)
+    reactivated: list[str] = field(default_factory=list)
+    opted_out: list[str] = field(default_factory=list)
+
+
+def import_members(guild_id: int, listed: Sequence[ListedMember], *, dry_run: bool = False) -> ImportResult:
+    """Take players into a guild: new ones are added, those who left come back, those who are there are corrected.
+
+    What a line leaves open stays as it is. A realm that is the guild's own is stored as none. Redeeming for them is
+    the catch-up's part.
+
+    Args:
+        guild_id: the guild.
+        listed: each player once.
+        dry_run: say what would happen, and change nothing.
+
+    Raises:
+        Guild.DoesNotExist: there is no such guild.
+        ValueError: a player is listed twice.
+    """
+    if len({line.player_id for line in listed}) < len(listed):
+        raise ValueError("A player is listed twice.")
+    result = ImportResult()
+    with transaction.atomic():
+        # Two imports into one guild take turns.
+        guild = Guild.objects.select_for_update(no_key=True).get(pk=guild_id)
+        for batch in _batches(listed):
+            _import_batch(guild, batch, result)
+        if dry_run:
+            transaction.set_rollback(True)
+    return result
+
+
+def _batches(listed: Sequence[ListedMember]) -> Iterator[list[ListedMember]]:
+    lines = iter(listed)
+    while batch := list(islice(lines, BATCH)):
+        yield batch
+
+
+def _import_batch(guild: Guild, batch: list[ListedMember], result: ImportResult) -> None:
+    ids = [line.player_id for line in batch]
+    rows = guild.members.select_for_update(no_key=True).filter(player_id__in=ids).order_by("pk")
+    known = {row.player_id: row for row in rows}
+    unwilling = _unwilling(guild, ids) | {row.player_id for row in known.values() if row.opted_out}
+    new: list[Member] = []
+    changed: list[Member] = []
+    for line in batch:
+        row = known.get(line.player_id)
+        if line.player_id in unwilling:
+            result.opted_out.append(line.player_id)
+        elif row is None:
+            new.append(_new(guild, line))
+            result.added.append(line.player_id)
+        elif _correct(guild, row, line, result):
+            changed.append(row)
+    Member.objects.bulk_create(new)
+    Member.objects.bulk_update(changed, ["nickname", "realm", "consented_on", "active"])
+
+
+def _unwilling(guild: Guild, player_ids: list[str]) -> set[str]:
+    """Who of these has opted out."""
+    hashes = {player_hash(guild.provider, player_id): player_id for player_id in player_ids}
+    return {hashes[found] for found in OptOut.objects.filter(pk__in=hashes).values_list("pk", flat=True)}
+
+
+def _new(guild: Guild, line: ListedMember) -> Member:
+    return Member(
+        guild=guild,
+        player_id=line.player_id,
+        nickname=line.nickname,
+        realm=_own_realm(guild, line),
+        consented_on=line.consented_on,
+    )
+
+
+def _own_realm(guild: Guild, line: ListedMember) -> int | None:
+    return None if line.realm == guild.realm else line.realm
+
+
+def _correct(guild: Guild, row: Member, line: ListedMember, result: ImportResult) -> bool:
+    """Set what the line knows better. Returns whether the row has changed."""
+    changes: list[str] = []
+    if line.nickname and line.nickname != row.nickname:
+        changes.append(f"nickname {row.nickname or 'none'} → {line.nickname}")
+        row.nickname = line.nickname
+    if line.realm is not None and _own_realm(guild, line) != row.realm:
+        changes.append(f"realm {row.realm or guild.realm} → {line.realm}")
+        row.realm = _own_realm(guild, line)
+    if line.consented_on and line.consented_on != row.consented_on:
+        changes.append(f"consented on {row.consented_on or 'no day'} → {line.consented_on}")
+        row.consented_on = line.consented_on
+    if changes:
+        result.updated.append((row.player_id, ", ".join(changes)))
+    if row.active:
+        result.already_there += 1
+        return bool(changes)
+    row.active = True
+    result.reactivated.append(row.player_id)
+    return True

@@ -1,0 +1,102 @@
+"""What all commands that need the servers share: clear words instead of tracebacks, and how things are shown."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+from django.db import InterfaceError, OperationalError, ProgrammingError, connection
+from psycopg.errors import UndefinedColumn, UndefinedTable
+
+from giftcodes.management.screen import Screen
+from redeemer.embedded.discovery import NO_SERVER_HOST
+
+NO_SERVER = "No server is running: start it with `make up`, or set DATABASE_URL."
+INTERRUPTED_STATUS = 130
+
+
+class ServerCommand(BaseCommand, ABC):
+    """A command on the database of a running installation.
+
+    Subclasses do their work in `run` and raise CommandError where something expected is wrong: the message says
+    what to do. What people read goes to `screen`, warnings go to `warn`.
+    """
+
+    @property
+    def screen(self) -> Screen:
+        """Where the command shows its results."""
+        return Screen(self.stdout, self.style)
+
+    @abstractmethod
+    def run(self, **options: Any) -> None:
+        """Do the work."""
+
+    def warn(self, text: str) -> None:
+        """A line on stderr."""
+        self.stderr.write(text, self.style.WARNING)
+
+    def handle(self, *_args: Any, **options: Any) -> None:
+        """Run, and put the expected troubles into words."""
+        with database_troubles_in_words():
+            self.run(**options)
+
+    def run_from_argv(self, argv: list[str]) -> None:
+        """Run as a process of its own: `| head` and Ctrl-C end it quietly."""
+        # One thread needs no pool, and a pool waits ten seconds for a server that is not there.
+        connection.settings_dict.get("OPTIONS", {}).pop("pool", None)
+        if not any(argument in ("-v2", "-v3") or argument.startswith("--verbosity") for argument in argv):
+            logging.getLogger("giftcodes").setLevel(logging.WARNING)
+        try:
+            super().run_from_argv(argv)
+            sys.stdout.flush()
+        except BrokenPipeError:
+            # The reader has gone; nothing is to be written when Python ends.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            sys.exit(1)
+        except KeyboardInterrupt:
+            self.stderr.write("Interrupted.")
+            sys.exit(INTERRUPTED_STATUS)
+
+
+@contextmanager
+def database_troubles_in_words() -> Iterator[None]:
+    """Turn a database that is away, or out of date, into one line that says what to do.
+
+    Raises:
+        CommandError: instead of the database's error.
+    """
+    try:
+        yield
+    except (OperationalError, InterfaceError) as error:
+        raise CommandError(_away(error)) from error
+    except ProgrammingError as error:
+        if not isinstance(error.__cause__, UndefinedTable | UndefinedColumn):
+            raise
+        raise CommandError("The database is not up to date: run `manage.py migrate`, or restart `make up`.") from error
+
+
+def _away(error: Exception) -> str:
+    if connection.settings_dict["HOST"] == NO_SERVER_HOST:
+        return NO_SERVER
+    reason = str(error).strip().partition("\n")[0]
+    return f"The database does not answer ({reason}). Start it with `make up`, or correct DATABASE_URL."
+
+
+class Whenever:
+    """Calls a function only when what it is handed has changed since the last call."""
+
+    def __init__(self, tell: Callable[[str], None]) -> None:
+        self._tell = tell
+        self._last = ""
+
+    def __call__(self, text: str) -> None:
+        """Tell, unless this was told last. An empty text tells nothing, and forgets."""
+        if text and text != self._last:
+            self._tell(text)
+        self._last = text

@@ -1,0 +1,9 @@
+"""Lists of members as people have them, a spreadsheet's CSV or bare player IDs: bytes in, values out, nothing else.
+
+    bytes -> text -> cells of each line -> columns by name or by place -> a member, or why the line is none
+"""
+
+from giftcodes.member_list.reading import MemberList, read_members
+from giftcodes.member_list.values import BadLine, ListedMember, UnreadableListError
+
+__all__ = ["BadLine", "ListedMember", "MemberList", "UnreadableListError", "read_members"]

@@ -1,0 +1,110 @@
+"""One cell to one value, forgiving what spreadsheets do to numbers, and refusing where digits were lost."""
+
+from __future__ import annotations
+
+import re
+from datetime import date
+
+from django.core.exceptions import ValidationError
+
+from giftcodes.http.text import one_line
+from giftcodes.validators import validate_one_line, validate_player_id
+
+NICKNAME_LENGTH = 80
+#: Realms have four digits today; a player ID in this column has more.
+_REALM = re.compile(r"#?([0-9]{1,6})")
+_INVISIBLE = "\ufeff\u200b\u200c\u200d\u200e\u200f\u2060"
+_QUOTES = "'\"`‘’“”"
+_ROUNDED = re.compile(r"[0-9]+([.,][0-9]+)?[eE]\+?[0-9]+")
+_WHOLE = re.compile(r"([0-9]+)[.,]0+")
+_FORMULA = re.compile(r'="?([^"]*)"?')
+_ISO_DAY = re.compile(r"([0-9]{4})-([0-9]{1,2})-([0-9]{1,2})")
+_DOTTED_DAY = re.compile(r"([0-9]{1,2})\.([0-9]{1,2})\.([0-9]{4})")
+
+
+class CellError(ValueError):
+    """The cell cannot be used; the text says why."""
+
+
+def stripped(cell: str) -> str:
+    """Without the space and the invisible characters around it."""
+    before = None
+    while cell != before:
+        before, cell = cell, cell.strip().strip(_INVISIBLE)
+    return cell
+
+
+def player_id(cell: str) -> str:
+    """A player ID, as digits. `123456789.0`, `="123456789"` and `'123456789` are Excel's ways to write one."""
+    text = _number(cell)
+    if not text:
+        raise CellError("There is no player ID.")
+    if _ROUNDED.fullmatch(text):
+        raise CellError(
+            f"{_shown(cell)} was rounded by a spreadsheet, and its last digits are lost. Format the column as text, "
+            "enter the ID again, and save."
+        )
+    try:
+        validate_player_id(text)
+    except ValidationError as error:
+        raise CellError(f"{_shown(cell)} is not a player ID. {error.messages[0]}") from error
+    return text
+
+
+def nickname(cell: str) -> str:
+    """A name of one line."""
+    text = stripped(cell)
+    if len(text) > NICKNAME_LENGTH:
+        raise CellError(f"The nickname has {len(text)} characters; {NICKNAME_LENGTH} are allowed.")
+    try:
+        validate_one_line(text)
+    except ValidationError as error:
+        raise CellError(f"The nickname cannot be used. {error.messages[0]}") from error
+    return text
+
+
+def realm(cell: str) -> int | None:
+    """A state or kingdom; None where the cell is empty."""
+    text = _number(cell)
+    if not text:
+        return None
+    match = _REALM.fullmatch(text)
+    if match is None or int(match[1]) == 0:
+        raise CellError(f"{_shown(cell)} is not a state or kingdom number.")
+    return int(match[1])
+
+
+def consented_on(cell: str) -> date | None:
+    """A day, `2026-12-31` or `31.12.2026`; None where the cell is empty."""
+    text = stripped(cell)
+    if not text:
+        return None
+    try:
+        if match := _ISO_DAY.fullmatch(text):
+            return date(int(match[1]), int(match[2]), int(match[3]))
+        if match := _DOTTED_DAY.fullmatch(text):
+            return date(int(match[3]), int(match[2]), int(match[1]))
+    except ValueError:
+        pass
+    raise CellError(f"{_shown(cell)} is not a day like 2026-12-31 or 31.12.2026.")
+
+
+def looks_like_id(cell: str) -> bool:
+    """Whether a cell holds a number, so that its line is not one of column names."""
+    text = _number(cell)
+    return bool(re.fullmatch(r"[0-9]{3,}", text) or _ROUNDED.fullmatch(text))
+
+
+def _number(cell: str) -> str:
+    """A number's text without the wrapping that spreadsheets give it."""
+    text = stripped(cell)
+    if match := _FORMULA.fullmatch(text):
+        text = match[1]
+    text = stripped(text.strip(_QUOTES))
+    match = _WHOLE.fullmatch(text)
+    return match[1] if match else text
+
+
+def _shown(cell: str) -> str:
+    shown = one_line(cell, 31)
+    return f"“{shown[:30]}…”" if len(shown) > 30 else f"“{shown}”"

@@ -1,0 +1,57 @@
+"""A past: rows of history, as the flow would have left them."""
+
+from __future__ import annotations
+
+from giftcodes.models import (
+    Alarm,
+    Announcement,
+    Attempt,
+    EventKind,
+    Feed,
+    Heartbeat,
+    MemberRedemption,
+    OptOut,
+    Redemption,
+    RedemptionEvent,
+    RunState,
+    Trigger,
+)
+from tests.factories import gift_code, guild, member
+
+
+def redemption(*, state: str = RunState.COMPLETE, members: int = 1, share: str = "redeemed") -> Redemption:
+    """A redemption of a new code for a new guild, with a share for each member."""
+    row = Redemption.objects.create(guild=guild(members=members), gift_code=gift_code(), state=state, run_number=1)
+    MemberRedemption.objects.bulk_create(
+        MemberRedemption(
+            redemption=row, member=one, gift_code=row.gift_code, player_id=one.player_id, state=share, reason="Redeemed."
+        )
+        for one in row.guild.members.all()
+    )
+    return row
+
+
+def attempt(share: MemberRedemption, *, token: int = 1) -> Attempt:
+    return Attempt.objects.create(
+        member_redemption=share,
+        gift_code=share.gift_code,
+        player_id=share.player_id,
+        realm=1,
+        token=token,
+        outcome="success",
+    )
+
+
+def live(times: int) -> None:
+    """Some rows of every kind, each with relations of its own."""
+    for number in range(times):
+        row = redemption()
+        share = row.members.get()
+        attempt(share)
+        member(row.guild, nickname=f"Nick {number}")
+        RedemptionEvent.objects.create(redemption=row, gift_code=row.gift_code, kind=EventKind.LOCKED, trigger=Trigger.POLL)
+        Announcement.objects.create(redemption=row, run_number=1, kind=Announcement.Kind.COMPLETE)
+        Alarm.objects.create(kind=Alarm.Kind.NO_PROGRESS, subject=str(row.pk), message="No progress.")
+        OptOut.objects.create(player_hash=f"{row.pk:064d}")
+        Heartbeat.objects.get_or_create(name=f"tick {row.pk}")
+    Feed.objects.get_or_create(provider="simulator")

@@ -1,0 +1,187 @@
+"""Every page opens, history is for reading, and a page costs the same however many rows there are."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from django.apps import apps
+from django.contrib import admin
+from django.db import connection
+from django.db.models import Model
+from django.test.utils import CaptureQueriesContext
+
+from giftcodes.models import MemberRedemption, Redemption, RedemptionEvent
+from tests.admin import past
+from tests.admin.conftest import Browser, address
+from tests.factories import guild
+
+MODELS = sorted(apps.get_app_config("giftcodes").get_models(), key=lambda model: model.__name__)
+HISTORY = {
+    "Redemption",
+    "MemberRedemption",
+    "Attempt",
+    "RedemptionEvent",
+    "Alarm",
+    "RateBudget",
+    "Announcement",
+    "Heartbeat",
+    "OptOut",
+}
+ENDLESS = [model for model in MODELS if model.__name__ not in ("RateBudget", "Feed")]
+
+
+def name(model: type[Model]) -> str:
+    return str(model._meta.model_name)
+
+
+def test_every_model_has_a_page() -> None:
+    assert {model for model in admin.site._registry if model._meta.app_label == "giftcodes"} == set(MODELS)
+
+
+@pytest.mark.parametrize("model", MODELS, ids=name)
+def test_it_opens_while_it_is_empty_and_says_so(browser: Browser, model: type[Model]) -> None:
+    response = browser.open(f"{name(model)}_changelist")
+    assert response.status_code == 200
+    if not model._default_manager.exists():
+        assert admin.site._registry[model].empty_hint  # type: ignore[attr-defined]
+        assert 'class="empty"' in response.content.decode()
+
+
+@pytest.mark.parametrize("model", MODELS, ids=name)
+def test_it_opens_with_rows_and_each_row_opens(browser: Browser, model: type[Model]) -> None:
+    past.live(2)
+    browser.open("ratebudget_changelist")
+    assert browser.open(f"{name(model)}_changelist").status_code == 200
+    for row in model._default_manager.all()[:3]:
+        assert browser.open(f"{name(model)}_change", row.pk).status_code == 200
+
+
+@pytest.mark.parametrize("model", [m for m in MODELS if m.__name__ in HISTORY], ids=name)
+def test_history_cannot_be_added_changed_or_deleted(browser: Browser, model: type[Model]) -> None:
+    past.live(1)
+    browser.open("ratebudget_changelist")
+    row = model._default_manager.all()[0]
+    before = model._default_manager.values().get(pk=row.pk)
+    assert browser.open(f"{name(model)}_add").status_code == 403
+    assert browser.post(f"{name(model)}_change", row.pk, data={"state": "pending", "used": "9"}).status_code == 403
+    assert browser.post(f"{name(model)}_delete", row.pk, data={"post": "yes"}).status_code == 403
+    assert model._default_manager.values().get(pk=row.pk) == before
+
+
+@pytest.mark.parametrize("model", ENDLESS, ids=name)
+def test_a_list_costs_the_same_with_three_rows_and_with_thirty(browser: Browser, model: type[Model]) -> None:
+    def cost() -> int:
+        with CaptureQueriesContext(connection, ) as queries:
+            browser.open(f"{name(model)}_changelist")
+        return len(queries)
+
+    past.live(3)
+    cost()  # The first page of a session costs a little more.
+    few = cost()
+    past.live(27)
+    assert cost() == few
+    assert model._default_manager.count() >= 30
+
+
+def test_the_page_of_a_redemption_costs_the_same_with_a_long_journal(browser: Browser) -> None:
+    row = past.redemption(members=2)
+
+    def cost() -> int:
+        with CaptureQueriesContext(connection) as queries:
+            assert browser.open("redemption_change", row.pk).status_code == 200
+        return len(queries)
+
+    row.journal("locked")  # type: ignore[arg-type]
+    cost()
+    few = cost()
+    for _ in range(60):
+        row.journal("refused")  # type: ignore[arg-type]
+    assert cost() == few
+
+
+def test_the_page_of_a_redemption_counts_its_members_by_state_with_links(browser: Browser) -> None:
+    row = past.redemption(members=3)
+    MemberRedemption.objects.filter(pk=row.members.first().pk).update(state="failed")  # type: ignore[union-attr]
+    page = browser.open("redemption_change", row.pk).content.decode()
+    assert f"{address('memberredemption_changelist')}?redemption__id__exact={row.pk}&amp;state__exact=redeemed" in page
+    assert "2 redeemed" in page
+    assert "1 failed" in page
+
+
+def test_the_journal_on_a_redemption_is_newest_first_and_limited(browser: Browser) -> None:
+    row = past.redemption()
+    for number in range(60):
+        row.journal("refused", detail=f"entry {number:03d}")  # type: ignore[arg-type]
+    page = browser.open("redemption_change", row.pk).content.decode()
+    assert page.index("entry 059") < page.index("entry 058")
+    assert "entry 010" in page
+    assert "entry 009" not in page
+
+
+def test_the_page_of_a_member_redemption_shows_the_reason_and_the_attempts(browser: Browser) -> None:
+    share = past.redemption().members.get()
+    share.reason = "The game knows no such player."
+    share.save(update_fields=["reason"])
+    past.attempt(share)
+    page = browser.open("memberredemption_change", share.pk).content.decode()
+    assert share.reason in page
+    assert "SUCCESS" in page
+
+
+@pytest.mark.parametrize(
+    ("page", "words"),
+    [
+        ("member_changelist", "Nick 1"),
+        ("memberredemption_changelist", "player"),
+        ("attempt_changelist", "player"),
+        ("redemption_changelist", "player"),
+        ("redemption_changelist", "guild"),
+        ("memberredemption_changelist", "code"),
+        ("redemptionevent_changelist", "guild"),
+        ("attempt_changelist", "code"),
+    ],
+)
+def test_a_search_finds_one_of_many(browser: Browser, page: str, words: str) -> None:
+    past.live(3)
+    row = Redemption.objects.order_by("pk")[1]
+    known = {"player": row.members.get().player_id, "guild": row.guild.name, "code": row.gift_code.code}
+    found = browser.open(page, q=known.get(words, words)).context["cl"].result_list
+    assert len(found) == 1
+
+
+def test_lists_can_be_filtered_by_state_guild_and_game(browser: Browser) -> None:
+    past.live(3)
+    row = Redemption.objects.order_by("pk")[1]
+    mine = {"redemption__guild__id__exact": row.guild_id}
+    wanted: list[tuple[str, dict[str, Any], int]] = [
+        ("redemption_changelist", {"guild__id__exact": row.guild_id}, 1),
+        ("redemption_changelist", {"state__exact": "complete"}, 3),
+        ("redemption_changelist", {"gift_code__provider__exact": "simulator"}, 3),
+        ("memberredemption_changelist", {**mine, "state__exact": "redeemed"}, 1),
+        ("memberredemption_changelist", {"redemption__id__exact": row.pk}, 1),
+        ("redemptionevent_changelist", mine, 1),
+        ("redemptionevent_changelist", {"gift_code__id__exact": row.gift_code_id}, 1),
+        ("attempt_changelist", {"member_redemption__redemption__guild__id__exact": row.guild_id}, 1),
+        ("giftcode_changelist", {"state__exact": "closed"}, 0),
+        ("alarm_changelist", {"standing": "yes"}, 3),
+        ("alarm_changelist", {"standing": "no"}, 0),
+    ]
+    for page, filters, number in wanted:
+        response = browser.open(page, **filters)
+        assert response.status_code == 200, (page, filters)
+        assert len(response.context["cl"].result_list) == number, (page, filters)
+
+
+def test_an_event_of_a_code_without_a_redemption_is_shown(browser: Browser) -> None:
+    row = past.redemption()
+    event = RedemptionEvent.objects.create(gift_code=row.gift_code, kind="code_reopened")
+    assert browser.open("redemptionevent_changelist").status_code == 200
+    assert browser.open("redemptionevent_change", event.pk).status_code == 200
+
+
+def test_a_guild_tells_how_many_members_it_redeems_for(browser: Browser) -> None:
+    wolves = guild(members=3)
+    wolves.members.filter(pk=wolves.members.first().pk).update(active=False)  # type: ignore[union-attr]
+    (row,) = browser.open("guild_changelist").context["cl"].result_list
+    assert row.members_number == 2
