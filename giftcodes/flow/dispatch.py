@@ -67,7 +67,8 @@ busy_players AS MATERIALIZED (
 codes AS MATERIALIZED (
     SELECT c.id, c.doubt_guild_id, c.state IN ('active', 'probing') AS is_open,
            (c.proven_at IS NULL OR c.doubted_at IS NOT NULL OR c.state = 'probing') AS on_probation,
-           coalesce(c.expires_at, coalesce(c.published_on::timestamp AT TIME ZONE 'UTC', c.first_seen_at) + interval '7 days')
+           coalesce(c.expires_at,
+                    (coalesce(c.published_on, (c.first_seen_at AT TIME ZONE 'UTC')::date) + 7)::timestamp AT TIME ZONE 'UTC')
                AS deadline
     FROM giftcodes_giftcode c
     WHERE c.provider = %(provider)s

@@ -75,12 +75,19 @@ def start(*, guild_id: int, gift_code_id: int, trigger: Trigger, user_id: int | 
         time.sleep(random.uniform(0.004, 0.012))  # noqa: S311
         result = _look(redemption_id, trigger=trigger, user_id=user_id)
     if result is None:
-        result = StartResult(
-            StartKind.BUSY, redemption_id, "Somebody else is changing this redemption just now. Try again."
-        )
+        result = _busy(redemption_id)
     if result.kind in (StartKind.REFUSED, StartKind.BUSY) and not trigger.is_quiet:
         _journal_refusal(result, trigger=trigger, user_id=user_id)
     return result
+
+
+def _busy(redemption_id: int) -> StartResult:
+    """Somebody held the row at each look. If that is because it runs, then that is the answer."""
+    redemption = Redemption.objects.select_related("guild", "gift_code").get(pk=redemption_id)
+    if redemption.state == RunState.RUNNING:
+        words = story.duplicate_text(redemption.guild.name, str(redemption.gift_code))
+        return StartResult(StartKind.REFUSED, redemption_id, words)
+    return StartResult(StartKind.BUSY, redemption_id, f"{redemption} is being changed just now. Try again.")
 
 
 def _look(redemption_id: int, *, trigger: Trigger, user_id: int | None) -> StartResult | None:

@@ -106,9 +106,7 @@ class Transport:
         finally:
             CURRENT.reset(token)
 
-    def _exchange(
-        self, method: str, url: str, headers: Mapping[str, str], form: Mapping[str, str] | None
-    ) -> Reply:
+    def _exchange(self, method: str, url: str, headers: Mapping[str, str], form: Mapping[str, str] | None) -> Reply:
         always = {"User-Agent": USER_AGENT, "Accept-Encoding": "identity"}
         request = requests.Request(method, url, headers={**always, **headers}, data=form).prepare()
         timeout = (self._connect_seconds, self._total_seconds)

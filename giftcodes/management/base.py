@@ -6,7 +6,7 @@ import logging
 import os
 import sys
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -19,6 +19,7 @@ from redeemer.embedded.discovery import NO_SERVER_HOST
 
 NO_SERVER = "No server is running: start it with `make up`, or set DATABASE_URL."
 INTERRUPTED_STATUS = 130
+LOG_VERBOSITY = 2
 
 
 class ServerCommand(BaseCommand, ABC):
@@ -43,6 +44,9 @@ class ServerCommand(BaseCommand, ABC):
 
     def handle(self, *_args: Any, **options: Any) -> None:
         """Run, and put the expected troubles into words."""
+        if self._called_from_command_line and options["verbosity"] < LOG_VERBOSITY:
+            # The command says itself what it does; with `-v 2` the flow's own lines are there too.
+            logging.getLogger("giftcodes").setLevel(logging.WARNING)
         with database_troubles_in_words():
             self.run(**options)
 
@@ -50,8 +54,6 @@ class ServerCommand(BaseCommand, ABC):
         """Run as a process of its own: `| head` and Ctrl-C end it quietly."""
         # One thread needs no pool, and a pool waits ten seconds for a server that is not there.
         connection.settings_dict.get("OPTIONS", {}).pop("pool", None)
-        if not any(argument in ("-v2", "-v3") or argument.startswith("--verbosity") for argument in argv):
-            logging.getLogger("giftcodes").setLevel(logging.WARNING)
         try:
             super().run_from_argv(argv)
             sys.stdout.flush()
@@ -86,17 +88,3 @@ def _away(error: Exception) -> str:
         return NO_SERVER
     reason = str(error).strip().partition("\n")[0]
     return f"The database does not answer ({reason}). Start it with `make up`, or correct DATABASE_URL."
-
-
-class Whenever:
-    """Calls a function only when what it is handed has changed since the last call."""
-
-    def __init__(self, tell: Callable[[str], None]) -> None:
-        self._tell = tell
-        self._last = ""
-
-    def __call__(self, text: str) -> None:
-        """Tell, unless this was told last. An empty text tells nothing, and forgets."""
-        if text and text != self._last:
-            self._tell(text)
-        self._last = text

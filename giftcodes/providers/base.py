@@ -74,9 +74,7 @@ class GameClient(ABC):
 
     def __init__(self, config: ProviderConfig, *, total_seconds: float, connect_seconds: float) -> None:
         self.config = config
-        self._transport = Transport(
-            total_seconds=total_seconds, connect_seconds=connect_seconds, max_bytes=MAX_BYTES
-        )
+        self._transport = Transport(total_seconds=total_seconds, connect_seconds=connect_seconds, max_bytes=MAX_BYTES)
 
     def redeem(self, *, player_id: str, code: str, realm: int) -> Answer:
         """Send one request, once, and say what became of it. Never raises; never sleeps.
@@ -95,9 +93,7 @@ class GameClient(ABC):
         try:
             order = self.order(player_id=player_id, code=code, realm=realm)
             hide = Redactor(self.config.salt, self.config.feed_key, *order.secrets)
-            reply = self._transport.exchange(
-                "POST", self.config.api_url, headers=order.headers, form=order.fields
-            )
+            reply = self._transport.exchange("POST", self.config.api_url, headers=order.headers, form=order.fields)
             verdict = self._judge(reply)
         except ExchangeError as error:
             lost = Outcome.UNREACHABLE if isinstance(error, NotSentError) else Outcome.UNANSWERED
@@ -133,9 +129,7 @@ class GameClient(ABC):
             return Verdict(Outcome.UNREADABLE, detail="A redirect, or a status that is no answer.")
         verdict = self.translate(reply.body)
         if reply.status >= 400 and verdict.outcome in PROVING:
-            return Verdict(
-                Outcome.UNRECOGNISED, verdict.msg, verdict.err_code, "A success with a failing status."
-            )
+            return Verdict(Outcome.UNRECOGNISED, verdict.msg, verdict.err_code, "A success with a failing status.")
         return verdict
 
 

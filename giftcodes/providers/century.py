@@ -103,6 +103,4 @@ def _number(value: object) -> str:
     """A number as the game might write it, as text: 40008, "40008" and 40008.0 are the same."""
     if isinstance(value, float) and value.is_integer():
         value = int(value)
-    if isinstance(value, bool) or not isinstance(value, str | int | float):
-        return ""
-    return str(value).strip()
+    return str(value).strip() if isinstance(value, str | int | float) else ""

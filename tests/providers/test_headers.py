@@ -83,3 +83,12 @@ def test_only_a_validator_that_a_header_can_carry_is_kept() -> None:
     assert sendable("a\r\nX-Evil: 1", 200) == ""
     assert sendable("\u20ac", 200) == ""
     assert sendable("x" * 201, 200) == ""
+
+
+def test_a_date_without_a_zone_is_not_read_in_our_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as patch:
+        patch.setenv("TZ", "Asia/Tokyo")
+        time.tzset()
+        seconds = retry_after_seconds({"Retry-After": "Mon, 06 Jul 2026 12:01:02 -0000", "Date": DATE})
+    time.tzset()
+    assert seconds == 62

@@ -73,6 +73,7 @@ def test_an_answer_carries_the_games_words_and_its_limits(serve: Serve) -> None:
         ("400 Bad Request", SUCCESS, Outcome.UNRECOGNISED),
         ("400 Bad Request", RECEIVED, Outcome.UNRECOGNISED),
         ("204 No Content", b"", Outcome.UNREADABLE),
+        ("302 Found", SUCCESS, Outcome.UNREADABLE),
         ("304 Not Modified", b"", Outcome.UNREADABLE),
         ("200 OK", b"", Outcome.UNREADABLE),
         ("200 OK", b"<html>SUCCESS</html>", Outcome.UNREADABLE),
@@ -141,6 +142,11 @@ def test_no_secret_is_in_an_answer_that_echoes_them(serve: Serve) -> None:
     assert "[hidden]" in answer.msg
     for secret in (SALT, "pepper", FEED_KEY, seen["sign"]):
         assert secret.casefold() not in everything
+
+
+def test_a_number_that_is_a_secret_is_hidden_too(serve: Serve) -> None:
+    body = json.dumps({"code": 1, "msg": "odd", "err_code": SALT}).encode()
+    assert redeem(client_of(serve(answering(http(body))).url)).err_code == "[hidden]"
 
 
 def test_a_secret_at_the_cut_is_not_left_in_halves(serve: Serve) -> None:

@@ -21,17 +21,17 @@ def test_one_line_cannot_forge_a_second() -> None:
 @pytest.mark.parametrize(
     "spelling",
     [
-        'p"ä +/\n',
-        'P"Ä +/\n',
-        repr('p"ä +/\n'),
-        json.dumps('p"ä +/\n'),
-        quote('p"ä +/\n', safe=""),
-        "key=p%22%C3%A4+%2B%2F%0A&x",
+        'p"\nä +/',
+        'P"\nÄ +/',
+        repr('p"\nä +/'),
+        json.dumps('p"\nä +/'),
+        quote('p"\nä +/', safe=""),
+        "key=p%22%0A%C3%A4+%2B%2F&x",
     ],
 )
 def test_a_secret_is_found_in_every_spelling(spelling: str) -> None:
-    assert "ä" not in Redactor('p"ä +/\n')(f"before {spelling} after").lower()
-    assert "[hidden]" in Redactor('p"ä +/\n')(f"before {spelling} after")
+    assert "ä" not in Redactor('p"\nä +/')(f"before {spelling} after").lower()
+    assert "[hidden]" in Redactor('p"\nä +/')(f"before {spelling} after")
 
 
 def test_no_secret_hides_nothing() -> None:

@@ -1,0 +1,73 @@
+"""`manage.py add_guild NAME --provider P --realm N`."""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser
+from typing import Any
+
+from django.core.exceptions import ValidationError
+from django.core.management.base import CommandError
+
+from giftcodes.management.base import ServerCommand
+from giftcodes.management.finding import explained, find_provider
+from giftcodes.models import Guild
+
+
+class Command(ServerCommand):
+    """A guild without members; they come with `import_members`."""
+
+    help = "Add a guild. Its members come with import_members, or in the admin."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        """Take what a guild is made of."""
+        parser.add_argument("name", metavar="NAME", help="the guild's name; quote it if it holds spaces")
+        parser.add_argument("--provider", required=True, metavar="P", help="its game, such as whiteout or kingshot")
+        parser.add_argument(
+            "--realm", required=True, type=int, metavar="N", help="the state or kingdom number of most of its members"
+        )
+        parser.add_argument(
+            "--priority", type=int, default=0, help="higher goes first where codes end at the same time (default: 0)"
+        )
+        parser.add_argument(
+            "--not-automatic", action="store_true", help="redeem only when somebody asks, not each new code"
+        )
+
+    def run(self, **options: Any) -> None:
+        """Add it.
+
+        Raises:
+            CommandError: it exists already, or a value cannot be used.
+        """
+        config = find_provider(options["provider"])
+        guild = Guild(
+            name=options["name"].strip(),
+            provider=config.name,
+            realm=options["realm"],
+            priority=options["priority"],
+            automatic=not options["not_automatic"],
+        )
+        _check(guild)
+        guild.save()
+        self.screen.line(f"Added guild {guild.name} ({config.title}, {config.realm_word} {guild.realm}).")
+        self.screen.line(f"Next: manage.py import_members FILE --guild {_quoted(guild.name)}")
+        if not config.is_on:
+            self.warn(f"{config.title} is off until {config.name.upper()}_SALT is set; nothing is redeemed before.")
+
+
+def _check(guild: Guild) -> None:
+    existing = Guild.objects.filter(name=guild.name).first()
+    if existing is not None:
+        raise CommandError(
+            f"There is a guild “{guild.name}” already ({existing.provider}, realm {existing.realm}). "
+            "Change it in the admin, or choose another name."
+        )
+    if guild.realm < 1:
+        raise CommandError("The realm is a state or kingdom number, from 1.")
+    try:
+        guild.full_clean()
+    except ValidationError as error:
+        raise CommandError(f"The guild cannot be added. {explained(error)}") from error
+
+
+def _quoted(name: str) -> str:
+    return f'"{name}"' if " " in name else name

@@ -1,0 +1,46 @@
+"""`manage.py stop CODE --guild NAME`."""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser
+from typing import Any
+
+from django.core.management.base import CommandError
+
+from giftcodes import tasks
+from giftcodes.flow.stop import stop
+from giftcodes.management.base import ServerCommand
+from giftcodes.management.finding import find_guild, find_known_code
+from giftcodes.models import Redemption, Trigger
+
+
+class Command(ServerCommand):
+    """Requests under way finish first; then the run unlocks."""
+
+    help = (
+        "Stop redeeming a code for a guild. Requests under way finish; whose turn it was not yet is not asked for. "
+        "It starts again by `redeem` or in the admin only. Exit status: 0, or 1 if there was nothing to stop."
+    )
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        """Take the code and the guild."""
+        parser.add_argument("code", metavar="CODE", help="the gift code, in any case")
+        parser.add_argument("--guild", required=True, metavar="NAME", help="the guild")
+
+    def run(self, **options: Any) -> None:
+        """Ask it to stop.
+
+        Raises:
+            CommandError: there is no such run.
+        """
+        guild = find_guild(options["guild"])
+        code = find_known_code(guild, options["code"])
+        redemption = Redemption.objects.filter(guild=guild, gift_code=code).first()
+        if redemption is None:
+            raise CommandError(f"Code {code} was never redeemed for guild {guild}; there is nothing to stop.")
+        result = stop(redemption.pk, trigger=Trigger.COMMAND)
+        if not result.done:
+            raise CommandError(result.message)
+        self.screen.line(result.message)
+        # With no request under way it is over at once.
+        tasks.finish(redemption.pk)

@@ -1,0 +1,75 @@
+"""Real connections: what these tests are about happens between two transactions, or between processes."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import threading
+from collections import Counter
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from django.db import connection
+
+from giftcodes.models import GiftCode, Guild
+
+
+def stampede(guild: Guild, code: GiftCode, *, processes: int, callers: int) -> Counter[str]:
+    """Let so many processes of so many callers start one redemption at once. Returns how often each result came."""
+    url = os.environ["DATABASE_URL"].rpartition("/")[0]
+    environment = {**os.environ, "DATABASE_URL": f"{url}/{connection.settings_dict['NAME']}", "DATABASE_POOL": "0"}
+    environment["DJANGO_SETTINGS_MODULE"] = "redeemer.settings"
+    command = [sys.executable, "-m", "tests.lock.stampede", str(guild.pk), str(code.pk), str(callers)]
+    running = [
+        subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment)
+        for _ in range(processes)
+    ]
+    for process in running:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "ready\n"
+    for process in running:
+        assert process.stdin is not None
+        process.stdin.write("go\n")
+        process.stdin.flush()
+    results: Counter[str] = Counter()
+    for process in running:
+        output, _ = process.communicate(timeout=60)
+        results.update(line.split()[0] for line in output.splitlines())
+    return results
+
+
+class Elsewhere:
+    """Run a function on a connection of its own, and wait for it later."""
+
+    def __init__(self, function: Callable[[], Any]) -> None:
+        self.result: Any = None
+        self.error: BaseException | None = None
+        self._thread = threading.Thread(target=self._run, args=(function,))
+        self._thread.start()
+
+    def _run(self, function: Callable[[], Any]) -> None:
+        try:
+            self.result = function()
+        except BaseException as error:
+            self.error = error
+        finally:
+            connection.close()
+
+    @property
+    def is_waiting(self) -> bool:
+        self._thread.join(0.5)
+        return self._thread.is_alive()
+
+    def wait(self) -> Any:
+        self._thread.join(20)
+        assert not self._thread.is_alive(), "It still waits."
+        if self.error is not None:
+            raise self.error
+        return self.result
+
+
+@pytest.fixture
+def elsewhere(transactional_db: None) -> Callable[[Callable[[], Any]], Elsewhere]:
+    return Elsewhere

@@ -1,0 +1,96 @@
+"""The lock under real concurrency: one run, and every other caller is refused and journalled."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from django.db import transaction
+
+from giftcodes.flow.finish import finish
+from giftcodes.flow.start import StartKind, start
+from giftcodes.models import Redemption, RedemptionEvent, RunState, Trigger
+from tests.factories import gift_code, guild
+from tests.lock.conftest import Elsewhere, stampede
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+Elsewhere_ = Callable[[Callable[[], Any]], Elsewhere]
+
+
+@pytest.mark.parametrize("callers", [8, 50])
+def test_of_many_callers_at_the_same_moment_one_runs_and_all_others_are_refused_and_journalled(callers: int) -> None:
+    wolves, code = guild(members=20), gift_code()
+
+    results = stampede(wolves, code, processes=4, callers=callers)
+
+    assert results["started"] == 1
+    assert results["refused"] + results["busy"] == 4 * callers - 1
+    redemption = Redemption.objects.get()
+    assert (redemption.state, redemption.run_number) == (RunState.RUNNING, 1)
+    assert redemption.members.count() == 20
+    assert RedemptionEvent.objects.filter(kind="locked").count() == 1
+    assert RedemptionEvent.objects.filter(kind="refused").count() == 4 * callers - 1
+
+
+def test_other_guilds_and_other_codes_run_at_the_same_time() -> None:
+    wolves, bears = guild(members=2), guild(members=2)
+    frost, snow = gift_code(), gift_code()
+
+    for pack in (wolves, bears):
+        for code in (frost, snow):
+            assert start(guild_id=pack.pk, gift_code_id=code.pk, trigger=Trigger.POLL).kind is StartKind.STARTED
+
+    assert Redemption.objects.running().count() == 4
+
+
+def test_a_row_that_somebody_changes_just_now_is_busy_and_not_running(elsewhere: Elsewhere_) -> None:
+    wolves, code = guild(members=2), gift_code()
+    pk = Redemption.objects.ensure(guild_id=wolves.pk, gift_code_id=code.pk)
+    with transaction.atomic():
+        Redemption.objects.locked().get(pk=pk)
+
+        result = elsewhere(lambda: start(guild_id=wolves.pk, gift_code_id=code.pk, trigger=Trigger.ADMIN)).wait()
+
+    assert result.kind is StartKind.BUSY
+    assert start(guild_id=wolves.pk, gift_code_id=code.pk, trigger=Trigger.ADMIN).kind is StartKind.STARTED
+
+
+def test_start_refuses_to_hold_its_lock_inside_somebody_elses_transaction() -> None:
+    """Django's admin views are atomic: a lock taken in one would live as long as the request."""
+    wolves, code = guild(members=2), gift_code()
+
+    with transaction.atomic(), pytest.raises(RuntimeError, match="durable"):
+        start(guild_id=wolves.pk, gift_code_id=code.pk, trigger=Trigger.ADMIN)
+
+
+def test_a_member_who_comes_late_is_not_lost_while_the_run_is_being_finished(elsewhere: Elsewhere_) -> None:
+    wolves, code = guild(members=1), gift_code()
+    result = start(guild_id=wolves.pk, gift_code_id=code.pk, trigger=Trigger.ADMIN)
+    redemption = Redemption.objects.get(pk=result.redemption_id)
+    redemption.members.update(state="redeemed")
+    with transaction.atomic():
+        held = Redemption.objects.locked().get(pk=redemption.pk)
+        wolves.members.create(player_id="300000042")
+        held.admit_members()
+
+        finishing = elsewhere(lambda: finish(redemption.pk))
+        assert finishing.is_waiting, "finish must take the row lock before it counts"
+
+    assert finishing.wait() is False
+    redemption.refresh_from_db()
+    assert redemption.state == RunState.RUNNING
+
+
+def test_two_finishes_unlock_once(elsewhere: Elsewhere_) -> None:
+    wolves, code = guild(members=1), gift_code()
+    result = start(guild_id=wolves.pk, gift_code_id=code.pk, trigger=Trigger.ADMIN)
+    Redemption.objects.get().members.update(state="redeemed")
+    with transaction.atomic():
+        Redemption.objects.locked().get(pk=result.redemption_id)
+        both = [elsewhere(lambda: finish(result.redemption_id)) for _ in range(2)]
+        assert all(one.is_waiting for one in both)
+
+    assert sorted(one.wait() for one in both) == [False, True]
+    assert RedemptionEvent.objects.filter(kind="unlocked").count() == 1
