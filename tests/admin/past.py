@@ -24,7 +24,12 @@ def redemption(*, state: str = RunState.COMPLETE, members: int = 1, share: str =
     row = Redemption.objects.create(guild=guild(members=members), gift_code=gift_code(), state=state, run_number=1)
     MemberRedemption.objects.bulk_create(
         MemberRedemption(
-            redemption=row, member=one, gift_code=row.gift_code, player_id=one.player_id, state=share, reason="Redeemed."
+            redemption=row,
+            member=one,
+            gift_code=row.gift_code,
+            player_id=one.player_id,
+            state=share,
+            reason="Redeemed.",
         )
         for one in row.guild.members.all()
     )
@@ -48,8 +53,10 @@ def live(times: int) -> None:
         row = redemption()
         share = row.members.get()
         attempt(share)
-        member(row.guild, nickname=f"Nick {number}")
-        RedemptionEvent.objects.create(redemption=row, gift_code=row.gift_code, kind=EventKind.LOCKED, trigger=Trigger.POLL)
+        member(row.guild, nickname=f"Nick{number}")
+        RedemptionEvent.objects.create(
+            redemption=row, gift_code=row.gift_code, kind=EventKind.LOCKED, trigger=Trigger.POLL
+        )
         Announcement.objects.create(redemption=row, run_number=1, kind=Announcement.Kind.COMPLETE)
         Alarm.objects.create(kind=Alarm.Kind.NO_PROGRESS, subject=str(row.pk), message="No progress.")
         OptOut.objects.create(player_hash=f"{row.pk:064d}")

@@ -1,0 +1,129 @@
+"""`manage.py redeem CODE --guild NAME [--wait]`."""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser
+from typing import Any
+
+from django.core.exceptions import ValidationError
+from django.core.management.base import CommandError
+
+from giftcodes import tasks
+from giftcodes.flow.start import StartKind, StartResult, start
+from giftcodes.management.base import INTERRUPTED_STATUS, ServerCommand
+from giftcodes.management.finding import explained, find_code, find_guild, find_provider
+from giftcodes.management.screen import Sheet
+from giftcodes.management.watching import watch
+from giftcodes.models import CancelKind, GiftCode, Guild, MemberRedemption, Redemption, Source, Trigger
+from giftcodes.models.redemption import STATE_LABELS
+from giftcodes.verdict import State
+
+REFUSED_STATUS = 2
+NOT_EVERYBODY_STATUS = 3
+
+
+class Command(ServerCommand):
+    """The same lock as everywhere: a code that is being redeemed for the guild is refused."""
+
+    help = (
+        "Redeem a code for a guild's members, whether it was published or not, and also for those who could not get "
+        "it before. Exit status: 0 if it was started or there was nothing to do; 1 if it cannot be; 2 if it is being "
+        "redeemed already. With --wait: 0 if every member has the code in the end, 3 if somebody has not."
+    )
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        """Take the code and the guild."""
+        parser.add_argument("code", metavar="CODE", help="the gift code; a new one is added as it is typed")
+        parser.add_argument("--guild", required=True, metavar="NAME", help="the guild")
+        parser.add_argument("--provider", metavar="P", help="the game, as a safeguard: it must be the guild's")
+        parser.add_argument("--wait", action="store_true", help="stay until the run is over; Ctrl-C ends the waiting only")
+
+    def run(self, **options: Any) -> None:
+        """Start the run, and wait for its end if asked to.
+
+        Raises:
+            CommandError: it was refused or cannot be started; with `wait`, somebody does not have the code.
+        """
+        guild = find_guild(options["guild"])
+        _check_provider(guild, options["provider"])
+        code = self._code(guild, options["code"])
+        result = start(guild_id=guild.pk, gift_code_id=code.pk, trigger=Trigger.COMMAND)
+        _raise_if_impossible(result)
+        self.screen.line(result.message)
+        if result.has_work:
+            # As tasks.redeem goes on: a run without anybody to ask is over at once.
+            tasks.finish(result.redemption_id)
+            tasks.ring(tasks.dispatch, guild.provider)
+        if options["wait"]:
+            self._wait(Redemption.objects.select_related("guild", "gift_code").get(pk=result.redemption_id))
+
+    def _code(self, guild: Guild, typed: str) -> GiftCode:
+        typed = typed.strip()
+        known = find_code(guild.provider, typed)
+        if known is None:
+            return self._add(guild, typed)
+        if known.code != typed:
+            self.screen.line(f"This code is known as {known.code}; that spelling is used.")
+        return known
+
+    def _add(self, guild: Guild, typed: str) -> GiftCode:
+        code = GiftCode(provider=guild.provider, code=typed, folded=typed.casefold(), source=Source.COMMAND)
+        try:
+            code.full_clean(exclude=["folded"], validate_unique=False, validate_constraints=False)
+        except ValidationError as error:
+            raise CommandError(f"“{typed}” cannot be a gift code. {explained(error)}") from error
+        row, is_new = GiftCode.objects.get_or_create(
+            provider=code.provider,
+            folded=code.folded,
+            issue=1,
+            defaults={"code": code.code, "source": code.source},
+        )
+        if is_new:
+            self.screen.line(f"Added code {row}. Guilds with automatic redeeming get it within a minute, too.")
+        return row
+
+    def _wait(self, redemption: Redemption) -> None:
+        try:
+            end = watch(redemption, self.screen, self.warn)
+        except KeyboardInterrupt:
+            raise CommandError(
+                f"No longer waiting. The run goes on; `manage.py stop {redemption.gift_code.code} --guild "
+                f'"{redemption.guild}"` stops it.',
+                returncode=INTERRUPTED_STATUS,
+            ) from None
+        left_out = _left_out(redemption)
+        self.screen.sheet(left_out)
+        if left_out.rows:
+            raise CommandError(
+                f"{len(left_out.rows)} of {end.total} member(s) do not have code {redemption.gift_code}.",
+                returncode=NOT_EVERYBODY_STATUS,
+            )
+        self.screen.line(f"All {end.settled} member(s) have code {redemption.gift_code}.")
+
+
+def _check_provider(guild: Guild, name: str | None) -> None:
+    if name and find_provider(name).name != guild.provider:
+        raise CommandError(f"Guild {guild} plays {find_provider(guild.provider).title}, not {find_provider(name).title}.")
+
+
+def _raise_if_impossible(result: StartResult) -> None:
+    match result.kind:
+        case StartKind.REFUSED | StartKind.BUSY:
+            raise CommandError(result.message, returncode=REFUSED_STATUS)
+        case StartKind.NOT_ALLOWED:
+            raise CommandError(result.message)
+
+
+def _left_out(redemption: Redemption) -> Sheet:
+    """Who does not have the code, and why. Those who left the guild are nobody's concern any more."""
+    rows = (
+        redemption.members.unsettled()
+        .exclude(state=State.CANCELLED, cancel_kind=CancelKind.LEFT)
+        .select_related("member")
+        .order_by("state", "pk")
+    )
+    return Sheet("Not redeemed", ("Player", "Nickname", "State", "Why"), [_row(row) for row in rows])
+
+
+def _row(row: MemberRedemption) -> tuple[str, ...]:
+    return (row.player_id, row.member.nickname, str(STATE_LABELS[State(row.state)]), row.reason)

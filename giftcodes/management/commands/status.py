@@ -1,0 +1,110 @@
+"""`manage.py status [--json]`: how things stand."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from argparse import ArgumentParser
+from typing import Any
+
+from giftcodes.management.base import ServerCommand
+from giftcodes.management.overview import overview
+from giftcodes.management.screen import Sheet
+from giftcodes.models.redemption import STATE_LABELS
+from giftcodes.verdict import State
+
+_MOST_RUNS = 50
+
+
+class Command(ServerCommand):
+    """Reads only."""
+
+    help = "Show games, feeds, runs in progress, and alarms. Exit status 0, whatever it shows."
+    requires_system_checks: list[str] = []
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        """Take the form."""
+        parser.add_argument("--json", action="store_true", help="for programs: one JSON object with stable keys")
+
+    def run(self, **options: Any) -> None:
+        """Show it."""
+        found = overview()
+        if options["json"]:
+            self.screen.line(json.dumps(found, ensure_ascii=False, indent=1))
+            return
+        self.screen.sheet(_games(found))
+        self.screen.line()
+        if found["running"]:
+            self.screen.sheet(_runs(found["running"]))
+        else:
+            self.screen.line("Nothing is being redeemed.")
+        numbers = found["redemptions"]
+        self.screen.line(f"Waiting: {numbers['pending']}. Stopped: {numbers['stopped']}. Complete: {numbers['complete']}.")
+        self.screen.line(f"Duplicates refused in the last 24 h: {found['refused_last_24_h']}.")
+        self._health(found)
+
+    def _health(self, found: dict[str, Any]) -> None:
+        for alarm in found["alarms"]:
+            self.screen.bad(f"Alarm since {_clock(alarm['raised_at'])}: {alarm['message']}")
+        beat = found["beat"]
+        if beat["is_alive"]:
+            self.screen.good(f"Beat's last tick was {beat['age_seconds']} s ago.")
+        elif beat["last_tick_at"] is None:
+            self.screen.bad("No worker has run yet: start `make up`.")
+        else:
+            self.screen.bad(f"No worker is running since {_clock(beat['last_tick_at'])}: start `make up`.")
+
+
+def _games(found: dict[str, Any]) -> Sheet:
+    rows = [
+        (game["title"], _on(game), _used(game["budget"]), *_feed_cells(game["feed"])) for game in found["providers"]
+    ]
+    headers = ("Game", "State", "Requests used", "Feed's last answer", "Next poll", "Feed's trouble")
+    return Sheet("Games", headers, rows)
+
+
+def _on(game: dict[str, Any]) -> str:
+    if not game["is_on"]:
+        return f"off ({game['name'].upper()}_SALT is not set)"
+    pause = game["pause"]
+    if pause is None:
+        return "on"
+    until = f"until {_clock(pause['until'])}" if pause["until"] else "until it is resumed"
+    return f"paused {until}: {pause['reason']}"
+
+
+def _used(budget: dict[str, Any]) -> str:
+    return f"{budget['used']} of {budget['limit']}" if budget["limit"] is not None else "unlimited"
+
+
+def _feed_cells(feed: dict[str, Any] | None) -> tuple[str, str, str]:
+    if feed is None:
+        return ("no feed", "", "")
+    next_poll = _clock(feed["next_poll_at"]) if feed["is_polled"] else "switched off"
+    trouble = f"{feed['failures']} failure(s): {feed['error']}" if feed["failures"] else ""
+    return (_clock(feed["answered_at"]) or "none yet", next_poll, trouble)
+
+
+def _runs(running: list[dict[str, Any]]) -> Sheet:
+    rows = [
+        (
+            run["guild"],
+            run["code"] if run["issue"] == 1 else f"{run['code']} (issue {run['issue']})",
+            f"{run['done']} of {run['total']}" + (", stopping" if run["is_stopping"] else ""),
+            ", ".join(f"{number} {STATE_LABELS[State(state)]}" for state, number in run["by_state"].items()),
+        )
+        for run in running[:_MOST_RUNS]
+    ]
+    left = len(running) - len(rows)
+    return Sheet(
+        "Being redeemed", ("Guild", "Code", "Done", "Members"), rows, more=f"… and {left} more runs." if left else ""
+    )
+
+
+def _clock(iso: str | None) -> str:
+    """A moment in this machine's time, with the day where it is not today."""
+    if iso is None:
+        return ""
+    moment = dt.datetime.fromisoformat(iso).astimezone()
+    is_today = moment.date() == dt.datetime.now().astimezone().date()
+    return moment.strftime("%H:%M:%S" if is_today else "%Y-%m-%d %H:%M:%S")

@@ -1,0 +1,144 @@
+"""How things stand, as plain values: what `status` shows, and what `status --json` hands to programs.
+
+The keys are an interface: add to them, rename none.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections import Counter, defaultdict
+from typing import Any
+
+from django.conf import settings
+from django.db.models import Count
+
+from giftcodes.management.pulse import is_beating, last_tick_at
+from giftcodes.models import (
+    Alarm,
+    EventKind,
+    Feed,
+    MemberRedemption,
+    RateBudget,
+    Redemption,
+    RedemptionEvent,
+    RunState,
+    database_now,
+)
+from giftcodes.models.budget import UNLIMITED
+from giftcodes.providers.config import ProviderConfig
+from giftcodes.verdict import OPEN
+
+_DAY = dt.timedelta(days=1)
+
+
+def overview() -> dict[str, Any]:
+    """Everything. Times are ISO 8601 in UTC, or None."""
+    now = database_now()
+    states = Counter(dict(Redemption.objects.order_by().values_list("state").annotate(Count("pk"))))
+    return {
+        "at": _iso(now),
+        "beat": _beat(now),
+        "providers": [_provider(config, now) for config in settings.PROVIDERS.values()],
+        "redemptions": {state.value: states[state.value] for state in RunState},
+        "running": _running(),
+        "alarms": _alarms(),
+        "refused_last_24_h": RedemptionEvent.objects.filter(kind=EventKind.REFUSED, at__gte=now - _DAY).count(),
+    }
+
+
+def _beat(now: dt.datetime) -> dict[str, Any]:
+    at = last_tick_at()
+    age = None if at is None else (now - at).total_seconds()
+    return {
+        "is_alive": is_beating(age),
+        "last_tick_at": _iso(at),
+        "age_seconds": None if age is None else round(age, 1),
+    }
+
+
+def _provider(config: ProviderConfig, now: dt.datetime) -> dict[str, Any]:
+    budget = RateBudget.objects.filter(pk=config.name).first() or RateBudget(provider=config.name)
+    return {
+        "name": config.name,
+        "title": config.title,
+        "is_on": config.is_on,
+        "pause": _pause(budget),
+        "budget": _budget(budget, config, now),
+        "feed": _feed(config),
+    }
+
+
+def _pause(budget: RateBudget) -> dict[str, Any] | None:
+    if not budget.pause_kind:
+        return None
+    return {"kind": budget.pause_kind, "reason": budget.pause_reason, "until": _iso(budget.paused_until)}
+
+
+def _budget(budget: RateBudget, config: ProviderConfig, now: dt.datetime) -> dict[str, Any]:
+    """A window that is over has nothing used; a limit of None is none."""
+    limit = budget.limit(config.rate)
+    is_over = budget.window_ends_at is not None and budget.window_ends_at <= now
+    return {
+        "used": 0 if is_over else budget.used,
+        "limit": None if limit == UNLIMITED else limit,
+        "window_ends_at": None if is_over else _iso(budget.window_ends_at),
+    }
+
+
+def _feed(config: ProviderConfig) -> dict[str, Any] | None:
+    if not config.has_feed:
+        return None
+    feed = Feed.objects.filter(pk=config.name).first()
+    if feed is None:
+        feed = Feed(provider=config.name)
+    return {
+        "is_polled": feed.enabled,
+        "answered_at": _iso(feed.answered_at),
+        "next_poll_at": _iso(feed.next_poll_at),
+        "failures": feed.failures,
+        "error": feed.error,
+        "listed": feed.listed,
+        "skipped": feed.skipped,
+    }
+
+
+def _running() -> list[dict[str, Any]]:
+    """The runs, longest first."""
+    running = Redemption.objects.running().select_related("guild", "gift_code").order_by("locked_at", "pk")
+    counted = (
+        MemberRedemption.objects.filter(redemption__state=RunState.RUNNING)
+        .order_by()
+        .values_list("redemption_id", "state")
+        .annotate(Count("pk"))
+    )
+    tallies: dict[int, dict[str, int]] = defaultdict(dict)
+    for redemption_id, state, number in counted:
+        tallies[redemption_id][state] = number
+    return [_run(redemption, tallies[redemption.pk]) for redemption in running]
+
+
+def _run(redemption: Redemption, tally: dict[str, int]) -> dict[str, Any]:
+    return {
+        "guild": redemption.guild.name,
+        "provider": redemption.guild.provider,
+        "code": redemption.gift_code.code,
+        "issue": redemption.gift_code.issue,
+        "run_number": redemption.run_number,
+        "trigger": redemption.trigger,
+        "is_stopping": redemption.is_stopping,
+        "locked_at": _iso(redemption.locked_at),
+        "done": sum(number for state, number in tally.items() if state not in OPEN),
+        "total": sum(tally.values()),
+        "by_state": dict(sorted(tally.items())),
+    }
+
+
+def _alarms() -> list[dict[str, Any]]:
+    return [
+        {"kind": alarm.kind, "subject": alarm.subject, "message": alarm.message, "raised_at": _iso(alarm.raised_at)}
+        for alarm in Alarm.objects.standing()
+    ]
+
+
+def _iso(moment: dt.datetime | None) -> str | None:
+    return None if moment is None else moment.astimezone(dt.UTC).isoformat(timespec="seconds")

@@ -1,0 +1,251 @@
+"""Codes by hand: adding one redeems it; what is known is explained; closing, reopening, tombstones."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Any
+
+import pytest
+
+from giftcodes.admin.code_form import GiftCodeForm
+from giftcodes.feeds import PublishedCode
+from giftcodes.flow.poll import FeedNews, decide
+from giftcodes.models import CodeState, GiftCode, Redemption, RedemptionEvent, Source
+from tests.admin.conftest import Browser, Doorbell, address, errors
+from tests.admin.past import redemption
+from tests.factories import gift_code, guild
+
+
+def form(code: str = "Frost2026", **fields: Any) -> dict[str, Any]:
+    dates = {"published_on": "", "expires_at_0": "", "expires_at_1": ""}
+    return {"provider": "simulator", "code": code, "rewards": "", **dates, **fields}
+
+
+# --- Adding -----------------------------------------------------------------------------------------------------------
+def test_a_code_that_is_added_is_fanned_out_for_the_user(browser: Browser, doorbell: Doorbell, admin_user: Any) -> None:
+    guild(members=2), guild(members=1), guild(members=5, automatic=False)
+    told = browser.save("giftcode_add", **form())
+    code = GiftCode.objects.get()
+    assert (code.code, code.folded, code.source) == ("Frost2026", "frost2026", Source.ADMIN)
+    assert doorbell.arguments("fan_out") == [[code.pk, "admin", admin_user.pk]]
+    assert "redeemed now for 3 members in 2 guilds" in told[0][1]
+
+
+def test_nothing_is_rung_before_the_commit(browser: Browser, doorbell: Doorbell) -> None:
+    browser.client.post(address("giftcode_add"), form())
+    assert GiftCode.objects.exists()
+    assert doorbell.rings == []
+
+
+def test_a_code_without_any_guild_is_kept_and_says_so(browser: Browser) -> None:
+    told = browser.save("giftcode_add", **form())
+    assert told[0][0] == "warning"
+    assert "Nobody wants it yet" in told[0][1]
+
+
+def test_a_code_of_a_game_that_is_off_is_kept_and_says_what_is_missing(browser: Browser) -> None:
+    told = browser.save("giftcode_add", **form(provider="whiteout"))
+    assert told[0] == (
+        "warning",
+        "Code Frost2026 is kept, but cannot be redeemed yet. Whiteout Survival is off: WHITEOUT_SALT is not set.",
+    )
+
+
+@pytest.mark.parametrize("wrong", ["with space", "semi;colon", "", "x" * 33, "ünder", "nul\0"])
+def test_a_code_of_another_shape_is_refused(browser: Browser, wrong: str) -> None:
+    response = browser.post("giftcode_add", data=form(wrong))
+    assert response.status_code == 200
+    assert errors(response)
+    assert not GiftCode.objects.exists()
+
+
+@pytest.mark.parametrize(
+    ("state", "words"),
+    [
+        (CodeState.ACTIVE, "known already and active"),
+        (CodeState.PROBING, "asked once more"),
+        (CodeState.CLOSED, "The code has expired. Use Reopen code"),
+        (CodeState.DELETED, "Use Reopen code to bring it back"),
+    ],
+)
+def test_a_known_code_in_another_spelling_is_explained_by_its_state(browser: Browser, state: str, words: str) -> None:
+    known = gift_code("FROST2026", state=state, reason="The code has expired.")
+    response = browser.post("giftcode_add", data=form("frost2026"))
+    assert words in errors(response)
+    assert f'<a href="{address("giftcode_change", known.pk)}">FROST2026</a>' in errors(response)
+    assert GiftCode.objects.count() == 1
+
+
+def test_the_newest_issue_is_the_one_explained(browser: Browser) -> None:
+    gift_code("FROST2026", state=CodeState.CLOSED)
+    gift_code("FROST2026", issue=2)
+    response = browser.post("giftcode_add", data=form())
+    assert "FROST2026 (issue 2)" in errors(response)
+
+
+def test_the_same_code_of_another_game_is_another_code(browser: Browser) -> None:
+    gift_code("FROST2026", provider="whiteout")
+    browser.save("giftcode_add", **form())
+    assert GiftCode.objects.count() == 2
+
+
+def test_a_code_that_the_feed_stores_at_the_same_moment_is_no_server_error(
+    browser: Browser, doorbell: Doorbell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def meanwhile(self: GiftCodeForm) -> None:
+        gift_code("FROST2026")
+
+    monkeypatch.setattr(GiftCodeForm, "clean", meanwhile)
+    told = browser.save("giftcode_add", **form())
+    assert told[0][0] == "error"
+    assert "saved the same at this moment" in told[0][1]
+    assert doorbell.rings == []
+
+
+# --- Changing ---------------------------------------------------------------------------------------------------------
+def test_code_and_game_cannot_be_changed_and_the_machine_s_fields_are_not_written_back(browser: Browser) -> None:
+    code = gift_code("FROST2026")
+    stale = form("OTHER", provider="whiteout", rewards="Gems", state="closed", published_on="2026-01-02")
+    browser.save("giftcode_change", code.pk, **stale)
+    code.refresh_from_db()
+    assert (code.code, code.provider, code.state) == ("FROST2026", "simulator", "active")
+    assert (code.rewards, code.published_on) == ("Gems", date(2026, 1, 2))
+
+
+def test_what_the_machine_wrote_while_the_form_was_saved_stays(
+    browser: Browser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    code = gift_code("FROST2026")
+    clean = GiftCodeForm.clean
+
+    def meanwhile(self: GiftCodeForm) -> Any:
+        GiftCode.objects.filter(pk=code.pk).update(state=CodeState.CLOSED, reason="The code has expired.")
+        return clean(self)
+
+    monkeypatch.setattr(GiftCodeForm, "clean", meanwhile)
+    browser.save("giftcode_change", code.pk, **form(rewards="Gems"))
+    code.refresh_from_db()
+    assert (code.state, code.reason, code.rewards) == ("closed", "The code has expired.", "Gems")
+
+
+# --- Redeem now -------------------------------------------------------------------------------------------------------
+def test_redeem_now_starts_the_code_for_every_guild_that_wants_it(
+    browser: Browser, doorbell: Doorbell, admin_user: Any
+) -> None:
+    wolves, asked = guild("Wolves", members=1), guild("Asked", members=1, automatic=False)
+    guild("Idle", members=1, automatic=False), guild("Gone", members=1, active=False)
+    guild("Other", members=1, provider="whiteout")
+    code = gift_code("AAA")
+    Redemption.objects.create(guild=asked, gift_code=code, state="complete")
+
+    told = browser.press("redeem_now", code)
+
+    assert told == [
+        ("success", "Started for guild Wolves with code AAA."),
+        ("success", "Started for guild Asked with code AAA."),
+    ]
+    run = Redemption.objects.get(guild=wolves)
+    assert (run.state, run.trigger, run.triggered_by) == ("running", "admin", admin_user)
+    assert doorbell.arguments("dispatch") == [["simulator"], ["simulator"]]
+
+
+def test_redeem_now_on_a_closed_code_is_refused_and_leaves_no_rows(browser: Browser) -> None:
+    guild(members=1)
+    code = gift_code("AAA", state=CodeState.CLOSED, reason="The code has expired.")
+    told = browser.press("redeem_now", code)
+    assert told == [("warning", "Code AAA is closed. The code has expired. Reopen it first.")]
+    assert not Redemption.objects.exists()
+
+
+def test_redeem_now_without_a_guild_is_refused(browser: Browser) -> None:
+    told = browser.press("redeem_now", gift_code("AAA"))
+    assert told == [("warning", "No guild wants code AAA: none of this game is active and redeems automatically.")]
+
+
+def test_many_redemptions_are_handed_to_the_workers(browser: Browser, doorbell: Doorbell, admin_user: Any) -> None:
+    guilds = [guild() for _ in range(51)]
+    code = gift_code("AAA")
+    told = browser.press("redeem_now", code)
+    assert told == [
+        (
+            "success",
+            "51 redemptions were asked for. What comes of them, and what is refused, appears in the journal.",
+        )
+    ]
+    assert sorted(doorbell.arguments("redeem")) == sorted([row.pk, code.pk, "admin", admin_user.pk] for row in guilds)
+    assert not Redemption.objects.exists()
+
+
+def test_too_many_at_once_are_refused_as_a_whole(
+    browser: Browser, doorbell: Doorbell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("giftcodes.admin.runs.MOST", 2)
+    for _ in range(3):
+        guild()
+    told = browser.press("redeem_now", gift_code("AAA"))
+    assert told == [("warning", "That would be 3 redemptions at once. Choose fewer: at most 2.")]
+    assert doorbell.rings == []
+
+
+# --- Closing, reopening, deleting -------------------------------------------------------------------------------------
+def test_a_code_is_closed_by_hand(browser: Browser, doorbell: Doorbell) -> None:
+    code = gift_code("AAA")
+    told = browser.press("close_codes", code)
+    code.refresh_from_db()
+    assert (code.state, code.reason) == ("closed", "Closed by admin in the admin.")
+    assert told == [("success", "Code AAA is closed: nobody is asked for it any more.")]
+    assert doorbell.rings == [("close_code", [code.pk])]
+
+
+def test_closing_a_closed_code_says_that_it_is_closed(browser: Browser, doorbell: Doorbell) -> None:
+    told = browser.press("close_codes", gift_code("AAA", state=CodeState.CLOSED))
+    assert told == [("warning", "Code AAA is closed already.")]
+    assert doorbell.rings == []
+
+
+@pytest.mark.parametrize("state", [CodeState.CLOSED, CodeState.DELETED, CodeState.PROBING])
+def test_a_code_is_reopened_without_restarting_what_a_person_stopped(
+    browser: Browser, doorbell: Doorbell, admin_user: Any, state: str
+) -> None:
+    code = gift_code("AAA", state=state)
+    told = browser.press("reopen_codes", code)
+    code.refresh_from_db()
+    assert code.state == CodeState.ACTIVE
+    assert [level for level, _words in told] == ["success"]
+    assert doorbell.rings == [("fan_out", [code.pk, "catch_up"])]
+    event = RedemptionEvent.objects.get(kind="code_reopened")
+    assert (event.user, event.trigger) == (admin_user, "admin")
+
+
+def test_an_active_code_is_not_reopened_and_an_old_issue_neither(browser: Browser, doorbell: Doorbell) -> None:
+    active = gift_code("AAA")
+    old = gift_code("BBB", state=CodeState.CLOSED)
+    gift_code("BBB", issue=2)
+    told = browser.press("reopen_codes", active, old)
+    assert ("warning", "Code AAA is active.") in told
+    assert ("warning", "Code BBB has been issued anew; reopen the newest issue.") in told
+    assert doorbell.rings == []
+
+
+@pytest.mark.parametrize("way", ["button", "bulk"])
+def test_a_deleted_code_is_a_tombstone_that_the_feed_cannot_bring_back(
+    browser: Browser, doorbell: Doorbell, way: str
+) -> None:
+    code = redemption().gift_code
+    if way == "button":
+        told = browser.save("giftcode_delete", code.pk, post="yes")
+    else:
+        told = browser.press("delete_codes", code)
+    code.refresh_from_db()
+    assert code.state == CodeState.DELETED
+    assert code.redemptions.exists()
+    assert told == [("success", f"Code {code} is deleted. Its history stays, and the feed cannot bring it back.")]
+    assert doorbell.rings == [("close_code", [code.pk])]
+    published = PublishedCode(code=code.code, published_on=date(2099, 1, 1))
+    assert decide(published, code) is FeedNews.KNOWN
+
+
+def test_the_page_that_asks_before_deleting_says_what_it_means(browser: Browser) -> None:
+    page = browser.open("giftcode_delete", gift_code().pk).content.decode()
+    assert "the feed cannot bring it back" in page
+    assert "will be deleted" not in page

@@ -1,0 +1,154 @@
+"""Games: the budget, the switch that pauses one, the feed, and the schedule."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from django.urls import reverse
+from django.utils import timezone
+from django_celery_beat.models import IntervalSchedule, PeriodicTask, PeriodicTasks
+
+from giftcodes.flow import pause
+from giftcodes.models import Feed, GiftCode, PauseKind, RateBudget
+from giftcodes.simulator.simulator import Simulator
+from tests.admin.conftest import Browser, Doorbell
+
+
+@pytest.fixture
+def budget(browser: Browser) -> RateBudget:
+    """Of the simulator; the list makes the rows."""
+    browser.open("ratebudget_changelist")
+    return RateBudget.objects.get(pk="simulator")
+
+
+def test_every_game_in_the_settings_is_listed_before_its_first_request(browser: Browser, settings: Any) -> None:
+    for page, model in (("ratebudget_changelist", RateBudget), ("feed_changelist", Feed)):
+        browser.open(page)
+        browser.open(page)
+        assert set(model.objects.values_list("pk", flat=True)) == set(settings.PROVIDERS)
+
+
+def test_the_budget_shows_what_is_used_of_the_limit(browser: Browser, budget: RateBudget) -> None:
+    RateBudget.objects.filter(pk=budget.pk).update(
+        used=12, window_ends_at=timezone.now() + timezone.timedelta(seconds=9)
+    )
+    assert "12 of 30" in browser.open("ratebudget_changelist").content.decode()
+
+
+def test_a_window_that_is_over_has_nothing_used(browser: Browser, budget: RateBudget) -> None:
+    RateBudget.objects.filter(pk=budget.pk).update(used=12, window_ends_at=timezone.now())
+    assert "0 of 30" in browser.open("ratebudget_changelist").content.decode()
+
+
+def test_a_game_is_paused_with_the_name_of_who_did_it(browser: Browser, budget: RateBudget) -> None:
+    told = browser.press("pause_providers", budget)
+    budget.refresh_from_db()
+    assert (budget.pause_kind, budget.pause_reason) == (PauseKind.OPERATOR, "Paused by admin in the admin.")
+    assert told == [("success", "Simulator is paused until somebody resumes it. Requests under way finish.")]
+
+
+def test_pausing_twice_says_that_it_is_paused_and_by_whom(browser: Browser, budget: RateBudget) -> None:
+    pause.pause("simulator", reason="Maintenance.")
+    assert browser.press("pause_providers", budget) == [("warning", "Simulator is paused already. Maintenance.")]
+
+
+def test_a_game_is_resumed_and_dispatch_is_rung(browser: Browser, budget: RateBudget, doorbell: Doorbell) -> None:
+    pause.pause("simulator", reason="Maintenance.")
+    assert browser.press("resume_providers", budget) == [("success", "Simulator goes on.")]
+    budget.refresh_from_db()
+    assert budget.pause_kind == PauseKind.NONE
+    assert doorbell.rings == [("dispatch", ["simulator"])]
+
+
+def test_resuming_what_is_not_paused_says_so(browser: Browser, budget: RateBudget, doorbell: Doorbell) -> None:
+    assert browser.press("resume_providers", budget) == [("warning", "Simulator is not paused.")]
+    assert doorbell.rings == []
+
+
+# --- The feed ---------------------------------------------------------------------------------------------------------
+@pytest.fixture
+def feed(browser: Browser) -> Feed:
+    browser.open("feed_changelist")
+    return Feed.objects.get(pk="simulator")
+
+
+@pytest.fixture
+def published(simulator: Simulator, settings: Any) -> Simulator:
+    """A feed that answers."""
+    here = replace(settings.PROVIDERS["simulator"], feed_url=simulator.feed_url)
+    settings.PROVIDERS = {**settings.PROVIDERS, "simulator": here}
+    return simulator
+
+
+def test_poll_now_tells_what_the_feed_answered_and_fans_out(
+    browser: Browser, feed: Feed, published: Simulator, doorbell: Doorbell
+) -> None:
+    published.publish("FROST2026")
+    told = browser.press("poll_now", feed)
+    assert told == [("success", "Simulator: 1 code(s) listed, 1 new.")]
+    assert doorbell.rings == [("fan_out", [GiftCode.objects.get().pk, "poll"])]
+
+
+def test_poll_now_on_several_feeds_is_handed_to_the_workers(
+    browser: Browser, feed: Feed, published: Simulator, doorbell: Doorbell
+) -> None:
+    told = browser.press("poll_now", feed, Feed.objects.get(pk="whiteout"))
+    assert doorbell.rings == [("poll", ["simulator"])]
+    assert sorted(level for level, _words in told) == ["success", "warning"]
+
+
+def test_a_game_without_a_feed_says_what_is_missing(browser: Browser, feed: Feed) -> None:
+    told = browser.press("poll_now", feed)
+    assert told == [("warning", "Simulator has no feed to poll: SIMULATOR_FEED_URL is not set.")]
+
+
+def test_only_whether_a_feed_is_polled_can_be_changed(browser: Browser, feed: Feed) -> None:
+    Feed.objects.filter(pk=feed.pk).update(failures=3)
+    browser.save("feed_change", feed.pk, failures=0, error="x", next_poll_at_0="2030-01-01", next_poll_at_1="00:00")
+    feed.refresh_from_db()
+    assert (feed.enabled, feed.failures, feed.error) == (False, 3, "")
+    assert feed.next_poll_at.year < 2030
+    assert browser.open("feed_add").status_code == 403
+    assert browser.open("feed_delete", feed.pk).status_code == 403
+
+
+# --- The schedule -----------------------------------------------------------------------------------------------------
+@pytest.mark.parametrize(
+    "page", ["periodictask", "intervalschedule", "crontabschedule", "solarschedule", "clockedschedule"]
+)
+def test_the_schedule_s_pages_open(browser: Browser, page: str) -> None:
+    for kind in ("changelist", "add"):
+        assert browser.client.get(reverse(f"admin:django_celery_beat_{page}_{kind}")).status_code == 200
+
+
+def test_an_interval_is_edited_and_beat_learns_of_it(browser: Browser) -> None:
+    sweep = PeriodicTask.objects.get(task="giftcodes.tasks.sweep")
+    before = PeriodicTasks.last_change()
+    url = reverse("admin:django_celery_beat_intervalschedule_change", args=[sweep.interval_id])
+    page = browser.client.get(url)
+    assert page.status_code == 200
+    data = {"every": 20, "period": "seconds", "periodictask_set-TOTAL_FORMS": 0, "periodictask_set-INITIAL_FORMS": 0}
+    assert browser.client.post(url, data).status_code == 302
+    assert IntervalSchedule.objects.get(pk=sweep.interval_id).every == 20
+    assert PeriodicTasks.last_change() != before
+
+
+def test_a_periodic_task_is_edited(browser: Browser) -> None:
+    sweep = PeriodicTask.objects.get(task="giftcodes.tasks.sweep")
+    faster, _made = IntervalSchedule.objects.get_or_create(every=5, period="seconds")
+    url = reverse("admin:django_celery_beat_periodictask_change", args=[sweep.pk])
+    assert browser.client.get(url).status_code == 200
+    data = {
+        "name": sweep.name,
+        "task": sweep.task,
+        "interval": faster.pk,
+        "enabled": "on",
+        "args": "[]",
+        "kwargs": "{}",
+    }
+    response = browser.client.post(url, {**data, "headers": "{}"})
+    assert response.status_code == 302, response.context["errors"]
+    sweep.refresh_from_db()
+    assert sweep.interval == faster

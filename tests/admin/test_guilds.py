@@ -1,0 +1,145 @@
+"""Guilds by hand: what is saved, what is refused, and that none is ever deleted."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib.admin.models import LogEntry
+
+from giftcodes.models import Guild, Redemption
+from tests.admin.conftest import Browser, Doorbell, errors
+from tests.admin.past import redemption
+from tests.factories import gift_code, guild
+
+FORM: dict[str, Any] = {"name": "Wolves", "provider": "simulator", "realm": 7, "active": "on", "priority": 0}
+
+
+def test_a_new_guild_catches_up_after_the_commit(browser: Browser, doorbell: Doorbell) -> None:
+    browser.save("guild_add", **FORM)
+    assert doorbell.arguments("catch_up") == [[[Guild.objects.get(name="Wolves").pk]]]
+
+
+def test_a_guild_that_is_changed_catches_up(browser: Browser, doorbell: Doorbell) -> None:
+    wolves = guild("Wolves", realm=6)
+    browser.save("guild_change", wolves.pk, **FORM)
+    assert doorbell.arguments("catch_up") == [[[wolves.pk]]]
+
+
+def test_saving_writes_only_what_was_changed_in_the_form(browser: Browser, monkeypatch: Any) -> None:
+    wolves = guild("Wolves", realm=7, automatic=False)
+    written: list[Any] = []
+    save = Guild.save
+
+    def watch(row: Guild, *args: Any, **kwargs: Any) -> None:
+        written.append(kwargs.get("update_fields"))
+        save(row, *args, **kwargs)
+
+    monkeypatch.setattr(Guild, "save", watch)
+    browser.save("guild_change", wolves.pk, **{**FORM, "realm": 8})
+    browser.save("guild_change", wolves.pk, **{**FORM, "realm": 8})
+    assert written == [["realm"]]
+    assert Guild.objects.get(pk=wolves.pk).realm == 8
+
+
+def test_a_name_that_is_taken_is_refused_in_clear_words(browser: Browser) -> None:
+    guild("Wolves")
+    response = browser.post("guild_add", data=FORM)
+    assert "There is a guild of this name already" in errors(response)
+    assert Guild.objects.count() == 1
+
+
+def test_a_nul_in_a_name_is_an_error_of_the_form(browser: Browser) -> None:
+    response = browser.post("guild_add", data={**FORM, "name": "Wol\0ves"})
+    assert response.status_code == 200
+    assert "Null characters are not allowed" in errors(response)
+
+
+def test_a_line_break_in_a_name_is_refused(browser: Browser) -> None:
+    response = browser.post("guild_add", data={**FORM, "name": "Wolves\n🔒 Locked"})
+    assert "invisible control character" in errors(response)
+
+
+def test_the_game_of_a_guild_with_redemptions_cannot_be_changed(browser: Browser) -> None:
+    wolves = redemption().guild
+    browser.save("guild_change", wolves.pk, **{**FORM, "name": wolves.name, "provider": "whiteout"})
+    wolves.refresh_from_db()
+    assert wolves.provider == "simulator"
+
+
+def test_the_game_of_a_guild_without_redemptions_can_be_changed(browser: Browser) -> None:
+    wolves = guild("Wolves")
+    browser.save("guild_change", wolves.pk, **{**FORM, "provider": "whiteout"})
+    wolves.refresh_from_db()
+    assert wolves.provider == "whiteout"
+
+
+def test_a_game_that_is_off_says_so_in_the_form(browser: Browser) -> None:
+    page = browser.open("guild_add").content.decode()
+    assert "Kingshot (off: no salt is set)" in page
+    assert '<option value="simulator" selected>Simulator</option>' in page
+
+
+def test_deleting_a_guild_makes_it_inactive_and_says_so(browser: Browser, doorbell: Doorbell) -> None:
+    wolves = redemption(members=2).guild
+    page = browser.open("guild_delete", wolves.pk).content.decode()
+    assert "becomes inactive" in page
+
+    told = browser.save("guild_delete", wolves.pk, post="yes")
+
+    wolves.refresh_from_db()
+    assert not wolves.active
+    assert wolves.members.count() == 2
+    assert Redemption.objects.filter(guild=wolves).exists()
+    assert told == [
+        ("success", f"Guild {wolves} is inactive now. Nothing was deleted: its members and its history stay.")
+    ]
+    assert doorbell.arguments("catch_up") == [[[wolves.pk]]]
+    assert [entry.is_change() for entry in LogEntry.objects.all()] == [True]
+
+
+def test_the_bulk_action_makes_guilds_inactive_and_says_which_were(browser: Browser) -> None:
+    wolves, bears = guild("Wolves"), guild("Bears", active=False)
+    told = browser.press("deactivate", wolves, bears)
+    assert not Guild.objects.active().exists()
+    assert Guild.objects.count() == 2
+    assert [level for level, _words in told] == ["success", "info"]
+    assert "Bears is inactive already" in told[1][1]
+
+
+def test_there_is_no_other_bulk_deletion(browser: Browser) -> None:
+    wolves = guild("Wolves")
+    assert browser.press("delete_selected", wolves) == [("warning", "No action selected.")]
+    assert Guild.objects.filter(pk=wolves.pk).exists()
+
+
+def test_an_inactive_guild_is_activated_and_catches_up(browser: Browser, doorbell: Doorbell) -> None:
+    wolves = guild("Wolves", active=False)
+    told = browser.press("activate", wolves)
+    wolves.refresh_from_db()
+    assert wolves.active
+    assert told == [("success", "Guild Wolves is active. It catches up on all active codes now.")]
+    assert doorbell.arguments("catch_up") == [[[wolves.pk]]]
+
+
+def test_redeem_now_on_a_guild_starts_all_active_codes(browser: Browser, doorbell: Doorbell) -> None:
+    wolves = guild("Wolves", members=1, automatic=False)
+    gift_code("AAA"), gift_code("BBB"), gift_code("CCC", state="closed"), gift_code("DDD", provider="whiteout")
+    told = browser.press("redeem_now", wolves)
+    assert told == [
+        ("success", "Started for guild Wolves with code AAA."),
+        ("success", "Started for guild Wolves with code BBB."),
+    ]
+    assert set(Redemption.objects.values_list("gift_code__code", "state")) == {("AAA", "running"), ("BBB", "running")}
+    assert ["simulator"] in doorbell.arguments("dispatch")
+
+
+def test_redeem_now_on_a_guild_without_codes_says_that_there_is_nothing_to_do(browser: Browser) -> None:
+    told = browser.press("redeem_now", guild("Wolves"))
+    assert told == [("info", "There is no active code for guild Wolves. Add one, or wait for the feed.")]
+
+
+def test_redeem_now_on_an_inactive_guild_is_refused_and_leaves_no_rows(browser: Browser) -> None:
+    gift_code("AAA")
+    told = browser.press("redeem_now", guild("Wolves", active=False))
+    assert told == [("warning", "Guild Wolves is inactive. Activate it first.")]
+    assert not Redemption.objects.exists()

@@ -1,0 +1,108 @@
+"""Members by hand: what is saved, what is refused, and that none is ever deleted."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from giftcodes.models import Member
+from tests.admin.conftest import Browser, Doorbell, address, errors
+from tests.admin.past import redemption
+from tests.factories import guild, member
+
+
+def form(**fields: Any) -> dict[str, Any]:
+    return {"player_id": "123456789", "nickname": "Ann", "realm": "", "active": "on", "consented_on": "", **fields}
+
+
+def test_a_new_member_catches_up(browser: Browser, doorbell: Doorbell) -> None:
+    wolves = guild()
+    browser.save("member_add", **form(guild=wolves.pk))
+    assert Member.objects.get().player_id == "123456789"
+    assert doorbell.arguments("catch_up") == [[[wolves.pk]]]
+
+
+@pytest.mark.parametrize("wrong", ["12 34", "abc", "-5", "", "12", "１２３４５６"])
+def test_a_player_id_is_digits(browser: Browser, wrong: str) -> None:
+    response = browser.post("member_add", data=form(guild=guild().pk, player_id=wrong))
+    assert response.status_code == 200
+    assert errors(response)
+    assert not Member.objects.exists()
+
+
+def test_a_nul_in_a_nickname_is_an_error_of_the_form(browser: Browser) -> None:
+    response = browser.post("member_add", data=form(guild=guild().pk, nickname="An\0n"))
+    assert response.status_code == 200
+    assert "Null characters are not allowed" in errors(response)
+
+
+def test_a_player_who_is_in_the_guild_already_is_named_with_a_link(browser: Browser) -> None:
+    ann = member(guild(), "123456789", nickname="Ann")
+    response = browser.post("member_add", data=form(guild=ann.guild_id))
+    assert f'<a href="{address("member_change", ann.pk)}">Ann (123456789)</a>' in errors(response)
+
+
+def test_a_player_who_left_is_to_be_made_active_again(browser: Browser) -> None:
+    ann = member(guild(), "123456789", active=False)
+    response = browser.post("member_add", data=form(guild=ann.guild_id))
+    assert "make the member active" in errors(response)
+
+
+def test_a_nickname_with_markup_is_escaped_in_the_error(browser: Browser) -> None:
+    ann = member(guild(), "123456789", nickname="<b>Ann")
+    response = browser.post("member_add", data=form(guild=ann.guild_id))
+    assert "&lt;b&gt;Ann" in errors(response)
+    assert "<b>Ann" not in response.content.decode()
+
+
+def test_the_same_player_may_be_in_two_guilds(browser: Browser) -> None:
+    member(guild(), "123456789")
+    browser.save("member_add", **form(guild=guild().pk))
+    assert Member.objects.filter(player_id="123456789").count() == 2
+
+
+def test_a_corrected_realm_catches_up(browser: Browser, doorbell: Doorbell) -> None:
+    ann = member(guild(), nickname="Ann")
+    browser.save("member_change", ann.pk, **form(realm=99))
+    ann.refresh_from_db()
+    assert ann.realm == 99
+    assert doorbell.arguments("catch_up") == [[[ann.guild_id]]]
+
+
+def test_another_player_or_guild_cannot_be_written_over_a_member(browser: Browser) -> None:
+    ann = member(guild(), "123456789")
+    browser.save("member_change", ann.pk, **form(player_id="987654321", guild=guild().pk, nickname="Bea"))
+    ann.refresh_from_db()
+    assert (ann.player_id, ann.nickname) == ("123456789", "Bea")
+    assert ann.guild_id != guild().pk
+
+
+def test_the_realm_that_counts_is_shown(browser: Browser) -> None:
+    wolves = guild(realm=7)
+    member(wolves, nickname="Ann")
+    member(wolves, nickname="Bea", realm=8)
+    page = browser.open("member_changelist").content.decode()
+    assert ">7</td>" in page
+    assert ">8 (own)</td>" in page
+
+
+def test_deleting_a_member_makes_the_member_inactive_and_says_so(browser: Browser, doorbell: Doorbell) -> None:
+    ann = redemption().guild.members.get()
+    told = browser.save("member_delete", ann.pk, post="yes")
+    ann.refresh_from_db()
+    assert not ann.active
+    assert ann.redemptions.exists()
+    assert told == [("success", f"{ann} is inactive now. Nothing was deleted: the history stays.")]
+    assert doorbell.arguments("catch_up") == [[[ann.guild_id]]]
+
+
+def test_the_bulk_actions_let_members_go_and_take_them_back(browser: Browser, doorbell: Doorbell) -> None:
+    wolves = guild(members=2)
+    members = list(wolves.members.all())
+    browser.press("deactivate", *members)
+    assert not wolves.members.eligible().exists()
+    told = browser.press("activate", *members)
+    assert wolves.members.eligible().count() == 2
+    assert [level for level, _words in told] == ["success", "success"]
+    assert doorbell.arguments("catch_up") == [[[wolves.pk]], [[wolves.pk]]]

@@ -1,0 +1,163 @@
+"""Redeem now, Stop and Resume: what is told is what the row lock said."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from django.db import OperationalError, transaction
+
+from giftcodes import story
+from giftcodes.admin import runs
+from giftcodes.models import MemberRedemption, Redemption, RedemptionEvent, RunState
+from tests.admin.conftest import Browser, Doorbell, address
+from tests.admin.past import redemption
+
+State = RunState
+
+
+def kinds(row: Redemption) -> list[str]:
+    return list(RedemptionEvent.objects.filter(redemption=row).order_by("id").values_list("kind", flat=True))
+
+
+# --- Redeem now -------------------------------------------------------------------------------------------------------
+def test_a_duplicate_is_refused_in_the_words_of_the_log_and_journalled_with_the_user(
+    browser: Browser, doorbell: Doorbell, admin_user: Any
+) -> None:
+    row = redemption(state=State.RUNNING, share="pending")
+    told = browser.press("redeem_now", row)
+    assert told == [("warning", story.duplicate_text(row.guild.name, row.gift_code.code))]
+    event = RedemptionEvent.objects.get(redemption=row)
+    assert (event.kind, event.trigger, event.user) == ("refused", "admin", admin_user)
+    assert doorbell.rings == []
+
+
+def test_a_second_press_is_refused(browser: Browser) -> None:
+    row = redemption(share="failed")
+    assert browser.press("redeem_now", row)[0][0] == "success"
+    assert browser.press("redeem_now", row)[0][0] == "warning"
+    assert kinds(row) == ["locked", "refused"]
+
+
+def test_nothing_to_do_is_told_as_such_and_not_as_a_success(browser: Browser, doorbell: Doorbell) -> None:
+    row = redemption(share="redeemed")
+    told = browser.press("redeem_now", row)
+    assert told == [
+        (
+            "info",
+            f"Nothing to do for guild {row.guild} with code {row.gift_code}: nobody is left to be tried (1 have it).",
+        )
+    ]
+    assert doorbell.rings == []
+
+
+def test_a_run_that_is_over_at_once_says_so(browser: Browser) -> None:
+    row = redemption(state=State.PENDING, share="redeemed")
+    told = browser.press("redeem_now", row)
+    assert told[0][1].endswith("It is complete: nobody is left to be asked.")
+    row.refresh_from_db()
+    assert row.state == State.COMPLETE
+
+
+def test_it_starts_outside_of_the_request_s_transaction(browser: Browser, monkeypatch: pytest.MonkeyPatch) -> None:
+    row = redemption(share="failed")
+    depth: list[int] = []
+    real = runs.start
+
+    def look(**arguments: Any) -> Any:
+        depth.append(len(transaction.get_connection().atomic_blocks))
+        return real(**arguments)
+
+    outside = len(transaction.get_connection().atomic_blocks)
+    monkeypatch.setattr(runs, "start", look)
+    browser.press("redeem_now", row)
+    assert depth == [outside]
+
+
+def test_the_others_go_on_when_the_database_refuses_one(browser: Browser, monkeypatch: pytest.MonkeyPatch) -> None:
+    first, second = redemption(share="failed"), redemption(share="failed")
+    real = runs.start
+
+    def deadlock(*, guild_id: int, **arguments: Any) -> Any:
+        if guild_id == first.guild_id:
+            raise OperationalError("deadlock detected")
+        return real(guild_id=guild_id, **arguments)
+
+    monkeypatch.setattr(runs, "start", deadlock)
+    told = browser.press("redeem_now", first, second)
+    assert sorted(level for level, _words in told) == ["error", "success"]
+
+
+def test_a_long_report_is_shortened_and_counts_the_rest(browser: Browser) -> None:
+    rows = [redemption(state=State.RUNNING, share="pending") for _ in range(8)]
+    ((level, words),) = browser.press("redeem_now", *rows)
+    assert level == "warning"
+    assert words.count("already in progress") == 5
+    assert words.endswith("… and 3 more, 8 in all.")
+
+
+# --- Stop -------------------------------------------------------------------------------------------------------------
+def test_a_run_without_requests_under_way_is_stopped_at_once(browser: Browser, admin_user: Any) -> None:
+    row = redemption(state=State.RUNNING, share="pending")
+    assert browser.press("stop", row) == [("success", f"{row} is stopped.")]
+    row.refresh_from_db()
+    assert row.state == State.STOPPED
+    assert kinds(row) == ["stop", "unlocked"]
+    assert RedemptionEvent.objects.get(redemption=row, kind="stop").user == admin_user
+
+
+def test_a_run_with_a_request_under_way_stops_after_it(browser: Browser) -> None:
+    row = redemption(state=State.RUNNING, share="in_flight")
+    assert browser.press("stop", row) == [("success", f"{row} stops; requests under way finish first.")]
+    row.refresh_from_db()
+    assert row.is_stopping
+    assert "stopping" in browser.open("redemption_changelist").content.decode()
+
+
+def test_a_redemption_that_waits_is_stopped_before_it_starts(browser: Browser) -> None:
+    row = redemption(state=State.PENDING, share="pending")
+    assert browser.press("stop", row) == [("success", f"{row} is stopped.")]
+
+
+def test_what_does_not_run_is_not_stopped_and_says_why(browser: Browser) -> None:
+    row = redemption(state=State.COMPLETE)
+    assert browser.press("stop", row) == [("warning", f"{row} does not run: it is complete.")]
+
+
+# --- Resume -----------------------------------------------------------------------------------------------------------
+def test_a_stop_that_has_not_taken_effect_is_taken_back(browser: Browser, doorbell: Doorbell) -> None:
+    row = redemption(state=State.RUNNING, share="in_flight")
+    browser.press("stop", row)
+    assert browser.press("resume", row) == [("success", f"{row} goes on.")]
+    row.refresh_from_db()
+    assert (row.state, row.stop_requested_at) == ("running", None)
+    assert doorbell.arguments("dispatch") == [["simulator"]]
+
+
+def test_a_stopped_run_starts_again_for_those_who_were_waiting(browser: Browser, doorbell: Doorbell) -> None:
+    row = redemption(state=State.RUNNING, share="pending", members=2)
+    browser.press("stop", row)
+    told = browser.press("resume", row)
+    assert told == [("success", f"Started for guild {row.guild} with code {row.gift_code}.")]
+    assert set(MemberRedemption.objects.values_list("state", flat=True)) == {"pending"}
+    assert doorbell.arguments("dispatch") == [["simulator"]]
+
+
+def test_what_is_not_stopped_is_not_resumed_and_says_why(browser: Browser) -> None:
+    row = redemption(state=State.COMPLETE)
+    assert browser.press("resume", row) == [("warning", f"{row} is not stopped: it is complete.")]
+
+
+# --- The page of one redemption ---------------------------------------------------------------------------------------
+def test_the_page_of_a_redemption_has_the_buttons_and_they_lead_back_to_it(browser: Browser) -> None:
+    row = redemption()
+    page = address("redemption_change", row.pk)
+    content = browser.client.get(page).content.decode()
+    assert all(f'name="action" value="{action}"' in content for action in ("redeem_now", "stop", "resume"))
+    data = {"action": "stop", "_selected_action": row.pk, "index": 0, "back": page}
+    assert browser.post("redemption_changelist", data=data)["Location"] == page
+
+
+def test_a_button_does_not_lead_to_another_site(browser: Browser) -> None:
+    data = {"action": "stop", "_selected_action": redemption().pk, "index": 0, "back": "https://example.com/"}
+    assert browser.post("redemption_changelist", data=data)["Location"] == address("redemption_changelist")

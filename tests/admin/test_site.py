@@ -1,0 +1,130 @@
+"""The site: its name and order, the demo's note, no NUL, and who may press what."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import Permission
+from django.test import Client
+
+from giftcodes.models import GiftCode, RateBudget, Redemption
+from tests.admin.conftest import Browser, Doorbell, address, told
+from tests.admin.past import redemption
+from tests.factories import gift_code, guild
+
+
+def test_the_index_lists_the_pages_in_the_order_of_the_day_s_work(browser: Browser) -> None:
+    apps = browser.client.get("/admin/").context["app_list"]
+    assert [str(app["name"]) for app in apps][:3] == ["Redeeming", "Games", "History"]
+    assert [model["object_name"] for model in apps[0]["models"]][:3] == ["Guild", "Member", "GiftCode"]
+    assert {app["app_label"] for app in apps[3:]} == {"auth", "django_celery_beat"}
+
+
+def test_the_page_of_the_app_lists_all_of_it(browser: Browser) -> None:
+    (app,) = browser.client.get("/admin/giftcodes/").context["app_list"]
+    assert len(app["models"]) == 13
+
+
+def test_the_site_is_called_redeemer_before_and_after_the_login(browser: Browser) -> None:
+    assert "Redeemer</a>" in Client().get("/admin/login/").content.decode()
+    assert "Redeemer</a>" in browser.client.get("/admin/").content.decode()
+
+
+def test_a_demo_says_so_and_a_real_game_does_not(browser: Browser, settings: Any) -> None:
+    assert "Demo: only the bundled simulator" in browser.client.get("/admin/").content.decode()
+    real = replace(settings.PROVIDERS["whiteout"], salt="real")
+    settings.PROVIDERS = {**settings.PROVIDERS, "whiteout": real}
+    assert "Demo: only the bundled simulator" not in browser.client.get("/admin/").content.decode()
+
+
+@pytest.mark.parametrize("page", ["guild", "member", "giftcode", "redemption", "memberredemption", "attempt", "alarm"])
+def test_a_nul_in_the_search_box_is_refused_in_the_page(browser: Browser, page: str) -> None:
+    response = browser.open(f"{page}_changelist", q="a\0b")
+    assert response.status_code == 200
+    assert "Null characters are not allowed" in response.content.decode()
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "giftcodes/giftcode/?state__exact=%00",
+        "giftcodes/giftcode/?provider__exact=a%00",
+        "giftcodes/redemption/?guild__id__exact=%00",
+        "giftcodes/redemption/?%00=1",
+        "giftcodes/ratebudget/%00/change/",
+        "giftcodes/guild/%00/change/",
+        "auth/user/?username=%00",
+        "autocomplete/?term=%00&app_label=giftcodes&model_name=member&field_name=guild",
+    ],
+)
+def test_a_nul_anywhere_else_in_an_address_is_a_bad_request(browser: Browser, path: str) -> None:
+    assert browser.client.get(f"/admin/{path}").status_code == 400
+
+
+def test_a_nul_among_chosen_rows_is_a_bad_request(browser: Browser) -> None:
+    data = {"action": "pause_providers", "_selected_action": "a\0", "index": 0}
+    assert browser.client.post(address("ratebudget_changelist"), data).status_code == 400
+
+
+def test_a_wrong_filter_is_no_server_error(browser: Browser) -> None:
+    for query in ("guild__id__exact=x", "guild__id__exact=99999999999999999999", "nonsense=1"):
+        assert browser.client.get(f"{address('redemption_changelist')}?{query}").status_code in (200, 302)
+
+
+# --- Who may press what -----------------------------------------------------------------------------------------------
+@pytest.fixture
+def onlooker(django_user_model: Any, doorbell: Doorbell) -> Client:
+    """Staff who may look at everything and change nothing."""
+    user = django_user_model.objects.create_user("onlooker", password="x", is_staff=True)
+    user.user_permissions.set(
+        Permission.objects.filter(content_type__app_label="giftcodes", codename__startswith="view_")
+    )
+    client = Client()
+    client.force_login(user)
+    return client
+
+
+@pytest.mark.parametrize(
+    ("page", "action"),
+    [
+        ("redemption", "redeem_now"),
+        ("redemption", "stop"),
+        ("redemption", "resume"),
+        ("giftcode", "redeem_now"),
+        ("giftcode", "close_codes"),
+        ("giftcode", "reopen_codes"),
+        ("giftcode", "delete_codes"),
+        ("guild", "redeem_now"),
+        ("guild", "deactivate"),
+        ("ratebudget", "pause_providers"),
+        ("feed", "poll_now"),
+    ],
+)
+def test_who_may_only_look_can_press_nothing(onlooker: Client, doorbell: Doorbell, page: str, action: str) -> None:
+    row = redemption(share="failed")
+    RateBudget.objects.create(provider="simulator")
+    onlooker.get(address("feed_changelist"))
+    chosen: Any = {"redemption": row.pk, "giftcode": row.gift_code_id, "guild": row.guild_id}.get(page, "simulator")
+    assert action not in onlooker.get(address(f"{page}_changelist")).content.decode()
+    response = onlooker.post(address(f"{page}_changelist"), {"action": action, "_selected_action": chosen, "index": 0})
+    assert response.status_code in (200, 302)
+    row.refresh_from_db()
+    assert (row.state, row.guild.active, row.gift_code.state) == ("complete", True, "active")
+    assert not RateBudget.objects.exclude(pause_kind="").exists()
+    assert doorbell.rings == []
+
+
+def test_who_may_only_look_sees_no_buttons(onlooker: Client) -> None:
+    page = onlooker.get(address("redemption_change", redemption().pk))
+    assert page.status_code == 200
+    assert 'name="action"' not in page.content.decode()
+
+
+def test_an_action_without_a_chosen_row_says_so(browser: Browser) -> None:
+    gift_code(), guild()
+    response = browser.post("giftcode_changelist", data={"action": "close_codes", "index": 0})
+    assert "Items must be selected" in told(response)[0][1]
+    assert GiftCode.objects.active().exists()
+    assert not Redemption.objects.exists()

@@ -1,0 +1,134 @@
+"""The whole system as processes: simulator, two workers, beat, on a database of its own."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import requests
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+CELERY = [sys.executable, "-m", "celery", "-A", "redeemer"]
+QUIET = ["--without-gossip", "--without-mingle", "--without-heartbeat", "--pool", "threads", "--loglevel", "INFO"]
+
+
+class System:
+    """Real processes against one PostgreSQL database, one Redis database and one simulator."""
+
+    def __init__(self, folder: Path, environment: dict[str, str]) -> None:
+        self.folder = folder
+        self.environment = environment
+        self.game_url = ""
+        self.processes: dict[str, subprocess.Popen[bytes]] = {}
+
+    def launch(self, name: str, command: list[str]) -> None:
+        """Start a process whose output goes to a file of its name."""
+        with (self.folder / f"{name}.log").open("ab") as log:
+            self.processes[name] = subprocess.Popen(
+                command, cwd=ROOT, env=self.environment, stdout=log, stderr=log, start_new_session=True
+            )
+
+    def log(self, name: str) -> str:
+        return (self.folder / f"{name}.log").read_text(encoding="utf-8")
+
+    def manage(self, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
+        """Run a management command to its end."""
+        return subprocess.run(
+            [sys.executable, "manage.py", *arguments],
+            cwd=ROOT,
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            check=check,
+            timeout=120,
+        )
+
+    def start_game(self, *arguments: str) -> None:
+        self.launch("game", [sys.executable, "-m", "giftcodes.simulator", "--port", "0", *arguments])
+        wait_for(lambda: "http://" in self.log("game"), "the simulator to listen", seconds=20)
+        self.game_url = "http://" + self.log("game").split("http://", 1)[1].split()[0]
+
+    def start_workers(self) -> None:
+        self.launch("control", [*CELERY, "worker", "-Q", "control", "-c", "4", "-n", "control@%h", *QUIET])
+        self.launch("redeem", [*CELERY, "worker", "-Q", "redeem", "-c", "8", "-n", "redeem@%h", *QUIET])
+        self.launch("beat", [*CELERY, "beat", "--loglevel", "INFO"])
+
+    def world(self, **change: Any) -> None:
+        """Change the game's world."""
+        answer = requests.post(f"{self.game_url}/_sim/world", json=change, timeout=10)
+        assert answer.status_code == 200, answer.text
+
+    def ledger(self) -> dict[str, Any]:
+        found: dict[str, Any] = requests.get(f"{self.game_url}/_sim/ledger", timeout=10).json()
+        return found
+
+    def status(self) -> dict[str, Any]:
+        found: dict[str, Any] = json.loads(self.manage("status", "--json").stdout)
+        return found
+
+    def rows(self, statement: str) -> list[Any]:
+        with psycopg.connect(self.environment["DATABASE_URL"]) as connection:
+            return connection.execute(statement).fetchall()  # type: ignore[arg-type]
+
+    def stop(self) -> None:
+        for process in self.processes.values():
+            if process.poll() is None:
+                process.send_signal(signal.SIGTERM)
+        for process in self.processes.values():
+            try:
+                process.wait(15)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+
+
+@contextmanager
+def system(folder: Path, **environment: str) -> Iterator[System]:
+    """A system on a fresh database. Nothing of it is left afterwards."""
+    server, _, _ = os.environ["DATABASE_URL"].rpartition("/")
+    name = f"system_{os.getpid()}"
+    with psycopg.connect(os.environ["DATABASE_URL"], autocommit=True) as connection:
+        connection.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")  # type: ignore[arg-type]
+        connection.execute(f"CREATE DATABASE {name}")  # type: ignore[arg-type]
+    redis, _, number = os.environ["REDIS_URL"].rpartition("/")
+    running = System(
+        folder,
+        {
+            **os.environ,
+            "DATABASE_URL": f"{server}/{name}",
+            "DATABASE_POOL": "1",
+            "REDIS_URL": f"{redis}/{15 - int(number or 0) % 15}",
+            "DJANGO_SETTINGS_MODULE": "redeemer.settings",
+            "SIMULATOR_SALT": "",
+            "PYTHONUNBUFFERED": "1",
+            **environment,
+        },
+    )
+    try:
+        running.manage("migrate")
+        yield running
+    finally:
+        running.stop()
+        with psycopg.connect(os.environ["DATABASE_URL"], autocommit=True) as connection:
+            connection.execute(f"DROP DATABASE {name} WITH (FORCE)")  # type: ignore[arg-type]
+
+
+def wait_for(condition: Callable[[], bool], what: str, *, seconds: float) -> None:
+    """Wait until something is so.
+
+    Raises:
+        AssertionError: it was not so in time.
+    """
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, f"Waited {seconds:g} s for {what}."
+        time.sleep(0.1)
