@@ -1,0 +1,141 @@
+"""The rate window, as a table of answers and moments. No database: a budget that is not saved is a plain value."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+from giftcodes.models import RateBudget
+from giftcodes.models.budget import UNLIMITED, Heard
+from giftcodes.outcomes import Outcome
+from giftcodes.providers.base import RateReport
+from giftcodes.providers.config import Rate
+
+RATE = Rate(30, 60)
+T0 = datetime(2026, 6, 1, 12, tzinfo=UTC)
+
+
+def at(seconds: float) -> datetime:
+    return T0 + timedelta(seconds=seconds)
+
+
+def heard(
+    *,
+    sent: float = 0,
+    permit_until: datetime | None = None,
+    outcome: Outcome = Outcome.SUCCESS,
+    has_status: bool = True,
+    **report: float,
+) -> Heard:
+    return Heard(
+        outcome=outcome,
+        has_status=has_status,
+        report=RateReport(**report),  # type: ignore[arg-type]
+        player_id="300000001",
+        sent_at=at(sent),
+        permit_until=permit_until,
+        is_probe=False,
+    )
+
+
+def opened() -> RateBudget:
+    """A window that was asked for at 0 s and answered at 1 s."""
+    budget = RateBudget(provider="simulator")
+    budget.take(1, now=at(0))
+    budget.hear(heard(), rate=RATE, now=at(1))
+    return budget
+
+
+def test_one_permit_is_out_until_the_window_is_anchored() -> None:
+    budget = RateBudget(provider="simulator")
+
+    assert budget.permits(rate=RATE, now=at(0), openers_out=0) == 1
+    assert budget.permits(rate=RATE, now=at(0), openers_out=1) == 0
+
+
+def test_a_window_is_anchored_at_the_answer_and_then_used_whole() -> None:
+    budget = opened()
+
+    assert budget.permits(rate=RATE, now=at(1), openers_out=0) == 29
+    # A request may be sent until 60 s after the first was sent, and the next window opens 60 s after it was answered.
+    assert budget.permits_until == at(60)
+    assert budget.permits(rate=RATE, now=at(60.5), openers_out=0) == 0
+    assert budget.permits(rate=RATE, now=at(61.3), openers_out=0) == 1
+
+
+def test_a_first_request_that_is_lost_does_not_open_the_window_but_counts_in_it() -> None:
+    budget = RateBudget(provider="simulator")
+    budget.take(1, now=at(0))
+    budget.hear(heard(outcome=Outcome.UNANSWERED, has_status=False), rate=RATE, now=at(15))
+    assert budget.window_ends_at is None
+    assert budget.permits(rate=RATE, now=at(15), openers_out=0) == 1
+    budget.take(1, now=at(15))
+
+    budget.hear(heard(sent=15), rate=RATE, now=at(16))
+
+    assert budget.permits(rate=RATE, now=at(16), openers_out=0) == 28
+
+
+def test_what_others_on_this_address_have_used_is_learned_from_the_first_answer() -> None:
+    budget = RateBudget(provider="simulator")
+    budget.take(1, now=at(0))
+
+    budget.hear(heard(limit=30, remaining=19), rate=RATE, now=at(1))
+
+    assert budget.permits(rate=RATE, now=at(1), openers_out=0) == 19
+
+
+def test_a_limit_that_the_game_reports_goes_before_the_configured_one() -> None:
+    budget = RateBudget(provider="simulator")
+    budget.take(1, now=at(0))
+
+    budget.hear(heard(limit=20, remaining=19), rate=RATE, now=at(1))
+
+    assert budget.permits(rate=RATE, now=at(1), openers_out=0) == 19
+
+
+def test_an_answer_from_the_window_before_teaches_nothing_about_this_one() -> None:
+    budget = opened()
+
+    budget.hear(heard(permit_until=at(-5), limit=30, remaining=0), rate=RATE, now=at(2))
+
+    assert budget.permits(rate=RATE, now=at(2), openers_out=0) == 29
+
+
+def test_a_429_ends_the_permits_until_a_whole_window_later() -> None:
+    budget = opened()
+
+    budget.hear(heard(outcome=Outcome.THROTTLED, permit_until=at(60)), rate=RATE, now=at(5))
+
+    assert budget.permits(rate=RATE, now=at(60), openers_out=0) == 0
+    assert budget.permits(rate=RATE, now=at(68), openers_out=0) == 1
+
+
+def test_retry_after_goes_before_the_guess() -> None:
+    budget = opened()
+    budget = RateBudget(provider="simulator")
+    budget.take(1, now=at(0))
+
+    budget.hear(heard(outcome=Outcome.THROTTLED, retry_after_seconds=7), rate=RATE, now=at(1))
+
+    assert budget.permits(rate=RATE, now=at(7), openers_out=0) == 0
+    assert budget.permits(rate=RATE, now=at(8.5), openers_out=0) == 1
+
+
+def test_an_unlimited_game_is_unlimited_until_it_says_429() -> None:
+    budget = RateBudget(provider="simulator")
+    assert budget.permits(rate=None, now=at(0), openers_out=5) == UNLIMITED
+
+    budget.hear(heard(outcome=Outcome.THROTTLED), rate=None, now=at(1))
+
+    assert budget.permits(rate=None, now=at(2), openers_out=0) == 0
+    assert budget.permits(rate=None, now=at(64), openers_out=0) == UNLIMITED
+
+
+def test_an_answer_that_teaches_nothing_needs_no_write() -> None:
+    budget = opened()
+
+    changed = budget.hear(heard(sent=2, permit_until=at(60), limit=30, remaining=29), rate=RATE, now=at(3))
+    again = budget.hear(heard(sent=2, permit_until=at(60), limit=30, remaining=29), rate=RATE, now=at(3))
+
+    assert changed, "the limit was reported for the first time"
+    assert not again
