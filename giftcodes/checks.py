@@ -14,12 +14,13 @@ LEASE_MARGIN_SECONDS = 10.0
 @register
 def check_lease(**_: Any) -> list[CheckMessage]:
     """A claim that ends before its request can end would be handed to a second worker."""
-    if settings.LEASE_SECONDS >= settings.HTTP_SECONDS + LEASE_MARGIN_SECONDS:
+    needed = settings.HTTP_SECONDS + LEASE_MARGIN_SECONDS
+    if settings.LEASE_SECONDS >= needed:
         return []
     return [
         Error(
             f"LEASE_SECONDS is {settings.LEASE_SECONDS:g}, but HTTP_SECONDS is {settings.HTTP_SECONDS:g}.",
-            hint=f"Make the lease at least {settings.HTTP_SECONDS + LEASE_MARGIN_SECONDS:g} seconds, or shorten HTTP_SECONDS.",
+            hint=f"Make the lease at least {needed:g} seconds, or shorten HTTP_SECONDS.",
             id="giftcodes.E001",
         )
     ]
@@ -52,7 +53,7 @@ def check_poll_interval(**_: Any) -> list[CheckMessage]:
             id="giftcodes.E003",
         )
         for config in settings.PROVIDERS.values()
-        if config.poll_seconds < 3  # noqa: PLR2004
+        if config.poll_seconds < 3
     ]
 
 

@@ -55,7 +55,7 @@ class Scope(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Meaning:
-    """One row of the table in DESIGN section 5.
+    """One row of the table in docs/design.md, “Outcomes”.
 
     `words` is the game's word for it (or ours, where the game said nothing), as log lines show it; `reason` says to a
     person what happened and what to do.
@@ -87,8 +87,8 @@ MEANINGS: dict[Outcome, Meaning] = {
     Outcome.WRONG_REALM: Meaning(
         Scope.MEMBER,
         "USER INFO ERROR",
-        "Player ID and realm do not belong together, or there is no such player. Correct the member's realm; the code is tried again "
-        "at once.",
+        "Player ID and realm do not belong together, or there is no such player. Correct the member's realm; the "
+        "code is tried again at once.",
     ),
     Outcome.NO_SUCH_PLAYER: Meaning(
         Scope.MEMBER,

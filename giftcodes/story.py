@@ -43,9 +43,8 @@ def trouble(guild: str, code: str, what: str) -> None:
 
 
 def complete(guild: str, code: str, *, success: int, already: int, failed: int) -> None:
-    log.info(
-        f"✅ Auto-Redeem Complete (Guild: {guild}, Code: {code}, Success: {success}, Already: {already}, Failed: {failed})"
-    )
+    counts = f"Success: {success}, Already: {already}, Failed: {failed}"
+    log.info(f"✅ Auto-Redeem Complete (Guild: {guild}, Code: {code}, {counts})")
 
 
 def unlocked(guild: str, code: str) -> None:

@@ -92,7 +92,7 @@ class Verdict:
 
 
 def judge(outcome: Outcome, situation: Situation) -> Verdict:
-    """Decide what becomes of a row (DESIGN section 5)."""
+    """Decide what becomes of a row (docs/design.md, “Outcomes”)."""
     reason = meaning(outcome).reason
     if outcome is Outcome.RECEIVED and situation.earlier_unknown:
         return Verdict(
@@ -135,7 +135,7 @@ def _judge_unknown(outcome: Outcome, reason: str, situation: Situation) -> Verdi
     if tries >= MAX_TRIES:
         return Verdict(
             State.FAILED,
-            f"{meaning(outcome).words}: no clear answer in {MAX_TRIES} tries. Look at the attempts, then press Redeem now.",
+            f"{meaning(outcome).words}: no clear answer in {MAX_TRIES} tries. See the attempts, then press Redeem now.",
             counts=counts,
         )
     if outcome is Outcome.UNRECOGNISED:

@@ -15,7 +15,7 @@ STALE_SECONDS = 30.0
 
 @require_safe
 @never_cache
-def healthz(request: HttpRequest) -> JsonResponse:
+def healthz(_request: HttpRequest) -> JsonResponse:
     """The age of beat's last tick in seconds: 200 while it is young, 503 when it is old or the database is away."""
     try:
         beat = Heartbeat.objects.filter(name="tick").first()

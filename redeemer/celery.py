@@ -1,4 +1,4 @@
-"""The Celery application. Its settings are the `CELERY_` block of `redeemer.settings`; why they are so: docs/decisions/0002."""
+"""The Celery application. Its settings are the settings' `CELERY_` block; why they are so: docs/decisions/0002."""
 
 from __future__ import annotations
 

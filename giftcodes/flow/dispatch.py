@@ -1,7 +1,7 @@
 """Dispatch: give the permits of this moment to the members whose turn it is, as claims. One writer for each game.
 
-The RateBudget row is locked for the whole step, so that permits and claims are one decision. What is chosen, and why, is
-the statement below; DESIGN section 4 is its specification.
+The RateBudget row is locked for the whole step, so that permits and claims are one decision. What is chosen, and why,
+is the statement below; docs/design.md, “The lock”, is its specification.
 """
 
 from __future__ import annotations
@@ -68,7 +68,8 @@ codes AS MATERIALIZED (
     SELECT c.id, c.doubt_guild_id, c.state IN ('active', 'probing') AS is_open,
            (c.proven_at IS NULL OR c.doubted_at IS NOT NULL OR c.state = 'probing') AS on_probation,
            coalesce(c.expires_at,
-                    (coalesce(c.published_on, (c.first_seen_at AT TIME ZONE 'UTC')::date) + 7)::timestamp AT TIME ZONE 'UTC')
+                    (coalesce(c.published_on, (c.first_seen_at AT TIME ZONE 'UTC')::date) + 7)::timestamp
+                        AT TIME ZONE 'UTC')
                AS deadline
     FROM giftcodes_giftcode c
     WHERE c.provider = %(provider)s

@@ -11,7 +11,7 @@ BATCH = 500
 
 
 def fan_out(gift_code_id: int) -> list[tuple[int, int]]:
-    """Make the missing rows of an active code. Safe to repeat, and to be cut off: what is missing is made the next time.
+    """Make the missing rows of an active code. Safe to repeat, and to be cut off: the next call makes what is missing.
 
     Args:
         gift_code_id: the code.

@@ -1,4 +1,4 @@
-"""Import members: a list of players into a guild, in one transaction. Nobody is taken in twice, or against their wish."""
+"""Import members: a list of players into a guild, in one transaction. Nobody is taken in twice, or unwillingly."""
 
 from __future__ import annotations
 

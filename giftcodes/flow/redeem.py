@@ -1,4 +1,4 @@
-"""Redeem one member: write the intent, call the game, record the answer. The only step that asks the game for anything."""
+"""Redeem one member: write the intent, call the game, record the answer. No other step asks the game for anything."""
 
 from __future__ import annotations
 
@@ -84,8 +84,8 @@ RETURNING id, realm
 def redeem_member(member_redemption_id: int, token: int) -> Aftermath | None:
     """Ask the game for one member, if this claim still holds, and record what it says.
 
-    A doubled message finds the Attempt of the first one and does nothing. A claim that may no longer be used is given back,
-    unsent and uncounted.
+    A doubled message finds the Attempt of the first one and does nothing. A claim that may no longer be used is given
+    back, unsent and uncounted.
 
     Args:
         member_redemption_id: whose turn it is.

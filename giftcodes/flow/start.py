@@ -52,13 +52,13 @@ class StartResult:
 def start(*, guild_id: int, gift_code_id: int, trigger: Trigger, user_id: int | None = None) -> StartResult:
     """Start the run of a code for a guild, unless it runs already.
 
-    The row is inserted and committed first. Then one durable transaction locks it without waiting, looks at its state, and
-    either refuses or sets `running`. No network call happens under the lock.
+    The row is inserted and committed first. Then one durable transaction locks it without waiting, looks at its state,
+    and either refuses or sets `running`. No network call happens under the lock.
 
     Args:
         guild_id: the guild's id.
         gift_code_id: the code's id.
-        trigger: what asks. A person's trigger reopens more (DESIGN section 5).
+        trigger: what asks. A person's trigger reopens more (docs/design.md, “Outcomes”).
         user_id: the user who pressed, where there is one.
 
     Returns:

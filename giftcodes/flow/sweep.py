@@ -125,7 +125,7 @@ def settle_by_evidence() -> int:
 
 
 def flag_stalled() -> None:
-    """Alarm where a run has a member due and nothing moves although permits go unused; clear it where it moves again."""
+    """Alarm where a run has a member due and nothing moves although permits go unused; clear it where it moves."""
     stalled = dict(_stalled_runs())
     for redemption in Redemption.objects.filter(pk__in=stalled).select_related("guild", "gift_code"):
         message = f"{redemption}: no progress for {STALLED_AFTER.total_seconds():.0f} s although requests were allowed."

@@ -29,6 +29,9 @@ class ServerCommand(BaseCommand, ABC):
     what to do. What people read goes to `screen`, warnings go to `warn`.
     """
 
+    #: Set by Django where the command is a process of its own.
+    _called_from_command_line = False
+
     @property
     def screen(self) -> Screen:
         """Where the command shows its results."""

@@ -59,9 +59,7 @@ def _take_permit(config: ProviderConfig) -> _Permit | Finding:
     if budget.pause_kind == PauseKind.OPERATOR:
         return Finding(False, f"{config.title} is not asked: an operator has paused it ({budget.pause_reason}).")
     now = database_now()
-    openers = MemberRedemption.objects.in_flight().filter(
-        gift_code__provider=config.name, permit_until__isnull=True
-    )
+    openers = MemberRedemption.objects.in_flight().filter(gift_code__provider=config.name, permit_until__isnull=True)
     if budget.permits(rate=config.rate, now=now, openers_out=openers.count()) < 1:
         return Finding(False, _not_now(config, budget, now=now))
     until = budget.take(1, now=now)
@@ -104,7 +102,7 @@ def judge(config: ProviderConfig, answer: Answer) -> Finding:
         case Outcome.PARAMS_ERROR:
             return Finding(False, f"{host} misses a field in our request ({said}): the game's protocol has changed.")
         case Outcome.UNREACHABLE:
-            return Finding(False, f"{host} cannot be reached ({answer.detail}). Check {prefix}_API_URL and the network.")
+            return Finding(False, f"{host} is out of reach ({answer.detail}). Check {prefix}_API_URL and the network.")
         case Outcome.THROTTLED:
             return Finding(
                 False,
@@ -113,8 +111,7 @@ def judge(config: ProviderConfig, answer: Answer) -> Finding:
             )
     if row.scope in (Scope.MEMBER, Scope.CODE) and row.recognised and answer.outcome not in _SAYS_NOTHING:
         return Finding(True, f"{host} answers in {answer.latency_ms} ms, and accepts our signature ({said}).")
-    details = " ".join(filter(None, [f"HTTP {answer.http_status}." if answer.http_status else "", answer.detail]))
-    return Finding(
-        False,
-        f"{host} gives no clear answer ({said}). {details} Check {prefix}_API_URL, or run this again later.".replace("  ", " "),
-    )
+    status = f"HTTP {answer.http_status}." if answer.http_status else ""
+    advice = f"Check {prefix}_API_URL, or run this again later."
+    words = filter(None, [f"{host} gives no clear answer ({said}).", status, answer.detail, advice])
+    return Finding(False, " ".join(words))

@@ -1,6 +1,6 @@
 """Lists of members as people have them, a spreadsheet's CSV or bare player IDs: bytes in, values out, nothing else.
 
-    bytes -> text -> cells of each line -> columns by name or by place -> a member, or why the line is none
+Bytes -> text -> the cells of each line -> columns by name or by place -> a member, or why the line is none.
 """
 
 from giftcodes.member_list.reading import MemberList, read_members

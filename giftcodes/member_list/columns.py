@@ -61,7 +61,8 @@ def columns_of(first: Sequence[str]) -> Columns:
 def _places(header: list[str]) -> dict[str, int]:
     places: dict[str, int] = {}
     for name, spellings in NAMES.items():
-        free = [spelling for spelling in spellings if spelling in header and header.index(spelling) not in places.values()]
+        found = [header.index(spelling) for spelling in spellings if spelling in header]
+        free = [place for place in found if place not in places.values()]
         if free:
-            places[name] = header.index(free[0])
+            places[name] = free[0]
     return places

@@ -30,7 +30,7 @@ def text_of(data: bytes) -> str:
         UnreadableListError: it is empty, too large, or no text.
     """
     if len(data) > MAX_BYTES:
-        raise UnreadableListError(f"The file is larger than {MAX_BYTES // 1_000_000} MB. Split it, and import the parts.")
+        raise UnreadableListError(f"It is larger than {MAX_BYTES // 1_000_000} MB. Split it, and import the parts.")
     for start, advice in _NO_TEXT:
         if data.startswith(start):
             raise UnreadableListError(advice)

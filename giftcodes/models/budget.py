@@ -66,8 +66,8 @@ class Heard:
 class RateBudget(models.Model):
     """The rate window as the game reports it, and the pause.
 
-    A window is anchored at the answer to the request that opened it: until then `window_ends_at` is null and one permit is
-    out. `permits_until` is earlier than `window_ends_at`: a request sent after it could open the game's next window.
+    A window is anchored at the answer to the request that opened it: until then `window_ends_at` is null and one permit
+    is out. `permits_until` is earlier than `window_ends_at`: a request sent after it could open the game's next window.
     """
 
     provider = models.CharField(_("game"), max_length=20, choices=provider_choices, primary_key=True)

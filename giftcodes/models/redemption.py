@@ -119,7 +119,7 @@ class Redemption(models.Model):
     def is_stopping(self) -> bool:
         return self.state == RunState.RUNNING and self.stop_requested_at is not None
 
-    # What follows needs the row lock (DESIGN section 4, rule of the house).
+    # What follows needs the row lock (docs/design.md, “The lock”, rule of the house).
 
     def lock(self, *, trigger: Trigger, user_id: int | None, now: datetime) -> None:
         """Begin a run."""
@@ -194,7 +194,7 @@ class MemberRedemptionQuerySet(models.QuerySet["MemberRedemption"]):
         return self.filter(state=State.PENDING)
 
     def reopenable(self, *, is_person: bool) -> MemberRedemptionQuerySet:
-        """Rows that may be tried again (DESIGN section 5): by themselves, or because a person asks for it."""
+        """Rows that may be tried again (docs/design.md, “Outcomes”): by themselves, or because a person asks for it."""
         realm_now = Coalesce("member__realm", "member__guild__realm")
         again = (
             Q(state=State.CANCELLED, cancel_kind__in=[CancelKind.CODE_CLOSED, CancelKind.LEFT])
@@ -231,11 +231,12 @@ class MemberRedemptionQuerySet(models.QuerySet["MemberRedemption"]):
             cursor.execute(
                 """
                 UPDATE giftcodes_memberredemption m
-                SET state = 'redeemed', outcome = 'success', reason = 'Redeemed.', cancel_kind = '', next_attempt_at = NULL,
-                    settled_at = clock_timestamp(), updated_at = clock_timestamp()
+                SET state = 'redeemed', outcome = 'success', reason = 'Redeemed.', cancel_kind = '',
+                    next_attempt_at = NULL, settled_at = clock_timestamp(), updated_at = clock_timestamp()
                 WHERE m.id = ANY(%s) AND m.covered_by_id IS NULL
                   AND m.state IN ('pending', 'unconfirmed', 'needs_correction', 'not_eligible', 'failed', 'cancelled')
-                  AND EXISTS (SELECT FROM giftcodes_attempt a WHERE a.member_redemption_id = m.id AND a.outcome = 'success')
+                  AND EXISTS (
+                      SELECT FROM giftcodes_attempt a WHERE a.member_redemption_id = m.id AND a.outcome = 'success')
                 RETURNING m.id
                 """,
                 [ids],

@@ -1,4 +1,4 @@
-"""Every answer of the game, sent through the simulator: which state, class and reason it leads to (DESIGN section 5)."""
+"""Every answer of the game, sent through the simulator: which state, class and reason it leads to (docs/design.md)."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 from giftcodes import tasks
 from giftcodes.models import Attempt, CodeState, MemberRedemption, RateBudget
 from giftcodes.outcomes import Outcome, meaning
-from giftcodes.verdict import CLOSED, OPEN, PARKED, SETTLED, State
+from giftcodes.verdict import OPEN, PARKED, SETTLED, State
 from tests.factories import gift_code, guild
 from tests.flow.conftest import World
 

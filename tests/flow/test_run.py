@@ -96,7 +96,9 @@ def test_a_guild_without_members_completes_at_once(world: World) -> None:
 
 
 @pytest.mark.parametrize("trigger", [Trigger.ADMIN, Trigger.COMMAND, Trigger.POLL])
-def test_a_second_start_is_refused_and_journalled(world: World, trigger: Trigger, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_second_start_is_refused_and_journalled(
+    world: World, trigger: Trigger, caplog: pytest.LogCaptureFixture
+) -> None:
     wolves = guild("Wolves", members=2)
     code = gift_code("FROST")
     redemption = world.begin(wolves, code)

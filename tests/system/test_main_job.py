@@ -13,7 +13,9 @@ SHARED = "300000001"
 
 @pytest.mark.system
 def test_a_code_in_the_feed_is_redeemed_for_all_members_of_two_guilds_once(tmp_path: Path) -> None:
-    with system(tmp_path, WHITEOUT_SALT="main-job-salt", SIMULATOR_SALT="main-job-salt", WHITEOUT_RATE="30/3") as running:
+    with system(
+        tmp_path, WHITEOUT_SALT="main-job-salt", SIMULATOR_SALT="main-job-salt", WHITEOUT_RATE="30/3"
+    ) as running:
         running.environment |= {"SIMULATOR_API_URL": ""}
         running.start_game("--rate", "30/3")
         running.environment |= {

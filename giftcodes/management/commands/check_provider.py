@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from argparse import ArgumentParser
+from collections.abc import Callable
 from typing import Any
 
 from django.conf import settings
@@ -39,7 +40,7 @@ class Command(ServerCommand):
         config = find_provider(options["name"])
         self.screen.line(f"{config.title} ({config.name})")
         fine = True
-        for what, check in (("Salt", check_salt), ("Game", check_game_if_on), ("Pause", check_pause), ("Feed", check_feed)):
+        for what, check in CHECKS.items():
             with self.screen.doing(f"{what} …"):
                 finding = check(config)
             if finding is not None:
@@ -58,7 +59,7 @@ def check_salt(config: ProviderConfig) -> Finding:
     name = f"{config.name.upper()}_SALT"
     if config.salt:
         return Finding(True, f"{name} is set.")
-    return Finding(False, f"{name} is not set, so that the game is off. Put it into .env (README, “Connect the real game”).")
+    return Finding(False, f"{name} is not set: the game is off. Put it into .env (README, “Connect the real game”).")
 
 
 def check_game_if_on(config: ProviderConfig) -> Finding | None:
@@ -76,9 +77,7 @@ def check_pause(config: ProviderConfig) -> Finding | None:
     if budget.paused_until is None:
         return Finding(False, f"paused until somebody resumes it in the admin: {budget.pause_reason}")
     seconds = max(0.0, (budget.paused_until - database_now()).total_seconds())
-    return Finding(
-        False, f"{budget.pause_reason} Paused; one member's request finds out in {seconds:.0f} s whether it works again."
-    )
+    return Finding(False, f"{budget.pause_reason} Paused; one request finds out in {seconds:.0f} s if it works again.")
 
 
 def check_feed(config: ProviderConfig) -> Finding | None:
@@ -87,10 +86,17 @@ def check_feed(config: ProviderConfig) -> Finding | None:
         return Finding(None, f"{config.name.upper()}_FEED_URL is not set: codes are added by hand.")
     feed_pace.wait_for_feed(config.name)
     feed_pace.note_asked(config.name)
-    reading = fetch(
-        config, total_seconds=settings.HTTP_SECONDS, connect_seconds=settings.HTTP_CONNECT_SECONDS
-    )
+    reading = fetch(config, total_seconds=settings.HTTP_SECONDS, connect_seconds=settings.HTTP_CONNECT_SECONDS)
     if reading.status is FeedStatus.FAILED:
         return Finding(False, reading.error)
     skipped = f"; {reading.skipped_count} line(s) could not be read" if reading.skipped_count else ""
     return Finding(True, f"{len(reading.codes)} code(s) listed{skipped}.")
+
+
+#: In this order: what comes first explains what comes after.
+CHECKS: dict[str, Callable[[ProviderConfig], Finding | None]] = {
+    "Salt": check_salt,
+    "Game": check_game_if_on,
+    "Pause": check_pause,
+    "Feed": check_feed,
+}

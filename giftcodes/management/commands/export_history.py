@@ -26,7 +26,7 @@ class Command(ServerCommand):
     """Rows go to stdout or a file as they are read; a file is complete or not there."""
 
     help = (
-        "Export the history: one row for each member and redemption, as CSV or as one JSON object a line. In CSV a cell "
+        "Export the history: one row for each member and redemption, as CSV or one JSON object a line. In CSV a cell "
         "that a spreadsheet would take for a formula has an apostrophe before it. Times are UTC."
     )
     requires_system_checks: list[str] = []
@@ -90,7 +90,7 @@ def _moment(text: str) -> dt.datetime:
     """A day's start or a moment, in the time zone of the settings unless it names its own."""
     try:
         day = parse_date(text)
-        moment = dt.datetime.combine(day, dt.time()) if day else parse_datetime(text)  # noqa: DTZ001
+        moment = dt.datetime.combine(day, dt.time()) if day else parse_datetime(text)
     except ValueError:
         moment = None
     if moment is None:

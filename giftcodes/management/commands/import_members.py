@@ -64,15 +64,13 @@ class Command(ServerCommand):
     def _complain(self, listed: MemberList) -> None:
         if listed.ignored_columns:
             self.warn(f"Columns that are not used: {', '.join(listed.ignored_columns)}.")
-        self._some([str(line) for line in sorted([*listed.bad, *listed.repeated], key=lambda line: line.line)], self.warn)
+        unused = sorted([*listed.bad, *listed.repeated], key=lambda line: line.line)
+        self._some([str(line) for line in unused], self.warn)
 
     def _tell(self, result: ImportResult) -> None:
         self._some([f"Updated {player_id}: {what}" for player_id, what in result.updated], self.screen.line)
         self._some([f"Reactivated {player_id}." for player_id in result.reactivated], self.screen.line)
-        self._some(
-            [f"{player_id} opted out and is left out." for player_id in result.opted_out],
-            self.warn,
-        )
+        self._some([f"{player_id} opted out and is left out." for player_id in result.opted_out], self.warn)
 
     def _some(self, lines: Sequence[str], show: Any) -> None:
         for line in lines[:_MOST_SHOWN]:
@@ -84,7 +82,7 @@ class Command(ServerCommand):
 def summary(listed: MemberList, result: ImportResult) -> str:
     """The numbers in a line: `47, already there 2, bad 3`, and what else there was."""
     parts = [str(len(result.added)), f"already there {result.already_there}", f"bad {len(listed.bad)}"]
-    others = {
+    others: dict[str, Sequence[object]] = {
         "updated": result.updated,
         "reactivated": result.reactivated,
         "opted out": result.opted_out,

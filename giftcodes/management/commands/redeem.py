@@ -36,7 +36,7 @@ class Command(ServerCommand):
         parser.add_argument("code", metavar="CODE", help="the gift code; a new one is added as it is typed")
         parser.add_argument("--guild", required=True, metavar="NAME", help="the guild")
         parser.add_argument("--provider", metavar="P", help="the game, as a safeguard: it must be the guild's")
-        parser.add_argument("--wait", action="store_true", help="stay until the run is over; Ctrl-C ends the waiting only")
+        parser.add_argument("--wait", action="store_true", help="stay until it is over; Ctrl-C ends the waiting only")
 
     def run(self, **options: Any) -> None:
         """Start the run, and wait for its end if asked to.
@@ -102,8 +102,8 @@ class Command(ServerCommand):
 
 
 def _check_provider(guild: Guild, name: str | None) -> None:
-    if name and find_provider(name).name != guild.provider:
-        raise CommandError(f"Guild {guild} plays {find_provider(guild.provider).title}, not {find_provider(name).title}.")
+    if name and (asked := find_provider(name)).name != guild.provider:
+        raise CommandError(f"Guild {guild} plays {find_provider(guild.provider).title}, not {asked.title}.")
 
 
 def _raise_if_impossible(result: StartResult) -> None:

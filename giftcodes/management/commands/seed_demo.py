@@ -13,6 +13,7 @@ from django.core.management.base import CommandError
 from giftcodes import tasks
 from giftcodes.flow.import_members import import_members
 from giftcodes.http import ExchangeError, Transport
+from giftcodes.http.text import one_line
 from giftcodes.management.base import ServerCommand
 from giftcodes.member_list import ListedMember
 from giftcodes.models import Guild
@@ -59,7 +60,9 @@ def _guild(*, realm: int) -> Guild:
         name=GUILD, defaults={"provider": "simulator", "realm": realm, "automatic": True, "notes": NOTES}
     )
     if guild.provider != "simulator":
-        raise CommandError(f"A guild of another game ({guild.provider}) is called {GUILD}. Rename it, and run this again.")
+        raise CommandError(
+            f"Another game's guild ({guild.provider}) has the name {GUILD}. Rename it, and run this again."
+        )
     return guild
 
 
@@ -67,7 +70,7 @@ def _players() -> dict[str, dict[str, Any]]:
     """Everybody the simulator knows."""
     api = urlsplit(settings.PROVIDERS["simulator"].api_url)
     if not api.netloc:
-        raise CommandError("The simulator is not configured: SIMULATOR_API_URL is not set. `make up` sets it by itself.")
+        raise CommandError("The simulator is not configured: SIMULATOR_API_URL is not set. `make up` sets it itself.")
     url = urlunsplit((api.scheme, api.netloc, _PLAYERS_PATH, "", ""))
     transport = Transport(
         total_seconds=settings.HTTP_SECONDS, connect_seconds=settings.HTTP_CONNECT_SECONDS, max_bytes=_MAX_BYTES
@@ -76,7 +79,7 @@ def _players() -> dict[str, dict[str, Any]]:
         reply = transport.exchange("GET", url, headers={})
         players: dict[str, dict[str, Any]] = json.loads(reply.body)["players"]
     except ExchangeError as error:
-        raise CommandError(f"The simulator at {api.netloc} does not answer ({error}). Start it first.") from error
+        raise CommandError(f"The simulator at {api.netloc} does not answer ({one_line(str(error), 200)}).") from error
     except (ValueError, KeyError, TypeError) as error:
         raise CommandError(f"What answers at {api.netloc} is not the simulator.") from error
     finally:

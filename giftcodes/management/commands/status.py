@@ -38,8 +38,8 @@ class Command(ServerCommand):
             self.screen.sheet(_runs(found["running"]))
         else:
             self.screen.line("Nothing is being redeemed.")
-        numbers = found["redemptions"]
-        self.screen.line(f"Waiting: {numbers['pending']}. Stopped: {numbers['stopped']}. Complete: {numbers['complete']}.")
+        number = found["redemptions"]
+        self.screen.line(f"Waiting: {number['pending']}. Stopped: {number['stopped']}. Complete: {number['complete']}.")
         self.screen.line(f"Duplicates refused in the last 24 h: {found['refused_last_24_h']}.")
         self._health(found)
 
