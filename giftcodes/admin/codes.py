@@ -131,9 +131,7 @@ class GiftCodeAdmin(KeepsHistory[GiftCode]):
             told = gettext("Code %(code)s is kept, but cannot be redeemed yet. %(obstacle)s")
             self.message_user(request, told % {"code": code, "obstacle": obstacle}, messages.WARNING)
         elif not members:
-            told = gettext(
-                "Code %s is kept. Nobody wants it yet: no guild of this game redeems for anybody."
-            )
+            told = gettext("Code %s is kept. Nobody wants it yet: no guild of this game redeems for anybody.")
             self.message_user(request, told % code, messages.WARNING)
         else:
             number = guilds.count()

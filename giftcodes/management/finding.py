@@ -57,11 +57,9 @@ def find_known_code(guild: Guild, code: str) -> GiftCode:
     """
     found = find_code(guild.provider, code)
     if found is None:
-        newest_first = GiftCode.objects.filter(provider=guild.provider).order_by("-first_seen_at")
+        known = GiftCode.objects.filter(provider=guild.provider).order_by("-first_seen_at")[:1_000]
         title = find_provider(guild.provider).title
-        raise CommandError(
-            f"There is no code “{code}” of {title}. {_there_are(code, newest_first.values_list('code', flat=True)[:1_000])}"
-        )
+        raise CommandError(f"There is no code “{code}” of {title}. {_there_are(code, [row.code for row in known])}")
     return found
 
 

@@ -165,12 +165,12 @@ class Simulator:
     async def _live(self, listener: socket.socket, is_up: threading.Event) -> None:
         self._loop, self._stopping = asyncio.get_running_loop(), asyncio.Event()
         server = await asyncio.start_server(self._service.serve, sock=listener)
-        publishing = asyncio.create_task(self._publish())  # Named, because a loop holds its tasks weakly.
+        publishing = asyncio.create_task(self._publish())
         is_up.set()
         await self._stopping.wait()
         # Not waited for: a server waits for its connections, and some drip for ever. Leaving cancels them.
         server.close()
-        del publishing
+        publishing.cancel()
         self._loop = None
 
     async def _publish(self) -> None:

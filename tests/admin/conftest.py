@@ -68,7 +68,7 @@ class Browser:
         """Send a form that must be accepted. Returns what was told."""
         response = self.post(page, *arguments, data=fields)
         assert response.status_code == 302, errors(response)
-        return told(response)
+        return self._read(response)
 
     def press(self, action: str, *rows: Model, **more: Any) -> Told:
         """Choose rows in their list and press an action. Returns what was told."""
@@ -76,7 +76,13 @@ class Browser:
         data = {"action": action, "_selected_action": [row.pk for row in rows], "index": 0, **more}
         response = self.post(page, data=data)
         assert response.status_code == 302
-        return told(response)
+        return self._read(response)
+
+    def _read(self, response: HttpResponse) -> Told:
+        """Look at the page that follows, which shows the messages once."""
+        messages = told(response)
+        assert self.client.get(response["Location"]).status_code == 200
+        return messages
 
 
 @pytest.fixture

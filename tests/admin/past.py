@@ -12,7 +12,6 @@ from giftcodes.models import (
     MemberRedemption,
     OptOut,
     Redemption,
-    RedemptionEvent,
     RunState,
     Trigger,
 )

@@ -2,8 +2,8 @@
 
 Usage: python -m tests.lock.stampede GUILD_ID CODE_ID CALLERS
 
-Each caller opens its connection first and says so; at a line on standard input all of them call. Each result is printed as
-`kind milliseconds`.
+Each caller opens its connection first and says so; at a line on standard input all of them call. Each result is
+printed as `kind milliseconds`.
 """
 
 from __future__ import annotations

@@ -91,11 +91,16 @@ def test_a_slow_answer_over_tls_ends_with_the_budget(
         assert transport.exchange("POST", url, headers={}, form={"a": "b"}).cut is Cut.TOO_SLOW
 
 
-@pytest.mark.usefixtures("in_half_a_second")
 def test_a_body_that_is_never_read_ends_with_the_budget(serve: Serve) -> None:
-    transport = Transport(total_seconds=0.4, connect_seconds=0.4, max_bytes=1000)
+    def script(talk: Talk) -> None:
+        talk.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        talk.hold()
+
+    transport = Transport(total_seconds=1, connect_seconds=1, max_bytes=1000)
+    started = time.monotonic()
     with pytest.raises(NoAnswerError):
-        transport.exchange("POST", serve(Talk.hold).url, headers={}, form={"a": "b" * 16_000_000})
+        transport.exchange("POST", serve(script).url, headers={}, form={"a": "b" * 6_000_000})
+    assert 0.9 < time.monotonic() - started < 2.5
 
 
 def test_a_status_that_is_in_counts_although_its_body_never_comes(serve: Serve) -> None:
