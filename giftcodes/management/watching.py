@@ -58,7 +58,7 @@ def watch(
     screen: Screen,
     warn: Callable[[str], None],
     *,
-    pause: Callable[[float], None] = time.sleep,
+    pause: Callable[[float], None],
 ) -> Progressed:
     """Show a run's progress until it is over.
 

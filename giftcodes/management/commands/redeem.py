@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from argparse import ArgumentParser
 from typing import Any
 
@@ -30,6 +31,9 @@ class Command(ServerCommand):
         "it before. Exit status: 0 if it was started or there was nothing to do; 1 if it cannot be; 2 if it is being "
         "redeemed already. With --wait: 0 if every member has the code in the end, 3 if somebody has not."
     )
+
+    #: How the time until the next look is spent; a test lets the flow go on meanwhile.
+    pause = staticmethod(time.sleep)
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Take the code and the guild."""
@@ -84,7 +88,7 @@ class Command(ServerCommand):
 
     def _wait(self, redemption: Redemption) -> None:
         try:
-            end = watch(redemption, self.screen, self.warn)
+            end = watch(redemption, self.screen, self.warn, pause=self.pause)
         except KeyboardInterrupt:
             raise CommandError(
                 f"No longer waiting. The run goes on; `manage.py stop {redemption.gift_code.code} --guild "

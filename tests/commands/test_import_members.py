@@ -1,0 +1,230 @@
+"""`import_members`."""
+
+from __future__ import annotations
+
+import io
+from datetime import date
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from giftcodes.models import Member, OptOut
+from giftcodes.models.delivery import player_hash
+from tests.commands.conftest import World, run
+from tests.factories import REALM, gift_code, guild, member
+
+pytestmark = pytest.mark.django_db
+
+Rings = list[tuple[Any, ...]]
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    return tmp_path / "members.csv"
+
+
+def test_good_lines_are_imported_and_bad_ones_reported(file: Path, rings: Rings) -> None:
+    wolves = guild("Wolves")
+    member(wolves, "300000001", nickname="Old")
+    file.write_text("id,name,realm\n300000001,Old,\n300000002,Amber,1042\n300000003,Birch,1050\nnobody,Cinder,\n")
+
+    said = run("import_members", file, "--guild", "Wolves")
+
+    assert said.status == 0
+    assert said.lines[-1] == "Imported 2, already there 1, bad 1."
+    assert "Line 5: “nobody” is not a player ID." in said.err
+    assert dict(wolves.members.values_list("player_id", "realm")) == {
+        "300000001": None,
+        "300000002": None,  # The guild's own.
+        "300000003": 1050,
+    }
+    assert rings == [("catch_up", [wolves.pk])]
+
+
+def test_a_dry_run_says_the_same_and_changes_nothing(file: Path, rings: Rings) -> None:
+    wolves = guild("Wolves")
+    gone = member(wolves, "300000001", active=False)
+    file.write_text("300000001\n300000002\n")
+
+    said = run("import_members", file, "--guild", "Wolves", "--dry-run")
+
+    assert said.lines[-1] == "Would import 1, already there 0, bad 0, reactivated 1."
+    gone.refresh_from_db()
+    assert not gone.active
+    assert wolves.members.count() == 1
+    assert rings == []
+
+
+def test_who_is_there_is_corrected_and_it_is_said(file: Path, rings: Rings) -> None:
+    wolves = guild("Wolves")
+    known = member(wolves, "300000001", nickname="Old", realm=1050)
+    file.write_text("id,name,realm,consented\n300000001,New,1042,2026-05-01\n")
+
+    said = run("import_members", file, "--guild", "Wolves")
+
+    known.refresh_from_db()
+    assert (known.nickname, known.realm, known.consented_on) == ("New", None, date(2026, 5, 1))
+    assert "Updated 300000001: nickname Old → New, realm 1050 → 1042, consented on no day → 2026-05-01" in said.out
+    assert said.lines[-1] == "Imported 0, already there 1, bad 0, updated 1."
+
+
+def test_what_the_list_leaves_open_stays(file: Path, rings: Rings) -> None:
+    wolves = guild("Wolves")
+    known = member(wolves, "300000001", nickname="Old", realm=1050)
+    file.write_text("id,name,realm\n300000001,,\n")
+
+    run("import_members", file, "--guild", "Wolves")
+
+    known.refresh_from_db()
+    assert (known.nickname, known.realm) == ("Old", 1050)
+
+
+def test_who_left_comes_back(file: Path, rings: Rings) -> None:
+    wolves = guild("Wolves")
+    gone = member(wolves, "300000001", active=False)
+    file.write_text("300000001\n")
+
+    said = run("import_members", file, "--guild", "Wolves")
+
+    gone.refresh_from_db()
+    assert gone.active
+    assert "Reactivated 300000001." in said.out
+    assert said.lines[-1] == "Imported 0, already there 0, bad 0, reactivated 1."
+
+
+def test_who_opted_out_is_left_out(file: Path, rings: Rings) -> None:
+    wolves = guild("Wolves")
+    OptOut.objects.create(player_hash=player_hash("simulator", "300000001"))
+    refusing = member(wolves, "300000002", active=False, opted_out=True)
+    file.write_text("300000001\n300000002\n300000003\n")
+
+    said = run("import_members", file, "--guild", "Wolves")
+
+    refusing.refresh_from_db()
+    assert not refusing.active
+    assert set(wolves.members.values_list("player_id", flat=True)) == {"300000002", "300000003"}
+    assert said.lines[-1] == "Imported 1, already there 0, bad 0, opted out 2."
+
+
+def test_an_opt_out_list_that_cannot_be_read_stops_the_import(file: Path, rings: Rings, settings: Any) -> None:
+    wolves = guild("Wolves")
+    OptOut.objects.create(player_hash=player_hash("simulator", "300000001"))
+    settings.SECRET_KEY = "insecure-no-secret-key-is-set"
+    file.write_text("300000001\n")
+
+    said = run("import_members", file, "--guild", "Wolves")
+
+    assert said.status == 1
+    assert "SECRET_KEY is not set here" in said.err
+    assert not wolves.members.exists()
+
+
+def test_the_same_list_twice_imports_nobody_twice(file: Path, rings: Rings) -> None:
+    wolves = guild("Wolves")
+    file.write_text("300000001\n300000002\n300000001\n")
+
+    first = run("import_members", file, "--guild", "Wolves")
+    second = run("import_members", file, "--guild", "Wolves")
+
+    assert "Line 3: player 300000001 is on line 1 already." in first.err
+    assert first.lines[-1] == "Imported 2, already there 0, bad 0, repeated 1."
+    assert second.lines[-1] == "Imported 0, already there 2, bad 0, repeated 1."
+    assert wolves.members.count() == 2
+
+
+def test_a_player_may_be_a_member_of_two_guilds(file: Path, rings: Rings) -> None:
+    wolves, bears = guild("Wolves"), guild("Bears")
+    member(wolves, "300000001")
+    file.write_text("300000001\n")
+
+    run("import_members", file, "--guild", "Bears")
+
+    assert bears.members.get().player_id == "300000001"
+
+
+def test_a_list_without_a_usable_line_fails(file: Path, rings: Rings) -> None:
+    guild("Wolves")
+    file.write_text("Amber\nBirch\n")
+
+    said = run("import_members", file, "--guild", "Wolves")
+
+    assert said.status == 1
+    assert "Nothing was imported: none of the 2 line(s) could be used." in said.err
+    assert rings == []
+
+
+@pytest.mark.parametrize(("data", "advice"), [(b"", "The file is empty."), (b"PK\x03\x04", "save it as CSV")])
+def test_a_file_that_is_no_list_fails_with_its_name(file: Path, rings: Rings, data: bytes, advice: str) -> None:
+    guild("Wolves")
+    file.write_bytes(data)
+
+    said = run("import_members", file, "--guild", "Wolves")
+
+    assert said.status == 1
+    assert f"{file}: " in said.err
+    assert advice in said.err
+
+
+def test_a_file_that_is_not_there_is_one_line(file: Path) -> None:
+    guild("Wolves")
+
+    said = run("import_members", file, "--guild", "Wolves")
+
+    assert (said.status, said.err) == (1, f"{file} cannot be read: No such file or directory.\n")
+
+
+def test_standard_input_is_read_for_a_dash(rings: Rings, monkeypatch: pytest.MonkeyPatch) -> None:
+    wolves = guild("Wolves")
+    monkeypatch.setattr("sys.stdin", SimpleNamespace(buffer=io.BytesIO(b"300000001\n")))
+
+    run("import_members", "-", "--guild", "Wolves")
+
+    assert wolves.members.get().player_id == "300000001"
+
+
+def test_many_bad_lines_are_not_all_shown(file: Path, rings: Rings) -> None:
+    guild("Wolves")
+    file.write_text("300000001\n" + "nobody\n" * 60)
+
+    said = run("import_members", file, "--guild", "Wolves")
+
+    assert said.err.count("is not a player ID") == 50
+    assert "… and 10 more like these." in said.err
+
+
+def test_a_guild_in_another_case_is_found_and_an_unknown_one_answered_with_similar_names(file: Path) -> None:
+    guild("Northern Wolves")
+    file.write_text("300000001\n")
+
+    assert run("import_members", file, "--guild", "northern wolves").status == 0
+    said = run("import_members", file, "--guild", "Northen Wolfs")
+
+    assert said.status == 1
+    assert "Did you mean: Northern Wolves?" in said.err
+
+
+def test_new_members_get_the_active_codes(file: Path, world: World) -> None:
+    wolves = guild("Wolves")
+    code = gift_code()
+    world.has(code)
+    world.game.merge({"players": {"300000001": {"realm": REALM}}})
+    file.write_text("300000001\n")
+
+    run("import_members", file, "--guild", "Wolves")
+    world.drain()
+
+    assert world.grants == [("300000001", code.code)]
+    assert Member.objects.get(player_id="300000001").redemptions.get().state == "redeemed"
+    assert wolves.redemptions.get().state == "complete"
+
+
+def test_an_import_takes_few_queries_for_many_members(file: Path, rings: Rings, django_assert_max_num_queries) -> None:
+    guild("Wolves")
+    file.write_text("\n".join(str(400_000_000 + number) for number in range(2_500)))
+
+    with django_assert_max_num_queries(25):
+        said = run("import_members", file, "--guild", "Wolves")
+
+    assert said.lines[-1] == "Imported 2500, already there 0, bad 0."
