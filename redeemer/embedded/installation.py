@@ -12,6 +12,7 @@ from redeemer.embedded.configuration import Configuration
 from redeemer.embedded.console import Console
 from redeemer.embedded.demo import Demo
 from redeemer.embedded.errors import CannotStartError
+from redeemer.embedded.external import check_broker, check_database
 from redeemer.embedded.home import Home, write_private
 from redeemer.embedded.http import status_of
 from redeemer.embedded.postgres import Postgres
@@ -57,19 +58,31 @@ class Installation:
         self._welcome(demo, password)
 
     def _start_servers(self) -> None:
-        if not self._environment.get("DATABASE_URL"):
-            password = self._store.get_or_make("postgres_password")
-            postgres = Postgres(self._home.folder, port=ports.pick(), password=password)
-            self._check_data_stayed(postgres.data)
-            if postgres.account and postgres.place != self._home.folder:
-                whom = postgres.account.name
-                self._console.say(f"The database is in {postgres.data}: user {whom} cannot reach {self._home.folder}.")
-            self._start_server(postgres)
-            self._environment["DATABASE_URL"] = postgres.url
-        if not self._environment.get("REDIS_URL"):
-            valkey = Valkey(self._home.folder, port=ports.pick(), password=self._store.get_or_make("valkey_password"))
-            self._start_server(valkey)
-            self._environment["REDIS_URL"] = valkey.url
+        """Start what nobody else runs for us."""
+        database, broker = self._environment.get("DATABASE_URL"), self._environment.get("REDIS_URL")
+        if database:
+            check_database(database)
+        if broker:
+            check_broker(broker)
+        if not database:
+            self._environment["DATABASE_URL"] = self._start_postgres()
+        if not broker:
+            self._environment["REDIS_URL"] = self._start_valkey()
+
+    def _start_postgres(self) -> str:
+        password = self._store.get_or_make("postgres_password")
+        postgres = Postgres(self._home.folder, port=ports.pick(), password=password)
+        self._check_data_stayed(postgres.data)
+        if postgres.account and postgres.place != self._home.folder:
+            whom = postgres.account.name
+            self._console.say(f"The database is in {postgres.data}: user {whom} cannot reach {self._home.folder}.")
+        self._start_server(postgres)
+        return postgres.url
+
+    def _start_valkey(self) -> str:
+        valkey = Valkey(self._home.folder, port=ports.pick(), password=self._store.get_or_make("valkey_password"))
+        self._start_server(valkey)
+        return valkey.url
 
     def _start_server(self, server: Server) -> None:
         self._console.say(f"Starting {server.name}.")

@@ -17,8 +17,11 @@ from redeemer.embedded.tether import spawn
 
 #: A worker ends the request it has sent before it goes: HTTP_SECONDS is 15.
 _WORKER_PATIENCE_SECONDS = 20.0
-#: That the worker should not be root is known; whoever runs `up` as root has no other user.
-_FOR_PYTHON = {"PYTHONUNBUFFERED": "1", "PYTHONWARNINGS": "ignore:You're running the worker with superuser privileges"}
+_FOR_PYTHON = {
+    "PYTHONUNBUFFERED": "1",
+    # Celery's five lines at each start: whoever runs `up` as root knows it.
+    "PYTHONWARNINGS": "ignore:You're running the worker with superuser privileges",
+}
 _QUIET = ("--without-gossip", "--without-mingle", "--without-heartbeat")
 
 

@@ -20,7 +20,9 @@ from tests.factories import gift_code, guild, member
 
 def redemption(*, state: str = RunState.COMPLETE, members: int = 1, share: str = "redeemed") -> Redemption:
     """A redemption of a new code for a new guild, with a share for each member."""
-    row = Redemption.objects.create(guild=guild(members=members), gift_code=gift_code(), state=state, run_number=1)
+    row = Redemption.objects.create(
+        guild=guild(members=members), gift_code=gift_code(), state=state, run_number=1, trigger=Trigger.POLL
+    )
     MemberRedemption.objects.bulk_create(
         MemberRedemption(
             redemption=row,
@@ -53,9 +55,7 @@ def live(times: int) -> None:
         share = row.members.get()
         attempt(share)
         member(row.guild, nickname=f"Nick{number}")
-        RedemptionEvent.objects.create(
-            redemption=row, gift_code=row.gift_code, kind=EventKind.LOCKED, trigger=Trigger.POLL
-        )
+        row.journal(EventKind.LOCKED, trigger=Trigger.POLL)
         Announcement.objects.create(redemption=row, run_number=1, kind=Announcement.Kind.COMPLETE)
         Alarm.objects.create(kind=Alarm.Kind.NO_PROGRESS, subject=str(row.pk), message="No progress.")
         OptOut.objects.create(player_hash=f"{row.pk:064d}")
