@@ -58,8 +58,6 @@ class Page(_ModelAdmin[Row]):
     buttons: tuple[str, ...] = ()
 
     list_per_page = 50
-    # Counting a long history for "12 results (3,141,592 total)" would cost more than the page.
-    show_full_result_count = False
     show_facets = admin.ShowFacets.NEVER
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:  # noqa: ARG002
@@ -140,6 +138,9 @@ def _may(request: HttpRequest, permission: str) -> bool:
 
 class History(Page[Row]):
     """What happened is read, not edited."""
+
+    # Counting a long history for "12 results (3,141,592 total)" would cost more than the page.
+    show_full_result_count = False
 
     def has_add_permission(self, request: HttpRequest) -> bool:  # noqa: ARG002
         return False

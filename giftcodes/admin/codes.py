@@ -16,7 +16,7 @@ from giftcodes.admin.code_form import GiftCodeForm
 from giftcodes.admin.editing import KeepsHistory
 from giftcodes.admin.report import Report
 from giftcodes.admin.runs import code_obstacle, provider_obstacle, redeem_now
-from giftcodes.admin.words import badge, list_link
+from giftcodes.admin.words import NOTHING, badge, list_link
 from giftcodes.flow import codes as codes_step
 from giftcodes.models import GiftCode, Guild, Member, Redemption, RedemptionEvent, RunState, Source, Trigger
 
@@ -54,16 +54,7 @@ class GiftCodeAdmin(KeepsHistory[GiftCode]):
         "stays, and Reopen code undoes it."
     )
 
-    list_display = [
-        "__str__",
-        "provider",
-        "state_shown",
-        "runs_shown",
-        "source",
-        "published_on",
-        "expires_at",
-        "reason",
-    ]
+    list_display = ["__str__", "provider", "state_shown", "runs_shown", "source", "expires_at", "reason"]
     list_filter = ["state", "provider", "source"]
     search_fields = ["code"]
     actions = ["redeem_now", "reopen_codes", "close_codes", "delete_codes"]
@@ -105,7 +96,7 @@ class GiftCodeAdmin(KeepsHistory[GiftCode]):
             for state in RunState
             if state in runs
         ]
-        return format_html_join(", ", "{}", ((one,) for one in links)) or "–"
+        return format_html_join(", ", "{}", ((one,) for one in links)) or NOTHING
 
     @admin.display(description=_("look at"))
     def look_at(self, code: GiftCode) -> SafeString:
@@ -198,7 +189,7 @@ class GiftCodeAdmin(KeepsHistory[GiftCode]):
         """Close codes for good: the rows stay as tombstones, which the feed cannot bring back."""
         reason = gettext("Deleted by %s in the admin.") % request.user
         for code in rows:
-            self._close(request, code, reason=reason, forever=True, report=report)
+            self._close(request, code, reason=reason, forever=False, report=report)
 
     def _close(self, request: HttpRequest, code: GiftCode, *, reason: str, forever: bool, report: Report) -> None:
         if obstacle := codes_step.close(code.pk, reason=reason, user_id=request.user.pk, forever=forever):

@@ -40,7 +40,7 @@ _MACHINE = [
 class FeedAdmin(Editable[Feed]):
     intro = _("Where the codes come from. Each feed is polled by itself; Poll now asks at once.")
 
-    list_display = ["provider", "state_shown", "answered_at", "next_poll_at", "listed", "skipped", "failures", "error"]
+    list_display = ["provider", "state_shown", "answered_at", "next_poll_at", "failures", "error"]
     actions = ["poll_now"]
     buttons = ("poll_now",)
     fields = ["provider", "state_shown", "enabled", *_MACHINE[2:]]

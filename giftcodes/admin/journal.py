@@ -8,7 +8,7 @@ from django.contrib import admin
 from django.utils.translation import gettext_lazy as _
 
 from giftcodes.admin.base import History
-from giftcodes.admin.words import badge, link
+from giftcodes.admin.words import NOTHING, badge, link
 from giftcodes.models import Attempt, RedemptionEvent
 
 if TYPE_CHECKING:
@@ -39,8 +39,8 @@ class RedemptionEventAdmin(History[RedemptionEvent]):
         return event.redemption.guild.name if event.redemption else None
 
     @admin.display(description=_("redemption"))
-    def redemption_link(self, event: RedemptionEvent) -> SafeString | None:
-        return link(event.redemption) if event.redemption else None
+    def redemption_link(self, event: RedemptionEvent) -> SafeString | str:
+        return link(event.redemption) if event.redemption else NOTHING
 
 
 @admin.register(Attempt)
@@ -48,7 +48,7 @@ class AttemptAdmin(History[Attempt]):
     intro = _("Every request to a game: written down before it is sent, completed by the answer.")
     empty_hint = _("No request has been sent yet.")
 
-    list_display = ["sent_at", "player_id", "guild", "gift_code", "outcome_shown", "http_status", "msg", "latency_ms"]
+    list_display = ["sent_at", "player_id", "guild", "gift_code", "outcome_shown", "msg", "latency_ms"]
     list_select_related = ["gift_code", "member_redemption__redemption__guild"]
     list_filter = ["outcome", "gift_code__provider", "member_redemption__redemption__guild"]
     search_fields = [

@@ -9,7 +9,7 @@ from django.utils.translation import gettext_lazy as _
 
 from giftcodes.admin.base import History
 from giftcodes.admin.inlines import HistoryInline
-from giftcodes.admin.words import badge, link
+from giftcodes.admin.words import NOTHING, badge, link
 from giftcodes.models import Attempt, MemberRedemption
 from giftcodes.models.redemption import STATE_LABELS
 from giftcodes.outcomes import meaning
@@ -33,7 +33,7 @@ class MemberRedemptionAdmin(History[MemberRedemption]):
     intro = _("Each member's share of each redemption, with the reason where the player has not got the code.")
     empty_hint = _("Nothing yet: these rows appear with the first redemption.")
 
-    list_display = ["player_id", "nickname", "guild", "gift_code", "state_shown", "reason", "tries", "next_attempt_at"]
+    list_display = ["player_id", "nickname", "guild", "gift_code", "state_shown", "reason", "next_attempt_at"]
     list_select_related = ["member", "gift_code", "redemption__guild"]
     list_filter = ["state", "gift_code__provider", "redemption__guild"]
     search_fields = ["=player_id", "member__nickname", "gift_code__code", "redemption__guild__name"]
@@ -66,7 +66,7 @@ class MemberRedemptionAdmin(History[MemberRedemption]):
 
     @admin.display(description=_("last answer"))
     def answer(self, row: MemberRedemption) -> str:
-        return meaning(row.outcome).words if row.outcome else ""
+        return meaning(row.outcome).words if row.outcome else NOTHING
 
     @admin.display(description=_("member"))
     def member_link(self, row: MemberRedemption) -> SafeString:
@@ -77,6 +77,6 @@ class MemberRedemptionAdmin(History[MemberRedemption]):
         return link(row.redemption)
 
     @admin.display(description=_("covered by"))
-    def covered_link(self, row: MemberRedemption) -> SafeString | None:
+    def covered_link(self, row: MemberRedemption) -> SafeString | str:
         """The row of another guild that proves that the player has the code."""
-        return link(row.covered_by) if row.covered_by else None
+        return link(row.covered_by) if row.covered_by else NOTHING

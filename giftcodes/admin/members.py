@@ -15,7 +15,7 @@ from giftcodes import tasks
 from giftcodes.admin.base import ModelForm
 from giftcodes.admin.editing import KeepsHistory
 from giftcodes.admin.report import Report
-from giftcodes.admin.words import link, list_link
+from giftcodes.admin.words import NOTHING, badge, link, list_link
 from giftcodes.models import Member, MemberRedemption
 
 if TYPE_CHECKING:
@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 
     from django.db.models import QuerySet
     from django.http import HttpRequest
+    from django.utils.safestring import SafeString
+
+PLAYER: list[Any] = ["guild", "player_id", "nickname", "realm"]
 
 
 class MemberForm(ModelForm[Member]):
@@ -59,7 +62,7 @@ class MemberAdmin(KeepsHistory[Member]):
         "is cancelled. The history stays, and you can make the member active again at any time."
     )
 
-    list_display = ["player_id", "nickname", "guild", "realm_shown", "active", "opted_out", "joined_at"]
+    list_display = ["player_id", "nickname", "guild", "realm_shown", "active", "opted_out_shown"]
     list_select_related = ["guild"]
     list_filter = ["active", "opted_out", "guild__provider", "guild"]
     search_fields = ["player_id", "nickname", "guild__name"]
@@ -67,8 +70,8 @@ class MemberAdmin(KeepsHistory[Member]):
     autocomplete_fields = ["guild"]
     actions = ["activate", "deactivate"]
     fieldsets = [
-        (None, {"fields": ["guild", "player_id", "nickname", "realm"]}),
-        (_("Redeeming"), {"fields": ["active", "opted_out", "consented_on", "joined_at", "history"]}),
+        (None, {"fields": PLAYER}),
+        (_("Redeeming"), {"fields": ["active", "opted_out_shown", "consented_on", "joined_at", "history"]}),
     ]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Member]:
@@ -77,8 +80,18 @@ class MemberAdmin(KeepsHistory[Member]):
 
     def get_readonly_fields(self, request: HttpRequest, obj: Member | None = None) -> list[str]:  # noqa: ARG002
         """Another player, or another guild, is another member."""
-        fixed = ["opted_out", "joined_at", "history"]
-        return [*fixed, "guild", "player_id"] if obj else fixed
+        return ["opted_out_shown", "joined_at", "history", "guild", "player_id"] if obj else []
+
+    def get_fieldsets(self, request: HttpRequest, obj: Member | None = None) -> Any:
+        """A member who is being added has no past."""
+        if obj:
+            return super().get_fieldsets(request, obj)
+        return [(None, {"fields": [*PLAYER, "active", "consented_on"]})]
+
+    @admin.display(description=_("opted out"), ordering="opted_out")
+    def opted_out_shown(self, member: Member) -> SafeString | str:
+        """A tick or a cross would be taken for good or bad."""
+        return badge("opted-out", _("opted out")) if member.opted_out else NOTHING
 
     @admin.display(description=_("realm"), ordering="realm_now")
     def realm_shown(self, member: Member) -> str:
@@ -86,9 +99,7 @@ class MemberAdmin(KeepsHistory[Member]):
         return str(member.guild.realm) if member.realm is None else _("%d (own)") % member.realm
 
     @admin.display(description=_("history"))
-    def history(self, member: Member) -> Any:
-        if member.pk is None:
-            return _("Active codes are redeemed as soon as the member is saved.")
+    def history(self, member: Member) -> SafeString:
         return list_link(MemberRedemption, _("redemptions of this player"), q=member.player_id)
 
     def save_model(self, request: HttpRequest, obj: Member, form: ModelForm[Member], change: bool) -> None:

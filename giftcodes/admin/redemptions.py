@@ -15,7 +15,7 @@ from giftcodes.admin.base import History
 from giftcodes.admin.inlines import HistoryInline
 from giftcodes.admin.report import Report
 from giftcodes.admin.runs import MOST, redeem_now, resume, stop_now
-from giftcodes.admin.words import badge, link, list_link
+from giftcodes.admin.words import NOTHING, badge, link, list_link
 from giftcodes.models import MemberRedemption, Redemption, RedemptionEvent
 from giftcodes.models.redemption import STATE_LABELS
 from giftcodes.verdict import SETTLED, State
@@ -44,8 +44,7 @@ class RedemptionAdmin(History[Redemption]):
         "state_shown",
         "progress",
         "run_number",
-        "trigger",
-        "triggered_by",
+        "asked_by",
         "locked_at",
         "unlocked_at",
     ]
@@ -89,6 +88,12 @@ class RedemptionAdmin(History[Redemption]):
         settled = sum(number for state, number in shares.items() if state in SETTLED)
         return gettext("%(settled)d of %(all)d") % {"settled": settled, "all": sum(shares.values())}
 
+    @admin.display(description=_("asked by"), ordering="trigger")
+    def asked_by(self, redemption: Redemption) -> str:
+        """What asked for the last run, and who where it was a person."""
+        trigger = redemption.get_trigger_display() or NOTHING
+        return f"{trigger}: {redemption.triggered_by}" if redemption.triggered_by else trigger
+
     @admin.display(description=_("guild"))
     def guild_link(self, redemption: Redemption) -> SafeString:
         return link(redemption.guild)
@@ -103,13 +108,13 @@ class RedemptionAdmin(History[Redemption]):
         tally = redemption.tally()
         this = redemption.pk
         links = [
-            list_link(MemberRedemption, f"{tally[state]} {label}", redemption__id__exact=this, state__exact=state.value)
+            list_link(MemberRedemption, f"{label}: {tally[state]}", redemption__id__exact=this, state__exact=state)
             for state, label in STATE_LABELS.items()
             if state in tally
         ]
         if not links:
             return gettext("none yet")
-        links.append(list_link(MemberRedemption, gettext("all %d") % sum(tally.values()), redemption__id__exact=this))
+        links.append(list_link(MemberRedemption, gettext("all: %d") % sum(tally.values()), redemption__id__exact=this))
         return format_html_join(" · ", "{}", ((one,) for one in links))
 
     # --- Actions --------------------------------------------------------------------------------------------------

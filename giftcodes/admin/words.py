@@ -9,6 +9,9 @@ from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
+#: What stands where there is nothing.
+NOTHING = "–"
+
 
 def badge(state: str, label: Any) -> SafeString:
     """A state in words, coloured by its name (admin.css): the colour repeats the word and never replaces it."""

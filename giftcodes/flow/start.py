@@ -16,7 +16,6 @@ from giftcodes.models import (
     CodeState,
     EventKind,
     Redemption,
-    RedemptionEvent,
     RunState,
     Trigger,
     database_now,
@@ -24,6 +23,8 @@ from giftcodes.models import (
 
 #: A lock on the row is held for milliseconds; who finds it taken looks again twice.
 LOOKS = 3
+#: All that a refusal needs to know: refusing is what happens when many call at once, so it is cheap.
+_GLANCE = ("state", "run_number", "guild__name", "gift_code__code", "gift_code__issue")
 
 
 class StartKind(StrEnum):
@@ -85,8 +86,7 @@ def _busy(redemption_id: int) -> StartResult:
     """Somebody held the row at each look. If that is because it runs, then that is the answer."""
     redemption = Redemption.objects.select_related("guild", "gift_code").get(pk=redemption_id)
     if redemption.state == RunState.RUNNING:
-        words = story.duplicate_text(redemption.guild.name, str(redemption.gift_code))
-        return StartResult(StartKind.REFUSED, redemption_id, words)
+        return _refused(redemption)
     return StartResult(StartKind.BUSY, redemption_id, f"{redemption} is being changed just now. Try again.")
 
 
@@ -94,9 +94,11 @@ def _look(redemption_id: int, *, trigger: Trigger, user_id: int | None) -> Start
     """One try for the lock; None: somebody holds the row."""
     try:
         with transaction.atomic(durable=True):
-            redemption = (
-                Redemption.objects.locked(nowait=True).select_related("guild", "gift_code").get(pk=redemption_id)
-            )
+            glance = Redemption.objects.locked(nowait=True).only(*_GLANCE).select_related("guild", "gift_code")
+            seen = glance.get(pk=redemption_id)
+            if seen.state == RunState.RUNNING and not trigger.is_quiet:
+                return _refused(seen)
+            redemption = Redemption.objects.select_related("guild", "gift_code").get(pk=redemption_id)
             result = _decide(redemption, trigger=trigger, user_id=user_id)
     except OperationalError as error:
         if isinstance(error.__cause__, LockNotAvailable):
@@ -109,11 +111,14 @@ def _look(redemption_id: int, *, trigger: Trigger, user_id: int | None) -> Start
     return result
 
 
+def _refused(redemption: Redemption) -> StartResult:
+    words = story.duplicate_text(redemption.guild.name, str(redemption.gift_code))
+    return StartResult(StartKind.REFUSED, redemption.pk, words)
+
+
 def _decide(redemption: Redemption, *, trigger: Trigger, user_id: int | None) -> StartResult:
-    """Under the row lock: refuse, join, or run."""
+    """Under the row lock, and no duplicate: join, run, or say why not."""
     guild, code = redemption.guild.name, str(redemption.gift_code)
-    if redemption.state == RunState.RUNNING and not trigger.is_quiet:
-        return StartResult(StartKind.REFUSED, redemption.pk, story.duplicate_text(guild, code))
     obstacle = _obstacle(redemption, trigger)
     if obstacle:
         return StartResult(StartKind.NOT_ALLOWED, redemption.pk, obstacle)
@@ -161,15 +166,8 @@ def _join(redemption: Redemption, *, added: int, trigger: Trigger) -> StartResul
 
 def _journal_refusal(result: StartResult, *, trigger: Trigger, user_id: int | None) -> None:
     """Write the refusal down, after the transaction that refused, and say it once."""
-    redemption = Redemption.objects.select_related("guild", "gift_code").get(pk=result.redemption_id)
+    glance = Redemption.objects.only(*_GLANCE, "gift_code_id").select_related("guild", "gift_code")
+    redemption = glance.get(pk=result.redemption_id)
     detail = "" if result.kind is StartKind.REFUSED else result.message
-    RedemptionEvent.objects.create(
-        redemption=redemption,
-        gift_code=redemption.gift_code,
-        kind=EventKind.REFUSED,
-        run_number=redemption.run_number,
-        trigger=trigger,
-        user_id=user_id,
-        detail=detail,
-    )
+    redemption.journal(EventKind.REFUSED, trigger=trigger, user_id=user_id, detail=detail)
     story.duplicate(redemption.guild.name, str(redemption.gift_code), trigger=trigger.value, user=str(user_id or ""))

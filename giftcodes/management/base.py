@@ -32,6 +32,12 @@ class ServerCommand(BaseCommand, ABC):
     #: Set by Django where the command is a process of its own.
     _called_from_command_line = False
 
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        """Django knows `--no-color`, and not yet NO_COLOR (no-color.org)."""
+        if os.environ.get("NO_COLOR"):
+            kwargs["no_color"] = True
+        super().__init__(*args, **kwargs)
+
     @property
     def screen(self) -> Screen:
         """Where the command shows its results."""
@@ -51,6 +57,8 @@ class ServerCommand(BaseCommand, ABC):
             # The command says itself what it does; with `-v 2` the flow's own lines are there too.
             logging.getLogger("giftcodes").setLevel(logging.WARNING)
         with database_troubles_in_words():
+            # Before anything is said: a half of an answer is none.
+            connection.ensure_connection()
             self.run(**options)
 
     def run_from_argv(self, argv: list[str]) -> None:

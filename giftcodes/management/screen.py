@@ -71,7 +71,8 @@ class Screen:
 
     def console(self) -> Console:
         """Rich on this stream. What is printed is text, never markup: guilds may be called `[red]`."""
-        return Console(file=sys.stdout, markup=False, highlight=False, emoji=False)
+        paints_nothing = self._style.ERROR("x") == "x"
+        return Console(file=sys.stdout, no_color=paints_nothing, markup=False, highlight=False, emoji=False)
 
 
 def _rich(sheet: Sheet) -> Table:

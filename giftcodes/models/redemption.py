@@ -65,9 +65,10 @@ class RedemptionQuerySet(models.QuerySet["Redemption"]):
 
     def ensure(self, *, guild_id: int, gift_code_id: int) -> int:
         """The id of the row for this guild and code, which is made if it is missing."""
-        self.bulk_create([Redemption(guild_id=guild_id, gift_code_id=gift_code_id)], ignore_conflicts=True)
-        pk: int = self.values_list("pk", flat=True).get(guild_id=guild_id, gift_code_id=gift_code_id)
-        return pk
+        found = self.filter(guild_id=guild_id, gift_code_id=gift_code_id).order_by().values_list("pk", flat=True)
+        if not found:
+            self.bulk_create([Redemption(guild_id=guild_id, gift_code_id=gift_code_id)], ignore_conflicts=True)
+        return found.all()[0]
 
     def locked(self, *, nowait: bool = False) -> RedemptionQuerySet:
         """Rows under the row lock, in id order. `no_key`: member rows may be inserted meanwhile.

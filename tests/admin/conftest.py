@@ -49,6 +49,12 @@ def doorbell() -> Iterator[Doorbell]:
     bell._broker.close()
 
 
+@pytest.fixture(autouse=True)
+def _cheap_passwords(settings: Any) -> None:
+    """No test here is about passwords, and a good hash costs a third of a second."""
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+
+
 class Browser:
     """Opens pages, fills forms and presses buttons as a person who is logged in."""
 

@@ -105,8 +105,8 @@ def test_the_page_of_a_redemption_counts_its_members_by_state_with_links(browser
     MemberRedemption.objects.filter(pk=row.members.first().pk).update(state="failed")  # type: ignore[union-attr]
     page = browser.open("redemption_change", row.pk).content.decode()
     assert f"{address('memberredemption_changelist')}?redemption__id__exact={row.pk}&amp;state__exact=redeemed" in page
-    assert "2 redeemed" in page
-    assert "1 failed" in page
+    assert "redeemed: 2" in page
+    assert "failed: 1" in page
 
 
 def test_the_journal_on_a_redemption_is_newest_first_and_limited(browser: Browser) -> None:

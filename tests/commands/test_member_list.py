@@ -126,7 +126,7 @@ def test_a_rounded_number_in_the_first_line_is_no_header() -> None:
         ("123456789,Amber, the Great,1042,2026-02-01", "more cells than columns"),
         ('123456789,"Amber', "quotation mark"),
         ("123456789," + "x" * 81, "81 characters"),
-        ("123456789,Am\x00ber", "invisible control character at position 3"),
+        ("123456789,Am\x07ber", "invisible control character at position 3"),
         ("123456789,1042", "a nickname or a realm?"),
     ],
 )

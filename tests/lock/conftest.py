@@ -6,7 +6,6 @@ import os
 import subprocess
 import sys
 import threading
-from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
@@ -16,8 +15,8 @@ from django.db import connection
 from giftcodes.models import GiftCode, Guild
 
 
-def stampede(guild: Guild, code: GiftCode, *, processes: int, callers: int) -> Counter[str]:
-    """Let so many processes of so many callers start one redemption at once. Returns how often each result came."""
+def stampede(guild: Guild, code: GiftCode, *, processes: int, callers: int) -> list[tuple[str, float]]:
+    """Let so many processes of so many callers start one redemption at once. Returns each result and its milliseconds."""
     url = os.environ["DATABASE_URL"].rpartition("/")[0]
     environment = {**os.environ, "DATABASE_URL": f"{url}/{connection.settings_dict['NAME']}", "DATABASE_POOL": "0"}
     environment["DJANGO_SETTINGS_MODULE"] = "redeemer.settings"
@@ -33,10 +32,12 @@ def stampede(guild: Guild, code: GiftCode, *, processes: int, callers: int) -> C
         assert process.stdin is not None
         process.stdin.write("go\n")
         process.stdin.flush()
-    results: Counter[str] = Counter()
+    results: list[tuple[str, float]] = []
     for process in running:
         output, _ = process.communicate(timeout=60)
-        results.update(line.split()[0] for line in output.splitlines())
+        for line in output.splitlines():
+            kind, milliseconds = line.split()
+            results.append((kind, float(milliseconds)))
     return results
 
 

@@ -49,12 +49,14 @@ def _open_window(*, used: int) -> None:
 
 
 def test_a_second_dispatcher_waits_and_gives_no_permit_twice(thirty_in_a_minute: None, elsewhere: Elsewhere_) -> None:
-    _run(members=40)
+    run = _run(members=40)
     _open_window(used=0)
     with transaction.atomic():
         RateBudget.objects.select_for_update().get()
         both = [elsewhere(lambda: dispatch("simulator")) for _ in range(2)]
         assert all(one.is_waiting for one in both)
+        # They wait before they have chosen anybody: what they choose by is read under the lock.
+        Redemption.objects.locked(nowait=True).get(pk=run.pk)
 
     assert sorted(len(one.wait()) for one in both) == [0, 30]
     assert MemberRedemption.objects.in_flight().count() == 30

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
@@ -23,7 +24,7 @@ Elsewhere_ = Callable[[Callable[[], Any]], Elsewhere]
 def test_of_many_callers_at_the_same_moment_one_runs_and_all_others_are_refused_and_journalled(callers: int) -> None:
     wolves, code = guild(members=20), gift_code()
 
-    results = stampede(wolves, code, processes=4, callers=callers)
+    results = Counter(kind for kind, _ in stampede(wolves, code, processes=4, callers=callers))
 
     assert results["started"] == 1
     assert results["refused"] + results["busy"] == 4 * callers - 1

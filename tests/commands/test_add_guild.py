@@ -1,0 +1,67 @@
+"""`add_guild`."""
+
+from __future__ import annotations
+
+import pytest
+
+from giftcodes.models import Guild
+from tests.commands.conftest import run
+from tests.factories import guild
+
+pytestmark = pytest.mark.django_db
+
+
+def test_a_guild_is_added_and_the_next_step_is_named() -> None:
+    said = run("add_guild", "Northern Wolves", "--provider", "Simulator", "--realm", 1042, "--priority", 5)
+
+    added = Guild.objects.get()
+    assert (added.name, added.provider, added.realm) == ("Northern Wolves", "simulator", 1042)
+    assert (added.priority, added.automatic, added.active) == (5, True, True)
+    assert said.lines == [
+        "Added guild Northern Wolves (Simulator, state 1042).",
+        'Next: manage.py import_members FILE --guild "Northern Wolves"',
+    ]
+
+
+def test_redeeming_may_be_left_to_people() -> None:
+    run("add_guild", "Wolves", "--provider", "simulator", "--realm", 1042, "--not-automatic")
+
+    assert not Guild.objects.get().automatic
+
+
+def test_a_game_that_is_off_is_a_warning() -> None:
+    said = run("add_guild", "Wolves", "--provider", "kingshot", "--realm", 77)
+
+    assert said.status == 0
+    assert "Kingshot is off until KINGSHOT_SALT is set" in said.err
+
+
+def test_a_guild_that_exists_is_explained() -> None:
+    guild("Wolves")
+
+    said = run("add_guild", "Wolves", "--provider", "kingshot", "--realm", 77)
+
+    assert said.status == 1
+    assert "There is a guild “Wolves” already (simulator, realm 1042)." in said.err
+    assert Guild.objects.count() == 1
+
+
+@pytest.mark.parametrize(
+    ("words", "reason"),
+    [
+        (("Wolves", "--provider", "chess", "--realm", "1"), "There are: kingshot, simulator, whiteout."),
+        (("Wolves", "--provider", "simulator", "--realm", "0"), "from 1"),
+        (("Wolves", "--provider", "simulator", "--realm=-5"), "from 1"),
+        (("Wolves", "--provider", "simulator", "--realm", "99999999999"), "realm: "),
+        (("Wolves", "--provider", "simulator", "--realm", "1", "--priority", "99999"), "priority: "),
+        (("", "--provider", "simulator", "--realm", "1"), "name: "),
+        (("W" * 81, "--provider", "simulator", "--realm", "1"), "name: "),
+        (("Wol\nves", "--provider", "simulator", "--realm", "1"), "control character at position 4"),
+    ],
+)
+def test_what_cannot_be_a_guild_says_why(words: tuple[str, ...], reason: str) -> None:
+    said = run("add_guild", *words)
+
+    assert said.status == 1
+    assert reason in said.err
+    assert not Guild.objects.exists()

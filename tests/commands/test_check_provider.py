@@ -1,0 +1,206 @@
+"""`check_provider`: one harmless request, within the pace, and a clear answer."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from giftcodes.management import feed_pace
+from giftcodes.management.game_check import judge
+from giftcodes.models import Alarm, Feed, PauseKind, RateBudget, database_now
+from giftcodes.outcomes import Outcome
+from giftcodes.providers import Answer, Rate, RateReport
+from tests.commands.conftest import World, run
+
+
+def configure(settings: Any, **changes: Any) -> None:
+    changed = replace(settings.PROVIDERS["simulator"], **changes)
+    settings.PROVIDERS = {**settings.PROVIDERS, "simulator": changed}
+
+
+def test_a_game_that_works_passes(world: World) -> None:
+    world.game.publish("FROST")
+
+    said = run("check_provider", "simulator")
+
+    assert said.status == 0, said
+    assert said.lines[0] == "Simulator (simulator)"
+    assert said.lines[1] == "✓ Salt: SIMULATOR_SALT is set."
+    assert said.lines[2].startswith("✓ Game: 127.0.0.1:")
+    assert "accepts our signature" in said.lines[2]
+    assert said.lines[3] == "✓ Feed: 1 code(s) listed."
+
+
+def test_the_request_is_for_nobody_and_sent_once(world: World) -> None:
+    run("check_provider", "simulator")
+
+    assert [(request["player"], request["code"]) for request in world.requests] == [("1", "REDEEMERCHECK")]
+    assert world.grants == []
+
+
+def test_a_wrong_salt_is_told_and_pauses_nothing(world: World, settings: Any) -> None:
+    configure(settings, salt="a-wrong-salt")
+
+    said = run("check_provider", "simulator")
+
+    assert said.status == 1
+    assert "✗ Game: 127.0.0.1:" in said.out
+    assert "SIMULATOR_SALT is wrong, or has changed." in said.out
+    assert not RateBudget.objects.get().pause_kind
+    assert not Alarm.objects.exists()
+
+
+def test_no_secret_is_ever_shown(world: World, settings: Any) -> None:
+    configure(settings, salt="the-secret-salt", feed_key="the-secret-key")
+    world.spoil("msg", msg="the-secret-salt")
+
+    said = run("check_provider", "simulator")
+
+    assert "the-secret" not in said.out + said.err
+
+
+def test_without_a_salt_nothing_is_sent_to_the_game(world: World, settings: Any) -> None:
+    configure(settings, salt="")
+
+    said = run("check_provider", "simulator")
+
+    assert said.status == 1
+    assert "✗ Salt: SIMULATOR_SALT is not set" in said.out
+    assert world.requests == []
+
+
+def test_a_game_out_of_reach_is_told(world: World) -> None:
+    world.game.stop()
+
+    said = run("check_provider", "simulator")
+
+    assert said.status == 1
+    assert "✗ Game: 127.0.0.1:" in said.out
+    assert "Check SIMULATOR_API_URL" in said.out
+    assert "✗ Feed: The feed could not be reached" in said.out
+
+
+def test_a_feed_that_refuses_the_key_is_told(world: World) -> None:
+    world.game.merge({"feed_faults": [{"fault": "status", "status": 403}]})
+
+    said = run("check_provider", "simulator")
+
+    assert said.status == 1
+    assert "Check SIMULATOR_FEED_KEY" in said.out
+
+
+def test_a_game_without_a_feed_is_fine(world: World, settings: Any) -> None:
+    configure(settings, feed_url="")
+
+    said = run("check_provider", "simulator")
+
+    assert said.status == 0
+    assert "– Feed: SIMULATOR_FEED_URL is not set: codes are added by hand." in said.out
+
+
+def test_the_check_takes_a_permit_and_opens_the_window(world: World, settings: Any) -> None:
+    configure(settings, rate=Rate(30, 60))
+    world.game.merge({"rate": "30/60"})
+
+    run("check_provider", "simulator")
+
+    budget = RateBudget.objects.get()
+    assert budget.used == 1
+    assert budget.window_ends_at is not None
+    assert timedelta(seconds=55) < budget.window_ends_at - database_now() <= timedelta(seconds=61)
+
+
+def test_a_used_up_window_is_respected(world: World, settings: Any) -> None:
+    configure(settings, rate=Rate(30, 60))
+    ends_at = database_now() + timedelta(seconds=20)
+    RateBudget.objects.create(provider="simulator", used=30, window_ends_at=ends_at, permits_until=ends_at)
+
+    said = run("check_provider", "simulator")
+
+    assert said.status == 1
+    assert "its request limit is used up just now. Run this again in" in said.out
+    assert world.requests == []
+    assert RateBudget.objects.get().used == 30
+
+
+def test_an_operators_pause_is_respected(world: World) -> None:
+    RateBudget.objects.create(provider="simulator", pause_kind=PauseKind.OPERATOR, pause_reason="Maintenance.")
+
+    said = run("check_provider", "simulator")
+
+    assert said.status == 1
+    assert "paused until somebody resumes it in the admin: Maintenance." in said.out
+    assert world.requests == []
+
+
+def test_a_game_that_paused_itself_can_be_checked_and_stays_paused(world: World) -> None:
+    until = database_now() + timedelta(seconds=50)
+    RateBudget.objects.create(
+        provider="simulator", pause_kind=PauseKind.SIGNATURE, pause_reason="Sign Error.", paused_until=until
+    )
+
+    said = run("check_provider", "simulator")
+
+    assert said.status == 1
+    assert "✓ Game" in said.out
+    assert "✗ Pause: Sign Error. Paused; one request finds out in" in said.out
+    assert RateBudget.objects.get().pause_kind == PauseKind.SIGNATURE
+
+
+def test_a_refusal_closes_the_window_for_everybody(world: World, settings: Any) -> None:
+    configure(settings, rate=Rate(30, 60))
+    world.spoil("status", status=429)
+
+    said = run("check_provider", "simulator")
+
+    assert "HTTP 429" in said.out
+    budget = RateBudget.objects.get()
+    assert budget.permits(rate=Rate(30, 60), now=database_now(), openers_out=0) == 0
+
+
+def test_the_feed_is_given_its_pause_before_and_after(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    slept: list[float] = []
+    monkeypatch.setattr(feed_pace.time, "sleep", slept.append)
+    Feed.objects.create(provider="simulator", polled_at=database_now(), next_poll_at=database_now())
+
+    run("check_provider", "simulator")
+
+    assert len(slept) == 1
+    assert 2 < slept[0] <= 3
+    assert Feed.objects.get().next_poll_at > database_now() + timedelta(seconds=1)
+
+
+@pytest.mark.django_db
+def test_an_unknown_name_is_answered_with_the_known_ones() -> None:
+    said = run("check_provider", "chess")
+
+    assert (said.status, said.err) == (1, "There is no provider “chess”. There are: kingshot, simulator, whiteout.\n")
+
+
+@pytest.mark.parametrize("outcome", Outcome)
+def test_every_answer_has_words(outcome: Outcome, settings: Any) -> None:
+    answer = Answer(
+        outcome=outcome, http_status=200, err_code="", msg="", latency_ms=1, body="", rate=RateReport(), detail=""
+    )
+
+    finding = judge(settings.PROVIDERS["simulator"], answer)
+
+    accepted = {
+        Outcome.SUCCESS,
+        Outcome.RECEIVED,
+        Outcome.SAME_TYPE,
+        Outcome.CODE_NOT_FOUND,
+        Outcome.CODE_EXPIRED,
+        Outcome.CODE_USED_UP,
+        Outcome.WRONG_REALM,
+        Outcome.NO_SUCH_PLAYER,
+        Outcome.LEVEL_TOO_LOW,
+        Outcome.SPEND_TOO_LOW,
+        Outcome.VIP_TOO_LOW,
+        Outcome.TOO_FREQUENT,
+    }
+    assert finding.ok is (outcome in accepted)
+    assert finding.words.startswith("127.0.0.1:9 ")

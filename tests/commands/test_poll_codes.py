@@ -1,0 +1,68 @@
+"""`poll_codes`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from giftcodes.models import Feed, GiftCode, Trigger, database_now
+from tests.commands.conftest import World, run
+from tests.factories import guild
+
+
+def test_new_codes_are_stored_and_handed_to_every_guild(world: World) -> None:
+    wolves = guild(members=2)
+    world.knows(wolves)
+    world.game.publish("FROST")
+
+    said = run("poll_codes", "simulator")
+    world.drain()
+
+    assert (said.status, said.out) == (0, "✓ Simulator: 1 code(s) listed, 1 new.\n")
+    assert len(world.grants) == 2
+
+
+def test_each_fresh_code_is_rung_as_a_polled_one(world: World) -> None:
+    world.game.publish("FROST")
+
+    run("poll_codes")
+
+    rung = [(task.name, args) for task, args, _ in world.rings]
+    assert rung == [("giftcodes.tasks.fan_out", (GiftCode.objects.get().pk, Trigger.POLL))]
+
+
+def test_a_feed_that_is_not_due_is_asked_all_the_same(world: World) -> None:
+    Feed.objects.create(provider="simulator", next_poll_at=database_now().replace(year=2099))
+
+    said = run("poll_codes", "simulator")
+
+    assert said.out == "✓ Simulator: 0 code(s) listed, 0 new.\n"
+
+
+def test_a_feed_that_fails_fails_the_command(world: World) -> None:
+    world.game.stop()
+
+    said = run("poll_codes")
+
+    assert said.status == 1
+    assert said.out.startswith("✗ The feed of Simulator failed: The feed could not be reached")
+    assert "No answer that can be used from the feed of: Simulator." in said.err
+
+
+@pytest.mark.django_db
+def test_a_game_without_a_feed_says_what_to_set() -> None:
+    said = run("poll_codes", "whiteout")
+
+    assert said.status == 1
+    assert "Whiteout Survival has no feed to poll: WHITEOUT_SALT is not set." in said.out
+
+
+@pytest.mark.django_db
+def test_no_feed_at_all_is_an_error(settings: Any) -> None:
+    settings.PROVIDERS = {name: config for name, config in settings.PROVIDERS.items() if not config.has_feed}
+
+    said = run("poll_codes")
+
+    assert said.status == 1
+    assert "No game has a feed" in said.err

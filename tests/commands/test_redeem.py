@@ -1,0 +1,287 @@
+"""`redeem` and `stop`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from giftcodes.management.commands.redeem import Command
+from giftcodes.models import GiftCode, Heartbeat, RateBudget, Redemption, RunState, Source, Trigger
+from tests.commands.conftest import World, run
+from tests.factories import gift_code, guild, member
+from tests.flow.conftest import events, states
+
+
+@pytest.fixture
+def working(world: World, monkeypatch: pytest.MonkeyPatch) -> World:
+    """While the command waits, the workers work."""
+
+    def work(_seconds: float) -> None:
+        world.tick()
+        world.drain()
+
+    monkeypatch.setattr(Command, "pause", staticmethod(work))
+    return world
+
+
+def test_a_known_code_is_started_by_the_command_line(world: World) -> None:
+    wolves = guild("Wolves", members=3)
+    code = gift_code("FROST")
+    world.knows(wolves)
+    world.has(code)
+
+    said = run("redeem", "FROST", "--guild", "Wolves")
+    world.drain()
+
+    assert (said.status, said.out) == (0, "Started for guild Wolves with code FROST.\n")
+    redemption = Redemption.objects.get()
+    assert redemption.trigger == Trigger.COMMAND
+    assert set(states(redemption).values()) == {"redeemed"}
+
+
+def test_an_unknown_code_is_added_as_it_is_typed(world: World) -> None:
+    guild("Wolves", members=1)
+
+    said = run("redeem", " Frost2026 ", "--guild", "Wolves")
+
+    code = GiftCode.objects.get()
+    assert (code.code, code.folded, code.source, code.provider) == (
+        "Frost2026",
+        "frost2026",
+        Source.COMMAND,
+        "simulator",
+    )
+    assert said.lines[0].startswith("Added code Frost2026.")
+
+
+def test_another_spelling_is_the_same_code(world: World) -> None:
+    wolves = guild("Wolves", members=1)
+    code = gift_code("Frost2026")
+
+    said = run("redeem", "FROST2026", "--guild", "Wolves")
+
+    assert said.lines[0] == "This code is known as Frost2026; that spelling is used."
+    assert Redemption.objects.get().gift_code == code
+    assert GiftCode.objects.count() == 1
+    assert wolves.redemptions.count() == 1
+
+
+def test_the_newest_issue_is_redeemed(world: World) -> None:
+    guild("Wolves", members=1)
+    gift_code("FROST", state="closed")
+    newest = gift_code("FROST", issue=2)
+
+    said = run("redeem", "frost", "--guild", "Wolves")
+
+    assert said.status == 0
+    assert Redemption.objects.get().gift_code == newest
+
+
+@pytest.mark.parametrize("code", ["FROST 2026", "FROST-2026", "F" * 33, "", "ПРИВЕТ", "FROST\n"])
+def test_what_cannot_be_a_code_says_why(world: World, code: str) -> None:
+    guild("Wolves", members=1)
+
+    said = run("redeem", code, "--guild", "Wolves")
+
+    if code == "FROST\n":  # Space around it is nobody's intention.
+        assert said.status == 0
+        return
+    assert said.status == 1
+    assert "cannot be a gift code. code: " in said.err
+    assert not GiftCode.objects.exists()
+
+
+def test_a_duplicate_is_refused_with_the_words_and_a_status_of_its_own(world: World) -> None:
+    wolves = guild("Wolves", members=1)
+    code = gift_code("FROST")
+    redemption = world.begin(wolves, code)
+
+    said = run("redeem", "FROST", "--guild", "Wolves")
+
+    assert said.status == 2
+    assert said.err == "⚠️ Auto-redeem already in progress for guild Wolves with code FROST, skipping duplicate\n"
+    assert events(redemption) == ["locked", "refused"]
+    assert not world.rings
+
+
+def test_nothing_to_do_is_no_error(world: World) -> None:
+    wolves = guild("Wolves", members=1)
+    code = gift_code("FROST")
+    world.knows(wolves)
+    world.has(code)
+    world.redeem(wolves, code)
+
+    said = run("redeem", "FROST", "--guild", "Wolves")
+
+    assert said.status == 0
+    assert "Nothing to do for guild Wolves with code FROST" in said.out
+
+
+def test_a_closed_code_is_not_started(world: World) -> None:
+    guild("Wolves", members=1)
+    gift_code("FROST", state="closed", reason="The code has expired.")
+
+    said = run("redeem", "FROST", "--guild", "Wolves")
+
+    assert said.status == 1
+    assert "Code FROST is closed. The code has expired. Reopen it first." in said.err
+
+
+def test_the_game_can_be_named_as_a_safeguard(world: World) -> None:
+    guild("Wolves", members=1)
+
+    wrong = run("redeem", "FROST", "--guild", "Wolves", "--provider", "kingshot")
+    right = run("redeem", "FROST", "--guild", "Wolves", "--provider", "simulator")
+
+    assert (wrong.status, wrong.err) == (1, "Guild Wolves plays Simulator, not Kingshot.\n")
+    assert right.status == 0
+
+
+def test_a_guild_without_members_is_over_at_once(world: World) -> None:
+    guild("Wolves")
+
+    said = run("redeem", "FROST", "--guild", "Wolves", "--wait")
+
+    assert said.status == 0
+    assert Redemption.objects.get().state == RunState.COMPLETE
+
+
+# --- Waiting ----------------------------------------------------------------------------------------------------------
+def test_waiting_ends_when_everybody_has_the_code(working: World) -> None:
+    wolves = guild("Wolves", members=3)
+    working.knows(wolves)
+    working.has("FROST")
+
+    said = run("redeem", "FROST", "--guild", "Wolves", "--wait")
+
+    assert said.status == 0
+    assert said.lines[-3:] == ["0 of 3: 3 waiting", "3 of 3: 3 redeemed", "All 3 member(s) have code FROST."]
+
+
+def test_waiting_names_who_was_left_out_and_why(working: World) -> None:
+    wolves = guild("Wolves", members=2)
+    working.knows(wolves)
+    stranger = member(wolves, nickname="Stranger")
+    working.has("FROST")
+
+    said = run("redeem", "FROST", "--guild", "Wolves", "--wait")
+
+    assert said.status == 3
+    assert "1 of 3 member(s) do not have code FROST." in said.err
+    (row,) = [line for line in said.lines if stranger.player_id in line]
+    assert "Stranger" in row
+    assert "needs correction" in row
+    assert "Correct the member's realm" in row
+
+
+def test_who_left_the_guild_is_not_missed(working: World) -> None:
+    wolves = guild("Wolves", members=1)
+    code = gift_code("FROST")
+    working.knows(wolves)
+    working.has(code)
+    gone = member(wolves)
+    redemption = working.begin(wolves, code)
+    wolves.members.filter(pk=gone.pk).update(active=False)
+    working.catch_up()
+    working.tick()
+    assert states(redemption)[gone.player_id] == "cancelled"
+
+    said = run("redeem", "FROST", "--guild", "Wolves", "--wait")
+
+    assert (said.status, said.lines[-1]) == (0, "All 1 member(s) have code FROST.")
+
+
+def test_waiting_without_a_worker_says_so_once_and_goes_on(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    wolves = guild("Wolves", members=1)
+    world.knows(wolves)
+    world.has("FROST")
+    looks: list[float] = []
+
+    def work_at_last(seconds: float) -> None:
+        looks.append(seconds)
+        if len(looks) >= 3:
+            world.tick()
+
+    monkeypatch.setattr(Command, "pause", staticmethod(work_at_last))
+
+    said = run("redeem", "FROST", "--guild", "Wolves", "--wait")
+
+    assert said.status == 0
+    assert said.err.count("No worker is running: start `make up`.") == 1
+
+
+def test_waiting_for_a_paused_game_says_why(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    guild("Wolves", members=1)
+    Heartbeat.objects.create(name="tick")
+    RateBudget.objects.create(provider="simulator", pause_kind="operator", pause_reason="Maintenance.")
+
+    def interrupt(_seconds: float) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Command, "pause", staticmethod(interrupt))
+
+    said = run("redeem", "FROST", "--guild", "Wolves", "--wait")
+
+    assert "simulator is paused until somebody resumes it in the admin: Maintenance." in said.err
+
+
+def test_ctrl_c_ends_the_waiting_and_not_the_run(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    guild("Wolves", members=1)
+
+    def interrupt(_seconds: float) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Command, "pause", staticmethod(interrupt))
+
+    said = run("redeem", "FROST", "--guild", "Wolves", "--wait")
+
+    assert said.status == 130
+    assert 'The run goes on; `manage.py stop FROST --guild "Wolves"` stops it.' in said.err
+    assert Redemption.objects.get().state == RunState.RUNNING
+
+
+# --- stop -------------------------------------------------------------------------------------------------------------
+def test_a_run_is_stopped(world: World) -> None:
+    wolves = guild("Wolves", members=2)
+    redemption = world.begin(wolves, gift_code("FROST"))
+
+    said = run("stop", "frost", "--guild", "wolves")
+
+    assert said.status == 0
+    redemption.refresh_from_db()
+    assert redemption.state == RunState.STOPPED
+    assert events(redemption) == ["locked", "stop", "unlocked"]
+    assert redemption.events.get(kind="stop").trigger == Trigger.COMMAND
+
+
+def test_a_request_under_way_ends_before_the_stop_takes_effect(world: World) -> None:
+    wolves = guild("Wolves", members=2)
+    redemption = world.begin(wolves, gift_code("FROST"))
+    redemption.members.filter(pk=redemption.members.order_by("pk")[0].pk).update(state="in_flight", token=1)
+
+    run("stop", "FROST", "--guild", "Wolves")
+
+    redemption.refresh_from_db()
+    assert redemption.is_stopping
+
+
+@pytest.mark.parametrize(
+    ("words", "reason"),
+    [
+        (("NEVER", "--guild", "Wolves"), "There is no code “NEVER” of Simulator. There are: FROST, OTHER."),
+        (("FROTS", "--guild", "Wolves"), "Did you mean: FROST?"),
+        (("FROST", "--guild", "Cats"), "There is no guild “Cats”. There are: Wolves."),
+        (("OTHER", "--guild", "Wolves"), "Code OTHER was never redeemed for guild Wolves"),
+        (("FROST", "--guild", "Wolves"), "does not run: it is complete."),
+    ],
+)
+def test_what_cannot_be_stopped_says_why(world: World, words: tuple[Any, ...], reason: str) -> None:
+    wolves = guild("Wolves")
+    world.redeem(wolves, gift_code("FROST"))
+    gift_code("OTHER")
+
+    said = run("stop", *words)
+
+    assert said.status == 1
+    assert reason in said.err

@@ -1,0 +1,144 @@
+"""`status`."""
+
+from __future__ import annotations
+
+import json
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from giftcodes.models import Alarm, Feed, Heartbeat, RateBudget, Trigger, database_now
+from tests.commands.conftest import World, run
+from tests.factories import gift_code, guild
+
+
+def found() -> dict[str, Any]:
+    answer: dict[str, Any] = json.loads(run("status", "--json").out)
+    return answer
+
+
+def simulator() -> dict[str, Any]:
+    (game,) = [game for game in found()["providers"] if game["name"] == "simulator"]
+    return game
+
+
+@pytest.mark.django_db
+def test_the_keys_for_programs_are_these() -> None:
+    answer = found()
+
+    assert set(answer) == {"at", "beat", "providers", "redemptions", "running", "alarms", "refused_last_24_h"}
+    assert set(answer["beat"]) == {"is_alive", "last_tick_at", "age_seconds"}
+    assert answer["redemptions"] == {"pending": 0, "running": 0, "complete": 0, "stopped": 0}
+    assert [game["name"] for game in answer["providers"]] == ["whiteout", "kingshot", "simulator"]
+    assert set(answer["providers"][0]) == {"name", "title", "is_on", "pause", "budget", "feed"}
+
+
+def test_a_run_shows_how_far_it_is(world: World) -> None:
+    wolves = guild("Wolves", members=3)
+    redemption = world.begin(wolves, gift_code("FROST"))
+    redemption.members.filter(pk=redemption.members.order_by("pk")[0].pk).update(state="redeemed")
+
+    (run_now,) = found()["running"]
+    shown = run("status").out
+
+    assert (run_now["guild"], run_now["code"], run_now["trigger"]) == ("Wolves", "FROST", "admin")
+    assert (run_now["done"], run_now["total"]) == (1, 3)
+    assert run_now["by_state"] == {"pending": 2, "redeemed": 1}
+    assert found()["redemptions"]["running"] == 1
+    (line,) = [line for line in shown.splitlines() if "Wolves" in line]
+    assert line.split("  ") == ["", "Wolves", "FROST", "1 of 3", "2 waiting, 1 redeemed"]
+
+
+def test_refused_duplicates_of_a_day_are_counted(world: World) -> None:
+    wolves = guild(members=1)
+    code = gift_code()
+    redemption = world.begin(wolves, code)
+    for _ in range(3):
+        world.begin(wolves, code, Trigger.POLL)
+    oldest = redemption.events.filter(kind="refused").order_by("pk")[0]
+    redemption.events.filter(pk=oldest.pk).update(at=database_now() - timedelta(hours=25))
+
+    assert found()["refused_last_24_h"] == 2
+    assert "Duplicates refused in the last 24 h: 2." in run("status").lines
+
+
+@pytest.mark.django_db
+def test_a_pause_shows_why_and_until_when() -> None:
+    until = database_now() + timedelta(seconds=40)
+    RateBudget.objects.create(
+        provider="simulator", pause_kind="signature", pause_reason="The salt is wrong.", paused_until=until
+    )
+
+    assert simulator()["pause"] == {
+        "kind": "signature",
+        "reason": "The salt is wrong.",
+        "until": until.isoformat(timespec="seconds"),
+    }
+    assert ": The salt is wrong." in run("status").out
+
+
+@pytest.mark.django_db
+def test_the_budget_of_a_window_that_is_over_is_unused() -> None:
+    now = database_now()
+    budget = RateBudget.objects.create(provider="simulator", used=7, window_ends_at=now + timedelta(seconds=9))
+    assert simulator()["budget"]["used"] == 7
+    assert simulator()["budget"]["limit"] == 30
+
+    budget.window_ends_at = now - timedelta(seconds=1)
+    budget.save()
+
+    assert simulator()["budget"] == {"used": 0, "limit": 30, "window_ends_at": None}
+
+
+def test_a_feed_in_trouble_shows_its_error(world: World) -> None:
+    Feed.objects.create(provider="simulator", failures=3, error="The feed's server failed (HTTP 503).")
+
+    assert simulator()["feed"]["failures"] == 3
+    assert "3 failure(s): The feed's server failed (HTTP 503)." in run("status").out
+
+
+@pytest.mark.django_db
+def test_a_game_that_is_off_says_what_is_missing() -> None:
+    assert "off (WHITEOUT_SALT is not set)" in run("status").out
+
+
+@pytest.mark.django_db
+def test_standing_alarms_are_shown_and_cleared_ones_are_not() -> None:
+    Alarm.objects.raise_once("no_progress", "1", "Nothing moves.")
+    Alarm.objects.raise_once("no_progress", "2", "Over.")
+    Alarm.objects.clear("no_progress", "2")
+
+    assert [alarm["message"] for alarm in found()["alarms"]] == ["Nothing moves."]
+    assert "Nothing moves." in run("status").out
+    assert "Over." not in run("status").out
+
+
+@pytest.mark.django_db
+def test_the_pulse_is_judged_by_its_age() -> None:
+    assert found()["beat"] == {"is_alive": False, "last_tick_at": None, "age_seconds": None}
+    assert "✗ No worker has run yet: start `make up`." in run("status").lines
+
+    beat = Heartbeat.objects.create(name="tick")
+    assert found()["beat"]["is_alive"]
+    assert "✓ Beat's last tick was" in run("status").out
+
+    Heartbeat.objects.filter(pk=beat.pk).update(at=database_now() - timedelta(minutes=5))
+    assert not found()["beat"]["is_alive"]
+    assert found()["beat"]["age_seconds"] >= 300
+    assert "✗ No worker is running since" in run("status").out
+
+
+@pytest.mark.django_db
+def test_no_secret_is_shown(settings: Any) -> None:
+    said = run("status", "--json").out + run("status").out
+
+    assert settings.PROVIDERS["simulator"].salt not in said
+
+
+def test_it_costs_as_many_queries_for_many_runs_as_for_one(world: World, django_assert_max_num_queries) -> None:
+    for _ in range(12):
+        world.begin(guild(members=2), gift_code())
+
+    with django_assert_max_num_queries(14):
+        run("status")
