@@ -189,7 +189,7 @@ class GiftCodeAdmin(KeepsHistory[GiftCode]):
         """Close codes for good: the rows stay as tombstones, which the feed cannot bring back."""
         reason = gettext("Deleted by %s in the admin.") % request.user
         for code in rows:
-            self._close(request, code, reason=reason, forever=False, report=report)
+            self._close(request, code, reason=reason, forever=True, report=report)
 
     def _close(self, request: HttpRequest, code: GiftCode, *, reason: str, forever: bool, report: Report) -> None:
         if obstacle := codes_step.close(code.pk, reason=reason, user_id=request.user.pk, forever=forever):

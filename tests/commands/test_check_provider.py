@@ -113,6 +113,17 @@ def test_the_check_takes_a_permit_and_opens_the_window(world: World, settings: A
     assert timedelta(seconds=55) < budget.window_ends_at - database_now() <= timedelta(seconds=61)
 
 
+def test_the_permit_is_spent_although_nobody_answers(world: World, settings: Any) -> None:
+    configure(settings, rate=Rate(30, 60))
+    world.game.stop()
+    ends_at = database_now() + timedelta(seconds=20)
+    RateBudget.objects.create(provider="simulator", used=5, window_ends_at=ends_at, permits_until=ends_at)
+
+    run("check_provider", "simulator")
+
+    assert RateBudget.objects.get().used == 6
+
+
 def test_a_used_up_window_is_respected(world: World, settings: Any) -> None:
     configure(settings, rate=Rate(30, 60))
     ends_at = database_now() + timedelta(seconds=20)

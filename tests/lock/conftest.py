@@ -16,7 +16,7 @@ from giftcodes.models import GiftCode, Guild
 
 
 def stampede(guild: Guild, code: GiftCode, *, processes: int, callers: int) -> list[tuple[str, float]]:
-    """Let so many processes of so many callers start one redemption at once. Returns each result and its milliseconds."""
+    """Let so many processes of so many callers start one redemption at once. Returns each result, in ms."""
     url = os.environ["DATABASE_URL"].rpartition("/")[0]
     environment = {**os.environ, "DATABASE_URL": f"{url}/{connection.settings_dict['NAME']}", "DATABASE_POOL": "0"}
     environment["DJANGO_SETTINGS_MODULE"] = "redeemer.settings"
