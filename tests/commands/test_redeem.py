@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import count
 from typing import Any
 
 import pytest
@@ -17,7 +18,10 @@ from tests.flow.conftest import events, states
 def working(world: World, monkeypatch: pytest.MonkeyPatch) -> World:
     """While the command waits, the workers work."""
 
+    looks = count(1)
+
     def work(_seconds: float) -> None:
+        assert next(looks) < 50, "The run does not end."
         world.tick()
         world.drain()
 
@@ -200,6 +204,7 @@ def test_waiting_without_a_worker_says_so_once_and_goes_on(world: World, monkeyp
 
     def work_at_last(seconds: float) -> None:
         looks.append(seconds)
+        assert len(looks) < 50, "The run does not end."
         if len(looks) >= 3:
             world.tick()
 
