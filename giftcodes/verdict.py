@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from giftcodes.backoff import retry_delay_seconds
-from giftcodes.outcomes import Outcome, meaning
+from giftcodes.outcomes import ABOUT_THE_CODE, UNDECIDED, Outcome, meaning
 
 
 class State(StrEnum):
@@ -44,16 +44,6 @@ _SETTLES = {
 }
 _NEEDS_CORRECTION = frozenset({Outcome.WRONG_REALM, Outcome.NO_SUCH_PLAYER})
 _NOT_ELIGIBLE = frozenset({Outcome.LEVEL_TOO_LOW, Outcome.SPEND_TOO_LOW, Outcome.VIP_TOO_LOW})
-_UNKNOWN_EFFECT = frozenset(
-    {
-        Outcome.TIMEOUT_RETRY,
-        Outcome.UNREADABLE,
-        Outcome.SERVER_ERROR,
-        Outcome.UNANSWERED,
-        Outcome.UNRECOGNISED,
-    }
-)
-_CODE_SCOPE = frozenset({Outcome.CODE_NOT_FOUND, Outcome.CODE_EXPIRED, Outcome.CODE_USED_UP})
 _AT_ONCE = frozenset({Outcome.THROTTLED, Outcome.NOT_SENT, Outcome.SIGN_ERROR, Outcome.PARAMS_ERROR})
 
 
@@ -105,9 +95,9 @@ def judge(outcome: Outcome, situation: Situation) -> Verdict:
         return Verdict(State.NEEDS_CORRECTION, reason)
     if outcome in _NOT_ELIGIBLE:
         return Verdict(State.NOT_ELIGIBLE, reason, delay_seconds=DAY_SECONDS)
-    if outcome in _CODE_SCOPE:
+    if outcome in ABOUT_THE_CODE:
         return _judge_code(reason, situation)
-    if outcome in _UNKNOWN_EFFECT:
+    if outcome in UNDECIDED:
         return _judge_unknown(outcome, reason, situation)
     return _judge_setback(outcome, reason, situation)
 
