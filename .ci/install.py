@@ -59,7 +59,8 @@ def install(*requirements: Path) -> int:
     lines = [line for path in requirements for line in path.read_text(encoding="utf-8").splitlines()]
     names = {line.partition("==")[0] for line in lines if "==" in line and not line.lstrip().startswith("#")}
     say(f"Installing up to {len(names)} packages; the first time this takes a minute.")
-    options = ["--require-hashes", "--disable-pip-version-check", "--no-input", "--quiet"]
+    # --no-deps: the files are complete, and older pips look for a package with extras in newer releases than pinned.
+    options = ["--require-hashes", "--no-deps", "--disable-pip-version-check", "--no-input", "--quiet"]
     files = [part for path in requirements for part in ("-r", path)]
     return subprocess.call([PYTHON, "-m", "pip", "install", *options, *files], close_fds=False)  # noqa: S603
 
