@@ -157,7 +157,7 @@ def _probe(gift_code_id: int) -> int | None:
         redemption = Redemption.objects.locked().get(pk=candidate.redemption_id)
         MemberRedemption.objects.filter(pk=candidate.pk, state=State.CANCELLED).wait()
         if redemption.state != RunState.RUNNING:
-            redemption.lock(trigger=Trigger.PROBE, user_id=None, now=database_now())
+            redemption.lock(trigger=Trigger.PROBE, user_id=None)
     story.tell(f"🔎 Code {code} is tried once more.", code=str(code), member=candidate.player_id)
     return redemption.pk
 

@@ -2,29 +2,54 @@
 
 from __future__ import annotations
 
-import random
-import time
 from dataclasses import dataclass
 from enum import StrEnum
 
 from django.conf import settings
-from django.db import OperationalError, transaction
+from django.db import OperationalError, connection, transaction
 from psycopg.errors import LockNotAvailable
 
 from giftcodes import story
 from giftcodes.models import (
     CodeState,
     EventKind,
+    GiftCode,
     Redemption,
     RunState,
     Trigger,
-    database_now,
 )
 
-#: A lock on the row is held for milliseconds; who finds it taken looks again twice.
+#: A row lock is held for a few ms. Who holds it for longer than this is stopped or cut off, and nobody waits for that.
+PATIENCE_MS = 250
+#: Whoever finds the row taken waits for its holder, and then looks again.
 LOOKS = 3
-#: All that a refusal needs to know: refusing is what happens when many call at once, so it is cheap.
-_GLANCE = ("state", "run_number", "guild__name", "gift_code__code", "gift_code__issue")
+
+# The refusal, whole, as one transaction of one statement (docs/decisions/0008). Where the row is free and does not run,
+# nothing is done. Otherwise it runs, or somebody is about to start it: the shared row lock waits for whoever changes
+# the row, then its state is judged, and the journal's line is written. Shared: refusals do not hinder each other.
+# `patience` is joined, so that it holds before the lock is waited for.
+_REFUSE = """
+WITH patience AS MATERIALIZED (
+    SELECT set_config('lock_timeout', %(patience)s, true)
+), free AS MATERIALIZED (
+    SELECT id FROM giftcodes_redemption
+    WHERE guild_id = %(guild)s AND gift_code_id = %(code)s AND state <> 'running'
+    FOR NO KEY UPDATE SKIP LOCKED
+), seen AS MATERIALIZED (
+    SELECT r.id, r.state, r.run_number, r.gift_code_id, g.name, c.code, c.issue
+    FROM patience
+    CROSS JOIN giftcodes_redemption r
+    JOIN giftcodes_guild g ON g.id = r.guild_id
+    JOIN giftcodes_giftcode c ON c.id = r.gift_code_id
+    WHERE r.guild_id = %(guild)s AND r.gift_code_id = %(code)s AND NOT EXISTS (SELECT FROM free)
+    FOR SHARE OF r
+), journal AS (
+    INSERT INTO giftcodes_redemptionevent (redemption_id, gift_code_id, kind, run_number, trigger, user_id, detail)
+    SELECT id, gift_code_id, 'refused', run_number, %(trigger)s, %(user)s, ''
+    FROM seen WHERE state = 'running'
+)
+SELECT id, name, code, issue FROM seen WHERE state = 'running'
+"""
 
 
 class StartKind(StrEnum):
@@ -50,11 +75,22 @@ class StartResult:
         return self.kind in (StartKind.STARTED, StartKind.JOINED)
 
 
+@dataclass(frozen=True, slots=True)
+class _Call:
+    """What is asked for, and by whom."""
+
+    guild_id: int
+    gift_code_id: int
+    trigger: Trigger
+    user_id: int | None
+
+
 def start(*, guild_id: int, gift_code_id: int, trigger: Trigger, user_id: int | None = None) -> StartResult:
     """Start the run of a code for a guild, unless it runs already.
 
-    The row is inserted and committed first. Then one durable transaction locks it without waiting, looks at its state,
-    and either refuses or sets `running`. No network call happens under the lock.
+    A duplicate is refused by one statement under the shared row lock. Where nothing runs, the row is inserted and
+    committed, and one durable transaction locks it without waiting, looks at its state again, and either refuses or
+    sets `running`. No network call happens under either lock.
 
     Args:
         guild_id: the guild's id.
@@ -63,66 +99,98 @@ def start(*, guild_id: int, gift_code_id: int, trigger: Trigger, user_id: int | 
         user_id: the user who pressed, where there is one.
 
     Returns:
-        What became of it. `REFUSED`: a run is in progress; the refusal is journalled in a transaction of its own.
+        What became of it. `REFUSED`: a run is in progress. `BUSY`: somebody held the row for longer than anybody waits.
+        Both are journalled. Housekeeping (`Trigger.is_quiet`) is not refused: it joins the run.
 
     Raises:
         Guild.DoesNotExist, GiftCode.DoesNotExist: there is no such row.
+        RuntimeError: called inside a transaction, which would hold the lock for as long as it lasts.
     """
-    redemption_id = Redemption.objects.ensure(guild_id=guild_id, gift_code_id=gift_code_id)
-    result = _look(redemption_id, trigger=trigger, user_id=user_id)
-    for _ in range(LOOKS - 1):
-        if result is not None:
-            break
-        time.sleep(random.uniform(0.004, 0.012))  # noqa: S311
-        result = _look(redemption_id, trigger=trigger, user_id=user_id)
-    if result is None:
-        result = _busy(redemption_id)
-    if result.kind in (StartKind.REFUSED, StartKind.BUSY) and not trigger.is_quiet:
-        _journal_refusal(result, trigger=trigger, user_id=user_id)
-    return result
+    _refuse_foreign_transactions()
+    call = _Call(guild_id=guild_id, gift_code_id=gift_code_id, trigger=trigger, user_id=user_id)
+    for _ in range(LOOKS):
+        if result := _refuse(call) or _decide(call):
+            return result
+    return _give_up(call)
 
 
-def _busy(redemption_id: int) -> StartResult:
-    """Somebody held the row at each look. If that is because it runs, then that is the answer."""
-    redemption = Redemption.objects.select_related("guild", "gift_code").get(pk=redemption_id)
-    if redemption.state == RunState.RUNNING:
-        return _refused(redemption)
-    return StartResult(StartKind.BUSY, redemption_id, f"{redemption} is being changed just now. Try again.")
+def _refuse_foreign_transactions() -> None:
+    """What is decided below commits by itself. This costs nothing: no statement, no BEGIN."""
+    with transaction.atomic(durable=True):
+        pass
 
 
-def _look(redemption_id: int, *, trigger: Trigger, user_id: int | None) -> StartResult | None:
-    """One try for the lock; None: somebody holds the row."""
+def _refuse(call: _Call) -> StartResult | None:
+    """Refuse and journal the duplicate; None: nothing runs, or somebody holds the row for longer than anybody waits."""
+    if call.trigger.is_quiet:
+        return None
+    parameters: dict[str, str | int | None] = {
+        "guild": call.guild_id,
+        "code": call.gift_code_id,
+        "trigger": call.trigger.value,
+        "user": call.user_id,
+        "patience": f"{PATIENCE_MS}ms",
+    }
     try:
-        with transaction.atomic(durable=True):
-            glance = Redemption.objects.locked(nowait=True).only(*_GLANCE).select_related("guild", "gift_code")
-            seen = glance.get(pk=redemption_id)
-            if seen.state == RunState.RUNNING and not trigger.is_quiet:
-                return _refused(seen)
-            redemption = Redemption.objects.select_related("guild", "gift_code").get(pk=redemption_id)
-            result = _decide(redemption, trigger=trigger, user_id=user_id)
+        with connection.cursor() as cursor:
+            cursor.execute(_REFUSE, parameters)
+            found = cursor.fetchone()
     except OperationalError as error:
         if isinstance(error.__cause__, LockNotAvailable):
             return None
         raise
-    if result.kind is StartKind.STARTED:
+    if found is None:
+        return None
+    redemption_id, guild, code, issue = found
+    return _refused(redemption_id, guild, str(GiftCode(code=code, issue=issue)), call)
+
+
+def _decide(call: _Call) -> StartResult | None:
+    """Under the row lock: start, join, or say why not. None: somebody else holds it."""
+    redemption_id = Redemption.objects.ensure(guild_id=call.guild_id, gift_code_id=call.gift_code_id)
+    with transaction.atomic(durable=True):
+        if not Redemption.objects.try_lock(redemption_id):
+            return None
+        redemption = Redemption.objects.locked().select_related("guild", "gift_code").get(pk=redemption_id)
         guild, code = redemption.guild.name, str(redemption.gift_code)
+        is_duplicate = redemption.state == RunState.RUNNING and not call.trigger.is_quiet
+        if is_duplicate:
+            redemption.journal(EventKind.REFUSED, trigger=call.trigger, user_id=call.user_id)
+        else:
+            result = _judge(redemption, trigger=call.trigger, user_id=call.user_id)
+    if is_duplicate:
+        return _refused(redemption_id, guild, code, call)
+    if result.kind is StartKind.STARTED:
         story.locked(guild, code)
         story.started(guild, code, members=redemption.members.open().count())
     return result
 
 
-def _refused(redemption: Redemption) -> StartResult:
-    words = story.duplicate_text(redemption.guild.name, str(redemption.gift_code))
-    return StartResult(StartKind.REFUSED, redemption.pk, words)
+def _refused(redemption_id: int, guild: str, code: str, call: _Call) -> StartResult:
+    story.duplicate(guild, code, trigger=call.trigger.value, user=str(call.user_id or ""))
+    return StartResult(StartKind.REFUSED, redemption_id, story.duplicate_text(guild, code))
 
 
-def _decide(redemption: Redemption, *, trigger: Trigger, user_id: int | None) -> StartResult:
+def _give_up(call: _Call) -> StartResult:
+    """Somebody held the row at each look. If that is because it runs, then that is the answer."""
+    rows = Redemption.objects.select_related("guild", "gift_code")
+    redemption = rows.get(guild_id=call.guild_id, gift_code_id=call.gift_code_id)
+    words = f"{redemption} is being changed just now. Try again."
+    if call.trigger.is_quiet:
+        return StartResult(StartKind.BUSY, redemption.pk, words)
+    runs = redemption.state == RunState.RUNNING
+    redemption.journal(EventKind.REFUSED, trigger=call.trigger, user_id=call.user_id, detail="" if runs else words)
+    result = _refused(redemption.pk, redemption.guild.name, str(redemption.gift_code), call)
+    return result if runs else StartResult(StartKind.BUSY, redemption.pk, words)
+
+
+def _judge(redemption: Redemption, *, trigger: Trigger, user_id: int | None) -> StartResult:
     """Under the row lock, and no duplicate: join, run, or say why not."""
     guild, code = redemption.guild.name, str(redemption.gift_code)
     obstacle = _obstacle(redemption, trigger)
     if obstacle:
         return StartResult(StartKind.NOT_ALLOWED, redemption.pk, obstacle)
-    added = redemption.admit_members() + redemption.reopen_members(trigger)
+    added = redemption.bring_in_members(trigger)
     redemption.cover_members()
     if redemption.state == RunState.RUNNING:
         return _join(redemption, added=added, trigger=trigger)
@@ -133,7 +201,7 @@ def _decide(redemption: Redemption, *, trigger: Trigger, user_id: int | None) ->
             redemption.pk,
             f"Nothing to do for guild {guild} with code {code}: nobody is left to be tried ({settled} have it).",
         )
-    redemption.lock(trigger=trigger, user_id=user_id, now=database_now())
+    redemption.lock(trigger=trigger, user_id=user_id)
     return StartResult(StartKind.STARTED, redemption.pk, f"Started for guild {guild} with code {code}.")
 
 
@@ -162,12 +230,3 @@ def _join(redemption: Redemption, *, added: int, trigger: Trigger) -> StartResul
         return StartResult(StartKind.NOTHING_TO_DO, redemption.pk, "Everybody is in the run already.")
     redemption.journal(EventKind.JOINED, trigger=trigger, detail=f"{added} member(s) joined the run.")
     return StartResult(StartKind.JOINED, redemption.pk, f"{added} member(s) joined the run.")
-
-
-def _journal_refusal(result: StartResult, *, trigger: Trigger, user_id: int | None) -> None:
-    """Write the refusal down, after the transaction that refused, and say it once."""
-    glance = Redemption.objects.only(*_GLANCE, "gift_code_id").select_related("guild", "gift_code")
-    redemption = glance.get(pk=result.redemption_id)
-    detail = "" if result.kind is StartKind.REFUSED else result.message
-    redemption.journal(EventKind.REFUSED, trigger=trigger, user_id=user_id, detail=detail)
-    story.duplicate(redemption.guild.name, str(redemption.gift_code), trigger=trigger.value, user=str(user_id or ""))

@@ -56,6 +56,33 @@ CANCEL_REASONS = {
 }
 
 
+_ENSURE = """
+WITH known AS (
+    SELECT id FROM giftcodes_redemption WHERE guild_id = %(guild)s AND gift_code_id = %(code)s
+), made AS (
+    INSERT INTO giftcodes_redemption (guild_id, gift_code_id)
+    SELECT %(guild)s, %(code)s WHERE NOT EXISTS (SELECT FROM known)
+    ON CONFLICT (guild_id, gift_code_id) DO NOTHING
+    RETURNING id
+)
+SELECT id FROM known UNION ALL SELECT id FROM made
+"""
+
+
+_LOCK = """
+WITH run AS (
+    UPDATE giftcodes_redemption
+    SET state = 'running', run_number = run_number + 1, trigger = %(trigger)s, triggered_by_id = %(user)s,
+        locked_at = clock_timestamp(), unlocked_at = NULL, stop_requested_at = NULL
+    WHERE id = %(id)s
+    RETURNING id, gift_code_id, run_number
+)
+INSERT INTO giftcodes_redemptionevent (redemption_id, gift_code_id, kind, run_number, trigger, user_id, detail)
+SELECT id, gift_code_id, 'locked', run_number, %(trigger)s, %(user)s, '' FROM run
+RETURNING run_number
+"""
+
+
 class RedemptionQuerySet(models.QuerySet["Redemption"]):
     def running(self) -> RedemptionQuerySet:
         return self.filter(state=RunState.RUNNING)
@@ -64,11 +91,14 @@ class RedemptionQuerySet(models.QuerySet["Redemption"]):
         return self.filter(state=RunState.PENDING)
 
     def ensure(self, *, guild_id: int, gift_code_id: int) -> int:
-        """The id of the row for this guild and code, which is made if it is missing."""
-        found = self.filter(guild_id=guild_id, gift_code_id=gift_code_id).order_by().values_list("pk", flat=True)
-        if not found:
-            self.bulk_create([Redemption(guild_id=guild_id, gift_code_id=gift_code_id)], ignore_conflicts=True)
-        return found.all()[0]
+        """The id of the row for this guild and code, which is made, and committed, if it is missing."""
+        found = None
+        with connection.cursor() as cursor:
+            while found is None:  # Twice, where somebody else inserts it meanwhile.
+                cursor.execute(_ENSURE, {"guild": guild_id, "code": gift_code_id})
+                found = cursor.fetchone()
+        pk: int = found[0]
+        return pk
 
     def locked(self, *, nowait: bool = False) -> RedemptionQuerySet:
         """Rows under the row lock, in id order. `no_key`: member rows may be inserted meanwhile.
@@ -77,6 +107,12 @@ class RedemptionQuerySet(models.QuerySet["Redemption"]):
             django.db.OperationalError: `nowait`, and somebody else holds a row.
         """
         return self.select_for_update(nowait=nowait, no_key=True, of=("self",)).order_by("pk")
+
+    def try_lock(self, pk: int) -> bool:
+        """Take the row lock of an existing row if it is free. Does not wait, does not raise, and costs little."""
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT FROM giftcodes_redemption WHERE id = %s FOR NO KEY UPDATE SKIP LOCKED", [pk])
+            return bool(cursor.rowcount)
 
 
 class Redemption(models.Model):
@@ -122,23 +158,13 @@ class Redemption(models.Model):
 
     # What follows needs the row lock (docs/design.md, “The lock”, rule of the house).
 
-    def lock(self, *, trigger: Trigger, user_id: int | None, now: datetime) -> None:
-        """Begin a run."""
-        self.state, self.run_number = RunState.RUNNING, self.run_number + 1
-        self.trigger, self.triggered_by_id = trigger, user_id
-        self.locked_at, self.unlocked_at, self.stop_requested_at = now, None, None
-        self.save(
-            update_fields=[
-                "state",
-                "run_number",
-                "trigger",
-                "triggered_by",
-                "locked_at",
-                "unlocked_at",
-                "stop_requested_at",
-            ]
-        )
-        self.journal(EventKind.LOCKED, trigger=trigger, user_id=user_id)
+    def lock(self, *, trigger: Trigger, user_id: int | None) -> None:
+        """Begin a run, and journal it: one statement, as whoever starts is waited for."""
+        with connection.cursor() as cursor:
+            cursor.execute(_LOCK, {"id": self.pk, "trigger": trigger.value, "user": user_id})
+            (self.run_number,) = cursor.fetchone()
+        self.state, self.trigger, self.triggered_by_id = RunState.RUNNING, trigger, user_id
+        self.unlocked_at = self.stop_requested_at = None
 
     def unlock(self, state: RunState, *, now: datetime, detail: str = "") -> None:
         """End the run."""
@@ -160,13 +186,16 @@ class Redemption(models.Model):
             detail=detail,
         )
 
-    def admit_members(self) -> int:
-        """Give every eligible member of the guild a row. Returns how many were added."""
-        return admit_members(redemption_ids=[self.pk])
+    def bring_in_members(self, trigger: Trigger) -> int:
+        """Give every eligible member of the guild a row, and open those again that this trigger may reopen.
 
-    def reopen_members(self, trigger: Trigger) -> int:
-        """Open the rows again that this trigger may reopen. Returns how many."""
-        return self.members.reopenable(is_person=trigger.is_person).wait()
+        Returns:
+            How many rows wait now that did not wait before.
+        """
+        added, has_others = admit_members(redemption_ids=[self.pk])
+        if not has_others:
+            return added
+        return added + self.members.reopenable(is_person=trigger.is_person).wait()
 
     def cover_members(self) -> None:
         """Settle those who have the code through another guild."""
@@ -334,27 +363,34 @@ class MemberRedemption(models.Model):
         self.save(update_fields=["state", "token", "lease_until"])
 
 
-def admit_members(*, redemption_ids: list[int]) -> int:
+def admit_members(*, redemption_ids: list[int]) -> tuple[int, bool]:
     """Give every eligible member of these redemptions' guilds a row, set-based. The redemptions must be locked or new.
 
     Returns:
-        How many rows were added.
+        How many rows were added; whether there are rows in other states than waiting.
     """
     with connection.cursor() as cursor:
         cursor.execute(
             """
-            INSERT INTO giftcodes_memberredemption (redemption_id, member_id, gift_code_id, player_id)
-            SELECT r.id, m.id, r.gift_code_id, m.player_id
-            FROM giftcodes_redemption r
-            JOIN giftcodes_member m ON m.guild_id = r.guild_id AND m.active AND NOT m.opted_out
-            WHERE r.id = ANY(%s)
-            ORDER BY r.id, m.id
-            ON CONFLICT (redemption_id, member_id) DO NOTHING
+            WITH added AS (
+                INSERT INTO giftcodes_memberredemption (redemption_id, member_id, gift_code_id, player_id)
+                SELECT r.id, m.id, r.gift_code_id, m.player_id
+                FROM giftcodes_redemption r
+                JOIN giftcodes_member m ON m.guild_id = r.guild_id AND m.active AND NOT m.opted_out
+                WHERE r.id = ANY(%(ids)s)
+                ORDER BY r.id, m.id
+                ON CONFLICT (redemption_id, member_id) DO NOTHING
+                RETURNING 1
+            )
+            SELECT count(*), EXISTS (
+                SELECT FROM giftcodes_memberredemption WHERE redemption_id = ANY(%(ids)s) AND state <> 'pending'
+            )
+            FROM added
             """,
-            [redemption_ids],
+            {"ids": redemption_ids},
         )
-        added: int = cursor.rowcount
-    return added
+        row: tuple[int, bool] = cursor.fetchone()
+    return row
 
 
 def cover_twins(*, redemption_ids: list[int] | None = None, proof_id: int | None = None) -> list[int]:

@@ -13,6 +13,7 @@ import pytest
 from django.db import connection
 
 from giftcodes.models import GiftCode, Guild
+from tests.factories import gift_code
 
 
 def stampede(guild: Guild, code: GiftCode, *, processes: int, callers: int) -> list[tuple[str, float]]:
@@ -20,9 +21,16 @@ def stampede(guild: Guild, code: GiftCode, *, processes: int, callers: int) -> l
     url = os.environ["DATABASE_URL"].rpartition("/")[0]
     environment = {**os.environ, "DATABASE_URL": f"{url}/{connection.settings_dict['NAME']}", "DATABASE_POOL": "0"}
     environment["DJANGO_SETTINGS_MODULE"] = "redeemer.settings"
-    command = [sys.executable, "-m", "tests.lock.stampede", str(guild.pk), str(code.pk), str(callers)]
+    command = [sys.executable, "-m", "tests.lock.stampede", *map(str, (guild.pk, code.pk, gift_code().pk, callers))]
     running = [
-        subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment)
+        subprocess.Popen(
+            command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+            env=environment,
+        )
         for _ in range(processes)
     ]
     for process in running:

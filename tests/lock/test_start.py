@@ -26,13 +26,12 @@ def test_of_many_callers_at_the_same_moment_one_runs_and_all_others_are_refused_
 
     results = Counter(kind for kind, _ in stampede(wolves, code, processes=4, callers=callers))
 
-    assert results["started"] == 1
-    assert results["refused"] + results["busy"] == 4 * callers - 1
-    redemption = Redemption.objects.get()
+    assert results == {"started": 1, "refused": 4 * callers - 1}
+    redemption = Redemption.objects.get(gift_code=code)
     assert (redemption.state, redemption.run_number) == (RunState.RUNNING, 1)
     assert redemption.members.count() == 20
-    assert RedemptionEvent.objects.filter(kind="locked").count() == 1
-    assert RedemptionEvent.objects.filter(kind="refused").count() == 4 * callers - 1
+    assert redemption.events.filter(kind="locked").count() == 1
+    assert redemption.events.filter(kind="refused", trigger="admin").count() == 4 * callers - 1
 
 
 def test_other_guilds_and_other_codes_run_at_the_same_time() -> None:
@@ -74,7 +73,7 @@ def test_a_member_who_comes_late_is_not_lost_while_the_run_is_being_finished(els
     with transaction.atomic():
         held = Redemption.objects.locked().get(pk=redemption.pk)
         wolves.members.create(player_id="300000042")
-        held.admit_members()
+        held.bring_in_members(Trigger.CATCH_UP)
 
         finishing = elsewhere(lambda: finish(redemption.pk))
         assert finishing.is_waiting, "finish must take the row lock before it counts"
