@@ -103,7 +103,7 @@ def start(*, guild_id: int, gift_code_id: int, trigger: Trigger, user_id: int | 
         Both are journalled. Housekeeping (`Trigger.is_quiet`) is not refused: it joins the run.
 
     Raises:
-        Guild.DoesNotExist, GiftCode.DoesNotExist: there is no such row.
+        django.db.IntegrityError: there is no such guild, or no such code.
         RuntimeError: called inside a transaction, which would hold the lock for as long as it lasts.
     """
     _refuse_foreign_transactions()
