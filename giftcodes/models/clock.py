@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import connection
-from django.db.models import DateTimeField, ExpressionWrapper, F, Func, Value
+from django.db.models import DateTimeField, ExpressionWrapper, Func, Value
 from django.db.models.expressions import Combinable
 
 
@@ -22,11 +22,6 @@ class Clock(Func):
 def clock_plus(seconds: float) -> Combinable:
     """The moment so many seconds from now, as an expression."""
     return ExpressionWrapper(Clock() + Value(timedelta(seconds=seconds)), output_field=DateTimeField())
-
-
-def field_plus(field: str, seconds: float) -> Combinable:
-    """A date field moved by so many seconds, as an expression."""
-    return ExpressionWrapper(F(field) + Value(timedelta(seconds=seconds)), output_field=DateTimeField())
 
 
 def database_now() -> datetime:

@@ -19,7 +19,8 @@ class Entry:
     """One request to `/api/gift_code`. Times are unix seconds.
 
     `at` is when it had arrived in whole, `answered_at` when its exchange was over, which for a dropped answer
-    is when the connection was closed; None is still under way, or lost with the process. `msg` is without its
+    is when the connection was closed; None is still under way, or lost with the process (with a status: as the
+    answer was leaving). `msg` is without its
     full stop. The window is the one it was counted in; both fields are None when no rate is set or the game
     never saw it.
     """
@@ -75,7 +76,7 @@ class Ledger:
         self.keep({"request": {name: getattr(entry, name) for name in _AT_ARRIVAL}})
 
     def close(self, entry: Entry) -> None:
-        """Write down how the exchange ended, unless the ledger was cleared meanwhile."""
+        """Write down how the exchange ends, or has ended, unless the ledger was cleared meanwhile."""
         if entry.n <= len(self.requests) and self.requests[entry.n - 1] is entry:
             self.keep({"answer": {name: getattr(entry, name) for name in _AT_END}})
 

@@ -61,6 +61,8 @@ class Service:
     async def _answer_gift(self, request: Request, writer: asyncio.StreamWriter) -> bool:
         ending, entry = await self.api.respond(request)
         entry.status = ending.status
+        # Before the answer leaves: who has read it may kill this process at once. And again when the exchange is over.
+        self.book.ledger.close(entry)
         try:
             return await ending.send(writer)
         finally:
