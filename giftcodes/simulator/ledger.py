@@ -20,9 +20,8 @@ class Entry:
 
     `at` is when it had arrived in whole, `answered_at` when its exchange was over, which for a dropped answer
     is when the connection was closed; None is still under way, or lost with the process (with a status: as the
-    answer was leaving). `msg` is without its
-    full stop. The window is the one it was counted in; both fields are None when no rate is set or the game
-    never saw it.
+    answer was leaving). `msg` is without its full stop. The window is the one it was counted in; both fields are
+    None when no rate is set or the game never saw it.
     """
 
     n: int
