@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.conf import settings
-from django.db import IntegrityError, connection, transaction
+from django.db import IntegrityError, InterfaceError, OperationalError, connection, transaction
 from django.db.models import Q
 
 from giftcodes import story
@@ -35,6 +35,8 @@ from giftcodes.verdict import OPEN, SETTLED, Situation, State, Verdict, judge
 
 #: What is left of the lease when the request goes out must hold the whole call.
 _SEND_MARGIN_SECONDS = 1.0
+#: An answer is told to the database so often; each time a connection is waited for, some seconds where there is none.
+RECORD_TRIES = 3
 
 NOT_SENT = Answer(
     outcome=Outcome.NOT_SENT, http_status=None, err_code="", msg="", latency_ms=0, body="", rate=RateReport()
@@ -100,7 +102,7 @@ def redeem_member(member_redemption_id: int, token: int) -> Aftermath | None:
         return None
     # The database judged the lease; if this process was held up since, the request must not go out any more.
     is_late = time.monotonic() - woke_at > settings.LEASE_SECONDS - settings.HTTP_SECONDS - _SEND_MARGIN_SECONDS
-    return record(attempt, NOT_SENT if is_late else ask(attempt))
+    return record_surely(attempt, NOT_SENT if is_late else ask(attempt))
 
 
 def intend(member_redemption_id: int, token: int) -> Attempt | None:
@@ -135,6 +137,23 @@ def ask(attempt: Attempt) -> Answer:
         connect_seconds=settings.HTTP_CONNECT_SECONDS,
     )
     return client.redeem(player_id=attempt.player_id, code=row.gift_code.code, realm=attempt.realm)
+
+
+def record_surely(attempt: Attempt, answer: Answer) -> Aftermath:
+    """Record an answer though the database goes away for a moment: lost here, it would have to be asked for again.
+
+    Where the commit's own answer was lost, the second record finds the claim over and changes nothing.
+
+    Raises:
+        django.db.OperationalError, django.db.InterfaceError: the database stays away; the sweep takes over.
+    """
+    for _ in range(RECORD_TRIES - 1):
+        try:
+            return record(attempt, answer)
+        except (OperationalError, InterfaceError) as error:
+            story.warn("The database did not take an answer; it is told again.", error=type(error).__name__)
+            connection.close()
+    return record(attempt, answer)
 
 
 def record(attempt: Attempt, answer: Answer) -> Aftermath:

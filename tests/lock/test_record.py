@@ -1,0 +1,65 @@
+"""An answer is recorded although the database fails at that moment."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from django.db import connection
+
+from giftcodes.flow import redeem
+from giftcodes.flow.dispatch import dispatch
+from giftcodes.flow.start import start
+from giftcodes.models import Attempt, MemberRedemption, Trigger
+from giftcodes.outcomes import Outcome
+from giftcodes.providers.base import Answer, RateReport
+from tests.factories import gift_code, guild
+from tests.lock.conftest import Elsewhere
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+GRANTED = Answer(
+    outcome=Outcome.SUCCESS, http_status=200, err_code="20000", msg="SUCCESS", latency_ms=5, body="", rate=RateReport()
+)
+
+
+def _terminate(pid: int) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_terminate_backend(%s)", [pid])
+
+
+def test_an_answer_survives_the_loss_of_the_connection(
+    monkeypatch: pytest.MonkeyPatch, elsewhere: Callable[[Callable[[], Any]], Elsewhere]
+) -> None:
+    wolves, code = guild(members=1), gift_code()
+    start(guild_id=wolves.pk, gift_code_id=code.pk, trigger=Trigger.ADMIN)
+    (claim,) = dispatch("simulator")
+
+    def answer_and_lose_the_connection(_attempt: Attempt) -> Answer:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_backend_pid()")
+            (pid,) = cursor.fetchone()
+        elsewhere(lambda: _terminate(pid)).wait()
+        return GRANTED
+
+    monkeypatch.setattr(redeem, "ask", answer_and_lose_the_connection)
+
+    redeem.redeem_member(claim.member_redemption_id, claim.token)
+
+    row = MemberRedemption.objects.get()
+    assert (row.state, row.attempts.get().outcome) == ("redeemed", "success")
+
+
+def test_an_answer_that_was_recorded_already_changes_nothing_when_it_is_told_again() -> None:
+    wolves, code = guild(members=1), gift_code()
+    start(guild_id=wolves.pk, gift_code_id=code.pk, trigger=Trigger.ADMIN)
+    (claim,) = dispatch("simulator")
+    attempt = redeem.intend(claim.member_redemption_id, claim.token)
+    assert attempt is not None
+    redeem.record(attempt, GRANTED)
+    before = MemberRedemption.objects.values().get()
+
+    redeem.record(attempt, GRANTED)
+
+    assert MemberRedemption.objects.values().get() == before
