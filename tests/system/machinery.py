@@ -57,9 +57,12 @@ class System:
         wait_for(lambda: "http://" in self.log("game"), "the simulator to listen", seconds=20)
         self.game_url = "http://" + self.log("game").split("http://", 1)[1].split()[0]
 
+    def start_worker(self, queue: str, threads: int) -> None:
+        self.launch(queue, [*CELERY, "worker", "-Q", queue, "-c", str(threads), "-n", f"{queue}@%h", *QUIET])
+
     def start_workers(self) -> None:
-        self.launch("control", [*CELERY, "worker", "-Q", "control", "-c", "4", "-n", "control@%h", *QUIET])
-        self.launch("redeem", [*CELERY, "worker", "-Q", "redeem", "-c", "8", "-n", "redeem@%h", *QUIET])
+        self.start_worker("control", 4)
+        self.start_worker("redeem", 8)
         self.launch("beat", [*CELERY, "beat", "--loglevel", "INFO"])
 
     def world(self, **change: Any) -> None:

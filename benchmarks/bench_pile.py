@@ -1,0 +1,45 @@
+"""Beat ticks on while the workers are down: how long the pile of an hour takes to be worked off."""
+
+from __future__ import annotations
+
+import sys
+import time
+from pathlib import Path
+
+import redis
+
+from benchmarks.conftest import report
+from tests.system.machinery import system, wait_for
+
+#: What beat rings in an hour: task and how often.
+AN_HOUR = {"tick": 3_600, "poll": 720, "sweep": 360, "catch_up": 60}
+
+_PILE_UP = """
+import django, sys
+django.setup()
+from giftcodes import tasks
+from redeemer.celery import app
+with app.connection_for_write() as connection:
+    for name, number in {pile}.items():
+        for _ in range(number):
+            getattr(tasks, name).apply_async(connection=connection)
+"""
+
+
+def bench_an_hours_pile(tmp_path: Path) -> None:
+    with system(tmp_path, SIMULATOR_SALT="pile") as running:
+        running.environment |= {"SIMULATOR_API_URL": "http://127.0.0.1:9/nobody", "SIMULATOR_FEED_URL": ""}
+        script = tmp_path / "pile_up.py"
+        script.write_text(_PILE_UP.format(pile=AN_HOUR), encoding="utf-8")
+        running.environment["PYTHONPATH"] = str(Path.cwd())
+        running.launch("pile", [sys.executable, str(script)])
+        assert running.processes["pile"].wait(120) == 0, running.log("pile")
+        broker = redis.Redis.from_url(running.environment["REDIS_URL"])
+        assert broker.llen("control") == sum(AN_HOUR.values())
+
+        running.start_worker("control", 4)
+        wait_for(lambda: broker.llen("control") < sum(AN_HOUR.values()), "the worker to begin", seconds=60)
+        begun = time.monotonic()
+        wait_for(lambda: broker.llen("control") == 0, "the pile to be worked off", seconds=300)
+        report("An hour's pile of 4,740 messages of beat", time.monotonic() - begun, limit=30, unit="s")
+        broker.close()
