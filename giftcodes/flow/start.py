@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any
 
 from django.conf import settings
 from django.db import OperationalError, connection, transaction
@@ -24,31 +25,30 @@ PATIENCE_MS = 250
 #: Whoever finds the row taken waits for its holder, and then looks again.
 LOOKS = 3
 
-# The refusal, whole, as one transaction of one statement (docs/decisions/0008). Where the row is free and does not run,
-# nothing is done. Otherwise it runs, or somebody is about to start it: the shared row lock waits for whoever changes
-# the row, then its state is judged, and the journal's line is written. Shared: refusals do not hinder each other.
-# `patience` is joined, so that it holds before the lock is waited for.
-_REFUSE = """
-WITH patience AS MATERIALIZED (
-    SELECT set_config('lock_timeout', %(patience)s, true)
-), free AS MATERIALIZED (
-    SELECT id FROM giftcodes_redemption
-    WHERE guild_id = %(guild)s AND gift_code_id = %(code)s AND state <> 'running'
+# The first look, which is all that a refusal takes (docs/decisions/0008). `free`: the row does not run, and is locked
+# from here on; housekeeping takes a running one too. Otherwise it runs, or somebody is about to start it: the shared
+# lock waits for whoever changes the row, the state is judged, and the journal's line is written. Shared: refusals do
+# not hinder each other. `patience` is joined, so that it holds before the lock is waited for.
+_LOOK = """
+WITH free AS MATERIALIZED (
+    SELECT id FROM giftcodes_redemption WHERE id = %(id)s AND (state <> 'running' OR %(is_quiet)s)
     FOR NO KEY UPDATE SKIP LOCKED
+), patience AS MATERIALIZED (
+    SELECT set_config('lock_timeout', %(patience)s, true)
 ), seen AS MATERIALIZED (
     SELECT r.id, r.state, r.run_number, r.gift_code_id, g.name, c.code, c.issue
     FROM patience
     CROSS JOIN giftcodes_redemption r
     JOIN giftcodes_guild g ON g.id = r.guild_id
     JOIN giftcodes_giftcode c ON c.id = r.gift_code_id
-    WHERE r.guild_id = %(guild)s AND r.gift_code_id = %(code)s AND NOT EXISTS (SELECT FROM free)
+    WHERE r.id = %(id)s AND NOT %(is_quiet)s AND NOT EXISTS (SELECT FROM free)
     FOR SHARE OF r
 ), journal AS (
     INSERT INTO giftcodes_redemptionevent (redemption_id, gift_code_id, kind, run_number, trigger, user_id, detail)
     SELECT id, gift_code_id, 'refused', run_number, %(trigger)s, %(user)s, ''
     FROM seen WHERE state = 'running'
 )
-SELECT id, name, code, issue FROM seen WHERE state = 'running'
+SELECT true, NULL, NULL, NULL FROM free UNION ALL SELECT false, name, code, issue FROM seen WHERE state = 'running'
 """
 
 
@@ -79,8 +79,7 @@ class StartResult:
 class _Call:
     """What is asked for, and by whom."""
 
-    guild_id: int
-    gift_code_id: int
+    redemption_id: int
     trigger: Trigger
     user_id: int | None
 
@@ -88,9 +87,8 @@ class _Call:
 def start(*, guild_id: int, gift_code_id: int, trigger: Trigger, user_id: int | None = None) -> StartResult:
     """Start the run of a code for a guild, unless it runs already.
 
-    A duplicate is refused by one statement under the shared row lock. Where nothing runs, the row is inserted and
-    committed, and one durable transaction locks it without waiting, looks at its state again, and either refuses or
-    sets `running`. No network call happens under either lock.
+    The row is inserted and committed first. Then one durable transaction looks at it: either it is locked, not running,
+    and a run begins; or it runs, and the duplicate is refused and journalled. No network call happens under the lock.
 
     Args:
         guild_id: the guild's id.
@@ -106,81 +104,69 @@ def start(*, guild_id: int, gift_code_id: int, trigger: Trigger, user_id: int | 
         django.db.IntegrityError: there is no such guild, or no such code.
         RuntimeError: called inside a transaction, which would hold the lock for as long as it lasts.
     """
-    _refuse_foreign_transactions()
-    call = _Call(guild_id=guild_id, gift_code_id=gift_code_id, trigger=trigger, user_id=user_id)
+    redemption_id = Redemption.objects.ensure(guild_id=guild_id, gift_code_id=gift_code_id)
+    call = _Call(redemption_id, trigger, user_id)
     for _ in range(LOOKS):
-        if result := _refuse(call) or _decide(call):
+        if result := _look(call):
             return result
     return _give_up(call)
 
 
-def _refuse_foreign_transactions() -> None:
-    """What is decided below commits by itself. This costs nothing: no statement, no BEGIN."""
-    with transaction.atomic(durable=True):
-        pass
-
-
-def _refuse(call: _Call) -> StartResult | None:
-    """Refuse and journal the duplicate; None: nothing runs, or somebody holds the row for longer than anybody waits."""
-    if call.trigger.is_quiet:
-        return None
-    parameters: dict[str, str | int | None] = {
-        "guild": call.guild_id,
-        "code": call.gift_code_id,
-        "trigger": call.trigger.value,
-        "user": call.user_id,
-        "patience": f"{PATIENCE_MS}ms",
-    }
+def _look(call: _Call) -> StartResult | None:
+    """Start, or refuse; None: somebody held the row, and has let it go without a run, or still holds it."""
     try:
-        with connection.cursor() as cursor:
-            cursor.execute(_REFUSE, parameters)
-            found = cursor.fetchone()
+        with transaction.atomic(durable=True):
+            found = _ask(call)
+            if found is None:
+                return None
+            is_ours, guild, code, issue = found
+            if is_ours:
+                redemption = Redemption.objects.locked().select_related("guild", "gift_code").get(pk=call.redemption_id)
+                result = _judge(redemption, trigger=call.trigger, user_id=call.user_id)
     except OperationalError as error:
+        # Caught outside of the transaction: nothing more could be asked inside of it.
         if isinstance(error.__cause__, LockNotAvailable):
             return None
         raise
-    if found is None:
-        return None
-    redemption_id, guild, code, issue = found
-    return _refused(redemption_id, guild, str(GiftCode(code=code, issue=issue)), call)
-
-
-def _decide(call: _Call) -> StartResult | None:
-    """Under the row lock: start, join, or say why not. None: somebody else holds it."""
-    redemption_id = Redemption.objects.ensure(guild_id=call.guild_id, gift_code_id=call.gift_code_id)
-    with transaction.atomic(durable=True):
-        if not Redemption.objects.try_lock(redemption_id):
-            return None
-        redemption = Redemption.objects.locked().select_related("guild", "gift_code").get(pk=redemption_id)
-        guild, code = redemption.guild.name, str(redemption.gift_code)
-        is_duplicate = redemption.state == RunState.RUNNING and not call.trigger.is_quiet
-        if is_duplicate:
-            redemption.journal(EventKind.REFUSED, trigger=call.trigger, user_id=call.user_id)
-        else:
-            result = _judge(redemption, trigger=call.trigger, user_id=call.user_id)
-    if is_duplicate:
-        return _refused(redemption_id, guild, code, call)
+    if not is_ours:
+        return _refused(call, guild, str(GiftCode(code=code, issue=issue)))
     if result.kind is StartKind.STARTED:
+        guild, code = redemption.guild.name, str(redemption.gift_code)
         story.locked(guild, code)
         story.started(guild, code, members=redemption.members.open().count())
     return result
 
 
-def _refused(redemption_id: int, guild: str, code: str, call: _Call) -> StartResult:
+def _ask(call: _Call) -> Any:
+    """The row of `_LOOK`, if there is one."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            _LOOK,
+            {
+                "id": call.redemption_id,
+                "is_quiet": call.trigger.is_quiet,
+                "trigger": call.trigger.value,
+                "user": call.user_id,
+                "patience": f"{PATIENCE_MS}ms",
+            },
+        )
+        return cursor.fetchone()
+
+
+def _refused(call: _Call, guild: str, code: str) -> StartResult:
     story.duplicate(guild, code, trigger=call.trigger.value, user=str(call.user_id or ""))
-    return StartResult(StartKind.REFUSED, redemption_id, story.duplicate_text(guild, code))
+    return StartResult(StartKind.REFUSED, call.redemption_id, story.duplicate_text(guild, code))
 
 
 def _give_up(call: _Call) -> StartResult:
     """Somebody held the row at each look. If that is because it runs, then that is the answer."""
-    rows = Redemption.objects.select_related("guild", "gift_code")
-    redemption = rows.get(guild_id=call.guild_id, gift_code_id=call.gift_code_id)
+    redemption = Redemption.objects.select_related("guild", "gift_code").get(pk=call.redemption_id)
     words = f"{redemption} is being changed just now. Try again."
     if call.trigger.is_quiet:
         return StartResult(StartKind.BUSY, redemption.pk, words)
     runs = redemption.state == RunState.RUNNING
     redemption.journal(EventKind.REFUSED, trigger=call.trigger, user_id=call.user_id, detail="" if runs else words)
-    result = _refused(redemption.pk, redemption.guild.name, str(redemption.gift_code), call)
+    result = _refused(call, redemption.guild.name, str(redemption.gift_code))
     return result if runs else StartResult(StartKind.BUSY, redemption.pk, words)
 
 

@@ -108,12 +108,6 @@ class RedemptionQuerySet(models.QuerySet["Redemption"]):
         """
         return self.select_for_update(nowait=nowait, no_key=True, of=("self",)).order_by("pk")
 
-    def try_lock(self, pk: int) -> bool:
-        """Take the row lock of an existing row if it is free. Does not wait, does not raise, and costs little."""
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT FROM giftcodes_redemption WHERE id = %s FOR NO KEY UPDATE SKIP LOCKED", [pk])
-            return bool(cursor.rowcount)
-
 
 class Redemption(models.Model):
     """One gift code and one guild. A run is this row from `running` to unlocked; it belongs to no process."""
