@@ -86,8 +86,10 @@ def _found() -> Iterator[Client]:
         pass
     else:
         yield Client(wheels.POSTGRES_MAJOR, speaks_tls=False, folder=bundled)
-    on_path = shutil.which("pg_dump")
-    folders = {Path(on_path).parent} if on_path else set[Path]()
+    folders = set[Path]()
+    if on_path := shutil.which("pg_dump"):
+        # Debian's is a script that chooses one of those in _PLACES: it leads to another folder without them.
+        folders.add(Path(on_path).resolve().parent)
     for pattern in _PLACES:
         folders.update(Path("/").glob(pattern.lstrip("/")))
     for folder in sorted(folders):
