@@ -76,27 +76,42 @@ class Site:
             return sorted(name for (name,) in rows)
 
 
+@pytest.fixture(scope="session")
+def template(django_db_setup: None, django_db_blocker: Any) -> Iterator[Address]:
+    """What each site is a copy of."""
+    with django_db_blocker.unblock():
+        connection.close()
+        test_database = connection.settings_dict["NAME"]
+        address = Address(os.environ["DATABASE_URL"]).at(f"{test_database}_template")
+        _copy(address.at(test_database), address)
+        connection.settings_dict["NAME"] = address.name
+        guild("Wolves", members=3)
+        guild("Śnieg", members=2)
+        gift_code("FROST")
+        connection.close()
+        connection.settings_dict["NAME"] = test_database
+    yield address
+    _drop(address)
+
+
 @pytest.fixture
-def site(transactional_db: None, tmp_path: Path) -> Iterator[Site]:
-    guild("Wolves", members=3)
-    guild("Śnieg", members=2)
-    gift_code("FROST")
-    test_database = connection.settings_dict["NAME"]
-    connection.close()
-    site = Site(Address(os.environ["DATABASE_URL"]).at(f"{test_database}_dumping"), tmp_path)
-    _drop_all(site)
-    with site.address.connect_beside() as server:
-        server.execute(
-            SQL("CREATE DATABASE {} TEMPLATE {}").format(Identifier(site.address.name), Identifier(test_database))
-        )
+def site(db: None, template: Address, tmp_path: Path) -> Iterator[Site]:
+    site = Site(template.at(template.name.replace("_template", "_site")), tmp_path)
+    _copy(template, site.address)
     yield site
-    _drop_all(site)
+    for name in site.databases():
+        _drop(site.address.at(name))
 
 
-def _drop_all(site: Site) -> None:
-    with site.address.connect_beside() as server:
-        for name in site.databases():
-            server.execute(SQL("DROP DATABASE {} WITH (FORCE)").format(Identifier(name)))
+def _copy(original: Address, copy: Address) -> None:
+    _drop(copy)
+    with copy.connect_beside() as server:
+        server.execute(SQL("CREATE DATABASE {} TEMPLATE {}").format(Identifier(copy.name), Identifier(original.name)))
+
+
+def _drop(address: Address) -> None:
+    with address.connect_beside() as server:
+        server.execute(SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(Identifier(address.name)))
 
 
 def unseen(_what: str) -> AbstractContextManager[Tell]:

@@ -19,9 +19,9 @@ from giftcodes.management.dumps.address import Address
 from giftcodes.management.dumps.clients import Client, client_to_dump, client_to_load
 from giftcodes.management.dumps.secret_key import check_value
 from giftcodes.management.dumps.writing import write_dump
-from tests.commands.dumping import ROOT, Site, site
+from tests.commands.dumping import ROOT, Site, site, template
 
-__all__ = ["site"]
+__all__ = ["site", "template"]
 
 
 def test_it_goes_to_the_installations_own_folder_with_the_time_in_its_name_and_for_its_owner_only(site: Site) -> None:
@@ -103,7 +103,7 @@ def test_no_secret_is_in_a_command_line_and_who_is_ended_leaves_no_half_file(sit
             stderr=subprocess.STDOUT,
             text=True,
         )
-        _wait_for_pg_dump(process)
+        _wait_for_pg_dump(process, site.folder)
         lines = [" ".join(found.cmdline()) for found in _family(process)]
         half = list(site.folder.iterdir())
         process.send_signal(signal.SIGTERM)

@@ -25,7 +25,11 @@ _ARGUMENTS = (
     "--exclude-table-data=*.django_session",
 )
 _BEGUN = re.compile(r'dumping contents of table "?([^"]+)"?')
-_SIZES = "SELECT schemaname || '.' || relname, pg_table_size(relid) FROM pg_stat_user_tables"
+#: About how large each table is. The exact size would wait for whoever locks the table.
+_SIZES = """
+    SELECT nspname || '.' || relname, greatest(relpages, 1)
+    FROM pg_class JOIN pg_namespace n ON n.oid = relnamespace WHERE relkind = 'r'
+"""
 
 
 def write_dump(address: Address, file: Path, tell: Tell = lambda _part: None) -> int:
@@ -70,6 +74,7 @@ def note_on_opt_outs(address: Address, note: str) -> str | None:
         CommandError: the table is not this user's.
     """
     with address.connect() as connection:
+        connection.execute("SET lock_timeout = '60s'")
         row = connection.execute("SELECT obj_description('giftcodes_optout'::regclass)").fetchone()
         before: str | None = row[0] if row else None
         if before != note:
@@ -82,7 +87,7 @@ def note_on_opt_outs(address: Address, note: str) -> str | None:
 
 
 def _part_done(sizes: dict[str, int], tell: Tell) -> Callable[[str], None]:
-    """Hears pg_dump begin with a table, and tells how much of all the bytes lie before it."""
+    """Hears pg_dump begin with a table, and tells how much of everything lies before it."""
     whole = sum(sizes.values()) or 1
     begun: list[int] = []
 
