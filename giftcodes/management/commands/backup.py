@@ -91,5 +91,5 @@ def _file(named: str | None, home: Home) -> Path:
         if not path.parent.is_dir():
             raise CommandError(f"There is no folder {path.parent}.")
     except OSError as error:
-        raise CommandError(f"{path.parent} cannot be made: {error.strerror or error}.") from error
+        raise CommandError(f"{path} cannot be written: {error.strerror or error}.") from error
     return path

@@ -115,7 +115,7 @@ class Command(ServerCommand):
         if kept is None:
             return
         self.screen.line(f"The database from before is kept as {kept}. When you are sure, and it runs, drop it:")
-        self.screen.line(f"  {sys.executable} manage.py shell -c '{_DROP.format(kept)}'")
+        self.screen.line(f"  {sys.executable} manage.py shell --no-imports -c '{_DROP.format(kept)}'")
 
 
 _DROP = 'from django.db import connection as c; c.cursor().execute("DROP DATABASE \\"{}\\"")'
