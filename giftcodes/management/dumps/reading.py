@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 import subprocess
+from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 
 from django.core.management.base import CommandError
@@ -70,24 +72,15 @@ def read_dump(file: Path, tell: Tell = lambda _part: None) -> Dump:
     )
 
 
-def entries_done(entries: int, tell: Tell) -> Listener:
-    """Hears what pg_restore is at, and tells how many of the entries it has come to."""
-    return Listener(entries, tell)
+def entries_done(entries: int, tell: Tell) -> Callable[[str], None]:
+    """Hears what pg_restore is at, and tells how much of so many entries lies before it."""
+    begun = count()
 
-
-class Listener:
-    """Counts the entries that pg_restore names as it goes."""
-
-    def __init__(self, entries: int, tell: Tell) -> None:
-        self._entries = max(entries, 1)
-        self._tell = tell
-        self._begun = 0
-
-    def __call__(self, line: str) -> None:
-        """Take a line."""
+    def hear(line: str) -> None:
         if _ENTRY.match(line):
-            self._tell(self._begun / self._entries)
-            self._begun += 1
+            tell(next(begun) / max(entries, 1))
+
+    return hear
 
 
 def _check_beginning(file: Path) -> None:
