@@ -58,8 +58,12 @@ class ServerCommand(BaseCommand, ABC):
             logging.getLogger("giftcodes").setLevel(logging.WARNING)
         with database_troubles_in_words():
             # Before anything is said: a half of an answer is none.
-            connection.ensure_connection()
+            self.reach_server()
             self.run(**options)
+
+    def reach_server(self) -> None:
+        """See to it that the database answers. A command that has to start it first does otherwise."""
+        connection.ensure_connection()
 
     def run_from_argv(self, argv: list[str]) -> None:
         """Run as a process of its own: `| head` and Ctrl-C end it quietly."""

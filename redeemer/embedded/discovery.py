@@ -32,6 +32,11 @@ def fill_environment() -> None:
             os.environ[name] = value
 
 
+def database_of_running(home: Home) -> str | None:
+    """The DATABASE_URL of what runs in `home`, None if it is not to be known."""
+    return _read(home.environment).get("DATABASE_URL")
+
+
 def is_running(lock: Path) -> bool:
     """Whether a living supervisor holds `lock`. A file that a dead one left behind is not locked."""
     try:

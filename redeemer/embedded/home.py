@@ -47,6 +47,11 @@ class Home:
         """What the embedded servers say, which nobody needs before there is trouble."""
         return self.folder / "log"
 
+    @property
+    def backups(self) -> Path:
+        """Where backups go that are not told where to."""
+        return self.folder / "backups"
+
     def prepare(self) -> None:
         """Make the folders.
 

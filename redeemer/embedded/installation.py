@@ -6,7 +6,7 @@ import json
 import os
 from pathlib import Path
 
-from redeemer.embedded import configuration, ports, programs
+from redeemer.embedded import configuration, data, ports, programs
 from redeemer.embedded.child import describe
 from redeemer.embedded.configuration import Configuration
 from redeemer.embedded.console import Console
@@ -15,7 +15,6 @@ from redeemer.embedded.errors import CannotStartError
 from redeemer.embedded.external import check_broker, check_database
 from redeemer.embedded.home import Home, write_private
 from redeemer.embedded.http import status_of
-from redeemer.embedded.postgres import Postgres
 from redeemer.embedded.programs import Programs
 from redeemer.embedded.secret_store import SecretStore
 from redeemer.embedded.server import Server, wait_until_ready
@@ -70,12 +69,7 @@ class Installation:
             self._environment["REDIS_URL"] = self._start_valkey()
 
     def _start_postgres(self) -> str:
-        password = self._store.get_or_make("postgres_password")
-        postgres = Postgres(self._home.folder, port=ports.pick(), password=password)
-        self._check_data_stayed(postgres.data)
-        if postgres.account and postgres.place != self._home.folder:
-            whom = postgres.account.name
-            self._console.say(f"The database is in {postgres.data}: user {whom} cannot reach {self._home.folder}.")
+        postgres = data.postgres_of(self._home, self._store, self._console.say)
         self._start_server(postgres)
         return postgres.url
 
@@ -96,15 +90,6 @@ class Installation:
             seconds=_READY_SECONDS,
             pause=self._supervisor.look_unless_asked,
         )
-
-    def _check_data_stayed(self, data: Path) -> None:
-        """An empty database must not take the place of one that only lies elsewhere now."""
-        before = self._store.get("postgres_data") or str(data)
-        if before != str(data) and not _has_data(data) and _has_data(Path(before)):
-            raise CannotStartError(
-                f"This installation's database is in {before}, and would now be in {data}: move it there first."
-            )
-        self._store.keep("postgres_data", str(data))
 
     def _publish_environment(self, demo: Demo | None) -> None:
         """Complete what the children run in, and let other commands find it (redeemer.embedded.discovery)."""
@@ -156,13 +141,6 @@ class Installation:
             say(f"  Log in:   admin, password in {self._home.admin_password} unless it was changed")
         say("  To stop:  Ctrl-C")
         say("")
-
-
-def _has_data(folder: Path) -> bool:
-    try:
-        return (folder / "PG_VERSION").exists()
-    except OSError:
-        return False
 
 
 def _changed_at(path: Path) -> int | None:

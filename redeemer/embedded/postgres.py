@@ -72,9 +72,10 @@ class Postgres:
         """End what an earlier run left; make the data folder if there is none.
 
         Raises:
-            CannotStartError: with the last words of the program that failed.
+            CannotStartError: another version wrote the data; or the last words of the program that failed.
         """
         if (self.data / "PG_VERSION").exists():
+            self._check_version()
             leftovers.end(
                 self.data / "postmaster.pid",
                 mark=f"-D {self.data}",
@@ -107,6 +108,16 @@ class Postgres:
                 ) from error
             return False
         return True
+
+    def _check_version(self) -> None:
+        """PostgreSQL reads the data of its own major version only; its own words for that help nobody here."""
+        wrote = (self.data / "PG_VERSION").read_text(encoding="utf-8", errors="replace").strip()
+        if wrote != str(wheels.POSTGRES_MAJOR):
+            raise CannotStartError(
+                f"The data in {self.data} were written by PostgreSQL {wrote}, and this release has "
+                f"{wheels.POSTGRES_MAJOR}: make a backup with the release that wrote them, move that folder away, and "
+                "restore the backup with this release (docs/backup.md)."
+            )
 
     def _initialise(self) -> None:
         """Make the data folder under another name first: an interrupted attempt leaves nothing that looks complete."""

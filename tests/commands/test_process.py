@@ -30,6 +30,7 @@ COMMANDS = [
     ["redeem", "FROST", "--guild", "Wolves"],
     ["stop", "FROST", "--guild", "Wolves"],
     ["export_history"],
+    ["backup"],
     ["status"],
     ["status", "--json"],
 ]
