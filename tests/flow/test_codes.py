@@ -8,7 +8,7 @@ from giftcodes import tasks
 from giftcodes.flow import codes
 from giftcodes.flow import redeem as step
 from giftcodes.models import CodeState, GiftCode, Member, Redemption, RedemptionEvent, RunState, Trigger
-from tests.factories import gift_code, guild
+from tests.factories import gift_code, guild, member
 from tests.flow.conftest import World, states
 
 
@@ -76,6 +76,27 @@ def test_one_wrong_word_does_not_close_a_code_that_works(world: World) -> None:
     code.refresh_from_db()
     assert code.state == CodeState.ACTIVE
     assert set(states(redemption).values()) == {"redeemed"}
+
+
+def test_a_doubted_code_goes_on_where_its_second_opinion_is_in_both_guilds(world: World) -> None:
+    """The player's turn in one guild must not stand in the way of the code's turn in the other."""
+    wolves, bears = guild(priority=1), guild()
+    member(wolves, "300000002")
+    for of in (wolves, bears):
+        member(of, "300000001")
+    code = gift_code()
+    world.knows(wolves, bears)
+    world.has(code, expires_at="2020-01-01T00:00:00Z")
+    world.begin(wolves, code)
+    world.begin(bears, code)
+
+    world.tick()
+    world.breathe()
+
+    code.refresh_from_db()
+    assert code.state == CodeState.CLOSED
+    assert len(world.requests) == 2
+    assert not Redemption.objects.running().exists()
 
 
 def test_until_a_code_is_proven_one_request_is_out_at_a_time(world: World) -> None:
