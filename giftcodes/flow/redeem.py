@@ -171,7 +171,7 @@ def record(attempt: Attempt, answer: Answer) -> Aftermath:
             latency_ms=answer.latency_ms,
             body=answer.body,
         )
-        code_is_closed = GiftCode.objects.filter(pk=attempt.gift_code_id, state=CodeState.CLOSED).exists()
+        code_is_closed = not GiftCode.objects.get(pk=attempt.gift_code_id).is_open
         verdict = judge(answer.outcome, _situation(attempt, code_is_closed=code_is_closed))
         held = _write(attempt, answer.outcome, verdict)
     covered = _after_the_fact(attempt, answer.outcome, held=held, verdict=verdict)

@@ -111,6 +111,25 @@ def test_until_a_code_is_proven_one_request_is_out_at_a_time(world: World) -> No
     assert [task.name for task, *_ in world.rings] == ["giftcodes.tasks.redeem_member"]
 
 
+def test_an_unconfirmed_row_of_a_deleted_code_is_asked_once_more_and_comes_to_its_end(world: World) -> None:
+    wolves = guild(members=1)
+    code = gift_code()
+    world.knows(wolves)
+    world.has(code, expires_at="2020-01-01T00:00:00Z")
+    world.spoil("drop", when="before")
+    redemption = world.redeem(wolves, code)
+    codes.close(code.pk, reason="Deleted by hand.", forever=True)
+
+    for _ in range(3):
+        world.pass_time(61)
+        world.tick()
+
+    assert len(world.requests) == 2
+    assert set(states(redemption).values()) == {"cancelled"}
+    redemption.refresh_from_db()
+    assert redemption.state == RunState.COMPLETE
+
+
 def test_a_code_that_is_published_before_it_works_is_redeemed_once_it_works(world: World) -> None:
     wolves, bears = guild(members=4), guild(members=4)
     world.knows(wolves, bears)
