@@ -42,8 +42,10 @@ class Flow(RuleBasedStateMachine):
         self.outside = sys.exc_info()[1]
         self.by_a_person = False
 
-    @initialize(rate=st.sampled_from([None, None, Rate(2, 10)]), proven=st.booleans(), priority=ONE)
-    def begin(self, rate: Rate | None, proven: bool, priority: int) -> None:
+    @initialize(
+        rate=st.sampled_from([None, None, Rate(2, 10)]), proven=st.booleans(), priority=ONE, runs=st.integers(0, 4)
+    )
+    def begin(self, rate: Rate | None, proven: bool, priority: int, runs: int) -> None:
         self.system = System(rate=rate)
         self.witness = Witness(self.system)
         self.guilds = [factories.guild("Wolves", priority=priority), factories.guild("Bears")]
@@ -53,6 +55,8 @@ class Flow(RuleBasedStateMachine):
         self.codes = [factories.gift_code("FIRST", proven_at=proven_at), factories.gift_code("SECOND")]
         self.latecomers = 0
         self.before = Snapshot.take()
+        for number in range(runs):
+            self._start(number % 2, number // 2, Trigger.POLL)
 
     # --- Runs ---------------------------------------------------------------------------------------------------------
     @rule(guild=ONE, code=ONE, trigger=TRIGGER)
@@ -182,6 +186,20 @@ class Flow(RuleBasedStateMachine):
     def the_broker_forgets_everything(self) -> None:
         self.system.messages.clear()
 
+    @rule(says=SAYS, acts=st.booleans(), then=st.sampled_from(["records", "records", "dies", "is held up"]))
+    def a_member_has_a_turn(self, says: Outcome, acts: bool, then: str) -> None:
+        """The steps above in a row."""
+        tasks.dispatch(PROVIDER)
+        if not self.system.claims:
+            return
+        claim, number = self.system.claims[-1], len(self.system.requests)
+        with self.witness.of_a_request(claim):
+            self.system.send(claim, says=says, acts=acts)
+        if then == "records" and len(self.system.requests) > number:
+            self._hear(self.system.requests[-1])
+        elif then == "dies":
+            del self.system.requests[number:]
+
     @rule(times=st.integers(1, 3))
     def all_goes_well_for_a_while(self, times: int) -> None:
         """Only that nobody looks yet whether a run is over."""
@@ -198,11 +216,13 @@ class Flow(RuleBasedStateMachine):
             self._hear(self.system.requests[-1])
 
     # --- Housekeeping -------------------------------------------------------------------------------------------------
-    @rule(seconds=SECONDS, sweeps=st.booleans())
-    def time_passes(self, seconds: int, sweeps: bool) -> None:
+    @rule(seconds=SECONDS, then=st.sampled_from(["nothing", "sweep", "sweep and tick", "sweep and tick"]))
+    def time_passes(self, seconds: int, then: str) -> None:
         self.system.pass_time(seconds)
-        if sweeps:
+        if "sweep" in then:
             tasks.sweep()
+        if "tick" in then:
+            tasks.tick()
 
     @rule()
     def sweep(self) -> None:

@@ -117,9 +117,9 @@ def _only_a_person_goes_on_after_a_stop(before: Snapshot, now: Snapshot) -> None
     for redemption in before.redemptions.values():
         if redemption.state == RunState.STOPPED:
             assert now.redemptions[redemption.id].state == RunState.STOPPED, redemption
-        elif redemption.stop_requested_at is not None:
+        elif redemption.is_stopping:
             later = now.redemptions[redemption.id]
-            assert later.stop_requested_at is not None or later.state == RunState.STOPPED, (redemption, later)
+            assert later.is_stopping or later.state == RunState.STOPPED, (redemption, later)
 
 
 def _only_a_person_opens_what_is_parked(before: Snapshot, now: Snapshot) -> None:

@@ -2,47 +2,53 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
-from typing import Any
+from types import SimpleNamespace as Row
 
-from giftcodes.models import Attempt, EventKind, GiftCode, MemberRedemption, Redemption, RedemptionEvent
+from django.db import connection
 
-_ROW = (
-    "id", "redemption_id", "member_id", "gift_code_id", "player_id", "state", "cancel_kind", "outcome", "reason",
-    "covered_by_id", "asked_realm", "tries", "token", "lease_until", "confirming", "is_probe",
-)  # fmt: skip
-_REDEMPTION = ("id", "guild_id", "gift_code_id", "state", "run_number", "stop_requested_at")
-_CODE = ("id", "state", "reason")
-_ATTEMPT = ("id", "member_redemption_id", "gift_code_id", "player_id", "token", "outcome", "answered_at")
+from giftcodes.models import EventKind
+
+_ALL = """
+SELECT json_build_object(
+    'rows', (SELECT json_agg(m ORDER BY id) FROM giftcodes_memberredemption m),
+    'redemptions', (SELECT json_agg(r ORDER BY id) FROM giftcodes_redemption r),
+    'codes', (SELECT json_agg(c ORDER BY id) FROM giftcodes_giftcode c),
+    'attempts', (SELECT json_agg(a ORDER BY id) FROM giftcodes_attempt a),
+    'events', (SELECT json_agg(e ORDER BY id) FROM giftcodes_redemptionevent e)
+)::text
+"""
+#: Moments. They move when the test lets time pass, and that is no change.
+_TIMES = ("_at", "_until")
 
 
 @dataclass(frozen=True)
 class Snapshot:
-    """Rows by id."""
+    """Rows by id, all their columns but the moments, except that a stop was requested."""
 
-    rows: dict[int, Any]
-    redemptions: dict[int, Any]
-    codes: dict[int, Any]
-    attempts: dict[int, Any]
+    rows: dict[int, Row]
+    redemptions: dict[int, Row]
+    codes: dict[int, Row]
+    attempts: dict[int, Row]
     #: Redemption id to its journal's kinds, oldest first.
-    journal: dict[int | None, list[str]]
+    journal: dict[int, list[EventKind]]
 
     @classmethod
     def take(cls) -> Snapshot:
-        journal: dict[int | None, list[str]] = {}
-        for redemption_id, kind in RedemptionEvent.objects.order_by("id").values_list("redemption_id", "kind"):
-            journal.setdefault(redemption_id, []).append(kind)
-        return cls(
-            rows=_by_id(MemberRedemption, _ROW),
-            redemptions=_by_id(Redemption, _REDEMPTION),
-            codes=_by_id(GiftCode, _CODE),
-            attempts=_by_id(Attempt, _ATTEMPT),
-            journal=journal,
-        )
-
-    def refusals(self, redemption_id: int) -> int:
-        return self.journal.get(redemption_id, []).count(EventKind.REFUSED)
+        with connection.cursor() as cursor:
+            cursor.execute(_ALL)
+            found = {name: _by_id(rows or []) for name, rows in json.loads(cursor.fetchone()[0]).items()}
+        journal: dict[int, list[EventKind]] = {}
+        for event in found.pop("events").values():
+            journal.setdefault(event.redemption_id, []).append(EventKind(event.kind))
+        return cls(**found, journal=journal)
 
 
-def _by_id(model: Any, fields: tuple[str, ...]) -> dict[int, Any]:
-    return {row.id: row for row in model.objects.order_by("id").values_list(*fields, named=True)}
+def _by_id(rows: list[dict[str, object]]) -> dict[int, Row]:
+    return {row["id"]: Row(**_lasting(row)) for row in rows}  # type: ignore[misc]
+
+
+def _lasting(row: dict[str, object]) -> dict[str, object]:
+    lasting = {name: value for name, value in row.items() if not name.endswith(_TIMES)}
+    return {**lasting, "is_stopping": row.get("stop_requested_at") is not None}

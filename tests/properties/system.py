@@ -9,8 +9,9 @@ from types import ModuleType
 from typing import Any
 from unittest import mock
 
+from django.apps import apps
 from django.conf import settings
-from django.db import connection
+from django.db import connection, transaction
 
 from giftcodes import tasks
 from giftcodes.flow import redeem as redeem_step
@@ -21,7 +22,9 @@ from tests.flow.conftest import World
 from tests.properties.game import Game
 
 PROVIDER = "simulator"
-_OURS = "SELECT string_agg(quote_ident(tablename), ', ') FROM pg_tables WHERE tablename LIKE 'giftcodes\\_%'"
+_COUNT_FROM_ONE = """
+SELECT setval(format('%I', sequencename)::regclass, 1, false) FROM pg_sequences WHERE sequencename LIKE 'giftcodes\\_%'
+"""
 
 
 @dataclass(frozen=True)
@@ -51,9 +54,7 @@ class System:
         here = replace(settings.PROVIDERS[PROVIDER], rate=rate)
         self._patches.enter_context(mock.patch.object(tasks, "ring", self._ring))
         self._patches.enter_context(mock.patch.dict(settings.PROVIDERS, {PROVIDER: here}))
-        with connection.cursor() as cursor:
-            cursor.execute(_OURS)
-            cursor.execute(f"TRUNCATE {cursor.fetchone()[0]} RESTART IDENTITY")
+        _empty_the_tables()
 
     def close(self) -> None:
         self._patches.close()
@@ -102,6 +103,15 @@ class System:
 
     def pass_time(self, seconds: float) -> None:
         World.pass_time(self, seconds)  # type: ignore[arg-type]
+
+
+@transaction.atomic
+def _empty_the_tables() -> None:
+    """Quicker than TRUNCATE. Foreign keys are looked at when it commits."""
+    with connection.cursor() as cursor:
+        for model in apps.get_app_config("giftcodes").get_models(include_auto_created=True):
+            cursor.execute(f"DELETE FROM {model._meta.db_table}")
+        cursor.execute(_COUNT_FROM_ONE)
 
 
 @contextmanager
