@@ -15,7 +15,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from giftcodes import tasks
 from giftcodes.flow import catch_up, codes, dispatch, finish, pause, start, stop
 from giftcodes.flow.start import StartKind
-from giftcodes.models import CodeState, GiftCode, Member, Redemption, RunState, Trigger
+from giftcodes.models import CodeState, GiftCode, Guild, Member, Redemption, RunState, Trigger
 from giftcodes.outcomes import Outcome
 from giftcodes.providers import Rate
 from tests import factories
@@ -43,7 +43,7 @@ class Flow(RuleBasedStateMachine):
         self.by_a_person = False
 
     @initialize(
-        rate=st.sampled_from([None, None, Rate(2, 10)]), proven=st.booleans(), priority=ONE, runs=st.integers(0, 4)
+        rate=st.sampled_from([None, None, Rate(2, 10)]), proven=st.booleans(), priority=ONE, runs=st.integers(1, 4)
     )
     def begin(self, rate: Rate | None, proven: bool, priority: int, runs: int) -> None:
         self.system = System(rate=rate)
@@ -53,7 +53,6 @@ class Flow(RuleBasedStateMachine):
             factories.member(self.guilds[number], player)
         proven_at = "2026-01-01T00:00:00Z" if proven else None
         self.codes = [factories.gift_code("FIRST", proven_at=proven_at), factories.gift_code("SECOND")]
-        self.latecomers = 0
         self.before = Snapshot.take()
         for number in range(runs):
             self._start(number % 2, number // 2, Trigger.POLL)
@@ -92,49 +91,36 @@ class Flow(RuleBasedStateMachine):
             return {StartKind.NOT_ALLOWED}
         return {StartKind.JOINED if runs else StartKind.STARTED, StartKind.NOTHING_TO_DO}
 
-    @rule(code=ONE)
-    def fan_a_code_out(self, code: int) -> None:
-        tasks.fan_out(self.codes[code].pk, Trigger.POLL)
-
     @rule(run=NUMBER)
-    def look_whether_a_run_is_over(self, run: int) -> None:
-        if found := self._redemption(run):
-            finish.finish(found.pk)
-
-    @rule(run=NUMBER, guild=ONE)
-    def a_late_member_overtakes_finish(self, run: int, guild: int) -> None:
+    def a_late_member_overtakes_finish(self, run: int) -> None:
         """Somebody joins between the cheap look and the lock."""
         if found := self._redemption(run):
 
             def join() -> None:
-                self.somebody_joins(self.guilds.index(found.guild))
+                self._join(found.guild)
                 self._start(self.guilds.index(found.guild), self.codes.index(found.gift_code), Trigger.CATCH_UP)
 
             with overtaken(finish, "_looks_over", join):
                 finish.finish(found.pk)
 
-    @rule(run=NUMBER, finishes=st.booleans())
-    def a_person_stops(self, run: int, finishes: bool) -> None:
-        if found := self._redemption(run):
-            stop.stop(found.pk, trigger=Trigger.ADMIN)
-            if finishes:
-                finish.finish(found.pk)
-
-    @rule(run=NUMBER)
-    def a_person_takes_the_stop_back(self, run: int) -> None:
-        if found := self._redemption(run):
+    @rule(run=NUMBER, how=st.sampled_from(["stops", "stops at once", "takes the stop back"]))
+    def a_person_stops_a_run_or_takes_it_back(self, run: int, how: str) -> None:
+        found = self._redemption(run)
+        if found is None:
+            return
+        if how == "takes the stop back":
             self.by_a_person = True
             stop.take_back_stop(found.pk, trigger=Trigger.ADMIN)
+            return
+        stop.stop(found.pk, trigger=Trigger.ADMIN)
+        if how == "stops at once":
+            finish.finish(found.pk)
 
     def _redemption(self, number: int) -> Redemption | None:
         found = list(Redemption.objects.select_related("guild", "gift_code").order_by("pk"))
         return found[number % len(found)] if found else None
 
     # --- Messages and requests ----------------------------------------------------------------------------------------
-    @rule()
-    def tick(self) -> None:
-        tasks.tick()
-
     @rule(run=NUMBER, what=st.sampled_from(["stop", "close", "leave"]), member=NUMBER)
     def something_overtakes_dispatch(self, run: int, what: str, member: int) -> None:
         """Between the choice and the locks."""
@@ -149,7 +135,7 @@ class Flow(RuleBasedStateMachine):
                 codes.close(found.gift_code_id, reason="Closed by hand.")
                 codes.cancel_waiting(found.gift_code_id)
             else:
-                self.somebody_leaves_or_comes_back(member, opts_out=False)
+                self.a_member_changes(member=member, what="active")
                 catch_up.withdraw_leavers()
 
         with overtaken(dispatch, "_ask", meanwhile, at=lambda statement: statement is dispatch._CHOOSE):
@@ -163,14 +149,13 @@ class Flow(RuleBasedStateMachine):
             self.system.send(message, says=says, acts=acts, doubled=doubled)
 
     @precondition(lambda self: self.system.requests)
-    @rule(request=NUMBER)
-    def a_worker_records_an_answer(self, request: int) -> None:
-        self._hear(_pick(self.system.requests, request))
-
-    @precondition(lambda self: self.system.requests)
-    @rule(request=NUMBER)
-    def a_worker_dies_before_it_records(self, request: int) -> None:
-        self.system.requests.remove(_pick(self.system.requests, request))
+    @rule(request=NUMBER, dies=st.sampled_from([False, False, False, True]))
+    def a_worker_records_an_answer_or_dies(self, request: int, dies: bool) -> None:
+        found = _pick(self.system.requests, request)
+        if dies:
+            self.system.requests.remove(found)
+        else:
+            self._hear(found)
 
     def _hear(self, request: Request) -> None:
         with self.witness.of_an_answer(request):
@@ -181,13 +166,8 @@ class Flow(RuleBasedStateMachine):
     def a_message_arrives(self, message: int, doubled: bool) -> None:
         self.system.deliver(_pick(self.system.other_messages, message), doubled=doubled)
 
-    @precondition(lambda self: self.system.messages)
-    @rule()
-    def the_broker_forgets_everything(self) -> None:
-        self.system.messages.clear()
-
-    @rule(says=SAYS, acts=st.booleans(), then=st.sampled_from(["records", "records", "dies", "is held up"]))
-    def a_member_has_a_turn(self, says: Outcome, acts: bool, then: str) -> None:
+    @rule(says=SAYS, acts=st.booleans(), records=st.booleans())
+    def a_member_has_a_turn(self, says: Outcome, acts: bool, records: bool) -> None:
         """The steps above in a row."""
         tasks.dispatch(PROVIDER)
         if not self.system.claims:
@@ -195,10 +175,14 @@ class Flow(RuleBasedStateMachine):
         claim, number = self.system.claims[-1], len(self.system.requests)
         with self.witness.of_a_request(claim):
             self.system.send(claim, says=says, acts=acts)
-        if then == "records" and len(self.system.requests) > number:
+        if records and len(self.system.requests) > number:
             self._hear(self.system.requests[-1])
-        elif then == "dies":
-            del self.system.requests[number:]
+
+    @rule(says=SAYS, acts=st.booleans(), others_go_on=st.booleans())
+    def a_worker_is_taken_for_dead(self, says: Outcome, acts: bool, others_go_on: bool) -> None:
+        """It has asked, and is held up for so long that its claim is given to another."""
+        self.a_member_has_a_turn(says=says, acts=acts, records=False)
+        self.time_passes(seconds=65, then="sweep and tick" if others_go_on else "sweep")
 
     @rule(times=st.integers(1, 3))
     def all_goes_well_for_a_while(self, times: int) -> None:
@@ -224,60 +208,57 @@ class Flow(RuleBasedStateMachine):
         if "tick" in then:
             tasks.tick()
 
-    @rule()
-    def sweep(self) -> None:
-        tasks.sweep()
-
-    @rule()
-    def catch_up(self) -> None:
-        tasks.catch_up()
+    @rule(what=st.sampled_from(["sweep", "catch up", "fan out", "finish", "forget"]), number=NUMBER)
+    def beat_or_a_doubled_message_or_a_flush(self, what: str, number: int) -> None:
+        match what:
+            case "sweep":
+                tasks.sweep()
+            case "catch up":
+                tasks.catch_up()
+            case "fan out":
+                tasks.fan_out(_pick(self.codes, number).pk, Trigger.POLL)
+            case "finish":
+                if found := self._redemption(number):
+                    finish.finish(found.pk)
+            case _:
+                self.system.messages.clear()
 
     # --- People -------------------------------------------------------------------------------------------------------
-    @rule(code=ONE, forever=st.sampled_from([False, False, True]), cancels=st.booleans())
-    def a_person_closes_a_code(self, code: int, forever: bool, cancels: bool) -> None:
-        codes.close(self.codes[code].pk, reason="Closed by hand.", forever=forever)
-        if cancels:
-            tasks.close_code(self.codes[code].pk)
+    @rule(code=ONE, what=st.sampled_from(["close", "close for good", "reopen", "reopen", "end in the game"]))
+    def a_code_changes(self, code: int, what: str) -> None:
+        pk = self.codes[code].pk
+        match what:
+            case "reopen":
+                self.by_a_person = True
+                codes.reopen(pk, trigger=Trigger.ADMIN)
+            case "end in the game":
+                self.system.game.ended.add(pk)
+            case _:
+                codes.close(pk, reason="Closed by hand.", forever="for good" in what)
 
-    @rule(code=ONE)
-    def a_person_reopens_a_code(self, code: int) -> None:
-        self.by_a_person = True
-        codes.reopen(self.codes[code].pk, trigger=Trigger.ADMIN)
+    @rule(member=NUMBER, what=st.sampled_from(["active", "opted_out", "realm", "join"]))
+    def a_member_changes(self, member: int, what: str) -> None:
+        """Leaves, comes back, opts out and in, moves to another realm and back, or is new."""
+        if what == "join":
+            self._join(self.guilds[member % 2])
+            return
+        found = _pick(list(Member.objects.order_by("pk")), member)
+        value = (7 if found.realm is None else None) if what == "realm" else not getattr(found, what)
+        Member.objects.filter(pk=found.pk).update(**{what: value})
 
-    @rule(code=ONE)
-    def a_code_ends_in_the_game(self, code: int) -> None:
-        self.system.game.ended.add(self.codes[code].pk)
+    def _join(self, guild: Guild) -> None:
+        """First come those who are in the other guild as well; there is room for few."""
+        wanted = ["300", "200", "401", "402"]
+        known = set(guild.members.values_list("player_id", flat=True))
+        if newcomers := [player for player in wanted if player not in known]:
+            factories.member(guild, newcomers[0])
 
-    @rule(member=NUMBER, realm=st.sampled_from([None, 7, 8]))
-    def a_person_corrects_a_realm(self, member: int, realm: int | None) -> None:
-        Member.objects.filter(pk=self._member(member).pk).update(realm=realm)
-
-    @rule(member=NUMBER, opts_out=st.booleans())
-    def somebody_leaves_or_comes_back(self, member: int, opts_out: bool) -> None:
-        found = self._member(member)
-        field = "opted_out" if opts_out else "active"
-        Member.objects.filter(pk=found.pk).update(**{field: not getattr(found, field)})
-
-    @precondition(lambda self: self.latecomers < 3)
-    @rule(guild=ONE)
-    def somebody_joins(self, guild: int) -> None:
-        """The first of them is in the other guild as well, sooner or later."""
-        self.latecomers += 1
-        player = "300" if guild == 0 else "200"
-        if Member.objects.filter(guild=self.guilds[guild], player_id=player).exists():
-            player = f"40{self.latecomers}"
-        factories.member(self.guilds[guild], player)
-
-    def _member(self, number: int) -> Member:
-        return _pick(list(Member.objects.order_by("pk")), number)
-
-    @rule()
-    def a_person_pauses_the_game(self) -> None:
-        pause.pause(PROVIDER, reason="By hand.")
-
-    @rule()
-    def a_person_resumes_the_game(self) -> None:
-        pause.resume(PROVIDER)
+    @rule(pauses=st.booleans())
+    def a_person_pauses_the_game_or_lets_it_go_on(self, pauses: bool) -> None:
+        if pauses:
+            pause.pause(PROVIDER, reason="By hand.")
+        else:
+            pause.resume(PROVIDER)
 
     # --- What must hold -----------------------------------------------------------------------------------------------
     @invariant()
