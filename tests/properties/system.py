@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 from typing import Any
 from unittest import mock
 
@@ -53,6 +53,8 @@ class System:
         self._patches = ExitStack()
         here = replace(settings.PROVIDERS[PROVIDER], rate=rate)
         self._patches.enter_context(mock.patch.object(tasks, "ring", self._ring))
+        # Delays are whole seconds, so that a slow machine takes the same way as a quick one.
+        self._patches.enter_context(mock.patch.object(redeem_step, "random", SimpleNamespace(random=lambda: 0.0)))
         self._patches.enter_context(mock.patch.dict(settings.PROVIDERS, {PROVIDER: here}))
         _empty_the_tables()
 
