@@ -56,7 +56,7 @@ class Situation:
         tries: tries counted before this one.
         setbacks: uncounted failures in a row before this one.
         earlier_unknown: an earlier attempt of ours, for this player and code, may have been granted.
-        code_is_closed: this answer, or one before it, closed the code.
+        code_is_closed: this answer, one before it, or a person closed the code.
         is_probe: the request probed a paused provider, which spends nobody's tries.
         jitter: a random number in [0, 1) that spreads the delays.
     """

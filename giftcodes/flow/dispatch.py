@@ -101,21 +101,27 @@ due AS (
     WHERE m.state = 'unconfirmed' AND m.next_attempt_at <= %(now)s
       AND m.player_id NOT IN (SELECT player_id FROM busy_players)
 ),
-ordered AS (
+turns AS (
     SELECT due.*,
-           row_number() OVER (
-               PARTITION BY player_id ORDER BY rank, deadline, priority DESC, place, last_served_at NULLS FIRST, id
-           ) AS nth_of_player,
            row_number() OVER (
                PARTITION BY code_id
                ORDER BY rank, same_guild, priority DESC, place, last_served_at NULLS FIRST, id
            ) AS nth_of_code
     FROM due
+),
+-- Whose turn it is for a code comes first, and then which of a player's rows: the other way round, a player's row that
+-- must wait would stand in the way of the one whose turn it is.
+ordered AS (
+    SELECT turns.*,
+           row_number() OVER (
+               PARTITION BY player_id ORDER BY rank, deadline, priority DESC, place, last_served_at NULLS FIRST, id
+           ) AS nth_of_player
+    FROM turns
+    WHERE NOT (on_probation AND (nth_of_code > 1 OR code_id IN (SELECT gift_code_id FROM in_flight)))
 )
 SELECT id, redemption_id
 FROM ordered
 WHERE nth_of_player = 1
-  AND NOT (on_probation AND (nth_of_code > 1 OR code_id IN (SELECT gift_code_id FROM in_flight)))
 ORDER BY rank, deadline, priority DESC, place, last_served_at NULLS FIRST, id
 LIMIT %(permits)s
 """

@@ -78,6 +78,9 @@ WHERE m.id = %(id)s AND m.token = %(token)s AND m.state = 'in_flight'
   AND (m.confirming OR (
         c.state IN ('active', 'probing') AND r.state = 'running' AND r.stop_requested_at IS NULL
         AND person.active AND NOT person.opted_out))
+  AND NOT EXISTS (
+        SELECT FROM giftcodes_attempt a
+        WHERE a.gift_code_id = m.gift_code_id AND a.player_id = m.player_id AND a.outcome = 'success')
 ON CONFLICT (member_redemption_id, token) DO NOTHING
 RETURNING id, realm
 """
@@ -87,7 +90,7 @@ def redeem_member(member_redemption_id: int, token: int) -> Aftermath | None:
     """Ask the game for one member, if this claim still holds, and record what it says.
 
     A doubled message finds the Attempt of the first one and does nothing. A claim that may no longer be used is given
-    back, unsent and uncounted.
+    back, unsent and uncounted; where that is because the game has granted it already, the row is settled.
 
     Args:
         member_redemption_id: whose turn it is.
@@ -99,7 +102,7 @@ def redeem_member(member_redemption_id: int, token: int) -> Aftermath | None:
     woke_at = time.monotonic()
     attempt = intend(member_redemption_id, token)
     if attempt is None:
-        return None
+        return _settle_what_was_granted(member_redemption_id)
     # The database judged the lease; if this process was held up since, the request must not go out any more.
     is_late = time.monotonic() - woke_at > settings.LEASE_SECONDS - settings.HTTP_SECONDS - _SEND_MARGIN_SECONDS
     return record_surely(attempt, NOT_SENT if is_late else ask(attempt))
@@ -126,6 +129,17 @@ def intend(member_redemption_id: int, token: int) -> Attempt | None:
     return Attempt.objects.select_related(
         "member_redemption__gift_code", "member_redemption__redemption__guild", "member_redemption__member"
     ).get(pk=written[0])
+
+
+def _settle_what_was_granted(member_redemption_id: int) -> Aftermath | None:
+    """A late worker may have recorded the game's grant while the claim was on its way: then nothing is left to ask."""
+    row = MemberRedemption.objects.select_related("gift_code").get(pk=member_redemption_id)
+    granted = Attempt.objects.filter(gift_code_id=row.gift_code_id, player_id=row.player_id, outcome=Outcome.SUCCESS)
+    ids = granted.values_list("member_redemption_id", flat=True)[:1]
+    settled = [redemption_id for pk in ids for redemption_id in _settle_by_evidence(pk)]
+    if not settled:
+        return None
+    return Aftermath(provider=row.gift_code.provider, finished=tuple(pk for pk in set(settled) if _looks_over(pk)))
 
 
 def ask(attempt: Attempt) -> Answer:
@@ -176,7 +190,7 @@ def record(attempt: Attempt, answer: Answer) -> Aftermath:
             latency_ms=answer.latency_ms,
             body=answer.body,
         )
-        code_is_closed = GiftCode.objects.filter(pk=attempt.gift_code_id, state=CodeState.CLOSED).exists()
+        code_is_closed = not GiftCode.objects.get(pk=attempt.gift_code_id).is_open
         verdict = judge(answer.outcome, _situation(attempt, code_is_closed=code_is_closed))
         held = _write(attempt, answer.outcome, verdict)
     covered = _after_the_fact(attempt, answer.outcome, held=held, verdict=verdict)
@@ -239,15 +253,20 @@ def _after_the_fact(attempt: Attempt, outcome: Outcome, *, held: bool, verdict: 
             story.trouble(guild, code, f"{row.member}: {verdict.reason}")
         return cover_twins(proof_id=row.pk) if verdict.state in SETTLED else []
     story.warn("A late answer came after its claim was over.", member=str(row.member), guild=guild, code=code)
-    if outcome is not Outcome.SUCCESS:
-        return []
+    return _settle_by_evidence(row.pk) if outcome is Outcome.SUCCESS else []
+
+
+def _settle_by_evidence(pk: int) -> list[int]:
+    """Settle a row that its Attempts prove, and its twins. Returns the redemptions in which a row was settled."""
     try:
         with transaction.atomic():
-            settled = MemberRedemption.objects.settle_by_evidence([row.pk])
+            settled = MemberRedemption.objects.settle_by_evidence([pk])
     except IntegrityError:
         # A twin is in flight or settled: it is the proof, and the sweep covers this row by it.
         return []
-    return cover_twins(proof_id=row.pk) if settled else []
+    if not settled:
+        return []
+    return [MemberRedemption.objects.values_list("redemption_id", flat=True).get(pk=pk), *cover_twins(proof_id=pk)]
 
 
 def _tell_code(attempt: Attempt, outcome: Outcome, *, now: Any) -> CodeNews:

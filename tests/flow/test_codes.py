@@ -8,7 +8,7 @@ from giftcodes import tasks
 from giftcodes.flow import codes
 from giftcodes.flow import redeem as step
 from giftcodes.models import CodeState, GiftCode, Member, Redemption, RedemptionEvent, RunState, Trigger
-from tests.factories import gift_code, guild
+from tests.factories import gift_code, guild, member
 from tests.flow.conftest import World, states
 
 
@@ -78,6 +78,27 @@ def test_one_wrong_word_does_not_close_a_code_that_works(world: World) -> None:
     assert set(states(redemption).values()) == {"redeemed"}
 
 
+def test_a_doubted_code_goes_on_where_its_second_opinion_is_in_both_guilds(world: World) -> None:
+    """The player's turn in one guild must not stand in the way of the code's turn in the other."""
+    wolves, bears = guild(priority=1), guild()
+    member(wolves, "300000002")
+    for of in (wolves, bears):
+        member(of, "300000001")
+    code = gift_code()
+    world.knows(wolves, bears)
+    world.has(code, expires_at="2020-01-01T00:00:00Z")
+    world.begin(wolves, code)
+    world.begin(bears, code)
+
+    world.tick()
+    world.breathe()
+
+    code.refresh_from_db()
+    assert code.state == CodeState.CLOSED
+    assert len(world.requests) == 2
+    assert not Redemption.objects.running().exists()
+
+
 def test_until_a_code_is_proven_one_request_is_out_at_a_time(world: World) -> None:
     wolves, bears = guild(members=5), guild(members=5)
     code = gift_code()
@@ -88,6 +109,25 @@ def test_until_a_code_is_proven_one_request_is_out_at_a_time(world: World) -> No
     tasks.dispatch("simulator")
 
     assert [task.name for task, *_ in world.rings] == ["giftcodes.tasks.redeem_member"]
+
+
+def test_an_unconfirmed_row_of_a_deleted_code_is_asked_once_more_and_comes_to_its_end(world: World) -> None:
+    wolves = guild(members=1)
+    code = gift_code()
+    world.knows(wolves)
+    world.has(code, expires_at="2020-01-01T00:00:00Z")
+    world.spoil("drop", when="before")
+    redemption = world.redeem(wolves, code)
+    codes.close(code.pk, reason="Deleted by hand.", forever=True)
+
+    for _ in range(3):
+        world.pass_time(61)
+        world.tick()
+
+    assert len(world.requests) == 2
+    assert set(states(redemption).values()) == {"cancelled"}
+    redemption.refresh_from_db()
+    assert redemption.state == RunState.COMPLETE
 
 
 def test_a_code_that_is_published_before_it_works_is_redeemed_once_it_works(world: World) -> None:

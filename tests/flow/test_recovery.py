@@ -149,6 +149,50 @@ def test_received_counts_as_redeemed_when_the_success_came_too_late(world: World
     assert redemption.members.get().state == State.REDEEMED
 
 
+def test_a_claim_is_not_sent_once_the_games_grant_is_known(world: World) -> None:
+    redemption = _one_member(world)
+    claim = world.claim(redemption)
+    stale = step.intend(claim.pk, claim.token)
+    assert stale is not None
+    world.pass_time(31)
+    world.sweep()
+    world.pass_time(31)
+    fresh = world.claim(redemption)
+    step.record(stale, step.ask(stale))
+
+    tasks.redeem_member(fresh.pk, fresh.token)
+    world.drain()
+
+    assert len(world.requests) == 1
+    assert redemption.members.get().state == State.REDEEMED
+    redemption.refresh_from_db()
+    assert redemption.state == RunState.COMPLETE
+
+
+def test_a_twins_claim_is_not_sent_once_the_games_grant_is_known(world: World) -> None:
+    wolves, bears = guild(), guild()
+    for of in (wolves, bears):
+        member(of, "300000001")
+    code = gift_code()
+    world.knows(wolves, bears)
+    world.has(code)
+    first = world.begin(wolves, code)
+    claim = world.claim(first)
+    stale = step.intend(claim.pk, claim.token)
+    assert stale is not None
+    first.members.update(state=State.NEEDS_CORRECTION, token=claim.token + 1)
+    second = world.begin(bears, code)
+    world.pass_time(5)
+    twin = world.claim(second)
+    step.record(stale, step.ask(stale))
+
+    tasks.redeem_member(twin.pk, twin.token)
+    world.drain()
+
+    assert len(world.requests) == 1
+    assert second.members.get().covered_by == first.members.get()
+
+
 def test_a_doubled_message_sends_one_request(world: World) -> None:
     redemption = _one_member(world)
     claim = world.claim(redemption)

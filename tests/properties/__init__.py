@@ -1,0 +1,1 @@
+"""Properties: what holds whatever happens, and in whatever order it happens."""

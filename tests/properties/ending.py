@@ -1,0 +1,83 @@
+"""The end: people have gone home, the game behaves, time passes; and then nobody may be left behind."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from giftcodes import tasks
+from giftcodes.flow import pause
+from giftcodes.models import CancelKind, CodeState, Member, MemberRedemption, Redemption, RunState
+from giftcodes.verdict import OPEN, PARKED, SETTLED, State
+from tests.properties import rules
+from tests.properties.snapshot import Snapshot
+from tests.properties.system import PROVIDER
+
+if TYPE_CHECKING:
+    from tests.properties.machine import Flow
+
+#: A pause of the game lasts 10 minutes at the most. A closed code is probed for hours; nobody waits for that.
+_LONG = 605
+_ROUNDS = 12
+
+
+def let_everything_end(flow: Flow) -> None:
+    """Drive the flow by what beat drives it by, with every message before this one lost."""
+    flow.system.messages.clear()
+    flow.system.requests.clear()
+    pause.resume(PROVIDER)
+    for _ in range(_ROUNDS):
+        flow.system.pass_time(_LONG)
+        tasks.sweep()
+        tasks.catch_up()
+        _let_the_members_have_their_turn(flow)
+        flow.the_rules_hold()
+        if _is_quiet():
+            break
+    _nothing_is_left_running()
+    _everybody_has_it_or_a_reason()
+
+
+def _let_the_members_have_their_turn(flow: Flow) -> None:
+    for _ in range(8):
+        tasks.tick()
+        if not flow.system.messages:
+            return
+        while flow.system.messages:
+            message = flow.system.messages[0]
+            if message.task is tasks.redeem_member:
+                flow.a_worker_asks_the_game_and_hears(message)
+            else:
+                flow.system.deliver(message)
+        flow.system.pass_time(15)
+
+
+def _is_quiet() -> bool:
+    return not MemberRedemption.objects.open().exists() and not Redemption.objects.running().exists()
+
+
+def _nothing_is_left_running() -> None:
+    now = Snapshot.take()
+    rules.moment(now)
+    for redemption in now.redemptions.values():
+        is_closed = now.codes[redemption.gift_code_id].state != CodeState.ACTIVE
+        assert redemption.state in (RunState.COMPLETE, RunState.STOPPED) or (
+            is_closed and redemption.state == RunState.PENDING
+        ), redemption
+    for row in now.rows.values():
+        assert row.state not in OPEN, row
+
+
+def _everybody_has_it_or_a_reason() -> None:
+    rows = MemberRedemption.objects.select_related("redemption", "member__guild", "gift_code")
+    found = {(row.redemption_id, row.member_id): row for row in rows}
+    active = Redemption.objects.filter(gift_code__state=CodeState.ACTIVE).exclude(state=RunState.STOPPED)
+    for redemption in active:
+        for member in Member.objects.eligible().filter(guild=redemption.guild_id):
+            row = found[redemption.pk, member.pk]
+            assert row.state in SETTLED or row.reason, row
+            if row.state == State.CANCELLED:
+                assert row.cancel_kind == CancelKind.STOPPED, (row, row.cancel_kind)
+            elif row.state == State.NEEDS_CORRECTION:
+                assert row.asked_realm == (member.realm or member.guild.realm), row
+            else:
+                assert row.state in SETTLED | PARKED, row

@@ -1,0 +1,142 @@
+"""Ten thousand answers through the real client: each ends in an Outcome, and none says more than the game said.
+
+`PROPERTY_EXAMPLES=500` takes 500 × 30 others, by a new seed; `ANSWER_SEED` takes the same once more.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections import Counter
+from collections.abc import Iterator
+
+import pytest
+
+from giftcodes.flow import redeem as step
+from giftcodes.flow.start import start
+from giftcodes.models import Attempt, CodeState, GiftCode, MemberRedemption, RateBudget, Trigger
+from giftcodes.models.clock import clock_plus
+from giftcodes.outcomes import PROVING, Outcome
+from giftcodes.providers import Answer, CenturyClient
+from giftcodes.verdict import SETTLED, State
+from tests.factories import gift_code, guild
+from tests.properties.answers import Case, make
+from tests.providers.conftest import FEED_KEY, SALT, client_of, redeem
+from tests.providers.raw_server import RawServer, Talk
+
+pytestmark = pytest.mark.usefixtures("silence")
+
+LONG = int(os.environ.get("PROPERTY_EXAMPLES", "0"))
+SEED = int(os.environ.get("ANSWER_SEED", time.time_ns() if LONG else 2026))
+ANSWERS = 30 * LONG or 10_000
+STORED = 300
+
+
+class Parrot:
+    """A server that answers each request with what it was last told, and remembers the signature it was sent."""
+
+    def __init__(self) -> None:
+        self.case = Case("nothing", b"")
+        self.sign = ""
+        self.server = RawServer(self._script)
+        self.client: CenturyClient = client_of(self.server.url, seconds=2)
+
+    def _script(self, talk: Talk) -> None:
+        while request := talk.hear():
+            self.sign = request.form["sign"]
+            # What the game knows of us, it may send back to us.
+            talk.say(self.case.data.replace(b"%SIGN%", self.sign.encode()))
+            if not self.case.keeps:
+                return
+
+    def redeem(self, case: Case) -> Answer:
+        self.case = case
+        self.server.requests.clear()
+        return redeem(self.client)
+
+
+@pytest.fixture(scope="module")
+def parrot() -> Iterator[Parrot]:
+    one = Parrot()
+    yield one
+    one.server.stop()
+
+
+def the_case(number: int) -> Case:
+    return make(SEED, number, (SALT, FEED_KEY, "%SIGN%"))
+
+
+def check(case: Case, answer: Answer, sign: str) -> None:
+    assert isinstance(answer.outcome, Outcome)
+    assert answer.outcome not in (Outcome.UNREACHABLE, Outcome.NOT_SENT), "it was sent"
+    if case.exactly:
+        assert answer.outcome is case.exactly
+    assert answer.outcome not in PROVING or answer.outcome in case.may_prove, "it proves nothing"
+    assert len(answer.msg) <= 200
+    assert len(answer.err_code) <= 20
+    assert len(answer.body) <= 2000
+    assert len(answer.detail) <= 200
+    for text in (answer.msg, answer.err_code, answer.body, answer.detail):
+        assert "\0" not in text
+        text.encode()
+        for secret in (SALT, FEED_KEY, sign):
+            assert secret not in text
+    rate = answer.rate
+    assert all(value is None or 0 <= value < 10**9 for value in (rate.limit, rate.remaining))
+    assert all(value is None or 0 <= value <= 86_400 for value in (rate.retry_after_seconds, rate.reset_after_seconds))
+
+
+def test_ten_thousand_answers_end_in_an_outcome_and_say_no_more_than_the_game(parrot: Parrot) -> None:
+    seen: Counter[tuple[str, Outcome]] = Counter()
+    for number in range(ANSWERS):
+        case = the_case(number)
+        try:
+            answer = parrot.redeem(case)
+            check(case, answer, parrot.sign)
+        except Exception as error:
+            error.add_note(f"ANSWER_SEED={SEED}, answer {number} ({case.kind}): {case.data[:500]!r}")
+            raise
+        seen[case.kind, answer.outcome] += 1
+    outcomes = {outcome for _, outcome in seen}
+    assert outcomes == set(Outcome) - {Outcome.UNREACHABLE, Outcome.NOT_SENT}, "the answers are too much alike"
+
+
+@pytest.mark.django_db
+def test_what_the_client_lets_through_can_be_stored(parrot: Parrot) -> None:
+    row = _a_row()
+    for number in range(STORED):
+        case = the_case(number)
+        answer = parrot.redeem(case)
+        try:
+            row.refresh_from_db()
+            _store(row, answer)
+        except Exception as error:
+            error.add_note(f"ANSWER_SEED={SEED}, answer {number} ({case.kind}): {answer!r}")
+            raise
+
+
+def _a_row() -> MemberRedemption:
+    wolves, code = guild(members=1), gift_code()
+    started = start(guild_id=wolves.pk, gift_code_id=code.pk, trigger=Trigger.COMMAND)
+    RateBudget.objects.create(provider="simulator")
+    return MemberRedemption.objects.get(redemption=started.redemption_id)
+
+
+def _store(row: MemberRedemption, answer: Answer) -> None:
+    """Claim the row anew, and record the answer for it."""
+    MemberRedemption.objects.filter(pk=row.pk).update(
+        state=State.IN_FLIGHT, token=row.token + 1, lease_until=clock_plus(30), tries=0, setbacks=0, settled_at=None
+    )
+    GiftCode.objects.filter(pk=row.gift_code_id).update(state=CodeState.ACTIVE)
+    RateBudget.objects.update(pause_kind="", window_ends_at=None, permits_until=None)
+    attempt = step.intend(row.pk, row.token + 1)
+    assert attempt is not None
+
+    step.record(attempt, answer)
+
+    stored = Attempt.objects.get(pk=attempt.pk)
+    assert (stored.outcome, stored.err_code, stored.body) == (answer.outcome, answer.err_code, answer.body)
+    assert stored.msg == (answer.msg or answer.detail)
+    row.refresh_from_db()
+    assert (row.state in SETTLED) == (answer.outcome in PROVING)
+    assert row.state != State.IN_FLIGHT

@@ -1,0 +1,84 @@
+"""Watches each request and each answer, and knows what may not follow."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from typing import Any
+
+from django.conf import settings
+
+from giftcodes.models import Attempt, MemberRedemption, RateBudget, RunState, database_now
+from giftcodes.outcomes import PROVING, Outcome
+from giftcodes.verdict import SETTLED, State
+from tests.properties.system import Message, Request, System
+
+
+class Witness:
+    """Remembers for whom a proof was recorded, and lets nobody ask for them again."""
+
+    def __init__(self, system: System) -> None:
+        self._system = system
+        #: Player and code: the answer that proves it was recorded.
+        self.proven: set[tuple[str, int]] = set()
+
+    @contextmanager
+    def of_a_request(self, claim: Message) -> Iterator[None]:
+        """If the worker sends a request, then it was allowed to, by what stood in the tables before."""
+        row_id, token = claim.args
+        row = _read(row_id)
+        budget, now = RateBudget.objects.get(), database_now()
+        sent = len(self._system.requests)
+        yield
+        if len(self._system.requests) == sent:
+            return
+        assert (row.state, row.token) == (State.IN_FLIGHT, token), "the claim was over"
+        assert row.lease_until > now + timedelta(seconds=settings.HTTP_SECONDS), "the lease was nearly over"
+        assert not budget.pause_kind or (row.is_probe and budget.is_probing(now)), "the game was paused"
+        assert (row.player_id, row.gift_code_id) not in self.proven, "the player was known to have it"
+        assert not self._somebody_else_asks(row), "two requests for one player and code"
+        if not row.confirming:
+            run, member = row.redemption, row.member
+            assert run.state == RunState.RUNNING, "nothing runs"
+            assert run.stop_requested_at is None, "it was stopped"
+            assert row.gift_code.is_open, "the code is closed"
+            assert member.active, "the member has left"
+            assert not member.opted_out, "the member wishes not to be asked for"
+
+    def _somebody_else_asks(self, row: MemberRedemption) -> bool:
+        *others, _ = self._system.requests
+        of_same = [
+            other.attempt.member_redemption_id
+            for other in others
+            if (other.attempt.player_id, other.attempt.gift_code_id) == (row.player_id, row.gift_code_id)
+        ]
+        return MemberRedemption.objects.filter(pk__in=of_same, state=State.IN_FLIGHT).exclude(pk=row.pk).exists()
+
+    @contextmanager
+    def of_an_answer(self, request: Request) -> Iterator[None]:
+        """A claim that is over changes nothing, except that what the game granted is true."""
+        attempt, outcome = request.attempt, request.answer.outcome
+        before = _read(attempt.member_redemption_id)
+        held = (before.state, before.token) == (State.IN_FLIGHT, attempt.token)
+        yield
+        after = _read(attempt.member_redemption_id)
+        assert Attempt.objects.get(pk=attempt.pk).outcome == outcome
+        if held:
+            assert after.state != State.IN_FLIGHT
+        elif outcome is not Outcome.SUCCESS:
+            assert _values(after) == _values(before), "a stale worker wrote"
+        elif after.state != State.REDEEMED:
+            assert _values(after) == _values(before), "a stale worker wrote something else than its success"
+        if outcome is Outcome.SUCCESS or (held and outcome in PROVING):
+            self.proven.add((attempt.player_id, attempt.gift_code_id))
+        assert (after.state in SETTLED) or not (held and outcome in PROVING)
+
+
+def _read(row_id: int) -> MemberRedemption:
+    rows = MemberRedemption.objects.select_related("redemption", "member", "gift_code")
+    return rows.get(pk=row_id)
+
+
+def _values(row: MemberRedemption) -> dict[str, Any]:
+    return {field.attname: getattr(row, field.attname) for field in row._meta.concrete_fields}
