@@ -67,9 +67,9 @@ class Flow(RuleBasedStateMachine):
 
     @rule(guild=ONE, code=ONE, trigger=TRIGGER, other=TRIGGER)
     def two_ask_for_a_run_at_once(self, guild: int, code: int, trigger: Trigger, other: Trigger) -> None:
-        """The second is a whole start between the first one's look and its lock."""
+        """The second is a whole start between the first one making sure of its row and looking at it."""
         kinds: list[StartKind] = []
-        with overtaken(start, "_refuse", lambda: kinds.append(self._start(guild, code, other))):
+        with overtaken(RedemptionQuerySet, "ensure", lambda: kinds.append(self._start(guild, code, other))):
             kinds.append(self._start(guild, code, trigger))
         assert kinds.count(StartKind.STARTED) <= 1
         if kinds[0] is StartKind.STARTED and not trigger.is_quiet:

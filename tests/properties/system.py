@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
-from types import ModuleType, SimpleNamespace
+from types import SimpleNamespace
 from typing import Any
 from unittest import mock
 
@@ -118,13 +118,13 @@ def _empty_the_tables() -> None:
 
 @contextmanager
 def overtaken(
-    module: ModuleType, look: str, meanwhile: Callable[[], object], *, at: Callable[..., bool] = lambda *_: True
+    owner: object, look: str, meanwhile: Callable[[], object], *, at: Callable[..., bool] = lambda *_: True
 ) -> Iterator[None]:
     """Let something happen right after a step has had a look, and before it acts on what it saw: once.
 
     That is what another process would do there. `at` chooses the look by its arguments.
     """
-    original = getattr(module, look)
+    original = getattr(owner, look)
     is_over = False
 
     def slow_look(*args: Any, **kwargs: Any) -> Any:
@@ -135,5 +135,5 @@ def overtaken(
             meanwhile()
         return seen
 
-    with mock.patch.object(module, look, slow_look):
+    with mock.patch.object(owner, look, slow_look):
         yield

@@ -123,7 +123,8 @@ def _a_row() -> MemberRedemption:
 
 
 def _store(row: MemberRedemption, answer: Answer) -> None:
-    """Claim the row anew, and record the answer for it."""
+    """Claim the row anew, as if nobody had been asked for it before, and record the answer for it."""
+    Attempt.objects.filter(member_redemption=row).delete()
     MemberRedemption.objects.filter(pk=row.pk).update(
         state=State.IN_FLIGHT, token=row.token + 1, lease_until=clock_plus(30), tries=0, setbacks=0, settled_at=None
     )
