@@ -1,0 +1,161 @@
+"""Look for what is broken: each invariant is one query over all rows, and all queries see one moment."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from django.conf import settings
+from django.db import connection, transaction
+
+from giftcodes.audit import ledger_checks
+from giftcodes.audit.invariant import EXAMPLES, Finding, Invariant, Population
+from giftcodes.audit.invariants import INVARIANTS
+from giftcodes.audit.ledger import Ledger, fetch
+
+#: The sweep comes every 10 s, and catch-up every 60 s (giftcodes/migrations/0002_schedule.py).
+TWO_SWEEPS = dt.timedelta(seconds=20)
+TWO_CATCH_UPS = dt.timedelta(seconds=120)
+#: The flow itself flags a run after two minutes without progress, at its next sweep.
+STALLED = dt.timedelta(seconds=120) + TWO_SWEEPS
+
+_EXAMINE = """
+WITH broken AS MATERIALIZED ({broken})
+SELECT count(*), (SELECT coalesce(jsonb_agg(to_jsonb(few)), '[]') FROM (SELECT * FROM broken LIMIT {examples}) few)
+FROM broken
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What was found.
+
+    Args:
+        at: the moment that was looked at, by the database's clock.
+        findings: one for each invariant.
+        ledger: figures of the simulator's ledger, where it was compared.
+    """
+
+    at: dt.datetime
+    findings: list[Finding]
+    ledger: dict[str, Any] | None = None
+
+    @property
+    def broken(self) -> list[Finding]:
+        """The invariants that do not hold."""
+        return [finding for finding in self.findings if finding.broken]
+
+
+@dataclass(slots=True)
+class _Look:
+    """One moment of the database."""
+
+    now: dt.datetime
+    counted: dict[Population, int] = field(default_factory=dict)
+
+    @property
+    def parameters(self) -> dict[str, Any]:
+        return {
+            "now": self.now,
+            "on": [config.name for config in settings.PROVIDERS.values() if config.is_on],
+            "two_sweeps": TWO_SWEEPS,
+            "two_catch_ups": TWO_CATCH_UPS,
+            "stalled": STALLED,
+        }
+
+    def examine(self, invariant: Invariant) -> Finding:
+        """Count what is broken."""
+        broken, examples = _ask(_EXAMINE.format(broken=invariant.broken, examples=EXAMPLES), self.parameters)
+        return Finding(
+            name=invariant.name,
+            section=invariant.section,
+            sentence=invariant.sentence,
+            of=invariant.of.words,
+            checked=self._count(invariant.of),
+            broken=broken,
+            examples=[_in_words(invariant.words, facts) for facts in json.loads(examples)],
+        )
+
+    def _count(self, population: Population) -> int:
+        if population not in self.counted:
+            (self.counted[population],) = _ask(population.count, self.parameters)
+        return self.counted[population]
+
+
+def audit(*, ledger_url: str = "", repeats_allowed: int = 0, on_wait: Callable[[float], None] | None = None) -> Report:
+    """Check every invariant. Reads only, at one moment, and holds nobody up.
+
+    What the system makes true by itself, and is not true, is looked at once more after the time that this takes.
+
+    Args:
+        ledger_url: the simulator's address; empty: its ledger is not compared.
+        repeats_allowed: how many repeated requests the ledger may show: one for each request that was in flight when
+            a worker was killed, and for each answer that was dropped.
+        on_wait: told how many seconds pass before the second look; None: there is none.
+
+    Raises:
+        LedgerError: the ledger cannot be read.
+    """
+    # Before the database: an attempt is written before its request, so that no request is ahead of its attempt.
+    ledger = fetch(ledger_url) if ledger_url else None
+    with _one_moment() as look:
+        findings = [look.examine(invariant) for invariant in INVARIANTS]
+        if ledger is not None:
+            findings += ledger_checks.compare(ledger, repeats_allowed=repeats_allowed)
+    if on_wait is not None:
+        findings = _look_again(findings, on_wait)
+    return Report(look.now, findings, _figures(ledger, repeats_allowed) if ledger else None)
+
+
+def _look_again(findings: Iterable[Finding], on_wait: Callable[[float], None]) -> list[Finding]:
+    broken = {finding.name for finding in findings if finding.broken}
+    doubtful = {row.name: row for row in INVARIANTS if row.name in broken and row.look_again_seconds}
+    if not doubtful:
+        return list(findings)
+    seconds = max(invariant.look_again_seconds for invariant in doubtful.values())
+    on_wait(seconds)
+    time.sleep(seconds)
+    with _one_moment() as look:
+        again = {name: look.examine(invariant) for name, invariant in doubtful.items()}
+    return [again.get(finding.name, finding) for finding in findings]
+
+
+@contextmanager
+def _one_moment() -> Iterator[_Look]:
+    """A transaction that sees one moment. Within another one it sees what that one sees."""
+    is_own = not connection.in_atomic_block
+    with transaction.atomic(), connection.cursor() as cursor:
+        if is_own:
+            cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+        # A million rows are joined with a million: in memory where it goes, and compiling does not pay.
+        cursor.execute("SET LOCAL work_mem = '64MB'")
+        cursor.execute("SET LOCAL jit = off")
+        cursor.execute("SELECT clock_timestamp()")
+        yield _Look(now=cursor.fetchone()[0])
+
+
+def _ask(statement: str, parameters: dict[str, Any]) -> tuple[Any, ...]:
+    with connection.cursor() as cursor:
+        cursor.execute(statement, parameters)
+        row: tuple[Any, ...] = cursor.fetchone()
+    return row
+
+
+def _in_words(words: str, facts: dict[str, Any]) -> dict[str, Any]:
+    shown = {name: "–" if value is None else value for name, value in facts.items()}
+    return {**facts, "words": words.format(**shown)}
+
+
+def _figures(ledger: Ledger, repeats_allowed: int) -> dict[str, Any]:
+    return {
+        "url": ledger.url,
+        "requests": len(ledger.requests),
+        "grants": len(ledger.grants),
+        "repeats": len(ledger.repeats),
+        "repeats_allowed": repeats_allowed,
+    }

@@ -1,0 +1,20 @@
+"""All invariants that the database alone can be asked for, in the order of docs/design.md."""
+
+from __future__ import annotations
+
+from giftcodes.audit.invariant import Invariant, Section
+from giftcodes.audit.members import MEMBERS
+from giftcodes.audit.players import PLAYERS
+from giftcodes.audit.progress import PROGRESS
+from giftcodes.audit.proofs import PROOFS
+from giftcodes.audit.runs import RUNS
+from giftcodes.audit.states import STATES
+
+_ORDER = list(Section)
+
+INVARIANTS: tuple[Invariant, ...] = tuple(
+    sorted(
+        (*RUNS, *PLAYERS, *PROOFS, *MEMBERS, *PROGRESS, *STATES),
+        key=lambda invariant: _ORDER.index(invariant.section),
+    )
+)

@@ -1,0 +1,114 @@
+"""The simulator's ledger: what the game saw, read over HTTP as any program would."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import requests
+
+from giftcodes.models import database_now
+
+_PATH = "/_sim/ledger"
+_SECONDS = 120.0
+_TOO_MANY = 429
+
+Entry = dict[str, Any]
+
+
+class LedgerError(Exception):
+    """The ledger cannot be read. The text says why."""
+
+
+@dataclass(frozen=True)
+class Ledger:
+    """Requests in order of arrival and grants, as giftcodes/simulator/ledger.py describes them.
+
+    Args:
+        url: the simulator's base address.
+        asked_at: when it was asked, by the database's clock: what was answered before is in it.
+        requests: every request, those of `check_provider` too.
+        grants: who was granted which issue of what.
+        violations: what no honest client does.
+        limit: requests in a window, as the game allows now; None: as many as you like.
+    """
+
+    url: str
+    asked_at: dt.datetime
+    requests: list[Entry]
+    grants: list[Entry]
+    violations: list[Entry]
+    limit: int | None
+
+    @cached_property
+    def repeats(self) -> list[Entry]:
+        """Requests for a player who had been granted the code before."""
+        by_player: dict[tuple[Any, Any], list[Entry]] = defaultdict(list)
+        for entry in self.requests:
+            by_player[entry["player"], entry["code"]].append(entry)
+        return [entry for entries in by_player.values() for entry in _repeated(entries)]
+
+    @cached_property
+    def excesses(self) -> list[Entry]:
+        """Requests for which the window had no room."""
+        return [entry for entry in self.requests if self._is_excess(entry)]
+
+    def _is_excess(self, entry: Entry) -> bool:
+        """The game refused it, and no script told it to. One that has no answer yet is judged by its number."""
+        if entry["window_number"] is None:
+            return False
+        if entry["status"] is None:
+            return self.limit is not None and entry["window_number"] > self.limit
+        return bool(entry["status"] == _TOO_MANY and entry["fault"] in (None, "delay"))
+
+
+def _repeated(entries: Iterable[Entry]) -> Iterator[Entry]:
+    """Between grants of two issues the ledger does not say which one was asked for, but by RECEIVED."""
+    has_it = False
+    since: list[Entry] = []
+    for entry in entries:
+        if entry["granted"]:
+            yield from (earlier for earlier in since if str(earlier["msg"]).casefold() == "received")
+            has_it, since = True, []
+        elif has_it:
+            since.append(entry)
+    yield from since
+
+
+def fetch(url: str) -> Ledger:
+    """Read the ledger of the simulator at this address.
+
+    Args:
+        url: its base address, or that of its ledger.
+
+    Raises:
+        LedgerError: it does not answer, or not as a simulator does.
+    """
+    base = url.strip().rstrip("/").removesuffix(_PATH)
+    asked_at = database_now()
+    found, world = _get(base + _PATH), _get(f"{base}/_sim/world")
+    try:
+        rate = str(world["rate"])
+        return Ledger(
+            url=base,
+            asked_at=asked_at,
+            requests=found["requests"],
+            grants=found["grants"],
+            violations=found["violations"],
+            limit=None if rate == "unlimited" else int(rate.partition("/")[0]),
+        )
+    except (KeyError, TypeError, ValueError) as error:
+        raise LedgerError(f"{base} does not answer as a simulator does ({error!r}).") from error
+
+
+def _get(url: str) -> Any:
+    try:
+        answer = requests.get(url, timeout=_SECONDS, allow_redirects=False)
+        answer.raise_for_status()
+        return answer.json()
+    except (requests.RequestException, ValueError) as error:
+        raise LedgerError(f"The ledger cannot be read from {url}: {error}") from error

@@ -1,0 +1,128 @@
+"""Invariant 5: nothing lies about. What is true only by now has the time that the design gives."""
+
+from __future__ import annotations
+
+from giftcodes.audit.invariant import Invariant, Section
+from giftcodes.audit.populations import IN_FLIGHT, PENDING, RUNNING, UNCONFIRMED, WAITING
+
+PROGRESS = (
+    Invariant(
+        name="leases_are_kept",
+        section=Section.PROGRESS,
+        sentence="Nothing is in flight past its lease by more than two sweeps.",
+        of=IN_FLIGHT,
+        broken="""
+            SELECT id, player_id, redemption_id, lease_until
+            FROM giftcodes_memberredemption
+            WHERE state = 'in_flight' AND lease_until < %(now)s - %(two_sweeps)s
+        """,
+        words="Row {id} (player {player_id}, redemption {redemption_id}) is in flight; its lease ended {lease_until}.",
+        look_again_seconds=20.0,
+    ),
+    Invariant(
+        name="runs_move",
+        section=Section.PROGRESS,
+        sentence="No run stands still with a member due while the game may be asked and is not.",
+        of=RUNNING,
+        # Whose player is held by another row is not due: that row is asked first.
+        broken="""
+            SELECT r.id, g.name AS guild, c.code, r.locked_at
+            FROM giftcodes_redemption r
+            JOIN giftcodes_guild g ON g.id = r.guild_id AND g.active
+            JOIN giftcodes_giftcode c ON c.id = r.gift_code_id AND c.state IN ('active', 'probing')
+            LEFT JOIN giftcodes_ratebudget b ON b.provider = c.provider
+            WHERE r.state = 'running' AND r.stop_requested_at IS NULL AND c.provider = ANY(%(on)s)
+              AND r.locked_at < %(now)s - %(stalled)s AND coalesce(b.pause_kind, '') = ''
+              AND (b.window_ends_at IS NULL OR b.window_ends_at < %(now)s - %(stalled)s)
+              AND c.provider NOT IN (
+                SELECT asked.provider
+                FROM giftcodes_attempt a
+                JOIN giftcodes_giftcode asked ON asked.id = a.gift_code_id
+                WHERE a.sent_at > %(now)s - %(stalled)s)
+              AND EXISTS (
+                SELECT FROM giftcodes_memberredemption m
+                JOIN giftcodes_member person ON person.id = m.member_id AND person.active AND NOT person.opted_out
+                WHERE m.redemption_id = r.id AND m.state = 'pending'
+                  AND m.next_attempt_at < %(now)s - %(stalled)s
+                  AND NOT EXISTS (
+                    SELECT FROM giftcodes_memberredemption twin
+                    WHERE twin.gift_code_id = m.gift_code_id AND twin.player_id = m.player_id
+                      AND twin.covered_by_id IS NULL
+                      AND twin.state IN ('in_flight', 'unconfirmed', 'redeemed', 'already_received', 'same_type')))
+        """,
+        words="Redemption {id} (guild {guild}, code {code}) runs since {locked_at}; a member is due, nobody is asked.",
+        look_again_seconds=20.0,
+    ),
+    Invariant(
+        name="unconfirmed_rows_move",
+        section=Section.PROGRESS,
+        sentence="No unconfirmed row is left lying while the game may be asked and is not.",
+        of=UNCONFIRMED,
+        broken="""
+            SELECT m.id, m.player_id, m.next_attempt_at
+            FROM giftcodes_memberredemption m
+            JOIN giftcodes_giftcode c ON c.id = m.gift_code_id AND c.provider = ANY(%(on)s)
+            LEFT JOIN giftcodes_ratebudget b ON b.provider = c.provider
+            WHERE m.state = 'unconfirmed' AND m.next_attempt_at < %(now)s - %(stalled)s
+              AND coalesce(b.pause_kind, '') = ''
+              AND (b.window_ends_at IS NULL OR b.window_ends_at < %(now)s - %(stalled)s)
+              AND c.provider NOT IN (
+                SELECT asked.provider
+                FROM giftcodes_attempt a
+                JOIN giftcodes_giftcode asked ON asked.id = a.gift_code_id
+                WHERE a.sent_at > %(now)s - %(stalled)s)
+        """,
+        words="Row {id} (player {player_id}) is unconfirmed and due since {next_attempt_at}.",
+        look_again_seconds=20.0,
+    ),
+    Invariant(
+        name="runs_end",
+        section=Section.PROGRESS,
+        sentence="No run goes on with nothing left to do, or after a stop with nothing in flight.",
+        of=RUNNING,
+        broken="""
+            SELECT r.id, r.locked_at, r.stop_requested_at
+            FROM giftcodes_redemption r
+            WHERE r.state = 'running' AND greatest(r.locked_at, r.stop_requested_at) < %(now)s - %(two_sweeps)s
+              AND NOT EXISTS (
+                SELECT FROM giftcodes_memberredemption m
+                WHERE m.redemption_id = r.id
+                  AND (m.updated_at > %(now)s - %(two_sweeps)s OR m.state = 'in_flight'
+                       OR (r.stop_requested_at IS NULL AND m.state IN ('pending', 'unconfirmed'))))
+        """,
+        words="Redemption {id} runs since {locked_at} (stop requested {stop_requested_at}) and has nothing left to do.",
+        look_again_seconds=20.0,
+    ),
+    Invariant(
+        name="redemptions_start",
+        section=Section.PROGRESS,
+        sentence="No redemption of an active code and guild waits to be started.",
+        of=WAITING,
+        broken="""
+            SELECT r.id, g.name AS guild, c.code
+            FROM giftcodes_redemption r
+            JOIN giftcodes_guild g ON g.id = r.guild_id AND g.active AND g.provider = ANY(%(on)s)
+            JOIN giftcodes_giftcode c ON c.id = r.gift_code_id AND c.state = 'active' AND c.provider = g.provider
+            WHERE r.state = 'pending' AND greatest(c.first_seen_at, g.created_at) < %(now)s - %(two_catch_ups)s
+              AND NOT EXISTS (
+                SELECT FROM giftcodes_memberredemption m
+                WHERE m.redemption_id = r.id AND m.created_at > %(now)s - %(two_catch_ups)s)
+        """,
+        words="Redemption {id} (guild {guild}, code {code}) waits, and nobody starts it.",
+        look_again_seconds=120.0,
+    ),
+    Invariant(
+        name="closed_codes_rest",
+        section=Section.PROGRESS,
+        sentence="Nobody waits for a code that is closed.",
+        of=PENDING,
+        broken="""
+            SELECT m.id, m.player_id, m.redemption_id, c.code, c.closed_at
+            FROM giftcodes_memberredemption m
+            JOIN giftcodes_giftcode c ON c.id = m.gift_code_id AND c.state IN ('closed', 'deleted')
+            WHERE m.state = 'pending' AND greatest(c.closed_at, m.updated_at) < %(now)s - %(two_catch_ups)s
+        """,
+        words="Row {id} (player {player_id}, redemption {redemption_id}) waits for code {code}, closed {closed_at}.",
+        look_again_seconds=20.0,
+    ),
+)

@@ -1,0 +1,103 @@
+"""`manage.py audit [--ledger URL]`: does the data keep every promise?"""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from argparse import ArgumentParser, ArgumentTypeError
+from dataclasses import asdict
+from typing import Any
+
+from django.core.management.base import CommandError
+
+from giftcodes.audit import Finding, LedgerError, Report, audit
+from giftcodes.management.base import ServerCommand
+
+
+class Command(ServerCommand):
+    """Reads only. One line for each invariant, and under a broken one some of its rows."""
+
+    help = (
+        "Check every invariant of docs/design.md against the data (docs/audit.md says how to read it). It changes "
+        "nothing, and may run at any time. Exit status: 0 if all of them hold, else 1."
+    )
+    requires_system_checks: list[str] = []
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        """Take the form, and the simulator."""
+        parser.add_argument("--json", action="store_true", help="for programs: one JSON object with stable keys")
+        parser.add_argument("--ledger", metavar="URL", default="", help="compare with the simulator at this address")
+        parser.add_argument(
+            "--repeats-allowed",
+            metavar="N",
+            type=_number,
+            default=0,
+            help="with --ledger: requests in flight when a worker was killed, and answers that were dropped",
+        )
+        parser.add_argument(
+            "--at-once", action="store_true", help="judge by one look; do not wait for what is under way (up to 2 min)"
+        )
+
+    def run(self, **options: Any) -> None:
+        """Check, and show it.
+
+        Raises:
+            CommandError: an invariant is broken, or the ledger cannot be read.
+        """
+        try:
+            with self.screen.doing("Checking …"):
+                report = audit(
+                    ledger_url=options["ledger"],
+                    repeats_allowed=options["repeats_allowed"],
+                    on_wait=None if options["at_once"] else self._tell_wait,
+                )
+        except LedgerError as error:
+            raise CommandError(str(error)) from error
+        if options["json"]:
+            self.screen.line(json.dumps(_as_json(report), ensure_ascii=False, indent=1))
+        else:
+            self._show(report)
+        if report.broken:
+            names = ", ".join(finding.name for finding in report.broken)
+            raise CommandError(f"{len(report.broken)} of {len(report.findings)} invariants are broken: {names}.")
+
+    def _tell_wait(self, seconds: float) -> None:
+        self.warn(f"Something is not as it should be by now. Looking again in {seconds:.0f} s.")
+
+    def _show(self, report: Report) -> None:
+        section = ""
+        for finding in report.findings:
+            if finding.section != section:
+                section = finding.section
+                self.screen.line(f"{section}:")
+            self._show_finding(finding)
+        if report.ledger is not None:
+            figures = report.ledger
+            numbers = ", ".join(f"{figures[name]:,} {name}" for name in ("requests", "grants", "repeats"))
+            self.screen.line(f"Ledger: {numbers}.")
+        if not report.broken:
+            self.screen.good(f"All {len(report.findings)} invariants hold.")
+
+    def _show_finding(self, finding: Finding) -> None:
+        show = self.screen.bad if finding.broken else self.screen.good
+        show(f"{finding.sentence} ({finding.checked:,} {finding.of}, {finding.broken:,} broken)")
+        for example in finding.examples:
+            self.screen.line(f"    {example['words']}")
+        if finding.broken > len(finding.examples):
+            self.screen.line(f"    … and {finding.broken - len(finding.examples):,} more.")
+
+
+def _number(text: str) -> int:
+    if not text.isdecimal():
+        raise ArgumentTypeError(f"must be a number from 0, not {text!r}")
+    return int(text)
+
+
+def _as_json(report: Report) -> dict[str, Any]:
+    """The keys are an interface: add to them, rename none."""
+    return {
+        "at": report.at.astimezone(dt.UTC).isoformat(timespec="seconds"),
+        "holds": not report.broken,
+        "invariants": [{**asdict(finding), "holds": not finding.broken} for finding in report.findings],
+        "ledger": report.ledger,
+    }

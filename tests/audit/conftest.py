@@ -1,0 +1,79 @@
+"""A healthy system with rows in every state, which each test breaks in one place."""
+
+from __future__ import annotations
+
+import pytest
+from django.db import connection
+
+from giftcodes.audit import audit
+from giftcodes.flow import redeem as step
+from giftcodes.models import MemberRedemption
+from tests.factories import gift_code, guild, member
+from tests.flow.conftest import World, world
+
+__all__ = ["World", "world"]
+
+SHARED = "300000001"
+STRANGER = "300000002"
+
+
+def broken() -> set[str]:
+    """The names of the invariants that do not hold, by one look."""
+    return {finding.name for finding in audit().broken}
+
+
+def sql(*statements: str) -> None:
+    """Change what no code of ours would."""
+    with connection.cursor() as cursor:
+        # So that the schema may be changed too.
+        cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
+        for statement in statements:
+            cursor.execute(statement)
+            assert cursor.rowcount != 0, f"changes nothing: {statement}"
+
+
+@pytest.fixture
+def healthy(world: World) -> World:
+    """FROST is done: two Wolves were given it, one is too low for it, one the game does not know; a player of theirs is
+    in Bears too, and is covered there. ICE runs for both guilds: one Wolf is in flight, the others wait."""
+    wolves, bears = guild("Wolves", members=1), guild("Bears")
+    low = member(wolves)
+    member(wolves, SHARED)
+    member(bears, SHARED)
+    world.knows(wolves, bears)
+    world.game.merge({"players": {low.player_id: {"level": 5}}})
+    member(wolves, STRANGER)
+    frost, ice = gift_code("FROST"), gift_code("ICE")
+    world.has(frost, min_level=10)
+    world.has(ice)
+    world.redeem(wolves, frost)
+    world.redeem(bears, frost)
+    world.pass_time(300)
+    runs = [world.begin(of, ice) for of in (wolves, bears)]
+    claim = world.claim(runs[0])
+    assert claim.player_id != SHARED
+    assert step.intend(claim.pk, claim.token) is not None
+    states = sorted(MemberRedemption.objects.values_list("gift_code__code", "state"))
+    assert states == [
+        ("FROST", "already_received"),
+        ("FROST", "needs_correction"),
+        ("FROST", "not_eligible"),
+        ("FROST", "redeemed"),
+        ("FROST", "redeemed"),
+        ("ICE", "in_flight"),
+        *[("ICE", "pending")] * 4,
+    ]
+    assert broken() == set()
+    return world
+
+
+@pytest.fixture
+def waiting(world: World) -> World:
+    """A run whose members have been due for ten minutes, and nobody comes."""
+    wolves = guild("Wolves", members=2)
+    ice = gift_code("ICE")
+    world.knows(wolves)
+    world.has(ice)
+    world.begin(wolves, ice)
+    world.pass_time(600)
+    return world
