@@ -95,7 +95,8 @@ class Flow(RuleBasedStateMachine):
 
     @rule(run=NUMBER)
     def a_late_member_overtakes_finish(self, run: int) -> None:
-        """Somebody joins between the cheap look and the lock."""
+        """The last member has had a turn; somebody joins between the cheap look and the lock."""
+        self.all_goes_well_for_a_while(times=9)
         if found := self._redemption(run, Redemption.objects.running().exclude(members__state__in=values(OPEN))):
 
             def join() -> None:
@@ -127,22 +128,35 @@ class Flow(RuleBasedStateMachine):
     @rule(run=NUMBER, what=st.sampled_from(["stop", "close", "leave"]), member=NUMBER)
     def something_overtakes_dispatch(self, run: int, what: str, member: int) -> None:
         """Between the choice and the locks."""
-        found = self._redemption(run)
-        if found is None:
-            return
-
-        def meanwhile() -> None:
-            if what == "stop":
-                stop.stop(found.pk, trigger=Trigger.ADMIN)
-            elif what == "close":
-                codes.close(found.gift_code_id, reason="Closed by hand.")
-                codes.cancel_waiting(found.gift_code_id)
-            else:
-                self.a_member_changes(member=member, what="active")
-                catch_up.withdraw_leavers()
-
-        with overtaken(dispatch, "_ask", meanwhile, at=lambda statement: statement is dispatch._CHOOSE):
+        at = dispatch._CHOOSE
+        with overtaken(dispatch, "_ask", lambda: self._interfere(what, run, member), at=lambda asked: asked is at):
             tasks.dispatch(PROVIDER)
+
+    @rule(run=NUMBER, what=st.sampled_from(["stop", "close", "leave", "pause", "late answers"]), member=NUMBER)
+    def something_overtakes_the_workers(self, run: int, what: str, member: int) -> None:
+        """Between the claims and the requests."""
+        self.system.pass_time(5)
+        tasks.dispatch(PROVIDER)
+        self._interfere(what, run, member)
+        for claim in self.system.claims:
+            with self.witness.of_a_request(claim):
+                self.system.send(claim, says=Outcome.SUCCESS, acts=False)
+
+    def _interfere(self, what: str, run: int, member: int) -> None:
+        found = self._redemption(run)
+        if what == "pause":
+            pause.pause(PROVIDER, reason="By hand.")
+        elif what == "leave":
+            self.a_member_changes(member=member, what="active")
+            catch_up.withdraw_leavers()
+        elif what == "late answers":
+            for request in list(self.system.requests):
+                self._hear(request)
+        elif found is not None and what == "stop":
+            stop.stop(found.pk, trigger=Trigger.ADMIN)
+        elif found is not None:
+            codes.close(found.gift_code_id, reason="Closed by hand.")
+            codes.cancel_waiting(found.gift_code_id)
 
     @precondition(lambda self: self.system.claims)
     @rule(claim=NUMBER, says=SAYS, acts=st.booleans(), doubled=st.booleans())
@@ -171,7 +185,8 @@ class Flow(RuleBasedStateMachine):
 
     @rule(says=SAYS, acts=st.booleans(), records=st.booleans())
     def a_member_has_a_turn(self, says: Outcome, acts: bool, records: bool) -> None:
-        """The steps above in a row."""
+        """The steps above in a row, after the pause that each player needs."""
+        self.system.pass_time(5)
         tasks.dispatch(PROVIDER)
         if not self.system.claims:
             return
