@@ -28,7 +28,7 @@ def main() -> int:
     chosen = [(SCENARIOS[name], _rounds(SCENARIOS[name])) for name in names]
     bound = _START_SECONDS + sum(scenario.bound_seconds * rounds for scenario, rounds in chosen)
     rounds = sum(rounds for _, rounds in chosen)
-    say(f"{len(chosen)} scenario(s), {rounds} round(s), SEED={seed}, at most {bound / 60:.0f} min, mostly a third of it.")
+    say(f"{len(chosen)} scenario(s), {rounds} round(s), SEED={seed}, at most {bound / 60:.0f} min, mostly a third.")
     runner = Runner(seed)
     try:
         tallies = [runner.run(scenario, rounds) for scenario, rounds in chosen]

@@ -56,19 +56,20 @@ class Books:
         raise AssertionError
 
     # --- Before the start ---------------------------------------------------------------------------------------------
-    def hasten_beat(self, seconds: float) -> None:
-        """Let everything that beat does happen each `seconds`."""
+    def hasten_beat(self, task: str, seconds: float) -> None:
+        """Let beat ring a task each so many seconds."""
+        schedule = "FROM django_celery_beat_intervalschedule WHERE every = %s AND period = 'seconds'"
+        every, name = int(seconds), f"giftcodes.tasks.{task}"
         self.ask(
-            "INSERT INTO django_celery_beat_intervalschedule (every, period) SELECT %s, 'seconds' WHERE NOT EXISTS "
-            "(SELECT FROM django_celery_beat_intervalschedule WHERE every = %s AND period = 'seconds')",
-            int(seconds),
-            int(seconds),
+            "INSERT INTO django_celery_beat_intervalschedule (every, period) "
+            f"SELECT %s, 'seconds' WHERE NOT EXISTS (SELECT {schedule})",
+            every,
+            every,
         )
         self.ask(
-            "UPDATE django_celery_beat_periodictask SET interval_id = "
-            "(SELECT min(id) FROM django_celery_beat_intervalschedule WHERE every = %s AND period = 'seconds') "
-            "WHERE task LIKE 'giftcodes.%%'",
-            int(seconds),
+            f"UPDATE django_celery_beat_periodictask SET interval_id = (SELECT min(id) {schedule}) WHERE task = %s",
+            every,
+            name,
         )
 
     # --- The catalogue ------------------------------------------------------------------------------------------------

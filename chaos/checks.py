@@ -28,6 +28,8 @@ class Evidence:
     events: list[Row]
     requests: list[dict[str, Any]]
     grants: list[dict[str, Any]]
+    #: How often each code was issued.
+    issues: int = 1
 
     @property
     def unanswered(self) -> list[Row]:
@@ -38,7 +40,7 @@ class Evidence:
         """For each player and code: requests beyond the first that the game judged, so that they could have had an
         effect. What it refused before that (429, too frequent, spoiled before) is none."""
         judged = Counter((entry["player"], entry["code"]) for entry in self.requests if _was_judged(entry))
-        return Counter({key: number - 1 for key, number in judged.items() if number > 1})
+        return Counter({key: number - self.issues for key, number in judged.items() if number > self.issues})
 
     @property
     def excuses(self) -> Counter[Key]:
@@ -71,6 +73,7 @@ def collect(stage: Stage) -> Evidence:
         events=books.ask(f"SELECT x.*, c.code FROM giftcodes_redemptionevent x {of_code} ORDER BY x.id", codes),
         requests=[entry for entry in ledger["requests"] if entry["code"] in codes],
         grants=[grant for grant in ledger["grants"] if grant["code"] in codes],
+        issues=stage.issues,
     )
 
 
@@ -95,9 +98,8 @@ def _rows(stage: Stage, evidence: Evidence) -> Iterator[str]:
             yield f"{who} is {row['state']} without a reason"
         elif row["state"] not in SETTLED and row["player_id"] not in stage.excused:
             yield f"{who} is {row['state']}: {row['reason']}"
-    expected = stage.members * len(stage.codes)
-    if len(evidence.rows) < expected:
-        yield f"{len(evidence.rows)} rows instead of {expected}"
+    if len(evidence.rows) < stage.expected_rows:
+        yield f"{len(evidence.rows)} rows instead of {stage.expected_rows}"
 
 
 def _grants(stage: Stage, evidence: Evidence) -> Iterator[str]:
@@ -132,7 +134,9 @@ def _repeats(stage: Stage, evidence: Evidence) -> Iterator[str]:
         yield f"{len(unexplained)} attempt(s) without an answer that were not under way at a fault: {unexplained}"
     sent = Counter((entry["player"], entry["code"]) for entry in evidence.requests)
     meant = Counter((attempt["player_id"], attempt["code"]) for attempt in evidence.attempts)
-    yield from (f"{number} requests with {meant[key]} attempts: {key}" for key, number in sent.items() if number > meant[key])
+    yield from (
+        f"{number} requests with {meant[key]} attempts: {key}" for key, number in sent.items() if number > meant[key]
+    )
 
 
 def _pace(stage: Stage, evidence: Evidence) -> Iterator[str]:

@@ -42,7 +42,7 @@ SCENARIOS: dict[str, Scenario] = {}
 
 
 def scenario(
-    name: str, story: str, *, rounds: int = 1, members: int = 300, harm_seconds: float = 10
+    name: str, story: str, *, rounds: int = 1, members: int = 240, harm_seconds: float = 10
 ) -> Callable[[Play], Play]:
     """Put a function on the list."""
 

@@ -51,6 +51,8 @@ class Stage:
     may_be_throttled: bool = False
     #: Added to the time that recovery may take: a pause, a back-off, an outage.
     extra_seconds: float = 0.0
+    #: How often the game has issued each code: so often everybody gets it.
+    issues: int = 1
     _sample_is_due: bool = False
 
     # --- Work ---------------------------------------------------------------------------------------------------------
@@ -135,11 +137,15 @@ class Stage:
         work = times.run_seconds(self.members * max(1, len(self.codes)))
         return work + times.RECOVERY_SECONDS + times.STARTUP_SECONDS + times.SLACK_SECONDS + self.extra_seconds
 
+    @property
+    def expected_rows(self) -> int:
+        return self.members * len(self.codes) * self.issues
+
     def is_settled(self) -> bool:
         """Whether no row is open and no run goes on, for every code of this round."""
         self.sample()
         progress = self.system.books.progress(self.codes)
-        return progress["rows"] >= self.members * len(self.codes) and not (progress["open"] or progress["unfinished"])
+        return progress["rows"] >= self.expected_rows and not (progress["open"] or progress["unfinished"])
 
     def settle(self) -> float:
         """Wait until everything is settled. Returns the seconds since the last fault.

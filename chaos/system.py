@@ -52,7 +52,8 @@ class System:
         """Start everything on an empty database."""
         self.servers.start()
         self.manage("migrate", "--no-input")
-        self.books.hasten_beat(times.SWEEP_SECONDS)
+        for task, seconds in times.BEAT_SECONDS.items():
+            self.books.hasten_beat(task, seconds)
         for process in self.processes.values():
             process.start()
         self.wait(self.game.answers, "the game to listen", seconds=30)
@@ -166,7 +167,7 @@ class System:
         rate = f"{times.RATE_REQUESTS}/{times.RATE_SECONDS}"
         game = [sys.executable, "-m", "giftcodes.simulator", "--port", str(game_port), "--rate", rate, "--players", "0"]
         game += ["--latency", str(times.LATENCY_SECONDS), "--state", str(self.folder / "game.state")]
-        commands = {"game": game, "control": _worker("control", "control", threads=4)}
+        commands = {"game": game, "control": _worker("control", "control", threads=8)}
         commands |= {name: _worker(name, "redeem", threads=8) for name in REDEEM}
         commands["beat"] = [*_CELERY, "beat", "--pidfile=", "--loglevel", "INFO"]
         return commands
@@ -180,6 +181,26 @@ class System:
         command = [part.replace(f"{like}@", f"{name}@") for part in found.command]
         process = self.processes[name] = self._process(name, command)
         return process
+
+    def remove(self, name: str) -> None:
+        """End a process that was added, for good."""
+        process = self.processes.pop(name)
+        process.is_kept = False
+        process.ask_to_end()
+        process.end(15)
+
+    def hold(self, name: str) -> None:
+        """End a process, and do without it for a while."""
+        process = self.processes[name]
+        process.is_kept = False
+        process.ask_to_end()
+        process.end(10)
+
+    def release(self, name: str) -> None:
+        """Start a process again that was held."""
+        process = self.processes[name]
+        process.is_kept = True
+        process.start()
 
     def _ticks(self) -> bool:
         return bool(self.books.value("SELECT count(*) FROM giftcodes_heartbeat"))

@@ -8,6 +8,8 @@ HTTP_SECONDS = 1.5
 LEASE_SECONDS = 4.0
 #: In production 10 s.
 SWEEP_SECONDS = 1.0
+#: What beat rings, and how often. In production each second, 5 s, 10 s and 60 s.
+BEAT_SECONDS = {"tick": 1.0, "poll": 2.0, "sweep": SWEEP_SECONDS, "catch_up": 3.0}
 #: From a request without an answer to its repeat. In production 60 s.
 UNCONFIRMED_SECONDS = 5.0
 #: In production 60 s each, and 10 s.
@@ -19,7 +21,7 @@ SHORTENED = {
 }
 
 #: The game's limit: requests, and the seconds of a window.
-RATE_REQUESTS, RATE_SECONDS = 40, 1.5
+RATE_REQUESTS, RATE_SECONDS = 40, 2.0
 #: The game's own time for an answer, so that there are requests under way when something happens.
 LATENCY_SECONDS = 0.3
 

@@ -106,6 +106,6 @@ for _name, _story, _faults in _FAULTS:
         story=_story,
         play=partial(_spoil, faults=_faults),
         rounds=1,
-        members=300,
+        members=240,
         harm_seconds=90,
     )

@@ -1,4 +1,4 @@
-"""A worker that is stopped, not dead: its claim is taken from it, and then it wakes up and goes on as if nothing was."""
+"""A worker that is stopped, not dead: its claim is taken from it, and then it wakes up and goes on."""
 
 from __future__ import annotations
 
