@@ -1,7 +1,7 @@
 """`python -m chaos`, which is `make chaos`.
 
-SEED=n repeats a run, SCENARIO=name[,name] and ROUNDS=n choose. Exit status 1 when a round failed, 2 when nobody knows
-a scenario of that name.
+SEED=n repeats a run, SCENARIO=name[,name], ROUNDS=n and MEMBERS=n choose. Exit status 1 when a round failed, 2 when
+nobody knows a scenario of that name.
 """
 
 from __future__ import annotations
@@ -9,10 +9,12 @@ from __future__ import annotations
 import os
 import secrets
 import sys
+from dataclasses import replace
 
-from chaos.runner import Runner, say
+from chaos.runner import Runner
 from chaos.scenario import SCENARIOS, Scenario
 from chaos.scenarios import load
+from chaos.telling import say
 
 _START_SECONDS = 60
 
@@ -25,7 +27,7 @@ def main() -> int:
         say(f"There is no scenario {', '.join(unknown)}. There are:\n{_listed()}")
         return 2
     seed = int(os.environ.get("SEED") or secrets.randbelow(1_000_000))
-    chosen = [(SCENARIOS[name], _rounds(SCENARIOS[name])) for name in names]
+    chosen = [(_sized(SCENARIOS[name]), _rounds(SCENARIOS[name])) for name in names]
     bound = _START_SECONDS + sum(scenario.bound_seconds * rounds for scenario, rounds in chosen)
     rounds = sum(rounds for _, rounds in chosen)
     say(f"{len(chosen)} scenario(s), {rounds} round(s), SEED={seed}, at most {bound / 60:.0f} min, mostly a third.")
@@ -41,6 +43,10 @@ def main() -> int:
 
 def _rounds(scenario: Scenario) -> int:
     return int(os.environ.get("ROUNDS") or scenario.rounds)
+
+
+def _sized(scenario: Scenario) -> Scenario:
+    return replace(scenario, members=int(os.environ.get("MEMBERS") or scenario.members))
 
 
 def _listed() -> str:

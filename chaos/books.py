@@ -111,12 +111,13 @@ class Books:
         return {row["id"] for row in self.ask("SELECT id FROM giftcodes_attempt WHERE outcome = ''")}
 
     def progress(self, codes: list[str]) -> Row:
-        """How many rows these codes have in all, how many are open, and how many runs are not over."""
+        """How many rows these codes have in all, how many are open or left behind, and how many runs
+        are not over."""
         (row,) = self.ask(
             """
             SELECT count(*) AS rows,
                    count(*) FILTER (WHERE m.state IN ('pending', 'in_flight', 'unconfirmed')) AS open,
-                   count(*) FILTER (WHERE m.state = 'in_flight') AS in_flight,
+                   count(*) FILTER (WHERE m.state = 'in_flight' AND m.lease_until < clock_timestamp()) AS left_behind,
                    count(*) FILTER (WHERE m.state IN ('redeemed', 'already_received', 'same_type')) AS settled
             FROM giftcodes_memberredemption m
             JOIN giftcodes_giftcode c ON c.id = m.gift_code_id AND c.code = ANY(%s)

@@ -86,6 +86,7 @@ def judge(stage: Stage, evidence: Evidence) -> list[str]:
         *_runs(evidence),
         *_repeats(stage, evidence),
         *_pace(stage, evidence),
+        *_recovery(stage),
     ]
 
 
@@ -144,3 +145,8 @@ def _pace(stage: Stage, evidence: Evidence) -> Iterator[str]:
     if over and not stage.may_be_throttled:
         most = max(entry["window_number"] for entry in over)
         yield f"{most} requests in a window of {times.RATE_REQUESTS}; {len(over)} were refused with a 429"
+
+
+def _recovery(stage: Stage) -> Iterator[str]:
+    if stage.left_behind_seconds > stage.recovery_seconds:
+        yield f"claims were left behind for {stage.left_behind_seconds:.1f} s, more than {stage.recovery_seconds:.0f} s"

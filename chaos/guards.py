@@ -15,7 +15,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from chaos.runner import say
+from chaos.telling import say
 from redeemer.embedded.home import REPOSITORY
 
 _LEFT_BEHIND = shutil.ignore_patterns(".git", ".venv", "var", "__pycache__", ".*_cache", "staticfiles")
@@ -188,10 +188,10 @@ def _goes_red(guard: Guard) -> bool:
         (copy / ".venv").symlink_to(REPOSITORY / ".venv")
         for name, text, without in guard.cuts:
             _cut(copy / name, text, without)
-        status = _watch(guard.watched_by, copy)
-    said = {0: "GREEN", 1: "red"}.get(status, f"ended with {status}")
-    say(f"{said:<6} {guard.name}: {guard.watched_by} [{time.monotonic() - begun:.0f} s]")
-    return status == 1
+        complaint = _watch(guard.watched_by, copy)
+    say(f"{'red' if complaint else 'GREEN':<6} {guard.name}: {guard.watched_by} [{time.monotonic() - begun:.0f} s]")
+    say(f"       {complaint[:160]}")
+    return bool(complaint)
 
 
 def _cut(path: Path, text: str, without: str) -> None:
@@ -202,16 +202,28 @@ def _cut(path: Path, text: str, without: str) -> None:
     path.write_text(whole.replace(text, without), encoding="utf-8")
 
 
-def _watch(watchman: str, copy: Path) -> int:
+def _watch(watchman: str, copy: Path) -> str:
+    """What the watchman complains of first; an empty string if it has nothing to say.
+
+    Raises:
+        SystemExit: it could not watch.
+    """
     scenario = watchman.removeprefix("chaos:")
-    if scenario == watchman:
-        command, environment = ["-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", watchman], dict(os.environ)
-    else:
-        command, environment = ["-m", "chaos"], {**os.environ, "SCENARIO": scenario, "ROUNDS": "1", "SEED": "1"}
+    environment = {**os.environ, "TMPDIR": str(copy.parent)}
+    command = ["-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", watchman]
+    mark = "E  "
+    if scenario != watchman:
+        environment |= {"SCENARIO": scenario, "ROUNDS": "1", "SEED": "1"}
+        command, mark = ["-m", "chaos"], "      "
     result = subprocess.run(
         [sys.executable, *command], cwd=copy, env=environment, capture_output=True, text=True, timeout=_PATIENCE_SECONDS
     )
-    return result.returncode
+    complaints = [line.removeprefix(mark).strip() for line in result.stdout.splitlines() if line.startswith(mark)]
+    if result.returncode == 0:
+        return ""
+    if result.returncode != 1 or not complaints:
+        raise SystemExit(f"{watchman} could not watch:\n{result.stdout}{result.stderr}")
+    return complaints[0]
 
 
 if __name__ == "__main__":

@@ -1,41 +1,23 @@
-"""Play scenarios, judge each round, and say in one line how it went."""
+"""Play scenarios round by round on one system, and judge each round."""
 
 from __future__ import annotations
 
 import random
-import sys
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass, field
 from itertools import count
 
 import psycopg
 import requests
 
-from chaos.checks import Evidence, collect, judge
+from chaos.checks import collect, judge
 from chaos.scenario import Scenario
 from chaos.stage import Stage
 from chaos.system import System, TimeUpError
+from chaos.telling import Result, Tally, say
 from redeemer.embedded.home import REPOSITORY
 
 _AUDIT = REPOSITORY / "giftcodes" / "management" / "commands" / "audit.py"
 _players = count(500_000_001)
-_SHOWN = 8
-
-
-@dataclass(slots=True)
-class Tally:
-    """What all rounds of a scenario came to."""
-
-    rounds: int = 0
-    failed: int = 0
-    faults: int = 0
-    requests: int = 0
-    granted: int = 0
-    unanswered: int = 0
-    repeats: int = 0
-    slowest: float = 0.0
-    folders: list[str] = field(default_factory=list)
 
 
 class Runner:
@@ -47,15 +29,18 @@ class Runner:
 
     def run(self, scenario: Scenario, rounds: int) -> Tally:
         """Play so many rounds of a scenario."""
-        tally = Tally()
+        tally = Tally(scenario.name, rounds)
         stage: Stage | None = None
         for number in range(1, rounds + 1):
             if self._system is None or stage is None:
                 stage = self._set(scenario)
             stage = self._next(stage, scenario, number)
-            if not self._play(scenario, number, rounds, stage, tally):
-                self._put_aside(tally)
-        say(_summary(scenario, tally))
+            result = self._play(scenario, number, stage, is_last=number == rounds)
+            tally.add(result)
+            say(result.line(rounds))
+            if result.wrong:
+                self._put_aside()
+        say(tally.line())
         return tally
 
     def close(self) -> None:
@@ -90,22 +75,16 @@ class Runner:
         system.on_death = lambda name: stage.note_fault()
         return stage
 
-    def _play(self, scenario: Scenario, number: int, rounds: int, stage: Stage, tally: Tally) -> bool:
-        begun = time.monotonic()
-        evidence = None
-        took = 0.0
+    def _play(self, scenario: Scenario, number: int, stage: Stage, *, is_last: bool) -> Result:
+        begun, took, evidence = time.monotonic(), 0.0, None
         try:
             scenario.play(stage)
             took = stage.settle()
             evidence = collect(stage)
-            wrong = judge(stage, evidence)
-            if number == rounds:
-                wrong += self._audit(stage)
+            wrong = judge(stage, evidence) + (self._audit(stage) if is_last else [])
         except (TimeUpError, psycopg.Error, requests.RequestException, RuntimeError) as error:
             wrong = [*stage.complaints, str(error) or type(error).__name__]
-        _count(tally, stage, evidence, took, wrong)
-        say(_line(scenario, number, rounds, stage, evidence, took, time.monotonic() - begun, wrong))
-        return not wrong
+        return Result(scenario.name, number, stage, evidence, wrong, took, time.monotonic() - begun)
 
     def _audit(self, stage: Stage) -> list[str]:
         """The project's own audit, where there is one."""
@@ -116,60 +95,9 @@ class Runner:
         lines = (result.stdout + result.stderr).strip().splitlines()
         return [f"manage.py audit: {line}" for line in lines] if result.returncode else []
 
-    def _put_aside(self, tally: Tally) -> None:
+    def _put_aside(self) -> None:
         """End the system of a failed round, and keep its logs."""
         assert self._system is not None
         self._system.stop()
-        tally.folders.append(str(self._system.folder))
         say(f"      The logs are kept in {self._system.folder}")
         self._system = None
-
-
-def _count(tally: Tally, stage: Stage, evidence: Evidence | None, took: float, wrong: Sequence[str]) -> None:
-    tally.rounds += 1
-    tally.failed += bool(wrong)
-    tally.faults += stage.faults
-    tally.slowest = max(tally.slowest, took)
-    if evidence is not None:
-        tally.requests += len(evidence.requests)
-        tally.granted += len(evidence.grants)
-        tally.unanswered += len(evidence.unanswered)
-        tally.repeats += evidence.repeats.total()
-
-
-def _line(
-    scenario: Scenario,
-    number: int,
-    rounds: int,
-    stage: Stage,
-    evidence: Evidence | None,
-    took: float,
-    lasted: float,
-    wrong: Sequence[str],
-) -> str:
-    head = f"{'FAIL' if wrong else 'ok':<4}  {scenario.name} {number}/{rounds}: {stage.faults} fault(s)"
-    if evidence is not None:
-        head += (
-            f", {len(evidence.rows)} rows, {len(evidence.grants)} granted, {len(evidence.requests)} requests, "
-            f"{len(evidence.unanswered)} unanswered, {evidence.repeats.total()} repeats of {evidence.excuses.total()} "
-            f"allowed, settled {took:.1f} s after the last fault (at most {stage.patience_seconds:.0f})"
-        )
-    head += "".join(f"; {note}" for note in stage.notes) + f" [{lasted:.0f} s]"
-    more = len(wrong) - _SHOWN
-    told = [f"      {line}" for line in wrong[:_SHOWN]] + ([f"      … and {more} more"] if more > 0 else [])
-    return "\n".join([head, *told])
-
-
-def _summary(scenario: Scenario, tally: Tally) -> str:
-    verdict = "FAILED" if tally.failed else "PASSED"
-    return (
-        f"{verdict}  {scenario.name}: {tally.rounds} round(s), {tally.failed} failed, {tally.faults} faults, "
-        f"{tally.granted} granted by {tally.requests} requests, {tally.unanswered} unanswered, "
-        f"{tally.repeats} repeats, slowest recovery {tally.slowest:.1f} s"
-    )
-
-
-def say(line: str) -> None:
-    """Tell the person, at once."""
-    sys.stdout.write(f"{line}\n")
-    sys.stdout.flush()

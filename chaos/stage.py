@@ -53,6 +53,8 @@ class Stage:
     extra_seconds: float = 0.0
     #: How often the game has issued each code: so often everybody gets it.
     issues: int = 1
+    #: Until so many seconds after the last fault, claims were seen whose lease was over.
+    left_behind_seconds: float = 0.0
     _sample_is_due: bool = False
 
     # --- Work ---------------------------------------------------------------------------------------------------------
@@ -101,6 +103,7 @@ class Stage:
         """Something has happened now. What is under way may be lost."""
         self.faults += 1
         self.last_fault_at = time.monotonic()
+        self.left_behind_seconds = 0.0
         self._sample_is_due = True
         self.sample()
 
@@ -141,10 +144,17 @@ class Stage:
     def expected_rows(self) -> int:
         return self.members * len(self.codes) * self.issues
 
+    @property
+    def recovery_seconds(self) -> float:
+        """Until when after the last fault all claims of those who are gone must have been taken from them."""
+        return 2 * times.LEASE_SECONDS + 2 * times.SWEEP_SECONDS + times.STARTUP_SECONDS + self.extra_seconds
+
     def is_settled(self) -> bool:
         """Whether no row is open and no run goes on, for every code of this round."""
         self.sample()
         progress = self.system.books.progress(self.codes)
+        if progress["left_behind"]:
+            self.left_behind_seconds = time.monotonic() - self.last_fault_at
         return progress["rows"] >= self.expected_rows and not (progress["open"] or progress["unfinished"])
 
     def settle(self) -> float:
