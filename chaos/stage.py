@@ -75,13 +75,12 @@ class Stage:
     def wait_for_share(self, share: float) -> None:
         """Wait until so much of this round's work is done."""
         goal = share * self.members * len(self.codes)
-        seconds = times.STARTUP_SECONDS + times.run_seconds(self.members) + times.RECOVERY_SECONDS + times.SLACK_SECONDS
 
         def is_done() -> bool:
             progress = self.system.books.progress(self.codes)
             return bool(progress["rows"]) and progress["settled"] >= goal
 
-        self.system.wait(is_done, f"{goal:.0f} settled rows", seconds=seconds)
+        self.system.wait(is_done, f"{goal:.0f} settled rows", seconds=self.patience_seconds)
 
     def wait_for_random_moment(self, until: float = 0.9) -> None:
         """Wait until a random share of the work is done; then mostly for a request under way, and a moment longer."""

@@ -12,11 +12,12 @@ SWEEP_SECONDS = 1.0
 BEAT_SECONDS = {"tick": 1.0, "poll": 2.0, "sweep": SWEEP_SECONDS, "catch_up": 3.0}
 #: From a request without an answer to its repeat. In production 60 s.
 UNCONFIRMED_SECONDS = 5.0
-#: In production 60 s each, and 10 s.
+#: In production 60 s, and 600 s for the longest pause, and 10 s for the margin.
 SHORTENED = {
     "UNCONFIRMED_SECONDS": UNCONFIRMED_SECONDS,
     "DOUBT_SECONDS": 3.0,
-    "PAUSE_SECONDS": 3.0,
+    "PAUSE_SECONDS": 1.0,
+    "LONGEST_PAUSE_SECONDS": 4.0,
     "LEASE_MARGIN_SECONDS": 2.0,
 }
 

@@ -26,11 +26,10 @@ _FAULTS: list[tuple[str, str, list[dict[str, Any]]]] = [
     ),
     (
         "game-5xx-storm",
-        "Thirty server errors in a row, half of them after the effect.",
+        "Twenty-four server errors in a row, most of them after the effect.",
         [
-            {"fault": "status", "status": 503, "times": 10},
-            {"fault": "status", "status": 500, "when": "after", "times": 15},
-            {"fault": "status", "status": 502, "times": 5},
+            {"fault": "status", "status": 500, "when": "after", "times": 16},
+            {"fault": "status", "status": 503, "times": 8},
         ],
     ),
     (
@@ -70,8 +69,8 @@ _FAULTS: list[tuple[str, str, list[dict[str, Any]]]] = [
     ),
     (
         "game-429-storm",
-        "The game says 429 to sixty requests, whatever we have sent.",
-        [{"fault": "429", "times": 30}, {"fault": "429", "headers": {"Retry-After": "2"}, "times": 30}],
+        "The game says 429 to forty requests, whatever we have sent.",
+        [{"fault": "429", "times": 20}, {"fault": "429", "headers": {"Retry-After": "2"}, "times": 20}],
     ),
     (
         "game-wrong-salt",
@@ -91,12 +90,18 @@ _FAULTS: list[tuple[str, str, list[dict[str, Any]]]] = [
 
 
 def _spoil(stage: Stage, faults: list[dict[str, Any]]) -> None:
-    """Let the faults happen to requests for this code only, from the first one on or in mid-run."""
+    """Let the faults happen to requests for this code only: from the first one on, or in mid-run."""
     code = stage.begin(feed=False)
-    stage.system.game.change(faults=[{**fault, "code": code} for fault in faults])
-    stage.publish(code)
+    is_early = all("probability" in fault for fault in faults) and stage.random.random() < 0.5
+    scripted = [{**fault, "code": code} for fault in faults]
     stage.may_be_throttled = True
-    stage.wait_for_share(0.5)
+    stage.extra_seconds = 60.0  # A game that fails is paused, and probed now and then.
+    if is_early:
+        stage.system.game.change(faults=scripted)
+    stage.publish(code)
+    if not is_early:
+        stage.wait_for_share(0.2)
+        stage.system.game.change(faults=scripted)
     stage.note_fault()
 
 

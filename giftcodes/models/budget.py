@@ -28,7 +28,7 @@ LONGEST_WAIT_SECONDS = 3_600.0
 UNLIMITED = 1_000_000
 
 PAUSE_SECONDS = faults.seconds("PAUSE_SECONDS", 60.0)
-LONGEST_PAUSE_SECONDS = 600.0
+LONGEST_PAUSE_SECONDS = faults.seconds("LONGEST_PAUSE_SECONDS", 600.0)
 #: Unknown answers for so many players in a row pause the game.
 UNKNOWN_PLAYERS = 3
 _SAYS_NOTHING = frozenset({Outcome.THROTTLED, Outcome.NOT_SENT})
