@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import secrets
+import signal
 import sys
 from dataclasses import replace
 
@@ -21,6 +22,7 @@ _START_SECONDS = 60
 
 def main() -> int:
     """Run what the environment chooses. Returns the exit status."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # Nothing of ours outlives us.
     load()
     names = [name for name in os.environ.get("SCENARIO", "").split(",") if name] or list(SCENARIOS)
     if unknown := [name for name in names if name not in SCENARIOS]:

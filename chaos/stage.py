@@ -49,8 +49,10 @@ class Stage:
     excused: set[str] = field(default_factory=set)
     #: Scripted 429s, or another cause outside of our pace.
     may_be_throttled: bool = False
-    #: Added to the time that recovery may take: a pause, a back-off, an outage.
+    #: Added to the time that recovery may take: until whoever was cut off has noticed, and is back.
     extra_seconds: float = 0.0
+    #: Added to the time until all is settled: a game that is paused and probed.
+    game_seconds: float = 0.0
     #: How often the game has issued each code: so often everybody gets it.
     issues: int = 1
     #: Until so many seconds after the last fault, claims were seen whose lease was over.
@@ -137,7 +139,14 @@ class Stage:
     def patience_seconds(self) -> float:
         """How long everything may take from the last fault, or from the beginning, until it is settled."""
         work = times.run_seconds(self.members * max(1, len(self.codes)))
-        return work + times.RECOVERY_SECONDS + times.STARTUP_SECONDS + times.SLACK_SECONDS + self.extra_seconds
+        return (
+            work
+            + times.RECOVERY_SECONDS
+            + times.STARTUP_SECONDS
+            + times.SLACK_SECONDS
+            + self.extra_seconds
+            + self.game_seconds
+        )
 
     @property
     def expected_rows(self) -> int:

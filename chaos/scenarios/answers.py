@@ -69,8 +69,8 @@ _FAULTS: list[tuple[str, str, list[dict[str, Any]]]] = [
     ),
     (
         "game-429-storm",
-        "The game says 429 to forty requests, whatever we have sent.",
-        [{"fault": "429", "times": 20}, {"fault": "429", "headers": {"Retry-After": "2"}, "times": 20}],
+        "The game says 429 to sixteen requests, whatever we have sent.",
+        [{"fault": "429", "times": 8}, {"fault": "429", "headers": {"Retry-After": "2"}, "times": 8}],
     ),
     (
         "game-wrong-salt",
@@ -95,7 +95,7 @@ def _spoil(stage: Stage, faults: list[dict[str, Any]]) -> None:
     is_early = all("probability" in fault for fault in faults) and stage.random.random() < 0.5
     scripted = [{**fault, "code": code} for fault in faults]
     stage.may_be_throttled = True
-    stage.extra_seconds = 60.0  # A game that fails is paused, and probed now and then.
+    stage.game_seconds = 60.0  # A game that fails is paused, and probed now and then.
     if is_early:
         stage.system.game.change(faults=scripted)
     stage.publish(code)
