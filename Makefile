@@ -6,7 +6,7 @@ RUN := .venv/bin/python
 LOCK := $(RUN) -m uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	--no-emit-find-links --custom-compile-command 'make lock'
 
-.PHONY: help up test properties bench lint format lock
+.PHONY: help up test properties bench chaos guards lint format lock
 
 help:  ## Show this list
 	@sed -n 's/^\([a-z]*\):.*## /  make \1	/p' Makefile
@@ -22,6 +22,12 @@ properties: .venv/.installed-dev  ## Look for broken rules in many random histor
 
 bench: .venv/.installed-dev  ## Measure, on throw-away servers: each figure beside its limit
 	$(RUN) -m pytest -q --no-header --capture=no -o python_files='bench_*.py' -o python_functions='bench_*' benchmarks $(ARGS)
+
+chaos: .venv/.installed-dev  ## Kill, freeze and cut off everything in turn; SCENARIO=name,name ROUNDS=n SEED=n
+	@$(RUN) -m chaos
+
+guards: .venv/.installed-dev  ## Take each guard out of a copy, and see its test go red; GUARD=name
+	@$(RUN) -m chaos.guards
 
 lint: .venv/.installed-dev  ## Check style, types, imports and migrations
 	$(RUN) -m ruff check .

@@ -7,8 +7,10 @@ from typing import Any
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Warning, register
 
+from giftcodes import faults
+
 #: What a worker needs beside the call itself: to be scheduled, to write its intent, to record.
-LEASE_MARGIN_SECONDS = 10.0
+LEASE_MARGIN_SECONDS = faults.seconds("LEASE_MARGIN_SECONDS", 10.0)
 
 
 @register
@@ -77,3 +79,25 @@ def check_secret_key(**_: Any) -> list[CheckMessage]:
     if not settings.SECRET_KEY.startswith("insecure-"):
         return []
     return [Error("SECRET_KEY is not set.", hint="Put a long random SECRET_KEY into .env.", id="giftcodes.E004")]
+
+
+@register
+def check_faults(**_: Any) -> list[CheckMessage]:
+    """Faults are for `make chaos`: a process that has them says so, and half of them is a mistake."""
+    if faults.is_on():
+        return [
+            Warning(
+                "Faults are switched on: this process may end itself on purpose, and its waits may be shortened.",
+                hint=f"Take {faults.SWITCH} out of the environment of everything but `make chaos`.",
+                id="giftcodes.W002",
+            )
+        ]
+    if not faults.is_half_set():
+        return []
+    return [
+        Error(
+            f"{faults.FAULT} or {faults.TIMES} is set without {faults.SWITCH}=1.",
+            hint="Take them out of the environment: they are for `make chaos`.",
+            id="giftcodes.E005",
+        )
+    ]

@@ -15,7 +15,7 @@ from celery import shared_task
 from django.conf import settings
 from django.db import transaction
 
-from giftcodes import story
+from giftcodes import faults, story
 from giftcodes.flow import catch_up as catch_up_step
 from giftcodes.flow import codes
 from giftcodes.flow import dispatch as dispatch_step
@@ -86,6 +86,7 @@ def redeem(guild_id: int, gift_code_id: int, trigger: str, user_id: int | None =
 def dispatch(provider: str) -> None:
     """Claim whose turn it is; one message for each."""
     for claim in dispatch_step.dispatch(provider):
+        faults.strike("before-publish")
         ring(redeem_member, claim.member_redemption_id, claim.token)
 
 
@@ -95,6 +96,7 @@ def redeem_member(member_redemption_id: int, token: int) -> None:
     aftermath = redeem_step.redeem_member(member_redemption_id, token)
     if aftermath is None:
         return
+    faults.strike("after-record")
     if aftermath.closed_code_id:
         ring(close_code, aftermath.closed_code_id)
     if aftermath.reopened_code_id:

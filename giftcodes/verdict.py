@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from giftcodes import faults
 from giftcodes.backoff import retry_delay_seconds
 from giftcodes.outcomes import ABOUT_THE_CODE, UNDECIDED, Outcome, meaning
 
@@ -32,8 +33,8 @@ CLOSED = frozenset({State.CANCELLED})
 HOLDING = frozenset({State.IN_FLIGHT, State.UNCONFIRMED}) | SETTLED
 
 MAX_TRIES = 5
-UNCONFIRMED_SECONDS = 60.0
-DOUBT_SECONDS = 60.0
+UNCONFIRMED_SECONDS = faults.seconds("UNCONFIRMED_SECONDS", 60.0)
+DOUBT_SECONDS = faults.seconds("DOUBT_SECONDS", 60.0)
 TOO_FREQUENT_SECONDS = 4.0
 DAY_SECONDS = 86_400.0
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from typing import Any
 
 from celery import Celery, signals
@@ -41,3 +42,16 @@ def _fetch_the_next(**_: Any) -> None:
 
 def _nothing() -> None:
     """For the loop, to be woken is all."""
+
+
+@signals.worker_init.connect
+def _judge_settings(**_: Any) -> None:
+    """Stop the start where a system check finds an error. Celery runs the checks, and drops what they say."""
+    import django
+    from django.core.management.base import BaseCommand, SystemCheckError
+
+    django.setup()
+    try:
+        BaseCommand().check()
+    except SystemCheckError as error:
+        sys.exit(str(error))

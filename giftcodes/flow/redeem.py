@@ -11,7 +11,7 @@ from django.conf import settings
 from django.db import IntegrityError, InterfaceError, OperationalError, connection, transaction
 from django.db.models import Q
 
-from giftcodes import story
+from giftcodes import faults, story
 from giftcodes.models import (
     Alarm,
     Attempt,
@@ -103,6 +103,7 @@ def redeem_member(member_redemption_id: int, token: int) -> Aftermath | None:
     attempt = intend(member_redemption_id, token)
     if attempt is None:
         return _settle_what_was_granted(member_redemption_id)
+    faults.strike("after-intent")
     # The database judged the lease; if this process was held up since, the request must not go out any more.
     is_late = time.monotonic() - woke_at > settings.LEASE_SECONDS - settings.HTTP_SECONDS - _SEND_MARGIN_SECONDS
     return record_surely(attempt, NOT_SENT if is_late else ask(attempt))
@@ -145,6 +146,7 @@ def _settle_what_was_granted(member_redemption_id: int) -> Aftermath | None:
 def ask(attempt: Attempt) -> Answer:
     """Ask the game. The one place where a redeem request is sent, and it is sent once."""
     row = attempt.member_redemption
+    faults.strike("before-send")
     client = client_for(
         settings.PROVIDERS[row.gift_code.provider],
         total_seconds=settings.HTTP_SECONDS,
@@ -175,6 +177,7 @@ def record(attempt: Attempt, answer: Answer) -> Aftermath:
 
     The answer stays on the Attempt in any case. A late SUCCESS still settles its row, because it is true.
     """
+    faults.strike("before-record")
     row = attempt.member_redemption
     provider = row.gift_code.provider
     _tell_budget(provider, attempt, answer)
@@ -193,6 +196,7 @@ def record(attempt: Attempt, answer: Answer) -> Aftermath:
         code_is_closed = not GiftCode.objects.get(pk=attempt.gift_code_id).is_open
         verdict = judge(answer.outcome, _situation(attempt, code_is_closed=code_is_closed))
         held = _write(attempt, answer.outcome, verdict)
+        faults.strike("before-commit")
     covered = _after_the_fact(attempt, answer.outcome, held=held, verdict=verdict)
     story.answered(
         str(row.member),

@@ -21,6 +21,7 @@ from requests.adapters import HTTPAdapter
 from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.connection import HTTPConnection, HTTPSConnection
 
+from giftcodes import faults
 from giftcodes.http.budget import CURRENT, Budget
 
 #: A pooled connection that was idle for longer is not used again. Servers close idle ones after 5 s and more;
@@ -101,6 +102,7 @@ class _BoundedConnection(HTTPConnection):
         super().send(data)
 
     def getresponse(self) -> urllib3.HTTPResponse:  # type: ignore[override]  # as urllib3 itself does
+        faults.strike("after-send")
         response = super().getresponse()
         self._answered_at = time.monotonic()
         return response

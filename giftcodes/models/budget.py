@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
+from giftcodes import faults
 from giftcodes.models.catalogue import provider_choices
 from giftcodes.outcomes import Outcome, Scope, meaning
 
@@ -26,8 +27,8 @@ LONGEST_WAIT_SECONDS = 3_600.0
 #: "As many as you like": more than can ever be in flight.
 UNLIMITED = 1_000_000
 
-PAUSE_SECONDS = 60.0
-LONGEST_PAUSE_SECONDS = 600.0
+PAUSE_SECONDS = faults.seconds("PAUSE_SECONDS", 60.0)
+LONGEST_PAUSE_SECONDS = faults.seconds("LONGEST_PAUSE_SECONDS", 600.0)
 #: Unknown answers for so many players in a row pause the game.
 UNKNOWN_PLAYERS = 3
 _SAYS_NOTHING = frozenset({Outcome.THROTTLED, Outcome.NOT_SENT})

@@ -1,0 +1,59 @@
+"""`python -m chaos`, which is `make chaos`.
+
+SEED=n repeats a run, SCENARIO=name[,name], ROUNDS=n and MEMBERS=n choose. Exit status 1 when a round failed, 2 when
+nobody knows a scenario of that name.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import signal
+import sys
+from dataclasses import replace
+
+from chaos.runner import Runner
+from chaos.scenario import SCENARIOS, Scenario
+from chaos.scenarios import load
+from chaos.telling import say
+
+_START_SECONDS = 60
+
+
+def main() -> int:
+    """Run what the environment chooses. Returns the exit status."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # Nothing of ours outlives us.
+    load()
+    names = [name for name in os.environ.get("SCENARIO", "").split(",") if name] or list(SCENARIOS)
+    if unknown := [name for name in names if name not in SCENARIOS]:
+        say(f"There is no scenario {', '.join(unknown)}. There are:\n{_listed()}")
+        return 2
+    seed = int(os.environ.get("SEED") or secrets.randbelow(1_000_000))
+    chosen = [(_sized(SCENARIOS[name]), _rounds(SCENARIOS[name])) for name in names]
+    bound = _START_SECONDS + sum(scenario.bound_seconds * rounds for scenario, rounds in chosen)
+    rounds = sum(rounds for _, rounds in chosen)
+    say(f"{len(chosen)} scenario(s), {rounds} round(s), SEED={seed}, at most {bound / 60:.0f} min, mostly a third.")
+    runner = Runner(seed)
+    try:
+        tallies = [runner.run(scenario, rounds) for scenario, rounds in chosen]
+    finally:
+        runner.close()
+    failed = sum(tally.failed for tally in tallies)
+    say(f"{rounds - failed} of {rounds} round(s) passed, {sum(tally.faults for tally in tallies)} faults. SEED={seed}")
+    return 1 if failed else 0
+
+
+def _rounds(scenario: Scenario) -> int:
+    return int(os.environ.get("ROUNDS") or scenario.rounds)
+
+
+def _sized(scenario: Scenario) -> Scenario:
+    return replace(scenario, members=int(os.environ.get("MEMBERS") or scenario.members))
+
+
+def _listed() -> str:
+    return "\n".join(f"  {scenario.name:<24} {scenario.story}" for scenario in SCENARIOS.values())
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,213 @@
+"""`make guards`: take each guard out of a copy of the project, and see the test or scenario that watches it go red.
+
+A guard whose watchman stays green protects nothing, or is not watched: exit status 1. `GUARD=name[,name]` chooses.
+The table in docs/testing.md is what this prints.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from chaos.telling import say
+from redeemer.embedded.home import REPOSITORY
+
+_LEFT_BEHIND = shutil.ignore_patterns(".git", ".venv", "var", "__pycache__", ".*_cache", "staticfiles")
+_PATIENCE_SECONDS = 300
+
+
+@dataclass(frozen=True, slots=True)
+class Guard:
+    """What is taken out, and who must notice.
+
+    Args:
+        name: the guard.
+        cuts: file, the text that is the guard, and what stands there without it.
+        watched_by: a test, by its node id; or `chaos:` and a scenario.
+    """
+
+    name: str
+    cuts: tuple[tuple[str, str, str], ...]
+    watched_by: str
+
+
+_START, _REDEEM, _DISPATCH = "giftcodes/flow/start.py", "giftcodes/flow/redeem.py", "giftcodes/flow/dispatch.py"
+_SWEEP, _FINISH = "giftcodes/flow/sweep.py", "giftcodes/flow/finish.py"
+_MIGRATION = "giftcodes/migrations/0001_initial.py"
+_HOLDING = "('state__in', ['already_received', 'in_flight', 'redeemed', 'same_type', 'unconfirmed'])"
+
+GUARDS = (
+    Guard(
+        "row lock in start",
+        (
+            (_START, "    FOR NO KEY UPDATE SKIP LOCKED\n", ""),
+            (_START, "Redemption.objects.locked().select_related", "Redemption.objects.select_related"),
+        ),
+        "tests/lock/test_start.py::test_of_many_callers_at_the_same_moment_one_runs_and_all_others_are_refused_and_journalled",
+    ),
+    Guard(
+        "`running` refused",
+        ((_START, "AND (state <> 'running' OR %(is_quiet)s)\n", "\n"),),
+        "tests/lock/test_start.py",
+    ),
+    Guard(
+        "token in record",
+        ((_REDEEM, "pk=row.pk, token=attempt.token, state=State.IN_FLIGHT", "pk=row.pk, state=State.IN_FLIGHT"),),
+        "tests/flow/test_recovery.py::test_a_stale_worker_cannot_record",
+    ),
+    Guard(
+        "token in record (the whole system)",
+        ((_REDEEM, "pk=row.pk, token=attempt.token, state=State.IN_FLIGHT", "pk=row.pk, state=State.IN_FLIGHT"),),
+        "chaos:zombie-record",
+    ),
+    Guard(
+        "lease check before the Attempt",
+        ((_REDEEM, "  AND m.lease_until > clock_timestamp() + make_interval(secs => %(needed)s)\n", ""),),
+        "tests/flow/test_recovery.py::test_a_claim_that_waited_too_long_is_given_back_unsent",
+    ),
+    Guard(
+        "own deadline before the request",
+        ((_REDEEM, "NOT_SENT if is_late else ask(attempt)", "ask(attempt)"),),
+        "tests/flow/test_recovery.py::test_a_worker_held_up_between_its_intent_and_the_request_does_not_send",
+    ),
+    Guard(
+        "own deadline before the request (the whole system)",
+        ((_REDEEM, "NOT_SENT if is_late else ask(attempt)", "ask(attempt)"),),
+        "chaos:zombie-after-intent",
+    ),
+    Guard(
+        "partial unique index",
+        ((_MIGRATION, _HOLDING, "('state__in', ['nothing'])"),),
+        "tests/lock/test_dispatch.py::test_the_database_itself_refuses_a_second_request_for_a_player_and_a_code",
+    ),
+    Guard(
+        "one writer in dispatch",
+        ((_DISPATCH, "RateBudget.objects.select_for_update().get(provider", "RateBudget.objects.get(provider"),),
+        "tests/lock/test_dispatch.py::test_a_second_dispatcher_waits_and_gives_no_permit_twice",
+    ),
+    Guard(
+        "finish under the row lock",
+        ((_FINISH, "Redemption.objects.locked().select_related", "Redemption.objects.select_related"),),
+        "tests/lock/test_start.py::test_a_member_who_comes_late_is_not_lost_while_the_run_is_being_finished",
+    ),
+    Guard(
+        "sweep of expired leases",
+        ((_SWEEP, "    recover_expired_leases()\n    settle", "    settle"),),
+        "tests/flow/test_recovery.py::test_a_lost_message_costs_a_lease_and_nothing_else",
+    ),
+    Guard(
+        "sweep of expired leases (the whole system)",
+        ((_SWEEP, "    recover_expired_leases()\n    settle", "    settle"),),
+        "chaos:die-before-publish",
+    ),
+    Guard(
+        "probation",
+        (
+            (
+                _DISPATCH,
+                "    WHERE NOT (on_probation AND (nth_of_code > 1 OR code_id IN (SELECT gift_code_id FROM in_flight)))\n",
+                "",
+            ),
+        ),
+        "tests/flow/test_codes.py::test_until_a_code_is_proven_one_request_is_out_at_a_time",
+    ),
+    Guard(
+        "window anchor: one permit until the first answer",
+        (("giftcodes/models/budget.py", "return 0 if openers_out else 1", "return max(0, limit - self.used)"),),
+        "tests/flow/test_budget.py::test_one_permit_is_out_until_the_window_is_anchored",
+    ),
+    Guard(
+        "window anchor: the window ends after the answer",
+        (
+            (
+                "giftcodes/models/budget.py",
+                "self.window_ends_at = now + dt.timedelta(seconds=length + MARGIN_SECONDS)",
+                "self.window_ends_at = heard.sent_at + dt.timedelta(seconds=length)",
+            ),
+        ),
+        "tests/flow/test_budget.py::test_a_window_is_anchored_at_the_answer_and_then_used_whole",
+    ),
+    Guard(
+        "SUCCESS monotone: by the sweep",
+        ((_SWEEP, "    settle_by_evidence()\n    cover", "    cover"),),
+        "tests/flow/test_recovery.py::test_the_sweep_settles_a_row_whose_success_nobody_recorded",
+    ),
+    Guard(
+        "SUCCESS monotone: by a late answer",
+        ((_REDEEM, "    if outcome is not Outcome.SUCCESS:\n        return []\n", "    return []\n"),),
+        "tests/flow/test_recovery.py::test_a_late_success_settles_its_row_all_the_same",
+    ),
+    Guard(
+        "an unanswered request is unknown, not unsent",
+        ((_SWEEP, "if attempt is None or attempt.outcome == Outcome.NOT_SENT:", "if True:"),),
+        "tests/flow/test_recovery.py::test_a_worker_that_died_after_its_intent_leaves_an_unconfirmed_row",
+    ),
+)
+
+
+def main() -> int:
+    """Try the guards that `GUARD` names, or all. Returns the exit status."""
+    asked = [name for name in os.environ.get("GUARD", "").split(",") if name]
+    chosen = [guard for guard in GUARDS if not asked or any(name in guard.name for name in asked)]
+    say(f"{len(chosen)} guard(s), at most {_PATIENCE_SECONDS} s each, mostly 10 s.")
+    silent = [guard for guard in chosen if not _goes_red(guard)]
+    say(f"{len(chosen) - len(silent)} of {len(chosen)} guard(s) are watched.")
+    return 1 if silent else 0
+
+
+def _goes_red(guard: Guard) -> bool:
+    """Whether the watchman notices that the guard is gone."""
+    begun = time.monotonic()
+    with tempfile.TemporaryDirectory(prefix="redeemer-guard-") as folder:
+        copy = Path(folder) / "project"
+        shutil.copytree(REPOSITORY, copy, ignore=_LEFT_BEHIND)
+        copy.parent.chmod(0o755)
+        (copy / ".venv").symlink_to(REPOSITORY / ".venv")
+        for name, text, without in guard.cuts:
+            _cut(copy / name, text, without)
+        complaint = _watch(guard.watched_by, copy)
+    say(f"{'red' if complaint else 'GREEN':<6} {guard.name}: {guard.watched_by} [{time.monotonic() - begun:.0f} s]")
+    say(f"       {complaint[:160]}")
+    return bool(complaint)
+
+
+def _cut(path: Path, text: str, without: str) -> None:
+    whole = path.read_text(encoding="utf-8")
+    if whole.count(text) != 1:
+        message = f"{path.name} holds the guard {whole.count(text)} times: {text!r}"
+        raise SystemExit(message)
+    path.write_text(whole.replace(text, without), encoding="utf-8")
+
+
+def _watch(watchman: str, copy: Path) -> str:
+    """What the watchman complains of first; an empty string if it has nothing to say.
+
+    Raises:
+        SystemExit: it could not watch.
+    """
+    scenario = watchman.removeprefix("chaos:")
+    environment = {**os.environ, "TMPDIR": str(copy.parent)}
+    command = ["-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", watchman]
+    mark = "E  "
+    if scenario != watchman:
+        environment |= {"SCENARIO": scenario, "ROUNDS": "1", "SEED": "1"}
+        command, mark = ["-m", "chaos"], "      "
+    result = subprocess.run(
+        [sys.executable, *command], cwd=copy, env=environment, capture_output=True, text=True, timeout=_PATIENCE_SECONDS
+    )
+    complaints = [line.removeprefix(mark).strip() for line in result.stdout.splitlines() if line.startswith(mark)]
+    if result.returncode == 0:
+        return ""
+    if result.returncode != 1 or not complaints:
+        raise SystemExit(f"{watchman} could not watch:\n{result.stdout}{result.stderr}")
+    return complaints[0]
+
+
+if __name__ == "__main__":
+    sys.exit(main())

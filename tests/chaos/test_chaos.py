@@ -1,0 +1,36 @@
+"""A short selection of `make chaos`, and that it can fail."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+
+def chaos(**environment: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "chaos"],
+        env={**os.environ, **environment},
+        capture_output=True,
+        text=True,
+        timeout=240,
+        check=False,
+    )
+
+
+@pytest.mark.system
+def test_everybody_gets_the_code_once_although_all_workers_are_killed_and_answers_are_lost() -> None:
+    played = chaos(SCENARIO="kill-all,effect-without-answer", MEMBERS="40", ROUNDS="1", SEED="1")
+
+    assert played.returncode == 0, played.stdout + played.stderr
+    assert "2 of 2 round(s) passed" in played.stdout
+
+
+def test_a_scenario_that_nobody_knows_is_answered_with_the_list() -> None:
+    played = chaos(SCENARIO="earthquake")
+
+    assert played.returncode == 2
+    assert "There is no scenario earthquake." in played.stdout
+    assert "kill-all" in played.stdout
