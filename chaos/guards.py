@@ -54,7 +54,7 @@ GUARDS = (
     Guard(
         "`running` refused",
         ((_START, "AND (state <> 'running' OR %(is_quiet)s)\n", "\n"),),
-        "tests/lock/test_start.py",
+        "tests/lock/test_start.py::test_while_it_runs_every_further_caller_is_refused_and_journalled",
     ),
     Guard(
         "token in record",
@@ -111,7 +111,8 @@ GUARDS = (
         (
             (
                 _DISPATCH,
-                "    WHERE NOT (on_probation AND (nth_of_code > 1 OR code_id IN (SELECT gift_code_id FROM in_flight)))\n",
+                "    WHERE NOT (on_probation AND (nth_of_code > 1 "
+                "OR code_id IN (SELECT gift_code_id FROM in_flight)))\n",
                 "",
             ),
         ),
@@ -140,7 +141,7 @@ GUARDS = (
     ),
     Guard(
         "SUCCESS monotone: by a late answer",
-        ((_REDEEM, "    if outcome is not Outcome.SUCCESS:\n        return []\n", "    return []\n"),),
+        ((_REDEEM, "return _settle_by_evidence(row.pk) if outcome is Outcome.SUCCESS else []", "return []"),),
         "tests/flow/test_recovery.py::test_a_late_success_settles_its_row_all_the_same",
     ),
     Guard(

@@ -34,6 +34,27 @@ def test_of_many_callers_at_the_same_moment_one_runs_and_all_others_are_refused_
     assert redemption.events.filter(kind="refused", trigger="admin").count() == 4 * callers - 1
 
 
+@pytest.mark.parametrize("trigger", [Trigger.POLL, Trigger.ADMIN, Trigger.COMMAND])
+def test_while_it_runs_every_further_caller_is_refused_and_journalled(trigger: Trigger) -> None:
+    wolves, code = guild("Wolves", members=2), gift_code("FROST")
+    first = start(guild_id=wolves.pk, gift_code_id=code.pk, trigger=Trigger.POLL)
+
+    second = start(guild_id=wolves.pk, gift_code_id=code.pk, trigger=trigger)
+
+    assert (first.kind, second.kind) == (StartKind.STARTED, StartKind.REFUSED)
+    assert second.message == ("⚠️ Auto-redeem already in progress for guild Wolves with code FROST, skipping duplicate")
+    journal = RedemptionEvent.objects.order_by("id").values_list("kind", "trigger", "run_number")
+    assert list(journal) == [("locked", "poll", 1), ("refused", trigger, 1)]
+
+
+def test_housekeeping_is_not_refused_and_not_journalled() -> None:
+    wolves, code = guild(members=2), gift_code()
+    start(guild_id=wolves.pk, gift_code_id=code.pk, trigger=Trigger.POLL)
+
+    assert start(guild_id=wolves.pk, gift_code_id=code.pk, trigger=Trigger.SWEEP).kind is StartKind.NOTHING_TO_DO
+    assert RedemptionEvent.objects.filter(kind="refused").count() == 0
+
+
 def test_other_guilds_and_other_codes_run_at_the_same_time() -> None:
     wolves, bears = guild(members=2), guild(members=2)
     frost, snow = gift_code(), gift_code()
