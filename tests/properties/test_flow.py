@@ -23,7 +23,7 @@ def test_the_rules_hold_whatever_happens_in_whatever_order() -> None:
     run_state_machine_as_test(
         Flow,
         settings=settings(
-            max_examples=LONG or 40,
+            max_examples=LONG or 30,
             stateful_step_count=50 if LONG else 30,
             deadline=None,
             derandomize=not LONG,
