@@ -60,6 +60,7 @@ class Service:
 
     async def _answer_gift(self, request: Request, writer: asyncio.StreamWriter) -> bool:
         ending, entry = await self.api.respond(request)
+        self.book.ledger.close(entry)  # Before the answer leaves: a kill loses nothing that was answered.
         entry.status = ending.status
         try:
             return await ending.send(writer)
