@@ -60,7 +60,6 @@ class Service:
 
     async def _answer_gift(self, request: Request, writer: asyncio.StreamWriter) -> bool:
         ending, entry = await self.api.respond(request)
-        self.book.ledger.close(entry)  # Before the answer leaves: a kill loses nothing that was answered.
         entry.status = ending.status
         # Before the answer leaves: who has read it may kill this process at once. And again when the exchange is over.
         self.book.ledger.close(entry)
