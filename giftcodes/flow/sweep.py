@@ -20,9 +20,9 @@ from giftcodes.models import (
     MemberRedemption,
     Redemption,
 )
-from giftcodes.models.redemption import cover_twins
+from giftcodes.models.redemption import cover_twins, values
 from giftcodes.outcomes import MEANINGS, Outcome
-from giftcodes.verdict import MAX_TRIES, UNCONFIRMED_SECONDS, State
+from giftcodes.verdict import HOLDING, MAX_TRIES, UNCONFIRMED_SECONDS, State
 
 #: A run with a member due and no progress for so long is flagged, unless the game is paused or its window is used up.
 STALLED_AFTER = dt.timedelta(seconds=120)
@@ -152,9 +152,14 @@ def _stalled_runs() -> list[tuple[int, str]]:
               AND (b.window_ends_at IS NULL OR b.window_ends_at < clock_timestamp() - %(after)s)
               AND EXISTS (SELECT FROM giftcodes_memberredemption m
                           WHERE m.redemption_id = r.id AND m.state = 'pending'
-                            AND m.next_attempt_at < clock_timestamp() - %(after)s)
+                            AND m.next_attempt_at < clock_timestamp() - %(after)s
+                            -- Whose player another guild's row holds is not due: that row is asked first.
+                            AND NOT EXISTS (
+                                SELECT FROM giftcodes_memberredemption twin
+                                WHERE twin.gift_code_id = m.gift_code_id AND twin.player_id = m.player_id
+                                  AND twin.covered_by_id IS NULL AND twin.state = ANY(%(holding)s)))
             """,
-            {"after": after},
+            {"after": after, "holding": values(HOLDING)},
         )
         return list(cursor.fetchall())
 

@@ -9,7 +9,7 @@ import pytest
 from giftcodes import tasks
 from giftcodes.flow import redeem as step
 from giftcodes.flow import sweep as sweep_step
-from giftcodes.models import Attempt, MemberRedemption, RateBudget, Redemption, RunState
+from giftcodes.models import Alarm, Attempt, MemberRedemption, RateBudget, Redemption, RunState, database_now
 from giftcodes.verdict import State
 from tests.factories import gift_code, guild, member
 from tests.flow.conftest import World, events, states
@@ -377,3 +377,22 @@ def test_the_budget_row_is_made_once(world: World) -> None:
     tasks.dispatch("simulator")
 
     assert RateBudget.objects.count() == 1
+
+
+def test_a_run_that_waits_for_the_twin_of_its_member_is_not_called_stalled(world: World) -> None:
+    wolves, bears, code = guild(), guild(), gift_code(proven_at=database_now())
+    for pack in (wolves, bears):
+        pack.members.create(player_id="300000001")
+    world.knows(wolves)
+    world.has(code)
+    world.spoil("drop", when="before", times=4)
+    world.redeem(wolves, code)
+    world.redeem(bears, code)
+
+    for _ in range(3):
+        world.pass_time(61)
+        world.tick()
+        world.sweep()
+
+    assert MemberRedemption.objects.get(redemption__guild=wolves).state == "unconfirmed"
+    assert Alarm.objects.count() == 0
