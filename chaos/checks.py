@@ -43,6 +43,11 @@ class Evidence:
         return Counter({key: number - self.issues for key, number in judged.items() if number > self.issues})
 
     @property
+    def spoiled(self) -> int:
+        """Requests that a script of ours spoiled."""
+        return sum(entry["fault"] is not None for entry in self.requests)
+
+    @property
     def excuses(self) -> Counter[Key]:
         """For each player and code: our requests whose effect we could not know: no answer, none to be read, or one
         that came when the claim was over."""

@@ -81,6 +81,7 @@ class Runner:
             scenario.play(stage)
             took = stage.settle()
             evidence = collect(stage)
+            stage.system.repeats_allowed += evidence.excuses.total() + evidence.spoiled
             wrong = judge(stage, evidence) + (self._audit(stage) if is_last else [])
         except (TimeUpError, psycopg.Error, requests.RequestException, RuntimeError) as error:
             wrong = [*stage.complaints, str(error) or type(error).__name__]
@@ -91,7 +92,8 @@ class Runner:
         if not _AUDIT.exists():
             return []
         url = f"{stage.system.game.url}/_sim/ledger"
-        result = stage.system.manage("audit", "--ledger", url, "--repeats-allowed", "1000000", check=False)
+        allowed = str(stage.system.repeats_allowed)
+        result = stage.system.manage("audit", "--ledger", url, "--repeats-allowed", allowed, check=False)
         lines = (result.stdout + result.stderr).strip().splitlines()
         return [f"manage.py audit: {line}" for line in lines] if result.returncode else []
 

@@ -44,6 +44,8 @@ class System:
         self.game = Game(f"http://127.0.0.1:{port}")
         self.environment = self._environment()
         self.processes = {name: self._process(name, command) for name, command in self._commands(port).items()}
+        #: For the audit, which looks at all rounds: answers that were lost until now.
+        self.repeats_allowed = 0
         #: Called with its name when a process has died.
         self.on_death: Callable[[str], None] = lambda name: None
 
