@@ -5,6 +5,15 @@ from __future__ import annotations
 from giftcodes.audit.invariant import Invariant, Section
 from giftcodes.audit.populations import IN_FLIGHT, PENDING, RUNNING, UNCONFIRMED, WAITING
 
+#: The game of code `c` with budget `b` may be asked, and has not been for long.
+_GAME_IS_IDLE = """coalesce(b.pause_kind, '') = ''
+              AND (b.window_ends_at IS NULL OR b.window_ends_at < %(now)s - %(stalled)s)
+              AND c.provider NOT IN (
+                SELECT asked.provider
+                FROM giftcodes_attempt a
+                JOIN giftcodes_giftcode asked ON asked.id = a.gift_code_id
+                WHERE a.sent_at > %(now)s - %(stalled)s)"""
+
 PROGRESS = (
     Invariant(
         name="leases_are_kept",
@@ -25,20 +34,14 @@ PROGRESS = (
         sentence="No run stands still with a member due while the game may be asked and is not.",
         of=RUNNING,
         # Whose player is held by another row is not due: that row is asked first.
-        broken="""
+        broken=f"""
             SELECT r.id, g.name AS guild, c.code, r.locked_at
             FROM giftcodes_redemption r
             JOIN giftcodes_guild g ON g.id = r.guild_id AND g.active
             JOIN giftcodes_giftcode c ON c.id = r.gift_code_id AND c.state IN ('active', 'probing')
             LEFT JOIN giftcodes_ratebudget b ON b.provider = c.provider
             WHERE r.state = 'running' AND r.stop_requested_at IS NULL AND c.provider = ANY(%(on)s)
-              AND r.locked_at < %(now)s - %(stalled)s AND coalesce(b.pause_kind, '') = ''
-              AND (b.window_ends_at IS NULL OR b.window_ends_at < %(now)s - %(stalled)s)
-              AND c.provider NOT IN (
-                SELECT asked.provider
-                FROM giftcodes_attempt a
-                JOIN giftcodes_giftcode asked ON asked.id = a.gift_code_id
-                WHERE a.sent_at > %(now)s - %(stalled)s)
+              AND r.locked_at < %(now)s - %(stalled)s AND {_GAME_IS_IDLE}
               AND EXISTS (
                 SELECT FROM giftcodes_memberredemption m
                 JOIN giftcodes_member person ON person.id = m.member_id AND person.active AND NOT person.opted_out
@@ -49,7 +52,7 @@ PROGRESS = (
                     WHERE twin.gift_code_id = m.gift_code_id AND twin.player_id = m.player_id
                       AND twin.covered_by_id IS NULL
                       AND twin.state IN ('in_flight', 'unconfirmed', 'redeemed', 'already_received', 'same_type')))
-        """,
+        """,  # noqa: S608 - a constant of this module
         words="Redemption {id} (guild {guild}, code {code}) runs since {locked_at}; a member is due, nobody is asked.",
         look_again_seconds=20.0,
     ),
@@ -58,20 +61,14 @@ PROGRESS = (
         section=Section.PROGRESS,
         sentence="No unconfirmed row is left lying while the game may be asked and is not.",
         of=UNCONFIRMED,
-        broken="""
+        broken=f"""
             SELECT m.id, m.player_id, m.next_attempt_at
             FROM giftcodes_memberredemption m
             JOIN giftcodes_giftcode c ON c.id = m.gift_code_id AND c.provider = ANY(%(on)s)
             LEFT JOIN giftcodes_ratebudget b ON b.provider = c.provider
             WHERE m.state = 'unconfirmed' AND m.next_attempt_at < %(now)s - %(stalled)s
-              AND coalesce(b.pause_kind, '') = ''
-              AND (b.window_ends_at IS NULL OR b.window_ends_at < %(now)s - %(stalled)s)
-              AND c.provider NOT IN (
-                SELECT asked.provider
-                FROM giftcodes_attempt a
-                JOIN giftcodes_giftcode asked ON asked.id = a.gift_code_id
-                WHERE a.sent_at > %(now)s - %(stalled)s)
-        """,
+              AND {_GAME_IS_IDLE}
+        """,  # noqa: S608 - a constant of this module
         words="Row {id} (player {player_id}) is unconfirmed and due since {next_attempt_at}.",
         look_again_seconds=20.0,
     ),
