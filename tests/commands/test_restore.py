@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import os
 import pty
 import re
@@ -16,6 +17,7 @@ from typing import Any
 
 import psycopg
 import pytest
+import time_machine
 from django.core.management.base import CommandError
 
 from giftcodes.management.dumps.reading import read_dump
@@ -213,6 +215,15 @@ def test_what_a_killed_restore_has_left_is_in_nobodys_way(site: Site, file: Path
     assert names(site) == {"Wolves", "Śnieg"}
 
 
+def test_two_that_end_within_one_second_keep_both_databases(site: Site, file: Path) -> None:
+    with time_machine.travel(dt.datetime(2026, 6, 1, 3, 15, tzinfo=dt.UTC), tick=False):
+        kept = [replace_database(site.address, read_dump(file), unseen) for _ in range(2)]
+
+    suffix = "_before_20260601_031500"
+    assert kept == [f"{site.address.name}{suffix}", f"{site.address.name}{suffix}_2"]
+    assert {*kept, site.address.name} == set(site.databases())
+
+
 def test_two_at_once_are_refused(site: Site, file: Path) -> None:
     dump, refused = read_dump(file), []
 
@@ -267,7 +278,7 @@ def test_opt_outs_are_not_forgotten_by_another_key(site: Site, restore: Callable
     same = restore("--yes", file, SECRET_KEY="one")
     insisted = restore("--yes", "--any-key", file, SECRET_KEY="another")
 
-    assert [said.status for said in (refused, without_any, same, insisted)] == [1, 1, 0, 0]
+    assert [said.status for said in (refused, without_any, same, insisted)] == [1, 1, 0, 0], insisted.err
     assert "another SECRET_KEY than this installation has: its 1 opt-out(s)" in refused.err
     assert "Set SECRET_KEY in the environment or in .env" in refused.err
     assert insisted.err.startswith("SECRET_KEY is another one: its 1 opt-out(s) are not recognised")

@@ -7,6 +7,8 @@ import os
 import sys
 from collections.abc import Callable
 from contextlib import AbstractContextManager, suppress
+from itertools import chain, count
+from typing import Any
 
 import psycopg
 from django.core.management.base import CommandError
@@ -118,10 +120,10 @@ def _migrate(fresh: Address) -> None:
 
 
 def _swap(address: Address, fresh: Address) -> str | None:
-    kept = _named(address.name, f"_before_{dt.datetime.now(dt.UTC):%Y%m%d_%H%M%S}")
     rename = SQL("ALTER DATABASE {} RENAME TO {}")
     holds_data = _holds_data(address)
     with address.connect_beside() as server:
+        kept = _free_name(server, address.name, f"_before_{dt.datetime.now(dt.UTC):%Y%m%d_%H%M%S}")
         try:
             with server.transaction():
                 if holds_data is not None:
@@ -152,6 +154,13 @@ def _drop(address: Address, what: Address) -> None:
             server.execute(SQL("DROP DATABASE IF EXISTS {}").format(Identifier(what.name)))
         except psycopg.errors.ObjectInUse as error:
             raise CommandError(f"The database {what.name} is in use: another restore is running.") from error
+
+
+def _free_name(server: psycopg.Connection[Any], name: str, suffix: str) -> str:
+    """A name that no database has yet: two restores may end within one second."""
+    taken = {row[0] for row in server.execute("SELECT datname FROM pg_database").fetchall()}
+    suffixes = chain([suffix], (f"{suffix}_{number}" for number in count(2)))
+    return next(found for found in (_named(name, one) for one in suffixes) if found not in taken)
 
 
 def _named(name: str, suffix: str) -> str:
