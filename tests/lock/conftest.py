@@ -33,13 +33,14 @@ def stampede(guild: Guild, code: GiftCode, *, processes: int, callers: int) -> l
         )
         for _ in range(processes)
     ]
-    for process in running:
-        assert process.stdout is not None
-        assert process.stdout.readline() == "ready\n"
-    for process in running:
-        assert process.stdin is not None
-        process.stdin.write("go\n")
-        process.stdin.flush()
+    for word in ("ready\n", "answered\n"):
+        for process in running:
+            assert process.stdout is not None
+            assert process.stdout.readline() == word
+        for process in running:
+            assert process.stdin is not None
+            process.stdin.write("go\n")
+            process.stdin.flush()
     results: list[tuple[str, float]] = []
     for process in running:
         output, _ = process.communicate(timeout=60)

@@ -3,7 +3,8 @@
 Usage: python -m tests.lock.stampede GUILD_ID CODE_ID WARM_UP_CODE_ID CALLERS
 
 Each caller uses its connection first, for the code that warms up, and says so; at a line on standard input all of them
-call. Connections stay open until the last one is answered. Each result is printed as `kind milliseconds`.
+call, and say so when the last one has been answered. Connections stay open until the next line, as the end of one
+process would take the processor from the others. Each result is printed as `kind milliseconds`.
 """
 
 from __future__ import annotations
@@ -34,6 +35,7 @@ def main(guild_id: int, gift_code_id: int, warm_up_code_id: int, callers: int) -
         result = start(guild_id=guild_id, gift_code_id=gift_code_id, trigger=Trigger.ADMIN)
         took = (time.perf_counter() - begun) * 1_000
         meeting.wait()
+        meeting.wait()
         connection.close()
         return f"{result.kind} {took:.2f}"
 
@@ -43,6 +45,9 @@ def main(guild_id: int, gift_code_id: int, warm_up_code_id: int, callers: int) -
         print("ready", flush=True)
         sys.stdin.readline()
         meeting.wait()
+        meeting.wait()
+        print("answered", flush=True)
+        sys.stdin.readline()
         meeting.wait()
         for done in calls:
             print(done.result(), flush=True)
