@@ -72,9 +72,17 @@ def _take(stage: Stage, number: int) -> list[tuple[bytes, bytes]]:
 
 @scenario("redis-down", "SHUTDOWN NOSAVE in mid-run; back after 1, 5 or 20 s, with or without its data.", rounds=3)
 def redis_down(stage: Stage) -> None:
+    _take_away(stage, stage.random.choice([1.0, 5.0, 20.0]))
+
+
+@scenario("redis-away", "SHUTDOWN NOSAVE in mid-run; back after two minutes.", harm_seconds=150)
+def redis_away(stage: Stage) -> None:
+    _take_away(stage, 120.0)
+
+
+def _take_away(stage: Stage, seconds: float) -> None:
     stage.begin()
-    stage.wait_for_random_moment()
-    seconds = stage.random.choice([1.0, 5.0, 20.0])
+    stage.wait_for_random_moment(0.7)
     is_lost = stage.random.random() < 0.5
     servers = stage.system.servers
     if is_lost:
