@@ -40,6 +40,7 @@ class GiftApi:
             player=fields.get("fid"),
             realm=fields.get("kid"),
             code=fields.get("cdk"),
+            address=request.address,
         )
         fault = self._fault(entry, UNSEEN)
         if fault is not None:

@@ -21,7 +21,7 @@ class Entry:
     `at` is when it had arrived in whole, `answered_at` when its exchange was over, which for a dropped answer
     is when the connection was closed; None is still under way, or lost with the process (with a status: as the
     answer was leaving). `msg` is without its full stop. The window is the one it was counted in; both fields are
-    None when no rate is set or the game never saw it.
+    None when no rate is set or the game never saw it. `address` is the client's; a state file may be older than it.
     """
 
     n: int
@@ -38,9 +38,10 @@ class Entry:
     fault: str | None = None
     fault_when: str | None = None
     granted: bool = False
+    address: str | None = None
 
 
-_AT_ARRIVAL = ("n", "at", "player", "realm", "code", "window_opened_at", "window_number")
+_AT_ARRIVAL = ("n", "at", "player", "realm", "code", "window_opened_at", "window_number", "address")
 _AT_END = (
     "n",
     "window_opened_at",

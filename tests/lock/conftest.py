@@ -6,7 +6,7 @@ import os
 import subprocess
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
@@ -33,6 +33,11 @@ def stampede(guild: Guild, code: GiftCode, *, processes: int, callers: int) -> l
         )
         for _ in range(processes)
     ]
+    return meet(running)
+
+
+def meet(running: Sequence[subprocess.Popen[str]]) -> list[tuple[str, float]]:
+    """Let processes of `tests.lock.stampede` call at the same moment. Returns each result, in ms."""
     for word in ("ready\n", "answered\n"):
         for process in running:
             assert process.stdout is not None

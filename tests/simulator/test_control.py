@@ -142,6 +142,7 @@ def test_the_ledger_tells_about_a_request(simulator):
         "fault": None,
         "fault_when": None,
         "granted": True,
+        "address": "127.0.0.1",
     }
 
 
