@@ -1,0 +1,144 @@
+"""Workers on two hosts, each with an address of its own: one budget, one lock, one run."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from redeemer.embedded.home import REPOSITORY
+from tests.lock.conftest import meet
+from tests.system.machinery import wait_for
+from tests.system.two_hosts import RATE, WORKERS, TwoHosts, fullest_window, running
+
+pytestmark = pytest.mark.system
+
+MEMBERS = 25
+CALLERS = 8
+
+
+@pytest.fixture(scope="module")
+def both() -> Iterator[TwoHosts]:
+    """Two hosts at work. Each test leaves them as it found them, and has guilds, players and codes of its own."""
+    with tempfile.TemporaryDirectory(prefix="redeemer-hosts-") as name:
+        folder = Path(name)
+        folder.chmod(0o755)  # The database's user goes through it.
+        with running(folder) as found:
+            yield found
+
+
+@pytest.fixture(autouse=True)
+def _only_guilds_of_this_test(both: TwoHosts) -> None:
+    both.books.retire()
+
+
+def test_both_hosts_redeem_and_together_keep_to_the_limit_of_one_address(both: TwoHosts) -> None:
+    both.add_guilds(100_000, members=MEMBERS)
+
+    both.publish("Frost")
+    both.wait_until_complete("Frost", members=2 * MEMBERS, seconds=30)
+
+    requests = both.requests("Frost")
+    at_work = Counter(entry["address"] for entry in requests)
+    assert set(at_work) == {host.address for host in both.hosts}
+    assert min(at_work.values()) >= 5, at_work
+    assert both.grants("Frost") == [str(100_000 + number) for number in range(2 * MEMBERS)]
+    assert len(requests) == 2 * MEMBERS
+    assert fullest_window(requests) <= RATE.requests
+    _assert_all_invariants_hold(both)
+
+
+def test_a_code_that_both_hosts_start_at_the_same_moment_runs_once_and_the_rest_is_refused(both: TwoHosts) -> None:
+    guild, _ = both.add_guilds(200_000, members=MEMBERS, automatic=False)
+    both.game.change(codes={"Snow": {}})
+    code, warm_up = (_add_code(both, name, state) for name, state in (("Snow", "active"), ("Old", "closed")))
+    command = [sys.executable, "-m", "tests.lock.stampede", str(guild), str(code), str(warm_up), str(CALLERS)]
+
+    results = meet(
+        [
+            subprocess.Popen(
+                [*host.prefix, *command],
+                cwd=REPOSITORY,
+                env=both.of(host) | {"DATABASE_POOL": "0"},
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+                text=True,
+            )
+            for host in both.hosts
+        ]
+    )
+    both.wait_until_complete("Snow", members=MEMBERS, seconds=30)
+
+    assert sorted(kind for kind, _ in results) == ["refused"] * (2 * CALLERS - 1) + ["started"]
+    kinds = Counter(
+        row["kind"]
+        for row in both.books.ask("SELECT kind FROM giftcodes_redemptionevent WHERE gift_code_id = %s", code)
+    )
+    assert (kinds["locked"], kinds["refused"], kinds["unlocked"]) == (1, 2 * CALLERS - 1, 1)
+    assert both.grants("Snow") == [str(200_000 + number) for number in range(MEMBERS)]
+    assert fullest_window(both.requests("Snow")) <= RATE.requests
+
+
+def test_beat_moves_to_the_other_host_and_two_at_once_do_no_harm(both: TwoHosts) -> None:
+    both.add_guilds(300_000, members=MEMBERS)
+
+    both.end(both.network.a, "beat")
+    stopped_at = both.ticked_at()
+    both.start(both.network.b, "beat")
+    wait_for(lambda: both.ticked_at() > stopped_at + 2, "ticks from the other host", seconds=30)
+    both.start(both.network.a, "beat")
+    wait_for(lambda: both.ticks_within(3) >= 5, "both to ring each second", seconds=30)
+    both.publish("Ember")
+    both.wait_until_complete("Ember", members=2 * MEMBERS, seconds=30)
+    both.end(both.network.b, "beat")
+
+    requests = both.requests("Ember")
+    assert len(requests) == len(both.grants("Ember")) == 2 * MEMBERS
+    assert fullest_window(requests) <= RATE.requests
+    stopped_at = both.ticked_at()
+    wait_for(lambda: both.ticked_at() > stopped_at + 2, "ticks from the first host alone", seconds=10)
+    _assert_all_invariants_hold(both)
+
+
+def test_what_a_host_had_under_way_when_it_died_whole_is_finished_by_the_other(both: TwoHosts) -> None:
+    both.add_guilds(400_000, members=MEMBERS)
+    both.publish("Amber")
+    wait_for(lambda: both.settled("Amber") > MEMBERS // 2, "the run to be under way", seconds=30)
+
+    both.kill(both.network.b)
+    died_at, under_way = time.time(), both.books.unanswered()
+    both.wait_until_complete("Amber", members=2 * MEMBERS, seconds=60)
+
+    requests = both.requests("Amber")
+    assert {entry["address"] for entry in requests if entry["at"] > died_at + 1} == {both.network.a.address}
+    assert len(both.grants("Amber")) == 2 * MEMBERS
+    repeats = len(requests) - 2 * MEMBERS - sum(entry["status"] == 429 for entry in requests)
+    assert repeats <= len(under_way)
+    assert fullest_window(requests) <= RATE.requests
+    both.start(both.network.b, *WORKERS)
+
+
+def _add_code(both: TwoHosts, name: str, state: str) -> int:
+    """A code that no feed has told of. Returns its id."""
+    code: int = both.books.value(
+        "INSERT INTO giftcodes_giftcode (provider, code, folded, issue, source, rewards, first_seen_at, state, reason, "
+        "closed_outcome, doubt_outcome, doubt_player_id, probes) "
+        "VALUES ('simulator', %s, lower(%s), 1, 'command', '', now(), %s, '', '', '', '', 0) RETURNING id",
+        name,
+        name,
+        state,
+    )
+    return code
+
+
+def _assert_all_invariants_hold(both: TwoHosts) -> None:
+    done = both.manage("audit", "--json", "--ledger", both.game.url)
+    assert json.loads(done.stdout)["holds"], done.stdout

@@ -1,0 +1,253 @@
+"""Two hosts' worth of processes against one PostgreSQL, one Valkey and one game, which are on neither of them.
+
+host a: control worker, redeem worker, beat        host b: control worker, redeem worker
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import redis
+
+from chaos import times
+from chaos.books import REALM, Books
+from chaos.game import Game, line
+from chaos.processes import Process
+from chaos.servers import Running
+from giftcodes.simulator.window import Rate, Windows
+from redeemer.embedded import ports
+from redeemer.embedded.home import REPOSITORY
+from redeemer.embedded.postgres import THROW_AWAY, Postgres
+from redeemer.embedded.valkey import Valkey
+from tests.system.hosts import Host, Network, two_hosts
+from tests.system.machinery import CELERY, QUIET, wait_for
+
+_PASSWORD = "only-for-two-hosts"
+_SALT = "only-for-two-hosts"
+_THREADS = 8
+#: The game's limit for one address.
+RATE = Rate(20, 2.0)
+LATENCY_SECONDS = 0.2
+WORKERS = ("control", "redeem")
+
+
+@dataclass
+class TwoHosts:
+    """What runs, and where."""
+
+    folder: Path
+    network: Network
+    books: Books
+    game: Game
+    broker: Valkey
+    environment: dict[str, str]
+
+    def __post_init__(self) -> None:
+        self.processes: dict[str, Process] = {}
+
+    @property
+    def hosts(self) -> tuple[Host, Host]:
+        return self.network.a, self.network.b
+
+    # --- Processes ----------------------------------------------------------------------------------------------------
+    def start(self, host: Host, *kinds: str) -> None:
+        """Start processes on a host: `control`, `redeem`, `beat`."""
+        for kind in kinds:
+            name = f"{kind}-{host.name}"
+            process = self.processes[name] = Process(
+                name, [*host.prefix, *_command(kind, host)], self.of(host), self.folder / f"{name}.log"
+            )
+            process.start()
+
+    def end(self, host: Host, *kinds: str) -> None:
+        """Ask processes to end, and wait for it."""
+        ending = [self.processes.pop(f"{kind}-{host.name}") for kind in kinds]
+        for process in ending:
+            process.ask_to_end()
+        for process in ending:
+            process.end()
+
+    def kill(self, host: Host) -> None:
+        """End all that runs on a host, at once."""
+        dying = [self.processes.pop(name) for name in list(self.processes) if name.endswith(f"-{host.name}")]
+        for process in dying:
+            process.kill()
+
+    def of(self, host: Host) -> dict[str, str]:
+        """What processes on this host have in their environment."""
+        return self.environment | host.environment
+
+    def manage(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Run a management command on this machine."""
+        return subprocess.run(
+            [sys.executable, "manage.py", *arguments],
+            cwd=REPOSITORY,
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=120,
+        )
+
+    # --- Work ---------------------------------------------------------------------------------------------------------
+    def add_guilds(self, first_player: int, *, members: int, automatic: bool = True) -> list[int]:
+        """Two guilds without a common player. Returns their ids."""
+        players = [str(first_player + number) for number in range(2 * members)]
+        self.game.change(players={player: {"realm": REALM} for player in players})
+        guilds = [
+            self.books.add_guild(f"{name} {first_player}", part)
+            for name, part in (("Wolves", players[:members]), ("Bears", players[members:]))
+        ]
+        if not automatic:
+            self.books.ask("UPDATE giftcodes_guild SET automatic = false WHERE id = ANY(%s)", guilds)
+        return guilds
+
+    def publish(self, code: str) -> None:
+        """Put a code into the game and into the feed."""
+        self.game.change(codes={code: {}}, feed=[line(code)])
+        self.books.poll_now()
+
+    def settled(self, code: str) -> int:
+        """How many members have it, as far as we know."""
+        return int(self.books.progress([code])["settled"])
+
+    def wait_until_complete(self, code: str, *, members: int, seconds: float) -> None:
+        """Wait until so many members have the code, and every run of it is over."""
+
+        def is_over() -> bool:
+            progress = self.books.progress([code])
+            return bool(progress["settled"] == members and not progress["open"] and not progress["unfinished"])
+
+        wait_for(is_over, f"{members} members to have {code}", seconds=seconds)
+
+    # --- What happened ------------------------------------------------------------------------------------------------
+    def requests(self, code: str) -> list[dict[str, Any]]:
+        """The game's ledger for a code, in order of arrival."""
+        return [entry for entry in self.game.ledger()["requests"] if entry["code"] == code]
+
+    def grants(self, code: str) -> list[str]:
+        """Who was granted the code, in order of players."""
+        return sorted(grant["player"] for grant in self.game.ledger()["grants"] if grant["code"] == code)
+
+    def ticked_at(self) -> float:
+        """When the last tick was, in seconds of the database's clock."""
+        found = self.books.value("SELECT extract(epoch FROM max(at)) FROM giftcodes_heartbeat WHERE name = 'tick'")
+        return float(found or 0)
+
+    def ticks_within(self, seconds: float) -> int:
+        """How many ticks there are in so many seconds, which this waits for."""
+        before = self._ticks()
+        time.sleep(seconds)
+        return self._ticks() - before
+
+    def _ticks(self) -> int:
+        return int(self.books.value("SELECT n_tup_upd FROM pg_stat_user_tables WHERE relname = 'giftcodes_heartbeat'"))
+
+
+def fullest_window(requests: list[dict[str, Any]]) -> int:
+    """The most requests in one window, if the game had seen one address behind all of them."""
+    windows = Windows(RATE)
+    seats = [windows.take("one", "gift code", entry["at"]) for entry in requests]
+    return max(seat.number for seat in seats if seat)
+
+
+@contextmanager
+def running(folder: Path) -> Iterator[TwoHosts]:
+    """Everything started, and ticking. Nothing of it is left afterwards."""
+    with ExitStack() as stack:
+        network = stack.enter_context(two_hosts())
+        postgres = _postgres(folder, network)
+        stack.callback(postgres.stop)
+        postgres.start()
+        valkey = Valkey(folder, port=ports.pick(), password=_PASSWORD)
+        broker = Running(valkey, folder / "valkey.log")
+        stack.callback(broker.stop)
+        broker.start()
+        _open_to(valkey, network.server)
+        game = Game(f"http://{network.server}:{ports.pick()}")
+        books = Books(postgres.server.url)
+        stack.callback(books.close)
+        both = TwoHosts(
+            folder, network, books, game, valkey, _environment(folder, network, postgres.server.url, valkey, game)
+        )
+        stack.callback(_end_all, both)
+        _start_all(both)
+        yield both
+
+
+def _start_all(both: TwoHosts) -> None:
+    done = both.manage("migrate", "--no-input")
+    assert done.returncode == 0, done.stderr
+    for task, seconds in times.BEAT_SECONDS.items():
+        both.books.hasten_beat(task, seconds)
+    port = both.game.url.rpartition(":")[2]
+    command = [sys.executable, "-m", "giftcodes.simulator", "--host", both.network.server, "--port", port]
+    command += ["--rate", str(RATE), "--players", "0", "--latency", str(LATENCY_SECONDS)]
+    game = both.processes["game"] = Process("game", command, both.environment, both.folder / "game.log")
+    game.start()
+    wait_for(both.game.answers, "the game to listen", seconds=20)
+    for host in both.hosts:
+        both.start(host, *WORKERS)
+    both.start(both.network.a, "beat")
+    wait_for(lambda: both.ticked_at() > 0, "the first tick", seconds=60)
+
+
+def _end_all(both: TwoHosts) -> None:
+    for process in both.processes.values():
+        process.ask_to_end()
+    for process in both.processes.values():
+        process.end(6)
+
+
+def _command(kind: str, host: Host) -> list[str]:
+    if kind == "beat":
+        return [*CELERY, "beat", "--pidfile=", "--loglevel", "INFO"]
+    return [*CELERY, "worker", "-Q", kind, "-c", str(_THREADS), "-n", f"{kind}@{host.name}", *QUIET]
+
+
+def _postgres(folder: Path, network: Network) -> Running:
+    """PostgreSQL on this machine's address in the network of the hosts, for them and for us, with a password."""
+    rules = folder / "pg_hba.conf"
+    clients = ["127.0.0.1", *(host.address for host in (network.a, network.b)), network.server]
+    rules.write_text("".join(f"host all all {client}/32 scram-sha-256\n" for client in clients))
+    settings = {"hba_file": str(rules), "listen_addresses": ",".join(sorted({"127.0.0.1", network.server}))}
+    server = Postgres(folder, port=ports.pick(), password=_PASSWORD, settings=THROW_AWAY | settings)
+    return Running(server, folder / "postgresql.log")
+
+
+def _open_to(valkey: Valkey, address: str) -> None:
+    """Let it listen there as well."""
+    with redis.Redis.from_url(valkey.url) as client:
+        client.config_set("bind", " ".join(sorted({"127.0.0.1", address})))
+
+
+def _environment(folder: Path, network: Network, database_url: str, valkey: Valkey, game: Game) -> dict[str, str]:
+    return {
+        **os.environ,
+        "REDEEMER_HOME": str(folder),
+        "DJANGO_SETTINGS_MODULE": "redeemer.settings",
+        "DATABASE_URL": database_url.replace("127.0.0.1", network.server),
+        "DATABASE_POOL": "1",
+        "REDIS_URL": valkey.url.replace("127.0.0.1", network.server),
+        "SIMULATOR_SALT": _SALT,
+        "SIMULATOR_API_URL": game.api_url,
+        "SIMULATOR_FEED_URL": game.feed_url,
+        "SIMULATOR_FEED_KEY": "",
+        "SIMULATOR_POLL_SECONDS": "3",
+        "SIMULATOR_RATE": str(RATE),
+        "REDEEM_THREADS": str(_THREADS),
+        "HTTP_SECONDS": str(times.HTTP_SECONDS),
+        "HTTP_CONNECT_SECONDS": "1",
+        "LEASE_SECONDS": str(times.LEASE_SECONDS),
+        "PYTHONUNBUFFERED": "1",
+        "REDEEMER_FAULTS": "1",
+        "REDEEMER_FAULT_TIMES": ",".join(f"{name}={value}" for name, value in times.SHORTENED.items()),
+    }
