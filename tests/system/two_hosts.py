@@ -115,10 +115,6 @@ class TwoHosts:
         self.game.change(codes={code: {}}, feed=[line(code)])
         self.books.poll_now()
 
-    def settled(self, code: str) -> int:
-        """How many members have it, as far as we know."""
-        return int(self.books.progress([code])["settled"])
-
     def wait_until_complete(self, code: str, *, members: int, seconds: float) -> None:
         """Wait until so many members have the code, and every run of it is over."""
 
@@ -132,6 +128,10 @@ class TwoHosts:
     def requests(self, code: str) -> list[dict[str, Any]]:
         """The game's ledger for a code, in order of arrival."""
         return [entry for entry in self.game.ledger()["requests"] if entry["code"] == code]
+
+    def under_way(self, code: str) -> set[str]:
+        """From which addresses there are requests that the game has not answered yet."""
+        return {entry["address"] for entry in self.requests(code) if entry["answered_at"] is None}
 
     def grants(self, code: str) -> list[str]:
         """Who was granted the code, in order of players."""
