@@ -1,0 +1,298 @@
+"""compose.yaml and Dockerfile, as far as they can be tried without an engine: every command is run as a plain process.
+
+What Docker does is done by hand here: the names of hosts, the place of the secret, the port, the order of the start.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import pytest
+import redis
+import yaml
+from django.conf import settings
+
+from chaos.books import REALM, Books
+from chaos.game import Game, line
+from chaos.servers import Running
+from redeemer.embedded import ports, wheels
+from redeemer.embedded.configuration import Configuration
+from redeemer.embedded.console import Console
+from redeemer.embedded.home import REPOSITORY
+from redeemer.embedded.postgres import THROW_AWAY, Postgres
+from redeemer.embedded.programs import Programs
+from redeemer.embedded.tether import spawn
+from tests.system.machinery import wait_for
+
+_DOCKERFILE = (REPOSITORY / "Dockerfile").read_text(encoding="utf-8")
+_APPLICATION = ("web", "control", "redeem", "beat")
+_PASSWORD = "only-for-compose"
+_MEMBERS = 20
+
+
+def _compose() -> dict[str, Any]:
+    """The file, with every `${NAME:-default}` being its default."""
+    text = (REPOSITORY / "compose.yaml").read_text(encoding="utf-8")
+    found: dict[str, Any] = yaml.safe_load(re.sub(r"\$\{\w+:-([^}]*)\}", r"\1", text))
+    return found
+
+
+COMPOSE = _compose()
+SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
+
+
+# --- What the file says -----------------------------------------------------------------------------------------------
+@pytest.mark.parametrize("service", _APPLICATION)
+def test_a_service_runs_what_make_up_runs(service: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    launched: list[Sequence[str]] = []
+    monkeypatch.setattr("redeemer.embedded.programs.spawn", lambda command, **_: launched.append(command))
+    programs = Programs(Console(), {}, Configuration("0.0.0.0", 8000, 4, 8, has_provider=True))
+    of_make_up = {
+        "web": programs.web,
+        "control": programs.worker_control,
+        "redeem": programs.worker_redeem,
+        "beat": programs.beat,
+    }
+
+    of_make_up[service]().launch(subprocess.DEVNULL)
+
+    assert SERVICES[service]["command"] == ["python", *launched[0][1:]]
+
+
+def test_only_the_site_is_published_and_only_to_this_host() -> None:
+    published = {name: service["ports"] for name, service in SERVICES.items() if "ports" in service}
+
+    assert published == {"web": ["127.0.0.1:8000:8000"]}
+    assert COMPOSE["networks"]["inner"] == {"internal": True}
+    assert SERVICES["postgres"]["networks"] == SERVICES["redis"]["networks"] == ["inner"]
+
+
+@pytest.mark.parametrize("service", ["control", "redeem"])
+def test_a_worker_that_is_stopped_has_time_for_what_it_has_sent(service: str) -> None:
+    seconds = _seconds(SERVICES[service]["stop_grace_period"])
+
+    assert seconds >= settings.CELERY_WORKER_SOFT_SHUTDOWN_TIMEOUT + 5
+    assert seconds >= settings.HTTP_SECONDS + 5
+
+
+def test_no_service_may_write_or_gain_rights_or_runs_as_root() -> None:
+    for name in (*_APPLICATION, "migrate"):
+        service = SERVICES[name]
+        assert (service["read_only"], service["cap_drop"]) == (True, ["ALL"])
+        assert "no-new-privileges:true" in service["security_opt"]
+    assert re.findall(r"^USER (.*)$", _DOCKERFILE, re.MULTILINE) == ["10001"]
+
+
+def test_the_image_is_made_of_what_dockerignore_lets_through_and_of_nothing_else() -> None:
+    copied = re.findall(r"^COPY (?!--from)(\S+) \S+$", _DOCKERFILE, re.MULTILINE)
+    ignore = (REPOSITORY / ".dockerignore").read_text(encoding="utf-8").splitlines()
+
+    assert ignore.index("*") < min(ignore.index(f"!{path}") for path in copied)
+    assert {rule[1:] for rule in ignore if rule.startswith("!")} == set(copied)
+    assert all((REPOSITORY / path).exists() for path in copied)
+
+
+def test_images_are_pinned_and_the_packages_are_those_of_make_up() -> None:
+    images = [SERVICES["postgres"]["image"], SERVICES["redis"]["image"]]
+    images += re.findall(r"^ARG PYTHON=(.*)$", _DOCKERFILE, re.MULTILINE)
+
+    assert all(re.fullmatch(r"[\w/]+:\d+[\w.-]*", image) for image in images), images
+    assert '"python", ".ci/install.py", ".venv/.installed", "requirements.txt"' in _DOCKERFILE
+
+
+# --- What it does -----------------------------------------------------------------------------------------------------
+class Engine:
+    """What Docker does with the file, on plain processes."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._running: dict[str, subprocess.Popen[bytes]] = {}
+        site, self._redis = ports.pick(), ports.pick()
+        #: `python` is this one, and `valkey-server` that of the wheel.
+        self._programs = folder / "bin"
+        self._programs.mkdir()
+        (self._programs / "valkey-server").symlink_to(wheels.valkey_program())
+        password = folder / "postgres-password"
+        password.write_text(_PASSWORD + "\n", encoding="utf-8")
+        self.postgres = Postgres(folder, port=ports.pick(), password=_PASSWORD, settings=THROW_AWAY)
+        self.game = Game(f"http://127.0.0.1:{ports.pick()}")
+        #: What stands here for what a container and its network have.
+        self._instead = {
+            "postgres:5432": f"127.0.0.1:{self.postgres.port}",
+            "redis:6379": f"127.0.0.1:{self._redis}",
+            "/run/secrets/postgres-password": str(password),
+            "/srv/redeemer": str(REPOSITORY),
+            "0.0.0.0:8000": f"127.0.0.1:{site}",
+            '"127.0.0.1", 8000': f'"127.0.0.1", {site}',
+        }
+        #: What stands in .env.
+        self.env_file = {
+            "WHITEOUT_SALT": "",
+            "KINGSHOT_SALT": "",
+            "SECRET_KEY": "only-for-compose-but-long-enough-to-please-the-checks-of-django-itself",
+            "SIMULATOR_SALT": "only-for-compose",
+            "SIMULATOR_API_URL": self.game.api_url,
+            "SIMULATOR_FEED_URL": self.game.feed_url,
+            "SIMULATOR_POLL_SECONDS": "3",
+            "SIMULATOR_RATE": "unlimited",
+        }
+
+    def start(self, service: str) -> subprocess.Popen[bytes]:
+        """Start a service."""
+        return self._launch(service, [*_of_image("ENTRYPOINT"), *SERVICES[service]["command"]])
+
+    def start_game(self) -> None:
+        """Start the simulator, which is in no compose file."""
+        port = self.game.url.rpartition(":")[2]
+        command = ["python", "-m", "giftcodes.simulator", "--port", port, "--rate", "unlimited", "--players", "0"]
+        self._launch("game", command)
+        wait_for(self.game.answers, "the game to listen", seconds=20)
+
+    def start_redis(self) -> None:
+        """Start what is called redis, with its own command, on a port and in a folder of ours."""
+        here = ["--port", str(self._redis), "--bind", "127.0.0.1", "--dir", str(self._folder)]
+        self._launch("redis", [*SERVICES["redis"]["command"], *here])
+        with redis.Redis(port=self._redis) as client:
+            wait_for(lambda: _pings(client), "Redis to answer", seconds=10)
+            assert client.config_get("maxmemory-policy") == {"maxmemory-policy": "noeviction"}
+
+    def is_healthy(self, service: str) -> bool:
+        """Ask by the service's own question, or else by the image's."""
+        asked = SERVICES[service].get("healthcheck", {}).get("test")
+        question = asked[1:] if asked else _of_image("CMD", of="HEALTHCHECK")
+        done = subprocess.run(
+            self._here(question),
+            env=self._environment(service),
+            cwd=REPOSITORY,
+            capture_output=True,
+            check=False,
+            timeout=30,
+        )
+        return done.returncode == 0
+
+    def stop(self, service: str) -> int:
+        """Stop a service as Docker does; returns its exit status.
+
+        Raises:
+            subprocess.TimeoutExpired: it does not end in the time that it has.
+        """
+        process = self._running.pop(service)
+        process.send_signal(signal.SIGTERM)
+        return process.wait(_seconds(SERVICES[service]["stop_grace_period"]))
+
+    def log(self, service: str) -> str:
+        """What it has said."""
+        return (self._folder / f"{service}.log").read_text(encoding="utf-8")
+
+    def end_all(self) -> None:
+        """End what is left."""
+        for process in self._running.values():
+            process.kill()
+            process.wait()
+
+    def _launch(self, name: str, command: Sequence[str]) -> subprocess.Popen[bytes]:
+        with (self._folder / f"{name}.log").open("ab") as log:
+            process = self._running[name] = spawn(
+                self._here(command), environment=self._environment(name), folder=REPOSITORY, output=log
+            )
+        return process
+
+    def _environment(self, service: str) -> dict[str, str]:
+        """As in a container: nothing of ours but where programs are."""
+        own = SERVICES.get(service, {}).get("environment", {})
+        values = {name: self._place(str(value)) for name, value in own.items()}
+        path = f"{self._programs}:{Path(sys.executable).parent}:{os.environ['PATH']}"
+        return {**self.env_file, "PYTHONUNBUFFERED": "1", **values, "PATH": path, "REDEEMER_HOME": str(self._folder)}
+
+    def _here(self, command: Sequence[str]) -> list[str]:
+        return [self._place(part) for part in command]
+
+    def _place(self, text: str) -> str:
+        for there, here in self._instead.items():
+            text = text.replace(there, here)
+        return text
+
+
+@pytest.fixture
+def engine() -> Iterator[Engine]:
+    """The two servers and the game; the rest is the test's."""
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(TemporaryDirectory(prefix="redeemer-compose-")))
+        folder.chmod(0o755)  # The database's user goes through it.
+        made = Engine(folder)
+        stack.callback(made.end_all)
+        postgres = Running(made.postgres, folder / "postgres.log")
+        stack.callback(postgres.stop)
+        postgres.start()
+        made.start_redis()
+        made.start_game()
+        yield made
+
+
+@pytest.mark.system
+def test_what_compose_starts_becomes_healthy_redeems_a_code_and_ends_in_time(engine: Engine) -> None:
+    assert engine.start("migrate").wait(90) == 0, engine.log("migrate")
+    for service in _APPLICATION:
+        engine.start(service)
+    for service in _APPLICATION:
+        wait_for(lambda name=service: engine.is_healthy(name), f"{service} to be healthy", seconds=60)
+
+    _redeem_a_code(engine)
+
+    for service in reversed(_APPLICATION):
+        assert engine.stop(service) == 0, engine.log(service)
+    assert not engine.is_healthy("web")
+
+
+@pytest.mark.system
+def test_without_a_secret_key_nothing_is_started(engine: Engine) -> None:
+    engine.env_file["SECRET_KEY"] = ""
+
+    assert engine.start("migrate").wait(30) != 0
+    assert "SECRET_KEY" in engine.log("migrate")
+
+
+def _redeem_a_code(engine: Engine) -> None:
+    players = [str(500_000 + number) for number in range(_MEMBERS)]
+    books = Books(engine.postgres.url)
+    try:
+        books.add_guild("Wolves", players)
+        engine.game.change(
+            players={player: {"realm": REALM} for player in players}, codes={"FROST": {}}, feed=[line("FROST")]
+        )
+        books.poll_now()
+        wait_for(lambda: books.progress(["FROST"])["settled"] == _MEMBERS, "all members to have it", seconds=60)
+    finally:
+        books.close()
+    assert sorted(grant["player"] for grant in engine.game.ledger()["grants"]) == players
+
+
+def _of_image(instruction: str, *, of: str = "") -> list[str]:
+    """The arguments of an instruction in exec form; of a part of one, such as the CMD of HEALTHCHECK."""
+    lines = _DOCKERFILE.replace("\\\n", " ")
+    found = re.search(rf"^{of}{'.*' if of else ''}{instruction} (\[.*\])$", lines, re.MULTILINE)
+    assert found, instruction
+    arguments: list[str] = json.loads(found[1])
+    return arguments
+
+
+def _pings(client: redis.Redis) -> bool:
+    try:
+        return bool(client.ping())
+    except redis.RedisError:
+        return False
+
+
+def _seconds(text: str) -> float:
+    assert text.endswith("s"), text
+    return float(text[:-1])
