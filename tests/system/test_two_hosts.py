@@ -15,6 +15,7 @@ import pytest
 
 from redeemer.embedded.home import REPOSITORY
 from tests.lock.conftest import meet
+from tests.system.hosts import Host
 from tests.system.machinery import wait_for
 from tests.system.two_hosts import LATENCY_SECONDS, RATE, WORKERS, TwoHosts, fullest_window, running
 
@@ -129,6 +130,51 @@ def test_what_a_host_had_under_way_when_it_died_whole_is_finished_by_the_other(b
     assert repeats <= len(unanswered)
     assert fullest_window(requests) <= RATE.requests
     both.start(b, *WORKERS)
+
+
+@pytest.mark.long
+def test_a_host_that_is_cut_off_with_the_budget_in_its_hand_holds_the_other_up_for_half_a_minute(
+    both: TwoHosts,
+) -> None:
+    a, b = both.hosts
+    if not b.cable:
+        pytest.skip("There is no right to make network namespaces, and a loopback address cannot be unplugged.")
+    both.add_guilds(500_000, members=MEMBERS)
+    both.publish("Storm")
+    wait_for(lambda: len(both.grants("Storm")) > 5, "the run to be under way", seconds=30)
+    holder = _hold_the_budget(both, b)
+    try:
+        b.unplug()
+        cut_off_at = time.monotonic()
+        both.wait_until_complete("Storm", members=2 * MEMBERS, seconds=90)
+        assert time.monotonic() - cut_off_at < 60
+    finally:
+        b.plug_in()
+        holder.kill()
+        holder.wait()
+
+    both.publish("Calm")
+    both.wait_until_complete("Calm", members=2 * MEMBERS, seconds=60)
+
+    assert fullest_window(both.requests("Storm") + both.requests("Calm")) <= RATE.requests
+    assert len(both.grants("Storm")) == len(both.grants("Calm")) == 2 * MEMBERS
+    both.publish("Breeze")
+    both.wait_until_complete("Breeze", members=2 * MEMBERS, seconds=60)
+    assert {entry["address"] for entry in both.requests("Breeze")} == {a.address, b.address}
+
+
+def _hold_the_budget(both: TwoHosts, host: Host) -> subprocess.Popen[str]:
+    """A process on a host that is stopped in the middle of a dispatch, as far as the database can see."""
+    hold = (
+        "import os, psycopg, time; c = psycopg.connect(os.environ['DATABASE_URL']); "
+        "c.execute('SELECT 1 FROM giftcodes_ratebudget FOR UPDATE'); print('held', flush=True); time.sleep(300)"
+    )
+    holder = subprocess.Popen(
+        [*host.prefix, sys.executable, "-c", hold], env=both.of(host), stdout=subprocess.PIPE, text=True
+    )
+    assert holder.stdout is not None
+    assert holder.stdout.readline() == "held\n"
+    return holder
 
 
 def _add_code(both: TwoHosts, name: str, state: str) -> int:

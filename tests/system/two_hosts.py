@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import redis
+import yaml
 
 from chaos import times
 from chaos.books import REALM, Books
@@ -218,9 +219,18 @@ def _postgres(folder: Path, network: Network) -> Running:
     rules = folder / "pg_hba.conf"
     clients = ["127.0.0.1", *(host.address for host in (network.a, network.b)), network.server]
     rules.write_text("".join(f"host all all {client}/32 scram-sha-256\n" for client in clients))
-    settings = {"hba_file": str(rules), "listen_addresses": ",".join(sorted({"127.0.0.1", network.server}))}
+    settings = _of_compose() | {
+        "hba_file": str(rules),
+        "listen_addresses": ",".join(sorted({"127.0.0.1", network.server})),
+    }
     server = Postgres(folder, port=ports.pick(), password=_PASSWORD, settings=THROW_AWAY | settings)
     return Running(server, folder / "postgresql.log")
+
+
+def _of_compose() -> dict[str, str]:
+    """What compose.yaml tells PostgreSQL: `-c name=value` for each setting."""
+    services = yaml.safe_load((REPOSITORY / "compose.yaml").read_text(encoding="utf-8"))["services"]
+    return dict(part.split("=", 1) for part in services["postgres"]["command"] if "=" in part)
 
 
 def _open_to(valkey: Valkey, address: str) -> None:
