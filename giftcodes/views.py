@@ -7,6 +7,7 @@ from django.http import HttpRequest, JsonResponse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
+from giftcodes.flow.alarms import beat_is_silent
 from giftcodes.models import Heartbeat, database_now
 
 #: Beat ticks every second; after this long without one something is wrong.
@@ -16,10 +17,15 @@ STALE_SECONDS = 30.0
 @require_safe
 @never_cache
 def healthz(_request: HttpRequest) -> JsonResponse:
-    """The age of beat's last tick in seconds: 200 while it is young, 503 when it is old or the database is away."""
+    """The age of beat's last tick in seconds: 200 while it is young, 503 when it is old or the database is away.
+
+    Whoever asks while it is old raises the alarm: nothing else runs that could.
+    """
     try:
         beat = Heartbeat.objects.filter(name="tick").first()
         age = (database_now() - beat.at).total_seconds() if beat else None
+        if age is not None and age >= STALE_SECONDS:
+            beat_is_silent(age)
     except DatabaseError:
         return JsonResponse({"ok": False, "error": "The database does not answer."}, status=503)
     healthy = age is not None and age < STALE_SECONDS
