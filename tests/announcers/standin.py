@@ -64,6 +64,8 @@ class StandIn:
         self.spoils: list[Spoil] = []
         self.gone: set[str] = set()
         self.latency_seconds = 0.0
+        #: Requests that came in, answered or not.
+        self.arrivals = 0
         self._lock = threading.Lock()
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
         self._server.daemon_threads = True
@@ -88,6 +90,7 @@ class StandIn:
 
     def answer(self, method: str, address: str, body: dict[str, Any]) -> Spoil:
         """What is said to a request, after its effect."""
+        self.arrivals += 1
         time.sleep(self.latency_seconds)
         parts = urlsplit(address)
         with self._lock:
