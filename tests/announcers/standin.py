@@ -67,8 +67,7 @@ class StandIn:
         #: Requests that came in, answered or not.
         self.arrivals = 0
         self._lock = threading.Lock()
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
-        self._server.daemon_threads = True
+        self._server = _Server(("127.0.0.1", 0), _handler(self))
         threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
 
     def address(self, channel: int = 1, version: str = "") -> str:
@@ -118,6 +117,13 @@ class StandIn:
             self.messages[message_id].versions.append(body)
             return Spoil(200, {"id": message_id})
         return Spoil(404, {"message": "Unknown Message", "code": 10008})
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, *_: Any) -> None:
+        """Whoever asked has hung up, or was killed."""
 
 
 def _problem(body: dict[str, Any]) -> str:
