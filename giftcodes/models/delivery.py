@@ -146,8 +146,8 @@ class Announcement(Outbox):
         return f"{self.kind} of run {self.run_number}"
 
 
-def announce_end(redemption_id: int, *, run_number: int) -> None:
-    """Write down that a run's end is to be told, if its guild has a channel and is told of this run."""
+def announce_end(redemption_id: int, *, run_number: int, is_loud: bool) -> None:
+    """Write down that a run's end is to be told, if its guild has a channel, and its start was, or would have been."""
     with connection.cursor() as cursor:
         cursor.execute(
             """
@@ -155,10 +155,12 @@ def announce_end(redemption_id: int, *, run_number: int) -> None:
             SELECT r.id, %(run)s, 'complete'
             FROM giftcodes_redemption r
             JOIN giftcodes_channel ch ON ch.guild_id = r.guild_id
-            WHERE r.id = %(id)s AND (%(run)s = 1 OR r.trigger NOT IN ('catch_up', 'sweep'))
+            WHERE r.id = %(id)s AND (%(run)s = 1 OR %(is_loud)s OR EXISTS (
+                SELECT FROM giftcodes_announcement s
+                WHERE s.redemption_id = r.id AND s.run_number = %(run)s AND s.kind = 'started'))
             ON CONFLICT (redemption_id, run_number, kind) DO NOTHING
             """,
-            {"id": redemption_id, "run": run_number},
+            {"id": redemption_id, "run": run_number, "is_loud": is_loud},
         )
 
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import re
+import select
+import socket
 import threading
 import time
 from collections.abc import Iterator
@@ -66,6 +69,9 @@ class StandIn:
         self.latency_seconds = 0.0
         #: Requests that came in, answered or not.
         self.arrivals = 0
+        #: Every second request whose sender has hung up meanwhile is forgotten: it takes no effect.
+        self.forgets = False
+        self._forgotten = itertools.cycle([True, False])
         self._lock = threading.Lock()
         self._server = _Server(("127.0.0.1", 0), _handler(self))
         threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
@@ -87,12 +93,14 @@ class StandIn:
         self._server.shutdown()
         self._server.server_close()
 
-    def answer(self, method: str, address: str, body: dict[str, Any]) -> Spoil:
+    def answer(self, method: str, address: str, body: dict[str, Any], sender: socket.socket) -> Spoil:
         """What is said to a request, after its effect."""
         self.arrivals += 1
         time.sleep(self.latency_seconds)
         parts = urlsplit(address)
         with self._lock:
+            if self.forgets and _has_hung_up(sender) and next(self._forgotten):
+                return Spoil(0)
             self.requests.append((method, address, body))
             spoil = next((one for one in self.spoils if one.method in ("", method)), None)
             if spoil:
@@ -119,6 +127,11 @@ class StandIn:
         return Spoil(404, {"message": "Unknown Message", "code": 10008})
 
 
+def _has_hung_up(sender: socket.socket) -> bool:
+    readable, _, _ = select.select([sender], [], [], 0)
+    return bool(readable) and not sender.recv(1, socket.MSG_PEEK)
+
+
 class _Server(ThreadingHTTPServer):
     daemon_threads = True
 
@@ -142,7 +155,7 @@ def _handler(standin: StandIn) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         def _answer(self) -> None:
             body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-            said = standin.answer(self.command, self.path, body)
+            said = standin.answer(self.command, self.path, body, self.connection)
             if not said.status:
                 self.close_connection = True
                 return

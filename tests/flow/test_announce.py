@@ -344,19 +344,25 @@ def test_without_a_channel_any_more_nothing_waits(world: World, discord: StandIn
     assert deliveries(redemption) == [("started", "dropped")]
 
 
-def test_catching_up_after_the_first_run_is_quiet(world: World, discord: StandIn) -> None:
+@pytest.mark.parametrize(("newcomers", "runs"), [(5, {1}), (6, {1, 2})])
+def test_catching_up_after_the_first_run_is_announced_only_for_many(
+    world: World, discord: StandIn, newcomers: int, runs: set[int]
+) -> None:
     wolves = told(discord, members=1)
     code = gift_code()
     world.knows(wolves)
     world.has(code)
     redemption = world.redeem(wolves, code, Trigger.POLL)
-    member(wolves)
+    for _ in range(newcomers):
+        member(wolves)
+    world.knows(wolves)
 
     world.catch_up()
 
     redemption.refresh_from_db()
-    assert redemption.run_number == 2
-    assert {run for (run,) in Announcement.objects.values_list("run_number")} == {1}
+    assert (redemption.run_number, redemption.state) == (2, "complete")
+    assert {run for (run,) in Announcement.objects.values_list("run_number")} == runs
+    assert Announcement.objects.count() == 2 * len(runs)
 
 
 def test_a_stopped_run_says_so(world: World, discord: StandIn) -> None:
