@@ -181,6 +181,17 @@ def test_a_claim_whose_message_was_lost_is_made_again(world: World, discord: Sta
     assert deliveries(redemption) == [("started", "sent")]
 
 
+def test_whoever_holds_an_older_claim_does_not_send(world: World, discord: StandIn) -> None:
+    world.begin(told(discord, members=1), gift_code())
+    ((pk, stale),) = announce.claim()
+    Announcement.objects.update(lease_until=F("lease_until") - timedelta(minutes=1))
+    ((_, token),) = announce.claim()
+
+    assert not announce.send(pk, stale)
+    assert discord.requests == []
+    assert announce.send(pk, token)
+
+
 def test_a_claim_that_waited_too_long_is_not_sent(world: World, discord: StandIn) -> None:
     world.begin(told(discord, members=1), gift_code())
     ((pk, token),) = announce.claim()
@@ -332,6 +343,10 @@ def test_few_are_under_way_and_one_for_each_channel(world: World, discord: Stand
     assert len(claims) == 2
     rows = Announcement.objects.filter(pk__in=[pk for pk, _ in claims])
     assert rows.values("redemption__guild").distinct().count() == 2
+    assert announce.claim() == []
+
+    settings.ANNOUNCE_MAX = 9
+    assert len(announce.claim()) == 1  # The third guild's; the first one's other run waits.
     assert announce.claim() == []
 
 
