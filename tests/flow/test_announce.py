@@ -261,6 +261,21 @@ def test_asked_for_fewer_messages_the_channel_is_left_alone_for_so_long(world: W
     assert deliveries(redemption) == [("started", "sent")]
 
 
+def test_the_end_does_not_overtake_a_start_that_waits(world: World, discord: StandIn) -> None:
+    wolves = told(discord)
+    discord.spoil(429, headers={"Retry-After": "30"})
+    world.begin(wolves, gift_code())
+    speak(world)
+    Channel.objects.update(not_before=None)
+
+    speak(world)
+    assert len(discord.requests) == 1
+    speak(world, 60)
+
+    assert [method for method, _, _ in discord.requests] == ["POST", "POST", "PATCH"]
+    assert len(discord.of(wolves.pk)) == 1
+
+
 def test_where_the_service_is_away_it_is_tried_again_and_then_given_up(world: World, discord: StandIn) -> None:
     wolves = told(discord, members=1)
     Channel.objects.update(address=f"http://127.0.0.1:9/api/webhooks/1/{TOKEN}")
