@@ -2,54 +2,23 @@
 
 from __future__ import annotations
 
-import json
-import threading
 import time
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
 
 import pytest
 
 from giftcodes.announcers import BadAddressError, Fate, Post, announcer_for
+from tests.announcers.service import Service, other_service
 
 pytest.importorskip("apprise")
 
 POST = Post(title="Started", text="Half", facts=(("Members", "7"),))
 
 
-class Service:
-    def __init__(self) -> None:
-        self.bodies: list[dict[str, Any]] = []
-        self.status, self.latency_seconds = 200, 0.0
-        service = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_POST(self) -> None:
-                service.bodies.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
-                time.sleep(service.latency_seconds)
-                self.send_response(service.status)
-                self.send_header("Content-Length", "0")
-                self.end_headers()
-
-            def log_message(self, *_: Any) -> None:
-                """Quietly."""
-
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.server.daemon_threads = True
-        threading.Thread(target=self.server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
-
-    @property
-    def address(self) -> str:
-        return f"json://user:aSecretWord@127.0.0.1:{self.server.server_port}/hook"
-
-
 @pytest.fixture
 def service() -> Iterator[Service]:
-    running = Service()
-    yield running
-    running.server.shutdown()
-    running.server.server_close()
+    with other_service() as running:
+        yield running
 
 
 def test_a_message_is_posted(service: Service) -> None:

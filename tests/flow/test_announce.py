@@ -15,6 +15,7 @@ from django.test.utils import CaptureQueriesContext
 from giftcodes import tasks
 from giftcodes.flow import announce
 from giftcodes.models import Alarm, Announcement, Channel, Guild, Redemption, Trigger
+from tests.announcers.service import other_service
 from tests.announcers.standin import TOKEN, StandIn, running
 from tests.factories import gift_code, guild, member
 from tests.flow.conftest import World, events
@@ -422,3 +423,19 @@ def test_no_row_log_or_journal_shows_the_address(
         Channel.objects.get()
     )
     assert TOKEN not in Channel.objects.get().error
+
+
+def test_a_channel_that_cannot_edit_gets_a_start_and_an_end(world: World) -> None:
+    pytest.importorskip("apprise")
+    wolves = guild()
+    with other_service() as service:
+        Channel.objects.create(guild=wolves, address=service.address)
+        redemption = world.begin(wolves, gift_code())
+        for _ in range(3):
+            speak(world, 60)
+
+    assert [body["title"].split(":")[0] for body in service.bodies] == [
+        "🎁 Auto-Redeem Started",
+        "✅ Auto-Redeem Complete",
+    ]
+    assert deliveries(redemption) == [("started", "done"), ("complete", "done")]
