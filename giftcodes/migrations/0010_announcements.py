@@ -3,19 +3,6 @@ import giftcodes.models.clock
 import giftcodes.models.delivery
 from django.db import migrations, models
 
-ENTRIES = [
-    ("Announce: send what people are to be told", "giftcodes.tasks.announce", 5),
-    ("Alarms: find what needs a person", "giftcodes.tasks.alarms", 60),
-]
-
-
-def seed(apps, schema_editor):
-    interval = apps.get_model("django_celery_beat", "IntervalSchedule")
-    task = apps.get_model("django_celery_beat", "PeriodicTask")
-    for name, path, seconds in ENTRIES:
-        every, _ = interval.objects.get_or_create(every=seconds, period="seconds")
-        task.objects.get_or_create(name=name, defaults={"task": path, "interval": every})
-
 
 class Migration(migrations.Migration):
 
@@ -184,5 +171,4 @@ class Migration(migrations.Migration):
             model_name='alarmnotice',
             constraint=models.UniqueConstraint(fields=('alarm', 'kind'), name='one_notice_of_a_kind'),
         ),
-        migrations.RunPython(seed, migrations.RunPython.noop),
     ]
