@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from django.conf import settings
 from django.db import connection
+from django.db.migrations.recorder import MigrationRecorder
 from django.db.models import F
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
@@ -17,7 +18,7 @@ from django.utils import timezone
 
 from giftcodes import tasks
 from giftcodes.flow import alarms
-from giftcodes.models import Alarm, AlarmNotice, Feed, Heartbeat, Member, RateBudget, Redemption
+from giftcodes.models import Alarm, AlarmNotice, Feed, Heartbeat, Member, RateBudget, Redemption, database_now
 from tests.announcers.standin import TOKEN, StandIn, running
 from tests.factories import gift_code, guild, member
 from tests.flow.conftest import World
@@ -254,6 +255,16 @@ def test_a_silent_beat_is_raised_by_healthz_and_cleared_when_it_ticks(world: Wor
     assert client.get("/healthz").status_code == 200
     assert standing() == []
     assert told(operator) == ["🔔 Raised: 1", "✅ Over: 1"]
+
+
+def test_a_beat_that_never_ticked_is_silent_from_half_a_minute_after_the_installation(world: World) -> None:
+    MigrationRecorder.Migration.objects.update(applied=database_now())
+    assert Client().get("/healthz").status_code == 503
+    assert standing() == []
+
+    MigrationRecorder.Migration.objects.update(applied=F("applied") - timedelta(seconds=31))
+    assert Client().get("/healthz").status_code == 503
+    assert standing() == [("beat_silent", "beat")]
 
 
 # --- The operator's channel -------------------------------------------------------------------------------------------
