@@ -8,6 +8,7 @@ from django.conf import settings
 from django.core.checks import CheckMessage, Error, Warning, register
 
 from giftcodes import faults
+from giftcodes.announcers import BadAddressError, announcer_for
 
 #: What a worker needs beside the call itself: to be scheduled, to write its intent, to record.
 LEASE_MARGIN_SECONDS = faults.seconds("LEASE_MARGIN_SECONDS", 10.0)
@@ -39,6 +40,8 @@ def check_numbers(**_: Any) -> list[CheckMessage]:
             "REDEEM_THREADS",
             "CONTROL_THREADS",
             "IN_FLIGHT_MAX",
+            "ANNOUNCE_SECONDS",
+            "ANNOUNCE_MAX",
         )
         if getattr(settings, name) <= 0
     ]
@@ -71,6 +74,18 @@ def check_some_provider(**_: Any) -> list[CheckMessage]:
             id="giftcodes.W001",
         )
     ]
+
+
+@register
+def check_operator_channel(**_: Any) -> list[CheckMessage]:
+    """Alarms that go nowhere are noticed too late."""
+    if not settings.OPERATOR_CHANNEL:
+        return []
+    try:
+        announcer_for(settings.OPERATOR_CHANNEL, total_seconds=1, connect_seconds=1)
+    except BadAddressError as error:
+        return [Error(f"OPERATOR_CHANNEL: {error}", hint="See docs/announcements.md.", id="giftcodes.E010")]
+    return []
 
 
 @register(deploy=True)

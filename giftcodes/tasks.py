@@ -2,6 +2,7 @@
 
     tick -> poll -> fan_out -> redeem (start: lock, refuse duplicates) -> dispatch -> redeem_member -> finish
     sweep, catch_up: whatever was left behind
+    announce, alarms: what people are told
 
 The database is the queue and Celery the doorbell: each task calls one step, which commits, and then rings the next. A
 lost ring costs one tick; a doubled one finds nothing to do.
@@ -16,6 +17,8 @@ from django.conf import settings
 from django.db import transaction
 
 from giftcodes import faults, story
+from giftcodes.flow import alarms as alarms_step
+from giftcodes.flow import announce as announce_step
 from giftcodes.flow import catch_up as catch_up_step
 from giftcodes.flow import codes
 from giftcodes.flow import dispatch as dispatch_step
@@ -142,6 +145,36 @@ def sweep() -> None:
     if codes.probe_due():
         for provider in providers_on():
             ring(dispatch, provider)
+
+
+@shared_task
+def announce() -> None:
+    """Every five seconds, and after each message: a few more of those that wait."""
+    for announcement_id, token in announce_step.claim():
+        ring(send_announcement, announcement_id, token)
+    if alarms_step.has_notices():
+        ring(tell_operator)
+
+
+@shared_task
+def send_announcement(announcement_id: int, token: int) -> None:
+    """Send one message to a guild's channel."""
+    announce_step.send(announcement_id, token)
+    ring(announce)
+
+
+@shared_task
+def tell_operator() -> None:
+    """Send what waits for the operator."""
+    alarms_step.send_notices()
+
+
+@shared_task
+def alarms() -> None:
+    """Every minute: find what needs a person."""
+    findings = alarms_step.look()
+    if findings.raised or findings.cleared:
+        ring(announce)
 
 
 def provider_of(redemption_id: int) -> str:

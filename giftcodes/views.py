@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from django.db import DatabaseError
+from django.db.migrations.recorder import MigrationRecorder
+from django.db.models import Max
 from django.http import HttpRequest, JsonResponse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
+from giftcodes.flow.alarms import beat_is_silent
 from giftcodes.models import Heartbeat, database_now
 
 #: Beat ticks every second; after this long without one something is wrong.
@@ -16,12 +19,24 @@ STALE_SECONDS = 30.0
 @require_safe
 @never_cache
 def healthz(_request: HttpRequest) -> JsonResponse:
-    """The age of beat's last tick in seconds: 200 while it is young, 503 when it is old or the database is away."""
+    """The age of beat's last tick in seconds: 200 while it is young, 503 when it is old or the database is away.
+
+    Whoever asks while it is old raises the alarm: nothing else runs that could.
+    """
     try:
         beat = Heartbeat.objects.filter(name="tick").first()
         age = (database_now() - beat.at).total_seconds() if beat else None
+        silent_for = _seconds_installed() if age is None else age
+        if silent_for >= STALE_SECONDS:
+            beat_is_silent(silent_for)
     except DatabaseError:
         return JsonResponse({"ok": False, "error": "The database does not answer."}, status=503)
     healthy = age is not None and age < STALE_SECONDS
     body = {"ok": healthy, "beat_age_seconds": None if age is None else round(age, 1)}
     return JsonResponse(body, status=200 if healthy else 503)
+
+
+def _seconds_installed() -> float:
+    """How long nothing has ticked that has never ticked: since the database was made, or last brought up to date."""
+    newest = MigrationRecorder.Migration.objects.aggregate(at=Max("applied"))["at"]
+    return (database_now() - newest).total_seconds() if newest else 0.0

@@ -154,6 +154,15 @@ LEASE_SECONDS = env.float("LEASE_SECONDS", default=30.0)
 #: Never more requests under way, over all workers: twice the threads keeps each one busy.
 IN_FLIGHT_MAX = env.int("IN_FLIGHT_MAX", default=2 * REDEEM_THREADS)
 
+# --- What people are told ---------------------------------------------------------------------------------------------
+#: Where alarms go: a Discord webhook, or an Apprise address. A secret.
+OPERATOR_CHANNEL = env.str("OPERATOR_CHANNEL", default="")
+#: The site's address as people reach it, for links in messages; empty: no links.
+SITE_URL = env.str("SITE_URL", default="").rstrip("/")
+#: One message, in all. Few are under way at a time, so that a dead channel never keeps the ticks waiting.
+ANNOUNCE_SECONDS = env.float("ANNOUNCE_SECONDS", default=6.0)
+ANNOUNCE_MAX = env.int("ANNOUNCE_MAX", default=max(1, CONTROL_THREADS // 4))
+
 
 def _provider(name: str, title: str, realm_word: str, api_url: str, origin: str, rate: str) -> ProviderConfig:
     prefix = name.upper()

@@ -15,9 +15,9 @@ from django.utils.translation import gettext_lazy as _
 
 #: Sections of the index, in the order of the day's work. What is named nowhere comes last.
 SECTIONS = (
-    (_("Redeeming"), ("Guild", "Member", "GiftCode", "Redemption", "MemberRedemption")),
+    (_("Redeeming"), ("Guild", "Member", "GiftCode", "Redemption", "MemberRedemption", "Channel")),
     (_("Games"), ("RateBudget", "Feed")),
-    (_("History"), ("Alarm", "RedemptionEvent", "Attempt", "Announcement", "OptOut", "Heartbeat")),
+    (_("History"), ("Alarm", "RedemptionEvent", "Attempt", "Announcement", "AlarmNotice", "OptOut", "Heartbeat")),
 )
 _RANK = {name: rank for rank, name in enumerate(name for _title, names in SECTIONS for name in names)}
 _APP = "giftcodes"

@@ -70,13 +70,20 @@ class Transport:
         self._adapter = BoundedAdapter()
 
     def exchange(
-        self, method: str, url: str, *, headers: Mapping[str, str], form: Mapping[str, str] | None = None
+        self,
+        method: str,
+        url: str,
+        *,
+        headers: Mapping[str, str],
+        form: Mapping[str, str] | None = None,
+        body: bytes | None = None,
     ) -> Reply:
         """Send one request, once. Redirects are answers like any other: they are not followed.
 
         Args:
             headers: sent beside `User-Agent` and `Accept-Encoding: identity`.
             form: fields for an `application/x-www-form-urlencoded` body.
+            body: instead of a form, a body of the type that `headers` name.
 
         Raises:
             NotSentError: nothing arrived.
@@ -84,7 +91,7 @@ class Transport:
         """
         with self._budget() as budget:
             try:
-                return self._exchange(method, url, headers, form)
+                return self._exchange(method, url, headers, form if body is None else body)
             except Exception as error:  # noqa: BLE001 (urllib3 lets many kinds through)
                 # Without the chain: a traceback could show the feed key.
                 raise (NoAnswerError if budget.sent else NotSentError)(root_cause(error)) from None
@@ -106,9 +113,11 @@ class Transport:
         finally:
             CURRENT.reset(token)
 
-    def _exchange(self, method: str, url: str, headers: Mapping[str, str], form: Mapping[str, str] | None) -> Reply:
+    def _exchange(
+        self, method: str, url: str, headers: Mapping[str, str], data: Mapping[str, str] | bytes | None
+    ) -> Reply:
         always = {"User-Agent": USER_AGENT, "Accept-Encoding": "identity"}
-        request = requests.Request(method, url, headers={**always, **headers}, data=form).prepare()
+        request = requests.Request(method, url, headers={**always, **headers}, data=data).prepare()
         timeout = (self._connect_seconds, self._total_seconds)
         response = self._adapter.send(request, stream=True, timeout=timeout, verify=self._verify)
         body, cut = self._read(response)

@@ -3,18 +3,21 @@
 from giftcodes.models.budget import PauseKind, RateBudget
 from giftcodes.models.catalogue import CodeNews, CodeState, Feed, GiftCode, Guild, Member, Source
 from giftcodes.models.clock import Clock, database_now
-from giftcodes.models.delivery import Alarm, Announcement, Heartbeat, OptOut
+from giftcodes.models.delivery import Alarm, AlarmNotice, Announcement, Channel, DeliveryState, Heartbeat, OptOut
 from giftcodes.models.journal import Attempt, EventKind, RedemptionEvent, Trigger
 from giftcodes.models.redemption import CancelKind, MemberRedemption, Redemption, RunState
 
 __all__ = [
     "Alarm",
+    "AlarmNotice",
     "Announcement",
     "Attempt",
     "CancelKind",
+    "Channel",
     "Clock",
     "CodeNews",
     "CodeState",
+    "DeliveryState",
     "EventKind",
     "Feed",
     "GiftCode",

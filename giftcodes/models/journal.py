@@ -32,6 +32,11 @@ class Trigger(models.TextChoices):
         """Housekeeping joins a run instead of being refused, and journals no refusal."""
         return self in (Trigger.CATCH_UP, Trigger.SWEEP)
 
+    @property
+    def is_loud(self) -> bool:
+        """A run of it is announced however few members it is for."""
+        return self.is_person or self is Trigger.POLL
+
 
 class EventKind(models.TextChoices):
     LOCKED = "locked", _("locked")

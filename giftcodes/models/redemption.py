@@ -12,6 +12,7 @@ from django.utils.translation import gettext_lazy as _
 
 from giftcodes.models.catalogue import GiftCode, Guild, Member
 from giftcodes.models.clock import Clock
+from giftcodes.models.delivery import announce_end
 from giftcodes.models.journal import EventKind, RedemptionEvent, Trigger
 from giftcodes.verdict import HOLDING, OPEN, PARKED, SETTLED, State
 
@@ -68,6 +69,8 @@ WITH known AS (
 SELECT id FROM known UNION ALL SELECT id FROM made
 """
 
+#: A run by which so many members at most catch up is not announced: else each new member would be, for each code.
+FEW_MEMBERS = 5
 
 _LOCK = """
 WITH run AS (
@@ -75,7 +78,17 @@ WITH run AS (
     SET state = 'running', run_number = run_number + 1, trigger = %(trigger)s, triggered_by_id = %(user)s,
         locked_at = clock_timestamp(), unlocked_at = NULL, stop_requested_at = NULL
     WHERE id = %(id)s
-    RETURNING id, gift_code_id, run_number
+    RETURNING id, guild_id, gift_code_id, run_number
+), told AS (
+    INSERT INTO giftcodes_announcement (redemption_id, run_number, kind)
+    SELECT run.id, run.run_number, 'started' FROM run JOIN giftcodes_channel ch ON ch.guild_id = run.guild_id
+    WHERE CASE WHEN run.run_number = 1 OR %(is_loud)s THEN true ELSE (
+        SELECT count(*) FROM (
+            SELECT FROM giftcodes_memberredemption m
+            WHERE m.redemption_id = run.id AND m.state IN ('pending', 'in_flight', 'unconfirmed')
+            LIMIT %(few)s + 1
+        ) AS waiting
+    ) > %(few)s END
 )
 INSERT INTO giftcodes_redemptionevent (redemption_id, gift_code_id, kind, run_number, trigger, user_id, detail)
 SELECT id, gift_code_id, 'locked', run_number, %(trigger)s, %(user)s, '' FROM run
@@ -153,9 +166,18 @@ class Redemption(models.Model):
     # What follows needs the row lock (docs/design.md, “The lock”, rule of the house).
 
     def lock(self, *, trigger: Trigger, user_id: int | None) -> None:
-        """Begin a run, and journal it: one statement, as whoever starts is waited for."""
+        """Begin a run, journal it, and have it announced: one statement, as whoever starts is waited for."""
         with connection.cursor() as cursor:
-            cursor.execute(_LOCK, {"id": self.pk, "trigger": trigger.value, "user": user_id})
+            cursor.execute(
+                _LOCK,
+                {
+                    "id": self.pk,
+                    "trigger": trigger.value,
+                    "user": user_id,
+                    "is_loud": trigger.is_loud,
+                    "few": FEW_MEMBERS,
+                },
+            )
             (self.run_number,) = cursor.fetchone()
         self.state, self.trigger, self.triggered_by_id = RunState.RUNNING, trigger, user_id
         self.unlocked_at = self.stop_requested_at = None
@@ -165,6 +187,7 @@ class Redemption(models.Model):
         self.state, self.unlocked_at, self.stop_requested_at = state, now, None
         self.save(update_fields=["state", "unlocked_at", "stop_requested_at"])
         self.journal(EventKind.UNLOCKED, trigger=Trigger(self.trigger), detail=detail)
+        announce_end(self.pk, run_number=self.run_number, is_loud=Trigger(self.trigger).is_loud)
 
     def journal(
         self, kind: EventKind, *, trigger: Trigger | None = None, user_id: int | None = None, detail: str = ""

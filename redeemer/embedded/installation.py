@@ -56,6 +56,13 @@ class Installation:
         self._start_application()
         self._welcome(demo, password)
 
+    def pulse(self) -> int | None:
+        """The HTTP status of /healthz, asked as a proxy with TLS would; None: nobody answers."""
+        allowed = self._environment.get("ALLOWED_HOSTS", "").split(",")[0].strip()
+        is_name = bool(allowed) and not allowed.startswith((".", "*"))
+        headers = {"Host": allowed if is_name else "localhost", "X-Forwarded-Proto": "https"}
+        return status_of(self._config.reachable_host, self._config.port, "/healthz", headers)
+
     def _start_servers(self) -> None:
         """Start what nobody else runs for us."""
         database, broker = self._environment.get("DATABASE_URL"), self._environment.get("REDIS_URL")

@@ -65,10 +65,11 @@ class Supervisor:
             self._end([child])
         return status
 
-    def run_until_asked(self) -> None:
-        """Look after the children until somebody asks to stop."""
+    def run_until_asked(self, also: Callable[[], None] = lambda: None) -> None:
+        """Look after the children until somebody asks to stop; `also` is called after each look, and must not wait."""
         while not self._request.asked:
             self.look()
+            also()
 
     def look_unless_asked(self) -> None:
         """One `look`.

@@ -16,6 +16,7 @@ from redeemer.embedded.errors import CannotStartError, StopAskedError
 from redeemer.embedded.home import Home
 from redeemer.embedded.installation import Installation
 from redeemer.embedded.instance import only_instance
+from redeemer.embedded.pulse import PulseWatch
 from redeemer.embedded.stop_request import StopRequest
 from redeemer.embedded.supervisor import Supervisor
 
@@ -38,8 +39,9 @@ def _up(config: Configuration, home: Home) -> int:
         request.listen()
         supervisor = Supervisor(console, request)
         try:
-            Installation(home, config, console, supervisor).start()
-            supervisor.run_until_asked()
+            installation = Installation(home, config, console, supervisor)
+            installation.start()
+            supervisor.run_until_asked(PulseWatch(installation.pulse, console.say).look)
         except StopAskedError:
             pass
         finally:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from giftcodes.models import (
     Alarm,
+    AlarmNotice,
     Announcement,
     Attempt,
+    Channel,
     EventKind,
     Feed,
     Heartbeat,
@@ -16,6 +18,9 @@ from giftcodes.models import (
     Trigger,
 )
 from tests.factories import gift_code, guild, member
+
+#: The secret part of the channels' addresses.
+SECRET = "aVerySecretToken"
 
 
 def redemption(*, state: str = RunState.COMPLETE, members: int = 1, share: str = "redeemed") -> Redemption:
@@ -57,7 +62,9 @@ def live(times: int) -> None:
         member(row.guild, nickname=f"Nick{number}")
         row.journal(EventKind.LOCKED, trigger=Trigger.POLL)
         Announcement.objects.create(redemption=row, run_number=1, kind=Announcement.Kind.COMPLETE)
-        Alarm.objects.create(kind=Alarm.Kind.NO_PROGRESS, subject=str(row.pk), message="No progress.")
+        Channel.objects.create(guild=row.guild, address=f"https://discord.com/api/webhooks/{row.pk}/{SECRET}")
+        alarm = Alarm.objects.create(kind=Alarm.Kind.NO_PROGRESS, subject=str(row.pk), message="No progress.")
+        AlarmNotice.objects.create(alarm=alarm, kind=AlarmNotice.Kind.RAISED)
         OptOut.objects.create(player_hash=f"{row.pk:064d}")
         Heartbeat.objects.get_or_create(name=f"tick {row.pk}")
     Feed.objects.get_or_create(provider="simulator")

@@ -23,6 +23,7 @@ HISTORY = {
     "Attempt",
     "RedemptionEvent",
     "Alarm",
+    "AlarmNotice",
     "RateBudget",
     "Announcement",
     "Heartbeat",

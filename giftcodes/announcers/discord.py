@@ -1,0 +1,193 @@
+"""Discord's webhooks: one message is created, and edited as things go on.
+
+Facts: https://discord.com/developers/docs/resources/webhook and …/topics/rate-limits. The version is named in the
+address, because Discord counts `retry_after` in milliseconds where none is named, and in seconds from version 8 on.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+from urllib.parse import parse_qsl, urlencode, urlsplit
+
+from giftcodes.announcers.base import ERROR_LENGTH, BadAddressError, Delivery, Fate, Post, Tone
+from giftcodes.http import Cut, NoAnswerError, NotSentError, Reply, Transport
+from giftcodes.http.headers import retry_after_seconds
+from giftcodes.http.text import Redactor, one_line
+
+MAX_BYTES = 64 * 1024
+TITLE_LENGTH, TEXT_LENGTH, FACTS, NAME_LENGTH, VALUE_LENGTH, TOTAL_LENGTH = 256, 4096, 25, 256, 1024, 6000
+LONGEST_WAIT_SECONDS = 3_600.0
+
+_PATH = re.compile(r"/api(?:/v[0-9]+)?/webhooks/([0-9]{1,25})/([A-Za-z0-9_.-]{1,120})/?")
+_LOCAL_HOSTS = frozenset({"127.0.0.1", "localhost", "::1"})
+_MARKUP = re.compile(r"([\\*_~`|>#\[\]<@])")
+_COLOURS = {Tone.RUNNING: 0x3498DB, Tone.GOOD: 0x2ECC71, Tone.ATTENTION: 0xF1C40F, Tone.ALARM: 0xE74C3C}
+_NO_SUCH_MESSAGE = 10008
+
+
+class Discord:
+    """One webhook.
+
+    Args:
+        address: as Discord shows it. A secret: whoever has it can post.
+        total_seconds: one request in all.
+        connect_seconds: of these, the most for reaching Discord.
+
+    Raises:
+        BadAddressError: it is not the address of a webhook.
+    """
+
+    can_edit = True
+
+    def __init__(self, address: str, *, total_seconds: float, connect_seconds: float) -> None:
+        self._url, self._query, secrets = _parts(address)
+        self._hide = Redactor(*secrets)
+        self._seconds = (total_seconds, connect_seconds)
+
+    def create(self, post: Post) -> Delivery:
+        """Post a new message, and learn its id."""
+        return self._ask("POST", self._url, {**self._query, "wait": "true"}, post)
+
+    def edit(self, message_id: str, post: Post) -> Delivery:
+        """Replace what a message says. Safe to repeat."""
+        return self._ask("PATCH", f"{self._url}/messages/{message_id}", self._query, post)
+
+    def _ask(self, method: str, url: str, query: dict[str, str], post: Post) -> Delivery:
+        total, connect = self._seconds
+        transport = Transport(total_seconds=total, connect_seconds=connect, max_bytes=MAX_BYTES)
+        address = f"{url}?{urlencode(query)}" if query else url
+        headers = {"Content-Type": "application/json", "Accept": "application/json"}
+        try:
+            reply = transport.exchange(method, address, headers=headers, body=_encoded(post))
+        except NotSentError as error:
+            return self._failed(Fate.LATER, f"Discord could not be reached ({error}).")
+        except NoAnswerError as error:
+            return self._failed(Fate.UNKNOWN, f"Discord did not answer ({error}).")
+        except Exception as error:  # noqa: BLE001 (a channel must never stop anything else)
+            return self._failed(Fate.UNKNOWN, f"The message could not be sent ({type(error).__name__}).")
+        finally:
+            transport.close()
+        return self._judge(reply)
+
+    def _judge(self, reply: Reply) -> Delivery:
+        status, said = reply.status, _json(reply)
+        if 200 <= status < 300:
+            return _delivered(reply, said)
+        if status == 429:
+            wait = _wait_seconds(reply, said)
+            return self._failed(Fate.LATER, "Discord asks for fewer messages (HTTP 429).", wait)
+        if status == 404 and said.get("code") == _NO_SUCH_MESSAGE:
+            return self._failed(Fate.GONE, "The message was deleted in the channel.")
+        if status in (401, 403, 404):
+            return self._failed(
+                Fate.GONE, f"The webhook does not exist any more, or may not post (HTTP {status}). Make a new one."
+            )
+        if status >= 500 or status < 400:
+            return self._failed(Fate.UNKNOWN, f"Discord's server failed (HTTP {status}).")
+        return self._failed(Fate.REFUSED, f"Discord refused the message (HTTP {status}): {said.get('message', '')}")
+
+    def _failed(self, fate: Fate, error: str, wait_seconds: float = 0.0) -> Delivery:
+        return Delivery(fate, error=one_line(self._hide(error), ERROR_LENGTH), wait_seconds=wait_seconds)
+
+
+def is_webhook(address: str) -> bool:
+    """Whether an address is that of a Discord webhook, and not another channel's."""
+    parts = urlsplit(address)
+    return parts.scheme in ("http", "https") and _PATH.fullmatch(parts.path) is not None
+
+
+def escaped(text: str) -> str:
+    """Foreign text that Discord shows as it is: no markup, no link, no mention."""
+    return _MARKUP.sub(r"\\\1", text.replace("@", "@\u200b").replace("://", ":\u200b//"))
+
+
+def payload(post: Post) -> dict[str, Any]:
+    """The message as Discord wants it, within its lengths. It can mention nobody, whatever it says."""
+    room = TOTAL_LENGTH
+    embed: dict[str, Any] = {"color": _COLOURS[post.tone]}
+    embed["title"], room = _fit(escaped(post.title), TITLE_LENGTH, room)
+    if post.url:
+        embed["url"] = post.url
+    fields = []
+    for name, value in post.facts[:FACTS]:
+        shown_name, room = _fit(escaped(name) or "\u200b", NAME_LENGTH, room)
+        shown_value, room = _fit(escaped(value) or "\u200b", VALUE_LENGTH, room)
+        if shown_name and shown_value:
+            fields.append({"name": shown_name, "value": shown_value, "inline": True})
+    embed["description"], room = _fit(escaped(post.text), TEXT_LENGTH, room)
+    embed["fields"] = fields
+    return {"embeds": [embed], "allowed_mentions": {"parse": []}}
+
+
+def _fit(text: str, limit: int, room: int) -> tuple[str, int]:
+    """Text that is not too long, and the room that is left. An escape sign at the cut would swallow what follows."""
+    limit = min(limit, room)
+    if _length(text) > limit:
+        kept = text.encode("utf-16-le", "replace")[: 2 * max(0, limit - 1)].decode("utf-16-le", "ignore")
+        text = f"{kept.rstrip(chr(92))}…" if limit > 0 else ""
+    return text, room - _length(text)
+
+
+def _length(text: str) -> int:
+    """As Discord counts: UTF-16 units, so that an emoji is two."""
+    return len(text.encode("utf-16-le", "replace")) // 2
+
+
+def _encoded(post: Post) -> bytes:
+    return json.dumps(payload(post)).encode()
+
+
+def _parts(address: str) -> tuple[str, dict[str, str], tuple[str, ...]]:
+    """The address with the version of ours, what it asks for (a thread), and what of it is secret."""
+    parts = urlsplit(address.strip())
+    match = _PATH.fullmatch(parts.path)
+    if match is None or parts.scheme not in ("http", "https") or "@" in parts.netloc:
+        message = "This is not the address of a Discord webhook: copy it in the channel's settings, “Integrations”."
+        raise BadAddressError(message)
+    if parts.scheme != "https" and parts.hostname not in _LOCAL_HOSTS:
+        message = "The address of a webhook is a secret: it must begin with https://."
+        raise BadAddressError(message)
+    thread = {name: value for name, value in parse_qsl(parts.query) if name == "thread_id"}
+    number, token = match.groups()
+    url = f"{parts.scheme}://{parts.netloc}/api/v10/webhooks/{number}/{token}"
+    return url, thread, (address, address.strip(), f"{number}/{token}", token)
+
+
+def _json(reply: Reply) -> dict[str, Any]:
+    try:
+        said = json.loads(reply.body) if reply.cut is Cut.NOT_CUT else {}
+    except (ValueError, RecursionError):
+        return {}
+    return said if isinstance(said, dict) else {}
+
+
+def _delivered(reply: Reply, said: dict[str, Any]) -> Delivery:
+    """Posted. Without an id nobody can edit it; where no request is left, the channel rests."""
+    found = re.fullmatch(r"[0-9]{1,25}", str(said.get("id", "")))
+    rest = 0.0
+    if reply.headers.get("X-RateLimit-Remaining", "").strip() == "0":
+        rest = _plausible(reply.headers.get("X-RateLimit-Reset-After"))
+    return Delivery(Fate.DELIVERED, message_id=found[0] if found else "", wait_seconds=rest)
+
+
+def _wait_seconds(reply: Reply, said: dict[str, Any]) -> float:
+    """The longest of what Discord asks for. A whole number above an hour is meant in milliseconds, as from a proxy."""
+    asked = [
+        _plausible(reply.headers.get("X-RateLimit-Reset-After")),
+        _plausible(said.get("retry_after")),
+        _plausible(retry_after_seconds(reply.headers)),
+        _plausible(reply.headers.get("Retry-After")),
+    ]
+    return max(asked) or 1.0
+
+
+def _plausible(value: object) -> float:
+    try:
+        seconds = float(str(value))
+    except ValueError:
+        return 0.0
+    if seconds > LONGEST_WAIT_SECONDS and seconds.is_integer():
+        seconds /= 1000
+    return min(seconds, LONGEST_WAIT_SECONDS) if seconds > 0 else 0.0

@@ -1,0 +1,306 @@
+"""Announce: send what waits in the outbox, and keep the message of each run up to date.
+
+claim (a few at a time, one for each channel) -> intend (a new message: written before it is sent) -> call -> record
+"""
+
+from __future__ import annotations
+
+import hashlib
+import random
+import time
+from dataclasses import dataclass
+from typing import Any
+
+from django.conf import settings
+from django.db import connection, transaction
+from django.urls import reverse
+
+from giftcodes import faults, story
+from giftcodes.announcers import Announcer, BadAddressError, Delivery, Fate, Post, announcer_for
+from giftcodes.announcers.run_post import NAMED, RunReport, run_post
+from giftcodes.backoff import retry_delay_seconds
+from giftcodes.models import Alarm, Announcement, Channel, Clock, DeliveryState, Redemption, RunState
+from giftcodes.models.clock import clock_plus
+from giftcodes.models.delivery import CONNECT_SECONDS, LEASE_MARGIN_SECONDS, LONGEST_DELAY_SECONDS
+from giftcodes.verdict import State
+
+#: Between two edits of a message.
+EDIT_SECONDS = faults.seconds("EDIT_SECONDS", 5.0)
+MOST_TRIES = 10
+#: After the last claim of a run, its figures may change for so long.
+STILL_CHANGING = "20 seconds"
+#: Any number that nobody else takes: one claims at a time.
+_CLAIMING = 7_310_001
+
+_UNFINISHED = (DeliveryState.WAITING, DeliveryState.SENT)
+
+_RECOVER = """
+UPDATE giftcodes_announcement SET
+    state = CASE WHEN sending_at IS NOT NULL AND state = 'waiting' THEN 'unknown' ELSE state END,
+    error = CASE WHEN sending_at IS NOT NULL AND state = 'waiting' THEN %(words)s ELSE error END,
+    lease_until = NULL
+WHERE lease_until < clock_timestamp()
+"""
+
+_CLAIM = """
+WITH busy AS MATERIALIZED (
+    SELECT r.guild_id
+    FROM giftcodes_announcement a JOIN giftcodes_redemption r ON r.id = a.redemption_id
+    WHERE a.lease_until IS NOT NULL
+), due AS (
+    SELECT DISTINCT ON (r.guild_id) a.id, a.state, a.next_attempt_at
+    FROM giftcodes_announcement a
+    JOIN giftcodes_redemption r ON r.id = a.redemption_id
+    JOIN giftcodes_channel ch ON ch.guild_id = r.guild_id
+    WHERE a.state IN ('waiting', 'sent') AND a.next_attempt_at <= clock_timestamp() AND a.lease_until IS NULL
+      AND (ch.not_before IS NULL OR ch.not_before <= clock_timestamp())
+      AND NOT EXISTS (SELECT FROM busy WHERE busy.guild_id = r.guild_id)
+      AND CASE
+        WHEN a.state = 'sent' THEN  -- Its end, if there is one, is the other row's.
+            r.state = 'running' AND r.run_number = a.run_number
+            AND r.last_served_at > a.edited_at - %(still)s::interval
+        WHEN a.kind = 'started' THEN true
+        ELSE NOT EXISTS (
+            SELECT FROM giftcodes_announcement s
+            WHERE s.redemption_id = a.redemption_id AND s.run_number = a.run_number
+              AND s.kind = 'started' AND s.state = 'waiting')
+      END
+    ORDER BY r.guild_id, (a.state = 'waiting') DESC, a.id
+), chosen AS (
+    SELECT id FROM due ORDER BY (state = 'waiting') DESC, next_attempt_at
+    LIMIT greatest(0, %(most)s - (SELECT count(*) FROM busy))
+)
+UPDATE giftcodes_announcement a
+SET token = token + 1, lease_until = clock_timestamp() + make_interval(secs => %(lease)s)
+FROM chosen WHERE a.id = chosen.id
+RETURNING a.id, a.token
+"""
+
+_DROP = """
+UPDATE giftcodes_announcement a SET state = 'dropped', error = 'The guild has no channel any more.'
+FROM giftcodes_redemption r
+WHERE r.id = a.redemption_id AND a.state IN ('waiting', 'sent') AND a.lease_until IS NULL
+  AND NOT EXISTS (SELECT FROM giftcodes_channel ch WHERE ch.guild_id = r.guild_id)
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class _Job:
+    """One message to be sent, with all that is needed for it."""
+
+    row: Announcement
+    channel: Channel
+    announcer: Announcer
+    post: Post
+    #: The row whose message is edited; None: a new message.
+    edited: Announcement | None
+
+    @property
+    def content_hash(self) -> str:
+        return hashlib.sha256(repr(self.post).encode()).hexdigest()
+
+
+def claim() -> list[tuple[int, int]]:
+    """Choose whose message is next. Never more are under way than `ANNOUNCE_MAX`, and one for each channel.
+
+    Returns:
+        (id, token) of each claim.
+    """
+    with transaction.atomic(durable=True), connection.cursor() as cursor:
+        cursor.execute("SELECT pg_try_advisory_xact_lock(%s)", [_CLAIMING])
+        (is_ours,) = cursor.fetchone()
+        if not is_ours:
+            return []
+        cursor.execute(_RECOVER, {"words": "Whoever sent it died before the answer came. It is not sent again."})
+        cursor.execute(_DROP)
+        cursor.execute(
+            _CLAIM,
+            {
+                "still": STILL_CHANGING,
+                "most": settings.ANNOUNCE_MAX,
+                "lease": settings.ANNOUNCE_SECONDS + LEASE_MARGIN_SECONDS,
+            },
+        )
+        return list(cursor.fetchall())
+
+
+def send(announcement_id: int, token: int) -> bool:
+    """Send one claimed message, outside of any transaction, and record what became of it.
+
+    Returns:
+        Whether the claim was still good.
+    """
+    begun = time.monotonic()
+    job = _intend(announcement_id, token)
+    if job is None:
+        return False
+    if job.edited and job.edited.content_hash == job.content_hash and job.row.kind == Announcement.Kind.STARTED:
+        _record(job, Delivery(Fate.DELIVERED, message_id=job.edited.message_id))
+        return True
+    # Held up between the intent and here for longer than the margin: the claim may be over.
+    if time.monotonic() - begun > LEASE_MARGIN_SECONDS / 2:
+        _held(job.row).filter(state__in=_UNFINISHED).update(
+            sending_at=None, lease_until=None, next_attempt_at=clock_plus(EDIT_SECONDS)
+        )
+        return False
+    announcer = job.announcer
+    _record(job, announcer.edit(job.edited.message_id, job.post) if job.edited else announcer.create(job.post))
+    return True
+
+
+# --- Before the call --------------------------------------------------------------------------------------------------
+@transaction.atomic(durable=True)
+def _intend(announcement_id: int, token: int) -> _Job | None:
+    """Prepare the message. That a new one is about to be posted is written, and committed, before it is."""
+    held = Announcement.objects.filter(
+        pk=announcement_id,
+        token=token,
+        state__in=_UNFINISHED,
+        lease_until__gt=clock_plus(settings.ANNOUNCE_SECONDS + LEASE_MARGIN_SECONDS / 2),
+    )
+    row = held.select_for_update(of=("self",)).select_related("redemption__guild", "redemption__gift_code").first()
+    if row is None:
+        return None
+    channel = Channel.objects.filter(guild=row.redemption.guild_id).first()
+    if channel is None:
+        held.update(lease_until=None)
+        return None
+    try:
+        announcer = announcer_for(
+            channel.address, total_seconds=settings.ANNOUNCE_SECONDS, connect_seconds=CONNECT_SECONDS
+        )
+    except BadAddressError as error:
+        _fail(row, channel, DeliveryState.FAILED, str(error))
+        return None
+    edited = _message_of(row, channel, announcer)
+    if edited is None:
+        Announcement.objects.filter(pk=row.pk).update(sending_at=Clock())
+    return _Job(row, channel, announcer, run_post(_report(row)), edited)
+
+
+def _message_of(row: Announcement, channel: Channel, announcer: Announcer) -> Announcement | None:
+    """The row whose message is to be edited; None: there is none, or it is not in this channel."""
+    if not announcer.can_edit:
+        return None
+    if row.kind == Announcement.Kind.STARTED:
+        return row if row.message_id else None
+    started = Announcement.objects.filter(
+        redemption=row.redemption_id,
+        run_number=row.run_number,
+        kind=Announcement.Kind.STARTED,
+        state=DeliveryState.SENT,
+        channel_hash=channel.hash,
+    )
+    return started.exclude(message_id="").first()
+
+
+def _report(row: Announcement) -> RunReport:
+    redemption: Redemption = row.redemption
+    is_over = row.kind == Announcement.Kind.COMPLETE
+    is_last_run = redemption.run_number == row.run_number
+    page = reverse("admin:giftcodes_redemption_change", args=[redemption.pk])
+    return RunReport(
+        guild=redemption.guild.name,
+        code=str(redemption.gift_code),
+        tally=redemption.tally(),
+        is_over=is_over,
+        is_stopped=is_over and is_last_run and redemption.state == RunState.STOPPED,
+        in_trouble=_in_trouble(redemption) if is_over else (),
+        estimate=_estimate(redemption),
+        url=f"{settings.SITE_URL}{page}" if settings.SITE_URL else "",
+    )
+
+
+def _in_trouble(redemption: Redemption) -> tuple[tuple[str, str], ...]:
+    rows = redemption.members.filter(state__in=[State.NEEDS_CORRECTION, State.FAILED]).select_related("member")
+    return tuple((str(row.member), row.reason) for row in rows.order_by("state", "pk")[:NAMED])
+
+
+def _estimate(_redemption: Redemption) -> str:
+    """When the run is done, in words that change seldom: each change is an edit. Nobody reckons that yet."""
+    return ""
+
+
+# --- After the call ---------------------------------------------------------------------------------------------------
+@transaction.atomic(durable=True)
+def _record(job: _Job, delivery: Delivery) -> None:
+    row, channel = job.row, job.channel
+    if delivery.wait_seconds:
+        Channel.objects.filter(pk=channel.pk).update(not_before=clock_plus(delivery.wait_seconds))
+    match delivery.fate:
+        case Fate.DELIVERED:
+            _delivered(job, delivery)
+        case Fate.GONE if job.edited and job.edited.pk != row.pk:
+            # The message is gone, the channel may not be: the end of the run gets a message of its own.
+            _fail(job.edited, channel, DeliveryState.GONE, delivery.error)
+            _held(row).update(lease_until=None, next_attempt_at=Clock())
+        case Fate.GONE:
+            _fail(row, channel, DeliveryState.GONE, delivery.error)
+        case Fate.REFUSED:
+            _fail(row, channel, DeliveryState.FAILED, delivery.error)
+        case Fate.UNKNOWN if job.edited is None:
+            _held(row).update(
+                state=DeliveryState.UNKNOWN, error=f"{delivery.error} It is not sent again.", lease_until=None
+            )
+        case _:
+            _try_again(job, delivery)
+
+
+def _held(row: Announcement) -> Any:
+    """The row, if the claim is still ours. A late answer may tell what became of a message that was given up."""
+    return Announcement.objects.filter(pk=row.pk, token=row.token, state__in=[*_UNFINISHED, DeliveryState.UNKNOWN])
+
+
+def _delivered(job: _Job, delivery: Delivery) -> None:
+    row, channel = job.row, job.channel
+    is_kept_up = row.kind == Announcement.Kind.STARTED and bool(delivery.message_id) and job.announcer.can_edit
+    _held(row).update(
+        state=DeliveryState.SENT if is_kept_up else DeliveryState.DONE,
+        message_id=delivery.message_id,
+        channel_hash=channel.hash,
+        content_hash=job.content_hash,
+        sent_at=row.sent_at or Clock(),
+        edited_at=Clock(),
+        next_attempt_at=clock_plus(EDIT_SECONDS) if is_kept_up else None,
+        tries=0,
+        error="",
+        lease_until=None,
+    )
+    if job.edited and job.edited.pk != row.pk:
+        Announcement.objects.filter(pk=job.edited.pk).update(
+            state=DeliveryState.DONE, content_hash=job.content_hash, edited_at=Clock(), next_attempt_at=None
+        )
+    if not job.edited or job.edited.content_hash != job.content_hash:
+        Channel.objects.filter(pk=channel.pk).update(error="", delivered_at=Clock())
+        if Alarm.objects.clear(Alarm.Kind.CHANNEL_GONE, str(row.redemption.guild_id)):
+            story.tell(f"📣 The channel of guild {row.redemption.guild} works again.")
+
+
+def _try_again(job: _Job, delivery: Delivery) -> None:
+    """Back off. Being asked to wait is no failure."""
+    row = job.row
+    tries = row.tries + (delivery.wait_seconds == 0)
+    if tries >= MOST_TRIES:
+        _fail(row, job.channel, DeliveryState.FAILED, f"{delivery.error} Given up after {tries} tries.")
+        return
+    delay = retry_delay_seconds(tries, jitter=random.random(), cap=LONGEST_DELAY_SECONDS)  # noqa: S311
+    _held(row).update(
+        sending_at=None,
+        tries=tries,
+        error=delivery.error,
+        next_attempt_at=clock_plus(max(delay, delivery.wait_seconds)),
+        lease_until=None,
+    )
+    # Other messages to this channel wait as well.
+    rest = clock_plus(max(delay, delivery.wait_seconds))
+    Channel.objects.filter(pk=job.channel.pk).update(error=delivery.error, not_before=rest)
+
+
+def _fail(row: Announcement, channel: Channel, state: DeliveryState, error: str) -> None:
+    """No more of this message. Redeeming goes on; somebody must look at the channel."""
+    _held(row).update(state=state, error=error, next_attempt_at=None, lease_until=None)
+    Channel.objects.filter(pk=channel.pk).update(error=error)
+    guild = channel.guild
+    message = f"The channel of guild {guild} takes no messages: {error} Redeeming is not touched."
+    if Alarm.objects.raise_once(Alarm.Kind.CHANNEL_GONE, str(guild.pk), message):
+        story.warn(f"📣 {message}")

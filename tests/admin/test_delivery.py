@@ -1,0 +1,103 @@
+"""Channels: taken, kept, and never shown; and what became of each message."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from django.contrib.admin.models import LogEntry
+
+from giftcodes.models import Alarm, AlarmNotice, Announcement, Channel, Feed
+from tests.admin import past
+from tests.admin.conftest import Browser, errors
+from tests.factories import guild
+
+TOKEN = "aVerySecretToken-_123"
+ADDRESS = f"https://discord.com/api/webhooks/4711/{TOKEN}"
+
+
+def test_a_channel_is_added_and_its_address_never_shown(browser: Browser) -> None:
+    wolves = guild("Wolves")
+    browser.save("channel_add", guild=wolves.pk, address=f" {ADDRESS} ")
+
+    channel = Channel.objects.get()
+    assert channel.address == ADDRESS
+    pages = [browser.open("channel_changelist"), browser.open("channel_change", channel.pk)]
+    pages += [browser.open("guild_change", wolves.pk), browser.open("channel_history", channel.pk)]
+    assert all(page.status_code == 200 for page in pages)
+    assert not any(TOKEN in page.content.decode() for page in pages)
+    assert TOKEN not in repr(list(LogEntry.objects.values()))
+
+
+def test_an_address_that_is_left_empty_is_kept(browser: Browser) -> None:
+    channel = Channel.objects.create(guild=guild(), address=ADDRESS)
+
+    browser.save("channel_change", channel.pk, address="")
+    assert Channel.objects.get().address == ADDRESS
+
+    browser.save("channel_change", channel.pk, address=ADDRESS.replace("4711", "4712"))
+    assert Channel.objects.get().address == ADDRESS.replace("4711", "4712")
+
+
+@pytest.mark.parametrize("address", ["", "nonsense", ADDRESS.replace("https", "http")])
+def test_what_is_no_address_is_refused_and_not_repeated(browser: Browser, address: str) -> None:
+    response = browser.post("channel_add", data={"guild": guild().pk, "address": address})
+
+    assert errors(response)
+    assert TOKEN not in response.content.decode()
+    assert not Channel.objects.exists()
+
+
+def test_a_guild_has_one_channel(browser: Browser) -> None:
+    channel = Channel.objects.create(guild=guild(), address=ADDRESS)
+
+    response = browser.post("channel_add", data={"guild": channel.guild_id, "address": ADDRESS})
+
+    assert "already exists" in errors(response)
+
+
+def test_with_its_channel_goes_its_alarm(browser: Browser) -> None:
+    channel = Channel.objects.create(guild=guild(), address=ADDRESS)
+    Alarm.objects.raise_once(Alarm.Kind.CHANNEL_GONE, str(channel.guild_id), "Gone.")
+
+    browser.post("channel_delete", channel.pk, data={"post": "yes"})
+
+    assert not Channel.objects.exists()
+    assert not Alarm.objects.standing().exists()
+
+
+def test_what_became_of_each_message_is_shown(browser: Browser) -> None:
+    row = past.redemption()
+    Announcement.objects.create(redemption=row, run_number=1, kind="started", state="unknown", error="Nobody knows.")
+
+    page = browser.open("announcement_changelist").content.decode()
+
+    assert "it may have been posted, and is not sent again" in page
+    assert "Nobody knows." in page
+
+
+def test_every_kind_of_alarm_leads_to_what_it_is_about(browser: Browser, settings: Any) -> None:
+    settings.OPERATOR_CHANNEL = ADDRESS
+    row = past.redemption()
+    Feed.objects.create(provider="simulator")
+    browser.open("ratebudget_changelist")
+    subjects = {
+        Alarm.Kind.PROVIDER_PAUSED: "simulator",
+        Alarm.Kind.FEED_SILENT: "simulator",
+        Alarm.Kind.NO_PROGRESS: str(row.pk),
+        Alarm.Kind.BEAT_SILENT: "beat",
+    }
+    for kind in Alarm.Kind:
+        assert Alarm.objects.raise_once(kind, subjects.get(kind, str(row.guild_id)), "Look.")
+
+    for alarm in Alarm.objects.all():
+        page = browser.open("alarm_change", alarm.pk)
+        assert page.status_code == 200
+        assert "raised:" in page.content.decode()
+    assert AlarmNotice.objects.count() == len(Alarm.Kind)
+
+
+def test_what_is_only_suspected_is_not_shown(browser: Browser) -> None:
+    Alarm.objects.create(kind=Alarm.Kind.NO_MEMBERS, subject="1", message="Perhaps.", raised_at=None)
+
+    assert "Perhaps." not in browser.open("alarm_changelist").content.decode()
