@@ -18,7 +18,7 @@ def seed(apps, schema_editor):
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("giftcodes", "0010_announcements"),
+        ("giftcodes", "0003_announcements"),
         ("django_celery_beat", "0019_alter_periodictasks_options"),
     ]
     operations = [migrations.RunPython(seed, migrations.RunPython.noop)]
