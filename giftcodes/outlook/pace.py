@@ -5,8 +5,9 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-#: Nobody rings when a window or a pause is over: the next tick, up to a second later, sees it.
-TICK_WAIT_SECONDS = 0.5
+#: Nobody rings when a window or a pause is over, or somebody's time comes: the next tick sees it.
+TICK_SECONDS = 1.0
+TICK_WAIT_SECONDS = TICK_SECONDS / 2
 #: Taken where nothing was measured.
 USUAL_LATENCY_SECONDS = 0.5
 
@@ -91,11 +92,16 @@ class Pace:
             # Who is out to open a window has taken the first place in it.
             starts_in, nth = self._held, nth + window.openers_out
         else:
-            starts_in = max(window.ends_in + TICK_WAIT_SECONDS, self._held)
+            starts_in = max(window.ends_in + self._noticed_after(window), self._held)
         windows, place = divmod(nth - 1, self._in_each(window))
-        length = self.latency + window.seconds + TICK_WAIT_SECONDS
+        length = self.latency + window.seconds + self._noticed_after(window)
         # A window's first request is alone until it is answered.
         return starts_in + windows * length + self.latency + self._batches(place)
+
+    def _noticed_after(self, window: Window) -> float:
+        """Seconds from a window's end to the tick that opens the next one. It was opened by a tick itself."""
+        length = self.latency + window.seconds
+        return math.ceil(length / TICK_SECONDS) * TICK_SECONDS - length
 
     def _free(self, window: Window) -> int:
         """Requests that this window still takes, as far as there is time for them in it."""

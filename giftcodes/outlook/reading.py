@@ -124,7 +124,7 @@ class Outlooks:
         """When it is finished, to the second; None: there is no telling."""
         if outlook.seconds is None:
             return None
-        return (self.at + dt.timedelta(seconds=outlook.seconds)).replace(microsecond=0)
+        return (self.at + dt.timedelta(seconds=outlook.seconds + 0.5)).replace(microsecond=0)
 
 
 @dataclass(slots=True)
