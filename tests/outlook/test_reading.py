@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.db.models import F
 
 from giftcodes.models import Attempt, Member, MemberRedemption, RateBudget, Redemption, database_now
 from giftcodes.outlook import reading
@@ -195,9 +196,9 @@ def test_without_a_limit_the_last_minute_s_speed_counts_and_idleness_does_not(wo
     assert left(outlook(run)) == NOT_MEASURED
 
     _sent(run, seconds_apart=0.5)
-    rows = Attempt.objects.order_by("-sent_at")
-    Attempt.objects.filter(pk__in=[row.pk for row in rows[5:]]).update(sent_at=database_now() - timedelta(seconds=50))
-    assert outlook(run).seconds is not None
+    before = [attempt.pk for attempt in Attempt.objects.order_by("-sent_at")[20:]]
+    Attempt.objects.filter(pk__in=before).update(sent_at=F("sent_at") - timedelta(seconds=20))
+    assert outlook(run).seconds == pytest.approx(15, abs=0.5)
 
     Attempt.objects.update(sent_at=database_now() - timedelta(seconds=61))
     assert left(outlook(run)) == NOT_MEASURED
