@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING
 
 from django.contrib import admin
 from django.db.models import Count
+from django.utils.formats import date_format
 from django.utils.html import format_html_join
+from django.utils.timezone import localtime
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
@@ -16,14 +18,21 @@ from giftcodes.admin.inlines import HistoryInline
 from giftcodes.admin.report import Report
 from giftcodes.admin.runs import MOST, redeem_now, resume, stop_now
 from giftcodes.admin.words import NOTHING, badge, link, list_link
-from giftcodes.models import MemberRedemption, Redemption, RedemptionEvent
+from giftcodes.models import MemberRedemption, Redemption, RedemptionEvent, RunState
 from giftcodes.models.redemption import STATE_LABELS
+from giftcodes.outlook import words
+from giftcodes.outlook.reading import read
 from giftcodes.verdict import SETTLED, State
 
 if TYPE_CHECKING:
     from django.db.models import QuerySet
     from django.http import HttpRequest
     from django.utils.safestring import SafeString
+
+    from giftcodes.outlook.forecast import Outlook
+
+#: States in which something is to be expected.
+_EXPECTED = (RunState.RUNNING, RunState.PENDING)
 
 
 class JournalInline(HistoryInline):
@@ -43,6 +52,8 @@ class RedemptionAdmin(History[Redemption]):
         "__str__",
         "state_shown",
         "progress",
+        "ahead",
+        "left",
         "run_number",
         "asked_by",
         "locked_at",
@@ -56,25 +67,29 @@ class RedemptionAdmin(History[Redemption]):
     buttons = ("redeem_now", "stop", "resume")
     inlines = [JournalInline]
     fieldsets = [
-        (None, {"fields": ["guild_link", "code_link", "state_shown", "members_shown"]}),
+        (None, {"fields": ["guild_link", "code_link", "state_shown", "members_shown", "outlook_shown"]}),
         (
             _("The last run"),
             {"fields": ["run_number", "trigger", "triggered_by", "locked_at", "unlocked_at", "stop_requested_at"]},
         ),
     ]
-    readonly_fields = ("guild_link", "code_link", "state_shown", "members_shown")
+    readonly_fields = ("guild_link", "code_link", "state_shown", "members_shown", "outlook_shown")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Redemption]:
         return super().get_queryset(request).select_related(*self.list_select_related)
 
     def decorate(self, rows: list[Redemption]) -> None:
-        """How many members of each redemption are in which state, in one query."""
+        """How many members of each redemption are in which state, and what is to be expected of those that run."""
         tallies: dict[int, dict[State, int]] = defaultdict(dict)
         found = MemberRedemption.objects.filter(redemption__in=rows).order_by().values_list("redemption", "state")
         for redemption_id, state, number in found.annotate(number=Count("pk")):
             tallies[redemption_id][State(state)] = number
         for redemption in rows:
             redemption.shares = tallies[redemption.pk]  # type: ignore[attr-defined]
+        is_asked_for = any(redemption.state in _EXPECTED for redemption in rows)
+        outlooks = read().by_redemption if is_asked_for else {}
+        for redemption in rows:
+            redemption.outlook = outlooks.get(redemption.pk)  # type: ignore[attr-defined]
 
     @admin.display(description=_("state"), ordering="state")
     def state_shown(self, redemption: Redemption) -> SafeString:
@@ -87,6 +102,38 @@ class RedemptionAdmin(History[Redemption]):
         shares: dict[State, int] = redemption.shares  # type: ignore[attr-defined]
         settled = sum(number for state, number in shares.items() if state in SETTLED)
         return gettext("%(settled)d of %(all)d") % {"settled": settled, "all": sum(shares.values())}
+
+    @admin.display(description=_("requests ahead"))
+    def ahead(self, redemption: Redemption) -> str:
+        """Those of others that come before its last one."""
+        outlook: Outlook | None = redemption.outlook  # type: ignore[attr-defined]
+        return str(outlook.ahead_of_last) if outlook else NOTHING
+
+    @admin.display(description=_("left"))
+    def left(self, redemption: Redemption) -> str:
+        outlook: Outlook | None = redemption.outlook  # type: ignore[attr-defined]
+        return words.left(outlook) if outlook else NOTHING
+
+    @admin.display(description=_("to be expected"))
+    def outlook_shown(self, redemption: Redemption) -> str:
+        """What is ahead, how long it takes, and when it is finished."""
+        if redemption.state not in _EXPECTED:
+            return NOTHING
+        outlooks = read()
+        outlook = outlooks.by_redemption.get(redemption.pk)
+        if outlook is None:
+            return NOTHING
+        finished_at = outlooks.moment(outlook)
+        return gettext(
+            "%(left)s%(at)s. Still to be sent: %(own)d; requests of others before the next one: %(next)d, "
+            "before the last one: %(last)d."
+        ) % {
+            "left": words.left(outlook),
+            "at": gettext(" (%s)") % date_format(localtime(finished_at), "DATETIME_FORMAT") if finished_at else "",
+            "own": outlook.requests,
+            "next": outlook.ahead_of_next,
+            "last": outlook.ahead_of_last,
+        }
 
     @admin.display(description=_("asked by"), ordering="trigger")
     def asked_by(self, redemption: Redemption) -> str:

@@ -25,6 +25,9 @@ from giftcodes.models import (
     database_now,
 )
 from giftcodes.models.budget import UNLIMITED
+from giftcodes.outlook import words
+from giftcodes.outlook.forecast import Outlook
+from giftcodes.outlook.reading import Outlooks, read
 from giftcodes.providers.config import ProviderConfig
 from giftcodes.verdict import OPEN
 
@@ -34,13 +37,14 @@ _DAY = dt.timedelta(days=1)
 def overview() -> dict[str, Any]:
     """Everything. Times are ISO 8601 in UTC, or None."""
     now = database_now()
+    outlooks = read()
     states = Counter(dict(Redemption.objects.order_by().values_list("state").annotate(Count("pk"))))
     return {
         "at": _iso(now),
         "beat": _beat(now),
-        "providers": [_provider(config, now) for config in settings.PROVIDERS.values()],
+        "providers": [_provider(config, now) | _queue(config, outlooks) for config in settings.PROVIDERS.values()],
         "redemptions": {state.value: states[state.value] for state in RunState},
-        "running": _running(),
+        "running": _running(outlooks),
         "alarms": _alarms(),
         "refused_last_24_h": RedemptionEvent.objects.filter(kind=EventKind.REFUSED, at__gte=now - _DAY).count(),
     }
@@ -102,7 +106,7 @@ def _feed(config: ProviderConfig) -> dict[str, Any] | None:
     }
 
 
-def _running() -> list[dict[str, Any]]:
+def _running(outlooks: Outlooks) -> list[dict[str, Any]]:
     """The runs, longest first."""
     running = Redemption.objects.running().select_related("guild", "gift_code").order_by("locked_at", "pk")
     counted = (
@@ -114,7 +118,7 @@ def _running() -> list[dict[str, Any]]:
     tallies: dict[int, dict[str, int]] = defaultdict(dict)
     for redemption_id, state, number in counted:
         tallies[redemption_id][state] = number
-    return [_run(redemption, tallies[redemption.pk]) for redemption in running]
+    return [_run(redemption, tallies[redemption.pk]) | _outlook(outlooks, redemption.pk) for redemption in running]
 
 
 def _run(redemption: Redemption, tally: dict[str, int]) -> dict[str, Any]:
@@ -130,6 +134,31 @@ def _run(redemption: Redemption, tally: dict[str, int]) -> dict[str, Any]:
         "done": sum(number for state, number in tally.items() if state not in OPEN),
         "total": sum(tally.values()),
         "by_state": dict(sorted(tally.items())),
+    }
+
+
+def _outlook(outlooks: Outlooks, redemption_id: int) -> dict[str, Any]:
+    """Of a run; one that began since the queue was read has none yet."""
+    outlook = outlooks.by_redemption.get(redemption_id)
+    return {"outlook": outlook and _as_values(outlook, outlooks)}
+
+
+def _queue(config: ProviderConfig, outlooks: Outlooks) -> dict[str, Any]:
+    """Of all that waits for a game; `ahead_…` says nothing there."""
+    queue = _as_values(outlooks.by_provider[config.name], outlooks)
+    del queue["ahead_of_next"], queue["ahead_of_last"]
+    return {"queue": {"redemptions": outlooks.runs[config.name], **queue}}
+
+
+def _as_values(outlook: Outlook, outlooks: Outlooks) -> dict[str, Any]:
+    """Seconds and moment are None, and the words say why, where there is no telling."""
+    return {
+        "requests": outlook.requests,
+        "ahead_of_next": outlook.ahead_of_next,
+        "ahead_of_last": outlook.ahead_of_last,
+        "seconds": None if outlook.seconds is None else round(outlook.seconds),
+        "finished_at": _iso(outlooks.moment(outlook)),
+        "words": words.left(outlook),
     }
 
 

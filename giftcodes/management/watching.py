@@ -13,6 +13,8 @@ from giftcodes.management.pulse import is_beating, pulse_age_seconds
 from giftcodes.management.screen import Screen
 from giftcodes.models import RateBudget, Redemption, RunState, database_now
 from giftcodes.models.redemption import STATE_LABELS
+from giftcodes.outlook import words
+from giftcodes.outlook.reading import read
 from giftcodes.verdict import OPEN, SETTLED, State
 
 LOOK_SECONDS = 1.0
@@ -72,11 +74,14 @@ def watch(
         How far it was at the end.
     """
     provider = redemption.guild.provider
-    told = ""
+    told = left = ""
+    looked_at = -LINE_SECONDS
     with _Bar(screen) if screen.is_terminal else _Lines(screen) as display:
         while True:
             progressed = Progressed.of(redemption.pk)
-            display.show(progressed)
+            if time.monotonic() - looked_at >= LINE_SECONDS:
+                left, looked_at = what_is_left(redemption.pk), time.monotonic()
+            display.show(progressed, left)
             if not progressed.is_running:
                 return progressed
             hindrance = what_hinders(provider)
@@ -84,6 +89,12 @@ def watch(
                 warn(hindrance)
             told = hindrance
             pause(LOOK_SECONDS)
+
+
+def what_is_left(redemption_id: int) -> str:
+    """How long a run still takes, in words; empty where there is no telling."""
+    outlook = read().by_redemption.get(redemption_id)
+    return "" if outlook is None or outlook.seconds is None else f"left: {words.left(outlook)}"
 
 
 def what_hinders(provider: str) -> str:
@@ -109,9 +120,10 @@ class _Bar:
             BarColumn(),
             MofNCompleteColumn(),
             TimeElapsedColumn(),
+            TextColumn("{task.fields[left]}", markup=False),
             console=screen.console(),
         )
-        self._task: TaskID = self._progress.add_task("Redeeming", total=None)
+        self._task: TaskID = self._progress.add_task("Redeeming", total=None, left="")
 
     def __enter__(self) -> Self:
         self._progress.start()
@@ -120,9 +132,13 @@ class _Bar:
     def __exit__(self, *_exception: object) -> None:
         self._progress.stop()
 
-    def show(self, progressed: Progressed) -> None:
+    def show(self, progressed: Progressed, left: str) -> None:
         self._progress.update(
-            self._task, total=progressed.total, completed=progressed.done, description=progressed.words or "Redeeming"
+            self._task,
+            total=progressed.total,
+            completed=progressed.done,
+            description=progressed.words or "Redeeming",
+            left=left if progressed.is_running else "",
         )
 
 
@@ -140,11 +156,12 @@ class _Lines:
     def __exit__(self, *_exception: object) -> None:
         pass
 
-    def show(self, progressed: Progressed) -> None:
+    def show(self, progressed: Progressed, left: str) -> None:
         if not self._is_due(progressed):
             return
         self._shown, self._shown_at = progressed, time.monotonic()
-        self.screen.line(f"{progressed.done} of {progressed.total}: {progressed.words or 'nobody to ask'}")
+        more = f"; {left}" if left and progressed.is_running else ""
+        self.screen.line(f"{progressed.done} of {progressed.total}: {progressed.words or 'nobody to ask'}{more}")
 
     def _is_due(self, progressed: Progressed) -> bool:
         if self._shown is None:

@@ -57,9 +57,10 @@ class Command(ServerCommand):
 
 def _games(found: dict[str, Any]) -> Sheet:
     rows = [
-        (game["title"], _on(game), _used(game["budget"]), *_feed_cells(game["feed"])) for game in found["providers"]
+        (game["title"], _on(game), _used(game["budget"]), _left(game["queue"]), *_feed_cells(game["feed"]))
+        for game in found["providers"]
     ]
-    headers = ("Game", "State", "Requests used", "Feed's last answer", "Next poll", "Feed's trouble")
+    headers = ("Game", "State", "Requests used", "To be sent", "Feed's last answer", "Next poll", "Feed's trouble")
     return Sheet("Games", headers, rows)
 
 
@@ -77,6 +78,11 @@ def _used(budget: dict[str, Any]) -> str:
     return f"{budget['used']} of {budget['limit']}" if budget["limit"] is not None else "unlimited"
 
 
+def _left(queue: dict[str, Any]) -> str:
+    """How many requests wait, and how long all of them take."""
+    return f"{queue['requests']} ({queue['words']})" if queue["requests"] else "nothing"
+
+
 def _feed_cells(feed: dict[str, Any] | None) -> tuple[str, str, str]:
     if feed is None:
         return ("no feed", "", "")
@@ -92,12 +98,17 @@ def _runs(running: list[dict[str, Any]]) -> Sheet:
             run["code"] if run["issue"] == 1 else f"{run['code']} (issue {run['issue']})",
             f"{run['done']} of {run['total']}" + (", stopping" if run["is_stopping"] else ""),
             ", ".join(f"{number} {STATE_LABELS[State(state)]}" for state, number in run["by_state"].items()),
+            run["outlook"]["ahead_of_last"] if run["outlook"] else "",
+            run["outlook"]["words"] if run["outlook"] else "",
         )
         for run in running[:_MOST_RUNS]
     ]
     left = len(running) - len(rows)
     return Sheet(
-        "Being redeemed", ("Guild", "Code", "Done", "Members"), rows, more=f"… and {left} more runs." if left else ""
+        "Being redeemed",
+        ("Guild", "Code", "Done", "Members", "Ahead", "Left"),
+        rows,
+        more=f"… and {left} more runs." if left else "",
     )
 
 

@@ -1,0 +1,121 @@
+"""When the game answers the next request, the one after it, and so on. Pure."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+#: Nobody rings when a window or a pause is over, or somebody's time comes: the next tick sees it.
+TICK_SECONDS = 1.0
+TICK_WAIT_SECONDS = TICK_SECONDS / 2
+#: Taken where nothing was measured.
+USUAL_LATENCY_SECONDS = 0.5
+
+NOT_MEASURED = "unknown: the game has no limit, and too little was sent in the last minute to tell the speed"
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """The game's limit, and how much of it is left.
+
+    Args:
+        limit: requests in each window, at least 1.
+        seconds: from one window's first answer to the next window's first request.
+        left: requests that may still be sent in the window that is open.
+        ends_in: seconds until the window that is open is over; None: none is open.
+        openers_out: requests in flight that open a window.
+    """
+
+    limit: int
+    seconds: float
+    left: int = 0
+    ends_in: float | None = None
+    openers_out: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How fast requests go.
+
+    Args:
+        window: the limit; None: there is none, and the measured speed decides.
+        speed: requests a second, measured; None: unknown. Only where there is no window.
+        latency: seconds from a claim to its answer, more than 0.
+        threads: requests that are under way at once, at least 1.
+        in_flight: requests under way now.
+        held_for: seconds in which nothing is sent, because of a pause or a refusal.
+        is_on_trial: the game is paused, and one request goes ahead of all to find out whether it answers.
+        hindrance: why nothing is to be expected, in words; empty: nothing stands in the way.
+    """
+
+    window: Window | None = None
+    speed: float | None = None
+    latency: float = USUAL_LATENCY_SECONDS
+    threads: int = 1
+    in_flight: int = 0
+    held_for: float = 0.0
+    is_on_trial: bool = False
+    hindrance: str = ""
+
+    @property
+    def why_unknown(self) -> str:
+        """Why there is nothing to reckon with, in words; empty: there is."""
+        return self.hindrance or ("" if self.window or self.speed else NOT_MEASURED)
+
+    def answered_in(self, nth: int) -> float:
+        """Seconds until the nth request that is not yet under way is answered; later ones are never answered earlier.
+
+        Args:
+            nth: 1 is the next one.
+
+        Raises:
+            ValueError: nothing is known of the pace.
+        """
+        if self.window is not None:
+            return self._by_window(self.window, nth)
+        if not self.speed:
+            raise ValueError(NOT_MEASURED)
+        return self._held + max((nth + self.in_flight) / self.speed, self.latency)
+
+    @property
+    def _held(self) -> float:
+        """Seconds until requests go out again: a pause is over then, and its probe answered."""
+        noticed = TICK_WAIT_SECONDS if self.held_for else 0.0
+        return self.held_for + noticed + (self.latency if self.is_on_trial else 0.0)
+
+    def _by_window(self, window: Window, nth: int) -> float:
+        free = self._free(window)
+        if nth <= free:
+            return self._held + self._batches(nth + self.in_flight)
+        nth -= free
+        if window.ends_in is None:
+            # Who is out to open a window has taken the first place in it.
+            starts_in, nth = self._held, nth + window.openers_out
+        else:
+            starts_in = max(window.ends_in + self._noticed_after(window), self._held)
+        windows, place = divmod(nth - 1, self._in_each(window))
+        length = self.latency + window.seconds + self._noticed_after(window)
+        # A window's first request is alone until it is answered.
+        return starts_in + windows * length + self.latency + self._batches(place)
+
+    def _noticed_after(self, window: Window) -> float:
+        """Seconds from a window's end to the tick that opens the next one. It was opened by a tick itself."""
+        length = self.latency + window.seconds
+        return math.ceil(length / TICK_SECONDS) * TICK_SECONDS - length
+
+    def _free(self, window: Window) -> int:
+        """Requests that this window still takes, as far as there is time for them in it."""
+        if window.ends_in is None:
+            return 0
+        in_time = self._sendable(window.ends_in - self._held) - self.in_flight
+        return max(0, min(window.left, in_time))
+
+    def _in_each(self, window: Window) -> int:
+        return max(1, min(window.limit, self._sendable(window.seconds)))
+
+    def _sendable(self, seconds: float) -> int:
+        """Requests that so many threads send, and have answered, in this time."""
+        return self.threads * math.floor(max(0.0, seconds) / self.latency)
+
+    def _batches(self, requests: int) -> float:
+        return math.ceil(requests / self.threads) * self.latency

@@ -1,0 +1,112 @@
+"""Estimates against what then happens: a whole system at the game's pace, with codes and guilds of different rank."""
+
+from __future__ import annotations
+
+import datetime as dt
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.system.machinery import System, system, wait_for
+
+REQUESTS, WINDOW_SECONDS = 30, 4
+#: In the order of dispatch: Foxes have priority, Wolves and Bears take turns.
+GUILDS = {"Foxes": range(100, 116), "Wolves": range(200, 230), "Bears": range(226, 250)}
+#: Published earlier, ends earlier, goes first.
+CODES = {"EARLY2026": "20.11.2026", "LATE2026": "24.11.2026"}
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """What `status --json` said of a run at a moment."""
+
+    at: dt.datetime
+    run: tuple[str, str]
+    outlook: dict[str, Any]
+
+    @property
+    def finished_at(self) -> dt.datetime:
+        return dt.datetime.fromisoformat(self.outlook["finished_at"])
+
+
+@pytest.fixture
+def running(tmp_path: Path) -> Iterator[System]:
+    rate = f"{REQUESTS}/{WINDOW_SECONDS}"
+    with system(tmp_path, WHITEOUT_SALT="outlook-salt", SIMULATOR_SALT="outlook-salt", WHITEOUT_RATE=rate) as running:
+        running.environment |= {"SIMULATOR_API_URL": ""}
+        running.start_game("--rate", rate)
+        running.environment |= {
+            "WHITEOUT_API_URL": f"{running.game_url}/api/gift_code",
+            "WHITEOUT_FEED_URL": f"{running.game_url}/feed",
+            "WHITEOUT_POLL_SECONDS": "3",
+        }
+        players = {str(player) for members in GUILDS.values() for player in members}
+        running.world(players={player: {"realm": 1042} for player in players})
+        for name, members in GUILDS.items():
+            running.manage("add_guild", name, "--provider", "whiteout", "--realm", "1042")
+            listing = tmp_path / f"{name}.txt"
+            listing.write_text("\n".join(map(str, members)))
+            running.manage("import_members", str(listing), "--guild", name)
+        running.rows("UPDATE giftcodes_guild SET priority = 5 WHERE name = 'Foxes' RETURNING id")
+        running.start_workers()
+        yield running
+
+
+@pytest.mark.system
+def test_what_is_expected_of_each_run_is_what_happens(running: System) -> None:
+    running.world(codes={code: {} for code in CODES}, feed=[f"{code} {date}" for code, date in CODES.items()])
+    started = "SELECT count(*) = 6 FROM giftcodes_redemption WHERE locked_at IS NOT NULL"
+    wait_for(lambda: bool(running.rows(started)[0][0]), "all runs to start", seconds=30)
+
+    estimates = list(_estimates_until_all_is_done(running))
+
+    ends = {
+        (guild, code): unlocked_at
+        for guild, code, unlocked_at in running.rows(
+            "SELECT g.name, c.code, r.unlocked_at FROM giftcodes_redemption r "
+            "JOIN giftcodes_guild g ON g.id = r.guild_id JOIN giftcodes_giftcode c ON c.id = r.gift_code_id"
+        )
+    }
+    assert len(estimates) >= 12
+    for estimate in estimates:
+        took = (ends[estimate.run] - estimate.at).total_seconds()
+        error = (estimate.finished_at - ends[estimate.run]).total_seconds()
+        assert abs(error) <= max(WINDOW_SECONDS + 2, 0.2 * took), (estimate, ends[estimate.run])
+        # A window's requests may have left in the second that the moment of the estimate is rounded to.
+        assert abs(estimate.outlook["ahead_of_last"] - _sent_by_others(running, estimate)) <= REQUESTS, estimate
+
+
+def _estimates_until_all_is_done(running: System) -> Iterator[Estimate]:
+    end = time.monotonic() + 90
+    while time.monotonic() < end:
+        found = running.status()
+        if not found["running"]:
+            return
+        for run in found["running"]:
+            yield Estimate(dt.datetime.fromisoformat(found["at"]), (run["guild"], run["code"]), run["outlook"])
+        time.sleep(1.5)
+    pytest.fail("The runs do not end.")
+
+
+def _sent_by_others(running: System, estimate: Estimate) -> int:
+    """Requests for other runs between the moment of an estimate and the run's last one."""
+    guild, code = estimate.run
+    ((number,),) = running.rows(
+        f"""
+        WITH sent AS (
+            SELECT a.sent_at, g.name = '{guild}' AND c.code = '{code}' AS own
+            FROM giftcodes_attempt a
+            JOIN giftcodes_memberredemption m ON m.id = a.member_redemption_id
+            JOIN giftcodes_redemption r ON r.id = m.redemption_id
+            JOIN giftcodes_guild g ON g.id = r.guild_id
+            JOIN giftcodes_giftcode c ON c.id = r.gift_code_id
+        )
+        SELECT count(*) FROM sent
+        WHERE NOT own AND sent_at > '{estimate.at.isoformat()}' AND sent_at < (SELECT max(sent_at) FROM sent WHERE own)
+        """
+    )
+    return int(number)
