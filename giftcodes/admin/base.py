@@ -6,21 +6,23 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from django import forms
 from django.contrib import admin, messages
-from django.contrib.admin.views.main import ChangeList
 from django.db import IntegrityError
 from django.db.models import Model
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext_lazy as _
+from unfold.admin import ModelAdmin
 
 if TYPE_CHECKING:
+    from django.contrib.admin.views.main import ChangeList
     from django.db.models import QuerySet
     from django.utils.functional import _StrPromise as Words
 
     ModelForm = forms.ModelForm
     _ModelAdmin = admin.ModelAdmin
 else:
+    from unfold.views import ChangeList
 
     class ModelForm(forms.ModelForm):
         """Django's, with the square brackets that its type stubs give it."""
@@ -28,8 +30,8 @@ else:
         def __class_getitem__(cls, _model: Any) -> type:
             return cls
 
-    class _ModelAdmin(admin.ModelAdmin):
-        """As above."""
+    class _ModelAdmin(ModelAdmin):
+        """Unfold's, as above."""
 
         def __class_getitem__(cls, _model: Any) -> type:
             return cls
