@@ -104,6 +104,8 @@ UNFOLD = {
     "SITE_SYMBOL": "redeem",
     # The admin is the site.
     "SITE_URL": None,
+    "DASHBOARD_CALLBACK": "giftcodes.admin.dashboard.add_board",
+    "SCRIPTS": [lambda _request: static("giftcodes/live.js")],
     "STYLES": [lambda _request: static("giftcodes/admin.css")],
     "COLORS": {
         "primary": {

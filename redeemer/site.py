@@ -10,6 +10,7 @@ from django.conf import settings
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.contrib.admin.views.main import SEARCH_VAR
 from django.http import HttpRequest, HttpResponseBadRequest
+from django.urls import URLPattern
 from django.utils.translation import gettext_lazy as _
 from unfold.sites import UnfoldAdminSite
 
@@ -31,6 +32,12 @@ class RedeemerSite(UnfoldAdminSite):
     def each_context(self, request: HttpRequest) -> dict[str, Any]:
         """Every page says whether it shows a demo."""
         return {**super().each_context(request), "demo": is_demo()}
+
+    def extra_urls(self) -> list[URLPattern]:
+        """Pages of the app that belong to no model."""
+        from giftcodes.admin import pages
+
+        return pages.urls(self)
 
     def get_sidebar_list(self, request: HttpRequest) -> list[dict[str, Any]]:
         """The pages in plain words; Unfold's own comes from the settings and asks once for each row."""

@@ -119,6 +119,7 @@ def _running() -> list[dict[str, Any]]:
 
 def _run(redemption: Redemption, tally: dict[str, int]) -> dict[str, Any]:
     return {
+        "id": redemption.pk,
         "guild": redemption.guild.name,
         "provider": redemption.guild.provider,
         "code": redemption.gift_code.code,

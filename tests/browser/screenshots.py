@@ -1,0 +1,56 @@
+"""`make screenshots`: each page in light, in dark and on a phone, into docs/screenshots."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, Page
+
+from tests.browser.conftest import log_in
+from tests.browser.world import World, build
+
+FOLDER = Path(__file__).resolve().parent.parent.parent / "docs" / "screenshots"
+LOOKS: dict[str, dict[str, Any]] = {
+    "light": {"viewport": {"width": 1440, "height": 900}, "color_scheme": "light"},
+    "dark": {"viewport": {"width": 1440, "height": 900}, "color_scheme": "dark"},
+    "phone": {"viewport": {"width": 390, "height": 844}, "color_scheme": "light", "is_mobile": True, "has_touch": True},
+}
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def pages(world: World) -> dict[str, str]:
+    """The pages that people look at most, by the name of their picture."""
+    return {
+        "dashboard": "/admin/",
+        "redemption-running": f"/admin/giftcodes/redemption/{world.running.pk}/change/",
+        "redemption-complete": f"/admin/giftcodes/redemption/{world.complete.pk}/change/",
+        "members": "/admin/giftcodes/member/",
+        "redemptions": "/admin/giftcodes/redemption/",
+        "code": f"/admin/giftcodes/giftcode/{world.running.gift_code_id}/change/",
+        "guild": f"/admin/giftcodes/guild/{world.guild.pk}/change/",
+    }
+
+
+def shoot_all(chromium: Browser, live_server: Any, admin_user: Any, client: Any) -> None:
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    for look, options in LOOKS.items():
+        context = chromium.new_context(**options)
+        page = context.new_page()
+        page.goto(f"{live_server.url}/admin/login/")
+        page.screenshot(path=FOLDER / f"login-{look}.png")
+        log_in(context, live_server.url, admin_user)
+        if look == "light":
+            page.goto(f"{live_server.url}/admin/")
+            _shoot(page, "first-steps", look)
+            world = build(user=admin_user)
+        for name, address in pages(world).items():
+            page.goto(f"{live_server.url}{address}")
+            _shoot(page, name, look)
+        context.close()
+
+
+def _shoot(page: Page, name: str, look: str) -> None:
+    page.wait_for_load_state("networkidle")
+    page.screenshot(path=FOLDER / f"{name}-{look}.png", full_page=look != "phone" or "matrix" not in name)
