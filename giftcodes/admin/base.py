@@ -82,7 +82,8 @@ class Page(_ModelAdmin[Row]):
         extra_context: dict[str, Any] | None = None,
     ) -> Any:
         """The page of one row, with its buttons. Who saves the same row at the same moment is told so."""
-        context = {"buttons": self._buttons(request) if object_id else [], **(extra_context or {})}
+        own = {"buttons": self._buttons(request), **self.page_context(request, object_id)} if object_id else {}
+        context = {**own, **(extra_context or {})}
         try:
             return super().changeform_view(request, object_id, form_url, context)
         except IntegrityError:
@@ -92,6 +93,10 @@ class Page(_ModelAdmin[Row]):
                 messages.ERROR,
             )
             return HttpResponseRedirect(self.list_url)
+
+    def page_context(self, request: HttpRequest, object_id: str) -> dict[str, Any]:  # noqa: ARG002
+        """What the template of the page of one row shows beside its fields."""
+        return {}
 
     def _buttons(self, request: HttpRequest) -> list[tuple[str, str]]:
         allowed = self.get_actions(request)

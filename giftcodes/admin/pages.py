@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from django.urls import URLPattern, path
 
-from giftcodes.admin import dashboard
+from giftcodes.admin import dashboard, redemption_page
 
 if TYPE_CHECKING:
     from django.contrib.admin import AdminSite
@@ -17,4 +17,5 @@ def urls(site: AdminSite) -> list[URLPattern]:
     return [
         path("live/", site.admin_view(dashboard.live), name="live"),
         path("live/chart/", site.admin_view(dashboard.live_chart), name="live_chart"),
+        path("live/redemption/<int:redemption_id>/", site.admin_view(redemption_page.live), name="live_redemption"),
     ]

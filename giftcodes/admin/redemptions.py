@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from django.contrib import admin
+from django.contrib.admin.utils import unquote
 from django.db.models import Count
 from django.utils.html import format_html_join
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from giftcodes.admin.base import History
-from giftcodes.admin.inlines import HistoryInline
+from giftcodes.admin.redemption_page import context
 from giftcodes.admin.report import Report
 from giftcodes.admin.runs import MOST, redeem_now, resume, stop_now
 from giftcodes.admin.words import NOTHING, badge, link, list_link
-from giftcodes.models import MemberRedemption, Redemption, RedemptionEvent
+from giftcodes.models import MemberRedemption, Redemption
 from giftcodes.models.redemption import STATE_LABELS
 from giftcodes.verdict import SETTLED, State
 
@@ -24,14 +25,6 @@ if TYPE_CHECKING:
     from django.db.models import QuerySet
     from django.http import HttpRequest
     from django.utils.safestring import SafeString
-
-
-class JournalInline(HistoryInline):
-    model = RedemptionEvent
-    verbose_name_plural = _("journal, newest first")
-    fields = ("at", "kind", "run_number", "trigger", "user", "detail")
-    readonly_fields = fields
-    related = ("user",)
 
 
 @admin.register(Redemption)
@@ -52,9 +45,8 @@ class RedemptionAdmin(History[Redemption]):
     list_filter = ["state", "trigger", "gift_code__provider", "guild"]
     search_fields = ["gift_code__code", "guild__name", "=members__player_id", "members__member__nickname"]
     search_help_text = _("Code, guild, player ID or nickname")
-    actions = ["redeem_now", "stop", "resume"]
-    buttons = ("redeem_now", "stop", "resume")
-    inlines = [JournalInline]
+    actions = ["redeem_now", "retry", "stop", "resume"]
+    buttons = ("redeem_now", "retry", "stop", "resume")
     fieldsets = [
         (None, {"fields": ["guild_link", "code_link", "state_shown", "members_shown"]}),
         (
@@ -66,6 +58,11 @@ class RedemptionAdmin(History[Redemption]):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Redemption]:
         return super().get_queryset(request).select_related(*self.list_select_related)
+
+    def page_context(self, request: HttpRequest, object_id: str) -> dict[str, Any]:
+        """Its progress, its journal, and who has not got the code."""
+        redemption = self.get_object(request, unquote(object_id))
+        return context(redemption) if redemption else {}
 
     def decorate(self, rows: list[Redemption]) -> None:
         """How many members of each redemption are in which state, in one query."""
@@ -123,6 +120,19 @@ class RedemptionAdmin(History[Redemption]):
         """Start these again, for those who have not got the code."""
         report = Report()
         pairs = redemptions.values_list("guild_id", "gift_code_id")[: MOST + 1]
+        redeem_now(pairs, user_id=request.user.pk, report=report)
+        report.tell(request)
+
+    @admin.action(description=_("Retry unsettled"), permissions=["redeem"])
+    def retry(self, request: HttpRequest, redemptions: QuerySet[Redemption]) -> None:
+        """Start these again where somebody has not got the code, and leave the others alone."""
+        report = Report()
+        pairs = []
+        for redemption in self._few(redemptions, report):
+            if redemption.members.unsettled().exists():
+                pairs.append((redemption.guild_id, redemption.gift_code_id))
+            else:
+                report.nothing(gettext("%s: everybody has it.") % redemption)
         redeem_now(pairs, user_id=request.user.pk, report=report)
         report.tell(request)
 
