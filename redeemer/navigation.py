@@ -69,10 +69,15 @@ SECTIONS: tuple[tuple[Words | str, tuple[Entry, ...]], ...] = (
     ),
 )
 
+#: Who sees the matrix: it shows members, and what became of their codes.
+_COVERAGE = ("giftcodes.view_guild", "giftcodes.view_memberredemption")
+
 
 def side_bar(request: HttpRequest) -> list[dict[str, Any]]:
     """The sections as Unfold's templates want them."""
     dashboard = _item(request, _("Dashboard"), "dashboard", reverse("admin:index"), is_exact=True)
+    coverage = _item(request, _("Coverage"), "grid_on", reverse("admin:matrix"))
+    first = [dashboard, *([coverage] if request.user.has_perms(_COVERAGE) else [])]
     sections = [
         {
             "title": title,
@@ -84,7 +89,7 @@ def side_bar(request: HttpRequest) -> list[dict[str, Any]]:
         }
         for title, entries in SECTIONS
     ]
-    return [{"items": [dashboard]}, *(section for section in sections if section["items"])]
+    return [{"items": first}, *(section for section in sections if section["items"])]
 
 
 def _item(request: HttpRequest, title: Any, icon: str, link: str, *, is_exact: bool = False) -> dict[str, Any]:

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 from django.contrib import admin
 from django.contrib.admin.utils import unquote
 from django.db.models import Count
-from django.utils.html import format_html_join
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
@@ -16,9 +15,8 @@ from giftcodes.admin.base import History
 from giftcodes.admin.redemption_page import context
 from giftcodes.admin.report import Report
 from giftcodes.admin.runs import MOST, redeem_now, resume, stop_now
-from giftcodes.admin.words import NOTHING, badge, link, list_link
+from giftcodes.admin.words import NOTHING, badge, link
 from giftcodes.models import MemberRedemption, Redemption
-from giftcodes.models.redemption import STATE_LABELS
 from giftcodes.verdict import SETTLED, State
 
 if TYPE_CHECKING:
@@ -48,13 +46,10 @@ class RedemptionAdmin(History[Redemption]):
     actions = ["redeem_now", "retry", "stop", "resume"]
     buttons = ("redeem_now", "retry", "stop", "resume")
     fieldsets = [
-        (None, {"fields": ["guild_link", "code_link", "state_shown", "members_shown"]}),
-        (
-            _("The last run"),
-            {"fields": ["run_number", "trigger", "triggered_by", "locked_at", "unlocked_at", "stop_requested_at"]},
-        ),
+        # What changes while it runs stands above, where it changes by itself.
+        (None, {"fields": ["guild_link", "code_link", "trigger", "triggered_by", "last_served_at"]}),
     ]
-    readonly_fields = ("guild_link", "code_link", "state_shown", "members_shown")
+    readonly_fields = ("guild_link", "code_link")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Redemption]:
         return super().get_queryset(request).select_related(*self.list_select_related)
@@ -98,21 +93,6 @@ class RedemptionAdmin(History[Redemption]):
     @admin.display(description=_("gift code"))
     def code_link(self, redemption: Redemption) -> SafeString:
         return link(redemption.gift_code)
-
-    @admin.display(description=_("members"))
-    def members_shown(self, redemption: Redemption) -> SafeString | str:
-        """How many are in which state; each number leads to those members."""
-        tally = redemption.tally()
-        this = redemption.pk
-        links = [
-            list_link(MemberRedemption, f"{label}: {tally[state]}", redemption__id__exact=this, state__exact=state)
-            for state, label in STATE_LABELS.items()
-            if state in tally
-        ]
-        if not links:
-            return gettext("none yet")
-        links.append(list_link(MemberRedemption, gettext("all: %d") % sum(tally.values()), redemption__id__exact=this))
-        return format_html_join(" · ", "{}", ((one,) for one in links))
 
     # --- Actions --------------------------------------------------------------------------------------------------
     @admin.action(description=_("Redeem now"), permissions=["redeem"])

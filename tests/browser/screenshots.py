@@ -17,6 +17,7 @@ LOOKS: dict[str, dict[str, Any]] = {
     "dark": {"viewport": {"width": 1440, "height": 900}, "color_scheme": "dark"},
     "phone": {"viewport": {"width": 390, "height": 844}, "color_scheme": "light", "is_mobile": True, "has_touch": True},
 }
+HIGHEST = 1_600
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
@@ -26,6 +27,7 @@ def pages(world: World) -> dict[str, str]:
         "dashboard": "/admin/",
         "redemption-running": f"/admin/giftcodes/redemption/{world.running.pk}/change/",
         "redemption-complete": f"/admin/giftcodes/redemption/{world.complete.pk}/change/",
+        "matrix": f"/admin/matrix/?guild={world.guild.pk}",
         "members": "/admin/giftcodes/member/",
         "redemptions": "/admin/giftcodes/redemption/",
         "code": f"/admin/giftcodes/giftcode/{world.running.gift_code_id}/change/",
@@ -53,4 +55,9 @@ def shoot_all(chromium: Browser, live_server: Any, admin_user: Any, client: Any)
 
 def _shoot(page: Page, name: str, look: str) -> None:
     page.wait_for_load_state("networkidle")
-    page.screenshot(path=FOLDER / f"{name}-{look}.png", full_page=look != "phone" or "matrix" not in name)
+    # A window as high as the page: what sticks to its edges would else stand in the middle of the picture.
+    size = page.viewport_size or {"width": 0, "height": 0}
+    height = min(page.evaluate("document.documentElement.scrollHeight"), HIGHEST)
+    page.set_viewport_size({"width": size["width"], "height": max(height, size["height"])})
+    page.screenshot(path=FOLDER / f"{name}-{look}.png")
+    page.set_viewport_size(size)
