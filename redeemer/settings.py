@@ -105,7 +105,8 @@ UNFOLD = {
     # The admin is the site.
     "SITE_URL": None,
     "DASHBOARD_CALLBACK": "giftcodes.admin.dashboard.add_board",
-    "SCRIPTS": [lambda _request: static("giftcodes/live.js")],
+    "SITE_FAVICONS": [{"rel": "icon", "type": "image/svg+xml", "href": lambda _request: static("giftcodes/icon.svg")}],
+    "SCRIPTS": [lambda _request: static("giftcodes/live.js"), lambda _request: static("giftcodes/frame.js")],
     "STYLES": [lambda _request: static("giftcodes/admin.css")],
     "COLORS": {
         "primary": {

@@ -47,6 +47,9 @@ class PageOfRows(ChangeList):
         """Fetch the page, then add to it."""
         super().get_results(request)
         self.result_list: Any = list(self.result_list)
+        if self.full_result_count is None and not (self.query or self.has_active_filters):
+            # All are shown, and counted: no need to say so beside the title.
+            self.full_result_count = self.result_count
         self.model_admin.decorate(self.result_list)  # type: ignore[attr-defined]
 
 

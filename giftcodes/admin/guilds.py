@@ -42,7 +42,7 @@ class GuildAdmin(KeepsHistory[Guild]):
     search_fields = ["name"]
     actions = ["redeem_now", "activate", "deactivate"]
     buttons = ("redeem_now",)
-    filter_horizontal = ["officers"]
+    autocomplete_fields = ["officers"]
     fieldsets = [
         (None, {"fields": ["name", "provider", "realm", "look_at"]}),
         (_("Redeeming"), {"fields": ["active", "automatic", "priority"]}),

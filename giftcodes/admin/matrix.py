@@ -43,7 +43,7 @@ SIGNS = {
     State.NEEDS_CORRECTION: "✎",
     State.NOT_ELIGIBLE: "▽",
     State.FAILED: "✗",
-    State.CANCELLED: "⊘",
+    State.CANCELLED: "–",
 }
 MISSING = gettext_lazy("not part of it")
 
