@@ -6,7 +6,7 @@ RUN := .venv/bin/python
 LOCK := $(RUN) -m uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	--no-emit-find-links --custom-compile-command 'make lock'
 
-.PHONY: help up test properties bench chaos guards lint format lock
+.PHONY: help up test properties bench chaos guards screenshots lint format lock
 
 help:  ## Show this list
 	@sed -n 's/^\([a-z]*\):.*## /  make \1	/p' Makefile
@@ -28,6 +28,9 @@ chaos: .venv/.installed-dev  ## Kill, freeze and cut off everything in turn; SCE
 
 guards: .venv/.installed-dev  ## Take each guard out of a copy, and see its test go red; GUARD=name
 	@$(RUN) -m chaos.guards
+
+screenshots: .venv/.installed-dev  ## Make docs/screenshots anew, with the Chromium that is installed
+	$(RUN) -m pytest -q --no-header -o python_files='screenshots.py' -o python_functions='shoot_*' tests/browser $(ARGS)
 
 lint: .venv/.installed-dev  ## Check style, types, imports and migrations
 	$(RUN) -m ruff check .

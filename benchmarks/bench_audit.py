@@ -83,7 +83,7 @@ _FILL = (
 )
 
 
-def _fill() -> None:
+def fill() -> None:
     numbers = {"guilds": GUILDS, "members": MEMBERS, "codes": CODES, "twins": TWINS}
     with connection.cursor() as cursor:
         for statement in _FILL:
@@ -93,7 +93,7 @@ def _fill() -> None:
 
 
 def bench_a_million_member_redemptions() -> None:
-    _fill()
+    fill()
 
     took, output, peak_mb = _audit()
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import warnings
 from pathlib import Path
 from typing import Any
 
 import environ
+from csp.constants import NONE, SELF, UNSAFE_EVAL, UNSAFE_INLINE
 from django.core.exceptions import ImproperlyConfigured
+from django.templatetags.static import static
 
 from giftcodes.providers.config import ProviderConfig, Rate
 from redeemer.embedded import discovery
@@ -32,6 +35,8 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 INSTALLED_APPS = [
     "giftcodes",
+    # Without its `ready`, which puts a site of its own in the place of ours.
+    "unfold.apps.BasicAppConfig",
     "redeemer.apps.RedeemerAdminConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
@@ -40,10 +45,13 @@ INSTALLED_APPS = [
     "django.contrib.staticfiles",
     "django_celery_beat",
     "django_structlog",
+    "axes",
+    "csp",
 ]
 
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
+    "csp.middleware.CSPMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
@@ -52,6 +60,8 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_structlog.middlewares.RequestMiddleware",
+    # Last: it replaces the answer to a login that was one too many.
+    "axes.middleware.AxesMiddleware",
 ]
 
 TEMPLATES = [
@@ -85,6 +95,35 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 10}},
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
 ]
+
+# --- The frame of the admin; its side bar is redeemer.navigation ------------------------------------------------------
+UNFOLD = {
+    "SITE_TITLE": "Redeemer",
+    "SITE_HEADER": "Redeemer",
+    "SITE_SUBHEADER": "Gift codes for guilds",
+    "SITE_SYMBOL": "redeem",
+    # The admin is the site.
+    "SITE_URL": None,
+    "DASHBOARD_CALLBACK": "giftcodes.admin.dashboard.add_board",
+    "SITE_FAVICONS": [{"rel": "icon", "type": "image/svg+xml", "href": lambda _request: static("giftcodes/icon.svg")}],
+    "SCRIPTS": [lambda _request: static("giftcodes/live.js"), lambda _request: static("giftcodes/frame.js")],
+    "STYLES": [lambda _request: static("giftcodes/admin.css")],
+    "COLORS": {
+        "primary": {
+            "50": "oklch(97% .014 254.604)",
+            "100": "oklch(93.2% .032 255.585)",
+            "200": "oklch(88.2% .059 254.128)",
+            "300": "oklch(80.9% .105 251.813)",
+            "400": "oklch(70.7% .165 254.624)",
+            "500": "oklch(62.3% .214 259.815)",
+            "600": "oklch(54.6% .245 262.881)",
+            "700": "oklch(48.8% .243 264.376)",
+            "800": "oklch(42.4% .199 265.638)",
+            "900": "oklch(37.9% .146 265.522)",
+            "950": "oklch(28.2% .091 267.935)",
+        },
+    },
+}
 
 # --- Database: PostgreSQL only ----------------------------------------------------------------------------------------
 REDEEM_THREADS = env.int("REDEEM_THREADS", default=8)
@@ -212,11 +251,44 @@ PROVIDERS: dict[str, ProviderConfig] = {
 # HTTPS=1 says that a proxy with TLS stands in front; `make up` on localhost is plain HTTP.
 HTTPS = env.bool("HTTPS", default=False)
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_SSL_REDIRECT = HTTPS
+# Monitors ask from inside, past the proxy.
+SECURE_REDIRECT_EXEMPT = [r"^healthz$"]
 SECURE_HSTS_SECONDS = 31_536_000 if HTTPS else 0
+# Other hosts of the domain, and browsers' own lists, are for the domain's owner to decide.
+SILENCED_SYSTEM_CHECKS = ["security.W005", "security.W021"]
 if HTTPS:
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
+
+# What a page may load and run: ours alone (docs/decisions/0013).
+CONTENT_SECURITY_POLICY = {
+    "DIRECTIVES": {
+        "default-src": [NONE],
+        "script-src": [SELF, UNSAFE_EVAL],
+        "style-src": [SELF, UNSAFE_INLINE],
+        "img-src": [SELF, "data:"],
+        "font-src": [SELF],
+        "connect-src": [SELF],
+        "form-action": [SELF],
+        "frame-ancestors": [NONE],
+        "base-uri": [NONE],
+    }
+}
+
+# --- Logins: five wrong ones, and the address waits for a quarter of an hour ------------------------------------------
+AUTHENTICATION_BACKENDS = ["axes.backends.AxesStandaloneBackend", "django.contrib.auth.backends.ModelBackend"]
+#: How many proxies of ours stand in front, each of which appends to X-Forwarded-For.
+PROXIES = env.int("PROXIES", default=1 if HTTPS else 0)
+AXES_CLIENT_IP_CALLABLE = "redeemer.security.client_address"
+AXES_LOCKOUT_CALLABLE = "redeemer.security.locked_out"
+# By address: locking an account would let anybody lock its owner out.
+AXES_LOCKOUT_PARAMETERS = ["ip_address"]
+AXES_FAILURE_LIMIT = 5
+AXES_COOLOFF_TIME = dt.timedelta(minutes=15)
+# The time that was told stays true, however often somebody tries meanwhile.
+AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False
+AXES_VERBOSE = False
 
 # --- Logs -------------------------------------------------------------------------------------------------------------
 LOGGING = configure(log_format=env.str("LOG_FORMAT", default="console"), level=env.str("LOG_LEVEL", default="INFO"))

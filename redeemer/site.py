@@ -7,11 +7,14 @@ from functools import update_wrapper
 from typing import Any
 
 from django.conf import settings
-from django.contrib.admin import AdminSite
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.contrib.admin.views.main import SEARCH_VAR
 from django.http import HttpRequest, HttpResponseBadRequest
+from django.urls import URLPattern
 from django.utils.translation import gettext_lazy as _
+from unfold.sites import UnfoldAdminSite
+
+from redeemer.navigation import side_bar
 
 #: Sections of the index, in the order of the day's work. What is named nowhere comes last.
 SECTIONS = (
@@ -23,16 +26,22 @@ _RANK = {name: rank for rank, name in enumerate(name for _title, names in SECTIO
 _APP = "giftcodes"
 
 
-class RedeemerSite(AdminSite):
-    site_header = _("Redeemer")
-    site_title = _("Redeemer")
+class RedeemerSite(UnfoldAdminSite):
     index_title = _("Gift codes for every member of every guild, once")
-    #: The admin is the site.
-    site_url = None
 
     def each_context(self, request: HttpRequest) -> dict[str, Any]:
         """Every page says whether it shows a demo."""
         return {**super().each_context(request), "demo": is_demo()}
+
+    def extra_urls(self) -> list[URLPattern]:
+        """Pages of the app that belong to no model."""
+        from giftcodes.admin import pages
+
+        return pages.urls(self)
+
+    def get_sidebar_list(self, request: HttpRequest) -> list[dict[str, Any]]:
+        """The pages in plain words; Unfold's own comes from the settings and asks once for each row."""
+        return side_bar(request)
 
     def get_app_list(self, request: HttpRequest, app_label: str | None = None) -> list[Any]:
         """The app's pages in sections and in order, before those of Django and Celery."""

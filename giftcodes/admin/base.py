@@ -6,21 +6,23 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from django import forms
 from django.contrib import admin, messages
-from django.contrib.admin.views.main import ChangeList
 from django.db import IntegrityError
 from django.db.models import Model
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext_lazy as _
+from unfold.admin import ModelAdmin
 
 if TYPE_CHECKING:
+    from django.contrib.admin.views.main import ChangeList
     from django.db.models import QuerySet
     from django.utils.functional import _StrPromise as Words
 
     ModelForm = forms.ModelForm
     _ModelAdmin = admin.ModelAdmin
 else:
+    from unfold.views import ChangeList
 
     class ModelForm(forms.ModelForm):
         """Django's, with the square brackets that its type stubs give it."""
@@ -28,8 +30,8 @@ else:
         def __class_getitem__(cls, _model: Any) -> type:
             return cls
 
-    class _ModelAdmin(admin.ModelAdmin):
-        """As above."""
+    class _ModelAdmin(ModelAdmin):
+        """Unfold's, as above."""
 
         def __class_getitem__(cls, _model: Any) -> type:
             return cls
@@ -45,6 +47,9 @@ class PageOfRows(ChangeList):
         """Fetch the page, then add to it."""
         super().get_results(request)
         self.result_list: Any = list(self.result_list)
+        if self.full_result_count is None and not (self.query or self.has_active_filters):
+            # All are shown, and counted: no need to say so beside the title.
+            self.full_result_count = self.result_count
         self.model_admin.decorate(self.result_list)  # type: ignore[attr-defined]
 
 
@@ -80,7 +85,8 @@ class Page(_ModelAdmin[Row]):
         extra_context: dict[str, Any] | None = None,
     ) -> Any:
         """The page of one row, with its buttons. Who saves the same row at the same moment is told so."""
-        context = {"buttons": self._buttons(request) if object_id else [], **(extra_context or {})}
+        own = {"buttons": self._buttons(request), **self.page_context(request, object_id)} if object_id else {}
+        context = {**own, **(extra_context or {})}
         try:
             return super().changeform_view(request, object_id, form_url, context)
         except IntegrityError:
@@ -90,6 +96,10 @@ class Page(_ModelAdmin[Row]):
                 messages.ERROR,
             )
             return HttpResponseRedirect(self.list_url)
+
+    def page_context(self, request: HttpRequest, object_id: str) -> dict[str, Any]:  # noqa: ARG002
+        """What the template of the page of one row shows beside its fields."""
+        return {}
 
     def _buttons(self, request: HttpRequest) -> list[tuple[str, str]]:
         allowed = self.get_actions(request)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from django.contrib import admin
 from django.db.models import Count, IntegerField, OuterRef, Subquery
 from django.db.models.functions import Coalesce
+from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
@@ -41,7 +42,7 @@ class GuildAdmin(KeepsHistory[Guild]):
     search_fields = ["name"]
     actions = ["redeem_now", "activate", "deactivate"]
     buttons = ("redeem_now",)
-    filter_horizontal = ["officers"]
+    autocomplete_fields = ["officers"]
     fieldsets = [
         (None, {"fields": ["name", "provider", "realm", "look_at"]}),
         (_("Redeeming"), {"fields": ["active", "automatic", "priority"]}),
@@ -76,7 +77,11 @@ class GuildAdmin(KeepsHistory[Guild]):
         if guild.pk is None:
             return _("Save the guild first, then add its members.")
         members = list_link(Member, _("its members"), guild__id__exact=guild.pk)
-        return format_html("{} · {}", members, list_link(Redemption, _("its redemptions"), guild__id__exact=guild.pk))
+        redemptions = list_link(Redemption, _("its redemptions"), guild__id__exact=guild.pk)
+        coverage = format_html(
+            '<a href="{}">{}</a>', reverse("admin:matrix", query={"guild": guild.pk}), _("who has which code")
+        )
+        return format_html("{} · {} · {}", members, redemptions, coverage)
 
     def save_related(self, request: HttpRequest, form: ModelForm[Guild], formsets: Any, change: bool) -> None:
         """A guild that is new, active again or of another realm has codes to catch up on."""

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from django.contrib import admin
 from django.forms.models import BaseInlineFormSet
+from unfold.admin import TabularInline
 
 if TYPE_CHECKING:
     from django.db.models import Model, QuerySet
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
     _Tabular = admin.TabularInline[Any, Any]
     _FormSet = BaseInlineFormSet[Any, Any, Any]
 else:
-    _Tabular = admin.TabularInline
+    _Tabular = TabularInline
     _FormSet = BaseInlineFormSet
 
 #: So many rows of a history are shown on a page; the list has the others.

@@ -3,23 +3,20 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from django.contrib import admin
+from django.contrib.admin.utils import unquote
 from django.db.models import Count
-from django.utils.formats import date_format
-from django.utils.html import format_html_join
-from django.utils.timezone import localtime
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from giftcodes.admin.base import History
-from giftcodes.admin.inlines import HistoryInline
+from giftcodes.admin.redemption_page import context
 from giftcodes.admin.report import Report
 from giftcodes.admin.runs import MOST, redeem_now, resume, stop_now
-from giftcodes.admin.words import NOTHING, badge, link, list_link
-from giftcodes.models import MemberRedemption, Redemption, RedemptionEvent, RunState
-from giftcodes.models.redemption import STATE_LABELS
+from giftcodes.admin.words import NOTHING, badge, link
+from giftcodes.models import MemberRedemption, Redemption, RunState
 from giftcodes.outlook import words
 from giftcodes.outlook.reading import read
 from giftcodes.verdict import SETTLED, State
@@ -33,14 +30,6 @@ if TYPE_CHECKING:
 
 #: States in which something is to be expected.
 _EXPECTED = (RunState.RUNNING, RunState.PENDING)
-
-
-class JournalInline(HistoryInline):
-    model = RedemptionEvent
-    verbose_name_plural = _("journal, newest first")
-    fields = ("at", "kind", "run_number", "trigger", "user", "detail")
-    readonly_fields = fields
-    related = ("user",)
 
 
 @admin.register(Redemption)
@@ -63,20 +52,21 @@ class RedemptionAdmin(History[Redemption]):
     list_filter = ["state", "trigger", "gift_code__provider", "guild"]
     search_fields = ["gift_code__code", "guild__name", "=members__player_id", "members__member__nickname"]
     search_help_text = _("Code, guild, player ID or nickname")
-    actions = ["redeem_now", "stop", "resume"]
-    buttons = ("redeem_now", "stop", "resume")
-    inlines = [JournalInline]
+    actions = ["redeem_now", "retry", "stop", "resume"]
+    buttons = ("redeem_now", "retry", "stop", "resume")
     fieldsets = [
-        (None, {"fields": ["guild_link", "code_link", "state_shown", "members_shown", "outlook_shown"]}),
-        (
-            _("The last run"),
-            {"fields": ["run_number", "trigger", "triggered_by", "locked_at", "unlocked_at", "stop_requested_at"]},
-        ),
+        # What changes while it runs stands above, where it changes by itself.
+        (None, {"fields": ["guild_link", "code_link", "trigger", "triggered_by", "last_served_at"]}),
     ]
-    readonly_fields = ("guild_link", "code_link", "state_shown", "members_shown", "outlook_shown")
+    readonly_fields = ("guild_link", "code_link")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Redemption]:
         return super().get_queryset(request).select_related(*self.list_select_related)
+
+    def page_context(self, request: HttpRequest, object_id: str) -> dict[str, Any]:
+        """Its progress, its journal, and who has not got the code."""
+        redemption = self.get_object(request, unquote(object_id))
+        return context(redemption) if redemption else {}
 
     def decorate(self, rows: list[Redemption]) -> None:
         """How many members of each redemption are in which state, and what is to be expected of those that run."""
@@ -114,27 +104,6 @@ class RedemptionAdmin(History[Redemption]):
         outlook: Outlook | None = redemption.outlook  # type: ignore[attr-defined]
         return words.left(outlook) if outlook else NOTHING
 
-    @admin.display(description=_("to be expected"))
-    def outlook_shown(self, redemption: Redemption) -> str:
-        """What is ahead, how long it takes, and when it is finished."""
-        if redemption.state not in _EXPECTED:
-            return NOTHING
-        outlooks = read()
-        outlook = outlooks.by_redemption.get(redemption.pk)
-        if outlook is None:
-            return NOTHING
-        finished_at = outlooks.moment(outlook)
-        return gettext(
-            "%(left)s%(at)s. Still to be sent: %(own)d; requests of others before the next one: %(next)d, "
-            "before the last one: %(last)d."
-        ) % {
-            "left": words.left(outlook),
-            "at": gettext(" (%s)") % date_format(localtime(finished_at), "DATETIME_FORMAT") if finished_at else "",
-            "own": outlook.requests,
-            "next": outlook.ahead_of_next,
-            "last": outlook.ahead_of_last,
-        }
-
     @admin.display(description=_("asked by"), ordering="trigger")
     def asked_by(self, redemption: Redemption) -> str:
         """What asked for the last run, and who where it was a person."""
@@ -149,27 +118,25 @@ class RedemptionAdmin(History[Redemption]):
     def code_link(self, redemption: Redemption) -> SafeString:
         return link(redemption.gift_code)
 
-    @admin.display(description=_("members"))
-    def members_shown(self, redemption: Redemption) -> SafeString | str:
-        """How many are in which state; each number leads to those members."""
-        tally = redemption.tally()
-        this = redemption.pk
-        links = [
-            list_link(MemberRedemption, f"{label}: {tally[state]}", redemption__id__exact=this, state__exact=state)
-            for state, label in STATE_LABELS.items()
-            if state in tally
-        ]
-        if not links:
-            return gettext("none yet")
-        links.append(list_link(MemberRedemption, gettext("all: %d") % sum(tally.values()), redemption__id__exact=this))
-        return format_html_join(" · ", "{}", ((one,) for one in links))
-
     # --- Actions --------------------------------------------------------------------------------------------------
     @admin.action(description=_("Redeem now"), permissions=["redeem"])
     def redeem_now(self, request: HttpRequest, redemptions: QuerySet[Redemption]) -> None:
         """Start these again, for those who have not got the code."""
         report = Report()
         pairs = redemptions.values_list("guild_id", "gift_code_id")[: MOST + 1]
+        redeem_now(pairs, user_id=request.user.pk, report=report)
+        report.tell(request)
+
+    @admin.action(description=_("Retry unsettled"), permissions=["redeem"])
+    def retry(self, request: HttpRequest, redemptions: QuerySet[Redemption]) -> None:
+        """Start these again where somebody has not got the code, and leave the others alone."""
+        report = Report()
+        pairs = []
+        for redemption in self._few(redemptions, report):
+            if redemption.members.unsettled().exists():
+                pairs.append((redemption.guild_id, redemption.gift_code_id))
+            else:
+                report.nothing(gettext("%s: everybody has it.") % redemption)
         redeem_now(pairs, user_id=request.user.pk, report=report)
         report.tell(request)
 

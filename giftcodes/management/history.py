@@ -74,7 +74,7 @@ def write_csv(found: Iterable[dict[str, Any]], stream: TextIO) -> int:
     writer.writerow(COLUMNS)
     number = 0
     for row in found:
-        writer.writerow([_harmless(_plain(row[column])) for column in COLUMNS])
+        writer.writerow([harmless(_plain(row[column])) for column in COLUMNS])
         number += 1
     return number
 
@@ -92,5 +92,6 @@ def _plain(value: Any) -> Any:
     return value.isoformat() if isinstance(value, dt.datetime) else value
 
 
-def _harmless(cell: Any) -> Any:
+def harmless(cell: Any) -> Any:
+    """A cell that no spreadsheet takes for a formula."""
     return f"'{cell}" if isinstance(cell, str) and cell.startswith(_FORMULA_STARTS) else cell

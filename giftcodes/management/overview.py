@@ -123,6 +123,7 @@ def _running(outlooks: Outlooks) -> list[dict[str, Any]]:
 
 def _run(redemption: Redemption, tally: dict[str, int]) -> dict[str, Any]:
     return {
+        "id": redemption.pk,
         "guild": redemption.guild.name,
         "provider": redemption.guild.provider,
         "code": redemption.gift_code.code,

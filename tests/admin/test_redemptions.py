@@ -96,6 +96,17 @@ def test_a_long_report_is_shortened_and_counts_the_rest(browser: Browser) -> Non
     assert words.endswith("… and 3 more, 8 in all.")
 
 
+def test_the_lines_of_a_long_report_stand_one_below_the_other_and_as_text(browser: Browser) -> None:
+    rows = [redemption(state=State.RUNNING, share="pending") for _ in range(8)]
+    rows[0].guild.name = "<b>Wolves"
+    rows[0].guild.save(update_fields=["name"])
+    data = {"action": "redeem_now", "_selected_action": [row.pk for row in rows], "index": 0}
+    browser.post("redemption_changelist", data=data)
+    page = browser.open("redemption_changelist").content.decode()
+    assert "skipping duplicate<br>" in page
+    assert "<b>Wolves" not in page
+
+
 # --- Stop -------------------------------------------------------------------------------------------------------------
 def test_a_run_without_requests_under_way_is_stopped_at_once(browser: Browser, admin_user: Any) -> None:
     row = redemption(state=State.RUNNING, share="pending")

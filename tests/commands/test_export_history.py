@@ -169,7 +169,7 @@ def test_an_export_that_breaks_off_leaves_the_file_before(
     def break_off(_cell: object) -> object:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("giftcodes.management.history._harmless", break_off)
+    monkeypatch.setattr("giftcodes.management.history.harmless", break_off)
 
     said = run("export_history", "--output", file)
 

@@ -1,0 +1,23 @@
+"""Pages of our own beside those of the models: what changes by itself, and the matrix."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from django.urls import URLPattern, path
+
+from giftcodes.admin import dashboard, matrix, redemption_page
+
+if TYPE_CHECKING:
+    from django.contrib.admin import AdminSite
+
+
+def urls(site: AdminSite) -> list[URLPattern]:
+    """Their addresses, behind the site's login."""
+    return [
+        path("live/", site.admin_view(dashboard.live), name="live"),
+        path("live/chart/", site.admin_view(dashboard.live_chart), name="live_chart"),
+        path("live/redemption/<int:redemption_id>/", site.admin_view(redemption_page.live), name="live_redemption"),
+        path("matrix/", site.admin_view(matrix.matrix), name="matrix"),
+        path("matrix/csv/", site.admin_view(matrix.export), name="matrix_export"),
+    ]

@@ -1,0 +1,134 @@
+/* Keeps pages up to date without a reload. An element with data-live="address" asks that address for its parts, which are
+   the elements with data-part="name" in it, and exchanges those that differ. It asks as often as the server says, less and
+   less often while the server does not answer, and not at all while nobody looks. No library, no network but our own. */
+
+(() => {
+    "use strict";
+
+    const LONGEST_WAIT_SECONDS = 60;
+    const FIRST_WAIT_SECONDS = 2;
+
+    class Live {
+        constructor(root) {
+            this.root = root;
+            this.failures = 0;
+            this.waitSeconds = Number(root.dataset.again || FIRST_WAIT_SECONDS);
+            this.timer = null;
+            this.asking = false;
+            this.over = false;
+            document.addEventListener("visibilitychange", () => this.look());
+            window.addEventListener("online", () => this.look());
+            if ("now" in root.dataset) {
+                this.ask();
+            } else {
+                this.plan(this.waitSeconds);
+            }
+        }
+
+        /* Somebody looks again: what is shown may be old. */
+        look() {
+            if (!document.hidden && !this.over) {
+                this.ask();
+            }
+        }
+
+        plan(seconds) {
+            clearTimeout(this.timer);
+            this.timer = setTimeout(() => this.ask(), seconds * 1000);
+        }
+
+        async ask() {
+            clearTimeout(this.timer);
+            if (document.hidden || this.asking) {
+                return;
+            }
+            this.asking = true;
+            try {
+                const response = await fetch(this.root.dataset.live, {
+                    headers: {Accept: "application/json"},
+                    credentials: "same-origin",
+                    redirect: "error",
+                });
+                if (!response.ok) {
+                    throw new Error(String(response.status));
+                }
+                this.show(await response.json());
+            } catch {
+                this.fail();
+            } finally {
+                this.asking = false;
+            }
+        }
+
+        show(answer) {
+            this.failures = 0;
+            this.note("");
+            for (const [name, html] of Object.entries(answer.parts)) {
+                this.exchange(this.root.querySelector(`[data-part="${name}"]`), html);
+            }
+            this.over = answer.again_in_seconds === null;
+            if (!this.over) {
+                this.waitSeconds = answer.again_in_seconds;
+                this.plan(this.waitSeconds);
+            }
+        }
+
+        exchange(part, html) {
+            if (!part || part.liveHtml === html) {
+                return;
+            }
+            const focused = part.contains(document.activeElement) ? document.activeElement.getAttribute("href") : null;
+            const open = [...part.querySelectorAll("details[open][id]")].map((details) => details.id);
+            part.liveHtml = html;
+            part.innerHTML = html;
+            open.forEach((id) => document.getElementById(id)?.setAttribute("open", ""));
+            if (focused) {
+                part.querySelector(`a[href="${CSS.escape(focused)}"]`)?.focus();
+            }
+            tellTimes(part);
+        }
+
+        fail() {
+            this.failures += 1;
+            const seconds = Math.min(this.waitSeconds * 2 ** this.failures, LONGEST_WAIT_SECONDS);
+            this.note(this.root.dataset.failed || "");
+            this.plan(seconds);
+        }
+
+        note(text) {
+            const note = this.root.querySelector("[data-live-note]");
+            if (note && note.textContent !== text) {
+                note.textContent = text;
+                note.hidden = !text;
+            }
+        }
+    }
+
+    /* Moments are told in the viewer's zone; those marked as relative also say how far away they are. */
+    const relative = new Intl.RelativeTimeFormat(document.documentElement.lang || "en", {numeric: "always", style: "short"});
+    const absolute = new Intl.DateTimeFormat(document.documentElement.lang || "en", {dateStyle: "medium", timeStyle: "medium"});
+    const STEPS = [["day", 86400], ["hour", 3600], ["minute", 60], ["second", 1]];
+
+    const distance = (moment) => {
+        const seconds = Math.round((moment - Date.now()) / 1000);
+        const [unit, length] = STEPS.find(([, step]) => Math.abs(seconds) >= step) || STEPS.at(-1);
+        return relative.format(Math.trunc(seconds / length), unit);
+    };
+
+    const tellTimes = (root) => {
+        for (const time of root.querySelectorAll("time[datetime]")) {
+            const moment = new Date(time.dateTime);
+            if (Number.isNaN(moment.valueOf())) {
+                continue;
+            }
+            time.title = absolute.format(moment);
+            time.textContent = "relative" in time.dataset ? distance(moment) : absolute.format(moment);
+        }
+    };
+
+    document.addEventListener("DOMContentLoaded", () => {
+        tellTimes(document);
+        setInterval(() => document.hidden || tellTimes(document), 1000);
+        document.querySelectorAll("[data-live]").forEach((root) => new Live(root));
+    });
+})();

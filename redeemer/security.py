@@ -1,0 +1,43 @@
+"""Who is knocking, and what somebody hears who has knocked too often (docs/decisions/0013)."""
+
+from __future__ import annotations
+
+from ipaddress import ip_address
+from typing import TYPE_CHECKING, Any
+
+from axes.models import AccessAttempt
+from django.conf import settings
+from django.shortcuts import render
+from django.utils import timezone
+
+if TYPE_CHECKING:
+    from django.http import HttpRequest, HttpResponse
+
+
+def client_address(request: HttpRequest) -> str | None:
+    """The address that the outermost of our proxies saw.
+
+    Each proxy appends the address of its own caller, so that only the last `PROXIES` entries are ours to believe:
+    whatever stands before them was written by the caller.
+    """
+    proxies: int = settings.PROXIES
+    heard = [part.strip() for part in request.headers.get("X-Forwarded-For", "").split(",")]
+    if proxies and len(heard) >= proxies and _is_address(heard[-proxies]):
+        return heard[-proxies]
+    caller: str = request.META.get("REMOTE_ADDR", "")
+    return caller or None
+
+
+def _is_address(text: str) -> bool:
+    try:
+        ip_address(text)
+    except ValueError:
+        return False
+    return True
+
+
+def locked_out(request: HttpRequest, _response: HttpResponse | None, _credentials: Any = None) -> HttpResponse:
+    """Too many failed logins from one address: say until when it has to wait."""
+    last = AccessAttempt.objects.filter(ip_address=client_address(request)).order_by("-attempt_time").first()
+    until = (last.attempt_time if last else timezone.now()) + settings.AXES_COOLOFF_TIME
+    return render(request, "admin/locked_out.html", {"until": until}, status=429)

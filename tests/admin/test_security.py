@@ -1,0 +1,147 @@
+"""Wrong logins are counted by the right address, pages run our scripts only, and production passes Django's check."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from axes.models import AccessAttempt, AccessLog
+from django.test import Client, RequestFactory
+from django.urls import reverse
+from django.utils import timezone
+
+from redeemer.security import client_address
+from tests.admin.conftest import Browser
+
+LOGIN = "/admin/login/"
+
+
+@pytest.fixture(autouse=True)
+def _owner(django_user_model: Any) -> None:
+    django_user_model.objects.create_superuser("owner", password="right-password")
+
+
+def attempt(password: str = "wrong", username: str = "owner", **headers: str) -> Any:
+    return Client().post(LOGIN, {"username": username, "password": password, "next": "/admin/"}, headers=headers)
+
+
+# --- Lockout ----------------------------------------------------------------------------------------------------------
+def test_after_five_wrong_logins_the_right_password_is_refused_and_the_page_says_until_when(db: None) -> None:
+    assert [attempt().status_code for _ in range(5)] == [200, 200, 200, 200, 429]
+    page = attempt("right-password")
+    assert page.status_code == 429
+    until = AccessAttempt.objects.latest("attempt_time").attempt_time + timedelta(minutes=15)
+    assert f"until {until:%H:%M} UTC" in page.content.decode()
+
+
+def test_the_time_that_was_told_does_not_move_while_somebody_goes_on_trying(db: None) -> None:
+    for _ in range(5):
+        attempt()
+    told = AccessAttempt.objects.latest("attempt_time").attempt_time
+    attempt(), attempt(username="other")
+    assert AccessAttempt.objects.latest("attempt_time").attempt_time == told
+
+
+def test_after_the_wait_the_address_may_log_in_again(db: None) -> None:
+    for _ in range(5):
+        attempt()
+    AccessAttempt.objects.update(attempt_time=timezone.now() - timedelta(minutes=16))
+    assert attempt("right-password").status_code == 302
+
+
+def test_other_names_from_the_same_address_count_as_well(db: None) -> None:
+    for number in range(5):
+        attempt(username=f"guess{number}")
+    assert attempt("right-password").status_code == 429
+
+
+def test_nobody_can_lock_the_owner_out_from_another_address(db: None, settings: Any) -> None:
+    settings.PROXIES = 1
+    for _ in range(5):
+        attempt(x_forwarded_for="203.0.113.9")
+    assert attempt("right-password", x_forwarded_for="203.0.113.9").status_code == 429
+    assert attempt("right-password", x_forwarded_for="198.51.100.7").status_code == 302
+
+
+@pytest.mark.parametrize(
+    ("proxies", "forwarded", "address"),
+    [
+        (0, "203.0.113.9", "192.0.2.1"),
+        (1, "203.0.113.9", "203.0.113.9"),
+        (1, "10.0.0.1, 203.0.113.9", "203.0.113.9"),
+        (2, "10.0.0.1, 203.0.113.9, 198.51.100.2", "203.0.113.9"),
+        (2, "203.0.113.9", "192.0.2.1"),
+        (1, "2001:db8::1", "2001:db8::1"),
+        (1, "nonsense", "192.0.2.1"),
+        (1, "", "192.0.2.1"),
+    ],
+)
+def test_the_address_is_what_the_outermost_proxy_of_ours_saw(
+    settings: Any, proxies: int, forwarded: str, address: str
+) -> None:
+    settings.PROXIES = proxies
+    request = RequestFactory().get("/", headers={"X-Forwarded-For": forwarded}, REMOTE_ADDR="192.0.2.1")
+    assert client_address(request) == address
+
+
+def test_a_login_is_kept_in_the_history_and_cannot_be_removed(browser: Browser) -> None:
+    attempt("right-password")
+    row = AccessLog.objects.get(username="owner")
+    assert "owner" in browser.client.get(reverse("admin:axes_accesslog_changelist")).content.decode()
+    assert browser.client.get(reverse("admin:axes_accesslog_change", args=[row.pk])).status_code == 200
+    assert (
+        browser.client.post(reverse("admin:axes_accesslog_delete", args=[row.pk]), {"post": "yes"}).status_code == 403
+    )
+
+
+def test_the_list_of_failed_logins_opens_and_holds_no_password(browser: Browser) -> None:
+    attempt("my-secret-password")
+    row = AccessAttempt.objects.get()
+    assert browser.client.get(reverse("admin:axes_accessattempt_changelist")).status_code == 200
+    page = browser.client.get(reverse("admin:axes_accessattempt_change", args=[row.pk])).content.decode()
+    assert "owner" in page
+    assert "my-secret-password" not in page
+
+
+# --- Content security policy ------------------------------------------------------------------------------------------
+def test_every_page_says_that_only_our_own_scripts_run(browser: Browser) -> None:
+    for page in (browser.client.get("/admin/"), Client().get(LOGIN), Client().get("/healthz")):
+        policy = page.headers["Content-Security-Policy"]
+        assert "default-src 'none'" in policy
+        assert "script-src 'self' 'unsafe-eval'" in policy
+        assert "'unsafe-inline'" not in policy.split("script-src")[1].split(";")[0]
+        assert "frame-ancestors 'none'" in policy
+
+
+@pytest.mark.parametrize(
+    "page", ["/admin/", "/admin/password_change/", "/admin/giftcodes/guild/add/", "/admin/auth/user/"]
+)
+def test_no_page_holds_a_script_in_itself(browser: Browser, page: str) -> None:
+    content = browser.client.get(page).content.decode()
+    scripts = [part.split(">")[0] for part in content.split("<script")[1:]]
+    assert scripts
+    assert all("src=" in script or 'type="application/json"' in script for script in scripts), scripts
+    assert " onclick=" not in content
+
+
+# --- Production -------------------------------------------------------------------------------------------------------
+def test_production_settings_pass_the_check_for_deployment() -> None:
+    environment = {
+        **os.environ,
+        "HTTPS": "1",
+        "SECRET_KEY": "a-long-random-key-" * 4,
+        "ALLOWED_HOSTS": "redeemer.example",
+    }
+    command = [sys.executable, "manage.py", "check", "--deploy", "--fail-level", "WARNING"]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=60)
+    assert done.returncode == 0, done.stderr
+
+
+def test_monitors_are_not_sent_to_https(db: None, settings: Any) -> None:
+    settings.SECURE_SSL_REDIRECT = True
+    assert Client().get("/healthz").status_code in (200, 503)
+    assert Client().get(LOGIN).status_code == 301

@@ -1,0 +1,66 @@
+"""A real Chromium, and a person in it who is logged in. Without a Chromium these tests are skipped, and say so."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+pytest.importorskip("playwright", reason="playwright is not installed")
+
+from django.test import Client
+from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+
+_NAMES = ("chromium", "chromium-browser", "google-chrome", "chrome")
+
+
+def chromium_path() -> str | None:
+    """The Chromium of this machine: `CHROMIUM`, or whatever the path finds."""
+    return os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, _NAMES)), None)
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Browser]:
+    path = chromium_path()
+    if path is None:
+        pytest.skip("No Chromium was found: install one, or name it with CHROMIUM=/path/to/chromium.")
+    # Playwright runs an event loop in this thread, which Django would take for an asynchronous view.
+    os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "1"
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox", "--disable-gpu"])
+        yield browser
+        browser.close()
+    del os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"]
+
+
+@pytest.fixture
+def page(chromium: Browser) -> Iterator[Page]:
+    """A new window, which notices every error of a script and every breach of the content policy."""
+    context = chromium.new_context(viewport={"width": 1280, "height": 900})
+    page = context.new_page()
+    troubles = watch(page)
+    yield page
+    context.close()
+    assert troubles == []
+
+
+def watch(page: Page) -> list[str]:
+    """What goes wrong on a page from now on."""
+    troubles: list[str] = []
+    page.on("pageerror", lambda error: troubles.append(str(error)))
+    page.on("console", lambda message: troubles.append(message.text) if _is_trouble(message) else None)
+    return troubles
+
+
+def _is_trouble(message: Any) -> bool:
+    return message.type == "error" and "Failed to load resource" not in message.text
+
+
+def log_in(context: BrowserContext, url: str, user: Any) -> None:
+    """Give a browser the session of a user, past the login form."""
+    client = Client()
+    client.force_login(user)
+    context.add_cookies([{"name": "sessionid", "value": client.cookies["sessionid"].value, "url": url}])

@@ -1,0 +1,61 @@
+"""`make screenshots`: each page in light, in dark and on a phone, into docs/screenshots."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, Page
+
+from tests.browser.conftest import log_in
+from tests.browser.world import World, build
+
+FOLDER = Path(__file__).resolve().parent.parent.parent / "docs" / "screenshots"
+LOOKS: dict[str, dict[str, Any]] = {
+    "light": {"viewport": {"width": 1280, "height": 800}, "color_scheme": "light"},
+    "dark": {"viewport": {"width": 1280, "height": 800}, "color_scheme": "dark"},
+    "phone": {"viewport": {"width": 390, "height": 844}, "color_scheme": "light", "is_mobile": True, "has_touch": True},
+}
+HIGHEST = 1_100
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def pages(world: World) -> dict[str, str]:
+    """The pages that people look at most, by the name of their picture."""
+    return {
+        "dashboard": "/admin/",
+        "redemption-running": f"/admin/giftcodes/redemption/{world.running.pk}/change/",
+        "redemption-complete": f"/admin/giftcodes/redemption/{world.complete.pk}/change/",
+        "matrix": f"/admin/matrix/?guild={world.guild.pk}",
+        "members": "/admin/giftcodes/member/",
+        "guild": f"/admin/giftcodes/guild/{world.guild.pk}/change/",
+    }
+
+
+def shoot_all(chromium: Browser, live_server: Any, admin_user: Any, client: Any) -> None:
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    for look, options in LOOKS.items():
+        context = chromium.new_context(**options)
+        page = context.new_page()
+        page.goto(f"{live_server.url}/admin/login/")
+        page.screenshot(path=FOLDER / f"login-{look}.png")
+        log_in(context, live_server.url, admin_user)
+        if look == "light":
+            page.goto(f"{live_server.url}/admin/")
+            _shoot(page, "first-steps", look)
+            world = build(user=admin_user)
+        for name, address in pages(world).items():
+            page.goto(f"{live_server.url}{address}")
+            _shoot(page, name, look)
+        context.close()
+
+
+def _shoot(page: Page, name: str, look: str) -> None:
+    page.wait_for_load_state("networkidle")
+    # A window as high as the page: what sticks to its edges would else stand in the middle of the picture.
+    size = page.viewport_size or {"width": 0, "height": 0}
+    height = min(page.evaluate("document.documentElement.scrollHeight"), HIGHEST)
+    page.set_viewport_size({"width": size["width"], "height": max(height, size["height"])})
+    page.screenshot(path=FOLDER / f"{name}-{look}.png")
+    page.set_viewport_size(size)

@@ -1,0 +1,47 @@
+"""axe-core finds no serious fault on the pages that people look at most, in light, in dark and on a phone."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser
+
+from tests.browser.conftest import log_in, watch
+from tests.browser.screenshots import LOOKS, pages
+from tests.browser.world import build
+
+pytestmark = pytest.mark.django_db(transaction=True)
+GRAVE = ("serious", "critical")
+
+
+def faults(page: Any) -> list[str]:
+    found = Axe().run(page, options={"resultTypes": ["violations"]}).response["violations"]
+    return [
+        f"{fault['id']}: {node['target']} {node.get('failureSummary', '')[:300]}"
+        for fault in found
+        if fault["impact"] in GRAVE
+        for node in fault["nodes"][:4]
+    ]
+
+
+@pytest.mark.parametrize("look", LOOKS)
+def test_no_page_has_a_serious_fault(chromium: Browser, live_server: Any, admin_user: Any, look: str) -> None:
+    context = chromium.new_context(**LOOKS[look])
+    page = context.new_page()
+    troubles = watch(page)
+    found: dict[str, list[str]] = {}
+    page.goto(f"{live_server.url}/admin/login/")
+    found["login"] = faults(page)
+    log_in(context, live_server.url, admin_user)
+    page.goto(f"{live_server.url}/admin/")
+    found["first steps"] = faults(page)
+    world = build(user=admin_user, members=12)
+    for name, address in pages(world).items():
+        page.goto(f"{live_server.url}{address}")
+        page.wait_for_load_state("networkidle")
+        found[name] = faults(page)
+    context.close()
+    assert {name: faults for name, faults in found.items() if faults} == {}
+    assert troubles == []

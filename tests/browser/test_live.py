@@ -1,0 +1,87 @@
+"""Pages that keep themselves up to date: they back off, say so, recover, and rest while nobody looks."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from playwright.sync_api import Page, Route, expect
+
+from giftcodes.models import MemberRedemption, Redemption
+from tests.admin import past
+from tests.browser.conftest import log_in
+
+pytestmark = pytest.mark.django_db(transaction=True)
+SEEN_OR_NOT = """shown => {
+    Object.defineProperty(document, "hidden", {value: !shown, configurable: true});
+    document.dispatchEvent(new Event("visibilitychange"));
+}"""
+
+
+class Line:
+    """The way to the server, which can be cut, and which counts."""
+
+    def __init__(self, page: Page) -> None:
+        self.asked = 0
+        self.is_cut = False
+        page.route("**/admin/live/", self._pass)
+
+    def _pass(self, route: Route) -> None:
+        self.asked += 1
+        route.fulfill(status=503) if self.is_cut else route.continue_()
+
+
+@pytest.fixture
+def run(page: Page, live_server: Any, admin_user: Any) -> Redemption:
+    """A run of four, on the dashboard of somebody who looks."""
+    row = past.redemption(state="running", share="pending", members=4)
+    log_in(page.context, live_server.url, admin_user)
+    return row
+
+
+def test_the_page_says_that_the_server_is_away_and_goes_on_by_itself(
+    page: Page, live_server: Any, run: Redemption
+) -> None:
+    line = Line(page)
+    page.goto(f"{live_server.url}/admin/")
+    line.is_cut = True
+    note = page.locator("[data-live-note]")
+    expect(note).to_have_text("No answer from the server. What you see may be old; it is tried again.", timeout=10_000)
+    before = line.asked
+    page.wait_for_timeout(3_000)
+    assert line.asked - before <= 1, "It asks less often while nobody answers."
+
+    MemberRedemption.objects.filter(pk=run.members.first().pk).update(state="redeemed")  # type: ignore[union-attr]
+    line.is_cut = False
+    expect(page.get_by_text("1 redeemed")).to_be_visible(timeout=15_000)
+    expect(note).to_be_hidden()
+
+
+def test_the_page_rests_while_nobody_looks_and_is_new_as_soon_as_somebody_does(
+    page: Page, live_server: Any, run: Redemption
+) -> None:
+    line = Line(page)
+    page.goto(f"{live_server.url}/admin/")
+    page.evaluate(SEEN_OR_NOT, False)
+    page.wait_for_timeout(500)
+    before = line.asked
+    MemberRedemption.objects.filter(pk=run.members.first().pk).update(state="redeemed")  # type: ignore[union-attr]
+    page.wait_for_timeout(5_000)
+    assert line.asked == before
+    page.evaluate(SEEN_OR_NOT, True)
+    expect(page.get_by_text("1 redeemed")).to_be_visible(timeout=1_500)
+
+
+def test_what_is_open_and_what_is_focused_stay_so(page: Page, live_server: Any, run: Redemption) -> None:
+    share = run.members.order_by("pk")[0]
+    MemberRedemption.objects.filter(pk=share.pk).update(state="failed")
+    past.attempt(share)
+    page.goto(f"{live_server.url}/admin/giftcodes/redemption/{run.pk}/change/")
+    page.locator("details summary").first.click()
+    link = page.locator(f'[data-part="members"] a[href$="/memberredemption/{share.pk}/change/"]')
+    link.focus()
+    other = run.members.order_by("pk")[1]
+    MemberRedemption.objects.filter(pk=other.pk).update(state="needs_correction")
+    expect(page.locator('[data-part="members"] .badge-needs_correction')).to_be_visible(timeout=10_000)
+    expect(page.locator(f"#attempts-{share.pk}")).to_have_attribute("open", "")
+    expect(link).to_be_focused()

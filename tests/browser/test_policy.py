@@ -1,0 +1,50 @@
+"""No page needs a script or a style that the content security policy forbids."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from django.contrib import admin
+from django.urls import reverse
+from playwright.sync_api import Browser, Page
+
+from tests.browser.conftest import log_in, watch
+from tests.browser.world import build
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def test_every_page_of_the_admin_runs_under_the_policy(page: Page, live_server: Any, admin_user: Any) -> None:
+    """The fixture `page` fails the test on any error of a script and any breach."""
+    build(user=admin_user, members=3, codes=2)
+    log_in(page.context, live_server.url, admin_user)
+    opened = 0
+    for model in admin.site._registry:
+        name = f"admin:{model._meta.app_label}_{model._meta.model_name}"
+        addresses = [reverse(f"{name}_changelist"), reverse(f"{name}_add")]
+        if row := model._default_manager.first():
+            addresses.append(reverse(f"{name}_change", args=[row.pk]))
+        for address in addresses:
+            response = page.goto(live_server.url + address)
+            assert response is not None
+            opened += response.status == 200
+            assert response.status in (200, 403), address
+    assert opened >= 40
+
+
+def test_the_policy_stops_a_script_in_a_page(chromium: Browser, live_server: Any) -> None:
+    """What would happen if markup got into a page all the same; and the fixture `page` would notice."""
+    page = chromium.new_page()
+    troubles = watch(page)
+    page.goto(f"{live_server.url}/admin/login/")
+    page.evaluate(
+        """() => {
+            const script = document.createElement("script");
+            script.textContent = "window.ran = true";
+            document.body.append(script);
+        }"""
+    )
+    assert page.evaluate("window.ran === undefined")
+    assert len(troubles) == 1
+    page.close()

@@ -1,0 +1,220 @@
+"""Something to look at: guilds, codes and a past, as the flow would have left them. The same each time."""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass
+from random import Random
+from typing import Any
+
+from django.utils import timezone
+
+from giftcodes.models import (
+    Alarm,
+    Attempt,
+    EventKind,
+    Feed,
+    GiftCode,
+    Guild,
+    Heartbeat,
+    Member,
+    MemberRedemption,
+    RateBudget,
+    Redemption,
+    RedemptionEvent,
+    RunState,
+    Trigger,
+)
+from giftcodes.outcomes import Outcome, meaning
+from tests.factories import REALM
+
+NAMES = (
+    "Amber",
+    "Bram",
+    "Cleo",
+    "Dario",
+    "Edda",
+    "Finn",
+    "Greta",
+    "Hugo",
+    "Ines",
+    "Jonas",
+    "Kira",
+    "Liam",
+    "Mona",
+    "Nils",
+)
+CODES = (
+    "FROST2026",
+    "WINTERGIFT",
+    "SNOWDAY",
+    "HARVEST",
+    "OFFICIALSTORE",
+    "VIPLETTER",
+    "LUCKYSEVEN",
+    "THANKYOU",
+    "SUNRISE",
+)
+#: State and outcome of a member's share, and how many in a hundred have it.
+SHARES = (
+    ("redeemed", Outcome.SUCCESS, 78),
+    ("already_received", Outcome.RECEIVED, 12),
+    ("same_type", Outcome.SAME_TYPE, 2),
+    ("needs_correction", Outcome.WRONG_REALM, 3),
+    ("not_eligible", Outcome.LEVEL_TOO_LOW, 3),
+    ("failed", Outcome.UNANSWERED, 2),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """The rows that pages are opened for."""
+
+    guild: Guild
+    running: Redemption
+    complete: Redemption
+
+
+def build(*, user: Any, members: int = 60, codes: int = len(CODES)) -> World:
+    """Fill an empty database."""
+    random = Random(7)
+    now = timezone.now()
+    guilds = [_guild(name, members, random) for name in ("Wolves", "Bears", "Ravens")]
+    known = [_code(name, now - dt.timedelta(days=2 * place, hours=3)) for place, name in enumerate(CODES[:codes])]
+    GiftCode.objects.filter(pk=known[-1].pk).update(
+        state="closed", reason="The code has expired.", closed_outcome="code_expired", closed_at=now
+    )
+    runs = [
+        _redemption(guild, code, now - dt.timedelta(days=2 * place, hours=2), random)
+        for place, code in enumerate(known)
+        for guild in guilds
+    ]
+    running, complete = runs[0], runs[4]
+    _begin_again(running, now, random)
+    _journal(complete, user, now)
+    _health(now)
+    return World(guilds[0], running, complete)
+
+
+def _guild(name: str, members: int, random: Random) -> Guild:
+    guild = Guild.objects.create(name=name, provider="simulator", realm=REALM)
+    first = 200_000_000 + 1_000 * guild.pk
+    Member.objects.bulk_create(
+        Member(guild=guild, player_id=str(first + number), nickname=f"{random.choice(NAMES)} {number:02d}")
+        for number in range(members)
+    )
+    return guild
+
+
+def _code(name: str, seen_at: dt.datetime) -> GiftCode:
+    return GiftCode.objects.create(
+        provider="simulator",
+        code=name,
+        source="feed",
+        first_seen_at=seen_at,
+        published_on=seen_at.date(),
+        proven_at=seen_at,
+    )
+
+
+def _redemption(guild: Guild, code: GiftCode, at: dt.datetime, random: Random) -> Redemption:
+    row = Redemption.objects.create(
+        guild=guild,
+        gift_code=code,
+        state=RunState.COMPLETE,
+        run_number=1,
+        trigger=Trigger.POLL,
+        locked_at=at,
+        unlocked_at=at + dt.timedelta(minutes=4),
+    )
+    states = random.choices([share[:2] for share in SHARES], [share[2] for share in SHARES], k=guild.members.count())
+    shares = MemberRedemption.objects.bulk_create(
+        MemberRedemption(
+            redemption=row,
+            member=member,
+            gift_code=code,
+            player_id=member.player_id,
+            state=state,
+            outcome=outcome,
+            reason=meaning(outcome).reason,
+            asked_realm=REALM,
+            next_attempt_at=None,
+            settled_at=at if state in ("redeemed", "already_received", "same_type") else None,
+            updated_at=at,
+        )
+        for member, (state, outcome) in zip(guild.members.order_by("pk"), states, strict=True)
+    )
+    Attempt.objects.bulk_create(
+        Attempt(
+            member_redemption=share,
+            gift_code=code,
+            player_id=share.player_id,
+            realm=REALM,
+            token=1,
+            sent_at=at,
+            answered_at=at,
+            outcome=share.outcome,
+            latency_ms=140,
+        )
+        for share in shares
+    )
+    for kind in (EventKind.LOCKED, EventKind.UNLOCKED):
+        _event(row, kind, at)
+    return row
+
+
+def _begin_again(row: Redemption, now: dt.datetime, random: Random) -> None:
+    """In the middle of its first run."""
+    Redemption.objects.filter(pk=row.pk).update(
+        state=RunState.RUNNING, locked_at=now - dt.timedelta(seconds=50), unlocked_at=None
+    )
+    RedemptionEvent.objects.filter(redemption=row).delete()
+    _event(row, EventKind.LOCKED, now - dt.timedelta(seconds=50))
+    for share in row.members.order_by("pk")[24:]:
+        Attempt.objects.filter(member_redemption=share).delete()
+        share.state = "in_flight" if random.random() < 0.1 else "pending"
+        share.outcome = share.reason = ""
+        share.settled_at = None
+        share.save(update_fields=["state", "outcome", "reason", "settled_at"])
+
+
+def _journal(row: Redemption, user: Any, now: dt.datetime) -> None:
+    at = now - dt.timedelta(hours=5)
+    for minutes, kind, detail in (
+        (0, EventKind.LOCKED, ""),
+        (1, EventKind.REFUSED, "already in progress"),
+        (2, EventKind.STOP_REQUESTED, ""),
+        (3, EventKind.UNLOCKED, "stopped"),
+        (9, EventKind.LOCKED, ""),
+        (10, EventKind.RECOVERED, "1 claim whose worker was lost"),
+        (12, EventKind.UNLOCKED, ""),
+    ):
+        is_person = kind in (EventKind.LOCKED, EventKind.REFUSED, EventKind.STOP_REQUESTED)
+        _event(row, kind, at + dt.timedelta(minutes=minutes), user=user if is_person else None, detail=detail)
+
+
+def _event(row: Redemption, kind: EventKind, at: dt.datetime, *, user: Any = None, detail: str = "") -> None:
+    RedemptionEvent.objects.create(
+        redemption=row,
+        gift_code=row.gift_code,
+        kind=kind,
+        run_number=1,
+        trigger=Trigger.ADMIN if user else Trigger.POLL,
+        user=user,
+        detail=detail,
+        at=at,
+    )
+
+
+def _health(now: dt.datetime) -> None:
+    Heartbeat.objects.update_or_create(name="tick", defaults={"at": now + dt.timedelta(minutes=10)})
+    RateBudget.objects.update_or_create(
+        provider="simulator", defaults={"used": 18, "window_ends_at": now + dt.timedelta(minutes=10)}
+    )
+    Feed.objects.update_or_create(
+        provider="simulator",
+        defaults={"next_poll_at": now + dt.timedelta(seconds=40), "answered_at": now - dt.timedelta(seconds=20)},
+    )
+    Alarm.objects.create(
+        kind=Alarm.Kind.NO_PROGRESS, subject="1", message="Wolves with HARVEST: no progress for 5 minutes."
+    )
