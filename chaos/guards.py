@@ -58,27 +58,27 @@ GUARDS = (
     ),
     Guard(
         "token in record",
-        ((_REDEEM, "pk=row.pk, token=attempt.token, state=State.IN_FLIGHT", "pk=row.pk, state=State.IN_FLIGHT"),),
+        ((_REDEEM, "WHERE id = %(row)s AND token = %(token)s AND", "WHERE id = %(row)s AND"),),
         "tests/flow/test_recovery.py::test_a_stale_worker_cannot_record",
     ),
     Guard(
         "token in record (the whole system)",
-        ((_REDEEM, "pk=row.pk, token=attempt.token, state=State.IN_FLIGHT", "pk=row.pk, state=State.IN_FLIGHT"),),
+        ((_REDEEM, "WHERE id = %(row)s AND token = %(token)s AND", "WHERE id = %(row)s AND"),),
         "chaos:zombie-record",
     ),
     Guard(
         "lease check before the Attempt",
-        ((_REDEEM, "  AND m.lease_until > clock_timestamp() + make_interval(secs => %(needed)s)\n", ""),),
+        ((_REDEEM, "      AND m.lease_until > clock_timestamp() + make_interval(secs => %(needed)s)\n", ""),),
         "tests/flow/test_recovery.py::test_a_claim_that_waited_too_long_is_given_back_unsent",
     ),
     Guard(
         "own deadline before the request",
-        ((_REDEEM, "NOT_SENT if is_late else ask(attempt)", "ask(attempt)"),),
+        ((_REDEEM, "NOT_SENT if is_late else ask(intent)", "ask(intent)"),),
         "tests/flow/test_recovery.py::test_a_worker_held_up_between_its_intent_and_the_request_does_not_send",
     ),
     Guard(
         "own deadline before the request (the whole system)",
-        ((_REDEEM, "NOT_SENT if is_late else ask(attempt)", "ask(attempt)"),),
+        ((_REDEEM, "NOT_SENT if is_late else ask(intent)", "ask(intent)"),),
         "chaos:zombie-after-intent",
     ),
     Guard(
@@ -141,7 +141,13 @@ GUARDS = (
     ),
     Guard(
         "SUCCESS monotone: by a late answer",
-        ((_REDEEM, "return _settle_by_evidence(row.pk) if outcome is Outcome.SUCCESS else []", "return []"),),
+        (
+            (
+                _REDEEM,
+                "settled = _settle_by_evidence(intent.row_id) if outcome is Outcome.SUCCESS else []",
+                "settled: list[int] = []",
+            ),
+        ),
         "tests/flow/test_recovery.py::test_a_late_success_settles_its_row_all_the_same",
     ),
     Guard(

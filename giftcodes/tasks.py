@@ -107,7 +107,8 @@ def redeem_member(member_redemption_id: int, token: int) -> None:
         ring(fan_out, aftermath.reopened_code_id, Trigger.CATCH_UP)
     for redemption_id in aftermath.finished:
         ring(finish, redemption_id)
-    ring(dispatch, aftermath.provider)
+    if aftermath.has_room:
+        ring(dispatch, aftermath.provider)
 
 
 @shared_task

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import random
 import time
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 
 from django.conf import settings
 from django.db import IntegrityError, InterfaceError, OperationalError, connection, transaction
@@ -16,7 +17,6 @@ from giftcodes.models import (
     Alarm,
     Attempt,
     CancelKind,
-    Clock,
     CodeNews,
     CodeState,
     GiftCode,
@@ -26,7 +26,7 @@ from giftcodes.models import (
     database_now,
 )
 from giftcodes.models.budget import Heard
-from giftcodes.models.clock import clock_plus
+from giftcodes.models.catalogue import code_words, member_words
 from giftcodes.models.redemption import cover_twins, values
 from giftcodes.outcomes import ABOUT_THE_CODE, PROVING, UNDECIDED, Outcome, meaning
 from giftcodes.providers import client_for
@@ -44,6 +44,49 @@ NOT_SENT = Answer(
 
 
 @dataclass(frozen=True, slots=True)
+class Intent:
+    """A request that is written down, with all that is needed to send it and to record its answer.
+
+    Args:
+        id: of its Attempt.
+        row_id, token: the claim that it belongs to.
+        published, issue: the code as it is sent, and which of its issues it is.
+        permit_until: the end of the window that its permit came from; None: it opens one.
+        confirming, is_probe, tries, setbacks: of the row, when it was claimed.
+        nickname, listed_as: the member's name and player ID in the guild.
+    """
+
+    id: int
+    sent_at: dt.datetime
+    row_id: int
+    token: int
+    redemption_id: int
+    gift_code_id: int
+    guild_id: int
+    provider: str
+    player_id: str
+    realm: int
+    published: str
+    issue: int
+    permit_until: dt.datetime | None
+    confirming: bool
+    is_probe: bool
+    tries: int
+    setbacks: int
+    nickname: str
+    listed_as: str
+    guild: str
+
+    @property
+    def member(self) -> str:
+        return member_words(self.nickname, self.listed_as)
+
+    @property
+    def code(self) -> str:
+        return code_words(self.published, self.issue)
+
+
+@dataclass(frozen=True, slots=True)
 class Aftermath:
     """What the task rings next.
 
@@ -52,37 +95,51 @@ class Aftermath:
         finished: redemptions that look over.
         closed_code_id: a code whose waiting rows are to be cancelled.
         reopened_code_id: a code that works again.
+        has_room: more may be claimed now. Otherwise enough requests are under way, and a later one of them rings.
     """
 
     provider: str
     finished: tuple[int, ...] = ()
     closed_code_id: int | None = None
     reopened_code_id: int | None = None
+    has_room: bool = True
 
 
-# Every condition under which the request may go out, judged in the statement that writes the intent.
+# Every condition under which the request may go out, judged in the statement that writes the intent. The row is locked,
+# so that two messages take turns.
 _INTEND = """
-INSERT INTO giftcodes_attempt (member_redemption_id, gift_code_id, player_id, realm, token, sent_at)
-SELECT m.id, m.gift_code_id, m.player_id, coalesce(person.realm, g.realm), m.token, clock_timestamp()
-FROM giftcodes_memberredemption m
-JOIN giftcodes_member person ON person.id = m.member_id
-JOIN giftcodes_redemption r ON r.id = m.redemption_id
-JOIN giftcodes_guild g ON g.id = r.guild_id
-JOIN giftcodes_giftcode c ON c.id = m.gift_code_id
-JOIN giftcodes_ratebudget b ON b.provider = c.provider
-WHERE m.id = %(id)s AND m.token = %(token)s AND m.state = 'in_flight'
-  AND m.lease_until > clock_timestamp() + make_interval(secs => %(needed)s)
-  AND (m.permit_until IS NULL OR m.permit_until > clock_timestamp())
-  AND NOT coalesce(b.window_ends_at > clock_timestamp() AND b.permits_until <= clock_timestamp(), false)
-  AND (b.pause_kind = '' OR (m.is_probe AND b.paused_until <= clock_timestamp()))
-  AND (m.confirming OR (
-        c.state IN ('active', 'probing') AND r.state = 'running' AND r.stop_requested_at IS NULL
-        AND person.active AND NOT person.opted_out))
-  AND NOT EXISTS (
-        SELECT FROM giftcodes_attempt a
-        WHERE a.gift_code_id = m.gift_code_id AND a.player_id = m.player_id AND a.outcome = 'success')
-ON CONFLICT (member_redemption_id, token) DO NOTHING
-RETURNING id, realm
+WITH claim AS MATERIALIZED (
+    SELECT * FROM giftcodes_memberredemption
+    WHERE id = %(id)s AND token = %(token)s AND state = 'in_flight'
+    FOR NO KEY UPDATE
+), known AS MATERIALIZED (
+    SELECT m.id AS row_id, m.token, m.redemption_id, m.gift_code_id, g.id AS guild_id, c.provider, m.player_id,
+           coalesce(person.realm, g.realm) AS realm, c.code AS published, c.issue, m.permit_until, m.confirming,
+           m.is_probe, m.tries, m.setbacks, person.nickname, person.player_id AS listed_as, g.name AS guild
+    FROM claim m
+    JOIN giftcodes_member person ON person.id = m.member_id
+    JOIN giftcodes_redemption r ON r.id = m.redemption_id
+    JOIN giftcodes_guild g ON g.id = r.guild_id
+    JOIN giftcodes_giftcode c ON c.id = m.gift_code_id
+    JOIN giftcodes_ratebudget b ON b.provider = c.provider
+    WHERE m.state = 'in_flight'
+      AND m.lease_until > clock_timestamp() + make_interval(secs => %(needed)s)
+      AND (m.permit_until IS NULL OR m.permit_until > clock_timestamp())
+      AND NOT coalesce(b.window_ends_at > clock_timestamp() AND b.permits_until <= clock_timestamp(), false)
+      AND (b.pause_kind = '' OR (m.is_probe AND b.paused_until <= clock_timestamp()))
+      AND (m.confirming OR (
+            c.state IN ('active', 'probing') AND r.state = 'running' AND r.stop_requested_at IS NULL
+            AND person.active AND NOT person.opted_out))
+      AND NOT EXISTS (
+            SELECT FROM giftcodes_attempt a
+            WHERE a.gift_code_id = m.gift_code_id AND a.player_id = m.player_id AND a.outcome = 'success')
+), written AS (
+    INSERT INTO giftcodes_attempt (member_redemption_id, gift_code_id, player_id, realm, token, sent_at)
+    SELECT row_id, gift_code_id, player_id, realm, token, clock_timestamp() FROM known
+    ON CONFLICT (member_redemption_id, token) DO NOTHING
+    RETURNING id, sent_at
+)
+SELECT written.id, written.sent_at, known.* FROM written CROSS JOIN known
 """
 
 
@@ -100,36 +157,37 @@ def redeem_member(member_redemption_id: int, token: int) -> Aftermath | None:
         What to ring next; None: nothing was done.
     """
     woke_at = time.monotonic()
-    attempt = intend(member_redemption_id, token)
-    if attempt is None:
+    intent = intend(member_redemption_id, token)
+    if intent is None:
         return _settle_what_was_granted(member_redemption_id)
     faults.strike("after-intent")
     # The database judged the lease; if this process was held up since, the request must not go out any more.
     is_late = time.monotonic() - woke_at > settings.LEASE_SECONDS - settings.HTTP_SECONDS - _SEND_MARGIN_SECONDS
-    return record_surely(attempt, NOT_SENT if is_late else ask(attempt))
+    return record_surely(intent, NOT_SENT if is_late else ask(intent))
 
 
-def intend(member_redemption_id: int, token: int) -> Attempt | None:
-    """Write the Attempt and commit it, or give the claim back. The row is locked, so that two messages take turns."""
-    with transaction.atomic(durable=True):
-        row = (
-            MemberRedemption.objects.select_for_update(no_key=True)
-            .filter(pk=member_redemption_id, token=token, state=State.IN_FLIGHT)
-            .first()
-        )
-        if row is None:
-            return None
-        with connection.cursor() as cursor:
-            needed = settings.HTTP_SECONDS + _SEND_MARGIN_SECONDS
-            cursor.execute(_INTEND, {"id": row.pk, "token": token, "needed": needed})
-            written = cursor.fetchone()
-        if written is None:
-            if not Attempt.objects.filter(member_redemption=row, token=token).exists():
-                row.give_back()
-            return None
-    return Attempt.objects.select_related(
-        "member_redemption__gift_code", "member_redemption__redemption__guild", "member_redemption__member"
-    ).get(pk=written[0])
+def intend(member_redemption_id: int, token: int) -> Intent | None:
+    """Write the Attempt and commit it, or give the claim back. One statement, which is its own transaction."""
+    with connection.cursor() as cursor:
+        needed = settings.HTTP_SECONDS + _SEND_MARGIN_SECONDS
+        cursor.execute(_INTEND, {"id": member_redemption_id, "token": token, "needed": needed})
+        written = cursor.fetchone()
+    if written is None:
+        _give_back(member_redemption_id, token)
+        return None
+    return Intent(*written)
+
+
+@transaction.atomic(durable=True)
+def _give_back(member_redemption_id: int, token: int) -> None:
+    """Hand a claim back that may not be used, unless it has been used: a message may come twice."""
+    row = (
+        MemberRedemption.objects.select_for_update(no_key=True)
+        .filter(pk=member_redemption_id, token=token, state=State.IN_FLIGHT)
+        .first()
+    )
+    if row is not None and not Attempt.objects.filter(member_redemption=row, token=token).exists():
+        row.give_back()
 
 
 def _settle_what_was_granted(member_redemption_id: int) -> Aftermath | None:
@@ -140,22 +198,21 @@ def _settle_what_was_granted(member_redemption_id: int) -> Aftermath | None:
     settled = [redemption_id for pk in ids for redemption_id in _settle_by_evidence(pk)]
     if not settled:
         return None
-    return Aftermath(provider=row.gift_code.provider, finished=tuple(pk for pk in set(settled) if _looks_over(pk)))
+    return Aftermath(provider=row.gift_code.provider, finished=_look_over(settled))
 
 
-def ask(attempt: Attempt) -> Answer:
+def ask(intent: Intent) -> Answer:
     """Ask the game. The one place where a redeem request is sent, and it is sent once."""
-    row = attempt.member_redemption
     faults.strike("before-send")
     client = client_for(
-        settings.PROVIDERS[row.gift_code.provider],
+        settings.PROVIDERS[intent.provider],
         total_seconds=settings.HTTP_SECONDS,
         connect_seconds=settings.HTTP_CONNECT_SECONDS,
     )
-    return client.redeem(player_id=attempt.player_id, code=row.gift_code.code, realm=attempt.realm)
+    return client.redeem(player_id=intent.player_id, code=intent.published, realm=intent.realm)
 
 
-def record_surely(attempt: Attempt, answer: Answer) -> Aftermath:
+def record_surely(intent: Intent, answer: Answer) -> Aftermath:
     """Record an answer though the database goes away for a moment: lost here, it would have to be asked for again.
 
     Where the commit's own answer was lost, the second record finds the claim over and changes nothing.
@@ -165,99 +222,181 @@ def record_surely(attempt: Attempt, answer: Answer) -> Aftermath:
     """
     for _ in range(RECORD_TRIES - 1):
         try:
-            return record(attempt, answer)
+            return record(intent, answer)
         except (OperationalError, InterfaceError) as error:
             story.warn("The database did not take an answer; it is told again.", error=type(error).__name__)
             connection.close()
-    return record(attempt, answer)
+    return record(intent, answer)
 
 
-def record(attempt: Attempt, answer: Answer) -> Aftermath:
+def record(intent: Intent, answer: Answer) -> Aftermath:
     """Record an answer: on the budget, the Attempt, the code, and the row if the claim still holds.
 
     The answer stays on the Attempt in any case. A late SUCCESS still settles its row, because it is true.
     """
     faults.strike("before-record")
-    row = attempt.member_redemption
-    provider = row.gift_code.provider
-    _tell_budget(provider, attempt, answer)
+    known = _Known.of(intent)
+    budget_learned = _tell_budget(intent, answer, known)
     with transaction.atomic(durable=True):
-        now = database_now()
-        news = _tell_code(attempt, answer.outcome, now=now)
-        Attempt.objects.filter(pk=attempt.pk).update(
-            answered_at=Clock(),
-            outcome=answer.outcome.value,
-            http_status=answer.http_status,
-            err_code=answer.err_code,
-            msg=answer.msg or answer.detail[:200],
-            latency_ms=answer.latency_ms,
-            body=answer.body,
-        )
-        code_is_closed = not GiftCode.objects.get(pk=attempt.gift_code_id).is_open
-        verdict = judge(answer.outcome, _situation(attempt, code_is_closed=code_is_closed))
-        held = _write(attempt, answer.outcome, verdict)
+        news = _tell_code(intent, answer.outcome, known)
+        verdict = judge(answer.outcome, _situation(intent, answer.outcome, code_is_closed=not known.code_is_open))
+        held = _write(intent, answer, verdict)
         faults.strike("before-commit")
-    covered = _after_the_fact(attempt, answer.outcome, held=held, verdict=verdict)
+    room = _after_the_fact(intent, answer.outcome, held=held, verdict=verdict)
     story.answered(
-        str(row.member),
+        intent.member,
         meaning(answer.outcome).words,
         settled=verdict.state in SETTLED,
-        guild=row.redemption.guild.name,
-        code=str(row.gift_code),
+        guild=intent.guild,
+        code=intent.code,
     )
-    return Aftermath(
-        provider=provider,
-        finished=tuple(pk for pk in {row.redemption_id, *covered} if _looks_over(pk)),
-        closed_code_id=attempt.gift_code_id if news is CodeNews.CLOSED else None,
-        reopened_code_id=attempt.gift_code_id if news is CodeNews.REOPENED else None,
+    return replace(
+        room,
+        closed_code_id=intent.gift_code_id if news is CodeNews.CLOSED else None,
+        reopened_code_id=intent.gift_code_id if news is CodeNews.REOPENED else None,
+        has_room=room.has_room or budget_learned or news is not CodeNews.NOTHING,
     )
 
 
-def _situation(attempt: Attempt, *, code_is_closed: bool) -> Situation:
-    row = attempt.member_redemption
-    earlier = Attempt.objects.filter(gift_code_id=attempt.gift_code_id, player_id=attempt.player_id, pk__lt=attempt.pk)
-    may_have_been_granted = Q(outcome="") | Q(outcome=Outcome.SUCCESS) | Q(outcome__in=[o.value for o in UNDECIDED])
+@dataclass(slots=True)
+class _Known:
+    """What is known of game and code when an answer comes in: read by one statement, as most answers teach nothing."""
+
+    now: dt.datetime
+    budget: RateBudget
+    code_is_open: bool
+    code_is_proven: bool
+
+    @classmethod
+    def of(cls, intent: Intent) -> _Known:
+        with connection.cursor() as cursor:
+            cursor.execute(_KNOWN, {"code": intent.gift_code_id})
+            now, state, is_proven, budget = cursor.fetchone()
+        return cls(
+            now=now,
+            budget=RateBudget.from_json(budget),
+            code_is_open=state in (CodeState.ACTIVE, CodeState.PROBING),
+            code_is_proven=is_proven and state == CodeState.ACTIVE,
+        )
+
+
+_KNOWN = """
+SELECT clock_timestamp(), c.state, c.proven_at IS NOT NULL AND c.doubted_at IS NULL, to_jsonb(b)
+FROM giftcodes_giftcode c JOIN giftcodes_ratebudget b ON b.provider = c.provider
+WHERE c.id = %(code)s
+"""
+
+
+def _situation(intent: Intent, outcome: Outcome, *, code_is_closed: bool) -> Situation:
     return Situation(
-        confirming=row.confirming,
-        tries=row.tries,
-        setbacks=row.setbacks,
-        earlier_unknown=earlier.filter(may_have_been_granted).exists(),
+        confirming=intent.confirming,
+        tries=intent.tries,
+        setbacks=intent.setbacks,
+        earlier_unknown=outcome is Outcome.RECEIVED and _may_have_been_granted(intent),
         code_is_closed=code_is_closed,
-        is_probe=row.is_probe,
+        is_probe=intent.is_probe,
         jitter=random.random(),  # noqa: S311
     )
 
 
-def _write(attempt: Attempt, outcome: Outcome, verdict: Verdict) -> bool:
-    """Write the verdict, if the claim still holds (the fence). Returns whether it did."""
-    row = attempt.member_redemption
-    is_cancelled = verdict.state is State.CANCELLED
-    changed = MemberRedemption.objects.filter(pk=row.pk, token=attempt.token, state=State.IN_FLIGHT).update(
-        state=verdict.state,
-        cancel_kind=CancelKind.CODE_CLOSED if is_cancelled else "",
-        outcome=outcome.value,
-        reason=verdict.reason,
-        asked_realm=attempt.realm,
-        tries=row.tries + verdict.counts,
-        setbacks=row.setbacks + 1 if verdict.is_setback else 0,
-        next_attempt_at=None if verdict.delay_seconds is None else clock_plus(verdict.delay_seconds),
-        settled_at=Clock() if verdict.state in SETTLED else None,
-        lease_until=None,
-        updated_at=Clock(),
-    )
-    return changed == 1
+def _may_have_been_granted(intent: Intent) -> bool:
+    """An earlier request of ours for this player and code has no answer that rules it out."""
+    earlier = Attempt.objects.filter(gift_code_id=intent.gift_code_id, player_id=intent.player_id, pk__lt=intent.id)
+    unknown = Q(outcome="") | Q(outcome=Outcome.SUCCESS) | Q(outcome__in=[o.value for o in UNDECIDED])
+    return earlier.filter(unknown).exists()
 
 
-def _after_the_fact(attempt: Attempt, outcome: Outcome, *, held: bool, verdict: Verdict) -> list[int]:
+# The fence: the answer is kept in any case, the row changes only while the claim holds.
+_WRITE = """
+WITH answered AS (
+    UPDATE giftcodes_attempt
+    SET answered_at = clock_timestamp(), outcome = %(outcome)s, http_status = %(http_status)s, err_code = %(err_code)s,
+        msg = %(msg)s, latency_ms = %(latency_ms)s, body = %(body)s
+    WHERE id = %(attempt)s
+)
+UPDATE giftcodes_memberredemption
+SET state = %(state)s, cancel_kind = %(cancel_kind)s, outcome = %(outcome)s, reason = %(reason)s,
+    asked_realm = %(realm)s, tries = %(tries)s, setbacks = %(setbacks)s,
+    next_attempt_at = clock_timestamp() + make_interval(secs => %(delay)s),
+    settled_at = CASE WHEN %(is_settled)s THEN clock_timestamp() END, lease_until = NULL, updated_at = clock_timestamp()
+WHERE id = %(row)s AND token = %(token)s AND state = 'in_flight'
+"""
+
+
+def _write(intent: Intent, answer: Answer, verdict: Verdict) -> bool:
+    """Write the answer, and the verdict if the claim still holds. Returns whether it did."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            _WRITE,
+            {
+                "attempt": intent.id,
+                "outcome": answer.outcome.value,
+                "http_status": answer.http_status,
+                "err_code": answer.err_code,
+                "msg": answer.msg or answer.detail[:200],
+                "latency_ms": answer.latency_ms,
+                "body": answer.body,
+                "row": intent.row_id,
+                "token": intent.token,
+                "state": verdict.state.value,
+                "cancel_kind": CancelKind.CODE_CLOSED.value if verdict.state is State.CANCELLED else "",
+                "reason": verdict.reason,
+                "realm": intent.realm,
+                "tries": intent.tries + verdict.counts,
+                "setbacks": intent.setbacks + 1 if verdict.is_setback else 0,
+                "delay": verdict.delay_seconds,
+                "is_settled": verdict.state in SETTLED,
+            },
+        )
+        return bool(cursor.rowcount)
+
+
+def _after_the_fact(intent: Intent, outcome: Outcome, *, held: bool, verdict: Verdict) -> Aftermath:
     """Settle the twins of a settled row; where the claim was lost, settle what the answer proves all the same."""
-    row = attempt.member_redemption
-    guild, code = row.redemption.guild.name, str(row.gift_code)
     if held:
         if verdict.state is State.FAILED:
-            story.trouble(guild, code, f"{row.member}: {verdict.reason}")
-        return cover_twins(proof_id=row.pk) if verdict.state in SETTLED else []
-    story.warn("A late answer came after its claim was over.", member=str(row.member), guild=guild, code=code)
-    return _settle_by_evidence(row.pk) if outcome is Outcome.SUCCESS else []
+            story.trouble(intent.guild, intent.code, f"{intent.member}: {verdict.reason}")
+        return _what_follows(intent, is_settled=verdict.state in SETTLED)
+    story.warn(
+        "A late answer came after its claim was over.", member=intent.member, guild=intent.guild, code=intent.code
+    )
+    settled = _settle_by_evidence(intent.row_id) if outcome is Outcome.SUCCESS else []
+    return Aftermath(provider=intent.provider, finished=_look_over([intent.redemption_id, *settled]))
+
+
+_WHAT_FOLLOWS = """
+SELECT NOT EXISTS (
+           SELECT FROM giftcodes_memberredemption m
+           WHERE m.redemption_id = %(redemption)s AND m.state IN ('pending', 'in_flight', 'unconfirmed')),
+       EXISTS (
+           SELECT FROM giftcodes_memberredemption twin
+           WHERE twin.gift_code_id = %(code)s AND twin.player_id = %(player)s AND twin.id <> %(row)s),
+       (SELECT count(*) FROM giftcodes_memberredemption m
+        JOIN giftcodes_giftcode c ON c.id = m.gift_code_id AND c.provider = %(provider)s
+        WHERE m.state = 'in_flight')
+"""
+
+
+def _what_follows(intent: Intent, *, is_settled: bool) -> Aftermath:
+    """Whether the run looks over, twins are to be settled, and more can be claimed: one look."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            _WHAT_FOLLOWS,
+            {
+                "redemption": intent.redemption_id,
+                "code": intent.gift_code_id,
+                "player": intent.player_id,
+                "row": intent.row_id,
+                "provider": intent.provider,
+            },
+        )
+        is_over, has_twins, in_flight = cursor.fetchone()
+    covered = cover_twins(proof_id=intent.row_id) if is_settled and has_twins else []
+    return Aftermath(
+        provider=intent.provider,
+        finished=((intent.redemption_id,) if is_over else ()) + _look_over(covered),
+        has_room=in_flight <= settings.IN_FLIGHT_MAX // 2,
+    )
 
 
 def _settle_by_evidence(pk: int) -> list[int]:
@@ -273,40 +412,39 @@ def _settle_by_evidence(pk: int) -> list[int]:
     return [MemberRedemption.objects.values_list("redemption_id", flat=True).get(pk=pk), *cover_twins(proof_id=pk)]
 
 
-def _tell_code(attempt: Attempt, outcome: Outcome, *, now: Any) -> CodeNews:
+def _tell_code(intent: Intent, outcome: Outcome, known: _Known) -> CodeNews:
     """Let the code hear what concerns it: seldom, so that its row is seldom locked."""
     if outcome not in PROVING and outcome not in ABOUT_THE_CODE:
         return CodeNews.NOTHING
-    known = GiftCode.objects.get(pk=attempt.gift_code_id)
-    if outcome in PROVING and known.proven_at and not known.doubted_at and known.state == CodeState.ACTIVE:
+    if outcome in PROVING and known.code_is_proven:
         return CodeNews.NOTHING
-    code = GiftCode.objects.select_for_update(no_key=True).get(pk=attempt.gift_code_id)
-    guild_id = attempt.member_redemption.redemption.guild_id
-    return code.hear(outcome, player_id=attempt.player_id, guild_id=guild_id, now=now)
+    code = GiftCode.objects.select_for_update(no_key=True).get(pk=intent.gift_code_id)
+    news = code.hear(outcome, player_id=intent.player_id, guild_id=intent.guild_id, now=database_now())
+    known.code_is_open = code.is_open
+    return news
 
 
-def _tell_budget(provider: str, attempt: Attempt, answer: Answer) -> None:
-    """Let the budget learn. Most answers teach it nothing: then its row is not locked."""
-    config = settings.PROVIDERS[provider]
-    row = attempt.member_redemption
+def _tell_budget(intent: Intent, answer: Answer, known: _Known) -> bool:
+    """Let the budget learn. Most answers teach it nothing: then its row is not locked. Returns whether it learned."""
+    config = settings.PROVIDERS[intent.provider]
     heard = Heard(
         outcome=answer.outcome,
         has_status=answer.http_status is not None,
         report=answer.rate,
-        player_id=attempt.player_id,
-        sent_at=attempt.sent_at,
-        permit_until=row.permit_until,
-        is_probe=row.is_probe,
+        player_id=intent.player_id,
+        sent_at=intent.sent_at,
+        permit_until=intent.permit_until,
+        is_probe=intent.is_probe,
     )
-    now = database_now()
-    if not RateBudget.objects.get(pk=provider).hear(heard, rate=config.rate, now=now):
-        return
+    if not known.budget.hear(heard, rate=config.rate, now=known.now):
+        return False
     with transaction.atomic(durable=True):
-        budget = RateBudget.objects.select_for_update().get(pk=provider)
+        budget = RateBudget.objects.select_for_update().get(pk=intent.provider)
         was = budget.pause_kind
         if budget.hear(heard, rate=config.rate, now=database_now()):
             budget.save()
         _sound_alarm(budget, title=config.title, was=was)
+    return True
 
 
 def _sound_alarm(budget: RateBudget, *, title: str, was: str) -> None:
@@ -318,5 +456,10 @@ def _sound_alarm(budget: RateBudget, *, title: str, was: str) -> None:
         story.tell(f"▶️ {title} answers again; redeeming goes on.", provider=budget.provider)
 
 
-def _looks_over(redemption_id: int) -> bool:
-    return not MemberRedemption.objects.filter(redemption_id=redemption_id, state__in=values(OPEN)).exists()
+def _look_over(redemption_ids: Iterable[int]) -> tuple[int, ...]:
+    """Those of some redemptions in which nothing is open any more."""
+    ids = set(redemption_ids)
+    if not ids:
+        return ()
+    still_open = MemberRedemption.objects.filter(redemption_id__in=ids, state__in=values(OPEN))
+    return tuple(sorted(ids - set(still_open.order_by().values_list("redemption_id", flat=True).distinct())))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -91,6 +92,14 @@ class RateBudget(models.Model):
 
     def __str__(self) -> str:
         return f"budget of {self.provider}"
+
+    @classmethod
+    def from_json(cls, text: str) -> RateBudget:
+        """A budget from `to_jsonb` of its row, for a statement that reads it beside other things."""
+        row = json.loads(text)
+        fields = cls._meta.concrete_fields
+        names = [field.attname for field in fields]
+        return cls.from_db(None, names, [field.to_python(row[field.column]) for field in fields])
 
     # --- The window ---------------------------------------------------------------------------------------------------
     def limit(self, rate: Rate | None) -> int:

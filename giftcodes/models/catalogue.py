@@ -74,6 +74,16 @@ class MemberQuerySet(models.QuerySet["Member"]):
         return self.filter(active=True, opted_out=False)
 
 
+def member_words(nickname: str, player_id: str) -> str:
+    """A member, as logs and pages show one."""
+    return f"{nickname} ({player_id})" if nickname else player_id
+
+
+def code_words(code: str, issue: int) -> str:
+    """A gift code, as logs and pages show one."""
+    return code if issue == 1 else f"{code} (issue {issue})"
+
+
 class Member(models.Model):
     """A player ID in a guild."""
 
@@ -99,7 +109,7 @@ class Member(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.nickname} ({self.player_id})" if self.nickname else self.player_id
+        return member_words(self.nickname, self.player_id)
 
 
 class Source(models.TextChoices):
@@ -184,7 +194,7 @@ class GiftCode(models.Model):
         ]
 
     def __str__(self) -> str:
-        return self.code if self.issue == 1 else f"{self.code} (issue {self.issue})"
+        return code_words(self.code, self.issue)
 
     def save(self, *args: Any, **kwargs: Any) -> None:
         self.folded = self.code.casefold()

@@ -11,7 +11,7 @@ from django.db import connection
 from giftcodes.flow import redeem
 from giftcodes.flow.dispatch import dispatch
 from giftcodes.flow.start import start
-from giftcodes.models import Attempt, MemberRedemption, Trigger
+from giftcodes.models import MemberRedemption, Trigger
 from giftcodes.outcomes import Outcome
 from giftcodes.providers.base import Answer, RateReport
 from tests.factories import gift_code, guild
@@ -36,7 +36,7 @@ def test_an_answer_survives_the_loss_of_the_connection(
     start(guild_id=wolves.pk, gift_code_id=code.pk, trigger=Trigger.ADMIN)
     (claim,) = dispatch("simulator")
 
-    def answer_and_lose_the_connection(_attempt: Attempt) -> Answer:
+    def answer_and_lose_the_connection(_intent: redeem.Intent) -> Answer:
         with connection.cursor() as cursor:
             cursor.execute("SELECT pg_backend_pid()")
             (pid,) = cursor.fetchone()
@@ -55,11 +55,11 @@ def test_an_answer_that_was_recorded_already_changes_nothing_when_it_is_told_aga
     wolves, code = guild(members=1), gift_code()
     start(guild_id=wolves.pk, gift_code_id=code.pk, trigger=Trigger.ADMIN)
     (claim,) = dispatch("simulator")
-    attempt = redeem.intend(claim.member_redemption_id, claim.token)
-    assert attempt is not None
-    redeem.record(attempt, GRANTED)
+    intent = redeem.intend(claim.member_redemption_id, claim.token)
+    assert intent is not None
+    redeem.record(intent, GRANTED)
     before = MemberRedemption.objects.values().get()
 
-    redeem.record(attempt, GRANTED)
+    redeem.record(intent, GRANTED)
 
     assert MemberRedemption.objects.values().get() == before

@@ -15,7 +15,6 @@ from django.db import connection, transaction
 
 from giftcodes import tasks
 from giftcodes.flow import redeem as redeem_step
-from giftcodes.models import Attempt
 from giftcodes.outcomes import Outcome
 from giftcodes.providers import Answer, Rate
 from tests.flow.conftest import World
@@ -39,7 +38,7 @@ class Message:
 class Request:
     """A request under way: sent, and its answer not recorded yet."""
 
-    attempt: Attempt
+    intent: redeem_step.Intent
     answer: Answer
 
 
@@ -82,26 +81,26 @@ class System:
             self.messages.remove(message)
         message.task(*message.args)
 
-    def send(self, message: Message, *, says: Outcome, acts: bool, doubled: bool = False) -> Attempt | None:
+    def send(self, message: Message, *, says: Outcome, acts: bool, doubled: bool = False) -> redeem_step.Intent | None:
         """Let a worker take a claim as far as its request. None: it did not send."""
         if not doubled:
             self.messages.remove(message)
-        attempt = redeem_step.intend(*message.args)
-        if attempt is not None:
-            answer = self.game.ask(attempt.player_id, attempt.gift_code_id, says=says, acts=acts)
-            self.requests.append(Request(attempt, answer))
-        return attempt
+        intent = redeem_step.intend(*message.args)
+        if intent is not None:
+            answer = self.game.ask(intent.player_id, intent.gift_code_id, says=says, acts=acts)
+            self.requests.append(Request(intent, answer))
+        return intent
 
     def hear(self, request: Request) -> None:
         """Let its worker record the answer, and ring what follows."""
         self.requests.remove(request)
-        attempt = request.attempt
+        intent = request.intent
 
         def from_here_on(*_: int) -> redeem_step.Aftermath:
-            return redeem_step.record(attempt, request.answer)
+            return redeem_step.record(intent, request.answer)
 
         with mock.patch.object(redeem_step, "redeem_member", from_here_on):
-            tasks.redeem_member(attempt.member_redemption_id, attempt.token)
+            tasks.redeem_member(intent.row_id, intent.token)
 
     def pass_time(self, seconds: float) -> None:
         World.pass_time(self, seconds)  # type: ignore[arg-type]

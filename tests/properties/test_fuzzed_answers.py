@@ -130,12 +130,12 @@ def _store(row: MemberRedemption, answer: Answer) -> None:
     )
     GiftCode.objects.filter(pk=row.gift_code_id).update(state=CodeState.ACTIVE)
     RateBudget.objects.update(pause_kind="", window_ends_at=None, permits_until=None)
-    attempt = step.intend(row.pk, row.token + 1)
-    assert attempt is not None
+    intent = step.intend(row.pk, row.token + 1)
+    assert intent is not None
 
-    step.record(attempt, answer)
+    step.record(intent, answer)
 
-    stored = Attempt.objects.get(pk=attempt.pk)
+    stored = Attempt.objects.get(pk=intent.id)
     assert (stored.outcome, stored.err_code, stored.body) == (answer.outcome, answer.err_code, answer.body)
     assert stored.msg == (answer.msg or answer.detail)
     row.refresh_from_db()

@@ -49,21 +49,21 @@ class Witness:
     def _somebody_else_asks(self, row: MemberRedemption) -> bool:
         *others, _ = self._system.requests
         of_same = [
-            other.attempt.member_redemption_id
+            other.intent.row_id
             for other in others
-            if (other.attempt.player_id, other.attempt.gift_code_id) == (row.player_id, row.gift_code_id)
+            if (other.intent.player_id, other.intent.gift_code_id) == (row.player_id, row.gift_code_id)
         ]
         return MemberRedemption.objects.filter(pk__in=of_same, state=State.IN_FLIGHT).exclude(pk=row.pk).exists()
 
     @contextmanager
     def of_an_answer(self, request: Request) -> Iterator[None]:
         """A claim that is over changes nothing, except that what the game granted is true."""
-        attempt, outcome = request.attempt, request.answer.outcome
-        before = _read(attempt.member_redemption_id)
-        held = (before.state, before.token) == (State.IN_FLIGHT, attempt.token)
+        intent, outcome = request.intent, request.answer.outcome
+        before = _read(intent.row_id)
+        held = (before.state, before.token) == (State.IN_FLIGHT, intent.token)
         yield
-        after = _read(attempt.member_redemption_id)
-        assert Attempt.objects.get(pk=attempt.pk).outcome == outcome
+        after = _read(intent.row_id)
+        assert Attempt.objects.get(pk=intent.id).outcome == outcome
         if held:
             assert after.state != State.IN_FLIGHT
         elif outcome is not Outcome.SUCCESS:
@@ -71,7 +71,7 @@ class Witness:
         elif after.state != State.REDEEMED:
             assert _values(after) == _values(before), "a stale worker wrote something else than its success"
         if outcome is Outcome.SUCCESS or (held and outcome in PROVING):
-            self.proven.add((attempt.player_id, attempt.gift_code_id))
+            self.proven.add((intent.player_id, intent.gift_code_id))
         assert (after.state in SETTLED) or not (held and outcome in PROVING)
 
 

@@ -1,0 +1,46 @@
+"""The least that a client can do, to compare with: one session, one request after the other, nothing written down."""
+
+from __future__ import annotations
+
+import time
+
+import requests
+
+from giftcodes.providers.century import signature
+
+
+class BareClient:
+    """Asks the game, and waits when it is refused.
+
+    Args:
+        url: where requests are sent.
+        salt: of the signature.
+    """
+
+    def __init__(self, url: str, salt: str) -> None:
+        self._url, self._salt = url, salt
+        self._session = requests.Session()
+        self.refused = 0
+
+    def redeem(self, player_id: str, code: str, *, realm: int) -> str:
+        """Ask once. Returns the game's message; empty: it refused (429)."""
+        fields = {"cdk": code, "fid": player_id, "kid": str(realm), "time": str(int(time.time()))}
+        answer = self._session.post(self._url, data={**fields, "sign": signature(fields, self._salt)}, timeout=30)
+        if answer.status_code == 429:
+            self.refused += 1
+            return ""
+        answer.raise_for_status()
+        message: str = answer.json()["msg"]
+        return message
+
+    def redeem_all(self, player_ids: list[str], code: str, *, realm: int, wait_seconds: float = 0.0) -> float:
+        """Ask for each, as often as it takes. Returns seconds from the first request to the last answer.
+
+        Args:
+            wait_seconds: after each refusal, until it asks again.
+        """
+        begun = time.monotonic()
+        for player_id in player_ids:
+            while not self.redeem(player_id, code, realm=realm):
+                time.sleep(wait_seconds)
+        return time.monotonic() - begun
