@@ -6,6 +6,7 @@ The file is `BENCH_JSON`, or `bench.json` in `var/`. The exit status is 1 if a f
 from __future__ import annotations
 
 import json
+import math
 import os
 import platform
 from dataclasses import asdict, dataclass
@@ -44,9 +45,10 @@ class Figure:
         """Of the limit: over 1 is beyond it, whichever way it goes."""
         if self.limit is None:
             return None
-        if not self.at_least:
-            return self.figure / self.limit
-        return self.limit / self.figure if self.figure else float("inf")
+        part, whole = (self.limit, self.figure) if self.at_least else (self.figure, self.limit)
+        if whole:
+            return part / whole
+        return math.inf if part else 0.0
 
     @property
     def is_beyond(self) -> bool:

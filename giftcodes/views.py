@@ -12,7 +12,7 @@ from django.views.decorators.http import require_safe
 from giftcodes.flow.alarms import beat_is_silent
 from giftcodes.models import Heartbeat, database_now
 
-#: Beat ticks every second; after this long without one something is wrong.
+#: Beat ticks four times a second; after this long without one something is wrong.
 STALE_SECONDS = 30.0
 
 

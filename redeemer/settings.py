@@ -140,6 +140,8 @@ if env.str("DATABASE_URL", default=""):
         {
             "connect_timeout": 5,
             "application_name": "redeemer",
+            "server_side_binding": True,
+            "prepare_threshold": 5,
             # A cut link is noticed within half a minute, not after the kernel's two hours.
             "keepalives_idle": 10,
             "keepalives_interval": 5,

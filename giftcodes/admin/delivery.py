@@ -195,6 +195,6 @@ class OptOutAdmin(History[OptOut]):
 
 @admin.register(Heartbeat)
 class HeartbeatAdmin(History[Heartbeat]):
-    intro = _("When the periodic tasks last ran. The tick runs every second while everything is well.")
+    intro = _("When the periodic tasks last ran. The tick runs four times a second while everything is well.")
     empty_hint = _("Beat has not run yet.")
     list_display = ["name", "at"]

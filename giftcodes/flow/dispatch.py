@@ -198,7 +198,7 @@ def _claim(budget: RateBudget, *, permits: int, is_probe: bool, now: dt.datetime
         lease=dt.timedelta(seconds=settings.LEASE_SECONDS),
     )
     budget.take(len(claimed), now=now)
-    budget.save(update_fields=["used", "permits_until", "window_ends_at"])
+    budget.save(update_fields=["used", "others", "reserve", "permits_until", "window_ends_at"])
     Redemption.objects.filter(pk__in=running).update(last_served_at=now)
     turn = {member_redemption_id: place for place, (member_redemption_id, _) in enumerate(chosen)}
     return sorted((Claim(*row) for row in claimed), key=lambda claim: turn[claim.member_redemption_id])

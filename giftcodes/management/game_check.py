@@ -63,7 +63,7 @@ def _take_permit(config: ProviderConfig) -> _Permit | Finding:
     if budget.permits(rate=config.rate, now=now, openers_out=openers.count()) < 1:
         return Finding(False, _not_now(config, budget, now=now))
     until = budget.take(1, now=now)
-    budget.save(update_fields=["used", "permits_until", "window_ends_at"])
+    budget.save(update_fields=["used", "others", "reserve", "permits_until", "window_ends_at"])
     return _Permit(until)
 
 

@@ -1,4 +1,4 @@
-"""Whether anybody works: beat's tick, which a worker takes every second."""
+"""Whether anybody works: beat's tick, which a worker takes four times a second."""
 
 from __future__ import annotations
 

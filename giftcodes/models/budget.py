@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from giftcodes.providers.config import Rate
 
 #: A window is over this much after its length: clocks and networks are not exact.
-MARGIN_SECONDS = 0.25
+MARGIN_SECONDS = 0.1
 #: After a 429 the game was seen to be fresh again two seconds after a whole window.
 REFUSED_MARGIN_SECONDS = 2.0
 #: The window's length where the game reports a limit that nobody configured.
@@ -75,6 +75,10 @@ class RateBudget(models.Model):
     provider = models.CharField(_("game"), max_length=20, choices=provider_choices, primary_key=True)
     reported_limit = models.PositiveIntegerField(_("limit reported by the game"), null=True)
     used = models.PositiveIntegerField(_("used in this window"), default=0)
+    #: Something else that sends from our address: how many of `used` are not ours, as far as answers show it, and how
+    #: many are left to it in each window because it took them in the last ones.
+    others = models.PositiveIntegerField(_("of them not ours"), default=0, db_default=0)
+    reserve = models.PositiveIntegerField(_("left to others"), default=0, db_default=0)
     permits_until = models.DateTimeField(null=True)
     window_ends_at = models.DateTimeField(_("window ends"), null=True)
 
@@ -124,12 +128,14 @@ class RateBudget(models.Model):
             return UNLIMITED
         if not in_window:
             return 0 if openers_out else 1
-        return max(0, limit - self.used)
+        return max(0, limit - self.used - max(0, self.reserve - self.others))
 
     def take(self, permits: int, *, now: dt.datetime) -> dt.datetime | None:
         """Take permits. Returns until when they may be used; None: the request opens a window."""
         if self.window_ends_at is not None and now >= self.window_ends_at:
-            self.window_ends_at, self.permits_until, self.used = None, None, 0
+            # What others took is left to them in the next window; when they take less, half of the rest is taken back.
+            self.reserve = max(self.others, (self.reserve + self.others) // 2)
+            self.window_ends_at, self.permits_until, self.used, self.others = None, None, 0, 0
         self.used = min(self.used + permits, UNLIMITED)
         return self.permits_until
 
@@ -154,7 +160,12 @@ class RateBudget(models.Model):
         if heard.permit_until is None and self.window_ends_at is None:
             self._anchor(heard, rate=rate, now=now)
         if report.remaining is not None and (heard.permit_until is None or heard.permit_until == self.permits_until):
-            self.used = max(self.used, limit - report.remaining)
+            self._count(limit - report.remaining)
+
+    def _count(self, counted: int) -> None:
+        """The game has counted so many in this window. What is beyond our own permits is others'."""
+        self.others += max(0, counted - self.used)
+        self.used = max(self.used, counted)
 
     def _anchor(self, heard: Heard, *, rate: Rate | None, now: dt.datetime) -> None:
         """The game's window opened between the request and its answer: it is open until at least that long after the
@@ -177,7 +188,13 @@ class RateBudget(models.Model):
         ends_at = now + dt.timedelta(seconds=wait)
         self.window_ends_at = max(self.window_ends_at or ends_at, ends_at)
         self.permits_until = now
-        self.used = max(self.used, min(self.limit(rate), UNLIMITED - 1))
+        limit = self.limit(rate)
+        if limit == UNLIMITED:
+            self.used = max(self.used, UNLIMITED - 1)
+            return
+        self._count(limit)
+        # This one of ours was not counted: somebody else's was.
+        self.others = min(self.others + 1, limit - 1)
 
     # --- The pause ----------------------------------------------------------------------------------------------------
     def is_probing(self, now: dt.datetime) -> bool:

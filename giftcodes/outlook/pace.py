@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from django.utils.translation import gettext_noop
 
 #: Nobody rings when a window or a pause is over, or somebody's time comes: the next tick sees it.
-TICK_SECONDS = 1.0
+TICK_SECONDS = 0.25
 TICK_WAIT_SECONDS = TICK_SECONDS / 2
 #: Taken where nothing was measured.
 USUAL_LATENCY_SECONDS = 0.5

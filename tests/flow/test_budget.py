@@ -59,7 +59,7 @@ def test_a_window_is_anchored_at_the_answer_and_then_used_whole() -> None:
     # A request may be sent until 60 s after the first was sent, and the next window opens 60 s after it was answered.
     assert budget.permits_until == at(60)
     assert budget.permits(rate=RATE, now=at(60.5), openers_out=0) == 0
-    assert budget.permits(rate=RATE, now=at(61.3), openers_out=0) == 1
+    assert budget.permits(rate=RATE, now=at(61.1), openers_out=0) == 1
 
 
 def test_a_first_request_that_is_lost_does_not_open_the_window_but_counts_in_it() -> None:
@@ -139,3 +139,52 @@ def test_an_answer_that_teaches_nothing_needs_no_write() -> None:
 
     assert changed, "the limit was reported for the first time"
     assert not again
+
+
+# --- Something else sends from our address ----------------------------------------------------------------------------
+def used_by_others(budget: RateBudget, begin: float, *, others: int) -> int:
+    """A window in which others have sent before our first request. Returns our permits in it, that one included."""
+    budget.take(1, now=at(begin))
+    first = heard(sent=begin, limit=30, remaining=29 - others)
+    budget.hear(first, rate=RATE, now=at(begin))
+    return 1 + budget.permits(rate=RATE, now=at(begin), openers_out=0)
+
+
+def test_what_others_took_is_left_to_them_in_the_next_window_before_they_take_it() -> None:
+    budget = RateBudget(provider="simulator")
+    assert used_by_others(budget, 0, others=10) == 20
+
+    assert used_by_others(budget, 61, others=0) == 20
+
+
+def test_what_others_have_taken_of_their_share_already_is_not_left_to_them_twice() -> None:
+    budget = RateBudget(provider="simulator")
+    used_by_others(budget, 0, others=10)
+
+    assert used_by_others(budget, 61, others=4) == 20
+
+
+def test_when_others_are_gone_their_share_is_taken_back_window_by_window() -> None:
+    budget = RateBudget(provider="simulator")
+    used_by_others(budget, 0, others=10)
+
+    assert [used_by_others(budget, 61 * window, others=0) for window in range(1, 7)] == [20, 25, 28, 29, 30, 30]
+
+
+def test_a_429_shows_that_others_were_served_in_our_place() -> None:
+    budget = opened()
+    budget.take(24, now=at(1))
+    for _ in range(3):
+        budget.hear(heard(outcome=Outcome.THROTTLED, permit_until=at(60)), rate=RATE, now=at(2))
+
+    # 22 of our 25 were counted; the other eight were somebody else's.
+    assert budget.others == 8
+    assert used_by_others(budget, 80, others=0) == 22
+
+
+def test_however_much_others_take_one_request_of_ours_goes_out_in_each_window() -> None:
+    budget = RateBudget(provider="simulator")
+    used_by_others(budget, 0, others=29)
+
+    assert used_by_others(budget, 61, others=0) == 1
+    assert used_by_others(budget, 122, others=0) == 16

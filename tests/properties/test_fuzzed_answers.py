@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import os
+import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -38,6 +39,7 @@ class Parrot:
     def __init__(self) -> None:
         self.case = Case("nothing", b"")
         self.sign = ""
+        self._has_hung_up = threading.Event()
         self.server = RawServer(self._script)
         self.client: CenturyClient = client_of(self.server.url, seconds=2)
 
@@ -45,14 +47,24 @@ class Parrot:
         while request := talk.hear():
             self.sign = request.form["sign"]
             # What the game knows of us, it may send back to us.
-            talk.say(self.case.data.replace(b"%SIGN%", self.sign.encode()))
-            if not self.case.keeps:
+            keeps = self.case.keeps
+            try:
+                talk.say(self.case.data.replace(b"%SIGN%", self.sign.encode()))
+            finally:
+                if not keeps:
+                    talk.hang_up()
+                    self._has_hung_up.set()
+            if not keeps:
                 return
 
     def redeem(self, case: Case) -> Answer:
+        """Ask once. A connection that is not kept is closed before the next request, which could else be sent on it."""
         self.case = case
         self.server.requests.clear()
-        return redeem(self.client)
+        self._has_hung_up.clear()
+        answer = redeem(self.client)
+        assert case.keeps or self._has_hung_up.wait(10)
+        return answer
 
 
 @pytest.fixture(scope="module")

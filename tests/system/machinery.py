@@ -57,8 +57,9 @@ class System:
         wait_for(lambda: "http://" in self.log("game"), "the simulator to listen", seconds=20)
         self.game_url = "http://" + self.log("game").split("http://", 1)[1].split()[0]
 
-    def start_worker(self, queue: str, threads: int) -> None:
-        self.launch(queue, [*CELERY, "worker", "-Q", queue, "-c", str(threads), "-n", f"{queue}@%h", *QUIET])
+    def start_worker(self, queue: str, threads: int, *, name: str = "") -> None:
+        name = name or queue
+        self.launch(name, [*CELERY, "worker", "-Q", queue, "-c", str(threads), "-n", f"{name}@%h", *QUIET])
 
     def start_workers(self) -> None:
         self.start_worker("control", 4)

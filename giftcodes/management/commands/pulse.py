@@ -12,7 +12,7 @@ from giftcodes.models import database_now
 
 
 class Command(ServerCommand):
-    """Beat rings each second, a worker takes it, and the database answers: all of that, or an error."""
+    """Beat rings four times a second, a worker takes it, and the database answers: all of that, or an error."""
 
     help = f"Exit status 0 if a worker took beat's tick in the last {STALE_SECONDS:g} seconds, else 1."
     requires_system_checks: list[str] = []

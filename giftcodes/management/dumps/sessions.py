@@ -30,7 +30,7 @@ def refuse_while_connected(address: Address) -> None:
 
 
 def refuse_while_ticking(address: Address) -> None:
-    """A worker need not be connected at this very moment, but it takes a tick each second.
+    """A worker need not be connected at this very moment, but it takes several ticks each second.
 
     Raises:
         CommandError: a worker took one less than ten seconds ago.

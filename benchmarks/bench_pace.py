@@ -1,0 +1,242 @@
+"""How close to the game's limit the redeeming comes: alone, with several workers, guilds, and others on the address."""
+
+from __future__ import annotations
+
+import math
+import threading
+import time
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+import redis
+
+from benchmarks.bare import BareClient
+from benchmarks.conftest import report
+from tests.system.machinery import System, system, wait_for
+
+SALT, REALM = "pace-salt", 1042
+LIMIT, WINDOW, LATENCY = 30, 6.0, 0.05
+THREADS = 8
+FIRST_PLAYER = 100_000_000
+CODE = "FROST2026"
+
+
+@pytest.mark.parametrize("workers", [1, 4])
+def bench_100_members_at_30_in_6_s(tmp_path: Path, workers: int) -> None:
+    name = f"100 members, 30 in 6 s, {workers} worker(s)"
+    ideal, boundaries = _ideal(100, window=WINDOW)
+    with _playing(tmp_path, {"Wolves": 100}, window=WINDOW, workers=workers) as running:
+        found = _redeem(running)
+        report(
+            f"{name}: from the first request to the last answer",
+            found.seconds,
+            unit="s",
+            limit=ideal + 1.2 + boundaries * LATENCY,
+        )
+        report(f"{name}: refused (429)", found.refused(), unit="", limit=0)
+
+
+def bench_100_members_at_30_in_60_s(tmp_path: Path) -> None:
+    name = "100 members, 30 in 60 s"
+    ideal, _ = _ideal(100, window=60)
+    with _playing(tmp_path, {"Wolves": 100}, window=60) as running:
+        found = _redeem(running)
+        report(f"{name}: from the first request to the last answer", found.seconds, unit="s", limit=1.05 * ideal)
+        report(f"{name}: refused (429)", found.refused(), unit="", limit=0)
+
+
+def bench_the_bare_client(tmp_path: Path) -> None:
+    """It sends until it is refused, waits a second, and tries again."""
+    with _playing(tmp_path, {"Wolves": 100}, window=WINDOW) as running:
+        running.world(codes={"BARE": {}})
+        bare = BareClient(f"{running.game_url}/api/gift_code", SALT)
+        seconds = bare.redeem_all(_players(0, 100), "BARE", realm=REALM, wait_seconds=1.0)
+        report("100 members, 30 in 6 s, bare client: from the first request to the last answer", seconds, unit="s")
+        report("100 members, 30 in 6 s, bare client: refused (429)", bare.refused, unit="")
+
+
+def bench_five_guilds_share_every_window(tmp_path: Path) -> None:
+    guilds = {f"Guild {number}": 20 for number in range(5)}
+    with _playing(tmp_path, guilds, window=WINDOW) as running:
+        found = _redeem(running)
+        share = LIMIT / len(guilds)
+        off = max(abs(window[guild] - share) for window in found.windows[:-1] for guild in guilds)
+        report("5 guilds of 20: furthest from a guild's share of a window, 6 requests", off, unit="requests", limit=1)
+        report("5 guilds of 20: refused (429)", found.refused(), unit="", limit=0)
+
+
+def bench_something_else_takes_10_of_30(tmp_path: Path) -> None:
+    """It begins in the second window, and sends until it has had its ten."""
+    members, theirs = 150, 10
+    with _playing(tmp_path, {"Wolves": members}, window=WINDOW) as running, _others(running, number=theirs) as began:
+        found = _redeem(running)
+        settled = began[0] + 2 * WINDOW
+        # The first window is ours alone.
+        left, _ = _ideal(members - theirs, window=WINDOW, limit=LIMIT - theirs)
+        report("Others take 10 of 30: refused at the first change", found.refused(end=settled), unit="", limit=THREADS)
+        report("Others take 10 of 30: refused afterwards", found.refused(begin=settled), unit="", limit=0)
+        report(
+            "Others take 10 of 30: from the first request to the last answer",
+            found.seconds,
+            unit="s",
+            limit=1.10 * left,
+        )
+
+
+def bench_a_restart_of_everything_in_mid_window(tmp_path: Path) -> None:
+    """Redis is flushed, and all workers are killed and started again: no window is overspent."""
+    with _playing(tmp_path, {"Wolves": 60}, window=WINDOW) as running:
+        _publish(running)
+        wait_for(lambda: running.rows("SELECT count(*) FROM giftcodes_attempt")[0][0] >= 20, "20 requests", seconds=60)
+        for name in ("redeem", "control", "beat"):
+            running.processes.pop(name).kill()
+        broker = redis.Redis.from_url(running.environment["REDIS_URL"])
+        broker.flushdb()
+        broker.close()
+        running.start_workers()
+        found = _found(running)
+        report("Redis flushed and all workers killed in mid-window: refused (429)", found.refused(), unit="", limit=0)
+        report(
+            "Redis flushed and all workers killed in mid-window: most requests in a window",
+            found.most,
+            unit="",
+            limit=LIMIT,
+        )
+
+
+def bench_from_the_feed_to_the_first_request(tmp_path: Path) -> None:
+    with _playing(tmp_path, {"Wolves": 20}, window=WINDOW, poll_seconds=10) as running:
+        _redeem(running)
+        ((seconds,),) = running.rows(
+            "SELECT extract(epoch FROM (SELECT min(sent_at) FROM giftcodes_attempt) - first_seen_at)::float "
+            f"FROM giftcodes_giftcode WHERE code = '{CODE}'"
+        )
+        report("From the feed's answer that holds a new code to the first request for it", seconds, unit="s", limit=1.5)
+
+
+# --- The stage --------------------------------------------------------------------------------------------------------
+@contextmanager
+def _playing(
+    folder: Path, guilds: Mapping[str, int], *, window: float, workers: int = 1, poll_seconds: float = 3_600
+) -> Iterator[System]:
+    """A system whose game takes 30 requests in a window, and guilds of so many members."""
+    rate = f"{LIMIT}/{window:g}"
+    with system(folder, WHITEOUT_SALT=SALT, SIMULATOR_SALT=SALT, WHITEOUT_RATE=rate) as running:
+        running.environment |= {"SIMULATOR_API_URL": ""}
+        running.start_game("--rate", rate, "--latency", str(LATENCY))
+        running.environment |= {
+            "WHITEOUT_API_URL": f"{running.game_url}/api/gift_code",
+            "WHITEOUT_FEED_URL": f"{running.game_url}/feed",
+            "WHITEOUT_POLL_SECONDS": str(poll_seconds),
+            "REDEEM_THREADS": str(THREADS),
+        }
+        begin = 0
+        for name, members in guilds.items():
+            players = _players(begin, members)
+            running.world(players={player: {"realm": REALM} for player in players})
+            running.manage("add_guild", name, "--provider", "whiteout", "--realm", str(REALM))
+            listing = folder / f"{name}.txt"
+            listing.write_text("\n".join(players), encoding="utf-8")
+            running.manage("import_members", str(listing), "--guild", name)
+            begin += members
+        running.start_workers()
+        for number in range(1, workers):
+            running.start_worker("redeem", THREADS, name=f"redeem-{number}")
+        ticks = "SELECT count(*) FROM giftcodes_heartbeat WHERE name = 'tick'"
+        wait_for(lambda: bool(running.rows(ticks)[0][0]), "the first tick", seconds=60)
+        yield running
+
+
+def _players(begin: int, number: int) -> list[str]:
+    return [str(FIRST_PLAYER + player) for player in range(begin, begin + number)]
+
+
+@contextmanager
+def _others(running: System, *, number: int) -> Iterator[list[float]]:
+    """Something else on our address, which is served `number` times in each window, and does not wait for its turn.
+
+    Yields the moment at which it began; it begins in our second window.
+    """
+    is_over = threading.Event()
+    began: list[float] = []
+
+    def send() -> None:
+        client = BareClient(f"{running.game_url}/api/gift_code", SALT)
+        wait_for(lambda: len(running.ledger()["requests"]) > LIMIT, "our second window", seconds=60)
+        began.append(time.time())
+        for _ in range(60):
+            first = time.monotonic()
+            for player in range(number):
+                while not client.redeem(str(900_000_000 + player), CODE, realm=REALM):
+                    if is_over.wait(0.2):
+                        return
+            if is_over.wait(max(0.0, first + WINDOW - time.monotonic())):
+                return
+
+    thread = threading.Thread(target=send)
+    thread.start()
+    try:
+        yield began
+    finally:
+        is_over.set()
+        thread.join()
+
+
+# --- What the game saw ------------------------------------------------------------------------------------------------
+class Found:
+    """The game's ledger, ours alone."""
+
+    def __init__(self, requests: list[dict[str, Any]], guild_of: Mapping[str, str]) -> None:
+        self._ours = [request for request in requests if request["player"] in guild_of]
+        by_window: dict[int, Counter[str]] = defaultdict(Counter)
+        for request in self._ours:
+            if request["status"] != 429:
+                by_window[request["window_number"]][guild_of[request["player"]]] += 1
+        #: How many requests of each guild were in each window, in the order of time.
+        self.windows = [by_window[number] for number in sorted(by_window)]
+
+    @property
+    def seconds(self) -> float:
+        """From the first request's arrival to the last answer."""
+        return float(max(one["answered_at"] for one in self._ours) - min(one["at"] for one in self._ours))
+
+    def refused(self, begin: float = 0.0, end: float = math.inf) -> int:
+        """Requests of ours that were answered with 429, between two moments in unix seconds."""
+        return sum(one["status"] == 429 and begin <= one["at"] < end for one in self._ours)
+
+    @property
+    def most(self) -> int:
+        """Requests in the fullest window."""
+        return max(window.total() for window in self.windows)
+
+
+def _redeem(running: System) -> Found:
+    """Publish a code, and wait until everybody has it."""
+    _publish(running)
+    return _found(running)
+
+
+def _publish(running: System) -> None:
+    running.world(codes={CODE: {}}, feed=[f"{CODE} 24.11.2026"])
+    running.manage("poll_codes", "whiteout")
+
+
+def _found(running: System) -> Found:
+    runs = "SELECT count(*) > 0 AND bool_and(state = 'complete') FROM giftcodes_redemption"
+    wait_for(lambda: bool(running.rows(runs)[0][0]), "all runs to end", seconds=400)
+    ((missing,),) = running.rows("SELECT count(*) FROM giftcodes_memberredemption WHERE state <> 'redeemed'")
+    assert missing == 0
+    members = running.rows(
+        "SELECT m.player_id, g.name FROM giftcodes_member m JOIN giftcodes_guild g ON g.id = m.guild_id"
+    )
+    return Found(running.ledger()["requests"], dict(members))
+
+
+def _ideal(members: int, *, window: float, limit: int = LIMIT) -> tuple[float, int]:
+    """Seconds until the last window begins, at `limit` in each; and how many boundaries are in between."""
+    boundaries = math.ceil(members / limit) - 1
+    return boundaries * window, boundaries
