@@ -137,6 +137,15 @@ RETURNING m.id, m.token
 """
 
 
+# Runs that were served together were served one after the other: else the same ones would always get one more.
+_SERVED = """
+UPDATE giftcodes_redemption r SET last_served_at = %(now)s + served.place * interval '1 microsecond'
+FROM unnest(%(ids)s::bigint[], %(places)s::int[]) AS served (id, place)
+WHERE r.id = served.id
+RETURNING r.id
+"""
+
+
 def dispatch(provider: str) -> list[Claim]:
     """Claim as many member redemptions as the game takes now.
 
@@ -199,7 +208,8 @@ def _claim(budget: RateBudget, *, permits: int, is_probe: bool, now: dt.datetime
     )
     budget.take(len(claimed), now=now)
     budget.save(update_fields=["used", "others", "reserve", "permits_until", "window_ends_at"])
-    Redemption.objects.filter(pk__in=running).update(last_served_at=now)
+    last = {redemption_id: place for place, (_, redemption_id) in enumerate(chosen) if redemption_id in running}
+    _ask(_SERVED, ids=list(last), places=list(last.values()), now=now)
     turn = {member_redemption_id: place for place, (member_redemption_id, _) in enumerate(chosen)}
     return sorted((Claim(*row) for row in claimed), key=lambda claim: turn[claim.member_redemption_id])
 

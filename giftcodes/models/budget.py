@@ -179,10 +179,14 @@ class RateBudget(models.Model):
             self.window_ends_at = now + dt.timedelta(seconds=reset + MARGIN_SECONDS)
 
     def _close_window(self, heard: Heard, *, rate: Rate | None, now: dt.datetime) -> None:
-        """The game refused: nothing more until its window reopens."""
+        """The game refused: nothing more until its window reopens. If we know that window, that is when it ends, or the
+        request that opens the next one is refused, and we know it no longer."""
         told = heard.report.retry_after_seconds or heard.report.reset_after_seconds
+        is_known = self.window_ends_at is not None and now < self.window_ends_at and heard.permit_until is not None
         if told is not None and 0 < told <= LONGEST_WAIT_SECONDS:
             wait = told + MARGIN_SECONDS
+        elif is_known:
+            wait = 0.0
         else:
             wait = (rate.seconds if rate else USUAL_WINDOW_SECONDS) + REFUSED_MARGIN_SECONDS
         ends_at = now + dt.timedelta(seconds=wait)

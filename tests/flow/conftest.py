@@ -17,6 +17,7 @@ from giftcodes.models import (
     Feed,
     GiftCode,
     Guild,
+    Heartbeat,
     Member,
     MemberRedemption,
     RateBudget,
@@ -49,6 +50,8 @@ class World:
         raise AssertionError(msg)
 
     def tick(self) -> None:
+        """Let beat ring once more: it does so four times a second."""
+        Heartbeat.objects.filter(name="tick").update(at=F("at") - timedelta(seconds=0.25))
         tasks.tick()
         self.drain()
 
@@ -91,6 +94,7 @@ class World:
             GiftCode: ["doubted_at", "next_probe_at", "closed_at", "first_seen_at", "expires_at"],
             Redemption: ["locked_at", "last_served_at", "unlocked_at"],
             Feed: ["next_poll_at", "polled_at"],
+            Heartbeat: ["at"],
         }
         for model, fields in moments.items():
             model.objects.update(**{field: F(field) - ago for field in fields})  # type: ignore[attr-defined]

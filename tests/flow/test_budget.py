@@ -101,13 +101,33 @@ def test_an_answer_from_the_window_before_teaches_nothing_about_this_one() -> No
     assert budget.permits(rate=RATE, now=at(2), openers_out=0) == 29
 
 
-def test_a_429_ends_the_permits_until_a_whole_window_later() -> None:
+def test_a_429_ends_the_permits_of_a_window_that_we_know() -> None:
     budget = opened()
 
-    budget.hear(heard(outcome=Outcome.THROTTLED, permit_until=at(60)), rate=RATE, now=at(5))
+    for _ in range(2):
+        budget.hear(heard(outcome=Outcome.THROTTLED, permit_until=at(60)), rate=RATE, now=at(5))
 
-    assert budget.permits(rate=RATE, now=at(60), openers_out=0) == 0
-    assert budget.permits(rate=RATE, now=at(68), openers_out=0) == 1
+    assert budget.permits(rate=RATE, now=at(61), openers_out=0) == 0
+    assert budget.permits(rate=RATE, now=at(61.2), openers_out=0) == 1
+
+
+def test_a_429_for_the_request_that_opens_a_window_is_followed_by_a_whole_one() -> None:
+    budget = RateBudget(provider="simulator")
+    budget.take(1, now=at(0))
+
+    budget.hear(heard(outcome=Outcome.THROTTLED), rate=RATE, now=at(5))
+
+    assert budget.permits(rate=RATE, now=at(66), openers_out=0) == 0
+    assert budget.permits(rate=RATE, now=at(67), openers_out=0) == 1
+
+
+def test_a_429_that_comes_when_its_window_is_over_is_followed_by_a_whole_one() -> None:
+    budget = opened()
+
+    budget.hear(heard(outcome=Outcome.THROTTLED, permit_until=at(60)), rate=RATE, now=at(70))
+
+    assert budget.permits(rate=RATE, now=at(131), openers_out=0) == 0
+    assert budget.permits(rate=RATE, now=at(132), openers_out=0) == 1
 
 
 def test_retry_after_goes_before_the_guess() -> None:
@@ -179,7 +199,7 @@ def test_a_429_shows_that_others_were_served_in_our_place() -> None:
 
     # 22 of our 25 were counted; the other eight were somebody else's.
     assert budget.others == 8
-    assert used_by_others(budget, 80, others=0) == 22
+    assert used_by_others(budget, 62, others=0) == 22
 
 
 def test_however_much_others_take_one_request_of_ours_goes_out_in_each_window() -> None:
