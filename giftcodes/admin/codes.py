@@ -12,6 +12,7 @@ from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
 from giftcodes import tasks
+from giftcodes.admin import scope
 from giftcodes.admin.code_form import GiftCodeForm
 from giftcodes.admin.editing import KeepsHistory
 from giftcodes.admin.report import Report
@@ -72,10 +73,11 @@ class GiftCodeAdmin(KeepsHistory[GiftCode]):
         """Another spelling or another game is another code."""
         return ["provider", "code", *_MACHINE] if obj else []
 
-    def decorate(self, rows: list[GiftCode]) -> None:
+    def decorate(self, request: HttpRequest, rows: list[GiftCode]) -> None:
         """How the redemptions of each code stand, in one query."""
         runs: dict[int, dict[str, int]] = defaultdict(dict)
-        found = Redemption.objects.filter(gift_code__in=rows).order_by().values_list("gift_code", "state")
+        own = scope.visible(Redemption.objects.filter(gift_code__in=rows), request.user)
+        found = own.order_by().values_list("gift_code", "state")
         for code_id, state, number in found.annotate(number=Count("pk")):
             runs[code_id][state] = number
         for code in rows:
