@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     ModelForm = forms.ModelForm
     _ModelAdmin = admin.ModelAdmin
-    _Base = admin.ModelAdmin[Any]
+    _Base = admin.ModelAdmin
 else:
     from unfold.views import ChangeList
 
@@ -40,7 +40,11 @@ else:
         def __class_getitem__(cls, _model: Any) -> type:
             return cls
 
-    _Base = object
+    class _Base:
+        """Nothing: Django's class comes after those that are mixed into it."""
+
+        def __class_getitem__(cls, _model: Any) -> type:
+            return cls
 
 
 Row = TypeVar("Row", bound=Model)
@@ -58,17 +62,17 @@ class OwnRowsFilter(admin.RelatedFieldListFilter):
         )
 
 
-class Scoped(_Base):
+class Scoped(_Base[Row]):
     """Shows a person only the rows that are theirs to see (scope.py): whatever else there is, is not found.
 
     To be mixed into every admin class, before Django's.
     """
 
-    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Row]:
         """What lists, actions, exports and autocompletes begin with."""
         return scope.visible(super().get_queryset(request), request.user)
 
-    def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Any:
+    def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Row:
         """The row of a page.
 
         Raises:
@@ -142,7 +146,7 @@ class PageOfRows(ChangeList):
         self.model_admin.decorate(request, self.result_list)  # type: ignore[attr-defined]
 
 
-class Page(Scoped, _ModelAdmin[Row]):
+class Page(Scoped[Row], _ModelAdmin[Row]):
     """The base of all pages of the app."""
 
     #: What the list is, in a sentence; and what to do while it is empty.

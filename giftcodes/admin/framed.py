@@ -47,7 +47,7 @@ class FramedTaskForm(PeriodicTaskForm):
         self.fields["regtask"].widget = FramedTaskSelect()
 
 
-class FramedTaskAdmin(Scoped, PeriodicTaskAdmin, ModelAdmin):
+class FramedTaskAdmin(Scoped[PeriodicTask], PeriodicTaskAdmin, ModelAdmin):
     form = FramedTaskForm
     # Beat's own template brings a script of its own into the page, which the content security policy forbids.
     change_form_template = None
@@ -57,7 +57,7 @@ class FramedTaskInline(TabularInline, PeriodicTaskInline):
     pass
 
 
-class FramedLoginAdmin(Scoped, AccessLogAdmin, ModelAdmin):
+class FramedLoginAdmin(Scoped[AccessLog], AccessLogAdmin, ModelAdmin):
     """Who logged in and when is history: for reading."""
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:  # noqa: ARG002

@@ -45,10 +45,10 @@ class RoleFields(forms.Form):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        user: User = self.instance  # type: ignore[attr-defined]
+        user: Any = self.instance  # type: ignore[attr-defined]
         self.initial.setdefault("role", role_of(user).value if user.pk else Role.OFFICER.value)
         if user.pk:
-            self.initial["guilds"] = user.guilds.all()  # type: ignore[attr-defined]
+            self.initial["guilds"] = user.guilds.all()
         if "groups" in self.fields:
             self.fields["groups"].queryset = Group.objects.exclude(  # type: ignore[attr-defined]
                 name__in=GROUPS.values()
@@ -71,7 +71,7 @@ class PersonCreationForm(RoleFields, UserCreationForm):
     pass
 
 
-class PersonAdmin(Scoped, _UserAdmin, ModelAdmin):
+class PersonAdmin(Scoped[User], _UserAdmin, ModelAdmin):
     form = PersonChangeForm
     add_form = PersonCreationForm
     change_password_form = AdminPasswordChangeForm
@@ -104,7 +104,7 @@ class PersonAdmin(Scoped, _UserAdmin, ModelAdmin):
 
     @admin.display(description=_("officer of"))
     def guilds_shown(self, user: User) -> SafeString | str:
-        guilds = user.guilds.all()  # type: ignore[attr-defined]
+        guilds = user.guilds.all()
         return format_html_join(", ", "{}", ((link(guild),) for guild in guilds)) or NOTHING
 
     def save_model(self, request: HttpRequest, obj: User, form: Any, change: bool) -> None:
@@ -130,7 +130,7 @@ class PersonAdmin(Scoped, _UserAdmin, ModelAdmin):
         return False
 
 
-class RoleGroupAdmin(Scoped, GroupAdmin, ModelAdmin):
+class RoleGroupAdmin(Scoped[Group], GroupAdmin, ModelAdmin):  # type: ignore[misc]
     def get_readonly_fields(self, request: HttpRequest, obj: Group | None = None) -> list[str]:  # noqa: ARG002
         """Roles find their groups by name."""
         return ["name"] if obj and obj.name in GROUPS.values() else []

@@ -67,7 +67,7 @@ class RedemptionAdmin(History[Redemption]):
         """Its progress, its journal, and who has not got the code."""
         return context(self.get_object(request, unquote(object_id)))
 
-    def decorate(self, request: HttpRequest, rows: list[Redemption]) -> None:
+    def decorate(self, request: HttpRequest, rows: list[Redemption]) -> None:  # noqa: ARG002
         """How many members of each redemption are in which state, and what is to be expected of those that run."""
         tallies: dict[int, dict[State, int]] = defaultdict(dict)
         found = MemberRedemption.objects.filter(redemption__in=rows).order_by().values_list("redemption", "state")
