@@ -221,7 +221,8 @@ class Page(Scoped[Row], _ModelAdmin[Row]):
         """After a button on the page of one row, back to that page."""
         response: HttpResponse | None = super().response_action(request, queryset)
         back = request.POST.get("back", "")
-        if response is not None and url_has_allowed_host_and_scheme(back, allowed_hosts={request.get_host()}):
+        is_over = isinstance(response, HttpResponseRedirect)
+        if is_over and url_has_allowed_host_and_scheme(back, allowed_hosts={request.get_host()}):
             return HttpResponseRedirect(back)
         return response
 
