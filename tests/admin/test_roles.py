@@ -36,7 +36,7 @@ from tests.factories import gift_code, guild, member
 
 migration = importlib.import_module("giftcodes.migrations.0006_roles")
 #: Names and player IDs that an officer of Wolves must never meet.
-STRANGE = ("Strangers", "Aliens", "Nobody-of-yours", "777000111", "CODEOFALIENS")
+STRANGE = ("Strangers", "Aliens", "Nobody-of-yours", "777000111", "CODEOFALIENS", "/webhooks/")
 
 
 @dataclass(frozen=True, slots=True)
