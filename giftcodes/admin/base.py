@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from django import forms
 from django.contrib import admin, messages
 from django.contrib.admin.utils import get_fields_from_path, unquote
+from django.contrib.admin.widgets import AutocompleteSelectMultiple
 from django.db import IntegrityError
 from django.db.models import Model
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
@@ -62,6 +63,13 @@ class OwnRowsFilter(admin.RelatedFieldListFilter):
         )
 
 
+def without_clear(field: Any) -> None:
+    """Take the button that clears a whole search field away: it stands in the list of the chosen, where only items may
+    stand for screen readers, and each of those has a button of its own."""
+    if field is not None and isinstance(field.widget, AutocompleteSelectMultiple):
+        field.widget.is_required = True
+
+
 class Scoped(_Base[Row]):
     """Shows a person only the rows that are theirs to see (scope.py): whatever else there is, is not found.
 
@@ -91,7 +99,9 @@ class Scoped(_Base[Row]):
 
     def formfield_for_manytomany(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
         """As above."""
-        return super().formfield_for_manytomany(db_field, request, **self._limited(db_field, request, kwargs))
+        field = super().formfield_for_manytomany(db_field, request, **self._limited(db_field, request, kwargs))
+        without_clear(field)
+        return field
 
     def _limited(self, db_field: Any, request: HttpRequest, kwargs: dict[str, Any]) -> dict[str, Any]:
         if scope.sees_all(request.user):

@@ -168,7 +168,7 @@ class GiftCodeAdmin(KeepsHistory[GiftCode]):
         if lines and "confirm" not in request.POST:
             report.tell(request, is_silent=True)
             page = {**self.admin_site.each_context(request), **preview(lines, chosen, request)}
-            page |= {"opts": self.opts, "list_url": self.list_url}
+            page["list_url"] = self.list_url
             return TemplateResponse(request, "admin/giftcodes/redeem_preview.html", page)
         redeem_now([line.pair for line in chosen], user_id=request.user.pk, report=report)
         report.tell(request)

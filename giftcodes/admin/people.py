@@ -15,7 +15,7 @@ from unfold.admin import ModelAdmin
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 from unfold.widgets import UnfoldAdminRadioSelectWidget
 
-from giftcodes.admin.base import Scoped
+from giftcodes.admin.base import Scoped, without_clear
 from giftcodes.admin.roles import GROUPS, Role, give_flags, give_group, role_of
 from giftcodes.admin.words import NOTHING, link
 from giftcodes.models import Guild, Member
@@ -47,6 +47,7 @@ class RoleFields(forms.Form):
         super().__init__(*args, **kwargs)
         user: Any = self.instance  # type: ignore[attr-defined]
         self.initial.setdefault("role", role_of(user).value if user.pk else Role.OFFICER.value)
+        without_clear(self.fields["guilds"])
         if user.pk:
             self.initial["guilds"] = user.guilds.all()
         if "groups" in self.fields:

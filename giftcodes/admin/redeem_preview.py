@@ -103,7 +103,7 @@ def context(lines: list[Line], chosen: list[Line], request: HttpRequest) -> dict
         "lines": [_shown(line, {**others, **found}[line.pair], is_chosen=line.name in names) for line in lines],
         "is_choosable": len(lines) <= CHOOSABLE,
         "number": len(chosen),
-        "codes_number": len({line.code.pk for line in chosen}),
+        "codes": sorted({str(line.code) for line in lines}),
         "total": total,
         "total_words": words.left(total.outlook),
         "selected": request.POST.getlist(ACTION_CHECKBOX_NAME),
