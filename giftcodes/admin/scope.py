@@ -51,6 +51,7 @@ Row = TypeVar("Row", bound=Model)
 Person = Any
 
 EVERY_GUILD = "giftcodes.view_every_guild"
+_KEPT = "_ids_of_own_guilds"
 #: Alarms about a guild, whose subject is its id. Those about a run have the redemption's.
 _ABOUT_A_GUILD = (Alarm.Kind.UNCOVERED, Alarm.Kind.NO_MEMBERS, Alarm.Kind.CHANNEL_GONE)
 
@@ -77,8 +78,14 @@ def _nothing(_person: Person) -> Q:
     return Q(pk__in=[])
 
 
-def _guilds(person: Person) -> QuerySet[Guild, Any]:
-    return Guild.objects.filter(officers=person).order_by().values("pk")
+def _guilds(person: Person) -> list[int]:
+    """The ids of the own guilds, looked up once in a request. As values: of a subquery PostgreSQL does not know how few
+    rows it will have, and goes through a million member redemptions for the newest fifty."""
+    ids: list[int] | None = getattr(person, _KEPT, None)
+    if ids is None:
+        ids = sorted(Guild.objects.filter(officers=person).values_list("pk", flat=True))
+        setattr(person, _KEPT, ids)
+    return ids
 
 
 def _of_guild(path: str) -> Callable[[Person], Q]:
@@ -88,7 +95,8 @@ def _of_guild(path: str) -> Callable[[Person], Q]:
 
 def _codes(person: Person, path: str = "") -> Q:
     """Codes are the same for everybody who plays the game."""
-    return Q(**{f"{path}provider__in": _guilds(person).values("provider")})
+    own = Guild.objects.filter(pk__in=_guilds(person)).order_by().values("provider")
+    return Q(**{f"{path}provider__in": own})
 
 
 def _events(person: Person) -> Q:
@@ -98,7 +106,7 @@ def _events(person: Person) -> Q:
 
 
 def _alarms(person: Person) -> Q:
-    guilds = _guilds(person).annotate(subject=Cast("pk", CharField())).values("subject")
+    guilds = [str(pk) for pk in _guilds(person)]
     runs = Redemption.objects.filter(guild__in=_guilds(person)).order_by()
     about_runs = runs.annotate(subject=Cast("pk", CharField())).values("subject")
     return Q(kind__in=_ABOUT_A_GUILD, subject__in=guilds) | Q(kind=Alarm.Kind.NO_PROGRESS, subject__in=about_runs)

@@ -11,8 +11,10 @@ from django.apps import apps
 from django.contrib import admin
 from django.contrib.admin.models import LogEntry
 from django.contrib.auth.models import Group, User
+from django.db import connection
 from django.db.models import Model
 from django.test import Client, RequestFactory
+from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from giftcodes.admin import scope
@@ -220,6 +222,26 @@ def test_an_officer_of_no_guild_sees_none_and_is_told_what_to_do(world: World) -
     assert crawl.leaks(crawl.read(client, crawl.lists()), (*STRANGE, "Wolves", "SHARED")) == []
 
 
+def test_an_officer_s_lists_cost_the_same_with_few_rows_and_with_many(officer: Browser, world: World) -> None:
+    pages = ("guild", "member", "giftcode", "redemption", "memberredemption", "redemptionevent", "attempt")
+
+    def costs() -> list[int]:
+        found = []
+        for page in pages:
+            with CaptureQueriesContext(connection) as queries:
+                assert officer.open(f"{page}_changelist").status_code == 200
+            found.append(len(queries))
+        return found
+
+    costs()  # The first page of a session costs a little more.
+    few = costs()
+    for _ in range(12):
+        member(world.wolves)
+        run(world.wolves, gift_code())
+    assert costs() == few
+    assert max(few) <= 20
+
+
 # --- Officers: what they do -------------------------------------------------------------------------------------------
 def test_an_officer_changes_the_guild_but_not_what_is_the_operator_s(officer: Browser, world: World) -> None:
     officer.save(
@@ -354,6 +376,20 @@ def test_only_an_administrator_gives_roles(world: World) -> None:
     assert client.get(reverse("admin:auth_user_add")).status_code == 403
     group = Group.objects.get(name=VIEWERS)
     assert client.post(reverse("admin:auth_group_change", args=[group.pk]), {"name": "x"}).status_code == 403
+
+
+def test_the_list_of_people_says_who_is_what_and_costs_the_same_for_many(browser: Browser, world: World) -> None:
+    def cost() -> int:
+        with CaptureQueriesContext(connection) as queries:
+            page = browser.client.get(reverse("admin:auth_user_changelist")).content.decode()
+        assert "Administrator: sees and does everything" in page
+        return len(queries)
+
+    person("first", OFFICERS, world.wolves), cost()
+    few = cost()
+    for number in range(10):
+        person(f"officer{number}", OFFICERS, world.wolves, world.strangers)
+    assert cost() == few
 
 
 def test_people_and_the_groups_of_roles_are_not_deleted(browser: Browser, world: World) -> None:
