@@ -238,7 +238,8 @@ def test_an_officer_s_lists_cost_the_same_with_few_rows_and_with_many(officer: B
     for _ in range(12):
         member(world.wolves)
         run(world.wolves, gift_code())
-    assert costs() == few
+    # One less where no row of the page is covered by another guild's.
+    assert all(after <= before for after, before in zip(costs(), few, strict=True))
     assert max(few) <= 20
 
 
