@@ -61,7 +61,16 @@ class RoleFields(forms.Form):
         may_act = self.cleaned_data.get("role") not in (Role.VIEWER, Role.NOBODY)
         if self.cleaned_data.get("guilds") and not may_act:
             self.add_error("guilds", _("Choose the role of a guild officer, or no guilds."))
+        if self._shuts_everybody_out():
+            self.add_error("role", _("This is the last administrator. Make another one first."))
         return cleaned
+
+    def _shuts_everybody_out(self) -> bool:
+        user: Any = self.instance  # type: ignore[attr-defined]
+        stays = self.cleaned_data.get("role") == Role.ADMINISTRATOR and self.cleaned_data.get("is_active", True)
+        if stays or not User.objects.filter(pk=user.pk, is_superuser=True).exists():
+            return False
+        return not User.objects.filter(is_superuser=True, is_active=True).exclude(pk=user.pk).exists()
 
 
 class PersonChangeForm(RoleFields, UserChangeForm):

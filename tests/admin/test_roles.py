@@ -365,6 +365,15 @@ def test_a_person_is_made_an_officer_on_the_own_page_and_made_a_viewer_later(bro
     assert not world.wolves.officers.exists()
 
 
+def test_the_last_administrator_stays_one(browser: Browser, world: World, admin_user: User) -> None:
+    page = reverse("admin:auth_user_change", args=[admin_user.pk])
+    form = {"username": "admin", "first_name": "", "last_name": "", "email": ""}
+    for change in ({"role": "viewer", "is_active": "on"}, {"role": "administrator"}):
+        assert "This is the last administrator." in errors(browser.client.post(page, {**form, **change}))
+    User.objects.create_superuser("second")
+    assert browser.client.post(page, {**form, "role": "viewer", "is_active": "on"}).status_code == 302
+
+
 def test_only_an_administrator_gives_roles(world: World) -> None:
     client = person("almost", VIEWERS)
     user = User.objects.get(username="almost")
