@@ -16,12 +16,14 @@ from django.db.models import Model
 from django.test import Client, RequestFactory
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
+from django.utils import timezone
 
 from giftcodes.admin import scope
 from giftcodes.admin.roles import OFFICERS, VIEWERS, Role, role_of
 from giftcodes.models import (
     Alarm,
     Announcement,
+    Attempt,
     Channel,
     GiftCode,
     Guild,
@@ -292,6 +294,29 @@ def test_an_officer_sees_codes_and_does_not_decide_about_them(officer: Browser, 
     assert page.status_code == 200
     assert 'value="close_codes"' not in page.content.decode()
     assert officer.post("giftcode_change", code.pk, data={"rewards": "Gems"}).status_code == 403
+
+
+def test_redeem_now_of_a_code_that_others_have_too_is_for_the_own_guilds(officer: Browser, world: World) -> None:
+    code = world.own.gift_code
+    data = {"action": "redeem_now", "_selected_action": code.pk, "index": 0}
+    page = officer.post("giftcode_changelist", data=data)
+    assert [str(one["line"].guild) for one in page.context["lines"]] == ["Wolves"]
+    before = list(world.foreign.events.values())
+    pairs = [f"{of.pk}-{code.pk}" for of in (world.strangers, world.wolves)]
+    told = officer.press("redeem_now", code, chosen="yes", pair=pairs, confirm="yes")
+    assert [words for _level, words in told if "Strangers" in words] == []
+    assert "already in progress for guild Wolves" in told[0][1]
+    assert list(world.foreign.events.values()) == before
+
+
+def test_what_another_guild_s_member_was_told_of_a_code_names_nobody(officer: Browser, world: World) -> None:
+    code = world.own.gift_code
+    Attempt.objects.filter(gift_code=code).update(answered_at=timezone.now(), outcome="code_expired")
+    GiftCode.objects.filter(pk=code.pk).update(closed_at=timezone.now(), closed_outcome="code_expired", state="closed")
+    page = officer.open("giftcode_change", code.pk)
+    assert {one["is_own"] for one in page.context["closers"]} == {True, False}
+    assert "for a member of another guild" in page.content.decode()
+    assert crawl.leaks({"code": page.content.decode()}, STRANGE) == []
 
 
 def test_the_dashboard_counts_what_the_officer_may_see(officer: Browser, world: World) -> None:
