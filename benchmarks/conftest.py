@@ -1,8 +1,118 @@
-"""`make bench`: each figure beside its limit, and as a ratio to it."""
+"""`make bench`: each figure beside its limit, and as a ratio to it; in the end a table, and a file for programs.
+
+The file is `BENCH_JSON`, or `bench.json` in `var/`. The exit status is 1 if a figure is beyond its limit.
+"""
 
 from __future__ import annotations
 
+import json
+import os
+import platform
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-def report(what: str, figure: float, *, limit: float, unit: str) -> None:
-    """Print one figure that should be below its limit."""
-    print(f"\n{what:<60} {figure:>9.1f} {unit:<3} of {limit:>7.1f} {unit:<3} = {figure / limit:5.2f}", flush=True)
+if TYPE_CHECKING:
+    import pytest
+
+FILE = Path(os.environ.get("BENCH_JSON", "var/bench.json"))
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """One measured figure.
+
+    Args:
+        what: what was measured, in words.
+        figure: how much, in `unit`.
+        unit: of the figure and of its limit.
+        limit: what it must keep to; None: it is there to compare with.
+        at_least: the limit is the least, not the most.
+        load: of the machine in the last minute, when it was measured: others disturb.
+    """
+
+    what: str
+    figure: float
+    unit: str
+    limit: float | None
+    at_least: bool
+    load: float
+
+    @property
+    def ratio(self) -> float | None:
+        """Of the limit: over 1 is beyond it, whichever way it goes."""
+        if self.limit is None:
+            return None
+        if not self.at_least:
+            return self.figure / self.limit
+        return self.limit / self.figure if self.figure else float("inf")
+
+    @property
+    def is_beyond(self) -> bool:
+        """It does not keep to its limit."""
+        return self.ratio is not None and self.ratio > 1
+
+    def row(self) -> tuple[str, str, str, str, str]:
+        """As words, for a table."""
+        sign = "≥" if self.at_least else "≤"
+        limit = "" if self.limit is None else f"{sign} {self.limit:g} {self.unit}"
+        ratio = "" if self.ratio is None else f"{self.ratio:.2f}"
+        return (self.what, f"{self.figure:.4g} {self.unit}", limit, ratio, "BEYOND" if self.is_beyond else "")
+
+
+_FIGURES: list[Figure] = []
+
+
+def report(what: str, figure: float, *, limit: float | None = None, unit: str, at_least: bool = False) -> None:
+    """Keep one figure for the table, and show it at once.
+
+    Args:
+        what: what was measured, in words.
+        figure: how much.
+        limit: the most that it may be; None: it is only shown.
+        unit: of both.
+        at_least: the limit is the least that it may be.
+    """
+    found = Figure(what, figure, unit, limit, at_least, round(os.getloadavg()[0], 1))
+    _FIGURES.append(found)
+    print("\n" + "  ".join(part for part in found.row() if part), flush=True)
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    """The table, as Markdown, so that it can go into docs/performance.md as it is."""
+    if not _FIGURES:
+        return
+    terminalreporter.write_sep("=", "figures")
+    rows = [("figure", "measured", "limit", "of the limit", ""), *(figure.row() for figure in _FIGURES)]
+    widths = [max(len(row[column]) for row in rows) for column in range(5)]
+    for number, row in enumerate(rows):
+        terminalreporter.write_line(
+            "| " + " | ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) + " |"
+        )
+        if number == 0:
+            terminalreporter.write_line("|" + "|".join("-" * (width + 2) for width in widths) + "|")
+    FILE.parent.mkdir(parents=True, exist_ok=True)
+    FILE.write_text(json.dumps(_as_values(), ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+    terminalreporter.write_line(f"For programs: {FILE}")
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """A figure beyond its limit is a failure."""
+    if session.exitstatus == 0 and any(figure.is_beyond for figure in _FIGURES):
+        session.exitstatus = 1
+
+
+def _as_values() -> dict[str, Any]:
+    return {
+        "at": datetime.now(UTC).isoformat(timespec="seconds"),
+        "machine": {
+            "cores": os.cpu_count(),
+            "system": f"{platform.system()} {platform.machine()}",
+            "python": platform.python_version(),
+        },
+        "figures": [
+            {**asdict(figure), "ratio": figure.ratio and round(figure.ratio, 4), "is_beyond": figure.is_beyond}
+            for figure in _FIGURES
+        ],
+    }

@@ -5,13 +5,17 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+from django.utils.translation import gettext_noop
+
 #: Nobody rings when a window or a pause is over, or somebody's time comes: the next tick sees it.
 TICK_SECONDS = 1.0
 TICK_WAIT_SECONDS = TICK_SECONDS / 2
 #: Taken where nothing was measured.
 USUAL_LATENCY_SECONDS = 0.5
 
-NOT_MEASURED = "unknown: the game has no limit, and too little was sent in the last minute to tell the speed"
+NOT_MEASURED = gettext_noop(
+    "unknown: the game has no limit, and too little was sent in the last minute to tell the speed"
+)
 
 
 @dataclass(frozen=True, slots=True)

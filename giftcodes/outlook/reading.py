@@ -13,6 +13,7 @@ from typing import Any
 
 from django.conf import settings
 from django.db import connection
+from django.utils.translation import gettext
 
 from giftcodes.models import RateBudget, database_now
 from giftcodes.models.budget import MARGIN_SECONDS, UNLIMITED, USUAL_WINDOW_SECONDS
@@ -273,9 +274,9 @@ def _window(budget: RateBudget, config: ProviderConfig, *, now: dt.datetime, ope
 
 def _hindrance(budget: RateBudget, config: ProviderConfig) -> str:
     if not config.is_on:
-        return f"unknown: {config.title} is off"
+        return gettext("unknown: %s is off") % config.title
     if budget.pause_kind and budget.paused_until is None:
-        return "paused until somebody resumes it"
+        return gettext("paused until somebody resumes it")
     return ""
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from django.utils.translation import gettext, ngettext
+
 from giftcodes.outlook.forecast import Outlook
 
 _MINUTE, _HOUR, _DAY = 60, 3_600, 86_400
@@ -10,29 +12,29 @@ _MINUTE, _HOUR, _DAY = 60, 3_600, 86_400
 def left(outlook: Outlook) -> str:
     """How long it takes: `about 3 min`, or why there is no telling."""
     if outlook.seconds is None:
-        return outlook.why_unknown
+        return gettext(outlook.why_unknown)
+    time = {"time": about(outlook.seconds)}
     if outlook.is_stopping:
-        return f"stopping: {about(outlook.seconds)}"
-    words = about(outlook.seconds)
+        return gettext("stopping: %(time)s") % time
     if outlook.is_paused:
-        return f"paused: {words} if the game answers then"
-    return words if outlook.is_proven else f"{words} if the code works"
+        return gettext("paused: %(time)s if the game answers then") % time
+    return time["time"] if outlook.is_proven else gettext("%(time)s if the code works") % time
 
 
 def about(seconds: float) -> str:
     """A length of time, rounded as an estimate is: to 10 s, minutes, 5 minutes, hours, days."""
     if seconds < 5:
-        return "a few seconds"
+        return gettext("a few seconds")
     if seconds < 55:
-        return f"about {_to(seconds, 10)} s"
+        return gettext("about %d s") % _to(seconds, 10)
     if seconds < 9.5 * _MINUTE:
-        return f"about {_to(seconds / _MINUTE, 1)} min"
+        return gettext("about %d min") % _to(seconds / _MINUTE, 1)
     if seconds < 57.5 * _MINUTE:
-        return f"about {_to(seconds / _MINUTE, 5)} min"
+        return gettext("about %d min") % _to(seconds / _MINUTE, 5)
     if seconds < 23.5 * _HOUR:
-        return f"about {_to(seconds / _HOUR, 1)} h"
+        return gettext("about %d h") % _to(seconds / _HOUR, 1)
     days = _to(seconds / _DAY, 1)
-    return f"about {days} day{'' if days == 1 else 's'}"
+    return ngettext("about %d day", "about %d days", days) % days
 
 
 def _to(number: float, step: int) -> int:

@@ -28,6 +28,8 @@ _SETTINGS = {
     "password_encryption": "scram-sha-256",
     "timezone": "UTC",
     "log_timezone": "UTC",
+    # A process that is frozen in a transaction holds its row locks no longer.
+    "idle_in_transaction_session_timeout": "30s",
 }
 #: For data that nobody will miss. Never for an installation.
 THROW_AWAY = {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from datetime import timedelta
 from typing import Any
 
@@ -31,7 +32,9 @@ def test_the_keys_for_programs_are_these() -> None:
     assert set(answer["beat"]) == {"is_alive", "last_tick_at", "age_seconds"}
     assert answer["redemptions"] == {"pending": 0, "running": 0, "complete": 0, "stopped": 0}
     assert [game["name"] for game in answer["providers"]] == ["whiteout", "kingshot", "simulator"]
-    assert set(answer["providers"][0]) == {"name", "title", "is_on", "pause", "budget", "feed"}
+    assert set(answer["providers"][0]) == {"name", "title", "is_on", "pause", "budget", "feed", "queue"}
+    expected = {"requests", "seconds", "finished_at", "words"}
+    assert set(answer["providers"][0]["queue"]) == {"redemptions", *expected}
 
 
 def test_a_run_shows_how_far_it_is(world: World) -> None:
@@ -47,7 +50,15 @@ def test_a_run_shows_how_far_it_is(world: World) -> None:
     assert run_now["by_state"] == {"pending": 2, "redeemed": 1}
     assert found()["redemptions"]["running"] == 1
     (line,) = [line for line in shown.splitlines() if "Wolves" in line]
-    assert line.split("  ") == ["", "Wolves", "FROST", "1 of 3", "2 waiting, 1 redeemed"]
+    assert re.split(r" {2,}", line) == [
+        "",
+        "Wolves",
+        "FROST",
+        "1 of 3",
+        "2 waiting, 1 redeemed",
+        "0",
+        run_now["outlook"]["words"],
+    ]
 
 
 def test_refused_duplicates_of_a_day_are_counted(world: World) -> None:
@@ -140,5 +151,5 @@ def test_it_costs_as_many_queries_for_many_runs_as_for_one(world: World, django_
     for _ in range(12):
         world.begin(guild(members=2), gift_code())
 
-    with django_assert_max_num_queries(14):
+    with django_assert_max_num_queries(16):
         run("status")

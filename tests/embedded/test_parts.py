@@ -11,6 +11,7 @@ import time
 from pathlib import Path
 
 import pytest
+from django.db import connection
 
 from redeemer.embedded import leftovers, ports
 from redeemer.embedded.accounts import Account
@@ -218,3 +219,11 @@ def test_a_child_can_run_as_another_user_without_our_groups(tmp_path: Path) -> N
 
     assert said.count(b"65534") >= 2
     assert b"root" not in said
+
+
+@pytest.mark.django_db
+def test_a_process_that_is_frozen_in_a_transaction_holds_its_locks_for_half_a_minute() -> None:
+    """The tests' own server is started by the same class."""
+    with connection.cursor() as cursor:
+        cursor.execute("SHOW idle_in_transaction_session_timeout")
+        assert cursor.fetchone() == ("30s",)
