@@ -328,6 +328,18 @@ def test_the_dashboard_counts_what_the_officer_may_see(officer: Browser, world: 
     assert "Kingshot" not in parts["games"]
 
 
+def test_numbers_beside_shared_codes_and_in_the_chart_are_those_of_the_own_guilds(
+    officer: Browser, admin_client: Client, world: World
+) -> None:
+    Attempt.objects.update(answered_at=timezone.now())
+    chart = reverse("admin:live_chart")
+    everybody = Attempt.objects.count()
+    for client, number, runs in ((officer.client, 1, "1 running"), (admin_client, everybody, "2 running")):
+        assert f"<td>{number}</td>" in client.get(chart).json()["parts"]["chart"]
+        assert runs in client.get(address("giftcode_changelist")).content.decode()
+    assert f"<td>{everybody}</td>" not in officer.client.get(chart).json()["parts"]["chart"]
+
+
 # --- Viewers ----------------------------------------------------------------------------------------------------------
 def test_a_viewer_sees_every_guild_and_changes_nothing(viewer: Browser, world: World) -> None:
     RateBudget.objects.create(provider="simulator")
