@@ -12,6 +12,7 @@ from django.contrib.auth.models import Group, User
 from django.db import connection
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
 
 from benchmarks.bench_audit import fill
 from benchmarks.conftest import report
@@ -65,6 +66,12 @@ def bench_the_pages_of_the_admin(admin_client: Client) -> None:
     report("The page of a redemption", _took(admin_client, page), limit=300, unit="ms")
     matrix = reverse("admin:matrix", query={"guild": Guild.objects.get(name="Guild 1").pk, "codes": 10})
     report("A matrix of 100 members and 10 codes", _took(admin_client, matrix), limit=300, unit="ms")
+    # The worst case: the answers that closed it are not there any more.
+    code = GiftCode.objects.earliest("pk")
+    now = timezone.now()
+    GiftCode.objects.filter(pk=code.pk).update(closed_outcome="code_expired", closed_at=now, proven_at=now)
+    page = reverse("admin:giftcodes_giftcode_change", args=[code.pk])
+    report("The page of a code, with its evidence", _took(admin_client, page), limit=300, unit="ms")
     _pages_of_an_officer()
 
     with connection.cursor() as cursor:
@@ -85,7 +92,7 @@ def _pages_of_an_officer() -> None:
     client = Client()
     client.force_login(officer)
     report("An officer's dashboard", _took(client, "/admin/"), limit=500, unit="ms")
-    report("Its chart", _took(client, reverse("admin:live_chart")), limit=500, unit="ms")
+    report("An officer's chart", _took(client, reverse("admin:live_chart")), limit=500, unit="ms")
     for name in LISTS:
         address = reverse(f"admin:giftcodes_{name}_changelist")
         report(f"An officer's list of {name}s", _took(client, address), limit=300, unit="ms")
