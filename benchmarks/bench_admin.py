@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import importlib
 import time
 from typing import Any
 
 import pytest
+from django.apps import apps
+from django.contrib.auth.models import Group, User
 from django.db import connection
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
 
 from benchmarks.bench_audit import fill
 from benchmarks.conftest import report
-from giftcodes.models import Attempt, Guild, Redemption
+from giftcodes.models import Attempt, GiftCode, Guild, Redemption
+from giftcodes.outlook.preview import previews
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -61,6 +66,13 @@ def bench_the_pages_of_the_admin(admin_client: Client) -> None:
     report("The page of a redemption", _took(admin_client, page), limit=300, unit="ms")
     matrix = reverse("admin:matrix", query={"guild": Guild.objects.get(name="Guild 1").pk, "codes": 10})
     report("A matrix of 100 members and 10 codes", _took(admin_client, matrix), limit=300, unit="ms")
+    # The worst case: the answers that closed it are not there any more.
+    code = GiftCode.objects.earliest("pk")
+    now = timezone.now()
+    GiftCode.objects.filter(pk=code.pk).update(closed_outcome="code_expired", closed_at=now, proven_at=now)
+    page = reverse("admin:giftcodes_giftcode_change", args=[code.pk])
+    report("The page of a code, with its evidence", _took(admin_client, page), limit=300, unit="ms")
+    _pages_of_an_officer()
 
     with connection.cursor() as cursor:
         for statement in _MATRIX:
@@ -69,6 +81,29 @@ def bench_the_pages_of_the_admin(admin_client: Client) -> None:
     report("A matrix of 600 members and 40 codes, a page of it", _took(admin_client, matrix), limit=1_000, unit="ms")
     export = reverse("admin:matrix_export", query={"guild": 1_000_000, "codes": 40})
     report("Its export", _took(admin_client, export), limit=2_000, unit="ms")
+
+
+def _pages_of_an_officer() -> None:
+    """Of one guild among hundreds: what is looked for is a small part of each table."""
+    importlib.import_module("giftcodes.migrations.0006_roles").seed(apps, None)
+    officer = User.objects.create_user("officer", is_staff=True)
+    officer.groups.add(Group.objects.get(name="Guild officers"))
+    officer.guilds.add(Guild.objects.get(name="Guild 1"))  # type: ignore[attr-defined]
+    client = Client()
+    client.force_login(officer)
+    report("An officer's dashboard", _took(client, "/admin/"), limit=500, unit="ms")
+    report("An officer's chart", _took(client, reverse("admin:live_chart")), limit=500, unit="ms")
+    for name in LISTS:
+        address = reverse(f"admin:giftcodes_{name}_changelist")
+        report(f"An officer's list of {name}s", _took(client, address), limit=300, unit="ms")
+
+    guilds = list(Guild.objects.values_list("pk", flat=True))
+    code = GiftCode.objects.earliest("pk")
+    begun = time.monotonic()
+    found = previews([(guild, code.pk) for guild in guilds])
+    report(
+        f"What Redeem now would do for {len(found)} guilds", (time.monotonic() - begun) * 1_000, limit=2_000, unit="ms"
+    )
 
 
 def _spread_over_two_weeks() -> None:

@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 from axes.models import AccessAttempt
 from django.conf import settings
+from django.middleware.csrf import REASON_NO_CSRF_COOKIE
 from django.shortcuts import render
 from django.utils import timezone
+from django.views.csrf import csrf_failure
 
 if TYPE_CHECKING:
     from django.http import HttpRequest, HttpResponse
@@ -41,3 +43,10 @@ def locked_out(request: HttpRequest, _response: HttpResponse | None, _credential
     last = AccessAttempt.objects.filter(ip_address=client_address(request)).order_by("-attempt_time").first()
     until = (last.attempt_time if last else timezone.now()) + settings.AXES_COOLOFF_TIME
     return render(request, "admin/locked_out.html", {"until": until}, status=429)
+
+
+def csrf_failed(request: HttpRequest, reason: str = "") -> HttpResponse:
+    """A browser sends no secure cookie to a page without TLS, and nobody can log in: say what to set."""
+    if reason == REASON_NO_CSRF_COOKIE and settings.CSRF_COOKIE_SECURE and not request.is_secure():
+        return render(request, "admin/no_cookie.html", status=403)
+    return csrf_failure(request, reason)

@@ -27,7 +27,8 @@ discovery.fill_environment()
 DEBUG = env.bool("DEBUG", default=False)
 # Without one, commands still run; `check --deploy` says what to do (giftcodes.checks).
 SECRET_KEY = env.str("SECRET_KEY", default="") or "insecure-no-secret-key-is-set"
-ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"])
+THIS_MACHINE = {"localhost", "127.0.0.1", "[::1]"}
+ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=sorted(THIS_MACHINE))
 CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
 ROOT_URLCONF = "redeemer.urls"
 WSGI_APPLICATION = "redeemer.wsgi.application"
@@ -252,7 +253,11 @@ PROVIDERS: dict[str, ProviderConfig] = {
 # --- Safe transport outside DEBUG -------------------------------------------------------------------------------------
 # HTTPS=1 says that a proxy with TLS stands in front; `make up` on localhost is plain HTTP.
 HTTPS = env.bool("HTTPS", default=False)
-SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_SSL_REDIRECT = HTTPS
+# A site that others can reach keeps its cookies off the open wire, unless somebody says that there is no TLS.
+SECURE_COOKIES = env.bool("SECURE_COOKIES", default=HTTPS or not (DEBUG or set(ALLOWED_HOSTS) <= THIS_MACHINE))
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_COOKIES
+CSRF_FAILURE_VIEW = "redeemer.security.csrf_failed"
+SECURE_SSL_REDIRECT = HTTPS
 # Monitors ask from inside, past the proxy.
 SECURE_REDIRECT_EXEMPT = [r"^healthz$"]
 SECURE_HSTS_SECONDS = 31_536_000 if HTTPS else 0

@@ -22,7 +22,7 @@ KNOWN = {
         "This code is known already: {}. The game did not know it, and one member is asked once more just now."
     ),
     CodeState.CLOSED: _("This code is known already and closed: {}. {} Use Reopen code if it works again."),
-    CodeState.DELETED: _("This code was deleted: {}. {} Use Reopen code to bring it back."),
+    CodeState.DELETED: _("This code was deleted: {}. {} Open that page, and press Bring back."),
 }
 
 

@@ -6,26 +6,35 @@ from collections import defaultdict
 from typing import TYPE_CHECKING, Any
 
 from django.contrib import admin, messages
-from django.db.models import Count, Q
+from django.contrib.admin.utils import unquote
+from django.db.models import Count
+from django.http import HttpResponseRedirect
+from django.template.response import TemplateResponse
+from django.urls import reverse
 from django.utils.html import format_html, format_html_join
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
 from giftcodes import tasks
+from giftcodes.admin import scope
 from giftcodes.admin.code_form import GiftCodeForm
+from giftcodes.admin.code_page import context
 from giftcodes.admin.editing import KeepsHistory
+from giftcodes.admin.redeem_preview import Line, chosen_of, lines_of
+from giftcodes.admin.redeem_preview import context as preview
 from giftcodes.admin.report import Report
-from giftcodes.admin.runs import code_obstacle, provider_obstacle, redeem_now
-from giftcodes.admin.words import NOTHING, badge, list_link
+from giftcodes.admin.runs import provider_obstacle, redeem_now
+from giftcodes.admin.words import NOTHING, badge, list_link, page_url
 from giftcodes.flow import codes as codes_step
-from giftcodes.models import GiftCode, Guild, Member, Redemption, RedemptionEvent, RunState, Source, Trigger
+from giftcodes.flow.reissue import reissue
+from giftcodes.models import CodeState, GiftCode, Guild, Member, Redemption, RedemptionEvent, RunState, Source, Trigger
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from django.db.models import QuerySet
     from django.forms import ModelForm
-    from django.http import HttpRequest
+    from django.http import HttpRequest, HttpResponse
     from django.utils.safestring import SafeString
 
 _MACHINE: list[Any] = [
@@ -42,6 +51,12 @@ _MACHINE: list[Any] = [
     "next_probe_at",
     "look_at",
 ]
+_BUTTONS: dict[CodeState, list[tuple[str, Any]]] = {
+    CodeState.ACTIVE: [("redeem_now", ""), ("close_codes", "")],
+    CodeState.PROBING: [("reopen_codes", ""), ("close_codes", "")],
+    CodeState.CLOSED: [("reopen_codes", ""), ("reissue_codes", "")],
+    CodeState.DELETED: [("reopen_codes", _("Bring back"))],
+}
 
 
 @admin.register(GiftCode)
@@ -51,18 +66,25 @@ class GiftCodeAdmin(KeepsHistory[GiftCode]):
     empty_hint = _("No codes yet: they come from the feed, or add one by hand.")
     retire_words = _(
         "The code is closed for good: nobody is asked for it any more, and the feed cannot bring it back. Its history "
-        "stays, and Reopen code undoes it."
+        "stays, and Bring back on its page undoes it."
     )
 
     list_display = ["__str__", "provider", "state_shown", "runs_shown", "source", "expires_at", "reason"]
     list_filter = ["state", "provider", "source"]
     search_fields = ["code"]
-    actions = ["redeem_now", "reopen_codes", "close_codes", "delete_codes"]
-    buttons = ("redeem_now", "reopen_codes", "close_codes")
+    actions = ["redeem_now", "reopen_codes", "reissue_codes", "close_codes", "delete_codes"]
     fieldsets = [
         (None, {"fields": ["provider", "code", "published_on", "expires_at", "rewards"]}),
         (_("What became of it"), {"fields": _MACHINE}),
     ]
+
+    def buttons_of(self, row: GiftCode) -> list[tuple[str, Any]]:
+        """Those that do something in its state."""
+        return _BUTTONS[CodeState(row.state)]
+
+    def page_context(self, request: HttpRequest, object_id: str) -> dict[str, Any]:
+        """Why it is in its state."""
+        return context(self.get_object(request, unquote(object_id)), request.user)
 
     def get_fieldsets(self, request: HttpRequest, obj: GiftCode | None = None) -> Any:
         """A code that is being added has no past."""
@@ -72,10 +94,11 @@ class GiftCodeAdmin(KeepsHistory[GiftCode]):
         """Another spelling or another game is another code."""
         return ["provider", "code", *_MACHINE] if obj else []
 
-    def decorate(self, rows: list[GiftCode]) -> None:
+    def decorate(self, request: HttpRequest, rows: list[GiftCode]) -> None:
         """How the redemptions of each code stand, in one query."""
         runs: dict[int, dict[str, int]] = defaultdict(dict)
-        found = Redemption.objects.filter(gift_code__in=rows).order_by().values_list("gift_code", "state")
+        own = scope.visible(Redemption.objects.filter(gift_code__in=rows), request.user)
+        found = own.order_by().values_list("gift_code", "state")
         for code_id, state, number in found.annotate(number=Count("pk")):
             runs[code_id][state] = number
         for code in rows:
@@ -136,25 +159,37 @@ class GiftCodeAdmin(KeepsHistory[GiftCode]):
             self.message_user(request, format_html(told, **words), messages.INFO)
 
     # --- Actions --------------------------------------------------------------------------------------------------
-    @admin.action(description=_("Redeem now"), permissions=["redeem"])
-    def redeem_now(self, request: HttpRequest, codes: QuerySet[GiftCode]) -> None:
-        """Start each code for every guild that redeems automatically, or was asked to redeem it before."""
+    @admin.action(description=_("Redeem now …"), permissions=["redeem"])
+    def redeem_now(self, request: HttpRequest, codes: QuerySet[GiftCode]) -> HttpResponse | None:
+        """Say what it would do, guild by guild; and when that is confirmed, do it for those that were chosen."""
         report = Report()
-        pairs: list[tuple[int, int]] = []
-        for code in codes:
-            if obstacle := code_obstacle(code):
-                report.refused(obstacle)
-                continue
-            wanting = Guild.objects.active().filter(
-                Q(automatic=True) | Q(redemptions__gift_code=code), provider=code.provider
-            )
-            guild_ids = wanting.order_by("-priority", "pk").values_list("pk", flat=True).distinct()
-            if not guild_ids:
-                words = gettext("No guild wants code %s: none of this game is active and redeems automatically.")
-                report.refused(words % code)
-            pairs += [(guild_id, code.pk) for guild_id in guild_ids]
-        redeem_now(pairs, user_id=request.user.pk, report=report)
+        lines = lines_of(codes, request.user, report)
+        chosen = chosen_of(lines, request)
+        if lines and "confirm" not in request.POST:
+            report.tell(request, is_silent=True)
+            page = {**self.admin_site.each_context(request), **preview(lines, chosen, request)}
+            page["list_url"] = self.list_url
+            return TemplateResponse(request, "admin/giftcodes/redeem_preview.html", page)
+        redeem_now([line.pair for line in chosen], user_id=request.user.pk, report=report)
         report.tell(request)
+        return HttpResponseRedirect(_where_it_shows(chosen)) if chosen else None
+
+    @admin.action(description=_("Issue anew"), permissions=["code"])
+    def reissue_codes(self, request: HttpRequest, codes: QuerySet[GiftCode]) -> HttpResponse | None:
+        """The game gives a closed code out once more: everybody is asked for, and the old issue keeps its history."""
+        report = Report()
+        made = []
+        for code in codes:
+            result = reissue(code.pk, trigger=Trigger.ADMIN, user_id=request.user.pk)
+            if result.gift_code_id is None:
+                report.refused(result.message)
+                continue
+            made.append(result.gift_code_id)
+            tasks.ring(tasks.fan_out, result.gift_code_id, Trigger.ADMIN, request.user.pk)
+            self.log_change(request, code, gettext("Issued anew."))
+            report.done(result.message)
+        report.tell(request)
+        return HttpResponseRedirect(page_url(GiftCode(pk=made[0]))) if len(made) == 1 else None
 
     @admin.action(description=_("Reopen code"), permissions=["code"])
     def reopen_codes(self, request: HttpRequest, codes: QuerySet[GiftCode]) -> None:
@@ -201,3 +236,14 @@ class GiftCodeAdmin(KeepsHistory[GiftCode]):
             report.done(gettext("Code %s is deleted. Its history stays, and the feed cannot bring it back.") % code)
         else:
             report.done(gettext("Code %s is closed: nobody is asked for it any more.") % code)
+
+
+def _where_it_shows(lines: list[Line]) -> str:
+    """One redemption has a page that follows it; of several there is a list."""
+    if len(lines) == 1:
+        row = Redemption.objects.filter(guild=lines[0].guild, gift_code=lines[0].code).first()
+        if row:
+            return page_url(row)
+    codes = {line.code.pk for line in lines}
+    filters = {"gift_code__id__exact": codes.pop()} if len(codes) == 1 else {}
+    return reverse("admin:giftcodes_redemption_changelist", query=filters)

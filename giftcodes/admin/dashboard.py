@@ -5,21 +5,24 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from django.core.exceptions import PermissionDenied
-from django.db.models import Count, Model
+from django.db.models import Count, Model, QuerySet
 from django.http import JsonResponse
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
+from giftcodes.admin import scope
 from giftcodes.admin.chart import HEIGHT, KINDS, WIDTH, chart
 from giftcodes.admin.first_steps import first_steps, next_of
 from giftcodes.admin.live import BUSY_SECONDS, IDLE_SECONDS, answer, parts_of
-from giftcodes.management.overview import overview
+from giftcodes.management.overview import Rows, overview
 from giftcodes.models import (
     Alarm,
+    Attempt,
     CodeState,
     EventKind,
     Feed,
     GiftCode,
+    Guild,
     RateBudget,
     Redemption,
     RedemptionEvent,
@@ -51,7 +54,7 @@ def add_board(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
     """What the index shows. Called by the frame (settings, `DASHBOARD_CALLBACK`)."""
     if not may_look(request):
         return context
-    shown = board()
+    shown = board(request.user)
     again = BUSY_SECONDS if shown["runs"] else IDLE_SECONDS
     return {**context, **shown, "parts": _PARTS, "again_in_seconds": again}
 
@@ -60,7 +63,7 @@ def live(request: HttpRequest) -> JsonResponse:
     """The parts of the board that change."""
     if not may_look(request):
         raise PermissionDenied
-    shown = board()
+    shown = board(request.user)
     return answer(parts_of(request, _PARTS, shown), again_in_seconds=BUSY_SECONDS if shown["runs"] else IDLE_SECONDS)
 
 
@@ -68,19 +71,26 @@ def live_chart(request: HttpRequest) -> JsonResponse:
     """The chart. It counts every answer of two weeks, and so is fetched after the page, and seldom."""
     if not may_look(request):
         raise PermissionDenied
-    context = {"chart": chart(), "kinds": KINDS, "width": WIDTH, "height": HEIGHT}
+    shown = chart(scope.visible(Attempt.objects.all(), request.user))
+    context = {"chart": shown, "kinds": KINDS, "width": WIDTH, "height": HEIGHT}
     parts = parts_of(request, {"chart": "admin/giftcodes/dashboard/chart.html"}, context)
     return answer(parts, again_in_seconds=CHART_SECONDS)
 
 
-def board() -> dict[str, Any]:
-    """Everything that the board shows, in a fixed number of queries."""
-    now = overview()
+def board(person: Any) -> dict[str, Any]:
+    """Everything that the board shows to somebody, in a fixed number of queries."""
+    now = overview(
+        Rows(
+            redemptions=scope.visible(Redemption.objects.all(), person),
+            events=scope.visible(RedemptionEvent.objects.all(), person),
+            alarms=scope.visible(Alarm.objects.all(), person),
+        )
+    )
     runs = [_run(run) for run in now["running"][:RUNS_SHOWN]]
     running = now["redemptions"][RunState.RUNNING.value]
     standing = now["alarms"]
-    codes = _codes()
-    steps = first_steps()
+    codes = _codes(scope.visible(GiftCode.objects.all(), person))
+    steps = first_steps(person)
     return {
         "is_alive": now["beat"]["is_alive"],
         "last_tick_at": now["beat"]["last_tick_at"],
@@ -89,7 +99,7 @@ def board() -> dict[str, Any]:
         "runs": runs,
         "runs_more": max(running - len(runs), 0),
         "runs_url": _list(Redemption, state__exact=RunState.RUNNING.value),
-        "games": [_game(game) for game in now["providers"]],
+        "games": _games(now["providers"], person),
         "alarms": standing[:ALARMS_SHOWN],
         "alarms_more": max(len(standing) - ALARMS_SHOWN, 0),
         "alarms_url": _list(Alarm, standing="yes"),
@@ -128,6 +138,14 @@ def _run(run: dict[str, Any]) -> dict[str, Any]:
     }
 
 
+def _games(games: list[dict[str, Any]], person: Any) -> list[dict[str, Any]]:
+    """All games; to an officer those of the own guilds, without what is the operator's to mend."""
+    if scope.sees_all(person):
+        return [_game(game) for game in games]
+    own = set(scope.visible(Guild.objects.all(), person).values_list("provider", flat=True))
+    return [{**game, "feed": None, "is_foreign": True} for game in games if game["name"] in own]
+
+
 def _game(game: dict[str, Any]) -> dict[str, Any]:
     return {
         **game,
@@ -138,8 +156,8 @@ def _game(game: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _codes() -> list[dict[str, Any]]:
-    found = dict(GiftCode.objects.order_by().values_list("state").annotate(number=Count("pk")))
+def _codes(rows: QuerySet[GiftCode]) -> list[dict[str, Any]]:
+    found = dict(rows.order_by().values_list("state").annotate(number=Count("pk")))
     return [
         {
             "state": state.value,

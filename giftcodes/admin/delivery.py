@@ -122,7 +122,7 @@ class ChannelForm(ModelForm[Channel]):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        if self.instance.pk:
+        if self.instance.pk and "address" in self.fields:
             self.fields["address"].required = False
             self.fields["address"].help_text = _("Leave it empty to keep the address. It is never shown again.")
             self.initial["address"] = ""
@@ -144,6 +144,11 @@ class ChannelAdmin(Page[Channel]):
     search_fields = ["guild__name"]
     fields = ["guild", "address_shown", "address", "delivered_at", "not_before", "error"]
     autocomplete_fields = ["guild"]
+
+    def get_fields(self, request: HttpRequest, obj: Channel | None = None) -> Any:
+        """To whoever may not write the address, Django would show it."""
+        may_write = self.has_change_permission(request, obj) if obj else self.has_add_permission(request)
+        return [name for name in self.fields or () if may_write or name != "address"]
 
     def get_readonly_fields(self, request: HttpRequest, obj: Channel | None = None) -> list[str]:  # noqa: ARG002
         """A channel stays with its guild."""

@@ -9,6 +9,7 @@ from django.conf import settings
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
+from giftcodes.admin import scope
 from giftcodes.models import GiftCode, Guild, Member, MemberRedemption
 
 if TYPE_CHECKING:
@@ -25,8 +26,10 @@ class Step:
     url: str = ""
 
 
-def first_steps() -> list[Step]:
-    """The steps, or none once a code has been redeemed."""
+def first_steps(person: Any) -> list[Step]:
+    """The steps that somebody can take, or none once a code has been redeemed."""
+    if not scope.sees_all(person):
+        return _steps_of_officer(person)
     if MemberRedemption.objects.settled().exists():
         return []
     return [
@@ -56,6 +59,31 @@ def first_steps() -> list[Step]:
         Step(
             _("See the first code redeemed"),
             _("It happens by itself, and shows here while it does."),
+            False,
+            reverse("admin:giftcodes_redemption_changelist"),
+        ),
+    ]
+
+
+def _steps_of_officer(person: Any) -> list[Step]:
+    """Guilds and games are the operator's to add."""
+    if scope.visible(MemberRedemption.objects.settled(), person).exists():
+        return []
+    return [
+        Step(
+            _("Be named an officer of a guild"),
+            _("Ask the administrator: you see the guilds that name you, and nothing else."),
+            scope.visible(Guild.objects.all(), person).exists(),
+        ),
+        Step(
+            _("Add its members"),
+            _("Their player IDs, one by one."),
+            scope.visible(Member.objects.eligible(), person).exists(),
+            reverse("admin:giftcodes_member_add"),
+        ),
+        Step(
+            _("See the first code redeemed"),
+            _("Codes come by themselves, and it shows here while they are redeemed."),
             False,
             reverse("admin:giftcodes_redemption_changelist"),
         ),

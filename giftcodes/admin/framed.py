@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 from axes.admin import AccessAttemptAdmin, AccessLogAdmin
 from axes.models import AccessAttempt, AccessFailureLog, AccessLog
 from django.contrib import admin
-from django.contrib.auth.admin import GroupAdmin, UserAdmin
 from django.contrib.auth.models import Group, User
 from django.db.models import Model
 from django_celery_beat.admin import (
@@ -28,25 +27,13 @@ from django_celery_beat.models import (
     SolarSchedule,
 )
 from unfold.admin import ModelAdmin, TabularInline
-from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
+
+from giftcodes.admin.base import Scoped
+from giftcodes.admin.people import PersonAdmin, RoleGroupAdmin
 
 if TYPE_CHECKING:
     from django.http import HttpRequest
-
-    _UserAdmin = UserAdmin[User]
-else:
-    _UserAdmin = UserAdmin
-
-
-class FramedUserAdmin(_UserAdmin, ModelAdmin):
-    form = UserChangeForm
-    add_form = UserCreationForm
-    change_password_form = AdminPasswordChangeForm
-
-
-class FramedGroupAdmin(GroupAdmin, ModelAdmin):
-    pass
 
 
 class FramedTaskSelect(UnfoldAdminSelectWidget, TaskSelectWidget):
@@ -60,7 +47,7 @@ class FramedTaskForm(PeriodicTaskForm):
         self.fields["regtask"].widget = FramedTaskSelect()
 
 
-class FramedTaskAdmin(PeriodicTaskAdmin, ModelAdmin):
+class FramedTaskAdmin(Scoped[PeriodicTask], PeriodicTaskAdmin, ModelAdmin):
     form = FramedTaskForm
     # Beat's own template brings a script of its own into the page, which the content security policy forbids.
     change_form_template = None
@@ -70,7 +57,7 @@ class FramedTaskInline(TabularInline, PeriodicTaskInline):
     pass
 
 
-class FramedLoginAdmin(AccessLogAdmin, ModelAdmin):
+class FramedLoginAdmin(Scoped[AccessLog], AccessLogAdmin, ModelAdmin):
     """Who logged in and when is history: for reading."""
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:  # noqa: ARG002
@@ -81,7 +68,7 @@ class FramedLoginAdmin(AccessLogAdmin, ModelAdmin):
 
 
 def _framed(base: type[Any], **attributes: Any) -> type[Any]:
-    return type(f"Framed{base.__name__}", (base, ModelAdmin), attributes)
+    return type(f"Framed{base.__name__}", (Scoped, base, ModelAdmin), attributes)
 
 
 def _schedule(base: type[Any]) -> type[Any]:
@@ -89,8 +76,8 @@ def _schedule(base: type[Any]) -> type[Any]:
 
 
 PAGES: dict[type[Model], type[Any]] = {
-    User: FramedUserAdmin,
-    Group: FramedGroupAdmin,
+    User: PersonAdmin,
+    Group: RoleGroupAdmin,
     PeriodicTask: FramedTaskAdmin,
     IntervalSchedule: _schedule(IntervalScheduleAdmin),
     CrontabSchedule: _schedule(CrontabScheduleAdmin),

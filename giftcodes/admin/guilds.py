@@ -15,6 +15,7 @@ from django.utils.translation import gettext_lazy as _
 from giftcodes import tasks
 from giftcodes.admin.editing import KeepsHistory
 from giftcodes.admin.report import Report
+from giftcodes.admin.roles import let_in
 from giftcodes.admin.runs import guild_obstacle, redeem_now
 from giftcodes.admin.words import list_link
 from giftcodes.models import GiftCode, Guild, Member, Redemption
@@ -43,6 +44,8 @@ class GuildAdmin(KeepsHistory[Guild]):
     actions = ["redeem_now", "activate", "deactivate"]
     buttons = ("redeem_now",)
     autocomplete_fields = ["officers"]
+    #: An officer would go before other guilds, or let others in.
+    reserved = ("name", "provider", "active", "priority", "officers")
     fieldsets = [
         (None, {"fields": ["name", "provider", "realm", "look_at"]}),
         (_("Redeeming"), {"fields": ["active", "automatic", "priority"]}),
@@ -55,10 +58,11 @@ class GuildAdmin(KeepsHistory[Guild]):
         number = Subquery(eligible.annotate(number=Count("pk")).values("number"), output_field=IntegerField())
         return super().get_queryset(request).annotate(members_number=Coalesce(number, 0))
 
-    def get_readonly_fields(self, request: HttpRequest, obj: Guild | None = None) -> list[str]:  # noqa: ARG002
+    def get_readonly_fields(self, request: HttpRequest, obj: Guild | None = None) -> list[str]:
         """A guild with a history in one game cannot move to another."""
         is_settled = obj is not None and obj.redemptions.exists()
-        return ["look_at", "provider"] if is_settled else ["look_at"]
+        fixed = ["look_at", "provider"] if is_settled else ["look_at"]
+        return [*fixed, *super().get_readonly_fields(request, obj)]
 
     def get_form(self, request: HttpRequest, obj: Guild | None = None, change: bool = False, **kwargs: Any) -> Any:
         """Errors that say what to do."""
@@ -86,6 +90,8 @@ class GuildAdmin(KeepsHistory[Guild]):
     def save_related(self, request: HttpRequest, form: ModelForm[Guild], formsets: Any, change: bool) -> None:
         """A guild that is new, active again or of another realm has codes to catch up on."""
         super().save_related(request, form, formsets, change)
+        for officer in let_in(form.instance.officers.all()):
+            self.message_user(request, gettext("%s is a guild officer from now on, and may log in.") % officer)
         tasks.ring(tasks.catch_up, [form.instance.pk])
 
     @admin.action(description=_("Redeem now: all active codes"), permissions=["redeem"])
@@ -105,7 +111,7 @@ class GuildAdmin(KeepsHistory[Guild]):
         redeem_now(pairs, user_id=request.user.pk, report=report)
         report.tell(request)
 
-    @admin.action(description=_("Activate"), permissions=["change"])
+    @admin.action(description=_("Activate"), permissions=["operate"])
     def activate(self, request: HttpRequest, guilds: QuerySet[Guild]) -> None:
         """Switch guilds on again; they catch up."""
         report = Report()

@@ -17,6 +17,7 @@ from django.template.response import TemplateResponse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from giftcodes.admin import scope
 from giftcodes.admin.words import page_url
 from giftcodes.management.history import harmless
 from giftcodes.models import CodeState, GiftCode, Guild, Member, MemberRedemption, Redemption
@@ -89,7 +90,8 @@ class Wish:
             raise PermissionDenied
         asked = request.GET.get("guild", "")
         known = int(asked) if asked.isdecimal() and len(asked) < 19 else 0
-        guild = get_object_or_404(Guild, pk=known) if asked else Guild.objects.active().first()
+        guilds = scope.visible(Guild.objects.all(), request.user)
+        guild = get_object_or_404(guilds, pk=known) if asked else guilds.filter(active=True).first()
         columns = request.GET.get("codes", "")
         return cls(
             guild=guild,
@@ -107,7 +109,7 @@ def matrix(request: HttpRequest) -> TemplateResponse:
         "title": _("Coverage"),
         "is_fullwidth": "1",
         "wish": wish,
-        "guilds": Guild.objects.active()[:GUILDS_TO_CHOOSE],
+        "guilds": scope.visible(Guild.objects.active(), request.user)[:GUILDS_TO_CHOOSE],
         "choices": COLUMNS,
         "unsettled": UNSETTLED,
         "legend": [(state, SIGNS[state], STATE_LABELS[state]) for state in SIGNS],

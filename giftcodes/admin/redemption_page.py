@@ -11,6 +11,7 @@ from django.db.models.functions import RowNumber
 from django.shortcuts import get_object_or_404
 from django.urls import reverse
 
+from giftcodes.admin import scope
 from giftcodes.admin.live import BUSY_SECONDS, IDLE_SECONDS, answer, parts_of
 from giftcodes.admin.words import NOTHING, page_url
 from giftcodes.models import Attempt, MemberRedemption, Redemption, RedemptionEvent, RunState, Trigger
@@ -44,7 +45,8 @@ def live(request: HttpRequest, redemption_id: int) -> JsonResponse:
     """The parts of the page that change."""
     if not request.user.has_perm("giftcodes.view_redemption"):
         raise PermissionDenied
-    redemption = get_object_or_404(Redemption.objects.select_related("guild", "gift_code"), pk=redemption_id)
+    rows = scope.visible(Redemption.objects.select_related("guild", "gift_code"), request.user)
+    redemption = get_object_or_404(rows, pk=redemption_id)
     return answer(parts_of(request, _PARTS, board(redemption)), again_in_seconds=again_in_seconds(redemption))
 
 

@@ -65,10 +65,9 @@ class RedemptionAdmin(History[Redemption]):
 
     def page_context(self, request: HttpRequest, object_id: str) -> dict[str, Any]:
         """Its progress, its journal, and who has not got the code."""
-        redemption = self.get_object(request, unquote(object_id))
-        return context(redemption) if redemption else {}
+        return context(self.get_object(request, unquote(object_id)))
 
-    def decorate(self, rows: list[Redemption]) -> None:
+    def decorate(self, request: HttpRequest, rows: list[Redemption]) -> None:  # noqa: ARG002
         """How many members of each redemption are in which state, and what is to be expected of those that run."""
         tallies: dict[int, dict[State, int]] = defaultdict(dict)
         found = MemberRedemption.objects.filter(redemption__in=rows).order_by().values_list("redemption", "state")

@@ -38,14 +38,19 @@ class Report:
         """It should have been done, and was not."""
         self._lines[messages.ERROR][text] += 1
 
-    def tell(self, request: HttpRequest) -> None:
-        """Show it on the next page. Silence is no answer: with no line at all, say that there was nothing to do."""
+    def tell(self, request: HttpRequest, *, is_silent: bool = False) -> None:
+        """Show it on the next page. Silence is no answer: with no line at all, say that there was nothing to do.
+
+        Args:
+            request: who is told.
+            is_silent: the page that follows is the answer; say nothing where there is nothing to say.
+        """
         told = False
         for level in _ORDER:
             for text in _texts(self._lines[level]):
                 messages.add_message(request, level, text)
                 told = True
-        if not told:
+        if not told and not is_silent:
             messages.info(request, _("There was nothing to do."))
 
 

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import datetime as dt
 from collections import Counter, defaultdict
+from dataclasses import dataclass, field
 from typing import Any
 
 from django.conf import settings
-from django.db.models import Count
+from django.db.models import Count, QuerySet
 
 from giftcodes.management.pulse import is_beating, last_tick_at
 from giftcodes.models import (
@@ -34,19 +35,33 @@ from giftcodes.verdict import OPEN
 _DAY = dt.timedelta(days=1)
 
 
-def overview() -> dict[str, Any]:
-    """Everything. Times are ISO 8601 in UTC, or None."""
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """What is counted and shown: all there is, or those rows that somebody may see."""
+
+    redemptions: QuerySet[Redemption] = field(default_factory=Redemption.objects.all)
+    events: QuerySet[RedemptionEvent] = field(default_factory=RedemptionEvent.objects.all)
+    alarms: QuerySet[Alarm] = field(default_factory=Alarm.objects.all)
+
+
+def overview(rows: Rows | None = None) -> dict[str, Any]:
+    """How things stand. Times are ISO 8601 in UTC, or None.
+
+    Args:
+        rows: what is looked at; None: everything. The games and beat are the same for everybody.
+    """
+    rows = rows or Rows()
     now = database_now()
     outlooks = read()
-    states = Counter(dict(Redemption.objects.order_by().values_list("state").annotate(Count("pk"))))
+    states = Counter(dict(rows.redemptions.order_by().values_list("state").annotate(Count("pk"))))
     return {
         "at": _iso(now),
         "beat": _beat(now),
         "providers": [_provider(config, now) | _queue(config, outlooks) for config in settings.PROVIDERS.values()],
         "redemptions": {state.value: states[state.value] for state in RunState},
-        "running": _running(outlooks),
-        "alarms": _alarms(),
-        "refused_last_24_h": RedemptionEvent.objects.filter(kind=EventKind.REFUSED, at__gte=now - _DAY).count(),
+        "running": _running(rows, outlooks),
+        "alarms": _alarms(rows),
+        "refused_last_24_h": rows.events.filter(kind=EventKind.REFUSED, at__gte=now - _DAY).count(),
     }
 
 
@@ -106,11 +121,13 @@ def _feed(config: ProviderConfig) -> dict[str, Any] | None:
     }
 
 
-def _running(outlooks: Outlooks) -> list[dict[str, Any]]:
+def _running(rows: Rows, outlooks: Outlooks) -> list[dict[str, Any]]:
     """The runs, longest first."""
-    running = Redemption.objects.running().select_related("guild", "gift_code").order_by("locked_at", "pk")
+    running = list(
+        rows.redemptions.filter(state=RunState.RUNNING).select_related("guild", "gift_code").order_by("locked_at", "pk")
+    )
     counted = (
-        MemberRedemption.objects.filter(redemption__state=RunState.RUNNING)
+        MemberRedemption.objects.filter(redemption__in=running)
         .order_by()
         .values_list("redemption_id", "state")
         .annotate(Count("pk"))
@@ -163,10 +180,10 @@ def _as_values(outlook: Outlook, outlooks: Outlooks) -> dict[str, Any]:
     }
 
 
-def _alarms() -> list[dict[str, Any]]:
+def _alarms(rows: Rows) -> list[dict[str, Any]]:
     return [
         {"kind": alarm.kind, "subject": alarm.subject, "message": alarm.message, "raised_at": _iso(alarm.raised_at)}
-        for alarm in Alarm.objects.standing()
+        for alarm in rows.alarms.filter(raised_at__isnull=False, cleared_at__isnull=True)
     ]
 
 

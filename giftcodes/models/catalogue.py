@@ -63,6 +63,8 @@ class Guild(models.Model):
         ordering = ["name"]
         verbose_name = _("guild")
         verbose_name_plural = _("guilds")
+        #: Without it a person sees the guilds that name them as an officer (admin/scope.py).
+        permissions = [("view_every_guild", _("Can view every guild, and the machine"))]
 
     def __str__(self) -> str:
         return self.name

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 
 import pytest
+from django.utils import timezone
 
 from giftcodes.admin.code_form import GiftCodeForm
 from giftcodes.feeds import PublishedCode
 from giftcodes.flow.poll import FeedNews, decide
-from giftcodes.models import CodeState, GiftCode, Redemption, RedemptionEvent, Source
+from giftcodes.models import Attempt, CodeState, GiftCode, Redemption, RedemptionEvent, Source
 from tests.admin.conftest import Browser, Doorbell, address, errors
-from tests.admin.past import redemption
-from tests.factories import gift_code, guild
+from tests.admin.past import attempt, redemption
+from tests.factories import gift_code, guild, member
 
 
 def form(code: str = "Frost2026", **fields: Any) -> dict[str, Any]:
@@ -65,7 +66,7 @@ def test_a_code_of_another_shape_is_refused(browser: Browser, wrong: str) -> Non
         (CodeState.ACTIVE, "known already and active"),
         (CodeState.PROBING, "asked once more"),
         (CodeState.CLOSED, "The code has expired. Use Reopen code"),
-        (CodeState.DELETED, "Use Reopen code to bring it back"),
+        (CodeState.DELETED, "Open that page, and press Bring back"),
     ],
 )
 def test_a_known_code_in_another_spelling_is_explained_by_its_state(browser: Browser, state: str, words: str) -> None:
@@ -129,24 +130,61 @@ def test_what_the_machine_wrote_while_the_form_was_saved_stays(
 
 
 # --- Redeem now -------------------------------------------------------------------------------------------------------
-def test_redeem_now_starts_the_code_for_every_guild_that_wants_it(
-    browser: Browser, doorbell: Doorbell, admin_user: Any
-) -> None:
-    wolves, asked = guild("Wolves", members=1), guild("Asked", members=1, automatic=False)
+def look(browser: Browser, *codes: GiftCode, **more: Any) -> Any:
+    """Press Redeem now. Returns the page that says what it would do."""
+    data = {"action": "redeem_now", "_selected_action": [code.pk for code in codes], "index": 0, **more}
+    response = browser.post("giftcode_changelist", data=data)
+    assert response.status_code == 200
+    return response
+
+
+def test_redeem_now_says_first_what_it_would_do_and_does_nothing(browser: Browser, doorbell: Doorbell) -> None:
+    wolves, bears = guild("Wolves", members=3), guild("Bears", members=2)
+    twin = wolves.members.all()[0].player_id
+    member(bears, twin)
     guild("Idle", members=1, automatic=False), guild("Gone", members=1, active=False)
     guild("Other", members=1, provider="whiteout")
-    code = gift_code("AAA")
-    Redemption.objects.create(guild=asked, gift_code=code, state="complete")
+    response = look(browser, gift_code("AAA"))
+    lines = {str(one["line"].guild): one for one in response.context["lines"]}
+    assert {name: one["is_chosen"] for name, one in lines.items()} == {"Wolves": True, "Bears": True, "Idle": False}
+    assert [lines[name]["preview"].members for name in ("Wolves", "Bears", "Idle")] == [3, 3, 1]
+    assert [lines[name]["preview"].requests for name in ("Wolves", "Bears", "Idle")] == [3, 2, 1]
+    total = response.context["total"]
+    assert (response.context["number"], total.members, total.requests) == (2, 6, 5)
+    assert "a few seconds if the code works" in response.content.decode()
+    assert not Redemption.objects.exists()
+    assert doorbell.rings == []
 
-    told = browser.press("redeem_now", code)
+
+def test_what_is_confirmed_is_started_for_the_guilds_that_are_chosen(
+    browser: Browser, doorbell: Doorbell, admin_user: Any
+) -> None:
+    wolves, bears, idle = guild("Wolves", members=1), guild("Bears", members=1), guild("Idle", members=1)
+    code = gift_code("AAA")
+    pairs = [f"{row.pk}-{code.pk}" for row in (wolves, idle)]
+    again = look(browser, code, chosen="yes", pair=pairs)
+    assert [one["is_chosen"] for one in again.context["lines"]] == [True, False, True]
+
+    told = browser.press("redeem_now", code, chosen="yes", pair=[*pairs, "999-1", "x"], confirm="yes")
 
     assert told == [
         ("success", "Started for guild Wolves with code AAA."),
-        ("success", "Started for guild Asked with code AAA."),
+        ("success", "Started for guild Idle with code AAA."),
     ]
     run = Redemption.objects.get(guild=wolves)
     assert (run.state, run.trigger, run.triggered_by) == ("running", "admin", admin_user)
+    assert not Redemption.objects.filter(guild=bears).exists()
     assert doorbell.arguments("dispatch") == [["simulator"], ["simulator"]]
+    assert look(browser, code).context["lines"][0]["preview"].is_running
+    told = browser.press("redeem_now", code, chosen="yes", pair=pairs[:1], confirm="yes")
+    assert "already in progress for guild Wolves with code AAA" in told[0][1]
+
+
+def test_a_guild_that_was_asked_to_redeem_the_code_before_is_chosen_beforehand(browser: Browser) -> None:
+    asked = guild("Asked", members=1, automatic=False)
+    code = gift_code("AAA")
+    Redemption.objects.create(guild=asked, gift_code=code, state="complete")
+    assert [one["is_chosen"] for one in look(browser, code).context["lines"]] == [True]
 
 
 def test_redeem_now_on_a_closed_code_is_refused_and_leaves_no_rows(browser: Browser) -> None:
@@ -159,13 +197,13 @@ def test_redeem_now_on_a_closed_code_is_refused_and_leaves_no_rows(browser: Brow
 
 def test_redeem_now_without_a_guild_is_refused(browser: Browser) -> None:
     told = browser.press("redeem_now", gift_code("AAA"))
-    assert told == [("warning", "No guild wants code AAA: none of this game is active and redeems automatically.")]
+    assert told == [("warning", "No guild wants code AAA: none of this game is active.")]
 
 
 def test_many_redemptions_are_handed_to_the_workers(browser: Browser, doorbell: Doorbell, admin_user: Any) -> None:
     guilds = [guild() for _ in range(51)]
     code = gift_code("AAA")
-    told = browser.press("redeem_now", code)
+    told = browser.press("redeem_now", code, confirm="yes")
     assert told == [
         (
             "success",
@@ -179,12 +217,33 @@ def test_many_redemptions_are_handed_to_the_workers(browser: Browser, doorbell: 
 def test_too_many_at_once_are_refused_as_a_whole(
     browser: Browser, doorbell: Doorbell, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("giftcodes.admin.runs.MOST", 2)
+    monkeypatch.setattr("giftcodes.admin.redeem_preview.MOST", 2)
     for _ in range(3):
         guild()
-    told = browser.press("redeem_now", gift_code("AAA"))
+    told = browser.press("redeem_now", gift_code("AAA"), confirm="yes")
     assert told == [("warning", "That would be 3 redemptions at once. Choose fewer: at most 2.")]
     assert doorbell.rings == []
+
+
+def test_more_than_a_form_can_hold_is_confirmed_as_a_whole(browser: Browser, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("giftcodes.admin.redeem_preview.CHOOSABLE", 1)
+    guild("Wolves", members=1), guild("Bears", members=1), guild("Idle", members=1, automatic=False)
+    code = gift_code("AAA")
+    page = look(browser, code).content.decode()
+    assert 'name="pair"' not in page
+    assert "too many to choose among" in page
+    assert len(browser.press("redeem_now", code, confirm="yes")) == 2
+
+
+def test_the_preview_costs_the_same_for_many_guilds_and_codes(
+    browser: Browser, django_assert_max_num_queries: Any
+) -> None:
+    codes = [gift_code() for _ in range(4)]
+    for _ in range(12):
+        guild(members=2)
+    with django_assert_max_num_queries(25):
+        response = look(browser, *codes)
+    assert response.context["number"] == 48
 
 
 # --- Closing, reopening, deleting -------------------------------------------------------------------------------------
@@ -225,6 +284,80 @@ def test_an_active_code_is_not_reopened_and_an_old_issue_neither(browser: Browse
     assert ("warning", "Code AAA is active.") in told
     assert ("warning", "Code BBB has been issued anew; reopen the newest issue.") in told
     assert doorbell.rings == []
+
+
+@pytest.mark.parametrize(
+    ("state", "buttons"),
+    [
+        (CodeState.ACTIVE, ["Redeem now …", "Close code"]),
+        (CodeState.PROBING, ["Reopen code", "Close code"]),
+        (CodeState.CLOSED, ["Reopen code", "Issue anew"]),
+        (CodeState.DELETED, ["Bring back"]),
+    ],
+)
+def test_the_buttons_are_those_that_do_something(browser: Browser, state: str, buttons: list[str]) -> None:
+    page = browser.open("giftcode_change", gift_code(state=state).pk)
+    assert [str(words) for _name, words in page.context["buttons"]] == buttons
+
+
+def test_a_closed_code_is_issued_anew_and_the_old_issue_keeps_its_history(
+    browser: Browser, doorbell: Doorbell, admin_user: Any
+) -> None:
+    old = redemption().gift_code
+    GiftCode.objects.filter(pk=old.pk).update(state=CodeState.CLOSED, rewards="Gems")
+    told = browser.press("reissue_codes", old)
+    anew = GiftCode.objects.get(code=old.code, issue=2)
+    assert (anew.state, anew.source, anew.rewards) == ("active", "admin", "Gems")
+    assert told == [("success", f"Code {anew} is a new issue: everybody is asked for once more.")]
+    assert doorbell.rings == [("fan_out", [anew.pk, "admin", admin_user.pk])]
+    old.refresh_from_db()
+    assert (old.state, old.redemptions.count()) == ("closed", 1)
+    assert "Issued anew: issue 2." in browser.open("giftcode_change", anew.pk).content.decode()
+    # The feed, which lists the code with its old date, does not issue it a third time.
+    assert decide(PublishedCode(code=old.code, published_on=date(2020, 1, 1)), anew) is FeedNews.KNOWN
+
+
+@pytest.mark.parametrize(
+    ("state", "words"),
+    [
+        (CodeState.ACTIVE, "only a closed code is issued anew"),
+        (CodeState.DELETED, "Bring it back first."),
+        (CodeState.CLOSED, "has been issued anew already."),
+    ],
+)
+def test_what_is_not_closed_or_has_a_newer_issue_is_not_issued_anew(
+    browser: Browser, doorbell: Doorbell, state: str, words: str
+) -> None:
+    code = gift_code("AAA", state=state)
+    if state == CodeState.CLOSED:
+        gift_code("AAA", issue=2)
+    ((level, said),) = browser.press("reissue_codes", code)
+    assert level == "warning"
+    assert words in said
+    assert doorbell.rings == []
+
+
+def test_the_page_of_a_code_names_the_answers_that_closed_it_and_proved_it(browser: Browser) -> None:
+    now = timezone.now()
+    row = redemption(members=3)
+    shares = list(row.members.order_by("pk"))
+    for share, outcome, seconds in zip(shares, ("success", "code_expired", "code_expired"), (90, 40, 20), strict=True):
+        Attempt.objects.filter(pk=attempt(share).pk).update(
+            outcome=outcome, answered_at=now - timedelta(seconds=seconds)
+        )
+    late = attempt(shares[0], token=2)
+    Attempt.objects.filter(pk=late.pk).update(outcome="code_expired", answered_at=now + timedelta(seconds=60))
+    GiftCode.objects.filter(pk=row.gift_code_id).update(
+        state=CodeState.CLOSED,
+        reason="The code has expired.",
+        closed_outcome="code_expired",
+        closed_at=now - timedelta(seconds=20),
+        proven_at=now - timedelta(seconds=90),
+    )
+    response = browser.open("giftcode_change", row.gift_code_id)
+    assert [one["member"] for one in response.context["closers"]] == [shares[2].member, shares[1].member]
+    assert [one["member"] for one in response.context["provers"]] == [shares[0].member]
+    assert "Closed by these answers" in response.content.decode()
 
 
 @pytest.mark.parametrize("way", ["button", "bulk"])

@@ -141,6 +141,34 @@ def test_production_settings_pass_the_check_for_deployment() -> None:
     assert done.returncode == 0, done.stderr
 
 
+@pytest.mark.parametrize(
+    ("environment", "is_secure"),
+    [
+        ({}, False),
+        ({"ALLOWED_HOSTS": "redeemer.example"}, True),
+        ({"ALLOWED_HOSTS": "redeemer.example", "SECURE_COOKIES": "0"}, False),
+        ({"HTTPS": "1"}, True),
+    ],
+)
+def test_cookies_are_secure_wherever_others_can_reach_the_site(environment: dict[str, str], is_secure: bool) -> None:
+    clean = {name: value for name, value in os.environ.items() if name not in ("ALLOWED_HOSTS", "HTTPS", "DEBUG")}
+    script = "from redeemer import settings as s; print(s.SESSION_COOKIE_SECURE, s.CSRF_COOKIE_SECURE)"
+    done = subprocess.run(
+        [sys.executable, "-c", script], env={**clean, **environment}, capture_output=True, text=True, timeout=60
+    )
+    assert done.stdout.split() == [str(is_secure)] * 2, done.stderr
+
+
+def test_whoever_cannot_log_in_because_of_the_cookies_is_told_what_to_set(db: None, settings: Any) -> None:
+    settings.CSRF_COOKIE_SECURE = True
+    client = Client(enforce_csrf_checks=True)
+    answer = client.post(LOGIN, {"username": "owner", "password": "right-password"})
+    assert answer.status_code == 403
+    assert "SECURE_COOKIES=0" in answer.content.decode()
+    settings.CSRF_COOKIE_SECURE = False
+    assert "SECURE_COOKIES" not in client.post(LOGIN, {"username": "owner"}).content.decode()
+
+
 def test_monitors_are_not_sent_to_https(db: None, settings: Any) -> None:
     settings.SECURE_SSL_REDIRECT = True
     assert Client().get("/healthz").status_code in (200, 503)

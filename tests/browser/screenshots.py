@@ -30,7 +30,16 @@ def pages(world: World) -> dict[str, str]:
         "matrix": f"/admin/matrix/?guild={world.guild.pk}",
         "members": "/admin/giftcodes/member/",
         "guild": f"/admin/giftcodes/guild/{world.guild.pk}/change/",
+        "code": f"/admin/giftcodes/giftcode/{world.closed.pk}/change/",
+        "person": f"/admin/auth/user/{world.officer.pk}/change/",
     }
+
+
+def press_redeem_now(page: Page, url: str, world: World) -> None:
+    """To the page that says what Redeem now will do, which has no address."""
+    page.goto(f"{url}/admin/giftcodes/giftcode/{world.complete.gift_code_id}/change/")
+    page.get_by_role("button", name="Redeem now").click()
+    page.get_by_role("heading", name="in all").wait_for()
 
 
 def shoot_all(chromium: Browser, live_server: Any, admin_user: Any, client: Any) -> None:
@@ -48,6 +57,12 @@ def shoot_all(chromium: Browser, live_server: Any, admin_user: Any, client: Any)
         for name, address in pages(world).items():
             page.goto(f"{live_server.url}{address}")
             _shoot(page, name, look)
+        press_redeem_now(page, live_server.url, world)
+        _shoot(page, "redeem-now", look)
+        if look == "light":
+            log_in(context, live_server.url, world.officer)
+            page.goto(f"{live_server.url}/admin/")
+            _shoot(page, "officer", look)
         context.close()
 
 

@@ -9,7 +9,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser
 
 from tests.browser.conftest import log_in, watch
-from tests.browser.screenshots import LOOKS, pages
+from tests.browser.screenshots import LOOKS, pages, press_redeem_now
 from tests.browser.world import build
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -42,6 +42,8 @@ def test_no_page_has_a_serious_fault(chromium: Browser, live_server: Any, admin_
         page.goto(f"{live_server.url}{address}")
         page.wait_for_load_state("networkidle")
         found[name] = faults(page)
+    press_redeem_now(page, live_server.url, world)
+    found["redeem now"] = faults(page)
     context.close()
     assert {name: faults for name, faults in found.items() if faults} == {}
     assert troubles == []

@@ -1,4 +1,4 @@
-"""A person in a real Chromium, before the whole system: log in, see a run through, find who is left, press twice."""
+"""A person in a real Chromium, before the whole system: from the first login to the officer of another guild."""
 
 from __future__ import annotations
 
@@ -13,11 +13,12 @@ from playwright.sync_api import Page, expect
 from redeemer.embedded import ports
 from tests.system.machinery import System, system, wait_for
 
-MEMBERS = [str(player) for player in range(310, 334)]
+MEMBERS = [str(player) for player in range(310, 326)]
 #: Two who are in another realm, so that the game refuses them.
 ASTRAY = MEMBERS[:2]
 PASSWORD = "only-for-this-test"
-#: A run of 24 members takes more than ten seconds at this rate, and none takes less than one: long enough to look at.
+OFFICERS_PASSWORD = "also-only-for-this-test"
+#: A run of 16 members takes about ten seconds at this rate: long enough to look at.
 RATE = "5/2"
 PATIENCE_MS = 60_000
 
@@ -26,17 +27,14 @@ pytestmark = pytest.mark.system
 
 @pytest.fixture
 def running(tmp_path: Path) -> Iterator[System]:
-    """Simulator, workers, beat and web server, with a guild that redeems only when asked."""
+    """Simulator, workers and beat, and nobody in the database but a leader."""
     with system(tmp_path, WHITEOUT_SALT="story-salt", SIMULATOR_SALT="story-salt", WHITEOUT_RATE=RATE) as running:
         running.environment |= {"SIMULATOR_API_URL": ""}
         running.start_game("--rate", RATE, "--latency", "1")
         running.environment |= {"WHITEOUT_API_URL": f"{running.game_url}/api/gift_code"}
         players = {player: {"realm": 77 if player in ASTRAY else 1042} for player in MEMBERS}
         running.world(players=players, codes={"FROST2026": {}})
-        listing = tmp_path / "members.txt"
-        listing.write_text("\n".join(MEMBERS))
-        running.manage("add_guild", "Wolves", "--provider", "whiteout", "--realm", "1042")
-        running.manage("import_members", str(listing), "--guild", "Wolves")
+        (tmp_path / "members.txt").write_text("\n".join(MEMBERS))
         running.environment |= {"DJANGO_SUPERUSER_PASSWORD": PASSWORD}
         running.manage("createsuperuser", "--noinput", "--username", "leader", "--email", "leader@example.com")
         running.start_workers()
@@ -57,28 +55,56 @@ def site(running: System) -> str:
 def _answers(url: str) -> bool:
     try:
         return requests.get(f"{url}/admin/login/", timeout=2).status_code == 200
-    except requests.ConnectionError:
+    except requests.RequestException:
         return False
 
 
-def test_a_leader_adds_a_code_sees_it_through_and_presses_redeem_now_twice(page: Page, site: str) -> None:
+def test_a_leader_redeems_corrects_and_is_refused_and_an_officer_of_another_guild_finds_nothing(
+    page: Page, site: str, running: System, tmp_path: Path
+) -> None:
     page.set_default_timeout(PATIENCE_MS)
     expect.set_options(timeout=PATIENCE_MS)
 
-    page.goto(site)
-    page.get_by_label("Username").fill("leader")
-    page.get_by_label("Password").fill(PASSWORD)
-    page.get_by_role("button", name="Log in").click()
-    expect(page.locator('[aria-current="step"]')).to_contain_text("Wait for a code, or add one")
-
-    page.get_by_role("link", name="Wait for a code, or add one").click()
-    page.get_by_label("Code").first.fill("FROST2026")
-    page.get_by_role("button", name="Save", exact=True).click()
-    expect(page.get_by_text("is redeemed now for 24 members in 1 guild")).to_be_visible()
-
+    _log_in(page, site, "leader", PASSWORD)
+    page.get_by_role("link", name="Add a guild").click()
+    _make_a_guild(page, "Wolves")
+    running.manage("import_members", str(tmp_path / "members.txt"), "--guild", "Wolves")
+    _add_a_code(page, site)
     _see_it_through_on_the_dashboard(page, site)
     _find_who_is_left(page, site)
-    _press_redeem_now_twice(page, site)
+    _correct_one_and_see_it_settle(page)
+    running.world(options={"latency": 5})
+    theirs = _press_redeem_now_twice(page, site)
+    _make_an_officer_of_another_guild(page, site)
+
+    page.context.clear_cookies()
+    _log_in(page, site, "bjorn", OFFICERS_PASSWORD)
+    _find_nothing(page, site, theirs)
+
+
+def _log_in(page: Page, site: str, username: str, password: str) -> None:
+    page.goto(site)
+    page.get_by_label("Username").fill(username)
+    page.get_by_label("Password").fill(password)
+    page.get_by_role("button", name="Log in").click()
+
+
+def _make_a_guild(page: Page, name: str) -> None:
+    page.get_by_label("Name").fill(name)
+    page.get_by_label("Game").select_option("Whiteout Survival")
+    page.get_by_label("Realm").fill("1042")
+    page.get_by_role("button", name="Save", exact=True).click()
+    expect(page.locator("#result_list").get_by_role("link", name=name, exact=True)).to_be_visible()
+
+
+def _add_a_code(page: Page, site: str) -> None:
+    page.goto(f"{site}/admin/")
+    expect(page.locator('[aria-current="step"]')).to_contain_text("Wait for a code, or add one")
+    page.get_by_role("link", name="Wait for a code, or add one").click()
+    page.get_by_label("Code").first.fill("FROST2026")
+    page.get_by_label("Game").select_option("Whiteout Survival")
+    page.get_by_role("button", name="Save", exact=True).click()
+    expect(page.get_by_text("is redeemed now for 16 members in 1 guild")).to_be_visible()
 
 
 def _see_it_through_on_the_dashboard(page: Page, site: str) -> None:
@@ -106,9 +132,28 @@ def _find_who_is_left(page: Page, site: str) -> None:
     expect(page.locator(".matrix tbody tr")).to_have_count(len(ASTRAY))
 
 
-def _press_redeem_now_twice(page: Page, site: str) -> None:
-    """The game is slow to answer for the two who are left: the second press meets the first one's run."""
+def _correct_one_and_see_it_settle(page: Page) -> None:
+    """On the page of the redemption, which shows it without being loaded again."""
     page.locator(".matrix thead a").first.click()
+    redemption = page.url
+    expect(page.locator('[data-part="members"] .badge-needs_correction')).to_have_count(len(ASTRAY))
+    page.locator('[data-part="members"]').get_by_role("link", name="Correct").first.click()
+    page.get_by_label("Realm").fill("77")
+    page.get_by_role("button", name="Save", exact=True).click()
+    page.goto(redemption)
+    page.evaluate("window.neverReloaded = true")
+    expect(page.locator('[data-part="members"] .badge-needs_correction')).to_have_count(len(ASTRAY) - 1)
+    expect(page.get_by_text("15 of 16 have it")).to_be_visible()
+    expect(page.locator('[data-part="state"] .badge-complete')).to_be_visible()
+    assert page.evaluate("window.neverReloaded") is True
+
+
+def _press_redeem_now_twice(page: Page, site: str) -> list[str]:
+    """The game is slow to answer for the one who is left: the second press meets the first one's run.
+
+    Returns:
+        The addresses of what belongs to the guild.
+    """
     page.get_by_role("button", name="Redeem now").click()
     expect(page.get_by_text("Started for guild Wolves with code FROST2026.")).to_be_visible()
     page.get_by_role("button", name="Redeem now").click()
@@ -118,3 +163,37 @@ def _press_redeem_now_twice(page: Page, site: str) -> None:
     expect(page.locator('[data-part="state"] .badge-complete')).to_be_visible()
     expect(page.locator(".timeline li").first).to_contain_text("unlocked")
     assert page.evaluate("window.neverReloaded") is True
+    live = page.locator("[data-live]").first.get_attribute("data-live")
+    links = page.locator("#content a[href*='/change/']").evaluate_all("links => links.map(link => link.href)")
+    guild = next(link for link in links if "/guild/" in link).split("/")[-3]
+    coverage = [f"{site}/admin/matrix/?guild={guild}", f"{site}/admin/matrix/csv/?guild={guild}"]
+    return [page.url, f"{site}{live}", *coverage, *links]
+
+
+def _make_an_officer_of_another_guild(page: Page, site: str) -> None:
+    page.goto(f"{site}/admin/giftcodes/guild/add/")
+    _make_a_guild(page, "Bears")
+    page.goto(f"{site}/admin/auth/user/add/")
+    page.get_by_label("Username").fill("bjorn")
+    page.locator("#id_password1").fill(OFFICERS_PASSWORD)
+    page.locator("#id_password2").fill(OFFICERS_PASSWORD)
+    expect(page.get_by_label("Guild officer")).to_be_checked()
+    page.locator(".select2-search__field").fill("Bea")
+    page.locator(".select2-results__option", has_text="Bears").click()
+    page.get_by_role("button", name="Save", exact=True).click()
+    expect(page.get_by_text("was added successfully")).to_be_visible()
+    expect(page.locator(".select2-selection__choice")).to_contain_text("Bears")
+
+
+def _find_nothing(page: Page, site: str, theirs: list[str]) -> None:
+    """Every address of the other guild's is not found, and no list names it."""
+    expect(page.get_by_role("link", name="Coverage")).to_be_visible()
+    kinds = {address.split("/")[5] for address in theirs if "/giftcodes/" in address}
+    assert kinds >= {"guild", "member", "redemption", "memberredemption", "attempt"}
+    foreign = [address for address in theirs if "/giftcode/" not in address]
+    assert {address: page.request.get(address).status for address in foreign} == dict.fromkeys(foreign, 404)
+    assert page.goto(foreign[0]).status == 404  # type: ignore[union-attr]
+    for model in ("guild", "member", "redemption", "memberredemption", "attempt", "redemptionevent"):
+        page.goto(f"{site}/admin/giftcodes/{model}/")
+        expect(page.locator("#content")).to_be_visible()
+        expect(page.get_by_text("Wolves")).to_have_count(0)

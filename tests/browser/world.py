@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import datetime as dt
+import importlib
 from dataclasses import dataclass
 from random import Random
 from typing import Any
 
+from django.apps import apps
+from django.contrib.auth.models import Group, User
 from django.utils import timezone
 
 from giftcodes.models import (
@@ -73,6 +76,8 @@ class World:
     guild: Guild
     running: Redemption
     complete: Redemption
+    closed: GiftCode
+    officer: User
 
 
 def build(*, user: Any, members: int = 60, codes: int = len(CODES)) -> World:
@@ -81,9 +86,6 @@ def build(*, user: Any, members: int = 60, codes: int = len(CODES)) -> World:
     now = timezone.now()
     guilds = [_guild(name, members, random) for name in ("Wolves", "Bears", "Ravens")]
     known = [_code(name, now - dt.timedelta(days=2 * place, hours=3)) for place, name in enumerate(CODES[:codes])]
-    GiftCode.objects.filter(pk=known[-1].pk).update(
-        state="closed", reason="The code has expired.", closed_outcome="code_expired", closed_at=now
-    )
     runs = [
         _redemption(guild, code, now - dt.timedelta(days=2 * place, hours=2), random)
         for place, code in enumerate(known)
@@ -91,9 +93,42 @@ def build(*, user: Any, members: int = 60, codes: int = len(CODES)) -> World:
     ]
     running, complete = runs[0], runs[4]
     _begin_again(running, now, random)
+    _close(known[-1], now)
     _journal(complete, user, now)
     _health(now)
-    return World(guilds[0], running, complete)
+    return World(guilds[0], running, complete, known[-1], _officer(guilds[0]))
+
+
+def _close(code: GiftCode, now: dt.datetime) -> None:
+    """Two members were told that it has expired."""
+    shares = MemberRedemption.objects.filter(gift_code=code).order_by("-pk")[:2]
+    for place, share in enumerate(shares):
+        Attempt.objects.create(
+            member_redemption=share,
+            gift_code=code,
+            player_id=share.player_id,
+            realm=REALM,
+            token=2,
+            sent_at=now - dt.timedelta(minutes=3 - place),
+            answered_at=now - dt.timedelta(minutes=3 - place),
+            outcome=Outcome.CODE_EXPIRED,
+            latency_ms=130,
+        )
+    GiftCode.objects.filter(pk=code.pk).update(
+        state="closed",
+        reason="The code has expired.",
+        closed_outcome=Outcome.CODE_EXPIRED,
+        closed_at=now - dt.timedelta(minutes=2),
+    )
+
+
+def _officer(guild: Guild) -> User:
+    """Somebody who sees one guild. A test before this one may have emptied the tables that the migration filled."""
+    importlib.import_module("giftcodes.migrations.0006_roles").seed(apps, None)
+    officer = User.objects.create_user("amber", is_staff=True, first_name="Amber")
+    officer.groups.add(Group.objects.get(name="Guild officers"))
+    guild.officers.add(officer)
+    return officer
 
 
 def _guild(name: str, members: int, random: Random) -> Guild:

@@ -87,7 +87,7 @@ def test_redeem_now_pressed_twice_at_the_same_moment_runs_once_and_tells_the_oth
         client = Client()
         client.force_login(officer)
         meeting.wait()
-        data = {"action": "redeem_now", "_selected_action": [code.pk], "index": 0}
+        data = {"action": "redeem_now", "_selected_action": [code.pk], "index": 0, "confirm": "yes"}
         return client.post("/admin/giftcodes/giftcode/", data, follow=True).content.decode()
 
     pages = [one.wait() for one in [elsewhere(press), elsewhere(press)]]

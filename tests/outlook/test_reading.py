@@ -13,7 +13,7 @@ from giftcodes.models import Attempt, Member, MemberRedemption, RateBudget, Rede
 from giftcodes.outlook import reading
 from giftcodes.outlook.forecast import Outlook
 from giftcodes.outlook.pace import NOT_MEASURED
-from giftcodes.outlook.preview import preview
+from giftcodes.outlook.preview import preview, previews, together
 from giftcodes.outlook.reading import read
 from giftcodes.outlook.words import left
 from giftcodes.providers.config import Rate
@@ -273,6 +273,29 @@ def test_a_preview_of_what_runs_is_its_outlook(limited: World) -> None:
     run.members.filter(pk=run.members.order_by("pk")[0].pk).update(state="redeemed")
 
     assert preview(guild_id=wolves.pk, gift_code_id=code.pk).requests == 4
+
+
+def test_previews_of_many_are_told_together_and_count_a_player_of_two_guilds_once(
+    limited: World, django_assert_num_queries: Any
+) -> None:
+    first, second = proven(), proven()
+    wolves, bears = guild("Wolves", members=25), guild("Bears", members=9, priority=5)
+    member(bears, Member.objects.filter(guild=wolves)[0].player_id)
+    limited.begin(bears, second)
+    pairs = [(of.pk, code.pk) for of in (wolves, bears, guild(provider="kingshot")) for code in (first, second)]
+    with django_assert_num_queries(6):
+        found = previews(pairs)
+    assert list(found) == [(of.pk, code.pk) for of in (bears, wolves) for code in (first, second)]
+    assert [(one.members, one.requests, one.is_running) for one in found.values()] == [
+        (10, 10, False),
+        (10, 10, True),
+        (25, 24, False),
+        (25, 24, False),
+    ]
+    total = together(found.values())
+    assert (total.members, total.requests) == (70, 68)
+    assert total.outlook.seconds == max(one.outlook.seconds or 0 for one in found.values())
+    assert previews([]) == {}
 
 
 @pytest.mark.django_db

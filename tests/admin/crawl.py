@@ -1,0 +1,70 @@
+"""Every address of the admin, made from what is registered: a page that is added later is among them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import Model
+from django.urls import reverse
+
+
+def lists() -> Iterator[str]:
+    """The pages that belong to no row: lists, forms for adding, and whatever else a model's admin offers."""
+    for model, page in admin.site._registry.items():
+        for pattern in page.get_urls():
+            if pattern.name and not pattern.pattern.converters:
+                yield reverse(f"admin:{pattern.name}")
+        # What somebody may have typed into the address.
+        yield reverse(f"admin:{model._meta.app_label}_{model._meta.model_name}_changelist", query={"all": "", "q": "2"})
+    for name in ("index", "live", "live_chart", "matrix", "matrix_export"):
+        yield reverse(f"admin:{name}")
+    for app in {model._meta.app_label for model in admin.site._registry}:
+        yield reverse("admin:app_list", args=[app])
+    for term in ("guild", "2", "nick"):
+        yield reverse("admin:search", query={"s": term, "extended": "1"})
+
+
+def autocompletes() -> Iterator[str]:
+    """What can be searched for a choice."""
+    for model in admin.site._registry:
+        for field in model._meta.get_fields():
+            if getattr(field, "remote_field", None) and not field.auto_created:
+                query = {"app_label": model._meta.app_label, "model_name": model._meta.model_name, "term": ""}
+                yield reverse("admin:autocomplete", query={**query, "field_name": field.name})
+
+
+def pages_of(row: Model) -> Iterator[str]:
+    """The pages of one row: change, history, delete and whatever else there is."""
+    page = admin.site._registry[type(row)]
+    for pattern in page.get_urls():
+        names = list(pattern.pattern.converters)
+        if pattern.name and names:
+            values = {name: row.pk if name in ("object_id", "id") else 1 for name in names}
+            yield reverse(f"admin:{pattern.name}", kwargs=values)
+
+
+def rows() -> Iterator[Model]:
+    """Every row that has a page."""
+    for model in admin.site._registry:
+        yield from model._default_manager.all()
+
+
+def content(client: Any, address: str) -> str:
+    """What is shown at an address; nothing where nothing is."""
+    response = client.get(address)
+    assert response.status_code in (200, 302, 403, 404), (address, response.status_code)
+    if response.status_code != 200:
+        return ""
+    return b"".join(response.streaming_content if response.streaming else [response.content]).decode()
+
+
+def read(client: Any, addresses: Iterable[str]) -> dict[str, str]:
+    """What somebody sees at each address."""
+    return {address: content(client, address) for address in addresses}
+
+
+def leaks(pages: dict[str, str], words: Iterable[str]) -> list[tuple[str, str]]:
+    """Which page shows which of these words."""
+    return [(address, word) for word in words for address, shown in pages.items() if word in shown]

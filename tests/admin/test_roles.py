@@ -1,0 +1,445 @@
+"""Roles: an officer of one guild meets nothing of another, anywhere; a viewer sees all and changes nothing."""
+
+from __future__ import annotations
+
+import importlib
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from django.apps import apps
+from django.contrib import admin
+from django.contrib.admin.models import LogEntry
+from django.contrib.auth.models import Group, User
+from django.db import connection
+from django.db.models import Model
+from django.test import Client, RequestFactory
+from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
+from django.utils import timezone
+
+from giftcodes.admin import scope
+from giftcodes.admin.roles import OFFICERS, VIEWERS, Role, role_of
+from giftcodes.models import (
+    Alarm,
+    Announcement,
+    Attempt,
+    Channel,
+    GiftCode,
+    Guild,
+    Member,
+    MemberRedemption,
+    RateBudget,
+    Redemption,
+    RedemptionEvent,
+    Trigger,
+)
+from tests.admin import crawl, past
+from tests.admin.conftest import Browser, Doorbell, address, errors
+from tests.factories import gift_code, guild, member
+
+migration = importlib.import_module("giftcodes.migrations.0006_roles")
+#: Names and player IDs that an officer of Wolves must never meet.
+STRANGE = ("Strangers", "Aliens", "Nobody-of-yours", "777000111", "CODEOFALIENS", "/webhooks/")
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """Wolves are the officer's own; Strangers play the same game with the same code, Aliens another game."""
+
+    wolves: Guild
+    strangers: Guild
+    aliens: Guild
+    own: Redemption
+    foreign: Redemption
+
+
+def run(of: Guild, code: GiftCode, *, state: str = "running") -> Redemption:
+    """A redemption with everything that hangs on one."""
+    row = Redemption.objects.create(guild=of, gift_code=code, state=state, run_number=1, trigger=Trigger.POLL)
+    for one in of.members.all():
+        share = MemberRedemption.objects.create(
+            redemption=row, member=one, gift_code=code, player_id=one.player_id, state="failed", reason="Why."
+        )
+        past.attempt(share)
+    row.journal("refused", trigger=Trigger.ADMIN)  # type: ignore[arg-type]
+    Announcement.objects.create(redemption=row, run_number=1, kind=Announcement.Kind.COMPLETE)
+    Channel.objects.get_or_create(guild=of, defaults={"address": "https://discord.com/api/webhooks/1/secret"})
+    for kind, subject in ((Alarm.Kind.NO_PROGRESS, row.pk), (Alarm.Kind.UNCOVERED, of.pk)):
+        Alarm.objects.get_or_create(kind=kind, subject=str(subject), defaults={"message": f"About {of}."})
+    return row
+
+
+@pytest.fixture
+def groups(db: None) -> None:
+    """As the migration makes them; tests with transactions of their own empty the tables."""
+    migration.seed(apps, None)
+
+
+@pytest.fixture
+def world(groups: None) -> World:
+    wolves, strangers = guild("Wolves"), guild("Strangers")
+    aliens = guild("Aliens", provider="kingshot")
+    shared, other = gift_code("SHARED"), gift_code("CODEOFALIENS", provider="kingshot")
+    for of, nickname, player in ((wolves, "Amber", "200"), (strangers, "Nobody-of-yours", "777000111")):
+        member(of, player, nickname=nickname)
+    member(aliens, "777000112", nickname="Nobody-of-yours")
+    own, foreign = run(wolves, shared), run(strangers, shared)
+    run(aliens, other)
+    _twins(own, foreign)
+    Alarm.objects.create(kind=Alarm.Kind.PROVIDER_PAUSED, subject="simulator", message="Paused, says Strangers.")
+    RedemptionEvent.objects.create(gift_code=shared, kind="code_reopened")
+    return World(wolves, strangers, aliens, own, foreign)
+
+
+def _twins(own: Redemption, foreign: Redemption) -> None:
+    """A player who is in both guilds has the code through the other one."""
+    shares = [
+        MemberRedemption.objects.create(
+            redemption=row,
+            member=member(row.guild, "555"),
+            gift_code=row.gift_code,
+            player_id="555",
+            state="redeemed" if row is foreign else "pending",
+        )
+        for row in (foreign, own)
+    ]
+    MemberRedemption.objects.filter(pk=shares[1].pk).update(
+        state="already_received", covered_by=shares[0], reason="Covered: the player has it through guild Strangers."
+    )
+
+
+def person(name: str, group: str, *guilds: Guild) -> Client:
+    """Somebody of a group who is logged in."""
+    user = User.objects.create_user(name, password="x", is_staff=True)
+    user.groups.add(Group.objects.get(name=group))
+    for one in guilds:
+        one.officers.add(user)
+    client = Client()
+    client.force_login(user)
+    return client
+
+
+@pytest.fixture
+def officer(world: World, doorbell: Doorbell, django_capture_on_commit_callbacks: Any) -> Browser:
+    return Browser(person("officer", OFFICERS, world.wolves), django_capture_on_commit_callbacks)
+
+
+@pytest.fixture
+def viewer(world: World, doorbell: Doorbell, django_capture_on_commit_callbacks: Any) -> Browser:
+    return Browser(person("viewer", VIEWERS), django_capture_on_commit_callbacks)
+
+
+def sights(user: User) -> tuple[list[Model], list[Model]]:
+    """The rows that somebody may see, and the others."""
+    own, foreign = [], []
+    for row in crawl.rows():
+        seen = scope.visible(type(row)._default_manager.filter(pk=row.pk), user).exists()
+        (own if seen else foreign).append(row)
+    return own, foreign
+
+
+def everything() -> dict[str, list[Any]]:
+    """All rows of the app, as they are."""
+    return {model.__name__: list(model._default_manager.order_by("pk").values()) for model in scope.RULES}
+
+
+# --- Officers: what they do not meet ----------------------------------------------------------------------------------
+def test_every_model_with_a_page_says_who_sees_its_rows() -> None:
+    assert set(admin.site._registry) <= set(scope.RULES)
+    assert all(isinstance(page, admin.ModelAdmin) for page in admin.site._registry.values())
+
+
+def test_no_page_list_filter_choice_or_export_shows_an_officer_anything_of_another_guild(officer: Browser) -> None:
+    own, _ = sights(User.objects.get(username="officer"))
+    addresses = [
+        *crawl.lists(),
+        *crawl.autocompletes(),
+        *(page for row in own for page in crawl.pages_of(row)),
+        *(reverse("admin:live_redemption", args=[row.pk]) for row in own if isinstance(row, Redemption)),
+    ]
+    assert len(addresses) > 100
+    pages = crawl.read(officer.client, addresses)
+    assert crawl.leaks(pages, STRANGE) == []
+    seen = " ".join(pages.values())
+    assert [word for word in ("Wolves", "Amber", "SHARED", "another guild") if word not in seen] == []
+
+
+def test_every_address_of_a_row_of_another_guild_is_not_found(officer: Browser, world: World) -> None:
+    _, foreign = sights(User.objects.get(username="officer"))
+    assert {type(row).__name__ for row in foreign} >= {"Guild", "Member", "Redemption", "Attempt", "GiftCode", "Alarm"}
+    for row in foreign:
+        for page in crawl.pages_of(row):
+            for response in (officer.client.get(page), officer.client.post(page, {"post": "yes"})):
+                assert response.status_code == 404, (page, response.status_code)
+    for page in (
+        reverse("admin:live_redemption", args=[world.foreign.pk]),
+        reverse("admin:matrix", query={"guild": world.strangers.pk}),
+        reverse("admin:matrix_export", query={"guild": world.strangers.pk}),
+    ):
+        assert officer.client.get(page).status_code == 404
+
+
+def test_an_action_on_rows_of_another_guild_finds_none(officer: Browser, doorbell: Doorbell) -> None:
+    _, foreign = sights(User.objects.get(username="officer"))
+    before = everything()
+    for row in foreign:
+        page = admin.site._registry[type(row)]
+        listing = reverse(f"admin:{row._meta.app_label}_{row._meta.model_name}_changelist")
+        for action in page._get_base_actions():
+            data = {"action": action[1], "_selected_action": row.pk, "index": 0, "confirm": "yes"}
+            assert officer.client.post(listing, data).status_code in (200, 302, 403)
+    assert everything() == before
+    assert doorbell.rings == []
+
+
+def test_all_rows_of_a_list_are_the_own_ones(officer: Browser, world: World) -> None:
+    member(world.wolves, "201"), member(world.strangers, "202")
+    officer.press("deactivate", world.wolves.members.all()[0], select_across="1")
+    assert not world.wolves.members.filter(active=True).exists()
+    assert world.strangers.members.filter(active=True).count() == 3
+
+
+def test_a_row_that_was_found_some_other_way_may_be_neither_seen_nor_changed(officer: Browser, world: World) -> None:
+    request = RequestFactory().get("/")
+    request.user = User.objects.get(username="officer")
+    page = admin.site._registry[Guild]
+    for may in (page.has_view_permission, page.has_change_permission):
+        assert may(request, world.wolves)
+        assert not may(request, world.strangers)
+
+
+def test_a_member_cannot_be_added_to_another_guild(officer: Browser, world: World) -> None:
+    form = {"player_id": "300", "nickname": "", "realm": "", "active": "on", "consented_on": ""}
+    response = officer.post("member_add", data={"guild": world.strangers.pk, **form})
+    assert "not one of the available choices" in errors(response)
+    officer.save("member_add", guild=world.wolves.pk, **form)
+    assert Member.objects.get(player_id="300").guild == world.wolves
+
+
+def test_an_officer_of_no_guild_sees_none_and_is_told_what_to_do(world: World) -> None:
+    client = person("fresh", OFFICERS)
+    assert "you see the guilds that name you" in client.get("/admin/").content.decode()
+    assert "as soon as it names you" in client.get(reverse("admin:matrix")).content.decode()
+    assert crawl.leaks(crawl.read(client, crawl.lists()), (*STRANGE, "Wolves", "SHARED")) == []
+
+
+def test_an_officer_s_lists_cost_the_same_with_few_rows_and_with_many(officer: Browser, world: World) -> None:
+    pages = ("guild", "member", "giftcode", "redemption", "memberredemption", "redemptionevent", "attempt")
+
+    def costs() -> list[int]:
+        found = []
+        for page in pages:
+            with CaptureQueriesContext(connection) as queries:
+                assert officer.open(f"{page}_changelist").status_code == 200
+            found.append(len(queries))
+        return found
+
+    costs()  # The first page of a session costs a little more.
+    few = costs()
+    for _ in range(12):
+        member(world.wolves)
+        run(world.wolves, gift_code())
+    # One less where no row of the page is covered by another guild's.
+    assert all(after <= before for after, before in zip(costs(), few, strict=True))
+    assert max(few) <= 20
+
+
+# --- Officers: what they do -------------------------------------------------------------------------------------------
+def test_an_officer_changes_the_guild_but_not_what_is_the_operator_s(officer: Browser, world: World) -> None:
+    officer.save(
+        "guild_change",
+        world.wolves.pk,
+        realm="7",
+        notes="Ours.",
+        name="Bears",
+        provider="whiteout",
+        priority="99",
+        officers=str(User.objects.get(username="officer").pk),
+    )
+    wolves = Guild.objects.get(pk=world.wolves.pk)
+    assert (wolves.realm, wolves.notes, wolves.automatic) == (7, "Ours.", False)
+    assert (wolves.name, wolves.provider, wolves.priority, wolves.active) == ("Wolves", "simulator", 0, True)
+    Guild.objects.filter(pk=wolves.pk).update(active=False)
+    officer.client.post(address("guild_changelist"), {"action": "activate", "_selected_action": wolves.pk, "index": 0})
+    wolves.refresh_from_db()
+    assert not wolves.active
+
+
+def test_an_officer_starts_stops_and_resumes_the_own_runs(officer: Browser, world: World) -> None:
+    told = officer.press("redeem_now", world.own)
+    assert "already in progress" in told[0][1]
+    assert RedemptionEvent.objects.latest("pk").user == User.objects.get(username="officer")
+    officer.press("stop", world.own)
+    world.own.refresh_from_db()
+    assert world.own.state == "stopped"
+    officer.press("resume", world.own)
+    world.own.refresh_from_db()
+    assert world.own.state == "running"
+
+
+@pytest.mark.parametrize("page", ["guild", "giftcode", "channel", "redemption"])
+def test_an_officer_adds_nothing_but_members(officer: Browser, page: str) -> None:
+    assert officer.open(f"{page}_add").status_code == 403
+
+
+@pytest.mark.parametrize("page", ["ratebudget", "feed", "optout", "heartbeat", "alarmnotice"])
+def test_the_machine_is_no_officer_s_business(officer: Browser, page: str) -> None:
+    assert officer.open(f"{page}_changelist").status_code == 403
+
+
+def test_an_officer_sees_codes_and_does_not_decide_about_them(officer: Browser, world: World) -> None:
+    code = world.own.gift_code
+    page = officer.open("giftcode_change", code.pk)
+    assert page.status_code == 200
+    assert 'value="close_codes"' not in page.content.decode()
+    assert officer.post("giftcode_change", code.pk, data={"rewards": "Gems"}).status_code == 403
+
+
+def test_redeem_now_of_a_code_that_others_have_too_is_for_the_own_guilds(officer: Browser, world: World) -> None:
+    code = world.own.gift_code
+    data = {"action": "redeem_now", "_selected_action": code.pk, "index": 0}
+    page = officer.post("giftcode_changelist", data=data)
+    assert [str(one["line"].guild) for one in page.context["lines"]] == ["Wolves"]
+    before = list(world.foreign.events.values())
+    pairs = [f"{of.pk}-{code.pk}" for of in (world.strangers, world.wolves)]
+    told = officer.press("redeem_now", code, chosen="yes", pair=pairs, confirm="yes")
+    assert [words for _level, words in told if "Strangers" in words] == []
+    assert "already in progress for guild Wolves" in told[0][1]
+    assert list(world.foreign.events.values()) == before
+
+
+def test_what_another_guild_s_member_was_told_of_a_code_names_nobody(officer: Browser, world: World) -> None:
+    code = world.own.gift_code
+    Attempt.objects.filter(gift_code=code).update(answered_at=timezone.now(), outcome="code_expired")
+    GiftCode.objects.filter(pk=code.pk).update(closed_at=timezone.now(), closed_outcome="code_expired", state="closed")
+    page = officer.open("giftcode_change", code.pk)
+    assert {one["is_own"] for one in page.context["closers"]} == {True, False}
+    assert "for a member of another guild" in page.content.decode()
+    assert crawl.leaks({"code": page.content.decode()}, STRANGE) == []
+
+
+def test_the_dashboard_counts_what_the_officer_may_see(officer: Browser, world: World) -> None:
+    parts = officer.client.get(reverse("admin:live")).json()["parts"]
+    numbers = officer.client.get("/admin/").context["numbers"]
+    assert [one["number"] for one in numbers] == [1, 0, 1, 1, 2]
+    assert "About Wolves." in parts["alarms"]
+    assert "/admin/giftcodes/ratebudget/" not in parts["games"]
+    assert "Kingshot" not in parts["games"]
+
+
+def test_numbers_beside_shared_codes_and_in_the_chart_are_those_of_the_own_guilds(
+    officer: Browser, admin_client: Client, world: World
+) -> None:
+    Attempt.objects.update(answered_at=timezone.now())
+    chart = reverse("admin:live_chart")
+    everybody = Attempt.objects.count()
+    for client, number, runs in ((officer.client, 1, "1 running"), (admin_client, everybody, "2 running")):
+        assert f"<td>{number}</td>" in client.get(chart).json()["parts"]["chart"]
+        assert runs in client.get(address("giftcode_changelist")).content.decode()
+    assert f"<td>{everybody}</td>" not in officer.client.get(chart).json()["parts"]["chart"]
+
+
+# --- Viewers ----------------------------------------------------------------------------------------------------------
+def test_a_viewer_sees_every_guild_and_changes_nothing(viewer: Browser, world: World) -> None:
+    RateBudget.objects.create(provider="simulator")
+    for name in ("ratebudget", "feed"):
+        viewer.open(f"{name}_changelist")
+    before = everything()
+    for row in {type(row): row for row in crawl.rows() if row._meta.app_label == "giftcodes"}.values():
+        name = f"admin:giftcodes_{row._meta.model_name}"
+        assert viewer.client.get(reverse(f"{name}_change", args=[row.pk])).status_code == 200
+        for kind in ("change", "delete"):
+            response = viewer.client.post(reverse(f"{name}_{kind}", args=[row.pk]), {"post": "yes"})
+            assert response.status_code == 403, (name, kind)
+        for _function, action, _words in admin.site._registry[type(row)]._get_base_actions():
+            data = {"action": action, "_selected_action": row.pk, "index": 0, "confirm": "yes"}
+            viewer.client.post(reverse(f"{name}_changelist"), data)
+        assert viewer.client.get(reverse(f"{name}_add")).status_code == 403
+    after = everything()
+    assert {name for name in before if before[name] != after[name]} <= {"User"}
+    assert not LogEntry.objects.exists()
+
+
+# --- Who gives roles --------------------------------------------------------------------------------------------------
+def test_the_groups_can_be_seeded_twice_and_a_changed_one_is_left_alone(groups: None) -> None:
+    group = Group.objects.get(name=OFFICERS)
+    assert group.permissions.count() == len(migration.GROUPS[OFFICERS])
+    assert Group.objects.get(name=VIEWERS).permissions.count() == len(migration.GROUPS[VIEWERS])
+    group.permissions.clear()
+    migration.seed(apps, None)
+    assert not group.permissions.exists()
+
+
+def test_whoever_a_guild_names_as_an_officer_may_log_in_as_one(browser: Browser, world: World) -> None:
+    user = User.objects.create_user("amber", password="x")
+    told = browser.save(
+        "guild_change", world.strangers.pk, name="Strangers", provider="simulator", realm="1", priority="0",
+        officers=[user.pk],
+    )  # fmt: skip
+    assert ("info", "amber is a guild officer from now on, and may log in.") in told
+    user.refresh_from_db()
+    assert role_of(user) is Role.OFFICER
+
+
+def test_a_person_is_made_an_officer_on_the_own_page_and_made_a_viewer_later(browser: Browser, world: World) -> None:
+    page = reverse("admin:auth_user_add")
+    form = {"username": "bram", "usable_password": "true", "password1": "long-and-odd-9", "password2": "long-and-odd-9"}
+    response = browser.client.post(page, {**form, "role": "officer", "guilds": [world.wolves.pk]})
+    assert response.status_code == 302, errors(response)
+    bram = User.objects.get(username="bram")
+    assert role_of(bram) is Role.OFFICER
+    assert list(world.wolves.officers.all()) == [bram]
+
+    page = reverse("admin:auth_user_change", args=[bram.pk])
+    assert "Wolves" in browser.client.get(page).content.decode()
+    form = {"username": "bram", "is_active": "on", "first_name": "", "last_name": "", "email": "", "role": "viewer"}
+    response = browser.client.post(page, {**form, "guilds": [world.wolves.pk]})
+    assert "Choose the role of a guild officer, or no guilds." in errors(response)
+    assert browser.client.post(page, form).status_code == 302
+    bram.refresh_from_db()
+    assert (role_of(bram), bram.is_staff, bram.is_superuser) == (Role.VIEWER, True, False)
+    assert not world.wolves.officers.exists()
+
+
+def test_the_last_administrator_stays_one(browser: Browser, world: World, admin_user: User) -> None:
+    page = reverse("admin:auth_user_change", args=[admin_user.pk])
+    form = {"username": "admin", "first_name": "", "last_name": "", "email": ""}
+    for change in ({"role": "viewer", "is_active": "on"}, {"role": "administrator"}):
+        assert "This is the last administrator." in errors(browser.client.post(page, {**form, **change}))
+    User.objects.create_superuser("second")
+    assert browser.client.post(page, {**form, "role": "viewer", "is_active": "on"}).status_code == 302
+
+
+def test_only_an_administrator_gives_roles(world: World) -> None:
+    client = person("almost", VIEWERS)
+    user = User.objects.get(username="almost")
+    user.user_permissions.set(
+        Group.objects.model.permissions.field.related_model.objects.filter(content_type__app_label="auth")
+    )
+    assert client.get(reverse("admin:auth_user_changelist")).status_code == 200
+    form = {"username": "almost", "is_active": "on", "role": "administrator"}
+    assert client.post(reverse("admin:auth_user_change", args=[user.pk]), form).status_code == 403
+    assert client.get(reverse("admin:auth_user_add")).status_code == 403
+    group = Group.objects.get(name=VIEWERS)
+    assert client.post(reverse("admin:auth_group_change", args=[group.pk]), {"name": "x"}).status_code == 403
+
+
+def test_the_list_of_people_says_who_is_what_and_costs_the_same_for_many(browser: Browser, world: World) -> None:
+    def cost() -> int:
+        with CaptureQueriesContext(connection) as queries:
+            page = browser.client.get(reverse("admin:auth_user_changelist")).content.decode()
+        assert "Administrator: sees and does everything" in page
+        return len(queries)
+
+    person("first", OFFICERS, world.wolves), cost()
+    few = cost()
+    for number in range(10):
+        person(f"officer{number}", OFFICERS, world.wolves, world.strangers)
+    assert cost() == few
+
+
+def test_people_and_the_groups_of_roles_are_not_deleted(browser: Browser, world: World) -> None:
+    for row in (User.objects.get(username="admin"), Group.objects.get(name=OFFICERS)):
+        page = reverse(f"admin:auth_{row._meta.model_name}_delete", args=[row.pk])
+        assert browser.client.post(page, {"post": "yes"}).status_code == 403
