@@ -85,7 +85,7 @@ def bench_the_pages_of_the_admin(admin_client: Client) -> None:
 
 def _pages_of_an_officer() -> None:
     """Of one guild among hundreds: what is looked for is a small part of each table."""
-    importlib.import_module("giftcodes.migrations.0006_roles").seed(apps, None)
+    importlib.import_module("giftcodes.migrations.0005_roles").seed(apps, None)
     officer = User.objects.create_user("officer", is_staff=True)
     officer.groups.add(Group.objects.get(name="Guild officers"))
     officer.guilds.add(Guild.objects.get(name="Guild 1"))  # type: ignore[attr-defined]

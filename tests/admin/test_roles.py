@@ -38,7 +38,7 @@ from tests.admin import crawl, past
 from tests.admin.conftest import Browser, Doorbell, address, errors
 from tests.factories import gift_code, guild, member
 
-migration = importlib.import_module("giftcodes.migrations.0006_roles")
+migration = importlib.import_module("giftcodes.migrations.0005_roles")
 #: Names and player IDs that an officer of Wolves must never meet.
 STRANGE = ("Strangers", "Aliens", "Nobody-of-yours", "777000111", "CODEOFALIENS", "/webhooks/")
 

@@ -15,7 +15,7 @@ def tick_faster(apps, schema_editor):
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("giftcodes", "0004_announcement_schedule"),
+        ("giftcodes", "0005_roles"),
         ("django_celery_beat", "0019_alter_periodictasks_options"),
     ]
     operations = [
