@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.db import connection
 from django.db.models import F
 
 from giftcodes import tasks
@@ -143,6 +144,20 @@ def world(db: None, simulator: Simulator, settings: Any, monkeypatch: pytest.Mon
     running = World(simulator)
     monkeypatch.setattr(tasks, "ring", running.ring)
     return running
+
+
+def statements(call: Callable[[], Any]) -> list[str]:
+    """The statements that a call sends to the database, without those that begin and end transactions."""
+    seen: list[str] = []
+
+    def note(execute: Any, sql: str, parameters: Any, many: bool, context: Any) -> Any:
+        if not sql.startswith(("SAVEPOINT", "RELEASE")):
+            seen.append(sql)
+        return execute(sql, parameters, many, context)
+
+    with connection.execute_wrapper(note):
+        call()
+    return seen
 
 
 def states(redemption: Redemption) -> dict[str, str]:
