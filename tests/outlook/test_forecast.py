@@ -127,7 +127,7 @@ def test_who_waits_for_a_time_of_his_own_ends_the_run() -> None:
     found = forecast(FREE, [Run(1, requests=3, later=(45,)), Run(2, confirmations=(60, 20))])
 
     assert seconds(found[1]) == pytest.approx(45.225)
-    assert seconds(found[2]) == pytest.approx(60.6)
+    assert seconds(found[2]) == pytest.approx(60.225)
 
 
 def test_whose_time_comes_when_the_window_is_used_up_waits_for_the_next_one() -> None:
