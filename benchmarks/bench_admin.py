@@ -10,8 +10,8 @@ from django.db import connection
 from django.test import Client
 from django.urls import reverse
 
-from benchmarks.bench_audit import fill
 from benchmarks.conftest import report
+from benchmarks.filling import fill
 from giftcodes.models import Attempt, Guild, Redemption
 
 pytestmark = pytest.mark.django_db(transaction=True)
