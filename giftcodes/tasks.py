@@ -3,6 +3,7 @@
     tick -> poll -> fan_out -> redeem (start: lock, refuse duplicates) -> dispatch -> redeem_member -> finish
     sweep, catch_up: whatever was left behind
     announce, alarms: what people are told
+    prune: what is not kept for ever
 
 The database is the queue and Celery the doorbell: each task calls one step, which commits, and then rings the next. A
 lost ring costs one tick; a doubled one finds nothing to do.
@@ -25,6 +26,7 @@ from giftcodes.flow import dispatch as dispatch_step
 from giftcodes.flow import fan_out as fan_out_step
 from giftcodes.flow import finish as finish_step
 from giftcodes.flow import poll as poll_step
+from giftcodes.flow import prune as prune_step
 from giftcodes.flow import redeem as redeem_step
 from giftcodes.flow import start as start_step
 from giftcodes.flow import start_many as start_many_step
@@ -188,6 +190,14 @@ def alarms() -> None:
     findings = alarms_step.look()
     if findings.raised or findings.cleared:
         ring(announce)
+
+
+@shared_task
+def prune() -> None:
+    """Every day: delete what is old and proves nothing."""
+    pruned = prune_step.prune()
+    if pruned.attempts or pruned.entries:
+        story.tell(f"🧹 Pruned {pruned.attempts} attempt(s) and {pruned.entries} journal entries.")
 
 
 def provider_of(redemption_id: int) -> str:

@@ -29,7 +29,7 @@ _ATTEMPTS = f"""
 WITH old AS MATERIALIZED (
     SELECT a.id
     FROM giftcodes_attempt a
-    WHERE a.outcome = ANY(%(prunable)s::varchar[]) AND a.outcome IN ({", ".join(f"'{one}'" for one in PRUNABLE)})
+    WHERE a.outcome IN ({", ".join(f"'{one}'" for one in PRUNABLE)})
       AND a.id > %(after)s AND a.sent_at < %(before)s AND a.answered_at < %(before)s
       AND NOT EXISTS (
         SELECT FROM giftcodes_attempt later
@@ -131,7 +131,6 @@ def prune_batch(statement: str, *, before: dt.datetime, after: int, of: str) -> 
                 "after": after,
                 "of": of,
                 "batch": BATCH,
-                "prunable": PRUNABLE,
                 "zone": timezone.get_current_timezone_name(),
             },
         )
