@@ -75,8 +75,8 @@ def live_chart(request: HttpRequest) -> JsonResponse:
 
 def board() -> dict[str, Any]:
     """Everything that the board shows, in a fixed number of queries."""
-    now = overview()
-    runs = [_run(run) for run in now["running"][:RUNS_SHOWN]]
+    now = overview(most_runs=RUNS_SHOWN)
+    runs = [_run(run) for run in now["running"]]
     running = now["redemptions"][RunState.RUNNING.value]
     standing = now["alarms"]
     codes = _codes()

@@ -34,8 +34,12 @@ from giftcodes.verdict import OPEN
 _DAY = dt.timedelta(days=1)
 
 
-def overview() -> dict[str, Any]:
-    """Everything. Times are ISO 8601 in UTC, or None."""
+def overview(*, most_runs: int | None = None) -> dict[str, Any]:
+    """Everything. Times are ISO 8601 in UTC, or None.
+
+    Args:
+        most_runs: so many runs at most, the longest ones; None: all.
+    """
     now = database_now()
     outlooks = read()
     states = Counter(dict(Redemption.objects.order_by().values_list("state").annotate(Count("pk"))))
@@ -44,7 +48,7 @@ def overview() -> dict[str, Any]:
         "beat": _beat(now),
         "providers": [_provider(config, now) | _queue(config, outlooks) for config in settings.PROVIDERS.values()],
         "redemptions": {state.value: states[state.value] for state in RunState},
-        "running": _running(outlooks),
+        "running": _running(outlooks, most_runs),
         "alarms": _alarms(),
         "refused_last_24_h": RedemptionEvent.objects.filter(kind=EventKind.REFUSED, at__gte=now - _DAY).count(),
     }
@@ -106,11 +110,11 @@ def _feed(config: ProviderConfig) -> dict[str, Any] | None:
     }
 
 
-def _running(outlooks: Outlooks) -> list[dict[str, Any]]:
+def _running(outlooks: Outlooks, most: int | None) -> list[dict[str, Any]]:
     """The runs, longest first."""
-    running = Redemption.objects.running().select_related("guild", "gift_code").order_by("locked_at", "pk")
+    running = list(Redemption.objects.running().select_related("guild", "gift_code").order_by("locked_at", "pk")[:most])
     counted = (
-        MemberRedemption.objects.filter(redemption__state=RunState.RUNNING)
+        MemberRedemption.objects.filter(redemption__in=running)
         .order_by()
         .values_list("redemption_id", "state")
         .annotate(Count("pk"))

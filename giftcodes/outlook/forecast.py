@@ -135,7 +135,7 @@ class _Line:
     def place(self, nth: int) -> int:
         """The place in the whole queue of the nth of this rank: those of better rank who come meanwhile go first."""
         nth += self.ahead
-        if self.pace.why_unknown:
+        if not self.later or self.pace.why_unknown:
             return nth
         come = 0
         while (more := bisect_left(self.later, self.pace.answered_in(nth + come))) > come:
@@ -144,6 +144,8 @@ class _Line:
 
     def others(self, run: Run, place: int, *, own: int) -> int:
         """Of all up to this place, the requests that are not the run's own."""
+        if not run.confirmations:
+            return max(0, place - own)
         until = 0.0 if self.pace.why_unknown else self.pace.answered_in(place)
         confirmations = sum(seconds <= 0 or seconds < until for seconds in run.confirmations)
         return max(0, place - own - confirmations)
@@ -197,7 +199,7 @@ def _with_twins(queue: Sequence[Run], found: dict[int, Outlook]) -> dict[int, Ou
     waiting = {}
     for run in queue:
         outlook = found[run.id]
-        if outlook.seconds is None:
+        if outlook.seconds is None or not run.waits_for:
             continue
         twins = [
             seconds * number / (number + 1)
