@@ -161,21 +161,18 @@ def _outlook(run: Run, line: _Line, *, first: int, last: int) -> Outlook:
     """Args:
     first, last: the places of the run's next and last request among those of its rank.
     """
-    outlook = Outlook(
-        requests=run.requests + len(run.confirmations),
+    requests = run.requests + len(run.confirmations)
+    is_unknown = bool(line.pace.why_unknown and (requests or line.pace.hindrance))
+    return Outlook(
+        requests=requests,
+        ahead_of_next=line.others(run, line.place(first), own=1) if run.requests else 0,
+        ahead_of_last=line.others(run, line.place(last), own=run.requests) if run.requests else 0,
+        seconds=None if is_unknown else _seconds(run, line, last=last),
+        why_unknown=line.pace.why_unknown if is_unknown else "",
         is_paused=line.pace.is_on_trial,
         is_stopping=run.is_stopping,
         is_proven=run.is_proven,
     )
-    if run.requests:
-        outlook = replace(
-            outlook,
-            ahead_of_next=line.others(run, line.place(first), own=1),
-            ahead_of_last=line.others(run, line.place(last), own=run.requests),
-        )
-    if line.pace.why_unknown and (outlook.requests or line.pace.hindrance):
-        return replace(outlook, why_unknown=line.pace.why_unknown)
-    return replace(outlook, seconds=_seconds(run, line, last=last))
 
 
 def _seconds(run: Run, line: _Line, *, last: int) -> float:
