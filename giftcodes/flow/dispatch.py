@@ -48,8 +48,8 @@ JOIN giftcodes_giftcode c ON c.id = m.gift_code_id AND c.provider = %(provider)s
 WHERE m.state = 'in_flight'
 """
 
-#: Of each code so many runs more than there are permits: two of them may want one player, and one has to wait.
-SPARE_RUNS = 8
+#: So many runs of each code for each permit: two of them may want one player, and one has to wait.
+RUNS_FOR_A_PERMIT = 2
 
 # The members of run `r` who may be asked now.
 _DUE = """
@@ -204,7 +204,7 @@ def _claim(budget: RateBudget, *, permits: int, is_probe: bool, now: dt.datetime
         provider=budget.provider,
         now=now,
         permits=permits,
-        runs=permits + SPARE_RUNS,
+        runs=permits * RUNS_FOR_A_PERMIT,
         gap=dt.timedelta(seconds=PLAYER_GAP_SECONDS),
         long_gap=dt.timedelta(seconds=PLAYER_GAP_AFTER_REFUSAL_SECONDS),
     )

@@ -227,10 +227,6 @@ class MemberRedemptionQuerySet(models.QuerySet["MemberRedemption"]):
     def unsettled(self) -> MemberRedemptionQuerySet:
         return self.exclude(state__in=values(SETTLED))
 
-    def asked_in_vain(self) -> MemberRedemptionQuerySet:
-        """Asked for at least once, not settled, and not being asked for now."""
-        return self.filter(state__in=values(IN_VAIN), token__gt=0, covered_by__isnull=True)
-
     def in_flight(self) -> MemberRedemptionQuerySet:
         return self.filter(state=State.IN_FLIGHT)
 

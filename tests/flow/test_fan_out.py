@@ -74,7 +74,7 @@ def test_what_was_cut_off_is_finished_by_the_next_one(world: World) -> None:
     step.make_batch(code.pk)
     assert (running(code), Redemption.objects.count()) == (2, 4)
 
-    world.sweep()
+    tasks.sweep()
     assert running(code) == 4
     tasks.fan_out(code.pk)
 
