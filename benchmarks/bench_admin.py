@@ -14,8 +14,8 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
-from benchmarks.bench_audit import fill
 from benchmarks.conftest import report
+from benchmarks.filling import fill
 from giftcodes.models import Attempt, GiftCode, Guild, Redemption
 from giftcodes.outlook.preview import previews
 

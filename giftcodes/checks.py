@@ -13,6 +13,8 @@ from giftcodes.announcers import BadAddressError, announcer_for
 #: What a worker needs beside the call itself: to be scheduled, to write its intent, to record.
 LEASE_MARGIN_SECONDS = faults.seconds("LEASE_MARGIN_SECONDS", 10.0)
 
+LEAST_DAYS_KEPT = 2
+
 
 @register
 def check_lease(**_: Any) -> list[CheckMessage]:
@@ -46,6 +48,20 @@ def check_numbers(**_: Any) -> list[CheckMessage]:
         if getattr(settings, name) <= 0
     ]
     return [Error(f"{name} must be more than 0.", id="giftcodes.E002") for name in wrong]
+
+
+@register
+def check_retention(**_: Any) -> list[CheckMessage]:
+    """The flow looks back for a minute, and the admin for a day."""
+    return [
+        Error(
+            f"{name} is {getattr(settings, name)}.",
+            hint=f"Make it 0 (for ever), or at least {LEAST_DAYS_KEPT} days.",
+            id="giftcodes.E011",
+        )
+        for name in ("KEEP_ATTEMPTS_DAYS", "KEEP_JOURNAL_DAYS")
+        if getattr(settings, name) != 0 and getattr(settings, name) < LEAST_DAYS_KEPT
+    ]
 
 
 @register

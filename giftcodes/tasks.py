@@ -3,6 +3,7 @@
     tick -> poll -> fan_out -> redeem (start: lock, refuse duplicates) -> dispatch -> redeem_member -> finish
     sweep, catch_up: whatever was left behind
     announce, alarms: what people are told
+    prune: what is not kept for ever
 
 The database is the queue and Celery the doorbell: each task calls one step, which commits, and then rings the next. A
 lost ring costs one tick; a doubled one finds nothing to do.
@@ -25,8 +26,10 @@ from giftcodes.flow import dispatch as dispatch_step
 from giftcodes.flow import fan_out as fan_out_step
 from giftcodes.flow import finish as finish_step
 from giftcodes.flow import poll as poll_step
+from giftcodes.flow import prune as prune_step
 from giftcodes.flow import redeem as redeem_step
 from giftcodes.flow import start as start_step
+from giftcodes.flow import start_many as start_many_step
 from giftcodes.flow import sweep as sweep_step
 from giftcodes.models import Heartbeat, Trigger
 
@@ -75,7 +78,11 @@ def poll(provider: str = "", *, force: bool = False) -> None:
 
 @shared_task
 def fan_out(gift_code_id: int, trigger: str = Trigger.POLL, user_id: int | None = None) -> None:
-    """Make the rows of a code for every guild, and start each."""
+    """Make the rows of a code for every guild, and start each: some guilds at a time, and the first does not wait."""
+    while fan_out_step.make_batch(gift_code_id):
+        start_many(gift_code_id, trigger, user_id)
+    start_many(gift_code_id, trigger, user_id)
+    # Whom somebody held just now, and runs that those of a reopened code join.
     for guild_id, code_id in fan_out_step.fan_out(gift_code_id):
         ring(redeem, guild_id, code_id, trigger, user_id)
 
@@ -87,6 +94,14 @@ def redeem(guild_id: int, gift_code_id: int, trigger: str, user_id: int | None =
     if result.has_work:
         finish(result.redemption_id)
         ring(dispatch, provider_of(result.redemption_id))
+
+
+def start_many(gift_code_id: int, trigger: str, user_id: int | None = None) -> None:
+    """Start what waits of a code, in each guild."""
+    for batch in start_many_step.start_many(gift_code_id, trigger=Trigger(trigger), user_id=user_id):
+        for redemption_id in batch.maybe_over:
+            finish(redemption_id)
+        ring(dispatch, batch.provider)
 
 
 @shared_task
@@ -145,8 +160,8 @@ def sweep() -> None:
         close_code(code_id)
     for redemption_id in findings.maybe_over:
         finish(redemption_id)
-    for guild_id, code_id in findings.to_start:
-        redeem(guild_id, code_id, Trigger.SWEEP)
+    for code_id in findings.to_start:
+        start_many(code_id, Trigger.SWEEP)
     if codes.probe_due():
         for provider in providers_on():
             ring(dispatch, provider)
@@ -180,6 +195,14 @@ def alarms() -> None:
     findings = alarms_step.look()
     if findings.raised or findings.cleared:
         ring(announce)
+
+
+@shared_task
+def prune() -> None:
+    """Every day: delete what is old and proves nothing."""
+    pruned = prune_step.prune()
+    if pruned.attempts or pruned.entries:
+        story.tell(f"🧹 Pruned {pruned.attempts} attempt(s) and {pruned.entries} journal entries.")
 
 
 def provider_of(redemption_id: int) -> str:

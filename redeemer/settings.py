@@ -196,6 +196,12 @@ LEASE_SECONDS = env.float("LEASE_SECONDS", default=30.0)
 #: Never more requests under way, over all workers: twice the threads keeps each one busy.
 IN_FLIGHT_MAX = env.int("IN_FLIGHT_MAX", default=2 * REDEEM_THREADS)
 
+# --- What is kept (docs/decisions/0011) -------------------------------------------------------------------------------
+#: In days; 0: for ever. Attempts that prove something, or that have no clear answer, are kept for ever.
+KEEP_ATTEMPTS_DAYS = env.int("KEEP_ATTEMPTS_DAYS", default=90)
+#: In days; 0: for ever. The last run of each redemption is kept for ever.
+KEEP_JOURNAL_DAYS = env.int("KEEP_JOURNAL_DAYS", default=365)
+
 # --- What people are told ---------------------------------------------------------------------------------------------
 #: Where alarms go: a Discord webhook, or an Apprise address. A secret.
 OPERATOR_CHANNEL = env.str("OPERATOR_CHANNEL", default="")

@@ -13,6 +13,7 @@ from giftcodes.admin import (
     member_redemptions,
     members,
     providers,
+    pruned,
     redemptions,
 )
 
@@ -26,5 +27,6 @@ __all__ = [
     "member_redemptions",
     "members",
     "providers",
+    "pruned",
     "redemptions",
 ]

@@ -11,7 +11,7 @@ from django.db.models.functions import TruncDate
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from giftcodes.models import Attempt
+from giftcodes.models import Attempt, PrunedFigure
 from giftcodes.outcomes import ABOUT_THE_CODE, PROVING, Outcome, Scope, meaning
 
 DAYS = 14
@@ -78,10 +78,10 @@ def kind_of(outcome: Outcome) -> str:
 
 
 def chart(attempts: QuerySet[Attempt] | None = None) -> Chart:
-    """The last two weeks, in one query over the index of the answers' times.
+    """The last two weeks, in one query over the index of the answers' times, and one for what was pruned of them.
 
     Args:
-        attempts: what is counted; None: everything.
+        attempts: what is counted; None: everything, pruned ones too: those are counted for all guilds together.
     """
     rows = Attempt.objects.all() if attempts is None else attempts
     today = timezone.localdate()
@@ -95,8 +95,11 @@ def chart(attempts: QuerySet[Attempt] | None = None) -> Chart:
         .values_list("day", "outcome")
         .annotate(number=Count("pk"))
     )
+    pruned = PrunedFigure.objects.filter(of=PrunedFigure.Of.ATTEMPT, day__gte=first)
+    if attempts is not None:
+        pruned = pruned.none()
     counted: dict[dt.date, dict[str, int]] = defaultdict(lambda: dict.fromkeys(KINDS, 0))
-    for day, outcome, number in found:
+    for day, outcome, number in [*found, *pruned.values_list("day", "what", "number")]:
         counted[day][kind_of(Outcome(outcome))] += number
     dates = [first + dt.timedelta(days=offset) for offset in range(DAYS)]
     return draw([(date, tuple(counted[date].values())) for date in dates])

@@ -84,9 +84,10 @@ def board(person: Any) -> dict[str, Any]:
             redemptions=scope.visible(Redemption.objects.all(), person),
             events=scope.visible(RedemptionEvent.objects.all(), person),
             alarms=scope.visible(Alarm.objects.all(), person),
-        )
+        ),
+        most_runs=RUNS_SHOWN,
     )
-    runs = [_run(run) for run in now["running"][:RUNS_SHOWN]]
+    runs = [_run(run) for run in now["running"]]
     running = now["redemptions"][RunState.RUNNING.value]
     standing = now["alarms"]
     codes = _codes(scope.visible(GiftCode.objects.all(), person))

@@ -156,6 +156,7 @@ def _probe(gift_code_id: int) -> int | None:
         code.save(update_fields=["state", "next_probe_at"])
         redemption = Redemption.objects.locked().get(pk=candidate.redemption_id)
         MemberRedemption.objects.filter(pk=candidate.pk, state=State.CANCELLED).wait()
+        redemption.cover_members()
         if redemption.state != RunState.RUNNING:
             redemption.lock(trigger=Trigger.PROBE, user_id=None)
     story.tell(f"🔎 Code {code} is tried once more.", code=str(code), member=candidate.player_id)

@@ -48,7 +48,25 @@ JOIN giftcodes_giftcode c ON c.id = m.gift_code_id AND c.provider = %(provider)s
 WHERE m.state = 'in_flight'
 """
 
-_CHOOSE = """
+#: So many runs of each code for each permit: two of them may want one player, and one has to wait.
+RUNS_FOR_A_PERMIT = 2
+
+# The members of run `r` who may be asked now.
+_DUE = """
+        FROM giftcodes_memberredemption m
+        JOIN giftcodes_member person ON person.id = m.member_id AND person.active AND NOT person.opted_out
+        WHERE m.redemption_id = r.id AND m.state = 'pending' AND m.next_attempt_at <= %(now)s
+          AND m.player_id NOT IN (SELECT player_id FROM busy_players)
+          AND NOT EXISTS (
+              SELECT FROM giftcodes_memberredemption twin
+              WHERE twin.gift_code_id = m.gift_code_id AND twin.player_id = m.player_id AND twin.covered_by_id IS NULL
+                AND twin.state IN ('in_flight', 'unconfirmed', 'redeemed', 'already_received', 'same_type'))
+        ORDER BY m.next_attempt_at, m.id
+"""
+
+# Ten thousand runs of a code are sorted, and looked into one after the other until there are enough with somebody due:
+# in the order below, whoever is chosen is in one of those (docs/decisions/0011).
+_CHOOSE = f"""
 WITH in_flight AS MATERIALIZED (
     SELECT m.player_id, m.gift_code_id
     FROM giftcodes_memberredemption m
@@ -74,26 +92,34 @@ codes AS MATERIALIZED (
     FROM giftcodes_giftcode c
     WHERE c.provider = %(provider)s
 ),
+runs AS MATERIALIZED (
+    SELECT r.*, c.id AS code_id, c.on_probation, c.deadline,
+           (c.doubt_guild_id IS NOT DISTINCT FROM r.guild_id)::int AS same_guild
+    FROM codes c
+    CROSS JOIN LATERAL (
+        SELECT r.*
+        FROM (
+            SELECT r.id, r.guild_id, r.last_served_at, g.priority
+            FROM giftcodes_redemption r
+            JOIN giftcodes_guild g ON g.id = r.guild_id
+            WHERE r.gift_code_id = c.id AND r.state = 'running' AND r.stop_requested_at IS NULL
+            ORDER BY g.priority DESC, r.last_served_at NULLS FIRST, r.id
+            OFFSET 0
+        ) r
+        CROSS JOIN LATERAL (SELECT {_DUE} LIMIT 1) somebody
+        ORDER BY r.priority DESC, r.last_served_at NULLS FIRST, r.id
+        LIMIT %(runs)s
+    ) r
+    WHERE c.is_open
+),
 due AS (
-    SELECT m.id, r.id AS redemption_id, m.player_id, c.id AS code_id, c.on_probation, c.deadline, g.priority,
-           r.last_served_at, m.place, 1 AS rank, (c.doubt_guild_id IS NOT DISTINCT FROM r.guild_id)::int AS same_guild
-    FROM giftcodes_redemption r
-    JOIN codes c ON c.id = r.gift_code_id AND c.is_open
-    JOIN giftcodes_guild g ON g.id = r.guild_id
+    SELECT m.id, r.id AS redemption_id, m.player_id, r.code_id, r.on_probation, r.deadline, r.priority,
+           r.last_served_at, m.place, 1 AS rank, r.same_guild
+    FROM runs r
     CROSS JOIN LATERAL (
         SELECT m.id, m.player_id, row_number() OVER (ORDER BY m.next_attempt_at, m.id) AS place
-        FROM giftcodes_memberredemption m
-        JOIN giftcodes_member person ON person.id = m.member_id AND person.active AND NOT person.opted_out
-        WHERE m.redemption_id = r.id AND m.state = 'pending' AND m.next_attempt_at <= %(now)s
-          AND m.player_id NOT IN (SELECT player_id FROM busy_players)
-          AND NOT EXISTS (
-              SELECT FROM giftcodes_memberredemption twin
-              WHERE twin.gift_code_id = m.gift_code_id AND twin.player_id = m.player_id AND twin.covered_by_id IS NULL
-                AND twin.state IN ('in_flight', 'unconfirmed', 'redeemed', 'already_received', 'same_type'))
-        ORDER BY m.next_attempt_at, m.id
-        LIMIT %(permits)s
+        {_DUE} LIMIT %(permits)s
     ) m
-    WHERE r.state = 'running' AND r.stop_requested_at IS NULL
     UNION ALL
     SELECT m.id, m.redemption_id, m.player_id, c.id, c.on_probation AND c.is_open, c.deadline, 0, NULL, 1, 0, 0
     FROM giftcodes_memberredemption m
@@ -105,7 +131,7 @@ turns AS (
     SELECT due.*,
            row_number() OVER (
                PARTITION BY code_id
-               ORDER BY rank, same_guild, priority DESC, place, last_served_at NULLS FIRST, id
+               ORDER BY rank, same_guild, priority DESC, place, last_served_at NULLS FIRST, redemption_id, id
            ) AS nth_of_code
     FROM due
 ),
@@ -114,7 +140,8 @@ turns AS (
 ordered AS (
     SELECT turns.*,
            row_number() OVER (
-               PARTITION BY player_id ORDER BY rank, deadline, priority DESC, place, last_served_at NULLS FIRST, id
+               PARTITION BY player_id
+               ORDER BY rank, deadline, priority DESC, place, last_served_at NULLS FIRST, redemption_id, id
            ) AS nth_of_player
     FROM turns
     WHERE NOT (on_probation AND (nth_of_code > 1 OR code_id IN (SELECT gift_code_id FROM in_flight)))
@@ -122,9 +149,9 @@ ordered AS (
 SELECT id, redemption_id
 FROM ordered
 WHERE nth_of_player = 1
-ORDER BY rank, deadline, priority DESC, place, last_served_at NULLS FIRST, id
+ORDER BY rank, deadline, priority DESC, place, last_served_at NULLS FIRST, redemption_id, id
 LIMIT %(permits)s
-"""
+"""  # noqa: S608 - constants of this module
 
 # The state is looked at again: between the choice and the locks the run may have been stopped.
 _CLAIM = """
@@ -186,6 +213,7 @@ def _claim(budget: RateBudget, *, permits: int, is_probe: bool, now: dt.datetime
         provider=budget.provider,
         now=now,
         permits=permits,
+        runs=permits * RUNS_FOR_A_PERMIT,
         gap=dt.timedelta(seconds=PLAYER_GAP_SECONDS),
         long_gap=dt.timedelta(seconds=PLAYER_GAP_AFTER_REFUSAL_SECONDS),
     )

@@ -6,8 +6,8 @@ from django.db import connection, transaction
 
 from giftcodes.models.redemption import admit_members
 
-#: Guilds in one transaction: small enough to commit within a second, large enough for a million members in a minute.
-BATCH = 500
+#: Guilds in one transaction: the first ones are asked for while the rows of the others are still being made.
+BATCH = 100
 
 
 def fan_out(gift_code_id: int) -> list[tuple[int, int]]:
@@ -19,7 +19,7 @@ def fan_out(gift_code_id: int) -> list[tuple[int, int]]:
     Returns:
         (guild id, code id) of each redemption that waits to be started.
     """
-    while _make_batch(gift_code_id):
+    while make_batch(gift_code_id):
         pass
     with connection.cursor() as cursor:
         cursor.execute(
@@ -43,8 +43,12 @@ def fan_out(gift_code_id: int) -> list[tuple[int, int]]:
 
 
 @transaction.atomic
-def _make_batch(gift_code_id: int) -> int:
-    """Insert redemptions and members for some guilds. The new redemptions are nobody else's until the commit."""
+def make_batch(gift_code_id: int) -> int:
+    """Insert redemptions and members for some guilds. The new redemptions are nobody else's until the commit.
+
+    Returns:
+        For how many; 0: none is missing.
+    """
     with connection.cursor() as cursor:
         cursor.execute(
             """

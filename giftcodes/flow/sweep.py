@@ -17,8 +17,11 @@ from giftcodes.models import (
     Clock,
     CodeState,
     EventKind,
+    Heartbeat,
     MemberRedemption,
     Redemption,
+    RunState,
+    database_now,
 )
 from giftcodes.models.redemption import cover_twins, values
 from giftcodes.outcomes import MEANINGS, Outcome
@@ -27,12 +30,32 @@ from giftcodes.verdict import HOLDING, MAX_TRIES, UNCONFIRMED_SECONDS, State
 #: A run with a member due and no progress for so long is flagged, unless the game is paused or its window is used up.
 STALLED_AFTER = dt.timedelta(seconds=120)
 
+#: No transaction that settles a row, or opens one, is under way for so long.
+TRANSACTIONS_END_AFTER = dt.timedelta(seconds=60)
+
+# Row by row, of those that were asked for and have nothing: they are few, which the planner cannot know.
+_GRANTED = """
+SELECT m.id
+FROM giftcodes_memberredemption m
+CROSS JOIN LATERAL (
+    SELECT FROM giftcodes_attempt a WHERE a.member_redemption_id = m.id AND a.outcome = 'success' LIMIT 1
+) granted
+WHERE m.state IN ('pending', 'unconfirmed', 'needs_correction', 'not_eligible', 'failed', 'cancelled')
+  AND m.token > 0 AND m.covered_by_id IS NULL
+"""
+
 
 @dataclass(slots=True)
 class Findings:
-    """What the task rings next."""
+    """What the task does next.
 
-    to_start: list[tuple[int, int]] = field(default_factory=list)
+    Args:
+        to_start: codes of redemptions that wait to be started.
+        maybe_over: runs that look over.
+        closed_codes: codes that are closed, and waited for.
+    """
+
+    to_start: list[int] = field(default_factory=list)
     maybe_over: list[int] = field(default_factory=list)
     closed_codes: list[int] = field(default_factory=list)
 
@@ -41,9 +64,9 @@ def sweep() -> Findings:
     """One pass over everything that may have been left behind. Each part is a transaction of its own."""
     recover_expired_leases()
     settle_by_evidence()
-    cover_twins()
+    cover_new_twins()
     flag_stalled()
-    return Findings(to_start=_waiting_redemptions(), maybe_over=_maybe_over(), closed_codes=_codes_with_waiting_rows())
+    return Findings(to_start=_codes_to_start(), maybe_over=_maybe_over(), closed_codes=_codes_with_waiting_rows())
 
 
 def recover_expired_leases() -> int:
@@ -104,15 +127,9 @@ def _recover(row: MemberRedemption, attempt: Attempt | None) -> None:
 
 def settle_by_evidence() -> int:
     """Settle rows whose Attempts hold a SUCCESS that a late worker could not record."""
-    ids = list(
-        MemberRedemption.objects.unsettled()
-        .exclude(state=State.IN_FLIGHT)
-        .filter(
-            Exists(Attempt.objects.filter(member_redemption=OuterRef("pk"), outcome=Outcome.SUCCESS)),
-            covered_by__isnull=True,
-        )
-        .values_list("pk", flat=True)
-    )
+    with connection.cursor() as cursor:
+        cursor.execute(_GRANTED)
+        ids = [row[0] for row in cursor.fetchall()]
     settled = 0
     for pk in ids:
         try:
@@ -122,6 +139,19 @@ def settle_by_evidence() -> int:
             # A twin holds the code meanwhile; when it is settled, this row is covered by it.
             continue
     return settled
+
+
+@transaction.atomic
+def cover_new_twins() -> None:
+    """Settle the twins of rows that were settled since the last sweep, whoever died before it did so.
+
+    Whatever opens a row covers it in the same transaction if its player has the code already. So what is left is a
+    proof that is newer than the row, or that was written at the same time.
+    """
+    now = database_now()
+    last = Heartbeat.objects.filter(name="twins").values_list("at", flat=True).first()
+    cover_twins(settled_after=last and last - TRANSACTIONS_END_AFTER)
+    Heartbeat.objects.update_or_create(name="twins", defaults={"at": now}, create_defaults={"at": now})
 
 
 def flag_stalled() -> None:
@@ -164,9 +194,9 @@ def _stalled_runs() -> list[tuple[int, str]]:
         return list(cursor.fetchall())
 
 
-def _waiting_redemptions() -> list[tuple[int, int]]:
+def _codes_to_start() -> list[int]:
     rows = Redemption.objects.pending().filter(gift_code__state=CodeState.ACTIVE, guild__active=True)
-    return list(rows.order_by("gift_code_id", "guild_id").values_list("guild_id", "gift_code_id"))
+    return sorted(rows.order_by().values_list("gift_code_id", flat=True).distinct())
 
 
 def _maybe_over() -> list[int]:
@@ -180,5 +210,10 @@ def _maybe_over() -> list[int]:
 
 def _codes_with_waiting_rows() -> list[int]:
     """Closed codes with rows that still wait: their cancelling was cut off, or a row came back."""
-    rows = MemberRedemption.objects.pending().filter(gift_code__state__in=[CodeState.CLOSED, CodeState.DELETED])
+    closed = [CodeState.CLOSED, CodeState.DELETED]
+    waiting = MemberRedemption.objects.pending().filter(redemption=OuterRef("pk"))
+    # An ended run has nobody who waits.
+    rows = Redemption.objects.filter(
+        Exists(waiting), Q(state=RunState.RUNNING) | Q(state=RunState.PENDING), gift_code__state__in=closed
+    )
     return sorted(set(rows.values_list("gift_code_id", flat=True)))

@@ -44,11 +44,12 @@ class Rows:
     alarms: QuerySet[Alarm] = field(default_factory=Alarm.objects.all)
 
 
-def overview(rows: Rows | None = None) -> dict[str, Any]:
+def overview(rows: Rows | None = None, *, most_runs: int | None = None) -> dict[str, Any]:
     """How things stand. Times are ISO 8601 in UTC, or None.
 
     Args:
         rows: what is looked at; None: everything. The games and beat are the same for everybody.
+        most_runs: so many runs at most, the longest ones; None: all.
     """
     rows = rows or Rows()
     now = database_now()
@@ -59,7 +60,7 @@ def overview(rows: Rows | None = None) -> dict[str, Any]:
         "beat": _beat(now),
         "providers": [_provider(config, now) | _queue(config, outlooks) for config in settings.PROVIDERS.values()],
         "redemptions": {state.value: states[state.value] for state in RunState},
-        "running": _running(rows, outlooks),
+        "running": _running(rows, outlooks, most_runs),
         "alarms": _alarms(rows),
         "refused_last_24_h": rows.events.filter(kind=EventKind.REFUSED, at__gte=now - _DAY).count(),
     }
@@ -121,13 +122,12 @@ def _feed(config: ProviderConfig) -> dict[str, Any] | None:
     }
 
 
-def _running(rows: Rows, outlooks: Outlooks) -> list[dict[str, Any]]:
+def _running(rows: Rows, outlooks: Outlooks, most: int | None) -> list[dict[str, Any]]:
     """The runs, longest first."""
-    running = list(
-        rows.redemptions.filter(state=RunState.RUNNING).select_related("guild", "gift_code").order_by("locked_at", "pk")
-    )
+    running = rows.redemptions.filter(state=RunState.RUNNING).select_related("guild", "gift_code")
+    shown = list(running.order_by("locked_at", "pk")[:most])
     counted = (
-        MemberRedemption.objects.filter(redemption__in=running)
+        MemberRedemption.objects.filter(redemption__in=shown)
         .order_by()
         .values_list("redemption_id", "state")
         .annotate(Count("pk"))
@@ -135,7 +135,7 @@ def _running(rows: Rows, outlooks: Outlooks) -> list[dict[str, Any]]:
     tallies: dict[int, dict[str, int]] = defaultdict(dict)
     for redemption_id, state, number in counted:
         tallies[redemption_id][state] = number
-    return [_run(redemption, tallies[redemption.pk]) | _outlook(outlooks, redemption.pk) for redemption in running]
+    return [_run(redemption, tallies[redemption.pk]) | _outlook(outlooks, redemption.pk) for redemption in shown]
 
 
 def _run(redemption: Redemption, tally: dict[str, int]) -> dict[str, Any]:

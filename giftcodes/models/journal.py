@@ -9,7 +9,12 @@ from django.utils.translation import gettext_lazy as _
 
 from giftcodes.models.catalogue import GiftCode
 from giftcodes.models.clock import Clock
-from giftcodes.outcomes import MEANINGS
+from giftcodes.outcomes import MEANINGS, PROVING, UNDECIDED
+
+#: Answers that prove nothing and leave nothing open: nobody asks for them again, and they are not kept for ever.
+PRUNABLE = sorted(
+    outcome.value for outcome, row in MEANINGS.items() if outcome not in PROVING and outcome not in UNDECIDED
+)
 
 
 class Trigger(models.TextChoices):
@@ -77,7 +82,10 @@ class RedemptionEvent(models.Model):
         ordering = ["-at", "-id"]
         verbose_name = _("journal entry")
         verbose_name_plural = _("journal")
-        indexes = [models.Index(fields=["redemption", "id"], name="event_of_redemption")]
+        indexes = [
+            models.Index(fields=["redemption", "id"], name="event_of_redemption"),
+            models.Index(fields=["at"], name="event_refused", condition=Q(kind="refused")),
+        ]
 
     def __str__(self) -> str:
         return f"{self.get_kind_display()} {self.at:%Y-%m-%d %H:%M:%S}"
@@ -124,7 +132,34 @@ class Attempt(models.Model):
             models.Index(fields=["answered_at"], name="attempt_answered"),
             models.Index(fields=["gift_code", "player_id"], name="attempt_of_player"),
             models.Index(fields=["answered_at"], name="attempt_too_frequent", condition=Q(outcome="too_frequent")),
+            models.Index(fields=["id"], name="attempt_prunable", condition=Q(outcome__in=PRUNABLE)),
         ]
 
     def __str__(self) -> str:
         return f"{self.player_id}: {self.get_outcome_display() or 'not answered'}"
+
+
+class PrunedFigure(models.Model):
+    """How many rows of a day were pruned: what they add to the totals, when they themselves are gone."""
+
+    class Of(models.TextChoices):
+        ATTEMPT = "attempt", _("attempts")
+        EVENT = "event", _("journal entries")
+
+    provider = models.CharField(_("game"), max_length=20)
+    day = models.DateField(_("day"))
+    of = models.CharField(_("of"), max_length=10, choices=Of)
+    #: The outcome of the attempts, or the kind of the entries.
+    what = models.CharField(_("what"), max_length=20)
+    number = models.PositiveIntegerField(_("number"))
+
+    class Meta:
+        ordering = ["-day", "provider", "of", "what"]
+        verbose_name = _("pruned figure")
+        verbose_name_plural = _("pruned figures")
+        constraints = [
+            models.UniqueConstraint(fields=["day", "provider", "of", "what"], name="one_figure_for_a_day"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.what} on {self.day}: {self.number}"

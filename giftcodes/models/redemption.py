@@ -14,7 +14,7 @@ from giftcodes.models.catalogue import GiftCode, Guild, Member
 from giftcodes.models.clock import Clock
 from giftcodes.models.delivery import announce_end
 from giftcodes.models.journal import EventKind, RedemptionEvent, Trigger
-from giftcodes.verdict import HOLDING, OPEN, PARKED, SETTLED, State
+from giftcodes.verdict import CLOSED, HOLDING, OPEN, PARKED, SETTLED, State
 
 STATE_LABELS = {
     State.PENDING: _("waiting"),
@@ -33,6 +33,10 @@ STATE_LABELS = {
 def values(states: frozenset[State]) -> list[str]:
     """States as a sorted list of strings, as a constraint or a query wants them."""
     return sorted(state.value for state in states)
+
+
+#: Of a row that is not settled, though an answer may say that it is to be.
+IN_VAIN = PARKED | CLOSED | {State.PENDING, State.UNCONFIRMED}
 
 
 class RunState(models.TextChoices):
@@ -77,7 +81,7 @@ WITH run AS (
     UPDATE giftcodes_redemption
     SET state = 'running', run_number = run_number + 1, trigger = %(trigger)s, triggered_by_id = %(user)s,
         locked_at = clock_timestamp(), unlocked_at = NULL, stop_requested_at = NULL
-    WHERE id = %(id)s
+    WHERE id = ANY(%(ids)s)
     RETURNING id, guild_id, gift_code_id, run_number
 ), told AS (
     INSERT INTO giftcodes_announcement (redemption_id, run_number, kind)
@@ -92,7 +96,7 @@ WITH run AS (
 )
 INSERT INTO giftcodes_redemptionevent (redemption_id, gift_code_id, kind, run_number, trigger, user_id, detail)
 SELECT id, gift_code_id, 'locked', run_number, %(trigger)s, %(user)s, '' FROM run
-RETURNING run_number
+RETURNING redemption_id, run_number
 """
 
 
@@ -167,18 +171,7 @@ class Redemption(models.Model):
 
     def lock(self, *, trigger: Trigger, user_id: int | None) -> None:
         """Begin a run, journal it, and have it announced: one statement, as whoever starts is waited for."""
-        with connection.cursor() as cursor:
-            cursor.execute(
-                _LOCK,
-                {
-                    "id": self.pk,
-                    "trigger": trigger.value,
-                    "user": user_id,
-                    "is_loud": trigger.is_loud,
-                    "few": FEW_MEMBERS,
-                },
-            )
-            (self.run_number,) = cursor.fetchone()
+        self.run_number = lock_runs([self.pk], trigger=trigger, user_id=user_id)[self.pk]
         self.state, self.trigger, self.triggered_by_id = RunState.RUNNING, trigger, user_id
         self.unlocked_at = self.stop_requested_at = None
 
@@ -367,6 +360,22 @@ class MemberRedemption(models.Model):
             models.Index(fields=["next_attempt_at"], name="share_unconfirmed", condition=Q(state="unconfirmed")),
             models.Index(fields=["next_attempt_at"], name="share_not_eligible", condition=Q(state="not_eligible")),
             models.Index(fields=["gift_code", "player_id"], name="share_twins"),
+            # For the sweep: who was asked and has nothing, and what was settled lately (docs/decisions/0011).
+            models.Index(
+                fields=["id"],
+                name="share_asked_in_vain",
+                condition=Q(state__in=values(IN_VAIN), token__gt=0, covered_by__isnull=True),
+            ),
+            models.Index(
+                fields=["settled_at"],
+                name="share_proofs",
+                condition=Q(state__in=values(SETTLED), covered_by__isnull=True),
+            ),
+            models.Index(
+                fields=["redemption"],
+                name="share_code_closed",
+                condition=Q(state="cancelled", cancel_kind="code_closed"),
+            ),
         ]
 
     def __str__(self) -> str:
@@ -378,6 +387,26 @@ class MemberRedemption(models.Model):
         self.token += 1
         self.lease_until = None
         self.save(update_fields=["state", "token", "lease_until"])
+
+
+def lock_runs(redemption_ids: list[int], *, trigger: Trigger, user_id: int | None) -> dict[int, int]:
+    """Begin a run of each of these redemptions, which must be locked and not running: journalled, and announced.
+
+    Returns:
+        Run number by redemption id.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(
+            _LOCK,
+            {
+                "ids": redemption_ids,
+                "trigger": trigger.value,
+                "user": user_id,
+                "is_loud": trigger.is_loud,
+                "few": FEW_MEMBERS,
+            },
+        )
+        return dict(cursor.fetchall())
 
 
 def admit_members(*, redemption_ids: list[int]) -> tuple[int, bool]:
@@ -410,12 +439,15 @@ def admit_members(*, redemption_ids: list[int]) -> tuple[int, bool]:
     return row
 
 
-def cover_twins(*, redemption_ids: list[int] | None = None, proof_id: int | None = None) -> list[int]:
+def cover_twins(
+    *, redemption_ids: list[int] | None = None, proof_id: int | None = None, settled_after: datetime | None = None
+) -> list[int]:
     """Settle rows of players who have the code through another guild's row: without a request, pointing at the proof.
 
     Args:
         redemption_ids: only rows of these redemptions.
         proof_id: only rows that this settled row proves.
+        settled_after: only rows that a row proves which was settled since then.
 
     Returns:
         The ids of the redemptions that a row was settled in.
@@ -436,8 +468,9 @@ def cover_twins(*, redemption_ids: list[int] | None = None, proof_id: int | None
               AND twin.state IN ('pending', 'needs_correction', 'not_eligible', 'failed')
               AND (%(redemption_ids)s::bigint[] IS NULL OR twin.redemption_id = ANY(%(redemption_ids)s))
               AND (%(proof_id)s::bigint IS NULL OR proof.id = %(proof_id)s)
+              AND (%(settled_after)s::timestamptz IS NULL OR proof.settled_at > %(settled_after)s)
             RETURNING twin.redemption_id
             """,
-            {"redemption_ids": redemption_ids, "proof_id": proof_id},
+            {"redemption_ids": redemption_ids, "proof_id": proof_id, "settled_after": settled_after},
         )
         return sorted({row[0] for row in cursor.fetchall()})

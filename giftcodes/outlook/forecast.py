@@ -135,7 +135,7 @@ class _Line:
     def place(self, nth: int) -> int:
         """The place in the whole queue of the nth of this rank: those of better rank who come meanwhile go first."""
         nth += self.ahead
-        if self.pace.why_unknown:
+        if not self.later or self.pace.why_unknown:
             return nth
         come = 0
         while (more := bisect_left(self.later, self.pace.answered_in(nth + come))) > come:
@@ -144,6 +144,8 @@ class _Line:
 
     def others(self, run: Run, place: int, *, own: int) -> int:
         """Of all up to this place, the requests that are not the run's own."""
+        if not run.confirmations:
+            return max(0, place - own)
         until = 0.0 if self.pace.why_unknown else self.pace.answered_in(place)
         confirmations = sum(seconds <= 0 or seconds < until for seconds in run.confirmations)
         return max(0, place - own - confirmations)
@@ -159,21 +161,18 @@ def _outlook(run: Run, line: _Line, *, first: int, last: int) -> Outlook:
     """Args:
     first, last: the places of the run's next and last request among those of its rank.
     """
-    outlook = Outlook(
-        requests=run.requests + len(run.confirmations),
+    requests = run.requests + len(run.confirmations)
+    is_unknown = bool(line.pace.why_unknown and (requests or line.pace.hindrance))
+    return Outlook(
+        requests=requests,
+        ahead_of_next=line.others(run, line.place(first), own=1) if run.requests else 0,
+        ahead_of_last=line.others(run, line.place(last), own=run.requests) if run.requests else 0,
+        seconds=None if is_unknown else _seconds(run, line, last=last),
+        why_unknown=line.pace.why_unknown if is_unknown else "",
         is_paused=line.pace.is_on_trial,
         is_stopping=run.is_stopping,
         is_proven=run.is_proven,
     )
-    if run.requests:
-        outlook = replace(
-            outlook,
-            ahead_of_next=line.others(run, line.place(first), own=1),
-            ahead_of_last=line.others(run, line.place(last), own=run.requests),
-        )
-    if line.pace.why_unknown and (outlook.requests or line.pace.hindrance):
-        return replace(outlook, why_unknown=line.pace.why_unknown)
-    return replace(outlook, seconds=_seconds(run, line, last=last))
 
 
 def _seconds(run: Run, line: _Line, *, last: int) -> float:
@@ -197,7 +196,7 @@ def _with_twins(queue: Sequence[Run], found: dict[int, Outlook]) -> dict[int, Ou
     waiting = {}
     for run in queue:
         outlook = found[run.id]
-        if outlook.seconds is None:
+        if outlook.seconds is None or not run.waits_for:
             continue
         twins = [
             seconds * number / (number + 1)

@@ -21,7 +21,7 @@ from giftcodes.models.redemption import values
 from giftcodes.outlook.forecast import Outlook, Run, forecast, in_all
 from giftcodes.outlook.pace import USUAL_LATENCY_SECONDS, Pace, Window
 from giftcodes.providers.config import ProviderConfig
-from giftcodes.verdict import HOLDING, OPEN
+from giftcodes.verdict import HOLDING
 
 #: With more members waiting than this, twins are counted as if each were asked for: finding them would cost seconds,
 #: and at 30 requests a minute the end is half a day away.
@@ -33,17 +33,27 @@ FEWEST_MEASURED = 5
 IDLE_SECONDS = 5.0
 
 _QUEUE = """
-WITH shares AS (
+WITH waiting AS (
+    -- A million of these are counted from their index alone.
+    SELECT m.redemption_id, count(*) AS requests,
+           array_agg(extract(epoch FROM m.next_attempt_at - %(now)s)::float)
+               FILTER (WHERE m.next_attempt_at > %(now)s) AS later
+    FROM giftcodes_memberredemption m
+    WHERE m.state = 'pending'
+    GROUP BY m.redemption_id
+), asked AS (
     SELECT m.redemption_id,
-           count(*) FILTER (WHERE m.state = 'pending') AS waiting,
            count(*) FILTER (WHERE m.state = 'in_flight') AS in_flight,
            count(*) FILTER (WHERE m.state = 'in_flight' AND m.permit_until IS NULL) AS openers,
            array_agg(extract(epoch FROM m.next_attempt_at - %(now)s)::float)
-               FILTER (WHERE m.state = 'pending' AND m.next_attempt_at > %(now)s) AS later,
-           array_agg(extract(epoch FROM m.next_attempt_at - %(now)s)::float)
                FILTER (WHERE m.state = 'unconfirmed') AS confirmations
-    FROM giftcodes_memberredemption m
-    WHERE m.state = ANY(%(open)s)
+    FROM (
+        SELECT redemption_id, state, permit_until, next_attempt_at
+        FROM giftcodes_memberredemption WHERE state = 'in_flight'
+        UNION ALL
+        SELECT redemption_id, state, permit_until, next_attempt_at
+        FROM giftcodes_memberredemption WHERE state = 'unconfirmed'
+    ) m
     GROUP BY m.redemption_id
 )
 SELECT c.provider, r.id,
@@ -52,18 +62,19 @@ SELECT c.provider, r.id,
                     AT TIME ZONE 'UTC'),
        -g.priority,
        CASE WHEN r.state IN ('running', 'pending') AND c.state IN ('active', 'probing')
-            THEN coalesce(s.waiting, 0) ELSE 0 END,
-       coalesce(s.in_flight, 0), coalesce(s.openers, 0), coalesce(s.later, ARRAY[]::float[]),
-       coalesce(s.confirmations, ARRAY[]::float[]),
+            THEN coalesce(w.requests, 0) ELSE 0 END,
+       coalesce(a.in_flight, 0), coalesce(a.openers, 0), coalesce(w.later, ARRAY[]::float[]),
+       coalesce(a.confirmations, ARRAY[]::float[]),
        r.state = 'running' AND r.stop_requested_at IS NOT NULL,
        c.proven_at IS NOT NULL AND c.doubted_at IS NULL AND c.state <> 'probing'
 FROM giftcodes_redemption r
 JOIN giftcodes_giftcode c ON c.id = r.gift_code_id
 JOIN giftcodes_guild g ON g.id = r.guild_id
-LEFT JOIN shares s ON s.redemption_id = r.id
+LEFT JOIN waiting w ON w.redemption_id = r.id
+LEFT JOIN asked a ON a.redemption_id = r.id
 WHERE r.state = 'running'
    OR (r.state = 'pending' AND c.state = 'active' AND g.active)
-   OR s.in_flight > 0 OR s.confirmations IS NOT NULL
+   OR a.redemption_id IS NOT NULL
 ORDER BY 1, 3, 4, r.last_served_at NULLS FIRST, r.id
 """
 
@@ -151,7 +162,7 @@ def read() -> Outlooks:
 
 def queues_at(now: dt.datetime) -> dict[str, Queue]:
     """The queue of each game, also of those that have nothing to do."""
-    rows = ask(_QUEUE, now=now, open=values(OPEN))
+    rows = ask(_QUEUE, now=now)
     runs: dict[str, list[Run]] = defaultdict(list)
     openers: dict[str, int] = defaultdict(int)
     for provider, pk, ends_at, priority, waiting, in_flight, opening, later, confirmations, stops, proven in rows:
@@ -181,7 +192,7 @@ def queues_at(now: dt.datetime) -> dict[str, Queue]:
                 in_flight=sum(run.in_flight for run in runs[config.name]),
                 openers_out=openers[config.name],
             ),
-            runs=[_without_twins(run, twins.get(run.id, ())) for run in runs[config.name]],
+            runs=[_without_twins(run, twins[run.id]) if run.id in twins else run for run in runs[config.name]],
         )
         for config in settings.PROVIDERS.values()
     }

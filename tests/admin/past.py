@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import date
+
 from giftcodes.models import (
     Alarm,
     AlarmNotice,
@@ -13,6 +15,7 @@ from giftcodes.models import (
     Heartbeat,
     MemberRedemption,
     OptOut,
+    PrunedFigure,
     Redemption,
     RunState,
     Trigger,
@@ -66,5 +69,8 @@ def live(times: int) -> None:
         alarm = Alarm.objects.create(kind=Alarm.Kind.NO_PROGRESS, subject=str(row.pk), message="No progress.")
         AlarmNotice.objects.create(alarm=alarm, kind=AlarmNotice.Kind.RAISED)
         OptOut.objects.create(player_hash=f"{row.pk:064d}")
+        PrunedFigure.objects.create(
+            provider="simulator", day=date(2026, 1, 1), of=PrunedFigure.Of.EVENT, what=str(row.pk), number=1
+        )
         Heartbeat.objects.get_or_create(name=f"tick {row.pk}")
     Feed.objects.get_or_create(provider="simulator")

@@ -28,6 +28,7 @@ HISTORY = {
     "Announcement",
     "Heartbeat",
     "OptOut",
+    "PrunedFigure",
 }
 ENDLESS = [model for model in MODELS if model.__name__ not in ("RateBudget", "Feed")]
 

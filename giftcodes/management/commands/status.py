@@ -28,14 +28,14 @@ class Command(ServerCommand):
 
     def run(self, **options: Any) -> None:
         """Show it."""
-        found = overview()
+        found = overview(most_runs=None if options["json"] else _MOST_RUNS)
         if options["json"]:
             self.screen.line(json.dumps(found, ensure_ascii=False, indent=1))
             return
         self.screen.sheet(_games(found))
         self.screen.line()
         if found["running"]:
-            self.screen.sheet(_runs(found["running"]))
+            self.screen.sheet(_runs(found["running"], found["redemptions"]["running"]))
         else:
             self.screen.line("Nothing is being redeemed.")
         number = found["redemptions"]
@@ -91,7 +91,7 @@ def _feed_cells(feed: dict[str, Any] | None) -> tuple[str, str, str]:
     return (_clock(feed["answered_at"]) or "none yet", next_poll, trouble)
 
 
-def _runs(running: list[dict[str, Any]]) -> Sheet:
+def _runs(running: list[dict[str, Any]], number: int) -> Sheet:
     rows = [
         (
             run["guild"],
@@ -101,14 +101,14 @@ def _runs(running: list[dict[str, Any]]) -> Sheet:
             run["outlook"]["ahead_of_last"] if run["outlook"] else "",
             run["outlook"]["words"] if run["outlook"] else "",
         )
-        for run in running[:_MOST_RUNS]
+        for run in running
     ]
-    left = len(running) - len(rows)
+    left = number - len(rows)
     return Sheet(
         "Being redeemed",
         ("Guild", "Code", "Done", "Members", "Ahead", "Left"),
         rows,
-        more=f"… and {left} more runs." if left else "",
+        more=f"… and {left} more runs." if left > 0 else "",
     )
 
 

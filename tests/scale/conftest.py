@@ -1,0 +1,77 @@
+"""A database that is full enough for the planner to choose as it does with a million rows."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+from django.db import connection
+
+from benchmarks.filling import fill
+from giftcodes.flow.fan_out import fan_out
+from giftcodes.models import Redemption, Trigger
+from giftcodes.models.redemption import lock_runs
+from tests.factories import gift_code
+
+#: Whoever reads one of these from end to end takes the longer the more there is.
+BIG = {"giftcodes_memberredemption", "giftcodes_attempt"}
+
+
+@pytest.fixture(scope="module")
+def crowd(django_db_setup: None, django_db_blocker: Any) -> Iterator[None]:
+    """A thousand guilds of 100 members: all have one code, and runs for another one have begun in each."""
+    with django_db_blocker.unblock():
+        fill(guilds=1_000, members=100, codes=1)
+        code = gift_code()
+        fan_out(code.pk)
+        ids = list(Redemption.objects.filter(gift_code=code).values_list("pk", flat=True))
+        lock_runs(ids, trigger=Trigger.POLL, user_id=None)
+        with connection.cursor() as cursor:
+            cursor.execute("VACUUM ANALYZE")
+            yield
+            cursor.execute("TRUNCATE giftcodes_guild, giftcodes_giftcode, giftcodes_ratebudget CASCADE")
+            # Others find the figures of empty tables.
+            cursor.execute("VACUUM ANALYZE")
+
+
+@dataclass(slots=True)
+class Plans:
+    """What the planner chose for all statements of a step.
+
+    Args:
+        indexes: every index that is used.
+        read_whole: big tables that are read from end to end.
+    """
+
+    indexes: set[str] = field(default_factory=set)
+    read_whole: set[str] = field(default_factory=set)
+
+    def add(self, node: dict[str, Any]) -> None:
+        """Take in a node, and those below it."""
+        if "Index Name" in node:
+            self.indexes.add(node["Index Name"])
+        if node["Node Type"] == "Seq Scan":
+            self.read_whole |= {node["Relation Name"]} & BIG
+        for below in node.get("Plans", []):
+            self.add(below)
+
+
+def plans_of(step: Callable[[], Any]) -> Plans:
+    """Run a step, and have each of its statements explained before it is executed."""
+    plans = Plans()
+
+    def explain(execute: Any, sql: Any, params: Any, many: bool, context: Any) -> Any:
+        if not many and str(sql).lstrip().startswith(("SELECT", "WITH", "UPDATE", "INSERT", "DELETE")):
+            with connection.connection.cursor() as cursor:
+                cursor.execute(f"EXPLAIN (FORMAT JSON) {sql}", params)
+                (found,) = cursor.fetchone()
+            for plan in found if isinstance(found, list) else json.loads(found):
+                plans.add(plan["Plan"])
+        return execute(sql, params, many, context)
+
+    with connection.execute_wrapper(explain):
+        step()
+    return plans

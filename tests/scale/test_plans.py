@@ -1,0 +1,94 @@
+"""What is asked every second, or on every page, is answered from an index, however many rows there are."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.db.models import F
+
+from giftcodes.flow import dispatch, finish, prune, sweep
+from giftcodes.flow.start_many import start_many
+from giftcodes.management.overview import overview
+from giftcodes.models import Attempt, GiftCode, Heartbeat, MemberRedemption, Redemption, Trigger
+from tests.scale.conftest import plans_of
+
+#: Both hold the rows of a redemption that wait.
+WAITING = {"share_due", "share_open"}
+
+pytestmark = [pytest.mark.usefixtures("crowd", "db")]
+
+
+def test_dispatch_looks_into_the_runs_whose_turn_it_is() -> None:
+    plans = plans_of(lambda: dispatch.dispatch("simulator"))
+
+    assert plans.read_whole == set()
+    assert {"redemption_running", "one_request_for_a_player_and_a_code"} <= plans.indexes
+    assert plans.indexes & WAITING
+
+
+def test_the_sweep_reads_what_is_new_and_what_was_left_behind() -> None:
+    Heartbeat.objects.create(name="twins")
+
+    plans = plans_of(sweep.sweep)
+
+    assert plans.read_whole == set()
+    assert {"share_in_flight", "share_asked_in_vain", "share_proofs"} <= plans.indexes
+
+
+def test_finish_looks_at_the_open_rows_of_one_run() -> None:
+    run = Redemption.objects.running().latest("pk")
+
+    plans = plans_of(lambda: finish.finish(run.pk))
+
+    assert plans.read_whole == set()
+    assert plans.indexes & WAITING
+
+
+def test_a_hundred_starts_read_the_rows_of_a_hundred_redemptions() -> None:
+    code = GiftCode.objects.latest("pk")
+    waiting = Redemption.objects.filter(gift_code=code).order_by("pk").values_list("pk", flat=True)[:100]
+    Redemption.objects.filter(pk__in=list(waiting)).update(state="pending")
+
+    plans = plans_of(lambda: list(start_many(code.pk, trigger=Trigger.SWEEP)))
+
+    assert plans.read_whole == set()
+    assert "share_code_closed" in plans.indexes
+
+
+def test_the_dashboard_counts_the_queue_from_an_index() -> None:
+    plans = plans_of(lambda: overview(most_runs=8))
+
+    assert plans.read_whole == set()
+    assert plans.indexes & WAITING
+
+
+def test_prune_finds_what_proves_nothing() -> None:
+    some = Attempt.objects.order_by("pk").values_list("pk", flat=True)[:50]
+    ago = timedelta(days=100)
+    Attempt.objects.filter(pk__in=list(some)).update(
+        outcome="too_frequent", sent_at=F("sent_at") - ago, answered_at=F("answered_at") - ago
+    )
+
+    plans = plans_of(prune.prune)
+
+    assert plans.read_whole == set()
+    assert "attempt_prunable" in plans.indexes
+
+
+def test_where_there_are_more_runs_than_permits_each_gets_its_turn(settings: Any) -> None:
+    game = replace(settings.PROVIDERS["simulator"], rate=None)
+    settings.PROVIDERS = {**settings.PROVIDERS, "simulator": game}
+    code = GiftCode.objects.latest("pk")
+    GiftCode.objects.filter(pk=code.pk).update(proven_at=F("first_seen_at"))
+    served: list[int] = []
+    for _ in range(3):
+        claims = dispatch.dispatch("simulator")
+        rows = MemberRedemption.objects.filter(pk__in=[claim.member_redemption_id for claim in claims])
+        served += rows.values_list("redemption_id", flat=True)
+        rows.update(state="redeemed", settled_at=F("created_at"))
+
+    assert len(served) == 3 * settings.IN_FLIGHT_MAX
+    assert len(set(served)) == len(served)
