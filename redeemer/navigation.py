@@ -65,6 +65,7 @@ SECTIONS: tuple[tuple[Words | str, tuple[Entry, ...]], ...] = (
             Entry(_("Schedule"), "schedule", "django_celery_beat_periodictask"),
             Entry(_("Opt-outs"), "do_not_disturb_on", "giftcodes_optout"),
             Entry(_("Pulse"), "ecg_heart", "giftcodes_heartbeat"),
+            Entry(_("Pruned"), "auto_delete", "giftcodes_prunedfigure"),
         ),
     ),
 )

@@ -20,7 +20,10 @@ from redeemer.navigation import side_bar
 SECTIONS = (
     (_("Redeeming"), ("Guild", "Member", "GiftCode", "Redemption", "MemberRedemption", "Channel")),
     (_("Games"), ("RateBudget", "Feed")),
-    (_("History"), ("Alarm", "RedemptionEvent", "Attempt", "Announcement", "AlarmNotice", "OptOut", "Heartbeat")),
+    (
+        _("History"),
+        ("Alarm", "RedemptionEvent", "Attempt", "Announcement", "AlarmNotice", "OptOut", "Heartbeat", "PrunedFigure"),
+    ),
 )
 _RANK = {name: rank for rank, name in enumerate(name for _title, names in SECTIONS for name in names)}
 _APP = "giftcodes"

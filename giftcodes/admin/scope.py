@@ -36,6 +36,7 @@ from giftcodes.models import (
     Member,
     MemberRedemption,
     OptOut,
+    PrunedFigure,
     RateBudget,
     Redemption,
     RedemptionEvent,
@@ -126,7 +127,7 @@ RULES: dict[type[Model], Callable[[Person], Q]] = {
     # The machine, and who may log in, are no guild's business.
     **dict.fromkeys(
         (
-            *(AlarmNotice, RateBudget, Feed, Heartbeat, OptOut, User, Group, AccessAttempt, AccessLog),
+            *(AlarmNotice, RateBudget, Feed, Heartbeat, OptOut, PrunedFigure, User, Group, AccessAttempt, AccessLog),
             *(PeriodicTask, IntervalSchedule, CrontabSchedule, ClockedSchedule, SolarSchedule),
         ),
         _nothing,

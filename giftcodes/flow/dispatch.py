@@ -94,7 +94,8 @@ codes AS MATERIALIZED (
 ),
 runs AS MATERIALIZED (
     SELECT r.*, c.id AS code_id, c.on_probation, c.deadline,
-           (c.doubt_guild_id IS NOT DISTINCT FROM r.guild_id)::int AS same_guild
+           (c.doubt_guild_id IS NOT DISTINCT FROM r.guild_id)::int AS same_guild,
+           count(*) OVER (PARTITION BY c.id, r.priority) AS equals
     FROM codes c
     CROSS JOIN LATERAL (
         SELECT r.*
@@ -118,7 +119,8 @@ due AS (
     FROM runs r
     CROSS JOIN LATERAL (
         SELECT m.id, m.player_id, row_number() OVER (ORDER BY m.next_attempt_at, m.id) AS place
-        {_DUE} LIMIT %(permits)s
+        -- Where there are more of equal rank than can be asked, none of them has a third turn.
+        {_DUE} LIMIT CASE WHEN r.equals >= %(runs)s THEN 2 ELSE %(permits)s END
     ) m
     UNION ALL
     SELECT m.id, m.redemption_id, m.player_id, c.id, c.on_probation AND c.is_open, c.deadline, 0, NULL, 1, 0, 0
