@@ -22,6 +22,8 @@ from giftcodes.backoff import retry_delay_seconds
 from giftcodes.models import Alarm, Announcement, Channel, Clock, DeliveryState, Redemption, RunState
 from giftcodes.models.clock import clock_plus
 from giftcodes.models.delivery import CONNECT_SECONDS, LEASE_MARGIN_SECONDS, LONGEST_DELAY_SECONDS
+from giftcodes.outlook import words
+from giftcodes.outlook.reading import read
 from giftcodes.verdict import State
 
 #: Between two edits of a message.
@@ -206,7 +208,7 @@ def _report(row: Announcement) -> RunReport:
         is_over=is_over,
         is_stopped=is_over and is_last_run and redemption.state == RunState.STOPPED,
         in_trouble=_in_trouble(redemption) if is_over else (),
-        estimate=_estimate(redemption),
+        estimate="" if is_over else _estimate(redemption),
         url=f"{settings.SITE_URL}{page}" if settings.SITE_URL else "",
     )
 
@@ -216,9 +218,10 @@ def _in_trouble(redemption: Redemption) -> tuple[tuple[str, str], ...]:
     return tuple((str(row.member), row.reason) for row in rows.order_by("state", "pk")[:NAMED])
 
 
-def _estimate(_redemption: Redemption) -> str:
-    """When the run is done, in words that change seldom: each change is an edit. Nobody reckons that yet."""
-    return ""
+def _estimate(redemption: Redemption) -> str:
+    """When the run is done, in words that change seldom: each change is an edit. Empty where there is no telling."""
+    outlook = read().by_redemption.get(redemption.pk)
+    return "" if outlook is None or outlook.seconds is None else words.left(outlook)
 
 
 # --- After the call ---------------------------------------------------------------------------------------------------

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 from types import SimpleNamespace
 from typing import Any
@@ -14,7 +15,8 @@ from django.test.utils import CaptureQueriesContext
 
 from giftcodes import tasks
 from giftcodes.flow import announce
-from giftcodes.models import Alarm, Announcement, Channel, Guild, Redemption, Trigger
+from giftcodes.models import Alarm, Announcement, Channel, Guild, Redemption, Trigger, database_now
+from giftcodes.providers.config import Rate
 from tests.announcers.service import other_service
 from tests.announcers.standin import TOKEN, StandIn, running
 from tests.factories import gift_code, guild, member
@@ -75,6 +77,18 @@ def test_a_run_is_one_message_from_its_start_to_its_end(world: World, discord: S
     assert (message.facts["Members"], message.facts["Success"]) == ("3", "3")
     assert message.now["url"] == f"https://redeemer.example/admin/giftcodes/redemption/{redemption.pk}/change/"
     assert deliveries(redemption) == [("started", "done"), ("complete", "done")]
+
+
+def test_the_message_says_when_the_run_is_done_while_it_goes_on(world: World, discord: StandIn, settings: Any) -> None:
+    limited = replace(settings.PROVIDERS["simulator"], rate=Rate(30, 60))
+    settings.PROVIDERS = {**settings.PROVIDERS, "simulator": limited}
+    wolves = told(discord, members=70)
+    world.begin(wolves, gift_code(proven_at=database_now()))
+
+    speak(world)
+
+    (message,) = discord.of(wolves.pk)
+    assert message.facts["Done"] == "about 2 min"
 
 
 def test_the_message_follows_the_run_and_only_when_something_changed(world: World, discord: StandIn) -> None:
