@@ -173,7 +173,7 @@ def _give_up(call: _Call) -> StartResult:
 def _judge(redemption: Redemption, *, trigger: Trigger, user_id: int | None) -> StartResult:
     """Under the row lock, and no duplicate: join, run, or say why not."""
     guild, code = redemption.guild.name, str(redemption.gift_code)
-    obstacle = _obstacle(redemption, trigger)
+    obstacle = obstacle_to(redemption, trigger)
     if obstacle:
         return StartResult(StartKind.NOT_ALLOWED, redemption.pk, obstacle)
     added = redemption.bring_in_members(trigger)
@@ -191,7 +191,7 @@ def _judge(redemption: Redemption, *, trigger: Trigger, user_id: int | None) -> 
     return StartResult(StartKind.STARTED, redemption.pk, f"Started for guild {guild} with code {code}.")
 
 
-def _obstacle(redemption: Redemption, trigger: Trigger) -> str:
+def obstacle_to(redemption: Redemption, trigger: Trigger) -> str:
     """Why no run may start now, in words; empty: it may."""
     guild, gift_code = redemption.guild, redemption.gift_code
     if not guild.active:

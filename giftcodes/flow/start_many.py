@@ -18,7 +18,7 @@ from giftcodes.verdict import OPEN
 #: Redemptions in one transaction: whoever else wants to start one of them waits for it (start.PATIENCE_MS).
 BATCH = 100
 
-# What no obstacle stands before (start._obstacle), and nobody holds: whoever holds it starts it, or the next sweep.
+# What no obstacle stands before (start.obstacle_to), and nobody holds: whoever holds it starts it, or the next sweep.
 _TAKE = """
 SELECT r.id, r.state = 'pending', g.name
 FROM giftcodes_redemption r

@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+import json
 from itertools import count
 from typing import Any
 
 import pytest
 
 from giftcodes.management.commands.redeem import Command
-from giftcodes.models import GiftCode, Heartbeat, RateBudget, Redemption, RunState, Source, Trigger
+from giftcodes.models import (
+    GiftCode,
+    Heartbeat,
+    MemberRedemption,
+    RateBudget,
+    Redemption,
+    RunState,
+    Source,
+    Trigger,
+)
 from tests.commands.conftest import World, run
 from tests.factories import gift_code, guild, member
 from tests.flow.conftest import events, states
@@ -290,3 +300,61 @@ def test_what_cannot_be_stopped_says_why(world: World, words: tuple[Any, ...], r
 
     assert said.status == 1
     assert reason in said.err
+
+
+# --- --dry-run --------------------------------------------------------------------------------------------------------
+def test_a_dry_run_says_for_each_member_what_would_happen_and_why_not(world: World) -> None:
+    wolves, bears = guild("Wolves"), guild("Bears")
+    code = gift_code("FROST")
+    for player, name in (("1001", "Has it"), ("1002", "Wrong realm"), ("1003", "Elsewhere"), ("1004", "Opted out")):
+        member(wolves, player, nickname=name)
+    member(wolves, "1005", nickname="Left", active=False)
+    member(bears, "1003")
+    world.knows(wolves, bears)
+    world.game.merge({"players": {"1002": {"realm": 7}}})
+    world.has(code)
+    world.redeem(bears, code)
+    wolves.members.filter(player_id="1004").update(opted_out=True)
+    world.redeem(wolves, code)
+    member(wolves, "1006", nickname="New")
+    before = list(MemberRedemption.objects.order_by("pk").values())
+
+    found = json.loads(run("redeem", "frost", "--guild", "Wolves", "--dry-run", "--json").out)
+    shown = run("redeem", "FROST", "--guild", "Wolves", "--dry-run")
+
+    assert found["refusal"] == ""
+    assert {one["nickname"]: (one["is_asked"], one["words"]) for one in found["members"]} == {
+        "Has it": (False, "has the code: redeemed"),
+        "Wrong realm": (True, f"once more: {MemberRedemption.objects.get(player_id='1002').reason}"),
+        "Elsewhere": (False, "Covered: the player has it through guild Bears."),
+        "Opted out": (False, "has opted out"),
+        "Left": (False, "has left the guild"),
+        "New": (True, "for the first time"),
+    }
+    assert "2 of 6 member(s) would be asked for. Nothing was changed." in shown.lines
+    assert list(MemberRedemption.objects.order_by("pk").values()) == before
+    asked = len(world.requests)
+    world.redeem(wolves, code, Trigger.COMMAND)
+    world.breathe()
+    assert {request["player"] for request in world.requests[asked:]} == {"1002", "1006"}, "as it was said"
+
+
+def test_a_dry_run_of_what_runs_says_that_it_would_be_refused(world: World) -> None:
+    wolves = guild("Wolves", members=2)
+    world.begin(wolves, gift_code("FROST"))
+
+    said = run("redeem", "FROST", "--guild", "Wolves", "--dry-run")
+
+    assert said.status == 2
+    assert "already in progress" in said.err
+    assert "waits already" in said.out
+
+
+def test_a_dry_run_of_a_code_that_nobody_knows_adds_none(world: World) -> None:
+    guild("Wolves", members=2)
+
+    said = run("redeem", "BRANDNEW", "--guild", "Wolves", "--dry-run")
+
+    assert said.status == 0
+    assert "2 of 2 member(s) would be asked for." in said.out
+    assert not GiftCode.objects.exists()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import json
 import time
 from argparse import ArgumentParser
 from typing import Any
@@ -9,14 +11,15 @@ from typing import Any
 from django.core.exceptions import ValidationError
 from django.core.management.base import CommandError
 
-from giftcodes import tasks
-from giftcodes.flow.start import StartKind, StartResult, start
+from giftcodes import story, tasks
+from giftcodes.flow.start import StartKind, StartResult, obstacle_to, start
 from giftcodes.management.base import INTERRUPTED_STATUS, ServerCommand
 from giftcodes.management.finding import explained, find_code, find_guild, find_provider
 from giftcodes.management.screen import Sheet
 from giftcodes.management.watching import watch
-from giftcodes.models import CancelKind, GiftCode, Guild, MemberRedemption, Redemption, Source, Trigger
+from giftcodes.models import CancelKind, GiftCode, Guild, MemberRedemption, Redemption, RunState, Source, Trigger
 from giftcodes.models.redemption import STATE_LABELS
+from giftcodes.outlook.plan import plan
 from giftcodes.verdict import State
 
 REFUSED_STATUS = 2
@@ -40,6 +43,10 @@ class Command(ServerCommand):
         parser.add_argument("code", metavar="CODE", help="the gift code; a new one is added as it is typed")
         parser.add_argument("--guild", required=True, metavar="NAME", help="the guild")
         parser.add_argument("--provider", metavar="P", help="the game, as a safeguard: it must be the guild's")
+        parser.add_argument(
+            "--dry-run", action="store_true", help="change nothing; say for each member what would happen, and why not"
+        )
+        parser.add_argument("--json", action="store_true", help="with --dry-run, for programs: one JSON object")
         parser.add_argument("--wait", action="store_true", help="stay until it is over; Ctrl-C ends the waiting only")
 
     def run(self, **options: Any) -> None:
@@ -48,8 +55,13 @@ class Command(ServerCommand):
         Raises:
             CommandError: it was refused or cannot be started; with `wait`, somebody does not have the code.
         """
+        if options["json"] and not options["dry_run"]:
+            raise CommandError("--json goes with --dry-run only.")
         guild = find_guild(options["guild"])
         _check_provider(guild, options["provider"])
+        if options["dry_run"]:
+            self._dry_run(guild, options["code"].strip(), as_json=options["json"])
+            return
         code = self._code(guild, options["code"])
         result = start(guild_id=guild.pk, gift_code_id=code.pk, trigger=Trigger.COMMAND)
         _raise_if_impossible(result)
@@ -61,6 +73,29 @@ class Command(ServerCommand):
         if options["wait"]:
             self._wait(Redemption.objects.select_related("guild", "gift_code").get(pk=result.redemption_id))
 
+    def _dry_run(self, guild: Guild, typed: str, *, as_json: bool) -> None:
+        """Say what would happen. The exit status is that of a start."""
+        code = find_code(guild.provider, typed) or _new_code(guild, typed)
+        redemption = Redemption.objects.filter(guild=guild, gift_code=code.pk).first()
+        if redemption is None:
+            redemption = Redemption(guild=guild, gift_code=code)
+        shares = plan(guild_id=guild.pk, gift_code_id=code.pk)
+        refusal = obstacle_to(redemption, Trigger.COMMAND)
+        is_running = not refusal and redemption.state == RunState.RUNNING
+        if is_running:
+            refusal = story.duplicate_text(str(guild), str(code))
+        if as_json:
+            members = [dataclasses.asdict(share) for share in shares]
+            found = {"guild": guild.name, "code": code.code, "refusal": refusal, "members": members}
+            self.screen.line(json.dumps(found, ensure_ascii=False, indent=1))
+        else:
+            asked = sum(share.is_asked for share in shares)
+            rows = [(one.player_id, one.nickname, "yes" if one.is_asked else "no", one.words) for one in shares]
+            self.screen.sheet(Sheet(f"Code {code} for guild {guild}", ("Player", "Nickname", "Asked", "Why"), rows))
+            self.screen.line(f"{asked} of {len(shares)} member(s) would be asked for. Nothing was changed.")
+        if refusal:
+            raise CommandError(f"It would be refused: {refusal}", returncode=REFUSED_STATUS if is_running else 1)
+
     def _code(self, guild: Guild, typed: str) -> GiftCode:
         typed = typed.strip()
         known = find_code(guild.provider, typed)
@@ -71,11 +106,7 @@ class Command(ServerCommand):
         return known
 
     def _add(self, guild: Guild, typed: str) -> GiftCode:
-        code = GiftCode(provider=guild.provider, code=typed, folded=typed.casefold(), source=Source.COMMAND)
-        try:
-            code.full_clean(exclude=["folded"], validate_unique=False, validate_constraints=False)
-        except ValidationError as error:
-            raise CommandError(f"“{typed}” cannot be a gift code. {explained(error)}") from error
+        code = _new_code(guild, typed)
         row, is_new = GiftCode.objects.get_or_create(
             provider=code.provider,
             folded=code.folded,
@@ -103,6 +134,20 @@ class Command(ServerCommand):
                 returncode=NOT_EVERYBODY_STATUS,
             )
         self.screen.line(f"All {end.settled} member(s) have code {redemption.gift_code}.")
+
+
+def _new_code(guild: Guild, typed: str) -> GiftCode:
+    """A code as it would be added.
+
+    Raises:
+        CommandError: it has not the shape of one.
+    """
+    code = GiftCode(provider=guild.provider, code=typed, folded=typed.casefold(), source=Source.COMMAND)
+    try:
+        code.full_clean(exclude=["folded"], validate_unique=False, validate_constraints=False)
+    except ValidationError as error:
+        raise CommandError(f"“{typed}” cannot be a gift code. {explained(error)}") from error
+    return code
 
 
 def _check_provider(guild: Guild, name: str | None) -> None:
