@@ -6,6 +6,7 @@ import datetime as dt
 from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
+from django.core.exceptions import ValidationError
 from django.db import models
 from django.db.models import F, Q
 from django.db.models.functions import Coalesce
@@ -112,6 +113,22 @@ class Member(models.Model):
 
     def __str__(self) -> str:
         return member_words(self.nickname, self.player_id)
+
+    def clean(self) -> None:
+        """A player who opted out is not added again.
+
+        Raises:
+            ValidationError: this is one.
+        """
+        from giftcodes.models.delivery import OptOut, player_hash
+
+        if self.pk is None and self.guild_id and self.player_id:
+            unwilling = OptOut.objects.filter(player_hash=player_hash(self.guild.provider, self.player_id))
+            if unwilling.exists():
+                words = _(
+                    "This player has opted out, and is not redeemed for. Only at the player's wish: opt_out --undo."
+                )
+                raise ValidationError({"player_id": words}, code="opted_out")
 
 
 class Source(models.TextChoices):

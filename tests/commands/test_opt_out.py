@@ -1,0 +1,67 @@
+"""`opt_out`: a player's wish, which nobody undoes by mistake."""
+
+from __future__ import annotations
+
+import pytest
+from django.core.exceptions import ValidationError
+
+from giftcodes.flow.import_members import import_members
+from giftcodes.member_list import ListedMember
+from giftcodes.models import Member, OptOut
+from tests.commands.conftest import World, run
+from tests.factories import gift_code, guild, member
+from tests.flow.conftest import states
+
+
+def test_who_opted_out_is_not_asked_for_in_any_guild_and_no_import_brings_them_back(world: World) -> None:
+    wolves, bears = guild("Wolves"), guild("Bears")
+    for pack in (wolves, bears):
+        member(pack, "300000001")
+    member(wolves, "300000002")
+    world.knows(wolves, bears)
+    code = gift_code("FROST")
+    world.has(code)
+    redemption = world.begin(wolves, code)
+
+    said = run("opt_out", "300000001", "--provider", "simulator")
+    world.catch_up()
+    world.redeem(bears, code)
+    import_members(bears.pk, [ListedMember(line=1, player_id="300000001")])
+
+    assert said.lines == ["Player 300000001 of Simulator is not asked for any more: 2 guild(s)."]
+    assert states(redemption) == {"300000001": "cancelled", "300000002": "redeemed"}
+    assert {request["player"] for request in world.requests} == {"300000002"}
+    assert set(Member.objects.filter(player_id="300000001").values_list("opted_out", flat=True)) == {True}
+    assert "300000001" not in str(OptOut.objects.values().get()), "the list does not list anybody"
+
+
+def test_nobody_adds_them_by_hand(world: World) -> None:
+    wolves = guild("Wolves")
+    run("opt_out", "300000001", "--provider", "simulator")
+
+    with pytest.raises(ValidationError, match="has opted out"):
+        Member(guild=wolves, player_id="300000001").full_clean()
+
+
+def test_at_their_own_wish_they_are_redeemed_for_again(world: World) -> None:
+    wolves = guild("Wolves")
+    member(wolves, "300000001")
+    world.knows(wolves)
+    world.has(gift_code("FROST"))
+    run("opt_out", "300000001", "--provider", "simulator")
+    world.catch_up()
+
+    run("opt_out", "300000001", "--provider", "simulator", "--undo")
+    world.catch_up()
+
+    assert [player for player, _ in world.grants] == ["300000001"]
+    assert not OptOut.objects.exists()
+    again = run("opt_out", "300000001", "--provider", "simulator", "--undo")
+    assert "It was so already." in again.out
+
+
+def test_what_is_no_player_id_is_refused(world: World) -> None:
+    said = run("opt_out", "Amber", "--provider", "simulator")
+
+    assert said.status == 1
+    assert "is no player ID" in said.err
