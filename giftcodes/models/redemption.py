@@ -205,7 +205,12 @@ class Redemption(models.Model):
         added, has_others = admit_members(redemption_ids=[self.pk])
         if not has_others:
             return added
-        return added + self.members.reopenable(is_person=trigger.is_person).wait()
+        reopened = self.members.reopenable(is_person=trigger.is_person).wait()
+        if trigger.is_person:
+            # It goes on: who has left meanwhile is no longer stopped, and goes on when they are back.
+            stopped = self.members.filter(state=State.CANCELLED, cancel_kind=CancelKind.STOPPED)
+            stopped.update(cancel_kind=CancelKind.LEFT, reason=CANCEL_REASONS[CancelKind.LEFT], updated_at=Clock())
+        return added + reopened
 
     def cover_members(self) -> None:
         """Settle those who have the code through another guild."""

@@ -109,3 +109,22 @@ def test_stopping_what_does_not_run_says_so(world: World) -> None:
 
     assert not result.done
     assert "it is complete" in result.message
+
+
+def test_who_leaves_while_it_is_stopped_and_comes_back_when_it_goes_on_is_asked_for(world: World) -> None:
+    wolves = guild(members=2)
+    code = gift_code()
+    world.knows(wolves)
+    world.has(code)
+    redemption = world.begin(wolves, code)
+    stop(redemption.pk, trigger=Trigger.ADMIN)
+    tasks.finish(redemption.pk)
+    first = wolves.members.order_by("pk")[0]
+    wolves.members.filter(pk=first.pk).update(active=False)
+    world.redeem(wolves, code, Trigger.ADMIN)
+    assert states(redemption)[first.player_id] == "cancelled"
+
+    wolves.members.filter(pk=first.pk).update(active=True)
+    world.catch_up()
+
+    assert set(states(redemption).values()) == {"redeemed"}
