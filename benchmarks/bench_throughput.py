@@ -8,6 +8,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import psutil
+import psycopg
 import pytest
 
 from benchmarks.bare import BareClient
@@ -54,6 +55,10 @@ def bench_a_game_without_a_limit(tmp_path: Path, latency: float, members: int, l
 def _running(folder: Path, *, members: int, latency: float) -> Iterator[System]:
     with system(folder, WHITEOUT_SALT=SALT, SIMULATOR_SALT=SALT, WHITEOUT_RATE="unlimited") as running:
         running.environment |= {"SIMULATOR_API_URL": ""}
+        # As in production: whoever commits waits for the log. The throw-away server does not force it to the disk.
+        with psycopg.connect(running.environment["DATABASE_URL"], autocommit=True) as connection:
+            name = connection.info.dbname
+            connection.execute(f"ALTER DATABASE {name} SET synchronous_commit = on")  # type: ignore[arg-type]
         running.start_game("--rate", "unlimited", "--latency", str(latency), "--player-gap", "0")
         running.environment |= {
             "WHITEOUT_API_URL": f"{running.game_url}/api/gift_code",

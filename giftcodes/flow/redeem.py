@@ -7,6 +7,7 @@ import random
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from typing import Any
 
 from django.conf import settings
 from django.db import IntegrityError, InterfaceError, OperationalError, connection, transaction
@@ -167,7 +168,12 @@ def redeem_member(member_redemption_id: int, token: int) -> Aftermath | None:
 
 
 def intend(member_redemption_id: int, token: int) -> Intent | None:
-    """Write the Attempt and commit it, or give the claim back. One statement, which is its own transaction."""
+    """Write the Attempt and commit it, or give the claim back. One statement, which is its own transaction.
+
+    Raises:
+        RuntimeError: another transaction is open, and the Attempt would not be there before the request is sent.
+    """
+    _insist_on_commit()
     with connection.cursor() as cursor:
         needed = settings.HTTP_SECONDS + _SEND_MARGIN_SECONDS
         cursor.execute(_INTEND, {"id": member_redemption_id, "token": token, "needed": needed})
@@ -176,6 +182,14 @@ def intend(member_redemption_id: int, token: int) -> Intent | None:
         _give_back(member_redemption_id, token)
         return None
     return Intent(*written)
+
+
+def _insist_on_commit() -> None:
+    """As `atomic(durable=True)` does, without a transaction."""
+    blocks: list[Any] = connection.atomic_blocks
+    if blocks and not blocks[-1]._from_testcase:
+        msg = "This must be committed before anything follows from it, and a transaction is open."
+        raise RuntimeError(msg)
 
 
 @transaction.atomic(durable=True)

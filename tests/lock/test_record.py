@@ -6,12 +6,12 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from django.db import connection
+from django.db import connection, transaction
 
 from giftcodes.flow import redeem
 from giftcodes.flow.dispatch import dispatch
 from giftcodes.flow.start import start
-from giftcodes.models import MemberRedemption, Trigger
+from giftcodes.models import Attempt, MemberRedemption, Trigger
 from giftcodes.outcomes import Outcome
 from giftcodes.providers.base import Answer, RateReport
 from tests.factories import gift_code, guild
@@ -63,3 +63,25 @@ def test_an_answer_that_was_recorded_already_changes_nothing_when_it_is_told_aga
     redeem.record(intent, GRANTED)
 
     assert MemberRedemption.objects.values().get() == before
+
+
+def test_an_intent_is_not_written_into_an_open_transaction() -> None:
+    wolves, code = guild(members=1), gift_code()
+    start(guild_id=wolves.pk, gift_code_id=code.pk, trigger=Trigger.ADMIN)
+    (claim,) = dispatch("simulator")
+
+    with transaction.atomic(), pytest.raises(RuntimeError, match="a transaction is open"):
+        redeem.intend(claim.member_redemption_id, claim.token)
+
+    assert not Attempt.objects.exists()
+
+
+def test_two_messages_of_one_claim_write_one_intent(elsewhere: Callable[[Callable[[], Any]], Elsewhere]) -> None:
+    wolves, code = guild(members=1), gift_code()
+    start(guild_id=wolves.pk, gift_code_id=code.pk, trigger=Trigger.ADMIN)
+    (claim,) = dispatch("simulator")
+    with transaction.atomic():
+        MemberRedemption.objects.select_for_update(no_key=True).get()
+        both = [elsewhere(lambda: redeem.intend(claim.member_redemption_id, claim.token)) for _ in range(2)]
+    assert [one.wait() is None for one in both].count(True) == 1
+    assert (Attempt.objects.count(), MemberRedemption.objects.get().token) == (1, claim.token)
