@@ -14,6 +14,7 @@ from django.utils.translation import gettext_lazy as _
 from giftcodes import tasks
 from giftcodes.admin.base import ModelForm
 from giftcodes.admin.editing import KeepsHistory
+from giftcodes.admin.member_export import csv_of
 from giftcodes.admin.report import Report
 from giftcodes.admin.words import NOTHING, badge, link, list_link
 from giftcodes.models import Member, MemberRedemption
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from django.db.models import QuerySet
-    from django.http import HttpRequest
+    from django.http import HttpRequest, HttpResponse
     from django.utils.safestring import SafeString
 
 PLAYER: list[Any] = ["guild", "player_id", "nickname", "realm"]
@@ -68,7 +69,7 @@ class MemberAdmin(KeepsHistory[Member]):
     search_fields = ["player_id", "nickname", "guild__name"]
     search_help_text = _("Player ID, nickname or guild")
     autocomplete_fields = ["guild"]
-    actions = ["activate", "deactivate"]
+    actions = ["activate", "deactivate", "export_csv"]
     fieldsets = [
         (None, {"fields": PLAYER}),
         (_("Redeeming"), {"fields": ["active", "opted_out_shown", "consented_on", "joined_at", "history"]}),
@@ -126,6 +127,11 @@ class MemberAdmin(KeepsHistory[Member]):
         report = Report()
         self.retire(request, members, report)
         report.tell(request)
+
+    @admin.action(description=_("Export as CSV"), permissions=["view"])
+    def export_csv(self, request: HttpRequest, members: QuerySet[Member]) -> HttpResponse:  # noqa: ARG002
+        """The chosen members as a file."""
+        return csv_of(members)
 
     def retire(self, request: HttpRequest, rows: Iterable[Member], report: Report) -> None:
         """Let members go."""

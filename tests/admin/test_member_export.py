@@ -1,0 +1,46 @@
+"""The members' list as a file."""
+
+from __future__ import annotations
+
+import csv
+import io
+from typing import Any
+
+import pytest
+
+from giftcodes.member_list import read_members
+from giftcodes.models import Member
+from tests.admin.conftest import Browser
+from tests.factories import guild, member
+
+
+def export(browser: Browser, *members: Member) -> Any:
+    data = {"action": "export_csv", "_selected_action": [one.pk for one in members], "index": 0}
+    response = browser.post("member_changelist", data=data)
+    assert response.status_code == 200
+    assert response["Content-Type"] == "text/csv; charset=utf-8"
+    return response
+
+
+def rows(response: Any) -> list[list[str]]:
+    return list(csv.reader(io.StringIO(response.content.decode(), newline="")))[1:]
+
+
+def test_only_the_chosen_members_are_exported(browser: Browser) -> None:
+    wolves = guild()
+    ann = member(wolves, "123456789", nickname="Ann", realm=7, active=False)
+    member(wolves, "123456780", nickname="Bea")
+    assert rows(export(browser, ann)) == [["123456789", "Ann", "7", "", str(wolves), "no"]]
+
+
+@pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "\r"])
+def test_no_cell_is_a_formula(browser: Browser, start: str) -> None:
+    ann = member(guild(), "123456789", nickname=f"{start}1+1")
+    assert rows(export(browser, ann))[0][1] == f"'{start}1+1"
+
+
+def test_an_import_reads_what_was_exported(browser: Browser) -> None:
+    ann = member(guild(), "123456789", nickname="Ann", realm=7)
+    listed = read_members(export(browser, ann).content)
+    assert [(one.player_id, one.nickname, one.realm) for one in listed.members] == [("123456789", "Ann", 7)]
+    assert not listed.bad
