@@ -85,7 +85,10 @@ class GuildAdmin(KeepsHistory[Guild]):
         coverage = format_html(
             '<a href="{}">{}</a>', reverse("admin:matrix", query={"guild": guild.pk}), _("who has which code")
         )
-        return format_html("{} · {} · {}", members, redemptions, coverage)
+        importing = format_html(
+            '<a href="{}">{}</a>', reverse("admin:member_import", query={"guild": guild.pk}), _("import members")
+        )
+        return format_html("{} · {} · {} · {}", members, redemptions, coverage, importing)
 
     def save_related(self, request: HttpRequest, form: ModelForm[Guild], formsets: Any, change: bool) -> None:
         """A guild that is new, active again or of another realm has codes to catch up on."""

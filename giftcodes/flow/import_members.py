@@ -8,7 +8,7 @@ from itertools import islice
 
 from django.db import transaction
 
-from giftcodes.member_list import ListedMember
+from giftcodes.member_list import ListedMember, MemberList
 from giftcodes.models import Guild, Member, OptOut
 from giftcodes.models.delivery import player_hash
 
@@ -128,3 +128,15 @@ def _correct(guild: Guild, row: Member, line: ListedMember, result: ImportResult
     row.active = True
     result.reactivated.append(row.player_id)
     return True
+
+
+def summary(listed: MemberList, result: ImportResult) -> str:
+    """The numbers in a line: `47, already there 2, bad 3`, and what else there was."""
+    parts = [str(len(result.added)), f"already there {result.already_there}", f"bad {len(listed.bad)}"]
+    others: dict[str, Sequence[object]] = {
+        "updated": result.updated,
+        "reactivated": result.reactivated,
+        "opted out": result.opted_out,
+        "repeated": listed.repeated,
+    }
+    return ", ".join(parts + [f"{name} {len(found)}" for name, found in others.items() if found])

@@ -443,3 +443,19 @@ def test_people_and_the_groups_of_roles_are_not_deleted(browser: Browser, world:
     for row in (User.objects.get(username="admin"), Group.objects.get(name=OFFICERS)):
         page = reverse(f"admin:auth_{row._meta.model_name}_delete", args=[row.pk])
         assert browser.client.post(page, {"post": "yes"}).status_code == 403
+
+
+def test_an_officer_imports_into_the_own_guilds_only(officer: Browser, world: World) -> None:
+    listing = {"listing": "300000001\n", "apply": "yes"}
+    page = officer.client.get(reverse("admin:member_import")).content.decode()
+    assert "Wolves" in page
+    assert "Strangers" not in page
+
+    officer.client.post(reverse("admin:member_import"), {"guild": world.strangers.pk, **listing})
+    officer.client.post(reverse("admin:member_import"), {"guild": world.wolves.pk, **listing})
+
+    assert list(Member.objects.filter(player_id="300000001").values_list("guild", flat=True)) == [world.wolves.pk]
+
+
+def test_a_viewer_imports_nothing(viewer: Browser, world: World) -> None:
+    assert viewer.client.get(reverse("admin:member_import")).status_code == 403

@@ -12,7 +12,7 @@ from django.conf import settings
 from django.core.management.base import CommandError
 
 from giftcodes import tasks
-from giftcodes.flow.import_members import ImportResult, import_members
+from giftcodes.flow.import_members import ImportResult, import_members, summary
 from giftcodes.management.base import ServerCommand
 from giftcodes.management.finding import find_guild
 from giftcodes.member_list import MemberList, UnreadableListError, read_members
@@ -77,18 +77,6 @@ class Command(ServerCommand):
             show(line)
         if len(lines) > _MOST_SHOWN:
             show(f"… and {len(lines) - _MOST_SHOWN} more like these.")
-
-
-def summary(listed: MemberList, result: ImportResult) -> str:
-    """The numbers in a line: `47, already there 2, bad 3`, and what else there was."""
-    parts = [str(len(result.added)), f"already there {result.already_there}", f"bad {len(listed.bad)}"]
-    others: dict[str, Sequence[object]] = {
-        "updated": result.updated,
-        "reactivated": result.reactivated,
-        "opted out": result.opted_out,
-        "repeated": listed.repeated,
-    }
-    return ", ".join(parts + [f"{name} {len(found)}" for name, found in others.items() if found])
 
 
 def _why_nothing(listed: MemberList) -> str:

@@ -1,0 +1,142 @@
+"""Members from a list: first what it would do, line by line, and then, when that is confirmed, doing it.
+
+The list itself travels with the form, so that what is confirmed is what was shown; it is judged anew when it
+is applied.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from django import forms
+from django.contrib import admin, messages
+from django.contrib.admin.models import CHANGE, LogEntry
+from django.core.exceptions import PermissionDenied
+from django.http import HttpResponseRedirect
+from django.template.response import TemplateResponse
+from django.urls import reverse
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
+
+from giftcodes import tasks
+from giftcodes.admin import scope
+from giftcodes.flow.import_members import ImportResult, import_members, summary
+from giftcodes.member_list import MemberList, UnreadableListError, read_members
+from giftcodes.member_list.text import text_of
+from giftcodes.models import Guild, Member
+
+if TYPE_CHECKING:
+    from django.db.models import QuerySet
+    from django.http import HttpRequest, HttpResponse
+
+#: A form takes no more than 2.5 MB, and this is 20,000 lines.
+MOST_BYTES = 1_000_000
+#: So many lines of a kind are shown; the others are counted.
+MOST_SHOWN = 200
+_EXAMPLE = "player_id, nickname, realm\n123456789, Amber\n123456790, Birch, 1043"
+
+
+class ImportForm(forms.Form):
+    """Whose members, and the list: a file, or pasted."""
+
+    guild = forms.ModelChoiceField(Guild.objects.none(), label=_("Guild"))
+    file = forms.FileField(
+        label=_("A CSV or text file"), required=False, help_text=_("From a spreadsheet: save it as CSV. At most 1 MB.")
+    )
+    listing = forms.CharField(
+        label=_("Or the list itself"),
+        required=False,
+        strip=False,
+        max_length=MOST_BYTES,
+        widget=forms.Textarea({"rows": 12, "placeholder": _EXAMPLE, "spellcheck": "false"}),
+        help_text=_("One player ID in each line, or columns with their names above them."),
+    )
+
+    def __init__(self, *data: Any, guilds: QuerySet[Guild], **options: Any) -> None:
+        """Offer these guilds."""
+        super().__init__(*data, **options)
+        choice = self.fields["guild"]
+        assert isinstance(choice, forms.ModelChoiceField)
+        choice.queryset = guilds
+
+    def clean(self) -> dict[str, Any]:
+        """Read the list."""
+        cleaned = super().clean() or {}
+        uploaded = cleaned.get("file")
+        if uploaded and uploaded.size > MOST_BYTES:
+            raise forms.ValidationError({"file": _("The file is larger than 1 MB. Split it, and import the parts.")})
+        data = uploaded.read() if uploaded else cleaned.get("listing", "").encode()
+        if not data.strip():
+            raise forms.ValidationError(_("Choose a file, or paste a list."))
+        try:
+            cleaned["text"] = text_of(data)
+            cleaned["members"] = read_members(data)
+        except UnreadableListError as error:
+            raise forms.ValidationError({"file" if uploaded else "listing": str(error)}) from error
+        return cleaned
+
+
+def page(request: HttpRequest) -> HttpResponse:
+    """The form, what it would do, and doing it."""
+    if not request.user.has_perms(["giftcodes.add_member", "giftcodes.change_member"]):
+        raise PermissionDenied
+    guilds = scope.visible(Guild.objects.active(), request.user)
+    asked = request.GET.get("guild", "")
+    form = ImportForm(
+        request.POST if request.method == "POST" else None,
+        request.FILES if request.method == "POST" else None,
+        guilds=guilds,
+        initial={"guild": asked if asked.isdecimal() and len(asked) < 19 else None},
+    )
+    context = {**admin.site.each_context(request), "title": _("Import members"), "form": form}
+    if request.method == "POST" and form.is_valid():
+        guild: Guild = form.cleaned_data["guild"]
+        listed: MemberList = form.cleaned_data["members"]
+        if "apply" in request.POST:
+            return _apply(request, guild, listed)
+        result = import_members(guild.pk, listed.members, dry_run=True)
+        context |= {"guild": guild, "text": form.cleaned_data["text"], **_preview(guild, listed, result)}
+    return TemplateResponse(request, "admin/giftcodes/member_import.html", context)
+
+
+def _preview(guild: Guild, listed: MemberList, result: ImportResult) -> dict[str, Any]:
+    unused = sorted([*listed.bad, *listed.repeated], key=lambda line: line.line)
+    others = Member.objects.filter(
+        guild__provider=guild.provider, player_id__in=[line.player_id for line in listed.members], active=True
+    ).exclude(guild=guild)
+    return {
+        "result": result,
+        "has_something": bool(result.added or result.updated or result.reactivated),
+        "ignored": ", ".join(listed.ignored_columns),
+        "groups": [
+            _group(_("Not used"), "failed", [str(line) for line in unused]),
+            _group(_("Opted out, and left out"), "opted-out", result.opted_out),
+            _group(_("New"), "redeemed", result.added),
+            _group(_("Back again"), "redeemed", result.reactivated),
+            _group(_("Changed"), "needs_correction", [f"{player}: {what}" for player, what in result.updated]),
+        ],
+        "unchanged": result.already_there - len(result.updated) - len(result.reactivated),
+        "elsewhere": others.values("player_id").distinct().count(),
+    }
+
+
+def _group(title: Any, badge: str, lines: list[str]) -> dict[str, Any]:
+    return {
+        "title": title,
+        "badge": badge,
+        "number": len(lines),
+        "lines": lines[:MOST_SHOWN],
+        "more": max(0, len(lines) - MOST_SHOWN),
+    }
+
+
+def _apply(request: HttpRequest, guild: Guild, listed: MemberList) -> HttpResponse:
+    result = import_members(guild.pk, listed.members)
+    words = gettext("Imported %(summary)s.") % {"summary": summary(listed, result)}
+    assert request.user.pk is not None  # The site's login.
+    LogEntry.objects.log_actions(request.user.pk, [guild], CHANGE, words, single_object=True)
+    messages.success(request, words)
+    for line in sorted([*listed.bad, *listed.repeated], key=lambda line: line.line)[:10]:
+        messages.warning(request, str(line))
+    tasks.ring(tasks.catch_up, [guild.pk])
+    return HttpResponseRedirect(reverse("admin:giftcodes_member_changelist", query={"guild__id__exact": guild.pk}))

@@ -1,0 +1,116 @@
+"""Importing members in the browser: shown first, then done."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from django.contrib.admin.models import LogEntry
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.test import Client
+from django.urls import reverse
+
+from giftcodes.models import Guild, Member
+from tests.factories import guild, member
+
+pytestmark = pytest.mark.django_db
+PAGE = "/admin/import/"
+LISTING = "\n".join(
+    [
+        "player_id,nickname,realm",
+        "300000001,Amber,",
+        "300000002,Birch,1043",
+        "Amber,Cinder,",
+        "300000003,,x",
+        "300000001,Again,",
+        "",
+    ]
+)
+
+
+@pytest.fixture
+def wolves() -> Guild:
+    wolves = guild("Wolves")
+    member(wolves, "300000002", nickname="Beech")
+    member(wolves, "300000004", nickname="Left", active=False)
+    return wolves
+
+
+def shown(client: Client, of: Guild, listing: str, **more: Any) -> str:
+    return client.post(PAGE, {"guild": of.pk, "listing": listing, **more}, follow=True).content.decode()
+
+
+def test_what_a_list_would_do_is_shown_and_nothing_is_done(admin_client: Client, wolves: Guild) -> None:
+    before = list(Member.objects.order_by("pk").values())
+
+    page = shown(admin_client, wolves, LISTING + "300000004,,\n")
+
+    assert "Line 4:" in page
+    assert "Line 5:" in page
+    assert "Line 6:" in page
+    for words in ("Not used: 3", "New: 1", "Changed: 1", "Back again: 1"):
+        assert words in page
+    assert "300000002: nickname" in page
+    assert list(Member.objects.order_by("pk").values()) == before
+
+
+def test_what_was_shown_is_done_when_it_is_confirmed(admin_client: Client, wolves: Guild) -> None:
+    page = shown(admin_client, wolves, LISTING, apply="yes")
+
+    assert "Imported 1, already there 1, bad 2, updated 1, repeated 1." in page
+    assert "Line 4:" in page
+    assert set(wolves.members.values_list("player_id", "nickname", "realm")) == {
+        ("300000001", "Amber", None),
+        ("300000002", "Birch", 1043),
+        ("300000004", "Left", None),
+    }
+    assert "Imported 1" in LogEntry.objects.get().change_message
+
+
+def test_a_file_is_read_as_a_pasted_list_is(admin_client: Client, wolves: Guild) -> None:
+    file = SimpleUploadedFile("members.csv", LISTING.encode("utf-16"))
+
+    page = admin_client.post(PAGE, {"guild": wolves.pk, "file": file}).content.decode()
+
+    assert "New: 1" in page
+    assert "300000001,Amber" in page, "it travels with the form"
+
+
+@pytest.mark.parametrize(
+    ("posted", "words"),
+    [
+        ({"listing": " \n"}, "Choose a file, or paste a list."),
+        ({"file": SimpleUploadedFile("members.xlsx", b"PK\x03\x04\x00\x00" * 50)}, "CSV"),
+        ({"file": SimpleUploadedFile("members.csv", b"1" * 1_000_001)}, "larger than 1 MB"),
+    ],
+)
+def test_a_list_that_cannot_be_used_says_what_to_do(
+    admin_client: Client, wolves: Guild, posted: dict[str, Any], words: str
+) -> None:
+    page = admin_client.post(PAGE, {"guild": wolves.pk, **posted}).content.decode()
+
+    assert words in page
+    assert "Show what it would do" in page
+
+
+def test_markup_in_a_list_stays_text(admin_client: Client, wolves: Guild) -> None:
+    page = shown(admin_client, wolves, "<script>alert(1)</script>\n300000009,</textarea><b>x\n")
+
+    assert "<script>alert" not in page
+    assert "</textarea><b>" not in page
+
+
+def test_a_player_in_another_guild_is_told_without_naming_the_guild(admin_client: Client, wolves: Guild) -> None:
+    member(guild("Bears of others"), "300000001")
+
+    page = shown(admin_client, wolves, LISTING)
+
+    assert "1 of these players is in another guild, too: the game is asked once." in page
+    assert "Bears of others" not in page
+
+
+def test_the_page_of_a_guild_leads_to_it(admin_client: Client, wolves: Guild) -> None:
+    page = admin_client.get(reverse("admin:giftcodes_guild_change", args=[wolves.pk])).content.decode()
+
+    assert f'href="{PAGE}?guild={wolves.pk}"' in page
+    assert f'<option value="{wolves.pk}" selected>' in admin_client.get(f"{PAGE}?guild={wolves.pk}").content.decode()
