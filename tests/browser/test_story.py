@@ -13,13 +13,15 @@ from playwright.sync_api import Page, expect
 from redeemer.embedded import ports
 from tests.system.machinery import System, system, wait_for
 
-MEMBERS = [str(player) for player in range(310, 326)]
+MEMBERS = [str(player) for player in range(310, 357)]
+#: What somebody may well paste between them.
+BAD = ["Amber", "12 34", "players:"]
 #: Two who are in another realm, so that the game refuses them.
 ASTRAY = MEMBERS[:2]
 PASSWORD = "only-for-this-test"
 OFFICERS_PASSWORD = "also-only-for-this-test"
-#: A run of 16 members takes about ten seconds at this rate: long enough to look at.
-RATE = "5/2"
+#: A run of 47 members takes about ten seconds at this rate: long enough to look at.
+RATE = "15/2"
 PATIENCE_MS = 60_000
 
 pytestmark = pytest.mark.system
@@ -34,7 +36,6 @@ def running(tmp_path: Path) -> Iterator[System]:
         running.environment |= {"WHITEOUT_API_URL": f"{running.game_url}/api/gift_code"}
         players = {player: {"realm": 77 if player in ASTRAY else 1042} for player in MEMBERS}
         running.world(players=players, codes={"FROST2026": {}})
-        (tmp_path / "members.txt").write_text("\n".join(MEMBERS))
         running.environment |= {"DJANGO_SUPERUSER_PASSWORD": PASSWORD}
         running.manage("createsuperuser", "--noinput", "--username", "leader", "--email", "leader@example.com")
         running.start_workers()
@@ -60,7 +61,7 @@ def _answers(url: str) -> bool:
 
 
 def test_a_leader_redeems_corrects_and_is_refused_and_an_officer_of_another_guild_finds_nothing(
-    page: Page, site: str, running: System, tmp_path: Path
+    page: Page, site: str, running: System
 ) -> None:
     page.set_default_timeout(PATIENCE_MS)
     expect.set_options(timeout=PATIENCE_MS)
@@ -68,7 +69,7 @@ def test_a_leader_redeems_corrects_and_is_refused_and_an_officer_of_another_guil
     _log_in(page, site, "leader", PASSWORD)
     page.get_by_role("link", name="Add a guild").click()
     _make_a_guild(page, "Wolves")
-    running.manage("import_members", str(tmp_path / "members.txt"), "--guild", "Wolves")
+    _import_fifty_of_which_three_are_bad(page)
     _add_a_code(page, site)
     _see_it_through_on_the_dashboard(page, site)
     _find_who_is_left(page, site)
@@ -97,6 +98,19 @@ def _make_a_guild(page: Page, name: str) -> None:
     expect(page.locator("#result_list").get_by_role("link", name=name, exact=True)).to_be_visible()
 
 
+def _import_fifty_of_which_three_are_bad(page: Page) -> None:
+    page.locator("#result_list").get_by_role("link", name="Wolves", exact=True).click()
+    page.get_by_role("link", name="import members").click()
+    page.get_by_label("Or the list itself").fill("\n".join([*MEMBERS[:20], *BAD, *MEMBERS[20:]]))
+    page.get_by_role("button", name="Show what it would do").click()
+    expect(page.get_by_text("Not used: 3")).to_be_visible()
+    expect(page.get_by_text("New: 47")).to_be_visible()
+    for line, bad in enumerate(BAD, start=21):
+        expect(page.get_by_text(f"Line {line}: “{bad}” is not a player ID.")).to_be_visible()
+    page.get_by_role("button", name="Import", exact=True).click()
+    expect(page.get_by_text("Imported 47, already there 0, bad 3.")).to_be_visible()
+
+
 def _add_a_code(page: Page, site: str) -> None:
     page.goto(f"{site}/admin/")
     expect(page.locator('[aria-current="step"]')).to_contain_text("Wait for a code, or add one")
@@ -104,7 +118,7 @@ def _add_a_code(page: Page, site: str) -> None:
     page.get_by_label("Code").first.fill("FROST2026")
     page.get_by_label("Game").select_option("Whiteout Survival")
     page.get_by_role("button", name="Save", exact=True).click()
-    expect(page.get_by_text("is redeemed now for 16 members in 1 guild")).to_be_visible()
+    expect(page.get_by_text("is redeemed now for 47 members in 1 guild")).to_be_visible()
 
 
 def _see_it_through_on_the_dashboard(page: Page, site: str) -> None:
@@ -143,7 +157,7 @@ def _correct_one_and_see_it_settle(page: Page) -> None:
     page.goto(redemption)
     page.evaluate("window.neverReloaded = true")
     expect(page.locator('[data-part="members"] .badge-needs_correction')).to_have_count(len(ASTRAY) - 1)
-    expect(page.get_by_text("15 of 16 have it")).to_be_visible()
+    expect(page.get_by_text("46 of 47 have it")).to_be_visible()
     expect(page.locator('[data-part="state"] .badge-complete')).to_be_visible()
     assert page.evaluate("window.neverReloaded") is True
 
