@@ -48,6 +48,7 @@ INSTALLED_APPS = [
     "django_structlog",
     "axes",
     "csp",
+    "simple_history",
 ]
 
 MIDDLEWARE = [
@@ -61,6 +62,7 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_structlog.middlewares.RequestMiddleware",
+    "simple_history.middleware.HistoryRequestMiddleware",
     # Last: it replaces the answer to a login that was one too many.
     "axes.middleware.AxesMiddleware",
 ]
@@ -201,6 +203,9 @@ IN_FLIGHT_MAX = env.int("IN_FLIGHT_MAX", default=2 * REDEEM_THREADS)
 KEEP_ATTEMPTS_DAYS = env.int("KEEP_ATTEMPTS_DAYS", default=90)
 #: In days; 0: for ever. The last run of each redemption is kept for ever.
 KEEP_JOURNAL_DAYS = env.int("KEEP_JOURNAL_DAYS", default=365)
+
+# Versions are read row by row, not by date.
+SIMPLE_HISTORY_DATE_INDEX = False
 
 # --- What people are told ---------------------------------------------------------------------------------------------
 #: Where alarms go: a Discord webhook, or an Apprise address. A secret.

@@ -7,10 +7,13 @@ from dataclasses import dataclass, field
 from itertools import islice
 
 from django.db import transaction
+from simple_history.utils import bulk_create_with_history, bulk_update_with_history
 
 from giftcodes.member_list import ListedMember, MemberList
-from giftcodes.models import Guild, Member, OptOut
+from giftcodes.models import Guild, Member, MemberImport, OptOut, Source
 from giftcodes.models.delivery import player_hash
+from giftcodes.models.imports import IMPORTED_FIELDS
+from giftcodes.models.versions import keep_first_versions
 
 BATCH = 1_000
 
@@ -25,6 +28,7 @@ class ImportResult:
         updated: player ID and what has changed, in words, of members that the list knew better.
         reactivated: who had left, and is a member again.
         opted_out: who asked not to be redeemed for, and is left out.
+        import_id: by which it can be undone; None: nothing was changed.
     """
 
     added: list[str] = field(default_factory=list)
@@ -32,9 +36,22 @@ class ImportResult:
     updated: list[tuple[str, str]] = field(default_factory=list)
     reactivated: list[str] = field(default_factory=list)
     opted_out: list[str] = field(default_factory=list)
+    import_id: int | None = None
+
+    @property
+    def has_changes(self) -> bool:
+        """Somebody was added, corrected or taken back."""
+        return bool(self.added or self.updated or self.reactivated)
 
 
-def import_members(guild_id: int, listed: Sequence[ListedMember], *, dry_run: bool = False) -> ImportResult:
+def import_members(
+    guild_id: int,
+    listed: Sequence[ListedMember],
+    *,
+    source: Source = Source.COMMAND,
+    user_id: int | None = None,
+    dry_run: bool = False,
+) -> ImportResult:
     """Take players into a guild: new ones are added, those who left come back, those who are there are corrected.
 
     What a line leaves open stays as it is. A realm that is the guild's own is stored as none. Redeeming for them is
@@ -43,6 +60,8 @@ def import_members(guild_id: int, listed: Sequence[ListedMember], *, dry_run: bo
     Args:
         guild_id: the guild.
         listed: each player once.
+        source: where it was asked for.
+        user_id: who asked, where that is known.
         dry_run: say what would happen, and change nothing.
 
     Raises:
@@ -55,10 +74,17 @@ def import_members(guild_id: int, listed: Sequence[ListedMember], *, dry_run: bo
     with transaction.atomic():
         # Two imports into one guild take turns.
         guild = Guild.objects.select_for_update(no_key=True).get(pk=guild_id)
+        made = MemberImport.objects.create(
+            guild=guild, source=source, user_id=user_id, added=0, updated=0, reactivated=0
+        )
         for batch in _batches(listed):
-            _import_batch(guild, batch, result)
-        if dry_run:
+            _import_batch(made, batch, result)
+        made.added, made.updated, made.reactivated = map(len, (result.added, result.updated, result.reactivated))
+        made.save()
+        if dry_run or not result.has_changes:
             transaction.set_rollback(True)
+        else:
+            result.import_id = made.pk
     return result
 
 
@@ -68,10 +94,12 @@ def _batches(listed: Sequence[ListedMember]) -> Iterator[list[ListedMember]]:
         yield batch
 
 
-def _import_batch(guild: Guild, batch: list[ListedMember], result: ImportResult) -> None:
+def _import_batch(made: MemberImport, batch: list[ListedMember], result: ImportResult) -> None:
+    guild = made.guild
     ids = [line.player_id for line in batch]
     rows = guild.members.select_for_update(no_key=True).filter(player_id__in=ids).order_by("pk")
     known = {row.player_id: row for row in rows}
+    keep_first_versions(known.values())
     unwilling = _unwilling(guild, ids) | {row.player_id for row in known.values() if row.opted_out}
     new: list[Member] = []
     changed: list[Member] = []
@@ -84,8 +112,9 @@ def _import_batch(guild: Guild, batch: list[ListedMember], result: ImportResult)
             result.added.append(line.player_id)
         elif _correct(guild, row, line, result):
             changed.append(row)
-    Member.objects.bulk_create(new)
-    Member.objects.bulk_update(changed, ["nickname", "realm", "consented_on", "active"])
+    about = {"member_import_id": made.pk}
+    bulk_create_with_history(new, Member, custom_historical_attrs=about)
+    bulk_update_with_history(changed, Member, list(IMPORTED_FIELDS), custom_historical_attrs=about)
 
 
 def _unwilling(guild: Guild, player_ids: list[str]) -> set[str]:

@@ -32,9 +32,7 @@ def opt_out(provider: str, player_id: str) -> OptOutResult:
         player_id: decimal digits.
     """
     _, changed = OptOut.objects.get_or_create(player_hash=player_hash(provider, player_id))
-    members = Member.objects.filter(guild__provider=provider, player_id=player_id)
-    members.filter(opted_out=False).update(opted_out=True)
-    return OptOutResult(changed, members.count())
+    return OptOutResult(changed, _mark(provider, player_id, opted_out=True))
 
 
 @transaction.atomic
@@ -46,6 +44,15 @@ def opt_in(provider: str, player_id: str) -> OptOutResult:
         player_id: decimal digits.
     """
     deleted, _ = OptOut.objects.filter(player_hash=player_hash(provider, player_id)).delete()
-    members = Member.objects.filter(guild__provider=provider, player_id=player_id)
-    members.filter(opted_out=True).update(opted_out=False)
-    return OptOutResult(bool(deleted), members.count())
+    return OptOutResult(bool(deleted), _mark(provider, player_id, opted_out=False))
+
+
+def _mark(provider: str, player_id: str, *, opted_out: bool) -> int:
+    """Set the mark of each row of a player that has it otherwise. Returns how many rows the player has."""
+    rows = Member.objects.select_for_update(no_key=True, of=["self"]).order_by("pk")
+    members = list(rows.filter(guild__provider=provider, player_id=player_id))
+    for member in members:
+        if member.opted_out is not opted_out:
+            member.opted_out = opted_out
+            member.save(update_fields=["opted_out"])
+    return len(members)

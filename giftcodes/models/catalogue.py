@@ -13,6 +13,7 @@ from django.db.models.functions import Coalesce
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from giftcodes.models.versions import MemberVersion, Versions
 from giftcodes.outcomes import ABOUT_THE_CODE, PROVING, Outcome, meaning
 from giftcodes.validators import validate_code, validate_one_line, validate_player_id
 from giftcodes.verdict import DOUBT_SECONDS
@@ -59,6 +60,7 @@ class Guild(models.Model):
     created_at = models.DateTimeField(_("created"), auto_now_add=True)
 
     objects = GuildQuerySet.as_manager()
+    history = Versions(excluded_fields=["created_at"], m2m_fields=["officers"])
 
     class Meta:
         ordering = ["name"]
@@ -102,6 +104,7 @@ class Member(models.Model):
     joined_at = models.DateTimeField(_("joined"), default=timezone.now, editable=False)
 
     objects = MemberQuerySet.as_manager()
+    history = Versions(excluded_fields=["joined_at"], bases=[MemberVersion])
 
     class Meta:
         ordering = ["guild", "nickname", "player_id"]
@@ -171,6 +174,21 @@ class GiftCodeQuerySet(models.QuerySet["GiftCode"]):
         )
 
 
+LIFE_FIELDS = (
+    "state",
+    "reason",
+    "closed_outcome",
+    "closed_at",
+    "proven_at",
+    "doubt_outcome",
+    "doubt_player_id",
+    "doubt_guild",
+    "doubted_at",
+    "probes",
+    "next_probe_at",
+)
+
+
 class GiftCode(models.Model):
     """A code of a game: kept as published, compared without case, one row for each issue."""
 
@@ -197,8 +215,10 @@ class GiftCode(models.Model):
     doubted_at = models.DateTimeField(null=True, editable=False)
     probes = models.PositiveSmallIntegerField(_("probes since it was closed"), default=0, editable=False)
     next_probe_at = models.DateTimeField(_("next probe"), null=True, editable=False)
+    LIFE_FIELDS = LIFE_FIELDS
 
     objects = GiftCodeQuerySet.as_manager()
+    history = Versions(excluded_fields=["folded", "issue", "source", "first_seen_at", "last_seen_at", *LIFE_FIELDS])
 
     class Meta:
         ordering = ["-first_seen_at", "-id"]
@@ -246,20 +266,6 @@ class GiftCode(models.Model):
                 return news
         self.save(update_fields=self.LIFE_FIELDS)
         return news
-
-    LIFE_FIELDS = (
-        "state",
-        "reason",
-        "closed_outcome",
-        "closed_at",
-        "proven_at",
-        "doubt_outcome",
-        "doubt_player_id",
-        "doubt_guild",
-        "doubted_at",
-        "probes",
-        "next_probe_at",
-    )
 
     def _weigh(self, outcome: Outcome, *, player_id: str, now: dt.datetime) -> CodeNews:
         if self.state == CodeState.DELETED:

@@ -1,0 +1,106 @@
+"""Undo an import: what it did to each member is taken back, unless somebody has changed it since."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from django.db import transaction
+from django.db.models import OuterRef, Subquery
+from simple_history.utils import bulk_update_with_history
+
+from giftcodes.models import Guild, Member, MemberImport, MemberRedemption, database_now
+from giftcodes.models.imports import IMPORTED_FIELDS
+
+
+@dataclass(slots=True)
+class UndoResult:
+    """What became of the members of an import.
+
+    Args:
+        deleted: player IDs that were new, and were asked for by nobody: they are gone.
+        retired: player IDs that were new, and have a history: they are inactive.
+        restored: player IDs that are as they were before.
+        kept: player IDs of which something was changed since, and what: that stays.
+        obstacle: why nothing was done; empty: it was.
+    """
+
+    deleted: list[str] = field(default_factory=list)
+    retired: list[str] = field(default_factory=list)
+    restored: list[str] = field(default_factory=list)
+    kept: list[tuple[str, str]] = field(default_factory=list)
+    obstacle: str = ""
+
+
+@transaction.atomic
+def undo_import(import_id: int, *, user_id: int | None, dry_run: bool = False) -> UndoResult:
+    """Take an import back, in one transaction. A member who joined by it and was redeemed for keeps the history.
+
+    Args:
+        import_id: the import.
+        user_id: who asks.
+        dry_run: say what would happen, and change nothing.
+
+    Raises:
+        MemberImport.DoesNotExist: there is no such import.
+    """
+    guild_id = MemberImport.objects.values_list("guild_id", flat=True).get(pk=import_id)
+    # It takes its turn with the imports of the guild.
+    Guild.objects.select_for_update(no_key=True).get(pk=guild_id)
+    made = MemberImport.objects.get(pk=import_id)
+    if made.undone_at:
+        return UndoResult(obstacle="This import was undone already.")
+    result = UndoResult()
+    _take_back(made, result)
+    made.undone_at, made.undone_by_id = database_now(), user_id
+    made.save()
+    if dry_run:
+        transaction.set_rollback(True)
+    return result
+
+
+def _take_back(made: MemberImport, result: UndoResult) -> None:
+    left = {version.id: version for version in Member.history.filter(member_import=made).order_by("history_id")}
+    # Locked as for a deletion: nobody becomes part of a run meanwhile.
+    members = list(Member.objects.select_for_update().filter(pk__in=left).order_by("pk"))
+    before = _versions_before(left.values())
+    redeemed_for = set(MemberRedemption.objects.filter(member__in=members).values_list("member_id", flat=True))
+    unwanted, changed = [], []
+    for member in members:
+        version = left[member.pk]
+        touched = [name for name in IMPORTED_FIELDS if getattr(member, name) != getattr(version, name)]
+        if version.history_type == "+" and not touched and member.pk not in redeemed_for:
+            unwanted.append(member)
+            result.deleted.append(member.player_id)
+        elif _set_back(member, version, before.get(member.pk), touched, result):
+            changed.append(member)
+    Member.objects.filter(pk__in=[member.pk for member in unwanted]).delete()
+    reason = f"{made} undone"
+    bulk_update_with_history(changed, Member, list(IMPORTED_FIELDS), batch_size=1_000, default_change_reason=reason)
+
+
+def _versions_before(left: Iterable[Any]) -> dict[int, Any]:
+    """By member: the version before the one that the import left."""
+    versions = Member.history.model.objects
+    earlier = versions.filter(id=OuterRef("id"), history_id__lt=OuterRef("history_id")).order_by("-history_id")
+    ids = [version.history_id for version in left]
+    found = versions.filter(history_id__in=ids).values_list(Subquery(earlier.values("history_id")[:1]), flat=True)
+    return {version.id: version for version in versions.filter(history_id__in=[pk for pk in found if pk])}
+
+
+def _set_back(member: Member, version: Any, before: Any, touched: list[str], result: UndoResult) -> bool:
+    """Set what the import set to what it was. Returns whether anything has changed."""
+    was = (
+        {"active": False} if version.history_type == "+" else {name: getattr(before, name) for name in IMPORTED_FIELDS}
+    )
+    ours = [name for name, value in was.items() if getattr(version, name) != value]
+    ours_still = [name for name in ours if name not in touched]
+    for name in ours_still:
+        setattr(member, name, was[name])
+    if not_ours := [name for name in ours if name in touched]:
+        names = ", ".join(str(Member._meta.get_field(name).verbose_name) for name in not_ours)
+        result.kept.append((member.player_id, names))
+    if ours_still:
+        (result.retired if version.history_type == "+" else result.restored).append(member.player_id)
+    return bool(ours_still)

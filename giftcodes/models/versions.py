@@ -1,0 +1,77 @@
+"""What people changed of guilds, members and codes: each version that they left behind, by django-simple-history.
+
+The machine's own writes are told by the journal and the ledger. They leave no version: a version costs a row.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from django.db import models
+from django.db.models.signals import pre_save
+from django.utils.translation import gettext_lazy as _
+from simple_history.models import HistoricalRecords
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable
+
+    from django.db.models import Model
+
+#: The reason of a version that nobody made: how a row was when somebody first changed it.
+FIRST_KNOWN = "first known"
+
+
+class Versions(HistoricalRecords):  # type: ignore[misc] # Untyped.
+    """The versions of a model, left by each save that writes a tracked field.
+
+    A row that was written without one (by the feed, or in bulk) gets its first version before it is changed, so that
+    each change has the values from before.
+    """
+
+    def __init__(self, **options: Any) -> None:
+        """As HistoricalRecords."""
+        super().__init__(history_id_field=models.BigAutoField(), **options)
+
+    def finalize(self, sender: type[Model], **kwargs: Any) -> None:
+        """Also look at rows before they are saved."""
+        super().finalize(sender, **kwargs)
+        if sender is self.cls:
+            pre_save.connect(self._before_save, sender=sender, weak=False)
+
+    def post_save(self, instance: Model, created: bool, using: str | None = None, **kwargs: Any) -> None:
+        """Leave a version, unless only fields were written that are not tracked."""
+        if self._is_tracked(kwargs.get("update_fields")):
+            super().post_save(instance, created, using=using, **kwargs)
+
+    def _before_save(self, instance: Model, **kwargs: Any) -> None:
+        if instance.pk and not kwargs["raw"] and self._is_tracked(kwargs["update_fields"]):
+            keep_first_versions(self.cls._default_manager.filter(pk=instance.pk))
+
+    def _is_tracked(self, written: Collection[str] | None) -> bool:
+        return written is None or any(field.name in written for field in self.fields_included(self.cls))
+
+
+def keep_first_versions(rows: Iterable[Any]) -> None:
+    """Keep how rows are now, where nothing is known of how they were. To be called before they are changed.
+
+    Args:
+        rows: of one model that has versions; as they are in the database.
+    """
+    rows = list(rows)
+    if not rows:
+        return
+    versions = type(rows[0]).history
+    known = set(versions.filter(id__in=[row.pk for row in rows]).values_list("id", flat=True))
+    unknown = [row for row in rows if row.pk not in known]
+    versions.bulk_history_create(unknown, update=True, default_change_reason=FIRST_KNOWN)
+
+
+class MemberVersion(models.Model):
+    """What a version of a member has beside the member's fields: the import that made it, if one did."""
+
+    member_import = models.ForeignKey(
+        "giftcodes.MemberImport", on_delete=models.SET_NULL, null=True, related_name="+", verbose_name=_("import")
+    )
+
+    class Meta:
+        abstract = True

@@ -1,0 +1,124 @@
+"""An import is taken back, and nothing but the import."""
+
+from __future__ import annotations
+
+from datetime import date
+
+import pytest
+
+from giftcodes.flow.import_members import import_members
+from giftcodes.flow.undo_import import undo_import
+from giftcodes.member_list import read_members
+from giftcodes.models import Guild, Member, MemberImport
+from tests.factories import gift_code, guild, member
+from tests.flow.conftest import World
+
+pytestmark = pytest.mark.django_db
+NEW, CORRECTED, BACK, SAME = "300000001", "300000002", "300000003", "300000004"
+LISTING = f"id,name,realm,consented\n{NEW},Amber,,\n{CORRECTED},Birch,1050,2026-05-01\n{BACK},,,\n{SAME},Dahlia,,\n"
+
+
+@pytest.fixture
+def wolves() -> Guild:
+    wolves = guild("Wolves")
+    # As from before there were versions: written in bulk.
+    Member.objects.bulk_create(
+        [
+            Member(guild=wolves, player_id=CORRECTED, nickname="Beech"),
+            Member(guild=wolves, player_id=BACK, active=False),
+            Member(guild=wolves, player_id=SAME, nickname="Dahlia"),
+        ]
+    )
+    return wolves
+
+
+def rows(of: Guild) -> dict[str, tuple[object, ...]]:
+    found = of.members.values_list("player_id", "nickname", "realm", "consented_on", "active")
+    return {player: tuple(rest) for player, *rest in found}
+
+
+def imported(into: Guild, listing: str = LISTING) -> int:
+    result = import_members(into.pk, read_members(listing.encode()).members)
+    assert result.import_id
+    return result.import_id
+
+
+def test_what_was_new_is_gone_and_the_others_are_as_they_were(wolves: Guild) -> None:
+    before = rows(wolves)
+    import_id = imported(wolves)
+    assert rows(wolves)[CORRECTED] == ("Birch", 1050, date(2026, 5, 1), True)
+
+    result = undo_import(import_id, user_id=None)
+
+    assert rows(wolves) == before
+    assert (result.deleted, result.restored, result.retired, result.kept) == ([NEW], [CORRECTED, BACK], [], [])
+
+
+def test_what_it_would_do_is_said_and_not_done(wolves: Guild) -> None:
+    import_id = imported(wolves)
+    after = rows(wolves)
+
+    result = undo_import(import_id, user_id=None, dry_run=True)
+
+    assert result.deleted == [NEW]
+    assert rows(wolves) == after
+    assert undo_import(import_id, user_id=None).obstacle == ""
+
+
+def test_it_is_undone_once(wolves: Guild) -> None:
+    import_id = imported(wolves)
+    undo_import(import_id, user_id=None)
+    member(wolves, NEW)
+
+    result = undo_import(import_id, user_id=None)
+
+    assert result.obstacle == "This import was undone already."
+    assert NEW in rows(wolves)
+    assert MemberImport.objects.get().undone_at
+
+
+def test_what_somebody_changed_since_stays(wolves: Guild) -> None:
+    import_id = imported(wolves)
+    for player, nickname in ((NEW, "Ash"), (CORRECTED, "Bryony")):
+        row = wolves.members.get(player_id=player)
+        row.nickname = nickname
+        row.save(update_fields=["nickname"])
+
+    result = undo_import(import_id, user_id=None)
+
+    assert result.kept == [(CORRECTED, "nickname")]
+    assert (result.deleted, result.retired, result.restored) == ([], [NEW], [CORRECTED, BACK])
+    assert rows(wolves)[CORRECTED] == ("Bryony", None, None, True)
+    assert rows(wolves)[NEW] == ("Ash", None, None, False), "somebody knows the player: the row stays, inactive"
+
+
+def test_a_later_import_is_not_taken_back_with_it(wolves: Guild) -> None:
+    first = imported(wolves)
+    second = imported(wolves, f"id,realm\n{CORRECTED},1060\n")
+
+    undo_import(first, user_id=None)
+    assert rows(wolves)[CORRECTED] == ("Beech", 1060, None, True)
+
+    undo_import(second, user_id=None)
+    assert rows(wolves)[CORRECTED] == ("Beech", 1050, None, True), "what it was before the second import"
+
+
+def test_who_was_redeemed_for_keeps_the_history(world: World, wolves: Guild) -> None:
+    import_id = imported(wolves)
+    code = gift_code("FROST")
+    world.knows(wolves)
+    world.has(code)
+    world.redeem(wolves, code)
+    world.breathe()
+
+    result = undo_import(import_id, user_id=None)
+
+    assert (result.deleted, result.retired) == ([], [NEW])
+    assert not wolves.members.get(player_id=NEW).active
+
+
+def test_an_import_that_changed_nothing_leaves_nothing_to_undo(wolves: Guild) -> None:
+    assert import_members(wolves.pk, read_members(SAME.encode()).members).import_id is None
+    assert import_members(wolves.pk, read_members(NEW.encode()).members, dry_run=True).import_id is None
+    assert not MemberImport.objects.exists()
+    assert not Member.history.exclude(history_change_reason="first known").exists()
