@@ -53,6 +53,7 @@ SECTIONS: tuple[tuple[Words | str, tuple[Entry, ...]], ...] = (
             Entry(_("Journal"), "history", "giftcodes_redemptionevent"),
             Entry(_("Requests"), "swap_horiz", "giftcodes_attempt"),
             Entry(_("Announcements"), "campaign", "giftcodes_announcement"),
+            Entry(_("Imports"), "upload_file", "giftcodes_memberimport"),
             Entry(_("Logins"), "login", "axes_accesslog"),
             Entry(_("Failed logins"), "lock_clock", "axes_accessattempt"),
         ),

@@ -22,7 +22,10 @@ SECTIONS = (
     (_("Games"), ("RateBudget", "Feed")),
     (
         _("History"),
-        ("Alarm", "RedemptionEvent", "Attempt", "Announcement", "AlarmNotice", "OptOut", "Heartbeat", "PrunedFigure"),
+        (
+            *("Alarm", "RedemptionEvent", "Attempt", "Announcement", "AlarmNotice"),
+            *("MemberImport", "OptOut", "Heartbeat", "PrunedFigure"),
+        ),
     ),
 )
 _RANK = {name: rank for rank, name in enumerate(name for _title, names in SECTIONS for name in names)}

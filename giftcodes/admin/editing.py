@@ -6,12 +6,14 @@ from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
 from django.contrib.admin.options import IS_POPUP_VAR
+from django.contrib.admin.utils import unquote
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from giftcodes.admin.base import Page, Row
 from giftcodes.admin.report import Report
+from giftcodes.admin.versions import MOST_ENTRIES, entries_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -51,12 +53,19 @@ class Editable(Page[Row]):
 class KeepsHistory(Editable[Row]):
     """Rows that are never deleted. Deleting one means what `retire` does, and the page says so beforehand."""
 
+    object_history_template = "admin/giftcodes/object_history.html"
     retire_words: Words | str = ""
     retire_action_words = _("Delete (keeps the history)")
 
     def retire(self, request: HttpRequest, rows: Iterable[Row], report: Report) -> None:
         """Do what deleting means here, for each row, and report it."""
         raise NotImplementedError
+
+    def history_view(self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None) -> Any:
+        """Who changed what, from what to what, and what was done with the row."""
+        row = self.get_object(request, unquote(object_id))
+        context = {"entries": entries_of(row), "most": MOST_ENTRIES}
+        return super().history_view(request, object_id, {**context, **(extra_context or {})})
 
     def delete_view(self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None) -> Any:
         """Ask first, and say what will happen."""

@@ -10,20 +10,22 @@ from typing import TYPE_CHECKING, Any
 
 from django import forms
 from django.contrib import admin, messages
-from django.contrib.admin.models import CHANGE, LogEntry
 from django.core.exceptions import PermissionDenied
 from django.http import HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import reverse
+from django.utils.html import format_html
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from giftcodes import tasks
 from giftcodes.admin import scope
+from giftcodes.admin.steps import group, log
+from giftcodes.admin.words import list_link
 from giftcodes.flow.import_members import ImportResult, import_members, summary
 from giftcodes.member_list import MemberList, UnreadableListError, read_members
 from giftcodes.member_list.text import text_of
-from giftcodes.models import Guild, Member
+from giftcodes.models import Guild, Member, MemberImport, Source
 
 if TYPE_CHECKING:
     from django.db.models import QuerySet
@@ -31,8 +33,6 @@ if TYPE_CHECKING:
 
 #: A form takes no more than 2.5 MB, and this is 20,000 lines.
 MOST_BYTES = 1_000_000
-#: So many lines of a kind are shown; the others are counted.
-MOST_SHOWN = 200
 _EXAMPLE = "player_id, nickname, realm\n123456789, Amber\n123456790, Birch, 1043"
 
 
@@ -40,9 +40,7 @@ class ImportForm(forms.Form):
     """Whose members, and the list: a file, or pasted."""
 
     guild = forms.ModelChoiceField(Guild.objects.none(), label=_("Guild"))
-    file = forms.FileField(
-        label=_("A CSV or text file"), required=False, help_text=_("From a spreadsheet: save it as CSV. At most 1 MB.")
-    )
+    file = forms.FileField(label=_("An Excel, CSV or text file"), required=False, help_text=_("At most 1 MB."))
     listing = forms.CharField(
         label=_("Or the list itself"),
         required=False,
@@ -70,6 +68,8 @@ class ImportForm(forms.Form):
             raise forms.ValidationError(_("Choose a file, or paste a list."))
         try:
             cleaned["text"] = text_of(data)
+            if len(cleaned["text"].encode()) > MOST_BYTES:
+                raise UnreadableListError(_("The list is longer than 1 MB. Split it, and import the parts."))
             cleaned["members"] = read_members(data)
         except UnreadableListError as error:
             raise forms.ValidationError({"file" if uploaded else "listing": str(error)}) from error
@@ -106,36 +106,27 @@ def _preview(guild: Guild, listed: MemberList, result: ImportResult) -> dict[str
     ).exclude(guild=guild)
     return {
         "result": result,
-        "has_something": bool(result.added or result.updated or result.reactivated),
+        "has_something": result.has_changes,
         "ignored": ", ".join(listed.ignored_columns),
         "groups": [
-            _group(_("Not used"), "failed", [str(line) for line in unused]),
-            _group(_("Opted out, and left out"), "opted-out", result.opted_out),
-            _group(_("New"), "redeemed", result.added),
-            _group(_("Back again"), "redeemed", result.reactivated),
-            _group(_("Changed"), "needs_correction", [f"{player}: {what}" for player, what in result.updated]),
+            group(_("Not used"), "failed", [str(line) for line in unused]),
+            group(_("Opted out, and left out"), "opted-out", result.opted_out),
+            group(_("New"), "redeemed", result.added),
+            group(_("Back again"), "redeemed", result.reactivated),
+            group(_("Changed"), "needs_correction", [f"{player}: {what}" for player, what in result.updated]),
         ],
         "unchanged": result.already_there - len(result.updated) - len(result.reactivated),
         "elsewhere": others.values("player_id").distinct().count(),
     }
 
 
-def _group(title: Any, badge: str, lines: list[str]) -> dict[str, Any]:
-    return {
-        "title": title,
-        "badge": badge,
-        "number": len(lines),
-        "lines": lines[:MOST_SHOWN],
-        "more": max(0, len(lines) - MOST_SHOWN),
-    }
-
-
 def _apply(request: HttpRequest, guild: Guild, listed: MemberList) -> HttpResponse:
-    result = import_members(guild.pk, listed.members)
-    words = gettext("Imported %(summary)s.") % {"summary": summary(listed, result)}
     assert request.user.pk is not None  # The site's login.
-    LogEntry.objects.log_actions(request.user.pk, [guild], CHANGE, words, single_object=True)
-    messages.success(request, words)
+    result = import_members(guild.pk, listed.members, source=Source.ADMIN, user_id=request.user.pk)
+    words = gettext("Imported %(summary)s.") % {"summary": summary(listed, result)}
+    log(request, [guild], words)
+    undo = list_link(MemberImport, gettext("It can be undone."), guild__id__exact=guild.pk)
+    messages.success(request, format_html("{} {}", words, undo) if result.import_id else words)
     for line in sorted([*listed.bad, *listed.repeated], key=lambda line: line.line)[:10]:
         messages.warning(request, str(line))
     tasks.ring(tasks.catch_up, [guild.pk])

@@ -14,7 +14,8 @@ from django.utils.translation import gettext_lazy as _
 from giftcodes import tasks
 from giftcodes.admin.base import ModelForm
 from giftcodes.admin.editing import KeepsHistory
-from giftcodes.admin.member_export import csv_of
+from giftcodes.admin.member_export import csv_of, workbook_of
+from giftcodes.admin.member_steps import move, set_realm
 from giftcodes.admin.report import Report
 from giftcodes.admin.words import NOTHING, badge, link, list_link
 from giftcodes.models import Member, MemberRedemption
@@ -69,7 +70,8 @@ class MemberAdmin(KeepsHistory[Member]):
     search_fields = ["player_id", "nickname", "guild__name"]
     search_help_text = _("Player ID, nickname or guild")
     autocomplete_fields = ["guild"]
-    actions = ["activate", "deactivate", "export_csv"]
+    actions = ["move", "set_realm", "activate", "deactivate", "export_csv", "export_xlsx"]
+    buttons = ("move",)
     fieldsets = [
         (None, {"fields": PLAYER}),
         (_("Redeeming"), {"fields": ["active", "opted_out_shown", "consented_on", "joined_at", "history"]}),
@@ -128,10 +130,25 @@ class MemberAdmin(KeepsHistory[Member]):
         self.retire(request, members, report)
         report.tell(request)
 
+    @admin.action(description=_("Move to another guild …"), permissions=["change"])
+    def move(self, request: HttpRequest, members: QuerySet[Member]) -> HttpResponse | None:
+        """Ask where to, say what it would do, and do it."""
+        return move(request, self, members)
+
+    @admin.action(description=_("Set the realm …"), permissions=["change"])
+    def set_realm(self, request: HttpRequest, members: QuerySet[Member]) -> HttpResponse | None:
+        """Ask for the realm, and correct it; who was refused for it is tried again at once."""
+        return set_realm(request, self, members)
+
     @admin.action(description=_("Export as CSV"), permissions=["view"])
     def export_csv(self, request: HttpRequest, members: QuerySet[Member]) -> HttpResponse:  # noqa: ARG002
         """The chosen members as a file."""
         return csv_of(members)
+
+    @admin.action(description=_("Export as an Excel workbook"), permissions=["view"])
+    def export_xlsx(self, request: HttpRequest, members: QuerySet[Member]) -> HttpResponse:  # noqa: ARG002
+        """The same, as a workbook."""
+        return workbook_of(members)
 
     def retire(self, request: HttpRequest, rows: Iterable[Member], report: Report) -> None:
         """Let members go."""

@@ -34,6 +34,7 @@ from giftcodes.models import (
     Guild,
     Heartbeat,
     Member,
+    MemberImport,
     MemberRedemption,
     OptOut,
     PrunedFigure,
@@ -116,6 +117,7 @@ def _alarms(person: Person) -> Q:
 RULES: dict[type[Model], Callable[[Person], Q]] = {
     Guild: _of_guild("pk"),
     Member: _of_guild("guild"),
+    MemberImport: _of_guild("guild"),
     GiftCode: _codes,
     Redemption: _of_guild("guild"),
     MemberRedemption: _of_guild("redemption__guild"),

@@ -11,6 +11,7 @@ from simple_history.utils import bulk_create_with_history, bulk_update_with_hist
 
 from giftcodes.member_list import ListedMember, MemberList
 from giftcodes.models import Guild, Member, MemberImport, OptOut, Source
+from giftcodes.models.catalogue import own_realm
 from giftcodes.models.delivery import player_hash
 from giftcodes.models.imports import IMPORTED_FIELDS
 from giftcodes.models.versions import keep_first_versions
@@ -79,7 +80,7 @@ def import_members(
         )
         for batch in _batches(listed):
             _import_batch(made, batch, result)
-        made.added, made.updated, made.reactivated = map(len, (result.added, result.updated, result.reactivated))
+        made.added, made.updated, made.reactivated = len(result.added), len(result.updated), len(result.reactivated)
         made.save()
         if dry_run or not result.has_changes:
             transaction.set_rollback(True)
@@ -128,13 +129,9 @@ def _new(guild: Guild, line: ListedMember) -> Member:
         guild=guild,
         player_id=line.player_id,
         nickname=line.nickname,
-        realm=_own_realm(guild, line),
+        realm=own_realm(guild, line.realm),
         consented_on=line.consented_on,
     )
-
-
-def _own_realm(guild: Guild, line: ListedMember) -> int | None:
-    return None if line.realm == guild.realm else line.realm
 
 
 def _correct(guild: Guild, row: Member, line: ListedMember, result: ImportResult) -> bool:
@@ -143,9 +140,9 @@ def _correct(guild: Guild, row: Member, line: ListedMember, result: ImportResult
     if line.nickname and line.nickname != row.nickname:
         changes.append(f"nickname {row.nickname or 'none'} → {line.nickname}")
         row.nickname = line.nickname
-    if line.realm is not None and _own_realm(guild, line) != row.realm:
+    if line.realm is not None and own_realm(guild, line.realm) != row.realm:
         changes.append(f"realm {row.realm or guild.realm} → {line.realm}")
-        row.realm = _own_realm(guild, line)
+        row.realm = own_realm(guild, line.realm)
     if line.consented_on and line.consented_on != row.consented_on:
         changes.append(f"consented on {row.consented_on or 'no day'} → {line.consented_on}")
         row.consented_on = line.consented_on

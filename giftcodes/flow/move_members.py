@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from django.db import transaction
 
 from giftcodes.models import Guild, Member
+from giftcodes.models.catalogue import own_realm
 
 
 @dataclass(slots=True)
@@ -60,10 +61,9 @@ def _move(member: Member, old: Guild, new: Guild, result: MoveResult) -> None:
     if obstacle := _obstacle(member, old, new):
         result.refused.append((member, obstacle))
         return
-    realm = member.realm or old.realm
     there = new.members.filter(player_id=member.player_id).first() or Member(guild=new, player_id=member.player_id)
     there.nickname = member.nickname or there.nickname
-    there.realm = None if realm == new.realm else realm
+    there.realm = own_realm(new, member.realm or old.realm)
     there.consented_on = member.consented_on or there.consented_on
     there.active = True
     there._change_reason = f"moved from {old}"  # type: ignore[attr-defined]

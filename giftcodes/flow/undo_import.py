@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
 from django.db import transaction
-from django.db.models import OuterRef, Subquery
 from simple_history.utils import bulk_update_with_history
 
 from giftcodes.models import Guild, Member, MemberImport, MemberRedemption, database_now
 from giftcodes.models.imports import IMPORTED_FIELDS
+from giftcodes.models.versions import versions_before
 
 
 @dataclass(slots=True)
@@ -64,7 +63,7 @@ def _take_back(made: MemberImport, result: UndoResult) -> None:
     left = {version.id: version for version in Member.history.filter(member_import=made).order_by("history_id")}
     # Locked as for a deletion: nobody becomes part of a run meanwhile.
     members = list(Member.objects.select_for_update().filter(pk__in=left).order_by("pk"))
-    before = _versions_before(left.values())
+    before = versions_before(Member, left.values())
     redeemed_for = set(MemberRedemption.objects.filter(member__in=members).values_list("member_id", flat=True))
     unwanted, changed = [], []
     for member in members:
@@ -80,27 +79,17 @@ def _take_back(made: MemberImport, result: UndoResult) -> None:
     bulk_update_with_history(changed, Member, list(IMPORTED_FIELDS), batch_size=1_000, default_change_reason=reason)
 
 
-def _versions_before(left: Iterable[Any]) -> dict[int, Any]:
-    """By member: the version before the one that the import left."""
-    versions = Member.history.model.objects
-    earlier = versions.filter(id=OuterRef("id"), history_id__lt=OuterRef("history_id")).order_by("-history_id")
-    ids = [version.history_id for version in left]
-    found = versions.filter(history_id__in=ids).values_list(Subquery(earlier.values("history_id")[:1]), flat=True)
-    return {version.id: version for version in versions.filter(history_id__in=[pk for pk in found if pk])}
-
-
 def _set_back(member: Member, version: Any, before: Any, touched: list[str], result: UndoResult) -> bool:
     """Set what the import set to what it was. Returns whether anything has changed."""
-    was = (
-        {"active": False} if version.history_type == "+" else {name: getattr(before, name) for name in IMPORTED_FIELDS}
-    )
+    is_new = version.history_type == "+"
+    was = {"active": False} if is_new else {name: getattr(before, name) for name in IMPORTED_FIELDS}
     ours = [name for name, value in was.items() if getattr(version, name) != value]
     ours_still = [name for name in ours if name not in touched]
     for name in ours_still:
         setattr(member, name, was[name])
     if not_ours := [name for name in ours if name in touched]:
-        names = ", ".join(str(Member._meta.get_field(name).verbose_name) for name in not_ours)
-        result.kept.append((member.player_id, names))
+        names = [str(field.verbose_name) for field in Member._meta.fields if field.name in not_ours]
+        result.kept.append((member.player_id, ", ".join(names)))
     if ours_still:
-        (result.retired if version.history_type == "+" else result.restored).append(member.player_id)
+        (result.retired if is_new else result.restored).append(member.player_id)
     return bool(ours_still)

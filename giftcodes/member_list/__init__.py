@@ -1,4 +1,4 @@
-"""Lists of members as people have them, a spreadsheet's CSV or bare player IDs: bytes in, values out, nothing else.
+"""Lists of members as people have them, a workbook, CSV or bare player IDs: bytes in, values out, nothing else.
 
 Bytes -> text -> the cells of each line -> columns by name or by place -> a member, or why the line is none.
 """

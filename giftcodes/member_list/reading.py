@@ -33,8 +33,8 @@ def read_members(data: bytes) -> MemberList:
     """Read a file.
 
     Args:
-        data: UTF-8 or UTF-16; columns divided by commas, semicolons or tabs, named in the first line or else in the
-            order player ID, nickname, realm, day of consent. A record is one line.
+        data: an xlsx workbook, or text in UTF-8 or UTF-16; columns divided by commas, semicolons or tabs, named in the
+            first line or else in the order player ID, nickname, realm, day of consent. A record is one line.
 
     Raises:
         UnreadableListError: nothing of it can be used.

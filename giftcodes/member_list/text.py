@@ -1,15 +1,17 @@
-"""Bytes to text: the encodings that spreadsheets write, and clear words for files that are none."""
+"""Bytes to text: workbooks, the encodings that spreadsheets write, and clear words for files that are neither."""
 
 from __future__ import annotations
 
 from giftcodes.member_list.values import UnreadableListError
+from giftcodes.member_list.workbook import csv_of_workbook
 
 MAX_BYTES = 5_000_000
 
+#: What a workbook starts with.
+_ARCHIVE = b"PK\x03\x04"
 #: What a file starts with that is no text, and what to do about it.
 _NO_TEXT = (
-    (b"PK\x03\x04", "This is a workbook (xlsx or ods) or another archive. Open it and save it as CSV."),
-    (b"\xd0\xcf\x11\xe0", "This is an old Excel workbook (xls). Open it and save it as CSV."),
+    (b"\xd0\xcf\x11\xe0", "This is an old Excel workbook (xls), or one with a password. Open it and save it as CSV."),
     (b"%PDF", "This is a PDF. Copy the list into a spreadsheet and save it as CSV."),
     (b"\x1f\x8b", "This is compressed. Unpack it first."),
 )
@@ -31,6 +33,8 @@ def text_of(data: bytes) -> str:
     """
     if len(data) > MAX_BYTES:
         raise UnreadableListError(f"It is larger than {MAX_BYTES // 1_000_000} MB. Split it, and import the parts.")
+    if data.startswith(_ARCHIVE):
+        return csv_of_workbook(data)
     for start, advice in _NO_TEXT:
         if data.startswith(start):
             raise UnreadableListError(advice)

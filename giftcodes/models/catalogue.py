@@ -89,6 +89,11 @@ def code_words(code: str, issue: int) -> str:
     return code if issue == 1 else f"{code} (issue {issue})"
 
 
+def own_realm(guild: Guild, realm: int | None) -> int | None:
+    """The realm as a member has it: none where it is the guild's."""
+    return None if realm == guild.realm else realm
+
+
 class Member(models.Model):
     """A player ID in a guild."""
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from django.db import models
+from django.db.models import OuterRef, Subquery
 from django.db.models.signals import pre_save
 from django.utils.translation import gettext_lazy as _
 from simple_history.models import HistoricalRecords
@@ -64,6 +65,20 @@ def keep_first_versions(rows: Iterable[Any]) -> None:
     known = set(versions.filter(id__in=[row.pk for row in rows]).values_list("id", flat=True))
     unknown = [row for row in rows if row.pk not in known]
     versions.bulk_history_create(unknown, update=True, default_change_reason=FIRST_KNOWN)
+
+
+def versions_before(model: type[Any], versions: Iterable[Any]) -> dict[int, Any]:
+    """By row: the version before each of these.
+
+    Args:
+        model: whose versions.
+        versions: at most one of each row.
+    """
+    kept = model.history.model.objects
+    earlier = kept.filter(id=OuterRef("id"), history_id__lt=OuterRef("history_id")).order_by("-history_id")
+    ids = [version.history_id for version in versions]
+    found = kept.filter(history_id__in=ids).values_list(Subquery(earlier.values("history_id")[:1]), flat=True)
+    return {version.id: version for version in kept.filter(history_id__in=[pk for pk in found if pk])}
 
 
 class MemberVersion(models.Model):
