@@ -13,7 +13,7 @@ from django.utils.translation import gettext_lazy as _
 
 from giftcodes.admin.base import Page, Row
 from giftcodes.admin.report import Report
-from giftcodes.admin.versions import MOST_ENTRIES, entries_of
+from giftcodes.admin.versions import entries_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -64,7 +64,8 @@ class KeepsHistory(Editable[Row]):
     def history_view(self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None) -> Any:
         """Who changed what, from what to what, and what was done with the row."""
         row = self.get_object(request, unquote(object_id))
-        context = {"entries": entries_of(row), "most": MOST_ENTRIES}
+        entries, has_older = entries_of(row)
+        context = {"entries": entries, "has_older": has_older}
         return super().history_view(request, object_id, {**context, **(extra_context or {})})
 
     def delete_view(self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None) -> Any:

@@ -68,11 +68,11 @@ class ImportForm(forms.Form):
             raise forms.ValidationError(_("Choose a file, or paste a list."))
         try:
             cleaned["text"] = text_of(data)
-            if len(cleaned["text"].encode()) > MOST_BYTES:
-                raise UnreadableListError(_("The list is longer than 1 MB. Split it, and import the parts."))
             cleaned["members"] = read_members(data)
         except UnreadableListError as error:
             raise forms.ValidationError({"file" if uploaded else "listing": str(error)}) from error
+        if len(cleaned["text"].encode()) > MOST_BYTES:
+            raise forms.ValidationError({"file": _("The list is longer than 1 MB. Split it, and import the parts.")})
         return cleaned
 
 

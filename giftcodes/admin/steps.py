@@ -89,4 +89,4 @@ def log(request: HttpRequest, rows: Sequence[Model], words: str) -> None:
     """Write what a person did into the history of these rows, all of one model."""
     assert request.user.pk is not None  # The site's login.
     if rows:
-        LogEntry.objects.log_actions(request.user.pk, rows, CHANGE, words, single_object=len(rows) == 1)
+        LogEntry.objects.log_actions(request.user.pk, rows, CHANGE, words)

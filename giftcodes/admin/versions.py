@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
@@ -55,45 +56,70 @@ class Entry:
     changes: list[Change] = field(default_factory=list)
 
 
-def entries_of(row: Any) -> list[Entry]:
-    """What is known to have been done with a row of a model that has versions, newest first."""
+def entries_of(row: Any) -> tuple[list[Entry], bool]:
+    """What is known to have been done with a row of a model that has versions.
+
+    Returns:
+        The newest entries, the newest first; and whether there are older ones.
+    """
     newest = row.history.select_related("history_user").order_by("-history_id")[: MOST_ENTRIES + 1]
     versions = list(reversed(newest))
-    entries = [entry for pair in pairwise([None, *versions]) if (entry := _of_version(*pair))]
-    since = versions[0].history_date if versions else None
-    for entry in _logged(row, since):
-        twin = next((one for one in entries if one.who == entry.who and abs(one.at - entry.at) < _SOON), None)
-        if twin is None:
-            entries.append(entry)
-        elif entry.words not in twin.words:
-            words = f"{twin.words} {entry.words}".strip()
-            entries[entries.index(twin)] = replace(twin, words=words)
-    return sorted(entries, key=lambda entry: entry.at, reverse=True)
+    has_older = len(versions) > MOST_ENTRIES
+    related = _Related(versions)
+    pairs = pairwise(versions if has_older else [None, *versions])
+    entries = [entry for pair in pairs if (entry := _of_version(*pair, related))]
+    for logged in _logged(row, versions[0].history_date if versions else None):
+        _add(logged, entries)
+    entries.sort(key=lambda entry: entry.at, reverse=True)
+    return entries[:MOST_ENTRIES], has_older or len(entries) > MOST_ENTRIES
+
+
+def _add(logged: Entry, entries: list[Entry]) -> None:
+    """Add what was logged: to the version that it made, if it made one."""
+    twin = next((one for one in entries if one.who == logged.who and abs(one.at - logged.at) < _SOON), None)
+    if twin is None:
+        entries.append(logged)
+    elif logged.words not in twin.words:
+        entries[entries.index(twin)] = replace(twin, words=f"{twin.words} {logged.words}".strip())
 
 
 def changes_between(before: Any, after: Any) -> list[Change]:
     """What differs between two versions of a row. Without a version before there is nothing to compare."""
     if before is None:
         return []
-    changes = [
+    return [
         Change(str(column.verbose_name), _shown(before, column), _shown(after, column))
         for column in after.tracked_fields
         if getattr(before, column.attname) != getattr(after, column.attname)
     ]
-    names = [many.name for many in after._history_m2m_fields]
-    for change in (
-        after.diff_against(before, included_fields=names, foreign_keys_are_objs=True).changes if names else []
-    ):
-        many = after.instance_type._meta.get_field(change.field)
-        old, new = (_names(rows, many.m2m_reverse_field_name()) for rows in (change.old, change.new))
-        changes.append(Change(str(many.verbose_name), old, new))
-    return changes
 
 
-def _of_version(before: Any, version: Any) -> Entry | None:
+class _Related:
+    """What versions name of other rows (a guild's officers), looked up for all of them at once."""
+
+    def __init__(self, versions: list[Any]) -> None:
+        self._fields = versions[0]._history_m2m_fields if versions else []
+        self._names: dict[tuple[str, int], list[str]] = defaultdict(list)
+        for many in self._fields:
+            kept, named = getattr(type(versions[0]), many.name).model, many.m2m_reverse_field_name()
+            for row in kept.objects.filter(history__in=versions).select_related(named):
+                self._names[many.name, row.history_id].append(str(getattr(row, named) or NOTHING))
+
+    def changes(self, before: Any, after: Any) -> list[Change]:
+        """What differs between two versions."""
+        if before is None:
+            return []
+        found = [(many, self._named(many, before), self._named(many, after)) for many in self._fields]
+        return [Change(str(many.verbose_name), old, new) for many, old, new in found if old != new]
+
+    def _named(self, many: Any, version: Any) -> str:
+        return ", ".join(sorted(self._names[many.name, version.history_id])) or NOTHING
+
+
+def _of_version(before: Any, version: Any, related: _Related) -> Entry | None:
     if version is None or version.history_change_reason == FIRST_KNOWN:
         return None
-    changes = changes_between(before, version)
+    changes = changes_between(before, version) + related.changes(before, version)
     words = str(version.history_change_reason or "")
     if version.history_type == "+":
         words = words or _("Added.")
@@ -132,7 +158,3 @@ def _shown(version: Any, column: Field[Any, Any]) -> str:
     if isinstance(value, bool):
         return _("yes") if value else _("no")
     return str(display_for_field(value, column, NOTHING)) or NOTHING
-
-
-def _names(rows: list[dict[str, Any]], of: str) -> str:
-    return ", ".join(sorted(str(row[of]) for row in rows)) or NOTHING

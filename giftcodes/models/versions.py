@@ -33,6 +33,14 @@ class Versions(HistoricalRecords):  # type: ignore[misc] # Untyped.
         """As HistoricalRecords."""
         super().__init__(history_id_field=models.BigAutoField(), **options)
 
+    def get_meta_options(self, model: type[Model]) -> dict[str, Any]:
+        """Versions are read with their row: there are no permissions of their own."""
+        return {**super().get_meta_options(model), "default_permissions": ()}
+
+    def get_meta_options_m2m(self, through_model: type[Model]) -> dict[str, Any]:
+        """As above."""
+        return {**super().get_meta_options_m2m(through_model), "default_permissions": ()}
+
     def finalize(self, sender: type[Model], **kwargs: Any) -> None:
         """Also look at rows before they are saved."""
         super().finalize(sender, **kwargs)
@@ -43,6 +51,15 @@ class Versions(HistoricalRecords):  # type: ignore[misc] # Untyped.
         """Leave a version, unless only fields were written that are not tracked."""
         if self._is_tracked(kwargs.get("update_fields")):
             super().post_save(instance, created, using=using, **kwargs)
+
+    def m2m_changed(self, instance: Model, action: str, attr: str, pk_set: Any, reverse: bool, **kwargs: Any) -> None:
+        """Leave a version also where the relation was changed from its other end. (Cleared from there, it leaves none:
+        nobody does that, and the signal does not say whose it was.)"""
+        if not reverse:
+            super().m2m_changed(instance, action, attr, pk_set, reverse, **kwargs)
+        elif action in ("post_add", "post_remove"):
+            for row in self.cls._default_manager.filter(pk__in=pk_set):
+                self.create_historical_record(row, "~")
 
     def _before_save(self, instance: Model, **kwargs: Any) -> None:
         if instance.pk and not kwargs["raw"] and self._is_tracked(kwargs["update_fields"]):

@@ -13,11 +13,13 @@ from giftcodes.models import (
     EventKind,
     Feed,
     Heartbeat,
+    MemberImport,
     MemberRedemption,
     OptOut,
     PrunedFigure,
     Redemption,
     RunState,
+    Source,
     Trigger,
 )
 from tests.factories import gift_code, guild, member
@@ -63,6 +65,7 @@ def live(times: int) -> None:
         share = row.members.get()
         attempt(share)
         member(row.guild, nickname=f"Nick{number}")
+        MemberImport.objects.create(guild=row.guild, source=Source.COMMAND, added=1, updated=0, reactivated=0)
         row.journal(EventKind.LOCKED, trigger=Trigger.POLL)
         Announcement.objects.create(redemption=row, run_number=1, kind=Announcement.Kind.COMPLETE)
         Channel.objects.create(guild=row.guild, address=f"https://discord.com/api/webhooks/{row.pk}/{SECRET}")

@@ -28,10 +28,12 @@ from giftcodes.models import (
     GiftCode,
     Guild,
     Member,
+    MemberImport,
     MemberRedemption,
     RateBudget,
     Redemption,
     RedemptionEvent,
+    Source,
     Trigger,
 )
 from tests.admin import crawl, past
@@ -39,6 +41,7 @@ from tests.admin.conftest import Browser, Doorbell, address, errors
 from tests.factories import gift_code, guild, member
 
 migration = importlib.import_module("giftcodes.migrations.0005_roles")
+imports_migration = importlib.import_module("giftcodes.migrations.0010_see_imports")
 #: Names and player IDs that an officer of Wolves must never meet.
 STRANGE = ("Strangers", "Aliens", "Nobody-of-yours", "777000111", "CODEOFALIENS", "/webhooks/")
 
@@ -64,6 +67,7 @@ def run(of: Guild, code: GiftCode, *, state: str = "running") -> Redemption:
         past.attempt(share)
     row.journal("refused", trigger=Trigger.ADMIN)  # type: ignore[arg-type]
     Announcement.objects.create(redemption=row, run_number=1, kind=Announcement.Kind.COMPLETE)
+    MemberImport.objects.create(guild=of, source=Source.COMMAND, added=1, updated=0, reactivated=0)
     Channel.objects.get_or_create(guild=of, defaults={"address": "https://discord.com/api/webhooks/1/secret"})
     for kind, subject in ((Alarm.Kind.NO_PROGRESS, row.pk), (Alarm.Kind.UNCOVERED, of.pk)):
         Alarm.objects.get_or_create(kind=kind, subject=str(subject), defaults={"message": f"About {of}."})
@@ -74,6 +78,7 @@ def run(of: Guild, code: GiftCode, *, state: str = "running") -> Redemption:
 def groups(db: None) -> None:
     """As the migration makes them; tests with transactions of their own empty the tables."""
     migration.seed(apps, None)
+    imports_migration.let_see(apps, None)
 
 
 @pytest.fixture
@@ -364,8 +369,8 @@ def test_a_viewer_sees_every_guild_and_changes_nothing(viewer: Browser, world: W
 # --- Who gives roles --------------------------------------------------------------------------------------------------
 def test_the_groups_can_be_seeded_twice_and_a_changed_one_is_left_alone(groups: None) -> None:
     group = Group.objects.get(name=OFFICERS)
-    assert group.permissions.count() == len(migration.GROUPS[OFFICERS])
-    assert Group.objects.get(name=VIEWERS).permissions.count() == len(migration.GROUPS[VIEWERS])
+    assert group.permissions.count() == len(migration.GROUPS[OFFICERS]) + 1, "and the imports"
+    assert Group.objects.get(name=VIEWERS).permissions.count() == len(migration.GROUPS[VIEWERS]) + 1
     group.permissions.clear()
     migration.seed(apps, None)
     assert not group.permissions.exists()
@@ -459,3 +464,15 @@ def test_an_officer_imports_into_the_own_guilds_only(officer: Browser, world: Wo
 
 def test_a_viewer_imports_nothing(viewer: Browser, world: World) -> None:
     assert viewer.client.get(reverse("admin:member_import")).status_code == 403
+
+
+def test_an_officer_moves_members_between_the_own_guilds_only(officer: Browser, world: World) -> None:
+    amber = world.wolves.members.get(nickname="Amber")
+    page = officer.post("member_changelist", data={"action": "move", "_selected_action": [amber.pk], "index": 0})
+    assert "There is no other guild of this game to move to" in page.content.decode()
+
+    told = {"action": "move", "_selected_action": [amber.pk], "guild": world.strangers.pk, "shown": "yes", "index": 0}
+    assert "Select a valid choice" not in officer.post("member_changelist", data=told).content.decode()
+
+    assert world.wolves.members.get(nickname="Amber").active
+    assert not world.strangers.members.filter(player_id=amber.player_id).exists()

@@ -175,7 +175,7 @@ def test_excels_own_hint_at_the_delimiter_is_followed() -> None:
     [
         (b"", "empty"),
         (b"\xef\xbb\xbf \r\n\t\r\n", "empty"),
-        (b"PK\x03\x04rest", "save it as CSV"),
+        (b"PK\x03\x04rest", "as CSV"),
         (b"\xd0\xcf\x11\xe0rest", "save it as CSV"),
         (b"%PDF-1.7", "PDF"),
         (b"\x1f\x8b\x08", "Unpack"),

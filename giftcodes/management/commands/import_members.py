@@ -26,11 +26,11 @@ class Command(ServerCommand):
     """Good lines are imported in one transaction; each bad one is named with its number and its reason."""
 
     help = (
-        "Import a guild's members from an Excel workbook (xlsx), a CSV file or a list of player IDs. Columns may be named in the first line "
-        "(player_id, nickname, realm, consented_on; also id, fid, player, name, kid, state, kingdom), else they are "
-        "taken in that order. Members who are there already are corrected, those who left come back, and those who "
-        "opted out are left out. Bad lines are reported on stderr and the rest is imported: exit status 0, or 1 if "
-        "the file has no usable line."
+        "Import a guild's members from an Excel workbook (xlsx), a CSV file or a list of player IDs. Columns may be "
+        "named in the first line (player_id, nickname, realm, consented_on; also id, fid, player, name, kid, state, "
+        "kingdom), else they are taken in that order. Members who are there already are corrected, those who left come "
+        "back, and those who opted out are left out. Bad lines are reported on stderr and the rest is imported: exit "
+        "status 0, or 1 if the file has no usable line. What it did can be undone in the admin."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:

@@ -1,0 +1,114 @@
+"""The history of a row: who changed what, from what to what."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from django.contrib.auth.models import User
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+from django.utils.html import strip_tags
+
+from giftcodes.admin.versions import entries_of
+from giftcodes.models import Guild, Member
+from tests.admin.conftest import Browser
+from tests.factories import REALM, gift_code, guild, member
+
+SECRET = "aVerySecretToken"
+
+
+def words(response: Any) -> str:
+    """A page as it is read."""
+    assert response.status_code == 200
+    return re.sub(r"\s+", " ", strip_tags(response.content.decode().replace("<", " <")))
+
+
+def test_a_change_has_its_person_and_both_values(browser: Browser) -> None:
+    amber = member(guild("Wolves"), nickname="Amber")
+    form = {"nickname": "Ash", "realm": "1050", "active": "on"}
+    browser.save("member_change", amber.pk, **form)
+
+    page = words(browser.open("member_history", amber.pk))
+
+    assert "admin nickname Amber → Ash realm – → 1050" in page
+    assert "command line Added." in page
+
+
+def test_an_action_and_what_it_changed_are_one_entry(browser: Browser) -> None:
+    amber = member(guild(), nickname="Amber")
+    browser.press("deactivate", amber)
+
+    newest = entries_of(amber)[0][0]
+
+    assert (newest.who, newest.words) == ("admin", "Made inactive.")
+    assert [(change.name, change.old, change.new) for change in newest.changes] == [("active", "yes", "no")]
+
+
+def test_an_action_that_changes_no_field_is_told_too(browser: Browser) -> None:
+    code = gift_code("FROST")
+    browser.press("close_codes", code)
+
+    assert "admin Closed by admin in the admin." in words(browser.open("giftcode_history", code.pk))
+
+
+def test_who_was_made_an_officer_is_told_by_name(browser: Browser) -> None:
+    wolves = guild("Wolves")
+    wolves.officers.set([User.objects.create_user("bram"), User.objects.create_user("anna")])
+    wolves.officers.remove(User.objects.get(username="bram"))
+
+    page = words(browser.open("guild_history", wolves.pk))
+
+    assert "officers – → anna, bram" in page
+    assert "officers anna, bram → anna" in page
+
+
+def test_the_address_of_a_channel_is_in_no_version(browser: Browser) -> None:
+    wolves = guild("Wolves")
+    form = {"guild": wolves.pk, "address": f"https://discord.com/api/webhooks/1/{SECRET}"}
+    browser.save("channel_add", **form)
+
+    assert SECRET not in words(browser.open("guild_history", wolves.pk))
+    assert SECRET not in words(browser.open("channel_history", wolves.channel.pk))
+
+
+def test_markup_in_a_value_stays_text(browser: Browser) -> None:
+    wolves = guild(notes="")
+    wolves.notes = "<script>alert(1)</script>"
+    wolves.save()
+
+    assert b"<script>alert" not in browser.open("guild_history", wolves.pk).content
+
+
+def test_a_row_of_which_nothing_is_known_says_so(browser: Browser) -> None:
+    Member.objects.bulk_create([Member(guild=guild(), player_id="123456789")])
+
+    assert "Nothing is known to have been changed." in words(browser.open("member_history", Member.objects.get().pk))
+
+
+def test_a_long_history_costs_the_same_and_is_cut_off(browser: Browser) -> None:
+    wolves = guild()
+
+    def cost() -> int:
+        with CaptureQueriesContext(connection) as queries:
+            browser.open("guild_history", wolves.pk)
+        return len(queries)
+
+    def change(times: int) -> None:
+        for number in range(times):
+            wolves.realm = REALM + 1 + number
+            wolves.save()
+
+    change(3)
+    few = cost()
+    change(250)
+    assert cost() <= few
+    assert "Older entries are kept, and not shown." in words(browser.open("guild_history", wolves.pk))
+
+
+def test_a_guild_s_history_opens_for_every_kind_of_row(browser: Browser) -> None:
+    wolves = guild()
+    for page, pk in (("guild", wolves.pk), ("member", member(wolves).pk), ("giftcode", gift_code().pk)):
+        assert browser.open(f"{page}_history", pk).status_code == 200
+    assert browser.open("guild_history", 0).status_code == 404
+    assert Guild.history.exists()

@@ -1,0 +1,63 @@
+"""Imports in the admin: what each did, and taking it back."""
+
+from __future__ import annotations
+
+import pytest
+
+from giftcodes.flow.import_members import import_members
+from giftcodes.member_list import read_members
+from giftcodes.models import Guild, MemberImport
+from tests.admin.conftest import Browser, Doorbell
+from tests.factories import guild, member
+
+
+@pytest.fixture
+def wolves(db: None) -> Guild:
+    wolves = guild("Wolves")
+    member(wolves, "300000002", nickname="Beech")
+    return wolves
+
+
+@pytest.fixture
+def made(wolves: Guild) -> MemberImport:
+    import_members(wolves.pk, read_members(b"id,name\n300000001,Amber\n300000002,Birch\n").members)
+    return MemberImport.objects.get()
+
+
+def test_its_page_says_what_it_did(browser: Browser, made: MemberImport) -> None:
+    page = browser.open("memberimport_change", made.pk).content.decode()
+
+    assert "Added: 1" in page
+    assert "300000002: nickname Beech → Birch" in page
+    assert "Undo this import …" in page
+
+
+def test_an_undo_is_shown_first_and_then_done(browser: Browser, doorbell: Doorbell, made: MemberImport) -> None:
+    data = {"action": "undo", "_selected_action": [made.pk], "index": 0}
+    page = browser.post("memberimport_changelist", data=data).content.decode()
+    assert "Goes again: 1" in page
+    assert "As before: 1" in page
+    assert made.guild.members.count() == 2
+
+    told = browser.press("undo", made, shown="yes")
+
+    assert told == [("success", "The import was undone: 1 removed, 1 as before.")]
+    assert list(made.guild.members.values_list("nickname", flat=True)) == ["Beech"]
+    assert doorbell.arguments("catch_up") == [[[made.guild_id]]]
+    assert "An import was undone: 1 removed" in browser.open("guild_history", made.guild_id).content.decode()
+    page = browser.open("memberimport_change", made.pk).content.decode()
+    assert "by admin" in page
+    assert "Undo this import …" not in page
+
+
+def test_it_is_undone_once(browser: Browser, made: MemberImport) -> None:
+    browser.press("undo", made, shown="yes")
+    assert browser.press("undo", made, shown="yes") == [("warning", "This import was undone already.")]
+
+
+def test_the_import_page_says_that_it_can_be_undone(browser: Browser, wolves: Guild) -> None:
+    form = {"guild": wolves.pk, "listing": "300000009\n", "apply": "yes"}
+    page = browser.client.post("/admin/import/", form, follow=True).content.decode()
+
+    assert f"/admin/giftcodes/memberimport/?guild__id__exact={wolves.pk}" in page
+    assert MemberImport.objects.get().user is not None

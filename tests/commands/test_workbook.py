@@ -1,0 +1,105 @@
+"""Excel workbooks as lists of members."""
+
+from __future__ import annotations
+
+import datetime as dt
+import io
+import zipfile
+from typing import Any
+
+import pytest
+from openpyxl import Workbook
+
+from giftcodes.member_list import ListedMember, UnreadableListError, read_members, workbook
+
+
+def book(*rows: list[Any], before: list[list[Any]] | None = None) -> bytes:
+    """A workbook with these rows, and perhaps another sheet before."""
+    made = Workbook()
+    sheet = made.active
+    if before is not None:
+        for row in before:
+            sheet.append(row)
+        sheet = made.create_sheet()
+        made.active = sheet
+    for row in rows:
+        sheet.append(row)
+    written = io.BytesIO()
+    made.save(written)
+    return written.getvalue()
+
+
+def test_numbers_texts_and_days_are_read_as_somebody_typed_them() -> None:
+    data = book(
+        ["Player ID", "Nickname", "State", "Consented", "Power"],
+        [123456789, "Amber, the 1st", 1042, dt.datetime.fromisoformat("2026-05-01"), 10.5],
+        [],
+        ["123456790", "Bir\nch", 1043.0, dt.date(2026, 5, 2), None],
+        ["=1+1", "Formula", None, None, None],
+    )
+
+    listed = read_members(data)
+
+    assert listed.members == (
+        ListedMember(2, "123456789", "Amber, the 1st", 1042, dt.date(2026, 5, 1)),
+        ListedMember(4, "123456790", "Bir ch", 1043, dt.date(2026, 5, 2)),
+    )
+    assert [line.line for line in listed.bad] == [5]
+    assert listed.ignored_columns == ("Power",)
+
+
+def test_a_number_whose_last_digits_excel_lost_is_refused() -> None:
+    listed = read_members(book(["player_id"], [1.2345678901234567e18]))
+
+    assert "was rounded by a spreadsheet" in str(listed.bad[0])
+
+
+def test_the_sheet_that_opens_first_is_read_unless_it_is_empty() -> None:
+    assert read_members(book(["123456789"], before=[["999999999"]])).members[0].player_id == "123456789"
+    assert read_members(book(before=[["999999999"]])).members[0].player_id == "999999999"
+
+
+def packed(**parts: bytes) -> bytes:
+    written = io.BytesIO()
+    with zipfile.ZipFile(written, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in parts.items():
+            archive.writestr(name, content)
+    return written.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("data", "words"),
+    [
+        (book(), "The workbook is empty."),
+        (book(["123456789"])[:-300], "cannot be read"),
+        (packed(mimetype=b"application/vnd.oasis.opendocument.spreadsheet"), "not xlsx"),
+        (packed(**{"xl/workbook.xml": b"<a/>"}), "cannot be read"),
+        (packed(**{"xl/workbook.xml": b"<a/>", "big": b"0" * 50_000_001}), "too large"),
+        (b"\xd0\xcf\x11\xe0" + b"\0" * 500, "with a password"),
+    ],
+    ids=["empty", "cut off", "ods", "no workbook", "a bomb", "old"],
+)
+def test_a_workbook_that_cannot_be_used_says_what_to_do(data: bytes, words: str) -> None:
+    with pytest.raises(UnreadableListError, match=words):
+        read_members(data)
+
+
+def test_entities_are_not_expanded() -> None:
+    source = io.BytesIO(book(["123456789"]))
+    evil = io.BytesIO()
+    with zipfile.ZipFile(source) as old, zipfile.ZipFile(evil, "w") as new:
+        for name in old.namelist():
+            content = old.read(name)
+            if name == "xl/workbook.xml":
+                content = b'<?xml version="1.0"?><!DOCTYPE a [<!ENTITY e "' + b"x" * 1000 + b'">]>' + content
+            new.writestr(name, content)
+
+    with pytest.raises(UnreadableListError, match="cannot be read"):
+        read_members(evil.getvalue())
+
+
+def test_too_many_rows_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(workbook, "MAX_ROWS", 2)
+
+    with pytest.raises(UnreadableListError, match="more than 2 rows"):
+        read_members(book(*[[str(number)] for number in range(100_000_000, 100_000_003)]))
