@@ -17,6 +17,9 @@ from django.db import connection
 
 from giftcodes.audit.invariant import EXAMPLES, Finding, Section
 from giftcodes.audit.ledger import Entry, Ledger
+from giftcodes.models import Attempt, OptOut
+from giftcodes.models.catalogue import ERASED
+from giftcodes.models.delivery import player_hash
 
 #: `check_provider` asks for these (giftcodes/management/game_check.py), and writes no attempt.
 CHECK_PLAYER, CHECK_CODE = "1", "REDEEMERCHECK"
@@ -34,6 +37,7 @@ WITH requests AS MATERIALIZED (
     FROM giftcodes_attempt a
     JOIN giftcodes_giftcode c ON c.id = a.gift_code_id
     WHERE c.provider = ANY(%(providers)s) AND a.outcome NOT IN ('not_sent', 'unreachable')
+      AND NOT starts_with(a.player_id, %(erased)s)
     GROUP BY 1, 2, 3, 4
 ), sides AS (
     SELECT player_id, folded, realm, status, number AS requests, 0 AS attempts, 0 AS answered FROM requests
@@ -60,8 +64,13 @@ ORDER BY player, code, realm
 
 def compare(ledger: Ledger, *, repeats_allowed: int) -> list[Finding]:
     """Compare the ledger with the attempts, within the caller's transaction."""
-    asked = [entry for entry in ledger.requests if (entry["player"], entry["code"]) != (CHECK_PLAYER, CHECK_CODE)]
     providers = _providers(ledger.url)
+    erased = _erased({entry["player"] for entry in ledger.requests if entry["player"]}, providers)
+    asked = [
+        entry
+        for entry in ledger.requests
+        if (entry["player"], entry["code"]) != (CHECK_PLAYER, CHECK_CODE) and entry["player"] not in erased
+    ]
     differences = _differences(asked, ledger, providers)
     return [
         _granted_once(ledger),
@@ -71,6 +80,13 @@ def compare(ledger: Ledger, *, repeats_allowed: int) -> list[Finding]:
         _windows(ledger),
         _honesty(ledger),
     ]
+
+
+def _erased(players: set[str], providers: list[str]) -> set[str]:
+    """Those of these players who were erased: nothing here has their ID, but that they opted out is known."""
+    unknown = players - set(Attempt.objects.filter(player_id__in=players).values_list("player_id", flat=True))
+    hashes = {player_hash(provider, player): player for player in unknown for provider in providers}
+    return {hashes[found] for found in OptOut.objects.filter(pk__in=hashes).values_list("pk", flat=True)}
 
 
 def _providers(url: str) -> list[str]:
@@ -95,6 +111,7 @@ def _differences(asked: Iterable[Entry], ledger: Ledger, providers: list[str]) -
         "numbers": list(counted.values()),
         "asked_at": ledger.asked_at,
         "providers": providers,
+        "erased": ERASED,
     }
     with connection.cursor() as cursor:
         cursor.execute(_COMPARE, parameters)

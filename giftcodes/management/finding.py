@@ -11,6 +11,7 @@ from django.core.management.base import CommandError
 
 from giftcodes.models import GiftCode, Guild
 from giftcodes.providers.config import ProviderConfig
+from giftcodes.validators import validate_player_id
 
 _MOST_NAMES = 5
 
@@ -26,6 +27,21 @@ def find_provider(name: str) -> ProviderConfig:
     if config is None:
         raise CommandError(f"There is no provider “{name}”. There are: {', '.join(sorted(providers))}.")
     return config
+
+
+def find_player(provider: str, player_id: str) -> tuple[ProviderConfig, str]:
+    """The game of that name, and the player ID as digits. Whether anybody has it is not looked up.
+
+    Raises:
+        CommandError: there is no such game, or this is no player ID.
+    """
+    config = find_provider(provider)
+    player_id = player_id.strip()
+    try:
+        validate_player_id(player_id)
+    except ValidationError as error:
+        raise CommandError(f"“{player_id}” is no player ID. {explained(error)}") from error
+    return config, player_id
 
 
 def find_guild(name: str) -> Guild:

@@ -25,6 +25,10 @@ if TYPE_CHECKING:
 PROBE_AFTER_SECONDS = (600, 3_600, 21_600)
 
 
+#: Begins the names that erased players have. No player ID is written so: nobody is asked for by one.
+ERASED = "erased-"
+
+
 def provider_choices() -> list[tuple[str, str]]:
     """The games, from the settings. A callable, so that a new game needs no migration."""
     return [(config.name, config.title) for config in settings.PROVIDERS.values()]

@@ -155,7 +155,7 @@ def test_a_list_without_a_usable_line_fails(file: Path, rings: Rings) -> None:
     assert rings == []
 
 
-@pytest.mark.parametrize(("data", "advice"), [(b"", "The file is empty."), (b"PK\x03\x04", "save it as CSV")])
+@pytest.mark.parametrize(("data", "advice"), [(b"", "The file is empty."), (b"PK\x03\x04", "as CSV")])
 def test_a_file_that_is_no_list_fails_with_its_name(file: Path, rings: Rings, data: bytes, advice: str) -> None:
     guild("Wolves")
     file.write_bytes(data)

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-import os
 from argparse import ArgumentParser
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TextIO, cast
 
@@ -17,6 +14,7 @@ from django.utils.dateparse import parse_date, parse_datetime
 from giftcodes.management import history
 from giftcodes.management.base import ServerCommand
 from giftcodes.management.finding import find_guild, find_known_code
+from giftcodes.management.whole_file import whole_file
 from giftcodes.models import GiftCode
 
 _WRITERS = {"csv": history.write_csv, "jsonl": history.write_jsonl}
@@ -48,7 +46,7 @@ class Command(ServerCommand):
         found = history.rows(**_filters(options["guild"], options["code"], options["since"]))
         write = _WRITERS[options["format"]]
         if options["output"]:
-            with _whole_file(Path(options["output"]).expanduser()) as file:
+            with whole_file(Path(options["output"]).expanduser()) as file:
                 number = write(found, file)
         else:
             number = write(found, cast(TextIO, _Verbatim(self.stdout)))
@@ -96,23 +94,3 @@ def _moment(text: str) -> dt.datetime:
     if moment is None:
         raise CommandError(f"“{text}” is not a day like 2026-06-01, or a moment like 2026-06-01T12:00.")
     return moment if timezone.is_aware(moment) else timezone.make_aware(moment)
-
-
-@contextmanager
-def _whole_file(path: Path) -> Iterator[TextIO]:
-    """A file that appears when it is complete. What is there and is none, such as a pipe, is written to as it is."""
-    path = path.resolve()
-    if path.exists() and not path.is_file():
-        with path.open("w", encoding="utf-8", newline="") as special:
-            yield special
-        return
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        try:
-            with draft.open("w", encoding="utf-8", newline="") as file:
-                yield file
-            draft.replace(path)
-        except OSError as error:
-            raise CommandError(f"{path} cannot be written: {error.strerror or error}.") from error
-    finally:
-        draft.unlink(missing_ok=True)

@@ -5,14 +5,10 @@ from __future__ import annotations
 from argparse import ArgumentParser
 from typing import Any
 
-from django.core.exceptions import ValidationError
-from django.core.management.base import CommandError
-
 from giftcodes import tasks
 from giftcodes.flow.opt_out import opt_in, opt_out
 from giftcodes.management.base import ServerCommand
-from giftcodes.management.finding import explained, find_provider
-from giftcodes.validators import validate_player_id
+from giftcodes.management.finding import find_player
 
 
 class Command(ServerCommand):
@@ -36,12 +32,7 @@ class Command(ServerCommand):
         Raises:
             CommandError: there is no such game, or this is no player ID.
         """
-        config = find_provider(options["provider"])
-        player_id = options["player_id"].strip()
-        try:
-            validate_player_id(player_id)
-        except ValidationError as error:
-            raise CommandError(f"“{player_id}” is no player ID. {explained(error)}") from error
+        config, player_id = find_player(options["provider"], options["player_id"])
         result = (opt_in if options["undo"] else opt_out)(config.name, player_id)
         words = "is redeemed for again" if options["undo"] else "is not asked for any more"
         note = "" if result.changed else " It was so already."

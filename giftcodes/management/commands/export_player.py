@@ -1,0 +1,46 @@
+"""`manage.py export_player PLAYER_ID --provider P [--output FILE]`."""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser
+from pathlib import Path
+from typing import Any
+
+from django.core.management.base import CommandError
+
+from giftcodes.management.base import ServerCommand
+from giftcodes.management.finding import find_player
+from giftcodes.management.player_data import data_of, in_json, is_known
+from giftcodes.management.whole_file import whole_file
+
+
+class Command(ServerCommand):
+    """A player asks what is kept of them: this answers it."""
+
+    help = (
+        "Write all that is kept of a player as JSON: memberships and their changes, redemptions, requests to the game "
+        "and its answers. It names nobody else. Exit status: 0, or 1 if nothing is known of the player."
+    )
+    requires_system_checks: list[str] = []
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        """Take the player, and where to."""
+        parser.add_argument("player_id", metavar="PLAYER_ID", help="the player's ID in the game: digits only")
+        parser.add_argument("--provider", required=True, metavar="P", help="the game")
+        parser.add_argument("--output", metavar="FILE", help="default: standard output")
+
+    def run(self, **options: Any) -> None:
+        """Write it.
+
+        Raises:
+            CommandError: nothing is known of the player, or the file cannot be written.
+        """
+        config, player_id = find_player(options["provider"], options["player_id"])
+        data = data_of(config.name, player_id)
+        if not is_known(data):
+            raise CommandError(f"Nothing is kept of player {player_id} of {config.title}.")
+        if options["output"]:
+            with whole_file(Path(options["output"]).expanduser()) as file:
+                file.write(in_json(data) + "\n")
+        else:
+            self.stdout.write(in_json(data))
