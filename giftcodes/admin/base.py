@@ -164,6 +164,8 @@ class Page(Scoped[Row], _ModelAdmin[Row]):
     empty_hint: Words | str = ""
     #: Actions that the page of one row shows as buttons.
     buttons: tuple[str, ...] = ()
+    #: None of them is what one comes to the page for.
+    quiet_buttons = False
     #: Fields that officers read and do not write.
     reserved: tuple[str, ...] = ()
 
@@ -206,7 +208,7 @@ class Page(Scoped[Row], _ModelAdmin[Row]):
         row = self.get_object(request, unquote(object_id))
         allowed = self.get_actions(request)
         buttons = [(name, words or allowed[name][2]) for name, words in self.buttons_of(row) if name in allowed]
-        return {"buttons": buttons, **self.page_context(request, object_id)}
+        return {"buttons": buttons, "quiet_buttons": self.quiet_buttons, **self.page_context(request, object_id)}
 
     def buttons_of(self, row: Row) -> list[tuple[str, Any]]:  # noqa: ARG002
         """The buttons of one row, each with its words; without any: those of the action."""

@@ -113,7 +113,7 @@ def _preview(guild: Guild, listed: MemberList, result: ImportResult) -> dict[str
             group(_("Opted out, and left out"), "opted-out", result.opted_out),
             group(_("New"), "redeemed", result.added),
             group(_("Back again"), "redeemed", result.reactivated),
-            group(_("Changed"), "needs_correction", [f"{player}: {what}" for player, what in result.updated]),
+            group(_("Changed"), "running", [f"{player}: {what}" for player, what in result.updated]),
         ],
         "unchanged": result.already_there - len(result.updated) - len(result.reactivated),
         "elsewhere": others.values("player_id").distinct().count(),

@@ -63,7 +63,7 @@ class MemberImportAdmin(History[MemberImport]):
         changed = [version for version in left if version.history_type != "+"]
         lines = [f"{version.player_id}: {_change(before.get(version.id), version)}" for version in changed]
         added = [version.player_id for version in left if version.history_type == "+"]
-        return {"groups": [group(_("Added"), "redeemed", added), group(_("Changed"), "needs_correction", lines)]}
+        return {"groups": [group(_("Added"), "redeemed", added), group(_("Changed"), "running", lines)]}
 
     @admin.action(description=_("Undo this import …"), permissions=["undo"])
     def undo(self, request: HttpRequest, imports: QuerySet[MemberImport]) -> HttpResponse | None:

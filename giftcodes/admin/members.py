@@ -72,9 +72,10 @@ class MemberAdmin(KeepsHistory[Member]):
     autocomplete_fields = ["guild"]
     actions = ["move", "set_realm", "activate", "deactivate", "export_csv", "export_xlsx"]
     buttons = ("move",)
+    quiet_buttons = True
     fieldsets = [
         (None, {"fields": PLAYER}),
-        (_("Redeeming"), {"fields": ["active", "opted_out_shown", "consented_on", "joined_at", "history"]}),
+        (_("Redeeming"), {"fields": ["active", "opted_out_shown", "consented_on", "joined_at", "look_at"]}),
     ]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Member]:
@@ -83,7 +84,7 @@ class MemberAdmin(KeepsHistory[Member]):
 
     def get_readonly_fields(self, request: HttpRequest, obj: Member | None = None) -> list[str]:  # noqa: ARG002
         """Another player, or another guild, is another member."""
-        return ["opted_out_shown", "joined_at", "history", "guild", "player_id"] if obj else []
+        return ["opted_out_shown", "joined_at", "look_at", "guild", "player_id"] if obj else []
 
     def get_fieldsets(self, request: HttpRequest, obj: Member | None = None) -> Any:
         """A member who is being added has no past."""
@@ -101,8 +102,8 @@ class MemberAdmin(KeepsHistory[Member]):
         """The guild's realm, or the member's own."""
         return str(member.guild.realm) if member.realm is None else _("%d (own)") % member.realm
 
-    @admin.display(description=_("history"))
-    def history(self, member: Member) -> SafeString:
+    @admin.display(description=_("look at"))
+    def look_at(self, member: Member) -> SafeString:
         return list_link(MemberRedemption, _("redemptions of this player"), q=member.player_id)
 
     def save_model(self, request: HttpRequest, obj: Member, form: ModelForm[Member], change: bool) -> None:

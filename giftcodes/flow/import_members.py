@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
+from typing import Any
 
 from django.db import transaction
 from simple_history.utils import bulk_create_with_history, bulk_update_with_history
@@ -113,9 +114,13 @@ def _import_batch(made: MemberImport, batch: list[ListedMember], result: ImportR
             result.added.append(line.player_id)
         elif _correct(guild, row, line, result):
             changed.append(row)
-    about = {"member_import_id": made.pk}
-    bulk_create_with_history(new, Member, custom_historical_attrs=about)
-    bulk_update_with_history(changed, Member, list(IMPORTED_FIELDS), custom_historical_attrs=about)
+    about: dict[str, Any] = {
+        "default_user": made.user,
+        "default_change_reason": "Imported.",
+        "custom_historical_attrs": {"member_import_id": made.pk},
+    }
+    bulk_create_with_history(new, Member, **about)
+    bulk_update_with_history(changed, Member, list(IMPORTED_FIELDS), **about)
 
 
 def _unwilling(guild: Guild, player_ids: list[str]) -> set[str]:

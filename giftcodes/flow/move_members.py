@@ -66,10 +66,10 @@ def _move(member: Member, old: Guild, new: Guild, result: MoveResult) -> None:
     there.realm = own_realm(new, member.realm or old.realm)
     there.consented_on = member.consented_on or there.consented_on
     there.active = True
-    there._change_reason = f"moved from {old}"  # type: ignore[attr-defined]
+    there._change_reason = f"Moved from {old}."  # type: ignore[attr-defined]
     there.save()
     member.active = False
-    member._change_reason = f"moved to {new}"  # type: ignore[attr-defined]
+    member._change_reason = f"Moved to {new}."  # type: ignore[attr-defined]
     member.save(update_fields=["active"])
     result.moved.append(there)
     result.left.add(old.pk)

@@ -75,7 +75,7 @@ def _take_back(made: MemberImport, result: UndoResult) -> None:
         elif _set_back(member, version, before.get(member.pk), touched, result):
             changed.append(member)
     Member.objects.filter(pk__in=[member.pk for member in unwanted]).delete()
-    reason = f"{made} undone"
+    reason = f"Import {made.pk} undone."
     bulk_update_with_history(changed, Member, list(IMPORTED_FIELDS), batch_size=1_000, default_change_reason=reason)
 
 

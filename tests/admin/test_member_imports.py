@@ -60,4 +60,7 @@ def test_the_import_page_says_that_it_can_be_undone(browser: Browser, wolves: Gu
     page = browser.client.post("/admin/import/", form, follow=True).content.decode()
 
     assert f"/admin/giftcodes/memberimport/?guild__id__exact={wolves.pk}" in page
-    assert MemberImport.objects.get().user is not None
+    assert str(MemberImport.objects.get().user) == "admin"
+    page = browser.open("member_history", wolves.members.get(player_id="300000009").pk).content.decode()
+    assert "<strong>admin</strong>" in page
+    assert "Imported." in page
