@@ -12,6 +12,7 @@ from django.utils.html import format_html, format_html_join
 from django.utils.translation import gettext_lazy as _
 
 from giftcodes.admin.base import History, ModelForm, Page
+from giftcodes.admin.player_page import may_open
 from giftcodes.admin.words import NOTHING, badge
 from giftcodes.models import Alarm, AlarmNotice, Announcement, Channel, Heartbeat, OptOut
 
@@ -196,6 +197,14 @@ class OptOutAdmin(History[OptOut]):
     empty_hint = _("Nobody has opted out.")
     list_display = ["player_hash", "created_at"]
     ordering = ["-created_at"]
+
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
+        """With the way to the page that takes a player's wish."""
+        here = {}
+        if may_open(request.user):
+            way = format_html('<a href="{}">{}</a>', reverse("admin:player"), _("Take a player's wish"))
+            here = {"intro": format_html("{} {}", self.intro, way)}
+        return super().changelist_view(request, {**here, **(extra_context or {})})
 
 
 @admin.register(Heartbeat)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from django.contrib import admin
 from django.core.exceptions import ValidationError
 from django.db.models.functions import Coalesce
+from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
@@ -16,6 +17,7 @@ from giftcodes.admin.base import ModelForm
 from giftcodes.admin.editing import KeepsHistory
 from giftcodes.admin.member_export import csv_of, workbook_of
 from giftcodes.admin.member_steps import move, set_realm
+from giftcodes.admin.player_page import may_open
 from giftcodes.admin.report import Report
 from giftcodes.admin.words import NOTHING, badge, link, list_link
 from giftcodes.models import Member, MemberRedemption
@@ -73,10 +75,6 @@ class MemberAdmin(KeepsHistory[Member]):
     actions = ["move", "set_realm", "activate", "deactivate", "export_csv", "export_xlsx"]
     buttons = ("move",)
     quiet_buttons = True
-    fieldsets = [
-        (None, {"fields": PLAYER}),
-        (_("Redeeming"), {"fields": ["active", "opted_out_shown", "consented_on", "joined_at", "look_at"]}),
-    ]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Member]:
         """With the realm that the game is asked for."""
@@ -84,12 +82,14 @@ class MemberAdmin(KeepsHistory[Member]):
 
     def get_readonly_fields(self, request: HttpRequest, obj: Member | None = None) -> list[str]:  # noqa: ARG002
         """Another player, or another guild, is another member."""
-        return ["opted_out_shown", "joined_at", "look_at", "guild", "player_id"] if obj else []
+        return ["opted_out_shown", "joined_at", "look_at", "wishes", "guild", "player_id"] if obj else []
 
     def get_fieldsets(self, request: HttpRequest, obj: Member | None = None) -> Any:
         """A member who is being added has no past."""
         if obj:
-            return super().get_fieldsets(request, obj)
+            shown = ["active", "opted_out_shown", "consented_on", "joined_at", "look_at"]
+            redeeming = (_("Redeeming"), {"fields": [*shown, *(["wishes"] if may_open(request.user) else [])]})
+            return [(None, {"fields": PLAYER}), redeeming]
         return [(None, {"fields": [*PLAYER, "active", "consented_on"]})]
 
     @admin.display(description=_("opted out"), ordering="opted_out")
@@ -105,6 +105,12 @@ class MemberAdmin(KeepsHistory[Member]):
     @admin.display(description=_("look at"))
     def look_at(self, member: Member) -> SafeString:
         return list_link(MemberRedemption, _("redemptions of this player"), q=member.player_id)
+
+    @admin.display(description=_("wishes"))
+    def wishes(self, member: Member) -> SafeString:
+        """The way to the page that takes the player's wish."""
+        way = reverse("admin:player", query={"member": member.pk})
+        return format_html('<a href="{}">{}</a>', way, _("opt out, see what is kept, be forgotten"))
 
     def save_model(self, request: HttpRequest, obj: Member, form: ModelForm[Member], change: bool) -> None:
         """A member who is new, back, or corrected has codes to catch up on."""

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from django.urls import URLPattern, path
 
-from giftcodes.admin import dashboard, matrix, member_import, redemption_page
+from giftcodes.admin import dashboard, matrix, member_import, plan_page, player_page, redemption_page
 
 if TYPE_CHECKING:
     from django.contrib.admin import AdminSite
@@ -20,5 +20,7 @@ def urls(site: AdminSite) -> list[URLPattern]:
         path("live/redemption/<int:redemption_id>/", site.admin_view(redemption_page.live), name="live_redemption"),
         path("matrix/", site.admin_view(matrix.matrix), name="matrix"),
         path("matrix/csv/", site.admin_view(matrix.export), name="matrix_export"),
+        path("player/", site.admin_view(player_page.page), name="player"),
+        path("plan/", site.admin_view(plan_page.page), name="plan"),
         path("import/", site.admin_view(member_import.page), name="member_import"),
     ]

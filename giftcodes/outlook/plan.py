@@ -47,14 +47,22 @@ class Share:
     words: str
 
 
-def plan(*, guild_id: int, gift_code_id: int | None) -> list[Share]:
+def plan(*, guild_id: int, gift_code_id: int | None, names_guilds: bool = True) -> list[Share]:
     """What would happen to each member of a guild, those who have left it included. One statement.
 
     Args:
         guild_id: the guild.
         gift_code_id: the code; None: one that nobody knows yet.
+        names_guilds: other guilds may be named, through which a player has the code.
     """
-    return [_share(*row) for row in ask(_MEMBERS, guild=guild_id, code=gift_code_id)]
+    shares = []
+    for *columns, twin_guild in ask(_MEMBERS, guild=guild_id, code=gift_code_id):
+        # The reason of a covered row names the guild.
+        elsewhere = (
+            (gettext("guild %s") % twin_guild if twin_guild else "") if names_guilds else gettext("another guild")
+        )
+        shares.append(_share(*columns, elsewhere=elsewhere))
+    return shares
 
 
 def _share(
@@ -67,7 +75,8 @@ def _share(
     reason: str | None,
     is_covered: bool,
     twin_state: str | None,
-    twin_guild: str | None,
+    *,
+    elsewhere: str,
 ) -> Share:
     share = State(state) if state else None
 
@@ -78,7 +87,9 @@ def _share(
         return Share(player_id, nickname, True, words)
 
     if share in SETTLED:
-        return not_asked(reason or "" if is_covered else gettext("has the code: %s") % STATE_LABELS[share])
+        if is_covered:
+            return not_asked(gettext("has the code through %s") % (elsewhere or gettext("another guild")))
+        return not_asked(gettext("has the code: %s") % STATE_LABELS[share])
     if share is State.IN_FLIGHT:
         return not_asked(gettext("is being asked for just now"))
     if share is State.UNCONFIRMED:
@@ -88,9 +99,9 @@ def _share(
     if not active:
         return not_asked(gettext("has left the guild"))
     if twin_state in SETTLED:
-        return not_asked(gettext("has the code through guild %s") % twin_guild)
+        return not_asked(gettext("has the code through %s") % elsewhere)
     if twin_state:
-        return not_asked(gettext("is being asked for in guild %s") % twin_guild)
+        return not_asked(gettext("is being asked for in %s") % elsewhere)
     if share in PARKED:
         return asked(gettext("once more: %s") % (reason or STATE_LABELS[share]))
     if share is State.CANCELLED:

@@ -476,3 +476,19 @@ def test_an_officer_moves_members_between_the_own_guilds_only(officer: Browser, 
 
     assert world.wolves.members.get(nickname="Amber").active
     assert not world.strangers.members.filter(player_id=amber.player_id).exists()
+
+
+def test_an_officer_s_plan_is_of_the_own_guilds_and_names_no_other(officer: Browser, world: World) -> None:
+    def page(of: Guild) -> Any:
+        return officer.client.get(reverse("admin:plan"), {"guild": of.pk, "code": world.own.gift_code_id})
+
+    assert page(world.strangers).status_code == 404
+    own = page(world.wolves).content.decode()
+    assert "has the code through another guild" in own
+    assert not [name for name in STRANGE if name in own]
+
+
+def test_only_who_sees_every_guild_and_may_change_takes_a_player_s_wish(officer: Browser, viewer: Browser) -> None:
+    for one in (officer, viewer):
+        assert one.client.get(reverse("admin:player")).status_code == 403
+        assert one.client.post(reverse("admin:player"), {"wish": "erase", "sure": "yes"}).status_code == 403

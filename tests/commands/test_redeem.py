@@ -326,7 +326,7 @@ def test_a_dry_run_says_for_each_member_what_would_happen_and_why_not(world: Wor
     assert {one["nickname"]: (one["is_asked"], one["words"]) for one in found["members"]} == {
         "Has it": (False, "has the code: redeemed"),
         "Wrong realm": (True, f"once more: {MemberRedemption.objects.get(player_id='1002').reason}"),
-        "Elsewhere": (False, "Covered: the player has it through guild Bears."),
+        "Elsewhere": (False, "has the code through guild Bears"),
         "Opted out": (False, "has opted out"),
         "Left": (False, "has left the guild"),
         "New": (True, "for the first time"),

@@ -1,0 +1,78 @@
+"""What Redeem now would do, member by member."""
+
+from __future__ import annotations
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+
+from giftcodes.models import GiftCode, Guild, MemberRedemption, Redemption
+from tests.admin.conftest import Browser
+from tests.factories import gift_code, guild, member
+
+PAGE = "/admin/plan/"
+
+
+@pytest.fixture
+def wolves(db: None) -> Guild:
+    wolves = guild("Wolves")
+    member(wolves, "300000001", nickname="Anna")
+    member(wolves, "300000002", nickname="Bram", opted_out=True)
+    member(wolves, "300000003", nickname="Cleo", active=False)
+    return wolves
+
+
+@pytest.fixture
+def frost(db: None) -> GiftCode:
+    return gift_code("FROST")
+
+
+def test_it_says_for_each_member_what_would_happen_and_why_not(
+    browser: Browser, wolves: Guild, frost: GiftCode
+) -> None:
+    member(wolves, "300000004", nickname="Dora")
+    bears = guild("Bears")
+    run = Redemption.objects.create(guild=bears, gift_code=frost)
+    twin = member(bears, "300000004")
+    MemberRedemption.objects.create(
+        redemption=run, member=twin, gift_code=frost, player_id=twin.player_id, state="redeemed"
+    )
+
+    page = browser.client.get(PAGE, {"guild": wolves.pk, "code": frost.pk}).content.decode()
+
+    assert "Code FROST for guild Wolves, member by member" in page
+    for words in ("for the first time", "has opted out", "has left the guild", "has the code through guild Bears"):
+        assert words in page
+    assert not Redemption.objects.filter(guild=wolves).exists(), "looking changes nothing"
+
+
+def test_an_obstacle_is_named(browser: Browser, wolves: Guild) -> None:
+    closed = gift_code("OLD", state="closed", reason="The code is over.")
+    Guild.objects.filter(pk=wolves.pk).update(active=False)
+
+    page = browser.client.get(PAGE, {"guild": wolves.pk, "code": closed.pk}).content.decode()
+
+    assert "Guild Wolves is inactive." in page
+    assert "The code is over." in page
+
+
+@pytest.mark.parametrize("asked", [{}, {"guild": "x"}, {"guild": "0", "code": "0"}, {"guild": "9" * 30}])
+def test_what_is_not_there_is_not_found(browser: Browser, asked: dict[str, str]) -> None:
+    assert browser.client.get(PAGE, asked).status_code == 404
+
+
+def test_a_code_of_another_game_is_not_found(browser: Browser, wolves: Guild) -> None:
+    strange = gift_code(provider="kingshot")
+    assert browser.client.get(PAGE, {"guild": wolves.pk, "code": strange.pk}).status_code == 404
+
+
+def test_it_costs_the_same_for_many_members(browser: Browser, wolves: Guild, frost: GiftCode) -> None:
+    def cost() -> int:
+        with CaptureQueriesContext(connection) as queries:
+            browser.client.get(PAGE, {"guild": wolves.pk, "code": frost.pk})
+        return len(queries)
+
+    few = cost()
+    for _ in range(30):
+        member(wolves)
+    assert cost() == few

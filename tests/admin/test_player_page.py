@@ -1,0 +1,102 @@
+"""A player's wish, taken in the admin."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from django.contrib.admin.models import LogEntry
+
+from giftcodes.models import Guild, Member, OptOut
+from tests.admin import past
+from tests.admin.conftest import Browser, Doorbell
+from tests.factories import guild, member
+
+PAGE = "/admin/player/"
+ANNA = "300000001"
+WHO = {"provider": "simulator", "player_id": ANNA}
+
+
+@pytest.fixture
+def wolves(db: None) -> Guild:
+    wolves = guild("Wolves")
+    member(wolves, ANNA, nickname="Anna")
+    return wolves
+
+
+def wish(browser: Browser, name: str = "", **more: Any) -> str:
+    """Send the form. Returns the page that is shown."""
+    with browser._committing(execute=True):
+        page: str = browser.client.post(PAGE, {**WHO, "wish": name, **more}, follow=True).content.decode()
+    return page
+
+
+def test_what_is_known_is_shown_and_nothing_done(browser: Browser, wolves: Guild) -> None:
+    page = wish(browser)
+
+    assert "Wolves: Anna" in page
+    assert 'value="opt_out"' in page
+    assert not OptOut.objects.exists()
+
+
+def test_a_wish_not_to_be_asked_for_is_taken_and_taken_back(
+    browser: Browser, wolves: Guild, doorbell: Doorbell
+) -> None:
+    assert "is not asked for any more" in wish(browser, "opt_out")
+    assert Member.objects.get().opted_out
+    assert 'value="opt_in"' in wish(browser)
+    assert "is redeemed for again" in wish(browser, "opt_in")
+    assert not Member.objects.get().opted_out
+    assert len(doorbell.arguments("catch_up")) == 2
+
+
+def test_somebody_who_is_in_no_guild_can_opt_out_beforehand(browser: Browser) -> None:
+    assert "Nothing is kept of this player." in wish(browser)
+    wish(browser, "opt_out")
+    assert OptOut.objects.count() == 1
+
+
+def test_what_is_kept_is_a_file(browser: Browser, wolves: Guild) -> None:
+    response = browser.client.post(PAGE, {**WHO, "wish": "export"})
+
+    assert response["Content-Type"] == "application/json"
+    assert json.loads(response.content)["members"][0]["nickname"] == "Anna"
+
+
+def test_a_player_is_erased_only_by_somebody_who_is_sure(browser: Browser, wolves: Guild) -> None:
+    past.redemption()
+    assert "say that you are sure" in wish(browser, "erase")
+    assert Member.objects.filter(player_id=ANNA).exists()
+
+    assert "The player is erased" in wish(browser, "erase", sure="yes")
+
+    assert not Member.objects.filter(player_id=ANNA).exists()
+    assert wolves.members.get().player_id.startswith("erased-")
+    page = browser.client.get("/admin/giftcodes/member/").content.decode()
+    assert ANNA not in page
+
+
+def test_the_log_says_what_was_done_and_names_nobody(browser: Browser, wolves: Guild) -> None:
+    for name in ("opt_out", "export", "erase"):
+        wish(browser, name, sure="yes")
+
+    logged = LogEntry.objects.order_by("pk").values_list("change_message", flat=True)
+    assert list(logged) == ["Opted out.", "What is kept of the player was exported.", "Erased."]
+    assert ANNA not in str(list(LogEntry.objects.values()))
+
+
+@pytest.mark.parametrize("who", [{"player_id": "anna"}, {"provider": "chess"}, {"player_id": ""}])
+def test_what_is_no_player_gets_a_clear_error(browser: Browser, who: dict[str, str]) -> None:
+    page = wish(browser, "opt_out", **who)
+
+    assert "errorlist" in page
+    assert not OptOut.objects.exists()
+
+
+def test_a_member_s_page_leads_to_it_without_the_id_in_an_address(browser: Browser, wolves: Guild) -> None:
+    pk = wolves.members.get().pk
+    assert f'href="{PAGE}?member={pk}"' in browser.open("member_change", pk).content.decode()
+    assert f'value="{ANNA}"' in browser.client.get(PAGE, {"member": pk}).content.decode()
+    assert browser.client.get(PAGE, {"member": "x"}).status_code == 200
+    assert f'href="{PAGE}"' in browser.open("optout_changelist").content.decode()
