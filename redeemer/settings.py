@@ -62,6 +62,7 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_structlog.middlewares.RequestMiddleware",
+    "redeemer.zone.ZoneMiddleware",
     "simple_history.middleware.HistoryRequestMiddleware",
     # Last: it replaces the answer to a login that was one too many.
     "axes.middleware.AxesMiddleware",

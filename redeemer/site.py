@@ -11,6 +11,7 @@ from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.contrib.admin.views.main import SEARCH_VAR
 from django.http import HttpRequest, HttpResponseBadRequest
 from django.urls import URLPattern
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from unfold.sites import UnfoldAdminSite
 
@@ -36,8 +37,9 @@ class RedeemerSite(UnfoldAdminSite):
     index_title = _("Gift codes for every member of every guild, once")
 
     def each_context(self, request: HttpRequest) -> dict[str, Any]:
-        """Every page says whether it shows a demo."""
-        return {**super().each_context(request), "demo": is_demo()}
+        """Every page says whether it shows a demo, and in which zone its times are."""
+        zone = timezone.get_current_timezone_name()
+        return {**super().each_context(request), "demo": is_demo(), "zone": zone}
 
     def extra_urls(self) -> list[URLPattern]:
         """Pages of the app that belong to no model."""

@@ -6,7 +6,7 @@ import datetime as dt
 from typing import Any
 
 import pytest
-from django.contrib.auth.models import Permission
+from django.contrib.auth.models import Permission, User
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
@@ -201,3 +201,16 @@ def test_the_side_bar_shows_what_somebody_may_open(django_user_model: Any, db: N
     client.force_login(user)
     sections = client.get("/admin/").context["sidebar_navigation"]
     assert [str(item["title"]) for section in sections for item in section["items"]] == ["Dashboard", "Guilds", "Codes"]
+
+
+def test_who_cannot_start_the_worker_is_not_told_to(browser: Browser) -> None:
+    assert "Start it with: make up" in parts(browser)["numbers"]
+    officer = User.objects.create_user("otto", is_staff=True)
+    officer.user_permissions.set(Permission.objects.filter(codename__in=["view_guild", "view_redemption"]))
+    guild().officers.add(officer)
+    browser.client.force_login(officer)
+
+    shown = parts(browser)["numbers"]
+
+    assert "make up" not in shown
+    assert "Whoever hosts this has to start it." in shown

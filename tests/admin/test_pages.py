@@ -2,14 +2,27 @@
 
 from __future__ import annotations
 
+import datetime as dt
+from itertools import count
 from typing import Any
 
 import pytest
+from axes.models import AccessAttempt, AccessLog
 from django.apps import apps
 from django.contrib import admin
+from django.contrib.auth.models import Group, Permission, User
 from django.db import connection
 from django.db.models import Model
 from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
+from django.utils import timezone
+from django_celery_beat.models import (
+    ClockedSchedule,
+    CrontabSchedule,
+    IntervalSchedule,
+    PeriodicTask,
+    SolarSchedule,
+)
 from simple_history.models import HistoricalChanges
 
 from giftcodes.models import GiftCode, Guild, MemberRedemption, Redemption, RedemptionEvent
@@ -90,6 +103,53 @@ def test_a_list_costs_the_same_with_three_rows_and_with_thirty(browser: Browser,
     past.live(27)
     assert cost() == few
     assert model._default_manager.count() >= 30
+
+
+def _of_packages(times: int) -> None:
+    """Rows of every model of a package that has a list, each with relations of its own."""
+    for number in range(times):
+        group = Group.objects.create(name=f"Group {next(_numbers)}")
+        group.permissions.set(Permission.objects.all()[:2])
+        user = User.objects.create_user(f"user{next(_numbers)}", is_staff=True)
+        user.groups.add(group)
+        guild().officers.add(user)
+        when = timezone.now() + dt.timedelta(seconds=next(_numbers))
+        clocked = ClockedSchedule.objects.create(clocked_time=when)
+        PeriodicTask.objects.create(name=f"clocked {next(_numbers)}", task="x", clocked=clocked, one_off=True)
+        every = IntervalSchedule.objects.create(every=next(_numbers), period="seconds")
+        PeriodicTask.objects.create(name=f"every {next(_numbers)}", task="x", interval=every)
+        crontab = CrontabSchedule.objects.create(minute=str(number % 60), hour=str(next(_numbers) % 24))
+        PeriodicTask.objects.create(name=f"crontab {next(_numbers)}", task="x", crontab=crontab)
+        solar = SolarSchedule.objects.create(event="sunset", latitude=next(_numbers) % 90, longitude=number)
+        PeriodicTask.objects.create(name=f"solar {next(_numbers)}", task="x", solar=solar)
+        AccessAttempt.objects.create(
+            username=f"u{next(_numbers)}", ip_address="10.0.0.1", user_agent="x", failures_since_start=1
+        )
+        AccessLog.objects.create(username=f"u{number}", ip_address="10.0.0.1", user_agent="x")
+
+
+_numbers = count(100)
+PACKAGED = [model for model in admin.site._registry if model._meta.app_label != "giftcodes"]
+
+
+@pytest.mark.parametrize("model", PACKAGED, ids=lambda model: model._meta.label_lower)
+def test_a_list_of_a_package_costs_the_same_with_three_rows_and_with_thirty(
+    browser: Browser, model: type[Model]
+) -> None:
+    url = reverse(f"admin:{model._meta.app_label}_{name(model)}_changelist")
+
+    def cost() -> int:
+        with CaptureQueriesContext(connection) as queries:
+            assert browser.client.get(url).status_code == 200
+        return len(queries)
+
+    before = model._default_manager.count()
+    _of_packages(3)
+    cost()
+    few = cost()
+    _of_packages(27)
+    assert cost() == few
+    assert model._default_manager.count() >= before + 30
 
 
 def test_the_page_of_a_redemption_costs_the_same_with_a_long_journal(browser: Browser) -> None:

@@ -1,4 +1,5 @@
-/* What the frame leaves out: names for the search fields of the choosers, which are made after the page. */
+/* What the frame leaves out: names for the search fields of the choosers, which are made after the page; and the zone of
+   whoever looks, in a cookie, by which the server shows times (redeemer/zone.py). */
 
 (() => {
     "use strict";
@@ -10,6 +11,12 @@
             input.setAttribute("aria-label", label?.textContent.trim() || "Search");
         }
     };
+
+    const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
+    if (zone) {
+        const secure = location.protocol === "https:" ? "; Secure" : "";
+        document.cookie = `timezone=${zone}; Path=/; Max-Age=31536000; SameSite=Lax${secure}`;
+    }
 
     window.addEventListener("load", () => {
         nameChoosers();
