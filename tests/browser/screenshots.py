@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page
 
+from giftcodes.models import Guild
 from tests.browser.conftest import log_in
-from tests.browser.world import World, build
+from tests.browser.world import World, build, imported
 
 FOLDER = Path(__file__).resolve().parent.parent.parent / "docs" / "screenshots"
 LOOKS: dict[str, dict[str, Any]] = {
@@ -32,6 +33,20 @@ def pages(world: World) -> dict[str, str]:
         "guild": f"/admin/giftcodes/guild/{world.guild.pk}/change/",
         "code": f"/admin/giftcodes/giftcode/{world.closed.pk}/change/",
         "person": f"/admin/auth/user/{world.officer.pk}/change/",
+        "redemptions": "/admin/giftcodes/redemption/",
+        "codes": "/admin/giftcodes/giftcode/",
+        "import": f"/admin/import/?guild={world.guild.pk}",
+        "plan": f"/admin/plan/?guild={world.guild.pk}&code={world.complete.gift_code_id}",
+    }
+
+
+def pages_of_members(guild: Guild, user: Any) -> dict[str, str]:
+    """Those of what was done to members: something is done to them first."""
+    made, corrected = imported(guild, user=user)
+    return {
+        "imported": f"/admin/giftcodes/memberimport/{made.pk}/change/",
+        "history": f"/admin/giftcodes/member/{corrected.pk}/history/",
+        "wish": f"/admin/player/?member={corrected.pk}",
     }
 
 
@@ -40,6 +55,29 @@ def press_redeem_now(page: Page, url: str, world: World) -> None:
     page.goto(f"{url}/admin/giftcodes/giftcode/{world.complete.gift_code_id}/change/")
     page.get_by_role("button", name="Redeem now").click()
     page.get_by_role("heading", name="in all").wait_for()
+
+
+def show_an_import(page: Page, url: str, world: World) -> None:
+    """To the page that says what a list would do: one line is new, one changes somebody, one cannot be used."""
+    known = world.guild.members.order_by("pk")[0]
+    page.goto(f"{url}/admin/import/?guild={world.guild.pk}")
+    page.get_by_label("Or the list itself").fill(f"player_id,nickname\n300000009,Quinn\n{known.player_id},Amy\nRosa,\n")
+    page.get_by_role("button", name="Show what it would do").click()
+    page.get_by_role("heading", name="In all").wait_for()
+
+
+def show_an_undo(page: Page, url: str, address: str) -> None:
+    """To the page that says what an undo would do."""
+    page.goto(f"{url}{address}")
+    page.get_by_role("button", name="Undo this import").click()
+    page.get_by_role("heading", name="As before").wait_for()
+
+
+def show_a_player(page: Page, url: str, address: str) -> None:
+    """To what is known of a player."""
+    page.goto(f"{url}{address}")
+    page.get_by_role("button", name="Look up").click()
+    page.get_by_role("heading", name="Erase").wait_for()
 
 
 def shoot_all(chromium: Browser, live_server: Any, admin_user: Any, client: Any) -> None:
@@ -54,11 +92,18 @@ def shoot_all(chromium: Browser, live_server: Any, admin_user: Any, client: Any)
             page.goto(f"{live_server.url}/admin/")
             _shoot(page, "first-steps", look)
             world = build(user=admin_user)
-        for name, address in pages(world).items():
+            of_members = pages_of_members(world.guild, admin_user)
+        for name, address in {**pages(world), **of_members}.items():
             page.goto(f"{live_server.url}{address}")
             _shoot(page, name, look)
         press_redeem_now(page, live_server.url, world)
         _shoot(page, "redeem-now", look)
+        show_an_import(page, live_server.url, world)
+        _shoot(page, "import-preview", look)
+        show_an_undo(page, live_server.url, of_members["imported"])
+        _shoot(page, "undo", look)
+        show_a_player(page, live_server.url, of_members["wish"])
+        _shoot(page, "wish", look)
         if look == "light":
             log_in(context, live_server.url, world.officer)
             page.goto(f"{live_server.url}/admin/")

@@ -9,7 +9,15 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser
 
 from tests.browser.conftest import log_in, watch
-from tests.browser.screenshots import LOOKS, pages, press_redeem_now
+from tests.browser.screenshots import (
+    LOOKS,
+    pages,
+    pages_of_members,
+    press_redeem_now,
+    show_a_player,
+    show_an_import,
+    show_an_undo,
+)
 from tests.browser.world import build
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -38,12 +46,19 @@ def test_no_page_has_a_serious_fault(chromium: Browser, live_server: Any, admin_
     page.goto(f"{live_server.url}/admin/")
     found["first steps"] = faults(page)
     world = build(user=admin_user, members=12)
-    for name, address in pages(world).items():
+    of_members = pages_of_members(world.guild, admin_user)
+    for name, address in {**pages(world), **of_members}.items():
         page.goto(f"{live_server.url}{address}")
         page.wait_for_load_state("networkidle")
         found[name] = faults(page)
     press_redeem_now(page, live_server.url, world)
     found["redeem now"] = faults(page)
+    show_an_import(page, live_server.url, world)
+    found["import preview"] = faults(page)
+    show_an_undo(page, live_server.url, of_members["imported"])
+    found["undo"] = faults(page)
+    show_a_player(page, live_server.url, of_members["wish"])
+    found["a player's wish"] = faults(page)
     context.close()
     assert {name: faults for name, faults in found.items() if faults} == {}
     assert troubles == []

@@ -12,6 +12,8 @@ from django.apps import apps
 from django.contrib.auth.models import Group, User
 from django.utils import timezone
 
+from giftcodes.flow.import_members import import_members
+from giftcodes.member_list import read_members
 from giftcodes.models import (
     Alarm,
     Attempt,
@@ -21,11 +23,13 @@ from giftcodes.models import (
     Guild,
     Heartbeat,
     Member,
+    MemberImport,
     MemberRedemption,
     RateBudget,
     Redemption,
     RedemptionEvent,
     RunState,
+    Source,
     Trigger,
 )
 from giftcodes.outcomes import Outcome, meaning
@@ -78,6 +82,19 @@ class World:
     complete: Redemption
     closed: GiftCode
     officer: User
+
+
+def imported(into: Guild, *, user: Any) -> tuple[MemberImport, Member]:
+    """An import that added two members and corrected one, whom somebody has corrected since."""
+    corrected = into.members.order_by("pk")[3]
+    listing = f"id,name,realm\n300000001,Otto\n300000002,Pia,1043\n{corrected.player_id},{corrected.nickname} II,1050\n"
+    import_members(into.pk, read_members(listing.encode()).members, source=Source.ADMIN, user_id=user.pk)
+    corrected.refresh_from_db()
+    corrected._history_user = user  # type: ignore[attr-defined]
+    corrected.realm = 1043
+    corrected.consented_on = dt.date(2026, 5, 1)
+    corrected.save()
+    return MemberImport.objects.get(), corrected
 
 
 def build(*, user: Any, members: int = 60, codes: int = len(CODES)) -> World:
