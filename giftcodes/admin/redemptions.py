@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from django.contrib import admin
 from django.contrib.admin.utils import unquote
 from django.db.models import Count
-from django.utils.translation import gettext
+from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
 from giftcodes.admin.base import History
@@ -37,17 +37,7 @@ class RedemptionAdmin(History[Redemption]):
     intro = _("Each code for each guild. A run is locked: while it runs, a second one is refused.")
     empty_hint = _("No redemptions yet: they appear as soon as there is a guild, and a code of its game.")
 
-    list_display = [
-        "__str__",
-        "state_shown",
-        "progress",
-        "ahead",
-        "left",
-        "run_number",
-        "asked_by",
-        "locked_at",
-        "unlocked_at",
-    ]
+    list_display = ["__str__", "state_shown", "progress", "left", "asked_by", "locked_at", "unlocked_at"]
     list_select_related = ["guild", "gift_code", "triggered_by"]
     list_filter = ["state", "trigger", "gift_code__provider", "guild"]
     search_fields = ["gift_code__code", "guild__name", "=members__player_id", "members__member__nickname"]
@@ -92,16 +82,15 @@ class RedemptionAdmin(History[Redemption]):
         settled = sum(number for state, number in shares.items() if state in SETTLED)
         return gettext("%(settled)d of %(all)d") % {"settled": settled, "all": sum(shares.values())}
 
-    @admin.display(description=_("requests ahead"))
-    def ahead(self, redemption: Redemption) -> str:
-        """Those of others that come before its last one."""
-        outlook: Outlook | None = redemption.outlook  # type: ignore[attr-defined]
-        return str(outlook.ahead_of_last) if outlook else NOTHING
-
     @admin.display(description=_("left"))
     def left(self, redemption: Redemption) -> str:
+        """The time, and the requests of others that come before its last one."""
         outlook: Outlook | None = redemption.outlook  # type: ignore[attr-defined]
-        return words.left(outlook) if outlook else NOTHING
+        if not outlook:
+            return NOTHING
+        ahead = outlook.ahead_of_last
+        others = ngettext("%d request of others before", "%d requests of others before", ahead) % ahead
+        return f"{words.left(outlook)}, {others}" if ahead else words.left(outlook)
 
     @admin.display(description=_("asked by"), ordering="trigger")
     def asked_by(self, redemption: Redemption) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ from django.db import OperationalError, transaction
 from giftcodes import story
 from giftcodes.admin import runs
 from giftcodes.models import MemberRedemption, Redemption, RedemptionEvent, RunState
+from tests.admin import past
 from tests.admin.conftest import Browser, Doorbell, address
 from tests.admin.past import redemption
 
@@ -172,3 +174,12 @@ def test_the_page_of_a_redemption_has_the_buttons_and_they_lead_back_to_it(brows
 def test_a_button_does_not_lead_to_another_site(browser: Browser) -> None:
     data = {"action": "stop", "_selected_action": redemption().pk, "index": 0, "back": "https://example.com/"}
     assert browser.post("redemption_changelist", data=data)["Location"] == address("redemption_changelist")
+
+
+def test_a_run_says_how_many_requests_of_others_come_before(browser: Browser) -> None:
+    for _ in range(2):
+        past.redemption(state="running", share="pending", members=3)
+
+    page = browser.open("redemption_changelist").content.decode()
+
+    assert re.search(r"[1-5] requests? of others before", page)
