@@ -18,6 +18,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from giftcodes.admin import scope
+from giftcodes.admin.steps import log
 from giftcodes.admin.words import page_url
 from giftcodes.management.history import harmless
 from giftcodes.models import CodeState, GiftCode, Guild, Member, MemberRedemption, Redemption
@@ -128,6 +129,7 @@ def export(request: HttpRequest) -> StreamingHttpResponse:
     wish = Wish.of(request)
     if wish.guild is None:
         raise PermissionDenied
+    log(request, [wish.guild], _("The coverage was exported."))
     columns = columns_of(wish)
     response = StreamingHttpResponse(_csv(wish, columns), content_type="text/csv; charset=utf-8")
     response.headers["Content-Disposition"] = f'attachment; filename="coverage-{wish.guild.pk}.csv"'

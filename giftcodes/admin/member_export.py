@@ -7,15 +7,18 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from django.http import HttpResponse
+from django.utils.translation import gettext
 from openpyxl import Workbook
 from openpyxl.cell import WriteOnlyCell
 from openpyxl.utils.exceptions import IllegalCharacterError
 
+from giftcodes.admin.steps import log
 from giftcodes.management.history import harmless
-from giftcodes.models import Member
+from giftcodes.models import Guild, Member
 
 if TYPE_CHECKING:
     from django.db.models import QuerySet
+    from django.http import HttpRequest
 
 COLUMNS = ["player_id", "nickname", "realm", "consented_on", "guild", "active"]
 _XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
@@ -46,6 +49,12 @@ def workbook_of(members: QuerySet[Member]) -> HttpResponse:
     response = _download("members.xlsx", _XLSX)
     book.save(response)
     return response
+
+
+def log_export(request: HttpRequest, members: QuerySet[Member]) -> None:
+    """Write into the history of each guild that members of it were exported: they are people's data."""
+    guilds = Guild.objects.filter(members__in=members.order_by()).distinct()
+    log(request, list(guilds), gettext("Members were exported."))
 
 
 def _download(name: str, content_type: str) -> HttpResponse:

@@ -15,7 +15,7 @@ from django.utils.translation import gettext_lazy as _
 from giftcodes import tasks
 from giftcodes.admin.base import ModelForm
 from giftcodes.admin.editing import KeepsHistory
-from giftcodes.admin.member_export import csv_of, workbook_of
+from giftcodes.admin.member_export import csv_of, log_export, workbook_of
 from giftcodes.admin.member_steps import move, set_realm
 from giftcodes.admin.player_page import may_open
 from giftcodes.admin.report import Report
@@ -37,7 +37,7 @@ class MemberForm(ModelForm[Member]):
 
     class Meta:
         model = Member
-        fields = ["guild", "player_id", "nickname", "realm", "active", "consented_on"]
+        fields = ["guild", "player_id", "nickname", "realm", "active", "consented_on", "notes"]
 
     def clean(self) -> dict[str, Any] | None:
         """Name the member who is there, and say what to do."""
@@ -89,8 +89,8 @@ class MemberAdmin(KeepsHistory[Member]):
         if obj:
             shown = ["active", "opted_out_shown", "consented_on", "joined_at", "look_at"]
             redeeming = (_("Redeeming"), {"fields": [*shown, *(["wishes"] if may_open(request.user) else [])]})
-            return [(None, {"fields": PLAYER}), redeeming]
-        return [(None, {"fields": [*PLAYER, "active", "consented_on"]})]
+            return [(None, {"fields": [*PLAYER, "notes"]}), redeeming]
+        return [(None, {"fields": [*PLAYER, "active", "consented_on", "notes"]})]
 
     @admin.display(description=_("opted out"), ordering="opted_out")
     def opted_out_shown(self, member: Member) -> SafeString | str:
@@ -148,13 +148,15 @@ class MemberAdmin(KeepsHistory[Member]):
         return set_realm(request, self, members)
 
     @admin.action(description=_("Export as CSV"), permissions=["view"])
-    def export_csv(self, request: HttpRequest, members: QuerySet[Member]) -> HttpResponse:  # noqa: ARG002
+    def export_csv(self, request: HttpRequest, members: QuerySet[Member]) -> HttpResponse:
         """The chosen members as a file."""
+        log_export(request, members)
         return csv_of(members)
 
     @admin.action(description=_("Export as an Excel workbook"), permissions=["view"])
-    def export_xlsx(self, request: HttpRequest, members: QuerySet[Member]) -> HttpResponse:  # noqa: ARG002
+    def export_xlsx(self, request: HttpRequest, members: QuerySet[Member]) -> HttpResponse:
         """The same, as a workbook."""
+        log_export(request, members)
         return workbook_of(members)
 
     def retire(self, request: HttpRequest, rows: Iterable[Member], report: Report) -> None:

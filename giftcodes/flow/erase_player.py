@@ -50,7 +50,7 @@ class EraseResult:
 
 
 def erase_player(provider: str, player_id: str) -> EraseResult:
-    """Take a player's ID, nickname, realm, consent and history of changes out of every row, for good, and opt them out.
+    """Take a player's ID, and what is known of them, out of every row, for good, and opt them out.
 
     What the game granted, and what was asked for, stays under another name: it proves that nobody was asked twice.
     The opt-out stays, too, as a keyed hash: no list brings the player back. It may be called again, for what a run
@@ -97,7 +97,7 @@ def _rename(provider: str, player_id: str, ids: list[int], pseudonym: str) -> di
         content_type=ContentType.objects.get_for_model(Member), object_id__in=[str(pk) for pk in ids]
     )
     doubted = GiftCode.objects.filter(provider=provider, doubt_player_id=player_id)
-    nothing: dict[str, Any] = {"nickname": "", "realm": None, "consented_on": None}
+    nothing: dict[str, Any] = {"nickname": "", "realm": None, "consented_on": None, "notes": ""}
     return {
         "members": Member.objects.filter(pk__in=ids).update(player_id=pseudonym, **nothing),
         "versions": versions.delete()[0],

@@ -64,6 +64,7 @@ def _move(member: Member, old: Guild, new: Guild, result: MoveResult) -> None:
     there = new.members.filter(player_id=member.player_id).first() or Member(guild=new, player_id=member.player_id)
     there.nickname = member.nickname or there.nickname
     there.realm = own_realm(new, member.realm or old.realm)
+    there.notes = there.notes or member.notes
     there.consented_on = member.consented_on or there.consented_on
     there.active = True
     there._change_reason = f"Moved from {old}."  # type: ignore[attr-defined]

@@ -13,7 +13,7 @@ from django.db.models import F
 from giftcodes.models import Attempt, Member, MemberRedemption, OptOut, database_now
 from giftcodes.models.delivery import player_hash
 
-_MEMBER = ("player_id", "nickname", "realm", "active", "opted_out", "consented_on")
+_MEMBER = ("player_id", "nickname", "realm", "active", "opted_out", "consented_on", "notes")
 
 
 def data_of(provider: str, player_id: str) -> dict[str, Any]:

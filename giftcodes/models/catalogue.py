@@ -110,6 +110,7 @@ class Member(models.Model):
     active = models.BooleanField(_("active"), default=True)
     opted_out = models.BooleanField(_("opted out"), default=False, editable=False)
     consented_on = models.DateField(_("consented on"), null=True, blank=True)
+    notes = models.TextField(_("notes"), blank=True, default="", db_default="")
     joined_at = models.DateTimeField(_("joined"), default=timezone.now, editable=False)
 
     objects = MemberQuerySet.as_manager()

@@ -7,6 +7,7 @@ import io
 from typing import Any
 
 import pytest
+from openpyxl import load_workbook
 
 from giftcodes.member_list import read_members
 from giftcodes.models import Member
@@ -44,3 +45,28 @@ def test_an_import_reads_what_was_exported(browser: Browser) -> None:
     listed = read_members(export(browser, ann).content)
     assert [(one.player_id, one.nickname, one.realm) for one in listed.members] == [("123456789", "Ann", 7)]
     assert not listed.bad
+
+
+def test_a_workbook_holds_the_same_and_every_text_is_a_text(browser: Browser) -> None:
+    wolves = guild("=Wolves")
+    ann = member(wolves, "123456789", nickname="=1+1", realm=7)
+    data = {"action": "export_xlsx", "_selected_action": [ann.pk], "index": 0}
+
+    response = browser.post("member_changelist", data=data)
+
+    sheet = load_workbook(io.BytesIO(response.content)).active
+    assert [[cell.value for cell in row] for row in sheet] == [
+        ["player_id", "nickname", "realm", "consented_on", "guild", "active"],
+        ["123456789", "=1+1", 7, None, "=Wolves", "yes"],
+    ]
+    assert {cell.data_type for row in sheet for cell in row if isinstance(cell.value, str)} == {"s"}
+    listed = read_members(response.content)
+    assert [(one.player_id, one.nickname, one.realm) for one in listed.members] == [("123456789", "=1+1", 7)]
+
+
+def test_an_export_is_in_the_history_of_the_guild(browser: Browser) -> None:
+    wolves, bears = guild(), guild(members=1)
+    export(browser, member(wolves), member(wolves))
+
+    assert "Members were exported." in browser.open("guild_history", wolves.pk).content.decode()
+    assert "Members were exported." not in browser.open("guild_history", bears.pk).content.decode()

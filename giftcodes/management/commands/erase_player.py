@@ -17,10 +17,10 @@ class Command(ServerCommand):
     """A player asks to be forgotten: this does it. What was counted stays true."""
 
     help = (
-        "Erase a player for good: ID, nickname, realm, consent and history of changes. What was redeemed stays, under "
-        "a name that nobody had. The player is opted out, so that no list brings them back; that is kept as a keyed "
-        "hash. Backups, log files and messages that were posted are not touched. Exit status: 0, or 1 if the game is "
-        "being asked for the player just now."
+        "Erase a player for good: ID, nickname, realm, consent, notes and history of changes. What was redeemed stays, "
+        "under a name that nobody had. The player is opted out, so that no list brings them back; that is kept as a "
+        "keyed hash. Backups, log files and messages that were posted are not touched. Exit status: 0, or 1 if the "
+        "game is being asked for the player just now."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
