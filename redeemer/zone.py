@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import lru_cache
+from functools import cache
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo, available_timezones
 
+from django.db import DatabaseError, connection
 from django.utils import timezone
 
 if TYPE_CHECKING:
@@ -30,9 +31,15 @@ class ZoneMiddleware:
 def zone_of(request: HttpRequest) -> ZoneInfo | None:
     """The zone that the browser named; None: it named none, or none that there is."""
     name = request.COOKIES.get(COOKIE, "")
-    return ZoneInfo(name) if name in _names() else None
+    try:
+        return ZoneInfo(name) if name and name in _names() else None
+    except DatabaseError:  # The page itself says what is wrong.
+        return None
 
 
-@lru_cache(maxsize=1)
+@cache
 def _names() -> frozenset[str]:
-    return frozenset(available_timezones())
+    """Those that Python and PostgreSQL both know: PostgreSQL counts days in it, and fails where it has not got it."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT name FROM pg_timezone_names")
+        return frozenset(name for (name,) in cursor.fetchall()) & available_timezones()
