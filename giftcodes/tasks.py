@@ -155,8 +155,9 @@ def catch_up(guild_ids: list[int] | None = None) -> None:
 @shared_task
 def sweep() -> None:
     """Every ten seconds: drive on what was left behind."""
+    ended = codes.close_ended()
     findings = sweep_step.sweep()
-    for code_id in findings.closed_codes:
+    for code_id in {*ended, *findings.closed_codes}:
         close_code(code_id)
     for redemption_id in findings.maybe_over:
         finish(redemption_id)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from django.core.exceptions import ValidationError
+from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
 
@@ -35,12 +36,18 @@ class GiftCodeForm(ModelForm[GiftCode]):
         help_texts = {
             "code": _("As it was published: letters and digits. Capitals do not matter for telling codes apart."),
             "published_on": _("Leave it empty if you do not know."),
-            "expires_at": _("Codes that end sooner are redeemed sooner. Leave it empty if you do not know."),
+            "expires_at": _(
+                "Codes that end sooner are redeemed sooner, and at its end a code is closed. Leave it empty if you do "
+                "not know: the game tells."
+            ),
         }
 
     def clean(self) -> dict[str, Any] | None:
         """Explain a code that is there already, also in another spelling."""
         cleaned: dict[str, Any] | None = super().clean()
+        end = self.cleaned_data.get("expires_at")
+        if self.instance.pk is None and end and end <= timezone.now():
+            raise ValidationError({"expires_at": _("This moment is past. Set a later one, or leave it empty.")})
         provider, code = self.cleaned_data.get("provider"), self.cleaned_data.get("code")
         if self.instance.pk is None and provider and code:
             folded = code.casefold()

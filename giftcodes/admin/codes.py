@@ -133,6 +133,9 @@ class GiftCodeAdmin(KeepsHistory[GiftCode]):
         if not change:
             obj.source = Source.ADMIN
         super().save_model(request, obj, form, change)
+        if change and "expires_at" in form.changed_data and not obj.is_open:
+            told = gettext("Code %s is closed, and stays so until somebody presses Reopen code.")
+            self.message_user(request, told % obj, messages.INFO)
         if not change:
             tasks.ring(tasks.fan_out, obj.pk, Trigger.ADMIN, request.user.pk)
             self._say_what_follows(request, obj)

@@ -18,6 +18,7 @@ from giftcodes.models import (
     Trigger,
     database_now,
 )
+from giftcodes.models.catalogue import LIFE_FIELDS, REOPENED_FIELDS
 from giftcodes.verdict import State
 
 BATCH = 500
@@ -79,8 +80,8 @@ def reopen(gift_code_id: int, *, trigger: Trigger, user_id: int | None = None) -
         newer = GiftCode.objects.filter(provider=code.provider, folded=code.folded, issue__gt=code.issue)
         if newer.exists():
             return f"Code {code} has been issued anew; reopen the newest issue."
-        code.reopen()
-        code.save(update_fields=GiftCode.LIFE_FIELDS)
+        code.reopen(database_now())
+        code.save(update_fields=REOPENED_FIELDS)
         _journal_reopened(code, trigger=trigger, user_id=user_id)
     story.tell(f"🔁 Code {code} is open again.", code=str(code), trigger=trigger.value)
     return ""
@@ -110,11 +111,36 @@ def close(gift_code_id: int, *, reason: str, user_id: int | None = None, forever
             return f"Code {code} is {code.get_state_display()} already."
         code.close(reason, outcome=None, now=database_now())
         code.state = goal
-        code.save(update_fields=GiftCode.LIFE_FIELDS)
+        code.save(update_fields=LIFE_FIELDS)
         RedemptionEvent.objects.create(
             gift_code=code, kind=EventKind.CODE_CLOSED, trigger=Trigger.ADMIN, user_id=user_id, detail=reason
         )
     return ""
+
+
+def close_ended() -> list[int]:
+    """Close the codes whose end, as a person set it, has come: the game need not be asked for that.
+
+    Returns:
+        The ids of those that were closed.
+    """
+    open_codes = GiftCode.objects.filter(state__in=[CodeState.ACTIVE, CodeState.PROBING])
+    ended = open_codes.filter(expires_at__lte=database_now()).values_list("pk", flat=True)
+    return [pk for pk in ended if _close_ended(pk)]
+
+
+def _close_ended(gift_code_id: int) -> bool:
+    with transaction.atomic():
+        code = GiftCode.objects.select_for_update(no_key=True).get(pk=gift_code_id)
+        now = database_now()
+        if not code.is_open or code.expires_at is None or code.expires_at > now:
+            return False
+        reason = f"It ended at {code.expires_at:%Y-%m-%d %H:%M} UTC, as was set by hand."
+        code.close(reason, outcome=None, now=now)
+        code.save(update_fields=LIFE_FIELDS)
+        RedemptionEvent.objects.create(gift_code=code, kind=EventKind.CODE_CLOSED, trigger=Trigger.SWEEP, detail=reason)
+    story.tell(f"⌛ Code {code} has ended.", code=str(code))
+    return True
 
 
 def probe_due() -> list[int]:

@@ -184,6 +184,7 @@ class GiftCodeQuerySet(models.QuerySet["GiftCode"]):
         )
 
 
+#: What the machine sets of a code.
 LIFE_FIELDS = (
     "state",
     "reason",
@@ -197,6 +198,8 @@ LIFE_FIELDS = (
     "probes",
     "next_probe_at",
 )
+#: What `GiftCode.reopen` sets: people set the end, and a code that works again has another one.
+REOPENED_FIELDS = (*LIFE_FIELDS, "expires_at")
 
 
 class GiftCode(models.Model):
@@ -225,7 +228,6 @@ class GiftCode(models.Model):
     doubted_at = models.DateTimeField(null=True, editable=False)
     probes = models.PositiveSmallIntegerField(_("probes since it was closed"), default=0, editable=False)
     next_probe_at = models.DateTimeField(_("next probe"), null=True, editable=False)
-    LIFE_FIELDS = LIFE_FIELDS
 
     objects = GiftCodeQuerySet.as_manager()
     history = Versions(excluded_fields=["folded", "issue", "source", "first_seen_at", "last_seen_at", *LIFE_FIELDS])
@@ -266,7 +268,7 @@ class GiftCode(models.Model):
                 self._forget_doubt()
             case CodeNews.REOPENED:
                 self.proven_at = self.proven_at or now
-                self.reopen()
+                self.reopen(now)
             case CodeNews.DOUBTED:
                 self.doubt_outcome, self.doubt_player_id = outcome.value, player_id
                 self.doubt_guild_id, self.doubted_at = guild_id, now
@@ -274,7 +276,7 @@ class GiftCode(models.Model):
                 self.close(meaning(outcome).reason, outcome=outcome, now=now)
             case CodeNews.NOTHING:
                 return news
-        self.save(update_fields=self.LIFE_FIELDS)
+        self.save(update_fields=REOPENED_FIELDS if news is CodeNews.REOPENED else LIFE_FIELDS)
         return news
 
     def _weigh(self, outcome: Outcome, *, player_id: str, now: dt.datetime) -> CodeNews:
@@ -307,8 +309,10 @@ class GiftCode(models.Model):
             self.next_probe_at = now + dt.timedelta(seconds=PROBE_AFTER_SECONDS[self.probes])
             self.probes += 1
 
-    def reopen(self) -> None:
-        """Set the fields of a code that works again."""
+    def reopen(self, now: dt.datetime) -> None:
+        """Set the fields of a code that works again. An end that is past was wrong, and is not known any more."""
+        if self.expires_at and self.expires_at <= now:
+            self.expires_at = None
         self.state, self.reason, self.closed_outcome, self.closed_at = CodeState.ACTIVE, "", "", None
         self.probes, self.next_probe_at = 0, None
         self._forget_doubt()

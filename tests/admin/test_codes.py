@@ -382,3 +382,22 @@ def test_the_page_that_asks_before_deleting_says_what_it_means(browser: Browser)
     page = browser.open("giftcode_delete", gift_code().pk).content.decode()
     assert "the feed cannot bring it back" in page
     assert "will be deleted" not in page
+
+
+def test_an_end_that_is_past_is_refused_for_a_new_code(browser: Browser) -> None:
+    form = {
+        "provider": "simulator",
+        "code": "FROST",
+        "expires_at_0": "2020-01-01",
+        "expires_at_1": "12:00",
+        "rewards": "",
+    }
+    response = browser.post("giftcode_add", data=form)
+    assert "This moment is past." in errors(response)
+    assert not GiftCode.objects.exists()
+
+
+def test_another_end_of_a_closed_code_says_that_it_stays_closed(browser: Browser) -> None:
+    code = gift_code(state="closed")
+    told = browser.save("giftcode_change", code.pk, expires_at_0="2099-01-01", expires_at_1="12:00", rewards="")
+    assert ("info", "Code %s is closed, and stays so until somebody presses Reopen code." % code) in told

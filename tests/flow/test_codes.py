@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, timedelta
 
 from giftcodes import tasks
 from giftcodes.flow import codes
 from giftcodes.flow import redeem as step
-from giftcodes.models import CodeState, GiftCode, Member, Redemption, RedemptionEvent, RunState, Trigger
+from giftcodes.models import (
+    CodeNews,
+    CodeState,
+    GiftCode,
+    Member,
+    Redemption,
+    RedemptionEvent,
+    RunState,
+    Trigger,
+    database_now,
+)
+from giftcodes.outcomes import Outcome
 from tests.factories import gift_code, guild, member
 from tests.flow.conftest import World, states
 
@@ -287,3 +298,57 @@ def test_a_success_under_way_reopens_a_code_that_was_closed_meanwhile(world: Wor
     assert code.state == CodeState.ACTIVE
     claim.refresh_from_db()
     assert claim.state == "redeemed"
+
+
+def test_a_code_is_closed_at_the_end_that_a_person_set_and_the_game_is_not_asked(world: World) -> None:
+    wolves = guild(members=2)
+    code = gift_code()
+    world.knows(wolves)
+    world.has(code)
+    GiftCode.objects.filter(pk=code.pk).update(expires_at=database_now() + timedelta(hours=1))
+    world.begin(wolves, code)
+    world.sweep()
+    code.refresh_from_db()
+    assert code.state == CodeState.ACTIVE
+
+    world.pass_time(3_601)
+    world.sweep()
+
+    code.refresh_from_db()
+    assert code.state == CodeState.CLOSED
+    assert "as was set by hand" in code.reason
+    assert world.requests == []
+    assert set(states(Redemption.objects.get()).values()) == {"cancelled"}
+    assert Redemption.objects.get().state == RunState.COMPLETE
+    assert RedemptionEvent.objects.filter(gift_code=code, kind="code_closed", trigger=Trigger.SWEEP).count() == 1
+
+
+def test_a_code_that_is_reopened_after_its_end_has_none_any_more(world: World) -> None:
+    wolves = guild(members=1)
+    code = gift_code(expires_at=database_now() - timedelta(hours=1))
+    world.knows(wolves)
+    world.has(code)
+    world.sweep()
+
+    assert codes.reopen(code.pk, trigger=Trigger.ADMIN) == ""
+    world.redeem(wolves, code)
+    world.breathe()
+    world.sweep()
+
+    code.refresh_from_db()
+    assert (code.state, code.expires_at) == (CodeState.ACTIVE, None)
+    assert len(world.grants) == 1
+
+
+def test_what_the_game_grants_after_the_end_reopens_the_code(world: World) -> None:
+    """A request was under way when the end came, and the game knew better."""
+    code = gift_code(expires_at=database_now() - timedelta(seconds=1))
+    world.sweep()
+    code.refresh_from_db()
+    assert code.state == CodeState.CLOSED
+
+    news = code.hear(Outcome.SUCCESS, player_id="300000001", guild_id=guild().pk, now=database_now())
+    world.sweep()
+
+    code.refresh_from_db()
+    assert (news, code.state, code.expires_at) == (CodeNews.REOPENED, CodeState.ACTIVE, None)
