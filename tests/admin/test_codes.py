@@ -400,4 +400,4 @@ def test_an_end_that_is_past_is_refused_for_a_new_code(browser: Browser) -> None
 def test_another_end_of_a_closed_code_says_that_it_stays_closed(browser: Browser) -> None:
     code = gift_code(state="closed")
     told = browser.save("giftcode_change", code.pk, expires_at_0="2099-01-01", expires_at_1="12:00", rewards="")
-    assert ("info", "Code %s is closed, and stays so until somebody presses Reopen code." % code) in told
+    assert ("info", f"Code {code} is closed, and stays so until somebody presses Reopen code.") in told
