@@ -1,45 +1,43 @@
-"""Times in the zone of whoever looks: the browser tells it in a cookie (frame.js), and nothing else has to be set."""
+"""Times are shown, and read from forms, in the zone of whoever looks: the browser names it in a cookie (frame.js)."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cache
-from typing import TYPE_CHECKING
-from zoneinfo import ZoneInfo, available_timezones
+from zoneinfo import available_timezones
 
 from django.db import DatabaseError, connection
+from django.http import HttpRequest, HttpResponseBase
 from django.utils import timezone
-
-if TYPE_CHECKING:
-    from django.http import HttpRequest, HttpResponse
 
 COOKIE = "timezone"
 
 
-class ZoneMiddleware:
-    """Shows times, and reads those of forms, in the zone that the browser named; else in that of the settings."""
+class ViewersZone:
+    """Middleware. Without a cookie, or with one that names no zone, the zone is that of the settings."""
 
-    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
         self._get_response = get_response
 
-    def __call__(self, request: HttpRequest) -> HttpResponse:
-        """Answer a request in its zone."""
-        with timezone.override(zone_of(request)):
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        """Answer in the viewer's zone, and leave the thread as it was."""
+        with timezone.override(_known(request.COOKIES.get(COOKIE, ""))):
             return self._get_response(request)
 
 
-def zone_of(request: HttpRequest) -> ZoneInfo | None:
-    """The zone that the browser named; None: it named none, or none that there is."""
-    name = request.COOKIES.get(COOKIE, "")
+def _known(name: str) -> str | None:
+    """The name, if it is one of a zone; None means the zone of the settings."""
     try:
-        return ZoneInfo(name) if name and name in _names() else None
-    except DatabaseError:  # The page itself says what is wrong.
+        return name if name and name in _zones() else None
+    except DatabaseError:
+        # The page itself says what is wrong.
         return None
 
 
 @cache
-def _names() -> frozenset[str]:
-    """Those that Python and PostgreSQL both know: PostgreSQL counts days in it, and fails where it has not got it."""
+def _zones() -> frozenset[str]:
+    """The zones that Python and PostgreSQL both know: each has a list of its own, and days are counted by PostgreSQL,
+    which fails with a name that it has not got."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT name FROM pg_timezone_names")
         return frozenset(name for (name,) in cursor.fetchall()) & available_timezones()

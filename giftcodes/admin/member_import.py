@@ -26,6 +26,7 @@ from giftcodes.flow.import_members import ImportResult, import_members, summary
 from giftcodes.member_list import MemberList, UnreadableListError, read_members
 from giftcodes.member_list.text import text_of
 from giftcodes.models import Guild, Member, MemberImport, Source
+from giftcodes.models.catalogue import member_words
 
 if TYPE_CHECKING:
     from django.db.models import QuerySet
@@ -100,6 +101,7 @@ def page(request: HttpRequest) -> HttpResponse:
 
 
 def _preview(guild: Guild, listed: MemberList, result: ImportResult) -> dict[str, Any]:
+    names = {line.player_id: member_words(line.nickname, line.player_id) for line in listed.members}
     unused = sorted([*listed.bad, *listed.repeated], key=lambda line: line.line)
     others = Member.objects.filter(
         guild__provider=guild.provider, player_id__in=[line.player_id for line in listed.members], active=True
@@ -111,7 +113,7 @@ def _preview(guild: Guild, listed: MemberList, result: ImportResult) -> dict[str
         "groups": [
             group(_("Not used"), "failed", [str(line) for line in unused]),
             group(_("Opted out, and left out"), "opted-out", result.opted_out),
-            group(_("New"), "redeemed", result.added),
+            group(_("New"), "redeemed", [names[player] for player in result.added]),
             group(_("Back again"), "redeemed", result.reactivated),
             group(_("Changed"), "running", [f"{player}: {what}" for player, what in result.updated]),
         ],

@@ -1,55 +1,137 @@
-"""Times are shown, and read from forms, in the zone of whoever looks."""
+"""Times are shown, and read from forms, in the zone that the browser names."""
 
 from __future__ import annotations
 
 import datetime as dt
+import zoneinfo
+from collections.abc import Iterator
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
 
 import pytest
+from django.db import OperationalError, connection
+from django.test import Client
 from django.utils import timezone
+from django_celery_beat.models import ClockedSchedule
 
-from giftcodes.models import GiftCode
+from giftcodes.models import Attempt, GiftCode, RedemptionEvent
+from redeemer import zone
+from tests.admin import past
 from tests.admin.conftest import Browser
 from tests.factories import gift_code
 
-NOON_UTC = dt.datetime(2026, 6, 1, 12, 0, tzinfo=dt.UTC)
+NOON = dt.datetime(2026, 3, 1, 12, 0, tzinfo=dt.UTC)
+JUNK = ["../../etc/passwd", "Asia/Tokyo\0", "x" * 4000, "Europe", "localtime", "Zürich", "asia/tokyo", ""]
 
 
-def page(browser: Browser, code: GiftCode, zone: str = "") -> str:
-    if zone:
-        browser.client.cookies["timezone"] = zone
-    text: str = browser.open("giftcode_change", code.pk).content.decode()
-    return text
+def answer() -> None:
+    """Something for PostgreSQL to find the day of."""
+    past.attempt(past.redemption().members.get())
+    Attempt.objects.update(answered_at=timezone.now())
 
 
-def test_times_are_those_of_the_viewer_and_the_page_says_so(browser: Browser) -> None:
-    code = gift_code(first_seen_at=NOON_UTC)
-    assert "2026-06-01 12:00:00" in page(browser, code)
-
-    shown = page(browser, code, "Asia/Tokyo")
-
-    assert "2026-06-01 21:00:00" in shown
-    assert "Times are in Asia/Tokyo." in shown
-
-
-def test_a_time_in_a_form_is_one_of_the_viewer(browser: Browser) -> None:
-    code = gift_code()
+@pytest.fixture
+def in_tokyo(browser: Browser) -> Browser:
     browser.client.cookies["timezone"] = "Asia/Tokyo"
-
-    browser.save("giftcode_change", code.pk, expires_at_0="2026-12-01", expires_at_1="12:00:00", rewards="")
-
-    code.refresh_from_db()
-    assert code.expires_at == dt.datetime(2026, 12, 1, 3, 0, tzinfo=dt.UTC)
-    assert 'value="12:00:00"' in page(browser, code)
+    return browser
 
 
-@pytest.mark.parametrize("junk", ["../../etc/passwd", "Mars/Olympus", "UTC\x01", "x" * 5_000, "%00", "a b", "Europe"])
-def test_a_zone_that_there_is_not_is_that_of_the_server(browser: Browser, junk: str) -> None:
-    code = gift_code(first_seen_at=NOON_UTC)
-    shown = page(browser, code, junk)
-    assert "2026-06-01 12:00:00" in shown
-    assert "Times are in UTC." in shown
+def test_lists_and_pages_are_in_the_viewers_zone_and_say_which_it_is(in_tokyo: Browser) -> None:
+    code = gift_code(expires_at=NOON)
+    for page in (in_tokyo.open("giftcode_changelist"), in_tokyo.open("giftcode_change", code.pk)):
+        shown = page.content.decode()
+        assert "Times are in Asia/Tokyo." in shown
+        assert "21:00:00" in shown
+        assert "12:00:00" not in shown
 
 
-def test_the_zone_of_one_request_is_not_that_of_the_next(browser: Browser) -> None:
-    page(browser, gift_code(), "Asia/Tokyo")
+def test_a_time_that_is_entered_is_read_in_the_viewers_zone_and_shown_again_as_it_was_entered(
+    in_tokyo: Browser,
+) -> None:
+    fields = {"provider": "simulator", "code": "FROST", "published_on": "", "rewards": ""}
+    in_tokyo.save("giftcode_add", **fields, expires_at_0="2026-12-24", expires_at_1="12:00")
+    code = GiftCode.objects.get()
+    assert code.expires_at == dt.datetime(2026, 12, 24, 3, 0, tzinfo=dt.UTC)
+    page = in_tokyo.open("giftcode_change", code.pk).content.decode()
+    assert 'value="2026-12-24"' in page
+    assert 'value="12:00:00"' in page
+
+
+def test_schedules_are_read_in_the_viewers_zone_as_well(in_tokyo: Browser) -> None:
+    inline = {"periodictask_set-TOTAL_FORMS": "0", "periodictask_set-INITIAL_FORMS": "0"}
+    form = {"clocked_time_0": "2026-12-24", "clocked_time_1": "12:00", **inline}
+    assert in_tokyo.client.post("/admin/django_celery_beat/clockedschedule/add/", form).status_code == 302
+    assert ClockedSchedule.objects.get().clocked_time == dt.datetime(2026, 12, 24, 3, 0, tzinfo=dt.UTC)
+
+
+def test_the_parts_that_change_by_themselves_are_in_the_same_zone_as_their_page(in_tokyo: Browser) -> None:
+    row = past.redemption()
+    row.journal("locked")  # type: ignore[arg-type]
+    RedemptionEvent.objects.update(at=NOON)
+    parts = in_tokyo.client.get(f"/admin/live/redemption/{row.pk}/").json()["parts"]
+    assert "2026-03-01 21:00:00" in parts["journal"]
+    assert "2026-03-01T21:00:00+09:00" in parts["journal"]
+
+
+def test_the_days_of_the_chart_are_the_viewers(in_tokyo: Browser) -> None:
+    """At no moment do these two have the same day."""
+    answer()
+    for name in ("Etc/GMT+12", "Pacific/Kiritimati"):
+        in_tokyo.client.cookies["timezone"] = name
+        chart = in_tokyo.client.get("/admin/live/chart/").json()["parts"]["chart"]
+        today = timezone.localdate(timezone=zoneinfo.ZoneInfo(name))
+        newest = chart.partition("<tbody>")[2].partition("</td>")[0]
+        assert f"{today.day} {today:%B}</th><td>1" in newest
+
+
+@pytest.mark.parametrize("name", JUNK)
+def test_a_cookie_that_names_no_zone_is_the_servers_zone_and_never_an_error(browser: Browser, name: str) -> None:
+    answer()
+    browser.client.cookies["timezone"] = name
+    for page in ("/admin/", "/admin/live/chart/", "/admin/axes/accesslog/"):
+        response = browser.client.get(page)
+        assert response.status_code == 200
+        assert page == "/admin/live/chart/" or "Times are in UTC." in response.content.decode()
+
+
+@pytest.fixture
+def python_alone_knows(tmp_path: Path) -> Iterator[str]:
+    """A zone that is too new for PostgreSQL's list, for example."""
+    (tmp_path / "Mars").write_bytes(files("tzdata").joinpath("zoneinfo", "Asia", "Tokyo").read_bytes())
+    zoneinfo.reset_tzpath(to=[tmp_path])
+    zone._zones.cache_clear()
+    yield "Mars"
+    zoneinfo.reset_tzpath()
+    zone._zones.cache_clear()
+
+
+def test_a_zone_that_postgresql_does_not_know_is_not_used(browser: Browser, python_alone_knows: str) -> None:
+    assert zoneinfo.ZoneInfo(python_alone_knows).key == python_alone_knows
+    answer()
+    browser.client.cookies["timezone"] = python_alone_knows
+    assert browser.client.get("/admin/live/chart/").status_code == 200
+
+
+def test_without_a_cookie_times_are_in_the_zone_of_the_settings(browser: Browser, settings: Any) -> None:
+    settings.TIME_ZONE = "Europe/Berlin"
+    assert "Times are in Europe/Berlin." in browser.client.get("/admin/").content.decode()
+
+
+def test_the_next_request_in_the_same_thread_knows_nothing_of_it(in_tokyo: Browser) -> None:
+    in_tokyo.open("giftcode_changelist")
     assert timezone.get_current_timezone_name() == "UTC"
+    del in_tokyo.client.cookies["timezone"]
+    assert "Times are in UTC." in in_tokyo.open("giftcode_changelist").content.decode()
+
+
+def test_a_database_that_is_away_is_for_the_page_to_tell_and_the_zone_is_known_when_it_is_back(db: None) -> None:
+    def away(*_statement: Any) -> None:
+        raise OperationalError
+
+    zone._zones.cache_clear()
+    client = Client()
+    client.cookies["timezone"] = "Asia/Tokyo"
+    with connection.execute_wrapper(away):
+        assert client.get("/healthz").json()["error"] == "The database does not answer."
+    assert zone._known("Asia/Tokyo") == "Asia/Tokyo"
