@@ -52,25 +52,34 @@ class Versions(HistoricalRecords):  # type: ignore[misc] # Untyped.
         if self._is_tracked(kwargs.get("update_fields")):
             super().post_save(instance, created, using=using, **kwargs)
 
-    def m2m_changed(self, instance: Model, action: str, attr: str, pk_set: Any, reverse: bool, **kwargs: Any) -> None:
+    def m2m_changed(self, instance: Model, action: str, pk_set: Any, reverse: bool, **_signal: Any) -> None:
         """Leave a version also where the relation was changed from its other end. (Cleared from there, it leaves none:
         nobody does that, and the signal does not say whose it was.)"""
-        if not reverse:
-            super().m2m_changed(instance, action, attr, pk_set, reverse, **kwargs)
-        elif action in ("post_add", "post_remove"):
-            for row in self.cls._default_manager.filter(pk__in=pk_set):
+        rows = self.cls._default_manager.filter(pk__in=pk_set or []) if reverse else [instance]
+        for row in rows:
+            if action.startswith("pre_"):
+                self._keep_first(row)
+            else:
                 self.create_historical_record(row, "~")
 
     def _before_save(self, instance: Model, **kwargs: Any) -> None:
-        if instance.pk and not kwargs["raw"] and self._is_tracked(kwargs["update_fields"]):
-            keep_first_versions(self.cls._default_manager.filter(pk=instance.pk))
+        if not kwargs["raw"] and self._is_tracked(kwargs["update_fields"]):
+            for row in self.cls._default_manager.filter(pk=instance.pk):
+                self._keep_first(row)
+
+    def _keep_first(self, row: Any) -> None:
+        """Keep how a row is in the database, with its relations, if nothing is known of how it was."""
+        if not row.history.exists():
+            known = type(row)._default_manager.get(pk=row.pk)
+            known._change_reason = FIRST_KNOWN
+            self.create_historical_record(known, "~")
 
     def _is_tracked(self, written: Collection[str] | None) -> bool:
         return written is None or any(field.name in written for field in self.fields_included(self.cls))
 
 
 def keep_first_versions(rows: Iterable[Any]) -> None:
-    """Keep how rows are now, where nothing is known of how they were. To be called before they are changed.
+    """The same for many rows without relations, before they are changed in bulk.
 
     Args:
         rows: of one model that has versions; as they are in the database.

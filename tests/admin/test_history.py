@@ -63,6 +63,16 @@ def test_who_was_made_an_officer_is_told_by_name(browser: Browser) -> None:
     assert "officers anna, bram → anna" in page
 
 
+def test_officers_of_a_guild_of_which_nothing_was_known_are_told_by_name(browser: Browser) -> None:
+    anna, bram = User.objects.create_user("anna"), User.objects.create_user("bram")
+    (wolves,) = Guild.objects.bulk_create([Guild(name="Wolves", provider="simulator", realm=1)])
+    Guild.officers.through.objects.create(guild=wolves, user=anna)
+
+    bram.guilds.add(wolves)
+
+    assert "officers anna → anna, bram" in words(browser.open("guild_history", wolves.pk))
+
+
 def test_the_address_of_a_channel_is_in_no_version(browser: Browser) -> None:
     wolves = guild("Wolves")
     form = {"guild": wolves.pk, "address": f"https://discord.com/api/webhooks/1/{SECRET}"}
