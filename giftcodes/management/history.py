@@ -10,11 +10,10 @@ from typing import Any, TextIO
 
 from django.db.models import Count, F, Max, Min
 
+from giftcodes.member_list.cells import FORMULA_STARTS
 from giftcodes.models import MemberRedemption
 
 CHUNK_ROWS = 2_000
-#: A cell that starts with one of these is a formula to a spreadsheet, and the players choose their nicknames.
-_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 
 _SOURCES = {
     "guild": F("redemption__guild__name"),
@@ -93,5 +92,5 @@ def _plain(value: Any) -> Any:
 
 
 def harmless(cell: Any) -> Any:
-    """A cell that no spreadsheet takes for a formula."""
-    return f"'{cell}" if isinstance(cell, str) and cell.startswith(_FORMULA_STARTS) else cell
+    """A cell that no spreadsheet takes for a formula: the players choose their nicknames."""
+    return f"'{cell}" if isinstance(cell, str) and cell.startswith(FORMULA_STARTS) else cell

@@ -11,6 +11,8 @@ from giftcodes.http.text import one_line
 from giftcodes.validators import validate_one_line, validate_player_id
 
 NICKNAME_LENGTH = 80
+#: A cell that starts with one of these is a formula to a spreadsheet. Our exports put an apostrophe before it.
+FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 #: Realms have four digits today; a player ID in this column has more.
 _REALM = re.compile(r"#?([0-9]{1,6})")
 _INVISIBLE = "\ufeff\u200b\u200c\u200d\u200e\u200f\u2060"
@@ -52,8 +54,10 @@ def player_id(cell: str) -> str:
 
 
 def nickname(cell: str) -> str:
-    """A name of one line."""
+    """A name of one line, without the apostrophe that keeps it from being a formula."""
     text = stripped(cell)
+    if text.startswith("'") and text[1:].startswith(FORMULA_STARTS):
+        text = text[1:]
     if len(text) > NICKNAME_LENGTH:
         raise CellError(f"The nickname has {len(text)} characters; {NICKNAME_LENGTH} are allowed.")
     try:
