@@ -95,7 +95,7 @@ def board(person: Any) -> dict[str, Any]:
     return {
         "is_alive": now["beat"]["is_alive"],
         "last_tick_at": now["beat"]["last_tick_at"],
-        "may_start": scope.sees_all(person),
+        "may_start": person.is_superuser,
         "steps": steps,
         "next_step": next_of(steps),
         "runs": runs,
