@@ -6,7 +6,7 @@ RUN := .venv/bin/python
 LOCK := $(RUN) -m uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	--no-emit-find-links --custom-compile-command 'make lock'
 
-.PHONY: help up test properties bench chaos guards screenshots lint format lock
+.PHONY: help up test properties year bench chaos guards screenshots lint format lock
 
 help:  ## Show this list
 	@sed -n 's/^\([a-z]*\):.*## /  make \1	/p' Makefile
@@ -19,6 +19,9 @@ test: .venv/.installed-dev  ## Run the tests, two at a time; ARGS="-k lock" for 
 
 properties: .venv/.installed-dev  ## Look for broken rules in many random histories and answers; EXAMPLES=5000 for more
 	PROPERTY_EXAMPLES=$(or $(EXAMPLES),500) $(RUN) -m pytest tests/properties $(ARGS)
+
+year: .venv/.installed-dev  ## Live through a year of codes, members and feeds in a few minutes
+	$(RUN) -m pytest -m long tests/year $(ARGS)
 
 bench: .venv/.installed-dev  ## Measure, on throw-away servers: each figure beside its limit
 	$(RUN) -m pytest -q --no-header --capture=no -o python_files='bench_*.py' -o python_functions='bench_*' benchmarks $(ARGS)
