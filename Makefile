@@ -14,8 +14,8 @@ help:  ## Show this list
 up: .venv/.installed  ## Run everything, with its own database, until Ctrl-C
 	@$(RUN) manage.py up
 
-test: .venv/.installed-dev  ## Run the tests, two at a time; ARGS="-k lock" for some of them, JOBS=n
-	$(RUN) -m pytest -n $(or $(JOBS),2) --dist loadfile $(ARGS)
+test: .venv/.installed-dev  ## Run the tests, three at a time; ARGS="-k lock" for some of them, JOBS=n
+	$(RUN) -m pytest -n $(or $(JOBS),3) --dist loadfile $(ARGS)
 
 properties: .venv/.installed-dev  ## Look for broken rules in many random histories and answers; EXAMPLES=5000 for more
 	PROPERTY_EXAMPLES=$(or $(EXAMPLES),500) $(RUN) -m pytest tests/properties $(ARGS)
