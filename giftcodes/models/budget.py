@@ -91,8 +91,8 @@ class RateBudget(models.Model):
     last_answer_at = models.DateTimeField(_("last recognised answer"), null=True)
 
     class Meta:
-        verbose_name = _("rate budget")
-        verbose_name_plural = _("rate budgets")
+        verbose_name = _("game")
+        verbose_name_plural = _("games")
 
     def __str__(self) -> str:
         return f"budget of {self.provider}"

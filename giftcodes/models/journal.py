@@ -122,8 +122,8 @@ class Attempt(models.Model):
 
     class Meta:
         ordering = ["-id"]
-        verbose_name = _("attempt")
-        verbose_name_plural = _("attempts")
+        verbose_name = _("request")
+        verbose_name_plural = _("requests")
         constraints = [
             models.UniqueConstraint(fields=["member_redemption", "token"], name="one_attempt_for_each_claim")
         ]
