@@ -15,7 +15,7 @@ from openpyxl import load_workbook
 from giftcodes.member_list.values import UnreadableListError
 
 #: A workbook is compressed: what is too large when it is unpacked is not unpacked.
-MAX_UNPACKED_BYTES = 50_000_000
+MAX_UNPACKED_BYTES = 20_000_000
 MAX_ROWS = 100_000
 MAX_COLUMNS = 100
 #: Excel keeps so many digits; a number with more has lost some.
