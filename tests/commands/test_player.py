@@ -97,7 +97,7 @@ def test_an_erased_player_is_nowhere_in_the_database_and_the_audit_holds(world: 
     said = run("erase_player", *WHO, "--yes")
 
     assert said.status == 0, said.err
-    assert "2 members" in said.out
+    assert "members 2" in said.out
     assert (places_of(ANNA), places_of("Anna")) == (set(), set())
     assert places_of("Bram"), "the others are as they were"
     audit = run("audit", "--ledger", world.game.url)

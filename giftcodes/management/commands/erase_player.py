@@ -46,6 +46,6 @@ class Command(ServerCommand):
         if not result.pseudonym:
             self.screen.line(f"Nothing was kept of player {player_id} of {config.title}. The opt-out is.")
             return
-        numbers = ", ".join(f"{number} {what}" for what, number in result.numbers.items() if number)
+        numbers = ", ".join(f"{what} {number}" for what, number in result.numbers.items() if number)
         self.screen.line(f"Player {player_id} of {config.title} is erased: {numbers}. The rows say {result.pseudonym}.")
         self.screen.line("Backups, log files and messages that were posted still have what they had.")
