@@ -18,6 +18,14 @@
         document.cookie = `timezone=${zone}; Path=/; Max-Age=31536000; SameSite=Lax${secure}`;
     }
 
+    /* The frame's script writes the name of a chosen file into a field beside it, which a plain file field has not: it shows
+       the name itself. */
+    document.addEventListener("change", (event) => {
+        if (event.target.matches(".import input[type=file]")) {
+            event.stopImmediatePropagation();
+        }
+    }, true);
+
     window.addEventListener("load", () => {
         nameChoosers();
         new MutationObserver(nameChoosers).observe(document.body, {childList: true, subtree: true});

@@ -1,0 +1,97 @@
+"""A leader with a spreadsheet: imports it, takes that back, imports it again, moves people, and sees who did what."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from openpyxl import Workbook
+from playwright.sync_api import Page, expect
+
+from giftcodes.models import Member
+from tests.browser.conftest import log_in
+from tests.factories import guild, member
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture
+def workbook(tmp_path: Path) -> Path:
+    """IDs are numbers, as Excel has them; one line is bad."""
+    book = Workbook()
+    for row in (
+        ["Player ID", "Nickname", "State"],
+        [300000001, "Amber", 1042],
+        [300000002, "Birch", 1050],
+        ["?", "", ""],
+    ):
+        book.active.append(row)
+    file = tmp_path / "members.xlsx"
+    book.save(file)
+    return file
+
+
+def test_a_workbook_is_imported_undone_and_imported_and_somebody_moves(
+    page: Page, live_server: Any, admin_user: Any, workbook: Path
+) -> None:
+    wolves, bears = guild("Wolves"), guild("Bears")
+    member(wolves, "300000001", nickname="Ash")
+    log_in(page.context, live_server.url, admin_user)
+
+    _import(page, live_server.url, wolves.pk, workbook)
+    page.get_by_role("link", name="It can be undone.").click()
+    page.locator("#result_list tbody").get_by_role("link").first.click()
+    page.get_by_role("button", name="Undo this import").click()
+    expect(page.get_by_text("Goes again: 1")).to_be_visible()
+    page.get_by_role("button", name="Undo", exact=True).click()
+    expect(page.get_by_text("The import was undone: 1 removed, 1 as before.")).to_be_visible()
+    assert list(wolves.members.values_list("nickname", flat=True)) == ["Ash"]
+
+    _import(page, live_server.url, wolves.pk, workbook)
+    page.get_by_role("row", name="300000002").get_by_role("checkbox").check()
+    page.locator("select[name=action]").select_option(label="Move to another guild …")
+    page.get_by_role("button", name="Run").click()
+    page.get_by_label("Guild").select_option("Bears")
+    page.get_by_role("button", name="Show what it would do").click()
+    expect(page.get_by_text("Moves: 1")).to_be_visible()
+    page.get_by_role("button", name="Move", exact=True).click()
+    expect(page.get_by_text("1 member moved to guild Bears.")).to_be_visible()
+    birch = bears.members.get()
+    assert (birch.nickname, birch.realm) == ("Birch", 1050)
+
+    left = Member.objects.get(guild=wolves, player_id="300000002")
+    page.goto(f"{live_server.url}/admin/giftcodes/member/{left.pk}/change/")
+    page.locator(f"a[href$='/member/{left.pk}/history/']").click()
+    newest = page.locator(".versions > li").first
+    expect(newest).to_contain_text("Moved to Bears.")
+    expect(newest).to_contain_text("admin")
+
+
+def _import(page: Page, url: str, guild_id: int, file: Path) -> None:
+    page.goto(f"{url}/admin/import/?guild={guild_id}")
+    page.get_by_label("An Excel, CSV or text file").set_input_files(file)
+    page.get_by_role("button", name="Show what it would do").click()
+    expect(page.get_by_text("New: 1")).to_be_visible()
+    expect(page.get_by_text("Changed: 1")).to_be_visible()
+    expect(page.get_by_text("Line 4: “?” is not a player ID.")).to_be_visible()
+    page.get_by_role("button", name="Import", exact=True).click()
+    expect(page.get_by_text("Imported 1, already there 1, bad 1, updated 1.")).to_be_visible()
+
+
+def test_a_player_s_wish_is_taken_and_the_player_is_gone(page: Page, live_server: Any, admin_user: Any) -> None:
+    amber = member(guild("Wolves"), "300000001", nickname="Amber")
+    log_in(page.context, live_server.url, admin_user)
+
+    page.goto(f"{live_server.url}/admin/giftcodes/member/{amber.pk}/change/")
+    page.get_by_role("link", name="opt out, see what is kept, be forgotten").click()
+    page.get_by_role("button", name="Look up").click()
+    page.get_by_role("button", name="Opt out").click()
+    expect(page.get_by_text("Player 300000001 is not asked for any more")).to_be_visible()
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Download what is kept").click()
+    assert "Amber" in Path(download.value.path()).read_text()
+    page.get_by_label("I am sure: it cannot be undone.").check()
+    page.get_by_role("button", name="Erase for good").click()
+    expect(page.get_by_text("The player is erased, and stays opted out.")).to_be_visible()
+    assert not Member.objects.filter(player_id="300000001").exists()
