@@ -17,17 +17,28 @@ class Outcome(StrEnum):
     SAME_TYPE = "same_type"
     CODE_NOT_FOUND = "code_not_found"
     CODE_EXPIRED = "code_expired"
-    CODE_USED_UP = "code_used_up"
+    #: USED: a claim limit is reached, the account's or the code's. The stored value is older than that knowledge.
+    CLAIM_LIMIT = "code_used_up"
+    #: A general error about the code, without saying which.
+    CODE_ERROR = "code_error"
     WRONG_REALM = "wrong_realm"
     NO_SUCH_PLAYER = "no_such_player"
     LEVEL_TOO_LOW = "level_too_low"
     SPEND_TOO_LOW = "spend_too_low"
     VIP_TOO_LOW = "vip_too_low"
+    LEVEL_OR_SPEND_TOO_LOW = "level_or_spend"
+    ACCOUNT_TOO_YOUNG = "account_too_young"
     TIMEOUT_RETRY = "timeout_retry"
+    #: The server is busy, and may still deliver later.
+    SERVER_BUSY = "server_busy"
     TOO_FREQUENT = "too_frequent"
     NOT_LOGIN = "not_login"
     SIGN_ERROR = "sign_error"
     PARAMS_ERROR = "params_error"
+    #: The game wants a captcha solved. Redeemer solves none.
+    CAPTCHA = "captcha"
+    #: HTTP 401 or 403 without an answer of the game: the request, or our address, is refused.
+    FORBIDDEN = "forbidden"
     #: JSON of the game's shape with a message that nobody knows.
     UNRECOGNISED = "unrecognised"
     #: Answered, but not with the game's JSON: HTML, truncated, too long.
@@ -83,7 +94,18 @@ MEANINGS: dict[Outcome, Meaning] = {
     ),
     Outcome.CODE_NOT_FOUND: Meaning(Scope.CODE, "CDK NOT FOUND", "The game does not know this code."),
     Outcome.CODE_EXPIRED: Meaning(Scope.CODE, "TIME ERROR", "The code has expired."),
-    Outcome.CODE_USED_UP: Meaning(Scope.CODE, "USED", "The code has been used as often as the game allows."),
+    Outcome.CLAIM_LIMIT: Meaning(
+        Scope.MEMBER,
+        "USED",
+        "The game says that a claim limit is reached: this account's, or the code's. It is tried again every day.",
+    ),
+    Outcome.CODE_ERROR: Meaning(
+        Scope.MEMBER,
+        "general error",
+        "The game reports an error about this code and does not say which. It is asked again.",
+        decisive=False,
+        recognised=False,
+    ),
     Outcome.WRONG_REALM: Meaning(
         Scope.MEMBER,
         "USER INFO ERROR",
@@ -110,10 +132,27 @@ MEANINGS: dict[Outcome, Meaning] = {
         "RECHARGE_MONEY_VIP ERROR",
         "The player's VIP level is too low for this code. It is tried again every day.",
     ),
+    Outcome.LEVEL_OR_SPEND_TOO_LOW: Meaning(
+        Scope.MEMBER,
+        "level or spend too low",
+        "The player's level is too low for this code, or the player has spent too little in the game. It is tried "
+        "again every day.",
+    ),
+    Outcome.ACCOUNT_TOO_YOUNG: Meaning(
+        Scope.MEMBER,
+        "account too young",
+        "The player's account is too young for this code. It is tried again every day.",
+    ),
     Outcome.TIMEOUT_RETRY: Meaning(
         Scope.MEMBER,
         "TIMEOUT RETRY",
         "The game had a hiccup and does not say whether the code was granted. It is asked again.",
+        decisive=False,
+    ),
+    Outcome.SERVER_BUSY: Meaning(
+        Scope.MEMBER,
+        "server busy",
+        "The game is busy and may still deliver the code. It is asked again later.",
         decisive=False,
     ),
     Outcome.TOO_FREQUENT: Meaning(
@@ -129,6 +168,18 @@ MEANINGS: dict[Outcome, Meaning] = {
         Scope.PROVIDER,
         "params error",
         "The game missed a field in our request. Its protocol may have changed.",
+    ),
+    Outcome.CAPTCHA: Meaning(
+        Scope.PROVIDER,
+        "captcha",
+        "The game asks for a captcha. Redeemer solves no captchas. Redeem by hand on the game's page until the game "
+        "stops asking for it.",
+    ),
+    Outcome.FORBIDDEN: Meaning(
+        Scope.PROVIDER,
+        "HTTP 401 or 403",
+        "The game's server refused the request itself (HTTP 401 or 403). It may refuse this server's address or "
+        "clock, or the Origin header. Check the server's clock, and whether the game's own gift page opens from it.",
     ),
     Outcome.UNRECOGNISED: Meaning(
         Scope.MEMBER,
@@ -185,3 +236,21 @@ def meaning(outcome: Outcome | str) -> Meaning:
 PROVING = frozenset(o for o, m in MEANINGS.items() if m.proves_code)
 UNDECIDED = frozenset(o for o, m in MEANINGS.items() if not m.decisive)
 ABOUT_THE_CODE = frozenset(o for o, m in MEANINGS.items() if m.scope is Scope.CODE)
+#: The game does not know the pair of player ID and realm. It checks this pair before the code.
+WRONG_PLAYER = frozenset({Outcome.WRONG_REALM, Outcome.NO_SUCH_PLAYER})
+#: A condition of the player's account is not met. When it is met, it helps for all codes with that condition.
+ACCOUNT_CONDITIONS = frozenset(
+    {
+        Outcome.LEVEL_TOO_LOW,
+        Outcome.SPEND_TOO_LOW,
+        Outcome.VIP_TOO_LOW,
+        Outcome.LEVEL_OR_SPEND_TOO_LOW,
+        Outcome.ACCOUNT_TOO_YOUNG,
+    }
+)
+#: With these the game has looked at the code, and has said something known about it.
+JUDGES_CODE = PROVING | ABOUT_THE_CODE | ACCOUNT_CONDITIONS | {Outcome.CLAIM_LIMIT}
+#: The game itself answered, in words that say nothing that is known here.
+ODD_WORDS = frozenset({Outcome.UNRECOGNISED, Outcome.CODE_ERROR})
+#: An answer came, and it is not one of the game's known answers.
+ODD_ANSWERS = ODD_WORDS | {Outcome.UNREADABLE, Outcome.SERVER_ERROR}

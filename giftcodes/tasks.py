@@ -124,6 +124,8 @@ def redeem_member(member_redemption_id: int, token: int) -> None:
     if aftermath.reopened_code_id:
         codes.note_reopened(aftermath.reopened_code_id)
         ring(fan_out, aftermath.reopened_code_id, Trigger.CATCH_UP)
+    if aftermath.behind_guild_id:
+        ring(catch_up, [aftermath.behind_guild_id])
     for redemption_id in aftermath.finished:
         ring(finish, redemption_id)
     if aftermath.has_room:

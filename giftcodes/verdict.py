@@ -7,7 +7,17 @@ from enum import StrEnum
 
 from giftcodes import faults
 from giftcodes.backoff import retry_delay_seconds
-from giftcodes.outcomes import ABOUT_THE_CODE, UNDECIDED, Outcome, meaning
+from giftcodes.outcomes import (
+    ABOUT_THE_CODE,
+    ACCOUNT_CONDITIONS,
+    MEANINGS,
+    ODD_WORDS,
+    UNDECIDED,
+    WRONG_PLAYER,
+    Outcome,
+    Scope,
+    meaning,
+)
 
 
 class State(StrEnum):
@@ -33,6 +43,8 @@ CLOSED = frozenset({State.CANCELLED})
 HOLDING = frozenset({State.IN_FLIGHT, State.UNCONFIRMED}) | SETTLED
 
 MAX_TRIES = 5
+#: With words that are not known here, no member is asked more often than this before a person has looked.
+MAX_ODD_TRIES = 2
 UNCONFIRMED_SECONDS = faults.seconds("UNCONFIRMED_SECONDS", 60.0)
 DOUBT_SECONDS = faults.seconds("DOUBT_SECONDS", 60.0)
 TOO_FREQUENT_SECONDS = 4.0
@@ -43,9 +55,11 @@ _SETTLES = {
     Outcome.RECEIVED: State.ALREADY_RECEIVED,
     Outcome.SAME_TYPE: State.SAME_TYPE,
 }
-_NEEDS_CORRECTION = frozenset({Outcome.WRONG_REALM, Outcome.NO_SUCH_PLAYER})
-_NOT_ELIGIBLE = frozenset({Outcome.LEVEL_TOO_LOW, Outcome.SPEND_TOO_LOW, Outcome.VIP_TOO_LOW})
-_AT_ONCE = frozenset({Outcome.THROTTLED, Outcome.NOT_SENT, Outcome.SIGN_ERROR, Outcome.PARAMS_ERROR})
+_NOT_ELIGIBLE = ACCOUNT_CONDITIONS | {Outcome.CLAIM_LIMIT}
+#: The pause of the game, or its window, is the wait.
+_AT_ONCE = frozenset({Outcome.THROTTLED, Outcome.NOT_SENT}) | {
+    outcome for outcome, row in MEANINGS.items() if row.scope is Scope.PROVIDER
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +72,7 @@ class Situation:
         setbacks: uncounted failures in a row before this one.
         earlier_unknown: an earlier attempt of ours, for this player and code, may have been granted.
         code_is_closed: this answer, one before it, or a person closed the code.
+        code_is_held: unclear answers hold the code back.
         is_probe: the request probed a paused provider, which spends nobody's tries.
         jitter: a random number in [0, 1) that spreads the delays.
     """
@@ -67,6 +82,7 @@ class Situation:
     setbacks: int = 0
     earlier_unknown: bool = False
     code_is_closed: bool = False
+    code_is_held: bool = False
     is_probe: bool = False
     jitter: float = 0.0
 
@@ -92,7 +108,7 @@ def judge(outcome: Outcome, situation: Situation) -> Verdict:
         )
     if outcome in _SETTLES:
         return Verdict(_SETTLES[outcome], reason)
-    if outcome in _NEEDS_CORRECTION:
+    if outcome in WRONG_PLAYER:
         return Verdict(State.NEEDS_CORRECTION, reason)
     if outcome in _NOT_ELIGIBLE:
         return Verdict(State.NOT_ELIGIBLE, reason, delay_seconds=DAY_SECONDS)
@@ -123,13 +139,14 @@ def _judge_code(reason: str, situation: Situation) -> Verdict:
 def _judge_unknown(outcome: Outcome, reason: str, situation: Situation) -> Verdict:
     counts = not situation.is_probe
     tries = situation.tries + counts
-    if tries >= MAX_TRIES:
+    most = MAX_ODD_TRIES if outcome in ODD_WORDS or situation.code_is_held else MAX_TRIES
+    if tries >= most:
         return Verdict(
             State.FAILED,
-            f"{meaning(outcome).words}: no clear answer in {MAX_TRIES} tries. See the attempts, then press Redeem now.",
+            f"{meaning(outcome).words}: no clear answer in {tries} tries. See the attempts, then press Redeem now.",
             counts=counts,
         )
-    if outcome is Outcome.UNRECOGNISED:
+    if outcome in ODD_WORDS:
         delay = retry_delay_seconds(tries, jitter=situation.jitter)
         return Verdict(_waiting(situation), reason, delay_seconds=delay, counts=counts)
     return Verdict(State.UNCONFIRMED, reason, delay_seconds=UNCONFIRMED_SECONDS, counts=counts)

@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 #: The page of what an alarm is about.
 _PAGES = {
     Alarm.Kind.PROVIDER_PAUSED: "ratebudget",
+    Alarm.Kind.CAPTCHA: "ratebudget",
+    Alarm.Kind.FORBIDDEN: "ratebudget",
+    Alarm.Kind.CODE_ODD: "giftcode",
     Alarm.Kind.NO_PROGRESS: "redemption",
     Alarm.Kind.FEED_SILENT: "feed",
     Alarm.Kind.UNCOVERED: "guild",

@@ -41,7 +41,7 @@ PROGRESS = (
             JOIN giftcodes_giftcode c ON c.id = r.gift_code_id AND c.state IN ('active', 'probing')
             LEFT JOIN giftcodes_ratebudget b ON b.provider = c.provider
             WHERE r.state = 'running' AND r.stop_requested_at IS NULL AND c.provider = ANY(%(on)s)
-              AND r.locked_at < %(now)s - %(stalled)s AND {_GAME_IS_IDLE}
+              AND greatest(r.locked_at, c.held_until) < %(now)s - %(stalled)s AND {_GAME_IS_IDLE}
               AND EXISTS (
                 SELECT FROM giftcodes_memberredemption m
                 JOIN giftcodes_member person ON person.id = m.member_id AND person.active AND NOT person.opted_out
@@ -66,7 +66,7 @@ PROGRESS = (
             FROM giftcodes_memberredemption m
             JOIN giftcodes_giftcode c ON c.id = m.gift_code_id AND c.provider = ANY(%(on)s)
             LEFT JOIN giftcodes_ratebudget b ON b.provider = c.provider
-            WHERE m.state = 'unconfirmed' AND m.next_attempt_at < %(now)s - %(stalled)s
+            WHERE m.state = 'unconfirmed' AND greatest(m.next_attempt_at, c.held_until) < %(now)s - %(stalled)s
               AND {_GAME_IS_IDLE}
         """,  # noqa: S608 - a constant of this module
         words="Row {id} (player {player_id}) is unconfirmed and due since {next_attempt_at}.",

@@ -19,6 +19,7 @@ from giftcodes.models.delivery import CONNECT_SECONDS, LEASE_MARGIN_SECONDS, LON
 
 #: How long it must have been so, until it is an alarm.
 PATIENCE = {
+    Alarm.Kind.CODE_ODD: dt.timedelta(0),
     Alarm.Kind.FEED_SILENT: dt.timedelta(hours=1),
     Alarm.Kind.UNCOVERED: dt.timedelta(minutes=30),
     Alarm.Kind.NO_MEMBERS: dt.timedelta(minutes=30),
@@ -37,6 +38,12 @@ SELECT 'feed_silent', f.provider,
 FROM giftcodes_feed f
 WHERE f.enabled AND f.provider = ANY(%(feeds)s)
   AND (f.failures > 0 OR f.answered_at IS NULL OR f.answered_at < clock_timestamp() - %(quiet)s)
+UNION ALL
+SELECT 'code_odd', c.id::text,
+       'Code ' || c.code || ' gets answers that are not known here, last: ' || c.odd_answer
+       || '. It is held back, and other codes go on. Look at its requests. Close it, or press Redeem now to try again.'
+FROM giftcodes_giftcode c
+WHERE c.held_until IS NOT NULL AND c.state IN ('active', 'probing') AND c.provider = ANY(%(games)s)
 UNION ALL
 SELECT 'no_members', g.id::text,
        'Guild ' || g.name || ' redeems automatically, and has no member. Add its members, or switch it off.'

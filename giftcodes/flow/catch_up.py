@@ -7,6 +7,7 @@ from typing import Any
 from django.db import connection, transaction
 
 from giftcodes.models import CancelKind, Redemption
+from giftcodes.models.redemption import REFUSED_FOR
 
 _BEHIND = """
 SELECT g.id, c.id
@@ -26,8 +27,15 @@ WHERE g.active AND (g.automatic OR r.id IS NOT NULL) AND r.state IS DISTINCT FRO
         JOIN giftcodes_member m ON m.id = x.member_id AND m.active AND NOT m.opted_out
         WHERE x.redemption_id = r.id AND (
             (x.state = 'cancelled' AND x.cancel_kind IN ('left', 'code_closed'))
-            OR (x.state = 'needs_correction' AND x.asked_realm IS DISTINCT FROM coalesce(m.realm, g.realm))
-            OR (x.state = 'not_eligible' AND x.next_attempt_at <= clock_timestamp())))
+            OR (x.state = 'needs_correction'
+                AND (x.asked_realm IS DISTINCT FROM coalesce(m.realm, g.realm) OR m.refused_at IS NULL
+                     OR m.refused_at <= clock_timestamp() - %(refused_for)s))
+            -- While one is asked first, the others wait (MemberRedemptionQuerySet.reopenable).
+            OR (x.state = 'not_eligible' AND x.next_attempt_at <= clock_timestamp()
+                AND NOT EXISTS (
+                    SELECT FROM giftcodes_memberredemption first
+                    WHERE first.member_id = x.member_id AND first.outcome = x.outcome
+                      AND first.state IN ('pending', 'in_flight', 'unconfirmed')))))
   )
 ORDER BY c.id, g.id
 """
@@ -43,7 +51,8 @@ def find_behind(guild_ids: list[int] | None = None) -> list[tuple[int, int]]:
         (guild id, code id) of each redemption to be started, or joined.
     """
     with connection.cursor() as cursor:
-        cursor.execute(_BEHIND, {"guilds": guild_ids})
+        refused_for: Any = REFUSED_FOR
+        cursor.execute(_BEHIND, {"guilds": guild_ids, "refused_for": refused_for})
         return list(cursor.fetchall())
 
 

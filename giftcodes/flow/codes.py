@@ -18,7 +18,7 @@ from giftcodes.models import (
     Trigger,
     database_now,
 )
-from giftcodes.models.catalogue import LIFE_FIELDS, REOPENED_FIELDS
+from giftcodes.models.code_life import LIFE_FIELDS, REOPENED_FIELDS
 from giftcodes.verdict import State
 
 BATCH = 500

@@ -32,12 +32,13 @@ _ANY_WORK = """
 SELECT EXISTS (
     SELECT FROM giftcodes_redemption r
     JOIN giftcodes_giftcode c ON c.id = r.gift_code_id AND c.provider = %(provider)s
-    WHERE r.state = 'running'
+    WHERE r.state = 'running' AND NOT coalesce(c.held_until > clock_timestamp(), false)
       AND EXISTS (SELECT FROM giftcodes_memberredemption m WHERE m.redemption_id = r.id AND m.state = 'pending')
 ) OR EXISTS (
     SELECT FROM giftcodes_memberredemption m
     JOIN giftcodes_giftcode c ON c.id = m.gift_code_id AND c.provider = %(provider)s
     WHERE m.state = 'unconfirmed' AND m.next_attempt_at <= clock_timestamp()
+      AND NOT coalesce(c.held_until > clock_timestamp(), false)
 )
 """
 
@@ -84,13 +85,14 @@ busy_players AS MATERIALIZED (
 ),
 codes AS MATERIALIZED (
     SELECT c.id, c.doubt_guild_id, c.state IN ('active', 'probing') AS is_open,
-           (c.proven_at IS NULL OR c.doubted_at IS NOT NULL OR c.state = 'probing') AS on_probation,
+           (c.proven_at IS NULL OR c.doubted_at IS NOT NULL OR c.held_until IS NOT NULL OR c.state = 'probing')
+               AS on_probation,
            coalesce(c.expires_at,
                     (coalesce(c.published_on, (c.first_seen_at AT TIME ZONE 'UTC')::date) + 7)::timestamp
                         AT TIME ZONE 'UTC')
                AS deadline
     FROM giftcodes_giftcode c
-    WHERE c.provider = %(provider)s
+    WHERE c.provider = %(provider)s AND NOT coalesce(c.held_until > %(now)s, false)
 ),
 runs AS MATERIALIZED (
     SELECT r.*, c.id AS code_id, c.on_probation, c.deadline,

@@ -37,6 +37,6 @@ def resume(provider: str) -> bool:
             return False
         budget.resume()
         budget.save()
-        Alarm.objects.clear(Alarm.Kind.PROVIDER_PAUSED, provider)
+        Alarm.objects.pause_is_over(provider)
     story.tell(f"▶️ {provider} is resumed by an operator.", provider=provider)
     return True

@@ -18,18 +18,32 @@ from giftcodes.models import (
     Alarm,
     Attempt,
     CancelKind,
+    CodeAnswer,
     CodeNews,
     CodeState,
+    EventKind,
     GiftCode,
     MemberRedemption,
     PauseKind,
     RateBudget,
+    RedemptionEvent,
+    Trigger,
     database_now,
 )
 from giftcodes.models.budget import Heard
 from giftcodes.models.catalogue import code_words, member_words
+from giftcodes.models.member_answers import Asked, Followed, follow
 from giftcodes.models.redemption import cover_twins, values
-from giftcodes.outcomes import ABOUT_THE_CODE, PROVING, UNDECIDED, Outcome, meaning
+from giftcodes.outcomes import (
+    ABOUT_THE_CODE,
+    JUDGES_CODE,
+    ODD_ANSWERS,
+    ODD_WORDS,
+    PROVING,
+    UNDECIDED,
+    Outcome,
+    meaning,
+)
 from giftcodes.providers import client_for
 from giftcodes.providers.base import Answer, RateReport
 from giftcodes.verdict import OPEN, SETTLED, Situation, State, Verdict, judge
@@ -54,6 +68,8 @@ class Intent:
         published, issue: the code as it is sent, and which of its issues it is.
         permit_until: the end of the window that its permit came from; None: it opens one.
         confirming, is_probe, tries, setbacks: of the row, when it was claimed.
+        last_outcome: the row's answer before this one.
+        is_marked: the member is marked as unknown to the game (Member.refused_at).
         nickname, listed_as: the member's name and player ID in the guild.
     """
 
@@ -61,6 +77,7 @@ class Intent:
     sent_at: dt.datetime
     row_id: int
     token: int
+    member_id: int
     redemption_id: int
     gift_code_id: int
     guild_id: int
@@ -74,6 +91,8 @@ class Intent:
     is_probe: bool
     tries: int
     setbacks: int
+    last_outcome: str
+    is_marked: bool
     nickname: str
     listed_as: str
     guild: str
@@ -81,6 +100,10 @@ class Intent:
     @property
     def member(self) -> str:
         return member_words(self.nickname, self.listed_as)
+
+    @property
+    def asked(self) -> Asked:
+        return Asked(self.row_id, self.member_id, self.realm, self.last_outcome, self.is_marked)
 
     @property
     def code(self) -> str:
@@ -96,6 +119,7 @@ class Aftermath:
         finished: redemptions that look over.
         closed_code_id: a code whose waiting rows are to be cancelled.
         reopened_code_id: a code that works again.
+        behind_guild_id: a guild in which a member may be asked again for other codes.
         has_room: more may be claimed now. Otherwise enough requests are under way, and a later one of them rings.
     """
 
@@ -103,6 +127,7 @@ class Aftermath:
     finished: tuple[int, ...] = ()
     closed_code_id: int | None = None
     reopened_code_id: int | None = None
+    behind_guild_id: int | None = None
     has_room: bool = True
 
 
@@ -114,9 +139,10 @@ WITH claim AS MATERIALIZED (
     WHERE id = %(id)s AND token = %(token)s AND state = 'in_flight'
     FOR NO KEY UPDATE
 ), known AS MATERIALIZED (
-    SELECT m.id AS row_id, m.token, m.redemption_id, m.gift_code_id, g.id AS guild_id, c.provider, m.player_id,
-           coalesce(person.realm, g.realm) AS realm, c.code AS published, c.issue, m.permit_until, m.confirming,
-           m.is_probe, m.tries, m.setbacks, person.nickname, person.player_id AS listed_as, g.name AS guild
+    SELECT m.id AS row_id, m.token, m.member_id, m.redemption_id, m.gift_code_id, g.id AS guild_id, c.provider,
+           m.player_id, coalesce(person.realm, g.realm) AS realm, c.code AS published, c.issue, m.permit_until,
+           m.confirming, m.is_probe, m.tries, m.setbacks, m.outcome AS last_outcome, person.refused_at IS NOT NULL AS is_marked,
+           person.nickname, person.player_id AS listed_as, g.name AS guild
     FROM claim m
     JOIN giftcodes_member person ON person.id = m.member_id
     JOIN giftcodes_redemption r ON r.id = m.redemption_id
@@ -127,6 +153,7 @@ WITH claim AS MATERIALIZED (
       AND m.lease_until > clock_timestamp() + make_interval(secs => %(needed)s)
       AND (m.permit_until IS NULL OR m.permit_until > clock_timestamp())
       AND NOT coalesce(b.window_ends_at > clock_timestamp() AND b.permits_until <= clock_timestamp(), false)
+      AND NOT coalesce(c.held_until > clock_timestamp(), false)
       AND (b.pause_kind = '' OR (m.is_probe AND b.paused_until <= clock_timestamp()))
       AND (m.confirming OR (
             c.state IN ('active', 'probing') AND r.state = 'running' AND r.stop_requested_at IS NULL
@@ -252,11 +279,12 @@ def record(intent: Intent, answer: Answer) -> Aftermath:
     known = _Known.of(intent)
     budget_learned = _tell_budget(intent, answer, known)
     with transaction.atomic(durable=True):
-        news = _tell_code(intent, answer.outcome, known)
-        verdict = judge(answer.outcome, _situation(intent, answer.outcome, code_is_closed=not known.code_is_open))
+        news = _tell_code(intent, answer, known)
+        verdict = judge(answer.outcome, _situation(intent, answer.outcome, known))
         held = _write(intent, answer, verdict)
+        followed = follow(intent.asked, answer.outcome) if held else Followed()
         faults.strike("before-commit")
-    room = _after_the_fact(intent, answer.outcome, held=held, verdict=verdict)
+    room = _after_the_fact(intent, answer.outcome, held=held, verdict=verdict, followed=followed)
     story.answered(
         intent.member,
         meaning(answer.outcome).words,
@@ -280,34 +308,40 @@ class _Known:
     budget: RateBudget
     code_is_open: bool
     code_is_proven: bool
+    code_is_odd: bool
+    code_is_held: bool
 
     @classmethod
     def of(cls, intent: Intent) -> _Known:
         with connection.cursor() as cursor:
             cursor.execute(_KNOWN, {"code": intent.gift_code_id})
-            now, state, is_proven, budget = cursor.fetchone()
+            now, state, is_proven, is_odd, is_held, budget = cursor.fetchone()
         return cls(
             now=now,
             budget=RateBudget.from_json(budget),
             code_is_open=state in (CodeState.ACTIVE, CodeState.PROBING),
             code_is_proven=is_proven and state == CodeState.ACTIVE,
+            code_is_odd=is_odd,
+            code_is_held=is_held,
         )
 
 
 _KNOWN = """
-SELECT clock_timestamp(), c.state, c.proven_at IS NOT NULL AND c.doubted_at IS NULL, to_jsonb(b)
+SELECT clock_timestamp(), c.state, c.proven_at IS NOT NULL AND c.doubted_at IS NULL, c.odd_since IS NOT NULL,
+       c.held_until IS NOT NULL, to_jsonb(b)
 FROM giftcodes_giftcode c JOIN giftcodes_ratebudget b ON b.provider = c.provider
 WHERE c.id = %(code)s
 """
 
 
-def _situation(intent: Intent, outcome: Outcome, *, code_is_closed: bool) -> Situation:
+def _situation(intent: Intent, outcome: Outcome, known: _Known) -> Situation:
     return Situation(
         confirming=intent.confirming,
         tries=intent.tries,
         setbacks=intent.setbacks,
         earlier_unknown=outcome is Outcome.RECEIVED and _may_have_been_granted(intent),
-        code_is_closed=code_is_closed,
+        code_is_closed=not known.code_is_open,
+        code_is_held=known.code_is_held,
         is_probe=intent.is_probe,
         jitter=random.random(),  # noqa: S311
     )
@@ -365,12 +399,17 @@ def _write(intent: Intent, answer: Answer, verdict: Verdict) -> bool:
         return bool(cursor.rowcount)
 
 
-def _after_the_fact(intent: Intent, outcome: Outcome, *, held: bool, verdict: Verdict) -> Aftermath:
+def _after_the_fact(intent: Intent, outcome: Outcome, *, held: bool, verdict: Verdict, followed: Followed) -> Aftermath:
     """Settle the twins of a settled row; where the claim was lost, settle what the answer proves all the same."""
     if held:
         if verdict.state is State.FAILED:
             story.trouble(intent.guild, intent.code, f"{intent.member}: {verdict.reason}")
-        return _what_follows(intent, is_settled=verdict.state in SETTLED)
+        follows = _what_follows(intent, is_settled=verdict.state in SETTLED)
+        return replace(
+            follows,
+            finished=follows.finished + _look_over(followed.parked),
+            behind_guild_id=intent.guild_id if followed.are_due else None,
+        )
     story.warn(
         "A late answer came after its claim was over.", member=intent.member, guild=intent.guild, code=intent.code
     )
@@ -426,16 +465,68 @@ def _settle_by_evidence(pk: int) -> list[int]:
     return [MemberRedemption.objects.values_list("redemption_id", flat=True).get(pk=pk), *cover_twins(proof_id=pk)]
 
 
-def _tell_code(intent: Intent, outcome: Outcome, known: _Known) -> CodeNews:
+def _tell_code(intent: Intent, answer: Answer, known: _Known) -> CodeNews:
     """Let the code hear what concerns it: seldom, so that its row is seldom locked."""
-    if outcome not in PROVING and outcome not in ABOUT_THE_CODE:
+    outcome = answer.outcome
+    is_about_it = outcome in PROVING | ABOUT_THE_CODE | ODD_ANSWERS or outcome is Outcome.CLAIM_LIMIT
+    if not is_about_it and not (known.code_is_odd and outcome in JUDGES_CODE):
         return CodeNews.NOTHING
-    if outcome in PROVING and known.code_is_proven:
+    if outcome in PROVING and known.code_is_proven and not known.code_is_odd:
         return CodeNews.NOTHING
     code = GiftCode.objects.select_for_update(no_key=True).get(pk=intent.gift_code_id)
-    news = code.hear(outcome, player_id=intent.player_id, guild_id=intent.guild_id, now=database_now())
-    known.code_is_open = code.is_open
+    was = code.code
+    news = code.hear(
+        CodeAnswer(
+            outcome=outcome,
+            words=_words(answer),
+            spelling=intent.published,
+            player_id=intent.player_id,
+            guild_id=intent.guild_id,
+            now=database_now(),
+            claim_limits=_claim_limits(intent) if outcome is Outcome.CLAIM_LIMIT else (0, 0),
+            game_answered_at=known.budget.last_answer_at,
+        )
+    )
+    known.code_is_open, known.code_is_held = code.is_open, code.is_held
+    if code.code != was and news in (CodeNews.RESPELLED, CodeNews.PROVEN, CodeNews.REOPENED):
+        RedemptionEvent.objects.create(
+            gift_code=code, kind=EventKind.RESPELLED, trigger=Trigger.PROBE, detail=f"{was} → {code.code}"
+        )
     return news
+
+
+def _words(answer: Answer) -> str:
+    """An answer in short, as the game gave it."""
+    if answer.outcome in ODD_WORDS:
+        number = f" (err_code {answer.err_code})" if answer.err_code else ""
+        return f"“{answer.msg}”{number}"
+    status = f" (HTTP {answer.http_status})" if answer.http_status else ""
+    return f"{meaning(answer.outcome).words}{status}"
+
+
+_CLAIM_LIMITS = """
+SELECT count(DISTINCT a.player_id), count(DISTINCT r.guild_id)
+FROM giftcodes_attempt a
+JOIN giftcodes_memberredemption m ON m.id = a.member_redemption_id
+JOIN giftcodes_redemption r ON r.id = m.redemption_id
+WHERE a.gift_code_id = %(code)s AND (a.outcome = 'code_used_up' OR a.id = %(this)s)
+  AND a.id > coalesce((
+      SELECT max(granted.id) FROM giftcodes_attempt granted
+      WHERE granted.gift_code_id = %(code)s AND granted.outcome = ANY(%(proving)s)), 0)
+"""
+
+
+def _claim_limits(intent: Intent) -> tuple[int, int]:
+    """Players, and guilds, that met a claim limit since the code was last granted, this answer included."""
+    with connection.cursor() as cursor:
+        parameters: dict[str, Any] = {
+            "code": intent.gift_code_id,
+            "this": intent.id,
+            "proving": sorted(outcome.value for outcome in PROVING),
+        }
+        cursor.execute(_CLAIM_LIMITS, parameters)
+        found: tuple[int, int] = cursor.fetchone()
+    return found
 
 
 def _tell_budget(intent: Intent, answer: Answer, known: _Known) -> bool:
@@ -446,6 +537,7 @@ def _tell_budget(intent: Intent, answer: Answer, known: _Known) -> bool:
         has_status=answer.http_status is not None,
         report=answer.rate,
         player_id=intent.player_id,
+        code_id=intent.gift_code_id,
         sent_at=intent.sent_at,
         permit_until=intent.permit_until,
         is_probe=intent.is_probe,
@@ -462,11 +554,10 @@ def _tell_budget(intent: Intent, answer: Answer, known: _Known) -> bool:
 
 
 def _sound_alarm(budget: RateBudget, *, title: str, was: str) -> None:
-    kind = Alarm.Kind.PROVIDER_PAUSED
     if budget.pause_kind and budget.pause_kind != PauseKind.OPERATOR and budget.pause_kind != was:
-        Alarm.objects.raise_once(kind, budget.provider, budget.pause_reason)
+        Alarm.objects.of_a_pause(budget.provider, budget.pause_kind, budget.pause_reason)
         story.warn(f"⏸️ {title} is paused: {budget.pause_reason} It is probed by itself.", provider=budget.provider)
-    elif was and not budget.pause_kind and Alarm.objects.clear(kind, budget.provider):
+    elif was and not budget.pause_kind and Alarm.objects.pause_is_over(budget.provider):
         story.tell(f"▶️ {title} answers again; redeeming goes on.", provider=budget.provider)
 
 

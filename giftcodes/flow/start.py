@@ -105,6 +105,8 @@ def start(*, guild_id: int, gift_code_id: int, trigger: Trigger, user_id: int | 
         RuntimeError: called inside a transaction, which would hold the lock for as long as it lasts.
     """
     redemption_id = Redemption.objects.ensure(guild_id=guild_id, gift_code_id=gift_code_id)
+    if trigger.is_person:
+        GiftCode.objects.filter(pk=gift_code_id).release()
     call = _Call(redemption_id, trigger, user_id)
     for _ in range(LOOKS):
         if result := _look(call):

@@ -88,9 +88,13 @@ def _start_batch(
     if not taken:
         return None
     guilds = {pk: guild for pk, _, guild in taken}
+    rows = MemberRedemption.objects.filter(redemption__in=guilds)
+    # As in Redemption.bring_in_members.
+    if trigger.is_person:
+        rows.reopenable(is_person=True).wait()
     _, has_others = admit_members(redemption_ids=list(guilds))
-    if has_others:
-        MemberRedemption.objects.filter(redemption__in=guilds).reopenable(is_person=trigger.is_person).wait()
+    if has_others and not trigger.is_person:
+        rows.reopenable(is_person=False).wait()
     cover_twins(redemption_ids=list(guilds))
     open_rows = _count_open(list(guilds))
     to_start = [pk for pk, is_waiting, _ in taken if is_waiting or open_rows[pk]]

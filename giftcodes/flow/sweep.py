@@ -178,7 +178,7 @@ def _stalled_runs() -> list[tuple[int, str]]:
             JOIN giftcodes_giftcode c ON c.id = r.gift_code_id AND c.state IN ('active', 'probing')
             JOIN giftcodes_ratebudget b ON b.provider = g.provider AND b.pause_kind = ''
             WHERE r.state = 'running' AND r.stop_requested_at IS NULL
-              AND greatest(r.locked_at, r.last_served_at) < clock_timestamp() - %(after)s
+              AND greatest(r.locked_at, r.last_served_at, c.held_until) < clock_timestamp() - %(after)s
               AND (b.window_ends_at IS NULL OR b.window_ends_at < clock_timestamp() - %(after)s)
               AND EXISTS (SELECT FROM giftcodes_memberredemption m
                           WHERE m.redemption_id = r.id AND m.state = 'pending'

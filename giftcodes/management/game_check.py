@@ -81,6 +81,7 @@ def _hear(config: ProviderConfig, answer: Answer, *, permit: _Permit, sent_at: d
         has_status=answer.http_status is not None,
         report=answer.rate,
         player_id=PLAYER_ID,
+        code_id=0,
         sent_at=sent_at,
         permit_until=permit.until,
         is_probe=False,

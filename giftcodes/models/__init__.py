@@ -1,8 +1,9 @@
 """The tables, and what may be done to one row or to many."""
 
 from giftcodes.models.budget import PauseKind, RateBudget
-from giftcodes.models.catalogue import CodeNews, CodeState, Feed, GiftCode, Guild, Member, Source
+from giftcodes.models.catalogue import Feed, GiftCode, Guild, Member, Source
 from giftcodes.models.clock import Clock, database_now
+from giftcodes.models.code_life import CodeAnswer, CodeNews, CodeState
 from giftcodes.models.delivery import Alarm, AlarmNotice, Announcement, Channel, DeliveryState, Heartbeat, OptOut
 from giftcodes.models.imports import MemberImport
 from giftcodes.models.journal import Attempt, EventKind, PrunedFigure, RedemptionEvent, Trigger
@@ -16,6 +17,7 @@ __all__ = [
     "CancelKind",
     "Channel",
     "Clock",
+    "CodeAnswer",
     "CodeNews",
     "CodeState",
     "DeliveryState",

@@ -12,7 +12,7 @@ from django.utils.translation import gettext_lazy as _
 
 from giftcodes import faults
 from giftcodes.models.catalogue import provider_choices
-from giftcodes.outcomes import Outcome, Scope, meaning
+from giftcodes.outcomes import ODD_WORDS, Outcome, Scope, meaning
 
 if TYPE_CHECKING:
     from giftcodes.providers.base import RateReport
@@ -32,6 +32,8 @@ PAUSE_SECONDS = faults.seconds("PAUSE_SECONDS", 60.0)
 LONGEST_PAUSE_SECONDS = faults.seconds("LONGEST_PAUSE_SECONDS", 600.0)
 #: Unknown answers for so many players in a row pause the game.
 UNKNOWN_PLAYERS = 3
+#: Words of the game that are not known here are a code's own business, until they come for so many codes in a row.
+UNKNOWN_CODES = 2
 _SAYS_NOTHING = frozenset({Outcome.THROTTLED, Outcome.NOT_SENT})
 
 
@@ -40,6 +42,17 @@ class PauseKind(models.TextChoices):
     OPERATOR = "operator", _("paused by an operator")
     SIGNATURE = "signature", _("the game refuses our requests")
     UNKNOWN = "unknown", _("the game gives no clear answers")
+    CAPTCHA = "captcha", _("the game asks for a captcha")
+    FORBIDDEN = "forbidden", _("the game's server refuses us")
+
+
+#: How a game is paused by an answer that concerns the game as a whole.
+_PAUSES = {
+    Outcome.SIGN_ERROR: PauseKind.SIGNATURE,
+    Outcome.PARAMS_ERROR: PauseKind.SIGNATURE,
+    Outcome.CAPTCHA: PauseKind.CAPTCHA,
+    Outcome.FORBIDDEN: PauseKind.FORBIDDEN,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +63,7 @@ class Heard:
         outcome: what it means.
         has_status: the game's server answered at all, so that it counted the request.
         report: what its headers said.
-        player_id: whom it was about.
+        player_id, code_id: whom it was about, and which code.
         sent_at: when the request was sent, by the database's clock.
         permit_until: the end of the window that its permit came from; None: it was to open a window.
         is_probe: it probed a paused game.
@@ -60,6 +73,7 @@ class Heard:
     has_status: bool
     report: RateReport
     player_id: str
+    code_id: int
     sent_at: dt.datetime
     permit_until: dt.datetime | None
     is_probe: bool
@@ -88,6 +102,8 @@ class RateBudget(models.Model):
     pauses = models.PositiveIntegerField(_("pauses in a row"), default=0)
     #: Players whose last answers were unknown, with no recognised answer between.
     unknown_players = models.JSONField(default=list, blank=True)
+    #: The codes that they were asked for.
+    unknown_codes = models.JSONField(default=list, db_default=[], blank=True)
     last_answer_at = models.DateTimeField(_("last recognised answer"), null=True)
 
     class Meta:
@@ -210,14 +226,15 @@ class RateBudget(models.Model):
 
     def pause(self, kind: PauseKind, reason: str, *, now: dt.datetime | None) -> None:
         """Pause; `now` None: until somebody resumes it."""
-        self.pause_kind, self.pause_reason, self.unknown_players = kind, reason, []
+        self.pause_kind, self.pause_reason = kind, reason
+        self.unknown_players, self.unknown_codes = [], []
         self.pauses += 1
         seconds = min(PAUSE_SECONDS * 2 ** min(self.pauses - 1, 10), LONGEST_PAUSE_SECONDS)
         self.paused_until = now + dt.timedelta(seconds=seconds) if now else None
 
     def resume(self) -> None:
         self.pause_kind, self.pause_reason, self.paused_until = PauseKind.NONE, "", None
-        self.pauses, self.unknown_players = 0, []
+        self.pauses, self.unknown_players, self.unknown_codes = 0, [], []
 
     def _hear_health(self, heard: Heard, *, now: dt.datetime) -> None:
         if self.pause_kind == PauseKind.OPERATOR or heard.outcome in _SAYS_NOTHING:
@@ -227,7 +244,7 @@ class RateBudget(models.Model):
         is_straggler = bool(self.pause_kind) and not heard.is_probe
         if row.scope is Scope.PROVIDER:
             if not is_straggler:
-                self.pause(PauseKind.SIGNATURE, row.reason, now=now)
+                self.pause(_PAUSES[heard.outcome], row.reason, now=now)
         elif not row.recognised:
             if not is_straggler:
                 self._hear_unknown(heard, now=now)
@@ -237,7 +254,10 @@ class RateBudget(models.Model):
     def _hear_unknown(self, heard: Heard, *, now: dt.datetime) -> None:
         if heard.player_id not in self.unknown_players:
             self.unknown_players = [*self.unknown_players, heard.player_id]
-        if heard.is_probe or len(self.unknown_players) >= UNKNOWN_PLAYERS:
+        if heard.code_id not in self.unknown_codes:
+            self.unknown_codes = [*self.unknown_codes, heard.code_id]
+        is_the_games = heard.outcome not in ODD_WORDS or len(self.unknown_codes) >= UNKNOWN_CODES
+        if heard.is_probe or (is_the_games and len(self.unknown_players) >= UNKNOWN_PLAYERS):
             words = meaning(heard.outcome).words
             self.pause(
                 PauseKind.UNKNOWN,
@@ -248,9 +268,11 @@ class RateBudget(models.Model):
     def _hear_recognised(self, heard: Heard, *, now: dt.datetime) -> None:
         if heard.is_probe or self.pause_kind == PauseKind.UNKNOWN:
             self.resume()
-        if self.unknown_players:
-            self.unknown_players = []
-        if self.last_answer_at is None or now - self.last_answer_at > dt.timedelta(seconds=10):
+        ends_a_streak = bool(self.unknown_players)
+        if ends_a_streak:
+            self.unknown_players, self.unknown_codes = [], []
+        # Seldom, so that the row is seldom written; but after an unknown answer it must be known that others came.
+        if ends_a_streak or self.last_answer_at is None or now - self.last_answer_at > dt.timedelta(seconds=10):
             self.last_answer_at = now
 
     def _fingerprint(self) -> tuple[object, ...]:

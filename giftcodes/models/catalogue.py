@@ -13,17 +13,12 @@ from django.db.models.functions import Coalesce
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from giftcodes.models.code_life import LIFE_FIELDS, CodeLife, CodeState
 from giftcodes.models.versions import MemberVersion, Versions
-from giftcodes.outcomes import ABOUT_THE_CODE, PROVING, Outcome, meaning
-from giftcodes.validators import validate_code, validate_one_line, validate_player_id
-from giftcodes.verdict import DOUBT_SECONDS
+from giftcodes.validators import validate_one_line, validate_player_id
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
-
-#: A code that nobody knew is asked for once more after each of these: codes are published early and typed wrong.
-PROBE_AFTER_SECONDS = (600, 3_600, 21_600)
-
 
 #: Begins the names that erased players have. No player ID is written so: nobody is asked for by one.
 ERASED = "erased-"
@@ -112,9 +107,12 @@ class Member(models.Model):
     consented_on = models.DateField(_("consented on"), null=True, blank=True)
     notes = models.TextField(_("notes"), blank=True, default="", db_default="")
     joined_at = models.DateTimeField(_("joined"), default=timezone.now, editable=False)
+    #: The realm with which the game last did not know this player, and when: nothing is asked with it for a week.
+    refused_realm = models.PositiveIntegerField(null=True, editable=False)
+    refused_at = models.DateTimeField(null=True, editable=False)
 
     objects = MemberQuerySet.as_manager()
-    history = Versions(excluded_fields=["joined_at"], bases=[MemberVersion])
+    history = Versions(excluded_fields=["joined_at", "refused_realm", "refused_at"], bases=[MemberVersion])
 
     class Meta:
         ordering = ["guild", "nickname", "player_id"]
@@ -150,23 +148,6 @@ class Source(models.TextChoices):
     COMMAND = "command", _("command line")
 
 
-class CodeState(models.TextChoices):
-    ACTIVE = "active", _("active")
-    PROBING = "probing", _("being probed")
-    CLOSED = "closed", _("closed")
-    DELETED = "deleted", _("deleted")
-
-
-class CodeNews(models.TextChoices):
-    """What an answer told about a code."""
-
-    NOTHING = "nothing"
-    PROVEN = "proven"
-    REOPENED = "reopened"
-    DOUBTED = "doubted"
-    CLOSED = "closed"
-
-
 class GiftCodeQuerySet(models.QuerySet["GiftCode"]):
     def active(self) -> GiftCodeQuerySet:
         return self.filter(state=CodeState.ACTIVE)
@@ -176,6 +157,12 @@ class GiftCodeQuerySet(models.QuerySet["GiftCode"]):
         rows = self.filter(provider=provider, folded__in=list(folded)).order_by("folded", "issue")
         return {row.folded: row for row in rows}
 
+    def release(self) -> int:
+        """End the wait of codes that unclear answers hold back: a person has looked. Returns how many there were."""
+        return self.filter(held_until__isnull=False).update(
+            odd_answers=0, odd_players=[], odd_since=None, held_until=None
+        )
+
     def in_order(self) -> GiftCodeQuerySet:
         """Soonest end first; a code without a known end is taken to last a week."""
         return self.order_by(
@@ -184,29 +171,10 @@ class GiftCodeQuerySet(models.QuerySet["GiftCode"]):
         )
 
 
-#: What the machine sets of a code.
-LIFE_FIELDS = (
-    "state",
-    "reason",
-    "closed_outcome",
-    "closed_at",
-    "proven_at",
-    "doubt_outcome",
-    "doubt_player_id",
-    "doubt_guild",
-    "doubted_at",
-    "probes",
-    "next_probe_at",
-)
-#: What `GiftCode.reopen` sets: people set the end, and a code that works again has another one.
-REOPENED_FIELDS = (*LIFE_FIELDS, "expires_at")
-
-
-class GiftCode(models.Model):
+class GiftCode(CodeLife):
     """A code of a game: kept as published, compared without case, one row for each issue."""
 
     provider = models.CharField(_("game"), max_length=20, choices=provider_choices)
-    code = models.CharField(_("code"), max_length=32, validators=[validate_code])
     folded = models.CharField(max_length=32, editable=False)
     issue = models.PositiveIntegerField(_("issue"), default=1, editable=False)
     source = models.CharField(_("source"), max_length=10, choices=Source, default=Source.ADMIN, editable=False)
@@ -215,19 +183,6 @@ class GiftCode(models.Model):
     rewards = models.TextField(_("rewards"), blank=True)
     first_seen_at = models.DateTimeField(_("first seen"), default=timezone.now, editable=False)
     last_seen_at = models.DateTimeField(_("last seen in the feed"), null=True, editable=False)
-
-    state = models.CharField(_("state"), max_length=10, choices=CodeState, default=CodeState.ACTIVE, editable=False)
-    reason = models.TextField(_("reason"), blank=True, editable=False)
-    closed_outcome = models.CharField(_("closed by"), max_length=20, blank=True, editable=False)
-    closed_at = models.DateTimeField(_("closed"), null=True, editable=False)
-    proven_at = models.DateTimeField(_("proven"), null=True, editable=False)
-    # One member was told that the code does not work; one more is asked before it is closed.
-    doubt_outcome = models.CharField(max_length=20, blank=True, editable=False)
-    doubt_player_id = models.CharField(max_length=20, blank=True, editable=False)
-    doubt_guild = models.ForeignKey(Guild, on_delete=models.SET_NULL, null=True, editable=False, related_name="+")
-    doubted_at = models.DateTimeField(null=True, editable=False)
-    probes = models.PositiveSmallIntegerField(_("probes since it was closed"), default=0, editable=False)
-    next_probe_at = models.DateTimeField(_("next probe"), null=True, editable=False)
 
     objects = GiftCodeQuerySet.as_manager()
     history = Versions(excluded_fields=["folded", "issue", "source", "first_seen_at", "last_seen_at", *LIFE_FIELDS])
@@ -250,72 +205,6 @@ class GiftCode(models.Model):
     def save(self, *args: Any, **kwargs: Any) -> None:
         self.folded = self.code.casefold()
         super().save(*args, **kwargs)
-
-    @property
-    def is_open(self) -> bool:
-        return self.state in (CodeState.ACTIVE, CodeState.PROBING)
-
-    def hear(self, outcome: Outcome, *, player_id: str, guild_id: int, now: dt.datetime) -> CodeNews:
-        """Take in what the game said of this code, and save it. The row must be locked.
-
-        A code is closed only when two members were told so, or the same one twice a minute apart; a code that is being
-        probed is closed again by one answer, so that a dead code costs little.
-        """
-        news = self._weigh(outcome, player_id=player_id, now=now)
-        match news:
-            case CodeNews.PROVEN:
-                self.proven_at = self.proven_at or now
-                self._forget_doubt()
-            case CodeNews.REOPENED:
-                self.proven_at = self.proven_at or now
-                self.reopen(now)
-            case CodeNews.DOUBTED:
-                self.doubt_outcome, self.doubt_player_id = outcome.value, player_id
-                self.doubt_guild_id, self.doubted_at = guild_id, now
-            case CodeNews.CLOSED:
-                self.close(meaning(outcome).reason, outcome=outcome, now=now)
-            case CodeNews.NOTHING:
-                return news
-        self.save(update_fields=REOPENED_FIELDS if news is CodeNews.REOPENED else LIFE_FIELDS)
-        return news
-
-    def _weigh(self, outcome: Outcome, *, player_id: str, now: dt.datetime) -> CodeNews:
-        if self.state == CodeState.DELETED:
-            return CodeNews.NOTHING
-        if outcome in PROVING:
-            if self.state != CodeState.ACTIVE:
-                return CodeNews.REOPENED
-            return CodeNews.PROVEN if self.proven_at is None or self.doubted_at else CodeNews.NOTHING
-        if outcome not in ABOUT_THE_CODE or self.state == CodeState.CLOSED:
-            return CodeNews.NOTHING
-        if self.state == CodeState.PROBING:
-            return CodeNews.CLOSED
-        if self.doubted_at is None:
-            return CodeNews.DOUBTED
-        is_second_opinion = player_id != self.doubt_player_id
-        is_late_enough = (now - self.doubted_at).total_seconds() >= DOUBT_SECONDS
-        return CodeNews.CLOSED if is_second_opinion or is_late_enough else CodeNews.NOTHING
-
-    def _forget_doubt(self) -> None:
-        self.doubt_outcome, self.doubt_player_id, self.doubt_guild, self.doubted_at = "", "", None, None
-
-    def close(self, reason: str, *, outcome: Outcome | None, now: dt.datetime) -> None:
-        """Set the fields of a closed code. A code that the game does not know is closed provisionally and probed."""
-        self.state, self.reason, self.closed_at = CodeState.CLOSED, reason, now
-        self.closed_outcome = outcome.value if outcome else ""
-        self._forget_doubt()
-        self.next_probe_at = None
-        if outcome is Outcome.CODE_NOT_FOUND and self.probes < len(PROBE_AFTER_SECONDS):
-            self.next_probe_at = now + dt.timedelta(seconds=PROBE_AFTER_SECONDS[self.probes])
-            self.probes += 1
-
-    def reopen(self, now: dt.datetime) -> None:
-        """Set the fields of a code that works again. An end that is past was wrong, and is not known any more."""
-        if self.expires_at and self.expires_at <= now:
-            self.expires_at = None
-        self.state, self.reason, self.closed_outcome, self.closed_at = CodeState.ACTIVE, "", "", None
-        self.probes, self.next_probe_at = 0, None
-        self._forget_doubt()
 
 
 class Feed(models.Model):

@@ -186,6 +186,18 @@ class AlarmQuerySet(models.QuerySet["Alarm"]):
         """Clear an alarm. True: it stood."""
         return bool(self.filter(kind=kind, subject=subject).clear_all())
 
+    def of_a_pause(self, provider: str, pause_kind: str, reason: str) -> bool:
+        """Raise the alarm of a pause, and clear those of another kind of pause. True: it is new."""
+        kind = {"captcha": Alarm.Kind.CAPTCHA, "forbidden": Alarm.Kind.FORBIDDEN}.get(
+            pause_kind, Alarm.Kind.PROVIDER_PAUSED
+        )
+        self.filter(kind__in=PAUSE_ALARMS - {kind}, subject=provider).clear_all()
+        return self.raise_once(kind, provider, reason)
+
+    def pause_is_over(self, provider: str) -> bool:
+        """Clear the alarm of a pause. True: one stood."""
+        return bool(self.filter(kind__in=PAUSE_ALARMS, subject=provider).clear_all())
+
     @transaction.atomic
     def clear_all(self) -> int:
         """Clear those of these that stand. Returns how many did."""
@@ -201,6 +213,9 @@ class Alarm(models.Model):
 
     class Kind(models.TextChoices):
         PROVIDER_PAUSED = "provider_paused", _("provider paused")
+        CAPTCHA = "captcha", _("the game asks for a captcha")
+        FORBIDDEN = "forbidden", _("the game's server refuses us")
+        CODE_ODD = "code_odd", _("code with answers that are not known")
         NO_PROGRESS = "no_progress", _("run without progress")
         FEED_SILENT = "feed_silent", _("feed silent or failing")
         UNCOVERED = "uncovered", _("guild without a run for an active code")
@@ -231,6 +246,10 @@ class Alarm(models.Model):
 
     def __str__(self) -> str:
         return f"{self.get_kind_display()}: {self.subject}"
+
+
+#: Each says that a game is paused.
+PAUSE_ALARMS = {Alarm.Kind.PROVIDER_PAUSED, Alarm.Kind.CAPTCHA, Alarm.Kind.FORBIDDEN}
 
 
 class AlarmNoticeQuerySet(models.QuerySet["AlarmNotice"]):

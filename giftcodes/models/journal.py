@@ -54,6 +54,7 @@ class EventKind(models.TextChoices):
     CODE_CLOSED = "code_closed", _("code closed")
     CODE_REOPENED = "code_reopened", _("code reopened")
     STALLED = "stalled", _("without progress")
+    RESPELLED = "respelled", _("tried in another spelling")
 
 
 class RedemptionEvent(models.Model):

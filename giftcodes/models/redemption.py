@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import Any
 
 from django.conf import settings
 from django.db import connection, models
-from django.db.models import Count, Q
+from django.db.models import Count, Exists, OuterRef, Q
 from django.db.models.functions import Coalesce
 from django.utils.translation import gettext_lazy as _
 
 from giftcodes.models.catalogue import GiftCode, Guild, Member
-from giftcodes.models.clock import Clock
+from giftcodes.models.clock import Clock, clock_plus
+from giftcodes.models.code_life import CodeState
 from giftcodes.models.delivery import announce_end
 from giftcodes.models.journal import EventKind, RedemptionEvent, Trigger
+from giftcodes.outcomes import ACCOUNT_CONDITIONS
 from giftcodes.verdict import CLOSED, HOLDING, OPEN, PARKED, SETTLED, State
 
 STATE_LABELS = {
@@ -37,6 +40,14 @@ def values(states: frozenset[State]) -> list[str]:
 
 #: Of a row that is not settled, though an answer may say that it is to be.
 IN_VAIN = PARKED | CLOSED | {State.PENDING, State.UNCONFIRMED}
+
+
+#: A player ID and a realm that the game does not know are not asked for again within this time.
+REFUSED_FOR = timedelta(days=7)
+WAITS_FOR_CORRECTION = (
+    "Waits for correction: the game does not know this player ID in this realm. Correct the member, and every code is "
+    "tried at once; otherwise the game is asked once a week."
+)
 
 
 class RunState(models.TextChoices):
@@ -202,10 +213,13 @@ class Redemption(models.Model):
         Returns:
             How many rows wait now that did not wait before.
         """
+        # Before new rows come: those of members who are known to be wrong are not reopened with them.
+        reopened = self.members.reopenable(is_person=True).wait() if trigger.is_person else 0
         added, has_others = admit_members(redemption_ids=[self.pk])
         if not has_others:
             return added
-        reopened = self.members.reopenable(is_person=trigger.is_person).wait()
+        if not trigger.is_person:
+            reopened = self.members.reopenable(is_person=False).wait()
         if trigger.is_person:
             # It goes on: who has left meanwhile is no longer stopped, and goes on when they are back.
             stopped = self.members.filter(state=State.CANCELLED, cancel_kind=CancelKind.STOPPED)
@@ -241,15 +255,33 @@ class MemberRedemptionQuerySet(models.QuerySet["MemberRedemption"]):
     def reopenable(self, *, is_person: bool) -> MemberRedemptionQuerySet:
         """Rows that may be tried again (docs/design.md, “Outcomes”): by themselves, or because a person asks for it."""
         realm_now = Coalesce("member__realm", "member__guild__realm")
-        again = (
+        is_refused = Q(asked_realm=realm_now, member__refused_at__gt=clock_plus(-REFUSED_FOR.total_seconds()))
+        again: Any = (
             Q(state=State.CANCELLED, cancel_kind__in=[CancelKind.CODE_CLOSED, CancelKind.LEFT])
-            | (Q(state=State.NEEDS_CORRECTION) & ~Q(asked_realm=realm_now))
-            | Q(state=State.NOT_ELIGIBLE, next_attempt_at__lte=Clock())
+            | (Q(state=State.NEEDS_CORRECTION) & ~is_refused)
+            | (Q(state=State.NOT_ELIGIBLE, next_attempt_at__lte=Clock()) & ~Exists(self._asked_first()))
         )
         if is_person:
             parked = values(PARKED)
             again |= Q(state__in=parked) | Q(state=State.CANCELLED, cancel_kind=CancelKind.STOPPED)
         return self.filter(again, member__active=True, member__opted_out=False)
+
+    def _asked_first(self) -> MemberRedemptionQuerySet:
+        """Of a row that is not eligible: other rows of the member with the same answer, which are asked before it. A
+        level that has risen helps all of them, so one request a day finds out: for the row that was asked longest ago.
+        """
+        others = self.model._default_manager.filter(
+            member=OuterRef("member"), outcome=OuterRef("outcome"), outcome__in=[o.value for o in ACCOUNT_CONDITIONS]
+        )
+        is_due = Q(
+            state=State.NOT_ELIGIBLE,
+            next_attempt_at__lte=Clock(),
+            gift_code__state=CodeState.ACTIVE,
+        ) & ~Q(redemption__state=RunState.STOPPED)
+        is_older = Q(updated_at__lt=OuterRef("updated_at")) | Q(
+            updated_at=OuterRef("updated_at"), pk__lt=OuterRef("pk")
+        )
+        return others.filter(Q(state__in=values(OPEN)) | (is_due & is_older)).exclude(pk=OuterRef("pk"))
 
     def cancel(self, kind: CancelKind, reason: str = "") -> int:
         """Close the pending rows among these: what was never sent need not be."""
@@ -417,28 +449,41 @@ def lock_runs(redemption_ids: list[int], *, trigger: Trigger, user_id: int | Non
 def admit_members(*, redemption_ids: list[int]) -> tuple[int, bool]:
     """Give every eligible member of these redemptions' guilds a row, set-based. The redemptions must be locked or new.
 
+    The rows of members whom the game does not know with their realm wait for correction.
+
     Returns:
-        How many rows were added; whether there are rows in other states than waiting.
+        How many rows were added that wait to be asked for; whether there are rows in other states than waiting.
     """
+    refused_for: Any = REFUSED_FOR
     with connection.cursor() as cursor:
         cursor.execute(
             """
             WITH added AS (
-                INSERT INTO giftcodes_memberredemption (redemption_id, member_id, gift_code_id, player_id)
-                SELECT r.id, m.id, r.gift_code_id, m.player_id
+                INSERT INTO giftcodes_memberredemption
+                    (redemption_id, member_id, gift_code_id, player_id, state, reason, asked_realm, next_attempt_at)
+                SELECT r.id, m.id, r.gift_code_id, m.player_id,
+                       CASE WHEN is_refused THEN 'needs_correction' ELSE 'pending' END,
+                       CASE WHEN is_refused THEN %(waits)s ELSE '' END,
+                       CASE WHEN is_refused THEN m.refused_realm END,
+                       CASE WHEN NOT is_refused THEN clock_timestamp() END
                 FROM giftcodes_redemption r
+                JOIN giftcodes_guild g ON g.id = r.guild_id
                 JOIN giftcodes_member m ON m.guild_id = r.guild_id AND m.active AND NOT m.opted_out
+                CROSS JOIN LATERAL (
+                    SELECT coalesce(m.refused_realm = coalesce(m.realm, g.realm)
+                                    AND m.refused_at > clock_timestamp() - %(refused_for)s, false) AS is_refused
+                ) known
                 WHERE r.id = ANY(%(ids)s)
                 ORDER BY r.id, m.id
                 ON CONFLICT (redemption_id, member_id) DO NOTHING
-                RETURNING 1
+                RETURNING state
             )
-            SELECT count(*), EXISTS (
+            SELECT count(*) FILTER (WHERE state = 'pending'), EXISTS (
                 SELECT FROM giftcodes_memberredemption WHERE redemption_id = ANY(%(ids)s) AND state <> 'pending'
             )
             FROM added
             """,
-            {"ids": redemption_ids},
+            {"ids": redemption_ids, "waits": WAITS_FOR_CORRECTION, "refused_for": refused_for},
         )
         row: tuple[int, bool] = cursor.fetchone()
     return row

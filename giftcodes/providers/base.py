@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from giftcodes.http import Cut, ExchangeError, NotSentError, Reply, Transport
 from giftcodes.http.headers import count, reset_after_seconds, retry_after_seconds
 from giftcodes.http.text import Redactor, one_line, plain_text
-from giftcodes.outcomes import PROVING, Outcome
+from giftcodes.outcomes import ODD_ANSWERS, PROVING, Outcome, meaning
 from giftcodes.providers.config import ProviderConfig
 
 #: An answer has about a hundred bytes.
@@ -19,7 +19,7 @@ MSG_LENGTH = 200
 ERR_CODE_LENGTH = 20
 BODY_LENGTH = 2000
 
-_BODY_IS_KEPT = frozenset({Outcome.UNRECOGNISED, Outcome.UNREADABLE, Outcome.SERVER_ERROR})
+_BODY_IS_KEPT = ODD_ANSWERS | {Outcome.CAPTCHA, Outcome.FORBIDDEN}
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +36,7 @@ class RateReport:
 class Answer:
     """What became of one request. Texts hold no secret, and nothing that PostgreSQL cannot store.
 
-    `body` is an excerpt, and only there where the answer was unrecognised, unreadable or a server's error.
+    `body` is an excerpt, and only there where the answer is not one of the game's known ones, or refuses us.
     `detail` says what happened where there is no answer, or only a part of it.
     """
 
@@ -116,12 +116,15 @@ class GameClient(ABC):
         """What HTTP says goes before what the body says: a proxy's page must not pass for the game's word.
 
         An error of the client's (4xx) is read like an answer, since the game might send its own there; a
-        proof that the player has the code is believed with 2xx only.
+        proof that the player has the code is believed with 2xx only. 401 and 403 have a meaning of their own
+        where the body is no known answer.
         """
         if reply.status == 429:
             return Verdict(Outcome.THROTTLED, detail=reply.cut)
         if reply.status >= 500:
             return Verdict(Outcome.SERVER_ERROR, detail=reply.cut)
+        if reply.status in (401, 403) and not meaning(self.translate(reply.body).outcome).recognised:
+            return Verdict(Outcome.FORBIDDEN, detail=f"HTTP {reply.status}")
         if reply.cut is not Cut.NOT_CUT:
             slow = reply.cut is Cut.TOO_SLOW
             return Verdict(Outcome.UNANSWERED if slow else Outcome.UNREADABLE, detail=reply.cut)

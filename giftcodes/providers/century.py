@@ -1,6 +1,6 @@
 """Century Games' gift-code API: Whiteout Survival, Kingshot, and the simulator that behaves like them.
 
-The facts are in PROTOCOL.md, section 1.
+The facts are in docs/protocol.md, section 1.
 """
 
 from __future__ import annotations
@@ -14,22 +14,30 @@ from typing import Any
 from giftcodes.outcomes import Outcome
 from giftcodes.providers.base import GameClient, Order, Verdict
 
-#: msg and err_code as the game sends them. The last two have no number of their own (0 and an empty text).
+#: msg and err_code of each answer that is known (docs/protocol.md, section 1). An empty text: not known, or none.
 _TABLE: tuple[tuple[str, str, Outcome], ...] = (
     ("SUCCESS", "20000", Outcome.SUCCESS),
     ("RECEIVED", "40008", Outcome.RECEIVED),
     ("SAME TYPE EXCHANGE", "40011", Outcome.SAME_TYPE),
     ("CDK NOT FOUND", "40014", Outcome.CODE_NOT_FOUND),
     ("TIME ERROR", "40007", Outcome.CODE_EXPIRED),
-    ("USED", "40005", Outcome.CODE_USED_UP),
+    ("USED", "40005", Outcome.CLAIM_LIMIT),
+    ("", "40015", Outcome.CODE_ERROR),
     ("USER INFO ERROR", "40020", Outcome.WRONG_REALM),
     ("role not exist", "40001", Outcome.NO_SUCH_PLAYER),
     ("STOVE_LV ERROR", "40006", Outcome.LEVEL_TOO_LOW),
     ("RECHARGE_MONEY ERROR", "40017", Outcome.SPEND_TOO_LOW),
     ("RECHARGE_MONEY_VIP ERROR", "40018", Outcome.VIP_TOO_LOW),
+    ("", "40010", Outcome.LEVEL_OR_SPEND_TOO_LOW),
+    ("", "40012", Outcome.ACCOUNT_TOO_YOUNG),
     ("TIMEOUT RETRY", "40004", Outcome.TIMEOUT_RETRY),
+    ("", "40016", Outcome.SERVER_BUSY),
     ("TOO FREQUENT", "40019", Outcome.TOO_FREQUENT),
     ("NOT LOGIN", "40009", Outcome.NOT_LOGIN),
+    ("", "40100", Outcome.CAPTCHA),
+    ("", "40101", Outcome.CAPTCHA),
+    ("", "40102", Outcome.CAPTCHA),
+    ("", "40103", Outcome.CAPTCHA),
     ("Sign Error", "", Outcome.SIGN_ERROR),
     ("params error", "", Outcome.PARAMS_ERROR),
 )
@@ -39,7 +47,7 @@ def _folded(msg: str) -> str:
     return " ".join(msg.split()).rstrip(". ").lower()
 
 
-_BY_MSG = {_folded(msg): outcome for msg, _, outcome in _TABLE}
+_BY_MSG = {_folded(msg): outcome for msg, _, outcome in _TABLE if msg}
 _BY_ERR_CODE = {err_code: outcome for _, err_code, outcome in _TABLE if err_code}
 
 
@@ -69,26 +77,23 @@ def signature(fields: Mapping[str, str], salt: str) -> str:
 def translate(body: bytes) -> Verdict:
     """What a body means. Never raises.
 
-    The message decides; a known `err_code` beside an unknown message does not, since the game then says
-    something new and asking again costs less than a wrong end. Where the message is missing or blank,
-    `err_code` decides. A success must say so in every field: `code` 0, and no other row's `err_code`.
+    A known message decides, and so does a known `err_code` under an unknown or missing message. Where both are known
+    and differ, the answer is unclear. A success must say so in every known field, `code` 0 among them.
     """
     answer = _json(body)
     if not isinstance(answer, dict):
         return Verdict(Outcome.UNREADABLE)
     msg, err_code = answer.get("msg"), _number(answer.get("err_code"))
-    if not isinstance(msg, str | None) or (msg is None and err_code not in _BY_ERR_CODE):
+    by_number = _BY_ERR_CODE.get(err_code)
+    if not isinstance(msg, str | None) or (msg is None and by_number is None):
         return Verdict(Outcome.UNREADABLE, err_code=err_code)
-    folded = _folded(msg or "")
-    found = _BY_MSG.get(folded) if folded else _BY_ERR_CODE.get(err_code)
-    if found is None or (found is Outcome.SUCCESS and not _is_success(answer, err_code)):
+    by_msg = _BY_MSG.get(_folded(msg or ""))
+    found = by_msg or by_number or Outcome.UNRECOGNISED
+    if by_msg and by_number and by_msg is not by_number:
+        found = Outcome.UNRECOGNISED
+    if found is Outcome.SUCCESS and _number(answer.get("code")) != "0":
         found = Outcome.UNRECOGNISED
     return Verdict(found, msg=msg or "", err_code=err_code)
-
-
-def _is_success(answer: Mapping[str, Any], err_code: str) -> bool:
-    agrees = _BY_ERR_CODE.get(err_code, Outcome.SUCCESS) is Outcome.SUCCESS
-    return _number(answer.get("code")) == "0" and agrees
 
 
 def _json(body: bytes) -> Any:

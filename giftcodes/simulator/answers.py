@@ -27,6 +27,15 @@ ERR_CODES: dict[str, int | str] = {
     "NOT LOGIN": 40009,
     "Sign Error": 0,
     "params error": "",
+    # The game's own words for these numbers are not known. These are ours, and a client must not need them.
+    "ACCOUNT AGE ERROR": 40012,
+    "LEVEL OR MONEY ERROR": 40010,
+    "CDK GENERAL ERROR": 40015,
+    "SERVER BUSY": 40016,
+    "CAPTCHA GET TOO FREQUENT": 40100,
+    "CAPTCHA CHECK TOO FREQUENT": 40101,
+    "CAPTCHA EXPIRED": 40102,
+    "CAPTCHA CHECK ERROR": 40103,
 }
 #: For a message that is in no table.
 UNKNOWN_ERR_CODE = 49999
@@ -35,17 +44,12 @@ UNKNOWN_ERR_CODE = 49999
 def said(seed: int, n: int, msg: str, *, vary: bool) -> tuple[str, int | str]:
     """The message and err_code as request `n` gets them.
 
-    Error messages end with a full stop that comes and goes, and the number is now and then 0 or empty. With
-    `vary` off both are as the table has them. What was said to one request never changes with the same seed.
+    Error messages end with a full stop that comes and goes. With `vary` off there is none. What was said to one
+    request never changes with the same seed.
     """
     err_code = ERR_CODES.get(msg, UNKNOWN_ERR_CODE)
-    if msg == SUCCESS or not vary:
-        return msg, err_code
-    if draw(seed, n, "full stop") < 0.5:
+    if msg != SUCCESS and vary and draw(seed, n, "full stop") < 0.5:
         msg += "."
-    number = draw(seed, n, "err_code")
-    if number >= 0.8:
-        err_code = 0 if number < 0.9 else ""
     return msg, err_code
 
 

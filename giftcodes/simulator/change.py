@@ -15,6 +15,7 @@ _PLAYER: dict[str, reading.Check] = {
     "level": reading.whole(),
     "spend": reading.number(),
     "vip": reading.whole(),
+    "age": reading.number(),
     "name": reading.text,
 }
 _CODE: dict[str, reading.Check] = {
@@ -25,6 +26,7 @@ _CODE: dict[str, reading.Check] = {
     "min_level": reading.whole(),
     "min_spend": reading.number(),
     "min_vip": reading.whole(),
+    "min_age": reading.number(),
     "reissue": reading.flag,
 }
 #: What a restart brings back. Faults are a test's own business, and the rate is said on the command line.

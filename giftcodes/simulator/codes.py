@@ -25,6 +25,8 @@ class Code:
     min_level: int = 0
     min_spend: float = 0
     min_vip: int = 0
+    #: Of the account, in days.
+    min_age: float = 0
     issue: int = 1
 
 

@@ -72,4 +72,6 @@ def _unmet_condition(player: Player, code: Code) -> str | None:
         return "RECHARGE_MONEY ERROR"
     if player.vip < code.min_vip:
         return "RECHARGE_MONEY_VIP ERROR"
+    if player.age < code.min_age:
+        return "ACCOUNT AGE ERROR"
     return None

@@ -19,7 +19,7 @@ class Options:
     reset_header: bool = False
     #: The feed offers ETag and Last-Modified, and answers 304.
     etag: bool = False
-    #: Full stops come and go, and err_code is now and then 0 or empty.
+    #: The full stop of error messages comes and goes.
     vary: bool = True
     #: An unknown player is "role not exist", the older wording, instead of USER INFO ERROR.
     old_wording: bool = False

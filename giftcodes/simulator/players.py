@@ -49,6 +49,8 @@ class Player:
     level: int = 30
     spend: float = 0
     vip: int = 0
+    #: Of the account, in days.
+    age: float = 1000
     name: str = "Nobody"
 
 

@@ -205,7 +205,7 @@ def test_every_answer_has_words(outcome: Outcome, settings: Any) -> None:
         Outcome.SAME_TYPE,
         Outcome.CODE_NOT_FOUND,
         Outcome.CODE_EXPIRED,
-        Outcome.CODE_USED_UP,
+        Outcome.CLAIM_LIMIT,
         Outcome.WRONG_REALM,
         Outcome.NO_SUCH_PLAYER,
         Outcome.LEVEL_TOO_LOW,

@@ -31,6 +31,7 @@ def heard(
         has_status=has_status,
         report=RateReport(**report),  # type: ignore[arg-type]
         player_id="300000001",
+        code_id=1,
         sent_at=at(sent),
         permit_until=permit_until,
         is_probe=False,

@@ -8,6 +8,7 @@ from giftcodes import tasks
 from giftcodes.flow import codes
 from giftcodes.flow import redeem as step
 from giftcodes.models import (
+    CodeAnswer,
     CodeNews,
     CodeState,
     GiftCode,
@@ -45,7 +46,7 @@ def test_an_expired_code_costs_two_requests_for_a_guild_of_a_hundred(world: Worl
 def test_the_second_opinion_comes_from_another_guild_where_there_is_one(world: World) -> None:
     wolves, bears = guild(members=5, priority=9), guild(members=5)
     world.knows(wolves, bears)
-    world.game.publish("GONE", cap=0)
+    world.game.publish("GONE", expires_at="2020-01-01T00:00:00Z")
 
     world.poll()
 
@@ -347,7 +348,16 @@ def test_what_the_game_grants_after_the_end_reopens_the_code(world: World) -> No
     code.refresh_from_db()
     assert code.state == CodeState.CLOSED
 
-    news = code.hear(Outcome.SUCCESS, player_id="300000001", guild_id=guild().pk, now=database_now())
+    news = code.hear(
+        CodeAnswer(
+            outcome=Outcome.SUCCESS,
+            words="SUCCESS",
+            spelling=code.code,
+            player_id="300000001",
+            guild_id=guild().pk,
+            now=database_now(),
+        )
+    )
     world.sweep()
 
     code.refresh_from_db()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from giftcodes import tasks
 from giftcodes.flow import pause as pause_step
 from giftcodes.models import Alarm, MemberRedemption, PauseKind, RateBudget, Redemption
@@ -110,22 +112,59 @@ def test_a_probe_whose_message_is_lost_is_followed_by_another(world: World) -> N
     assert second is not None or len(world.requests) > 1
 
 
-def test_unknown_answers_for_three_players_in_a_row_pause_the_game(world: World) -> None:
+@pytest.mark.parametrize("fault", [{"fault": "html"}, {"fault": "status", "status": 502}, {"fault": "garbage"}])
+def test_answers_of_no_game_for_three_players_in_a_row_pause_the_game(world: World, fault: dict[str, object]) -> None:
     _start(world)
-    world.says("BRAND NEW WORDS", times=None)
-    for _ in range(3):
-        assert _budget_kind() == ""
-        claim_one(world)
-        world.pass_time(31)
-        tasks.sweep()
-        world.rings.clear()
+    world.game.merge({"faults": [{**fault, "times": None}]})
+    tasks.dispatch("simulator")
+
+    world.drain()
 
     assert _budget().pause_kind == PauseKind.UNKNOWN
+    assert len(world.requests) == 3
 
 
-def _budget_kind() -> str:
-    budget = RateBudget.objects.first()
-    return budget.pause_kind if budget else ""
+@pytest.mark.parametrize(
+    ("fault", "kind", "alarm", "words"),
+    [
+        ({"fault": "msg", "msg": "?", "err_code": 40100}, PauseKind.CAPTCHA, Alarm.Kind.CAPTCHA, "solves no captchas"),
+        ({"fault": "msg", "msg": "?", "err_code": 40103}, PauseKind.CAPTCHA, Alarm.Kind.CAPTCHA, "solves no captchas"),
+        ({"fault": "status", "status": 401}, PauseKind.FORBIDDEN, Alarm.Kind.FORBIDDEN, "HTTP 401 or 403"),
+        ({"fault": "status", "status": 403}, PauseKind.FORBIDDEN, Alarm.Kind.FORBIDDEN, "HTTP 401 or 403"),
+    ],
+)
+def test_a_captcha_and_a_refusal_pause_the_game_in_words_of_their_own(
+    world: World, fault: dict[str, object], kind: PauseKind, alarm: Alarm.Kind, words: str
+) -> None:
+    redemption = _start(world)
+    world.game.merge({"faults": [fault]})
+    tasks.dispatch("simulator")
+    world.drain()
+
+    assert (_budget().pause_kind, len(world.requests)) == (kind, 1)
+    standing = Alarm.objects.standing().get()
+    assert (standing.kind, standing.subject) == (alarm, "simulator")
+    assert words in standing.message
+    assert set(redemption.members.values_list("tries", flat=True)) == {0}
+
+    world.pass_time(61)
+    world.tick()
+    world.breathe()
+    assert set(redemption.members.values_list("state", flat=True)) == {"redeemed"}
+    assert not Alarm.objects.standing().exists()
+
+
+def test_another_kind_of_pause_takes_the_place_of_the_first_alarm(world: World) -> None:
+    _start(world)
+    world.says("Sign Error")
+    tasks.dispatch("simulator")
+    world.drain()
+    world.pass_time(61)
+    world.says("?", err_code=40100)
+
+    world.tick()
+
+    assert [alarm.kind for alarm in Alarm.objects.standing()] == [Alarm.Kind.CAPTCHA]
 
 
 def test_a_recognised_answer_between_ends_the_streak(world: World) -> None:

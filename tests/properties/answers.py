@@ -22,7 +22,7 @@ WORDS = {
     "SAME TYPE EXCHANGE": (40011, Outcome.SAME_TYPE),
     "CDK NOT FOUND": (40014, Outcome.CODE_NOT_FOUND),
     "TIME ERROR": (40007, Outcome.CODE_EXPIRED),
-    "USED": (40005, Outcome.CODE_USED_UP),
+    "USED": (40005, Outcome.CLAIM_LIMIT),
     "USER INFO ERROR": (40020, Outcome.WRONG_REALM),
     "role not exist": (40001, Outcome.NO_SUCH_PLAYER),
     "STOVE_LV ERROR": (40006, Outcome.LEVEL_TOO_LOW),

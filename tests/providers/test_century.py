@@ -10,14 +10,14 @@ import pytest
 from giftcodes.outcomes import Outcome
 from giftcodes.providers.century import signature, translate
 
-#: PROTOCOL.md section 1, row by row.
+#: docs/protocol.md section 1, row by row, where the words are known.
 ROWS = [
     ("SUCCESS", 0, 20000, Outcome.SUCCESS),
     ("RECEIVED", 1, 40008, Outcome.RECEIVED),
     ("SAME TYPE EXCHANGE", 1, 40011, Outcome.SAME_TYPE),
     ("CDK NOT FOUND", 1, 40014, Outcome.CODE_NOT_FOUND),
     ("TIME ERROR", 1, 40007, Outcome.CODE_EXPIRED),
-    ("USED", 1, 40005, Outcome.CODE_USED_UP),
+    ("USED", 1, 40005, Outcome.CLAIM_LIMIT),
     ("USER INFO ERROR", 1, 40020, Outcome.WRONG_REALM),
     ("role not exist", 1, 40001, Outcome.NO_SUCH_PLAYER),
     ("STOVE_LV ERROR", 1, 40006, Outcome.LEVEL_TOO_LOW),
@@ -50,9 +50,55 @@ def test_where_the_message_is_missing_the_number_decides(
     assert read(code=code, err_code=err_code, **blank) is outcome
 
 
-@pytest.mark.parametrize("err_code", [20000, 40008, 40014, 0, ""])
-def test_an_unknown_message_is_unrecognised_whatever_its_number(err_code: object) -> None:
+#: Numbers whose words are not known.
+NUMBERS = [
+    (40010, Outcome.LEVEL_OR_SPEND_TOO_LOW),
+    (40012, Outcome.ACCOUNT_TOO_YOUNG),
+    (40015, Outcome.CODE_ERROR),
+    (40016, Outcome.SERVER_BUSY),
+    (40100, Outcome.CAPTCHA),
+    (40101, Outcome.CAPTCHA),
+    (40102, Outcome.CAPTCHA),
+    (40103, Outcome.CAPTCHA),
+]
+
+
+@pytest.mark.parametrize(
+    ("err_code", "outcome"),
+    [*NUMBERS, *((number, outcome) for _, code, number, outcome in ROWS[:-2] if code)],
+)
+@pytest.mark.parametrize("msg", ["SOMETHING NEW.", "验证码错误", "40012", "", None])
+def test_a_known_number_under_unknown_words_decides(err_code: object, outcome: Outcome, msg: object) -> None:
+    assert read(code=1, data=[], msg=msg, err_code=err_code) is outcome
+    assert read(code=1, data=[], msg=msg, err_code=str(err_code)) is outcome
+
+
+def test_a_success_in_other_words_is_believed_if_every_field_says_so() -> None:
+    assert read(code=0, msg="Done!", err_code=20000) is Outcome.SUCCESS
+    assert read(code=1, msg="Done!", err_code=20000) is Outcome.UNRECOGNISED
+    assert read(msg="Done!", err_code=20000) is Outcome.UNRECOGNISED
+
+
+@pytest.mark.parametrize("err_code", [0, "", None, 40002, 40003, 49999, "x", [40008], {"a": 1}, True])
+def test_unknown_words_without_a_known_number_are_unrecognised(err_code: object) -> None:
     assert read(code=1, msg="SOMETHING NEW.", err_code=err_code) is Outcome.UNRECOGNISED
+
+
+@pytest.mark.parametrize("err_code", [49999, 40002, 0, "", None])
+def test_a_known_message_under_an_unknown_or_missing_number_decides(err_code: object) -> None:
+    assert read(code=1, msg="RECEIVED.", err_code=err_code) is Outcome.RECEIVED
+    assert read(code=0, msg="SUCCESS", err_code=err_code) is Outcome.SUCCESS
+
+
+@pytest.mark.parametrize(("msg", "code", "err_code", "outcome"), ROWS)
+def test_where_message_and_number_are_known_and_differ_the_answer_is_unclear(
+    msg: str, code: int, err_code: object, outcome: Outcome
+) -> None:
+    for _, _, number, meant in ROWS[:-2]:
+        if meant is not outcome:
+            assert read(code=code, data=[], msg=msg, err_code=number) is Outcome.UNRECOGNISED, (msg, number)
+    for number, _ in NUMBERS:
+        assert read(code=code, data=[], msg=msg, err_code=number) is Outcome.UNRECOGNISED, (msg, number)
 
 
 @pytest.mark.parametrize(

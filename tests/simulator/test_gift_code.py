@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import requests
 
-from giftcodes.simulator import Simulator
+from giftcodes.simulator import Simulator, answers
 from tests.simulator.asking import ANNA, BERT, REALM, SECONDS, ask, form, grants, signed, word
 from tests.simulator.fixtures import Clock
 
@@ -203,10 +203,28 @@ def test_the_full_stop_of_errors_comes_and_goes(game):
     assert stops == {True, False}
 
 
-def test_the_number_of_errors_is_now_and_then_zero_or_empty(game):
+def test_the_number_of_an_error_is_always_said(game):
     numbers = {ask(game, code="NOSUCHCODE").json()["err_code"] for _ in range(80)}
 
-    assert numbers == {40014, 0, ""}
+    assert numbers == {40014}
+
+
+@pytest.mark.parametrize("msg", sorted(answers.ERR_CODES))
+def test_each_answer_can_be_scripted_in_its_own_words_and_in_unknown_ones(game, msg):
+    number = answers.ERR_CODES[msg]
+    for words in (msg, "WORDS NOT KNOWN"):
+        game.merge({"faults": [{"fault": "msg", "msg": words, "err_code": number}]})
+
+        told = ask(game).json()
+
+        assert (told["msg"].removesuffix("."), told["err_code"]) == (words, number)
+
+
+def test_a_young_account_does_not_get_a_code_for_older_ones(game):
+    game.merge({"players": {ANNA: {"age": 3}}, "codes": {"SNOW": {"min_age": 30}}})
+
+    assert ask(game).json()["err_code"] == 40012
+    assert word(game, player=BERT) == "SUCCESS"
 
 
 def test_variations_are_the_same_for_the_same_seed(make_simulator):

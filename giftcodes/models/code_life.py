@@ -1,0 +1,320 @@
+"""What is known of a code, and what each answer of the game changes about it.
+
+Abstract: `GiftCode` has these fields and this behaviour. docs/design.md, “Outcomes”, is the specification.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass
+
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from giftcodes.outcomes import ABOUT_THE_CODE, JUDGES_CODE, ODD_ANSWERS, ODD_WORDS, PROVING, Outcome, meaning
+from giftcodes.validators import validate_code
+from giftcodes.verdict import DOUBT_SECONDS
+
+#: A closed code that may still work is asked for once more after each of these: codes are published early and typed
+#: wrong, and a claim limit may be lifted.
+PROBE_AFTER_SECONDS = (600, 3_600, 21_600)
+_PROBED = frozenset({Outcome.CODE_NOT_FOUND, Outcome.CLAIM_LIMIT})
+
+#: A claim limit is the code's, and not the accounts', when so many players of so many guilds met it in a row.
+CLAIM_LIMIT_PLAYERS = 10
+CLAIM_LIMIT_GUILDS = 2
+
+#: A code that works for others is held back after unclear answers for so many players in a row.
+ODD_PLAYERS = 3
+#: A code with unclear answers waits for the first, then three times longer each time, up to the last. In seconds.
+FIRST_HOLD_SECONDS = 5.0
+LONGEST_HOLD_SECONDS = 3_600.0
+
+
+class CodeState(models.TextChoices):
+    ACTIVE = "active", _("active")
+    PROBING = "probing", _("being probed")
+    CLOSED = "closed", _("closed")
+    DELETED = "deleted", _("deleted")
+
+
+class CodeNews(models.TextChoices):
+    """What an answer changed about a code."""
+
+    NOTHING = "nothing"
+    PROVEN = "proven"
+    REOPENED = "reopened"
+    DOUBTED = "doubted"
+    CLOSED = "closed"
+    RESPELLED = "respelled"
+    ODD = "odd"
+    CLEAR = "clear"
+
+
+@dataclass(frozen=True, slots=True)
+class CodeAnswer:
+    """What a code needs to know of one answer.
+
+    Args:
+        outcome: what it means.
+        words: the answer as the game gave it, in short, for a person.
+        spelling: of the code, as it was asked for.
+        player_id, guild_id: for whom.
+        claim_limits: with CLAIM_LIMIT: players, and guilds, that met it since the code was last granted, this one
+            included.
+        game_answered_at: when the game last gave a known answer, for any code; None: never.
+        now: the database's time.
+    """
+
+    outcome: Outcome
+    words: str
+    spelling: str
+    player_id: str
+    guild_id: int
+    now: dt.datetime
+    claim_limits: tuple[int, int] = (0, 0)
+    game_answered_at: dt.datetime | None = None
+
+
+#: Fields that only the pipeline writes.
+LIFE_FIELDS = (
+    "state",
+    "reason",
+    "closed_outcome",
+    "closed_at",
+    "proven_at",
+    "doubt_outcome",
+    "doubt_player_id",
+    "doubt_guild",
+    "doubted_at",
+    "probes",
+    "next_probe_at",
+    "odd_answers",
+    "odd_answer",
+    "odd_players",
+    "odd_since",
+    "held_until",
+    "other_spellings",
+    "tried_spellings",
+)
+#: What `CodeLife.reopen` sets: people set the end, and a code that works again has another one.
+REOPENED_FIELDS = (*LIFE_FIELDS, "expires_at")
+
+
+class CodeLife(models.Model):
+    """The state of a code, the doubts about it, and its spellings."""
+
+    code = models.CharField(_("code"), max_length=32, validators=[validate_code])
+    state = models.CharField(_("state"), max_length=10, choices=CodeState, default=CodeState.ACTIVE, editable=False)
+    reason = models.TextField(_("reason"), blank=True, editable=False)
+    closed_outcome = models.CharField(_("closed by"), max_length=20, blank=True, editable=False)
+    closed_at = models.DateTimeField(_("closed"), null=True, editable=False)
+    proven_at = models.DateTimeField(_("proven"), null=True, editable=False)
+    # One member got the answer that the code does not work; one more is asked before it is closed.
+    doubt_outcome = models.CharField(max_length=20, blank=True, editable=False)
+    doubt_player_id = models.CharField(max_length=20, blank=True, editable=False)
+    doubt_guild = models.ForeignKey(
+        "giftcodes.Guild", on_delete=models.SET_NULL, null=True, editable=False, related_name="+"
+    )
+    doubted_at = models.DateTimeField(null=True, editable=False)
+    probes = models.PositiveSmallIntegerField(_("probes since it was closed"), default=0, editable=False)
+    next_probe_at = models.DateTimeField(_("next probe"), null=True, editable=False)
+
+    # Unclear answers in a row, with no known answer about the code between them (docs/decisions/0020).
+    odd_answers = models.PositiveIntegerField(_("unclear answers in a row"), default=0, db_default=0, editable=False)
+    odd_answer = models.TextField(_("last unclear answer"), blank=True, default="", db_default="", editable=False)
+    odd_players = models.JSONField(default=list, db_default=[], editable=False)
+    odd_since = models.DateTimeField(_("unclear answers since"), null=True, editable=False)
+    #: The code is held back: one member at a time is asked for, and the next one not before this moment.
+    held_until = models.DateTimeField(_("held back until"), null=True, editable=False)
+
+    # Codes are compared without case, and the game compares them with it.
+    #: Spellings that were seen and have not been asked for.
+    other_spellings = models.JSONField(default=list, db_default=[], editable=False)
+    #: Spellings that the game did not know.
+    tried_spellings = models.JSONField(default=list, db_default=[], editable=False)
+
+    class Meta:
+        abstract = True
+
+    # Of `GiftCode`.
+    expires_at: dt.datetime | None
+
+    @property
+    def is_open(self) -> bool:
+        return self.state in (CodeState.ACTIVE, CodeState.PROBING)
+
+    @property
+    def is_held(self) -> bool:
+        """Unclear answers hold it back."""
+        return self.held_until is not None
+
+    def spellings(self) -> list[str]:
+        """Every spelling that is known, the one in use first."""
+        return [self.code, *self.other_spellings, *self.tried_spellings]
+
+    # --- Answers ------------------------------------------------------------------------------------------------------
+    def hear(self, answer: CodeAnswer) -> CodeNews:
+        """Take in what the game said of this code, and save it. The row must be locked.
+
+        A code is closed only when two members got that answer, or the same one twice a minute apart; a code that is
+        being probed is closed again by one answer, so that a dead code costs little.
+
+        Returns:
+            What changed.
+        """
+        before = self.code
+        news = self._weigh(answer)
+        now = answer.now
+        if answer.outcome in PROVING:
+            self._use_spelling(answer.spelling)
+        if answer.outcome in JUDGES_CODE:
+            self._forget_odd()
+        match news:
+            case CodeNews.PROVEN:
+                self.proven_at = self.proven_at or now
+                self._forget_doubt()
+            case CodeNews.REOPENED:
+                if answer.outcome in PROVING:
+                    self.proven_at = self.proven_at or now
+                self.reopen(now)
+            case CodeNews.DOUBTED:
+                self.doubt_outcome, self.doubt_player_id = answer.outcome.value, answer.player_id
+                self.doubt_guild_id, self.doubted_at = answer.guild_id, now
+            case CodeNews.CLOSED:
+                self.close(_reason(answer.outcome), outcome=answer.outcome, now=now)
+            case CodeNews.RESPELLED:
+                self._try_next_spelling()
+            case CodeNews.ODD:
+                self._note_odd(answer)
+            case CodeNews.NOTHING:
+                return news
+        if self.code != before:
+            # Not by `save`: it would leave a version, and versions are of what people change.
+            type(self)._default_manager.filter(pk=self.pk).update(code=self.code)
+        self.save(update_fields=REOPENED_FIELDS if news is CodeNews.REOPENED else LIFE_FIELDS)
+        return news
+
+    def _weigh(self, answer: CodeAnswer) -> CodeNews:
+        outcome = answer.outcome
+        if self.state == CodeState.DELETED:
+            return CodeNews.NOTHING
+        clear = CodeNews.CLEAR if self.odd_since and outcome in JUDGES_CODE else CodeNews.NOTHING
+        if outcome in PROVING:
+            if self.state != CodeState.ACTIVE:
+                return CodeNews.REOPENED
+            is_news = self.proven_at is None or self.doubted_at or answer.spelling != self.code
+            return CodeNews.PROVEN if is_news else clear
+        if self.state == CodeState.CLOSED:
+            return CodeNews.NOTHING
+        if outcome in ODD_ANSWERS:
+            return CodeNews.ODD
+        if outcome in ABOUT_THE_CODE:
+            return self._weigh_refusal(answer) or clear
+        if outcome is Outcome.CLAIM_LIMIT and self._limit_is_the_codes(answer):
+            return CodeNews.CLOSED
+        if self.state == CodeState.PROBING and outcome in JUDGES_CODE:
+            # The game knows the code after all.
+            return CodeNews.REOPENED
+        return clear
+
+    def _weigh_refusal(self, answer: CodeAnswer) -> CodeNews | None:
+        """The game does not know the code, or says that it has ended."""
+        is_not_found = answer.outcome is Outcome.CODE_NOT_FOUND
+        if is_not_found and answer.spelling != self.code:
+            return None
+        closed = CodeNews.RESPELLED if is_not_found and self.other_spellings else CodeNews.CLOSED
+        if self.state == CodeState.PROBING:
+            return closed
+        if self.doubted_at is None:
+            return CodeNews.DOUBTED
+        is_second_opinion = answer.player_id != self.doubt_player_id
+        is_late_enough = (answer.now - self.doubted_at).total_seconds() >= DOUBT_SECONDS
+        return closed if is_second_opinion or is_late_enough else None
+
+    def _limit_is_the_codes(self, answer: CodeAnswer) -> bool:
+        """By many players of different guilds; a probe repeats what is known."""
+        if self.state == CodeState.PROBING:
+            return self.closed_outcome == Outcome.CLAIM_LIMIT
+        players, guilds = answer.claim_limits
+        return players >= CLAIM_LIMIT_PLAYERS and guilds >= CLAIM_LIMIT_GUILDS
+
+    def _forget_doubt(self) -> None:
+        self.doubt_outcome, self.doubt_player_id, self.doubt_guild_id, self.doubted_at = "", "", None, None
+
+    # --- Unclear answers ----------------------------------------------------------------------------------------------
+    def _note_odd(self, answer: CodeAnswer) -> None:
+        """Count an unclear answer, and hold the code back where it is the code's and not the game's or a member's."""
+        self.odd_since = self.odd_since or answer.now
+        self.odd_answer = answer.words
+        if answer.player_id not in self.odd_players:
+            self.odd_players = [*self.odd_players, answer.player_id][-ODD_PLAYERS:]
+        if self._oddness_is_the_codes(answer):
+            self.odd_answers += 1
+            seconds = min(FIRST_HOLD_SECONDS * 3 ** min(self.odd_answers - 1, 10), LONGEST_HOLD_SECONDS)
+            self.held_until = answer.now + dt.timedelta(seconds=seconds)
+
+    def _oddness_is_the_codes(self, answer: CodeAnswer) -> bool:
+        """Unclear words are the code's at once where it was never granted. A page or an error of the server is the
+        code's only if the game has answered for other codes since."""
+        if self.is_held:
+            return True
+        is_in_words = answer.outcome in ODD_WORDS
+        if is_in_words and self.proven_at is None:
+            return True
+        others_are_answered = (
+            answer.game_answered_at is not None
+            and self.odd_since is not None
+            and answer.game_answered_at > self.odd_since
+        )
+        return len(self.odd_players) >= ODD_PLAYERS and (is_in_words or others_are_answered)
+
+    def _forget_odd(self) -> None:
+        self.odd_answers, self.odd_answer, self.odd_players, self.odd_since, self.held_until = 0, "", [], None, None
+
+    # --- Spellings ----------------------------------------------------------------------------------------------------
+    def _use_spelling(self, spelling: str) -> None:
+        """The game granted this spelling."""
+        if spelling != self.code:
+            self.code = spelling
+        self.other_spellings = []
+
+    def _try_next_spelling(self) -> None:
+        self.tried_spellings = [*self.tried_spellings, self.code]
+        self.code, *self.other_spellings = self.other_spellings
+        self._forget_doubt()
+
+    # --- The end, and after it ----------------------------------------------------------------------------------------
+    def close(self, reason: str, *, outcome: Outcome | None, now: dt.datetime) -> None:
+        """Set the fields of a closed code. A code that may still work is closed provisionally and probed, each time in
+        another spelling if there are several."""
+        self.state, self.reason, self.closed_at = CodeState.CLOSED, reason, now
+        self.closed_outcome = outcome.value if outcome else ""
+        self._forget_doubt()
+        self._forget_odd()
+        self.next_probe_at = None
+        if outcome in _PROBED and self.probes < len(PROBE_AFTER_SECONDS):
+            self.next_probe_at = now + dt.timedelta(seconds=PROBE_AFTER_SECONDS[self.probes])
+            self.probes += 1
+            if outcome is Outcome.CODE_NOT_FOUND and self.tried_spellings:
+                first, *others = self.tried_spellings
+                self.code, self.tried_spellings = first, [*others, self.code]
+
+    def reopen(self, now: dt.datetime) -> None:
+        """Set the fields of a code that works again. An end that is past was wrong, and is not known any more."""
+        if self.expires_at and self.expires_at <= now:
+            self.expires_at = None
+        self.state, self.reason, self.closed_outcome, self.closed_at = CodeState.ACTIVE, "", "", None
+        self.probes, self.next_probe_at = 0, None
+        self._forget_doubt()
+        self._forget_odd()
+
+
+def _reason(outcome: Outcome) -> str:
+    """Why a code is closed, for a person."""
+    if outcome is Outcome.CLAIM_LIMIT:
+        return (
+            f"The game says USED to {CLAIM_LIMIT_PLAYERS} players or more of different guilds, and granted it to none "
+            "between them: the code has been used as often as the game allows."
+        )
+    return meaning(outcome).reason
