@@ -141,8 +141,8 @@ WITH claim AS MATERIALIZED (
 ), known AS MATERIALIZED (
     SELECT m.id AS row_id, m.token, m.member_id, m.redemption_id, m.gift_code_id, g.id AS guild_id, c.provider,
            m.player_id, coalesce(person.realm, g.realm) AS realm, c.code AS published, c.issue, m.permit_until,
-           m.confirming, m.is_probe, m.tries, m.setbacks, m.outcome AS last_outcome, person.refused_at IS NOT NULL AS is_marked,
-           person.nickname, person.player_id AS listed_as, g.name AS guild
+           m.confirming, m.is_probe, m.tries, m.setbacks, m.outcome AS last_outcome,
+           person.refused_at IS NOT NULL AS is_marked, person.nickname, person.player_id AS listed_as, g.name AS guild
     FROM claim m
     JOIN giftcodes_member person ON person.id = m.member_id
     JOIN giftcodes_redemption r ON r.id = m.redemption_id

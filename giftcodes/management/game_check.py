@@ -20,7 +20,7 @@ CODE = "REDEEMERCHECK"
 REALM = 1
 
 #: What the game says before it has looked at the signature, or without doing so.
-_SAYS_NOTHING = frozenset({Outcome.TIMEOUT_RETRY, Outcome.NOT_LOGIN})
+_SAYS_NOTHING = frozenset({Outcome.TIMEOUT_RETRY, Outcome.NOT_LOGIN, Outcome.SERVER_BUSY})
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +102,8 @@ def judge(config: ProviderConfig, answer: Answer) -> Finding:
             return Finding(False, f"{host} refuses our signature ({said}): {prefix}_SALT is wrong, or has changed.")
         case Outcome.PARAMS_ERROR:
             return Finding(False, f"{host} misses a field in our request ({said}): the game's protocol has changed.")
+        case Outcome.CAPTCHA | Outcome.FORBIDDEN:
+            return Finding(False, f"{host} refuses us. {row.reason}")
         case Outcome.UNREACHABLE:
             return Finding(False, f"{host} is out of reach ({answer.detail}). Check {prefix}_API_URL and the network.")
         case Outcome.THROTTLED:

@@ -7,7 +7,7 @@ from django.db import connection
 
 from giftcodes.audit import audit
 from giftcodes.flow import redeem as step
-from giftcodes.models import MemberRedemption
+from giftcodes.models import Member, MemberRedemption
 from tests.factories import gift_code, guild, member
 from tests.flow.conftest import World, world
 
@@ -49,6 +49,8 @@ def healthy(world: World) -> World:
     world.redeem(wolves, frost)
     world.redeem(bears, frost)
     world.pass_time(300)
+    # So that the stranger waits with the others.
+    Member.objects.update(refused_realm=None, refused_at=None)
     runs = [world.begin(of, ice) for of in (wolves, bears)]
     claim = world.claim(runs[0])
     assert claim.player_id != SHARED

@@ -211,6 +211,8 @@ def test_every_answer_has_words(outcome: Outcome, settings: Any) -> None:
         Outcome.LEVEL_TOO_LOW,
         Outcome.SPEND_TOO_LOW,
         Outcome.VIP_TOO_LOW,
+        Outcome.LEVEL_OR_SPEND_TOO_LOW,
+        Outcome.ACCOUNT_TOO_YOUNG,
         Outcome.TOO_FREQUENT,
     }
     assert finding.ok is (outcome in accepted)

@@ -34,7 +34,18 @@ WORDS = {
     "Sign Error": (0, Outcome.SIGN_ERROR),
     "params error": ("", Outcome.PARAMS_ERROR),
 }
-NUMBERS = {number: outcome for number, outcome in WORDS.values() if number}
+#: Numbers whose words are not known.
+UNWORDED = {
+    40010: Outcome.LEVEL_OR_SPEND_TOO_LOW,
+    40012: Outcome.ACCOUNT_TOO_YOUNG,
+    40015: Outcome.CODE_ERROR,
+    40016: Outcome.SERVER_BUSY,
+    40100: Outcome.CAPTCHA,
+    40101: Outcome.CAPTCHA,
+    40102: Outcome.CAPTCHA,
+    40103: Outcome.CAPTCHA,
+}
+NUMBERS = {number: outcome for number, outcome in WORDS.values() if number} | UNWORDED
 NOTHING: frozenset[Outcome] = frozenset()
 
 
@@ -72,10 +83,15 @@ def _http(body: bytes, *, status: str = "200 OK", headers: str = "") -> bytes:
 def correct(random: Random, _secrets: tuple[str, ...]) -> Case:
     """The protocol's words in another spelling: case, full stop, blanks, the number as text, more fields."""
     word, (number, outcome) = random.choice(list(WORDS.items()))
+    msg: str | None = _respelt(random, word)
+    if random.random() < 0.3:
+        # A known number decides under words that are not known.
+        number, outcome = random.choice(list(NUMBERS.items()))
+        msg = random.choice(["NEW WORDS.", "奖励已领取", "", " . ", "40014", None])
     body: dict[str, Any] = {
         "code": 0 if outcome is Outcome.SUCCESS else 1,
         "data": random.choice([[], {}, None, ["x"]]),
-        "msg": _respelt(random, word),
+        "msg": msg,
         "err_code": random.choice([number, str(number), float(number) if number else number]),
     }
     if random.random() < 0.3:
@@ -230,10 +246,13 @@ _MAKERS: list[Callable[[Random, tuple[str, ...]], Case]] = [
 
 # --- Pieces -----------------------------------------------------------------------------------------------------------
 def _may_prove(body: dict[str, Any]) -> frozenset[Outcome]:
-    """What the protocol lets a body of the game's shape prove: its words; its number, where it has no words."""
+    """What the protocol lets a body of the game's shape prove: its words and its number, where they do not differ."""
     msg, err_code = body.get("msg"), body.get("err_code")
     words = " ".join(msg.split()).rstrip(". ").upper() if isinstance(msg, str) else ""
-    outcome = WORDS.get(words, (0, None))[1] if words else _by_number(err_code)
+    by_words, by_number = WORDS.get(words, (0, None))[1], _by_number(err_code)
+    if by_words and by_number and by_words is not by_number:
+        return NOTHING
+    outcome = by_words or by_number
     if not isinstance(msg, str | None) or outcome not in PROVING:
         return NOTHING
     if outcome is Outcome.SUCCESS and str(body.get("code")).strip() not in ("0", "0.0"):
