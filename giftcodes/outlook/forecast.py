@@ -26,6 +26,7 @@ class Run:
         waits_for: redemptions that ask for the twins of members, and for how many.
         is_stopping: nobody is asked for any more but those under way.
         is_proven: somebody got the code, and nobody doubts it.
+        hindrance: why there is no telling when its requests are sent, in words. Others do not wait for them.
     """
 
     id: int
@@ -37,6 +38,7 @@ class Run:
     waits_for: tuple[tuple[int, int], ...] = ()
     is_stopping: bool = False
     is_proven: bool = True
+    hindrance: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,8 +76,9 @@ def forecast(pace: Pace, queue: Sequence[Run]) -> dict[int, Outlook]:
         An outlook for each, by the redemption's id.
     """
     queue = [replace(run, requests=0, later=()) if run.is_stopping else run for run in queue]
+    found = {run.id: _hindered(run, pace) for run in queue if run.hindrance}
+    queue = [run for run in queue if not run.hindrance]
     line = _Line.of(pace, queue)
-    found: dict[int, Outlook] = {}
     for _rank, group in groupby(queue, key=lambda run: run.rank):
         runs = list(group)
         turn = 0
@@ -84,6 +87,16 @@ def forecast(pace: Pace, queue: Sequence[Run]) -> dict[int, Outlook]:
             found[run.id] = _outlook(run, line, first=turn, last=last)
         line.pass_by(runs)
     return _with_twins(queue, found)
+
+
+def _hindered(run: Run, pace: Pace) -> Outlook:
+    return Outlook(
+        requests=run.requests + len(run.confirmations),
+        why_unknown=run.hindrance,
+        is_paused=pace.is_on_trial,
+        is_stopping=run.is_stopping,
+        is_proven=run.is_proven,
+    )
 
 
 def in_all(outlooks: Iterable[Outlook]) -> Outlook:

@@ -7,15 +7,19 @@ from dataclasses import dataclass
 from django.utils.translation import gettext
 
 from giftcodes.models import CancelKind
-from giftcodes.models.redemption import STATE_LABELS
+from giftcodes.models.redemption import REFUSED_FOR, STATE_LABELS
 from giftcodes.outlook.reading import ask
 from giftcodes.verdict import PARKED, SETTLED, State
 
 # A twin is the row by which the player has the code in another guild, or is being asked for it there.
 _MEMBERS = """
 SELECT m.player_id, m.nickname, m.active, m.opted_out, share.state, coalesce(share.cancel_kind, ''), share.reason,
-       share.covered_by_id IS NOT NULL, twin.state, twin.guild
+       share.covered_by_id IS NOT NULL, twin.state,
+       coalesce(m.refused_realm = coalesce(m.realm, own.realm) AND m.refused_at > clock_timestamp() - %(refused_for)s,
+                false),
+       twin.guild
 FROM giftcodes_member m
+JOIN giftcodes_guild own ON own.id = m.guild_id
 LEFT JOIN giftcodes_memberredemption share ON share.member_id = m.id AND share.gift_code_id = %(code)s
 LEFT JOIN LATERAL (
     SELECT t.state, g.name AS guild
@@ -56,7 +60,7 @@ def plan(*, guild_id: int, gift_code_id: int | None, names_guilds: bool = True) 
         names_guilds: other guilds may be named, through which a player has the code.
     """
     shares = []
-    for *columns, twin_guild in ask(_MEMBERS, guild=guild_id, code=gift_code_id):
+    for *columns, twin_guild in ask(_MEMBERS, guild=guild_id, code=gift_code_id, refused_for=REFUSED_FOR):
         # The reason of a covered row names the guild.
         elsewhere = (
             (gettext("guild %s") % twin_guild if twin_guild else "") if names_guilds else gettext("another guild")
@@ -75,6 +79,7 @@ def _share(
     reason: str | None,
     is_covered: bool,
     twin_state: str | None,
+    is_refused: bool,
     *,
     elsewhere: str,
 ) -> Share:
@@ -106,4 +111,6 @@ def _share(
         return asked(gettext("once more: %s") % (reason or STATE_LABELS[share]))
     if share is State.CANCELLED:
         return asked(gettext("once more: %s") % (reason or CancelKind(cancel_kind).label))
+    if is_refused and share is None:
+        return not_asked(gettext("waits for correction: the game does not know this player ID in this realm"))
     return asked(gettext("waits already") if share else gettext("for the first time"))

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from giftcodes.models import database_now
-from giftcodes.models.redemption import values
+from giftcodes.models.redemption import REFUSED_FOR, values
 from giftcodes.outlook.forecast import Outlook, Run, forecast, in_all
 from giftcodes.outlook.reading import ask, queues_at
 from giftcodes.verdict import HOLDING, State
@@ -22,13 +22,18 @@ WITH asked AS (
 ), counted AS (
     SELECT a.guild_id, a.code_id,
            row_number() OVER (PARTITION BY a.code_id, m.player_id ORDER BY g.priority DESC, g.id) AS nth,
-           held.player_id IS NOT NULL AS is_held
+           held.player_id IS NOT NULL OR (
+               -- It would wait for correction (models.redemption.admit_members).
+               m.refused_realm = coalesce(m.realm, g.realm) AND m.refused_at > clock_timestamp() - %(refused_for)s
+               AND NOT EXISTS (
+                   SELECT FROM giftcodes_memberredemption share
+                   WHERE share.member_id = m.id AND share.gift_code_id = a.code_id)) AS is_held
     FROM asked a
     JOIN giftcodes_guild g ON g.id = a.guild_id
     JOIN giftcodes_member m ON m.guild_id = g.id AND m.active AND NOT m.opted_out
     LEFT JOIN held ON held.gift_code_id = a.code_id AND held.player_id = m.player_id
 ), cost AS (
-    SELECT guild_id, code_id, count(*) AS members, count(*) FILTER (WHERE nth = 1 AND NOT is_held) AS requests
+    SELECT guild_id, code_id, count(*) AS members, count(*) FILTER (WHERE nth = 1 AND is_held IS NOT TRUE) AS requests
     FROM counted GROUP BY guild_id, code_id
 )
 SELECT g.id, c.id, c.provider,
@@ -90,6 +95,7 @@ def previews(pairs: Iterable[tuple[int, int]]) -> dict[tuple[int, int], Preview]
         guilds=[guild_id for guild_id, _ in wanted],
         codes=[code_id for _, code_id in wanted],
         held=values(HOLDING | {State.PENDING}),
+        refused_for=REFUSED_FOR,
     )
     if not rows:
         return {}

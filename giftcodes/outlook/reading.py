@@ -66,7 +66,7 @@ SELECT c.provider, r.id,
        coalesce(a.in_flight, 0), coalesce(a.openers, 0), coalesce(w.later, ARRAY[]::float[]),
        coalesce(a.confirmations, ARRAY[]::float[]),
        r.state = 'running' AND r.stop_requested_at IS NOT NULL,
-       c.proven_at IS NOT NULL AND c.doubted_at IS NULL AND c.state <> 'probing'
+       c.proven_at IS NOT NULL AND c.doubted_at IS NULL AND c.state <> 'probing', c.held_until IS NOT NULL
 FROM giftcodes_redemption r
 JOIN giftcodes_giftcode c ON c.id = r.gift_code_id
 JOIN giftcodes_guild g ON g.id = r.guild_id
@@ -165,7 +165,7 @@ def queues_at(now: dt.datetime) -> dict[str, Queue]:
     rows = ask(_QUEUE, now=now)
     runs: dict[str, list[Run]] = defaultdict(list)
     openers: dict[str, int] = defaultdict(int)
-    for provider, pk, ends_at, priority, waiting, in_flight, opening, later, confirmations, stops, proven in rows:
+    for provider, pk, ends_at, priority, waiting, in_flight, opening, later, confirmations, stops, proven, held in rows:
         openers[provider] += opening
         runs[provider].append(
             Run(
@@ -177,6 +177,7 @@ def queues_at(now: dt.datetime) -> dict[str, Queue]:
                 in_flight=in_flight,
                 is_stopping=stops,
                 is_proven=proven,
+                hindrance=gettext("unknown: the game's answers for this code are not known here") if held else "",
             )
         )
     twins = _twins(sum(run.requests for of_game in runs.values() for run in of_game))

@@ -9,10 +9,11 @@ from typing import Any
 import pytest
 from django.db.models import F
 
-from giftcodes.models import Attempt, Member, MemberRedemption, RateBudget, Redemption, database_now
+from giftcodes.models import Attempt, GiftCode, Member, MemberRedemption, RateBudget, Redemption, database_now
 from giftcodes.outlook import reading
 from giftcodes.outlook.forecast import Outlook
 from giftcodes.outlook.pace import NOT_MEASURED
+from giftcodes.outlook.plan import plan
 from giftcodes.outlook.preview import preview, previews, together
 from giftcodes.outlook.reading import read
 from giftcodes.outlook.words import left
@@ -321,3 +322,26 @@ def _sent(run: Redemption, *, seconds_apart: float) -> None:
         )
         for number in range(1, int(30 / seconds_apart))
     )
+
+
+def test_a_code_that_is_held_back_has_no_estimate_and_others_do_not_wait_for_it(limited: World) -> None:
+    wolves, bears = guild(members=3), guild(members=3)
+    odd, good = limited.begin(wolves, gift_code("ODD")), limited.begin(bears, proven("GOOD"))
+    GiftCode.objects.filter(code="ODD").update(held_until=database_now(), odd_since=database_now())
+
+    assert (outlook(odd).requests, outlook(odd).seconds) == (3, None)
+    assert "not known" in outlook(odd).why_unknown
+    assert outlook(good).ahead_of_last == 0
+
+
+def test_a_member_who_waits_for_correction_is_in_no_preview_of_a_new_code(limited: World) -> None:
+    wolves = guild(members=3)
+    Member.objects.filter(pk=wolves.members.all()[0].pk).update(refused_realm=wolves.realm, refused_at=database_now())
+    code = gift_code("NEW")
+
+    assert preview(guild_id=wolves.pk, gift_code_id=code.pk).requests == 2
+    shares = plan(guild_id=wolves.pk, gift_code_id=code.pk)
+    assert sum(share.is_asked for share in shares) == 2
+    assert any("waits for correction" in share.words for share in shares)
+    Member.objects.update(realm=7)
+    assert preview(guild_id=wolves.pk, gift_code_id=code.pk).requests == 3

@@ -371,15 +371,16 @@ class Year:
             for code in known:
                 claim = (member.player_id, code.name, code.issue)
                 self.witnessed.add(claim)
-                # Who has reached a level is asked for again within a day.
-                is_able = self.levels[member.player_id] - self._risen(member.player_id) >= code.min_level
+                is_able = self.levels[member.player_id] - self._risen(member.player_id, known) >= code.min_level
                 is_able = is_able and member.realm is None
                 if is_able and not is_paused and (code.name, code.issue) in still:
                     self.deserved.add(claim)
 
-    def _risen(self, player: str) -> int:
-        """How much of the level is new."""
-        return LEVELS_UP if self.day - self.rose_on.get(player, -9) < 2 else 0
+    def _risen(self, player: str, known: list[Published]) -> int:
+        """How much of the level is new: each day one of the codes with a condition is asked for, and after a success
+        all of them."""
+        days = 1 + max(1, sum(code.min_level > 0 for code in known))
+        return LEVELS_UP if self.day - self.rose_on.get(player, -99) < days else 0
 
     def _row(self, code: Published) -> GiftCode | None:
         return GiftCode.objects.filter(code=code.name, issue=code.issue).first()
