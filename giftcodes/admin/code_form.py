@@ -28,13 +28,16 @@ KNOWN = {
 
 
 class GiftCodeForm(ModelForm[GiftCode]):
-    """A code of a game, which must not be known in any spelling."""
+    """A code of a game, which must not be known; another spelling of a known code is offered to it."""
+
+    #: The known code that this is another spelling of, and that takes it.
+    respelled: GiftCode | None = None
 
     class Meta:
         model = GiftCode
         fields = ["provider", "code", "published_on", "expires_at", "rewards"]
         help_texts = {
-            "code": _("As it was published: letters and digits. Capitals do not matter for telling codes apart."),
+            "code": _("As it was published: letters and digits, with the right capitals."),
             "published_on": _("Leave it empty if you do not know."),
             "expires_at": _(
                 "Codes that end sooner are redeemed sooner, and at its end a code is closed. Leave it empty if you do "
@@ -52,7 +55,9 @@ class GiftCodeForm(ModelForm[GiftCode]):
         if self.instance.pk is None and provider and code:
             folded = code.casefold()
             if known := GiftCode.objects.latest_issues(provider, [folded]).get(folded):
-                raise ValidationError({"code": explain(known)}, code="unique")
+                if not known.can_take(code, is_person=True):
+                    raise ValidationError({"code": explain(known)}, code="unique")
+                self.respelled = known
         return cleaned
 
 

@@ -27,6 +27,7 @@ from giftcodes.admin.runs import provider_obstacle, redeem_now
 from giftcodes.admin.words import NOTHING, badge, list_link, page_url
 from giftcodes.flow import codes as codes_step
 from giftcodes.flow.reissue import reissue
+from giftcodes.flow.spellings import offer_spelling
 from giftcodes.models import CodeState, GiftCode, Guild, Member, Redemption, RedemptionEvent, RunState, Source, Trigger
 
 if TYPE_CHECKING:
@@ -129,7 +130,10 @@ class GiftCodeAdmin(KeepsHistory[GiftCode]):
 
     # --- Adding ---------------------------------------------------------------------------------------------------
     def save_model(self, request: HttpRequest, obj: GiftCode, form: ModelForm[GiftCode], change: bool) -> None:
-        """A new code is fanned out as soon as it is committed."""
+        """A new code is fanned out as soon as it is committed. Another spelling is offered to the code that has it."""
+        if isinstance(form, GiftCodeForm) and form.respelled is not None:
+            self._offer_spelling(request, obj, form.respelled)
+            return
         if not change:
             obj.source = Source.ADMIN
         super().save_model(request, obj, form, change)
@@ -139,6 +143,26 @@ class GiftCodeAdmin(KeepsHistory[GiftCode]):
         if not change:
             tasks.ring(tasks.fan_out, obj.pk, Trigger.ADMIN, request.user.pk)
             self._say_what_follows(request, obj)
+
+    def _offer_spelling(self, request: HttpRequest, typed: GiftCode, known: GiftCode) -> None:
+        """The form's row is not saved: it becomes the known one, which the person is led to."""
+        result = offer_spelling(known.pk, typed.code, trigger=Trigger.ADMIN, user_id=request.user.pk)
+        if result.is_open_again:
+            tasks.ring(tasks.fan_out, known.pk, Trigger.CATCH_UP)
+        self.message_user(request, result.message, messages.INFO if result.taken else messages.WARNING)
+        typed.pk, typed.issue = known.pk, known.issue
+
+    def log_addition(self, request: HttpRequest, obj: GiftCode, message: Any) -> Any:
+        """Another spelling adds no code."""
+        if obj._state.adding:
+            return self.log_change(request, obj, gettext("Offered as %s.") % obj.code)
+        return super().log_addition(request, obj, message)
+
+    def response_add(self, request: HttpRequest, obj: GiftCode, post_url_continue: str | None = None) -> HttpResponse:
+        """Another spelling: to the page of the code."""
+        if obj._state.adding:
+            return HttpResponseRedirect(page_url(obj))
+        return super().response_add(request, obj, post_url_continue)
 
     def _say_what_follows(self, request: HttpRequest, code: GiftCode) -> None:
         """What the person may expect, before any worker has begun."""

@@ -14,7 +14,6 @@ from giftcodes import story
 from giftcodes.backoff import feed_delay_seconds
 from giftcodes.feeds import FeedReading, FeedStatus, PublishedCode, fetch
 from giftcodes.models import CodeState, Feed, GiftCode, Source, database_now
-from giftcodes.outcomes import Outcome
 from giftcodes.providers.config import ProviderConfig
 
 
@@ -46,11 +45,12 @@ def decide(published: PublishedCode, known: GiftCode | None) -> FeedNews:
         return FeedNews.KNOWN
     last_date = known.published_on or known.first_seen_at.date()
     is_later = published.published_on is not None and published.published_on > last_date
+    if known.state == CodeState.CLOSED and is_later:
+        return FeedNews.REISSUED
+    if known.can_take(published.code, is_person=False):
+        return FeedNews.RESPELLED
     if known.state == CodeState.CLOSED:
-        if is_later:
-            return FeedNews.REISSUED
-        was_unknown = known.closed_outcome == Outcome.CODE_NOT_FOUND and known.next_probe_at is not None
-        return FeedNews.RESPELLED if was_unknown and published.code != known.code else FeedNews.KNOWN
+        return FeedNews.KNOWN
     return FeedNews.REDATED if is_later else FeedNews.KNOWN
 
 
@@ -148,7 +148,8 @@ def _store_codes(reading: FeedReading, *, provider: str, now: dt.datetime) -> li
             case FeedNews.REDATED:
                 GiftCode.objects.filter(pk=existing.pk).update(published_on=line.published_on)  # type: ignore[union-attr]
             case FeedNews.RESPELLED:
-                GiftCode.objects.filter(pk=existing.pk).update(code=line.code, next_probe_at=now)  # type: ignore[union-attr]
+                assert existing is not None
+                _respell(existing.pk, line.code, now=now)
             case FeedNews.KNOWN:
                 pass
     GiftCode.objects.bulk_create(fresh, ignore_conflicts=True)
@@ -161,6 +162,13 @@ def _store_codes(reading: FeedReading, *, provider: str, now: dt.datetime) -> li
         )
     newest = GiftCode.objects.latest_issues(provider, [code.folded for code in fresh])
     return sorted(row.pk for row in newest.values() if row.state == CodeState.ACTIVE)
+
+
+def _respell(gift_code_id: int, spelling: str, *, now: dt.datetime) -> None:
+    code = GiftCode.objects.select_for_update(no_key=True).get(pk=gift_code_id)
+    if code.can_take(spelling, is_person=False):
+        code.take_spelling(spelling, is_person=False, now=now)
+        story.tell(f"🔡 The feed lists code {code} as {spelling}, too.", code=str(code))
 
 
 def _new(line: PublishedCode, *, provider: str, issue: int, now: dt.datetime) -> GiftCode:

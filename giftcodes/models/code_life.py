@@ -163,7 +163,6 @@ class CodeLife(models.Model):
         Returns:
             What changed.
         """
-        before = self.code
         news = self._weigh(answer)
         now = answer.now
         if answer.outcome in PROVING:
@@ -189,10 +188,7 @@ class CodeLife(models.Model):
                 self._note_odd(answer)
             case CodeNews.NOTHING:
                 return news
-        if self.code != before:
-            # Not by `save`: it would leave a version, and versions are of what people change.
-            type(self)._default_manager.filter(pk=self.pk).update(code=self.code)
-        self.save(update_fields=REOPENED_FIELDS if news is CodeNews.REOPENED else LIFE_FIELDS)
+        self._save_with_code(REOPENED_FIELDS if news is CodeNews.REOPENED else LIFE_FIELDS)
         return news
 
     def _weigh(self, answer: CodeAnswer) -> CodeNews:
@@ -278,6 +274,44 @@ class CodeLife(models.Model):
         if spelling != self.code:
             self.code = spelling
         self.other_spellings = []
+
+    def can_take(self, spelling: str, *, is_person: bool) -> bool:
+        """Whether another spelling of this code is to be tried.
+
+        Not if the game has granted the code, or said that it has ended: then the spelling in use is right. The feed
+        cannot bring back what a person closed, and what the game did not know is tried again only for a person.
+        """
+        if spelling == self.code or spelling.casefold() != self.code.casefold() or self.proven_at is not None:
+            return False
+        if is_person:
+            is_unknown = self.closed_outcome in ("", Outcome.CODE_NOT_FOUND)
+            return self.is_open or self.state == CodeState.DELETED or is_unknown
+        if spelling in self.spellings():
+            return False
+        return self.is_open or (self.state == CodeState.CLOSED and self.closed_outcome == Outcome.CODE_NOT_FOUND)
+
+    def take_spelling(self, spelling: str, *, is_person: bool, now: dt.datetime) -> None:
+        """Have the code asked for in another spelling, and save it. The row must be locked.
+
+        While the code is open the spelling is used when the game does not know the one in use. A closed code is opened
+        with it for a person, and probed with it for the feed.
+        """
+        others = [one for one in self.other_spellings if one != spelling]
+        if self.is_open:
+            self.other_spellings = [spelling, *others] if is_person else [*others, spelling]
+        else:
+            tried = [one for one in self.tried_spellings if one != spelling]
+            self.code, self.other_spellings, self.tried_spellings = spelling, others, [*tried, self.code]
+            if is_person:
+                self.reopen(now)
+            else:
+                self.next_probe_at = now
+        self._save_with_code(REOPENED_FIELDS)
+
+    def _save_with_code(self, fields: tuple[str, ...]) -> None:
+        """Save, and the code apart: `save` would leave a version of it, and versions are of what people change."""
+        type(self)._default_manager.filter(pk=self.pk).update(code=self.code)
+        self.save(update_fields=fields)
 
     def _try_next_spelling(self) -> None:
         self.tried_spellings = [*self.tried_spellings, self.code]

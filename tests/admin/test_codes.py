@@ -6,13 +6,14 @@ from datetime import date, timedelta
 from typing import Any
 
 import pytest
+from django.contrib.admin.models import LogEntry
 from django.utils import timezone
 
 from giftcodes.admin.code_form import GiftCodeForm
 from giftcodes.feeds import PublishedCode
 from giftcodes.flow.poll import FeedNews, decide
 from giftcodes.models import Attempt, CodeState, GiftCode, Redemption, RedemptionEvent, Source
-from tests.admin.conftest import Browser, Doorbell, address, errors
+from tests.admin.conftest import Browser, Doorbell, address, errors, told
 from tests.admin.past import attempt, redemption
 from tests.factories import gift_code, guild, member
 
@@ -70,16 +71,39 @@ def test_a_code_of_another_shape_is_refused(browser: Browser, wrong: str) -> Non
     ],
 )
 def test_a_known_code_in_another_spelling_is_explained_by_its_state(browser: Browser, state: str, words: str) -> None:
-    known = gift_code("FROST2026", state=state, reason="The code has expired.")
+    known = gift_code("FROST2026", state=state, reason="The code has expired.", proven_at="2026-01-01T00:00:00Z")
     response = browser.post("giftcode_add", data=form("frost2026"))
     assert words in errors(response)
     assert f'<a href="{address("giftcode_change", known.pk)}">FROST2026</a>' in errors(response)
     assert GiftCode.objects.count() == 1
 
 
+@pytest.mark.parametrize(
+    ("state", "outcome", "spelling", "words"),
+    [
+        (CodeState.ACTIVE, "", "frost2026", "is asked for as FROST2026, too"),
+        (CodeState.CLOSED, "code_not_found", "FROST2026", "is asked for as FROST2026 now"),
+        (CodeState.DELETED, "", "FROST2026", "is asked for as FROST2026 now"),
+    ],
+)
+def test_a_code_that_was_never_granted_takes_another_spelling(
+    browser: Browser, doorbell: Doorbell, state: str, outcome: str, spelling: str, words: str
+) -> None:
+    known = gift_code("frost2026", state=state, closed_outcome=outcome)
+
+    response = browser.post("giftcode_add", data=form("FROST2026"))
+
+    assert response["Location"] == address("giftcode_change", known.pk)
+    assert words in str(told(response))
+    row = GiftCode.objects.get()
+    assert (row.code, row.state) == (spelling, CodeState.ACTIVE)
+    assert ["FROST2026"] == (row.other_spellings or [row.code])
+    assert "Offered as FROST2026." in LogEntry.objects.get().change_message
+
+
 def test_the_newest_issue_is_the_one_explained(browser: Browser) -> None:
     gift_code("FROST2026", state=CodeState.CLOSED)
-    gift_code("FROST2026", issue=2)
+    gift_code("FROST2026", issue=2, proven_at="2026-01-01T00:00:00Z")
     response = browser.post("giftcode_add", data=form())
     assert "FROST2026 (issue 2)" in errors(response)
 

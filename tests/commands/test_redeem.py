@@ -71,7 +71,7 @@ def test_an_unknown_code_is_added_as_it_is_typed(world: World) -> None:
 
 def test_another_spelling_is_the_same_code(world: World) -> None:
     wolves = guild("Wolves", members=1)
-    code = gift_code("Frost2026")
+    code = gift_code("Frost2026", proven_at="2026-01-01T00:00:00Z")
 
     said = run("redeem", "FROST2026", "--guild", "Wolves")
 

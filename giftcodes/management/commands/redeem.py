@@ -12,6 +12,7 @@ from django.core.exceptions import ValidationError
 from django.core.management.base import CommandError
 
 from giftcodes import story, tasks
+from giftcodes.flow.spellings import offer_spelling
 from giftcodes.flow.start import StartKind, StartResult, obstacle_to, start
 from giftcodes.management.base import INTERRUPTED_STATUS, ServerCommand
 from giftcodes.management.finding import explained, find_code, find_guild, find_provider
@@ -102,7 +103,18 @@ class Command(ServerCommand):
         if known is None:
             return self._add(guild, typed)
         if known.code != typed:
+            return self._respell(known, typed)
+        return known
+
+    def _respell(self, known: GiftCode, typed: str) -> GiftCode:
+        result = offer_spelling(known.pk, typed, trigger=Trigger.COMMAND)
+        if not result.taken:
             self.screen.line(f"This code is known as {known.code}; that spelling is used.")
+            return known
+        self.screen.line(result.message)
+        if result.is_open_again:
+            tasks.ring(tasks.fan_out, known.pk, Trigger.CATCH_UP)
+        known.refresh_from_db()
         return known
 
     def _add(self, guild: Guild, typed: str) -> GiftCode:
