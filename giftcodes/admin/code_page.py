@@ -8,13 +8,15 @@ from typing import TYPE_CHECKING, Any
 from giftcodes.admin import scope
 from giftcodes.admin.words import NOTHING, page_url
 from giftcodes.models import Attempt, GiftCode, RedemptionEvent, Trigger
-from giftcodes.outcomes import PROVING
+from giftcodes.outcomes import ODD_ANSWERS, ODD_WORDS, PROVING
 
 if TYPE_CHECKING:
     from django.db.models import QuerySet
 
 #: A code is closed by what two members were told.
 WITNESSES = 2
+#: Unclear answers that are shown.
+ODDITIES = 3
 EVENTS_SHOWN = 20
 #: The answer is written down and the code judged in one transaction, each with a moment of its own.
 _SLACK = dt.timedelta(seconds=5)
@@ -24,6 +26,7 @@ def context(code: GiftCode, person: Any) -> dict[str, Any]:
     """What the page needs beside the frame's own, in a fixed number of queries."""
     return {
         "code": code,
+        "oddities": _shown(_oddities(code), person),
         "closers": _shown(_closers(code), person),
         "provers": _shown(_provers(code), person),
         "events": _events(code),
@@ -33,6 +36,16 @@ def context(code: GiftCode, person: Any) -> dict[str, Any]:
 def _answers(code: GiftCode) -> QuerySet[Attempt]:
     rows = Attempt.objects.filter(gift_code=code)
     return rows.select_related("member_redemption__member", "member_redemption__redemption__guild")
+
+
+def _oddities(code: GiftCode) -> list[Attempt]:
+    """The last answers that hold it back."""
+    if not code.is_held or code.odd_since is None:
+        return []
+    unclear = _answers(code).filter(
+        outcome__in=[o.value for o in ODD_ANSWERS], answered_at__gte=code.odd_since - _SLACK
+    )
+    return list(unclear.order_by("-answered_at")[:ODDITIES])
 
 
 def _closers(code: GiftCode) -> list[Attempt]:
@@ -58,7 +71,7 @@ def _shown(attempts: list[Attempt], person: Any) -> list[dict[str, Any]]:
     return [
         {
             "at": row.answered_at,
-            "words": row.get_outcome_display(),
+            "words": f"“{row.msg}” ({row.err_code})" if row.outcome in ODD_WORDS else row.get_outcome_display(),
             "is_own": row.pk in own,
             "url": page_url(row),
             "member": row.member_redemption.member if row.pk in own else None,

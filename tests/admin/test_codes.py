@@ -425,3 +425,18 @@ def test_another_end_of_a_closed_code_says_that_it_stays_closed(browser: Browser
     code = gift_code(state="closed")
     told = browser.save("giftcode_change", code.pk, expires_at_0="2099-01-01", expires_at_1="12:00", rewards="")
     assert ("info", f"Code {code} is closed, and stays so until somebody presses Reopen code.") in told
+
+
+def test_a_code_that_is_held_back_shows_the_answers_and_when_it_goes_on(browser: Browser) -> None:
+    since = timezone.now()
+    share = redemption(share="pending").members.get()
+    GiftCode.objects.update(held_until=since + timedelta(seconds=45), odd_since=since, other_spellings=["odd"])
+    row = attempt(share)
+    Attempt.objects.update(outcome="unrecognised", msg="MOON PHASE ERROR", err_code="41234", answered_at=since)
+
+    page = browser.open("giftcode_change", share.gift_code_id).content.decode()
+
+    assert "One member at a time is asked" in page
+    assert "“MOON PHASE ERROR” (41234)" in page
+    assert address("attempt_change", row.pk) in page
+    assert "it is asked for as odd" in page
