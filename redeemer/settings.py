@@ -188,7 +188,7 @@ CELERY_TASK_PUBLISH_RETRY = False
 CELERY_TASK_DEFAULT_QUEUE = "control"
 CELERY_TASK_ROUTES = {"giftcodes.tasks.redeem_member": {"queue": "redeem"}}
 CELERY_TIMEZONE = TIME_ZONE
-CELERY_BEAT_SCHEDULER = "django_celery_beat.schedulers:DatabaseScheduler"
+CELERY_BEAT_SCHEDULER = "redeemer.beat:PatientScheduler"
 CELERY_BEAT_MAX_LOOP_INTERVAL = 1
 
 # --- The flow ---------------------------------------------------------------------------------------------------------
