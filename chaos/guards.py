@@ -98,12 +98,12 @@ GUARDS = (
     ),
     Guard(
         "sweep of expired leases",
-        ((_SWEEP, "    recover_expired_leases()\n    settle", "    settle"),),
+        ((_SWEEP, '    apart.do("expired leases", recover_expired_leases, apart)\n', ""),),
         "tests/flow/test_recovery.py::test_a_lost_message_costs_a_lease_and_nothing_else",
     ),
     Guard(
         "sweep of expired leases (the whole system)",
-        ((_SWEEP, "    recover_expired_leases()\n    settle", "    settle"),),
+        ((_SWEEP, '    apart.do("expired leases", recover_expired_leases, apart)\n', ""),),
         "chaos:die-before-publish",
     ),
     Guard(
@@ -136,7 +136,7 @@ GUARDS = (
     ),
     Guard(
         "SUCCESS monotone: by the sweep",
-        ((_SWEEP, "    settle_by_evidence()\n    cover", "    cover"),),
+        ((_SWEEP, '    apart.do("evidence", settle_by_evidence, apart)\n', ""),),
         "tests/flow/test_recovery.py::test_the_sweep_settles_a_row_whose_success_nobody_recorded",
     ),
     Guard(

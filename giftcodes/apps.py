@@ -8,5 +8,10 @@ class GiftcodesConfig(AppConfig):
     verbose_name = "Gift codes"
 
     def ready(self) -> None:
-        """Register the system checks."""
+        """Register the system checks, and give dates their bounds."""
         from giftcodes import checks  # noqa: F401
+        from giftcodes.models.bounds import read_patiently
+        from giftcodes.schedule import bound_the_schedule
+
+        read_patiently()
+        bound_the_schedule()

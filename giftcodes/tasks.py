@@ -11,6 +11,7 @@ lost ring costs one tick; a doubled one finds nothing to do.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from celery import shared_task
@@ -32,6 +33,7 @@ from giftcodes.flow import start as start_step
 from giftcodes.flow import start_many as start_many_step
 from giftcodes.flow import sweep as sweep_step
 from giftcodes.models import Heartbeat, Trigger
+from giftcodes.models.apart import Apart
 
 #: Ticks that piled up, or that two beats ring, have nothing to add to one that has just run.
 TICK_REST_SECONDS = 0.1
@@ -53,6 +55,18 @@ def ring(task: Any, *args: Any, **kwargs: Any) -> None:
     transaction.on_commit(publish, robust=True)
 
 
+def for_each(games: list[str], work: Callable[[str], Any]) -> None:
+    """Work for each game. One that fails does not stop the others; its error is raised after them."""
+    errors: list[Exception] = []
+    for game in games:
+        try:
+            work(game)
+        except Exception as error:  # noqa: BLE001
+            errors.append(error)
+    if errors:
+        raise errors[0]
+
+
 def providers_on() -> list[str]:
     """The games that can be asked."""
     return [config.name for config in settings.PROVIDERS.values() if config.is_on]
@@ -63,17 +77,19 @@ def tick() -> None:
     """Four times a second: let each game dispatch, and leave a pulse for /healthz."""
     if not Heartbeat.beat("tick", rest_seconds=TICK_REST_SECONDS):
         return
-    for provider in providers_on():
-        dispatch(provider)
+    for_each(providers_on(), dispatch)
 
 
 @shared_task
 def poll(provider: str = "", *, force: bool = False) -> None:
     """Ask the feeds that are due; fan out each new code."""
-    for name in [provider] if provider else providers_on():
+
+    def ask(name: str) -> None:
         if settings.PROVIDERS[name].has_feed:
             for code_id in poll_step.poll(name, force=force).fresh_code_ids:
                 ring(fan_out, code_id, Trigger.POLL)
+
+    for_each([provider] if provider else providers_on(), ask)
 
 
 @shared_task
@@ -148,26 +164,28 @@ def finish(redemption_id: int) -> None:
 @shared_task
 def catch_up(guild_ids: list[int] | None = None) -> None:
     """Members who joined, were corrected, or left since their guild's runs."""
-    for redemption_id in catch_up_step.withdraw_leavers():
-        finish(redemption_id)
-    for guild_id, code_id in catch_up_step.find_behind(guild_ids):
-        redeem(guild_id, code_id, Trigger.CATCH_UP)
+    with Apart("catch-up") as apart:
+        for redemption_id in catch_up_step.withdraw_leavers(apart):
+            apart.do(f"redemption {redemption_id}", finish, redemption_id)
+        for guild_id, code_id in catch_up_step.find_behind(guild_ids):
+            apart.do(f"guild {guild_id} with code {code_id}", redeem, guild_id, code_id, Trigger.CATCH_UP)
 
 
 @shared_task
 def sweep() -> None:
     """Every ten seconds: drive on what was left behind."""
-    ended = codes.close_ended()
-    findings = sweep_step.sweep()
-    for code_id in {*ended, *findings.closed_codes}:
-        close_code(code_id)
-    for redemption_id in findings.maybe_over:
-        finish(redemption_id)
-    for code_id in findings.to_start:
-        start_many(code_id, Trigger.SWEEP)
-    if codes.probe_due():
-        for provider in providers_on():
-            ring(dispatch, provider)
+    with Apart("sweep") as apart:
+        ended = apart.do("codes that have ended", codes.close_ended, apart) or []
+        findings = sweep_step.sweep(apart)
+        for code_id in {*ended, *findings.closed_codes}:
+            apart.do(f"code {code_id}", close_code, code_id)
+        for redemption_id in findings.maybe_over:
+            apart.do(f"redemption {redemption_id}", finish, redemption_id)
+        for code_id in findings.to_start:
+            apart.do(f"code {code_id}", start_many, code_id, Trigger.SWEEP)
+        if apart.do("codes to probe", codes.probe_due, apart):
+            for provider in providers_on():
+                ring(dispatch, provider)
 
 
 @shared_task

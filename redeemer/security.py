@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from ipaddress import ip_address
+import re
+from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
 from typing import TYPE_CHECKING, Any
 
+import structlog
 from axes.models import AccessAttempt
 from django.conf import settings
 from django.middleware.csrf import REASON_NO_CSRF_COOKIE
@@ -15,32 +17,57 @@ from django.views.csrf import csrf_failure
 if TYPE_CHECKING:
     from django.http import HttpRequest, HttpResponse
 
+#: Providers give each customer a /64 at least.
+_IPV6_CUSTOMER_BITS = 64
+_ENTRY = re.compile(
+    r'"?(?:\[(?P<bracketed>[^\[\]"]+)\](?::[0-9]{1,5})?|(?P<dotted>[0-9.]+)(?::[0-9]{1,5})?|(?P<bare>[^\[\]"]+))"?'
+)
+
 
 def client_address(request: HttpRequest) -> str | None:
-    """The address that the outermost of our proxies saw.
+    """The address that the outermost of our proxies saw, without a port; None where it is not known.
 
     Each proxy appends the address of its own caller, so that only the last `PROXIES` entries are ours to believe:
-    whatever stands before them was written by the caller.
+    whatever stands before them was written by the caller. An entry that is no address counts as none.
     """
     proxies: int = settings.PROXIES
-    heard = [part.strip() for part in request.headers.get("X-Forwarded-For", "").split(",")]
-    if proxies and len(heard) >= proxies and _is_address(heard[-proxies]):
-        return heard[-proxies]
-    caller: str = request.META.get("REMOTE_ADDR", "")
-    return caller or None
+    heard = request.headers.get("X-Forwarded-For", "").split(",")
+    forwarded = _address(heard[-proxies]) if 0 < proxies <= len(heard) else None
+    address = forwarded or _address(request.META.get("REMOTE_ADDR", ""))
+    return str(address) if address else None
 
 
-def _is_address(text: str) -> bool:
+def lockout_address(request: HttpRequest) -> str | None:
+    """What wrong logins are counted by: an IPv4 address, or the /64 of an IPv6 address, which is one customer's."""
+    found = client_address(request)
+    if found is None or ":" not in found:
+        return found
+    return str(IPv6Network((found, _IPV6_CUSTOMER_BITS), strict=False).network_address)
+
+
+def _address(entry: str) -> IPv4Address | IPv6Address | None:
+    """`1.2.3.4`, `1.2.3.4:5678`, `2001:db8::1`, `[2001:db8::1]:443`, each also in quotes, with or without a zone.
+
+    An IPv4 address in IPv6's clothes (`::ffff:1.2.3.4`) is the IPv4 address.
+    """
+    match = _ENTRY.fullmatch(entry.strip())
+    if match is None:
+        return None
     try:
-        ip_address(text)
+        found = ip_address((match["bracketed"] or match["dotted"] or match["bare"]).partition("%")[0])
     except ValueError:
-        return False
-    return True
+        return None
+    return getattr(found, "ipv4_mapped", None) or found
+
+
+def note_address(request: HttpRequest, **_signal: Any) -> None:
+    """Log lines of a request name the address that is counted, and not one that the client wrote itself."""
+    structlog.contextvars.bind_contextvars(ip=client_address(request))
 
 
 def locked_out(request: HttpRequest, _response: HttpResponse | None, _credentials: Any = None) -> HttpResponse:
     """Too many failed logins from one address: say until when it has to wait."""
-    last = AccessAttempt.objects.filter(ip_address=client_address(request)).order_by("-attempt_time").first()
+    last = AccessAttempt.objects.filter(ip_address=lockout_address(request)).order_by("-attempt_time").first()
     until = (last.attempt_time if last else timezone.now()) + settings.AXES_COOLOFF_TIME
     return render(request, "admin/locked_out.html", {"until": until}, status=429)
 

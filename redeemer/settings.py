@@ -188,7 +188,7 @@ CELERY_TASK_PUBLISH_RETRY = False
 CELERY_TASK_DEFAULT_QUEUE = "control"
 CELERY_TASK_ROUTES = {"giftcodes.tasks.redeem_member": {"queue": "redeem"}}
 CELERY_TIMEZONE = TIME_ZONE
-CELERY_BEAT_SCHEDULER = "django_celery_beat.schedulers:DatabaseScheduler"
+CELERY_BEAT_SCHEDULER = "redeemer.beat:PatientScheduler"
 CELERY_BEAT_MAX_LOOP_INTERVAL = 1
 
 # --- The flow ---------------------------------------------------------------------------------------------------------
@@ -299,7 +299,7 @@ CONTENT_SECURITY_POLICY = {
 AUTHENTICATION_BACKENDS = ["axes.backends.AxesStandaloneBackend", "django.contrib.auth.backends.ModelBackend"]
 #: How many proxies of ours stand in front, each of which appends to X-Forwarded-For.
 PROXIES = env.int("PROXIES", default=1 if HTTPS else 0)
-AXES_CLIENT_IP_CALLABLE = "redeemer.security.client_address"
+AXES_CLIENT_IP_CALLABLE = "redeemer.security.lockout_address"
 AXES_LOCKOUT_CALLABLE = "redeemer.security.locked_out"
 # By address: locking an account would let anybody lock its owner out.
 AXES_LOCKOUT_PARAMETERS = ["ip_address"]
@@ -313,3 +313,5 @@ AXES_VERBOSE = False
 LOGGING = configure(log_format=env.str("LOG_FORMAT", default="console"), level=env.str("LOG_LEVEL", default="INFO"))
 LOGGING_CONFIG = "logging.config.dictConfig"
 DJANGO_STRUCTLOG_CELERY_ENABLED = True
+# Its own reading believes X-Forwarded-For from everybody: redeemer.security.note_address names the address instead.
+DJANGO_STRUCTLOG_IP_LOGGING_ENABLED = False

@@ -7,6 +7,7 @@ from typing import Any
 from django.db import connection, transaction
 
 from giftcodes.models import CancelKind, Redemption
+from giftcodes.models.apart import Apart
 from giftcodes.models.redemption import REFUSED_FOR
 
 _BEHIND = """
@@ -56,12 +57,16 @@ def find_behind(guild_ids: list[int] | None = None) -> list[tuple[int, int]]:
         return list(cursor.fetchall())
 
 
-def withdraw_leavers() -> list[int]:
+def withdraw_leavers(apart: Apart | None = None) -> list[int]:
     """Cancel the waiting rows of members who left or opted out, and of guilds that were switched off.
+
+    Args:
+        apart: the pass that this is a part of; None: one of its own.
 
     Returns:
         The ids of the redemptions that may be over now.
     """
+    apart = apart or Apart("catch-up")
     with connection.cursor() as cursor:
         cursor.execute(
             """
@@ -75,7 +80,7 @@ def withdraw_leavers() -> list[int]:
         )
         ids = [row[0] for row in cursor.fetchall()]
     for pk in ids:
-        _withdraw(pk)
+        apart.do(f"redemption {pk}", _withdraw, pk)
     return ids
 
 

@@ -18,6 +18,7 @@ from giftcodes.models import (
     Trigger,
     database_now,
 )
+from giftcodes.models.apart import Apart
 from giftcodes.models.code_life import LIFE_FIELDS, REOPENED_FIELDS
 from giftcodes.verdict import State
 
@@ -118,15 +119,19 @@ def close(gift_code_id: int, *, reason: str, user_id: int | None = None, forever
     return ""
 
 
-def close_ended() -> list[int]:
+def close_ended(apart: Apart | None = None) -> list[int]:
     """Close the codes whose end, as a person set it, has come: the game need not be asked for that.
+
+    Args:
+        apart: the pass that this is a part of; None: one of its own.
 
     Returns:
         The ids of those that were closed.
     """
+    apart = apart or Apart("sweep")
     open_codes = GiftCode.objects.filter(state__in=[CodeState.ACTIVE, CodeState.PROBING])
     ended = open_codes.filter(expires_at__lte=database_now()).values_list("pk", flat=True)
-    return [pk for pk in ended if _close_ended(pk)]
+    return [pk for pk in ended if apart.do(f"code {pk}", _close_ended, pk)]
 
 
 def _close_ended(gift_code_id: int) -> bool:
@@ -143,16 +148,21 @@ def _close_ended(gift_code_id: int) -> bool:
     return True
 
 
-def probe_due() -> list[int]:
+def probe_due(apart: Apart | None = None) -> list[int]:
     """Ask once more for codes that nobody knew some time ago: one member's row of each is opened again.
+
+    Args:
+        apart: the pass that this is a part of; None: one of its own.
 
     Returns:
         The ids of the redemptions that run for a probe.
     """
+    apart = apart or Apart("sweep")
     open_rows = MemberRedemption.objects.open().filter(gift_code=OuterRef("pk"))
     due = GiftCode.objects.filter(state=CodeState.CLOSED, next_probe_at__lte=database_now())
     orphaned = GiftCode.objects.filter(~Exists(open_rows), state=CodeState.PROBING)
-    probed = (_probe(pk) for pk in [*due.values_list("pk", flat=True), *orphaned.values_list("pk", flat=True)])
+    ids = [*due.values_list("pk", flat=True), *orphaned.values_list("pk", flat=True)]
+    probed = (apart.do(f"code {pk}", _probe, pk) for pk in ids)
     return [pk for pk in probed if pk is not None]
 
 

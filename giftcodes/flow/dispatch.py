@@ -14,6 +14,7 @@ from django.conf import settings
 from django.db import connection, transaction
 
 from giftcodes.models import RateBudget, Redemption, RunState, database_now
+from giftcodes.models.deadline import deadline
 
 #: Two requests for one player this far apart are safe (the game's protocol: about 2 s, and 4 s after TOO FREQUENT).
 PLAYER_GAP_SECONDS = 2.2
@@ -87,10 +88,7 @@ codes AS MATERIALIZED (
     SELECT c.id, c.doubt_guild_id, c.state IN ('active', 'probing') AS is_open,
            (c.proven_at IS NULL OR c.doubted_at IS NOT NULL OR c.held_until IS NOT NULL OR c.state = 'probing')
                AS on_probation,
-           coalesce(c.expires_at,
-                    (coalesce(c.published_on, (c.first_seen_at AT TIME ZONE 'UTC')::date) + 7)::timestamp
-                        AT TIME ZONE 'UTC')
-               AS deadline
+           {deadline("c")} AS deadline
     FROM giftcodes_giftcode c
     WHERE c.provider = %(provider)s AND NOT coalesce(c.held_until > %(now)s, false)
 ),

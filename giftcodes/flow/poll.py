@@ -14,6 +14,7 @@ from giftcodes import story
 from giftcodes.backoff import feed_delay_seconds
 from giftcodes.feeds import FeedReading, FeedStatus, PublishedCode, fetch
 from giftcodes.models import CodeState, Feed, GiftCode, Source, database_now
+from giftcodes.models.deadline import believed, day_of
 from giftcodes.providers.config import ProviderConfig
 
 
@@ -43,8 +44,8 @@ def decide(published: PublishedCode, known: GiftCode | None) -> FeedNews:
         return FeedNews.NEW
     if known.state == CodeState.DELETED:
         return FeedNews.KNOWN
-    last_date = known.published_on or known.first_seen_at.date()
-    is_later = published.published_on is not None and published.published_on > last_date
+    day = believed(published.published_on)
+    is_later = day is not None and day > day_of(known)
     if known.state == CodeState.CLOSED and is_later:
         return FeedNews.REISSUED
     if known.can_take(published.code, is_person=False):

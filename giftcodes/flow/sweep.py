@@ -23,6 +23,7 @@ from giftcodes.models import (
     RunState,
     database_now,
 )
+from giftcodes.models.apart import Apart
 from giftcodes.models.redemption import cover_twins, values
 from giftcodes.outcomes import MEANINGS, Outcome
 from giftcodes.verdict import HOLDING, MAX_TRIES, UNCONFIRMED_SECONDS, State
@@ -60,42 +61,72 @@ class Findings:
     closed_codes: list[int] = field(default_factory=list)
 
 
-def sweep() -> Findings:
-    """One pass over everything that may have been left behind. Each part is a transaction of its own."""
-    recover_expired_leases()
-    settle_by_evidence()
-    cover_new_twins()
-    flag_stalled()
-    return Findings(to_start=_codes_to_start(), maybe_over=_maybe_over(), closed_codes=_codes_with_waiting_rows())
+def sweep(apart: Apart | None = None) -> Findings:
+    """One pass over everything that may have been left behind. Each part is a transaction of its own.
+
+    Args:
+        apart: the pass; None: one of its own. A part that fails, or an item of one, does not stop the others.
+    """
+    apart = apart or Apart("sweep")
+    apart.do("expired leases", recover_expired_leases, apart)
+    apart.do("evidence", settle_by_evidence, apart)
+    apart.do("twins", cover_new_twins)
+    apart.do("stalled runs", flag_stalled, apart)
+    return Findings(
+        to_start=apart.do("codes to start", _codes_to_start) or [],
+        maybe_over=apart.do("runs to finish", _maybe_over) or [],
+        closed_codes=apart.do("closed codes", _codes_with_waiting_rows) or [],
+    )
 
 
-def recover_expired_leases() -> int:
+def recover_expired_leases(apart: Apart | None = None) -> int:
     """Claims whose lease is over: sent without an answer is unconfirmed; never sent waits again, uncounted.
+
+    Args:
+        apart: the pass that this is a part of; None: one of its own.
 
     Returns:
         How many claims were recovered.
     """
+    apart = apart or Apart("sweep")
     recovered: Counter[int] = Counter()
-    while batch := _recover_batch():
+    left_out: set[int] = set()
+    while ids := _expired(left_out):
+        batch = apart.do("a batch of claims", _recover_batch, ids)
+        if batch is None:
+            # One of them cannot be recovered: each by itself.
+            batch = [found for pk in ids for found in apart.do(f"claim {pk}", _recover_batch, [pk]) or []]
+        # What was recovered is expired no longer; what was not, or is held by others just now, is for the next sweep.
+        left_out.update(ids)
         recovered.update(batch)
     for redemption in Redemption.objects.filter(pk__in=recovered).select_related("guild", "gift_code"):
-        number = recovered[redemption.pk]
-        redemption.journal(EventKind.RECOVERED, detail=f"{number} claim(s) whose worker was gone.")
-        story.trouble(
-            redemption.guild.name,
-            str(redemption.gift_code),
-            f"{number} claim(s) were left behind by a worker that is gone. They are taken up again by themselves.",
-        )
+        apart.do(f"redemption {redemption.pk}", _tell_of_recovered, redemption, recovered[redemption.pk])
     return sum(recovered.values())
 
 
+def _tell_of_recovered(redemption: Redemption, number: int) -> None:
+    redemption.journal(EventKind.RECOVERED, detail=f"{number} claim(s) whose worker was gone.")
+    story.trouble(
+        redemption.guild.name,
+        str(redemption.gift_code),
+        f"{number} claim(s) were left behind by a worker that is gone. They are taken up again by themselves.",
+    )
+
+
+def _expired(left_out: set[int]) -> list[int]:
+    """Some of the claims whose lease is over, without those that were tried already."""
+    expired = MemberRedemption.objects.in_flight().filter(lease_until__lt=Clock()).exclude(pk__in=left_out)
+    return list(expired.order_by("pk").values_list("pk", flat=True)[:200])
+
+
 @transaction.atomic
-def _recover_batch() -> list[int]:
+def _recover_batch(ids: list[int]) -> list[int]:
+    """Recover these claims, if they are expired still. Returns the redemption of each that was."""
     rows = list(
         MemberRedemption.objects.select_for_update(no_key=True, skip_locked=True)
         .in_flight()
-        .filter(lease_until__lt=Clock())
-        .order_by("pk")[:200]
+        .filter(pk__in=ids, lease_until__lt=Clock())
+        .order_by("pk")
     )
     attempts = {
         (attempt.member_redemption_id, attempt.token): attempt
@@ -125,20 +156,29 @@ def _recover(row: MemberRedemption, attempt: Attempt | None) -> None:
     row.save()
 
 
-def settle_by_evidence() -> int:
-    """Settle rows whose Attempts hold a SUCCESS that a late worker could not record."""
+def settle_by_evidence(apart: Apart | None = None) -> int:
+    """Settle rows whose Attempts hold a SUCCESS that a late worker could not record.
+
+    Args:
+        apart: the pass that this is a part of; None: one of its own.
+
+    Returns:
+        How many rows were settled.
+    """
+    apart = apart or Apart("sweep")
     with connection.cursor() as cursor:
         cursor.execute(_GRANTED)
         ids = [row[0] for row in cursor.fetchall()]
-    settled = 0
-    for pk in ids:
-        try:
-            with transaction.atomic():
-                settled += len(MemberRedemption.objects.settle_by_evidence([pk]))
-        except IntegrityError:
-            # A twin holds the code meanwhile; when it is settled, this row is covered by it.
-            continue
-    return settled
+    return sum(apart.do(f"member redemption {pk}", _settle_by_evidence, pk) or 0 for pk in ids)
+
+
+def _settle_by_evidence(pk: int) -> int:
+    try:
+        with transaction.atomic():
+            return len(MemberRedemption.objects.settle_by_evidence([pk]))
+    except IntegrityError:
+        # A twin holds the code meanwhile; when it is settled, this row is covered by it.
+        return 0
 
 
 @transaction.atomic
@@ -154,17 +194,27 @@ def cover_new_twins() -> None:
     Heartbeat.objects.update_or_create(name="twins", defaults={"at": now}, create_defaults={"at": now})
 
 
-def flag_stalled() -> None:
-    """Alarm where a run has a member due and nothing moves although permits go unused; clear it where it moves."""
+def flag_stalled(apart: Apart | None = None) -> None:
+    """Alarm where a run has a member due and nothing moves although permits go unused; clear it where it moves.
+
+    Args:
+        apart: the pass that this is a part of; None: one of its own.
+    """
+    apart = apart or Apart("sweep")
     stalled = dict(_stalled_runs())
     for redemption in Redemption.objects.filter(pk__in=stalled).select_related("guild", "gift_code"):
-        message = f"{redemption}: no progress for {STALLED_AFTER.total_seconds():.0f} s although requests were allowed."
-        if Alarm.objects.raise_once(Alarm.Kind.NO_PROGRESS, str(redemption.pk), message):
-            redemption.journal(EventKind.STALLED, detail=message)
-            story.trouble(redemption.guild.name, str(redemption.gift_code), f"{message} It is driven on.")
+        apart.do(f"redemption {redemption.pk}", _flag_stalled, redemption)
+    subjects = {str(pk) for pk in stalled}
     for alarm in Alarm.objects.standing().filter(kind=Alarm.Kind.NO_PROGRESS):
-        if int(alarm.subject) not in stalled:
-            Alarm.objects.clear(alarm.kind, alarm.subject)
+        if alarm.subject not in subjects:
+            apart.do(f"alarm {alarm.pk}", Alarm.objects.clear, alarm.kind, alarm.subject)
+
+
+def _flag_stalled(redemption: Redemption) -> None:
+    message = f"{redemption}: no progress for {STALLED_AFTER.total_seconds():.0f} s although requests were allowed."
+    if Alarm.objects.raise_once(Alarm.Kind.NO_PROGRESS, str(redemption.pk), message):
+        redemption.journal(EventKind.STALLED, detail=message)
+        story.trouble(redemption.guild.name, str(redemption.gift_code), f"{message} It is driven on.")
 
 
 def _stalled_runs() -> list[tuple[int, str]]:

@@ -8,7 +8,7 @@ from datetime import date
 from django.core.exceptions import ValidationError
 
 from giftcodes.http.text import one_line
-from giftcodes.validators import validate_one_line, validate_player_id
+from giftcodes.validators import validate_day, validate_one_line, validate_player_id
 
 NICKNAME_LENGTH = 80
 #: A cell that starts with one of these is a formula to a spreadsheet. Our exports put an apostrophe before it.
@@ -83,6 +83,17 @@ def consented_on(cell: str) -> date | None:
     text = stripped(cell)
     if not text:
         return None
+    day = _day(text)
+    if day is None:
+        raise CellError(f"{_shown(cell)} is not a day like 2026-12-31 or 31.12.2026.")
+    try:
+        validate_day(day)
+    except ValidationError as error:
+        raise CellError(f"{_shown(cell)} cannot be used. {error.messages[0]}") from error
+    return day
+
+
+def _day(text: str) -> date | None:
     try:
         if match := _ISO_DAY.fullmatch(text):
             return date(int(match[1]), int(match[2]), int(match[3]))
@@ -90,7 +101,7 @@ def consented_on(cell: str) -> date | None:
             return date(int(match[3]), int(match[2]), int(match[1]))
     except ValueError:
         pass
-    raise CellError(f"{_shown(cell)} is not a day like 2026-12-31 or 31.12.2026.")
+    return None
 
 
 def looks_like_id(cell: str) -> bool:

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-import datetime as dt
 from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.db import models
-from django.db.models import F, Q
-from django.db.models.functions import Coalesce
+from django.db.models import Q
+from django.db.models.expressions import RawSQL
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from giftcodes.models.bounds import DAYS, MOMENTS, within
 from giftcodes.models.code_life import LIFE_FIELDS, CodeLife, CodeState
+from giftcodes.models.deadline import deadline
 from giftcodes.models.versions import MemberVersion, Versions
-from giftcodes.validators import validate_one_line, validate_player_id
+from giftcodes.validators import validate_day, validate_moment, validate_one_line, validate_player_id
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -104,7 +105,7 @@ class Member(models.Model):
     )
     active = models.BooleanField(_("active"), default=True)
     opted_out = models.BooleanField(_("opted out"), default=False, editable=False)
-    consented_on = models.DateField(_("consented on"), null=True, blank=True)
+    consented_on = models.DateField(_("consented on"), null=True, blank=True, validators=[validate_day])
     notes = models.TextField(_("notes"), blank=True, default="", db_default="")
     joined_at = models.DateTimeField(_("joined"), default=timezone.now, editable=False)
     #: The realm with which the game last did not know this player, and when: nothing is asked with it for a week.
@@ -119,7 +120,8 @@ class Member(models.Model):
         verbose_name = _("member")
         verbose_name_plural = _("members")
         constraints = [
-            models.UniqueConstraint(fields=["guild", "player_id"], name="one_member_for_each_player_of_a_guild")
+            models.UniqueConstraint(fields=["guild", "player_id"], name="one_member_for_each_player_of_a_guild"),
+            within(DAYS, "consented_on", name="consent_within_bounds"),
         ]
 
     def __str__(self) -> str:
@@ -165,10 +167,8 @@ class GiftCodeQuerySet(models.QuerySet["GiftCode"]):
 
     def in_order(self) -> GiftCodeQuerySet:
         """Soonest end first; a code without a known end is taken to last a week."""
-        return self.order_by(
-            Coalesce("expires_at", F("first_seen_at") + dt.timedelta(days=7), output_field=models.DateTimeField()),
-            "id",
-        )
+        end = RawSQL(deadline(self.model._meta.db_table), (), output_field=models.DateTimeField())  # noqa: S611
+        return self.order_by(end, "id")
 
 
 class GiftCode(CodeLife):
@@ -178,8 +178,8 @@ class GiftCode(CodeLife):
     folded = models.CharField(max_length=32, editable=False)
     issue = models.PositiveIntegerField(_("issue"), default=1, editable=False)
     source = models.CharField(_("source"), max_length=10, choices=Source, default=Source.ADMIN, editable=False)
-    published_on = models.DateField(_("published"), null=True, blank=True)
-    expires_at = models.DateTimeField(_("expires"), null=True, blank=True)
+    published_on = models.DateField(_("published"), null=True, blank=True, validators=[validate_day])
+    expires_at = models.DateTimeField(_("expires"), null=True, blank=True, validators=[validate_moment])
     rewards = models.TextField(_("rewards"), blank=True)
     first_seen_at = models.DateTimeField(_("first seen"), default=timezone.now, editable=False)
     last_seen_at = models.DateTimeField(_("last seen in the feed"), null=True, editable=False)
@@ -192,7 +192,9 @@ class GiftCode(CodeLife):
         verbose_name = _("gift code")
         verbose_name_plural = _("gift codes")
         constraints = [
-            models.UniqueConstraint(fields=["provider", "folded", "issue"], name="one_row_for_each_issue_of_a_code")
+            models.UniqueConstraint(fields=["provider", "folded", "issue"], name="one_row_for_each_issue_of_a_code"),
+            within(DAYS, "published_on", name="published_within_bounds"),
+            within(MOMENTS, "expires_at", name="end_within_bounds"),
         ]
         indexes = [
             models.Index(fields=["provider"], name="code_open", condition=Q(state__in=["active", "probing"])),

@@ -222,6 +222,7 @@ class Alarm(models.Model):
         NO_MEMBERS = "no_members", _("guild without members")
         CHANNEL_GONE = "channel_gone", _("channel gone")
         BEAT_SILENT = "beat_silent", _("beat does not tick")
+        BAD_ROW = "bad_row", _("a row that cannot be worked on")
 
     kind = models.CharField(_("kind"), max_length=20, choices=Kind)
     subject = models.CharField(_("subject"), max_length=100)

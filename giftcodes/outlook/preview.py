@@ -7,13 +7,14 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from giftcodes.models import database_now
+from giftcodes.models.deadline import deadline
 from giftcodes.models.redemption import REFUSED_FOR, values
 from giftcodes.outlook.forecast import Outlook, Run, forecast, in_all
 from giftcodes.outlook.reading import ask, queues_at
 from giftcodes.verdict import HOLDING, State
 
 # A player who is in two of the guilds is asked for in the first one only.
-_COST = """
+_COST = f"""
 WITH asked AS (
     SELECT guild_id, code_id FROM unnest(%(guilds)s::bigint[], %(codes)s::bigint[]) AS pair (guild_id, code_id)
 ), held AS MATERIALIZED (
@@ -37,9 +38,7 @@ WITH asked AS (
     FROM counted GROUP BY guild_id, code_id
 )
 SELECT g.id, c.id, c.provider,
-       coalesce(c.expires_at,
-                (coalesce(c.published_on, (c.first_seen_at AT TIME ZONE 'UTC')::date) + 7)::timestamp
-                    AT TIME ZONE 'UTC'),
+       {deadline("c")},
        -g.priority, coalesce(cost.members, 0), coalesce(cost.requests, 0), r.id, coalesce(r.state = 'running', false),
        c.proven_at IS NOT NULL AND c.doubted_at IS NULL AND c.state <> 'probing'
 FROM asked a
@@ -48,7 +47,7 @@ JOIN giftcodes_giftcode c ON c.id = a.code_id AND c.provider = g.provider
 LEFT JOIN cost ON cost.guild_id = g.id AND cost.code_id = c.id
 LEFT JOIN giftcodes_redemption r ON r.guild_id = g.id AND r.gift_code_id = c.id
 ORDER BY g.priority DESC, g.id, c.id
-"""
+"""  # noqa: S608 - constants
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,7 @@ from django.utils.translation import gettext
 
 from giftcodes.models import RateBudget, database_now
 from giftcodes.models.budget import MARGIN_SECONDS, UNLIMITED, USUAL_WINDOW_SECONDS
+from giftcodes.models.deadline import deadline
 from giftcodes.models.redemption import values
 from giftcodes.outlook.forecast import Outlook, Run, forecast, in_all
 from giftcodes.outlook.pace import USUAL_LATENCY_SECONDS, Pace, Window
@@ -32,7 +33,7 @@ FEWEST_MEASURED = 5
 #: A longer time without a request is idleness, not slowness.
 IDLE_SECONDS = 5.0
 
-_QUEUE = """
+_QUEUE = f"""
 WITH waiting AS (
     -- A million of these are counted from their index alone.
     SELECT m.redemption_id, count(*) AS requests,
@@ -57,9 +58,7 @@ WITH waiting AS (
     GROUP BY m.redemption_id
 )
 SELECT c.provider, r.id,
-       coalesce(c.expires_at,
-                (coalesce(c.published_on, (c.first_seen_at AT TIME ZONE 'UTC')::date) + 7)::timestamp
-                    AT TIME ZONE 'UTC'),
+       {deadline("c")},
        -g.priority,
        CASE WHEN r.state IN ('running', 'pending') AND c.state IN ('active', 'probing')
             THEN coalesce(w.requests, 0) ELSE 0 END,
@@ -76,7 +75,7 @@ WHERE r.state = 'running'
    OR (r.state = 'pending' AND c.state = 'active' AND g.active)
    OR a.redemption_id IS NOT NULL
 ORDER BY 1, 3, 4, r.last_served_at NULLS FIRST, r.id
-"""
+"""  # noqa: S608 - constants
 
 # Of several rows for one player and code, one is asked for: the one that holds the claim or the proof already, else
 # the one whose turn comes first.

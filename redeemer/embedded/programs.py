@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import signal
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
@@ -39,11 +38,7 @@ class Programs:
 
     def web(self) -> Program:
         """The site. One process: the work is done by the workers."""
-        command = [*_module("gunicorn"), "redeemer.wsgi", "--bind", self._configuration.bind, "--no-control-socket"]
-        command += ["--worker-class", "gthread", "--workers", "1", "--threads", "8", "--graceful-timeout", "5"]
-        command += ["--log-level", "warning"]
-        # SIGQUIT: it ends its own worker at once, so that the port is free for the next start.
-        return self._program("web", command, last_signal=signal.SIGQUIT)
+        return self._program("web", [*_module("redeemer.serving"), "--bind", self._configuration.bind])
 
     def worker_control(self) -> Program:
         """Ticks, polls, starts and ends of runs, announcements."""
@@ -70,7 +65,6 @@ class Programs:
         command: Sequence[str],
         *,
         patience_seconds: float = 10.0,
-        last_signal: signal.Signals = signal.SIGKILL,
     ) -> Program:
         def launch(output: int) -> subprocess.Popen[bytes]:
             return spawn(
@@ -78,7 +72,6 @@ class Programs:
                 environment={**self._environment, **_FOR_PYTHON},
                 folder=REPOSITORY,
                 output=output,
-                last_signal=last_signal,
             )
 
         return Program(name=name, launch=launch, sink=self._console.sink(name), patience_seconds=patience_seconds)

@@ -9,10 +9,13 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+import structlog
 from axes.models import AccessAttempt, AccessLog
+from django.http import HttpResponse
 from django.test import Client, RequestFactory
 from django.urls import reverse
 from django.utils import timezone
+from django_structlog.middlewares import RequestMiddleware
 
 from redeemer.security import client_address
 from tests.admin.conftest import Browser
@@ -78,6 +81,27 @@ def test_nobody_can_lock_the_owner_out_from_another_address(db: None, settings: 
         (1, "2001:db8::1", "2001:db8::1"),
         (1, "nonsense", "192.0.2.1"),
         (1, "", "192.0.2.1"),
+        # Some proxies write the port as well.
+        (1, "203.0.113.9:5678", "203.0.113.9"),
+        (1, "10.0.0.1:1, 203.0.113.9:65535", "203.0.113.9"),
+        (1, "[2001:db8::1]:443", "2001:db8::1"),
+        (1, "[2001:db8::1]", "2001:db8::1"),
+        (1, '"[2001:db8::1]:443"', "2001:db8::1"),
+        (1, "2001:DB8:0:0::1", "2001:db8::1"),
+        (1, "fe80::1%eth0", "fe80::1"),
+        (1, "[fe80::1%25eth0]:443", "fe80::1"),
+        (1, "::ffff:203.0.113.9", "203.0.113.9"),
+        (1, "[::ffff:203.0.113.9]:80", "203.0.113.9"),
+        (1, "unknown", "192.0.2.1"),
+        (1, "_hidden:80", "192.0.2.1"),
+        (1, "203.0.113.9:", "192.0.2.1"),
+        (1, "203.0.113.9:80:80", "192.0.2.1"),
+        (1, "203.0.113.999:80", "192.0.2.1"),
+        (1, "[203.0.113.9", "192.0.2.1"),
+        (1, "[]:80", "192.0.2.1"),
+        (1, "%eth0", "192.0.2.1"),
+        (1, "203.0.113.9, ", "192.0.2.1"),
+        (1, "1" * 10_000, "192.0.2.1"),
     ],
 )
 def test_the_address_is_what_the_outermost_proxy_of_ours_saw(
@@ -86,6 +110,46 @@ def test_the_address_is_what_the_outermost_proxy_of_ours_saw(
     settings.PROXIES = proxies
     request = RequestFactory().get("/", headers={"X-Forwarded-For": forwarded}, REMOTE_ADDR="192.0.2.1")
     assert client_address(request) == address
+
+
+@pytest.mark.parametrize("caller", ["localhost", "", "unix:", "nonsense"])
+def test_a_caller_without_an_address_has_none(caller: str) -> None:
+    assert client_address(RequestFactory().get("/", REMOTE_ADDR=caller)) is None
+
+
+def test_people_behind_a_proxy_that_writes_ports_are_not_locked_out_together(db: None, settings: Any) -> None:
+    settings.PROXIES = 1
+    for port in range(5):
+        attempt(x_forwarded_for=f"203.0.113.9:{1000 + port}")
+    assert attempt("right-password", x_forwarded_for="203.0.113.9:2000").status_code == 429
+    assert attempt("right-password", x_forwarded_for="198.51.100.7:2000").status_code == 302
+
+
+def test_the_addresses_of_one_ipv6_customer_are_counted_together(db: None, settings: Any) -> None:
+    settings.PROXIES = 1
+    for number in range(5):
+        attempt(x_forwarded_for=f"[2001:db8:1:2::{number}]:443")
+    locked = attempt("right-password", x_forwarded_for="2001:db8:1:2:ffff::1")
+    assert locked.status_code == 429
+    until = AccessAttempt.objects.latest("attempt_time").attempt_time + timedelta(minutes=15)
+    assert f"until {until:%H:%M} UTC" in locked.content.decode()
+    assert attempt("right-password", x_forwarded_for="2001:db8:1:3::1").status_code == 302
+
+
+def test_a_log_line_names_the_address_that_is_counted(settings: Any) -> None:
+    heard: list[dict[str, Any]] = []
+
+    def view(_request: Any) -> HttpResponse:
+        heard.append(structlog.contextvars.get_contextvars())
+        return HttpResponse()
+
+    for proxies in (0, 1):
+        settings.PROXIES = proxies
+        RequestMiddleware(view)(
+            RequestFactory().get("/", headers={"X-Forwarded-For": "1.2.3.4, 203.0.113.9:80"}, REMOTE_ADDR="192.0.2.1")
+        )
+
+    assert [line["ip"] for line in heard] == ["192.0.2.1", "203.0.113.9"]
 
 
 def test_a_login_is_kept_in_the_history_and_cannot_be_removed(browser: Browser) -> None:

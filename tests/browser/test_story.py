@@ -47,8 +47,7 @@ def site(running: System) -> str:
     """The address of the web server."""
     url = f"http://127.0.0.1:{ports.pick()}"
     bind = url.removeprefix("http://")
-    command = [sys.executable, "-m", "gunicorn", "redeemer.wsgi", "--bind", bind, "--threads", "4"]
-    running.launch("web", [*command, "--no-control-socket"])
+    running.launch("web", [sys.executable, "-m", "redeemer.serving", "--bind", bind])
     wait_for(lambda: _answers(url), "the web server", seconds=30)
     return url
 

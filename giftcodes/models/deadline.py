@@ -1,0 +1,48 @@
+"""When a gift code is taken to end. The order of everything that waits follows from it, and it is said here only."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import TYPE_CHECKING
+
+from giftcodes.validators import LATEST_DAY
+
+if TYPE_CHECKING:
+    from giftcodes.models.catalogue import GiftCode
+
+#: So long a code without a known end is taken to last.
+USUAL_DAYS = 7
+#: A feed may be a day ahead of UTC. A day further in the future is none that a code was published on.
+DAYS_AHEAD = 1
+
+
+#: For a day a new code is served as if it ended in an hour: it must not wait behind the members of codes that have been
+#: known for longer. A code whose known end is nearer still goes first, and of two new codes the one that was seen first.
+NEW_FOR = "1 day"
+NEW_LASTS = "1 hour"
+
+
+def deadline(row: str) -> str:
+    """SQL for the moment by which codes are put in order: the end where it is known, else a week after the code's day
+    (`day_of`); and for a new code soon.
+
+    Args:
+        row: the name that the statement has for the row of giftcodes_giftcode.
+    """
+    return f"""least(CASE WHEN {row}.first_seen_at > now() - interval '{NEW_FOR}'
+        THEN now() + interval '{NEW_LASTS}' + ({row}.first_seen_at - now()) / 1000 END, coalesce({row}.expires_at, (least(
+        CASE WHEN {row}.published_on <= (now() AT TIME ZONE 'UTC')::date + {DAYS_AHEAD} THEN {row}.published_on
+             ELSE ({row}.first_seen_at AT TIME ZONE 'UTC')::date END,
+        date '{LATEST_DAY.isoformat()}') + {USUAL_DAYS})::timestamp AT TIME ZONE 'UTC'))"""
+
+
+def believed(published_on: dt.date | None) -> dt.date | None:
+    """A day on which a code can have been published; None: it is not known, or in the future."""
+    if published_on is None or published_on > dt.datetime.now(dt.UTC).date() + dt.timedelta(days=DAYS_AHEAD):
+        return None
+    return published_on
+
+
+def day_of(code: GiftCode) -> dt.date:
+    """The day on which a code was published, or else first seen. A published day in the future counts as none."""
+    return believed(code.published_on) or code.first_seen_at.astimezone(dt.UTC).date()
