@@ -16,8 +16,8 @@ USUAL_DAYS = 7
 DAYS_AHEAD = 1
 
 
-#: For a day a new code is served as if it ended in an hour: it must not wait behind the members of codes that have been
-#: known for longer. A code whose known end is nearer still goes first, and of two new codes the one that was seen first.
+#: For a day a new code is served as if it ended in an hour: it must not wait behind the members of older codes. A code
+#: whose known end is nearer still goes first, and of two new codes the one that was seen first.
 NEW_FOR = "1 day"
 NEW_LASTS = "1 hour"
 
@@ -30,7 +30,8 @@ def deadline(row: str) -> str:
         row: the name that the statement has for the row of giftcodes_giftcode.
     """
     return f"""least(CASE WHEN {row}.first_seen_at > now() - interval '{NEW_FOR}'
-        THEN now() + interval '{NEW_LASTS}' + ({row}.first_seen_at - now()) / 1000 END, coalesce({row}.expires_at, (least(
+        THEN now() + interval '{NEW_LASTS}' + ({row}.first_seen_at - now()) / 1000 END,
+        coalesce({row}.expires_at, (least(
         CASE WHEN {row}.published_on <= (now() AT TIME ZONE 'UTC')::date + {DAYS_AHEAD} THEN {row}.published_on
              ELSE ({row}.first_seen_at AT TIME ZONE 'UTC')::date END,
         date '{LATEST_DAY.isoformat()}') + {USUAL_DAYS})::timestamp AT TIME ZONE 'UTC'))"""
