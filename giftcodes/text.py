@@ -38,6 +38,7 @@ _VIRAMA_CLASS = 9
 _FULL_WIDTH = {code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F)}
 _RIGHT_TO_LEFT = frozenset({"R", "AL", "AN"})
 _FIRST_STRONG_ISOLATE, _POP_ISOLATE = "\u2068", "\u2069"
+_ISOLATED = re.compile("\u2068([^\u2066-\u2069]*)\u2069")
 _CONTROLS = frozenset({"Cc", "Cs", "Zl", "Zp"})
 _REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
 
@@ -92,6 +93,14 @@ def isolated(name: str) -> str:
     if name.isascii() or not any(unicodedata.bidirectional(sign) in _RIGHT_TO_LEFT for sign in name):
         return name
     return f"{_FIRST_STRONG_ISOLATE}{name}{_POP_ISOLATE}"
+
+
+def sentence(text: str) -> str:
+    """A sentence of ours in which names may stand isolated: `visible`, and the names stay isolated."""
+    if text.isascii():
+        return text
+    parts = _ISOLATED.split(text)
+    return "".join(isolated(visible(part)) if place % 2 else visible(part) for place, part in enumerate(parts))
 
 
 def _ascii_digit(character: str) -> str:

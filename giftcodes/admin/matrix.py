@@ -23,6 +23,7 @@ from giftcodes.admin.words import page_url
 from giftcodes.management.history import harmless
 from giftcodes.models import CodeState, GiftCode, Guild, Member, MemberRedemption, Redemption
 from giftcodes.models.redemption import STATE_LABELS, values
+from giftcodes.text import clean_name, clean_token
 from giftcodes.verdict import OPEN, PARKED, SETTLED, State
 
 if TYPE_CHECKING:
@@ -98,7 +99,7 @@ class Wish:
             guild=guild,
             columns=next((number for number in COLUMNS if str(number) == columns), COLUMNS[1]),
             only_unsettled=request.GET.get("show") == UNSETTLED,
-            search=request.GET.get("who", "").strip(),
+            search=clean_name(request.GET.get("who", "")),
         )
 
 
@@ -186,7 +187,8 @@ def members_of(wish: Wish, columns: list[Column]) -> QuerySet[Member]:
     """The guild's active members, by nickname; those with something left where that is wished."""
     members = Member.objects.filter(guild=wish.guild, active=True).order_by("nickname", "player_id", "pk")
     if wish.search:
-        members = members.filter(Q(nickname__icontains=wish.search) | Q(player_id__startswith=wish.search))
+        is_named = Q(nickname__icontains=wish.search) | Q(player_id__startswith=clean_token(wish.search))
+        members = members.filter(is_named)
     if wish.only_unsettled:
         left = MemberRedemption.objects.filter(
             member=OuterRef("pk"),

@@ -1,7 +1,8 @@
-"""Fields of texts that people and feeds send: cleaned when a form or `full_clean` takes them (giftcodes.text).
+"""Fields of texts that people and feeds send: cleaned when a form takes them, and when they are written or looked up.
 
-Names are also cleaned when they are read from the database, where an older version may have left invisible characters:
-so no page, message or export can show them. The columns are the same as those of Django's fields.
+Django writes and looks up what `to_python` returns; giftcodes.text says what is cleaned. Names are cleaned when
+they are read, too, because an older version may have stored invisible characters: no page, message or export shows
+them. The columns are those of Django's own fields.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from django.db import models
 
 from giftcodes.form_fields import CleanCharField
-from giftcodes.text import clean_name, clean_notes, clean_token, visible
+from giftcodes.text import clean_name, clean_notes, clean_token, sentence, visible
 
 if TYPE_CHECKING:
     CharField = models.CharField[str, str]
@@ -60,6 +61,19 @@ class TokenField(CharField):
         """As above."""
         name, _path, args, options = super().deconstruct()
         return name, f"{_DJANGO}.CharField", args, options
+
+
+class SentenceField(TextField):
+    """A sentence of ours, in which names may stand."""
+
+    def from_db_value(self, value: str | None, *_: Any) -> str | None:
+        """As above; names that are isolated in the sentence stay so."""
+        return value if value is None else sentence(value)
+
+    def deconstruct(self) -> Any:
+        """As above."""
+        name, _path, args, options = super().deconstruct()
+        return name, f"{_DJANGO}.TextField", args, options
 
 
 class NotesField(TextField):
