@@ -20,7 +20,7 @@ from django.utils.translation import gettext_lazy
 from giftcodes.admin import scope
 from giftcodes.admin.steps import log
 from giftcodes.admin.words import page_url
-from giftcodes.management.history import harmless
+from giftcodes.management.history import BYTE_ORDER_MARK, harmless
 from giftcodes.models import CodeState, GiftCode, Guild, Member, MemberRedemption, Redemption
 from giftcodes.models.redemption import STATE_LABELS, values
 from giftcodes.text import clean_name, clean_token
@@ -146,6 +146,7 @@ class _Echo:
 
 def _csv(wish: Wish, columns: list[Column]) -> Iterator[str]:
     writer = csv.writer(_Echo())
+    yield BYTE_ORDER_MARK
     header = ["player_id", "nickname", *(str(column.code) for column in columns)]
     yield str(writer.writerow([harmless(cell) for cell in header]))
     pages = Paginator(members_of(wish, columns), ROWS)
