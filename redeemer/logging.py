@@ -6,6 +6,25 @@ from typing import Any
 
 import structlog
 
+from giftcodes.text import printable
+
+
+def only_printable(_logger: Any, _method: str, event: Any) -> Any:
+    """Take out of every text of a log line what hides or reorders it: names of players and answers of servers are
+    among them."""
+    return {name: _shown(value) for name, value in event.items()}
+
+
+def _shown(value: Any) -> Any:
+    if isinstance(value, str):
+        return printable(value)
+    if isinstance(value, dict):
+        return {name: _shown(inner) for name, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [_shown(inner) for inner in value]
+    return value
+
+
 _SHARED: list[Any] = [
     structlog.contextvars.merge_contextvars,
     structlog.stdlib.add_log_level,
@@ -13,6 +32,7 @@ _SHARED: list[Any] = [
     structlog.processors.TimeStamper(fmt="iso", utc=True),
     structlog.processors.StackInfoRenderer(),
     structlog.processors.format_exc_info,
+    only_printable,
 ]
 
 

@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING, Any
 import structlog
 from axes.models import AccessAttempt
 from django.conf import settings
+from django.core.exceptions import RequestDataTooBig, TooManyFieldsSent, TooManyFilesSent
 from django.middleware.csrf import REASON_NO_CSRF_COOKIE
 from django.shortcuts import render
 from django.utils import timezone
+from django.views import defaults
 from django.views.csrf import csrf_failure
 
 if TYPE_CHECKING:
@@ -70,6 +72,14 @@ def locked_out(request: HttpRequest, _response: HttpResponse | None, _credential
     last = AccessAttempt.objects.filter(ip_address=lockout_address(request)).order_by("-attempt_time").first()
     until = (last.attempt_time if last else timezone.now()) + settings.AXES_COOLOFF_TIME
     return render(request, "admin/locked_out.html", {"until": until}, status=429)
+
+
+def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """What a browser sent is too much for a form: say what to do. Any other bad request gets Django's own answer."""
+    if isinstance(exception, RequestDataTooBig | TooManyFieldsSent | TooManyFilesSent):
+        most = settings.DATA_UPLOAD_MAX_MEMORY_SIZE // 1_000_000
+        return render(request, "admin/too_much.html", {"most": most}, status=413)
+    return defaults.bad_request(request, exception)
 
 
 def csrf_failed(request: HttpRequest, reason: str = "") -> HttpResponse:

@@ -8,6 +8,8 @@ from django.views.generic import RedirectView
 
 from giftcodes.views import healthz
 
+handler400 = "redeemer.security.bad_request"
+
 urlpatterns = [
     path("", RedirectView.as_view(url="/admin/", permanent=False)),
     path("healthz", healthz),

@@ -8,15 +8,18 @@ from django import forms
 from django.contrib import admin, messages
 from django.contrib.admin.utils import get_fields_from_path, unquote
 from django.contrib.admin.widgets import AutocompleteSelectMultiple
-from django.db import IntegrityError
+from django.db import IntegrityError, models
 from django.db.models import Model
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext_lazy as _
 from unfold.admin import ModelAdmin
+from unfold.widgets import UnfoldAdminTextInputWidget
 
 from giftcodes.admin import scope
+from giftcodes.form_fields import WholeNumberField
+from giftcodes.text import clean_name, clean_token
 
 if TYPE_CHECKING:
     from django.contrib.admin.views.main import ChangeList
@@ -50,6 +53,16 @@ else:
 
 Row = TypeVar("Row", bound=Model)
 
+#: A browser's field for numbers takes ASCII digits only, and hands `1.000` on as it is.
+_WHOLE_NUMBER = {"form_class": WholeNumberField, "widget": UnfoldAdminTextInputWidget}
+_NUMBERS = (
+    models.IntegerField,
+    models.PositiveIntegerField,
+    models.PositiveSmallIntegerField,
+    models.SmallIntegerField,
+    models.BigIntegerField,
+)
+
 
 class OwnRowsFilter(admin.RelatedFieldListFilter):
     """Offers the rows that the person may see."""
@@ -76,6 +89,8 @@ class Scoped(_Base[Row]):
     To be mixed into every admin class, before Django's.
     """
 
+    formfield_overrides = dict.fromkeys(_NUMBERS, _WHOLE_NUMBER)
+
     def get_queryset(self, request: HttpRequest) -> QuerySet[Row]:
         """What lists, actions, exports and autocompletes begin with."""
         return scope.visible(super().get_queryset(request), request.user)
@@ -92,6 +107,18 @@ class Scoped(_Base[Row]):
         _own(request).add((self.model, row.pk))
         scope.redact([row], request.user)
         return row
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Row], search_term: str
+    ) -> tuple[QuerySet[Row], bool]:
+        """What the search box finds: without invisible characters, and an ID in digits of any script."""
+        term = clean_name(search_term)
+        found, may_repeat = super().get_search_results(request, queryset, term)
+        token = clean_token(search_term)
+        if token != term:
+            more, _may_repeat = super().get_search_results(request, queryset, token)
+            found |= more
+        return found, may_repeat
 
     def formfield_for_foreignkey(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
         """Choices, and what a form accepts."""

@@ -14,6 +14,7 @@ from django.utils.translation import gettext_lazy as _
 from giftcodes.admin.base import History, ModelForm, Page
 from giftcodes.admin.player_page import may_open
 from giftcodes.admin.words import NOTHING, badge
+from giftcodes.form_fields import CleanCharField
 from giftcodes.models import Alarm, AlarmNotice, Announcement, Channel, Heartbeat, OptOut
 
 if TYPE_CHECKING:
@@ -122,6 +123,7 @@ class ChannelForm(ModelForm[Channel]):
     class Meta:
         model = Channel
         fields = ["guild", "address"]
+        field_classes = {"address": CleanCharField}
         widgets = {"address": forms.PasswordInput(attrs={"autocomplete": "off", "size": 80})}
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:

@@ -20,9 +20,10 @@ from django.utils.translation import gettext_lazy
 from giftcodes.admin import scope
 from giftcodes.admin.steps import log
 from giftcodes.admin.words import page_url
-from giftcodes.management.history import harmless
+from giftcodes.management.history import BYTE_ORDER_MARK, harmless
 from giftcodes.models import CodeState, GiftCode, Guild, Member, MemberRedemption, Redemption
 from giftcodes.models.redemption import STATE_LABELS, values
+from giftcodes.text import clean_name, clean_token
 from giftcodes.verdict import OPEN, PARKED, SETTLED, State
 
 if TYPE_CHECKING:
@@ -98,7 +99,7 @@ class Wish:
             guild=guild,
             columns=next((number for number in COLUMNS if str(number) == columns), COLUMNS[1]),
             only_unsettled=request.GET.get("show") == UNSETTLED,
-            search=request.GET.get("who", "").strip(),
+            search=clean_name(request.GET.get("who", "")),
         )
 
 
@@ -145,6 +146,7 @@ class _Echo:
 
 def _csv(wish: Wish, columns: list[Column]) -> Iterator[str]:
     writer = csv.writer(_Echo())
+    yield BYTE_ORDER_MARK
     header = ["player_id", "nickname", *(str(column.code) for column in columns)]
     yield str(writer.writerow([harmless(cell) for cell in header]))
     pages = Paginator(members_of(wish, columns), ROWS)
@@ -186,7 +188,8 @@ def members_of(wish: Wish, columns: list[Column]) -> QuerySet[Member]:
     """The guild's active members, by nickname; those with something left where that is wished."""
     members = Member.objects.filter(guild=wish.guild, active=True).order_by("nickname", "player_id", "pk")
     if wish.search:
-        members = members.filter(Q(nickname__icontains=wish.search) | Q(player_id__startswith=wish.search))
+        is_named = Q(nickname__icontains=wish.search) | Q(player_id__startswith=clean_token(wish.search))
+        members = members.filter(is_named)
     if wish.only_unsettled:
         left = MemberRedemption.objects.filter(
             member=OuterRef("pk"),

@@ -13,7 +13,7 @@ from openpyxl.cell import WriteOnlyCell
 from openpyxl.utils.exceptions import IllegalCharacterError
 
 from giftcodes.admin.steps import log
-from giftcodes.management.history import harmless
+from giftcodes.management.history import BYTE_ORDER_MARK, harmless
 from giftcodes.models import Guild, Member
 
 if TYPE_CHECKING:
@@ -27,9 +27,12 @@ _XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 def csv_of(members: QuerySet[Member]) -> HttpResponse:
     """A CSV file to download: a header and a line for each member. No cell of it is a formula.
 
+    It begins with a byte order mark, without which Excel takes UTF-8 for an old encoding and garbles names.
+
     The realm is the member's own, and empty where the guild's holds.
     """
     response = _download("members.csv", "text/csv; charset=utf-8")
+    response.write(BYTE_ORDER_MARK)
     writer = csv.writer(response)
     writer.writerow(COLUMNS)
     for cells in _rows(members):

@@ -19,6 +19,7 @@ from giftcodes.admin.words import NOTHING
 from giftcodes.flow.undo_import import UndoResult, undo_import
 from giftcodes.models import Member, MemberImport
 from giftcodes.models.versions import versions_before
+from giftcodes.text import isolated
 
 if TYPE_CHECKING:
     from django.db.models import QuerySet
@@ -98,7 +99,7 @@ class MemberImportAdmin(History[MemberImport]):
 
 def _change(before: Any, after: Any) -> str:
     changes = changes_between(before, after)
-    return ", ".join(f"{change.name} {change.old} → {change.new}" for change in changes)
+    return ", ".join(f"{change.name} {isolated(change.old)} → {isolated(change.new)}" for change in changes)
 
 
 def _groups(result: UndoResult) -> list[dict[str, Any]]:

@@ -13,6 +13,7 @@ from giftcodes.admin import scope
 from giftcodes.admin.report import Report
 from giftcodes.admin.steps import SHOWN, group, log, step
 from giftcodes.flow.move_members import MoveResult, move_members
+from giftcodes.form_fields import WholeNumberField
 from giftcodes.models import Guild, Member
 from giftcodes.models.catalogue import own_realm
 
@@ -39,11 +40,12 @@ class GuildForm(forms.Form):
 class RealmForm(forms.Form):
     """The state or kingdom."""
 
-    realm = forms.IntegerField(
+    realm = WholeNumberField(
         label=_("Realm"),
         required=False,
         min_value=1,
         max_value=999_999,
+        widget=forms.TextInput({"inputmode": "numeric"}),
         help_text=_("The state or kingdom number. Leave it empty for that of the guild."),
     )
 

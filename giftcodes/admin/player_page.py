@@ -19,9 +19,11 @@ from giftcodes.admin.editing import game_choices
 from giftcodes.admin.steps import log
 from giftcodes.flow.erase_player import erase_player
 from giftcodes.flow.opt_out import opt_in, opt_out
+from giftcodes.form_fields import CleanCharField
 from giftcodes.management.player_data import data_of, in_json
 from giftcodes.models import Member, OptOut
 from giftcodes.models.delivery import player_hash
+from giftcodes.text import clean_token
 from giftcodes.validators import validate_player_id
 
 if TYPE_CHECKING:
@@ -35,8 +37,12 @@ class PlayerForm(forms.Form):
     """A player of a game."""
 
     provider = forms.ChoiceField(label=_("Game"), choices=game_choices)
-    player_id = forms.CharField(
-        label=_("Player ID"), max_length=20, validators=[validate_player_id], help_text=_("Digits, from the profile.")
+    player_id = CleanCharField(
+        clean_text=clean_token,
+        label=_("Player ID"),
+        max_length=20,
+        validators=[validate_player_id],
+        help_text=_("Digits, from the profile."),
     )
 
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from giftcodes.announcers.base import Post, Tone
+from giftcodes.text import isolated, visible
 from giftcodes.verdict import OPEN, PARKED, State
 
 BAR_LENGTH = 20
@@ -45,7 +46,7 @@ class RunReport:
 def run_post(report: RunReport) -> Post:
     """The message about a run: how far it is, and in the end what needs a person."""
     return Post(
-        title=f"{_headline(report)}: {report.code} for {report.guild}",
+        title=f"{_headline(report)}: {visible(report.code)} for {isolated(visible(report.guild))}",
         text="\n".join(line for line in (_bar(report), *_troubles(report)) if line),
         facts=_facts(report),
         url=report.url,
@@ -89,10 +90,14 @@ def _facts(report: RunReport) -> tuple[tuple[str, str], ...]:
     return (*shown, ("Done", report.estimate)) if report.estimate and not report.is_over else shown
 
 
+def _shown(name: str) -> str:
+    return isolated(visible(name)[:NAME_LENGTH])
+
+
 def _troubles(report: RunReport) -> list[str]:
     """Whom a person must look at, when the run is over."""
     if not report.is_over or not report.in_trouble:
         return []
-    lines = [f"{name[:NAME_LENGTH]}: {reason[:REASON_LENGTH]}" for name, reason in report.in_trouble[:NAMED]]
+    lines = [f"{_shown(name)}: {reason[:REASON_LENGTH]}" for name, reason in report.in_trouble[:NAMED]]
     more = report.count(*(PARKED - {State.NOT_ELIGIBLE})) - len(lines)
     return ["", "Needs a person:", *lines, *([f"… and {more} more."] if more > 0 else [])]

@@ -12,6 +12,7 @@ from datetime import date
 from typing import Any
 
 from giftcodes.feeds.base import FeedConfig, FeedReading, Listing, PublishedCode, read_feed
+from giftcodes.text import clean_token
 
 _CODE = re.compile(r"[A-Za-z0-9]{1,32}")
 _DAY = re.compile(r"([0-9]{1,2})\.([0-9]{1,2})\.(20[0-9]{2})")
@@ -79,7 +80,7 @@ def _published(line: object) -> PublishedCode | str:
     """
     if not isinstance(line, str):
         return f"not a text but a {type(line).__name__}"
-    words = line.split()
+    words = clean_token(line).split()
     if not 1 <= len(words) <= 2:
         return f"not a code and a day: {line}"
     if not _CODE.fullmatch(words[0]):

@@ -16,6 +16,7 @@ from giftcodes.models.catalogue import own_realm
 from giftcodes.models.delivery import player_hash
 from giftcodes.models.imports import IMPORTED_FIELDS
 from giftcodes.models.versions import keep_first_versions
+from giftcodes.text import isolated
 
 BATCH = 1_000
 
@@ -143,7 +144,7 @@ def _correct(guild: Guild, row: Member, line: ListedMember, result: ImportResult
     """Set what the line knows better. Returns whether the row has changed."""
     changes: list[str] = []
     if line.nickname and line.nickname != row.nickname:
-        changes.append(f"nickname {row.nickname or 'none'} → {line.nickname}")
+        changes.append(f"nickname {isolated(row.nickname) or 'none'} → {isolated(line.nickname)}")
         row.nickname = line.nickname
     if line.realm is not None and own_realm(guild, line.realm) != row.realm:
         changes.append(f"realm {row.realm or guild.realm} → {line.realm}")

@@ -15,6 +15,7 @@ from django.db import InterfaceError, OperationalError, ProgrammingError, connec
 from psycopg.errors import UndefinedColumn, UndefinedTable
 
 from giftcodes.management.screen import Screen
+from giftcodes.text import printable
 from redeemer.embedded.discovery import NO_SERVER_HOST
 
 NO_SERVER = "No server is running: start it with `make up`, or set DATABASE_URL."
@@ -49,7 +50,7 @@ class ServerCommand(BaseCommand, ABC):
 
     def warn(self, text: str) -> None:
         """A line on stderr."""
-        self.stderr.write(text, self.style.WARNING)
+        self.stderr.write(printable(text), self.style.WARNING)
 
     def handle(self, *_args: Any, **options: Any) -> None:
         """Run, and put the expected troubles into words."""

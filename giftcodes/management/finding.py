@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import difflib
 from collections.abc import Iterable
 
@@ -10,7 +11,9 @@ from django.core.exceptions import ValidationError
 from django.core.management.base import CommandError
 
 from giftcodes.models import GiftCode, Guild
+from giftcodes.numbers import NotWholeError, whole_digits
 from giftcodes.providers.config import ProviderConfig
+from giftcodes.text import clean_name, clean_token
 from giftcodes.validators import validate_player_id
 
 _MOST_NAMES = 5
@@ -23,10 +26,26 @@ def find_provider(name: str) -> ProviderConfig:
         CommandError: there is none.
     """
     providers: dict[str, ProviderConfig] = settings.PROVIDERS
-    config = providers.get(name.strip().casefold())
+    config = providers.get(clean_token(name).casefold())
     if config is None:
         raise CommandError(f"There is no provider “{name}”. There are: {', '.join(sorted(providers))}.")
     return config
+
+
+def whole_number(text: str) -> int:
+    """A whole number of the command line, in digits of any script. Negative ones have a minus.
+
+    Raises:
+        ArgumentTypeError: it is not plainly one. The text says what to write.
+    """
+    text = clean_token(text)
+    sign = "-" if text.startswith("-") else ""
+    try:
+        return int(sign + whole_digits(text.removeprefix("-")))
+    except NotWholeError as error:
+        raise argparse.ArgumentTypeError(f"“{text}” is not a whole number. {error}") from error
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"“{text}” is not a whole number. Write digits only.") from error
 
 
 def find_player(provider: str, player_id: str) -> tuple[ProviderConfig, str]:
@@ -36,7 +55,7 @@ def find_player(provider: str, player_id: str) -> tuple[ProviderConfig, str]:
         CommandError: there is no such game, or this is no player ID.
     """
     config = find_provider(provider)
-    player_id = player_id.strip()
+    player_id = clean_token(player_id)
     try:
         validate_player_id(player_id)
     except ValidationError as error:
@@ -50,18 +69,21 @@ def find_guild(name: str) -> Guild:
     Raises:
         CommandError: there is none.
     """
-    guild = Guild.objects.filter(name=name).first()
+    wanted = clean_name(name)
+    guild = Guild.objects.filter(name__in=[name, wanted]).first()
     if guild is not None:
         return guild
-    alike = list(Guild.objects.filter(name__iexact=name.strip())[:2])
+    # Read, and so cleaned: an older version stored names as they were typed.
+    known = Guild.objects.values_list("pk", "name")
+    alike = [pk for pk, other in known if other.strip().casefold() == wanted.casefold()]
     if len(alike) == 1:
-        return alike[0]
+        return Guild.objects.get(pk=alike[0])
     raise CommandError(f"There is no guild “{name}”. {_there_are(name, Guild.objects.values_list('name', flat=True))}")
 
 
 def find_code(provider: str, code: str) -> GiftCode | None:
     """The newest issue of a code, however it is spelled."""
-    folded = code.strip().casefold()
+    folded = clean_token(code).casefold()
     return GiftCode.objects.latest_issues(provider, [folded]).get(folded)
 
 

@@ -14,6 +14,8 @@ from giftcodes.member_list.cells import FORMULA_STARTS
 from giftcodes.models import MemberRedemption
 
 CHUNK_ROWS = 2_000
+#: Begins a CSV file that a person downloads: spreadsheets then read UTF-8 as such.
+BYTE_ORDER_MARK = "\ufeff"
 
 _SOURCES = {
     "guild": F("redemption__guild__name"),

@@ -15,6 +15,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from giftcodes.text import printable
+
 
 @dataclass(frozen=True, slots=True)
 class Sheet:
@@ -40,19 +42,19 @@ class Screen:
 
     def line(self, text: str = "") -> None:
         """A line."""
-        self._stdout.write(text)
+        self._stdout.write(printable(text))
 
     def good(self, text: str) -> None:
         """Something that is as it should be."""
-        self._stdout.write(f"✓ {text}", self._style.SUCCESS)
+        self._stdout.write(printable(f"✓ {text}"), self._style.SUCCESS)
 
     def bad(self, text: str) -> None:
         """Something that is not; the text says what to do."""
-        self._stdout.write(f"✗ {text}", self._style.ERROR)
+        self._stdout.write(printable(f"✗ {text}"), self._style.ERROR)
 
     def neutral(self, text: str) -> None:
         """Something that is neither."""
-        self._stdout.write(f"– {text}")
+        self._stdout.write(printable(f"– {text}"))
 
     def sheet(self, sheet: Sheet) -> None:
         """A table, aligned; nothing at all if it has no rows."""
@@ -76,20 +78,20 @@ class Screen:
 
 
 def _rich(sheet: Sheet) -> Table:
-    table = Table(title=Text(sheet.title), title_justify="left", header_style="bold")
+    table = Table(title=Text(printable(sheet.title)), title_justify="left", header_style="bold")
     for header in sheet.headers:
         table.add_column(Text(header), overflow="fold")
     for row in sheet.rows:
-        table.add_row(*(Text(str(cell)) for cell in row))
+        table.add_row(*(Text(printable(str(cell))) for cell in row))
     return table
 
 
 def _plain(sheet: Sheet) -> list[str]:
     """Columns aligned by what the characters take on a terminal: a Chinese one takes two places."""
-    rows = [[str(cell) for cell in row] for row in [sheet.headers, *sheet.rows]]
+    rows = [[printable(str(cell)) for cell in row] for row in [sheet.headers, *sheet.rows]]
     widths = [max(map(cell_len, column)) for column in zip(*rows, strict=True)]
     lines = ["  ".join(_padded(cell, width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
-    return [f"{sheet.title}:", *(f"  {line}" for line in lines)]
+    return [printable(f"{sheet.title}:"), *(f"  {line}" for line in lines)]
 
 
 def _padded(text: str, width: int) -> str:

@@ -8,18 +8,18 @@ from datetime import date
 from django.core.exceptions import ValidationError
 
 from giftcodes.http.text import one_line
+from giftcodes.numbers import NotWholeError, RoundedError, whole_digits
+from giftcodes.text import clean_name, clean_token
 from giftcodes.validators import validate_day, validate_one_line, validate_player_id
 
 NICKNAME_LENGTH = 80
 #: A cell that starts with one of these is a formula to a spreadsheet. Our exports put an apostrophe before it.
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 #: Realms have four digits today; a player ID in this column has more.
-_REALM = re.compile(r"#?([0-9]{1,6})")
-_INVISIBLE = "\ufeff\u200b\u200c\u200d\u200e\u200f\u2060"
+_REALM_DIGITS = 6
 _QUOTES = "'\"`‘’“”"
-_ROUNDED = re.compile(r"[0-9]+([.,][0-9]+)?[eE]\+?[0-9]+")
-_WHOLE = re.compile(r"([0-9]+)[.,]0+")
 _FORMULA = re.compile(r'="?([^"]*)"?')
+_LINE_BREAKS = re.compile(r"\s*[\r\n\v\f\x85\u2028\u2029]\s*")
 _ISO_DAY = re.compile(r"([0-9]{4})-([0-9]{1,2})-([0-9]{1,2})")
 _DOTTED_DAY = re.compile(r"([0-9]{1,2})\.([0-9]{1,2})\.([0-9]{4})")
 
@@ -28,24 +28,16 @@ class CellError(ValueError):
     """The cell cannot be used; the text says why."""
 
 
-def stripped(cell: str) -> str:
-    """Without the space and the invisible characters around it."""
-    before = None
-    while cell != before:
-        before, cell = cell, cell.strip().strip(_INVISIBLE)
-    return cell
-
-
 def player_id(cell: str) -> str:
     """A player ID, as digits. `123456789.0`, `="123456789"` and `'123456789` are Excel's ways to write one."""
-    text = _number(cell)
+    try:
+        text = whole_digits(_unwrapped(cell))
+    except RoundedError as error:
+        raise CellError(_rounded(cell)) from error
+    except NotWholeError as error:
+        raise CellError(f"{_shown(cell)} is not a player ID. {error}") from error
     if not text:
         raise CellError("There is no player ID.")
-    if _ROUNDED.fullmatch(text):
-        raise CellError(
-            f"{_shown(cell)} was rounded by a spreadsheet, and its last digits are lost. Format the column as text, "
-            "enter the ID again, and save."
-        )
     try:
         validate_player_id(text)
     except ValidationError as error:
@@ -55,7 +47,7 @@ def player_id(cell: str) -> str:
 
 def nickname(cell: str) -> str:
     """A name of one line, without the apostrophe that keeps it from being a formula."""
-    text = stripped(cell)
+    text = clean_name(_LINE_BREAKS.sub(" ", cell.strip()))
     if text.startswith("'") and text[1:].startswith(FORMULA_STARTS):
         text = text[1:]
     if len(text) > NICKNAME_LENGTH:
@@ -68,19 +60,23 @@ def nickname(cell: str) -> str:
 
 
 def realm(cell: str) -> int | None:
-    """A state or kingdom; None where the cell is empty."""
-    text = _number(cell)
+    """A state or kingdom; None where the cell is empty. `#1042` is one, too."""
+    try:
+        text = whole_digits(_unwrapped(cell).removeprefix("#"))
+    except RoundedError as error:
+        raise CellError(_rounded(cell)) from error
+    except NotWholeError as error:
+        raise CellError(f"{_shown(cell)} is not a state or kingdom number. {error}") from error
     if not text:
         return None
-    match = _REALM.fullmatch(text)
-    if match is None or int(match[1]) == 0:
+    if len(text) > _REALM_DIGITS or int(text) == 0:
         raise CellError(f"{_shown(cell)} is not a state or kingdom number.")
-    return int(match[1])
+    return int(text)
 
 
 def consented_on(cell: str) -> date | None:
     """A day, `2026-12-31` or `31.12.2026`; None where the cell is empty."""
-    text = stripped(cell)
+    text = clean_token(cell)
     if not text:
         return None
     day = _day(text)
@@ -106,18 +102,27 @@ def _day(text: str) -> date | None:
 
 def looks_like_id(cell: str) -> bool:
     """Whether a cell holds a number, so that its line is not one of column names."""
-    text = _number(cell)
-    return bool(re.fullmatch(r"[0-9]{3,}", text) or _ROUNDED.fullmatch(text))
+    try:
+        return len(whole_digits(_unwrapped(cell))) >= 3
+    except RoundedError:
+        return True
+    except NotWholeError:
+        return False
 
 
-def _number(cell: str) -> str:
+def _unwrapped(cell: str) -> str:
     """A number's text without the wrapping that spreadsheets give it."""
-    text = stripped(cell)
+    text = clean_token(cell)
     if match := _FORMULA.fullmatch(text):
         text = match[1]
-    text = stripped(text.strip(_QUOTES))
-    match = _WHOLE.fullmatch(text)
-    return match[1] if match else text
+    return clean_token(text.strip(_QUOTES))
+
+
+def _rounded(cell: str) -> str:
+    return (
+        f"{_shown(cell)} was rounded by a spreadsheet, and its last digits are lost. Format the column as text, "
+        "enter the number again, and save."
+    )
 
 
 def _shown(cell: str) -> str:

@@ -15,7 +15,9 @@ from django.utils.translation import gettext_lazy as _
 from giftcodes.models.bounds import DAYS, MOMENTS, within
 from giftcodes.models.code_life import LIFE_FIELDS, CodeLife, CodeState
 from giftcodes.models.deadline import deadline
+from giftcodes.models.fields import NameField, NotesField, TokenField
 from giftcodes.models.versions import MemberVersion, Versions
+from giftcodes.text import isolated, visible
 from giftcodes.validators import validate_day, validate_moment, validate_one_line, validate_player_id
 
 if TYPE_CHECKING:
@@ -41,7 +43,7 @@ class GuildQuerySet(models.QuerySet["Guild"]):
 class Guild(models.Model):
     """An alliance: its game, its members, and whether new codes are redeemed by themselves."""
 
-    name = models.CharField(_("name"), max_length=80, unique=True, validators=[validate_one_line])
+    name = NameField(_("name"), max_length=80, unique=True, validators=[validate_one_line])
     provider = models.CharField(_("game"), max_length=20, choices=provider_choices)
     realm = models.PositiveIntegerField(
         _("realm"), help_text=_("The state or kingdom number. Members may have one of their own.")
@@ -56,7 +58,7 @@ class Guild(models.Model):
     officers = models.ManyToManyField(
         settings.AUTH_USER_MODEL, verbose_name=_("officers"), blank=True, related_name="guilds"
     )
-    notes = models.TextField(_("notes"), blank=True)
+    notes = NotesField(_("notes"), blank=True)
     created_at = models.DateTimeField(_("created"), auto_now_add=True)
 
     objects = GuildQuerySet.as_manager()
@@ -70,7 +72,7 @@ class Guild(models.Model):
         permissions = [("view_every_guild", _("Can view every guild, and the machine"))]
 
     def __str__(self) -> str:
-        return self.name
+        return isolated(self.name)
 
 
 class MemberQuerySet(models.QuerySet["Member"]):
@@ -81,11 +83,12 @@ class MemberQuerySet(models.QuerySet["Member"]):
 
 def member_words(nickname: str, player_id: str) -> str:
     """A member, as logs and pages show one."""
-    return f"{nickname} ({player_id})" if nickname else player_id
+    return f"{isolated(visible(nickname))} ({player_id})" if nickname else player_id
 
 
 def code_words(code: str, issue: int) -> str:
     """A gift code, as logs and pages show one."""
+    code = visible(code)
     return code if issue == 1 else f"{code} (issue {issue})"
 
 
@@ -98,15 +101,15 @@ class Member(models.Model):
     """A player ID in a guild."""
 
     guild = models.ForeignKey(Guild, on_delete=models.PROTECT, related_name="members", verbose_name=_("guild"))
-    player_id = models.CharField(_("player ID"), max_length=20, validators=[validate_player_id])
-    nickname = models.CharField(_("nickname"), max_length=80, blank=True, validators=[validate_one_line])
+    player_id = TokenField(_("player ID"), max_length=20, validators=[validate_player_id])
+    nickname = NameField(_("nickname"), max_length=80, blank=True, validators=[validate_one_line])
     realm = models.PositiveIntegerField(
         _("realm"), null=True, blank=True, help_text=_("Only where it differs from the guild's.")
     )
     active = models.BooleanField(_("active"), default=True)
     opted_out = models.BooleanField(_("opted out"), default=False, editable=False)
     consented_on = models.DateField(_("consented on"), null=True, blank=True, validators=[validate_day])
-    notes = models.TextField(_("notes"), blank=True, default="", db_default="")
+    notes = NotesField(_("notes"), blank=True, default="", db_default="")
     joined_at = models.DateTimeField(_("joined"), default=timezone.now, editable=False)
     #: The realm with which the game last did not know this player, and when: nothing is asked with it for a week.
     refused_realm = models.PositiveIntegerField(null=True, editable=False)
@@ -180,7 +183,7 @@ class GiftCode(CodeLife):
     source = models.CharField(_("source"), max_length=10, choices=Source, default=Source.ADMIN, editable=False)
     published_on = models.DateField(_("published"), null=True, blank=True, validators=[validate_day])
     expires_at = models.DateTimeField(_("expires"), null=True, blank=True, validators=[validate_moment])
-    rewards = models.TextField(_("rewards"), blank=True)
+    rewards = NotesField(_("rewards"), blank=True)
     first_seen_at = models.DateTimeField(_("first seen"), default=timezone.now, editable=False)
     last_seen_at = models.DateTimeField(_("last seen in the feed"), null=True, editable=False)
 

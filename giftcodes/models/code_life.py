@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
+from giftcodes.models.fields import TokenField
 from giftcodes.outcomes import ABOUT_THE_CODE, JUDGES_CODE, ODD_ANSWERS, ODD_WORDS, PROVING, Outcome, meaning
 from giftcodes.validators import validate_code
 from giftcodes.verdict import DOUBT_SECONDS
@@ -104,7 +105,7 @@ REOPENED_FIELDS = (*LIFE_FIELDS, "expires_at")
 class CodeLife(models.Model):
     """The state of a code, the doubts about it, and its spellings."""
 
-    code = models.CharField(_("code"), max_length=32, validators=[validate_code])
+    code = TokenField(_("code"), max_length=32, validators=[validate_code])
     state = models.CharField(_("state"), max_length=10, choices=CodeState, default=CodeState.ACTIVE, editable=False)
     reason = models.TextField(_("reason"), blank=True, editable=False)
     closed_outcome = models.CharField(_("closed by"), max_length=20, blank=True, editable=False)

@@ -16,6 +16,7 @@ from giftcodes import faults
 from giftcodes.announcers import BadAddressError, announcer_for
 from giftcodes.models.catalogue import Guild
 from giftcodes.models.clock import Clock
+from giftcodes.models.fields import SentenceField
 
 if TYPE_CHECKING:
     from giftcodes.models.redemption import Redemption
@@ -226,7 +227,7 @@ class Alarm(models.Model):
 
     kind = models.CharField(_("kind"), max_length=20, choices=Kind)
     subject = models.CharField(_("subject"), max_length=100)
-    message = models.TextField(_("message"))
+    message = SentenceField(_("message"))
     suspected_at = models.DateTimeField(_("suspected"), db_default=Clock())
     raised_at = models.DateTimeField(_("raised"), null=True, db_default=Clock())
     cleared_at = models.DateTimeField(_("cleared"), null=True)

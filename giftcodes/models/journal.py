@@ -9,6 +9,7 @@ from django.utils.translation import gettext_lazy as _
 
 from giftcodes.models.catalogue import GiftCode
 from giftcodes.models.clock import Clock
+from giftcodes.models.fields import SentenceField
 from giftcodes.outcomes import MEANINGS, PROVING, UNDECIDED
 
 #: Answers that prove nothing and leave nothing open: nobody asks for them again, and they are not kept for ever.
@@ -76,7 +77,7 @@ class RedemptionEvent(models.Model):
     user = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="+", verbose_name=_("by")
     )
-    detail = models.TextField(_("detail"), blank=True)
+    detail = SentenceField(_("detail"), blank=True)
     at = models.DateTimeField(_("at"), db_default=Clock())
 
     class Meta:

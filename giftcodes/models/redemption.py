@@ -15,6 +15,7 @@ from giftcodes.models.catalogue import GiftCode, Guild, Member
 from giftcodes.models.clock import Clock, clock_plus
 from giftcodes.models.code_life import CodeState
 from giftcodes.models.delivery import announce_end
+from giftcodes.models.fields import SentenceField
 from giftcodes.models.journal import EventKind, RedemptionEvent, Trigger
 from giftcodes.outcomes import ACCOUNT_CONDITIONS
 from giftcodes.verdict import CLOSED, HOLDING, OPEN, PARKED, SETTLED, State
@@ -351,7 +352,7 @@ class MemberRedemption(models.Model):
     )
     cancel_kind = models.CharField(max_length=20, choices=CancelKind, blank=True, default="", db_default="")
     outcome = models.CharField(_("last answer"), max_length=20, blank=True, default="", db_default="")
-    reason = models.TextField(_("reason"), blank=True, default="", db_default="")
+    reason = SentenceField(_("reason"), blank=True, default="", db_default="")
     covered_by = models.ForeignKey(
         "self", on_delete=models.PROTECT, null=True, related_name="covers", verbose_name=_("covered by")
     )

@@ -9,6 +9,7 @@ from django.utils.translation import gettext
 from giftcodes.models import CancelKind
 from giftcodes.models.redemption import REFUSED_FOR, STATE_LABELS
 from giftcodes.outlook.reading import ask
+from giftcodes.text import isolated, sentence, visible
 from giftcodes.verdict import PARKED, SETTLED, State
 
 # A twin is the row by which the player has the code in another guild, or is being asked for it there.
@@ -62,9 +63,8 @@ def plan(*, guild_id: int, gift_code_id: int | None, names_guilds: bool = True) 
     shares = []
     for *columns, twin_guild in ask(_MEMBERS, guild=guild_id, code=gift_code_id, refused_for=REFUSED_FOR):
         # The reason of a covered row names the guild.
-        elsewhere = (
-            (gettext("guild %s") % twin_guild if twin_guild else "") if names_guilds else gettext("another guild")
-        )
+        twin_words = gettext("guild %s") % isolated(visible(twin_guild)) if twin_guild else ""
+        elsewhere = twin_words if names_guilds else gettext("another guild")
         shares.append(_share(*columns, elsewhere=elsewhere))
     return shares
 
@@ -84,6 +84,7 @@ def _share(
     elsewhere: str,
 ) -> Share:
     share = State(state) if state else None
+    nickname, reason = visible(nickname), sentence(reason or "")
 
     def not_asked(words: str) -> Share:
         return Share(player_id, nickname, False, words)

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import codecs
 import csv
 import io
 from typing import Any
 
 import pytest
+from django.urls import reverse
 from openpyxl import load_workbook
 
+from giftcodes.management.history import harmless
 from giftcodes.member_list import read_members
 from giftcodes.models import Member
 from tests.admin.conftest import Browser
-from tests.factories import guild, member
+from tests.factories import gift_code, guild, member
 
 
 def export(browser: Browser, *members: Member) -> Any:
@@ -24,7 +27,7 @@ def export(browser: Browser, *members: Member) -> Any:
 
 
 def rows(response: Any) -> list[list[str]]:
-    return list(csv.reader(io.StringIO(response.content.decode(), newline="")))[1:]
+    return list(csv.reader(io.StringIO(response.content.decode("utf-8-sig"), newline="")))[1:]
 
 
 def test_only_the_chosen_members_are_exported(browser: Browser) -> None:
@@ -34,10 +37,15 @@ def test_only_the_chosen_members_are_exported(browser: Browser) -> None:
     assert rows(export(browser, ann)) == [["123456789", "Ann", "7", "", str(wolves), "no"]]
 
 
-@pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "\r"])
+@pytest.mark.parametrize("start", ["=", "+", "-", "@"])
 def test_no_cell_is_a_formula(browser: Browser, start: str) -> None:
     ann = member(guild(), "123456789", nickname=f"{start}1+1")
     assert rows(export(browser, ann))[0][1] == f"'{start}1+1"
+
+
+@pytest.mark.parametrize("cell", ["\t=1+1", "\r=1+1"])
+def test_a_cell_that_begins_with_a_control_character_is_no_formula(cell: str) -> None:
+    assert harmless(cell) == f"'{cell}"
 
 
 def test_an_import_reads_what_was_exported(browser: Browser) -> None:
@@ -45,6 +53,31 @@ def test_an_import_reads_what_was_exported(browser: Browser) -> None:
     listed = read_members(export(browser, ann).content)
     assert [(one.player_id, one.nickname, one.realm) for one in listed.members] == [("123456789", "-Ann-", 7)]
     assert not listed.bad
+
+
+NAMES = ["Śnieg 雪", "🏳️\u200d🌈 Zoë", "אבג", "می\u200cخواهم", 'O\'Neil; "the", Great', "=1+1", "'quoted", "1042"]
+
+
+@pytest.mark.parametrize("action", ["export_csv", "export_xlsx"])
+def test_every_name_comes_back_from_an_export_as_it_was(browser: Browser, action: str) -> None:
+    wolves = guild()
+    members = [member(wolves, str(123456780 + place), nickname=name) for place, name in enumerate(NAMES)]
+    data = {"action": action, "_selected_action": [one.pk for one in members], "index": 0}
+
+    listed = read_members(browser.post("member_changelist", data=data).content)
+
+    assert [one.nickname for one in listed.members] == NAMES
+    assert not listed.bad
+
+
+def test_a_spreadsheet_is_told_that_the_file_is_utf_8(browser: Browser) -> None:
+    wolves = guild()
+    gift_code()
+    ann = member(wolves, nickname="雪")
+    coverage = browser.client.get(reverse("admin:matrix_export"), {"guild": wolves.pk}).getvalue()
+
+    assert export(browser, ann).content.startswith(codecs.BOM_UTF8 + b"player_id,")
+    assert coverage.startswith(codecs.BOM_UTF8 + b"player_id,")
 
 
 def test_a_workbook_holds_the_same_and_every_text_is_a_text(browser: Browser) -> None:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import re
+from html import unescape
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 from django.contrib.admin.models import LogEntry
@@ -91,6 +94,44 @@ def test_a_list_that_cannot_be_used_says_what_to_do(
 
     assert words in page
     assert "Show what it would do" in page
+
+
+def _sent_as_a_browser_does(client: Client, page: str, fields: dict[str, Any]) -> Any:
+    """Press the button of the form on a page: encoded as the form says, with the line ends of a browser."""
+    form = re.search(r'<form method="post"([^>]*)>', page)
+    assert form
+    fields = {name: re.sub(r"\r?\n", "\r\n", str(value)) for name, value in fields.items()}
+    if "multipart/form-data" in form[1]:
+        return client.post(PAGE, fields, follow=True)
+    return client.post(PAGE, urlencode(fields), content_type="application/x-www-form-urlencoded", follow=True)
+
+
+@pytest.mark.parametrize("name", ["雪" * 24, "Amber"], ids=["three bytes each", "many short lines"])
+def test_a_list_of_nearly_a_megabyte_is_imported_after_its_preview(
+    admin_client: Client, wolves: Guild, name: str
+) -> None:
+    line = f"300000001,{name}\n"
+    text = line + "".join(f"nobody,{name}\n" for _ in range(990_000 // len(f"nobody,{name}\n".encode())))
+    file = SimpleUploadedFile("members.csv", text.encode())
+
+    page = admin_client.post(PAGE, {"guild": wolves.pk, "file": file}).content.decode()
+    assert "New: 1" in page
+    listing = re.search(r'<textarea name="listing" hidden>(.*?)</textarea>', page, re.DOTALL)
+    assert listing
+    response = _sent_as_a_browser_does(
+        admin_client, page, {"guild": wolves.pk, "listing": unescape(listing[1]), "apply": "yes"}
+    )
+
+    assert response.status_code == 200
+    assert "Imported 1" in response.content.decode()
+    assert wolves.members.get(player_id="300000001").nickname == name
+
+
+def test_a_pasted_list_that_is_too_long_says_what_to_do(admin_client: Client, wolves: Guild) -> None:
+    page = shown(admin_client, wolves, "雪" * 350_000)
+
+    assert "The list is longer than 1 MB. Split it, and import the parts." in page
+    assert "Choose a file, or paste a list." not in page
 
 
 def test_markup_in_a_list_stays_text(admin_client: Client, wolves: Guild) -> None:

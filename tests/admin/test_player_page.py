@@ -35,7 +35,7 @@ def wish(browser: Browser, name: str = "", **more: Any) -> str:
 def test_what_is_known_is_shown_and_nothing_done(browser: Browser, wolves: Guild) -> None:
     page = wish(browser)
 
-    assert "Wolves: Anna" in page
+    assert "<bdi>Wolves</bdi>: <bdi>Anna</bdi>" in page
     assert 'value="opt_out"' in page
     assert not OptOut.objects.exists()
 

@@ -237,3 +237,24 @@ def test_monitors_are_not_sent_to_https(db: None, settings: Any) -> None:
     settings.SECURE_SSL_REDIRECT = True
     assert Client().get("/healthz").status_code in (200, 503)
     assert Client().get(LOGIN).status_code == 301
+
+
+# --- Too much at once -------------------------------------------------------------------------------------------------
+@pytest.mark.parametrize("page", ["admin:giftcodes_guild_add", "admin:member_import", "admin:player", "admin:login"])
+@pytest.mark.parametrize("kind", ["text", "values"])
+def test_a_form_that_is_sent_too_much_says_what_to_do(browser: Browser, page: str, kind: str) -> None:
+    browser.client.handler.enforce_csrf_checks = True
+    browser.client.get(reverse("admin:giftcodes_guild_add"))  # Its cookie.
+    data: dict[str, Any] = {"notes": "雪" * 900_000} if kind == "text" else {"pair": [str(n) for n in range(1_001)]}
+
+    response = browser.client.post(reverse(page), data)
+
+    assert response.status_code == 413
+    assert "Nothing was changed" in response.content.decode()
+    assert "split a long list and import its parts" in response.content.decode()
+
+
+def test_another_bad_request_is_answered_as_ever(browser: Browser) -> None:
+    response = browser.client.get("/admin/", headers={"host": "evil.example"})
+    assert response.status_code == 400
+    assert "Nothing was changed" not in response.content.decode()

@@ -45,3 +45,18 @@ def test_a_run_that_a_person_stopped_says_so() -> None:
     report = RunReport("Wolves", "FROST", {State.CANCELLED: 2}, is_over=True, is_stopped=True)
     assert run_post(report).title.startswith("⏹️ Auto-Redeem Stopped")
     assert dict(run_post(report).facts)["Cancelled"] == "2"
+
+
+def test_no_name_hides_or_reorders_what_is_announced() -> None:
+    names = (("\u202eAmber\u200b (1)", "The realm is wrong."), ("\u2068אבג\u2069 (2)", "No."), ("א" * 100, "No."))
+    report = RunReport("\u202eWol\u2066ves", "FR\u00adOST", {State.FAILED: 3}, is_over=True, in_trouble=names)
+
+    post = run_post(report)
+
+    assert post.title == "✅ Auto-Redeem Complete: FROST for Wolves"
+    assert post.text.splitlines()[-3:] == [
+        "Amber (1): The realm is wrong.",
+        "\u2068אבג (2)\u2069: No.",
+        f"\u2068{'א' * 60}\u2069: No.",
+    ]
+    assert run_post(RunReport("אבג", "FROST", {})).title == "🎁 Auto-Redeem Started: FROST for \u2068אבג\u2069"

@@ -96,6 +96,79 @@ def test_a_number_in_a_spreadsheets_wrapping_is_unwrapped(cell: str) -> None:
     assert ids(read(f"id\tname\n{cell}\tAmber\n")) == ["123456789"]
 
 
+@pytest.mark.parametrize(
+    ("cell", "proposal"),
+    [
+        ("1,000", "1000"),
+        ("1.000", "1000"),
+        ("3,000", "3000"),
+        ("1.042", "1042"),
+        ("1 042", "1042"),
+        ("1'042", "1042"),
+        ("1\u202f042", "1042"),
+        ("۱٬۰۴۲", "1042"),
+        ("+1042", "1042"),
+        ("-1042", "1042"),
+        ("S1042", "1042"),
+        ("1042.000", "1042"),
+        ("1.5", "whole number"),
+        ("1042,5", "whole number"),
+        ("1.042E+03", "last digits are lost"),
+    ],
+)
+def test_a_realm_that_is_not_plainly_a_number_is_asked_about(cell: str, proposal: str) -> None:
+    listed = read(f"id;name;realm\n123456789;Amber;{cell}\n234567890;Birch;1042.0\n345678901;Cinder;1042,00\n")
+
+    assert [(member.player_id, member.realm) for member in listed.members] == [("234567890", 1042), ("345678901", 1042)]
+    assert proposal in reasons(listed)[2]
+
+
+@pytest.mark.parametrize(
+    "cell", ["123,000", "123.000", "123,456,789", "123.456.789", "123.456", "123456789.5", "+123456789"]
+)
+def test_a_player_id_is_never_shortened(cell: str) -> None:
+    listed = read(f"id;name\n{cell};Amber\n")
+
+    assert not listed.members
+    assert "is not a player ID" in reasons(listed)[2]
+
+
+@pytest.mark.parametrize("line", ["123,456,789", "123456789,Amber,1,042", "123456789,Amber,12,345,2026-01-01"])
+def test_a_number_that_its_own_comma_tears_apart_is_asked_about(line: str) -> None:
+    assert not read(f"{line}\n").members
+    assert list(reasons(read(f"{line}\n"))) == [1]
+
+
+def test_a_number_that_its_own_comma_tears_apart_is_shown_as_it_was() -> None:
+    listed = read("id,realm,name\n123456789,1,042\n")
+
+    assert "“1,042” may be one number or two cells" in reasons(listed)[2]
+
+
+@pytest.mark.parametrize("digits", ["٠١٢٣٤٥٦٧٨٩", "۰۱۲۳۴۵۶۷۸۹", "０１２３４５６７８９", "०१२३४५६७८९"])
+def test_digits_of_every_script_are_read(digits: str) -> None:
+    def written(text: str) -> str:
+        return text.translate({ord(str(value)): digit for value, digit in enumerate(digits)})
+
+    listed = read(f"{written('123456789')};Amber ۱۲;{written('1042')};{written('2026-05-01')}\n")
+
+    assert listed.members == (ListedMember(1, "123456789", "Amber ۱۲", 1042, date(2026, 5, 1)),)
+
+
+@pytest.mark.parametrize(
+    "invisible", "\u00ad\u061c\u180e\u200b\u200d\u200e\u202a\u202e\u2060\u2066\u2069\ufe0f\ufeff\U000e0001"
+)
+def test_invisible_characters_around_and_within_values_are_taken_out(invisible: str) -> None:
+    def spoiled(text: str) -> str:
+        return invisible + text[:2] + invisible + text[2:] + invisible
+
+    listed = read(
+        f"{spoiled('id')};{spoiled('name')};realm\n{spoiled('123456789')};{spoiled('Amber')};{spoiled('1042')}\n"
+    )
+
+    assert listed.members == (ListedMember(2, "123456789", "Amber", 1042),)
+
+
 @pytest.mark.parametrize("cell", ["1.23457E+08", "1,23457E+08", "1E+08", "1.2e8"])
 def test_a_rounded_number_is_refused_with_the_way_out(cell: str) -> None:
     listed = read(f"id;name\n{cell};Amber\n234567890;Birch\n")
@@ -116,7 +189,6 @@ def test_a_rounded_number_in_the_first_line_is_no_header() -> None:
         ("12", "“12” is not a player ID"),
         ("-123456789", "is not a player ID"),
         ("123 456 789", "is not a player ID"),
-        ("١٢٣٤٥٦٧٨٩", "is not a player ID"),
         (",Amber", "There is no player ID"),
         ("123456789,Amber,north", "“north” is not a state or kingdom number"),
         ("123456789,Amber,0", "“0” is not a state"),
@@ -143,6 +215,38 @@ def test_what_is_shown_of_a_bad_cell_cannot_forge_a_line() -> None:
 
     assert "\x1b" not in shown
     assert len(shown) < 200
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+@pytest.mark.parametrize("inside", ["joined{}2026, in spring", "Foo{}987654321", "a{}{}345678901,Cinder{}b"])
+def test_a_line_break_in_a_quoted_cell_begins_no_record(inside: str, end: str) -> None:
+    text = end.join(["id,name,note", f'123456789,Amber,"{inside}"', "234567890,Birch,", ""])
+
+    listed = read(text.replace("{}", end))
+
+    assert ids(listed) == ["123456789", "234567890"]
+    assert listed.ignored_columns == ("note",)
+    assert not listed.bad
+
+
+def test_records_of_several_lines_keep_the_numbers_of_their_lines() -> None:
+    listed = read('id,name\n123456789,"Amber\nthe Great"\n234567890,Birch\n345678901,"Cin\nder",x\nnobody,Dahlia\n')
+
+    assert [(member.line, member.nickname) for member in listed.members] == [(2, "Amber the Great"), (4, "Birch")]
+    assert sorted(reasons(listed)) == [5, 7]
+    assert "joins the lines 5 to 6" in reasons(listed)[5]
+
+
+def test_names_of_columns_may_have_line_breaks() -> None:
+    assert ids(read('"Player\nID",name\n123456789,Amber\n')) == ["123456789"]
+
+
+def test_many_open_quotation_marks_cost_their_own_lines_only() -> None:
+    lines = [f'{number},"open' if number % 2 else f"{number},closed" for number in range(100_000_000, 100_003_000)]
+
+    listed = read("\n".join(lines))
+
+    assert ids(listed) == [line[:9] for line in lines if line.endswith("closed")]
 
 
 def test_a_quote_that_is_not_closed_does_not_swallow_the_rest() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import io
 import zipfile
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -24,6 +25,10 @@ def book(*rows: list[Any], before: list[list[Any]] | None = None) -> bytes:
         made.active = sheet
     for row in rows:
         sheet.append(row)
+    return saved(made)
+
+
+def saved(made: Workbook) -> bytes:
     written = io.BytesIO()
     made.save(written)
     return written.getvalue()
@@ -57,6 +62,100 @@ def test_a_number_whose_last_digits_excel_lost_is_refused() -> None:
 def test_the_sheet_that_opens_first_is_read_unless_it_is_empty() -> None:
     assert read_members(book(["123456789"], before=[["999999999"]])).members[0].player_id == "123456789"
     assert read_members(book(before=[["999999999"]])).members[0].player_id == "999999999"
+
+
+def rewritten(data: bytes, change: Callable[[str, bytes], tuple[str, bytes]]) -> bytes:
+    """A workbook whose parts have gone through `change`: name and content."""
+    written = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(data)) as old, zipfile.ZipFile(written, "w") as new:
+        for name in old.namelist():
+            new.writestr(*change(name, old.read(name)))
+    return written.getvalue()
+
+
+def test_a_strict_workbook_is_read() -> None:
+    def strict(name: str, part: bytes) -> tuple[str, bytes]:
+        for usual, other in (
+            (
+                b"http://schemas.openxmlformats.org/spreadsheetml/2006/main",
+                b"http://purl.oclc.org/ooxml/spreadsheetml/main",
+            ),
+            (b"http://schemas.openxmlformats.org/officeDocument/2006/", b"http://purl.oclc.org/ooxml/officeDocument/"),
+            (b"http://schemas.openxmlformats.org/drawingml/2006/main", b"http://purl.oclc.org/ooxml/drawingml/main"),
+            (b"<workbook ", b'<workbook conformance="strict" '),
+            # A strict workbook writes days as text.
+            (b'<c r="D2" t="n"><v>5</v></c>', b'<c r="D2" t="d"><v>2026-05-01T00:00:00</v></c>'),
+        ):
+            part = part.replace(usual, other)
+        return name, part
+
+    data = rewritten(book(["id", "name", "realm", "consented"], [123456789, "Amber", 1042, 5]), strict)
+
+    assert b"purl.oclc.org" in zipfile.ZipFile(io.BytesIO(data)).read("xl/workbook.xml")
+    assert read_members(data).members == (ListedMember(2, "123456789", "Amber", 1042, dt.date(2026, 5, 1)),)
+
+
+def test_the_part_of_the_workbook_may_have_any_name() -> None:
+    def renamed(name: str, part: bytes) -> tuple[str, bytes]:
+        return name.replace("workbook.xml", "workbook2.xml"), part.replace(b"workbook.xml", b"workbook2.xml")
+
+    data = rewritten(book(["123456789"]), renamed)
+
+    assert "xl/workbook2.xml" in zipfile.ZipFile(io.BytesIO(data)).namelist()
+    assert read_members(data).members[0].player_id == "123456789"
+
+
+def test_escaped_characters_are_read_as_what_they_stand_for() -> None:
+    listed = read_members(book(["id", "name"], ["123456789_x000D_", "Am_x000D_\nber"], ["123456790", "_x005F_x000D_"]))
+
+    assert [(one.player_id, one.nickname) for one in listed.members] == [
+        ("123456789", "Am ber"),
+        ("123456790", "_x000D_"),
+    ]
+
+
+def test_half_a_character_is_replaced() -> None:
+    listed = read_members(book(["id", "name"], ["123456789", "Am_xD83D_ber"], ["123456790", "_xD83D__xDE00_"]))
+
+    assert [one.nickname for one in listed.members] == ["Am\ufffdber", "😀"]
+
+
+def merged(*ranges: str) -> bytes:
+    made = Workbook()
+    sheet = made.active
+    for row in (
+        ["id", "name", "realm"],
+        [123456789, "Amber", 1042],
+        [123456790, "Birch", None],
+        [123456791, "Cinder", None],
+        [123456792, "Dahlia", None],
+        [None, None, None],
+    ):
+        sheet.append(row)
+    for one in ranges:
+        sheet.merge_cells(one)
+    return saved(made)
+
+
+def test_each_row_of_a_merged_cell_has_its_value() -> None:
+    listed = read_members(merged("C2:C4"))
+
+    assert [one.realm for one in listed.members] == [1042, 1042, 1042, None]
+    assert not listed.bad
+
+
+def test_a_cell_that_is_merged_below_the_list_adds_no_lines() -> None:
+    listed = read_members(merged("C2:C900"))
+
+    assert [one.realm for one in listed.members] == [1042] * 4
+    assert not listed.bad
+
+
+def test_a_merged_range_of_billions_of_cells_is_no_burden() -> None:
+    def huge(name: str, part: bytes) -> tuple[str, bytes]:
+        return name, part.replace(b'ref="C2:C4"', b'ref="C2:XFD1048576"')
+
+    assert [one.realm for one in read_members(rewritten(merged("C2:C4"), huge)).members] == [1042] * 4
 
 
 def packed(**parts: bytes) -> bytes:

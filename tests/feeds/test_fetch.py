@@ -93,6 +93,9 @@ def test_validators_that_no_header_can_carry_are_dropped(serve: Serve) -> None:
         ("Frost2026", PublishedCode("Frost2026", None)),
         ("a" * 32, PublishedCode("a" * 32, None)),
         ("7", PublishedCode("7", None)),
+        ("\u202aCODE\u202c 05.07.2026", PublishedCode("CODE", date(2026, 7, 5))),
+        ("\ufeffCO\u00adDE\u200b", PublishedCode("CODE", None)),
+        ("ＣＯＤＥ\u3000\u0660\u0665.07.2026", PublishedCode("CODE", date(2026, 7, 5))),
     ],
 )
 def test_a_good_line_is_read(line: str, published: PublishedCode) -> None:
@@ -107,13 +110,11 @@ def test_a_good_line_is_read(line: str, published: PublishedCode) -> None:
         "a" * 33,
         "A-B 05.07.2026",
         "GRÖSSE 05.07.2026",
-        "\u0661\u0662 05.07.2026",
         "CODE 31.02.2026",
         "CODE 05.13.2026",
         "CODE 2026-07-05",
         "CODE 05.07.26",
         "CODE 05.07.9999",
-        "CODE \u0660\u0665.07.2026",
         "CODE 05.07.2026 extra",
         "COD\0E 05.07.2026",
         "CODE\n05.07.2026 x",

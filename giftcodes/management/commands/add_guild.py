@@ -9,8 +9,9 @@ from django.core.exceptions import ValidationError
 from django.core.management.base import CommandError
 
 from giftcodes.management.base import ServerCommand
-from giftcodes.management.finding import explained, find_provider
+from giftcodes.management.finding import explained, find_provider, whole_number
 from giftcodes.models import Guild
+from giftcodes.text import clean_name
 
 
 class Command(ServerCommand):
@@ -23,10 +24,17 @@ class Command(ServerCommand):
         parser.add_argument("name", metavar="NAME", help="the guild's name; quote it if it holds spaces")
         parser.add_argument("--provider", required=True, metavar="P", help="its game, such as whiteout or kingshot")
         parser.add_argument(
-            "--realm", required=True, type=int, metavar="N", help="the state or kingdom number of most of its members"
+            "--realm",
+            required=True,
+            type=whole_number,
+            metavar="N",
+            help="the state or kingdom number of most of its members",
         )
         parser.add_argument(
-            "--priority", type=int, default=0, help="higher goes first where codes end at the same time (default: 0)"
+            "--priority",
+            type=whole_number,
+            default=0,
+            help="higher goes first where codes end at the same time (default: 0)",
         )
         parser.add_argument(
             "--not-automatic", action="store_true", help="redeem only when somebody asks, not each new code"
@@ -40,7 +48,7 @@ class Command(ServerCommand):
         """
         config = find_provider(options["provider"])
         guild = Guild(
-            name=options["name"].strip(),
+            name=clean_name(options["name"]),
             provider=config.name,
             realm=options["realm"],
             priority=options["priority"],

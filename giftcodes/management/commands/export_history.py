@@ -16,6 +16,7 @@ from giftcodes.management.base import ServerCommand
 from giftcodes.management.finding import find_guild, find_known_code
 from giftcodes.management.whole_file import whole_file
 from giftcodes.models import GiftCode
+from giftcodes.text import clean_token
 
 _WRITERS = {"csv": history.write_csv, "jsonl": history.write_jsonl}
 
@@ -75,7 +76,7 @@ def _filters(guild_name: str | None, code: str | None, since: str | None) -> dic
 
 
 def _code_of_any_game(code: str) -> tuple[str, str]:
-    folded = code.strip().casefold()
+    folded = clean_token(code).casefold()
     providers = sorted(set(GiftCode.objects.filter(folded=folded).values_list("provider", flat=True)))
     if not providers:
         raise CommandError(f"There is no code “{code}”.")

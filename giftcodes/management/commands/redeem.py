@@ -21,6 +21,7 @@ from giftcodes.management.watching import watch
 from giftcodes.models import CancelKind, GiftCode, Guild, MemberRedemption, Redemption, RunState, Source, Trigger
 from giftcodes.models.redemption import STATE_LABELS
 from giftcodes.outlook.plan import plan
+from giftcodes.text import clean_token
 from giftcodes.verdict import State
 
 REFUSED_STATUS = 2
@@ -61,7 +62,7 @@ class Command(ServerCommand):
         guild = find_guild(options["guild"])
         _check_provider(guild, options["provider"])
         if options["dry_run"]:
-            self._dry_run(guild, options["code"].strip(), as_json=options["json"])
+            self._dry_run(guild, clean_token(options["code"]), as_json=options["json"])
             return
         code = self._code(guild, options["code"])
         result = start(guild_id=guild.pk, gift_code_id=code.pk, trigger=Trigger.COMMAND)
@@ -98,7 +99,7 @@ class Command(ServerCommand):
             raise CommandError(f"It would be refused: {refusal}", returncode=REFUSED_STATUS if is_running else 1)
 
     def _code(self, guild: Guild, typed: str) -> GiftCode:
-        typed = typed.strip()
+        typed = clean_token(typed)
         known = find_code(guild.provider, typed)
         if known is None:
             return self._add(guild, typed)

@@ -1,0 +1,94 @@
+"""Fields of texts that people and feeds send: cleaned when a form takes them, and when they are written or looked up.
+
+Django writes and looks up what `to_python` returns; giftcodes.text says what is cleaned. Names are cleaned when
+they are read, too, because an older version may have stored invisible characters: no page, message or export shows
+them. The columns are those of Django's own fields.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from django.db import models
+
+from giftcodes.form_fields import CleanCharField
+from giftcodes.text import clean_name, clean_notes, clean_token, sentence, visible
+
+if TYPE_CHECKING:
+    CharField = models.CharField[str, str]
+    TextField = models.TextField[str, str]
+else:
+    CharField, TextField = models.CharField, models.TextField
+
+_DJANGO = "django.db.models"
+
+
+class NameField(CharField):
+    """A name of one line."""
+
+    def to_python(self, value: Any) -> Any:
+        """Clean it."""
+        text = super().to_python(value)
+        return clean_name(text) if isinstance(text, str) else text
+
+    def from_db_value(self, value: str | None, *_: Any) -> str | None:
+        """Without the invisible characters of earlier versions."""
+        return value if value is None else visible(value)
+
+    def formfield(self, **options: Any) -> Any:
+        """The form's field cleans as well: forms compare names before the row does."""
+        return super().formfield(**{"form_class": CleanCharField, **options})
+
+    def deconstruct(self) -> Any:
+        """For migrations it is Django's field."""
+        name, _path, args, options = super().deconstruct()
+        return name, f"{_DJANGO}.CharField", args, options
+
+
+class TokenField(CharField):
+    """A player ID or a gift code: digits of every script are stored as ASCII."""
+
+    def to_python(self, value: Any) -> Any:
+        """Clean it."""
+        text = super().to_python(value)
+        return clean_token(text) if isinstance(text, str) else text
+
+    def formfield(self, **options: Any) -> Any:
+        """As above."""
+        return super().formfield(**{"form_class": CleanCharField, "clean_text": clean_token, **options})
+
+    def deconstruct(self) -> Any:
+        """As above."""
+        name, _path, args, options = super().deconstruct()
+        return name, f"{_DJANGO}.CharField", args, options
+
+
+class SentenceField(TextField):
+    """A sentence of ours, in which names may stand."""
+
+    def from_db_value(self, value: str | None, *_: Any) -> str | None:
+        """As above; names that are isolated in the sentence stay so."""
+        return value if value is None else sentence(value)
+
+    def deconstruct(self) -> Any:
+        """As above."""
+        name, _path, args, options = super().deconstruct()
+        return name, f"{_DJANGO}.TextField", args, options
+
+
+class NotesField(TextField):
+    """A text of several lines."""
+
+    def to_python(self, value: Any) -> Any:
+        """Clean it."""
+        text = super().to_python(value)
+        return clean_notes(text) if isinstance(text, str) else text
+
+    def from_db_value(self, value: str | None, *_: Any) -> str | None:
+        """As above."""
+        return value if value is None else visible(value)
+
+    def deconstruct(self) -> Any:
+        """As above."""
+        name, _path, args, options = super().deconstruct()
+        return name, f"{_DJANGO}.TextField", args, options

@@ -1,0 +1,201 @@
+"""What people type and what is stored: cleaned where it enters, and safe where it is shown."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+from django.db import connection
+from django.urls import reverse
+
+from giftcodes.flow.alarms import look
+from giftcodes.models import Alarm, GiftCode, Guild, Member, OptOut
+from giftcodes.models.delivery import player_hash
+from tests.admin.conftest import Browser, Doorbell, errors
+from tests.factories import gift_code, guild, member
+
+pytestmark = pytest.mark.django_db
+#: What may stand in no page, message or export. The isolates that we add are closed again.
+REORDERING = re.compile("[\u061c\u200b\u200e\u200f\u202a-\u202e\u2066\u2067]")
+HEBREW = "אבג"
+
+
+def member_form(of: Guild, **fields: Any) -> dict[str, Any]:
+    return {"guild": of.pk, "player_id": "123456789", "nickname": "Ann", "realm": "", "active": "on", **fields}
+
+
+def guild_form(**fields: Any) -> dict[str, Any]:
+    return {"name": "Wolves", "provider": "simulator", "realm": "7", "active": "on", "priority": "0", **fields}
+
+
+def written(table: str, column: str, text: str) -> None:
+    """As an older version has stored it: past our fields."""
+    with connection.cursor() as cursor:
+        cursor.execute(f"UPDATE giftcodes_{table} SET {column} = %s", [text])
+
+
+# --- Entrances --------------------------------------------------------------------------------------------------------
+def test_a_member_is_stored_without_invisible_characters_and_with_ascii_digits(browser: Browser) -> None:
+    wolves = guild()
+    data = member_form(wolves, player_id="\u2066١٢٣٤٥٦٧٨٩\u2069", nickname="\u202eZoe\u0308 🏳️\u200d🌈\u200b", realm="۷")
+    browser.save("member_add", **data, notes="a\u202eb")
+
+    found = Member.objects.get()
+    assert (found.player_id, found.nickname, found.realm, found.notes) == ("123456789", "Zoë 🏳️\u200d🌈", 7, "ab")
+
+
+def test_a_player_in_other_digits_is_the_player_who_is_there(browser: Browser) -> None:
+    wolves = guild()
+    member(wolves, "123456789")
+
+    response = browser.post("member_add", data=member_form(wolves, player_id="１２３４５６７８９\u00ad"))
+
+    assert "is a member of this guild already" in errors(response)
+
+
+def test_a_guild_is_stored_without_invisible_characters(browser: Browser) -> None:
+    browser.save("guild_add", **guild_form(name="\ufeffWol\u202eves\u061c", realm="۱۰۴۲", priority="-\u200b3"))
+
+    found = Guild.objects.get()
+    assert (found.name, found.realm, found.priority) == ("Wolves", 1042, -3)
+
+
+def test_a_name_that_differs_in_invisible_characters_only_is_taken(browser: Browser) -> None:
+    guild("Wolves")
+
+    response = browser.post("guild_add", data=guild_form(name="Wol\u200bves"))
+
+    assert "There is a guild of this name already" in errors(response)
+
+
+def test_a_code_is_stored_without_invisible_characters(browser: Browser, doorbell: Doorbell) -> None:
+    browser.save(
+        "giftcode_add", provider="simulator", code="\u202aFROST\u00ad２０２６\ufe0f", rewards="", expires_at_0=""
+    )
+
+    assert (GiftCode.objects.get().code, GiftCode.objects.get().folded) == ("FROST2026", "frost2026")
+
+
+@pytest.mark.parametrize("typed", ["1.000", "1,000", "1 000", "1_000", "+1000"])
+@pytest.mark.parametrize("page", ["member_add", "guild_add"])
+def test_a_number_in_a_form_is_never_shortened(browser: Browser, page: str, typed: str) -> None:
+    form = guild_form(name="Bears") if page == "guild_add" else member_form(guild("Wolves"))
+
+    response = browser.post(page, data={**form, "realm": typed})
+
+    assert "Write 1000 if that is meant." in errors(response)
+    assert not Guild.objects.filter(name="Bears").exists()
+    assert not Member.objects.exists()
+
+
+def test_a_priority_is_never_shortened(browser: Browser) -> None:
+    assert "Write 1000 if that is meant." in errors(browser.post("guild_add", data=guild_form(priority="1.000")))
+
+
+def test_a_realm_for_many_is_never_shortened(browser: Browser) -> None:
+    ann = member(guild(), realm=7)
+    data = {"action": "set_realm", "_selected_action": [ann.pk], "index": 0}
+
+    assert (
+        "Write 1000 if that is meant."
+        in browser.post("member_changelist", data={**data, "realm": "1.000"}).content.decode()
+    )
+    browser.press("set_realm", ann, realm="۹۹")
+
+    ann.refresh_from_db()
+    assert ann.realm == 99
+
+
+def test_a_wish_finds_the_player_whatever_stands_around_the_id(browser: Browser, doorbell: Doorbell) -> None:
+    data = {"provider": "simulator", "player_id": "\u202a١٢٣٤٥٦٧٨٩\u202c", "wish": "opt_out"}
+
+    browser.client.post(reverse("admin:player"), data)
+
+    assert OptOut.objects.filter(pk=player_hash("simulator", "123456789")).exists()
+
+
+@pytest.mark.parametrize(
+    "typed",
+    ["123456789", "\u202a123456789\u202c", "١٢٣٤٥٦٧٨٩", "１２３", "Zoe\u0308", "\u200bzoë", "ann ۱۲", "Ann\u00ad"],
+)
+def test_a_search_finds_what_is_meant(browser: Browser, typed: str) -> None:
+    wolves = guild()
+    member(wolves, "123456789", nickname="Zoë Ann ۱۲")
+    member(wolves, "987654321", nickname="Bea")
+    gift_code()
+
+    for page in (
+        browser.open("member_changelist", q=typed),
+        browser.client.get(reverse("admin:matrix"), {"guild": wolves.pk, "who": typed}),
+    ):
+        assert "Zoë Ann" in page.content.decode()
+        assert "Bea" not in page.content.decode()
+
+
+# --- Exits ------------------------------------------------------------------------------------------------------------
+@pytest.fixture
+def stored(db: None) -> Member:
+    """A member and a guild as an older version has stored them."""
+    ann = member(guild("Wolves"), "123456789", nickname="Ann", realm=8)
+    ann.nickname = "Bea"
+    ann.save()
+    gift_code("FROST")
+    written("guild", "name", "\u202eWol\u2067ves\u200b")
+    written("member", "nickname", "\u202eAnn\u2067a\u200b")
+    written("historicalmember", "nickname", "\u202eAnn\u2067a\u200b")
+    return Member.objects.get()
+
+
+def test_stored_characters_that_reorder_a_page_are_shown_nowhere(browser: Browser, stored: Member) -> None:
+    code = GiftCode.objects.get()
+    pages = [
+        browser.open("member_changelist"),
+        browser.open("member_change", stored.pk),
+        browser.open("member_history", stored.pk),
+        browser.open("member_delete", stored.pk),
+        browser.open("guild_changelist"),
+        browser.client.get(reverse("admin:matrix")),
+        browser.client.get(reverse("admin:plan"), {"guild": stored.guild_id, "code": code.pk}),
+        browser.client.get("/admin/import/"),
+        browser.client.post(reverse("admin:player"), {"provider": "simulator", "player_id": stored.player_id}),
+    ]
+    for page in pages:
+        assert not REORDERING.search(page.content.decode()), page.request["PATH_INFO"]
+    assert "Anna" in pages[0].content.decode()
+    assert "Wolves" in pages[4].content.decode()
+    assert "Anna" in pages[6].content.decode()
+
+
+def test_stored_characters_that_reorder_a_page_are_exported_nowhere(browser: Browser, stored: Member) -> None:
+    data = {"action": "export_csv", "_selected_action": [stored.pk], "index": 0}
+    members = browser.post("member_changelist", data=data).content.decode()
+    coverage = browser.client.get(reverse("admin:matrix_export"), {"guild": stored.guild_id}).getvalue().decode()
+    wish = {"provider": "simulator", "player_id": stored.player_id, "wish": "export"}
+    kept = browser.client.post(reverse("admin:player"), wish).content.decode()
+
+    for text in (members, coverage, kept):
+        assert "Anna" in text
+        assert not REORDERING.search(text)
+
+
+def test_an_alarm_about_a_guild_shows_no_stored_character_that_reorders_it(browser: Browser) -> None:
+    guild("Wolves", automatic=True)
+    written("guild", "name", "\u202eWolves")
+    look()
+    look()
+
+    alarm = Alarm.objects.get(kind=Alarm.Kind.NO_MEMBERS)
+    assert "Wolves" in alarm.message
+    assert not REORDERING.search(alarm.message)
+
+
+def test_a_name_from_right_to_left_does_not_reorder_the_sentence_around_it(browser: Browser) -> None:
+    ann = member(guild(HEBREW), "123456789", nickname=HEBREW)
+
+    told = browser.press("deactivate", ann)
+
+    name = f"\u2068{HEBREW}\u2069"
+    assert str(ann.guild) == name
+    assert told == [("success", f"{name} (123456789) is inactive now. Nothing was deleted: the history stays.")]
+    assert f">{HEBREW}<" in browser.open("member_changelist").content.decode()

@@ -1,0 +1,65 @@
+"""What a log line shows: names as they look, and nothing that hides or reorders the line."""
+
+from __future__ import annotations
+
+import io
+import json
+import logging
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from giftcodes import story
+from redeemer.logging import configure
+
+HIDDEN = "\u202e\u2066\u061c\u200b\u00ad"
+
+
+@pytest.fixture(params=["console", "json"])
+def lines(request: pytest.FixtureRequest, settings: Any) -> Iterator[io.StringIO]:
+    """What the loggers write, in the formats of the settings."""
+    how = dict(configure(log_format=request.param, level="INFO")["formatters"]["structured"])
+    handler = logging.StreamHandler(io.StringIO())
+    handler.setFormatter(how.pop("()")(**how))
+    root = logging.getLogger()
+    root.addHandler(handler)
+    yield handler.stream
+    root.removeHandler(handler)
+    configure(log_format="console", level="INFO")
+
+
+def test_a_name_in_a_line_of_ours_hides_and_reorders_nothing(lines: io.StringIO) -> None:
+    story.answered(f"{HIDDEN}Amber (1)", f"SUC{HIDDEN}CESS", settled=True, guild=f"Wol{HIDDEN}ves", code="FROST")
+    story.warn("Players.", names=[f"{HIDDEN}Birch"], by={"who": (f"Cinder{HIDDEN}",)}, number=7)
+
+    text = lines.getvalue()
+    assert "✅ Redeemed for Amber (1): SUCCESS" in text
+    assert "Wolves" in text
+    assert not set(HIDDEN) & set(text)
+    assert not any(f"\\u{ord(sign):04x}" in text for sign in HIDDEN)
+
+
+def test_a_name_from_right_to_left_is_not_isolated_in_a_log(lines: io.StringIO) -> None:
+    story.locked("\u2068אבג\u2069", "FROST")
+
+    assert "🔒 Locked auto-redeem for guild אבג with code FROST" in lines.getvalue()
+
+
+def test_a_line_and_an_error_of_a_library_are_treated_alike(lines: io.StringIO) -> None:
+    error = ValueError(f"{HIDDEN}Amber\x1b[31m\ud800")
+    logging.getLogger("some.library").error("It failed for %s", f"Wol{HIDDEN}ves", exc_info=error)
+
+    text = lines.getvalue()
+    assert "It failed for Wolves" in text
+    assert "ValueError" in text
+    assert not {*HIDDEN, "\x1b", "\ud800"} & set(text)
+
+
+def test_emoji_and_the_lines_of_an_error_stay(lines: io.StringIO) -> None:
+    story.tell("🏳️\u200d🌈 Amber\tgoes on", what="first\nsecond")
+
+    text = lines.getvalue()
+    told = json.loads(text)["event"] if text.startswith("{") else text
+    assert "🏳️\u200d🌈 Amber\tgoes on" in told
+    assert "first\\nsecond" in text or "first\nsecond" in text
