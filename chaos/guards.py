@@ -155,6 +155,49 @@ GUARDS = (
         ((_SWEEP, "if attempt is None or attempt.outcome == Outcome.NOT_SENT:", "if True:"),),
         "tests/flow/test_recovery.py::test_a_worker_that_died_after_its_intent_leaves_an_unconfirmed_row",
     ),
+    Guard(
+        "a code with unclear answers is held back",
+        ((_DISPATCH, " AND NOT coalesce(c.held_until > %(now)s, false)\n", "\n"),),
+        "tests/flow/test_odd_codes.py::test_an_odd_code_waits_longer_each_time",
+    ),
+    Guard(
+        "unknown words of one code do not pause the game",
+        (
+            (
+                "giftcodes/models/budget.py",
+                "is_the_games = heard.outcome not in ODD_WORDS or len(self.unknown_codes) >= UNKNOWN_CODES",
+                "is_the_games = True",
+            ),
+        ),
+        "tests/flow/test_odd_codes.py::test_one_odd_code_alone_does_not_pause_the_game",
+    ),
+    Guard(
+        "USED closes a code only by players of several guilds",
+        (
+            (
+                "giftcodes/models/code_life.py",
+                "return players >= CLAIM_LIMIT_PLAYERS and guilds >= CLAIM_LIMIT_GUILDS",
+                "return players >= CLAIM_LIMIT_PLAYERS",
+            ),
+        ),
+        "tests/flow/test_claim_limits.py::test_used_for_a_whole_guild_does_not_close_the_code",
+    ),
+    Guard(
+        "a member whom the game does not know is not asked for each new code",
+        (
+            (
+                "giftcodes/models/redemption.py",
+                "CASE WHEN is_refused THEN 'needs_correction' ELSE 'pending' END",
+                "'pending'",
+            ),
+        ),
+        "tests/flow/test_wrong_members.py::test_a_new_code_says_that_the_member_waits_for_correction",
+    ),
+    Guard(
+        "waiting rows of a member whom the game does not know are parked",
+        (("giftcodes/models/member_answers.py", "return Followed(parked=_park(asked))", "return Followed()"),),
+        "tests/flow/test_wrong_members.py::test_a_new_member_of_a_wrong_realm_is_asked_once_for_all_active_codes",
+    ),
 )
 
 

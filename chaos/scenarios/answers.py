@@ -6,7 +6,8 @@ from functools import partial
 from typing import Any
 
 from chaos import times
-from chaos.scenario import SCENARIOS, Scenario
+from chaos.game import line
+from chaos.scenario import SCENARIOS, Scenario, scenario
 from chaos.stage import Stage
 
 #: Name, story, and faults for the code under test. `when: after` means that the game granted before it failed.
@@ -114,3 +115,34 @@ for _name, _story, _faults in _FAULTS:
         members=240,
         harm_seconds=90,
     )
+
+
+#: A code with words that are not known costs at most so many requests in its first minute.
+MOST_ODD_REQUESTS = 12
+
+
+@scenario("game-odd-code", "Of two new codes one gets nothing but unknown words; the other goes on.", harm_seconds=75)
+def odd_code(stage: Stage) -> None:
+    """The odd one is not among the codes of the round: its rows stay open."""
+    good = stage.begin(feed=False)
+    odd = f"Odd{good}"
+    words = {"fault": "msg", "msg": "MOON PHASE ERROR", "err_code": 41_234, "code": odd, "times": None}
+    stage.system.game.change(faults=[words], feed=[line(odd)])
+    stage.publish(good)
+    stage.wait_for_share(1.0)
+
+    asked = _moments(stage, odd)
+    stage.system.wait(lambda: bool(_moments(stage, odd)), "a request for the odd code", seconds=stage.patience_seconds)
+    stage.system.pause(max(0.0, 61 - (_moments(stage, good)[-1] - asked[0]) if asked else 61.0))
+    asked = _moments(stage, odd)
+    early = [moment for moment in asked if moment <= asked[0] + 60]
+    stage.notes.append(f"{len(early)} requests for the odd code in its first minute")
+    if len(early) > MOST_ODD_REQUESTS:
+        stage.complaints.append(f"the odd code cost {len(early)} requests in its first minute")
+    if stage.system.books.value("SELECT sum(pauses) FROM giftcodes_ratebudget"):
+        stage.complaints.append("the odd code paused the game")
+
+
+def _moments(stage: Stage, code: str) -> list[float]:
+    """When the game was asked for a code, in unix seconds."""
+    return [entry["at"] for entry in stage.system.game.ledger(stage.since)["requests"] if entry["code"] == code]
