@@ -110,6 +110,8 @@ def judge(outcome: Outcome, situation: Situation) -> Verdict:
         return Verdict(_SETTLES[outcome], reason)
     if outcome in WRONG_PLAYER:
         return Verdict(State.NEEDS_CORRECTION, reason)
+    if outcome is Outcome.CLAIM_LIMIT and situation.code_is_closed:
+        return Verdict(State.CANCELLED, "The game says that a claim limit is reached, and the code was closed for it.")
     if outcome in _NOT_ELIGIBLE:
         return Verdict(State.NOT_ELIGIBLE, reason, delay_seconds=DAY_SECONDS)
     if outcome in ABOUT_THE_CODE:

@@ -36,7 +36,7 @@ WITH free AS MATERIALIZED (
 ), patience AS MATERIALIZED (
     SELECT set_config('lock_timeout', %(patience)s, true)
 ), seen AS MATERIALIZED (
-    SELECT r.id, r.state, r.run_number, r.gift_code_id, g.name, c.code, c.issue
+    SELECT r.id, r.state, r.run_number, r.gift_code_id, g.name, c.code, c.issue, c.held_until
     FROM patience
     CROSS JOIN giftcodes_redemption r
     JOIN giftcodes_guild g ON g.id = r.guild_id
@@ -48,7 +48,8 @@ WITH free AS MATERIALIZED (
     SELECT id, gift_code_id, 'refused', run_number, %(trigger)s, %(user)s, ''
     FROM seen WHERE state = 'running'
 )
-SELECT true, NULL, NULL, NULL FROM free UNION ALL SELECT false, name, code, issue FROM seen WHERE state = 'running'
+SELECT true, NULL, NULL, NULL, NULL FROM free
+UNION ALL SELECT false, name, code, issue, held_until FROM seen WHERE state = 'running'
 """
 
 
@@ -105,8 +106,6 @@ def start(*, guild_id: int, gift_code_id: int, trigger: Trigger, user_id: int | 
         RuntimeError: called inside a transaction, which would hold the lock for as long as it lasts.
     """
     redemption_id = Redemption.objects.ensure(guild_id=guild_id, gift_code_id=gift_code_id)
-    if trigger.is_person:
-        GiftCode.objects.filter(pk=gift_code_id).release()
     call = _Call(redemption_id, trigger, user_id)
     for _ in range(LOOKS):
         if result := _look(call):
@@ -121,15 +120,19 @@ def _look(call: _Call) -> StartResult | None:
             found = _ask(call)
             if found is None:
                 return None
-            is_ours, guild, code, issue = found
+            is_ours, guild, code, issue, held_until = found
             if is_ours:
                 redemption = Redemption.objects.locked().select_related("guild", "gift_code").get(pk=call.redemption_id)
                 result = _judge(redemption, trigger=call.trigger, user_id=call.user_id)
+                held_until = redemption.gift_code.held_until
     except OperationalError as error:
         # Caught outside of the transaction: nothing more could be asked inside of it.
         if isinstance(error.__cause__, LockNotAvailable):
             return None
         raise
+    if held_until is not None and call.trigger.is_person:
+        # A person has looked at the unclear answers. Apart from the lock, whose order it is not in.
+        GiftCode.objects.filter(redemptions=call.redemption_id).release()
     if not is_ours:
         return _refused(call, guild, str(GiftCode(code=code, issue=issue)))
     if result.kind is StartKind.STARTED:

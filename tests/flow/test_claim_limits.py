@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from giftcodes import tasks
-from giftcodes.models import CodeState, GiftCode, Guild, Redemption
+from giftcodes.models import CodeState, GiftCode, Guild, MemberRedemption, Redemption
 from giftcodes.models.code_life import CLAIM_LIMIT_PLAYERS
 from giftcodes.outcomes import Outcome
 from giftcodes.verdict import State
@@ -95,6 +95,8 @@ def test_used_for_many_players_of_two_guilds_closes_the_code(world: World, used_
     assert (used_up.state, used_up.closed_outcome) == (CodeState.CLOSED, Outcome.CLAIM_LIMIT)
     assert len(world.requests) == CLAIM_LIMIT_PLAYERS
     assert "different guilds" in used_up.reason
+    last = MemberRedemption.objects.get(player_id=world.requests[-1]["player"])
+    assert (last.state, last.cancel_kind) == (State.CANCELLED, "code_closed")
 
 
 def test_a_success_between_starts_the_count_again(world: World) -> None:
