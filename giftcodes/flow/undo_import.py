@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any
 
 from django.db import transaction
@@ -10,7 +12,10 @@ from simple_history.utils import bulk_update_with_history
 
 from giftcodes.models import Guild, Member, MemberImport, MemberRedemption, database_now
 from giftcodes.models.imports import IMPORTED_FIELDS
-from giftcodes.models.versions import versions_before
+from giftcodes.models.versions import delete_with_versions, versions_before
+
+#: Members who are taken back at once.
+BATCH = 1_000
 
 
 @dataclass(slots=True)
@@ -51,19 +56,29 @@ def undo_import(import_id: int, *, user_id: int | None, dry_run: bool = False) -
     if made.undone_at:
         return UndoResult(obstacle="This import was undone already.")
     result = UndoResult()
-    _take_back(made, result)
-    made.undone_at, made.undone_by_id = database_now(), user_id
-    made.save()
-    if dry_run:
-        transaction.set_rollback(True)
+    for member_ids in _batches(made):
+        _take_back(made, member_ids, result, is_real=not dry_run)
+    if not dry_run:
+        made.undone_at, made.undone_by_id = database_now(), user_id
+        made.save()
     return result
 
 
-def _take_back(made: MemberImport, result: UndoResult) -> None:
-    left = {version.id: version for version in Member.history.filter(member_import=made).order_by("history_id")}
-    # Locked as for a deletion: nobody becomes part of a run meanwhile.
-    members = list(Member.objects.select_for_update().filter(pk__in=left).order_by("pk"))
-    before = versions_before(Member, left.values())
+def _batches(made: MemberImport) -> Iterator[list[int]]:
+    """The members that the import has touched, in the order in which members are locked."""
+    touched = Member.history.filter(member_import=made).order_by("id").values_list("id", flat=True).distinct()
+    member_ids = iter(list(touched))
+    while batch := list(islice(member_ids, BATCH)):
+        yield batch
+
+
+def _take_back(made: MemberImport, member_ids: list[int], result: UndoResult, *, is_real: bool) -> None:
+    """Take a batch back, or say only what would happen: a fixed number of statements, however many members it has."""
+    versions = Member.history.filter(member_import=made, id__in=member_ids).order_by("history_id")
+    left = {version.id: version for version in versions}
+    # Locked as for a deletion: no run takes them in meanwhile.
+    members = list(Member.objects.select_for_update().filter(pk__in=member_ids).order_by("pk"))
+    before = versions_before(Member, [version for version in left.values() if version.history_type != "+"])
     redeemed_for = set(MemberRedemption.objects.filter(member__in=members).values_list("member_id", flat=True))
     unwanted, changed = [], []
     for member in members:
@@ -74,9 +89,10 @@ def _take_back(made: MemberImport, result: UndoResult) -> None:
             result.deleted.append(member.player_id)
         elif _set_back(member, version, before.get(member.pk), touched, result):
             changed.append(member)
-    Member.objects.filter(pk__in=[member.pk for member in unwanted]).delete()
-    reason = f"Import {made.pk} undone."
-    bulk_update_with_history(changed, Member, list(IMPORTED_FIELDS), batch_size=1_000, default_change_reason=reason)
+    if is_real:
+        reason = f"Import {made.pk} undone."
+        delete_with_versions(unwanted, reason=reason)
+        bulk_update_with_history(changed, Member, list(IMPORTED_FIELDS), default_change_reason=reason)
 
 
 def _set_back(member: Member, version: Any, before: Any, touched: list[str], result: UndoResult) -> bool:

@@ -57,10 +57,15 @@ class ServerCommand(BaseCommand, ABC):
         if self._called_from_command_line and options["verbosity"] < LOG_VERBOSITY:
             # The command says itself what it does; with `-v 2` the flow's own lines are there too.
             logging.getLogger("giftcodes").setLevel(logging.WARNING)
-        with database_troubles_in_words():
-            # Before anything is said: a half of an answer is none.
-            self.reach_server()
-            self.run(**options)
+        try:
+            with database_troubles_in_words():
+                # Before anything is said: a half of an answer is none.
+                self.reach_server()
+                self.run(**options)
+        except CommandError as error:
+            # Names may stand in it; Django writes it as it is.
+            error.args = (printable(str(error)),)
+            raise
 
     def reach_server(self) -> None:
         """See to it that the database answers. A command that has to start it first does otherwise."""

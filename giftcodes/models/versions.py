@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from django.db import models
+from django.db import connection, models
 from django.db.models import OuterRef, Subquery
 from django.db.models.signals import pre_save
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from simple_history.models import HistoricalRecords
 
@@ -91,6 +92,34 @@ def keep_first_versions(rows: Iterable[Any]) -> None:
     known = set(versions.filter(id__in=[row.pk for row in rows]).values_list("id", flat=True))
     unknown = [row for row in rows if row.pk not in known]
     versions.bulk_history_create(unknown, update=True, default_change_reason=FIRST_KNOWN)
+
+
+def delete_with_versions(rows: Collection[Any], *, reason: str) -> None:
+    """Delete rows and leave the last version of each, by two statements. Django's own deletion takes one for each row.
+
+    Args:
+        rows: of one model that has versions. They are locked, and no row of another table refers to them: the database
+            refuses the commit otherwise.
+        reason: of the versions.
+    """
+    if not rows:
+        return
+    model = type(next(iter(rows)))
+    versions = model.history.model
+    moment = timezone.now()
+    versions.objects.bulk_create(
+        versions(
+            history_type="-",
+            history_date=moment,
+            history_user=versions.get_default_history_user(row),
+            history_change_reason=reason,
+            **{column.attname: getattr(row, column.attname) for column in versions.tracked_fields},
+        )
+        for row in rows
+    )
+    with connection.cursor() as cursor:
+        table = connection.ops.quote_name(model._meta.db_table)
+        cursor.execute(f"DELETE FROM {table} WHERE id = ANY(%s)", [[row.pk for row in rows]])  # noqa: S608
 
 
 def versions_before(model: type[Any], versions: Iterable[Any]) -> dict[int, Any]:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import os
+import re
+import socket
 import subprocess
 import sys
+from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
@@ -252,6 +255,34 @@ def test_a_form_that_is_sent_too_much_says_what_to_do(browser: Browser, page: st
     assert response.status_code == 413
     assert "Nothing was changed" in response.content.decode()
     assert "split a long list and import its parts" in response.content.decode()
+
+
+@pytest.fixture
+def site() -> Iterator[int]:
+    """The port of a web server as `make up` starts it. No page that is asked for here needs a database."""
+    nowhere = {"DATABASE_URL": "postgres://nobody@127.0.0.1:1/none", "SECRET_KEY": "x" * 50}
+    command = [sys.executable, "-m", "gunicorn", "redeemer.wsgi", "--bind", "127.0.0.1:0", "--threads", "2"]
+    server = subprocess.Popen(command, env={**os.environ, **nowhere}, stderr=subprocess.PIPE, text=True)
+    assert server.stderr
+    port = next(match[1] for line in server.stderr if (match := re.search(r"Listening at: http://[0-9.]+:(\d+)", line)))
+    yield int(port)
+    server.terminate()
+    server.communicate(timeout=60)
+
+
+def test_the_answer_reaches_a_browser_that_is_still_sending(site: int) -> None:
+    body = b"notes=" + b"x" * 12_000_000
+    head = (
+        "POST /admin/login/ HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n"
+        f"Cookie: csrftoken={'a' * 32}\r\nContent-Type: application/x-www-form-urlencoded\r\n"
+        f"Content-Length: {len(body)}\r\n\r\n"
+    )
+    with socket.create_connection(("127.0.0.1", site), timeout=60) as browser:
+        browser.sendall(head.encode() + body)
+        answer = browser.makefile("rb").read()
+
+    assert b" 413 " in answer.splitlines()[0]
+    assert b"Nothing was changed" in answer
 
 
 def test_another_bad_request_is_answered_as_ever(browser: Browser) -> None:

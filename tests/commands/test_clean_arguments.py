@@ -78,6 +78,15 @@ def test_a_player_opts_out_whatever_stands_around_the_id(rings: Rings) -> None:
     assert "Player 123456789 " in said.out
 
 
+def test_an_error_names_a_guild_from_right_to_left_as_it_is(rings: Rings) -> None:
+    guild("אבג")
+    gift_code("FROST")
+
+    said = run("stop", "FROST", "--guild", "אבג")
+
+    assert said.err == "Code FROST was never redeemed for guild אבג; there is nothing to stop.\n"
+
+
 def test_nothing_that_is_shown_hides_or_reorders_the_line(tmp_path: Path, rings: Rings) -> None:
     wolves = guild("\u202eWolves")
     member(wolves, "123456789")

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from datetime import date
+from typing import Any
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from giftcodes.flow.import_members import import_members
 from giftcodes.flow.undo_import import undo_import
@@ -122,3 +125,39 @@ def test_an_import_that_changed_nothing_leaves_nothing_to_undo(wolves: Guild) ->
     assert import_members(wolves.pk, read_members(NEW.encode()).members, dry_run=True).import_id is None
     assert not MemberImport.objects.exists()
     assert not Member.history.exclude(history_change_reason="first known").exists()
+
+
+def _statements_of_an_undo(wolves: Guild, count: int, *, is_dry: bool) -> int:
+    """How many statements it takes to take back so many corrected and as many new members."""
+    corrected = [f"{number},New" for number in range(400_000_000, 400_000_000 + count)]
+    new = [f"{number},New" for number in range(500_000_000, 500_000_000 + count)]
+    import_id = imported(wolves, "\n".join(["id,name", *corrected, *new]))
+    with CaptureQueriesContext(connection) as statements:
+        result = undo_import(import_id, user_id=None, dry_run=is_dry)
+    assert (len(result.deleted), len(result.restored)) == (count, count)
+    undo_import(import_id, user_id=None)
+    return len(statements)
+
+
+@pytest.mark.parametrize("is_dry", [True, False])
+def test_an_undo_takes_statements_by_batches_and_not_by_members(
+    monkeypatch: pytest.MonkeyPatch, wolves: Guild, is_dry: bool
+) -> None:
+    for number in range(100):
+        member(wolves, str(400_000_000 + number), nickname="Old")
+    few, many = (_statements_of_an_undo(wolves, count, is_dry=is_dry) for count in (10, 100))
+    assert many == few
+
+    monkeypatch.setattr("giftcodes.flow.undo_import.BATCH", 50)
+    assert few < _statements_of_an_undo(wolves, 100, is_dry=is_dry) <= few + 3 * 10
+
+
+def test_an_undo_leaves_a_last_version_of_those_who_are_gone(wolves: Guild, admin_user: Any) -> None:
+    import_id = imported(wolves)
+    gone = wolves.members.get(player_id=NEW)
+
+    undo_import(import_id, user_id=admin_user.pk)
+
+    last = Member.history.filter(id=gone.pk).order_by("history_id").last()
+    assert (last.history_type, last.nickname, last.player_id) == ("-", "Amber", NEW)
+    assert last.history_change_reason == f"Import {import_id} undone."
