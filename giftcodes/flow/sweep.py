@@ -30,6 +30,9 @@ from giftcodes.verdict import HOLDING, MAX_TRIES, UNCONFIRMED_SECONDS, State
 #: A run with a member due and no progress for so long is flagged, unless the game is paused or its window is used up.
 STALLED_AFTER = dt.timedelta(seconds=120)
 
+#: Sweeps come every 10 s. Without one for so long nothing ran, so nothing could make progress in that time.
+DOWN_AFTER = dt.timedelta(seconds=30)
+
 #: No transaction that settles a row, or opens one, is under way for so long.
 TRANSACTIONS_END_AFTER = dt.timedelta(seconds=60)
 
@@ -155,7 +158,11 @@ def cover_new_twins() -> None:
 
 
 def flag_stalled() -> None:
-    """Alarm where a run has a member due and nothing moves although permits go unused; clear it where it moves."""
+    """Alarm where a run has a member due and nothing moves although permits go unused; clear it where it moves.
+
+    The time in which the system was down does not count: after a start, each run has the whole time again.
+    """
+    _note_sweep()
     stalled = dict(_stalled_runs())
     for redemption in Redemption.objects.filter(pk__in=stalled).select_related("guild", "gift_code"):
         message = f"{redemption}: no progress for {STALLED_AFTER.total_seconds():.0f} s although requests were allowed."
@@ -165,6 +172,27 @@ def flag_stalled() -> None:
     for alarm in Alarm.objects.standing().filter(kind=Alarm.Kind.NO_PROGRESS):
         if int(alarm.subject) not in stalled:
             Alarm.objects.clear(alarm.kind, alarm.subject)
+
+
+def _note_sweep() -> None:
+    """Note this sweep (`sweep`) and, if none came before it for long, that the system runs since now (`awake`)."""
+    with connection.cursor() as cursor:
+        down_after: Any = DOWN_AFTER
+        cursor.execute(
+            """
+            WITH before AS (SELECT at FROM giftcodes_heartbeat WHERE name = 'sweep'),
+            noted AS (
+                INSERT INTO giftcodes_heartbeat (name) VALUES ('sweep')
+                ON CONFLICT (name) DO UPDATE SET at = clock_timestamp()
+            )
+            INSERT INTO giftcodes_heartbeat (name)
+            SELECT 'awake'
+            -- A sweep in the future: the clock was set back.
+            WHERE NOT EXISTS (SELECT FROM before WHERE at BETWEEN clock_timestamp() - %s AND clock_timestamp())
+            ON CONFLICT (name) DO UPDATE SET at = clock_timestamp()
+            """,
+            [down_after],
+        )
 
 
 def _stalled_runs() -> list[tuple[int, str]]:
@@ -177,6 +205,7 @@ def _stalled_runs() -> list[tuple[int, str]]:
             JOIN giftcodes_guild g ON g.id = r.guild_id
             JOIN giftcodes_giftcode c ON c.id = r.gift_code_id AND c.state IN ('active', 'probing')
             JOIN giftcodes_ratebudget b ON b.provider = g.provider AND b.pause_kind = ''
+            JOIN giftcodes_heartbeat awake ON awake.name = 'awake' AND awake.at < clock_timestamp() - %(after)s
             WHERE r.state = 'running' AND r.stop_requested_at IS NULL
               AND greatest(r.locked_at, r.last_served_at) < clock_timestamp() - %(after)s
               AND (b.window_ends_at IS NULL OR b.window_ends_at < clock_timestamp() - %(after)s)

@@ -225,11 +225,8 @@ def test_a_pause_is_told_once_and_its_end_once(world: World, operator: StandIn) 
 def test_a_run_without_progress_is_told_once_and_its_end_once(world: World, operator: StandIn) -> None:
     redemption = world.begin(guild(members=1), gift_code())
     RateBudget.objects.get_or_create(provider="simulator")
-    world.pass_time(600)
 
-    for _ in range(2):
-        tasks.sweep()
-        world.rings.clear()
+    _sweep_for(world, 160)
     assert standing() == [("no_progress", str(redemption.pk))]
     Redemption.objects.update(state="complete")
     tasks.sweep()
@@ -237,6 +234,40 @@ def test_a_run_without_progress_is_told_once_and_its_end_once(world: World, oper
     world.drain()
 
     assert told(operator) == ["🔔 Raised: 1, ✅ Over: 1"]
+
+
+def test_the_time_in_which_the_system_was_down_is_not_called_a_time_without_progress(world: World) -> None:
+    world.begin(guild(members=1), gift_code())
+    RateBudget.objects.get_or_create(provider="simulator")
+    _sweep_for(world, 60)
+
+    world.pass_time(16 * 60)
+    _sweep_for(world, 100)
+    assert standing() == []
+    _sweep_for(world, 60)
+
+    assert [kind for kind, _ in standing()] == ["no_progress"]
+
+
+def test_after_the_clock_was_set_back_a_run_without_progress_is_still_found(world: World) -> None:
+    world.begin(guild(members=1), gift_code())
+    RateBudget.objects.get_or_create(provider="simulator")
+    _sweep_for(world, 20)
+    Heartbeat.objects.update(at=F("at") + timedelta(days=1))
+
+    _sweep_for(world, 160)
+
+    assert [kind for kind, _ in standing()] == ["no_progress"]
+
+
+def _sweep_for(world: World, seconds: int) -> None:
+    """Time goes by while the system runs, and nothing that the sweeps ring is heard."""
+    for _ in range(seconds // 20):
+        tasks.sweep()
+        world.rings.clear()
+        world.pass_time(20)
+    tasks.sweep()
+    world.rings.clear()
 
 
 def test_a_silent_beat_is_raised_by_healthz_and_cleared_when_it_ticks(world: World, operator: StandIn) -> None:
