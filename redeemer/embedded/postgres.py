@@ -111,6 +111,12 @@ class Postgres:
             return False
         return True
 
+    def hear(self, line: str) -> None:
+        """Nothing of it is needed."""
+
+    def mend(self, _exit_status: int) -> None:
+        """Its data are the truth: nobody but a person takes them away."""
+
     def _check_version(self) -> None:
         """PostgreSQL reads the data of its own major version only; its own words for that help nobody here."""
         wrote = (self.data / "PG_VERSION").read_text(encoding="utf-8", errors="replace").strip()

@@ -87,11 +87,18 @@ class Programs:
 def server(embedded: Server, home: Home) -> Program:
     """A database server; what it says goes to a log, and is shown when it dies."""
     log = home.logs / f"{embedded.name}.log"
+    write = log_file(log)
+
+    def sink(line: str) -> None:
+        write(line)
+        embedded.hear(line)
+
     return Program(
         name=embedded.name,
         launch=embedded.launch,
-        sink=log_file(log),
+        sink=sink,
         log=log,
+        mend=embedded.mend,
         stop_signal=embedded.stop_signal,
         patience_seconds=30.0,
     )
