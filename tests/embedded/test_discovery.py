@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from redeemer.embedded.discovery import fill_environment
+from redeemer.embedded.discovery import OWN_DATABASE, fill_environment
 from redeemer.embedded.home import Home
 
 _URL = "postgres://somebody@127.0.0.1/somewhere"
@@ -56,6 +56,38 @@ def test_another_database_means_another_installation(living: Home, monkeypatch: 
     fill_environment()
 
     assert "FROM_UP" not in os.environ
+
+
+def test_variables_of_libpq_are_taken_out_where_the_database_is_the_embedded_one(
+    living: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    living.environment.write_text(json.dumps({"DATABASE_URL": _URL, OWN_DATABASE: "1"}))
+    monkeypatch.setenv("PGSSLMODE", "require")
+
+    fill_environment()
+
+    assert "PGSSLMODE" not in os.environ
+    assert OWN_DATABASE not in os.environ
+
+
+def test_variables_of_libpq_count_for_a_database_of_your_own(living: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PGSSLMODE", "require")
+
+    fill_environment()
+
+    assert os.environ["PGSSLMODE"] == "require"
+
+
+def test_variables_of_libpq_count_for_the_database_of_another_installation(
+    living: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    living.environment.write_text(json.dumps({"DATABASE_URL": _URL, OWN_DATABASE: "1"}))
+    monkeypatch.setenv("DATABASE_URL", "postgres://elsewhere/production")
+    monkeypatch.setenv("PGSSLMODE", "require")
+
+    fill_environment()
+
+    assert os.environ["PGSSLMODE"] == "require"
 
 
 def test_the_file_of_a_dead_supervisor_is_ignored(home: Home) -> None:

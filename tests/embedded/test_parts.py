@@ -157,7 +157,7 @@ def test_a_server_left_in_our_data_is_ended(tmp_path: Path) -> None:
     assert process.wait(1) == -signal.SIGTERM
 
 
-@pytest.mark.parametrize("content", ["", "no number", "999999999"])
+@pytest.mark.parametrize("content", ["", "no number", "999999999", "99999999999999999999", "0", "-1"])
 def test_a_pid_file_without_a_process_is_no_matter(tmp_path: Path, content: str) -> None:
     (tmp_path / "pid").write_text(content)
 

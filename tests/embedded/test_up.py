@@ -12,15 +12,18 @@ import pytest
 
 from redeemer.embedded.home import Home
 from tests.embedded.running import Up, fresh_home, manage, run_up
+from tests.embedded.test_machine import LIBPQ, ODD_NAME
 
 pytestmark = pytest.mark.system
 
 
 @pytest.fixture(scope="module")
 def up() -> Iterator[Up]:
-    """One that the tests look at, and leave running."""
-    with fresh_home() as home:
-        running = Up(home)
+    """One that the tests look at, and leave running. Its folder has an odd name, its shell leads psql elsewhere."""
+    with fresh_home() as folder, pytest.MonkeyPatch.context() as patch:
+        for name, value in LIBPQ.items():
+            patch.setenv(name, value)
+        running = Up(folder / ODD_NAME)
         try:
             yield running
         finally:
