@@ -223,8 +223,9 @@ class Postgres:
 
     def _programs(self) -> Path:
         """Where the programs are that this server's user can run."""
-        place = system_place(self._home) if self.account and not _is_plain(self.place) else self.place
-        return wheels.postgres_programs(self.account, place)
+        return wheels.postgres_programs(
+            self.account, lambda: self.place if _is_plain(self.place) else system_place(self._home)
+        )
 
     def _address(self, database: str, scheme: str = "postgresql") -> str:
         return f"{scheme}://{_USER}:{quote(self._password, safe='')}@127.0.0.1:{self.port}/{database}"

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from redeemer.embedded.child import Program
 from redeemer.embedded.configuration import Configuration
 from redeemer.embedded.console import Console
+from redeemer.embedded.errors import CannotStartError
 from redeemer.embedded.home import REPOSITORY, Home
 from redeemer.embedded.lines import log_file
 from redeemer.embedded.server import Server
@@ -73,9 +74,11 @@ class Programs:
         last_signal: signal.Signals = signal.SIGKILL,
     ) -> Program:
         def launch(output: int) -> subprocess.Popen[bytes]:
+            # Gunicorn would take more arguments from there, which a shell has for another site.
+            environment = {name: value for name, value in self._environment.items() if name != "GUNICORN_CMD_ARGS"}
             return spawn(
                 command,
-                environment={**self._environment, **_FOR_PYTHON},
+                environment={**environment, **_FOR_PYTHON},
                 folder=REPOSITORY,
                 output=output,
                 last_signal=last_signal,
@@ -85,9 +88,16 @@ class Programs:
 
 
 def server(embedded: Server, home: Home) -> Program:
-    """A database server; what it says goes to a log, and is shown when it dies."""
+    """A database server; what it says goes to a log, and is shown when it dies.
+
+    Raises:
+        CannotStartError: its log cannot be written.
+    """
     log = home.logs / f"{embedded.name}.log"
-    write = log_file(log)
+    try:
+        write = log_file(log)
+    except OSError as error:
+        raise CannotStartError(f"Cannot write to {log} ({error.strerror}): move it away.") from error
 
     def sink(line: str) -> None:
         write(line)

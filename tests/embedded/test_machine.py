@@ -104,6 +104,27 @@ LIBPQ = {
 }
 
 
+#: What a shell may have for another project, and Celery and Gunicorn would take before what they are given.
+ANOTHER_PROJECT = {
+    "CELERY_BROKER_URL": "redis://192.0.2.1:6379/0",
+    "CELERY_CONFIG_MODULE": "elsewhere.celeryconfig",
+    "GUNICORN_CMD_ARGS": "--daemon",
+}
+
+
+def test_celerys_own_variables_do_not_lead_messages_to_another_broker() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", "from redeemer.celery import app; print(app.connection_for_write().hostname)"],
+        cwd=REPOSITORY,
+        env=environment_for(Path("/nowhere"), 8000) | ANOTHER_PROJECT | {"REDIS_URL": "redis://127.0.0.1:9/0"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert (done.stdout, done.stderr) == ("127.0.0.1\n", "")
+
+
 @only_root
 def test_a_user_without_a_name_is_told_what_to_do_in_one_line() -> None:
     with fresh_home() as home:
@@ -216,7 +237,7 @@ def test_programs_are_copied_to_a_folder_that_initdb_can_name(monkeypatch: pytes
         monkeypatch.setattr(place, "_SYSTEM_FOLDER", folder)
         asked = list[Path]()
         monkeypatch.setattr(
-            "redeemer.embedded.wheels.postgres_programs", lambda _account, where: asked.append(where) or where
+            "redeemer.embedded.wheels.postgres_programs", lambda _account, where: asked.append(where()) or where()
         )
         (folder / "a `name`").mkdir()
         Postgres(folder / "a `name`", port=ports.pick(), password="x")._programs()

@@ -194,6 +194,14 @@ def test_it_comes_back_if_its_folder_was_removed_while_it_runs() -> None:
             broker.supervisor.stop()
 
 
+def test_a_log_that_cannot_be_written_is_one_clear_line() -> None:
+    with fresh_home() as folder:
+        (folder / "log" / "valkey.log").mkdir(parents=True)
+
+        with pytest.raises(CannotStartError, match=r"Cannot write to .*valkey.log \(Is a directory\): move it away"):
+            Broker(folder)
+
+
 def test_only_the_last_three_damaged_folders_are_kept(filled: Path) -> None:
     with fresh_home() as folder:
         for number in range(4):
