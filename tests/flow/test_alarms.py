@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import timedelta
@@ -16,12 +17,17 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from giftcodes import tasks
+from giftcodes import tasks, views
 from giftcodes.flow import alarms
 from giftcodes.models import Alarm, AlarmNotice, Feed, Heartbeat, Member, RateBudget, Redemption, database_now
 from tests.announcers.standin import TOKEN, StandIn, running
 from tests.factories import gift_code, guild, member
 from tests.flow.conftest import World
+
+
+@pytest.fixture(autouse=True)
+def _site_that_runs_for_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(views, "_STARTED_AT", time.monotonic() - 3600)
 
 
 @pytest.fixture
@@ -286,6 +292,20 @@ def test_a_silent_beat_is_raised_by_healthz_and_cleared_when_it_ticks(world: Wor
     assert client.get("/healthz").status_code == 200
     assert standing() == []
     assert told(operator) == ["🔔 Raised: 1", "✅ Over: 1"]
+
+
+def test_a_site_that_has_just_started_does_not_raise_the_alarm_for_the_time_of_the_stop(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tasks.tick()
+    Heartbeat.objects.update(at=F("at") - timedelta(minutes=16))
+    monkeypatch.setattr(views, "_STARTED_AT", time.monotonic() - 5)
+    assert Client().get("/healthz").status_code == 503
+    assert standing() == []
+
+    monkeypatch.setattr(views, "_STARTED_AT", time.monotonic() - 35)
+    assert Client().get("/healthz").status_code == 503
+    assert standing() == [("beat_silent", "beat")]
 
 
 def test_a_beat_that_never_ticked_is_silent_from_half_a_minute_after_the_installation(world: World) -> None:
