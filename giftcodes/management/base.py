@@ -16,6 +16,7 @@ from psycopg.errors import UndefinedColumn, UndefinedTable
 
 from giftcodes.management.screen import Screen
 from redeemer.embedded.discovery import NO_SERVER_HOST
+from redeemer.embedded.errors import CannotStartError
 
 NO_SERVER = "No server is running: start it with `make up`, or set DATABASE_URL."
 INTERRUPTED_STATUS = 130
@@ -59,7 +60,10 @@ class ServerCommand(BaseCommand, ABC):
         with database_troubles_in_words():
             # Before anything is said: a half of an answer is none.
             self.reach_server()
-            self.run(**options)
+            try:
+                self.run(**options)
+            except CannotStartError as error:
+                raise CommandError(str(error)) from error
 
     def reach_server(self) -> None:
         """See to it that the database answers. A command that has to start it first does otherwise."""

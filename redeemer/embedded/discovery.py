@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 from redeemer.embedded import libpq
+from redeemer.embedded.errors import CannotStartError
 from redeemer.embedded.home import Home
 
 #: Stands where a host stands in the settings when there is no server: the driver's error then says what to do.
@@ -25,7 +26,10 @@ def fill_environment() -> None:
     nothing is taken: half of one and half of the other would be worse than neither. If the database is the embedded
     one, libpq's variables are taken out: they mean another server. Never raises.
     """
-    home = Home.from_environment()
+    try:
+        home = Home.from_environment()
+    except CannotStartError:
+        return
     if not is_running(home.lock):
         return
     found = _read(home.environment)

@@ -20,8 +20,18 @@ class Home:
 
     @classmethod
     def from_environment(cls) -> Home:
-        """The folder `REDEEMER_HOME` names, `var` if it names none. A relative one counts from the repository."""
-        return cls(REPOSITORY / Path(os.environ.get("REDEEMER_HOME") or "var").expanduser())
+        """The folder `REDEEMER_HOME` names, `var` if it names none. A relative one counts from the repository.
+
+        Raises:
+            CannotStartError: it begins with `~`, and this machine does not know whose folder that is.
+        """
+        name = os.environ.get("REDEEMER_HOME") or "var"
+        try:
+            return cls(REPOSITORY / Path(name).expanduser())
+        except RuntimeError as error:
+            raise CannotStartError(
+                f"REDEEMER_HOME is {name!r}, and there is no such user or no HOME: write the whole path."
+            ) from error
 
     @property
     def lock(self) -> Path:

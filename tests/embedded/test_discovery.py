@@ -9,8 +9,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from django.core.management import CommandError, call_command
 
 from redeemer.embedded.discovery import OWN_DATABASE, fill_environment
+from redeemer.embedded.errors import CannotStartError
 from redeemer.embedded.home import Home
 
 _URL = "postgres://somebody@127.0.0.1/somewhere"
@@ -127,6 +129,22 @@ def test_it_costs_nothing_when_nothing_runs(tmp_path: Path, monkeypatch: pytest.
     fill_environment()
 
     assert not (tmp_path / "never-made").exists()
+
+
+def test_a_home_of_a_user_whom_the_machine_does_not_know_is_one_clear_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("REDEEMER_HOME", "~no-such-user/redeemer")
+
+    fill_environment()
+
+    with pytest.raises(CannotStartError, match="write the whole path"):
+        Home.from_environment()
+
+
+def test_a_command_says_so_as_well(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("REDEEMER_HOME", "~no-such-user/redeemer")
+
+    with pytest.raises(CommandError, match="write the whole path"):
+        call_command("restore", "nothing.dump")
 
 
 def test_a_relative_home_counts_from_the_repository(monkeypatch: pytest.MonkeyPatch) -> None:
