@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-<<<<<<< HEAD
 import re
-from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
-=======
 from contextlib import suppress
-from ipaddress import ip_address
->>>>>>> lists
+from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
 from typing import TYPE_CHECKING, Any
 
 import structlog

@@ -31,6 +31,9 @@ from giftcodes.verdict import HOLDING, MAX_TRIES, UNCONFIRMED_SECONDS, State
 #: A run with a member due and no progress for so long is flagged, unless the game is paused or its window is used up.
 STALLED_AFTER = dt.timedelta(seconds=120)
 
+#: Sweeps come every 10 s. Without one for so long nothing ran, so nothing could make progress in that time.
+DOWN_AFTER = dt.timedelta(seconds=30)
+
 #: No transaction that settles a row, or opens one, is under way for so long.
 TRANSACTIONS_END_AFTER = dt.timedelta(seconds=60)
 
@@ -197,10 +200,13 @@ def cover_new_twins() -> None:
 def flag_stalled(apart: Apart | None = None) -> None:
     """Alarm where a run has a member due and nothing moves although permits go unused; clear it where it moves.
 
+    The time in which the system was down does not count: after a start, each run has the whole time again.
+
     Args:
         apart: the pass that this is a part of; None: one of its own.
     """
     apart = apart or Apart("sweep")
+    _note_sweep()
     stalled = dict(_stalled_runs())
     for redemption in Redemption.objects.filter(pk__in=stalled).select_related("guild", "gift_code"):
         apart.do(f"redemption {redemption.pk}", _flag_stalled, redemption)
@@ -217,6 +223,27 @@ def _flag_stalled(redemption: Redemption) -> None:
         story.trouble(redemption.guild.name, str(redemption.gift_code), f"{message} It is driven on.")
 
 
+def _note_sweep() -> None:
+    """Note this sweep (`sweep`) and, if none came before it for long, that the system runs since now (`awake`)."""
+    with connection.cursor() as cursor:
+        down_after: Any = DOWN_AFTER
+        cursor.execute(
+            """
+            WITH before AS (SELECT at FROM giftcodes_heartbeat WHERE name = 'sweep'),
+            noted AS (
+                INSERT INTO giftcodes_heartbeat (name) VALUES ('sweep')
+                ON CONFLICT (name) DO UPDATE SET at = clock_timestamp()
+            )
+            INSERT INTO giftcodes_heartbeat (name)
+            SELECT 'awake'
+            -- A sweep in the future: the clock was set back.
+            WHERE NOT EXISTS (SELECT FROM before WHERE at BETWEEN clock_timestamp() - %s AND clock_timestamp())
+            ON CONFLICT (name) DO UPDATE SET at = clock_timestamp()
+            """,
+            [down_after],
+        )
+
+
 def _stalled_runs() -> list[tuple[int, str]]:
     with connection.cursor() as cursor:
         after: Any = STALLED_AFTER
@@ -227,6 +254,7 @@ def _stalled_runs() -> list[tuple[int, str]]:
             JOIN giftcodes_guild g ON g.id = r.guild_id
             JOIN giftcodes_giftcode c ON c.id = r.gift_code_id AND c.state IN ('active', 'probing')
             JOIN giftcodes_ratebudget b ON b.provider = g.provider AND b.pause_kind = ''
+            JOIN giftcodes_heartbeat awake ON awake.name = 'awake' AND awake.at < clock_timestamp() - %(after)s
             WHERE r.state = 'running' AND r.stop_requested_at IS NULL
               AND greatest(r.locked_at, r.last_served_at, c.held_until) < clock_timestamp() - %(after)s
               AND (b.window_ends_at IS NULL OR b.window_ends_at < clock_timestamp() - %(after)s)

@@ -17,6 +17,7 @@ from psycopg.errors import UndefinedColumn, UndefinedTable
 from giftcodes.management.screen import Screen
 from giftcodes.text import printable
 from redeemer.embedded.discovery import NO_SERVER_HOST
+from redeemer.embedded.errors import CannotStartError
 
 NO_SERVER = "No server is running: start it with `make up`, or set DATABASE_URL."
 INTERRUPTED_STATUS = 130
@@ -59,9 +60,11 @@ class ServerCommand(BaseCommand, ABC):
             logging.getLogger("giftcodes").setLevel(logging.WARNING)
         try:
             with database_troubles_in_words():
-                # Before anything is said: a half of an answer is none.
+                # Connect first, so that a failure leaves no partial output.
                 self.reach_server()
                 self.run(**options)
+        except CannotStartError as error:
+            raise CommandError(str(error)) from error
         except CommandError as error:
             # Names may stand in it; Django writes it as it is.
             error.args = (printable(str(error)),)

@@ -20,13 +20,16 @@ class Program:
     """What a child runs, and how it is ended.
 
     `launch` starts it, its output to where the argument says; `sink` gets the lines of it, which are shown again from
-    `log`, if there is one, when it dies; `patience_seconds` pass between `stop_signal` and SIGKILL.
+    `log`, if there is one, when it dies; `mend` is given its exit status then, and may take away what kept it from
+    starting: it returns a line for the person, and the program is started again at once. `patience_seconds` pass
+    between `stop_signal` and SIGKILL.
     """
 
     name: str
     launch: Callable[[int], subprocess.Popen[bytes]]
     sink: Callable[[str], None]
     log: Path | None = None
+    mend: Callable[[int], str | None] = lambda _exit_status: None
     stop_signal: signal.Signals = signal.SIGTERM
     patience_seconds: float = 10.0
 

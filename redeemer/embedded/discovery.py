@@ -8,25 +8,36 @@ import os
 import sys
 from pathlib import Path
 
+from redeemer.embedded import libpq
+from redeemer.embedded.errors import CannotStartError
 from redeemer.embedded.home import Home
 
 #: Stands where a host stands in the settings when there is no server: the driver's error then says what to do.
 NO_SERVER_HOST = "/no-server-is-running/start-it-with-make-up"
+
+#: In the note of what runs, beside the variables: the database is the embedded one.
+OWN_DATABASE = "own_database"
 
 
 def fill_environment() -> None:
     """Put the addresses and secrets of a running `make up` into the environment, where it has no value yet.
 
     An empty value counts as none. If `DATABASE_URL` names another database, then that is another installation, and
-    nothing is taken: half of one and half of the other would be worse than neither. Never raises.
+    nothing is taken: half of one and half of the other would be worse than neither. If the database is the embedded
+    one, libpq's variables are taken out: they mean another server. Never raises.
     """
-    home = Home.from_environment()
+    try:
+        home = Home.from_environment()
+    except CannotStartError:
+        return
     if not is_running(home.lock):
         return
     found = _read(home.environment)
     own = os.environ.get("DATABASE_URL")
     if own and own != found.get("DATABASE_URL"):
         return
+    if found.pop(OWN_DATABASE, ""):
+        libpq.forget(os.environ)
     for name, value in found.items():
         if not os.environ.get(name):
             os.environ[name] = value

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,8 +20,18 @@ class Home:
 
     @classmethod
     def from_environment(cls) -> Home:
-        """The folder `REDEEMER_HOME` names, `var` if it names none. A relative one counts from the repository."""
-        return cls(REPOSITORY / Path(os.environ.get("REDEEMER_HOME") or "var").expanduser())
+        """The folder `REDEEMER_HOME` names, `var` if it names none. A relative one counts from the repository.
+
+        Raises:
+            CannotStartError: it begins with `~`, and this machine does not know whose folder that is.
+        """
+        name = os.environ.get("REDEEMER_HOME") or "var"
+        try:
+            return cls(REPOSITORY / Path(name).expanduser())
+        except RuntimeError as error:
+            raise CannotStartError(
+                f"REDEEMER_HOME is {name!r}, and there is no such user or no HOME: write the whole path."
+            ) from error
 
     @property
     def lock(self) -> Path:
@@ -56,11 +67,15 @@ class Home:
         """Make the folders.
 
         Raises:
-            CannotStartError: this user cannot write here.
+            CannotStartError: this user cannot write here, or no program could use a folder of that name.
         """
+        if any(ord(letter) < ord(" ") or ord(letter) == 127 for letter in str(self.folder)):
+            raise CannotStartError(
+                "REDEEMER_HOME has a line end or another control character in it: name another folder."
+            )
         for folder in (self.folder, self.lock.parent, self.logs):
             try:
-                folder.mkdir(mode=0o755, parents=True, exist_ok=True)
+                make_folder(folder)
             except OSError as error:
                 raise CannotStartError(f"Cannot make {folder} ({error.strerror}). {_WHERE_TO}") from error
             if not os.access(folder, os.R_OK | os.W_OK | os.X_OK):
@@ -70,12 +85,29 @@ class Home:
 _WHERE_TO = "Set REDEEMER_HOME to a folder of your own, or run this as the user whose folder it is."
 
 
+def make_folder(folder: Path) -> None:
+    """Make `folder`, and what is missing above it, if it is not there. Folders that are there stay as they are.
+
+    Whatever root's umask is, other users can pass through what root makes: PostgreSQL runs as one of them.
+
+    Raises:
+        OSError: it cannot be made.
+    """
+    for missing in reversed([path for path in (folder, *folder.parents) if not path.exists()]):
+        missing.mkdir(mode=0o755, exist_ok=True)
+        if os.geteuid() == 0:
+            missing.chmod(missing.stat().st_mode | 0o111)
+    if not folder.is_dir():
+        raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(folder))
+
+
 def write_private(path: Path, text: str) -> None:
     """Put `text` into `path` in one step, readable by nobody else: a reader sees the old text or the new."""
     draft = path.with_name(f".{path.name}.{os.getpid()}")
     draft.unlink(missing_ok=True)
     descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+        os.fchmod(descriptor, 0o600)  # A umask may have taken away more.
         file.write(text)
         file.flush()
         os.fsync(descriptor)

@@ -6,7 +6,7 @@ import json
 import os
 from pathlib import Path
 
-from redeemer.embedded import configuration, data, ports, programs
+from redeemer.embedded import configuration, data, discovery, libpq, ports, programs
 from redeemer.embedded.child import describe
 from redeemer.embedded.configuration import Configuration
 from redeemer.embedded.console import Console
@@ -34,6 +34,7 @@ class Installation:
         self._supervisor = supervisor
         self._store = SecretStore(home.secrets)
         self._environment = {**os.environ, "REDEEMER_HOME": str(home.folder)}
+        self._has_own_database = False
         self._programs = Programs(console, self._environment, config)
 
     def start(self) -> None:
@@ -78,6 +79,8 @@ class Installation:
     def _start_postgres(self) -> str:
         postgres = data.postgres_of(self._home, self._store, self._console.say)
         self._start_server(postgres)
+        libpq.forget(self._environment)
+        self._has_own_database = True
         return postgres.url
 
     def _start_valkey(self) -> str:
@@ -104,7 +107,10 @@ class Installation:
             self._environment["SECRET_KEY"] = self._store.get_or_make("secret_key")
         if demo:
             self._environment |= demo.environment
-        write_private(self._home.environment, json.dumps(configuration.shared(self._environment), indent=1))
+        published = configuration.shared(self._environment)
+        if self._has_own_database:
+            published[discovery.OWN_DATABASE] = "1"
+        write_private(self._home.environment, json.dumps(published, indent=1))
 
     def _run(self, *command: str, doing: str) -> None:
         """Run a command of manage.py that the start cannot do without."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pwd
 import shutil
 import signal
 import subprocess
@@ -13,14 +14,15 @@ from urllib.parse import quote
 
 import psycopg
 
-from redeemer.embedded import leftovers, wheels
+from redeemer.embedded import leftovers, libpq, shared_memory, wheels
 from redeemer.embedded.accounts import Account, account_for_servers
 from redeemer.embedded.errors import CannotStartError
 from redeemer.embedded.home import write_private
-from redeemer.embedded.place import place_for
+from redeemer.embedded.place import place_for, system_place
 from redeemer.embedded.tether import spawn
 
 _USER = _DATABASE = "redeemer"
+_PASSWORD_FILE = "postgres.password"  # noqa: S105 - its name; there only while initdb reads it
 _SETTINGS = {
     "listen_addresses": "127.0.0.1",
     "unix_socket_directories": "",  # A path of over 107 bytes would stop the start.
@@ -64,6 +66,7 @@ class Postgres:
         self.account: Account | None = account_for_servers(home / "postgres")
         self.place = place_for(home, self.account)
         self.data = self.place / "postgres"
+        self._home = home
 
     @property
     def url(self) -> str:
@@ -73,23 +76,24 @@ class Postgres:
     def prepare(self) -> None:
         """End what an earlier run left; make the data folder if there is none.
 
+        From here on, libpq's variables have no effect in this process: they would lead its own connections astray.
+
         Raises:
             CannotStartError: another version wrote the data; or the last words of the program that failed.
         """
-        if (self.data / "PG_VERSION").exists():
-            self._check_version()
-            leftovers.end(
-                self.data / "postmaster.pid",
-                mark=f"-D {self.data}",
-                polite=signal.SIGINT,
-                firm=signal.SIGQUIT,
-            )
-        else:
+        libpq.forget(os.environ)
+        (self.place / _PASSWORD_FILE).unlink(missing_ok=True)
+        if not (self.data / "PG_VERSION").exists():
             self._initialise()
+            return
+        self._check_version()
+        leftovers.end(self.data / "postmaster.pid", mark=f"-D {self.data}", polite=signal.SIGINT, firm=signal.SIGQUIT)
+        leftovers.end_orphans(self.data, program="postgres")
 
     def launch(self, output: int | IO[bytes]) -> subprocess.Popen[bytes]:
         """Start the server."""
-        options = [f"--{name}={value}" for name, value in self._settings.items()]
+        settings = {"dynamic_shared_memory_type": shared_memory.kind()} | self._settings
+        options = [f"--{name}={value}" for name, value in settings.items()]
         return self._spawn("postgres", "-D", str(self.data), f"--port={self.port}", *options, output=output)
 
     def is_ready(self) -> bool:
@@ -111,6 +115,12 @@ class Postgres:
             return False
         return True
 
+    def hear(self, line: str) -> None:
+        """Nothing of it is needed."""
+
+    def mend(self, _exit_status: int) -> None:
+        """Nothing: its data are the truth, and only a person takes them away."""
+
     def _check_version(self) -> None:
         """PostgreSQL reads the data of its own major version only; its own words for that help nobody here."""
         wrote = (self.data / "PG_VERSION").read_text(encoding="utf-8", errors="replace").strip()
@@ -123,9 +133,17 @@ class Postgres:
 
     def _initialise(self) -> None:
         """Make the data folder under another name first: an interrupted attempt leaves nothing that looks complete."""
-        draft, password = self.data.with_name("postgres.part"), self.place / "postgres.password"
-        shutil.rmtree(draft, ignore_errors=True)
-        draft.mkdir(mode=0o700)
+        self._check_can_initialise()
+        draft, password = self.data.with_name("postgres.part"), self.place / _PASSWORD_FILE
+        leftovers.end_orphans(draft, program="postgres")
+        try:
+            if draft.exists():
+                shutil.rmtree(draft)
+            draft.mkdir(mode=0o700)
+        except OSError as error:
+            raise CannotStartError(
+                f"Cannot replace {draft}, which is left from a start that was cut off ({error.strerror}): remove it."
+            ) from error
         write_private(password, self._password + "\n")
         if self.account:
             os.chown(draft, self.account.uid, self.account.gid)
@@ -138,6 +156,7 @@ class Postgres:
             f"--pwfile={password}",
             "--auth=scram-sha-256",
             "--encoding=UTF8",
+            f"--set=dynamic_shared_memory_type={shared_memory.kind()}",
         ]
         # The same order and the same upper case on every machine, whatever locales it has.
         arguments += ["--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8"]
@@ -154,6 +173,33 @@ class Postgres:
             )
         draft.rename(self.data)
 
+    def _check_can_initialise(self) -> None:
+        """What initdb would say in words of its own, or would not see.
+
+        Raises:
+            CannotStartError: there is something that may have been a database; its user has no name; or its programs
+                are in a folder that it cannot name.
+        """
+        if self.data.exists() and any(self.data.iterdir()):
+            raise CannotStartError(
+                f"{self.data} is no data folder of PostgreSQL (it has no PG_VERSION), and it is not empty. Nothing in "
+                "it is changed: move it away, and restore a backup if it was the database (docs/backup.md)."
+            )
+        if not _is_plain(programs := self._programs()):
+            raise CannotStartError(
+                f"PostgreSQL's data cannot be made by the programs in {programs}: one of the folders has a quote, `$`, "
+                "a backtick or a backslash in its name. Move the repository to another one, or set DATABASE_URL."
+            )
+        uid = self.account.uid if self.account else os.geteuid()
+        try:
+            pwd.getpwuid(uid)
+        except KeyError as error:
+            raise CannotStartError(
+                f"User {uid} has no name on this machine, and PostgreSQL's data cannot be made without one. Run this "
+                f"as a user who has one, give it one (as root: useradd --no-create-home --uid {uid} redeemer), or set "
+                "DATABASE_URL to use a database of your own."
+            ) from error
+
     def _spawn(
         self,
         program: str,
@@ -161,7 +207,7 @@ class Postgres:
         output: int | IO[bytes],
         last_signal: signal.Signals | None = None,
     ) -> subprocess.Popen[bytes]:
-        programs = wheels.postgres_programs(self.account, self.place)
+        programs = self._programs()
         try:
             return spawn(
                 [str(programs / program), *arguments],
@@ -175,5 +221,16 @@ class Postgres:
             whom = f" as user {self.account.name}" if self.account else ""
             raise CannotStartError(f"{programs / program} cannot be started{whom}: {error}") from error
 
+    def _programs(self) -> Path:
+        """Where the programs are that this server's user can run."""
+        return wheels.postgres_programs(
+            self.account, lambda: self.place if _is_plain(self.place) else system_place(self._home)
+        )
+
     def _address(self, database: str, scheme: str = "postgresql") -> str:
         return f"{scheme}://{_USER}:{quote(self._password, safe='')}@127.0.0.1:{self.port}/{database}"
+
+
+def _is_plain(folder: Path) -> bool:
+    """Whether initdb can run its programs there: it puts their path into a line for a shell, between quotes."""
+    return not set(str(folder)) & set('"$`\\')

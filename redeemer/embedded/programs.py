@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from redeemer.embedded.child import Program
 from redeemer.embedded.configuration import Configuration
 from redeemer.embedded.console import Console
+from redeemer.embedded.errors import CannotStartError
 from redeemer.embedded.home import REPOSITORY, Home
 from redeemer.embedded.lines import log_file
 from redeemer.embedded.server import Server
@@ -67,9 +68,11 @@ class Programs:
         patience_seconds: float = 10.0,
     ) -> Program:
         def launch(output: int) -> subprocess.Popen[bytes]:
+            # Gunicorn would take more arguments from there, which a shell has for another site.
+            environment = {name: value for name, value in self._environment.items() if name != "GUNICORN_CMD_ARGS"}
             return spawn(
                 command,
-                environment={**self._environment, **_FOR_PYTHON},
+                environment={**environment, **_FOR_PYTHON},
                 folder=REPOSITORY,
                 output=output,
             )
@@ -78,13 +81,27 @@ class Programs:
 
 
 def server(embedded: Server, home: Home) -> Program:
-    """A database server; what it says goes to a log, and is shown when it dies."""
+    """A database server; what it says goes to a log, and is shown when it dies.
+
+    Raises:
+        CannotStartError: its log cannot be written.
+    """
     log = home.logs / f"{embedded.name}.log"
+    try:
+        write = log_file(log)
+    except OSError as error:
+        raise CannotStartError(f"Cannot write to {log} ({error.strerror}): move it away.") from error
+
+    def sink(line: str) -> None:
+        write(line)
+        embedded.hear(line)
+
     return Program(
         name=embedded.name,
         launch=embedded.launch,
-        sink=log_file(log),
+        sink=sink,
         log=log,
+        mend=embedded.mend,
         stop_signal=embedded.stop_signal,
         patience_seconds=30.0,
     )

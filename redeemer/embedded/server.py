@@ -32,6 +32,19 @@ class Server(Protocol):
     def is_ready(self) -> bool:
         """Whether it answers."""
 
+    def hear(self, line: str) -> None:
+        """Take note of a line that it says."""
+
+    def mend(self, exit_status: int) -> str | None:
+        """Called when it has ended by itself: take away what keeps it from starting, if that is worth nothing.
+
+        Returns:
+            What was done, in one line; None: nothing.
+
+        Raises:
+            CannotStartError: it could not be done.
+        """
+
 
 def wait_until_ready(
     server: Server,

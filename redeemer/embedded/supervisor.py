@@ -86,10 +86,7 @@ class Supervisor:
         self._listen([*children, extra] if extra else children)
         for child in children:
             if (status := child.reap()) is not None:
-                delay = child.plan_restart()
-                self._console.say(f"{child.program.name} {describe(status)}; it is started again in {delay:g} s.")
-                if child.program.log:
-                    self._console.say(tail(child.program.log))
+                self._has_ended(child, status)
             elif child.restart_at is not None and time.monotonic() >= child.restart_at:
                 self._restart(child)
 
@@ -97,6 +94,21 @@ class Supervisor:
         """End all children, the last stage first."""
         while self._stages:
             self._end(self._stages.pop())
+
+    def _has_ended(self, child: Child, status: int) -> None:
+        try:
+            mended = child.program.mend(status)
+        except CannotStartError as error:
+            self._console.say(str(error))
+        else:
+            if mended:
+                self._console.say(mended)
+                self._restart(child)
+                return
+        delay = child.plan_restart()
+        self._console.say(f"{child.program.name} {describe(status)}; it is started again in {delay:g} s.")
+        if child.program.log:
+            self._console.say(tail(child.program.log))
 
     def _restart(self, child: Child) -> None:
         try:

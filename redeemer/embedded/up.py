@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+import time
 
 from redeemer.embedded import configuration, ports
 from redeemer.embedded.configuration import Configuration
@@ -19,6 +20,8 @@ from redeemer.embedded.instance import only_instance
 from redeemer.embedded.pulse import PulseWatch
 from redeemer.embedded.stop_request import StopRequest
 from redeemer.embedded.supervisor import Supervisor
+
+_KILLED_SITE_ENDS_WITHIN_SECONDS = 10.0
 
 
 def main(argv: list[str]) -> int:
@@ -34,7 +37,11 @@ def main(argv: list[str]) -> int:
 def _up(config: Configuration, home: Home) -> int:
     home.prepare()
     with only_instance(home.lock, config.address):
-        _check_port(config)
+        # An orderly end removes this note. Here it is one of a run that was killed: its site may be ending just now,
+        # and other commands, which find the lock held, would believe it.
+        was_killed = home.environment.exists()
+        home.environment.unlink(missing_ok=True)
+        check_port(config, patience_seconds=_KILLED_SITE_ENDS_WITHIN_SECONDS if was_killed else 0.0)
         request, console = StopRequest(), Console()
         request.listen()
         supervisor = Supervisor(console, request)
@@ -52,12 +59,27 @@ def _up(config: Configuration, home: Home) -> int:
     return 0
 
 
-def _check_port(config: Configuration) -> None:
-    try:
-        free = ports.is_free(config.port, config.host)
-    except OSError as error:
-        raise CannotStartError(f"Cannot listen on {config.bind}: {error.strerror}. Set PORT or BIND.") from error
+def check_port(config: Configuration, *, patience_seconds: float) -> None:
+    """See to it that the site can listen.
+
+    Args:
+        config: where it is to listen.
+        patience_seconds: how long to wait for a port that is taken.
+
+    Raises:
+        CannotStartError: it cannot.
+    """
+    deadline = time.monotonic() + patience_seconds
+    while not (free := _is_free(config)) and time.monotonic() < deadline:
+        time.sleep(0.1)
     if not free:
         raise CannotStartError(
             f"Port {config.port} is taken by another program. Set PORT to use another one: PORT=8001 make up"
         )
+
+
+def _is_free(config: Configuration) -> bool:
+    try:
+        return ports.is_free(config.port, config.host)
+    except OSError as error:
+        raise CannotStartError(f"Cannot listen on {config.bind}: {error.strerror}. Set PORT or BIND.") from error

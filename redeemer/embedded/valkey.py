@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
+import datetime as dt
 import os
+import shutil
 import signal
+import string
 import subprocess
 from pathlib import Path
 from typing import IO
 from urllib.parse import quote
 
 import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 from redeemer.embedded import leftovers, wheels
 from redeemer.embedded.errors import CannotStartError
@@ -20,8 +26,8 @@ bind 127.0.0.1
 port {port}
 protected-mode yes
 requirepass {password}
-dir "{data}"
-pidfile "{pid_file}"
+dir {data}
+pidfile {pid_file}
 proc-title-template "{{title}} {{listen-addr}} {mark}"
 appendonly yes
 appendfsync everysec
@@ -30,6 +36,11 @@ save ""
 daemonize no
 loglevel notice
 """
+_HARMLESS = string.ascii_letters + string.digits + "/._-"
+#: It ends so where it meets data that it did not expect. Other signals come from outside.
+_CRASHES = (signal.SIGABRT, signal.SIGSEGV, signal.SIGBUS, signal.SIGFPE, signal.SIGILL)
+#: How many damaged data folders are kept beside the one in use.
+_KEPT = 3
 
 
 class Valkey:
@@ -51,6 +62,9 @@ class Valkey:
         self.data = home / "valkey"
         self._pid_file = self.data / "valkey.pid"
         self._mark = f"redeemer-{home.stat().st_ino}"
+        self._is_loading = False
+        self._last_words = ""
+        self._is_new = False
 
     @property
     def url(self) -> str:
@@ -63,16 +77,22 @@ class Valkey:
         Raises:
             CannotStartError: the folder is not ours.
         """
-        self.data.mkdir(mode=0o700, exist_ok=True)
+        self._make_folder()
         if not os.access(self.data, os.R_OK | os.W_OK | os.X_OK):
             raise CannotStartError(f"Cannot write to {self.data}: it belongs to another user.")
         leftovers.end(self._pid_file, mark=self._mark, polite=signal.SIGTERM, firm=signal.SIGKILL)
 
     def launch(self, output: int | IO[bytes]) -> subprocess.Popen[bytes]:
         """Start the server. Its configuration goes in by stdin: a command line is for everybody to read."""
+        self._make_folder()
         configuration = _CONFIGURATION.format(
-            port=self.port, password=self._password, data=self.data, pid_file=self._pid_file, mark=self._mark
+            port=self.port,
+            password=self._password,
+            data=_quoted(self.data),
+            pid_file=_quoted(self._pid_file),
+            mark=self._mark,
         )
+        self._is_loading, self._last_words = False, ""
         try:
             process = spawn(
                 [str(wheels.valkey_program()), "-"],
@@ -85,14 +105,70 @@ class Valkey:
         except OSError as error:
             raise CannotStartError(f"{wheels.valkey_program()} cannot be started: {error}") from error
         assert process.stdin is not None
-        with process.stdin as stdin:
+        # If it has ended already, then its end is what is looked at.
+        with contextlib.suppress(BrokenPipeError), process.stdin as stdin:
             stdin.write(configuration.encode())
         return process
 
     def is_ready(self) -> bool:
         """Whether it answers, and is done loading."""
         try:
-            with redis.Redis(host="127.0.0.1", port=self.port, password=self._password, socket_timeout=2) as client:
+            with redis.Redis(
+                host="127.0.0.1",
+                port=self.port,
+                password=self._password,
+                socket_timeout=2,
+                retry=Retry(NoBackoff(), 0),  # Who asks, asks again; the client's own waits would take seconds.
+            ) as client:
                 return bool(client.ping())
         except redis.RedisError:
             return False
+
+    def _make_folder(self) -> None:
+        try:
+            self.data.mkdir(mode=0o700, exist_ok=True)
+        except OSError as error:
+            raise CannotStartError(f"Cannot make {self.data} ({error.strerror}): move away what is there.") from error
+
+    def hear(self, line: str) -> None:
+        """Note whether it is reading its data."""
+        if "Server initialized" in line:
+            self._is_loading = True
+        elif "Ready to accept connections" in line:
+            self._is_loading = self._is_new = False
+        if " # " in line:  # A warning, in its own notation.
+            self._last_words = line.partition(" # ")[2]
+
+    def mend(self, exit_status: int) -> str | None:
+        """Put data aside that it could not read. They are worth nothing: the database is the queue.
+
+        Returns:
+            What was done; None: its data did not keep it from starting, or they were put aside just now.
+
+        Raises:
+            CannotStartError: they cannot be put aside.
+        """
+        if not self._is_loading or self._is_new or not (exit_status > 0 or -exit_status in _CRASHES):
+            return None
+        aside = self.data.with_name(f"{self.data.name}.damaged-{dt.datetime.now(dt.UTC):%Y%m%d-%H%M%S-%f}")
+        try:
+            self.data.rename(aside)
+            self.data.mkdir(mode=0o700)
+        except OSError as error:
+            raise CannotStartError(
+                f"Valkey cannot read {self.data}, and it cannot be put aside ({error.strerror}): remove it. "
+                "Nothing is lost by that."
+            ) from error
+        self._is_new = True
+        for old in sorted(self.data.parent.glob(f"{self.data.name}.damaged-*"))[:-_KEPT]:
+            shutil.rmtree(old, ignore_errors=True)
+        why = f" ({self._last_words})" if self._last_words else ""
+        return (
+            f"{self.name} could not read its data{why}. They are kept as {aside}, and it starts empty. "
+            "Nothing is lost: the database is the queue."
+        )
+
+
+def _quoted(path: Path) -> str:
+    """A path as a word of Valkey's configuration: what is not a letter, a digit or harmless goes in as its bytes."""
+    return '"' + "".join(chr(byte) if chr(byte) in _HARMLESS else f"\\x{byte:02x}" for byte in os.fsencode(path)) + '"'

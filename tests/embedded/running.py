@@ -33,6 +33,29 @@ def fresh_home() -> Iterator[Path]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
+def as_user(uid: int, work: Callable[[], str]) -> str:
+    """What `work` returns if a user with this number does it, or the error that it raises, in a process of its own.
+
+    A fork: another user may not be able to reach this Python, and so could not start it.
+    """
+    reading, writing = os.pipe()
+    if (pid := os.fork()) == 0:
+        try:
+            os.setgroups([])
+            os.setgid(uid)
+            os.setuid(uid)
+            said = work()
+        except BaseException as error:
+            said = f"{type(error).__name__}: {error}"
+        os.write(writing, said.encode(errors="replace"))
+        os._exit(0)
+    os.close(writing)
+    with os.fdopen(reading, "rb") as pipe:
+        said = pipe.read().decode()
+    os.waitpid(pid, 0)
+    return said
+
+
 def environment_for(home: Path, port: int) -> dict[str, str]:
     """What a person has in the environment who starts with nothing but a home and a port."""
     mine = {name: value for name, value in os.environ.items() if not name.startswith(_OURS)}

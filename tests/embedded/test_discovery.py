@@ -9,8 +9,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from django.core.management import CommandError, call_command
 
-from redeemer.embedded.discovery import fill_environment
+from redeemer.embedded.discovery import OWN_DATABASE, fill_environment
+from redeemer.embedded.errors import CannotStartError
 from redeemer.embedded.home import Home
 
 _URL = "postgres://somebody@127.0.0.1/somewhere"
@@ -58,6 +60,38 @@ def test_another_database_means_another_installation(living: Home, monkeypatch: 
     assert "FROM_UP" not in os.environ
 
 
+def test_variables_of_libpq_are_taken_out_where_the_database_is_the_embedded_one(
+    living: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    living.environment.write_text(json.dumps({"DATABASE_URL": _URL, OWN_DATABASE: "1"}))
+    monkeypatch.setenv("PGSSLMODE", "require")
+
+    fill_environment()
+
+    assert "PGSSLMODE" not in os.environ
+    assert OWN_DATABASE not in os.environ
+
+
+def test_variables_of_libpq_count_for_a_database_of_your_own(living: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PGSSLMODE", "require")
+
+    fill_environment()
+
+    assert os.environ["PGSSLMODE"] == "require"
+
+
+def test_variables_of_libpq_count_for_the_database_of_another_installation(
+    living: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    living.environment.write_text(json.dumps({"DATABASE_URL": _URL, OWN_DATABASE: "1"}))
+    monkeypatch.setenv("DATABASE_URL", "postgres://elsewhere/production")
+    monkeypatch.setenv("PGSSLMODE", "require")
+
+    fill_environment()
+
+    assert os.environ["PGSSLMODE"] == "require"
+
+
 def test_the_file_of_a_dead_supervisor_is_ignored(home: Home) -> None:
     home.lock.touch()
 
@@ -95,6 +129,22 @@ def test_it_costs_nothing_when_nothing_runs(tmp_path: Path, monkeypatch: pytest.
     fill_environment()
 
     assert not (tmp_path / "never-made").exists()
+
+
+def test_a_home_of_a_user_whom_the_machine_does_not_know_is_one_clear_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("REDEEMER_HOME", "~no-such-user/redeemer")
+
+    fill_environment()
+
+    with pytest.raises(CannotStartError, match="write the whole path"):
+        Home.from_environment()
+
+
+def test_a_command_says_so_as_well(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("REDEEMER_HOME", "~no-such-user/redeemer")
+
+    with pytest.raises(CommandError, match="write the whole path"):
+        call_command("restore", "nothing.dump")
 
 
 def test_a_relative_home_counts_from_the_repository(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,15 +7,17 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
 import pytest
 from django.db import connection
 
-from redeemer.embedded import leftovers, ports
+from redeemer.embedded import leftovers, ports, up
 from redeemer.embedded.accounts import Account
 from redeemer.embedded.backoff import delay_seconds
+from redeemer.embedded.configuration import Configuration
 from redeemer.embedded.errors import CannotStartError
 from redeemer.embedded.home import Home, write_private
 from redeemer.embedded.instance import only_instance
@@ -23,6 +25,8 @@ from redeemer.embedded.lines import LineReader, log_file
 from redeemer.embedded.place import place_for
 from redeemer.embedded.secret_store import SecretStore
 from redeemer.embedded.tether import spawn
+from redeemer.embedded.up import check_port
+from tests.embedded.running import fresh_home
 
 
 def test_a_child_that_keeps_dying_waits_longer_each_time() -> None:
@@ -126,6 +130,36 @@ def test_a_port_in_use_is_not_free() -> None:
     assert ports.pick(preferred=port) == port
 
 
+def _site_at(port: int) -> Configuration:
+    return Configuration(host="127.0.0.1", port=port, control_threads=1, redeem_threads=1, has_provider=False)
+
+
+def test_a_port_that_a_killed_site_still_holds_is_waited_for() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as site:
+        ending = threading.Timer(0.3, site.close)
+        ending.start()
+        check_port(_site_at(site.getsockname()[1]), patience_seconds=60)
+        ending.join()
+
+
+def test_a_port_of_another_program_is_not_waited_for() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as site, pytest.raises(CannotStartError, match="is taken by another"):
+        check_port(_site_at(site.getsockname()[1]), patience_seconds=0)
+
+
+def test_the_note_of_a_killed_run_is_gone_before_anything_is_started(monkeypatch: pytest.MonkeyPatch) -> None:
+    with fresh_home() as folder, socket.create_server(("127.0.0.1", 0)) as other:
+        home = Home(folder)
+        home.prepare()
+        home.environment.write_text("{}")
+        monkeypatch.setattr(up, "_KILLED_SITE_ENDS_WITHIN_SECONDS", 0.1)
+        for name, value in {"REDEEMER_HOME": str(folder), "PORT": str(other.getsockname()[1]), "BIND": ""}.items():
+            monkeypatch.setenv(name, value)
+
+        assert up.main([]) == 1
+        assert not home.environment.exists()
+
+
 def _stranger(pid_file: Path) -> subprocess.Popen[bytes]:
     """A process whose id happens to be in an old pid file."""
     process = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)", "the-mark-of-our-data"])
@@ -157,7 +191,7 @@ def test_a_server_left_in_our_data_is_ended(tmp_path: Path) -> None:
     assert process.wait(1) == -signal.SIGTERM
 
 
-@pytest.mark.parametrize("content", ["", "no number", "999999999"])
+@pytest.mark.parametrize("content", ["", "no number", "999999999", "99999999999999999999", "0", "-1"])
 def test_a_pid_file_without_a_process_is_no_matter(tmp_path: Path, content: str) -> None:
     (tmp_path / "pid").write_text(content)
 

@@ -12,15 +12,18 @@ import pytest
 
 from redeemer.embedded.home import Home
 from tests.embedded.running import Up, fresh_home, manage, run_up
+from tests.embedded.test_machine import ANOTHER_PROJECT, LIBPQ, ODD_NAME
 
 pytestmark = pytest.mark.system
 
 
 @pytest.fixture(scope="module")
 def up() -> Iterator[Up]:
-    """One that the tests look at, and leave running."""
-    with fresh_home() as home:
-        running = Up(home)
+    """One that the tests look at, and leave running. Its folder has an odd name, its shell is another project's."""
+    with fresh_home() as folder, pytest.MonkeyPatch.context() as patch:
+        for name, value in (LIBPQ | ANOTHER_PROJECT).items():
+            patch.setenv(name, value)
+        running = Up(folder / ODD_NAME)
         try:
             yield running
         finally:
@@ -57,6 +60,10 @@ def test_a_taken_port_is_one_clear_line(up: Up) -> None:
 
 def test_other_commands_find_its_database(up: Up) -> None:
     assert manage(["migrate", "--check"], up.environment).returncode == 0
+
+
+def test_its_workers_take_the_ticks_of_its_beat(up: Up) -> None:
+    up.wait_for(lambda: manage(["pulse"], up.environment).returncode == 0)
 
 
 def test_no_secret_is_in_a_command_line_or_the_log(up: Up) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import timedelta
@@ -16,12 +17,17 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from giftcodes import tasks
+from giftcodes import tasks, views
 from giftcodes.flow import alarms
 from giftcodes.models import Alarm, AlarmNotice, Feed, Heartbeat, Member, RateBudget, Redemption, database_now
 from tests.announcers.standin import TOKEN, StandIn, running
 from tests.factories import gift_code, guild, member
 from tests.flow.conftest import World
+
+
+@pytest.fixture(autouse=True)
+def _site_that_runs_for_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(views, "_STARTED_AT", time.monotonic() - 3600)
 
 
 @pytest.fixture
@@ -225,11 +231,8 @@ def test_a_pause_is_told_once_and_its_end_once(world: World, operator: StandIn) 
 def test_a_run_without_progress_is_told_once_and_its_end_once(world: World, operator: StandIn) -> None:
     redemption = world.begin(guild(members=1), gift_code())
     RateBudget.objects.get_or_create(provider="simulator")
-    world.pass_time(600)
 
-    for _ in range(2):
-        tasks.sweep()
-        world.rings.clear()
+    _sweep_for(world, 160)
     assert standing() == [("no_progress", str(redemption.pk))]
     Redemption.objects.update(state="complete")
     tasks.sweep()
@@ -237,6 +240,40 @@ def test_a_run_without_progress_is_told_once_and_its_end_once(world: World, oper
     world.drain()
 
     assert told(operator) == ["🔔 Raised: 1, ✅ Over: 1"]
+
+
+def test_the_time_in_which_the_system_was_down_is_not_called_a_time_without_progress(world: World) -> None:
+    world.begin(guild(members=1), gift_code())
+    RateBudget.objects.get_or_create(provider="simulator")
+    _sweep_for(world, 60)
+
+    world.pass_time(16 * 60)
+    _sweep_for(world, 100)
+    assert standing() == []
+    _sweep_for(world, 60)
+
+    assert [kind for kind, _ in standing()] == ["no_progress"]
+
+
+def test_after_the_clock_was_set_back_a_run_without_progress_is_still_found(world: World) -> None:
+    world.begin(guild(members=1), gift_code())
+    RateBudget.objects.get_or_create(provider="simulator")
+    _sweep_for(world, 20)
+    Heartbeat.objects.update(at=F("at") + timedelta(days=1))
+
+    _sweep_for(world, 160)
+
+    assert [kind for kind, _ in standing()] == ["no_progress"]
+
+
+def _sweep_for(world: World, seconds: int) -> None:
+    """Time goes by while the system runs, and nothing that the sweeps ring is heard."""
+    for _ in range(seconds // 20):
+        tasks.sweep()
+        world.rings.clear()
+        world.pass_time(20)
+    tasks.sweep()
+    world.rings.clear()
 
 
 def test_a_silent_beat_is_raised_by_healthz_and_cleared_when_it_ticks(world: World, operator: StandIn) -> None:
@@ -255,6 +292,20 @@ def test_a_silent_beat_is_raised_by_healthz_and_cleared_when_it_ticks(world: Wor
     assert client.get("/healthz").status_code == 200
     assert standing() == []
     assert told(operator) == ["🔔 Raised: 1", "✅ Over: 1"]
+
+
+def test_a_site_that_has_just_started_does_not_raise_the_alarm_for_the_time_of_the_stop(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tasks.tick()
+    Heartbeat.objects.update(at=F("at") - timedelta(minutes=16))
+    monkeypatch.setattr(views, "_STARTED_AT", time.monotonic() - 5)
+    assert Client().get("/healthz").status_code == 503
+    assert standing() == []
+
+    monkeypatch.setattr(views, "_STARTED_AT", time.monotonic() - 35)
+    assert Client().get("/healthz").status_code == 503
+    assert standing() == [("beat_silent", "beat")]
 
 
 def test_a_beat_that_never_ticked_is_silent_from_half_a_minute_after_the_installation(world: World) -> None:

@@ -388,8 +388,8 @@ def test_a_run_that_waits_for_the_twin_of_its_member_is_not_called_stalled(world
     world.redeem(wolves, code)
     world.redeem(bears, code)
 
-    for _ in range(3):
-        world.pass_time(61)
+    for _ in range(9):
+        world.pass_time(21)
         world.tick()
         world.sweep()
 

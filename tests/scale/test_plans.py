@@ -12,7 +12,7 @@ from django.db.models import F
 from giftcodes.flow import dispatch, finish, prune, sweep
 from giftcodes.flow.start_many import start_many
 from giftcodes.management.overview import overview
-from giftcodes.models import Attempt, GiftCode, Heartbeat, MemberRedemption, Redemption, Trigger
+from giftcodes.models import Attempt, GiftCode, Heartbeat, MemberRedemption, Redemption, Trigger, database_now
 from tests.scale.conftest import plans_of
 
 #: Both hold the rows of a redemption that wait.
@@ -30,7 +30,9 @@ def test_dispatch_looks_into_the_runs_whose_turn_it_is() -> None:
 
 
 def test_the_sweep_reads_what_is_new_and_what_was_left_behind() -> None:
-    Heartbeat.objects.create(name="twins")
+    for name in ("twins", "sweep"):
+        Heartbeat.objects.create(name=name)
+    Heartbeat.objects.create(name="awake", at=database_now() - timedelta(hours=1))
 
     plans = plans_of(sweep.sweep)
 

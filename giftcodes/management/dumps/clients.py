@@ -81,7 +81,7 @@ def _with_tls(*, needs_tls: bool) -> str:
 
 def _found() -> Iterator[Client]:
     try:
-        bundled = wheels.postgres_programs(None, Path())
+        bundled = wheels.postgres_programs(None, Path)
     except CannotStartError:
         pass
     else:
