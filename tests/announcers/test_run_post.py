@@ -45,3 +45,15 @@ def test_a_run_that_a_person_stopped_says_so() -> None:
     report = RunReport("Wolves", "FROST", {State.CANCELLED: 2}, is_over=True, is_stopped=True)
     assert run_post(report).title.startswith("⏹️ Auto-Redeem Stopped")
     assert dict(run_post(report).facts)["Cancelled"] == "2"
+
+
+def test_a_long_reason_and_a_long_name_end_with_a_whole_word() -> None:
+    reason = "The game does not know this player in realm 1042. " * 10
+    trouble = ("Captain of the second company of Wolves " * 3, reason)
+    text = run_post(RunReport("Wolves", "FROST", {State.FAILED: 1}, is_over=True, in_trouble=(trouble,))).text
+
+    name, said = text.splitlines()[-1].split(": ", 1)
+    assert name.endswith("…")
+    assert said.endswith("…")
+    assert set(said.removesuffix("…").split()) <= set(reason.split())
+    assert set(name.removesuffix("…").split()) <= set(trouble[0].split())
