@@ -79,7 +79,7 @@ class Discord:
 
     def _judge(self, reply: Reply, *, is_edit: bool) -> Delivery:
         status, said = reply.status, _json(reply)
-        if status == 204 or 200 <= status < 300 and _id(said):
+        if status == 204 or (200 <= status < 300 and _id(said)):
             return _delivered(reply, said)
         if status < 400:
             return self._failed(Fate.UNKNOWN, f"An answer came that is not Discord's (HTTP {status}).")
