@@ -27,6 +27,7 @@ _MARKUP = re.compile(r"([\\*_~`|>#\[\]<@])")
 _COLOURS = {Tone.RUNNING: 0x3498DB, Tone.GOOD: 0x2ECC71, Tone.ATTENTION: 0xF1C40F, Tone.ALARM: 0xE74C3C}
 # Discord's own codes: https://discord.com/developers/docs/topics/opcodes-and-status-codes#json
 _NO_SUCH_CHANNEL, _NO_SUCH_MESSAGE, _NO_SUCH_WEBHOOK, _BAD_TOKEN = 10003, 10008, 10015, 50027
+_NO_REASON = 0
 #: Too many edits of this one message: of an announcement channel, or older than an hour.
 _EDITED_TOO_OFTEN = frozenset({20022, 30046})
 #: A new message opens an archived thread, unless it is locked; an edit does not.
@@ -94,7 +95,8 @@ class Discord:
         if code is None:
             words = f"Not Discord itself but a proxy before it refused the message (HTTP {status})."
             return self._failed(Fate.LATER, words, _wait_seconds(reply, said))
-        return self._failed(*_refusal(status, code, str(said.get("message", ""))))
+        fate, words = _refusal(status, code, str(said.get("message", "")))
+        return self._failed(fate, words, _wait_seconds(reply, said) if fate is Fate.LATER else 0.0)
 
     def _failed(self, fate: Fate, error: str, wait_seconds: float = 0.0) -> Delivery:
         words = shortened(one_line(self._hide(error), 4 * ERROR_LENGTH), ERROR_LENGTH)
@@ -189,6 +191,8 @@ def _refusal(status: int, code: int, words: str) -> tuple[Fate, str]:
         return Fate.GONE, "The channel or thread of the webhook does not exist any more. Choose another."
     if code in _CLOSED_THREAD:
         return Fate.REFUSED, "The thread is archived and locked. Open it in Discord, or choose another channel."
+    if status in (401, 403, 404) and code == _NO_REASON:
+        return Fate.LATER, f"Discord refused the message and gave no reason (HTTP {status}: {words})."
     if status in (401, 403, 404):
         return Fate.GONE, f"The webhook may not post there (HTTP {status}: {words}). Make a new one."
     return Fate.REFUSED, f"Discord refused the message (HTTP {status}): {words}"

@@ -5,6 +5,7 @@ claim (a few at a time, one for each channel) -> intend (a new message: written 
 
 from __future__ import annotations
 
+import datetime as dt
 import hashlib
 import random
 import time
@@ -30,6 +31,8 @@ from giftcodes.verdict import State
 
 #: Between two edits of a message.
 EDIT_SECONDS = faults.seconds("EDIT_SECONDS", 5.0)
+#: The same for an old message. How many edits of it Discord takes is not published (its code 30046).
+OLD_AFTER, OLD_EDIT_SECONDS = dt.timedelta(hours=1), 60.0
 MOST_TRIES = 10
 #: A message that takes no edit is tried again so much later, while its run goes on.
 FROZEN_SECONDS = 600.0
@@ -298,7 +301,7 @@ def _delivered(job: _Job, delivery: Delivery) -> None:
         content_hash=job.content_hash,
         sent_at=row.sent_at or Clock(),
         edited_at=Clock(),
-        next_attempt_at=clock_plus(EDIT_SECONDS) if is_kept_up else None,
+        next_attempt_at=clock_plus(_edit_seconds(row)) if is_kept_up else None,
         tries=0,
         error="",
         lease_until=None,
@@ -311,6 +314,12 @@ def _delivered(job: _Job, delivery: Delivery) -> None:
         Channel.objects.filter(pk=channel.pk).update(error="", delivered_at=Clock(), refused_since=None)
         if Alarm.objects.clear(Alarm.Kind.CHANNEL_GONE, str(row.redemption.guild_id)):
             story.tell(f"📣 The channel of guild {row.redemption.guild} works again.")
+
+
+def _edit_seconds(row: Announcement) -> float:
+    """Until the next edit."""
+    is_old = row.sent_at is not None and database_now() - row.sent_at > OLD_AFTER
+    return max(EDIT_SECONDS, OLD_EDIT_SECONDS) if is_old else EDIT_SECONDS
 
 
 def _announce_end_by_itself(job: _Job, delivery: Delivery) -> None:

@@ -101,7 +101,6 @@ def test_a_proxy_that_refuses_says_nothing_of_the_webhook(discord: StandIn, stat
         (401, 50027, "The webhook does not exist any more"),
         (404, 10003, "The channel or thread of the webhook does not exist any more"),
         (403, 50013, "may not post there"),
-        (401, 0, "may not post there"),
     ],
 )
 def test_discord_itself_says_why_a_channel_is_gone(discord: StandIn, status: int, code: int, words: str) -> None:
@@ -111,6 +110,16 @@ def test_discord_itself_says_why_a_channel_is_gone(discord: StandIn, status: int
 
     assert answer.fate is Fate.GONE
     assert words in answer.error
+
+
+@pytest.mark.parametrize("status", [401, 403, 404])
+def test_where_discord_gives_no_reason_the_webhook_is_not_given_up(discord: StandIn, status: int) -> None:
+    discord.spoil(status, body={"message": "You are being blocked from accessing our API temporarily.", "code": 0})
+
+    answer = create(discord.address())
+
+    assert answer.fate is Fate.LATER
+    assert "You are being blocked" in answer.error
 
 
 @pytest.mark.parametrize(("status", "code"), [(429, 30046), (429, 20022), (400, 50083)])

@@ -162,6 +162,23 @@ def test_the_message_of_a_thread_that_is_opened_again_is_kept_up_to_date(world: 
     assert Announcement.objects.get().error == ""
 
 
+@pytest.mark.parametrize(("age_minutes", "edits"), [(50, 6), (61, 1)])
+def test_a_message_older_than_an_hour_is_edited_once_a_minute(
+    world: World, discord: StandIn, age_minutes: int, edits: int
+) -> None:
+    redemption = started(world, discord, told(discord, members=9))
+    Announcement.objects.update(sent_at=F("sent_at") - timedelta(minutes=age_minutes))
+    moved(redemption)
+    speak(world, 60)
+    before = patches(discord)
+
+    for _ in range(6):
+        moved(redemption)
+        speak(world, 10)
+
+    assert patches(discord) - before == edits
+
+
 def test_an_end_that_may_have_been_an_edit_is_never_told_twice(world: World, discord: StandIn) -> None:
     wolves = told(discord, members=2)
     redemption = started(world, discord, wolves)
