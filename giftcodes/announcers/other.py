@@ -33,9 +33,9 @@ class Other:
     def create(self, post: Post) -> Delivery:
         """Post a message, once.
 
-        Apprise says yes or no, and nothing else: no status, no body, no time to wait. Its yes is any success of HTTP, also
-        a proxy's page. Its no may mean that only the answer was lost: that is unknown. It takes no time limit for the
-        whole; a thread that is stuck in it is left to end by itself.
+        Apprise says yes or no, and nothing else: no status, no body, no time to wait. Its yes is any success of HTTP,
+        also a proxy's page. Its no may mean that only the answer was lost: that is unknown. It takes no time limit for
+        the whole; a thread that is stuck in it is left to end by itself.
         """
         told: queue.SimpleQueue[bool] = queue.SimpleQueue()
 
