@@ -20,6 +20,8 @@ MAX_BYTES = 64 * 1024
 TITLE_LENGTH, TEXT_LENGTH, FACTS, NAME_LENGTH, VALUE_LENGTH, TOTAL_LENGTH = 256, 4096, 25, 256, 1024, 6000
 #: Of a 429 that names no time: the sender's own back-off is longer, and grows.
 UNNAMED_WAIT_SECONDS = 1.0
+#: After a success. If more is wanted, the next request is refused, and says so.
+LONGEST_REST_SECONDS = 3_600.0
 
 _PATH = re.compile(r"/api(?:/v[0-9]+)?/webhooks/([0-9]{1,25})/([A-Za-z0-9_.-]{1,120})/?")
 _LOCAL_HOSTS = frozenset({"127.0.0.1", "localhost", "::1"})
@@ -207,7 +209,7 @@ def _delivered(reply: Reply, said: dict[str, Any]) -> Delivery:
     """Posted. Without an id nobody can edit it; where no request is left, the channel rests."""
     rest = 0.0
     if reply.headers.get("X-RateLimit-Remaining", "").strip() == "0":
-        rest = _seconds(reply.headers.get("X-RateLimit-Reset-After"))
+        rest = min(_seconds(reply.headers.get("X-RateLimit-Reset-After")), LONGEST_REST_SECONDS)
     return Delivery(Fate.DELIVERED, message_id=_id(said), wait_seconds=rest)
 
 

@@ -267,7 +267,7 @@ def _estimate(redemption: Redemption) -> str:
 def _record(job: _Job, delivery: Delivery) -> None:
     row, channel = job.row, job.channel
     if delivery.wait_seconds:
-        Channel.objects.filter(pk=channel.pk).update(not_before=clock_plus(delivery.wait_seconds))
+        _as_asked(channel).update(not_before=clock_plus(delivery.wait_seconds))
     match delivery.fate:
         case Fate.DELIVERED:
             _delivered(job, delivery)
@@ -291,6 +291,11 @@ def _held(row: Announcement) -> Any:
     return Announcement.objects.filter(pk=row.pk, token=row.token, state__in=[*_UNFINISHED, DeliveryState.UNKNOWN])
 
 
+def _as_asked(channel: Channel) -> Any:
+    """The channel, unless it has another address by now, of which this answer says nothing."""
+    return Channel.objects.filter(pk=channel.pk, address=channel.address)
+
+
 def _delivered(job: _Job, delivery: Delivery) -> None:
     row, channel = job.row, job.channel
     is_kept_up = row.kind == Announcement.Kind.STARTED and bool(delivery.message_id) and job.announcer.can_edit
@@ -311,7 +316,7 @@ def _delivered(job: _Job, delivery: Delivery) -> None:
             state=DeliveryState.DONE, content_hash=job.content_hash, edited_at=Clock(), next_attempt_at=None, error=""
         )
     if not job.edited or job.edited.content_hash != job.content_hash:
-        Channel.objects.filter(pk=channel.pk).update(error="", delivered_at=Clock(), refused_since=None)
+        _as_asked(channel).update(error="", delivered_at=Clock(), refused_since=None)
         if Alarm.objects.clear(Alarm.Kind.CHANNEL_GONE, str(row.redemption.guild_id)):
             story.tell(f"📣 The channel of guild {row.redemption.guild} works again.")
 
@@ -361,20 +366,21 @@ def _try_again(job: _Job, delivery: Delivery) -> None:
     if channel.refused_since:
         refused_seconds = (database_now() - channel.refused_since).total_seconds()
         delay = max(delay, min(refused_seconds, LONGEST_DELAY_SECONDS))
-    rest = clock_plus(max(delay, delivery.wait_seconds))
     # After an edit without an answer, the message may say it. The time of the first such edit is kept.
     doubt = {} if delivery.fate is Fate.UNKNOWN else {"sending_at": row.sending_at if job.edited else None}
-    _held(row).update(tries=tries, error=delivery.error, next_attempt_at=rest, lease_until=None, **doubt)
-    # Other messages to this channel wait as well.
-    Channel.objects.filter(pk=channel.pk).update(
-        error=delivery.error, not_before=rest, refused_since=Coalesce(F("refused_since"), Clock())
+    _held(row).update(tries=tries, error=delivery.error, next_attempt_at=clock_plus(delay), lease_until=None, **doubt)
+    # It is the channel that rests, so that its other messages wait as well, and none at a new address.
+    _as_asked(channel).update(
+        error=delivery.error,
+        not_before=clock_plus(max(delay, delivery.wait_seconds)),
+        refused_since=Coalesce(F("refused_since"), Clock()),
     )
 
 
 def _fail(row: Announcement, channel: Channel, state: DeliveryState, error: str) -> None:
     """No more of this message. Redeeming goes on; a person must look at the channel."""
     _held(row).update(state=state, error=error, next_attempt_at=None, lease_until=None)
-    Channel.objects.filter(pk=channel.pk).update(error=error, refused_since=None)
+    _as_asked(channel).update(error=error, refused_since=None)
     guild = channel.guild
     message = f"The channel of guild {guild} takes no messages: {error} Redeeming is not touched."
     if Alarm.objects.raise_once(Alarm.Kind.CHANNEL_GONE, str(guild.pk), message):

@@ -74,6 +74,12 @@ def test_a_channel_without_requests_left_rests(discord: StandIn) -> None:
     assert create(discord.address()) == Delivery(Fate.DELIVERED, message_id="5", wait_seconds=1.5)
 
 
+def test_after_a_success_it_does_not_rest_for_longer_than_an_hour(discord: StandIn) -> None:
+    discord.spoil(200, body={"id": "5"}, headers={"X-RateLimit-Remaining": "0", "X-RateLimit-Reset-After": "80000"})
+
+    assert create(discord.address()).wait_seconds == 3_600.0
+
+
 @pytest.mark.parametrize("status", [401, 403, 404])
 def test_a_channel_that_is_gone_is_gone(discord: StandIn, status: int) -> None:
     discord.spoil(status, body={"message": "Unknown Webhook", "code": 10015})

@@ -383,3 +383,29 @@ def test_where_no_message_waits_any_more_a_channel_that_refused_is_no_alarm(worl
     tasks.alarms()
 
     assert not Alarm.objects.filter(kind="channel_silent").exists()
+
+
+def test_at_a_new_address_nothing_waits_for_the_old_one(world: World, discord: StandIn) -> None:
+    redemption = world.begin(told(discord, members=2), gift_code())
+    discord.proxy(429, headers={"Retry-After": "7200"})
+    speak(world)
+    Channel.objects.update(address=discord.address(77), error="", not_before=None, refused_since=None)
+
+    speak(world, 601)
+
+    assert deliveries(redemption) == [("started", "sent")]
+
+
+def test_a_late_refusal_of_the_old_address_says_nothing_of_the_new_one(world: World, discord: StandIn) -> None:
+    world.begin(told(discord, members=2), gift_code())
+    discord.proxy(429, headers={"Retry-After": "7200"})
+    ((pk, token),) = announce.claim()
+    job = announce._intend(pk, token)
+    assert job is not None
+    refusal = job.announcer.create(job.post)
+    Channel.objects.update(address=discord.address(77))
+
+    announce._record(job, refusal)
+
+    channel = Channel.objects.get()
+    assert (channel.not_before, channel.refused_since, channel.error) == (None, None, "")
