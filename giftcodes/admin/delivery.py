@@ -8,6 +8,8 @@ from urllib.parse import urlsplit
 from django import forms
 from django.contrib import admin
 from django.urls import reverse
+from django.utils import timezone
+from django.utils.formats import date_format
 from django.utils.html import format_html, format_html_join
 from django.utils.translation import gettext_lazy as _
 
@@ -34,6 +36,7 @@ _PAGES = {
     Alarm.Kind.UNCOVERED: "guild",
     Alarm.Kind.NO_MEMBERS: "guild",
     Alarm.Kind.CHANNEL_GONE: "guild",
+    Alarm.Kind.CHANNEL_SILENT: "guild",
 }
 
 
@@ -98,7 +101,7 @@ class AnnouncementAdmin(History[Announcement]):
     intro = _("Messages to the channels of the guilds, and what became of each.")
     empty_hint = _("Nothing has been announced yet. A guild is told of its runs when it has a channel.")
     list_display = ["created_at", "kind", "redemption", "run_number", "delivery_shown", "sent_at", "edited_at", "error"]
-    list_select_related = ["redemption__guild", "redemption__gift_code"]
+    list_select_related = ["redemption__guild__channel", "redemption__gift_code"]
     list_filter = ["state", "kind", "redemption__gift_code__provider", "redemption__guild"]
     search_fields = ["redemption__guild__name", "redemption__gift_code__code"]
     search_help_text = _("Guild or code")
@@ -114,7 +117,13 @@ class AnnouncementAdmin(History[Announcement]):
 
     @admin.display(description=_("delivery"), ordering="state")
     def delivery_shown(self, row: Announcement) -> SafeString:
-        return delivery_badge(row)
+        """With the reason why a message is not sent now, where that is its channel."""
+        badge_of_it = delivery_badge(row)
+        channel: Channel | None = getattr(row.redemption.guild, "channel", None)
+        if not row.is_unfinished or channel is None or not channel.is_resting:
+            return badge_of_it
+        until = date_format(timezone.localtime(channel.not_before), "DATETIME_FORMAT")
+        return format_html("{} {}", badge_of_it, _("The channel rests until {}.").format(until))
 
 
 class ChannelForm(ModelForm[Channel]):
@@ -144,11 +153,11 @@ class ChannelAdmin(Page[Channel]):
     intro = _("Where each guild is told of its runs: a Discord webhook, or an address of Apprise.")
     empty_hint = _("No guild has a channel yet: add one, and its next run is announced there.")
     form = ChannelForm
-    list_display = ["guild", "address_shown", "delivered_at", "not_before", "error"]
+    list_display = ["guild", "address_shown", "delivered_at", "not_before", "refused_since", "error"]
     list_select_related = ["guild"]
     list_filter = ["guild__provider"]
     search_fields = ["guild__name"]
-    fields = ["guild", "address_shown", "address", "delivered_at", "not_before", "error"]
+    fields = ["guild", "address_shown", "address", "delivered_at", "not_before", "refused_since", "error"]
     autocomplete_fields = ["guild"]
 
     def get_fields(self, request: HttpRequest, obj: Channel | None = None) -> Any:
@@ -158,7 +167,7 @@ class ChannelAdmin(Page[Channel]):
 
     def get_readonly_fields(self, request: HttpRequest, obj: Channel | None = None) -> list[str]:  # noqa: ARG002
         """A channel stays with its guild."""
-        always = ["address_shown", "delivered_at", "not_before", "error"]
+        always = ["address_shown", "delivered_at", "not_before", "refused_since", "error"]
         return [*always, "guild"] if obj else always
 
     @admin.display(description=_("kept address"))
@@ -171,12 +180,13 @@ class ChannelAdmin(Page[Channel]):
         if not change:
             super().save_model(request, obj, form, change)
         elif form.cleaned_data["address"] and "address" in form.changed_data:
-            obj.error, obj.not_before = "", None
-            obj.save(update_fields=["address", "error", "not_before"])
+            obj.error, obj.not_before, obj.refused_since = "", None, None
+            obj.save(update_fields=["address", "error", "not_before", "refused_since"])
 
     def delete_model(self, request: HttpRequest, obj: Channel) -> None:
         """Without a channel there is nothing to be alarmed about."""
-        Alarm.objects.clear(Alarm.Kind.CHANNEL_GONE, str(obj.guild_id))
+        for kind in (Alarm.Kind.CHANNEL_GONE, Alarm.Kind.CHANNEL_SILENT):
+            Alarm.objects.clear(kind, str(obj.guild_id))
         super().delete_model(request, obj)
 
 

@@ -55,7 +55,12 @@ Person = Any
 EVERY_GUILD = "giftcodes.view_every_guild"
 _KEPT = "_ids_of_own_guilds"
 #: Alarms about a guild, whose subject is its id. Those about a run have the redemption's.
-_ABOUT_A_GUILD = (Alarm.Kind.UNCOVERED, Alarm.Kind.NO_MEMBERS, Alarm.Kind.CHANNEL_GONE)
+_ABOUT_A_GUILD = (
+    Alarm.Kind.UNCOVERED,
+    Alarm.Kind.NO_MEMBERS,
+    Alarm.Kind.CHANNEL_GONE,
+    Alarm.Kind.CHANNEL_SILENT,
+)
 
 
 def sees_all(person: Person) -> bool:

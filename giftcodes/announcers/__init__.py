@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from giftcodes.announcers.base import Announcer, BadAddressError, Delivery, Fate, Post, Tone
+from giftcodes.announcers.base import Announcer, BadAddressError, Delivery, Fate, Post, Tone, shortened
 from giftcodes.announcers.discord import Discord, is_webhook
 from giftcodes.announcers.other import Other
 
-__all__ = ["Announcer", "BadAddressError", "Delivery", "Fate", "Post", "Tone", "announcer_for"]
+__all__ = ["Announcer", "BadAddressError", "Delivery", "Fate", "Post", "Tone", "announcer_for", "shortened"]
 
 
 def announcer_for(address: str, *, total_seconds: float, connect_seconds: float) -> Announcer:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import unicodedata
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
 
 ERROR_LENGTH = 300
+_JOINER = "\u200d"
+_LOOSE_ENDS = " \t\r\n,;:-"
 
 
 class Tone(StrEnum):
@@ -47,6 +51,8 @@ class Fate(StrEnum):
     GONE = "gone"
     #: The channel will not take this message, however often it is sent.
     REFUSED = "refused"
+    #: The message certainly was not changed, and cannot be for now. The channel takes other messages.
+    FROZEN = "frozen"
     #: It may have been posted, or not. A new message must not be tried again; an edit may.
     UNKNOWN = "unknown"
 
@@ -84,3 +90,44 @@ class Announcer(Protocol):
 
 class BadAddressError(ValueError):
     """No channel has such an address. The text never repeats it."""
+
+
+def shortened(text: str, limit: int, *, length: Callable[[str], int] = len) -> str:
+    """The text, or its beginning and an ellipsis. No word, number or code is cut in two, unless it alone is too long.
+
+    Args:
+        text: to be shown.
+        limit: the most that may come back, ellipsis included.
+        length: measures a text in the unit of the limit.
+    """
+    if length(text) <= limit:
+        return text
+    if limit < 1:
+        return ""
+    end = min(len(text), limit)
+    while end and length(text[:end]) > limit - 1:
+        end -= 1
+    return text[: _last_break(text, end)].rstrip(_LOOSE_ENDS) + "…"
+
+
+def _last_break(text: str, end: int) -> int:
+    """Where to cut, at `end` or before it: after a word; where that loses too much, before a number or code; else
+    between two signs."""
+    places = range(end, 0, -1)
+    words = next((at for at in places if text[at].isspace() and not text[at - 1].isspace()), 0)
+    if words > end // 2:
+        return words
+    between = next((at for at in places if _is_between(text, at)), 0)
+    return max(words, between) or next((at for at in places if not _joins(text, at)), 0)
+
+
+def _is_between(text: str, at: int) -> bool:
+    """Whether a cut there goes through no number, no code and no Latin word, and through no sign."""
+    return not (text[at - 1].isascii() and text[at].isascii() and text[at].isalnum()) and not _joins(text, at)
+
+
+def _joins(text: str, at: int) -> bool:
+    """Whether the character there is drawn as one sign with what is before it: an accent, a colour, a family."""
+    sign = text[at]
+    is_part = unicodedata.combining(sign) or sign in (_JOINER, "\ufe0f") or "\U0001f3fb" <= sign <= "\U0001f3ff"
+    return bool(is_part) or text[at - 1] == _JOINER

@@ -11,20 +11,29 @@ import re
 from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
-from giftcodes.announcers.base import ERROR_LENGTH, BadAddressError, Delivery, Fate, Post, Tone
+from giftcodes.announcers.base import ERROR_LENGTH, BadAddressError, Delivery, Fate, Post, Tone, shortened
 from giftcodes.http import Cut, NoAnswerError, NotSentError, Reply, Transport
-from giftcodes.http.headers import retry_after_seconds
+from giftcodes.http.headers import LONGEST_WAIT_SECONDS, retry_after_seconds
 from giftcodes.http.text import Redactor, one_line
 
 MAX_BYTES = 64 * 1024
 TITLE_LENGTH, TEXT_LENGTH, FACTS, NAME_LENGTH, VALUE_LENGTH, TOTAL_LENGTH = 256, 4096, 25, 256, 1024, 6000
-LONGEST_WAIT_SECONDS = 3_600.0
+#: Of a 429 that names no time: the sender's own back-off is longer, and grows.
+UNNAMED_WAIT_SECONDS = 1.0
+#: After a success. If more is wanted, the next request is refused, and says so.
+LONGEST_REST_SECONDS = 3_600.0
 
 _PATH = re.compile(r"/api(?:/v[0-9]+)?/webhooks/([0-9]{1,25})/([A-Za-z0-9_.-]{1,120})/?")
 _LOCAL_HOSTS = frozenset({"127.0.0.1", "localhost", "::1"})
 _MARKUP = re.compile(r"([\\*_~`|>#\[\]<@])")
 _COLOURS = {Tone.RUNNING: 0x3498DB, Tone.GOOD: 0x2ECC71, Tone.ATTENTION: 0xF1C40F, Tone.ALARM: 0xE74C3C}
-_NO_SUCH_MESSAGE = 10008
+# Discord's own codes: https://discord.com/developers/docs/topics/opcodes-and-status-codes#json
+_NO_SUCH_CHANNEL, _NO_SUCH_MESSAGE, _NO_SUCH_WEBHOOK, _BAD_TOKEN = 10003, 10008, 10015, 50027
+_NO_REASON = 0
+#: Too many edits of this one message: of an announcement channel, or older than an hour.
+_EDITED_TOO_OFTEN = frozenset({20022, 30046})
+#: A new message opens an archived thread, unless it is locked; an edit does not.
+_CLOSED_THREAD = frozenset({50083, 160005})
 
 
 class Discord:
@@ -69,27 +78,31 @@ class Discord:
             return self._failed(Fate.UNKNOWN, f"The message could not be sent ({type(error).__name__}).")
         finally:
             transport.close()
-        return self._judge(reply)
+        return self._judge(reply, is_edit=method == "PATCH")
 
-    def _judge(self, reply: Reply) -> Delivery:
+    def _judge(self, reply: Reply, *, is_edit: bool) -> Delivery:
         status, said = reply.status, _json(reply)
-        if 200 <= status < 300:
+        if status == 204 or (200 <= status < 300 and _id(said)):
             return _delivered(reply, said)
-        if status == 429:
-            wait = _wait_seconds(reply, said)
-            return self._failed(Fate.LATER, "Discord asks for fewer messages (HTTP 429).", wait)
-        if status == 404 and said.get("code") == _NO_SUCH_MESSAGE:
-            return self._failed(Fate.GONE, "The message was deleted in the channel.")
-        if status in (401, 403, 404):
-            return self._failed(
-                Fate.GONE, f"The webhook does not exist any more, or may not post (HTTP {status}). Make a new one."
-            )
-        if status >= 500 or status < 400:
+        if status < 400:
+            return self._failed(Fate.UNKNOWN, f"An answer came that is not Discord's (HTTP {status}).")
+        if status >= 500:
             return self._failed(Fate.UNKNOWN, f"Discord's server failed (HTTP {status}).")
-        return self._failed(Fate.REFUSED, f"Discord refused the message (HTTP {status}): {said.get('message', '')}")
+        code = _code(said)
+        if is_edit and code in _EDITED_TOO_OFTEN | _CLOSED_THREAD:
+            return self._failed(Fate.FROZEN, f"Discord takes no edit of this message: {said.get('message', '')}")
+        if status == 429:
+            words = "Discord, or a proxy before it, asks for fewer messages (HTTP 429)."
+            return self._failed(Fate.LATER, words, _wait_seconds(reply, said))
+        if code is None:
+            words = f"Not Discord itself but a proxy before it refused the message (HTTP {status})."
+            return self._failed(Fate.LATER, words, _wait_seconds(reply, said))
+        fate, words = _refusal(status, code, str(said.get("message", "")))
+        return self._failed(fate, words, _wait_seconds(reply, said) if fate is Fate.LATER else 0.0)
 
     def _failed(self, fate: Fate, error: str, wait_seconds: float = 0.0) -> Delivery:
-        return Delivery(fate, error=one_line(self._hide(error), ERROR_LENGTH), wait_seconds=wait_seconds)
+        words = shortened(one_line(self._hide(error), 4 * ERROR_LENGTH), ERROR_LENGTH)
+        return Delivery(fate, error=words, wait_seconds=wait_seconds)
 
 
 def is_webhook(address: str) -> bool:
@@ -100,6 +113,7 @@ def is_webhook(address: str) -> bool:
 
 def escaped(text: str) -> str:
     """Foreign text that Discord shows as it is: no markup, no link, no mention."""
+    text = text.encode("utf-8", "replace").decode()
     return _MARKUP.sub(r"\\\1", text.replace("@", "@\u200b").replace("://", ":\u200b//"))
 
 
@@ -125,14 +139,14 @@ def _fit(text: str, limit: int, room: int) -> tuple[str, int]:
     """Text that is not too long, and the room that is left. An escape sign at the cut would swallow what follows."""
     limit = min(limit, room)
     if _length(text) > limit:
-        kept = text.encode("utf-16-le", "replace")[: 2 * max(0, limit - 1)].decode("utf-16-le", "ignore")
+        kept = shortened(text, limit, length=_length).removesuffix("…")
         text = f"{kept.rstrip(chr(92))}…" if limit > 0 else ""
     return text, room - _length(text)
 
 
 def _length(text: str) -> int:
     """As Discord counts: UTF-16 units, so that an emoji is two."""
-    return len(text.encode("utf-16-le", "replace")) // 2
+    return len(text.encode("utf-16-le")) // 2
 
 
 def _encoded(post: Post) -> bytes:
@@ -163,31 +177,56 @@ def _json(reply: Reply) -> dict[str, Any]:
     return said if isinstance(said, dict) else {}
 
 
+def _code(said: dict[str, Any]) -> int | None:
+    """Discord's own code of an error; None: the answer is not Discord's."""
+    code = said.get("code")
+    return code if isinstance(code, int) and not isinstance(code, bool) else None
+
+
+def _refusal(status: int, code: int, words: str) -> tuple[Fate, str]:
+    """What a refusal of Discord's own means, and what to do."""
+    if code == _NO_SUCH_MESSAGE:
+        return Fate.GONE, "The message was deleted in the channel."
+    if code in (_NO_SUCH_WEBHOOK, _BAD_TOKEN):
+        return Fate.GONE, f"The webhook does not exist any more (HTTP {status}). Make a new one."
+    if code == _NO_SUCH_CHANNEL:
+        return Fate.GONE, "The channel or thread of the webhook does not exist any more. Choose another."
+    if code in _CLOSED_THREAD:
+        return Fate.REFUSED, "The thread is archived and locked. Open it in Discord, or choose another channel."
+    if status in (401, 403, 404) and code == _NO_REASON:
+        return Fate.LATER, f"Discord refused the message and gave no reason (HTTP {status}: {words})."
+    if status in (401, 403, 404):
+        return Fate.GONE, f"The webhook may not post there (HTTP {status}: {words}). Make a new one."
+    return Fate.REFUSED, f"Discord refused the message (HTTP {status}): {words}"
+
+
+def _id(said: dict[str, Any]) -> str:
+    found = re.fullmatch(r"[0-9]{1,25}", str(said.get("id", "")))
+    return found[0] if found else ""
+
+
 def _delivered(reply: Reply, said: dict[str, Any]) -> Delivery:
     """Posted. Without an id nobody can edit it; where no request is left, the channel rests."""
-    found = re.fullmatch(r"[0-9]{1,25}", str(said.get("id", "")))
     rest = 0.0
     if reply.headers.get("X-RateLimit-Remaining", "").strip() == "0":
-        rest = _plausible(reply.headers.get("X-RateLimit-Reset-After"))
-    return Delivery(Fate.DELIVERED, message_id=found[0] if found else "", wait_seconds=rest)
+        rest = min(_seconds(reply.headers.get("X-RateLimit-Reset-After")), LONGEST_REST_SECONDS)
+    return Delivery(Fate.DELIVERED, message_id=_id(said), wait_seconds=rest)
 
 
 def _wait_seconds(reply: Reply, said: dict[str, Any]) -> float:
-    """The longest of what Discord asks for. A whole number above an hour is meant in milliseconds, as from a proxy."""
+    """The longest of what is asked for. All are seconds, the body's since version 8 of the API."""
     asked = [
-        _plausible(reply.headers.get("X-RateLimit-Reset-After")),
-        _plausible(said.get("retry_after")),
-        _plausible(retry_after_seconds(reply.headers)),
-        _plausible(reply.headers.get("Retry-After")),
+        _seconds(reply.headers.get("X-RateLimit-Reset-After")),
+        _seconds(said.get("retry_after")),
+        retry_after_seconds(reply.headers) or 0.0,
     ]
-    return max(asked) or 1.0
+    return max(asked) or UNNAMED_WAIT_SECONDS
 
 
-def _plausible(value: object) -> float:
+def _seconds(value: object) -> float:
+    """A time of the sender's in seconds, at most a day; 0.0: it is none."""
     try:
         seconds = float(str(value))
     except ValueError:
         return 0.0
-    if seconds > LONGEST_WAIT_SECONDS and seconds.is_integer():
-        seconds /= 1000
     return min(seconds, LONGEST_WAIT_SECONDS) if seconds > 0 else 0.0

@@ -7,7 +7,7 @@ import queue
 import threading
 from typing import Any
 
-from giftcodes.announcers.base import BadAddressError, Delivery, Fate, Post, Tone
+from giftcodes.announcers.base import BadAddressError, Delivery, Fate, Post, Tone, shortened
 
 _KINDS = {Tone.RUNNING: "info", Tone.GOOD: "success", Tone.ATTENTION: "warning", Tone.ALARM: "failure"}
 TITLE_LENGTH, TEXT_LENGTH = 200, 3000
@@ -33,8 +33,9 @@ class Other:
     def create(self, post: Post) -> Delivery:
         """Post a message, once.
 
-        Apprise says yes or no, and its no may mean that only the answer was lost: that is unknown. It takes no time
-        limit for the whole; a thread that is stuck in it is left to end by itself.
+        Apprise says yes or no, and nothing else: no status, no body, no time to wait. Its yes is any success of HTTP,
+        also a proxy's page. Its no may mean that only the answer was lost: that is unknown. It takes no time limit for
+        the whole; a thread that is stuck in it is left to end by itself.
         """
         told: queue.SimpleQueue[bool] = queue.SimpleQueue()
 
@@ -76,4 +77,5 @@ def _service(address: str, *, seconds: float) -> Any:
 def _words(post: Post) -> dict[str, str]:
     facts = "\n".join(f"{name}: {value}" for name, value in post.facts)
     body = "\n\n".join(part for part in (post.text, facts, post.url) if part) or post.title
-    return {"title": post.title[:TITLE_LENGTH], "body": body[:TEXT_LENGTH], "notify_type": _KINDS[post.tone]}
+    title, body = shortened(post.title, TITLE_LENGTH), shortened(body, TEXT_LENGTH)
+    return {"title": title, "body": body, "notify_type": _KINDS[post.tone]}

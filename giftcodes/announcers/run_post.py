@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from giftcodes.announcers.base import Post, Tone
+from giftcodes.announcers.base import Post, Tone, shortened
 from giftcodes.text import isolated, visible
 from giftcodes.verdict import OPEN, PARKED, State
 
@@ -91,13 +91,13 @@ def _facts(report: RunReport) -> tuple[tuple[str, str], ...]:
 
 
 def _shown(name: str) -> str:
-    return isolated(visible(name)[:NAME_LENGTH])
+    return isolated(shortened(visible(name), NAME_LENGTH))
 
 
 def _troubles(report: RunReport) -> list[str]:
     """Whom a person must look at, when the run is over."""
     if not report.is_over or not report.in_trouble:
         return []
-    lines = [f"{_shown(name)}: {reason[:REASON_LENGTH]}" for name, reason in report.in_trouble[:NAMED]]
+    lines = [f"{_shown(name)}: {shortened(reason, REASON_LENGTH)}" for name, reason in report.in_trouble[:NAMED]]
     more = report.count(*(PARKED - {State.NOT_ELIGIBLE})) - len(lines)
     return ["", "Needs a person:", *lines, *([f"… and {more} more."] if more > 0 else [])]

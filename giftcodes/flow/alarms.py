@@ -11,7 +11,7 @@ from django.conf import settings
 from django.db import connection, transaction
 
 from giftcodes import story
-from giftcodes.announcers import BadAddressError, Delivery, Fate, Post, Tone, announcer_for
+from giftcodes.announcers import BadAddressError, Delivery, Fate, Post, Tone, announcer_for, shortened
 from giftcodes.backoff import retry_delay_seconds
 from giftcodes.models import Alarm, AlarmNotice, Clock, DeliveryState
 from giftcodes.models.clock import clock_plus
@@ -23,13 +23,14 @@ PATIENCE = {
     Alarm.Kind.FEED_SILENT: dt.timedelta(hours=1),
     Alarm.Kind.UNCOVERED: dt.timedelta(minutes=30),
     Alarm.Kind.NO_MEMBERS: dt.timedelta(minutes=30),
+    Alarm.Kind.CHANNEL_SILENT: dt.timedelta(hours=1),
 }
 #: Who has not looked for so long was down, and so was everything: what was suspected before counts from now.
 BLIND_AFTER = dt.timedelta(minutes=5)
 #: A feed that has not answered for so long is suspected, although nobody notes a failure.
 QUIET_AFTER = dt.timedelta(minutes=15)
-#: Notices in one message, and lines of it.
-BATCH, LINES = 1_000, 15
+#: Notices in one message, lines of it, and characters of a line.
+BATCH, LINES, LINE_LENGTH = 1_000, 15, 240
 
 _FINDINGS = """
 SELECT 'feed_silent', f.provider,
@@ -62,6 +63,15 @@ WHERE g.active AND g.automatic AND g.provider = ANY(%(games)s)
         AND NOT EXISTS (
             SELECT FROM giftcodes_redemption r
             WHERE r.gift_code_id = c.id AND r.guild_id = g.id AND r.state <> 'pending'))
+UNION ALL
+SELECT 'channel_silent', g.id::text,
+       'The channel of guild ' || g.name || ' has taken no message for an hour: ' || ch.error
+       || ' It is tried again. Redeeming is not touched.'
+FROM giftcodes_channel ch JOIN giftcodes_guild g ON g.id = ch.guild_id
+WHERE ch.refused_since IS NOT NULL
+  AND EXISTS (
+      SELECT FROM giftcodes_announcement a JOIN giftcodes_redemption r ON r.id = a.redemption_id
+      WHERE r.guild_id = g.id AND a.state IN ('waiting', 'sent') AND a.error <> '')
 """
 
 _SUSPECT = """
@@ -258,7 +268,7 @@ def _title(raised: int, cleared: int) -> str:
 
 def _line(notice: AlarmNotice) -> str:
     sign = "🔔" if notice.kind == AlarmNotice.Kind.RAISED else "✅ Over:"
-    return f"{sign} {notice.alarm.message[:200]}"
+    return f"{sign} {shortened(notice.alarm.message, LINE_LENGTH)}"
 
 
 def _deliver(post: Post) -> Delivery:

@@ -5,6 +5,7 @@ claim (a few at a time, one for each channel) -> intend (a new message: written 
 
 from __future__ import annotations
 
+import datetime as dt
 import hashlib
 import random
 import time
@@ -13,13 +14,15 @@ from typing import Any
 
 from django.conf import settings
 from django.db import connection, transaction
+from django.db.models import F
+from django.db.models.functions import Coalesce
 from django.urls import reverse
 
 from giftcodes import faults, story
 from giftcodes.announcers import Announcer, BadAddressError, Delivery, Fate, Post, announcer_for
 from giftcodes.announcers.run_post import NAMED, RunReport, run_post
 from giftcodes.backoff import retry_delay_seconds
-from giftcodes.models import Alarm, Announcement, Channel, Clock, DeliveryState, Redemption, RunState
+from giftcodes.models import Alarm, Announcement, Channel, Clock, DeliveryState, Redemption, RunState, database_now
 from giftcodes.models.clock import clock_plus
 from giftcodes.models.delivery import CONNECT_SECONDS, LEASE_MARGIN_SECONDS, LONGEST_DELAY_SECONDS
 from giftcodes.outlook import words
@@ -28,7 +31,11 @@ from giftcodes.verdict import State
 
 #: Between two edits of a message.
 EDIT_SECONDS = faults.seconds("EDIT_SECONDS", 5.0)
+#: The same for an old message. How many edits of it Discord takes is not published (its code 30046).
+OLD_AFTER, OLD_EDIT_SECONDS = dt.timedelta(hours=1), 60.0
 MOST_TRIES = 10
+#: A message that takes no edit is tried again so much later, while its run goes on.
+FROZEN_SECONDS = 600.0
 #: After the last claim of a run, its figures may change for so long.
 STILL_CHANGING = "20 seconds"
 #: Any number that nobody else takes: one claims at a time.
@@ -36,12 +43,19 @@ _CLAIMING = 7_310_001
 
 _UNFINISHED = (DeliveryState.WAITING, DeliveryState.SENT)
 
+# An end that edits the message of its start has a `message_id` while it is sent. Unlike a new message, it is repeated.
 _RECOVER = """
-UPDATE giftcodes_announcement SET
-    state = CASE WHEN sending_at IS NOT NULL AND state = 'waiting' THEN 'unknown' ELSE state END,
-    error = CASE WHEN sending_at IS NOT NULL AND state = 'waiting' THEN %(words)s ELSE error END,
-    lease_until = NULL
-WHERE lease_until < clock_timestamp()
+WITH recovered AS (
+    UPDATE giftcodes_announcement SET
+        state = CASE WHEN state = 'waiting' AND sending_at IS NOT NULL AND message_id = ''
+            THEN 'unknown' ELSE state END,
+        error = CASE WHEN state = 'waiting' AND sending_at IS NOT NULL AND message_id = ''
+            THEN %(words)s ELSE error END,
+        lease_until = NULL
+    WHERE lease_until < clock_timestamp()
+    RETURNING id, kind, state
+)
+SELECT id FROM recovered WHERE kind = 'complete' AND state = 'unknown'
 """
 
 _CLAIM = """
@@ -85,6 +99,19 @@ WHERE r.id = a.redemption_id AND a.state IN ('waiting', 'sent') AND a.lease_unti
   AND NOT EXISTS (SELECT FROM giftcodes_channel ch WHERE ch.guild_id = r.guild_id)
 """
 
+# However the end of a run was announced, or was not: the message of its start is not edited any more.
+_SETTLE = """
+UPDATE giftcodes_announcement s SET state = 'done', next_attempt_at = NULL, error = coalesce(nullif(s.error, ''),
+    'It is not edited any more: the end of the run is in another message, or was not announced.')
+FROM giftcodes_redemption r
+WHERE r.id = s.redemption_id AND s.state = 'sent' AND s.lease_until IS NULL
+  AND (r.state <> 'running' OR r.run_number <> s.run_number)
+  AND NOT EXISTS (
+      SELECT FROM giftcodes_announcement e
+      WHERE e.redemption_id = s.redemption_id AND e.run_number = s.run_number
+        AND e.kind = 'complete' AND e.state = 'waiting')
+"""
+
 
 @dataclass(frozen=True, slots=True)
 class _Job:
@@ -101,6 +128,11 @@ class _Job:
     def content_hash(self) -> str:
         return hashlib.sha256(repr(self.post).encode()).hexdigest()
 
+    @property
+    def is_end_by_edit(self) -> bool:
+        """Whether the end of a run is written into the message of its start."""
+        return self.edited is not None and self.edited.pk != self.row.pk
+
 
 def claim() -> list[tuple[int, int]]:
     """Choose whose message is next. Never more are under way than `ANNOUNCE_MAX`, and one for each channel.
@@ -113,8 +145,12 @@ def claim() -> list[tuple[int, int]]:
         (is_ours,) = cursor.fetchone()
         if not is_ours:
             return []
-        cursor.execute(_RECOVER, {"words": "Whoever sent it died before the answer came. It is not sent again."})
+        words = "The worker that sent it died before the answer came. It is not sent again."
+        cursor.execute(_RECOVER, {"words": words})
+        for (pk,) in cursor.fetchall():
+            _alarm_of_doubt(pk, words)
         cursor.execute(_DROP)
+        cursor.execute(_SETTLE)
         cursor.execute(
             _CLAIM,
             {
@@ -142,7 +178,7 @@ def send(announcement_id: int, token: int) -> bool:
     # Held up between the intent and here for longer than the margin: the claim may be over.
     if time.monotonic() - begun > LEASE_MARGIN_SECONDS / 2:
         _held(job.row).filter(state__in=_UNFINISHED).update(
-            sending_at=None, lease_until=None, next_attempt_at=clock_plus(EDIT_SECONDS)
+            sending_at=job.row.sending_at, lease_until=None, next_attempt_at=clock_plus(EDIT_SECONDS)
         )
         return False
     announcer = job.announcer
@@ -153,7 +189,7 @@ def send(announcement_id: int, token: int) -> bool:
 # --- Before the call --------------------------------------------------------------------------------------------------
 @transaction.atomic(durable=True)
 def _intend(announcement_id: int, token: int) -> _Job | None:
-    """Prepare the message. That a new one is about to be posted is written, and committed, before it is."""
+    """Prepare the message. That a new one, or the end of a run, is about to be sent is written and committed first."""
     held = Announcement.objects.filter(
         pk=announcement_id,
         token=token,
@@ -176,7 +212,9 @@ def _intend(announcement_id: int, token: int) -> _Job | None:
         return None
     edited = _message_of(row, channel, announcer)
     if edited is None:
-        Announcement.objects.filter(pk=row.pk).update(sending_at=Clock())
+        held.update(sending_at=Clock(), message_id="")
+    elif edited.pk != row.pk:
+        held.update(sending_at=Coalesce(F("sending_at"), Clock()), message_id=edited.message_id)
     return _Job(row, channel, announcer, run_post(_report(row)), edited)
 
 
@@ -229,22 +267,21 @@ def _estimate(redemption: Redemption) -> str:
 def _record(job: _Job, delivery: Delivery) -> None:
     row, channel = job.row, job.channel
     if delivery.wait_seconds:
-        Channel.objects.filter(pk=channel.pk).update(not_before=clock_plus(delivery.wait_seconds))
+        _as_asked(channel).update(not_before=clock_plus(delivery.wait_seconds))
     match delivery.fate:
         case Fate.DELIVERED:
             _delivered(job, delivery)
-        case Fate.GONE if job.edited and job.edited.pk != row.pk:
-            # The message is gone, the channel may not be: the end of the run gets a message of its own.
-            _fail(job.edited, channel, DeliveryState.GONE, delivery.error)
-            _held(row).update(lease_until=None, next_attempt_at=Clock())
+        case Fate.GONE | Fate.REFUSED | Fate.FROZEN if job.is_end_by_edit:
+            _announce_end_by_itself(job, delivery)
+        case Fate.FROZEN:
+            # The run goes on, and so do the channel's other messages.
+            _held(row).update(error=delivery.error, lease_until=None, next_attempt_at=clock_plus(FROZEN_SECONDS))
         case Fate.GONE:
             _fail(row, channel, DeliveryState.GONE, delivery.error)
         case Fate.REFUSED:
             _fail(row, channel, DeliveryState.FAILED, delivery.error)
         case Fate.UNKNOWN if job.edited is None:
-            _held(row).update(
-                state=DeliveryState.UNKNOWN, error=f"{delivery.error} It is not sent again.", lease_until=None
-            )
+            _doubt(row, f"{delivery.error} It is not sent again.")
         case _:
             _try_again(job, delivery)
 
@@ -254,55 +291,96 @@ def _held(row: Announcement) -> Any:
     return Announcement.objects.filter(pk=row.pk, token=row.token, state__in=[*_UNFINISHED, DeliveryState.UNKNOWN])
 
 
+def _as_asked(channel: Channel) -> Any:
+    """The channel, unless it has another address by now, of which this answer says nothing."""
+    return Channel.objects.filter(pk=channel.pk, address=channel.address)
+
+
 def _delivered(job: _Job, delivery: Delivery) -> None:
     row, channel = job.row, job.channel
     is_kept_up = row.kind == Announcement.Kind.STARTED and bool(delivery.message_id) and job.announcer.can_edit
-    _held(row).update(
+    is_ours = _held(row).update(
         state=DeliveryState.SENT if is_kept_up else DeliveryState.DONE,
         message_id=delivery.message_id,
         channel_hash=channel.hash,
         content_hash=job.content_hash,
         sent_at=row.sent_at or Clock(),
         edited_at=Clock(),
-        next_attempt_at=clock_plus(EDIT_SECONDS) if is_kept_up else None,
+        next_attempt_at=clock_plus(_edit_seconds(row)) if is_kept_up else None,
         tries=0,
         error="",
         lease_until=None,
     )
-    if job.edited and job.edited.pk != row.pk:
+    if is_ours and job.edited and job.is_end_by_edit:
         Announcement.objects.filter(pk=job.edited.pk).update(
-            state=DeliveryState.DONE, content_hash=job.content_hash, edited_at=Clock(), next_attempt_at=None
+            state=DeliveryState.DONE, content_hash=job.content_hash, edited_at=Clock(), next_attempt_at=None, error=""
         )
     if not job.edited or job.edited.content_hash != job.content_hash:
-        Channel.objects.filter(pk=channel.pk).update(error="", delivered_at=Clock())
+        _as_asked(channel).update(error="", delivered_at=Clock(), refused_since=None)
         if Alarm.objects.clear(Alarm.Kind.CHANNEL_GONE, str(row.redemption.guild_id)):
             story.tell(f"📣 The channel of guild {row.redemption.guild} works again.")
 
 
-def _try_again(job: _Job, delivery: Delivery) -> None:
-    """Back off. Being asked to wait is no failure."""
+def _edit_seconds(row: Announcement) -> float:
+    """Until the next edit."""
+    is_old = row.sent_at is not None and database_now() - row.sent_at > OLD_AFTER
+    return max(EDIT_SECONDS, OLD_EDIT_SECONDS) if is_old else EDIT_SECONDS
+
+
+def _announce_end_by_itself(job: _Job, delivery: Delivery) -> None:
+    """The message of the start takes no edit: the end of the run gets a message of its own, if no edit can have it."""
     row = job.row
+    is_gone = delivery.fate is Fate.GONE
+    if row.sending_at is not None and not is_gone:
+        _doubt(row, f"{delivery.error} An edit before it had no answer. It is not sent again.")
+        return
+    if _held(row).update(sending_at=None, message_id="", lease_until=None, next_attempt_at=Clock()) and job.edited:
+        state = DeliveryState.GONE if is_gone else DeliveryState.DONE
+        Announcement.objects.filter(pk=job.edited.pk).update(state=state, error=delivery.error, next_attempt_at=None)
+
+
+def _doubt(row: Announcement, error: str) -> None:
+    """It may have been posted. If it is the end of a run, a person must look."""
+    is_ours = _held(row).update(state=DeliveryState.UNKNOWN, error=error, lease_until=None)
+    if is_ours and row.kind == Announcement.Kind.COMPLETE:
+        _alarm_of_doubt(row.pk, error)
+
+
+def _alarm_of_doubt(announcement_id: int, error: str) -> None:
+    rows = Announcement.objects.select_related("redemption__guild", "redemption__gift_code")
+    redemption = rows.get(pk=announcement_id).redemption
+    guild = redemption.guild
+    message = f"The channel of guild {guild} may not show that the run of {redemption.gift_code} is over: {error}"
+    if Alarm.objects.raise_once(Alarm.Kind.CHANNEL_GONE, str(guild.pk), message):
+        story.warn(f"📣 {message}")
+
+
+def _try_again(job: _Job, delivery: Delivery) -> None:
+    """Back off. Being asked to wait is no failure, but the longer a channel refuses, the less often it is asked."""
+    row, channel = job.row, job.channel
     tries = row.tries + (delivery.wait_seconds == 0)
     if tries >= MOST_TRIES:
-        _fail(row, job.channel, DeliveryState.FAILED, f"{delivery.error} Given up after {tries} tries.")
+        _fail(row, channel, DeliveryState.FAILED, f"{delivery.error} Given up after {tries} tries.")
         return
     delay = retry_delay_seconds(tries, jitter=random.random(), cap=LONGEST_DELAY_SECONDS)  # noqa: S311
-    _held(row).update(
-        sending_at=None,
-        tries=tries,
+    if channel.refused_since:
+        refused_seconds = (database_now() - channel.refused_since).total_seconds()
+        delay = max(delay, min(refused_seconds, LONGEST_DELAY_SECONDS))
+    # After an edit without an answer, the message may say it. The time of the first such edit is kept.
+    doubt = {} if delivery.fate is Fate.UNKNOWN else {"sending_at": row.sending_at if job.edited else None}
+    _held(row).update(tries=tries, error=delivery.error, next_attempt_at=clock_plus(delay), lease_until=None, **doubt)
+    # It is the channel that rests, so that its other messages wait as well, and none at a new address.
+    _as_asked(channel).update(
         error=delivery.error,
-        next_attempt_at=clock_plus(max(delay, delivery.wait_seconds)),
-        lease_until=None,
+        not_before=clock_plus(max(delay, delivery.wait_seconds)),
+        refused_since=Coalesce(F("refused_since"), Clock()),
     )
-    # Other messages to this channel wait as well.
-    rest = clock_plus(max(delay, delivery.wait_seconds))
-    Channel.objects.filter(pk=job.channel.pk).update(error=delivery.error, not_before=rest)
 
 
 def _fail(row: Announcement, channel: Channel, state: DeliveryState, error: str) -> None:
-    """No more of this message. Redeeming goes on; somebody must look at the channel."""
+    """No more of this message. Redeeming goes on; a person must look at the channel."""
     _held(row).update(state=state, error=error, next_attempt_at=None, lease_until=None)
-    Channel.objects.filter(pk=channel.pk).update(error=error)
+    _as_asked(channel).update(error=error, refused_since=None)
     guild = channel.guild
     message = f"The channel of guild {guild} takes no messages: {error} Redeeming is not touched."
     if Alarm.objects.raise_once(Alarm.Kind.CHANNEL_GONE, str(guild.pk), message):

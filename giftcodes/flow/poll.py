@@ -101,7 +101,7 @@ def _claim(config: ProviderConfig, *, force: bool) -> Feed | None:
 def _store_failure(feed: Feed, reading: FeedReading, *, title: str) -> PollResult:
     """Back off. Nothing that is known is touched."""
     delay = feed_delay_seconds(feed.failures + 1, jitter=random.random())  # noqa: S311
-    delay = max(delay, min(reading.retry_after_seconds or 0.0, 3_600.0))
+    delay = max(delay, reading.retry_after_seconds or 0.0)
     feed.failures += 1
     feed.error = reading.error
     feed.next_poll_at = database_now() + dt.timedelta(seconds=delay)

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from datetime import UTC
 from email.utils import parsedate_to_datetime
 
-#: A wait of more than a day is a mistake of the sender or of the reader.
+#: Longer than this, no wait is believed.
 LONGEST_WAIT_SECONDS = 86_400.0
 _MAX_LENGTH = 64
 #: Numbers above these are moments, in seconds and in milliseconds since 1970.
@@ -23,20 +23,24 @@ def count(headers: Mapping[str, str], name: str) -> int | None:
 
 
 def retry_after_seconds(headers: Mapping[str, str]) -> float | None:
-    """`Retry-After` in seconds: a number, or a date counted from the answer's own `Date`.
+    """`Retry-After` in seconds: a number, or a date counted from the answer's own `Date` (RFC 9110, section 10.2.3).
 
-    None where there is no such header, or it names the past or more than a day (RFC 9110, section 10.2.3).
+    It is never read as milliseconds. More than a day counts as a day. None where there is no such header, or it names
+    the past.
     """
     text = headers.get("Retry-After", "").strip()
     seconds = _number(text)
     if seconds is None:
         moment = _date(text)
         seconds = None if moment is None else moment - _answered_at(headers)
-    return _plausible(seconds)
+    return None if seconds is None or seconds < 0 else min(seconds, LONGEST_WAIT_SECONDS)
 
 
 def reset_after_seconds(headers: Mapping[str, str]) -> float | None:
-    """`X-RateLimit-Reset` as seconds from now. Some send a delay, some a moment: the large numbers."""
+    """`X-RateLimit-Reset` as seconds from now. Some send a delay, some a moment: the large numbers.
+
+    None where there is no such header, or it names the past or more than a day.
+    """
     number = _number(headers.get("X-RateLimit-Reset", "").strip())
     if number is None:
         return None
@@ -44,7 +48,7 @@ def reset_after_seconds(headers: Mapping[str, str]) -> float | None:
         number /= 1000
     if number >= _UNIX_SECONDS_FROM:
         number -= _answered_at(headers)
-    return _plausible(number)
+    return number if 0 <= number <= LONGEST_WAIT_SECONDS else None
 
 
 def sendable(value: str, limit: int) -> str:
@@ -75,7 +79,3 @@ def _answered_at(headers: Mapping[str, str]) -> float:
     """When the server says that it is: our own clock may be wrong."""
     moment = _date(headers.get("Date", "").strip())
     return time.time() if moment is None else moment
-
-
-def _plausible(seconds: float | None) -> float | None:
-    return seconds if seconds is not None and 0 <= seconds <= LONGEST_WAIT_SECONDS else None

@@ -16,6 +16,7 @@ from django.db.models import Count, QuerySet
 from giftcodes.management.pulse import is_beating, last_tick_at
 from giftcodes.models import (
     Alarm,
+    Channel,
     EventKind,
     Feed,
     MemberRedemption,
@@ -42,6 +43,7 @@ class Rows:
     redemptions: QuerySet[Redemption] = field(default_factory=Redemption.objects.all)
     events: QuerySet[RedemptionEvent] = field(default_factory=RedemptionEvent.objects.all)
     alarms: QuerySet[Alarm] = field(default_factory=Alarm.objects.all)
+    channels: QuerySet[Channel] = field(default_factory=Channel.objects.all)
 
 
 def overview(rows: Rows | None = None, *, most_runs: int | None = None) -> dict[str, Any]:
@@ -62,6 +64,7 @@ def overview(rows: Rows | None = None, *, most_runs: int | None = None) -> dict[
         "redemptions": {state.value: states[state.value] for state in RunState},
         "running": _running(rows, outlooks, most_runs),
         "alarms": _alarms(rows),
+        "channels_that_rest": _resting(rows, now),
         "refused_last_24_h": rows.events.filter(kind=EventKind.REFUSED, at__gte=now - _DAY).count(),
     }
 
@@ -184,6 +187,20 @@ def _alarms(rows: Rows) -> list[dict[str, Any]]:
     return [
         {"kind": alarm.kind, "subject": alarm.subject, "message": alarm.message, "raised_at": _iso(alarm.raised_at)}
         for alarm in rows.alarms.filter(raised_at__isnull=False, cleared_at__isnull=True)
+    ]
+
+
+def _resting(rows: Rows, now: dt.datetime) -> list[dict[str, Any]]:
+    """Channels that refused a message, and are left alone until the time that they asked for."""
+    resting = rows.channels.filter(refused_since__isnull=False, not_before__gt=now).select_related("guild")
+    return [
+        {
+            "guild": channel.guild.name,
+            "refuses_since": _iso(channel.refused_since),
+            "rests_until": _iso(channel.not_before),
+            "error": channel.error,
+        }
+        for channel in resting.order_by("guild__name")
     ]
 
 

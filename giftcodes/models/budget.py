@@ -199,8 +199,8 @@ class RateBudget(models.Model):
         request that opens the next one is refused, and we know it no longer."""
         told = heard.report.retry_after_seconds or heard.report.reset_after_seconds
         is_known = self.window_ends_at is not None and now < self.window_ends_at and heard.permit_until is not None
-        if told is not None and 0 < told <= LONGEST_WAIT_SECONDS:
-            wait = told + MARGIN_SECONDS
+        if told is not None and told > 0:
+            wait = min(told, LONGEST_WAIT_SECONDS) + MARGIN_SECONDS
         elif is_known:
             wait = 0.0
         else:

@@ -10,6 +10,7 @@ from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, connection, models, transaction
 from django.db.models import Q
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from giftcodes import faults
@@ -56,6 +57,8 @@ class Channel(models.Model):
     )
     #: The channel asked to be left alone until then.
     not_before = models.DateTimeField(_("rests until"), null=True, editable=False)
+    #: Every request since then was refused, or could not be made. Null: the last one was taken.
+    refused_since = models.DateTimeField(_("refuses since"), null=True, editable=False)
     error = models.TextField(_("last error"), blank=True, default="", db_default="", editable=False)
     delivered_at = models.DateTimeField(_("last delivery"), null=True, editable=False)
 
@@ -66,6 +69,11 @@ class Channel(models.Model):
 
     def __str__(self) -> str:
         return f"channel of {self.guild}"
+
+    @property
+    def is_resting(self) -> bool:
+        """Whether it refused a message, and is left alone now."""
+        return bool(self.refused_since and self.not_before and self.not_before > timezone.now())
 
     @property
     def hash(self) -> str:
@@ -87,7 +95,9 @@ class Outbox(models.Model):
     """A message on its way. A claim is a lease and a token, as those of member redemptions are.
 
     A new message is posted at most once: `sending_at` is written before its request, and cleared only by an answer that
-    says that nothing was posted. A claim that ends with `sending_at` leaves the message unknown.
+    says that nothing was posted. A claim that ends with `sending_at` leaves the message unknown. Where the end of a run
+    is an edit, `sending_at` is kept in the same way, and the edit repeated; once an edit had no answer, the end is
+    never posted as a message of its own beside it.
     """
 
     state = models.CharField(
@@ -145,6 +155,11 @@ class Announcement(Outbox):
 
     def __str__(self) -> str:
         return f"{self.kind} of run {self.run_number}"
+
+    @property
+    def is_unfinished(self) -> bool:
+        """Whether it is still to be posted or edited."""
+        return self.state in (DeliveryState.WAITING, DeliveryState.SENT)
 
 
 def announce_end(redemption_id: int, *, run_number: int, is_loud: bool) -> None:
@@ -222,6 +237,7 @@ class Alarm(models.Model):
         UNCOVERED = "uncovered", _("guild without a run for an active code")
         NO_MEMBERS = "no_members", _("guild without members")
         CHANNEL_GONE = "channel_gone", _("channel gone")
+        CHANNEL_SILENT = "channel_silent", _("channel takes no messages")
         BEAT_SILENT = "beat_silent", _("beat does not tick")
         BAD_ROW = "bad_row", _("a row that cannot be worked on")
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.contrib.admin.models import LogEntry
 
-from giftcodes.models import Alarm, AlarmNotice, Announcement, Channel, Feed
+from giftcodes.models import Alarm, AlarmNotice, Announcement, Channel, Feed, database_now
 from tests.admin import past
 from tests.admin.conftest import Browser, errors
 from tests.factories import guild
@@ -39,6 +40,30 @@ def test_an_address_that_is_left_empty_is_kept(browser: Browser) -> None:
     assert Channel.objects.get().address == ADDRESS.replace("4711", "4712")
 
 
+def test_a_new_address_has_refused_nothing(browser: Browser) -> None:
+    now = database_now()
+    channel = Channel.objects.create(
+        guild=guild(), address=ADDRESS, error="No.", refused_since=now, not_before=now + timedelta(hours=2)
+    )
+
+    browser.save("channel_change", channel.pk, address=ADDRESS.replace("4711", "4712"))
+
+    channel.refresh_from_db()
+    assert (channel.error, channel.refused_since, channel.not_before) == ("", None, None)
+
+
+def test_a_message_that_waits_says_that_its_channel_rests(browser: Browser) -> None:
+    row = past.redemption()
+    for run_number, state in [(1, "waiting"), (2, "done")]:
+        Announcement.objects.create(redemption=row, run_number=run_number, kind="started", state=state)
+    assert "The channel rests until" not in browser.open("announcement_changelist").content.decode()
+
+    now = database_now()
+    Channel.objects.create(guild=row.guild, address=ADDRESS, refused_since=now, not_before=now + timedelta(hours=2))
+
+    assert browser.open("announcement_changelist").content.decode().count("The channel rests until") == 1
+
+
 @pytest.mark.parametrize("address", ["", "nonsense", ADDRESS.replace("https", "http")])
 def test_what_is_no_address_is_refused_and_not_repeated(browser: Browser, address: str) -> None:
     response = browser.post("channel_add", data={"guild": guild().pk, "address": address})
@@ -58,7 +83,8 @@ def test_a_guild_has_one_channel(browser: Browser) -> None:
 
 def test_with_its_channel_goes_its_alarm(browser: Browser) -> None:
     channel = Channel.objects.create(guild=guild(), address=ADDRESS)
-    Alarm.objects.raise_once(Alarm.Kind.CHANNEL_GONE, str(channel.guild_id), "Gone.")
+    for kind in (Alarm.Kind.CHANNEL_GONE, Alarm.Kind.CHANNEL_SILENT):
+        Alarm.objects.raise_once(kind, str(channel.guild_id), "Gone.")
 
     browser.post("channel_delete", channel.pk, data={"post": "yes"})
 

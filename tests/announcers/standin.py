@@ -17,6 +17,8 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 TOKEN = "aVerySecretToken-_123"
+#: What stands before Discord answers in HTML.
+PROXY_PAGE = b"<!DOCTYPE html><html><head><title>Attention Required! | Cloudflare</title></head></html>"
 _PATH = re.compile(r"/api/v10/webhooks/([0-9]+)/([^/]+)(?:/messages/([0-9]+))?")
 
 
@@ -57,6 +59,11 @@ class Spoil:
     takes_effect: bool = False
     method: str = ""
 
+    @classmethod
+    def by_proxy(cls, status: int, *, headers: dict[str, str] | None = None, method: str = "") -> Spoil:
+        """An answer that is not Discord's."""
+        return cls(status, PROXY_PAGE, {"Content-Type": "text/html", **(headers or {})}, method=method)
+
 
 class StandIn:
     """Channels by number. Each knows its token, and can vanish."""
@@ -66,6 +73,11 @@ class StandIn:
         self.requests: list[tuple[str, str, dict[str, Any]]] = []
         self.spoils: list[Spoil] = []
         self.gone: set[str] = set()
+        #: Channels that are threads: closed ones open with the next message, locked ones take none.
+        self.archived: set[str] = set()
+        self.locked: set[str] = set()
+        #: Messages that were edited too often since they were an hour old.
+        self.worn_out: set[str] = set()
         self.latency_seconds = 0.0
         #: Requests that came in, answered or not.
         self.arrivals = 0
@@ -81,6 +93,9 @@ class StandIn:
 
     def spoil(self, status: int, **details: Any) -> None:
         self.spoils.append(Spoil(status, **details))
+
+    def proxy(self, status: int, **details: Any) -> None:
+        self.spoils.append(Spoil.by_proxy(status, **details))
 
     def delete(self, message_id: str) -> None:
         del self.messages[message_id]
@@ -117,6 +132,8 @@ class StandIn:
         channel, _, message_id = match.groups()
         if problem := _problem(body):
             return Spoil(400, {"message": problem, "code": 50035})
+        if refusal := self._refusal(channel, message_id):
+            return refusal
         if method == "POST" and message_id is None:
             number = str(10**17 + len(self.requests))
             self.messages[number] = Message(channel, [body])
@@ -125,6 +142,19 @@ class StandIn:
             self.messages[message_id].versions.append(body)
             return Spoil(200, {"id": message_id})
         return Spoil(404, {"message": "Unknown Message", "code": 10008})
+
+    def _refusal(self, channel: str, message_id: str | None) -> Spoil | None:
+        """Of a message that there is, in a channel that there is. A new one opens a thread that is only archived."""
+        if channel in self.locked:
+            return Spoil(400, {"message": "Thread is archived", "code": 50083})
+        if message_id is None:
+            self.archived.discard(channel)
+        elif channel in self.archived:
+            return Spoil(400, {"message": "Thread is archived", "code": 50083})
+        if message_id in self.worn_out:
+            words = "Maximum number of edits to messages older than 1 hour reached. Try again later."
+            return Spoil(429, {"message": words, "code": 30046}, {"Retry-After": "10"})
+        return None
 
 
 def _has_hung_up(sender: socket.socket) -> bool:

@@ -7,8 +7,8 @@ import time
 import pytest
 
 from giftcodes.announcers import BadAddressError, Delivery, Fate, Post, announcer_for
-from giftcodes.announcers.discord import payload
-from tests.announcers.standin import TOKEN, StandIn
+from giftcodes.announcers.discord import escaped, payload
+from tests.announcers.standin import PROXY_PAGE, TOKEN, StandIn
 
 POST = Post(title="Started", text="Half", facts=(("Members", "7"),), url="http://localhost/run")
 
@@ -47,10 +47,14 @@ def test_a_thread_is_kept_and_nothing_else_of_the_query(discord: StandIn) -> Non
     [
         ({"Retry-After": "2"}, {"retry_after": 1.337}, 2.0),
         ({}, {"retry_after": 0.75}, 0.75),
-        ({"Retry-After": "64573"}, {"retry_after": 64573}, 64.573),  # Milliseconds, as the old versions say it.
+        ({"Retry-After": "7200"}, PROXY_PAGE, 7_200.0),
+        ({}, {"retry_after": 64573}, 64_573.0),
         ({"X-RateLimit-Reset-After": "4.5"}, {}, 4.5),
-        ({"Retry-After": "soon"}, b"<html>Cloudflare</html>", 1.0),
-        ({"Retry-After": "999999999999"}, {}, 3600.0),
+        ({"Retry-After": "soon"}, PROXY_PAGE, 1.0),
+        ({}, {"message": "You are being blocked from accessing our API temporarily.", "code": 0}, 1.0),
+        ({"Retry-After": "999999999999"}, {}, 86_400.0),
+        ({}, {"retry_after": float("inf")}, 86_400.0),
+        ({}, {"retry_after": float("nan")}, 1.0),
     ],
 )
 def test_asked_for_fewer_it_waits_as_long_as_it_is_told(
@@ -70,6 +74,12 @@ def test_a_channel_without_requests_left_rests(discord: StandIn) -> None:
     assert create(discord.address()) == Delivery(Fate.DELIVERED, message_id="5", wait_seconds=1.5)
 
 
+def test_after_a_success_it_does_not_rest_for_longer_than_an_hour(discord: StandIn) -> None:
+    discord.spoil(200, body={"id": "5"}, headers={"X-RateLimit-Remaining": "0", "X-RateLimit-Reset-After": "80000"})
+
+    assert create(discord.address()).wait_seconds == 3_600.0
+
+
 @pytest.mark.parametrize("status", [401, 403, 404])
 def test_a_channel_that_is_gone_is_gone(discord: StandIn, status: int) -> None:
     discord.spoil(status, body={"message": "Unknown Webhook", "code": 10015})
@@ -78,6 +88,81 @@ def test_a_channel_that_is_gone_is_gone(discord: StandIn, status: int) -> None:
 
     assert answer.fate is Fate.GONE
     assert "The webhook does not exist any more" in answer.error
+
+
+@pytest.mark.parametrize("status", [400, 401, 403, 404, 407, 413, 451])
+def test_a_proxy_that_refuses_says_nothing_of_the_webhook(discord: StandIn, status: int) -> None:
+    discord.proxy(status)
+
+    answer = create(discord.address())
+
+    assert answer.fate is Fate.LATER
+    assert answer.wait_seconds > 0
+    assert f"before it refused the message (HTTP {status})" in answer.error
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "words"),
+    [
+        (401, 50027, "The webhook does not exist any more"),
+        (404, 10003, "The channel or thread of the webhook does not exist any more"),
+        (403, 50013, "may not post there"),
+    ],
+)
+def test_discord_itself_says_why_a_channel_is_gone(discord: StandIn, status: int, code: int, words: str) -> None:
+    discord.spoil(status, body={"message": "No.", "code": code})
+
+    answer = create(discord.address())
+
+    assert answer.fate is Fate.GONE
+    assert words in answer.error
+
+
+@pytest.mark.parametrize("status", [401, 403, 404])
+def test_where_discord_gives_no_reason_the_webhook_is_not_given_up(discord: StandIn, status: int) -> None:
+    discord.spoil(status, body={"message": "You are being blocked from accessing our API temporarily.", "code": 0})
+
+    answer = create(discord.address())
+
+    assert answer.fate is Fate.LATER
+    assert "You are being blocked" in answer.error
+
+
+@pytest.mark.parametrize(("status", "code"), [(429, 30046), (429, 20022), (400, 50083)])
+def test_a_message_that_cannot_be_changed_is_told_from_a_channel_that_is_gone(
+    discord: StandIn, status: int, code: int
+) -> None:
+    discord.spoil(status, body={"message": "No.", "code": code}, headers={"Retry-After": "10"})
+
+    answer = edit(discord.address(), "5")
+
+    assert (answer.fate, answer.wait_seconds) == (Fate.FROZEN, 0.0)
+
+
+@pytest.mark.parametrize("code", [50083, 160005])
+def test_a_locked_thread_takes_no_message_and_says_what_to_do(discord: StandIn, code: int) -> None:
+    discord.spoil(400, body={"message": "Thread is archived", "code": code})
+
+    answer = create(discord.address())
+
+    assert answer.fate is Fate.REFUSED
+    assert "locked" in answer.error
+    assert "Open it in Discord" in answer.error
+
+
+@pytest.mark.parametrize("body", [PROXY_PAGE, b"", b"ok", {"ok": True}, {"id": "none"}, [1]])
+def test_a_success_that_is_not_discords_is_no_delivery(discord: StandIn, body: object) -> None:
+    discord.spoil(200, body=body)
+    discord.spoil(200, body=body)
+
+    assert create(discord.address()).fate is Fate.UNKNOWN
+    assert edit(discord.address(), "5").fate is Fate.UNKNOWN
+
+
+def test_a_success_without_content_is_a_delivery(discord: StandIn) -> None:
+    discord.spoil(204, body=b"")
+
+    assert create(discord.address()) == Delivery(Fate.DELIVERED)
 
 
 def test_a_message_that_was_deleted_is_told_from_a_channel_that_is_gone(discord: StandIn) -> None:
@@ -111,7 +196,7 @@ def test_it_is_bounded_in_time(discord: StandIn) -> None:
 def test_it_is_bounded_in_bytes(discord: StandIn) -> None:
     discord.spoil(200, body=b"x" * 1_000_000)
 
-    assert create(discord.address()) == Delivery(Fate.DELIVERED)
+    assert create(discord.address()).fate is Fate.UNKNOWN
 
 
 def test_where_nobody_listens_nothing_was_posted() -> None:
@@ -144,6 +229,19 @@ def test_discords_lengths_are_kept(discord: StandIn, character: str) -> None:
     post = Post(title=long, text=long, facts=tuple((long, long) for _ in range(40)))
 
     assert create(discord.address(), post).fate is Fate.DELIVERED
+
+
+@pytest.mark.parametrize("word", ["word", "🎁🎁", "\\*", "a_b"])
+def test_a_text_that_is_too_long_ends_with_a_whole_word(discord: StandIn, word: str) -> None:
+    post = Post(title=f"{word} " * 400, text=f"{word} " * 4_000, facts=((f"{word} " * 300, f"{word} " * 900),))
+
+    assert create(discord.address(), post).fate is Fate.DELIVERED
+
+    embed = discord.of()[0].now
+    (fact,) = embed["fields"]
+    for shown in (embed["title"], embed["description"], fact["name"], fact["value"]):
+        assert shown.endswith("…")
+        assert set(shown.removesuffix("…").split(" ")) == {escaped(word)}
 
 
 @pytest.mark.parametrize(

@@ -29,6 +29,14 @@ def test_a_message_is_posted(service: Service) -> None:
     assert not announcer.can_edit
 
 
+def test_a_long_message_ends_with_a_whole_word(service: Service) -> None:
+    announcer = announcer_for(service.address, total_seconds=3, connect_seconds=1)
+    announcer.create(Post(title="word " * 100, text="word " * 1_000))
+
+    for shown in (service.bodies[0]["title"], service.bodies[0]["message"]):
+        assert set(shown.split(" ")) == {"word", "word…"}
+
+
 def test_a_no_is_unknown_and_shows_no_secret(service: Service, caplog: pytest.LogCaptureFixture) -> None:
     service.status = 500
 

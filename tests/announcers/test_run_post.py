@@ -57,6 +57,18 @@ def test_no_name_hides_or_reorders_what_is_announced() -> None:
     assert post.text.splitlines()[-3:] == [
         "Amber (1): The realm is wrong.",
         "\u2068אבג (2)\u2069: No.",
-        f"\u2068{'א' * 60}\u2069: No.",
+        f"\u2068{'א' * 59}…\u2069: No.",
     ]
     assert run_post(RunReport("אבג", "FROST", {})).title == "🎁 Auto-Redeem Started: FROST for \u2068אבג\u2069"
+
+
+def test_a_long_reason_and_a_long_name_end_with_a_whole_word() -> None:
+    reason = "The game does not know this player in realm 1042. " * 10
+    trouble = ("Captain of the second company of Wolves " * 3, reason)
+    text = run_post(RunReport("Wolves", "FROST", {State.FAILED: 1}, is_over=True, in_trouble=(trouble,))).text
+
+    name, said = text.splitlines()[-1].split(": ", 1)
+    assert name.endswith("…")
+    assert said.endswith("…")
+    assert set(said.removesuffix("…").split()) <= set(reason.split())
+    assert set(name.removesuffix("…").split()) <= set(trouble[0].split())

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -9,6 +11,7 @@ import pytest
 from giftcodes.models import Feed, GiftCode, Trigger, database_now
 from tests.commands.conftest import World, run
 from tests.factories import guild
+from tests.providers.raw_server import RawServer, answering, http
 
 
 def test_new_codes_are_stored_and_handed_to_every_guild(world: World) -> None:
@@ -48,6 +51,19 @@ def test_a_feed_that_fails_fails_the_command(world: World) -> None:
     assert said.status == 1
     assert said.out.startswith("✗ The feed of Simulator failed: The feed could not be reached")
     assert "No answer that can be used from the feed of: Simulator." in said.err
+
+
+def test_a_feed_that_asks_for_two_hours_is_left_alone_for_two_hours(world: World, settings: Any) -> None:
+    before = database_now()
+    server = RawServer(answering(http(b"", status="429 Slow", headers="Retry-After: 7200\r\n")))
+    here = settings.PROVIDERS["simulator"]
+    settings.PROVIDERS = {**settings.PROVIDERS, "simulator": replace(here, feed_url=server.url)}
+
+    said = run("poll_codes", "simulator")
+    server.stop()
+
+    assert "It is asked again in 7200 s." in said.out
+    assert Feed.objects.get().next_poll_at >= before + timedelta(seconds=7_200)
 
 
 @pytest.mark.django_db

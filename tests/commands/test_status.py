@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from giftcodes.models import Alarm, Feed, Heartbeat, RateBudget, Trigger, database_now
+from giftcodes.models import Alarm, Channel, Feed, Heartbeat, RateBudget, Trigger, database_now
 from tests.commands.conftest import World, run
 from tests.factories import gift_code, guild
 
@@ -28,7 +28,9 @@ def simulator() -> dict[str, Any]:
 def test_the_keys_for_programs_are_these() -> None:
     answer = found()
 
-    assert set(answer) == {"at", "beat", "providers", "redemptions", "running", "alarms", "refused_last_24_h"}
+    assert set(answer) == {
+        *("at", "beat", "providers", "redemptions", "running", "alarms", "channels_that_rest", "refused_last_24_h")
+    }
     assert set(answer["beat"]) == {"is_alive", "last_tick_at", "age_seconds"}
     assert answer["redemptions"] == {"pending": 0, "running": 0, "complete": 0, "stopped": 0}
     assert [game["name"] for game in answer["providers"]] == ["whiteout", "kingshot", "simulator"]
@@ -126,6 +128,32 @@ def test_standing_alarms_are_shown_and_cleared_ones_are_not() -> None:
 
 
 @pytest.mark.django_db
+def test_a_channel_that_rests_says_until_when_and_why() -> None:
+    now = database_now()
+    later = now + timedelta(hours=2)
+    for name, refused_since, not_before in [
+        ("Wolves", now, later),
+        ("Bears", now - timedelta(hours=3), now - timedelta(seconds=1)),
+        ("Foxes", None, later),  # It took its last message, and rests for a moment between two.
+    ]:
+        Channel.objects.create(
+            guild=guild(name),
+            address="https://discord.com/api/webhooks/1/aVerySecretToken",
+            refused_since=refused_since,
+            not_before=not_before,
+            error="Discord asks for fewer messages.",
+        )
+
+    (channel,) = found()["channels_that_rest"]
+    assert (channel["guild"], channel["rests_until"]) == ("Wolves", later.isoformat(timespec="seconds"))
+    shown = run("status").out
+    assert "✗ The channel of guild Wolves rests until" in shown
+    assert "Discord asks for fewer messages." in shown
+    assert "Bears" not in shown
+    assert "aVerySecretToken" not in shown
+
+
+@pytest.mark.django_db
 def test_the_pulse_is_judged_by_its_age() -> None:
     assert found()["beat"] == {"is_alive": False, "last_tick_at": None, "age_seconds": None}
     assert "✗ No worker has run yet: start `make up`." in run("status").lines
@@ -151,5 +179,5 @@ def test_it_costs_as_many_queries_for_many_runs_as_for_one(world: World, django_
     for _ in range(12):
         world.begin(guild(members=2), gift_code())
 
-    with django_assert_max_num_queries(16):
+    with django_assert_max_num_queries(17):
         run("status")

@@ -48,7 +48,7 @@ def speak(world: World, seconds: float = 0.0) -> None:
     Announcement.objects.update(
         next_attempt_at=F("next_attempt_at") - ago, edited_at=F("edited_at") - ago, lease_until=F("lease_until") - ago
     )
-    Channel.objects.update(not_before=F("not_before") - ago)
+    Channel.objects.update(not_before=F("not_before") - ago, refused_since=F("refused_since") - ago)
     tasks.announce()
     world.drain()
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
+import pytest
+
 from giftcodes.models import RateBudget
 from giftcodes.models.budget import UNLIMITED, Heard
 from giftcodes.outcomes import Outcome
@@ -140,6 +142,17 @@ def test_retry_after_goes_before_the_guess() -> None:
 
     assert budget.permits(rate=RATE, now=at(7), openers_out=0) == 0
     assert budget.permits(rate=RATE, now=at(8.5), openers_out=0) == 1
+
+
+@pytest.mark.parametrize("told", [7_200, 86_400])
+def test_a_game_that_asks_for_hours_is_asked_again_after_one(told: float) -> None:
+    budget = RateBudget(provider="simulator")
+    budget.take(1, now=at(0))
+
+    budget.hear(heard(outcome=Outcome.THROTTLED, retry_after_seconds=told), rate=RATE, now=at(1))
+
+    assert budget.permits(rate=RATE, now=at(3_600), openers_out=0) == 0
+    assert budget.permits(rate=RATE, now=at(3_602), openers_out=0) == 1
 
 
 def test_an_unlimited_game_is_unlimited_until_it_says_429() -> None:

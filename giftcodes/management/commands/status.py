@@ -46,6 +46,9 @@ class Command(ServerCommand):
     def _health(self, found: dict[str, Any]) -> None:
         for alarm in found["alarms"]:
             self.screen.bad(f"Alarm since {_clock(alarm['raised_at'])}: {alarm['message']}")
+        for channel in found["channels_that_rest"]:
+            until = _clock(channel["rests_until"])
+            self.screen.bad(f"The channel of guild {channel['guild']} rests until {until}: {channel['error']}")
         beat = found["beat"]
         if beat["is_alive"]:
             self.screen.good(f"Beat's last tick was {beat['age_seconds']} s ago.")
