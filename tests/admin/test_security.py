@@ -237,3 +237,15 @@ def test_monitors_are_not_sent_to_https(db: None, settings: Any) -> None:
     settings.SECURE_SSL_REDIRECT = True
     assert Client().get("/healthz").status_code in (200, 503)
     assert Client().get(LOGIN).status_code == 301
+
+
+def test_a_path_with_a_line_break_forges_no_line_of_the_web_server() -> None:
+    script = (
+        "import django; django.setup(); import logging; "
+        "logging.getLogger('waitress').error('Exception while serving %s', '/x\\n2026 [info] forged \\x1b[31m')"
+    )
+    environment = {**os.environ, "DJANGO_SETTINGS_MODULE": "redeemer.settings"}
+    done = subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True, text=True, timeout=60)
+    assert len(done.stderr.splitlines()) == 1
+    assert "\x1b" not in done.stderr
+    assert "Exception while serving /x" in done.stderr
