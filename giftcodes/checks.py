@@ -14,6 +14,10 @@ from giftcodes.announcers import BadAddressError, announcer_for
 LEASE_MARGIN_SECONDS = faults.seconds("LEASE_MARGIN_SECONDS", 10.0)
 
 LEAST_DAYS_KEPT = 2
+#: A century: so long ago is a moment that can be counted back to.
+MOST_DAYS_KEPT = 36_500
+#: A feed that is asked less often than daily brings codes that have ended.
+MOST_POLL_SECONDS = 86_400.0
 
 
 @register
@@ -56,11 +60,11 @@ def check_retention(**_: Any) -> list[CheckMessage]:
     return [
         Error(
             f"{name} is {getattr(settings, name)}.",
-            hint=f"Make it 0 (for ever), or at least {LEAST_DAYS_KEPT} days.",
+            hint=f"Make it 0 (for ever), or from {LEAST_DAYS_KEPT} to {MOST_DAYS_KEPT} days.",
             id="giftcodes.E011",
         )
         for name in ("KEEP_ATTEMPTS_DAYS", "KEEP_JOURNAL_DAYS")
-        if getattr(settings, name) != 0 and getattr(settings, name) < LEAST_DAYS_KEPT
+        if getattr(settings, name) != 0 and not LEAST_DAYS_KEPT <= getattr(settings, name) <= MOST_DAYS_KEPT
     ]
 
 
@@ -70,11 +74,11 @@ def check_poll_interval(**_: Any) -> list[CheckMessage]:
     return [
         Error(
             f"{config.name.upper()}_POLL_SECONDS is {config.poll_seconds:g}.",
-            hint="The feed wants at least 3 seconds between two calls.",
+            hint="The feed wants at least 3 seconds between two calls. Make it from 3 to 86400, which is a day.",
             id="giftcodes.E003",
         )
         for config in settings.PROVIDERS.values()
-        if config.poll_seconds < 3
+        if not 3 <= config.poll_seconds <= MOST_POLL_SECONDS
     ]
 
 

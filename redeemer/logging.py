@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Any
 
 import structlog
 
+from giftcodes.http.text import one_line
 from giftcodes.text import printable
+
+_LONGEST_LINE = 2_000
 
 
 def only_printable(_logger: Any, _method: str, event: Any) -> Any:
@@ -34,6 +38,15 @@ _SHARED: list[Any] = [
     structlog.processors.format_exc_info,
     only_printable,
 ]
+
+
+class OneLine(logging.Filter):
+    """Keeps a message to one line."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Without line breaks and other control characters, and not endless."""
+        record.msg, record.args = one_line(record.getMessage(), _LONGEST_LINE), ()
+        return True
 
 
 def configure(*, log_format: str, level: str) -> dict[str, Any]:
@@ -74,6 +87,7 @@ def configure(*, log_format: str, level: str) -> dict[str, Any]:
                 "foreign_pre_chain": _SHARED,
             }
         },
+        "filters": {"one line": {"()": OneLine}},
         "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "structured"}},
         "root": {"handlers": ["stderr"], "level": level},
         "loggers": {
@@ -84,6 +98,10 @@ def configure(*, log_format: str, level: str) -> dict[str, Any]:
             "celery.app.trace": {"level": "WARNING"},
             "django_structlog": {"level": "WARNING"},
             "django.server": {"level": "WARNING"},
+            # Its lines name the path that was asked for, decoded: a line break in one would forge a line.
+            "waitress": {"level": "WARNING", "filters": ["one line"]},
+            # That requests wait for a thread for a moment.
+            "waitress.queue": {"level": "ERROR"},
             # Its warnings show raw bytes of broken answers; what we keep of those goes through the redactor.
             "urllib3": {"level": "ERROR"},
         },

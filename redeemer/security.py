@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from contextlib import suppress
 from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +10,6 @@ import structlog
 from axes.models import AccessAttempt
 from django.conf import settings
 from django.core.exceptions import RequestDataTooBig, TooManyFieldsSent, TooManyFilesSent
-from django.http import UnreadablePostError
 from django.middleware.csrf import REASON_NO_CSRF_COOKIE
 from django.shortcuts import render
 from django.utils import timezone
@@ -26,10 +24,6 @@ _IPV6_CUSTOMER_BITS = 64
 _ENTRY = re.compile(
     r'"?(?:\[(?P<bracketed>[^\[\]"]+)\](?::[0-9]{1,5})?|(?P<dotted>[0-9.]+)(?::[0-9]{1,5})?|(?P<bare>[^\[\]"]+))"?'
 )
-
-
-#: So much of a request that is refused is read and dropped: 20 MB.
-_CHUNK_BYTES, _MOST_CHUNKS = 65_536, 320
 
 
 def client_address(request: HttpRequest) -> str | None:
@@ -83,18 +77,9 @@ def locked_out(request: HttpRequest, _response: HttpResponse | None, _credential
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
     """What a browser sent is too much for a form: say what to do. Any other bad request gets Django's own answer."""
     if isinstance(exception, RequestDataTooBig | TooManyFieldsSent | TooManyFilesSent):
-        _read_to_the_end(request)
         most = settings.DATA_UPLOAD_MAX_MEMORY_SIZE // 1_000_000
         return render(request, "admin/too_much.html", {"most": most}, status=413)
     return defaults.bad_request(request, exception)
-
-
-def _read_to_the_end(request: HttpRequest) -> None:
-    """A browser that is still sending when the connection is closed shows an error of its own instead of our answer."""
-    with suppress(UnreadablePostError):
-        for _ in range(_MOST_CHUNKS):
-            if not request.read(_CHUNK_BYTES):
-                return
 
 
 def csrf_failed(request: HttpRequest, reason: str = "") -> HttpResponse:

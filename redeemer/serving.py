@@ -34,6 +34,8 @@ SLOWEST_BYTES_PER_SECOND = 16_384
 IDLE_SECONDS = 75.0
 #: A client that takes nothing of its answer for so long is cut off: a long answer holds a thread.
 UNREAD_SECONDS = 30.0
+#: Where all connections are taken, those that have owed a request for so long make room.
+CROWDED_SECONDS = 2.0
 #: Requests under way have so long to end after SIGTERM.
 GRACE_SECONDS = 5.0
 
@@ -76,15 +78,17 @@ class Channel(HTTPChannel):  # type: ignore[misc] # Untyped.
         self.begun_at, self.came, self.idle_since = None, 0, time.monotonic()
         super().service()
 
-    def is_overdue(self, now: float) -> bool:
+    def is_overdue(self, now: float, *, is_crowded: bool) -> bool:
         """Whether the client has used up its time. The time that the application takes is not counted."""
         if self.is_busy():
             self.idle_since = now
             return self._takes_nothing(now)
         self._unread = None
-        if self.begun_at is None and self.request is None:
-            return now - self.idle_since > IDLE_SECONDS
         began = self.idle_since if self.begun_at is None else self.begun_at
+        if is_crowded:
+            return now - began > CROWDED_SECONDS + self.came / SLOWEST_BYTES_PER_SECOND
+        if self.begun_at is None and self.request is None:
+            return now - began > IDLE_SECONDS
         return now - began > REQUEST_SECONDS + self.came / SLOWEST_BYTES_PER_SECOND
 
     def _takes_nothing(self, now: float) -> bool:
@@ -111,7 +115,7 @@ class _WithDeadlines(BaseWSGIServer):  # type: ignore[misc] # Untyped.
         At once: waitress closes a channel when its socket takes something, which that of an unread answer never does.
         """
         for channel in list(self.active_channels.values()):
-            if channel.is_overdue(time.monotonic()):
+            if channel.is_overdue(time.monotonic(), is_crowded=self.in_connection_overflow):
                 channel.handle_close()
 
 

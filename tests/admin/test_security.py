@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
-import re
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import timedelta
 from typing import Any
 
@@ -20,6 +21,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django_structlog.middlewares import RequestMiddleware
 
+from redeemer.embedded import ports
 from redeemer.security import client_address
 from tests.admin.conftest import Browser
 
@@ -261,13 +263,17 @@ def test_a_form_that_is_sent_too_much_says_what_to_do(browser: Browser, page: st
 def site() -> Iterator[int]:
     """The port of a web server as `make up` starts it. No page that is asked for here needs a database."""
     nowhere = {"DATABASE_URL": "postgres://nobody@127.0.0.1:1/none", "SECRET_KEY": "x" * 50}
-    command = [sys.executable, "-m", "gunicorn", "redeemer.wsgi", "--bind", "127.0.0.1:0", "--threads", "2"]
-    server = subprocess.Popen(command, env={**os.environ, **nowhere}, stderr=subprocess.PIPE, text=True)
-    assert server.stderr
-    port = next(match[1] for line in server.stderr if (match := re.search(r"Listening at: http://[0-9.]+:(\d+)", line)))
-    yield int(port)
+    port = ports.pick()
+    command = [sys.executable, "-m", "redeemer.serving", "--bind", f"127.0.0.1:{port}"]
+    server = subprocess.Popen(command, env={**os.environ, **nowhere}, stderr=subprocess.DEVNULL)
+    deadline = time.monotonic() + 60
+    while server.poll() is None and time.monotonic() < deadline:
+        with suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
+            break
+        time.sleep(0.1)
+    yield port
     server.terminate()
-    server.communicate(timeout=60)
+    server.wait(timeout=60)
 
 
 def test_the_answer_reaches_a_browser_that_is_still_sending(site: int) -> None:
@@ -289,3 +295,15 @@ def test_another_bad_request_is_answered_as_ever(browser: Browser) -> None:
     response = browser.client.get("/admin/", headers={"host": "evil.example"})
     assert response.status_code == 400
     assert "Nothing was changed" not in response.content.decode()
+
+
+def test_a_path_with_a_line_break_forges_no_line_of_the_web_server() -> None:
+    script = (
+        "import django; django.setup(); import logging; "
+        "logging.getLogger('waitress').error('Exception while serving %s', '/x\\n2026 [info] forged \\x1b[31m')"
+    )
+    environment = {**os.environ, "DJANGO_SETTINGS_MODULE": "redeemer.settings"}
+    done = subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True, text=True, timeout=60)
+    assert len(done.stderr.splitlines()) == 1
+    assert "\x1b" not in done.stderr
+    assert "Exception while serving /x" in done.stderr

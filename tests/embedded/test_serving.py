@@ -26,6 +26,8 @@ import sys, time
 from redeemer import serving
 
 serving.UNREAD_SECONDS = 2.0
+if "crowded" in sys.argv:
+    serving._MOST_CONNECTIONS, serving.REQUEST_SECONDS = 20, 3600.0
 
 def application(environ, start_response):
     path = environ["PATH_INFO"]
@@ -47,7 +49,7 @@ def application(environ, start_response):
     start_response("200 OK", [("Content-Length", str(len(answer)))])
     return [answer]
 
-believes = len(sys.argv) > 2
+believes = "believe" in sys.argv
 listener = serving.listen(sys.argv[1])
 sys.stderr.write("listening\\n")
 sys.stderr.flush()
@@ -152,6 +154,18 @@ def test_clients_that_do_not_read_their_answers_are_cut_off_and_the_others_are_s
     assert site.ask("/") == (200, b"hello")
 
     for connection in unread:
+        connection.close()
+
+
+def test_where_all_connections_are_taken_those_that_owe_a_request_make_room(start: Callable[..., Site]) -> None:
+    site = start("crowded")
+    half_sent = [site.connect() for _ in range(40)]
+    for connection in half_sent:
+        connection.sendall(b"GET / HTT")
+
+    assert site.ask("/") == (200, b"hello")
+
+    for connection in half_sent:
         connection.close()
 
 

@@ -6,6 +6,7 @@ import datetime as dt
 import importlib
 import io
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -18,7 +19,7 @@ from django.urls import reverse
 from django_celery_beat.models import ClockedSchedule, IntervalSchedule, PeriodicTask
 
 import giftcodes.migrations
-from giftcodes import tasks
+from giftcodes import checks, tasks
 from giftcodes.flow.dispatch import dispatch
 from giftcodes.models import Alarm, CodeState, GiftCode, Member, MemberRedemption, Redemption, database_now
 from redeemer.beat import PatientScheduler
@@ -265,6 +266,24 @@ def test_dispatch_chooses_beside_a_code_whose_dates_are_at_the_end_of_time(world
     world.begin(wolves, code)
     run("UPDATE giftcodes_giftcode SET first_seen_at = '294276-12-31' WHERE id = %s", bad.pk)
     assert dispatch("simulator")
+
+
+# --- Lengths of time in the settings ----------------------------------------------------------------------------------
+@pytest.mark.parametrize("name", ["KEEP_ATTEMPTS_DAYS", "KEEP_JOURNAL_DAYS"])
+@pytest.mark.parametrize(("days", "is_refused"), [(0, False), (2, False), (36_500, False), (1, True), (10**9, True)])
+def test_days_that_cannot_be_counted_back_are_refused_at_the_start(
+    settings: Any, name: str, days: int, is_refused: bool
+) -> None:
+    setattr(settings, name, days)
+    assert bool(checks.check_retention()) is is_refused
+
+
+@pytest.mark.parametrize("seconds", [2.9, 86_401.0, 1e15, float("inf"), float("nan")])
+def test_an_interval_of_polls_that_cannot_be_counted_on_is_refused_at_the_start(settings: Any, seconds: float) -> None:
+    here = replace(settings.PROVIDERS["simulator"], poll_seconds=seconds)
+    settings.PROVIDERS = {"simulator": here}
+    (found,) = checks.check_poll_interval()
+    assert "SIMULATOR_POLL_SECONDS" in found.msg
 
 
 # --- Beat -------------------------------------------------------------------------------------------------------------
