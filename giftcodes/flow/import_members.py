@@ -8,14 +8,14 @@ from itertools import islice
 from typing import Any
 
 from django.db import transaction
-from simple_history.utils import bulk_create_with_history, bulk_update_with_history
+from simple_history.utils import bulk_create_with_history
 
 from giftcodes.member_list import ListedMember, MemberList
 from giftcodes.models import Guild, Member, MemberImport, OptOut, Source
 from giftcodes.models.catalogue import own_realm
 from giftcodes.models.delivery import player_hash
 from giftcodes.models.imports import IMPORTED_FIELDS
-from giftcodes.models.versions import keep_first_versions
+from giftcodes.models.versions import keep_first_versions, update_with_versions
 from giftcodes.text import isolated
 
 BATCH = 1_000
@@ -121,7 +121,7 @@ def _import_batch(made: MemberImport, batch: list[ListedMember], result: ImportR
         "custom_historical_attrs": {"member_import_id": made.pk},
     }
     bulk_create_with_history(new, Member, **about)
-    bulk_update_with_history(changed, Member, list(IMPORTED_FIELDS), **about)
+    update_with_versions(changed, IMPORTED_FIELDS, **about)
 
 
 def _unwilling(guild: Guild, player_ids: list[str]) -> set[str]:

@@ -8,11 +8,10 @@ from itertools import islice
 from typing import Any
 
 from django.db import transaction
-from simple_history.utils import bulk_update_with_history
 
 from giftcodes.models import Guild, Member, MemberImport, MemberRedemption, database_now
 from giftcodes.models.imports import IMPORTED_FIELDS
-from giftcodes.models.versions import delete_with_versions, versions_before
+from giftcodes.models.versions import delete_with_versions, update_with_versions, versions_before
 
 #: Members who are taken back at once.
 BATCH = 1_000
@@ -92,7 +91,7 @@ def _take_back(made: MemberImport, member_ids: list[int], result: UndoResult, *,
     if is_real:
         reason = f"Import {made.pk} undone."
         delete_with_versions(unwanted, reason=reason)
-        bulk_update_with_history(changed, Member, list(IMPORTED_FIELDS), default_change_reason=reason)
+        update_with_versions(changed, IMPORTED_FIELDS, default_change_reason=reason)
 
 
 def _set_back(member: Member, version: Any, before: Any, touched: list[str], result: UndoResult) -> bool:

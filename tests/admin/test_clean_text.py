@@ -10,7 +10,7 @@ from django.db import connection
 from django.urls import reverse
 
 from giftcodes.flow.alarms import look
-from giftcodes.models import Alarm, GiftCode, Guild, Member, OptOut
+from giftcodes.models import Alarm, Channel, GiftCode, Guild, Member, OptOut
 from giftcodes.models.delivery import player_hash
 from tests.admin.conftest import Browser, Doorbell, errors
 from tests.factories import gift_code, guild, member
@@ -75,6 +75,14 @@ def test_a_code_is_stored_without_invisible_characters(browser: Browser, doorbel
     )
 
     assert (GiftCode.objects.get().code, GiftCode.objects.get().folded) == ("FROST2026", "frost2026")
+
+
+def test_the_address_of_a_channel_is_stored_without_invisible_characters(browser: Browser) -> None:
+    address = "https://discord.com/api/webhooks/123456789/abcdef"
+
+    browser.save("channel_add", guild=guild().pk, address=f"\u200b{address}\u2060")
+
+    assert Channel.objects.get().address == address
 
 
 @pytest.mark.parametrize("typed", ["1.000", "1,000", "1 000", "1_000", "+1000"])
