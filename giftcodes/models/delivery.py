@@ -207,6 +207,8 @@ class Alarm(models.Model):
         NO_MEMBERS = "no_members", _("guild without members")
         CHANNEL_GONE = "channel_gone", _("channel gone")
         BEAT_SILENT = "beat_silent", _("beat does not tick")
+        DIRECTORY_KEY = "directory_key", _("key of a directory of players refused")
+        DIRECTORY_FAILING = "directory_failing", _("directory of players failing")
 
     kind = models.CharField(_("kind"), max_length=20, choices=Kind)
     subject = models.CharField(_("subject"), max_length=100)
