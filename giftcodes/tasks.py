@@ -160,9 +160,8 @@ def catch_up(guild_ids: list[int] | None = None) -> None:
 @shared_task
 def directory() -> None:
     """Every five seconds: let each directory of players be asked, where it may be."""
-    for provider in providers_on():
-        if settings.PROVIDERS[provider].has_directory:
-            ring(look_up, provider)
+    for provider in directory_step.enrol():
+        ring(look_up, provider)
 
 
 @shared_task

@@ -36,6 +36,11 @@ _REFUSING = [Outcome.WRONG_REALM.value, Outcome.NO_SUCH_PLAYER.value]
 # What the game said last of a player and a realm. It checks that pair before the code. Requests that prove something
 # are kept for ever; of an old refusal the member redemption is left.
 _WORDS = """
+WITH rows AS MATERIALIZED (
+    SELECT m.id FROM giftcodes_member m
+    JOIN giftcodes_guild g ON g.id = m.guild_id AND g.provider = %(provider)s
+    WHERE m.player_id = %(player)s
+)
 SELECT realm, max(proven), max(refused)
 FROM (
     SELECT a.realm,
@@ -43,11 +48,11 @@ FROM (
            CASE WHEN a.outcome = ANY(%(refusing)s) THEN a.answered_at END AS refused
     FROM giftcodes_attempt a
     JOIN giftcodes_memberredemption x ON x.id = a.member_redemption_id
-    WHERE x.member_id = ANY(%(members)s)
+    WHERE x.member_id IN (SELECT id FROM rows)
     UNION ALL
     SELECT x.asked_realm, NULL, x.updated_at
     FROM giftcodes_memberredemption x
-    WHERE x.member_id = ANY(%(members)s) AND x.state = 'needs_correction' AND x.asked_realm IS NOT NULL
+    WHERE x.member_id IN (SELECT id FROM rows) AND x.state = 'needs_correction' AND x.asked_realm IS NOT NULL
 ) AS word
 GROUP BY realm
 """
@@ -123,6 +128,20 @@ class _Claim:
     player_id: str
 
 
+def enrol() -> list[str]:
+    """Once a minute: have a row for each player who has agreed, and for nobody else.
+
+    Returns:
+        The games that have a directory.
+    """
+    games = [config.name for config in settings.PROVIDERS.values() if config.has_directory]
+    if Heartbeat.beat("directory", rest_seconds=ENROL_SECONDS):
+        DirectoryLookup.objects.forget()
+        for provider in games:
+            DirectoryLookup.objects.enrol(provider)
+    return games
+
+
 def look_up_next(provider: str) -> LookupResult:
     """Ask the directory of a game for the one player whose turn it is, if it may be asked, and take in the answer.
 
@@ -135,8 +154,6 @@ def look_up_next(provider: str) -> LookupResult:
     config = settings.PROVIDERS[provider]
     if not config.has_directory:
         return LookupResult(False, message=f"{config.title} has no directory: {provider.upper()}_DIRECTORY_KEY.")
-    if Heartbeat.beat(f"enrol {provider}"[:20], rest_seconds=ENROL_SECONDS):
-        DirectoryLookup.objects.enrol(provider)
     claim = _claim(config)
     if claim is None:
         return LookupResult(False, message="Nobody is due, or the directory rests.")
@@ -259,7 +276,7 @@ def _correct_all(
     config: ProviderConfig, members: list[Member], lookup: DirectoryLookup, answer: DirectoryAnswer
 ) -> list[int]:
     """Correct each of the player's rows. Returns the guilds in which a realm has changed."""
-    words = _game_words([member.pk for member in members])
+    words = _game_words(config.name, lookup.player_id)
     moved = []
     for member in members:
         if "realm" in _correct(config, member, lookup, answer, words):
@@ -300,10 +317,11 @@ def _correct(
     return list(changes)
 
 
-def _game_words(member_ids: list[int]) -> dict[int, GameWords]:
-    """By realm: what the game said of these rows of one player."""
+def _game_words(provider: str, player_id: str) -> dict[int, GameWords]:
+    """By realm: what the game said of a player, in whichever guild."""
     parameters: dict[str, Any] = {
-        "members": member_ids,
+        "provider": provider,
+        "player": player_id,
         "proving": [outcome.value for outcome in PROVING],
         "refusing": _REFUSING,
     }

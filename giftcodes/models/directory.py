@@ -36,7 +36,7 @@ ON CONFLICT (provider, player_id) DO NOTHING
 
 _FORGET = f"""
 DELETE FROM giftcodes_directorylookup l
-WHERE l.provider = %(provider)s AND NOT EXISTS (
+WHERE NOT EXISTS (
     SELECT FROM giftcodes_member m
     JOIN giftcodes_guild g ON g.id = m.guild_id AND g.provider = l.provider
     WHERE m.player_id = l.player_id AND {AGREED})
@@ -144,10 +144,19 @@ class Directory(models.Model):
 
 class DirectoryLookupQuerySet(models.QuerySet["DirectoryLookup"]):
     def enrol(self, provider: str) -> None:
-        """Have a row for each player of a game who has agreed, due now where it is new, and for nobody else."""
+        """Have a row for each player of a game who has agreed, due now where it is new."""
         with connection.cursor() as cursor:
-            cursor.execute(_FORGET, {"provider": provider})
             cursor.execute(_ENROL, {"provider": provider})
+
+    def forget(self) -> int:
+        """Delete the rows of players who do not agree any more, also of a game whose directory is off.
+
+        Returns:
+            How many there were.
+        """
+        with connection.cursor() as cursor:
+            cursor.execute(_FORGET)
+            return int(cursor.rowcount)
 
     def want(self, providers: Collection[str], *, guild_id: int | None = None) -> int:
         """Mark as due now, and before all others, those who have agreed and whom the game refused for their realm.

@@ -178,6 +178,18 @@ def test_who_does_not_agree_any_more_is_not_asked_for_and_the_row_goes(
     assert not DirectoryLookup.objects.exists()
 
 
+def test_the_row_goes_also_while_the_directory_is_off(world: World, service: Service, settings: Any) -> None:
+    anna = agreed(guild())
+    service.knows(anna)
+    look(world)
+    configure(settings, directory_key="")
+    withdraw(anna, "opt out")
+
+    look(world)
+
+    assert not DirectoryLookup.objects.exists()
+
+
 @pytest.mark.parametrize("wish", ["opt out", "erase", "leave", "consent taken back"])
 def test_an_answer_for_who_did_not_agree_any_more_when_it_came_changes_nothing(
     world: World, service: Service, wish: str
@@ -206,7 +218,7 @@ def withdraw(row: Member, wish: str) -> None:
             Member.objects.filter(pk=row.pk).update(active=False)
         case _:
             Member.objects.filter(pk=row.pk).update(consented_on=None)
-    Heartbeat.objects.filter(name__startswith="enrol").update(at=F("at") - timedelta(minutes=2))
+    Heartbeat.objects.filter(name="directory").update(at=F("at") - timedelta(minutes=2))
 
 
 def world_config() -> Any:
@@ -270,7 +282,7 @@ def test_before_the_run_of_a_new_code_who_needs_correction_is_asked_for_first(wo
     tasks.fan_out(code.pk)
     assert service.asked == [], "a run never waits for the network"
     world.drain()
-    Heartbeat.objects.filter(name__startswith="enrol").update(at=F("at") - timedelta(minutes=2))
+    Heartbeat.objects.filter(name="directory").update(at=F("at") - timedelta(minutes=2))
     look(world)
 
     assert service.asked == [anna.player_id, ben.player_id]
@@ -419,6 +431,24 @@ def test_a_realm_that_works_is_not_changed_by_a_first_answer(world: World, servi
 
     look(world)
     later(world, 8 * 86_400)
+    look(world)
+
+    anna.refresh_from_db()
+    assert (len(service.asked), anna.realm) == (2, None)
+
+
+def test_a_realm_that_works_through_another_guild_is_not_changed_either(world: World, service: Service) -> None:
+    wolves, bears, code = guild(), guild(), gift_code()
+    anna = agreed(wolves)
+    member(bears, anna.player_id)
+    world.knows(wolves)
+    world.has(code)
+    service.knows(anna)
+    look(world)
+    world.redeem(bears, code)
+    service.knows(anna, realm=AWAY)
+    DirectoryLookup.objects.update(due_at=database_now())
+
     look(world)
 
     anna.refresh_from_db()
