@@ -278,11 +278,12 @@ def test_before_the_run_of_a_new_code_who_needs_correction_is_asked_for_first(wo
     service.knows(ben, "Ben")
     code = gift_code("SNOW")
     world.has(code)
+    DirectoryLookup.objects.enrol("simulator")
+    DirectoryLookup.objects.filter(player_id=ben.player_id).update(due_at=database_now() - timedelta(days=1))
 
     tasks.fan_out(code.pk)
     assert service.asked == [], "a run never waits for the network"
     world.drain()
-    Heartbeat.objects.filter(name="directory").update(at=F("at") - timedelta(minutes=2))
     look(world)
 
     assert service.asked == [anna.player_id, ben.player_id]
