@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Warning, register
 
 from giftcodes import faults
 from giftcodes.announcers import BadAddressError, announcer_for
+from giftcodes.directories.base import PLACE_OF_ID
 
 #: What a worker needs beside the call itself: to be scheduled, to write its intent, to record.
 LEASE_MARGIN_SECONDS = faults.seconds("LEASE_MARGIN_SECONDS", 10.0)
@@ -136,3 +138,25 @@ def check_faults(**_: Any) -> list[CheckMessage]:
             id="giftcodes.E005",
         )
     ]
+
+
+@register
+def check_directories(**_: Any) -> list[CheckMessage]:
+    """A directory of players is asked with a key, at an address that has a place for the player ID."""
+    found: list[CheckMessage] = []
+    for config in settings.PROVIDERS.values():
+        prefix = f"{config.name.upper()}_DIRECTORY"
+        if config.directory_key and not config.directory_url:
+            hint = f"Set {prefix}_URL, or take {prefix}_KEY out of the settings."
+            found.append(Warning(f"{prefix}_KEY is set, but no address.", hint=hint, id="giftcodes.W020"))
+        if config.directory_url and not _is_place_for_players(config.directory_url):
+            hint = "It looks like https://host/players/{id}, with the word {id} where the player ID goes."
+            found.append(Error(f"{prefix}_URL is not the address of a player.", hint=hint, id="giftcodes.E020"))
+        if config.directory_per_day < 1:
+            found.append(Error(f"{prefix}_PER_DAY must be more than 0.", id="giftcodes.E021"))
+    return found
+
+
+def _is_place_for_players(url: str) -> bool:
+    parts = urlsplit(url)
+    return parts.scheme in ("http", "https") and bool(parts.hostname) and PLACE_OF_ID in parts.path + parts.query

@@ -2,6 +2,7 @@
 
     tick -> poll -> fan_out -> redeem (start: lock, refuse duplicates) -> dispatch -> redeem_member -> finish
     sweep, catch_up: whatever was left behind
+    directory: names and realms of members who agreed
     announce, alarms: what people are told
     prune: what is not kept for ever
 
@@ -23,6 +24,7 @@ from giftcodes.flow import alarms as alarms_step
 from giftcodes.flow import announce as announce_step
 from giftcodes.flow import catch_up as catch_up_step
 from giftcodes.flow import codes
+from giftcodes.flow import directory as directory_step
 from giftcodes.flow import dispatch as dispatch_step
 from giftcodes.flow import fan_out as fan_out_step
 from giftcodes.flow import finish as finish_step
@@ -32,11 +34,13 @@ from giftcodes.flow import redeem as redeem_step
 from giftcodes.flow import start as start_step
 from giftcodes.flow import start_many as start_many_step
 from giftcodes.flow import sweep as sweep_step
-from giftcodes.models import Heartbeat, Trigger
+from giftcodes.models import DirectoryLookup, Heartbeat, Trigger
 from giftcodes.models.apart import Apart
 
 #: Ticks that piled up, or that two beats ring, have nothing to add to one that has just run.
 TICK_REST_SECONDS = 0.1
+#: Players of a game whom a directory is asked for at each of beat's rings: a few, each in a message of its own.
+LOOKUPS = 5
 
 
 def ring(task: Any, *args: Any, **kwargs: Any) -> None:
@@ -95,6 +99,7 @@ def poll(provider: str = "", *, force: bool = False) -> None:
 @shared_task
 def fan_out(gift_code_id: int, trigger: str = Trigger.POLL, user_id: int | None = None) -> None:
     """Make the rows of a code for every guild, and start each: some guilds at a time, and the first does not wait."""
+    want_lookups()
     while fan_out_step.make_batch(gift_code_id):
         start_many(gift_code_id, trigger, user_id)
     start_many(gift_code_id, trigger, user_id)
@@ -172,6 +177,23 @@ def catch_up(guild_ids: list[int] | None = None) -> None:
 
 
 @shared_task
+def directory() -> None:
+    """Every five seconds: let each directory of players be asked, where it may be."""
+    for provider in directory_step.enrol():
+        ring(look_up, provider)
+
+
+@shared_task
+def look_up(provider: str, left: int = LOOKUPS) -> None:
+    """Ask for one player; then for the next, in a message of its own, so that the rest of the flow goes between."""
+    result = directory_step.look_up_next(provider)
+    if result.guild_ids:
+        ring(catch_up, result.guild_ids)
+    if result.may_go_on and left > 1:
+        ring(look_up, provider, left - 1)
+
+
+@shared_task
 def sweep() -> None:
     """Every ten seconds: drive on what was left behind."""
     with Apart("sweep") as apart:
@@ -224,6 +246,11 @@ def prune() -> None:
     pruned = prune_step.prune()
     if pruned.attempts or pruned.entries:
         story.tell(f"🧹 Pruned {pruned.attempts} attempt(s) and {pruned.entries} journal entries.")
+
+
+def want_lookups() -> None:
+    """Before runs: who needs correction is looked up soon, by a task of its own."""
+    DirectoryLookup.objects.want([name for name in providers_on() if settings.PROVIDERS[name].has_directory])
 
 
 def provider_of(redemption_id: int) -> str:

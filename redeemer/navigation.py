@@ -44,6 +44,7 @@ SECTIONS: tuple[tuple[Words | str, tuple[Entry, ...]], ...] = (
         (
             Entry(_("Games"), "sports_esports", "giftcodes_ratebudget"),
             Entry(_("Feeds"), "rss_feed", "giftcodes_feed"),
+            Entry(_("Directories"), "person_search", "giftcodes_directory"),
         ),
     ),
     (

@@ -12,6 +12,7 @@ from csp.constants import NONE, SELF, UNSAFE_EVAL, UNSAFE_INLINE
 from django.core.exceptions import ImproperlyConfigured
 from django.templatetags.static import static
 
+from giftcodes.directories import KNOWN_ADDRESSES
 from giftcodes.providers.config import ProviderConfig, Rate
 from redeemer.embedded import discovery
 from redeemer.logging import configure
@@ -220,22 +221,29 @@ ANNOUNCE_MAX = env.int("ANNOUNCE_MAX", default=max(1, CONTROL_THREADS // 4))
 
 def _provider(name: str, title: str, realm_word: str, api_url: str, origin: str, rate: str) -> ProviderConfig:
     prefix = name.upper()
-    try:
-        parsed_rate = Rate.parse(env.str(f"{prefix}_RATE", default=rate))
-    except ValueError as error:
-        msg = f"{prefix}_RATE: {error}"
-        raise ImproperlyConfigured(msg) from error
+
+    def rate_of(setting: str, default: str) -> Rate | None:
+        try:
+            return Rate.parse(env.str(setting, default=default))
+        except ValueError as error:
+            msg = f"{setting}: {error}"
+            raise ImproperlyConfigured(msg) from error
+
     return ProviderConfig(
         name=name,
         title=title,
         realm_word=realm_word,
         api_url=env.str(f"{prefix}_API_URL", default=api_url),
         origin=origin,
-        rate=parsed_rate,
+        rate=rate_of(f"{prefix}_RATE", rate),
         salt=env.str(f"{prefix}_SALT", default=""),
         feed_url=env.str(f"{prefix}_FEED_URL", default=""),
         feed_key=env.str(f"{prefix}_FEED_KEY", default=""),
         poll_seconds=env.float(f"{prefix}_POLL_SECONDS", default=60.0),
+        directory_url=env.str(f"{prefix}_DIRECTORY_URL", default=KNOWN_ADDRESSES.get(name, "")),
+        directory_key=env.str(f"{prefix}_DIRECTORY_KEY", default=""),
+        directory_rate=rate_of(f"{prefix}_DIRECTORY_RATE", "60/60"),
+        directory_per_day=env.int(f"{prefix}_DIRECTORY_PER_DAY", default=5_000),
     )
 
 

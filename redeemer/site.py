@@ -20,7 +20,7 @@ from redeemer.navigation import side_bar
 #: Sections of the index, in the order of the day's work. What is named nowhere comes last.
 SECTIONS = (
     (_("Redeeming"), ("Guild", "Member", "GiftCode", "Redemption", "MemberRedemption", "Channel")),
-    (_("Games"), ("RateBudget", "Feed")),
+    (_("Games"), ("RateBudget", "Feed", "Directory", "DirectoryLookup")),
     (
         _("History"),
         (

@@ -50,6 +50,7 @@ def pytest_load_initial_conftests() -> None:
         "SIMULATOR_API_URL": "http://127.0.0.1:9/nobody-listens-here",
         "SIMULATOR_FEED_URL": "",
         "SIMULATOR_FEED_KEY": "",
+        "SIMULATOR_DIRECTORY_KEY": "",
         "SIMULATOR_RATE": "30/10",
     }
 

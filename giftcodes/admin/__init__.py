@@ -6,6 +6,7 @@ Nothing here is written by whole-form saves: the flow owns the machine's fields,
 from giftcodes.admin import (
     codes,
     delivery,
+    directories,
     feeds,
     framed,
     guilds,
@@ -21,6 +22,7 @@ from giftcodes.admin import (
 __all__ = [
     "codes",
     "delivery",
+    "directories",
     "feeds",
     "framed",
     "guilds",

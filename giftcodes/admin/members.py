@@ -14,6 +14,7 @@ from django.utils.translation import gettext_lazy as _
 
 from giftcodes import tasks
 from giftcodes.admin.base import ModelForm
+from giftcodes.admin.directories import directory_words
 from giftcodes.admin.editing import KeepsHistory
 from giftcodes.admin.member_export import csv_of, log_export, workbook_of
 from giftcodes.admin.member_steps import move, set_realm
@@ -82,12 +83,14 @@ class MemberAdmin(KeepsHistory[Member]):
 
     def get_readonly_fields(self, request: HttpRequest, obj: Member | None = None) -> list[str]:  # noqa: ARG002
         """Another player, or another guild, is another member."""
-        return ["opted_out_shown", "joined_at", "look_at", "wishes", "guild", "player_id"] if obj else []
+        return ["opted_out_shown", "joined_at", "look_at", "directory", "wishes", "guild", "player_id"] if obj else []
 
     def get_fieldsets(self, request: HttpRequest, obj: Member | None = None) -> Any:
         """A member who is being added has no past."""
         if obj:
             shown = ["active", "opted_out_shown", "consented_on", "joined_at", "look_at"]
+            if directory_words(obj):
+                shown.append("directory")
             redeeming = (_("Redeeming"), {"fields": [*shown, *(["wishes"] if may_open(request.user) else [])]})
             return [(None, {"fields": [*PLAYER, "notes"]}), redeeming]
         return [(None, {"fields": [*PLAYER, "active", "consented_on", "notes"]})]
@@ -105,6 +108,11 @@ class MemberAdmin(KeepsHistory[Member]):
     @admin.display(description=_("look at"))
     def look_at(self, member: Member) -> SafeString:
         return list_link(MemberRedemption, _("redemptions of this player"), q=member.player_id)
+
+    @admin.display(description=_("directory"))
+    def directory(self, member: Member) -> str:
+        """What a directory of players said."""
+        return directory_words(member)
 
     @admin.display(description=_("wishes"))
     def wishes(self, member: Member) -> SafeString:

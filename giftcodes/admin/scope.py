@@ -29,6 +29,8 @@ from giftcodes.models import (
     Announcement,
     Attempt,
     Channel,
+    Directory,
+    DirectoryLookup,
     Feed,
     GiftCode,
     Guild,
@@ -134,6 +136,7 @@ RULES: dict[type[Model], Callable[[Person], Q]] = {
     # The machine, and who may log in, are no guild's business.
     **dict.fromkeys(
         (
+            *(Directory, DirectoryLookup),
             *(AlarmNotice, RateBudget, Feed, Heartbeat, OptOut, PrunedFigure, User, Group, AccessAttempt, AccessLog),
             *(PeriodicTask, IntervalSchedule, CrontabSchedule, ClockedSchedule, SolarSchedule),
         ),

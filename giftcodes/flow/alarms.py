@@ -24,6 +24,8 @@ PATIENCE = {
     Alarm.Kind.UNCOVERED: dt.timedelta(minutes=30),
     Alarm.Kind.NO_MEMBERS: dt.timedelta(minutes=30),
     Alarm.Kind.CHANNEL_SILENT: dt.timedelta(hours=1),
+    Alarm.Kind.DIRECTORY_KEY: dt.timedelta(),
+    Alarm.Kind.DIRECTORY_FAILING: dt.timedelta(days=1),
 }
 #: Who has not looked for so long was down, and so was everything: what was suspected before counts from now.
 BLIND_AFTER = dt.timedelta(minutes=5)
@@ -72,6 +74,17 @@ WHERE ch.refused_since IS NOT NULL
   AND EXISTS (
       SELECT FROM giftcodes_announcement a JOIN giftcodes_redemption r ON r.id = a.redemption_id
       WHERE r.guild_id = g.id AND a.state IN ('waiting', 'sent') AND a.error <> '')
+UNION ALL
+SELECT 'directory_key', d.provider,
+       'The directory of players of ' || d.provider || ' refuses our key, and nobody is looked up: ' || d.error
+FROM giftcodes_directory d
+WHERE d.provider = ANY(%(directories)s) AND d.key_refused
+UNION ALL
+SELECT 'directory_failing', d.provider,
+       'The directory of players of ' || d.provider || ' has given no good answer for a day: ' || d.error
+FROM giftcodes_directory d
+WHERE d.provider = ANY(%(directories)s) AND d.failures > 0 AND NOT d.key_refused
+  AND EXISTS (SELECT FROM giftcodes_directorylookup l WHERE l.provider = d.provider)
 """
 
 _SUSPECT = """
@@ -160,6 +173,7 @@ def _find() -> list[tuple[str, str, str]]:
     parameters: dict[str, Any] = {
         "feeds": [config.name for config in configs if config.is_on and config.has_feed],
         "games": [config.name for config in configs if config.is_on],
+        "directories": [config.name for config in configs if config.has_directory],
         "quiet": QUIET_AFTER,
     }
     with connection.cursor() as cursor:

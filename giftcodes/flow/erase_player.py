@@ -15,6 +15,7 @@ from giftcodes.models import (
     Attempt,
     CancelKind,
     Clock,
+    DirectoryLookup,
     GiftCode,
     Member,
     MemberRedemption,
@@ -104,5 +105,6 @@ def _rename(provider: str, player_id: str, ids: list[int], pseudonym: str) -> di
         "redemptions": MemberRedemption.objects.filter(of_player).update(player_id=pseudonym),
         "attempts": Attempt.objects.filter(of_player).update(player_id=pseudonym, body=""),
         "log entries": logged.update(object_repr=pseudonym),
+        "lookups": DirectoryLookup.objects.filter(provider=provider, player_id=player_id).delete()[0],
         "codes in doubt": doubted.update(doubt_player_id=pseudonym),
     }

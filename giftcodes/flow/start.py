@@ -13,6 +13,7 @@ from psycopg.errors import LockNotAvailable
 from giftcodes import story
 from giftcodes.models import (
     CodeState,
+    DirectoryLookup,
     EventKind,
     GiftCode,
     Redemption,
@@ -106,6 +107,10 @@ def start(*, guild_id: int, gift_code_id: int, trigger: Trigger, user_id: int | 
         RuntimeError: called inside a transaction, which would hold the lock for as long as it lasts.
     """
     redemption_id = Redemption.objects.ensure(guild_id=guild_id, gift_code_id=gift_code_id)
+    if not trigger.is_quiet:
+        # Before a person's trigger opens their rows again: who needs correction is looked up soon, by another task.
+        games = [config.name for config in settings.PROVIDERS.values() if config.has_directory]
+        DirectoryLookup.objects.want(games, guild_id=guild_id)
     call = _Call(redemption_id, trigger, user_id)
     for _ in range(LOOKS):
         if result := _look(call):

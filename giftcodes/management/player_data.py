@@ -10,10 +10,13 @@ from django.contrib.contenttypes.models import ContentType
 from django.core.serializers.json import DjangoJSONEncoder
 from django.db.models import F
 
-from giftcodes.models import Attempt, Member, MemberRedemption, OptOut, database_now
+from giftcodes.models import Attempt, DirectoryLookup, Member, MemberRedemption, OptOut, database_now
 from giftcodes.models.delivery import player_hash
 
 _MEMBER = ("player_id", "nickname", "realm", "active", "opted_out", "consented_on", "notes")
+
+#: What a directory of players said.
+_LOOKUP = ("asked_at", "answered_at", "said", "name", "realm", "realm_since", "due_at")
 
 
 def data_of(provider: str, player_id: str) -> dict[str, Any]:
@@ -31,6 +34,7 @@ def data_of(provider: str, player_id: str) -> dict[str, Any]:
         "exported_at": database_now(),
         "opted_out": OptOut.objects.filter(player_hash=player_hash(provider, player_id)).exists(),
         "members": [_member(member) for member in members.select_related("guild")],
+        "directory": list(DirectoryLookup.objects.filter(provider=provider, player_id=player_id).values(*_LOOKUP)),
         "redemptions": [_redemption(dict(share)) for share in shares.values("pk", **_SHARE)],
     }
 
@@ -42,7 +46,7 @@ def in_json(data: dict[str, Any]) -> str:
 
 def is_known(data: dict[str, Any]) -> bool:
     """Whether anything is kept."""
-    return bool(data["members"] or data["redemptions"] or data["opted_out"])
+    return bool(data["members"] or data["redemptions"] or data["directory"] or data["opted_out"])
 
 
 _SHARE = {

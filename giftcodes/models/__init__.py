@@ -5,6 +5,7 @@ from giftcodes.models.catalogue import Feed, GiftCode, Guild, Member, Source
 from giftcodes.models.clock import Clock, database_now
 from giftcodes.models.code_life import CodeAnswer, CodeNews, CodeState
 from giftcodes.models.delivery import Alarm, AlarmNotice, Announcement, Channel, DeliveryState, Heartbeat, OptOut
+from giftcodes.models.directory import Directory, DirectoryLookup
 from giftcodes.models.imports import MemberImport
 from giftcodes.models.journal import Attempt, EventKind, PrunedFigure, RedemptionEvent, Trigger
 from giftcodes.models.redemption import CancelKind, MemberRedemption, Redemption, RunState
@@ -21,6 +22,8 @@ __all__ = [
     "CodeNews",
     "CodeState",
     "DeliveryState",
+    "Directory",
+    "DirectoryLookup",
     "EventKind",
     "Feed",
     "GiftCode",

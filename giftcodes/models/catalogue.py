@@ -126,6 +126,7 @@ class Member(models.Model):
             models.UniqueConstraint(fields=["guild", "player_id"], name="one_member_for_each_player_of_a_guild"),
             within(DAYS, "consented_on", name="consent_within_bounds"),
         ]
+        indexes = [models.Index(fields=["player_id"], name="member_player")]
 
     def __str__(self) -> str:
         return member_words(self.nickname, self.player_id)

@@ -240,6 +240,8 @@ class Alarm(models.Model):
         CHANNEL_SILENT = "channel_silent", _("channel takes no messages")
         BEAT_SILENT = "beat_silent", _("beat does not tick")
         BAD_ROW = "bad_row", _("a row that cannot be worked on")
+        DIRECTORY_KEY = "directory_key", _("key of a directory of players refused")
+        DIRECTORY_FAILING = "directory_failing", _("directory of players failing")
 
     kind = models.CharField(_("kind"), max_length=20, choices=Kind)
     subject = models.CharField(_("subject"), max_length=100)

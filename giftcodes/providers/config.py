@@ -31,7 +31,7 @@ class Rate:
 
 @dataclass(frozen=True, slots=True)
 class ProviderConfig:
-    """One game. `salt` and `feed_key` are secrets: they are kept out of `repr`, and so out of logs."""
+    """One game. `salt`, `feed_key` and `directory_key` are secrets: they are kept out of `repr`, and so out of logs."""
 
     name: str
     title: str
@@ -43,6 +43,11 @@ class ProviderConfig:
     feed_url: str = ""
     feed_key: str = field(default="", repr=False)
     poll_seconds: float = 60.0
+    #: The address of a player in a directory of players, with `{id}` where the player ID goes.
+    directory_url: str = ""
+    directory_key: str = field(default="", repr=False)
+    directory_rate: Rate | None = Rate(60, 60.0)
+    directory_per_day: int = 5_000
 
     @property
     def is_on(self) -> bool:
@@ -53,3 +58,8 @@ class ProviderConfig:
     def has_feed(self) -> bool:
         """Without an address there is nothing to poll; codes are then added by hand."""
         return self.is_on and bool(self.feed_url)
+
+    @property
+    def has_directory(self) -> bool:
+        """Without a key no directory is asked."""
+        return self.is_on and bool(self.directory_url and self.directory_key)

@@ -10,6 +10,8 @@ from giftcodes.models import (
     Announcement,
     Attempt,
     Channel,
+    Directory,
+    DirectoryLookup,
     EventKind,
     Feed,
     Heartbeat,
@@ -75,5 +77,7 @@ def live(times: int) -> None:
         PrunedFigure.objects.create(
             provider="simulator", day=date(2026, 1, 1), of=PrunedFigure.Of.EVENT, what=str(row.pk), number=1
         )
+        DirectoryLookup.objects.create(provider="simulator", player_id=share.player_id, said="found", name="Nick")
         Heartbeat.objects.get_or_create(name=f"tick {row.pk}")
     Feed.objects.get_or_create(provider="simulator")
+    Directory.objects.get_or_create(provider="simulator")

@@ -48,8 +48,10 @@ HISTORY = {
     "Heartbeat",
     "OptOut",
     "PrunedFigure",
+    "Directory",
+    "DirectoryLookup",
 }
-ENDLESS = [model for model in MODELS if model.__name__ not in ("RateBudget", "Feed")]
+ENDLESS = [model for model in MODELS if model.__name__ not in ("RateBudget", "Feed", "Directory")]
 
 
 def name(model: type[Model]) -> str:

@@ -25,6 +25,7 @@ from giftcodes.models import (
     Announcement,
     Attempt,
     Channel,
+    DirectoryLookup,
     GiftCode,
     Guild,
     Member,
@@ -42,6 +43,7 @@ from tests.factories import gift_code, guild, member
 
 migration = importlib.import_module("giftcodes.migrations.0005_roles")
 imports_migration = importlib.import_module("giftcodes.migrations.0010_see_imports")
+directories_migration = importlib.import_module("giftcodes.migrations.0018_directory_schedule")
 #: Names and player IDs that an officer of Wolves must never meet.
 STRANGE = ("Strangers", "Aliens", "Nobody-of-yours", "777000111", "CODEOFALIENS", "/webhooks/")
 
@@ -65,6 +67,7 @@ def run(of: Guild, code: GiftCode, *, state: str = "running") -> Redemption:
             redemption=row, member=one, gift_code=code, player_id=one.player_id, state="failed", reason="Why."
         )
         past.attempt(share)
+        DirectoryLookup.objects.get_or_create(provider=of.provider, player_id=one.player_id)
     row.journal("refused", trigger=Trigger.ADMIN)  # type: ignore[arg-type]
     Announcement.objects.create(redemption=row, run_number=1, kind=Announcement.Kind.COMPLETE)
     MemberImport.objects.create(guild=of, source=Source.COMMAND, added=1, updated=0, reactivated=0)
@@ -79,6 +82,7 @@ def groups(db: None) -> None:
     """As the migration makes them; tests with transactions of their own empty the tables."""
     migration.seed(apps, None)
     imports_migration.let_see(apps, None)
+    directories_migration.let_see(apps, None)
 
 
 @pytest.fixture
@@ -288,7 +292,9 @@ def test_an_officer_adds_nothing_but_members(officer: Browser, page: str) -> Non
     assert officer.open(f"{page}_add").status_code == 403
 
 
-@pytest.mark.parametrize("page", ["ratebudget", "feed", "optout", "heartbeat", "alarmnotice"])
+@pytest.mark.parametrize(
+    "page", ["directory", "directorylookup", "ratebudget", "feed", "optout", "heartbeat", "alarmnotice"]
+)
 def test_the_machine_is_no_officer_s_business(officer: Browser, page: str) -> None:
     assert officer.open(f"{page}_changelist").status_code == 403
 
@@ -371,7 +377,9 @@ def test_a_viewer_sees_every_guild_and_changes_nothing(viewer: Browser, world: W
 def test_the_groups_can_be_seeded_twice_and_a_changed_one_is_left_alone(groups: None) -> None:
     group = Group.objects.get(name=OFFICERS)
     assert group.permissions.count() == len(migration.GROUPS[OFFICERS]) + 1, "and the imports"
-    assert Group.objects.get(name=VIEWERS).permissions.count() == len(migration.GROUPS[VIEWERS]) + 1
+    assert Group.objects.get(name=VIEWERS).permissions.count() == len(migration.GROUPS[VIEWERS]) + 3, (
+        "and the directories"
+    )
     group.permissions.clear()
     migration.seed(apps, None)
     assert not group.permissions.exists()

@@ -15,13 +15,21 @@ from giftcodes.models import Channel, Guild, Redemption
 from tests.admin import crawl, past
 from tests.admin.conftest import Browser
 
-SECRETS = ("SaltOfTheGame", "KeyOfTheFeed", "OperatorsToken", "KeyOfTheSite-0123456789-0123456789", past.SECRET)
+_SITE = "KeyOfTheSite-0123456789-0123456789"
+SECRETS = ("SaltOfTheGame", "KeyOfTheFeed", "OperatorsToken", "KeyOfTheDirectory", _SITE, past.SECRET)
 
 
 @pytest.fixture
 def _secret(settings: Any) -> None:
     settings.PROVIDERS = {
-        name: replace(config, salt="SaltOfTheGame", feed_url="http://127.0.0.1:9/codes", feed_key="KeyOfTheFeed")
+        name: replace(
+            config,
+            salt="SaltOfTheGame",
+            feed_url="http://127.0.0.1:9/codes",
+            feed_key="KeyOfTheFeed",
+            directory_url="http://127.0.0.1:9/players/{id}",
+            directory_key="KeyOfTheDirectory",
+        )
         for name, config in settings.PROVIDERS.items()
     }
     settings.OPERATOR_CHANNEL = "https://discord.com/api/webhooks/1/OperatorsToken"

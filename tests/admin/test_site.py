@@ -24,7 +24,7 @@ def test_the_index_lists_the_pages_in_the_order_of_the_day_s_work(browser: Brows
 
 def test_the_page_of_the_app_lists_all_of_it(browser: Browser) -> None:
     (app,) = browser.client.get("/admin/giftcodes/").context["app_list"]
-    assert len(app["models"]) == 17
+    assert len(app["models"]) == 19
 
 
 def test_the_site_is_called_redeemer_before_and_after_the_login(browser: Browser) -> None:

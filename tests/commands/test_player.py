@@ -15,7 +15,7 @@ from django.db import connection
 from giftcodes.flow import erase_player as erasing
 from giftcodes.flow.import_members import import_members
 from giftcodes.member_list import ListedMember
-from giftcodes.models import GiftCode, Guild, Member, MemberRedemption, OptOut, Redemption
+from giftcodes.models import DirectoryLookup, GiftCode, Guild, Member, MemberRedemption, OptOut, Redemption
 from tests.commands.conftest import World, run
 from tests.factories import gift_code, guild, member
 from tests.flow.conftest import states
@@ -38,6 +38,8 @@ def wolves(world: World) -> Guild:
     for row in Member.objects.filter(player_id=ANNA):
         row.realm = None
         row.save()
+    for player, name in ((ANNA, "Annalise"), (BRAM, "Bramble")):
+        DirectoryLookup.objects.create(provider="simulator", player_id=player, said="found", name=name, realm=7)
     user = User.objects.create_user("officer-otto")
     LogEntry.objects.log_actions(user.pk, [anna], CHANGE, "Made active.", single_object=True)
     world.catch_up()
@@ -73,6 +75,7 @@ def test_everything_that_is_kept_of_a_player_is_exported_and_nobody_else(world: 
     asked = [attempt["outcome"] for one in frost for attempt in one["attempts"]]
     assert asked == ["wrong_realm", "success"]
     assert data["opted_out"] is False
+    assert [(one["name"], one["realm"]) for one in data["directory"]] == [("Annalise", 7)]
     assert BRAM not in json.dumps(data)
     assert "otto" not in json.dumps(data)
 

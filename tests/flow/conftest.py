@@ -28,6 +28,9 @@ from giftcodes.models import (
 )
 from giftcodes.simulator.simulator import Simulator
 from tests.factories import REALM
+from tests.flow.directory_service import service
+
+__all__ = ["service"]
 
 
 class World:

@@ -1,0 +1,64 @@
+"""What the directory of players said, on the member's page and on its own."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import date
+from typing import Any
+
+import pytest
+
+from giftcodes.models import Directory, DirectoryLookup, Member, database_now
+from tests.admin.conftest import Browser
+from tests.factories import guild, member
+
+
+@pytest.fixture
+def _on(settings: Any) -> None:
+    here = replace(
+        settings.PROVIDERS["simulator"], directory_url="http://127.0.0.1:9/{id}", directory_key="KeyOfTheDirectory"
+    )
+    settings.PROVIDERS = {**settings.PROVIDERS, "simulator": here}
+
+
+def page(browser: Browser, row: Member) -> str:
+    return browser.open("member_change", row.pk).content.decode()
+
+
+def lookup(row: Member, **fields: Any) -> DirectoryLookup:
+    return DirectoryLookup.objects.create(provider="simulator", player_id=row.player_id, **fields)
+
+
+@pytest.mark.usefixtures("_on")
+def test_the_member_s_page_says_what_the_directory_said(browser: Browser) -> None:
+    wolves = guild()
+    anna, ben, cora, dora, eva = (member(wolves, consented_on=date(2026, 1, 1)) for _ in range(5))
+    lookup(anna, said="found", name="Annalise", realm=77, asked_at=database_now())
+    lookup(ben, said="not_found", asked_at=database_now())
+    Member.objects.filter(pk=dora.pk).update(consented_on=None)
+    Member.objects.filter(pk=eva.pk).update(active=False)
+
+    assert "said: Annalise, state 77." in page(browser, anna)
+    assert "said: not known there." in page(browser, ben)
+    assert "Not asked yet." in page(browser, cora)
+    assert "no day of consent is noted" in page(browser, dora)
+    assert "the member has left" in page(browser, eva)
+
+
+def test_where_the_game_has_no_directory_the_page_says_nothing_of_it(browser: Browser) -> None:
+    anna = member(guild(), consented_on=date(2026, 1, 1))
+
+    assert "field-directory" not in page(browser, anna)
+
+
+@pytest.mark.usefixtures("_on")
+def test_the_directory_s_page_says_how_it_does(browser: Browser) -> None:
+    row = Directory.objects.create(provider="simulator")
+    for changes, words in (
+        ({}, "on"),
+        ({"failures": 2, "error": "The directory's server failed."}, "failing"),
+        ({"key_refused": True}, "the key is refused"),
+    ):
+        Directory.objects.filter(pk=row.pk).update(**changes)
+        assert f">{words}<" in "".join(browser.open("directory_changelist").content.decode().split("\n"))
+    assert "server failed" in browser.open("directory_change", row.pk).content.decode()

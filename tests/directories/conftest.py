@@ -1,0 +1,3 @@
+from tests.providers.conftest import serve
+
+__all__ = ["serve"]
