@@ -34,7 +34,7 @@ REASON_LENGTH = 100
 _REFUSING = [Outcome.WRONG_REALM.value, Outcome.NO_SUCH_PLAYER.value]
 
 # What the game said last of a player and a realm. It checks that pair before the code. Requests that prove something
-# are kept for ever; of an old refusal the member redemption is left.
+# are kept for ever; of an old refusal the member's mark is left.
 _WORDS = """
 WITH rows AS MATERIALIZED (
     SELECT m.id FROM giftcodes_member m
@@ -50,9 +50,9 @@ FROM (
     JOIN giftcodes_memberredemption x ON x.id = a.member_redemption_id
     WHERE x.member_id IN (SELECT id FROM rows)
     UNION ALL
-    SELECT x.asked_realm, NULL, x.updated_at
-    FROM giftcodes_memberredemption x
-    WHERE x.member_id IN (SELECT id FROM rows) AND x.state = 'needs_correction' AND x.asked_realm IS NOT NULL
+    SELECT m.refused_realm, NULL, m.refused_at
+    FROM giftcodes_member m
+    WHERE m.id IN (SELECT id FROM rows) AND m.refused_at IS NOT NULL
 ) AS word
 GROUP BY realm
 """
