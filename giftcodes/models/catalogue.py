@@ -198,8 +198,8 @@ LIFE_FIELDS = (
     "probes",
     "next_probe_at",
 )
-#: What `GiftCode.reopen` sets: people set the end, and a code that works again has another one.
-REOPENED_FIELDS = (*LIFE_FIELDS, "expires_at")
+#: What `GiftCode.reopen` sets: a code that works again has another end than the one that is past.
+REOPENED_FIELDS = (*LIFE_FIELDS, "expires_at", "feed_end")
 
 
 class GiftCode(models.Model):
@@ -212,6 +212,8 @@ class GiftCode(models.Model):
     source = models.CharField(_("source"), max_length=10, choices=Source, default=Source.ADMIN, editable=False)
     published_on = models.DateField(_("published"), null=True, blank=True)
     expires_at = models.DateTimeField(_("expires"), null=True, blank=True)
+    # The end that was taken from the feed. Where `expires_at` differs from it, a person has set or cleared the end.
+    feed_end = models.DateTimeField(null=True, editable=False)
     rewards = models.TextField(_("rewards"), blank=True)
     first_seen_at = models.DateTimeField(_("first seen"), default=timezone.now, editable=False)
     last_seen_at = models.DateTimeField(_("last seen in the feed"), null=True, editable=False)
@@ -230,7 +232,7 @@ class GiftCode(models.Model):
     next_probe_at = models.DateTimeField(_("next probe"), null=True, editable=False)
 
     objects = GiftCodeQuerySet.as_manager()
-    history = Versions(excluded_fields=["folded", "issue", "source", "first_seen_at", "last_seen_at", *LIFE_FIELDS])
+    history = Versions(excluded_fields=["folded", "issue", "source", "feed_end", "first_seen_at", "last_seen_at", *LIFE_FIELDS])
 
     class Meta:
         ordering = ["-first_seen_at", "-id"]
@@ -254,6 +256,30 @@ class GiftCode(models.Model):
     @property
     def is_open(self) -> bool:
         return self.state in (CodeState.ACTIVE, CodeState.PROBING)
+
+    @property
+    def has_end_of_feed(self) -> bool:
+        """The end is as the feed gave it: no person has set, changed or cleared it since."""
+        return self.expires_at is not None and self.expires_at == self.feed_end
+
+    def takes_end(self, end: dt.datetime, now: dt.datetime) -> bool:
+        """Is this end, which the feed gives now, to be stored?
+
+        A person's end is never overwritten. An end that is past is not taken either: the game says by itself that a
+        code has ended, and a code that was reopened would be closed again. An end that is extended reopens a code
+        that was closed for nothing but the feed's earlier end.
+        """
+        if end <= now or end == self.expires_at:
+            return False
+        if not self.is_open and not self.ended_by_feed:
+            return False
+        return self.has_end_of_feed or (self.expires_at is None and self.feed_end is None)
+
+    @property
+    def ended_by_feed(self) -> bool:
+        """Closed because the end that the feed gave had come, and for no other reason."""
+        came = self.closed_at is not None and self.expires_at is not None and self.expires_at <= self.closed_at
+        return self.state == CodeState.CLOSED and not self.closed_outcome and self.has_end_of_feed and came
 
     def hear(self, outcome: Outcome, *, player_id: str, guild_id: int, now: dt.datetime) -> CodeNews:
         """Take in what the game said of this code, and save it. The row must be locked.
@@ -312,7 +338,7 @@ class GiftCode(models.Model):
     def reopen(self, now: dt.datetime) -> None:
         """Set the fields of a code that works again. An end that is past was wrong, and is not known any more."""
         if self.expires_at and self.expires_at <= now:
-            self.expires_at = None
+            self.expires_at = self.feed_end = None
         self.state, self.reason, self.closed_outcome, self.closed_at = CodeState.ACTIVE, "", "", None
         self.probes, self.next_probe_at = 0, None
         self._forget_doubt()

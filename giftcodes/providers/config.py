@@ -43,6 +43,10 @@ class ProviderConfig:
     feed_url: str = ""
     feed_key: str = field(default="", repr=False)
     poll_seconds: float = 60.0
+    #: A key of `giftcodes.providers.CLIENTS`.
+    protocol: str = "century"
+    #: A key of `giftcodes.feeds.FORMATS`.
+    feed_format: str = "community"
 
     @property
     def is_on(self) -> bool:

@@ -31,7 +31,7 @@ def test_the_keys_for_programs_are_these() -> None:
     assert set(answer) == {"at", "beat", "providers", "redemptions", "running", "alarms", "refused_last_24_h"}
     assert set(answer["beat"]) == {"is_alive", "last_tick_at", "age_seconds"}
     assert answer["redemptions"] == {"pending": 0, "running": 0, "complete": 0, "stopped": 0}
-    assert [game["name"] for game in answer["providers"]] == ["whiteout", "kingshot", "simulator"]
+    assert [game["name"] for game in answer["providers"]] == list(settings.PROVIDERS)
     assert set(answer["providers"][0]) == {"name", "title", "is_on", "pause", "budget", "feed", "queue"}
     expected = {"requests", "seconds", "finished_at", "words"}
     assert set(answer["providers"][0]["queue"]) == {"redemptions", *expected}

@@ -92,7 +92,7 @@ class World:
             MemberRedemption: ["next_attempt_at", "lease_until", "permit_until", "settled_at", "updated_at"],
             Attempt: ["sent_at", "answered_at"],
             RateBudget: ["window_ends_at", "permits_until", "paused_until", "last_answer_at"],
-            GiftCode: ["doubted_at", "next_probe_at", "closed_at", "first_seen_at", "expires_at"],
+            GiftCode: ["doubted_at", "next_probe_at", "closed_at", "first_seen_at", "expires_at", "feed_end"],
             Redemption: ["locked_at", "last_served_at", "unlocked_at"],
             Feed: ["next_poll_at", "polled_at"],
             Heartbeat: ["at"],
