@@ -1,11 +1,11 @@
-"""The games whose codes can be redeemed. A new game of a known protocol is one more block in GAMES, and no other line."""
+"""The games whose codes can be redeemed. A new game of a known protocol is one more block in GAMES, nothing else."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
 from giftcodes.providers.config import ProviderConfig, Rate
 
@@ -13,14 +13,16 @@ from giftcodes.providers.config import ProviderConfig, Rate
 _NAME = re.compile(r"[a-z][a-z0-9]{0,19}")
 
 
-Text, Number = str, float
+#: Names for the types, which the methods below hide.
+Text: TypeAlias = str
+Number: TypeAlias = float
 
 
 class Environment(Protocol):
     """What reads the environment: redeemer.settings has one."""
 
-    def str(self, name: Text, default: Text = ...) -> Text: ...
-    def float(self, name: Text, default: Number = ...) -> Number: ...
+    def str(self, name: Text, /, default: Text = ...) -> Text: ...
+    def float(self, name: Text, /, default: Number = ...) -> Number: ...
 
 
 @dataclass(frozen=True, slots=True)

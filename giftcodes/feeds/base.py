@@ -73,8 +73,9 @@ class FeedReading:
     """What one request to a feed brought. Texts hold no secret, and nothing that PostgreSQL cannot store.
 
     `codes` are unique without regard to case. `skipped` says why the first lines were left out,
-    `skipped_count` how many were; `notes` says what was dropped of codes that were kept. `error` tells an operator what is wrong and what to do. `etag` and
-    `last_modified` are to be handed in next time: those that were given, unless the feed sent a list.
+    `skipped_count` how many were; `notes` says what was dropped of codes that were kept. `error` tells an
+    operator what is wrong and what to do. `etag` and `last_modified` are to be handed in next time: those that
+    were given, unless the feed sent a list.
     """
 
     status: FeedStatus

@@ -150,7 +150,9 @@ def judge(config: ProviderConfig, answer: Answer) -> Finding:
                 "Run this again in a minute.",
             )
     if row.scope in (Scope.MEMBER, Scope.CODE) and row.recognised and answer.outcome not in _SAYS_NOTHING:
-        return Finding(True, f"{host} answers in {answer.latency_ms} ms, and accepts our signature ({said}): the salt is right.")
+        return Finding(
+            True, f"{host} answers in {answer.latency_ms} ms, and accepts our signature ({said}): the salt is right."
+        )
     status = f"HTTP {answer.http_status}." if answer.http_status else ""
     advice = f"Check {prefix}_API_URL, or run this again later."
     words = filter(None, [f"{host} gives no clear answer ({said}).", status, answer.detail, advice])

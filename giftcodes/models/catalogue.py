@@ -232,7 +232,9 @@ class GiftCode(models.Model):
     next_probe_at = models.DateTimeField(_("next probe"), null=True, editable=False)
 
     objects = GiftCodeQuerySet.as_manager()
-    history = Versions(excluded_fields=["folded", "issue", "source", "feed_end", "first_seen_at", "last_seen_at", *LIFE_FIELDS])
+    history = Versions(
+        excluded_fields=["folded", "issue", "source", "feed_end", "first_seen_at", "last_seen_at", *LIFE_FIELDS]
+    )
 
     class Meta:
         ordering = ["-first_seen_at", "-id"]

@@ -131,7 +131,7 @@ class Ledger:
             book.clear()
 
     def as_json(self, since: int = 0) -> Record:
-        """Requests after number `since` and their grants; violations, and calls of the feed and of the config, in whole."""
+        """Requests after number `since` and their grants; violations and other calls in whole."""
         return {
             "requests": [asdict(entry) for entry in self.requests[max(0, since) :]],
             "grants": [grant for grant in self.grants if grant["n"] > since],

@@ -14,7 +14,9 @@ def test_each_protocol_has_a_client_that_is_made_once(protocol: str) -> None:
     config = config_for("http://127.0.0.1:9/", protocol=protocol)
     client = client_for(config, total_seconds=2, connect_seconds=1)
     assert isinstance(client, GameClient)
-    assert client is client_for(config_for("http://127.0.0.1:9/", protocol=protocol), total_seconds=2, connect_seconds=1)
+    assert client is client_for(
+        config_for("http://127.0.0.1:9/", protocol=protocol), total_seconds=2, connect_seconds=1
+    )
     assert client is not client_for(config, total_seconds=3, connect_seconds=1)
 
 
