@@ -188,6 +188,17 @@ def test_a_code_that_was_reopened_after_its_end_is_not_closed_again_by_the_same_
     assert (the_code().state, the_code().expires_at) == (CodeState.ACTIVE, None)
 
 
+def test_a_later_end_is_followed_for_a_code_that_was_reopened_after_its_end(world: World) -> None:
+    lists(world, PAST)
+    world.poll()
+    assert codes.reopen(the_code().pk, trigger=Trigger.ADMIN) == ""
+    lists(world, FAR)
+
+    world.poll()
+
+    assert (the_code().state, the_code().expires_at) == (CodeState.ACTIVE, FAR)
+
+
 def test_a_code_that_is_issued_again_is_a_new_issue_and_the_old_one_stays_closed(world: World) -> None:
     lists(world, PAST)
     world.poll()
