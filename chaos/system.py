@@ -21,6 +21,7 @@ from chaos.processes import Process
 from chaos.servers import Servers
 from redeemer.embedded import ports
 from redeemer.embedded.home import REPOSITORY
+from redeemer.games import GAMES
 
 REDEEM = ("redeem-1", "redeem-2")
 WORKERS = ("control", *REDEEM)
@@ -143,8 +144,7 @@ class System:
         return {
             **os.environ,
             "REDEEMER_HOME": str(self.folder),  # A running `make up` is none of ours,
-            "WHITEOUT_SALT": "",  # and neither is what stands in .env.
-            "KINGSHOT_SALT": "",
+            **{game.setting("SALT"): "" for game in GAMES},  # and neither is what stands in .env.
             "DJANGO_SETTINGS_MODULE": "redeemer.settings",
             "DATABASE_URL": self.servers.database_url,
             "DATABASE_POOL": "1",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -11,6 +12,8 @@ from django.core.checks import CheckMessage, Error, Warning, register
 from giftcodes import faults
 from giftcodes.announcers import BadAddressError, announcer_for
 from giftcodes.directories.base import PLACE_OF_ID
+from giftcodes.feeds import FORMATS
+from giftcodes.providers import CLIENTS
 
 #: What a worker needs beside the call itself: to be scheduled, to write its intent, to record.
 LEASE_MARGIN_SECONDS = faults.seconds("LEASE_MARGIN_SECONDS", 10.0)
@@ -20,6 +23,8 @@ LEAST_DAYS_KEPT = 2
 MOST_DAYS_KEPT = 36_500
 #: A feed that is asked less often than daily brings codes that have ended.
 MOST_POLL_SECONDS = 86_400.0
+
+_ORIGIN = re.compile(r"https?://[A-Za-z0-9.-]+(:[0-9]{1,5})?")
 
 
 @register
@@ -85,6 +90,48 @@ def check_poll_interval(**_: Any) -> list[CheckMessage]:
 
 
 @register
+def check_feed_format(**_: Any) -> list[CheckMessage]:
+    """A list that is read in the wrong format brings no code."""
+    return [
+        Error(
+            f"{config.name.upper()}_FEED_FORMAT is {config.feed_format!r}, which is not known.",
+            hint=f"Known are: {', '.join(FORMATS)}.",
+            id="giftcodes.E030",
+        )
+        for config in settings.PROVIDERS.values()
+        if config.feed_format not in FORMATS
+    ]
+
+
+@register
+def check_protocol(**_: Any) -> list[CheckMessage]:
+    """A game without a client cannot be asked."""
+    return [
+        Error(
+            f"The game {config.name} names the protocol {config.protocol!r}, which has no client.",
+            hint=f"Known are: {', '.join(CLIENTS)} (CONTRIBUTING.md).",
+            id="giftcodes.E031",
+        )
+        for config in settings.PROVIDERS.values()
+        if config.protocol not in CLIENTS
+    ]
+
+
+@register
+def check_origin(**_: Any) -> list[CheckMessage]:
+    """The game may refuse a request whose Origin is none."""
+    return [
+        Error(
+            f"{config.name.upper()}_ORIGIN is {config.origin!r}.",
+            hint="It must look like https://ks-giftcode.centurygame.com: no path, and nothing behind the host.",
+            id="giftcodes.E032",
+        )
+        for config in settings.PROVIDERS.values()
+        if config.origin and not _ORIGIN.fullmatch(config.origin)
+    ]
+
+
+@register
 def check_some_provider(**_: Any) -> list[CheckMessage]:
     """A provider without a salt is off; with all of them off there is nothing to do."""
     if any(config.is_on for config in settings.PROVIDERS.values()):
@@ -92,7 +139,7 @@ def check_some_provider(**_: Any) -> list[CheckMessage]:
     return [
         Warning(
             "No game is configured: nothing can be redeemed.",
-            hint="Set WHITEOUT_SALT or KINGSHOT_SALT in .env (README, “Connect the real game”).",
+            hint=f"Set {_salts()} in .env (README, “Connect the real game”).",
             id="giftcodes.W001",
         )
     ]
@@ -160,3 +207,8 @@ def check_directories(**_: Any) -> list[CheckMessage]:
 def _is_place_for_players(url: str) -> bool:
     parts = urlsplit(url)
     return parts.scheme in ("http", "https") and bool(parts.hostname) and PLACE_OF_ID in parts.path + parts.query
+
+
+def _salts() -> str:
+    """The settings that switch a real game on: the simulator needs an address, too."""
+    return " or ".join(f"{config.name.upper()}_SALT" for config in settings.PROVIDERS.values() if config.api_url)

@@ -12,9 +12,9 @@ from csp.constants import NONE, SELF, UNSAFE_EVAL, UNSAFE_INLINE
 from django.core.exceptions import ImproperlyConfigured
 from django.templatetags.static import static
 
-from giftcodes.directories import KNOWN_ADDRESSES
-from giftcodes.providers.config import ProviderConfig, Rate
+from giftcodes.providers.config import ProviderConfig
 from redeemer.embedded import discovery
+from redeemer.games import GAMES, providers
 from redeemer.logging import configure
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -219,56 +219,11 @@ ANNOUNCE_SECONDS = env.float("ANNOUNCE_SECONDS", default=6.0)
 ANNOUNCE_MAX = env.int("ANNOUNCE_MAX", default=max(1, CONTROL_THREADS // 4))
 
 
-def _provider(name: str, title: str, realm_word: str, api_url: str, origin: str, rate: str) -> ProviderConfig:
-    prefix = name.upper()
-
-    def rate_of(setting: str, default: str) -> Rate | None:
-        try:
-            return Rate.parse(env.str(setting, default=default))
-        except ValueError as error:
-            msg = f"{setting}: {error}"
-            raise ImproperlyConfigured(msg) from error
-
-    return ProviderConfig(
-        name=name,
-        title=title,
-        realm_word=realm_word,
-        api_url=env.str(f"{prefix}_API_URL", default=api_url),
-        origin=origin,
-        rate=rate_of(f"{prefix}_RATE", rate),
-        salt=env.str(f"{prefix}_SALT", default=""),
-        feed_url=env.str(f"{prefix}_FEED_URL", default=""),
-        feed_key=env.str(f"{prefix}_FEED_KEY", default=""),
-        poll_seconds=env.float(f"{prefix}_POLL_SECONDS", default=60.0),
-        directory_url=env.str(f"{prefix}_DIRECTORY_URL", default=KNOWN_ADDRESSES.get(name, "")),
-        directory_key=env.str(f"{prefix}_DIRECTORY_KEY", default=""),
-        directory_rate=rate_of(f"{prefix}_DIRECTORY_RATE", "60/60"),
-        directory_per_day=env.int(f"{prefix}_DIRECTORY_PER_DAY", default=5_000),
-    )
-
-
-PROVIDERS: dict[str, ProviderConfig] = {
-    provider.name: provider
-    for provider in (
-        _provider(
-            "whiteout",
-            "Whiteout Survival",
-            "state",
-            "https://wos-giftcode-api.centurygame.com/api/gift_code",
-            "https://wos-giftcode.centurygame.com",
-            "30/60",
-        ),
-        _provider(
-            "kingshot",
-            "Kingshot",
-            "kingdom",
-            "https://kingshot-giftcode.centurygame.com/api/gift_code",
-            "https://ks-giftcode.centurygame.com",
-            "30/60",
-        ),
-        _provider("simulator", "Simulator", "state", "", "http://localhost", "30/10"),
-    )
-}
+# --- The games: a new one is a block in redeemer/games.py -------------------------------------------------------------
+try:
+    PROVIDERS: dict[str, ProviderConfig] = providers(GAMES, env)
+except ValueError as error:
+    raise ImproperlyConfigured(str(error)) from error
 
 # --- Safe transport outside DEBUG -------------------------------------------------------------------------------------
 # HTTPS=1 says that a proxy with TLS stands in front; `make up` on localhost is plain HTTP.

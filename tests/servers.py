@@ -22,6 +22,7 @@ from redeemer.embedded import ports
 from redeemer.embedded.postgres import THROW_AWAY, Postgres
 from redeemer.embedded.server import Server, wait_until_ready
 from redeemer.embedded.valkey import Valkey
+from redeemer.games import GAMES
 
 _PREFIX = "redeemer-tests-"
 _PASSWORD = "only-for-tests"
@@ -40,8 +41,7 @@ def pytest_load_initial_conftests() -> None:
     postgres, valkey, folder = _servers.enter_context(_running())
     os.environ |= {
         "REDEEMER_HOME": str(folder),  # A running `make up` is none of ours,
-        "WHITEOUT_SALT": "",  # and neither is what stands in .env.
-        "KINGSHOT_SALT": "",
+        **{game.setting("SALT"): "" for game in GAMES},  # and neither is what stands in .env.
         "DATABASE_URL": postgres.url,
         "DATABASE_POOL": "0",
         "REDIS_URL": valkey.url,

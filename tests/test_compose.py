@@ -32,6 +32,7 @@ from redeemer.embedded.home import REPOSITORY
 from redeemer.embedded.postgres import THROW_AWAY, Postgres
 from redeemer.embedded.programs import Programs
 from redeemer.embedded.tether import spawn
+from redeemer.games import GAMES
 from tests.system.machinery import wait_for
 
 _DOCKERFILE = (REPOSITORY / "Dockerfile").read_text(encoding="utf-8")
@@ -137,8 +138,7 @@ class Engine:
         }
         #: What stands in .env.
         self.env_file = {
-            "WHITEOUT_SALT": "",
-            "KINGSHOT_SALT": "",
+            **{game.setting("SALT"): "" for game in GAMES},
             "SECRET_KEY": "only-for-compose-but-long-enough-to-please-the-checks-of-django-itself",
             "SIMULATOR_SALT": "only-for-compose",
             "SIMULATOR_API_URL": self.game.api_url,

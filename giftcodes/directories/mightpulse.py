@@ -13,8 +13,6 @@ from typing import Any
 
 from giftcodes.directories.base import DirectoryAnswer, DirectoryConfig, Verdict, ask
 
-#: The address of a player, by game. Claimed.
-KNOWN_ADDRESSES = {"kingshot": "https://api.mightpulse.com/v1/players/{id}?include=base"}
 #: The header that carries the key. Assumed.
 KEY_HEADER = "X-API-Key"
 

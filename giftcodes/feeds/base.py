@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
-from datetime import date
+from datetime import date, datetime
 from enum import StrEnum
 from typing import Protocol
 
@@ -18,6 +19,8 @@ SKIPPED_LENGTH = 100
 ETAG_LENGTH = 200
 LAST_MODIFIED_LENGTH = 100
 ERROR_LENGTH = 400
+#: A well-formed code.
+CODE = re.compile(r"[A-Za-z0-9]{1,32}")
 
 
 class FeedConfig(Protocol):
@@ -29,6 +32,8 @@ class FeedConfig(Protocol):
     def feed_url(self) -> str: ...
     @property
     def feed_key(self) -> str: ...
+    @property
+    def feed_format(self) -> str: ...
 
 
 class FeedStatus(StrEnum):
@@ -41,24 +46,28 @@ class FeedStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class PublishedCode:
-    """A code as it was published, and the day, where the feed names one."""
+    """A code as it was published; where the feed names them, the day, the end (an aware moment in UTC), and the same
+    code in other capitals."""
 
     code: str
     published_on: date | None
+    expires_at: datetime | None = None
+    other_spellings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Listing:
     """A body, read: codes, or `problem`, our words for why there are none.
 
-    `skipped` and `words`, the feed's own for the problem, are as it sent them: secrets are taken out before a
-    text is cut, and never out of our own words.
+    `notes` says what was dropped of codes that were kept. `skipped`, `notes` and `words`, the feed's own for the
+    problem, are as it sent them: secrets are taken out before a text is cut, and never out of our own words.
     """
 
     codes: tuple[PublishedCode, ...] = ()
     skipped: tuple[str, ...] = ()
     problem: str = ""
     words: str = ""
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,8 +75,9 @@ class FeedReading:
     """What one request to a feed brought. Texts hold no secret, and nothing that PostgreSQL cannot store.
 
     `codes` are unique without regard to case. `skipped` says why the first lines were left out,
-    `skipped_count` how many were. `error` tells an operator what is wrong and what to do. `etag` and
-    `last_modified` are to be handed in next time: those that were given, unless the feed sent a list.
+    `skipped_count` how many were; `notes` says what was dropped of codes that were kept. `error` tells an
+    operator what is wrong and what to do. `etag` and `last_modified` are to be handed in next time: those that
+    were given, unless the feed sent a list.
     """
 
     status: FeedStatus
@@ -78,6 +88,22 @@ class FeedReading:
     etag: str = ""
     last_modified: str = ""
     retry_after_seconds: float | None = None
+    notes: tuple[str, ...] = ()
+
+
+def unique(found: Iterable[PublishedCode]) -> tuple[PublishedCode, ...]:
+    """In the list's order; a code that comes again keeps its first spelling, its last day and its last end. Other
+    spellings, which differ in their capitals, are kept beside the first."""
+    codes: dict[str, PublishedCode] = {}
+    for one in found:
+        first = codes.setdefault(one.code.lower(), one)
+        day = max((day for day in (first.published_on, one.published_on) if day), default=None)
+        end = max((end for end in (first.expires_at, one.expires_at) if end), default=None)
+        others = first.other_spellings
+        if one.code not in (first.code, *others):
+            others = (*others, one.code)
+        codes[one.code.lower()] = PublishedCode(first.code, day, end, others)
+    return tuple(codes.values())
 
 
 def read_feed(
@@ -108,6 +134,7 @@ def read_feed(
         reading,
         error=one_line(reading.error, ERROR_LENGTH),
         skipped=tuple(one_line(hide(reason), SKIPPED_LENGTH) for reason in reading.skipped),
+        notes=tuple(one_line(hide(note), SKIPPED_LENGTH) for note in reading.notes),
     )
 
 
@@ -157,6 +184,7 @@ def _reading(reply: Reply, listing: Listing) -> FeedReading:
         codes=listing.codes,
         skipped=listing.skipped[:MAX_SKIPPED_KEPT],
         skipped_count=len(listing.skipped),
+        notes=listing.notes[:MAX_SKIPPED_KEPT],
         etag=sendable(reply.headers.get("ETag", ""), ETAG_LENGTH),
         last_modified=sendable(reply.headers.get("Last-Modified", ""), LAST_MODIFIED_LENGTH),
         retry_after_seconds=retry_after_seconds(reply.headers),

@@ -11,36 +11,10 @@ from collections.abc import Iterable
 from datetime import date
 from typing import Any
 
-from giftcodes.feeds.base import FeedConfig, FeedReading, Listing, PublishedCode, read_feed
+from giftcodes.feeds.base import CODE, Listing, PublishedCode, unique
 from giftcodes.text import clean_token
 
-_CODE = re.compile(r"[A-Za-z0-9]{1,32}")
 _DAY = re.compile(r"([0-9]{1,2})\.([0-9]{1,2})\.(20[0-9]{2})")
-
-
-def fetch(
-    config: FeedConfig,
-    *,
-    etag: str = "",
-    last_modified: str = "",
-    total_seconds: float,
-    connect_seconds: float,
-) -> FeedReading:
-    """Ask the feed once for its list. Never raises; never sleeps.
-
-    Args:
-        etag, last_modified: as the last reading brought them; the feed may then answer "not modified".
-        total_seconds: the request in all.
-        connect_seconds: of these, the most for reaching the server.
-    """
-    return read_feed(
-        config,
-        read_list,
-        etag=etag,
-        last_modified=last_modified,
-        total_seconds=total_seconds,
-        connect_seconds=connect_seconds,
-    )
 
 
 def read_list(body: bytes) -> Listing:
@@ -59,18 +33,15 @@ def read_list(body: bytes) -> Listing:
 
 
 def _listing(lines: Iterable[Any]) -> Listing:
-    """In the list's order; a code that comes again, in any case, keeps its first spelling and last day."""
-    found: dict[str, PublishedCode] = {}
+    found: list[PublishedCode] = []
     skipped: list[str] = []
     for line in lines:
         published = _published(line)
         if isinstance(published, str):
             skipped.append(published)
-            continue
-        first = found.setdefault(published.code.lower(), published)
-        latest = max((day for day in (first.published_on, published.published_on) if day), default=None)
-        found[published.code.lower()] = PublishedCode(first.code, latest)
-    return Listing(codes=tuple(found.values()), skipped=tuple(skipped))
+        else:
+            found.append(published)
+    return Listing(codes=unique(found), skipped=tuple(skipped))
 
 
 def _published(line: object) -> PublishedCode | str:
@@ -83,7 +54,7 @@ def _published(line: object) -> PublishedCode | str:
     words = clean_token(line).split()
     if not 1 <= len(words) <= 2:
         return f"not a code and a day: {line}"
-    if not _CODE.fullmatch(words[0]):
+    if not CODE.fullmatch(words[0]):
         return f"not 1 to 32 letters and digits: {line}"
     if len(words) == 1:
         return PublishedCode(words[0], None)

@@ -120,7 +120,7 @@ def close(gift_code_id: int, *, reason: str, user_id: int | None = None, forever
 
 
 def close_ended(apart: Apart | None = None) -> list[int]:
-    """Close the codes whose end, as a person set it, has come: the game need not be asked for that.
+    """Close the codes whose end, as a person or the feed gave it, has come: the game need not be asked for that.
 
     Args:
         apart: the pass that this is a part of; None: one of its own.
@@ -140,7 +140,8 @@ def _close_ended(gift_code_id: int) -> bool:
         now = database_now()
         if not code.is_open or code.expires_at is None or code.expires_at > now:
             return False
-        reason = f"It ended at {code.expires_at:%Y-%m-%d %H:%M} UTC, as was set by hand."
+        source = "as the feed says" if code.has_end_of_feed else "as was set by hand"
+        reason = f"It ended at {code.expires_at:%Y-%m-%d %H:%M} UTC, {source}."
         code.close(reason, outcome=None, now=now)
         code.save(update_fields=LIFE_FIELDS)
         RedemptionEvent.objects.create(gift_code=code, kind=EventKind.CODE_CLOSED, trigger=Trigger.SWEEP, detail=reason)

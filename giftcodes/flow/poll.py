@@ -13,7 +13,8 @@ from django.db import transaction
 from giftcodes import story
 from giftcodes.backoff import feed_delay_seconds
 from giftcodes.feeds import FeedReading, FeedStatus, PublishedCode, fetch
-from giftcodes.models import CodeState, Feed, GiftCode, Source, database_now
+from giftcodes.models import CodeState, EventKind, Feed, GiftCode, RedemptionEvent, Source, Trigger, database_now
+from giftcodes.models.code_life import REOPENED_FIELDS
 from giftcodes.models.deadline import believed, day_of
 from giftcodes.providers.config import ProviderConfig
 
@@ -118,7 +119,7 @@ def _store(feed: Feed, reading: FeedReading, *, config: ProviderConfig) -> PollR
     feed.failures, feed.error, feed.answered_at = 0, "", now
     if reading.status is not FeedStatus.NOT_MODIFIED:
         feed.listed, feed.skipped = len(reading.codes), reading.skipped_count
-        feed.skipped_lines = "\n".join(reading.skipped)
+        feed.skipped_lines = "\n".join([*reading.skipped, *reading.notes])
         feed.etag, feed.last_modified = reading.etag[:200], reading.last_modified[:100]
         fields += ["listed", "skipped", "skipped_lines", "etag", "last_modified"]
     feed.save(update_fields=fields)
@@ -148,38 +149,76 @@ def _store_codes(reading: FeedReading, *, provider: str, now: dt.datetime) -> li
                 fresh.append(_new(line, provider=provider, issue=existing.issue + 1, now=now))
             case FeedNews.REDATED:
                 GiftCode.objects.filter(pk=existing.pk).update(published_on=line.published_on)  # type: ignore[union-attr]
-            case FeedNews.RESPELLED:
+            case FeedNews.RESPELLED | FeedNews.KNOWN:
                 assert existing is not None
-                _respell(existing.pk, line.code, now=now)
-            case FeedNews.KNOWN:
-                pass
+                _respell(existing, line, now=now)
+    extended = _follow_ends(reading, known, now=now)
     GiftCode.objects.bulk_create(fresh, ignore_conflicts=True)
     GiftCode.objects.filter(pk__in=[row.pk for row in known.values()]).update(last_seen_at=now)
     for code in fresh:
         story.tell(
-            f"🆕 New code {code} in the feed.",
+            f"🆕 New code {code} in the feed. {code.reason}".rstrip(),
             provider=provider,
             published=str(code.published_on or "unknown"),
         )
     newest = GiftCode.objects.latest_issues(provider, [code.folded for code in fresh])
-    return sorted(row.pk for row in newest.values() if row.state == CodeState.ACTIVE)
+    return sorted([*(row.pk for row in newest.values() if row.state == CodeState.ACTIVE), *extended])
 
 
-def _respell(gift_code_id: int, spelling: str, *, now: dt.datetime) -> None:
-    code = GiftCode.objects.select_for_update(no_key=True).get(pk=gift_code_id)
-    if code.can_take(spelling, is_person=False):
-        code.take_spelling(spelling, is_person=False, now=now)
-        story.tell(f"🔡 The feed lists code {code} as {spelling}, too.", code=str(code))
+def _follow_ends(reading: FeedReading, known: dict[str, GiftCode], *, now: dt.datetime) -> list[int]:
+    """Store the ends that the feed gives for known codes, but for those that a person has set (`takes_end`).
+
+    Returns:
+        The ids of the codes that are open again, since the end that had closed them was extended.
+    """
+    extended: list[int] = []
+    for line in reading.codes:
+        code = known.get(line.code.casefold())
+        if code is None or line.expires_at is None or not code.takes_end(line.expires_at, now):
+            continue
+        if decide(line, code) is FeedNews.REISSUED:
+            continue
+        # Looked at once more under the row's lock: a person may set the end at this moment.
+        code = GiftCode.objects.select_for_update(no_key=True).get(pk=code.pk)
+        if not code.takes_end(line.expires_at, now):
+            continue
+        if code.ended_by_feed:
+            code.reopen(now)
+            extended.append(code.pk)
+            RedemptionEvent.objects.create(gift_code=code, kind=EventKind.CODE_REOPENED, trigger=Trigger.POLL)
+            story.tell(f"🔁 Code {code} is open again: the feed has extended it.", code=str(code))
+        code.expires_at = code.feed_end = line.expires_at
+        code.save(update_fields=REOPENED_FIELDS if code.pk in extended else ["expires_at", "feed_end"])
+    return extended
+
+
+def _respell(known: GiftCode, line: PublishedCode, *, now: dt.datetime) -> None:
+    """Have a known code asked for in the spellings of a line, where they are news."""
+    for spelling in (line.code, *line.other_spellings):
+        if not known.can_take(spelling, is_person=False):
+            continue
+        code = GiftCode.objects.select_for_update(no_key=True).get(pk=known.pk)
+        if code.can_take(spelling, is_person=False):
+            code.take_spelling(spelling, is_person=False, now=now)
+            story.tell(f"🔡 The feed lists code {code} as {spelling}, too.", code=str(code))
 
 
 def _new(line: PublishedCode, *, provider: str, issue: int, now: dt.datetime) -> GiftCode:
-    return GiftCode(
+    code = GiftCode(
         provider=provider,
         code=line.code,
         folded=line.code.casefold(),
+        other_spellings=list(line.other_spellings),
         issue=issue,
         source=Source.FEED,
         published_on=line.published_on,
+        expires_at=line.expires_at,
+        feed_end=line.expires_at,
         first_seen_at=now,
         last_seen_at=now,
     )
+    if line.expires_at is not None and line.expires_at <= now:
+        # Kept, so that people see it and a later end can reopen it; the game is not asked.
+        ended = f"It had ended at {line.expires_at:%Y-%m-%d %H:%M} UTC, as the feed says, when it was first seen."
+        code.close(f"{ended} It was not redeemed.", outcome=None, now=now)
+    return code

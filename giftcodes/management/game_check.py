@@ -1,4 +1,10 @@
-"""One harmless request to a game, within its pace: is it reachable, and does it take our signature?"""
+"""Two harmless questions to a game: is its service up, and does it accept our signature?
+
+The first takes no permit of the budget. The game's limit is for each address and endpoint (docs/protocol.md), and the
+first question goes to an endpoint of its own: a permit would take a request from the members and protect nothing. For
+the same reason the budget does not hear the answer. The question is sent once, when a person runs the command.
+The second goes to the endpoint where codes are redeemed, so it takes a permit like any request.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +18,7 @@ from django.db import transaction
 from giftcodes.models import MemberRedemption, PauseKind, RateBudget, database_now
 from giftcodes.models.budget import Heard
 from giftcodes.outcomes import Outcome, Scope, meaning
-from giftcodes.providers import Answer, ProviderConfig, client_for
+from giftcodes.providers import Answer, Checkup, Health, ProviderConfig, client_for
 
 #: Nobody has this ID, and no code is called so: whatever the game checks first, it grants nothing.
 PLAYER_ID = "1"
@@ -29,11 +35,45 @@ class Finding:
 
     ok: bool | None
     words: str
+    #: There is no use in asking the game anything more.
+    is_down: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class _Permit:
     until: dt.datetime | None
+
+
+def check_service(config: ProviderConfig) -> Finding | None:
+    """Ask whether the service is up, and say what the answer proves. None: there is no such question, or a pause."""
+    if RateBudget.objects.filter(pk=config.name, pause_kind=PauseKind.OPERATOR).exists():
+        return None
+    client = client_for(config, total_seconds=settings.HTTP_SECONDS, connect_seconds=settings.HTTP_CONNECT_SECONDS)
+    checkup = client.check_health()
+    return judge_service(config, checkup) if checkup else None
+
+
+def judge_service(config: ProviderConfig, checkup: Checkup) -> Finding:
+    """What the answer to the first question proves, and what it does not."""
+    host, prefix = _host(config), config.name.upper()
+    status = f"HTTP {checkup.http_status}. " if checkup.http_status else ""
+    detail = f"{status}{checkup.detail}"
+    match checkup.health:
+        case Health.UP:
+            return Finding(
+                True,
+                f"{host} is up (it answers in {checkup.latency_ms} ms). "
+                "This proves that the service can be reached, and not that the salt is right.",
+            )
+        case Health.REFUSED:
+            return Finding(
+                False,
+                f"{host} can be reached, but refuses our signature (“{checkup.detail}”): "
+                f"{prefix}_SALT is wrong, or has changed.",
+            )
+        case Health.DOWN:
+            return Finding(False, f"{host} is down ({detail}). Check {prefix}_API_URL and the network.", is_down=True)
+    return Finding(None, f"{host} does not say whether it is up ({detail}). This proves nothing about the salt.")
 
 
 def check_game(config: ProviderConfig) -> Finding:
@@ -94,7 +134,7 @@ def _hear(config: ProviderConfig, answer: Answer, *, permit: _Permit, sent_at: d
 
 def judge(config: ProviderConfig, answer: Answer) -> Finding:
     """What an answer to the check means, and what to do about it."""
-    host, prefix = urlsplit(config.api_url).netloc.rpartition("@")[2], config.name.upper()
+    host, prefix = _host(config), config.name.upper()
     row = meaning(answer.outcome)
     said = f"“{answer.msg or row.words}”"
     match answer.outcome:
@@ -113,8 +153,14 @@ def judge(config: ProviderConfig, answer: Answer) -> Finding:
                 "Run this again in a minute.",
             )
     if row.scope in (Scope.MEMBER, Scope.CODE) and row.recognised and answer.outcome not in _SAYS_NOTHING:
-        return Finding(True, f"{host} answers in {answer.latency_ms} ms, and accepts our signature ({said}).")
+        return Finding(
+            True, f"{host} answers in {answer.latency_ms} ms, and accepts our signature ({said}): the salt is right."
+        )
     status = f"HTTP {answer.http_status}." if answer.http_status else ""
     advice = f"Check {prefix}_API_URL, or run this again later."
     words = filter(None, [f"{host} gives no clear answer ({said}).", status, answer.detail, advice])
     return Finding(False, " ".join(words))
+
+
+def _host(config: ProviderConfig) -> str:
+    return urlsplit(config.api_url).netloc.rpartition("@")[2]

@@ -56,11 +56,16 @@ def overview(rows: Rows | None = None, *, most_runs: int | None = None) -> dict[
     rows = rows or Rows()
     now = database_now()
     outlooks = read()
+    # In one statement each, however many games there are.
+    budgets, feeds = RateBudget.objects.in_bulk(), Feed.objects.in_bulk()
     states = Counter(dict(rows.redemptions.order_by().values_list("state").annotate(Count("pk"))))
     return {
         "at": _iso(now),
         "beat": _beat(now),
-        "providers": [_provider(config, now) | _queue(config, outlooks) for config in settings.PROVIDERS.values()],
+        "providers": [
+            _provider(config, budgets.get(config.name), feeds.get(config.name), now) | _queue(config, outlooks)
+            for config in settings.PROVIDERS.values()
+        ],
         "redemptions": {state.value: states[state.value] for state in RunState},
         "running": _running(rows, outlooks, most_runs),
         "alarms": _alarms(rows),
@@ -79,15 +84,15 @@ def _beat(now: dt.datetime) -> dict[str, Any]:
     }
 
 
-def _provider(config: ProviderConfig, now: dt.datetime) -> dict[str, Any]:
-    budget = RateBudget.objects.filter(pk=config.name).first() or RateBudget(provider=config.name)
+def _provider(config: ProviderConfig, budget: RateBudget | None, feed: Feed | None, now: dt.datetime) -> dict[str, Any]:
+    budget = budget or RateBudget(provider=config.name)
     return {
         "name": config.name,
         "title": config.title,
         "is_on": config.is_on,
         "pause": _pause(budget),
         "budget": _budget(budget, config, now),
-        "feed": _feed(config),
+        "feed": _feed(config, feed or Feed(provider=config.name)),
     }
 
 
@@ -108,12 +113,9 @@ def _budget(budget: RateBudget, config: ProviderConfig, now: dt.datetime) -> dic
     }
 
 
-def _feed(config: ProviderConfig) -> dict[str, Any] | None:
+def _feed(config: ProviderConfig, feed: Feed) -> dict[str, Any] | None:
     if not config.has_feed:
         return None
-    feed = Feed.objects.filter(pk=config.name).first()
-    if feed is None:
-        feed = Feed(provider=config.name)
     return {
         "is_polled": feed.enabled,
         "answered_at": _iso(feed.answered_at),

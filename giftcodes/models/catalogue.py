@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
@@ -184,12 +185,16 @@ class GiftCode(CodeLife):
     source = models.CharField(_("source"), max_length=10, choices=Source, default=Source.ADMIN, editable=False)
     published_on = models.DateField(_("published"), null=True, blank=True, validators=[validate_day])
     expires_at = models.DateTimeField(_("expires"), null=True, blank=True, validators=[validate_moment])
+    # The end that was taken from the feed. Where `expires_at` differs from it, a person has set or cleared the end.
+    feed_end = models.DateTimeField(null=True, editable=False)
     rewards = NotesField(_("rewards"), blank=True)
     first_seen_at = models.DateTimeField(_("first seen"), default=timezone.now, editable=False)
     last_seen_at = models.DateTimeField(_("last seen in the feed"), null=True, editable=False)
 
     objects = GiftCodeQuerySet.as_manager()
-    history = Versions(excluded_fields=["folded", "issue", "source", "first_seen_at", "last_seen_at", *LIFE_FIELDS])
+    history = Versions(
+        excluded_fields=["folded", "issue", "source", "feed_end", "first_seen_at", "last_seen_at", *LIFE_FIELDS]
+    )
 
     class Meta:
         ordering = ["-first_seen_at", "-id"]
@@ -211,6 +216,30 @@ class GiftCode(CodeLife):
     def save(self, *args: Any, **kwargs: Any) -> None:
         self.folded = self.code.casefold()
         super().save(*args, **kwargs)
+
+    @property
+    def has_end_of_feed(self) -> bool:
+        """The end is as the feed gave it: no person has set, changed or cleared it since."""
+        return self.expires_at is not None and self.expires_at == self.feed_end
+
+    def takes_end(self, end: dt.datetime, now: dt.datetime) -> bool:
+        """Is this end, which the feed gives now, to be stored?
+
+        A person's end is never overwritten. An end that is past is not taken either: the game says by itself that a
+        code has ended, and a code that was reopened would be closed again. An end that is extended reopens a code
+        that was closed for nothing but the feed's earlier end.
+        """
+        if end <= now or end == self.expires_at:
+            return False
+        if not self.is_open and not self.ended_by_feed:
+            return False
+        return self.has_end_of_feed or (self.expires_at is None and self.feed_end is None)
+
+    @property
+    def ended_by_feed(self) -> bool:
+        """Closed because the end that the feed gave had come, and for no other reason."""
+        came = self.closed_at is not None and self.expires_at is not None and self.expires_at <= self.closed_at
+        return self.state == CodeState.CLOSED and not self.closed_outcome and self.has_end_of_feed and came
 
 
 class Feed(models.Model):

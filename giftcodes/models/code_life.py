@@ -98,8 +98,8 @@ LIFE_FIELDS = (
     "other_spellings",
     "tried_spellings",
 )
-#: What `CodeLife.reopen` sets: people set the end, and a code that works again has another one.
-REOPENED_FIELDS = (*LIFE_FIELDS, "expires_at")
+#: What `CodeLife.reopen` sets: a code that works again has another end than the one that is past.
+REOPENED_FIELDS = (*LIFE_FIELDS, "expires_at", "feed_end")
 
 
 class CodeLife(models.Model):
@@ -140,6 +140,7 @@ class CodeLife(models.Model):
 
     # Of `GiftCode`.
     expires_at: dt.datetime | None
+    feed_end: dt.datetime | None
 
     @property
     def is_open(self) -> bool:
@@ -338,7 +339,7 @@ class CodeLife(models.Model):
     def reopen(self, now: dt.datetime) -> None:
         """Set the fields of a code that works again. An end that is past was wrong, and is not known any more."""
         if self.expires_at and self.expires_at <= now:
-            self.expires_at = None
+            self.expires_at = self.feed_end = None
         self.state, self.reason, self.closed_outcome, self.closed_at = CodeState.ACTIVE, "", "", None
         self.probes, self.next_probe_at = 0, None
         self._forget_doubt()

@@ -1,4 +1,4 @@
-"""The games whose codes are redeemed: a new game is one line here, or one more file beside it."""
+"""Clients of the games, by protocol. Which games there are is said in redeemer/games.py, not here."""
 
 from __future__ import annotations
 
@@ -8,14 +8,23 @@ from functools import lru_cache
 from giftcodes.providers.base import Answer, GameClient, RateReport
 from giftcodes.providers.century import CenturyClient
 from giftcodes.providers.config import ProviderConfig, Rate
+from giftcodes.providers.health import Checkup, Health
 
-__all__ = ["CLIENTS", "Answer", "CenturyClient", "GameClient", "ProviderConfig", "Rate", "RateReport", "client_for"]
+__all__ = [
+    "CLIENTS",
+    "Answer",
+    "CenturyClient",
+    "Checkup",
+    "GameClient",
+    "Health",
+    "ProviderConfig",
+    "Rate",
+    "RateReport",
+    "client_for",
+]
 
-CLIENTS: dict[str, type[GameClient]] = {
-    "whiteout": CenturyClient,
-    "kingshot": CenturyClient,
-    "simulator": CenturyClient,
-}
+#: By protocol: `ProviderConfig.protocol` names one of these.
+CLIENTS: dict[str, type[GameClient]] = {"century": CenturyClient}
 
 
 def client_for(config: ProviderConfig, *, total_seconds: float, connect_seconds: float) -> GameClient:
@@ -26,7 +35,7 @@ def client_for(config: ProviderConfig, *, total_seconds: float, connect_seconds:
         connect_seconds: of these, the most for reaching the server.
 
     Raises:
-        ValueError: no client is registered under the configuration's name.
+        ValueError: no client is registered for the configuration's protocol.
     """
     # Connections must not be shared with a parent process.
     return _client(config, total_seconds, connect_seconds, os.getpid())
@@ -34,7 +43,7 @@ def client_for(config: ProviderConfig, *, total_seconds: float, connect_seconds:
 
 @lru_cache(maxsize=64)
 def _client(config: ProviderConfig, total_seconds: float, connect_seconds: float, _pid: int) -> GameClient:
-    if config.name not in CLIENTS:
+    if config.protocol not in CLIENTS:
         known = ", ".join(sorted(CLIENTS))
-        raise ValueError(f"There is no client for the provider {config.name!r}; there are: {known}.")
-    return CLIENTS[config.name](config, total_seconds=total_seconds, connect_seconds=connect_seconds)
+        raise ValueError(f"There is no client for the protocol {config.protocol!r}; there are: {known}.")
+    return CLIENTS[config.protocol](config, total_seconds=total_seconds, connect_seconds=connect_seconds)

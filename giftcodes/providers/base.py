@@ -12,6 +12,7 @@ from giftcodes.http.headers import count, reset_after_seconds, retry_after_secon
 from giftcodes.http.text import Redactor, one_line, plain_text
 from giftcodes.outcomes import ODD_ANSWERS, PROVING, Outcome, meaning
 from giftcodes.providers.config import ProviderConfig
+from giftcodes.providers.health import Checkup, Health, health_url, judge
 
 #: An answer has about a hundred bytes.
 MAX_BYTES = 64 * 1024
@@ -103,6 +104,29 @@ class GameClient(ABC):
             broken = Outcome.UNREADABLE if reply else Outcome.UNREACHABLE
             verdict = Verdict(broken, detail=f"{type(error).__name__}: {error}")
         return _answer(verdict, reply, hide, latency_ms=round((time.monotonic() - started) * 1000))
+
+    def check_health(self) -> Checkup | None:
+        """Ask once whether the service is up, without a player and without a code. Never raises; never sleeps.
+
+        None: no such question is known for this protocol, or for this API address.
+        """
+        url, order = health_url(self.config.api_url), self.health_order()
+        if not url or order is None:
+            return None
+        started = time.monotonic()
+        hide = Redactor(self.config.salt, self.config.feed_key, *order.secrets)
+        status: int | None = None
+        try:
+            reply = self._transport.exchange("POST", url, headers=order.headers, form=order.fields)
+            status, (health, detail) = reply.status, judge(reply)
+        except Exception as error:  # noqa: BLE001 (the one who asks wants words, whatever is wrong)
+            health, detail = Health.DOWN, str(error) or type(error).__name__
+        latency_ms = round((time.monotonic() - started) * 1000)
+        return Checkup(health, status, latency_ms, one_line(hide(detail), MSG_LENGTH))
+
+    def health_order(self) -> Order | None:
+        """Sign the question whether the service is up. None: the protocol has none."""
+        return None
 
     @abstractmethod
     def order(self, *, player_id: str, code: str, realm: int) -> Order:

@@ -1,4 +1,4 @@
-"""Century Games' gift-code API: Whiteout Survival, Kingshot, and the simulator that behaves like them.
+"""Century Games' gift-code API: Whiteout Survival, Kingshot, Lord Rush, and the simulator that behaves like them.
 
 The facts are in docs/protocol.md, section 1.
 """
@@ -56,11 +56,18 @@ class CenturyClient(GameClient):
 
     def order(self, *, player_id: str, code: str, realm: int) -> Order:
         fields = {"cdk": code, "fid": player_id, "kid": str(realm), "time": str(int(time.time()))}
+        return self._signed(fields)
+
+    def health_order(self) -> Order:
+        return self._signed({"time": str(int(time.time()))})
+
+    def _signed(self, fields: Mapping[str, str]) -> Order:
         sign = signature(fields, self.config.salt)
         origin = self.config.origin
         return Order(
             fields={**fields, "sign": sign},
-            headers={"Origin": origin, "Referer": origin} if origin else {},
+            # As the public clients send them: the Referer with a slash at the end (docs/protocol.md).
+            headers={"Origin": origin, "Referer": f"{origin}/"} if origin else {},
             secrets=(sign,),
         )
 

@@ -43,6 +43,10 @@ class ProviderConfig:
     feed_url: str = ""
     feed_key: str = field(default="", repr=False)
     poll_seconds: float = 60.0
+    #: A key of `giftcodes.providers.CLIENTS`.
+    protocol: str = "century"
+    #: A key of `giftcodes.feeds.FORMATS`.
+    feed_format: str = "community"
     #: The address of a player in a directory of players, with `{id}` where the player ID goes.
     directory_url: str = ""
     directory_key: str = field(default="", repr=False)

@@ -6,6 +6,7 @@ import asyncio
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from email.utils import formatdate, parsedate_to_datetime
 from typing import Any
 
@@ -47,7 +48,20 @@ class FeedApi:
         return self._unless_known(request, self._listing()), call
 
     def _listing(self) -> Answer:
+        if self.world.options.feed_format == "kingshot.net":
+            listed = [self._entry(line) for line in self.world.feed]
+            return json_answer({"status": "success", "data": {"giftCodes": listed}})
         return json_answer({"codes": self.world.feed})
+
+    def _entry(self, line: Any) -> Any:
+        """A line of the list in the form with an end. What is no line of text is listed as it is."""
+        if not isinstance(line, str):
+            return line
+        name, _, day = line.partition(" ")
+        created = datetime.strptime(day, "%d.%m.%Y").replace(tzinfo=UTC) if day else None
+        code = self.world.codes.get(name)
+        end = datetime.fromtimestamp(code.expires_at, UTC) if code and code.expires_at is not None else None
+        return {"code": name, "createdAt": _iso(created), "expiresAt": _iso(end)}
 
     def _lists(self, name: str) -> bool:
         return any(isinstance(line, str) and line.partition(" ")[0] == name for line in self.world.feed)
@@ -62,6 +76,10 @@ class FeedApi:
         asked_etag = request.headers.get("if-none-match")
         known = etag in asked_etag if asked_etag else _is_since(request.headers.get("if-modified-since"), changed_at)
         return Answer(304, headers=headers) if known else Answer(200, listing.body, headers=headers)
+
+
+def _iso(moment: datetime | None) -> str | None:
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z") if moment else None
 
 
 def _is_since(date: str | None, changed_at: int) -> bool:

@@ -65,6 +65,7 @@ class Ledger:
     grants: list[Record] = field(default_factory=list)
     violations: list[Record] = field(default_factory=list)
     feed: list[Record] = field(default_factory=list)
+    config: list[Record] = field(default_factory=list)
 
     def next_number(self) -> int:
         """The number the next request gets: the first is 1."""
@@ -102,6 +103,16 @@ class Ledger:
         """Hand on a call whose status is known."""
         self.keep({"feed_call": call})
 
+    def open_config_call(self, at: float, fields: list[str]) -> Record:
+        """Write down a call of `/api/gift_code_config` that has arrived, with the names of its fields."""
+        call: Record = {"n": len(self.config) + 1, "at": at, "fields": fields, "status": None}
+        self.config.append(call)
+        return call
+
+    def close_config_call(self, call: Record) -> None:
+        """Hand on a call whose status is known."""
+        self.keep({"config_call": call})
+
     def restore(self, kind: str, record: Record) -> None:
         """Take back one record of a state file; kinds that are not the ledger's are passed over."""
         if kind == "request":
@@ -110,19 +121,21 @@ class Ledger:
             entry = self.requests[record["n"] - 1]
             for name, value in record.items():
                 setattr(entry, name, value)
-        elif kind in ("grant", "violation", "feed_call"):
-            {"grant": self.grants, "violation": self.violations, "feed_call": self.feed}[kind].append(record)
+        elif kind in ("grant", "violation", "feed_call", "config_call"):
+            books = {"grant": self.grants, "violation": self.violations, "feed_call": self.feed}
+            (books | {"config_call": self.config})[kind].append(record)
 
     def clear(self) -> None:
         """Forget everything; the next request is number 1 again."""
-        for book in (self.requests, self.grants, self.violations, self.feed):
+        for book in (self.requests, self.grants, self.violations, self.feed, self.config):
             book.clear()
 
     def as_json(self, since: int = 0) -> Record:
-        """Requests after number `since` and their grants; violations and calls of the feed in whole."""
+        """Requests after number `since` and their grants; violations and other calls in whole."""
         return {
             "requests": [asdict(entry) for entry in self.requests[max(0, since) :]],
             "grants": [grant for grant in self.grants if grant["n"] > since],
             "violations": list(self.violations),
             "feed": list(self.feed),
+            "config": list(self.config),
         }

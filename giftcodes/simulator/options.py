@@ -29,6 +29,12 @@ class Options:
     latency: float = 0.0
     #: How far apart requests for one player must be, in seconds; 0 switches TOO FREQUENT off.
     player_gap: float = 2.0
+    #: The HTTP status of `/api/gift_code_config`; anything but 200 comes with an HTML page.
+    config_status: int = 200
+    #: `/api/gift_code_config` refuses a wrong signature. Whether the game does so is not known.
+    config_checks_sign: bool = False
+    #: The form of the feed's list: `community`, or `kingshot.net`, which gives the end of each code.
+    feed_format: str = "community"
 
 
 OPTION_CHECKS: dict[str, reading.Check] = {
@@ -41,4 +47,7 @@ OPTION_CHECKS: dict[str, reading.Check] = {
     "received_first": reading.flag,
     "latency": reading.number(0),
     "player_gap": reading.number(0),
+    "config_status": reading.whole(200),
+    "config_checks_sign": reading.flag,
+    "feed_format": reading.one_of("community", "kingshot.net"),
 }

@@ -7,12 +7,14 @@ from dataclasses import dataclass
 
 from giftcodes.simulator import control
 from giftcodes.simulator.book import Book
+from giftcodes.simulator.config_api import ConfigApi
 from giftcodes.simulator.endings import Ending, html_answer, json_answer
 from giftcodes.simulator.feed_api import FeedApi
 from giftcodes.simulator.gift_api import GiftApi
 from giftcodes.simulator.wire import BadRequestError, Request, read_request
 
 API_PATH = "/api/gift_code"
+CONFIG_PATH = "/api/gift_code_config"
 FEED_PATH = "/feed"
 #: Gone since July 2026; a client that still asks for them is an old one.
 _OLD_PATHS = ("/api/player", "/api/captcha")
@@ -25,6 +27,7 @@ class Service:
     book: Book
     api: GiftApi
     feed: FeedApi
+    config: ConfigApi
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Serve a connection until either side closes it."""
@@ -54,6 +57,11 @@ class Service:
     async def _answer(self, request: Request, writer: asyncio.StreamWriter) -> bool:
         if request.path == API_PATH and request.method == "POST":
             return await self._answer_gift(request, writer)
+        if request.path == CONFIG_PATH and request.method == "POST":
+            answer, call = self.config.respond(request)
+            call["status"] = answer.status
+            self.book.ledger.close_config_call(call)
+            return await answer.send(writer)
         if request.path == FEED_PATH:
             return await self._answer_feed(request, writer)
         return await self._plain(request).send(writer)
@@ -80,4 +88,4 @@ class Service:
             return control.respond(self.book, request)
         if request.path in _OLD_PATHS:
             self.book.ledger.violation("old endpoint", self.book.clock(), method=request.method, path=request.path)
-        return html_answer(405 if request.path == API_PATH else 404)
+        return html_answer(405 if request.path in (API_PATH, CONFIG_PATH) else 404)

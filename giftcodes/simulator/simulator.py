@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Self, TypeVar
 
 from giftcodes.simulator.book import Book
+from giftcodes.simulator.config_api import ConfigApi
 from giftcodes.simulator.feed_api import FeedApi
 from giftcodes.simulator.gift_api import GiftApi
 from giftcodes.simulator.options import Options
@@ -75,6 +76,7 @@ class Simulator:
             self.book,
             GiftApi(self.book.world, self.book.ledger, salt, clock),
             FeedApi(self.book.world, self.book.ledger, feed_key, clock),
+            ConfigApi(self.book.world, self.book.ledger, salt, clock),
         )
         self._host, self._port = host, port
         self._publish_every = publish_every

@@ -118,5 +118,7 @@ class World:
 
 
 def _names(line: Any) -> set[str]:
-    """What a line of the feed can be removed by: the whole of it, or the code it starts with."""
+    """What a line of the feed can be removed by: the whole of it, or the code it starts with or names."""
+    if isinstance(line, dict):
+        return {line["code"]} if isinstance(line.get("code"), str) else set()
     return {line, line.partition(" ")[0]} if isinstance(line, str) else set()

@@ -9,8 +9,8 @@ import environ
 
 from redeemer.embedded.errors import CannotStartError
 from redeemer.embedded.home import REPOSITORY
+from redeemer.games import GAMES
 
-_PROVIDERS = ("WHITEOUT", "KINGSHOT", "SIMULATOR")
 _SHARED = ("DATABASE_URL", "REDIS_URL", "SECRET_KEY", "ALLOWED_HOSTS", "TIME_ZONE", "PORT")
 
 
@@ -52,13 +52,13 @@ def read() -> Configuration:
         port=_number("PORT", 8000, 65_535),
         control_threads=_number("CONTROL_THREADS", 4, 1000),
         redeem_threads=_number("REDEEM_THREADS", 8, 1000),
-        has_provider=any(os.environ.get(f"{name}_SALT") for name in _PROVIDERS),
+        has_provider=any(os.environ.get(game.setting("SALT")) for game in GAMES),
     )
 
 
 def shared(environment: dict[str, str]) -> dict[str, str]:
     """The part of `environment` that other commands need to work on the same installation."""
-    prefixes = tuple(f"{name}_" for name in _PROVIDERS)
+    prefixes = tuple(game.setting("") for game in GAMES)
     return {name: value for name, value in environment.items() if name in _SHARED or name.startswith(prefixes)}
 
 

@@ -49,7 +49,7 @@ def test_a_guild_that_exists_is_explained() -> None:
 @pytest.mark.parametrize(
     ("words", "reason"),
     [
-        (("Wolves", "--provider", "chess", "--realm", "1"), "There are: kingshot, simulator, whiteout."),
+        (("Wolves", "--provider", "chess", "--realm", "1"), "There are: kingshot, lordrush, simulator, whiteout."),
         (("Wolves", "--provider", "simulator", "--realm", "0"), "from 1"),
         (("Wolves", "--provider", "simulator", "--realm=-5"), "from 1"),
         (("Wolves", "--provider", "simulator", "--realm", "99999999999"), "realm: "),

@@ -29,9 +29,82 @@ def test_a_game_that_works_passes(world: World) -> None:
     assert said.status == 0, said
     assert said.lines[0] == "Simulator (simulator)"
     assert said.lines[1] == "✓ Salt: SIMULATOR_SALT is set."
-    assert said.lines[2].startswith("✓ Game: 127.0.0.1:")
-    assert "accepts our signature" in said.lines[2]
-    assert said.lines[3] == "✓ Feed: 1 code(s) listed."
+    assert said.lines[2].startswith("✓ Service: 127.0.0.1:")
+    assert said.lines[2].endswith("proves that the service can be reached, and not that the salt is right.")
+    assert said.lines[3].startswith("✓ Game: 127.0.0.1:")
+    assert said.lines[3].endswith("accepts our signature (“USER INFO ERROR”): the salt is right.")
+    assert said.lines[4] == "✓ Feed: 1 code(s) listed."
+
+
+def test_the_first_question_is_signed_with_the_time_only_and_is_no_redeem_request(world: World) -> None:
+    run("check_provider", "simulator")
+
+    ledger = world.game.ledger()
+    assert [(call["fields"], call["status"]) for call in ledger["config"]] == [(["sign", "time"], 200)]
+    assert len(ledger["requests"]) == 1
+
+
+def test_the_signature_of_the_first_question_is_the_games(world: World) -> None:
+    world.game.merge({"options": {"config_checks_sign": True}})
+
+    said = run("check_provider", "simulator")
+
+    assert "✓ Service" in said.out
+
+
+def test_a_first_question_whose_signature_is_refused_says_so_and_the_second_is_asked(
+    world: World, settings: Any
+) -> None:
+    configure(settings, salt="a-wrong-salt")
+    world.game.merge({"options": {"config_checks_sign": True}})
+
+    said = run("check_provider", "simulator")
+
+    assert said.status == 1
+    assert "can be reached, but refuses our signature (“Sign Error”): SIMULATOR_SALT is wrong" in said.out
+    assert len(world.requests) == 1
+
+
+def test_a_service_that_is_down_is_not_asked_for_a_code(world: World) -> None:
+    world.game.merge({"options": {"config_status": 503}})
+
+    said = run("check_provider", "simulator")
+
+    assert said.status == 1
+    assert "is down (HTTP 503. The server reports an error.)" in said.out
+    assert "– Game: not asked for a code, since its service is down" in said.out
+    assert world.requests == []
+
+
+@pytest.mark.parametrize("status", [404, 429])
+def test_an_unclear_answer_to_the_first_question_leaves_the_verdict_to_the_second(world: World, status: int) -> None:
+    world.game.merge({"options": {"config_status": status}})
+
+    said = run("check_provider", "simulator")
+
+    assert said.status == 0, said
+    assert "– Service: 127.0.0.1:" in said.out
+    assert f"does not say whether it is up (HTTP {status}." in said.out
+    assert "✓ Game" in said.out
+
+
+def test_the_first_question_takes_no_permit(world: World, settings: Any) -> None:
+    configure(settings, rate=Rate(30, 60))
+    ends_at = database_now() + timedelta(seconds=20)
+    RateBudget.objects.create(provider="simulator", used=30, window_ends_at=ends_at, permits_until=ends_at)
+
+    run("check_provider", "simulator")
+
+    assert len(world.game.ledger()["config"]) == 1
+    assert RateBudget.objects.get().used == 30
+
+
+def test_an_operators_pause_keeps_the_first_question_back_too(world: World) -> None:
+    RateBudget.objects.create(provider="simulator", pause_kind=PauseKind.OPERATOR, pause_reason="Maintenance.")
+
+    run("check_provider", "simulator")
+
+    assert world.game.ledger()["config"] == []
 
 
 def test_the_request_is_for_nobody_and_sent_once(world: World) -> None:
@@ -78,8 +151,9 @@ def test_a_game_out_of_reach_is_told(world: World) -> None:
     said = run("check_provider", "simulator")
 
     assert said.status == 1
-    assert "✗ Game: 127.0.0.1:" in said.out
+    assert "✗ Service: 127.0.0.1:" in said.out
     assert "Check SIMULATOR_API_URL" in said.out
+    assert "– Game: not asked" in said.out
     assert "✗ Feed: The feed could not be reached" in said.out
 
 
@@ -115,7 +189,7 @@ def test_the_check_takes_a_permit_and_opens_the_window(world: World, settings: A
 
 def test_the_permit_is_spent_although_nobody_answers(world: World, settings: Any) -> None:
     configure(settings, rate=Rate(30, 60))
-    world.game.stop()
+    world.spoil("drop")
     ends_at = database_now() + timedelta(seconds=20)
     RateBudget.objects.create(provider="simulator", used=5, window_ends_at=ends_at, permits_until=ends_at)
 
@@ -185,10 +259,11 @@ def test_the_feed_is_given_its_pause_before_and_after(world: World, monkeypatch:
 
 
 @pytest.mark.django_db
-def test_an_unknown_name_is_answered_with_the_known_ones() -> None:
+def test_an_unknown_name_is_answered_with_the_known_ones(settings: Any) -> None:
+    known = ", ".join(sorted(settings.PROVIDERS))
     said = run("check_provider", "chess")
 
-    assert (said.status, said.err) == (1, "There is no provider “chess”. There are: kingshot, simulator, whiteout.\n")
+    assert (said.status, said.err) == (1, f"There is no provider “chess”. There are: {known}.\n")
 
 
 @pytest.mark.parametrize("outcome", Outcome)

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from giftcodes.models import Alarm, Channel, Feed, Heartbeat, RateBudget, Trigger, database_now
+from redeemer.games import GAMES
 from tests.commands.conftest import World, run
 from tests.factories import gift_code, guild
 
@@ -33,7 +34,7 @@ def test_the_keys_for_programs_are_these() -> None:
     }
     assert set(answer["beat"]) == {"is_alive", "last_tick_at", "age_seconds"}
     assert answer["redemptions"] == {"pending": 0, "running": 0, "complete": 0, "stopped": 0}
-    assert [game["name"] for game in answer["providers"]] == ["whiteout", "kingshot", "simulator"]
+    assert [game["name"] for game in answer["providers"]] == [game.name for game in GAMES]
     assert set(answer["providers"][0]) == {"name", "title", "is_on", "pause", "budget", "feed", "queue"}
     expected = {"requests", "seconds", "finished_at", "words"}
     assert set(answer["providers"][0]["queue"]) == {"redemptions", *expected}

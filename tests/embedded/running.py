@@ -17,8 +17,10 @@ import psutil
 
 from redeemer.embedded import ports
 from redeemer.embedded.home import REPOSITORY
+from redeemer.games import GAMES
 
-_OURS = ("DATABASE_", "REDIS_", "SECRET_KEY", "WHITEOUT_", "KINGSHOT_", "SIMULATOR_", "PYTEST_", "DJANGO_")
+_GAMES = tuple(game.setting("") for game in GAMES)
+_OURS = ("DATABASE_", "REDIS_", "SECRET_KEY", *_GAMES, "PYTEST_", "DJANGO_")
 _START_SECONDS = 90.0
 
 
@@ -60,7 +62,7 @@ def environment_for(home: Path, port: int) -> dict[str, str]:
     """What a person has in the environment who starts with nothing but a home and a port."""
     mine = {name: value for name, value in os.environ.items() if not name.startswith(_OURS)}
     # Empty goes before whatever the developer has in .env.
-    nothing = dict.fromkeys(("DATABASE_URL", "REDIS_URL", "WHITEOUT_SALT", "KINGSHOT_SALT", "SIMULATOR_SALT"), "")
+    nothing = dict.fromkeys(("DATABASE_URL", "REDIS_URL", *(game.setting("SALT") for game in GAMES)), "")
     return mine | nothing | {"REDEEMER_HOME": str(home), "PORT": str(port)}
 
 

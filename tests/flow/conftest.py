@@ -101,6 +101,7 @@ class World:
                 "closed_at",
                 "first_seen_at",
                 "expires_at",
+                "feed_end",
                 "odd_since",
                 "held_until",
             ],

@@ -9,18 +9,20 @@ from giftcodes.providers import CLIENTS, GameClient, client_for
 from tests.providers.conftest import config_for
 
 
-@pytest.mark.parametrize("name", sorted(CLIENTS))
-def test_each_game_has_a_client_that_is_made_once(name: str) -> None:
-    config = config_for("http://127.0.0.1:9/", name=name)
+@pytest.mark.parametrize("protocol", sorted(CLIENTS))
+def test_each_protocol_has_a_client_that_is_made_once(protocol: str) -> None:
+    config = config_for("http://127.0.0.1:9/", protocol=protocol)
     client = client_for(config, total_seconds=2, connect_seconds=1)
     assert isinstance(client, GameClient)
-    assert client is client_for(config_for("http://127.0.0.1:9/", name=name), total_seconds=2, connect_seconds=1)
+    assert client is client_for(
+        config_for("http://127.0.0.1:9/", protocol=protocol), total_seconds=2, connect_seconds=1
+    )
     assert client is not client_for(config, total_seconds=3, connect_seconds=1)
 
 
-def test_a_game_that_nobody_wrote_a_client_for_is_named() -> None:
+def test_a_protocol_without_a_client_is_named() -> None:
     with pytest.raises(ValueError, match="chess"):
-        client_for(config_for("http://127.0.0.1:9/", name="chess"), total_seconds=2, connect_seconds=1)
+        client_for(config_for("http://127.0.0.1:9/", protocol="chess"), total_seconds=2, connect_seconds=1)
 
 
 def test_the_clients_do_without_django() -> None:

@@ -189,7 +189,7 @@ def test_a_reset_begins_anew(simulator):
     assert post(simulator, "/_sim/reset", {}).status_code == 200
 
     assert simulator.world() == fresh
-    assert simulator.ledger() == {"requests": [], "grants": [], "violations": [], "feed": []}
+    assert simulator.ledger() == {"requests": [], "grants": [], "violations": [], "feed": [], "config": []}
 
 
 def test_the_players_of_a_seed_are_always_the_same(make_simulator):

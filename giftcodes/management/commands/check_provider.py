@@ -13,7 +13,7 @@ from giftcodes.feeds import FeedStatus, fetch
 from giftcodes.management import feed_pace
 from giftcodes.management.base import ServerCommand
 from giftcodes.management.finding import find_provider
-from giftcodes.management.game_check import Finding, check_game
+from giftcodes.management.game_check import Finding, check_game, check_service
 from giftcodes.models import RateBudget, database_now
 from giftcodes.providers.config import ProviderConfig
 
@@ -22,9 +22,9 @@ class Command(ServerCommand):
     """Each part is one line: ✓ works, ✗ does not and what to do, – is not set up and need not be."""
 
     help = (
-        "Check whether a game can work: is its salt set, does its server accept our signature, does its feed answer. "
-        "It sends one request to the game (for a player and a code that do not exist) and one to the feed, and never "
-        "shows a secret. Exit status: 0 if all is well, else 1."
+        "Check whether a game can work: is its salt set, is its service up, does it accept our signature, does its "
+        "feed answer. It sends two requests to the game (one without a player, and one for a player and a code that "
+        "do not exist) and one to the feed, and never shows a secret. Exit status: 0 if all is well, else 1."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -39,13 +39,13 @@ class Command(ServerCommand):
         """
         config = find_provider(options["name"])
         self.screen.line(f"{config.title} ({config.name})")
-        fine = True
+        fine, is_down = True, False
         for what, check in CHECKS.items():
             with self.screen.doing(f"{what} …"):
-                finding = check(config)
+                finding = NOT_ASKED if is_down and check is check_game_if_on else check(config)
             if finding is not None:
                 self._show(what, finding)
-                fine = fine and finding.ok is not False
+                fine, is_down = fine and finding.ok is not False, is_down or finding.is_down
         if not fine:
             raise CommandError(f"{config.title} cannot work like this: see the lines with ✗.")
 
@@ -60,6 +60,11 @@ def check_salt(config: ProviderConfig) -> Finding:
     if config.salt:
         return Finding(True, f"{name} is set.")
     return Finding(False, f"{name} is not set: the game is off. Put it into .env (README, “Connect the real game”).")
+
+
+def check_service_if_on(config: ProviderConfig) -> Finding | None:
+    """Is the service up?"""
+    return check_service(config) if config.is_on else None
 
 
 def check_game_if_on(config: ProviderConfig) -> Finding | None:
@@ -93,9 +98,12 @@ def check_feed(config: ProviderConfig) -> Finding | None:
     return Finding(True, f"{len(reading.codes)} code(s) listed{skipped}.")
 
 
+NOT_ASKED = Finding(None, "not asked for a code, since its service is down: whether the salt is right is not known.")
+
 #: In this order: what comes first explains what comes after.
 CHECKS: dict[str, Callable[[ProviderConfig], Finding | None]] = {
     "Salt": check_salt,
+    "Service": check_service_if_on,
     "Game": check_game_if_on,
     "Pause": check_pause,
     "Feed": check_feed,

@@ -1,0 +1,141 @@
+"""The games whose codes can be redeemed. A new game of a known protocol is one more block in GAMES, nothing else."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Protocol, TypeAlias
+
+from giftcodes.providers.config import ProviderConfig, Rate
+
+#: A name is stored in columns of this length, and is the prefix of its settings.
+_NAME = re.compile(r"[a-z][a-z0-9]{0,19}")
+
+
+#: Names for the types, which the methods below hide.
+Text: TypeAlias = str
+Number: TypeAlias = float
+Whole: TypeAlias = int
+
+
+class Environment(Protocol):
+    """What reads the environment: redeemer.settings has one."""
+
+    def str(self, name: Text, /, default: Text = ...) -> Text: ...
+    def float(self, name: Text, /, default: Number = ...) -> Number: ...
+    def int(self, name: Text, /, default: Whole = ...) -> Whole: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Game:
+    """What is known of a game before the environment is read.
+
+    Args:
+        name: lower-case letters and digits, 20 at most; in upper case the prefix of the game's settings.
+        title: as people know the game.
+        realm_word: what `kid` is called in the game.
+        api_url: where codes are redeemed.
+        origin: the gift page, without a slash at the end.
+        rate: `30/60` is 30 requests in 60 seconds.
+        protocol: a key of `giftcodes.providers.CLIENTS`.
+        directory_url: of a player in a directory of players, with `{id}` where the player ID goes.
+
+    Raises:
+        ValueError: the name cannot be used.
+    """
+
+    name: str
+    title: str
+    realm_word: str
+    api_url: str
+    origin: str
+    rate: str = "30/60"
+    protocol: str = "century"
+    directory_url: str = ""
+
+    def __post_init__(self) -> None:
+        if not _NAME.fullmatch(self.name):
+            raise ValueError(f"The game's name must be 1 to 20 lower-case letters and digits, not {self.name!r}.")
+
+    def setting(self, what: str) -> str:
+        """The name of one of its settings: `SALT` gives `WHITEOUT_SALT`."""
+        return f"{self.name.upper()}_{what}"
+
+
+#: docs/protocol.md says what is known of each.
+GAMES: tuple[Game, ...] = (
+    Game(
+        name="whiteout",
+        title="Whiteout Survival",
+        realm_word="state",
+        api_url="https://wos-giftcode-api.centurygame.com/api/gift_code",
+        origin="https://wos-giftcode.centurygame.com",
+    ),
+    Game(
+        name="kingshot",
+        title="Kingshot",
+        realm_word="kingdom",
+        api_url="https://kingshot-giftcode.centurygame.com/api/gift_code",
+        origin="https://ks-giftcode.centurygame.com",
+        directory_url="https://api.mightpulse.com/v1/players/{id}?include=base",
+    ),
+    Game(
+        name="lordrush",
+        title="Lord Rush",
+        # What the game calls it is not known.
+        realm_word="realm",
+        api_url="https://s01-gm-report-api-prod-eo.centurygame.com/api/gift_code",
+        origin="https://ls-giftcode.centurygame.com",
+    ),
+    Game(
+        name="simulator",
+        title="Simulator",
+        realm_word="state",
+        api_url="",
+        origin="http://localhost",
+        rate="30/10",
+    ),
+)
+
+
+def providers(games: Iterable[Game], env: Environment) -> dict[str, ProviderConfig]:
+    """Each game by its name, with what the environment says about it.
+
+    Raises:
+        ValueError: two games have one name, or a setting cannot be read. The text names it.
+    """
+    found: dict[str, ProviderConfig] = {}
+    for game in games:
+        if game.name in found:
+            raise ValueError(f"There are two games with the name {game.name!r}.")
+        found[game.name] = _provider(game, env)
+    return found
+
+
+def _provider(game: Game, env: Environment) -> ProviderConfig:
+    return ProviderConfig(
+        name=game.name,
+        title=game.title,
+        realm_word=game.realm_word,
+        protocol=game.protocol,
+        api_url=env.str(game.setting("API_URL"), default=game.api_url),
+        origin=env.str(game.setting("ORIGIN"), default=game.origin).rstrip("/"),
+        rate=_rate(env, game.setting("RATE"), game.rate),
+        salt=env.str(game.setting("SALT"), default=""),
+        feed_url=env.str(game.setting("FEED_URL"), default=""),
+        feed_key=env.str(game.setting("FEED_KEY"), default=""),
+        feed_format=env.str(game.setting("FEED_FORMAT"), default="community"),
+        poll_seconds=env.float(game.setting("POLL_SECONDS"), default=60.0),
+        directory_url=env.str(game.setting("DIRECTORY_URL"), default=game.directory_url),
+        directory_key=env.str(game.setting("DIRECTORY_KEY"), default=""),
+        directory_rate=_rate(env, game.setting("DIRECTORY_RATE"), "60/60"),
+        directory_per_day=env.int(game.setting("DIRECTORY_PER_DAY"), default=5_000),
+    )
+
+
+def _rate(env: Environment, setting: str, default: str) -> Rate | None:
+    try:
+        return Rate.parse(env.str(setting, default=default))
+    except ValueError as error:
+        raise ValueError(f"{setting}: {error}") from error
