@@ -7,12 +7,16 @@ import sys
 from typing import Any
 
 from celery import Celery, signals
+from django.core.exceptions import ImproperlyConfigured
 from kombu.asynchronous import get_event_loop
+
+from redeemer.refusal import require_secret_key, show_in_one_line
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "redeemer.settings")
 
 _JUST_AFTER_SECONDS = 0.001
 
+show_in_one_line()
 app = Celery("redeemer")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
@@ -42,6 +46,16 @@ def _fetch_the_next(**_: Any) -> None:
 
 def _nothing() -> None:
     """For the loop, to be woken is all."""
+
+
+@signals.import_modules.connect(sender=app)
+def _refuse_without_key(**_: Any) -> None:
+    """Sent in workers and beat only, when they begin. Celery logs what a receiver raises, with its traceback, unless
+    the receiver ends the process."""
+    try:
+        require_secret_key()
+    except ImproperlyConfigured as error:
+        sys.exit(str(error))
 
 
 @signals.worker_init.connect
