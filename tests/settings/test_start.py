@@ -119,7 +119,7 @@ def test_a_process_of_the_site_does_not_start(copy: Copy, name: str, text: str, 
 def test_without_a_key_commands_that_need_none_run_and_one_that_needs_it_says_what_to_do(
     copy: Copy, transactional_db: None
 ) -> None:
-    copy.file.write_text("SIMULATOR_SALT=salt\n")
+    copy.file.write_text("WHITEOUT_SALT=salt\n")
     url = os.environ["DATABASE_URL"].rpartition("/")[0] + "/" + psycopg_name()
 
     status = copy.manage("status", DATABASE_URL=url)
