@@ -18,8 +18,11 @@ def main() -> None:
 
             sys.exit(up(sys.argv[2:]))
         from django.core.management import execute_from_command_line
+
+        from redeemer.refusal import show_in_one_line
     except ImportError as error:
         sys.exit(f"A package is missing in this Python ({error}). Run `make up`, or use .venv/bin/python manage.py.")
+    show_in_one_line()
     execute_from_command_line(sys.argv)
 
 

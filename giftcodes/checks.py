@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
 from django.conf import settings
-from django.core.checks import CheckMessage, Error, Warning, register
+from django.core.checks import CheckMessage, Error, Tags, Warning, register
+from django.db import connections
 
-from giftcodes import faults
+from giftcodes import faults, secret_key, site_address
 from giftcodes.announcers import BadAddressError, announcer_for
 from giftcodes.directories.base import PLACE_OF_ID
 from giftcodes.feeds import FORMATS
 from giftcodes.providers import CLIENTS
+from redeemer.postgresql.encoding import wrong_encoding
 
 #: What a worker needs beside the call itself: to be scheduled, to write its intent, to record.
 LEASE_MARGIN_SECONDS = faults.seconds("LEASE_MARGIN_SECONDS", 10.0)
@@ -160,9 +163,36 @@ def check_operator_channel(**_: Any) -> list[CheckMessage]:
 @register(deploy=True)
 def check_secret_key(**_: Any) -> list[CheckMessage]:
     """Sessions and the opt-out list are keyed with it."""
-    if not settings.SECRET_KEY.startswith("insecure-"):
+    if secret_key.is_set():
         return []
     return [Error("SECRET_KEY is not set.", hint="Put a long random SECRET_KEY into .env.", id="giftcodes.E004")]
+
+
+@register
+def check_site_url(**_: Any) -> list[CheckMessage]:
+    """Announcers refuse a whole message for a link in it that is none."""
+    if not settings.SITE_URL or site_address.is_valid(settings.SITE_URL):
+        return []
+    return [
+        Error(
+            "SITE_URL is not an address that begins with https:// or http://.",
+            hint="Write the site's address as in a browser, for example SITE_URL=https://codes.example.org",
+            id="giftcodes.E012",
+        )
+    ]
+
+
+@register(Tags.database)
+def check_encoding(databases: Sequence[str] | None = None, **_: Any) -> list[CheckMessage]:
+    """A database that cannot hold every character refuses names, or finds nothing."""
+    messages: list[CheckMessage] = []
+    for alias in databases or ():
+        with connections[alias].cursor() as cursor:
+            cursor.execute("SHOW server_encoding")
+            (encoding,) = cursor.fetchone()
+        if problem := wrong_encoding(encoding):
+            messages.append(Error(problem, id="giftcodes.E013"))
+    return messages
 
 
 @register

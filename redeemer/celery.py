@@ -7,7 +7,10 @@ import sys
 from typing import Any
 
 from celery import Celery, signals
+from django.core.exceptions import ImproperlyConfigured
 from kombu.asynchronous import get_event_loop
+
+from redeemer.refusal import require_secret_key, show_in_one_line
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "redeemer.settings")
 # Celery takes these before the settings. In a shell they are another project's, and our messages would go there.
@@ -16,6 +19,7 @@ for _name in ("BROKER_URL", "BROKER_READ_URL", "BROKER_WRITE_URL", "RESULT_BACKE
 
 _JUST_AFTER_SECONDS = 0.001
 
+show_in_one_line()
 app = Celery("redeemer")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
@@ -45,6 +49,16 @@ def _fetch_the_next(**_: Any) -> None:
 
 def _nothing() -> None:
     """For the loop, to be woken is all."""
+
+
+@signals.import_modules.connect(sender=app)
+def _refuse_without_key(**_: Any) -> None:
+    """Sent in workers and beat only, when they begin. Celery logs what a receiver raises, with its traceback, unless
+    the receiver ends the process."""
+    try:
+        require_secret_key()
+    except ImproperlyConfigured as error:
+        sys.exit(str(error))
 
 
 @signals.worker_init.connect

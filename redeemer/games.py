@@ -5,26 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Protocol, TypeAlias
 
 from giftcodes.providers.config import ProviderConfig, Rate
+from redeemer.environment import SettingError, Settings
 
 #: A name is stored in columns of this length, and is the prefix of its settings.
 _NAME = re.compile(r"[a-z][a-z0-9]{0,19}")
-
-
-#: Names for the types, which the methods below hide.
-Text: TypeAlias = str
-Number: TypeAlias = float
-Whole: TypeAlias = int
-
-
-class Environment(Protocol):
-    """What reads the environment: redeemer.settings has one."""
-
-    def str(self, name: Text, /, default: Text = ...) -> Text: ...
-    def float(self, name: Text, /, default: Number = ...) -> Number: ...
-    def int(self, name: Text, /, default: Whole = ...) -> Whole: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +85,7 @@ GAMES: tuple[Game, ...] = (
 )
 
 
-def providers(games: Iterable[Game], env: Environment) -> dict[str, ProviderConfig]:
+def providers(games: Iterable[Game], env: Settings) -> dict[str, ProviderConfig]:
     """Each game by its name, with what the environment says about it.
 
     Raises:
@@ -113,7 +99,7 @@ def providers(games: Iterable[Game], env: Environment) -> dict[str, ProviderConf
     return found
 
 
-def _provider(game: Game, env: Environment) -> ProviderConfig:
+def _provider(game: Game, env: Settings) -> ProviderConfig:
     return ProviderConfig(
         name=game.name,
         title=game.title,
@@ -134,8 +120,9 @@ def _provider(game: Game, env: Environment) -> ProviderConfig:
     )
 
 
-def _rate(env: Environment, setting: str, default: str) -> Rate | None:
+def _rate(env: Settings, setting: str, default: str) -> Rate | None:
     try:
         return Rate.parse(env.str(setting, default=default))
     except ValueError as error:
-        raise ValueError(f"{setting}: {error}") from error
+        msg = f"{setting} must look like 30/60, which is 30 requests in 60 seconds, or be the word unlimited."
+        raise SettingError(msg) from error

@@ -10,6 +10,8 @@ import structlog
 from giftcodes.http.text import one_line
 from giftcodes.text import printable
 
+FORMATS = ("console", "json")
+LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 _LONGEST_LINE = 2_000
 
 
@@ -53,15 +55,9 @@ def configure(*, log_format: str, level: str) -> dict[str, Any]:
     """Configure structlog and return the `LOGGING` dictionary for Django and Celery.
 
     Args:
-        log_format: `console` or `json`.
-        level: a level's name, such as `INFO`.
-
-    Raises:
-        ValueError: the format is neither.
+        log_format: one of FORMATS.
+        level: one of LEVELS.
     """
-    if log_format not in ("console", "json"):
-        msg = f"LOG_FORMAT is console or json, not {log_format!r}."
-        raise ValueError(msg)
     renderer: Any = (
         structlog.processors.JSONRenderer(ensure_ascii=False)
         if log_format == "json"

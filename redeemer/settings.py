@@ -7,27 +7,28 @@ import warnings
 from pathlib import Path
 from typing import Any
 
-import environ
 from csp.constants import NONE, SELF, UNSAFE_EVAL, UNSAFE_INLINE
 from django.core.exceptions import ImproperlyConfigured
 from django.templatetags.static import static
 
 from giftcodes.providers.config import ProviderConfig
+from redeemer import database_url, environment
 from redeemer.embedded import discovery
 from redeemer.games import GAMES, providers
-from redeemer.logging import configure
+from redeemer.logging import FORMATS, LEVELS, configure
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
-env = environ.Env()
-environ.Env.read_env(BASE_DIR / ".env")
+environment.load(BASE_DIR / ".env")
+env = environment.Settings()
 # A running `make up` tells where its servers are; what the environment says itself goes before it.
 discovery.fill_environment()
 
 # --- Django -----------------------------------------------------------------------------------------------------------
 DEBUG = env.bool("DEBUG", default=False)
-# Without one, commands still run; `check --deploy` says what to do (giftcodes.checks).
-SECRET_KEY = env.str("SECRET_KEY", default="") or "insecure-no-secret-key-is-set"
+# Without one, commands that need none still run; the site, the workers, beat, and what hashes or signs do not
+# (giftcodes.secret_key). There is no other value to fall back to.
+SECRET_KEY = env.str("SECRET_KEY", default="")
 THIS_MACHINE = {"localhost", "127.0.0.1", "[::1]"}
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=sorted(THIS_MACHINE))
 CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
@@ -90,7 +91,7 @@ STATIC_ROOT = BASE_DIR / "staticfiles"
 WHITENOISE_USE_FINDERS = True
 warnings.filterwarnings("ignore", message="No directory at", module="django.core.handlers.base")
 LANGUAGE_CODE = "en"
-TIME_ZONE = env.str("TIME_ZONE", default="UTC")
+TIME_ZONE = env.zone("TIME_ZONE", default="UTC")
 USE_TZ = True
 USE_I18N = True
 FORMAT_MODULE_PATH = ["redeemer.formats"]
@@ -134,14 +135,25 @@ UNFOLD = {
 REDEEM_THREADS = env.int("REDEEM_THREADS", default=8)
 CONTROL_THREADS = env.int("CONTROL_THREADS", default=4)
 
+#: Django's own, and what each of its connections needs beside (redeemer/postgresql/base.py).
+_ENGINE = "redeemer.postgresql"
+POOL = {
+    "min_size": 1,
+    "max_size": max(REDEEM_THREADS, CONTROL_THREADS) + 4,
+    # In seconds. A thread never waits for another one's connection: it waits only for a server that is away.
+    "timeout": 4,
+    # In seconds. The wait between two attempts doubles as long as one round of attempts goes on. A short round is
+    # followed by a new one as soon as a thread asks: work goes on within seconds of the server's return.
+    "reconnect_timeout": 2,
+}
 DATABASES: dict[str, dict[str, Any]] = {}
 if env.str("DATABASE_URL", default=""):
-    DATABASES["default"] = env.db_url("DATABASE_URL")
-    if DATABASES["default"]["ENGINE"] != "django.db.backends.postgresql":
-        msg = "DATABASE_URL must be a postgres:// address: the lock is a PostgreSQL row lock."
-        raise ImproperlyConfigured(msg)
-    DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
-    DATABASES["default"].setdefault("OPTIONS", {}).update(
+    DATABASES["default"] = {
+        "CONN_HEALTH_CHECKS": True,
+        **database_url.django_settings(env.str("DATABASE_URL")),
+        "ENGINE": _ENGINE,
+    }
+    DATABASES["default"]["OPTIONS"].update(
         {
             "connect_timeout": 5,
             "application_name": "redeemer",
@@ -154,21 +166,17 @@ if env.str("DATABASE_URL", default=""):
         }
     )
     if env.bool("DATABASE_POOL", default=True):
-        DATABASES["default"]["OPTIONS"]["pool"] = {
-            "min_size": 1,
-            "max_size": max(REDEEM_THREADS, CONTROL_THREADS) + 4,
-            "timeout": 10,
-        }
+        DATABASES["default"]["OPTIONS"]["pool"] = POOL
 else:
     # Named, so that the error says what to do; there is no server behind it.
     DATABASES["default"] = {
-        "ENGINE": "django.db.backends.postgresql",
+        "ENGINE": _ENGINE,
         "NAME": "redeemer",
         "HOST": discovery.NO_SERVER_HOST,
     }
 
 # --- Celery: the doorbell (docs/decisions/0002) -----------------------------------------------------------------------
-CELERY_BROKER_URL = env.str("REDIS_URL", default="redis://127.0.0.1:6379/0")
+CELERY_BROKER_URL = env.str("REDIS_URL", default="") or "redis://127.0.0.1:6379/0"
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_ACKS_LATE = False
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
@@ -213,7 +221,7 @@ SIMPLE_HISTORY_DATE_INDEX = False
 #: Where alarms go: a Discord webhook, or an Apprise address. A secret.
 OPERATOR_CHANNEL = env.str("OPERATOR_CHANNEL", default="")
 #: The site's address as people reach it, for links in messages; empty: no links.
-SITE_URL = env.str("SITE_URL", default="").rstrip("/")
+SITE_URL = env.str("SITE_URL", default="").strip().rstrip("/")
 #: One message, in all. Few are under way at a time, so that a dead channel never keeps the ticks waiting.
 ANNOUNCE_SECONDS = env.float("ANNOUNCE_SECONDS", default=6.0)
 ANNOUNCE_MAX = env.int("ANNOUNCE_MAX", default=max(1, CONTROL_THREADS // 4))
@@ -273,7 +281,10 @@ AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False
 AXES_VERBOSE = False
 
 # --- Logs -------------------------------------------------------------------------------------------------------------
-LOGGING = configure(log_format=env.str("LOG_FORMAT", default="console"), level=env.str("LOG_LEVEL", default="INFO"))
+LOGGING = configure(
+    log_format=env.choice("LOG_FORMAT", FORMATS, default="console"),
+    level=env.choice("LOG_LEVEL", LEVELS, default="INFO"),
+)
 LOGGING_CONFIG = "logging.config.dictConfig"
 DJANGO_STRUCTLOG_CELERY_ENABLED = True
 # Its own reading believes X-Forwarded-For from everybody: redeemer.security.note_address names the address instead.

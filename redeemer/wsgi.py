@@ -4,8 +4,15 @@ from __future__ import annotations
 
 import os
 
+from django.core.exceptions import ImproperlyConfigured
 from django.core.wsgi import get_wsgi_application
+
+from redeemer.refusal import end_worker, require_secret_key
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "redeemer.settings")
 
-application = get_wsgi_application()
+try:
+    require_secret_key()
+    application = get_wsgi_application()
+except ImproperlyConfigured as error:
+    end_worker(error)

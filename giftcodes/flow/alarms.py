@@ -10,7 +10,7 @@ from typing import Any
 from django.conf import settings
 from django.db import connection, transaction
 
-from giftcodes import story
+from giftcodes import site_address, story
 from giftcodes.announcers import BadAddressError, Delivery, Fate, Post, Tone, announcer_for, shortened
 from giftcodes.backoff import retry_delay_seconds
 from giftcodes.models import Alarm, AlarmNotice, Clock, DeliveryState
@@ -270,7 +270,7 @@ def _post(notices: list[AlarmNotice]) -> Post:
     return Post(
         title=_title(raised, len(notices) - raised),
         text="\n".join([*lines, *([f"… and {more} more, in the admin."] if more else [])]),
-        url=f"{settings.SITE_URL}/admin/giftcodes/alarm/" if settings.SITE_URL else "",
+        url=site_address.link("/admin/giftcodes/alarm/"),
         tone=Tone.ALARM if raised else Tone.GOOD,
     )
 

@@ -18,7 +18,7 @@ from django.db.models import F
 from django.db.models.functions import Coalesce
 from django.urls import reverse
 
-from giftcodes import faults, story
+from giftcodes import faults, site_address, story
 from giftcodes.announcers import Announcer, BadAddressError, Delivery, Fate, Post, announcer_for
 from giftcodes.announcers.run_post import NAMED, RunReport, run_post
 from giftcodes.backoff import retry_delay_seconds
@@ -247,7 +247,7 @@ def _report(row: Announcement) -> RunReport:
         is_stopped=is_over and is_last_run and redemption.state == RunState.STOPPED,
         in_trouble=_in_trouble(redemption) if is_over else (),
         estimate="" if is_over else _estimate(redemption),
-        url=f"{settings.SITE_URL}{page}" if settings.SITE_URL else "",
+        url=site_address.link(page),
     )
 
 

@@ -18,6 +18,7 @@ from giftcodes.announcers import BadAddressError, announcer_for
 from giftcodes.models.catalogue import Guild
 from giftcodes.models.clock import Clock
 from giftcodes.models.fields import SentenceField
+from giftcodes.secret_key import secret_key
 
 if TYPE_CHECKING:
     from giftcodes.models.redemption import Redemption
@@ -43,7 +44,7 @@ def validate_channel(address: str) -> None:
 
 def address_hash(address: str) -> str:
     """Tells one address from another, and does not tell which it is."""
-    return hmac.new(f"channel:{settings.SECRET_KEY}".encode(), address.encode(), hashlib.sha256).hexdigest()[:16]
+    return hmac.new(f"channel:{secret_key()}".encode(), address.encode(), hashlib.sha256).hexdigest()[:16]
 
 
 class Channel(models.Model):
@@ -303,7 +304,7 @@ class AlarmNotice(Outbox):
 
 def player_hash(provider: str, player_id: str) -> str:
     """A keyed hash of a player ID, so that the list of those who opted out does not list them."""
-    key = f"opt-out:{settings.SECRET_KEY}".encode()
+    key = f"opt-out:{secret_key()}".encode()
     return hmac.new(key, f"{provider}:{player_id}".encode(), hashlib.sha256).hexdigest()
 
 

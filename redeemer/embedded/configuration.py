@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 
-import environ
-
+from redeemer import database_url, environment
 from redeemer.embedded.errors import CannotStartError
 from redeemer.embedded.home import REPOSITORY
 from redeemer.games import GAMES
@@ -44,22 +42,28 @@ def read() -> Configuration:
     """Read `.env` into the environment, which goes before it, and both into a value.
 
     Raises:
-        CannotStartError: a number is none.
+        CannotStartError: `.env` or a number cannot be read.
     """
-    environ.Env.read_env(REPOSITORY / ".env")
-    return Configuration(
-        host=os.environ.get("BIND") or "127.0.0.1",
-        port=_number("PORT", 8000, 65_535),
-        control_threads=_number("CONTROL_THREADS", 4, 1000),
-        redeem_threads=_number("REDEEM_THREADS", 8, 1000),
-        has_provider=any(os.environ.get(game.setting("SALT")) for game in GAMES),
-    )
+    try:
+        environment.load(REPOSITORY / ".env")
+        settings = environment.Settings()
+        if settings.str("DATABASE_URL"):
+            database_url.parameters(settings.str("DATABASE_URL"))
+        return Configuration(
+            host=settings.str("BIND").strip() or "127.0.0.1",
+            port=settings.int("PORT", default=8000, least=1, most=65_535),
+            control_threads=settings.int("CONTROL_THREADS", default=4, least=1, most=1000),
+            redeem_threads=settings.int("REDEEM_THREADS", default=8, least=1, most=1000),
+            has_provider=any(settings.str(game.setting("SALT")) for game in GAMES),
+        )
+    except environment.SettingError as error:
+        raise CannotStartError(str(error)) from error
 
 
-def shared(environment: dict[str, str]) -> dict[str, str]:
-    """The part of `environment` that other commands need to work on the same installation."""
+def shared(variables: dict[str, str]) -> dict[str, str]:
+    """The part of `variables` that other commands need to work on the same installation."""
     prefixes = tuple(game.setting("") for game in GAMES)
-    return {name: value for name, value in environment.items() if name in _SHARED or name.startswith(prefixes)}
+    return {name: value for name, value in variables.items() if name in _SHARED or name.startswith(prefixes)}
 
 
 _LOCAL = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - a browser cannot open "everywhere"
@@ -67,10 +71,3 @@ _LOCAL = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - a browser cannot 
 
 def _spelled(host: str) -> str:
     return f"[{host}]" if ":" in host else host
-
-
-def _number(name: str, default: int, largest: int) -> int:
-    text = os.environ.get(name) or str(default)
-    if not text.isdecimal() or not 1 <= int(text) <= largest:
-        raise CannotStartError(f"{name} is {text!r}; it must be a number from 1 to {largest}.")
-    return int(text)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
-
 import psycopg
 import redis
+from psycopg.conninfo import make_conninfo
 
+from redeemer import database_url
 from redeemer.embedded.errors import CannotStartError
+from redeemer.environment import SettingError
+from redeemer.postgresql.encoding import wrong_encoding
 
 _SECONDS = 5
 
@@ -15,16 +17,22 @@ _SECONDS = 5
 def check_database(url: str) -> None:
     """
     Args:
-        url: as in DATABASE_URL. What only Django understands of it is left to Django.
+        url: as in DATABASE_URL.
 
     Raises:
-        CannotStartError: nobody answers there, or not to us.
+        CannotStartError: it is no such address, nobody answers there, or not to us, or the database cannot hold all
+            characters.
     """
-    with contextlib.suppress(psycopg.ProgrammingError):
-        try:
-            psycopg.connect(url, connect_timeout=_SECONDS).close()
-        except psycopg.OperationalError as error:
-            raise CannotStartError(f"DATABASE_URL does not lead to a database: {_in_one_line(error)}") from error
+    try:
+        address = make_conninfo(**{"connect_timeout": str(_SECONDS), **database_url.parameters(url)})
+        with psycopg.connect(address) as connection:
+            encoding = connection.info.parameter_status("server_encoding")
+    except SettingError as error:
+        raise CannotStartError(str(error)) from error
+    except psycopg.Error as error:
+        raise CannotStartError(f"DATABASE_URL does not lead to a database: {_in_one_line(error)}") from error
+    if problem := wrong_encoding(encoding):
+        raise CannotStartError(problem)
 
 
 def check_broker(url: str) -> None:

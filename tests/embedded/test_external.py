@@ -36,5 +36,7 @@ def test_a_broker_that_is_not_there_is_one_line_without_the_password(url: str) -
     assert "hush" not in str(refusal.value)
 
 
-def test_what_only_django_understands_is_left_to_django() -> None:
-    check_database("postgres://somebody@127.0.0.1:9/nothing?conn_max_age=60")
+def test_words_that_only_django_understands_do_not_keep_the_database_from_being_looked_at() -> None:
+    check_database(os.environ["DATABASE_URL"] + "?conn_max_age=60")
+    with pytest.raises(CannotStartError, match="does not lead to a database"):
+        check_database("postgres://somebody@127.0.0.1:9/nothing?conn_max_age=60")

@@ -8,10 +8,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from django.conf import settings
 from django.core.management.base import CommandError
 
-from giftcodes import tasks
+from giftcodes import secret_key, tasks
 from giftcodes.flow.import_members import ImportResult, import_members, summary
 from giftcodes.management.base import ServerCommand
 from giftcodes.management.finding import find_guild
@@ -106,7 +105,7 @@ def _bytes_of(file: str) -> bytes:
 
 def _check_opt_outs_are_readable() -> None:
     """The list is keyed with SECRET_KEY: with another key it would be silently empty."""
-    if settings.SECRET_KEY.startswith("insecure-no-secret-key") and OptOut.objects.exists():
+    if not secret_key.is_set() and OptOut.objects.exists():
         raise CommandError(
             "SECRET_KEY is not set here, so that those who opted out cannot be told. Set it as the server has it."
         )

@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import quote, urlsplit, urlunsplit
 
-import environ
 import psycopg
 from django.core.management.base import CommandError
 from psycopg.conninfo import make_conninfo
 from psycopg.pq import Conninfo
+
+from redeemer import database_url
 
 #: What is connected to while a database is made or renamed: one that every server has.
 _OF_EVERY_SERVER = ("postgres", "template1")
@@ -29,11 +29,11 @@ class Address:
     @property
     def name(self) -> str:
         """The database's name."""
-        return str(environ.Env.db_url_config(self.url)["NAME"])
+        return database_url.parameters(self.url).get("dbname", "")
 
     def at(self, name: str) -> Address:
         """Another database of the same server."""
-        return Address(urlunsplit(urlsplit(self.url)._replace(path="/" + quote(name, safe=""))))
+        return Address(database_url.at(self.url, name))
 
     def connect(self) -> psycopg.Connection[tuple[Any, ...]]:
         """A connection on which each statement is a transaction of its own.
@@ -65,11 +65,7 @@ class Address:
 
     def _parameters(self) -> dict[str, str]:
         """The settings of libpq in the address; what only Django understands is left out."""
-        config = environ.Env.db_url_config(self.url)
-        named = {"dbname": "NAME", "user": "USER", "password": "PASSWORD", "host": "HOST", "port": "PORT"}
-        found = {keyword: config[key] for keyword, key in named.items()} | config.get("OPTIONS", {})
-        known = {option.keyword.decode() for option in Conninfo.get_defaults()}
-        return {keyword: str(value) for keyword, value in found.items() if keyword in known and value not in {"", None}}
+        return {keyword: value for keyword, value in database_url.parameters(self.url).items() if value}
 
 
 def _variables() -> list[tuple[str, str]]:

@@ -1,0 +1,225 @@
+"""The one reader of settings: from the environment, and from `.env` beside manage.py (docs/settings.md).
+
+A value is taken as written: nothing in it is replaced. An error names the setting, and never shows its value.
+"""
+
+from __future__ import annotations
+
+import codecs
+import math
+import os
+import re
+from collections.abc import Iterable, MutableMapping, Sequence
+from pathlib import Path
+from typing import TypeAlias
+from zoneinfo import available_timezones
+
+from django.core.exceptions import ImproperlyConfigured
+
+_LINE = re.compile(r"(?:export[ \t]+)?(?P<name>[A-Za-z_][A-Za-z0-9_]*)[ \t]*=(?P<rest>.*)", re.DOTALL)
+_UNQUOTED = re.compile(r"(?P<value>(?:(?!\s#).)*)", re.DOTALL)
+_QUOTED = {
+    '"': re.compile(r'"(?P<value>(?:[^"\\]|\\.)*)"(?P<after>.*)', re.DOTALL),
+    "'": re.compile(r"'(?P<value>[^']*)'(?P<after>.*)", re.DOTALL),
+}
+_ESCAPED = re.compile(r'\\(["\\])')
+_COMMENT = re.compile(r"\s*(?:\s#.*)?", re.DOTALL)
+_WHOLE_NUMBER = re.compile(r"[+-]?[0-9]+")
+_NUMBER = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
+_LONGEST_NUMBER = 18
+_YES = frozenset({"1", "true", "yes", "on", "y", "t", "ok"})
+_NO = frozenset({"0", "false", "no", "off", "n", "f"})
+_UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+#: Addresses never begin with a quote: one that is there was meant for a shell.
+_ADDRESSES = ("DATABASE_URL", "REDIS_URL")
+
+
+class SettingError(ImproperlyConfigured):
+    """A setting that cannot be used. The text is one line, names the setting, and does not show its value."""
+
+
+def load(path: Path, environment: MutableMapping[str, str] = os.environ) -> None:
+    """Add the settings of a file to the environment, which goes first; an empty value there counts as a value.
+
+    Args:
+        path: the file. It need not exist.
+        environment: where the settings are added.
+
+    Raises:
+        SettingError: the file, or a line of it, cannot be read.
+    """
+    for name, value in parse(_text_of(path), str(path)).items():
+        environment.setdefault(name, value)
+    for name in _ADDRESSES:
+        if name in environment:
+            environment[name] = _without_quotes(environment[name])
+
+
+def parse(text: str, file: str) -> dict[str, str]:
+    """The settings in the text of a `.env` file, by name.
+
+    Args:
+        text: lines of the form `NAME=value`, with comments and empty lines between them.
+        file: the file's name, for the error.
+
+    Raises:
+        SettingError: a line is not of this form, or a name has two values. It tells the line's number.
+    """
+    found: dict[str, str] = {}
+    lines: dict[str, int] = {}
+    for number, line in enumerate(re.split(r"\r\n|\r|\n", text), start=1):
+        if not line.strip() or line.lstrip().startswith("#"):
+            continue
+        name, value = _parse_line(line.strip(), f"{file}, line {number}")
+        if found.setdefault(name, value) != value:
+            raise SettingError(
+                f"{file}, line {number}: {name} has another value in line {lines[name]}. Remove one of the two lines."
+            )
+        lines.setdefault(name, number)
+    return found
+
+
+def _parse_line(line: str, place: str) -> tuple[str, str]:
+    match = _LINE.fullmatch(line)
+    if not match:
+        raise SettingError(f"{place}: this is not a setting. Write NAME=value, or # before a comment.")
+    name, rest = match["name"], match["rest"]
+    if "\0" in rest:
+        raise SettingError(f"{place}: the value of {name} has a zero byte in it. Save the file as UTF-8.")
+    pattern = _QUOTED.get(rest.strip()[:1])
+    if not pattern:
+        unquoted = _UNQUOTED.match(rest)
+        return name, unquoted["value"].strip() if unquoted else ""
+    quoted = pattern.fullmatch(rest.strip())
+    if not quoted:
+        raise SettingError(f"{place}: the value of {name} begins with a quote that is not closed in this line.")
+    if not _COMMENT.fullmatch(quoted["after"]):
+        raise SettingError(f"{place}: there is text behind the closing quote of {name}. Put the whole value in quotes.")
+    value = quoted["value"]
+    return name, _ESCAPED.sub(r"\1", value) if rest.strip()[0] == '"' else value
+
+
+def _text_of(path: Path) -> str:
+    try:
+        content = path.read_bytes()
+    except (FileNotFoundError, IsADirectoryError):
+        return ""
+    except OSError as error:
+        raise SettingError(f"{path} cannot be read: {error.strerror}. Make it readable for this user.") from error
+    encoding = "utf-16" if content.startswith(_UTF_16) else "utf-8-sig"
+    try:
+        return content.decode(encoding)
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        # The error itself holds the content: it does not go on.
+        problem = f"{path}, line {line}: this is not UTF-8 text. Save the file as UTF-8."
+    raise SettingError(problem)
+
+
+def _without_quotes(value: str) -> str:
+    value = value.strip()
+    if len(value) > 1 and value[0] == value[-1] and value[0] in "\"'":
+        return value[1:-1].strip()
+    return value
+
+
+# The methods below have the names of types, which would hide these in annotations.
+_Text: TypeAlias = str
+_Texts: TypeAlias = list[str]
+_Whole: TypeAlias = int
+_Number: TypeAlias = float
+_Switch: TypeAlias = bool
+
+
+class Settings:
+    """Settings by name and type. Except for `str` and `list`, an empty value counts as none."""
+
+    def __init__(self, environment: MutableMapping[_Text, str] = os.environ) -> None:
+        self._environment = environment
+
+    def str(self, name: _Text, *, default: _Text = "") -> _Text:
+        """The value as written; the default if there is none."""
+        return self._environment.get(name, default)
+
+    def int(self, name: _Text, *, default: _Whole, least: _Whole | None = None, most: _Whole | None = None) -> _Whole:
+        """A whole number.
+
+        Raises:
+            SettingError: it is none, or is not from `least` to `most`.
+        """
+        text = self._text(name)
+        if not text:
+            return default
+        bounds = _bounds(least, most)
+        if not _WHOLE_NUMBER.fullmatch(text) or len(text) > _LONGEST_NUMBER:
+            raise SettingError(f"{name} must be a whole number{bounds}.")
+        number = int(text)
+        if (least is not None and number < least) or (most is not None and number > most):
+            raise SettingError(f"{name} must be a whole number{bounds}.")
+        return number
+
+    def float(self, name: _Text, *, default: _Number) -> _Number:
+        """A number, which may have decimals.
+
+        Raises:
+            SettingError: it is none.
+        """
+        text = self._text(name)
+        if not text:
+            return default
+        if not _NUMBER.fullmatch(text) or not math.isfinite(float(text)):
+            raise SettingError(f"{name} must be a number, such as 15 or 2.5.")
+        return float(text)
+
+    def bool(self, name: _Text, *, default: _Switch) -> _Switch:
+        """Whether it is switched on.
+
+        Raises:
+            SettingError: it is neither a yes nor a no.
+        """
+        text = self._text(name).lower()
+        if not text:
+            return default
+        if text not in _YES | _NO:
+            raise SettingError(f"{name} must be 1 (yes) or 0 (no).")
+        return text in _YES
+
+    def list(self, name: _Text, *, default: Sequence[_Text] = ()) -> _Texts:
+        """Values between commas, without the spaces around them. An empty value is an empty list."""
+        if name not in self._environment:
+            return list(default)
+        return [part.strip() for part in self._environment[name].split(",") if part.strip()]
+
+    def choice(self, name: _Text, choices: Iterable[_Text], *, default: _Text) -> _Text:
+        """One of the choices, in their spelling, whatever capitals it is written with.
+
+        Raises:
+            SettingError: it is none of them.
+        """
+        by_name = {choice.lower(): choice for choice in choices}
+        text = self._text(name).lower()
+        if not text:
+            return default
+        if text not in by_name:
+            raise SettingError(f"{name} must be one of {', '.join(by_name.values())}.")
+        return by_name[text]
+
+    def zone(self, name: _Text, *, default: _Text) -> _Text:
+        """A time zone's name, such as Europe/Berlin.
+
+        Raises:
+            SettingError: there is no such zone.
+        """
+        text = self._text(name)
+        if text and text not in available_timezones():
+            raise SettingError(f"{name} must be the name of a time zone, such as UTC or Europe/Berlin.")
+        return text or default
+
+    def _text(self, name: _Text) -> _Text:
+        return self._environment.get(name, "").strip()
+
+
+def _bounds(least: int | None, most: int | None) -> str:
+    if least is None:
+        return "" if most is None else f" up to {most}"
+    return f" of {least} or more" if most is None else f" from {least} to {most}"
