@@ -8,19 +8,16 @@ from typing import NoReturn
 
 from django.core.exceptions import ImproperlyConfigured
 
-#: Gunicorn ends with a worker that ends so: it does not start it again and again.
-_WORKER_CANNOT_BOOT = 3
-
 
 def show_in_one_line() -> None:
     """From now on, ImproperlyConfigured ends this process with one line. Other errors are shown as before."""
     sys.excepthook = _show
 
 
-def end_worker(error: ImproperlyConfigured) -> NoReturn:
-    """End a worker of Gunicorn, and with it the site."""
+def end_process(error: ImproperlyConfigured) -> NoReturn:
+    """End this process with one line and exit status 1."""
     sys.stderr.write(_line(error))
-    sys.exit(_WORKER_CANNOT_BOOT)
+    sys.exit(1)
 
 
 def require_secret_key() -> None:

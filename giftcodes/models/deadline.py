@@ -17,9 +17,10 @@ DAYS_AHEAD = 1
 
 
 #: For a day a new code is served as if it ended in an hour: it must not wait behind the members of older codes. A code
-#: whose known end is nearer still goes first, and of two new codes the one that was seen first.
+#: whose known end is nearer still goes first. Among themselves new codes keep their order, shrunk into some seconds.
 NEW_FOR = "1 day"
 NEW_LASTS = "1 hour"
+SHRUNK = 1_000_000
 
 
 def deadline(row: str) -> str:
@@ -29,12 +30,12 @@ def deadline(row: str) -> str:
     Args:
         row: the name that the statement has for the row of giftcodes_giftcode.
     """
-    return f"""least(CASE WHEN {row}.first_seen_at > now() - interval '{NEW_FOR}'
-        THEN now() + interval '{NEW_LASTS}' + ({row}.first_seen_at - now()) / 1000 END,
-        coalesce({row}.expires_at, (least(
+    usual = f"""coalesce({row}.expires_at, (least(
         CASE WHEN {row}.published_on <= (now() AT TIME ZONE 'UTC')::date + {DAYS_AHEAD} THEN {row}.published_on
              ELSE ({row}.first_seen_at AT TIME ZONE 'UTC')::date END,
-        date '{LATEST_DAY.isoformat()}') + {USUAL_DAYS})::timestamp AT TIME ZONE 'UTC'))"""
+        date '{LATEST_DAY.isoformat()}') + {USUAL_DAYS})::timestamp AT TIME ZONE 'UTC')"""
+    return f"""least({usual}, CASE WHEN {row}.first_seen_at > now() - interval '{NEW_FOR}'
+        THEN now() + interval '{NEW_LASTS}' + ({usual} - now()) / {SHRUNK} END)"""
 
 
 def believed(published_on: dt.date | None) -> dt.date | None:

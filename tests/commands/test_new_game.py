@@ -13,6 +13,7 @@ from django.test import Client
 from giftcodes.models import Guild, Redemption
 from redeemer import settings as project
 from redeemer.embedded import configuration
+from redeemer.environment import SettingError
 from redeemer.games import GAMES, Game, providers
 from tests.commands.conftest import World, run
 from tests.flow.conftest import states
@@ -125,7 +126,7 @@ def test_two_games_of_one_name_are_refused(monkeypatch: pytest.MonkeyPatch) -> N
 
 
 def test_a_rate_that_cannot_be_read_names_its_setting(monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(ValueError, match="CHESS_RATE: A rate looks like 30/60"):
+    with pytest.raises(SettingError, match="CHESS_RATE must look like 30/60"):
         build(monkeypatch, CHESS, CHESS_RATE="fast")
 
 

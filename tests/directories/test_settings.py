@@ -9,13 +9,14 @@ import pytest
 
 from giftcodes.checks import check_directories
 from giftcodes.providers.config import Rate
-from redeemer.settings import PROVIDERS, _provider
+from redeemer.games import GAMES, providers
+from redeemer.settings import PROVIDERS, env
 
 
 def built(monkeypatch: pytest.MonkeyPatch, name: str = "whiteout", **environment: str) -> Any:
     for setting, value in {"SALT": "salt", **environment}.items():
         monkeypatch.setenv(f"{name.upper()}_{setting}", value)
-    return _provider(name, "A game", "state", "https://game.example", "https://game.example", "30/60")
+    return providers(GAMES, env)[name]
 
 
 def test_only_kingshot_has_an_address_and_all_are_off_without_a_key(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -134,8 +134,8 @@ def test_a_malformed_line_is_skipped_and_counted(serve: Serve, line: object) -> 
 def test_a_code_that_comes_again_keeps_its_first_spelling_and_its_last_day() -> None:
     lines = ["Frost 05.07.2026", "Other", "FROST 07.07.2026", "frost", "frost 01.01.2026", "other 01.02.2026"]
     assert read_list(listing(*lines)).codes == (
-        PublishedCode("Frost", date(2026, 7, 7)),
-        PublishedCode("Other", date(2026, 2, 1)),
+        PublishedCode("Frost", date(2026, 7, 7), other_spellings=("FROST", "frost")),
+        PublishedCode("Other", date(2026, 2, 1), other_spellings=("other",)),
     )
 
 

@@ -159,7 +159,9 @@ def test_a_code_that_comes_again_keeps_its_first_spelling_and_its_last_end() -> 
         body(entry(code="Frost", expiresAt=END.isoformat()), entry(expiresAt=later), entry(code="frost"))
     )
 
-    assert listing.codes == (PublishedCode("Frost", date(2026, 7, 5), END + timedelta(days=1)),)
+    assert listing.codes == (
+        PublishedCode("Frost", date(2026, 7, 5), END + timedelta(days=1), other_spellings=("FROST", "frost")),
+    )
 
 
 @pytest.mark.parametrize(

@@ -43,8 +43,7 @@ class Site:
         assert copy.manage("migrate", "--no-input").returncode == 0
         port = ports.pick()
         self._url = f"http://127.0.0.1:{port}/healthz"
-        command = ("-m", "gunicorn", "redeemer.wsgi", "--bind", f"127.0.0.1:{port}", "--no-control-socket")
-        process = copy.begin(*command, "--worker-class", "gthread", "--threads", "8")
+        process = copy.begin("-m", "redeemer.serving", "--bind", f"127.0.0.1:{port}")
         stack.callback(process.wait)
         stack.callback(process.send_signal, signal.SIGTERM)
         self.wait_until(lambda: self.health()[1].get("beat_age_seconds", "") is None, _GENEROUS_SECONDS)

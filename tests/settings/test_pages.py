@@ -60,7 +60,8 @@ def copy(tmp_path_factory: pytest.TempPathFactory) -> Copy:
 
 
 _ALL = (
-    "sorted((name, repr(sorted(value) if isinstance(value, set) else value)) for name, value in vars(__import__('redeemer.settings').settings).items()"
+    "sorted((name, repr(sorted(value) if isinstance(value, set) else value))"
+    " for name, value in vars(__import__('redeemer.settings').settings).items()"
     " if name.isupper() and name not in ('UNFOLD', 'LOGGING'))"
 )
 

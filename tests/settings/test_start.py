@@ -94,9 +94,8 @@ def test_a_setting_that_cannot_be_read_is_one_line_for_make_up(copy: Copy, text:
 def processes() -> dict[str, tuple[str, ...]]:
     """What runs an installation without `make up`."""
     celery = ("-m", "celery", "-A", "redeemer", "-q")
-    gunicorn = ("-m", "gunicorn", "redeemer.wsgi", "--no-control-socket", "--log-level", "critical")
     return {
-        "web": (*gunicorn, "--bind", f"127.0.0.1:{ports.pick()}"),
+        "web": ("-m", "redeemer.serving", "--bind", f"127.0.0.1:{ports.pick()}"),
         "worker": (*celery, "worker", "--pool", "threads", "-c", "1"),
         "beat": (*celery, "beat", "--pidfile="),
     }
