@@ -112,9 +112,8 @@ class Command(ServerCommand):
         if not result.taken:
             self.screen.line(f"This code is known as {known.code}; that spelling is used.")
             return known
+        # Other guilds follow within a minute, by catch-up: this one's run must not be begun by them.
         self.screen.line(result.message)
-        if result.is_open_again:
-            tasks.ring(tasks.fan_out, known.pk, Trigger.CATCH_UP)
         known.refresh_from_db()
         return known
 
