@@ -29,12 +29,14 @@ WHERE g.active AND (g.automatic OR r.id IS NOT NULL) AND r.state IS DISTINCT FRO
         WHERE x.redemption_id = r.id AND (
             (x.state = 'cancelled' AND x.cancel_kind IN ('left', 'code_closed'))
             OR (x.state = 'needs_correction'
-                AND (x.asked_realm IS DISTINCT FROM coalesce(m.realm, g.realm) OR m.refused_at IS NULL
+                AND (x.asked_realm IS DISTINCT FROM coalesce(m.realm, g.realm)
+                     OR m.refused_realm IS DISTINCT FROM coalesce(m.realm, g.realm)
                      OR m.refused_at <= clock_timestamp() - %(refused_for)s))
             -- While one is asked first, the others wait (MemberRedemptionQuerySet.reopenable).
             OR (x.state = 'not_eligible' AND x.next_attempt_at <= clock_timestamp()
                 AND NOT EXISTS (
                     SELECT FROM giftcodes_memberredemption first
+                    JOIN giftcodes_giftcode code ON code.id = first.gift_code_id AND code.held_until IS NULL
                     WHERE first.member_id = x.member_id AND first.outcome = x.outcome
                       AND first.state IN ('pending', 'in_flight', 'unconfirmed')))))
   )

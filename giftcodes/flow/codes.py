@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from django.db import transaction
-from django.db.models import Exists, OuterRef
+from django.db.models import Exists, OuterRef, Q
 
 from giftcodes import story
 from giftcodes.models import (
@@ -19,7 +19,11 @@ from giftcodes.models import (
     database_now,
 )
 from giftcodes.models.apart import Apart
+from giftcodes.models.catalogue import GiftCodeQuerySet
+from giftcodes.models.clock import clock_plus
 from giftcodes.models.code_life import LIFE_FIELDS, REOPENED_FIELDS
+from giftcodes.models.redemption import REFUSED_FOR
+from giftcodes.outcomes import Outcome
 from giftcodes.verdict import State
 
 BATCH = 500
@@ -78,8 +82,7 @@ def reopen(gift_code_id: int, *, trigger: Trigger, user_id: int | None = None) -
         code = GiftCode.objects.select_for_update(no_key=True).get(pk=gift_code_id)
         if code.state == CodeState.ACTIVE:
             return f"Code {code} is active."
-        newer = GiftCode.objects.filter(provider=code.provider, folded=code.folded, issue__gt=code.issue)
-        if newer.exists():
+        if _newer_issues(code).exists():
             return f"Code {code} has been issued anew; reopen the newest issue."
         code.reopen(database_now())
         code.save(update_fields=REOPENED_FIELDS)
@@ -168,31 +171,33 @@ def probe_due(apart: Apart | None = None) -> list[int]:
 
 
 def _probe(gift_code_id: int) -> int | None:
-    """Open one row of a code again: of a member who was asked least, and longest ago."""
+    """Open one row of a code again: of a member who was asked least, and longest ago, and whom the game knows."""
+    closed = Q(state=State.CANCELLED, cancel_kind=CancelKind.CODE_CLOSED)
+    limited = Q(state=State.NOT_ELIGIBLE, outcome=Outcome.CLAIM_LIMIT)
     with transaction.atomic(durable=True):
         candidate = (
             MemberRedemption.objects.filter(
+                closed | limited,
                 gift_code_id=gift_code_id,
-                state=State.CANCELLED,
-                cancel_kind=CancelKind.CODE_CLOSED,
                 member__active=True,
                 member__opted_out=False,
                 redemption__guild__active=True,
             )
             .exclude(redemption__state=RunState.STOPPED)
+            .exclude(member__refused_at__gt=clock_plus(-REFUSED_FOR.total_seconds()))
             .order_by("token", "updated_at", "pk")
             .first()
         )
         code = GiftCode.objects.select_for_update(no_key=True).get(pk=gift_code_id)
         if code.state not in (CodeState.CLOSED, CodeState.PROBING):
             return None
-        if candidate is None:
+        if candidate is None or _newer_issues(code).exists():
             _give_up_probing(code)
             return None
         code.state, code.next_probe_at = CodeState.PROBING, None
         code.save(update_fields=["state", "next_probe_at"])
         redemption = Redemption.objects.locked().get(pk=candidate.redemption_id)
-        MemberRedemption.objects.filter(pk=candidate.pk, state=State.CANCELLED).wait()
+        MemberRedemption.objects.filter(pk=candidate.pk, state=candidate.state).wait()
         redemption.cover_members()
         if redemption.state != RunState.RUNNING:
             redemption.lock(trigger=Trigger.PROBE, user_id=None)
@@ -200,7 +205,11 @@ def _probe(gift_code_id: int) -> int | None:
     return redemption.pk
 
 
+def _newer_issues(code: GiftCode) -> GiftCodeQuerySet:
+    return GiftCode.objects.filter(provider=code.provider, folded=code.folded, issue__gt=code.issue)
+
+
 def _give_up_probing(code: GiftCode) -> None:
-    """There is nobody to ask. The code stays closed, until it is reopened or published anew."""
-    code.state, code.next_probe_at = CodeState.CLOSED, None
-    code.save(update_fields=["state", "next_probe_at"])
+    """No member can be asked. The code stays closed until it is reopened or published again."""
+    code.give_up_probing()
+    code.save(update_fields=LIFE_FIELDS)

@@ -20,6 +20,7 @@ from giftcodes.models import (
     Member,
     MemberRedemption,
     OptOut,
+    RateBudget,
     Redemption,
 )
 from giftcodes.models.catalogue import ERASED
@@ -67,7 +68,13 @@ def erase_player(provider: str, player_id: str) -> EraseResult:
         OptOut.objects.get_or_create(player_hash=player_hash(provider, player_id))
         members.update(active=False, opted_out=True)
     with transaction.atomic():
-        return _erase(provider, player_id, members)
+        result = _erase(provider, player_id, members)
+    # Apart: dispatch and the record of an answer lock these rows before they lock shares.
+    RateBudget.objects.filter(provider=provider, unknown_players__contains=[player_id]).update(
+        unknown_players=[], unknown_codes=[]
+    )
+    GiftCode.objects.filter(provider=provider, odd_players__contains=[player_id]).update(odd_players=[])
+    return result
 
 
 def _erase(provider: str, player_id: str, members: QuerySet[Member]) -> EraseResult:
@@ -98,7 +105,14 @@ def _rename(provider: str, player_id: str, ids: list[int], pseudonym: str) -> di
         content_type=ContentType.objects.get_for_model(Member), object_id__in=[str(pk) for pk in ids]
     )
     doubted = GiftCode.objects.filter(provider=provider, doubt_player_id=player_id)
-    nothing: dict[str, Any] = {"nickname": "", "realm": None, "consented_on": None, "notes": ""}
+    nothing: dict[str, Any] = {
+        "nickname": "",
+        "realm": None,
+        "consented_on": None,
+        "notes": "",
+        "refused_realm": None,
+        "refused_at": None,
+    }
     return {
         "members": Member.objects.filter(pk__in=ids).update(player_id=pseudonym, **nothing),
         "versions": versions.delete()[0],

@@ -23,6 +23,7 @@ from giftcodes.models import (
     CodeState,
     EventKind,
     GiftCode,
+    Member,
     MemberRedemption,
     PauseKind,
     RateBudget,
@@ -41,6 +42,7 @@ from giftcodes.outcomes import (
     ODD_WORDS,
     PROVING,
     UNDECIDED,
+    WRONG_PLAYER,
     Outcome,
     meaning,
 )
@@ -281,6 +283,9 @@ def record(intent: Intent, answer: Answer) -> Aftermath:
     with transaction.atomic(durable=True):
         news = _tell_code(intent, answer, known)
         verdict = judge(answer.outcome, _situation(intent, answer.outcome, known))
+        if answer.outcome in WRONG_PLAYER or intent.is_marked:
+            # Members are locked before their shares.
+            Member.objects.select_for_update(no_key=True).get(pk=intent.member_id)
         held = _write(intent, answer, verdict)
         followed = follow(intent.asked, answer.outcome) if held else Followed()
         faults.strike("before-commit")
@@ -308,6 +313,7 @@ class _Known:
     budget: RateBudget
     code_is_open: bool
     code_is_proven: bool
+    code_is_probed: bool
     code_is_odd: bool
     code_is_held: bool
 
@@ -321,6 +327,7 @@ class _Known:
             budget=RateBudget.from_json(budget),
             code_is_open=state in (CodeState.ACTIVE, CodeState.PROBING),
             code_is_proven=is_proven and state == CodeState.ACTIVE,
+            code_is_probed=state == CodeState.PROBING,
             code_is_odd=is_odd,
             code_is_held=is_held,
         )
@@ -469,7 +476,7 @@ def _tell_code(intent: Intent, answer: Answer, known: _Known) -> CodeNews:
     """Let the code hear what concerns it: seldom, so that its row is seldom locked."""
     outcome = answer.outcome
     is_about_it = outcome in PROVING | ABOUT_THE_CODE | ODD_ANSWERS or outcome is Outcome.CLAIM_LIMIT
-    if not is_about_it and not (known.code_is_odd and outcome in JUDGES_CODE):
+    if not is_about_it and not ((known.code_is_odd or known.code_is_probed) and outcome in JUDGES_CODE):
         return CodeNews.NOTHING
     if outcome in PROVING and known.code_is_proven and not known.code_is_odd:
         return CodeNews.NOTHING

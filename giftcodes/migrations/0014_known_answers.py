@@ -13,6 +13,12 @@ FROM (
     ORDER BY m.member_id, m.updated_at DESC
 ) known
 WHERE person.id = known.member_id
+  AND NOT EXISTS (
+    -- The game has accepted the player with this realm since: it checks that pair before the code.
+    SELECT FROM giftcodes_memberredemption later
+    WHERE later.member_id = known.member_id AND later.asked_realm = known.asked_realm AND later.updated_at > known.at
+      AND later.outcome IN ('success', 'received', 'same_type', 'level_too_low', 'spend_too_low', 'vip_too_low',
+                            'code_used_up', 'code_not_found', 'code_expired'))
 """
 
 # USED closed a code after two members. It may be the accounts' limit, so that the code is probed once more.

@@ -183,7 +183,12 @@ class CodeLife(models.Model):
                 self.doubt_outcome, self.doubt_player_id = answer.outcome.value, answer.player_id
                 self.doubt_guild_id, self.doubted_at = answer.guild_id, now
             case CodeNews.CLOSED:
-                self.close(_reason(answer.outcome), outcome=answer.outcome, now=now)
+                if answer.outcome in ODD_WORDS:
+                    # A probe that said nothing known: the code is closed for what it was closed for.
+                    closed_by = Outcome(self.closed_outcome) if self.closed_outcome else None
+                    self.close(self.reason, outcome=closed_by, now=now)
+                else:
+                    self.close(_reason(answer.outcome), outcome=answer.outcome, now=now)
             case CodeNews.RESPELLED:
                 self._try_next_spelling()
             case CodeNews.ODD:
@@ -205,6 +210,8 @@ class CodeLife(models.Model):
             return CodeNews.PROVEN if is_news else clear
         if self.state == CodeState.CLOSED:
             return CodeNews.NOTHING
+        if outcome in ODD_WORDS and self.state == CodeState.PROBING:
+            return CodeNews.CLOSED
         if outcome in ODD_ANSWERS:
             return CodeNews.ODD
         if outcome in ABOUT_THE_CODE:
@@ -301,6 +308,9 @@ class CodeLife(models.Model):
         others = [one for one in self.other_spellings if one != spelling]
         if self.is_open:
             self.other_spellings = [spelling, *others] if is_person else [*others, spelling]
+        elif not is_person and self.next_probe_at is not None and self.next_probe_at <= now:
+            # The spelling in use is about to be probed, and this one after it.
+            self.other_spellings = [*others, spelling]
         else:
             tried = [one for one in self.tried_spellings if one != spelling]
             self.code, self.other_spellings, self.tried_spellings = spelling, others, [*tried, self.code]
@@ -335,6 +345,11 @@ class CodeLife(models.Model):
             if outcome is Outcome.CODE_NOT_FOUND and self.tried_spellings:
                 first, *others = self.tried_spellings
                 self.code, self.tried_spellings = first, [*others, self.code]
+
+    def give_up_probing(self) -> None:
+        """Set the fields of a code that no member can be asked for: it stays closed."""
+        self.state, self.next_probe_at = CodeState.CLOSED, None
+        self._forget_odd()
 
     def reopen(self, now: dt.datetime) -> None:
         """Set the fields of a code that works again. An end that is past was wrong, and is not known any more."""

@@ -256,7 +256,11 @@ class MemberRedemptionQuerySet(models.QuerySet["MemberRedemption"]):
     def reopenable(self, *, is_person: bool) -> MemberRedemptionQuerySet:
         """Rows that may be tried again (docs/design.md, “Outcomes”): by themselves, or because a person asks for it."""
         realm_now = Coalesce("member__realm", "member__guild__realm")
-        is_refused = Q(asked_realm=realm_now, member__refused_at__gt=clock_plus(-REFUSED_FOR.total_seconds()))
+        is_refused = Q(
+            asked_realm=realm_now,
+            member__refused_realm=realm_now,
+            member__refused_at__gt=clock_plus(-REFUSED_FOR.total_seconds()),
+        )
         again: Any = (
             Q(state=State.CANCELLED, cancel_kind__in=[CancelKind.CODE_CLOSED, CancelKind.LEFT])
             | (Q(state=State.NEEDS_CORRECTION) & ~is_refused)
@@ -272,7 +276,11 @@ class MemberRedemptionQuerySet(models.QuerySet["MemberRedemption"]):
         level that has risen helps all of them, so one request a day finds out: for the row that was asked longest ago.
         """
         others = self.model._default_manager.filter(
-            member=OuterRef("member"), outcome=OuterRef("outcome"), outcome__in=[o.value for o in ACCOUNT_CONDITIONS]
+            member=OuterRef("member"),
+            outcome=OuterRef("outcome"),
+            outcome__in=[o.value for o in ACCOUNT_CONDITIONS],
+            # Nothing is asked soon for a code that is held back.
+            gift_code__held_until__isnull=True,
         )
         is_due = Q(
             state=State.NOT_ELIGIBLE,

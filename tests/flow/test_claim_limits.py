@@ -161,3 +161,45 @@ def test_a_probed_code_that_the_game_knows_after_all_is_open_again(world: World)
     code.refresh_from_db()
     assert code.state == CodeState.ACTIVE
     assert len(world.grants) == 3
+
+
+def test_a_probed_code_whose_level_a_member_has_not_reached_is_open_again(world: World) -> None:
+    wolves, code = guild(members=4), gift_code()
+    world.knows(wolves, level=3)
+    run(world, code, wolves)
+    settle(world)
+    code.refresh_from_db()
+    assert code.closed_outcome == Outcome.CODE_NOT_FOUND
+    world.has(code, min_level=9)
+    world.pass_time(601)
+
+    settle(world)
+
+    code.refresh_from_db()
+    assert code.state == CodeState.ACTIVE
+    world.knows(wolves, level=30)
+    world.pass_time(86_400)
+    world.catch_up()
+    settle(world)
+    assert len(world.grants) == 4
+
+
+def test_a_probe_with_unknown_words_costs_one_request_and_the_code_is_probed_again_later(world: World) -> None:
+    wolves, code = guild(members=4), gift_code()
+    world.knows(wolves)
+    run(world, code, wolves)
+    settle(world)
+    asked = len(world.requests)
+    world.says("BRAND NEW WORDS")
+    world.pass_time(601)
+
+    settle(world)
+
+    code.refresh_from_db()
+    assert (code.state, code.closed_outcome) == (CodeState.CLOSED, Outcome.CODE_NOT_FOUND)
+    assert len(world.requests) == asked + 1
+    assert code.next_probe_at is not None
+    world.has(code)
+    world.pass_time(3_601)
+    settle(world)
+    assert len(world.grants) == 4

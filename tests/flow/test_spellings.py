@@ -140,6 +140,22 @@ def test_a_spelling_that_is_typed_while_the_first_one_is_asked_for_comes_next(wo
     assert asked_as(world).count("handcase7") == 2
 
 
+def test_two_new_spellings_in_one_line_are_both_asked_for(world: World, wolves: Guild) -> None:
+    feed(world, "abcdef1 27.11.2026")
+    live(world, 3)
+    for wait in (601, 3_601, 21_601):
+        world.pass_time(wait)
+        live(world, 2)
+    assert GiftCode.objects.get().next_probe_at is None
+    world.has("ABCdef1")
+
+    feed(world, "ABCdef1 27.11.2026", "ABCDEF1 27.11.2026")
+    live(world, 8)
+
+    assert {spelling for _, spelling in world.grants} == {"ABCdef1"}
+    assert len(world.grants) == 4
+
+
 def test_an_answer_about_the_spelling_before_says_nothing_of_the_new_one(world: World, wolves: Guild) -> None:
     code = gift_code("frost")
     redemption = world.begin(wolves, code)

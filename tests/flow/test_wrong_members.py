@@ -4,11 +4,12 @@ day, and not once for each code."""
 from __future__ import annotations
 
 from collections import Counter
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
-from giftcodes.models import GiftCode, Guild, Member, MemberRedemption, Trigger
+from giftcodes.models import GiftCode, Guild, Member, MemberRedemption, Trigger, database_now
 from giftcodes.verdict import State
 from tests.factories import REALM, gift_code, guild, member
 from tests.flow.conftest import World
@@ -208,3 +209,32 @@ def test_a_new_member_of_a_wrong_realm_is_asked_once_for_all_active_codes(world:
     live(world, 6)
 
     assert asked(world, late.player_id) == {late.player_id: 1}
+
+
+def test_a_code_that_is_held_back_does_not_hold_up_the_members_other_codes(world: World, low: Member) -> None:
+    oldest = MemberRedemption.objects.order_by("updated_at", "pk")[0]
+    world.pass_time(DAY)
+    GiftCode.objects.filter(pk=oldest.gift_code_id).update(
+        held_until=database_now() + timedelta(hours=1), odd_since=database_now()
+    )
+    asked_before = len(world.requests)
+
+    live(world, 4)
+
+    assert len(world.requests) == asked_before + 1
+
+
+def test_a_realm_that_is_taken_back_is_asked_for_again(world: World) -> None:
+    bears = guild("Bears", members=1)
+    world.knows(bears, realm=7)
+    poll_codes(world, "ONE")
+    live(world)
+    Member.objects.update(realm=8)
+    live(world)
+    assert len(world.requests) == 2
+    world.knows(bears, realm=REALM)
+    Member.objects.update(realm=None)
+
+    live(world)
+
+    assert len(world.grants) == 1
