@@ -157,7 +157,13 @@ GUARDS = (
     ),
     Guard(
         "a code with unclear answers is held back",
-        ((_DISPATCH, " AND NOT coalesce(c.held_until > %(now)s, false)\n", "\n"),),
+        (
+            (
+                "giftcodes/models/code_life.py",
+                "            self.held_until = answer.now + dt.timedelta(seconds=seconds)\n",
+                "",
+            ),
+        ),
         "tests/flow/test_odd_codes.py::test_an_odd_code_waits_longer_each_time",
     ),
     Guard(

@@ -24,7 +24,7 @@ from tests.settings.copied import Copy
 _GENEROUS_SECONDS = 60.0
 #: Doubled waits came to 82 s after an outage of 70 s; a short one does not show them.
 _LONG_SECONDS = 70.0
-_AGAIN_SECONDS = 30.0
+_AGAIN_SECONDS = 60
 _PASSWORD = "only-for-tests"
 
 
