@@ -16,7 +16,7 @@ from tests.flow.conftest import World
 
 DAY = 86_400.0
 #: What is claimed does not depend on it. In one transaction each row leaves its versions, and time is their number.
-MEMBERS = 24
+MEMBERS = 12
 
 
 def poll_codes(world: World, *names: str, **conditions: Any) -> list[GiftCode]:
