@@ -1,7 +1,7 @@
-"""Another spelling of a code that is known: codes are compared without case here, and with it by the game.
+"""Another spelling of a known code. Redeemer compares codes without case, and the game compares them with case.
 
 A code that the game has never granted may have been published, or typed, with wrong capitals. So another spelling of it
-is tried, wherever it comes from (docs/decisions/0021).
+is tried, from any source (docs/decisions/0021).
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ class SpellingResult:
     """What became of a spelling.
 
     Args:
-        taken: the code is asked for in it.
-        is_open_again: the code was closed, and is still to be fanned out.
+        taken: the spelling will be tried.
+        is_open_again: the code was closed and is open now. It has not been fanned out yet.
         message: in words, for the person who offered it.
     """
 
@@ -30,11 +30,11 @@ class SpellingResult:
 
 
 def offer_spelling(gift_code_id: int, spelling: str, *, trigger: Trigger, user_id: int | None = None) -> SpellingResult:
-    """Have a code asked for in the spelling that a person typed. It opens a closed code.
+    """Have a code tried in the spelling that a person typed. This opens a closed code.
 
     Args:
         gift_code_id: the newest issue of the code.
-        spelling: equal to the code but for its capitals.
+        spelling: the code with other capitals.
         trigger: where it comes from.
         user_id: the user who typed it, where there is one.
     """

@@ -21,11 +21,12 @@ from giftcodes.verdict import DOUBT_SECONDS
 PROBE_AFTER_SECONDS = (600, 3_600, 21_600)
 _PROBED = frozenset({Outcome.CODE_NOT_FOUND, Outcome.CLAIM_LIMIT})
 
-#: A claim limit is the code's, and not the accounts', when so many players of so many guilds met it in a row.
+#: A claim limit counts as the code's, and not as the accounts', when this many players of this many guilds met it in a
+#: row.
 CLAIM_LIMIT_PLAYERS = 10
 CLAIM_LIMIT_GUILDS = 2
 
-#: A code that works for others is held back after unclear answers for so many players in a row.
+#: A code that works for others is held back after unclear answers for this many players in a row.
 ODD_PLAYERS = 3
 #: A code with unclear answers waits for the first, then three times longer each time, up to the last. In seconds.
 FIRST_HOLD_SECONDS = 5.0
@@ -98,7 +99,7 @@ LIFE_FIELDS = (
     "other_spellings",
     "tried_spellings",
 )
-#: What `CodeLife.reopen` sets: a code that works again has another end than the one that is past.
+#: What `CodeLife.reopen` sets: if a code works again, an end in the past was not its end.
 REOPENED_FIELDS = (*LIFE_FIELDS, "expires_at", "feed_end")
 
 
@@ -126,10 +127,10 @@ class CodeLife(models.Model):
     odd_answer = models.TextField(_("last unclear answer"), blank=True, default="", db_default="", editable=False)
     odd_players = models.JSONField(default=list, db_default=[], editable=False)
     odd_since = models.DateTimeField(_("unclear answers since"), null=True, editable=False)
-    #: The code is held back: one member at a time is asked for, and the next one not before this moment.
+    #: The code is held back: one member at a time is asked for, the next one at this moment at the earliest.
     held_until = models.DateTimeField(_("held back until"), null=True, editable=False)
 
-    # Codes are compared without case, and the game compares them with it.
+    # Redeemer compares codes without case, and the game compares them with case.
     #: Spellings that were seen and have not been asked for.
     other_spellings = models.JSONField(default=list, db_default=[], editable=False)
     #: Spellings that the game did not know.
@@ -184,7 +185,7 @@ class CodeLife(models.Model):
                 self.doubt_guild_id, self.doubted_at = answer.guild_id, now
             case CodeNews.CLOSED:
                 if answer.outcome in ODD_WORDS:
-                    # A probe that said nothing known: the code is closed for what it was closed for.
+                    # The probe gave no known answer: the code stays closed for its earlier reason.
                     closed_by = Outcome(self.closed_outcome) if self.closed_outcome else None
                     self.close(self.reason, outcome=closed_by, now=now)
                 else:
@@ -238,7 +239,7 @@ class CodeLife(models.Model):
         return closed if is_second_opinion or is_late_enough else None
 
     def _limit_is_the_codes(self, answer: CodeAnswer) -> bool:
-        """By many players of different guilds; a probe repeats what is known."""
+        """Whether many players of different guilds met it. For a code that was closed by it, one probe is enough."""
         if self.state == CodeState.PROBING:
             return self.closed_outcome == Outcome.CLAIM_LIMIT
         players, guilds = answer.claim_limits
@@ -249,7 +250,7 @@ class CodeLife(models.Model):
 
     # --- Unclear answers ----------------------------------------------------------------------------------------------
     def _note_odd(self, answer: CodeAnswer) -> None:
-        """Count an unclear answer, and hold the code back where it is the code's and not the game's or a member's."""
+        """Count an unclear answer. Hold the code back if the answer concerns the code, not the game or a member."""
         self.odd_since = self.odd_since or answer.now
         self.odd_answer = answer.words
         if answer.player_id not in self.odd_players:
@@ -260,8 +261,8 @@ class CodeLife(models.Model):
             self.held_until = answer.now + dt.timedelta(seconds=seconds)
 
     def _oddness_is_the_codes(self, answer: CodeAnswer) -> bool:
-        """Unclear words are the code's at once where it was never granted. A page or an error of the server is the
-        code's only if the game has answered for other codes since."""
+        """Whether unclear answers count against the code: unclear words at once if the code was never granted; pages
+        and errors of the server only if the game has answered for other codes since."""
         if self.is_held:
             return True
         is_in_words = answer.outcome in ODD_WORDS
@@ -285,10 +286,11 @@ class CodeLife(models.Model):
         self.other_spellings = []
 
     def can_take(self, spelling: str, *, is_person: bool) -> bool:
-        """Whether another spelling of this code is to be tried.
+        """Whether another spelling of this code should be tried.
 
         Not if the game has granted the code, or said that it has ended: then the spelling in use is right. The feed
-        cannot bring back what a person closed, and what the game did not know is tried again only for a person.
+        cannot bring back a code that a person closed. A spelling that the game did not know is tried again only if a
+        person gives it.
         """
         if spelling == self.code or spelling.casefold() != self.code.casefold() or self.proven_at is not None:
             return False
@@ -302,14 +304,14 @@ class CodeLife(models.Model):
     def take_spelling(self, spelling: str, *, is_person: bool, now: dt.datetime) -> None:
         """Have the code asked for in another spelling, and save it. The row must be locked.
 
-        While the code is open the spelling is used when the game does not know the one in use. A closed code is opened
-        with it for a person, and probed with it for the feed.
+        While the code is open, the spelling is used when the game does not know the one in use. If a person gives it, a
+        closed code opens with it; if the feed gives it, the code is probed with it.
         """
         others = [one for one in self.other_spellings if one != spelling]
         if self.is_open:
             self.other_spellings = [spelling, *others] if is_person else [*others, spelling]
         elif not is_person and self.next_probe_at is not None and self.next_probe_at <= now:
-            # The spelling in use is about to be probed, and this one after it.
+            # The spelling in use is about to be probed. This one is probed after it.
             self.other_spellings = [*others, spelling]
         else:
             tried = [one for one in self.tried_spellings if one != spelling]
@@ -321,7 +323,8 @@ class CodeLife(models.Model):
         self._save_with_code(REOPENED_FIELDS)
 
     def _save_with_code(self, fields: tuple[str, ...]) -> None:
-        """Save, and the code apart: `save` would leave a version of it, and versions are of what people change."""
+        """Save, and write the code separately: `save` would record a version of it, and versions are for what people
+        change."""
         type(self)._default_manager.filter(pk=self.pk).update(code=self.code)
         self.save(update_fields=fields)
 
@@ -332,8 +335,8 @@ class CodeLife(models.Model):
 
     # --- The end, and after it ----------------------------------------------------------------------------------------
     def close(self, reason: str, *, outcome: Outcome | None, now: dt.datetime) -> None:
-        """Set the fields of a closed code. A code that may still work is closed provisionally and probed, each time in
-        another spelling if there are several."""
+        """Set the fields of a closed code. A code that may still work is closed provisionally and probed. If it has
+        several spellings, each probe takes another one."""
         self.state, self.reason, self.closed_at = CodeState.CLOSED, reason, now
         self.closed_outcome = outcome.value if outcome else ""
         self._forget_doubt()
@@ -352,7 +355,7 @@ class CodeLife(models.Model):
         self._forget_odd()
 
     def reopen(self, now: dt.datetime) -> None:
-        """Set the fields of a code that works again. An end that is past was wrong, and is not known any more."""
+        """Set the fields of a code that works again. An end in the past was wrong, and is removed."""
         if self.expires_at and self.expires_at <= now:
             self.expires_at = self.feed_end = None
         self.state, self.reason, self.closed_outcome, self.closed_at = CodeState.ACTIVE, "", "", None

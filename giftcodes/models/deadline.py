@@ -1,4 +1,4 @@
-"""When a gift code is taken to end. The order of everything that waits follows from it, and it is said here only."""
+"""When a gift code is expected to end, decided here only. The order of everything that waits follows from it."""
 
 from __future__ import annotations
 
@@ -10,14 +10,15 @@ from giftcodes.validators import LATEST_DAY
 if TYPE_CHECKING:
     from giftcodes.models.catalogue import GiftCode
 
-#: So long a code without a known end is taken to last.
+#: How long a code without a known end is expected to last.
 USUAL_DAYS = 7
-#: A feed may be a day ahead of UTC. A day further in the future is none that a code was published on.
+#: A feed may be a day ahead of UTC. A published day that is further in the future is not believed.
 DAYS_AHEAD = 1
 
 
-#: For a day a new code is served as if it ended in an hour: it must not wait behind the members of older codes. A code
-#: whose known end is nearer still goes first. Among themselves new codes keep their order, shrunk into some seconds.
+#: For its first day a new code is served as if it ended in an hour: it must not wait behind the members of older codes.
+#: A code whose known end is nearer still goes first. New codes keep their order among each other: the time to their own
+#: ends is divided by SHRUNK, so that it hardly counts beside the hour.
 NEW_FOR = "1 day"
 NEW_LASTS = "1 hour"
 SHRUNK = 1_000_000
@@ -25,7 +26,7 @@ SHRUNK = 1_000_000
 
 def deadline(row: str) -> str:
     """SQL for the moment by which codes are put in order: the end where it is known, else a week after the code's day
-    (`day_of`); and for a new code soon.
+    (`day_of`). For a new code it is in about an hour, or at its end if that is nearer.
 
     Args:
         row: the name that the statement has for the row of giftcodes_giftcode.
@@ -39,12 +40,12 @@ def deadline(row: str) -> str:
 
 
 def believed(published_on: dt.date | None) -> dt.date | None:
-    """A day on which a code can have been published; None: it is not known, or in the future."""
+    """The published day if it is possible; None: it is not known, or in the future."""
     if published_on is None or published_on > dt.datetime.now(dt.UTC).date() + dt.timedelta(days=DAYS_AHEAD):
         return None
     return published_on
 
 
 def day_of(code: GiftCode) -> dt.date:
-    """The day on which a code was published, or else first seen. A published day in the future counts as none."""
+    """The day on which a code was published, or else first seen. A published day in the future is ignored."""
     return believed(code.published_on) or code.first_seen_at.astimezone(dt.UTC).date()

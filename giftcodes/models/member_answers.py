@@ -1,4 +1,4 @@
-"""What an answer about a member says for the member's other rows, so that the game is not asked the same for each code.
+"""What an answer about a member means for the member's other rows, so that each code does not cost the same request.
 
 Each function is a part of the transaction that records the answer.
 """
@@ -51,8 +51,8 @@ def follow(asked: Asked, outcome: Outcome) -> Followed:
 
     - The game does not know the player in this realm: the member is marked, and the rows that wait with the same realm
       are parked without a request.
-    - The game judged the code: it checks the player first, so that the mark is removed.
-    - A condition of the account is still not met: the rows parked for the same reason wait for another day, too.
+    - The game judged the code: it checks the player before that, so the mark is removed.
+    - A condition of the account is still not met: the rows parked for the same reason wait for one more day, too.
     - A condition is met now: those rows are due at once.
     """
     if outcome in WRONG_PLAYER:
@@ -66,7 +66,7 @@ def follow(asked: Asked, outcome: Outcome) -> Followed:
     return Followed()
 
 
-# A row in flight is not touched: its own answer is under way.
+# A row in flight is not changed: its own answer is still to come.
 _PARK = """
 WITH waiting AS (
     SELECT m.id
@@ -92,7 +92,7 @@ WHERE member_id = %(member)s AND id <> %(row)s AND state = 'not_eligible' AND ou
   AND next_attempt_at < clock_timestamp() + interval '12 hours'
 """
 
-# Without an answer that stands, none of them waits for another one (MemberRedemptionQuerySet.reopenable).
+# The outcome is emptied so that none of these rows waits for another one (MemberRedemptionQuerySet.reopenable).
 _AT_ONCE = """
 UPDATE giftcodes_memberredemption
 SET next_attempt_at = clock_timestamp(), outcome = ''
