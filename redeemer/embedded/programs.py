@@ -68,11 +68,9 @@ class Programs:
         patience_seconds: float = 10.0,
     ) -> Program:
         def launch(output: int) -> subprocess.Popen[bytes]:
-            # Gunicorn would take more arguments from there, which a shell has for another site.
-            environment = {name: value for name, value in self._environment.items() if name != "GUNICORN_CMD_ARGS"}
             return spawn(
                 command,
-                environment={**environment, **_FOR_PYTHON},
+                environment={**self._environment, **_FOR_PYTHON},
                 folder=REPOSITORY,
                 output=output,
             )

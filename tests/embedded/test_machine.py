@@ -104,11 +104,10 @@ LIBPQ = {
 }
 
 
-#: What a shell may have for another project, and Celery and Gunicorn would take before what they are given.
+#: What a shell may have for another project, and Celery would take before what they are given.
 ANOTHER_PROJECT = {
     "CELERY_BROKER_URL": "redis://192.0.2.1:6379/0",
     "CELERY_CONFIG_MODULE": "elsewhere.celeryconfig",
-    "GUNICORN_CMD_ARGS": "--daemon",
 }
 
 
