@@ -37,7 +37,9 @@ def test_the_policy_stops_a_script_in_a_page(chromium: Browser, live_server: Any
     """What would happen if markup got into a page all the same; and the fixture `page` would notice."""
     page = chromium.new_page()
     troubles = watch(page)
-    page.goto(f"{live_server.url}/admin/login/")
+    response = page.goto(f"{live_server.url}/admin/login/", wait_until="networkidle")
+    assert response is not None
+    assert "script-src" in response.headers["content-security-policy"], (response.status, response.text()[:500])
     page.evaluate(
         """() => {
             const script = document.createElement("script");

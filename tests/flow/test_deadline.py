@@ -30,7 +30,7 @@ def _codes() -> list[GiftCode]:
     return [
         code("ENDS", 3, expires_at=now + dt.timedelta(minutes=50)),
         # A new code does not wait behind old ones.
-        code("NEW", 0),
+        code("NEW", 0, published_on=today - DAY),
         code("FAR", 0, published_on=dt.date(2100, 1, 1)),
         code("TOMORROW", 0, published_on=today + DAY),
         code("OLD", 2, published_on=today - 6 * DAY),

@@ -63,7 +63,7 @@ class Parrot:
         self.server.requests.clear()
         self._has_hung_up.clear()
         answer = redeem(self.client)
-        assert case.keeps or self._has_hung_up.wait(10)
+        assert case.keeps or self._has_hung_up.wait(60)
         return answer
 
 
