@@ -29,10 +29,12 @@ def let_everything_end(flow: Flow) -> None:
         flow.system.pass_time(_LONG)
         tasks.sweep()
         tasks.catch_up()
-        _let_the_members_have_their_turn(flow)
         flow.the_rules_hold()
+        # Not before catch-up has looked: an answer of the last turn may have opened a code that new members lack.
         if _is_quiet():
             break
+        _let_the_members_have_their_turn(flow)
+        flow.the_rules_hold()
     _nothing_is_left_running()
     _everybody_has_it_or_a_reason()
 
