@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from enum import StrEnum
-from typing import Protocol
+from typing import Any, Protocol
 
 from giftcodes.http import Cut, NoAnswerError, NotSentError, Reply, Transport
 from giftcodes.http.headers import retry_after_seconds, sendable
@@ -89,6 +90,17 @@ class FeedReading:
     last_modified: str = ""
     retry_after_seconds: float | None = None
     notes: tuple[str, ...] = ()
+
+
+def json_object(body: bytes) -> dict[str, Any] | Listing:
+    """The JSON object that a body is, or a listing that says why it is none."""
+    try:
+        answer = json.loads(body)
+    except (ValueError, RecursionError):
+        return Listing(problem="The answer is not JSON, but perhaps a proxy's page.")
+    if not isinstance(answer, dict):
+        return Listing(problem="The answer is JSON of another shape than a feed's.")
+    return answer
 
 
 def unique(found: Iterable[PublishedCode]) -> tuple[PublishedCode, ...]:

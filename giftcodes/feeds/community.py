@@ -5,26 +5,22 @@ The facts are in docs/protocol.md, section 2.
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterable
 from datetime import date
 from typing import Any
 
-from giftcodes.feeds.base import CODE, Listing, PublishedCode, unique
+from giftcodes.feeds.base import CODE, Listing, PublishedCode, json_object, unique
 from giftcodes.text import clean_token
 
 _DAY = re.compile(r"([0-9]{1,2})\.([0-9]{1,2})\.(20[0-9]{2})")
 
 
 def read_list(body: bytes) -> Listing:
-    """Read a body. An empty list is a list; anything but a list of codes is a problem, told in words."""
-    try:
-        answer = json.loads(body)
-    except (ValueError, RecursionError):
-        return Listing(problem="The answer is not JSON, but perhaps a proxy's page.")
-    if not isinstance(answer, dict):
-        return Listing(problem="The answer is JSON of another shape than a feed's.")
+    """Read a body. An empty list is a list; anything but a list of codes is a problem, in words."""
+    answer = json_object(body)
+    if isinstance(answer, Listing):
+        return answer
     if words := answer.get("error") or answer.get("detail"):
         return Listing(problem="The feed sent an error and no list. It is asked again.", words=str(words))
     if not isinstance(answer.get("codes"), list):

@@ -5,21 +5,17 @@ The facts are in docs/protocol.md, section 2.
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
-from giftcodes.feeds.base import CODE, Listing, PublishedCode, unique
+from giftcodes.feeds.base import CODE, Listing, PublishedCode, json_object, unique
 from giftcodes.feeds.moments import end_of, moment
 
 
 def read_list(body: bytes) -> Listing:
-    """Read a body. An empty list is a list; anything but a list of codes is a problem, told in words."""
-    try:
-        answer = json.loads(body)
-    except (ValueError, RecursionError):
-        return Listing(problem="The answer is not JSON, but perhaps a proxy's page.")
-    if not isinstance(answer, dict):
-        return Listing(problem="The answer is JSON of another shape than a feed's.")
+    """Read a body. An empty list is a list; anything but a list of codes is a problem, in words."""
+    answer = json_object(body)
+    if isinstance(answer, Listing):
+        return answer
     data = answer.get("data")
     entries = data.get("giftCodes") if isinstance(data, dict) else None
     words = next((str(answer[name]) for name in ("error", "detail", "message") if answer.get(name)), "")
