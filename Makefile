@@ -6,7 +6,7 @@ RUN := .venv/bin/python
 LOCK := $(RUN) -m uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	--no-emit-find-links --custom-compile-command 'make lock'
 
-.PHONY: help up test properties year bench chaos guards screenshots lint format lock
+.PHONY: help up test properties year bench chaos guards screenshots docs lint format lock
 
 help:  ## Show this list
 	@sed -n 's/^\([a-z]*\):.*## /  make \1	/p' Makefile
@@ -34,6 +34,9 @@ guards: .venv/.installed-dev  ## Take each guard out of a copy, and see its test
 
 screenshots: .venv/.installed-dev  ## Make docs/screenshots anew, with the Chromium that is installed
 	$(RUN) -m pytest -q --no-header -o python_files='screenshots.py' -o python_functions='shoot_*' tests/browser $(ARGS)
+
+docs: .venv/.installed-dev  ## Build the documentation strictly into site/; ARGS=serve to read it while you write
+	@NO_MKDOCS_2_WARNING=1 $(RUN) -m mkdocs $(if $(ARGS),$(ARGS) --dev-addr 127.0.0.1:8001,build --strict --quiet)
 
 lint: .venv/.installed-dev  ## Check style, types, imports and migrations
 	$(RUN) -m ruff check .
