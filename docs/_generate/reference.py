@@ -1,7 +1,8 @@
 """A MkDocs hook that writes the parts of the reference that the code knows.
 
-A page names a part in a line of its own, `<!-- generated: settings -->`, and `PARTS` has the function
-that writes it as Markdown. An unknown name, or a setting without a description, stops the build.
+A page names a part in a line of its own, `<!-- generated: settings -->`, and `PARTS` has the
+function that writes it as Markdown. An unknown name, or a setting without a description, stops the
+build.
 """
 
 from __future__ import annotations
@@ -70,7 +71,7 @@ def write_part(name: str) -> str:
     return PARTS[name]()
 
 
-# --- Settings ---------------------------------------------------------------------------------------
+# --- Settings -------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,7 +162,7 @@ def _games() -> str:
     )
 
 
-# --- Commands and make targets ----------------------------------------------------------------------
+# --- Commands and make targets --------------------------------------------------------------------
 
 
 def own_commands() -> list[str]:
@@ -229,7 +230,7 @@ def _make_targets() -> str:
     )
 
 
-# --- The domain -------------------------------------------------------------------------------------
+# --- The domain -----------------------------------------------------------------------------------
 
 
 def _outcomes() -> str:
@@ -256,7 +257,7 @@ def _invariants() -> str:
     return _table(("part", "name", "what must be true"), rows)
 
 
-# --- Chaos ------------------------------------------------------------------------------------------
+# --- Chaos ----------------------------------------------------------------------------------------
 
 
 def _scenarios() -> str:
@@ -281,7 +282,7 @@ def _guards() -> str:
     )
 
 
-# --- Pictures ---------------------------------------------------------------------------------------
+# --- Pictures -------------------------------------------------------------------------------------
 
 
 def _screenshots() -> str:

@@ -41,7 +41,7 @@ RECIPES = pytest.mark.parametrize(
 
 
 def defined_in(path: Path) -> set[str]:
-    """The names that a Python file defines or imports at its top level, and those inside its classes."""
+    """The names at the top level of a Python file, and those inside its classes."""
     names: set[str] = set()
     for node in ast.parse(path.read_text(encoding="utf-8")).body:
         own = _names_of(node)
@@ -85,7 +85,7 @@ def test_the_targets_and_commands_of_a_recipe_exist(text: str) -> None:
 
 
 def test_the_recipes_that_are_promised_are_there() -> None:
-    """The list in CONTRIBUTING.md and the pages have the same recipes, and something to check in each."""
+    """Each recipe names a file and something in a file, so that the tests above can fail."""
     extend = [title for title, _ in recipes() if title.startswith("extend: ")]
 
     assert len(extend) >= 6

@@ -1,4 +1,4 @@
-"""The generated parts of the reference say what the code says, and the written tables are complete."""
+"""The generated parts of the reference follow the code, and the written tables are complete."""
 
 from __future__ import annotations
 
@@ -91,8 +91,9 @@ def test_the_glossary_explains_each_term_once() -> None:
         r"^\*\*(.+?)\*\*", (PAGES / "glossary.md").read_text(encoding="utf-8"), re.MULTILINE
     )
     expected = (
-        "guild member player code redemption run attempt outcome lease token permit probe feed listing channel "
-        "announcement alarm window sweep catch-up fan-out dispatch directory opt-out coverage"
+        "guild member player code redemption run attempt outcome lease token permit probe feed "
+        "listing channel announcement alarm window sweep catch-up fan-out dispatch directory "
+        "opt-out coverage"
     )
 
     assert len(terms) == len(set(terms))

@@ -1,4 +1,4 @@
-""".env.example, the generated page of settings and the settings that are read name the same settings."""
+""".env.example, the page of settings and the settings that are read name the same settings."""
 
 from __future__ import annotations
 
