@@ -1,4 +1,4 @@
-# One way to run things, here and in CI. Nothing has to be installed first but Python 3.11 or newer, and make.
+# One way to run things, here and in CI. Only Python 3.11 or newer, and make, must be installed.
 
 PYTHON ?= $(shell for python in python3.11 python3 python; do \
 	$$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$python && break; done)
@@ -17,22 +17,22 @@ up: .venv/.installed  ## Run everything, with its own database, until Ctrl-C
 test: .venv/.installed-dev  ## Run the tests, three at a time; ARGS="-k lock" for some of them, JOBS=n
 	$(RUN) -m pytest -n $(or $(JOBS),3) --dist loadfile $(ARGS)
 
-properties: .venv/.installed-dev  ## Look for broken rules in many random histories and answers; EXAMPLES=5000 for more
+properties: .venv/.installed-dev  ## Check the properties on many random histories and answers; EXAMPLES=5000 for more
 	PROPERTY_EXAMPLES=$(or $(EXAMPLES),500) $(RUN) -m pytest tests/properties $(ARGS)
 
-year: .venv/.installed-dev  ## Live through a year of codes, members and feeds in a few minutes
+year: .venv/.installed-dev  ## Simulate a year of codes, members and feeds in a few minutes
 	$(RUN) -m pytest -m long tests/year $(ARGS)
 
-bench: .venv/.installed-dev  ## Measure, on throw-away servers: each figure beside its limit
+bench: .venv/.installed-dev  ## Measure on throw-away servers; prints each figure beside its limit
 	$(RUN) -m pytest -q --no-header --capture=no -o python_files='bench_*.py' -o python_functions='bench_*' benchmarks $(ARGS)
 
-chaos: .venv/.installed-dev  ## Kill, freeze and cut off everything in turn; SCENARIO=name,name ROUNDS=n SEED=n
+chaos: .venv/.installed-dev  ## Kill, stop and cut off each part of a running system; SCENARIO=name,name ROUNDS=n SEED=n
 	@$(RUN) -m chaos
 
-guards: .venv/.installed-dev  ## Take each guard out of a copy, and see its test go red; GUARD=name
+guards: .venv/.installed-dev  ## Remove each guard from a copy, and check that its test fails; GUARD=name
 	@$(RUN) -m chaos.guards
 
-screenshots: .venv/.installed-dev  ## Make docs/screenshots anew, with the Chromium that is installed
+screenshots: .venv/.installed-dev  ## Create docs/screenshots again, with the installed Chromium
 	$(RUN) -m pytest -q --no-header -o python_files='screenshots.py' -o python_functions='shoot_*' tests/browser $(ARGS)
 
 docs: .venv/.installed-dev  ## Build the documentation strictly into site/; ARGS=serve to read it while you write
