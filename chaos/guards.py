@@ -15,10 +15,12 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from chaos.telling import say
-from redeemer.embedded.home import REPOSITORY
+from chaos.reporting import say
+from redeemer.localserver.home import REPOSITORY
 
-_LEFT_BEHIND = shutil.ignore_patterns(".git", ".venv", "var", "__pycache__", ".*_cache", "staticfiles")
+_LEFT_BEHIND = shutil.ignore_patterns(
+    ".git", ".venv", "var", "__pycache__", ".*_cache", "staticfiles"
+)
 _PATIENCE_SECONDS = 300
 
 
@@ -37,17 +39,27 @@ class Guard:
     watched_by: str
 
 
-_START, _REDEEM, _DISPATCH = "giftcodes/flow/start.py", "giftcodes/flow/redeem.py", "giftcodes/flow/dispatch.py"
-_SWEEP, _FINISH = "giftcodes/flow/sweep.py", "giftcodes/flow/finish.py"
+_START, _REDEEM, _DISPATCH = (
+    "giftcodes/pipeline/start.py",
+    "giftcodes/pipeline/redeem.py",
+    "giftcodes/pipeline/dispatch.py",
+)
+_SWEEP, _FINISH = "giftcodes/pipeline/sweep.py", "giftcodes/pipeline/finish.py"
 _MIGRATION = "giftcodes/migrations/0001_initial.py"
-_HOLDING = "('state__in', ['already_received', 'in_flight', 'redeemed', 'same_type', 'unconfirmed'])"
+_HOLDING = (
+    "('state__in', ['already_received', 'in_flight', 'redeemed', 'same_type', 'unconfirmed'])"
+)
 
 GUARDS = (
     Guard(
         "row lock in start",
         (
             (_START, "    FOR NO KEY UPDATE SKIP LOCKED\n", ""),
-            (_START, "Redemption.objects.locked().select_related", "Redemption.objects.select_related"),
+            (
+                _START,
+                "Redemption.objects.locked().select_related",
+                "Redemption.objects.select_related",
+            ),
         ),
         "tests/lock/test_start.py::test_of_many_callers_at_the_same_moment_one_runs_and_all_others_are_refused_and_journalled",
     ),
@@ -68,7 +80,13 @@ GUARDS = (
     ),
     Guard(
         "lease check before the Attempt",
-        ((_REDEEM, "      AND m.lease_until > clock_timestamp() + make_interval(secs => %(needed)s)\n", ""),),
+        (
+            (
+                _REDEEM,
+                "      AND m.lease_until > clock_timestamp() + make_interval(secs => %(needed)s)\n",
+                "",
+            ),
+        ),
         "tests/flow/test_recovery.py::test_a_claim_that_waited_too_long_is_given_back_unsent",
     ),
     Guard(
@@ -88,12 +106,24 @@ GUARDS = (
     ),
     Guard(
         "one writer in dispatch",
-        ((_DISPATCH, "RateBudget.objects.select_for_update().get(provider", "RateBudget.objects.get(provider"),),
+        (
+            (
+                _DISPATCH,
+                "RateBudget.objects.select_for_update().get(provider",
+                "RateBudget.objects.get(provider",
+            ),
+        ),
         "tests/lock/test_dispatch.py::test_a_second_dispatcher_waits_and_gives_no_permit_twice",
     ),
     Guard(
         "finish under the row lock",
-        ((_FINISH, "Redemption.objects.locked().select_related", "Redemption.objects.select_related"),),
+        (
+            (
+                _FINISH,
+                "Redemption.objects.locked().select_related",
+                "Redemption.objects.select_related",
+            ),
+        ),
         "tests/lock/test_start.py::test_a_member_who_comes_late_is_not_lost_while_the_run_is_being_finished",
     ),
     Guard(
@@ -120,14 +150,20 @@ GUARDS = (
     ),
     Guard(
         "window anchor: one permit until the first answer",
-        (("giftcodes/models/budget.py", "return 0 if openers_out else 1", "return max(0, limit - self.used)"),),
+        (
+            (
+                "giftcodes/models/rate_budget.py",
+                "return 0 if openers_out else 1",
+                "return max(0, limit - self.used)",
+            ),
+        ),
         "tests/flow/test_budget.py::test_one_permit_is_out_until_the_window_is_anchored",
     ),
     Guard(
         "window anchor: the window ends after the answer",
         (
             (
-                "giftcodes/models/budget.py",
+                "giftcodes/models/rate_budget.py",
                 "self.window_ends_at = now + dt.timedelta(seconds=length + MARGIN_SECONDS)",
                 "self.window_ends_at = heard.sent_at + dt.timedelta(seconds=length)",
             ),
@@ -170,7 +206,7 @@ GUARDS = (
         "unknown words of one code do not pause the game",
         (
             (
-                "giftcodes/models/budget.py",
+                "giftcodes/models/rate_budget.py",
                 "is_the_games = heard.outcome not in ODD_WORDS or len(self.unknown_codes) >= UNKNOWN_CODES",
                 "is_the_games = True",
             ),
@@ -201,7 +237,13 @@ GUARDS = (
     ),
     Guard(
         "waiting rows of a member whom the game does not know are parked",
-        (("giftcodes/models/member_answers.py", "return Followed(parked=_park(asked))", "return Followed()"),),
+        (
+            (
+                "giftcodes/models/member_answers.py",
+                "return Followed(parked=_park(asked))",
+                "return Followed()",
+            ),
+        ),
         "tests/flow/test_wrong_members.py::test_a_new_member_of_a_wrong_realm_is_asked_once_for_all_active_codes",
     ),
 )
@@ -228,7 +270,9 @@ def _goes_red(guard: Guard) -> bool:
         for name, text, without in guard.cuts:
             _cut(copy / name, text, without)
         complaint = _watch(guard.watched_by, copy)
-    say(f"{'red' if complaint else 'GREEN':<6} {guard.name}: {guard.watched_by} [{time.monotonic() - begun:.0f} s]")
+    say(
+        f"{'red' if complaint else 'GREEN':<6} {guard.name}: {guard.watched_by} [{time.monotonic() - begun:.0f} s]"
+    )
     say(f"       {complaint[:160]}")
     return bool(complaint)
 
@@ -255,9 +299,18 @@ def _watch(watchman: str, copy: Path) -> str:
         environment |= {"SCENARIO": scenario, "ROUNDS": "1", "SEED": "1"}
         command, mark = ["-m", "chaos"], "      "
     result = subprocess.run(
-        [sys.executable, *command], cwd=copy, env=environment, capture_output=True, text=True, timeout=_PATIENCE_SECONDS
+        [sys.executable, *command],
+        cwd=copy,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=_PATIENCE_SECONDS,
     )
-    complaints = [line.removeprefix(mark).strip() for line in result.stdout.splitlines() if line.startswith(mark)]
+    complaints = [
+        line.removeprefix(mark).strip()
+        for line in result.stdout.splitlines()
+        if line.startswith(mark)
+    ]
     if result.returncode == 0:
         return ""
     if result.returncode != 1 or not complaints:

@@ -6,7 +6,7 @@ from django.contrib.admin.apps import AdminConfig
 class RedeemerAdminConfig(AdminConfig):
     """Django's admin with our site. The site lives outside `giftcodes.admin`, which registers itself with it."""
 
-    default_site = "redeemer.site.RedeemerSite"
+    default_site = "giftcodes.admin_site.RedeemerSite"
 
     def ready(self) -> None:
         """Name the client's address in the log lines of a request."""

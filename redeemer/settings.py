@@ -11,10 +11,10 @@ from csp.constants import NONE, SELF, UNSAFE_EVAL, UNSAFE_INLINE
 from django.core.exceptions import ImproperlyConfigured
 from django.templatetags.static import static
 
-from giftcodes.providers.config import ProviderConfig
+from giftcodes.clients.games.config import ProviderConfig
 from redeemer import database_url, environment
-from redeemer.embedded import discovery
 from redeemer.games import GAMES, providers
+from redeemer.localserver import discovery
 from redeemer.logging import FORMATS, LEVELS, configure
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -98,11 +98,14 @@ FORMAT_MODULE_PATH = ["redeemer.formats"]
 LOGIN_REDIRECT_URL = "/admin/"
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
-    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 10}},
+    {
+        "NAME": "django.contrib.auth.password_validation.MinimumLengthValidator",
+        "OPTIONS": {"min_length": 10},
+    },
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
 ]
 
-# --- The frame of the admin; its side bar is redeemer.navigation ------------------------------------------------------
+# --- The frame of the admin; its side bar is giftcodes.admin_menu ------------------------------------------------------
 UNFOLD = {
     "SITE_TITLE": "Redeemer",
     "SITE_HEADER": "Redeemer",
@@ -110,9 +113,18 @@ UNFOLD = {
     "SITE_SYMBOL": "redeem",
     # The admin is the site.
     "SITE_URL": None,
-    "DASHBOARD_CALLBACK": "giftcodes.admin.dashboard.add_board",
-    "SITE_FAVICONS": [{"rel": "icon", "type": "image/svg+xml", "href": lambda _request: static("giftcodes/icon.svg")}],
-    "SCRIPTS": [lambda _request: static("giftcodes/live.js"), lambda _request: static("giftcodes/frame.js")],
+    "DASHBOARD_CALLBACK": "giftcodes.admin.monitoring.dashboard.add_board",
+    "SITE_FAVICONS": [
+        {
+            "rel": "icon",
+            "type": "image/svg+xml",
+            "href": lambda _request: static("giftcodes/icon.svg"),
+        }
+    ],
+    "SCRIPTS": [
+        lambda _request: static("giftcodes/live.js"),
+        lambda _request: static("giftcodes/frame.js"),
+    ],
     "STYLES": [lambda _request: static("giftcodes/admin.css")],
     "COLORS": {
         "primary": {
@@ -237,7 +249,9 @@ except ValueError as error:
 # HTTPS=1 says that a proxy with TLS stands in front; `make up` on localhost is plain HTTP.
 HTTPS = env.bool("HTTPS", default=False)
 # A site that others can reach keeps its cookies off the open wire, unless somebody says that there is no TLS.
-SECURE_COOKIES = env.bool("SECURE_COOKIES", default=HTTPS or not (DEBUG or set(ALLOWED_HOSTS) <= THIS_MACHINE))
+SECURE_COOKIES = env.bool(
+    "SECURE_COOKIES", default=HTTPS or not (DEBUG or set(ALLOWED_HOSTS) <= THIS_MACHINE)
+)
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_COOKIES
 CSRF_FAILURE_VIEW = "redeemer.security.csrf_failed"
 SECURE_SSL_REDIRECT = HTTPS
@@ -267,7 +281,10 @@ CONTENT_SECURITY_POLICY = {
 }
 
 # --- Logins: five wrong ones, and the address waits for a quarter of an hour ------------------------------------------
-AUTHENTICATION_BACKENDS = ["axes.backends.AxesStandaloneBackend", "django.contrib.auth.backends.ModelBackend"]
+AUTHENTICATION_BACKENDS = [
+    "axes.backends.AxesStandaloneBackend",
+    "django.contrib.auth.backends.ModelBackend",
+]
 #: How many proxies of ours stand in front, each of which appends to X-Forwarded-For.
 PROXIES = env.int("PROXIES", default=1 if HTTPS else 0)
 AXES_CLIENT_IP_CALLABLE = "redeemer.security.lockout_address"

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from giftcodes.backoff import feed_delay_seconds, retry_delay_seconds
+from giftcodes.domain.backoff import feed_delay_seconds, retry_delay_seconds
 
 
 @pytest.mark.parametrize(
@@ -13,7 +13,9 @@ def test_a_failing_feed_is_left_alone_for_longer_each_time(failures: int, second
     assert feed_delay_seconds(failures, jitter=0) == seconds
 
 
-@pytest.mark.parametrize(("setbacks", "seconds"), [(0, 5), (1, 5), (2, 10), (3, 20), (4, 40), (5, 60), (99, 60)])
+@pytest.mark.parametrize(
+    ("setbacks", "seconds"), [(0, 5), (1, 5), (2, 10), (3, 20), (4, 40), (5, 60), (99, 60)]
+)
 def test_a_member_is_tried_again_later_each_time(setbacks: int, seconds: float) -> None:
     assert retry_delay_seconds(setbacks, jitter=0) == seconds
 

@@ -9,18 +9,26 @@ import sys
 
 import pytest
 
-STRIKE = "from giftcodes import faults; [faults.strike('before-send') for _ in range(5)]; print('alive')"
+STRIKE = (
+    "from giftcodes import faults; [faults.strike('before-send') for _ in range(5)]; print('alive')"
+)
 
 
 def run(code: str, **environment: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-c", code], env={**os.environ, **environment}, capture_output=True, text=True, timeout=60
+        [sys.executable, "-c", code],
+        env={**os.environ, **environment},
+        capture_output=True,
+        text=True,
+        timeout=60,
     )
 
 
 def manage_check(**environment: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "manage.py", "check"]
-    return subprocess.run(command, env={**os.environ, **environment}, capture_output=True, text=True, timeout=60)
+    return subprocess.run(
+        command, env={**os.environ, **environment}, capture_output=True, text=True, timeout=60
+    )
 
 
 def test_without_the_switch_nothing_happens() -> None:
@@ -51,7 +59,9 @@ def test_a_process_with_faults_says_so_at_start() -> None:
     assert "giftcodes.W002" in manage_check(REDEEMER_FAULTS="1").stderr
 
 
-@pytest.mark.parametrize("variable", ["REDEEMER_FAULT=before-send:kill", "REDEEMER_FAULT_TIMES=DOUBT_SECONDS=1"])
+@pytest.mark.parametrize(
+    "variable", ["REDEEMER_FAULT=before-send:kill", "REDEEMER_FAULT_TIMES=DOUBT_SECONDS=1"]
+)
 def test_a_fault_without_the_switch_stops_the_start(variable: str) -> None:
     name, _, value = variable.partition("=")
     checked = manage_check(**{name: value})

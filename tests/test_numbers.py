@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from giftcodes.numbers import NotWholeError, RoundedError, whole_digits
+from giftcodes.domain.numbers import NotWholeError, RoundedError, whole_digits
 
 
 @pytest.mark.parametrize(
@@ -45,7 +45,9 @@ def test_what_is_plainly_a_whole_number_is_read(text: str, digits: str) -> None:
         ("0x10", "Write digits only"),
     ],
 )
-def test_what_is_not_plainly_a_whole_number_is_refused_with_a_proposal(text: str, words: str) -> None:
+def test_what_is_not_plainly_a_whole_number_is_refused_with_a_proposal(
+    text: str, words: str
+) -> None:
     with pytest.raises(NotWholeError, match=words):
         whole_digits(text)
 

@@ -4,7 +4,7 @@ import django.core.validators
 import django.db.models.deletion
 import giftcodes.models.catalogue
 import giftcodes.models.clock
-import giftcodes.validators
+import giftcodes.domain.validators
 import simple_history.models
 from django.conf import settings
 from django.db import migrations, models
@@ -46,7 +46,7 @@ class Migration(migrations.Migration):
             name='HistoricalGuild',
             fields=[
                 ('id', models.BigIntegerField(auto_created=True, blank=True, db_index=True, verbose_name='ID')),
-                ('name', models.CharField(db_index=True, max_length=80, validators=[giftcodes.validators.validate_one_line], verbose_name='name')),
+                ('name', models.CharField(db_index=True, max_length=80, validators=[giftcodes.domain.validators.validate_one_line], verbose_name='name')),
                 ('provider', models.CharField(choices=giftcodes.models.catalogue.provider_choices, max_length=20, verbose_name='game')),
                 ('realm', models.PositiveIntegerField(help_text='The state or kingdom number. Members may have one of their own.', verbose_name='realm')),
                 ('active', models.BooleanField(default=True, verbose_name='active')),
@@ -108,7 +108,7 @@ class Migration(migrations.Migration):
             fields=[
                 ('id', models.BigIntegerField(auto_created=True, blank=True, db_index=True, verbose_name='ID')),
                 ('player_id', models.CharField(max_length=20, validators=[django.core.validators.RegexValidator('\\A[0-9]{3,20}\\Z', "A player ID is digits only (8 to 10 as a rule). The game shows it in the player's profile.")], verbose_name='player ID')),
-                ('nickname', models.CharField(blank=True, max_length=80, validators=[giftcodes.validators.validate_one_line], verbose_name='nickname')),
+                ('nickname', models.CharField(blank=True, max_length=80, validators=[giftcodes.domain.validators.validate_one_line], verbose_name='nickname')),
                 ('realm', models.PositiveIntegerField(blank=True, help_text="Only where it differs from the guild's.", null=True, verbose_name='realm')),
                 ('active', models.BooleanField(default=True, verbose_name='active')),
                 ('opted_out', models.BooleanField(default=False, editable=False, verbose_name='opted out')),

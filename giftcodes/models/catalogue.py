@@ -13,13 +13,18 @@ from django.db.models.expressions import RawSQL
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from giftcodes.models.bounds import DAYS, MOMENTS, within
+from giftcodes.domain.text import isolated, visible
+from giftcodes.domain.validators import (
+    validate_day,
+    validate_moment,
+    validate_one_line,
+    validate_player_id,
+)
 from giftcodes.models.code_life import LIFE_FIELDS, CodeLife, CodeState
+from giftcodes.models.date_bounds import DAYS, MOMENTS, within
 from giftcodes.models.deadline import deadline
 from giftcodes.models.fields import NameField, NotesField, TokenField
-from giftcodes.models.versions import MemberVersion, Versions
-from giftcodes.text import isolated, visible
-from giftcodes.validators import validate_day, validate_moment, validate_one_line, validate_player_id
+from giftcodes.models.history import MemberVersion, Versions
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -51,7 +56,9 @@ class Guild(models.Model):
     )
     active = models.BooleanField(_("active"), default=True)
     automatic = models.BooleanField(
-        _("automatic redeeming"), default=True, help_text=_("Redeem each new code without being asked.")
+        _("automatic redeeming"),
+        default=True,
+        help_text=_("Redeem each new code without being asked."),
     )
     priority = models.SmallIntegerField(
         _("priority"), default=0, help_text=_("Higher goes first where codes end at the same time.")
@@ -101,7 +108,9 @@ def own_realm(guild: Guild, realm: int | None) -> int | None:
 class Member(models.Model):
     """A player ID in a guild."""
 
-    guild = models.ForeignKey(Guild, on_delete=models.PROTECT, related_name="members", verbose_name=_("guild"))
+    guild = models.ForeignKey(
+        Guild, on_delete=models.PROTECT, related_name="members", verbose_name=_("guild")
+    )
     player_id = TokenField(_("player ID"), max_length=20, validators=[validate_player_id])
     nickname = NameField(_("nickname"), max_length=80, blank=True, validators=[validate_one_line])
     realm = models.PositiveIntegerField(
@@ -109,7 +118,9 @@ class Member(models.Model):
     )
     active = models.BooleanField(_("active"), default=True)
     opted_out = models.BooleanField(_("opted out"), default=False, editable=False)
-    consented_on = models.DateField(_("consented on"), null=True, blank=True, validators=[validate_day])
+    consented_on = models.DateField(
+        _("consented on"), null=True, blank=True, validators=[validate_day]
+    )
     notes = NotesField(_("notes"), blank=True, default="", db_default="")
     joined_at = models.DateTimeField(_("joined"), default=timezone.now, editable=False)
     #: The realm with which the game last did not know this player, and when: nothing is asked with it for a week.
@@ -117,14 +128,18 @@ class Member(models.Model):
     refused_at = models.DateTimeField(null=True, editable=False)
 
     objects = MemberQuerySet.as_manager()
-    history = Versions(excluded_fields=["joined_at", "refused_realm", "refused_at"], bases=[MemberVersion])
+    history = Versions(
+        excluded_fields=["joined_at", "refused_realm", "refused_at"], bases=[MemberVersion]
+    )
 
     class Meta:
         ordering = ["guild", "nickname", "player_id"]
         verbose_name = _("member")
         verbose_name_plural = _("members")
         constraints = [
-            models.UniqueConstraint(fields=["guild", "player_id"], name="one_member_for_each_player_of_a_guild"),
+            models.UniqueConstraint(
+                fields=["guild", "player_id"], name="one_member_for_each_player_of_a_guild"
+            ),
             within(DAYS, "consented_on", name="consent_within_bounds"),
         ]
         indexes = [models.Index(fields=["player_id"], name="member_player")]
@@ -141,7 +156,9 @@ class Member(models.Model):
         from giftcodes.models.delivery import OptOut, player_hash
 
         if self.pk is None and self.guild_id and self.player_id:
-            unwilling = OptOut.objects.filter(player_hash=player_hash(self.guild.provider, self.player_id))
+            unwilling = OptOut.objects.filter(
+                player_hash=player_hash(self.guild.provider, self.player_id)
+            )
             if unwilling.exists():
                 words = _(
                     "This player has opted out, and is not redeemed for. Only at the player's wish: opt_out --undo."
@@ -182,9 +199,15 @@ class GiftCode(CodeLife):
     provider = models.CharField(_("game"), max_length=20, choices=provider_choices)
     folded = models.CharField(max_length=32, editable=False)
     issue = models.PositiveIntegerField(_("issue"), default=1, editable=False)
-    source = models.CharField(_("source"), max_length=10, choices=Source, default=Source.ADMIN, editable=False)
-    published_on = models.DateField(_("published"), null=True, blank=True, validators=[validate_day])
-    expires_at = models.DateTimeField(_("expires"), null=True, blank=True, validators=[validate_moment])
+    source = models.CharField(
+        _("source"), max_length=10, choices=Source, default=Source.ADMIN, editable=False
+    )
+    published_on = models.DateField(
+        _("published"), null=True, blank=True, validators=[validate_day]
+    )
+    expires_at = models.DateTimeField(
+        _("expires"), null=True, blank=True, validators=[validate_moment]
+    )
     # The end that was taken from the feed. Where `expires_at` differs from it, a person has set or cleared the end.
     feed_end = models.DateTimeField(null=True, editable=False)
     rewards = NotesField(_("rewards"), blank=True)
@@ -193,7 +216,15 @@ class GiftCode(CodeLife):
 
     objects = GiftCodeQuerySet.as_manager()
     history = Versions(
-        excluded_fields=["folded", "issue", "source", "feed_end", "first_seen_at", "last_seen_at", *LIFE_FIELDS]
+        excluded_fields=[
+            "folded",
+            "issue",
+            "source",
+            "feed_end",
+            "first_seen_at",
+            "last_seen_at",
+            *LIFE_FIELDS,
+        ]
     )
 
     class Meta:
@@ -201,13 +232,21 @@ class GiftCode(CodeLife):
         verbose_name = _("gift code")
         verbose_name_plural = _("gift codes")
         constraints = [
-            models.UniqueConstraint(fields=["provider", "folded", "issue"], name="one_row_for_each_issue_of_a_code"),
+            models.UniqueConstraint(
+                fields=["provider", "folded", "issue"], name="one_row_for_each_issue_of_a_code"
+            ),
             within(DAYS, "published_on", name="published_within_bounds"),
             within(MOMENTS, "expires_at", name="end_within_bounds"),
         ]
         indexes = [
-            models.Index(fields=["provider"], name="code_open", condition=Q(state__in=["active", "probing"])),
-            models.Index(fields=["next_probe_at"], name="code_to_probe", condition=Q(next_probe_at__isnull=False)),
+            models.Index(
+                fields=["provider"], name="code_open", condition=Q(state__in=["active", "probing"])
+            ),
+            models.Index(
+                fields=["next_probe_at"],
+                name="code_to_probe",
+                condition=Q(next_probe_at__isnull=False),
+            ),
         ]
 
     def __str__(self) -> str:
@@ -238,14 +277,25 @@ class GiftCode(CodeLife):
     @property
     def ended_by_feed(self) -> bool:
         """Closed because the end that the feed gave had come, and for no other reason."""
-        came = self.closed_at is not None and self.expires_at is not None and self.expires_at <= self.closed_at
-        return self.state == CodeState.CLOSED and not self.closed_outcome and self.has_end_of_feed and came
+        came = (
+            self.closed_at is not None
+            and self.expires_at is not None
+            and self.expires_at <= self.closed_at
+        )
+        return (
+            self.state == CodeState.CLOSED
+            and not self.closed_outcome
+            and self.has_end_of_feed
+            and came
+        )
 
 
 class Feed(models.Model):
     """Where a game's codes are published: the last answer, the failures, and when it is asked next."""
 
-    provider = models.CharField(_("game"), max_length=20, choices=provider_choices, primary_key=True)
+    provider = models.CharField(
+        _("game"), max_length=20, choices=provider_choices, primary_key=True
+    )
     enabled = models.BooleanField(_("polled"), default=True)
     next_poll_at = models.DateTimeField(_("next poll"), default=timezone.now)
     polled_at = models.DateTimeField(_("last poll"), null=True, editable=False)
@@ -253,7 +303,9 @@ class Feed(models.Model):
     failures = models.PositiveIntegerField(_("failures in a row"), default=0, editable=False)
     error = models.TextField(_("last error"), blank=True, editable=False)
     listed = models.PositiveIntegerField(_("codes in the last answer"), default=0, editable=False)
-    skipped = models.PositiveIntegerField(_("lines skipped in the last answer"), default=0, editable=False)
+    skipped = models.PositiveIntegerField(
+        _("lines skipped in the last answer"), default=0, editable=False
+    )
     skipped_lines = models.TextField(_("skipped lines"), blank=True, editable=False)
     etag = models.CharField(max_length=200, blank=True, editable=False)
     last_modified = models.CharField(max_length=100, blank=True, editable=False)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from typing import TYPE_CHECKING
 
-from giftcodes.validators import LATEST_DAY
+from giftcodes.domain.validators import LATEST_DAY
 
 if TYPE_CHECKING:
     from giftcodes.models.catalogue import GiftCode
@@ -41,7 +41,9 @@ def deadline(row: str) -> str:
 
 def believed(published_on: dt.date | None) -> dt.date | None:
     """The published day if it is possible; None: it is not known, or in the future."""
-    if published_on is None or published_on > dt.datetime.now(dt.UTC).date() + dt.timedelta(days=DAYS_AHEAD):
+    if published_on is None or published_on > dt.datetime.now(dt.UTC).date() + dt.timedelta(
+        days=DAYS_AHEAD
+    ):
         return None
     return published_on
 

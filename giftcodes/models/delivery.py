@@ -13,8 +13,8 @@ from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from giftcodes import faults
-from giftcodes.announcers import BadAddressError, announcer_for
+from giftcodes.clients.channels import BadAddressError, announcer_for
+from giftcodes.domain import failpoints
 from giftcodes.models.catalogue import Guild
 from giftcodes.models.clock import Clock
 from giftcodes.models.fields import SentenceField
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 #: Of one message: the most for reaching its service.
 CONNECT_SECONDS = 3.0
 #: A claim lasts for one message (`ANNOUNCE_SECONDS`) and this, of which one half is for waiting in the queue.
-LEASE_MARGIN_SECONDS = faults.seconds("ANNOUNCE_MARGIN_SECONDS", 20.0)
+LEASE_MARGIN_SECONDS = failpoints.seconds("ANNOUNCE_MARGIN_SECONDS", 20.0)
 LONGEST_DELAY_SECONDS = 600.0
 
 
@@ -44,17 +44,23 @@ def validate_channel(address: str) -> None:
 
 def address_hash(address: str) -> str:
     """Tells one address from another, and does not tell which it is."""
-    return hmac.new(f"channel:{secret_key()}".encode(), address.encode(), hashlib.sha256).hexdigest()[:16]
+    return hmac.new(
+        f"channel:{secret_key()}".encode(), address.encode(), hashlib.sha256
+    ).hexdigest()[:16]
 
 
 class Channel(models.Model):
     """Where a guild is told of its runs. The address is a secret: whoever has it can post."""
 
-    guild = models.OneToOneField(Guild, on_delete=models.CASCADE, related_name="channel", verbose_name=_("guild"))
+    guild = models.OneToOneField(
+        Guild, on_delete=models.CASCADE, related_name="channel", verbose_name=_("guild")
+    )
     address = models.TextField(
         _("address"),
         validators=[validate_channel],
-        help_text=_("A Discord webhook, or an address of Apprise. It is kept, and never shown again."),
+        help_text=_(
+            "A Discord webhook, or an address of Apprise. It is kept, and never shown again."
+        ),
     )
     #: The channel asked to be left alone until then.
     not_before = models.DateTimeField(_("rests until"), null=True, editable=False)
@@ -102,7 +108,11 @@ class Outbox(models.Model):
     """
 
     state = models.CharField(
-        _("delivery"), max_length=10, choices=DeliveryState, default=DeliveryState.WAITING, db_default="waiting"
+        _("delivery"),
+        max_length=10,
+        choices=DeliveryState,
+        default=DeliveryState.WAITING,
+        db_default="waiting",
     )
     created_at = models.DateTimeField(_("written"), db_default=Clock())
     sending_at = models.DateTimeField(_("request begun"), null=True)
@@ -135,7 +145,9 @@ class Announcement(Outbox):
     )
     run_number = models.PositiveIntegerField(_("run"))
     kind = models.CharField(_("kind"), max_length=10, choices=Kind)
-    message_id = models.CharField(_("message"), max_length=30, blank=True, default="", db_default="")
+    message_id = models.CharField(
+        _("message"), max_length=30, blank=True, default="", db_default=""
+    )
     #: The channel that the message is in, and what it says: an edit that would change nothing is not sent.
     channel_hash = models.CharField(max_length=16, blank=True, default="", db_default="")
     content_hash = models.CharField(max_length=64, blank=True, default="", db_default="")
@@ -145,13 +157,21 @@ class Announcement(Outbox):
         verbose_name = _("announcement")
         verbose_name_plural = _("announcements")
         constraints = [
-            models.UniqueConstraint(fields=["redemption", "run_number", "kind"], name="one_announcement_of_a_kind")
+            models.UniqueConstraint(
+                fields=["redemption", "run_number", "kind"], name="one_announcement_of_a_kind"
+            )
         ]
         indexes = [
             models.Index(
-                fields=["next_attempt_at"], name="announcement_unfinished", condition=Q(state__in=["waiting", "sent"])
+                fields=["next_attempt_at"],
+                name="announcement_unfinished",
+                condition=Q(state__in=["waiting", "sent"]),
             ),
-            models.Index(fields=["lease_until"], name="announcement_claimed", condition=Q(lease_until__isnull=False)),
+            models.Index(
+                fields=["lease_until"],
+                name="announcement_claimed",
+                condition=Q(lease_until__isnull=False),
+            ),
         ]
 
     def __str__(self) -> str:
@@ -287,7 +307,9 @@ class AlarmNotice(Outbox):
         RAISED = "raised", _("raised")
         CLEARED = "cleared", _("cleared")
 
-    alarm = models.ForeignKey(Alarm, on_delete=models.PROTECT, related_name="notices", verbose_name=_("alarm"))
+    alarm = models.ForeignKey(
+        Alarm, on_delete=models.PROTECT, related_name="notices", verbose_name=_("alarm")
+    )
     kind = models.CharField(_("kind"), max_length=10, choices=Kind)
 
     objects = AlarmNoticeQuerySet.as_manager()
@@ -295,7 +317,9 @@ class AlarmNotice(Outbox):
     class Meta:
         verbose_name = _("notice to the operator")
         verbose_name_plural = _("notices to the operator")
-        constraints = [models.UniqueConstraint(fields=["alarm", "kind"], name="one_notice_of_a_kind")]
+        constraints = [
+            models.UniqueConstraint(fields=["alarm", "kind"], name="one_notice_of_a_kind")
+        ]
         indexes = [models.Index(fields=["id"], name="notice_waiting", condition=Q(state="waiting"))]
 
     def __str__(self) -> str:

@@ -7,14 +7,16 @@ from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
+from giftcodes.domain.outcomes import MEANINGS, PROVING, UNDECIDED
 from giftcodes.models.catalogue import GiftCode
 from giftcodes.models.clock import Clock
 from giftcodes.models.fields import SentenceField
-from giftcodes.outcomes import MEANINGS, PROVING, UNDECIDED
 
 #: Answers that prove nothing and leave nothing open: nobody asks for them again, and they are not kept for ever.
 PRUNABLE = sorted(
-    outcome.value for outcome, row in MEANINGS.items() if outcome not in PROVING and outcome not in UNDECIDED
+    outcome.value
+    for outcome, row in MEANINGS.items()
+    if outcome not in PROVING and outcome not in UNDECIDED
 )
 
 
@@ -75,7 +77,11 @@ class RedemptionEvent(models.Model):
     run_number = models.PositiveIntegerField(_("run"), default=0)
     trigger = models.CharField(_("trigger"), max_length=10, choices=Trigger, blank=True)
     user = models.ForeignKey(
-        settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="+", verbose_name=_("by")
+        settings.AUTH_USER_MODEL,
+        on_delete=models.SET_NULL,
+        null=True,
+        related_name="+",
+        verbose_name=_("by"),
     )
     detail = SentenceField(_("detail"), blank=True)
     at = models.DateTimeField(_("at"), db_default=Clock())
@@ -102,7 +108,9 @@ class Attempt(models.Model):
         related_name="attempts",
         verbose_name=_("member redemption"),
     )
-    gift_code = models.ForeignKey(GiftCode, on_delete=models.PROTECT, related_name="+", verbose_name=_("gift code"))
+    gift_code = models.ForeignKey(
+        GiftCode, on_delete=models.PROTECT, related_name="+", verbose_name=_("gift code")
+    )
     player_id = models.CharField(_("player ID"), max_length=20)
     realm = models.PositiveIntegerField(_("realm"))
     token = models.PositiveIntegerField(_("token"))
@@ -127,13 +135,19 @@ class Attempt(models.Model):
         verbose_name = _("request")
         verbose_name_plural = _("requests")
         constraints = [
-            models.UniqueConstraint(fields=["member_redemption", "token"], name="one_attempt_for_each_claim")
+            models.UniqueConstraint(
+                fields=["member_redemption", "token"], name="one_attempt_for_each_claim"
+            )
         ]
         indexes = [
             models.Index(fields=["sent_at"], name="attempt_sent"),
             models.Index(fields=["answered_at"], name="attempt_answered"),
             models.Index(fields=["gift_code", "player_id"], name="attempt_of_player"),
-            models.Index(fields=["answered_at"], name="attempt_too_frequent", condition=Q(outcome="too_frequent")),
+            models.Index(
+                fields=["answered_at"],
+                name="attempt_too_frequent",
+                condition=Q(outcome="too_frequent"),
+            ),
             models.Index(fields=["id"], name="attempt_prunable", condition=Q(outcome__in=PRUNABLE)),
         ]
 
@@ -160,7 +174,9 @@ class PrunedFigure(models.Model):
         verbose_name = _("pruned figure")
         verbose_name_plural = _("pruned figures")
         constraints = [
-            models.UniqueConstraint(fields=["day", "provider", "of", "what"], name="one_figure_for_a_day"),
+            models.UniqueConstraint(
+                fields=["day", "provider", "of", "what"], name="one_figure_for_a_day"
+            ),
         ]
 
     def __str__(self) -> str:

@@ -11,14 +11,14 @@ from django.db.models import Count, Exists, OuterRef, Q
 from django.db.models.functions import Coalesce
 from django.utils.translation import gettext_lazy as _
 
+from giftcodes.domain.outcomes import ACCOUNT_CONDITIONS
+from giftcodes.domain.transitions import CLOSED, HOLDING, OPEN, PARKED, SETTLED, State
 from giftcodes.models.catalogue import GiftCode, Guild, Member
 from giftcodes.models.clock import Clock, clock_plus
 from giftcodes.models.code_life import CodeState
 from giftcodes.models.delivery import announce_end
 from giftcodes.models.fields import SentenceField
 from giftcodes.models.journal import EventKind, RedemptionEvent, Trigger
-from giftcodes.outcomes import ACCOUNT_CONDITIONS
-from giftcodes.verdict import CLOSED, HOLDING, OPEN, PARKED, SETTLED, State
 
 STATE_LABELS = {
     State.PENDING: _("waiting"),
@@ -141,7 +141,9 @@ class RedemptionQuerySet(models.QuerySet["Redemption"]):
 class Redemption(models.Model):
     """One gift code and one guild. A run is this row from `running` to unlocked; it belongs to no process."""
 
-    guild = models.ForeignKey(Guild, on_delete=models.PROTECT, related_name="redemptions", verbose_name=_("guild"))
+    guild = models.ForeignKey(
+        Guild, on_delete=models.PROTECT, related_name="redemptions", verbose_name=_("guild")
+    )
     gift_code = models.ForeignKey(
         GiftCode, on_delete=models.PROTECT, related_name="redemptions", verbose_name=_("gift code")
     )
@@ -149,9 +151,15 @@ class Redemption(models.Model):
         _("state"), max_length=10, choices=RunState, default=RunState.PENDING, db_default="pending"
     )
     run_number = models.PositiveIntegerField(_("run"), default=0, db_default=0)
-    trigger = models.CharField(_("trigger"), max_length=10, choices=Trigger, blank=True, default="", db_default="")
+    trigger = models.CharField(
+        _("trigger"), max_length=10, choices=Trigger, blank=True, default="", db_default=""
+    )
     triggered_by = models.ForeignKey(
-        settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="+", verbose_name=_("by")
+        settings.AUTH_USER_MODEL,
+        on_delete=models.SET_NULL,
+        null=True,
+        related_name="+",
+        verbose_name=_("by"),
     )
     stop_requested_at = models.DateTimeField(_("stop requested"), null=True)
     locked_at = models.DateTimeField(_("locked"), null=True)
@@ -165,11 +173,17 @@ class Redemption(models.Model):
         verbose_name = _("redemption")
         verbose_name_plural = _("redemptions")
         constraints = [
-            models.UniqueConstraint(fields=["guild", "gift_code"], name="one_redemption_for_a_guild_and_a_code")
+            models.UniqueConstraint(
+                fields=["guild", "gift_code"], name="one_redemption_for_a_guild_and_a_code"
+            )
         ]
         indexes = [
-            models.Index(fields=["gift_code"], name="redemption_running", condition=Q(state="running")),
-            models.Index(fields=["gift_code"], name="redemption_pending", condition=Q(state="pending")),
+            models.Index(
+                fields=["gift_code"], name="redemption_running", condition=Q(state="running")
+            ),
+            models.Index(
+                fields=["gift_code"], name="redemption_pending", condition=Q(state="pending")
+            ),
         ]
 
     def __str__(self) -> str:
@@ -183,7 +197,7 @@ class Redemption(models.Model):
 
     def lock(self, *, trigger: Trigger, user_id: int | None) -> None:
         """Begin a run, journal it, and have it announced: one statement, as whoever starts is waited for."""
-        self.run_number = lock_runs([self.pk], trigger=trigger, user_id=user_id)[self.pk]
+        self.run_number = begin_runs([self.pk], trigger=trigger, user_id=user_id)[self.pk]
         self.state, self.trigger, self.triggered_by_id = RunState.RUNNING, trigger, user_id
         self.unlocked_at = self.stop_requested_at = None
 
@@ -195,7 +209,12 @@ class Redemption(models.Model):
         announce_end(self.pk, run_number=self.run_number, is_loud=Trigger(self.trigger).is_loud)
 
     def journal(
-        self, kind: EventKind, *, trigger: Trigger | None = None, user_id: int | None = None, detail: str = ""
+        self,
+        kind: EventKind,
+        *,
+        trigger: Trigger | None = None,
+        user_id: int | None = None,
+        detail: str = "",
     ) -> None:
         """Write an event of this redemption down."""
         RedemptionEvent.objects.create(
@@ -224,12 +243,16 @@ class Redemption(models.Model):
         if trigger.is_person:
             # It goes on: who has left meanwhile is no longer stopped, and goes on when they are back.
             stopped = self.members.filter(state=State.CANCELLED, cancel_kind=CancelKind.STOPPED)
-            stopped.update(cancel_kind=CancelKind.LEFT, reason=CANCEL_REASONS[CancelKind.LEFT], updated_at=Clock())
+            stopped.update(
+                cancel_kind=CancelKind.LEFT,
+                reason=CANCEL_REASONS[CancelKind.LEFT],
+                updated_at=Clock(),
+            )
         return added + reopened
 
     def cover_members(self) -> None:
         """Settle those who have the code through another guild."""
-        cover_twins(redemption_ids=[self.pk])
+        settle_duplicates(redemption_ids=[self.pk])
 
     def tally(self) -> dict[State, int]:
         """How many members are in each state."""
@@ -264,7 +287,10 @@ class MemberRedemptionQuerySet(models.QuerySet["MemberRedemption"]):
         again: Any = (
             Q(state=State.CANCELLED, cancel_kind__in=[CancelKind.CODE_CLOSED, CancelKind.LEFT])
             | (Q(state=State.NEEDS_CORRECTION) & ~is_refused)
-            | (Q(state=State.NOT_ELIGIBLE, next_attempt_at__lte=Clock()) & ~Exists(self._asked_first()))
+            | (
+                Q(state=State.NOT_ELIGIBLE, next_attempt_at__lte=Clock())
+                & ~Exists(self._asked_first())
+            )
         )
         if is_person:
             parked = values(PARKED)
@@ -290,7 +316,9 @@ class MemberRedemptionQuerySet(models.QuerySet["MemberRedemption"]):
         is_older = Q(updated_at__lt=OuterRef("updated_at")) | Q(
             updated_at=OuterRef("updated_at"), pk__lt=OuterRef("pk")
         )
-        return others.filter(Q(state__in=values(OPEN)) | (is_due & is_older)).exclude(pk=OuterRef("pk"))
+        return others.filter(Q(state__in=values(OPEN)) | (is_due & is_older)).exclude(
+            pk=OuterRef("pk")
+        )
 
     def cancel(self, kind: CancelKind, reason: str = "") -> int:
         """Close the pending rows among these: what was never sent need not be."""
@@ -348,8 +376,12 @@ class MemberRedemption(models.Model):
     redemption = models.ForeignKey(
         Redemption, on_delete=models.PROTECT, related_name="members", verbose_name=_("redemption")
     )
-    member = models.ForeignKey(Member, on_delete=models.PROTECT, related_name="redemptions", verbose_name=_("member"))
-    gift_code = models.ForeignKey(GiftCode, on_delete=models.PROTECT, related_name="+", verbose_name=_("gift code"))
+    member = models.ForeignKey(
+        Member, on_delete=models.PROTECT, related_name="redemptions", verbose_name=_("member")
+    )
+    gift_code = models.ForeignKey(
+        GiftCode, on_delete=models.PROTECT, related_name="+", verbose_name=_("gift code")
+    )
     player_id = models.CharField(_("player ID"), max_length=20)
     state = models.CharField(
         _("state"),
@@ -358,11 +390,19 @@ class MemberRedemption(models.Model):
         default=State.PENDING,
         db_default=State.PENDING.value,
     )
-    cancel_kind = models.CharField(max_length=20, choices=CancelKind, blank=True, default="", db_default="")
-    outcome = models.CharField(_("last answer"), max_length=20, blank=True, default="", db_default="")
+    cancel_kind = models.CharField(
+        max_length=20, choices=CancelKind, blank=True, default="", db_default=""
+    )
+    outcome = models.CharField(
+        _("last answer"), max_length=20, blank=True, default="", db_default=""
+    )
     reason = SentenceField(_("reason"), blank=True, default="", db_default="")
     covered_by = models.ForeignKey(
-        "self", on_delete=models.PROTECT, null=True, related_name="covers", verbose_name=_("covered by")
+        "self",
+        on_delete=models.PROTECT,
+        null=True,
+        related_name="covers",
+        verbose_name=_("covered by"),
     )
     #: The realm of the last attempt: where it differs from today's, the member has been corrected.
     asked_realm = models.PositiveIntegerField(_("realm asked for"), null=True)
@@ -390,7 +430,9 @@ class MemberRedemption(models.Model):
         verbose_name = _("member redemption")
         verbose_name_plural = _("member redemptions")
         constraints = [
-            models.UniqueConstraint(fields=["redemption", "member"], name="one_share_for_each_member"),
+            models.UniqueConstraint(
+                fields=["redemption", "member"], name="one_share_for_each_member"
+            ),
             models.UniqueConstraint(
                 fields=["gift_code", "player_id"],
                 condition=Q(covered_by__isnull=True, state__in=values(HOLDING)),
@@ -399,12 +441,26 @@ class MemberRedemption(models.Model):
         ]
         indexes = [
             models.Index(
-                fields=["redemption", "next_attempt_at", "id"], name="share_due", condition=Q(state="pending")
+                fields=["redemption", "next_attempt_at", "id"],
+                name="share_due",
+                condition=Q(state="pending"),
             ),
-            models.Index(fields=["redemption"], name="share_open", condition=Q(state__in=values(OPEN))),
-            models.Index(fields=["lease_until"], name="share_in_flight", condition=Q(state="in_flight")),
-            models.Index(fields=["next_attempt_at"], name="share_unconfirmed", condition=Q(state="unconfirmed")),
-            models.Index(fields=["next_attempt_at"], name="share_not_eligible", condition=Q(state="not_eligible")),
+            models.Index(
+                fields=["redemption"], name="share_open", condition=Q(state__in=values(OPEN))
+            ),
+            models.Index(
+                fields=["lease_until"], name="share_in_flight", condition=Q(state="in_flight")
+            ),
+            models.Index(
+                fields=["next_attempt_at"],
+                name="share_unconfirmed",
+                condition=Q(state="unconfirmed"),
+            ),
+            models.Index(
+                fields=["next_attempt_at"],
+                name="share_not_eligible",
+                condition=Q(state="not_eligible"),
+            ),
             models.Index(fields=["gift_code", "player_id"], name="share_twins"),
             # For the sweep: who was asked and has nothing, and what was settled lately (docs/decisions/0011).
             models.Index(
@@ -435,7 +491,9 @@ class MemberRedemption(models.Model):
         self.save(update_fields=["state", "token", "lease_until"])
 
 
-def lock_runs(redemption_ids: list[int], *, trigger: Trigger, user_id: int | None) -> dict[int, int]:
+def begin_runs(
+    redemption_ids: list[int], *, trigger: Trigger, user_id: int | None
+) -> dict[int, int]:
     """Begin a run of each of these redemptions, which must be locked and not running: journalled, and announced.
 
     Returns:
@@ -498,8 +556,11 @@ def admit_members(*, redemption_ids: list[int]) -> tuple[int, bool]:
     return row
 
 
-def cover_twins(
-    *, redemption_ids: list[int] | None = None, proof_id: int | None = None, settled_after: datetime | None = None
+def settle_duplicates(
+    *,
+    redemption_ids: list[int] | None = None,
+    proof_id: int | None = None,
+    settled_after: datetime | None = None,
 ) -> list[int]:
     """Settle rows of players who have the code through another guild's row: without a request, pointing at the proof.
 
@@ -530,6 +591,10 @@ def cover_twins(
               AND (%(settled_after)s::timestamptz IS NULL OR proof.settled_at > %(settled_after)s)
             RETURNING twin.redemption_id
             """,
-            {"redemption_ids": redemption_ids, "proof_id": proof_id, "settled_after": settled_after},
+            {
+                "redemption_ids": redemption_ids,
+                "proof_id": proof_id,
+                "settled_after": settled_after,
+            },
         )
         return sorted({row[0] for row in cursor.fetchall()})

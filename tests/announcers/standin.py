@@ -18,7 +18,9 @@ from urllib.parse import parse_qs, urlsplit
 
 TOKEN = "aVerySecretToken-_123"
 #: What stands before Discord answers in HTML.
-PROXY_PAGE = b"<!DOCTYPE html><html><head><title>Attention Required! | Cloudflare</title></head></html>"
+PROXY_PAGE = (
+    b"<!DOCTYPE html><html><head><title>Attention Required! | Cloudflare</title></head></html>"
+)
 _PATH = re.compile(r"/api/v10/webhooks/([0-9]+)/([^/]+)(?:/messages/([0-9]+))?")
 
 
@@ -60,9 +62,13 @@ class Spoil:
     method: str = ""
 
     @classmethod
-    def by_proxy(cls, status: int, *, headers: dict[str, str] | None = None, method: str = "") -> Spoil:
+    def by_proxy(
+        cls, status: int, *, headers: dict[str, str] | None = None, method: str = ""
+    ) -> Spoil:
         """An answer that is not Discord's."""
-        return cls(status, PROXY_PAGE, {"Content-Type": "text/html", **(headers or {})}, method=method)
+        return cls(
+            status, PROXY_PAGE, {"Content-Type": "text/html", **(headers or {})}, method=method
+        )
 
 
 class StandIn:
@@ -86,10 +92,14 @@ class StandIn:
         self._forgotten = itertools.cycle([True, False])
         self._lock = threading.Lock()
         self._server = _Server(("127.0.0.1", 0), _handler(self))
-        threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
+        threading.Thread(
+            target=self._server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True
+        ).start()
 
     def address(self, channel: int = 1, version: str = "") -> str:
-        return f"http://127.0.0.1:{self._server.server_port}/api{version}/webhooks/{channel}/{TOKEN}"
+        return (
+            f"http://127.0.0.1:{self._server.server_port}/api{version}/webhooks/{channel}/{TOKEN}"
+        )
 
     def spoil(self, status: int, **details: Any) -> None:
         self.spoils.append(Spoil(status, **details))
@@ -108,7 +118,9 @@ class StandIn:
         self._server.shutdown()
         self._server.server_close()
 
-    def answer(self, method: str, address: str, body: dict[str, Any], sender: socket.socket) -> Spoil:
+    def answer(
+        self, method: str, address: str, body: dict[str, Any], sender: socket.socket
+    ) -> Spoil:
         """What is said to a request, after its effect."""
         self.arrivals += 1
         time.sleep(self.latency_seconds)
@@ -125,7 +137,9 @@ class StandIn:
             done = self._do(method, parts.path, parse_qs(parts.query), body)
             return spoil or done
 
-    def _do(self, method: str, path: str, query: dict[str, list[str]], body: dict[str, Any]) -> Spoil:
+    def _do(
+        self, method: str, path: str, query: dict[str, list[str]], body: dict[str, Any]
+    ) -> Spoil:
         match = _PATH.fullmatch(path)
         if match is None or match[2] != TOKEN or match[1] in self.gone:
             return Spoil(404, {"message": "Unknown Webhook", "code": 10015})
@@ -152,7 +166,9 @@ class StandIn:
         elif channel in self.archived:
             return Spoil(400, {"message": "Thread is archived", "code": 50083})
         if message_id in self.worn_out:
-            words = "Maximum number of edits to messages older than 1 hour reached. Try again later."
+            words = (
+                "Maximum number of edits to messages older than 1 hour reached. Try again later."
+            )
             return Spoil(429, {"message": words, "code": 30046}, {"Retry-After": "10"})
         return None
 
@@ -172,7 +188,11 @@ class _Server(ThreadingHTTPServer):
 def _problem(body: dict[str, Any]) -> str:
     """What Discord would refuse."""
     (embed,) = body["embeds"]
-    texts = [embed["title"], embed["description"], *(f[key] for f in embed["fields"] for key in ("name", "value"))]
+    texts = [
+        embed["title"],
+        embed["description"],
+        *(f[key] for f in embed["fields"] for key in ("name", "value")),
+    ]
     lengths = [len(text.encode("utf-16-le")) // 2 for text in texts]
     if lengths[0] > 256 or lengths[1] > 4096 or len(embed["fields"]) > 25 or sum(lengths) > 6000:
         return "Invalid Form Body"

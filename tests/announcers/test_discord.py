@@ -6,34 +6,42 @@ import time
 
 import pytest
 
-from giftcodes.announcers import BadAddressError, Delivery, Fate, Post, announcer_for
-from giftcodes.announcers.discord import escaped, payload
+from giftcodes.clients.channels import (
+    BadAddressError,
+    Delivery,
+    DeliveryOutcome,
+    Message,
+    announcer_for,
+)
+from giftcodes.clients.channels.discord import escaped, payload
 from tests.announcers.standin import PROXY_PAGE, TOKEN, StandIn
 
-POST = Post(title="Started", text="Half", facts=(("Members", "7"),), url="http://localhost/run")
+POST = Message(title="Started", text="Half", facts=(("Members", "7"),), url="http://localhost/run")
 
 
-def create(address: str, post: Post = POST, seconds: float = 2.0) -> Delivery:
+def create(address: str, post: Message = POST, seconds: float = 2.0) -> Delivery:
     return announcer_for(address, total_seconds=seconds, connect_seconds=1.0).create(post)
 
 
-def edit(address: str, message_id: str, post: Post = POST) -> Delivery:
+def edit(address: str, message_id: str, post: Message = POST) -> Delivery:
     return announcer_for(address, total_seconds=2.0, connect_seconds=1.0).edit(message_id, post)
 
 
 def test_a_message_is_created_and_edited(discord: StandIn) -> None:
     made = create(discord.address())
-    changed = edit(discord.address(), made.message_id, Post(title="Complete"))
+    changed = edit(discord.address(), made.message_id, Message(title="Complete"))
 
-    assert (made.fate, changed.fate) == (Fate.DELIVERED, Fate.DELIVERED)
+    assert (made.fate, changed.fate) == (DeliveryOutcome.DELIVERED, DeliveryOutcome.DELIVERED)
     (message,) = discord.of()
     assert message.titles == ["Started", "Complete"]
     assert [method for method, _, _ in discord.requests] == ["POST", "PATCH"]
 
 
 @pytest.mark.parametrize("version", ["", "/v6", "/v10"])
-def test_whatever_version_the_address_names_ours_is_asked_for(discord: StandIn, version: str) -> None:
-    assert create(discord.address(version=version)).fate is Fate.DELIVERED
+def test_whatever_version_the_address_names_ours_is_asked_for(
+    discord: StandIn, version: str
+) -> None:
+    assert create(discord.address(version=version)).fate is DeliveryOutcome.DELIVERED
 
 
 def test_a_thread_is_kept_and_nothing_else_of_the_query(discord: StandIn) -> None:
@@ -51,7 +59,11 @@ def test_a_thread_is_kept_and_nothing_else_of_the_query(discord: StandIn) -> Non
         ({}, {"retry_after": 64573}, 64_573.0),
         ({"X-RateLimit-Reset-After": "4.5"}, {}, 4.5),
         ({"Retry-After": "soon"}, PROXY_PAGE, 1.0),
-        ({}, {"message": "You are being blocked from accessing our API temporarily.", "code": 0}, 1.0),
+        (
+            {},
+            {"message": "You are being blocked from accessing our API temporarily.", "code": 0},
+            1.0,
+        ),
         ({"Retry-After": "999999999999"}, {}, 86_400.0),
         ({}, {"retry_after": float("inf")}, 86_400.0),
         ({}, {"retry_after": float("nan")}, 1.0),
@@ -64,18 +76,28 @@ def test_asked_for_fewer_it_waits_as_long_as_it_is_told(
 
     answer = create(discord.address())
 
-    assert (answer.fate, answer.wait_seconds) == (Fate.LATER, seconds)
+    assert (answer.fate, answer.wait_seconds) == (DeliveryOutcome.LATER, seconds)
     assert len(discord.requests) == 1
 
 
 def test_a_channel_without_requests_left_rests(discord: StandIn) -> None:
-    discord.spoil(200, body={"id": "5"}, headers={"X-RateLimit-Remaining": "0", "X-RateLimit-Reset-After": "1.5"})
+    discord.spoil(
+        200,
+        body={"id": "5"},
+        headers={"X-RateLimit-Remaining": "0", "X-RateLimit-Reset-After": "1.5"},
+    )
 
-    assert create(discord.address()) == Delivery(Fate.DELIVERED, message_id="5", wait_seconds=1.5)
+    assert create(discord.address()) == Delivery(
+        DeliveryOutcome.DELIVERED, message_id="5", wait_seconds=1.5
+    )
 
 
 def test_after_a_success_it_does_not_rest_for_longer_than_an_hour(discord: StandIn) -> None:
-    discord.spoil(200, body={"id": "5"}, headers={"X-RateLimit-Remaining": "0", "X-RateLimit-Reset-After": "80000"})
+    discord.spoil(
+        200,
+        body={"id": "5"},
+        headers={"X-RateLimit-Remaining": "0", "X-RateLimit-Reset-After": "80000"},
+    )
 
     assert create(discord.address()).wait_seconds == 3_600.0
 
@@ -86,7 +108,7 @@ def test_a_channel_that_is_gone_is_gone(discord: StandIn, status: int) -> None:
 
     answer = create(discord.address())
 
-    assert answer.fate is Fate.GONE
+    assert answer.fate is DeliveryOutcome.GONE
     assert "The webhook does not exist any more" in answer.error
 
 
@@ -96,7 +118,7 @@ def test_a_proxy_that_refuses_says_nothing_of_the_webhook(discord: StandIn, stat
 
     answer = create(discord.address())
 
-    assert answer.fate is Fate.LATER
+    assert answer.fate is DeliveryOutcome.LATER
     assert answer.wait_seconds > 0
     assert f"before it refused the message (HTTP {status})" in answer.error
 
@@ -109,22 +131,29 @@ def test_a_proxy_that_refuses_says_nothing_of_the_webhook(discord: StandIn, stat
         (403, 50013, "may not post there"),
     ],
 )
-def test_discord_itself_says_why_a_channel_is_gone(discord: StandIn, status: int, code: int, words: str) -> None:
+def test_discord_itself_says_why_a_channel_is_gone(
+    discord: StandIn, status: int, code: int, words: str
+) -> None:
     discord.spoil(status, body={"message": "No.", "code": code})
 
     answer = create(discord.address())
 
-    assert answer.fate is Fate.GONE
+    assert answer.fate is DeliveryOutcome.GONE
     assert words in answer.error
 
 
 @pytest.mark.parametrize("status", [401, 403, 404])
-def test_where_discord_gives_no_reason_the_webhook_is_not_given_up(discord: StandIn, status: int) -> None:
-    discord.spoil(status, body={"message": "You are being blocked from accessing our API temporarily.", "code": 0})
+def test_where_discord_gives_no_reason_the_webhook_is_not_given_up(
+    discord: StandIn, status: int
+) -> None:
+    discord.spoil(
+        status,
+        body={"message": "You are being blocked from accessing our API temporarily.", "code": 0},
+    )
 
     answer = create(discord.address())
 
-    assert answer.fate is Fate.LATER
+    assert answer.fate is DeliveryOutcome.LATER
     assert "You are being blocked" in answer.error
 
 
@@ -136,7 +165,7 @@ def test_a_message_that_cannot_be_changed_is_told_from_a_channel_that_is_gone(
 
     answer = edit(discord.address(), "5")
 
-    assert (answer.fate, answer.wait_seconds) == (Fate.FROZEN, 0.0)
+    assert (answer.fate, answer.wait_seconds) == (DeliveryOutcome.FROZEN, 0.0)
 
 
 @pytest.mark.parametrize("code", [50083, 160005])
@@ -145,7 +174,7 @@ def test_a_locked_thread_takes_no_message_and_says_what_to_do(discord: StandIn, 
 
     answer = create(discord.address())
 
-    assert answer.fate is Fate.REFUSED
+    assert answer.fate is DeliveryOutcome.REFUSED
     assert "locked" in answer.error
     assert "Open it in Discord" in answer.error
 
@@ -155,33 +184,33 @@ def test_a_success_that_is_not_discords_is_no_delivery(discord: StandIn, body: o
     discord.spoil(200, body=body)
     discord.spoil(200, body=body)
 
-    assert create(discord.address()).fate is Fate.UNKNOWN
-    assert edit(discord.address(), "5").fate is Fate.UNKNOWN
+    assert create(discord.address()).fate is DeliveryOutcome.UNKNOWN
+    assert edit(discord.address(), "5").fate is DeliveryOutcome.UNKNOWN
 
 
 def test_a_success_without_content_is_a_delivery(discord: StandIn) -> None:
     discord.spoil(204, body=b"")
 
-    assert create(discord.address()) == Delivery(Fate.DELIVERED)
+    assert create(discord.address()) == Delivery(DeliveryOutcome.DELIVERED)
 
 
 def test_a_message_that_was_deleted_is_told_from_a_channel_that_is_gone(discord: StandIn) -> None:
     answer = edit(discord.address(), "4711")
 
-    assert answer == Delivery(Fate.GONE, error="The message was deleted in the channel.")
+    assert answer == Delivery(DeliveryOutcome.GONE, error="The message was deleted in the channel.")
 
 
 @pytest.mark.parametrize("status", [500, 502, 504, 301])
 def test_after_a_servers_error_nobody_knows(discord: StandIn, status: int) -> None:
     discord.spoil(status)
 
-    assert create(discord.address()).fate is Fate.UNKNOWN
+    assert create(discord.address()).fate is DeliveryOutcome.UNKNOWN
 
 
 def test_without_an_answer_nobody_knows(discord: StandIn) -> None:
     discord.spoil(0, takes_effect=True)
 
-    assert create(discord.address()).fate is Fate.UNKNOWN
+    assert create(discord.address()).fate is DeliveryOutcome.UNKNOWN
     assert len(discord.of()) == 1
 
 
@@ -189,18 +218,18 @@ def test_it_is_bounded_in_time(discord: StandIn) -> None:
     discord.latency_seconds = 3.0
     begun = time.monotonic()
 
-    assert create(discord.address(), seconds=0.5).fate is Fate.UNKNOWN
+    assert create(discord.address(), seconds=0.5).fate is DeliveryOutcome.UNKNOWN
     assert time.monotonic() - begun < 1.5
 
 
 def test_it_is_bounded_in_bytes(discord: StandIn) -> None:
     discord.spoil(200, body=b"x" * 1_000_000)
 
-    assert create(discord.address()).fate is Fate.UNKNOWN
+    assert create(discord.address()).fate is DeliveryOutcome.UNKNOWN
 
 
 def test_where_nobody_listens_nothing_was_posted() -> None:
-    assert create(f"http://127.0.0.1:9/api/webhooks/1/{TOKEN}").fate is Fate.LATER
+    assert create(f"http://127.0.0.1:9/api/webhooks/1/{TOKEN}").fate is DeliveryOutcome.LATER
 
 
 def test_what_discord_refuses_is_not_sent_again(discord: StandIn) -> None:
@@ -208,12 +237,17 @@ def test_what_discord_refuses_is_not_sent_again(discord: StandIn) -> None:
 
     answer = create(discord.address())
 
-    assert answer.fate is Fate.REFUSED
+    assert answer.fate is DeliveryOutcome.REFUSED
     assert "Invalid Form Body" in answer.error
 
 
 def test_no_name_can_mention_anybody_or_be_markup() -> None:
-    said = payload(Post(title="@everyone **x** <@123> https://evil.example", text="`a` [b](http://c) ||d|| # e _f_"))
+    said = payload(
+        Message(
+            title="@everyone **x** <@123> https://evil.example",
+            text="`a` [b](http://c) ||d|| # e _f_",
+        )
+    )
 
     assert said["allowed_mentions"] == {"parse": []}
     (embed,) = said["embeds"]
@@ -226,16 +260,20 @@ def test_no_name_can_mention_anybody_or_be_markup() -> None:
 @pytest.mark.parametrize("character", ["x", "*", "🎁", "\ud800", "\0"])
 def test_discords_lengths_are_kept(discord: StandIn, character: str) -> None:
     long = character * 9_000
-    post = Post(title=long, text=long, facts=tuple((long, long) for _ in range(40)))
+    post = Message(title=long, text=long, facts=tuple((long, long) for _ in range(40)))
 
-    assert create(discord.address(), post).fate is Fate.DELIVERED
+    assert create(discord.address(), post).fate is DeliveryOutcome.DELIVERED
 
 
 @pytest.mark.parametrize("word", ["word", "🎁🎁", "\\*", "a_b"])
 def test_a_text_that_is_too_long_ends_with_a_whole_word(discord: StandIn, word: str) -> None:
-    post = Post(title=f"{word} " * 400, text=f"{word} " * 4_000, facts=((f"{word} " * 300, f"{word} " * 900),))
+    post = Message(
+        title=f"{word} " * 400,
+        text=f"{word} " * 4_000,
+        facts=((f"{word} " * 300, f"{word} " * 900),),
+    )
 
-    assert create(discord.address(), post).fate is Fate.DELIVERED
+    assert create(discord.address(), post).fate is DeliveryOutcome.DELIVERED
 
     embed = discord.of()[0].now
     (fact,) = embed["fields"]
@@ -262,7 +300,9 @@ def test_what_is_no_address_of_a_webhook_is_refused_and_not_repeated(address: st
 
 
 @pytest.mark.parametrize("status", [0, 400, 404, 429, 500])
-def test_no_error_shows_the_secret(discord: StandIn, status: int, caplog: pytest.LogCaptureFixture) -> None:
+def test_no_error_shows_the_secret(
+    discord: StandIn, status: int, caplog: pytest.LogCaptureFixture
+) -> None:
     discord.spoil(status, body={"message": f"No such webhook: {discord.address()} {TOKEN}"})
 
     answer = create(discord.address())

@@ -7,12 +7,12 @@ from collections.abc import Iterator
 
 import pytest
 
-from giftcodes.announcers import BadAddressError, Fate, Post, announcer_for
+from giftcodes.clients.channels import BadAddressError, DeliveryOutcome, Message, announcer_for
 from tests.announcers.service import Service, other_service
 
 pytest.importorskip("apprise")
 
-POST = Post(title="Started", text="Half", facts=(("Members", "7"),))
+POST = Message(title="Started", text="Half", facts=(("Members", "7"),))
 
 
 @pytest.fixture
@@ -24,25 +24,30 @@ def service() -> Iterator[Service]:
 def test_a_message_is_posted(service: Service) -> None:
     announcer = announcer_for(service.address, total_seconds=3, connect_seconds=1)
 
-    assert announcer.create(POST).fate is Fate.DELIVERED
-    assert (service.bodies[0]["title"], service.bodies[0]["message"]) == ("Started", "Half\n\nMembers: 7")
+    assert announcer.create(POST).fate is DeliveryOutcome.DELIVERED
+    assert (service.bodies[0]["title"], service.bodies[0]["message"]) == (
+        "Started",
+        "Half\n\nMembers: 7",
+    )
     assert not announcer.can_edit
 
 
 def test_a_long_message_ends_with_a_whole_word(service: Service) -> None:
     announcer = announcer_for(service.address, total_seconds=3, connect_seconds=1)
-    announcer.create(Post(title="word " * 100, text="word " * 1_000))
+    announcer.create(Message(title="word " * 100, text="word " * 1_000))
 
     for shown in (service.bodies[0]["title"], service.bodies[0]["message"]):
         assert set(shown.split(" ")) == {"word", "word…"}
 
 
-def test_a_no_is_unknown_and_shows_no_secret(service: Service, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_no_is_unknown_and_shows_no_secret(
+    service: Service, caplog: pytest.LogCaptureFixture
+) -> None:
     service.status = 500
 
     answer = announcer_for(service.address, total_seconds=3, connect_seconds=1).create(POST)
 
-    assert answer.fate is Fate.UNKNOWN
+    assert answer.fate is DeliveryOutcome.UNKNOWN
     assert "aSecretWord" not in answer.error + caplog.text
 
 
@@ -51,7 +56,7 @@ def test_it_is_bounded_in_time(service: Service) -> None:
     announcer = announcer_for(service.address, total_seconds=0.5, connect_seconds=1)
     begun = time.monotonic()
 
-    assert announcer.create(POST).fate is Fate.UNKNOWN
+    assert announcer.create(POST).fate is DeliveryOutcome.UNKNOWN
     assert time.monotonic() - begun < 1.5
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from giftcodes.announcers.base import shortened
+from giftcodes.clients.channels.base import shortened
 
 
 @pytest.mark.parametrize(
@@ -40,6 +40,8 @@ def test_a_sign_of_several_characters_is_not_cut_in_two(sign: str, limit: int) -
 
 @pytest.mark.parametrize("limit", range(12))
 def test_the_limit_is_in_the_channels_own_unit(limit: int) -> None:
-    shown = shortened("🎁🎁🎁 🎁🎁🎁", limit, length=lambda text: len(text.encode("utf-16-le")) // 2)
+    shown = shortened(
+        "🎁🎁🎁 🎁🎁🎁", limit, length=lambda text: len(text.encode("utf-16-le")) // 2
+    )
 
     assert len(shown.encode("utf-16-le")) // 2 <= limit

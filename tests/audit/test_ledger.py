@@ -9,9 +9,9 @@ import requests
 
 from giftcodes.audit import LedgerError, Report, audit
 from giftcodes.audit.ledger import Ledger, fetch
-from giftcodes.flow import redeem as step
 from giftcodes.models import Attempt, MemberRedemption, Redemption
-from giftcodes.simulator import Simulator
+from giftcodes.pipeline import redeem as step
+from simulator import Simulator
 from tests.audit.conftest import World, sql
 from tests.factories import gift_code, guild
 from tests.simulator.asking import ask
@@ -200,8 +200,17 @@ def test_what_no_honest_client_does_is_named(world: World) -> None:
 
 
 def _ledger(*entries: dict[str, Any], limit: int | None = None) -> Ledger:
-    usual: dict[str, Any] = {"player": "1", "code": "A", "msg": None, "granted": False, "fault": None, "status": None}
-    numbered = [{**usual, "n": n, "window_number": n, **entry} for n, entry in enumerate(entries, start=1)]
+    usual: dict[str, Any] = {
+        "player": "1",
+        "code": "A",
+        "msg": None,
+        "granted": False,
+        "fault": None,
+        "status": None,
+    }
+    numbered = [
+        {**usual, "n": n, "window_number": n, **entry} for n, entry in enumerate(entries, start=1)
+    ]
     return Ledger("", None, numbered, [], [], limit)  # type: ignore[arg-type]
 
 

@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 
-from giftcodes.flow.stop import stop
 from giftcodes.models import (
     GiftCode,
     Member,
@@ -16,6 +15,7 @@ from giftcodes.models import (
     Trigger,
     database_now,
 )
+from giftcodes.services.run_actions import stop
 from tests.audit.conftest import World, broken, sql
 from tests.factories import gift_code, guild, member
 
@@ -120,7 +120,9 @@ def test_whoever_waits_for_a_closed_code_is_named(waiting: World) -> None:
 
 
 def test_a_lease_may_be_over_by_two_sweeps(healthy: World) -> None:
-    sql("UPDATE giftcodes_memberredemption SET lease_until = now() - interval '15 s' WHERE state = 'in_flight'")
+    sql(
+        "UPDATE giftcodes_memberredemption SET lease_until = now() - interval '15 s' WHERE state = 'in_flight'"
+    )
 
     assert broken() == set()
 

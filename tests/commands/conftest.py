@@ -46,5 +46,7 @@ def run(*words: Any) -> Said:
 def rings(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[tuple[Any, ...]]]:
     """What was rung: the task's short name, and its arguments."""
     rung: list[tuple[Any, ...]] = []
-    monkeypatch.setattr(tasks, "ring", lambda task, *args: rung.append((task.name.rpartition(".")[2], *args)))
+    monkeypatch.setattr(
+        tasks, "ring", lambda task, *args: rung.append((task.name.rpartition(".")[2], *args))
+    )
     return rung

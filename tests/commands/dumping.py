@@ -16,13 +16,15 @@ import pytest
 from django.db import connection
 from psycopg.sql import SQL, Identifier
 
-from giftcodes.management.dumps.address import Address
-from giftcodes.management.progress import Tell
+from giftcodes.cli.progress import Tell
+from redeemer.backups.address import Address
 from tests.factories import gift_code, guild
 
 ROOT = Path(__file__).resolve().parents[2]
 _TABLES = "SELECT tablename FROM pg_tables WHERE schemaname = 'public' ORDER BY 1"
-_SEQUENCES = "SELECT sequencename, last_value FROM pg_sequences WHERE schemaname = 'public' ORDER BY 1"
+_SEQUENCES = (
+    "SELECT sequencename, last_value FROM pg_sequences WHERE schemaname = 'public' ORDER BY 1"
+)
 #: Whoever has one is logged in: a backup has none.
 _LEFT_OUT = {"django_session"}
 
@@ -37,7 +39,11 @@ class Site:
     @property
     def environment(self) -> dict[str, str]:
         """What makes a process use the database."""
-        return {**os.environ, "DATABASE_URL": self.address.url, "REDEEMER_HOME": str(self.folder / "home")}
+        return {
+            **os.environ,
+            "DATABASE_URL": self.address.url,
+            "REDEEMER_HOME": str(self.folder / "home"),
+        }
 
     def manage(self, *words: Any, **environment: str) -> subprocess.CompletedProcess[str]:
         """Run a command of manage.py to its end, with more in its environment."""
@@ -64,7 +70,9 @@ class Site:
         with self.address.connect() as own:
             for (table,) in own.execute(_TABLES).fetchall():
                 if table not in _LEFT_OUT:
-                    rows = own.execute(SQL("SELECT t::text FROM {} t ORDER BY 1").format(Identifier(table))).fetchall()
+                    rows = own.execute(
+                        SQL("SELECT t::text FROM {} t ORDER BY 1").format(Identifier(table))
+                    ).fetchall()
                     found[table] = hashlib.sha256(repr(rows).encode()).hexdigest()
             found |= dict(own.execute(_SEQUENCES).fetchall())
         return found
@@ -72,7 +80,9 @@ class Site:
     def databases(self) -> list[str]:
         """The names of this one, and of those that were made beside it."""
         with self.address.connect_beside() as server:
-            rows = server.execute("SELECT datname FROM pg_database WHERE datname LIKE %s", [f"{self.address.name}%"])
+            rows = server.execute(
+                "SELECT datname FROM pg_database WHERE datname LIKE %s", [f"{self.address.name}%"]
+            )
             return sorted(name for (name,) in rows)
 
 
@@ -106,12 +116,18 @@ def site(db: None, template: Address, tmp_path: Path) -> Iterator[Site]:
 def _copy(original: Address, copy: Address) -> None:
     _drop(copy)
     with copy.connect_beside() as server:
-        server.execute(SQL("CREATE DATABASE {} TEMPLATE {}").format(Identifier(copy.name), Identifier(original.name)))
+        server.execute(
+            SQL("CREATE DATABASE {} TEMPLATE {}").format(
+                Identifier(copy.name), Identifier(original.name)
+            )
+        )
 
 
 def _drop(address: Address) -> None:
     with address.connect_beside() as server:
-        server.execute(SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(Identifier(address.name)))
+        server.execute(
+            SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(Identifier(address.name))
+        )
 
 
 def unseen(_what: str) -> AbstractContextManager[Tell]:

@@ -14,17 +14,19 @@ import psutil
 import pytest
 from django.core.management.base import CommandError
 
-from giftcodes.management.dumps import clients
-from giftcodes.management.dumps.address import Address
-from giftcodes.management.dumps.clients import Client, client_to_dump, client_to_load
-from giftcodes.management.dumps.secret_key import check_value
-from giftcodes.management.dumps.writing import write_dump
+from redeemer.backups import clients
+from redeemer.backups.address import Address
+from redeemer.backups.clients import Client, client_to_dump, client_to_load
+from redeemer.backups.secret_key import check_value
+from redeemer.backups.writing import write_dump
 from tests.commands.dumping import ROOT, Site, site, template
 
 __all__ = ["site", "template"]
 
 
-def test_it_goes_to_the_installations_own_folder_with_the_time_in_its_name_and_for_its_owner_only(site: Site) -> None:
+def test_it_goes_to_the_installations_own_folder_with_the_time_in_its_name_and_for_its_owner_only(
+    site: Site,
+) -> None:
     done = site.manage("backup")
 
     (file,) = (site.folder / "home" / "backups").iterdir()
@@ -84,7 +86,9 @@ def test_a_place_that_cannot_be_written_is_one_line(site: Site, place: str) -> N
 
 
 def test_a_database_that_is_away_leaves_nothing_and_tells_no_password(site: Site) -> None:
-    done = site.manage("backup", site.folder, DATABASE_URL="postgres://nobody:hidden@127.0.0.1:9/none")
+    done = site.manage(
+        "backup", site.folder, DATABASE_URL="postgres://nobody:hidden@127.0.0.1:9/none"
+    )
 
     assert done.returncode == 1
     assert done.stderr.startswith("CommandError: The database does not answer (")
@@ -122,7 +126,10 @@ def test_a_dump_tells_which_key_its_opt_outs_need_and_not_the_key(site: Site) ->
     site.manage("backup", file, SECRET_KEY="a-key-to-be-found")
 
     shown = subprocess.run(
-        [client_to_load().program("pg_restore"), "--file=-", str(file)], capture_output=True, text=True, check=True
+        [client_to_load().program("pg_restore"), "--file=-", str(file)],
+        capture_output=True,
+        text=True,
+        check=True,
     ).stdout
     assert check_value("a-key-to-be-found") in shown
     assert "a-key-to-be-found" not in shown
@@ -164,7 +171,9 @@ def test_who_is_logged_in_is_not_in_it(site: Site) -> None:
 
 
 def test_a_server_that_is_newer_than_every_pg_dump_says_what_to_install() -> None:
-    with pytest.raises(CommandError, match=r"The server is PostgreSQL 99.*postgresql-client-99") as refusal:
+    with pytest.raises(
+        CommandError, match=r"The server is PostgreSQL 99.*postgresql-client-99"
+    ) as refusal:
         client_to_dump(99, needs_tls=False)
     assert "\n" not in str(refusal.value)
 
@@ -194,13 +203,19 @@ def test_an_address_does_not_show_its_password_and_hands_it_on_in_the_environmen
     assert "p%40ss" not in repr(address)
     assert environment["PGPASSWORD"] == "p@ss"
     assert environment["PGSSLMODE"] == "require"
-    assert (environment["PGHOST"], environment["PGPORT"], environment["PGDATABASE"]) == ("db.example", "6432", "site")
+    assert (environment["PGHOST"], environment["PGPORT"], environment["PGDATABASE"]) == (
+        "db.example",
+        "6432",
+        "site",
+    )
     assert address.at("an other/one").name == "an other/one"
 
 
 def _wait_for_pg_dump(process: subprocess.Popen[str], folder: Path) -> None:
     deadline = time.monotonic() + 20
-    while not (list(folder.iterdir()) and any("pg_dump" in found.name() for found in _family(process))):
+    while not (
+        list(folder.iterdir()) and any("pg_dump" in found.name() for found in _family(process))
+    ):
         assert process.poll() is None
         assert time.monotonic() < deadline
         time.sleep(0.05)

@@ -6,7 +6,7 @@ from datetime import date
 
 import pytest
 
-from giftcodes.member_list import ListedMember, MemberList, UnreadableListError, read_members
+from giftcodes.roster import ListedMember, MemberList, UnreadableListError, read_members
 
 
 def read(text: str) -> MemberList:
@@ -44,7 +44,9 @@ def test_columns_with_names_may_stand_in_any_order(delimiter: str) -> None:
     assert listed.members == (ListedMember(2, "123456789", "Amber", 77, date(2025, 12, 31)),)
 
 
-@pytest.mark.parametrize("name", ["player_id", "Player ID", "id", "ID", "fid", "FID", "player", "uid"])
+@pytest.mark.parametrize(
+    "name", ["player_id", "Player ID", "id", "ID", "fid", "FID", "player", "uid"]
+)
 def test_the_id_has_many_names(name: str) -> None:
     assert ids(read(f"{name}\n123456789\n")) == ["123456789"]
 
@@ -71,7 +73,9 @@ def test_a_header_without_an_id_is_refused_with_its_names() -> None:
 
 
 @pytest.mark.parametrize(
-    "encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "utf-32"], ids=lambda name: name
+    "encoding",
+    ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "utf-32"],
+    ids=lambda name: name,
 )
 def test_spreadsheets_encodings_are_read(encoding: str) -> None:
     listed = read_members("id;name\r\n123456789;Śnieg 雪\r\n234567890;Лис\r\n".encode(encoding))
@@ -117,14 +121,20 @@ def test_a_number_in_a_spreadsheets_wrapping_is_unwrapped(cell: str) -> None:
     ],
 )
 def test_a_realm_that_is_not_plainly_a_number_is_asked_about(cell: str, proposal: str) -> None:
-    listed = read(f"id;name;realm\n123456789;Amber;{cell}\n234567890;Birch;1042.0\n345678901;Cinder;1042,00\n")
+    listed = read(
+        f"id;name;realm\n123456789;Amber;{cell}\n234567890;Birch;1042.0\n345678901;Cinder;1042,00\n"
+    )
 
-    assert [(member.player_id, member.realm) for member in listed.members] == [("234567890", 1042), ("345678901", 1042)]
+    assert [(member.player_id, member.realm) for member in listed.members] == [
+        ("234567890", 1042),
+        ("345678901", 1042),
+    ]
     assert proposal in reasons(listed)[2]
 
 
 @pytest.mark.parametrize(
-    "cell", ["123,000", "123.000", "123,456,789", "123.456.789", "123.456", "123456789.5", "+123456789"]
+    "cell",
+    ["123,000", "123.000", "123,456,789", "123.456.789", "123.456", "123456789.5", "+123456789"],
 )
 def test_a_player_id_is_never_shortened(cell: str) -> None:
     listed = read(f"id;name\n{cell};Amber\n")
@@ -133,7 +143,9 @@ def test_a_player_id_is_never_shortened(cell: str) -> None:
     assert "is not a player ID" in reasons(listed)[2]
 
 
-@pytest.mark.parametrize("line", ["123,456,789", "123456789,Amber,1,042", "123456789,Amber,12,345,2026-01-01"])
+@pytest.mark.parametrize(
+    "line", ["123,456,789", "123456789,Amber,1,042", "123456789,Amber,12,345,2026-01-01"]
+)
 def test_a_number_that_its_own_comma_tears_apart_is_asked_about(line: str) -> None:
     assert not read(f"{line}\n").members
     assert list(reasons(read(f"{line}\n"))) == [1]
@@ -145,7 +157,9 @@ def test_a_number_that_its_own_comma_tears_apart_is_shown_as_it_was() -> None:
     assert "“1,042” may be one number or two cells" in reasons(listed)[2]
 
 
-@pytest.mark.parametrize("digits", ["٠١٢٣٤٥٦٧٨٩", "۰۱۲۳۴۵۶۷۸۹", "０１２３４５６７８９", "०१२३४५६७८९"])
+@pytest.mark.parametrize(
+    "digits", ["٠١٢٣٤٥٦٧٨٩", "۰۱۲۳۴۵۶۷۸۹", "０１２３４５６７８９", "०१२३४५६७८९"]
+)
 def test_digits_of_every_script_are_read(digits: str) -> None:
     def written(text: str) -> str:
         return text.translate({ord(str(value)): digit for value, digit in enumerate(digits)})
@@ -156,7 +170,8 @@ def test_digits_of_every_script_are_read(digits: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "invisible", "\u00ad\u061c\u180e\u200b\u200d\u200e\u202a\u202e\u2060\u2066\u2069\ufe0f\ufeff\U000e0001"
+    "invisible",
+    "\u00ad\u061c\u180e\u200b\u200d\u200e\u202a\u202e\u2060\u2066\u2069\ufe0f\ufeff\U000e0001",
 )
 def test_invisible_characters_around_and_within_values_are_taken_out(invisible: str) -> None:
     def spoiled(text: str) -> str:
@@ -218,7 +233,9 @@ def test_what_is_shown_of_a_bad_cell_cannot_forge_a_line() -> None:
 
 
 @pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
-@pytest.mark.parametrize("inside", ["joined{}2026, in spring", "Foo{}987654321", "a{}{}345678901,Cinder{}b"])
+@pytest.mark.parametrize(
+    "inside", ["joined{}2026, in spring", "Foo{}987654321", "a{}{}345678901,Cinder{}b"]
+)
 def test_a_line_break_in_a_quoted_cell_begins_no_record(inside: str, end: str) -> None:
     text = end.join(["id,name,note", f'123456789,Amber,"{inside}"', "234567890,Birch,", ""])
 
@@ -230,9 +247,14 @@ def test_a_line_break_in_a_quoted_cell_begins_no_record(inside: str, end: str) -
 
 
 def test_records_of_several_lines_keep_the_numbers_of_their_lines() -> None:
-    listed = read('id,name\n123456789,"Amber\nthe Great"\n234567890,Birch\n345678901,"Cin\nder",x\nnobody,Dahlia\n')
+    listed = read(
+        'id,name\n123456789,"Amber\nthe Great"\n234567890,Birch\n345678901,"Cin\nder",x\nnobody,Dahlia\n'
+    )
 
-    assert [(member.line, member.nickname) for member in listed.members] == [(2, "Amber the Great"), (4, "Birch")]
+    assert [(member.line, member.nickname) for member in listed.members] == [
+        (2, "Amber the Great"),
+        (4, "Birch"),
+    ]
     assert sorted(reasons(listed)) == [5, 7]
     assert "joins the lines 5 to 6" in reasons(listed)[5]
 
@@ -242,7 +264,10 @@ def test_names_of_columns_may_have_line_breaks() -> None:
 
 
 def test_many_open_quotation_marks_cost_their_own_lines_only() -> None:
-    lines = [f'{number},"open' if number % 2 else f"{number},closed" for number in range(100_000_000, 100_003_000)]
+    lines = [
+        f'{number},"open' if number % 2 else f"{number},closed"
+        for number in range(100_000_000, 100_003_000)
+    ]
 
     listed = read("\n".join(lines))
 
@@ -265,7 +290,9 @@ def test_a_player_who_is_listed_twice_is_taken_once_and_reported() -> None:
     listed = read("123456789,Amber,\n234567890,Birch,\n123456789.0,Copy,\n")
 
     assert [member.nickname for member in listed.members] == ["Amber", "Birch"]
-    assert [str(line) for line in listed.repeated] == ["Line 3: player 123456789 is on line 1 already."]
+    assert [str(line) for line in listed.repeated] == [
+        "Line 3: player 123456789 is on line 1 already."
+    ]
 
 
 def test_excels_own_hint_at_the_delimiter_is_followed() -> None:

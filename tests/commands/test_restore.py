@@ -20,10 +20,10 @@ import pytest
 import time_machine
 from django.core.management.base import CommandError
 
-from giftcodes.management.dumps.reading import read_dump
-from giftcodes.management.dumps.replacing import replace_database
-from giftcodes.management.dumps.writing import write_dump
-from giftcodes.management.progress import Tell
+from giftcodes.cli.progress import Tell
+from redeemer.backups.reading import read_dump
+from redeemer.backups.replacing import replace_database
+from redeemer.backups.writing import write_dump
 from tests.commands.conftest import Said, run
 from tests.commands.dumping import ROOT, Site, site, template, unseen
 
@@ -67,7 +67,10 @@ def test_every_row_and_sequence_is_as_it_was_and_a_new_row_gets_a_new_id(site: S
     assert (done.returncode, done.stderr) == (0, "")
     assert site.content() == before
     highest = site.query("SELECT max(id) FROM giftcodes_guild")[0][0]
-    assert site.manage("add_guild", "Otters", "--provider", "simulator", "--realm", "1").returncode == 0
+    assert (
+        site.manage("add_guild", "Otters", "--provider", "simulator", "--realm", "1").returncode
+        == 0
+    )
     assert site.query("SELECT id FROM giftcodes_guild WHERE name = 'Otters'")[0][0] > highest
 
 
@@ -100,7 +103,9 @@ def test_an_empty_database_is_not_worth_keeping(site: Site, file: Path) -> None:
 
 
 def test_an_older_schema_is_brought_up_to_date(site: Site) -> None:
-    *_, before, newest = site.query("SELECT name FROM django_migrations WHERE app = 'giftcodes' ORDER BY name")
+    *_, before, newest = site.query(
+        "SELECT name FROM django_migrations WHERE app = 'giftcodes' ORDER BY name"
+    )
     assert site.manage("migrate", "giftcodes", *before).returncode == 0
     assert newest not in site.query("SELECT name FROM django_migrations WHERE app = 'giftcodes'")
     write_dump(site.address, site.folder / "redeemer.dump")
@@ -111,7 +116,9 @@ def test_an_older_schema_is_brought_up_to_date(site: Site) -> None:
 
 
 def test_a_newer_schema_is_refused(site: Site, restore: Callable[..., Said]) -> None:
-    site.query("INSERT INTO django_migrations (app, name, applied) VALUES ('giftcodes', '0999_future', now())")
+    site.query(
+        "INSERT INTO django_migrations (app, name, applied) VALUES ('giftcodes', '0999_future', now())"
+    )
     write_dump(site.address, site.folder / "redeemer.dump")
 
     said = restore("--yes", site.folder / "redeemer.dump")
@@ -165,7 +172,7 @@ def _fails_migrating(site: Site, file: Path) -> None:
 def _fails_changing_places(site: Site, file: Path) -> None:
     """Somebody connects while the new database is made."""
     with pytest.MonkeyPatch.context() as patch, site.address.connect():
-        patch.setattr("giftcodes.management.dumps.replacing.refuse_while_connected", lambda _address: None)
+        patch.setattr("redeemer.backups.replacing.refuse_while_connected", lambda _address: None)
         replace_database(site.address, read_dump(file), unseen)
 
 
@@ -245,7 +252,9 @@ def test_two_at_once_are_refused(site: Site, file: Path) -> None:
     assert names(site) == {"Wolves", "Śnieg"}
 
 
-def test_it_is_refused_while_somebody_is_connected(site: Site, restore: Callable[..., Said], file: Path) -> None:
+def test_it_is_refused_while_somebody_is_connected(
+    site: Site, restore: Callable[..., Said], file: Path
+) -> None:
     with psycopg.connect(site.address.url, application_name="redeemer"):
         said = restore("--yes", file)
 
@@ -264,13 +273,19 @@ def test_it_is_refused_while_a_worker_ticks_though_it_is_not_connected_just_now(
     assert re.search(r"A worker took a tick \d s ago\. Stop the workers", said.err)
 
 
-def test_a_beat_that_is_long_over_hinders_nobody(site: Site, restore: Callable[..., Said], file: Path) -> None:
-    site.query("INSERT INTO giftcodes_heartbeat (name, at) VALUES ('tick', now() - interval '11 s')")
+def test_a_beat_that_is_long_over_hinders_nobody(
+    site: Site, restore: Callable[..., Said], file: Path
+) -> None:
+    site.query(
+        "INSERT INTO giftcodes_heartbeat (name, at) VALUES ('tick', now() - interval '11 s')"
+    )
 
     assert restore("--yes", file).status == 0
 
 
-def test_opt_outs_are_not_forgotten_by_another_key(site: Site, restore: Callable[..., Said]) -> None:
+def test_opt_outs_are_not_forgotten_by_another_key(
+    site: Site, restore: Callable[..., Said]
+) -> None:
     site.query("INSERT INTO giftcodes_optout (player_hash) VALUES ('x')")
     file = site.folder / "redeemer.dump"
     site.manage("backup", file, SECRET_KEY="one")
@@ -280,7 +295,9 @@ def test_opt_outs_are_not_forgotten_by_another_key(site: Site, restore: Callable
     same = restore("--yes", file, SECRET_KEY="one")
     insisted = restore("--yes", "--any-key", file, SECRET_KEY="another")
 
-    assert [said.status for said in (refused, without_any, same, insisted)] == [1, 1, 0, 0], insisted.err
+    assert [said.status for said in (refused, without_any, same, insisted)] == [1, 1, 0, 0], (
+        insisted.err
+    )
     assert "another SECRET_KEY than this installation has: its 1 opt-out(s)" in refused.err
     assert "Set SECRET_KEY in the environment or in .env" in refused.err
     assert insisted.err.startswith("SECRET_KEY is another one: its 1 opt-out(s) are not recognised")
@@ -290,7 +307,9 @@ def test_without_opt_outs_any_key_will_do(restore: Callable[..., Said], file: Pa
     assert restore("--yes", file, SECRET_KEY="another").status == 0
 
 
-def test_where_nobody_can_be_asked_yes_is_needed(site: Site, restore: Callable[..., Said], file: Path) -> None:
+def test_where_nobody_can_be_asked_yes_is_needed(
+    site: Site, restore: Callable[..., Said], file: Path
+) -> None:
     said = restore(file)
 
     assert said.status == 1
@@ -298,7 +317,9 @@ def test_where_nobody_can_be_asked_yes_is_needed(site: Site, restore: Callable[.
     assert names(site) == {"Bears", "Śnieg"}
 
 
-@pytest.mark.parametrize(("answer", "expected"), [("yes", "Wolves"), ("no", "Bears"), ("", "Bears")])
+@pytest.mark.parametrize(
+    ("answer", "expected"), [("yes", "Wolves"), ("no", "Bears"), ("", "Bears")]
+)
 def test_a_person_is_asked(site: Site, file: Path, answer: str, expected: str) -> None:
     shown = _on_terminal(site, file, answer)
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from openpyxl import Workbook
 
-from giftcodes.member_list import ListedMember, UnreadableListError, read_members, workbook
+from giftcodes.roster import ListedMember, UnreadableListError, read_members, workbook
 
 
 def book(*rows: list[Any], before: list[list[Any]] | None = None) -> bytes:
@@ -60,7 +60,10 @@ def test_a_number_whose_last_digits_excel_lost_is_refused() -> None:
 
 
 def test_the_sheet_that_opens_first_is_read_unless_it_is_empty() -> None:
-    assert read_members(book(["123456789"], before=[["999999999"]])).members[0].player_id == "123456789"
+    assert (
+        read_members(book(["123456789"], before=[["999999999"]])).members[0].player_id
+        == "123456789"
+    )
     assert read_members(book(before=[["999999999"]])).members[0].player_id == "999999999"
 
 
@@ -80,8 +83,14 @@ def test_a_strict_workbook_is_read() -> None:
                 b"http://schemas.openxmlformats.org/spreadsheetml/2006/main",
                 b"http://purl.oclc.org/ooxml/spreadsheetml/main",
             ),
-            (b"http://schemas.openxmlformats.org/officeDocument/2006/", b"http://purl.oclc.org/ooxml/officeDocument/"),
-            (b"http://schemas.openxmlformats.org/drawingml/2006/main", b"http://purl.oclc.org/ooxml/drawingml/main"),
+            (
+                b"http://schemas.openxmlformats.org/officeDocument/2006/",
+                b"http://purl.oclc.org/ooxml/officeDocument/",
+            ),
+            (
+                b"http://schemas.openxmlformats.org/drawingml/2006/main",
+                b"http://purl.oclc.org/ooxml/drawingml/main",
+            ),
             (b"<workbook ", b'<workbook conformance="strict" '),
             # A strict workbook writes days as text.
             (b'<c r="D2" t="n"><v>5</v></c>', b'<c r="D2" t="d"><v>2026-05-01T00:00:00</v></c>'),
@@ -89,15 +98,21 @@ def test_a_strict_workbook_is_read() -> None:
             part = part.replace(usual, other)
         return name, part
 
-    data = rewritten(book(["id", "name", "realm", "consented"], [123456789, "Amber", 1042, 5]), strict)
+    data = rewritten(
+        book(["id", "name", "realm", "consented"], [123456789, "Amber", 1042, 5]), strict
+    )
 
     assert b"purl.oclc.org" in zipfile.ZipFile(io.BytesIO(data)).read("xl/workbook.xml")
-    assert read_members(data).members == (ListedMember(2, "123456789", "Amber", 1042, dt.date(2026, 5, 1)),)
+    assert read_members(data).members == (
+        ListedMember(2, "123456789", "Amber", 1042, dt.date(2026, 5, 1)),
+    )
 
 
 def test_the_part_of_the_workbook_may_have_any_name() -> None:
     def renamed(name: str, part: bytes) -> tuple[str, bytes]:
-        return name.replace("workbook.xml", "workbook2.xml"), part.replace(b"workbook.xml", b"workbook2.xml")
+        return name.replace("workbook.xml", "workbook2.xml"), part.replace(
+            b"workbook.xml", b"workbook2.xml"
+        )
 
     data = rewritten(book(["123456789"]), renamed)
 
@@ -106,7 +121,9 @@ def test_the_part_of_the_workbook_may_have_any_name() -> None:
 
 
 def test_escaped_characters_are_read_as_what_they_stand_for() -> None:
-    listed = read_members(book(["id", "name"], ["123456789_x000D_", "Am_x000D_\nber"], ["123456790", "_x005F_x000D_"]))
+    listed = read_members(
+        book(["id", "name"], ["123456789_x000D_", "Am_x000D_\nber"], ["123456790", "_x005F_x000D_"])
+    )
 
     assert [(one.player_id, one.nickname) for one in listed.members] == [
         ("123456789", "Am ber"),
@@ -115,7 +132,9 @@ def test_escaped_characters_are_read_as_what_they_stand_for() -> None:
 
 
 def test_half_a_character_is_replaced() -> None:
-    listed = read_members(book(["id", "name"], ["123456789", "Am_xD83D_ber"], ["123456790", "_xD83D__xDE00_"]))
+    listed = read_members(
+        book(["id", "name"], ["123456789", "Am_xD83D_ber"], ["123456790", "_xD83D__xDE00_"])
+    )
 
     assert [one.nickname for one in listed.members] == ["Am\ufffdber", "😀"]
 
@@ -155,7 +174,9 @@ def test_a_merged_range_of_billions_of_cells_is_no_burden() -> None:
     def huge(name: str, part: bytes) -> tuple[str, bytes]:
         return name, part.replace(b'ref="C2:C4"', b'ref="C2:XFD1048576"')
 
-    assert [one.realm for one in read_members(rewritten(merged("C2:C4"), huge)).members] == [1042] * 4
+    assert [one.realm for one in read_members(rewritten(merged("C2:C4"), huge)).members] == [
+        1042
+    ] * 4
 
 
 def packed(**parts: bytes) -> bytes:
@@ -190,7 +211,12 @@ def test_entities_are_not_expanded() -> None:
         for name in old.namelist():
             content = old.read(name)
             if name == "xl/workbook.xml":
-                content = b'<?xml version="1.0"?><!DOCTYPE a [<!ENTITY e "' + b"x" * 1000 + b'">]>' + content
+                content = (
+                    b'<?xml version="1.0"?><!DOCTYPE a [<!ENTITY e "'
+                    + b"x" * 1000
+                    + b'">]>'
+                    + content
+                )
             new.writestr(name, content)
 
     with pytest.raises(UnreadableListError, match="cannot be read"):

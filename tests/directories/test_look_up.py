@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from giftcodes.directories import DirectoryAnswer, Verdict, look_up
+from giftcodes.clients.directories import DirectoryAnswer, Verdict, look_up
 from tests.providers.conftest import config_for
 from tests.providers.raw_server import RawServer, Talk, answering, http
 
@@ -29,7 +29,9 @@ def said(serve: Serve, body: Any, **options: str) -> DirectoryAnswer:
     return ask(serve(answering(http(raw, **options))).url)
 
 
-def test_a_player_is_asked_for_with_the_key_in_a_header_and_not_in_the_address(serve: Serve) -> None:
+def test_a_player_is_asked_for_with_the_key_in_a_header_and_not_in_the_address(
+    serve: Serve,
+) -> None:
     server = serve(answering(http(json.dumps(FLAT).encode())))
 
     assert ask(server.url) == DirectoryAnswer(Verdict.FOUND, name="Anna", realm=1042)
@@ -112,7 +114,9 @@ def test_any_other_form_cannot_be_read_and_is_no_answer(serve: Serve, body: Any)
         ("503 Unavailable", Verdict.UNREACHABLE),
     ],
 )
-def test_a_status_decides_whatever_the_body_says(serve: Serve, status: str, verdict: Verdict) -> None:
+def test_a_status_decides_whatever_the_body_says(
+    serve: Serve, status: str, verdict: Verdict
+) -> None:
     assert said(serve, FLAT, status=status).verdict is verdict
 
 
@@ -163,12 +167,16 @@ def test_what_is_no_player_id_is_not_put_into_an_address(serve: Serve) -> None:
     assert server.requests == []
 
 
-def test_a_key_that_the_directory_repeats_is_hidden(serve: Serve, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_key_that_the_directory_repeats_is_hidden(
+    serve: Serve, caplog: pytest.LogCaptureFixture
+) -> None:
     caplog.set_level(logging.DEBUG)
     echo = {"name": f"Anna {'x' * 60} {KEY}", "kid": 1042}
 
     answers = [said(serve, echo), said(serve, {"error": KEY}), ask(f"http://127.0.0.1:9/{KEY}")]
-    answers.append(said(serve, KEY.encode(), status="401 Unauthorized", headers=f"Set-Cookie: {KEY}\r\n"))
+    answers.append(
+        said(serve, KEY.encode(), status="401 Unauthorized", headers=f"Set-Cookie: {KEY}\r\n")
+    )
 
     assert "directory-k" not in repr(answers)
     assert KEY not in caplog.text

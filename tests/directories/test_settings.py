@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from giftcodes.checks import check_directories
-from giftcodes.providers.config import Rate
+from giftcodes.clients.games.config import Rate
 from redeemer.games import GAMES, providers
 from redeemer.settings import PROVIDERS, env
 
@@ -19,7 +19,9 @@ def built(monkeypatch: pytest.MonkeyPatch, name: str = "whiteout", **environment
     return providers(GAMES, env)[name]
 
 
-def test_only_kingshot_has_an_address_and_all_are_off_without_a_key(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_only_kingshot_has_an_address_and_all_are_off_without_a_key(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     kingshot = built(monkeypatch, "kingshot", DIRECTORY_KEY="")
     assert kingshot.directory_url == "https://api.mightpulse.com/v1/players/{id}?include=base"
     assert (kingshot.directory_rate, kingshot.directory_per_day) == (Rate(60, 60.0), 5_000)
@@ -30,8 +32,12 @@ def test_only_kingshot_has_an_address_and_all_are_off_without_a_key(monkeypatch:
 def test_a_key_switches_it_on_for_any_game_with_an_address(monkeypatch: pytest.MonkeyPatch) -> None:
     assert built(monkeypatch, "kingshot", DIRECTORY_KEY="k").has_directory
     assert not built(monkeypatch, DIRECTORY_KEY="k").has_directory
-    assert built(monkeypatch, DIRECTORY_KEY="k", DIRECTORY_URL="https://d.example/{id}").has_directory
-    assert not built(monkeypatch, DIRECTORY_KEY="k", DIRECTORY_URL="https://d.example/{id}", SALT="").has_directory
+    assert built(
+        monkeypatch, DIRECTORY_KEY="k", DIRECTORY_URL="https://d.example/{id}"
+    ).has_directory
+    assert not built(
+        monkeypatch, DIRECTORY_KEY="k", DIRECTORY_URL="https://d.example/{id}", SALT=""
+    ).has_directory
 
 
 @pytest.mark.parametrize(
@@ -47,7 +53,9 @@ def test_a_key_switches_it_on_for_any_game_with_an_address(monkeypatch: pytest.M
         ({"directory_per_day": 0}, ["giftcodes.E021"]),
     ],
 )
-def test_settings_that_cannot_work_are_named(settings: Any, changes: dict[str, Any], found: list[str]) -> None:
+def test_settings_that_cannot_work_are_named(
+    settings: Any, changes: dict[str, Any], found: list[str]
+) -> None:
     settings.PROVIDERS = {"whiteout": replace(PROVIDERS["whiteout"], **changes)}
 
     assert [message.id for message in check_directories()] == found

@@ -15,9 +15,9 @@ from pathlib import Path
 
 import psutil
 
-from redeemer.embedded import ports
-from redeemer.embedded.home import REPOSITORY
 from redeemer.games import GAMES
+from redeemer.localserver import ports
+from redeemer.localserver.home import REPOSITORY
 
 _GAMES = tuple(game.setting("") for game in GAMES)
 _OURS = ("DATABASE_", "REDIS_", "SECRET_KEY", *_GAMES, "PYTEST_", "DJANGO_")
@@ -62,7 +62,9 @@ def environment_for(home: Path, port: int) -> dict[str, str]:
     """What a person has in the environment who starts with nothing but a home and a port."""
     mine = {name: value for name, value in os.environ.items() if not name.startswith(_OURS)}
     # Empty goes before whatever the developer has in .env.
-    nothing = dict.fromkeys(("DATABASE_URL", "REDIS_URL", *(game.setting("SALT") for game in GAMES)), "")
+    nothing = dict.fromkeys(
+        ("DATABASE_URL", "REDIS_URL", *(game.setting("SALT") for game in GAMES)), ""
+    )
     return mine | nothing | {"REDEEMER_HOME": str(home), "PORT": str(port)}
 
 
@@ -135,7 +137,9 @@ class Up:
     def survivors(self, *, seconds: float) -> list[psutil.Process]:
         """Which of its processes still run that long after `end`."""
         deadline = time.monotonic() + seconds
-        while (alive := [found for found in self._seen if _is_alive(found)]) and time.monotonic() < deadline:
+        while (
+            alive := [found for found in self._seen if _is_alive(found)]
+        ) and time.monotonic() < deadline:
             time.sleep(0.1)
         return alive
 

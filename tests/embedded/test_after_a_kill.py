@@ -15,10 +15,10 @@ import psutil
 import psycopg
 import pytest
 
-from redeemer.embedded import leftovers, ports
-from redeemer.embedded.errors import CannotStartError
-from redeemer.embedded.postgres import THROW_AWAY, Postgres
-from redeemer.embedded.server import wait_until_ready
+from redeemer.localserver import leftovers, ports
+from redeemer.localserver.errors import CannotStartError
+from redeemer.localserver.postgres import THROW_AWAY, Postgres
+from redeemer.localserver.server import wait_until_ready
 from tests.embedded.running import fresh_home
 
 
@@ -61,7 +61,10 @@ def test_it_starts_while_the_old_server_still_has_its_number_although_it_is_dead
     """Where its parent does not take note of its end, as in many containers, that stays so."""
     with fresh_home() as home:
         dead = _started(_postgres(home))
-        for process in [psutil.Process(dead.pid), *psutil.Process(dead.pid).children(recursive=True)]:
+        for process in [
+            psutil.Process(dead.pid),
+            *psutil.Process(dead.pid).children(recursive=True),
+        ]:
             with contextlib.suppress(psutil.NoSuchProcess):
                 process.kill()
         _wait_until(dead.pid, state=psutil.STATUS_ZOMBIE)
@@ -104,12 +107,16 @@ def test_a_data_folder_that_is_half_made_is_made_again() -> None:
             assert not (postgres.place / "postgres.password").exists()
 
 
-def test_a_folder_that_may_have_been_a_database_is_left_alone_with_a_line_that_says_what_to_do() -> None:
+def test_a_folder_that_may_have_been_a_database_is_left_alone_with_a_line_that_says_what_to_do() -> (
+    None
+):
     with fresh_home() as home:
         postgres = _postgres(home)
         (postgres.data / "base").mkdir(parents=True)
 
-        with pytest.raises(CannotStartError, match=r"it has no PG_VERSION.*move it away") as refusal:
+        with pytest.raises(
+            CannotStartError, match=r"it has no PG_VERSION.*move it away"
+        ) as refusal:
             postgres.prepare()
 
         assert "\n" not in str(refusal.value)
@@ -128,7 +135,9 @@ def test_the_number_of_a_dead_process_that_is_still_taken_is_forgotten(tmp_path:
     dead.wait()
 
 
-def test_a_frozen_server_is_ended_all_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_frozen_server_is_ended_all_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(leftovers, "_PATIENCE_SECONDS", 0.3)
     frozen = subprocess.Popen(["/bin/sleep", "60.125"])
     while "60.125" not in leftovers.command_line(frozen.pid):

@@ -13,13 +13,13 @@ import psutil
 import psycopg
 import pytest
 
-from redeemer.embedded import ports
-from redeemer.embedded.data import postgres_of
-from redeemer.embedded.database_only import database_only
-from redeemer.embedded.errors import CannotStartError
-from redeemer.embedded.home import REPOSITORY, Home
-from redeemer.embedded.postgres import Postgres
-from redeemer.embedded.secret_store import SecretStore
+from redeemer.localserver import ports
+from redeemer.localserver.database_only import database_only
+from redeemer.localserver.database_setup import postgres_of
+from redeemer.localserver.errors import CannotStartError
+from redeemer.localserver.home import REPOSITORY, Home
+from redeemer.localserver.postgres import Postgres
+from redeemer.localserver.secret_store import SecretStore
 from tests.embedded.running import Up, environment_for, fresh_home, manage
 
 
@@ -74,8 +74,8 @@ def test_a_restore_that_is_killed_leaves_no_server_behind_and_the_old_data_in_th
 _RESTORING = """
 import sys, time
 from pathlib import Path
-from redeemer.embedded.database_only import database_only
-from redeemer.embedded.home import Home
+from redeemer.localserver.database_only import database_only
+from redeemer.localserver.home import Home
 with database_only(Home(Path(sys.argv[1])), "a test", print):
     print("running", flush=True)
     time.sleep(60)
@@ -85,7 +85,9 @@ with database_only(Home(Path(sys.argv[1])), "a test", print):
 def test_make_up_is_kept_away_meanwhile_and_told_by_what() -> None:
     with fresh_home() as home:
         Home(home).prepare()
-        Home(home).environment.write_text(json.dumps({"DATABASE_URL": "postgres://left-by-a-killed-one"}))
+        Home(home).environment.write_text(
+            json.dumps({"DATABASE_URL": "postgres://left-by-a-killed-one"})
+        )
         with database_only(Home(home), "`manage.py restore`", print):
             found = not Home(home).environment.exists()
             refused = manage(["up"], environment_for(home, ports.pick()))
@@ -96,13 +98,17 @@ def test_make_up_is_kept_away_meanwhile_and_told_by_what() -> None:
 
 
 @pytest.mark.parametrize("version", ["17", "19", "9.6", ""])
-def test_data_of_another_postgresql_stop_the_start_in_one_line_that_says_the_way(version: str) -> None:
+def test_data_of_another_postgresql_stop_the_start_in_one_line_that_says_the_way(
+    version: str,
+) -> None:
     with fresh_home() as home:
         postgres = Postgres(home, port=ports.pick(), password="x")
         postgres.data.mkdir()
         (postgres.data / "PG_VERSION").write_text(version + "\n")
 
-        with pytest.raises(CannotStartError, match=f"were written by PostgreSQL {version}, and .* has 18") as refusal:
+        with pytest.raises(
+            CannotStartError, match=f"were written by PostgreSQL {version}, and .* has 18"
+        ) as refusal:
             postgres.prepare()
 
     assert "make a backup with the release that wrote them" in str(refusal.value)
@@ -111,13 +117,17 @@ def test_data_of_another_postgresql_stop_the_start_in_one_line_that_says_the_way
 
 def _guilds(home: Home) -> list[str]:
     with database_only(home, "a test", print) as url, psycopg.connect(url) as connection:
-        return [name for (name,) in connection.execute("SELECT name FROM giftcodes_guild").fetchall()]
+        return [
+            name for (name,) in connection.execute("SELECT name FROM giftcodes_guild").fetchall()
+        ]
 
 
 def _processes_of(home: Path) -> list[psutil.Process]:
     data = str(postgres_of(Home(home), SecretStore(Home(home).secrets), print).data)
     return [
-        process for process in psutil.process_iter() if process.pid != os.getpid() and data in _command_line(process)
+        process
+        for process in psutil.process_iter()
+        if process.pid != os.getpid() and data in _command_line(process)
     ]
 
 

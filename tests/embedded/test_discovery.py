@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 from django.core.management import CommandError, call_command
 
-from redeemer.embedded.discovery import OWN_DATABASE, fill_environment
-from redeemer.embedded.errors import CannotStartError
-from redeemer.embedded.home import Home
+from redeemer.localserver.discovery import OWN_DATABASE, load_running_environment
+from redeemer.localserver.errors import CannotStartError
+from redeemer.localserver.home import Home
 
 _URL = "postgres://somebody@127.0.0.1/somewhere"
 
@@ -38,7 +38,7 @@ def living(home: Home) -> Iterator[Home]:
 
 
 def test_what_is_unset_or_empty_is_filled(living: Home) -> None:
-    fill_environment()
+    load_running_environment()
 
     assert os.environ["DATABASE_URL"] == _URL
     assert os.environ.pop("FROM_UP") == "yes"
@@ -47,15 +47,17 @@ def test_what_is_unset_or_empty_is_filled(living: Home) -> None:
 def test_what_is_set_stays(living: Home, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FROM_UP", "mine")
 
-    fill_environment()
+    load_running_environment()
 
     assert os.environ["FROM_UP"] == "mine"
 
 
-def test_another_database_means_another_installation(living: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_another_database_means_another_installation(
+    living: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("DATABASE_URL", "postgres://elsewhere/production")
 
-    fill_environment()
+    load_running_environment()
 
     assert "FROM_UP" not in os.environ
 
@@ -66,16 +68,18 @@ def test_variables_of_libpq_are_taken_out_where_the_database_is_the_embedded_one
     living.environment.write_text(json.dumps({"DATABASE_URL": _URL, OWN_DATABASE: "1"}))
     monkeypatch.setenv("PGSSLMODE", "require")
 
-    fill_environment()
+    load_running_environment()
 
     assert "PGSSLMODE" not in os.environ
     assert OWN_DATABASE not in os.environ
 
 
-def test_variables_of_libpq_count_for_a_database_of_your_own(living: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_variables_of_libpq_count_for_a_database_of_your_own(
+    living: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("PGSSLMODE", "require")
 
-    fill_environment()
+    load_running_environment()
 
     assert os.environ["PGSSLMODE"] == "require"
 
@@ -87,7 +91,7 @@ def test_variables_of_libpq_count_for_the_database_of_another_installation(
     monkeypatch.setenv("DATABASE_URL", "postgres://elsewhere/production")
     monkeypatch.setenv("PGSSLMODE", "require")
 
-    fill_environment()
+    load_running_environment()
 
     assert os.environ["PGSSLMODE"] == "require"
 
@@ -95,16 +99,18 @@ def test_variables_of_libpq_count_for_the_database_of_another_installation(
 def test_the_file_of_a_dead_supervisor_is_ignored(home: Home) -> None:
     home.lock.touch()
 
-    fill_environment()
+    load_running_environment()
 
     assert "FROM_UP" not in os.environ
 
 
-@pytest.mark.parametrize("garbled", ["", "{", "[]", "7", '{"FROM_UP": 7}', '{"FROM_UP": "a\\u0000b"}'])
+@pytest.mark.parametrize(
+    "garbled", ["", "{", "[]", "7", '{"FROM_UP": 7}', '{"FROM_UP": "a\\u0000b"}']
+)
 def test_a_garbled_file_is_ignored(living: Home, garbled: str) -> None:
     living.environment.write_text(garbled)
 
-    fill_environment()
+    load_running_environment()
 
     assert "FROM_UP" not in os.environ
 
@@ -117,24 +123,28 @@ def test_a_file_of_another_user_is_left_alone_with_a_line_that_says_so(
 
     monkeypatch.setattr(Path, "read_text", refuse)  # Root may read everything.
 
-    fill_environment()
+    load_running_environment()
 
     assert "FROM_UP" not in os.environ
     assert capsys.readouterr().err.count("\n") == 1
 
 
-def test_it_costs_nothing_when_nothing_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_it_costs_nothing_when_nothing_runs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("REDEEMER_HOME", str(tmp_path / "never-made"))
 
-    fill_environment()
+    load_running_environment()
 
     assert not (tmp_path / "never-made").exists()
 
 
-def test_a_home_of_a_user_whom_the_machine_does_not_know_is_one_clear_line(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_home_of_a_user_whom_the_machine_does_not_know_is_one_clear_line(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setenv("REDEEMER_HOME", "~no-such-user/redeemer")
 
-    fill_environment()
+    load_running_environment()
 
     with pytest.raises(CannotStartError, match="write the whole path"):
         Home.from_environment()

@@ -6,8 +6,8 @@ import os
 
 import pytest
 
-from redeemer.embedded.errors import CannotStartError
-from redeemer.embedded.external import check_broker, check_database
+from redeemer.localserver.errors import CannotStartError
+from redeemer.localserver.external import check_broker, check_database
 
 
 def test_a_database_that_answers_is_fine() -> None:
@@ -20,7 +20,9 @@ def test_a_broker_that_answers_is_fine() -> None:
 
 @pytest.mark.parametrize("host", ["127.0.0.1:9", "no-such-host.invalid"])
 def test_a_database_that_is_not_there_is_one_line_without_the_password(host: str) -> None:
-    with pytest.raises(CannotStartError, match="DATABASE_URL does not lead to a database") as refusal:
+    with pytest.raises(
+        CannotStartError, match="DATABASE_URL does not lead to a database"
+    ) as refusal:
         check_database(f"postgres://somebody:hush@{host}/nothing")
 
     assert "\n" not in str(refusal.value)

@@ -14,13 +14,13 @@ import psycopg
 import pytest
 import redis
 
-from redeemer.embedded import place, ports, shared_memory
-from redeemer.embedded.database_only import database_only
-from redeemer.embedded.errors import CannotStartError
-from redeemer.embedded.home import REPOSITORY, Home, write_private
-from redeemer.embedded.postgres import Postgres
-from redeemer.embedded.server import wait_until_ready
-from redeemer.embedded.valkey import Valkey
+from redeemer.localserver import data_folder, ports, shared_memory
+from redeemer.localserver.database_only import database_only
+from redeemer.localserver.errors import CannotStartError
+from redeemer.localserver.home import REPOSITORY, Home, write_private
+from redeemer.localserver.postgres import Postgres
+from redeemer.localserver.server import wait_until_ready
+from redeemer.localserver.valkey import Valkey
 from tests.embedded.running import as_user, environment_for, fresh_home
 
 only_root = pytest.mark.skipif(os.geteuid() != 0, reason="root has PostgreSQL run as another user")
@@ -30,7 +30,10 @@ _NAMELESS = 54_321
 
 def _ask(home: Path, question: str) -> object:
     """Start the database of a home, ask it one thing, and stop it."""
-    with database_only(Home(home), "a test", lambda _line: None) as url, psycopg.connect(url) as connection:
+    with (
+        database_only(Home(home), "a test", lambda _line: None) as url,
+        psycopg.connect(url) as connection,
+    ):
         row = connection.execute(question).fetchone()  # type: ignore[call-overload]
     return row[0] if row else None
 
@@ -45,7 +48,9 @@ def _umask(mask: int) -> Iterator[None]:
 
 
 @pytest.mark.parametrize("mask", [0o077, 0o027])
-def test_a_umask_that_closes_new_folders_does_not_keep_the_database_out_of_a_new_home(mask: int) -> None:
+def test_a_umask_that_closes_new_folders_does_not_keep_the_database_out_of_a_new_home(
+    mask: int,
+) -> None:
     with fresh_home() as folder, _umask(mask):
         home = folder / "new" / "home"
 
@@ -54,12 +59,14 @@ def test_a_umask_that_closes_new_folders_does_not_keep_the_database_out_of_a_new
 
 
 @only_root
-def test_what_a_start_under_such_a_umask_left_behind_is_opened(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_a_start_under_such_a_umask_left_behind_is_opened(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     with fresh_home() as folder:
-        monkeypatch.setattr(place, "_SYSTEM_FOLDER", folder)
+        monkeypatch.setattr(data_folder, "_SYSTEM_FOLDER", folder)
         with _umask(0o077):
             (folder / "home").mkdir()
-            closed = place.system_place(folder / "home")
+            closed = data_folder.system_place(folder / "home")
             closed.chmod(0o700)
             (closed / "postgres.part").mkdir()
 
@@ -85,7 +92,9 @@ def test_a_private_file_is_readable_for_its_owner_under_every_umask(tmp_path: Pa
     assert (tmp_path / "file").stat().st_mode & 0o777 == 0o600
 
 
-def test_variables_of_libpq_do_not_lead_away_from_our_own_database(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_variables_of_libpq_do_not_lead_away_from_our_own_database(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     for name, value in LIBPQ.items():
         monkeypatch.setenv(name, value)
     with fresh_home() as home:
@@ -113,9 +122,15 @@ ANOTHER_PROJECT = {
 
 def test_celerys_own_variables_do_not_lead_messages_to_another_broker() -> None:
     done = subprocess.run(
-        [sys.executable, "-c", "from redeemer.celery import app; print(app.connection_for_write().hostname)"],
+        [
+            sys.executable,
+            "-c",
+            "from redeemer.celery import app; print(app.connection_for_write().hostname)",
+        ],
         cwd=REPOSITORY,
-        env=environment_for(Path("/nowhere"), 8000) | ANOTHER_PROJECT | {"REDIS_URL": "redis://127.0.0.1:9/0"},
+        env=environment_for(Path("/nowhere"), 8000)
+        | ANOTHER_PROJECT
+        | {"REDIS_URL": "redis://127.0.0.1:9/0"},
         capture_output=True,
         text=True,
         check=False,
@@ -148,7 +163,10 @@ def test_a_user_without_a_name_can_run_a_database_that_was_made_before() -> None
 
 def _can_mount() -> bool:
     command = ["unshare", "--mount", "mount", "-t", "tmpfs", "tmpfs", "/dev/shm"]
-    return bool(shutil.which("unshare")) and subprocess.run(command, capture_output=True, check=False).returncode == 0
+    return (
+        bool(shutil.which("unshare"))
+        and subprocess.run(command, capture_output=True, check=False).returncode == 0
+    )
 
 
 @pytest.mark.parametrize("options", ["size=8k", "size=64k", "size=1m", "size=4k,ro"])
@@ -157,7 +175,18 @@ def test_the_database_starts_with_little_shared_memory_or_none(options: str) -> 
         pytest.skip("this user cannot mount a smaller /dev/shm")
     with fresh_home() as home:
         done = subprocess.run(
-            ["unshare", "--mount", "sh", "-c", _MOUNT, options, sys.executable, "-c", _PARALLEL, str(home)],
+            [
+                "unshare",
+                "--mount",
+                "sh",
+                "-c",
+                _MOUNT,
+                options,
+                sys.executable,
+                "-c",
+                _PARALLEL,
+                str(home),
+            ],
             cwd=REPOSITORY,
             env=environment_for(home, ports.pick()),
             capture_output=True,
@@ -174,8 +203,8 @@ _PARALLEL = """
 import sys
 from pathlib import Path
 import psycopg
-from redeemer.embedded.database_only import database_only
-from redeemer.embedded.home import Home
+from redeemer.localserver.database_only import database_only
+from redeemer.localserver.home import Home
 with database_only(Home(Path(sys.argv[1])), "a test", print) as url, psycopg.connect(url) as connection:
     connection.execute("CREATE TABLE many AS SELECT generate_series(1, 10000)")
     connection.execute("SET debug_parallel_query = on")
@@ -187,7 +216,9 @@ def test_posix_shared_memory_is_used_where_there_is_enough(tmp_path: Path) -> No
     tmp_path.chmod(0o1777)
 
     assert shared_memory.kind(tmp_path) == "posix"
-    assert shared_memory.kind(tmp_path / "missing") == "mmap" if sys.platform == "linux" else "posix"
+    assert (
+        shared_memory.kind(tmp_path / "missing") == "mmap" if sys.platform == "linux" else "posix"
+    )
 
 
 #: What a shell, PostgreSQL's configuration or Valkey's may read in another way; the last is no UTF-8.
@@ -223,7 +254,9 @@ def test_a_broker_works_in_a_folder_of_any_name() -> None:
 
 @pytest.mark.parametrize("name", ["two\nlines", "a\ttab", "a\x7fdelete"])
 def test_a_name_with_a_control_character_is_refused_in_one_line(tmp_path: Path, name: str) -> None:
-    with pytest.raises(CannotStartError, match="REDEEMER_HOME has a line end or another control character") as refusal:
+    with pytest.raises(
+        CannotStartError, match="REDEEMER_HOME has a line end or another control character"
+    ) as refusal:
         Home(tmp_path / name).prepare()
 
     assert "\n" not in str(refusal.value)
@@ -231,14 +264,17 @@ def test_a_name_with_a_control_character_is_refused_in_one_line(tmp_path: Path, 
 
 
 @only_root
-def test_programs_are_copied_to_a_folder_that_initdb_can_name(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_programs_are_copied_to_a_folder_that_initdb_can_name(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     with fresh_home() as folder:
-        monkeypatch.setattr(place, "_SYSTEM_FOLDER", folder)
+        monkeypatch.setattr(data_folder, "_SYSTEM_FOLDER", folder)
         asked = list[Path]()
         monkeypatch.setattr(
-            "redeemer.embedded.wheels.postgres_programs", lambda _account, where: asked.append(where()) or where()
+            "redeemer.localserver.wheels.postgres_programs",
+            lambda _account, where: asked.append(where()) or where(),
         )
         (folder / "a `name`").mkdir()
         Postgres(folder / "a `name`", port=ports.pick(), password="x")._programs()
 
-        assert asked == [place.system_place(folder / "a `name`")]
+        assert asked == [data_folder.system_place(folder / "a `name`")]

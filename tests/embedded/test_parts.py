@@ -14,18 +14,18 @@ from pathlib import Path
 import pytest
 from django.db import connection
 
-from redeemer.embedded import leftovers, ports, up
-from redeemer.embedded.accounts import Account
-from redeemer.embedded.backoff import delay_seconds
-from redeemer.embedded.configuration import Configuration
-from redeemer.embedded.errors import CannotStartError
-from redeemer.embedded.home import Home, write_private
-from redeemer.embedded.instance import only_instance
-from redeemer.embedded.lines import LineReader, log_file
-from redeemer.embedded.place import place_for
-from redeemer.embedded.secret_store import SecretStore
-from redeemer.embedded.tether import spawn
-from redeemer.embedded.up import check_port
+from redeemer.localserver import leftovers, ports, up
+from redeemer.localserver.accounts import Account
+from redeemer.localserver.backoff import delay_seconds
+from redeemer.localserver.configuration import Configuration
+from redeemer.localserver.data_folder import place_for
+from redeemer.localserver.errors import CannotStartError
+from redeemer.localserver.home import Home, write_private
+from redeemer.localserver.instance import only_instance
+from redeemer.localserver.lines import LineReader, log_file
+from redeemer.localserver.secret_store import SecretStore
+from redeemer.localserver.spawn import spawn_with_parent_death_signal
+from redeemer.localserver.up import check_port
 from tests.embedded.running import fresh_home
 
 
@@ -92,7 +92,9 @@ def test_garbled_secrets_stop_the_start_and_are_not_replaced(tmp_path: Path) -> 
         SecretStore(tmp_path / "secrets.json")
 
 
-def test_a_private_file_is_never_readable_by_others_not_even_when_it_replaces_one_that_was(tmp_path: Path) -> None:
+def test_a_private_file_is_never_readable_by_others_not_even_when_it_replaces_one_that_was(
+    tmp_path: Path,
+) -> None:
     path = tmp_path / "open"
     path.write_text("before")
     path.chmod(0o644)
@@ -131,7 +133,9 @@ def test_a_port_in_use_is_not_free() -> None:
 
 
 def _site_at(port: int) -> Configuration:
-    return Configuration(host="127.0.0.1", port=port, control_threads=1, redeem_threads=1, has_provider=False)
+    return Configuration(
+        host="127.0.0.1", port=port, control_threads=1, redeem_threads=1, has_provider=False
+    )
 
 
 def test_a_port_that_a_killed_site_still_holds_is_waited_for() -> None:
@@ -143,17 +147,26 @@ def test_a_port_that_a_killed_site_still_holds_is_waited_for() -> None:
 
 
 def test_a_port_of_another_program_is_not_waited_for() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as site, pytest.raises(CannotStartError, match="is taken by another"):
+    with (
+        socket.create_server(("127.0.0.1", 0)) as site,
+        pytest.raises(CannotStartError, match="is taken by another"),
+    ):
         check_port(_site_at(site.getsockname()[1]), patience_seconds=0)
 
 
-def test_the_note_of_a_killed_run_is_gone_before_anything_is_started(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_note_of_a_killed_run_is_gone_before_anything_is_started(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     with fresh_home() as folder, socket.create_server(("127.0.0.1", 0)) as other:
         home = Home(folder)
         home.prepare()
         home.environment.write_text("{}")
         monkeypatch.setattr(up, "_KILLED_SITE_ENDS_WITHIN_SECONDS", 0.1)
-        for name, value in {"REDEEMER_HOME": str(folder), "PORT": str(other.getsockname()[1]), "BIND": ""}.items():
+        for name, value in {
+            "REDEEMER_HOME": str(folder),
+            "PORT": str(other.getsockname()[1]),
+            "BIND": "",
+        }.items():
             monkeypatch.setenv(name, value)
 
         assert up.main([]) == 1
@@ -162,7 +175,9 @@ def test_the_note_of_a_killed_run_is_gone_before_anything_is_started(monkeypatch
 
 def _stranger(pid_file: Path) -> subprocess.Popen[bytes]:
     """A process whose id happens to be in an old pid file."""
-    process = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)", "the-mark-of-our-data"])
+    process = subprocess.Popen(
+        [sys.executable, "-c", "import time; time.sleep(60)", "the-mark-of-our-data"]
+    )
     pid_file.write_text(f"{process.pid}\nmore\n")
     while "the-mark" not in leftovers.command_line(process.pid):
         time.sleep(0.01)
@@ -173,7 +188,9 @@ def test_a_process_that_only_has_an_old_number_is_left_alone(tmp_path: Path) -> 
     pid_file = tmp_path / "postmaster.pid"
     process = _stranger(pid_file)
     try:
-        leftovers.end(pid_file, mark="-D /another/folder", polite=signal.SIGTERM, firm=signal.SIGKILL)
+        leftovers.end(
+            pid_file, mark="-D /another/folder", polite=signal.SIGTERM, firm=signal.SIGKILL
+        )
 
         assert process.poll() is None
         assert not pid_file.exists()
@@ -191,7 +208,9 @@ def test_a_server_left_in_our_data_is_ended(tmp_path: Path) -> None:
     assert process.wait(1) == -signal.SIGTERM
 
 
-@pytest.mark.parametrize("content", ["", "no number", "999999999", "99999999999999999999", "0", "-1"])
+@pytest.mark.parametrize(
+    "content", ["", "no number", "999999999", "99999999999999999999", "0", "-1"]
+)
 def test_a_pid_file_without_a_process_is_no_matter(tmp_path: Path, content: str) -> None:
     (tmp_path / "pid").write_text(content)
 
@@ -231,7 +250,7 @@ def test_a_child_dies_with_its_parent(system: str) -> None:
 _PARENT = """
 import os, signal, subprocess, sys
 from pathlib import Path
-from redeemer.embedded import tether
+from redeemer.localserver import tether
 if sys.argv[1] == "one without prctl":
     tether._LIBC = None
 child = tether.spawn(["/bin/sleep", "60"], environment={}, folder=Path("/"), output=subprocess.DEVNULL)
@@ -242,7 +261,7 @@ os.kill(os.getpid(), signal.SIGKILL)
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
 def test_a_child_can_run_as_another_user_without_our_groups(tmp_path: Path) -> None:
-    child = spawn(
+    child = spawn_with_parent_death_signal(
         ["/usr/bin/id"],
         environment={},
         folder=Path("/"),

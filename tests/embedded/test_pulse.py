@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-from redeemer.embedded.pulse import PulseWatch
+from redeemer.localserver.pulse import PulseWatch
 from tests.system.machinery import wait_for
 
 

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from redeemer.embedded import ports
-from redeemer.embedded.home import REPOSITORY
+from redeemer.localserver import ports
+from redeemer.localserver.home import REPOSITORY
 from redeemer.serving import MOST_HEADER_BYTES, THREADS
 from tests.system.machinery import wait_for
 
@@ -79,9 +79,13 @@ class Site:
     def connect(self) -> socket.socket:
         return socket.create_connection(("127.0.0.1", self.port), timeout=PATIENCE_SECONDS)
 
-    def ask(self, path: str, *, method: str = "GET", body: bytes | None = None, **headers: str) -> tuple[int, bytes]:
+    def ask(
+        self, path: str, *, method: str = "GET", body: bytes | None = None, **headers: str
+    ) -> tuple[int, bytes]:
         named = {name.replace("_", "-"): value for name, value in headers.items()}
-        with closing(http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE_SECONDS)) as connection:
+        with closing(
+            http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE_SECONDS)
+        ) as connection:
             connection.request(method, path, body=body, headers=named)
             answer = connection.getresponse()
             return answer.status, answer.read()
@@ -121,7 +125,9 @@ def raw(site: Site, request: bytes) -> bytes:
     return found
 
 
-def test_a_request_under_way_is_answered_after_sigterm_and_then_the_server_ends_well(site: Site) -> None:
+def test_a_request_under_way_is_answered_after_sigterm_and_then_the_server_ends_well(
+    site: Site,
+) -> None:
     with site.connect() as connection:
         connection.sendall(b"GET /slow HTTP/1.1\r\nHost: x\r\n\r\n")
         wait_for(lambda: "begun" in site.said, "the request to begin", seconds=PATIENCE_SECONDS)
@@ -144,12 +150,18 @@ def test_a_half_sent_request_does_not_keep_a_server_that_is_to_end(site: Site) -
         assert site.process.wait(PATIENCE_SECONDS) == 0
 
 
-def test_clients_that_do_not_read_their_answers_are_cut_off_and_the_others_are_served(site: Site) -> None:
+def test_clients_that_do_not_read_their_answers_are_cut_off_and_the_others_are_served(
+    site: Site,
+) -> None:
     """Each of these answers is more than the server keeps for a client: its thread waits."""
     unread = [site.connect() for _ in range(THREADS)]
     for connection in unread:
         connection.sendall(b"GET /large HTTP/1.1\r\nHost: x\r\n\r\n")
-    wait_for(lambda: site.said.count("begun") == THREADS, "all threads to be at work", seconds=PATIENCE_SECONDS)
+    wait_for(
+        lambda: site.said.count("begun") == THREADS,
+        "all threads to be at work",
+        seconds=PATIENCE_SECONDS,
+    )
 
     assert site.ask("/") == (200, b"hello")
 
@@ -157,7 +169,9 @@ def test_clients_that_do_not_read_their_answers_are_cut_off_and_the_others_are_s
         connection.close()
 
 
-def test_where_all_connections_are_taken_those_that_owe_a_request_make_room(start: Callable[..., Site]) -> None:
+def test_where_all_connections_are_taken_those_that_owe_a_request_make_room(
+    start: Callable[..., Site],
+) -> None:
     site = start("crowded")
     half_sent = [site.connect() for _ in range(40)]
     for connection in half_sent:
@@ -170,7 +184,9 @@ def test_where_all_connections_are_taken_those_that_owe_a_request_make_room(star
 
 
 def test_a_connection_serves_one_request_after_the_other(site: Site) -> None:
-    with closing(http.client.HTTPConnection("127.0.0.1", site.port, timeout=PATIENCE_SECONDS)) as connection:
+    with closing(
+        http.client.HTTPConnection("127.0.0.1", site.port, timeout=PATIENCE_SECONDS)
+    ) as connection:
         for _ in range(3):
             connection.request("GET", "/")
             assert connection.getresponse().read() == b"hello"
@@ -183,12 +199,17 @@ def test_no_header_moves_the_site_to_another_path(site: Site, name: bytes) -> No
     assert answer.endswith(b"\r\n\r\n|/script")
 
 
-def test_without_proxies_of_ours_forwarded_addresses_do_not_reach_the_application(site: Site) -> None:
+def test_without_proxies_of_ours_forwarded_addresses_do_not_reach_the_application(
+    site: Site,
+) -> None:
     assert site.ask("/forwarded", X_Forwarded_For="203.0.113.9") == (200, b"nothing")
 
 
 def test_with_proxies_of_ours_they_do(start: Callable[..., Site]) -> None:
-    assert start("believe").ask("/forwarded", X_Forwarded_For="203.0.113.9") == (200, b"203.0.113.9")
+    assert start("believe").ask("/forwarded", X_Forwarded_For="203.0.113.9") == (
+        200,
+        b"203.0.113.9",
+    )
 
 
 def test_a_body_that_is_too_large_is_refused_before_it_is_read(site: Site) -> None:
@@ -199,7 +220,9 @@ def test_a_body_that_is_too_large_is_refused_before_it_is_read(site: Site) -> No
 
 def test_a_body_without_a_length_is_refused_when_it_is_too_large(site: Site) -> None:
     with site.connect() as connection:
-        connection.sendall(b"POST /length HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n")
+        connection.sendall(
+            b"POST /length HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
+        )
         chunk = b"100000\r\n" + b"x" * 0x100000 + b"\r\n"
         answer = b""
         # It may close while the rest is on its way, and the answer is lost then.
@@ -243,7 +266,9 @@ def test_everywhere_means_ipv4_and_ipv6(start: Callable[..., Site]) -> None:
     start(bind=f"[::]:{port}")
 
     for host in ("127.0.0.1", "::1"):
-        with closing(http.client.HTTPConnection(host, port, timeout=PATIENCE_SECONDS)) as connection:
+        with closing(
+            http.client.HTTPConnection(host, port, timeout=PATIENCE_SECONDS)
+        ) as connection:
             connection.request("GET", "/")
             assert connection.getresponse().read() == b"hello"
 

@@ -12,12 +12,12 @@ from pathlib import Path
 
 import pytest
 
-from redeemer.embedded.child import Program
-from redeemer.embedded.console import Console
-from redeemer.embedded.errors import CannotStartError, StopAskedError
-from redeemer.embedded.stop_request import StopRequest
-from redeemer.embedded.supervisor import Supervisor
-from redeemer.embedded.tether import spawn
+from redeemer.localserver.child import Program
+from redeemer.localserver.console import Console
+from redeemer.localserver.errors import CannotStartError, StopAskedError
+from redeemer.localserver.spawn import spawn_with_parent_death_signal
+from redeemer.localserver.stop_request import StopRequest
+from redeemer.localserver.supervisor import Supervisor
 
 _PATIENT = """
 import signal, sys, time
@@ -39,15 +39,26 @@ class Stage:
 
     def program(self, name: str, source: str, *, patience_seconds: float = 10.0) -> Program:
         def launch(output: int) -> subprocess.Popen[bytes]:
-            return spawn([sys.executable, "-c", source], environment={}, folder=Path("/"), output=output)
+            return spawn_with_parent_death_signal(
+                [sys.executable, "-c", source], environment={}, folder=Path("/"), output=output
+            )
 
-        return Program(name=name, launch=launch, sink=self.console.sink(name), patience_seconds=patience_seconds)
+        return Program(
+            name=name,
+            launch=launch,
+            sink=self.console.sink(name),
+            patience_seconds=patience_seconds,
+        )
 
     def wait_for(self, words: str, times: int = 1) -> None:
-        self.supervisor.wait_for(lambda: self.lines().count(words) >= times, seconds=10, what=f"No {words!r}")
+        self.supervisor.wait_for(
+            lambda: self.lines().count(words) >= times, seconds=10, what=f"No {words!r}"
+        )
 
     def lines(self) -> list[str]:
-        return [" ".join(line.replace("|", " ").split()) for line in self.said.getvalue().splitlines()]
+        return [
+            " ".join(line.replace("|", " ").split()) for line in self.said.getvalue().splitlines()
+        ]
 
 
 @pytest.fixture
@@ -108,7 +119,9 @@ def test_a_wait_that_takes_too_long_says_for_what(stage: Stage) -> None:
         stage.supervisor.wait_for(lambda: False, seconds=0, what="The site does not answer")
 
 
-def test_a_request_to_stop_ends_a_command_that_is_under_way(stage: Stage, restored_signals: None) -> None:
+def test_a_request_to_stop_ends_a_command_that_is_under_way(
+    stage: Stage, restored_signals: None
+) -> None:
     stage.request.listen()
     os.kill(os.getpid(), signal.SIGTERM)
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from redeemer.embedded.home import Home
+from redeemer.localserver.home import Home
 from tests.embedded.running import Up, fresh_home, manage, run_up
 from tests.embedded.test_machine import ANOTHER_PROJECT, LIBPQ, ODD_NAME
 
@@ -67,7 +67,11 @@ def test_its_workers_take_the_ticks_of_its_beat(up: Up) -> None:
 
 
 def test_no_secret_is_in_a_command_line_or_the_log(up: Up) -> None:
-    secrets = [value for name, value in _kept(up.home).items() if len(value) > 30 and name != "postgres_data"]
+    secrets = [
+        value
+        for name, value in _kept(up.home).items()
+        if len(value) > 30 and name != "postgres_data"
+    ]
     lines = [" ".join(process.cmdline()) for process in up.descendants()]
 
     assert len(secrets) >= 4

@@ -11,15 +11,15 @@ from pathlib import Path
 import pytest
 import redis
 
-from redeemer.embedded import ports, programs
-from redeemer.embedded.child import Child
-from redeemer.embedded.console import Console
-from redeemer.embedded.errors import CannotStartError
-from redeemer.embedded.home import Home
-from redeemer.embedded.server import wait_until_ready
-from redeemer.embedded.stop_request import StopRequest
-from redeemer.embedded.supervisor import Supervisor
-from redeemer.embedded.valkey import Valkey
+from redeemer.localserver import ports, programs
+from redeemer.localserver.child import Child
+from redeemer.localserver.console import Console
+from redeemer.localserver.errors import CannotStartError
+from redeemer.localserver.home import Home
+from redeemer.localserver.server import wait_until_ready
+from redeemer.localserver.stop_request import StopRequest
+from redeemer.localserver.supervisor import Supervisor
+from redeemer.localserver.valkey import Valkey
 from tests.embedded.running import as_user, fresh_home
 
 _PASSWORD = "only-for-tests"
@@ -60,7 +60,9 @@ class Broker:
                 client.lpush("control", f"a message, number {number}")
             client.execute_command("BGREWRITEAOF")
             self.supervisor.wait_for(
-                lambda: _parts(self.valkey.data) == [2, 2], seconds=30, what="The file was not written again"
+                lambda: _parts(self.valkey.data) == [2, 2],
+                seconds=30,
+                what="The file was not written again",
             )
             for number in range(100):
                 client.lpush("control", f"another message, number {number}")
@@ -132,7 +134,9 @@ _DAMAGES: dict[str, Callable[[Path], object]] = {
 
 
 @pytest.mark.parametrize("damage", _DAMAGES)
-def test_damaged_data_are_put_aside_in_one_line_and_it_starts_empty(filled: Path, damage: str) -> None:
+def test_damaged_data_are_put_aside_in_one_line_and_it_starts_empty(
+    filled: Path, damage: str
+) -> None:
     with fresh_home() as folder:
         shutil.copytree(filled, folder / "valkey")
         _DAMAGES[damage](folder / "valkey")
@@ -173,8 +177,12 @@ def test_it_comes_back_by_itself_if_its_data_are_damaged_while_it_runs() -> None
             assert broker.child.process
             broker.child.process.kill()
 
-            broker.supervisor.wait_for(lambda: bool(broker.aside()), seconds=30, what="Nothing was put aside")
-            broker.supervisor.wait_for(broker.valkey.is_ready, seconds=30, what="Valkey does not answer")
+            broker.supervisor.wait_for(
+                lambda: bool(broker.aside()), seconds=30, what="Nothing was put aside"
+            )
+            broker.supervisor.wait_for(
+                broker.valkey.is_ready, seconds=30, what="Valkey does not answer"
+            )
         finally:
             broker.supervisor.stop()
 
@@ -188,7 +196,9 @@ def test_it_comes_back_if_its_folder_was_removed_while_it_runs() -> None:
             broker.child.process.kill()
 
             broker.supervisor.wait_for(
-                lambda: broker.child.process is not None and broker.valkey.is_ready(), seconds=30, what="It is away"
+                lambda: broker.child.process is not None and broker.valkey.is_ready(),
+                seconds=30,
+                what="It is away",
             )
         finally:
             broker.supervisor.stop()
@@ -198,7 +208,9 @@ def test_a_log_that_cannot_be_written_is_one_clear_line() -> None:
     with fresh_home() as folder:
         (folder / "log" / "valkey.log").mkdir(parents=True)
 
-        with pytest.raises(CannotStartError, match=r"Cannot write to .*valkey.log \(Is a directory\): move it away"):
+        with pytest.raises(
+            CannotStartError, match=r"Cannot write to .*valkey.log \(Is a directory\): move it away"
+        ):
             Broker(folder)
 
 
@@ -212,7 +224,10 @@ def test_only_the_last_three_damaged_folders_are_kept(filled: Path) -> None:
         broker = Broker(folder)
         broker.supervisor.stop()
 
-        assert [path.name[:23] for path in broker.aside()[:2]] == ["valkey.damaged-20260102", "valkey.damaged-20260103"]
+        assert [path.name[:23] for path in broker.aside()[:2]] == [
+            "valkey.damaged-20260102",
+            "valkey.damaged-20260103",
+        ]
         assert len(broker.aside()) == 3
 
 
@@ -235,7 +250,9 @@ def test_a_server_that_does_not_start_with_an_empty_folder_either_says_why(tmp_p
     assert valkey.mend(1) is None
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="root is needed to leave files that the next user cannot read")
+@pytest.mark.skipif(
+    os.geteuid() != 0, reason="root is needed to leave files that the next user cannot read"
+)
 def test_data_that_another_user_left_are_put_aside_as_well() -> None:
     with fresh_home() as folder:
         (folder / "valkey" / "appendonlydir").mkdir(parents=True)
@@ -244,7 +261,9 @@ def test_data_that_another_user_left_are_put_aside_as_well() -> None:
         for path in (folder, folder / "valkey"):
             os.chown(path, 65534, 65534)
 
-        assert as_user(65534, lambda: _start_and_stop(folder)).startswith("valkey could not read its data (")
+        assert as_user(65534, lambda: _start_and_stop(folder)).startswith(
+            "valkey could not read its data ("
+        )
 
 
 def _start_and_stop(folder: Path) -> str:

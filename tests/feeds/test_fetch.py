@@ -12,8 +12,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from giftcodes.feeds import FeedReading, FeedStatus, PublishedCode, fetch
-from giftcodes.feeds.community import read_list
+from giftcodes.clients.feeds import FeedReading, FeedStatus, PublishedCode, fetch
+from giftcodes.clients.feeds.community import read_list
 from tests.providers.conftest import FEED_KEY, config_for
 from tests.providers.raw_server import RawServer, Talk, answering, http
 
@@ -74,12 +74,20 @@ def test_not_modified_is_no_answer_to_a_first_question(serve: Serve) -> None:
 
 
 def test_a_failure_keeps_the_validators(serve: Serve) -> None:
-    reading = poll(serve(answering(http(b"", status="503 X"))).url, etag='"v1"', last_modified="Mon")
-    assert (reading.status, reading.etag, reading.last_modified) == (FeedStatus.FAILED, '"v1"', "Mon")
+    reading = poll(
+        serve(answering(http(b"", status="503 X"))).url, etag='"v1"', last_modified="Mon"
+    )
+    assert (reading.status, reading.etag, reading.last_modified) == (
+        FeedStatus.FAILED,
+        '"v1"',
+        "Mon",
+    )
 
 
 def test_validators_that_no_header_can_carry_are_dropped(serve: Serve) -> None:
-    server = serve(answering(http(LIST, headers="ETag: \xe4\r\nLast-Modified: " + "x" * 101 + "\r\n")))
+    server = serve(
+        answering(http(LIST, headers="ETag: \xe4\r\nLast-Modified: " + "x" * 101 + "\r\n"))
+    )
     reading = poll(server.url, etag='"a\r\nX-Evil: 1"', last_modified="\u20ac")
     assert (reading.status, reading.etag, reading.last_modified) == (FeedStatus.OK, "", "")
     assert not {"if-none-match", "if-modified-since", "x-evil"} & server.requests[0].headers.keys()
@@ -132,7 +140,14 @@ def test_a_malformed_line_is_skipped_and_counted(serve: Serve, line: object) -> 
 
 
 def test_a_code_that_comes_again_keeps_its_first_spelling_and_its_last_day() -> None:
-    lines = ["Frost 05.07.2026", "Other", "FROST 07.07.2026", "frost", "frost 01.01.2026", "other 01.02.2026"]
+    lines = [
+        "Frost 05.07.2026",
+        "Other",
+        "FROST 07.07.2026",
+        "frost",
+        "frost 01.01.2026",
+        "other 01.02.2026",
+    ]
     assert read_list(listing(*lines)).codes == (
         PublishedCode("Frost", date(2026, 7, 7), other_spellings=("FROST", "frost")),
         PublishedCode("Other", date(2026, 2, 1), other_spellings=("other",)),
@@ -140,7 +155,9 @@ def test_a_code_that_comes_again_keeps_its_first_spelling_and_its_last_day() -> 
 
 
 def test_the_first_skipped_lines_are_shown_and_all_are_counted(serve: Serve) -> None:
-    reading = poll_once(serve, listing(*[f"bad line number {n} \0\ud800 {'x' * 5000}" for n in range(50)]))
+    reading = poll_once(
+        serve, listing(*[f"bad line number {n} \0\ud800 {'x' * 5000}" for n in range(50)])
+    )
     assert (reading.status, reading.codes, reading.skipped_count) == (FeedStatus.OK, (), 50)
     assert len(reading.skipped) == 20
     assert "bad line number 19" in reading.skipped[19]
@@ -186,7 +203,10 @@ def test_a_failure_is_told_in_words(serve: Serve, status: str, body: bytes, word
 
 
 def test_a_failure_says_how_long_to_wait(serve: Serve) -> None:
-    assert poll_once(serve, b"", status="429 Slow", headers="Retry-After: 90\r\n").retry_after_seconds == 90
+    assert (
+        poll_once(serve, b"", status="429 Slow", headers="Retry-After: 90\r\n").retry_after_seconds
+        == 90
+    )
 
 
 def test_a_redirect_is_not_followed(serve: Serve) -> None:
@@ -197,7 +217,10 @@ def test_a_redirect_is_not_followed(serve: Serve) -> None:
 
 def test_the_key_is_in_no_text(serve: Serve) -> None:
     echo = f"{FEED_KEY} {FEED_KEY.upper()}"
-    for body, status in ((f'{{"error": "{echo}"}}'.encode(), "403 X"), (listing(echo, "x y z" * 11 + echo), "200 OK")):
+    for body, status in (
+        (f'{{"error": "{echo}"}}'.encode(), "403 X"),
+        (listing(echo, "x y z" * 11 + echo), "200 OK"),
+    ):
         reading = poll_once(serve, body, status=status)
         assert "[hidden]" in repr(reading)
         assert "feed-k" not in repr(reading).lower()
@@ -258,18 +281,27 @@ def test_an_address_that_is_none_is_told(url: str) -> None:
 
 
 SCALARS = st.none() | st.booleans() | st.integers() | st.floats() | st.text()
-JSON = st.recursive(SCALARS, lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner), max_leaves=8)
-FEED_LIKE = st.fixed_dictionaries({}, optional={"codes": JSON | st.lists(JSON), "error": JSON, "detail": JSON})
+JSON = st.recursive(
+    SCALARS, lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner), max_leaves=8
+)
+FEED_LIKE = st.fixed_dictionaries(
+    {}, optional={"codes": JSON | st.lists(JSON), "error": JSON, "detail": JSON}
+)
 
 
-@settings(max_examples=100, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+@settings(
+    max_examples=100, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck)
+)
 @given(
-    body=st.binary(max_size=200) | (JSON | FEED_LIKE).map(lambda answer: json.dumps(answer).encode()),
+    body=st.binary(max_size=200)
+    | (JSON | FEED_LIKE).map(lambda answer: json.dumps(answer).encode()),
     status=st.integers(200, 599),
     key=st.text(max_size=10),
     etag=st.text(max_size=10),
 )
-def test_any_answer_gives_a_reading(serve: Serve, body: bytes, status: int, key: str, etag: str) -> None:
+def test_any_answer_gives_a_reading(
+    serve: Serve, body: bytes, status: int, key: str, etag: str
+) -> None:
     server = serve(answering(http(body, status=f"{status} X", headers="Connection: close\r\n")))
     reading = poll(server.url, seconds=1, key=key, etag=etag)
     server.stop()

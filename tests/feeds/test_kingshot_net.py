@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from giftcodes.feeds import FORMATS, FeedReading, FeedStatus, PublishedCode, fetch
-from giftcodes.feeds.kingshot_net import read_list
-from giftcodes.feeds.moments import FIRST, LAST
+from giftcodes.clients.feeds import FORMATS, FeedReading, FeedStatus, PublishedCode, fetch
+from giftcodes.clients.feeds.kingshot_net import read_list
+from giftcodes.clients.feeds.moments import FIRST, LAST
 from tests.providers.conftest import config_for
 from tests.providers.raw_server import RawServer, answering, http
 
@@ -38,7 +38,9 @@ def poll(url: str, **changes: Any) -> FeedReading:
 def test_a_list_is_asked_for_and_read_with_its_ends(serve: Serve) -> None:
     reading = poll(serve(answering(http(body(entry(expiresAt="2026-08-01T12:00:00.000Z"))))).url)
 
-    assert reading == FeedReading(FeedStatus.OK, codes=(PublishedCode("FROST", date(2026, 7, 5), END),))
+    assert reading == FeedReading(
+        FeedStatus.OK, codes=(PublishedCode("FROST", date(2026, 7, 5), END),)
+    )
 
 
 def test_a_dropped_end_is_noted_and_the_code_is_kept(serve: Serve) -> None:
@@ -89,10 +91,14 @@ def test_an_end_in_any_of_these_forms_is_the_same_moment(value: object) -> None:
 
 
 def test_an_end_that_is_a_day_lasts_to_the_end_of_that_day() -> None:
-    assert read_list(body(entry(expiresAt="2026-07-31"))).codes[0].expires_at == datetime(2026, 8, 1, tzinfo=UTC)
+    assert read_list(body(entry(expiresAt="2026-07-31"))).codes[0].expires_at == datetime(
+        2026, 8, 1, tzinfo=UTC
+    )
 
 
-@pytest.mark.parametrize("fields", [{}, {"expiresAt": None}, {"expiresAt": ""}, {"expiresAt": "  "}])
+@pytest.mark.parametrize(
+    "fields", [{}, {"expiresAt": None}, {"expiresAt": ""}, {"expiresAt": "  "}]
+)
 def test_no_end_is_unknown_and_needs_no_note(fields: dict[str, Any]) -> None:
     listing = read_list(body(entry(**fields)))
 
@@ -140,7 +146,9 @@ def test_the_bounds_are_possible_moments(edge: datetime) -> None:
     assert read_list(body(entry(expiresAt=edge.isoformat()))).codes[0].expires_at == edge
 
 
-@pytest.mark.parametrize("odd", ["FROST", None, 5, [], {}, {"code": None}, {"code": 12}, {"code": "A B"}, {"code": ""}])
+@pytest.mark.parametrize(
+    "odd", ["FROST", None, 5, [], {}, {"code": None}, {"code": 12}, {"code": "A B"}, {"code": ""}]
+)
 def test_an_entry_that_is_no_code_is_skipped_with_a_reason(odd: object) -> None:
     listing = read_list(body(odd, entry()))
 
@@ -149,18 +157,31 @@ def test_an_entry_that_is_no_code_is_skipped_with_a_reason(odd: object) -> None:
 
 
 def test_other_fields_are_passed_over() -> None:
-    assert len(read_list(body(entry(id=7, isActive=True, rewards=[{"gems": 1}]), meta={"page": 1})).codes) == 1
+    assert (
+        len(
+            read_list(
+                body(entry(id=7, isActive=True, rewards=[{"gems": 1}]), meta={"page": 1})
+            ).codes
+        )
+        == 1
+    )
 
 
 def test_a_code_that_comes_again_keeps_its_first_spelling_and_its_last_end() -> None:
     later = (END + timedelta(days=1)).isoformat()
 
     listing = read_list(
-        body(entry(code="Frost", expiresAt=END.isoformat()), entry(expiresAt=later), entry(code="frost"))
+        body(
+            entry(code="Frost", expiresAt=END.isoformat()),
+            entry(expiresAt=later),
+            entry(code="frost"),
+        )
     )
 
     assert listing.codes == (
-        PublishedCode("Frost", date(2026, 7, 5), END + timedelta(days=1), other_spellings=("FROST", "frost")),
+        PublishedCode(
+            "Frost", date(2026, 7, 5), END + timedelta(days=1), other_spellings=("FROST", "frost")
+        ),
     )
 
 
@@ -201,11 +222,15 @@ _JSON = st.recursive(
 
 
 @given(code=_JSON, created=_JSON, end=_JSON)
-def test_whatever_an_entry_holds_is_read_or_skipped(code: object, created: object, end: object) -> None:
+def test_whatever_an_entry_holds_is_read_or_skipped(
+    code: object, created: object, end: object
+) -> None:
     listing = read_list(body({"code": code, "createdAt": created, "expiresAt": end}))
 
     assert len(listing.codes) + len(listing.skipped) == 1
-    assert all(found.expires_at is None or FIRST <= found.expires_at <= LAST for found in listing.codes)
+    assert all(
+        found.expires_at is None or FIRST <= found.expires_at <= LAST for found in listing.codes
+    )
 
 
 @pytest.mark.parametrize("name", FORMATS)

@@ -26,7 +26,7 @@ from giftcodes.models import (
     RedemptionEvent,
     Trigger,
 )
-from giftcodes.simulator.simulator import Simulator
+from simulator.simulator import Simulator
 from tests.factories import REALM
 from tests.flow.directory_service import service
 
@@ -92,7 +92,13 @@ class World:
         """Let time go by: every moment that is written down moves into the past."""
         ago = timedelta(seconds=seconds)
         moments = {
-            MemberRedemption: ["next_attempt_at", "lease_until", "permit_until", "settled_at", "updated_at"],
+            MemberRedemption: [
+                "next_attempt_at",
+                "lease_until",
+                "permit_until",
+                "settled_at",
+                "updated_at",
+            ],
             Attempt: ["sent_at", "answered_at"],
             RateBudget: ["window_ends_at", "permits_until", "paused_until", "last_answer_at"],
             GiftCode: [
@@ -147,7 +153,9 @@ class World:
 
 
 @pytest.fixture
-def world(db: None, simulator: Simulator, settings: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
+def world(
+    db: None, simulator: Simulator, settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[World]:
     """The flow against a game of its own, without limits of pace."""
     simulator.merge({"rate": "unlimited", "options": {"player_gap": 0}})
     here = settings.PROVIDERS["simulator"]
@@ -180,4 +188,8 @@ def states(redemption: Redemption) -> dict[str, str]:
 
 def events(redemption: Redemption) -> list[str]:
     """The journal of a redemption, oldest first."""
-    return list(RedemptionEvent.objects.filter(redemption=redemption).order_by("id").values_list("kind", flat=True))
+    return list(
+        RedemptionEvent.objects.filter(redemption=redemption)
+        .order_by("id")
+        .values_list("kind", flat=True)
+    )

@@ -13,10 +13,10 @@ from django.conf import settings
 from django.db.models import F
 
 from giftcodes import tasks
-from giftcodes.directories import DirectoryAnswer, Verdict
-from giftcodes.flow.erase_player import erase_player
-from giftcodes.flow.opt_out import opt_out
+from giftcodes.clients.directories import DirectoryAnswer, Verdict
 from giftcodes.models import Directory, DirectoryLookup, Heartbeat, Member
+from giftcodes.services.erase_player import erase_player
+from giftcodes.services.players import opt_out
 from tests.factories import REALM, gift_code, guild, member
 from tests.providers.raw_server import RawServer, Talk, http
 
@@ -90,7 +90,9 @@ def later(world: World, seconds: float) -> None:
     DirectoryLookup.objects.update(
         **{name: F(name) - ago for name in ("due_at", "asked_at", "answered_at", "realm_since")}
     )
-    Directory.objects.update(**{name: F(name) - ago for name in ("not_before", "lease_until", "asked_at")})
+    Directory.objects.update(
+        **{name: F(name) - ago for name in ("not_before", "lease_until", "asked_at")}
+    )
     for row in Directory.objects.all():
         Directory.objects.filter(pk=row.pk).update(sent=[at - seconds for at in row.sent])
 
@@ -100,7 +102,13 @@ def agreed(of: Any, player: str = "", **fields: Any) -> Member:
 
 
 def reasons(row: Member) -> list[str]:
-    return [one for one in row.history.order_by("history_id").values_list("history_change_reason", flat=True) if one]
+    return [
+        one
+        for one in row.history.order_by("history_id").values_list(
+            "history_change_reason", flat=True
+        )
+        if one
+    ]
 
 
 def refused(world: World, service: Service) -> Member:

@@ -18,8 +18,17 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from giftcodes import tasks, views
-from giftcodes.flow import alarms
-from giftcodes.models import Alarm, AlarmNotice, Feed, Heartbeat, Member, RateBudget, Redemption, database_now
+from giftcodes.models import (
+    Alarm,
+    AlarmNotice,
+    Feed,
+    Heartbeat,
+    Member,
+    RateBudget,
+    Redemption,
+    database_now,
+)
+from giftcodes.notifications import alarms
 from tests.announcers.standin import TOKEN, StandIn, running
 from tests.factories import gift_code, guild, member
 from tests.flow.conftest import World
@@ -63,11 +72,16 @@ def told(operator: StandIn) -> list[str]:
 
 def with_feed(settings: Any) -> None:
     here = settings.PROVIDERS["simulator"]
-    settings.PROVIDERS = {**settings.PROVIDERS, "simulator": replace(here, feed_url="http://127.0.0.1:9/feed")}
+    settings.PROVIDERS = {
+        **settings.PROVIDERS,
+        "simulator": replace(here, feed_url="http://127.0.0.1:9/feed"),
+    }
 
 
 def feed_fails() -> Callable[[], object]:
-    Feed.objects.create(provider="simulator", failures=3, error="HTTP 503.", answered_at=timezone.now())
+    Feed.objects.create(
+        provider="simulator", failures=3, error="HTTP 503.", answered_at=timezone.now()
+    )
     return lambda: Feed.objects.update(failures=0)
 
 
@@ -107,9 +121,16 @@ CAUSES = [
 ]
 
 
-@pytest.mark.parametrize(("cause", "kind", "minutes"), CAUSES, ids=lambda value: getattr(value, "__name__", None))
+@pytest.mark.parametrize(
+    ("cause", "kind", "minutes"), CAUSES, ids=lambda value: getattr(value, "__name__", None)
+)
 def test_it_is_raised_once_and_cleared_once(
-    world: World, operator: StandIn, settings: Any, cause: Callable[[], Callable[[], object]], kind: str, minutes: int
+    world: World,
+    operator: StandIn,
+    settings: Any,
+    cause: Callable[[], Callable[[], object]],
+    kind: str,
+    minutes: int,
 ) -> None:
     with_feed(settings)
     remedy = cause()
@@ -148,7 +169,9 @@ def test_what_is_over_in_time_is_no_alarm(world: World, operator: StandIn) -> No
         {"provider": "whiteout"},  # It is off.
     ],
 )
-def test_guilds_that_are_not_to_be_redeemed_for_alarm_nobody(world: World, quiet: dict[str, Any]) -> None:
+def test_guilds_that_are_not_to_be_redeemed_for_alarm_nobody(
+    world: World, quiet: dict[str, Any]
+) -> None:
     guild(**quiet)
     guild(members=1, **quiet)
     gift_code()
@@ -193,7 +216,7 @@ def test_after_everything_was_down_what_was_suspected_counts_from_now(world: Wor
 def test_it_costs_as_many_statements_for_many_as_for_one(world: World) -> None:
     def cost() -> int:
         with CaptureQueriesContext(connection) as queries:
-            alarms.look()
+            alarms.evaluate()
         return len(queries)
 
     guild()
@@ -228,7 +251,9 @@ def test_a_pause_is_told_once_and_its_end_once(world: World, operator: StandIn) 
     assert told(operator) == ["🔔 Raised: 1", "✅ Over: 1"]
 
 
-def test_a_run_without_progress_is_told_once_and_its_end_once(world: World, operator: StandIn) -> None:
+def test_a_run_without_progress_is_told_once_and_its_end_once(
+    world: World, operator: StandIn
+) -> None:
     redemption = world.begin(guild(members=1), gift_code())
     RateBudget.objects.get_or_create(provider="simulator")
 
@@ -242,7 +267,9 @@ def test_a_run_without_progress_is_told_once_and_its_end_once(world: World, oper
     assert told(operator) == ["🔔 Raised: 1, ✅ Over: 1"]
 
 
-def test_the_time_in_which_the_system_was_down_is_not_called_a_time_without_progress(world: World) -> None:
+def test_the_time_in_which_the_system_was_down_is_not_called_a_time_without_progress(
+    world: World,
+) -> None:
     world.begin(guild(members=1), gift_code())
     RateBudget.objects.get_or_create(provider="simulator")
     _sweep_for(world, 60)
@@ -276,7 +303,9 @@ def _sweep_for(world: World, seconds: int) -> None:
     world.rings.clear()
 
 
-def test_a_silent_beat_is_raised_by_healthz_and_cleared_when_it_ticks(world: World, operator: StandIn) -> None:
+def test_a_silent_beat_is_raised_by_healthz_and_cleared_when_it_ticks(
+    world: World, operator: StandIn
+) -> None:
     client = Client()
     tasks.tick()
     assert client.get("/healthz").status_code == 200
@@ -308,7 +337,9 @@ def test_a_site_that_has_just_started_does_not_raise_the_alarm_for_the_time_of_t
     assert standing() == [("beat_silent", "beat")]
 
 
-def test_a_beat_that_never_ticked_is_silent_from_half_a_minute_after_the_installation(world: World) -> None:
+def test_a_beat_that_never_ticked_is_silent_from_half_a_minute_after_the_installation(
+    world: World,
+) -> None:
     MigrationRecorder.Migration.objects.update(applied=database_now())
     assert Client().get("/healthz").status_code == 503
     assert standing() == []
@@ -343,7 +374,9 @@ def test_a_notice_whose_fate_is_unknown_is_not_repeated(world: World, operator: 
     assert AlarmNotice.objects.get().state == "unknown"
 
 
-def test_a_notice_that_was_not_taken_is_tried_again_before_what_came_later(world: World, operator: StandIn) -> None:
+def test_a_notice_that_was_not_taken_is_tried_again_before_what_came_later(
+    world: World, operator: StandIn
+) -> None:
     remedy = no_members()
     operator.spoil(429, headers={"Retry-After": "60"})
     watch(world, 31)
@@ -358,7 +391,9 @@ def test_a_notice_that_was_not_taken_is_tried_again_before_what_came_later(world
     assert told(operator) == ["🔔 Raised: 1, ✅ Over: 1"]
 
 
-def test_whoever_died_while_it_sent_leaves_an_unknown_notice(world: World, operator: StandIn) -> None:
+def test_whoever_died_while_it_sent_leaves_an_unknown_notice(
+    world: World, operator: StandIn
+) -> None:
     Alarm.objects.raise_once("no_members", "1", "Nobody.")
     assert alarms._claim()
 
@@ -370,7 +405,9 @@ def test_whoever_died_while_it_sent_leaves_an_unknown_notice(world: World, opera
     assert AlarmNotice.objects.get().state == "unknown"
 
 
-def test_without_an_operators_channel_nothing_is_sent_later(world: World, operator: StandIn, settings: Any) -> None:
+def test_without_an_operators_channel_nothing_is_sent_later(
+    world: World, operator: StandIn, settings: Any
+) -> None:
     address, settings.OPERATOR_CHANNEL = settings.OPERATOR_CHANNEL, ""
     Alarm.objects.raise_once("no_members", "1", "Nobody.")
     settings.OPERATOR_CHANNEL = address

@@ -14,9 +14,9 @@ from django.db.models import F
 from django.test.utils import CaptureQueriesContext
 
 from giftcodes import tasks
-from giftcodes.flow import announce
+from giftcodes.clients.games.config import Rate
 from giftcodes.models import Alarm, Announcement, Channel, Guild, Redemption, Trigger, database_now
-from giftcodes.providers.config import Rate
+from giftcodes.notifications import announcements
 from tests.announcers.service import other_service
 from tests.announcers.standin import TOKEN, StandIn, running
 from tests.factories import gift_code, guild, member
@@ -46,7 +46,9 @@ def speak(world: World, seconds: float = 0.0) -> None:
     """Let time go by, and everything be sent that is due."""
     ago = timedelta(seconds=seconds)
     Announcement.objects.update(
-        next_attempt_at=F("next_attempt_at") - ago, edited_at=F("edited_at") - ago, lease_until=F("lease_until") - ago
+        next_attempt_at=F("next_attempt_at") - ago,
+        edited_at=F("edited_at") - ago,
+        lease_until=F("lease_until") - ago,
     )
     Channel.objects.update(not_before=F("not_before") - ago, refused_since=F("refused_since") - ago)
     tasks.announce()
@@ -54,7 +56,11 @@ def speak(world: World, seconds: float = 0.0) -> None:
 
 
 def deliveries(redemption: Redemption) -> list[tuple[str, str]]:
-    return list(Announcement.objects.filter(redemption=redemption).order_by("pk").values_list("kind", "state"))
+    return list(
+        Announcement.objects.filter(redemption=redemption)
+        .order_by("pk")
+        .values_list("kind", "state")
+    )
 
 
 def test_a_run_is_one_message_from_its_start_to_its_end(world: World, discord: StandIn) -> None:
@@ -75,11 +81,16 @@ def test_a_run_is_one_message_from_its_start_to_its_end(world: World, discord: S
         f"✅ Auto-Redeem Complete: {code} for {wolves}",
     ]
     assert (message.facts["Members"], message.facts["Success"]) == ("3", "3")
-    assert message.now["url"] == f"https://redeemer.example/admin/giftcodes/redemption/{redemption.pk}/change/"
+    assert (
+        message.now["url"]
+        == f"https://redeemer.example/admin/giftcodes/redemption/{redemption.pk}/change/"
+    )
     assert deliveries(redemption) == [("started", "done"), ("complete", "done")]
 
 
-def test_the_message_says_when_the_run_is_done_while_it_goes_on(world: World, discord: StandIn, settings: Any) -> None:
+def test_the_message_says_when_the_run_is_done_while_it_goes_on(
+    world: World, discord: StandIn, settings: Any
+) -> None:
     limited = replace(settings.PROVIDERS["simulator"], rate=Rate(30, 60))
     settings.PROVIDERS = {**settings.PROVIDERS, "simulator": limited}
     wolves = told(discord, members=70)
@@ -91,7 +102,9 @@ def test_the_message_says_when_the_run_is_done_while_it_goes_on(world: World, di
     assert message.facts["Done"] == "about 2 min"
 
 
-def test_the_message_follows_the_run_and_only_when_something_changed(world: World, discord: StandIn) -> None:
+def test_the_message_follows_the_run_and_only_when_something_changed(
+    world: World, discord: StandIn
+) -> None:
     wolves = told(discord, members=4)
     redemption = world.begin(wolves, gift_code())
     speak(world)
@@ -141,7 +154,9 @@ def test_what_needs_a_person_is_named_and_can_ping_nobody(world: World, discord:
     assert "@everyone" not in message.now["description"]
 
 
-@pytest.mark.parametrize("spoil", [{"status": 500}, {"status": 0}, {"status": 0, "takes_effect": True}])
+@pytest.mark.parametrize(
+    "spoil", [{"status": 500}, {"status": 0}, {"status": 0, "takes_effect": True}]
+)
 def test_a_message_whose_fate_is_unknown_is_not_sent_again(
     world: World, discord: StandIn, spoil: dict[str, Any]
 ) -> None:
@@ -157,7 +172,9 @@ def test_a_message_whose_fate_is_unknown_is_not_sent_again(
     assert "It is not sent again." in Announcement.objects.get().error
 
 
-def test_where_the_start_is_unknown_the_end_has_a_message_of_its_own(world: World, discord: StandIn) -> None:
+def test_where_the_start_is_unknown_the_end_has_a_message_of_its_own(
+    world: World, discord: StandIn
+) -> None:
     wolves = told(discord)
     discord.spoil(0, takes_effect=True)
 
@@ -172,12 +189,14 @@ def test_where_the_start_is_unknown_the_end_has_a_message_of_its_own(world: Worl
     assert deliveries(redemption) == [("started", "unknown"), ("complete", "done")]
 
 
-def test_a_worker_that_died_while_it_sent_leaves_an_unknown_message(world: World, discord: StandIn) -> None:
+def test_a_worker_that_died_while_it_sent_leaves_an_unknown_message(
+    world: World, discord: StandIn
+) -> None:
     redemption = world.begin(told(discord, members=1), gift_code())
-    ((pk, token),) = announce.claim()
-    assert announce._intend(pk, token) is not None  # … and here it dies.
+    ((pk, token),) = announcements.claim()
+    assert announcements._intend(pk, token) is not None  # … and here it dies.
 
-    assert announce.claim() == []
+    assert announcements.claim() == []
     speak(world, 60)
     speak(world, 60)
 
@@ -187,32 +206,32 @@ def test_a_worker_that_died_while_it_sent_leaves_an_unknown_message(world: World
 
 def test_a_claim_whose_message_was_lost_is_made_again(world: World, discord: StandIn) -> None:
     redemption = world.begin(told(discord, members=1), gift_code())
-    ((pk, token),) = announce.claim()
+    ((pk, token),) = announcements.claim()
 
     speak(world, 60)
 
-    assert not announce.send(pk, token)
+    assert not announcements.send(pk, token)
     assert len(discord.requests) == 1
     assert deliveries(redemption) == [("started", "sent")]
 
 
 def test_whoever_holds_an_older_claim_does_not_send(world: World, discord: StandIn) -> None:
     world.begin(told(discord, members=1), gift_code())
-    ((pk, stale),) = announce.claim()
+    ((pk, stale),) = announcements.claim()
     Announcement.objects.update(lease_until=F("lease_until") - timedelta(minutes=1))
-    ((_, token),) = announce.claim()
+    ((_, token),) = announcements.claim()
 
-    assert not announce.send(pk, stale)
+    assert not announcements.send(pk, stale)
     assert discord.requests == []
-    assert announce.send(pk, token)
+    assert announcements.send(pk, token)
 
 
 def test_a_claim_that_waited_too_long_is_not_sent(world: World, discord: StandIn) -> None:
     world.begin(told(discord, members=1), gift_code())
-    ((pk, token),) = announce.claim()
+    ((pk, token),) = announcements.claim()
     Announcement.objects.update(lease_until=F("lease_until") - timedelta(seconds=15))
 
-    assert not announce.send(pk, token)
+    assert not announcements.send(pk, token)
     assert discord.requests == []
 
 
@@ -220,10 +239,12 @@ def test_a_worker_that_is_held_up_does_not_send_and_nothing_is_unknown(
     world: World, discord: StandIn, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     redemption = world.begin(told(discord, members=1), gift_code())
-    ((pk, token),) = announce.claim()
-    monkeypatch.setattr(announce, "time", SimpleNamespace(monotonic=iter([0.0, 11.0]).__next__))
+    ((pk, token),) = announcements.claim()
+    monkeypatch.setattr(
+        announcements, "time", SimpleNamespace(monotonic=iter([0.0, 11.0]).__next__)
+    )
 
-    assert not announce.send(pk, token)
+    assert not announcements.send(pk, token)
 
     assert discord.requests == []
     monkeypatch.undo()
@@ -232,16 +253,18 @@ def test_a_worker_that_is_held_up_does_not_send_and_nothing_is_unknown(
     assert deliveries(redemption) == [("started", "sent")]
 
 
-def test_a_late_answer_tells_what_became_of_an_unknown_message(world: World, discord: StandIn) -> None:
+def test_a_late_answer_tells_what_became_of_an_unknown_message(
+    world: World, discord: StandIn
+) -> None:
     redemption = world.begin(told(discord, members=1), gift_code())
-    ((pk, token),) = announce.claim()
-    job = announce._intend(pk, token)
+    ((pk, token),) = announcements.claim()
+    job = announcements._intend(pk, token)
     assert job is not None
     delivery = job.announcer.create(job.post)
     speak(world, 60)
     assert deliveries(redemption) == [("started", "unknown")]
 
-    announce._record(job, delivery)
+    announcements._record(job, delivery)
 
     assert deliveries(redemption) == [("started", "sent")]
 
@@ -260,7 +283,9 @@ def test_an_edit_without_an_answer_is_repeated(world: World, discord: StandIn) -
     assert message.titles[-1].startswith("✅ Auto-Redeem Complete")
 
 
-def test_asked_for_fewer_messages_the_channel_is_left_alone_for_so_long(world: World, discord: StandIn) -> None:
+def test_asked_for_fewer_messages_the_channel_is_left_alone_for_so_long(
+    world: World, discord: StandIn
+) -> None:
     wolves = told(discord, members=1)
     redemption = world.begin(wolves, gift_code())
     world.begin(wolves, gift_code())
@@ -291,12 +316,14 @@ def test_the_end_does_not_overtake_a_start_that_waits(world: World, discord: Sta
     assert len(discord.of(wolves.pk)) == 1
 
 
-def test_where_the_service_is_away_it_is_tried_again_and_then_given_up(world: World, discord: StandIn) -> None:
+def test_where_the_service_is_away_it_is_tried_again_and_then_given_up(
+    world: World, discord: StandIn
+) -> None:
     wolves = told(discord, members=1)
     Channel.objects.update(address=f"http://127.0.0.1:9/api/webhooks/1/{TOKEN}")
     redemption = world.begin(wolves, gift_code())
 
-    for _ in range(announce.MOST_TRIES + 3):
+    for _ in range(announcements.MOST_TRIES + 3):
         speak(world, 1_000)
 
     assert deliveries(redemption) == [("started", "failed")]
@@ -304,7 +331,9 @@ def test_where_the_service_is_away_it_is_tried_again_and_then_given_up(world: Wo
     assert Alarm.objects.standing().get().kind == Alarm.Kind.CHANNEL_GONE
 
 
-def test_a_deleted_message_is_not_edited_any_more_and_redeeming_goes_on(world: World, discord: StandIn) -> None:
+def test_a_deleted_message_is_not_edited_any_more_and_redeeming_goes_on(
+    world: World, discord: StandIn
+) -> None:
     wolves = told(discord, members=2)
     code = gift_code()
     world.knows(wolves)
@@ -331,7 +360,9 @@ def test_a_deleted_message_is_not_edited_any_more_and_redeeming_goes_on(world: W
     assert not Alarm.objects.standing().exists()
 
 
-def test_a_channel_that_is_gone_is_an_alarm_once_and_over_when_it_works_again(world: World, discord: StandIn) -> None:
+def test_a_channel_that_is_gone_is_an_alarm_once_and_over_when_it_works_again(
+    world: World, discord: StandIn
+) -> None:
     wolves = told(discord, members=1)
     discord.gone.add(str(wolves.pk))
     redemptions = [world.begin(wolves, gift_code()) for _ in range(3)]
@@ -362,22 +393,24 @@ def test_a_message_in_another_channel_is_not_edited(world: World, discord: Stand
     assert [method for method, _, _ in discord.requests] == ["POST"]
 
 
-def test_few_are_under_way_and_one_for_each_channel(world: World, discord: StandIn, settings: Any) -> None:
+def test_few_are_under_way_and_one_for_each_channel(
+    world: World, discord: StandIn, settings: Any
+) -> None:
     settings.ANNOUNCE_MAX = 2
     wolves = told(discord, members=1)
     for of in (wolves, wolves, told(discord, members=1), told(discord, members=1)):
         world.begin(of, gift_code())
 
-    claims = announce.claim()
+    claims = announcements.claim()
 
     assert len(claims) == 2
     rows = Announcement.objects.filter(pk__in=[pk for pk, _ in claims])
     assert rows.values("redemption__guild").distinct().count() == 2
-    assert announce.claim() == []
+    assert announcements.claim() == []
 
     settings.ANNOUNCE_MAX = 9
-    assert len(announce.claim()) == 1  # The third guild's; the first one's other run waits.
-    assert announce.claim() == []
+    assert len(announcements.claim()) == 1  # The third guild's; the first one's other run waits.
+    assert announcements.claim() == []
 
 
 def test_without_a_channel_any_more_nothing_waits(world: World, discord: StandIn) -> None:
@@ -432,7 +465,9 @@ def test_no_row_log_or_journal_shows_the_address(
     speak(world)
 
     assert TOKEN not in caplog.text
-    assert TOKEN not in repr(list(Announcement.objects.values())) + repr(list(Alarm.objects.values()))
+    assert TOKEN not in repr(list(Announcement.objects.values())) + repr(
+        list(Alarm.objects.values())
+    )
     assert TOKEN not in repr(list(redemption.events.values())) + repr(Channel.objects.get()) + str(
         Channel.objects.get()
     )

@@ -10,8 +10,8 @@ import pytest
 from django.db.models import F
 
 from giftcodes import tasks
-from giftcodes.flow import announce
 from giftcodes.models import Alarm, Announcement, Channel, Guild, Redemption
+from giftcodes.notifications import announcements
 from tests.announcers.service import other_service
 from tests.announcers.standin import TOKEN, StandIn, running
 from tests.factories import gift_code, guild
@@ -49,7 +49,9 @@ def moved(redemption: Redemption) -> None:
     """Something of the run changed, so that its message is to be edited."""
     first = redemption.members.filter(state="pending").order_by("pk")[0]
     redemption.members.filter(pk=first.pk).update(state="redeemed")
-    Redemption.objects.filter(pk=redemption.pk).update(last_served_at=F("locked_at") + timedelta(seconds=1))
+    Redemption.objects.filter(pk=redemption.pk).update(
+        last_served_at=F("locked_at") + timedelta(seconds=1)
+    )
 
 
 def ends(discord: StandIn, wolves: Guild) -> int:
@@ -74,7 +76,11 @@ def is_refused(discord: StandIn, wolves: Guild) -> None:
 
 
 def is_forbidden(discord: StandIn, wolves: Guild) -> None:
-    discord.spoil(403, body={"message": "Cannot edit a message by another user", "code": 50005}, method="PATCH")
+    discord.spoil(
+        403,
+        body={"message": "Cannot edit a message by another user", "code": 50005},
+        method="PATCH",
+    )
 
 
 def is_too_long(discord: StandIn, wolves: Guild) -> None:
@@ -90,7 +96,9 @@ REFUSALS = [wears_out, is_archived, is_refused, is_forbidden, is_too_long, is_de
 
 
 @pytest.mark.parametrize("refusal", REFUSALS)
-def test_an_end_that_cannot_be_an_edit_is_one_new_message(world: World, discord: StandIn, refusal: Any) -> None:
+def test_an_end_that_cannot_be_an_edit_is_one_new_message(
+    world: World, discord: StandIn, refusal: Any
+) -> None:
     wolves = told(discord, members=2)
     redemption = started(world, discord, wolves)
     refusal(discord, wolves)
@@ -125,7 +133,9 @@ def test_an_end_that_the_channel_does_not_take_either_is_an_alarm_and_nothing_st
     assert "archived and locked" in Alarm.objects.standing().get().message
 
 
-def test_a_message_that_takes_no_edit_does_not_hold_up_the_others(world: World, discord: StandIn) -> None:
+def test_a_message_that_takes_no_edit_does_not_hold_up_the_others(
+    world: World, discord: StandIn
+) -> None:
     wolves = told(discord, members=3)
     redemption = started(world, discord, wolves)
     wears_out(discord, wolves)
@@ -147,7 +157,9 @@ def test_a_message_that_takes_no_edit_does_not_hold_up_the_others(world: World, 
     assert "takes no edit" in Announcement.objects.earliest("pk").error
 
 
-def test_the_message_of_a_thread_that_is_opened_again_is_kept_up_to_date(world: World, discord: StandIn) -> None:
+def test_the_message_of_a_thread_that_is_opened_again_is_kept_up_to_date(
+    world: World, discord: StandIn
+) -> None:
     wolves = told(discord, members=3)
     redemption = started(world, discord, wolves)
     is_archived(discord, wolves)
@@ -179,7 +191,9 @@ def test_a_message_older_than_an_hour_is_edited_once_a_minute(
     assert patches(discord) - before == edits
 
 
-def test_an_end_that_may_have_been_an_edit_is_never_told_twice(world: World, discord: StandIn) -> None:
+def test_an_end_that_may_have_been_an_edit_is_never_told_twice(
+    world: World, discord: StandIn
+) -> None:
     wolves = told(discord, members=2)
     redemption = started(world, discord, wolves)
     discord.spoil(0, takes_effect=True, method="PATCH")
@@ -195,12 +209,14 @@ def test_an_end_that_may_have_been_an_edit_is_never_told_twice(world: World, dis
     assert "may not show that the run of" in Alarm.objects.standing().get().message
 
 
-def test_an_end_that_may_be_an_edit_of_a_worker_that_died_is_never_told_twice(world: World, discord: StandIn) -> None:
+def test_an_end_that_may_be_an_edit_of_a_worker_that_died_is_never_told_twice(
+    world: World, discord: StandIn
+) -> None:
     wolves = told(discord, members=2)
     redemption = started(world, discord, wolves)
     end(world, redemption)
-    ((pk, token),) = announce.claim()
-    job = announce._intend(pk, token)
+    ((pk, token),) = announcements.claim()
+    job = announcements._intend(pk, token)
     assert job is not None
     assert job.edited is not None
     job.announcer.edit(job.edited.message_id, job.post)  # … and here it dies.
@@ -217,8 +233,8 @@ def test_the_edit_of_a_worker_that_died_is_repeated(world: World, discord: Stand
     wolves = told(discord, members=2)
     redemption = started(world, discord, wolves)
     end(world, redemption)
-    ((pk, token),) = announce.claim()
-    assert announce._intend(pk, token) is not None  # … and here it dies.
+    ((pk, token),) = announcements.claim()
+    assert announcements._intend(pk, token) is not None  # … and here it dies.
 
     speak(world, 60)
     speak(world, 60)
@@ -227,7 +243,9 @@ def test_the_edit_of_a_worker_that_died_is_repeated(world: World, discord: Stand
     assert deliveries(redemption) == [("started", "done"), ("complete", "done")]
 
 
-@pytest.mark.parametrize("spoil", [{"status": 502}, {"status": 0}, {"status": 200, "body": b"<html>Please log in"}])
+@pytest.mark.parametrize(
+    "spoil", [{"status": 502}, {"status": 0}, {"status": 200, "body": b"<html>Please log in"}]
+)
 def test_an_end_of_which_nobody_knows_is_an_alarm_until_the_channel_works(
     world: World, discord: StandIn, spoil: dict[str, Any]
 ) -> None:
@@ -253,8 +271,8 @@ def test_an_end_whose_sender_died_is_an_alarm(world: World, discord: StandIn) ->
     redemption = started(world, discord, wolves)
     Channel.objects.update(address=discord.address(77))
     end(world, redemption)
-    ((pk, token),) = announce.claim()
-    assert announce._intend(pk, token) is not None  # … and here it dies.
+    ((pk, token),) = announcements.claim()
+    assert announcements._intend(pk, token) is not None  # … and here it dies.
 
     speak(world, 60)
 
@@ -277,7 +295,9 @@ def test_an_end_that_another_service_does_not_confirm_is_an_alarm(world: World) 
     assert Alarm.objects.standing().get().subject == str(wolves.pk)
 
 
-def test_an_end_in_another_channel_closes_the_message_of_the_start(world: World, discord: StandIn) -> None:
+def test_an_end_in_another_channel_closes_the_message_of_the_start(
+    world: World, discord: StandIn
+) -> None:
     wolves = told(discord, members=2)
     redemption = started(world, discord, wolves)
     Channel.objects.update(address=discord.address(77))
@@ -290,13 +310,15 @@ def test_an_end_in_another_channel_closes_the_message_of_the_start(world: World,
     assert deliveries(redemption) == [("started", "done"), ("complete", "done")]
 
 
-def test_an_end_that_is_given_up_closes_the_message_of_the_start(world: World, discord: StandIn) -> None:
+def test_an_end_that_is_given_up_closes_the_message_of_the_start(
+    world: World, discord: StandIn
+) -> None:
     wolves = told(discord, members=2)
     redemption = started(world, discord, wolves)
     end(world, redemption)
     discord.close()
 
-    for _ in range(announce.MOST_TRIES + 3):
+    for _ in range(announcements.MOST_TRIES + 3):
         speak(world, 1_000)
 
     assert deliveries(redemption) == [("started", "done"), ("complete", "failed")]
@@ -319,7 +341,9 @@ def test_a_message_of_a_run_that_is_over_does_not_stay_open_where_its_end_was_ne
 
 
 # --- A channel that rests ---------------------------------------------------------------------------------------------
-def test_a_proxy_that_asks_for_two_hours_is_left_alone_for_two_hours(world: World, discord: StandIn) -> None:
+def test_a_proxy_that_asks_for_two_hours_is_left_alone_for_two_hours(
+    world: World, discord: StandIn
+) -> None:
     redemption = world.begin(told(discord, members=2), gift_code())
     discord.proxy(429, headers={"Retry-After": "7200"})
 
@@ -333,7 +357,9 @@ def test_a_proxy_that_asks_for_two_hours_is_left_alone_for_two_hours(world: Worl
 
 
 @pytest.mark.parametrize("status", [403, 429])
-def test_where_no_time_is_named_the_channel_is_asked_less_and_less(world: World, discord: StandIn, status: int) -> None:
+def test_where_no_time_is_named_the_channel_is_asked_less_and_less(
+    world: World, discord: StandIn, status: int
+) -> None:
     redemption = world.begin(told(discord, members=2), gift_code())
     for _ in range(100):
         discord.proxy(status)
@@ -349,7 +375,9 @@ def test_where_no_time_is_named_the_channel_is_asked_less_and_less(world: World,
     assert Channel.objects.get().refused_since is None
 
 
-def test_a_channel_that_takes_nothing_for_an_hour_is_an_alarm_until_it_does(world: World, discord: StandIn) -> None:
+def test_a_channel_that_takes_nothing_for_an_hour_is_an_alarm_until_it_does(
+    world: World, discord: StandIn
+) -> None:
     wolves = told(discord, members=2)
     world.begin(wolves, gift_code())
     discord.proxy(403)
@@ -372,7 +400,9 @@ def test_a_channel_that_takes_nothing_for_an_hour_is_an_alarm_until_it_does(worl
     assert not Alarm.objects.standing().exists()
 
 
-def test_where_no_message_waits_any_more_a_channel_that_refused_is_no_alarm(world: World, discord: StandIn) -> None:
+def test_where_no_message_waits_any_more_a_channel_that_refused_is_no_alarm(
+    world: World, discord: StandIn
+) -> None:
     world.begin(told(discord, members=2), gift_code())
     discord.proxy(429, headers={"Retry-After": "7200"})
     speak(world)
@@ -389,23 +419,27 @@ def test_at_a_new_address_nothing_waits_for_the_old_one(world: World, discord: S
     redemption = world.begin(told(discord, members=2), gift_code())
     discord.proxy(429, headers={"Retry-After": "7200"})
     speak(world)
-    Channel.objects.update(address=discord.address(77), error="", not_before=None, refused_since=None)
+    Channel.objects.update(
+        address=discord.address(77), error="", not_before=None, refused_since=None
+    )
 
     speak(world, 601)
 
     assert deliveries(redemption) == [("started", "sent")]
 
 
-def test_a_late_refusal_of_the_old_address_says_nothing_of_the_new_one(world: World, discord: StandIn) -> None:
+def test_a_late_refusal_of_the_old_address_says_nothing_of_the_new_one(
+    world: World, discord: StandIn
+) -> None:
     world.begin(told(discord, members=2), gift_code())
     discord.proxy(429, headers={"Retry-After": "7200"})
-    ((pk, token),) = announce.claim()
-    job = announce._intend(pk, token)
+    ((pk, token),) = announcements.claim()
+    job = announcements._intend(pk, token)
     assert job is not None
     refusal = job.announcer.create(job.post)
     Channel.objects.update(address=discord.address(77))
 
-    announce._record(job, refusal)
+    announcements._record(job, refusal)
 
     channel = Channel.objects.get()
     assert (channel.not_before, channel.refused_since, channel.error) == (None, None, "")

@@ -20,8 +20,16 @@ from django_celery_beat.models import ClockedSchedule, IntervalSchedule, Periodi
 
 import giftcodes.migrations
 from giftcodes import checks, tasks
-from giftcodes.flow.dispatch import dispatch
-from giftcodes.models import Alarm, CodeState, GiftCode, Member, MemberRedemption, Redemption, database_now
+from giftcodes.models import (
+    Alarm,
+    CodeState,
+    GiftCode,
+    Member,
+    MemberRedemption,
+    Redemption,
+    database_now,
+)
+from giftcodes.pipeline.dispatch import dispatch
 from redeemer.beat import PatientScheduler
 from redeemer.celery import app
 from tests.factories import gift_code, guild, member
@@ -44,7 +52,9 @@ def poison(table: str, pk: int) -> Callable[[], None]:
         "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS "
         "$$BEGIN RAISE EXCEPTION 'This row cannot be changed: my-secret-value'; END$$"
     )
-    run(f"CREATE TRIGGER refuse BEFORE UPDATE ON {table} FOR EACH ROW WHEN (OLD.id = {pk}) EXECUTE FUNCTION refuse()")
+    run(
+        f"CREATE TRIGGER refuse BEFORE UPDATE ON {table} FOR EACH ROW WHEN (OLD.id = {pk}) EXECUTE FUNCTION refuse()"
+    )
 
     def heal() -> None:
         run(f"DROP TRIGGER refuse ON {table}")
@@ -54,7 +64,9 @@ def poison(table: str, pk: int) -> Callable[[], None]:
 
 
 def standing() -> list[str]:
-    return list(Alarm.objects.standing().filter(kind=Alarm.Kind.BAD_ROW).values_list("subject", flat=True))
+    return list(
+        Alarm.objects.standing().filter(kind=Alarm.Kind.BAD_ROW).values_list("subject", flat=True)
+    )
 
 
 # --- What the database refuses ----------------------------------------------------------------------------------------
@@ -92,7 +104,9 @@ def test_rows_from_before_are_moved_to_the_bounds_and_say_so() -> None:
     code = GiftCode.objects.get()
     code.save()  # Leaves a version.
     GiftCode.objects.update(reason="Closed by hand.")
-    within = gift_code(expires_at=dt.datetime(2026, 5, 1, tzinfo=dt.UTC), published_on=dt.date(2026, 4, 1))
+    within = gift_code(
+        expires_at=dt.datetime(2026, 5, 1, tzinfo=dt.UTC), published_on=dt.date(2026, 4, 1)
+    )
     run("SET CONSTRAINTS ALL IMMEDIATE")
     for table in {table for table, *_ in MIGRATION.COLUMNS}:
         run(
@@ -102,9 +116,13 @@ def test_rows_from_before_are_moved_to_the_bounds_and_say_so() -> None:
         )
     run("UPDATE giftcodes_giftcode SET expires_at = '10000-01-01 04:59+00' WHERE id = %s", code.pk)
     run("UPDATE giftcodes_giftcode SET published_on = '0044-03-15 BC' WHERE id = %s", code.pk)
-    run("UPDATE giftcodes_historicalgiftcode SET expires_at = 'infinity', published_on = 'infinity'")
+    run(
+        "UPDATE giftcodes_historicalgiftcode SET expires_at = 'infinity', published_on = 'infinity'"
+    )
     run("UPDATE giftcodes_member SET consented_on = '9999-12-31'")
-    run("UPDATE django_celery_beat_periodictask SET expires = '10000-01-01', start_time = '-infinity'")
+    run(
+        "UPDATE django_celery_beat_periodictask SET expires = '10000-01-01', start_time = '-infinity'"
+    )
     run("UPDATE django_celery_beat_clockedschedule SET clocked_time = 'infinity'")
 
     MIGRATION.mend(None, SimpleNamespace(connection=connection))
@@ -122,7 +140,11 @@ def test_rows_from_before_are_moved_to_the_bounds_and_say_so() -> None:
     assert person.consented_on == dt.date(2100, 1, 1)
     assert person.notes.startswith("consented_on was 9999-12-31,")
     mine = PeriodicTask.objects.get(name="Mine")
-    assert (mine.expires.year, mine.start_time.year, mine.clocked.clocked_time.year) == (2100, 2000, 2100)
+    assert (mine.expires.year, mine.start_time.year, mine.clocked.clocked_time.year) == (
+        2100,
+        2000,
+        2100,
+    )
     assert "expires was 10000-01-01" in mine.description
     before = (within.reason, within.expires_at, within.published_on)
     within.refresh_from_db()
@@ -140,11 +162,15 @@ def test_a_moment_that_python_cannot_read_is_read_as_one_that_is_far_away(moment
 
     assert seen.year == (9000 if moment in FAR else 1000)
     assert seen.utcoffset() == dt.timedelta(0)
-    seen.astimezone(dt.timezone(dt.timedelta(hours=14))) + dt.timedelta(days=365 * 900 if moment in LONG_AGO else 7)
+    seen.astimezone(dt.timezone(dt.timedelta(hours=14))) + dt.timedelta(
+        days=365 * 900 if moment in LONG_AGO else 7
+    )
 
 
 @pytest.mark.django_db
-@pytest.mark.parametrize("day", ["10000-01-01", "infinity", "-infinity", "0044-03-15 BC", "9999-12-31"])
+@pytest.mark.parametrize(
+    "day", ["10000-01-01", "infinity", "-infinity", "0044-03-15 BC", "9999-12-31"]
+)
 def test_a_day_that_python_cannot_read_is_read_as_one_that_is_far_away(day: str) -> None:
     with connection.cursor() as cursor:
         cursor.execute("SELECT %s::date", [day])
@@ -163,11 +189,19 @@ def test_such_a_row_stops_no_page_no_command_and_no_sweep(
     world.has(good)
     world.has(bad)
     runs = [world.begin(wolves, code) for code in (good, bad)]
-    run("UPDATE giftcodes_giftcode SET first_seen_at = %s, doubted_at = %s WHERE id = %s", moment, moment, bad.pk)
+    run(
+        "UPDATE giftcodes_giftcode SET first_seen_at = %s, doubted_at = %s WHERE id = %s",
+        moment,
+        moment,
+        bad.pk,
+    )
     run("UPDATE giftcodes_redemption SET locked_at = %s WHERE gift_code_id = %s", moment, bad.pk)
     admin_client.cookies["timezone"] = zone
 
-    pages = ["/admin/", *(reverse(f"admin:giftcodes_{name}_changelist") for name in ("giftcode", "redemption"))]
+    pages = [
+        "/admin/",
+        *(reverse(f"admin:giftcodes_{name}_changelist") for name in ("giftcode", "redemption")),
+    ]
     pages += [reverse("admin:giftcodes_giftcode_change", args=[code.pk]) for code in (good, bad)]
     pages += [reverse("admin:giftcodes_redemption_change", args=[row.pk]) for row in runs]
     assert {page: admin_client.get(page).status_code for page in pages} == dict.fromkeys(pages, 200)
@@ -208,7 +242,9 @@ def test_a_claim_that_cannot_be_recovered_does_not_hold_up_the_others(world: Wor
     wolves, code = guild(members=3), gift_code(proven_at=database_now())
     world.knows(wolves)
     row = world.begin(wolves, code)
-    MemberRedemption.objects.update(state="in_flight", token=1, lease_until=database_now() - dt.timedelta(minutes=1))
+    MemberRedemption.objects.update(
+        state="in_flight", token=1, lease_until=database_now() - dt.timedelta(minutes=1)
+    )
     bad = row.members.order_by("pk")[1]
     heal = poison("giftcodes_memberredemption", bad.pk)
 
@@ -270,7 +306,9 @@ def test_dispatch_chooses_beside_a_code_whose_dates_are_at_the_end_of_time(world
 
 # --- Lengths of time in the settings ----------------------------------------------------------------------------------
 @pytest.mark.parametrize("name", ["KEEP_ATTEMPTS_DAYS", "KEEP_JOURNAL_DAYS"])
-@pytest.mark.parametrize(("days", "is_refused"), [(0, False), (2, False), (36_500, False), (1, True), (10**9, True)])
+@pytest.mark.parametrize(
+    ("days", "is_refused"), [(0, False), (2, False), (36_500, False), (1, True), (10**9, True)]
+)
 def test_days_that_cannot_be_counted_back_are_refused_at_the_start(
     settings: Any, name: str, days: int, is_refused: bool
 ) -> None:
@@ -279,7 +317,9 @@ def test_days_that_cannot_be_counted_back_are_refused_at_the_start(
 
 
 @pytest.mark.parametrize("seconds", [2.9, 86_401.0, 1e15, float("inf"), float("nan")])
-def test_an_interval_of_polls_that_cannot_be_counted_on_is_refused_at_the_start(settings: Any, seconds: float) -> None:
+def test_an_interval_of_polls_that_cannot_be_counted_on_is_refused_at_the_start(
+    settings: Any, seconds: float
+) -> None:
     here = replace(settings.PROVIDERS["simulator"], poll_seconds=seconds)
     settings.PROVIDERS = {"simulator": here}
     (found,) = checks.check_poll_interval()
@@ -289,7 +329,9 @@ def test_an_interval_of_polls_that_cannot_be_counted_on_is_refused_at_the_start(
 # --- Beat -------------------------------------------------------------------------------------------------------------
 def _entry(name: str, **fields: Any) -> PeriodicTask:
     every, _made = IntervalSchedule.objects.get_or_create(every=10, period="seconds")
-    return PeriodicTask.objects.create(**{"name": name, "task": "giftcodes.tasks.sweep", "interval": every, **fields})
+    return PeriodicTask.objects.create(
+        **{"name": name, "task": "giftcodes.tasks.sweep", "interval": every, **fields}
+    )
 
 
 @pytest.fixture
@@ -306,7 +348,9 @@ def _without_bounds() -> None:
 
 
 @pytest.mark.parametrize("column", ["expires", "start_time", "last_run_at"])
-@pytest.mark.parametrize("moment", ["10000-01-01 04:59+00", "infinity", "-infinity", "9999-12-31 23:59+00"])
+@pytest.mark.parametrize(
+    "moment", ["10000-01-01 04:59+00", "infinity", "-infinity", "9999-12-31 23:59+00"]
+)
 def test_a_moment_at_the_end_of_time_does_not_end_beat(
     beat: Callable[[], PatientScheduler], column: str, moment: str
 ) -> None:
@@ -355,7 +399,9 @@ def test_a_row_that_its_own_rules_refuse_is_noted_as_run_and_does_not_end_beat(
     beat: Callable[[], PatientScheduler],
 ) -> None:
     entry = _entry("Bad")
-    run("UPDATE django_celery_beat_periodictask SET expires = now() + interval '1 day', expire_seconds = 5")
+    run(
+        "UPDATE django_celery_beat_periodictask SET expires = now() + interval '1 day', expire_seconds = 5"
+    )
     scheduler = beat()
     scheduler.reserve(scheduler.schedule["Bad"])
 

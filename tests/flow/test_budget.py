@@ -6,11 +6,11 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from giftcodes.clients.games.base import RateReport
+from giftcodes.clients.games.config import Rate
+from giftcodes.domain.outcomes import Outcome
 from giftcodes.models import RateBudget
-from giftcodes.models.budget import UNLIMITED, Heard
-from giftcodes.outcomes import Outcome
-from giftcodes.providers.base import RateReport
-from giftcodes.providers.config import Rate
+from giftcodes.models.rate_budget import UNLIMITED, Observation
 
 RATE = Rate(30, 60)
 T0 = datetime(2026, 6, 1, 12, tzinfo=UTC)
@@ -27,8 +27,8 @@ def heard(
     outcome: Outcome = Outcome.SUCCESS,
     has_status: bool = True,
     **report: float,
-) -> Heard:
-    return Heard(
+) -> Observation:
+    return Observation(
         outcome=outcome,
         has_status=has_status,
         report=RateReport(**report),  # type: ignore[arg-type]
@@ -168,8 +168,12 @@ def test_an_unlimited_game_is_unlimited_until_it_says_429() -> None:
 def test_an_answer_that_teaches_nothing_needs_no_write() -> None:
     budget = opened()
 
-    changed = budget.hear(heard(sent=2, permit_until=at(60), limit=30, remaining=29), rate=RATE, now=at(3))
-    again = budget.hear(heard(sent=2, permit_until=at(60), limit=30, remaining=29), rate=RATE, now=at(3))
+    changed = budget.hear(
+        heard(sent=2, permit_until=at(60), limit=30, remaining=29), rate=RATE, now=at(3)
+    )
+    again = budget.hear(
+        heard(sent=2, permit_until=at(60), limit=30, remaining=29), rate=RATE, now=at(3)
+    )
 
     assert changed, "the limit was reported for the first time"
     assert not again
@@ -202,7 +206,14 @@ def test_when_others_are_gone_their_share_is_taken_back_window_by_window() -> No
     budget = RateBudget(provider="simulator")
     used_by_others(budget, 0, others=10)
 
-    assert [used_by_others(budget, 61 * window, others=0) for window in range(1, 7)] == [20, 25, 28, 29, 30, 30]
+    assert [used_by_others(budget, 61 * window, others=0) for window in range(1, 7)] == [
+        20,
+        25,
+        28,
+        29,
+        30,
+        30,
+    ]
 
 
 def test_a_429_shows_that_others_were_served_in_our_place() -> None:

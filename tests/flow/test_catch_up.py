@@ -54,7 +54,9 @@ def test_a_member_who_comes_back_gets_what_was_missed(world: World, wolves: Guil
     assert catch_up(world) == ["FROST", "SNOW"]
 
 
-def test_a_member_whose_realm_is_corrected_gets_what_was_missed(world: World, wolves: Guild) -> None:
+def test_a_member_whose_realm_is_corrected_gets_what_was_missed(
+    world: World, wolves: Guild
+) -> None:
     late = member(wolves, LATE, realm=7)
     world.knows(wolves)
     assert catch_up(world) == []
@@ -64,7 +66,9 @@ def test_a_member_whose_realm_is_corrected_gets_what_was_missed(world: World, wo
     assert catch_up(world) == ["FROST", "SNOW"]
 
 
-def test_a_guild_that_is_switched_on_later_gets_every_active_code(world: World, wolves: Guild) -> None:
+def test_a_guild_that_is_switched_on_later_gets_every_active_code(
+    world: World, wolves: Guild
+) -> None:
     bears = guild("Bears", automatic=False)
     member(bears, LATE)
     world.knows(bears)
@@ -88,7 +92,9 @@ def test_a_member_who_reaches_the_level_gets_it_the_day_after(world: World, wolv
     assert catch_up(world) == ["FROST", "SNOW"]
 
 
-def test_who_moves_to_another_guild_is_covered_by_what_they_have(world: World, wolves: Guild) -> None:
+def test_who_moves_to_another_guild_is_covered_by_what_they_have(
+    world: World, wolves: Guild
+) -> None:
     bears = guild("Bears")
     old = wolves.members.order_by("pk")[0]
     Member.objects.filter(pk=old.pk).update(active=False)

@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 
 from giftcodes import tasks
+from giftcodes.domain.outcomes import Outcome
+from giftcodes.domain.transitions import State
 from giftcodes.models import CodeState, GiftCode, Guild, MemberRedemption, Redemption
 from giftcodes.models.code_life import CLAIM_LIMIT_PLAYERS
-from giftcodes.outcomes import Outcome
-from giftcodes.verdict import State
 from tests.factories import gift_code, guild
 from tests.flow.conftest import World
 
@@ -90,7 +90,9 @@ def used_up(world: World) -> GiftCode:
     return code
 
 
-def test_used_for_many_players_of_two_guilds_closes_the_code(world: World, used_up: GiftCode) -> None:
+def test_used_for_many_players_of_two_guilds_closes_the_code(
+    world: World, used_up: GiftCode
+) -> None:
     used_up.refresh_from_db()
     assert (used_up.state, used_up.closed_outcome) == (CodeState.CLOSED, Outcome.CLAIM_LIMIT)
     assert len(world.requests) == CLAIM_LIMIT_PLAYERS
@@ -117,7 +119,9 @@ def test_a_success_between_starts_the_count_again(world: World) -> None:
     assert code.state == CodeState.ACTIVE
 
 
-def test_a_used_up_code_is_probed_and_goes_on_when_the_game_grants_it(world: World, used_up: GiftCode) -> None:
+def test_a_used_up_code_is_probed_and_goes_on_when_the_game_grants_it(
+    world: World, used_up: GiftCode
+) -> None:
     world.has(used_up, cap=None)
     asked = len(world.requests)
     world.pass_time(601)
@@ -133,7 +137,9 @@ def test_a_used_up_code_is_probed_and_goes_on_when_the_game_grants_it(world: Wor
     assert len(world.grants) == 2 * CLAIM_LIMIT_PLAYERS
 
 
-def test_a_probe_that_meets_the_limit_again_closes_the_code_again(world: World, used_up: GiftCode) -> None:
+def test_a_probe_that_meets_the_limit_again_closes_the_code_again(
+    world: World, used_up: GiftCode
+) -> None:
     asked = len(world.requests)
     world.pass_time(601)
 
@@ -184,7 +190,9 @@ def test_a_probed_code_whose_level_a_member_has_not_reached_is_open_again(world:
     assert len(world.grants) == 4
 
 
-def test_a_probe_with_unknown_words_costs_one_request_and_the_code_is_probed_again_later(world: World) -> None:
+def test_a_probe_with_unknown_words_costs_one_request_and_the_code_is_probed_again_later(
+    world: World,
+) -> None:
     wolves, code = guild(members=4), gift_code()
     world.knows(wolves)
     run(world, code, wolves)

@@ -5,11 +5,10 @@ from __future__ import annotations
 from datetime import date, timedelta
 
 from giftcodes import tasks
-from giftcodes.flow import codes
-from giftcodes.flow import redeem as step
+from giftcodes.domain.outcomes import Outcome
 from giftcodes.models import (
     CodeAnswer,
-    CodeNews,
+    CodeChange,
     CodeState,
     GiftCode,
     Member,
@@ -19,7 +18,8 @@ from giftcodes.models import (
     Trigger,
     database_now,
 )
-from giftcodes.outcomes import Outcome
+from giftcodes.pipeline import code_lifecycle
+from giftcodes.pipeline import redeem as step
 from tests.factories import gift_code, guild, member
 from tests.flow.conftest import World, states
 
@@ -123,14 +123,16 @@ def test_until_a_code_is_proven_one_request_is_out_at_a_time(world: World) -> No
     assert [task.name for task, *_ in world.rings] == ["giftcodes.tasks.redeem_member"]
 
 
-def test_an_unconfirmed_row_of_a_deleted_code_is_asked_once_more_and_comes_to_its_end(world: World) -> None:
+def test_an_unconfirmed_row_of_a_deleted_code_is_asked_once_more_and_comes_to_its_end(
+    world: World,
+) -> None:
     wolves = guild(members=1)
     code = gift_code()
     world.knows(wolves)
     world.has(code, expires_at="2020-01-01T00:00:00Z")
     world.spoil("drop", when="before")
     redemption = world.redeem(wolves, code)
-    codes.close(code.pk, reason="Deleted by hand.", forever=True)
+    code_lifecycle.close(code.pk, reason="Deleted by hand.", forever=True)
 
     for _ in range(3):
         world.pass_time(61)
@@ -225,7 +227,9 @@ def test_a_code_that_vanishes_from_the_feed_and_comes_back_changes_nothing(world
     assert len(world.requests) == 2
 
 
-def test_a_closed_code_with_a_later_date_is_a_new_issue_and_the_old_one_keeps_its_history(world: World) -> None:
+def test_a_closed_code_with_a_later_date_is_a_new_issue_and_the_old_one_keeps_its_history(
+    world: World,
+) -> None:
     wolves = guild(members=2)
     world.knows(wolves)
     world.has("AGAIN", expires_at="2020-01-01T00:00:00Z")
@@ -243,7 +247,12 @@ def test_a_closed_code_with_a_later_date_is_a_new_issue_and_the_old_one_keeps_it
     world.breathe()
 
     old, new = GiftCode.objects.order_by("issue")
-    assert (old.state, old.issue, new.state, new.issue) == (CodeState.CLOSED, 1, CodeState.ACTIVE, 2)
+    assert (old.state, old.issue, new.state, new.issue) == (
+        CodeState.CLOSED,
+        1,
+        CodeState.ACTIVE,
+        2,
+    )
     assert new.published_on == date(2026, 6, 5)
     assert len(world.grants) == 2
     assert old.redemptions.get().members.count() == 2
@@ -253,7 +262,7 @@ def test_a_deleted_code_is_not_brought_back_by_the_feed(world: World) -> None:
     wolves = guild(members=2)
     world.knows(wolves)
     code = gift_code("FROST")
-    codes.close(code.pk, reason="Not wanted.", forever=True)
+    code_lifecycle.close(code.pk, reason="Not wanted.", forever=True)
     world.game.publish("FROST")
 
     world.poll()
@@ -271,7 +280,7 @@ def test_a_code_reopened_by_a_person_is_tried_for_those_who_were_left_out(world:
     world.has(code, expires_at=None)
     world.pass_time(5)
 
-    assert codes.reopen(code.pk, trigger=Trigger.ADMIN) == ""
+    assert code_lifecycle.reopen(code.pk, trigger=Trigger.ADMIN) == ""
     tasks.fan_out(code.pk, Trigger.CATCH_UP)
     world.drain()
 
@@ -288,7 +297,7 @@ def test_a_success_under_way_reopens_a_code_that_was_closed_meanwhile(world: Wor
     claim = world.claim(redemption)
     attempt = step.intend(claim.pk, claim.token)
     assert attempt is not None
-    codes.close(code.pk, reason="By mistake.")
+    code_lifecycle.close(code.pk, reason="By mistake.")
     tasks.close_code(code.pk)
     assert redemption.members.filter(state="cancelled").count() == 2
 
@@ -301,7 +310,9 @@ def test_a_success_under_way_reopens_a_code_that_was_closed_meanwhile(world: Wor
     assert claim.state == "redeemed"
 
 
-def test_a_code_is_closed_at_the_end_that_a_person_set_and_the_game_is_not_asked(world: World) -> None:
+def test_a_code_is_closed_at_the_end_that_a_person_set_and_the_game_is_not_asked(
+    world: World,
+) -> None:
     wolves = guild(members=2)
     code = gift_code()
     world.knows(wolves)
@@ -321,7 +332,12 @@ def test_a_code_is_closed_at_the_end_that_a_person_set_and_the_game_is_not_asked
     assert world.requests == []
     assert set(states(Redemption.objects.get()).values()) == {"cancelled"}
     assert Redemption.objects.get().state == RunState.COMPLETE
-    assert RedemptionEvent.objects.filter(gift_code=code, kind="code_closed", trigger=Trigger.SWEEP).count() == 1
+    assert (
+        RedemptionEvent.objects.filter(
+            gift_code=code, kind="code_closed", trigger=Trigger.SWEEP
+        ).count()
+        == 1
+    )
 
 
 def test_a_code_that_is_reopened_after_its_end_has_none_any_more(world: World) -> None:
@@ -331,7 +347,7 @@ def test_a_code_that_is_reopened_after_its_end_has_none_any_more(world: World) -
     world.has(code)
     world.sweep()
 
-    assert codes.reopen(code.pk, trigger=Trigger.ADMIN) == ""
+    assert code_lifecycle.reopen(code.pk, trigger=Trigger.ADMIN) == ""
     world.redeem(wolves, code)
     world.breathe()
     world.sweep()
@@ -361,4 +377,4 @@ def test_what_the_game_grants_after_the_end_reopens_the_code(world: World) -> No
     world.sweep()
 
     code.refresh_from_db()
-    assert (news, code.state, code.expires_at) == (CodeNews.REOPENED, CodeState.ACTIVE, None)
+    assert (news, code.state, code.expires_at) == (CodeChange.REOPENED, CodeState.ACTIVE, None)

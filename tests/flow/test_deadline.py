@@ -7,12 +7,19 @@ from typing import Any
 
 import pytest
 
-from giftcodes.feeds import PublishedCode
-from giftcodes.flow.dispatch import dispatch
-from giftcodes.flow.poll import FeedNews, decide
-from giftcodes.models import CodeState, GiftCode, MemberRedemption, RateBudget, Redemption, database_now
-from giftcodes.outlook.preview import previews
-from giftcodes.outlook.reading import queues_at
+from giftcodes.clients.feeds import PublishedCode
+from giftcodes.estimates.cost_preview import previews
+from giftcodes.estimates.queue_snapshot import queues_at
+from giftcodes.models import (
+    CodeState,
+    GiftCode,
+    MemberRedemption,
+    RateBudget,
+    Redemption,
+    database_now,
+)
+from giftcodes.pipeline.dispatch import dispatch
+from giftcodes.pipeline.poll import FeedLineKind, decide
 from tests.factories import gift_code, guild
 from tests.flow.conftest import World
 
@@ -70,7 +77,9 @@ def test_codes_have_one_order_in_lists_estimates_and_dispatch(world: World, sett
 
 
 @pytest.mark.django_db
-def test_a_new_code_does_not_wait_behind_the_requests_of_old_ones(world: World, settings: Any) -> None:
+def test_a_new_code_does_not_wait_behind_the_requests_of_old_ones(
+    world: World, settings: Any
+) -> None:
     """Found in public: a new code waited for 129 s behind 418 requests of old codes."""
     wolves = guild(members=40)
     old = [
@@ -89,12 +98,17 @@ def test_a_new_code_does_not_wait_behind_the_requests_of_old_ones(world: World, 
 
     asked = [request["code"] for request in world.requests]
     assert asked[0] == "NEW"
-    assert asked.index("NEW") + 39 >= max(place for place, code in enumerate(asked) if code == "NEW") - 40
+    assert (
+        asked.index("NEW") + 39
+        >= max(place for place, code in enumerate(asked) if code == "NEW") - 40
+    )
 
 
 def _known(**fields: Any) -> GiftCode:
     seen = dt.datetime.now(dt.UTC) - 10 * DAY
-    return gift_code(state=CodeState.CLOSED, closed_outcome="code_expired", first_seen_at=seen, **fields)
+    return gift_code(
+        state=CodeState.CLOSED, closed_outcome="code_expired", first_seen_at=seen, **fields
+    )
 
 
 @pytest.mark.django_db
@@ -102,23 +116,23 @@ def _known(**fields: Any) -> GiftCode:
     ("known", "listed", "news"),
     [
         # The year was mistyped: the code counts as published when it was first seen, ten days ago.
-        (365, 365, FeedNews.KNOWN),
-        (365, -1, FeedNews.REISSUED),
-        (365, 0, FeedNews.REISSUED),
-        (365, -11, FeedNews.KNOWN),
-        (365, None, FeedNews.KNOWN),
+        (365, 365, FeedLineKind.KNOWN),
+        (365, -1, FeedLineKind.REISSUED),
+        (365, 0, FeedLineKind.REISSUED),
+        (365, -11, FeedLineKind.KNOWN),
+        (365, None, FeedLineKind.KNOWN),
         # A day in the future is no news of any code, however often it is listed.
-        (-20, 365, FeedNews.KNOWN),
-        (None, 365, FeedNews.KNOWN),
-        (None, -1, FeedNews.REISSUED),
+        (-20, 365, FeedLineKind.KNOWN),
+        (None, 365, FeedLineKind.KNOWN),
+        (None, -1, FeedLineKind.REISSUED),
         # A feed may be a day ahead.
-        (-1, 1, FeedNews.REISSUED),
-        (1, 1, FeedNews.KNOWN),
-        (-1, -1, FeedNews.KNOWN),
+        (-1, 1, FeedLineKind.REISSUED),
+        (1, 1, FeedLineKind.KNOWN),
+        (-1, -1, FeedLineKind.KNOWN),
     ],
 )
 def test_a_day_in_the_future_counts_as_the_day_a_code_was_first_seen(
-    known: int | None, listed: int | None, news: FeedNews
+    known: int | None, listed: int | None, news: FeedLineKind
 ) -> None:
     today = dt.datetime.now(dt.UTC).date()
     code = _known(published_on=None if known is None else today + known * DAY)
@@ -126,7 +140,9 @@ def test_a_day_in_the_future_counts_as_the_day_a_code_was_first_seen(
     assert decide(line, code) is news
 
 
-def test_a_code_that_is_listed_with_next_year_is_stored_once_and_issued_anew_when_it_comes_again(world: World) -> None:
+def test_a_code_that_is_listed_with_next_year_is_stored_once_and_issued_anew_when_it_comes_again(
+    world: World,
+) -> None:
     today = dt.datetime.now(dt.UTC).date()
     next_year = today + 365 * DAY
     world.game.merge({"feed": [f"WINTER {next_year:%d.%m.%Y}"]})
@@ -134,7 +150,9 @@ def test_a_code_that_is_listed_with_next_year_is_stored_once_and_issued_anew_whe
     world.poll()
     code = GiftCode.objects.get()
     GiftCode.objects.update(
-        state=CodeState.CLOSED, closed_outcome="code_expired", first_seen_at=code.first_seen_at - DAY
+        state=CodeState.CLOSED,
+        closed_outcome="code_expired",
+        first_seen_at=code.first_seen_at - DAY,
     )
     world.poll()
     assert GiftCode.objects.count() == 1

@@ -9,9 +9,9 @@ import pytest
 from django.db import connection, transaction
 
 from giftcodes import tasks
-from giftcodes.flow import directory as step
+from giftcodes.clients.games import Rate
 from giftcodes.models import Directory, DirectoryLookup, Member, database_now
-from giftcodes.providers import Rate
+from giftcodes.pipeline import directory as step
 from tests.factories import gift_code, guild, member
 from tests.flow.conftest import World
 from tests.flow.directory_service import (
@@ -86,7 +86,9 @@ def test_who_does_not_agree_any_more_is_not_asked_for_and_the_row_goes(
     assert not DirectoryLookup.objects.exists()
 
 
-def test_the_row_goes_also_while_the_directory_is_off(world: World, service: Service, settings: Any) -> None:
+def test_the_row_goes_also_while_the_directory_is_off(
+    world: World, service: Service, settings: Any
+) -> None:
     anna = agreed(guild())
     service.knows(anna)
     look(world)
@@ -113,7 +115,11 @@ def test_an_answer_for_who_did_not_agree_any_more_when_it_came_changes_nothing(
     assert not Member.objects.filter(nickname="After").exists()
     assert not Member.objects.filter(realm=AWAY).exists()
     look(world)
-    assert not DirectoryLookup.objects.exclude(name="").filter(player_id=anna.player_id, provider="simulator").exists()
+    assert (
+        not DirectoryLookup.objects.exclude(name="")
+        .filter(player_id=anna.player_id, provider="simulator")
+        .exists()
+    )
 
 
 def test_a_player_in_two_guilds_is_asked_for_once_and_only_the_row_that_agreed_is_changed(
@@ -159,14 +165,18 @@ def test_a_player_whom_the_directory_does_not_know_is_left_as_they_are_for_a_wee
     assert list(Member.objects.values_list("nickname", "realm")) == [("Anna", None)]
 
 
-def test_before_the_run_of_a_new_code_who_needs_correction_is_asked_for_first(world: World, service: Service) -> None:
+def test_before_the_run_of_a_new_code_who_needs_correction_is_asked_for_first(
+    world: World, service: Service
+) -> None:
     anna = refused(world, service)
     ben = agreed(anna.guild)
     service.knows(ben, "Ben")
     code = gift_code("SNOW")
     world.has(code)
     DirectoryLookup.objects.enrol("simulator")
-    DirectoryLookup.objects.filter(player_id=ben.player_id).update(due_at=database_now() - timedelta(days=1))
+    DirectoryLookup.objects.filter(player_id=ben.player_id).update(
+        due_at=database_now() - timedelta(days=1)
+    )
 
     tasks.fan_out(code.pk)
     assert service.asked == [], "a run never waits for the network"
@@ -192,7 +202,9 @@ def test_a_start_that_is_asked_for_marks_only_the_own_guild_s_and_only_those_who
     assert fine.player_id not in urgent
 
 
-def test_who_was_asked_for_within_the_hour_is_not_marked_again(world: World, service: Service) -> None:
+def test_who_was_asked_for_within_the_hour_is_not_marked_again(
+    world: World, service: Service
+) -> None:
     anna = refused(world, service)
     DirectoryLookup.objects.update(asked_at=database_now())
 
@@ -250,7 +262,10 @@ def test_a_window_that_begins_anywhere_has_no_more_than_allowed() -> None:
             sent.append(now)
         now += timedelta(seconds=1)
     assert len(sent) > 10
-    assert all(later_one - one >= timedelta(seconds=60) for one, later_one in zip(sent, sent[3:], strict=False))
+    assert all(
+        later_one - one >= timedelta(seconds=60)
+        for one, later_one in zip(sent, sent[3:], strict=False)
+    )
 
 
 def test_the_request_beyond_the_day_s_number_waits_until_the_next_day(
@@ -284,7 +299,9 @@ def test_one_ring_of_beat_asks_for_a_few_players_only(world: World, service: Ser
     assert len(service.asked) == tasks.LOOKUPS
 
 
-def test_never_two_at_a_time_and_a_worker_that_dies_leaves_its_turn_to_the_next(world: World, service: Service) -> None:
+def test_never_two_at_a_time_and_a_worker_that_dies_leaves_its_turn_to_the_next(
+    world: World, service: Service
+) -> None:
     wolves = guild()
     anna, ben = agreed(wolves), agreed(wolves)
     DirectoryLookup.objects.enrol("simulator")

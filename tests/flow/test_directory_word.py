@@ -11,8 +11,8 @@ from django.db import connection
 from django.db.models import F
 
 from giftcodes import tasks
-from giftcodes.flow.directory import GameWords, Word, takes_realm
 from giftcodes.models import Alarm, Directory, DirectoryLookup, Member, database_now
+from giftcodes.pipeline.directory import GameWords, Word, takes_realm
 from tests.factories import REALM, gift_code, guild, member
 from tests.flow.conftest import World
 from tests.flow.directory_service import (
@@ -55,10 +55,14 @@ def test_only_the_guild_of_the_corrected_member_is_rung(world: World, service: S
 
     tasks.look_up("simulator", 1)
 
-    assert [(task.name.rpartition(".")[2], args) for task, args, _ in world.rings] == [("catch_up", ([anna.guild_id],))]
+    assert [(task.name.rpartition(".")[2], args) for task, args, _ in world.rings] == [
+        ("catch_up", ([anna.guild_id],))
+    ]
 
 
-def test_a_change_is_in_the_member_s_history_with_its_source(world: World, service: Service) -> None:
+def test_a_change_is_in_the_member_s_history_with_its_source(
+    world: World, service: Service
+) -> None:
     anna = refused(world, service)
     service.knows(anna, "Annalise", AWAY)
     DirectoryLookup.objects.update(due_at=database_now())
@@ -71,7 +75,9 @@ def test_a_change_is_in_the_member_s_history_with_its_source(world: World, servi
     assert newest.history_user is None
 
 
-def test_a_name_is_refreshed_and_one_that_a_person_chose_since_stays(world: World, service: Service) -> None:
+def test_a_name_is_refreshed_and_one_that_a_person_chose_since_stays(
+    world: World, service: Service
+) -> None:
     anna = agreed(guild(), nickname="typed at the import")
     service.knows(anna, "Anna")
     look(world)
@@ -119,7 +125,9 @@ def test_a_realm_that_is_the_guild_s_is_stored_as_none(world: World, service: Se
     assert anna.realm is None
 
 
-def test_a_realm_that_works_is_not_changed_by_a_first_answer(world: World, service: Service) -> None:
+def test_a_realm_that_works_is_not_changed_by_a_first_answer(
+    world: World, service: Service
+) -> None:
     wolves, code = guild(), gift_code()
     anna = agreed(wolves)
     world.knows(wolves)
@@ -136,7 +144,9 @@ def test_a_realm_that_works_is_not_changed_by_a_first_answer(world: World, servi
     assert (len(service.asked), anna.realm) == (2, None)
 
 
-def test_a_realm_that_works_through_another_guild_is_not_changed_either(world: World, service: Service) -> None:
+def test_a_realm_that_works_through_another_guild_is_not_changed_either(
+    world: World, service: Service
+) -> None:
     wolves, bears, code = guild(), guild(), gift_code()
     anna = agreed(wolves)
     member(bears, anna.player_id)
@@ -154,7 +164,9 @@ def test_a_realm_that_works_through_another_guild_is_not_changed_either(world: W
     assert (len(service.asked), anna.realm) == (2, None)
 
 
-def test_a_realm_that_a_person_set_is_not_changed_before_the_game_refused_it(world: World, service: Service) -> None:
+def test_a_realm_that_a_person_set_is_not_changed_before_the_game_refused_it(
+    world: World, service: Service
+) -> None:
     anna = agreed(guild(), realm=5)
     service.knows(anna, realm=AWAY)
 
@@ -164,7 +176,9 @@ def test_a_realm_that_a_person_set_is_not_changed_before_the_game_refused_it(wor
     assert anna.realm == 5
 
 
-def test_a_member_who_follows_the_directory_follows_its_news(world: World, service: Service) -> None:
+def test_a_member_who_follows_the_directory_follows_its_news(
+    world: World, service: Service
+) -> None:
     anna = agreed(guild())
     service.knows(anna)
     look(world)
@@ -260,7 +274,9 @@ def test_a_directory_that_works_again_is_asked_as_before(world: World, service: 
     assert anna.nickname == "Anna"
 
 
-def test_one_player_whose_answer_is_bad_does_not_keep_the_others_waiting(world: World, service: Service) -> None:
+def test_one_player_whose_answer_is_bad_does_not_keep_the_others_waiting(
+    world: World, service: Service
+) -> None:
     wolves = guild()
     bad, good = agreed(wolves), agreed(wolves)
     service.knows(good)
@@ -275,7 +291,9 @@ def test_one_player_whose_answer_is_bad_does_not_keep_the_others_waiting(world: 
     assert service.asked == [bad.player_id, good.player_id]
 
 
-def test_a_failing_directory_does_not_touch_redeeming(world: World, service: Service, settings: Any) -> None:
+def test_a_failing_directory_does_not_touch_redeeming(
+    world: World, service: Service, settings: Any
+) -> None:
     configure(settings, directory_url="http://127.0.0.1:9/{id}")
     wolves, code = guild(), gift_code()
     anna = agreed(wolves)
@@ -289,7 +307,9 @@ def test_a_failing_directory_does_not_touch_redeeming(world: World, service: Ser
     assert "could not be reached" in Directory.objects.get().error
 
 
-def test_a_refused_key_is_an_alarm_at_once_and_over_when_it_is_taken(world: World, service: Service) -> None:
+def test_a_refused_key_is_an_alarm_at_once_and_over_when_it_is_taken(
+    world: World, service: Service
+) -> None:
     agreed(guild())
     service.fails("403 No")
     look(world)
@@ -316,10 +336,15 @@ def test_a_directory_that_fails_for_a_day_is_an_alarm(world: World, service: Ser
     Alarm.objects.update(suspected_at=F("suspected_at") - timedelta(hours=2))
     tasks.alarms()
 
-    assert "no name of a player" in Alarm.objects.standing().get(kind=Alarm.Kind.DIRECTORY_FAILING).message
+    assert (
+        "no name of a player"
+        in Alarm.objects.standing().get(kind=Alarm.Kind.DIRECTORY_FAILING).message
+    )
 
 
-def test_the_key_is_in_no_log_and_in_no_row(world: World, service: Service, caplog: pytest.LogCaptureFixture) -> None:
+def test_the_key_is_in_no_log_and_in_no_row(
+    world: World, service: Service, caplog: pytest.LogCaptureFixture
+) -> None:
     anna = agreed(guild())
     service.knows(anna, f"Anna {KEY}")
     service.fails("401 Who", body=json.dumps({"error": KEY}).encode())
@@ -331,7 +356,8 @@ def test_the_key_is_in_no_log_and_in_no_row(world: World, service: Service, capl
     with connection.cursor() as cursor:
         for model in (Directory, DirectoryLookup, Member, Alarm):
             cursor.execute(
-                f'SELECT count(*) FROM "{model._meta.db_table}" AS row WHERE row::text LIKE %s', [f"%{KEY}%"]
+                f'SELECT count(*) FROM "{model._meta.db_table}" AS row WHERE row::text LIKE %s',
+                [f"%{KEY}%"],
             )
             assert cursor.fetchone()[0] == 0
     assert len(service.asked) == 2

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from giftcodes.flow import codes
-from giftcodes.flow.poll import poll
 from giftcodes.models import CodeState, Feed, GiftCode, RedemptionEvent, Trigger, database_now
+from giftcodes.pipeline import code_lifecycle
+from giftcodes.pipeline.poll import poll
 from tests.factories import gift_code, guild
 from tests.flow.conftest import World, states
 
@@ -134,7 +134,9 @@ def test_the_reason_of_a_code_that_ended_says_that_the_feed_gave_the_end(world: 
     assert the_code().reason.endswith("UTC, as the feed says.")
 
 
-def test_a_code_that_its_end_closed_is_open_again_when_the_feed_extends_the_end(world: World) -> None:
+def test_a_code_that_its_end_closed_is_open_again_when_the_feed_extends_the_end(
+    world: World,
+) -> None:
     wolves = guild(members=2)
     world.knows(wolves)
     lists(world, PAST)
@@ -166,10 +168,12 @@ def test_members_whom_the_end_left_out_are_asked_for_when_the_feed_extends_it(wo
     assert set(states(redemption).values()) == {"redeemed"}
 
 
-def test_a_code_that_a_person_closed_stays_closed_when_the_feed_extends_its_end(world: World) -> None:
+def test_a_code_that_a_person_closed_stays_closed_when_the_feed_extends_its_end(
+    world: World,
+) -> None:
     lists(world, FAR)
     world.poll()
-    codes.close(the_code().pk, reason="Not wanted.")
+    code_lifecycle.close(the_code().pk, reason="Not wanted.")
     lists(world, FARTHER)
 
     world.poll()
@@ -177,10 +181,12 @@ def test_a_code_that_a_person_closed_stays_closed_when_the_feed_extends_its_end(
     assert (the_code().state, the_code().expires_at) == (CodeState.CLOSED, FAR)
 
 
-def test_a_code_that_was_reopened_after_its_end_is_not_closed_again_by_the_same_end(world: World) -> None:
+def test_a_code_that_was_reopened_after_its_end_is_not_closed_again_by_the_same_end(
+    world: World,
+) -> None:
     lists(world, PAST)
     world.poll()
-    assert codes.reopen(the_code().pk, trigger=Trigger.ADMIN) == ""
+    assert code_lifecycle.reopen(the_code().pk, trigger=Trigger.ADMIN) == ""
 
     world.poll()
     world.sweep()
@@ -191,7 +197,7 @@ def test_a_code_that_was_reopened_after_its_end_is_not_closed_again_by_the_same_
 def test_a_later_end_is_followed_for_a_code_that_was_reopened_after_its_end(world: World) -> None:
     lists(world, PAST)
     world.poll()
-    assert codes.reopen(the_code().pk, trigger=Trigger.ADMIN) == ""
+    assert code_lifecycle.reopen(the_code().pk, trigger=Trigger.ADMIN) == ""
     lists(world, FAR)
 
     world.poll()
@@ -199,7 +205,9 @@ def test_a_later_end_is_followed_for_a_code_that_was_reopened_after_its_end(worl
     assert (the_code().state, the_code().expires_at) == (CodeState.ACTIVE, FAR)
 
 
-def test_a_code_that_is_issued_again_is_a_new_issue_and_the_old_one_stays_closed(world: World) -> None:
+def test_a_code_that_is_issued_again_is_a_new_issue_and_the_old_one_stays_closed(
+    world: World,
+) -> None:
     lists(world, PAST)
     world.poll()
     listed = {"code": "FROST", "createdAt": "2026-08-05T10:00:00Z", "expiresAt": FAR.isoformat()}

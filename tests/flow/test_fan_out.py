@@ -9,9 +9,17 @@ import pytest
 from django.db import transaction
 
 from giftcodes import tasks
-from giftcodes.flow import fan_out as step
-from giftcodes.flow import start_many
-from giftcodes.models import CancelKind, GiftCode, Heartbeat, MemberRedemption, Redemption, Trigger, database_now
+from giftcodes.models import (
+    CancelKind,
+    GiftCode,
+    Heartbeat,
+    MemberRedemption,
+    Redemption,
+    Trigger,
+    database_now,
+)
+from giftcodes.pipeline import fan_out as step
+from giftcodes.pipeline import start_many
 from tests.factories import gift_code, guild, member
 from tests.flow.conftest import World, events, states
 from tests.lock.conftest import Elsewhere, elsewhere
@@ -81,13 +89,17 @@ def test_what_was_cut_off_is_finished_by_the_next_one(world: World) -> None:
     assert running(code) == 5
 
 
-def test_those_that_closed_with_their_code_start_again_and_those_that_are_done_do_not(world: World) -> None:
+def test_those_that_closed_with_their_code_start_again_and_those_that_are_done_do_not(
+    world: World,
+) -> None:
     wolves, bears = guild(members=1), guild(members=1)
     world.knows(wolves, bears)
     code = gift_code()
     world.has(code)
     done, closed = world.redeem(wolves, code), world.begin(bears, code)
-    closed.members.update(state="cancelled", cancel_kind=CancelKind.CODE_CLOSED, next_attempt_at=None)
+    closed.members.update(
+        state="cancelled", cancel_kind=CancelKind.CODE_CLOSED, next_attempt_at=None
+    )
     tasks.finish(closed.pk)
 
     tasks.fan_out(code.pk, Trigger.CATCH_UP)
@@ -111,7 +123,9 @@ def test_who_has_the_code_through_another_guild_is_covered_at_once(world: World)
     assert events(Redemption.objects.get(guild=bears)) == ["locked", "unlocked"]
 
 
-def test_the_sweep_covers_the_twin_of_a_row_whose_worker_died_after_it_was_settled(world: World) -> None:
+def test_the_sweep_covers_the_twin_of_a_row_whose_worker_died_after_it_was_settled(
+    world: World,
+) -> None:
     wolves, bears, code = guild(members=1), guild(), gift_code()
     member(bears, wolves.members.get().player_id)
     world.begin(wolves, code)
@@ -138,7 +152,9 @@ def test_a_probe_of_somebody_who_has_the_code_by_now_covers_the_row(world: World
     MemberRedemption.objects.filter(redemption__guild=wolves).update(
         state="redeemed", next_attempt_at=None, settled_at=database_now() - timedelta(hours=1)
     )
-    closed.members.update(state="cancelled", cancel_kind=CancelKind.CODE_CLOSED, next_attempt_at=None)
+    closed.members.update(
+        state="cancelled", cancel_kind=CancelKind.CODE_CLOSED, next_attempt_at=None
+    )
     GiftCode.objects.update(state="closed", next_probe_at=database_now())
 
     world.sweep()

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from giftcodes.flow.move_members import move_members
 from giftcodes.models import Guild, Member
+from giftcodes.services.members import move_members
 from tests.factories import REALM, gift_code, guild, member
 from tests.flow.conftest import World, states
 

@@ -7,9 +7,9 @@ from collections import Counter
 import pytest
 
 from giftcodes import tasks
+from giftcodes.domain.outcomes import Outcome
+from giftcodes.domain.transitions import State
 from giftcodes.models import Alarm, Attempt, GiftCode, PauseKind, RateBudget, Redemption, Trigger
-from giftcodes.outcomes import Outcome
-from giftcodes.verdict import State
 from tests.factories import gift_code, guild
 from tests.flow.conftest import World
 
@@ -37,7 +37,9 @@ def odd(world: World) -> GiftCode:
     return code
 
 
-def test_of_two_codes_the_good_one_reaches_everybody_and_the_odd_one_costs_little(world: World, odd: GiftCode) -> None:
+def test_of_two_codes_the_good_one_reaches_everybody_and_the_odd_one_costs_little(
+    world: World, odd: GiftCode
+) -> None:
     wolves, good = guild(members=60), gift_code("GOOD")
     world.knows(wolves)
     world.has(good)
@@ -60,7 +62,9 @@ def test_an_odd_code_waits_longer_each_time(world: World, odd: GiftCode) -> None
     for _ in range(5):
         odd.refresh_from_db()
         assert odd.held_until is not None
-        waits.append(round((odd.held_until - Attempt.objects.latest("id").answered_at).total_seconds()))  # type: ignore[operator]
+        waits.append(
+            round((odd.held_until - Attempt.objects.latest("id").answered_at).total_seconds())
+        )  # type: ignore[operator]
         world.pass_time(waits[-1] + 1)
         world.tick()
 
@@ -139,7 +143,9 @@ def test_one_odd_code_alone_does_not_pause_the_game(world: World, odd: GiftCode)
     assert RateBudget.objects.get().pauses == 0
 
 
-def test_a_member_with_unknown_words_does_not_hold_a_code_back_that_others_get(world: World) -> None:
+def test_a_member_with_unknown_words_does_not_hold_a_code_back_that_others_get(
+    world: World,
+) -> None:
     wolves, code = guild(members=8), gift_code()
     world.knows(wolves)
     world.has(code)

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from giftcodes import tasks
+from giftcodes.domain.outcomes import Outcome, meaning
+from giftcodes.domain.transitions import OPEN, PARKED, SETTLED, State
 from giftcodes.models import Attempt, CodeState, MemberRedemption, RateBudget
-from giftcodes.outcomes import Outcome, meaning
-from giftcodes.verdict import OPEN, PARKED, SETTLED, State
 from tests.factories import gift_code, guild
 from tests.flow.conftest import World
 
@@ -26,8 +26,24 @@ TABLE = [
     ("role not exist.", 40001, Outcome.NO_SUCH_PLAYER, State.NEEDS_CORRECTION, PARKED, None, 0),
     ("STOVE_LV ERROR.", 40006, Outcome.LEVEL_TOO_LOW, State.NOT_ELIGIBLE, PARKED, 86_400, 0),
     ("RECHARGE_MONEY ERROR.", 40017, Outcome.SPEND_TOO_LOW, State.NOT_ELIGIBLE, PARKED, 86_400, 0),
-    ("RECHARGE_MONEY_VIP ERROR.", 40018, Outcome.VIP_TOO_LOW, State.NOT_ELIGIBLE, PARKED, 86_400, 0),
-    ("WORDS NOT KNOWN.", 40010, Outcome.LEVEL_OR_SPEND_TOO_LOW, State.NOT_ELIGIBLE, PARKED, 86_400, 0),
+    (
+        "RECHARGE_MONEY_VIP ERROR.",
+        40018,
+        Outcome.VIP_TOO_LOW,
+        State.NOT_ELIGIBLE,
+        PARKED,
+        86_400,
+        0,
+    ),
+    (
+        "WORDS NOT KNOWN.",
+        40010,
+        Outcome.LEVEL_OR_SPEND_TOO_LOW,
+        State.NOT_ELIGIBLE,
+        PARKED,
+        86_400,
+        0,
+    ),
     ("WORDS NOT KNOWN.", 40012, Outcome.ACCOUNT_TOO_YOUNG, State.NOT_ELIGIBLE, PARKED, 86_400, 0),
     ("WORDS NOT KNOWN.", 40015, Outcome.CODE_ERROR, State.PENDING, OPEN, 5, 1),
     ("WORDS NOT KNOWN.", 40016, Outcome.SERVER_BUSY, State.UNCONFIRMED, OPEN, 60, 1),
@@ -66,7 +82,9 @@ def _seconds_until_next(row: MemberRedemption) -> float | None:
     return (row.next_attempt_at - row.updated_at).total_seconds()
 
 
-@pytest.mark.parametrize(("msg", "err_code", "outcome", "state", "of_class", "again", "tries"), TABLE)
+@pytest.mark.parametrize(
+    ("msg", "err_code", "outcome", "state", "of_class", "again", "tries"), TABLE
+)
 def test_each_answer_of_the_game_has_its_state_and_reason(
     world: World,
     msg: str,
@@ -112,7 +130,13 @@ def test_each_answer_of_the_game_has_its_state_and_reason(
     ],
 )
 def test_an_answer_that_is_none_leaves_the_effect_unknown(
-    world: World, settings: Any, fault: str, details: dict[str, Any], outcome: Outcome, state: State, tries: int
+    world: World,
+    settings: Any,
+    fault: str,
+    details: dict[str, Any],
+    outcome: Outcome,
+    state: State,
+    tries: int,
 ) -> None:
     settings.HTTP_SECONDS = 0.6
     world.spoil(fault, **details)
@@ -131,7 +155,12 @@ def test_a_game_that_cannot_be_reached_costs_no_try(world: World, settings: Any)
 
     row = _ask_one(world)
 
-    assert (row.outcome, row.state, row.tries, row.setbacks) == (Outcome.UNREACHABLE, State.PENDING, 0, 1)
+    assert (row.outcome, row.state, row.tries, row.setbacks) == (
+        Outcome.UNREACHABLE,
+        State.PENDING,
+        0,
+        1,
+    )
 
 
 def test_an_unknown_answer_keeps_its_body_as_evidence(world: World) -> None:
@@ -218,7 +247,10 @@ def test_a_corrected_member_is_tried_at_once(world: World) -> None:
     world.catch_up()
 
     assert sorted(redemption.members.values_list("member", "state")) == sorted(
-        [(member.pk, "redeemed"), (wolves.members.exclude(pk=member.pk).get().pk, "needs_correction")]
+        [
+            (member.pk, "redeemed"),
+            (wolves.members.exclude(pk=member.pk).get().pk, "needs_correction"),
+        ]
     )
 
 
@@ -239,7 +271,9 @@ def test_a_member_who_is_not_eligible_is_asked_again_the_next_day_only(world: Wo
     assert redemption.members.get().state == State.REDEEMED
 
 
-def test_nobody_who_is_settled_is_asked_again_by_a_second_code_of_the_feed_in_other_case(world: World) -> None:
+def test_nobody_who_is_settled_is_asked_again_by_a_second_code_of_the_feed_in_other_case(
+    world: World,
+) -> None:
     wolves = guild(members=1)
     world.knows(wolves)
     world.game.publish("Frost")

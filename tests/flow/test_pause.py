@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from giftcodes import tasks
-from giftcodes.flow import pause as pause_step
+from giftcodes.domain.transitions import State
 from giftcodes.models import Alarm, MemberRedemption, PauseKind, RateBudget, Redemption
-from giftcodes.verdict import State
+from giftcodes.services import providers as pause_step
 from tests.factories import gift_code, guild
 from tests.flow.conftest import World
 
@@ -112,8 +112,12 @@ def test_a_probe_whose_message_is_lost_is_followed_by_another(world: World) -> N
     assert second is not None or len(world.requests) > 1
 
 
-@pytest.mark.parametrize("fault", [{"fault": "html"}, {"fault": "status", "status": 502}, {"fault": "garbage"}])
-def test_answers_of_no_game_for_three_players_in_a_row_pause_the_game(world: World, fault: dict[str, object]) -> None:
+@pytest.mark.parametrize(
+    "fault", [{"fault": "html"}, {"fault": "status", "status": 502}, {"fault": "garbage"}]
+)
+def test_answers_of_no_game_for_three_players_in_a_row_pause_the_game(
+    world: World, fault: dict[str, object]
+) -> None:
     _start(world)
     world.game.merge({"faults": [{**fault, "times": None}]})
     tasks.dispatch("simulator")
@@ -127,10 +131,30 @@ def test_answers_of_no_game_for_three_players_in_a_row_pause_the_game(world: Wor
 @pytest.mark.parametrize(
     ("fault", "kind", "alarm", "words"),
     [
-        ({"fault": "msg", "msg": "?", "err_code": 40100}, PauseKind.CAPTCHA, Alarm.Kind.CAPTCHA, "solves no captchas"),
-        ({"fault": "msg", "msg": "?", "err_code": 40103}, PauseKind.CAPTCHA, Alarm.Kind.CAPTCHA, "solves no captchas"),
-        ({"fault": "status", "status": 401}, PauseKind.FORBIDDEN, Alarm.Kind.FORBIDDEN, "HTTP 401 or 403"),
-        ({"fault": "status", "status": 403}, PauseKind.FORBIDDEN, Alarm.Kind.FORBIDDEN, "HTTP 401 or 403"),
+        (
+            {"fault": "msg", "msg": "?", "err_code": 40100},
+            PauseKind.CAPTCHA,
+            Alarm.Kind.CAPTCHA,
+            "solves no captchas",
+        ),
+        (
+            {"fault": "msg", "msg": "?", "err_code": 40103},
+            PauseKind.CAPTCHA,
+            Alarm.Kind.CAPTCHA,
+            "solves no captchas",
+        ),
+        (
+            {"fault": "status", "status": 401},
+            PauseKind.FORBIDDEN,
+            Alarm.Kind.FORBIDDEN,
+            "HTTP 401 or 403",
+        ),
+        (
+            {"fault": "status", "status": 403},
+            PauseKind.FORBIDDEN,
+            Alarm.Kind.FORBIDDEN,
+            "HTTP 401 or 403",
+        ),
     ],
 )
 def test_a_captcha_and_a_refusal_pause_the_game_in_words_of_their_own(

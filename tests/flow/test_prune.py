@@ -10,10 +10,18 @@ import pytest
 from django.db import transaction
 from django.db.models import F, Sum
 
-from giftcodes.admin.chart import chart
+from giftcodes.admin.monitoring.chart import chart
 from giftcodes.audit import audit
-from giftcodes.flow import prune as step
-from giftcodes.models import Attempt, EventKind, MemberRedemption, PrunedFigure, Redemption, RedemptionEvent, Trigger
+from giftcodes.models import (
+    Attempt,
+    EventKind,
+    MemberRedemption,
+    PrunedFigure,
+    Redemption,
+    RedemptionEvent,
+    Trigger,
+)
+from giftcodes.pipeline import prune as step
 from tests.factories import gift_code, guild, member
 from tests.flow.conftest import World
 from tests.lock.conftest import Elsewhere, elsewhere
@@ -25,7 +33,9 @@ def age(days: float) -> None:
     """Let the attempts and the journal become older."""
     ago = timedelta(days=days)
     Attempt.objects.update(sent_at=F("sent_at") - ago, answered_at=F("answered_at") - ago)
-    MemberRedemption.objects.update(settled_at=F("settled_at") - ago, updated_at=F("updated_at") - ago)
+    MemberRedemption.objects.update(
+        settled_at=F("settled_at") - ago, updated_at=F("updated_at") - ago
+    )
     Redemption.objects.update(unlocked_at=F("unlocked_at") - ago)
     RedemptionEvent.objects.update(at=F("at") - ago)
 
@@ -64,7 +74,9 @@ def entries(redemption: Redemption) -> list[tuple[str, int]]:
     return list(rows.values_list("kind", "run_number"))
 
 
-def test_what_proves_and_what_is_unclear_is_kept_and_the_rest_goes_when_it_is_old(world: World) -> None:
+def test_what_proves_and_what_is_unclear_is_kept_and_the_rest_goes_when_it_is_old(
+    world: World,
+) -> None:
     wolves, code = guild(members=3), gift_code()
     low = member(wolves)
     world.knows(wolves)
@@ -116,7 +128,10 @@ def test_the_request_behind_a_received_that_counts_as_redeemed_is_kept(world: Wo
     MemberRedemption.objects.update(token=2)
     last = {"token": 2, "outcome": "received", "answered_at": proof.answered_at, "realm": 1}
     Attempt.objects.create(
-        member_redemption_id=proof.member_redemption_id, gift_code=code, player_id=proof.player_id, **last
+        member_redemption_id=proof.member_redemption_id,
+        gift_code=code,
+        player_id=proof.player_id,
+        **last,
     )
     age(91)
     assert redemption.members.get().state == "redeemed"
@@ -126,7 +141,9 @@ def test_the_request_behind_a_received_that_counts_as_redeemed_is_kept(world: Wo
     assert "settled_rows_have_a_proof" not in broken()
 
 
-def test_runs_go_whole_and_oldest_first_and_the_last_one_stays(db: None, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_runs_go_whole_and_oldest_first_and_the_last_one_stays(
+    db: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(step, "BATCH", 1)
     one, other = runs(3, guilds=2)
     age(366)
@@ -137,7 +154,9 @@ def test_runs_go_whole_and_oldest_first_and_the_last_one_stays(db: None, monkeyp
     for statement in (step._ENTRIES, step._RUNS):
         after = 0
         # Whatever it is killed after: nothing is lost, and the journal is whole.
-        while (batch := step.prune_batch(statement, before=horizon, after=after, of="event")) is not None:
+        while (
+            batch := step.prune_batch(statement, before=horizon, after=after, of="event")
+        ) is not None:
             after, _ = batch
             batches += 1
             assert written(RedemptionEvent, "event") == before

@@ -7,10 +7,18 @@ from typing import Any
 import pytest
 
 from giftcodes import tasks
-from giftcodes.flow import redeem as step
-from giftcodes.flow import sweep as sweep_step
-from giftcodes.models import Alarm, Attempt, MemberRedemption, RateBudget, Redemption, RunState, database_now
-from giftcodes.verdict import State
+from giftcodes.domain.transitions import State
+from giftcodes.models import (
+    Alarm,
+    Attempt,
+    MemberRedemption,
+    RateBudget,
+    Redemption,
+    RunState,
+    database_now,
+)
+from giftcodes.pipeline import redeem as step
+from giftcodes.pipeline import sweep as sweep_step
 from tests.factories import gift_code, guild, member
 from tests.flow.conftest import World, events, states
 
@@ -99,7 +107,9 @@ def test_a_stale_worker_cannot_record(world: World) -> None:
 
     row = redemption.members.get()
     assert (row.state, row.token) == (State.IN_FLIGHT, fresh.token)
-    assert Attempt.objects.get(pk=stale.id).outcome == "wrong_realm", "the answer stays on its Attempt"
+    assert Attempt.objects.get(pk=stale.id).outcome == "wrong_realm", (
+        "the answer stays on its Attempt"
+    )
 
 
 def test_a_late_success_settles_its_row_all_the_same(world: World) -> None:
@@ -205,9 +215,12 @@ def test_a_doubled_message_sends_one_request(world: World) -> None:
 
 
 @pytest.mark.parametrize(
-    ("seconds", "why"), [(16, "too little of the lease is left for a whole call"), (31, "the lease is over")]
+    ("seconds", "why"),
+    [(16, "too little of the lease is left for a whole call"), (31, "the lease is over")],
 )
-def test_a_claim_that_waited_too_long_is_given_back_unsent(world: World, seconds: float, why: str) -> None:
+def test_a_claim_that_waited_too_long_is_given_back_unsent(
+    world: World, seconds: float, why: str
+) -> None:
     redemption = _one_member(world)
     claim = world.claim(redemption)
     world.pass_time(28 if seconds == 16 else seconds)
@@ -231,7 +244,9 @@ def test_a_claim_whose_window_is_over_is_not_sent_into_the_next_one(world: World
     assert redemption.members.get().state == State.PENDING
 
 
-def test_a_worker_held_up_between_its_intent_and_the_request_does_not_send(world: World, settings: Any) -> None:
+def test_a_worker_held_up_between_its_intent_and_the_request_does_not_send(
+    world: World, settings: Any
+) -> None:
     redemption = _one_member(world)
     claim = world.claim(redemption)
     # The database still finds enough of the lease left; by its own clock the worker has used up what it had.
@@ -308,7 +323,9 @@ def test_twins_are_never_claimed_together(world: World) -> None:
     assert sorted(claimed) == ["300000001", "300000002"]
 
 
-def test_an_unconfirmed_twin_in_a_stopped_run_is_driven_to_its_end_and_frees_the_other(world: World) -> None:
+def test_an_unconfirmed_twin_in_a_stopped_run_is_driven_to_its_end_and_frees_the_other(
+    world: World,
+) -> None:
     wolves, bears = guild(), guild()
     for of in (wolves, bears):
         member(of, "300000001")
@@ -318,8 +335,8 @@ def test_an_unconfirmed_twin_in_a_stopped_run_is_driven_to_its_end_and_frees_the
     world.spoil("drop", when="after")
     stopped = world.redeem(wolves, code)
     assert stopped.members.get().state == State.UNCONFIRMED
-    from giftcodes.flow.stop import stop
     from giftcodes.models import Trigger
+    from giftcodes.services.run_actions import stop
 
     stop(stopped.pk, trigger=Trigger.ADMIN)
     tasks.finish(stopped.pk)

@@ -31,7 +31,10 @@ def test_a_code_in_the_feed_reaches_every_guild_that_wants_it(world: World) -> N
     world.poll()
 
     assert len(world.grants) == 5
-    assert set(Redemption.objects.values_list("guild", "state")) == {(wolves.pk, "complete"), (bears.pk, "complete")}
+    assert set(Redemption.objects.values_list("guild", "state")) == {
+        (wolves.pk, "complete"),
+        (bears.pk, "complete"),
+    }
 
 
 def test_a_player_in_two_guilds_is_asked_for_once_and_covered(world: World) -> None:
@@ -58,7 +61,12 @@ def test_redeem_now_on_a_finished_run_tries_the_unsettled_only(world: World) -> 
     world.knows(wolves)
     world.has(code)
     poor = member(wolves)
-    world.game.merge({"players": {poor.player_id: {"realm": 1042, "level": 1}}, "codes": {code.code: {"min_level": 9}}})
+    world.game.merge(
+        {
+            "players": {poor.player_id: {"realm": 1042, "level": 1}},
+            "codes": {code.code: {"min_level": 9}},
+        }
+    )
     redemption = world.redeem(wolves, code)
     assert states(redemption)[poor.player_id] == "not_eligible"
     asked = len(world.requests)
@@ -106,7 +114,10 @@ def test_a_second_start_is_refused_and_journalled(
     world.begin(wolves, code, trigger)
 
     assert events(redemption) == ["locked", "refused"]
-    assert "⚠️ Auto-redeem already in progress for guild Wolves with code FROST, skipping duplicate" in caplog.text
+    assert (
+        "⚠️ Auto-redeem already in progress for guild Wolves with code FROST, skipping duplicate"
+        in caplog.text
+    )
 
 
 def test_housekeeping_is_not_refused_and_leaves_no_trace(world: World) -> None:

@@ -8,10 +8,10 @@ import pytest
 from django.core.management import call_command
 
 from giftcodes import tasks
-from giftcodes.flow import codes as codes_step
-from giftcodes.flow import redeem as step
-from giftcodes.flow.spellings import offer_spelling
 from giftcodes.models import CodeState, EventKind, GiftCode, Guild, RedemptionEvent, Trigger
+from giftcodes.pipeline import code_lifecycle as codes_step
+from giftcodes.pipeline import redeem as step
+from giftcodes.pipeline.spellings import offer_spelling
 from tests.factories import gift_code, guild
 from tests.flow.conftest import World
 
@@ -63,7 +63,9 @@ def test_a_code_closed_as_not_found_is_asked_for_in_the_spelling_that_a_person_t
     assert RedemptionEvent.objects.get(kind=EventKind.RESPELLED).detail == "handcase7 → HandCase7"
 
 
-def test_the_command_line_uses_the_spelling_that_it_is_given(world: World, wolves: Guild, capsys: Any) -> None:
+def test_the_command_line_uses_the_spelling_that_it_is_given(
+    world: World, wolves: Guild, capsys: Any
+) -> None:
     code = gift_code("handcase7")
     world.has("HandCase7")
     world.redeem(wolves, code)
@@ -77,7 +79,9 @@ def test_the_command_line_uses_the_spelling_that_it_is_given(world: World, wolve
     assert "asked for as HandCase7" in capsys.readouterr().out
 
 
-def test_of_two_spellings_in_one_answer_of_the_feed_the_right_one_is_found(world: World, wolves: Guild) -> None:
+def test_of_two_spellings_in_one_answer_of_the_feed_the_right_one_is_found(
+    world: World, wolves: Guild
+) -> None:
     world.has("fdCase")
 
     feed(world, "FDCASE 27.11.2026", "fdCase 27.11.2026")
@@ -89,7 +93,9 @@ def test_of_two_spellings_in_one_answer_of_the_feed_the_right_one_is_found(world
     assert asked_as(world).count("FDCASE") == 2
 
 
-def test_a_correction_by_the_feed_is_tried_when_the_first_spelling_is_not_known(world: World, wolves: Guild) -> None:
+def test_a_correction_by_the_feed_is_tried_when_the_first_spelling_is_not_known(
+    world: World, wolves: Guild
+) -> None:
     feed(world, "3WQYBXQW3 27.11.2026")
     live(world, 1)
     world.has("3wQYbxQw3")
@@ -128,7 +134,9 @@ def test_probes_take_turns_with_the_spellings(world: World, wolves: Guild) -> No
     assert sorted(set(asked_as(world)[first:])) == ["FDCASE", "fdCase"]
 
 
-def test_a_spelling_that_is_typed_while_the_first_one_is_asked_for_comes_next(world: World, wolves: Guild) -> None:
+def test_a_spelling_that_is_typed_while_the_first_one_is_asked_for_comes_next(
+    world: World, wolves: Guild
+) -> None:
     code = gift_code("handcase7")
     world.has("HandCase7")
     world.begin(wolves, code)
@@ -156,7 +164,9 @@ def test_two_new_spellings_in_one_line_are_both_asked_for(world: World, wolves: 
     assert len(world.grants) == 4
 
 
-def test_an_answer_about_the_spelling_before_says_nothing_of_the_new_one(world: World, wolves: Guild) -> None:
+def test_an_answer_about_the_spelling_before_says_nothing_of_the_new_one(
+    world: World, wolves: Guild
+) -> None:
     code = gift_code("frost")
     redemption = world.begin(wolves, code)
     tasks.dispatch("simulator")
@@ -181,10 +191,14 @@ def test_an_answer_about_the_spelling_before_says_nothing_of_the_new_one(world: 
     assert redemption.members.exclude(state="redeemed").count() == 0
 
 
-def test_a_deleted_code_comes_back_in_the_spelling_that_a_person_types(world: World, wolves: Guild) -> None:
+def test_a_deleted_code_comes_back_in_the_spelling_that_a_person_types(
+    world: World, wolves: Guild
+) -> None:
     code = gift_code("gone")
     codes_step.close(code.pk, reason="Deleted by hand.", forever=True)
-    assert not GiftCode.objects.get().can_take("Gone", is_person=False), "the feed cannot bring it back"
+    assert not GiftCode.objects.get().can_take("Gone", is_person=False), (
+        "the feed cannot bring it back"
+    )
 
     assert offer_spelling(code.pk, "Gone", trigger=Trigger.ADMIN).is_open_again
 

@@ -28,7 +28,9 @@ def test_a_run_costs_so_many_statements_for_each_member_whatever_its_size(world:
         world.knows(wolves)
         world.has(code)
         seen = statements(lambda: world.redeem(wolves, code))
-        assert set(MemberRedemption.objects.filter(gift_code=code).values_list("state", flat=True)) == {"redeemed"}
+        assert set(
+            MemberRedemption.objects.filter(gift_code=code).values_list("state", flat=True)
+        ) == {"redeemed"}
         return len(seen)
 
     cost(2)

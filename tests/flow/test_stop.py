@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from giftcodes import tasks
-from giftcodes.flow import redeem as step
-from giftcodes.flow.start import StartKind, start
-from giftcodes.flow.stop import stop, take_back_stop
 from giftcodes.models import RunState, Trigger
+from giftcodes.pipeline import redeem as step
+from giftcodes.pipeline.start import StartKind, start
+from giftcodes.services.run_actions import stop, take_back_stop
 from tests.factories import gift_code, guild
 from tests.flow.conftest import World, events, states
 
@@ -111,7 +111,9 @@ def test_stopping_what_does_not_run_says_so(world: World) -> None:
     assert "it is complete" in result.message
 
 
-def test_who_leaves_while_it_is_stopped_and_comes_back_when_it_goes_on_is_asked_for(world: World) -> None:
+def test_who_leaves_while_it_is_stopped_and_comes_back_when_it_goes_on_is_asked_for(
+    world: World,
+) -> None:
     wolves = guild(members=2)
     code = gift_code()
     world.knows(wolves)

@@ -9,10 +9,10 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from giftcodes.flow.import_members import import_members
-from giftcodes.flow.undo_import import undo_import
-from giftcodes.member_list import read_members
 from giftcodes.models import Guild, Member, MemberImport
+from giftcodes.roster import read_members
+from giftcodes.services.imports import import_members
+from giftcodes.services.undo_import import undo_import
 from tests.factories import gift_code, guild, member
 from tests.flow.conftest import World
 
@@ -54,7 +54,12 @@ def test_what_was_new_is_gone_and_the_others_are_as_they_were(wolves: Guild) -> 
     result = undo_import(import_id, user_id=None)
 
     assert rows(wolves) == before
-    assert (result.deleted, result.restored, result.retired, result.kept) == ([NEW], [CORRECTED, BACK], [], [])
+    assert (result.deleted, result.restored, result.retired, result.kept) == (
+        [NEW],
+        [CORRECTED, BACK],
+        [],
+        [],
+    )
 
 
 def test_what_it_would_do_is_said_and_not_done(wolves: Guild) -> None:
@@ -92,7 +97,9 @@ def test_what_somebody_changed_since_stays(wolves: Guild) -> None:
     assert result.kept == [(CORRECTED, "nickname")]
     assert (result.deleted, result.retired, result.restored) == ([], [NEW], [CORRECTED, BACK])
     assert rows(wolves)[CORRECTED] == ("Bryony", None, None, True)
-    assert rows(wolves)[NEW] == ("Ash", None, None, False), "somebody knows the player: the row stays, inactive"
+    assert rows(wolves)[NEW] == ("Ash", None, None, False), (
+        "somebody knows the player: the row stays, inactive"
+    )
 
 
 def test_a_later_import_is_not_taken_back_with_it(wolves: Guild) -> None:
@@ -103,7 +110,9 @@ def test_a_later_import_is_not_taken_back_with_it(wolves: Guild) -> None:
     assert rows(wolves)[CORRECTED] == ("Beech", 1060, None, True)
 
     undo_import(second, user_id=None)
-    assert rows(wolves)[CORRECTED] == ("Beech", 1050, None, True), "what it was before the second import"
+    assert rows(wolves)[CORRECTED] == ("Beech", 1050, None, True), (
+        "what it was before the second import"
+    )
 
 
 def test_who_was_redeemed_for_keeps_the_history(world: World, wolves: Guild) -> None:
@@ -122,7 +131,10 @@ def test_who_was_redeemed_for_keeps_the_history(world: World, wolves: Guild) -> 
 
 def test_an_import_that_changed_nothing_leaves_nothing_to_undo(wolves: Guild) -> None:
     assert import_members(wolves.pk, read_members(SAME.encode()).members).import_id is None
-    assert import_members(wolves.pk, read_members(NEW.encode()).members, dry_run=True).import_id is None
+    assert (
+        import_members(wolves.pk, read_members(NEW.encode()).members, dry_run=True).import_id
+        is None
+    )
     assert not MemberImport.objects.exists()
     assert not Member.history.exclude(history_change_reason="first known").exists()
 
@@ -148,11 +160,13 @@ def test_an_undo_takes_statements_by_batches_and_not_by_members(
     few, many = (_statements_of_an_undo(wolves, count, is_dry=is_dry) for count in (10, 100))
     assert many == few
 
-    monkeypatch.setattr("giftcodes.flow.undo_import.BATCH", 50)
+    monkeypatch.setattr("giftcodes.services.undo_import.BATCH", 50)
     assert few < _statements_of_an_undo(wolves, 100, is_dry=is_dry) <= few + 3 * 10
 
 
-def test_an_undo_leaves_a_last_version_of_those_who_are_gone(wolves: Guild, admin_user: Any) -> None:
+def test_an_undo_leaves_a_last_version_of_those_who_are_gone(
+    wolves: Guild, admin_user: Any
+) -> None:
     import_id = imported(wolves)
     gone = wolves.members.get(player_id=NEW)
 

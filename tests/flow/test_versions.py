@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from giftcodes.flow.opt_out import opt_in, opt_out
 from giftcodes.models import GiftCode, Guild, Member
-from giftcodes.models.versions import FIRST_KNOWN
+from giftcodes.models.history import FIRST_KNOWN
+from giftcodes.services.players import opt_in, opt_out
 from tests.factories import gift_code, guild, member
 from tests.flow.conftest import World
 

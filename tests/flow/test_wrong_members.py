@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
+from giftcodes.domain.transitions import State
 from giftcodes.models import GiftCode, Guild, Member, MemberRedemption, Trigger, database_now
-from giftcodes.verdict import State
 from tests.factories import REALM, gift_code, guild, member
 from tests.flow.conftest import World
 
@@ -51,7 +51,9 @@ def wrong_players(wolves: Guild) -> list[str]:
     return list(wolves.members.order_by("pk").values_list("player_id", flat=True)[:8])
 
 
-def test_a_day_of_twenty_codes_costs_eight_requests_to_eight_wrong_members(world: World, wolves: Guild) -> None:
+def test_a_day_of_twenty_codes_costs_eight_requests_to_eight_wrong_members(
+    world: World, wolves: Guild
+) -> None:
     wrong = wrong_players(wolves)
     codes = poll_codes(world, *(f"DAY{number}" for number in range(10)))
     live(world)
@@ -86,7 +88,9 @@ def test_a_new_code_says_that_the_member_waits_for_correction(world: World, wolv
     assert row.reason.startswith("Waits for correction")
 
 
-def test_after_a_week_one_request_finds_out_whether_the_game_knows_the_member_now(world: World, wolves: Guild) -> None:
+def test_after_a_week_one_request_finds_out_whether_the_game_knows_the_member_now(
+    world: World, wolves: Guild
+) -> None:
     wrong = wrong_players(wolves)
     poll_codes(world, "ONE", "TWO", "THREE")
     live(world)
@@ -154,7 +158,9 @@ def low(world: World) -> Member:
     return low
 
 
-def test_a_member_who_is_not_eligible_for_five_codes_is_asked_once_a_day(world: World, low: Member) -> None:
+def test_a_member_who_is_not_eligible_for_five_codes_is_asked_once_a_day(
+    world: World, low: Member
+) -> None:
     for day in range(1, 6):
         world.pass_time(DAY)
         live(world, 4)
@@ -211,7 +217,9 @@ def test_a_new_member_of_a_wrong_realm_is_asked_once_for_all_active_codes(world:
     assert asked(world, late.player_id) == {late.player_id: 1}
 
 
-def test_a_code_that_is_held_back_does_not_hold_up_the_members_other_codes(world: World, low: Member) -> None:
+def test_a_code_that_is_held_back_does_not_hold_up_the_members_other_codes(
+    world: World, low: Member
+) -> None:
     oldest = MemberRedemption.objects.order_by("updated_at", "pk")[0]
     world.pass_time(DAY)
     GiftCode.objects.filter(pk=oldest.gift_code_id).update(

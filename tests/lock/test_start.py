@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 from django.db import transaction
 
-from giftcodes.flow.finish import finish
-from giftcodes.flow.start import StartKind, start
 from giftcodes.models import Redemption, RedemptionEvent, RunState, Trigger
+from giftcodes.pipeline.finish import finish
+from giftcodes.pipeline.start import StartKind, start
 from tests.factories import gift_code, guild
 from tests.lock.conftest import Elsewhere, stampede
 
@@ -21,7 +21,9 @@ Elsewhere_ = Callable[[Callable[[], Any]], Elsewhere]
 
 
 @pytest.mark.parametrize("callers", [8, 50])
-def test_of_many_callers_at_the_same_moment_one_runs_and_all_others_are_refused_and_journalled(callers: int) -> None:
+def test_of_many_callers_at_the_same_moment_one_runs_and_all_others_are_refused_and_journalled(
+    callers: int,
+) -> None:
     wolves, code = guild(members=20), gift_code()
 
     results = Counter(kind for kind, _ in stampede(wolves, code, processes=4, callers=callers))
@@ -42,7 +44,9 @@ def test_while_it_runs_every_further_caller_is_refused_and_journalled(trigger: T
     second = start(guild_id=wolves.pk, gift_code_id=code.pk, trigger=trigger)
 
     assert (first.kind, second.kind) == (StartKind.STARTED, StartKind.REFUSED)
-    assert second.message == ("⚠️ Auto-redeem already in progress for guild Wolves with code FROST, skipping duplicate")
+    assert second.message == (
+        "⚠️ Auto-redeem already in progress for guild Wolves with code FROST, skipping duplicate"
+    )
     journal = RedemptionEvent.objects.order_by("id").values_list("kind", "trigger", "run_number")
     assert list(journal) == [("locked", "poll", 1), ("refused", trigger, 1)]
 
@@ -51,7 +55,10 @@ def test_housekeeping_is_not_refused_and_not_journalled() -> None:
     wolves, code = guild(members=2), gift_code()
     start(guild_id=wolves.pk, gift_code_id=code.pk, trigger=Trigger.POLL)
 
-    assert start(guild_id=wolves.pk, gift_code_id=code.pk, trigger=Trigger.SWEEP).kind is StartKind.NOTHING_TO_DO
+    assert (
+        start(guild_id=wolves.pk, gift_code_id=code.pk, trigger=Trigger.SWEEP).kind
+        is StartKind.NOTHING_TO_DO
+    )
     assert RedemptionEvent.objects.filter(kind="refused").count() == 0
 
 
@@ -61,21 +68,31 @@ def test_other_guilds_and_other_codes_run_at_the_same_time() -> None:
 
     for pack in (wolves, bears):
         for code in (frost, snow):
-            assert start(guild_id=pack.pk, gift_code_id=code.pk, trigger=Trigger.POLL).kind is StartKind.STARTED
+            assert (
+                start(guild_id=pack.pk, gift_code_id=code.pk, trigger=Trigger.POLL).kind
+                is StartKind.STARTED
+            )
 
     assert Redemption.objects.running().count() == 4
 
 
-def test_a_row_that_somebody_changes_just_now_is_busy_and_not_running(elsewhere: Elsewhere_) -> None:
+def test_a_row_that_somebody_changes_just_now_is_busy_and_not_running(
+    elsewhere: Elsewhere_,
+) -> None:
     wolves, code = guild(members=2), gift_code()
     pk = Redemption.objects.ensure(guild_id=wolves.pk, gift_code_id=code.pk)
     with transaction.atomic():
         Redemption.objects.locked().get(pk=pk)
 
-        result = elsewhere(lambda: start(guild_id=wolves.pk, gift_code_id=code.pk, trigger=Trigger.ADMIN)).wait()
+        result = elsewhere(
+            lambda: start(guild_id=wolves.pk, gift_code_id=code.pk, trigger=Trigger.ADMIN)
+        ).wait()
 
     assert result.kind is StartKind.BUSY
-    assert start(guild_id=wolves.pk, gift_code_id=code.pk, trigger=Trigger.ADMIN).kind is StartKind.STARTED
+    assert (
+        start(guild_id=wolves.pk, gift_code_id=code.pk, trigger=Trigger.ADMIN).kind
+        is StartKind.STARTED
+    )
 
 
 def test_start_refuses_to_hold_its_lock_inside_somebody_elses_transaction() -> None:
@@ -86,7 +103,9 @@ def test_start_refuses_to_hold_its_lock_inside_somebody_elses_transaction() -> N
         start(guild_id=wolves.pk, gift_code_id=code.pk, trigger=Trigger.ADMIN)
 
 
-def test_a_member_who_comes_late_is_not_lost_while_the_run_is_being_finished(elsewhere: Elsewhere_) -> None:
+def test_a_member_who_comes_late_is_not_lost_while_the_run_is_being_finished(
+    elsewhere: Elsewhere_,
+) -> None:
     wolves, code = guild(members=1), gift_code()
     result = start(guild_id=wolves.pk, gift_code_id=code.pk, trigger=Trigger.ADMIN)
     redemption = Redemption.objects.get(pk=result.redemption_id)

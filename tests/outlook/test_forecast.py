@@ -6,10 +6,10 @@ from dataclasses import replace
 
 import pytest
 
-from giftcodes.outlook.forecast import Outlook, Run, forecast, in_all
-from giftcodes.outlook.pace import NOT_MEASURED, Pace, Window
-from giftcodes.outlook.turns import last_turns
-from giftcodes.outlook.words import about, left
+from giftcodes.estimates.forecast import Outlook, Run, forecast, in_all
+from giftcodes.estimates.formatting import about, left
+from giftcodes.estimates.pace import NOT_MEASURED, Pace, Window
+from giftcodes.estimates.turns import last_turns
 
 #: 30 in 60 s, answered in 0.1 s by 10 threads; no window is open.
 LIMITED = Pace(window=Window(limit=30, seconds=60), latency=0.1, threads=10)
@@ -72,7 +72,12 @@ def test_a_refusal_without_a_limit_holds_everything_up() -> None:
 
 
 def test_during_a_pause_nothing_is_sent_and_then_one_request_first() -> None:
-    pace = replace(LIMITED, window=Window(limit=30, seconds=60, left=29, ends_in=20), held_for=40, is_on_trial=True)
+    pace = replace(
+        LIMITED,
+        window=Window(limit=30, seconds=60, left=29, ends_in=20),
+        held_for=40,
+        is_on_trial=True,
+    )
 
     # The pause, the wait for a tick, the probe's answer, and its own.
     assert pace.answered_in(1) == pytest.approx(40.325)
@@ -109,15 +114,22 @@ def test_among_equals_the_next_turn_is_near_and_the_last_one_far() -> None:
     assert [found[run].ahead_of_last for run in (1, 2, 3)] == [18, 19, 20]
 
 
-def test_unconfirmed_members_go_first_whatever_their_rank_and_are_not_ahead_of_their_own_run() -> None:
-    found = forecast(FREE, [Run(1, rank=1, requests=10), Run(2, rank=2, requests=1, confirmations=(0, -5))])
+def test_unconfirmed_members_go_first_whatever_their_rank_and_are_not_ahead_of_their_own_run() -> (
+    None
+):
+    found = forecast(
+        FREE, [Run(1, rank=1, requests=10), Run(2, rank=2, requests=1, confirmations=(0, -5))]
+    )
 
     assert (found[1].ahead_of_next, found[1].ahead_of_last) == (2, 2)
     assert (found[2].requests, found[2].ahead_of_last) == (3, 10)
 
 
 def test_unconfirmed_members_of_a_later_time_are_ahead_only_of_what_comes_after_it() -> None:
-    found = forecast(FREE, [Run(1, rank=1, confirmations=(60,)), Run(2, rank=2, requests=10), Run(3, requests=900)])
+    found = forecast(
+        FREE,
+        [Run(1, rank=1, confirmations=(60,)), Run(2, rank=2, requests=10), Run(3, requests=900)],
+    )
 
     assert found[2].ahead_of_last == 0
     assert found[3].ahead_of_last == 11
@@ -138,7 +150,9 @@ def test_whose_time_comes_when_the_window_is_used_up_waits_for_the_next_one() ->
 
 
 def test_stopping_takes_as_long_as_the_requests_under_way_and_is_ahead_of_nobody() -> None:
-    found = forecast(LIMITED, [Run(1, requests=50, in_flight=2, is_stopping=True), Run(2, requests=1)])
+    found = forecast(
+        LIMITED, [Run(1, requests=50, in_flight=2, is_stopping=True), Run(2, requests=1)]
+    )
 
     assert (found[1].requests, found[1].seconds) == (0, 0.1)
     assert found[2].ahead_of_last == 0
@@ -179,7 +193,10 @@ def test_without_limit_and_speed_it_is_unknown_but_for_a_run_that_asks_nobody() 
 def test_a_game_s_queue_ends_with_its_last_run() -> None:
     found = forecast(FREE, [Run(1, requests=10), Run(2, rank=1, requests=5)])
 
-    assert (in_all(found.values()).requests, seconds(in_all(found.values()))) == (15, pytest.approx(1.5))
+    assert (in_all(found.values()).requests, seconds(in_all(found.values()))) == (
+        15,
+        pytest.approx(1.5),
+    )
     assert in_all([]) == Outlook(seconds=0.0)
     assert in_all(forecast(Pace(), [Run(1, requests=1), Run(2)]).values()).seconds is None
 
@@ -214,5 +231,7 @@ def test_a_time_is_told_no_more_exactly_than_it_is_known(seconds: float, words: 
 def test_the_words_name_what_the_time_rests_on() -> None:
     assert left(Outlook(seconds=200)) == "about 3 min"
     assert left(Outlook(seconds=200, is_proven=False)) == "about 3 min if the code works"
-    assert left(Outlook(seconds=200, is_paused=True)) == "paused: about 3 min if the game answers then"
+    assert (
+        left(Outlook(seconds=200, is_paused=True)) == "paused: about 3 min if the game answers then"
+    )
     assert left(Outlook(seconds=1, is_stopping=True)) == "stopping: a few seconds"

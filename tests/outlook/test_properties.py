@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from giftcodes.outlook.forecast import Run, forecast
-from giftcodes.outlook.pace import Pace, Window
-from giftcodes.outlook.turns import last_turns
+from giftcodes.estimates.forecast import Run, forecast
+from giftcodes.estimates.pace import Pace, Window
+from giftcodes.estimates.turns import last_turns
 
 DELAYS = st.floats(-100, 5_000)
 
@@ -96,7 +96,9 @@ def test_more_rate_never_ends_a_run_later(pace: Pace, queue: list[Run], times: i
 @given(paces(), queues(), st.integers(0, 7), st.integers(1, 40))
 @settings(deadline=None)
 def test_more_ahead_is_never_earlier(pace: Pace, queue: list[Run], which: int, more: int) -> None:
-    longer = [replace(run, requests=run.requests + more) if run.id == which else run for run in queue]
+    longer = [
+        replace(run, requests=run.requests + more) if run.id == which else run for run in queue
+    ]
     before, after = forecast(pace, queue), forecast(pace, longer)
     for run in queue:
         assert (after[run.id].seconds or 0) >= (before[run.id].seconds or 0) - 1e-6
@@ -105,7 +107,9 @@ def test_more_ahead_is_never_earlier(pace: Pace, queue: list[Run], which: int, m
 
 @given(paces(), queues())
 @settings(deadline=None)
-def test_nothing_is_negative_and_more_is_ahead_of_the_last_than_of_the_next(pace: Pace, queue: list[Run]) -> None:
+def test_nothing_is_negative_and_more_is_ahead_of_the_last_than_of_the_next(
+    pace: Pace, queue: list[Run]
+) -> None:
     everything = sum(run.requests + len(run.confirmations) for run in queue)
     for outlook in forecast(pace, queue).values():
         assert outlook.seconds is not None

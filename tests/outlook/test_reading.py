@@ -9,15 +9,23 @@ from typing import Any
 import pytest
 from django.db.models import F
 
-from giftcodes.models import Attempt, GiftCode, Member, MemberRedemption, RateBudget, Redemption, database_now
-from giftcodes.outlook import reading
-from giftcodes.outlook.forecast import Outlook
-from giftcodes.outlook.pace import NOT_MEASURED
-from giftcodes.outlook.plan import plan
-from giftcodes.outlook.preview import preview, previews, together
-from giftcodes.outlook.reading import read
-from giftcodes.outlook.words import left
-from giftcodes.providers.config import Rate
+from giftcodes.clients.games.config import Rate
+from giftcodes.estimates import queue_snapshot
+from giftcodes.estimates.cost_preview import preview, previews, together
+from giftcodes.estimates.dry_run import plan
+from giftcodes.estimates.forecast import Outlook
+from giftcodes.estimates.formatting import left
+from giftcodes.estimates.pace import NOT_MEASURED
+from giftcodes.estimates.queue_snapshot import read
+from giftcodes.models import (
+    Attempt,
+    GiftCode,
+    Member,
+    MemberRedemption,
+    RateBudget,
+    Redemption,
+    database_now,
+)
 from tests.factories import gift_code, guild, member
 from tests.flow.conftest import World, world
 
@@ -58,7 +66,11 @@ def test_the_order_is_that_of_dispatch(world: World) -> None:
     for _ in range(3):
         world.breathe()
 
-    sent = list(Attempt.objects.order_by("sent_at").values_list("member_redemption__redemption_id", flat=True))
+    sent = list(
+        Attempt.objects.order_by("sent_at").values_list(
+            "member_redemption__redemption_id", flat=True
+        )
+    )
     assert len(sent) == 32
     for run in runs:
         places = [place for place, other in enumerate(sent) if other == run.pk]
@@ -85,7 +97,9 @@ def test_whose_twin_is_asked_for_or_has_it_is_not_counted(limited: World) -> Non
     assert (outlook(first).requests, outlook(second).requests, queue().requests) == (3, 2, 5)
     assert outlook(second).ahead_of_last == 3
 
-    first.members.filter(pk=first.members.order_by("pk")[0].pk).update(state="redeemed", settled_at=database_now())
+    first.members.filter(pk=first.members.order_by("pk")[0].pk).update(
+        state="redeemed", settled_at=database_now()
+    )
 
     assert (outlook(first).requests, outlook(second).requests) == (2, 2)
 
@@ -102,7 +116,7 @@ def test_the_last_twin_is_waited_for(world: World) -> None:
 
 
 def test_with_very_many_twins_are_not_sought(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(reading, "MOST_TWINS_SOUGHT", 1)
+    monkeypatch.setattr(queue_snapshot, "MOST_TWINS_SOUGHT", 1)
     code = proven()
     wolves, bears = guild(members=1), guild()
     member(bears, Member.objects.get(guild=wolves).player_id)
@@ -156,7 +170,10 @@ def test_whose_time_has_not_come_ends_the_run(limited: World) -> None:
 
 
 def test_a_code_that_nobody_has_proven_is_told_with_a_doubt(limited: World) -> None:
-    assert left(outlook(limited.begin(guild(members=2), gift_code()))) == "a few seconds if the code works"
+    assert (
+        left(outlook(limited.begin(guild(members=2), gift_code())))
+        == "a few seconds if the code works"
+    )
 
 
 # --- The pace ---------------------------------------------------------------------------------------------------------
@@ -214,7 +231,9 @@ def test_without_a_limit_the_time_is_requests_by_speed(world: World) -> None:
 
 def test_a_game_that_an_operator_paused_gives_no_time(limited: World) -> None:
     run = limited.begin(guild(members=2), proven())
-    RateBudget.objects.create(provider="simulator", pause_kind="operator", pause_reason="Maintenance.")
+    RateBudget.objects.create(
+        provider="simulator", pause_kind="operator", pause_reason="Maintenance."
+    )
 
     assert (outlook(run).seconds, left(outlook(run))) == (None, "paused until somebody resumes it")
 
@@ -231,7 +250,8 @@ def test_a_pause_that_ends_by_itself_is_waited_for(limited: World) -> None:
 def test_a_game_that_is_off_gives_no_time(limited: World, settings: Any) -> None:
     run = limited.begin(guild(members=2), proven())
     settings.PROVIDERS = {
-        name: replace(config, salt="") if name == "simulator" else config for name, config in settings.PROVIDERS.items()
+        name: replace(config, salt="") if name == "simulator" else config
+        for name, config in settings.PROVIDERS.items()
     }
 
     assert left(outlook(run)) == "unknown: Simulator is off"
@@ -242,7 +262,9 @@ def test_a_queue_with_nothing_in_it_is_over() -> None:
     assert (queue().requests, read().runs["simulator"]) == (0, 0)
 
 
-def test_the_statements_are_as_many_for_many_runs_as_for_one(limited: World, django_assert_num_queries: Any) -> None:
+def test_the_statements_are_as_many_for_many_runs_as_for_one(
+    limited: World, django_assert_num_queries: Any
+) -> None:
     limited.begin(guild(members=2), gift_code())
     with django_assert_num_queries(5):
         read()
@@ -283,7 +305,11 @@ def test_previews_of_many_are_told_together_and_count_a_player_of_two_guilds_onc
     wolves, bears = guild("Wolves", members=25), guild("Bears", members=9, priority=5)
     member(bears, Member.objects.filter(guild=wolves)[0].player_id)
     limited.begin(bears, second)
-    pairs = [(of.pk, code.pk) for of in (wolves, bears, guild(provider="kingshot")) for code in (first, second)]
+    pairs = [
+        (of.pk, code.pk)
+        for of in (wolves, bears, guild(provider="kingshot"))
+        for code in (first, second)
+    ]
     with django_assert_num_queries(6):
         found = previews(pairs)
     assert list(found) == [(of.pk, code.pk) for of in (bears, wolves) for code in (first, second)]
@@ -324,7 +350,9 @@ def _sent(run: Redemption, *, seconds_apart: float) -> None:
     )
 
 
-def test_a_code_that_is_held_back_has_no_estimate_and_others_do_not_wait_for_it(limited: World) -> None:
+def test_a_code_that_is_held_back_has_no_estimate_and_others_do_not_wait_for_it(
+    limited: World,
+) -> None:
     wolves, bears = guild(members=3), guild(members=3)
     odd, good = limited.begin(wolves, gift_code("ODD")), limited.begin(bears, proven("GOOD"))
     GiftCode.objects.filter(code="ODD").update(held_until=database_now(), odd_since=database_now())
@@ -336,7 +364,9 @@ def test_a_code_that_is_held_back_has_no_estimate_and_others_do_not_wait_for_it(
 
 def test_a_member_who_waits_for_correction_is_in_no_preview_of_a_new_code(limited: World) -> None:
     wolves = guild(members=3)
-    Member.objects.filter(pk=wolves.members.all()[0].pk).update(refused_realm=wolves.realm, refused_at=database_now())
+    Member.objects.filter(pk=wolves.members.all()[0].pk).update(
+        refused_realm=wolves.realm, refused_at=database_now()
+    )
     code = gift_code("NEW")
 
     assert preview(guild_id=wolves.pk, gift_code_id=code.pk).requests == 2

@@ -4,8 +4,8 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from giftcodes.providers import CenturyClient, ProviderConfig, Rate
-from giftcodes.providers.base import Answer
+from giftcodes.clients.games import CenturyClient, ProviderConfig, Rate
+from giftcodes.clients.games.base import Answer
 from tests.providers.raw_server import RawServer, Script
 
 SALT = "pepper+and/salt"

@@ -19,7 +19,10 @@ class Request:
 
     @property
     def form(self) -> dict[str, str]:
-        return {name: values[0] for name, values in parse_qs(self.body.decode(), strict_parsing=True).items()}
+        return {
+            name: values[0]
+            for name, values in parse_qs(self.body.decode(), strict_parsing=True).items()
+        }
 
 
 class Talk:

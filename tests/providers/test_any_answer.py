@@ -9,8 +9,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from giftcodes.outcomes import PROVING, Outcome
-from giftcodes.providers import Answer, CenturyClient
+from giftcodes.clients.games import Answer, CenturyClient
+from giftcodes.domain.outcomes import PROVING, Outcome
 from tests.providers.conftest import SALT, client_of, redeem
 from tests.providers.raw_server import RawServer, Talk, http
 
@@ -50,21 +50,36 @@ def check(answer: Answer) -> None:
         text.encode()
 
 
-SCALARS = st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.sampled_from([SALT, "\0", "\ud800"])
-JSON = st.recursive(SCALARS, lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner), max_leaves=8)
-GAME_LIKE = st.fixed_dictionaries({}, optional={"code": JSON, "msg": JSON, "err_code": JSON, "data": JSON})
+SCALARS = (
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats()
+    | st.text()
+    | st.sampled_from([SALT, "\0", "\ud800"])
+)
+JSON = st.recursive(
+    SCALARS, lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner), max_leaves=8
+)
+GAME_LIKE = st.fixed_dictionaries(
+    {}, optional={"code": JSON, "msg": JSON, "err_code": JSON, "data": JSON}
+)
 HEADER = st.text(st.characters(codec="latin-1", exclude_characters="\r\n"), max_size=40)
 NAMES = st.sampled_from(
     ["Retry-After", "X-RateLimit-Limit", "X-RateLimit-Remaining", "X-RateLimit-Reset", "Date", "Content-Encoding",
      "Content-Type", "Set-Cookie", "Location", "Connection", "Content-Length", "Transfer-Encoding"]
 )  # fmt: skip
-QUICK = settings(max_examples=150, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+QUICK = settings(
+    max_examples=150, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck)
+)
 
 
 @QUICK
 @given(answer=JSON | GAME_LIKE, status=st.integers(100, 999))
 def test_any_json_gives_an_answer(parrot: Parrot, answer: object, status: int) -> None:
-    got = parrot.redeem(http(json.dumps(answer).encode(), status=f"{status} X", headers="Connection: close\r\n"))
+    got = parrot.redeem(
+        http(json.dumps(answer).encode(), status=f"{status} X", headers="Connection: close\r\n")
+    )
     check(got)
     if got.outcome in PROVING:
         assert isinstance(answer, dict)
@@ -72,8 +87,12 @@ def test_any_json_gives_an_answer(parrot: Parrot, answer: object, status: int) -
 
 
 @QUICK
-@given(body=st.binary(max_size=300), headers=st.lists(st.tuples(NAMES | HEADER, HEADER), max_size=5))
-def test_any_body_with_any_headers_gives_an_answer(parrot: Parrot, body: bytes, headers: list[tuple[str, str]]) -> None:
+@given(
+    body=st.binary(max_size=300), headers=st.lists(st.tuples(NAMES | HEADER, HEADER), max_size=5)
+)
+def test_any_body_with_any_headers_gives_an_answer(
+    parrot: Parrot, body: bytes, headers: list[tuple[str, str]]
+) -> None:
     lines = "".join(f"{name}: {value}\r\n" for name, value in headers)
     got = parrot.redeem(f"HTTP/1.1 200 OK\r\n{lines}\r\n".encode("latin-1") + body)
     check(got)

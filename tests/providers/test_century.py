@@ -7,8 +7,8 @@ import json
 
 import pytest
 
-from giftcodes.outcomes import Outcome
-from giftcodes.providers.century import signature, translate
+from giftcodes.clients.games.century import signature, translate
+from giftcodes.domain.outcomes import Outcome
 
 #: docs/protocol.md section 1, row by row, where the words are known.
 ROWS = [
@@ -36,10 +36,15 @@ def read(**answer: object) -> Outcome:
 
 
 @pytest.mark.parametrize(("msg", "code", "err_code", "outcome"), ROWS)
-def test_each_row_of_the_protocol_has_its_outcome(msg: str, code: int, err_code: object, outcome: Outcome) -> None:
+def test_each_row_of_the_protocol_has_its_outcome(
+    msg: str, code: int, err_code: object, outcome: Outcome
+) -> None:
     for spelling in (msg, f"{msg}.", f"  {msg.swapcase()}. ", msg.replace(" ", "  ")):
         for number in (err_code, str(err_code), "", 0):
-            assert read(code=code, data=[], msg=spelling, err_code=number) is outcome, (spelling, number)
+            assert read(code=code, data=[], msg=spelling, err_code=number) is outcome, (
+                spelling,
+                number,
+            )
 
 
 @pytest.mark.parametrize(("msg", "code", "err_code", "outcome"), ROWS[:-2])
@@ -68,7 +73,9 @@ NUMBERS = [
     [*NUMBERS, *((number, outcome) for _, code, number, outcome in ROWS[:-2] if code)],
 )
 @pytest.mark.parametrize("msg", ["SOMETHING NEW.", "验证码错误", "40012", "", None])
-def test_a_known_number_under_unknown_words_decides(err_code: object, outcome: Outcome, msg: object) -> None:
+def test_a_known_number_under_unknown_words_decides(
+    err_code: object, outcome: Outcome, msg: object
+) -> None:
     assert read(code=1, data=[], msg=msg, err_code=err_code) is outcome
     assert read(code=1, data=[], msg=msg, err_code=str(err_code)) is outcome
 
@@ -79,7 +86,9 @@ def test_a_success_in_other_words_is_believed_if_every_field_says_so() -> None:
     assert read(msg="Done!", err_code=20000) is Outcome.UNRECOGNISED
 
 
-@pytest.mark.parametrize("err_code", [0, "", None, 40002, 40003, 49999, "x", [40008], {"a": 1}, True])
+@pytest.mark.parametrize(
+    "err_code", [0, "", None, 40002, 40003, 49999, "x", [40008], {"a": 1}, True]
+)
 def test_unknown_words_without_a_known_number_are_unrecognised(err_code: object) -> None:
     assert read(code=1, msg="SOMETHING NEW.", err_code=err_code) is Outcome.UNRECOGNISED
 
@@ -96,9 +105,15 @@ def test_where_message_and_number_are_known_and_differ_the_answer_is_unclear(
 ) -> None:
     for _, _, number, meant in ROWS[:-2]:
         if meant is not outcome:
-            assert read(code=code, data=[], msg=msg, err_code=number) is Outcome.UNRECOGNISED, (msg, number)
+            assert read(code=code, data=[], msg=msg, err_code=number) is Outcome.UNRECOGNISED, (
+                msg,
+                number,
+            )
     for number, _ in NUMBERS:
-        assert read(code=code, data=[], msg=msg, err_code=number) is Outcome.UNRECOGNISED, (msg, number)
+        assert read(code=code, data=[], msg=msg, err_code=number) is Outcome.UNRECOGNISED, (
+            msg,
+            number,
+        )
 
 
 @pytest.mark.parametrize(

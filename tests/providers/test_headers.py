@@ -5,7 +5,7 @@ import time
 import pytest
 from requests.structures import CaseInsensitiveDict
 
-from giftcodes.http.headers import count, reset_after_seconds, retry_after_seconds, sendable
+from giftcodes.clients.http.headers import count, reset_after_seconds, retry_after_seconds, sendable
 
 DATE = "Mon, 06 Jul 2026 12:00:00 GMT"
 NOON = 1783339200  # the same moment
@@ -28,7 +28,19 @@ def test_a_limit_is_a_plain_number_or_nothing(value: str, number: int | None) ->
     assert count({"X-RateLimit-Limit": value}, "X-RateLimit-Limit") == number
 
 
-GARBAGE = ["", "soon", "-5", "nan", "inf", "1e9", "9" * 400, "12 s", "\u0663", "Mon, 99 Foo 2026", "\0"]
+GARBAGE = [
+    "",
+    "soon",
+    "-5",
+    "nan",
+    "inf",
+    "1e9",
+    "9" * 400,
+    "12 s",
+    "\u0663",
+    "Mon, 99 Foo 2026",
+    "\0",
+]
 
 
 @pytest.mark.parametrize(
@@ -67,12 +79,16 @@ def test_retry_after_is_seconds_or_a_date_by_the_servers_clock_and_a_day_at_most
         *[(value, None) for value in GARBAGE],
     ],
 )
-def test_the_reset_is_a_delay_or_a_moment_by_the_servers_clock(value: str, seconds: float | None) -> None:
+def test_the_reset_is_a_delay_or_a_moment_by_the_servers_clock(
+    value: str, seconds: float | None
+) -> None:
     assert reset_after_seconds({"X-RateLimit-Reset": value, "Date": DATE}) == seconds
 
 
 def test_without_a_date_of_the_servers_our_own_clock_is_taken() -> None:
-    seconds = reset_after_seconds({"X-RateLimit-Reset": str(int(time.time()) + 100), "Date": "today"})
+    seconds = reset_after_seconds(
+        {"X-RateLimit-Reset": str(int(time.time()) + 100), "Date": "today"}
+    )
     assert seconds is not None
     assert 95 < seconds <= 100
 
@@ -95,6 +111,8 @@ def test_a_date_without_a_zone_is_not_read_in_our_own(monkeypatch: pytest.Monkey
     with monkeypatch.context() as patch:
         patch.setenv("TZ", "Asia/Tokyo")
         time.tzset()
-        seconds = retry_after_seconds({"Retry-After": "Mon, 06 Jul 2026 12:01:02 -0000", "Date": DATE})
+        seconds = retry_after_seconds(
+            {"Retry-After": "Mon, 06 Jul 2026 12:01:02 -0000", "Date": DATE}
+        )
     time.tzset()
     assert seconds == 62

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from giftcodes.http.transport import VERSION
-from giftcodes.outcomes import Outcome
-from giftcodes.providers import RateReport
-from giftcodes.providers.century import signature
+from giftcodes.clients.games import RateReport
+from giftcodes.clients.games.century import signature
+from giftcodes.clients.http.transport import VERSION
+from giftcodes.domain.outcomes import Outcome
 from tests.providers.conftest import FEED_KEY, SALT, client_of, redeem
 from tests.providers.raw_server import RawServer, Talk, answering, http
 
@@ -52,7 +52,12 @@ def test_an_answer_carries_the_games_words_and_its_limits(serve: Serve) -> None:
     answer = redeem(client_of(serve(answering(http(RECEIVED, headers=limits))).url))
 
     assert (answer.outcome, answer.http_status) == (Outcome.RECEIVED, 200)
-    assert (answer.msg, answer.err_code, answer.body, answer.detail) == ("RECEIVED.", "40008", "", "")
+    assert (answer.msg, answer.err_code, answer.body, answer.detail) == (
+        "RECEIVED.",
+        "40008",
+        "",
+        "",
+    )
     assert answer.rate == RateReport(limit=30, remaining=12)
     assert 0 <= answer.latency_ms < 1000
 
@@ -71,7 +76,11 @@ def test_an_answer_carries_the_games_words_and_its_limits(serve: Serve) -> None:
         ("401 Unauthorized", b"", Outcome.FORBIDDEN),
         ("403 Forbidden", b'{"code": 1, "msg": "Sign Error.", "err_code": 0}', Outcome.SIGN_ERROR),
         ("404 Not Found", b'{"message": "no route"}', Outcome.UNREADABLE),
-        ("400 Bad Request", b'{"code":1,"msg":"params error.","err_code":""}', Outcome.PARAMS_ERROR),
+        (
+            "400 Bad Request",
+            b'{"code":1,"msg":"params error.","err_code":""}',
+            Outcome.PARAMS_ERROR,
+        ),
         ("400 Bad Request", b'{"code":1,"msg":"odd","err_code":1}', Outcome.UNRECOGNISED),
         ("400 Bad Request", SUCCESS, Outcome.UNRECOGNISED),
         ("400 Bad Request", RECEIVED, Outcome.UNRECOGNISED),
@@ -83,7 +92,9 @@ def test_an_answer_carries_the_games_words_and_its_limits(serve: Serve) -> None:
         ("200 OK", b'{"code":1,"msg":"odd","err_code":1}', Outcome.UNRECOGNISED),
     ],
 )
-def test_http_goes_before_the_body(serve: Serve, status: str, body: bytes, outcome: Outcome) -> None:
+def test_http_goes_before_the_body(
+    serve: Serve, status: str, body: bytes, outcome: Outcome
+) -> None:
     answer = redeem(client_of(serve(answering(http(body, status=status))).url))
     assert answer.outcome is outcome
     assert answer.http_status == int(status[:3])
@@ -115,7 +126,9 @@ def test_only_answers_that_nobody_understood_keep_their_body(serve: Serve) -> No
 
 
 def test_texts_can_be_stored_by_postgresql_and_have_their_length(serve: Serve) -> None:
-    body = json.dumps({"code": 1, "msg": "a\0b\ud800c\nd" + "x" * 500, "err_code": "e\0" + "9" * 99}).encode()
+    body = json.dumps(
+        {"code": 1, "msg": "a\0b\ud800c\nd" + "x" * 500, "err_code": "e\0" + "9" * 99}
+    ).encode()
     answer = redeem(client_of(serve(answering(http(body + b"\0" * 3000))).url))
     assert answer.outcome is Outcome.UNREADABLE
     assert "\0" not in answer.body
@@ -136,7 +149,9 @@ def test_no_secret_is_in_an_answer_that_echoes_them(serve: Serve) -> None:
     def script(talk: Talk) -> None:
         while request := talk.hear():
             seen["sign"] = request.form["sign"]
-            told = f"{SALT} {FEED_KEY} {seen['sign']} {seen['sign'].upper()} {request.body.decode()}"
+            told = (
+                f"{SALT} {FEED_KEY} {seen['sign']} {seen['sign'].upper()} {request.body.decode()}"
+            )
             talk.say(http(json.dumps({"code": 1, "msg": told, "err_code": seen["sign"]}).encode()))
 
     answer = redeem(client_of(serve(script).url))
@@ -192,7 +207,11 @@ def test_a_compressed_bomb_is_cut(serve: Serve, headers: str, body: bytes) -> No
 
 def test_many_compressed_bytes_that_give_nothing_are_cut(serve: Serve) -> None:
     empty = gzip.compress(b"") * 500_000  # 10 MB that decompress to nothing
-    answer = redeem(client_of(serve(answering(http(empty, headers="Content-Encoding: gzip\r\n"))).url, seconds=5))
+    answer = redeem(
+        client_of(
+            serve(answering(http(empty, headers="Content-Encoding: gzip\r\n"))).url, seconds=5
+        )
+    )
     assert answer.outcome is Outcome.UNREADABLE
     assert answer.latency_ms < 2000
 
@@ -212,7 +231,9 @@ def test_a_chunked_answer_is_read(serve: Serve) -> None:
 
 
 def test_a_body_that_is_not_compressed_as_it_says_is_unreadable(serve: Serve) -> None:
-    answer = redeem(client_of(serve(answering(http(SUCCESS, headers="Content-Encoding: gzip\r\n"))).url))
+    answer = redeem(
+        client_of(serve(answering(http(SUCCESS, headers="Content-Encoding: gzip\r\n"))).url)
+    )
     assert answer.outcome is Outcome.UNREADABLE
 
 
@@ -233,6 +254,8 @@ def test_a_code_that_cannot_be_written_down_is_not_sent(serve: Serve) -> None:
     assert server.connections == 0
 
 
-@pytest.mark.parametrize("url", ["", "no address", "ftp://127.0.0.1/", "http://", "http://[::1", "http://a b/"])
+@pytest.mark.parametrize(
+    "url", ["", "no address", "ftp://127.0.0.1/", "http://", "http://[::1", "http://a b/"]
+)
 def test_an_address_that_is_none_is_unreachable(url: str) -> None:
     assert redeem(client_of(url)).outcome is Outcome.UNREACHABLE

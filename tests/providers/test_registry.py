@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from giftcodes.providers import CLIENTS, GameClient, client_for
+from giftcodes.clients.games import CLIENTS, GameClient, client_for
 from tests.providers.conftest import config_for
 
 
@@ -22,10 +22,14 @@ def test_each_protocol_has_a_client_that_is_made_once(protocol: str) -> None:
 
 def test_a_protocol_without_a_client_is_named() -> None:
     with pytest.raises(ValueError, match="chess"):
-        client_for(config_for("http://127.0.0.1:9/", protocol="chess"), total_seconds=2, connect_seconds=1)
+        client_for(
+            config_for("http://127.0.0.1:9/", protocol="chess"), total_seconds=2, connect_seconds=1
+        )
 
 
 def test_the_clients_do_without_django() -> None:
-    program = "import sys, giftcodes.providers, giftcodes.feeds, giftcodes.backoff; print('django' in sys.modules)"
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    program = "import sys, giftcodes.clients.games, giftcodes.clients.feeds, giftcodes.domain.backoff; print('django' in sys.modules)"
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
     assert done.stdout.strip() == "False"

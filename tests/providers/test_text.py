@@ -5,7 +5,7 @@ from urllib.parse import quote
 
 import pytest
 
-from giftcodes.http.text import Redactor, one_line, plain_text
+from giftcodes.clients.http.text import Redactor, one_line, plain_text
 
 
 def test_what_cannot_be_stored_or_printed_is_replaced() -> None:

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from giftcodes.http import Cut, NoAnswerError, NotSentError, Transport, connections
-from giftcodes.outcomes import Outcome
+from giftcodes.clients.http import NoAnswerError, NotSentError, Transport, Truncation, connections
+from giftcodes.domain.outcomes import Outcome
 from tests.providers.conftest import client_of, redeem
 from tests.providers.raw_server import RawServer, Talk, answering, http
 
@@ -69,7 +69,9 @@ SLOW = [hold, drip_headers, drip_body, drip_chunks, drip_continues, forget_to_en
 
 @pytest.mark.usefixtures("in_half_a_second")
 @pytest.mark.parametrize("script", SLOW)
-def test_a_slow_answer_ends_with_the_budget_and_is_unanswered(serve: Serve, script: Callable[..., None]) -> None:
+def test_a_slow_answer_ends_with_the_budget_and_is_unanswered(
+    serve: Serve, script: Callable[..., None]
+) -> None:
     server = serve(script)
     answer = redeem(client_of(server.url, seconds=0.4))
     assert answer.outcome is Outcome.UNANSWERED
@@ -88,7 +90,9 @@ def test_a_slow_answer_over_tls_ends_with_the_budget(
         with pytest.raises(NoAnswerError):
             transport.exchange("POST", url, headers={}, form={"a": "b"})
     else:
-        assert transport.exchange("POST", url, headers={}, form={"a": "b"}).cut is Cut.TOO_SLOW
+        assert (
+            transport.exchange("POST", url, headers={}, form={"a": "b"}).cut is Truncation.TOO_SLOW
+        )
 
 
 def test_a_body_that_is_never_read_ends_with_the_budget(serve: Serve) -> None:
@@ -144,7 +148,9 @@ def test_a_reused_connection_that_is_lost_after_sending_is_unanswered_and_nothin
     assert (server.connections, len(server.requests)) == (1, 2)
 
 
-@pytest.mark.parametrize("line", [b"SSH-2.0-OpenSSH\r\n\r\n", b"HTTP/1.1 42 X\r\n\r\n", b"\r\n\r\n"])
+@pytest.mark.parametrize(
+    "line", [b"SSH-2.0-OpenSSH\r\n\r\n", b"HTTP/1.1 42 X\r\n\r\n", b"\r\n\r\n"]
+)
 def test_an_answer_that_is_not_http_is_unanswered(serve: Serve, line: bytes) -> None:
     assert redeem(client_of(serve(answering(line)).url, seconds=0.3)).outcome is Outcome.UNANSWERED
 
@@ -157,7 +163,9 @@ def test_a_connection_is_reused_within_a_burst(serve: Serve) -> None:
 
 
 @pytest.mark.parametrize("way", [Talk.hang_up, Talk.reset])
-def test_a_connection_that_the_server_closed_while_idle_is_replaced(serve: Serve, way: Callable[[Talk], None]) -> None:
+def test_a_connection_that_the_server_closed_while_idle_is_replaced(
+    serve: Serve, way: Callable[[Talk], None]
+) -> None:
     def script(talk: Talk) -> None:
         talk.hear()
         talk.say(SUCCESS)
@@ -171,7 +179,9 @@ def test_a_connection_that_the_server_closed_while_idle_is_replaced(serve: Serve
     assert (server.connections, len(server.requests)) == (3, 3)
 
 
-def test_a_connection_that_was_idle_for_long_is_replaced(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_connection_that_was_idle_for_long_is_replaced(
+    serve: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
     server = serve(answering(SUCCESS))
     client = client_of(server.url)
     redeem(client)
@@ -236,10 +246,15 @@ def test_a_server_that_accepts_nothing_is_unreachable_within_the_connect_budget(
     assert 250 < answer.latency_ms < 2000
 
 
-def test_an_address_that_is_dead_leaves_time_for_the_next(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_address_that_is_dead_leaves_time_for_the_next(
+    serve: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
     server = serve(answering(SUCCESS))
     with full_listener() as dead:
-        found = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", port)) for port in (dead, server.port)]
+        found = [
+            (socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", port))
+            for port in (dead, server.port)
+        ]
         monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: found)
         answer = redeem(client_of("http://two.example/", seconds=2, connect_seconds=0.6))
     assert answer.outcome is Outcome.SUCCESS
@@ -264,7 +279,9 @@ def wrong_handshake(talk: Talk) -> None:
     talk.say(b"HTTP/1.1 400 Bad Request\r\n\r\n")
 
 
-@pytest.mark.parametrize("script", [silent_handshake, dripped_handshake, wrong_handshake, Talk.reset])
+@pytest.mark.parametrize(
+    "script", [silent_handshake, dripped_handshake, wrong_handshake, Talk.reset]
+)
 def test_a_failed_tls_handshake_is_unreachable_within_the_connect_budget(
     serve: Serve, script: Callable[..., None]
 ) -> None:
@@ -274,7 +291,9 @@ def test_a_failed_tls_handshake_is_unreachable_within_the_connect_budget(
     assert answer.latency_ms < 2000
 
 
-def test_a_certificate_that_nobody_vouches_for_is_unreachable(serve: Serve, certificate: Path) -> None:
+def test_a_certificate_that_nobody_vouches_for_is_unreachable(
+    serve: Serve, certificate: Path
+) -> None:
     server = serve(answering(SUCCESS), tls=server_context(certificate))
     answer = redeem(client_of(server.url))
     assert answer.outcome is Outcome.UNREACHABLE
@@ -344,7 +363,9 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
     names = ["-subj", "/CN=test", "-addext", "subjectAltName=IP:127.0.0.1"]
     made = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", *names]
     try:
-        subprocess.run([*made, "-keyout", f"{path}.key", "-out", str(path)], check=True, capture_output=True)
+        subprocess.run(
+            [*made, "-keyout", f"{path}.key", "-out", str(path)], check=True, capture_output=True
+        )
     except FileNotFoundError:
         pytest.skip("openssl is not installed")
     path.write_text(path.read_text() + Path(f"{path}.key").read_text())
@@ -358,4 +379,6 @@ def server_context(certificate: Path) -> ssl.SSLContext:
 
 
 def tls_transport(certificate: Path, *, seconds: float) -> Transport:
-    return Transport(total_seconds=seconds, connect_seconds=seconds, max_bytes=1000, verify=str(certificate))
+    return Transport(
+        total_seconds=seconds, connect_seconds=seconds, max_bytes=1000, verify=str(certificate)
+    )
