@@ -49,12 +49,10 @@ def is_usable() -> bool:
     """Whether .venv has a Python that is new enough, and pip."""
     question = "import sys, pip; sys.exit(sys.version_info < (3, 11))"
     try:
-        return (
-            subprocess.run([PYTHON, "-c", question], capture_output=True, check=False).returncode
-            == 0
-        )  # noqa: S603
+        done = subprocess.run([PYTHON, "-c", question], capture_output=True, check=False)  # noqa: S603
     except OSError:
         return False
+    return done.returncode == 0
 
 
 def install(*requirements: Path) -> int:

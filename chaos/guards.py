@@ -57,7 +57,7 @@ GUARDS = (
             (_START, "    FOR NO KEY UPDATE SKIP LOCKED\n", ""),
             (
                 _START,
-                "Redemption.objects.locked().select_related",
+                "Redemption.objects.for_update().select_related",
                 "Redemption.objects.select_related",
             ),
         ),
@@ -65,7 +65,7 @@ GUARDS = (
     ),
     Guard(
         "`running` refused",
-        ((_START, "AND (state <> 'running' OR %(is_quiet)s)\n", "\n"),),
+        ((_START, "AND (state <> 'running' OR %(is_housekeeping)s)\n", "\n"),),
         "tests/lock/test_start.py::test_while_it_runs_every_further_caller_is_refused_and_journalled",
     ),
     Guard(
@@ -120,7 +120,7 @@ GUARDS = (
         (
             (
                 _FINISH,
-                "Redemption.objects.locked().select_related",
+                "Redemption.objects.for_update().select_related",
                 "Redemption.objects.select_related",
             ),
         ),

@@ -22,7 +22,7 @@ BASE_DIR = Path(__file__).resolve().parent.parent
 environment.load(BASE_DIR / ".env")
 env = environment.Settings()
 # A running `make up` tells where its servers are; what the environment says itself goes before it.
-discovery.fill_environment()
+discovery.load_running_environment()
 
 # --- Django -----------------------------------------------------------------------------------------------------------
 DEBUG = env.bool("DEBUG", default=False)
@@ -105,7 +105,7 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
 ]
 
-# --- The frame of the admin; its side bar is giftcodes.admin_menu ------------------------------------------------------
+# --- The frame of the admin; its side bar is giftcodes.admin_menu ---------------------------------
 UNFOLD = {
     "SITE_TITLE": "Redeemer",
     "SITE_HEADER": "Redeemer",

@@ -14,10 +14,11 @@ def test_a_failing_feed_is_left_alone_for_longer_each_time(failures: int, second
 
 
 @pytest.mark.parametrize(
-    ("setbacks", "seconds"), [(0, 5), (1, 5), (2, 10), (3, 20), (4, 40), (5, 60), (99, 60)]
+    ("uncounted_failures", "seconds"),
+    [(0, 5), (1, 5), (2, 10), (3, 20), (4, 40), (5, 60), (99, 60)],
 )
-def test_a_member_is_tried_again_later_each_time(setbacks: int, seconds: float) -> None:
-    assert retry_delay_seconds(setbacks, jitter=0) == seconds
+def test_a_member_is_tried_again_later_each_time(uncounted_failures: int, seconds: float) -> None:
+    assert retry_delay_seconds(uncounted_failures, jitter=0) == seconds
 
 
 def test_the_first_and_the_longest_wait_can_be_chosen() -> None:

@@ -7,7 +7,10 @@ import pytest
 from giftcodes.domain.text import clean_name, clean_notes, clean_token, isolated, printable, visible
 
 BIDI_CONTROLS = "\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
-INVISIBLE = f"{BIDI_CONTROLS}\u00ad\u034f\u180e\u200b\u2060\u2061\u2064\u206a\u206f\ufe00\ufe0f\ufeff\ufffb\U000e0001\U000e0041"
+INVISIBLE = (
+    f"{BIDI_CONTROLS}\u00ad\u034f\u180e\u200b\u2060\u2061\u2064\u206a\u206f\ufe00\ufe0f\ufeff\ufffb"
+    "\U000e0001\U000e0041"
+)
 
 NAMES = {
     "a rainbow flag": "🏳️\u200d🌈 Amber",

@@ -18,8 +18,8 @@ from django.db import connection
 from giftcodes.audit.invariant import EXAMPLES, Finding, Section
 from giftcodes.audit.ledger import Entry, Ledger
 from giftcodes.models import Attempt, OptOut
-from giftcodes.models.catalogue import ERASED
-from giftcodes.models.delivery import player_hash
+from giftcodes.models.guild import ERASED
+from giftcodes.models.privacy import player_hash
 
 #: `check_provider` asks for these (giftcodes/services/game_check.py), and writes no attempt.
 CHECK_PLAYER, CHECK_CODE = "1", "REDEEMERCHECK"

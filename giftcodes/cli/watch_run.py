@@ -21,7 +21,7 @@ from giftcodes.domain.transitions import OPEN, SETTLED, State
 from giftcodes.estimates import formatting as words
 from giftcodes.estimates.queue_snapshot import read
 from giftcodes.models import RateBudget, Redemption, RunState, database_now
-from giftcodes.models.redemption import STATE_LABELS
+from giftcodes.models.member_redemption import STATE_LABELS
 from giftcodes.queries.heartbeat import is_beating, pulse_age_seconds
 
 LOOK_SECONDS = 1.0

@@ -26,18 +26,20 @@ def feed_delay_seconds(failures: int, *, jitter: float) -> float:
     return _delay(failures, jitter=jitter, base=30.0, cap=300.0)
 
 
-def retry_delay_seconds(setbacks: int, *, jitter: float, base: float = 5, cap: float = 60) -> float:
-    """Seconds until a member is tried again after so many setbacks in a row.
+def retry_delay_seconds(
+    uncounted_failures: int, *, jitter: float, base: float = 5, cap: float = 60
+) -> float:
+    """Seconds until a member is tried again after so many uncounted_failures in a row.
 
     Args:
-        setbacks: 1 after the first; less counts as 1.
+        uncounted_failures: 1 after the first; less counts as 1.
         jitter: from 0 up to, and not including, 1.
         base, cap: the first and the longest wait in seconds, before jitter.
 
     Raises:
         ValueError: jitter is outside of its range.
     """
-    return _delay(setbacks, jitter=jitter, base=base, cap=cap)
+    return _delay(uncounted_failures, jitter=jitter, base=base, cap=cap)
 
 
 def _delay(times: int, *, jitter: float, base: float, cap: float) -> float:

@@ -69,7 +69,7 @@ class AttemptContext:
     Args:
         confirming: an earlier request's effect is still unknown.
         tries: tries counted before this one.
-        setbacks: uncounted failures in a row before this one.
+        uncounted_failures: uncounted failures in a row before this one.
         earlier_unknown: an earlier attempt of ours, for this player and code, may have been granted.
         code_is_closed: this answer, one before it, or a person closed the code.
         code_is_held: unclear answers hold the code back.
@@ -79,7 +79,7 @@ class AttemptContext:
 
     confirming: bool = False
     tries: int = 0
-    setbacks: int = 0
+    uncounted_failures: int = 0
     earlier_unknown: bool = False
     code_is_closed: bool = False
     code_is_held: bool = False
@@ -159,9 +159,9 @@ def _judge_unknown(outcome: Outcome, reason: str, situation: AttemptContext) -> 
 
 def _judge_setback(outcome: Outcome, reason: str, situation: AttemptContext) -> Transition:
     if outcome is Outcome.TOO_FREQUENT:
-        delay = TOO_FREQUENT_SECONDS * (1 + min(situation.setbacks, 10))
+        delay = TOO_FREQUENT_SECONDS * (1 + min(situation.uncounted_failures, 10))
     elif outcome in _AT_ONCE:
         delay = 0.0
     else:
-        delay = retry_delay_seconds(situation.setbacks, jitter=situation.jitter)
+        delay = retry_delay_seconds(situation.uncounted_failures, jitter=situation.jitter)
     return Transition(_waiting(situation), reason, delay_seconds=delay, is_setback=True)

@@ -11,7 +11,7 @@ from giftcodes.estimates.forecast import Outlook, Run, forecast, in_all
 from giftcodes.estimates.queue_snapshot import ask, queues_at
 from giftcodes.models import database_now
 from giftcodes.models.deadline import deadline
-from giftcodes.models.redemption import REFUSED_FOR, values
+from giftcodes.models.member_redemption import REFUSED_FOR, values
 
 # A player who is in two of the guilds is asked for in the first one only.
 _COST = f"""

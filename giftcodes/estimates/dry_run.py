@@ -10,7 +10,7 @@ from giftcodes.domain.text import isolated, sentence, visible
 from giftcodes.domain.transitions import PARKED, SETTLED, State
 from giftcodes.estimates.queue_snapshot import ask
 from giftcodes.models import CancelKind
-from giftcodes.models.redemption import REFUSED_FOR, STATE_LABELS
+from giftcodes.models.member_redemption import REFUSED_FOR, STATE_LABELS
 
 # A twin is the row by which the player has the code in another guild, or is being asked for it there.
 _MEMBERS = """

@@ -21,8 +21,8 @@ from giftcodes.estimates.forecast import Outlook, Run, forecast, in_all
 from giftcodes.estimates.pace import USUAL_LATENCY_SECONDS, Pace, Window
 from giftcodes.models import RateBudget, database_now
 from giftcodes.models.deadline import deadline
+from giftcodes.models.member_redemption import values
 from giftcodes.models.rate_budget import MARGIN_SECONDS, UNLIMITED, USUAL_WINDOW_SECONDS
-from giftcodes.models.redemption import values
 
 #: With more members waiting than this, twins are counted as if each were asked for: finding them would cost seconds,
 #: and at 30 requests a minute the end is half a day away.

@@ -3,10 +3,10 @@
 import django.core.validators
 import django.db.models.deletion
 import django.utils.timezone
-import giftcodes.models.catalogue
-import giftcodes.models.clock
-import giftcodes.domain.validators
 import giftcodes.domain.transitions
+import giftcodes.domain.validators
+import giftcodes.models.clock
+import giftcodes.models.fields
 from django.conf import settings
 from django.db import migrations, models
 
@@ -23,7 +23,7 @@ class Migration(migrations.Migration):
         migrations.CreateModel(
             name='Feed',
             fields=[
-                ('provider', models.CharField(choices=giftcodes.models.catalogue.provider_choices, max_length=20, primary_key=True, serialize=False, verbose_name='game')),
+                ('provider', models.CharField(choices=giftcodes.models.fields.provider_choices, max_length=20, primary_key=True, serialize=False, verbose_name='game')),
                 ('enabled', models.BooleanField(default=True, verbose_name='polled')),
                 ('next_poll_at', models.DateTimeField(default=django.utils.timezone.now, verbose_name='next poll')),
                 ('polled_at', models.DateTimeField(editable=False, null=True, verbose_name='last poll')),
@@ -62,7 +62,7 @@ class Migration(migrations.Migration):
         migrations.CreateModel(
             name='RateBudget',
             fields=[
-                ('provider', models.CharField(choices=giftcodes.models.catalogue.provider_choices, max_length=20, primary_key=True, serialize=False, verbose_name='game')),
+                ('provider', models.CharField(choices=giftcodes.models.fields.provider_choices, max_length=20, primary_key=True, serialize=False, verbose_name='game')),
                 ('reported_limit', models.PositiveIntegerField(null=True, verbose_name='limit reported by the game')),
                 ('used', models.PositiveIntegerField(default=0, verbose_name='used in this window')),
                 ('permits_until', models.DateTimeField(null=True)),
@@ -101,7 +101,7 @@ class Migration(migrations.Migration):
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('name', models.CharField(max_length=80, unique=True, validators=[giftcodes.domain.validators.validate_one_line], verbose_name='name')),
-                ('provider', models.CharField(choices=giftcodes.models.catalogue.provider_choices, max_length=20, verbose_name='game')),
+                ('provider', models.CharField(choices=giftcodes.models.fields.provider_choices, max_length=20, verbose_name='game')),
                 ('realm', models.PositiveIntegerField(help_text='The state or kingdom number. Members may have one of their own.', verbose_name='realm')),
                 ('active', models.BooleanField(default=True, verbose_name='active')),
                 ('automatic', models.BooleanField(default=True, help_text='Redeem each new code without being asked.', verbose_name='automatic redeeming')),
@@ -120,7 +120,7 @@ class Migration(migrations.Migration):
             name='GiftCode',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('provider', models.CharField(choices=giftcodes.models.catalogue.provider_choices, max_length=20, verbose_name='game')),
+                ('provider', models.CharField(choices=giftcodes.models.fields.provider_choices, max_length=20, verbose_name='game')),
                 ('code', models.CharField(max_length=32, validators=[django.core.validators.RegexValidator('\\A[A-Za-z0-9]{1,32}\\Z', 'A gift code is 1 to 32 letters and digits, without spaces or signs. Copy it as it was published.')], verbose_name='code')),
                 ('folded', models.CharField(editable=False, max_length=32)),
                 ('issue', models.PositiveIntegerField(default=1, editable=False, verbose_name='issue')),

@@ -173,7 +173,7 @@ class CodeLife(models.Model):
         return [self.code, *self.other_spellings, *self.tried_spellings]
 
     # --- Answers ------------------------------------------------------------------------------------------------------
-    def hear(self, answer: CodeAnswer) -> CodeChange:
+    def apply_response(self, answer: CodeAnswer) -> CodeChange:
         """Take in what the game said of this code, and save it. The row must be locked.
 
         A code is closed only when two members got that answer, or the same one twice a minute apart; a code that is

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from giftcodes.domain.validators import LATEST_DAY
 
 if TYPE_CHECKING:
-    from giftcodes.models.catalogue import GiftCode
+    from giftcodes.models.code import GiftCode
 
 #: How long a code without a known end is expected to last.
 USUAL_DAYS = 7

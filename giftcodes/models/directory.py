@@ -9,8 +9,8 @@ from django.db import connection, models
 from django.db.models import F
 from django.utils.translation import gettext_lazy as _
 
-from giftcodes.models.catalogue import provider_choices
 from giftcodes.models.clock import Clock
+from giftcodes.models.fields import provider_choices
 
 if TYPE_CHECKING:
     from collections.abc import Collection

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from django.conf import settings
 from django.db import models
 
 from giftcodes.domain.text import clean_name, clean_notes, clean_token, sentence, visible
@@ -94,3 +95,8 @@ class NotesField(TextField):
         """As above."""
         name, _path, args, options = super().deconstruct()
         return name, f"{_DJANGO}.TextField", args, options
+
+
+def provider_choices() -> list[tuple[str, str]]:
+    """The games, from the settings. A callable, so that a new game needs no migration."""
+    return [(config.name, config.title) for config in settings.PROVIDERS.values()]

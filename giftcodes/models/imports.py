@@ -6,8 +6,9 @@ from django.conf import settings
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
-from giftcodes.models.catalogue import Guild, Source
 from giftcodes.models.clock import Clock
+from giftcodes.models.code import Source
+from giftcodes.models.guild import Guild
 
 #: What an import may set of a member, and its undoing sets back.
 IMPORTED_FIELDS = ("nickname", "realm", "consented_on", "active")

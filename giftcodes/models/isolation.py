@@ -11,7 +11,7 @@ from typing import ParamSpec, Self, TypeVar
 from django.db import InterfaceError, OperationalError
 
 from giftcodes.domain import log_lines
-from giftcodes.models.delivery import Alarm
+from giftcodes.models.alarm import Alarm
 
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
@@ -21,7 +21,7 @@ _SUBJECT_LENGTH = 100
 class FailureIsolation:
     """A pass over many items. What fails is left out, and has an alarm for as long as it fails.
 
-        with Apart("sweep") as apart:
+        with FailureIsolation("sweep") as apart:
             for pk in ids:
                 apart.do(f"code {pk}", close, pk)
 

@@ -17,7 +17,7 @@ from giftcodes.domain.outcomes import (
     WRONG_PLAYER,
     Outcome,
 )
-from giftcodes.models.redemption import WAITS_FOR_CORRECTION
+from giftcodes.models.member_redemption import WAITS_FOR_CORRECTION
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from django.utils.translation import gettext_lazy as _
 
 from giftcodes.domain import failpoints
 from giftcodes.domain.outcomes import ODD_WORDS, Outcome, Scope, meaning
-from giftcodes.models.catalogue import provider_choices
+from giftcodes.models.fields import provider_choices
 
 if TYPE_CHECKING:
     from giftcodes.clients.games.base import RateReport
@@ -152,37 +152,51 @@ class RateBudget(models.Model):
             return 0 if openers_out else 1
         return max(0, limit - self.used - max(0, self.reserve - self.others))
 
-    def take(self, permits: int, *, now: dt.datetime) -> dt.datetime | None:
-        """Take permits. Returns until when they may be used; None: the request opens a window."""
+    def roll_window(self, now: dt.datetime) -> dt.datetime | None:
+        """Open the next window if the last one is over.
+
+        Returns:
+            Until when permits may be used; None: the next request opens a window.
+        """
         if self.window_ends_at is not None and now >= self.window_ends_at:
-            # What others took is left to them in the next window; when they take less, half of the rest is taken back.
+            # What others took is left to them in the next window; when they take less, half of
+            # the rest is taken back.
             self.reserve = max(self.others, (self.reserve + self.others) // 2)
             self.window_ends_at, self.permits_until, self.used, self.others = None, None, 0, 0
-        self.used = min(self.used + permits, UNLIMITED)
         return self.permits_until
 
-    def hear(self, heard: Observation, *, rate: Rate | None, now: dt.datetime) -> bool:
-        """Learn from an answer. Returns whether anything changed, and so must be saved under the row lock."""
+    def consume(self, permits: int, *, now: dt.datetime) -> dt.datetime | None:
+        """Count permits as used. Returns what `roll_window` returns."""
+        permits_until = self.roll_window(now)
+        self.used = min(self.used + permits, UNLIMITED)
+        return permits_until
+
+    def apply_response(self, seen: Observation, *, rate: Rate | None, now: dt.datetime) -> bool:
+        """Update window and pause by an answer.
+
+        Returns:
+            Whether anything changed, and so must be saved under the row lock.
+        """
         before = self._fingerprint()
-        if heard.has_status:
-            self._hear_window(heard, rate=rate, now=now)
-        self._hear_health(heard, now=now)
+        if seen.has_status:
+            self._apply_to_window(seen, rate=rate, now=now)
+        self._apply_to_pause(seen, now=now)
         return self._fingerprint() != before
 
-    def _hear_window(self, heard: Observation, *, rate: Rate | None, now: dt.datetime) -> None:
-        report = heard.report
+    def _apply_to_window(self, seen: Observation, *, rate: Rate | None, now: dt.datetime) -> None:
+        report = seen.report
         if report.limit is not None and report.limit > 0:
             self.reported_limit = report.limit
         limit = self.limit(rate)
-        if heard.outcome is Outcome.THROTTLED:
-            self._close_window(heard, rate=rate, now=now)
+        if seen.outcome is Outcome.THROTTLED:
+            self._close_window(seen, rate=rate, now=now)
             return
         if limit == UNLIMITED:
             return
-        if heard.permit_until is None and self.window_ends_at is None:
-            self._anchor(heard, rate=rate, now=now)
+        if seen.permit_until is None and self.window_ends_at is None:
+            self._anchor(seen, rate=rate, now=now)
         if report.remaining is not None and (
-            heard.permit_until is None or heard.permit_until == self.permits_until
+            seen.permit_until is None or seen.permit_until == self.permits_until
         ):
             self._count(limit - report.remaining)
 
@@ -191,25 +205,25 @@ class RateBudget(models.Model):
         self.others += max(0, counted - self.used)
         self.used = max(self.used, counted)
 
-    def _anchor(self, heard: Observation, *, rate: Rate | None, now: dt.datetime) -> None:
+    def _anchor(self, seen: Observation, *, rate: Rate | None, now: dt.datetime) -> None:
         """The game's window opened between the request and its answer: it is open until at least that long after the
         request, and closed for certain that long after the answer."""
         length = rate.seconds if rate else USUAL_WINDOW_SECONDS
-        self.permits_until = heard.sent_at + dt.timedelta(seconds=length)
+        self.permits_until = seen.sent_at + dt.timedelta(seconds=length)
         self.window_ends_at = now + dt.timedelta(seconds=length + MARGIN_SECONDS)
-        reset = heard.report.reset_after_seconds
+        reset = seen.report.reset_after_seconds
         if reset is not None and 0 < reset <= LONGEST_WAIT_SECONDS:
             self.permits_until = now + dt.timedelta(seconds=reset)
             self.window_ends_at = now + dt.timedelta(seconds=reset + MARGIN_SECONDS)
 
-    def _close_window(self, heard: Observation, *, rate: Rate | None, now: dt.datetime) -> None:
+    def _close_window(self, seen: Observation, *, rate: Rate | None, now: dt.datetime) -> None:
         """The game refused: nothing more until its window reopens. If we know that window, that is when it ends, or the
         request that opens the next one is refused, and we know it no longer."""
-        told = heard.report.retry_after_seconds or heard.report.reset_after_seconds
+        told = seen.report.retry_after_seconds or seen.report.reset_after_seconds
         is_known = (
             self.window_ends_at is not None
             and now < self.window_ends_at
-            and heard.permit_until is not None
+            and seen.permit_until is not None
         )
         if told is not None and told > 0:
             wait = min(told, LONGEST_WAIT_SECONDS) + MARGIN_SECONDS
@@ -248,37 +262,37 @@ class RateBudget(models.Model):
         self.pause_kind, self.pause_reason, self.paused_until = PauseKind.NONE, "", None
         self.pauses, self.unknown_players, self.unknown_codes = 0, [], []
 
-    def _hear_health(self, heard: Observation, *, now: dt.datetime) -> None:
-        if self.pause_kind == PauseKind.OPERATOR or heard.outcome in _SAYS_NOTHING:
+    def _apply_to_pause(self, seen: Observation, *, now: dt.datetime) -> None:
+        if self.pause_kind == PauseKind.OPERATOR or seen.outcome in _SAYS_NOTHING:
             return
-        row = meaning(heard.outcome)
+        row = meaning(seen.outcome)
         # A straggler, sent before the pause, neither lengthens nor ends it.
-        is_straggler = bool(self.pause_kind) and not heard.is_probe
+        is_straggler = bool(self.pause_kind) and not seen.is_probe
         if row.scope is Scope.PROVIDER:
             if not is_straggler:
-                self.pause(_PAUSES[heard.outcome], row.reason, now=now)
+                self.pause(_PAUSES[seen.outcome], row.reason, now=now)
         elif not row.recognised:
             if not is_straggler:
-                self._hear_unknown(heard, now=now)
+                self._apply_unknown(seen, now=now)
         else:
-            self._hear_recognised(heard, now=now)
+            self._apply_recognised(seen, now=now)
 
-    def _hear_unknown(self, heard: Observation, *, now: dt.datetime) -> None:
-        if heard.player_id not in self.unknown_players:
-            self.unknown_players = [*self.unknown_players, heard.player_id]
-        if heard.code_id not in self.unknown_codes:
-            self.unknown_codes = [*self.unknown_codes, heard.code_id]
-        is_the_games = heard.outcome not in ODD_WORDS or len(self.unknown_codes) >= UNKNOWN_CODES
-        if heard.is_probe or (is_the_games and len(self.unknown_players) >= UNKNOWN_PLAYERS):
-            words = meaning(heard.outcome).words
+    def _apply_unknown(self, seen: Observation, *, now: dt.datetime) -> None:
+        if seen.player_id not in self.unknown_players:
+            self.unknown_players = [*self.unknown_players, seen.player_id]
+        if seen.code_id not in self.unknown_codes:
+            self.unknown_codes = [*self.unknown_codes, seen.code_id]
+        is_the_games = seen.outcome not in ODD_WORDS or len(self.unknown_codes) >= UNKNOWN_CODES
+        if seen.is_probe or (is_the_games and len(self.unknown_players) >= UNKNOWN_PLAYERS):
+            words = meaning(seen.outcome).words
             self.pause(
                 PauseKind.UNKNOWN,
                 f"No clear answer for {UNKNOWN_PLAYERS} players in a row, last: {words}.",
                 now=now,
             )
 
-    def _hear_recognised(self, heard: Observation, *, now: dt.datetime) -> None:
-        if heard.is_probe or self.pause_kind == PauseKind.UNKNOWN:
+    def _apply_recognised(self, seen: Observation, *, now: dt.datetime) -> None:
+        if seen.is_probe or self.pause_kind == PauseKind.UNKNOWN:
             self.resume()
         ends_a_streak = bool(self.unknown_players)
         if ends_a_streak:

@@ -24,7 +24,7 @@ from giftcodes.domain import log_lines
 from giftcodes.domain.backoff import retry_delay_seconds
 from giftcodes.models import Alarm, AlarmNotice, Clock, DeliveryState
 from giftcodes.models.clock import clock_plus
-from giftcodes.models.delivery import CONNECT_SECONDS, LEASE_MARGIN_SECONDS, LONGEST_DELAY_SECONDS
+from giftcodes.models.outbox import CONNECT_SECONDS, LEASE_MARGIN_SECONDS, LONGEST_DELAY_SECONDS
 
 #: How long it must have been so, until it is an alarm.
 PATIENCE = {

@@ -43,7 +43,7 @@ from giftcodes.models import (
     database_now,
 )
 from giftcodes.models.clock import clock_plus
-from giftcodes.models.delivery import CONNECT_SECONDS, LEASE_MARGIN_SECONDS, LONGEST_DELAY_SECONDS
+from giftcodes.models.outbox import CONNECT_SECONDS, LEASE_MARGIN_SECONDS, LONGEST_DELAY_SECONDS
 from giftcodes.notifications.run_message import NAMED, RunReport, run_post
 
 #: Between two edits of a message.
@@ -286,7 +286,7 @@ def _report(row: Announcement) -> RunReport:
 
 
 def _in_trouble(redemption: Redemption) -> tuple[tuple[str, str], ...]:
-    rows = redemption.members.filter(
+    rows = redemption.member_redemptions.filter(
         state__in=[State.NEEDS_CORRECTION, State.FAILED]
     ).select_related("member")
     return tuple((str(row.member), row.reason) for row in rows.order_by("state", "pk")[:NAMED])

@@ -8,7 +8,7 @@ from django.db import connection, transaction
 
 from giftcodes.models import CancelKind, Redemption
 from giftcodes.models.isolation import FailureIsolation
-from giftcodes.models.redemption import REFUSED_FOR
+from giftcodes.models.member_redemption import REFUSED_FOR
 
 _BEHIND = """
 SELECT g.id, c.id
@@ -88,8 +88,8 @@ def withdraw_leavers(apart: FailureIsolation | None = None) -> list[int]:
 
 @transaction.atomic
 def _withdraw(redemption_id: int) -> None:
-    redemption: Any = Redemption.objects.locked().select_related("guild").get(pk=redemption_id)
-    leavers = redemption.members.all()
+    redemption: Any = Redemption.objects.for_update().select_related("guild").get(pk=redemption_id)
+    leavers = redemption.member_redemptions.all()
     if redemption.guild.active:
         leavers = leavers.exclude(member__active=True, member__opted_out=False)
     leavers.cancel(CancelKind.LEFT)

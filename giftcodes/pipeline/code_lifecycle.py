@@ -20,11 +20,11 @@ from giftcodes.models import (
     Trigger,
     database_now,
 )
-from giftcodes.models.catalogue import GiftCodeQuerySet
 from giftcodes.models.clock import clock_plus
+from giftcodes.models.code import GiftCodeQuerySet
 from giftcodes.models.code_life import LIFE_FIELDS, REOPENED_FIELDS
 from giftcodes.models.isolation import FailureIsolation
-from giftcodes.models.redemption import REFUSED_FOR
+from giftcodes.models.member_redemption import REFUSED_FOR, settle_duplicates
 
 BATCH = 500
 
@@ -52,7 +52,7 @@ def _cancel_batch(code: GiftCode) -> list[int]:
         .order_by("pk")
         .values_list("pk", flat=True)[:BATCH]
     )
-    redemptions = list(Redemption.objects.filter(pk__in=ids).locked())
+    redemptions = list(Redemption.objects.filter(pk__in=ids).for_update())
     # Read again under the locks: it may have been reopened.
     code.refresh_from_db()
     if code.is_open or not redemptions:
@@ -208,11 +208,11 @@ def _probe(gift_code_id: int) -> int | None:
             return None
         code.state, code.next_probe_at = CodeState.PROBING, None
         code.save(update_fields=["state", "next_probe_at"])
-        redemption = Redemption.objects.locked().get(pk=candidate.redemption_id)
-        MemberRedemption.objects.filter(pk=candidate.pk, state=candidate.state).wait()
-        redemption.cover_members()
+        redemption = Redemption.objects.for_update().get(pk=candidate.redemption_id)
+        MemberRedemption.objects.filter(pk=candidate.pk, state=candidate.state).requeue()
+        settle_duplicates(redemption_ids=[redemption.pk])
         if redemption.state != RunState.RUNNING:
-            redemption.lock(trigger=Trigger.PROBE, user_id=None)
+            redemption.begin_run(trigger=Trigger.PROBE, user_id=None)
     log_lines.info(
         f"🔎 Code {code} is tried once more.", code=str(code), member=candidate.player_id
     )

@@ -17,7 +17,7 @@ from giftcodes.domain import log_lines
 from giftcodes.domain.backoff import retry_delay_seconds
 from giftcodes.domain.outcomes import PROVING, Outcome
 from giftcodes.models import Directory, DirectoryLookup, Guild, Heartbeat, Member, database_now
-from giftcodes.models.catalogue import member_words, own_realm
+from giftcodes.models.guild import member_words, own_realm
 
 #: How often a player who agreed is asked for.
 EVERY = dt.timedelta(days=7)

@@ -225,10 +225,10 @@ def _claim(budget: RateBudget, *, permits: int, is_probe: bool, now: dt.datetime
     redemption_ids = sorted({redemption_id for _, redemption_id in chosen})
     running = [
         row.pk
-        for row in Redemption.objects.filter(pk__in=redemption_ids).locked()
+        for row in Redemption.objects.filter(pk__in=redemption_ids).for_update()
         if row.state == RunState.RUNNING and row.stop_requested_at is None
     ]
-    permit_until = budget.take(0, now=now)
+    permit_until = budget.roll_window(now)
     claimed = _ask(
         _CLAIM,
         ids=[member_redemption_id for member_redemption_id, _ in chosen],
@@ -237,7 +237,7 @@ def _claim(budget: RateBudget, *, permits: int, is_probe: bool, now: dt.datetime
         permit_until=permit_until,
         lease=dt.timedelta(seconds=settings.LEASE_SECONDS),
     )
-    budget.take(len(claimed), now=now)
+    budget.consume(len(claimed), now=now)
     budget.save(update_fields=["used", "others", "reserve", "permits_until", "window_ends_at"])
     last = {
         redemption_id: place

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.db import connection, transaction
 
-from giftcodes.models.redemption import admit_members
+from giftcodes.models.member_redemption import admit_members
 
 #: Guilds in one transaction: the first ones are asked for while the rows of the others are still being made.
 BATCH = 100

@@ -7,6 +7,7 @@ from django.db import transaction
 from giftcodes.domain import log_lines
 from giftcodes.domain.transitions import SETTLED, State
 from giftcodes.models import CancelKind, Redemption, RunState, database_now
+from giftcodes.models.announcement import queue_complete
 
 
 def finish(redemption_id: int) -> bool:
@@ -19,15 +20,18 @@ def finish(redemption_id: int) -> bool:
         return False
     with transaction.atomic(durable=True):
         redemption = (
-            Redemption.objects.locked().select_related("guild", "gift_code").get(pk=redemption_id)
+            Redemption.objects.for_update()
+            .select_related("guild", "gift_code")
+            .get(pk=redemption_id)
         )
         if not _is_over(redemption):
             return False
         if redemption.stop_requested_at is not None:
-            redemption.members.cancel(CancelKind.STOPPED)
-            redemption.unlock(RunState.STOPPED, now=database_now(), detail="Stopped by a person.")
+            redemption.member_redemptions.cancel(CancelKind.STOPPED)
+            redemption.end_run(RunState.STOPPED, now=database_now(), detail="Stopped by a person.")
         else:
-            redemption.unlock(RunState.COMPLETE, now=database_now())
+            redemption.end_run(RunState.COMPLETE, now=database_now())
+        queue_complete(redemption)
         tally = redemption.tally()
     _tell(redemption, tally)
     return True
@@ -42,8 +46,8 @@ def _is_over(redemption: Redemption) -> bool:
     if redemption.state != RunState.RUNNING:
         return False
     if redemption.stop_requested_at is not None:
-        return not redemption.members.in_flight().exists()
-    return not redemption.members.open().exists()
+        return not redemption.member_redemptions.in_flight().exists()
+    return not redemption.member_redemptions.open().exists()
 
 
 def _tell(redemption: Redemption, tally: dict[State, int]) -> None:

@@ -28,7 +28,7 @@ from giftcodes.models.code_life import REOPENED_FIELDS
 from giftcodes.models.deadline import believed, day_of
 
 
-class FeedNews(StrEnum):
+class FeedLineKind(StrEnum):
     """What a line of the feed is, beside what is known."""
 
     NEW = "new"
@@ -48,21 +48,21 @@ class PollResult:
     fresh_code_ids: list[int] = field(default_factory=list)
 
 
-def decide(published: PublishedCode, known: GiftCode | None) -> FeedNews:
+def decide(published: PublishedCode, known: GiftCode | None) -> FeedLineKind:
     """Judge one line of the feed beside the newest issue of that code."""
     if known is None:
-        return FeedNews.NEW
+        return FeedLineKind.NEW
     if known.state == CodeState.DELETED:
-        return FeedNews.KNOWN
+        return FeedLineKind.KNOWN
     day = believed(published.published_on)
     is_later = day is not None and day > day_of(known)
     if known.state == CodeState.CLOSED and is_later:
-        return FeedNews.REISSUED
+        return FeedLineKind.REISSUED
     if known.can_take(published.code, is_person=False):
-        return FeedNews.RESPELLED
+        return FeedLineKind.RESPELLED
     if known.state == CodeState.CLOSED:
-        return FeedNews.KNOWN
-    return FeedNews.REDATED if is_later else FeedNews.KNOWN
+        return FeedLineKind.KNOWN
+    return FeedLineKind.REDATED if is_later else FeedLineKind.KNOWN
 
 
 def poll(provider: str, *, force: bool = False) -> PollResult:
@@ -159,14 +159,14 @@ def _store_codes(reading: FeedReading, *, provider: str, now: dt.datetime) -> li
     for line in reading.codes:
         existing = known.get(line.code.casefold())
         match decide(line, existing):
-            case FeedNews.NEW:
+            case FeedLineKind.NEW:
                 fresh.append(_new(line, provider=provider, issue=1, now=now))
-            case FeedNews.REISSUED:
+            case FeedLineKind.REISSUED:
                 assert existing is not None
                 fresh.append(_new(line, provider=provider, issue=existing.issue + 1, now=now))
-            case FeedNews.REDATED:
+            case FeedLineKind.REDATED:
                 GiftCode.objects.filter(pk=existing.pk).update(published_on=line.published_on)  # type: ignore[union-attr]
-            case FeedNews.RESPELLED | FeedNews.KNOWN:
+            case FeedLineKind.RESPELLED | FeedLineKind.KNOWN:
                 assert existing is not None
                 _respell(existing, line, now=now)
     extended = _follow_ends(reading, known, now=now)
@@ -197,7 +197,7 @@ def _follow_ends(
         code = known.get(line.code.casefold())
         if code is None or line.expires_at is None or not code.takes_end(line.expires_at, now):
             continue
-        if decide(line, code) is FeedNews.REISSUED:
+        if decide(line, code) is FeedLineKind.REISSUED:
             continue
         # Looked at once more under the row's lock: a person may set the end at this moment.
         code = GiftCode.objects.select_for_update(no_key=True).get(pk=code.pk)

@@ -11,7 +11,7 @@ from django.db import connection, transaction
 from django.utils import timezone
 
 from giftcodes.models import database_now
-from giftcodes.models.journal import PRUNABLE
+from giftcodes.models.attempt import PRUNABLE
 
 #: Rows in one transaction: a few ms, and little to be done again where it is cut off.
 BATCH = 500

@@ -45,10 +45,11 @@ from giftcodes.models import (
     Trigger,
     database_now,
 )
-from giftcodes.models.catalogue import code_words, member_words
+from giftcodes.models.code import code_words
+from giftcodes.models.guild import member_words
 from giftcodes.models.member_answers import Asked, Followed, follow
+from giftcodes.models.member_redemption import settle_duplicates, values
 from giftcodes.models.rate_budget import Observation
-from giftcodes.models.redemption import settle_duplicates, values
 
 #: What is left of the lease when the request goes out must hold the whole call.
 _SEND_MARGIN_SECONDS = 1.0
@@ -75,7 +76,7 @@ class Intent:
         row_id, token: the claim that it belongs to.
         published, issue: the code as it is sent, and which of its issues it is.
         permit_until: the end of the window that its permit came from; None: it opens one.
-        confirming, is_probe, tries, setbacks: of the row, when it was claimed.
+        confirming, is_probe, tries, uncounted_failures: of the row, when it was claimed.
         last_outcome: the row's answer before this one.
         is_marked: the member is marked as unknown to the game (Member.refused_at).
         nickname, listed_as: the member's name and player ID in the guild.
@@ -98,7 +99,7 @@ class Intent:
     confirming: bool
     is_probe: bool
     tries: int
-    setbacks: int
+    uncounted_failures: int
     last_outcome: str
     is_marked: bool
     nickname: str
@@ -119,7 +120,7 @@ class Intent:
 
 
 @dataclass(frozen=True, slots=True)
-class Aftermath:
+class FollowUp:
     """What the task rings next.
 
     Args:
@@ -149,7 +150,7 @@ WITH claim AS MATERIALIZED (
 ), known AS MATERIALIZED (
     SELECT m.id AS row_id, m.token, m.member_id, m.redemption_id, m.gift_code_id, g.id AS guild_id, c.provider,
            m.player_id, coalesce(person.realm, g.realm) AS realm, c.code AS published, c.issue, m.permit_until,
-           m.confirming, m.is_probe, m.tries, m.setbacks, m.outcome AS last_outcome,
+           m.confirming, m.is_probe, m.tries, m.uncounted_failures, m.outcome AS last_outcome,
            person.refused_at IS NOT NULL AS is_marked, person.nickname, person.player_id AS listed_as, g.name AS guild
     FROM claim m
     JOIN giftcodes_member person ON person.id = m.member_id
@@ -179,7 +180,7 @@ SELECT written.id, written.sent_at, known.* FROM written CROSS JOIN known
 """
 
 
-def redeem_member(member_redemption_id: int, token: int) -> Aftermath | None:
+def redeem_member(member_redemption_id: int, token: int) -> FollowUp | None:
     """Ask the game for one member, if this claim still holds, and record what it says.
 
     A doubled message finds the Attempt of the first one and does nothing. A claim that may no longer be used is given
@@ -202,7 +203,7 @@ def redeem_member(member_redemption_id: int, token: int) -> Aftermath | None:
         time.monotonic() - woke_at
         > settings.LEASE_SECONDS - settings.HTTP_SECONDS - _SEND_MARGIN_SECONDS
     )
-    return record_surely(intent, NOT_SENT if is_late else ask(intent))
+    return record_with_retry(intent, NOT_SENT if is_late else ask(intent))
 
 
 def intend(member_redemption_id: int, token: int) -> Intent | None:
@@ -242,7 +243,7 @@ def _give_back(member_redemption_id: int, token: int) -> None:
         row.give_back()
 
 
-def _settle_what_was_granted(member_redemption_id: int) -> Aftermath | None:
+def _settle_what_was_granted(member_redemption_id: int) -> FollowUp | None:
     """A late worker may have recorded the game's grant while the claim was on its way: then nothing is left to ask."""
     row = MemberRedemption.objects.select_related("gift_code").get(pk=member_redemption_id)
     granted = Attempt.objects.filter(
@@ -252,7 +253,7 @@ def _settle_what_was_granted(member_redemption_id: int) -> Aftermath | None:
     settled = [redemption_id for pk in ids for redemption_id in _settle_by_evidence(pk)]
     if not settled:
         return None
-    return Aftermath(provider=row.gift_code.provider, finished=_look_over(settled))
+    return FollowUp(provider=row.gift_code.provider, finished=_look_over(settled))
 
 
 def ask(intent: Intent) -> Answer:
@@ -266,7 +267,7 @@ def ask(intent: Intent) -> Answer:
     return client.redeem(player_id=intent.player_id, code=intent.published, realm=intent.realm)
 
 
-def record_surely(intent: Intent, answer: Answer) -> Aftermath:
+def record_with_retry(intent: Intent, answer: Answer) -> FollowUp:
     """Record an answer though the database goes away for a moment: lost here, it would have to be asked for again.
 
     Where the commit's own answer was lost, the second record finds the claim over and changes nothing.
@@ -285,16 +286,16 @@ def record_surely(intent: Intent, answer: Answer) -> Aftermath:
     return record(intent, answer)
 
 
-def record(intent: Intent, answer: Answer) -> Aftermath:
+def record(intent: Intent, answer: Answer) -> FollowUp:
     """Record an answer: on the budget, the Attempt, the code, and the row if the claim still holds.
 
     The answer stays on the Attempt in any case. A late SUCCESS still settles its row, because it is true.
     """
     failpoints.hit("before-record")
-    known = _Known.of(intent)
-    budget_learned = _tell_budget(intent, answer, known)
+    known = _Snapshot.of(intent)
+    budget_learned = _update_budget(intent, answer, known)
     with transaction.atomic(durable=True):
-        news = _tell_code(intent, answer, known)
+        news = _update_code(intent, answer, known)
         verdict = decide(answer.outcome, _situation(intent, answer.outcome, known))
         if answer.outcome in WRONG_PLAYER or intent.is_marked:
             # Members are locked before their shares.
@@ -302,7 +303,7 @@ def record(intent: Intent, answer: Answer) -> Aftermath:
         held = _write(intent, answer, verdict)
         followed = follow(intent.asked, answer.outcome) if held else Followed()
         failpoints.hit("before-commit")
-    room = _after_the_fact(intent, answer.outcome, held=held, verdict=verdict, followed=followed)
+    room = _follow_up(intent, answer.outcome, held=held, verdict=verdict, followed=followed)
     log_lines.answered(
         intent.member,
         meaning(answer.outcome).words,
@@ -319,7 +320,7 @@ def record(intent: Intent, answer: Answer) -> Aftermath:
 
 
 @dataclass(slots=True)
-class _Known:
+class _Snapshot:
     """What is known of game and code when an answer comes in: read by one statement, as most answers teach nothing."""
 
     now: dt.datetime
@@ -331,7 +332,7 @@ class _Known:
     code_is_held: bool
 
     @classmethod
-    def of(cls, intent: Intent) -> _Known:
+    def of(cls, intent: Intent) -> _Snapshot:
         with connection.cursor() as cursor:
             cursor.execute(_KNOWN, {"code": intent.gift_code_id})
             now, state, is_proven, is_odd, is_held, budget = cursor.fetchone()
@@ -354,11 +355,11 @@ WHERE c.id = %(code)s
 """
 
 
-def _situation(intent: Intent, outcome: Outcome, known: _Known) -> AttemptContext:
+def _situation(intent: Intent, outcome: Outcome, known: _Snapshot) -> AttemptContext:
     return AttemptContext(
         confirming=intent.confirming,
         tries=intent.tries,
-        setbacks=intent.setbacks,
+        uncounted_failures=intent.uncounted_failures,
         earlier_unknown=outcome is Outcome.RECEIVED and _may_have_been_granted(intent),
         code_is_closed=not known.code_is_open,
         code_is_held=known.code_is_held,
@@ -388,7 +389,7 @@ WITH answered AS (
 )
 UPDATE giftcodes_memberredemption
 SET state = %(state)s, cancel_kind = %(cancel_kind)s, outcome = %(outcome)s, reason = %(reason)s,
-    asked_realm = %(realm)s, tries = %(tries)s, setbacks = %(setbacks)s,
+    asked_realm = %(realm)s, tries = %(tries)s, uncounted_failures = %(uncounted_failures)s,
     next_attempt_at = clock_timestamp() + make_interval(secs => %(delay)s),
     settled_at = CASE WHEN %(is_settled)s THEN clock_timestamp() END, lease_until = NULL, updated_at = clock_timestamp()
 WHERE id = %(row)s AND token = %(token)s AND state = 'in_flight'
@@ -417,7 +418,7 @@ def _write(intent: Intent, answer: Answer, verdict: Transition) -> bool:
                 "reason": verdict.reason,
                 "realm": intent.realm,
                 "tries": intent.tries + verdict.counts,
-                "setbacks": intent.setbacks + 1 if verdict.is_setback else 0,
+                "uncounted_failures": intent.uncounted_failures + 1 if verdict.is_setback else 0,
                 "delay": verdict.delay_seconds,
                 "is_settled": verdict.state in SETTLED,
             },
@@ -425,9 +426,9 @@ def _write(intent: Intent, answer: Answer, verdict: Transition) -> bool:
         return bool(cursor.rowcount)
 
 
-def _after_the_fact(
+def _follow_up(
     intent: Intent, outcome: Outcome, *, held: bool, verdict: Transition, followed: Followed
-) -> Aftermath:
+) -> FollowUp:
     """Settle the twins of a settled row; where the claim was lost, settle what the answer proves all the same."""
     if held:
         if verdict.state is State.FAILED:
@@ -445,9 +446,7 @@ def _after_the_fact(
         code=intent.code,
     )
     settled = _settle_by_evidence(intent.row_id) if outcome is Outcome.SUCCESS else []
-    return Aftermath(
-        provider=intent.provider, finished=_look_over([intent.redemption_id, *settled])
-    )
+    return FollowUp(provider=intent.provider, finished=_look_over([intent.redemption_id, *settled]))
 
 
 _WHAT_FOLLOWS = """
@@ -463,7 +462,7 @@ SELECT NOT EXISTS (
 """
 
 
-def _what_follows(intent: Intent, *, is_settled: bool) -> Aftermath:
+def _what_follows(intent: Intent, *, is_settled: bool) -> FollowUp:
     """Whether the run looks over, twins are to be settled, and more can be claimed: one look."""
     with connection.cursor() as cursor:
         cursor.execute(
@@ -478,7 +477,7 @@ def _what_follows(intent: Intent, *, is_settled: bool) -> Aftermath:
         )
         is_over, has_twins, in_flight = cursor.fetchone()
     covered = settle_duplicates(proof_id=intent.row_id) if is_settled and has_twins else []
-    return Aftermath(
+    return FollowUp(
         provider=intent.provider,
         finished=((intent.redemption_id,) if is_over else ()) + _look_over(covered),
         has_room=in_flight <= settings.IN_FLIGHT_MAX // 2,
@@ -501,7 +500,7 @@ def _settle_by_evidence(pk: int) -> list[int]:
     ]
 
 
-def _tell_code(intent: Intent, answer: Answer, known: _Known) -> CodeChange:
+def _update_code(intent: Intent, answer: Answer, known: _Snapshot) -> CodeChange:
     """Let the code hear what concerns it: seldom, so that its row is seldom locked."""
     outcome = answer.outcome
     is_about_it = (
@@ -515,7 +514,7 @@ def _tell_code(intent: Intent, answer: Answer, known: _Known) -> CodeChange:
         return CodeChange.NOTHING
     code = GiftCode.objects.select_for_update(no_key=True).get(pk=intent.gift_code_id)
     was = code.code
-    news = code.hear(
+    news = code.apply_response(
         CodeAnswer(
             outcome=outcome,
             words=_words(answer),
@@ -572,7 +571,7 @@ def _claim_limits(intent: Intent) -> tuple[int, int]:
     return found
 
 
-def _tell_budget(intent: Intent, answer: Answer, known: _Known) -> bool:
+def _update_budget(intent: Intent, answer: Answer, known: _Snapshot) -> bool:
     """Let the budget learn. Most answers teach it nothing: then its row is not locked. Returns whether it learned."""
     config = settings.PROVIDERS[intent.provider]
     heard = Observation(
@@ -585,12 +584,12 @@ def _tell_budget(intent: Intent, answer: Answer, known: _Known) -> bool:
         permit_until=intent.permit_until,
         is_probe=intent.is_probe,
     )
-    if not known.budget.hear(heard, rate=config.rate, now=known.now):
+    if not known.budget.apply_response(heard, rate=config.rate, now=known.now):
         return False
     with transaction.atomic(durable=True):
         budget = RateBudget.objects.select_for_update().get(pk=intent.provider)
         was = budget.pause_kind
-        if budget.hear(heard, rate=config.rate, now=database_now()):
+        if budget.apply_response(heard, rate=config.rate, now=database_now()):
             budget.save()
         _sound_alarm(budget, title=config.title, was=was)
     return True

@@ -20,6 +20,7 @@ from giftcodes.models import (
     RunState,
     Trigger,
 )
+from giftcodes.models.member_redemption import bring_in_members, settle_duplicates
 
 #: A row lock is held for a few ms. Who holds it for longer than this is stopped or cut off, and nobody waits for that.
 PATIENCE_MS = 250
@@ -32,7 +33,7 @@ LOOKS = 3
 # not hinder each other. `patience` is joined, so that it holds before the lock is waited for.
 _LOOK = """
 WITH free AS MATERIALIZED (
-    SELECT id FROM giftcodes_redemption WHERE id = %(id)s AND (state <> 'running' OR %(is_quiet)s)
+    SELECT id FROM giftcodes_redemption WHERE id = %(id)s AND (state <> 'running' OR %(is_housekeeping)s)
     FOR NO KEY UPDATE SKIP LOCKED
 ), patience AS MATERIALIZED (
     SELECT set_config('lock_timeout', %(patience)s, true)
@@ -42,7 +43,7 @@ WITH free AS MATERIALIZED (
     CROSS JOIN giftcodes_redemption r
     JOIN giftcodes_guild g ON g.id = r.guild_id
     JOIN giftcodes_giftcode c ON c.id = r.gift_code_id
-    WHERE r.id = %(id)s AND NOT %(is_quiet)s AND NOT EXISTS (SELECT FROM free)
+    WHERE r.id = %(id)s AND NOT %(is_housekeeping)s AND NOT EXISTS (SELECT FROM free)
     FOR SHARE OF r
 ), journal AS (
     INSERT INTO giftcodes_redemptionevent (redemption_id, gift_code_id, kind, run_number, trigger, user_id, detail)
@@ -102,14 +103,14 @@ def start(
 
     Returns:
         What became of it. `REFUSED`: a run is in progress. `BUSY`: somebody held the row for longer than anybody waits.
-        Both are journalled. Housekeeping (`Trigger.is_quiet`) is not refused: it joins the run.
+        Both are journalled. Housekeeping (`Trigger.is_housekeeping`) is not refused: it joins the run.
 
     Raises:
         django.db.IntegrityError: there is no such guild, or no such code.
         RuntimeError: called inside a transaction, which would hold the lock for as long as it lasts.
     """
     redemption_id = Redemption.objects.ensure(guild_id=guild_id, gift_code_id=gift_code_id)
-    if not trigger.is_quiet:
+    if not trigger.is_housekeeping:
         # Before a person's trigger opens their rows again: who needs correction is looked up soon, by another task.
         games = [config.name for config in settings.PROVIDERS.values() if config.has_directory]
         DirectoryLookup.objects.want(games, guild_id=guild_id)
@@ -130,7 +131,7 @@ def _look(call: _Call) -> StartResult | None:
             is_ours, guild, code, issue, held_until = found
             if is_ours:
                 redemption = (
-                    Redemption.objects.locked()
+                    Redemption.objects.for_update()
                     .select_related("guild", "gift_code")
                     .get(pk=call.redemption_id)
                 )
@@ -149,7 +150,7 @@ def _look(call: _Call) -> StartResult | None:
     if result.kind is StartKind.STARTED:
         guild, code = redemption.guild.name, str(redemption.gift_code)
         log_lines.locked(guild, code)
-        log_lines.started(guild, code, members=redemption.members.open().count())
+        log_lines.started(guild, code, members=redemption.member_redemptions.open().count())
     return result
 
 
@@ -160,7 +161,7 @@ def _ask(call: _Call) -> Any:
             _LOOK,
             {
                 "id": call.redemption_id,
-                "is_quiet": call.trigger.is_quiet,
+                "is_housekeeping": call.trigger.is_housekeeping,
                 "trigger": call.trigger.value,
                 "user": call.user_id,
                 "patience": f"{PATIENCE_MS}ms",
@@ -178,7 +179,7 @@ def _give_up(call: _Call) -> StartResult:
     """Somebody held the row at each look. If that is because it runs, then that is the answer."""
     redemption = Redemption.objects.select_related("guild", "gift_code").get(pk=call.redemption_id)
     words = f"{redemption} is being changed just now. Try again."
-    if call.trigger.is_quiet:
+    if call.trigger.is_housekeeping:
         return StartResult(StartKind.BUSY, redemption.pk, words)
     runs = redemption.state == RunState.RUNNING
     redemption.journal(
@@ -194,18 +195,18 @@ def _judge(redemption: Redemption, *, trigger: Trigger, user_id: int | None) -> 
     obstacle = obstacle_to(redemption, trigger)
     if obstacle:
         return StartResult(StartKind.NOT_ALLOWED, redemption.pk, obstacle)
-    added = redemption.bring_in_members(trigger)
-    redemption.cover_members()
+    added = bring_in_members(redemption, trigger)
+    settle_duplicates(redemption_ids=[redemption.pk])
     if redemption.state == RunState.RUNNING:
         return _join(redemption, added=added, trigger=trigger)
-    if redemption.state != RunState.PENDING and not redemption.members.open().exists():
-        settled = redemption.members.settled().count()
+    if redemption.state != RunState.PENDING and not redemption.member_redemptions.open().exists():
+        settled = redemption.member_redemptions.settled().count()
         return StartResult(
             StartKind.NOTHING_TO_DO,
             redemption.pk,
             f"Nothing to do for guild {guild} with code {code}: nobody is left to be tried ({settled} have it).",
         )
-    redemption.lock(trigger=trigger, user_id=user_id)
+    redemption.begin_run(trigger=trigger, user_id=user_id)
     return StartResult(
         StartKind.STARTED, redemption.pk, f"Started for guild {guild} with code {code}."
     )

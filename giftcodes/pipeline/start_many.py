@@ -13,7 +13,8 @@ from django.db.models import Count, Q
 from giftcodes.domain import log_lines
 from giftcodes.domain.transitions import OPEN
 from giftcodes.models import GiftCode, MemberRedemption, Redemption, Trigger
-from giftcodes.models.redemption import admit_members, begin_runs, settle_duplicates, values
+from giftcodes.models.member_redemption import admit_members, settle_duplicates, values
+from giftcodes.models.redemption import begin_runs
 
 #: Redemptions in one transaction: whoever else wants to start one of them waits for it (start.PATIENCE_MS).
 BATCH = 100
@@ -93,12 +94,12 @@ def _start_batch(
         return None
     guilds = {pk: guild for pk, _, guild in taken}
     rows = MemberRedemption.objects.filter(redemption__in=guilds)
-    # As in Redemption.bring_in_members.
+    # As in bring_in_members.
     if trigger.is_person:
-        rows.reopenable(is_person=True).wait()
+        rows.reopenable(is_person=True).requeue()
     _, has_others = admit_members(redemption_ids=list(guilds))
     if has_others and not trigger.is_person:
-        rows.reopenable(is_person=False).wait()
+        rows.reopenable(is_person=False).requeue()
     settle_duplicates(redemption_ids=list(guilds))
     open_rows = _count_open(list(guilds))
     to_start = [pk for pk, is_waiting, _ in taken if is_waiting or open_rows[pk]]
@@ -109,6 +110,6 @@ def _start_batch(
 def _count_open(ids: list[int]) -> dict[int, int]:
     """How many rows of each redemption are open."""
     counted = Redemption.objects.filter(pk__in=ids).annotate(
-        number=Count("members", filter=Q(members__state__in=values(OPEN)))
+        number=Count("member_redemptions", filter=Q(member_redemptions__state__in=values(OPEN)))
     )
     return dict(counted.values_list("pk", "number"))

@@ -26,7 +26,7 @@ from giftcodes.models import (
     database_now,
 )
 from giftcodes.models.isolation import FailureIsolation
-from giftcodes.models.redemption import settle_duplicates, values
+from giftcodes.models.member_redemption import settle_duplicates, values
 
 #: A run with a member due and no progress for so long is flagged, unless the game is paused or its window is used up.
 STALLED_AFTER = dt.timedelta(seconds=120)
@@ -73,7 +73,7 @@ def sweep(apart: FailureIsolation | None = None) -> Findings:
     apart = apart or FailureIsolation("sweep")
     apart.do("expired leases", recover_expired_leases, apart)
     apart.do("evidence", settle_by_evidence, apart)
-    apart.do("twins", cover_new_twins)
+    apart.do("twins", settle_new_duplicates)
     apart.do("stalled runs", flag_stalled, apart)
     return Findings(
         to_start=apart.do("codes to start", _codes_to_start) or [],
@@ -199,7 +199,7 @@ def _settle_by_evidence(pk: int) -> int:
 
 
 @transaction.atomic
-def cover_new_twins() -> None:
+def settle_new_duplicates() -> None:
     """Settle the twins of rows that were settled since the last sweep, whoever died before it did so.
 
     Whatever opens a row covers it in the same transaction if its player has the code already. So what is left is a

@@ -24,8 +24,8 @@ from giftcodes.models import (
     RateBudget,
     Redemption,
 )
-from giftcodes.models.catalogue import ERASED
-from giftcodes.models.delivery import player_hash
+from giftcodes.models.guild import ERASED
+from giftcodes.models.privacy import player_hash
 
 _BUSY = (
     "The game is being asked for this player just now. They are opted out, and nothing is erased yet: do it again in a "
@@ -83,7 +83,7 @@ def _erase(provider: str, player_id: str, members: QuerySet[Member]) -> EraseRes
     shares = MemberRedemption.objects.filter(gift_code__provider=provider, player_id=player_id)
     # In the order in which everybody locks: redemptions, members, their shares.
     redemptions = list(
-        Redemption.objects.locked().filter(pk__in=shares.order_by().values("redemption"))
+        Redemption.objects.for_update().filter(pk__in=shares.order_by().values("redemption"))
     )
     locked = list(members.select_for_update(of=["self"]).order_by("pk"))
     states = [
@@ -97,7 +97,9 @@ def _erase(provider: str, player_id: str, members: QuerySet[Member]) -> EraseRes
     shares.filter(state=State.UNCONFIRMED).update(
         state=State.FAILED, reason=_UNKNOWN, next_attempt_at=None, updated_at=Clock()
     )
-    earlier = Member.objects.filter(redemptions__in=shares, player_id__startswith=ERASED).first()
+    earlier = Member.objects.filter(
+        member_redemptions__in=shares, player_id__startswith=ERASED
+    ).first()
     pseudonym = earlier.player_id if earlier else ERASED + secrets.token_hex(6)
     numbers = _rename(provider, player_id, [member.pk for member in locked], pseudonym)
     return EraseResult("", pseudonym, numbers, [redemption.pk for redemption in redemptions])

@@ -118,7 +118,7 @@ def _take_permit(config: ProviderConfig) -> _Permit | Finding:
     )
     if budget.permits(rate=config.rate, now=now, openers_out=openers.count()) < 1:
         return Finding(False, _not_now(config, budget, now=now))
-    until = budget.take(1, now=now)
+    until = budget.consume(1, now=now)
     budget.save(update_fields=["used", "others", "reserve", "permits_until", "window_ends_at"])
     return _Permit(until)
 
@@ -144,7 +144,7 @@ def _hear(config: ProviderConfig, answer: Answer, *, permit: _Permit, sent_at: d
     )
     with transaction.atomic():
         budget = RateBudget.objects.select_for_update().get(pk=config.name)
-        if budget.hear(heard, rate=config.rate, now=database_now()):
+        if budget.apply_response(heard, rate=config.rate, now=database_now()):
             budget.save()
 
 

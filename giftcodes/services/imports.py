@@ -12,10 +12,10 @@ from simple_history.utils import bulk_create_with_history
 
 from giftcodes.domain.text import isolated
 from giftcodes.models import Guild, Member, MemberImport, OptOut, Source
-from giftcodes.models.catalogue import own_realm
-from giftcodes.models.delivery import player_hash
+from giftcodes.models.guild import own_realm
 from giftcodes.models.history import keep_first_versions, update_with_versions
 from giftcodes.models.imports import IMPORTED_FIELDS
+from giftcodes.models.privacy import player_hash
 from giftcodes.roster import ListedMember, MemberList
 
 BATCH = 1_000

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from django.db import transaction
 
 from giftcodes.models import Guild, Member
-from giftcodes.models.catalogue import own_realm
+from giftcodes.models.guild import own_realm
 
 
 @dataclass(slots=True)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from django.db import transaction
 
 from giftcodes.models import Member, OptOut
-from giftcodes.models.delivery import player_hash
+from giftcodes.models.privacy import player_hash
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,10 +25,12 @@ def stop(redemption_id: int, *, trigger: Trigger, user_id: int | None = None) ->
     """
     with transaction.atomic():
         redemption = (
-            Redemption.objects.locked().select_related("guild", "gift_code").get(pk=redemption_id)
+            Redemption.objects.for_update()
+            .select_related("guild", "gift_code")
+            .get(pk=redemption_id)
         )
         if redemption.state == RunState.PENDING:
-            redemption.members.cancel(CancelKind.STOPPED)
+            redemption.member_redemptions.cancel(CancelKind.STOPPED)
             redemption.state = RunState.STOPPED
             redemption.save(update_fields=["state"])
         elif redemption.state != RunState.RUNNING:
@@ -50,7 +52,9 @@ def take_back_stop(
     """Let a run that is being stopped go on."""
     with transaction.atomic():
         redemption = (
-            Redemption.objects.locked().select_related("guild", "gift_code").get(pk=redemption_id)
+            Redemption.objects.for_update()
+            .select_related("guild", "gift_code")
+            .get(pk=redemption_id)
         )
         if not redemption.is_stopping:
             return StopResult(False, f"{redemption} is not being stopped.")

@@ -19,7 +19,7 @@ NO_SERVER_HOST = "/no-server-is-running/start-it-with-make-up"
 OWN_DATABASE = "own_database"
 
 
-def fill_environment() -> None:
+def load_running_environment() -> None:
     """Put the addresses and secrets of a running `make up` into the environment, where it has no value yet.
 
     An empty value counts as none. If `DATABASE_URL` names another database, then that is another installation, and

@@ -70,7 +70,7 @@ def live(times: int) -> None:
     """Some rows of every kind, each with relations of its own."""
     for number in range(times):
         row = redemption()
-        share = row.members.get()
+        share = row.member_redemptions.get()
         attempt(share)
         member(row.guild, nickname=f"Nick{number}")
         MemberImport.objects.create(

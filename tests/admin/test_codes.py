@@ -9,7 +9,7 @@ import pytest
 from django.contrib.admin.models import LogEntry
 from django.utils import timezone
 
-from giftcodes.admin.codes.admin.code_form import GiftCodeForm
+from giftcodes.admin.codes.code_form import GiftCodeForm
 from giftcodes.clients.feeds import PublishedCode
 from giftcodes.models import Attempt, CodeState, GiftCode, Redemption, RedemptionEvent, Source
 from giftcodes.pipeline.poll import FeedLineKind, decide
@@ -410,7 +410,7 @@ def test_the_page_of_a_code_names_the_answers_that_closed_it_and_proved_it(
 ) -> None:
     now = timezone.now()
     row = redemption(members=3)
-    shares = list(row.members.order_by("pk"))
+    shares = list(row.member_redemptions.order_by("pk"))
     for share, outcome, seconds in zip(
         shares, ("success", "code_expired", "code_expired"), (90, 40, 20), strict=True
     ):
@@ -492,7 +492,7 @@ def test_another_end_of_a_closed_code_says_that_it_stays_closed(browser: Browser
 
 def test_a_code_that_is_held_back_shows_the_answers_and_when_it_goes_on(browser: Browser) -> None:
     since = timezone.now()
-    share = redemption(share="pending").members.get()
+    share = redemption(share="pending").member_redemptions.get()
     GiftCode.objects.update(
         held_until=since + timedelta(seconds=45), odd_since=since, other_spellings=["odd"]
     )

@@ -38,7 +38,7 @@ def parts(browser: Browser) -> dict[str, str]:
 # --- What runs --------------------------------------------------------------------------------------------------------
 def test_a_run_is_shown_with_its_progress_and_a_link(browser: Browser) -> None:
     row = past.redemption(state="running", share="pending", members=4)
-    MemberRedemption.objects.filter(pk=row.members.first().pk).update(state="redeemed")  # type: ignore[union-attr]
+    MemberRedemption.objects.filter(pk=row.member_redemptions.first().pk).update(state="redeemed")  # type: ignore[union-attr]
     shown = parts(browser)["running"]
     assert '<progress value="1" max="4"' in shown
     assert f'href="{address("redemption_change", row.pk)}"' in shown
@@ -145,7 +145,7 @@ def test_the_first_steps_are_gone_once_a_code_was_redeemed(browser: Browser) -> 
 
 # --- The chart --------------------------------------------------------------------------------------------------------
 def test_answers_are_counted_by_day_and_by_what_they_mean(db: None) -> None:
-    share = past.redemption().members.get()
+    share = past.redemption().member_redemptions.get()
     for token, (outcome, days) in enumerate(
         [
             ("success", 0),
@@ -181,7 +181,7 @@ def test_the_highest_bar_has_the_whole_height_and_an_empty_day_none() -> None:
 
 
 def test_the_chart_has_a_table_with_the_same_numbers(browser: Browser) -> None:
-    past.attempt(past.redemption().members.get())
+    past.attempt(past.redemption().member_redemptions.get())
     Attempt.objects.update(answered_at=timezone.now())
     html = browser.client.get(reverse("admin:live_chart")).json()["parts"]["chart"]
     assert "<svg" in html

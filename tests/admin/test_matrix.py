@@ -13,7 +13,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
-from giftcodes.admin.redemptions.admin.coverage import SIGNS, cell
+from giftcodes.admin.redemptions.coverage import SIGNS, cell
 from giftcodes.domain.transitions import SETTLED, State
 from giftcodes.models import Guild, MemberRedemption, Redemption
 from tests.admin.conftest import Browser, address

@@ -103,7 +103,7 @@ def test_deleting_a_member_makes_the_member_inactive_and_says_so(
     told = browser.save("member_delete", ann.pk, post="yes")
     ann.refresh_from_db()
     assert not ann.active
-    assert ann.redemptions.exists()
+    assert ann.member_redemptions.exists()
     assert told == [("success", f"{ann} is inactive now. Nothing was deleted: the history stays.")]
     assert doorbell.arguments("catch_up") == [[[ann.guild_id]]]
 

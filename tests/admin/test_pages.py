@@ -194,7 +194,7 @@ def test_the_page_of_a_redemption_costs_the_same_with_a_long_journal(browser: Br
 
 def test_the_page_of_a_redemption_counts_its_members_by_state_with_links(browser: Browser) -> None:
     row = past.redemption(members=3)
-    MemberRedemption.objects.filter(pk=row.members.first().pk).update(state="failed")  # type: ignore[union-attr]
+    MemberRedemption.objects.filter(pk=row.member_redemptions.first().pk).update(state="failed")  # type: ignore[union-attr]
     page = browser.open("redemption_change", row.pk).content.decode()
     assert (
         f"{address('memberredemption_changelist')}?redemption__id__exact={row.pk}&amp;state__exact=redeemed"
@@ -217,7 +217,7 @@ def test_the_journal_on_a_redemption_is_newest_first_and_limited(browser: Browse
 def test_the_page_of_a_member_redemption_shows_the_reason_and_the_attempts(
     browser: Browser,
 ) -> None:
-    share = past.redemption().members.get()
+    share = past.redemption().member_redemptions.get()
     share.reason = "The game knows no such player."
     share.save(update_fields=["reason"])
     past.attempt(share)
@@ -244,7 +244,7 @@ def test_a_search_finds_one_of_many(browser: Browser, page: str, words: str) -> 
     row = Redemption.objects.order_by("pk")[1]
     Guild.objects.filter(pk=row.guild_id).update(name="Ravens")
     GiftCode.objects.filter(pk=row.gift_code_id).update(code="ZEBRA", folded="zebra")
-    known = {"player": row.members.get().player_id, "guild": "raven", "code": "zebra"}
+    known = {"player": row.member_redemptions.get().player_id, "guild": "raven", "code": "zebra"}
     found = browser.open(page, q=known.get(words, words)).context["cl"].result_list
     assert len(found) == 1
 

@@ -25,7 +25,7 @@ def part(browser: Browser, row: Redemption, name: str) -> str:
 
 
 def set_states(row: Redemption, *states: str) -> list[MemberRedemption]:
-    shares = list(row.members.order_by("pk"))
+    shares = list(row.member_redemptions.order_by("pk"))
     for share, state in zip(shares, states, strict=True):
         share.state = state
         share.save(update_fields=["state"])
@@ -65,7 +65,7 @@ def test_whoever_needs_a_person_comes_first_with_the_reason_and_a_link_to_correc
 
 def test_the_newest_requests_stand_behind_each_member(browser: Browser) -> None:
     row = past.redemption(share="failed")
-    share = row.members.get()
+    share = row.member_redemptions.get()
     rows = [past.attempt(share, token=token) for token in range(1, 6)]
     shown = part(browser, row, "members")
     links = [address("attempt_change", one.pk) in shown for one in rows]

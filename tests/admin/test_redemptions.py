@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from django.db import OperationalError, transaction
 
-from giftcodes.admin.redemptions.admin import runs
+from giftcodes.admin.redemptions import runs
 from giftcodes.domain import log_lines
 from giftcodes.models import MemberRedemption, Redemption, RedemptionEvent, RunState
 from tests.admin import past

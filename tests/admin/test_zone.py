@@ -36,7 +36,7 @@ JUNK = [
 
 def answer() -> None:
     """Something for PostgreSQL to find the day of."""
-    past.attempt(past.redemption().members.get())
+    past.attempt(past.redemption().member_redemptions.get())
     Attempt.objects.update(answered_at=timezone.now())
 
 

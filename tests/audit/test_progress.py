@@ -57,7 +57,7 @@ def test_whoever_waits_for_a_twin_does_not_stand_still(world: World) -> None:
         member(of, "300000001")
         world.begin(of, code)
     first = Redemption.objects.order_by("pk")[0]
-    first.members.update(state="unconfirmed", next_attempt_at=database_now())
+    first.member_redemptions.update(state="unconfirmed", next_attempt_at=database_now())
     Redemption.objects.update(locked_at=database_now())
     world.pass_time(600)
     MemberRedemption.objects.filter(state="unconfirmed").update(next_attempt_at=database_now())

@@ -233,7 +233,7 @@ def _begin_again(row: Redemption, now: dt.datetime, random: Random) -> None:
     )
     RedemptionEvent.objects.filter(redemption=row).delete()
     _event(row, EventKind.LOCKED, now - dt.timedelta(seconds=50))
-    for share in row.members.order_by("pk")[24:]:
+    for share in row.member_redemptions.order_by("pk")[24:]:
         Attempt.objects.filter(member_redemption=share).delete()
         share.state = "in_flight" if random.random() < 0.1 else "pending"
         share.outcome = share.reason = ""

@@ -286,9 +286,9 @@ def test_a_run_is_stopped(world: World) -> None:
 def test_a_request_under_way_ends_before_the_stop_takes_effect(world: World) -> None:
     wolves = guild("Wolves", members=2)
     redemption = world.begin(wolves, gift_code("FROST"))
-    redemption.members.filter(pk=redemption.members.order_by("pk")[0].pk).update(
-        state="in_flight", token=1
-    )
+    redemption.member_redemptions.filter(
+        pk=redemption.member_redemptions.order_by("pk")[0].pk
+    ).update(state="in_flight", token=1)
 
     run("stop", "FROST", "--guild", "Wolves")
 

@@ -60,7 +60,9 @@ def test_the_keys_for_programs_are_these() -> None:
 def test_a_run_shows_how_far_it_is(world: World) -> None:
     wolves = guild("Wolves", members=3)
     redemption = world.begin(wolves, gift_code("FROST"))
-    redemption.members.filter(pk=redemption.members.order_by("pk")[0].pk).update(state="redeemed")
+    redemption.member_redemptions.filter(
+        pk=redemption.member_redemptions.order_by("pk")[0].pk
+    ).update(state="redeemed")
 
     (run_now,) = found()["running"]
     shown = run("status").out

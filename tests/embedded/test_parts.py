@@ -250,10 +250,12 @@ def test_a_child_dies_with_its_parent(system: str) -> None:
 _PARENT = """
 import os, signal, subprocess, sys
 from pathlib import Path
-from redeemer.localserver import tether
+from redeemer.localserver import spawn
 if sys.argv[1] == "one without prctl":
-    tether._LIBC = None
-child = tether.spawn(["/bin/sleep", "60"], environment={}, folder=Path("/"), output=subprocess.DEVNULL)
+    spawn._LIBC = None
+child = spawn.spawn_with_parent_death_signal(
+    ["/bin/sleep", "60"], environment={}, folder=Path("/"), output=subprocess.DEVNULL
+)
 print(child.pid, flush=True)
 os.kill(os.getpid(), signal.SIGKILL)
 """

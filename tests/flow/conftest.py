@@ -123,7 +123,9 @@ class World:
         """Dispatch, and leave the claim with nobody: the message is lost, or its worker is held up."""
         tasks.dispatch("simulator")
         self.rings.clear()
-        row: MemberRedemption = redemption.members.in_flight().order_by("-updated_at").first()  # type: ignore[assignment]
+        row: MemberRedemption = (
+            redemption.member_redemptions.in_flight().order_by("-updated_at").first()
+        )  # type: ignore[assignment]
         return row
 
     # --- What the game knows ------------------------------------------------------------------------------------------
@@ -183,7 +185,7 @@ def statements(call: Callable[[], Any]) -> list[str]:
 
 def states(redemption: Redemption) -> dict[str, str]:
     """Player ID to state, for each member of a redemption."""
-    return dict(redemption.members.values_list("player_id", "state"))
+    return dict(redemption.member_redemptions.values_list("player_id", "state"))
 
 
 def events(redemption: Redemption) -> list[str]:

@@ -120,7 +120,7 @@ def refused(world: World, service: Service) -> Member:
     world.game.merge({"players": {anna.player_id: {"realm": AWAY}}})
     world.has(code)
     redemption = world.redeem(wolves, code)
-    assert redemption.members.get().state == "needs_correction"
+    assert redemption.member_redemptions.get().state == "needs_correction"
     service.asked.clear()
     service.knows(anna, realm=AWAY)
     later(world, 7_200)

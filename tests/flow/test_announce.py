@@ -108,8 +108,8 @@ def test_the_message_follows_the_run_and_only_when_something_changed(
     wolves = told(discord, members=4)
     redemption = world.begin(wolves, gift_code())
     speak(world)
-    first = redemption.members.order_by("pk")[0]
-    redemption.members.filter(pk=first.pk).update(state="redeemed")
+    first = redemption.member_redemptions.order_by("pk")[0]
+    redemption.member_redemptions.filter(pk=first.pk).update(state="redeemed")
     Redemption.objects.update(last_served_at=F("locked_at") + timedelta(seconds=1))
 
     speak(world)
@@ -341,7 +341,9 @@ def test_a_deleted_message_is_not_edited_any_more_and_redeeming_goes_on(
     redemption = world.begin(wolves, code)
     speak(world)
     discord.delete(next(iter(discord.messages)))
-    redemption.members.filter(pk=redemption.members.order_by("pk")[0].pk).update(state="redeemed")
+    redemption.member_redemptions.filter(
+        pk=redemption.member_redemptions.order_by("pk")[0].pk
+    ).update(state="redeemed")
     Redemption.objects.update(last_served_at=F("locked_at") + timedelta(seconds=1))
 
     speak(world, 6)

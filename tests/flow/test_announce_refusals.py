@@ -47,8 +47,8 @@ def end(world: World, redemption: Redemption) -> None:
 
 def moved(redemption: Redemption) -> None:
     """Something of the run changed, so that its message is to be edited."""
-    first = redemption.members.filter(state="pending").order_by("pk")[0]
-    redemption.members.filter(pk=first.pk).update(state="redeemed")
+    first = redemption.member_redemptions.filter(state="pending").order_by("pk")[0]
+    redemption.member_redemptions.filter(pk=first.pk).update(state="redeemed")
     Redemption.objects.filter(pk=redemption.pk).update(
         last_served_at=F("locked_at") + timedelta(seconds=1)
     )

@@ -245,16 +245,16 @@ def test_a_claim_that_cannot_be_recovered_does_not_hold_up_the_others(world: Wor
     MemberRedemption.objects.update(
         state="in_flight", token=1, lease_until=database_now() - dt.timedelta(minutes=1)
     )
-    bad = row.members.order_by("pk")[1]
+    bad = row.member_redemptions.order_by("pk")[1]
     heal = poison("giftcodes_memberredemption", bad.pk)
 
     world.sweep()
 
-    assert list(row.members.in_flight().values_list("pk", flat=True)) == [bad.pk]
+    assert list(row.member_redemptions.in_flight().values_list("pk", flat=True)) == [bad.pk]
     assert f"sweep: claim {bad.pk}" in standing()
     heal()
     world.sweep()
-    assert not row.members.in_flight().filter(lease_until__lt=database_now()).exists()
+    assert not row.member_redemptions.in_flight().filter(lease_until__lt=database_now()).exists()
     assert standing() == []
 
 
@@ -274,12 +274,12 @@ def test_leavers_who_cannot_be_withdrawn_do_not_keep_the_others(world: World) ->
     first, second = world.begin(wolves, code), world.begin(bears, code)
     wolves.members.update(active=False)
     bears.members.update(active=False)
-    poison("giftcodes_memberredemption", first.members.order_by("pk")[0].pk)
+    poison("giftcodes_memberredemption", first.member_redemptions.order_by("pk")[0].pk)
 
     world.catch_up()
 
-    assert set(second.members.values_list("state", flat=True)) == {"cancelled"}
-    assert set(first.members.values_list("state", flat=True)) == {"pending"}
+    assert set(second.member_redemptions.values_list("state", flat=True)) == {"cancelled"}
+    assert set(first.member_redemptions.values_list("state", flat=True)) == {"pending"}
     assert f"catch-up: redemption {first.pk}" in standing()
 
 

@@ -43,8 +43,8 @@ def heard(
 def opened() -> RateBudget:
     """A window that was asked for at 0 s and answered at 1 s."""
     budget = RateBudget(provider="simulator")
-    budget.take(1, now=at(0))
-    budget.hear(heard(), rate=RATE, now=at(1))
+    budget.consume(1, now=at(0))
+    budget.apply_response(heard(), rate=RATE, now=at(1))
     return budget
 
 
@@ -67,31 +67,33 @@ def test_a_window_is_anchored_at_the_answer_and_then_used_whole() -> None:
 
 def test_a_first_request_that_is_lost_does_not_open_the_window_but_counts_in_it() -> None:
     budget = RateBudget(provider="simulator")
-    budget.take(1, now=at(0))
-    budget.hear(heard(outcome=Outcome.UNANSWERED, has_status=False), rate=RATE, now=at(15))
+    budget.consume(1, now=at(0))
+    budget.apply_response(
+        heard(outcome=Outcome.UNANSWERED, has_status=False), rate=RATE, now=at(15)
+    )
     assert budget.window_ends_at is None
     assert budget.permits(rate=RATE, now=at(15), openers_out=0) == 1
-    budget.take(1, now=at(15))
+    budget.consume(1, now=at(15))
 
-    budget.hear(heard(sent=15), rate=RATE, now=at(16))
+    budget.apply_response(heard(sent=15), rate=RATE, now=at(16))
 
     assert budget.permits(rate=RATE, now=at(16), openers_out=0) == 28
 
 
 def test_what_others_on_this_address_have_used_is_learned_from_the_first_answer() -> None:
     budget = RateBudget(provider="simulator")
-    budget.take(1, now=at(0))
+    budget.consume(1, now=at(0))
 
-    budget.hear(heard(limit=30, remaining=19), rate=RATE, now=at(1))
+    budget.apply_response(heard(limit=30, remaining=19), rate=RATE, now=at(1))
 
     assert budget.permits(rate=RATE, now=at(1), openers_out=0) == 19
 
 
 def test_a_limit_that_the_game_reports_goes_before_the_configured_one() -> None:
     budget = RateBudget(provider="simulator")
-    budget.take(1, now=at(0))
+    budget.consume(1, now=at(0))
 
-    budget.hear(heard(limit=20, remaining=19), rate=RATE, now=at(1))
+    budget.apply_response(heard(limit=20, remaining=19), rate=RATE, now=at(1))
 
     assert budget.permits(rate=RATE, now=at(1), openers_out=0) == 19
 
@@ -99,7 +101,7 @@ def test_a_limit_that_the_game_reports_goes_before_the_configured_one() -> None:
 def test_an_answer_from_the_window_before_teaches_nothing_about_this_one() -> None:
     budget = opened()
 
-    budget.hear(heard(permit_until=at(-5), limit=30, remaining=0), rate=RATE, now=at(2))
+    budget.apply_response(heard(permit_until=at(-5), limit=30, remaining=0), rate=RATE, now=at(2))
 
     assert budget.permits(rate=RATE, now=at(2), openers_out=0) == 29
 
@@ -108,7 +110,9 @@ def test_a_429_ends_the_permits_of_a_window_that_we_know() -> None:
     budget = opened()
 
     for _ in range(2):
-        budget.hear(heard(outcome=Outcome.THROTTLED, permit_until=at(60)), rate=RATE, now=at(5))
+        budget.apply_response(
+            heard(outcome=Outcome.THROTTLED, permit_until=at(60)), rate=RATE, now=at(5)
+        )
 
     assert budget.permits(rate=RATE, now=at(61), openers_out=0) == 0
     assert budget.permits(rate=RATE, now=at(61.2), openers_out=0) == 1
@@ -116,9 +120,9 @@ def test_a_429_ends_the_permits_of_a_window_that_we_know() -> None:
 
 def test_a_429_for_the_request_that_opens_a_window_is_followed_by_a_whole_one() -> None:
     budget = RateBudget(provider="simulator")
-    budget.take(1, now=at(0))
+    budget.consume(1, now=at(0))
 
-    budget.hear(heard(outcome=Outcome.THROTTLED), rate=RATE, now=at(5))
+    budget.apply_response(heard(outcome=Outcome.THROTTLED), rate=RATE, now=at(5))
 
     assert budget.permits(rate=RATE, now=at(66), openers_out=0) == 0
     assert budget.permits(rate=RATE, now=at(67), openers_out=0) == 1
@@ -127,7 +131,9 @@ def test_a_429_for_the_request_that_opens_a_window_is_followed_by_a_whole_one() 
 def test_a_429_that_comes_when_its_window_is_over_is_followed_by_a_whole_one() -> None:
     budget = opened()
 
-    budget.hear(heard(outcome=Outcome.THROTTLED, permit_until=at(60)), rate=RATE, now=at(70))
+    budget.apply_response(
+        heard(outcome=Outcome.THROTTLED, permit_until=at(60)), rate=RATE, now=at(70)
+    )
 
     assert budget.permits(rate=RATE, now=at(131), openers_out=0) == 0
     assert budget.permits(rate=RATE, now=at(132), openers_out=0) == 1
@@ -136,9 +142,11 @@ def test_a_429_that_comes_when_its_window_is_over_is_followed_by_a_whole_one() -
 def test_retry_after_goes_before_the_guess() -> None:
     budget = opened()
     budget = RateBudget(provider="simulator")
-    budget.take(1, now=at(0))
+    budget.consume(1, now=at(0))
 
-    budget.hear(heard(outcome=Outcome.THROTTLED, retry_after_seconds=7), rate=RATE, now=at(1))
+    budget.apply_response(
+        heard(outcome=Outcome.THROTTLED, retry_after_seconds=7), rate=RATE, now=at(1)
+    )
 
     assert budget.permits(rate=RATE, now=at(7), openers_out=0) == 0
     assert budget.permits(rate=RATE, now=at(8.5), openers_out=0) == 1
@@ -147,9 +155,11 @@ def test_retry_after_goes_before_the_guess() -> None:
 @pytest.mark.parametrize("told", [7_200, 86_400])
 def test_a_game_that_asks_for_hours_is_asked_again_after_one(told: float) -> None:
     budget = RateBudget(provider="simulator")
-    budget.take(1, now=at(0))
+    budget.consume(1, now=at(0))
 
-    budget.hear(heard(outcome=Outcome.THROTTLED, retry_after_seconds=told), rate=RATE, now=at(1))
+    budget.apply_response(
+        heard(outcome=Outcome.THROTTLED, retry_after_seconds=told), rate=RATE, now=at(1)
+    )
 
     assert budget.permits(rate=RATE, now=at(3_600), openers_out=0) == 0
     assert budget.permits(rate=RATE, now=at(3_602), openers_out=0) == 1
@@ -159,7 +169,7 @@ def test_an_unlimited_game_is_unlimited_until_it_says_429() -> None:
     budget = RateBudget(provider="simulator")
     assert budget.permits(rate=None, now=at(0), openers_out=5) == UNLIMITED
 
-    budget.hear(heard(outcome=Outcome.THROTTLED), rate=None, now=at(1))
+    budget.apply_response(heard(outcome=Outcome.THROTTLED), rate=None, now=at(1))
 
     assert budget.permits(rate=None, now=at(2), openers_out=0) == 0
     assert budget.permits(rate=None, now=at(64), openers_out=0) == UNLIMITED
@@ -168,10 +178,10 @@ def test_an_unlimited_game_is_unlimited_until_it_says_429() -> None:
 def test_an_answer_that_teaches_nothing_needs_no_write() -> None:
     budget = opened()
 
-    changed = budget.hear(
+    changed = budget.apply_response(
         heard(sent=2, permit_until=at(60), limit=30, remaining=29), rate=RATE, now=at(3)
     )
-    again = budget.hear(
+    again = budget.apply_response(
         heard(sent=2, permit_until=at(60), limit=30, remaining=29), rate=RATE, now=at(3)
     )
 
@@ -182,9 +192,9 @@ def test_an_answer_that_teaches_nothing_needs_no_write() -> None:
 # --- Something else sends from our address ----------------------------------------------------------------------------
 def used_by_others(budget: RateBudget, begin: float, *, others: int) -> int:
     """A window in which others have sent before our first request. Returns our permits in it, that one included."""
-    budget.take(1, now=at(begin))
+    budget.consume(1, now=at(begin))
     first = heard(sent=begin, limit=30, remaining=29 - others)
-    budget.hear(first, rate=RATE, now=at(begin))
+    budget.apply_response(first, rate=RATE, now=at(begin))
     return 1 + budget.permits(rate=RATE, now=at(begin), openers_out=0)
 
 
@@ -218,9 +228,11 @@ def test_when_others_are_gone_their_share_is_taken_back_window_by_window() -> No
 
 def test_a_429_shows_that_others_were_served_in_our_place() -> None:
     budget = opened()
-    budget.take(24, now=at(1))
+    budget.consume(24, now=at(1))
     for _ in range(3):
-        budget.hear(heard(outcome=Outcome.THROTTLED, permit_until=at(60)), rate=RATE, now=at(2))
+        budget.apply_response(
+            heard(outcome=Outcome.THROTTLED, permit_until=at(60)), rate=RATE, now=at(2)
+        )
 
     # 22 of our 25 were counted; the other eight were somebody else's.
     assert budget.others == 8

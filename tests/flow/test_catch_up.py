@@ -107,4 +107,4 @@ def test_who_moves_to_another_guild_is_covered_by_what_they_have(
     assert len(world.requests) == asked
     for redemption in bears.redemptions.all():
         assert states(redemption) == {old.player_id: "already_received"}
-        assert redemption.members.get().covered_by is not None
+        assert redemption.member_redemptions.get().covered_by is not None

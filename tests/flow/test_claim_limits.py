@@ -38,7 +38,7 @@ def test_used_for_the_first_three_of_fifty_leaves_the_code_to_the_others(world: 
     assert code.state == CodeState.ACTIVE
     assert len(world.grants) == 47
     assert len(world.requests) == 50
-    parked = redemption.members.filter(state=State.NOT_ELIGIBLE)
+    parked = redemption.member_redemptions.filter(state=State.NOT_ELIGIBLE)
     assert {row.outcome for row in parked} == {Outcome.CLAIM_LIMIT}
     assert parked.count() == 3
 
@@ -57,7 +57,7 @@ def test_a_member_whose_limit_was_reached_is_asked_again_the_next_day(world: Wor
     settle(world)
 
     assert len(world.requests) == 4
-    assert set(redemption.members.values_list("state", flat=True)) == {"redeemed"}
+    assert set(redemption.member_redemptions.values_list("state", flat=True)) == {"redeemed"}
 
 
 def test_used_for_a_whole_guild_does_not_close_the_code(world: World) -> None:

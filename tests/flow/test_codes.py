@@ -37,7 +37,7 @@ def test_an_expired_code_costs_two_requests_for_a_guild_of_a_hundred(world: Worl
     code.refresh_from_db()
     assert (code.state, code.reason) == (CodeState.CLOSED, "The code has expired.")
     assert set(states(redemption).values()) == {"cancelled"}
-    assert set(redemption.members.values_list("reason", flat=True)) <= {
+    assert set(redemption.member_redemptions.values_list("reason", flat=True)) <= {
         "The code has expired.",
         "The code has expired. Not asked for.",
     }
@@ -255,7 +255,7 @@ def test_a_closed_code_with_a_later_date_is_a_new_issue_and_the_old_one_keeps_it
     )
     assert new.published_on == date(2026, 6, 5)
     assert len(world.grants) == 2
-    assert old.redemptions.get().members.count() == 2
+    assert old.redemptions.get().member_redemptions.count() == 2
 
 
 def test_a_deleted_code_is_not_brought_back_by_the_feed(world: World) -> None:
@@ -299,7 +299,7 @@ def test_a_success_under_way_reopens_a_code_that_was_closed_meanwhile(world: Wor
     assert attempt is not None
     code_lifecycle.close(code.pk, reason="By mistake.")
     tasks.close_code(code.pk)
-    assert redemption.members.filter(state="cancelled").count() == 2
+    assert redemption.member_redemptions.filter(state="cancelled").count() == 2
 
     aftermath = step.record(attempt, step.ask(attempt))
 
@@ -364,7 +364,7 @@ def test_what_the_game_grants_after_the_end_reopens_the_code(world: World) -> No
     code.refresh_from_db()
     assert code.state == CodeState.CLOSED
 
-    news = code.hear(
+    news = code.apply_response(
         CodeAnswer(
             outcome=Outcome.SUCCESS,
             words="SUCCESS",

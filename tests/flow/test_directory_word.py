@@ -114,8 +114,8 @@ def test_a_realm_that_is_the_guild_s_is_stored_as_none(world: World, service: Se
     Member.objects.filter(pk=anna.pk).update(realm=5)
     world.catch_up()
     world.breathe()
-    assert anna.redemptions.get().asked_realm == 5
-    assert anna.redemptions.get().state == "needs_correction"
+    assert anna.member_redemptions.get().asked_realm == 5
+    assert anna.member_redemptions.get().state == "needs_correction"
     service.knows(anna, realm=REALM)
     DirectoryLookup.objects.update(due_at=database_now(), realm=AWAY)
 

@@ -97,7 +97,7 @@ def test_those_that_closed_with_their_code_start_again_and_those_that_are_done_d
     code = gift_code()
     world.has(code)
     done, closed = world.redeem(wolves, code), world.begin(bears, code)
-    closed.members.update(
+    closed.member_redemptions.update(
         state="cancelled", cancel_kind=CancelKind.CODE_CLOSED, next_attempt_at=None
     )
     tasks.finish(closed.pk)
@@ -152,7 +152,7 @@ def test_a_probe_of_somebody_who_has_the_code_by_now_covers_the_row(world: World
     MemberRedemption.objects.filter(redemption__guild=wolves).update(
         state="redeemed", next_attempt_at=None, settled_at=database_now() - timedelta(hours=1)
     )
-    closed.members.update(
+    closed.member_redemptions.update(
         state="cancelled", cancel_kind=CancelKind.CODE_CLOSED, next_attempt_at=None
     )
     GiftCode.objects.update(state="closed", next_probe_at=database_now())
@@ -168,7 +168,7 @@ def test_who_is_held_by_somebody_is_passed_by(elsewhere: Callable[..., Elsewhere
     code = gift_code()
     step.fan_out(code.pk)
     with transaction.atomic():
-        Redemption.objects.locked().get(guild=held)
+        Redemption.objects.for_update().get(guild=held)
         elsewhere(lambda: list(start_many.start_many(code.pk, trigger=Trigger.SWEEP))).wait()
     assert Redemption.objects.get(guild=held).state == "pending"
     assert Redemption.objects.get(guild=free).state == "running"

@@ -82,7 +82,7 @@ def test_no_member_is_asked_more_than_twice_for_an_odd_code(world: World, odd: G
         world.sweep()
 
     assert set(Counter(asked(world, odd)).values()) == {2}
-    assert set(redemption.members.values_list("state", flat=True)) == {State.FAILED}
+    assert set(redemption.member_redemptions.values_list("state", flat=True)) == {State.FAILED}
     redemption.refresh_from_db()
     assert redemption.state == "complete"
 
@@ -158,7 +158,7 @@ def test_a_member_with_unknown_words_does_not_hold_a_code_back_that_others_get(
 
     assert len(world.grants) == 7
     assert asked(world, code).count(first) == 2
-    assert redemption.members.get(player_id=first).state == State.FAILED
+    assert redemption.member_redemptions.get(player_id=first).state == State.FAILED
 
 
 def test_a_code_whose_requests_break_the_server_is_held_back_and_others_go_on(world: World) -> None:
@@ -188,6 +188,6 @@ def test_an_account_that_is_too_young_is_asked_once_and_says_so(world: World, wo
     live(world, 60)
 
     assert set(Counter(asked(world, code)).values()) == {1}
-    for row in redemption.members.all():
+    for row in redemption.member_redemptions.all():
         assert (row.state, row.outcome) == (State.NOT_ELIGIBLE, Outcome.ACCOUNT_TOO_YOUNG)
         assert "too young" in row.reason

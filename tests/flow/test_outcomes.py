@@ -72,7 +72,7 @@ def _ask_one(world: World) -> MemberRedemption:
     for _ in range(2):
         task, args, kwargs = world.rings.popleft()
         task(*args, **kwargs)
-    row: MemberRedemption = redemption.members.get()
+    row: MemberRedemption = redemption.member_redemptions.get()
     return row
 
 
@@ -155,7 +155,7 @@ def test_a_game_that_cannot_be_reached_costs_no_try(world: World, settings: Any)
 
     row = _ask_one(world)
 
-    assert (row.outcome, row.state, row.tries, row.setbacks) == (
+    assert (row.outcome, row.state, row.tries, row.uncounted_failures) == (
         Outcome.UNREACHABLE,
         State.PENDING,
         0,
@@ -178,12 +178,12 @@ def test_received_after_an_unanswered_request_counts_as_redeemed(world: World) -
     world.has(code)
     world.spoil("drop", when="after")
     redemption = world.redeem(wolves, code)
-    assert redemption.members.get().state == State.UNCONFIRMED
+    assert redemption.member_redemptions.get().state == State.UNCONFIRMED
     world.pass_time(61)
 
     world.tick()
 
-    row = redemption.members.get()
+    row = redemption.member_redemptions.get()
     assert row.state == State.REDEEMED
     assert "a repeat confirmed it" in row.reason
     assert [request["msg"].rstrip(".") for request in world.requests[1:]] == ["RECEIVED"]
@@ -206,7 +206,7 @@ def test_a_member_without_a_clear_answer_is_parked_after_five_tries(world: World
         world.pass_time(61)
         world.tick()
 
-    row = redemption.members.get()
+    row = redemption.member_redemptions.get()
 
     assert row.state == State.FAILED
     assert Attempt.objects.count() == 5
@@ -228,7 +228,7 @@ def test_a_member_who_is_asked_too_often_waits_and_gets_it(world: World) -> None
 
     world.tick()
 
-    assert redemption.members.get().state == State.REDEEMED
+    assert redemption.member_redemptions.get().state == State.REDEEMED
 
 
 def test_a_corrected_member_is_tried_at_once(world: World) -> None:
@@ -237,7 +237,9 @@ def test_a_corrected_member_is_tried_at_once(world: World) -> None:
     world.knows(wolves, realm=7)
     world.has(code)
     redemption = world.redeem(wolves, code)
-    assert set(redemption.members.values_list("state", flat=True)) == {"needs_correction"}
+    assert set(redemption.member_redemptions.values_list("state", flat=True)) == {
+        "needs_correction"
+    }
     member = wolves.members.first()
     assert member is not None
     member.realm = 7
@@ -246,7 +248,7 @@ def test_a_corrected_member_is_tried_at_once(world: World) -> None:
 
     world.catch_up()
 
-    assert sorted(redemption.members.values_list("member", "state")) == sorted(
+    assert sorted(redemption.member_redemptions.values_list("member", "state")) == sorted(
         [
             (member.pk, "redeemed"),
             (wolves.members.exclude(pk=member.pk).get().pk, "needs_correction"),
@@ -268,7 +270,7 @@ def test_a_member_who_is_not_eligible_is_asked_again_the_next_day_only(world: Wo
 
     world.catch_up()
 
-    assert redemption.members.get().state == State.REDEEMED
+    assert redemption.member_redemptions.get().state == State.REDEEMED
 
 
 def test_nobody_who_is_settled_is_asked_again_by_a_second_code_of_the_feed_in_other_case(

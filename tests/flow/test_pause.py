@@ -34,7 +34,7 @@ def test_a_wrong_salt_pauses_the_game_with_an_alarm(world: World, settings: obje
     assert "salt" in budget.pause_reason
     alarm = Alarm.objects.standing().get()
     assert (alarm.kind, alarm.subject) == ("provider_paused", "simulator")
-    assert set(redemption.members.values_list("tries", flat=True)) == {0}
+    assert set(redemption.member_redemptions.values_list("tries", flat=True)) == {0}
 
 
 def claim_one(world: World) -> None:
@@ -54,7 +54,7 @@ def test_claims_that_were_out_when_the_pause_came_are_given_back(world: World) -
     world.drain()
 
     assert len(world.requests) == 1
-    assert set(redemption.members.values_list("state", "tries")) == {(State.PENDING, 0)}
+    assert set(redemption.member_redemptions.values_list("state", "tries")) == {(State.PENDING, 0)}
 
 
 def test_a_pause_ends_by_itself_when_the_probe_is_answered(world: World) -> None:
@@ -68,7 +68,7 @@ def test_a_pause_ends_by_itself_when_the_probe_is_answered(world: World) -> None
     world.pass_time(5)
     world.tick()
 
-    assert set(redemption.members.values_list("state", flat=True)) == {"redeemed"}
+    assert set(redemption.member_redemptions.values_list("state", flat=True)) == {"redeemed"}
     assert not Alarm.objects.standing().exists()
     assert Alarm.objects.count() == 1
 
@@ -169,12 +169,12 @@ def test_a_captcha_and_a_refusal_pause_the_game_in_words_of_their_own(
     standing = Alarm.objects.standing().get()
     assert (standing.kind, standing.subject) == (alarm, "simulator")
     assert words in standing.message
-    assert set(redemption.members.values_list("tries", flat=True)) == {0}
+    assert set(redemption.member_redemptions.values_list("tries", flat=True)) == {0}
 
     world.pass_time(61)
     world.tick()
     world.breathe()
-    assert set(redemption.members.values_list("state", flat=True)) == {"redeemed"}
+    assert set(redemption.member_redemptions.values_list("state", flat=True)) == {"redeemed"}
     assert not Alarm.objects.standing().exists()
 
 
@@ -215,7 +215,7 @@ def test_an_operator_pauses_and_resumes(world: World) -> None:
     assert pause_step.resume("simulator")
     world.tick()
 
-    assert set(redemption.members.values_list("state", flat=True)) == {"redeemed"}
+    assert set(redemption.member_redemptions.values_list("state", flat=True)) == {"redeemed"}
     assert not pause_step.resume("simulator")
 
 
@@ -231,5 +231,5 @@ def test_a_429_waits_for_the_next_window_without_an_alarm(world: World) -> None:
     world.tick()
     world.breathe()
 
-    assert set(redemption.members.values_list("state", flat=True)) == {"redeemed"}
-    assert set(redemption.members.values_list("tries", flat=True)) == {0}
+    assert set(redemption.member_redemptions.values_list("state", flat=True)) == {"redeemed"}
+    assert set(redemption.member_redemptions.values_list("tries", flat=True)) == {0}

@@ -63,9 +63,9 @@ def runs(times: int, *, guilds: int = 1) -> list[Redemption]:
 def _runs(times: int, code_id: int) -> Redemption:
     row = Redemption.objects.create(guild=guild(), gift_code_id=code_id)
     for number in range(1, times + 1):
-        row.lock(trigger=Trigger.ADMIN, user_id=None)
+        row.begin_run(trigger=Trigger.ADMIN, user_id=None)
         row.journal(EventKind.REFUSED, trigger=Trigger.COMMAND)
-        row.unlock("complete", now=row.gift_code.first_seen_at, detail=str(number))  # type: ignore[arg-type]
+        row.end_run("complete", now=row.gift_code.first_seen_at, detail=str(number))  # type: ignore[arg-type]
     return row
 
 
@@ -97,7 +97,7 @@ def test_what_proves_and_what_is_unclear_is_kept_and_the_rest_goes_when_it_is_ol
     assert pruned("attempt") == 2
     assert broken() == set()
     assert step.prune().attempts == 0
-    assert redemption.members.settled().count() == 3
+    assert redemption.member_redemptions.settled().count() == 3
 
 
 def test_the_chart_shows_the_same_before_and_after(world: World, settings: Any) -> None:
@@ -134,7 +134,7 @@ def test_the_request_behind_a_received_that_counts_as_redeemed_is_kept(world: Wo
         **last,
     )
     age(91)
-    assert redemption.members.get().state == "redeemed"
+    assert redemption.member_redemptions.get().state == "redeemed"
 
     assert step.prune().attempts == 0
 
@@ -181,7 +181,7 @@ def test_who_starts_a_redemption_is_not_waited_for(elsewhere: Callable[..., Else
     held, free = runs(2, guilds=2)
     age(366)
     with transaction.atomic():
-        Redemption.objects.locked().get(pk=held.pk)
+        Redemption.objects.for_update().get(pk=held.pk)
         elsewhere(step.prune).wait()
     assert [number for _, number in entries(held)] == [1, 1, 2, 2]
     assert [number for _, number in entries(free)] == [2, 2]

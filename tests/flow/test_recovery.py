@@ -39,7 +39,7 @@ def test_a_lost_message_costs_a_lease_and_nothing_else(world: World) -> None:
     world.sweep()
     world.tick()
 
-    row = redemption.members.get()
+    row = redemption.member_redemptions.get()
     assert (row.state, row.tries) == (State.REDEEMED, 0)
     assert Attempt.objects.count() == 1
     assert "recovered" in events(redemption)
@@ -51,7 +51,7 @@ def test_a_lease_that_is_not_over_is_left_alone(world: World) -> None:
     world.pass_time(25)
 
     assert sweep_step.recover_expired_leases() == 0
-    assert redemption.members.get().state == State.IN_FLIGHT
+    assert redemption.member_redemptions.get().state == State.IN_FLIGHT
 
 
 def test_a_worker_that_died_after_its_intent_leaves_an_unconfirmed_row(world: World) -> None:
@@ -61,14 +61,14 @@ def test_a_worker_that_died_after_its_intent_leaves_an_unconfirmed_row(world: Wo
     world.pass_time(31)
 
     world.sweep()
-    row = redemption.members.get()
+    row = redemption.member_redemptions.get()
     assert (row.state, row.tries) == (State.UNCONFIRMED, 1)
     world.tick()
-    assert redemption.members.get().state == State.UNCONFIRMED, "asked again before 60 s"
+    assert redemption.member_redemptions.get().state == State.UNCONFIRMED, "asked again before 60 s"
     world.pass_time(30)
     world.tick()
 
-    assert redemption.members.get().state == State.REDEEMED
+    assert redemption.member_redemptions.get().state == State.REDEEMED
     redemption.refresh_from_db()
     assert redemption.state == RunState.COMPLETE
 
@@ -85,7 +85,7 @@ def test_a_worker_that_died_after_the_effect_finds_it_redeemed_by_the_repeat(wor
 
     world.tick()
 
-    row = redemption.members.get()
+    row = redemption.member_redemptions.get()
     assert row.state == State.REDEEMED
     assert len(world.grants) == 1
     assert len(world.requests) == 2
@@ -105,7 +105,7 @@ def test_a_stale_worker_cannot_record(world: World) -> None:
 
     step.record(stale, step.ask(stale))
 
-    row = redemption.members.get()
+    row = redemption.member_redemptions.get()
     assert (row.state, row.token) == (State.IN_FLIGHT, fresh.token)
     assert Attempt.objects.get(pk=stale.id).outcome == "wrong_realm", (
         "the answer stays on its Attempt"
@@ -122,7 +122,7 @@ def test_a_late_success_settles_its_row_all_the_same(world: World) -> None:
 
     step.record(stale, step.ask(stale))
 
-    assert redemption.members.get().state == State.REDEEMED
+    assert redemption.member_redemptions.get().state == State.REDEEMED
 
 
 def test_the_sweep_settles_a_row_whose_success_nobody_recorded(world: World) -> None:
@@ -136,7 +136,7 @@ def test_the_sweep_settles_a_row_whose_success_nobody_recorded(world: World) -> 
 
     world.sweep()
 
-    assert redemption.members.get().state == State.REDEEMED
+    assert redemption.member_redemptions.get().state == State.REDEEMED
     redemption.refresh_from_db()
     assert redemption.state == RunState.COMPLETE
 
@@ -151,11 +151,11 @@ def test_received_counts_as_redeemed_when_the_success_came_too_late(world: World
     world.pass_time(31)
     world.claim(redemption)
     step.record(stale, step.ask(stale))
-    fresh = redemption.members.get()
+    fresh = redemption.member_redemptions.get()
 
     tasks.redeem_member(fresh.pk, fresh.token)
 
-    assert redemption.members.get().state == State.REDEEMED
+    assert redemption.member_redemptions.get().state == State.REDEEMED
 
 
 def test_a_claim_is_not_sent_once_the_games_grant_is_known(world: World) -> None:
@@ -173,7 +173,7 @@ def test_a_claim_is_not_sent_once_the_games_grant_is_known(world: World) -> None
     world.drain()
 
     assert len(world.requests) == 1
-    assert redemption.members.get().state == State.REDEEMED
+    assert redemption.member_redemptions.get().state == State.REDEEMED
     redemption.refresh_from_db()
     assert redemption.state == RunState.COMPLETE
 
@@ -189,7 +189,7 @@ def test_a_twins_claim_is_not_sent_once_the_games_grant_is_known(world: World) -
     claim = world.claim(first)
     stale = step.intend(claim.pk, claim.token)
     assert stale is not None
-    first.members.update(state=State.NEEDS_CORRECTION, token=claim.token + 1)
+    first.member_redemptions.update(state=State.NEEDS_CORRECTION, token=claim.token + 1)
     second = world.begin(bears, code)
     world.pass_time(5)
     twin = world.claim(second)
@@ -199,7 +199,7 @@ def test_a_twins_claim_is_not_sent_once_the_games_grant_is_known(world: World) -
     world.drain()
 
     assert len(world.requests) == 1
-    assert second.members.get().covered_by == first.members.get()
+    assert second.member_redemptions.get().covered_by == first.member_redemptions.get()
 
 
 def test_a_doubled_message_sends_one_request(world: World) -> None:
@@ -211,7 +211,9 @@ def test_a_doubled_message_sends_one_request(world: World) -> None:
     assert step.redeem_member(claim.pk, claim.token) is None
 
     assert world.requests == []
-    assert redemption.members.get().state == State.IN_FLIGHT, "the first one still holds its claim"
+    assert redemption.member_redemptions.get().state == State.IN_FLIGHT, (
+        "the first one still holds its claim"
+    )
 
 
 @pytest.mark.parametrize(
@@ -228,7 +230,7 @@ def test_a_claim_that_waited_too_long_is_given_back_unsent(
     tasks.redeem_member(claim.pk, claim.token)
 
     assert world.requests == [], why
-    row = redemption.members.get()
+    row = redemption.member_redemptions.get()
     assert (row.state, row.tries) == (State.PENDING, 0)
     assert row.token > claim.token
 
@@ -241,7 +243,7 @@ def test_a_claim_whose_window_is_over_is_not_sent_into_the_next_one(world: World
     tasks.redeem_member(claim.pk, claim.token)
 
     assert world.requests == []
-    assert redemption.members.get().state == State.PENDING
+    assert redemption.member_redemptions.get().state == State.PENDING
 
 
 def test_a_worker_held_up_between_its_intent_and_the_request_does_not_send(
@@ -255,14 +257,14 @@ def test_a_worker_held_up_between_its_intent_and_the_request_does_not_send(
     tasks.redeem_member(claim.pk, claim.token)
 
     assert world.requests == []
-    row = redemption.members.get()
+    row = redemption.member_redemptions.get()
     assert (row.state, row.tries) == (State.PENDING, 0)
     assert Attempt.objects.get().outcome == "not_sent"
 
 
 def test_a_run_whose_finish_was_lost_is_unlocked_by_the_sweep(world: World) -> None:
     redemption = _one_member(world)
-    redemption.members.update(state=State.REDEEMED)
+    redemption.member_redemptions.update(state=State.REDEEMED)
 
     world.sweep()
 
@@ -299,11 +301,11 @@ def test_a_twin_whose_cover_was_lost_is_covered_by_the_sweep(world: World) -> No
     member(bears, "300000001")
     code = gift_code()
     first, second = world.begin(wolves, code), world.begin(bears, code)
-    first.members.update(state=State.REDEEMED)
+    first.member_redemptions.update(state=State.REDEEMED)
 
     world.sweep()
 
-    assert second.members.get().covered_by == first.members.get()
+    assert second.member_redemptions.get().covered_by == first.member_redemptions.get()
     second.refresh_from_db()
     assert second.state == RunState.COMPLETE
 
@@ -334,7 +336,7 @@ def test_an_unconfirmed_twin_in_a_stopped_run_is_driven_to_its_end_and_frees_the
     world.has(code)
     world.spoil("drop", when="after")
     stopped = world.redeem(wolves, code)
-    assert stopped.members.get().state == State.UNCONFIRMED
+    assert stopped.member_redemptions.get().state == State.UNCONFIRMED
     from giftcodes.models import Trigger
     from giftcodes.services.run_actions import stop
 
@@ -347,8 +349,8 @@ def test_an_unconfirmed_twin_in_a_stopped_run_is_driven_to_its_end_and_frees_the
 
     world.tick()
 
-    assert stopped.members.get().state == State.REDEEMED
-    assert other.members.get().covered_by == stopped.members.get()
+    assert stopped.member_redemptions.get().state == State.REDEEMED
+    assert other.member_redemptions.get().covered_by == stopped.member_redemptions.get()
 
 
 def test_a_member_who_leaves_while_waiting_is_not_asked_for(world: World) -> None:

@@ -48,7 +48,7 @@ def test_a_player_in_two_guilds_is_asked_for_once_and_covered(world: World) -> N
     world.poll()
 
     assert sorted(player for player, _ in world.grants) == ["300000001", "300000002"]
-    covered = Redemption.objects.get(guild=bears).members.get(player_id="300000001")
+    covered = Redemption.objects.get(guild=bears).member_redemptions.get(player_id="300000001")
     assert covered.covered_by is not None
     assert covered.covered_by.redemption.guild == wolves
     assert covered.reason == "Covered: the player has it through guild Wolves."

@@ -188,7 +188,7 @@ def test_an_answer_about_the_spelling_before_says_nothing_of_the_new_one(
     world.pass_time(61)
     live(world, 8)
     assert len(world.grants) == 4
-    assert redemption.members.exclude(state="redeemed").count() == 0
+    assert redemption.member_redemptions.exclude(state="redeemed").count() == 0
 
 
 def test_a_deleted_code_comes_back_in_the_spelling_that_a_person_types(

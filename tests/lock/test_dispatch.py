@@ -58,7 +58,7 @@ def test_a_second_dispatcher_waits_and_gives_no_permit_twice(
         both = [elsewhere(lambda: dispatch("simulator")) for _ in range(2)]
         assert all(one.is_waiting for one in both)
         # They wait before they have chosen anybody: what they choose by is read under the lock.
-        Redemption.objects.locked(nowait=True).get(pk=run.pk)
+        Redemption.objects.for_update(nowait=True).get(pk=run.pk)
 
     assert sorted(len(one.wait()) for one in both) == [0, 30]
     assert MemberRedemption.objects.in_flight().count() == 30
@@ -87,7 +87,7 @@ def test_five_guilds_share_a_window(thirty_in_a_minute: None) -> None:
 
     dispatch("simulator")
 
-    assert [run.members.in_flight().count() for run in runs] == [5, 5, 5, 5, 5]
+    assert [run.member_redemptions.in_flight().count() for run in runs] == [5, 5, 5, 5, 5]
 
 
 def test_never_more_requests_are_in_flight_than_the_workers_can_hold(
@@ -110,7 +110,10 @@ def test_a_code_that_ends_sooner_goes_first(thirty_in_a_minute: None) -> None:
 
     dispatch("simulator")
 
-    assert (sooner.members.in_flight().count(), later.members.in_flight().count()) == (10, 0)
+    assert (
+        sooner.member_redemptions.in_flight().count(),
+        later.member_redemptions.in_flight().count(),
+    ) == (10, 0)
 
 
 def test_the_database_itself_refuses_a_second_request_for_a_player_and_a_code() -> None:

@@ -10,6 +10,7 @@ import pytest
 from django.db import transaction
 
 from giftcodes.models import Redemption, RedemptionEvent, RunState, Trigger
+from giftcodes.models.member_redemption import bring_in_members
 from giftcodes.pipeline.finish import finish
 from giftcodes.pipeline.start import StartKind, start
 from tests.factories import gift_code, guild
@@ -31,7 +32,7 @@ def test_of_many_callers_at_the_same_moment_one_runs_and_all_others_are_refused_
     assert results == {"started": 1, "refused": 4 * callers - 1}
     redemption = Redemption.objects.get(gift_code=code)
     assert (redemption.state, redemption.run_number) == (RunState.RUNNING, 1)
-    assert redemption.members.count() == 20
+    assert redemption.member_redemptions.count() == 20
     assert redemption.events.filter(kind="locked").count() == 1
     assert redemption.events.filter(kind="refused", trigger="admin").count() == 4 * callers - 1
 
@@ -82,7 +83,7 @@ def test_a_row_that_somebody_changes_just_now_is_busy_and_not_running(
     wolves, code = guild(members=2), gift_code()
     pk = Redemption.objects.ensure(guild_id=wolves.pk, gift_code_id=code.pk)
     with transaction.atomic():
-        Redemption.objects.locked().get(pk=pk)
+        Redemption.objects.for_update().get(pk=pk)
 
         result = elsewhere(
             lambda: start(guild_id=wolves.pk, gift_code_id=code.pk, trigger=Trigger.ADMIN)
@@ -109,11 +110,11 @@ def test_a_member_who_comes_late_is_not_lost_while_the_run_is_being_finished(
     wolves, code = guild(members=1), gift_code()
     result = start(guild_id=wolves.pk, gift_code_id=code.pk, trigger=Trigger.ADMIN)
     redemption = Redemption.objects.get(pk=result.redemption_id)
-    redemption.members.update(state="redeemed")
+    redemption.member_redemptions.update(state="redeemed")
     with transaction.atomic():
-        held = Redemption.objects.locked().get(pk=redemption.pk)
+        held = Redemption.objects.for_update().get(pk=redemption.pk)
         wolves.members.create(player_id="300000042")
-        held.bring_in_members(Trigger.CATCH_UP)
+        bring_in_members(held, Trigger.CATCH_UP)
 
         finishing = elsewhere(lambda: finish(redemption.pk))
         assert finishing.is_waiting, "finish must take the row lock before it counts"
@@ -126,9 +127,9 @@ def test_a_member_who_comes_late_is_not_lost_while_the_run_is_being_finished(
 def test_two_finishes_unlock_once(elsewhere: Elsewhere_) -> None:
     wolves, code = guild(members=1), gift_code()
     result = start(guild_id=wolves.pk, gift_code_id=code.pk, trigger=Trigger.ADMIN)
-    Redemption.objects.get().members.update(state="redeemed")
+    Redemption.objects.get().member_redemptions.update(state="redeemed")
     with transaction.atomic():
-        Redemption.objects.locked().get(pk=result.redemption_id)
+        Redemption.objects.for_update().get(pk=result.redemption_id)
         both = [elsewhere(lambda: finish(result.redemption_id)) for _ in range(2)]
         assert all(one.is_waiting for one in both)
 

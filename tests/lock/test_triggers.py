@@ -80,7 +80,7 @@ def test_a_poll_a_command_and_a_code_added_by_hand_at_the_same_moment_are_one_ru
         )
         assert (redemption.state, redemption.run_number) == (RunState.RUNNING, 1)
         assert redemption.events.filter(kind="locked").count() == 1
-        assert redemption.members.count() == 20
+        assert redemption.member_redemptions.count() == 20
 
 
 def test_redeem_now_pressed_twice_at_the_same_moment_runs_once_and_tells_the_other(

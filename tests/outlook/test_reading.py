@@ -81,8 +81,8 @@ def test_the_order_is_that_of_dispatch(world: World) -> None:
 def test_who_is_parked_settled_or_cancelled_is_not_counted(limited: World) -> None:
     run = limited.begin(guild(members=6), proven())
     parked = ("needs_correction", "not_eligible", "failed", "redeemed", "cancelled")
-    for row, state in zip(run.members.order_by("pk"), parked, strict=False):
-        run.members.filter(pk=row.pk).update(state=state)
+    for row, state in zip(run.member_redemptions.order_by("pk"), parked, strict=False):
+        run.member_redemptions.filter(pk=row.pk).update(state=state)
 
     assert outlook(run).requests == 1
 
@@ -97,7 +97,7 @@ def test_whose_twin_is_asked_for_or_has_it_is_not_counted(limited: World) -> Non
     assert (outlook(first).requests, outlook(second).requests, queue().requests) == (3, 2, 5)
     assert outlook(second).ahead_of_last == 3
 
-    first.members.filter(pk=first.members.order_by("pk")[0].pk).update(
+    first.member_redemptions.filter(pk=first.member_redemptions.order_by("pk")[0].pk).update(
         state="redeemed", settled_at=database_now()
     )
 
@@ -136,7 +136,7 @@ def test_a_redemption_that_waits_to_be_started_is_in_the_queue(limited: World) -
 
 def test_a_stopped_run_s_unconfirmed_member_is_ahead_of_all(limited: World) -> None:
     stopped = limited.begin(guild(members=2), proven())
-    stopped.members.update(state="unconfirmed", next_attempt_at=database_now())
+    stopped.member_redemptions.update(state="unconfirmed", next_attempt_at=database_now())
     Redemption.objects.filter(pk=stopped.pk).update(state="stopped")
     run = limited.begin(guild(members=1), proven(expires_at=database_now()))
 
@@ -162,7 +162,7 @@ def test_a_closed_code_s_members_are_not_counted(limited: World) -> None:
 
 def test_whose_time_has_not_come_ends_the_run(limited: World) -> None:
     run = limited.begin(guild(members=2), proven())
-    run.members.filter(pk=run.members.order_by("pk")[0].pk).update(
+    run.member_redemptions.filter(pk=run.member_redemptions.order_by("pk")[0].pk).update(
         next_attempt_at=database_now() + timedelta(minutes=9)
     )
 
@@ -293,7 +293,9 @@ def test_a_preview_tells_members_requests_and_time_and_changes_nothing(limited: 
 def test_a_preview_of_what_runs_is_its_outlook(limited: World) -> None:
     code, wolves = proven(), guild("Wolves", members=5)
     run = limited.begin(wolves, code)
-    run.members.filter(pk=run.members.order_by("pk")[0].pk).update(state="redeemed")
+    run.member_redemptions.filter(pk=run.member_redemptions.order_by("pk")[0].pk).update(
+        state="redeemed"
+    )
 
     assert preview(guild_id=wolves.pk, gift_code_id=code.pk).requests == 4
 

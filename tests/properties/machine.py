@@ -17,7 +17,8 @@ from giftcodes.clients.games import Rate
 from giftcodes.domain.outcomes import UNDECIDED, Outcome
 from giftcodes.domain.transitions import OPEN
 from giftcodes.models import CodeState, GiftCode, Guild, Member, Redemption, RunState, Trigger
-from giftcodes.models.redemption import RedemptionQuerySet, values
+from giftcodes.models.member_redemption import values
+from giftcodes.models.redemption import RedemptionQuerySet
 from giftcodes.pipeline import catch_up, code_lifecycle, dispatch, finish, start
 from giftcodes.pipeline.start import StartKind
 from giftcodes.services import providers, run_actions
@@ -85,7 +86,7 @@ class Flow(RuleBasedStateMachine):
         ):
             kinds.append(self._start(guild, code, trigger))
         assert kinds.count(StartKind.STARTED) <= 1
-        if kinds[0] is StartKind.STARTED and not trigger.is_quiet:
+        if kinds[0] is StartKind.STARTED and not trigger.is_housekeeping:
             assert kinds[1] is StartKind.REFUSED
 
     def _start(self, guild: int, code: int, trigger: Trigger) -> StartKind:
@@ -100,7 +101,7 @@ class Flow(RuleBasedStateMachine):
             guild=self.guilds[guild], gift_code=self.codes[code]
         ).first()
         runs = run is not None and run.state == RunState.RUNNING
-        if runs and not trigger.is_quiet:
+        if runs and not trigger.is_housekeeping:
             return {StartKind.REFUSED}
         if GiftCode.objects.get(pk=self.codes[code].pk).state != CodeState.ACTIVE:
             return {StartKind.NOT_ALLOWED}
@@ -115,7 +116,7 @@ class Flow(RuleBasedStateMachine):
         """The last member has had a turn; somebody joins between the cheap look and the lock."""
         self.all_goes_well_for_a_while(times=9)
         if found := self._redemption(
-            run, Redemption.objects.running().exclude(members__state__in=values(OPEN))
+            run, Redemption.objects.running().exclude(member_redemptions__state__in=values(OPEN))
         ):
 
             def join() -> None:

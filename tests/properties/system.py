@@ -100,7 +100,7 @@ class System:
         self.requests.remove(request)
         intent = request.intent
 
-        def from_here_on(*_: int) -> redeem_step.Aftermath:
+        def from_here_on(*_: int) -> redeem_step.FollowUp:
             return redeem_step.record(intent, request.answer)
 
         with mock.patch.object(redeem_step, "redeem_member", from_here_on):

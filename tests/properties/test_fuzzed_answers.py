@@ -151,7 +151,7 @@ def _store(row: MemberRedemption, answer: Answer) -> None:
         token=row.token + 1,
         lease_until=clock_plus(30),
         tries=0,
-        setbacks=0,
+        uncounted_failures=0,
         settled_at=None,
     )
     GiftCode.objects.filter(pk=row.gift_code_id).update(state=CodeState.ACTIVE)

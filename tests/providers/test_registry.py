@@ -28,7 +28,8 @@ def test_a_protocol_without_a_client_is_named() -> None:
 
 
 def test_the_clients_do_without_django() -> None:
-    program = "import sys, giftcodes.clients.games, giftcodes.clients.feeds, giftcodes.domain.backoff; print('django' in sys.modules)"
+    modules = "giftcodes.clients.games, giftcodes.clients.feeds, giftcodes.domain.backoff"
+    program = f"import sys, {modules}; print('django' in sys.modules)"
     done = subprocess.run(
         [sys.executable, "-c", program], capture_output=True, text=True, check=True
     )

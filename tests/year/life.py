@@ -21,7 +21,7 @@ from giftcodes.models import (
     Trigger,
     database_now,
 )
-from giftcodes.models.redemption import values
+from giftcodes.models.member_redemption import values
 from giftcodes.pipeline import code_lifecycle as codes_step
 from giftcodes.roster import ListedMember
 from giftcodes.services import providers

@@ -10,7 +10,7 @@ import pytest
 
 from giftcodes.domain.transitions import OPEN, SETTLED, State
 from giftcodes.models import Alarm, Member, MemberRedemption, Redemption
-from giftcodes.models.redemption import values
+from giftcodes.models.member_redemption import values
 from tests.commands.conftest import run
 from tests.flow.conftest import World, world
 from tests.year.clock import TravellingClock

@@ -16,15 +16,15 @@ from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
 from giftcodes import tasks
-from giftcodes.admin.codes.admin.code_form import GiftCodeForm
-from giftcodes.admin.codes.admin.code_page import context
+from giftcodes.admin.codes.code_form import GiftCodeForm
+from giftcodes.admin.codes.code_page import context
 from giftcodes.admin.common import scope
 from giftcodes.admin.common.action_report import Report
 from giftcodes.admin.common.editing import KeepsHistory
 from giftcodes.admin.common.html import NOTHING, badge, list_link, page_url
-from giftcodes.admin.redemptions.admin.redeem_preview import Line, chosen_of, lines_of
-from giftcodes.admin.redemptions.admin.redeem_preview import context as preview
-from giftcodes.admin.redemptions.admin.runs import provider_obstacle, redeem_now
+from giftcodes.admin.redemptions.redeem_preview import Line, chosen_of, lines_of
+from giftcodes.admin.redemptions.redeem_preview import context as preview
+from giftcodes.admin.redemptions.runs import provider_obstacle, redeem_now
 from giftcodes.models import (
     CodeState,
     GiftCode,

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 from django.urls import URLPattern, path
 
-from giftcodes.admin.members.admin import member_import, player_page
+from giftcodes.admin.members import member_import, player_page
 from giftcodes.admin.monitoring import dashboard
-from giftcodes.admin.redemptions.admin import coverage, plan_page, redemption_page
+from giftcodes.admin.redemptions import coverage, plan_page, redemption_page
 
 if TYPE_CHECKING:
     from django.contrib.admin import AdminSite

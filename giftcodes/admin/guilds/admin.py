@@ -17,7 +17,7 @@ from giftcodes.admin.access.roles import let_in
 from giftcodes.admin.common.action_report import Report
 from giftcodes.admin.common.editing import KeepsHistory
 from giftcodes.admin.common.html import list_link
-from giftcodes.admin.redemptions.admin.runs import guild_obstacle, redeem_now
+from giftcodes.admin.redemptions.runs import guild_obstacle, redeem_now
 from giftcodes.models import GiftCode, Guild, Member, Redemption
 
 if TYPE_CHECKING:

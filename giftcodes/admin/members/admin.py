@@ -17,9 +17,9 @@ from giftcodes.admin.common.action_report import Report
 from giftcodes.admin.common.base import ModelForm
 from giftcodes.admin.common.editing import KeepsHistory
 from giftcodes.admin.common.html import NOTHING, badge, link, list_link
-from giftcodes.admin.members.admin.member_export import csv_of, log_export, workbook_of
-from giftcodes.admin.members.admin.member_steps import move, set_realm
-from giftcodes.admin.members.admin.player_page import may_open
+from giftcodes.admin.members.member_export import csv_of, log_export, workbook_of
+from giftcodes.admin.members.member_steps import move, set_realm
+from giftcodes.admin.members.player_page import may_open
 from giftcodes.admin.monitoring.directories import directory_words
 from giftcodes.models import Member, MemberRedemption
 

@@ -23,7 +23,7 @@ from giftcodes.admin.common import scope
 from giftcodes.admin.common.confirmation import group, log
 from giftcodes.admin.common.html import list_link
 from giftcodes.models import Guild, Member, MemberImport, Source
-from giftcodes.models.catalogue import member_words
+from giftcodes.models.guild import member_words
 from giftcodes.roster import MemberList, UnreadableListError, read_members
 from giftcodes.roster.text import text_of
 from giftcodes.services.imports import ImportResult, import_members, summary

@@ -14,7 +14,7 @@ from giftcodes.admin.common.action_report import Report
 from giftcodes.admin.common.confirmation import SHOWN, group, log, step
 from giftcodes.form_fields import WholeNumberField
 from giftcodes.models import Guild, Member
-from giftcodes.models.catalogue import own_realm
+from giftcodes.models.guild import own_realm
 from giftcodes.services.members import MoveResult, move_members
 
 if TYPE_CHECKING:

@@ -29,7 +29,7 @@ from giftcodes.models import (
     RedemptionEvent,
     RunState,
 )
-from giftcodes.models.redemption import STATE_LABELS
+from giftcodes.models.member_redemption import STATE_LABELS
 from giftcodes.queries.overview import Rows, overview
 
 if TYPE_CHECKING:

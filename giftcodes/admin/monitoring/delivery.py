@@ -15,7 +15,7 @@ from django.utils.translation import gettext_lazy as _
 
 from giftcodes.admin.common.base import History, ModelForm, Page
 from giftcodes.admin.common.html import NOTHING, badge
-from giftcodes.admin.members.admin.player_page import may_open
+from giftcodes.admin.members.player_page import may_open
 from giftcodes.form_fields import CleanCharField
 from giftcodes.models import Alarm, AlarmNotice, Announcement, Channel, Heartbeat, OptOut
 

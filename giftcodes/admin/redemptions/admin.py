@@ -14,8 +14,8 @@ from django.utils.translation import gettext_lazy as _
 from giftcodes.admin.common.action_report import Report
 from giftcodes.admin.common.base import History
 from giftcodes.admin.common.html import NOTHING, badge, link
-from giftcodes.admin.redemptions.admin.redemption_page import context
-from giftcodes.admin.redemptions.admin.runs import MOST, redeem_now, resume, stop_now
+from giftcodes.admin.redemptions.redemption_page import context
+from giftcodes.admin.redemptions.runs import MOST, redeem_now, resume, stop_now
 from giftcodes.domain.transitions import SETTLED, State
 from giftcodes.estimates import formatting
 from giftcodes.estimates.queue_snapshot import read
@@ -53,8 +53,8 @@ class RedemptionAdmin(History[Redemption]):
     search_fields = [
         "gift_code__code",
         "guild__name",
-        "=members__player_id",
-        "members__member__nickname",
+        "=member_redemptions__player_id",
+        "member_redemptions__member__nickname",
     ]
     search_help_text = _("Code, guild, player ID or nickname")
     actions = ["redeem_now", "retry", "stop", "resume"]
@@ -145,7 +145,7 @@ class RedemptionAdmin(History[Redemption]):
         report = Report()
         pairs = []
         for redemption in self._few(redemptions, report):
-            if redemption.members.unsettled().exists():
+            if redemption.member_redemptions.unsettled().exists():
                 pairs.append((redemption.guild_id, redemption.gift_code_id))
             else:
                 report.nothing(gettext("%s: everybody has it.") % redemption)

@@ -23,7 +23,7 @@ from giftcodes.admin.common.html import page_url
 from giftcodes.domain.text import clean_name, clean_token
 from giftcodes.domain.transitions import OPEN, PARKED, SETTLED, State
 from giftcodes.models import CodeState, GiftCode, Guild, Member, MemberRedemption, Redemption
-from giftcodes.models.redemption import STATE_LABELS, values
+from giftcodes.models.member_redemption import STATE_LABELS, values
 from giftcodes.queries.history_export import BYTE_ORDER_MARK, harmless
 
 if TYPE_CHECKING:
@@ -176,10 +176,13 @@ def columns_of(wish: Wish) -> list[Column]:
         for redemption in Redemption.objects.filter(guild=wish.guild, gift_code__in=codes)
         .order_by()
         .annotate(
-            total=Count("members", filter=Q(members__member__active=True)),
+            total=Count("member_redemptions", filter=Q(member_redemptions__member__active=True)),
             settled=Count(
-                "members",
-                filter=Q(members__member__active=True, members__state__in=values(SETTLED)),
+                "member_redemptions",
+                filter=Q(
+                    member_redemptions__member__active=True,
+                    member_redemptions__state__in=values(SETTLED),
+                ),
             ),
         )
     }

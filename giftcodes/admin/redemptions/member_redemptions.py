@@ -13,7 +13,7 @@ from giftcodes.admin.common.inlines import HistoryInline
 from giftcodes.domain.outcomes import meaning
 from giftcodes.domain.transitions import State
 from giftcodes.models import Attempt, MemberRedemption
-from giftcodes.models.redemption import STATE_LABELS
+from giftcodes.models.member_redemption import STATE_LABELS
 
 if TYPE_CHECKING:
     from django.db.models import QuerySet

@@ -9,7 +9,7 @@ from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.utils.translation import gettext as _
 
 from giftcodes.admin.common import scope
-from giftcodes.admin.redemptions.admin.runs import MOST, code_obstacle
+from giftcodes.admin.redemptions.runs import MOST, code_obstacle
 from giftcodes.estimates import formatting
 from giftcodes.estimates.cost_preview import Preview, previews, together
 from giftcodes.models import GiftCode, Guild, Redemption

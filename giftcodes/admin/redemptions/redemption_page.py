@@ -26,7 +26,7 @@ from giftcodes.models import (
     RunState,
     Trigger,
 )
-from giftcodes.models.redemption import STATE_LABELS
+from giftcodes.models.member_redemption import STATE_LABELS
 
 if TYPE_CHECKING:
     from django.http import HttpRequest, JsonResponse
@@ -151,7 +151,7 @@ def _members(redemption: Redemption) -> list[dict[str, Any]]:
         output_field=IntegerField(),
     )
     rows = (
-        redemption.members.filter(state__in=[state.value for state in _RANK])
+        redemption.member_redemptions.filter(state__in=[state.value for state in _RANK])
         .annotate(rank=rank)
         .select_related("member")
         .order_by("rank", "pk")[:MEMBERS_SHOWN]

@@ -13,7 +13,7 @@ _JOINER = "\u200d"
 _LOOSE_ENDS = " \t\r\n,;:-"
 
 
-class Tone(StrEnum):
+class Severity(StrEnum):
     """How a message feels, where a channel can show that."""
 
     RUNNING = "running"
@@ -23,7 +23,7 @@ class Tone(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Post:
+class Message:
     """A message in plain words: announcers escape what their channel would take for markup, and cut what is too long.
 
     Args:
@@ -38,10 +38,10 @@ class Post:
     text: str = ""
     facts: tuple[tuple[str, str], ...] = ()
     url: str = ""
-    tone: Tone = Tone.RUNNING
+    tone: Severity = Severity.RUNNING
 
 
-class Fate(StrEnum):
+class DeliveryOutcome(StrEnum):
     """What became of a request to a channel."""
 
     DELIVERED = "delivered"
@@ -68,7 +68,7 @@ class Delivery:
         wait_seconds: the channel wants to be left alone for so long.
     """
 
-    fate: Fate
+    fate: DeliveryOutcome
     message_id: str = ""
     error: str = ""
     wait_seconds: float = 0.0
@@ -79,11 +79,11 @@ class Announcer(Protocol):
 
     can_edit: bool
 
-    def create(self, post: Post) -> Delivery:
-        """Post a new message, once."""
+    def create(self, post: Message) -> Delivery:
+        """Message a new message, once."""
         ...
 
-    def edit(self, message_id: str, post: Post) -> Delivery:
+    def edit(self, message_id: str, post: Message) -> Delivery:
         """Replace what a message says."""
         ...
 

@@ -52,7 +52,7 @@ class Answer:
 
 
 @dataclass(frozen=True, slots=True)
-class Order:
+class SignedRequest:
     """A signed request: form fields, headers, and those of the values that must never be stored or shown."""
 
     fields: Mapping[str, str]
@@ -130,12 +130,12 @@ class GameClient(ABC):
         latency_ms = round((time.monotonic() - started) * 1000)
         return Checkup(health, status, latency_ms, one_line(hide(detail), MSG_LENGTH))
 
-    def health_order(self) -> Order | None:
+    def health_order(self) -> SignedRequest | None:
         """Sign the question whether the service is up. None: the protocol has none."""
         return None
 
     @abstractmethod
-    def order(self, *, player_id: str, code: str, realm: int) -> Order:
+    def order(self, *, player_id: str, code: str, realm: int) -> SignedRequest:
         """Sign a request."""
 
     @abstractmethod

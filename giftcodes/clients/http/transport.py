@@ -19,7 +19,7 @@ USER_AGENT = f"Redeemer/{VERSION}"
 _CHUNK_BYTES = 4096
 
 
-class Cut(StrEnum):
+class Truncation(StrEnum):
     """Why a body is not the whole body."""
 
     NOT_CUT = ""
@@ -29,13 +29,13 @@ class Cut(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Reply:
+class Response:
     """An answer whose headers arrived. `headers` are looked up without case; `body` is decompressed."""
 
     status: int
     headers: Mapping[str, str]
     body: bytes
-    cut: Cut
+    cut: Truncation
 
 
 class ExchangeError(Exception):
@@ -82,7 +82,7 @@ class Transport:
         headers: Mapping[str, str],
         form: Mapping[str, str] | None = None,
         body: bytes | None = None,
-    ) -> Reply:
+    ) -> Response:
         """Send one request, once. Redirects are answers like any other: they are not followed.
 
         Args:
@@ -124,26 +124,28 @@ class Transport:
         url: str,
         headers: Mapping[str, str],
         data: Mapping[str, str] | bytes | None,
-    ) -> Reply:
+    ) -> Response:
         always = {"User-Agent": USER_AGENT, "Accept-Encoding": "identity"}
         request = requests.Request(method, url, headers={**always, **headers}, data=data).prepare()
         timeout = (self._connect_seconds, self._total_seconds)
         response = self._adapter.send(request, stream=True, timeout=timeout, verify=self._verify)
         body, cut = self._read(response)
-        return Reply(response.status_code, response.headers, body, cut)
+        return Response(response.status_code, response.headers, body, cut)
 
-    def _read(self, response: requests.Response) -> tuple[bytes, Cut]:
+    def _read(self, response: requests.Response) -> tuple[bytes, Truncation]:
         body = bytearray()
         try:
             for chunk in response.raw.stream(_CHUNK_BYTES, decode_content=True):
                 body += chunk
                 if len(body) > self._max_bytes:
-                    return self._cut(response, body, Cut.TOO_LONG)
+                    return self._cut(response, body, Truncation.TOO_LONG)
         except Exception as error:  # noqa: BLE001 (the status is in, and counts, whatever broke the body)
             return self._cut(response, body, _why(error))
-        return bytes(body), Cut.NOT_CUT
+        return bytes(body), Truncation.NOT_CUT
 
-    def _cut(self, response: requests.Response, body: bytearray, cut: Cut) -> tuple[bytes, Cut]:
+    def _cut(
+        self, response: requests.Response, body: bytearray, cut: Truncation
+    ) -> tuple[bytes, Truncation]:
         # A connection with the rest of an answer in it must not serve the next request.
         response.raw.close()
         return bytes(body[: self._max_bytes]), cut
@@ -159,12 +161,12 @@ def root_cause(error: BaseException) -> str:
     return f"{type(error).__name__}: {error}"
 
 
-def _why(error: BaseException) -> Cut:
+def _why(error: BaseException) -> Truncation:
     seen: BaseException | None = error
     while seen is not None:
         if isinstance(seen, TimeoutError):
-            return Cut.TOO_SLOW
+            return Truncation.TOO_SLOW
         if isinstance(seen, AnswerTooLongError):
-            return Cut.TOO_LONG
+            return Truncation.TOO_LONG
         seen = seen.__cause__ or seen.__context__
-    return Cut.BROKEN_OFF
+    return Truncation.BROKEN_OFF

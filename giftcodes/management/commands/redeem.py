@@ -30,7 +30,7 @@ from giftcodes.models import (
     Source,
     Trigger,
 )
-from giftcodes.models.redemption import STATE_LABELS
+from giftcodes.models.member_redemption import STATE_LABELS
 from giftcodes.pipeline.spellings import offer_spelling
 from giftcodes.pipeline.start import StartKind, StartResult, obstacle_to, start
 
@@ -219,7 +219,7 @@ def _raise_if_impossible(result: StartResult) -> None:
 def _left_out(redemption: Redemption) -> Sheet:
     """Who does not have the code, and why. Those who left the guild are nobody's concern any more."""
     rows = (
-        redemption.members.unsettled()
+        redemption.member_redemptions.unsettled()
         .exclude(state=State.CANCELLED, cancel_kind=CancelKind.LEFT)
         .select_related("member")
         .order_by("state", "pk")

@@ -10,7 +10,7 @@ from typing import Any
 from giftcodes.cli.base import ServerCommand
 from giftcodes.cli.terminal import Sheet
 from giftcodes.domain.transitions import State
-from giftcodes.models.redemption import STATE_LABELS
+from giftcodes.models.member_redemption import STATE_LABELS
 from giftcodes.queries.overview import overview
 
 _MOST_RUNS = 50
