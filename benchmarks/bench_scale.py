@@ -42,12 +42,12 @@ django.setup()
 logging.disable(logging.CRITICAL)
 from giftcodes import tasks
 begun = time.monotonic()
-def ring(task, *args, **kwargs):
+def enqueue_on_commit(task, *args, **kwargs):
     global begun
     if begun and task is tasks.dispatch:
         print("first ring of dispatch after", time.monotonic() - begun)
         begun = 0
-tasks.ring = ring
+tasks.enqueue_on_commit = enqueue_on_commit
 tasks.fan_out(int(sys.argv[1]))
 """
 

@@ -57,8 +57,8 @@ GUARDS = (
             (_START, "    FOR NO KEY UPDATE SKIP LOCKED\n", ""),
             (
                 _START,
-                "Redemption.objects.for_update().select_related",
-                "Redemption.objects.select_related",
+                "Redemption.objects.for_update()",
+                "Redemption.objects",
             ),
         ),
         "tests/lock/test_start.py::test_of_many_callers_at_the_same_moment_one_runs_and_all_others_are_refused_and_journalled",
@@ -71,7 +71,7 @@ GUARDS = (
     Guard(
         "token in record",
         ((_REDEEM, "WHERE id = %(row)s AND token = %(token)s AND", "WHERE id = %(row)s AND"),),
-        "tests/flow/test_recovery.py::test_a_stale_worker_cannot_record",
+        "tests/pipeline/test_recovery.py::test_a_stale_worker_cannot_record",
     ),
     Guard(
         "token in record (the whole system)",
@@ -87,12 +87,12 @@ GUARDS = (
                 "",
             ),
         ),
-        "tests/flow/test_recovery.py::test_a_claim_that_waited_too_long_is_given_back_unsent",
+        "tests/pipeline/test_recovery.py::test_a_claim_that_waited_too_long_is_given_back_unsent",
     ),
     Guard(
         "own deadline before the request",
         ((_REDEEM, "NOT_SENT if is_late else ask(intent)", "ask(intent)"),),
-        "tests/flow/test_recovery.py::test_a_worker_held_up_between_its_intent_and_the_request_does_not_send",
+        "tests/pipeline/test_recovery.py::test_a_worker_held_up_between_its_intent_and_the_request_does_not_send",
     ),
     Guard(
         "own deadline before the request (the whole system)",
@@ -120,8 +120,8 @@ GUARDS = (
         (
             (
                 _FINISH,
-                "Redemption.objects.for_update().select_related",
-                "Redemption.objects.select_related",
+                "Redemption.objects.for_update()",
+                "Redemption.objects",
             ),
         ),
         "tests/lock/test_start.py::test_a_member_who_comes_late_is_not_lost_while_the_run_is_being_finished",
@@ -129,7 +129,7 @@ GUARDS = (
     Guard(
         "sweep of expired leases",
         ((_SWEEP, '    apart.do("expired leases", recover_expired_leases, apart)\n', ""),),
-        "tests/flow/test_recovery.py::test_a_lost_message_costs_a_lease_and_nothing_else",
+        "tests/pipeline/test_recovery.py::test_a_lost_message_costs_a_lease_and_nothing_else",
     ),
     Guard(
         "sweep of expired leases (the whole system)",
@@ -146,7 +146,7 @@ GUARDS = (
                 "",
             ),
         ),
-        "tests/flow/test_codes.py::test_until_a_code_is_proven_one_request_is_out_at_a_time",
+        "tests/pipeline/test_codes.py::test_until_a_code_is_proven_one_request_is_out_at_a_time",
     ),
     Guard(
         "window anchor: one permit until the first answer",
@@ -157,7 +157,7 @@ GUARDS = (
                 "return max(0, limit - self.used)",
             ),
         ),
-        "tests/flow/test_budget.py::test_one_permit_is_out_until_the_window_is_anchored",
+        "tests/pipeline/test_budget.py::test_one_permit_is_out_until_the_window_is_anchored",
     ),
     Guard(
         "window anchor: the window ends after the answer",
@@ -168,12 +168,12 @@ GUARDS = (
                 "self.window_ends_at = heard.sent_at + dt.timedelta(seconds=length)",
             ),
         ),
-        "tests/flow/test_budget.py::test_a_window_is_anchored_at_the_answer_and_then_used_whole",
+        "tests/pipeline/test_budget.py::test_a_window_is_anchored_at_the_answer_and_then_used_whole",
     ),
     Guard(
         "SUCCESS monotone: by the sweep",
         ((_SWEEP, '    apart.do("evidence", settle_by_evidence, apart)\n', ""),),
-        "tests/flow/test_recovery.py::test_the_sweep_settles_a_row_whose_success_nobody_recorded",
+        "tests/pipeline/test_recovery.py::test_the_sweep_settles_a_row_whose_success_nobody_recorded",
     ),
     Guard(
         "SUCCESS monotone: by a late answer",
@@ -184,12 +184,12 @@ GUARDS = (
                 "settled: list[int] = []",
             ),
         ),
-        "tests/flow/test_recovery.py::test_a_late_success_settles_its_row_all_the_same",
+        "tests/pipeline/test_recovery.py::test_a_late_success_settles_its_row_all_the_same",
     ),
     Guard(
         "an unanswered request is unknown, not unsent",
         ((_SWEEP, "if attempt is None or attempt.outcome == Outcome.NOT_SENT:", "if True:"),),
-        "tests/flow/test_recovery.py::test_a_worker_that_died_after_its_intent_leaves_an_unconfirmed_row",
+        "tests/pipeline/test_recovery.py::test_a_worker_that_died_after_its_intent_leaves_an_unconfirmed_row",
     ),
     Guard(
         "a code with unclear answers is held back",
@@ -200,18 +200,18 @@ GUARDS = (
                 "",
             ),
         ),
-        "tests/flow/test_odd_codes.py::test_an_odd_code_waits_longer_each_time",
+        "tests/pipeline/test_odd_codes.py::test_an_odd_code_waits_longer_each_time",
     ),
     Guard(
         "unknown words of one code do not pause the game",
         (
             (
                 "giftcodes/models/rate_budget.py",
-                "is_the_games = heard.outcome not in ODD_WORDS or len(self.unknown_codes) >= UNKNOWN_CODES",
+                "is_the_games = seen.outcome not in ODD_WORDS or len(self.unknown_codes) >= UNKNOWN_CODES",
                 "is_the_games = True",
             ),
         ),
-        "tests/flow/test_odd_codes.py::test_one_odd_code_alone_does_not_pause_the_game",
+        "tests/pipeline/test_odd_codes.py::test_one_odd_code_alone_does_not_pause_the_game",
     ),
     Guard(
         "USED closes a code only by players of several guilds",
@@ -222,18 +222,18 @@ GUARDS = (
                 "return players >= CLAIM_LIMIT_PLAYERS",
             ),
         ),
-        "tests/flow/test_claim_limits.py::test_used_for_a_whole_guild_does_not_close_the_code",
+        "tests/pipeline/test_claim_limits.py::test_used_for_a_whole_guild_does_not_close_the_code",
     ),
     Guard(
         "a member whom the game does not know is not asked for each new code",
         (
             (
-                "giftcodes/models/redemption.py",
+                "giftcodes/models/member_redemption.py",
                 "CASE WHEN is_refused THEN 'needs_correction' ELSE 'pending' END",
                 "'pending'",
             ),
         ),
-        "tests/flow/test_wrong_members.py::test_a_new_code_says_that_the_member_waits_for_correction",
+        "tests/pipeline/test_wrong_members.py::test_a_new_code_says_that_the_member_waits_for_correction",
     ),
     Guard(
         "waiting rows of a member whom the game does not know are parked",
@@ -244,7 +244,7 @@ GUARDS = (
                 "return Followed()",
             ),
         ),
-        "tests/flow/test_wrong_members.py::test_a_new_member_of_a_wrong_realm_is_asked_once_for_all_active_codes",
+        "tests/pipeline/test_wrong_members.py::test_a_new_member_of_a_wrong_realm_is_asked_once_for_all_active_codes",
     ),
 )
 
@@ -278,10 +278,14 @@ def _goes_red(guard: Guard) -> bool:
 
 
 def _cut(path: Path, text: str, without: str) -> None:
+    """Replace the guard's text, which must occur exactly once.
+
+    Raises:
+        SystemExit: it does not.
+    """
     whole = path.read_text(encoding="utf-8")
     if whole.count(text) != 1:
-        message = f"{path.name} holds the guard {whole.count(text)} times: {text!r}"
-        raise SystemExit(message)
+        raise SystemExit(f"{path.name} holds the guard {whole.count(text)} times: {text!r}")
     path.write_text(whole.replace(text, without), encoding="utf-8")
 
 

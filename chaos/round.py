@@ -120,11 +120,6 @@ class Stage:
         self.system.processes[name].kill()
         self.system.look()
 
-    def kill_again_and_again(self, name: str, times_: int, pause: float) -> None:
-        for _ in range(times_):
-            self.kill(name)
-            self.system.pause(pause)
-
     def send(self, name: str, number: signal.Signals) -> None:
         self.system.processes[name].send(number)
 

@@ -10,7 +10,7 @@ from django.conf import settings
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.contrib.admin.views.main import SEARCH_VAR
 from django.http import HttpRequest, HttpResponseBadRequest
-from django.urls import URLPattern
+from django.urls import URLPattern, path
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from unfold.sites import UnfoldAdminSite
@@ -35,6 +35,10 @@ _RANK = {
 _APP = "giftcodes"
 
 
+#: Route, view and name of each page that belongs to no model. The pages add themselves.
+PAGES: list[tuple[str, Callable[..., Any], str]] = []
+
+
 class RedeemerSite(UnfoldAdminSite):
     index_title = _("Gift codes for every member of every guild, once")
 
@@ -45,9 +49,7 @@ class RedeemerSite(UnfoldAdminSite):
 
     def extra_urls(self) -> list[URLPattern]:
         """Pages of the app that belong to no model."""
-        from giftcodes.admin.common import urls
-
-        return urls.urls(self)
+        return [path(route, self.admin_view(view), name=name) for route, view, name in PAGES]
 
     def get_sidebar_list(self, request: HttpRequest) -> list[dict[str, Any]]:
         """The pages in plain words; Unfold's own comes from the settings and asks once for each row."""

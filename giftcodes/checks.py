@@ -17,7 +17,7 @@ from giftcodes.clients.directories.base import PLACE_OF_ID
 from giftcodes.clients.feeds import FORMATS
 from giftcodes.clients.games import CLIENTS
 from giftcodes.domain import failpoints
-from redeemer.postgresql.encoding import wrong_encoding
+from giftcodes.domain.database_encoding import wrong_encoding
 
 #: What a worker needs beside the call itself: to be scheduled, to write its intent, to record.
 LEASE_MARGIN_SECONDS = failpoints.seconds("LEASE_MARGIN_SECONDS", 10.0)

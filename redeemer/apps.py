@@ -1,6 +1,13 @@
 from __future__ import annotations
 
+from django.apps import AppConfig
 from django.contrib.admin.apps import AdminConfig
+
+
+class RedeemerConfig(AppConfig):
+    """The project itself: its own commands."""
+
+    name = "redeemer"
 
 
 class RedeemerAdminConfig(AdminConfig):

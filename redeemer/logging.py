@@ -7,8 +7,7 @@ from typing import Any
 
 import structlog
 
-from giftcodes.clients.http.text import one_line
-from giftcodes.domain.text import printable
+from giftcodes.domain.text import one_line, printable
 
 FORMATS = ("console", "json")
 LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")

@@ -38,6 +38,7 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 INSTALLED_APPS = [
     "giftcodes",
+    "redeemer.apps.RedeemerConfig",
     # Without its `ready`, which puts a site of its own in the place of ours.
     "unfold.apps.BasicAppConfig",
     "redeemer.apps.RedeemerAdminConfig",
@@ -158,6 +159,8 @@ POOL = {
     # followed by a new one as soon as a thread asks: work goes on within seconds of the server's return.
     "reconnect_timeout": 2,
 }
+#: The commands recognise by it that no server is running.
+NO_SERVER_HOST = discovery.NO_SERVER_HOST
 DATABASES: dict[str, dict[str, Any]] = {}
 if env.str("DATABASE_URL", default=""):
     DATABASES["default"] = {
@@ -184,7 +187,7 @@ else:
     DATABASES["default"] = {
         "ENGINE": _ENGINE,
         "NAME": "redeemer",
-        "HOST": discovery.NO_SERVER_HOST,
+        "HOST": NO_SERVER_HOST,
     }
 
 # --- Celery: the doorbell (docs/decisions/0002) -----------------------------------------------------------------------

@@ -57,7 +57,8 @@ SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
 def test_a_service_runs_what_make_up_runs(service: str, monkeypatch: pytest.MonkeyPatch) -> None:
     launched: list[Sequence[str]] = []
     monkeypatch.setattr(
-        "redeemer.localserver.programs.spawn", lambda command, **_: launched.append(command)
+        "redeemer.localserver.programs.spawn_with_parent_death_signal",
+        lambda command, **_: launched.append(command),
     )
     programs = Programs(Console(), {}, Configuration("0.0.0.0", 8000, 4, 8, has_provider=True))
     of_make_up = {

@@ -10,14 +10,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 from django.db import InterfaceError, OperationalError, ProgrammingError, connection
 from psycopg.errors import UndefinedColumn, UndefinedTable
 
 from giftcodes.cli.terminal import Screen
 from giftcodes.domain.text import printable
-from redeemer.localserver.discovery import NO_SERVER_HOST
-from redeemer.localserver.errors import CannotStartError
 
 NO_SERVER = "No server is running: start it with `make up`, or set DATABASE_URL."
 INTERRUPTED_STATUS = 130
@@ -31,6 +30,8 @@ class ServerCommand(BaseCommand, ABC):
     what to do. What people read goes to `screen`, warnings go to `warn`.
     """
 
+    #: Errors of a subclass whose text is shown as it is.
+    expected_errors: tuple[type[Exception], ...] = ()
     #: Set by Django where the command is a process of its own.
     _called_from_command_line = False
 
@@ -63,7 +64,7 @@ class ServerCommand(BaseCommand, ABC):
                 # Connect first, so that a failure leaves no partial output.
                 self.reach_server()
                 self.run(**options)
-        except CannotStartError as error:
+        except self.expected_errors as error:
             raise CommandError(str(error)) from error
         except CommandError as error:
             # Names may stand in it; Django writes it as it is.
@@ -110,7 +111,7 @@ def database_troubles_in_words() -> Iterator[None]:
 
 
 def _away(error: Exception) -> str:
-    if connection.settings_dict["HOST"] == NO_SERVER_HOST:
+    if connection.settings_dict["HOST"] == settings.NO_SERVER_HOST:
         return NO_SERVER
     reason = str(error).strip().partition("\n")[0]
     return f"The database does not answer ({reason}). Start it with `make up`, or correct DATABASE_URL."

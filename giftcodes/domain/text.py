@@ -154,3 +154,13 @@ def _joins_letters(before: str, after: str) -> bool:
     if not _JOINING_LETTER.match(before):
         return False
     return bool(_JOINING_LETTER.match(after)) or unicodedata.combining(before) == _VIRAMA_CLASS
+
+
+def plain_text(text: str, limit: int) -> str:
+    """The text with what cannot be printed replaced, cut to `limit` characters. Line ends and tabs stay."""
+    return "".join(c if c.isprintable() or c in "\n\t" else _REPLACEMENT for c in text[:limit])
+
+
+def one_line(text: str, limit: int) -> str:
+    """The same in one line, with runs of white space as one blank: it cannot forge a line of a log."""
+    return plain_text(" ".join(text[: 4 * limit].split()), limit)

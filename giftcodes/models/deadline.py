@@ -3,12 +3,8 @@
 from __future__ import annotations
 
 import datetime as dt
-from typing import TYPE_CHECKING
 
 from giftcodes.domain.validators import LATEST_DAY
-
-if TYPE_CHECKING:
-    from giftcodes.models.code import GiftCode
 
 #: How long a code without a known end is expected to last.
 USUAL_DAYS = 7
@@ -48,6 +44,6 @@ def believed(published_on: dt.date | None) -> dt.date | None:
     return published_on
 
 
-def day_of(code: GiftCode) -> dt.date:
+def day_of(published_on: dt.date | None, first_seen_at: dt.datetime) -> dt.date:
     """The day on which a code was published, or else first seen. A published day in the future is ignored."""
-    return believed(code.published_on) or code.first_seen_at.astimezone(dt.UTC).date()
+    return believed(published_on) or first_seen_at.astimezone(dt.UTC).date()

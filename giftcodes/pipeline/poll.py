@@ -55,7 +55,7 @@ def decide(published: PublishedCode, known: GiftCode | None) -> FeedLineKind:
     if known.state == CodeState.DELETED:
         return FeedLineKind.KNOWN
     day = believed(published.published_on)
-    is_later = day is not None and day > day_of(known)
+    is_later = day is not None and day > day_of(known.published_on, known.first_seen_at)
     if known.state == CodeState.CLOSED and is_later:
         return FeedLineKind.REISSUED
     if known.can_take(published.code, is_person=False):

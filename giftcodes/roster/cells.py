@@ -7,9 +7,8 @@ from datetime import date
 
 from django.core.exceptions import ValidationError
 
-from giftcodes.clients.http.text import one_line
 from giftcodes.domain.numbers import NotWholeError, RoundedError, whole_digits
-from giftcodes.domain.text import clean_name, clean_token
+from giftcodes.domain.text import clean_name, clean_token, one_line
 from giftcodes.domain.validators import validate_day, validate_one_line, validate_player_id
 
 NICKNAME_LENGTH = 80

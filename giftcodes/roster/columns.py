@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from giftcodes.clients.http.text import one_line
+from giftcodes.domain.text import one_line
 from giftcodes.roster.cells import looks_like_id
 from giftcodes.roster.values import UnreadableListError
 

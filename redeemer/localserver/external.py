@@ -6,10 +6,10 @@ import psycopg
 import redis
 from psycopg.conninfo import make_conninfo
 
+from giftcodes.domain.database_encoding import wrong_encoding
 from redeemer import database_url
 from redeemer.environment import SettingError
 from redeemer.localserver.errors import CannotStartError
-from redeemer.postgresql.encoding import wrong_encoding
 
 _SECONDS = 5
 

@@ -9,7 +9,7 @@ from giftcodes.audit import audit
 from giftcodes.models import Member, MemberRedemption
 from giftcodes.pipeline import redeem as step
 from tests.factories import gift_code, guild, member
-from tests.flow.conftest import World, world
+from tests.pipeline.conftest import World, world
 
 __all__ = ["World", "world"]
 

@@ -53,7 +53,7 @@ def test_an_empty_database_is_clean() -> None:
 
 
 def test_what_is_broken_is_shown_with_its_rows_and_ends_with_1(world: World) -> None:
-    row = _done(world).members.order_by("pk")[0]
+    row = _done(world).member_redemptions.order_by("pk")[0]
     MemberRedemption.objects.filter(pk=row.pk).update(settled_at=None)
 
     said = run("audit")

@@ -229,7 +229,7 @@ def test_new_members_get_the_active_codes(file: Path, world: World) -> None:
     world.drain()
 
     assert world.grants == [("300000001", code.code)]
-    assert Member.objects.get(player_id="300000001").redemptions.get().state == "redeemed"
+    assert Member.objects.get(player_id="300000001").member_redemptions.get().state == "redeemed"
     assert wolves.redemptions.get().state == "complete"
 
 

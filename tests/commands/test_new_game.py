@@ -16,7 +16,7 @@ from redeemer.environment import SettingError
 from redeemer.games import GAMES, Game, providers
 from redeemer.localserver import configuration
 from tests.commands.conftest import World, run
-from tests.flow.conftest import states
+from tests.pipeline.conftest import states
 
 CHESS = Game(
     name="chess",

@@ -10,7 +10,7 @@ from giftcodes.roster import ListedMember
 from giftcodes.services.imports import import_members
 from tests.commands.conftest import World, run
 from tests.factories import gift_code, guild, member
-from tests.flow.conftest import states
+from tests.pipeline.conftest import states
 
 
 def test_who_opted_out_is_not_asked_for_in_any_guild_and_no_import_brings_them_back(

@@ -26,7 +26,7 @@ from giftcodes.services import erase_player as erasing
 from giftcodes.services.imports import import_members
 from tests.commands.conftest import World, run
 from tests.factories import gift_code, guild, member
-from tests.flow.conftest import states
+from tests.pipeline.conftest import states
 
 ANNA, BRAM = "300000001", "300000002"
 WHO = (ANNA, "--provider", "simulator")

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from giftcodes.models import Feed, GiftCode, Trigger, database_now
+from tests.clients.http.raw_server import RawServer, answering, http
 from tests.commands.conftest import World, run
 from tests.factories import guild
-from tests.providers.raw_server import RawServer, answering, http
 
 
 def test_new_codes_are_stored_and_handed_to_every_guild(world: World) -> None:

@@ -21,7 +21,7 @@ from giftcodes.models import (
 )
 from tests.commands.conftest import World, run
 from tests.factories import gift_code, guild, member
-from tests.flow.conftest import events, states
+from tests.pipeline.conftest import events, states
 
 
 @pytest.fixture

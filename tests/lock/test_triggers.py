@@ -37,7 +37,7 @@ def feed(simulator: Simulator, settings: Any, monkeypatch: pytest.MonkeyPatch) -
         if task is not tasks.dispatch:
             transaction.on_commit(lambda: task(*args))
 
-    monkeypatch.setattr(tasks, "ring", ring)
+    monkeypatch.setattr(tasks, "enqueue_on_commit", ring)
     return simulator
 
 

@@ -17,7 +17,7 @@ from giftcodes import tasks
 from giftcodes.clients.games import Answer, Rate
 from giftcodes.domain.outcomes import Outcome
 from giftcodes.pipeline import redeem as redeem_step
-from tests.flow.conftest import World
+from tests.pipeline.conftest import World
 from tests.properties.game import Game
 
 PROVIDER = "simulator"
@@ -51,7 +51,7 @@ class System:
         self.requests: list[Request] = []
         self._patches = ExitStack()
         here = replace(settings.PROVIDERS[PROVIDER], rate=rate)
-        self._patches.enter_context(mock.patch.object(tasks, "ring", self._ring))
+        self._patches.enter_context(mock.patch.object(tasks, "enqueue_on_commit", self._ring))
         # Delays are whole seconds, so that a slow machine takes the same way as a quick one.
         self._patches.enter_context(
             mock.patch.object(redeem_step, "random", SimpleNamespace(random=lambda: 0.0))

@@ -20,10 +20,10 @@ from giftcodes.models import Attempt, CodeState, GiftCode, MemberRedemption, Rat
 from giftcodes.models.clock import clock_plus
 from giftcodes.pipeline import redeem as step
 from giftcodes.pipeline.start import start
+from tests.clients.conftest import FEED_KEY, SALT, client_of, redeem
+from tests.clients.http.raw_server import RawServer, Talk
 from tests.factories import gift_code, guild
 from tests.properties.answers import Case, make
-from tests.providers.conftest import FEED_KEY, SALT, client_of, redeem
-from tests.providers.raw_server import RawServer, Talk
 
 pytestmark = pytest.mark.usefixtures("silence")
 

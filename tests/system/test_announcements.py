@@ -16,7 +16,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from tests.announcers.standin import StandIn, running
+from tests.clients.channels.standin import StandIn, running
 from tests.system.machinery import CELERY, QUIET, System, system, wait_for
 
 GUILDS, MEMBERS = 3, 4

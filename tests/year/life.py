@@ -29,7 +29,7 @@ from giftcodes.services.imports import import_members
 from giftcodes.services.members import move_members
 from giftcodes.services.players import opt_out
 from tests.factories import REALM, guild
-from tests.flow.conftest import World
+from tests.pipeline.conftest import World
 from tests.year.clock import TravellingClock
 
 DAY = 86_400.0

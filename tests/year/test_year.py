@@ -12,7 +12,7 @@ from giftcodes.domain.transitions import OPEN, SETTLED, State
 from giftcodes.models import Alarm, Member, MemberRedemption, Redemption
 from giftcodes.models.member_redemption import values
 from tests.commands.conftest import run
-from tests.flow.conftest import World, world
+from tests.pipeline.conftest import World, world
 from tests.year.clock import TravellingClock
 from tests.year.life import Size, Year
 

@@ -22,7 +22,8 @@ from giftcodes.clients.channels.base import (
 )
 from giftcodes.clients.http import NoAnswerError, NotSentError, Response, Transport, Truncation
 from giftcodes.clients.http.headers import LONGEST_WAIT_SECONDS, retry_after_seconds
-from giftcodes.clients.http.text import Redactor, one_line
+from giftcodes.clients.http.redactor import Redactor
+from giftcodes.domain.text import one_line
 
 MAX_BYTES = 64 * 1024
 TITLE_LENGTH, TEXT_LENGTH, FACTS, NAME_LENGTH, VALUE_LENGTH, TOTAL_LENGTH = (

@@ -10,7 +10,8 @@ from typing import Protocol
 
 from giftcodes.clients.http import ExchangeError, Response, Transport, Truncation
 from giftcodes.clients.http.headers import retry_after_seconds
-from giftcodes.clients.http.text import Redactor, one_line
+from giftcodes.clients.http.redactor import Redactor
+from giftcodes.domain.text import one_line
 
 MAX_BYTES = 256 * 1024
 ERROR_LENGTH = 400

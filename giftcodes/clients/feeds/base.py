@@ -12,7 +12,8 @@ from typing import Any, Protocol
 
 from giftcodes.clients.http import NoAnswerError, NotSentError, Response, Transport, Truncation
 from giftcodes.clients.http.headers import retry_after_seconds, sendable
-from giftcodes.clients.http.text import Redactor, one_line
+from giftcodes.clients.http.redactor import Redactor
+from giftcodes.domain.text import one_line
 
 MAX_BYTES = 2 * 1024 * 1024
 MAX_SKIPPED_KEPT = 20

@@ -11,8 +11,9 @@ from giftcodes.clients.games.config import ProviderConfig
 from giftcodes.clients.games.health import Checkup, Health, health_url, judge
 from giftcodes.clients.http import ExchangeError, NotSentError, Response, Transport, Truncation
 from giftcodes.clients.http.headers import count, reset_after_seconds, retry_after_seconds
-from giftcodes.clients.http.text import Redactor, one_line, plain_text
+from giftcodes.clients.http.redactor import Redactor
 from giftcodes.domain.outcomes import ODD_ANSWERS, PROVING, Outcome, meaning
+from giftcodes.domain.text import one_line, plain_text
 
 #: An answer has about a hundred bytes.
 MAX_BYTES = 64 * 1024

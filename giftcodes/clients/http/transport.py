@@ -12,7 +12,7 @@ import requests
 from giftcodes.clients.http.budget import CURRENT, AnswerTooLongError, Budget
 from giftcodes.clients.http.connections import BoundedAdapter
 
-#: The same as in pyproject.toml; tests/providers/test_transport.py compares them.
+#: The same as in pyproject.toml; tests/clients/http/test_transport.py compares them.
 VERSION = "0.1.0"
 USER_AGENT = f"Redeemer/{VERSION}"
 

@@ -13,7 +13,7 @@ from django.core.management.base import CommandError
 from giftcodes import tasks
 from giftcodes.cli.base import ServerCommand
 from giftcodes.clients.http import ExchangeError, Transport
-from giftcodes.clients.http.text import one_line
+from giftcodes.domain.text import one_line
 from giftcodes.models import Guild
 from giftcodes.roster import ListedMember
 from giftcodes.services.imports import import_members

@@ -18,12 +18,14 @@ from redeemer.backups.address import Address
 from redeemer.backups.secret_key import check_value, own_key
 from redeemer.backups.signals import end_in_order
 from redeemer.backups.writing import note_on_opt_outs, write_dump
+from redeemer.localserver.errors import CannotStartError
 from redeemer.localserver.home import Home
 
 
 class Command(ServerCommand):
     """One consistent dump in one file, while everything runs."""
 
+    expected_errors = (CannotStartError,)
     help = (
         "Write a backup of the database into one file, while everything runs. The file is complete or not there, and "
         "only its owner can read it. `restore` reads it. SECRET_KEY is not in it: keep it elsewhere (docs/backup.md)."

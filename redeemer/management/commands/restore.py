@@ -32,6 +32,7 @@ _HOLDER = "`manage.py restore`"
 class Command(ServerCommand):
     """The old database stays in its place until the new one is complete, and is kept afterwards."""
 
+    expected_errors = (CannotStartError,)
     help = (
         "Put a backup in the database's place. Stop `make up` before, or with DATABASE_URL everything that uses it. "
         "The present database is kept under another name. Afterwards everything continues by itself."
