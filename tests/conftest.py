@@ -11,7 +11,7 @@ from tests.simulator.fixtures import make_simulator, simulator
 __all__ = ["make_simulator", "simulator"]
 
 #: Their tests wait for processes, some for minutes. None of them uses the database of the other tests.
-_LONGEST = {"system", "embedded", "chaos"}
+_LONGEST = {"system", "localserver", "backups", "chaos"}
 
 
 @pytest.hookimpl(trylast=True)

@@ -46,12 +46,14 @@ def test_the_page_says_that_the_server_is_away_and_goes_on_by_itself(
     page.goto(f"{live_server.url}/admin/")
     line.is_cut = True
     note = page.locator("[data-live-note]")
-    expect(note).to_have_text("No answer from the server. What you see may be old; it is tried again.", timeout=10_000)
+    expect(note).to_have_text(
+        "No answer from the server. What you see may be old; it is tried again.", timeout=10_000
+    )
     before = line.asked
     page.wait_for_timeout(3_000)
     assert line.asked - before <= 1, "It asks less often while nobody answers."
 
-    MemberRedemption.objects.filter(pk=run.members.first().pk).update(state="redeemed")  # type: ignore[union-attr]
+    MemberRedemption.objects.filter(pk=run.member_redemptions.first().pk).update(state="redeemed")  # type: ignore[union-attr]
     line.is_cut = False
     expect(page.get_by_text("1 redeemed")).to_be_visible(timeout=15_000)
     expect(note).to_be_hidden()
@@ -65,23 +67,27 @@ def test_the_page_rests_while_nobody_looks_and_is_new_as_soon_as_somebody_does(
     page.evaluate(SEEN_OR_NOT, False)
     page.wait_for_timeout(500)
     before = line.asked
-    MemberRedemption.objects.filter(pk=run.members.first().pk).update(state="redeemed")  # type: ignore[union-attr]
+    MemberRedemption.objects.filter(pk=run.member_redemptions.first().pk).update(state="redeemed")  # type: ignore[union-attr]
     page.wait_for_timeout(5_000)
     assert line.asked == before
     page.evaluate(SEEN_OR_NOT, True)
     expect(page.get_by_text("1 redeemed")).to_be_visible(timeout=1_500)
 
 
-def test_what_is_open_and_what_is_focused_stay_so(page: Page, live_server: Any, run: Redemption) -> None:
-    share = run.members.order_by("pk")[0]
+def test_what_is_open_and_what_is_focused_stay_so(
+    page: Page, live_server: Any, run: Redemption
+) -> None:
+    share = run.member_redemptions.order_by("pk")[0]
     MemberRedemption.objects.filter(pk=share.pk).update(state="failed")
     past.attempt(share)
     page.goto(f"{live_server.url}/admin/giftcodes/redemption/{run.pk}/change/")
     page.locator("details summary").first.click()
     link = page.locator(f'[data-part="members"] a[href$="/memberredemption/{share.pk}/change/"]')
     link.focus()
-    other = run.members.order_by("pk")[1]
+    other = run.member_redemptions.order_by("pk")[1]
     MemberRedemption.objects.filter(pk=other.pk).update(state="needs_correction")
-    expect(page.locator('[data-part="members"] .badge-needs_correction')).to_be_visible(timeout=10_000)
+    expect(page.locator('[data-part="members"] .badge-needs_correction')).to_be_visible(
+        timeout=10_000
+    )
     expect(page.locator(f"#attempts-{share.pk}")).to_have_attribute("open", "")
     expect(link).to_be_focused()

@@ -8,7 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from redeemer.embedded.home import REPOSITORY
+from redeemer.localserver.home import REPOSITORY
 
 
 class Copy:

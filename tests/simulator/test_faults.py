@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 import requests
 
-from giftcodes.simulator import Simulator
+from simulator import Simulator
 from tests.simulator.asking import ANNA, BERT, REALM, ask, grants, last_entry, word
 
 ENDS_WITHOUT_ANSWER = (requests.ConnectionError, requests.exceptions.ChunkedEncodingError)
@@ -18,7 +18,9 @@ ENDS_WITHOUT_ANSWER = (requests.ConnectionError, requests.exceptions.ChunkedEnco
 @pytest.fixture
 def game(simulator) -> Simulator:
     """Anna, Bert and the code SNOW."""
-    simulator.merge({"players": {ANNA: {"realm": REALM}, BERT: {"realm": REALM}}, "codes": {"SNOW": {}}})
+    simulator.merge(
+        {"players": {ANNA: {"realm": REALM}, BERT: {"realm": REALM}}, "codes": {"SNOW": {}}}
+    )
     return simulator
 
 
