@@ -234,10 +234,7 @@ def _make_targets() -> str:
 
 
 def _outcomes() -> str:
-    try:
-        from giftcodes.domain.outcomes import MEANINGS
-    except ImportError:  # TEMPORARY
-        from giftcodes.outcomes import MEANINGS
+    from giftcodes.domain.outcomes import MEANINGS
 
     rows = (
         (f"`{outcome.value}`", meaning.words, meaning.scope.value, meaning.reason)

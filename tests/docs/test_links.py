@@ -88,6 +88,21 @@ def test_each_path_of_a_page_that_is_named_exists() -> None:
     assert {(file, path) for file, path in named if not _exists(path)} == set()
 
 
+def test_each_file_that_a_page_names_exists() -> None:
+    """Files and folders of the code, as inline code in a page."""
+    name = re.compile(
+        r"`(?P<path>(?:giftcodes|redeemer|simulator|chaos|benchmarks|tests|templates)/[\w./-]*)`"
+    )
+    named = {
+        (page.name, path)
+        for page in [*tracked("docs/*.md"), *(REPOSITORY / name for name in _OUTSIDE)]
+        for path in name.findall(page.read_text(encoding="utf-8"))
+    }
+
+    assert len(named) > 20
+    assert {(page, path) for page, path in named if not (REPOSITORY / path).exists()} == set()
+
+
 def _exists(path: str) -> bool:
     """Whether a page, a folder, or a decision by its number is there."""
     if (REPOSITORY / path).exists() or path in _ELSEWHERE:

@@ -9,9 +9,9 @@ import pytest
 from mkdocs.exceptions import PluginError
 
 from docs._generate import reference
+from giftcodes.domain.outcomes import Outcome
+from giftcodes.domain.transitions import State
 from giftcodes.models import Alarm, CodeState, RunState
-from giftcodes.outcomes import Outcome
-from giftcodes.verdict import State
 
 PAGES = Path(reference.REPOSITORY) / "docs/reference"
 
