@@ -37,6 +37,7 @@ screenshots: .venv/.installed-dev  ## Create docs/screenshots again, with the in
 
 docs: .venv/.installed-dev  ## Build the documentation strictly into site/; ARGS=serve to read it while you write
 	@NO_MKDOCS_2_WARNING=1 $(RUN) -m mkdocs $(if $(ARGS),$(ARGS) --dev-addr 127.0.0.1:8001,build --strict --quiet)
+	@$(if $(ARGS),,echo 'The documentation is in site/; `make docs ARGS=serve` shows it.')
 
 lint: .venv/.installed-dev  ## Check style, types, imports and migrations
 	$(RUN) -m ruff check .

@@ -19,7 +19,7 @@ from chaos.reporting import say
 from redeemer.localserver.home import REPOSITORY
 
 _LEFT_BEHIND = shutil.ignore_patterns(
-    ".git", ".venv", "var", "__pycache__", ".*_cache", "staticfiles"
+    ".git", ".venv", "var", "__pycache__", ".*_cache", "staticfiles", "site"
 )
 _PATIENCE_SECONDS = 300
 

@@ -9,6 +9,7 @@ import pytest
 from mkdocs.exceptions import PluginError
 
 from docs._generate import reference
+from giftcodes.domain.failpoints import POINTS
 from giftcodes.domain.outcomes import Outcome
 from giftcodes.domain.transitions import State
 from giftcodes.models import Alarm, CodeState, RunState
@@ -71,6 +72,10 @@ def test_each_own_command_is_on_the_page_without_the_options_of_django() -> None
 
 def test_the_page_of_alarms_has_each_kind() -> None:
     assert set(first_cells("alarms.md")[1:]) == {str(kind.label) for kind in Alarm.Kind}
+
+
+def test_the_page_of_faults_has_each_point() -> None:
+    assert {f"`{point}`" for point in POINTS} <= set(first_cells("faults-and-guards.md"))
 
 
 def test_the_page_of_outcomes_has_each_outcome() -> None:
