@@ -93,7 +93,8 @@ class Setting:
 
 def settings_of_the_example(text: str) -> Iterator[Setting]:
     """The settings in the text of `.env.example`, in their order."""
-    section, comment = "", []
+    section = ""
+    comment: list[str] = []
     for line in text.splitlines():
         if title := re.fullmatch(r"# --- (.+?) -+", line):
             section, comment = title[1], []

@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from giftcodes.audit import INVARIANTS, examine
+from giftcodes.audit.invariant import Invariant, Population, Section
 from giftcodes.clients.feeds import FORMATS
 from giftcodes.clients.feeds.base import Listing, PublishedCode
 from giftcodes.clients.games import CLIENTS
@@ -89,3 +91,26 @@ def test_its_settings_pass_the_checks(rooks: Guild) -> None:
     checked = run("check", "--fail-level", "WARNING")
 
     assert checked.status == 0, checked.err
+
+
+def test_an_invariant_that_is_added_is_checked_by_the_audit(
+    db: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    added = Invariant(
+        name="guilds_have_members",
+        section=Section.MEMBERS,
+        sentence="Every guild has a member.",
+        of=Population("guilds", "SELECT count(*) FROM giftcodes_guild"),
+        broken="""
+            SELECT id, name FROM giftcodes_guild g
+            WHERE NOT EXISTS (SELECT FROM giftcodes_member m WHERE m.guild_id = g.id)
+        """,
+        words="Guild {name} ({id}) has no member.",
+    )
+    monkeypatch.setattr(examine, "INVARIANTS", (*INVARIANTS, added))
+    guild = Guild.objects.create(name="Rooks", provider="simulator", realm=1042)
+
+    said = run("audit", "--at-once")
+
+    assert said.status == 1
+    assert f"Guild Rooks ({guild.pk}) has no member." in said.out

@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 
 import pytest
+from django.apps import apps
 from mkdocs.exceptions import PluginError
 
 from docs._generate import reference
@@ -72,6 +73,14 @@ def test_each_own_command_is_on_the_page_without_the_options_of_django() -> None
 
 def test_the_page_of_alarms_has_each_kind() -> None:
     assert set(first_cells("alarms.md")[1:]) == {str(kind.label) for kind in Alarm.Kind}
+
+
+def test_the_page_of_the_data_model_has_each_table() -> None:
+    models = {model.__name__ for model in apps.get_app_config("giftcodes").get_models()}
+
+    assert set(first_cells("data-model.md")[1:]) == {
+        name for name in models if not name.startswith("Historical")
+    }
 
 
 def test_the_page_of_faults_has_each_point() -> None:
