@@ -26,12 +26,13 @@ from chaos.database import REALM, Books
 from chaos.game import Game, line
 from chaos.servers import Running
 from redeemer.games import GAMES
-from redeemer.localserver import ports, wheels
-from redeemer.localserver.configuration import Configuration
+from redeemer.localserver import servers
+from redeemer.localserver.config import Config
 from redeemer.localserver.console import Console
 from redeemer.localserver.home import REPOSITORY
 from redeemer.localserver.postgres import THROW_AWAY, Postgres
 from redeemer.localserver.programs import Programs
+from redeemer.localserver.servers import pick_port
 from redeemer.localserver.spawn import spawn_with_parent_death_signal
 from tests.system.machinery import wait_for
 
@@ -60,7 +61,7 @@ def test_a_service_runs_what_make_up_runs(service: str, monkeypatch: pytest.Monk
         "redeemer.localserver.programs.spawn_with_parent_death_signal",
         lambda command, **_: launched.append(command),
     )
-    programs = Programs(Console(), {}, Configuration("0.0.0.0", 8000, 4, 8, has_provider=True))
+    programs = Programs(Console(), {}, Config("0.0.0.0", 8000, 4, 8, has_provider=True))
     of_make_up = {
         "web": programs.web,
         "control": programs.worker_control,
@@ -121,15 +122,15 @@ class Engine:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._running: dict[str, subprocess.Popen[bytes]] = {}
-        site, self._redis = ports.pick(), ports.pick()
+        site, self._redis = pick_port(), pick_port()
         #: `python` is this one, and `valkey-server` that of the wheel.
         self._programs = folder / "bin"
         self._programs.mkdir()
-        (self._programs / "valkey-server").symlink_to(wheels.valkey_program())
+        (self._programs / "valkey-server").symlink_to(servers.valkey_program())
         password = folder / "postgres-password"
         password.write_text(_PASSWORD + "\n", encoding="utf-8")
-        self.postgres = Postgres(folder, port=ports.pick(), password=_PASSWORD, settings=THROW_AWAY)
-        self.game = Game(f"http://127.0.0.1:{ports.pick()}")
+        self.postgres = Postgres(folder, port=pick_port(), password=_PASSWORD, settings=THROW_AWAY)
+        self.game = Game(f"http://127.0.0.1:{pick_port()}")
         #: What stands here for what a container and its network have.
         self._instead = {
             "postgres:5432": f"127.0.0.1:{self.postgres.port}",

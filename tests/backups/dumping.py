@@ -79,7 +79,7 @@ class Site:
 
     def databases(self) -> list[str]:
         """The names of this one, and of those that were made beside it."""
-        with self.address.connect_beside() as server:
+        with self.address.connect_to_server() as server:
             rows = server.execute(
                 "SELECT datname FROM pg_database WHERE datname LIKE %s", [f"{self.address.name}%"]
             )
@@ -115,7 +115,7 @@ def site(db: None, template: Address, tmp_path: Path) -> Iterator[Site]:
 
 def _copy(original: Address, copy: Address) -> None:
     _drop(copy)
-    with copy.connect_beside() as server:
+    with copy.connect_to_server() as server:
         server.execute(
             SQL("CREATE DATABASE {} TEMPLATE {}").format(
                 Identifier(copy.name), Identifier(original.name)
@@ -124,7 +124,7 @@ def _copy(original: Address, copy: Address) -> None:
 
 
 def _drop(address: Address) -> None:
-    with address.connect_beside() as server:
+    with address.connect_to_server() as server:
         server.execute(
             SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(Identifier(address.name))
         )

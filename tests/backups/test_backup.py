@@ -14,11 +14,10 @@ import psutil
 import pytest
 from django.core.management.base import CommandError
 
-from redeemer.backups import clients
+from redeemer.backups import programs
 from redeemer.backups.address import Address
-from redeemer.backups.clients import Client, client_to_dump, client_to_load
-from redeemer.backups.secret_key import check_value
-from redeemer.backups.writing import write_dump
+from redeemer.backups.dumps import check_value, write_dump
+from redeemer.backups.programs import Client, client_to_dump, client_to_load
 from tests.backups.dumping import ROOT, Site, site, template
 
 __all__ = ["site", "template"]
@@ -186,7 +185,7 @@ def test_the_nearest_pg_dump_is_taken_and_never_one_without_tls_where_the_site_u
         Client(15, speaks_tls=True, folder=Path("/fifteen")),
         Client(17, speaks_tls=True, folder=Path("/seventeen")),
     ]
-    monkeypatch.setattr(clients, "_found", lambda: iter(found))
+    monkeypatch.setattr(programs, "_installed", lambda: iter(found))
 
     assert client_to_dump(16, needs_tls=False).major == 17
     assert client_to_dump(18, needs_tls=False).major == 18

@@ -21,9 +21,8 @@ import time_machine
 from django.core.management.base import CommandError
 
 from giftcodes.cli.progress import Tell
-from redeemer.backups.reading import read_dump
+from redeemer.backups.dumps import read_dump, write_dump
 from redeemer.backups.replacing import replace_database
-from redeemer.backups.writing import write_dump
 from tests.backups.dumping import ROOT, Site, site, template, unseen
 from tests.commands.conftest import Said, run
 
@@ -216,7 +215,7 @@ def test_ctrl_c_leaves_everything_as_it_was(site: Site, file: Path) -> None:
 
 
 def test_what_a_killed_restore_has_left_is_in_nobodys_way(site: Site, file: Path) -> None:
-    with site.address.connect_beside() as server:
+    with site.address.connect_to_server() as server:
         server.execute(f'CREATE DATABASE "{site.address.name}_restoring"')
 
     replace_database(site.address, read_dump(file), unseen)
@@ -323,7 +322,7 @@ def test_where_nobody_can_be_asked_yes_is_needed(
 def test_a_person_is_asked(site: Site, file: Path, answer: str, expected: str) -> None:
     shown = _on_terminal(site, file, answer)
 
-    assert "It takes the place of the present data, which are kept." in shown
+    assert "It replaces the present data, which are kept." in shown
     assert ("Loading the data" in shown) == (expected == "Wolves")
     assert expected in names(site)
 

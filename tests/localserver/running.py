@@ -16,8 +16,8 @@ from pathlib import Path
 import psutil
 
 from redeemer.games import GAMES
-from redeemer.localserver import ports
 from redeemer.localserver.home import REPOSITORY
+from redeemer.localserver.servers import pick_port
 
 _GAMES = tuple(game.setting("") for game in GAMES)
 _OURS = ("DATABASE_", "REDIS_", "SECRET_KEY", *_GAMES, "PYTEST_", "DJANGO_")
@@ -92,7 +92,7 @@ class Up:
     def __init__(self, home: Path) -> None:
         """Start it and wait until it says that it runs."""
         self.home = home
-        self.port = ports.pick()
+        self.port = pick_port()
         self.environment = environment_for(home, self.port)
         self._log = home.with_name(home.name + f"-{self.port}.out")
         with self._log.open("wb") as output:

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from django.core.management import CommandError, call_command
 
-from redeemer.localserver.discovery import OWN_DATABASE, load_running_environment
+from redeemer.localserver.discovery import EMBEDDED_DATABASE, load_running_environment
 from redeemer.localserver.errors import CannotStartError
 from redeemer.localserver.home import Home
 
@@ -65,13 +65,13 @@ def test_another_database_means_another_installation(
 def test_variables_of_libpq_are_taken_out_where_the_database_is_the_embedded_one(
     living: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    living.environment.write_text(json.dumps({"DATABASE_URL": _URL, OWN_DATABASE: "1"}))
+    living.environment.write_text(json.dumps({"DATABASE_URL": _URL, EMBEDDED_DATABASE: "1"}))
     monkeypatch.setenv("PGSSLMODE", "require")
 
     load_running_environment()
 
     assert "PGSSLMODE" not in os.environ
-    assert OWN_DATABASE not in os.environ
+    assert EMBEDDED_DATABASE not in os.environ
 
 
 def test_variables_of_libpq_count_for_a_database_of_your_own(
@@ -87,7 +87,7 @@ def test_variables_of_libpq_count_for_a_database_of_your_own(
 def test_variables_of_libpq_count_for_the_database_of_another_installation(
     living: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    living.environment.write_text(json.dumps({"DATABASE_URL": _URL, OWN_DATABASE: "1"}))
+    living.environment.write_text(json.dumps({"DATABASE_URL": _URL, EMBEDDED_DATABASE: "1"}))
     monkeypatch.setenv("DATABASE_URL", "postgres://elsewhere/production")
     monkeypatch.setenv("PGSSLMODE", "require")
 

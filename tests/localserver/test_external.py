@@ -7,7 +7,7 @@ import os
 import pytest
 
 from redeemer.localserver.errors import CannotStartError
-from redeemer.localserver.external import check_broker, check_database
+from redeemer.localserver.servers import check_broker, check_database
 
 
 def test_a_database_that_answers_is_fine() -> None:

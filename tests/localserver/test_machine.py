@@ -14,12 +14,12 @@ import psycopg
 import pytest
 import redis
 
-from redeemer.localserver import data_folder, ports, shared_memory
-from redeemer.localserver.database_only import database_only
+from redeemer.localserver import postgres
 from redeemer.localserver.errors import CannotStartError
 from redeemer.localserver.home import REPOSITORY, Home, write_private
+from redeemer.localserver.installation import database_only
 from redeemer.localserver.postgres import Postgres
-from redeemer.localserver.server import wait_until_ready
+from redeemer.localserver.servers import pick_port, wait_until_ready
 from redeemer.localserver.valkey import Valkey
 from tests.localserver.running import as_user, environment_for, fresh_home
 
@@ -63,10 +63,10 @@ def test_what_a_start_under_such_a_umask_left_behind_is_opened(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     with fresh_home() as folder:
-        monkeypatch.setattr(data_folder, "_SYSTEM_FOLDER", folder)
+        monkeypatch.setattr(postgres, "_SYSTEM_FOLDER", folder)
         with _umask(0o077):
             (folder / "home").mkdir()
-            closed = data_folder.system_place(folder / "home")
+            closed = postgres.system_folder(folder / "home")
             closed.chmod(0o700)
             (closed / "postgres.part").mkdir()
 
@@ -188,7 +188,7 @@ def test_the_database_starts_with_little_shared_memory_or_none(options: str) -> 
                 str(home),
             ],
             cwd=REPOSITORY,
-            env=environment_for(home, ports.pick()),
+            env=environment_for(home, pick_port()),
             capture_output=True,
             text=True,
             check=False,
@@ -203,7 +203,7 @@ _PARALLEL = """
 import sys
 from pathlib import Path
 import psycopg
-from redeemer.localserver.database_only import database_only
+from redeemer.localserver.installation import database_only
 from redeemer.localserver.home import Home
 with database_only(Home(Path(sys.argv[1])), "a test", print) as url, psycopg.connect(url) as connection:
     connection.execute("CREATE TABLE many AS SELECT generate_series(1, 10000)")
@@ -215,9 +215,11 @@ with database_only(Home(Path(sys.argv[1])), "a test", print) as url, psycopg.con
 def test_posix_shared_memory_is_used_where_there_is_enough(tmp_path: Path) -> None:
     tmp_path.chmod(0o1777)
 
-    assert shared_memory.kind(tmp_path) == "posix"
+    assert postgres.shared_memory_type(tmp_path) == "posix"
     assert (
-        shared_memory.kind(tmp_path / "missing") == "mmap" if sys.platform == "linux" else "posix"
+        postgres.shared_memory_type(tmp_path / "missing") == "mmap"
+        if sys.platform == "linux"
+        else "posix"
     )
 
 
@@ -237,7 +239,7 @@ def test_a_database_works_in_a_folder_of_any_name() -> None:
 def test_a_broker_works_in_a_folder_of_any_name() -> None:
     with fresh_home() as folder:
         (folder / ODD_NAME).mkdir()
-        valkey = Valkey(folder / ODD_NAME, port=ports.pick(), password="only-for-tests")
+        valkey = Valkey(folder / ODD_NAME, port=pick_port(), password="only-for-tests")
         valkey.prepare()
         with (folder / "log").open("wb") as output:
             process = valkey.launch(output)
@@ -268,13 +270,13 @@ def test_programs_are_copied_to_a_folder_that_initdb_can_name(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     with fresh_home() as folder:
-        monkeypatch.setattr(data_folder, "_SYSTEM_FOLDER", folder)
+        monkeypatch.setattr(postgres, "_SYSTEM_FOLDER", folder)
         asked = list[Path]()
         monkeypatch.setattr(
-            "redeemer.localserver.wheels.postgres_programs",
+            "redeemer.localserver.postgres.postgres_programs",
             lambda _account, where: asked.append(where()) or where(),
         )
         (folder / "a `name`").mkdir()
-        Postgres(folder / "a `name`", port=ports.pick(), password="x")._programs()
+        Postgres(folder / "a `name`", port=pick_port(), password="x")._programs()
 
-        assert asked == [data_folder.system_place(folder / "a `name`")]
+        assert asked == [postgres.system_folder(folder / "a `name`")]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-from redeemer.localserver.pulse import PulseWatch
+from redeemer.localserver.up import HealthWatch
 from tests.system.machinery import wait_for
 
 
@@ -24,12 +24,12 @@ class Site:
 
 def test_it_says_once_that_beat_is_silent_and_once_that_it_ticks_again() -> None:
     site, said = Site(), []
-    watch = PulseWatch(site.ask, said.append, grace_seconds=0, every_seconds=0.01)
+    watch = HealthWatch(site.ask, said.append, grace_seconds=0, every_seconds=0.01)
 
     for status, lines in [(200, 0), (None, 0), (503, 1), (None, 1), (503, 1), (200, 2), (200, 2)]:
         site.status = status
         asked = site.asked
-        wait_for(lambda asked=asked: watch.look() or site.asked > asked + 2, "questions", seconds=5)  # type: ignore[misc]
+        wait_for(lambda asked=asked: watch.poll() or site.asked > asked + 2, "questions", seconds=5)  # type: ignore[misc]
         assert len(said) == lines
 
     assert [line.split(",")[0] for line in said] == ["Beat does not tick", "Beat ticks again."]
@@ -38,11 +38,11 @@ def test_it_says_once_that_beat_is_silent_and_once_that_it_ticks_again() -> None
 def test_a_site_that_hangs_holds_nobody_up() -> None:
     site = Site()
     site.hangs_seconds = 1.0
-    watch = PulseWatch(site.ask, lambda words: None, grace_seconds=0, every_seconds=60)
+    watch = HealthWatch(site.ask, lambda words: None, grace_seconds=0, every_seconds=60)
     begun = time.monotonic()
 
-    watch.look()
-    watch.look()
+    watch.poll()
+    watch.poll()
 
     assert time.monotonic() - begun < 0.5
     assert site.asked <= 1
@@ -50,5 +50,5 @@ def test_a_site_that_hangs_holds_nobody_up() -> None:
 
 def test_after_a_start_nobody_is_asked_for_a_while() -> None:
     site = Site()
-    PulseWatch(site.ask, lambda words: None, grace_seconds=60).look()
+    HealthWatch(site.ask, lambda words: None, grace_seconds=60).poll()
     assert site.asked == 0

@@ -12,12 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from redeemer.localserver.child import Program
 from redeemer.localserver.console import Console
-from redeemer.localserver.errors import CannotStartError, StopAskedError
+from redeemer.localserver.errors import CannotStartError, StopRequestedError
 from redeemer.localserver.spawn import spawn_with_parent_death_signal
-from redeemer.localserver.stop_request import StopRequest
-from redeemer.localserver.supervisor import Supervisor
+from redeemer.localserver.supervisor import Program, StopRequest, Supervisor
 
 _PATIENT = """
 import signal, sys, time
@@ -37,7 +35,7 @@ class Stage:
         self.request = StopRequest()
         self.supervisor = Supervisor(self.console, self.request)
 
-    def program(self, name: str, source: str, *, patience_seconds: float = 10.0) -> Program:
+    def program(self, name: str, source: str, *, stop_timeout_seconds: float = 10.0) -> Program:
         def launch(output: int) -> subprocess.Popen[bytes]:
             return spawn_with_parent_death_signal(
                 [sys.executable, "-c", source], environment={}, folder=Path("/"), output=output
@@ -47,7 +45,7 @@ class Stage:
             name=name,
             launch=launch,
             sink=self.console.sink(name),
-            patience_seconds=patience_seconds,
+            stop_timeout_seconds=stop_timeout_seconds,
         )
 
     def wait_for(self, words: str, times: int = 1) -> None:
@@ -65,7 +63,7 @@ class Stage:
 def stage() -> Iterator[Stage]:
     found = Stage()
     yield found
-    found.request.insisted = True
+    found.request.forced = True
     found.supervisor.stop()
 
 
@@ -80,7 +78,9 @@ def test_the_last_stage_is_ended_first(stage: Stage) -> None:
 
 
 def test_who_does_not_end_is_killed_when_patience_is_over(stage: Stage) -> None:
-    (child,) = stage.supervisor.start(stage.program("stubborn", _STUBBORN, patience_seconds=0.3))
+    (child,) = stage.supervisor.start(
+        stage.program("stubborn", _STUBBORN, stop_timeout_seconds=0.3)
+    )
     stage.wait_for("stubborn here")
 
     stage.supervisor.stop()
@@ -89,9 +89,9 @@ def test_who_does_not_end_is_killed_when_patience_is_over(stage: Stage) -> None:
 
 
 def test_who_insists_does_not_wait(stage: Stage) -> None:
-    (child,) = stage.supervisor.start(stage.program("stubborn", _STUBBORN, patience_seconds=60))
+    (child,) = stage.supervisor.start(stage.program("stubborn", _STUBBORN, stop_timeout_seconds=60))
     stage.wait_for("stubborn here")
-    stage.request.insisted = True
+    stage.request.forced = True
 
     stage.supervisor.stop()
 
@@ -122,22 +122,22 @@ def test_a_wait_that_takes_too_long_says_for_what(stage: Stage) -> None:
 def test_a_request_to_stop_ends_a_command_that_is_under_way(
     stage: Stage, restored_signals: None
 ) -> None:
-    stage.request.listen()
+    stage.request.install_handlers()
     os.kill(os.getpid(), signal.SIGTERM)
 
-    with pytest.raises(StopAskedError):
-        stage.supervisor.run_once(stage.program("long", _PATIENT, patience_seconds=0.1))
+    with pytest.raises(StopRequestedError):
+        stage.supervisor.run_once(stage.program("long", _PATIENT, stop_timeout_seconds=0.1))
 
 
 def test_the_same_ctrl_c_twice_is_not_insisting(restored_signals: None) -> None:
     request = StopRequest()
-    request.listen()
+    request.install_handlers()
 
     for _ in range(2):
         os.kill(os.getpid(), signal.SIGINT)
 
-    assert request.asked
-    assert not request.insisted
+    assert request.requested
+    assert not request.forced
 
 
 def test_a_reader_who_goes_away_stops_nobody() -> None:

@@ -11,14 +11,12 @@ from pathlib import Path
 import pytest
 import redis
 
-from redeemer.localserver import ports, programs
-from redeemer.localserver.child import Child
 from redeemer.localserver.console import Console
 from redeemer.localserver.errors import CannotStartError
 from redeemer.localserver.home import Home
-from redeemer.localserver.server import wait_until_ready
-from redeemer.localserver.stop_request import StopRequest
-from redeemer.localserver.supervisor import Supervisor
+from redeemer.localserver.programs import server_program
+from redeemer.localserver.servers import pick_port, wait_until_ready
+from redeemer.localserver.supervisor import Child, StopRequest, Supervisor
 from redeemer.localserver.valkey import Valkey
 from tests.localserver.running import as_user, fresh_home
 
@@ -32,10 +30,10 @@ class Broker:
         self.home = Home(folder)
         self.home.prepare()
         self.said = io.StringIO()
-        self.valkey = Valkey(folder, port=ports.pick(), password=_PASSWORD)
+        self.valkey = Valkey(folder, port=pick_port(), password=_PASSWORD)
         self.supervisor = Supervisor(Console(self.said), StopRequest())
         self.valkey.prepare()
-        (self.child,) = self.supervisor.start(programs.server(self.valkey, self.home))
+        (self.child,) = self.supervisor.start(server_program(self.valkey, self.home))
         try:
             self._wait(self.child)
         except CannotStartError:
@@ -47,7 +45,7 @@ class Broker:
             self.valkey,
             is_alive=lambda: child.process is not None,
             log=self.home.logs / "valkey.log",
-            pause=self.supervisor.look,
+            pause=self.supervisor.poll,
         )
 
     def client(self) -> redis.Redis:
@@ -232,22 +230,22 @@ def test_only_the_last_three_damaged_folders_are_kept(filled: Path) -> None:
 
 
 def test_a_server_that_is_killed_while_it_reads_keeps_its_data(tmp_path: Path) -> None:
-    valkey = Valkey(tmp_path, port=ports.pick(), password=_PASSWORD)
+    valkey = Valkey(tmp_path, port=pick_port(), password=_PASSWORD)
     valkey.prepare()
-    valkey.hear("1:M 01 Jan 2026 00:00:00.000 * Server initialized")
+    valkey.observe_line("1:M 01 Jan 2026 00:00:00.000 * Server initialized")
 
-    assert valkey.mend(-9) is None
-    assert valkey.mend(0) is None
+    assert valkey.repair(-9) is None
+    assert valkey.repair(0) is None
 
 
 def test_a_server_that_does_not_start_with_an_empty_folder_either_says_why(tmp_path: Path) -> None:
     """A full disk looks like this. What is put aside once is not put aside again and again."""
-    valkey = Valkey(tmp_path, port=ports.pick(), password=_PASSWORD)
+    valkey = Valkey(tmp_path, port=pick_port(), password=_PASSWORD)
     valkey.prepare()
-    valkey.hear("1:M 01 Jan 2026 00:00:00.000 * Server initialized")
+    valkey.observe_line("1:M 01 Jan 2026 00:00:00.000 * Server initialized")
 
-    assert "starts empty" in (valkey.mend(1) or "")
-    assert valkey.mend(1) is None
+    assert "starts empty" in (valkey.repair(1) or "")
+    assert valkey.repair(1) is None
 
 
 @pytest.mark.skipif(

@@ -17,8 +17,8 @@ from typing import Any
 import pytest
 
 from chaos.servers import Running
-from redeemer.localserver import ports
 from redeemer.localserver.postgres import Postgres
+from redeemer.localserver.servers import pick_port
 from tests.settings.copied import Copy
 
 _GENEROUS_SECONDS = 60.0
@@ -34,7 +34,7 @@ class Site:
     def __init__(self, stack: ExitStack) -> None:
         folder = Path(stack.enter_context(TemporaryDirectory(prefix="redeemer-outage-")))
         folder.chmod(0o755)  # The database's user goes through it.
-        server = Postgres(folder, port=ports.pick(), password=_PASSWORD)
+        server = Postgres(folder, port=pick_port(), password=_PASSWORD)
         self.postgres = Running(server, folder / "postgres.log")
         stack.callback(self.postgres.stop)
         self.postgres.start()
@@ -43,7 +43,7 @@ class Site:
             f"DATABASE_URL={server.url}\nSECRET_KEY={'only-for-tests-' * 4}\nSIMULATOR_SALT=x\n"
         )
         assert copy.manage("migrate", "--no-input").returncode == 0
-        port = ports.pick()
+        port = pick_port()
         self._url = f"http://127.0.0.1:{port}/healthz"
         process = copy.begin("-m", "redeemer.serving", "--bind", f"127.0.0.1:{port}")
         stack.callback(process.wait)

@@ -34,7 +34,7 @@ def of_the_source() -> set[str]:
     found: set[str] = set()
     for file in (
         "redeemer/settings.py",
-        "redeemer/localserver/configuration.py",
+        "redeemer/localserver/config.py",
         "redeemer/localserver/home.py",
     ):
         text = (REPOSITORY / file).read_text(encoding="utf-8")

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from redeemer.localserver import ports
 from redeemer.localserver.home import REPOSITORY
+from redeemer.localserver.servers import pick_port
 from redeemer.serving import MOST_HEADER_BYTES, THREADS
 from tests.system.machinery import wait_for
 
@@ -61,7 +61,7 @@ class Site:
     """A server on a port of its own."""
 
     def __init__(self, log: Path, *arguments: str, bind: str = "") -> None:
-        self.port = ports.pick()
+        self.port = pick_port()
         self._log = log
         with log.open("ab") as output:
             self.process = subprocess.Popen(
@@ -262,7 +262,7 @@ def test_it_can_listen_on_a_path_also_where_a_killed_one_left_its_socket(
 
 @pytest.mark.skipif(not socket.has_dualstack_ipv6(), reason="needs IPv6")
 def test_everywhere_means_ipv4_and_ipv6(start: Callable[..., Site]) -> None:
-    port = ports.pick()
+    port = pick_port()
     start(bind=f"[::]:{port}")
 
     for host in ("127.0.0.1", "::1"):

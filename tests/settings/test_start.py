@@ -10,8 +10,8 @@ from contextlib import contextmanager
 import psycopg
 import pytest
 
-from redeemer.localserver import ports
 from redeemer.localserver.home import REPOSITORY
+from redeemer.localserver.servers import pick_port
 from tests.settings.copied import Copy
 
 KEY = "only-for-tests-but-long-enough-to-please-the-checks-of-django"
@@ -105,7 +105,7 @@ def processes() -> dict[str, tuple[str, ...]]:
     """What runs an installation without `make up`."""
     celery = ("-m", "celery", "-A", "redeemer", "-q")
     return {
-        "web": ("-m", "redeemer.serving", "--bind", f"127.0.0.1:{ports.pick()}"),
+        "web": ("-m", "redeemer.serving", "--bind", f"127.0.0.1:{pick_port()}"),
         "worker": (*celery, "worker", "--pool", "threads", "-c", "1"),
         "beat": (*celery, "beat", "--pidfile="),
     }
@@ -188,7 +188,7 @@ def database(encoding: str) -> Iterator[str]:
 def test_a_database_that_cannot_hold_every_character_is_refused_at_the_start(
     copy: Copy, encoding: str
 ) -> None:
-    copy.file.write_text(f"SECRET_KEY={KEY}\nPORT={ports.pick()}\n")
+    copy.file.write_text(f"SECRET_KEY={KEY}\nPORT={pick_port()}\n")
     with database(encoding) as url:
         for command in (["migrate", "--no-input"], ["up"]):
             done = copy.manage(*command, DATABASE_URL=url)
