@@ -146,7 +146,7 @@ def test_a_user_without_a_name_is_told_what_to_do_in_one_line() -> None:
 
         said = as_user(_NAMELESS, lambda: str(_ask(home, "SELECT 1")))
 
-        assert said.startswith(f"CannotStartError: User {_NAMELESS} has no name on this machine")
+        assert said.startswith(f"CannotStartError: User {_NAMELESS} has no name on this computer")
         assert "useradd" in said
         assert "\n" not in said
 

@@ -15,7 +15,7 @@ import pytest
 
 from redeemer.localserver.home import REPOSITORY
 from redeemer.localserver.servers import pick_port
-from redeemer.serving import MOST_HEADER_BYTES, THREADS
+from redeemer.serving import MAX_HEADER_BYTES, THREADS
 from tests.system.machinery import wait_for
 
 #: Every wait ends long after this machine could need.
@@ -27,7 +27,7 @@ from redeemer import serving
 
 serving.UNREAD_SECONDS = 2.0
 if "crowded" in sys.argv:
-    serving._MOST_CONNECTIONS, serving.REQUEST_SECONDS = 20, 3600.0
+    serving._MAX_CONNECTIONS, serving.REQUEST_SECONDS = 20, 3600.0
 
 def application(environ, start_response):
     path = environ["PATH_INFO"]
@@ -49,11 +49,11 @@ def application(environ, start_response):
     start_response("200 OK", [("Content-Length", str(len(answer)))])
     return [answer]
 
-believes = "believe" in sys.argv
+trusts = "trust" in sys.argv
 listener = serving.listen(sys.argv[1])
 sys.stderr.write("listening\\n")
 sys.stderr.flush()
-serving.serve(listener, application, believes_proxies=believes)
+serving.serve(listener, application, trusts_proxies=trusts)
 """
 
 
@@ -206,7 +206,7 @@ def test_without_proxies_of_ours_forwarded_addresses_do_not_reach_the_applicatio
 
 
 def test_with_proxies_of_ours_they_do(start: Callable[..., Site]) -> None:
-    assert start("believe").ask("/forwarded", X_Forwarded_For="203.0.113.9") == (
+    assert start("trust").ask("/forwarded", X_Forwarded_For="203.0.113.9") == (
         200,
         b"203.0.113.9",
     )
@@ -242,7 +242,7 @@ def test_a_list_of_members_of_the_largest_size_arrives_whole(site: Site) -> None
 def test_a_header_without_end_is_refused(site: Site) -> None:
     half = b"GET / HTTP/1.1\r\nX: "
 
-    assert raw(site, half.ljust(MOST_HEADER_BYTES, b"x")).startswith(b"HTTP/1.0 431 ")
+    assert raw(site, half.ljust(MAX_HEADER_BYTES, b"x")).startswith(b"HTTP/1.0 431 ")
 
 
 def test_it_can_listen_on_a_path_also_where_a_killed_one_left_its_socket(
