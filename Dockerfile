@@ -1,7 +1,7 @@
 # One image for the site, the workers, beat and the commands. See compose.yaml and docs/scaling.md.
 ARG PYTHON=python:3.11.14-slim-bookworm
 
-# --- Packages and static files: pip and its leftovers stay in this stage ----------------------------
+# --- Packages and static files: pip and its leftovers stay in this stage -------------------------
 FROM ${PYTHON} AS build
 ENV PIP_NO_CACHE_DIR=1 \
     PIP_ROOT_USER_ACTION=ignore
@@ -17,12 +17,13 @@ COPY redeemer redeemer
 COPY giftcodes giftcodes
 COPY simulator simulator
 COPY templates templates
-# Compile now: the files are read-only when the container runs. Unchecked, because copying may change
-# the dates of the files.
+# Compile now: the files are read-only when the container runs. Unchecked, because copying may
+# change the dates of the files.
 RUN ./.venv/bin/python manage.py collectstatic --no-input --verbosity 0 \
-    && ./.venv/bin/python -m compileall -q --invalidation-mode unchecked-hash redeemer giftcodes simulator
+    && ./.venv/bin/python -m compileall -q --invalidation-mode unchecked-hash \
+       redeemer giftcodes simulator
 
-# --- The image that runs ----------------------------------------------------------------------------
+# --- The image that runs -------------------------------------------------------------------------
 FROM ${PYTHON}
 ENV PATH=/srv/redeemer/.venv/bin:$PATH \
     PYTHONDONTWRITEBYTECODE=1 \
@@ -38,8 +39,8 @@ USER 10001
 EXPOSE 8000
 # SIGTERM: workers finish the requests that they have sent, and begin no others.
 STOPSIGNAL SIGTERM
-# Beat ticks, a worker takes the ticks, and this container reaches the database. The site has its own
-# check (compose.yaml).
+# Beat ticks, a worker takes the ticks, and this container reaches the database. The site has its
+# own check (compose.yaml).
 HEALTHCHECK --interval=60s --timeout=15s --start-period=90s --retries=3 \
     CMD ["/srv/redeemer/.docker/with-password", "python", "manage.py", "pulse"]
 ENTRYPOINT ["/srv/redeemer/.docker/with-password"]

@@ -78,7 +78,8 @@ def install(*requirements: Path) -> int:
         "--quiet",
     ]
     files = [part for path in requirements for part in ("-r", path)]
-    return subprocess.call([PYTHON, "-m", "pip", "install", *options, *files], close_fds=False)  # noqa: S603
+    command = [PYTHON, "-m", "pip", "install", *options, *files]
+    return subprocess.call(command, close_fds=False)  # noqa: S603
 
 
 def say(line: str) -> None:

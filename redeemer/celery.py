@@ -1,4 +1,4 @@
-"""The Celery application. Its settings have the prefix `CELERY_`; docs/decisions/0002 explains them."""
+"""The Celery application. docs/decisions/0002 explains its settings (`CELERY_…`)."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def _check_secret_key(**_: Any) -> None:
 
 @signals.worker_init.connect
 def _run_system_checks(**_: Any) -> None:
-    """End the process if a system check finds an error. Celery runs the checks, but ignores them."""
+    """End the process if a system check finds an error, which Celery would ignore."""
     import django
     from django.core.management.base import BaseCommand, SystemCheckError
 

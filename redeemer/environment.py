@@ -207,7 +207,7 @@ class Settings:
         return text in _YES
 
     def list(self, name: _Text, *, default: Sequence[_Text] = ()) -> _Texts:
-        """Comma-separated values without the spaces around them. An empty value is an empty list."""
+        """Comma-separated values, without spaces around them. An empty value is an empty list."""
         if name not in self._environment:
             return list(default)
         return [part.strip() for part in self._environment[name].split(",") if part.strip()]

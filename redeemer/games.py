@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from giftcodes.clients.games.config import ProviderConfig, Rate
 from redeemer.environment import SettingError, Settings
 
-#: The database columns have this length. The name is also the prefix of the game's settings.
+#: The database columns have this length, and the name is the prefix of the game's settings.
 _NAME = re.compile(r"[a-z][a-z0-9]{0,19}")
 
 
@@ -21,7 +21,7 @@ class Game:
     """What is known about a game without the environment.
 
     Args:
-        name: lower-case letters and digits, 20 at most; in upper case the prefix of the game's settings.
+        name: up to 20 lower-case letters and digits. In upper case, the prefix of the settings.
         title: the name that players use.
         realm_word: the game's own word for `kid`.
         api_url: where codes are redeemed.

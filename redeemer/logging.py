@@ -98,11 +98,11 @@ def configure(*, log_format: str, level: str) -> dict[str, Any]:
             "celery.app.trace": {"level": "WARNING"},
             "django_structlog": {"level": "WARNING"},
             "django.server": {"level": "WARNING"},
-            # Its lines contain the decoded path of a request, in which a line break would forge a line.
+            # Its lines contain the decoded path of a request, whose line breaks would forge lines.
             "waitress": {"level": "WARNING", "filters": ["one line"]},
             # It warns whenever requests wait for a thread for a moment.
             "waitress.queue": {"level": "ERROR"},
-            # Its warnings show raw bytes of broken responses, which have not gone through the redactor.
+            # Its warnings show raw bytes of broken responses, which the redactor has not seen.
             "urllib3": {"level": "ERROR"},
         },
     }

@@ -3,7 +3,8 @@
     python -m redeemer.serving --bind 127.0.0.1:8000
 
 Waitress reads a whole request, header and body, before a thread gets it. It has no limit for the
-time of reading: a client that sends one byte every ten seconds counts as active. That limit is here.
+time of reading: a client that sends one byte every ten seconds counts as active. This module adds
+that limit.
 """
 
 from __future__ import annotations
@@ -58,9 +59,9 @@ _Listener = socket.socket
 class Channel(HTTPChannel):  # type: ignore[misc] # Untyped.
     """A connection that knows how long it has waited for its client.
 
-    `begun_at` is when a request began to arrive, or when the connection was opened; None between two
-    requests. `received_bytes` counts the request's bytes. All times are in seconds of the monotonic
-    clock.
+    `begun_at` is when a request began to arrive, or when the connection was opened; None between
+    two requests. `received_bytes` counts the request's bytes. All times are in seconds of the
+    monotonic clock.
     """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -101,7 +102,7 @@ class Channel(HTTPChannel):  # type: ignore[misc] # Untyped.
         if not self.total_outbufs_len:
             self._unread_since = None
             return False
-        # Waitress records when it last sent something, by the wall clock. Only a change of it counts.
+        # Waitress records when it last sent something, by the wall clock. Only a change counts.
         if self._unread_since is None or self._unread_since[0] != self.last_activity:
             self._unread_since = (self.last_activity, now)
         return now - self._unread_since[1] > UNREAD_SECONDS

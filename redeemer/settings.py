@@ -29,8 +29,8 @@ discovery.load_running_environment()
 
 # --- Django ---------------------------------------------------------------------------------------
 DEBUG = env.bool("DEBUG", default=False)
-# Without one, commands that need none still run. The site, the workers, beat, and commands that hash
-# or sign do not (giftcodes.secret_key). There is no default.
+# Without one, commands that need none still run. The site, the workers, beat, and commands that
+# hash or sign do not (giftcodes.secret_key). There is no default.
 SECRET_KEY = env.str("SECRET_KEY", default="")
 THIS_MACHINE = {"localhost", "127.0.0.1", "[::1]"}
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=sorted(THIS_MACHINE))
@@ -315,5 +315,5 @@ LOGGING = configure(
 )
 LOGGING_CONFIG = "logging.config.dictConfig"
 DJANGO_STRUCTLOG_CELERY_ENABLED = True
-# It would trust any X-Forwarded-For. redeemer.security.bind_client_address adds the address instead.
+# It would trust any X-Forwarded-For: redeemer.security.bind_client_address adds the address.
 DJANGO_STRUCTLOG_IP_LOGGING_ENABLED = False

@@ -1,6 +1,6 @@
-"""compose.yaml and Dockerfile, as far as they can be tried without an engine: every command is run as a plain process.
+"""compose.yaml and Dockerfile without Docker: every command is run as a plain process.
 
-What Docker does is done by hand here: the names of hosts, the place of the secret, the port, the order of the start.
+The tests do what Docker would do: host names, the path of the secret, ports, the start order.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ COMPOSE = _compose()
 SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
 
 
-# --- What the file says -----------------------------------------------------------------------------------------------
+# --- What the file says ---------------------------------------------------------------------------
 @pytest.mark.parametrize("service", _APPLICATION)
 def test_a_service_runs_what_make_up_runs(service: str, monkeypatch: pytest.MonkeyPatch) -> None:
     launched: list[Sequence[str]] = []
@@ -115,7 +115,7 @@ def test_images_are_pinned_and_the_packages_are_those_of_make_up() -> None:
     assert '"python", ".ci/install.py", ".venv/.installed", "requirements.txt"' in _DOCKERFILE
 
 
-# --- What it does -----------------------------------------------------------------------------------------------------
+# --- What it does ---------------------------------------------------------------------------------
 class Engine:
     """What Docker does with the file, on plain processes."""
 
@@ -311,7 +311,7 @@ def _redeem_a_code(engine: Engine) -> None:
 
 
 def _of_image(instruction: str, *, of: str = "") -> list[str]:
-    """The arguments of an instruction in exec form; of a part of one, such as the CMD of HEALTHCHECK."""
+    """The arguments of an instruction in exec form, or of a part of it (the CMD of HEALTHCHECK)."""
     lines = _DOCKERFILE.replace("\\\n", " ")
     found = re.search(rf"^{of}{'.*' if of else ''}{instruction} (\[.*\])$", lines, re.MULTILINE)
     assert found, instruction

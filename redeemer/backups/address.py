@@ -22,7 +22,7 @@ _INHERITED = ("PATH", "HOME", "SYSTEMROOT")
 
 @dataclass(frozen=True)
 class Address:
-    """One database. `url` is the value of DATABASE_URL: it holds the password, and is never shown."""
+    """One database. `url` is the value of DATABASE_URL; it has the password, and is never shown."""
 
     url: str = field(repr=False)
 

@@ -210,7 +210,7 @@ def read_dump(file: Path, tell: Tell = lambda _part: None) -> Dump:
 
 
 def entries_done(entries: int, tell: Tell) -> Callable[[str], None]:
-    """Reads pg_restore's output, and reports the completed part when one of the `entries` begins."""
+    """Reads pg_restore's output, and reports the completed part when an entry begins."""
     begun = count()
 
     def on_line(line: str) -> None:

@@ -1,4 +1,4 @@
-"""Replace a database by a dump. The old one stays in use until the new one is complete, and is kept."""
+"""Replace a database by a dump. The old one stays in use until the new one is complete."""
 
 from __future__ import annotations
 

@@ -125,9 +125,9 @@ def database_of_running(home: Home) -> str | None:
 def remove_libpq_variables(environment: MutableMapping[str, str]) -> None:
     """Remove the variables of PostgreSQL's client library; from this process if it is `os.environ`.
 
-    libpq takes the parts that an address leaves out from PGSSLMODE, PGSERVICE, PGHOSTADDR, PGOPTIONS
-    and similar variables. In a shell they describe another server. The embedded one speaks no TLS,
-    is in no service file, and is reached by its address alone.
+    libpq takes the parts that an address leaves out from PGSSLMODE, PGSERVICE, PGHOSTADDR,
+    PGOPTIONS and similar variables. In a shell they describe another server. The embedded one
+    speaks no TLS, is in no service file, and is reached by its address alone.
     """
     for name in [name for name in environment if name.startswith(_LIBPQ_PREFIX)]:
         del environment[name]

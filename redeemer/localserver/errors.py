@@ -4,7 +4,7 @@ from __future__ import annotations
 
 
 class CannotStartError(Exception):
-    """Something outside the program prevents the start. The message names it and says what to do."""
+    """Something outside the program prevents the start. The message says what to do."""
 
 
 class StopRequestedError(Exception):

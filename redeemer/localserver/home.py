@@ -27,7 +27,7 @@ class Home:
 
     @classmethod
     def from_environment(cls) -> Home:
-        """The folder that `REDEEMER_HOME` names, or `var`. A relative path starts at the repository.
+        """The folder that `REDEEMER_HOME` names, or `var`, relative to the repository.
 
         Raises:
             CannotStartError: it begins with `~`, and that user or its home folder is not known.

@@ -1,7 +1,7 @@
 """End a server that a killed supervisor left running in our data, and no other process.
 
-Process ids are reused, at the latest after a reboot. A pid file therefore counts only if the command
-line of that process names our data.
+Process ids are reused, at the latest after a reboot. A pid file therefore counts only if the
+command line of that process names our data.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ def end_orphans(folder: Path, *, program: str) -> None:
 
 
 def command_line(pid: int) -> str:
-    """The command line of a process, arguments separated by spaces; empty if there is no such one."""
+    """The command line of a process, separated by spaces; empty if there is no such process."""
     if Path("/proc/self/cmdline").exists():
         try:
             raw = Path(f"/proc/{pid}/cmdline").read_bytes()

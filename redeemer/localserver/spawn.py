@@ -58,7 +58,7 @@ def spawn_with_parent_death_signal(
     stdin: int = subprocess.DEVNULL,
     parent_death_signal: signal.Signals = signal.SIGKILL,
 ) -> subprocess.Popen[bytes]:
-    """Start `command` in a session of its own; it gets `parent_death_signal` when this process dies.
+    """Start `command` in its own session; it gets `parent_death_signal` when this process dies.
 
     Call it from the main thread: the kernel watches the thread that starts a process, not its
     process. Where the kernel has no such watch (macOS), a shell checks once a second whether this
@@ -94,7 +94,7 @@ def spawn_with_parent_death_signal(
 def _parent_death_setter(
     parent: int, parent_death_signal: signal.Signals
 ) -> Callable[[], None] | None:
-    """What the child runs before `command`, after the change of user, which would clear the watch."""
+    """What the child runs before `command`, after the change of user, which clears the watch."""
     if _LIBC is None:
         return None
     prctl = _LIBC.prctl

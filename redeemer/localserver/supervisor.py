@@ -39,7 +39,7 @@ _MAX_LOG_BYTES = 1_000_000
 
 
 class StopRequest:
-    """Whether a person has asked to stop (`requested`), and asked again to stop at once (`forced`)."""
+    """Whether a person has asked to stop (`requested`), and again to stop at once (`forced`)."""
 
     def __init__(self) -> None:
         self.forced = False
@@ -89,7 +89,7 @@ class LineReader:
         self._rest = b""
 
     def read(self) -> bool:
-        """Pass on the available lines. False if there was nothing; `has_ended` is True at the end."""
+        """Pass on the available lines. False if there was nothing; `has_ended` says if it ended."""
         try:
             found = os.read(self.pipe.fileno(), 65_536)
         except BlockingIOError:

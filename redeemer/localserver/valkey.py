@@ -190,7 +190,7 @@ class Valkey:
 
 
 def _quoted(path: Path) -> str:
-    """A path as a quoted word of Valkey's configuration. Special characters become escaped bytes."""
+    """A path as a quoted word of Valkey's configuration, with special characters as bytes."""
     escaped = (
         chr(byte) if chr(byte) in _PLAIN_CHARACTERS else f"\\x{byte:02x}"
         for byte in os.fsencode(path)

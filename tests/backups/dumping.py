@@ -1,4 +1,7 @@
-"""A database of its own for each test of `backup` and `restore`: they rename databases, and want nobody connected."""
+"""A separate database for each test of `backup` and `restore`.
+
+They rename databases, and refuse to run while another session is connected.
+"""
 
 from __future__ import annotations
 

@@ -40,7 +40,10 @@ def file(site: Site) -> Path:
 
 @pytest.fixture
 def restore(site: Site, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Said]:
-    """Restore within this process, with more in the environment: the command does not use Django's connection."""
+    """Restore within this process, with more in the environment.
+
+    The command does not use Django's connection.
+    """
 
     def restore(*words: Any, **environment: str) -> Said:
         for name, value in (site.environment | environment).items():
@@ -116,7 +119,8 @@ def test_an_older_schema_is_brought_up_to_date(site: Site) -> None:
 
 def test_a_newer_schema_is_refused(site: Site, restore: Callable[..., Said]) -> None:
     site.query(
-        "INSERT INTO django_migrations (app, name, applied) VALUES ('giftcodes', '0999_future', now())"
+        "INSERT INTO django_migrations (app, name, applied) "
+        "VALUES ('giftcodes', '0999_future', now())"
     )
     write_dump(site.address, site.folder / "redeemer.dump")
 

@@ -36,9 +36,9 @@ def fresh_home() -> Iterator[Path]:
 
 
 def as_user(uid: int, work: Callable[[], str]) -> str:
-    """What `work` returns if a user with this number does it, or the error that it raises, in a process of its own.
+    """Call `work` in a process of the user `uid`. Returns its result, or the error that it raises.
 
-    A fork: another user may not be able to reach this Python, and so could not start it.
+    The process is a fork: another user may not be able to reach, and so to start, this Python.
     """
     reading, writing = os.pipe()
     if (pid := os.fork()) == 0:

@@ -107,9 +107,7 @@ def test_a_data_folder_that_is_half_made_is_made_again() -> None:
             assert not (postgres.folder / "postgres.password").exists()
 
 
-def test_a_folder_that_may_have_been_a_database_is_left_alone_with_a_line_that_says_what_to_do() -> (
-    None
-):
+def test_a_folder_that_may_have_been_a_database_is_left_alone_with_a_clear_line() -> None:
     with fresh_home() as home:
         postgres = _postgres(home)
         (postgres.data / "base").mkdir(parents=True)

@@ -1,4 +1,4 @@
-"""Machines as they are: umasks, environments, users without a name, little shared memory, odd names of folders."""
+"""Unusual computers: umasks, environments, users without a name, little shared memory, paths."""
 
 from __future__ import annotations
 
@@ -205,7 +205,8 @@ from pathlib import Path
 import psycopg
 from redeemer.localserver.installation import database_only
 from redeemer.localserver.home import Home
-with database_only(Home(Path(sys.argv[1])), "a test", print) as url, psycopg.connect(url) as connection:
+home = Home(Path(sys.argv[1]))
+with database_only(home, "a test", print) as url, psycopg.connect(url) as connection:
     connection.execute("CREATE TABLE many AS SELECT generate_series(1, 10000)")
     connection.execute("SET debug_parallel_query = on")
     print(connection.execute("SELECT count(*) FROM many").fetchone()[0])
@@ -223,7 +224,8 @@ def test_posix_shared_memory_is_used_where_there_is_enough(tmp_path: Path) -> No
     )
 
 
-#: What a shell, PostgreSQL's configuration or Valkey's may read in another way; the last is no UTF-8.
+#: Characters that a shell, or the configuration of PostgreSQL or Valkey, may interpret. The last
+#: one is not UTF-8.
 ODD_NAME = " a \"b\" 'c' $HOME `d` \\ \\n %s {e} #f ü " + os.fsdecode(b"\xe9")
 
 

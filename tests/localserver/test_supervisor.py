@@ -23,7 +23,12 @@ signal.signal(signal.SIGTERM, lambda *_: sys.exit(print('bye')))
 print('here', flush=True)
 time.sleep(60)
 """
-_STUBBORN = "import signal, time; signal.signal(15, signal.SIG_IGN); print('here', flush=True); time.sleep(60)"
+_STUBBORN = """
+import signal, time
+signal.signal(signal.SIGTERM, signal.SIG_IGN)
+print('here', flush=True)
+time.sleep(60)
+"""
 
 
 class Stage:

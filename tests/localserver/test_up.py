@@ -19,7 +19,10 @@ pytestmark = pytest.mark.system
 
 @pytest.fixture(scope="module")
 def up() -> Iterator[Up]:
-    """One that the tests look at, and leave running. Its folder has an odd name, its shell is another project's."""
+    """A running `make up` in a folder with an odd name, started from another project's shell.
+
+    The tests inspect it, and leave it running.
+    """
     with fresh_home() as folder, pytest.MonkeyPatch.context() as patch:
         for name, value in (LIBPQ | ANOTHER_PROJECT).items():
             patch.setenv(name, value)

@@ -1,4 +1,4 @@
-"""The project, copied into a folder of its own, for tests that need a `.env` of their own."""
+"""A copy of the project in a separate folder, for tests that need their own `.env`."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from redeemer.localserver.home import REPOSITORY
 
 
 class Copy:
-    """The project in a folder of its own, with a `.env` of its own and nothing in the environment."""
+    """The project in a separate folder, with its own `.env` and nothing in the environment."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder

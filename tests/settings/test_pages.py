@@ -71,7 +71,10 @@ _ALL = (
 
 
 def test_the_values_of_the_example_are_the_defaults(copy: Copy) -> None:
-    """A line that says `NAME=` has no default, or one that follows from others: the empty value must give it too."""
+    """`NAME=` has no default, or one that depends on other settings.
+
+    The empty value must give it too.
+    """
     without = copy.value(_ALL)
     given = {name: value for name, value in of_the_example().items() if value}
     copy.file.write_text("\n".join(f"{name}={value}" for name, value in given.items()) + "\n")

@@ -1,4 +1,4 @@
-"""What commands, the site and the workers do with settings: each is started as a process, from a copy of its own."""
+"""What commands, the site and the workers do with settings, as processes in a copy."""
 
 from __future__ import annotations
 
@@ -58,9 +58,12 @@ def test_a_list_may_have_spaces_and_levels_any_capitals_and_empty_numbers_are_th
         'ALLOWED_HOSTS="localhost, 127.0.0.1"\nLOG_LEVEL=debug\nREDEEM_THREADS=\nTIME_ZONE=\n'
     )
 
-    found = "settings.ALLOWED_HOSTS, settings.LOGGING['root']['level'], settings.REDEEM_THREADS, settings.TIME_ZONE"
+    found = copy.value(
+        "(settings.ALLOWED_HOSTS, settings.LOGGING['root']['level'],"
+        " settings.REDEEM_THREADS, settings.TIME_ZONE)"
+    )
 
-    assert copy.value(f"({found})") == repr((["localhost", "127.0.0.1"], "DEBUG", 8, "UTC"))
+    assert found == repr((["localhost", "127.0.0.1"], "DEBUG", 8, "UTC"))
 
 
 BAD = [
@@ -174,8 +177,8 @@ def database(encoding: str) -> Iterator[str]:
     )
     with psycopg.connect(os.environ["DATABASE_URL"], autocommit=True) as connection:
         connection.execute(
-            f"CREATE DATABASE {name} ENCODING '{encoding}' LC_COLLATE 'C' LC_CTYPE 'C' LOCALE_PROVIDER libc "
-            "TEMPLATE template0"
+            f"CREATE DATABASE {name} ENCODING '{encoding}' LC_COLLATE 'C' LC_CTYPE 'C' "
+            "LOCALE_PROVIDER libc TEMPLATE template0"
         )
     try:
         yield f"{server}/{name}"
