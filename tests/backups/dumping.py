@@ -28,7 +28,7 @@ _TABLES = "SELECT tablename FROM pg_tables WHERE schemaname = 'public' ORDER BY 
 _SEQUENCES = (
     "SELECT sequencename, last_value FROM pg_sequences WHERE schemaname = 'public' ORDER BY 1"
 )
-#: Whoever has one is logged in: a backup has none.
+#: A session's key is enough to be logged in, so that backups have no sessions.
 _LEFT_OUT = {"django_session"}
 
 
@@ -41,7 +41,7 @@ class Site:
 
     @property
     def environment(self) -> dict[str, str]:
-        """What makes a process use the database."""
+        """The environment of a process that uses this database."""
         return {
             **os.environ,
             "DATABASE_URL": self.address.url,
@@ -62,13 +62,13 @@ class Site:
         )
 
     def query(self, statement: str, *parameters: Any) -> list[tuple[Any, ...]]:
-        """The rows that a statement gives, if it gives any."""
+        """Run a statement. Returns its rows, if it has any."""
         with self.address.connect() as own:
             cursor = own.execute(statement, parameters or None)  # type: ignore[arg-type]
             return cursor.fetchall() if cursor.description else []
 
     def content(self) -> dict[str, object]:
-        """Every row of every table, as a hash of each, and where the sequences are."""
+        """A hash of the rows of each table, and the last value of each sequence."""
         found: dict[str, object] = {}
         with self.address.connect() as own:
             for (table,) in own.execute(_TABLES).fetchall():
@@ -81,7 +81,7 @@ class Site:
         return found
 
     def databases(self) -> list[str]:
-        """The names of this one, and of those that were made beside it."""
+        """The names of this database, and of those that were derived from it."""
         with self.address.connect_to_server() as server:
             rows = server.execute(
                 "SELECT datname FROM pg_database WHERE datname LIKE %s", [f"{self.address.name}%"]
@@ -91,7 +91,7 @@ class Site:
 
 @pytest.fixture(scope="session")
 def template(django_db_setup: None, django_db_blocker: Any) -> Iterator[Address]:
-    """What each site is a copy of."""
+    """The database that each site is a copy of."""
     with django_db_blocker.unblock():
         connection.close()
         test_database = connection.settings_dict["NAME"]
@@ -134,5 +134,5 @@ def _drop(address: Address) -> None:
 
 
 def unseen(_what: str) -> AbstractContextManager[Tell]:
-    """A stage that nobody looks at."""
+    """A stage that shows nothing."""
     return nullcontext(lambda _part: None)

@@ -22,7 +22,7 @@ from tests.localserver.running import Up, environment_for, fresh_home, manage
 
 
 @pytest.mark.system
-def test_a_running_installation_is_backed_up_and_restored_on_another_machine() -> None:
+def test_a_running_installation_is_backed_up_and_restored_in_another_home() -> None:
     with fresh_home() as here, fresh_home() as there:
         file = here / "redeemer.dump"
         up = Up(here)
@@ -47,7 +47,7 @@ def test_a_running_installation_is_backed_up_and_restored_on_another_machine() -
             assert _processes_of(home) == []
 
 
-def test_a_restore_that_is_killed_leaves_no_server_behind_and_the_old_data_in_their_place() -> None:
+def test_a_killed_restore_leaves_no_server_and_the_old_data() -> None:
     with fresh_home() as home:
         process = subprocess.Popen(
             [sys.executable, "-c", _RESTORING, str(home)],
@@ -80,7 +80,7 @@ with database_only(Home(Path(sys.argv[1])), "a test", print):
 """
 
 
-def test_make_up_is_kept_away_meanwhile_and_told_by_what() -> None:
+def test_make_up_is_refused_meanwhile_and_says_why() -> None:
     with fresh_home() as home:
         Home(home).prepare()
         Home(home).environment.write_text(
@@ -96,7 +96,7 @@ def test_make_up_is_kept_away_meanwhile_and_told_by_what() -> None:
 
 
 @pytest.mark.parametrize("version", ["17", "19", "9.6", ""])
-def test_data_of_another_postgresql_stop_the_start_in_one_line_that_says_the_way(
+def test_data_of_another_postgresql_version_stop_the_start_with_one_line(
     version: str,
 ) -> None:
     with fresh_home() as home:

@@ -1,4 +1,4 @@
-"""The database starts from whatever a kill leaves."""
+"""The database starts in any state that SIGKILL can leave."""
 
 from __future__ import annotations
 
@@ -57,8 +57,8 @@ def _wait_until(pid: int, *, state: str) -> None:
         time.sleep(0.02)
 
 
-def test_it_starts_while_the_old_server_still_has_its_number_although_it_is_dead() -> None:
-    """Where its parent does not take note of its end, as in many containers, that stays so."""
+def test_it_starts_while_the_old_server_is_a_zombie() -> None:
+    """It stays a zombie if its parent does not reap it, as in many containers."""
     with fresh_home() as home:
         dead = _started(_postgres(home))
         for process in [
@@ -74,8 +74,8 @@ def test_it_starts_while_the_old_server_still_has_its_number_although_it_is_dead
         dead.wait()
 
 
-def test_it_ends_what_works_in_its_data_without_a_server() -> None:
-    """A connection in the middle of a long question does not notice that its server is gone."""
+def test_it_ends_backends_whose_server_has_died() -> None:
+    """The backend of a long query does not notice that its server has died."""
     with fresh_home() as home:
         first = _postgres(home)
         process = _started(first)
@@ -94,7 +94,7 @@ def test_it_ends_what_works_in_its_data_without_a_server() -> None:
         connection.close()
 
 
-def test_a_data_folder_that_is_half_made_is_made_again() -> None:
+def test_an_unfinished_data_folder_is_made_again() -> None:
     with fresh_home() as home:
         postgres = _postgres(home)
         (postgres.folder / "postgres.part" / "base").mkdir(parents=True)
@@ -107,7 +107,7 @@ def test_a_data_folder_that_is_half_made_is_made_again() -> None:
             assert not (postgres.folder / "postgres.password").exists()
 
 
-def test_a_folder_that_may_have_been_a_database_is_left_alone_with_a_clear_line() -> None:
+def test_a_folder_that_may_have_been_a_database_is_unchanged_and_one_line_says_what_to_do() -> None:
     with fresh_home() as home:
         postgres = _postgres(home)
         (postgres.data / "base").mkdir(parents=True)
@@ -122,7 +122,7 @@ def test_a_folder_that_may_have_been_a_database_is_left_alone_with_a_clear_line(
         assert not (postgres.folder / "postgres.part").exists()
 
 
-def test_the_number_of_a_dead_process_that_is_still_taken_is_forgotten(tmp_path: Path) -> None:
+def test_the_pid_file_of_a_zombie_is_removed(tmp_path: Path) -> None:
     dead = subprocess.Popen(["/bin/true"])
     _wait_until(dead.pid, state=psutil.STATUS_ZOMBIE)
     (tmp_path / "pid").write_text(f"{dead.pid}\n")
@@ -135,9 +135,7 @@ def test_the_number_of_a_dead_process_that_is_still_taken_is_forgotten(tmp_path:
     dead.wait()
 
 
-def test_a_frozen_server_is_ended_all_the_same(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_frozen_server_is_killed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(leftovers, "_TIMEOUT_SECONDS", 0.3)
     frozen = subprocess.Popen(["/bin/sleep", "60.125"])
     while "60.125" not in leftovers.command_line(frozen.pid):

@@ -24,12 +24,12 @@ from redeemer.localserver.valkey import Valkey
 from tests.localserver.running import as_user, environment_for, fresh_home
 
 only_root = pytest.mark.skipif(os.geteuid() != 0, reason="root has PostgreSQL run as another user")
-#: A user that no machine has.
+#: A user id without an account.
 _NAMELESS = 54_321
 
 
 def _ask(home: Path, question: str) -> object:
-    """Start the database of a home, ask it one thing, and stop it."""
+    """Start the database of a home, run one query, and stop it."""
     with (
         database_only(Home(home), "a test", lambda _line: None) as url,
         psycopg.connect(url) as connection,
@@ -59,7 +59,7 @@ def test_a_umask_that_closes_new_folders_does_not_keep_the_database_out_of_a_new
 
 
 @only_root
-def test_what_a_start_under_such_a_umask_left_behind_is_opened(
+def test_a_folder_that_an_earlier_start_left_closed_is_opened(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     with fresh_home() as folder:
@@ -75,7 +75,7 @@ def test_what_a_start_under_such_a_umask_left_behind_is_opened(
 
 
 @only_root
-def test_folders_that_were_there_before_keep_their_modes() -> None:
+def test_existing_folders_keep_their_modes() -> None:
     with fresh_home() as folder:
         (folder / "home").mkdir(mode=0o700)
 
@@ -92,7 +92,7 @@ def test_a_private_file_is_readable_for_its_owner_under_every_umask(tmp_path: Pa
     assert (tmp_path / "file").stat().st_mode & 0o777 == 0o600
 
 
-def test_variables_of_libpq_do_not_lead_away_from_our_own_database(
+def test_libpq_variables_do_not_misdirect_our_own_connections(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     for name, value in LIBPQ.items():
@@ -101,7 +101,7 @@ def test_variables_of_libpq_do_not_lead_away_from_our_own_database(
         assert _ask(home, "SHOW default_transaction_read_only") == "off"
 
 
-#: Each of them alone keeps a client away from the embedded server, or from working on it.
+#: Each of them alone would keep a client from the embedded server, or from writing to it.
 LIBPQ = {
     "PGSSLMODE": "verify-full",
     "PGSERVICE": "elsewhere",
@@ -113,14 +113,14 @@ LIBPQ = {
 }
 
 
-#: What a shell may have for another project, and Celery would take before what they are given.
+#: Variables of another project in a shell, which Celery would prefer to the settings.
 ANOTHER_PROJECT = {
     "CELERY_BROKER_URL": "redis://192.0.2.1:6379/0",
     "CELERY_CONFIG_MODULE": "elsewhere.celeryconfig",
 }
 
 
-def test_celerys_own_variables_do_not_lead_messages_to_another_broker() -> None:
+def test_celerys_own_variables_do_not_send_messages_to_another_broker() -> None:
     done = subprocess.run(
         [
             sys.executable,
@@ -140,7 +140,7 @@ def test_celerys_own_variables_do_not_lead_messages_to_another_broker() -> None:
 
 
 @only_root
-def test_a_user_without_a_name_is_told_what_to_do_in_one_line() -> None:
+def test_for_a_user_without_a_name_one_line_says_what_to_do() -> None:
     with fresh_home() as home:
         os.chown(home, _NAMELESS, _NAMELESS)
 
@@ -152,7 +152,7 @@ def test_a_user_without_a_name_is_told_what_to_do_in_one_line() -> None:
 
 
 @only_root
-def test_a_user_without_a_name_can_run_a_database_that_was_made_before() -> None:
+def test_a_user_without_a_name_can_run_an_existing_database() -> None:
     with fresh_home() as home:
         _ask(home, "SELECT 1")
         for path in (home, *home.rglob("*")):

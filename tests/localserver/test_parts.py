@@ -1,4 +1,4 @@
-"""The parts of the supervisor that decide something."""
+"""The parts of the local server, each on its own."""
 
 from __future__ import annotations
 
@@ -35,11 +35,11 @@ def test_a_child_that_keeps_dying_waits_longer_each_time() -> None:
     assert delays[1:] == [0.5, 1, 2, 4, 8, 16, 30, 30]
 
 
-def test_a_child_that_was_well_for_a_minute_begins_again() -> None:
+def test_a_child_that_was_healthy_for_a_minute_gets_the_first_delay_again() -> None:
     assert restart_delay_seconds(uptime_seconds=60, previous_seconds=30) == 0.5
 
 
-def test_output_is_cut_into_lines_however_it_arrives() -> None:
+def test_output_is_split_into_lines_in_whatever_parts_it_arrives() -> None:
     lines: list[str] = []
     reading, writing = os.pipe()
     with os.fdopen(reading, "rb") as pipe:
@@ -55,7 +55,7 @@ def test_output_is_cut_into_lines_however_it_arrives() -> None:
     assert reader.has_ended
 
 
-def test_a_line_without_end_does_not_fill_the_memory() -> None:
+def test_an_endless_line_does_not_fill_the_memory() -> None:
     lines: list[str] = []
     reading, writing = os.pipe()
     with os.fdopen(reading, "rb") as pipe:
@@ -68,7 +68,7 @@ def test_a_line_without_end_does_not_fill_the_memory() -> None:
     assert len(lines) == 2
 
 
-def test_a_log_does_not_grow_without_end(tmp_path: Path) -> None:
+def test_a_log_does_not_grow_without_limit(tmp_path: Path) -> None:
     write = log_file(tmp_path / "server.log")
     for _ in range(300):
         write("x" * 10_000)
@@ -76,7 +76,7 @@ def test_a_log_does_not_grow_without_end(tmp_path: Path) -> None:
     assert sum(path.stat().st_size for path in tmp_path.iterdir()) <= 2_000_000
 
 
-def test_a_secret_is_made_once(tmp_path: Path) -> None:
+def test_a_secret_is_generated_once(tmp_path: Path) -> None:
     made = SecretStore(tmp_path / "secrets.json").get_or_create("password")
 
     assert SecretStore(tmp_path / "secrets.json").get_or_create("password") == made
@@ -152,7 +152,7 @@ def test_a_port_of_another_program_is_not_waited_for() -> None:
         check_port(_site_at(site.getsockname()[1]), timeout_seconds=0)
 
 
-def test_the_note_of_a_killed_run_is_gone_before_anything_is_started(
+def test_the_environment_file_of_a_killed_run_is_removed_before_anything_is_started(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     with fresh_home() as folder, socket.create_server(("127.0.0.1", 0)) as other:
@@ -182,7 +182,7 @@ def _stranger(pid_file: Path) -> subprocess.Popen[bytes]:
     return process
 
 
-def test_a_process_that_only_has_an_old_number_is_left_alone(tmp_path: Path) -> None:
+def test_another_process_with_the_old_process_id_is_not_ended(tmp_path: Path) -> None:
     pid_file = tmp_path / "postmaster.pid"
     process = _stranger(pid_file)
     try:
@@ -217,7 +217,7 @@ def test_a_server_left_in_our_data_is_ended(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "content", ["", "no number", "999999999", "99999999999999999999", "0", "-1"]
 )
-def test_a_pid_file_without_a_process_is_no_matter(tmp_path: Path, content: str) -> None:
+def test_a_pid_file_without_a_process_is_ignored(tmp_path: Path, content: str) -> None:
     (tmp_path / "pid").write_text(content)
 
     leftovers.end_leftover(
@@ -225,7 +225,7 @@ def test_a_pid_file_without_a_process_is_no_matter(tmp_path: Path, content: str)
     )
 
 
-def test_a_closed_folder_above_is_out_of_reach_for_another_user(tmp_path: Path) -> None:
+def test_another_user_cannot_reach_a_path_below_a_closed_folder(tmp_path: Path) -> None:
     (tmp_path / "closed").mkdir(mode=0o700)
     stranger = Account("stranger", uid=54_321, gid=54_321)
 
@@ -233,7 +233,7 @@ def test_a_closed_folder_above_is_out_of_reach_for_another_user(tmp_path: Path) 
     assert stranger.can_reach(Path("/usr/data"))
 
 
-def test_an_ordinary_user_has_the_data_at_home(tmp_path: Path) -> None:
+def test_an_ordinary_user_has_the_data_in_the_home(tmp_path: Path) -> None:
     assert reachable_folder(tmp_path, None) == tmp_path
 
 
@@ -285,7 +285,7 @@ def test_a_child_can_run_as_another_user_without_our_groups(tmp_path: Path) -> N
 
 
 @pytest.mark.django_db
-def test_a_process_that_is_frozen_in_a_transaction_holds_its_locks_for_half_a_minute() -> None:
+def test_a_process_that_is_frozen_in_a_transaction_keeps_its_locks_for_half_a_minute() -> None:
     """The tests' own server is started by the same class."""
     with connection.cursor() as cursor:
         cursor.execute("SHOW idle_in_transaction_session_timeout")

@@ -32,7 +32,7 @@ time.sleep(60)
 
 
 class Stage:
-    """A supervisor, and what it has said."""
+    """A supervisor and its output."""
 
     def __init__(self) -> None:
         self.said = io.StringIO()
@@ -82,7 +82,7 @@ def test_the_last_stage_is_ended_first(stage: Stage) -> None:
     assert stage.lines()[-3:] == ["clock bye", "worker bye", "database bye"]
 
 
-def test_who_does_not_end_is_killed_when_patience_is_over(stage: Stage) -> None:
+def test_a_child_that_does_not_end_is_killed_after_its_timeout(stage: Stage) -> None:
     (child,) = stage.supervisor.start(
         stage.program("stubborn", _STUBBORN, stop_timeout_seconds=0.3)
     )
@@ -93,7 +93,7 @@ def test_who_does_not_end_is_killed_when_patience_is_over(stage: Stage) -> None:
     assert child.process is None
 
 
-def test_who_insists_does_not_wait(stage: Stage) -> None:
+def test_a_forced_stop_does_not_wait(stage: Stage) -> None:
     (child,) = stage.supervisor.start(stage.program("stubborn", _STUBBORN, stop_timeout_seconds=60))
     stage.wait_for("stubborn here")
     stage.request.forced = True
@@ -103,7 +103,7 @@ def test_who_insists_does_not_wait(stage: Stage) -> None:
     assert child.process is None
 
 
-def test_who_dies_is_started_again_with_all_last_words_shown(stage: Stage) -> None:
+def test_a_child_that_dies_is_started_again_and_its_last_output_is_shown(stage: Stage) -> None:
     stage.supervisor.start(stage.program("weak", "print('last words'); raise SystemExit(3)"))
 
     stage.wait_for("weak last words", times=2)
@@ -111,7 +111,7 @@ def test_who_dies_is_started_again_with_all_last_words_shown(stage: Stage) -> No
     assert "up weak ended with status 3; it is started again in 0.5 s." in stage.lines()
 
 
-def test_what_it_has_started_itself_ends_with_it(stage: Stage) -> None:
+def test_the_children_of_a_child_end_with_it(stage: Stage) -> None:
     source = "import subprocess; print(subprocess.Popen(['/bin/sleep', '60']).pid, flush=True)"
     assert stage.supervisor.run_once(stage.program("parent", source)) == 0
 
@@ -119,14 +119,12 @@ def test_what_it_has_started_itself_ends_with_it(stage: Stage) -> None:
     stage.supervisor.wait_for(_is_gone(grandchild), seconds=5, what="The grandchild did not end")
 
 
-def test_a_wait_that_takes_too_long_says_for_what(stage: Stage) -> None:
+def test_a_wait_that_takes_too_long_says_what_it_waited_for(stage: Stage) -> None:
     with pytest.raises(CannotStartError, match="The site does not answer within 0 s"):
         stage.supervisor.wait_for(lambda: False, seconds=0, what="The site does not answer")
 
 
-def test_a_request_to_stop_ends_a_command_that_is_under_way(
-    stage: Stage, restored_signals: None
-) -> None:
+def test_a_request_to_stop_ends_a_running_command(stage: Stage, restored_signals: None) -> None:
     stage.request.install_handlers()
     os.kill(os.getpid(), signal.SIGTERM)
 
@@ -134,7 +132,7 @@ def test_a_request_to_stop_ends_a_command_that_is_under_way(
         stage.supervisor.run_once(stage.program("long", _PATIENT, stop_timeout_seconds=0.1))
 
 
-def test_the_same_ctrl_c_twice_is_not_insisting(restored_signals: None) -> None:
+def test_the_same_ctrl_c_twice_is_not_a_forced_stop(restored_signals: None) -> None:
     request = StopRequest()
     request.install_handlers()
 
@@ -145,7 +143,7 @@ def test_the_same_ctrl_c_twice_is_not_insisting(restored_signals: None) -> None:
     assert not request.forced
 
 
-def test_a_reader_who_goes_away_stops_nobody() -> None:
+def test_a_console_without_a_reader_raises_no_error() -> None:
     reading, writing = os.pipe()
     os.close(reading)
     with os.fdopen(writing, "w") as broken:

@@ -17,7 +17,7 @@ _EXAMPLE = (REPOSITORY / ".env.example").read_text(encoding="utf-8")
 
 
 def of_the_example() -> dict[str, str]:
-    """The settings of .env.example with their values, as if no line were a comment."""
+    """The settings of .env.example with their values, including those in comments."""
     return parse(re.sub(r"^#(?=[A-Z_]+=)", "", _EXAMPLE, flags=re.MULTILINE), ".env.example")
 
 
@@ -30,7 +30,7 @@ def of_the_page() -> set[str]:
 
 
 def of_the_source() -> set[str]:
-    """The settings that are read."""
+    """The settings that the source code reads."""
     found: set[str] = set()
     for file in (
         "redeemer/settings.py",

@@ -1,4 +1,4 @@
-"""The supervisor asks whether beat ticks, and says so once each way."""
+"""The supervisor reports once that beat does not tick, and once that it does again."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from tests.system.machinery import wait_for
 
 
 class Site:
-    """Answers as it is told, and counts how often it was asked."""
+    """Answers with a given status, and counts the requests."""
 
     def __init__(self) -> None:
         self.status: int | None = 200
@@ -22,7 +22,7 @@ class Site:
         return self.status
 
 
-def test_it_says_once_that_beat_is_silent_and_once_that_it_ticks_again() -> None:
+def test_it_reports_once_that_beat_is_silent_and_once_that_it_ticks_again() -> None:
     site, said = Site(), []
     watch = HealthWatch(site.ask, said.append, grace_seconds=0, every_seconds=0.01)
 
@@ -35,7 +35,7 @@ def test_it_says_once_that_beat_is_silent_and_once_that_it_ticks_again() -> None
     assert [line.split(",")[0] for line in said] == ["Beat does not tick", "Beat ticks again."]
 
 
-def test_a_site_that_hangs_holds_nobody_up() -> None:
+def test_a_site_that_hangs_does_not_block_the_supervisor() -> None:
     site = Site()
     site.hangs_seconds = 1.0
     watch = HealthWatch(site.ask, lambda words: None, grace_seconds=0, every_seconds=60)
@@ -48,7 +48,7 @@ def test_a_site_that_hangs_holds_nobody_up() -> None:
     assert site.asked <= 1
 
 
-def test_after_a_start_nobody_is_asked_for_a_while() -> None:
+def test_there_is_no_request_for_a_while_after_a_start() -> None:
     site = Site()
     HealthWatch(site.ask, lambda words: None, grace_seconds=60).poll()
     assert site.asked == 0
