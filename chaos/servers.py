@@ -10,9 +10,8 @@ from pathlib import Path
 
 import redis
 
-from redeemer.localserver import ports
 from redeemer.localserver.postgres import Postgres
-from redeemer.localserver.server import Server, wait_until_ready
+from redeemer.localserver.servers import Server, pick_port, wait_until_ready
 from redeemer.localserver.valkey import Valkey
 
 _PASSWORD = "only-for-chaos"
@@ -59,12 +58,12 @@ class Servers:
 
     def __init__(self, folder: Path) -> None:
         folder.chmod(0o755)  # The database's user goes through it.
-        postgres = Postgres(folder, port=ports.pick(), password=_PASSWORD, settings=_SETTINGS)
-        self._own_place = postgres.place if postgres.place != folder else None
+        postgres = Postgres(folder, port=pick_port(), password=_PASSWORD, settings=_SETTINGS)
+        self._own_place = postgres.folder if postgres.folder != folder else None
         self.valkey_data = folder / "valkey"
         self.postgres = Running(postgres, folder / "postgresql.log")
         self.valkey = Running(
-            Valkey(folder, port=ports.pick(), password=_PASSWORD), folder / "valkey.log"
+            Valkey(folder, port=pick_port(), password=_PASSWORD), folder / "valkey.log"
         )
         self.database_url = postgres.url
         self.redis_url = self.valkey.server.url

@@ -20,8 +20,8 @@ from chaos.game import Game
 from chaos.processes import Process
 from chaos.servers import Servers
 from redeemer.games import GAMES
-from redeemer.localserver import ports
 from redeemer.localserver.home import REPOSITORY
+from redeemer.localserver.servers import pick_port
 
 REDEEM = ("redeem-1", "redeem-2")
 WORKERS = ("control", *REDEEM)
@@ -49,7 +49,7 @@ class System:
         self.folder = Path(tempfile.mkdtemp(prefix="redeemer-chaos-"))
         self.servers = Servers(self.folder)
         self.books = Books(self.servers.database_url)
-        port = ports.pick()
+        port = pick_port()
         self.game = Game(f"http://127.0.0.1:{port}")
         self.environment = self._environment()
         self.processes = {

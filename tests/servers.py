@@ -19,9 +19,8 @@ from pathlib import Path
 import pytest
 
 from redeemer.games import GAMES
-from redeemer.localserver import ports
 from redeemer.localserver.postgres import THROW_AWAY, Postgres
-from redeemer.localserver.server import Server, wait_until_ready
+from redeemer.localserver.servers import Server, pick_port, wait_until_ready
 from redeemer.localserver.valkey import Valkey
 
 _PREFIX = "redeemer-tests-"
@@ -70,10 +69,10 @@ def _running() -> Iterator[tuple[Postgres, Valkey, Path]]:
         folder.chmod(0o755)  # The database's user goes through it.
         lock = stack.enter_context((folder / "lock").open("wb"))
         fcntl.flock(lock, fcntl.LOCK_EX)
-        postgres = Postgres(folder, port=ports.pick(), password=_PASSWORD, settings=THROW_AWAY)
-        if postgres.place != folder:
-            stack.callback(shutil.rmtree, postgres.place, ignore_errors=True)
-        valkey = Valkey(folder, port=ports.pick(), password=_PASSWORD)
+        postgres = Postgres(folder, port=pick_port(), password=_PASSWORD, settings=THROW_AWAY)
+        if postgres.folder != folder:
+            stack.callback(shutil.rmtree, postgres.folder, ignore_errors=True)
+        valkey = Valkey(folder, port=pick_port(), password=_PASSWORD)
         stack.enter_context(_started(postgres, folder / "postgres.log"))
         stack.enter_context(_started(valkey, folder / "valkey.log"))
         yield postgres, valkey, folder

@@ -12,7 +12,7 @@ from chaos.processes import Process
 from chaos.round import Stage
 from chaos.scenario import scenario
 from chaos.system import WORKERS
-from redeemer.localserver import ports
+from redeemer.localserver.servers import pick_port
 
 _CLOCK = Path(__file__).resolve().parent.parent / "clock"
 
@@ -80,7 +80,7 @@ def kill_supervisor(stage: Stage) -> None:
     tree = Process(
         "up", [sys.executable, "manage.py", "up"], system.environment, system.folder / "up.log"
     )
-    tree.extra = {"PORT": str(ports.pick()), "REDEEM_THREADS": "8", "CONTROL_THREADS": "8"}
+    tree.extra = {"PORT": str(pick_port()), "REDEEM_THREADS": "8", "CONTROL_THREADS": "8"}
     system.processes["up"] = tree
     tree.start()
     stage.begin()

@@ -21,7 +21,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django_structlog.middlewares import RequestMiddleware
 
-from redeemer.localserver import ports
+from redeemer.localserver.servers import pick_port
 from redeemer.security import client_address
 from tests.admin.conftest import Browser
 
@@ -307,7 +307,7 @@ def test_a_form_that_is_sent_too_much_says_what_to_do(
 def site() -> Iterator[int]:
     """The port of a web server as `make up` starts it. No page that is asked for here needs a database."""
     nowhere = {"DATABASE_URL": "postgres://nobody@127.0.0.1:1/none", "SECRET_KEY": "x" * 50}
-    port = ports.pick()
+    port = pick_port()
     command = [sys.executable, "-m", "redeemer.serving", "--bind", f"127.0.0.1:{port}"]
     server = subprocess.Popen(command, env={**os.environ, **nowhere}, stderr=subprocess.DEVNULL)
     deadline = time.monotonic() + 60

@@ -10,7 +10,7 @@ import pytest
 import requests
 from playwright.sync_api import Page, expect
 
-from redeemer.localserver import ports
+from redeemer.localserver.servers import pick_port
 from tests.system.machinery import System, system, wait_for
 
 MEMBERS = [str(player) for player in range(310, 357)]
@@ -49,7 +49,7 @@ def running(tmp_path: Path) -> Iterator[System]:
 @pytest.fixture
 def site(running: System) -> str:
     """The address of the web server."""
-    url = f"http://127.0.0.1:{ports.pick()}"
+    url = f"http://127.0.0.1:{pick_port()}"
     bind = url.removeprefix("http://")
     running.launch("web", [sys.executable, "-m", "redeemer.serving", "--bind", bind])
     wait_for(lambda: _answers(url), "the web server", seconds=30)

@@ -14,7 +14,7 @@ from giftcodes.models import Guild, Redemption
 from redeemer import settings as project
 from redeemer.environment import SettingError
 from redeemer.games import GAMES, Game, providers
-from redeemer.localserver import configuration
+from redeemer.localserver import config as configuration
 from tests.commands.conftest import World, run
 from tests.pipeline.conftest import states
 
@@ -90,7 +90,9 @@ def test_make_up_knows_its_settings(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CHESS_SALT", "pepper")
 
     assert configuration.read().has_provider
-    assert configuration.shared({"CHESS_SALT": "pepper", "OTHER": "x"}) == {"CHESS_SALT": "pepper"}
+    assert configuration.published({"CHESS_SALT": "pepper", "OTHER": "x"}) == {
+        "CHESS_SALT": "pepper"
+    }
 
 
 def test_the_games_of_the_settings_are_those_of_the_table(settings: Any) -> None:

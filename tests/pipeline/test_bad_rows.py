@@ -30,7 +30,7 @@ from giftcodes.models import (
     database_now,
 )
 from giftcodes.pipeline.dispatch import dispatch
-from redeemer.beat import PatientScheduler
+from redeemer.beat import TolerantScheduler
 from redeemer.celery import app
 from tests.factories import gift_code, guild, member
 from tests.pipeline.conftest import World
@@ -335,10 +335,10 @@ def _entry(name: str, **fields: Any) -> PeriodicTask:
 
 
 @pytest.fixture
-def beat(db: None, monkeypatch: pytest.MonkeyPatch) -> Callable[[], PatientScheduler]:
+def beat(db: None, monkeypatch: pytest.MonkeyPatch) -> Callable[[], TolerantScheduler]:
     """Reads the schedule. The connection stays: it holds the test's transaction, which beat would not be in."""
     monkeypatch.setattr("django_celery_beat.schedulers.close_old_connections", lambda: None)
-    return lambda: PatientScheduler(app=app)
+    return lambda: TolerantScheduler(app=app)
 
 
 def _without_bounds() -> None:
@@ -352,7 +352,7 @@ def _without_bounds() -> None:
     "moment", ["10000-01-01 04:59+00", "infinity", "-infinity", "9999-12-31 23:59+00"]
 )
 def test_a_moment_at_the_end_of_time_does_not_end_beat(
-    beat: Callable[[], PatientScheduler], column: str, moment: str
+    beat: Callable[[], TolerantScheduler], column: str, moment: str
 ) -> None:
     _entry("Good")
     bad = _entry("Bad")
@@ -378,7 +378,7 @@ def test_a_moment_at_the_end_of_time_does_not_end_beat(
     ],
 )
 def test_a_row_of_the_schedule_that_cannot_be_used_is_left_out_and_the_others_go_on(
-    beat: Callable[[], PatientScheduler], harm: str
+    beat: Callable[[], TolerantScheduler], harm: str
 ) -> None:
     _entry("Good")
     _entry("Bad", interval=IntervalSchedule.objects.create(every=77, period="seconds"))
@@ -396,7 +396,7 @@ def test_a_row_of_the_schedule_that_cannot_be_used_is_left_out_and_the_others_go
 
 
 def test_a_row_that_its_own_rules_refuse_is_noted_as_run_and_does_not_end_beat(
-    beat: Callable[[], PatientScheduler],
+    beat: Callable[[], TolerantScheduler],
 ) -> None:
     entry = _entry("Bad")
     run(

@@ -1,4 +1,4 @@
-"""DATABASE_URL means here what it means to PostgreSQL's own programs."""
+"""DATABASE_URL means the same as in PostgreSQL's own programs."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def test_a_url_is_read(url: str, found: dict[str, str]) -> None:
         "postgres://u:p@h/db?host=%zzhush",
     ],
 )
-def test_what_is_no_such_url_is_one_line_without_the_password(url: str) -> None:
+def test_an_invalid_url_is_one_line_without_the_password(url: str) -> None:
     with pytest.raises(SettingError, match=r"^DATABASE_URL") as refusal:
         parameters(url)
 
@@ -61,7 +61,7 @@ def test_what_is_no_such_url_is_one_line_without_the_password(url: str) -> None:
     assert refusal.value.__context__ is None
 
 
-def test_django_has_its_own_words_and_the_rest_as_options() -> None:
+def test_django_has_its_own_parameters_and_the_others_as_options() -> None:
     assert django_settings("postgres://u:p@h:1/db?sslmode=require&conn_max_age=60") == {
         "NAME": "db",
         "USER": "u",

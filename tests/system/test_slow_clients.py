@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 import requests
 
-from redeemer.localserver import ports
+from redeemer.localserver.servers import pick_port
 from tests.system.machinery import System, system, wait_for
 
 pytestmark = pytest.mark.system
@@ -75,7 +75,7 @@ def running(tmp_path: Path) -> Iterator[System]:
 def test_fifty_clients_that_never_finish_stop_nobody_and_are_cut_off_in_the_end(
     running: System,
 ) -> None:
-    port = ports.pick()
+    port = pick_port()
     running.launch("web", [sys.executable, "-m", "redeemer.serving", "--bind", f"127.0.0.1:{port}"])
     wait_for(
         lambda: _status(port, "/healthz") is not None,

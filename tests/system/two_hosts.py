@@ -23,9 +23,9 @@ from chaos.database import REALM, Books
 from chaos.game import Game, line
 from chaos.processes import Process
 from chaos.servers import Running
-from redeemer.localserver import ports
 from redeemer.localserver.home import REPOSITORY
 from redeemer.localserver.postgres import THROW_AWAY, Postgres
+from redeemer.localserver.servers import pick_port
 from redeemer.localserver.valkey import Valkey
 from simulator.window import Rate, Windows
 from tests.system.hosts import Host, Network, two_hosts
@@ -189,12 +189,12 @@ def running(folder: Path) -> Iterator[TwoHosts]:
         postgres = _postgres(folder, network)
         stack.callback(postgres.stop)
         postgres.start()
-        valkey = Valkey(folder, port=ports.pick(), password=_PASSWORD)
+        valkey = Valkey(folder, port=pick_port(), password=_PASSWORD)
         broker = Running(valkey, folder / "valkey.log")
         stack.callback(broker.stop)
         broker.start()
         _open_to(valkey, network.server)
-        game = Game(f"http://{network.server}:{ports.pick()}")
+        game = Game(f"http://{network.server}:{pick_port()}")
         books = Books(postgres.server.url)
         stack.callback(books.close)
         both = TwoHosts(
@@ -251,7 +251,7 @@ def _postgres(folder: Path, network: Network) -> Running:
         "hba_file": str(rules),
         "listen_addresses": ",".join(sorted({"127.0.0.1", network.server})),
     }
-    server = Postgres(folder, port=ports.pick(), password=_PASSWORD, settings=THROW_AWAY | settings)
+    server = Postgres(folder, port=pick_port(), password=_PASSWORD, settings=THROW_AWAY | settings)
     return Running(server, folder / "postgresql.log")
 
 

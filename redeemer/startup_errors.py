@@ -1,4 +1,4 @@
-"""A start that settings forbid ends with one clear line, and not with a traceback."""
+"""Errors in the settings end a start with one clear line instead of a traceback."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ from typing import NoReturn
 from django.core.exceptions import ImproperlyConfigured
 
 
-def show_in_one_line() -> None:
-    """From now on, ImproperlyConfigured ends this process with one line. Other errors are shown as before."""
-    sys.excepthook = _show
+def install_excepthook() -> None:
+    """Show an uncaught ImproperlyConfigured as one line. Other errors are shown as before."""
+    sys.excepthook = _excepthook
 
 
-def end_process(error: ImproperlyConfigured) -> NoReturn:
+def exit_with(error: ImproperlyConfigured) -> NoReturn:
     """End this process with one line and exit status 1."""
     sys.stderr.write(_line(error))
     sys.exit(1)
 
 
 def require_secret_key() -> None:
-    """For what signs: the site, and what works for it.
+    """Check SECRET_KEY, for the processes that sign: the site, the workers and beat.
 
     Raises:
         ImproperlyConfigured: there is no SECRET_KEY. The text says what to do.
@@ -31,7 +31,9 @@ def require_secret_key() -> None:
     secret_key()
 
 
-def _show(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+def _excepthook(
+    kind: type[BaseException], error: BaseException, trace: TracebackType | None
+) -> None:
     if isinstance(error, ImproperlyConfigured):
         sys.stderr.write(_line(error))
     else:

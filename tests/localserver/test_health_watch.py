@@ -1,15 +1,15 @@
-"""The supervisor asks whether beat ticks, and says so once each way."""
+"""The supervisor reports once that beat does not tick, and once that it does again."""
 
 from __future__ import annotations
 
 import time
 
-from redeemer.localserver.pulse import PulseWatch
+from redeemer.localserver.up import HealthWatch
 from tests.system.machinery import wait_for
 
 
 class Site:
-    """Answers as it is told, and counts how often it was asked."""
+    """Answers with a given status, and counts the requests."""
 
     def __init__(self) -> None:
         self.status: int | None = 200
@@ -22,33 +22,33 @@ class Site:
         return self.status
 
 
-def test_it_says_once_that_beat_is_silent_and_once_that_it_ticks_again() -> None:
+def test_it_reports_once_that_beat_is_silent_and_once_that_it_ticks_again() -> None:
     site, said = Site(), []
-    watch = PulseWatch(site.ask, said.append, grace_seconds=0, every_seconds=0.01)
+    watch = HealthWatch(site.ask, said.append, grace_seconds=0, every_seconds=0.01)
 
     for status, lines in [(200, 0), (None, 0), (503, 1), (None, 1), (503, 1), (200, 2), (200, 2)]:
         site.status = status
         asked = site.asked
-        wait_for(lambda asked=asked: watch.look() or site.asked > asked + 2, "questions", seconds=5)  # type: ignore[misc]
+        wait_for(lambda asked=asked: watch.poll() or site.asked > asked + 2, "questions", seconds=5)  # type: ignore[misc]
         assert len(said) == lines
 
     assert [line.split(",")[0] for line in said] == ["Beat does not tick", "Beat ticks again."]
 
 
-def test_a_site_that_hangs_holds_nobody_up() -> None:
+def test_a_site_that_hangs_does_not_block_the_supervisor() -> None:
     site = Site()
     site.hangs_seconds = 1.0
-    watch = PulseWatch(site.ask, lambda words: None, grace_seconds=0, every_seconds=60)
+    watch = HealthWatch(site.ask, lambda words: None, grace_seconds=0, every_seconds=60)
     begun = time.monotonic()
 
-    watch.look()
-    watch.look()
+    watch.poll()
+    watch.poll()
 
     assert time.monotonic() - begun < 0.5
     assert site.asked <= 1
 
 
-def test_after_a_start_nobody_is_asked_for_a_while() -> None:
+def test_there_is_no_request_for_a_while_after_a_start() -> None:
     site = Site()
-    PulseWatch(site.ask, lambda words: None, grace_seconds=60).look()
+    HealthWatch(site.ask, lambda words: None, grace_seconds=60).poll()
     assert site.asked == 0

@@ -1,4 +1,4 @@
-"""What the environment and `.env` say about this start, read before Django is."""
+"""What the environment and `.env` say about this start. Read before Django's settings."""
 
 from __future__ import annotations
 
@@ -9,12 +9,15 @@ from redeemer.games import GAMES
 from redeemer.localserver.errors import CannotStartError
 from redeemer.localserver.home import REPOSITORY
 
-_SHARED = ("DATABASE_URL", "REDIS_URL", "SECRET_KEY", "ALLOWED_HOSTS", "TIME_ZONE", "PORT")
+#: The settings, besides those of the games, that other commands share with `up`.
+_PUBLISHED = ("DATABASE_URL", "REDIS_URL", "SECRET_KEY", "ALLOWED_HOSTS", "TIME_ZONE", "PORT")
+#: A browser cannot open the address that stands for all interfaces.
+_LOOPBACK = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104
 
 
 @dataclass(frozen=True)
-class Configuration:
-    """Where the site is to listen, and who else is there already."""
+class Config:
+    """Where the site listens, the workers' threads, and whether there is a provider."""
 
     host: str
     port: int
@@ -23,23 +26,23 @@ class Configuration:
     has_provider: bool
 
     @property
-    def reachable_host(self) -> str:
-        """The host by which this machine reaches the site."""
-        return _LOCAL.get(self.host, self.host)
+    def local_host(self) -> str:
+        """The host under which this computer reaches the site."""
+        return _LOOPBACK.get(self.host, self.host)
 
     @property
     def address(self) -> str:
-        """Where a browser on this machine finds the site."""
-        return f"http://{_spelled(self.reachable_host)}:{self.port}"
+        """The URL of the site for a browser on this computer."""
+        return f"http://{_bracketed(self.local_host)}:{self.port}"
 
     @property
     def bind(self) -> str:
-        """What the web server is to listen on."""
-        return f"{_spelled(self.host)}:{self.port}"
+        """The address that the web server listens on."""
+        return f"{_bracketed(self.host)}:{self.port}"
 
 
-def read() -> Configuration:
-    """Read `.env` into the environment, which goes before it, and both into a value.
+def read() -> Config:
+    """Add `.env` to the environment, where a variable has no value yet, and read both.
 
     Raises:
         CannotStartError: `.env` or a number cannot be read.
@@ -49,7 +52,7 @@ def read() -> Configuration:
         settings = environment.Settings()
         if settings.str("DATABASE_URL"):
             database_url.parameters(settings.str("DATABASE_URL"))
-        return Configuration(
+        return Config(
             host=settings.str("BIND").strip() or "127.0.0.1",
             port=settings.int("PORT", default=8000, least=1, most=65_535),
             control_threads=settings.int("CONTROL_THREADS", default=4, least=1, most=1000),
@@ -60,18 +63,15 @@ def read() -> Configuration:
         raise CannotStartError(str(error)) from error
 
 
-def shared(variables: dict[str, str]) -> dict[str, str]:
+def published(variables: dict[str, str]) -> dict[str, str]:
     """The part of `variables` that other commands need to work on the same installation."""
     prefixes = tuple(game.setting("") for game in GAMES)
     return {
         name: value
         for name, value in variables.items()
-        if name in _SHARED or name.startswith(prefixes)
+        if name in _PUBLISHED or name.startswith(prefixes)
     }
 
 
-_LOCAL = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - a browser cannot open "everywhere"
-
-
-def _spelled(host: str) -> str:
+def _bracketed(host: str) -> str:
     return f"[{host}]" if ":" in host else host
