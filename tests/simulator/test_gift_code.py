@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 import requests
 
-from simulator import Simulator, answers
+from simulator import Simulator
+from simulator.game import ERR_CODES
 from tests.simulator.asking import ANNA, BERT, REALM, SECONDS, ask, form, grants, signed, word
 from tests.simulator.fixtures import Clock
 
@@ -211,9 +212,9 @@ def test_the_number_of_an_error_is_always_said(game):
     assert numbers == {40014}
 
 
-@pytest.mark.parametrize("msg", sorted(answers.ERR_CODES))
+@pytest.mark.parametrize("msg", sorted(ERR_CODES))
 def test_each_answer_can_be_scripted_in_its_own_words_and_in_unknown_ones(game, msg):
-    number = answers.ERR_CODES[msg]
+    number = ERR_CODES[msg]
     for words in (msg, "WORDS NOT KNOWN"):
         game.merge({"faults": [{"fault": "msg", "msg": words, "err_code": number}]})
 
