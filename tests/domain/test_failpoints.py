@@ -37,7 +37,7 @@ def test_with_the_switch_the_process_ends_at_the_point() -> None:
     struck = run(STRIKE, REDEEMER_FAULTS="1", REDEEMER_FAULT="before-send:kill:#3")
 
     assert (struck.returncode, struck.stdout) == (-signal.SIGKILL, "")
-    assert struck.stderr == "FAULT: kill at before-send\n"
+    assert struck.stderr == "FAILPOINT: kill at before-send\n"
 
 
 @pytest.mark.parametrize("fault", ["nowhere:kill", "before-send:dance"])

@@ -219,7 +219,7 @@ def test_an_end_that_may_be_an_edit_of_a_worker_that_died_is_never_told_twice(
     job = announcements._intend(pk, token)
     assert job is not None
     assert job.edited is not None
-    job.announcer.edit(job.edited.message_id, job.post)  # … and here it dies.
+    job.client.edit(job.edited.message_id, job.post)  # … and here it dies.
     wears_out(discord, wolves)
 
     for _ in range(3):
@@ -436,7 +436,7 @@ def test_a_late_refusal_of_the_old_address_says_nothing_of_the_new_one(
     ((pk, token),) = announcements.claim()
     job = announcements._intend(pk, token)
     assert job is not None
-    refusal = job.announcer.create(job.post)
+    refusal = job.client.create(job.post)
     Channel.objects.update(address=discord.address(77))
 
     announcements._record(job, refusal)

@@ -1,6 +1,6 @@
-"""The community's list of published codes, `{"codes": ["CODE dd.mm.yyyy", ...]}`: read, never written.
+"""The community's list of published codes, `{"codes": ["CODE dd.mm.yyyy", ...]}`.
 
-The facts are in docs/protocol.md, section 2.
+It is only read, never written. docs/protocol.md, section 2, has the facts.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ _DAY = re.compile(r"([0-9]{1,2})\.([0-9]{1,2})\.(20[0-9]{2})")
 
 
 def read_list(body: bytes) -> Listing:
-    """Read a body. An empty list is a list; anything but a list of codes is a problem, in words."""
+    """Read a body. An empty list is valid; anything but a list of codes is a problem."""
     answer = json_object(body)
     if isinstance(answer, Listing):
         return answer
@@ -47,7 +47,7 @@ def _listing(lines: Iterable[Any]) -> Listing:
 def _published(line: object) -> PublishedCode | str:
     """A line's code and day, or why it is skipped.
 
-    A bare code can be redeemed; beside a broken day the code may well be broken, too.
+    A code without a day is accepted. With an invalid day, the code may be wrong, too.
     """
     if not isinstance(line, str):
         return f"not a text but a {type(line).__name__}"

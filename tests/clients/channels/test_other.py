@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from giftcodes.clients.channels import BadAddressError, DeliveryOutcome, Message, announcer_for
+from giftcodes.clients.channels import BadAddressError, DeliveryOutcome, Message, channel_client_for
 from tests.clients.channels.service import Service, other_service
 
 pytest.importorskip("apprise")
@@ -22,19 +22,19 @@ def service() -> Iterator[Service]:
 
 
 def test_a_message_is_posted(service: Service) -> None:
-    announcer = announcer_for(service.address, total_seconds=3, connect_seconds=1)
+    client = channel_client_for(service.address, total_seconds=3, connect_seconds=1)
 
-    assert announcer.create(POST).fate is DeliveryOutcome.DELIVERED
+    assert client.create(POST).outcome is DeliveryOutcome.DELIVERED
     assert (service.bodies[0]["title"], service.bodies[0]["message"]) == (
         "Started",
         "Half\n\nMembers: 7",
     )
-    assert not announcer.can_edit
+    assert not client.can_edit
 
 
 def test_a_long_message_ends_with_a_whole_word(service: Service) -> None:
-    announcer = announcer_for(service.address, total_seconds=3, connect_seconds=1)
-    announcer.create(Message(title="word " * 100, text="word " * 1_000))
+    client = channel_client_for(service.address, total_seconds=3, connect_seconds=1)
+    client.create(Message(title="word " * 100, text="word " * 1_000))
 
     for shown in (service.bodies[0]["title"], service.bodies[0]["message"]):
         assert set(shown.split(" ")) == {"word", "word…"}
@@ -45,21 +45,21 @@ def test_a_no_is_unknown_and_shows_no_secret(
 ) -> None:
     service.status = 500
 
-    answer = announcer_for(service.address, total_seconds=3, connect_seconds=1).create(POST)
+    answer = channel_client_for(service.address, total_seconds=3, connect_seconds=1).create(POST)
 
-    assert answer.fate is DeliveryOutcome.UNKNOWN
+    assert answer.outcome is DeliveryOutcome.UNKNOWN
     assert "aSecretWord" not in answer.error + caplog.text
 
 
 def test_it_is_bounded_in_time(service: Service) -> None:
     service.latency_seconds = 3.0
-    announcer = announcer_for(service.address, total_seconds=0.5, connect_seconds=1)
+    client = channel_client_for(service.address, total_seconds=0.5, connect_seconds=1)
     begun = time.monotonic()
 
-    assert announcer.create(POST).fate is DeliveryOutcome.UNKNOWN
+    assert client.create(POST).outcome is DeliveryOutcome.UNKNOWN
     assert time.monotonic() - begun < 1.5
 
 
 def test_an_address_that_apprise_does_not_know_is_refused() -> None:
-    with pytest.raises(BadAddressError, match="Apprise knows no such address"):
-        announcer_for("nonsense://x/aSecretWord", total_seconds=1, connect_seconds=1)
+    with pytest.raises(BadAddressError, match="Apprise does not know this address"):
+        channel_client_for("nonsense://x/aSecretWord", total_seconds=1, connect_seconds=1)

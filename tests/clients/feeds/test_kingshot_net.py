@@ -66,7 +66,9 @@ def test_an_unknown_format_is_refused_with_the_known_ones() -> None:
     reading = fetch(config, total_seconds=1, connect_seconds=1)
 
     assert reading.status is FeedStatus.FAILED
-    assert reading.error == "WHITEOUT_FEED_FORMAT is not known. Known are: community, kingshot.net."
+    assert (
+        reading.error == "WHITEOUT_FEED_FORMAT is unknown. Known formats: community, kingshot.net."
+    )
 
 
 @pytest.mark.parametrize(

@@ -91,7 +91,8 @@ def test_a_slow_answer_over_tls_ends_with_the_budget(
             transport.exchange("POST", url, headers={}, form={"a": "b"})
     else:
         assert (
-            transport.exchange("POST", url, headers={}, form={"a": "b"}).cut is Truncation.TOO_SLOW
+            transport.exchange("POST", url, headers={}, form={"a": "b"}).truncation
+            is Truncation.TOO_SLOW
         )
 
 
