@@ -291,7 +291,7 @@ def test_a_player_who_is_listed_twice_is_taken_once_and_reported() -> None:
 
     assert [member.nickname for member in listed.members] == ["Amber", "Birch"]
     assert [str(line) for line in listed.repeated] == [
-        "Line 3: player 123456789 is on line 1 already."
+        "Line 3: player 123456789 is already on line 1."
     ]
 
 
