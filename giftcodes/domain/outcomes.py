@@ -90,7 +90,7 @@ class Meaning:
 MEANINGS: dict[Outcome, Meaning] = {
     Outcome.SUCCESS: Meaning(Scope.MEMBER, "SUCCESS", "Redeemed.", proves_code=True),
     Outcome.RECEIVED: Meaning(
-        Scope.MEMBER, "RECEIVED", "The player has this code already.", proves_code=True
+        Scope.MEMBER, "RECEIVED", "The player already has this code.", proves_code=True
     ),
     Outcome.SAME_TYPE: Meaning(
         Scope.MEMBER,
@@ -105,13 +105,14 @@ MEANINGS: dict[Outcome, Meaning] = {
     Outcome.CLAIM_LIMIT: Meaning(
         Scope.MEMBER,
         "USED",
-        "The game says that a claim limit is reached: this account's, or the code's. It is tried "
-        "again every day.",
+        "The game says that a claim limit is reached: this account's, or the code's. It will be "
+        "retried every day.",
     ),
     Outcome.CODE_ERROR: Meaning(
         Scope.MEMBER,
         "general error",
-        "The game reports an error about this code and does not say which. It is asked again.",
+        "The game reports an error about this code and does not say which. The request "
+        "will be repeated.",
         decisive=False,
         recognised=False,
     ),
@@ -119,49 +120,50 @@ MEANINGS: dict[Outcome, Meaning] = {
         Scope.MEMBER,
         "USER INFO ERROR",
         "Player ID and realm do not belong together, or there is no such player. Correct the "
-        "member's realm; the code is tried again at once.",
+        "member's realm; the code is then retried at once.",
     ),
     Outcome.NO_SUCH_PLAYER: Meaning(
         Scope.MEMBER,
         "role not exist",
-        "The game knows no such player. Check the player ID and the realm.",
+        "The game does not know this player. Check the player ID and the realm.",
     ),
     Outcome.LEVEL_TOO_LOW: Meaning(
         Scope.MEMBER,
         "STOVE_LV ERROR",
-        "The player's level is too low for this code. It is tried again every day.",
+        "The player's level is too low for this code. It will be retried every day.",
     ),
     Outcome.SPEND_TOO_LOW: Meaning(
         Scope.MEMBER,
         "RECHARGE_MONEY ERROR",
-        "The player has spent too little in the game for this code. It is tried again every day.",
+        "The player has spent too little in the game for this code. It will be retried every day.",
     ),
     Outcome.VIP_TOO_LOW: Meaning(
         Scope.MEMBER,
         "RECHARGE_MONEY_VIP ERROR",
-        "The player's VIP level is too low for this code. It is tried again every day.",
+        "The player's VIP level is too low for this code. It will be retried every day.",
     ),
     Outcome.LEVEL_OR_SPEND_TOO_LOW: Meaning(
         Scope.MEMBER,
         "level or spend too low",
         "The player's level is too low for this code, or the player has spent too little in the "
-        "game. It is tried again every day.",
+        "game. It will be retried every day.",
     ),
     Outcome.ACCOUNT_TOO_YOUNG: Meaning(
         Scope.MEMBER,
         "account too young",
-        "The player's account is too young for this code. It is tried again every day.",
+        "The player's account is too young for this code. It will be retried every day.",
     ),
     Outcome.TIMEOUT_RETRY: Meaning(
         Scope.MEMBER,
         "TIMEOUT RETRY",
-        "The game had a hiccup and does not say whether the code was granted. It is asked again.",
+        "The game reported a timeout, and not whether the code was granted. The request will be "
+        "repeated.",
         decisive=False,
     ),
     Outcome.SERVER_BUSY: Meaning(
         Scope.MEMBER,
         "server busy",
-        "The game is busy and may still deliver the code. It is asked again later.",
+        "The game is busy and may still deliver the code. The request will be repeated later.",
         decisive=False,
     ),
     Outcome.TOO_FREQUENT: Meaning(
@@ -170,7 +172,7 @@ MEANINGS: dict[Outcome, Meaning] = {
         "The game asks for a pause between two requests for this player.",
     ),
     Outcome.NOT_LOGIN: Meaning(
-        Scope.MEMBER, "NOT LOGIN", "The game lost its session. It is asked again."
+        Scope.MEMBER, "NOT LOGIN", "The game lost its session. The request will be repeated."
     ),
     Outcome.SIGN_ERROR: Meaning(
         Scope.PROVIDER,
@@ -180,7 +182,7 @@ MEANINGS: dict[Outcome, Meaning] = {
     Outcome.PARAMS_ERROR: Meaning(
         Scope.PROVIDER,
         "params error",
-        "The game missed a field in our request. Its protocol may have changed.",
+        "A field is missing in our request. The protocol of the game may have changed.",
     ),
     Outcome.CAPTCHA: Meaning(
         Scope.PROVIDER,
@@ -198,49 +200,49 @@ MEANINGS: dict[Outcome, Meaning] = {
     Outcome.UNRECOGNISED: Meaning(
         Scope.MEMBER,
         "unknown answer",
-        "The game answered with words that are not known here. It is asked again.",
+        "The game sent an unknown message. The request will be repeated.",
         decisive=False,
         recognised=False,
     ),
     Outcome.UNREADABLE: Meaning(
         Scope.MEMBER,
         "unreadable answer",
-        "The game's answer could not be read, so that it is not known whether the code was "
-        "granted. It is asked again.",
+        "The game's answer could not be read, so it is unknown whether the code was granted. "
+        "The request will be repeated.",
         decisive=False,
         recognised=False,
     ),
     Outcome.SERVER_ERROR: Meaning(
         Scope.MEMBER,
         "server error",
-        "The game's server failed, so that it is not known whether the code was granted. It is "
-        "asked again.",
+        "The game's server failed, so it is unknown whether the code was granted. The "
+        "request will be repeated.",
         decisive=False,
         recognised=False,
     ),
     Outcome.UNANSWERED: Meaning(
         Scope.MEMBER,
         "no answer",
-        "The game did not answer, so that it is not known whether the code was granted. It is "
-        "asked again.",
+        "The game did not answer, so it is unknown whether the code was granted. The "
+        "request will be repeated.",
         decisive=False,
         recognised=False,
     ),
     Outcome.UNREACHABLE: Meaning(
         Scope.NONE,
         "unreachable",
-        "The game's server could not be reached. It is asked again.",
+        "The game's server could not be reached. The request will be repeated.",
         recognised=False,
     ),
     Outcome.THROTTLED: Meaning(
         Scope.NONE,
         "HTTP 429",
-        "The game's request limit was reached. It goes on in the next window.",
+        "The game's request limit was reached. Redeeming continues in the next window.",
     ),
     Outcome.NOT_SENT: Meaning(
         Scope.NONE,
         "not sent",
-        "The worker was held up past its deadline and did not send the request.",
+        "The worker was delayed past its deadline and did not send the request.",
     ),
 }
 

@@ -113,7 +113,7 @@ def decide(outcome: Outcome, context: AttemptContext) -> Transition:
     if outcome is Outcome.RECEIVED and context.earlier_unknown:
         return Transition(
             State.REDEEMED,
-            "Redeemed: an earlier request went without a clear answer, and a repeat confirmed it.",
+            "Redeemed: an earlier request had no clear answer, and a repeat confirmed it.",
         )
     if outcome in _SETTLES:
         return Transition(_SETTLES[outcome], reason)
@@ -142,14 +142,11 @@ def _after_code_answer(reason: str, context: AttemptContext) -> Transition:
     if not context.code_is_closed:
         return Transition(
             _waiting(context),
-            f"{reason} Another member is asked to confirm it.",
+            f"{reason} A request for another member must confirm it.",
             delay_seconds=DOUBT_SECONDS,
         )
     if context.confirming:
-        reason += (
-            " An earlier request went without a clear answer, so the player may have it all the "
-            "same."
-        )
+        reason += " An earlier request had no clear answer, so the player may have it all the same."
     return Transition(State.CANCELLED, reason)
 
 

@@ -12,7 +12,7 @@ from django.db.models import F
 from giftcodes import tasks
 from giftcodes.models import Alarm, Announcement, Channel, Guild, Redemption
 from giftcodes.notifications import announcements
-from tests.clients.channels.service import other_service
+from tests.clients.channels.apprise_service import apprise_service
 from tests.clients.channels.standin import TOKEN, StandIn, running
 from tests.factories import gift_code, guild
 from tests.notifications.test_announcements import deliveries, speak, told
@@ -283,7 +283,7 @@ def test_an_end_whose_sender_died_is_an_alarm(world: World, discord: StandIn) ->
 def test_an_end_that_another_service_does_not_confirm_is_an_alarm(world: World) -> None:
     pytest.importorskip("apprise")
     wolves = guild(members=1)
-    with other_service() as service:
+    with apprise_service() as service:
         Channel.objects.create(guild=wolves, address=service.address)
         redemption = world.begin(wolves, gift_code())
         service.status = 500

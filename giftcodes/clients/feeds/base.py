@@ -161,7 +161,7 @@ def read_feed(
     except Exception as error:  # noqa: BLE001 (one bad feed must not stop the others)
         what = hide(f"{type(error).__name__}: {error}")
         reading = replace(
-            before, error=f"The feed's answer could not be read ({what}). It is asked again."
+            before, error=f"The feed's answer could not be read ({what}). It will be polled again."
         )
     finally:
         transport.close()
@@ -187,10 +187,12 @@ def _request(
         response = transport.exchange("GET", config.feed_url, headers=_headers(config, before))
     except NotSentError as error:
         complaint = f"The feed could not be reached ({hide(str(error))})."
-        return replace(before, error=f"{complaint} {_check(config, 'FEED_URL')} It is asked again.")
+        return replace(
+            before, error=f"{complaint} {_check(config, 'FEED_URL')} It will be polled again."
+        )
     except NoAnswerError as error:
         return replace(
-            before, error=f"The feed did not answer ({hide(str(error))}). It is asked again."
+            before, error=f"The feed did not answer ({hide(str(error))}). It will be polled again."
         )
     if response.status == 304 and (before.etag or before.last_modified):
         return replace(before, status=FeedStatus.NOT_MODIFIED)
@@ -238,9 +240,9 @@ def _problem(config: FeedConfig, response: Response) -> str:
     if status in (401, 403):
         return f"The feed refused our key (HTTP {status}). {_check(config, 'FEED_KEY')}"
     if status == 429:
-        return "The feed asks for fewer requests (HTTP 429). It is asked again later."
+        return "The feed asks for fewer requests (HTTP 429). It will be polled again later."
     if status >= 500:
-        return f"The feed's server failed (HTTP {status}). It is asked again."
+        return f"The feed's server failed (HTTP {status}). It will be polled again."
     if 300 <= status < 400:
         words = f"The feed redirects (HTTP {status}), which is not followed."
         return f"{words} {_check(config, 'FEED_URL')}"
@@ -249,7 +251,7 @@ def _problem(config: FeedConfig, response: Response) -> str:
     return (
         ""
         if response.truncation is Truncation.NONE
-        else f"{response.truncation.value} It is asked again."
+        else f"{response.truncation.value} It will be polled again."
     )
 
 

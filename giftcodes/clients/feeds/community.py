@@ -23,7 +23,7 @@ def read_list(body: bytes) -> Listing:
         return answer
     if words := answer.get("error") or answer.get("detail"):
         return Listing(
-            problem="The feed sent an error and no list. It is asked again.", words=str(words)
+            problem="The feed sent an error and no list. It will be polled again.", words=str(words)
         )
     if not isinstance(answer.get("codes"), list):
         return Listing(

@@ -23,7 +23,7 @@ def read_list(body: bytes) -> Listing:
     )
     if _is_failure(answer.get("status")) or (words and not isinstance(entries, list)):
         return Listing(
-            problem="The feed sent an error and no list. It is asked again.", words=words
+            problem="The feed sent an error and no list. It will be polled again.", words=words
         )
     if not isinstance(entries, list):
         return Listing(

@@ -40,9 +40,7 @@ def test_a_message_is_created_and_edited(discord: StandIn) -> None:
 
 
 @pytest.mark.parametrize("version", ["", "/v6", "/v10"])
-def test_whatever_version_the_address_names_ours_is_asked_for(
-    discord: StandIn, version: str
-) -> None:
+def test_every_version_in_the_address_is_replaced_by_ours(discord: StandIn, version: str) -> None:
     assert create(discord.address(version=version)).outcome is DeliveryOutcome.DELIVERED
 
 
@@ -71,7 +69,7 @@ def test_a_thread_is_kept_and_nothing_else_of_the_query(discord: StandIn) -> Non
         ({}, {"retry_after": float("nan")}, 1.0),
     ],
 )
-def test_asked_for_fewer_it_waits_as_long_as_it_is_told(
+def test_a_429_sets_the_wait(
     discord: StandIn, headers: dict[str, str], body: object, seconds: float
 ) -> None:
     discord.spoil(429, headers=headers, body=body)
@@ -82,7 +80,7 @@ def test_asked_for_fewer_it_waits_as_long_as_it_is_told(
     assert len(discord.requests) == 1
 
 
-def test_a_channel_without_requests_left_rests(discord: StandIn) -> None:
+def test_a_channel_without_requests_left_asks_for_a_pause(discord: StandIn) -> None:
     discord.spoil(
         200,
         body={"id": "5"},
@@ -94,7 +92,7 @@ def test_a_channel_without_requests_left_rests(discord: StandIn) -> None:
     )
 
 
-def test_after_a_success_it_does_not_rest_for_longer_than_an_hour(discord: StandIn) -> None:
+def test_the_pause_after_a_success_is_an_hour_at_most(discord: StandIn) -> None:
     discord.spoil(
         200,
         body={"id": "5"},
@@ -105,7 +103,7 @@ def test_after_a_success_it_does_not_rest_for_longer_than_an_hour(discord: Stand
 
 
 @pytest.mark.parametrize("status", [401, 403, 404])
-def test_a_channel_that_is_gone_is_gone(discord: StandIn, status: int) -> None:
+def test_a_deleted_webhook_is_gone(discord: StandIn, status: int) -> None:
     discord.spoil(status, body={"message": "Unknown Webhook", "code": 10015})
 
     answer = create(discord.address())
@@ -133,7 +131,7 @@ def test_a_proxy_that_refuses_says_nothing_of_the_webhook(discord: StandIn, stat
         (403, 50013, "may not post there"),
     ],
 )
-def test_discord_itself_says_why_a_channel_is_gone(
+def test_the_error_says_why_a_channel_is_gone(
     discord: StandIn, status: int, code: int, words: str
 ) -> None:
     discord.spoil(status, body={"message": "No.", "code": code})
@@ -160,7 +158,7 @@ def test_where_discord_gives_no_reason_the_webhook_is_not_given_up(
 
 
 @pytest.mark.parametrize(("status", "code"), [(429, 30046), (429, 20022), (400, 50083)])
-def test_a_message_that_cannot_be_changed_is_told_from_a_channel_that_is_gone(
+def test_a_message_that_cannot_be_edited_is_not_a_channel_that_is_gone(
     discord: StandIn, status: int, code: int
 ) -> None:
     discord.spoil(status, body={"message": "No.", "code": code}, headers={"Retry-After": "10"})
@@ -182,7 +180,7 @@ def test_a_locked_thread_takes_no_message_and_says_what_to_do(discord: StandIn, 
 
 
 @pytest.mark.parametrize("body", [PROXY_PAGE, b"", b"ok", {"ok": True}, {"id": "none"}, [1]])
-def test_a_success_that_is_not_discords_is_no_delivery(discord: StandIn, body: object) -> None:
+def test_a_success_that_is_not_discords_is_not_a_delivery(discord: StandIn, body: object) -> None:
     discord.spoil(200, body=body)
     discord.spoil(200, body=body)
 
@@ -196,20 +194,20 @@ def test_a_success_without_content_is_a_delivery(discord: StandIn) -> None:
     assert create(discord.address()) == Delivery(DeliveryOutcome.DELIVERED)
 
 
-def test_a_message_that_was_deleted_is_told_from_a_channel_that_is_gone(discord: StandIn) -> None:
+def test_a_deleted_message_is_not_a_channel_that_is_gone(discord: StandIn) -> None:
     answer = edit(discord.address(), "4711")
 
     assert answer == Delivery(DeliveryOutcome.GONE, error="The message was deleted in the channel.")
 
 
 @pytest.mark.parametrize("status", [500, 502, 504, 301])
-def test_after_a_servers_error_nobody_knows(discord: StandIn, status: int) -> None:
+def test_a_server_error_has_an_unknown_outcome(discord: StandIn, status: int) -> None:
     discord.spoil(status)
 
     assert create(discord.address()).outcome is DeliveryOutcome.UNKNOWN
 
 
-def test_without_an_answer_nobody_knows(discord: StandIn) -> None:
+def test_a_request_without_an_answer_has_an_unknown_outcome(discord: StandIn) -> None:
     discord.spoil(0, takes_effect=True)
 
     assert create(discord.address()).outcome is DeliveryOutcome.UNKNOWN
@@ -230,7 +228,7 @@ def test_it_is_bounded_in_bytes(discord: StandIn) -> None:
     assert create(discord.address()).outcome is DeliveryOutcome.UNKNOWN
 
 
-def test_where_nobody_listens_nothing_was_posted() -> None:
+def test_a_refused_connection_has_posted_nothing() -> None:
     assert create(f"http://127.0.0.1:9/api/webhooks/1/{TOKEN}").outcome is DeliveryOutcome.LATER
 
 
@@ -243,7 +241,7 @@ def test_what_discord_refuses_is_not_sent_again(discord: StandIn) -> None:
     assert "Invalid Form Body" in answer.error
 
 
-def test_no_name_can_mention_anybody_or_be_markup() -> None:
+def test_names_cannot_mention_or_be_markup() -> None:
     said = payload(
         Message(
             title="@everyone **x** <@123> https://evil.example",
@@ -295,7 +293,7 @@ def test_a_text_that_is_too_long_ends_with_a_whole_word(discord: StandIn, word: 
         f"https://user@discord.com/api/webhooks/1/{TOKEN}",
     ],
 )
-def test_what_is_no_address_of_a_webhook_is_refused_and_not_repeated(address: str) -> None:
+def test_an_address_that_is_not_a_webhook_is_refused_and_not_repeated(address: str) -> None:
     with pytest.raises(BadAddressError) as caught:
         channel_client_for(address, total_seconds=1, connect_seconds=1)
     assert TOKEN not in str(caught.value)

@@ -1,4 +1,4 @@
-"""What one question to a directory brings, from a real server. The forms of the answer are assumed, not confirmed."""
+"""Lookups in a directory, on a real server. The forms of its answers are assumed, not confirmed."""
 
 from __future__ import annotations
 
@@ -94,7 +94,7 @@ def test_these_forms_are_read(serve: Serve, body: Any) -> None:
         {"data": {"player_id": 99999999, **FLAT}},
     ],
 )
-def test_any_other_form_cannot_be_read_and_is_no_answer(serve: Serve, body: Any) -> None:
+def test_any_other_form_is_unreadable(serve: Serve, body: Any) -> None:
     answer = said(serve, body)
 
     assert (answer.status, answer.name, answer.realm) == (LookupStatus.UNREADABLE, "", None)
@@ -114,9 +114,7 @@ def test_any_other_form_cannot_be_read_and_is_no_answer(serve: Serve, body: Any)
         ("503 Unavailable", LookupStatus.UNREACHABLE),
     ],
 )
-def test_a_status_decides_whatever_the_body_says(
-    serve: Serve, status: str, expected: LookupStatus
-) -> None:
+def test_the_status_goes_before_the_body(serve: Serve, status: str, expected: LookupStatus) -> None:
     assert said(serve, FLAT, status=status).status is expected
 
 
@@ -141,7 +139,7 @@ def test_an_answer_that_breaks_off_cannot_be_read(serve: Serve) -> None:
     assert ask(serve(script).url).status is LookupStatus.UNREADABLE
 
 
-def test_a_directory_that_is_not_there_or_says_nothing_is_unreachable(serve: Serve) -> None:
+def test_a_directory_that_is_missing_or_silent_is_unreachable(serve: Serve) -> None:
     silent = serve(lambda talk: (talk.hear(), talk.hold()))
 
     assert ask("http://127.0.0.1:9").status is LookupStatus.UNREACHABLE
@@ -159,7 +157,7 @@ def test_a_key_that_no_header_can_carry_is_not_sent(serve: Serve, key: str) -> N
     assert server.requests == []
 
 
-def test_what_is_no_player_id_is_not_put_into_an_address(serve: Serve) -> None:
+def test_only_a_player_id_is_put_into_an_address(serve: Serve) -> None:
     server = serve(answering(http(b"{}")))
 
     assert ask(server.url, player="../admin").status is LookupStatus.UNREADABLE

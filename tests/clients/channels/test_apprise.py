@@ -1,4 +1,4 @@
-"""Any other channel, through Apprise and real HTTP."""
+"""Channels of other services, through Apprise and real HTTP."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from giftcodes.clients.channels import BadAddressError, DeliveryOutcome, Message, channel_client_for
-from tests.clients.channels.service import Service, other_service
+from tests.clients.channels.apprise_service import Service, apprise_service
 
 pytest.importorskip("apprise")
 
@@ -17,7 +17,7 @@ POST = Message(title="Started", text="Half", facts=(("Members", "7"),))
 
 @pytest.fixture
 def service() -> Iterator[Service]:
-    with other_service() as running:
+    with apprise_service() as running:
         yield running
 
 
@@ -40,7 +40,7 @@ def test_a_long_message_ends_with_a_whole_word(service: Service) -> None:
         assert set(shown.split(" ")) == {"word", "word…"}
 
 
-def test_a_no_is_unknown_and_shows_no_secret(
+def test_a_failure_has_an_unknown_outcome_and_shows_no_secret(
     service: Service, caplog: pytest.LogCaptureFixture
 ) -> None:
     service.status = 500
