@@ -12,8 +12,8 @@ from django.core.checks import CheckMessage, Error, Tags, Warning, register
 from django.db import connections
 
 from giftcodes import secret_key, site_address
-from giftcodes.clients.channels import BadAddressError, announcer_for
-from giftcodes.clients.directories.base import PLACE_OF_ID
+from giftcodes.clients.channels import BadAddressError, channel_client_for
+from giftcodes.clients.directories.base import ID_PLACEHOLDER
 from giftcodes.clients.feeds import FORMATS
 from giftcodes.clients.games import CLIENTS
 from giftcodes.domain import failpoints
@@ -156,7 +156,7 @@ def check_operator_channel(**_: Any) -> list[CheckMessage]:
     if not settings.OPERATOR_CHANNEL:
         return []
     try:
-        announcer_for(settings.OPERATOR_CHANNEL, total_seconds=1, connect_seconds=1)
+        channel_client_for(settings.OPERATOR_CHANNEL, total_seconds=1, connect_seconds=1)
     except BadAddressError as error:
         return [
             Error(
@@ -220,11 +220,11 @@ def check_faults(**_: Any) -> list[CheckMessage]:
                 id="giftcodes.W002",
             )
         ]
-    if not failpoints.is_half_set():
+    if not failpoints.is_set_without_switch():
         return []
     return [
         Error(
-            f"{failpoints.FAULT} or {failpoints.TIMES} is set without {failpoints.SWITCH}=1.",
+            f"{failpoints.FAILPOINT} or {failpoints.TIMES} is set without {failpoints.SWITCH}=1.",
             hint="Take them out of the environment: they are for `make chaos`.",
             id="giftcodes.E005",
         )
@@ -259,7 +259,7 @@ def _is_place_for_players(url: str) -> bool:
     return (
         parts.scheme in ("http", "https")
         and bool(parts.hostname)
-        and PLACE_OF_ID in parts.path + parts.query
+        and ID_PLACEHOLDER in parts.path + parts.query
     )
 
 

@@ -41,7 +41,7 @@ def _die_at(stage: Stage, point: str) -> None:
     for name in names:  # Whoever still has the fault in it ends as well: a kill more.
         if stage.system.processes[name].is_alive:
             stage.kill(name)
-    struck = sum(stage.system.log(name).count(f"FAULT: kill at {point}") for name in names)
+    struck = sum(stage.system.log(name).count(f"FAILPOINT: kill at {point}") for name in names)
     stage.notes.append(f"{struck} deaths at the point so far")
 
 

@@ -26,7 +26,7 @@ class LedgerError(Exception):
 
 @dataclass(frozen=True)
 class Ledger:
-    """Requests in order of arrival and grants, as simulator/ledger.py describes them.
+    """Requests in order of arrival and grants, as simulator/state.py describes them.
 
     Args:
         url: the simulator's base address.

@@ -11,7 +11,7 @@ from django.db import models
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from giftcodes.clients.channels import BadAddressError, announcer_for
+from giftcodes.clients.channels import BadAddressError, channel_client_for
 from giftcodes.models.guild import Guild
 from giftcodes.secret_key import secret_key
 
@@ -26,7 +26,7 @@ def validate_channel(address: str) -> None:
         ValidationError: it is none.
     """
     try:
-        announcer_for(address, total_seconds=1, connect_seconds=1)
+        channel_client_for(address, total_seconds=1, connect_seconds=1)
     except BadAddressError as error:
         raise ValidationError(str(error), code="channel") from error
 

@@ -17,7 +17,7 @@ from giftcodes.clients.channels import (
     DeliveryOutcome,
     Message,
     Severity,
-    announcer_for,
+    channel_client_for,
     shortened,
 )
 from giftcodes.domain import log_lines
@@ -286,7 +286,7 @@ def _post(notices: list[AlarmNotice]) -> Message:
         title=_title(raised, len(notices) - raised),
         text="\n".join([*lines, *([f"… and {more} more, in the admin."] if more else [])]),
         url=site_address.link("/admin/giftcodes/alarm/"),
-        tone=Severity.ALARM if raised else Severity.GOOD,
+        severity=Severity.ALARM if raised else Severity.GOOD,
     )
 
 
@@ -302,21 +302,21 @@ def _line(notice: AlarmNotice) -> str:
 
 def _deliver(post: Message) -> Delivery:
     try:
-        announcer = announcer_for(
+        client = channel_client_for(
             settings.OPERATOR_CHANNEL,
             total_seconds=settings.ANNOUNCE_SECONDS,
             connect_seconds=CONNECT_SECONDS,
         )
     except BadAddressError as error:
         return Delivery(DeliveryOutcome.REFUSED, error=f"OPERATOR_CHANNEL: {error}")
-    return announcer.create(post)
+    return client.create(post)
 
 
 def _record(claims: dict[int, int], delivery: Delivery, *, tries: int) -> None:
     mine = AlarmNotice.objects.filter(
         pk__in=claims, state__in=[DeliveryState.WAITING, DeliveryState.UNKNOWN]
     )
-    if delivery.fate is DeliveryOutcome.DELIVERED:
+    if delivery.outcome is DeliveryOutcome.DELIVERED:
         mine.update(
             state=DeliveryState.DONE,
             sent_at=Clock(),
@@ -326,7 +326,7 @@ def _record(claims: dict[int, int], delivery: Delivery, *, tries: int) -> None:
         )
         return
     log_lines.warning(f"🔔 The operator's channel: {delivery.error}")
-    if delivery.fate is DeliveryOutcome.LATER:
+    if delivery.outcome is DeliveryOutcome.LATER:
         delay = retry_delay_seconds(tries + 1, jitter=random.random(), cap=LONGEST_DELAY_SECONDS)  # noqa: S311
         mine.update(
             sending_at=None,
@@ -342,5 +342,5 @@ def _record(claims: dict[int, int], delivery: Delivery, *, tries: int) -> None:
         DeliveryOutcome.REFUSED: DeliveryState.FAILED,
     }
     mine.update(
-        state=ends[delivery.fate], error=delivery.error, lease_until=None, next_attempt_at=None
+        state=ends[delivery.outcome], error=delivery.error, lease_until=None, next_attempt_at=None
     )

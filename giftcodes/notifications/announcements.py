@@ -20,12 +20,12 @@ from django.urls import reverse
 
 from giftcodes import site_address
 from giftcodes.clients.channels import (
-    Announcer,
     BadAddressError,
+    ChannelClient,
     Delivery,
     DeliveryOutcome,
     Message,
-    announcer_for,
+    channel_client_for,
 )
 from giftcodes.domain import failpoints, log_lines
 from giftcodes.domain.backoff import retry_delay_seconds
@@ -136,7 +136,7 @@ class _Job:
 
     row: Announcement
     channel: Channel
-    announcer: Announcer
+    client: ChannelClient
     post: Message
     #: The row whose message is edited; None: a new message.
     edited: Announcement | None
@@ -204,12 +204,10 @@ def send(announcement_id: int, token: int) -> bool:
             next_attempt_at=clock_plus(EDIT_SECONDS),
         )
         return False
-    announcer = job.announcer
+    client = job.client
     _record(
         job,
-        announcer.edit(job.edited.message_id, job.post)
-        if job.edited
-        else announcer.create(job.post),
+        client.edit(job.edited.message_id, job.post) if job.edited else client.create(job.post),
     )
     return True
 
@@ -236,7 +234,7 @@ def _intend(announcement_id: int, token: int) -> _Job | None:
         held.update(lease_until=None)
         return None
     try:
-        announcer = announcer_for(
+        client = channel_client_for(
             channel.address,
             total_seconds=settings.ANNOUNCE_SECONDS,
             connect_seconds=CONNECT_SECONDS,
@@ -244,17 +242,17 @@ def _intend(announcement_id: int, token: int) -> _Job | None:
     except BadAddressError as error:
         _fail(row, channel, DeliveryState.FAILED, str(error))
         return None
-    edited = _message_of(row, channel, announcer)
+    edited = _message_of(row, channel, client)
     if edited is None:
         held.update(sending_at=Clock(), message_id="")
     elif edited.pk != row.pk:
         held.update(sending_at=Coalesce(F("sending_at"), Clock()), message_id=edited.message_id)
-    return _Job(row, channel, announcer, run_post(_report(row)), edited)
+    return _Job(row, channel, client, run_post(_report(row)), edited)
 
 
-def _message_of(row: Announcement, channel: Channel, announcer: Announcer) -> Announcement | None:
+def _message_of(row: Announcement, channel: Channel, client: ChannelClient) -> Announcement | None:
     """The row whose message is to be edited; None: there is none, or it is not in this channel."""
-    if not announcer.can_edit:
+    if not client.can_edit:
         return None
     if row.kind == Announcement.Kind.STARTED:
         return row if row.message_id else None
@@ -304,7 +302,7 @@ def _record(job: _Job, delivery: Delivery) -> None:
     row, channel = job.row, job.channel
     if delivery.wait_seconds:
         _as_asked(channel).update(not_before=clock_plus(delivery.wait_seconds))
-    match delivery.fate:
+    match delivery.outcome:
         case DeliveryOutcome.DELIVERED:
             _delivered(job, delivery)
         case DeliveryOutcome.GONE | DeliveryOutcome.REFUSED | DeliveryOutcome.FROZEN if (
@@ -341,9 +339,7 @@ def _as_asked(channel: Channel) -> Any:
 def _delivered(job: _Job, delivery: Delivery) -> None:
     row, channel = job.row, job.channel
     is_kept_up = (
-        row.kind == Announcement.Kind.STARTED
-        and bool(delivery.message_id)
-        and job.announcer.can_edit
+        row.kind == Announcement.Kind.STARTED and bool(delivery.message_id) and job.client.can_edit
     )
     is_ours = _held(row).update(
         state=DeliveryState.SENT if is_kept_up else DeliveryState.DONE,
@@ -380,7 +376,7 @@ def _edit_seconds(row: Announcement) -> float:
 def _announce_end_by_itself(job: _Job, delivery: Delivery) -> None:
     """The message of the start takes no edit: the end of the run gets a message of its own, if no edit can have it."""
     row = job.row
-    is_gone = delivery.fate is DeliveryOutcome.GONE
+    is_gone = delivery.outcome is DeliveryOutcome.GONE
     if row.sending_at is not None and not is_gone:
         _doubt(row, f"{delivery.error} An edit before it had no answer. It is not sent again.")
         return
@@ -424,7 +420,7 @@ def _try_again(job: _Job, delivery: Delivery) -> None:
     # After an edit without an answer, the message may say it. The time of the first such edit is kept.
     doubt = (
         {}
-        if delivery.fate is DeliveryOutcome.UNKNOWN
+        if delivery.outcome is DeliveryOutcome.UNKNOWN
         else {"sending_at": row.sending_at if job.edited else None}
     )
     _held(row).update(

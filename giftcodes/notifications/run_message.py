@@ -50,7 +50,7 @@ def run_post(report: RunReport) -> Message:
         text="\n".join(line for line in (_bar(report), *_troubles(report)) if line),
         facts=_facts(report),
         url=report.url,
-        tone=_tone(report),
+        severity=_severity(report),
     )
 
 
@@ -60,7 +60,7 @@ def _headline(report: RunReport) -> str:
     return "⏹️ Auto-Redeem Stopped" if report.is_stopped else "✅ Auto-Redeem Complete"
 
 
-def _tone(report: RunReport) -> Severity:
+def _severity(report: RunReport) -> Severity:
     if not report.is_over:
         return Severity.RUNNING
     needs_person = report.is_stopped or report.count(State.NEEDS_CORRECTION, State.FAILED)

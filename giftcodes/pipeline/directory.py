@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 from django.conf import settings
 from django.db import connection, transaction
 
-from giftcodes.clients.directories import DirectoryAnswer, Verdict, look_up
+from giftcodes.clients.directories import DirectoryAnswer, LookupStatus, look_up
 from giftcodes.clients.games.config import ProviderConfig
 from giftcodes.domain import log_lines
 from giftcodes.domain.backoff import retry_delay_seconds
@@ -198,7 +198,7 @@ def record(config: ProviderConfig, claim: _Claim, answer: DirectoryAnswer) -> Lo
         return LookupResult(True, message="The claim was lost; the answer is not used.")
     now = database_now()
     directory.give_back(now=now)
-    if answer.verdict not in (Verdict.FOUND, Verdict.NOT_FOUND):
+    if answer.status not in (LookupStatus.FOUND, LookupStatus.NOT_FOUND):
         _note_failure(config, directory, claim, answer, now=now)
         return LookupResult(True, message=answer.error)
     directory.failures, directory.error, directory.key_refused = 0, "", False
@@ -218,14 +218,14 @@ def _note_failure(
     """Let the directory rest. Nothing that is known of a member is touched."""
     directory.failures += 1
     directory.error = answer.error
-    directory.key_refused = answer.verdict is Verdict.KEY_REFUSED
+    directory.key_refused = answer.status is LookupStatus.KEY_REFUSED
     rest = _rest_seconds(config, answer, directory.failures)
     directory.not_before = now + dt.timedelta(seconds=rest)
     directory.save()
     lookup = DirectoryLookup.objects.select_for_update().filter(pk=claim.lookup_id).first()
     if lookup:
         lookup.due_at = now
-        if answer.verdict in (Verdict.UNREADABLE, Verdict.UNREACHABLE):
+        if answer.status in (LookupStatus.UNREADABLE, LookupStatus.UNREACHABLE):
             # The next request is for another player: one bad entry does not stop the others.
             lookup.failures += 1
             lookup.due_at = now + _delay(
@@ -239,10 +239,10 @@ def _note_failure(
 
 
 def _rest_seconds(config: ProviderConfig, answer: DirectoryAnswer, failures: int) -> float:
-    if answer.verdict is Verdict.KEY_REFUSED:
+    if answer.status is LookupStatus.KEY_REFUSED:
         return KEY_REST_SECONDS
     rest = _delay(failures, 30.0, LONGEST_REST_SECONDS).total_seconds()
-    if answer.verdict is Verdict.THROTTLED and config.directory_rate:
+    if answer.status is LookupStatus.THROTTLED and config.directory_rate:
         rest = max(rest, config.directory_rate.seconds)
     return max(rest, min(answer.retry_after_seconds or 0.0, LONGEST_WAIT_SECONDS))
 
@@ -265,12 +265,12 @@ def _take_in(
             message="The player does not agree any more; the answer is not used.",
         )
     result = LookupResult(True, may_go_on=True)
-    if answer.verdict is Verdict.FOUND and answer.realm is not None:
+    if answer.status is LookupStatus.FOUND and answer.realm is not None:
         result.guild_ids = _correct_all(config, members, lookup, answer)
         is_news = lookup.realm != answer.realm
         lookup.realm_since = now if is_news else lookup.realm_since
         lookup.name, lookup.realm = answer.name, answer.realm
-    lookup.said, lookup.answered_at, lookup.failures = answer.verdict.value, now, 0
+    lookup.said, lookup.answered_at, lookup.failures = answer.status.value, now, 0
     lookup.urgent, lookup.due_at = False, now + EVERY
     lookup.save()
     result.message = answer.error

@@ -418,7 +418,9 @@ def _write(intent: Intent, answer: Answer, verdict: Transition) -> bool:
                 "reason": verdict.reason,
                 "realm": intent.realm,
                 "tries": intent.tries + verdict.counts,
-                "uncounted_failures": intent.uncounted_failures + 1 if verdict.is_setback else 0,
+                "uncounted_failures": intent.uncounted_failures + 1
+                if verdict.is_uncounted_failure
+                else 0,
                 "delay": verdict.delay_seconds,
                 "is_settled": verdict.state in SETTLED,
             },

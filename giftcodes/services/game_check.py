@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 from django.conf import settings
 from django.db import transaction
 
-from giftcodes.clients.games import Answer, Checkup, Health, ProviderConfig, client_for
+from giftcodes.clients.games import Answer, Health, HealthReport, ProviderConfig, client_for
 from giftcodes.domain.outcomes import Outcome, Scope, meaning
 from giftcodes.models import MemberRedemption, PauseKind, RateBudget, database_now
 from giftcodes.models.rate_budget import Observation
@@ -52,26 +52,26 @@ def check_service(config: ProviderConfig) -> Finding | None:
     client = client_for(
         config, total_seconds=settings.HTTP_SECONDS, connect_seconds=settings.HTTP_CONNECT_SECONDS
     )
-    checkup = client.check_health()
-    return judge_service(config, checkup) if checkup else None
+    report = client.check_health()
+    return judge_service(config, report) if report else None
 
 
-def judge_service(config: ProviderConfig, checkup: Checkup) -> Finding:
+def judge_service(config: ProviderConfig, report: HealthReport) -> Finding:
     """What the answer to the first question proves, and what it does not."""
     host, prefix = _host(config), config.name.upper()
-    status = f"HTTP {checkup.http_status}. " if checkup.http_status else ""
-    detail = f"{status}{checkup.detail}"
-    match checkup.health:
+    status = f"HTTP {report.http_status}. " if report.http_status else ""
+    detail = f"{status}{report.detail}"
+    match report.health:
         case Health.UP:
             return Finding(
                 True,
-                f"{host} is up (it answers in {checkup.latency_ms} ms). "
+                f"{host} is up (it answers in {report.latency_ms} ms). "
                 "This proves that the service can be reached, and not that the salt is right.",
             )
         case Health.REFUSED:
             return Finding(
                 False,
-                f"{host} can be reached, but refuses our signature (“{checkup.detail}”): "
+                f"{host} can be reached, but refuses our signature (“{report.detail}”): "
                 f"{prefix}_SALT is wrong, or has changed.",
             )
         case Health.DOWN:

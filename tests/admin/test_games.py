@@ -12,7 +12,7 @@ from django_celery_beat.models import IntervalSchedule, PeriodicTask, PeriodicTa
 
 from giftcodes.models import Feed, GiftCode, PauseKind, RateBudget
 from giftcodes.services import providers
-from simulator.simulator import Simulator
+from simulator import Simulator
 from tests.admin.conftest import Browser, Doorbell
 
 

@@ -164,7 +164,7 @@ def test_repeats_are_counted_and_must_be_allowed(world: World) -> None:
 def test_a_double_grant_is_named(world: World) -> None:
     _done(world, members=1)
     player = world.requests[0]["player"]
-    world.game.book.world.holders.clear()
+    world.game.state.world.holders.clear()
     ask(world.game, player, "FROST")
 
     assert "granted_once" in _broken(world)

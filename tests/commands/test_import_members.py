@@ -135,7 +135,7 @@ def test_the_same_list_twice_imports_nobody_twice(file: Path, rings: Rings) -> N
     first = run("import_members", file, "--guild", "Wolves")
     second = run("import_members", file, "--guild", "Wolves")
 
-    assert "Line 3: player 300000001 is on line 1 already." in first.err
+    assert "Line 3: player 300000001 is already on line 1." in first.err
     assert first.lines[-1] == "Imported 2, already there 0, bad 0, repeated 1."
     assert second.lines[-1] == "Imported 0, already there 2, bad 0, repeated 1."
     assert wolves.members.count() == 2

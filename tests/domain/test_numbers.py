@@ -1,4 +1,4 @@
-"""Numbers are read whole, or refused with a proposal."""
+"""Numbers are read in full, or refused with a proposal."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from giftcodes.domain.numbers import NotWholeError, RoundedError, whole_digits
         ("\u200b", ""),
     ],
 )
-def test_what_is_plainly_a_whole_number_is_read(text: str, digits: str) -> None:
+def test_a_clear_whole_number_is_read(text: str, digits: str) -> None:
     assert whole_digits(text) == digits
 
 
@@ -45,9 +45,7 @@ def test_what_is_plainly_a_whole_number_is_read(text: str, digits: str) -> None:
         ("0x10", "Write digits only"),
     ],
 )
-def test_what_is_not_plainly_a_whole_number_is_refused_with_a_proposal(
-    text: str, words: str
-) -> None:
+def test_an_unclear_number_is_refused_with_a_proposal(text: str, words: str) -> None:
     with pytest.raises(NotWholeError, match=words):
         whole_digits(text)
 

@@ -12,7 +12,7 @@ from django.db.models import F
 from giftcodes import tasks
 from giftcodes.models import Alarm, Announcement, Channel, Guild, Redemption
 from giftcodes.notifications import announcements
-from tests.clients.channels.service import other_service
+from tests.clients.channels.apprise_service import apprise_service
 from tests.clients.channels.standin import TOKEN, StandIn, running
 from tests.factories import gift_code, guild
 from tests.notifications.test_announcements import deliveries, speak, told
@@ -219,7 +219,7 @@ def test_an_end_that_may_be_an_edit_of_a_worker_that_died_is_never_told_twice(
     job = announcements._intend(pk, token)
     assert job is not None
     assert job.edited is not None
-    job.announcer.edit(job.edited.message_id, job.post)  # … and here it dies.
+    job.client.edit(job.edited.message_id, job.post)  # … and here it dies.
     wears_out(discord, wolves)
 
     for _ in range(3):
@@ -283,7 +283,7 @@ def test_an_end_whose_sender_died_is_an_alarm(world: World, discord: StandIn) ->
 def test_an_end_that_another_service_does_not_confirm_is_an_alarm(world: World) -> None:
     pytest.importorskip("apprise")
     wolves = guild(members=1)
-    with other_service() as service:
+    with apprise_service() as service:
         Channel.objects.create(guild=wolves, address=service.address)
         redemption = world.begin(wolves, gift_code())
         service.status = 500
@@ -436,7 +436,7 @@ def test_a_late_refusal_of_the_old_address_says_nothing_of_the_new_one(
     ((pk, token),) = announcements.claim()
     job = announcements._intend(pk, token)
     assert job is not None
-    refusal = job.announcer.create(job.post)
+    refusal = job.client.create(job.post)
     Channel.objects.update(address=discord.address(77))
 
     announcements._record(job, refusal)

@@ -17,7 +17,7 @@ from giftcodes import tasks
 from giftcodes.clients.games.config import Rate
 from giftcodes.models import Alarm, Announcement, Channel, Guild, Redemption, Trigger, database_now
 from giftcodes.notifications import announcements
-from tests.clients.channels.service import other_service
+from tests.clients.channels.apprise_service import apprise_service
 from tests.clients.channels.standin import TOKEN, StandIn, running
 from tests.factories import gift_code, guild, member
 from tests.pipeline.conftest import World, events
@@ -260,7 +260,7 @@ def test_a_late_answer_tells_what_became_of_an_unknown_message(
     ((pk, token),) = announcements.claim()
     job = announcements._intend(pk, token)
     assert job is not None
-    delivery = job.announcer.create(job.post)
+    delivery = job.client.create(job.post)
     speak(world, 60)
     assert deliveries(redemption) == [("started", "unknown")]
 
@@ -479,7 +479,7 @@ def test_no_row_log_or_journal_shows_the_address(
 def test_a_channel_that_cannot_edit_gets_a_start_and_an_end(world: World) -> None:
     pytest.importorskip("apprise")
     wolves = guild()
-    with other_service() as service:
+    with apprise_service() as service:
         Channel.objects.create(guild=wolves, address=service.address)
         redemption = world.begin(wolves, gift_code())
         for _ in range(3):

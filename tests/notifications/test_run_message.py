@@ -43,7 +43,7 @@ def test_in_the_end_it_says_what_needs_a_person() -> None:
     assert post.title == "✅ Auto-Redeem Complete: FROST for Wolves"
     assert "Nick0: The realm is wrong." in post.text
     assert post.text.endswith("… and 2 more.")
-    assert post.tone is Severity.ATTENTION
+    assert post.severity is Severity.ATTENTION
     assert "Done" not in dict(post.facts)
 
 

@@ -26,7 +26,7 @@ from giftcodes.models import (
     RedemptionEvent,
     Trigger,
 )
-from simulator.simulator import Simulator
+from simulator import Simulator
 from tests.factories import REALM
 from tests.pipeline.directory_service import service
 

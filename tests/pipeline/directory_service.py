@@ -13,7 +13,7 @@ from django.conf import settings
 from django.db.models import F
 
 from giftcodes import tasks
-from giftcodes.clients.directories import DirectoryAnswer, Verdict
+from giftcodes.clients.directories import DirectoryAnswer, LookupStatus
 from giftcodes.models import Directory, DirectoryLookup, Heartbeat, Member
 from giftcodes.services.erase_player import erase_player
 from giftcodes.services.players import opt_out
@@ -145,4 +145,4 @@ def world_config() -> Any:
 
 
 def found(name: str, realm: int) -> DirectoryAnswer:
-    return DirectoryAnswer(Verdict.FOUND, name=name, realm=realm)
+    return DirectoryAnswer(LookupStatus.FOUND, name=name, realm=realm)

@@ -1,4 +1,7 @@
-"""Asking the simulator as the game's protocol says. Nothing of the app, nothing of the simulator's own signing."""
+"""Requests to the simulator, by the game's protocol.
+
+They use neither the app nor the simulator's own signing.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,7 @@ from tests.simulator.fixtures import SALT
 
 ANNA, BERT = "100000001", "100000002"
 REALM = 1042
-#: Longer than anything honest takes, so that a hang is a failure and not a wait.
+#: A time limit that ordinary answers never reach, so that a hang fails the test.
 SECONDS = 10.0
 
 
@@ -30,7 +33,7 @@ def form(player: str = ANNA, code: str = "SNOW", realm: int = REALM) -> dict[str
 def ask(
     simulator: Simulator, player: str = ANNA, code: str = "SNOW", realm: int = REALM, **options: Any
 ) -> requests.Response:
-    """Ask for one code for one player."""
+    """Send a request for one player and code."""
     options.setdefault("timeout", SECONDS)
     return requests.post(
         simulator.api_url, data=form(player, code, realm), allow_redirects=False, **options
@@ -40,7 +43,7 @@ def ask(
 def word(
     simulator: Simulator, player: str = ANNA, code: str = "SNOW", realm: int = REALM, **options: Any
 ) -> str:
-    """The game's word: its message without the full stop that comes and goes."""
+    """The game's message for a request, without a full stop."""
     return str(ask(simulator, player, code, realm, **options).json()["msg"]).removesuffix(".")
 
 

@@ -27,7 +27,7 @@ from redeemer.localserver.home import REPOSITORY
 from redeemer.localserver.postgres import THROW_AWAY, Postgres
 from redeemer.localserver.servers import pick_port
 from redeemer.localserver.valkey import Valkey
-from simulator.window import Rate, Windows
+from simulator.rate_limits import Rate, Windows
 from tests.system.hosts import Host, Network, two_hosts
 from tests.system.machinery import CELERY, QUIET, wait_for
 
@@ -177,8 +177,8 @@ class TwoHosts:
 def fullest_window(requests: list[dict[str, Any]]) -> int:
     """The most requests in one window, if the game had seen one address behind all of them."""
     windows = Windows(RATE)
-    seats = [windows.take("one", "gift code", entry["at"]) for entry in requests]
-    return max(seat.number for seat in seats if seat)
+    counts = [windows.count("one", "gift code", entry["at"]) for entry in requests]
+    return max(count.number for count in counts if count)
 
 
 @contextmanager

@@ -22,6 +22,7 @@ from giftcodes import tasks
 from giftcodes.admin.common import scope
 from giftcodes.admin.common.confirmation import group, log
 from giftcodes.admin.common.html import list_link
+from giftcodes.domain.numbers import row_id
 from giftcodes.models import Guild, Member, MemberImport, Source
 from giftcodes.models.guild import member_words
 from giftcodes.roster import MemberList, UnreadableListError, read_members
@@ -115,7 +116,7 @@ def page(request: HttpRequest) -> HttpResponse:
         request.POST if request.method == "POST" else None,
         request.FILES if request.method == "POST" else None,
         guilds=guilds,
-        initial={"guild": asked if asked.isdecimal() and len(asked) < 19 else None},
+        initial={"guild": row_id(asked)},
     )
     context = {**admin.site.each_context(request), "title": _("Import members"), "form": form}
     if request.method == "POST" and form.is_valid():

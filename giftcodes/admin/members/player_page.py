@@ -17,6 +17,7 @@ from giftcodes import tasks
 from giftcodes.admin.common import scope
 from giftcodes.admin.common.confirmation import log
 from giftcodes.admin.common.editing import game_choices
+from giftcodes.domain.numbers import row_id
 from giftcodes.domain.text import clean_token
 from giftcodes.domain.validators import validate_player_id
 from giftcodes.form_fields import CleanCharField
@@ -71,9 +72,10 @@ def page(request: HttpRequest) -> HttpResponse:
 
 def _initial(member_id: str | None) -> dict[str, str]:
     """Of a link from a member's page: the player is named by the row, so that no address has the ID."""
-    if not (member_id and member_id.isdecimal() and len(member_id) < 19):
+    pk = row_id(member_id or "")
+    if pk is None:
         return {}
-    member = Member.objects.select_related("guild").filter(pk=member_id).first()
+    member = Member.objects.select_related("guild").filter(pk=pk).first()
     return {"provider": member.guild.provider, "player_id": member.player_id} if member else {}
 
 

@@ -20,6 +20,7 @@ from django.utils.translation import gettext_lazy
 from giftcodes.admin.common import scope
 from giftcodes.admin.common.confirmation import log
 from giftcodes.admin.common.html import page_url
+from giftcodes.domain.numbers import row_id
 from giftcodes.domain.text import clean_name, clean_token
 from giftcodes.domain.transitions import OPEN, PARKED, SETTLED, State
 from giftcodes.models import CodeState, GiftCode, Guild, Member, MemberRedemption, Redemption
@@ -91,9 +92,12 @@ class Wish:
         if not request.user.has_perms(["giftcodes.view_guild", "giftcodes.view_memberredemption"]):
             raise PermissionDenied
         asked = request.GET.get("guild", "")
-        known = int(asked) if asked.isdecimal() and len(asked) < 19 else 0
         guilds = scope.visible(Guild.objects.all(), request.user)
-        guild = get_object_or_404(guilds, pk=known) if asked else guilds.filter(active=True).first()
+        guild = (
+            get_object_or_404(guilds, pk=row_id(asked))
+            if asked
+            else guilds.filter(active=True).first()
+        )
         columns = request.GET.get("codes", "")
         return cls(
             guild=guild,

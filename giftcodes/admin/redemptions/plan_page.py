@@ -12,6 +12,7 @@ from django.utils.translation import gettext as _
 
 from giftcodes.admin.common import scope
 from giftcodes.admin.redemptions.runs import code_obstacle, guild_obstacle
+from giftcodes.domain.numbers import row_id
 from giftcodes.estimates import formatting
 from giftcodes.estimates.cost_preview import preview
 from giftcodes.estimates.dry_run import plan
@@ -54,7 +55,7 @@ def page(request: HttpRequest) -> HttpResponse:
 
 
 def _found(rows: Any, pk: str) -> Any:
-    row = rows.filter(pk=pk).first() if pk.isdecimal() and len(pk) < 19 else None
+    row = rows.filter(pk=row_id(pk)).first()
     if row is None:
         raise Http404
     return row

@@ -1,4 +1,4 @@
-"""Reading what a test or a person posts about the world: every complaint names the field."""
+"""Validation of JSON that is posted to the simulator. Every error names the field."""
 
 from __future__ import annotations
 
@@ -9,26 +9,28 @@ from typing import Any
 Check = Callable[[str, Any], Any]
 
 
-class BadWorldError(ValueError):
-    """Something posted cannot be used. The text starts with the name of the field."""
+class InvalidWorldError(ValueError):
+    """A posted value is invalid. The text starts with the name of the field."""
 
     def __init__(self, field: str, need: str) -> None:
         super().__init__(f"{field}: {need}")
 
 
 def whole(minimum: int = 0) -> Check:
-    """A whole number that is at least `minimum`; `true` is none."""
+    """A whole number of at least `minimum`. Booleans are refused."""
 
     def check(field: str, value: Any) -> int:
         if isinstance(value, bool) or not isinstance(value, int) or value < minimum:
-            raise BadWorldError(field, f"must be a whole number, {minimum} or more, not {value!r}")
+            raise InvalidWorldError(
+                field, f"must be a whole number, {minimum} or more, not {value!r}"
+            )
         return value
 
     return check
 
 
 def number(minimum: float = 0, maximum: float = float("inf")) -> Check:
-    """A number within the bounds."""
+    """A number from `minimum` to `maximum`."""
 
     def check(field: str, value: Any) -> float:
         if (
@@ -39,28 +41,28 @@ def number(minimum: float = 0, maximum: float = float("inf")) -> Check:
             bound = (
                 f"{minimum:g} or more" if maximum == float("inf") else f"{minimum:g} to {maximum:g}"
             )
-            raise BadWorldError(field, f"must be a number, {bound}, not {value!r}")
+            raise InvalidWorldError(field, f"must be a number, {bound}, not {value!r}")
         return value
 
     return check
 
 
 def text(field: str, value: Any) -> str:
-    """Any string that is not empty."""
+    """A string that is not empty."""
     if not isinstance(value, str) or not value:
-        raise BadWorldError(field, f"must be a text that is not empty, not {value!r}")
+        raise InvalidWorldError(field, f"must be a text that is not empty, not {value!r}")
     return value
 
 
 def flag(field: str, value: Any) -> bool:
     """`true` or `false`."""
     if not isinstance(value, bool):
-        raise BadWorldError(field, f"must be true or false, not {value!r}")
+        raise InvalidWorldError(field, f"must be true or false, not {value!r}")
     return value
 
 
 def moment(field: str, value: Any) -> float:
-    """Unix seconds, or an ISO 8601 time with its zone; comes back as unix seconds."""
+    """Unix seconds, or an ISO 8601 time with its zone. Returns unix seconds."""
     if isinstance(value, int | float) and not isinstance(value, bool):
         return float(value)
     try:
@@ -68,14 +70,14 @@ def moment(field: str, value: Any) -> float:
     except (TypeError, ValueError):
         when = None
     if when is None or when.tzinfo is None:
-        raise BadWorldError(
+        raise InvalidWorldError(
             field, f"must be unix seconds or an ISO time with its zone, not {value!r}"
         )
     return when.timestamp()
 
 
 def anything(_field: str, value: Any) -> Any:
-    """Whatever JSON can say."""
+    """Any JSON value."""
     return value
 
 
@@ -84,26 +86,26 @@ def one_of(*words: str) -> Check:
 
     def check(field: str, value: Any) -> str:
         if value not in words:
-            raise BadWorldError(field, f"must be one of {', '.join(words)}, not {value!r}")
+            raise InvalidWorldError(field, f"must be one of {', '.join(words)}, not {value!r}")
         return str(value)
 
     return check
 
 
 def or_null(check: Check) -> Check:
-    """What `check` takes, or nothing."""
+    """A value that `check` accepts, or null."""
     return lambda field, value: None if value is None else check(field, value)
 
 
 def mapping(field: str, value: Any) -> Mapping[str, Any]:
     """A JSON object."""
     if not isinstance(value, dict):
-        raise BadWorldError(field, f"must be an object, not {value!r}"[:200])
+        raise InvalidWorldError(field, f"must be an object, not {value!r}"[:200])
     return value
 
 
 def texts(field: str, value: Any) -> dict[str, str]:
-    """A JSON object whose values are texts that a header can carry."""
+    """A JSON object whose values can be sent as HTTP headers."""
     given = mapping(field, value)
     for name, item in given.items():
         if (
@@ -111,7 +113,7 @@ def texts(field: str, value: Any) -> dict[str, str]:
             or not (name + item).isascii()
             or not (name + item).isprintable()
         ):
-            raise BadWorldError(
+            raise InvalidWorldError(
                 f"{field}.{name}", f"must be a text of printable ASCII, not {item!r}"
             )
     return dict(given)
@@ -120,17 +122,17 @@ def texts(field: str, value: Any) -> dict[str, str]:
 def sequence(field: str, value: Any) -> list[Any]:
     """A JSON list."""
     if not isinstance(value, list):
-        raise BadWorldError(field, f"must be a list, not {value!r}"[:200])
+        raise InvalidWorldError(field, f"must be a list, not {value!r}"[:200])
     return value
 
 
 def record(field: str, value: Any, checks: Mapping[str, Check]) -> dict[str, Any]:
-    """A JSON object with no other fields than those of `checks`; comes back with its values checked."""
+    """A JSON object that has no other fields than `checks` names. Returns the checked values."""
     given = mapping(field, value)
     for name in given:
         if name not in checks:
             known = ", ".join(checks)
-            raise BadWorldError(
+            raise InvalidWorldError(
                 f"{field}.{name}" if field else name, f"is not known here; known are {known}"
             )
     return {

@@ -1,16 +1,16 @@
-"""How often the game lets itself be asked: a fixed window for each address, a gap for each player."""
+"""The game's request limits: a fixed window for each address, and a gap for each player."""
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
 
-from simulator.reading import BadWorldError
+from simulator.validation import InvalidWorldError
 
 
 @dataclass(frozen=True, slots=True)
 class Rate:
-    """So many requests in a window of so many seconds. No limit is `None` in place of a rate."""
+    """`requests` in a window of `seconds`. No limit is None in place of a rate."""
 
     requests: int
     seconds: float
@@ -23,7 +23,7 @@ def read_rate(field_name: str, value: object) -> Rate | None:
     """Read `30/60`, or `unlimited`, which gives None.
 
     Raises:
-        BadWorldError: it is neither.
+        InvalidWorldError: it is neither.
     """
     if value == "unlimited":
         return None
@@ -31,15 +31,15 @@ def read_rate(field_name: str, value: object) -> Rate | None:
         re.fullmatch(r"(\d{1,9})/(\d{1,9}(?:\.\d+)?)", value) if isinstance(value, str) else None
     )
     if match is None or int(match[1]) < 1 or float(match[2]) <= 0:
-        raise BadWorldError(
+        raise InvalidWorldError(
             field_name, f"must look like 30/60 (requests/seconds) or be unlimited, not {value!r}"
         )
     return Rate(int(match[1]), float(match[2]))
 
 
 @dataclass(frozen=True, slots=True)
-class Seat:
-    """Where a request came to sit in its window."""
+class WindowCount:
+    """The number of a request within its window. `opened_at` is in unix seconds."""
 
     opened_at: float
     number: int
@@ -47,17 +47,17 @@ class Seat:
 
     @property
     def is_refused(self) -> bool:
-        """The window was full already."""
+        """Whether the window was full before this request."""
         return self.number > self.rate.requests
 
     @property
     def remaining(self) -> int:
-        """What the window still holds after this request."""
+        """How many more requests the window allows."""
         return max(0, self.rate.requests - self.number)
 
     @property
     def closes_at(self) -> float:
-        """When the next request finds a fresh window (unix seconds)."""
+        """When the window ends, in unix seconds."""
         return self.opened_at + self.rate.seconds
 
 
@@ -65,43 +65,46 @@ class Seat:
 class Windows:
     """One open window for each address and endpoint.
 
-    A window opens with its first request and is not moved by what is refused in it: the game's protocol says
-    that a request 62 s after a 429 finds a fresh one.
+    A window opens with its first request. Refused requests do not move its end: docs/reference/protocol.md
+    says that a request 62 s after a 429 is in a new window.
     """
 
     rate: Rate | None
-    _open: dict[tuple[str, str], Seat] = field(default_factory=dict)
+    _open: dict[tuple[str, str], WindowCount] = field(default_factory=dict)
 
-    def take(self, address: str, endpoint: str, now: float) -> Seat | None:
-        """Count one request that arrived at `now` (unix seconds). None: there is no limit."""
+    def count(self, address: str, endpoint: str, now: float) -> WindowCount | None:
+        """Count one request that arrived at `now` (unix seconds). None if there is no limit."""
         if self.rate is None:
             return None
         last = self._open.get((address, endpoint))
         if last is None or now >= last.closes_at:
-            seat = Seat(now, 1, self.rate)
+            counted = WindowCount(now, 1, self.rate)
         else:
-            seat = Seat(last.opened_at, last.number + 1, last.rate)
-        self._open[address, endpoint] = seat
-        return seat
+            counted = WindowCount(last.opened_at, last.number + 1, last.rate)
+        self._open[address, endpoint] = counted
+        return counted
 
     def change_rate(self, rate: Rate | None) -> None:
-        """Go on with another rate. Windows that were open are forgotten."""
+        """Set another rate. Open windows are dropped."""
         self.rate = rate
         self._open.clear()
 
 
 @dataclass(slots=True)
 class PlayerPace:
-    """Refuses a player who is asked for too often.
+    """The minimum gap between requests for one player.
 
-    The game's protocol: about 2 s apart is safe, 4 s after a refusal. So a refusal doubles the wait, and a
-    request that comes too early again starts that longer wait anew.
+    docs/reference/protocol.md: a gap of about 2 s is safe, or 4 s after a refusal. So a refusal doubles the
+    gap, and another early request restarts the longer gap.
     """
 
     _next_at: dict[str, float] = field(default_factory=dict)
 
     def is_too_soon(self, player: str, now: float, gap_seconds: float) -> bool:
-        """Count one request for `player` and tell whether it came too soon. A gap of 0 refuses nothing."""
+        """Count one request for `player`, and return whether it came too soon.
+
+        A gap of 0 allows all.
+        """
         if not gap_seconds:
             return False
         too_soon = now < self._next_at.get(player, 0.0)

@@ -1,4 +1,4 @@
-"""Another service that Apprise can reach: it takes JSON on HTTP."""
+"""A local HTTP service that Apprise can send JSON to."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Service:
                 self.end_headers()
 
             def log_message(self, *_: Any) -> None:
-                """Quietly."""
+                """Log nothing."""
 
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self.server.daemon_threads = True
@@ -42,7 +42,7 @@ class Service:
 
 
 @contextmanager
-def other_service() -> Iterator[Service]:
+def apprise_service() -> Iterator[Service]:
     running = Service()
     try:
         yield running
