@@ -12,7 +12,7 @@ from pathlib import Path
 from django.core.management.base import CommandError
 from django.db.migrations.loader import MigrationLoader
 
-from giftcodes.cli.progress import Tell
+from giftcodes.cli.progress import ReportProgress
 from redeemer.backups.clients import Client, client_to_load
 from redeemer.backups.running import ProgramError, run
 
@@ -49,7 +49,7 @@ class Dump:
         )
 
 
-def read_dump(file: Path, tell: Tell = lambda _part: None) -> Dump:
+def read_dump(file: Path, tell: ReportProgress = lambda _part: None) -> Dump:
     """Read all of a dump.
 
     Raises:
@@ -78,7 +78,7 @@ def read_dump(file: Path, tell: Tell = lambda _part: None) -> Dump:
     )
 
 
-def entries_done(entries: int, tell: Tell) -> Callable[[str], None]:
+def entries_done(entries: int, tell: ReportProgress) -> Callable[[str], None]:
     """Hears what pg_restore is at, and tells how much of so many entries lies before it."""
     begun = count()
 
@@ -99,7 +99,7 @@ def _check_beginning(file: Path) -> None:
         raise CommandError(f"{file} is not a backup: it was not written by `manage.py backup`.")
 
 
-def _read_through(client: Client, file: Path, entries: int, tell: Tell) -> None:
+def _read_through(client: Client, file: Path, entries: int, tell: ReportProgress) -> None:
     command = [client.program("pg_restore"), "--verbose", "--file=/dev/null", str(file)]
     try:
         run(command, environment={"LC_ALL": "C"}, hear=entries_done(entries, tell))

@@ -14,7 +14,7 @@ import psycopg
 from django.core.management.base import CommandError
 from psycopg.sql import SQL, Composed, Identifier, Literal
 
-from giftcodes.cli.progress import Tell
+from giftcodes.cli.progress import ReportProgress
 from redeemer.backups.address import Address
 from redeemer.backups.clients import client_to_load
 from redeemer.backups.reading import Dump, entries_done
@@ -35,7 +35,7 @@ _PROVIDERS = {"i": ("icu", "ICU_LOCALE"), "b": ("builtin", "BUILTIN_LOCALE")}
 _HAS_TABLES = "SELECT EXISTS (SELECT 1 FROM pg_tables WHERE schemaname NOT IN ('pg_catalog', 'information_schema'))"
 
 #: Makes what is shown for a stage of the work.
-Stage = Callable[[str], AbstractContextManager[Tell]]
+Stage = Callable[[str], AbstractContextManager[ReportProgress]]
 
 
 def replace_database(address: Address, dump: Dump, stage: Stage) -> str | None:
@@ -98,7 +98,7 @@ def _as(like: tuple[str, str, str, str, str | None] | None) -> Composed:
     return clause
 
 
-def _load(fresh: Address, dump: Dump, tell: Tell) -> None:
+def _load(fresh: Address, dump: Dump, tell: ReportProgress) -> None:
     with fresh.connect() as connection:
         client = client_to_load(needs_tls=connection.pgconn.ssl_in_use)
     command = [

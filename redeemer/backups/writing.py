@@ -11,7 +11,7 @@ import psycopg
 import psycopg.sql
 from django.core.management.base import CommandError
 
-from giftcodes.cli.progress import Tell
+from giftcodes.cli.progress import ReportProgress
 from redeemer.backups.address import Address
 from redeemer.backups.clients import client_to_dump
 from redeemer.backups.running import ProgramError, run
@@ -32,7 +32,7 @@ _SIZES = """
 """
 
 
-def write_dump(address: Address, file: Path, tell: Tell = lambda _part: None) -> int:
+def write_dump(address: Address, file: Path, tell: ReportProgress = lambda _part: None) -> int:
     """Dump the database into `file`, which appears when it is complete and safe on the disk, for its owner only.
 
     Returns:
@@ -94,7 +94,7 @@ def note_on_opt_outs(address: Address, note: str) -> str | None:
     return before
 
 
-def _part_done(sizes: dict[str, int], tell: Tell) -> Callable[[str], None]:
+def _part_done(sizes: dict[str, int], tell: ReportProgress) -> Callable[[str], None]:
     """Hears pg_dump begin with a table, and tells how much of everything lies before it."""
     whole = sum(sizes.values()) or 1
     begun: list[int] = []

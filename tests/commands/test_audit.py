@@ -128,7 +128,7 @@ def test_what_is_true_after_a_while_is_not_broken(
     said = run("audit")
 
     assert (said.status, slept) == (0, [20.0])
-    assert said.err == "Something is not as it should be by now. Looking again in 20 s.\n"
+    assert said.err == "An invariant does not hold yet. Checking again in 20 s.\n"
 
 
 def test_what_is_broken_at_the_second_look_is_broken(world: World, sleeps: list[float]) -> None:

@@ -68,4 +68,4 @@ def test_what_is_no_player_id_is_refused(world: World) -> None:
     said = run("opt_out", "Amber", "--provider", "simulator")
 
     assert said.status == 1
-    assert "is no player ID" in said.err
+    assert "is not a player ID" in said.err

@@ -107,7 +107,7 @@ def test_it_goes_into_a_file(world: World, wolves: Guild, tmp_path: Path) -> Non
 
 def test_of_somebody_unknown_it_says_so(world: World) -> None:
     assert "Nothing is kept of player 300000001 of Simulator." in run("export_player", *WHO).err
-    assert "“anna” is no player ID" in run("export_player", "anna", "--provider", "simulator").err
+    assert "“anna” is not a player ID" in run("export_player", "anna", "--provider", "simulator").err
 
 
 def test_an_erased_player_is_nowhere_in_the_database_and_the_audit_holds(

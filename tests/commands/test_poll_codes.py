@@ -50,7 +50,7 @@ def test_a_feed_that_fails_fails_the_command(world: World) -> None:
 
     assert said.status == 1
     assert said.out.startswith("✗ The feed of Simulator failed: The feed could not be reached")
-    assert "No answer that can be used from the feed of: Simulator." in said.err
+    assert "No usable answer from the feed of: Simulator." in said.err
 
 
 def test_a_feed_that_asks_for_two_hours_is_left_alone_for_two_hours(

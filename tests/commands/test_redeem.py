@@ -249,7 +249,7 @@ def test_waiting_for_a_paused_game_says_why(world: World, monkeypatch: pytest.Mo
 
     said = run("redeem", "FROST", "--guild", "Wolves", "--wait")
 
-    assert "simulator is paused until somebody resumes it in the admin: Maintenance." in said.err
+    assert "simulator is paused until it is resumed in the admin: Maintenance." in said.err
 
 
 def test_ctrl_c_ends_the_waiting_and_not_the_run(

@@ -195,7 +195,7 @@ def test_the_pulse_is_judged_by_its_age() -> None:
     Heartbeat.objects.filter(pk=beat.pk).update(at=database_now() - timedelta(minutes=5))
     assert not found()["beat"]["is_alive"]
     assert found()["beat"]["age_seconds"] >= 300
-    assert "✗ No worker is running since" in run("status").out
+    assert "✗ No worker has been running since" in run("status").out
 
 
 @pytest.mark.django_db
