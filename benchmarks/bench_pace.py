@@ -159,7 +159,7 @@ def bench_from_the_feed_to_the_first_request(tmp_path: Path) -> None:
         )
 
 
-# --- The stage --------------------------------------------------------------------------------------------------------
+# --- The stage ------------------------------------------------------------------------------------
 @contextmanager
 def _playing(
     folder: Path,
@@ -241,7 +241,7 @@ def _others(running: System, *, number: int) -> Iterator[list[float]]:
         thread.join()
 
 
-# --- What the game saw ------------------------------------------------------------------------------------------------
+# --- What the game saw ----------------------------------------------------------------------------
 class Found:
     """The game's ledger, ours alone."""
 

@@ -164,7 +164,7 @@ def test_a_guild_without_members_is_over_at_once(world: World) -> None:
     assert Redemption.objects.get().state == RunState.COMPLETE
 
 
-# --- Waiting ----------------------------------------------------------------------------------------------------------
+# --- Waiting --------------------------------------------------------------------------------------
 def test_waiting_ends_when_everybody_has_the_code(working: World) -> None:
     wolves = guild("Wolves", members=3)
     working.knows(wolves)
@@ -269,7 +269,7 @@ def test_ctrl_c_ends_the_waiting_and_not_the_run(
     assert Redemption.objects.get().state == RunState.RUNNING
 
 
-# --- stop -------------------------------------------------------------------------------------------------------------
+# --- stop -----------------------------------------------------------------------------------------
 def test_a_run_is_stopped(world: World) -> None:
     wolves = guild("Wolves", members=2)
     redemption = world.begin(wolves, gift_code("FROST"))
@@ -320,7 +320,7 @@ def test_what_cannot_be_stopped_says_why(world: World, words: tuple[Any, ...], r
     assert reason in said.err
 
 
-# --- --dry-run --------------------------------------------------------------------------------------------------------
+# --- --dry-run ------------------------------------------------------------------------------------
 def test_a_dry_run_says_for_each_member_what_would_happen_and_why_not(world: World) -> None:
     wolves, bears = guild("Wolves"), guild("Bears")
     code = gift_code("FROST")

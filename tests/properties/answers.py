@@ -75,7 +75,7 @@ def make(seed: int, number: int, secrets: tuple[str, ...]) -> Case:
     return maker(random, secrets)
 
 
-# --- Whole answers ----------------------------------------------------------------------------------------------------
+# --- Whole answers --------------------------------------------------------------------------------
 def _http(body: bytes, *, status: str = "200 OK", headers: str = "") -> bytes:
     return (
         f"HTTP/1.1 {status}\r\nContent-Length: {len(body)}\r\n{headers}\r\n".encode("latin-1")
@@ -205,7 +205,7 @@ def not_the_game(random: Random, secrets: tuple[str, ...]) -> Case:
     return Case("not the game", _http(body, status=status))
 
 
-# --- Broken HTTP ------------------------------------------------------------------------------------------------------
+# --- Broken HTTP ----------------------------------------------------------------------------------
 def broken_status(random: Random, _secrets: tuple[str, ...]) -> Case:
     """Status lines of every kind; what follows says SUCCESS."""
     line = random.choice(
@@ -305,7 +305,7 @@ _MAKERS: list[Callable[[Random, tuple[str, ...]], Case]] = [
 ]  # fmt: skip
 
 
-# --- Pieces -----------------------------------------------------------------------------------------------------------
+# --- Pieces ---------------------------------------------------------------------------------------
 def _may_prove(body: dict[str, Any]) -> frozenset[Outcome]:
     """What the protocol lets a body of the game's shape prove: its words and its number, where they do not differ."""
     msg, err_code = body.get("msg"), body.get("err_code")

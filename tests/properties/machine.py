@@ -69,7 +69,7 @@ class Flow(RuleBasedStateMachine):
         for number in range(runs):
             self._start(number % 2, number // 2, Trigger.POLL)
 
-    # --- Runs ---------------------------------------------------------------------------------------------------------
+    # --- Runs -------------------------------------------------------------------------------------
     @rule(guild=ONE, code=ONE, trigger=TRIGGER)
     def ask_for_a_run(self, guild: int, code: int, trigger: Trigger) -> None:
         expected = self._expected(guild, code, trigger)
@@ -150,7 +150,7 @@ class Flow(RuleBasedStateMachine):
         found = list(among.select_related("guild", "gift_code").order_by("pk"))
         return found[number % len(found)] if found else None
 
-    # --- Messages and requests ----------------------------------------------------------------------------------------
+    # --- Messages and requests --------------------------------------------------------------------
     @rule(run=NUMBER, what=st.sampled_from(["stop", "close", "leave"]), member=NUMBER)
     def something_overtakes_dispatch(self, run: int, what: str, member: int) -> None:
         """Between the choice and the locks."""
@@ -259,7 +259,7 @@ class Flow(RuleBasedStateMachine):
         if attempt is not None:
             self._hear(self.system.requests[-1])
 
-    # --- Housekeeping -------------------------------------------------------------------------------------------------
+    # --- Housekeeping -----------------------------------------------------------------------------
     @rule(
         seconds=SECONDS,
         then=st.sampled_from(["nothing", "sweep", "sweep and tick", "sweep and tick"]),
@@ -286,7 +286,7 @@ class Flow(RuleBasedStateMachine):
             case _:
                 self.system.messages.clear()
 
-    # --- People -------------------------------------------------------------------------------------------------------
+    # --- People -----------------------------------------------------------------------------------
     @rule(
         code=ONE,
         what=st.sampled_from(["close", "close for good", "reopen", "reopen", "end in the game"]),
@@ -328,7 +328,7 @@ class Flow(RuleBasedStateMachine):
         else:
             providers.resume(PROVIDER)
 
-    # --- What must hold -----------------------------------------------------------------------------------------------
+    # --- What must hold ---------------------------------------------------------------------------
     @invariant()
     def the_rules_hold(self) -> None:
         now = Snapshot.take()

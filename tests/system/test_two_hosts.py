@@ -37,7 +37,7 @@ def both() -> Iterator[TwoHosts]:
 
 @pytest.fixture(autouse=True)
 def _only_guilds_of_this_test(both: TwoHosts) -> None:
-    both.books.retire()
+    both.database.deactivate_all()
 
 
 def test_both_hosts_redeem_and_together_keep_to_the_limit_of_one_address(both: TwoHosts) -> None:
@@ -93,7 +93,7 @@ def test_a_code_that_both_hosts_start_at_the_same_moment_runs_once_and_the_rest_
     assert sorted(kind for kind, _ in results) == ["refused"] * (2 * CALLERS - 1) + ["started"]
     kinds = Counter(
         row["kind"]
-        for row in both.books.ask(
+        for row in both.database.execute(
             "SELECT kind FROM giftcodes_redemptionevent WHERE gift_code_id = %s", code
         )
     )
@@ -139,7 +139,7 @@ def test_what_a_host_had_under_way_when_it_died_whole_is_finished_by_the_other(
     )
 
     both.kill(b)
-    unanswered = both.books.unanswered()
+    unanswered = both.database.unanswered()
     both.game.change(options={"latency": LATENCY_SECONDS})
     died_at = time.time()
     both.wait_until_complete("Amber", members=2 * MEMBERS, seconds=60)
@@ -206,7 +206,7 @@ def _hold_the_budget(both: TwoHosts, host: Host) -> subprocess.Popen[str]:
 
 def _add_code(both: TwoHosts, name: str, state: str) -> int:
     """A code that no feed has told of. Returns its id."""
-    code: int = both.books.value(
+    code: int = both.database.value(
         "INSERT INTO giftcodes_giftcode (provider, code, folded, issue, source, rewards, first_seen_at, state, reason, "
         "closed_outcome, doubt_outcome, doubt_player_id, probes) "
         "VALUES ('simulator', %s, lower(%s), 1, 'command', '', now(), %s, '', '', '', '', 0) RETURNING id",

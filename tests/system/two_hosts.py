@@ -19,7 +19,7 @@ import redis
 import yaml
 
 from chaos import times
-from chaos.database import REALM, Books
+from chaos.database import REALM, Database
 from chaos.game import Game, line
 from chaos.processes import Process
 from chaos.servers import Running
@@ -46,7 +46,7 @@ class TwoHosts:
 
     folder: Path
     network: Network
-    books: Books
+    database: Database
     game: Game
     broker: Valkey
     environment: dict[str, str]
@@ -75,9 +75,9 @@ class TwoHosts:
         """Ask processes to end, and wait for it."""
         ending = [self.processes.pop(f"{kind}-{host.name}") for kind in kinds]
         for process in ending:
-            process.ask_to_end()
+            process.terminate()
         for process in ending:
-            process.end()
+            process.wait_for_end()
 
     def kill(self, host: Host) -> None:
         """End all that runs on a host, at once."""
@@ -111,11 +111,11 @@ class TwoHosts:
         players = [str(first_player + number) for number in range(2 * members)]
         self.game.change(players={player: {"realm": REALM} for player in players})
         guilds = [
-            self.books.add_guild(f"{name} {first_player}", part)
+            self.database.add_guild(f"{name} {first_player}", part)
             for name, part in (("Wolves", players[:members]), ("Bears", players[members:]))
         ]
         if not automatic:
-            self.books.ask(
+            self.database.execute(
                 "UPDATE giftcodes_guild SET automatic = false WHERE id = ANY(%s)", guilds
             )
         return guilds
@@ -123,13 +123,13 @@ class TwoHosts:
     def publish(self, code: str) -> None:
         """Put a code into the game and into the feed."""
         self.game.change(codes={code: {}}, feed=[line(code)])
-        self.books.poll_now()
+        self.database.poll_now()
 
     def wait_until_complete(self, code: str, *, members: int, seconds: float) -> None:
         """Wait until so many members have the code, and every run of it is over."""
 
         def is_over() -> bool:
-            progress = self.books.progress([code])
+            progress = self.database.progress([code])
             return bool(
                 progress["settled"] == members
                 and not progress["open"]
@@ -155,7 +155,7 @@ class TwoHosts:
 
     def ticked_at(self) -> float:
         """When the last tick was, in seconds of the database's clock."""
-        found = self.books.value(
+        found = self.database.value(
             "SELECT extract(epoch FROM max(at)) FROM giftcodes_heartbeat WHERE name = 'tick'"
         )
         return float(found or 0)
@@ -168,7 +168,7 @@ class TwoHosts:
 
     def _ticks(self) -> int:
         return int(
-            self.books.value(
+            self.database.value(
                 "SELECT n_tup_upd FROM pg_stat_user_tables WHERE relname = 'giftcodes_heartbeat'"
             )
         )
@@ -195,12 +195,12 @@ def running(folder: Path) -> Iterator[TwoHosts]:
         broker.start()
         _open_to(valkey, network.server)
         game = Game(f"http://{network.server}:{ports.pick()}")
-        books = Books(postgres.server.url)
-        stack.callback(books.close)
+        database = Database(postgres.server.url)
+        stack.callback(database.close)
         both = TwoHosts(
             folder,
             network,
-            books,
+            database,
             game,
             valkey,
             _environment(folder, network, postgres.server.url, valkey, game),
@@ -214,7 +214,7 @@ def _start_all(both: TwoHosts) -> None:
     done = both.manage("migrate", "--no-input")
     assert done.returncode == 0, done.stderr
     for task, seconds in times.BEAT_SECONDS.items():
-        both.books.hasten_beat(task, seconds)
+        both.database.set_beat_interval(task, seconds)
     port = both.game.url.rpartition(":")[2]
     command = [sys.executable, "-m", "simulator", "--host", both.network.server, "--port", port]
     command += ["--rate", str(RATE), "--players", "0", "--latency", str(LATENCY_SECONDS)]
@@ -222,7 +222,7 @@ def _start_all(both: TwoHosts) -> None:
         "game", command, both.environment, both.folder / "game.log"
     )
     game.start()
-    wait_for(both.game.answers, "the game to listen", seconds=20)
+    wait_for(both.game.is_up, "the game to listen", seconds=20)
     for host in both.hosts:
         both.start(host, *WORKERS)
     both.start(both.network.a, "beat")
@@ -231,9 +231,9 @@ def _start_all(both: TwoHosts) -> None:
 
 def _end_all(both: TwoHosts) -> None:
     for process in both.processes.values():
-        process.ask_to_end()
+        process.terminate()
     for process in both.processes.values():
-        process.end(6)
+        process.wait_for_end(6)
 
 
 def _command(kind: str, host: Host) -> list[str]:

@@ -153,7 +153,7 @@ class Year:
                 self._people_come_and_go()
             self._work()
 
-    # --- What happens -------------------------------------------------------------------------------------------------
+    # --- What happens -----------------------------------------------------------------------------
     def _codes_come_and_go(self) -> None:
         stamp = f"{self.clock.today:%d.%m.%Y}"
         for code in self.codes:
@@ -289,7 +289,7 @@ class Year:
     def _now_and_then(self, times_a_year: float) -> bool:
         return self.random.random() < times_a_year / 365
 
-    # --- What the machine does on a day -------------------------------------------------------------------------------
+    # --- What the machine does on a day -----------------------------------------------------------
     def _poll(self) -> None:
         if self.day in self.outages:
             self.world.game.merge({"feed_faults": [{"fault": "status", "status": 503, "times": 1}]})
@@ -363,7 +363,7 @@ class Year:
         self.happened["claims lost"] += lost
         self.clock.go(60)
 
-    # --- What is remembered -------------------------------------------------------------------------------------------
+    # --- What is remembered -----------------------------------------------------------------------
     def _members(self) -> Iterator[Member]:
         """Who is to have what there is today."""
         rows = Member.objects.select_related("guild").filter(
