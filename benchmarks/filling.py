@@ -57,7 +57,8 @@ _FILL = (
     # Covered rows are inserted last, since they refer to the rows that cover them.
     """
     INSERT INTO giftcodes_memberredemption (redemption_id, member_id, gift_code_id, player_id,
-                                            state, outcome, reason, next_attempt_at, settled_at, token)
+                                            state, outcome, reason, next_attempt_at, settled_at,
+                                            token)
     SELECT r.id, m.id, r.gift_code_id, m.player_id, 'redeemed', 'success', 'Redeemed.', NULL,
            now() - interval '8 days', 1
     FROM giftcodes_redemption r
@@ -78,7 +79,8 @@ _FILL = (
     "ANALYZE",
     """
     INSERT INTO giftcodes_memberredemption (redemption_id, member_id, gift_code_id, player_id,
-                                            state, reason, next_attempt_at, settled_at, covered_by_id)
+                                            state, reason, next_attempt_at, settled_at,
+                                            covered_by_id)
     SELECT r.id, m.id, r.gift_code_id, m.player_id, 'already_received', 'Covered.', NULL,
            now() - interval '8 days', proof.id
     FROM giftcodes_redemption r

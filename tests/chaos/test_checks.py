@@ -1,4 +1,4 @@
-"""Each check of `make chaos` goes red for what it is there for."""
+"""Each check of `make chaos` fails on the fault that it is for."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ PLAYER, CODE = "500000001", "Frost"
 
 @pytest.fixture
 def round_() -> Round:
-    """A round with one player, one guild and one code, in which nothing happened."""
+    """A round with one player, one guild and one code, without a fault."""
     return Round(
         cast(System, None), random.Random(1), [PLAYER], {"Wolves": 1}, members=1, codes=[CODE]
     )
@@ -24,7 +24,7 @@ def round_() -> Round:
 
 @pytest.fixture
 def evidence() -> Evidence:
-    """What is found when all went well."""
+    """The evidence of a round without a problem."""
     return Evidence(
         rows=[{"player_id": PLAYER, "code": CODE, "state": "redeemed", "reason": "Redeemed."}],
         attempts=[_attempt(1, "success")],

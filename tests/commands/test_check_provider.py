@@ -1,4 +1,4 @@
-"""`check_provider`: one harmless request, within the pace, and a clear answer."""
+"""`check_provider`: harmless requests, within the pace, and a clear result."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`opt_out`: a player's wish, which nobody undoes by mistake."""
+"""`opt_out`: a player's wish, which no import or edit may undo."""
 
 from __future__ import annotations
 

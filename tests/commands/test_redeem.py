@@ -26,7 +26,7 @@ from tests.pipeline.conftest import events, states
 
 @pytest.fixture
 def working(world: World, monkeypatch: pytest.MonkeyPatch) -> World:
-    """While the command waits, the workers work."""
+    """The workers work while the command waits."""
 
     looks = count(1)
 
@@ -98,7 +98,7 @@ def test_what_cannot_be_a_code_says_why(world: World, code: str) -> None:
 
     said = run("redeem", code, "--guild", "Wolves")
 
-    if code == "FROST\n":  # Space around it is nobody's intention.
+    if code == "FROST\n":  # Surrounding blanks are removed.
         assert said.status == 0
         return
     assert said.status == 1
@@ -114,9 +114,8 @@ def test_a_duplicate_is_refused_with_the_words_and_a_status_of_its_own(world: Wo
     said = run("redeem", "FROST", "--guild", "Wolves")
 
     assert said.status == 2
-    assert (
-        said.err
-        == "⚠️ Auto-redeem already in progress for guild Wolves with code FROST, skipping duplicate\n"
+    assert said.err == (
+        "⚠️ Auto-redeem already in progress for guild Wolves with code FROST, skipping duplicate\n"
     )
     assert events(redemption) == ["locked", "refused"]
     assert not world.rings

@@ -161,7 +161,7 @@ def test_a_channel_that_rests_says_until_when_and_why() -> None:
     for name, refused_since, not_before in [
         ("Wolves", now, later),
         ("Bears", now - timedelta(hours=3), now - timedelta(seconds=1)),
-        ("Foxes", None, later),  # It took its last message, and rests for a moment between two.
+        ("Foxes", None, later),  # Its last message was accepted; it only waits between two.
     ]:
         Channel.objects.create(
             guild=guild(name),
