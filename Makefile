@@ -1,4 +1,4 @@
-# One way to run things, here and in CI. Nothing has to be installed first but Python 3.11 or newer, and make.
+# All tasks, here and in CI. Only make and Python 3.11 or newer have to be installed first.
 
 PYTHON ?= $(shell for python in python3.11 python3 python; do \
 	$$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$python && break; done)
@@ -14,25 +14,25 @@ help:  ## Show this list
 up: .venv/.installed  ## Run everything, with its own database, until Ctrl-C
 	@$(RUN) manage.py up
 
-test: .venv/.installed-dev  ## Run the tests, three at a time; ARGS="-k lock" for some of them, JOBS=n
+test: .venv/.installed-dev  ## Run the tests in three processes; ARGS="-k lock" for some tests, JOBS=n for n processes
 	$(RUN) -m pytest -n $(or $(JOBS),3) --dist loadfile $(ARGS)
 
-properties: .venv/.installed-dev  ## Look for broken rules in many random histories and answers; EXAMPLES=5000 for more
+properties: .venv/.installed-dev  ## Check the rules in many random histories and answers; EXAMPLES=5000 for more
 	PROPERTY_EXAMPLES=$(or $(EXAMPLES),500) $(RUN) -m pytest tests/properties $(ARGS)
 
-year: .venv/.installed-dev  ## Live through a year of codes, members and feeds in a few minutes
+year: .venv/.installed-dev  ## Simulate a year of codes, members and feeds in a few minutes
 	$(RUN) -m pytest -m long tests/year $(ARGS)
 
-bench: .venv/.installed-dev  ## Measure, on throw-away servers: each figure beside its limit
+bench: .venv/.installed-dev  ## Measure on temporary servers, and compare each figure with its limit
 	$(RUN) -m pytest -q --no-header --capture=no -o python_files='bench_*.py' -o python_functions='bench_*' benchmarks $(ARGS)
 
-chaos: .venv/.installed-dev  ## Kill, freeze and cut off everything in turn; SCENARIO=name,name ROUNDS=n SEED=n
+chaos: .venv/.installed-dev  ## Inject faults into a whole system; SCENARIO=name,name ROUNDS=n SEED=n
 	@$(RUN) -m chaos
 
-guards: .venv/.installed-dev  ## Take each guard out of a copy, and see its test go red; GUARD=name
+guards: .venv/.installed-dev  ## Remove each guard from a copy, and check that its test fails; GUARD=name
 	@$(RUN) -m chaos.guards
 
-screenshots: .venv/.installed-dev  ## Make docs/screenshots anew, with the Chromium that is installed
+screenshots: .venv/.installed-dev  ## Make docs/screenshots again, with the installed Chromium
 	$(RUN) -m pytest -q --no-header -o python_files='screenshots.py' -o python_functions='shoot_*' tests/browser $(ARGS)
 
 lint: .venv/.installed-dev  ## Check style, types, imports and migrations
@@ -40,14 +40,14 @@ lint: .venv/.installed-dev  ## Check style, types, imports and migrations
 	$(RUN) -m ruff format --check .
 	$(RUN) -m mypy
 	.venv/bin/lint-imports
-	@# Without a database: the models are compared with the migration files only.
+	@# Without a database, the models are only compared with the migration files.
 	DATABASE_URL= $(RUN) -W ignore::RuntimeWarning manage.py makemigrations --check --dry-run
 
-format: .venv/.installed-dev  ## Put the code into the house style
+format: .venv/.installed-dev  ## Format the code, and fix what ruff can fix
 	$(RUN) -m ruff check --fix .
 	$(RUN) -m ruff format .
 
-lock: .venv/.installed-dev  ## Pin the requirements again; UPGRADE=--upgrade for newer ones
+lock: .venv/.installed-dev  ## Pin the requirements again; UPGRADE=--upgrade for newer versions
 	$(LOCK) $(UPGRADE) -o requirements.txt requirements.in
 	$(LOCK) $(UPGRADE) -o requirements-dev.txt requirements-dev.in
 
@@ -57,5 +57,5 @@ lock: .venv/.installed-dev  ## Pin the requirements again; UPGRADE=--upgrade for
 .venv/.installed-dev: requirements.txt requirements-dev.txt
 	@$(INSTALL) $@ $^
 
-INSTALL = $(if $(PYTHON),,echo 'Python 3.11 or newer is needed: install it, or name it: make PYTHON=/path/to/python3.11' >&2; exit 1;) \
+INSTALL = $(if $(PYTHON),,echo 'Python 3.11 or newer is needed: install it, or set its path: make PYTHON=/path/to/python3.11' >&2; exit 1;) \
 	$(PYTHON) .ci/install.py

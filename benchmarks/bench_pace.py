@@ -160,7 +160,7 @@ def bench_from_the_feed_to_the_first_request(tmp_path: Path) -> None:
         )
 
 
-# --- The stage ------------------------------------------------------------------------------------
+# --- The system under test ------------------------------------------------------------------------
 @contextmanager
 def _running_system(
     folder: Path,

@@ -45,7 +45,7 @@ started_at = time.monotonic()
 def enqueue_on_commit(task, *args, **kwargs):
     global started_at
     if started_at and task is tasks.dispatch:
-        print("first ring of dispatch after", time.monotonic() - started_at)
+        print("first message of dispatch after", time.monotonic() - started_at)
         started_at = 0
 tasks.enqueue_on_commit = enqueue_on_commit
 tasks.fan_out(int(sys.argv[1]))
@@ -75,21 +75,21 @@ def bench_a_million_members(admin_client: Client, settings: Any) -> None:
         unit="s",
     )
     report("Peak memory of that process", fan_out.peak_mb, limit=300, unit="MB")
-    report("From its start to the first ring of dispatch", first, limit=1.5, unit="s")
+    report("From its start to the first message of dispatch", first, limit=1.5, unit="s")
     with connection.cursor() as cursor:
         cursor.execute("VACUUM ANALYZE")  # As autovacuum does within a minute.
 
     _dispatches(code, settings)
     _sweeps()
     over = Redemption.objects.running().latest("pk")
-    _report("Finish's look at a run that is not over", lambda: finish.finish(over.pk), limit=5)
+    _report("Finish's check of a run that is not over", lambda: finish.finish(over.pk), limit=5)
     MemberRedemption.objects.filter(redemption=over).update(
         state="redeemed", settled_at=timezone.now()
     )
     report("Finish of a run", _milliseconds(lambda: finish.finish(over.pk)), limit=20, unit="ms")
     _report("One catch-up: who is missing", lambda: catch_up.find_behind(), limit=10_000, times=2)
     _report("One catch-up: who left", catch_up.withdraw_leavers, limit=1_000)
-    _report("One look for alarms", alarms.evaluate, limit=500)
+    _report("One evaluation of the alarms", alarms.evaluate, limit=500)
     _report("The estimates of all 10,000 runs", read, limit=500)
     everybody = User.objects.get(is_superuser=True)
     _report("The dashboard's queries", lambda: dashboard.board(everybody), limit=500)
@@ -135,7 +135,7 @@ def _dispatches(code: GiftCode, settings: Any) -> None:
 
 
 def _sweeps() -> None:
-    report("The first sweep there ever is", _milliseconds(sweep.sweep), limit=2_000, unit="ms")
+    report("The first sweep", _milliseconds(sweep.sweep), limit=2_000, unit="ms")
     _report("One sweep", sweep.sweep, limit=2_000)
 
 

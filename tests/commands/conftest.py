@@ -31,7 +31,7 @@ class Said:
 
 
 def run(*words: Any) -> Said:
-    """Run a command as `manage.py` does, in this process. Other errors than CommandError fail the test."""
+    """Run a command in this process. Errors other than CommandError fail the test."""
     out, err = io.StringIO(), io.StringIO()
     status = 0
     try:

@@ -1,4 +1,4 @@
-"""A new game of the publisher is one block in redeemer/games.py, and everything else works with it."""
+"""A new game of the publisher needs one block in redeemer/games.py, and nothing else."""
 
 from __future__ import annotations
 

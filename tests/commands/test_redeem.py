@@ -28,10 +28,10 @@ from tests.pipeline.conftest import events, states
 def working(world: World, monkeypatch: pytest.MonkeyPatch) -> World:
     """The workers work while the command waits."""
 
-    looks = count(1)
+    pauses = count(1)
 
     def work(_seconds: float) -> None:
-        assert next(looks) < 50, "The run does not end."
+        assert next(pauses) < 50, "The run does not end."
         world.tick()
         world.drain()
 
@@ -218,12 +218,12 @@ def test_waiting_without_a_worker_says_so_once_and_goes_on(
     wolves = guild("Wolves", members=1)
     world.knows(wolves)
     world.has("FROST")
-    looks: list[float] = []
+    pauses: list[float] = []
 
     def work_at_last(seconds: float) -> None:
-        looks.append(seconds)
-        assert len(looks) < 50, "The run does not end."
-        if len(looks) >= 3:
+        pauses.append(seconds)
+        assert len(pauses) < 50, "The run does not end."
+        if len(pauses) >= 3:
             world.tick()
 
     monkeypatch.setattr(Command, "pause", staticmethod(work_at_last))

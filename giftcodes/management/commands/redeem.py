@@ -28,7 +28,7 @@ class Command(ServerCommand):
         "--wait: 0 if every member has the code at the end, 3 if one or more have not."
     )
 
-    #: Waits between two looks at the run. A test replaces it, and lets the workers work meanwhile.
+    #: Waits between two reads of the run. A test replaces it, and lets the workers work meanwhile.
     pause = staticmethod(time.sleep)
 
     def add_arguments(self, parser: ArgumentParser) -> None:
