@@ -16,7 +16,7 @@ from giftcodes.queries.player_data import data_of, in_json, is_known
 class Command(ServerCommand):
     help = (
         "Write all data that is kept of a player as JSON: memberships and their changes, "
-        "redemptions, and requests to the game with its answers. No other person is named. Exit "
+        "redemptions, requests to the game and its answers. No other person is named. Exit "
         "status: 0, or 1 if nothing is kept of the player."
     )
     requires_system_checks: list[str] = []

@@ -24,11 +24,12 @@ _MOST_SHOWN = 50
 class Command(ServerCommand):
     help = (
         "Import a guild's members from an Excel workbook (xlsx), a CSV file or a list of player "
-        "IDs. The first line may name the columns (player_id, nickname, realm, consented_on; also "
-        "id, fid, player, name, kid, state, kingdom); unnamed ones are read in that order. "
-        "Existing members are corrected, members who left are reactivated, and players who opted "
-        "out are skipped. Bad lines are reported on stderr, and the rest is imported. The import "
-        "can be undone in the admin. Exit status: 0, or 1 if the file has no usable line."
+        "IDs. The first line may name the columns: player_id, nickname, realm, consented_on (also "
+        "id, fid, player, name, kid, state, kingdom). Without such a line, the columns are read "
+        "in that order. Existing members are corrected, members who left are reactivated, and "
+        "players who opted out are skipped. Bad lines are reported on stderr, and the rest is "
+        "imported. The import can be undone in the admin. Exit status: 0, or 1 if the file has no "
+        "usable line."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:

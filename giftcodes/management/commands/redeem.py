@@ -22,10 +22,10 @@ from giftcodes.services.typed_code import find_or_add_code
 
 class Command(ServerCommand):
     help = (
-        "Redeem a code for a guild's members, published or not, and also for members who could "
-        "not get it before. An unknown code is added. Exit status: 0 if it was started or there "
-        "was nothing to do; 1 if it cannot be started; 2 if it is being redeemed already. With "
-        "--wait: 0 if every member has the code at the end, 3 if one or more have not."
+        "Redeem a code, published or not, for all members of a guild, including those who could "
+        "not get it before. An unknown code is added. Exit status: 0 if the run was started or "
+        "there was nothing to do; 1 if it cannot be started; 2 if the code is being redeemed "
+        "already. With --wait: 0 if every member has the code at the end, else 3."
     )
 
     #: Waits between two reads of the run. A test replaces it, and lets the workers work meanwhile.
