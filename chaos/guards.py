@@ -1,7 +1,7 @@
-"""`make guards`: take each guard out of a copy of the project, and see the test or scenario that watches it go red.
+"""`make guards`: remove each guard from a copy of the project; the test that watches it must fail.
 
-A guard whose watchman stays green protects nothing, or is not watched: exit status 1. `GUARD=name[,name]` chooses.
-The table in docs/reference/faults-and-guards.md is what this prints.
+If that test or scenario still passes, the guard protects nothing or is not tested: exit status 1.
+`GUARD=name[,name]` chooses guards. The table in docs/reference/faults-and-guards.md is the output of this program.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from chaos.reporting import say
+from chaos.reporting import print_line
 from redeemer.localserver.home import REPOSITORY
 
-_LEFT_BEHIND = shutil.ignore_patterns(
+_NOT_COPIED = shutil.ignore_patterns(
     ".git", ".venv", "var", "__pycache__", ".*_cache", "staticfiles", "site"
 )
 _PATIENCE_SECONDS = 300
@@ -26,11 +26,11 @@ _PATIENCE_SECONDS = 300
 
 @dataclass(frozen=True, slots=True)
 class Guard:
-    """What is taken out, and who must notice.
+    """A piece of code that protects an invariant, and the test that must fail without it.
 
     Args:
         name: the guard.
-        cuts: file, the text that is the guard, and what stands there without it.
+        cuts: for each: the file, the text of the guard, and its replacement.
         watched_by: a test, by its node id; or `chaos:` and a scenario.
     """
 
@@ -180,7 +180,8 @@ GUARDS = (
         (
             (
                 _REDEEM,
-                "settled = _settle_by_evidence(intent.row_id) if outcome is Outcome.SUCCESS else []",
+                "settled = _settle_by_evidence(intent.row_id) "
+                "if outcome is Outcome.SUCCESS else []",
                 "settled: list[int] = []",
             ),
         ),
@@ -207,7 +208,8 @@ GUARDS = (
         (
             (
                 "giftcodes/models/rate_budget.py",
-                "is_the_games = seen.outcome not in ODD_WORDS or len(self.unknown_codes) >= UNKNOWN_CODES",
+                "is_the_games = seen.outcome not in ODD_WORDS "
+                "or len(self.unknown_codes) >= UNKNOWN_CODES",
                 "is_the_games = True",
             ),
         ),
@@ -250,56 +252,57 @@ GUARDS = (
 
 
 def main() -> int:
-    """Try the guards that `GUARD` names, or all. Returns the exit status."""
-    asked = [name for name in os.environ.get("GUARD", "").split(",") if name]
-    chosen = [guard for guard in GUARDS if not asked or any(name in guard.name for name in asked)]
-    say(f"{len(chosen)} guard(s), at most {_PATIENCE_SECONDS} s each, mostly 10 s.")
-    silent = [guard for guard in chosen if not _goes_red(guard)]
-    say(f"{len(chosen) - len(silent)} of {len(chosen)} guard(s) are watched.")
-    return 1 if silent else 0
+    """Test the guards that `GUARD` names, or all. Returns the exit status."""
+    names = [name for name in os.environ.get("GUARD", "").split(",") if name]
+    chosen = [guard for guard in GUARDS if not names or any(name in guard.name for name in names)]
+    print_line(f"{len(chosen)} guard(s), at most {_PATIENCE_SECONDS} s each, usually 10 s.")
+    untested = [guard for guard in chosen if not _goes_red(guard)]
+    print_line(f"{len(chosen) - len(untested)} of {len(chosen)} guard(s) are watched.")
+    return 1 if untested else 0
 
 
 def _goes_red(guard: Guard) -> bool:
-    """Whether the watchman notices that the guard is gone."""
-    begun = time.monotonic()
+    """Whether the test fails without the guard."""
+    started_at = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="redeemer-guard-") as folder:
         copy = Path(folder) / "project"
-        shutil.copytree(REPOSITORY, copy, ignore=_LEFT_BEHIND)
+        shutil.copytree(REPOSITORY, copy, ignore=_NOT_COPIED)
         copy.parent.chmod(0o755)
         (copy / ".venv").symlink_to(REPOSITORY / ".venv")
         for name, text, without in guard.cuts:
             _cut(copy / name, text, without)
-        complaint = _watch(guard.watched_by, copy)
-    say(
-        f"{'red' if complaint else 'GREEN':<6} {guard.name}: {guard.watched_by} [{time.monotonic() - begun:.0f} s]"
+        failure = _first_failure(guard.watched_by, copy)
+    print_line(
+        f"{'red' if failure else 'GREEN':<6} {guard.name}: {guard.watched_by} "
+        f"[{time.monotonic() - started_at:.0f} s]"
     )
-    say(f"       {complaint[:160]}")
-    return bool(complaint)
+    print_line(f"       {failure[:160]}")
+    return bool(failure)
 
 
 def _cut(path: Path, text: str, without: str) -> None:
     """Replace the guard's text, which must occur exactly once.
 
     Raises:
-        SystemExit: it does not.
+        SystemExit: it does not occur exactly once.
     """
     whole = path.read_text(encoding="utf-8")
     if whole.count(text) != 1:
-        raise SystemExit(f"{path.name} holds the guard {whole.count(text)} times: {text!r}")
+        raise SystemExit(f"{path.name} contains the guard {whole.count(text)} times: {text!r}")
     path.write_text(whole.replace(text, without), encoding="utf-8")
 
 
-def _watch(watchman: str, copy: Path) -> str:
-    """What the watchman complains of first; an empty string if it has nothing to say.
+def _first_failure(test: str, copy: Path) -> str:
+    """The first failure of a test or scenario in the copy; empty if it passes.
 
     Raises:
-        SystemExit: it could not watch.
+        SystemExit: the test could not run.
     """
-    scenario = watchman.removeprefix("chaos:")
+    scenario = test.removeprefix("chaos:")
     environment = {**os.environ, "TMPDIR": str(copy.parent)}
-    command = ["-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", watchman]
+    command = ["-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", test]
     mark = "E  "
-    if scenario != watchman:
+    if scenario != test:
         environment |= {"SCENARIO": scenario, "ROUNDS": "1", "SEED": "1"}
         command, mark = ["-m", "chaos"], "      "
     result = subprocess.run(
@@ -310,16 +313,16 @@ def _watch(watchman: str, copy: Path) -> str:
         text=True,
         timeout=_PATIENCE_SECONDS,
     )
-    complaints = [
+    failures = [
         line.removeprefix(mark).strip()
         for line in result.stdout.splitlines()
         if line.startswith(mark)
     ]
     if result.returncode == 0:
         return ""
-    if result.returncode != 1 or not complaints:
-        raise SystemExit(f"{watchman} could not watch:\n{result.stdout}{result.stderr}")
-    return complaints[0]
+    if result.returncode != 1 or not failures:
+        raise SystemExit(f"{test} could not run:\n{result.stdout}{result.stderr}")
+    return failures[0]
 
 
 if __name__ == "__main__":

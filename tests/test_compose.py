@@ -22,7 +22,7 @@ import redis
 import yaml
 from django.conf import settings
 
-from chaos.database import REALM, Books
+from chaos.database import REALM, Database
 from chaos.game import Game, line
 from chaos.servers import Running
 from redeemer.games import GAMES
@@ -170,7 +170,7 @@ class Engine:
             "0",
         ]
         self._launch("game", command)
-        wait_for(self.game.answers, "the game to listen", seconds=20)
+        wait_for(self.game.is_up, "the game to listen", seconds=20)
 
     def start_redis(self) -> None:
         """Start the service `redis` with its own command, on our port and in our folder."""
@@ -291,22 +291,22 @@ def test_without_a_secret_key_nothing_is_started(engine: Engine) -> None:
 
 def _redeem_a_code(engine: Engine) -> None:
     players = [str(500_000 + number) for number in range(_MEMBERS)]
-    books = Books(engine.postgres.url)
+    database = Database(engine.postgres.url)
     try:
-        books.add_guild("Wolves", players)
+        database.add_guild("Wolves", players)
         engine.game.change(
             players={player: {"realm": REALM} for player in players},
             codes={"FROST": {}},
             feed=[line("FROST")],
         )
-        books.poll_now()
+        database.poll_now()
         wait_for(
-            lambda: books.progress(["FROST"])["settled"] == _MEMBERS,
+            lambda: database.progress(["FROST"])["settled"] == _MEMBERS,
             "all members to have it",
             seconds=60,
         )
     finally:
-        books.close()
+        database.close()
     assert sorted(grant["player"] for grant in engine.game.ledger()["grants"]) == players
 
 

@@ -17,7 +17,7 @@ import psycopg.sql
 from django.core.management.base import CommandError
 from django.db.migrations.loader import MigrationLoader
 
-from giftcodes.cli.progress import Tell
+from giftcodes.cli.progress import ReportProgress
 from redeemer.backups.address import Address
 from redeemer.backups.programs import Client, ProgramError, client_to_dump, client_to_load, run
 from redeemer.localserver.errors import CannotStartError
@@ -45,7 +45,7 @@ _READ_TIMEOUT_SECONDS = 600
 _CHECK_VALUE_LENGTH = 32
 
 
-def write_dump(address: Address, file: Path, tell: Tell = lambda _part: None) -> int:
+def write_dump(address: Address, file: Path, tell: ReportProgress = lambda _part: None) -> int:
     """Dump the database into `file`, which appears when it is complete, for its owner only.
 
     Returns:
@@ -76,7 +76,7 @@ def write_dump(address: Address, file: Path, tell: Tell = lambda _part: None) ->
         raise CommandError(f"{_explanation(error, file)} No backup was made.") from error
 
 
-def _tables_done(sizes: dict[str, int], tell: Tell) -> Callable[[str], None]:
+def _tables_done(sizes: dict[str, int], tell: ReportProgress) -> Callable[[str], None]:
     """Reads pg_dump's output, and reports the completed part when a table begins."""
     total = sum(sizes.values()) or 1
     begun: list[int] = []
@@ -179,7 +179,7 @@ class Dump:
         )
 
 
-def read_dump(file: Path, tell: Tell = lambda _part: None) -> Dump:
+def read_dump(file: Path, tell: ReportProgress = lambda _part: None) -> Dump:
     """Read all of a dump.
 
     Raises:
@@ -209,7 +209,7 @@ def read_dump(file: Path, tell: Tell = lambda _part: None) -> Dump:
     )
 
 
-def entries_done(entries: int, tell: Tell) -> Callable[[str], None]:
+def entries_done(entries: int, tell: ReportProgress) -> Callable[[str], None]:
     """Reads pg_restore's output, and reports the completed part when an entry begins."""
     begun = count()
 
@@ -230,7 +230,7 @@ def _check_beginning(file: Path) -> None:
         raise CommandError(f"{file} is not a backup: it was not written by `manage.py backup`.")
 
 
-def _read_through(client: Client, file: Path, entries: int, tell: Tell) -> None:
+def _read_through(client: Client, file: Path, entries: int, tell: ReportProgress) -> None:
     command = [client.program("pg_restore"), "--verbose", "--file=/dev/null", str(file)]
     try:
         run(command, environment={"LC_ALL": "C"}, on_line=entries_done(entries, tell))

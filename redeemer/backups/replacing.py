@@ -14,7 +14,7 @@ import psycopg
 from django.core.management.base import CommandError
 from psycopg.sql import SQL, Composed, Identifier, Literal
 
-from giftcodes.cli.progress import Tell
+from giftcodes.cli.progress import ReportProgress
 from giftcodes.queries.heartbeat import STALE_SECONDS
 from redeemer.backups.address import Address
 from redeemer.backups.dumps import Dump, entries_done
@@ -49,7 +49,7 @@ _TICK_AGE = """
 _STOP_THEM = "Stop the workers, beat and the site, and try again."
 
 #: Shows a stage of the work by its title.
-Stage = Callable[[str], AbstractContextManager[Tell]]
+Stage = Callable[[str], AbstractContextManager[ReportProgress]]
 
 
 def replace_database(address: Address, dump: Dump, stage: Stage) -> str | None:
@@ -115,7 +115,7 @@ def _locale_options(
     return clause
 
 
-def _load(fresh: Address, dump: Dump, tell: Tell) -> None:
+def _load(fresh: Address, dump: Dump, tell: ReportProgress) -> None:
     with fresh.connect() as connection:
         client = client_to_load(needs_tls=connection.pgconn.ssl_in_use)
     options = ["--verbose", "--no-password", "--no-owner", "--no-privileges"]

@@ -19,7 +19,7 @@ import pytest
 from django.db import connection
 from psycopg.sql import SQL, Identifier
 
-from giftcodes.cli.progress import Tell
+from giftcodes.cli.progress import ReportProgress
 from redeemer.backups.address import Address
 from tests.factories import gift_code, guild
 
@@ -133,6 +133,6 @@ def _drop(address: Address) -> None:
         )
 
 
-def unseen(_what: str) -> AbstractContextManager[Tell]:
+def unseen(_what: str) -> AbstractContextManager[ReportProgress]:
     """A stage that shows nothing."""
     return nullcontext(lambda _part: None)

@@ -20,7 +20,7 @@ import pytest
 import time_machine
 from django.core.management.base import CommandError
 
-from giftcodes.cli.progress import Tell
+from giftcodes.cli.progress import ReportProgress
 from redeemer.backups.dumps import read_dump, write_dump
 from redeemer.backups.replacing import replace_database
 from tests.backups.dumping import ROOT, Site, site, template, unseen
@@ -206,7 +206,7 @@ def test_a_step_that_fails_leaves_everything_as_it_was(
 
 def test_ctrl_c_leaves_everything_as_it_was(site: Site, file: Path) -> None:
     @contextmanager
-    def interrupted(what: str) -> Iterator[Tell]:
+    def interrupted(what: str) -> Iterator[ReportProgress]:
         yield lambda _part: None
         if what == "Loading the data":
             raise KeyboardInterrupt
@@ -239,7 +239,7 @@ def test_two_restores_within_one_second_keep_both_databases(site: Site, file: Pa
 def test_a_second_restore_at_the_same_time_is_refused(site: Site, file: Path) -> None:
     dump, refused = read_dump(file), []
 
-    def second(what: str) -> nullcontext[Tell]:
+    def second(what: str) -> nullcontext[ReportProgress]:
         if what == "Bringing the schema up to date":
             with (
                 site.address.at(f"{site.address.name}_restoring").connect(),

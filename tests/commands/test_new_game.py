@@ -1,4 +1,4 @@
-"""A new game of the publisher is one block in redeemer/games.py: here it is added in that way, and all else follows."""
+"""A new game of the publisher needs one block in redeemer/games.py, and nothing else."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ CHESS = Game(
 
 
 def build(monkeypatch: pytest.MonkeyPatch, *games: Game, **environment: str) -> Any:
-    """The games as the settings build them."""
+    """The games, built as in the settings."""
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
     return providers(games, project.env)
@@ -36,7 +36,7 @@ def build(monkeypatch: pytest.MonkeyPatch, *games: Game, **environment: str) -> 
 
 @pytest.fixture
 def chess(world: World, settings: Any, monkeypatch: pytest.MonkeyPatch) -> World:
-    """The world with one game more, at the simulator's address."""
+    """The world with one more game, at the simulator's address."""
     settings.PROVIDERS = build(
         monkeypatch,
         *GAMES,

@@ -1,4 +1,4 @@
-"""The whole system as processes: simulator, two workers, beat, on a database of its own."""
+"""The whole system as processes, on a database of its own: simulator, two workers and beat."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class System:
         self.processes: dict[str, subprocess.Popen[bytes]] = {}
 
     def launch(self, name: str, command: list[str]) -> None:
-        """Start a process whose output goes to a file of its name."""
+        """Start a process whose output goes to a file with its name."""
         with (self.folder / f"{name}.log").open("ab") as log:
             self.processes[name] = subprocess.Popen(
                 command,
@@ -112,7 +112,7 @@ class System:
 
 @contextmanager
 def system(folder: Path, **environment: str) -> Iterator[System]:
-    """A system on a fresh database. Nothing of it is left afterwards."""
+    """A system on a new database. All of it is removed afterwards."""
     server, _, _ = os.environ["DATABASE_URL"].rpartition("/")
     name = f"system_{os.getpid()}"
     with psycopg.connect(os.environ["DATABASE_URL"], autocommit=True) as connection:
@@ -142,10 +142,10 @@ def system(folder: Path, **environment: str) -> Iterator[System]:
 
 
 def wait_for(condition: Callable[[], bool], what: str, *, seconds: float) -> None:
-    """Wait until something is so.
+    """Wait until a condition is met.
 
     Raises:
-        AssertionError: it was not so in time.
+        AssertionError: it was not met in time.
     """
     end = time.monotonic() + seconds
     while not condition():

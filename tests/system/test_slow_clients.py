@@ -1,4 +1,4 @@
-"""Clients that never finish a request stop nobody, and are cut off in the end. The real site, on a real database."""
+"""Clients that never finish a request do not block others, and are cut off in the end."""
 
 from __future__ import annotations
 
@@ -18,18 +18,20 @@ from tests.system.machinery import System, system, wait_for
 
 pytestmark = pytest.mark.system
 
-#: Far more than this machine could need for an answer. What is shown is that there is one.
+#: Far more than an answer needs. The test shows that there is one, and not how fast it is.
 PATIENCE_SECONDS = 60.0
-#: Each kind of client, and what it says first; then one byte after the other follows.
+#: For each kind of client: what it sends first, and what it then sends again and again.
 BEGINNINGS = {
     "half a header": (b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nX-Long: ", b"x"),
     "half a body": (
-        b"POST /admin/login/ HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/x-www-form-urlencoded\r\n"
+        b"POST /admin/login/ HTTP/1.1\r\nHost: localhost\r\n"
+        b"Content-Type: application/x-www-form-urlencoded\r\n"
         b"Content-Length: 5000\r\n\r\nusername=",
         b"x",
     ),
     "half a chunk": (
-        b"POST /admin/login/ HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n1000\r\n",
+        b"POST /admin/login/ HTTP/1.1\r\nHost: localhost\r\n"
+        b"Transfer-Encoding: chunked\r\n\r\n1000\r\n",
         b"x",
     ),
     "blank lines": (b"\r\n\r\n\r", b"\n\r\n\r"),
@@ -40,7 +42,7 @@ PAUSE_SECONDS = 2.0
 
 
 class SlowClient:
-    """One that says a byte now and then."""
+    """A client that sends a byte now and then."""
 
     def __init__(self, port: int, kind: str) -> None:
         self.kind = kind
@@ -89,7 +91,7 @@ def test_fifty_clients_that_never_finish_stop_nobody_and_are_cut_off_in_the_end(
     talking = threading.Thread(target=_talk, args=(clients, is_over))
     talking.start()
     try:
-        # Beat does not tick here, which /healthz says: an answer.
+        # Without beat, /healthz answers with 503.
         assert (_status(port, "/healthz"), _status(port, "/admin/login/")) == (503, 200)
         held = [client for client in clients if client.is_held()]
         assert len(held) == CLIENTS
@@ -114,7 +116,7 @@ def _talk(clients: list[SlowClient], is_over: threading.Event) -> None:
 
 
 def _status(port: int, path: str) -> int | None:
-    """The status of an answer; None: there was none."""
+    """The status of the answer; None if there was none."""
     end = time.monotonic() + PATIENCE_SECONDS
     try:
         return requests.get(
