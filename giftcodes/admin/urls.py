@@ -1,4 +1,4 @@
-"""The pages that belong to no model. They are served behind the login of the admin site."""
+"""The pages that belong to no model. The admin site serves them after a login."""
 
 from __future__ import annotations
 

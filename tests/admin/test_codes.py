@@ -44,14 +44,14 @@ def test_nothing_is_rung_before_the_commit(browser: Browser, doorbell: Doorbell)
 def test_a_code_without_any_guild_is_kept_and_says_so(browser: Browser) -> None:
     told = browser.save("giftcode_add", **form())
     assert told[0][0] == "warning"
-    assert "Nobody wants it yet" in told[0][1]
+    assert "no guild of this game redeems codes" in told[0][1]
 
 
 def test_a_code_of_a_game_that_is_off_is_kept_and_says_what_is_missing(browser: Browser) -> None:
     told = browser.save("giftcode_add", **form(provider="whiteout"))
     assert told[0] == (
         "warning",
-        "Code Frost2026 is kept, but cannot be redeemed yet. Whiteout Survival is off: WHITEOUT_SALT is not set.",
+        "Code Frost2026 is saved, but cannot be redeemed yet. Whiteout Survival is off: WHITEOUT_SALT is not set.",
     )
 
 
@@ -67,9 +67,9 @@ def test_a_code_of_another_shape_is_refused(browser: Browser, wrong: str) -> Non
     ("state", "words"),
     [
         (CodeState.ACTIVE, "known already and active"),
-        (CodeState.PROBING, "asked once more"),
+        (CodeState.PROBING, "tried once more"),
         (CodeState.CLOSED, "The code has expired. Use Reopen code"),
-        (CodeState.DELETED, "Open that page, and press Bring back"),
+        (CodeState.DELETED, "Open its page and press Bring back"),
     ],
 )
 def test_a_known_code_in_another_spelling_is_explained_by_its_state(
@@ -252,7 +252,7 @@ def test_redeem_now_on_a_closed_code_is_refused_and_leaves_no_rows(browser: Brow
 
 def test_redeem_now_without_a_guild_is_refused(browser: Browser) -> None:
     told = browser.press("redeem_now", gift_code("AAA"))
-    assert told == [("warning", "No guild wants code AAA: none of this game is active.")]
+    assert told == [("warning", "Code AAA cannot be redeemed: no guild of its game is active.")]
 
 
 def test_many_redemptions_are_handed_to_the_workers(
@@ -313,7 +313,7 @@ def test_a_code_is_closed_by_hand(browser: Browser, doorbell: Doorbell) -> None:
     told = browser.press("close_codes", code)
     code.refresh_from_db()
     assert (code.state, code.reason) == ("closed", "Closed by admin in the admin.")
-    assert told == [("success", "Code AAA is closed: nobody is asked for it any more.")]
+    assert told == [("success", "Code AAA is closed: it is redeemed for no member any more.")]
     assert doorbell.rings == [("close_code", [code.pk])]
 
 
@@ -354,7 +354,7 @@ def test_an_active_code_is_not_reopened_and_an_old_issue_neither(
     [
         (CodeState.ACTIVE, ["Redeem now …", "Close code"]),
         (CodeState.PROBING, ["Reopen code", "Close code"]),
-        (CodeState.CLOSED, ["Reopen code", "Issue anew"]),
+        (CodeState.CLOSED, ["Reopen code", "Reissue"]),
         (CodeState.DELETED, ["Bring back"]),
     ],
 )
@@ -452,7 +452,7 @@ def test_a_deleted_code_is_a_tombstone_that_the_feed_cannot_bring_back(
     assert told == [
         (
             "success",
-            f"Code {code} is deleted. Its history stays, and the feed cannot bring it back.",
+            f"Code {code} is deleted. Its history stays, and the feed cannot add it again.",
         )
     ]
     assert doorbell.rings == [("close_code", [code.pk])]
@@ -462,7 +462,7 @@ def test_a_deleted_code_is_a_tombstone_that_the_feed_cannot_bring_back(
 
 def test_the_page_that_asks_before_deleting_says_what_it_means(browser: Browser) -> None:
     page = browser.open("giftcode_delete", gift_code().pk).content.decode()
-    assert "the feed cannot bring it back" in page
+    assert "the feed cannot add it again" in page
     assert "will be deleted" not in page
 
 
@@ -475,7 +475,7 @@ def test_an_end_that_is_past_is_refused_for_a_new_code(browser: Browser) -> None
         "rewards": "",
     }
     response = browser.post("giftcode_add", data=form)
-    assert "This moment is past." in errors(response)
+    assert "This time is in the past." in errors(response)
     assert not GiftCode.objects.exists()
 
 
@@ -486,7 +486,7 @@ def test_another_end_of_a_closed_code_says_that_it_stays_closed(browser: Browser
     )
     assert (
         "info",
-        f"Code {code} is closed, and stays so until somebody presses Reopen code.",
+        f"Code {code} is closed, and stays closed until you press Reopen code.",
     ) in told
 
 

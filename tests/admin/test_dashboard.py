@@ -214,7 +214,7 @@ def test_who_may_not_look_at_redemptions_is_told_nothing(
     client = Client()
     client.force_login(user)
     assert client.get(reverse(f"admin:{page}")).status_code == 403
-    assert "you may not look" in client.get("/admin/").content.decode()
+    assert "you may not see" in client.get("/admin/").content.decode()
     user.user_permissions.add(Permission.objects.get(codename="view_redemption"))
     client.force_login(type(user).objects.get(pk=user.pk))
     assert client.get(reverse(f"admin:{page}")).status_code == 200
@@ -248,4 +248,4 @@ def test_who_cannot_start_the_worker_is_not_told_to(browser: Browser) -> None:
     shown = parts(browser)["numbers"]
 
     assert "make up" not in shown
-    assert "Whoever hosts this has to start it." in shown
+    assert "Ask the operator of this site to start one." in shown

@@ -52,7 +52,7 @@ def test_a_game_is_paused_with_the_name_of_who_did_it(browser: Browser, budget: 
         "Paused by admin in the admin.",
     )
     assert told == [
-        ("success", "Simulator is paused until somebody resumes it. Requests under way finish.")
+        ("success", "Simulator is paused until you resume it. Requests under way finish.")
     ]
 
 

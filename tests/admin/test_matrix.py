@@ -16,6 +16,7 @@ from django.urls import reverse
 from giftcodes.admin.redemptions.coverage import SIGNS, cell
 from giftcodes.domain.transitions import SETTLED, State
 from giftcodes.models import Guild, MemberRedemption, Redemption
+from giftcodes.queries.coverage import Standing
 from tests.admin.conftest import Browser, address
 from tests.factories import gift_code, guild, member
 
@@ -79,7 +80,7 @@ def test_a_cell_with_something_left_says_why_and_leads_to_its_row(
 
 def test_every_state_has_a_sign_and_words_and_only_the_settled_have_no_link() -> None:
     for state in State:
-        shown = cell(7, state, "Because.")
+        shown = cell(Standing(7, state, "Because."))
         assert shown.sign == SIGNS[state]
         assert shown.words
         assert bool(shown.url) == (state not in SETTLED)

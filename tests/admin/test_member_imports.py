@@ -37,8 +37,8 @@ def test_an_undo_is_shown_first_and_then_done(
 ) -> None:
     data = {"action": "undo", "_selected_action": [made.pk], "index": 0}
     page = browser.post("memberimport_changelist", data=data).content.decode()
-    assert "Goes again: 1" in page
-    assert "As before: 1" in page
+    assert "Is removed again: 1" in page
+    assert "Becomes as before: 1" in page
     assert made.guild.members.count() == 2
 
     told = browser.press("undo", made, shown="yes")

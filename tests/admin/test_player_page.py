@@ -68,7 +68,7 @@ def test_what_is_kept_is_a_file(browser: Browser, wolves: Guild) -> None:
 
 def test_a_player_is_erased_only_by_somebody_who_is_sure(browser: Browser, wolves: Guild) -> None:
     past.redemption()
-    assert "say that you are sure" in wish(browser, "erase")
+    assert "Confirm that you are sure" in wish(browser, "erase")
     assert Member.objects.filter(player_id=ANNA).exists()
 
     assert "The player is erased" in wish(browser, "erase", sure="yes")

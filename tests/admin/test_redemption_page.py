@@ -120,7 +120,7 @@ def test_retry_starts_those_with_somebody_left_and_leaves_the_others_alone(
     told = browser.press("retry", left, done)
     assert told == [
         ("success", f"Started for guild {left.guild} with code {left.gift_code}."),
-        ("info", f"{done}: everybody has it."),
+        ("info", f"{done}: all members have it."),
     ]
     assert list(Redemption.objects.running()) == [left]
     assert doorbell.arguments("dispatch") == [["simulator"]]

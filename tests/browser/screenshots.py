@@ -86,7 +86,7 @@ def show_an_undo(page: Page, url: str, address: str) -> None:
     """To the page that says what an undo would do."""
     page.goto(f"{url}{address}")
     page.get_by_role("button", name="Undo this import").click()
-    page.get_by_role("heading", name="As before").wait_for()
+    page.get_by_role("heading", name="Becomes as before").wait_for()
 
 
 def show_a_player(page: Page, url: str, address: str) -> None:
