@@ -1,4 +1,4 @@
-"""What the directory of players said, on the member's page and on its own."""
+"""The answers of the directory of players, on the member's page and on its own."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A leader with a spreadsheet: imports it, takes that back, imports it again, moves people, and sees who did what."""
+"""A spreadsheet is imported, undone and imported again, members move, and the history shows it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 @pytest.fixture
 def workbook(tmp_path: Path) -> Path:
-    """IDs are numbers, as Excel has them; one line is bad."""
+    """A workbook with IDs as numbers, as Excel has them, and one bad line."""
     book = Workbook()
     for row in (
         ["Player ID", "Nickname", "State"],
@@ -32,7 +32,7 @@ def workbook(tmp_path: Path) -> Path:
     return file
 
 
-def test_a_workbook_is_imported_undone_and_imported_and_somebody_moves(
+def test_a_workbook_is_imported_undone_and_imported_and_a_member_moves(
     page: Page, live_server: Any, admin_user: Any, workbook: Path
 ) -> None:
     wolves, bears = guild("Wolves"), guild("Bears")
@@ -79,7 +79,7 @@ def _import(page: Page, url: str, guild_id: int, file: Path) -> None:
     expect(page.get_by_text("Imported 1, already there 1, bad 1, updated 1.")).to_be_visible()
 
 
-def test_a_player_s_wish_is_taken_and_the_player_is_gone(
+def test_a_player_opts_out_gets_the_data_and_is_erased(
     page: Page, live_server: Any, admin_user: Any
 ) -> None:
     amber = member(guild("Wolves"), "300000001", nickname="Amber")

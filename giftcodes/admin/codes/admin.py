@@ -93,7 +93,7 @@ class GiftCodeAdmin(KeepsHistory):
     actions = ["redeem_now", "reopen_codes", "reissue_codes", "close_codes", "delete_codes"]
     fieldsets = [
         (None, {"fields": ["provider", "code", "published_on", "expires_at", "rewards"]}),
-        (_("What became of it"), {"fields": _PIPELINE_FIELDS}),
+        (_("State"), {"fields": _PIPELINE_FIELDS}),
     ]
 
     def buttons_of(self, row: GiftCode) -> list[tuple[str, Any]]:
@@ -142,7 +142,7 @@ class GiftCodeAdmin(KeepsHistory):
         ]
         return format_html_join(", ", "{}", ((one,) for one in links)) or NOTHING
 
-    @admin.display(description=_("look at"))
+    @admin.display(description=_("see also"))
     def look_at(self, code: GiftCode) -> SafeString:
         redemptions = list_link(Redemption, _("its redemptions"), gift_code__id__exact=code.pk)
         journal = list_link(RedemptionEvent, _("its journal"), gift_code__id__exact=code.pk)

@@ -139,7 +139,7 @@ class RateBudgetAdmin(History):
             if pause_step.resume(budget.provider):
                 self.log_change(request, budget, gettext("Resumed."))
                 tasks.enqueue_on_commit(tasks.dispatch, budget.provider)
-                report.done(gettext("%s goes on.") % title)
+                report.done(gettext("%s is resumed.") % title)
             else:
                 report.refused(gettext("%s is not paused.") % title)
         report.tell(request)

@@ -85,7 +85,7 @@ class GuildAdmin(KeepsHistory):
         number = guild.members_number  # type: ignore[attr-defined]
         return list_link(Member, number, guild__id__exact=guild.pk)
 
-    @admin.display(description=_("look at"))
+    @admin.display(description=_("see also"))
     def look_at(self, guild: Guild) -> Any:
         """Links to what belongs to the guild."""
         if guild.pk is None:

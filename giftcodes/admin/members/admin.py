@@ -125,7 +125,7 @@ class MemberAdmin(KeepsHistory):
         """The realm of the guild, or the member's own."""
         return str(member.guild.realm) if member.realm is None else _("%d (own)") % member.realm
 
-    @admin.display(description=_("look at"))
+    @admin.display(description=_("see also"))
     def look_at(self, member: Member) -> SafeString:
         return list_link(MemberRedemption, _("redemptions of this player"), q=member.player_id)
 

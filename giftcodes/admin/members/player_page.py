@@ -109,7 +109,7 @@ def _opt_in(request: HttpRequest, provider: str, player_id: str) -> None:
 
 
 def _export(request: HttpRequest, provider: str, player_id: str) -> HttpResponse:
-    _note(request, provider, player_id, gettext("What is kept of the player was exported."))
+    _note(request, provider, player_id, gettext("The player's data was exported."))
     response = HttpResponse(in_json(data_of(provider, player_id)), content_type="application/json")
     response.headers["Content-Disposition"] = f'attachment; filename="player-{player_id}.json"'
     return response

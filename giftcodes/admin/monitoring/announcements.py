@@ -81,7 +81,7 @@ class AnnouncementAdmin(History):
         if not row.is_unfinished or channel is None or not channel.is_resting:
             return badge_of_it
         until = date_format(timezone.localtime(channel.not_before), "DATETIME_FORMAT")
-        return format_html("{} {}", badge_of_it, _("The channel rests until {}.").format(until))
+        return format_html("{} {}", badge_of_it, _("The channel is paused until {}.").format(until))
 
 
 @admin.register(AlarmNotice)

@@ -43,7 +43,7 @@ class RedemptionAdmin(History):
         "state_shown",
         "progress",
         "left",
-        "asked_by",
+        "started_by",
         "locked_at",
         "unlocked_at",
     ]
@@ -106,12 +106,12 @@ class RedemptionAdmin(History):
             return NOTHING
         ahead = outlook.ahead_of_last
         others = (
-            ngettext("%d request of others before", "%d requests of others before", ahead) % ahead
+            ngettext("after %d request of others", "after %d requests of others", ahead) % ahead
         )
         return f"{formatting.left(outlook)}, {others}" if ahead else formatting.left(outlook)
 
-    @admin.display(description=_("asked by"), ordering="trigger")
-    def asked_by(self, redemption: Redemption) -> str:
+    @admin.display(description=_("started by"), ordering="trigger")
+    def started_by(self, redemption: Redemption) -> str:
         """The trigger of the last run, and the person if a person asked for it."""
         trigger = redemption.get_trigger_display() or NOTHING
         return f"{trigger}: {redemption.triggered_by}" if redemption.triggered_by else trigger
