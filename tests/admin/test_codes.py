@@ -296,7 +296,7 @@ def test_more_than_a_form_can_hold_is_confirmed_as_a_whole(
     code = gift_code("AAA")
     page = look(browser, code).content.decode()
     assert 'name="pair"' not in page
-    assert "too many to choose among" in page
+    assert "too many to choose from" in page
     assert len(browser.press("redeem_now", code, confirm="yes")) == 2
 
 

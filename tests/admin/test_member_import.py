@@ -158,7 +158,7 @@ def test_a_player_in_another_guild_is_counted_without_naming_the_guild(
 
     page = shown(admin_client, wolves, LISTING)
 
-    assert "1 of these players is in another guild, too: the game is asked once." in page
+    assert "1 of these players is in another guild, too: each code is requested once." in page
     assert "Bears of others" not in page
 
 

@@ -40,7 +40,7 @@ def group(title: Any, badge: str, lines: Iterable[Any]) -> dict[str, Any]:
     }
 
 
-def step(
+def confirmation_page(
     request: HttpRequest,
     page: Page,
     action: str,
@@ -82,7 +82,7 @@ def step(
         "back": request.POST.get("back") or request.get_full_path(),
         "list_url": page.list_url,
     }
-    return TemplateResponse(request, "admin/giftcodes/step.html", context)
+    return TemplateResponse(request, "admin/giftcodes/confirmation.html", context)
 
 
 def log(request: HttpRequest, rows: Sequence[Model], words: str) -> None:

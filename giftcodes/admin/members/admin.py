@@ -18,8 +18,8 @@ from giftcodes.admin.common.action_report import Report
 from giftcodes.admin.common.editing import KeepsHistory
 from giftcodes.admin.common.html import NOTHING, badge, link, list_link
 from giftcodes.admin.games.directories import directory_words
-from giftcodes.admin.members.member_export import csv_of, log_export, workbook_of
-from giftcodes.admin.members.member_steps import move, set_realm
+from giftcodes.admin.members.bulk_actions import move, set_realm
+from giftcodes.admin.members.export import csv_of, log_export, workbook_of
 from giftcodes.admin.members.player_page import may_open
 from giftcodes.models import Member, MemberRedemption
 

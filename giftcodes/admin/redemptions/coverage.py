@@ -137,7 +137,7 @@ def coverage(request: HttpRequest) -> TemplateResponse:
             "rows": _rows(page, columns),
             "query": _query(request),
         }
-    return TemplateResponse(request, "admin/giftcodes/matrix.html", context)
+    return TemplateResponse(request, "admin/giftcodes/coverage.html", context)
 
 
 def export(request: HttpRequest) -> StreamingHttpResponse:

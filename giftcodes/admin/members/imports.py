@@ -13,7 +13,7 @@ from django.utils.translation import gettext_lazy as _
 from giftcodes import tasks
 from giftcodes.admin.common.action_report import Report
 from giftcodes.admin.common.base import History
-from giftcodes.admin.common.confirmation import SHOWN, group, log, step
+from giftcodes.admin.common.confirmation import SHOWN, confirmation_page, group, log
 from giftcodes.admin.common.html import NOTHING
 from giftcodes.admin.common.versions import changes_between
 from giftcodes.domain.text import isolated
@@ -88,7 +88,7 @@ class MemberImportAdmin(History):
         chosen = list(imports.order_by("-pk"))
         if SHOWN not in request.POST:
             results = [(made, undo_import(made.pk, user_id=None, dry_run=True)) for made in chosen]
-            return step(
+            return confirmation_page(
                 request,
                 self,
                 "undo",

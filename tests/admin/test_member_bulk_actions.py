@@ -55,7 +55,7 @@ def test_a_move_is_asked_for_shown_and_done(
 
 def test_without_another_guild_it_says_what_to_do(browser: Browser, wolves: Guild) -> None:
     page = ask(browser, "move", member(wolves))
-    assert "There is no other guild of this game to move to: add it first." in page
+    assert "This game has no other guild to move to. Add one first." in page
     assert 'name="confirm"' not in page
 
 

@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy as _
 from giftcodes import tasks
 from giftcodes.admin.common import scope
 from giftcodes.admin.common.action_report import Report
-from giftcodes.admin.common.confirmation import SHOWN, group, log, step
+from giftcodes.admin.common.confirmation import SHOWN, confirmation_page, group, log
 from giftcodes.form_fields import WholeNumberField
 from giftcodes.models import Guild, Member
 from giftcodes.models.guild import own_realm
@@ -64,7 +64,7 @@ def move(request: HttpRequest, page: Page, members: QuerySet[Member]) -> HttpRes
         )
         chosen = group(_("Chosen"), "pending", members)
         is_possible = guilds.exclude(pk__in=members.order_by().values("guild")).exists()
-        return step(
+        return confirmation_page(
             request,
             page,
             "move",
@@ -82,7 +82,7 @@ def move(request: HttpRequest, page: Page, members: QuerySet[Member]) -> HttpRes
     ids = list(members.values_list("pk", flat=True))
     if SHOWN not in request.POST:
         result = move_members(ids, guild_id=guild.pk, dry_run=True)
-        return step(
+        return confirmation_page(
             request,
             page,
             "move",
@@ -118,7 +118,7 @@ def set_realm(request: HttpRequest, page: Page, members: QuerySet[Member]) -> Ht
     """The steps of a correction: ask for the realm, set it."""
     form = RealmForm(request.POST if "realm" in request.POST else None)
     if not form.is_valid():
-        return step(
+        return confirmation_page(
             request,
             page,
             "set_realm",
