@@ -60,14 +60,16 @@ def whole_digits(text: str) -> str:
     raise NotWholeError(_reason(text))
 
 
-def row_id(text: str) -> int | None:
-    """The ID of a database row, from a URL or a form; None if no row can have it.
+def row_id(text: str | None) -> int | None:
+    """The ID of a database row, from a URL or a form; None if there is none, or no row can have it.
 
     Args:
         text: decimal digits. More than 18 are refused, since PostgreSQL fails on a number larger
             than a bigint.
     """
-    return int(text) if text.isdecimal() and len(text) <= _BIGINT_DIGITS else None
+    if text and text.isdecimal() and len(text) <= _BIGINT_DIGITS:
+        return int(text)
+    return None
 
 
 def _reason(text: str) -> str:

@@ -6,7 +6,7 @@ The keys are an interface: add to them, rename none.
 from __future__ import annotations
 
 import datetime as dt
-from collections import Counter, defaultdict
+from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,7 +14,7 @@ from django.conf import settings
 from django.db.models import Count, QuerySet
 
 from giftcodes.clients.games.config import ProviderConfig
-from giftcodes.domain.transitions import OPEN
+from giftcodes.domain.transitions import OPEN, State
 from giftcodes.estimates import formatting
 from giftcodes.estimates.forecast import Outlook
 from giftcodes.estimates.queue_snapshot import Outlooks, read
@@ -23,7 +23,6 @@ from giftcodes.models import (
     Channel,
     EventKind,
     Feed,
-    MemberRedemption,
     RateBudget,
     Redemption,
     RedemptionEvent,
@@ -32,6 +31,7 @@ from giftcodes.models import (
 )
 from giftcodes.models.rate_budget import UNLIMITED
 from giftcodes.queries.heartbeat import is_beating, last_tick_at
+from giftcodes.queries.redemption_progress import tallies
 
 _DAY = dt.timedelta(days=1)
 
@@ -138,22 +138,14 @@ def _running(rows: Rows, outlooks: Outlooks, most: int | None) -> list[dict[str,
     """The runs, longest first."""
     running = rows.redemptions.filter(state=RunState.RUNNING).select_related("guild", "gift_code")
     shown = list(running.order_by("locked_at", "pk")[:most])
-    counted = (
-        MemberRedemption.objects.filter(redemption__in=shown)
-        .order_by()
-        .values_list("redemption_id", "state")
-        .annotate(Count("pk"))
-    )
-    tallies: dict[int, dict[str, int]] = defaultdict(dict)
-    for redemption_id, state, number in counted:
-        tallies[redemption_id][state] = number
+    counted = tallies(shown)
     return [
-        _run(redemption, tallies[redemption.pk]) | _outlook(outlooks, redemption.pk)
+        _run(redemption, counted[redemption.pk]) | _outlook(outlooks, redemption.pk)
         for redemption in shown
     ]
 
 
-def _run(redemption: Redemption, tally: dict[str, int]) -> dict[str, Any]:
+def _run(redemption: Redemption, tally: dict[State, int]) -> dict[str, Any]:
     return {
         "id": redemption.pk,
         "guild": redemption.guild.name,
@@ -166,7 +158,7 @@ def _run(redemption: Redemption, tally: dict[str, int]) -> dict[str, Any]:
         "locked_at": _iso(redemption.locked_at),
         "done": sum(number for state, number in tally.items() if state not in OPEN),
         "total": sum(tally.values()),
-        "by_state": dict(sorted(tally.items())),
+        "by_state": {state.value: tally[state] for state in sorted(tally)},
     }
 
 

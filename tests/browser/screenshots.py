@@ -28,7 +28,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 
 def pages(world: World) -> dict[str, str]:
-    """The pages that people look at most, by the name of their picture."""
+    """The most used pages, by the name of their screenshot."""
     return {
         "dashboard": "/admin/",
         "redemption-running": f"/admin/giftcodes/redemption/{world.running.pk}/change/",
@@ -55,7 +55,7 @@ def pages(world: World) -> dict[str, str]:
 
 
 def pages_of_members(guild: Guild, user: Any) -> dict[str, str]:
-    """Those of what was done to members: something is done to them first."""
+    """The pages about members, after a change of their rows."""
     made, corrected = imported(guild, user=user)
     return {
         "imported": f"/admin/giftcodes/memberimport/{made.pk}/change/",
@@ -65,14 +65,14 @@ def pages_of_members(guild: Guild, user: Any) -> dict[str, str]:
 
 
 def press_redeem_now(page: Page, url: str, world: World) -> None:
-    """To the page that says what Redeem now will do, which has no address."""
+    """Open the preview of Redeem now, which has no address."""
     page.goto(f"{url}/admin/giftcodes/giftcode/{world.complete.gift_code_id}/change/")
     page.get_by_role("button", name="Redeem now").click()
     page.get_by_role("heading", name="in all").wait_for()
 
 
 def show_an_import(page: Page, url: str, world: World) -> None:
-    """To the page that says what a list would do: one line is new, one changes somebody, one cannot be used."""
+    """Open the preview of an import: one new member, one changed member, one unusable line."""
     known = world.guild.members.order_by("pk")[0]
     page.goto(f"{url}/admin/import/?guild={world.guild.pk}")
     page.get_by_label("Or the list itself").fill(
@@ -83,14 +83,14 @@ def show_an_import(page: Page, url: str, world: World) -> None:
 
 
 def show_an_undo(page: Page, url: str, address: str) -> None:
-    """To the page that says what an undo would do."""
+    """Open the preview of an undo."""
     page.goto(f"{url}{address}")
     page.get_by_role("button", name="Undo this import").click()
-    page.get_by_role("heading", name="As before").wait_for()
+    page.get_by_role("heading", name="Becomes as before").wait_for()
 
 
 def show_a_player(page: Page, url: str, address: str) -> None:
-    """To what is known of a player."""
+    """Open the data of a player."""
     page.goto(f"{url}{address}")
     page.get_by_role("button", name="Look up").click()
     page.get_by_role("heading", name="Erase").wait_for()
@@ -129,7 +129,7 @@ def shoot_all(chromium: Browser, live_server: Any, admin_user: Any, client: Any)
 
 def _shoot(page: Page, name: str, look: str) -> None:
     page.wait_for_load_state("networkidle")
-    # A window as high as the page: what sticks to its edges would else stand in the middle of the picture.
+    # Make the window as high as the page. Otherwise sticky elements are in the middle of the image.
     size = page.viewport_size or {"width": 0, "height": 0}
     height = min(page.evaluate("document.documentElement.scrollHeight"), HIGHEST)
     page.set_viewport_size({"width": size["width"], "height": max(height, size["height"])})

@@ -1,4 +1,4 @@
-"""axe-core finds no serious fault on the pages that people look at most, in light, in dark and on a phone."""
+"""axe-core finds no serious fault on the most used pages, in light, in dark and on a phone."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from tests.browser.world import build
 
 pytestmark = pytest.mark.django_db(transaction=True)
 GRAVE = ("serious", "critical")
-#: Lists are all alike: they are looked at in light only, but for one.
+#: Lists are all alike. They are checked in light only, except for one.
 LISTS = {
     "guilds",
     "people",

@@ -1,4 +1,4 @@
-"""Games: how many requests they still take, and the switch that pauses one."""
+"""Games: their request budgets, and the actions that pause and resume them."""
 
 from __future__ import annotations
 
@@ -26,22 +26,22 @@ if TYPE_CHECKING:
 
 
 def ensure_rows(model: type[Model]) -> None:
-    """A row for each game in the settings, so that it can be looked at and paused before its first request."""
+    """Create the missing rows of games, so that a game can be paused before its first request."""
     known = set(model._default_manager.values_list("pk", flat=True))
     missing = [model(pk=name) for name in settings.PROVIDERS if name not in known]
     model._default_manager.bulk_create(missing, ignore_conflicts=True)
 
 
 def title_of(provider: str) -> str:
-    """The name of a game, also of one that is not in the settings any more."""
+    """The title of a game, or its key if it is not in the settings any more."""
     config = settings.PROVIDERS.get(provider)
     return config.title if config else provider
 
 
 @admin.register(RateBudget)
-class RateBudgetAdmin(History[RateBudget]):
+class RateBudgetAdmin(History):
     intro = _(
-        "The requests that each game takes, and the switch that pauses one. Requests under way finish."
+        "The requests that each game accepts. A game can be paused; requests under way finish."
     )
 
     list_display = [
@@ -75,7 +75,7 @@ class RateBudgetAdmin(History[RateBudget]):
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> Any:
-        """All games are listed, also those that have not been asked yet."""
+        """List all games, including those without a request so far."""
         ensure_rows(RateBudget)
         return super().changelist_view(request, extra_context)
 
@@ -88,7 +88,7 @@ class RateBudgetAdmin(History[RateBudget]):
             return badge("on", _("on"))
         label = PauseKind(budget.pause_kind).label
         if budget.is_probing(timezone.now()):
-            return badge("probing", _("%s: one request tries whether it is over") % label)
+            return badge("probing", _("%s: one request checks whether it is over") % label)
         return badge("paused", label)
 
     @admin.display(description=_("requests in this window"))
@@ -113,7 +113,7 @@ class RateBudgetAdmin(History[RateBudget]):
 
     @admin.action(description=_("Pause provider"), permissions=["provider"])
     def pause_providers(self, request: HttpRequest, budgets: QuerySet[RateBudget]) -> None:
-        """Send no more requests until somebody resumes."""
+        """Send no more requests until a person resumes the game."""
         report = Report()
         reason = gettext("Paused by %s in the admin.") % request.user
         for budget in budgets:
@@ -121,8 +121,7 @@ class RateBudgetAdmin(History[RateBudget]):
             if pause_step.pause(budget.provider, reason=reason):
                 self.log_change(request, budget, gettext("Paused."))
                 report.done(
-                    gettext("%s is paused until somebody resumes it. Requests under way finish.")
-                    % title
+                    gettext("%s is paused until you resume it. Requests under way finish.") % title
                 )
             else:
                 report.refused(
@@ -140,7 +139,7 @@ class RateBudgetAdmin(History[RateBudget]):
             if pause_step.resume(budget.provider):
                 self.log_change(request, budget, gettext("Resumed."))
                 tasks.enqueue_on_commit(tasks.dispatch, budget.provider)
-                report.done(gettext("%s goes on.") % title)
+                report.done(gettext("%s is resumed.") % title)
             else:
                 report.refused(gettext("%s is not paused.") % title)
         report.tell(request)

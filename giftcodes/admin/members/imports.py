@@ -1,4 +1,4 @@
-"""Imports of members: what each did, and the button that takes it back."""
+"""Imports of members: the effects of each, and the button that undoes it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from django.utils.translation import gettext_lazy as _
 from giftcodes import tasks
 from giftcodes.admin.common.action_report import Report
 from giftcodes.admin.common.base import History
-from giftcodes.admin.common.confirmation import SHOWN, group, log, step
+from giftcodes.admin.common.confirmation import SHOWN, confirmation_page, group, log
 from giftcodes.admin.common.html import NOTHING
 from giftcodes.admin.common.versions import changes_between
 from giftcodes.domain.text import isolated
@@ -27,11 +27,11 @@ if TYPE_CHECKING:
 
 
 @admin.register(MemberImport)
-class MemberImportAdmin(History[MemberImport]):
+class MemberImportAdmin(History):
     intro = _(
-        "Lists of members that were imported and changed something. Each can be undone, also days later."
+        "Imported lists of members that changed something. Each can be undone, even days later."
     )
-    empty_hint = _("No imports yet: a guild's page leads to one.")
+    empty_hint = _("No imports yet: start one on the page of a guild.")
 
     list_display = [
         "at",
@@ -53,47 +53,47 @@ class MemberImportAdmin(History[MemberImport]):
     change_form_template = "admin/giftcodes/import/change_form.html"
 
     def has_undo_permission(self, request: HttpRequest) -> bool:
-        """Whoever may import may take it back."""
+        """A person who may import members may undo an import."""
         return request.user.has_perms(["giftcodes.add_member", "giftcodes.change_member"])
 
     def buttons_of(self, row: MemberImport) -> list[tuple[str, Any]]:
-        """It is undone once."""
+        """An import can be undone once."""
         return [] if row.undone_at else [("undo", "")]
 
     @admin.display(description=_("undone"), ordering="undone_at")
     def undone_shown(self, made: MemberImport) -> str:
-        """By whom."""
+        """The person who undid the import."""
         if not made.undone_at:
             return NOTHING
         return gettext("by %s") % made.undone_by if made.undone_by else gettext("yes")
 
     def page_context(self, request: HttpRequest, object_id: str) -> dict[str, Any]:
-        """What it did, member by member."""
+        """The members that the import added and changed."""
         made = self.get_object(request, unquote(object_id))
-        left = list(Member.history.filter(member_import=made).order_by("history_id"))
-        before = versions_before(Member, left)
-        changed = [version for version in left if version.history_type != "+"]
+        versions = list(Member.history.filter(member_import=made).order_by("history_id"))
+        before = versions_before(Member, versions)
+        changed = [version for version in versions if version.history_type != "+"]
         lines = [
             f"{version.player_id}: {_change(before.get(version.id), version)}"
             for version in changed
         ]
-        added = [version.player_id for version in left if version.history_type == "+"]
+        added = [version.player_id for version in versions if version.history_type == "+"]
         return {
             "groups": [group(_("Added"), "redeemed", added), group(_("Changed"), "running", lines)]
         }
 
     @admin.action(description=_("Undo this import …"), permissions=["undo"])
     def undo(self, request: HttpRequest, imports: QuerySet[MemberImport]) -> HttpResponse | None:
-        """Say what it would do, and when that is confirmed, do it: the newest import first."""
+        """Show the effects, and undo after a confirmation: the newest import first."""
         chosen = list(imports.order_by("-pk"))
         if SHOWN not in request.POST:
             results = [(made, undo_import(made.pk, user_id=None, dry_run=True)) for made in chosen]
-            return step(
+            return confirmation_page(
                 request,
                 self,
                 "undo",
                 title=_("Undo an import"),
-                intro=_("Nothing has been changed yet. This is what would be taken back."),
+                intro=_("Nothing has been changed yet. This is what would be undone."),
                 confirm=_("Undo"),
                 groups=[one for _made, result in results for one in _groups(result)],
                 has_something=any(_has_something(result) for _made, result in results),
@@ -123,11 +123,11 @@ def _change(before: Any, after: Any) -> str:
 def _groups(result: UndoResult) -> list[dict[str, Any]]:
     return [
         group(_("Cannot be undone"), "failed", [result.obstacle] if result.obstacle else []),
-        group(_("Goes again"), "cancelled", result.deleted),
-        group(_("Becomes inactive, because of a history"), "cancelled", result.retired),
-        group(_("As before"), "redeemed", result.restored),
+        group(_("Is removed again"), "cancelled", result.deleted),
+        group(_("Becomes inactive, because it has a history"), "cancelled", result.retired),
+        group(_("Becomes as before"), "redeemed", result.restored),
         group(
-            _("Stays, because it was changed since"),
+            _("Stays, because it has been changed since"),
             "failed",
             [f"{who}: {what}" for who, what in result.kept],
         ),
@@ -143,6 +143,6 @@ def _words(result: UndoResult) -> str:
         gettext("%d removed"): result.deleted,
         gettext("%d inactive now"): result.retired,
         gettext("%d as before"): result.restored,
-        gettext("%d left as they were changed since"): result.kept,
+        gettext("%d unchanged, because they have been edited since"): result.kept,
     }
     return ", ".join(words % len(found) for words, found in parts.items() if found) + "."

@@ -1,7 +1,7 @@
-"""Members from a list: first what it would do, line by line, and then, when that is confirmed, doing it.
+"""The import of members from a list: a preview of its effects, and the import after a confirmation.
 
-The list itself travels with the form, so that what is confirmed is what was shown; it is judged anew when it
-is applied.
+The form of the preview contains the list, so that the confirmed list is the one that was shown. Its
+effects are computed again when it is imported.
 """
 
 from __future__ import annotations
@@ -13,7 +13,6 @@ from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.http import HttpResponseRedirect
 from django.template.response import TemplateResponse
-from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
@@ -21,7 +20,7 @@ from django.utils.translation import gettext_lazy as _
 from giftcodes import tasks
 from giftcodes.admin.common import scope
 from giftcodes.admin.common.confirmation import group, log
-from giftcodes.admin.common.html import list_link
+from giftcodes.admin.common.html import list_link, list_url
 from giftcodes.domain.numbers import row_id
 from giftcodes.models import Guild, Member, MemberImport, Source
 from giftcodes.models.guild import member_words
@@ -33,26 +32,26 @@ if TYPE_CHECKING:
     from django.db.models import QuerySet
     from django.http import HttpRequest, HttpResponse
 
-#: A form takes no more than 2.5 MB as it is sent (DATA_UPLOAD_MAX_MEMORY_SIZE), and this is 20,000 lines. Where the
-#: form is sent as multipart, its text does not grow on the way; url-encoded, Chinese is three times as long.
+#: About 20,000 lines. Django accepts 2.5 MB in a form (DATA_UPLOAD_MAX_MEMORY_SIZE). A multipart
+#: form does not change the size of the text; URL encoding makes Chinese three times as long.
 MOST_BYTES = 1_000_000
 _TOO_LONG = _("The list is longer than 1 MB. Split it, and import the parts.")
 _EXAMPLE = "player_id, nickname, realm\n123456789, Amber\n123456790, Birch, 1043"
 
 
 class ListField(forms.CharField):
-    """A pasted list. Browsers send two characters for a line end, which count as one."""
+    """A pasted list. Browsers send CR and LF for a line end, which counts as one character here."""
 
     def to_python(self, value: Any) -> Any:
-        """With plain line ends."""
+        """Replace CR and LF by LF."""
         text = super().to_python(value)
         return text.replace("\r\n", "\n") if isinstance(text, str) else text
 
     def validate(self, value: Any) -> None:
-        """Refuse what is too long.
+        """Check the length.
 
         Raises:
-            ValidationError: it is.
+            ValidationError: the list is too long.
         """
         super().validate(value)
         if len(value.encode("utf-8", "replace")) > MOST_BYTES:
@@ -60,7 +59,7 @@ class ListField(forms.CharField):
 
 
 class ImportForm(forms.Form):
-    """Whose members, and the list: a file, or pasted."""
+    """The guild, and the list as a file or pasted."""
 
     guild = forms.ModelChoiceField(Guild.objects.none(), label=_("Guild"))
     file = forms.FileField(
@@ -71,11 +70,11 @@ class ImportForm(forms.Form):
         required=False,
         strip=False,
         widget=forms.Textarea({"rows": 12, "placeholder": _EXAMPLE, "spellcheck": "false"}),
-        help_text=_("One player ID in each line, or columns with their names above them."),
+        help_text=_("One player ID in each line, or columns with a line of headings above them."),
     )
 
     def __init__(self, *data: Any, guilds: QuerySet[Guild], **options: Any) -> None:
-        """Offer these guilds."""
+        """Offer these guilds as choices."""
         super().__init__(*data, **options)
         choice = self.fields["guild"]
         assert isinstance(choice, forms.ModelChoiceField)
@@ -107,16 +106,15 @@ class ImportForm(forms.Form):
 
 
 def page(request: HttpRequest) -> HttpResponse:
-    """The form, what it would do, and doing it."""
+    """The form, the preview, and the import."""
     if not request.user.has_perms(["giftcodes.add_member", "giftcodes.change_member"]):
         raise PermissionDenied
     guilds = scope.visible(Guild.objects.active(), request.user)
-    asked = request.GET.get("guild", "")
     form = ImportForm(
         request.POST if request.method == "POST" else None,
         request.FILES if request.method == "POST" else None,
         guilds=guilds,
-        initial={"guild": row_id(asked)},
+        initial={"guild": row_id(request.GET.get("guild"))},
     )
     context = {**admin.site.each_context(request), "title": _("Import members"), "form": form}
     if request.method == "POST" and form.is_valid():
@@ -169,6 +167,4 @@ def _apply(request: HttpRequest, guild: Guild, listed: MemberList) -> HttpRespon
     for line in sorted([*listed.bad, *listed.repeated], key=lambda line: line.line)[:10]:
         messages.warning(request, str(line))
     tasks.enqueue_on_commit(tasks.catch_up, [guild.pk])
-    return HttpResponseRedirect(
-        reverse("admin:giftcodes_member_changelist", query={"guild__id__exact": guild.pk})
-    )
+    return HttpResponseRedirect(list_url(Member, guild__id__exact=guild.pk))

@@ -1,4 +1,4 @@
-"""Feeds: whether a game's codes are polled, how that went, and a poll at once."""
+"""Feeds: the state of each game's feed, and the action that polls it now."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from giftcodes import tasks
 from giftcodes.admin.common.action_report import Report
 from giftcodes.admin.common.editing import Editable
 from giftcodes.admin.common.html import badge
-from giftcodes.admin.monitoring.providers import ensure_rows, title_of
+from giftcodes.admin.games.providers import ensure_rows, title_of
 from giftcodes.models import Feed, Trigger
 from giftcodes.pipeline import poll as poll_step
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from django.http import HttpRequest
     from django.utils.safestring import SafeString
 
-_MACHINE = [
+_READ_ONLY = [
     "provider",
     "state_shown",
     "next_poll_at",
@@ -37,27 +37,29 @@ _MACHINE = [
 
 
 @admin.register(Feed)
-class FeedAdmin(Editable[Feed]):
-    intro = _("Where the codes come from. Each feed is polled by itself; Poll now asks at once.")
+class FeedAdmin(Editable):
+    intro = _(
+        "Where the codes come from. Each feed is polled automatically; Poll now polls it at once."
+    )
 
     list_display = ["provider", "state_shown", "answered_at", "next_poll_at", "failures", "error"]
     actions = ["poll_now"]
     buttons = ("poll_now",)
-    fields = ["provider", "state_shown", "enabled", *_MACHINE[2:]]
-    readonly_fields = _MACHINE
+    fields = ["provider", "state_shown", "enabled", *_READ_ONLY[2:]]
+    readonly_fields = _READ_ONLY
 
     def has_add_permission(self, request: HttpRequest) -> bool:  # noqa: ARG002
         """The settings decide which feeds there are."""
         return False
 
     def has_delete_permission(self, request: HttpRequest, obj: Feed | None = None) -> bool:  # noqa: ARG002
-        """As above."""
+        """The settings decide which feeds there are."""
         return False
 
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> Any:
-        """All feeds are listed, also those that have not been polled yet."""
+        """List all feeds, including those without a poll so far."""
         ensure_rows(Feed)
         return super().changelist_view(request, extra_context)
 
@@ -72,7 +74,10 @@ class FeedAdmin(Editable[Feed]):
 
     @admin.action(description=_("Poll now"), permissions=["feed"])
     def poll_now(self, request: HttpRequest, feeds: QuerySet[Feed]) -> None:
-        """One feed is polled while the person waits, and the answer told. Several would take too long for one page."""
+        """Poll one feed at once and show the result.
+
+        Several take too long, so workers poll them.
+        """
         report = Report()
         chosen = list(feeds)
         for feed in chosen:

@@ -1,4 +1,4 @@
-"""Directories of players: how each does, and what it said of whom. Both are for reading."""
+"""Directories of players: the state of each, and its answers. Both are read-only."""
 
 from __future__ import annotations
 
@@ -20,12 +20,14 @@ if TYPE_CHECKING:
 
 
 @admin.register(Directory)
-class DirectoryAdmin(History[Directory]):
+class DirectoryAdmin(History):
     intro = _(
-        "Services that know names and realms of players. Asked only for members who agreed, once a week."
+        "Services that know names and realms of players. They are asked once a week, and only for "
+        "members who have consented."
     )
     empty_hint = _(
-        "No directory has been asked yet. It needs a key in the settings (docs/reference/settings.md)."
+        "No directory has been asked yet. A directory needs a key in the settings "
+        "(docs/reference/settings.md)."
     )
     list_display = [
         "provider",
@@ -45,8 +47,8 @@ class DirectoryAdmin(History[Directory]):
         "used_today",
         "not_before",
         "failures",
+        "error",
     ]
-    fields += ["error"]
     readonly_fields = ["state_shown"]
 
     @admin.display(description=_("state"))
@@ -60,11 +62,12 @@ class DirectoryAdmin(History[Directory]):
 
 
 @admin.register(DirectoryLookup)
-class DirectoryLookupAdmin(History[DirectoryLookup]):
+class DirectoryLookupAdmin(History):
     intro = _(
-        "What a directory of players said of each member who agreed, and when it is asked next."
+        "The directory's answer for each member who has consented, and the time of the next "
+        "request."
     )
-    empty_hint = _("No member is looked up: no directory is on, or nobody has agreed.")
+    empty_hint = _("No member is looked up: no directory is on, or no member has consented.")
     list_display = [
         "player_id",
         "provider",
@@ -82,12 +85,12 @@ class DirectoryLookupAdmin(History[DirectoryLookup]):
 
 
 def directory_words(member: Member) -> str:
-    """What the directory of the member's game said of the player, for the member's page; empty: the game has none."""
+    """The directory's answer for a member, in words. Empty: the game has no directory."""
     config = settings.PROVIDERS.get(member.guild.provider)
     if config is None or not config.has_directory:
         return ""
     if member.consented_on is None:
-        return gettext("Not asked: no day of consent is noted.")
+        return gettext("Not asked: the member has no date of consent.")
     if not member.active or member.opted_out:
         return gettext("Not asked: the member has left, or has opted out.")
     row = DirectoryLookup.objects.filter(provider=config.name, player_id=member.player_id).first()
@@ -97,4 +100,4 @@ def directory_words(member: Member) -> str:
     said = row.get_said_display()
     if row.said == DirectoryLookup.Said.FOUND:
         said = f"{row.name}, {config.realm_word} {row.realm}"
-    return gettext("Last asked %(asked)s, said: %(said)s.") % {"asked": asked, "said": said}
+    return gettext("Last asked %(asked)s. Answer: %(said)s.") % {"asked": asked, "said": said}

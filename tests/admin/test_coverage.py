@@ -1,4 +1,4 @@
-"""Who has which code: each cell in a sign, a colour and words; filtered, exported, and at a fixed cost."""
+"""The coverage page: its cells, its filters, its export, and its cost."""
 
 from __future__ import annotations
 
@@ -16,11 +16,14 @@ from django.urls import reverse
 from giftcodes.admin.redemptions.coverage import SIGNS, cell
 from giftcodes.domain.transitions import SETTLED, State
 from giftcodes.models import Guild, MemberRedemption, Redemption
+from giftcodes.queries.coverage import Standing
 from tests.admin.conftest import Browser, address
 from tests.factories import gift_code, guild, member
 
 
-def share(of: Redemption, player: Any, state: str, reason: str = "") -> MemberRedemption:
+def member_redemption(
+    of: Redemption, player: Any, state: str, reason: str = ""
+) -> MemberRedemption:
     return MemberRedemption.objects.create(
         redemption=of,
         member=player,
@@ -33,16 +36,22 @@ def share(of: Redemption, player: Any, state: str, reason: str = "") -> MemberRe
 
 @pytest.fixture
 def wolves(db: None) -> Guild:
-    """Ann has both codes; Bea needs a correction for one and waits for the other; Cyd is part of one alone."""
+    """Ann has both codes.
+
+    Bea needs a correction for one and waits for the other. Cyd is part of one.
+    """
     row = guild("Wolves")
     ann, bea, cyd = (member(row, nickname=name) for name in ("Ann", "Bea", "Cyd"))
     frost, snow = (
         Redemption.objects.create(guild=row, gift_code=gift_code(name))
         for name in ("FROST", "SNOW")
     )
-    share(frost, ann, "redeemed"), share(snow, ann, "already_received")
-    share(frost, bea, "needs_correction", "Check the realm."), share(snow, bea, "pending")
-    share(snow, cyd, "redeemed")
+    member_redemption(frost, ann, "redeemed"), member_redemption(snow, ann, "already_received")
+    (
+        member_redemption(frost, bea, "needs_correction", "Check the realm."),
+        member_redemption(snow, bea, "pending"),
+    )
+    member_redemption(snow, cyd, "redeemed")
     return row
 
 
@@ -71,15 +80,13 @@ def test_a_cell_with_something_left_says_why_and_leads_to_its_row(
 ) -> None:
     row = MemberRedemption.objects.get(state="needs_correction")
     page = show(browser).content.decode()
-    assert (
-        f'href="{address("memberredemption_change", row.pk)}" aria-label="needs correction: Check the realm."'
-        in page
-    )
+    url = address("memberredemption_change", row.pk)
+    assert f'href="{url}" aria-label="needs correction: Check the realm."' in page
 
 
 def test_every_state_has_a_sign_and_words_and_only_the_settled_have_no_link() -> None:
     for state in State:
-        shown = cell(7, state, "Because.")
+        shown = cell(Standing(7, state, "Because."))
         assert shown.sign == SIGNS[state]
         assert shown.words
         assert bool(shown.url) == (state not in SETTLED)
@@ -151,7 +158,7 @@ def test_a_nul_in_the_search_is_a_bad_request(browser: Browser, wolves: Guild) -
     assert browser.client.get(reverse("admin:matrix"), {"who": "a\0"}).status_code == 400
 
 
-# --- The export -------------------------------------------------------------------------------------------------------
+# --- The export -----------------------------------------------------------------------------------
 def export(browser: Browser, **query: Any) -> list[list[str]]:
     response = browser.client.get(reverse("admin:matrix_export"), query)
     assert response.status_code == 200
@@ -185,7 +192,7 @@ def test_the_export_goes_on_after_the_first_page(
     assert len(export(browser)) == 1 + 3
 
 
-# --- Who, and at what cost --------------------------------------------------------------------------------------------
+# --- Who, and at what cost ------------------------------------------------------------------------
 def test_the_matrix_costs_the_same_with_three_members_and_with_thirty(
     browser: Browser, wolves: Guild
 ) -> None:
@@ -200,7 +207,7 @@ def test_the_matrix_costs_the_same_with_three_members_and_with_thirty(
         code = gift_code()
         run = Redemption.objects.create(guild=wolves, gift_code=code)
         for number in range(6):
-            share(run, member(wolves, nickname=f"{code} {number}"), "failed")
+            member_redemption(run, member(wolves, nickname=f"{code} {number}"), "failed")
     assert cost() == few <= 12
 
 
@@ -215,7 +222,7 @@ def test_long_guilds_are_shown_in_pages(
 
 
 @pytest.mark.parametrize("page", ["matrix", "matrix_export"])
-def test_who_may_not_look_at_members_codes_gets_nothing(
+def test_without_the_permission_for_member_redemptions_nothing_is_shown(
     django_user_model: Any, wolves: Guild, page: str
 ) -> None:
     user = django_user_model.objects.create_user("clerk", password="x", is_staff=True)

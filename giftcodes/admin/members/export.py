@@ -1,4 +1,4 @@
-"""Members as a file for a spreadsheet, in the columns that an import reads."""
+"""The export of members as a CSV file or a workbook, with the columns that an import reads."""
 
 from __future__ import annotations
 
@@ -25,11 +25,10 @@ _XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 
 
 def csv_of(members: QuerySet[Member]) -> HttpResponse:
-    """A CSV file to download: a header and a line for each member. No cell of it is a formula.
+    """A CSV file to download: a header, and a line for each member. No cell is a formula.
 
-    It begins with a byte order mark, without which Excel takes UTF-8 for an old encoding and garbles names.
-
-    The realm is the member's own, and empty where the guild's holds.
+    The file begins with a byte order mark. Without one Excel does not recognise UTF-8 and garbles
+    names. The realm is the member's own, and empty if the member has the guild's.
     """
     response = _download("members.csv", "text/csv; charset=utf-8")
     response.write(BYTE_ORDER_MARK)
@@ -41,7 +40,10 @@ def csv_of(members: QuerySet[Member]) -> HttpResponse:
 
 
 def workbook_of(members: QuerySet[Member]) -> HttpResponse:
-    """The same as an Excel workbook: every text is a text to Excel, also one that looks like a formula or a number."""
+    """The same as an Excel workbook.
+
+    Text cells stay text, even if they look like a formula or a number.
+    """
     book = Workbook(write_only=True)
     sheet = book.create_sheet("Members")
     sheet.freeze_panes = "A2"
@@ -55,7 +57,7 @@ def workbook_of(members: QuerySet[Member]) -> HttpResponse:
 
 
 def log_export(request: HttpRequest, members: QuerySet[Member]) -> None:
-    """Write into the history of each guild that members of it were exported: they are people's data."""
+    """Log the export in the history of each guild, because the data is personal."""
     guilds = Guild.objects.filter(members__in=members.order_by()).distinct()
     log(request, list(guilds), gettext("Members were exported."))
 
@@ -79,7 +81,7 @@ def _cell(sheet: Any, value: Any) -> Any:
         return value
     try:
         cell = WriteOnlyCell(sheet, value)
-    except IllegalCharacterError:  # A control character, which no workbook can hold.
-        cell = WriteOnlyCell(sheet, "".join(sign for sign in value if sign.isprintable()))
+    except IllegalCharacterError:  # A workbook cannot hold control characters.
+        cell = WriteOnlyCell(sheet, "".join(char for char in value if char.isprintable()))
     cell.data_type = "s"
     return cell

@@ -1,4 +1,4 @@
-"""What is done to many members at once and has to be asked for: another guild, another realm."""
+"""Actions on many members that ask for a value first: move to a guild, set the realm."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy as _
 from giftcodes import tasks
 from giftcodes.admin.common import scope
 from giftcodes.admin.common.action_report import Report
-from giftcodes.admin.common.confirmation import SHOWN, group, log, step
+from giftcodes.admin.common.confirmation import SHOWN, confirmation_page, group, log
 from giftcodes.form_fields import WholeNumberField
 from giftcodes.models import Guild, Member
 from giftcodes.models.guild import own_realm
@@ -25,12 +25,12 @@ if TYPE_CHECKING:
 
 
 class GuildForm(forms.Form):
-    """Where to."""
+    """The guild to move to."""
 
     guild = forms.ModelChoiceField(Guild.objects.none(), label=_("Guild"))
 
     def __init__(self, *data: Any, guilds: QuerySet[Guild], **options: Any) -> None:
-        """Offer these guilds."""
+        """Offer these guilds as choices."""
         super().__init__(*data, **options)
         choice = self.fields["guild"]
         assert isinstance(choice, forms.ModelChoiceField)
@@ -38,7 +38,7 @@ class GuildForm(forms.Form):
 
 
 class RealmForm(forms.Form):
-    """The state or kingdom."""
+    """The state or kingdom number."""
 
     realm = WholeNumberField(
         label=_("Realm"),
@@ -46,32 +46,31 @@ class RealmForm(forms.Form):
         min_value=1,
         max_value=999_999,
         widget=forms.TextInput({"inputmode": "numeric"}),
-        help_text=_("The state or kingdom number. Leave it empty for that of the guild."),
+        help_text=_("The state or kingdom number. Leave it empty to use the guild's."),
     )
 
 
-def move(
-    request: HttpRequest, page: Page[Member], members: QuerySet[Member]
-) -> HttpResponse | None:
-    """The steps of a move: where to, what it would do, done."""
+def move(request: HttpRequest, page: Page, members: QuerySet[Member]) -> HttpResponse | None:
+    """The steps of a move: ask for the guild, show the effects, move."""
     games = members.order_by().values("guild__provider")
     guilds = scope.visible(Guild.objects.active().filter(provider__in=games), request.user)
     form = GuildForm(request.POST if "guild" in request.POST else None, guilds=guilds)
     title = _("Move members to another guild")
     if not form.is_valid():
         intro = _(
-            "They become inactive where they are, and active in the other guild. Their history stays, and nothing is "
-            "redeemed for them again."
+            "The members become inactive in their guild, and active in the other one. Their "
+            "history "
+            "stays, and no code is redeemed for them twice."
         )
         chosen = group(_("Chosen"), "pending", members)
         is_possible = guilds.exclude(pk__in=members.order_by().values("guild")).exists()
-        return step(
+        return confirmation_page(
             request,
             page,
             "move",
             intro=intro
             if is_possible
-            else _("There is no other guild of this game to move to: add it first."),
+            else _("This game has no other guild to move to. Add one first."),
             confirm=_("Show what it would do"),
             groups=[chosen],
             is_asking=is_possible,
@@ -83,11 +82,11 @@ def move(
     ids = list(members.values_list("pk", flat=True))
     if SHOWN not in request.POST:
         result = move_members(ids, guild_id=guild.pk, dry_run=True)
-        return step(
+        return confirmation_page(
             request,
             page,
             "move",
-            intro=_("Nothing has been changed yet. This is who would move to guild %s.") % guild,
+            intro=_("Nothing has been changed yet. These members would move to guild %s.") % guild,
             confirm=_("Move"),
             groups=[
                 group(_("Moves"), "redeemed", result.moved),
@@ -115,20 +114,16 @@ def _done(request: HttpRequest, guild: Guild, result: MoveResult) -> None:
     report.tell(request)
 
 
-def set_realm(
-    request: HttpRequest, page: Page[Member], members: QuerySet[Member]
-) -> HttpResponse | None:
-    """The steps of a correction: which realm, done."""
+def set_realm(request: HttpRequest, page: Page, members: QuerySet[Member]) -> HttpResponse | None:
+    """The steps of a correction: ask for the realm, set it."""
     form = RealmForm(request.POST if "realm" in request.POST else None)
     if not form.is_valid():
-        return step(
+        return confirmation_page(
             request,
             page,
             "set_realm",
             title=_("Set the realm of members"),
-            intro=_(
-                "Whoever could not be redeemed for because the realm was wrong is tried again at once."
-            ),
+            intro=_("Members without a code because of a wrong realm are tried again at once."),
             confirm=_("Set the realm"),
             groups=[group(_("Chosen"), "pending", members)],
             form=form,
