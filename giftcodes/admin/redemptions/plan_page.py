@@ -12,7 +12,6 @@ from django.template.response import TemplateResponse
 from django.utils.translation import gettext as _
 
 from giftcodes.admin.common import scope
-from giftcodes.admin.common.html import row_id
 from giftcodes.admin.redemptions.runs import code_obstacle, guild_obstacle
 from giftcodes.domain.numbers import row_id
 from giftcodes.estimates import formatting
