@@ -22,9 +22,10 @@ from giftcodes.clients.channels import (
 )
 from giftcodes.domain import log_lines
 from giftcodes.domain.backoff import retry_delay_seconds
-from giftcodes.models import Alarm, AlarmNotice, Clock, DeliveryState
+from giftcodes.models import Alarm, AlarmNotice, Clock, Cursor, DeliveryState
 from giftcodes.models.clock import clock_plus
 from giftcodes.models.outbox import CONNECT_SECONDS, LEASE_MARGIN_SECONDS, LONGEST_DELAY_SECONDS
+from giftcodes.queries.heartbeat import SILENT_SECONDS, silent_seconds
 
 #: How long it must have been so, until it is an alarm.
 PATIENCE = {
@@ -144,7 +145,7 @@ def evaluate() -> Findings:
         "looked_for": [kind.value for kind in PATIENCE],
     }
     with transaction.atomic():
-        _notice_blindness()
+        _forget_after_a_gap()
         with connection.cursor() as cursor:
             cursor.execute(_FORGET, columns)
             cursor.execute(_SUSPECT, columns)
@@ -157,22 +158,31 @@ def evaluate() -> Findings:
     return Findings(raised, cleared)
 
 
-def beat_is_silent(age_seconds: float) -> bool:
-    """Whoever finds that nothing ticks raises the alarm, and sends it: there may be nobody else to do it.
+def check_beat(*, running_seconds: float) -> bool:
+    """Raise the alarm, and send it, if beat has been silent for too long.
+
+    The site's process calls this: while beat or the workers are down, no task could.
 
     Args:
-        age_seconds: of the last tick.
+        running_seconds: since the caller's start. After a stop of the whole system the last tick is
+            old, and the workers start beside the site: it waits for them before it judges.
 
     Returns:
         Whether the alarm is new.
     """
+    silent = silent_seconds()
+    if min(silent, running_seconds) < SILENT_SECONDS:
+        return False
     kind = Alarm.Kind.BEAT_SILENT
     if Alarm.objects.standing().filter(kind=kind).exists():
         return False
-    words = f"No worker has taken a tick of beat for {age_seconds:.0f} s: nothing is redeemed. Look at `make up`."
-    is_new = Alarm.objects.raise_once(kind, "beat", words)
+    message = (
+        f"No worker has taken a tick of beat for {silent:.0f} s: nothing is redeemed. "
+        "Look at `make up`."
+    )
+    is_new = Alarm.objects.raise_once(kind, "beat", message)
     if is_new:
-        log_lines.warning(f"🔔 {words}")
+        log_lines.warning(f"🔔 {message}")
         send_notices()
     return is_new
 
@@ -190,22 +200,10 @@ def _find() -> list[tuple[str, str, str]]:
         return list(cursor.fetchall())
 
 
-def _notice_blindness() -> None:
-    """Note this look; where the last one is long ago, forget what was suspected then."""
-    blind_after: Any = BLIND_AFTER
-    with connection.cursor() as cursor:
-        cursor.execute(
-            """
-            WITH before AS (SELECT at FROM giftcodes_heartbeat WHERE name = 'alarms'),
-            noted AS (
-                INSERT INTO giftcodes_heartbeat (name) VALUES ('alarms')
-                ON CONFLICT (name) DO UPDATE SET at = clock_timestamp()
-            )
-            DELETE FROM giftcodes_alarm
-            WHERE raised_at IS NULL AND coalesce((SELECT at FROM before) < clock_timestamp() - %s, true)
-            """,
-            [blind_after],
-        )
+def _forget_after_a_gap() -> None:
+    """If the last check is too long ago, we were down too: forget what was suspected before."""
+    if not Cursor.move_to_now("alarms", longest_gap=BLIND_AFTER):
+        Alarm.objects.filter(raised_at__isnull=True).delete()
 
 
 def _raise() -> int:
