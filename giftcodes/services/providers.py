@@ -37,6 +37,6 @@ def resume(provider: str) -> bool:
             return False
         budget.resume()
         budget.save()
-        Alarm.objects.pause_is_over(provider)
+        Alarm.objects.clear_pause(provider)
     log_lines.info(f"▶️ {provider} is resumed by an operator.", provider=provider)
     return True

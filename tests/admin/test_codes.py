@@ -373,11 +373,13 @@ def test_a_closed_code_is_issued_anew_and_the_old_issue_keeps_its_history(
     told = browser.press("reissue_codes", old)
     anew = GiftCode.objects.get(code=old.code, issue=2)
     assert (anew.state, anew.source, anew.rewards) == ("active", "admin", "Gems")
-    assert told == [("success", f"Code {anew} is a new issue: everybody is asked for once more.")]
+    assert told == [
+        ("success", f"Code {anew} is a new issue: it is redeemed for every member again.")
+    ]
     assert doorbell.rings == [("fan_out", [anew.pk, "admin", admin_user.pk])]
     old.refresh_from_db()
     assert (old.state, old.redemptions.count()) == ("closed", 1)
-    assert "Issued anew: issue 2." in browser.open("giftcode_change", anew.pk).content.decode()
+    assert "Reissued: issue 2." in browser.open("giftcode_change", anew.pk).content.decode()
     # The feed, which lists the code with its old date, does not issue it a third time.
     assert (
         decide(PublishedCode(code=old.code, published_on=date(2020, 1, 1)), anew)
@@ -388,9 +390,9 @@ def test_a_closed_code_is_issued_anew_and_the_old_issue_keeps_its_history(
 @pytest.mark.parametrize(
     ("state", "words"),
     [
-        (CodeState.ACTIVE, "only a closed code is issued anew"),
+        (CodeState.ACTIVE, "only a closed code can be reissued"),
         (CodeState.DELETED, "Bring it back first."),
-        (CodeState.CLOSED, "has been issued anew already."),
+        (CodeState.CLOSED, "has already been reissued."),
     ],
 )
 def test_what_is_not_closed_or_has_a_newer_issue_is_not_issued_anew(

@@ -22,7 +22,7 @@ from giftcodes.models import (
     Redemption,
 )
 from giftcodes.roster import ListedMember
-from giftcodes.services import erase_player as erasing
+from giftcodes.services import players as erasing
 from giftcodes.services.imports import import_members
 from tests.commands.conftest import World, run
 from tests.factories import gift_code, guild, member

@@ -219,7 +219,7 @@ def test_an_end_that_may_be_an_edit_of_a_worker_that_died_is_never_told_twice(
     job = announcements._intend(pk, token)
     assert job is not None
     assert job.edited is not None
-    job.announcer.edit(job.edited.message_id, job.post)  # … and here it dies.
+    job.announcer.edit(job.edited.message_id, job.message)  # … and here it dies.
     wears_out(discord, wolves)
 
     for _ in range(3):
@@ -392,7 +392,7 @@ def test_a_channel_that_takes_nothing_for_an_hour_is_an_alarm_until_it_does(
 
     alarm = Alarm.objects.standing().get()
     assert (alarm.kind, alarm.subject) == ("channel_silent", str(wolves.pk))
-    assert f"guild {wolves} has taken no message for an hour: Not Discord itself" in alarm.message
+    assert f"guild {wolves} has taken no message for 1 hour: Not Discord itself" in alarm.message
     assert TOKEN not in alarm.message
 
     speak(world, 601)
@@ -436,7 +436,7 @@ def test_a_late_refusal_of_the_old_address_says_nothing_of_the_new_one(
     ((pk, token),) = announcements.claim()
     job = announcements._intend(pk, token)
     assert job is not None
-    refusal = job.announcer.create(job.post)
+    refusal = job.announcer.create(job.message)
     Channel.objects.update(address=discord.address(77))
 
     announcements._record(job, refusal)

@@ -260,7 +260,7 @@ def test_a_late_answer_tells_what_became_of_an_unknown_message(
     ((pk, token),) = announcements.claim()
     job = announcements._intend(pk, token)
     assert job is not None
-    delivery = job.announcer.create(job.post)
+    delivery = job.announcer.create(job.message)
     speak(world, 60)
     assert deliveries(redemption) == [("started", "unknown")]
 

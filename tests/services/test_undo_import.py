@@ -11,8 +11,7 @@ from django.test.utils import CaptureQueriesContext
 
 from giftcodes.models import Guild, Member, MemberImport
 from giftcodes.roster import read_members
-from giftcodes.services.imports import import_members
-from giftcodes.services.undo_import import undo_import
+from giftcodes.services.imports import import_members, undo_import
 from tests.factories import gift_code, guild, member
 from tests.pipeline.conftest import World
 
@@ -160,7 +159,7 @@ def test_an_undo_takes_statements_by_batches_and_not_by_members(
     few, many = (_statements_of_an_undo(wolves, count, is_dry=is_dry) for count in (10, 100))
     assert many == few
 
-    monkeypatch.setattr("giftcodes.services.undo_import.BATCH", 50)
+    monkeypatch.setattr("giftcodes.services.imports.BATCH", 50)
     assert few < _statements_of_an_undo(wolves, 100, is_dry=is_dry) <= few + 3 * 10
 
 

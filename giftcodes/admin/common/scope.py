@@ -44,6 +44,7 @@ from giftcodes.models import (
     Redemption,
     RedemptionEvent,
 )
+from giftcodes.models.alarm import SUBJECT_MODELS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -57,12 +58,7 @@ Person = Any
 EVERY_GUILD = "giftcodes.view_every_guild"
 _KEPT = "_ids_of_own_guilds"
 #: Alarms about a guild, whose subject is its id. Those about a run have the redemption's.
-_ABOUT_A_GUILD = (
-    Alarm.Kind.UNCOVERED,
-    Alarm.Kind.NO_MEMBERS,
-    Alarm.Kind.CHANNEL_GONE,
-    Alarm.Kind.CHANNEL_SILENT,
-)
+_ABOUT_A_GUILD = [kind for kind, model in SUBJECT_MODELS.items() if model == "guild"]
 
 
 def sees_all(person: Person) -> bool:

@@ -18,26 +18,12 @@ from giftcodes.admin.common.html import NOTHING, badge
 from giftcodes.admin.members.player_page import may_open
 from giftcodes.form_fields import CleanCharField
 from giftcodes.models import Alarm, AlarmNotice, Announcement, Channel, Heartbeat, OptOut
+from giftcodes.models.alarm import SUBJECT_MODELS
 
 if TYPE_CHECKING:
     from django.db.models import QuerySet
     from django.http import HttpRequest
     from django.utils.safestring import SafeString
-
-
-#: The page of what an alarm is about.
-_PAGES = {
-    Alarm.Kind.PROVIDER_PAUSED: "ratebudget",
-    Alarm.Kind.CAPTCHA: "ratebudget",
-    Alarm.Kind.FORBIDDEN: "ratebudget",
-    Alarm.Kind.CODE_ODD: "giftcode",
-    Alarm.Kind.NO_PROGRESS: "redemption",
-    Alarm.Kind.FEED_SILENT: "feed",
-    Alarm.Kind.UNCOVERED: "guild",
-    Alarm.Kind.NO_MEMBERS: "guild",
-    Alarm.Kind.CHANNEL_GONE: "guild",
-    Alarm.Kind.CHANNEL_SILENT: "guild",
-}
 
 
 def delivery_badge(row: Announcement | AlarmNotice) -> SafeString:
@@ -94,10 +80,10 @@ class AlarmAdmin(History[Alarm]):
     @admin.display(description=_("about"))
     def about(self, alarm: Alarm) -> SafeString | str:
         """A link to what the alarm is about, where there is a page of it."""
-        if alarm.kind not in _PAGES:
+        if alarm.kind not in SUBJECT_MODELS:
             return alarm.subject
         url = reverse(
-            f"admin:giftcodes_{_PAGES[Alarm.Kind(alarm.kind)]}_change", args=[alarm.subject]
+            f"admin:giftcodes_{SUBJECT_MODELS[Alarm.Kind(alarm.kind)]}_change", args=[alarm.subject]
         )
         return format_html('<a href="{}">{}</a>', url, alarm.subject)
 
