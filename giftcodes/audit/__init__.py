@@ -1,4 +1,8 @@
-"""The audit: every invariant of docs/design.md, looked for in the data. Reads only; knows nothing of the flow."""
+"""The audit: each invariant of docs/design.md is one query that finds where it does not hold.
+
+It only reads, and knows nothing of the pipeline. Its SQL has the names of states as literals, on
+purpose: a mistake in the sets of `domain.transitions` must not hide in the audit as well.
+"""
 
 from giftcodes.audit.examine import Report, audit
 from giftcodes.audit.invariant import Finding, Invariant

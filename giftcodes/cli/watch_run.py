@@ -19,7 +19,7 @@ from rich.progress import (
 from giftcodes.cli.terminal import Screen
 from giftcodes.domain.transitions import OPEN, SETTLED, State
 from giftcodes.estimates import formatting as words
-from giftcodes.estimates.queue_snapshot import read
+from giftcodes.estimates.queue_snapshot import read_outlooks
 from giftcodes.models import RateBudget, Redemption, RunState, database_now
 from giftcodes.models.member_redemption import STATE_LABELS
 from giftcodes.queries.heartbeat import is_beating, pulse_age_seconds
@@ -102,7 +102,7 @@ def watch(
 
 def what_is_left(redemption_id: int) -> str:
     """How long a run still takes, in words; empty where there is no telling."""
-    outlook = read().by_redemption.get(redemption_id)
+    outlook = read_outlooks().by_redemption.get(redemption_id)
     return "" if outlook is None or outlook.seconds is None else f"left: {words.left(outlook)}"
 
 

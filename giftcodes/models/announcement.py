@@ -34,8 +34,7 @@ class Announcement(Outbox):
     message_id = models.CharField(
         _("message"), max_length=30, blank=True, default="", db_default=""
     )
-    #: Hashes of the channel that has the message, and of its text: an edit that would change nothing
-    #: is not sent.
+    #: Hashes of the message's channel and of its text: an edit that changes nothing is not sent.
     channel_hash = models.CharField(max_length=16, blank=True, default="", db_default="")
     content_hash = models.CharField(max_length=64, blank=True, default="", db_default="")
     edited_at = models.DateTimeField(_("last edit"), null=True)

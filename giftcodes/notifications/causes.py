@@ -1,4 +1,4 @@
-"""The causes of alarms: what needs a person now, and how long it must last until an alarm is raised."""
+"""The causes of alarms: what needs a person, and how long it must last until it is an alarm."""
 
 from __future__ import annotations
 
@@ -80,9 +80,9 @@ def _odd_codes() -> Iterator[Finding]:
         yield Finding(
             Alarm.Kind.CODE_ODD,
             str(code.pk),
-            f"Code {code.code} gets answers that are not known here, last: {code.odd_answer}. It is "
-            "held back, and other codes go on. Look at its requests. Close it, or press Redeem now "
-            "to try again.",
+            f"Code {code.code} gets answers that are not known here, last: {code.odd_answer}. It "
+            "is held back, and other codes go on. Look at its requests. Close it, or press Redeem "
+            "now to try again.",
         )
 
 

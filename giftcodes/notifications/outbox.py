@@ -18,7 +18,7 @@ from giftcodes.models import Clock, DeliveryState
 from giftcodes.models.clock import clock_plus
 from giftcodes.models.outbox import UNFINISHED, Outbox
 
-#: A claim lasts for one message (`ANNOUNCE_SECONDS`) and this, half of it for the wait in the queue.
+#: A claim lasts for one message (`ANNOUNCE_SECONDS`) and this, half of it to wait in the queue.
 LEASE_MARGIN_SECONDS = failpoints.seconds("ANNOUNCE_MARGIN_SECONDS", 20.0)
 #: The longest back-off.
 LONGEST_DELAY_SECONDS = 600.0

@@ -12,7 +12,7 @@ from giftcodes.clients.channels.base import Message, Severity, shortened
 from giftcodes.domain.text import isolated, visible
 from giftcodes.domain.transitions import OPEN, PARKED, State
 from giftcodes.estimates import formatting
-from giftcodes.estimates.queue_snapshot import read
+from giftcodes.estimates.queue_snapshot import read_outlooks
 from giftcodes.models import Announcement, Redemption, RunState
 
 BAR_LENGTH = 20
@@ -75,13 +75,13 @@ def _in_trouble(redemption: Redemption) -> tuple[tuple[str, str], ...]:
 
 
 def _estimate(redemption: Redemption) -> str:
-    """When the run is done, in words that change seldom: each change is an edit. Empty if unknown."""
-    outlook = read().by_redemption.get(redemption.pk)
+    """When the run is done, in words that change seldom, since each change is an edit."""
+    outlook = read_outlooks().by_redemption.get(redemption.pk)
     return "" if outlook is None or outlook.seconds is None else formatting.left(outlook)
 
 
 def compose(report: RunReport) -> Message:
-    """The message about a run, by its figures alone: the progress, and in the end what needs a person."""
+    """The message about a run: its progress, and in the end what needs a person. Pure."""
     return Message(
         title=f"{_headline(report)}: {visible(report.code)} for {isolated(visible(report.guild))}",
         text="\n".join(line for line in (_bar(report), *_troubles(report)) if line),

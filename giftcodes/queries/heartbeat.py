@@ -33,7 +33,7 @@ def is_beating(age_seconds: float | None) -> bool:
 
 
 def silent_seconds() -> float:
-    """The time without a tick: since the last one, or since the newest migration if there was none."""
+    """The time without a tick: since the last one, or since the newest migration if none came."""
     now = database_now()
     since = last_tick_at() or MigrationRecorder.Migration.objects.aggregate(at=Max("applied"))["at"]
     return (now - since).total_seconds() if since else 0.0

@@ -1,4 +1,4 @@
-"""Reissue a code at an operator's request. The poll does it when the feed publishes a closed code again."""
+"""Reissue a code for an operator. The poll reissues a closed code that the feed publishes again."""
 
 from __future__ import annotations
 

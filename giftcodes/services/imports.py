@@ -263,7 +263,7 @@ def _touched(made: MemberImport) -> Iterator[list[int]]:
 def _undo_batch(
     made: MemberImport, member_ids: list[int], result: UndoResult, *, is_real: bool
 ) -> None:
-    """Undo a batch, or only report what would happen. A fixed number of statements for any batch."""
+    """Undo a batch, or only report what would happen, in a fixed number of statements."""
     versions = Member.history.filter(member_import=made, id__in=member_ids).order_by("history_id")
     left = {version.id: version for version in versions}
     # Locked as for a deletion: no run can include them meanwhile.

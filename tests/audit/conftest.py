@@ -34,8 +34,11 @@ def sql(*statements: str) -> None:
 
 @pytest.fixture
 def healthy(world: World) -> World:
-    """FROST is done: two Wolves were given it, one is too low for it, one the game does not know; a player of theirs is
-    in Bears too, and is covered there. ICE runs for both guilds: one Wolf is in flight, the others wait."""
+    """FROST is done, and ICE runs for both guilds.
+
+    FROST was granted to two Wolves; one is not eligible, and the game does not know one. One of the
+    players is in Bears too, and is covered there. For ICE one Wolf is in flight, the others wait.
+    """
     wolves, bears = guild("Wolves", members=1), guild("Bears")
     low = member(wolves)
     member(wolves, SHARED)

@@ -223,7 +223,7 @@ GRANT, RECEIVED, LOST = {"granted": True, "msg": "SUCCESS"}, {"msg": "RECEIVED"}
         ([LOST, GRANT], []),
         ([GRANT, RECEIVED, LOST], [2, 3]),
         ([GRANT, {**LOST, "player": "2"}, {**LOST, "code": "B"}], []),
-        # Two grants are of two issues; what is not clear in between may have been asked for the second one.
+        # Two grants are of two issues; an unclear request in between may be for the second one.
         ([GRANT, RECEIVED, LOST, GRANT], [2]),
     ],
 )

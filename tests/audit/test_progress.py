@@ -121,7 +121,8 @@ def test_whoever_waits_for_a_closed_code_is_named(waiting: World) -> None:
 
 def test_a_lease_may_be_over_by_two_sweeps(healthy: World) -> None:
     sql(
-        "UPDATE giftcodes_memberredemption SET lease_until = now() - interval '15 s' WHERE state = 'in_flight'"
+        "UPDATE giftcodes_memberredemption SET lease_until = now() - interval '15 s' "
+        "WHERE state = 'in_flight'"
     )
 
     assert broken() == set()

@@ -163,7 +163,7 @@ def test_while_the_game_is_being_asked_nothing_is_erased_and_nobody_is_asked_aga
     said = run("erase_player", *WHO, "--yes")
 
     assert said.status == 1
-    assert "do it again in a minute" in said.err
+    assert "repeat this in a minute" in said.err
     claimed.refresh_from_db()
     assert (claimed.player_id, claimed.state) == (ANNA, "in_flight")
     world.pass_time(60)

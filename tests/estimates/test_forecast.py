@@ -6,10 +6,9 @@ from dataclasses import replace
 
 import pytest
 
-from giftcodes.estimates.forecast import Outlook, Run, forecast, in_all
+from giftcodes.estimates.forecast import Outlook, Run, forecast, in_all, last_turns
 from giftcodes.estimates.formatting import about, left
 from giftcodes.estimates.pace import NOT_MEASURED, Pace, Window
-from giftcodes.estimates.turns import last_turns
 
 #: 30 in 60 s, answered in 0.1 s by 10 threads; no window is open.
 LIMITED = Pace(window=Window(limit=30, seconds=60), latency=0.1, threads=10)
@@ -22,7 +21,7 @@ def seconds(outlook: Outlook) -> float:
     return outlook.seconds
 
 
-# --- The pace ---------------------------------------------------------------------------------------------------------
+# --- The pace -------------------------------------------------------------------------------------
 @pytest.mark.parametrize(
     ("nth", "answered_in"),
     [
@@ -83,7 +82,7 @@ def test_during_a_pause_nothing_is_sent_and_then_one_request_first() -> None:
     assert pace.answered_in(1) == pytest.approx(40.325)
 
 
-# --- The turns --------------------------------------------------------------------------------------------------------
+# --- The turns ------------------------------------------------------------------------------------
 def test_runs_of_equal_rank_take_turns() -> None:
     # a b c, a b c, a c, c: the last of a is the 7th, of b the 5th, of c the 9th.
     assert last_turns([3, 2, 4]) == [7, 5, 9]
@@ -97,7 +96,7 @@ def test_a_great_guild_does_not_hold_up_a_small_one() -> None:
     assert seconds(found[1]) == pytest.approx(62.0)
 
 
-# --- What is ahead ----------------------------------------------------------------------------------------------------
+# --- What is ahead --------------------------------------------------------------------------------
 def test_better_rank_goes_first_altogether() -> None:
     found = forecast(LIMITED, [Run(1, rank=1, requests=30), Run(2, rank=2, requests=20)])
 
@@ -172,7 +171,7 @@ def test_a_code_that_nobody_has_proven_costs_an_answer_more() -> None:
     assert seconds(unproven) == pytest.approx(seconds(proven) + 0.1)
 
 
-# --- What cannot be told ----------------------------------------------------------------------------------------------
+# --- What is unknown ------------------------------------------------------------------------------
 def test_a_hindrance_gives_no_seconds_but_the_words_and_what_is_ahead() -> None:
     pace = replace(LIMITED, hindrance="paused until somebody resumes it")
     found = forecast(pace, [Run(1, rank=1, requests=10), Run(2, rank=2, requests=1)])
@@ -201,7 +200,7 @@ def test_a_game_s_queue_ends_with_its_last_run() -> None:
     assert in_all(forecast(Pace(), [Run(1, requests=1), Run(2)]).values()).seconds is None
 
 
-# --- The words --------------------------------------------------------------------------------------------------------
+# --- The words ------------------------------------------------------------------------------------
 @pytest.mark.parametrize(
     ("seconds", "words"),
     [

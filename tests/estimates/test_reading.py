@@ -16,7 +16,7 @@ from giftcodes.estimates.dry_run import plan
 from giftcodes.estimates.forecast import Outlook
 from giftcodes.estimates.formatting import left
 from giftcodes.estimates.pace import NOT_MEASURED
-from giftcodes.estimates.queue_snapshot import read
+from giftcodes.estimates.queue_snapshot import read_outlooks
 from giftcodes.models import (
     Attempt,
     GiftCode,
@@ -45,14 +45,14 @@ def proven(code: str = "", **fields: Any) -> Any:
 
 
 def outlook(redemption: Redemption) -> Outlook:
-    return read().by_redemption[redemption.pk]
+    return read_outlooks().by_redemption[redemption.pk]
 
 
 def queue() -> Outlook:
-    return read().by_provider["simulator"]
+    return read_outlooks().by_provider["simulator"]
 
 
-# --- The queue --------------------------------------------------------------------------------------------------------
+# --- The queue ------------------------------------------------------------------------------------
 def test_the_order_is_that_of_dispatch(world: World) -> None:
     soon = database_now() + timedelta(hours=1)
     early, late = proven(expires_at=soon), proven(expires_at=soon + timedelta(days=1))
@@ -61,7 +61,7 @@ def test_the_order_is_that_of_dispatch(world: World) -> None:
     for code in (early, late):
         world.has(code)
     runs = [world.begin(of, code) for code in (late, early) for of in guilds]
-    expected = read().by_redemption
+    expected = read_outlooks().by_redemption
 
     for _ in range(3):
         world.breathe()
@@ -116,7 +116,7 @@ def test_the_last_twin_is_waited_for(world: World) -> None:
 
 
 def test_with_very_many_twins_are_not_sought(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(queue_snapshot, "MOST_TWINS_SOUGHT", 1)
+    monkeypatch.setattr(queue_snapshot, "MOST_DUPLICATES_SOUGHT", 1)
     code = proven()
     wolves, bears = guild(members=1), guild()
     member(bears, Member.objects.get(guild=wolves).player_id)
@@ -176,7 +176,7 @@ def test_a_code_that_nobody_has_proven_is_told_with_a_doubt(limited: World) -> N
     )
 
 
-# --- The pace ---------------------------------------------------------------------------------------------------------
+# --- The pace -------------------------------------------------------------------------------------
 def test_what_was_used_of_the_window_counts(limited: World) -> None:
     now = database_now()
     run = limited.begin(guild(members=20), proven())
@@ -259,7 +259,7 @@ def test_a_game_that_is_off_gives_no_time(limited: World, settings: Any) -> None
 
 @pytest.mark.django_db
 def test_a_queue_with_nothing_in_it_is_over() -> None:
-    assert (queue().requests, read().runs["simulator"]) == (0, 0)
+    assert (queue().requests, read_outlooks().runs["simulator"]) == (0, 0)
 
 
 def test_the_statements_are_as_many_for_many_runs_as_for_one(
@@ -267,14 +267,14 @@ def test_the_statements_are_as_many_for_many_runs_as_for_one(
 ) -> None:
     limited.begin(guild(members=2), gift_code())
     with django_assert_num_queries(5):
-        read()
+        read_outlooks()
     for _ in range(12):
         limited.begin(guild(members=2), gift_code())
     with django_assert_num_queries(5):
-        read()
+        read_outlooks()
 
 
-# --- The preview ------------------------------------------------------------------------------------------------------
+# --- The preview ----------------------------------------------------------------------------------
 def test_a_preview_tells_members_requests_and_time_and_changes_nothing(limited: World) -> None:
     code = proven()
     wolves, bears = guild("Wolves", members=25), guild("Bears", members=9)
@@ -329,7 +329,7 @@ def test_previews_of_many_are_told_together_and_count_a_player_of_two_guilds_onc
 
 @pytest.mark.django_db
 def test_a_preview_for_another_game_s_guild_is_refused() -> None:
-    with pytest.raises(ValueError, match="not of its game"):
+    with pytest.raises(ValueError, match="of another game"):
         preview(guild_id=guild(provider="kingshot").pk, gift_code_id=gift_code().pk)
 
 

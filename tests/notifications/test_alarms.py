@@ -1,4 +1,4 @@
-"""Each alarm is raised once when its cause begins, and cleared once when it is over; the operator is told of both."""
+"""Each alarm is raised once and cleared once, and the operator gets a notice of both."""
 
 from __future__ import annotations
 
@@ -228,7 +228,7 @@ def test_it_costs_as_many_statements_for_many_as_for_one(world: World) -> None:
     assert len(standing()) == 31
 
 
-# --- Alarms that others raise -----------------------------------------------------------------------------------------
+# --- Alarms that others raise ---------------------------------------------------------------------
 def test_a_pause_is_told_once_and_its_end_once(world: World, operator: StandIn) -> None:
     wolves, code = guild(members=3), gift_code()
     world.knows(wolves)
@@ -361,7 +361,7 @@ def test_a_beat_that_never_ticked_is_silent_from_half_a_minute_after_the_install
     assert standing() == [("beat_silent", "beat")]
 
 
-# --- The operator's channel -------------------------------------------------------------------------------------------
+# --- The operator's channel -----------------------------------------------------------------------
 def test_many_alarms_are_one_message(world: World, operator: StandIn) -> None:
     for _ in range(40):
         guild()

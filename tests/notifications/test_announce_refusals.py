@@ -1,4 +1,4 @@
-"""What a channel refuses: the end of a run is told all the same, or an alarm says why; and no message stays open."""
+"""A channel that refuses: the end of a run is announced anyway, or an alarm says why."""
 
 from __future__ import annotations
 
@@ -340,7 +340,7 @@ def test_a_message_of_a_run_that_is_over_does_not_stay_open_where_its_end_was_ne
     assert deliveries(redemption) == [("started", "done")]
 
 
-# --- A channel that rests ---------------------------------------------------------------------------------------------
+# --- A channel that rests -------------------------------------------------------------------------
 def test_a_proxy_that_asks_for_two_hours_is_left_alone_for_two_hours(
     world: World, discord: StandIn
 ) -> None:

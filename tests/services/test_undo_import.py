@@ -17,7 +17,10 @@ from tests.pipeline.conftest import World
 
 pytestmark = pytest.mark.django_db
 NEW, CORRECTED, BACK, SAME = "300000001", "300000002", "300000003", "300000004"
-LISTING = f"id,name,realm,consented\n{NEW},Amber,,\n{CORRECTED},Birch,1050,2026-05-01\n{BACK},,,\n{SAME},Dahlia,,\n"
+LISTING = (
+    "id,name,realm,consented\n"
+    f"{NEW},Amber,,\n{CORRECTED},Birch,1050,2026-05-01\n{BACK},,,\n{SAME},Dahlia,,\n"
+)
 
 
 @pytest.fixture

@@ -18,7 +18,7 @@ from giftcodes.admin.redemptions.redemption_page import context
 from giftcodes.admin.redemptions.runs import MOST, redeem_now, resume, stop_now
 from giftcodes.domain.transitions import SETTLED, State
 from giftcodes.estimates import formatting
-from giftcodes.estimates.queue_snapshot import read
+from giftcodes.estimates.queue_snapshot import read_outlooks
 from giftcodes.models import MemberRedemption, Redemption, RunState
 
 if TYPE_CHECKING:
@@ -88,7 +88,7 @@ class RedemptionAdmin(History[Redemption]):
         for redemption in rows:
             redemption.shares = tallies[redemption.pk]  # type: ignore[attr-defined]
         is_asked_for = any(redemption.state in _EXPECTED for redemption in rows)
-        outlooks = read().by_redemption if is_asked_for else {}
+        outlooks = read_outlooks().by_redemption if is_asked_for else {}
         for redemption in rows:
             redemption.outlook = outlooks.get(redemption.pk)  # type: ignore[attr-defined]
 

@@ -17,7 +17,7 @@ from giftcodes.admin.common.live import BUSY_SECONDS, IDLE_SECONDS, answer, part
 from giftcodes.domain.outcomes import meaning
 from giftcodes.domain.transitions import OPEN, PARKED, SETTLED, State
 from giftcodes.estimates import formatting as words
-from giftcodes.estimates.queue_snapshot import read
+from giftcodes.estimates.queue_snapshot import read_outlooks
 from giftcodes.models import (
     Attempt,
     MemberRedemption,
@@ -116,7 +116,7 @@ def _outlook(redemption: Redemption) -> dict[str, Any] | None:
     """When it is finished, and what comes before; None: nothing is to be expected."""
     if redemption.state not in (RunState.RUNNING, RunState.PENDING):
         return None
-    outlooks = read()
+    outlooks = read_outlooks()
     outlook = outlooks.by_redemption.get(redemption.pk)
     if outlook is None:
         return None
