@@ -270,9 +270,7 @@ class BeatWatch:
             check_beat(running_seconds=time.monotonic() - self._began)
         except Exception as error:  # noqa: BLE001 - the next check may succeed
             if not self._has_failed:
-                log_lines.warning(
-                    f"Whether beat ticks could not be checked: {type(error).__name__}."
-                )
+                log_lines.warning(f"Beat's tick could not be checked: {type(error).__name__}.")
             self._has_failed = True
         else:
             self._has_failed = False

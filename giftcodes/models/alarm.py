@@ -116,7 +116,7 @@ class Alarm(models.Model):
 
 #: Kinds that say that a game is paused.
 PAUSE_ALARMS = {Alarm.Kind.PROVIDER_PAUSED, Alarm.Kind.CAPTCHA, Alarm.Kind.FORBIDDEN}
-#: The model whose primary key an alarm's subject is, by its name. The other kinds have no such row.
+#: The model of the row that an alarm is about: its subject is the primary key. Others have no page.
 SUBJECT_MODELS = {
     Alarm.Kind.PROVIDER_PAUSED: "ratebudget",
     Alarm.Kind.CAPTCHA: "ratebudget",

@@ -111,10 +111,7 @@ def claim() -> list[tuple[int, int]]:
                 _alarm_of_doubt(row.pk, outbox.SENDER_DIED)
         _drop_without_channel()
         _settle_starts()
-        cursor.execute(
-            statement("announcements", "choose"),
-            parameters,
-        )
+        cursor.execute(statement("announcements", "choose"), parameters)
         return list(outbox.claim(Announcement, [pk for (pk,) in cursor.fetchall()]).items())
 
 
@@ -368,7 +365,7 @@ def _try_again(job: _Job, delivery: Delivery) -> None:
         lease_until=None,
         **begun,
     )
-    # The channel rests, so that its other messages wait as well; at a new address none would.
+    # The channel rests, so that its other messages wait too. At a new address nothing waits.
     _as_asked(channel).update(
         error=delivery.error,
         not_before=clock_plus(max(delay, delivery.wait_seconds)),

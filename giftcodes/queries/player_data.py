@@ -87,6 +87,6 @@ def _member(member: Member) -> dict[str, Any]:
     }
 
 
-def _redemption(share: dict[str, Any]) -> dict[str, Any]:
-    attempts = Attempt.objects.filter(member_redemption=share.pop("pk")).order_by("pk")
-    return {**share, "attempts": list(attempts.values(*_ATTEMPT))}
+def _redemption(row: dict[str, Any]) -> dict[str, Any]:
+    attempts = Attempt.objects.filter(member_redemption=row.pop("pk")).order_by("pk")
+    return {**row, "attempts": list(attempts.values(*_ATTEMPT))}

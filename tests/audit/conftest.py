@@ -18,12 +18,12 @@ STRANGER = "300000002"
 
 
 def broken() -> set[str]:
-    """The names of the invariants that do not hold, by one look."""
+    """The names of the invariants that do not hold, examined once."""
     return {finding.name for finding in audit().broken}
 
 
 def sql(*statements: str) -> None:
-    """Change what no code of ours would."""
+    """Change the database as no code of ours would."""
     with connection.cursor() as cursor:
         # So that the schema may be changed too.
         cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
@@ -74,7 +74,7 @@ def healthy(world: World) -> World:
 
 @pytest.fixture
 def waiting(world: World) -> World:
-    """A run whose members have been due for ten minutes, and nobody comes."""
+    """A run whose members have been due for ten minutes, and no worker comes."""
     wolves = guild("Wolves", members=2)
     ice = gift_code("ICE")
     world.knows(wolves)

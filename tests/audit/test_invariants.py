@@ -174,7 +174,7 @@ BREAKAGES: list[tuple[str, list[str]]] = [
     ("cancelled_rows_say_why", [_row("cancel_kind = 'left'", PARKED)]),
     ("tries_are_limited", [_row("tries = 5", WAITS)]),
 ]
-#: Broken in test_progress.py, where nobody comes.
+#: Broken in test_progress.py, by the absence of workers.
 ELSEWHERE = {
     "runs_move",
     "unconfirmed_rows_move",
@@ -271,7 +271,7 @@ def _grow_old() -> None:
         "just reopened",
     ],
 )
-def test_whoever_has_a_reason_needs_no_row(db: None, reason: Any) -> None:
+def test_a_member_with_a_reason_needs_no_member_redemption(db: None, reason: Any) -> None:
     guild(members=1)
     gift_code()
     assert broken() == set(), "new members have two catch-ups of time"

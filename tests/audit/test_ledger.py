@@ -242,6 +242,6 @@ def test_both_addresses_are_taken(simulator: Simulator, db: None, ending: str) -
 
 
 @pytest.mark.parametrize("url", ["http://127.0.0.1:9", "not an address", "{}/feed"])
-def test_a_ledger_that_is_not_there_is_said(simulator: Simulator, db: None, url: str) -> None:
+def test_a_missing_ledger_is_reported(simulator: Simulator, db: None, url: str) -> None:
     with pytest.raises(LedgerError):
         fetch(url.format(simulator.url))

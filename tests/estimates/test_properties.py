@@ -1,4 +1,4 @@
-"""What holds of every estimate, whatever the queue."""
+"""Properties of every forecast, for any queue."""
 
 from __future__ import annotations
 
@@ -118,7 +118,7 @@ def test_nothing_is_negative_and_more_is_ahead_of_the_last_than_of_the_next(
 
 @given(queues())
 @settings(deadline=None)
-def test_without_a_pace_the_order_is_told_all_the_same(queue: list[Run]) -> None:
+def test_without_a_pace_the_order_is_known_anyway(queue: list[Run]) -> None:
     assert set(forecast(Pace(), queue)) == {run.id for run in queue}
 
 

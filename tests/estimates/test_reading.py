@@ -1,4 +1,4 @@
-"""What the outlook is told from: real rows, and the order in which dispatch really serves them."""
+"""The queue snapshot: real rows, in the order in which dispatch serves them."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def test_the_order_is_that_of_dispatch(world: World) -> None:
         assert abs(expected[run.pk].ahead_of_last - (places[-1] + 1 - len(places))) <= 1, run
 
 
-def test_who_is_parked_settled_or_cancelled_is_not_counted(limited: World) -> None:
+def test_parked_settled_and_cancelled_members_are_not_counted(limited: World) -> None:
     run = limited.begin(guild(members=6), proven())
     parked = ("needs_correction", "not_eligible", "failed", "redeemed", "cancelled")
     for row, state in zip(run.member_redemptions.order_by("pk"), parked, strict=False):
@@ -87,7 +87,7 @@ def test_who_is_parked_settled_or_cancelled_is_not_counted(limited: World) -> No
     assert outlook(run).requests == 1
 
 
-def test_whose_twin_is_asked_for_or_has_it_is_not_counted(limited: World) -> None:
+def test_a_member_whose_duplicate_is_asked_for_or_settled_is_not_counted(limited: World) -> None:
     code = proven()
     wolves, bears = guild("Wolves", members=3, priority=1), guild("Bears", members=2)
     for player in Member.objects.filter(guild=wolves):
@@ -104,7 +104,7 @@ def test_whose_twin_is_asked_for_or_has_it_is_not_counted(limited: World) -> Non
     assert (outlook(first).requests, outlook(second).requests) == (2, 2)
 
 
-def test_the_last_twin_is_waited_for(world: World) -> None:
+def test_the_last_duplicate_is_waited_for(world: World) -> None:
     code = proven()
     wolves, bears = guild("Wolves", members=19, priority=1), guild("Bears")
     member(bears, Member.objects.filter(guild=wolves)[3].player_id)
@@ -115,7 +115,9 @@ def test_the_last_twin_is_waited_for(world: World) -> None:
     assert outlook(second).seconds == pytest.approx((outlook(first).seconds or 0) / 2)
 
 
-def test_with_very_many_twins_are_not_sought(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_with_very_many_waiting_duplicates_are_not_sought(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(queue_snapshot, "MOST_DUPLICATES_SOUGHT", 1)
     code = proven()
     wolves, bears = guild(members=1), guild()
@@ -143,7 +145,7 @@ def test_a_stopped_run_s_unconfirmed_member_is_ahead_of_all(limited: World) -> N
     assert outlook(run).ahead_of_next == 2
 
 
-def test_a_stopping_run_asks_nobody_any_more(limited: World) -> None:
+def test_a_stopping_run_sends_no_more_requests(limited: World) -> None:
     run = limited.begin(guild(members=9), proven())
     Redemption.objects.filter(pk=run.pk).update(stop_requested_at=database_now())
 
@@ -160,7 +162,7 @@ def test_a_closed_code_s_members_are_not_counted(limited: World) -> None:
     assert outlook(run).requests == 0
 
 
-def test_whose_time_has_not_come_ends_the_run(limited: World) -> None:
+def test_a_member_who_is_not_due_yet_ends_the_run(limited: World) -> None:
     run = limited.begin(guild(members=2), proven())
     run.member_redemptions.filter(pk=run.member_redemptions.order_by("pk")[0].pk).update(
         next_attempt_at=database_now() + timedelta(minutes=9)
@@ -169,7 +171,7 @@ def test_whose_time_has_not_come_ends_the_run(limited: World) -> None:
     assert 540 <= (outlook(run).seconds or 0) < 545
 
 
-def test_a_code_that_nobody_has_proven_is_told_with_a_doubt(limited: World) -> None:
+def test_a_code_without_proof_is_forecast_with_a_condition(limited: World) -> None:
     assert (
         left(outlook(limited.begin(guild(members=2), gift_code())))
         == "a few seconds if the code works"
@@ -201,7 +203,7 @@ def test_what_the_game_reports_goes_before_what_is_configured(limited: World) ->
     assert 120 < (outlook(run).seconds or 0) < 130
 
 
-def test_who_is_out_to_open_the_window_has_a_place_in_it(limited: World) -> None:
+def test_requests_that_open_the_window_have_a_place_in_it(limited: World) -> None:
     run = limited.begin(guild(members=31), proven())
     limited.claim(run)
 
@@ -238,7 +240,7 @@ def test_a_game_that_an_operator_paused_gives_no_time(limited: World) -> None:
     assert (outlook(run).seconds, left(outlook(run))) == (None, "paused until somebody resumes it")
 
 
-def test_a_pause_that_ends_by_itself_is_waited_for(limited: World) -> None:
+def test_a_pause_with_an_end_is_waited_for(limited: World) -> None:
     run = limited.begin(guild(members=2), proven())
     until = database_now() + timedelta(minutes=3)
     RateBudget.objects.create(provider="simulator", pause_kind="unknown", paused_until=until)
@@ -275,7 +277,7 @@ def test_the_statements_are_as_many_for_many_runs_as_for_one(
 
 
 # --- The preview ----------------------------------------------------------------------------------
-def test_a_preview_tells_members_requests_and_time_and_changes_nothing(limited: World) -> None:
+def test_a_preview_shows_members_requests_and_time_and_changes_nothing(limited: World) -> None:
     code = proven()
     wolves, bears = guild("Wolves", members=25), guild("Bears", members=9)
     member(bears, Member.objects.filter(guild=wolves)[0].player_id)
@@ -300,7 +302,7 @@ def test_a_preview_of_what_runs_is_its_outlook(limited: World) -> None:
     assert preview(guild_id=wolves.pk, gift_code_id=code.pk).requests == 4
 
 
-def test_previews_of_many_are_told_together_and_count_a_player_of_two_guilds_once(
+def test_previews_of_many_are_summed_and_count_a_player_of_two_guilds_once(
     limited: World, django_assert_num_queries: Any
 ) -> None:
     first, second = proven(), proven()

@@ -52,7 +52,7 @@ def operator(discord: StandIn, settings: Any) -> StandIn:
 
 
 def watch(world: World, minutes: int) -> None:
-    """Look once, let so many minutes go by while somebody looks each minute, and look again."""
+    """Evaluate, let some minutes go by in which it is evaluated each minute, and evaluate again."""
     tasks.alarms()
     Alarm.objects.update(suspected_at=F("suspected_at") - timedelta(minutes=minutes))
     tasks.alarms()
@@ -63,7 +63,7 @@ def standing() -> list[tuple[str, str]]:
     return list(Alarm.objects.standing().values_list("kind", "subject"))
 
 
-def told(operator: StandIn) -> list[str]:
+def titles(operator: StandIn) -> list[str]:
     """Titles of the operator's messages."""
     return [message.titles[0] for message in operator.of(9)]
 
@@ -88,7 +88,7 @@ def feed_is_silent() -> Callable[[], object]:
     return lambda: Feed.objects.update(answered_at=timezone.now())
 
 
-def nobody_starts() -> Callable[[], object]:
+def no_run_starts() -> Callable[[], object]:
     wolves, code = guild(members=1), gift_code()
     return lambda: Redemption.objects.create(guild=wolves, gift_code=code, state="running")
 
@@ -103,7 +103,7 @@ def no_members() -> Callable[[], object]:
     return lambda: member(wolves)
 
 
-def nobody_is_left() -> Callable[[], object]:
+def all_members_left() -> Callable[[], object]:
     guild(members=2)
     Member.objects.update(active=False)
     return lambda: Member.objects.update(active=True)
@@ -112,10 +112,10 @@ def nobody_is_left() -> Callable[[], object]:
 CAUSES = [
     (feed_fails, "feed_silent", 61),
     (feed_is_silent, "feed_silent", 61),
-    (nobody_starts, "uncovered", 31),
+    (no_run_starts, "uncovered", 31),
     (a_run_waits, "uncovered", 31),
     (no_members, "no_members", 31),
-    (nobody_is_left, "no_members", 31),
+    (all_members_left, "no_members", 31),
 ]
 
 
@@ -144,7 +144,7 @@ def test_it_is_raised_once_and_cleared_once(
 
     assert standing() == []
     assert Alarm.objects.count() == 1
-    assert told(operator) == ["🔔 Raised: 1", "✅ Over: 1"]
+    assert titles(operator) == ["🔔 Raised: 1", "✅ Over: 1"]
 
 
 def test_what_is_over_in_time_is_no_alarm(world: World, operator: StandIn) -> None:
@@ -156,7 +156,7 @@ def test_what_is_over_in_time_is_no_alarm(world: World, operator: StandIn) -> No
     watch(world, 29)
 
     assert not Alarm.objects.raised().exists()
-    assert told(operator) == []
+    assert titles(operator) == []
 
 
 @pytest.mark.parametrize(
@@ -167,7 +167,7 @@ def test_what_is_over_in_time_is_no_alarm(world: World, operator: StandIn) -> No
         {"provider": "whiteout"},  # It is off.
     ],
 )
-def test_guilds_that_are_not_to_be_redeemed_for_alarm_nobody(
+def test_guilds_that_are_not_redeemed_for_raise_no_alarm(
     world: World, quiet: dict[str, Any]
 ) -> None:
     guild(**quiet)
@@ -180,7 +180,7 @@ def test_guilds_that_are_not_to_be_redeemed_for_alarm_nobody(
 
 
 def test_while_the_game_is_paused_no_guild_is_uncovered(world: World) -> None:
-    nobody_starts()
+    no_run_starts()
     RateBudget.objects.create(provider="simulator", pause_kind="signature")
 
     watch(world, 100)
@@ -188,7 +188,7 @@ def test_while_the_game_is_paused_no_guild_is_uncovered(world: World) -> None:
     assert standing() == []
 
 
-def test_a_feed_that_is_switched_off_alarms_nobody(world: World, settings: Any) -> None:
+def test_a_feed_that_is_switched_off_raises_no_alarm(world: World, settings: Any) -> None:
     with_feed(settings)
     feed_fails()
     Feed.objects.update(enabled=False)
@@ -229,7 +229,7 @@ def test_it_costs_as_many_statements_for_many_as_for_one(world: World) -> None:
 
 
 # --- Alarms that others raise ---------------------------------------------------------------------
-def test_a_pause_is_told_once_and_its_end_once(world: World, operator: StandIn) -> None:
+def test_a_pause_and_its_end_are_one_notice_each(world: World, operator: StandIn) -> None:
     wolves, code = guild(members=3), gift_code()
     world.knows(wolves)
     world.has(code)
@@ -238,7 +238,7 @@ def test_a_pause_is_told_once_and_its_end_once(world: World, operator: StandIn) 
     world.redeem(wolves, code)
     tasks.announce()
     world.drain()
-    assert told(operator) == ["🔔 Raised: 1"]
+    assert titles(operator) == ["🔔 Raised: 1"]
     for _ in range(3):
         world.pass_time(100)
         world.tick()
@@ -246,10 +246,10 @@ def test_a_pause_is_told_once_and_its_end_once(world: World, operator: StandIn) 
     world.drain()
 
     assert standing() == []
-    assert told(operator) == ["🔔 Raised: 1", "✅ Over: 1"]
+    assert titles(operator) == ["🔔 Raised: 1", "✅ Over: 1"]
 
 
-def test_a_run_without_progress_is_told_once_and_its_end_once(
+def test_a_run_without_progress_and_its_end_are_one_notice_each(
     world: World, operator: StandIn
 ) -> None:
     redemption = world.begin(guild(members=1), gift_code())
@@ -262,7 +262,7 @@ def test_a_run_without_progress_is_told_once_and_its_end_once(
     tasks.announce()
     world.drain()
 
-    assert told(operator) == ["🔔 Raised: 1, ✅ Over: 1"]
+    assert titles(operator) == ["🔔 Raised: 1, ✅ Over: 1"]
 
 
 def test_the_time_in_which_the_system_was_down_is_not_called_a_time_without_progress(
@@ -292,7 +292,7 @@ def test_after_the_clock_was_set_back_a_run_without_progress_is_still_found(worl
 
 
 def _sweep_for(world: World, seconds: int) -> None:
-    """Time goes by while the system runs, and nothing that the sweeps ring is heard."""
+    """Time goes by while the system runs, and no message that the sweeps enqueue is handled."""
     for _ in range(seconds // 20):
         tasks.sweep()
         world.rings.clear()
@@ -312,14 +312,16 @@ def test_a_silent_beat_is_raised_by_the_site_and_cleared_when_it_ticks(
 
     assert checks == [True, False, False]
     assert standing() == [("beat_silent", "beat")]
-    assert told(operator) == ["🔔 Raised: 1"]  # Sent by the site's process: there may be no worker.
+    assert titles(operator) == [
+        "🔔 Raised: 1"
+    ]  # Sent by the site's process: there may be no worker.
     tasks.tick()
     tasks.alarms()
     world.drain()
 
     assert not alarms.check_beat(running_seconds=FOR_LONG)
     assert standing() == []
-    assert told(operator) == ["🔔 Raised: 1", "✅ Over: 1"]
+    assert titles(operator) == ["🔔 Raised: 1", "✅ Over: 1"]
 
 
 def test_healthz_answers_and_changes_nothing(world: World, operator: StandIn) -> None:
@@ -333,7 +335,7 @@ def test_healthz_answers_and_changes_nothing(world: World, operator: StandIn) ->
 
     assert all(query["sql"].startswith("SELECT") for query in queries)
     assert not Alarm.objects.exists()
-    assert told(operator) == []
+    assert titles(operator) == []
 
 
 def test_a_site_that_has_just_started_does_not_raise_the_alarm_for_the_time_of_the_stop(
@@ -400,13 +402,11 @@ def test_a_notice_that_was_not_taken_is_tried_again_before_what_came_later(
     tasks.announce()
     world.drain()
 
-    assert told(operator) == ["🔔 Raised: 1, ✅ Over: 1"]
+    assert titles(operator) == ["🔔 Raised: 1, ✅ Over: 1"]
 
 
-def test_whoever_died_while_it_sent_leaves_an_unknown_notice(
-    world: World, operator: StandIn
-) -> None:
-    Alarm.objects.raise_once("no_members", "1", "Nobody.")
+def test_a_sender_that_died_leaves_an_unknown_notice(world: World, operator: StandIn) -> None:
+    Alarm.objects.raise_once("no_members", "1", "No members.")
     assert alarms._claim()
 
     assert alarms.send_notices() == 0
@@ -421,7 +421,7 @@ def test_without_an_operators_channel_nothing_is_sent_later(
     world: World, operator: StandIn, settings: Any
 ) -> None:
     address, settings.OPERATOR_CHANNEL = settings.OPERATOR_CHANNEL, ""
-    Alarm.objects.raise_once("no_members", "1", "Nobody.")
+    Alarm.objects.raise_once("no_members", "1", "No members.")
     settings.OPERATOR_CHANNEL = address
 
     assert alarms.send_notices() == 0

@@ -1,4 +1,4 @@
-"""What is told of a run."""
+"""The message about a run."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def test_in_the_end_it_says_what_needs_a_person() -> None:
     assert "Done" not in dict(post.facts)
 
 
-def test_a_run_of_nobody_is_whole() -> None:
+def test_a_run_without_members_is_complete() -> None:
     assert "100 % (0 of 0)" in compose(RunReport("Wolves", "FROST", {}, is_over=True)).text
 
 

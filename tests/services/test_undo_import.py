@@ -1,4 +1,4 @@
-"""An import is taken back, and nothing but the import."""
+"""An import is undone, and nothing but the import."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ LISTING = (
 @pytest.fixture
 def wolves() -> Guild:
     wolves = guild("Wolves")
-    # As from before there were versions: written in bulk.
+    # Written in bulk, without versions, like members from before there were versions.
     Member.objects.bulk_create(
         [
             Member(guild=wolves, player_id=CORRECTED, nickname="Beech"),
@@ -64,7 +64,7 @@ def test_what_was_new_is_gone_and_the_others_are_as_they_were(wolves: Guild) -> 
     )
 
 
-def test_what_it_would_do_is_said_and_not_done(wolves: Guild) -> None:
+def test_a_dry_run_reports_and_changes_nothing(wolves: Guild) -> None:
     import_id = imported(wolves)
     after = rows(wolves)
 
@@ -87,7 +87,7 @@ def test_it_is_undone_once(wolves: Guild) -> None:
     assert MemberImport.objects.get().undone_at
 
 
-def test_what_somebody_changed_since_stays(wolves: Guild) -> None:
+def test_what_was_changed_after_the_import_stays(wolves: Guild) -> None:
     import_id = imported(wolves)
     for player, nickname in ((NEW, "Ash"), (CORRECTED, "Bryony")):
         row = wolves.members.get(player_id=player)
@@ -100,7 +100,7 @@ def test_what_somebody_changed_since_stays(wolves: Guild) -> None:
     assert (result.deleted, result.retired, result.restored) == ([], [NEW], [CORRECTED, BACK])
     assert rows(wolves)[CORRECTED] == ("Bryony", None, None, True)
     assert rows(wolves)[NEW] == ("Ash", None, None, False), (
-        "somebody knows the player: the row stays, inactive"
+        "a redemption knows the player: the member stays, inactive"
     )
 
 
@@ -117,7 +117,7 @@ def test_a_later_import_is_not_taken_back_with_it(wolves: Guild) -> None:
     )
 
 
-def test_who_was_redeemed_for_keeps_the_history(world: World, wolves: Guild) -> None:
+def test_a_member_with_redemptions_keeps_the_history(world: World, wolves: Guild) -> None:
     import_id = imported(wolves)
     code = gift_code("FROST")
     world.knows(wolves)
@@ -142,7 +142,7 @@ def test_an_import_that_changed_nothing_leaves_nothing_to_undo(wolves: Guild) ->
 
 
 def _statements_of_an_undo(wolves: Guild, count: int, *, is_dry: bool) -> int:
-    """How many statements it takes to take back so many corrected and as many new members."""
+    """The number of statements that undo so many corrected and as many new members."""
     corrected = [f"{number},New" for number in range(400_000_000, 400_000_000 + count)]
     new = [f"{number},New" for number in range(500_000_000, 500_000_000 + count)]
     import_id = imported(wolves, "\n".join(["id,name", *corrected, *new]))
