@@ -18,7 +18,7 @@ from django.utils import timezone
 from benchmarks.conftest import report
 from benchmarks.filling import fill, measure
 from giftcodes.admin.monitoring import chart, dashboard
-from giftcodes.estimates.queue_snapshot import read
+from giftcodes.estimates.queue_snapshot import read_outlooks
 from giftcodes.models import (
     Attempt,
     GiftCode,
@@ -90,7 +90,7 @@ def bench_a_million_members(admin_client: Client, settings: Any) -> None:
     _report("One catch-up: who is missing", lambda: catch_up.find_behind(), limit=10_000, times=2)
     _report("One catch-up: who left", catch_up.withdraw_leavers, limit=1_000)
     _report("One evaluation of the alarms", alarms.evaluate, limit=500)
-    _report("The estimates of all 10,000 runs", read, limit=500)
+    _report("The estimates of all 10,000 runs", read_outlooks, limit=500)
     everybody = User.objects.get(is_superuser=True)
     _report("The dashboard's queries", lambda: dashboard.board(everybody), limit=500)
     _report("The chart's query", chart.chart, limit=500)

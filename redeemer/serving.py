@@ -16,6 +16,7 @@ import signal
 import socket
 import stat
 import sys
+import threading
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -26,6 +27,8 @@ from waitress.adjustments import Adjustments
 from waitress.channel import HTTPChannel
 from waitress.server import BaseWSGIServer, TcpWSGIServer, UnixWSGIServer
 from waitress.wasyncore import close_all, dispatcher, loop
+
+from giftcodes.domain import failpoints
 
 THREADS = 8
 #: A request, header and body, has to arrive within so many seconds, plus the time that its bytes
@@ -42,6 +45,8 @@ UNREAD_SECONDS = 30.0
 CROWDED_SECONDS = 2.0
 #: How long running requests may take after SIGTERM.
 GRACE_SECONDS = 5.0
+#: Between two checks whether beat ticks.
+BEAT_CHECK_SECONDS = failpoints.seconds("BEAT_CHECK_SECONDS", 15.0)
 
 #: The largest list of members has 5 MB. A somewhat larger one is rejected by its form, with an
 #: explanation.
@@ -247,6 +252,44 @@ def _drain(server: Any) -> None:
     close_all(server._map, ignore_all=True)
 
 
+class BeatWatch:
+    """Raises the alarm that beat is silent: while beat or the workers are down, no task could.
+
+    It runs in a thread of the site's process, and holds a database connection only while it looks.
+    """
+
+    def __init__(self) -> None:
+        self._began = time.monotonic()
+        self._has_failed = False
+
+    def start(self) -> None:
+        """Check in a thread of its own until the process ends."""
+        threading.Thread(target=self._run, name="beat-watch", daemon=True).start()
+
+    def check(self) -> None:
+        """Check once. Errors in a row are logged once."""
+        from django.db import connection
+
+        from giftcodes.domain import log_lines
+        from giftcodes.notifications.alarms import check_beat
+
+        try:
+            check_beat(running_seconds=time.monotonic() - self._began)
+        except Exception as error:  # noqa: BLE001 - the next check may succeed
+            if not self._has_failed:
+                log_lines.warning(f"Beat's tick could not be checked: {type(error).__name__}.")
+            self._has_failed = True
+        else:
+            self._has_failed = False
+        finally:
+            connection.close()
+
+    def _run(self) -> None:
+        while True:
+            time.sleep(BEAT_CHECK_SECONDS)
+            self.check()
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the site. Returns the exit status."""
     parser = argparse.ArgumentParser(prog="python -m redeemer.serving", description="Run the site.")
@@ -268,6 +311,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
         from redeemer.wsgi import application
 
+        BeatWatch().start()
         serve(listener, application, trusts_proxies=bool(settings.PROXIES or settings.HTTPS))
     if bind.startswith("unix:"):
         Path(bind.removeprefix("unix:")).unlink(missing_ok=True)

@@ -21,7 +21,7 @@ from giftcodes.cli.base import INTERRUPTED_STATUS
 from giftcodes.cli.terminal import Screen, Table
 from giftcodes.domain.transitions import OPEN, SETTLED, State
 from giftcodes.estimates import formatting as words
-from giftcodes.estimates.queue_snapshot import read
+from giftcodes.estimates.queue_snapshot import read_outlooks
 from giftcodes.models import CancelKind, RateBudget, Redemption, RunState, database_now
 from giftcodes.models.member_redemption import STATE_LABELS
 from giftcodes.queries.heartbeat import is_beating, pulse_age_seconds
@@ -155,7 +155,7 @@ def _members_without_code(redemption: Redemption) -> Table:
 
 def _time_left(redemption_id: int) -> str:
     """The estimated time until the run ends, in words; empty if there is no estimate."""
-    outlook = read().by_redemption.get(redemption_id)
+    outlook = read_outlooks().by_redemption.get(redemption_id)
     return "" if outlook is None or outlook.seconds is None else f"left: {words.left(outlook)}"
 
 

@@ -7,6 +7,7 @@ from giftcodes.models.channel import Channel
 from giftcodes.models.clock import Clock, database_now
 from giftcodes.models.code import GiftCode, Source
 from giftcodes.models.code_life import CodeAnswer, CodeChange, CodeState
+from giftcodes.models.cursor import Cursor
 from giftcodes.models.directory import Directory, DirectoryLookup
 from giftcodes.models.event import EventKind, RedemptionEvent, Trigger
 from giftcodes.models.feed import Feed
@@ -30,6 +31,7 @@ __all__ = [
     "CodeAnswer",
     "CodeChange",
     "CodeState",
+    "Cursor",
     "DeliveryState",
     "Directory",
     "DirectoryLookup",

@@ -599,12 +599,12 @@ def _update_budget(intent: Intent, answer: Answer, known: _Snapshot) -> bool:
 
 def _sound_alarm(budget: RateBudget, *, title: str, was: str) -> None:
     if budget.pause_kind and budget.pause_kind != PauseKind.OPERATOR and budget.pause_kind != was:
-        Alarm.objects.of_a_pause(budget.provider, budget.pause_kind, budget.pause_reason)
+        Alarm.objects.raise_pause(budget.provider, budget.pause_kind, budget.pause_reason)
         log_lines.warning(
             f"⏸️ {title} is paused: {budget.pause_reason} It is probed by itself.",
             provider=budget.provider,
         )
-    elif was and not budget.pause_kind and Alarm.objects.pause_is_over(budget.provider):
+    elif was and not budget.pause_kind and Alarm.objects.clear_pause(budget.provider):
         log_lines.info(f"▶️ {title} answers again; redeeming goes on.", provider=budget.provider)
 
 

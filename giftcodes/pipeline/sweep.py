@@ -18,8 +18,8 @@ from giftcodes.models import (
     Attempt,
     Clock,
     CodeState,
+    Cursor,
     EventKind,
-    Heartbeat,
     MemberRedemption,
     Redemption,
     RunState,
@@ -206,11 +206,9 @@ def settle_new_duplicates() -> None:
     proof that is newer than the row, or that was written at the same time.
     """
     now = database_now()
-    last = Heartbeat.objects.filter(name="twins").values_list("at", flat=True).first()
+    last = Cursor.position("duplicates")
     settle_duplicates(settled_after=last and last - TRANSACTIONS_END_AFTER)
-    Heartbeat.objects.update_or_create(
-        name="twins", defaults={"at": now}, create_defaults={"at": now}
-    )
+    Cursor.move_to("duplicates", now)
 
 
 def flag_stalled(apart: FailureIsolation | None = None) -> None:
@@ -243,25 +241,11 @@ def _flag_stalled(redemption: Redemption) -> None:
         )
 
 
+@transaction.atomic
 def _note_sweep() -> None:
-    """Note this sweep (`sweep`) and, if none came before it for long, that the system runs since now (`awake`)."""
-    with connection.cursor() as cursor:
-        down_after: Any = DOWN_AFTER
-        cursor.execute(
-            """
-            WITH before AS (SELECT at FROM giftcodes_heartbeat WHERE name = 'sweep'),
-            noted AS (
-                INSERT INTO giftcodes_heartbeat (name) VALUES ('sweep')
-                ON CONFLICT (name) DO UPDATE SET at = clock_timestamp()
-            )
-            INSERT INTO giftcodes_heartbeat (name)
-            SELECT 'awake'
-            -- A sweep in the future: the clock was set back.
-            WHERE NOT EXISTS (SELECT FROM before WHERE at BETWEEN clock_timestamp() - %s AND clock_timestamp())
-            ON CONFLICT (name) DO UPDATE SET at = clock_timestamp()
-            """,
-            [down_after],
-        )
+    """Move the cursor of sweeps; after a gap, note that the system has been up since now (`awake`)."""
+    if not Cursor.move_to_now("sweep", longest_gap=DOWN_AFTER):
+        Cursor.move_to("awake", database_now())
 
 
 def _stalled_runs() -> list[tuple[int, str]]:
@@ -274,7 +258,7 @@ def _stalled_runs() -> list[tuple[int, str]]:
             JOIN giftcodes_guild g ON g.id = r.guild_id
             JOIN giftcodes_giftcode c ON c.id = r.gift_code_id AND c.state IN ('active', 'probing')
             JOIN giftcodes_ratebudget b ON b.provider = g.provider AND b.pause_kind = ''
-            JOIN giftcodes_heartbeat awake ON awake.name = 'awake' AND awake.at < clock_timestamp() - %(after)s
+            JOIN giftcodes_cursor awake ON awake.name = 'awake' AND awake.at < clock_timestamp() - %(after)s
             WHERE r.state = 'running' AND r.stop_requested_at IS NULL
               AND greatest(r.locked_at, r.last_served_at, c.held_until) < clock_timestamp() - %(after)s
               AND (b.window_ends_at IS NULL OR b.window_ends_at < clock_timestamp() - %(after)s)

@@ -1,7 +1,8 @@
 """SQL statements that are too long for a Python file: each .sql file here holds some, by name.
 
-A statement begins with the line `-- name: ` and its name, and ends before the next one. What Python
-decides (an expression that several statements share) stands in the file as `{name}`.
+A statement begins with the line `-- name: ` and its name, and ends before the next one. Comments
+right below that line are left out. What Python decides (an expression that several statements
+share) stands in the file as `{name}`.
 """
 
 from __future__ import annotations
@@ -13,13 +14,17 @@ from pathlib import Path
 _FOLDER = Path(__file__).parent
 _HEADING = re.compile(r"^-- name: (\w+)$", re.MULTILINE)
 _PART = re.compile(r"{(\w+)}")
+_COMMENTS_ABOVE = re.compile(r"(?:--.*\n)*")
 
 
 @cache
 def _statements(file: str) -> dict[str, str]:
     text = (_FOLDER / f"{file}.sql").read_text(encoding="utf-8")
     _before, *parts = _HEADING.split(text)
-    return {name: body.strip() for name, body in zip(parts[::2], parts[1::2], strict=True)}
+    return {
+        name: _COMMENTS_ABOVE.sub("", body.strip(), count=1)
+        for name, body in zip(parts[::2], parts[1::2], strict=True)
+    }
 
 
 def statement(file: str, name: str, **parts: str) -> str:

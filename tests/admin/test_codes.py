@@ -380,13 +380,13 @@ def test_a_closed_code_is_reissued_and_the_old_issue_keeps_its_history(
     reissued = GiftCode.objects.get(code=old.code, issue=2)
     assert (reissued.state, reissued.source, reissued.rewards) == ("active", "admin", "Gems")
     assert messages == [
-        ("success", f"Code {reissued} is a new issue: everybody is asked for once more.")
+        ("success", f"Code {reissued} is a new issue: it is redeemed for every member again.")
     ]
     assert task_queue.enqueued == [("fan_out", [reissued.pk, "admin", admin_user.pk])]
     old.refresh_from_db()
     assert (old.state, old.redemptions.count()) == ("closed", 1)
-    assert "Issued anew: issue 2." in browser.open("giftcode_change", reissued.pk).content.decode()
-    # The feed lists the code with its old date, and does not issue it a third time.
+    assert "Reissued: issue 2." in browser.open("giftcode_change", reissued.pk).content.decode()
+    # The feed, which lists the code with its old date, does not issue it a third time.
     assert (
         decide(PublishedCode(code=old.code, published_on=date(2020, 1, 1)), reissued)
         is FeedLineKind.KNOWN
@@ -396,9 +396,9 @@ def test_a_closed_code_is_reissued_and_the_old_issue_keeps_its_history(
 @pytest.mark.parametrize(
     ("state", "words"),
     [
-        (CodeState.ACTIVE, "only a closed code is issued anew"),
+        (CodeState.ACTIVE, "only a closed code can be reissued"),
         (CodeState.DELETED, "Bring it back first."),
-        (CodeState.CLOSED, "has been issued anew already."),
+        (CodeState.CLOSED, "has already been reissued."),
     ],
 )
 def test_what_is_not_closed_or_has_a_newer_issue_is_not_reissued(

@@ -38,8 +38,8 @@ def test_a_whole_run_is_clean_beside_the_ledger(world: World) -> None:
 
     assert (said.status, said.err) == (0, ""), said.out
     assert (
-        "✓ Every row that is settled by itself has an attempt that proves it. "
-        "(5 settled rows, 0 broken)" in said.lines
+        "✓ Every member redemption that its own request settled has an attempt that proves it. "
+        "(5 settled member redemptions, 0 broken)" in said.lines
     )
     assert "Ledger: 5 requests, 5 grants, 0 repeats." in said.lines
     assert said.lines[-1] == f"✓ All {len(INVARIANTS) + 6} invariants hold."
@@ -60,12 +60,13 @@ def test_what_is_broken_is_shown_with_its_rows_and_ends_with_1(world: World) -> 
 
     assert said.status == 1
     at = said.lines.index(
-        "✗ A row has a time of settling if, and only if, it is settled; no other row is covered. "
+        "✗ A member redemption has a time of settling if, and only if, it is settled; no other one is "
+        "covered. "
         "(5 member redemptions, 1 broken)"
     )
-    assert (
-        said.lines[at + 1]
-        == f"    Row {row.pk} (player {row.player_id}) is redeemed: settled –, covered by –."
+    assert said.lines[at + 1] == (
+        f"    Member redemption {row.pk} (player {row.player_id}) is redeemed: settled –, "
+        "covered by –."
     )
     assert said.err == f"1 of {len(INVARIANTS)} invariants are broken: settled_rows_say_when.\n"
 

@@ -22,7 +22,7 @@ from giftcodes.models import (
     Redemption,
 )
 from giftcodes.roster import ListedMember
-from giftcodes.services import erase_player as erasing
+from giftcodes.services import players as erasing
 from giftcodes.services.imports import import_members
 from tests.commands.conftest import World, run
 from tests.factories import gift_code, guild, member
@@ -164,7 +164,7 @@ def test_while_the_game_is_being_asked_nothing_is_erased_and_nobody_is_asked_aga
     said = run("erase_player", *WHO, "--yes")
 
     assert said.status == 1
-    assert "do it again in a minute" in said.err
+    assert "repeat this in a minute" in said.err
     claimed.refresh_from_db()
     assert (claimed.player_id, claimed.state) == (ANNA, "in_flight")
     world.pass_time(60)

@@ -15,6 +15,7 @@ from django.db.models import F
 from giftcodes import tasks
 from giftcodes.models import (
     Attempt,
+    Cursor,
     Feed,
     GiftCode,
     Guild,
@@ -115,6 +116,7 @@ class World:
             Redemption: ["locked_at", "last_served_at", "unlocked_at"],
             Feed: ["next_poll_at", "polled_at"],
             Heartbeat: ["at"],
+            Cursor: ["at"],
         }
         for model, fields in moments.items():
             model.objects.update(**{field: F(field) - ago for field in fields})  # type: ignore[attr-defined]

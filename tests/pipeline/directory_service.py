@@ -15,8 +15,7 @@ from django.db.models import F
 from giftcodes import tasks
 from giftcodes.clients.directories import DirectoryAnswer, LookupStatus
 from giftcodes.models import Directory, DirectoryLookup, Heartbeat, Member
-from giftcodes.services.erase_player import erase_player
-from giftcodes.services.players import opt_out
+from giftcodes.services.players import erase_player, opt_out
 from tests.clients.http.raw_server import RawServer, Talk, http
 from tests.factories import REALM, gift_code, guild, member
 

@@ -11,8 +11,8 @@ from django.db import transaction
 from giftcodes import tasks
 from giftcodes.models import (
     CancelKind,
+    Cursor,
     GiftCode,
-    Heartbeat,
     MemberRedemption,
     Redemption,
     Trigger,
@@ -133,7 +133,7 @@ def test_the_sweep_covers_the_twin_of_a_row_whose_worker_died_after_it_was_settl
     world.begin(wolves, code)
     redemption = world.begin(bears, code)
     world.sweep()
-    assert Heartbeat.objects.filter(name="twins").exists()
+    assert Cursor.objects.filter(name="duplicates").exists()
     proof = MemberRedemption.objects.get(redemption__guild=wolves)
     MemberRedemption.objects.filter(pk=proof.pk).update(
         state="redeemed", settled_at=database_now(), next_attempt_at=None
@@ -150,7 +150,7 @@ def test_a_probe_of_somebody_who_has_the_code_by_now_covers_the_row(world: World
     member(bears, player)
     world.begin(wolves, code)
     closed = world.begin(bears, code)
-    Heartbeat.objects.create(name="twins")
+    Cursor.objects.create(name="duplicates")
     MemberRedemption.objects.filter(redemption__guild=wolves).update(
         state="redeemed", next_attempt_at=None, settled_at=database_now() - timedelta(hours=1)
     )

@@ -47,6 +47,7 @@ from giftcodes.models import (
     Redemption,
     RedemptionEvent,
 )
+from giftcodes.models.alarm import SUBJECT_MODELS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -59,19 +60,6 @@ Person = Any
 
 EVERY_GUILD = "giftcodes.view_every_guild"
 _KEPT = "_ids_of_own_guilds"
-#: The model whose primary key is the subject of an alarm.
-ALARM_SUBJECTS: dict[Alarm.Kind, type[Model]] = {
-    Alarm.Kind.PROVIDER_PAUSED: RateBudget,
-    Alarm.Kind.CAPTCHA: RateBudget,
-    Alarm.Kind.FORBIDDEN: RateBudget,
-    Alarm.Kind.CODE_ODD: GiftCode,
-    Alarm.Kind.NO_PROGRESS: Redemption,
-    Alarm.Kind.FEED_SILENT: Feed,
-    Alarm.Kind.UNCOVERED: Guild,
-    Alarm.Kind.NO_MEMBERS: Guild,
-    Alarm.Kind.CHANNEL_GONE: Guild,
-    Alarm.Kind.CHANNEL_SILENT: Guild,
-}
 
 
 def sees_all(person: Person) -> bool:
@@ -136,7 +124,7 @@ def _alarms(person: Person) -> Q:
 
 
 def _kinds_about(model: type[Model]) -> list[Alarm.Kind]:
-    return [kind for kind, subject in ALARM_SUBJECTS.items() if subject is model]
+    return [kind for kind, name in SUBJECT_MODELS.items() if name == model._meta.model_name]
 
 
 RULES: dict[type[Model], Callable[[Person], Q]] = {

@@ -19,7 +19,7 @@ from giftcodes.admin.common.versions import changes_between
 from giftcodes.domain.text import isolated
 from giftcodes.models import Member, MemberImport
 from giftcodes.models.history import versions_before
-from giftcodes.services.undo_import import UndoResult, undo_import
+from giftcodes.services.imports import UndoResult, undo_import
 
 if TYPE_CHECKING:
     from django.db.models import QuerySet

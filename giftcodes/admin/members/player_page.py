@@ -26,8 +26,7 @@ from giftcodes.form_fields import CleanCharField
 from giftcodes.models import Member, OptOut
 from giftcodes.models.privacy import player_hash
 from giftcodes.queries.player_data import data_of, in_json
-from giftcodes.services.erase_player import erase_player
-from giftcodes.services.players import opt_in, opt_out
+from giftcodes.services.players import erase_player, opt_in, opt_out
 
 if TYPE_CHECKING:
     from django.http import HttpRequest

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from django.apps import apps
 from django.contrib import admin
 from django.utils.html import format_html, format_html_join
 from django.utils.translation import gettext_lazy as _
 
 from giftcodes.admin.common.base import History
 from giftcodes.admin.common.html import NOTHING, badge, model_url
-from giftcodes.admin.common.scope import ALARM_SUBJECTS
 from giftcodes.admin.monitoring.announcements import delivery_badge
 from giftcodes.models import Alarm, Heartbeat
+from giftcodes.models.alarm import SUBJECT_MODELS
 
 if TYPE_CHECKING:
     from django.db.models import QuerySet
@@ -60,10 +61,10 @@ class AlarmAdmin(History):
     @admin.display(description=_("about"))
     def about(self, alarm: Alarm) -> SafeString | str:
         """A link to the subject of the alarm, if it has a page."""
-        model = ALARM_SUBJECTS.get(Alarm.Kind(alarm.kind))
-        if model is None:
+        name = SUBJECT_MODELS.get(Alarm.Kind(alarm.kind))
+        if name is None:
             return alarm.subject
-        url = model_url(model, "change", alarm.subject)
+        url = model_url(apps.get_model("giftcodes", name), "change", alarm.subject)
         return format_html('<a href="{}">{}</a>', url, alarm.subject)
 
     @admin.display(description=_("notices to the operator"))

@@ -16,7 +16,7 @@ from giftcodes.admin.redemptions.redemption_page import context
 from giftcodes.admin.redemptions.runs import MOST, redeem_now, resume, stop_now
 from giftcodes.domain.transitions import SETTLED, State
 from giftcodes.estimates import formatting
-from giftcodes.estimates.queue_snapshot import read
+from giftcodes.estimates.queue_snapshot import read_outlooks
 from giftcodes.models import Redemption, RunState
 from giftcodes.queries.redemption_progress import tallies
 
@@ -78,7 +78,7 @@ class RedemptionAdmin(History):
         """Add the number of members in each state, and the estimates of redemptions that run."""
         counted = tallies(rows)
         is_any_expected = any(redemption.state in _EXPECTED for redemption in rows)
-        outlooks = read().by_redemption if is_any_expected else {}
+        outlooks = read_outlooks().by_redemption if is_any_expected else {}
         for redemption in rows:
             redemption.counted = counted[redemption.pk]  # type: ignore[attr-defined]
             redemption.outlook = outlooks.get(redemption.pk)  # type: ignore[attr-defined]

@@ -14,7 +14,7 @@ from giftcodes.admin.monitoring.journal import journal_lines
 from giftcodes.domain.outcomes import meaning
 from giftcodes.domain.transitions import OPEN, PARKED, SETTLED, State
 from giftcodes.estimates import formatting as words
-from giftcodes.estimates.queue_snapshot import read
+from giftcodes.estimates.queue_snapshot import read_outlooks
 from giftcodes.models import MemberRedemption, Redemption, RedemptionEvent, RunState
 from giftcodes.models.member_redemption import STATE_LABELS
 from giftcodes.queries.redemption_progress import WITHOUT_CODE, newest_attempts, without_code
@@ -100,7 +100,7 @@ def _outlook(redemption: Redemption) -> dict[str, Any] | None:
     """When the redemption ends, and which requests come before. None: it does not run."""
     if redemption.state not in (RunState.RUNNING, RunState.PENDING):
         return None
-    outlooks = read()
+    outlooks = read_outlooks()
     outlook = outlooks.by_redemption.get(redemption.pk)
     if outlook is None:
         return None

@@ -10,7 +10,7 @@ from django.core.management.base import CommandError
 from giftcodes import tasks
 from giftcodes.cli.base import ServerCommand
 from giftcodes.cli.lookup import parse_player
-from giftcodes.services.erase_player import erase_player
+from giftcodes.services.players import erase_player
 
 
 class Command(ServerCommand):
