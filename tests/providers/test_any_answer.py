@@ -21,7 +21,7 @@ class Parrot:
     def __init__(self) -> None:
         self.bytes = b""
         self.server = RawServer(self._script)
-        self.client: CenturyClient = client_of(self.server.url, seconds=1)
+        self.client: CenturyClient = client_of(self.server.url)
 
     def _script(self, talk: Talk) -> None:
         talk.hear()
