@@ -33,7 +33,7 @@ from redeemer.embedded.postgres import THROW_AWAY, Postgres
 from redeemer.embedded.programs import Programs
 from redeemer.embedded.tether import spawn
 from redeemer.games import GAMES
-from tests.system.machinery import wait_for
+from tests.waiting import PATIENCE_SECONDS, wait_for
 
 _DOCKERFILE = (REPOSITORY / "Dockerfile").read_text(encoding="utf-8")
 _APPLICATION = ("web", "control", "redeem", "beat")
@@ -156,14 +156,14 @@ class Engine:
         port = self.game.url.rpartition(":")[2]
         command = ["python", "-m", "giftcodes.simulator", "--port", port, "--rate", "unlimited", "--players", "0"]
         self._launch("game", command)
-        wait_for(self.game.answers, "the game to listen", seconds=20)
+        wait_for(self.game.answers, "the game to listen")
 
     def start_redis(self) -> None:
         """Start what is called redis, with its own command, on a port and in a folder of ours."""
         here = ["--port", str(self._redis), "--bind", "127.0.0.1", "--dir", str(self._folder)]
         self._launch("redis", [*SERVICES["redis"]["command"], *here])
         with redis.Redis(port=self._redis) as client:
-            wait_for(lambda: _pings(client), "Redis to answer", seconds=10)
+            wait_for(lambda: _pings(client), "Redis to answer")
             assert client.config_get("maxmemory-policy") == {"maxmemory-policy": "noeviction"}
 
     def is_healthy(self, service: str) -> bool:
@@ -176,7 +176,7 @@ class Engine:
             cwd=REPOSITORY,
             capture_output=True,
             check=False,
-            timeout=30,
+            timeout=PATIENCE_SECONDS,
         )
         return done.returncode == 0
 
@@ -245,7 +245,7 @@ def test_what_compose_starts_becomes_healthy_redeems_a_code_and_ends_in_time(eng
     for service in _APPLICATION:
         engine.start(service)
     for service in _APPLICATION:
-        wait_for(lambda name=service: engine.is_healthy(name), f"{service} to be healthy", seconds=60)
+        wait_for(lambda name=service: engine.is_healthy(name), f"{service} to be healthy")
 
     _redeem_a_code(engine)
 
@@ -271,7 +271,7 @@ def _redeem_a_code(engine: Engine) -> None:
             players={player: {"realm": REALM} for player in players}, codes={"FROST": {}}, feed=[line("FROST")]
         )
         books.poll_now()
-        wait_for(lambda: books.progress(["FROST"])["settled"] == _MEMBERS, "all members to have it", seconds=60)
+        wait_for(lambda: books.progress(["FROST"])["settled"] == _MEMBERS, "all members to have it")
     finally:
         books.close()
     assert sorted(grant["player"] for grant in engine.game.ledger()["grants"]) == players

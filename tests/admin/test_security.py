@@ -24,6 +24,7 @@ from django_structlog.middlewares import RequestMiddleware
 from redeemer.embedded import ports
 from redeemer.security import client_address
 from tests.admin.conftest import Browser
+from tests.waiting import PATIENCE_SECONDS
 
 LOGIN = "/admin/login/"
 
@@ -206,7 +207,9 @@ def test_production_settings_pass_the_check_for_deployment() -> None:
         "ALLOWED_HOSTS": "redeemer.example",
     }
     command = [sys.executable, "manage.py", "check", "--deploy", "--fail-level", "WARNING"]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=60)
+    done = subprocess.run(
+        command, env=environment, capture_output=True, text=True, check=False, timeout=PATIENCE_SECONDS
+    )
     assert done.returncode == 0, done.stderr
 
 
@@ -223,7 +226,11 @@ def test_cookies_are_secure_wherever_others_can_reach_the_site(environment: dict
     clean = {name: value for name, value in os.environ.items() if name not in ("ALLOWED_HOSTS", "HTTPS", "DEBUG")}
     script = "from redeemer import settings as s; print(s.SESSION_COOKIE_SECURE, s.CSRF_COOKIE_SECURE)"
     done = subprocess.run(
-        [sys.executable, "-c", script], env={**clean, **environment}, capture_output=True, text=True, timeout=60
+        [sys.executable, "-c", script],
+        env={**clean, **environment},
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE_SECONDS,
     )
     assert done.stdout.split() == [str(is_secure)] * 2, done.stderr
 
@@ -266,14 +273,14 @@ def site() -> Iterator[int]:
     port = ports.pick()
     command = [sys.executable, "-m", "redeemer.serving", "--bind", f"127.0.0.1:{port}"]
     server = subprocess.Popen(command, env={**os.environ, **nowhere}, stderr=subprocess.DEVNULL)
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + PATIENCE_SECONDS
     while server.poll() is None and time.monotonic() < deadline:
         with suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
             break
         time.sleep(0.1)
     yield port
     server.terminate()
-    server.wait(timeout=60)
+    server.wait(timeout=PATIENCE_SECONDS)
 
 
 def test_the_answer_reaches_a_browser_that_is_still_sending(site: int) -> None:
@@ -283,7 +290,7 @@ def test_the_answer_reaches_a_browser_that_is_still_sending(site: int) -> None:
         f"Cookie: csrftoken={'a' * 32}\r\nContent-Type: application/x-www-form-urlencoded\r\n"
         f"Content-Length: {len(body)}\r\n\r\n"
     )
-    with socket.create_connection(("127.0.0.1", site), timeout=60) as browser:
+    with socket.create_connection(("127.0.0.1", site), timeout=PATIENCE_SECONDS) as browser:
         browser.sendall(head.encode() + body)
         answer = browser.makefile("rb").read()
 
@@ -303,7 +310,9 @@ def test_a_path_with_a_line_break_forges_no_line_of_the_web_server() -> None:
         "logging.getLogger('waitress').error('Exception while serving %s', '/x\\n2026 [info] forged \\x1b[31m')"
     )
     environment = {**os.environ, "DJANGO_SETTINGS_MODULE": "redeemer.settings"}
-    done = subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True, text=True, timeout=60)
+    done = subprocess.run(
+        [sys.executable, "-c", script], env=environment, capture_output=True, text=True, timeout=PATIENCE_SECONDS
+    )
     assert len(done.stderr.splitlines()) == 1
     assert "\x1b" not in done.stderr
     assert "Exception while serving /x" in done.stderr

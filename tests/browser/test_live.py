@@ -17,6 +17,9 @@ SEEN_OR_NOT = """shown => {
     document.dispatchEvent(new Event("visibilitychange"));
 }"""
 
+#: How often a page asks while a run is under way.
+AGAIN_MS = 2_000
+
 
 class Line:
     """The way to the server, which can be cut, and which counts."""
@@ -39,21 +42,32 @@ def run(page: Page, live_server: Any, admin_user: Any) -> Redemption:
     return row
 
 
+def open_with_still_clock(page: Page, address: str) -> None:
+    """Open a page whose timers run only when a test says so, and wait for its first answer."""
+    page.clock.install(time=0)
+    page.clock.pause_at(1)
+    page.goto(address)
+    page.wait_for_load_state("networkidle")
+
+
 def test_the_page_says_that_the_server_is_away_and_goes_on_by_itself(
     page: Page, live_server: Any, run: Redemption
 ) -> None:
     line = Line(page)
-    page.goto(f"{live_server.url}/admin/")
+    open_with_still_clock(page, f"{live_server.url}/admin/")
     line.is_cut = True
     note = page.locator("[data-live-note]")
-    expect(note).to_have_text("No answer from the server. What you see may be old; it is tried again.", timeout=10_000)
+    page.clock.run_for(AGAIN_MS)
+    expect(note).to_have_text("No answer from the server. What you see may be old; it is tried again.")
     before = line.asked
-    page.wait_for_timeout(3_000)
-    assert line.asked - before <= 1, "It asks less often while nobody answers."
+    page.clock.run_for(2 * AGAIN_MS - 100)
+    page.wait_for_timeout(500)
+    assert line.asked == before, "It asks less often while nobody answers."
 
     MemberRedemption.objects.filter(pk=run.members.first().pk).update(state="redeemed")  # type: ignore[union-attr]
     line.is_cut = False
-    expect(page.get_by_text("1 redeemed")).to_be_visible(timeout=15_000)
+    page.clock.run_for(AGAIN_MS)
+    expect(page.get_by_text("1 redeemed")).to_be_visible()
     expect(note).to_be_hidden()
 
 
@@ -61,15 +75,15 @@ def test_the_page_rests_while_nobody_looks_and_is_new_as_soon_as_somebody_does(
     page: Page, live_server: Any, run: Redemption
 ) -> None:
     line = Line(page)
-    page.goto(f"{live_server.url}/admin/")
+    open_with_still_clock(page, f"{live_server.url}/admin/")
     page.evaluate(SEEN_OR_NOT, False)
-    page.wait_for_timeout(500)
     before = line.asked
     MemberRedemption.objects.filter(pk=run.members.first().pk).update(state="redeemed")  # type: ignore[union-attr]
-    page.wait_for_timeout(5_000)
+    page.clock.run_for(60_000)
+    page.wait_for_timeout(500)
     assert line.asked == before
     page.evaluate(SEEN_OR_NOT, True)
-    expect(page.get_by_text("1 redeemed")).to_be_visible(timeout=1_500)
+    expect(page.get_by_text("1 redeemed")).to_be_visible()
 
 
 def test_what_is_open_and_what_is_focused_stay_so(page: Page, live_server: Any, run: Redemption) -> None:
@@ -82,6 +96,6 @@ def test_what_is_open_and_what_is_focused_stay_so(page: Page, live_server: Any, 
     link.focus()
     other = run.members.order_by("pk")[1]
     MemberRedemption.objects.filter(pk=other.pk).update(state="needs_correction")
-    expect(page.locator('[data-part="members"] .badge-needs_correction')).to_be_visible(timeout=10_000)
+    expect(page.locator('[data-part="members"] .badge-needs_correction')).to_be_visible()
     expect(page.locator(f"#attempts-{share.pk}")).to_have_attribute("open", "")
     expect(link).to_be_focused()

@@ -11,7 +11,8 @@ import requests
 from playwright.sync_api import Page, expect
 
 from redeemer.embedded import ports
-from tests.system.machinery import System, system, wait_for
+from tests.system.machinery import System, system
+from tests.waiting import wait_for
 
 MEMBERS = [str(player) for player in range(310, 357)]
 #: What somebody may well paste between them.
@@ -48,7 +49,7 @@ def site(running: System) -> str:
     url = f"http://127.0.0.1:{ports.pick()}"
     bind = url.removeprefix("http://")
     running.launch("web", [sys.executable, "-m", "redeemer.serving", "--bind", bind])
-    wait_for(lambda: _answers(url), "the web server", seconds=30)
+    wait_for(lambda: _answers(url), "the web server")
     return url
 
 

@@ -20,6 +20,7 @@ from giftcodes.management.dumps.clients import Client, client_to_dump, client_to
 from giftcodes.management.dumps.secret_key import check_value
 from giftcodes.management.dumps.writing import write_dump
 from tests.commands.dumping import ROOT, Site, site, template
+from tests.waiting import PATIENCE_SECONDS
 
 __all__ = ["site", "template"]
 
@@ -107,7 +108,7 @@ def test_no_secret_is_in_a_command_line_and_who_is_ended_leaves_no_half_file(sit
         lines = [" ".join(found.cmdline()) for found in _family(process)]
         half = list(site.folder.iterdir())
         process.send_signal(signal.SIGTERM)
-        said, _ = process.communicate(timeout=20)
+        said, _ = process.communicate(timeout=PATIENCE_SECONDS)
 
     assert [line for line in lines if "only-for-tests" in line] == []
     assert "only-for-tests" not in said
@@ -199,10 +200,10 @@ def test_an_address_does_not_show_its_password_and_hands_it_on_in_the_environmen
 
 
 def _wait_for_pg_dump(process: subprocess.Popen[str], folder: Path) -> None:
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + PATIENCE_SECONDS
     while not (list(folder.iterdir()) and any("pg_dump" in found.name() for found in _family(process))):
         assert process.poll() is None
-        assert time.monotonic() < deadline
+        assert time.monotonic() < deadline, "Waited for pg_dump to write."
         time.sleep(0.05)
 
 

@@ -6,7 +6,6 @@ import contextlib
 import os
 import signal
 import subprocess
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,6 +19,7 @@ from redeemer.embedded.errors import CannotStartError
 from redeemer.embedded.postgres import THROW_AWAY, Postgres
 from redeemer.embedded.server import wait_until_ready
 from tests.embedded.running import fresh_home
+from tests.waiting import PATIENCE_SECONDS, wait_for
 
 
 def _postgres(home: Path) -> Postgres:
@@ -47,14 +47,11 @@ def _running(postgres: Postgres) -> Iterator[subprocess.Popen[bytes]]:
         yield process
     finally:
         process.send_signal(signal.SIGINT)
-        process.wait(30)
+        process.wait(PATIENCE_SECONDS)
 
 
 def _wait_until(pid: int, *, state: str) -> None:
-    deadline = time.monotonic() + 30
-    while psutil.Process(pid).status() != state:
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
+    wait_for(lambda: psutil.Process(pid).status() == state, f"process {pid} to be {state}")
 
 
 def test_it_starts_while_the_old_server_still_has_its_number_although_it_is_dead() -> None:
@@ -130,16 +127,15 @@ def test_the_number_of_a_dead_process_that_is_still_taken_is_forgotten(tmp_path:
 
 def test_a_frozen_server_is_ended_all_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(leftovers, "_PATIENCE_SECONDS", 0.3)
-    frozen = subprocess.Popen(["/bin/sleep", "60.125"])
-    while "60.125" not in leftovers.command_line(frozen.pid):
-        time.sleep(0.01)
+    frozen = subprocess.Popen(["/bin/sleep", "600.125"])
+    wait_for(lambda: "600.125" in leftovers.command_line(frozen.pid), "its command line")
     os.kill(frozen.pid, signal.SIGSTOP)
     _wait_until(frozen.pid, state=psutil.STATUS_STOPPED)
     (tmp_path / "pid").write_text(f"{frozen.pid}\n")
     try:
-        leftovers.end(tmp_path / "pid", mark="60.125", polite=signal.SIGINT, firm=signal.SIGQUIT)
+        leftovers.end(tmp_path / "pid", mark="600.125", polite=signal.SIGINT, firm=signal.SIGQUIT)
 
-        assert frozen.wait(10) == -signal.SIGKILL
+        assert frozen.wait(PATIENCE_SECONDS) == -signal.SIGKILL
     finally:
         frozen.kill()
         frozen.wait()

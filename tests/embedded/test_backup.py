@@ -21,6 +21,7 @@ from redeemer.embedded.home import REPOSITORY, Home
 from redeemer.embedded.postgres import Postgres
 from redeemer.embedded.secret_store import SecretStore
 from tests.embedded.running import Up, environment_for, fresh_home, manage
+from tests.waiting import PATIENCE_SECONDS
 
 
 @pytest.mark.system
@@ -63,7 +64,7 @@ def test_a_restore_that_is_killed_leaves_no_server_behind_and_the_old_data_in_th
         started = _processes_of(home)
         process.kill()
         process.wait()
-        _, alive = psutil.wait_procs(started, timeout=15)
+        _, alive = psutil.wait_procs(started, timeout=PATIENCE_SECONDS)
 
         assert started
         assert alive == []
@@ -78,7 +79,7 @@ from redeemer.embedded.database_only import database_only
 from redeemer.embedded.home import Home
 with database_only(Home(Path(sys.argv[1])), "a test", print):
     print("running", flush=True)
-    time.sleep(60)
+    time.sleep(600)
 """
 
 

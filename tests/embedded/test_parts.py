@@ -8,7 +8,6 @@ import socket
 import subprocess
 import sys
 import threading
-import time
 from pathlib import Path
 
 import pytest
@@ -27,6 +26,7 @@ from redeemer.embedded.secret_store import SecretStore
 from redeemer.embedded.tether import spawn
 from redeemer.embedded.up import check_port
 from tests.embedded.running import fresh_home
+from tests.waiting import PATIENCE_SECONDS, wait_for
 
 
 def test_a_child_that_keeps_dying_waits_longer_each_time() -> None:
@@ -162,10 +162,9 @@ def test_the_note_of_a_killed_run_is_gone_before_anything_is_started(monkeypatch
 
 def _stranger(pid_file: Path) -> subprocess.Popen[bytes]:
     """A process whose id happens to be in an old pid file."""
-    process = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)", "the-mark-of-our-data"])
+    process = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)", "the-mark-of-our-data"])
     pid_file.write_text(f"{process.pid}\nmore\n")
-    while "the-mark" not in leftovers.command_line(process.pid):
-        time.sleep(0.01)
+    wait_for(lambda: "the-mark" in leftovers.command_line(process.pid), "its command line")
     return process
 
 
@@ -188,7 +187,7 @@ def test_a_server_left_in_our_data_is_ended(tmp_path: Path) -> None:
 
     leftovers.end(pid_file, mark="the-mark-of-our-data", polite=signal.SIGTERM, firm=signal.SIGKILL)
 
-    assert process.wait(1) == -signal.SIGTERM
+    assert process.wait(PATIENCE_SECONDS) == -signal.SIGTERM
 
 
 @pytest.mark.parametrize("content", ["", "no number", "999999999", "99999999999999999999", "0", "-1"])
@@ -220,12 +219,9 @@ def test_a_child_dies_with_its_parent(system: str) -> None:
         check=False,
     )
     child = int(parent.stdout)
-    deadline = time.monotonic() + 5
-    while leftovers.command_line(child) and time.monotonic() < deadline:
-        time.sleep(0.02)
+    wait_for(lambda: leftovers.command_line(child) == "", "the child to end")
 
     assert parent.returncode == -signal.SIGKILL
-    assert leftovers.command_line(child) == ""
 
 
 _PARENT = """
@@ -234,7 +230,7 @@ from pathlib import Path
 from redeemer.embedded import tether
 if sys.argv[1] == "one without prctl":
     tether._LIBC = None
-child = tether.spawn(["/bin/sleep", "60"], environment={}, folder=Path("/"), output=subprocess.DEVNULL)
+child = tether.spawn(["/bin/sleep", "600"], environment={}, folder=Path("/"), output=subprocess.DEVNULL)
 print(child.pid, flush=True)
 os.kill(os.getpid(), signal.SIGKILL)
 """
@@ -249,7 +245,7 @@ def test_a_child_can_run_as_another_user_without_our_groups(tmp_path: Path) -> N
         output=subprocess.PIPE,
         account=Account("nobody", 65534, 65534),
     )
-    said, _ = child.communicate(timeout=10)
+    said, _ = child.communicate(timeout=PATIENCE_SECONDS)
 
     assert said.count(b"65534") >= 2
     assert b"root" not in said

@@ -16,10 +16,7 @@ import pytest
 from redeemer.embedded import ports
 from redeemer.embedded.home import REPOSITORY
 from redeemer.serving import MOST_HEADER_BYTES, THREADS
-from tests.system.machinery import wait_for
-
-#: Every wait ends long after this machine could need.
-PATIENCE_SECONDS = 60.0
+from tests.waiting import PATIENCE_SECONDS, wait_for
 
 _PROGRAM = """
 import sys, time
@@ -70,7 +67,7 @@ class Site:
                 stdout=output,
                 stderr=output,
             )
-        wait_for(lambda: "listening" in self.said, "the server to listen", seconds=PATIENCE_SECONDS)
+        wait_for(lambda: "listening" in self.said, "the server to listen")
 
     @property
     def said(self) -> str:
@@ -124,7 +121,7 @@ def raw(site: Site, request: bytes) -> bytes:
 def test_a_request_under_way_is_answered_after_sigterm_and_then_the_server_ends_well(site: Site) -> None:
     with site.connect() as connection:
         connection.sendall(b"GET /slow HTTP/1.1\r\nHost: x\r\n\r\n")
-        wait_for(lambda: "begun" in site.said, "the request to begin", seconds=PATIENCE_SECONDS)
+        wait_for(lambda: "begun" in site.said, "the request to begin")
         site.process.send_signal(signal.SIGTERM)
         answer = connection.recv(65_536)
         while b"hello" not in answer and (part := connection.recv(65_536)):
@@ -149,7 +146,7 @@ def test_clients_that_do_not_read_their_answers_are_cut_off_and_the_others_are_s
     unread = [site.connect() for _ in range(THREADS)]
     for connection in unread:
         connection.sendall(b"GET /large HTTP/1.1\r\nHost: x\r\n\r\n")
-    wait_for(lambda: site.said.count("begun") == THREADS, "all threads to be at work", seconds=PATIENCE_SECONDS)
+    wait_for(lambda: site.said.count("begun") == THREADS, "all threads to be at work")
 
     assert site.ask("/") == (200, b"hello")
 

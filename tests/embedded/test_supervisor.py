@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -18,14 +19,15 @@ from redeemer.embedded.errors import CannotStartError, StopAskedError
 from redeemer.embedded.stop_request import StopRequest
 from redeemer.embedded.supervisor import Supervisor
 from redeemer.embedded.tether import spawn
+from tests.waiting import PATIENCE_SECONDS
 
 _PATIENT = """
 import signal, sys, time
 signal.signal(signal.SIGTERM, lambda *_: sys.exit(print('bye')))
 print('here', flush=True)
-time.sleep(60)
+time.sleep(600)
 """
-_STUBBORN = "import signal, time; signal.signal(15, signal.SIG_IGN); print('here', flush=True); time.sleep(60)"
+_STUBBORN = "import signal, time; signal.signal(15, signal.SIG_IGN); print('here', flush=True); time.sleep(600)"
 
 
 class Stage:
@@ -37,14 +39,16 @@ class Stage:
         self.request = StopRequest()
         self.supervisor = Supervisor(self.console, self.request)
 
-    def program(self, name: str, source: str, *, patience_seconds: float = 10.0) -> Program:
+    def program(self, name: str, source: str, *, patience_seconds: float = PATIENCE_SECONDS) -> Program:
         def launch(output: int) -> subprocess.Popen[bytes]:
             return spawn([sys.executable, "-c", source], environment={}, folder=Path("/"), output=output)
 
         return Program(name=name, launch=launch, sink=self.console.sink(name), patience_seconds=patience_seconds)
 
     def wait_for(self, words: str, times: int = 1) -> None:
-        self.supervisor.wait_for(lambda: self.lines().count(words) >= times, seconds=10, what=f"No {words!r}")
+        self.supervisor.wait_for(
+            lambda: self.lines().count(words) >= times, seconds=PATIENCE_SECONDS, what=f"No {words!r}"
+        )
 
     def lines(self) -> list[str]:
         return [" ".join(line.replace("|", " ").split()) for line in self.said.getvalue().splitlines()]
@@ -78,13 +82,15 @@ def test_who_does_not_end_is_killed_when_patience_is_over(stage: Stage) -> None:
 
 
 def test_who_insists_does_not_wait(stage: Stage) -> None:
-    (child,) = stage.supervisor.start(stage.program("stubborn", _STUBBORN, patience_seconds=60))
+    (child,) = stage.supervisor.start(stage.program("stubborn", _STUBBORN, patience_seconds=PATIENCE_SECONDS))
     stage.wait_for("stubborn here")
     stage.request.insisted = True
+    begun = time.monotonic()
 
     stage.supervisor.stop()
 
     assert child.process is None
+    assert time.monotonic() - begun < PATIENCE_SECONDS
 
 
 def test_who_dies_is_started_again_with_all_last_words_shown(stage: Stage) -> None:
@@ -96,11 +102,11 @@ def test_who_dies_is_started_again_with_all_last_words_shown(stage: Stage) -> No
 
 
 def test_what_it_has_started_itself_ends_with_it(stage: Stage) -> None:
-    source = "import subprocess; print(subprocess.Popen(['/bin/sleep', '60']).pid, flush=True)"
+    source = "import subprocess; print(subprocess.Popen(['/bin/sleep', '600']).pid, flush=True)"
     assert stage.supervisor.run_once(stage.program("parent", source)) == 0
 
     grandchild = int(stage.lines()[0].split()[1])
-    stage.supervisor.wait_for(_is_gone(grandchild), seconds=5, what="The grandchild did not end")
+    stage.supervisor.wait_for(_is_gone(grandchild), seconds=PATIENCE_SECONDS, what="The grandchild did not end")
 
 
 def test_a_wait_that_takes_too_long_says_for_what(stage: Stage) -> None:

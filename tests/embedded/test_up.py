@@ -13,6 +13,7 @@ import pytest
 from redeemer.embedded.home import Home
 from tests.embedded.running import Up, fresh_home, manage, run_up
 from tests.embedded.test_machine import ANOTHER_PROJECT, LIBPQ, ODD_NAME
+from tests.waiting import PATIENCE_SECONDS
 
 pytestmark = pytest.mark.system
 
@@ -93,7 +94,7 @@ def test_killed_outright_it_leaves_nothing_behind_and_then_goes_on_with_its_data
         first = Up(home)
         try:
             assert first.end(signal.SIGKILL) == -signal.SIGKILL
-            assert first.survivors(seconds=15) == []
+            assert first.survivors(seconds=PATIENCE_SECONDS) == []
         finally:
             first.clean_up()
 

@@ -21,6 +21,7 @@ from redeemer.embedded.stop_request import StopRequest
 from redeemer.embedded.supervisor import Supervisor
 from redeemer.embedded.valkey import Valkey
 from tests.embedded.running import as_user, fresh_home
+from tests.waiting import PATIENCE_SECONDS
 
 _PASSWORD = "only-for-tests"
 
@@ -60,7 +61,9 @@ class Broker:
                 client.lpush("control", f"a message, number {number}")
             client.execute_command("BGREWRITEAOF")
             self.supervisor.wait_for(
-                lambda: _parts(self.valkey.data) == [2, 2], seconds=30, what="The file was not written again"
+                lambda: _parts(self.valkey.data) == [2, 2],
+                seconds=PATIENCE_SECONDS,
+                what="The file was not written again",
             )
             for number in range(100):
                 client.lpush("control", f"another message, number {number}")
@@ -173,8 +176,10 @@ def test_it_comes_back_by_itself_if_its_data_are_damaged_while_it_runs() -> None
             assert broker.child.process
             broker.child.process.kill()
 
-            broker.supervisor.wait_for(lambda: bool(broker.aside()), seconds=30, what="Nothing was put aside")
-            broker.supervisor.wait_for(broker.valkey.is_ready, seconds=30, what="Valkey does not answer")
+            broker.supervisor.wait_for(
+                lambda: bool(broker.aside()), seconds=PATIENCE_SECONDS, what="Nothing was put aside"
+            )
+            broker.supervisor.wait_for(broker.valkey.is_ready, seconds=PATIENCE_SECONDS, what="Valkey does not answer")
         finally:
             broker.supervisor.stop()
 
@@ -188,7 +193,9 @@ def test_it_comes_back_if_its_folder_was_removed_while_it_runs() -> None:
             broker.child.process.kill()
 
             broker.supervisor.wait_for(
-                lambda: broker.child.process is not None and broker.valkey.is_ready(), seconds=30, what="It is away"
+                lambda: broker.child.process is not None and broker.valkey.is_ready(),
+                seconds=PATIENCE_SECONDS,
+                what="It is away",
             )
         finally:
             broker.supervisor.stop()

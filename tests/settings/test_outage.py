@@ -21,7 +21,7 @@ from redeemer.embedded import ports
 from redeemer.embedded.postgres import Postgres
 from tests.settings.copied import Copy
 
-_GENEROUS_SECONDS = 60.0
+_GENEROUS_SECONDS = 120.0
 #: Doubled waits came to 82 s after an outage of 70 s; a short one does not show them.
 _LONG_SECONDS = 70.0
 _AGAIN_SECONDS = 60

@@ -7,14 +7,15 @@ import os
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import psycopg
 import requests
+
+from tests.waiting import PATIENCE_SECONDS, wait_for
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 CELERY = [sys.executable, "-m", "celery", "-A", "redeemer"]
@@ -49,12 +50,12 @@ class System:
             capture_output=True,
             text=True,
             check=check,
-            timeout=120,
+            timeout=300,
         )
 
     def start_game(self, *arguments: str) -> None:
         self.launch("game", [sys.executable, "-m", "giftcodes.simulator", "--port", "0", *arguments])
-        wait_for(lambda: "http://" in self.log("game"), "the simulator to listen", seconds=20)
+        wait_for(lambda: "http://" in self.log("game"), "the simulator to listen")
         self.game_url = "http://" + self.log("game").split("http://", 1)[1].split()[0]
 
     def start_worker(self, queue: str, threads: int, *, name: str = "") -> None:
@@ -68,11 +69,11 @@ class System:
 
     def world(self, **change: Any) -> None:
         """Change the game's world."""
-        answer = requests.post(f"{self.game_url}/_sim/world", json=change, timeout=10)
+        answer = requests.post(f"{self.game_url}/_sim/world", json=change, timeout=PATIENCE_SECONDS)
         assert answer.status_code == 200, answer.text
 
     def ledger(self) -> dict[str, Any]:
-        found: dict[str, Any] = requests.get(f"{self.game_url}/_sim/ledger", timeout=10).json()
+        found: dict[str, Any] = requests.get(f"{self.game_url}/_sim/ledger", timeout=PATIENCE_SECONDS).json()
         return found
 
     def status(self) -> dict[str, Any]:
@@ -89,7 +90,7 @@ class System:
                 process.send_signal(signal.SIGTERM)
         for process in self.processes.values():
             try:
-                process.wait(15)
+                process.wait(PATIENCE_SECONDS)
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
@@ -124,15 +125,3 @@ def system(folder: Path, **environment: str) -> Iterator[System]:
         running.stop()
         with psycopg.connect(os.environ["DATABASE_URL"], autocommit=True) as connection:
             connection.execute(f"DROP DATABASE {name} WITH (FORCE)")  # type: ignore[arg-type]
-
-
-def wait_for(condition: Callable[[], bool], what: str, *, seconds: float) -> None:
-    """Wait until something is so.
-
-    Raises:
-        AssertionError: it was not so in time.
-    """
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, f"Waited {seconds:g} s for {what}."
-        time.sleep(0.1)

@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 
-from tests.system.machinery import System, system, wait_for
+from tests.system.machinery import System, system
+from tests.waiting import wait_for
 
 REQUESTS, WINDOW_SECONDS = 30, 4
 #: In the order of dispatch: Foxes have priority, Wolves and Bears take turns.
@@ -65,7 +66,7 @@ def running(tmp_path: Path) -> Iterator[System]:
 def test_what_is_expected_of_each_run_is_what_happens(running: System) -> None:
     running.world(codes={code: {} for code in CODES}, feed=[f"{code} {date}" for code, date in CODES.items()])
     started = "SELECT count(*) = 6 FROM giftcodes_redemption WHERE locked_at IS NOT NULL"
-    wait_for(lambda: bool(running.rows(started)[0][0]), "all runs to start", seconds=30)
+    wait_for(lambda: bool(running.rows(started)[0][0]), "all runs to start")
 
     estimates = list(_estimates_until_all_is_done(running))
 

@@ -14,12 +14,11 @@ import pytest
 import requests
 
 from redeemer.embedded import ports
-from tests.system.machinery import System, system, wait_for
+from tests.system.machinery import System, system
+from tests.waiting import PATIENCE_SECONDS, wait_for
 
 pytestmark = pytest.mark.system
 
-#: Far more than this machine could need for an answer. What is shown is that there is one.
-PATIENCE_SECONDS = 60.0
 #: Each kind of client, and what it says first; then one byte after the other follows.
 BEGINNINGS = {
     "half a header": (b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nX-Long: ", b"x"),
@@ -75,7 +74,7 @@ def running(tmp_path: Path) -> Iterator[System]:
 def test_fifty_clients_that_never_finish_stop_nobody_and_are_cut_off_in_the_end(running: System) -> None:
     port = ports.pick()
     running.launch("web", [sys.executable, "-m", "redeemer.serving", "--bind", f"127.0.0.1:{port}"])
-    wait_for(lambda: _status(port, "/healthz") is not None, "the site to answer", seconds=PATIENCE_SECONDS)
+    wait_for(lambda: _status(port, "/healthz") is not None, "the site to answer")
     clients = [SlowClient(port, kind) for kind in BEGINNINGS for _ in range(CLIENTS // len(BEGINNINGS))]
     is_over = threading.Event()
     talking = threading.Thread(target=_talk, args=(clients, is_over))

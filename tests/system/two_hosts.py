@@ -29,7 +29,8 @@ from redeemer.embedded.home import REPOSITORY
 from redeemer.embedded.postgres import THROW_AWAY, Postgres
 from redeemer.embedded.valkey import Valkey
 from tests.system.hosts import Host, Network, two_hosts
-from tests.system.machinery import CELERY, QUIET, wait_for
+from tests.system.machinery import CELERY, QUIET
+from tests.waiting import PATIENCE_SECONDS, wait_for
 
 _PASSWORD = "only-for-two-hosts"
 _SALT = "only-for-two-hosts"
@@ -95,7 +96,7 @@ class TwoHosts:
             capture_output=True,
             text=True,
             check=False,
-            timeout=120,
+            timeout=300,
         )
 
     # --- Work ---------------------------------------------------------------------------------------------------------
@@ -116,7 +117,7 @@ class TwoHosts:
         self.game.change(codes={code: {}}, feed=[line(code)])
         self.books.poll_now()
 
-    def wait_until_complete(self, code: str, *, members: int, seconds: float) -> None:
+    def wait_until_complete(self, code: str, *, members: int, seconds: float = PATIENCE_SECONDS) -> None:
         """Wait until so many members have the code, and every run of it is over."""
 
         def is_over() -> bool:
@@ -194,11 +195,11 @@ def _start_all(both: TwoHosts) -> None:
     command += ["--rate", str(RATE), "--players", "0", "--latency", str(LATENCY_SECONDS)]
     game = both.processes["game"] = Process("game", command, both.environment, both.folder / "game.log")
     game.start()
-    wait_for(both.game.answers, "the game to listen", seconds=20)
+    wait_for(both.game.answers, "the game to listen")
     for host in both.hosts:
         both.start(host, *WORKERS)
     both.start(both.network.a, "beat")
-    wait_for(lambda: both.ticked_at() > 0, "the first tick", seconds=60)
+    wait_for(lambda: both.ticked_at() > 0, "the first tick")
 
 
 def _end_all(both: TwoHosts) -> None:
