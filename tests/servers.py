@@ -23,6 +23,7 @@ from redeemer.embedded.postgres import THROW_AWAY, Postgres
 from redeemer.embedded.server import Server, wait_until_ready
 from redeemer.embedded.valkey import Valkey
 from redeemer.games import GAMES
+from tests import reaper
 
 _PREFIX = "redeemer-tests-"
 _PASSWORD = "only-for-tests"
@@ -38,6 +39,7 @@ def pytest_load_initial_conftests() -> None:
         base = os.environ["REDIS_URL"].rpartition("/")[0]
         os.environ["REDIS_URL"] = f"{base}/{int(worker.removeprefix('gw')) % 15 + 1}"
         return
+    _servers.callback(_end_all, reaper.start())
     postgres, valkey, folder = _servers.enter_context(_running())
     os.environ |= {
         "REDEEMER_HOME": str(folder),  # A running `make up` is none of ours,
@@ -59,6 +61,12 @@ def pytest_load_initial_conftests() -> None:
 def pytest_unconfigure() -> None:
     """After the last test, and after Ctrl-C."""
     _servers.close()
+
+
+def _end_all(reaping: subprocess.Popen[bytes]) -> None:
+    assert reaping.stdin is not None
+    reaping.stdin.close()
+    reaping.wait()
 
 
 @contextlib.contextmanager

@@ -9,10 +9,11 @@ import sys
 from pathlib import Path
 
 from redeemer.embedded.home import REPOSITORY
+from tests import reaper
 
 
 class Copy:
-    """The project in a folder of its own, with a `.env` of its own and nothing in the environment."""
+    """The project in a folder of its own, with a `.env` of its own and nothing of this one in the environment."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -25,7 +26,7 @@ class Copy:
 
     def environment(self, **more: str) -> dict[str, str]:
         """What its processes have in the environment."""
-        return {"PATH": os.environ["PATH"], "REDEEMER_HOME": str(self._folder / "home"), **more}
+        return {"PATH": os.environ["PATH"], "REDEEMER_HOME": str(self._folder / "home"), **reaper.mark(), **more}
 
     def begin(self, *command: str, **environment: str) -> subprocess.Popen[bytes]:
         """Start a Python program; what it says goes to `output`."""
