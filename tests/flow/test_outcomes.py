@@ -66,6 +66,7 @@ def _seconds_until_next(row: MemberRedemption) -> float | None:
     return (row.next_attempt_at - row.updated_at).total_seconds()
 
 
+@pytest.mark.usefixtures("still_clock")
 @pytest.mark.parametrize(("msg", "err_code", "outcome", "state", "of_class", "again", "tries"), TABLE)
 def test_each_answer_of_the_game_has_its_state_and_reason(
     world: World,
@@ -91,6 +92,7 @@ def test_each_answer_of_the_game_has_its_state_and_reason(
     assert (attempt.outcome, attempt.msg, attempt.http_status) == (outcome, msg, 200)
 
 
+@pytest.mark.usefixtures("still_clock")
 @pytest.mark.parametrize(
     ("fault", "details", "outcome", "state", "tries"),
     [

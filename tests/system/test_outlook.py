@@ -6,6 +6,7 @@ import datetime as dt
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -77,17 +78,20 @@ def test_what_is_expected_of_each_run_is_what_happens(running: System) -> None:
             "JOIN giftcodes_guild g ON g.id = r.guild_id JOIN giftcodes_giftcode c ON c.id = r.gift_code_id"
         )
     }
+    opened_at = sorted({entry["window_opened_at"] for entry in running.ledger()["requests"]})
     assert len(estimates) >= 12
     for estimate in estimates:
         took = (ends[estimate.run] - estimate.at).total_seconds()
         error = (estimate.finished_at - ends[estimate.run]).total_seconds()
-        assert abs(error) <= max(WINDOW_SECONDS + 2, 0.2 * took), (estimate, ends[estimate.run])
+        late = _windows_late_by(opened_at, estimate.at, ends[estimate.run])
+        assert -late <= error + max(WINDOW_SECONDS + 2, 0.2 * took), (estimate, ends[estimate.run], late)
+        assert error <= max(WINDOW_SECONDS + 2, 0.2 * took), (estimate, ends[estimate.run])
         fewest, most = _sent_by_others(running, estimate)
         assert fewest - CLAIMED <= estimate.outlook["ahead_of_last"] <= most + CLAIMED, (estimate, fewest, most)
 
 
 def _estimates_until_all_is_done(running: System) -> Iterator[Estimate]:
-    end = time.monotonic() + 90
+    end = time.monotonic() + 600
     while time.monotonic() < end:
         asked_at = _now(running)
         found = running.status()
@@ -98,6 +102,15 @@ def _estimates_until_all_is_done(running: System) -> Iterator[Estimate]:
             yield Estimate(asked_at, at, (run["guild"], run["code"]), run["outlook"])
         time.sleep(1.5)
     pytest.fail("The runs do not end.")
+
+
+def _windows_late_by(opened_at: list[float], begin: dt.datetime, end: dt.datetime) -> float:
+    """Seconds that a busy machine has lost: between the end of one window and the opening of the next."""
+    return sum(
+        max(0.0, later - earlier - WINDOW_SECONDS)
+        for earlier, later in pairwise(opened_at)
+        if begin.timestamp() < later <= end.timestamp()
+    )
 
 
 def _now(running: System) -> dt.datetime:
