@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from django.db import connection
+from pytest_django import DjangoDbBlocker
 
+from tests import databases
 from tests.simulator.fixtures import make_simulator, simulator
 
 __all__ = ["make_simulator", "simulator"]
@@ -17,6 +21,19 @@ CREATE SCHEMA still;
 CREATE FUNCTION still.clock_timestamp() RETURNS timestamptz STABLE LANGUAGE sql AS $$ SELECT transaction_timestamp() $$;
 SET LOCAL search_path = still, pg_catalog, public;
 """
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(django_test_environment: None, django_db_blocker: DjangoDbBlocker) -> Iterator[None]:
+    """Give this process a database of its own. It goes with its server."""
+    name = f"test_redeemer_{os.environ.get('PYTEST_XDIST_WORKER', 'alone')}"
+    databases.make(name)
+    with django_db_blocker.unblock():
+        connection.close()
+        connection.settings_dict["NAME"] = name
+    yield
+    with django_db_blocker.unblock():
+        connection.close()
 
 
 @pytest.fixture

@@ -241,7 +241,7 @@ def engine() -> Iterator[Engine]:
 
 @pytest.mark.system
 def test_what_compose_starts_becomes_healthy_redeems_a_code_and_ends_in_time(engine: Engine) -> None:
-    assert engine.start("migrate").wait(90) == 0, engine.log("migrate")
+    assert engine.start("migrate").wait(PATIENCE_SECONDS) == 0, engine.log("migrate")
     for service in _APPLICATION:
         engine.start(service)
     for service in _APPLICATION:
@@ -258,7 +258,7 @@ def test_what_compose_starts_becomes_healthy_redeems_a_code_and_ends_in_time(eng
 def test_without_a_secret_key_nothing_is_started(engine: Engine) -> None:
     engine.env_file["SECRET_KEY"] = ""
 
-    assert engine.start("migrate").wait(30) != 0
+    assert engine.start("migrate").wait(PATIENCE_SECONDS) != 0
     assert "SECRET_KEY" in engine.log("migrate")
 
 

@@ -15,6 +15,7 @@ from typing import Any
 import psycopg
 import requests
 
+from tests import databases
 from tests.waiting import PATIENCE_SECONDS, wait_for
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -99,17 +100,14 @@ class System:
 @contextmanager
 def system(folder: Path, **environment: str) -> Iterator[System]:
     """A system on a fresh database. Nothing of it is left afterwards."""
-    server, _, _ = os.environ["DATABASE_URL"].rpartition("/")
     name = f"system_{os.getpid()}"
-    with psycopg.connect(os.environ["DATABASE_URL"], autocommit=True) as connection:
-        connection.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")  # type: ignore[arg-type]
-        connection.execute(f"CREATE DATABASE {name}")  # type: ignore[arg-type]
+    databases.make(name)
     redis, _, number = os.environ["REDIS_URL"].rpartition("/")
     running = System(
         folder,
         {
             **os.environ,
-            "DATABASE_URL": f"{server}/{name}",
+            "DATABASE_URL": databases.url_of(name),
             "DATABASE_POOL": "1",
             "REDIS_URL": f"{redis}/{15 - int(number or 0) % 15}",
             "DJANGO_SETTINGS_MODULE": "redeemer.settings",
@@ -119,9 +117,7 @@ def system(folder: Path, **environment: str) -> Iterator[System]:
         },
     )
     try:
-        running.manage("migrate")
         yield running
     finally:
         running.stop()
-        with psycopg.connect(os.environ["DATABASE_URL"], autocommit=True) as connection:
-            connection.execute(f"DROP DATABASE {name} WITH (FORCE)")  # type: ignore[arg-type]
+        databases.drop(name)
