@@ -15,10 +15,11 @@ COPY manage.py ./
 COPY .docker/with-password .docker/
 COPY redeemer redeemer
 COPY giftcodes giftcodes
+COPY simulator simulator
 COPY templates templates
 # Nothing is compiled at a start: the files cannot be written then. Unchecked, because copying may change their dates.
 RUN ./.venv/bin/python manage.py collectstatic --no-input --verbosity 0 \
-    && ./.venv/bin/python -m compileall -q --invalidation-mode unchecked-hash redeemer giftcodes
+    && ./.venv/bin/python -m compileall -q --invalidation-mode unchecked-hash redeemer giftcodes simulator
 
 # --- What runs --------------------------------------------------------------------------------------------------------
 FROM ${PYTHON}

@@ -11,17 +11,21 @@ def main() -> None:
     """Run a command. `up` is dispatched before Django starts: it decides which servers the settings will name."""
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "redeemer.settings")
     if sys.version_info < (3, 11):  # noqa: UP036 - who runs it with an older one is told so, not shown a traceback
-        sys.exit("Python 3.11 or newer is needed. Run `make up`, or use .venv/bin/python manage.py.")
+        sys.exit(
+            "Python 3.11 or newer is needed. Run `make up`, or use .venv/bin/python manage.py."
+        )
     try:
         if sys.argv[1:2] == ["up"]:
-            from redeemer.embedded.up import main as up
+            from redeemer.localserver.up import main as up
 
             sys.exit(up(sys.argv[2:]))
         from django.core.management import execute_from_command_line
 
         from redeemer.refusal import show_in_one_line
     except ImportError as error:
-        sys.exit(f"A package is missing in this Python ({error}). Run `make up`, or use .venv/bin/python manage.py.")
+        sys.exit(
+            f"A package is missing in this Python ({error}). Run `make up`, or use .venv/bin/python manage.py."
+        )
     show_in_one_line()
     execute_from_command_line(sys.argv)
 

@@ -49,18 +49,31 @@ def is_usable() -> bool:
     """Whether .venv has a Python that is new enough, and pip."""
     question = "import sys, pip; sys.exit(sys.version_info < (3, 11))"
     try:
-        return subprocess.run([PYTHON, "-c", question], capture_output=True, check=False).returncode == 0  # noqa: S603
+        done = subprocess.run([PYTHON, "-c", question], capture_output=True, check=False)  # noqa: S603
     except OSError:
         return False
+    return done.returncode == 0
 
 
 def install(*requirements: Path) -> int:
     """Let pip install, and check every file against its hash. Returns pip's exit status."""
-    lines = [line for path in requirements for line in path.read_text(encoding="utf-8").splitlines()]
-    names = {line.partition("==")[0] for line in lines if "==" in line and not line.lstrip().startswith("#")}
+    lines = [
+        line for path in requirements for line in path.read_text(encoding="utf-8").splitlines()
+    ]
+    names = {
+        line.partition("==")[0]
+        for line in lines
+        if "==" in line and not line.lstrip().startswith("#")
+    }
     say(f"Installing up to {len(names)} packages; the first time this takes a minute.")
     # --no-deps: the files are complete, and older pips look for a package with extras in newer releases than pinned.
-    options = ["--require-hashes", "--no-deps", "--disable-pip-version-check", "--no-input", "--quiet"]
+    options = [
+        "--require-hashes",
+        "--no-deps",
+        "--disable-pip-version-check",
+        "--no-input",
+        "--quiet",
+    ]
     files = [part for path in requirements for part in ("-r", path)]
     return subprocess.call([PYTHON, "-m", "pip", "install", *options, *files], close_fds=False)  # noqa: S603
 

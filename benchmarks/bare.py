@@ -6,7 +6,7 @@ import time
 
 import requests
 
-from giftcodes.providers.century import signature
+from giftcodes.clients.games.century import signature
 
 
 class BareClient:
@@ -25,7 +25,9 @@ class BareClient:
     def redeem(self, player_id: str, code: str, *, realm: int) -> str:
         """Ask once. Returns the game's message; empty: it refused (429)."""
         fields = {"cdk": code, "fid": player_id, "kid": str(realm), "time": str(int(time.time()))}
-        answer = self._session.post(self._url, data={**fields, "sign": signature(fields, self._salt)}, timeout=30)
+        answer = self._session.post(
+            self._url, data={**fields, "sign": signature(fields, self._salt)}, timeout=30
+        )
         if answer.status_code == 429:
             self.refused += 1
             return ""
@@ -33,7 +35,9 @@ class BareClient:
         message: str = answer.json()["msg"]
         return message
 
-    def redeem_all(self, player_ids: list[str], code: str, *, realm: int, wait_seconds: float = 0.0) -> float:
+    def redeem_all(
+        self, player_ids: list[str], code: str, *, realm: int, wait_seconds: float = 0.0
+    ) -> float:
         """Ask for each, as often as it takes. Returns seconds from the first request to the last answer.
 
         Args:

@@ -16,12 +16,21 @@ from django.utils import timezone
 
 from benchmarks.conftest import report
 from benchmarks.filling import fill
+from giftcodes.estimates.cost_preview import previews
 from giftcodes.models import Attempt, GiftCode, Guild, Redemption
-from giftcodes.outlook.preview import previews
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
-LISTS = ("guild", "member", "giftcode", "redemption", "memberredemption", "redemptionevent", "attempt", "alarm")
+LISTS = (
+    "guild",
+    "member",
+    "giftcode",
+    "redemption",
+    "memberredemption",
+    "redemptionevent",
+    "attempt",
+    "alarm",
+)
 _MATRIX = (
     """
     INSERT INTO giftcodes_guild (id, name, provider, realm, active, automatic, priority, notes, created_at)
@@ -56,7 +65,12 @@ def bench_the_pages_of_the_admin(admin_client: Client) -> None:
     _spread_over_two_weeks()
     Redemption.objects.filter(pk__lte=20).update(state="running")
     report("The dashboard", _took(admin_client, "/admin/"), limit=500, unit="ms")
-    report("What the dashboard asks for again", _took(admin_client, reverse("admin:live")), limit=500, unit="ms")
+    report(
+        "What the dashboard asks for again",
+        _took(admin_client, reverse("admin:live")),
+        limit=500,
+        unit="ms",
+    )
     report("Its chart", _took(admin_client, reverse("admin:live_chart")), limit=500, unit="ms")
     for name in LISTS:
         address = reverse(f"admin:giftcodes_{name}_changelist")
@@ -64,12 +78,18 @@ def bench_the_pages_of_the_admin(admin_client: Client) -> None:
     redemption = Redemption.objects.filter(pk__gt=20).earliest("pk")
     page = reverse("admin:giftcodes_redemption_change", args=[redemption.pk])
     report("The page of a redemption", _took(admin_client, page), limit=300, unit="ms")
-    matrix = reverse("admin:matrix", query={"guild": Guild.objects.get(name="Guild 1").pk, "codes": 10})
-    report("A matrix of 100 members and 10 codes", _took(admin_client, matrix), limit=300, unit="ms")
+    matrix = reverse(
+        "admin:matrix", query={"guild": Guild.objects.get(name="Guild 1").pk, "codes": 10}
+    )
+    report(
+        "A matrix of 100 members and 10 codes", _took(admin_client, matrix), limit=300, unit="ms"
+    )
     # The worst case: the answers that closed it are not there any more.
     code = GiftCode.objects.earliest("pk")
     now = timezone.now()
-    GiftCode.objects.filter(pk=code.pk).update(closed_outcome="code_expired", closed_at=now, proven_at=now)
+    GiftCode.objects.filter(pk=code.pk).update(
+        closed_outcome="code_expired", closed_at=now, proven_at=now
+    )
     page = reverse("admin:giftcodes_giftcode_change", args=[code.pk])
     report("The page of a code, with its evidence", _took(admin_client, page), limit=300, unit="ms")
     _pages_of_an_officer()
@@ -78,7 +98,12 @@ def bench_the_pages_of_the_admin(admin_client: Client) -> None:
         for statement in _MATRIX:
             cursor.execute(statement)
     matrix = reverse("admin:matrix", query={"guild": 1_000_000, "codes": 40})
-    report("A matrix of 600 members and 40 codes, a page of it", _took(admin_client, matrix), limit=1_000, unit="ms")
+    report(
+        "A matrix of 600 members and 40 codes, a page of it",
+        _took(admin_client, matrix),
+        limit=1_000,
+        unit="ms",
+    )
     export = reverse("admin:matrix_export", query={"guild": 1_000_000, "codes": 40})
     report("Its export", _took(admin_client, export), limit=2_000, unit="ms")
 
@@ -102,14 +127,19 @@ def _pages_of_an_officer() -> None:
     begun = time.monotonic()
     found = previews([(guild, code.pk) for guild in guilds])
     report(
-        f"What Redeem now would do for {len(found)} guilds", (time.monotonic() - begun) * 1_000, limit=2_000, unit="ms"
+        f"What Redeem now would do for {len(found)} guilds",
+        (time.monotonic() - begun) * 1_000,
+        limit=2_000,
+        unit="ms",
     )
 
 
 def _spread_over_two_weeks() -> None:
     """Every answer is in the chart: the most that it can have to count."""
     with connection.cursor() as cursor:
-        cursor.execute(f"UPDATE {Attempt._meta.db_table} SET answered_at = now() - (id % 13) * interval '1 day'")
+        cursor.execute(
+            f"UPDATE {Attempt._meta.db_table} SET answered_at = now() - (id % 13) * interval '1 day'"
+        )
         cursor.execute("VACUUM ANALYZE")
 
 

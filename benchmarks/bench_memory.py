@@ -13,7 +13,11 @@ WARM_UP, REDEMPTIONS = 1_000, 3_000
 
 def bench_the_memory_of_the_workers(tmp_path: Path) -> None:
     with system(
-        tmp_path, SIMULATOR_SALT="memory", SIMULATOR_RATE="unlimited", SIMULATOR_FEED_URL="", LOG_LEVEL="WARNING"
+        tmp_path,
+        SIMULATOR_SALT="memory",
+        SIMULATOR_RATE="unlimited",
+        SIMULATOR_FEED_URL="",
+        LOG_LEVEL="WARNING",
     ) as running:
         running.start_game("--rate", "unlimited")
         running.environment |= {"SIMULATOR_API_URL": f"{running.game_url}/api/gift_code"}
@@ -26,7 +30,12 @@ def bench_the_memory_of_the_workers(tmp_path: Path) -> None:
         _redeem(running, "LATE", "Late", WARM_UP + REDEMPTIONS)
         for name, was in before.items():
             growth = _memory_mb(running, name) - was
-            report(f"Memory growth of {name} over {REDEMPTIONS:,} redemptions", growth, limit=20, unit="MB")
+            report(
+                f"Memory growth of {name} over {REDEMPTIONS:,} redemptions",
+                growth,
+                limit=20,
+                unit="MB",
+            )
 
 
 def _guild(running: System, folder: Path, name: str, number: int) -> None:
@@ -41,7 +50,9 @@ def _guild(running: System, folder: Path, name: str, number: int) -> None:
 
 def _redeem(running: System, code: str, guild: str, redeemed: int) -> None:
     """Until so many rows in all are redeemed. The other guild is not automatic, so that it is not caught up on."""
-    with_guild = f"UPDATE giftcodes_guild SET automatic = false WHERE name <> '{guild}' RETURNING id"
+    with_guild = (
+        f"UPDATE giftcodes_guild SET automatic = false WHERE name <> '{guild}' RETURNING id"
+    )
     running.rows(with_guild)
     running.manage("redeem", code, "--guild", guild)
     done = f"SELECT count(*) >= {redeemed} FROM giftcodes_memberredemption WHERE state = 'redeemed'"

@@ -46,7 +46,12 @@ def bench_100_members_at_30_in_60_s(tmp_path: Path) -> None:
     ideal, _ = _ideal(100, window=60)
     with _playing(tmp_path, {"Wolves": 100}, window=60) as running:
         found = _redeem(running)
-        report(f"{name}: from the first request to the last answer", found.seconds, unit="s", limit=1.05 * ideal)
+        report(
+            f"{name}: from the first request to the last answer",
+            found.seconds,
+            unit="s",
+            limit=1.05 * ideal,
+        )
         report(f"{name}: refused (429)", found.refused(), unit="", limit=0)
 
 
@@ -56,7 +61,11 @@ def bench_the_bare_client(tmp_path: Path) -> None:
         running.world(codes={"BARE": {}})
         bare = BareClient(f"{running.game_url}/api/gift_code", SALT)
         seconds = bare.redeem_all(_players(0, 100), "BARE", realm=REALM, wait_seconds=1.0)
-        report("100 members, 30 in 6 s, bare client: from the first request to the last answer", seconds, unit="s")
+        report(
+            "100 members, 30 in 6 s, bare client: from the first request to the last answer",
+            seconds,
+            unit="s",
+        )
         report("100 members, 30 in 6 s, bare client: refused (429)", bare.refused, unit="")
 
 
@@ -66,19 +75,37 @@ def bench_five_guilds_share_every_window(tmp_path: Path) -> None:
         found = _redeem(running)
         share = LIMIT / len(guilds)
         off = max(abs(window[guild] - share) for window in found.windows[:-1] for guild in guilds)
-        report("5 guilds of 20: furthest from a guild's share of a window, 6 requests", off, unit="requests", limit=1)
+        report(
+            "5 guilds of 20: furthest from a guild's share of a window, 6 requests",
+            off,
+            unit="requests",
+            limit=1,
+        )
         report("5 guilds of 20: refused (429)", found.refused(), unit="", limit=0)
 
 
 def bench_something_else_takes_10_of_30(tmp_path: Path) -> None:
     """In the first window there is nobody else."""
     members, theirs = 150, 10
-    with _playing(tmp_path, {"Wolves": members}, window=WINDOW) as running, _others(running, number=theirs) as began:
+    with (
+        _playing(tmp_path, {"Wolves": members}, window=WINDOW) as running,
+        _others(running, number=theirs) as began,
+    ):
         found = _redeem(running)
         settled = began[0] + 2 * WINDOW
         left, _ = _ideal(members - theirs, window=WINDOW, limit=LIMIT - theirs)
-        report("Others take 10 of 30: refused at the first change", found.refused(end=settled), unit="", limit=THREADS)
-        report("Others take 10 of 30: refused afterwards", found.refused(begin=settled), unit="", limit=0)
+        report(
+            "Others take 10 of 30: refused at the first change",
+            found.refused(end=settled),
+            unit="",
+            limit=THREADS,
+        )
+        report(
+            "Others take 10 of 30: refused afterwards",
+            found.refused(begin=settled),
+            unit="",
+            limit=0,
+        )
         report(
             "Others take 10 of 30: from the first request to the last answer",
             found.seconds,
@@ -91,7 +118,11 @@ def bench_a_restart_of_everything_in_mid_window(tmp_path: Path) -> None:
     """Redis is flushed, and all workers are killed and started again: no window is overspent."""
     with _playing(tmp_path, {"Wolves": 60}, window=WINDOW) as running:
         _publish(running)
-        wait_for(lambda: running.rows("SELECT count(*) FROM giftcodes_attempt")[0][0] >= 20, "20 requests", seconds=60)
+        wait_for(
+            lambda: running.rows("SELECT count(*) FROM giftcodes_attempt")[0][0] >= 20,
+            "20 requests",
+            seconds=60,
+        )
         for name in ("redeem", "control", "beat"):
             running.processes.pop(name).kill()
         broker = redis.Redis.from_url(running.environment["REDIS_URL"])
@@ -99,7 +130,12 @@ def bench_a_restart_of_everything_in_mid_window(tmp_path: Path) -> None:
         broker.close()
         running.start_workers()
         found = _found(running)
-        report("Redis flushed and all workers killed in mid-window: refused (429)", found.refused(), unit="", limit=0)
+        report(
+            "Redis flushed and all workers killed in mid-window: refused (429)",
+            found.refused(),
+            unit="",
+            limit=0,
+        )
         report(
             "Redis flushed and all workers killed in mid-window: most requests in a window",
             found.most,
@@ -115,13 +151,23 @@ def bench_from_the_feed_to_the_first_request(tmp_path: Path) -> None:
             "SELECT extract(epoch FROM (SELECT min(sent_at) FROM giftcodes_attempt) - first_seen_at)::float "
             f"FROM giftcodes_giftcode WHERE code = '{CODE}'"
         )
-        report("From the feed's answer that holds a new code to the first request for it", seconds, unit="s", limit=1.5)
+        report(
+            "From the feed's answer that holds a new code to the first request for it",
+            seconds,
+            unit="s",
+            limit=1.5,
+        )
 
 
 # --- The stage --------------------------------------------------------------------------------------------------------
 @contextmanager
 def _playing(
-    folder: Path, guilds: Mapping[str, int], *, window: float, workers: int = 1, poll_seconds: float = 3_600
+    folder: Path,
+    guilds: Mapping[str, int],
+    *,
+    window: float,
+    workers: int = 1,
+    poll_seconds: float = 3_600,
 ) -> Iterator[System]:
     """A system whose game takes 30 requests in a window, and guilds of so many members."""
     rate = f"{LIMIT}/{window:g}"
@@ -168,14 +214,21 @@ def _others(running: System, *, number: int) -> Iterator[list[float]]:
 
     def send_all() -> None:
         with ThreadPoolExecutor(number) as pool:
-            list(pool.map(lambda player: client.redeem(str(900_000_000 + player), CODE, realm=REALM), range(number)))
+            list(
+                pool.map(
+                    lambda player: client.redeem(str(900_000_000 + player), CODE, realm=REALM),
+                    range(number),
+                )
+            )
 
     def send_in_each_window() -> None:
         wait_for(lambda: len(running.ledger()["requests"]) > LIMIT, "our second window", seconds=60)
         began.append(time.time())
         for _ in range(30):
             send_all()
-            opened_at = max(request["window_opened_at"] or 0.0 for request in running.ledger()["requests"])
+            opened_at = max(
+                request["window_opened_at"] or 0.0 for request in running.ledger()["requests"]
+            )
             if is_over.wait(max(0.0, opened_at + WINDOW + 0.01 - time.time())):
                 return
 
@@ -204,7 +257,9 @@ class Found:
     @property
     def seconds(self) -> float:
         """From the first request's arrival to the last answer."""
-        return float(max(one["answered_at"] for one in self._ours) - min(one["at"] for one in self._ours))
+        return float(
+            max(one["answered_at"] for one in self._ours) - min(one["at"] for one in self._ours)
+        )
 
     def refused(self, begin: float = 0.0, end: float = math.inf) -> int:
         """Requests of ours that were answered with 429, between two moments in unix seconds."""
@@ -230,7 +285,9 @@ def _publish(running: System) -> None:
 def _found(running: System) -> Found:
     runs = "SELECT count(*) > 0 AND bool_and(state = 'complete') FROM giftcodes_redemption"
     wait_for(lambda: bool(running.rows(runs)[0][0]), "all runs to end", seconds=400)
-    ((missing,),) = running.rows("SELECT count(*) FROM giftcodes_memberredemption WHERE state <> 'redeemed'")
+    ((missing,),) = running.rows(
+        "SELECT count(*) FROM giftcodes_memberredemption WHERE state <> 'redeemed'"
+    )
     assert missing == 0
     members = running.rows(
         "SELECT m.player_id, g.name FROM giftcodes_member m JOIN giftcodes_guild g ON g.id = m.guild_id"

@@ -28,7 +28,10 @@ with app.connection_for_write() as connection:
 
 def bench_an_hours_pile(tmp_path: Path) -> None:
     with system(tmp_path, SIMULATOR_SALT="pile") as running:
-        running.environment |= {"SIMULATOR_API_URL": "http://127.0.0.1:9/nobody", "SIMULATOR_FEED_URL": ""}
+        running.environment |= {
+            "SIMULATOR_API_URL": "http://127.0.0.1:9/nobody",
+            "SIMULATOR_FEED_URL": "",
+        }
         script = tmp_path / "pile_up.py"
         script.write_text(_PILE_UP.format(pile=AN_HOUR), encoding="utf-8")
         running.environment["PYTHONPATH"] = str(Path.cwd())
@@ -38,7 +41,11 @@ def bench_an_hours_pile(tmp_path: Path) -> None:
         assert broker.llen("control") == sum(AN_HOUR.values())
 
         running.start_worker("control", 4)
-        wait_for(lambda: broker.llen("control") < sum(AN_HOUR.values()), "the worker to begin", seconds=60)
+        wait_for(
+            lambda: broker.llen("control") < sum(AN_HOUR.values()),
+            "the worker to begin",
+            seconds=60,
+        )
         begun = time.monotonic()
         wait_for(lambda: broker.llen("control") == 0, "the pile to be worked off", seconds=300)
         report(

@@ -7,9 +7,9 @@ import time
 import pytest
 
 from benchmarks.conftest import report
-from giftcodes.flow.fan_out import fan_out
-from giftcodes.flow.start import StartKind, start
 from giftcodes.models import Trigger
+from giftcodes.pipeline.fan_out import fan_out
+from giftcodes.pipeline.start import StartKind, start
 from tests.factories import gift_code, guild
 from tests.lock.conftest import stampede
 
@@ -29,8 +29,18 @@ def bench_32_callers_at_once(row: str) -> None:
         assert sorted(kind for kind, _ in results) == ["refused"] * 31 + ["started"]
         refusals += [took for kind, took in results if kind == "refused"]
     refusals.sort()
-    report(f"32 callers of 4 processes, row {row}: median", refusals[len(refusals) // 2], limit=50, unit="ms")
-    report(f"32 callers of 4 processes, row {row}: p99", refusals[len(refusals) * 99 // 100], limit=50, unit="ms")
+    report(
+        f"32 callers of 4 processes, row {row}: median",
+        refusals[len(refusals) // 2],
+        limit=50,
+        unit="ms",
+    )
+    report(
+        f"32 callers of 4 processes, row {row}: p99",
+        refusals[len(refusals) * 99 // 100],
+        limit=50,
+        unit="ms",
+    )
 
 
 def bench_a_single_refusal() -> None:

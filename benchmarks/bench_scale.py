@@ -17,10 +17,18 @@ from django.utils import timezone
 
 from benchmarks.conftest import report
 from benchmarks.filling import fill, measure
-from giftcodes.admin import chart, dashboard
-from giftcodes.flow import alarms, catch_up, dispatch, finish, prune, sweep
-from giftcodes.models import Attempt, GiftCode, MemberRedemption, RateBudget, Redemption, database_now
-from giftcodes.outlook.reading import read
+from giftcodes.admin.monitoring import chart, dashboard
+from giftcodes.estimates.queue_snapshot import read
+from giftcodes.models import (
+    Attempt,
+    GiftCode,
+    MemberRedemption,
+    RateBudget,
+    Redemption,
+    database_now,
+)
+from giftcodes.notifications import alarms
+from giftcodes.pipeline import catch_up, dispatch, finish, prune, sweep
 from tests.factories import gift_code
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("quiet")]
@@ -34,12 +42,12 @@ django.setup()
 logging.disable(logging.CRITICAL)
 from giftcodes import tasks
 begun = time.monotonic()
-def ring(task, *args, **kwargs):
+def enqueue_on_commit(task, *args, **kwargs):
     global begun
     if begun and task is tasks.dispatch:
         print("first ring of dispatch after", time.monotonic() - begun)
         begun = 0
-tasks.ring = ring
+tasks.enqueue_on_commit = enqueue_on_commit
 tasks.fan_out(int(sys.argv[1]))
 """
 
@@ -60,7 +68,12 @@ def bench_a_million_members(admin_client: Client, settings: Any) -> None:
     assert MemberRedemption.objects.filter(gift_code=code).count() == GUILDS * MEMBERS
     assert Redemption.objects.running().filter(gift_code=code).count() == GUILDS
     first = float(fan_out.output.rpartition("after")[2])
-    report("Fan out to 10,000 guilds, 1,000,000 members, all started", fan_out.seconds, limit=60, unit="s")
+    report(
+        "Fan out to 10,000 guilds, 1,000,000 members, all started",
+        fan_out.seconds,
+        limit=60,
+        unit="s",
+    )
     report("Peak memory of that process", fan_out.peak_mb, limit=300, unit="MB")
     report("From its start to the first ring of dispatch", first, limit=1.5, unit="s")
     with connection.cursor() as cursor:
@@ -70,11 +83,13 @@ def bench_a_million_members(admin_client: Client, settings: Any) -> None:
     _sweeps()
     over = Redemption.objects.running().latest("pk")
     _report("Finish's look at a run that is not over", lambda: finish.finish(over.pk), limit=5)
-    MemberRedemption.objects.filter(redemption=over).update(state="redeemed", settled_at=timezone.now())
+    MemberRedemption.objects.filter(redemption=over).update(
+        state="redeemed", settled_at=timezone.now()
+    )
     report("Finish of a run", _took(lambda: finish.finish(over.pk)), limit=20, unit="ms")
     _report("One catch-up: who is missing", lambda: catch_up.find_behind(), limit=10_000, times=2)
     _report("One catch-up: who left", catch_up.withdraw_leavers, limit=1_000)
-    _report("One look for alarms", alarms.look, limit=500)
+    _report("One look for alarms", alarms.evaluate, limit=500)
     _report("The estimates of all 10,000 runs", read, limit=500)
     everybody = User.objects.get(is_superuser=True)
     _report("The dashboard's queries", lambda: dashboard.board(everybody), limit=500)
@@ -123,7 +138,9 @@ def _sweeps() -> None:
 def _window(*, used: int) -> None:
     now = database_now()
     RateBudget.objects.update(
-        used=used, window_ends_at=now + timedelta(seconds=600), permits_until=now + timedelta(seconds=599)
+        used=used,
+        window_ends_at=now + timedelta(seconds=600),
+        permits_until=now + timedelta(seconds=599),
     )
 
 

@@ -23,15 +23,24 @@ THREADS = 8
 
 @pytest.mark.parametrize(
     ("latency", "members", "least"),
-    [pytest.param(0.0, 3_000, 200.0, id="no latency"), pytest.param(0.05, 1_500, 0.8 * THREADS / 0.05, id="50 ms")],
+    [
+        pytest.param(0.0, 3_000, 200.0, id="no latency"),
+        pytest.param(0.05, 1_500, 0.8 * THREADS / 0.05, id="50 ms"),
+    ],
 )
-def bench_a_game_without_a_limit(tmp_path: Path, latency: float, members: int, least: float) -> None:
+def bench_a_game_without_a_limit(
+    tmp_path: Path, latency: float, members: int, least: float
+) -> None:
     name = f"No limit, {latency * 1_000:.0f} ms latency, {THREADS} threads"
     with _running(tmp_path, members=members, latency=latency) as running:
         bare = BareClient(f"{running.game_url}/api/gift_code", SALT)
         running.world(codes={"BARE": {}})
         some = [str(FIRST_PLAYER + number) for number in range(min(members, 300))]
-        report(f"{name}: the bare client", len(some) / bare.redeem_all(some, "BARE", realm=REALM), unit="/s")
+        report(
+            f"{name}: the bare client",
+            len(some) / bare.redeem_all(some, "BARE", realm=REALM),
+            unit="/s",
+        )
 
         before = _processor_seconds(running)
         running.world(codes={"FROST2026": {}}, feed=["FROST2026 24.11.2026"])
@@ -53,7 +62,9 @@ def bench_a_game_without_a_limit(tmp_path: Path, latency: float, members: int, l
 
 @contextmanager
 def _running(folder: Path, *, members: int, latency: float) -> Iterator[System]:
-    with system(folder, WHITEOUT_SALT=SALT, SIMULATOR_SALT=SALT, WHITEOUT_RATE="unlimited") as running:
+    with system(
+        folder, WHITEOUT_SALT=SALT, SIMULATOR_SALT=SALT, WHITEOUT_RATE="unlimited"
+    ) as running:
         running.environment |= {"SIMULATOR_API_URL": ""}
         # As in production: whoever commits waits for the log. The throw-away server does not force it to the disk.
         with psycopg.connect(running.environment["DATABASE_URL"], autocommit=True) as connection:
@@ -68,7 +79,9 @@ def _running(folder: Path, *, members: int, latency: float) -> Iterator[System]:
         }
         players = [str(FIRST_PLAYER + number) for number in range(members)]
         for begin in range(0, members, 500):
-            running.world(players={player: {"realm": REALM} for player in players[begin : begin + 500]})
+            running.world(
+                players={player: {"realm": REALM} for player in players[begin : begin + 500]}
+            )
         running.manage("add_guild", "Wolves", "--provider", "whiteout", "--realm", str(REALM))
         listing = folder / "members.txt"
         listing.write_text("\n".join(players), encoding="utf-8")
@@ -81,7 +94,12 @@ def _running(folder: Path, *, members: int, latency: float) -> Iterator[System]:
 
 def _processor_seconds(running: System) -> dict[str, float]:
     """What each process, with its children, has used so far."""
-    names = {"game": "the simulated game", "redeem": "redeem worker", "control": "control worker", "beat": "beat"}
+    names = {
+        "game": "the simulated game",
+        "redeem": "redeem worker",
+        "control": "control worker",
+        "beat": "beat",
+    }
     found = {names[name]: _used(process.pid) for name, process in running.processes.items()}
     for name, url in (("PostgreSQL", "DATABASE_URL"), ("Valkey", "REDIS_URL")):
         found[name] = _used(_listener(urlsplit(running.environment[url]).port))
@@ -100,4 +118,6 @@ def _listener(port: int | None) -> int:
 def _used(pid: int) -> float:
     """Seconds of processor of a process and its children, those that are gone included."""
     process = psutil.Process(pid)
-    return sum(process.cpu_times()[:4]) + sum(sum(one.cpu_times()[:2]) for one in process.children(recursive=True))
+    return sum(process.cpu_times()[:4]) + sum(
+        sum(one.cpu_times()[:2]) for one in process.children(recursive=True)
+    )

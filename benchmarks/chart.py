@@ -19,7 +19,10 @@ def chart(figures: list[dict[str, Any]]) -> str:
     Args:
         figures: as `make bench` writes them.
     """
-    rows = sorted((figure for figure in figures if figure["ratio"] is not None), key=lambda figure: -figure["ratio"])
+    rows = sorted(
+        (figure for figure in figures if figure["ratio"] is not None),
+        key=lambda figure: -figure["ratio"],
+    )
     height = TOP + ROW * len(rows) + 10
     limit = LABELS + BARS / LONGEST
     lines = [
@@ -48,4 +51,6 @@ def _bar(number: int, figure: dict[str, Any]) -> str:
 
 if __name__ == "__main__":
     source, target = map(Path, sys.argv[1:])
-    target.write_text(chart(json.loads(source.read_text(encoding="utf-8"))["figures"]), encoding="utf-8")
+    target.write_text(
+        chart(json.loads(source.read_text(encoding="utf-8"))["figures"]), encoding="utf-8"
+    )

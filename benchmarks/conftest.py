@@ -60,13 +60,21 @@ class Figure:
         sign = "≥" if self.at_least else "≤"
         limit = "" if self.limit is None else f"{sign} {self.limit:g} {self.unit}"
         ratio = "" if self.ratio is None else f"{self.ratio:.2f}"
-        return (self.what, f"{self.figure:.4g} {self.unit}", limit, ratio, "BEYOND" if self.is_beyond else "")
+        return (
+            self.what,
+            f"{self.figure:.4g} {self.unit}",
+            limit,
+            ratio,
+            "BEYOND" if self.is_beyond else "",
+        )
 
 
 _FIGURES: list[Figure] = []
 
 
-def report(what: str, figure: float, *, limit: float | None = None, unit: str, at_least: bool = False) -> None:
+def report(
+    what: str, figure: float, *, limit: float | None = None, unit: str, at_least: bool = False
+) -> None:
     """Keep one figure for the table, and show it at once.
 
     Args:
@@ -86,11 +94,16 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
     if not _FIGURES:
         return
     terminalreporter.write_sep("=", "figures")
-    rows = [("figure", "measured", "limit", "of the limit", ""), *(figure.row() for figure in _FIGURES)]
+    rows = [
+        ("figure", "measured", "limit", "of the limit", ""),
+        *(figure.row() for figure in _FIGURES),
+    ]
     widths = [max(len(row[column]) for row in rows) for column in range(5)]
     for number, row in enumerate(rows):
         terminalreporter.write_line(
-            "| " + " | ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) + " |"
+            "| "
+            + " | ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True))
+            + " |"
         )
         if number == 0:
             terminalreporter.write_line("|" + "|".join("-" * (width + 2) for width in widths) + "|")
@@ -114,7 +127,11 @@ def _as_values() -> dict[str, Any]:
             "python": platform.python_version(),
         },
         "figures": [
-            {**asdict(figure), "ratio": figure.ratio and round(figure.ratio, 4), "is_beyond": figure.is_beyond}
+            {
+                **asdict(figure),
+                "ratio": figure.ratio and round(figure.ratio, 4),
+                "is_beyond": figure.is_beyond,
+            }
             for figure in _FIGURES
         ],
     }

@@ -12,17 +12,19 @@ import signal
 import sys
 from dataclasses import replace
 
+from chaos.reporting import say
 from chaos.runner import Runner
 from chaos.scenario import SCENARIOS, Scenario
 from chaos.scenarios import load
-from chaos.telling import say
 
 _START_SECONDS = 60
 
 
 def main() -> int:
     """Run what the environment chooses. Returns the exit status."""
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # Nothing of ours outlives us.
+    signal.signal(
+        signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM)
+    )  # Nothing of ours outlives us.
     load()
     names = [name for name in os.environ.get("SCENARIO", "").split(",") if name] or list(SCENARIOS)
     if unknown := [name for name in names if name not in SCENARIOS]:
@@ -32,14 +34,18 @@ def main() -> int:
     chosen = [(_sized(SCENARIOS[name]), _rounds(SCENARIOS[name])) for name in names]
     bound = _START_SECONDS + sum(scenario.bound_seconds * rounds for scenario, rounds in chosen)
     rounds = sum(rounds for _, rounds in chosen)
-    say(f"{len(chosen)} scenario(s), {rounds} round(s), SEED={seed}, at most {bound / 60:.0f} min, mostly a third.")
+    say(
+        f"{len(chosen)} scenario(s), {rounds} round(s), SEED={seed}, at most {bound / 60:.0f} min, mostly a third."
+    )
     runner = Runner(seed)
     try:
         tallies = [runner.run(scenario, rounds) for scenario, rounds in chosen]
     finally:
         runner.close()
     failed = sum(tally.failed for tally in tallies)
-    say(f"{rounds - failed} of {rounds} round(s) passed, {sum(tally.faults for tally in tallies)} faults. SEED={seed}")
+    say(
+        f"{rounds - failed} of {rounds} round(s) passed, {sum(tally.faults for tally in tallies)} faults. SEED={seed}"
+    )
     return 1 if failed else 0
 
 

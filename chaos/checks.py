@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from chaos import times
-from chaos.books import Row
-from chaos.stage import Stage
+from chaos.database import Row
+from chaos.round import Stage
 
 SETTLED = ("redeemed", "already_received", "same_type")
 OPEN = ("pending", "in_flight", "unconfirmed")
@@ -39,8 +39,12 @@ class Evidence:
     def repeats(self) -> Counter[Key]:
         """For each player and code: requests beyond the first that the game judged, so that they could have had an
         effect. What it refused before that (429, too frequent, spoiled before) is none."""
-        judged = Counter((entry["player"], entry["code"]) for entry in self.requests if _was_judged(entry))
-        return Counter({key: number - self.issues for key, number in judged.items() if number > self.issues})
+        judged = Counter(
+            (entry["player"], entry["code"]) for entry in self.requests if _was_judged(entry)
+        )
+        return Counter(
+            {key: number - self.issues for key, number in judged.items() if number > self.issues}
+        )
 
     @property
     def spoiled(self) -> int:
@@ -68,14 +72,18 @@ def collect(stage: Stage) -> Evidence:
     ledger = stage.system.game.ledger(stage.since)
     of_code = "JOIN giftcodes_giftcode c ON c.id = x.gift_code_id AND c.code = ANY(%s)"
     return Evidence(
-        rows=books.ask(f"SELECT x.*, c.code FROM giftcodes_memberredemption x {of_code} ORDER BY x.id", codes),
+        rows=books.ask(
+            f"SELECT x.*, c.code FROM giftcodes_memberredemption x {of_code} ORDER BY x.id", codes
+        ),
         attempts=books.ask(
             f"SELECT x.*, c.code, coalesce(x.answered_at - x.sent_at > make_interval(secs => %s), false) AS is_late "
             f"FROM giftcodes_attempt x {of_code} ORDER BY x.id",
             times.LEASE_SECONDS,
             codes,
         ),
-        events=books.ask(f"SELECT x.*, c.code FROM giftcodes_redemptionevent x {of_code} ORDER BY x.id", codes),
+        events=books.ask(
+            f"SELECT x.*, c.code FROM giftcodes_redemptionevent x {of_code} ORDER BY x.id", codes
+        ),
         requests=[entry for entry in ledger["requests"] if entry["code"] in codes],
         grants=[grant for grant in ledger["grants"] if grant["code"] in codes],
         issues=stage.issues,
@@ -114,7 +122,12 @@ def _grants(stage: Stage, evidence: Evidence) -> Iterator[str]:
     granted = {(grant["player"], grant["code"]) for grant in evidence.grants}
     settled = {(row["player_id"], row["code"]) for row in evidence.rows if row["state"] in SETTLED}
     yield from (f"settled, but never granted: {key}" for key in sorted(settled - granted))
-    wanted = {(player, code) for player in stage.players if player not in stage.excused for code in stage.codes}
+    wanted = {
+        (player, code)
+        for player in stage.players
+        if player not in stage.excused
+        for code in stage.codes
+    }
     yield from (f"never granted: {key}" for key in sorted(wanted - granted))
 
 
@@ -127,7 +140,9 @@ def _runs(evidence: Evidence) -> Iterator[str]:
             if running.get(event["redemption_id"], False) is starts:
                 yield f"redemption {event['redemption_id']} was {event['kind']} twice in a row"
             running[event["redemption_id"]] = starts
-    yield from (f"redemption {pk} was never unlocked" for pk, is_running in running.items() if is_running)
+    yield from (
+        f"redemption {pk} was never unlocked" for pk, is_running in running.items() if is_running
+    )
 
 
 def _repeats(stage: Stage, evidence: Evidence) -> Iterator[str]:
@@ -141,12 +156,16 @@ def _repeats(stage: Stage, evidence: Evidence) -> Iterator[str]:
     sent = Counter((entry["player"], entry["code"]) for entry in evidence.requests)
     meant = Counter((attempt["player_id"], attempt["code"]) for attempt in evidence.attempts)
     yield from (
-        f"{number} requests with {meant[key]} attempts: {key}" for key, number in sent.items() if number > meant[key]
+        f"{number} requests with {meant[key]} attempts: {key}"
+        for key, number in sent.items()
+        if number > meant[key]
     )
 
 
 def _pace(stage: Stage, evidence: Evidence) -> Iterator[str]:
-    over = [entry for entry in evidence.requests if (entry["window_number"] or 0) > times.RATE_REQUESTS]
+    over = [
+        entry for entry in evidence.requests if (entry["window_number"] or 0) > times.RATE_REQUESTS
+    ]
     if over and not stage.may_be_throttled:
         most = max(entry["window_number"] for entry in over)
         yield f"{most} requests in a window of {times.RATE_REQUESTS}; {len(over)} were refused with a 429"

@@ -38,7 +38,9 @@ class Game:
 
     def ledger(self, since: int = 0) -> dict[str, Any]:
         """Requests and grants after request number `since`."""
-        found: dict[str, Any] = requests.get(f"{self.url}/_sim/ledger", params={"since": since}, timeout=30).json()
+        found: dict[str, Any] = requests.get(
+            f"{self.url}/_sim/ledger", params={"since": since}, timeout=30
+        ).json()
         return found
 
     def last_number(self) -> int:

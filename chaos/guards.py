@@ -15,10 +15,12 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from chaos.telling import say
-from redeemer.embedded.home import REPOSITORY
+from chaos.reporting import say
+from redeemer.localserver.home import REPOSITORY
 
-_LEFT_BEHIND = shutil.ignore_patterns(".git", ".venv", "var", "__pycache__", ".*_cache", "staticfiles")
+_LEFT_BEHIND = shutil.ignore_patterns(
+    ".git", ".venv", "var", "__pycache__", ".*_cache", "staticfiles"
+)
 _PATIENCE_SECONDS = 300
 
 
@@ -37,29 +39,39 @@ class Guard:
     watched_by: str
 
 
-_START, _REDEEM, _DISPATCH = "giftcodes/flow/start.py", "giftcodes/flow/redeem.py", "giftcodes/flow/dispatch.py"
-_SWEEP, _FINISH = "giftcodes/flow/sweep.py", "giftcodes/flow/finish.py"
+_START, _REDEEM, _DISPATCH = (
+    "giftcodes/pipeline/start.py",
+    "giftcodes/pipeline/redeem.py",
+    "giftcodes/pipeline/dispatch.py",
+)
+_SWEEP, _FINISH = "giftcodes/pipeline/sweep.py", "giftcodes/pipeline/finish.py"
 _MIGRATION = "giftcodes/migrations/0001_initial.py"
-_HOLDING = "('state__in', ['already_received', 'in_flight', 'redeemed', 'same_type', 'unconfirmed'])"
+_HOLDING = (
+    "('state__in', ['already_received', 'in_flight', 'redeemed', 'same_type', 'unconfirmed'])"
+)
 
 GUARDS = (
     Guard(
         "row lock in start",
         (
             (_START, "    FOR NO KEY UPDATE SKIP LOCKED\n", ""),
-            (_START, "Redemption.objects.locked().select_related", "Redemption.objects.select_related"),
+            (
+                _START,
+                "Redemption.objects.for_update()",
+                "Redemption.objects",
+            ),
         ),
         "tests/lock/test_start.py::test_of_many_callers_at_the_same_moment_one_runs_and_all_others_are_refused_and_journalled",
     ),
     Guard(
         "`running` refused",
-        ((_START, "AND (state <> 'running' OR %(is_quiet)s)\n", "\n"),),
+        ((_START, "AND (state <> 'running' OR %(is_housekeeping)s)\n", "\n"),),
         "tests/lock/test_start.py::test_while_it_runs_every_further_caller_is_refused_and_journalled",
     ),
     Guard(
         "token in record",
         ((_REDEEM, "WHERE id = %(row)s AND token = %(token)s AND", "WHERE id = %(row)s AND"),),
-        "tests/flow/test_recovery.py::test_a_stale_worker_cannot_record",
+        "tests/pipeline/test_recovery.py::test_a_stale_worker_cannot_record",
     ),
     Guard(
         "token in record (the whole system)",
@@ -68,13 +80,19 @@ GUARDS = (
     ),
     Guard(
         "lease check before the Attempt",
-        ((_REDEEM, "      AND m.lease_until > clock_timestamp() + make_interval(secs => %(needed)s)\n", ""),),
-        "tests/flow/test_recovery.py::test_a_claim_that_waited_too_long_is_given_back_unsent",
+        (
+            (
+                _REDEEM,
+                "      AND m.lease_until > clock_timestamp() + make_interval(secs => %(needed)s)\n",
+                "",
+            ),
+        ),
+        "tests/pipeline/test_recovery.py::test_a_claim_that_waited_too_long_is_given_back_unsent",
     ),
     Guard(
         "own deadline before the request",
         ((_REDEEM, "NOT_SENT if is_late else ask(intent)", "ask(intent)"),),
-        "tests/flow/test_recovery.py::test_a_worker_held_up_between_its_intent_and_the_request_does_not_send",
+        "tests/pipeline/test_recovery.py::test_a_worker_held_up_between_its_intent_and_the_request_does_not_send",
     ),
     Guard(
         "own deadline before the request (the whole system)",
@@ -88,18 +106,30 @@ GUARDS = (
     ),
     Guard(
         "one writer in dispatch",
-        ((_DISPATCH, "RateBudget.objects.select_for_update().get(provider", "RateBudget.objects.get(provider"),),
+        (
+            (
+                _DISPATCH,
+                "RateBudget.objects.select_for_update().get(provider",
+                "RateBudget.objects.get(provider",
+            ),
+        ),
         "tests/lock/test_dispatch.py::test_a_second_dispatcher_waits_and_gives_no_permit_twice",
     ),
     Guard(
         "finish under the row lock",
-        ((_FINISH, "Redemption.objects.locked().select_related", "Redemption.objects.select_related"),),
+        (
+            (
+                _FINISH,
+                "Redemption.objects.for_update()",
+                "Redemption.objects",
+            ),
+        ),
         "tests/lock/test_start.py::test_a_member_who_comes_late_is_not_lost_while_the_run_is_being_finished",
     ),
     Guard(
         "sweep of expired leases",
         ((_SWEEP, '    apart.do("expired leases", recover_expired_leases, apart)\n', ""),),
-        "tests/flow/test_recovery.py::test_a_lost_message_costs_a_lease_and_nothing_else",
+        "tests/pipeline/test_recovery.py::test_a_lost_message_costs_a_lease_and_nothing_else",
     ),
     Guard(
         "sweep of expired leases (the whole system)",
@@ -116,28 +146,34 @@ GUARDS = (
                 "",
             ),
         ),
-        "tests/flow/test_codes.py::test_until_a_code_is_proven_one_request_is_out_at_a_time",
+        "tests/pipeline/test_codes.py::test_until_a_code_is_proven_one_request_is_out_at_a_time",
     ),
     Guard(
         "window anchor: one permit until the first answer",
-        (("giftcodes/models/budget.py", "return 0 if openers_out else 1", "return max(0, limit - self.used)"),),
-        "tests/flow/test_budget.py::test_one_permit_is_out_until_the_window_is_anchored",
+        (
+            (
+                "giftcodes/models/rate_budget.py",
+                "return 0 if openers_out else 1",
+                "return max(0, limit - self.used)",
+            ),
+        ),
+        "tests/pipeline/test_budget.py::test_one_permit_is_out_until_the_window_is_anchored",
     ),
     Guard(
         "window anchor: the window ends after the answer",
         (
             (
-                "giftcodes/models/budget.py",
+                "giftcodes/models/rate_budget.py",
                 "self.window_ends_at = now + dt.timedelta(seconds=length + MARGIN_SECONDS)",
                 "self.window_ends_at = heard.sent_at + dt.timedelta(seconds=length)",
             ),
         ),
-        "tests/flow/test_budget.py::test_a_window_is_anchored_at_the_answer_and_then_used_whole",
+        "tests/pipeline/test_budget.py::test_a_window_is_anchored_at_the_answer_and_then_used_whole",
     ),
     Guard(
         "SUCCESS monotone: by the sweep",
         ((_SWEEP, '    apart.do("evidence", settle_by_evidence, apart)\n', ""),),
-        "tests/flow/test_recovery.py::test_the_sweep_settles_a_row_whose_success_nobody_recorded",
+        "tests/pipeline/test_recovery.py::test_the_sweep_settles_a_row_whose_success_nobody_recorded",
     ),
     Guard(
         "SUCCESS monotone: by a late answer",
@@ -148,12 +184,12 @@ GUARDS = (
                 "settled: list[int] = []",
             ),
         ),
-        "tests/flow/test_recovery.py::test_a_late_success_settles_its_row_all_the_same",
+        "tests/pipeline/test_recovery.py::test_a_late_success_settles_its_row_all_the_same",
     ),
     Guard(
         "an unanswered request is unknown, not unsent",
         ((_SWEEP, "if attempt is None or attempt.outcome == Outcome.NOT_SENT:", "if True:"),),
-        "tests/flow/test_recovery.py::test_a_worker_that_died_after_its_intent_leaves_an_unconfirmed_row",
+        "tests/pipeline/test_recovery.py::test_a_worker_that_died_after_its_intent_leaves_an_unconfirmed_row",
     ),
     Guard(
         "a code with unclear answers is held back",
@@ -164,18 +200,18 @@ GUARDS = (
                 "",
             ),
         ),
-        "tests/flow/test_odd_codes.py::test_an_odd_code_waits_longer_each_time",
+        "tests/pipeline/test_odd_codes.py::test_an_odd_code_waits_longer_each_time",
     ),
     Guard(
         "unknown words of one code do not pause the game",
         (
             (
-                "giftcodes/models/budget.py",
-                "is_the_games = heard.outcome not in ODD_WORDS or len(self.unknown_codes) >= UNKNOWN_CODES",
+                "giftcodes/models/rate_budget.py",
+                "is_the_games = seen.outcome not in ODD_WORDS or len(self.unknown_codes) >= UNKNOWN_CODES",
                 "is_the_games = True",
             ),
         ),
-        "tests/flow/test_odd_codes.py::test_one_odd_code_alone_does_not_pause_the_game",
+        "tests/pipeline/test_odd_codes.py::test_one_odd_code_alone_does_not_pause_the_game",
     ),
     Guard(
         "USED closes a code only by players of several guilds",
@@ -186,23 +222,29 @@ GUARDS = (
                 "return players >= CLAIM_LIMIT_PLAYERS",
             ),
         ),
-        "tests/flow/test_claim_limits.py::test_used_for_a_whole_guild_does_not_close_the_code",
+        "tests/pipeline/test_claim_limits.py::test_used_for_a_whole_guild_does_not_close_the_code",
     ),
     Guard(
         "a member whom the game does not know is not asked for each new code",
         (
             (
-                "giftcodes/models/redemption.py",
+                "giftcodes/models/member_redemption.py",
                 "CASE WHEN is_refused THEN 'needs_correction' ELSE 'pending' END",
                 "'pending'",
             ),
         ),
-        "tests/flow/test_wrong_members.py::test_a_new_code_says_that_the_member_waits_for_correction",
+        "tests/pipeline/test_wrong_members.py::test_a_new_code_says_that_the_member_waits_for_correction",
     ),
     Guard(
         "waiting rows of a member whom the game does not know are parked",
-        (("giftcodes/models/member_answers.py", "return Followed(parked=_park(asked))", "return Followed()"),),
-        "tests/flow/test_wrong_members.py::test_a_new_member_of_a_wrong_realm_is_asked_once_for_all_active_codes",
+        (
+            (
+                "giftcodes/models/member_answers.py",
+                "return Followed(parked=_park(asked))",
+                "return Followed()",
+            ),
+        ),
+        "tests/pipeline/test_wrong_members.py::test_a_new_member_of_a_wrong_realm_is_asked_once_for_all_active_codes",
     ),
 )
 
@@ -228,16 +270,22 @@ def _goes_red(guard: Guard) -> bool:
         for name, text, without in guard.cuts:
             _cut(copy / name, text, without)
         complaint = _watch(guard.watched_by, copy)
-    say(f"{'red' if complaint else 'GREEN':<6} {guard.name}: {guard.watched_by} [{time.monotonic() - begun:.0f} s]")
+    say(
+        f"{'red' if complaint else 'GREEN':<6} {guard.name}: {guard.watched_by} [{time.monotonic() - begun:.0f} s]"
+    )
     say(f"       {complaint[:160]}")
     return bool(complaint)
 
 
 def _cut(path: Path, text: str, without: str) -> None:
+    """Replace the guard's text, which must occur exactly once.
+
+    Raises:
+        SystemExit: it does not.
+    """
     whole = path.read_text(encoding="utf-8")
     if whole.count(text) != 1:
-        message = f"{path.name} holds the guard {whole.count(text)} times: {text!r}"
-        raise SystemExit(message)
+        raise SystemExit(f"{path.name} holds the guard {whole.count(text)} times: {text!r}")
     path.write_text(whole.replace(text, without), encoding="utf-8")
 
 
@@ -255,9 +303,18 @@ def _watch(watchman: str, copy: Path) -> str:
         environment |= {"SCENARIO": scenario, "ROUNDS": "1", "SEED": "1"}
         command, mark = ["-m", "chaos"], "      "
     result = subprocess.run(
-        [sys.executable, *command], cwd=copy, env=environment, capture_output=True, text=True, timeout=_PATIENCE_SECONDS
+        [sys.executable, *command],
+        cwd=copy,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=_PATIENCE_SECONDS,
     )
-    complaints = [line.removeprefix(mark).strip() for line in result.stdout.splitlines() if line.startswith(mark)]
+    complaints = [
+        line.removeprefix(mark).strip()
+        for line in result.stdout.splitlines()
+        if line.startswith(mark)
+    ]
     if result.returncode == 0:
         return ""
     if result.returncode != 1 or not complaints:

@@ -1,4 +1,4 @@
-"""The harness's end of `chaos.desk`."""
+"""The harness's end of `chaos.operator_process`."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from chaos.system import System
-from redeemer.embedded.home import REPOSITORY
+from redeemer.localserver.home import REPOSITORY
 
 
 class Operator:
@@ -21,7 +21,7 @@ class Operator:
     def __enter__(self) -> Self:
         with (self._system.folder / "desk.log").open("ab") as log:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "chaos.desk"],
+                [sys.executable, "-m", "chaos.operator_process"],
                 cwd=REPOSITORY,
                 env=self._system.environment,
                 stdin=subprocess.PIPE,
@@ -32,7 +32,10 @@ class Operator:
         return self
 
     def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
     ) -> None:
         assert self._process.stdin is not None
         self._process.stdin.close()

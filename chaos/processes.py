@@ -11,14 +11,16 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from chaos.times import RESTART_SECONDS
-from redeemer.embedded.home import REPOSITORY
-from redeemer.embedded.tether import spawn
+from redeemer.localserver.home import REPOSITORY
+from redeemer.localserver.spawn import spawn_with_parent_death_signal
 
 
 class Process:
     """A command whose output goes to a log of its name. It dies with the harness."""
 
-    def __init__(self, name: str, command: Sequence[str], environment: Mapping[str, str], log: Path) -> None:
+    def __init__(
+        self, name: str, command: Sequence[str], environment: Mapping[str, str], log: Path
+    ) -> None:
         self.name = name
         self.log = log
         #: What this process alone gets, from its next start on.
@@ -50,7 +52,12 @@ class Process:
     def is_frozen(self) -> bool:
         """Whether it was stopped, by itself or by us."""
         try:
-            state = Path(f"/proc/{self.pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()[0]
+            state = (
+                Path(f"/proc/{self.pid}/stat")
+                .read_text(encoding="utf-8")
+                .rpartition(")")[2]
+                .split()[0]
+            )
         except (OSError, RuntimeError):
             return False
         return state == "T"
@@ -58,8 +65,11 @@ class Process:
     def start(self) -> None:
         self._restart_at = None
         with self.log.open("ab") as output:
-            self._popen = spawn(
-                self.command, environment={**self._environment, **self.extra}, folder=REPOSITORY, output=output
+            self._popen = spawn_with_parent_death_signal(
+                self.command,
+                environment={**self._environment, **self.extra},
+                folder=REPOSITORY,
+                output=output,
             )
 
     def send(self, number: signal.Signals) -> None:

@@ -10,11 +10,11 @@ import psycopg
 import requests
 
 from chaos.checks import collect, judge
+from chaos.reporting import Result, Tally, say
+from chaos.round import Stage
 from chaos.scenario import Scenario
-from chaos.stage import Stage
 from chaos.system import System, TimeUpError
-from chaos.telling import Result, Tally, say
-from redeemer.embedded.home import REPOSITORY
+from redeemer.localserver.home import REPOSITORY
 
 _AUDIT = REPOSITORY / "giftcodes" / "management" / "commands" / "audit.py"
 _players = count(500_000_001)
@@ -62,8 +62,13 @@ class Runner:
         half = len(ids) // 2
         halves = {"Wolves": ids[: half + shared], "Bears": ids[half:]}
         tag = f"{scenario.name} {ids[0]}"
-        guilds = {f"{name} {tag}": system.books.add_guild(f"{name} {tag}", members) for name, members in halves.items()}
-        return Stage(system, random.Random(), ids, guilds, scenario.members, since=system.game.last_number())
+        guilds = {
+            f"{name} {tag}": system.books.add_guild(f"{name} {tag}", members)
+            for name, members in halves.items()
+        }
+        return Stage(
+            system, random.Random(), ids, guilds, scenario.members, since=system.game.last_number()
+        )
 
     def _next(self, before: Stage, scenario: Scenario, number: int) -> Stage:
         """A fresh stage for a round, with the same guilds."""
@@ -71,7 +76,14 @@ class Runner:
         system.books.close_codes()
         system.mark(f"{scenario.name}, round {number}, seed {self._seed}")
         chance = random.Random(f"{self._seed} {scenario.name} {number}")
-        stage = Stage(system, chance, before.players, before.guilds, before.members, since=system.game.last_number())
+        stage = Stage(
+            system,
+            chance,
+            before.players,
+            before.guilds,
+            before.members,
+            since=system.game.last_number(),
+        )
         system.on_death = lambda name: stage.note_fault()
         return stage
 
@@ -93,7 +105,9 @@ class Runner:
             return []
         url = f"{stage.system.game.url}/_sim/ledger"
         allowed = str(stage.system.repeats_allowed)
-        result = stage.system.manage("audit", "--ledger", url, "--repeats-allowed", allowed, check=False)
+        result = stage.system.manage(
+            "audit", "--ledger", url, "--repeats-allowed", allowed, check=False
+        )
         lines = (result.stdout + result.stderr).strip().splitlines()
         return [f"manage.py audit: {line}" for line in lines] if result.returncode else []
 

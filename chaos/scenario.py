@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from chaos import times
-from chaos.stage import Stage
+from chaos.round import Stage
 
 Play = Callable[[Stage], None]
 

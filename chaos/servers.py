@@ -10,10 +10,10 @@ from pathlib import Path
 
 import redis
 
-from redeemer.embedded import ports
-from redeemer.embedded.postgres import Postgres
-from redeemer.embedded.server import Server, wait_until_ready
-from redeemer.embedded.valkey import Valkey
+from redeemer.localserver import ports
+from redeemer.localserver.postgres import Postgres
+from redeemer.localserver.server import Server, wait_until_ready
+from redeemer.localserver.valkey import Valkey
 
 _PASSWORD = "only-for-chaos"
 #: Not forced to the disk, but handed to the system at each commit: a crash of the server loses nothing.
@@ -63,7 +63,9 @@ class Servers:
         self._own_place = postgres.place if postgres.place != folder else None
         self.valkey_data = folder / "valkey"
         self.postgres = Running(postgres, folder / "postgresql.log")
-        self.valkey = Running(Valkey(folder, port=ports.pick(), password=_PASSWORD), folder / "valkey.log")
+        self.valkey = Running(
+            Valkey(folder, port=ports.pick(), password=_PASSWORD), folder / "valkey.log"
+        )
         self.database_url = postgres.url
         self.redis_url = self.valkey.server.url
 

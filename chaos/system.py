@@ -15,18 +15,26 @@ from pathlib import Path
 import psycopg
 
 from chaos import times
-from chaos.books import Books
+from chaos.database import Books
 from chaos.game import Game
 from chaos.processes import Process
 from chaos.servers import Servers
-from redeemer.embedded import ports
-from redeemer.embedded.home import REPOSITORY
 from redeemer.games import GAMES
+from redeemer.localserver import ports
+from redeemer.localserver.home import REPOSITORY
 
 REDEEM = ("redeem-1", "redeem-2")
 WORKERS = ("control", *REDEEM)
 _CELERY = [sys.executable, "-m", "celery", "-A", "redeemer", "-q"]
-_QUIET = ["--without-gossip", "--without-mingle", "--without-heartbeat", "--pool", "threads", "--loglevel", "INFO"]
+_QUIET = [
+    "--without-gossip",
+    "--without-mingle",
+    "--without-heartbeat",
+    "--pool",
+    "threads",
+    "--loglevel",
+    "INFO",
+]
 _SALT = "only-for-chaos"
 
 
@@ -44,7 +52,9 @@ class System:
         port = ports.pick()
         self.game = Game(f"http://127.0.0.1:{port}")
         self.environment = self._environment()
-        self.processes = {name: self._process(name, command) for name, command in self._commands(port).items()}
+        self.processes = {
+            name: self._process(name, command) for name, command in self._commands(port).items()
+        }
         #: For the audit, which looks at all rounds: answers that were lost until now.
         self.repeats_allowed = 0
         #: Called with its name when a process has died.
@@ -79,7 +89,13 @@ class System:
         """Run a management command to its end."""
         command = [sys.executable, "manage.py", *arguments]
         return subprocess.run(
-            command, cwd=REPOSITORY, env=self.environment, capture_output=True, text=True, check=check, timeout=120
+            command,
+            cwd=REPOSITORY,
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            check=check,
+            timeout=120,
         )
 
     # --- While it runs ------------------------------------------------------------------------------------------------
@@ -162,13 +178,30 @@ class System:
             "LOG_FORMAT": "console",
             "PYTHONUNBUFFERED": "1",
             "REDEEMER_FAULTS": "1",
-            "REDEEMER_FAULT_TIMES": ",".join(f"{name}={value}" for name, value in times.SHORTENED.items()),
+            "REDEEMER_FAULT_TIMES": ",".join(
+                f"{name}={value}" for name, value in times.SHORTENED.items()
+            ),
         }
 
     def _commands(self, game_port: int) -> dict[str, list[str]]:
         rate = f"{times.RATE_REQUESTS}/{times.RATE_SECONDS}"
-        game = [sys.executable, "-m", "giftcodes.simulator", "--port", str(game_port), "--rate", rate, "--players", "0"]
-        game += ["--latency", str(times.LATENCY_SECONDS), "--state", str(self.folder / "game.state")]
+        game = [
+            sys.executable,
+            "-m",
+            "simulator",
+            "--port",
+            str(game_port),
+            "--rate",
+            rate,
+            "--players",
+            "0",
+        ]
+        game += [
+            "--latency",
+            str(times.LATENCY_SECONDS),
+            "--state",
+            str(self.folder / "game.state"),
+        ]
         commands = {"game": game, "control": _worker("control", "control", threads=8)}
         commands |= {name: _worker(name, "redeem", threads=8) for name in REDEEM}
         commands["beat"] = [*_CELERY, "beat", "--pidfile=", "--loglevel", "INFO"]

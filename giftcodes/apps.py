@@ -10,7 +10,7 @@ class GiftcodesConfig(AppConfig):
     def ready(self) -> None:
         """Register the system checks, and give dates their bounds."""
         from giftcodes import checks  # noqa: F401
-        from giftcodes.models.bounds import read_patiently
+        from giftcodes.models.date_bounds import read_patiently
         from giftcodes.schedule import bound_the_schedule
 
         read_patiently()

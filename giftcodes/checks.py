@@ -11,15 +11,16 @@ from django.conf import settings
 from django.core.checks import CheckMessage, Error, Tags, Warning, register
 from django.db import connections
 
-from giftcodes import faults, secret_key, site_address
-from giftcodes.announcers import BadAddressError, announcer_for
-from giftcodes.directories.base import PLACE_OF_ID
-from giftcodes.feeds import FORMATS
-from giftcodes.providers import CLIENTS
-from redeemer.postgresql.encoding import wrong_encoding
+from giftcodes import secret_key, site_address
+from giftcodes.clients.channels import BadAddressError, announcer_for
+from giftcodes.clients.directories.base import PLACE_OF_ID
+from giftcodes.clients.feeds import FORMATS
+from giftcodes.clients.games import CLIENTS
+from giftcodes.domain import failpoints
+from giftcodes.domain.database_encoding import wrong_encoding
 
 #: What a worker needs beside the call itself: to be scheduled, to write its intent, to record.
-LEASE_MARGIN_SECONDS = faults.seconds("LEASE_MARGIN_SECONDS", 10.0)
+LEASE_MARGIN_SECONDS = failpoints.seconds("LEASE_MARGIN_SECONDS", 10.0)
 
 LEAST_DAYS_KEPT = 2
 #: A century: so long ago is a moment that can be counted back to.
@@ -74,7 +75,8 @@ def check_retention(**_: Any) -> list[CheckMessage]:
             id="giftcodes.E011",
         )
         for name in ("KEEP_ATTEMPTS_DAYS", "KEEP_JOURNAL_DAYS")
-        if getattr(settings, name) != 0 and not LEAST_DAYS_KEPT <= getattr(settings, name) <= MOST_DAYS_KEPT
+        if getattr(settings, name) != 0
+        and not LEAST_DAYS_KEPT <= getattr(settings, name) <= MOST_DAYS_KEPT
     ]
 
 
@@ -156,7 +158,11 @@ def check_operator_channel(**_: Any) -> list[CheckMessage]:
     try:
         announcer_for(settings.OPERATOR_CHANNEL, total_seconds=1, connect_seconds=1)
     except BadAddressError as error:
-        return [Error(f"OPERATOR_CHANNEL: {error}", hint="See docs/announcements.md.", id="giftcodes.E010")]
+        return [
+            Error(
+                f"OPERATOR_CHANNEL: {error}", hint="See docs/announcements.md.", id="giftcodes.E010"
+            )
+        ]
     return []
 
 
@@ -165,7 +171,13 @@ def check_secret_key(**_: Any) -> list[CheckMessage]:
     """Sessions and the opt-out list are keyed with it."""
     if secret_key.is_set():
         return []
-    return [Error("SECRET_KEY is not set.", hint="Put a long random SECRET_KEY into .env.", id="giftcodes.E004")]
+    return [
+        Error(
+            "SECRET_KEY is not set.",
+            hint="Put a long random SECRET_KEY into .env.",
+            id="giftcodes.E004",
+        )
+    ]
 
 
 @register
@@ -198,19 +210,19 @@ def check_encoding(databases: Sequence[str] | None = None, **_: Any) -> list[Che
 @register
 def check_faults(**_: Any) -> list[CheckMessage]:
     """Faults are for `make chaos`: a process that has them says so, and half of them is a mistake."""
-    if faults.is_on():
+    if failpoints.is_on():
         return [
             Warning(
                 "Faults are switched on: this process may end itself on purpose, and its waits may be shortened.",
-                hint=f"Take {faults.SWITCH} out of the environment of everything but `make chaos`.",
+                hint=f"Take {failpoints.SWITCH} out of the environment of everything but `make chaos`.",
                 id="giftcodes.W002",
             )
         ]
-    if not faults.is_half_set():
+    if not failpoints.is_half_set():
         return []
     return [
         Error(
-            f"{faults.FAULT} or {faults.TIMES} is set without {faults.SWITCH}=1.",
+            f"{failpoints.FAULT} or {failpoints.TIMES} is set without {failpoints.SWITCH}=1.",
             hint="Take them out of the environment: they are for `make chaos`.",
             id="giftcodes.E005",
         )
@@ -225,10 +237,16 @@ def check_directories(**_: Any) -> list[CheckMessage]:
         prefix = f"{config.name.upper()}_DIRECTORY"
         if config.directory_key and not config.directory_url:
             hint = f"Set {prefix}_URL, or take {prefix}_KEY out of the settings."
-            found.append(Warning(f"{prefix}_KEY is set, but no address.", hint=hint, id="giftcodes.W020"))
+            found.append(
+                Warning(f"{prefix}_KEY is set, but no address.", hint=hint, id="giftcodes.W020")
+            )
         if config.directory_url and not _is_place_for_players(config.directory_url):
             hint = "It looks like https://host/players/{id}, with the word {id} where the player ID goes."
-            found.append(Error(f"{prefix}_URL is not the address of a player.", hint=hint, id="giftcodes.E020"))
+            found.append(
+                Error(
+                    f"{prefix}_URL is not the address of a player.", hint=hint, id="giftcodes.E020"
+                )
+            )
         if config.directory_per_day < 1:
             found.append(Error(f"{prefix}_PER_DAY must be more than 0.", id="giftcodes.E021"))
     return found
@@ -236,9 +254,15 @@ def check_directories(**_: Any) -> list[CheckMessage]:
 
 def _is_place_for_players(url: str) -> bool:
     parts = urlsplit(url)
-    return parts.scheme in ("http", "https") and bool(parts.hostname) and PLACE_OF_ID in parts.path + parts.query
+    return (
+        parts.scheme in ("http", "https")
+        and bool(parts.hostname)
+        and PLACE_OF_ID in parts.path + parts.query
+    )
 
 
 def _salts() -> str:
     """The settings that switch a real game on: the simulator needs an address, too."""
-    return " or ".join(f"{config.name.upper()}_SALT" for config in settings.PROVIDERS.values() if config.api_url)
+    return " or ".join(
+        f"{config.name.upper()}_SALT" for config in settings.PROVIDERS.values() if config.api_url
+    )

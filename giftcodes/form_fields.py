@@ -9,8 +9,8 @@ from django import forms
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext_lazy as _
 
-from giftcodes.numbers import NotWholeError, whole_digits
-from giftcodes.text import clean_name, clean_token
+from giftcodes.domain.numbers import NotWholeError, whole_digits
+from giftcodes.domain.text import clean_name, clean_token
 
 #: No number of ours is longer.
 _MOST_DIGITS = 18

@@ -24,4 +24,6 @@ def is_valid(address: str) -> bool:
         host, _ = parts.hostname, parts.port
     except ValueError:
         return False
-    return parts.scheme in {"http", "https"} and bool(host) and not re.search(r"[\s<>\"?#]", address)
+    return (
+        parts.scheme in {"http", "https"} and bool(host) and not re.search(r"[\s<>\"?#]", address)
+    )

@@ -19,23 +19,23 @@ from celery import shared_task
 from django.conf import settings
 from django.db import transaction
 
-from giftcodes import faults, story
-from giftcodes.flow import alarms as alarms_step
-from giftcodes.flow import announce as announce_step
-from giftcodes.flow import catch_up as catch_up_step
-from giftcodes.flow import codes
-from giftcodes.flow import directory as directory_step
-from giftcodes.flow import dispatch as dispatch_step
-from giftcodes.flow import fan_out as fan_out_step
-from giftcodes.flow import finish as finish_step
-from giftcodes.flow import poll as poll_step
-from giftcodes.flow import prune as prune_step
-from giftcodes.flow import redeem as redeem_step
-from giftcodes.flow import start as start_step
-from giftcodes.flow import start_many as start_many_step
-from giftcodes.flow import sweep as sweep_step
+from giftcodes.domain import failpoints, log_lines
 from giftcodes.models import DirectoryLookup, Heartbeat, Trigger
-from giftcodes.models.apart import Apart
+from giftcodes.models.isolation import FailureIsolation
+from giftcodes.notifications import alarms as alarms_step
+from giftcodes.notifications import announcements as announce_step
+from giftcodes.pipeline import catch_up as catch_up_step
+from giftcodes.pipeline import code_lifecycle
+from giftcodes.pipeline import directory as directory_step
+from giftcodes.pipeline import dispatch as dispatch_step
+from giftcodes.pipeline import fan_out as fan_out_step
+from giftcodes.pipeline import finish as finish_step
+from giftcodes.pipeline import poll as poll_step
+from giftcodes.pipeline import prune as prune_step
+from giftcodes.pipeline import redeem as redeem_step
+from giftcodes.pipeline import start as start_step
+from giftcodes.pipeline import start_many as start_many_step
+from giftcodes.pipeline import sweep as sweep_step
 
 #: Ticks that piled up, or that two beats ring, have nothing to add to one that has just run.
 TICK_REST_SECONDS = 0.1
@@ -43,14 +43,14 @@ TICK_REST_SECONDS = 0.1
 LOOKUPS = 5
 
 
-def ring(task: Any, *args: Any, **kwargs: Any) -> None:
+def enqueue_on_commit(task: Any, *args: Any, **kwargs: Any) -> None:
     """Ring the next step after commit. A broker that is away costs a tick, not the work: the rows are written."""
 
     def publish() -> None:
         try:
             task.apply_async(args=args, kwargs=kwargs)
         except Exception as error:  # noqa: BLE001
-            story.warn(
+            log_lines.warning(
                 "The broker did not take a message; the next tick does the work.",
                 task=task.name,
                 error=type(error).__name__,
@@ -91,7 +91,7 @@ def poll(provider: str = "", *, force: bool = False) -> None:
     def ask(name: str) -> None:
         if settings.PROVIDERS[name].has_feed:
             for code_id in poll_step.poll(name, force=force).fresh_code_ids:
-                ring(fan_out, code_id, Trigger.POLL)
+                enqueue_on_commit(fan_out, code_id, Trigger.POLL)
 
     for_each([provider] if provider else providers_on(), ask)
 
@@ -105,32 +105,36 @@ def fan_out(gift_code_id: int, trigger: str = Trigger.POLL, user_id: int | None 
     start_many(gift_code_id, trigger, user_id)
     # Whom somebody held just now, and runs that those of a reopened code join.
     for guild_id, code_id in fan_out_step.fan_out(gift_code_id):
-        ring(redeem, guild_id, code_id, trigger, user_id)
+        enqueue_on_commit(redeem, guild_id, code_id, trigger, user_id)
 
 
 @shared_task
 def redeem(guild_id: int, gift_code_id: int, trigger: str, user_id: int | None = None) -> None:
     """Start the run of a code for a guild under the row lock; a duplicate is refused there."""
-    result = start_step.start(guild_id=guild_id, gift_code_id=gift_code_id, trigger=Trigger(trigger), user_id=user_id)
+    result = start_step.start(
+        guild_id=guild_id, gift_code_id=gift_code_id, trigger=Trigger(trigger), user_id=user_id
+    )
     if result.has_work:
         finish(result.redemption_id)
-        ring(dispatch, provider_of(result.redemption_id))
+        enqueue_on_commit(dispatch, provider_of(result.redemption_id))
 
 
 def start_many(gift_code_id: int, trigger: str, user_id: int | None = None) -> None:
     """Start what waits of a code, in each guild."""
-    for batch in start_many_step.start_many(gift_code_id, trigger=Trigger(trigger), user_id=user_id):
+    for batch in start_many_step.start_many(
+        gift_code_id, trigger=Trigger(trigger), user_id=user_id
+    ):
         for redemption_id in batch.maybe_over:
             finish(redemption_id)
-        ring(dispatch, batch.provider)
+        enqueue_on_commit(dispatch, batch.provider)
 
 
 @shared_task
 def dispatch(provider: str) -> None:
     """Claim whose turn it is; one message for each."""
     for claim in dispatch_step.dispatch(provider):
-        faults.strike("before-publish")
-        ring(redeem_member, claim.member_redemption_id, claim.token)
+        failpoints.hit("before-publish")
+        enqueue_on_commit(redeem_member, claim.member_redemption_id, claim.token)
 
 
 @shared_task
@@ -139,24 +143,24 @@ def redeem_member(member_redemption_id: int, token: int) -> None:
     aftermath = redeem_step.redeem_member(member_redemption_id, token)
     if aftermath is None:
         return
-    faults.strike("after-record")
+    failpoints.hit("after-record")
     if aftermath.closed_code_id:
-        ring(close_code, aftermath.closed_code_id)
+        enqueue_on_commit(close_code, aftermath.closed_code_id)
     if aftermath.reopened_code_id:
-        codes.note_reopened(aftermath.reopened_code_id)
-        ring(fan_out, aftermath.reopened_code_id, Trigger.CATCH_UP)
+        code_lifecycle.note_reopened(aftermath.reopened_code_id)
+        enqueue_on_commit(fan_out, aftermath.reopened_code_id, Trigger.CATCH_UP)
     if aftermath.behind_guild_id:
-        ring(catch_up, [aftermath.behind_guild_id])
+        enqueue_on_commit(catch_up, [aftermath.behind_guild_id])
     for redemption_id in aftermath.finished:
-        ring(finish, redemption_id)
+        enqueue_on_commit(finish, redemption_id)
     if aftermath.has_room:
-        ring(dispatch, aftermath.provider)
+        enqueue_on_commit(dispatch, aftermath.provider)
 
 
 @shared_task
 def close_code(gift_code_id: int) -> None:
     """Cancel the rows that wait for a closed code."""
-    for redemption_id in codes.cancel_waiting(gift_code_id):
+    for redemption_id in code_lifecycle.cancel_waiting(gift_code_id):
         finish(redemption_id)
 
 
@@ -169,18 +173,20 @@ def finish(redemption_id: int) -> None:
 @shared_task
 def catch_up(guild_ids: list[int] | None = None) -> None:
     """Members who joined, were corrected, or left since their guild's runs."""
-    with Apart("catch-up") as apart:
+    with FailureIsolation("catch-up") as apart:
         for redemption_id in catch_up_step.withdraw_leavers(apart):
             apart.do(f"redemption {redemption_id}", finish, redemption_id)
         for guild_id, code_id in catch_up_step.find_behind(guild_ids):
-            apart.do(f"guild {guild_id} with code {code_id}", redeem, guild_id, code_id, Trigger.CATCH_UP)
+            apart.do(
+                f"guild {guild_id} with code {code_id}", redeem, guild_id, code_id, Trigger.CATCH_UP
+            )
 
 
 @shared_task
 def directory() -> None:
     """Every five seconds: let each directory of players be asked, where it may be."""
     for provider in directory_step.enrol():
-        ring(look_up, provider)
+        enqueue_on_commit(look_up, provider)
 
 
 @shared_task
@@ -188,16 +194,16 @@ def look_up(provider: str, left: int = LOOKUPS) -> None:
     """Ask for one player; then for the next, in a message of its own, so that the rest of the flow goes between."""
     result = directory_step.look_up_next(provider)
     if result.guild_ids:
-        ring(catch_up, result.guild_ids)
+        enqueue_on_commit(catch_up, result.guild_ids)
     if result.may_go_on and left > 1:
-        ring(look_up, provider, left - 1)
+        enqueue_on_commit(look_up, provider, left - 1)
 
 
 @shared_task
 def sweep() -> None:
     """Every ten seconds: drive on what was left behind."""
-    with Apart("sweep") as apart:
-        ended = apart.do("codes that have ended", codes.close_ended, apart) or []
+    with FailureIsolation("sweep") as apart:
+        ended = apart.do("codes that have ended", code_lifecycle.close_ended, apart) or []
         findings = sweep_step.sweep(apart)
         for code_id in {*ended, *findings.closed_codes}:
             apart.do(f"code {code_id}", close_code, code_id)
@@ -205,25 +211,25 @@ def sweep() -> None:
             apart.do(f"redemption {redemption_id}", finish, redemption_id)
         for code_id in findings.to_start:
             apart.do(f"code {code_id}", start_many, code_id, Trigger.SWEEP)
-        if apart.do("codes to probe", codes.probe_due, apart):
+        if apart.do("codes to probe", code_lifecycle.probe_due, apart):
             for provider in providers_on():
-                ring(dispatch, provider)
+                enqueue_on_commit(dispatch, provider)
 
 
 @shared_task
 def announce() -> None:
     """Every five seconds, and after each message: a few more of those that wait."""
     for announcement_id, token in announce_step.claim():
-        ring(send_announcement, announcement_id, token)
+        enqueue_on_commit(send_announcement, announcement_id, token)
     if alarms_step.has_notices():
-        ring(tell_operator)
+        enqueue_on_commit(tell_operator)
 
 
 @shared_task
 def send_announcement(announcement_id: int, token: int) -> None:
     """Send one message to a guild's channel."""
     announce_step.send(announcement_id, token)
-    ring(announce)
+    enqueue_on_commit(announce)
 
 
 @shared_task
@@ -235,9 +241,9 @@ def tell_operator() -> None:
 @shared_task
 def alarms() -> None:
     """Every minute: find what needs a person."""
-    findings = alarms_step.look()
+    findings = alarms_step.evaluate()
     if findings.raised or findings.cleared:
-        ring(announce)
+        enqueue_on_commit(announce)
 
 
 @shared_task
@@ -245,17 +251,23 @@ def prune() -> None:
     """Every day: delete what is old and proves nothing."""
     pruned = prune_step.prune()
     if pruned.attempts or pruned.entries:
-        story.tell(f"🧹 Pruned {pruned.attempts} attempt(s) and {pruned.entries} journal entries.")
+        log_lines.info(
+            f"🧹 Pruned {pruned.attempts} attempt(s) and {pruned.entries} journal entries."
+        )
 
 
 def want_lookups() -> None:
     """Before runs: who needs correction is looked up soon, by a task of its own."""
-    DirectoryLookup.objects.want([name for name in providers_on() if settings.PROVIDERS[name].has_directory])
+    DirectoryLookup.objects.want(
+        [name for name in providers_on() if settings.PROVIDERS[name].has_directory]
+    )
 
 
 def provider_of(redemption_id: int) -> str:
     """The game of a redemption."""
     from giftcodes.models import Redemption
 
-    name: str = Redemption.objects.values_list("gift_code__provider", flat=True).get(pk=redemption_id)
+    name: str = Redemption.objects.values_list("gift_code__provider", flat=True).get(
+        pk=redemption_id
+    )
     return name

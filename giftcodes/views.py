@@ -11,8 +11,8 @@ from django.http import HttpRequest, JsonResponse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
-from giftcodes.flow.alarms import beat_is_silent
 from giftcodes.models import Heartbeat, database_now
+from giftcodes.notifications.alarms import beat_is_silent
 
 #: Beat ticks four times a second; after this long without one something is wrong.
 STALE_SECONDS = 30.0

@@ -14,7 +14,7 @@ from django.db import InterfaceError, OperationalError
 from django_celery_beat.models import PeriodicTask
 from django_celery_beat.schedulers import DatabaseScheduler, ModelEntry
 
-from giftcodes import story
+from giftcodes.domain import log_lines
 from giftcodes.models import Alarm
 
 #: A row that fails is looked at again after so long, or when somebody changes the schedule.
@@ -42,7 +42,10 @@ class PatientEntry(ModelEntry):  # type: ignore[misc] # Untyped.
             super().save()
         except ValidationError as error:
             _leave_out(self.name, error)
-            noted = {"last_run_at": self.model.last_run_at, "total_run_count": self.model.total_run_count}
+            noted = {
+                "last_run_at": self.model.last_run_at,
+                "total_run_count": self.model.total_run_count,
+            }
             PeriodicTask.objects.filter(pk=self.model.pk).update(**noted)
 
 
@@ -57,7 +60,9 @@ class PatientScheduler(DatabaseScheduler):  # type: ignore[misc]
         failed = set()
         for pk, name in self.enabled_models_qs().values_list("pk", "name"):
             try:
-                model = self.Model.objects.select_related("interval", "crontab", "solar", "clocked").get(pk=pk)
+                model = self.Model.objects.select_related(
+                    "interval", "crontab", "solar", "clocked"
+                ).get(pk=pk)
                 found[name] = self.Entry(model, app=self.app)
                 found[name].schedule.remaining_estimate(found[name].last_run_at)
             except _AWAY:
@@ -80,7 +85,7 @@ def _leave_out(name: str, error: Exception) -> str:
         f"on. Open it under Schedule, and correct its dates and its length."
     )
     if Alarm.objects.raise_once(Alarm.Kind.BAD_ROW, _subject(name), message):
-        story.warn(f"🔔 {message}")
+        log_lines.warning(f"🔔 {message}")
     return _subject(name)
 
 

@@ -14,7 +14,14 @@ from redeemer.refusal import require_secret_key, show_in_one_line
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "redeemer.settings")
 # Celery takes these before the settings. In a shell they are another project's, and our messages would go there.
-for _name in ("BROKER_URL", "BROKER_READ_URL", "BROKER_WRITE_URL", "RESULT_BACKEND", "LOADER", "CONFIG_MODULE"):
+for _name in (
+    "BROKER_URL",
+    "BROKER_READ_URL",
+    "BROKER_WRITE_URL",
+    "RESULT_BACKEND",
+    "LOADER",
+    "CONFIG_MODULE",
+):
     os.environ.pop(f"CELERY_{_name}", None)
 
 _JUST_AFTER_SECONDS = 0.001

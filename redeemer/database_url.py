@@ -21,7 +21,13 @@ _OF_DJANGO = {
     "atomic_requests",
     "autocommit",
 }
-_DJANGO_NAMES = {"dbname": "NAME", "user": "USER", "password": "PASSWORD", "host": "HOST", "port": "PORT"}
+_DJANGO_NAMES = {
+    "dbname": "NAME",
+    "user": "USER",
+    "password": "PASSWORD",
+    "host": "HOST",
+    "port": "PORT",
+}
 
 
 def parameters(url: str) -> dict[str, str]:
@@ -44,7 +50,9 @@ def django_settings(url: str) -> dict[str, Any]:
         SettingError: as `parameters`.
     """
     found, more = _read(url)
-    settings: dict[str, Any] = {of_django: found.pop(name, "") for name, of_django in _DJANGO_NAMES.items()}
+    settings: dict[str, Any] = {
+        of_django: found.pop(name, "") for name, of_django in _DJANGO_NAMES.items()
+    }
     if not settings["NAME"]:
         raise SettingError(f"DATABASE_URL does not name a database. Write {_FORM}")
     return settings | more | {"OPTIONS": found}
@@ -67,7 +75,9 @@ def _read(url: str) -> tuple[dict[str, str], dict[str, Any]]:
     before, _, query = rest.partition("?")
     account, at, place = before.rpartition("@")
     if "@" in query and not at:
-        raise SettingError("DATABASE_URL cannot be read: in the password, write ? as %3F and @ as %40.")
+        raise SettingError(
+            "DATABASE_URL cannot be read: in the password, write ? as %3F and @ as %40."
+        )
     # The other options go to libpq as they are.
     options: list[str] = []
     more: dict[str, Any] = {}
@@ -92,7 +102,9 @@ def _read(url: str) -> tuple[dict[str, str], dict[str, Any]]:
 def _check_port(ports: str) -> None:
     """libpq takes any text here, which would be shown in its error; it may be the end of a password."""
     if not all(re.fullmatch(r"[0-9]*", port) for port in ports.split(",")):
-        raise SettingError(f"DATABASE_URL: the port must be a number. Write {_FORM}, with / in the password as %2F.")
+        raise SettingError(
+            f"DATABASE_URL: the port must be a number. Write {_FORM}, with / in the password as %2F."
+        )
 
 
 def _encoded(account: str) -> str:

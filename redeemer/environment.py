@@ -16,7 +16,9 @@ from zoneinfo import available_timezones
 
 from django.core.exceptions import ImproperlyConfigured
 
-_LINE = re.compile(r"(?:export[ \t]+)?(?P<name>[A-Za-z_][A-Za-z0-9_]*)[ \t]*=(?P<rest>.*)", re.DOTALL)
+_LINE = re.compile(
+    r"(?:export[ \t]+)?(?P<name>[A-Za-z_][A-Za-z0-9_]*)[ \t]*=(?P<rest>.*)", re.DOTALL
+)
 _UNQUOTED = re.compile(r"(?P<value>(?:(?!\s#).)*)", re.DOTALL)
 _QUOTED = {
     '"': re.compile(r'"(?P<value>(?:[^"\\]|\\.)*)"(?P<after>.*)', re.DOTALL),
@@ -82,19 +84,27 @@ def parse(text: str, file: str) -> dict[str, str]:
 def _parse_line(line: str, place: str) -> tuple[str, str]:
     match = _LINE.fullmatch(line)
     if not match:
-        raise SettingError(f"{place}: this is not a setting. Write NAME=value, or # before a comment.")
+        raise SettingError(
+            f"{place}: this is not a setting. Write NAME=value, or # before a comment."
+        )
     name, rest = match["name"], match["rest"]
     if "\0" in rest:
-        raise SettingError(f"{place}: the value of {name} has a zero byte in it. Save the file as UTF-8.")
+        raise SettingError(
+            f"{place}: the value of {name} has a zero byte in it. Save the file as UTF-8."
+        )
     pattern = _QUOTED.get(rest.strip()[:1])
     if not pattern:
         unquoted = _UNQUOTED.match(rest)
         return name, unquoted["value"].strip() if unquoted else ""
     quoted = pattern.fullmatch(rest.strip())
     if not quoted:
-        raise SettingError(f"{place}: the value of {name} begins with a quote that is not closed in this line.")
+        raise SettingError(
+            f"{place}: the value of {name} begins with a quote that is not closed in this line."
+        )
     if not _COMMENT.fullmatch(quoted["after"]):
-        raise SettingError(f"{place}: there is text behind the closing quote of {name}. Put the whole value in quotes.")
+        raise SettingError(
+            f"{place}: there is text behind the closing quote of {name}. Put the whole value in quotes."
+        )
     value = quoted["value"]
     return name, _ESCAPED.sub(r"\1", value) if rest.strip()[0] == '"' else value
 
@@ -105,7 +115,9 @@ def _text_of(path: Path) -> str:
     except (FileNotFoundError, IsADirectoryError):
         return ""
     except OSError as error:
-        raise SettingError(f"{path} cannot be read: {error.strerror}. Make it readable for this user.") from error
+        raise SettingError(
+            f"{path} cannot be read: {error.strerror}. Make it readable for this user."
+        ) from error
     encoding = "utf-16" if content.startswith(_UTF_16) else "utf-8-sig"
     try:
         return content.decode(encoding)
@@ -141,7 +153,14 @@ class Settings:
         """The value as written; the default if there is none."""
         return self._environment.get(name, default)
 
-    def int(self, name: _Text, *, default: _Whole, least: _Whole | None = None, most: _Whole | None = None) -> _Whole:
+    def int(
+        self,
+        name: _Text,
+        *,
+        default: _Whole,
+        least: _Whole | None = None,
+        most: _Whole | None = None,
+    ) -> _Whole:
         """A whole number.
 
         Raises:
@@ -212,7 +231,9 @@ class Settings:
         """
         text = self._text(name)
         if text and text not in available_timezones():
-            raise SettingError(f"{name} must be the name of a time zone, such as UTC or Europe/Berlin.")
+            raise SettingError(
+                f"{name} must be the name of a time zone, such as UTC or Europe/Berlin."
+            )
         return text or default
 
     def _text(self, name: _Text) -> _Text:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from giftcodes.providers.config import ProviderConfig, Rate
+from giftcodes.clients.games.config import ProviderConfig, Rate
 from redeemer.environment import SettingError, Settings
 
 #: A name is stored in columns of this length, and is the prefix of its settings.
@@ -24,7 +24,7 @@ class Game:
         api_url: where codes are redeemed.
         origin: the gift page, without a slash at the end.
         rate: `30/60` is 30 requests in 60 seconds.
-        protocol: a key of `giftcodes.providers.CLIENTS`.
+        protocol: a key of `giftcodes.clients.games.CLIENTS`.
         directory_url: of a player in a directory of players, with `{id}` where the player ID goes.
 
     Raises:
@@ -42,7 +42,9 @@ class Game:
 
     def __post_init__(self) -> None:
         if not _NAME.fullmatch(self.name):
-            raise ValueError(f"The game's name must be 1 to 20 lower-case letters and digits, not {self.name!r}.")
+            raise ValueError(
+                f"The game's name must be 1 to 20 lower-case letters and digits, not {self.name!r}."
+            )
 
     def setting(self, what: str) -> str:
         """The name of one of its settings: `SALT` gives `WHITEOUT_SALT`."""

@@ -7,8 +7,7 @@ from typing import Any
 
 import structlog
 
-from giftcodes.http.text import one_line
-from giftcodes.text import printable
+from giftcodes.domain.text import one_line, printable
 
 FORMATS = ("console", "json")
 LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
@@ -79,7 +78,10 @@ def configure(*, log_format: str, level: str) -> dict[str, Any]:
         "formatters": {
             "structured": {
                 "()": structlog.stdlib.ProcessorFormatter,
-                "processors": [structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer],
+                "processors": [
+                    structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+                    renderer,
+                ],
                 "foreign_pre_chain": _SHARED,
             }
         },

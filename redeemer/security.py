@@ -56,7 +56,9 @@ def _address(entry: str) -> IPv4Address | IPv6Address | None:
     if match is None:
         return None
     try:
-        found = ip_address((match["bracketed"] or match["dotted"] or match["bare"]).partition("%")[0])
+        found = ip_address(
+            (match["bracketed"] or match["dotted"] or match["bare"]).partition("%")[0]
+        )
     except ValueError:
         return None
     return getattr(found, "ipv4_mapped", None) or found
@@ -67,9 +69,15 @@ def note_address(request: HttpRequest, **_signal: Any) -> None:
     structlog.contextvars.bind_contextvars(ip=client_address(request))
 
 
-def locked_out(request: HttpRequest, _response: HttpResponse | None, _credentials: Any = None) -> HttpResponse:
+def locked_out(
+    request: HttpRequest, _response: HttpResponse | None, _credentials: Any = None
+) -> HttpResponse:
     """Too many failed logins from one address: say until when it has to wait."""
-    last = AccessAttempt.objects.filter(ip_address=lockout_address(request)).order_by("-attempt_time").first()
+    last = (
+        AccessAttempt.objects.filter(ip_address=lockout_address(request))
+        .order_by("-attempt_time")
+        .first()
+    )
     until = (last.attempt_time if last else timezone.now()) + settings.AXES_COOLOFF_TIME
     return render(request, "admin/locked_out.html", {"until": until}, status=429)
 

@@ -243,13 +243,17 @@ def _drain(server: Any) -> None:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the site. Returns the exit status."""
     parser = argparse.ArgumentParser(prog="python -m redeemer.serving", description="Run the site.")
-    parser.add_argument("--bind", required=True, help="host:port, [IPv6 address]:port or unix:/path")
+    parser.add_argument(
+        "--bind", required=True, help="host:port, [IPv6 address]:port or unix:/path"
+    )
     bind = parser.parse_args(arguments).bind
     try:
         listener = listen(bind)
     except (OSError, ValueError) as error:
         words = getattr(error, "strerror", None) or error
-        sys.stderr.write(f"The site cannot listen on {bind}: {words}. Set BIND and PORT to an address that is free.\n")
+        sys.stderr.write(
+            f"The site cannot listen on {bind}: {words}. Set BIND and PORT to an address that is free.\n"
+        )
         return 1
     with listener:
         from django.conf import settings

@@ -11,10 +11,10 @@ from csp.constants import NONE, SELF, UNSAFE_EVAL, UNSAFE_INLINE
 from django.core.exceptions import ImproperlyConfigured
 from django.templatetags.static import static
 
-from giftcodes.providers.config import ProviderConfig
+from giftcodes.clients.games.config import ProviderConfig
 from redeemer import database_url, environment
-from redeemer.embedded import discovery
 from redeemer.games import GAMES, providers
+from redeemer.localserver import discovery
 from redeemer.logging import FORMATS, LEVELS, configure
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -22,7 +22,7 @@ BASE_DIR = Path(__file__).resolve().parent.parent
 environment.load(BASE_DIR / ".env")
 env = environment.Settings()
 # A running `make up` tells where its servers are; what the environment says itself goes before it.
-discovery.fill_environment()
+discovery.load_running_environment()
 
 # --- Django -----------------------------------------------------------------------------------------------------------
 DEBUG = env.bool("DEBUG", default=False)
@@ -38,6 +38,7 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 INSTALLED_APPS = [
     "giftcodes",
+    "redeemer.apps.RedeemerConfig",
     # Without its `ready`, which puts a site of its own in the place of ours.
     "unfold.apps.BasicAppConfig",
     "redeemer.apps.RedeemerAdminConfig",
@@ -98,11 +99,14 @@ FORMAT_MODULE_PATH = ["redeemer.formats"]
 LOGIN_REDIRECT_URL = "/admin/"
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
-    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 10}},
+    {
+        "NAME": "django.contrib.auth.password_validation.MinimumLengthValidator",
+        "OPTIONS": {"min_length": 10},
+    },
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
 ]
 
-# --- The frame of the admin; its side bar is redeemer.navigation ------------------------------------------------------
+# --- The frame of the admin; its side bar is giftcodes.admin_menu ---------------------------------
 UNFOLD = {
     "SITE_TITLE": "Redeemer",
     "SITE_HEADER": "Redeemer",
@@ -110,9 +114,18 @@ UNFOLD = {
     "SITE_SYMBOL": "redeem",
     # The admin is the site.
     "SITE_URL": None,
-    "DASHBOARD_CALLBACK": "giftcodes.admin.dashboard.add_board",
-    "SITE_FAVICONS": [{"rel": "icon", "type": "image/svg+xml", "href": lambda _request: static("giftcodes/icon.svg")}],
-    "SCRIPTS": [lambda _request: static("giftcodes/live.js"), lambda _request: static("giftcodes/frame.js")],
+    "DASHBOARD_CALLBACK": "giftcodes.admin.monitoring.dashboard.add_board",
+    "SITE_FAVICONS": [
+        {
+            "rel": "icon",
+            "type": "image/svg+xml",
+            "href": lambda _request: static("giftcodes/icon.svg"),
+        }
+    ],
+    "SCRIPTS": [
+        lambda _request: static("giftcodes/live.js"),
+        lambda _request: static("giftcodes/frame.js"),
+    ],
     "STYLES": [lambda _request: static("giftcodes/admin.css")],
     "COLORS": {
         "primary": {
@@ -146,6 +159,8 @@ POOL = {
     # followed by a new one as soon as a thread asks: work goes on within seconds of the server's return.
     "reconnect_timeout": 2,
 }
+#: The commands recognise by it that no server is running.
+NO_SERVER_HOST = discovery.NO_SERVER_HOST
 DATABASES: dict[str, dict[str, Any]] = {}
 if env.str("DATABASE_URL", default=""):
     DATABASES["default"] = {
@@ -172,7 +187,7 @@ else:
     DATABASES["default"] = {
         "ENGINE": _ENGINE,
         "NAME": "redeemer",
-        "HOST": discovery.NO_SERVER_HOST,
+        "HOST": NO_SERVER_HOST,
     }
 
 # --- Celery: the doorbell (docs/decisions/0002) -----------------------------------------------------------------------
@@ -237,7 +252,9 @@ except ValueError as error:
 # HTTPS=1 says that a proxy with TLS stands in front; `make up` on localhost is plain HTTP.
 HTTPS = env.bool("HTTPS", default=False)
 # A site that others can reach keeps its cookies off the open wire, unless somebody says that there is no TLS.
-SECURE_COOKIES = env.bool("SECURE_COOKIES", default=HTTPS or not (DEBUG or set(ALLOWED_HOSTS) <= THIS_MACHINE))
+SECURE_COOKIES = env.bool(
+    "SECURE_COOKIES", default=HTTPS or not (DEBUG or set(ALLOWED_HOSTS) <= THIS_MACHINE)
+)
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_COOKIES
 CSRF_FAILURE_VIEW = "redeemer.security.csrf_failed"
 SECURE_SSL_REDIRECT = HTTPS
@@ -267,7 +284,10 @@ CONTENT_SECURITY_POLICY = {
 }
 
 # --- Logins: five wrong ones, and the address waits for a quarter of an hour ------------------------------------------
-AUTHENTICATION_BACKENDS = ["axes.backends.AxesStandaloneBackend", "django.contrib.auth.backends.ModelBackend"]
+AUTHENTICATION_BACKENDS = [
+    "axes.backends.AxesStandaloneBackend",
+    "django.contrib.auth.backends.ModelBackend",
+]
 #: How many proxies of ours stand in front, each of which appends to X-Forwarded-For.
 PROXIES = env.int("PROXIES", default=1 if HTTPS else 0)
 AXES_CLIENT_IP_CALLABLE = "redeemer.security.lockout_address"

@@ -24,7 +24,9 @@ SET LOCAL search_path = still, pg_catalog, public;
 
 
 @pytest.fixture(scope="session")
-def django_db_setup(django_test_environment: None, django_db_blocker: DjangoDbBlocker) -> Iterator[None]:
+def django_db_setup(
+    django_test_environment: None, django_db_blocker: DjangoDbBlocker
+) -> Iterator[None]:
     """Give this process a database of its own. It goes with its server."""
     name = f"test_redeemer_{os.environ.get('PYTEST_XDIST_WORKER', 'alone')}"
     databases.make(name)
@@ -44,7 +46,7 @@ def still_clock(db: None) -> None:
 
 
 #: Their tests wait for processes, some for minutes. None of them uses the database of the other tests.
-_LONGEST = {"system", "embedded", "chaos"}
+_LONGEST = {"system", "localserver", "backups", "chaos"}
 
 
 @pytest.hookimpl(trylast=True)

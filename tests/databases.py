@@ -11,7 +11,7 @@ from contextlib import contextmanager
 import psycopg
 from psycopg.sql import SQL, Identifier
 
-from redeemer.embedded.home import REPOSITORY
+from redeemer.localserver.home import REPOSITORY
 
 _TEMPLATE = "migrated"
 #: Only its first session makes the template: workers of pytest-xdist share the server.
@@ -28,7 +28,9 @@ def make(name: str) -> None:
     with _server() as server:
         _have_template(server)
         _drop(server, name)
-        server.execute(SQL("CREATE DATABASE {} TEMPLATE {}").format(Identifier(name), Identifier(_TEMPLATE)))
+        server.execute(
+            SQL("CREATE DATABASE {} TEMPLATE {}").format(Identifier(name), Identifier(_TEMPLATE))
+        )
 
 
 def drop(name: str) -> None:
@@ -44,7 +46,11 @@ def _have_template(server: psycopg.Connection) -> None:
         _drop(server, unfinished)
         server.execute(SQL("CREATE DATABASE {}").format(Identifier(unfinished)))
         _migrate(unfinished)
-        server.execute(SQL("ALTER DATABASE {} RENAME TO {}").format(Identifier(unfinished), Identifier(_TEMPLATE)))
+        server.execute(
+            SQL("ALTER DATABASE {} RENAME TO {}").format(
+                Identifier(unfinished), Identifier(_TEMPLATE)
+            )
+        )
     server.execute("SELECT pg_advisory_unlock(%s)", [_LOCK])
 
 

@@ -33,4 +33,6 @@ def member(of: Guild, player: str = "", **fields: Any) -> Member:
 def gift_code(code: str = "", **fields: Any) -> GiftCode:
     """An active code of the simulator."""
     code = code or f"CODE{next(_numbers)}"
-    return GiftCode.objects.create(**{"provider": "simulator", "code": code, "source": Source.COMMAND, **fields})
+    return GiftCode.objects.create(
+        **{"provider": "simulator", "code": code, "source": Source.COMMAND, **fields}
+    )

@@ -6,7 +6,7 @@ input is closed. That happens when pytest ends, also by SIGKILL. Then it kills a
 their environment, which processes inherit, and everything that comes from these.
 
 Processes that are started with an empty environment have no mark. They must not outlive their parent: see
-`redeemer.embedded.tether`.
+`redeemer.localserver.spawn`.
 """
 
 from __future__ import annotations
@@ -36,7 +36,10 @@ def start() -> subprocess.Popen[bytes]:
     """
     mark = uuid.uuid4().hex
     reaper = subprocess.Popen(
-        [sys.executable, "-m", "tests.reaper", mark], cwd=_REPOSITORY, stdin=subprocess.PIPE, start_new_session=True
+        [sys.executable, "-m", "tests.reaper", mark],
+        cwd=_REPOSITORY,
+        stdin=subprocess.PIPE,
+        start_new_session=True,
     )
     os.environ[_VARIABLE] = f"{os.environ.get(_VARIABLE, '')} {mark}".strip()
     return reaper

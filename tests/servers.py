@@ -18,11 +18,11 @@ from pathlib import Path
 
 import pytest
 
-from redeemer.embedded import ports
-from redeemer.embedded.postgres import THROW_AWAY, Postgres
-from redeemer.embedded.server import Server, wait_until_ready
-from redeemer.embedded.valkey import Valkey
 from redeemer.games import GAMES
+from redeemer.localserver import ports
+from redeemer.localserver.postgres import THROW_AWAY, Postgres
+from redeemer.localserver.server import Server, wait_until_ready
+from redeemer.localserver.valkey import Valkey
 from tests import reaper
 
 _PREFIX = "redeemer-tests-"

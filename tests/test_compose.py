@@ -22,17 +22,17 @@ import redis
 import yaml
 from django.conf import settings
 
-from chaos.books import REALM, Books
+from chaos.database import REALM, Books
 from chaos.game import Game, line
 from chaos.servers import Running
-from redeemer.embedded import ports, wheels
-from redeemer.embedded.configuration import Configuration
-from redeemer.embedded.console import Console
-from redeemer.embedded.home import REPOSITORY
-from redeemer.embedded.postgres import THROW_AWAY, Postgres
-from redeemer.embedded.programs import Programs
-from redeemer.embedded.tether import spawn
 from redeemer.games import GAMES
+from redeemer.localserver import ports, wheels
+from redeemer.localserver.configuration import Configuration
+from redeemer.localserver.console import Console
+from redeemer.localserver.home import REPOSITORY
+from redeemer.localserver.postgres import THROW_AWAY, Postgres
+from redeemer.localserver.programs import Programs
+from redeemer.localserver.spawn import spawn_with_parent_death_signal
 from tests.waiting import PATIENCE_SECONDS, wait_for
 
 _DOCKERFILE = (REPOSITORY / "Dockerfile").read_text(encoding="utf-8")
@@ -56,7 +56,10 @@ SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
 @pytest.mark.parametrize("service", _APPLICATION)
 def test_a_service_runs_what_make_up_runs(service: str, monkeypatch: pytest.MonkeyPatch) -> None:
     launched: list[Sequence[str]] = []
-    monkeypatch.setattr("redeemer.embedded.programs.spawn", lambda command, **_: launched.append(command))
+    monkeypatch.setattr(
+        "redeemer.localserver.programs.spawn_with_parent_death_signal",
+        lambda command, **_: launched.append(command),
+    )
     programs = Programs(Console(), {}, Configuration("0.0.0.0", 8000, 4, 8, has_provider=True))
     of_make_up = {
         "web": programs.web,
@@ -154,7 +157,17 @@ class Engine:
     def start_game(self) -> None:
         """Start the simulator, which is in no compose file."""
         port = self.game.url.rpartition(":")[2]
-        command = ["python", "-m", "giftcodes.simulator", "--port", port, "--rate", "unlimited", "--players", "0"]
+        command = [
+            "python",
+            "-m",
+            "simulator",
+            "--port",
+            port,
+            "--rate",
+            "unlimited",
+            "--players",
+            "0",
+        ]
         self._launch("game", command)
         wait_for(self.game.answers, "the game to listen")
 
@@ -202,8 +215,11 @@ class Engine:
 
     def _launch(self, name: str, command: Sequence[str]) -> subprocess.Popen[bytes]:
         with (self._folder / f"{name}.log").open("ab") as log:
-            process = self._running[name] = spawn(
-                self._here(command), environment=self._environment(name), folder=REPOSITORY, output=log
+            process = self._running[name] = spawn_with_parent_death_signal(
+                self._here(command),
+                environment=self._environment(name),
+                folder=REPOSITORY,
+                output=log,
             )
         return process
 
@@ -212,7 +228,13 @@ class Engine:
         own = SERVICES.get(service, {}).get("environment", {})
         values = {name: self._place(str(value)) for name, value in own.items()}
         path = f"{self._programs}:{Path(sys.executable).parent}:{os.environ['PATH']}"
-        return {**self.env_file, "PYTHONUNBUFFERED": "1", **values, "PATH": path, "REDEEMER_HOME": str(self._folder)}
+        return {
+            **self.env_file,
+            "PYTHONUNBUFFERED": "1",
+            **values,
+            "PATH": path,
+            "REDEEMER_HOME": str(self._folder),
+        }
 
     def _here(self, command: Sequence[str]) -> list[str]:
         return [self._place(part) for part in command]
@@ -240,7 +262,9 @@ def engine() -> Iterator[Engine]:
 
 
 @pytest.mark.system
-def test_what_compose_starts_becomes_healthy_redeems_a_code_and_ends_in_time(engine: Engine) -> None:
+def test_what_compose_starts_becomes_healthy_redeems_a_code_and_ends_in_time(
+    engine: Engine,
+) -> None:
     assert engine.start("migrate").wait(PATIENCE_SECONDS) == 0, engine.log("migrate")
     for service in _APPLICATION:
         engine.start(service)
@@ -268,7 +292,9 @@ def _redeem_a_code(engine: Engine) -> None:
     try:
         books.add_guild("Wolves", players)
         engine.game.change(
-            players={player: {"realm": REALM} for player in players}, codes={"FROST": {}}, feed=[line("FROST")]
+            players={player: {"realm": REALM} for player in players},
+            codes={"FROST": {}},
+            feed=[line("FROST")],
         )
         books.poll_now()
         wait_for(lambda: books.progress(["FROST"])["settled"] == _MEMBERS, "all members to have it")

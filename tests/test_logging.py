@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from giftcodes import story
+from giftcodes.domain import log_lines
 from redeemer.logging import configure
 
 HIDDEN = "\u202e\u2066\u061c\u200b\u00ad"
@@ -31,8 +31,16 @@ def lines(request: pytest.FixtureRequest, settings: Any) -> Iterator[io.StringIO
 
 
 def test_a_name_in_a_line_of_ours_hides_and_reorders_nothing(lines: io.StringIO) -> None:
-    story.answered(f"{HIDDEN}Amber (1)", f"SUC{HIDDEN}CESS", settled=True, guild=f"Wol{HIDDEN}ves", code="FROST")
-    story.warn("Players.", names=[f"{HIDDEN}Birch"], by={"who": (f"Cinder{HIDDEN}",)}, number=7)
+    log_lines.answered(
+        f"{HIDDEN}Amber (1)",
+        f"SUC{HIDDEN}CESS",
+        settled=True,
+        guild=f"Wol{HIDDEN}ves",
+        code="FROST",
+    )
+    log_lines.warning(
+        "Players.", names=[f"{HIDDEN}Birch"], by={"who": (f"Cinder{HIDDEN}",)}, number=7
+    )
 
     text = lines.getvalue()
     assert "✅ Redeemed for Amber (1): SUCCESS" in text
@@ -42,7 +50,7 @@ def test_a_name_in_a_line_of_ours_hides_and_reorders_nothing(lines: io.StringIO)
 
 
 def test_a_name_from_right_to_left_is_not_isolated_in_a_log(lines: io.StringIO) -> None:
-    story.locked("\u2068אבג\u2069", "FROST")
+    log_lines.locked("\u2068אבג\u2069", "FROST")
 
     assert "🔒 Locked auto-redeem for guild אבג with code FROST" in lines.getvalue()
 
@@ -58,7 +66,7 @@ def test_a_line_and_an_error_of_a_library_are_treated_alike(lines: io.StringIO) 
 
 
 def test_emoji_and_the_lines_of_an_error_stay(lines: io.StringIO) -> None:
-    story.tell("🏳️\u200d🌈 Amber\tgoes on", what="first\nsecond")
+    log_lines.info("🏳️\u200d🌈 Amber\tgoes on", what="first\nsecond")
 
     text = lines.getvalue()
     told = json.loads(text)["event"] if text.startswith("{") else text

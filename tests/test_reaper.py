@@ -14,7 +14,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from redeemer.embedded.home import REPOSITORY
+from redeemer.localserver.home import REPOSITORY
 from tests.waiting import wait_for
 
 _TESTS = """
@@ -52,13 +52,31 @@ def folder() -> Iterator[Path]:
 @pytest.mark.parametrize(
     ("number", "to_all"), [(signal.SIGINT, True), (signal.SIGTERM, False), (signal.SIGKILL, False)]
 )
-def test_a_run_that_ends_early_leaves_no_process_behind(folder: Path, number: signal.Signals, to_all: bool) -> None:
+def test_a_run_that_ends_early_leaves_no_process_behind(
+    folder: Path, number: signal.Signals, to_all: bool
+) -> None:
     tests, token = folder / "test_sleepers.py", uuid.uuid4().hex
     tests.write_text(_TESTS)
     run = subprocess.Popen(
-        [sys.executable, "-m", "pytest", "-c", "pyproject.toml", "-p", "xdist", "-n", "2", str(tests)],
+        [
+            sys.executable,
+            "-m",
+            "pytest",
+            "-c",
+            "pyproject.toml",
+            "-p",
+            "xdist",
+            "-n",
+            "2",
+            str(tests),
+        ],
         cwd=REPOSITORY,
-        env={**os.environ, _VARIABLE: token, "TMPDIR": str(folder), "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"},
+        env={
+            **os.environ,
+            _VARIABLE: token,
+            "TMPDIR": str(folder),
+            "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
+        },
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
         start_new_session=True,
@@ -83,7 +101,11 @@ def test_a_run_that_ends_early_leaves_no_process_behind(folder: Path, number: si
 
 def _alive(before: list[psutil.Process], token: str) -> list[psutil.Process]:
     """Which of these live, and which other processes have this token in their environment."""
-    return [process for process in [*before, *psutil.process_iter()] if _is_alive(process, token, before)]
+    return [
+        process
+        for process in [*before, *psutil.process_iter()]
+        if _is_alive(process, token, before)
+    ]
 
 
 def _is_alive(process: psutil.Process, token: str, before: list[psutil.Process]) -> bool:

@@ -9,7 +9,9 @@ from collections.abc import Callable
 PATIENCE_SECONDS = 120.0
 
 
-def wait_for(condition: Callable[[], bool], what: str, *, seconds: float = PATIENCE_SECONDS) -> None:
+def wait_for(
+    condition: Callable[[], bool], what: str, *, seconds: float = PATIENCE_SECONDS
+) -> None:
     """Return as soon as the condition is true.
 
     Raises:

@@ -4,7 +4,18 @@ from __future__ import annotations
 
 from importlib import import_module
 
-_FILES = ("kills", "points", "zombies", "answers", "broker", "database", "network", "feed", "operator", "clocks")
+_FILES = (
+    "kills",
+    "points",
+    "zombies",
+    "answers",
+    "broker",
+    "database",
+    "network",
+    "feed",
+    "operator",
+    "clocks",
+)
 
 
 def load() -> None:

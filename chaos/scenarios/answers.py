@@ -7,8 +7,8 @@ from typing import Any
 
 from chaos import times
 from chaos.game import line
+from chaos.round import Stage
 from chaos.scenario import SCENARIOS, Scenario, scenario
-from chaos.stage import Stage
 
 #: Name, story, and faults for the code under test. `when: after` means that the game granted before it failed.
 _FAULTS: list[tuple[str, str, list[dict[str, Any]]]] = [
@@ -21,8 +21,20 @@ _FAULTS: list[tuple[str, str, list[dict[str, Any]]]] = [
         "game-timeouts",
         "One in twenty is answered after our patience, before or after the effect.",
         [
-            {"fault": "delay", "seconds": times.HTTP_SECONDS + 1, "when": "after", "probability": 0.03, "times": None},
-            {"fault": "delay", "seconds": times.HTTP_SECONDS + 1, "when": "before", "probability": 0.03, "times": None},
+            {
+                "fault": "delay",
+                "seconds": times.HTTP_SECONDS + 1,
+                "when": "after",
+                "probability": 0.03,
+                "times": None,
+            },
+            {
+                "fault": "delay",
+                "seconds": times.HTTP_SECONDS + 1,
+                "when": "before",
+                "probability": 0.03,
+                "times": None,
+            },
         ],
     ),
     (
@@ -71,7 +83,10 @@ _FAULTS: list[tuple[str, str, list[dict[str, Any]]]] = [
     (
         "game-429-storm",
         "The game says 429 to sixteen requests, whatever we have sent.",
-        [{"fault": "429", "times": 8}, {"fault": "429", "headers": {"Retry-After": "2"}, "times": 8}],
+        [
+            {"fault": "429", "times": 8},
+            {"fault": "429", "headers": {"Retry-After": "2"}, "times": 8},
+        ],
     ),
     (
         "game-wrong-salt",
@@ -82,7 +97,13 @@ _FAULTS: list[tuple[str, str, list[dict[str, Any]]]] = [
         "game-hiccups",
         "TIMEOUT RETRY, NOT LOGIN and TOO FREQUENT, one request in ten.",
         [
-            {"fault": "msg", "msg": "TIMEOUT RETRY", "when": "after", "probability": 0.04, "times": None},
+            {
+                "fault": "msg",
+                "msg": "TIMEOUT RETRY",
+                "when": "after",
+                "probability": 0.04,
+                "times": None,
+            },
             {"fault": "msg", "msg": "NOT LOGIN", "probability": 0.03, "times": None},
             {"fault": "msg", "msg": "TOO FREQUENT", "probability": 0.03, "times": None},
         ],
@@ -121,18 +142,32 @@ for _name, _story, _faults in _FAULTS:
 MOST_ODD_REQUESTS = 12
 
 
-@scenario("game-odd-code", "Of two new codes one gets nothing but unknown words; the other goes on.", harm_seconds=75)
+@scenario(
+    "game-odd-code",
+    "Of two new codes one gets nothing but unknown words; the other goes on.",
+    harm_seconds=75,
+)
 def odd_code(stage: Stage) -> None:
     """The odd one is not among the codes of the round: its rows stay open."""
     good = stage.begin(feed=False)
     odd = f"Odd{good}"
-    words = {"fault": "msg", "msg": "MOON PHASE ERROR", "err_code": 41_234, "code": odd, "times": None}
+    words = {
+        "fault": "msg",
+        "msg": "MOON PHASE ERROR",
+        "err_code": 41_234,
+        "code": odd,
+        "times": None,
+    }
     stage.system.game.change(faults=[words], feed=[line(odd)])
     stage.publish(good)
     stage.wait_for_share(1.0)
 
     asked = _moments(stage, odd)
-    stage.system.wait(lambda: bool(_moments(stage, odd)), "a request for the odd code", seconds=stage.patience_seconds)
+    stage.system.wait(
+        lambda: bool(_moments(stage, odd)),
+        "a request for the odd code",
+        seconds=stage.patience_seconds,
+    )
     stage.system.pause(max(0.0, 61 - (_moments(stage, good)[-1] - asked[0]) if asked else 61.0))
     asked = _moments(stage, odd)
     early = [moment for moment in asked if moment <= asked[0] + 60]
@@ -145,4 +180,8 @@ def odd_code(stage: Stage) -> None:
 
 def _moments(stage: Stage, code: str) -> list[float]:
     """When the game was asked for a code, in unix seconds."""
-    return [entry["at"] for entry in stage.system.game.ledger(stage.since)["requests"] if entry["code"] == code]
+    return [
+        entry["at"]
+        for entry in stage.system.game.ledger(stage.since)["requests"]
+        if entry["code"] == code
+    ]

@@ -7,8 +7,8 @@ import time
 
 import redis
 
+from chaos.round import Stage
 from chaos.scenario import scenario
-from chaos.stage import Stage
 from chaos.system import REDEEM
 
 _QUEUES = ["redeem", "control"]
@@ -70,7 +70,11 @@ def _take(stage: Stage, number: int) -> list[tuple[bytes, bytes]]:
     return taken
 
 
-@scenario("redis-down", "SHUTDOWN NOSAVE in mid-run; back after 1, 5 or 20 s, with or without its data.", rounds=3)
+@scenario(
+    "redis-down",
+    "SHUTDOWN NOSAVE in mid-run; back after 1, 5 or 20 s, with or without its data.",
+    rounds=3,
+)
 def redis_down(stage: Stage) -> None:
     _take_away(stage, stage.random.choice([1.0, 5.0, 20.0]))
 
@@ -103,7 +107,9 @@ def redis_client_kill(stage: Stage) -> None:
     for _ in range(10):
         stage.system.pause(stage.random.uniform(0.2, 1.0))
         try:
-            stage.system.servers.broker().execute_command("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes")
+            stage.system.servers.broker().execute_command(
+                "CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes"
+            )
         except redis.RedisError as error:
             stage.complaints.append(f"CLIENT KILL: {error}")
         stage.note_fault()

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from chaos.round import Stage
 from chaos.scenario import scenario
-from chaos.stage import Stage
 
 
-@scenario("postgres-crash", "PostgreSQL is stopped at once (-m immediate) in mid-run, for up to 8 s.", rounds=2)
+@scenario(
+    "postgres-crash",
+    "PostgreSQL is stopped at once (-m immediate) in mid-run, for up to 8 s.",
+    rounds=2,
+)
 def postgres_crash(stage: Stage) -> None:
     stage.begin()
     stage.wait_for_random_moment()
@@ -20,7 +24,11 @@ def postgres_crash(stage: Stage) -> None:
     stage.extra_seconds = 20.0
 
 
-@scenario("postgres-terminate", "All connections are terminated every half second for 15 s.", harm_seconds=30)
+@scenario(
+    "postgres-terminate",
+    "All connections are terminated every half second for 15 s.",
+    harm_seconds=30,
+)
 def postgres_terminate(stage: Stage) -> None:
     stage.begin()
     ended = 0

@@ -5,13 +5,16 @@ from __future__ import annotations
 import datetime as dt
 
 from chaos.game import line
+from chaos.round import Stage
 from chaos.scenario import scenario
-from chaos.stage import Stage
 
 _JUNK = ("empty", "html", "huge", "garbage", "truncated", "status", "detail", "error", "reset")
 
 
-@scenario("feed-junk", "The feed answers with nothing, HTML, 10 MB of junk and more; then it lists a second code.")
+@scenario(
+    "feed-junk",
+    "The feed answers with nothing, HTML, 10 MB of junk and more; then it lists a second code.",
+)
 def feed_junk(stage: Stage) -> None:
     stage.begin()
     stage.wait_for_share(0.2)
@@ -34,7 +37,10 @@ def _use_up(stage: Stage) -> None:
     stage.system.wait(is_clean, "the feed to answer again", seconds=40)
 
 
-@scenario("feed-vanish", "A code vanishes from the feed in mid-run, comes back, and comes back in other case.")
+@scenario(
+    "feed-vanish",
+    "A code vanishes from the feed in mid-run, comes back, and comes back in other case.",
+)
 def feed_vanish(stage: Stage) -> None:
     code = stage.begin()
     stage.wait_for_random_moment(0.5)
@@ -44,13 +50,16 @@ def feed_vanish(stage: Stage) -> None:
     _polled(stage)
     stage.system.game.change(remove_from_feed=[code], feed=[line(code.upper()), line(code.lower())])
     _polled(stage)
-    known = stage.system.books.value("SELECT count(*) FROM giftcodes_giftcode WHERE folded = %s", code.casefold())
+    known = stage.system.books.value(
+        "SELECT count(*) FROM giftcodes_giftcode WHERE folded = %s", code.casefold()
+    )
     if known != 1:
         stage.complaints.append(f"{known} rows for one code in three spellings")
 
 
 @scenario(
-    "feed-reissue", "A closed code is published with a later date: a new issue, redeemed for everybody once more."
+    "feed-reissue",
+    "A closed code is published with a later date: a new issue, redeemed for everybody once more.",
 )
 def feed_reissue(stage: Stage) -> None:
     code = stage.begin()

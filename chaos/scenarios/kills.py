@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from chaos.round import Stage
 from chaos.scenario import scenario
-from chaos.stage import Stage
 from chaos.system import REDEEM, WORKERS
 
 _KILLABLE = (*WORKERS, "beat")
@@ -32,7 +32,12 @@ def kill_beat(stage: Stage) -> None:
         stage.kill("beat")
 
 
-@scenario("random-kills", "One to three random processes are killed at random moments.", rounds=10, members=60)
+@scenario(
+    "random-kills",
+    "One to three random processes are killed at random moments.",
+    rounds=10,
+    members=60,
+)
 def random_kills(stage: Stage) -> None:
     stage.begin()
     for _ in range(stage.random.randint(1, 3)):

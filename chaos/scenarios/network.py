@@ -5,8 +5,8 @@ from __future__ import annotations
 from urllib.parse import urlsplit
 
 from chaos.proxy import Proxy
+from chaos.round import Stage
 from chaos.scenario import scenario
-from chaos.stage import Stage
 from chaos.system import WORKERS
 
 
@@ -34,13 +34,19 @@ def _cut_off(stage: Stage, variable: str, url: str, names: tuple[str, ...], seco
 
 
 @scenario(
-    "database-half-open", "One redeem worker's connections to PostgreSQL are half open for 12 s.", harm_seconds=90
+    "database-half-open",
+    "One redeem worker's connections to PostgreSQL are half open for 12 s.",
+    harm_seconds=90,
 )
 def database_half_open(stage: Stage) -> None:
     _cut_off(stage, "DATABASE_URL", stage.system.servers.database_url, ("redeem-2",), 12)
 
 
-@scenario("database-cut-off", "All workers' connections to PostgreSQL are half open for 12 s.", harm_seconds=90)
+@scenario(
+    "database-cut-off",
+    "All workers' connections to PostgreSQL are half open for 12 s.",
+    harm_seconds=90,
+)
 def database_cut_off(stage: Stage) -> None:
     _cut_off(stage, "DATABASE_URL", stage.system.servers.database_url, WORKERS, 12)
 

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from chaos.operator import Operator
+from chaos.round import Stage
 from chaos.scenario import scenario
-from chaos.stage import Stage
 
 
-@scenario("operator-redeem-now", "Redeem now is pressed forty times while it runs: each time it is refused.")
+@scenario(
+    "operator-redeem-now",
+    "Redeem now is pressed forty times while it runs: each time it is refused.",
+)
 def redeem_now(stage: Stage) -> None:
     code = stage.begin()
     with Operator(stage.system) as operator:
@@ -24,7 +27,9 @@ def redeem_now(stage: Stage) -> None:
     stage.notes.append(f"{refused} of 40 presses refused")
 
 
-@scenario("operator-stop", "Runs are stopped, taken back and started again, with a worker killed between.")
+@scenario(
+    "operator-stop", "Runs are stopped, taken back and started again, with a worker killed between."
+)
 def stop_and_go(stage: Stage) -> None:
     code = stage.begin()
     with Operator(stage.system) as operator:
@@ -39,7 +44,8 @@ def stop_and_go(stage: Stage) -> None:
 
 
 @scenario(
-    "operator-edits", "Members leave and come back, a realm is wrong for a while, the game is paused and resumed."
+    "operator-edits",
+    "Members leave and come back, a realm is wrong for a while, the game is paused and resumed.",
 )
 def edits(stage: Stage) -> None:
     code = stage.begin()
@@ -74,7 +80,9 @@ def _go_on_until_settled(stage: Stage, operator: Operator, code: str) -> None:
     """Press Redeem now for every guild, as an operator who wants to see it done, until everybody has the code."""
 
     def is_done() -> bool:
-        return stage.is_settled() and stage.system.books.progress([code])["settled"] >= stage.members
+        return (
+            stage.is_settled() and stage.system.books.progress([code])["settled"] >= stage.members
+        )
 
     for _ in range(20):
         for guild in stage.guilds.values():

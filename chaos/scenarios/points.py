@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from functools import partial
 
+from chaos.round import Stage
 from chaos.scenario import SCENARIOS, Scenario
-from chaos.stage import Stage
 from chaos.system import REDEEM, TimeUpError
 
 #: The chance at each passing: in a run of 120 rows a few deaths, each of which takes up to eight requests with it.

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from chaos import times
+from chaos.round import Stage
 from chaos.scenario import scenario
-from chaos.stage import Stage
 
 _ZOMBIE = "redeem-2"
 #: Until its claims are taken from it: a lease, two sweeps, and a little.
@@ -17,7 +17,9 @@ def _fall_asleep(stage: Stage, point: str) -> None:
     stage.begin()
     process = stage.system.processes[_ZOMBIE]
     while not process.is_frozen:
-        stage.system.wait(lambda: process.is_frozen or stage.is_settled(), "the zombie to fall asleep", seconds=60)
+        stage.system.wait(
+            lambda: process.is_frozen or stage.is_settled(), "the zombie to fall asleep", seconds=60
+        )
         if not process.is_frozen:
             stage.begin()
     stage.note_fault()
@@ -29,24 +31,37 @@ def _wake_up(stage: Stage) -> None:
     stage.note_fault()
 
 
-@scenario("zombie-before-send", "A worker is stopped before its request leaves, and sends it when its claim is over.")
+@scenario(
+    "zombie-before-send",
+    "A worker is stopped before its request leaves, and sends it when its claim is over.",
+)
 def zombie_before_send(stage: Stage) -> None:
     _fall_asleep(stage, "before-send")
     stage.system.pause(_SLEEP_SECONDS + stage.random.uniform(0, times.UNCONFIRMED_SECONDS))
     _wake_up(stage)
 
 
-@scenario("zombie-after-intent", "A worker is stopped before it looks at its own deadline: it must not send any more.")
+@scenario(
+    "zombie-after-intent",
+    "A worker is stopped before it looks at its own deadline: it must not send any more.",
+)
 def zombie_after_intent(stage: Stage) -> None:
     _fall_asleep(stage, "after-intent")
     stage.system.pause(_SLEEP_SECONDS)
     _wake_up(stage)
-    stage.system.wait(lambda: _count_not_sent(stage) > 0 or stage.is_settled(), "the zombie to give up", seconds=20)
+    stage.system.wait(
+        lambda: _count_not_sent(stage) > 0 or stage.is_settled(),
+        "the zombie to give up",
+        seconds=20,
+    )
     if not _count_not_sent(stage):
         stage.complaints.append("the zombie sent its request although its deadline was over")
 
 
-@scenario("zombie-record", "A worker with an answer in hand wakes up while another asks for the same member again.")
+@scenario(
+    "zombie-record",
+    "A worker with an answer in hand wakes up while another asks for the same member again.",
+)
 def zombie_record(stage: Stage) -> None:
     _fall_asleep(stage, "before-record")
     stage.system.pause(times.HTTP_SECONDS + 0.5)
@@ -68,7 +83,9 @@ def zombie_record(stage: Stage) -> None:
         )
         return {row["id"]: row["token"] for row in rows if row["token"] > tokens[row["id"]]}
 
-    stage.system.wait(lambda: bool(asked_again()), "the member to be asked again", seconds=stage.patience_seconds)
+    stage.system.wait(
+        lambda: bool(asked_again()), "the member to be asked again", seconds=stage.patience_seconds
+    )
     fresh = asked_again()
     _wake_up(stage)
     stage.system.pause(0.5)

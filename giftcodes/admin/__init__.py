@@ -1,36 +1,8 @@
-"""What operators see and press: one file a story.
+"""The admin pages, in one folder for each thing that a person looks at.
 
-Nothing here is written by whole-form saves: the flow owns the machine's fields, and history is for reading.
+No page saves a whole form of a model that the pipeline writes, and history is read-only.
 """
 
-from giftcodes.admin import (
-    codes,
-    delivery,
-    directories,
-    feeds,
-    framed,
-    guilds,
-    journal,
-    member_imports,
-    member_redemptions,
-    members,
-    providers,
-    pruned,
-    redemptions,
-)
+from giftcodes.admin import access, codes, guilds, members, monitoring, redemptions, urls
 
-__all__ = [
-    "codes",
-    "delivery",
-    "directories",
-    "feeds",
-    "framed",
-    "guilds",
-    "journal",
-    "member_imports",
-    "member_redemptions",
-    "members",
-    "providers",
-    "pruned",
-    "redemptions",
-]
+__all__ = ["access", "codes", "guilds", "members", "monitoring", "redemptions", "urls"]

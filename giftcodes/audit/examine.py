@@ -70,7 +70,9 @@ class _Look:
 
     def examine(self, invariant: Invariant) -> Finding:
         """Count what is broken."""
-        broken, examples = _ask(_EXAMINE.format(broken=invariant.broken, examples=EXAMPLES), self.parameters)
+        broken, examples = _ask(
+            _EXAMINE.format(broken=invariant.broken, examples=EXAMPLES), self.parameters
+        )
         return Finding(
             name=invariant.name,
             section=invariant.section,
@@ -87,7 +89,12 @@ class _Look:
         return self.counted[population]
 
 
-def audit(*, ledger_url: str = "", repeats_allowed: int = 0, on_wait: Callable[[float], None] | None = None) -> Report:
+def audit(
+    *,
+    ledger_url: str = "",
+    repeats_allowed: int = 0,
+    on_wait: Callable[[float], None] | None = None,
+) -> Report:
     """Check every invariant. Reads only, at one moment, and holds nobody up.
 
     What the system makes true by itself, and is not true, is looked at once more after the time that this takes.
@@ -114,7 +121,9 @@ def audit(*, ledger_url: str = "", repeats_allowed: int = 0, on_wait: Callable[[
 
 def _look_again(findings: Iterable[Finding], on_wait: Callable[[float], None]) -> list[Finding]:
     broken = {finding.name for finding in findings if finding.broken}
-    doubtful = {row.name: row for row in INVARIANTS if row.name in broken and row.look_again_seconds}
+    doubtful = {
+        row.name: row for row in INVARIANTS if row.name in broken and row.look_again_seconds
+    }
     if not doubtful:
         return list(findings)
     seconds = max(invariant.look_again_seconds for invariant in doubtful.values())

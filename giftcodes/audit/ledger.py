@@ -26,7 +26,7 @@ class LedgerError(Exception):
 
 @dataclass(frozen=True)
 class Ledger:
-    """Requests in order of arrival and grants, as giftcodes/simulator/ledger.py describes them.
+    """Requests in order of arrival and grants, as simulator/ledger.py describes them.
 
     Args:
         url: the simulator's base address.
@@ -72,7 +72,9 @@ def _repeated(entries: Iterable[Entry]) -> Iterator[Entry]:
     since: list[Entry] = []
     for entry in entries:
         if entry["granted"]:
-            yield from (earlier for earlier in since if str(earlier["msg"]).casefold() == "received")
+            yield from (
+                earlier for earlier in since if str(earlier["msg"]).casefold() == "received"
+            )
             has_it, since = True, []
         elif has_it:
             since.append(entry)

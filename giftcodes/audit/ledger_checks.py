@@ -18,10 +18,10 @@ from django.db import connection
 from giftcodes.audit.invariant import EXAMPLES, Finding, Section
 from giftcodes.audit.ledger import Entry, Ledger
 from giftcodes.models import Attempt, OptOut
-from giftcodes.models.catalogue import ERASED
-from giftcodes.models.delivery import player_hash
+from giftcodes.models.guild import ERASED
+from giftcodes.models.privacy import player_hash
 
-#: `check_provider` asks for these (giftcodes/management/game_check.py), and writes no attempt.
+#: `check_provider` asks for these (giftcodes/services/game_check.py), and writes no attempt.
 CHECK_PLAYER, CHECK_CODE = "1", "REDEEMERCHECK"
 
 # NOT_SENT and UNREACHABLE are attempts of which nothing arrived. An answer younger than the question for the ledger may
@@ -69,7 +69,8 @@ def compare(ledger: Ledger, *, repeats_allowed: int) -> list[Finding]:
     asked = [
         entry
         for entry in ledger.requests
-        if (entry["player"], entry["code"]) != (CHECK_PLAYER, CHECK_CODE) and entry["player"] not in erased
+        if (entry["player"], entry["code"]) != (CHECK_PLAYER, CHECK_CODE)
+        and entry["player"] not in erased
     ]
     differences = _differences(asked, ledger, providers)
     return [
@@ -84,9 +85,13 @@ def compare(ledger: Ledger, *, repeats_allowed: int) -> list[Finding]:
 
 def _erased(players: set[str], providers: list[str]) -> set[str]:
     """Those of these players who were erased: nothing here has their ID, but that they opted out is known."""
-    unknown = players - set(Attempt.objects.filter(player_id__in=players).values_list("player_id", flat=True))
+    unknown = players - set(
+        Attempt.objects.filter(player_id__in=players).values_list("player_id", flat=True)
+    )
     hashes = {player_hash(provider, player): player for player in unknown for provider in providers}
-    return {hashes[found] for found in OptOut.objects.filter(pk__in=hashes).values_list("pk", flat=True)}
+    return {
+        hashes[found] for found in OptOut.objects.filter(pk__in=hashes).values_list("pk", flat=True)
+    }
 
 
 def _providers(url: str) -> list[str]:
@@ -97,12 +102,21 @@ def _providers(url: str) -> list[str]:
     return asking or [config.name for config in on]
 
 
-def _differences(asked: Iterable[Entry], ledger: Ledger, providers: list[str]) -> list[dict[str, Any]]:
+def _differences(
+    asked: Iterable[Entry], ledger: Ledger, providers: list[str]
+) -> list[dict[str, Any]]:
     counted = Counter(
-        (entry["player"] or "", (entry["code"] or "").casefold(), entry["realm"] or "", entry["status"] or 0)
+        (
+            entry["player"] or "",
+            (entry["code"] or "").casefold(),
+            entry["realm"] or "",
+            entry["status"] or 0,
+        )
         for entry in asked
     )
-    players, codes, realms, statuses = (list(column) for column in zip(*counted, strict=True)) if counted else [[]] * 4
+    players, codes, realms, statuses = (
+        (list(column) for column in zip(*counted, strict=True)) if counted else [[]] * 4
+    )
     parameters: dict[str, Any] = {
         "players": players,
         "codes": codes,
@@ -212,7 +226,14 @@ def _honesty(ledger: Ledger) -> Finding:
 
 
 def _finding(
-    name: str, sentence: str, *, of: str, checked: int, broken: list[dict[str, Any]], words: str, forgiven: int = 0
+    name: str,
+    sentence: str,
+    *,
+    of: str,
+    checked: int,
+    broken: list[dict[str, Any]],
+    words: str,
+    forgiven: int = 0,
 ) -> Finding:
     examples = [{**facts, "words": words.format(**facts)} for facts in broken[:EXAMPLES]]
     number = max(0, len(broken) - forgiven)

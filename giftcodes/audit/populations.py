@@ -5,16 +5,26 @@ from __future__ import annotations
 from giftcodes.audit.invariant import Population
 
 REDEMPTIONS = Population("redemptions", "SELECT count(*) FROM giftcodes_redemption")
-RUNNING = Population("running redemptions", "SELECT count(*) FROM giftcodes_redemption WHERE state = 'running'")
-WAITING = Population("waiting redemptions", "SELECT count(*) FROM giftcodes_redemption WHERE state = 'pending'")
+RUNNING = Population(
+    "running redemptions", "SELECT count(*) FROM giftcodes_redemption WHERE state = 'running'"
+)
+WAITING = Population(
+    "waiting redemptions", "SELECT count(*) FROM giftcodes_redemption WHERE state = 'pending'"
+)
 LOCKS = Population(
-    "locks and unlocks", "SELECT count(*) FROM giftcodes_redemptionevent WHERE kind IN ('locked', 'unlocked')"
+    "locks and unlocks",
+    "SELECT count(*) FROM giftcodes_redemptionevent WHERE kind IN ('locked', 'unlocked')",
 )
 ROWS = Population("member redemptions", "SELECT count(*) FROM giftcodes_memberredemption")
-PENDING = Population("waiting rows", "SELECT count(*) FROM giftcodes_memberredemption WHERE state = 'pending'")
-IN_FLIGHT = Population("rows in flight", "SELECT count(*) FROM giftcodes_memberredemption WHERE state = 'in_flight'")
+PENDING = Population(
+    "waiting rows", "SELECT count(*) FROM giftcodes_memberredemption WHERE state = 'pending'"
+)
+IN_FLIGHT = Population(
+    "rows in flight", "SELECT count(*) FROM giftcodes_memberredemption WHERE state = 'in_flight'"
+)
 UNCONFIRMED = Population(
-    "unconfirmed rows", "SELECT count(*) FROM giftcodes_memberredemption WHERE state = 'unconfirmed'"
+    "unconfirmed rows",
+    "SELECT count(*) FROM giftcodes_memberredemption WHERE state = 'unconfirmed'",
 )
 HOLDING = Population(
     "rows that hold a code",
@@ -31,7 +41,10 @@ PROVEN = Population(
     WHERE covered_by_id IS NULL AND state IN ('redeemed', 'already_received', 'same_type')
     """,
 )
-COVERED = Population("covered rows", "SELECT count(*) FROM giftcodes_memberredemption WHERE covered_by_id IS NOT NULL")
+COVERED = Population(
+    "covered rows",
+    "SELECT count(*) FROM giftcodes_memberredemption WHERE covered_by_id IS NOT NULL",
+)
 UNSETTLED = Population(
     "unsettled rows",
     """
@@ -40,7 +53,9 @@ UNSETTLED = Population(
     """,
 )
 ATTEMPTS = Population("attempts", "SELECT count(*) FROM giftcodes_attempt")
-SUCCESSES = Population("attempts with SUCCESS", "SELECT count(*) FROM giftcodes_attempt WHERE outcome = 'success'")
+SUCCESSES = Population(
+    "attempts with SUCCESS", "SELECT count(*) FROM giftcodes_attempt WHERE outcome = 'success'"
+)
 DUE_MEMBERS = Population(
     "members and active codes",
     """

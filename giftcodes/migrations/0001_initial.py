@@ -3,10 +3,10 @@
 import django.core.validators
 import django.db.models.deletion
 import django.utils.timezone
-import giftcodes.models.catalogue
+import giftcodes.domain.transitions
+import giftcodes.domain.validators
 import giftcodes.models.clock
-import giftcodes.validators
-import giftcodes.verdict
+import giftcodes.models.fields
 from django.conf import settings
 from django.db import migrations, models
 
@@ -23,7 +23,7 @@ class Migration(migrations.Migration):
         migrations.CreateModel(
             name='Feed',
             fields=[
-                ('provider', models.CharField(choices=giftcodes.models.catalogue.provider_choices, max_length=20, primary_key=True, serialize=False, verbose_name='game')),
+                ('provider', models.CharField(choices=giftcodes.models.fields.provider_choices, max_length=20, primary_key=True, serialize=False, verbose_name='game')),
                 ('enabled', models.BooleanField(default=True, verbose_name='polled')),
                 ('next_poll_at', models.DateTimeField(default=django.utils.timezone.now, verbose_name='next poll')),
                 ('polled_at', models.DateTimeField(editable=False, null=True, verbose_name='last poll')),
@@ -62,7 +62,7 @@ class Migration(migrations.Migration):
         migrations.CreateModel(
             name='RateBudget',
             fields=[
-                ('provider', models.CharField(choices=giftcodes.models.catalogue.provider_choices, max_length=20, primary_key=True, serialize=False, verbose_name='game')),
+                ('provider', models.CharField(choices=giftcodes.models.fields.provider_choices, max_length=20, primary_key=True, serialize=False, verbose_name='game')),
                 ('reported_limit', models.PositiveIntegerField(null=True, verbose_name='limit reported by the game')),
                 ('used', models.PositiveIntegerField(default=0, verbose_name='used in this window')),
                 ('permits_until', models.DateTimeField(null=True)),
@@ -100,8 +100,8 @@ class Migration(migrations.Migration):
             name='Guild',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('name', models.CharField(max_length=80, unique=True, validators=[giftcodes.validators.validate_one_line], verbose_name='name')),
-                ('provider', models.CharField(choices=giftcodes.models.catalogue.provider_choices, max_length=20, verbose_name='game')),
+                ('name', models.CharField(max_length=80, unique=True, validators=[giftcodes.domain.validators.validate_one_line], verbose_name='name')),
+                ('provider', models.CharField(choices=giftcodes.models.fields.provider_choices, max_length=20, verbose_name='game')),
                 ('realm', models.PositiveIntegerField(help_text='The state or kingdom number. Members may have one of their own.', verbose_name='realm')),
                 ('active', models.BooleanField(default=True, verbose_name='active')),
                 ('automatic', models.BooleanField(default=True, help_text='Redeem each new code without being asked.', verbose_name='automatic redeeming')),
@@ -120,7 +120,7 @@ class Migration(migrations.Migration):
             name='GiftCode',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('provider', models.CharField(choices=giftcodes.models.catalogue.provider_choices, max_length=20, verbose_name='game')),
+                ('provider', models.CharField(choices=giftcodes.models.fields.provider_choices, max_length=20, verbose_name='game')),
                 ('code', models.CharField(max_length=32, validators=[django.core.validators.RegexValidator('\\A[A-Za-z0-9]{1,32}\\Z', 'A gift code is 1 to 32 letters and digits, without spaces or signs. Copy it as it was published.')], verbose_name='code')),
                 ('folded', models.CharField(editable=False, max_length=32)),
                 ('issue', models.PositiveIntegerField(default=1, editable=False, verbose_name='issue')),
@@ -153,7 +153,7 @@ class Migration(migrations.Migration):
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('player_id', models.CharField(max_length=20, validators=[django.core.validators.RegexValidator('\\A[0-9]{3,20}\\Z', "A player ID is digits only (8 to 10 as a rule). The game shows it in the player's profile.")], verbose_name='player ID')),
-                ('nickname', models.CharField(blank=True, max_length=80, validators=[giftcodes.validators.validate_one_line], verbose_name='nickname')),
+                ('nickname', models.CharField(blank=True, max_length=80, validators=[giftcodes.domain.validators.validate_one_line], verbose_name='nickname')),
                 ('realm', models.PositiveIntegerField(blank=True, help_text="Only where it differs from the guild's.", null=True, verbose_name='realm')),
                 ('active', models.BooleanField(default=True, verbose_name='active')),
                 ('opted_out', models.BooleanField(default=False, editable=False, verbose_name='opted out')),
@@ -172,7 +172,7 @@ class Migration(migrations.Migration):
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('player_id', models.CharField(max_length=20, verbose_name='player ID')),
-                ('state', models.CharField(choices=[('pending', 'waiting'), ('in_flight', 'being asked'), ('unconfirmed', 'unconfirmed'), ('redeemed', 'redeemed'), ('already_received', 'had it already'), ('same_type', 'has one of the same group'), ('needs_correction', 'needs correction'), ('not_eligible', 'not eligible now'), ('failed', 'failed'), ('cancelled', 'cancelled')], db_default='pending', default=giftcodes.verdict.State['PENDING'], max_length=20, verbose_name='state')),
+                ('state', models.CharField(choices=[('pending', 'waiting'), ('in_flight', 'being asked'), ('unconfirmed', 'unconfirmed'), ('redeemed', 'redeemed'), ('already_received', 'had it already'), ('same_type', 'has one of the same group'), ('needs_correction', 'needs correction'), ('not_eligible', 'not eligible now'), ('failed', 'failed'), ('cancelled', 'cancelled')], db_default='pending', default=giftcodes.domain.transitions.State['PENDING'], max_length=20, verbose_name='state')),
                 ('cancel_kind', models.CharField(blank=True, choices=[('stopped', 'stopped by a person'), ('code_closed', 'the code was closed'), ('left', 'the member left or opted out')], db_default='', default='', max_length=20)),
                 ('outcome', models.CharField(blank=True, db_default='', default='', max_length=20, verbose_name='last answer')),
                 ('reason', models.TextField(blank=True, db_default='', default='', verbose_name='reason')),

@@ -1,6 +1,6 @@
 import django.db.models.deletion
+import giftcodes.models.channel
 import giftcodes.models.clock
-import giftcodes.models.delivery
 from django.db import migrations, models
 
 
@@ -35,7 +35,7 @@ class Migration(migrations.Migration):
             name='Channel',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('address', models.TextField(help_text='A Discord webhook, or an address of Apprise. It is kept, and never shown again.', validators=[giftcodes.models.delivery.validate_channel], verbose_name='address')),
+                ('address', models.TextField(help_text='A Discord webhook, or an address of Apprise. It is kept, and never shown again.', validators=[giftcodes.models.channel.validate_channel], verbose_name='address')),
                 ('not_before', models.DateTimeField(editable=False, null=True, verbose_name='rests until')),
                 ('error', models.TextField(blank=True, db_default='', default='', editable=False, verbose_name='last error')),
                 ('delivered_at', models.DateTimeField(editable=False, null=True, verbose_name='last delivery')),

@@ -2,9 +2,9 @@
 
 import django.core.validators
 import django.db.models.deletion
-import giftcodes.models.catalogue
+import giftcodes.domain.validators
 import giftcodes.models.clock
-import giftcodes.validators
+import giftcodes.models.fields
 import simple_history.models
 from django.conf import settings
 from django.db import migrations, models
@@ -22,7 +22,7 @@ class Migration(migrations.Migration):
             name='HistoricalGiftCode',
             fields=[
                 ('id', models.BigIntegerField(auto_created=True, blank=True, db_index=True, verbose_name='ID')),
-                ('provider', models.CharField(choices=giftcodes.models.catalogue.provider_choices, max_length=20, verbose_name='game')),
+                ('provider', models.CharField(choices=giftcodes.models.fields.provider_choices, max_length=20, verbose_name='game')),
                 ('code', models.CharField(max_length=32, validators=[django.core.validators.RegexValidator('\\A[A-Za-z0-9]{1,32}\\Z', 'A gift code is 1 to 32 letters and digits, without spaces or signs. Copy it as it was published.')], verbose_name='code')),
                 ('published_on', models.DateField(blank=True, null=True, verbose_name='published')),
                 ('expires_at', models.DateTimeField(blank=True, null=True, verbose_name='expires')),
@@ -46,8 +46,8 @@ class Migration(migrations.Migration):
             name='HistoricalGuild',
             fields=[
                 ('id', models.BigIntegerField(auto_created=True, blank=True, db_index=True, verbose_name='ID')),
-                ('name', models.CharField(db_index=True, max_length=80, validators=[giftcodes.validators.validate_one_line], verbose_name='name')),
-                ('provider', models.CharField(choices=giftcodes.models.catalogue.provider_choices, max_length=20, verbose_name='game')),
+                ('name', models.CharField(db_index=True, max_length=80, validators=[giftcodes.domain.validators.validate_one_line], verbose_name='name')),
+                ('provider', models.CharField(choices=giftcodes.models.fields.provider_choices, max_length=20, verbose_name='game')),
                 ('realm', models.PositiveIntegerField(help_text='The state or kingdom number. Members may have one of their own.', verbose_name='realm')),
                 ('active', models.BooleanField(default=True, verbose_name='active')),
                 ('automatic', models.BooleanField(default=True, help_text='Redeem each new code without being asked.', verbose_name='automatic redeeming')),
@@ -108,7 +108,7 @@ class Migration(migrations.Migration):
             fields=[
                 ('id', models.BigIntegerField(auto_created=True, blank=True, db_index=True, verbose_name='ID')),
                 ('player_id', models.CharField(max_length=20, validators=[django.core.validators.RegexValidator('\\A[0-9]{3,20}\\Z', "A player ID is digits only (8 to 10 as a rule). The game shows it in the player's profile.")], verbose_name='player ID')),
-                ('nickname', models.CharField(blank=True, max_length=80, validators=[giftcodes.validators.validate_one_line], verbose_name='nickname')),
+                ('nickname', models.CharField(blank=True, max_length=80, validators=[giftcodes.domain.validators.validate_one_line], verbose_name='nickname')),
                 ('realm', models.PositiveIntegerField(blank=True, help_text="Only where it differs from the guild's.", null=True, verbose_name='realm')),
                 ('active', models.BooleanField(default=True, verbose_name='active')),
                 ('opted_out', models.BooleanField(default=False, editable=False, verbose_name='opted out')),

@@ -4,7 +4,7 @@ import datetime
 
 from django.db import migrations, models
 
-import giftcodes.validators
+import giftcodes.domain.validators
 
 FIRST, LAST = "2000-01-01", "2100-01-01"
 # Table, column, its type, and the column that takes a note.
@@ -67,42 +67,42 @@ class Migration(migrations.Migration):
             model_name="giftcode",
             name="expires_at",
             field=models.DateTimeField(
-                blank=True, null=True, validators=[giftcodes.validators.validate_moment], verbose_name="expires"
+                blank=True, null=True, validators=[giftcodes.domain.validators.validate_moment], verbose_name="expires"
             ),
         ),
         migrations.AlterField(
             model_name="giftcode",
             name="published_on",
             field=models.DateField(
-                blank=True, null=True, validators=[giftcodes.validators.validate_day], verbose_name="published"
+                blank=True, null=True, validators=[giftcodes.domain.validators.validate_day], verbose_name="published"
             ),
         ),
         migrations.AlterField(
             model_name="historicalgiftcode",
             name="expires_at",
             field=models.DateTimeField(
-                blank=True, null=True, validators=[giftcodes.validators.validate_moment], verbose_name="expires"
+                blank=True, null=True, validators=[giftcodes.domain.validators.validate_moment], verbose_name="expires"
             ),
         ),
         migrations.AlterField(
             model_name="historicalgiftcode",
             name="published_on",
             field=models.DateField(
-                blank=True, null=True, validators=[giftcodes.validators.validate_day], verbose_name="published"
+                blank=True, null=True, validators=[giftcodes.domain.validators.validate_day], verbose_name="published"
             ),
         ),
         migrations.AlterField(
             model_name="historicalmember",
             name="consented_on",
             field=models.DateField(
-                blank=True, null=True, validators=[giftcodes.validators.validate_day], verbose_name="consented on"
+                blank=True, null=True, validators=[giftcodes.domain.validators.validate_day], verbose_name="consented on"
             ),
         ),
         migrations.AlterField(
             model_name="member",
             name="consented_on",
             field=models.DateField(
-                blank=True, null=True, validators=[giftcodes.validators.validate_day], verbose_name="consented on"
+                blank=True, null=True, validators=[giftcodes.domain.validators.validate_day], verbose_name="consented on"
             ),
         ),
         migrations.AddConstraint(

@@ -1,14 +1,23 @@
 """The tables, and what may be done to one row or to many."""
 
-from giftcodes.models.budget import PauseKind, RateBudget
-from giftcodes.models.catalogue import Feed, GiftCode, Guild, Member, Source
+from giftcodes.models.alarm import Alarm, AlarmNotice
+from giftcodes.models.announcement import Announcement
+from giftcodes.models.attempt import Attempt, PrunedFigure
+from giftcodes.models.channel import Channel
 from giftcodes.models.clock import Clock, database_now
-from giftcodes.models.code_life import CodeAnswer, CodeNews, CodeState
-from giftcodes.models.delivery import Alarm, AlarmNotice, Announcement, Channel, DeliveryState, Heartbeat, OptOut
+from giftcodes.models.code import GiftCode, Source
+from giftcodes.models.code_life import CodeAnswer, CodeChange, CodeState
 from giftcodes.models.directory import Directory, DirectoryLookup
+from giftcodes.models.event import EventKind, RedemptionEvent, Trigger
+from giftcodes.models.feed import Feed
+from giftcodes.models.guild import Guild, Member
+from giftcodes.models.heartbeat import Heartbeat
 from giftcodes.models.imports import MemberImport
-from giftcodes.models.journal import Attempt, EventKind, PrunedFigure, RedemptionEvent, Trigger
-from giftcodes.models.redemption import CancelKind, MemberRedemption, Redemption, RunState
+from giftcodes.models.member_redemption import CancelKind, MemberRedemption
+from giftcodes.models.outbox import DeliveryState
+from giftcodes.models.privacy import OptOut
+from giftcodes.models.rate_budget import PauseKind, RateBudget
+from giftcodes.models.redemption import Redemption, RunState
 
 __all__ = [
     "Alarm",
@@ -19,7 +28,7 @@ __all__ = [
     "Channel",
     "Clock",
     "CodeAnswer",
-    "CodeNews",
+    "CodeChange",
     "CodeState",
     "DeliveryState",
     "Directory",

@@ -21,7 +21,9 @@ class Clock(Func):
 
 def clock_plus(seconds: float) -> Combinable:
     """The moment so many seconds from now, as an expression."""
-    return ExpressionWrapper(Clock() + Value(timedelta(seconds=seconds)), output_field=DateTimeField())
+    return ExpressionWrapper(
+        Clock() + Value(timedelta(seconds=seconds)), output_field=DateTimeField()
+    )
 
 
 def database_now() -> datetime:

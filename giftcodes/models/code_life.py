@@ -11,10 +11,18 @@ from dataclasses import dataclass
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
+from giftcodes.domain.outcomes import (
+    ABOUT_THE_CODE,
+    JUDGES_CODE,
+    ODD_ANSWERS,
+    ODD_WORDS,
+    PROVING,
+    Outcome,
+    meaning,
+)
+from giftcodes.domain.transitions import DOUBT_SECONDS
+from giftcodes.domain.validators import validate_code
 from giftcodes.models.fields import TokenField
-from giftcodes.outcomes import ABOUT_THE_CODE, JUDGES_CODE, ODD_ANSWERS, ODD_WORDS, PROVING, Outcome, meaning
-from giftcodes.validators import validate_code
-from giftcodes.verdict import DOUBT_SECONDS
 
 #: A closed code that may still work is asked for once more after each of these: codes are published early and typed
 #: wrong, and a claim limit may be lifted.
@@ -40,7 +48,7 @@ class CodeState(models.TextChoices):
     DELETED = "deleted", _("deleted")
 
 
-class CodeNews(models.TextChoices):
+class CodeChange(models.TextChoices):
     """What an answer changed about a code."""
 
     NOTHING = "nothing"
@@ -107,7 +115,9 @@ class CodeLife(models.Model):
     """The state of a code, the doubts about it, and its spellings."""
 
     code = TokenField(_("code"), max_length=32, validators=[validate_code])
-    state = models.CharField(_("state"), max_length=10, choices=CodeState, default=CodeState.ACTIVE, editable=False)
+    state = models.CharField(
+        _("state"), max_length=10, choices=CodeState, default=CodeState.ACTIVE, editable=False
+    )
     reason = models.TextField(_("reason"), blank=True, editable=False)
     closed_outcome = models.CharField(_("closed by"), max_length=20, blank=True, editable=False)
     closed_at = models.DateTimeField(_("closed"), null=True, editable=False)
@@ -119,12 +129,18 @@ class CodeLife(models.Model):
         "giftcodes.Guild", on_delete=models.SET_NULL, null=True, editable=False, related_name="+"
     )
     doubted_at = models.DateTimeField(null=True, editable=False)
-    probes = models.PositiveSmallIntegerField(_("probes since it was closed"), default=0, editable=False)
+    probes = models.PositiveSmallIntegerField(
+        _("probes since it was closed"), default=0, editable=False
+    )
     next_probe_at = models.DateTimeField(_("next probe"), null=True, editable=False)
 
     # Unclear answers in a row, with no known answer about the code between them (docs/decisions/0020).
-    odd_answers = models.PositiveIntegerField(_("unclear answers in a row"), default=0, db_default=0, editable=False)
-    odd_answer = models.TextField(_("last unclear answer"), blank=True, default="", db_default="", editable=False)
+    odd_answers = models.PositiveIntegerField(
+        _("unclear answers in a row"), default=0, db_default=0, editable=False
+    )
+    odd_answer = models.TextField(
+        _("last unclear answer"), blank=True, default="", db_default="", editable=False
+    )
     odd_players = models.JSONField(default=list, db_default=[], editable=False)
     odd_since = models.DateTimeField(_("unclear answers since"), null=True, editable=False)
     #: The code is held back: one member at a time is asked for, the next one at this moment at the earliest.
@@ -157,7 +173,7 @@ class CodeLife(models.Model):
         return [self.code, *self.other_spellings, *self.tried_spellings]
 
     # --- Answers ------------------------------------------------------------------------------------------------------
-    def hear(self, answer: CodeAnswer) -> CodeNews:
+    def apply_response(self, answer: CodeAnswer) -> CodeChange:
         """Take in what the game said of this code, and save it. The row must be locked.
 
         A code is closed only when two members got that answer, or the same one twice a minute apart; a code that is
@@ -173,67 +189,71 @@ class CodeLife(models.Model):
         if answer.outcome in JUDGES_CODE:
             self._forget_odd()
         match news:
-            case CodeNews.PROVEN:
+            case CodeChange.PROVEN:
                 self.proven_at = self.proven_at or now
                 self._forget_doubt()
-            case CodeNews.REOPENED:
+            case CodeChange.REOPENED:
                 if answer.outcome in PROVING:
                     self.proven_at = self.proven_at or now
                 self.reopen(now)
-            case CodeNews.DOUBTED:
+            case CodeChange.DOUBTED:
                 self.doubt_outcome, self.doubt_player_id = answer.outcome.value, answer.player_id
                 self.doubt_guild_id, self.doubted_at = answer.guild_id, now
-            case CodeNews.CLOSED:
+            case CodeChange.CLOSED:
                 if answer.outcome in ODD_WORDS:
                     # The probe gave no known answer: the code stays closed for its earlier reason.
                     closed_by = Outcome(self.closed_outcome) if self.closed_outcome else None
                     self.close(self.reason, outcome=closed_by, now=now)
                 else:
                     self.close(_reason(answer.outcome), outcome=answer.outcome, now=now)
-            case CodeNews.RESPELLED:
+            case CodeChange.RESPELLED:
                 self._try_next_spelling()
-            case CodeNews.ODD:
+            case CodeChange.ODD:
                 self._note_odd(answer)
-            case CodeNews.NOTHING:
+            case CodeChange.NOTHING:
                 return news
-        self._save_with_code(REOPENED_FIELDS if news is CodeNews.REOPENED else LIFE_FIELDS)
+        self._save_with_code(REOPENED_FIELDS if news is CodeChange.REOPENED else LIFE_FIELDS)
         return news
 
-    def _weigh(self, answer: CodeAnswer) -> CodeNews:
+    def _weigh(self, answer: CodeAnswer) -> CodeChange:
         outcome = answer.outcome
         if self.state == CodeState.DELETED:
-            return CodeNews.NOTHING
-        clear = CodeNews.CLEAR if self.odd_since and outcome in JUDGES_CODE else CodeNews.NOTHING
+            return CodeChange.NOTHING
+        clear = (
+            CodeChange.CLEAR if self.odd_since and outcome in JUDGES_CODE else CodeChange.NOTHING
+        )
         if outcome in PROVING:
             if self.state != CodeState.ACTIVE:
-                return CodeNews.REOPENED
+                return CodeChange.REOPENED
             is_news = self.proven_at is None or self.doubted_at or answer.spelling != self.code
-            return CodeNews.PROVEN if is_news else clear
+            return CodeChange.PROVEN if is_news else clear
         if self.state == CodeState.CLOSED:
-            return CodeNews.NOTHING
+            return CodeChange.NOTHING
         if outcome in ODD_WORDS and self.state == CodeState.PROBING:
-            return CodeNews.CLOSED
+            return CodeChange.CLOSED
         if outcome in ODD_ANSWERS:
-            return CodeNews.ODD
+            return CodeChange.ODD
         if outcome in ABOUT_THE_CODE:
             return self._weigh_refusal(answer) or clear
         if outcome is Outcome.CLAIM_LIMIT and self._limit_is_the_codes(answer):
-            return CodeNews.CLOSED
+            return CodeChange.CLOSED
         if self.state == CodeState.PROBING and outcome in JUDGES_CODE:
             # The game knows the code after all.
-            return CodeNews.REOPENED
+            return CodeChange.REOPENED
         return clear
 
-    def _weigh_refusal(self, answer: CodeAnswer) -> CodeNews | None:
+    def _weigh_refusal(self, answer: CodeAnswer) -> CodeChange | None:
         """The game does not know the code, or says that it has ended."""
         is_not_found = answer.outcome is Outcome.CODE_NOT_FOUND
         if is_not_found and answer.spelling != self.code:
             return None
-        closed = CodeNews.RESPELLED if is_not_found and self.other_spellings else CodeNews.CLOSED
+        closed = (
+            CodeChange.RESPELLED if is_not_found and self.other_spellings else CodeChange.CLOSED
+        )
         if self.state == CodeState.PROBING:
             return closed
         if self.doubted_at is None:
-            return CodeNews.DOUBTED
+            return CodeChange.DOUBTED
         is_second_opinion = answer.player_id != self.doubt_player_id
         is_late_enough = (answer.now - self.doubted_at).total_seconds() >= DOUBT_SECONDS
         return closed if is_second_opinion or is_late_enough else None
@@ -246,7 +266,12 @@ class CodeLife(models.Model):
         return players >= CLAIM_LIMIT_PLAYERS and guilds >= CLAIM_LIMIT_GUILDS
 
     def _forget_doubt(self) -> None:
-        self.doubt_outcome, self.doubt_player_id, self.doubt_guild_id, self.doubted_at = "", "", None, None
+        self.doubt_outcome, self.doubt_player_id, self.doubt_guild_id, self.doubted_at = (
+            "",
+            "",
+            None,
+            None,
+        )
 
     # --- Unclear answers ----------------------------------------------------------------------------------------------
     def _note_odd(self, answer: CodeAnswer) -> None:
@@ -257,7 +282,9 @@ class CodeLife(models.Model):
             self.odd_players = [*self.odd_players, answer.player_id][-ODD_PLAYERS:]
         if self._oddness_is_the_codes(answer):
             self.odd_answers += 1
-            seconds = min(FIRST_HOLD_SECONDS * 3 ** min(self.odd_answers - 1, 10), LONGEST_HOLD_SECONDS)
+            seconds = min(
+                FIRST_HOLD_SECONDS * 3 ** min(self.odd_answers - 1, 10), LONGEST_HOLD_SECONDS
+            )
             self.held_until = answer.now + dt.timedelta(seconds=seconds)
 
     def _oddness_is_the_codes(self, answer: CodeAnswer) -> bool:
@@ -276,7 +303,13 @@ class CodeLife(models.Model):
         return len(self.odd_players) >= ODD_PLAYERS and (is_in_words or others_are_answered)
 
     def _forget_odd(self) -> None:
-        self.odd_answers, self.odd_answer, self.odd_players, self.odd_since, self.held_until = 0, "", [], None, None
+        self.odd_answers, self.odd_answer, self.odd_players, self.odd_since, self.held_until = (
+            0,
+            "",
+            [],
+            None,
+            None,
+        )
 
     # --- Spellings ----------------------------------------------------------------------------------------------------
     def _use_spelling(self, spelling: str) -> None:
@@ -292,14 +325,20 @@ class CodeLife(models.Model):
         cannot bring back a code that a person closed. A spelling that the game did not know is tried again only if a
         person gives it.
         """
-        if spelling == self.code or spelling.casefold() != self.code.casefold() or self.proven_at is not None:
+        if (
+            spelling == self.code
+            or spelling.casefold() != self.code.casefold()
+            or self.proven_at is not None
+        ):
             return False
         if is_person:
             is_unknown = self.closed_outcome in ("", Outcome.CODE_NOT_FOUND)
             return self.is_open or self.state == CodeState.DELETED or is_unknown
         if spelling in self.spellings():
             return False
-        return self.is_open or (self.state == CodeState.CLOSED and self.closed_outcome == Outcome.CODE_NOT_FOUND)
+        return self.is_open or (
+            self.state == CodeState.CLOSED and self.closed_outcome == Outcome.CODE_NOT_FOUND
+        )
 
     def take_spelling(self, spelling: str, *, is_person: bool, now: dt.datetime) -> None:
         """Have the code asked for in another spelling, and save it. The row must be locked.
@@ -315,7 +354,11 @@ class CodeLife(models.Model):
             self.other_spellings = [*others, spelling]
         else:
             tried = [one for one in self.tried_spellings if one != spelling]
-            self.code, self.other_spellings, self.tried_spellings = spelling, others, [*tried, self.code]
+            self.code, self.other_spellings, self.tried_spellings = (
+                spelling,
+                others,
+                [*tried, self.code],
+            )
             if is_person:
                 self.reopen(now)
             else:
@@ -358,7 +401,12 @@ class CodeLife(models.Model):
         """Set the fields of a code that works again. An end in the past was wrong, and is removed."""
         if self.expires_at and self.expires_at <= now:
             self.expires_at = self.feed_end = None
-        self.state, self.reason, self.closed_outcome, self.closed_at = CodeState.ACTIVE, "", "", None
+        self.state, self.reason, self.closed_outcome, self.closed_at = (
+            CodeState.ACTIVE,
+            "",
+            "",
+            None,
+        )
         self.probes, self.next_probe_at = 0, None
         self._forget_doubt()
         self._forget_odd()

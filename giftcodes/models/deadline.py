@@ -3,12 +3,8 @@
 from __future__ import annotations
 
 import datetime as dt
-from typing import TYPE_CHECKING
 
-from giftcodes.validators import LATEST_DAY
-
-if TYPE_CHECKING:
-    from giftcodes.models.catalogue import GiftCode
+from giftcodes.domain.validators import LATEST_DAY
 
 #: How long a code without a known end is expected to last.
 USUAL_DAYS = 7
@@ -41,11 +37,13 @@ def deadline(row: str) -> str:
 
 def believed(published_on: dt.date | None) -> dt.date | None:
     """The published day if it is possible; None: it is not known, or in the future."""
-    if published_on is None or published_on > dt.datetime.now(dt.UTC).date() + dt.timedelta(days=DAYS_AHEAD):
+    if published_on is None or published_on > dt.datetime.now(dt.UTC).date() + dt.timedelta(
+        days=DAYS_AHEAD
+    ):
         return None
     return published_on
 
 
-def day_of(code: GiftCode) -> dt.date:
+def day_of(published_on: dt.date | None, first_seen_at: dt.datetime) -> dt.date:
     """The day on which a code was published, or else first seen. A published day in the future is ignored."""
-    return believed(code.published_on) or code.first_seen_at.astimezone(dt.UTC).date()
+    return believed(published_on) or first_seen_at.astimezone(dt.UTC).date()

@@ -9,13 +9,13 @@ from django.db import connection, models
 from django.db.models import F
 from django.utils.translation import gettext_lazy as _
 
-from giftcodes.models.catalogue import provider_choices
 from giftcodes.models.clock import Clock
+from giftcodes.models.fields import provider_choices
 
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-    from giftcodes.providers.config import Rate
+    from giftcodes.clients.games.config import Rate
 
 #: A player who needs correction is asked for again at the earliest so long after the last time.
 WANTED_AGAIN_AFTER = dt.timedelta(hours=1)
@@ -86,7 +86,9 @@ FOR UPDATE OF l SKIP LOCKED
 class Directory(models.Model):
     """How a game's directory does, and what may still be asked of it. Read and written under its row lock."""
 
-    provider = models.CharField(_("game"), max_length=20, choices=provider_choices, primary_key=True)
+    provider = models.CharField(
+        _("game"), max_length=20, choices=provider_choices, primary_key=True
+    )
     #: For each request of the last window: the last moment at which it can have reached the directory, in unix seconds.
     sent = models.JSONField(default=list, blank=True)
     day = models.DateField(_("day"), null=True)
@@ -107,7 +109,9 @@ class Directory(models.Model):
     def __str__(self) -> str:
         return f"directory of {self.provider}"
 
-    def may_ask_at(self, *, rate: Rate | None, per_day: int, now: dt.datetime) -> dt.datetime | None:
+    def may_ask_at(
+        self, *, rate: Rate | None, per_day: int, now: dt.datetime
+    ) -> dt.datetime | None:
         """When the next request may be sent; None: now.
 
         Args:
@@ -115,14 +119,18 @@ class Directory(models.Model):
             per_day: requests on a day in UTC.
             now: the database's time.
         """
-        moments = [moment for moment in (self.not_before, self.lease_until) if moment and moment > now]
+        moments = [
+            moment for moment in (self.not_before, self.lease_until) if moment and moment > now
+        ]
         today = now.astimezone(dt.UTC).date()
         if self.day == today and self.used_today >= per_day:
             moments.append(dt.datetime.combine(today + dt.timedelta(days=1), dt.time(), dt.UTC))
         if rate:
             in_window = self._in_window(rate.seconds, now)
             if len(in_window) >= rate.requests:
-                moments.append(dt.datetime.fromtimestamp(in_window[-rate.requests] + rate.seconds, dt.UTC))
+                moments.append(
+                    dt.datetime.fromtimestamp(in_window[-rate.requests] + rate.seconds, dt.UTC)
+                )
         return max(moments, default=None)
 
     def _in_window(self, seconds: float, now: dt.datetime) -> list[float]:
@@ -173,7 +181,11 @@ class DirectoryLookupQuerySet(models.QuerySet["DirectoryLookup"]):
         if not providers:
             return 0
         with connection.cursor() as cursor:
-            parameters = {"providers": list(providers), "guild": guild_id, "again": WANTED_AGAIN_AFTER}
+            parameters = {
+                "providers": list(providers),
+                "guild": guild_id,
+                "again": WANTED_AGAIN_AFTER,
+            }
             cursor.execute(_WANT, parameters)  # type: ignore[arg-type]
             return int(cursor.rowcount)
 
@@ -200,7 +212,9 @@ class DirectoryLookup(models.Model):
     asked_at = models.DateTimeField(_("last request"), null=True)
     answered_at = models.DateTimeField(_("last good answer"), null=True)
     failures = models.PositiveSmallIntegerField(_("failures in a row"), default=0, db_default=0)
-    said = models.CharField(_("answer"), max_length=10, choices=Said, blank=True, default="", db_default="")
+    said = models.CharField(
+        _("answer"), max_length=10, choices=Said, blank=True, default="", db_default=""
+    )
     name = models.CharField(_("name"), max_length=80, blank=True, default="", db_default="")
     realm = models.PositiveIntegerField(_("realm"), null=True)
     #: The first of the answers in a row that name this realm.
@@ -211,7 +225,11 @@ class DirectoryLookup(models.Model):
     class Meta:
         verbose_name = _("lookup in a directory")
         verbose_name_plural = _("lookups in directories")
-        constraints = [models.UniqueConstraint(fields=["provider", "player_id"], name="one_lookup_for_a_player")]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["provider", "player_id"], name="one_lookup_for_a_player"
+            )
+        ]
         indexes = [models.Index(F("provider"), F("urgent").desc(), F("due_at"), name="lookup_due")]
 
     def __str__(self) -> str:

@@ -1,6 +1,6 @@
 """Fields of texts that people and feeds send: cleaned when a form takes them, and when they are written or looked up.
 
-Django writes and looks up what `to_python` returns; giftcodes.text says what is cleaned. Names are cleaned when
+Django writes and looks up what `to_python` returns; giftcodes.domain.text says what is cleaned. Names are cleaned when
 they are read, too, because an older version may have stored invisible characters: no page, message or export shows
 them. The columns are those of Django's own fields.
 """
@@ -9,10 +9,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from django.conf import settings
 from django.db import models
 
+from giftcodes.domain.text import clean_name, clean_notes, clean_token, sentence, visible
 from giftcodes.form_fields import CleanCharField
-from giftcodes.text import clean_name, clean_notes, clean_token, sentence, visible
 
 if TYPE_CHECKING:
     CharField = models.CharField[str, str]
@@ -55,7 +56,9 @@ class TokenField(CharField):
 
     def formfield(self, **options: Any) -> Any:
         """As above."""
-        return super().formfield(**{"form_class": CleanCharField, "clean_text": clean_token, **options})
+        return super().formfield(
+            **{"form_class": CleanCharField, "clean_text": clean_token, **options}
+        )
 
     def deconstruct(self) -> Any:
         """As above."""
@@ -92,3 +95,8 @@ class NotesField(TextField):
         """As above."""
         name, _path, args, options = super().deconstruct()
         return name, f"{_DJANGO}.TextField", args, options
+
+
+def provider_choices() -> list[tuple[str, str]]:
+    """The games, from the settings. A callable, so that a new game needs no migration."""
+    return [(config.name, config.title) for config in settings.PROVIDERS.values()]

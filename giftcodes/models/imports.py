@@ -6,8 +6,9 @@ from django.conf import settings
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
-from giftcodes.models.catalogue import Guild, Source
 from giftcodes.models.clock import Clock
+from giftcodes.models.code import Source
+from giftcodes.models.guild import Guild
 
 #: What an import may set of a member, and its undoing sets back.
 IMPORTED_FIELDS = ("nickname", "realm", "consented_on", "active")
@@ -16,9 +17,15 @@ IMPORTED_FIELDS = ("nickname", "realm", "consented_on", "active")
 class MemberImport(models.Model):
     """A list that was imported into a guild, and changed something. What it did are the members' versions."""
 
-    guild = models.ForeignKey(Guild, on_delete=models.PROTECT, related_name="imports", verbose_name=_("guild"))
+    guild = models.ForeignKey(
+        Guild, on_delete=models.PROTECT, related_name="imports", verbose_name=_("guild")
+    )
     user = models.ForeignKey(
-        settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="+", verbose_name=_("by")
+        settings.AUTH_USER_MODEL,
+        on_delete=models.SET_NULL,
+        null=True,
+        related_name="+",
+        verbose_name=_("by"),
     )
     source = models.CharField(_("from"), max_length=10, choices=Source)
     at = models.DateTimeField(_("when"), db_default=Clock())
@@ -27,7 +34,11 @@ class MemberImport(models.Model):
     reactivated = models.PositiveIntegerField(_("back again"))
     undone_at = models.DateTimeField(_("undone"), null=True)
     undone_by = models.ForeignKey(
-        settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="+", verbose_name=_("undone by")
+        settings.AUTH_USER_MODEL,
+        on_delete=models.SET_NULL,
+        null=True,
+        related_name="+",
+        verbose_name=_("undone by"),
     )
 
     class Meta:

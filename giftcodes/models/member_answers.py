@@ -10,8 +10,14 @@ from typing import Any
 
 from django.db import connection
 
-from giftcodes.models.redemption import WAITS_FOR_CORRECTION
-from giftcodes.outcomes import ACCOUNT_CONDITIONS, JUDGES_CODE, PROVING, WRONG_PLAYER, Outcome
+from giftcodes.domain.outcomes import (
+    ACCOUNT_CONDITIONS,
+    JUDGES_CODE,
+    PROVING,
+    WRONG_PLAYER,
+    Outcome,
+)
+from giftcodes.models.member_redemption import WAITS_FOR_CORRECTION
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +64,10 @@ def follow(asked: Asked, outcome: Outcome) -> Followed:
     if outcome in WRONG_PLAYER:
         return Followed(parked=_park(asked))
     if asked.is_marked and outcome in JUDGES_CODE:
-        _execute("UPDATE giftcodes_member SET refused_realm = NULL, refused_at = NULL WHERE id = %(member)s", asked)
+        _execute(
+            "UPDATE giftcodes_member SET refused_realm = NULL, refused_at = NULL WHERE id = %(member)s",
+            asked,
+        )
     if outcome in ACCOUNT_CONDITIONS:
         _execute(_ANOTHER_DAY, asked, outcome=outcome.value)
     elif outcome in PROVING and asked.last_outcome in ACCOUNT_CONDITIONS:
@@ -106,7 +115,9 @@ def _park(asked: Asked) -> tuple[int, ...]:
         "UPDATE giftcodes_member SET refused_realm = %(realm)s, refused_at = clock_timestamp() WHERE id = %(member)s",
         asked,
     )
-    return tuple(redemption_id for (redemption_id,) in _execute(_PARK, asked, waits=WAITS_FOR_CORRECTION))
+    return tuple(
+        redemption_id for (redemption_id,) in _execute(_PARK, asked, waits=WAITS_FOR_CORRECTION)
+    )
 
 
 def _execute(statement: str, asked: Asked, **parameters: Any) -> list[Any]:

@@ -1,54 +1,18 @@
-"""A code's run for a guild, and each member's share of it: the lock, the claims, the states."""
+"""A gift code for a guild: the row lock, and the run that it guards."""
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
-from typing import Any
+from datetime import datetime
 
 from django.conf import settings
 from django.db import connection, models
-from django.db.models import Count, Exists, OuterRef, Q
-from django.db.models.functions import Coalesce
+from django.db.models import Count, Q
 from django.utils.translation import gettext_lazy as _
 
-from giftcodes.models.catalogue import GiftCode, Guild, Member
-from giftcodes.models.clock import Clock, clock_plus
-from giftcodes.models.code_life import CodeState
-from giftcodes.models.delivery import announce_end
-from giftcodes.models.fields import SentenceField
-from giftcodes.models.journal import EventKind, RedemptionEvent, Trigger
-from giftcodes.outcomes import ACCOUNT_CONDITIONS
-from giftcodes.verdict import CLOSED, HOLDING, OPEN, PARKED, SETTLED, State
-
-STATE_LABELS = {
-    State.PENDING: _("waiting"),
-    State.IN_FLIGHT: _("being asked"),
-    State.UNCONFIRMED: _("unconfirmed"),
-    State.REDEEMED: _("redeemed"),
-    State.ALREADY_RECEIVED: _("had it already"),
-    State.SAME_TYPE: _("has one of the same group"),
-    State.NEEDS_CORRECTION: _("needs correction"),
-    State.NOT_ELIGIBLE: _("not eligible now"),
-    State.FAILED: _("failed"),
-    State.CANCELLED: _("cancelled"),
-}
-
-
-def values(states: frozenset[State]) -> list[str]:
-    """States as a sorted list of strings, as a constraint or a query wants them."""
-    return sorted(state.value for state in states)
-
-
-#: Of a row that is not settled, though an answer may say that it is to be.
-IN_VAIN = PARKED | CLOSED | {State.PENDING, State.UNCONFIRMED}
-
-
-#: A player ID and a realm that the game does not know are not asked for again within this time.
-REFUSED_FOR = timedelta(days=7)
-WAITS_FOR_CORRECTION = (
-    "Waits for correction: the game does not know this player ID in this realm. Correct the member, and every code is "
-    "tried at once; otherwise the game is asked once a week."
-)
+from giftcodes.domain.transitions import State
+from giftcodes.models.code import GiftCode
+from giftcodes.models.event import EventKind, RedemptionEvent, Trigger
+from giftcodes.models.guild import Guild
 
 
 class RunState(models.TextChoices):
@@ -58,35 +22,9 @@ class RunState(models.TextChoices):
     STOPPED = "stopped", _("stopped")
 
 
-class CancelKind(models.TextChoices):
-    """Why a member's row is cancelled, which decides what may reopen it."""
-
-    STOPPED = "stopped", _("stopped by a person")
-    CODE_CLOSED = "code_closed", _("the code was closed")
-    LEFT = "left", _("the member left or opted out")
-
-
-CANCEL_REASONS = {
-    CancelKind.STOPPED: "Stopped by a person before it was this member's turn. Redeem now goes on.",
-    CancelKind.CODE_CLOSED: "The code was closed before it was this member's turn.",
-    CancelKind.LEFT: "The member left the guild, or asked not to be redeemed for.",
-}
-
-
-_ENSURE = """
-WITH known AS (
-    SELECT id FROM giftcodes_redemption WHERE guild_id = %(guild)s AND gift_code_id = %(code)s
-), made AS (
-    INSERT INTO giftcodes_redemption (guild_id, gift_code_id)
-    SELECT %(guild)s, %(code)s WHERE NOT EXISTS (SELECT FROM known)
-    ON CONFLICT (guild_id, gift_code_id) DO NOTHING
-    RETURNING id
-)
-SELECT id FROM known UNION ALL SELECT id FROM made
-"""
-
 #: A run by which so many members at most catch up is not announced: else each new member would be, for each code.
 FEW_MEMBERS = 5
+
 
 _LOCK = """
 WITH run AS (
@@ -98,7 +36,7 @@ WITH run AS (
 ), told AS (
     INSERT INTO giftcodes_announcement (redemption_id, run_number, kind)
     SELECT run.id, run.run_number, 'started' FROM run JOIN giftcodes_channel ch ON ch.guild_id = run.guild_id
-    WHERE CASE WHEN run.run_number = 1 OR %(is_loud)s THEN true ELSE (
+    WHERE CASE WHEN run.run_number = 1 OR %(always_announced)s THEN true ELSE (
         SELECT count(*) FROM (
             SELECT FROM giftcodes_memberredemption m
             WHERE m.redemption_id = run.id AND m.state IN ('pending', 'in_flight', 'unconfirmed')
@@ -120,16 +58,16 @@ class RedemptionQuerySet(models.QuerySet["Redemption"]):
         return self.filter(state=RunState.PENDING)
 
     def ensure(self, *, guild_id: int, gift_code_id: int) -> int:
-        """The id of the row for this guild and code, which is made, and committed, if it is missing."""
-        found = None
-        with connection.cursor() as cursor:
-            while found is None:  # Twice, where somebody else inserts it meanwhile.
-                cursor.execute(_ENSURE, {"guild": guild_id, "code": gift_code_id})
-                found = cursor.fetchone()
-        pk: int = found[0]
-        return pk
+        """The id of the row for this guild and code. A missing row is inserted."""
+        key = {"guild_id": guild_id, "gift_code_id": gift_code_id}
+        ids = self.filter(**key).values_list("pk", flat=True)
+        found = ids.first()
+        while found is None:  # A second round only if another transaction has inserted it.
+            self.bulk_create([Redemption(**key)], ignore_conflicts=True)
+            found = ids.first()
+        return found
 
-    def locked(self, *, nowait: bool = False) -> RedemptionQuerySet:
+    def for_update(self, *, nowait: bool = False) -> RedemptionQuerySet:
         """Rows under the row lock, in id order. `no_key`: member rows may be inserted meanwhile.
 
         Raises (when evaluated):
@@ -141,7 +79,9 @@ class RedemptionQuerySet(models.QuerySet["Redemption"]):
 class Redemption(models.Model):
     """One gift code and one guild. A run is this row from `running` to unlocked; it belongs to no process."""
 
-    guild = models.ForeignKey(Guild, on_delete=models.PROTECT, related_name="redemptions", verbose_name=_("guild"))
+    guild = models.ForeignKey(
+        Guild, on_delete=models.PROTECT, related_name="redemptions", verbose_name=_("guild")
+    )
     gift_code = models.ForeignKey(
         GiftCode, on_delete=models.PROTECT, related_name="redemptions", verbose_name=_("gift code")
     )
@@ -149,9 +89,15 @@ class Redemption(models.Model):
         _("state"), max_length=10, choices=RunState, default=RunState.PENDING, db_default="pending"
     )
     run_number = models.PositiveIntegerField(_("run"), default=0, db_default=0)
-    trigger = models.CharField(_("trigger"), max_length=10, choices=Trigger, blank=True, default="", db_default="")
+    trigger = models.CharField(
+        _("trigger"), max_length=10, choices=Trigger, blank=True, default="", db_default=""
+    )
     triggered_by = models.ForeignKey(
-        settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="+", verbose_name=_("by")
+        settings.AUTH_USER_MODEL,
+        on_delete=models.SET_NULL,
+        null=True,
+        related_name="+",
+        verbose_name=_("by"),
     )
     stop_requested_at = models.DateTimeField(_("stop requested"), null=True)
     locked_at = models.DateTimeField(_("locked"), null=True)
@@ -165,11 +111,17 @@ class Redemption(models.Model):
         verbose_name = _("redemption")
         verbose_name_plural = _("redemptions")
         constraints = [
-            models.UniqueConstraint(fields=["guild", "gift_code"], name="one_redemption_for_a_guild_and_a_code")
+            models.UniqueConstraint(
+                fields=["guild", "gift_code"], name="one_redemption_for_a_guild_and_a_code"
+            )
         ]
         indexes = [
-            models.Index(fields=["gift_code"], name="redemption_running", condition=Q(state="running")),
-            models.Index(fields=["gift_code"], name="redemption_pending", condition=Q(state="pending")),
+            models.Index(
+                fields=["gift_code"], name="redemption_running", condition=Q(state="running")
+            ),
+            models.Index(
+                fields=["gift_code"], name="redemption_pending", condition=Q(state="pending")
+            ),
         ]
 
     def __str__(self) -> str:
@@ -181,21 +133,25 @@ class Redemption(models.Model):
 
     # What follows needs the row lock (docs/design.md, “The lock”, rule of the house).
 
-    def lock(self, *, trigger: Trigger, user_id: int | None) -> None:
+    def begin_run(self, *, trigger: Trigger, user_id: int | None) -> None:
         """Begin a run, journal it, and have it announced: one statement, as whoever starts is waited for."""
-        self.run_number = lock_runs([self.pk], trigger=trigger, user_id=user_id)[self.pk]
+        self.run_number = begin_runs([self.pk], trigger=trigger, user_id=user_id)[self.pk]
         self.state, self.trigger, self.triggered_by_id = RunState.RUNNING, trigger, user_id
         self.unlocked_at = self.stop_requested_at = None
 
-    def unlock(self, state: RunState, *, now: datetime, detail: str = "") -> None:
+    def end_run(self, state: RunState, *, now: datetime, detail: str = "") -> None:
         """End the run."""
         self.state, self.unlocked_at, self.stop_requested_at = state, now, None
         self.save(update_fields=["state", "unlocked_at", "stop_requested_at"])
         self.journal(EventKind.UNLOCKED, trigger=Trigger(self.trigger), detail=detail)
-        announce_end(self.pk, run_number=self.run_number, is_loud=Trigger(self.trigger).is_loud)
 
     def journal(
-        self, kind: EventKind, *, trigger: Trigger | None = None, user_id: int | None = None, detail: str = ""
+        self,
+        kind: EventKind,
+        *,
+        trigger: Trigger | None = None,
+        user_id: int | None = None,
+        detail: str = "",
     ) -> None:
         """Write an event of this redemption down."""
         RedemptionEvent.objects.create(
@@ -208,234 +164,15 @@ class Redemption(models.Model):
             detail=detail,
         )
 
-    def bring_in_members(self, trigger: Trigger) -> int:
-        """Give every eligible member of the guild a row, and open those again that this trigger may reopen.
-
-        Returns:
-            How many rows wait now that did not wait before.
-        """
-        # Before new rows come: those of members who are known to be wrong are not reopened with them.
-        reopened = self.members.reopenable(is_person=True).wait() if trigger.is_person else 0
-        added, has_others = admit_members(redemption_ids=[self.pk])
-        if not has_others:
-            return added
-        if not trigger.is_person:
-            reopened = self.members.reopenable(is_person=False).wait()
-        if trigger.is_person:
-            # It goes on: who has left meanwhile is no longer stopped, and goes on when they are back.
-            stopped = self.members.filter(state=State.CANCELLED, cancel_kind=CancelKind.STOPPED)
-            stopped.update(cancel_kind=CancelKind.LEFT, reason=CANCEL_REASONS[CancelKind.LEFT], updated_at=Clock())
-        return added + reopened
-
-    def cover_members(self) -> None:
-        """Settle those who have the code through another guild."""
-        cover_twins(redemption_ids=[self.pk])
-
     def tally(self) -> dict[State, int]:
         """How many members are in each state."""
-        rows = self.members.order_by().values_list("state").annotate(number=Count("pk"))
+        rows = self.member_redemptions.order_by().values_list("state").annotate(number=Count("pk"))
         return {State(state): number for state, number in rows}
 
 
-class MemberRedemptionQuerySet(models.QuerySet["MemberRedemption"]):
-    def open(self) -> MemberRedemptionQuerySet:
-        return self.filter(state__in=values(OPEN))
-
-    def settled(self) -> MemberRedemptionQuerySet:
-        return self.filter(state__in=values(SETTLED))
-
-    def unsettled(self) -> MemberRedemptionQuerySet:
-        return self.exclude(state__in=values(SETTLED))
-
-    def in_flight(self) -> MemberRedemptionQuerySet:
-        return self.filter(state=State.IN_FLIGHT)
-
-    def pending(self) -> MemberRedemptionQuerySet:
-        return self.filter(state=State.PENDING)
-
-    def reopenable(self, *, is_person: bool) -> MemberRedemptionQuerySet:
-        """Rows that may be tried again (docs/design.md, “Outcomes”): by themselves, or because a person asks for it."""
-        realm_now = Coalesce("member__realm", "member__guild__realm")
-        is_refused = Q(
-            asked_realm=realm_now,
-            member__refused_realm=realm_now,
-            member__refused_at__gt=clock_plus(-REFUSED_FOR.total_seconds()),
-        )
-        again: Any = (
-            Q(state=State.CANCELLED, cancel_kind__in=[CancelKind.CODE_CLOSED, CancelKind.LEFT])
-            | (Q(state=State.NEEDS_CORRECTION) & ~is_refused)
-            | (Q(state=State.NOT_ELIGIBLE, next_attempt_at__lte=Clock()) & ~Exists(self._asked_first()))
-        )
-        if is_person:
-            parked = values(PARKED)
-            again |= Q(state__in=parked) | Q(state=State.CANCELLED, cancel_kind=CancelKind.STOPPED)
-        return self.filter(again, member__active=True, member__opted_out=False)
-
-    def _asked_first(self) -> MemberRedemptionQuerySet:
-        """Of a row that is not eligible: other rows of the member with the same answer, which are asked before it. A
-        level that has risen helps all of them, so one request a day finds out: for the row that was asked longest ago.
-        """
-        others = self.model._default_manager.filter(
-            member=OuterRef("member"),
-            outcome=OuterRef("outcome"),
-            outcome__in=[o.value for o in ACCOUNT_CONDITIONS],
-            # Nothing is asked soon for a code that is held back.
-            gift_code__held_until__isnull=True,
-        )
-        is_due = Q(
-            state=State.NOT_ELIGIBLE,
-            next_attempt_at__lte=Clock(),
-            gift_code__state=CodeState.ACTIVE,
-        ) & ~Q(redemption__state=RunState.STOPPED)
-        is_older = Q(updated_at__lt=OuterRef("updated_at")) | Q(
-            updated_at=OuterRef("updated_at"), pk__lt=OuterRef("pk")
-        )
-        return others.filter(Q(state__in=values(OPEN)) | (is_due & is_older)).exclude(pk=OuterRef("pk"))
-
-    def cancel(self, kind: CancelKind, reason: str = "") -> int:
-        """Close the pending rows among these: what was never sent need not be."""
-        return self.pending().update(
-            state=State.CANCELLED,
-            cancel_kind=kind,
-            reason=reason or CANCEL_REASONS[kind],
-            next_attempt_at=None,
-            updated_at=Clock(),
-        )
-
-    def settle_by_evidence(self, ids: list[int]) -> list[int]:
-        """Settle rows whose Attempts hold a SUCCESS, whatever their state: what the game granted stays granted.
-
-        A row in flight is left alone; its own answer is under way.
-
-        Returns:
-            The ids of the rows that were settled.
-
-        Raises:
-            django.db.IntegrityError: another row of the player holds this code.
-        """
-        with connection.cursor() as cursor:
-            cursor.execute(
-                """
-                UPDATE giftcodes_memberredemption m
-                SET state = 'redeemed', outcome = 'success', reason = 'Redeemed.', cancel_kind = '',
-                    next_attempt_at = NULL, settled_at = clock_timestamp(), updated_at = clock_timestamp()
-                WHERE m.id = ANY(%s) AND m.covered_by_id IS NULL
-                  AND m.state IN ('pending', 'unconfirmed', 'needs_correction', 'not_eligible', 'failed', 'cancelled')
-                  AND EXISTS (
-                      SELECT FROM giftcodes_attempt a WHERE a.member_redemption_id = m.id AND a.outcome = 'success')
-                RETURNING m.id
-                """,
-                [ids],
-            )
-            return [row[0] for row in cursor.fetchall()]
-
-    def wait(self) -> int:
-        """Open these rows again, with all their tries."""
-        return self.update(
-            state=State.PENDING,
-            cancel_kind="",
-            reason="",
-            tries=0,
-            setbacks=0,
-            next_attempt_at=Clock(),
-            updated_at=Clock(),
-        )
-
-
-class MemberRedemption(models.Model):
-    """One member's share of a redemption. Written by the flow alone."""
-
-    redemption = models.ForeignKey(
-        Redemption, on_delete=models.PROTECT, related_name="members", verbose_name=_("redemption")
-    )
-    member = models.ForeignKey(Member, on_delete=models.PROTECT, related_name="redemptions", verbose_name=_("member"))
-    gift_code = models.ForeignKey(GiftCode, on_delete=models.PROTECT, related_name="+", verbose_name=_("gift code"))
-    player_id = models.CharField(_("player ID"), max_length=20)
-    state = models.CharField(
-        _("state"),
-        max_length=20,
-        choices=[(state.value, label) for state, label in STATE_LABELS.items()],
-        default=State.PENDING,
-        db_default=State.PENDING.value,
-    )
-    cancel_kind = models.CharField(max_length=20, choices=CancelKind, blank=True, default="", db_default="")
-    outcome = models.CharField(_("last answer"), max_length=20, blank=True, default="", db_default="")
-    reason = SentenceField(_("reason"), blank=True, default="", db_default="")
-    covered_by = models.ForeignKey(
-        "self", on_delete=models.PROTECT, null=True, related_name="covers", verbose_name=_("covered by")
-    )
-    #: The realm of the last attempt: where it differs from today's, the member has been corrected.
-    asked_realm = models.PositiveIntegerField(_("realm asked for"), null=True)
-    tries = models.PositiveSmallIntegerField(_("tries"), default=0, db_default=0)
-    setbacks = models.PositiveSmallIntegerField(default=0, db_default=0)
-    next_attempt_at = models.DateTimeField(_("next attempt"), null=True, db_default=Clock())
-    settled_at = models.DateTimeField(_("settled"), null=True)
-    created_at = models.DateTimeField(_("created"), db_default=Clock())
-    updated_at = models.DateTimeField(_("changed"), db_default=Clock())
-
-    # The claim: who holds a lower token may not record.
-    token = models.PositiveIntegerField(default=0, db_default=0)
-    lease_until = models.DateTimeField(null=True)
-    #: End of the rate window that the permit belongs to; null for the request that opens a window.
-    permit_until = models.DateTimeField(null=True)
-    #: Claimed while an earlier request's effect is unknown.
-    confirming = models.BooleanField(default=False, db_default=False)
-    #: Claimed to find out whether a paused provider answers again.
-    is_probe = models.BooleanField(default=False, db_default=False)
-
-    objects = MemberRedemptionQuerySet.as_manager()
-
-    class Meta:
-        ordering = ["redemption", "id"]
-        verbose_name = _("member redemption")
-        verbose_name_plural = _("member redemptions")
-        constraints = [
-            models.UniqueConstraint(fields=["redemption", "member"], name="one_share_for_each_member"),
-            models.UniqueConstraint(
-                fields=["gift_code", "player_id"],
-                condition=Q(covered_by__isnull=True, state__in=values(HOLDING)),
-                name="one_request_for_a_player_and_a_code",
-            ),
-        ]
-        indexes = [
-            models.Index(
-                fields=["redemption", "next_attempt_at", "id"], name="share_due", condition=Q(state="pending")
-            ),
-            models.Index(fields=["redemption"], name="share_open", condition=Q(state__in=values(OPEN))),
-            models.Index(fields=["lease_until"], name="share_in_flight", condition=Q(state="in_flight")),
-            models.Index(fields=["next_attempt_at"], name="share_unconfirmed", condition=Q(state="unconfirmed")),
-            models.Index(fields=["next_attempt_at"], name="share_not_eligible", condition=Q(state="not_eligible")),
-            models.Index(fields=["gift_code", "player_id"], name="share_twins"),
-            # For the sweep: who was asked and has nothing, and what was settled lately (docs/decisions/0011).
-            models.Index(
-                fields=["id"],
-                name="share_asked_in_vain",
-                condition=Q(state__in=values(IN_VAIN), token__gt=0, covered_by__isnull=True),
-            ),
-            models.Index(
-                fields=["settled_at"],
-                name="share_proofs",
-                condition=Q(state__in=values(SETTLED), covered_by__isnull=True),
-            ),
-            models.Index(
-                fields=["redemption"],
-                name="share_code_closed",
-                condition=Q(state="cancelled", cancel_kind="code_closed"),
-            ),
-        ]
-
-    def __str__(self) -> str:
-        return f"{self.player_id}: {self.get_state_display()}"
-
-    def give_back(self) -> None:
-        """Hand an unsent claim back, uncounted. The row must be locked; its token grows, so that the claim is void."""
-        self.state = State.UNCONFIRMED if self.confirming else State.PENDING
-        self.token += 1
-        self.lease_until = None
-        self.save(update_fields=["state", "token", "lease_until"])
-
-
-def lock_runs(redemption_ids: list[int], *, trigger: Trigger, user_id: int | None) -> dict[int, int]:
+def begin_runs(
+    redemption_ids: list[int], *, trigger: Trigger, user_id: int | None
+) -> dict[int, int]:
     """Begin a run of each of these redemptions, which must be locked and not running: journalled, and announced.
 
     Returns:
@@ -448,88 +185,8 @@ def lock_runs(redemption_ids: list[int], *, trigger: Trigger, user_id: int | Non
                 "ids": redemption_ids,
                 "trigger": trigger.value,
                 "user": user_id,
-                "is_loud": trigger.is_loud,
+                "always_announced": trigger.always_announced,
                 "few": FEW_MEMBERS,
             },
         )
         return dict(cursor.fetchall())
-
-
-def admit_members(*, redemption_ids: list[int]) -> tuple[int, bool]:
-    """Give every eligible member of these redemptions' guilds a row, set-based. The redemptions must be locked or new.
-
-    The rows of members whom the game does not know with their realm wait for correction.
-
-    Returns:
-        How many rows were added that wait to be asked for; whether there are rows in other states than waiting.
-    """
-    refused_for: Any = REFUSED_FOR
-    with connection.cursor() as cursor:
-        cursor.execute(
-            """
-            WITH added AS (
-                INSERT INTO giftcodes_memberredemption
-                    (redemption_id, member_id, gift_code_id, player_id, state, reason, asked_realm, next_attempt_at)
-                SELECT r.id, m.id, r.gift_code_id, m.player_id,
-                       CASE WHEN is_refused THEN 'needs_correction' ELSE 'pending' END,
-                       CASE WHEN is_refused THEN %(waits)s ELSE '' END,
-                       CASE WHEN is_refused THEN m.refused_realm END,
-                       CASE WHEN NOT is_refused THEN clock_timestamp() END
-                FROM giftcodes_redemption r
-                JOIN giftcodes_guild g ON g.id = r.guild_id
-                JOIN giftcodes_member m ON m.guild_id = r.guild_id AND m.active AND NOT m.opted_out
-                CROSS JOIN LATERAL (
-                    SELECT coalesce(m.refused_realm = coalesce(m.realm, g.realm)
-                                    AND m.refused_at > clock_timestamp() - %(refused_for)s, false) AS is_refused
-                ) known
-                WHERE r.id = ANY(%(ids)s)
-                ORDER BY r.id, m.id
-                ON CONFLICT (redemption_id, member_id) DO NOTHING
-                RETURNING state
-            )
-            SELECT count(*) FILTER (WHERE state = 'pending'), EXISTS (
-                SELECT FROM giftcodes_memberredemption WHERE redemption_id = ANY(%(ids)s) AND state <> 'pending'
-            )
-            FROM added
-            """,
-            {"ids": redemption_ids, "waits": WAITS_FOR_CORRECTION, "refused_for": refused_for},
-        )
-        row: tuple[int, bool] = cursor.fetchone()
-    return row
-
-
-def cover_twins(
-    *, redemption_ids: list[int] | None = None, proof_id: int | None = None, settled_after: datetime | None = None
-) -> list[int]:
-    """Settle rows of players who have the code through another guild's row: without a request, pointing at the proof.
-
-    Args:
-        redemption_ids: only rows of these redemptions.
-        proof_id: only rows that this settled row proves.
-        settled_after: only rows that a row proves which was settled since then.
-
-    Returns:
-        The ids of the redemptions that a row was settled in.
-    """
-    with connection.cursor() as cursor:
-        cursor.execute(
-            """
-            UPDATE giftcodes_memberredemption twin
-            SET state = CASE proof.state WHEN 'same_type' THEN 'same_type' ELSE 'already_received' END,
-                covered_by_id = proof.id,
-                reason = 'Covered: the player has it through guild ' || guild.name || '.',
-                settled_at = clock_timestamp(), updated_at = clock_timestamp(), next_attempt_at = NULL
-            FROM giftcodes_memberredemption proof
-            JOIN giftcodes_redemption r ON r.id = proof.redemption_id
-            JOIN giftcodes_guild guild ON guild.id = r.guild_id
-            WHERE proof.gift_code_id = twin.gift_code_id AND proof.player_id = twin.player_id AND proof.id <> twin.id
-              AND proof.covered_by_id IS NULL AND proof.state IN ('redeemed', 'already_received', 'same_type')
-              AND twin.state IN ('pending', 'needs_correction', 'not_eligible', 'failed')
-              AND (%(redemption_ids)s::bigint[] IS NULL OR twin.redemption_id = ANY(%(redemption_ids)s))
-              AND (%(proof_id)s::bigint IS NULL OR proof.id = %(proof_id)s)
-              AND (%(settled_after)s::timestamptz IS NULL OR proof.settled_at > %(settled_after)s)
-            RETURNING twin.redemption_id
-            """,
-            {"redemption_ids": redemption_ids, "proof_id": proof_id, "settled_after": settled_after},
-        )
-        return sorted({row[0] for row in cursor.fetchall()})

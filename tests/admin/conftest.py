@@ -29,7 +29,11 @@ class Doorbell:
     @property
     def rings(self) -> list[tuple[str, list[Any]]]:
         """Name and arguments of each."""
-        return [_read(raw) for queue in ("control", "redeem") for raw in reversed(self._broker.lrange(queue, 0, -1))]
+        return [
+            _read(raw)
+            for queue in ("control", "redeem")
+            for raw in reversed(self._broker.lrange(queue, 0, -1))
+        ]
 
     def arguments(self, task: str) -> list[list[Any]]:
         """The arguments of each ring of one task."""
@@ -92,7 +96,9 @@ class Browser:
 
 
 @pytest.fixture
-def browser(admin_client: Client, doorbell: Doorbell, django_capture_on_commit_callbacks: Any) -> Browser:
+def browser(
+    admin_client: Client, doorbell: Doorbell, django_capture_on_commit_callbacks: Any
+) -> Browser:
     return Browser(admin_client, django_capture_on_commit_callbacks)
 
 
@@ -108,4 +114,6 @@ def told(response: HttpResponse) -> Told:
 
 def errors(response: Any) -> str:
     """The errors of a form that was refused."""
-    return str(response.context["errors"]) if response.context and "errors" in response.context else ""
+    return (
+        str(response.context["errors"]) if response.context and "errors" in response.context else ""
+    )

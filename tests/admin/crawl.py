@@ -17,7 +17,10 @@ def lists() -> Iterator[str]:
             if pattern.name and not pattern.pattern.converters:
                 yield reverse(f"admin:{pattern.name}")
         # What somebody may have typed into the address.
-        yield reverse(f"admin:{model._meta.app_label}_{model._meta.model_name}_changelist", query={"all": "", "q": "2"})
+        yield reverse(
+            f"admin:{model._meta.app_label}_{model._meta.model_name}_changelist",
+            query={"all": "", "q": "2"},
+        )
     for name in ("index", "live", "live_chart", "matrix", "matrix_export"):
         yield reverse(f"admin:{name}")
     for app in {model._meta.app_label for model in admin.site._registry}:
@@ -31,7 +34,11 @@ def autocompletes() -> Iterator[str]:
     for model in admin.site._registry:
         for field in model._meta.get_fields():
             if getattr(field, "remote_field", None) and not field.auto_created:
-                query = {"app_label": model._meta.app_label, "model_name": model._meta.model_name, "term": ""}
+                query = {
+                    "app_label": model._meta.app_label,
+                    "model_name": model._meta.model_name,
+                    "term": "",
+                }
                 yield reverse("admin:autocomplete", query={**query, "field_name": field.name})
 
 
@@ -57,7 +64,9 @@ def content(client: Any, address: str) -> str:
     assert response.status_code in (200, 302, 403, 404), (address, response.status_code)
     if response.status_code != 200:
         return ""
-    return b"".join(response.streaming_content if response.streaming else [response.content]).decode()
+    return b"".join(
+        response.streaming_content if response.streaming else [response.content]
+    ).decode()
 
 
 def read(client: Any, addresses: Iterable[str]) -> dict[str, str]:

@@ -30,10 +30,16 @@ from tests.factories import gift_code, guild, member
 SECRET = "aVerySecretToken"
 
 
-def redemption(*, state: str = RunState.COMPLETE, members: int = 1, share: str = "redeemed") -> Redemption:
+def redemption(
+    *, state: str = RunState.COMPLETE, members: int = 1, share: str = "redeemed"
+) -> Redemption:
     """A redemption of a new code for a new guild, with a share for each member."""
     row = Redemption.objects.create(
-        guild=guild(members=members), gift_code=gift_code(), state=state, run_number=1, trigger=Trigger.POLL
+        guild=guild(members=members),
+        gift_code=gift_code(),
+        state=state,
+        run_number=1,
+        trigger=Trigger.POLL,
     )
     MemberRedemption.objects.bulk_create(
         MemberRedemption(
@@ -64,20 +70,32 @@ def live(times: int) -> None:
     """Some rows of every kind, each with relations of its own."""
     for number in range(times):
         row = redemption()
-        share = row.members.get()
+        share = row.member_redemptions.get()
         attempt(share)
         member(row.guild, nickname=f"Nick{number}")
-        MemberImport.objects.create(guild=row.guild, source=Source.COMMAND, added=1, updated=0, reactivated=0)
+        MemberImport.objects.create(
+            guild=row.guild, source=Source.COMMAND, added=1, updated=0, reactivated=0
+        )
         row.journal(EventKind.LOCKED, trigger=Trigger.POLL)
         Announcement.objects.create(redemption=row, run_number=1, kind=Announcement.Kind.COMPLETE)
-        Channel.objects.create(guild=row.guild, address=f"https://discord.com/api/webhooks/{row.pk}/{SECRET}")
-        alarm = Alarm.objects.create(kind=Alarm.Kind.NO_PROGRESS, subject=str(row.pk), message="No progress.")
+        Channel.objects.create(
+            guild=row.guild, address=f"https://discord.com/api/webhooks/{row.pk}/{SECRET}"
+        )
+        alarm = Alarm.objects.create(
+            kind=Alarm.Kind.NO_PROGRESS, subject=str(row.pk), message="No progress."
+        )
         AlarmNotice.objects.create(alarm=alarm, kind=AlarmNotice.Kind.RAISED)
         OptOut.objects.create(player_hash=f"{row.pk:064d}")
         PrunedFigure.objects.create(
-            provider="simulator", day=date(2026, 1, 1), of=PrunedFigure.Of.EVENT, what=str(row.pk), number=1
+            provider="simulator",
+            day=date(2026, 1, 1),
+            of=PrunedFigure.Of.EVENT,
+            what=str(row.pk),
+            number=1,
         )
-        DirectoryLookup.objects.create(provider="simulator", player_id=share.player_id, said="found", name="Nick")
+        DirectoryLookup.objects.create(
+            provider="simulator", player_id=share.player_id, said="found", name="Nick"
+        )
         Heartbeat.objects.get_or_create(name=f"tick {row.pk}")
     Feed.objects.get_or_create(provider="simulator")
     Directory.objects.get_or_create(provider="simulator")

@@ -9,9 +9,9 @@ import pytest
 from django.db import connection
 from django.urls import reverse
 
-from giftcodes.flow.alarms import look
 from giftcodes.models import Alarm, Channel, GiftCode, Guild, Member, OptOut
-from giftcodes.models.delivery import player_hash
+from giftcodes.models.privacy import player_hash
+from giftcodes.notifications.alarms import evaluate
 from tests.admin.conftest import Browser, Doorbell, errors
 from tests.factories import gift_code, guild, member
 
@@ -22,11 +22,25 @@ HEBREW = "אבג"
 
 
 def member_form(of: Guild, **fields: Any) -> dict[str, Any]:
-    return {"guild": of.pk, "player_id": "123456789", "nickname": "Ann", "realm": "", "active": "on", **fields}
+    return {
+        "guild": of.pk,
+        "player_id": "123456789",
+        "nickname": "Ann",
+        "realm": "",
+        "active": "on",
+        **fields,
+    }
 
 
 def guild_form(**fields: Any) -> dict[str, Any]:
-    return {"name": "Wolves", "provider": "simulator", "realm": "7", "active": "on", "priority": "0", **fields}
+    return {
+        "name": "Wolves",
+        "provider": "simulator",
+        "realm": "7",
+        "active": "on",
+        "priority": "0",
+        **fields,
+    }
 
 
 def written(table: str, column: str, text: str) -> None:
@@ -36,26 +50,43 @@ def written(table: str, column: str, text: str) -> None:
 
 
 # --- Entrances --------------------------------------------------------------------------------------------------------
-def test_a_member_is_stored_without_invisible_characters_and_with_ascii_digits(browser: Browser) -> None:
+def test_a_member_is_stored_without_invisible_characters_and_with_ascii_digits(
+    browser: Browser,
+) -> None:
     wolves = guild()
-    data = member_form(wolves, player_id="\u2066١٢٣٤٥٦٧٨٩\u2069", nickname="\u202eZoe\u0308 🏳️\u200d🌈\u200b", realm="۷")
+    data = member_form(
+        wolves,
+        player_id="\u2066١٢٣٤٥٦٧٨٩\u2069",
+        nickname="\u202eZoe\u0308 🏳️\u200d🌈\u200b",
+        realm="۷",
+    )
     browser.save("member_add", **data, notes="a\u202eb")
 
     found = Member.objects.get()
-    assert (found.player_id, found.nickname, found.realm, found.notes) == ("123456789", "Zoë 🏳️\u200d🌈", 7, "ab")
+    assert (found.player_id, found.nickname, found.realm, found.notes) == (
+        "123456789",
+        "Zoë 🏳️\u200d🌈",
+        7,
+        "ab",
+    )
 
 
 def test_a_player_in_other_digits_is_the_player_who_is_there(browser: Browser) -> None:
     wolves = guild()
     member(wolves, "123456789")
 
-    response = browser.post("member_add", data=member_form(wolves, player_id="１２３４５６７８９\u00ad"))
+    response = browser.post(
+        "member_add", data=member_form(wolves, player_id="１２３４５６７８９\u00ad")
+    )
 
     assert "is a member of this guild already" in errors(response)
 
 
 def test_a_guild_is_stored_without_invisible_characters(browser: Browser) -> None:
-    browser.save("guild_add", **guild_form(name="\ufeffWol\u202eves\u061c", realm="۱۰۴۲", priority="-\u200b3"))
+    browser.save(
+        "guild_add",
+        **guild_form(name="\ufeffWol\u202eves\u061c", realm="۱۰۴۲", priority="-\u200b3"),
+    )
 
     found = Guild.objects.get()
     assert (found.name, found.realm, found.priority) == ("Wolves", 1042, -3)
@@ -69,12 +100,21 @@ def test_a_name_that_differs_in_invisible_characters_only_is_taken(browser: Brow
     assert "There is a guild of this name already" in errors(response)
 
 
-def test_a_code_is_stored_without_invisible_characters(browser: Browser, doorbell: Doorbell) -> None:
+def test_a_code_is_stored_without_invisible_characters(
+    browser: Browser, doorbell: Doorbell
+) -> None:
     browser.save(
-        "giftcode_add", provider="simulator", code="\u202aFROST\u00ad２０２６\ufe0f", rewards="", expires_at_0=""
+        "giftcode_add",
+        provider="simulator",
+        code="\u202aFROST\u00ad２０２６\ufe0f",
+        rewards="",
+        expires_at_0="",
     )
 
-    assert (GiftCode.objects.get().code, GiftCode.objects.get().folded) == ("FROST2026", "frost2026")
+    assert (GiftCode.objects.get().code, GiftCode.objects.get().folded) == (
+        "FROST2026",
+        "frost2026",
+    )
 
 
 def test_the_address_of_a_channel_is_stored_without_invisible_characters(browser: Browser) -> None:
@@ -98,7 +138,9 @@ def test_a_number_in_a_form_is_never_shortened(browser: Browser, page: str, type
 
 
 def test_a_priority_is_never_shortened(browser: Browser) -> None:
-    assert "Write 1000 if that is meant." in errors(browser.post("guild_add", data=guild_form(priority="1.000")))
+    assert "Write 1000 if that is meant." in errors(
+        browser.post("guild_add", data=guild_form(priority="1.000"))
+    )
 
 
 def test_a_realm_for_many_is_never_shortened(browser: Browser) -> None:
@@ -115,7 +157,9 @@ def test_a_realm_for_many_is_never_shortened(browser: Browser) -> None:
     assert ann.realm == 99
 
 
-def test_a_wish_finds_the_player_whatever_stands_around_the_id(browser: Browser, doorbell: Doorbell) -> None:
+def test_a_wish_finds_the_player_whatever_stands_around_the_id(
+    browser: Browser, doorbell: Doorbell
+) -> None:
     data = {"provider": "simulator", "player_id": "\u202a١٢٣٤٥٦٧٨٩\u202c", "wish": "opt_out"}
 
     browser.client.post(reverse("admin:player"), data)
@@ -125,7 +169,16 @@ def test_a_wish_finds_the_player_whatever_stands_around_the_id(browser: Browser,
 
 @pytest.mark.parametrize(
     "typed",
-    ["123456789", "\u202a123456789\u202c", "١٢٣٤٥٦٧٨٩", "１２３", "Zoe\u0308", "\u200bzoë", "ann ۱۲", "Ann\u00ad"],
+    [
+        "123456789",
+        "\u202a123456789\u202c",
+        "١٢٣٤٥٦٧٨٩",
+        "１２３",
+        "Zoe\u0308",
+        "\u200bzoë",
+        "ann ۱۲",
+        "Ann\u00ad",
+    ],
 )
 def test_a_search_finds_what_is_meant(browser: Browser, typed: str) -> None:
     wolves = guild()
@@ -155,7 +208,9 @@ def stored(db: None) -> Member:
     return Member.objects.get()
 
 
-def test_stored_characters_that_reorder_a_page_are_shown_nowhere(browser: Browser, stored: Member) -> None:
+def test_stored_characters_that_reorder_a_page_are_shown_nowhere(
+    browser: Browser, stored: Member
+) -> None:
     code = GiftCode.objects.get()
     pages = [
         browser.open("member_changelist"),
@@ -166,7 +221,9 @@ def test_stored_characters_that_reorder_a_page_are_shown_nowhere(browser: Browse
         browser.client.get(reverse("admin:matrix")),
         browser.client.get(reverse("admin:plan"), {"guild": stored.guild_id, "code": code.pk}),
         browser.client.get("/admin/import/"),
-        browser.client.post(reverse("admin:player"), {"provider": "simulator", "player_id": stored.player_id}),
+        browser.client.post(
+            reverse("admin:player"), {"provider": "simulator", "player_id": stored.player_id}
+        ),
     ]
     for page in pages:
         assert not REORDERING.search(page.content.decode()), page.request["PATH_INFO"]
@@ -175,10 +232,16 @@ def test_stored_characters_that_reorder_a_page_are_shown_nowhere(browser: Browse
     assert "Anna" in pages[6].content.decode()
 
 
-def test_stored_characters_that_reorder_a_page_are_exported_nowhere(browser: Browser, stored: Member) -> None:
+def test_stored_characters_that_reorder_a_page_are_exported_nowhere(
+    browser: Browser, stored: Member
+) -> None:
     data = {"action": "export_csv", "_selected_action": [stored.pk], "index": 0}
     members = browser.post("member_changelist", data=data).content.decode()
-    coverage = browser.client.get(reverse("admin:matrix_export"), {"guild": stored.guild_id}).getvalue().decode()
+    coverage = (
+        browser.client.get(reverse("admin:matrix_export"), {"guild": stored.guild_id})
+        .getvalue()
+        .decode()
+    )
     wish = {"provider": "simulator", "player_id": stored.player_id, "wish": "export"}
     kept = browser.client.post(reverse("admin:player"), wish).content.decode()
 
@@ -187,23 +250,29 @@ def test_stored_characters_that_reorder_a_page_are_exported_nowhere(browser: Bro
         assert not REORDERING.search(text)
 
 
-def test_an_alarm_about_a_guild_shows_no_stored_character_that_reorders_it(browser: Browser) -> None:
+def test_an_alarm_about_a_guild_shows_no_stored_character_that_reorders_it(
+    browser: Browser,
+) -> None:
     guild("Wolves", automatic=True)
     written("guild", "name", "\u202eWolves")
-    look()
-    look()
+    evaluate()
+    evaluate()
 
     alarm = Alarm.objects.get(kind=Alarm.Kind.NO_MEMBERS)
     assert "Wolves" in alarm.message
     assert not REORDERING.search(alarm.message)
 
 
-def test_a_name_from_right_to_left_does_not_reorder_the_sentence_around_it(browser: Browser) -> None:
+def test_a_name_from_right_to_left_does_not_reorder_the_sentence_around_it(
+    browser: Browser,
+) -> None:
     ann = member(guild(HEBREW), "123456789", nickname=HEBREW)
 
     told = browser.press("deactivate", ann)
 
     name = f"\u2068{HEBREW}\u2069"
     assert str(ann.guild) == name
-    assert told == [("success", f"{name} (123456789) is inactive now. Nothing was deleted: the history stays.")]
+    assert told == [
+        ("success", f"{name} (123456789) is inactive now. Nothing was deleted: the history stays.")
+    ]
     assert f">{HEBREW}<" in browser.open("member_changelist").content.decode()

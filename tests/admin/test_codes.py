@@ -9,10 +9,10 @@ import pytest
 from django.contrib.admin.models import LogEntry
 from django.utils import timezone
 
-from giftcodes.admin.code_form import GiftCodeForm
-from giftcodes.feeds import PublishedCode
-from giftcodes.flow.poll import FeedNews, decide
+from giftcodes.admin.codes.code_form import GiftCodeForm
+from giftcodes.clients.feeds import PublishedCode
 from giftcodes.models import Attempt, CodeState, GiftCode, Redemption, RedemptionEvent, Source
+from giftcodes.pipeline.poll import FeedLineKind, decide
 from tests.admin.conftest import Browser, Doorbell, address, errors, told
 from tests.admin.past import attempt, redemption
 from tests.factories import gift_code, guild, member
@@ -24,7 +24,9 @@ def form(code: str = "Frost2026", **fields: Any) -> dict[str, Any]:
 
 
 # --- Adding -----------------------------------------------------------------------------------------------------------
-def test_a_code_that_is_added_is_fanned_out_for_the_user(browser: Browser, doorbell: Doorbell, admin_user: Any) -> None:
+def test_a_code_that_is_added_is_fanned_out_for_the_user(
+    browser: Browser, doorbell: Doorbell, admin_user: Any
+) -> None:
     guild(members=2), guild(members=1), guild(members=5, automatic=False)
     told = browser.save("giftcode_add", **form())
     code = GiftCode.objects.get()
@@ -70,8 +72,12 @@ def test_a_code_of_another_shape_is_refused(browser: Browser, wrong: str) -> Non
         (CodeState.DELETED, "Open that page, and press Bring back"),
     ],
 )
-def test_a_known_code_in_another_spelling_is_explained_by_its_state(browser: Browser, state: str, words: str) -> None:
-    known = gift_code("FROST2026", state=state, reason="The code has expired.", proven_at="2026-01-01T00:00:00Z")
+def test_a_known_code_in_another_spelling_is_explained_by_its_state(
+    browser: Browser, state: str, words: str
+) -> None:
+    known = gift_code(
+        "FROST2026", state=state, reason="The code has expired.", proven_at="2026-01-01T00:00:00Z"
+    )
     response = browser.post("giftcode_add", data=form("frost2026"))
     assert words in errors(response)
     assert f'<a href="{address("giftcode_change", known.pk)}">FROST2026</a>' in errors(response)
@@ -128,9 +134,13 @@ def test_a_code_that_the_feed_stores_at_the_same_moment_is_no_server_error(
 
 
 # --- Changing ---------------------------------------------------------------------------------------------------------
-def test_code_and_game_cannot_be_changed_and_the_machine_s_fields_are_not_written_back(browser: Browser) -> None:
+def test_code_and_game_cannot_be_changed_and_the_machine_s_fields_are_not_written_back(
+    browser: Browser,
+) -> None:
     code = gift_code("FROST2026")
-    stale = form("OTHER", provider="whiteout", rewards="Gems", state="closed", published_on="2026-01-02")
+    stale = form(
+        "OTHER", provider="whiteout", rewards="Gems", state="closed", published_on="2026-01-02"
+    )
     browser.save("giftcode_change", code.pk, **stale)
     code.refresh_from_db()
     assert (code.code, code.provider, code.state) == ("FROST2026", "simulator", "active")
@@ -144,7 +154,9 @@ def test_what_the_machine_wrote_while_the_form_was_saved_stays(
     clean = GiftCodeForm.clean
 
     def meanwhile(self: GiftCodeForm) -> Any:
-        GiftCode.objects.filter(pk=code.pk).update(state=CodeState.CLOSED, reason="The code has expired.")
+        GiftCode.objects.filter(pk=code.pk).update(
+            state=CodeState.CLOSED, reason="The code has expired."
+        )
         return clean(self)
 
     monkeypatch.setattr(GiftCodeForm, "clean", meanwhile)
@@ -156,13 +168,20 @@ def test_what_the_machine_wrote_while_the_form_was_saved_stays(
 # --- Redeem now -------------------------------------------------------------------------------------------------------
 def look(browser: Browser, *codes: GiftCode, **more: Any) -> Any:
     """Press Redeem now. Returns the page that says what it would do."""
-    data = {"action": "redeem_now", "_selected_action": [code.pk for code in codes], "index": 0, **more}
+    data = {
+        "action": "redeem_now",
+        "_selected_action": [code.pk for code in codes],
+        "index": 0,
+        **more,
+    }
     response = browser.post("giftcode_changelist", data=data)
     assert response.status_code == 200
     return response
 
 
-def test_redeem_now_says_first_what_it_would_do_and_does_nothing(browser: Browser, doorbell: Doorbell) -> None:
+def test_redeem_now_says_first_what_it_would_do_and_does_nothing(
+    browser: Browser, doorbell: Doorbell
+) -> None:
     wolves, bears = guild("Wolves", members=3), guild("Bears", members=2)
     twin = wolves.members.all()[0].player_id
     member(bears, twin)
@@ -170,7 +189,11 @@ def test_redeem_now_says_first_what_it_would_do_and_does_nothing(browser: Browse
     guild("Other", members=1, provider="whiteout")
     response = look(browser, gift_code("AAA"))
     lines = {str(one["line"].guild): one for one in response.context["lines"]}
-    assert {name: one["is_chosen"] for name, one in lines.items()} == {"Wolves": True, "Bears": True, "Idle": False}
+    assert {name: one["is_chosen"] for name, one in lines.items()} == {
+        "Wolves": True,
+        "Bears": True,
+        "Idle": False,
+    }
     assert [lines[name]["preview"].members for name in ("Wolves", "Bears", "Idle")] == [3, 3, 1]
     assert [lines[name]["preview"].requests for name in ("Wolves", "Bears", "Idle")] == [3, 2, 1]
     total = response.context["total"]
@@ -183,13 +206,19 @@ def test_redeem_now_says_first_what_it_would_do_and_does_nothing(browser: Browse
 def test_what_is_confirmed_is_started_for_the_guilds_that_are_chosen(
     browser: Browser, doorbell: Doorbell, admin_user: Any
 ) -> None:
-    wolves, bears, idle = guild("Wolves", members=1), guild("Bears", members=1), guild("Idle", members=1)
+    wolves, bears, idle = (
+        guild("Wolves", members=1),
+        guild("Bears", members=1),
+        guild("Idle", members=1),
+    )
     code = gift_code("AAA")
     pairs = [f"{row.pk}-{code.pk}" for row in (wolves, idle)]
     again = look(browser, code, chosen="yes", pair=pairs)
     assert [one["is_chosen"] for one in again.context["lines"]] == [True, False, True]
 
-    told = browser.press("redeem_now", code, chosen="yes", pair=[*pairs, "999-1", "x"], confirm="yes")
+    told = browser.press(
+        "redeem_now", code, chosen="yes", pair=[*pairs, "999-1", "x"], confirm="yes"
+    )
 
     assert told == [
         ("success", "Started for guild Wolves with code AAA."),
@@ -204,7 +233,9 @@ def test_what_is_confirmed_is_started_for_the_guilds_that_are_chosen(
     assert "already in progress for guild Wolves with code AAA" in told[0][1]
 
 
-def test_a_guild_that_was_asked_to_redeem_the_code_before_is_chosen_beforehand(browser: Browser) -> None:
+def test_a_guild_that_was_asked_to_redeem_the_code_before_is_chosen_beforehand(
+    browser: Browser,
+) -> None:
     asked = guild("Asked", members=1, automatic=False)
     code = gift_code("AAA")
     Redemption.objects.create(guild=asked, gift_code=code, state="complete")
@@ -224,7 +255,9 @@ def test_redeem_now_without_a_guild_is_refused(browser: Browser) -> None:
     assert told == [("warning", "No guild wants code AAA: none of this game is active.")]
 
 
-def test_many_redemptions_are_handed_to_the_workers(browser: Browser, doorbell: Doorbell, admin_user: Any) -> None:
+def test_many_redemptions_are_handed_to_the_workers(
+    browser: Browser, doorbell: Doorbell, admin_user: Any
+) -> None:
     guilds = [guild() for _ in range(51)]
     code = gift_code("AAA")
     told = browser.press("redeem_now", code, confirm="yes")
@@ -234,14 +267,16 @@ def test_many_redemptions_are_handed_to_the_workers(browser: Browser, doorbell: 
             "51 redemptions were asked for. What comes of them, and what is refused, appears in the journal.",
         )
     ]
-    assert sorted(doorbell.arguments("redeem")) == sorted([row.pk, code.pk, "admin", admin_user.pk] for row in guilds)
+    assert sorted(doorbell.arguments("redeem")) == sorted(
+        [row.pk, code.pk, "admin", admin_user.pk] for row in guilds
+    )
     assert not Redemption.objects.exists()
 
 
 def test_too_many_at_once_are_refused_as_a_whole(
     browser: Browser, doorbell: Doorbell, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("giftcodes.admin.redeem_preview.MOST", 2)
+    monkeypatch.setattr("giftcodes.admin.redemptions.redeem_preview.MOST", 2)
     for _ in range(3):
         guild()
     told = browser.press("redeem_now", gift_code("AAA"), confirm="yes")
@@ -249,8 +284,10 @@ def test_too_many_at_once_are_refused_as_a_whole(
     assert doorbell.rings == []
 
 
-def test_more_than_a_form_can_hold_is_confirmed_as_a_whole(browser: Browser, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("giftcodes.admin.redeem_preview.CHOOSABLE", 1)
+def test_more_than_a_form_can_hold_is_confirmed_as_a_whole(
+    browser: Browser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("giftcodes.admin.redemptions.redeem_preview.CHOOSABLE", 1)
     guild("Wolves", members=1), guild("Bears", members=1), guild("Idle", members=1, automatic=False)
     code = gift_code("AAA")
     page = look(browser, code).content.decode()
@@ -300,7 +337,9 @@ def test_a_code_is_reopened_without_restarting_what_a_person_stopped(
     assert (event.user, event.trigger) == (admin_user, "admin")
 
 
-def test_an_active_code_is_not_reopened_and_an_old_issue_neither(browser: Browser, doorbell: Doorbell) -> None:
+def test_an_active_code_is_not_reopened_and_an_old_issue_neither(
+    browser: Browser, doorbell: Doorbell
+) -> None:
     active = gift_code("AAA")
     old = gift_code("BBB", state=CodeState.CLOSED)
     gift_code("BBB", issue=2)
@@ -319,7 +358,9 @@ def test_an_active_code_is_not_reopened_and_an_old_issue_neither(browser: Browse
         (CodeState.DELETED, ["Bring back"]),
     ],
 )
-def test_the_buttons_are_those_that_do_something(browser: Browser, state: str, buttons: list[str]) -> None:
+def test_the_buttons_are_those_that_do_something(
+    browser: Browser, state: str, buttons: list[str]
+) -> None:
     page = browser.open("giftcode_change", gift_code(state=state).pk)
     assert [str(words) for _name, words in page.context["buttons"]] == buttons
 
@@ -338,7 +379,10 @@ def test_a_closed_code_is_issued_anew_and_the_old_issue_keeps_its_history(
     assert (old.state, old.redemptions.count()) == ("closed", 1)
     assert "Issued anew: issue 2." in browser.open("giftcode_change", anew.pk).content.decode()
     # The feed, which lists the code with its old date, does not issue it a third time.
-    assert decide(PublishedCode(code=old.code, published_on=date(2020, 1, 1)), anew) is FeedNews.KNOWN
+    assert (
+        decide(PublishedCode(code=old.code, published_on=date(2020, 1, 1)), anew)
+        is FeedLineKind.KNOWN
+    )
 
 
 @pytest.mark.parametrize(
@@ -361,16 +405,22 @@ def test_what_is_not_closed_or_has_a_newer_issue_is_not_issued_anew(
     assert doorbell.rings == []
 
 
-def test_the_page_of_a_code_names_the_answers_that_closed_it_and_proved_it(browser: Browser) -> None:
+def test_the_page_of_a_code_names_the_answers_that_closed_it_and_proved_it(
+    browser: Browser,
+) -> None:
     now = timezone.now()
     row = redemption(members=3)
-    shares = list(row.members.order_by("pk"))
-    for share, outcome, seconds in zip(shares, ("success", "code_expired", "code_expired"), (90, 40, 20), strict=True):
+    shares = list(row.member_redemptions.order_by("pk"))
+    for share, outcome, seconds in zip(
+        shares, ("success", "code_expired", "code_expired"), (90, 40, 20), strict=True
+    ):
         Attempt.objects.filter(pk=attempt(share).pk).update(
             outcome=outcome, answered_at=now - timedelta(seconds=seconds)
         )
     late = attempt(shares[0], token=2)
-    Attempt.objects.filter(pk=late.pk).update(outcome="code_expired", answered_at=now + timedelta(seconds=60))
+    Attempt.objects.filter(pk=late.pk).update(
+        outcome="code_expired", answered_at=now + timedelta(seconds=60)
+    )
     GiftCode.objects.filter(pk=row.gift_code_id).update(
         state=CodeState.CLOSED,
         reason="The code has expired.",
@@ -379,7 +429,10 @@ def test_the_page_of_a_code_names_the_answers_that_closed_it_and_proved_it(brows
         proven_at=now - timedelta(seconds=90),
     )
     response = browser.open("giftcode_change", row.gift_code_id)
-    assert [one["member"] for one in response.context["closers"]] == [shares[2].member, shares[1].member]
+    assert [one["member"] for one in response.context["closers"]] == [
+        shares[2].member,
+        shares[1].member,
+    ]
     assert [one["member"] for one in response.context["provers"]] == [shares[0].member]
     assert "Closed by these answers" in response.content.decode()
 
@@ -396,10 +449,15 @@ def test_a_deleted_code_is_a_tombstone_that_the_feed_cannot_bring_back(
     code.refresh_from_db()
     assert code.state == CodeState.DELETED
     assert code.redemptions.exists()
-    assert told == [("success", f"Code {code} is deleted. Its history stays, and the feed cannot bring it back.")]
+    assert told == [
+        (
+            "success",
+            f"Code {code} is deleted. Its history stays, and the feed cannot bring it back.",
+        )
+    ]
     assert doorbell.rings == [("close_code", [code.pk])]
     published = PublishedCode(code=code.code, published_on=date(2099, 1, 1))
-    assert decide(published, code) is FeedNews.KNOWN
+    assert decide(published, code) is FeedLineKind.KNOWN
 
 
 def test_the_page_that_asks_before_deleting_says_what_it_means(browser: Browser) -> None:
@@ -423,16 +481,25 @@ def test_an_end_that_is_past_is_refused_for_a_new_code(browser: Browser) -> None
 
 def test_another_end_of_a_closed_code_says_that_it_stays_closed(browser: Browser) -> None:
     code = gift_code(state="closed")
-    told = browser.save("giftcode_change", code.pk, expires_at_0="2099-01-01", expires_at_1="12:00", rewards="")
-    assert ("info", f"Code {code} is closed, and stays so until somebody presses Reopen code.") in told
+    told = browser.save(
+        "giftcode_change", code.pk, expires_at_0="2099-01-01", expires_at_1="12:00", rewards=""
+    )
+    assert (
+        "info",
+        f"Code {code} is closed, and stays so until somebody presses Reopen code.",
+    ) in told
 
 
 def test_a_code_that_is_held_back_shows_the_answers_and_when_it_goes_on(browser: Browser) -> None:
     since = timezone.now()
-    share = redemption(share="pending").members.get()
-    GiftCode.objects.update(held_until=since + timedelta(seconds=45), odd_since=since, other_spellings=["odd"])
+    share = redemption(share="pending").member_redemptions.get()
+    GiftCode.objects.update(
+        held_until=since + timedelta(seconds=45), odd_since=since, other_spellings=["odd"]
+    )
     row = attempt(share)
-    Attempt.objects.update(outcome="unrecognised", msg="MOON PHASE ERROR", err_code="41234", answered_at=since)
+    Attempt.objects.update(
+        outcome="unrecognised", msg="MOON PHASE ERROR", err_code="41234", answered_at=since
+    )
 
     page = browser.open("giftcode_change", share.gift_code_id).content.decode()
 

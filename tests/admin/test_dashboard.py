@@ -13,9 +13,17 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
-from giftcodes.admin.chart import DAYS, HEIGHT, KINDS, chart, draw, kind_of
-from giftcodes.models import Alarm, Attempt, Feed, Heartbeat, MemberRedemption, RateBudget, Redemption
-from giftcodes.outcomes import Outcome
+from giftcodes.admin.monitoring.chart import DAYS, HEIGHT, KINDS, chart, draw, kind_of
+from giftcodes.domain.outcomes import Outcome
+from giftcodes.models import (
+    Alarm,
+    Attempt,
+    Feed,
+    Heartbeat,
+    MemberRedemption,
+    RateBudget,
+    Redemption,
+)
 from tests.admin import past
 from tests.admin.conftest import Browser, address
 from tests.factories import gift_code, guild
@@ -30,7 +38,7 @@ def parts(browser: Browser) -> dict[str, str]:
 # --- What runs --------------------------------------------------------------------------------------------------------
 def test_a_run_is_shown_with_its_progress_and_a_link(browser: Browser) -> None:
     row = past.redemption(state="running", share="pending", members=4)
-    MemberRedemption.objects.filter(pk=row.members.first().pk).update(state="redeemed")  # type: ignore[union-attr]
+    MemberRedemption.objects.filter(pk=row.member_redemptions.first().pk).update(state="redeemed")  # type: ignore[union-attr]
     shown = parts(browser)["running"]
     assert '<progress value="1" max="4"' in shown
     assert f'href="{address("redemption_change", row.pk)}"' in shown
@@ -80,7 +88,9 @@ def test_refused_duplicates_of_a_day_are_counted_and_lead_to_the_journal(browser
 def test_alarms_are_shown_with_their_words(browser: Browser) -> None:
     assert "No alarms. Good." in parts(browser)["alarms"]
     for number in range(7):
-        Alarm.objects.create(kind=Alarm.Kind.NO_PROGRESS, subject=str(number), message=f"No progress {number}.")
+        Alarm.objects.create(
+            kind=Alarm.Kind.NO_PROGRESS, subject=str(number), message=f"No progress {number}."
+        )
     shown = parts(browser)["alarms"]
     assert "No progress 6." in shown
     assert "and 2 more" in shown
@@ -88,8 +98,12 @@ def test_alarms_are_shown_with_their_words(browser: Browser) -> None:
 
 def test_a_paused_game_says_why_and_a_feed_its_last_error(browser: Browser, settings: Any) -> None:
     config = settings.PROVIDERS["simulator"]
-    settings.PROVIDERS = {"simulator": type(config)(**{**_fields(config), "feed_url": "http://127.0.0.1:9/feed"})}
-    RateBudget.objects.create(provider="simulator", pause_kind="operator", pause_reason="Maintenance.", used=12)
+    settings.PROVIDERS = {
+        "simulator": type(config)(**{**_fields(config), "feed_url": "http://127.0.0.1:9/feed"})
+    }
+    RateBudget.objects.create(
+        provider="simulator", pause_kind="operator", pause_reason="Maintenance.", used=12
+    )
     Feed.objects.create(provider="simulator", failures=3, error="The feed did not answer.")
     shown = parts(browser)["games"]
     assert "Maintenance. Until somebody resumes it." in shown
@@ -131,12 +145,21 @@ def test_the_first_steps_are_gone_once_a_code_was_redeemed(browser: Browser) -> 
 
 # --- The chart --------------------------------------------------------------------------------------------------------
 def test_answers_are_counted_by_day_and_by_what_they_mean(db: None) -> None:
-    share = past.redemption().members.get()
+    share = past.redemption().member_redemptions.get()
     for token, (outcome, days) in enumerate(
-        [("success", 0), ("received", 0), ("wrong_realm", 0), ("code_expired", 3), ("too_frequent", 3), ("success", 30)]
+        [
+            ("success", 0),
+            ("received", 0),
+            ("wrong_realm", 0),
+            ("code_expired", 3),
+            ("too_frequent", 3),
+            ("success", 30),
+        ]
     ):
         row = past.attempt(share, token=token)
-        Attempt.objects.filter(pk=row.pk).update(outcome=outcome, answered_at=timezone.now() - dt.timedelta(days=days))
+        Attempt.objects.filter(pk=row.pk).update(
+            outcome=outcome, answered_at=timezone.now() - dt.timedelta(days=days)
+        )
     days = chart().days
     assert len(days) == DAYS
     assert days[-1].numbers == (2, 1, 0, 0)
@@ -149,14 +172,16 @@ def test_every_outcome_belongs_to_a_kind() -> None:
 
 
 def test_the_highest_bar_has_the_whole_height_and_an_empty_day_none() -> None:
-    full, empty = draw([(dt.date(2026, 1, 1), (3, 1, 0, 0)), (dt.date(2026, 1, 2), (0, 0, 0, 0))]).days
+    full, empty = draw(
+        [(dt.date(2026, 1, 1), (3, 1, 0, 0)), (dt.date(2026, 1, 2), (0, 0, 0, 0))]
+    ).days
     assert sum(segment.height for segment in full.segments) == HEIGHT
     assert [segment.kind for segment in full.segments] == ["good", "bad"]
     assert empty.segments == ()
 
 
 def test_the_chart_has_a_table_with_the_same_numbers(browser: Browser) -> None:
-    past.attempt(past.redemption().members.get())
+    past.attempt(past.redemption().member_redemptions.get())
     Attempt.objects.update(answered_at=timezone.now())
     html = browser.client.get(reverse("admin:live_chart")).json()["parts"]["chart"]
     assert "<svg" in html
@@ -181,7 +206,9 @@ def test_the_dashboard_costs_the_same_with_three_rows_and_with_thirty(browser: B
 
 
 @pytest.mark.parametrize("page", ["live", "live_chart"])
-def test_who_may_not_look_at_redemptions_is_told_nothing(django_user_model: Any, db: None, page: str) -> None:
+def test_who_may_not_look_at_redemptions_is_told_nothing(
+    django_user_model: Any, db: None, page: str
+) -> None:
     past.redemption(state="running", share="pending")
     user = django_user_model.objects.create_user("clerk", password="x", is_staff=True)
     client = Client()
@@ -196,17 +223,25 @@ def test_who_may_not_look_at_redemptions_is_told_nothing(django_user_model: Any,
 
 def test_the_side_bar_shows_what_somebody_may_open(django_user_model: Any, db: None) -> None:
     user = django_user_model.objects.create_user("clerk", password="x", is_staff=True)
-    user.user_permissions.set(Permission.objects.filter(codename__in=["view_guild", "view_giftcode"]))
+    user.user_permissions.set(
+        Permission.objects.filter(codename__in=["view_guild", "view_giftcode"])
+    )
     client = Client()
     client.force_login(user)
     sections = client.get("/admin/").context["sidebar_navigation"]
-    assert [str(item["title"]) for section in sections for item in section["items"]] == ["Dashboard", "Guilds", "Codes"]
+    assert [str(item["title"]) for section in sections for item in section["items"]] == [
+        "Dashboard",
+        "Guilds",
+        "Codes",
+    ]
 
 
 def test_who_cannot_start_the_worker_is_not_told_to(browser: Browser) -> None:
     assert "Start it with: make up" in parts(browser)["numbers"]
     officer = User.objects.create_user("otto", is_staff=True)
-    officer.user_permissions.set(Permission.objects.filter(codename__in=["view_guild", "view_redemption"]))
+    officer.user_permissions.set(
+        Permission.objects.filter(codename__in=["view_guild", "view_redemption"])
+    )
     guild().officers.add(officer)
     browser.client.force_login(officer)
 

@@ -10,17 +10,29 @@ from django.core.exceptions import ValidationError
 from django.urls import reverse
 from django_celery_beat.models import ClockedSchedule, IntervalSchedule, PeriodicTask
 
-from giftcodes.feeds.community import read_list
-from giftcodes.member_list import read_members
+from giftcodes.clients.feeds.community import read_list
+from giftcodes.domain.validators import (
+    EARLIEST,
+    EARLIEST_DAY,
+    LATEST,
+    LATEST_DAY,
+    validate_day,
+    validate_moment,
+)
 from giftcodes.models import GiftCode, Member
-from giftcodes.validators import EARLIEST, EARLIEST_DAY, LATEST, LATEST_DAY, validate_day, validate_moment
+from giftcodes.roster import read_members
 from tests.admin.conftest import Browser, errors
 from tests.factories import gift_code, guild, member
 
 WORDS = "This date is out of bounds. Set one from 2000-01-01 to 2100-01-01."
 ZONES = ["America/New_York", "Asia/Tokyo", "Pacific/Kiritimati", "Etc/GMT+12", "UTC"]
 #: Also the ends of what Python knows, which have no neighbour in another zone.
-FAR = [("9999-12-31", "23:59"), ("9999-12-31", "00:00"), ("2100-01-02", "12:01"), ("1999-12-30", "12:00")]
+FAR = [
+    ("9999-12-31", "23:59"),
+    ("9999-12-31", "00:00"),
+    ("2100-01-02", "12:01"),
+    ("1999-12-30", "12:00"),
+]
 LONG_AGO = [("0001-01-01", "00:00"), ("0001-01-01", "23:59")]
 
 
@@ -35,7 +47,9 @@ def code_form(**fields: str) -> dict[str, str]:
 
 
 @pytest.mark.parametrize(("day", "time"), [*FAR, *LONG_AGO])
-def test_an_end_out_of_bounds_is_a_form_error_in_every_zone(abroad: Browser, day: str, time: str) -> None:
+def test_an_end_out_of_bounds_is_a_form_error_in_every_zone(
+    abroad: Browser, day: str, time: str
+) -> None:
     code = gift_code()
     for page in (("giftcode_add",), ("giftcode_change", code.pk)):
         response = abroad.post(*page, data=code_form(expires_at_0=day, expires_at_1=time))
@@ -54,14 +68,24 @@ def test_a_published_day_out_of_bounds_is_a_form_error(browser: Browser, day: st
 
 @pytest.mark.parametrize("day", ["9999-12-31", "1999-12-31"])
 def test_a_day_of_consent_out_of_bounds_is_a_form_error(browser: Browser, day: str) -> None:
-    form = {"guild": guild().pk, "player_id": "123456789", "nickname": "", "realm": "", "active": "on", "notes": ""}
+    form = {
+        "guild": guild().pk,
+        "player_id": "123456789",
+        "nickname": "",
+        "realm": "",
+        "active": "on",
+        "notes": "",
+    }
     response = browser.post("member_add", data={**form, "consented_on": day})
     assert WORDS in errors(response)
     assert not Member.objects.exists()
 
 
 def test_the_bounds_themselves_are_taken(browser: Browser) -> None:
-    browser.save("giftcode_add", **code_form(published_on="2000-01-01", expires_at_0="2100-01-01", expires_at_1="0:00"))
+    browser.save(
+        "giftcode_add",
+        **code_form(published_on="2000-01-01", expires_at_0="2100-01-01", expires_at_1="0:00"),
+    )
     code = GiftCode.objects.get()
     assert (code.published_on, code.expires_at) == (EARLIEST_DAY, LATEST)
 
@@ -71,7 +95,12 @@ def test_a_model_judges_dates_as_its_form_does() -> None:
         validate_day(day)
     for moment in (EARLIEST, LATEST):
         validate_moment(moment)
-    for day in (dt.date.min, EARLIEST_DAY - dt.timedelta(days=1), LATEST_DAY + dt.timedelta(days=1), dt.date.max):
+    for day in (
+        dt.date.min,
+        EARLIEST_DAY - dt.timedelta(days=1),
+        LATEST_DAY + dt.timedelta(days=1),
+        dt.date.max,
+    ):
         with pytest.raises(ValidationError, match="out of bounds"):
             validate_day(day)
     second = dt.timedelta(seconds=1)
@@ -82,7 +111,9 @@ def test_a_model_judges_dates_as_its_form_does() -> None:
 
 @pytest.mark.parametrize("day", ["9999-12-31", "31.12.9999", "1999-12-31", "0001-01-01"])
 def test_a_day_of_consent_in_a_list_has_the_same_bounds_and_costs_only_its_line(day: str) -> None:
-    listed = read_members(f"player_id,consented_on\n123456789,{day}\n234567890,2026-05-01\n".encode())
+    listed = read_members(
+        f"player_id,consented_on\n123456789,{day}\n234567890,2026-05-01\n".encode()
+    )
     (bad,) = listed.bad
     assert (bad.line, [one.player_id for one in listed.members]) == (2, ["234567890"])
     assert bad.reason == f"“{day}” cannot be used. {WORDS}"
@@ -133,13 +164,17 @@ def test_a_length_that_cannot_be_counted_on_is_a_form_error(browser: Browser) ->
 
 
 def test_a_moment_within_bounds_is_taken_by_each_form(browser: Browser) -> None:
-    form = task_form(expires_0="2099-01-01", expires_1="12:00", start_time_0="2026-01-01", start_time_1="12:00")
+    form = task_form(
+        expires_0="2099-01-01", expires_1="12:00", start_time_0="2026-01-01", start_time_1="12:00"
+    )
     response = browser.client.post(reverse("admin:django_celery_beat_periodictask_add"), form)
     assert response.status_code == 302, errors(response)
 
 
 def test_a_member_with_a_day_of_consent_is_still_saved() -> None:
-    Member(guild_id=1, player_id="123456789", consented_on=dt.date(2026, 5, 1)).clean_fields(exclude=["guild"])
+    Member(guild_id=1, player_id="123456789", consented_on=dt.date(2026, 5, 1)).clean_fields(
+        exclude=["guild"]
+    )
 
 
 def test_a_known_member_keeps_its_day(browser: Browser) -> None:

@@ -43,7 +43,11 @@ def test_an_address_that_is_left_empty_is_kept(browser: Browser) -> None:
 def test_a_new_address_has_refused_nothing(browser: Browser) -> None:
     now = database_now()
     channel = Channel.objects.create(
-        guild=guild(), address=ADDRESS, error="No.", refused_since=now, not_before=now + timedelta(hours=2)
+        guild=guild(),
+        address=ADDRESS,
+        error="No.",
+        refused_since=now,
+        not_before=now + timedelta(hours=2),
     )
 
     browser.save("channel_change", channel.pk, address=ADDRESS.replace("4711", "4712"))
@@ -55,13 +59,20 @@ def test_a_new_address_has_refused_nothing(browser: Browser) -> None:
 def test_a_message_that_waits_says_that_its_channel_rests(browser: Browser) -> None:
     row = past.redemption()
     for run_number, state in [(1, "waiting"), (2, "done")]:
-        Announcement.objects.create(redemption=row, run_number=run_number, kind="started", state=state)
+        Announcement.objects.create(
+            redemption=row, run_number=run_number, kind="started", state=state
+        )
     assert "The channel rests until" not in browser.open("announcement_changelist").content.decode()
 
     now = database_now()
-    Channel.objects.create(guild=row.guild, address=ADDRESS, refused_since=now, not_before=now + timedelta(hours=2))
+    Channel.objects.create(
+        guild=row.guild, address=ADDRESS, refused_since=now, not_before=now + timedelta(hours=2)
+    )
 
-    assert browser.open("announcement_changelist").content.decode().count("The channel rests until") == 1
+    assert (
+        browser.open("announcement_changelist").content.decode().count("The channel rests until")
+        == 1
+    )
 
 
 @pytest.mark.parametrize("address", ["", "nonsense", ADDRESS.replace("https", "http")])
@@ -94,7 +105,9 @@ def test_with_its_channel_goes_its_alarm(browser: Browser) -> None:
 
 def test_what_became_of_each_message_is_shown(browser: Browser) -> None:
     row = past.redemption()
-    Announcement.objects.create(redemption=row, run_number=1, kind="started", state="unknown", error="Nobody knows.")
+    Announcement.objects.create(
+        redemption=row, run_number=1, kind="started", state="unknown", error="Nobody knows."
+    )
 
     page = browser.open("announcement_changelist").content.decode()
 
@@ -124,6 +137,8 @@ def test_every_kind_of_alarm_leads_to_what_it_is_about(browser: Browser, setting
 
 
 def test_what_is_only_suspected_is_not_shown(browser: Browser) -> None:
-    Alarm.objects.create(kind=Alarm.Kind.NO_MEMBERS, subject="1", message="Perhaps.", raised_at=None)
+    Alarm.objects.create(
+        kind=Alarm.Kind.NO_MEMBERS, subject="1", message="Perhaps.", raised_at=None
+    )
 
     assert "Perhaps." not in browser.open("alarm_changelist").content.decode()

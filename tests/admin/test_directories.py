@@ -16,7 +16,9 @@ from tests.factories import guild, member
 @pytest.fixture
 def _on(settings: Any) -> None:
     here = replace(
-        settings.PROVIDERS["simulator"], directory_url="http://127.0.0.1:9/{id}", directory_key="KeyOfTheDirectory"
+        settings.PROVIDERS["simulator"],
+        directory_url="http://127.0.0.1:9/{id}",
+        directory_key="KeyOfTheDirectory",
     )
     settings.PROVIDERS = {**settings.PROVIDERS, "simulator": here}
 
@@ -60,5 +62,7 @@ def test_the_directory_s_page_says_how_it_does(browser: Browser) -> None:
         ({"key_refused": True}, "the key is refused"),
     ):
         Directory.objects.filter(pk=row.pk).update(**changes)
-        assert f">{words}<" in "".join(browser.open("directory_changelist").content.decode().split("\n"))
+        assert f">{words}<" in "".join(
+            browser.open("directory_changelist").content.decode().split("\n")
+        )
     assert "server failed" in browser.open("directory_change", row.pk).content.decode()

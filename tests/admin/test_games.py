@@ -10,9 +10,9 @@ from django.urls import reverse
 from django.utils import timezone
 from django_celery_beat.models import IntervalSchedule, PeriodicTask, PeriodicTasks
 
-from giftcodes.flow import pause
 from giftcodes.models import Feed, GiftCode, PauseKind, RateBudget
-from giftcodes.simulator.simulator import Simulator
+from giftcodes.services import providers
+from simulator.simulator import Simulator
 from tests.admin.conftest import Browser, Doorbell
 
 
@@ -23,7 +23,9 @@ def budget(browser: Browser) -> RateBudget:
     return RateBudget.objects.get(pk="simulator")
 
 
-def test_every_game_in_the_settings_is_listed_before_its_first_request(browser: Browser, settings: Any) -> None:
+def test_every_game_in_the_settings_is_listed_before_its_first_request(
+    browser: Browser, settings: Any
+) -> None:
     for page, model in (("ratebudget_changelist", RateBudget), ("feed_changelist", Feed)):
         browser.open(page)
         browser.open(page)
@@ -45,24 +47,37 @@ def test_a_window_that_is_over_has_nothing_used(browser: Browser, budget: RateBu
 def test_a_game_is_paused_with_the_name_of_who_did_it(browser: Browser, budget: RateBudget) -> None:
     told = browser.press("pause_providers", budget)
     budget.refresh_from_db()
-    assert (budget.pause_kind, budget.pause_reason) == (PauseKind.OPERATOR, "Paused by admin in the admin.")
-    assert told == [("success", "Simulator is paused until somebody resumes it. Requests under way finish.")]
+    assert (budget.pause_kind, budget.pause_reason) == (
+        PauseKind.OPERATOR,
+        "Paused by admin in the admin.",
+    )
+    assert told == [
+        ("success", "Simulator is paused until somebody resumes it. Requests under way finish.")
+    ]
 
 
-def test_pausing_twice_says_that_it_is_paused_and_by_whom(browser: Browser, budget: RateBudget) -> None:
-    pause.pause("simulator", reason="Maintenance.")
-    assert browser.press("pause_providers", budget) == [("warning", "Simulator is paused already. Maintenance.")]
+def test_pausing_twice_says_that_it_is_paused_and_by_whom(
+    browser: Browser, budget: RateBudget
+) -> None:
+    providers.pause("simulator", reason="Maintenance.")
+    assert browser.press("pause_providers", budget) == [
+        ("warning", "Simulator is paused already. Maintenance.")
+    ]
 
 
-def test_a_game_is_resumed_and_dispatch_is_rung(browser: Browser, budget: RateBudget, doorbell: Doorbell) -> None:
-    pause.pause("simulator", reason="Maintenance.")
+def test_a_game_is_resumed_and_dispatch_is_rung(
+    browser: Browser, budget: RateBudget, doorbell: Doorbell
+) -> None:
+    providers.pause("simulator", reason="Maintenance.")
     assert browser.press("resume_providers", budget) == [("success", "Simulator goes on.")]
     budget.refresh_from_db()
     assert budget.pause_kind == PauseKind.NONE
     assert doorbell.rings == [("dispatch", ["simulator"])]
 
 
-def test_resuming_what_is_not_paused_says_so(browser: Browser, budget: RateBudget, doorbell: Doorbell) -> None:
+def test_resuming_what_is_not_paused_says_so(
+    browser: Browser, budget: RateBudget, doorbell: Doorbell
+) -> None:
     assert browser.press("resume_providers", budget) == [("warning", "Simulator is not paused.")]
     assert doorbell.rings == []
 
@@ -106,7 +121,14 @@ def test_a_game_without_a_feed_says_what_is_missing(browser: Browser, feed: Feed
 
 def test_only_whether_a_feed_is_polled_can_be_changed(browser: Browser, feed: Feed) -> None:
     Feed.objects.filter(pk=feed.pk).update(failures=3)
-    browser.save("feed_change", feed.pk, failures=0, error="x", next_poll_at_0="2030-01-01", next_poll_at_1="00:00")
+    browser.save(
+        "feed_change",
+        feed.pk,
+        failures=0,
+        error="x",
+        next_poll_at_0="2030-01-01",
+        next_poll_at_1="00:00",
+    )
     feed.refresh_from_db()
     assert (feed.enabled, feed.failures, feed.error) == (False, 3, "")
     assert feed.next_poll_at.year < 2030
@@ -116,18 +138,24 @@ def test_only_whether_a_feed_is_polled_can_be_changed(browser: Browser, feed: Fe
 
 # --- The schedule -----------------------------------------------------------------------------------------------------
 @pytest.mark.parametrize(
-    "page", ["periodictask", "intervalschedule", "crontabschedule", "solarschedule", "clockedschedule"]
+    "page",
+    ["periodictask", "intervalschedule", "crontabschedule", "solarschedule", "clockedschedule"],
 )
 def test_the_schedule_s_pages_open(browser: Browser, page: str) -> None:
     for kind in ("changelist", "add"):
-        assert browser.client.get(reverse(f"admin:django_celery_beat_{page}_{kind}")).status_code == 200
+        assert (
+            browser.client.get(reverse(f"admin:django_celery_beat_{page}_{kind}")).status_code
+            == 200
+        )
 
 
 @pytest.fixture
 def sweep() -> PeriodicTask:
     """An entry of beat. Those of the migrations are gone after a test that empties the tables."""
     every, _made = IntervalSchedule.objects.get_or_create(every=10, period="seconds")
-    return PeriodicTask.objects.create(name="Any sweep", task="giftcodes.tasks.sweep", interval=every)
+    return PeriodicTask.objects.create(
+        name="Any sweep", task="giftcodes.tasks.sweep", interval=every
+    )
 
 
 def test_an_interval_is_edited_and_beat_learns_of_it(browser: Browser, sweep: PeriodicTask) -> None:
@@ -135,7 +163,12 @@ def test_an_interval_is_edited_and_beat_learns_of_it(browser: Browser, sweep: Pe
     url = reverse("admin:django_celery_beat_intervalschedule_change", args=[sweep.interval_id])
     page = browser.client.get(url)
     assert page.status_code == 200
-    data = {"every": 20, "period": "seconds", "periodictask_set-TOTAL_FORMS": 0, "periodictask_set-INITIAL_FORMS": 0}
+    data = {
+        "every": 20,
+        "period": "seconds",
+        "periodictask_set-TOTAL_FORMS": 0,
+        "periodictask_set-INITIAL_FORMS": 0,
+    }
     assert browser.client.post(url, data).status_code == 302
     assert IntervalSchedule.objects.get(pk=sweep.interval_id).every == 20
     assert PeriodicTasks.last_change() != before

@@ -11,7 +11,13 @@ from tests.admin.conftest import Browser, Doorbell, errors
 from tests.admin.past import redemption
 from tests.factories import gift_code, guild
 
-FORM: dict[str, Any] = {"name": "Wolves", "provider": "simulator", "realm": 7, "active": "on", "priority": 0}
+FORM: dict[str, Any] = {
+    "name": "Wolves",
+    "provider": "simulator",
+    "realm": 7,
+    "active": "on",
+    "priority": 0,
+}
 
 
 def test_a_new_guild_catches_up_after_the_commit(browser: Browser, doorbell: Doorbell) -> None:
@@ -25,7 +31,9 @@ def test_a_guild_that_is_changed_catches_up(browser: Browser, doorbell: Doorbell
     assert doorbell.arguments("catch_up") == [[[wolves.pk]]]
 
 
-def test_saving_writes_only_what_was_changed_in_the_form(browser: Browser, monkeypatch: Any) -> None:
+def test_saving_writes_only_what_was_changed_in_the_form(
+    browser: Browser, monkeypatch: Any
+) -> None:
     wolves = guild("Wolves", realm=7, automatic=False)
     written: list[Any] = []
     save = Guild.save
@@ -79,7 +87,9 @@ def test_a_game_that_is_off_says_so_in_the_form(browser: Browser) -> None:
     assert '<option value="simulator" selected>Simulator</option>' in page
 
 
-def test_deleting_a_guild_makes_it_inactive_and_says_so(browser: Browser, doorbell: Doorbell) -> None:
+def test_deleting_a_guild_makes_it_inactive_and_says_so(
+    browser: Browser, doorbell: Doorbell
+) -> None:
     wolves = redemption(members=2).guild
     page = browser.open("guild_delete", wolves.pk).content.decode()
     assert "becomes inactive" in page
@@ -91,7 +101,10 @@ def test_deleting_a_guild_makes_it_inactive_and_says_so(browser: Browser, doorbe
     assert wolves.members.count() == 2
     assert Redemption.objects.filter(guild=wolves).exists()
     assert told == [
-        ("success", f"Guild {wolves} is inactive now. Nothing was deleted: its members and its history stay.")
+        (
+            "success",
+            f"Guild {wolves} is inactive now. Nothing was deleted: its members and its history stay.",
+        )
     ]
     assert doorbell.arguments("catch_up") == [[[wolves.pk]]]
     assert [entry.is_change() for entry in LogEntry.objects.all()] == [True]
@@ -112,7 +125,9 @@ def test_there_is_no_other_bulk_deletion(browser: Browser) -> None:
     assert Guild.objects.filter(pk=wolves.pk).exists()
 
 
-def test_an_inactive_guild_is_activated_and_catches_up(browser: Browser, doorbell: Doorbell) -> None:
+def test_an_inactive_guild_is_activated_and_catches_up(
+    browser: Browser, doorbell: Doorbell
+) -> None:
     wolves = guild("Wolves", active=False)
     told = browser.press("activate", wolves)
     wolves.refresh_from_db()
@@ -121,21 +136,35 @@ def test_an_inactive_guild_is_activated_and_catches_up(browser: Browser, doorbel
     assert doorbell.arguments("catch_up") == [[[wolves.pk]]]
 
 
-def test_redeem_now_on_a_guild_starts_all_active_codes(browser: Browser, doorbell: Doorbell) -> None:
+def test_redeem_now_on_a_guild_starts_all_active_codes(
+    browser: Browser, doorbell: Doorbell
+) -> None:
     wolves = guild("Wolves", members=1, automatic=False)
-    gift_code("AAA"), gift_code("BBB"), gift_code("CCC", state="closed"), gift_code("DDD", provider="whiteout")
+    (
+        gift_code("AAA"),
+        gift_code("BBB"),
+        gift_code("CCC", state="closed"),
+        gift_code("DDD", provider="whiteout"),
+    )
     told = browser.press("redeem_now", wolves)
     assert told == [
         ("success", "Started for guild Wolves with code AAA."),
         ("success", "Started for guild Wolves with code BBB."),
     ]
-    assert set(Redemption.objects.values_list("gift_code__code", "state")) == {("AAA", "running"), ("BBB", "running")}
+    assert set(Redemption.objects.values_list("gift_code__code", "state")) == {
+        ("AAA", "running"),
+        ("BBB", "running"),
+    }
     assert ["simulator"] in doorbell.arguments("dispatch")
 
 
-def test_redeem_now_on_a_guild_without_codes_says_that_there_is_nothing_to_do(browser: Browser) -> None:
+def test_redeem_now_on_a_guild_without_codes_says_that_there_is_nothing_to_do(
+    browser: Browser,
+) -> None:
     told = browser.press("redeem_now", guild("Wolves"))
-    assert told == [("info", "There is no active code for guild Wolves. Add one, or wait for the feed.")]
+    assert told == [
+        ("info", "There is no active code for guild Wolves. Add one, or wait for the feed.")
+    ]
 
 
 def test_redeem_now_on_an_inactive_guild_is_refused_and_leaves_no_rows(browser: Browser) -> None:

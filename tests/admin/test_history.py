@@ -10,7 +10,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils.html import strip_tags
 
-from giftcodes.admin.versions import entries_of
+from giftcodes.admin.common.versions import entries_of
 from giftcodes.models import Guild, Member
 from tests.admin.conftest import Browser
 from tests.factories import REALM, gift_code, guild, member
@@ -42,7 +42,9 @@ def test_an_action_and_what_it_changed_are_one_entry(browser: Browser) -> None:
     newest = entries_of(amber)[0][0]
 
     assert (newest.who, newest.words) == ("admin", "Made inactive.")
-    assert [(change.name, change.old, change.new) for change in newest.changes] == [("active", "yes", "no")]
+    assert [(change.name, change.old, change.new) for change in newest.changes] == [
+        ("active", "yes", "no")
+    ]
 
 
 def test_an_action_that_changes_no_field_is_told_too(browser: Browser) -> None:
@@ -93,7 +95,9 @@ def test_markup_in_a_value_stays_text(browser: Browser) -> None:
 def test_a_row_of_which_nothing_is_known_says_so(browser: Browser) -> None:
     Member.objects.bulk_create([Member(guild=guild(), player_id="123456789")])
 
-    assert "Nothing is known to have been changed." in words(browser.open("member_history", Member.objects.get().pk))
+    assert "Nothing is known to have been changed." in words(
+        browser.open("member_history", Member.objects.get().pk)
+    )
 
 
 def test_a_long_history_costs_the_same_and_is_cut_off(browser: Browser) -> None:
@@ -113,12 +117,18 @@ def test_a_long_history_costs_the_same_and_is_cut_off(browser: Browser) -> None:
     few = cost()
     change(250)
     assert cost() <= few
-    assert "Older entries are kept, and not shown." in words(browser.open("guild_history", wolves.pk))
+    assert "Older entries are kept, and not shown." in words(
+        browser.open("guild_history", wolves.pk)
+    )
 
 
 def test_a_guild_s_history_opens_for_every_kind_of_row(browser: Browser) -> None:
     wolves = guild()
-    for page, pk in (("guild", wolves.pk), ("member", member(wolves).pk), ("giftcode", gift_code().pk)):
+    for page, pk in (
+        ("guild", wolves.pk),
+        ("member", member(wolves).pk),
+        ("giftcode", gift_code().pk),
+    ):
         assert browser.open(f"{page}_history", pk).status_code == 200
     assert browser.open("guild_history", 0).status_code == 404
     assert Guild.history.exists()

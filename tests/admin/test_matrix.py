@@ -13,16 +13,21 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
-from giftcodes.admin.matrix import SIGNS, cell
+from giftcodes.admin.redemptions.coverage import SIGNS, cell
+from giftcodes.domain.transitions import SETTLED, State
 from giftcodes.models import Guild, MemberRedemption, Redemption
-from giftcodes.verdict import SETTLED, State
 from tests.admin.conftest import Browser, address
 from tests.factories import gift_code, guild, member
 
 
 def share(of: Redemption, player: Any, state: str, reason: str = "") -> MemberRedemption:
     return MemberRedemption.objects.create(
-        redemption=of, member=player, gift_code=of.gift_code, player_id=player.player_id, state=state, reason=reason
+        redemption=of,
+        member=player,
+        gift_code=of.gift_code,
+        player_id=player.player_id,
+        state=state,
+        reason=reason,
     )
 
 
@@ -31,7 +36,10 @@ def wolves(db: None) -> Guild:
     """Ann has both codes; Bea needs a correction for one and waits for the other; Cyd is part of one alone."""
     row = guild("Wolves")
     ann, bea, cyd = (member(row, nickname=name) for name in ("Ann", "Bea", "Cyd"))
-    frost, snow = (Redemption.objects.create(guild=row, gift_code=gift_code(name)) for name in ("FROST", "SNOW"))
+    frost, snow = (
+        Redemption.objects.create(guild=row, gift_code=gift_code(name))
+        for name in ("FROST", "SNOW")
+    )
     share(frost, ann, "redeemed"), share(snow, ann, "already_received")
     share(frost, bea, "needs_correction", "Check the realm."), share(snow, bea, "pending")
     share(snow, cyd, "redeemed")
@@ -58,11 +66,14 @@ def test_members_go_down_and_codes_across_the_newest_first(browser: Browser, wol
     }
 
 
-def test_a_cell_with_something_left_says_why_and_leads_to_its_row(browser: Browser, wolves: Guild) -> None:
+def test_a_cell_with_something_left_says_why_and_leads_to_its_row(
+    browser: Browser, wolves: Guild
+) -> None:
     row = MemberRedemption.objects.get(state="needs_correction")
     page = show(browser).content.decode()
     assert (
-        f'href="{address("memberredemption_change", row.pk)}" aria-label="needs correction: Check the realm."' in page
+        f'href="{address("memberredemption_change", row.pk)}" aria-label="needs correction: Check the realm."'
+        in page
     )
 
 
@@ -80,8 +91,14 @@ def test_each_code_says_how_many_have_it(browser: Browser, wolves: Guild) -> Non
     assert (frost.settled, frost.total) == (1, 2)
 
 
-def test_open_codes_come_before_closed_ones_and_deleted_ones_are_left_out(browser: Browser, wolves: Guild) -> None:
-    gift_code("OLD", state="closed"), gift_code("GONE", state="deleted"), gift_code("OTHER", provider="whiteout")
+def test_open_codes_come_before_closed_ones_and_deleted_ones_are_left_out(
+    browser: Browser, wolves: Guild
+) -> None:
+    (
+        gift_code("OLD", state="closed"),
+        gift_code("GONE", state="deleted"),
+        gift_code("OTHER", provider="whiteout"),
+    )
     gift_code("NEW")
     names = [str(column.code) for column in show(browser).context["columns"]]
     assert names == ["NEW", "SNOW", "FROST", "OLD"]
@@ -164,12 +181,14 @@ def test_no_cell_of_the_export_is_a_formula(browser: Browser, wolves: Guild) -> 
 def test_the_export_goes_on_after_the_first_page(
     browser: Browser, monkeypatch: pytest.MonkeyPatch, wolves: Guild
 ) -> None:
-    monkeypatch.setattr("giftcodes.admin.matrix.ROWS", 2)
+    monkeypatch.setattr("giftcodes.admin.redemptions.coverage.ROWS", 2)
     assert len(export(browser)) == 1 + 3
 
 
 # --- Who, and at what cost --------------------------------------------------------------------------------------------
-def test_the_matrix_costs_the_same_with_three_members_and_with_thirty(browser: Browser, wolves: Guild) -> None:
+def test_the_matrix_costs_the_same_with_three_members_and_with_thirty(
+    browser: Browser, wolves: Guild
+) -> None:
     def cost() -> int:
         with CaptureQueriesContext(connection) as queries:
             show(browser, guild=wolves.pk)
@@ -185,8 +204,10 @@ def test_the_matrix_costs_the_same_with_three_members_and_with_thirty(browser: B
     assert cost() == few <= 12
 
 
-def test_long_guilds_are_shown_in_pages(browser: Browser, monkeypatch: pytest.MonkeyPatch, wolves: Guild) -> None:
-    monkeypatch.setattr("giftcodes.admin.matrix.ROWS", 2)
+def test_long_guilds_are_shown_in_pages(
+    browser: Browser, monkeypatch: pytest.MonkeyPatch, wolves: Guild
+) -> None:
+    monkeypatch.setattr("giftcodes.admin.redemptions.coverage.ROWS", 2)
     response = show(browser, show="", who="")
     assert list(table(response)) == ["Ann", "Bea"]
     assert "p=2" in response.content.decode()
@@ -194,7 +215,9 @@ def test_long_guilds_are_shown_in_pages(browser: Browser, monkeypatch: pytest.Mo
 
 
 @pytest.mark.parametrize("page", ["matrix", "matrix_export"])
-def test_who_may_not_look_at_members_codes_gets_nothing(django_user_model: Any, wolves: Guild, page: str) -> None:
+def test_who_may_not_look_at_members_codes_gets_nothing(
+    django_user_model: Any, wolves: Guild, page: str
+) -> None:
     user = django_user_model.objects.create_user("clerk", password="x", is_staff=True)
     user.user_permissions.set(Permission.objects.filter(codename="view_guild"))
     client = Client()

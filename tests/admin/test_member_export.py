@@ -11,9 +11,9 @@ import pytest
 from django.urls import reverse
 from openpyxl import load_workbook
 
-from giftcodes.management.history import harmless
-from giftcodes.member_list import read_members
 from giftcodes.models import Member
+from giftcodes.queries.history_export import harmless
+from giftcodes.roster import read_members
 from tests.admin.conftest import Browser
 from tests.factories import gift_code, guild, member
 
@@ -51,17 +51,30 @@ def test_a_cell_that_begins_with_a_control_character_is_no_formula(cell: str) ->
 def test_an_import_reads_what_was_exported(browser: Browser) -> None:
     ann = member(guild(), "123456789", nickname="-Ann-", realm=7)
     listed = read_members(export(browser, ann).content)
-    assert [(one.player_id, one.nickname, one.realm) for one in listed.members] == [("123456789", "-Ann-", 7)]
+    assert [(one.player_id, one.nickname, one.realm) for one in listed.members] == [
+        ("123456789", "-Ann-", 7)
+    ]
     assert not listed.bad
 
 
-NAMES = ["Śnieg 雪", "🏳️\u200d🌈 Zoë", "אבג", "می\u200cخواهم", 'O\'Neil; "the", Great', "=1+1", "'quoted", "1042"]
+NAMES = [
+    "Śnieg 雪",
+    "🏳️\u200d🌈 Zoë",
+    "אבג",
+    "می\u200cخواهم",
+    'O\'Neil; "the", Great',
+    "=1+1",
+    "'quoted",
+    "1042",
+]
 
 
 @pytest.mark.parametrize("action", ["export_csv", "export_xlsx"])
 def test_every_name_comes_back_from_an_export_as_it_was(browser: Browser, action: str) -> None:
     wolves = guild()
-    members = [member(wolves, str(123456780 + place), nickname=name) for place, name in enumerate(NAMES)]
+    members = [
+        member(wolves, str(123456780 + place), nickname=name) for place, name in enumerate(NAMES)
+    ]
     data = {"action": action, "_selected_action": [one.pk for one in members], "index": 0}
 
     listed = read_members(browser.post("member_changelist", data=data).content)
@@ -94,7 +107,9 @@ def test_a_workbook_holds_the_same_and_every_text_is_a_text(browser: Browser) ->
     ]
     assert {cell.data_type for row in sheet for cell in row if isinstance(cell.value, str)} == {"s"}
     listed = read_members(response.content)
-    assert [(one.player_id, one.nickname, one.realm) for one in listed.members] == [("123456789", "=1+1", 7)]
+    assert [(one.player_id, one.nickname, one.realm) for one in listed.members] == [
+        ("123456789", "=1+1", 7)
+    ]
 
 
 def test_an_export_is_in_the_history_of_the_guild(browser: Browser) -> None:

@@ -40,10 +40,14 @@ def wolves() -> Guild:
 
 
 def shown(client: Client, of: Guild, listing: str, **more: Any) -> str:
-    return client.post(PAGE, {"guild": of.pk, "listing": listing, **more}, follow=True).content.decode()
+    return client.post(
+        PAGE, {"guild": of.pk, "listing": listing, **more}, follow=True
+    ).content.decode()
 
 
-def test_what_a_list_would_do_is_shown_and_nothing_is_done(admin_client: Client, wolves: Guild) -> None:
+def test_what_a_list_would_do_is_shown_and_nothing_is_done(
+    admin_client: Client, wolves: Guild
+) -> None:
     before = list(Member.objects.order_by("pk").values())
 
     page = shown(admin_client, wolves, LISTING + "300000004,,\n")
@@ -103,7 +107,9 @@ def _sent_as_a_browser_does(client: Client, page: str, fields: dict[str, Any]) -
     fields = {name: re.sub(r"\r?\n", "\r\n", str(value)) for name, value in fields.items()}
     if "multipart/form-data" in form[1]:
         return client.post(PAGE, fields, follow=True)
-    return client.post(PAGE, urlencode(fields), content_type="application/x-www-form-urlencoded", follow=True)
+    return client.post(
+        PAGE, urlencode(fields), content_type="application/x-www-form-urlencoded", follow=True
+    )
 
 
 @pytest.mark.parametrize("name", ["雪" * 24, "Amber"], ids=["three bytes each", "many short lines"])
@@ -111,7 +117,9 @@ def test_a_list_of_nearly_a_megabyte_is_imported_after_its_preview(
     admin_client: Client, wolves: Guild, name: str
 ) -> None:
     line = f"300000001,{name}\n"
-    text = line + "".join(f"nobody,{name}\n" for _ in range(990_000 // len(f"nobody,{name}\n".encode())))
+    text = line + "".join(
+        f"nobody,{name}\n" for _ in range(990_000 // len(f"nobody,{name}\n".encode()))
+    )
     file = SimpleUploadedFile("members.csv", text.encode())
 
     page = admin_client.post(PAGE, {"guild": wolves.pk, "file": file}).content.decode()
@@ -127,7 +135,9 @@ def test_a_list_of_nearly_a_megabyte_is_imported_after_its_preview(
     assert wolves.members.get(player_id="300000001").nickname == name
 
 
-def test_a_pasted_list_that_is_too_long_says_what_to_do(admin_client: Client, wolves: Guild) -> None:
+def test_a_pasted_list_that_is_too_long_says_what_to_do(
+    admin_client: Client, wolves: Guild
+) -> None:
     page = shown(admin_client, wolves, "雪" * 350_000)
 
     assert "The list is longer than 1 MB. Split it, and import the parts." in page
@@ -141,7 +151,9 @@ def test_markup_in_a_list_stays_text(admin_client: Client, wolves: Guild) -> Non
     assert "</textarea><b>" not in page
 
 
-def test_a_player_in_another_guild_is_told_without_naming_the_guild(admin_client: Client, wolves: Guild) -> None:
+def test_a_player_in_another_guild_is_told_without_naming_the_guild(
+    admin_client: Client, wolves: Guild
+) -> None:
     member(guild("Bears of others"), "300000001")
 
     page = shown(admin_client, wolves, LISTING)
@@ -151,7 +163,12 @@ def test_a_player_in_another_guild_is_told_without_naming_the_guild(admin_client
 
 
 def test_the_page_of_a_guild_leads_to_it(admin_client: Client, wolves: Guild) -> None:
-    page = admin_client.get(reverse("admin:giftcodes_guild_change", args=[wolves.pk])).content.decode()
+    page = admin_client.get(
+        reverse("admin:giftcodes_guild_change", args=[wolves.pk])
+    ).content.decode()
 
     assert f'href="{PAGE}?guild={wolves.pk}"' in page
-    assert f'<option value="{wolves.pk}" selected>' in admin_client.get(f"{PAGE}?guild={wolves.pk}").content.decode()
+    assert (
+        f'<option value="{wolves.pk}" selected>'
+        in admin_client.get(f"{PAGE}?guild={wolves.pk}").content.decode()
+    )

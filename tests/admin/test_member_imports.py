@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from giftcodes.flow.import_members import import_members
-from giftcodes.member_list import read_members
 from giftcodes.models import Guild, MemberImport
+from giftcodes.roster import read_members
+from giftcodes.services.imports import import_members
 from tests.admin.conftest import Browser, Doorbell
 from tests.factories import guild, member
 
@@ -32,7 +32,9 @@ def test_its_page_says_what_it_did(browser: Browser, made: MemberImport) -> None
     assert "Undo this import …" in page
 
 
-def test_an_undo_is_shown_first_and_then_done(browser: Browser, doorbell: Doorbell, made: MemberImport) -> None:
+def test_an_undo_is_shown_first_and_then_done(
+    browser: Browser, doorbell: Doorbell, made: MemberImport
+) -> None:
     data = {"action": "undo", "_selected_action": [made.pk], "index": 0}
     page = browser.post("memberimport_changelist", data=data).content.decode()
     assert "Goes again: 1" in page
@@ -44,7 +46,10 @@ def test_an_undo_is_shown_first_and_then_done(browser: Browser, doorbell: Doorbe
     assert told == [("success", "The import was undone: 1 removed, 1 as before.")]
     assert list(made.guild.members.values_list("nickname", flat=True)) == ["Beech"]
     assert doorbell.arguments("catch_up") == [[[made.guild_id]]]
-    assert "An import was undone: 1 removed" in browser.open("guild_history", made.guild_id).content.decode()
+    assert (
+        "An import was undone: 1 removed"
+        in browser.open("guild_history", made.guild_id).content.decode()
+    )
     page = browser.open("memberimport_change", made.pk).content.decode()
     assert "by admin" in page
     assert "Undo this import …" not in page
@@ -52,7 +57,9 @@ def test_an_undo_is_shown_first_and_then_done(browser: Browser, doorbell: Doorbe
 
 def test_it_is_undone_once(browser: Browser, made: MemberImport) -> None:
     browser.press("undo", made, shown="yes")
-    assert browser.press("undo", made, shown="yes") == [("warning", "This import was undone already.")]
+    assert browser.press("undo", made, shown="yes") == [
+        ("warning", "This import was undone already.")
+    ]
 
 
 def test_the_import_page_says_that_it_can_be_undone(browser: Browser, wolves: Guild) -> None:
@@ -61,6 +68,8 @@ def test_the_import_page_says_that_it_can_be_undone(browser: Browser, wolves: Gu
 
     assert f"/admin/giftcodes/memberimport/?guild__id__exact={wolves.pk}" in page
     assert str(MemberImport.objects.get().user) == "admin"
-    page = browser.open("member_history", wolves.members.get(player_id="300000009").pk).content.decode()
+    page = browser.open(
+        "member_history", wolves.members.get(player_id="300000009").pk
+    ).content.decode()
     assert "<strong>admin</strong>" in page
     assert "Imported." in page

@@ -25,8 +25,13 @@ def ask(browser: Browser, action: str, *members: Member, **more: Any) -> str:
     return page
 
 
-def test_a_move_is_asked_for_shown_and_done(browser: Browser, doorbell: Doorbell, wolves: Guild) -> None:
-    amber, birch = member(wolves, nickname="Amber"), member(wolves, nickname="Birch", opted_out=True)
+def test_a_move_is_asked_for_shown_and_done(
+    browser: Browser, doorbell: Doorbell, wolves: Guild
+) -> None:
+    amber, birch = (
+        member(wolves, nickname="Amber"),
+        member(wolves, nickname="Birch", opted_out=True),
+    )
     bears, others = guild("Bears"), guild("Otters", provider="whiteout")
 
     page = ask(browser, "move", amber, birch)
@@ -39,7 +44,10 @@ def test_a_move_is_asked_for_shown_and_done(browser: Browser, doorbell: Doorbell
     assert Member.objects.filter(guild=bears).count() == 0, "it was only shown"
 
     told = browser.press("move", amber, birch, guild=bears.pk, confirm="yes", shown="yes")
-    assert told == [("success", "1 member moved to guild Bears."), ("warning", f"{birch} has opted out.")]
+    assert told == [
+        ("success", "1 member moved to guild Bears."),
+        ("warning", f"{birch} has opted out."),
+    ]
     assert list(bears.members.values_list("nickname", "active")) == [("Amber", True)]
     assert not Member.objects.get(pk=amber.pk).active
     assert doorbell.arguments("catch_up") == [[[wolves.pk, bears.pk]]]

@@ -13,7 +13,14 @@ from tests.factories import guild, member
 
 
 def form(**fields: Any) -> dict[str, Any]:
-    return {"player_id": "123456789", "nickname": "Ann", "realm": "", "active": "on", "consented_on": "", **fields}
+    return {
+        "player_id": "123456789",
+        "nickname": "Ann",
+        "realm": "",
+        "active": "on",
+        "consented_on": "",
+        **fields,
+    }
 
 
 def test_a_new_member_catches_up(browser: Browser, doorbell: Doorbell) -> None:
@@ -73,7 +80,9 @@ def test_a_corrected_realm_catches_up(browser: Browser, doorbell: Doorbell) -> N
 def test_another_player_or_guild_cannot_be_written_over_a_member(browser: Browser) -> None:
     wolves, bears = guild(), guild()
     ann = member(wolves, "123456789")
-    browser.save("member_change", ann.pk, **form(player_id="987654321", guild=bears.pk, nickname="Bea"))
+    browser.save(
+        "member_change", ann.pk, **form(player_id="987654321", guild=bears.pk, nickname="Bea")
+    )
     ann.refresh_from_db()
     assert (ann.player_id, ann.guild, ann.nickname) == ("123456789", wolves, "Bea")
 
@@ -87,17 +96,21 @@ def test_the_realm_that_counts_is_shown(browser: Browser) -> None:
     assert ">8 (own)</td>" in page
 
 
-def test_deleting_a_member_makes_the_member_inactive_and_says_so(browser: Browser, doorbell: Doorbell) -> None:
+def test_deleting_a_member_makes_the_member_inactive_and_says_so(
+    browser: Browser, doorbell: Doorbell
+) -> None:
     ann = redemption().guild.members.get()
     told = browser.save("member_delete", ann.pk, post="yes")
     ann.refresh_from_db()
     assert not ann.active
-    assert ann.redemptions.exists()
+    assert ann.member_redemptions.exists()
     assert told == [("success", f"{ann} is inactive now. Nothing was deleted: the history stays.")]
     assert doorbell.arguments("catch_up") == [[[ann.guild_id]]]
 
 
-def test_the_bulk_actions_let_members_go_and_take_them_back(browser: Browser, doorbell: Doorbell) -> None:
+def test_the_bulk_actions_let_members_go_and_take_them_back(
+    browser: Browser, doorbell: Doorbell
+) -> None:
     wolves = guild(members=2)
     members = list(wolves.members.all())
     browser.press("deactivate", *members)

@@ -32,7 +32,11 @@ from tests.factories import guild
 
 # Versions are shown in the history of their row.
 MODELS = sorted(
-    (model for model in apps.get_app_config("giftcodes").get_models() if not issubclass(model, HistoricalChanges)),
+    (
+        model
+        for model in apps.get_app_config("giftcodes").get_models()
+        if not issubclass(model, HistoricalChanges)
+    ),
     key=lambda model: model.__name__,
 )
 HISTORY = {
@@ -59,7 +63,9 @@ def name(model: type[Model]) -> str:
 
 
 def test_every_model_has_a_page() -> None:
-    assert {model for model in admin.site._registry if model._meta.app_label == "giftcodes"} == set(MODELS)
+    assert {model for model in admin.site._registry if model._meta.app_label == "giftcodes"} == set(
+        MODELS
+    )
 
 
 @pytest.mark.parametrize("model", MODELS, ids=name)
@@ -87,13 +93,20 @@ def test_history_cannot_be_added_changed_or_deleted(browser: Browser, model: typ
     row = model._default_manager.all()[0]
     before = model._default_manager.values().get(pk=row.pk)
     assert browser.open(f"{name(model)}_add").status_code == 403
-    assert browser.post(f"{name(model)}_change", row.pk, data={"state": "pending", "used": "9"}).status_code == 403
+    assert (
+        browser.post(
+            f"{name(model)}_change", row.pk, data={"state": "pending", "used": "9"}
+        ).status_code
+        == 403
+    )
     assert browser.post(f"{name(model)}_delete", row.pk, data={"post": "yes"}).status_code == 403
     assert model._default_manager.values().get(pk=row.pk) == before
 
 
 @pytest.mark.parametrize("model", ENDLESS, ids=name)
-def test_a_list_costs_the_same_with_three_rows_and_with_thirty(browser: Browser, model: type[Model]) -> None:
+def test_a_list_costs_the_same_with_three_rows_and_with_thirty(
+    browser: Browser, model: type[Model]
+) -> None:
     def cost() -> int:
         with CaptureQueriesContext(connection) as queries:
             browser.open(f"{name(model)}_changelist")
@@ -117,15 +130,24 @@ def _of_packages(times: int) -> None:
         guild().officers.add(user)
         when = timezone.now() + dt.timedelta(seconds=next(_numbers))
         clocked = ClockedSchedule.objects.create(clocked_time=when)
-        PeriodicTask.objects.create(name=f"clocked {next(_numbers)}", task="x", clocked=clocked, one_off=True)
+        PeriodicTask.objects.create(
+            name=f"clocked {next(_numbers)}", task="x", clocked=clocked, one_off=True
+        )
         every = IntervalSchedule.objects.create(every=next(_numbers), period="seconds")
         PeriodicTask.objects.create(name=f"every {next(_numbers)}", task="x", interval=every)
-        crontab = CrontabSchedule.objects.create(minute=str(number % 60), hour=str(next(_numbers) % 24))
+        crontab = CrontabSchedule.objects.create(
+            minute=str(number % 60), hour=str(next(_numbers) % 24)
+        )
         PeriodicTask.objects.create(name=f"crontab {next(_numbers)}", task="x", crontab=crontab)
-        solar = SolarSchedule.objects.create(event="sunset", latitude=next(_numbers) % 90, longitude=number)
+        solar = SolarSchedule.objects.create(
+            event="sunset", latitude=next(_numbers) % 90, longitude=number
+        )
         PeriodicTask.objects.create(name=f"solar {next(_numbers)}", task="x", solar=solar)
         AccessAttempt.objects.create(
-            username=f"u{next(_numbers)}", ip_address="10.0.0.1", user_agent="x", failures_since_start=1
+            username=f"u{next(_numbers)}",
+            ip_address="10.0.0.1",
+            user_agent="x",
+            failures_since_start=1,
         )
         AccessLog.objects.create(username=f"u{number}", ip_address="10.0.0.1", user_agent="x")
 
@@ -172,9 +194,12 @@ def test_the_page_of_a_redemption_costs_the_same_with_a_long_journal(browser: Br
 
 def test_the_page_of_a_redemption_counts_its_members_by_state_with_links(browser: Browser) -> None:
     row = past.redemption(members=3)
-    MemberRedemption.objects.filter(pk=row.members.first().pk).update(state="failed")  # type: ignore[union-attr]
+    MemberRedemption.objects.filter(pk=row.member_redemptions.first().pk).update(state="failed")  # type: ignore[union-attr]
     page = browser.open("redemption_change", row.pk).content.decode()
-    assert f"{address('memberredemption_changelist')}?redemption__id__exact={row.pk}&amp;state__exact=redeemed" in page
+    assert (
+        f"{address('memberredemption_changelist')}?redemption__id__exact={row.pk}&amp;state__exact=redeemed"
+        in page
+    )
     assert "redeemed: 2" in page
     assert "failed: 1" in page
 
@@ -189,8 +214,10 @@ def test_the_journal_on_a_redemption_is_newest_first_and_limited(browser: Browse
     assert "entry 009" not in page
 
 
-def test_the_page_of_a_member_redemption_shows_the_reason_and_the_attempts(browser: Browser) -> None:
-    share = past.redemption().members.get()
+def test_the_page_of_a_member_redemption_shows_the_reason_and_the_attempts(
+    browser: Browser,
+) -> None:
+    share = past.redemption().member_redemptions.get()
     share.reason = "The game knows no such player."
     share.save(update_fields=["reason"])
     past.attempt(share)
@@ -217,7 +244,7 @@ def test_a_search_finds_one_of_many(browser: Browser, page: str, words: str) -> 
     row = Redemption.objects.order_by("pk")[1]
     Guild.objects.filter(pk=row.guild_id).update(name="Ravens")
     GiftCode.objects.filter(pk=row.gift_code_id).update(code="ZEBRA", folded="zebra")
-    known = {"player": row.members.get().player_id, "guild": "raven", "code": "zebra"}
+    known = {"player": row.member_redemptions.get().player_id, "guild": "raven", "code": "zebra"}
     found = browser.open(page, q=known.get(words, words)).context["cl"].result_list
     assert len(found) == 1
 
@@ -234,7 +261,11 @@ def test_lists_can_be_filtered_by_state_guild_and_game(browser: Browser) -> None
         ("memberredemption_changelist", {"redemption__id__exact": row.pk}, 1),
         ("redemptionevent_changelist", mine, 1),
         ("redemptionevent_changelist", {"gift_code__id__exact": row.gift_code_id}, 1),
-        ("attempt_changelist", {"member_redemption__redemption__guild__id__exact": row.guild_id}, 1),
+        (
+            "attempt_changelist",
+            {"member_redemption__redemption__guild__id__exact": row.guild_id},
+            1,
+        ),
         ("giftcode_changelist", {"state__exact": "closed"}, 0),
         ("alarm_changelist", {"standing": "yes"}, 3),
         ("alarm_changelist", {"standing": "no"}, 0),

@@ -41,7 +41,12 @@ def test_it_says_for_each_member_what_would_happen_and_why_not(
     page = browser.client.get(PAGE, {"guild": wolves.pk, "code": frost.pk}).content.decode()
 
     assert "Code FROST for guild Wolves, member by member" in page
-    for words in ("for the first time", "has opted out", "has left the guild", "has the code through guild Bears"):
+    for words in (
+        "for the first time",
+        "has opted out",
+        "has left the guild",
+        "has the code through guild Bears",
+    ):
         assert words in page
     assert not Redemption.objects.filter(guild=wolves).exists(), "looking changes nothing"
 
@@ -56,7 +61,9 @@ def test_an_obstacle_is_named(browser: Browser, wolves: Guild) -> None:
     assert "The code is over." in page
 
 
-@pytest.mark.parametrize("asked", [{}, {"guild": "x"}, {"guild": "0", "code": "0"}, {"guild": "9" * 30}])
+@pytest.mark.parametrize(
+    "asked", [{}, {"guild": "x"}, {"guild": "0", "code": "0"}, {"guild": "9" * 30}]
+)
 def test_what_is_not_there_is_not_found(browser: Browser, asked: dict[str, str]) -> None:
     assert browser.client.get(PAGE, asked).status_code == 404
 
@@ -66,7 +73,9 @@ def test_a_code_of_another_game_is_not_found(browser: Browser, wolves: Guild) ->
     assert browser.client.get(PAGE, {"guild": wolves.pk, "code": strange.pk}).status_code == 404
 
 
-def test_it_costs_the_same_for_many_members(browser: Browser, wolves: Guild, frost: GiftCode) -> None:
+def test_it_costs_the_same_for_many_members(
+    browser: Browser, wolves: Guild, frost: GiftCode
+) -> None:
     def cost() -> int:
         with CaptureQueriesContext(connection) as queries:
             browser.client.get(PAGE, {"guild": wolves.pk, "code": frost.pk})

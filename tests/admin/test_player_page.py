@@ -28,7 +28,9 @@ def wolves(db: None) -> Guild:
 def wish(browser: Browser, name: str = "", **more: Any) -> str:
     """Send the form. Returns the page that is shown."""
     with browser._committing(execute=True):
-        page: str = browser.client.post(PAGE, {**WHO, "wish": name, **more}, follow=True).content.decode()
+        page: str = browser.client.post(
+            PAGE, {**WHO, "wish": name, **more}, follow=True
+        ).content.decode()
     return page
 
 
@@ -94,7 +96,9 @@ def test_what_is_no_player_gets_a_clear_error(browser: Browser, who: dict[str, s
     assert not OptOut.objects.exists()
 
 
-def test_a_member_s_page_leads_to_it_without_the_id_in_an_address(browser: Browser, wolves: Guild) -> None:
+def test_a_member_s_page_leads_to_it_without_the_id_in_an_address(
+    browser: Browser, wolves: Guild
+) -> None:
     pk = wolves.members.get().pk
     assert f'href="{PAGE}?member={pk}"' in browser.open("member_change", pk).content.decode()
     assert f'value="{ANNA}"' in browser.client.get(PAGE, {"member": pk}).content.decode()

@@ -25,7 +25,7 @@ def part(browser: Browser, row: Redemption, name: str) -> str:
 
 
 def set_states(row: Redemption, *states: str) -> list[MemberRedemption]:
-    shares = list(row.members.order_by("pk"))
+    shares = list(row.member_redemptions.order_by("pk"))
     for share, state in zip(shares, states, strict=True):
         share.state = state
         share.save(update_fields=["state"])
@@ -41,13 +41,19 @@ def test_the_bar_counts_who_is_done_with_and_the_words_who_has_it(browser: Brows
 
 
 def test_a_running_one_is_asked_for_often_and_others_seldom(browser: Browser) -> None:
-    assert answer(browser, past.redemption(state="running", share="pending"))["again_in_seconds"] == 2
+    assert (
+        answer(browser, past.redemption(state="running", share="pending"))["again_in_seconds"] == 2
+    )
     assert answer(browser, past.redemption())["again_in_seconds"] == 10
 
 
-def test_whoever_needs_a_person_comes_first_with_the_reason_and_a_link_to_correct(browser: Browser) -> None:
+def test_whoever_needs_a_person_comes_first_with_the_reason_and_a_link_to_correct(
+    browser: Browser,
+) -> None:
     row = past.redemption(members=4)
-    failed, wrong, redeemed, waiting = set_states(row, "failed", "needs_correction", "redeemed", "pending")
+    failed, wrong, redeemed, waiting = set_states(
+        row, "failed", "needs_correction", "redeemed", "pending"
+    )
     MemberRedemption.objects.filter(pk=wrong.pk).update(reason="The game knows no such player.")
     shown = part(browser, row, "members")
     assert shown.index(wrong.player_id) < shown.index(failed.player_id)
@@ -59,7 +65,7 @@ def test_whoever_needs_a_person_comes_first_with_the_reason_and_a_link_to_correc
 
 def test_the_newest_requests_stand_behind_each_member(browser: Browser) -> None:
     row = past.redemption(share="failed")
-    share = row.members.get()
+    share = row.member_redemptions.get()
     rows = [past.attempt(share, token=token) for token in range(1, 6)]
     shown = part(browser, row, "members")
     links = [address("attempt_change", one.pk) in shown for one in rows]
@@ -85,7 +91,10 @@ def test_the_page_costs_the_same_with_four_members_and_with_forty(browser: Brows
             answer(browser, row)
         return len(queries)
 
-    few, many = past.redemption(members=4, share="failed"), past.redemption(members=40, share="failed")
+    few, many = (
+        past.redemption(members=4, share="failed"),
+        past.redemption(members=40, share="failed"),
+    )
     for share in MemberRedemption.objects.all():
         past.attempt(share)
     cost(few)

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from django.db import OperationalError, transaction
 
-from giftcodes import story
-from giftcodes.admin import runs
+from giftcodes.admin.redemptions import runs
+from giftcodes.domain import log_lines
 from giftcodes.models import MemberRedemption, Redemption, RedemptionEvent, RunState
 from tests.admin import past
 from tests.admin.conftest import Browser, Doorbell, address
@@ -19,7 +19,9 @@ State = RunState
 
 
 def kinds(row: Redemption) -> list[str]:
-    return list(RedemptionEvent.objects.filter(redemption=row).order_by("id").values_list("kind", flat=True))
+    return list(
+        RedemptionEvent.objects.filter(redemption=row).order_by("id").values_list("kind", flat=True)
+    )
 
 
 # --- Redeem now -------------------------------------------------------------------------------------------------------
@@ -28,7 +30,7 @@ def test_a_duplicate_is_refused_in_the_words_of_the_log_and_journalled_with_the_
 ) -> None:
     row = redemption(state=State.RUNNING, share="pending")
     told = browser.press("redeem_now", row)
-    assert told == [("warning", story.duplicate_text(row.guild.name, row.gift_code.code))]
+    assert told == [("warning", log_lines.duplicate_text(row.guild.name, row.gift_code.code))]
     event = RedemptionEvent.objects.get(redemption=row)
     assert (event.kind, event.trigger, event.user) == ("refused", "admin", admin_user)
     assert doorbell.rings == []
@@ -41,7 +43,9 @@ def test_a_second_press_is_refused(browser: Browser) -> None:
     assert kinds(row) == ["locked", "refused"]
 
 
-def test_nothing_to_do_is_told_as_such_and_not_as_a_success(browser: Browser, doorbell: Doorbell) -> None:
+def test_nothing_to_do_is_told_as_such_and_not_as_a_success(
+    browser: Browser, doorbell: Doorbell
+) -> None:
     row = redemption(share="redeemed")
     told = browser.press("redeem_now", row)
     assert told == [
@@ -61,7 +65,9 @@ def test_a_run_that_is_over_at_once_says_so(browser: Browser) -> None:
     assert row.state == State.COMPLETE
 
 
-def test_it_starts_outside_of_the_request_s_transaction(browser: Browser, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_it_starts_outside_of_the_request_s_transaction(
+    browser: Browser, monkeypatch: pytest.MonkeyPatch
+) -> None:
     row = redemption(share="failed")
     depth: list[int] = []
     real = runs.start
@@ -76,7 +82,9 @@ def test_it_starts_outside_of_the_request_s_transaction(browser: Browser, monkey
     assert depth == [outside]
 
 
-def test_the_others_go_on_when_the_database_refuses_one(browser: Browser, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_others_go_on_when_the_database_refuses_one(
+    browser: Browser, monkeypatch: pytest.MonkeyPatch
+) -> None:
     first, second = redemption(share="failed"), redemption(share="failed")
     real = runs.start
 
@@ -110,7 +118,9 @@ def test_the_lines_of_a_long_report_stand_one_below_the_other_and_as_text(browse
 
 
 # --- Stop -------------------------------------------------------------------------------------------------------------
-def test_a_run_without_requests_under_way_is_stopped_at_once(browser: Browser, admin_user: Any) -> None:
+def test_a_run_without_requests_under_way_is_stopped_at_once(
+    browser: Browser, admin_user: Any
+) -> None:
     row = redemption(state=State.RUNNING, share="pending")
     assert browser.press("stop", row) == [("success", f"{row} is stopped.")]
     row.refresh_from_db()
@@ -121,7 +131,9 @@ def test_a_run_without_requests_under_way_is_stopped_at_once(browser: Browser, a
 
 def test_a_run_with_a_request_under_way_stops_after_it(browser: Browser) -> None:
     row = redemption(state=State.RUNNING, share="in_flight")
-    assert browser.press("stop", row) == [("success", f"{row} stops; requests under way finish first.")]
+    assert browser.press("stop", row) == [
+        ("success", f"{row} stops; requests under way finish first.")
+    ]
     row.refresh_from_db()
     assert row.is_stopping
     assert "stopping" in browser.open("redemption_changelist").content.decode()
@@ -138,7 +150,9 @@ def test_what_does_not_run_is_not_stopped_and_says_why(browser: Browser) -> None
 
 
 # --- Resume -----------------------------------------------------------------------------------------------------------
-def test_a_stop_that_has_not_taken_effect_is_taken_back(browser: Browser, doorbell: Doorbell) -> None:
+def test_a_stop_that_has_not_taken_effect_is_taken_back(
+    browser: Browser, doorbell: Doorbell
+) -> None:
     row = redemption(state=State.RUNNING, share="in_flight")
     browser.press("stop", row)
     assert browser.press("resume", row) == [("success", f"{row} goes on.")]
@@ -147,7 +161,9 @@ def test_a_stop_that_has_not_taken_effect_is_taken_back(browser: Browser, doorbe
     assert doorbell.arguments("dispatch") == [["simulator"]]
 
 
-def test_a_stopped_run_starts_again_for_those_who_were_waiting(browser: Browser, doorbell: Doorbell) -> None:
+def test_a_stopped_run_starts_again_for_those_who_were_waiting(
+    browser: Browser, doorbell: Doorbell
+) -> None:
     row = redemption(state=State.RUNNING, share="pending", members=2)
     browser.press("stop", row)
     told = browser.press("resume", row)
@@ -162,18 +178,29 @@ def test_what_is_not_stopped_is_not_resumed_and_says_why(browser: Browser) -> No
 
 
 # --- The page of one redemption ---------------------------------------------------------------------------------------
-def test_the_page_of_a_redemption_has_the_buttons_and_they_lead_back_to_it(browser: Browser) -> None:
+def test_the_page_of_a_redemption_has_the_buttons_and_they_lead_back_to_it(
+    browser: Browser,
+) -> None:
     row = redemption()
     page = address("redemption_change", row.pk)
     content = browser.client.get(page).content.decode()
-    assert all(f'name="action" value="{action}"' in content for action in ("redeem_now", "stop", "resume"))
+    assert all(
+        f'name="action" value="{action}"' in content for action in ("redeem_now", "stop", "resume")
+    )
     data = {"action": "stop", "_selected_action": row.pk, "index": 0, "back": page}
     assert browser.post("redemption_changelist", data=data)["Location"] == page
 
 
 def test_a_button_does_not_lead_to_another_site(browser: Browser) -> None:
-    data = {"action": "stop", "_selected_action": redemption().pk, "index": 0, "back": "https://example.com/"}
-    assert browser.post("redemption_changelist", data=data)["Location"] == address("redemption_changelist")
+    data = {
+        "action": "stop",
+        "_selected_action": redemption().pk,
+        "index": 0,
+        "back": "https://example.com/",
+    }
+    assert browser.post("redemption_changelist", data=data)["Location"] == address(
+        "redemption_changelist"
+    )
 
 
 def test_a_run_says_how_many_requests_of_others_come_before(browser: Browser) -> None:

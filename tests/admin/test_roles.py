@@ -18,8 +18,8 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
-from giftcodes.admin import scope
-from giftcodes.admin.roles import OFFICERS, VIEWERS, Role, role_of
+from giftcodes.admin.access.roles import OFFICERS, VIEWERS, Role, role_of
+from giftcodes.admin.common import scope
 from giftcodes.models import (
     Alarm,
     Announcement,
@@ -61,19 +61,30 @@ class World:
 
 def run(of: Guild, code: GiftCode, *, state: str = "running") -> Redemption:
     """A redemption with everything that hangs on one."""
-    row = Redemption.objects.create(guild=of, gift_code=code, state=state, run_number=1, trigger=Trigger.POLL)
+    row = Redemption.objects.create(
+        guild=of, gift_code=code, state=state, run_number=1, trigger=Trigger.POLL
+    )
     for one in of.members.all():
         share = MemberRedemption.objects.create(
-            redemption=row, member=one, gift_code=code, player_id=one.player_id, state="failed", reason="Why."
+            redemption=row,
+            member=one,
+            gift_code=code,
+            player_id=one.player_id,
+            state="failed",
+            reason="Why.",
         )
         past.attempt(share)
         DirectoryLookup.objects.get_or_create(provider=of.provider, player_id=one.player_id)
     row.journal("refused", trigger=Trigger.ADMIN)  # type: ignore[arg-type]
     Announcement.objects.create(redemption=row, run_number=1, kind=Announcement.Kind.COMPLETE)
     MemberImport.objects.create(guild=of, source=Source.COMMAND, added=1, updated=0, reactivated=0)
-    Channel.objects.get_or_create(guild=of, defaults={"address": "https://discord.com/api/webhooks/1/secret"})
+    Channel.objects.get_or_create(
+        guild=of, defaults={"address": "https://discord.com/api/webhooks/1/secret"}
+    )
     for kind, subject in ((Alarm.Kind.NO_PROGRESS, row.pk), (Alarm.Kind.UNCOVERED, of.pk)):
-        Alarm.objects.get_or_create(kind=kind, subject=str(subject), defaults={"message": f"About {of}."})
+        Alarm.objects.get_or_create(
+            kind=kind, subject=str(subject), defaults={"message": f"About {of}."}
+        )
     return row
 
 
@@ -90,13 +101,18 @@ def world(groups: None) -> World:
     wolves, strangers = guild("Wolves"), guild("Strangers")
     aliens = guild("Aliens", provider="kingshot")
     shared, other = gift_code("SHARED"), gift_code("CODEOFALIENS", provider="kingshot")
-    for of, nickname, player in ((wolves, "Amber", "200"), (strangers, "Nobody-of-yours", "777000111")):
+    for of, nickname, player in (
+        (wolves, "Amber", "200"),
+        (strangers, "Nobody-of-yours", "777000111"),
+    ):
         member(of, player, nickname=nickname)
     member(aliens, "777000112", nickname="Nobody-of-yours")
     own, foreign = run(wolves, shared), run(strangers, shared)
     run(aliens, other)
     _twins(own, foreign)
-    Alarm.objects.create(kind=Alarm.Kind.PROVIDER_PAUSED, subject="simulator", message="Paused, says Strangers.")
+    Alarm.objects.create(
+        kind=Alarm.Kind.PROVIDER_PAUSED, subject="simulator", message="Paused, says Strangers."
+    )
     RedemptionEvent.objects.create(gift_code=shared, kind="code_reopened")
     return World(wolves, strangers, aliens, own, foreign)
 
@@ -114,7 +130,9 @@ def _twins(own: Redemption, foreign: Redemption) -> None:
         for row in (foreign, own)
     ]
     MemberRedemption.objects.filter(pk=shares[1].pk).update(
-        state="already_received", covered_by=shares[0], reason="Covered: the player has it through guild Strangers."
+        state="already_received",
+        covered_by=shares[0],
+        reason="Covered: the player has it through guild Strangers.",
     )
 
 
@@ -150,7 +168,10 @@ def sights(user: User) -> tuple[list[Model], list[Model]]:
 
 def everything() -> dict[str, list[Any]]:
     """All rows of the app, as they are."""
-    return {model.__name__: list(model._default_manager.order_by("pk").values()) for model in scope.RULES}
+    return {
+        model.__name__: list(model._default_manager.order_by("pk").values())
+        for model in scope.RULES
+    }
 
 
 # --- Officers: what they do not meet ----------------------------------------------------------------------------------
@@ -159,24 +180,41 @@ def test_every_model_with_a_page_says_who_sees_its_rows() -> None:
     assert all(isinstance(page, admin.ModelAdmin) for page in admin.site._registry.values())
 
 
-def test_no_page_list_filter_choice_or_export_shows_an_officer_anything_of_another_guild(officer: Browser) -> None:
+def test_no_page_list_filter_choice_or_export_shows_an_officer_anything_of_another_guild(
+    officer: Browser,
+) -> None:
     own, _ = sights(User.objects.get(username="officer"))
     addresses = [
         *crawl.lists(),
         *crawl.autocompletes(),
         *(page for row in own for page in crawl.pages_of(row)),
-        *(reverse("admin:live_redemption", args=[row.pk]) for row in own if isinstance(row, Redemption)),
+        *(
+            reverse("admin:live_redemption", args=[row.pk])
+            for row in own
+            if isinstance(row, Redemption)
+        ),
     ]
     assert len(addresses) > 100
     pages = crawl.read(officer.client, addresses)
     assert crawl.leaks(pages, STRANGE) == []
     seen = " ".join(pages.values())
-    assert [word for word in ("Wolves", "Amber", "SHARED", "another guild") if word not in seen] == []
+    assert [
+        word for word in ("Wolves", "Amber", "SHARED", "another guild") if word not in seen
+    ] == []
 
 
-def test_every_address_of_a_row_of_another_guild_is_not_found(officer: Browser, world: World) -> None:
+def test_every_address_of_a_row_of_another_guild_is_not_found(
+    officer: Browser, world: World
+) -> None:
     _, foreign = sights(User.objects.get(username="officer"))
-    assert {type(row).__name__ for row in foreign} >= {"Guild", "Member", "Redemption", "Attempt", "GiftCode", "Alarm"}
+    assert {type(row).__name__ for row in foreign} >= {
+        "Guild",
+        "Member",
+        "Redemption",
+        "Attempt",
+        "GiftCode",
+        "Alarm",
+    }
     for row in foreign:
         for page in crawl.pages_of(row):
             for response in (officer.client.get(page), officer.client.post(page, {"post": "yes"})):
@@ -189,7 +227,9 @@ def test_every_address_of_a_row_of_another_guild_is_not_found(officer: Browser, 
         assert officer.client.get(page).status_code == 404
 
 
-def test_an_action_on_rows_of_another_guild_finds_none(officer: Browser, doorbell: Doorbell) -> None:
+def test_an_action_on_rows_of_another_guild_finds_none(
+    officer: Browser, doorbell: Doorbell
+) -> None:
     _, foreign = sights(User.objects.get(username="officer"))
     before = everything()
     for row in foreign:
@@ -209,7 +249,9 @@ def test_all_rows_of_a_list_are_the_own_ones(officer: Browser, world: World) -> 
     assert world.strangers.members.filter(active=True).count() == 3
 
 
-def test_a_row_that_was_found_some_other_way_may_be_neither_seen_nor_changed(officer: Browser, world: World) -> None:
+def test_a_row_that_was_found_some_other_way_may_be_neither_seen_nor_changed(
+    officer: Browser, world: World
+) -> None:
     request = RequestFactory().get("/")
     request.user = User.objects.get(username="officer")
     page = admin.site._registry[Guild]
@@ -233,8 +275,18 @@ def test_an_officer_of_no_guild_sees_none_and_is_told_what_to_do(world: World) -
     assert crawl.leaks(crawl.read(client, crawl.lists()), (*STRANGE, "Wolves", "SHARED")) == []
 
 
-def test_an_officer_s_lists_cost_the_same_with_few_rows_and_with_many(officer: Browser, world: World) -> None:
-    pages = ("guild", "member", "giftcode", "redemption", "memberredemption", "redemptionevent", "attempt")
+def test_an_officer_s_lists_cost_the_same_with_few_rows_and_with_many(
+    officer: Browser, world: World
+) -> None:
+    pages = (
+        "guild",
+        "member",
+        "giftcode",
+        "redemption",
+        "memberredemption",
+        "redemptionevent",
+        "attempt",
+    )
 
     def costs() -> list[int]:
         found = []
@@ -255,7 +307,9 @@ def test_an_officer_s_lists_cost_the_same_with_few_rows_and_with_many(officer: B
 
 
 # --- Officers: what they do -------------------------------------------------------------------------------------------
-def test_an_officer_changes_the_guild_but_not_what_is_the_operator_s(officer: Browser, world: World) -> None:
+def test_an_officer_changes_the_guild_but_not_what_is_the_operator_s(
+    officer: Browser, world: World
+) -> None:
     officer.save(
         "guild_change",
         world.wolves.pk,
@@ -268,9 +322,17 @@ def test_an_officer_changes_the_guild_but_not_what_is_the_operator_s(officer: Br
     )
     wolves = Guild.objects.get(pk=world.wolves.pk)
     assert (wolves.realm, wolves.notes, wolves.automatic) == (7, "Ours.", False)
-    assert (wolves.name, wolves.provider, wolves.priority, wolves.active) == ("Wolves", "simulator", 0, True)
+    assert (wolves.name, wolves.provider, wolves.priority, wolves.active) == (
+        "Wolves",
+        "simulator",
+        0,
+        True,
+    )
     Guild.objects.filter(pk=wolves.pk).update(active=False)
-    officer.client.post(address("guild_changelist"), {"action": "activate", "_selected_action": wolves.pk, "index": 0})
+    officer.client.post(
+        address("guild_changelist"),
+        {"action": "activate", "_selected_action": wolves.pk, "index": 0},
+    )
     wolves.refresh_from_db()
     assert not wolves.active
 
@@ -293,13 +355,16 @@ def test_an_officer_adds_nothing_but_members(officer: Browser, page: str) -> Non
 
 
 @pytest.mark.parametrize(
-    "page", ["directory", "directorylookup", "ratebudget", "feed", "optout", "heartbeat", "alarmnotice"]
+    "page",
+    ["directory", "directorylookup", "ratebudget", "feed", "optout", "heartbeat", "alarmnotice"],
 )
 def test_the_machine_is_no_officer_s_business(officer: Browser, page: str) -> None:
     assert officer.open(f"{page}_changelist").status_code == 403
 
 
-def test_an_officer_sees_codes_and_does_not_decide_about_them(officer: Browser, world: World) -> None:
+def test_an_officer_sees_codes_and_does_not_decide_about_them(
+    officer: Browser, world: World
+) -> None:
     code = world.own.gift_code
     page = officer.open("giftcode_change", code.pk)
     assert page.status_code == 200
@@ -307,7 +372,9 @@ def test_an_officer_sees_codes_and_does_not_decide_about_them(officer: Browser, 
     assert officer.post("giftcode_change", code.pk, data={"rewards": "Gems"}).status_code == 403
 
 
-def test_redeem_now_of_a_code_that_others_have_too_is_for_the_own_guilds(officer: Browser, world: World) -> None:
+def test_redeem_now_of_a_code_that_others_have_too_is_for_the_own_guilds(
+    officer: Browser, world: World
+) -> None:
     code = world.own.gift_code
     data = {"action": "redeem_now", "_selected_action": code.pk, "index": 0}
     page = officer.post("giftcode_changelist", data=data)
@@ -320,10 +387,16 @@ def test_redeem_now_of_a_code_that_others_have_too_is_for_the_own_guilds(officer
     assert list(world.foreign.events.values()) == before
 
 
-def test_what_another_guild_s_member_was_told_of_a_code_names_nobody(officer: Browser, world: World) -> None:
+def test_what_another_guild_s_member_was_told_of_a_code_names_nobody(
+    officer: Browser, world: World
+) -> None:
     code = world.own.gift_code
-    Attempt.objects.filter(gift_code=code).update(answered_at=timezone.now(), outcome="code_expired")
-    GiftCode.objects.filter(pk=code.pk).update(closed_at=timezone.now(), closed_outcome="code_expired", state="closed")
+    Attempt.objects.filter(gift_code=code).update(
+        answered_at=timezone.now(), outcome="code_expired"
+    )
+    GiftCode.objects.filter(pk=code.pk).update(
+        closed_at=timezone.now(), closed_outcome="code_expired", state="closed"
+    )
     page = officer.open("giftcode_change", code.pk)
     assert {one["is_own"] for one in page.context["closers"]} == {True, False}
     assert "for a member of another guild" in page.content.decode()
@@ -345,7 +418,10 @@ def test_numbers_beside_shared_codes_and_in_the_chart_are_those_of_the_own_guild
     Attempt.objects.update(answered_at=timezone.now())
     chart = reverse("admin:live_chart")
     everybody = Attempt.objects.count()
-    for client, number, runs in ((officer.client, 1, "1 running"), (admin_client, everybody, "2 running")):
+    for client, number, runs in (
+        (officer.client, 1, "1 running"),
+        (admin_client, everybody, "2 running"),
+    ):
         assert f"<td>{number}</td>" in client.get(chart).json()["parts"]["chart"]
         assert runs in client.get(address("giftcode_changelist")).content.decode()
     assert f"<td>{everybody}</td>" not in officer.client.get(chart).json()["parts"]["chart"]
@@ -357,7 +433,9 @@ def test_a_viewer_sees_every_guild_and_changes_nothing(viewer: Browser, world: W
     for name in ("ratebudget", "feed"):
         viewer.open(f"{name}_changelist")
     before = everything()
-    for row in {type(row): row for row in crawl.rows() if row._meta.app_label == "giftcodes"}.values():
+    for row in {
+        type(row): row for row in crawl.rows() if row._meta.app_label == "giftcodes"
+    }.values():
         name = f"admin:giftcodes_{row._meta.model_name}"
         assert viewer.client.get(reverse(f"{name}_change", args=[row.pk])).status_code == 200
         for kind in ("change", "delete"):
@@ -377,15 +455,17 @@ def test_a_viewer_sees_every_guild_and_changes_nothing(viewer: Browser, world: W
 def test_the_groups_can_be_seeded_twice_and_a_changed_one_is_left_alone(groups: None) -> None:
     group = Group.objects.get(name=OFFICERS)
     assert group.permissions.count() == len(migration.GROUPS[OFFICERS]) + 1, "and the imports"
-    assert Group.objects.get(name=VIEWERS).permissions.count() == len(migration.GROUPS[VIEWERS]) + 3, (
-        "and the directories"
-    )
+    assert (
+        Group.objects.get(name=VIEWERS).permissions.count() == len(migration.GROUPS[VIEWERS]) + 3
+    ), "and the directories"
     group.permissions.clear()
     migration.seed(apps, None)
     assert not group.permissions.exists()
 
 
-def test_whoever_a_guild_names_as_an_officer_may_log_in_as_one(browser: Browser, world: World) -> None:
+def test_whoever_a_guild_names_as_an_officer_may_log_in_as_one(
+    browser: Browser, world: World
+) -> None:
     user = User.objects.create_user("amber", password="x")
     told = browser.save(
         "guild_change", world.strangers.pk, name="Strangers", provider="simulator", realm="1", priority="0",
@@ -396,9 +476,16 @@ def test_whoever_a_guild_names_as_an_officer_may_log_in_as_one(browser: Browser,
     assert role_of(user) is Role.OFFICER
 
 
-def test_a_person_is_made_an_officer_on_the_own_page_and_made_a_viewer_later(browser: Browser, world: World) -> None:
+def test_a_person_is_made_an_officer_on_the_own_page_and_made_a_viewer_later(
+    browser: Browser, world: World
+) -> None:
     page = reverse("admin:auth_user_add")
-    form = {"username": "bram", "usable_password": "true", "password1": "long-and-odd-9", "password2": "long-and-odd-9"}
+    form = {
+        "username": "bram",
+        "usable_password": "true",
+        "password1": "long-and-odd-9",
+        "password2": "long-and-odd-9",
+    }
     response = browser.client.post(page, {**form, "role": "officer", "guilds": [world.wolves.pk]})
     assert response.status_code == 302, errors(response)
     bram = User.objects.get(username="bram")
@@ -407,7 +494,14 @@ def test_a_person_is_made_an_officer_on_the_own_page_and_made_a_viewer_later(bro
 
     page = reverse("admin:auth_user_change", args=[bram.pk])
     assert "Wolves" in browser.client.get(page).content.decode()
-    form = {"username": "bram", "is_active": "on", "first_name": "", "last_name": "", "email": "", "role": "viewer"}
+    form = {
+        "username": "bram",
+        "is_active": "on",
+        "first_name": "",
+        "last_name": "",
+        "email": "",
+        "role": "viewer",
+    }
     response = browser.client.post(page, {**form, "guilds": [world.wolves.pk]})
     assert "Choose the role of a guild officer, or no guilds." in errors(response)
     assert browser.client.post(page, form).status_code == 302
@@ -420,26 +514,37 @@ def test_the_last_administrator_stays_one(browser: Browser, world: World, admin_
     page = reverse("admin:auth_user_change", args=[admin_user.pk])
     form = {"username": "admin", "first_name": "", "last_name": "", "email": ""}
     for change in ({"role": "viewer", "is_active": "on"}, {"role": "administrator"}):
-        assert "This is the last administrator." in errors(browser.client.post(page, {**form, **change}))
+        assert "This is the last administrator." in errors(
+            browser.client.post(page, {**form, **change})
+        )
     User.objects.create_superuser("second")
-    assert browser.client.post(page, {**form, "role": "viewer", "is_active": "on"}).status_code == 302
+    assert (
+        browser.client.post(page, {**form, "role": "viewer", "is_active": "on"}).status_code == 302
+    )
 
 
 def test_only_an_administrator_gives_roles(world: World) -> None:
     client = person("almost", VIEWERS)
     user = User.objects.get(username="almost")
     user.user_permissions.set(
-        Group.objects.model.permissions.field.related_model.objects.filter(content_type__app_label="auth")
+        Group.objects.model.permissions.field.related_model.objects.filter(
+            content_type__app_label="auth"
+        )
     )
     assert client.get(reverse("admin:auth_user_changelist")).status_code == 200
     form = {"username": "almost", "is_active": "on", "role": "administrator"}
     assert client.post(reverse("admin:auth_user_change", args=[user.pk]), form).status_code == 403
     assert client.get(reverse("admin:auth_user_add")).status_code == 403
     group = Group.objects.get(name=VIEWERS)
-    assert client.post(reverse("admin:auth_group_change", args=[group.pk]), {"name": "x"}).status_code == 403
+    assert (
+        client.post(reverse("admin:auth_group_change", args=[group.pk]), {"name": "x"}).status_code
+        == 403
+    )
 
 
-def test_the_list_of_people_says_who_is_what_and_costs_the_same_for_many(browser: Browser, world: World) -> None:
+def test_the_list_of_people_says_who_is_what_and_costs_the_same_for_many(
+    browser: Browser, world: World
+) -> None:
     def cost() -> int:
         with CaptureQueriesContext(connection) as queries:
             page = browser.client.get(reverse("admin:auth_user_changelist")).content.decode()
@@ -468,28 +573,46 @@ def test_an_officer_imports_into_the_own_guilds_only(officer: Browser, world: Wo
     officer.client.post(reverse("admin:member_import"), {"guild": world.strangers.pk, **listing})
     officer.client.post(reverse("admin:member_import"), {"guild": world.wolves.pk, **listing})
 
-    assert list(Member.objects.filter(player_id="300000001").values_list("guild", flat=True)) == [world.wolves.pk]
+    assert list(Member.objects.filter(player_id="300000001").values_list("guild", flat=True)) == [
+        world.wolves.pk
+    ]
 
 
 def test_a_viewer_imports_nothing(viewer: Browser, world: World) -> None:
     assert viewer.client.get(reverse("admin:member_import")).status_code == 403
 
 
-def test_an_officer_moves_members_between_the_own_guilds_only(officer: Browser, world: World) -> None:
+def test_an_officer_moves_members_between_the_own_guilds_only(
+    officer: Browser, world: World
+) -> None:
     amber = world.wolves.members.get(nickname="Amber")
-    page = officer.post("member_changelist", data={"action": "move", "_selected_action": [amber.pk], "index": 0})
+    page = officer.post(
+        "member_changelist", data={"action": "move", "_selected_action": [amber.pk], "index": 0}
+    )
     assert "There is no other guild of this game to move to" in page.content.decode()
 
-    told = {"action": "move", "_selected_action": [amber.pk], "guild": world.strangers.pk, "shown": "yes", "index": 0}
-    assert "Select a valid choice" not in officer.post("member_changelist", data=told).content.decode()
+    told = {
+        "action": "move",
+        "_selected_action": [amber.pk],
+        "guild": world.strangers.pk,
+        "shown": "yes",
+        "index": 0,
+    }
+    assert (
+        "Select a valid choice" not in officer.post("member_changelist", data=told).content.decode()
+    )
 
     assert world.wolves.members.get(nickname="Amber").active
     assert not world.strangers.members.filter(player_id=amber.player_id).exists()
 
 
-def test_an_officer_s_plan_is_of_the_own_guilds_and_names_no_other(officer: Browser, world: World) -> None:
+def test_an_officer_s_plan_is_of_the_own_guilds_and_names_no_other(
+    officer: Browser, world: World
+) -> None:
     def page(of: Guild) -> Any:
-        return officer.client.get(reverse("admin:plan"), {"guild": of.pk, "code": world.own.gift_code_id})
+        return officer.client.get(
+            reverse("admin:plan"), {"guild": of.pk, "code": world.own.gift_code_id}
+        )
 
     assert page(world.strangers).status_code == 404
     own = page(world.wolves).content.decode()
@@ -497,7 +620,12 @@ def test_an_officer_s_plan_is_of_the_own_guilds_and_names_no_other(officer: Brow
     assert not [name for name in STRANGE if name in own]
 
 
-def test_only_who_sees_every_guild_and_may_change_takes_a_player_s_wish(officer: Browser, viewer: Browser) -> None:
+def test_only_who_sees_every_guild_and_may_change_takes_a_player_s_wish(
+    officer: Browser, viewer: Browser
+) -> None:
     for one in (officer, viewer):
         assert one.client.get(reverse("admin:player")).status_code == 403
-        assert one.client.post(reverse("admin:player"), {"wish": "erase", "sure": "yes"}).status_code == 403
+        assert (
+            one.client.post(reverse("admin:player"), {"wish": "erase", "sure": "yes"}).status_code
+            == 403
+        )

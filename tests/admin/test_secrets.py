@@ -16,7 +16,14 @@ from tests.admin import crawl, past
 from tests.admin.conftest import Browser
 
 _SITE = "KeyOfTheSite-0123456789-0123456789"
-SECRETS = ("SaltOfTheGame", "KeyOfTheFeed", "OperatorsToken", "KeyOfTheDirectory", _SITE, past.SECRET)
+SECRETS = (
+    "SaltOfTheGame",
+    "KeyOfTheFeed",
+    "OperatorsToken",
+    "KeyOfTheDirectory",
+    _SITE,
+    past.SECRET,
+)
 
 
 @pytest.fixture
@@ -41,7 +48,9 @@ def test_no_page_and_no_export_holds_a_secret(browser: Browser, admin_user: User
     past.live(1)
     told = browser.press("poll_now", *_feed(browser))
     channel = Channel.objects.get()
-    browser.save("channel_change", channel.pk, address=f"https://discord.com/api/webhooks/2/{past.SECRET}")
+    browser.save(
+        "channel_change", channel.pk, address=f"https://discord.com/api/webhooks/2/{past.SECRET}"
+    )
     channel.refresh_from_db()
     assert channel.address.endswith(f"/2/{past.SECRET}")
 
@@ -55,7 +64,12 @@ def test_no_page_and_no_export_holds_a_secret(browser: Browser, admin_user: User
             reverse("admin:matrix_export", query={"guild": Guild.objects.get().pk}),
         ],
     )
-    for command in (["status"], ["status", "--json"], ["export_history"], ["export_history", "--format", "jsonl"]):
+    for command in (
+        ["status"],
+        ["status", "--json"],
+        ["export_history"],
+        ["export_history", "--format", "jsonl"],
+    ):
         out = io.StringIO()
         call_command(*command, stdout=out, stderr=out)
         pages[" ".join(command)] = out.getvalue()

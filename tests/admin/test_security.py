@@ -21,7 +21,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django_structlog.middlewares import RequestMiddleware
 
-from redeemer.embedded import ports
+from redeemer.localserver import ports
 from redeemer.security import client_address
 from tests.admin.conftest import Browser
 from tests.waiting import PATIENCE_SECONDS
@@ -35,11 +35,15 @@ def _owner(django_user_model: Any) -> None:
 
 
 def attempt(password: str = "wrong", username: str = "owner", **headers: str) -> Any:
-    return Client().post(LOGIN, {"username": username, "password": password, "next": "/admin/"}, headers=headers)
+    return Client().post(
+        LOGIN, {"username": username, "password": password, "next": "/admin/"}, headers=headers
+    )
 
 
 # --- Lockout ----------------------------------------------------------------------------------------------------------
-def test_after_five_wrong_logins_the_right_password_is_refused_and_the_page_says_until_when(db: None) -> None:
+def test_after_five_wrong_logins_the_right_password_is_refused_and_the_page_says_until_when(
+    db: None,
+) -> None:
     assert [attempt().status_code for _ in range(5)] == [200, 200, 200, 200, 429]
     page = attempt("right-password")
     assert page.status_code == 429
@@ -114,7 +118,9 @@ def test_the_address_is_what_the_outermost_proxy_of_ours_saw(
     settings: Any, proxies: int, forwarded: str, address: str
 ) -> None:
     settings.PROXIES = proxies
-    request = RequestFactory().get("/", headers={"X-Forwarded-For": forwarded}, REMOTE_ADDR="192.0.2.1")
+    request = RequestFactory().get(
+        "/", headers={"X-Forwarded-For": forwarded}, REMOTE_ADDR="192.0.2.1"
+    )
     assert client_address(request) == address
 
 
@@ -123,7 +129,9 @@ def test_a_caller_without_an_address_has_none(caller: str) -> None:
     assert client_address(RequestFactory().get("/", REMOTE_ADDR=caller)) is None
 
 
-def test_people_behind_a_proxy_that_writes_ports_are_not_locked_out_together(db: None, settings: Any) -> None:
+def test_people_behind_a_proxy_that_writes_ports_are_not_locked_out_together(
+    db: None, settings: Any
+) -> None:
     settings.PROXIES = 1
     for port in range(5):
         attempt(x_forwarded_for=f"203.0.113.9:{1000 + port}")
@@ -152,7 +160,9 @@ def test_a_log_line_names_the_address_that_is_counted(settings: Any) -> None:
     for proxies in (0, 1):
         settings.PROXIES = proxies
         RequestMiddleware(view)(
-            RequestFactory().get("/", headers={"X-Forwarded-For": "1.2.3.4, 203.0.113.9:80"}, REMOTE_ADDR="192.0.2.1")
+            RequestFactory().get(
+                "/", headers={"X-Forwarded-For": "1.2.3.4, 203.0.113.9:80"}, REMOTE_ADDR="192.0.2.1"
+            )
         )
 
     assert [line["ip"] for line in heard] == ["192.0.2.1", "203.0.113.9"]
@@ -161,10 +171,17 @@ def test_a_log_line_names_the_address_that_is_counted(settings: Any) -> None:
 def test_a_login_is_kept_in_the_history_and_cannot_be_removed(browser: Browser) -> None:
     attempt("right-password")
     row = AccessLog.objects.get(username="owner")
-    assert "owner" in browser.client.get(reverse("admin:axes_accesslog_changelist")).content.decode()
-    assert browser.client.get(reverse("admin:axes_accesslog_change", args=[row.pk])).status_code == 200
     assert (
-        browser.client.post(reverse("admin:axes_accesslog_delete", args=[row.pk]), {"post": "yes"}).status_code == 403
+        "owner" in browser.client.get(reverse("admin:axes_accesslog_changelist")).content.decode()
+    )
+    assert (
+        browser.client.get(reverse("admin:axes_accesslog_change", args=[row.pk])).status_code == 200
+    )
+    assert (
+        browser.client.post(
+            reverse("admin:axes_accesslog_delete", args=[row.pk]), {"post": "yes"}
+        ).status_code
+        == 403
     )
 
 
@@ -172,7 +189,9 @@ def test_the_list_of_failed_logins_opens_and_holds_no_password(browser: Browser)
     attempt("my-secret-password")
     row = AccessAttempt.objects.get()
     assert browser.client.get(reverse("admin:axes_accessattempt_changelist")).status_code == 200
-    page = browser.client.get(reverse("admin:axes_accessattempt_change", args=[row.pk])).content.decode()
+    page = browser.client.get(
+        reverse("admin:axes_accessattempt_change", args=[row.pk])
+    ).content.decode()
     assert "owner" in page
     assert "my-secret-password" not in page
 
@@ -188,13 +207,16 @@ def test_every_page_says_that_only_our_own_scripts_run(browser: Browser) -> None
 
 
 @pytest.mark.parametrize(
-    "page", ["/admin/", "/admin/password_change/", "/admin/giftcodes/guild/add/", "/admin/auth/user/"]
+    "page",
+    ["/admin/", "/admin/password_change/", "/admin/giftcodes/guild/add/", "/admin/auth/user/"],
 )
 def test_no_page_holds_a_script_in_itself(browser: Browser, page: str) -> None:
     content = browser.client.get(page).content.decode()
     scripts = [part.split(">")[0] for part in content.split("<script")[1:]]
     assert scripts
-    assert all("src=" in script or 'type="application/json"' in script for script in scripts), scripts
+    assert all("src=" in script or 'type="application/json"' in script for script in scripts), (
+        scripts
+    )
     assert " onclick=" not in content
 
 
@@ -208,7 +230,12 @@ def test_production_settings_pass_the_check_for_deployment() -> None:
     }
     command = [sys.executable, "manage.py", "check", "--deploy", "--fail-level", "WARNING"]
     done = subprocess.run(
-        command, env=environment, capture_output=True, text=True, check=False, timeout=PATIENCE_SECONDS
+        command,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=PATIENCE_SECONDS,
     )
     assert done.returncode == 0, done.stderr
 
@@ -222,9 +249,17 @@ def test_production_settings_pass_the_check_for_deployment() -> None:
         ({"HTTPS": "1"}, True),
     ],
 )
-def test_cookies_are_secure_wherever_others_can_reach_the_site(environment: dict[str, str], is_secure: bool) -> None:
-    clean = {name: value for name, value in os.environ.items() if name not in ("ALLOWED_HOSTS", "HTTPS", "DEBUG")}
-    script = "from redeemer import settings as s; print(s.SESSION_COOKIE_SECURE, s.CSRF_COOKIE_SECURE)"
+def test_cookies_are_secure_wherever_others_can_reach_the_site(
+    environment: dict[str, str], is_secure: bool
+) -> None:
+    clean = {
+        name: value
+        for name, value in os.environ.items()
+        if name not in ("ALLOWED_HOSTS", "HTTPS", "DEBUG")
+    }
+    script = (
+        "from redeemer import settings as s; print(s.SESSION_COOKIE_SECURE, s.CSRF_COOKIE_SECURE)"
+    )
     done = subprocess.run(
         [sys.executable, "-c", script],
         env={**clean, **environment},
@@ -235,7 +270,9 @@ def test_cookies_are_secure_wherever_others_can_reach_the_site(environment: dict
     assert done.stdout.split() == [str(is_secure)] * 2, done.stderr
 
 
-def test_whoever_cannot_log_in_because_of_the_cookies_is_told_what_to_set(db: None, settings: Any) -> None:
+def test_whoever_cannot_log_in_because_of_the_cookies_is_told_what_to_set(
+    db: None, settings: Any
+) -> None:
     settings.CSRF_COOKIE_SECURE = True
     client = Client(enforce_csrf_checks=True)
     answer = client.post(LOGIN, {"username": "owner", "password": "right-password"})
@@ -252,12 +289,18 @@ def test_monitors_are_not_sent_to_https(db: None, settings: Any) -> None:
 
 
 # --- Too much at once -------------------------------------------------------------------------------------------------
-@pytest.mark.parametrize("page", ["admin:giftcodes_guild_add", "admin:member_import", "admin:player", "admin:login"])
+@pytest.mark.parametrize(
+    "page", ["admin:giftcodes_guild_add", "admin:member_import", "admin:player", "admin:login"]
+)
 @pytest.mark.parametrize("kind", ["text", "values"])
-def test_a_form_that_is_sent_too_much_says_what_to_do(browser: Browser, page: str, kind: str) -> None:
+def test_a_form_that_is_sent_too_much_says_what_to_do(
+    browser: Browser, page: str, kind: str
+) -> None:
     browser.client.handler.enforce_csrf_checks = True
     browser.client.get(reverse("admin:giftcodes_guild_add"))  # Its cookie.
-    data: dict[str, Any] = {"notes": "雪" * 900_000} if kind == "text" else {"pair": [str(n) for n in range(1_001)]}
+    data: dict[str, Any] = (
+        {"notes": "雪" * 900_000} if kind == "text" else {"pair": [str(n) for n in range(1_001)]}
+    )
 
     response = browser.client.post(reverse(page), data)
 
@@ -311,7 +354,11 @@ def test_a_path_with_a_line_break_forges_no_line_of_the_web_server() -> None:
     )
     environment = {**os.environ, "DJANGO_SETTINGS_MODULE": "redeemer.settings"}
     done = subprocess.run(
-        [sys.executable, "-c", script], env=environment, capture_output=True, text=True, timeout=PATIENCE_SECONDS
+        [sys.executable, "-c", script],
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE_SECONDS,
     )
     assert len(done.stderr.splitlines()) == 1
     assert "\x1b" not in done.stderr

@@ -18,7 +18,11 @@ from tests.factories import gift_code, guild
 def test_the_index_lists_the_pages_in_the_order_of_the_day_s_work(browser: Browser) -> None:
     apps = browser.client.get("/admin/").context["app_list"]
     assert [str(app["name"]) for app in apps][:3] == ["Redeeming", "Games", "History"]
-    assert [model["object_name"] for model in apps[0]["models"]][:3] == ["Guild", "Member", "GiftCode"]
+    assert [model["object_name"] for model in apps[0]["models"]][:3] == [
+        "Guild",
+        "Member",
+        "GiftCode",
+    ]
     assert {app["app_label"] for app in apps[3:]} == {"auth", "axes", "django_celery_beat"}
 
 
@@ -41,7 +45,9 @@ def test_a_demo_says_so_and_a_real_game_does_not(browser: Browser, settings: Any
     assert "Demo: only the bundled simulator" not in browser.client.get("/admin/").content.decode()
 
 
-@pytest.mark.parametrize("page", ["guild", "member", "giftcode", "redemption", "memberredemption", "attempt", "alarm"])
+@pytest.mark.parametrize(
+    "page", ["guild", "member", "giftcode", "redemption", "memberredemption", "attempt", "alarm"]
+)
 def test_a_nul_in_the_search_box_is_refused_in_the_page(browser: Browser, page: str) -> None:
     response = browser.open(f"{page}_changelist", q="a\0b")
     assert response.status_code == 200
@@ -72,7 +78,10 @@ def test_a_nul_among_chosen_rows_is_a_bad_request(browser: Browser) -> None:
 
 def test_a_wrong_filter_is_no_server_error(browser: Browser) -> None:
     for query in ("guild__id__exact=x", "guild__id__exact=99999999999999999999", "nonsense=1"):
-        assert browser.client.get(f"{address('redemption_changelist')}?{query}").status_code in (200, 302)
+        assert browser.client.get(f"{address('redemption_changelist')}?{query}").status_code in (
+            200,
+            302,
+        )
 
 
 # --- Who may press what -----------------------------------------------------------------------------------------------
@@ -104,13 +113,19 @@ def onlooker(django_user_model: Any, doorbell: Doorbell) -> Client:
         ("feed", "poll_now"),
     ],
 )
-def test_who_may_only_look_can_press_nothing(onlooker: Client, doorbell: Doorbell, page: str, action: str) -> None:
+def test_who_may_only_look_can_press_nothing(
+    onlooker: Client, doorbell: Doorbell, page: str, action: str
+) -> None:
     row = redemption(share="failed")
     RateBudget.objects.create(provider="simulator")
     onlooker.get(address("feed_changelist"))
-    chosen: Any = {"redemption": row.pk, "giftcode": row.gift_code_id, "guild": row.guild_id}.get(page, "simulator")
+    chosen: Any = {"redemption": row.pk, "giftcode": row.gift_code_id, "guild": row.guild_id}.get(
+        page, "simulator"
+    )
     assert f'value="{action}"' not in onlooker.get(address(f"{page}_changelist")).content.decode()
-    response = onlooker.post(address(f"{page}_changelist"), {"action": action, "_selected_action": chosen, "index": 0})
+    response = onlooker.post(
+        address(f"{page}_changelist"), {"action": action, "_selected_action": chosen, "index": 0}
+    )
     assert response.status_code in (200, 302)
     row.refresh_from_db()
     assert (row.state, row.guild.active, row.gift_code.state) == ("complete", True, "active")

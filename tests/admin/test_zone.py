@@ -22,12 +22,21 @@ from tests.admin.conftest import Browser
 from tests.factories import gift_code
 
 NOON = dt.datetime(2026, 3, 1, 12, 0, tzinfo=dt.UTC)
-JUNK = ["../../etc/passwd", "Asia/Tokyo\0", "x" * 4000, "Europe", "localtime", "Zürich", "asia/tokyo", ""]
+JUNK = [
+    "../../etc/passwd",
+    "Asia/Tokyo\0",
+    "x" * 4000,
+    "Europe",
+    "localtime",
+    "Zürich",
+    "asia/tokyo",
+    "",
+]
 
 
 def answer() -> None:
     """Something for PostgreSQL to find the day of."""
-    past.attempt(past.redemption().members.get())
+    past.attempt(past.redemption().member_redemptions.get())
     Attempt.objects.update(answered_at=timezone.now())
 
 
@@ -61,11 +70,18 @@ def test_a_time_that_is_entered_is_read_in_the_viewers_zone_and_shown_again_as_i
 def test_schedules_are_read_in_the_viewers_zone_as_well(in_tokyo: Browser) -> None:
     inline = {"periodictask_set-TOTAL_FORMS": "0", "periodictask_set-INITIAL_FORMS": "0"}
     form = {"clocked_time_0": "2026-12-24", "clocked_time_1": "12:00", **inline}
-    assert in_tokyo.client.post("/admin/django_celery_beat/clockedschedule/add/", form).status_code == 302
-    assert ClockedSchedule.objects.get().clocked_time == dt.datetime(2026, 12, 24, 3, 0, tzinfo=dt.UTC)
+    assert (
+        in_tokyo.client.post("/admin/django_celery_beat/clockedschedule/add/", form).status_code
+        == 302
+    )
+    assert ClockedSchedule.objects.get().clocked_time == dt.datetime(
+        2026, 12, 24, 3, 0, tzinfo=dt.UTC
+    )
 
 
-def test_the_parts_that_change_by_themselves_are_in_the_same_zone_as_their_page(in_tokyo: Browser) -> None:
+def test_the_parts_that_change_by_themselves_are_in_the_same_zone_as_their_page(
+    in_tokyo: Browser,
+) -> None:
     row = past.redemption()
     row.journal("locked")  # type: ignore[arg-type]
     RedemptionEvent.objects.update(at=NOON)
@@ -86,7 +102,9 @@ def test_the_days_of_the_chart_are_the_viewers(in_tokyo: Browser) -> None:
 
 
 @pytest.mark.parametrize("name", JUNK)
-def test_a_cookie_that_names_no_zone_is_the_servers_zone_and_never_an_error(browser: Browser, name: str) -> None:
+def test_a_cookie_that_names_no_zone_is_the_servers_zone_and_never_an_error(
+    browser: Browser, name: str
+) -> None:
     answer()
     browser.client.cookies["timezone"] = name
     for page in ("/admin/", "/admin/live/chart/", "/admin/axes/accesslog/"):
@@ -98,7 +116,9 @@ def test_a_cookie_that_names_no_zone_is_the_servers_zone_and_never_an_error(brow
 @pytest.fixture
 def python_alone_knows(tmp_path: Path) -> Iterator[str]:
     """A zone that is too new for PostgreSQL's list, for example."""
-    (tmp_path / "Mars").write_bytes(files("tzdata").joinpath("zoneinfo", "Asia", "Tokyo").read_bytes())
+    (tmp_path / "Mars").write_bytes(
+        files("tzdata").joinpath("zoneinfo", "Asia", "Tokyo").read_bytes()
+    )
     zoneinfo.reset_tzpath(to=[tmp_path])
     zone._zones.cache_clear()
     yield "Mars"
@@ -106,14 +126,18 @@ def python_alone_knows(tmp_path: Path) -> Iterator[str]:
     zone._zones.cache_clear()
 
 
-def test_a_zone_that_postgresql_does_not_know_is_not_used(browser: Browser, python_alone_knows: str) -> None:
+def test_a_zone_that_postgresql_does_not_know_is_not_used(
+    browser: Browser, python_alone_knows: str
+) -> None:
     assert zoneinfo.ZoneInfo(python_alone_knows).key == python_alone_knows
     answer()
     browser.client.cookies["timezone"] = python_alone_knows
     assert browser.client.get("/admin/live/chart/").status_code == 200
 
 
-def test_without_a_cookie_times_are_in_the_zone_of_the_settings(browser: Browser, settings: Any) -> None:
+def test_without_a_cookie_times_are_in_the_zone_of_the_settings(
+    browser: Browser, settings: Any
+) -> None:
     settings.TIME_ZONE = "Europe/Berlin"
     assert "Times are in Europe/Berlin." in browser.client.get("/admin/").content.decode()
 
@@ -125,7 +149,9 @@ def test_the_next_request_in_the_same_thread_knows_nothing_of_it(in_tokyo: Brows
     assert "Times are in UTC." in in_tokyo.open("giftcode_changelist").content.decode()
 
 
-def test_a_database_that_is_away_is_for_the_page_to_tell_and_the_zone_is_known_when_it_is_back(db: None) -> None:
+def test_a_database_that_is_away_is_for_the_page_to_tell_and_the_zone_is_known_when_it_is_back(
+    db: None,
+) -> None:
     def away(*_statement: Any) -> None:
         raise OperationalError
 

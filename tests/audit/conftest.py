@@ -6,10 +6,10 @@ import pytest
 from django.db import connection
 
 from giftcodes.audit import audit
-from giftcodes.flow import redeem as step
 from giftcodes.models import Member, MemberRedemption
+from giftcodes.pipeline import redeem as step
 from tests.factories import gift_code, guild, member
-from tests.flow.conftest import World, world
+from tests.pipeline.conftest import World, world
 
 __all__ = ["World", "world"]
 

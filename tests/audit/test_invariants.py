@@ -7,7 +7,15 @@ from typing import Any
 import pytest
 
 from giftcodes.audit import INVARIANTS, audit
-from giftcodes.models import Attempt, GiftCode, Guild, Member, MemberRedemption, Redemption, RedemptionEvent
+from giftcodes.models import (
+    Attempt,
+    GiftCode,
+    Guild,
+    Member,
+    MemberRedemption,
+    Redemption,
+    RedemptionEvent,
+)
 from tests.audit.conftest import SHARED, STRANGER, World, broken, sql
 from tests.factories import gift_code, guild
 
@@ -41,19 +49,31 @@ def _run(change: str, run: str) -> str:
 BREAKAGES: list[tuple[str, list[str]]] = [
     ("runs_do_not_overlap", [_event("unlocked")]),
     ("runs_do_not_overlap", [_event("locked"), _event("unlocked")]),
-    ("state_agrees_with_journal", [f"DELETE FROM giftcodes_redemptionevent WHERE redemption_id = {RUN}"]),
+    (
+        "state_agrees_with_journal",
+        [f"DELETE FROM giftcodes_redemptionevent WHERE redemption_id = {RUN}"],
+    ),
     ("state_agrees_with_journal", [_run("run_number = 2", DONE)]),
-    ("state_agrees_with_journal", [_run("state = 'running', unlocked_at = NULL, locked_at = now()", DONE)]),
+    (
+        "state_agrees_with_journal",
+        [_run("state = 'running', unlocked_at = NULL, locked_at = now()", DONE)],
+    ),
     ("ended_runs_have_nothing_open", [_row("state = 'pending', next_attempt_at = now()", PARKED)]),
     (
         "ended_runs_have_nothing_open",
-        [_run("state = 'stopped'", DONE), _row("state = 'pending', next_attempt_at = now()", PARKED)],
+        [
+            _run("state = 'stopped'", DONE),
+            _row("state = 'pending', next_attempt_at = now()", PARKED),
+        ],
     ),
     (
         "requests_belong_to_a_run",
         [
             f"DELETE FROM giftcodes_redemptionevent WHERE redemption_id = {RUN}",
-            _run("state = 'pending', run_number = 0", f"(SELECT redemption_id FROM {ROWS} WHERE state = 'in_flight')"),
+            _run(
+                "state = 'pending', run_number = 0",
+                f"(SELECT redemption_id FROM {ROWS} WHERE state = 'in_flight')",
+            ),
         ],
     ),
     ("run_fields_agree", [_run("locked_at = NULL", RUN)]),
@@ -69,9 +89,17 @@ BREAKAGES: list[tuple[str, list[str]]] = [
     ("cover_is_a_proof", [_row("state = 'same_type'", COVERED)]),
     (
         "cover_is_a_proof",
-        [_row(f"covered_by_id = (SELECT id FROM {ROWS} WHERE state = 'redeemed' ORDER BY id LIMIT 1)", COVERED)],
+        [
+            _row(
+                f"covered_by_id = (SELECT id FROM {ROWS} WHERE state = 'redeemed' ORDER BY id LIMIT 1)",
+                COVERED,
+            )
+        ],
     ),
-    ("copies_agree", [f"UPDATE giftcodes_member SET player_id = '987654321' WHERE player_id = '{STRANGER}'"]),
+    (
+        "copies_agree",
+        [f"UPDATE giftcodes_member SET player_id = '987654321' WHERE player_id = '{STRANGER}'"],
+    ),
     (
         "copies_agree",
         [
@@ -95,10 +123,15 @@ BREAKAGES: list[tuple[str, list[str]]] = [
     ("attempts_are_of_their_row", [ATTEMPT_OF.format("token = token + 1", PROOF)]),
     ("attempts_are_of_their_row", [ATTEMPT_OF.format(f"player_id = '{SHARED}1'", PARKED)]),
     ("attempts_are_of_their_row", [ATTEMPT_OF.format("answered_at = NULL", PARKED)]),
-    ("claims_end_with_their_answer", [ATTEMPT_OF.format("outcome = '', answered_at = NULL", PARKED)]),
     (
         "claims_end_with_their_answer",
-        ["UPDATE giftcodes_attempt SET outcome = 'too_frequent', answered_at = now() WHERE outcome = ''"],
+        [ATTEMPT_OF.format("outcome = '', answered_at = NULL", PARKED)],
+    ),
+    (
+        "claims_end_with_their_answer",
+        [
+            "UPDATE giftcodes_attempt SET outcome = 'too_frequent', answered_at = now() WHERE outcome = ''"
+        ],
     ),
     (
         "members_have_rows",
@@ -122,7 +155,10 @@ BREAKAGES: list[tuple[str, list[str]]] = [
             _row("updated_at = now() - interval '5 minutes'", WAITS),
         ],
     ),
-    ("leases_are_kept", [f"UPDATE {ROWS} SET lease_until = now() - interval '1 minute' WHERE state = 'in_flight'"]),
+    (
+        "leases_are_kept",
+        [f"UPDATE {ROWS} SET lease_until = now() - interval '1 minute' WHERE state = 'in_flight'"],
+    ),
     ("settled_rows_say_when", [_row("settled_at = NULL", PROOF)]),
     ("settled_rows_say_when", [_row("settled_at = now()", WAITS)]),
     ("what_is_tried_again_says_when", [_row("next_attempt_at = NULL", WAITS)]),
@@ -133,13 +169,21 @@ BREAKAGES: list[tuple[str, list[str]]] = [
     ("tries_are_limited", [_row("tries = 5", WAITS)]),
 ]
 #: Broken in test_progress.py, where nobody comes.
-ELSEWHERE = {"runs_move", "unconfirmed_rows_move", "runs_end", "redemptions_start", "closed_codes_rest"}
+ELSEWHERE = {
+    "runs_move",
+    "unconfirmed_rows_move",
+    "runs_end",
+    "redemptions_start",
+    "closed_codes_rest",
+}
 
 
 @pytest.mark.parametrize(
     ("name", "statements"), BREAKAGES, ids=[f"{name}-{n}" for n, (name, _) in enumerate(BREAKAGES)]
 )
-def test_what_is_broken_is_named_and_nothing_else(healthy: World, name: str, statements: list[str]) -> None:
+def test_what_is_broken_is_named_and_nothing_else(
+    healthy: World, name: str, statements: list[str]
+) -> None:
     sql(*statements)
 
     (finding,) = audit().broken
@@ -151,7 +195,9 @@ def test_what_is_broken_is_named_and_nothing_else(healthy: World, name: str, sta
 
 
 def test_there_is_a_test_for_every_invariant() -> None:
-    assert {name for name, _ in BREAKAGES} | ELSEWHERE == {invariant.name for invariant in INVARIANTS}
+    assert {name for name, _ in BREAKAGES} | ELSEWHERE == {
+        invariant.name for invariant in INVARIANTS
+    }
 
 
 def test_a_pruned_journal_may_begin_with_an_unlock(healthy: World) -> None:
@@ -160,7 +206,9 @@ def test_a_pruned_journal_may_begin_with_an_unlock(healthy: World) -> None:
     assert broken() == set()
 
 
-def test_received_proves_redeemed_where_an_earlier_request_may_have_been_granted(world: World) -> None:
+def test_received_proves_redeemed_where_an_earlier_request_may_have_been_granted(
+    world: World,
+) -> None:
     wolves, code = guild(members=1), gift_code()
     world.knows(wolves)
     world.has(code)
@@ -199,10 +247,23 @@ def _grow_old() -> None:
         lambda: Guild.objects.update(active=False),
         lambda: GiftCode.objects.update(state="closed"),
         lambda: GiftCode.objects.update(provider="whiteout"),  # It is off.
-        lambda: Redemption.objects.create(guild=Guild.objects.get(), gift_code=GiftCode.objects.get(), state="stopped"),
-        lambda: RedemptionEvent.objects.create(gift_code=GiftCode.objects.get(), kind="code_reopened"),
+        lambda: Redemption.objects.create(
+            guild=Guild.objects.get(), gift_code=GiftCode.objects.get(), state="stopped"
+        ),
+        lambda: RedemptionEvent.objects.create(
+            gift_code=GiftCode.objects.get(), kind="code_reopened"
+        ),
     ],
-    ids=["opted out", "left", "not automatic", "guild off", "code closed", "game off", "stopped", "just reopened"],
+    ids=[
+        "opted out",
+        "left",
+        "not automatic",
+        "guild off",
+        "code closed",
+        "game off",
+        "stopped",
+        "just reopened",
+    ],
 )
 def test_whoever_has_a_reason_needs_no_row(db: None, reason: Any) -> None:
     guild(members=1)

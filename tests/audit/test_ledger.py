@@ -9,9 +9,9 @@ import requests
 
 from giftcodes.audit import LedgerError, Report, audit
 from giftcodes.audit.ledger import Ledger, fetch
-from giftcodes.flow import redeem as step
 from giftcodes.models import Attempt, MemberRedemption, Redemption
-from giftcodes.simulator import Simulator
+from giftcodes.pipeline import redeem as step
+from simulator import Simulator
 from tests.audit.conftest import World, sql
 from tests.factories import gift_code, guild
 from tests.simulator.asking import ask
@@ -81,7 +81,7 @@ def test_a_worker_that_died_after_sending_is_no_difference(world: World) -> None
 
 def test_attempts_of_which_nothing_arrived_need_no_request(world: World) -> None:
     redemption = _done(world)
-    row = redemption.members.order_by("pk")[0]
+    row = redemption.member_redemptions.order_by("pk")[0]
     MemberRedemption.objects.filter(pk=row.pk).update(token=9)
     for token, outcome in ((7, "not_sent"), (8, "unreachable")):
         Attempt.objects.create(
@@ -135,7 +135,7 @@ def test_an_answer_that_the_game_did_not_give_is_named(world: World) -> None:
     (finding,) = _audit(world).broken
 
     assert finding.name == "answers_have_requests"
-    assert finding.examples[0]["player"] == redemption.members.get().player_id
+    assert finding.examples[0]["player"] == redemption.member_redemptions.get().player_id
 
 
 def test_answers_to_requests_that_the_game_never_saw_are_named(world: World) -> None:
@@ -200,8 +200,17 @@ def test_what_no_honest_client_does_is_named(world: World) -> None:
 
 
 def _ledger(*entries: dict[str, Any], limit: int | None = None) -> Ledger:
-    usual: dict[str, Any] = {"player": "1", "code": "A", "msg": None, "granted": False, "fault": None, "status": None}
-    numbered = [{**usual, "n": n, "window_number": n, **entry} for n, entry in enumerate(entries, start=1)]
+    usual: dict[str, Any] = {
+        "player": "1",
+        "code": "A",
+        "msg": None,
+        "granted": False,
+        "fault": None,
+        "status": None,
+    }
+    numbered = [
+        {**usual, "n": n, "window_number": n, **entry} for n, entry in enumerate(entries, start=1)
+    ]
     return Ledger("", None, numbered, [], [], limit)  # type: ignore[arg-type]
 
 

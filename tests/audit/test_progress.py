@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 
-from giftcodes.flow.stop import stop
 from giftcodes.models import (
     GiftCode,
     Member,
@@ -16,6 +15,7 @@ from giftcodes.models import (
     Trigger,
     database_now,
 )
+from giftcodes.services.run_actions import stop
 from tests.audit.conftest import World, broken, sql
 from tests.factories import gift_code, guild, member
 
@@ -57,7 +57,7 @@ def test_whoever_waits_for_a_twin_does_not_stand_still(world: World) -> None:
         member(of, "300000001")
         world.begin(of, code)
     first = Redemption.objects.order_by("pk")[0]
-    first.members.update(state="unconfirmed", next_attempt_at=database_now())
+    first.member_redemptions.update(state="unconfirmed", next_attempt_at=database_now())
     Redemption.objects.update(locked_at=database_now())
     world.pass_time(600)
     MemberRedemption.objects.filter(state="unconfirmed").update(next_attempt_at=database_now())
@@ -120,7 +120,9 @@ def test_whoever_waits_for_a_closed_code_is_named(waiting: World) -> None:
 
 
 def test_a_lease_may_be_over_by_two_sweeps(healthy: World) -> None:
-    sql("UPDATE giftcodes_memberredemption SET lease_until = now() - interval '15 s' WHERE state = 'in_flight'")
+    sql(
+        "UPDATE giftcodes_memberredemption SET lease_until = now() - interval '15 s' WHERE state = 'in_flight'"
+    )
 
     assert broken() == set()
 

@@ -40,7 +40,9 @@ def chromium_path() -> str | None:
 def chromium() -> Iterator[Browser]:
     path = chromium_path()
     if path is None:
-        pytest.skip("No Chromium was found: install one, or name it with CHROMIUM=/path/to/chromium.")
+        pytest.skip(
+            "No Chromium was found: install one, or name it with CHROMIUM=/path/to/chromium."
+        )
     # Playwright runs an event loop in this thread, which Django would take for an asynchronous view.
     os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "1"
     with sync_playwright() as playwright:
@@ -66,7 +68,9 @@ def watch(page: Page) -> list[str]:
     """What goes wrong on a page from now on."""
     troubles: list[str] = []
     page.on("pageerror", lambda error: troubles.append(str(error)))
-    page.on("console", lambda message: troubles.append(message.text) if _is_trouble(message) else None)
+    page.on(
+        "console", lambda message: troubles.append(message.text) if _is_trouble(message) else None
+    )
     return troubles
 
 
@@ -78,4 +82,6 @@ def log_in(context: BrowserContext, url: str, user: Any) -> None:
     """Give a browser the session of a user, past the login form."""
     client = Client()
     client.force_login(user)
-    context.add_cookies([{"name": "sessionid", "value": client.cookies["sessionid"].value, "url": url}])
+    context.add_cookies(
+        [{"name": "sessionid", "value": client.cookies["sessionid"].value, "url": url}]
+    )

@@ -16,7 +16,12 @@ FOLDER = Path(__file__).resolve().parent.parent.parent / "docs" / "screenshots"
 LOOKS: dict[str, dict[str, Any]] = {
     "light": {"viewport": {"width": 1280, "height": 800}, "color_scheme": "light"},
     "dark": {"viewport": {"width": 1280, "height": 800}, "color_scheme": "dark"},
-    "phone": {"viewport": {"width": 390, "height": 844}, "color_scheme": "light", "is_mobile": True, "has_touch": True},
+    "phone": {
+        "viewport": {"width": 390, "height": 844},
+        "color_scheme": "light",
+        "is_mobile": True,
+        "has_touch": True,
+    },
 }
 HIGHEST = 1_100
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -70,7 +75,9 @@ def show_an_import(page: Page, url: str, world: World) -> None:
     """To the page that says what a list would do: one line is new, one changes somebody, one cannot be used."""
     known = world.guild.members.order_by("pk")[0]
     page.goto(f"{url}/admin/import/?guild={world.guild.pk}")
-    page.get_by_label("Or the list itself").fill(f"player_id,nickname\n300000009,Quinn\n{known.player_id},Amy\nRosa,\n")
+    page.get_by_label("Or the list itself").fill(
+        f"player_id,nickname\n300000009,Quinn\n{known.player_id},Amy\nRosa,\n"
+    )
     page.get_by_role("button", name="Show what it would do").click()
     page.get_by_role("heading", name="In all").wait_for()
 

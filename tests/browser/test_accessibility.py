@@ -23,7 +23,19 @@ from tests.browser.world import build
 pytestmark = pytest.mark.django_db(transaction=True)
 GRAVE = ("serious", "critical")
 #: Lists are all alike: they are looked at in light only, but for one.
-LISTS = {"guilds", "people", "games", "feeds", "alarms", "journal", "requests", "shares", "imports", "codes", "members"}
+LISTS = {
+    "guilds",
+    "people",
+    "games",
+    "feeds",
+    "alarms",
+    "journal",
+    "requests",
+    "shares",
+    "imports",
+    "codes",
+    "members",
+}
 
 
 def faults(page: Any) -> list[str]:
@@ -37,7 +49,9 @@ def faults(page: Any) -> list[str]:
 
 
 @pytest.mark.parametrize("look", LOOKS)
-def test_no_page_has_a_serious_fault(chromium: Browser, live_server: Any, admin_user: Any, look: str) -> None:
+def test_no_page_has_a_serious_fault(
+    chromium: Browser, live_server: Any, admin_user: Any, look: str
+) -> None:
     context = chromium.new_context(**LOOKS[look])
     page = context.new_page()
     troubles = watch(page)

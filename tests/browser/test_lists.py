@@ -79,7 +79,9 @@ def _import(page: Page, url: str, guild_id: int, file: Path) -> None:
     expect(page.get_by_text("Imported 1, already there 1, bad 1, updated 1.")).to_be_visible()
 
 
-def test_a_player_s_wish_is_taken_and_the_player_is_gone(page: Page, live_server: Any, admin_user: Any) -> None:
+def test_a_player_s_wish_is_taken_and_the_player_is_gone(
+    page: Page, live_server: Any, admin_user: Any
+) -> None:
     amber = member(guild("Wolves"), "300000001", nickname="Amber")
     log_in(page.context, live_server.url, admin_user)
 

@@ -58,13 +58,15 @@ def test_the_page_says_that_the_server_is_away_and_goes_on_by_itself(
     line.is_cut = True
     note = page.locator("[data-live-note]")
     page.clock.run_for(AGAIN_MS)
-    expect(note).to_have_text("No answer from the server. What you see may be old; it is tried again.")
+    expect(note).to_have_text(
+        "No answer from the server. What you see may be old; it is tried again."
+    )
     before = line.asked
     page.clock.run_for(2 * AGAIN_MS - 100)
     page.wait_for_timeout(500)
     assert line.asked == before, "It asks less often while nobody answers."
 
-    MemberRedemption.objects.filter(pk=run.members.first().pk).update(state="redeemed")  # type: ignore[union-attr]
+    MemberRedemption.objects.filter(pk=run.member_redemptions.first().pk).update(state="redeemed")  # type: ignore[union-attr]
     line.is_cut = False
     page.clock.run_for(AGAIN_MS)
     expect(page.get_by_text("1 redeemed")).to_be_visible()
@@ -78,7 +80,7 @@ def test_the_page_rests_while_nobody_looks_and_is_new_as_soon_as_somebody_does(
     open_with_still_clock(page, f"{live_server.url}/admin/")
     page.evaluate(SEEN_OR_NOT, False)
     before = line.asked
-    MemberRedemption.objects.filter(pk=run.members.first().pk).update(state="redeemed")  # type: ignore[union-attr]
+    MemberRedemption.objects.filter(pk=run.member_redemptions.first().pk).update(state="redeemed")  # type: ignore[union-attr]
     page.clock.run_for(60_000)
     page.wait_for_timeout(500)
     assert line.asked == before
@@ -86,15 +88,17 @@ def test_the_page_rests_while_nobody_looks_and_is_new_as_soon_as_somebody_does(
     expect(page.get_by_text("1 redeemed")).to_be_visible()
 
 
-def test_what_is_open_and_what_is_focused_stay_so(page: Page, live_server: Any, run: Redemption) -> None:
-    share = run.members.order_by("pk")[0]
+def test_what_is_open_and_what_is_focused_stay_so(
+    page: Page, live_server: Any, run: Redemption
+) -> None:
+    share = run.member_redemptions.order_by("pk")[0]
     MemberRedemption.objects.filter(pk=share.pk).update(state="failed")
     past.attempt(share)
     page.goto(f"{live_server.url}/admin/giftcodes/redemption/{run.pk}/change/")
     page.locator("details summary").first.click()
     link = page.locator(f'[data-part="members"] a[href$="/memberredemption/{share.pk}/change/"]')
     link.focus()
-    other = run.members.order_by("pk")[1]
+    other = run.member_redemptions.order_by("pk")[1]
     MemberRedemption.objects.filter(pk=other.pk).update(state="needs_correction")
     expect(page.locator('[data-part="members"] .badge-needs_correction')).to_be_visible()
     expect(page.locator(f"#attempts-{share.pk}")).to_have_attribute("open", "")

@@ -15,7 +15,9 @@ from tests.browser.world import build
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
-def test_every_page_of_the_admin_runs_under_the_policy(page: Page, live_server: Any, admin_user: Any) -> None:
+def test_every_page_of_the_admin_runs_under_the_policy(
+    page: Page, live_server: Any, admin_user: Any
+) -> None:
     """The fixture `page` fails the test on any error of a script and any breach."""
     build(user=admin_user, members=3, codes=2)
     log_in(page.context, live_server.url, admin_user)
@@ -39,7 +41,10 @@ def test_the_policy_stops_a_script_in_a_page(chromium: Browser, live_server: Any
     troubles = watch(page)
     response = page.goto(f"{live_server.url}/admin/login/", wait_until="networkidle")
     assert response is not None
-    assert "script-src" in response.headers["content-security-policy"], (response.status, response.text()[:500])
+    assert "script-src" in response.headers["content-security-policy"], (
+        response.status,
+        response.text()[:500],
+    )
     page.evaluate(
         """() => {
             const script = document.createElement("script");

@@ -10,7 +10,7 @@ import pytest
 import requests
 from playwright.sync_api import Page, expect
 
-from redeemer.embedded import ports
+from redeemer.localserver import ports
 from tests.system.machinery import System, system
 from tests.waiting import wait_for
 
@@ -31,14 +31,18 @@ pytestmark = pytest.mark.system
 @pytest.fixture
 def running(tmp_path: Path) -> Iterator[System]:
     """Simulator, workers and beat, and nobody in the database but a leader."""
-    with system(tmp_path, WHITEOUT_SALT="story-salt", SIMULATOR_SALT="story-salt", WHITEOUT_RATE=RATE) as running:
+    with system(
+        tmp_path, WHITEOUT_SALT="story-salt", SIMULATOR_SALT="story-salt", WHITEOUT_RATE=RATE
+    ) as running:
         running.environment |= {"SIMULATOR_API_URL": ""}
         running.start_game("--rate", RATE, "--latency", "1")
         running.environment |= {"WHITEOUT_API_URL": f"{running.game_url}/api/gift_code"}
         players = {player: {"realm": 77 if player in ASTRAY else 1042} for player in MEMBERS}
         running.world(players=players, codes={"FROST2026": {}})
         running.environment |= {"DJANGO_SUPERUSER_PASSWORD": PASSWORD}
-        running.manage("createsuperuser", "--noinput", "--username", "leader", "--email", "leader@example.com")
+        running.manage(
+            "createsuperuser", "--noinput", "--username", "leader", "--email", "leader@example.com"
+        )
         running.start_workers()
         yield running
 
@@ -140,7 +144,9 @@ def _find_who_is_left(page: Page, site: str) -> None:
     expect(page.locator(".cell-redeemed:not(.key)")).to_have_count(len(MEMBERS) - len(ASTRAY))
     left = page.locator(".cell-needs_correction:not(.key) a")
     expect(left).to_have_count(len(ASTRAY))
-    assert "Player ID and realm do not belong together" in str(left.first.get_attribute("aria-label"))
+    assert "Player ID and realm do not belong together" in str(
+        left.first.get_attribute("aria-label")
+    )
     page.get_by_label("Members").select_option("with something left")
     page.get_by_role("button", name="Show").click()
     expect(page.locator(".matrix tbody tr")).to_have_count(len(ASTRAY))
@@ -156,7 +162,9 @@ def _correct_one_and_see_it_settle(page: Page) -> None:
     page.get_by_role("button", name="Save", exact=True).click()
     page.goto(redemption)
     page.evaluate("window.neverReloaded = true")
-    expect(page.locator('[data-part="members"] .badge-needs_correction')).to_have_count(len(ASTRAY) - 1)
+    expect(page.locator('[data-part="members"] .badge-needs_correction')).to_have_count(
+        len(ASTRAY) - 1
+    )
     expect(page.get_by_text("46 of 47 have it")).to_be_visible()
     expect(page.locator('[data-part="state"] .badge-complete')).to_be_visible()
     assert page.evaluate("window.neverReloaded") is True
@@ -171,14 +179,18 @@ def _press_redeem_now_twice(page: Page, site: str) -> list[str]:
     page.get_by_role("button", name="Redeem now").click()
     expect(page.get_by_text("Started for guild Wolves with code FROST2026.")).to_be_visible()
     page.get_by_role("button", name="Redeem now").click()
-    expect(page.get_by_text("already in progress for guild Wolves with code FROST2026").first).to_be_visible()
+    expect(
+        page.get_by_text("already in progress for guild Wolves with code FROST2026").first
+    ).to_be_visible()
     page.evaluate("window.neverReloaded = true")
     expect(page.locator(".timeline .event-refused")).to_have_count(1)
     expect(page.locator('[data-part="state"] .badge-complete')).to_be_visible()
     expect(page.locator(".timeline li").first).to_contain_text("unlocked")
     assert page.evaluate("window.neverReloaded") is True
     live = page.locator("[data-live]").first.get_attribute("data-live")
-    links = page.locator("#content a[href*='/change/']").evaluate_all("links => links.map(link => link.href)")
+    links = page.locator("#content a[href*='/change/']").evaluate_all(
+        "links => links.map(link => link.href)"
+    )
     guild = next(link for link in links if "/guild/" in link).split("/")[-3]
     coverage = [f"{site}/admin/matrix/?guild={guild}", f"{site}/admin/matrix/csv/?guild={guild}"]
     return [page.url, f"{site}{live}", *coverage, *links]
@@ -205,9 +217,18 @@ def _find_nothing(page: Page, site: str, theirs: list[str]) -> None:
     kinds = {address.split("/")[5] for address in theirs if "/giftcodes/" in address}
     assert kinds >= {"guild", "member", "redemption", "memberredemption", "attempt"}
     foreign = [address for address in theirs if "/giftcode/" not in address]
-    assert {address: page.request.get(address).status for address in foreign} == dict.fromkeys(foreign, 404)
+    assert {address: page.request.get(address).status for address in foreign} == dict.fromkeys(
+        foreign, 404
+    )
     assert page.goto(foreign[0]).status == 404  # type: ignore[union-attr]
-    for model in ("guild", "member", "redemption", "memberredemption", "attempt", "redemptionevent"):
+    for model in (
+        "guild",
+        "member",
+        "redemption",
+        "memberredemption",
+        "attempt",
+        "redemptionevent",
+    ):
         page.goto(f"{site}/admin/giftcodes/{model}/")
         expect(page.locator("#content")).to_be_visible()
         expect(page.get_by_text("Wolves")).to_have_count(0)

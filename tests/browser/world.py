@@ -12,8 +12,7 @@ from django.apps import apps
 from django.contrib.auth.models import Group, User
 from django.utils import timezone
 
-from giftcodes.flow.import_members import import_members
-from giftcodes.member_list import read_members
+from giftcodes.domain.outcomes import Outcome, meaning
 from giftcodes.models import (
     Alarm,
     Attempt,
@@ -32,7 +31,8 @@ from giftcodes.models import (
     Source,
     Trigger,
 )
-from giftcodes.outcomes import Outcome, meaning
+from giftcodes.roster import read_members
+from giftcodes.services.imports import import_members
 from tests.factories import REALM
 
 NAMES = (
@@ -88,7 +88,9 @@ def imported(into: Guild, *, user: Any) -> tuple[MemberImport, Member]:
     """An import that added two members and corrected one, whom somebody has corrected since."""
     corrected = into.members.order_by("pk")[3]
     listing = f"id,name,realm\n300000001,Otto\n300000002,Pia,1043\n{corrected.player_id},{corrected.nickname} II,1050\n"
-    import_members(into.pk, read_members(listing.encode()).members, source=Source.ADMIN, user_id=user.pk)
+    import_members(
+        into.pk, read_members(listing.encode()).members, source=Source.ADMIN, user_id=user.pk
+    )
     corrected.refresh_from_db()
     corrected._history_user = user  # type: ignore[attr-defined]
     corrected.realm = 1043
@@ -102,7 +104,10 @@ def build(*, user: Any, members: int = 60, codes: int = len(CODES)) -> World:
     random = Random(7)
     now = timezone.now()
     guilds = [_guild(name, members, random) for name in ("Wolves", "Bears", "Ravens")]
-    known = [_code(name, now - dt.timedelta(days=2 * place, hours=3)) for place, name in enumerate(CODES[:codes])]
+    known = [
+        _code(name, now - dt.timedelta(days=2 * place, hours=3))
+        for place, name in enumerate(CODES[:codes])
+    ]
     runs = [
         _redemption(guild, code, now - dt.timedelta(days=2 * place, hours=2), random)
         for place, code in enumerate(known)
@@ -152,7 +157,11 @@ def _guild(name: str, members: int, random: Random) -> Guild:
     guild = Guild.objects.create(name=name, provider="simulator", realm=REALM)
     first = 200_000_000 + 1_000 * guild.pk
     Member.objects.bulk_create(
-        Member(guild=guild, player_id=str(first + number), nickname=f"{random.choice(NAMES)} {number:02d}")
+        Member(
+            guild=guild,
+            player_id=str(first + number),
+            nickname=f"{random.choice(NAMES)} {number:02d}",
+        )
         for number in range(members)
     )
     return guild
@@ -179,7 +188,9 @@ def _redemption(guild: Guild, code: GiftCode, at: dt.datetime, random: Random) -
         locked_at=at,
         unlocked_at=at + dt.timedelta(minutes=4),
     )
-    states = random.choices([share[:2] for share in SHARES], [share[2] for share in SHARES], k=guild.members.count())
+    states = random.choices(
+        [share[:2] for share in SHARES], [share[2] for share in SHARES], k=guild.members.count()
+    )
     shares = MemberRedemption.objects.bulk_create(
         MemberRedemption(
             redemption=row,
@@ -222,7 +233,7 @@ def _begin_again(row: Redemption, now: dt.datetime, random: Random) -> None:
     )
     RedemptionEvent.objects.filter(redemption=row).delete()
     _event(row, EventKind.LOCKED, now - dt.timedelta(seconds=50))
-    for share in row.members.order_by("pk")[24:]:
+    for share in row.member_redemptions.order_by("pk")[24:]:
         Attempt.objects.filter(member_redemption=share).delete()
         share.state = "in_flight" if random.random() < 0.1 else "pending"
         share.outcome = share.reason = ""
@@ -242,10 +253,18 @@ def _journal(row: Redemption, user: Any, now: dt.datetime) -> None:
         (12, EventKind.UNLOCKED, ""),
     ):
         is_person = kind in (EventKind.LOCKED, EventKind.REFUSED, EventKind.STOP_REQUESTED)
-        _event(row, kind, at + dt.timedelta(minutes=minutes), user=user if is_person else None, detail=detail)
+        _event(
+            row,
+            kind,
+            at + dt.timedelta(minutes=minutes),
+            user=user if is_person else None,
+            detail=detail,
+        )
 
 
-def _event(row: Redemption, kind: EventKind, at: dt.datetime, *, user: Any = None, detail: str = "") -> None:
+def _event(
+    row: Redemption, kind: EventKind, at: dt.datetime, *, user: Any = None, detail: str = ""
+) -> None:
     RedemptionEvent.objects.create(
         redemption=row,
         gift_code=row.gift_code,
@@ -261,12 +280,18 @@ def _event(row: Redemption, kind: EventKind, at: dt.datetime, *, user: Any = Non
 def _health(now: dt.datetime) -> None:
     Heartbeat.objects.update_or_create(name="tick", defaults={"at": now + dt.timedelta(minutes=10)})
     RateBudget.objects.update_or_create(
-        provider="simulator", defaults={"used": 18, "window_ends_at": now + dt.timedelta(minutes=10)}
+        provider="simulator",
+        defaults={"used": 18, "window_ends_at": now + dt.timedelta(minutes=10)},
     )
     Feed.objects.update_or_create(
         provider="simulator",
-        defaults={"next_poll_at": now + dt.timedelta(seconds=40), "answered_at": now - dt.timedelta(seconds=20)},
+        defaults={
+            "next_poll_at": now + dt.timedelta(seconds=40),
+            "answered_at": now - dt.timedelta(seconds=20),
+        },
     )
     Alarm.objects.create(
-        kind=Alarm.Kind.NO_PROGRESS, subject="1", message="Wolves with HARVEST: no progress for 5 minutes."
+        kind=Alarm.Kind.NO_PROGRESS,
+        subject="1",
+        message="Wolves with HARVEST: no progress for 5 minutes.",
     )

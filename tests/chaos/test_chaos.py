@@ -21,7 +21,9 @@ def chaos(**environment: str) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.mark.system
-def test_everybody_gets_the_code_once_although_all_workers_are_killed_and_answers_are_lost() -> None:
+def test_everybody_gets_the_code_once_although_all_workers_are_killed_and_answers_are_lost() -> (
+    None
+):
     played = chaos(SCENARIO="kill-all,effect-without-answer", MEMBERS="20", ROUNDS="1", SEED="1")
 
     assert played.returncode == 0, played.stdout + played.stderr

@@ -8,7 +8,7 @@ from typing import Any, cast
 import pytest
 
 from chaos.checks import Evidence, judge
-from chaos.stage import Stage
+from chaos.round import Stage
 from chaos.system import System
 
 PLAYER, CODE = "500000001", "Frost"
@@ -17,7 +17,9 @@ PLAYER, CODE = "500000001", "Frost"
 @pytest.fixture
 def stage() -> Stage:
     """A round with one player, one guild and one code, in which nothing happened."""
-    return Stage(cast(System, None), random.Random(1), [PLAYER], {"Wolves": 1}, members=1, codes=[CODE])
+    return Stage(
+        cast(System, None), random.Random(1), [PLAYER], {"Wolves": 1}, members=1, codes=[CODE]
+    )
 
 
 @pytest.fixture
@@ -62,7 +64,9 @@ def test_a_row_that_is_missing_is_found(stage: Stage, evidence: Evidence) -> Non
     assert "0 rows instead of 1" in judge(stage, evidence)
 
 
-def test_a_failed_row_is_found_unless_it_is_excused_and_has_a_reason(stage: Stage, evidence: Evidence) -> None:
+def test_a_failed_row_is_found_unless_it_is_excused_and_has_a_reason(
+    stage: Stage, evidence: Evidence
+) -> None:
     evidence.rows[0] |= {"state": "failed", "reason": ""}
     assert judge(stage, evidence) == [f"{PLAYER} {CODE} is failed without a reason"]
 
@@ -71,7 +75,9 @@ def test_a_failed_row_is_found_unless_it_is_excused_and_has_a_reason(stage: Stag
     assert judge(stage, evidence) == []
 
 
-def test_a_row_that_claims_what_the_game_never_granted_is_found(stage: Stage, evidence: Evidence) -> None:
+def test_a_row_that_claims_what_the_game_never_granted_is_found(
+    stage: Stage, evidence: Evidence
+) -> None:
     evidence.grants.clear()
 
     assert judge(stage, evidence)[0].startswith("settled, but never granted")
@@ -98,7 +104,9 @@ def test_a_run_that_was_never_unlocked_is_found(stage: Stage, evidence: Evidence
 def test_a_repeat_is_found_unless_an_answer_was_lost(stage: Stage, evidence: Evidence) -> None:
     evidence.requests.append(_request(msg="RECEIVED"))
     evidence.attempts.append(_attempt(2, "received"))
-    assert judge(stage, evidence) == [f"asked 1 time(s) too often, with 0 answer(s) lost: {(PLAYER, CODE)}"]
+    assert judge(stage, evidence) == [
+        f"asked 1 time(s) too often, with 0 answer(s) lost: {(PLAYER, CODE)}"
+    ]
 
     evidence.attempts[0]["outcome"] = "unanswered"
     assert judge(stage, evidence) == []

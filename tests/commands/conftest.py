@@ -12,7 +12,7 @@ from django.core.management import call_command
 from django.core.management.base import CommandError
 
 from giftcodes import tasks
-from tests.flow.conftest import World, world
+from tests.pipeline.conftest import World, world
 
 __all__ = ["World", "world"]
 
@@ -46,5 +46,9 @@ def run(*words: Any) -> Said:
 def rings(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[tuple[Any, ...]]]:
     """What was rung: the task's short name, and its arguments."""
     rung: list[tuple[Any, ...]] = []
-    monkeypatch.setattr(tasks, "ring", lambda task, *args: rung.append((task.name.rpartition(".")[2], *args)))
+    monkeypatch.setattr(
+        tasks,
+        "enqueue_on_commit",
+        lambda task, *args: rung.append((task.name.rpartition(".")[2], *args)),
+    )
     return rung

@@ -12,7 +12,9 @@ pytestmark = pytest.mark.django_db
 
 
 def test_a_guild_is_added_and_the_next_step_is_named() -> None:
-    said = run("add_guild", "Northern Wolves", "--provider", "Simulator", "--realm", 1042, "--priority", 5)
+    said = run(
+        "add_guild", "Northern Wolves", "--provider", "Simulator", "--realm", 1042, "--priority", 5
+    )
 
     added = Guild.objects.get()
     assert (added.name, added.provider, added.realm) == ("Northern Wolves", "simulator", 1042)
@@ -49,14 +51,23 @@ def test_a_guild_that_exists_is_explained() -> None:
 @pytest.mark.parametrize(
     ("words", "reason"),
     [
-        (("Wolves", "--provider", "chess", "--realm", "1"), "There are: kingshot, lordrush, simulator, whiteout."),
+        (
+            ("Wolves", "--provider", "chess", "--realm", "1"),
+            "There are: kingshot, lordrush, simulator, whiteout.",
+        ),
         (("Wolves", "--provider", "simulator", "--realm", "0"), "from 1"),
         (("Wolves", "--provider", "simulator", "--realm=-5"), "from 1"),
         (("Wolves", "--provider", "simulator", "--realm", "99999999999"), "realm: "),
-        (("Wolves", "--provider", "simulator", "--realm", "1", "--priority", "99999"), "priority: "),
+        (
+            ("Wolves", "--provider", "simulator", "--realm", "1", "--priority", "99999"),
+            "priority: ",
+        ),
         (("", "--provider", "simulator", "--realm", "1"), "name: "),
         (("W" * 81, "--provider", "simulator", "--realm", "1"), "name: "),
-        (("Wol\nves", "--provider", "simulator", "--realm", "1"), "control character at position 4"),
+        (
+            ("Wol\nves", "--provider", "simulator", "--realm", "1"),
+            "control character at position 4",
+        ),
     ],
 )
 def test_what_cannot_be_a_guild_says_why(words: tuple[str, ...], reason: str) -> None:

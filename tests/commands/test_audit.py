@@ -38,7 +38,8 @@ def test_a_whole_run_is_clean_beside_the_ledger(world: World) -> None:
 
     assert (said.status, said.err) == (0, ""), said.out
     assert (
-        "✓ Every row that is settled by itself has an attempt that proves it. (5 settled rows, 0 broken)" in said.lines
+        "✓ Every row that is settled by itself has an attempt that proves it. (5 settled rows, 0 broken)"
+        in said.lines
     )
     assert "Ledger: 5 requests, 5 grants, 0 repeats." in said.lines
     assert said.lines[-1] == f"✓ All {len(INVARIANTS) + 6} invariants hold."
@@ -52,7 +53,7 @@ def test_an_empty_database_is_clean() -> None:
 
 
 def test_what_is_broken_is_shown_with_its_rows_and_ends_with_1(world: World) -> None:
-    row = _done(world).members.order_by("pk")[0]
+    row = _done(world).member_redemptions.order_by("pk")[0]
     MemberRedemption.objects.filter(pk=row.pk).update(settled_at=None)
 
     said = run("audit")
@@ -62,7 +63,10 @@ def test_what_is_broken_is_shown_with_its_rows_and_ends_with_1(world: World) -> 
         "✗ A row has a time of settling if, and only if, it is settled; no other row is covered. "
         "(5 member redemptions, 1 broken)"
     )
-    assert said.lines[at + 1] == f"    Row {row.pk} (player {row.player_id}) is redeemed: settled –, covered by –."
+    assert (
+        said.lines[at + 1]
+        == f"    Row {row.pk} (player {row.player_id}) is redeemed: settled –, covered by –."
+    )
     assert said.err == f"1 of {len(INVARIANTS)} invariants are broken: settled_rows_say_when.\n"
 
 
@@ -81,7 +85,9 @@ def test_more_rows_than_are_shown_are_counted(world: World) -> None:
 
 def test_programs_get_stable_keys(world: World) -> None:
     _done(world)
-    MemberRedemption.objects.filter(pk=MemberRedemption.objects.order_by("pk")[0].pk).update(settled_at=None)
+    MemberRedemption.objects.filter(pk=MemberRedemption.objects.order_by("pk")[0].pk).update(
+        settled_at=None
+    )
 
     said = run("audit", "--json", "--ledger", world.game.url, "--repeats-allowed", 2)
     found: dict[str, Any] = json.loads(said.out)
@@ -105,7 +111,9 @@ def test_programs_get_stable_keys(world: World) -> None:
     assert found["ledger"]["repeats_allowed"] == 2
 
 
-def test_what_is_true_after_a_while_is_not_broken(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_is_true_after_a_while_is_not_broken(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
     redemption = world.begin(guild(members=1), gift_code())
     world.claim(redemption)
     world.pass_time(60)

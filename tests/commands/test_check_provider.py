@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from giftcodes.management import feed_pace
-from giftcodes.management.game_check import judge
+from giftcodes.clients.games import Answer, Rate, RateReport
+from giftcodes.domain.outcomes import Outcome
 from giftcodes.models import Alarm, Feed, PauseKind, RateBudget, database_now
-from giftcodes.outcomes import Outcome
-from giftcodes.providers import Answer, Rate, RateReport
+from giftcodes.services import feeds
+from giftcodes.services.game_check import judge
 from tests.commands.conftest import World, run
 
 
@@ -30,17 +30,23 @@ def test_a_game_that_works_passes(world: World) -> None:
     assert said.lines[0] == "Simulator (simulator)"
     assert said.lines[1] == "✓ Salt: SIMULATOR_SALT is set."
     assert said.lines[2].startswith("✓ Service: 127.0.0.1:")
-    assert said.lines[2].endswith("proves that the service can be reached, and not that the salt is right.")
+    assert said.lines[2].endswith(
+        "proves that the service can be reached, and not that the salt is right."
+    )
     assert said.lines[3].startswith("✓ Game: 127.0.0.1:")
     assert said.lines[3].endswith("accepts our signature (“USER INFO ERROR”): the salt is right.")
     assert said.lines[4] == "✓ Feed: 1 code(s) listed."
 
 
-def test_the_first_question_is_signed_with_the_time_only_and_is_no_redeem_request(world: World) -> None:
+def test_the_first_question_is_signed_with_the_time_only_and_is_no_redeem_request(
+    world: World,
+) -> None:
     run("check_provider", "simulator")
 
     ledger = world.game.ledger()
-    assert [(call["fields"], call["status"]) for call in ledger["config"]] == [(["sign", "time"], 200)]
+    assert [(call["fields"], call["status"]) for call in ledger["config"]] == [
+        (["sign", "time"], 200)
+    ]
     assert len(ledger["requests"]) == 1
 
 
@@ -61,7 +67,10 @@ def test_a_first_question_whose_signature_is_refused_says_so_and_the_second_is_a
     said = run("check_provider", "simulator")
 
     assert said.status == 1
-    assert "can be reached, but refuses our signature (“Sign Error”): SIMULATOR_SALT is wrong" in said.out
+    assert (
+        "can be reached, but refuses our signature (“Sign Error”): SIMULATOR_SALT is wrong"
+        in said.out
+    )
     assert len(world.requests) == 1
 
 
@@ -77,7 +86,9 @@ def test_a_service_that_is_down_is_not_asked_for_a_code(world: World) -> None:
 
 
 @pytest.mark.parametrize("status", [404, 429])
-def test_an_unclear_answer_to_the_first_question_leaves_the_verdict_to_the_second(world: World, status: int) -> None:
+def test_an_unclear_answer_to_the_first_question_leaves_the_verdict_to_the_second(
+    world: World, status: int
+) -> None:
     world.game.merge({"options": {"config_status": status}})
 
     said = run("check_provider", "simulator")
@@ -91,7 +102,9 @@ def test_an_unclear_answer_to_the_first_question_leaves_the_verdict_to_the_secon
 def test_the_first_question_takes_no_permit(world: World, settings: Any) -> None:
     configure(settings, rate=Rate(30, 60))
     ends_at = database_now() + timedelta(seconds=20)
-    RateBudget.objects.create(provider="simulator", used=30, window_ends_at=ends_at, permits_until=ends_at)
+    RateBudget.objects.create(
+        provider="simulator", used=30, window_ends_at=ends_at, permits_until=ends_at
+    )
 
     run("check_provider", "simulator")
 
@@ -100,7 +113,9 @@ def test_the_first_question_takes_no_permit(world: World, settings: Any) -> None
 
 
 def test_an_operators_pause_keeps_the_first_question_back_too(world: World) -> None:
-    RateBudget.objects.create(provider="simulator", pause_kind=PauseKind.OPERATOR, pause_reason="Maintenance.")
+    RateBudget.objects.create(
+        provider="simulator", pause_kind=PauseKind.OPERATOR, pause_reason="Maintenance."
+    )
 
     run("check_provider", "simulator")
 
@@ -110,7 +125,9 @@ def test_an_operators_pause_keeps_the_first_question_back_too(world: World) -> N
 def test_the_request_is_for_nobody_and_sent_once(world: World) -> None:
     run("check_provider", "simulator")
 
-    assert [(request["player"], request["code"]) for request in world.requests] == [("1", "REDEEMERCHECK")]
+    assert [(request["player"], request["code"]) for request in world.requests] == [
+        ("1", "REDEEMERCHECK")
+    ]
     assert world.grants == []
 
 
@@ -192,7 +209,9 @@ def test_the_permit_is_spent_although_nobody_answers(world: World, settings: Any
     configure(settings, rate=Rate(30, 60))
     world.spoil("drop")
     ends_at = database_now() + timedelta(seconds=20)
-    RateBudget.objects.create(provider="simulator", used=5, window_ends_at=ends_at, permits_until=ends_at)
+    RateBudget.objects.create(
+        provider="simulator", used=5, window_ends_at=ends_at, permits_until=ends_at
+    )
 
     run("check_provider", "simulator")
 
@@ -202,7 +221,9 @@ def test_the_permit_is_spent_although_nobody_answers(world: World, settings: Any
 def test_a_used_up_window_is_respected(world: World, settings: Any) -> None:
     configure(settings, rate=Rate(30, 60))
     ends_at = database_now() + timedelta(seconds=20)
-    RateBudget.objects.create(provider="simulator", used=30, window_ends_at=ends_at, permits_until=ends_at)
+    RateBudget.objects.create(
+        provider="simulator", used=30, window_ends_at=ends_at, permits_until=ends_at
+    )
 
     said = run("check_provider", "simulator")
 
@@ -213,7 +234,9 @@ def test_a_used_up_window_is_respected(world: World, settings: Any) -> None:
 
 
 def test_an_operators_pause_is_respected(world: World) -> None:
-    RateBudget.objects.create(provider="simulator", pause_kind=PauseKind.OPERATOR, pause_reason="Maintenance.")
+    RateBudget.objects.create(
+        provider="simulator", pause_kind=PauseKind.OPERATOR, pause_reason="Maintenance."
+    )
 
     said = run("check_provider", "simulator")
 
@@ -225,7 +248,10 @@ def test_an_operators_pause_is_respected(world: World) -> None:
 def test_a_game_that_paused_itself_can_be_checked_and_stays_paused(world: World) -> None:
     until = database_now() + timedelta(seconds=50)
     RateBudget.objects.create(
-        provider="simulator", pause_kind=PauseKind.SIGNATURE, pause_reason="Sign Error.", paused_until=until
+        provider="simulator",
+        pause_kind=PauseKind.SIGNATURE,
+        pause_reason="Sign Error.",
+        paused_until=until,
     )
 
     said = run("check_provider", "simulator")
@@ -248,9 +274,11 @@ def test_a_refusal_closes_the_window_for_everybody(world: World, settings: Any) 
 
 
 @pytest.mark.usefixtures("still_clock")
-def test_the_feed_is_given_its_pause_before_and_after(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_feed_is_given_its_pause_before_and_after(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
     slept: list[float] = []
-    monkeypatch.setattr(feed_pace.time, "sleep", slept.append)
+    monkeypatch.setattr(feeds.time, "sleep", slept.append)
     Feed.objects.create(provider="simulator", polled_at=database_now(), next_poll_at=database_now())
 
     run("check_provider", "simulator")
@@ -271,7 +299,14 @@ def test_an_unknown_name_is_answered_with_the_known_ones(settings: Any) -> None:
 @pytest.mark.parametrize("outcome", Outcome)
 def test_every_answer_has_words(outcome: Outcome, settings: Any) -> None:
     answer = Answer(
-        outcome=outcome, http_status=200, err_code="", msg="", latency_ms=1, body="", rate=RateReport(), detail=""
+        outcome=outcome,
+        http_status=200,
+        err_code="",
+        msg="",
+        latency_ms=1,
+        body="",
+        rate=RateReport(),
+        detail="",
     )
 
     finding = judge(settings.PROVIDERS["simulator"], answer)

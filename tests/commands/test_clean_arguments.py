@@ -9,7 +9,7 @@ import pytest
 from django.db import connection
 
 from giftcodes.models import GiftCode, Guild, OptOut
-from giftcodes.models.delivery import player_hash
+from giftcodes.models.privacy import player_hash
 from tests.commands.conftest import World, run
 from tests.factories import gift_code, guild, member
 
@@ -19,7 +19,14 @@ Rings = list[tuple[Any, ...]]
 
 def test_a_guild_is_added_as_it_is_meant() -> None:
     said = run(
-        "add_guild", "\u202eWol\u200bves\u202c", "--provider", "simu\u00adlator", "--realm", "۱۰۴۲", "--priority", "-3"
+        "add_guild",
+        "\u202eWol\u200bves\u202c",
+        "--provider",
+        "simu\u00adlator",
+        "--realm",
+        "۱۰۴۲",
+        "--priority",
+        "-3",
     )
 
     assert said.status == 0, said.err
@@ -31,7 +38,13 @@ def test_a_guild_is_added_as_it_is_meant() -> None:
 def test_a_number_is_never_shortened(option: str, typed: str) -> None:
     numbers = {"--realm": "7", "--priority": "0", option: typed}
 
-    said = run("add_guild", "Wolves", "--provider", "simulator", *(word for pair in numbers.items() for word in pair))
+    said = run(
+        "add_guild",
+        "Wolves",
+        "--provider",
+        "simulator",
+        *(word for pair in numbers.items() for word in pair),
+    )
 
     assert said.status == 1
     assert f"“{typed}” is not a whole number." in said.err
@@ -40,7 +53,9 @@ def test_a_number_is_never_shortened(option: str, typed: str) -> None:
 
 
 @pytest.mark.parametrize("typed", ["\u2066Wolves\u2069", "wol\u00adves", "Wolves\ufeff"])
-def test_a_guild_is_found_whatever_stands_around_its_name(tmp_path: Path, rings: Rings, typed: str) -> None:
+def test_a_guild_is_found_whatever_stands_around_its_name(
+    tmp_path: Path, rings: Rings, typed: str
+) -> None:
     wolves = guild("Wolves")
     (tmp_path / "list.txt").write_text("\u202a123456789\u202c\n")
 
@@ -48,7 +63,9 @@ def test_a_guild_is_found_whatever_stands_around_its_name(tmp_path: Path, rings:
     assert wolves.members.get().player_id == "123456789"
 
 
-def test_a_guild_whose_stored_name_has_invisible_characters_is_found(tmp_path: Path, rings: Rings) -> None:
+def test_a_guild_whose_stored_name_has_invisible_characters_is_found(
+    tmp_path: Path, rings: Rings
+) -> None:
     wolves = guild("Wolves")
     with connection.cursor() as cursor:
         cursor.execute("UPDATE giftcodes_guild SET name = %s", ["\u202eWol\u200bves"])

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 from django.utils import timezone
 
-from giftcodes.management.history import COLUMNS
 from giftcodes.models import MemberRedemption
+from giftcodes.queries.history_export import COLUMNS
 from tests.commands.conftest import Said, World, run
 from tests.factories import gift_code, guild, member
 
@@ -35,7 +35,11 @@ def test_each_share_is_a_row(world: World) -> None:
     assert amber["guild"] == "Wolves"
     assert (amber["provider"], amber["code"], amber["issue"]) == ("simulator", "FROST", "1")
     assert (amber["player_id"], amber["nickname"]) == ("300000001", "Amber")
-    assert (amber["state"], amber["attempt_count"], amber["last_outcome"]) == ("redeemed", "1", "success")
+    assert (amber["state"], amber["attempt_count"], amber["last_outcome"]) == (
+        "redeemed",
+        "1",
+        "success",
+    )
     assert amber["first_sent_at"] < amber["last_answered_at"]
     assert (stranger["state"], stranger["settled_at"]) == ("needs_correction", "")
     assert "Correct the member's realm" in stranger["reason"]
@@ -127,7 +131,10 @@ def test_all_issues_of_a_code_are_exported(world: World) -> None:
         (("--code", "NEVER"), "There is no code “NEVER”."),
         (("--since", "yesterday"), "“yesterday” is not a day like 2026-06-01"),
         (("--since", "2026-02-30"), "is not a day"),
-        (("--output", "/nowhere/at/all.csv"), "/nowhere/at/all.csv cannot be written: No such file or directory."),
+        (
+            ("--output", "/nowhere/at/all.csv"),
+            "/nowhere/at/all.csv cannot be written: No such file or directory.",
+        ),
     ],
 )
 def test_what_cannot_be_exported_says_why(words: tuple[str, ...], reason: str) -> None:
@@ -169,7 +176,7 @@ def test_an_export_that_breaks_off_leaves_the_file_before(
     def break_off(_cell: object) -> object:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("giftcodes.management.history.harmless", break_off)
+    monkeypatch.setattr("giftcodes.queries.history_export.harmless", break_off)
 
     said = run("export_history", "--output", file)
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from giftcodes.models import Member, OptOut
-from giftcodes.models.delivery import player_hash
+from giftcodes.models.privacy import player_hash
 from tests.commands.conftest import World, run
 from tests.factories import REALM, gift_code, guild, member
 
@@ -28,7 +28,9 @@ def file(tmp_path: Path) -> Path:
 def test_good_lines_are_imported_and_bad_ones_reported(file: Path, rings: Rings) -> None:
     wolves = guild("Wolves")
     member(wolves, "300000001", nickname="Old")
-    file.write_text("id,name,realm\n300000001,Old,\n300000002,Amber,1042\n300000003,Birch,1050\nnobody,Cinder,\n")
+    file.write_text(
+        "id,name,realm\n300000001,Old,\n300000002,Amber,1042\n300000003,Birch,1050\nnobody,Cinder,\n"
+    )
 
     said = run("import_members", file, "--guild", "Wolves")
 
@@ -66,7 +68,10 @@ def test_who_is_there_is_corrected_and_it_is_said(file: Path, rings: Rings) -> N
 
     known.refresh_from_db()
     assert (known.nickname, known.realm, known.consented_on) == ("New", None, date(2026, 5, 1))
-    assert "Updated 300000001: nickname Old → New, realm 1050 → 1042, consented on no day → 2026-05-01" in said.out
+    assert (
+        "Updated 300000001: nickname Old → New, realm 1050 → 1042, consented on no day → 2026-05-01"
+        in said.out
+    )
     assert said.lines[-1] == "Imported 0, already there 1, bad 0, updated 1."
 
 
@@ -108,7 +113,9 @@ def test_who_opted_out_is_left_out(file: Path, rings: Rings) -> None:
     assert said.lines[-1] == "Imported 1, already there 0, bad 0, opted out 2."
 
 
-def test_an_opt_out_list_that_cannot_be_read_stops_the_import(file: Path, rings: Rings, settings: Any) -> None:
+def test_an_opt_out_list_that_cannot_be_read_stops_the_import(
+    file: Path, rings: Rings, settings: Any
+) -> None:
     wolves = guild("Wolves")
     OptOut.objects.create(player_hash=player_hash("simulator", "300000001"))
     settings.SECRET_KEY = ""
@@ -155,8 +162,12 @@ def test_a_list_without_a_usable_line_fails(file: Path, rings: Rings) -> None:
     assert rings == []
 
 
-@pytest.mark.parametrize(("data", "advice"), [(b"", "The file is empty."), (b"PK\x03\x04", "as CSV")])
-def test_a_file_that_is_no_list_fails_with_its_name(file: Path, rings: Rings, data: bytes, advice: str) -> None:
+@pytest.mark.parametrize(
+    ("data", "advice"), [(b"", "The file is empty."), (b"PK\x03\x04", "as CSV")]
+)
+def test_a_file_that_is_no_list_fails_with_its_name(
+    file: Path, rings: Rings, data: bytes, advice: str
+) -> None:
     guild("Wolves")
     file.write_bytes(data)
 
@@ -194,7 +205,9 @@ def test_many_bad_lines_are_not_all_shown(file: Path, rings: Rings) -> None:
     assert "… and 10 more like these." in said.err
 
 
-def test_a_guild_in_another_case_is_found_and_an_unknown_one_answered_with_similar_names(file: Path) -> None:
+def test_a_guild_in_another_case_is_found_and_an_unknown_one_answered_with_similar_names(
+    file: Path,
+) -> None:
     guild("Northern Wolves")
     file.write_text("300000001\n")
 
@@ -216,11 +229,13 @@ def test_new_members_get_the_active_codes(file: Path, world: World) -> None:
     world.drain()
 
     assert world.grants == [("300000001", code.code)]
-    assert Member.objects.get(player_id="300000001").redemptions.get().state == "redeemed"
+    assert Member.objects.get(player_id="300000001").member_redemptions.get().state == "redeemed"
     assert wolves.redemptions.get().state == "complete"
 
 
-def test_an_import_takes_few_queries_for_many_members(file: Path, rings: Rings, django_assert_max_num_queries) -> None:
+def test_an_import_takes_few_queries_for_many_members(
+    file: Path, rings: Rings, django_assert_max_num_queries
+) -> None:
     guild("Wolves")
     file.write_text("\n".join(str(400_000_000 + number) for number in range(2_500)))
 

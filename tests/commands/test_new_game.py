@@ -12,11 +12,11 @@ from django.test import Client
 
 from giftcodes.models import Guild, Redemption
 from redeemer import settings as project
-from redeemer.embedded import configuration
 from redeemer.environment import SettingError
 from redeemer.games import GAMES, Game, providers
+from redeemer.localserver import configuration
 from tests.commands.conftest import World, run
-from tests.flow.conftest import states
+from tests.pipeline.conftest import states
 
 CHESS = Game(
     name="chess",

@@ -5,15 +5,17 @@ from __future__ import annotations
 import pytest
 from django.core.exceptions import ValidationError
 
-from giftcodes.flow.import_members import import_members
-from giftcodes.member_list import ListedMember
 from giftcodes.models import Member, OptOut
+from giftcodes.roster import ListedMember
+from giftcodes.services.imports import import_members
 from tests.commands.conftest import World, run
 from tests.factories import gift_code, guild, member
-from tests.flow.conftest import states
+from tests.pipeline.conftest import states
 
 
-def test_who_opted_out_is_not_asked_for_in_any_guild_and_no_import_brings_them_back(world: World) -> None:
+def test_who_opted_out_is_not_asked_for_in_any_guild_and_no_import_brings_them_back(
+    world: World,
+) -> None:
     wolves, bears = guild("Wolves"), guild("Bears")
     for pack in (wolves, bears):
         member(pack, "300000001")
@@ -31,7 +33,9 @@ def test_who_opted_out_is_not_asked_for_in_any_guild_and_no_import_brings_them_b
     assert said.lines == ["Player 300000001 of Simulator is not asked for any more: 2 guild(s)."]
     assert states(redemption) == {"300000001": "cancelled", "300000002": "redeemed"}
     assert {request["player"] for request in world.requests} == {"300000002"}
-    assert set(Member.objects.filter(player_id="300000001").values_list("opted_out", flat=True)) == {True}
+    assert set(
+        Member.objects.filter(player_id="300000001").values_list("opted_out", flat=True)
+    ) == {True}
     assert "300000001" not in str(OptOut.objects.values().get()), "the list does not list anybody"
 
 

@@ -12,13 +12,21 @@ from django.contrib.admin.models import CHANGE, LogEntry
 from django.contrib.auth.models import User
 from django.db import connection
 
-from giftcodes.flow import erase_player as erasing
-from giftcodes.flow.import_members import import_members
-from giftcodes.member_list import ListedMember
-from giftcodes.models import DirectoryLookup, GiftCode, Guild, Member, MemberRedemption, OptOut, Redemption
+from giftcodes.models import (
+    DirectoryLookup,
+    GiftCode,
+    Guild,
+    Member,
+    MemberRedemption,
+    OptOut,
+    Redemption,
+)
+from giftcodes.roster import ListedMember
+from giftcodes.services import erase_player as erasing
+from giftcodes.services.imports import import_members
 from tests.commands.conftest import World, run
 from tests.factories import gift_code, guild, member
-from tests.flow.conftest import states
+from tests.pipeline.conftest import states
 
 ANNA, BRAM = "300000001", "300000002"
 WHO = (ANNA, "--provider", "simulator")
@@ -39,7 +47,9 @@ def wolves(world: World) -> Guild:
         row.realm = None
         row.save()
     for player, name in ((ANNA, "Annalise"), (BRAM, "Bramble")):
-        DirectoryLookup.objects.create(provider="simulator", player_id=player, said="found", name=name, realm=7)
+        DirectoryLookup.objects.create(
+            provider="simulator", player_id=player, said="found", name=name, realm=7
+        )
     user = User.objects.create_user("officer-otto")
     LogEntry.objects.log_actions(user.pk, [anna], CHANGE, "Made active.", single_object=True)
     world.catch_up()
@@ -58,20 +68,27 @@ def places_of(text: str) -> set[str]:
     with connection.cursor() as cursor:
         for model in apps.get_models():
             table = model._meta.db_table
-            cursor.execute(f'SELECT count(*) FROM "{table}" AS row WHERE row::text LIKE %s', [f"%{text}%"])
+            cursor.execute(
+                f'SELECT count(*) FROM "{table}" AS row WHERE row::text LIKE %s', [f"%{text}%"]
+            )
             if cursor.fetchone()[0]:
                 found.add(table)
     return found
 
 
-def test_everything_that_is_kept_of_a_player_is_exported_and_nobody_else(world: World, wolves: Guild) -> None:
+def test_everything_that_is_kept_of_a_player_is_exported_and_nobody_else(
+    world: World, wolves: Guild
+) -> None:
     data = json.loads(run("export_player", *WHO).out)
 
     assert [one["guild"] for one in data["members"]] == ["Wolves", "Bears"]
     assert [version["realm"] for version in data["members"][0]["versions"]] == [7, None]
     assert data["members"][1]["actions"][0]["what"] == "Made active."
     frost = [one for one in data["redemptions"] if one["code"] == "FROST"]
-    assert {one["guild"]: one["state_now"] for one in frost} == {"Wolves": "already_received", "Bears": "redeemed"}
+    assert {one["guild"]: one["state_now"] for one in frost} == {
+        "Wolves": "already_received",
+        "Bears": "redeemed",
+    }
     asked = [attempt["outcome"] for one in frost for attempt in one["attempts"]]
     assert asked == ["wrong_realm", "success"]
     assert data["opted_out"] is False
@@ -93,7 +110,9 @@ def test_of_somebody_unknown_it_says_so(world: World) -> None:
     assert "“anna” is no player ID" in run("export_player", "anna", "--provider", "simulator").err
 
 
-def test_an_erased_player_is_nowhere_in_the_database_and_the_audit_holds(world: World, wolves: Guild) -> None:
+def test_an_erased_player_is_nowhere_in_the_database_and_the_audit_holds(
+    world: World, wolves: Guild
+) -> None:
     assert len(places_of(ANNA)) >= 4
     grants = len(world.grants)
 
@@ -131,7 +150,9 @@ def test_without_yes_nothing_happens(world: World, wolves: Guild) -> None:
     assert not OptOut.objects.exists()
 
 
-def test_while_the_game_is_being_asked_nothing_is_erased_and_nobody_is_asked_again(world: World) -> None:
+def test_while_the_game_is_being_asked_nothing_is_erased_and_nobody_is_asked_again(
+    world: World,
+) -> None:
     wolves = guild()
     member(wolves, ANNA)
     code = gift_code()
@@ -168,13 +189,18 @@ def test_what_has_no_clear_answer_is_left_open_for_nobody(world: World) -> None:
     world.drain()
 
     row = MemberRedemption.objects.get()
-    assert (row.state, row.reason) == ("failed", "Erased before it was known whether the game had granted it.")
+    assert (row.state, row.reason) == (
+        "failed",
+        "Erased before it was known whether the game had granted it.",
+    )
     redemption.refresh_from_db()
     assert redemption.state == "complete"
     assert run("audit").status == 0
 
 
-def test_what_a_run_wrote_meanwhile_goes_with_the_next_time_under_the_same_name(world: World, wolves: Guild) -> None:
+def test_what_a_run_wrote_meanwhile_goes_with_the_next_time_under_the_same_name(
+    world: World, wolves: Guild
+) -> None:
     first = erasing.erase_player("simulator", ANNA)
     share = MemberRedemption.objects.filter(player_id=first.pseudonym).exclude(outcome="").first()
     MemberRedemption.objects.filter(pk=share.pk).update(player_id=ANNA)  # type: ignore[union-attr]

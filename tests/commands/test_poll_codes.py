@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from giftcodes.models import Feed, GiftCode, Trigger, database_now
+from tests.clients.http.raw_server import RawServer, answering, http
 from tests.commands.conftest import World, run
 from tests.factories import guild
-from tests.providers.raw_server import RawServer, answering, http
 
 
 def test_new_codes_are_stored_and_handed_to_every_guild(world: World) -> None:
@@ -53,7 +53,9 @@ def test_a_feed_that_fails_fails_the_command(world: World) -> None:
     assert "No answer that can be used from the feed of: Simulator." in said.err
 
 
-def test_a_feed_that_asks_for_two_hours_is_left_alone_for_two_hours(world: World, settings: Any) -> None:
+def test_a_feed_that_asks_for_two_hours_is_left_alone_for_two_hours(
+    world: World, settings: Any
+) -> None:
     before = database_now()
     server = RawServer(answering(http(b"", status="429 Slow", headers="Retry-After: 7200\r\n")))
     here = settings.PROVIDERS["simulator"]
@@ -76,7 +78,9 @@ def test_a_game_without_a_feed_says_what_to_set() -> None:
 
 @pytest.mark.django_db
 def test_no_feed_at_all_is_an_error(settings: Any) -> None:
-    settings.PROVIDERS = {name: config for name, config in settings.PROVIDERS.items() if not config.has_feed}
+    settings.PROVIDERS = {
+        name: config for name, config in settings.PROVIDERS.items() if not config.has_feed
+    }
 
     said = run("poll_codes")
 

@@ -41,10 +41,16 @@ COMMANDS = [
 def environment(transactional_db: None) -> dict[str, str]:
     """What makes a process use the test's database."""
     base = os.environ["DATABASE_URL"].rpartition("/")[0]
-    return {**os.environ, "DATABASE_URL": f"{base}/{connection.settings_dict['NAME']}", "DATABASE_POOL": "1"}
+    return {
+        **os.environ,
+        "DATABASE_URL": f"{base}/{connection.settings_dict['NAME']}",
+        "DATABASE_POOL": "1",
+    }
 
 
-def manage(environment: dict[str, str], *words: str, **options: Any) -> subprocess.CompletedProcess[str]:
+def manage(
+    environment: dict[str, str], *words: str, **options: Any
+) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [*MANAGE, *words],
         cwd=ROOT,
@@ -77,11 +83,15 @@ def test_without_a_server_there_is_one_line_that_says_what_to_do(command: list[s
 
 
 def test_a_database_that_is_gone_is_told_by_the_first_attempt(environment: dict[str, str]) -> None:
-    done = manage({**environment, "DATABASE_URL": "postgres://nobody:hidden@127.0.0.1:9/none"}, "status")
+    done = manage(
+        {**environment, "DATABASE_URL": "postgres://nobody:hidden@127.0.0.1:9/none"}, "status"
+    )
 
     assert done.returncode == 1
     assert done.stderr.startswith("CommandError: The database does not answer (")
-    assert "Connection refused" in done.stderr  # A pool would try again, and then say how long it has waited.
+    assert (
+        "Connection refused" in done.stderr
+    )  # A pool would try again, and then say how long it has waited.
     assert "hidden" not in done.stderr
     assert len(done.stderr.splitlines()) == 1
 
@@ -93,14 +103,17 @@ def test_an_empty_database_says_migrate(environment: dict[str, str]) -> None:
 
     assert done.returncode == 1
     assert (
-        done.stderr == "CommandError: The database is not up to date: run `manage.py migrate`, or restart `make up`.\n"
+        done.stderr
+        == "CommandError: The database is not up to date: run `manage.py migrate`, or restart `make up`.\n"
     )
 
 
 def test_members_come_in_by_a_pipe(environment: dict[str, str]) -> None:
     guild("Wolves")
 
-    done = manage(environment, "import_members", "-", "--guild", "Wolves", input="300000001\n300000002\n")
+    done = manage(
+        environment, "import_members", "-", "--guild", "Wolves", input="300000001\n300000002\n"
+    )
 
     assert (done.returncode, done.stdout) == (0, "Imported 2, already there 0, bad 0.\n")
     assert Member.objects.count() == 2
@@ -110,7 +123,13 @@ def test_a_broker_that_is_away_costs_a_warning(environment: dict[str, str]) -> N
     guild("Wolves", members=1)
     gift_code("FROST")
 
-    done = manage({**environment, "REDIS_URL": "redis://127.0.0.1:9/0"}, "redeem", "FROST", "--guild", "Wolves")
+    done = manage(
+        {**environment, "REDIS_URL": "redis://127.0.0.1:9/0"},
+        "redeem",
+        "FROST",
+        "--guild",
+        "Wolves",
+    )
 
     assert (done.returncode, done.stdout) == (0, "Started for guild Wolves with code FROST.\n")
     assert "The broker did not take a message; the next tick does the work." in done.stderr
@@ -169,7 +188,13 @@ def on_terminal(environment: dict[str, str]) -> Callable[..., str]:
         ours, theirs = pty.openpty()
         env = {**environment, "TERM": "xterm-256color", "COLUMNS": "160", **more}
         process = subprocess.Popen(
-            [*MANAGE, *words], cwd=ROOT, env=env, stdin=theirs, stdout=theirs, stderr=theirs, close_fds=True
+            [*MANAGE, *words],
+            cwd=ROOT,
+            env=env,
+            stdin=theirs,
+            stdout=theirs,
+            stderr=theirs,
+            close_fds=True,
         )
         os.close(theirs)
         shown = b""

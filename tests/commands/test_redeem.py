@@ -21,7 +21,7 @@ from giftcodes.models import (
 )
 from tests.commands.conftest import World, run
 from tests.factories import gift_code, guild, member
-from tests.flow.conftest import events, states
+from tests.pipeline.conftest import events, states
 
 
 @pytest.fixture
@@ -114,7 +114,10 @@ def test_a_duplicate_is_refused_with_the_words_and_a_status_of_its_own(world: Wo
     said = run("redeem", "FROST", "--guild", "Wolves")
 
     assert said.status == 2
-    assert said.err == "⚠️ Auto-redeem already in progress for guild Wolves with code FROST, skipping duplicate\n"
+    assert (
+        said.err
+        == "⚠️ Auto-redeem already in progress for guild Wolves with code FROST, skipping duplicate\n"
+    )
     assert events(redemption) == ["locked", "refused"]
     assert not world.rings
 
@@ -170,7 +173,11 @@ def test_waiting_ends_when_everybody_has_the_code(working: World) -> None:
     said = run("redeem", "FROST", "--guild", "Wolves", "--wait")
 
     assert said.status == 0
-    assert said.lines[-3:] == ["0 of 3: 3 waiting", "3 of 3: 3 redeemed", "All 3 member(s) have code FROST."]
+    assert said.lines[-3:] == [
+        "0 of 3: 3 waiting",
+        "3 of 3: 3 redeemed",
+        "All 3 member(s) have code FROST.",
+    ]
 
 
 def test_waiting_names_who_was_left_out_and_why(working: World) -> None:
@@ -206,7 +213,9 @@ def test_who_left_the_guild_is_not_missed(working: World) -> None:
     assert (said.status, said.lines[-1]) == (0, "All 1 member(s) have code FROST.")
 
 
-def test_waiting_without_a_worker_says_so_once_and_goes_on(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_waiting_without_a_worker_says_so_once_and_goes_on(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
     wolves = guild("Wolves", members=1)
     world.knows(wolves)
     world.has("FROST")
@@ -229,7 +238,9 @@ def test_waiting_without_a_worker_says_so_once_and_goes_on(world: World, monkeyp
 def test_waiting_for_a_paused_game_says_why(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     guild("Wolves", members=1)
     Heartbeat.objects.create(name="tick")
-    RateBudget.objects.create(provider="simulator", pause_kind="operator", pause_reason="Maintenance.")
+    RateBudget.objects.create(
+        provider="simulator", pause_kind="operator", pause_reason="Maintenance."
+    )
 
     def interrupt(_seconds: float) -> None:
         raise KeyboardInterrupt
@@ -241,7 +252,9 @@ def test_waiting_for_a_paused_game_says_why(world: World, monkeypatch: pytest.Mo
     assert "simulator is paused until somebody resumes it in the admin: Maintenance." in said.err
 
 
-def test_ctrl_c_ends_the_waiting_and_not_the_run(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_ctrl_c_ends_the_waiting_and_not_the_run(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
     guild("Wolves", members=1)
 
     def interrupt(_seconds: float) -> None:
@@ -273,7 +286,9 @@ def test_a_run_is_stopped(world: World) -> None:
 def test_a_request_under_way_ends_before_the_stop_takes_effect(world: World) -> None:
     wolves = guild("Wolves", members=2)
     redemption = world.begin(wolves, gift_code("FROST"))
-    redemption.members.filter(pk=redemption.members.order_by("pk")[0].pk).update(state="in_flight", token=1)
+    redemption.member_redemptions.filter(
+        pk=redemption.member_redemptions.order_by("pk")[0].pk
+    ).update(state="in_flight", token=1)
 
     run("stop", "FROST", "--guild", "Wolves")
 
@@ -284,7 +299,10 @@ def test_a_request_under_way_ends_before_the_stop_takes_effect(world: World) -> 
 @pytest.mark.parametrize(
     ("words", "reason"),
     [
-        (("NEVER", "--guild", "Wolves"), "There is no code “NEVER” of Simulator. There are: FROST, OTHER."),
+        (
+            ("NEVER", "--guild", "Wolves"),
+            "There is no code “NEVER” of Simulator. There are: FROST, OTHER.",
+        ),
         (("FROTS", "--guild", "Wolves"), "Did you mean: FROST?"),
         (("FROST", "--guild", "Cats"), "There is no guild “Cats”. There are: Wolves."),
         (("OTHER", "--guild", "Wolves"), "Code OTHER was never redeemed for guild Wolves"),
@@ -306,7 +324,12 @@ def test_what_cannot_be_stopped_says_why(world: World, words: tuple[Any, ...], r
 def test_a_dry_run_says_for_each_member_what_would_happen_and_why_not(world: World) -> None:
     wolves, bears = guild("Wolves"), guild("Bears")
     code = gift_code("FROST")
-    for player, name in (("1001", "Has it"), ("1002", "Wrong realm"), ("1003", "Elsewhere"), ("1004", "Opted out")):
+    for player, name in (
+        ("1001", "Has it"),
+        ("1002", "Wrong realm"),
+        ("1003", "Elsewhere"),
+        ("1004", "Opted out"),
+    ):
         member(wolves, player, nickname=name)
     member(wolves, "1005", nickname="Left", active=False)
     member(bears, "1003")
@@ -325,7 +348,10 @@ def test_a_dry_run_says_for_each_member_what_would_happen_and_why_not(world: Wor
     assert found["refusal"] == ""
     assert {one["nickname"]: (one["is_asked"], one["words"]) for one in found["members"]} == {
         "Has it": (False, "has the code: redeemed"),
-        "Wrong realm": (True, f"once more: {MemberRedemption.objects.get(player_id='1002').reason}"),
+        "Wrong realm": (
+            True,
+            f"once more: {MemberRedemption.objects.get(player_id='1002').reason}",
+        ),
         "Elsewhere": (False, "has the code through guild Bears"),
         "Opted out": (False, "has opted out"),
         "Left": (False, "has left the guild"),
@@ -336,7 +362,9 @@ def test_a_dry_run_says_for_each_member_what_would_happen_and_why_not(world: Wor
     asked = len(world.requests)
     world.redeem(wolves, code, Trigger.COMMAND)
     world.breathe()
-    assert {request["player"] for request in world.requests[asked:]} == {"1002", "1006"}, "as it was said"
+    assert {request["player"] for request in world.requests[asked:]} == {"1002", "1006"}, (
+        "as it was said"
+    )
 
 
 def test_a_dry_run_of_what_runs_says_that_it_would_be_refused(world: World) -> None:

@@ -18,10 +18,17 @@ def test_the_simulators_players_become_the_demo_guild(world: World) -> None:
     said = run("seed_demo")
 
     demo = Guild.objects.get()
-    assert (demo.name, demo.provider, demo.realm, demo.automatic) == ("Demo guild", "simulator", 1042, True)
+    assert (demo.name, demo.provider, demo.realm, demo.automatic) == (
+        "Demo guild",
+        "simulator",
+        1042,
+        True,
+    )
     assert "simulated" in demo.notes
     players = world.game.world()["players"]
-    assert dict(demo.members.values_list("player_id", "nickname")) == {pk: p["name"] for pk, p in players.items()}
+    assert dict(demo.members.values_list("player_id", "nickname")) == {
+        pk: p["name"] for pk, p in players.items()
+    }
     assert set(demo.members.values_list("realm", flat=True)) == {None}
     assert said.out == "Demo guild: 50 member(s), 50 of them new.\n"
 
@@ -33,7 +40,10 @@ def test_some_members_cannot_get_the_demos_code_and_show_why(world: World) -> No
 
     world.poll()
 
-    numbers = {str(state): number for state, number in Guild.objects.get().redemptions.get().tally().items()}
+    numbers = {
+        str(state): number
+        for state, number in Guild.objects.get().redemptions.get().tally().items()
+    }
     assert 2 <= numbers["needs_correction"] <= 5
     assert 2 <= numbers["not_eligible"] <= 6
     assert numbers["redeemed"] >= 39

@@ -30,12 +30,29 @@ def test_the_keys_for_programs_are_these() -> None:
     answer = found()
 
     assert set(answer) == {
-        *("at", "beat", "providers", "redemptions", "running", "alarms", "channels_that_rest", "refused_last_24_h")
+        *(
+            "at",
+            "beat",
+            "providers",
+            "redemptions",
+            "running",
+            "alarms",
+            "channels_that_rest",
+            "refused_last_24_h",
+        )
     }
     assert set(answer["beat"]) == {"is_alive", "last_tick_at", "age_seconds"}
     assert answer["redemptions"] == {"pending": 0, "running": 0, "complete": 0, "stopped": 0}
     assert [game["name"] for game in answer["providers"]] == [game.name for game in GAMES]
-    assert set(answer["providers"][0]) == {"name", "title", "is_on", "pause", "budget", "feed", "queue"}
+    assert set(answer["providers"][0]) == {
+        "name",
+        "title",
+        "is_on",
+        "pause",
+        "budget",
+        "feed",
+        "queue",
+    }
     expected = {"requests", "seconds", "finished_at", "words"}
     assert set(answer["providers"][0]["queue"]) == {"redemptions", *expected}
 
@@ -43,7 +60,9 @@ def test_the_keys_for_programs_are_these() -> None:
 def test_a_run_shows_how_far_it_is(world: World) -> None:
     wolves = guild("Wolves", members=3)
     redemption = world.begin(wolves, gift_code("FROST"))
-    redemption.members.filter(pk=redemption.members.order_by("pk")[0].pk).update(state="redeemed")
+    redemption.member_redemptions.filter(
+        pk=redemption.member_redemptions.order_by("pk")[0].pk
+    ).update(state="redeemed")
 
     (run_now,) = found()["running"]
     shown = run("status").out
@@ -81,7 +100,10 @@ def test_refused_duplicates_of_a_day_are_counted(world: World) -> None:
 def test_a_pause_shows_why_and_until_when() -> None:
     until = database_now() + timedelta(seconds=40)
     RateBudget.objects.create(
-        provider="simulator", pause_kind="signature", pause_reason="The salt is wrong.", paused_until=until
+        provider="simulator",
+        pause_kind="signature",
+        pause_reason="The salt is wrong.",
+        paused_until=until,
     )
 
     assert simulator()["pause"] == {
@@ -95,7 +117,9 @@ def test_a_pause_shows_why_and_until_when() -> None:
 @pytest.mark.django_db
 def test_the_budget_of_a_window_that_is_over_is_unused() -> None:
     now = database_now()
-    budget = RateBudget.objects.create(provider="simulator", used=7, window_ends_at=now + timedelta(seconds=9))
+    budget = RateBudget.objects.create(
+        provider="simulator", used=7, window_ends_at=now + timedelta(seconds=9)
+    )
     assert simulator()["budget"]["used"] == 7
     assert simulator()["budget"]["limit"] == 30
 
@@ -106,7 +130,9 @@ def test_the_budget_of_a_window_that_is_over_is_unused() -> None:
 
 
 def test_a_feed_in_trouble_shows_its_error(world: World) -> None:
-    Feed.objects.create(provider="simulator", failures=3, error="The feed's server failed (HTTP 503).")
+    Feed.objects.create(
+        provider="simulator", failures=3, error="The feed's server failed (HTTP 503)."
+    )
 
     assert simulator()["feed"]["failures"] == 3
     assert "3 failure(s): The feed's server failed (HTTP 503)." in run("status").out
@@ -146,7 +172,10 @@ def test_a_channel_that_rests_says_until_when_and_why() -> None:
         )
 
     (channel,) = found()["channels_that_rest"]
-    assert (channel["guild"], channel["rests_until"]) == ("Wolves", later.isoformat(timespec="seconds"))
+    assert (channel["guild"], channel["rests_until"]) == (
+        "Wolves",
+        later.isoformat(timespec="seconds"),
+    )
     shown = run("status").out
     assert "✗ The channel of guild Wolves rests until" in shown
     assert "Discord asks for fewer messages." in shown
@@ -176,7 +205,9 @@ def test_no_secret_is_shown(settings: Any) -> None:
     assert settings.PROVIDERS["simulator"].salt not in said
 
 
-def test_it_costs_as_many_queries_for_many_runs_as_for_one(world: World, django_assert_max_num_queries) -> None:
+def test_it_costs_as_many_queries_for_many_runs_as_for_one(
+    world: World, django_assert_max_num_queries
+) -> None:
     for _ in range(12):
         world.begin(guild(members=2), gift_code())
 

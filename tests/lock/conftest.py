@@ -17,12 +17,23 @@ from tests.factories import gift_code
 from tests.waiting import PATIENCE_SECONDS
 
 
-def stampede(guild: Guild, code: GiftCode, *, processes: int, callers: int) -> list[tuple[str, float]]:
+def stampede(
+    guild: Guild, code: GiftCode, *, processes: int, callers: int
+) -> list[tuple[str, float]]:
     """Let so many processes of so many callers start one redemption at once. Returns each result, in ms."""
     url = os.environ["DATABASE_URL"].rpartition("/")[0]
-    environment = {**os.environ, "DATABASE_URL": f"{url}/{connection.settings_dict['NAME']}", "DATABASE_POOL": "0"}
+    environment = {
+        **os.environ,
+        "DATABASE_URL": f"{url}/{connection.settings_dict['NAME']}",
+        "DATABASE_POOL": "0",
+    }
     environment["DJANGO_SETTINGS_MODULE"] = "redeemer.settings"
-    command = [sys.executable, "-m", "tests.lock.stampede", *map(str, (guild.pk, code.pk, gift_code().pk, callers))]
+    command = [
+        sys.executable,
+        "-m",
+        "tests.lock.stampede",
+        *map(str, (guild.pk, code.pk, gift_code().pk, callers)),
+    ]
     running = [
         subprocess.Popen(
             command,

@@ -21,8 +21,8 @@ def main(guild_id: int, gift_code_id: int, warm_up_code_id: int, callers: int) -
     django.setup()
     from django.db import connection
 
-    from giftcodes.flow.start import start
     from giftcodes.models import Trigger
+    from giftcodes.pipeline.start import start
 
     meeting = threading.Barrier(callers + 1)
 

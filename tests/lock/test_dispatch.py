@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 from django.db import IntegrityError, transaction
 
-from giftcodes.flow.dispatch import dispatch
-from giftcodes.flow.start import start
+from giftcodes.clients.games.config import Rate
+from giftcodes.domain.transitions import State
 from giftcodes.models import MemberRedemption, RateBudget, Redemption, Trigger, database_now
-from giftcodes.providers.config import Rate
-from giftcodes.verdict import State
+from giftcodes.pipeline.dispatch import dispatch
+from giftcodes.pipeline.start import start
 from tests.factories import gift_code, guild
 from tests.lock.conftest import Elsewhere
 
@@ -48,7 +48,9 @@ def _open_window(*, used: int) -> None:
     )
 
 
-def test_a_second_dispatcher_waits_and_gives_no_permit_twice(thirty_in_a_minute: None, elsewhere: Elsewhere_) -> None:
+def test_a_second_dispatcher_waits_and_gives_no_permit_twice(
+    thirty_in_a_minute: None, elsewhere: Elsewhere_
+) -> None:
     run = _run(members=40)
     _open_window(used=0)
     with transaction.atomic():
@@ -56,13 +58,15 @@ def test_a_second_dispatcher_waits_and_gives_no_permit_twice(thirty_in_a_minute:
         both = [elsewhere(lambda: dispatch("simulator")) for _ in range(2)]
         assert all(one.is_waiting for one in both)
         # They wait before they have chosen anybody: what they choose by is read under the lock.
-        Redemption.objects.locked(nowait=True).get(pk=run.pk)
+        Redemption.objects.for_update(nowait=True).get(pk=run.pk)
 
     assert sorted(len(one.wait()) for one in both) == [0, 30]
     assert MemberRedemption.objects.in_flight().count() == 30
 
 
-def test_until_the_first_answer_of_a_window_is_in_one_request_is_out(thirty_in_a_minute: None) -> None:
+def test_until_the_first_answer_of_a_window_is_in_one_request_is_out(
+    thirty_in_a_minute: None,
+) -> None:
     _run(members=40)
 
     assert len(dispatch("simulator")) == 1
@@ -83,10 +87,12 @@ def test_five_guilds_share_a_window(thirty_in_a_minute: None) -> None:
 
     dispatch("simulator")
 
-    assert [run.members.in_flight().count() for run in runs] == [5, 5, 5, 5, 5]
+    assert [run.member_redemptions.in_flight().count() for run in runs] == [5, 5, 5, 5, 5]
 
 
-def test_never_more_requests_are_in_flight_than_the_workers_can_hold(thirty_in_a_minute: None, settings: Any) -> None:
+def test_never_more_requests_are_in_flight_than_the_workers_can_hold(
+    thirty_in_a_minute: None, settings: Any
+) -> None:
     settings.IN_FLIGHT_MAX = 4
     _run(members=40)
     _open_window(used=0)
@@ -104,7 +110,10 @@ def test_a_code_that_ends_sooner_goes_first(thirty_in_a_minute: None) -> None:
 
     dispatch("simulator")
 
-    assert (sooner.members.in_flight().count(), later.members.in_flight().count()) == (10, 0)
+    assert (
+        sooner.member_redemptions.in_flight().count(),
+        later.member_redemptions.in_flight().count(),
+    ) == (10, 0)
 
 
 def test_the_database_itself_refuses_a_second_request_for_a_player_and_a_code() -> None:

@@ -8,19 +8,25 @@ from typing import Any
 import pytest
 from django.db import connection, transaction
 
-from giftcodes.flow import redeem
-from giftcodes.flow.dispatch import dispatch
-from giftcodes.flow.start import start
+from giftcodes.clients.games.base import Answer, RateReport
+from giftcodes.domain.outcomes import Outcome
 from giftcodes.models import Attempt, MemberRedemption, Trigger
-from giftcodes.outcomes import Outcome
-from giftcodes.providers.base import Answer, RateReport
+from giftcodes.pipeline import redeem
+from giftcodes.pipeline.dispatch import dispatch
+from giftcodes.pipeline.start import start
 from tests.factories import gift_code, guild
 from tests.lock.conftest import Elsewhere
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
 GRANTED = Answer(
-    outcome=Outcome.SUCCESS, http_status=200, err_code="20000", msg="SUCCESS", latency_ms=5, body="", rate=RateReport()
+    outcome=Outcome.SUCCESS,
+    http_status=200,
+    err_code="20000",
+    msg="SUCCESS",
+    latency_ms=5,
+    body="",
+    rate=RateReport(),
 )
 
 
@@ -76,12 +82,17 @@ def test_an_intent_is_not_written_into_an_open_transaction() -> None:
     assert not Attempt.objects.exists()
 
 
-def test_two_messages_of_one_claim_write_one_intent(elsewhere: Callable[[Callable[[], Any]], Elsewhere]) -> None:
+def test_two_messages_of_one_claim_write_one_intent(
+    elsewhere: Callable[[Callable[[], Any]], Elsewhere],
+) -> None:
     wolves, code = guild(members=1), gift_code()
     start(guild_id=wolves.pk, gift_code_id=code.pk, trigger=Trigger.ADMIN)
     (claim,) = dispatch("simulator")
     with transaction.atomic():
         MemberRedemption.objects.select_for_update(no_key=True).get()
-        both = [elsewhere(lambda: redeem.intend(claim.member_redemption_id, claim.token)) for _ in range(2)]
+        both = [
+            elsewhere(lambda: redeem.intend(claim.member_redemption_id, claim.token))
+            for _ in range(2)
+        ]
     assert [one.wait() is None for one in both].count(True) == 1
     assert (Attempt.objects.count(), MemberRedemption.objects.get().token) == (1, claim.token)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from django.db import transaction
 
-from giftcodes.flow.reissue import reissue
 from giftcodes.models import CodeState, GiftCode, RedemptionEvent, Trigger
+from giftcodes.services.codes import reissue
 from tests.factories import gift_code
 from tests.lock.conftest import Elsewhere
 
@@ -20,7 +20,10 @@ def test_what_the_feed_stores_at_the_same_moment_is_the_new_issue() -> None:
         person = Elsewhere(lambda: reissue(code.pk, trigger=Trigger.ADMIN))
         assert person.is_waiting
     result = person.wait()
-    assert (result.gift_code_id, result.message) == (None, "Code FROST2026 has been issued anew already.")
+    assert (result.gift_code_id, result.message) == (
+        None,
+        "Code FROST2026 has been issued anew already.",
+    )
     assert GiftCode.objects.filter(folded="frost2026").count() == 2
     assert not RedemptionEvent.objects.exists()
 

@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 from django.db import transaction
 
-from giftcodes.flow.finish import finish
-from giftcodes.flow.start import StartKind, start
 from giftcodes.models import Redemption, RedemptionEvent, RunState, Trigger
+from giftcodes.models.member_redemption import bring_in_members
+from giftcodes.pipeline.finish import finish
+from giftcodes.pipeline.start import StartKind, start
 from tests.factories import gift_code, guild
 from tests.lock.conftest import Elsewhere, stampede
 
@@ -21,7 +22,9 @@ Elsewhere_ = Callable[[Callable[[], Any]], Elsewhere]
 
 
 @pytest.mark.parametrize("callers", [8, 50])
-def test_of_many_callers_at_the_same_moment_one_runs_and_all_others_are_refused_and_journalled(callers: int) -> None:
+def test_of_many_callers_at_the_same_moment_one_runs_and_all_others_are_refused_and_journalled(
+    callers: int,
+) -> None:
     wolves, code = guild(members=20), gift_code()
 
     results = Counter(kind for kind, _ in stampede(wolves, code, processes=4, callers=callers))
@@ -29,7 +32,7 @@ def test_of_many_callers_at_the_same_moment_one_runs_and_all_others_are_refused_
     assert results == {"started": 1, "refused": 4 * callers - 1}
     redemption = Redemption.objects.get(gift_code=code)
     assert (redemption.state, redemption.run_number) == (RunState.RUNNING, 1)
-    assert redemption.members.count() == 20
+    assert redemption.member_redemptions.count() == 20
     assert redemption.events.filter(kind="locked").count() == 1
     assert redemption.events.filter(kind="refused", trigger="admin").count() == 4 * callers - 1
 
@@ -42,7 +45,9 @@ def test_while_it_runs_every_further_caller_is_refused_and_journalled(trigger: T
     second = start(guild_id=wolves.pk, gift_code_id=code.pk, trigger=trigger)
 
     assert (first.kind, second.kind) == (StartKind.STARTED, StartKind.REFUSED)
-    assert second.message == ("⚠️ Auto-redeem already in progress for guild Wolves with code FROST, skipping duplicate")
+    assert second.message == (
+        "⚠️ Auto-redeem already in progress for guild Wolves with code FROST, skipping duplicate"
+    )
     journal = RedemptionEvent.objects.order_by("id").values_list("kind", "trigger", "run_number")
     assert list(journal) == [("locked", "poll", 1), ("refused", trigger, 1)]
 
@@ -51,7 +56,10 @@ def test_housekeeping_is_not_refused_and_not_journalled() -> None:
     wolves, code = guild(members=2), gift_code()
     start(guild_id=wolves.pk, gift_code_id=code.pk, trigger=Trigger.POLL)
 
-    assert start(guild_id=wolves.pk, gift_code_id=code.pk, trigger=Trigger.SWEEP).kind is StartKind.NOTHING_TO_DO
+    assert (
+        start(guild_id=wolves.pk, gift_code_id=code.pk, trigger=Trigger.SWEEP).kind
+        is StartKind.NOTHING_TO_DO
+    )
     assert RedemptionEvent.objects.filter(kind="refused").count() == 0
 
 
@@ -61,21 +69,31 @@ def test_other_guilds_and_other_codes_run_at_the_same_time() -> None:
 
     for pack in (wolves, bears):
         for code in (frost, snow):
-            assert start(guild_id=pack.pk, gift_code_id=code.pk, trigger=Trigger.POLL).kind is StartKind.STARTED
+            assert (
+                start(guild_id=pack.pk, gift_code_id=code.pk, trigger=Trigger.POLL).kind
+                is StartKind.STARTED
+            )
 
     assert Redemption.objects.running().count() == 4
 
 
-def test_a_row_that_somebody_changes_just_now_is_busy_and_not_running(elsewhere: Elsewhere_) -> None:
+def test_a_row_that_somebody_changes_just_now_is_busy_and_not_running(
+    elsewhere: Elsewhere_,
+) -> None:
     wolves, code = guild(members=2), gift_code()
     pk = Redemption.objects.ensure(guild_id=wolves.pk, gift_code_id=code.pk)
     with transaction.atomic():
-        Redemption.objects.locked().get(pk=pk)
+        Redemption.objects.for_update().get(pk=pk)
 
-        result = elsewhere(lambda: start(guild_id=wolves.pk, gift_code_id=code.pk, trigger=Trigger.ADMIN)).wait()
+        result = elsewhere(
+            lambda: start(guild_id=wolves.pk, gift_code_id=code.pk, trigger=Trigger.ADMIN)
+        ).wait()
 
     assert result.kind is StartKind.BUSY
-    assert start(guild_id=wolves.pk, gift_code_id=code.pk, trigger=Trigger.ADMIN).kind is StartKind.STARTED
+    assert (
+        start(guild_id=wolves.pk, gift_code_id=code.pk, trigger=Trigger.ADMIN).kind
+        is StartKind.STARTED
+    )
 
 
 def test_start_refuses_to_hold_its_lock_inside_somebody_elses_transaction() -> None:
@@ -86,15 +104,17 @@ def test_start_refuses_to_hold_its_lock_inside_somebody_elses_transaction() -> N
         start(guild_id=wolves.pk, gift_code_id=code.pk, trigger=Trigger.ADMIN)
 
 
-def test_a_member_who_comes_late_is_not_lost_while_the_run_is_being_finished(elsewhere: Elsewhere_) -> None:
+def test_a_member_who_comes_late_is_not_lost_while_the_run_is_being_finished(
+    elsewhere: Elsewhere_,
+) -> None:
     wolves, code = guild(members=1), gift_code()
     result = start(guild_id=wolves.pk, gift_code_id=code.pk, trigger=Trigger.ADMIN)
     redemption = Redemption.objects.get(pk=result.redemption_id)
-    redemption.members.update(state="redeemed")
+    redemption.member_redemptions.update(state="redeemed")
     with transaction.atomic():
-        held = Redemption.objects.locked().get(pk=redemption.pk)
+        held = Redemption.objects.for_update().get(pk=redemption.pk)
         wolves.members.create(player_id="300000042")
-        held.bring_in_members(Trigger.CATCH_UP)
+        bring_in_members(held, Trigger.CATCH_UP)
 
         finishing = elsewhere(lambda: finish(redemption.pk))
         assert finishing.is_waiting, "finish must take the row lock before it counts"
@@ -107,9 +127,9 @@ def test_a_member_who_comes_late_is_not_lost_while_the_run_is_being_finished(els
 def test_two_finishes_unlock_once(elsewhere: Elsewhere_) -> None:
     wolves, code = guild(members=1), gift_code()
     result = start(guild_id=wolves.pk, gift_code_id=code.pk, trigger=Trigger.ADMIN)
-    Redemption.objects.get().members.update(state="redeemed")
+    Redemption.objects.get().member_redemptions.update(state="redeemed")
     with transaction.atomic():
-        Redemption.objects.locked().get(pk=result.redemption_id)
+        Redemption.objects.for_update().get(pk=result.redemption_id)
         both = [elsewhere(lambda: finish(result.redemption_id)) for _ in range(2)]
         assert all(one.is_waiting for one in both)
 

@@ -14,7 +14,7 @@ from django.test import Client
 
 from giftcodes import tasks
 from giftcodes.models import GiftCode, Redemption, RunState
-from giftcodes.simulator import Simulator
+from simulator import Simulator
 from tests.commands.conftest import run
 from tests.factories import guild
 from tests.lock.conftest import Elsewhere
@@ -27,7 +27,9 @@ ROUNDS = 5
 @pytest.fixture
 def feed(simulator: Simulator, settings: Any, monkeypatch: pytest.MonkeyPatch) -> Simulator:
     """A feed to poll; what is rung is done at once by whoever rang, and no member is asked for."""
-    here = replace(settings.PROVIDERS["simulator"], api_url=simulator.api_url, feed_url=simulator.feed_url)
+    here = replace(
+        settings.PROVIDERS["simulator"], api_url=simulator.api_url, feed_url=simulator.feed_url
+    )
     settings.PROVIDERS = {**settings.PROVIDERS, "simulator": here}
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 
@@ -35,7 +37,7 @@ def feed(simulator: Simulator, settings: Any, monkeypatch: pytest.MonkeyPatch) -
         if task is not tasks.dispatch:
             transaction.on_commit(lambda: task(*args))
 
-    monkeypatch.setattr(tasks, "ring", ring)
+    monkeypatch.setattr(tasks, "enqueue_on_commit", ring)
     return simulator
 
 
@@ -53,14 +55,18 @@ def test_a_poll_a_command_and_a_code_added_by_hand_at_the_same_moment_are_one_ru
         form |= {"expires_at_0": "", "expires_at_1": ""}
         meeting = threading.Barrier(3)
 
-        def together(act: Callable[[], Any], meeting: threading.Barrier = meeting) -> Callable[[], Any]:
+        def together(
+            act: Callable[[], Any], meeting: threading.Barrier = meeting
+        ) -> Callable[[], Any]:
             return lambda: (meeting.wait(), act())[1]
 
         polled, added, typed = (
             elsewhere(together(act))
             for act in (
                 lambda: tasks.poll("simulator", force=True),
-                lambda client=client, form=form: client.post("/admin/giftcodes/giftcode/add/", form),
+                lambda client=client, form=form: client.post(
+                    "/admin/giftcodes/giftcode/add/", form
+                ),
                 lambda code=code: run("redeem", code, "--guild", "Wolves"),
             )
         )
@@ -69,10 +75,12 @@ def test_a_poll_a_command_and_a_code_added_by_hand_at_the_same_moment_are_one_ru
         assert added.wait().status_code in (200, 302)
         assert typed.wait().status in (0, 2)
 
-        redemption = Redemption.objects.get(guild=wolves, gift_code=GiftCode.objects.get(folded=code.casefold()))
+        redemption = Redemption.objects.get(
+            guild=wolves, gift_code=GiftCode.objects.get(folded=code.casefold())
+        )
         assert (redemption.state, redemption.run_number) == (RunState.RUNNING, 1)
         assert redemption.events.filter(kind="locked").count() == 1
-        assert redemption.members.count() == 20
+        assert redemption.member_redemptions.count() == 20
 
 
 def test_redeem_now_pressed_twice_at_the_same_moment_runs_once_and_tells_the_other(
@@ -93,6 +101,9 @@ def test_redeem_now_pressed_twice_at_the_same_moment_runs_once_and_tells_the_oth
     pages = [one.wait() for one in [elsewhere(press), elsewhere(press)]]
 
     redemption = Redemption.objects.get()
-    assert sorted(redemption.events.values_list("kind", "user")) == [("locked", officer.pk), ("refused", officer.pk)]
+    assert sorted(redemption.events.values_list("kind", "user")) == [
+        ("locked", officer.pk),
+        ("refused", officer.pk),
+    ]
     words = "Auto-redeem already in progress for guild Wolves with code FROST, skipping duplicate"
     assert sorted(words in page for page in pages) == [False, True]

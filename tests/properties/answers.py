@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from random import Random
 from typing import Any
 
-from giftcodes.outcomes import PROVING, Outcome
+from giftcodes.domain.outcomes import PROVING, Outcome
 
 #: The protocol's table (docs/protocol.md), written again so that it cannot share a mistake with the client.
 WORDS = {
@@ -77,7 +77,10 @@ def make(seed: int, number: int, secrets: tuple[str, ...]) -> Case:
 
 # --- Whole answers ----------------------------------------------------------------------------------------------------
 def _http(body: bytes, *, status: str = "200 OK", headers: str = "") -> bytes:
-    return f"HTTP/1.1 {status}\r\nContent-Length: {len(body)}\r\n{headers}\r\n".encode("latin-1") + body
+    return (
+        f"HTTP/1.1 {status}\r\nContent-Length: {len(body)}\r\n{headers}\r\n".encode("latin-1")
+        + body
+    )
 
 
 def correct(random: Random, _secrets: tuple[str, ...]) -> Case:
@@ -100,23 +103,33 @@ def correct(random: Random, _secrets: tuple[str, ...]) -> Case:
         del body["data"]
     fields = list(body.items())
     random.shuffle(fields)
-    text = json.dumps(dict(fields), indent=random.choice([None, 2]), ensure_ascii=random.random() < 0.5)
+    text = json.dumps(
+        dict(fields), indent=random.choice([None, 2]), ensure_ascii=random.random() < 0.5
+    )
     headers = "".join(_rate_header(random) for _ in range(random.randrange(3)))
     data = _http(_encode(text), headers=headers)
-    return Case("correct", data, exactly=outcome, may_prove=frozenset({outcome}) & PROVING, keeps=True)
+    return Case(
+        "correct", data, exactly=outcome, may_prove=frozenset({outcome}) & PROVING, keeps=True
+    )
 
 
 def wrong_types(random: Random, secrets: tuple[str, ...]) -> Case:
     """The game's shape with anything in its fields, each of them right now and then."""
     word, (number, outcome) = random.choice(list(WORDS.items()))
-    body: dict[str, Any] = {"code": 0 if outcome is Outcome.SUCCESS else 1, "msg": word, "err_code": number}
+    body: dict[str, Any] = {
+        "code": 0 if outcome is Outcome.SUCCESS else 1,
+        "msg": word,
+        "err_code": number,
+    }
     for name in random.sample(["code", "msg", "err_code"], random.randint(1, 3)):
         if random.random() < 0.2:
             del body[name]
         else:
             body[name] = _value(random, 2, secrets)
     text = json.dumps(body)
-    status = random.choice(["200 OK"] * 6 + ["201 X", "302 X", "400 X", "403 X", "404 X", "500 X", "503 X", "429 X"])
+    status = random.choice(
+        ["200 OK"] * 6 + ["201 X", "302 X", "400 X", "403 X", "404 X", "500 X", "503 X", "429 X"]
+    )
     may_prove = _may_prove(body) if status[0] == "2" else NOTHING
     return Case("wrong types", _http(_encode(text), status=status), may_prove=may_prove, keeps=True)
 
@@ -126,12 +139,25 @@ def contradictions(random: Random, secrets: tuple[str, ...]) -> Case:
     word, (number, _) = random.choice(list(WORDS.items()))
     other, (other_number, _) = random.choice(list(WORDS.items()))
     nearly = random.choice(
-        [word + "!", "NOT " + word, word[:-1], f"{word} {other}", f"{word}\0", word.replace("E", "Е")]
+        [
+            word + "!",
+            "NOT " + word,
+            word[:-1],
+            f"{word} {other}",
+            f"{word}\0",
+            word.replace("E", "Е"),
+        ]
     )
     msg = random.choice([word, nearly, "", " . ", "…", secrets[0]])
     err_code = random.choice([number, other_number, -1, 20000, 20000.5, "2e4", "20000 "])
-    pairs = [("code", random.choice([0, 1, "0", "", None, False])), ("msg", msg), ("err_code", err_code)]
-    pairs += random.choices([("msg", other), ("err_code", other_number), ("code", 1)], k=random.randrange(3))
+    pairs = [
+        ("code", random.choice([0, 1, "0", "", None, False])),
+        ("msg", msg),
+        ("err_code", err_code),
+    ]
+    pairs += random.choices(
+        [("msg", other), ("err_code", other_number), ("code", 1)], k=random.randrange(3)
+    )
     body = dict(pairs)
     text = "{" + ",".join(f"{json.dumps(name)}:{json.dumps(value)}" for name, value in pairs) + "}"
     return Case("contradictions", _http(_encode(text)), may_prove=_may_prove(body), keeps=True)
@@ -142,21 +168,40 @@ def not_the_game(random: Random, secrets: tuple[str, ...]) -> Case:
     body = random.choice(
         [
             lambda: json.dumps(_value(random, 3, secrets)).encode(errors="replace"),
-            lambda: random.choice([b"NaN", b"[Infinity]", b'{"msg":NaN,"err_code":Infinity,"code":-Infinity}']),
-            lambda: b'{"msg":"x","err_code":' + b"9" * random.choice([30, 400, 4000, 5000, 30000]) + b"}",
+            lambda: random.choice(
+                [b"NaN", b"[Infinity]", b'{"msg":NaN,"err_code":Infinity,"code":-Infinity}']
+            ),
+            lambda: (
+                b'{"msg":"x","err_code":'
+                + b"9" * random.choice([30, 400, 4000, 5000, 30000])
+                + b"}"
+            ),
             lambda: b'{"msg":"x","err_code":1e' + b"9" * random.randint(1, 20) + b"}",
-            lambda: b"[" * random.choice([100, 1000, 30000]) + b"]" * random.choice([0, 100, 1000, 30000]),
+            lambda: (
+                b"[" * random.choice([100, 1000, 30000])
+                + b"]" * random.choice([0, 100, 1000, 30000])
+            ),
             lambda: b'{"msg":' * random.choice([10, 900, 5000]),
             lambda: random.randbytes(random.randrange(300)),
-            lambda: b'{"code":0,"msg":"' + random.randbytes(20).replace(b'"', b"") + b'","err_code":1}',
-            lambda: json.dumps({"code": 1, "msg": _text(random, secrets) * 500, "err_code": _text(random)}).encode(),
-            lambda: f"<html>{_text(random, secrets)}\0{secrets[0]}{secrets[-1]}</html>".encode(errors="replace"),
+            lambda: (
+                b'{"code":0,"msg":"' + random.randbytes(20).replace(b'"', b"") + b'","err_code":1}'
+            ),
+            lambda: json.dumps(
+                {"code": 1, "msg": _text(random, secrets) * 500, "err_code": _text(random)}
+            ).encode(),
+            lambda: f"<html>{_text(random, secrets)}\0{secrets[0]}{secrets[-1]}</html>".encode(
+                errors="replace"
+            ),
             lambda: b"\0" * random.randrange(5000),
-            lambda: random.choice([b"", b" ", b"\xef\xbb\xbf", b"null", b'""', b"{", b"[]", b"{}", b"\xff\xfe{\0}\0"]),
+            lambda: random.choice(
+                [b"", b" ", b"\xef\xbb\xbf", b"null", b'""', b"{", b"[]", b"{}", b"\xff\xfe{\0}\0"]
+            ),
             lambda: b"x" * random.choice([65_535, 65_536, 65_537, 100_000]),
         ]
     )()
-    status = random.choice(["200 OK"] * 5 + ["204 X", "301 X", "400 X", "418 X", "502 X", "599 X", "999 X", "429 X"])
+    status = random.choice(
+        ["200 OK"] * 5 + ["204 X", "301 X", "400 X", "418 X", "502 X", "599 X", "999 X", "429 X"]
+    )
     return Case("not the game", _http(body, status=status))
 
 
@@ -176,7 +221,9 @@ def broken_status(random: Random, _secrets: tuple[str, ...]) -> Case:
 
 def broken_headers(random: Random, secrets: tuple[str, ...]) -> Case:
     """Header garbage, and odd news about the pace, around a good answer: what it says may be believed."""
-    lines = [random.choice([_rate_header, _odd_header])(random) for _ in range(random.randrange(1, 8))]
+    lines = [
+        random.choice([_rate_header, _odd_header])(random) for _ in range(random.randrange(1, 8))
+    ]
     if random.random() < 0.1:
         lines = [_rate_header(random)] * random.choice([90, 110, 500])
     if random.random() < 0.2:
@@ -191,7 +238,9 @@ def broken_length(random: Random, _secrets: tuple[str, ...]) -> Case:
     if random.random() < 0.5:
         head = f"HTTP/1.1 200 OK\r\nContent-Length: {too_long}\r\n\r\n"
         return Case("cut short", head.encode() + _SUCCESS)
-    length = random.choice(["-1", "0", "1", "20", "abc", "", "0x33", "51, 51", "51\r\nContent-Length: 12", "٥١", "5 1"])
+    length = random.choice(
+        ["-1", "0", "1", "20", "abc", "", "0x33", "51, 51", "51\r\nContent-Length: 12", "٥١", "5 1"]
+    )
     head = f"HTTP/1.1 200 OK\r\nContent-Length: {length}\r\n\r\n"
     return Case("broken length", head.encode() + _SUCCESS, may_prove=frozenset({Outcome.SUCCESS}))
 
@@ -199,8 +248,12 @@ def broken_length(random: Random, _secrets: tuple[str, ...]) -> Case:
 def broken_chunks(random: Random, _secrets: tuple[str, ...]) -> Case:
     """Chunks of nonsense; a body without its last chunk is not a whole body."""
     head = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
-    size = random.choice([b"33", b"33;x=y", b"0033", b"34", b"32", b"-1", b"zz", b"", b"fffffffff", b"3 3", b"33\r"])
-    end = random.choice([b"\r\n0\r\n\r\n", b"\r\n", b"", b"\r\n0\r\n" + random.randbytes(9), b"\r\n-5\r\n\r\n"])
+    size = random.choice(
+        [b"33", b"33;x=y", b"0033", b"34", b"32", b"-1", b"zz", b"", b"fffffffff", b"3 3", b"33\r"]
+    )
+    end = random.choice(
+        [b"\r\n0\r\n\r\n", b"\r\n", b"", b"\r\n0\r\n" + random.randbytes(9), b"\r\n-5\r\n\r\n"]
+    )
     is_whole = size in (b"33", b"33;x=y", b"0033", b"33\r") and end.startswith(b"\r\n0")
     may_prove = frozenset({Outcome.SUCCESS}) if is_whole else NOTHING
     return Case("broken chunks", head + size + b"\r\n" + _SUCCESS + end, may_prove=may_prove)
@@ -210,17 +263,25 @@ def compressed(random: Random, _secrets: tuple[str, ...]) -> Case:
     """Encodings that nobody asked for: sound, broken, several, wrong, and bombs."""
     sound = random.random() < 0.3
     if sound:
-        body, coding = random.choice([(gzip.compress(_SUCCESS), "gzip"), (zlib.compress(_SUCCESS), "deflate")])
+        body, coding = random.choice(
+            [(gzip.compress(_SUCCESS), "gzip"), (zlib.compress(_SUCCESS), "deflate")]
+        )
     else:
-        coding = random.choice(["gzip", "deflate", "gzip, gzip", "br", "zstd", "x-none", "gzip, deflate", "gzip" * 50])
-        body = random.choice([_BOMB, _BOMB_IN_A_BOMB, random.randbytes(60), gzip.compress(_SUCCESS)[:-20], b""])
+        coding = random.choice(
+            ["gzip", "deflate", "gzip, gzip", "br", "zstd", "x-none", "gzip, deflate", "gzip" * 50]
+        )
+        body = random.choice(
+            [_BOMB, _BOMB_IN_A_BOMB, random.randbytes(60), gzip.compress(_SUCCESS)[:-20], b""]
+        )
     data = _http(body, headers=f"Content-Encoding: {coding}\r\n")
     return Case("compressed", data, may_prove=frozenset({Outcome.SUCCESS}) if sound else NOTHING)
 
 
 def mutated(random: Random, _secrets: tuple[str, ...]) -> Case:
     """A good answer with some of its bytes changed, taken out or put in. It does not say SUCCESS."""
-    good = bytearray(_http(_RECEIVED, headers="X-RateLimit-Limit: 30\r\nX-RateLimit-Remaining: 29\r\n"))
+    good = bytearray(
+        _http(_RECEIVED, headers="X-RateLimit-Limit: 30\r\nX-RateLimit-Remaining: 29\r\n")
+    )
     for _ in range(random.randint(1, 6)):
         place = random.randrange(len(good))
         match random.randrange(3):
@@ -262,7 +323,11 @@ def _may_prove(body: dict[str, Any]) -> frozenset[Outcome]:
 
 def _by_number(err_code: object) -> Outcome | None:
     text = str(err_code).strip()
-    return NUMBERS.get(int(float(text))) if text.replace(".", "", 1).isdigit() and float(text) % 1 == 0 else None
+    return (
+        NUMBERS.get(int(float(text)))
+        if text.replace(".", "", 1).isdigit() and float(text) % 1 == 0
+        else None
+    )
 
 
 def _respelt(random: Random, word: str) -> str:
@@ -271,11 +336,27 @@ def _respelt(random: Random, word: str) -> str:
         word = "".join(random.choice([letter.lower(), letter.upper()]) for letter in word)
     if random.random() < 0.3:
         word = word.replace(" ", random.choice(["  ", "\t", "\n", "\u00a0"]))
-    return random.choice(["", " ", "\n"]) + word + random.choice(["", ".", "..", " .", ". ", " \r\n"])
+    return (
+        random.choice(["", " ", "\n"]) + word + random.choice(["", ".", "..", " .", ". ", " \r\n"])
+    )
 
 
 def _text(random: Random, secrets: tuple[str, ...] = ()) -> str:
-    pool = ["\0", "\ud800", "\n", "é", "💥", "SUCCESS", "20000", "a" * 300, "\u202e", "<b>", "\\", '"', *secrets]
+    pool = [
+        "\0",
+        "\ud800",
+        "\n",
+        "é",
+        "💥",
+        "SUCCESS",
+        "20000",
+        "a" * 300,
+        "\u202e",
+        "<b>",
+        "\\",
+        '"',
+        *secrets,
+    ]
     return "".join(random.choices(pool, k=random.randrange(6)))
 
 
@@ -291,7 +372,9 @@ def _value(random: Random, depth: int, secrets: tuple[str, ...] = ()) -> Any:
 
 
 def _rate_header(random: Random) -> str:
-    name = random.choice(["X-RateLimit-Limit", "X-RateLimit-Remaining", "X-RateLimit-Reset", "Retry-After"])
+    name = random.choice(
+        ["X-RateLimit-Limit", "X-RateLimit-Remaining", "X-RateLimit-Reset", "Retry-After"]
+    )
     value = random.choice(
         ["30", "0", "-1", "999999999", "9999999999", "9" * 400, "3.5", "abc", "", " 7 ", "1e5", "NaN", "Infinity", "٣",
          "30, 30", "1764000000", "1764000000000", "Wed, 21 Oct 2026 07:28:00 GMT", "Wed, 99 Xyz 0000 99:99:99", "\x00"]

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from giftcodes import tasks
-from giftcodes.flow import pause
+from giftcodes.domain.transitions import OPEN, PARKED, SETTLED, State
 from giftcodes.models import CancelKind, CodeState, Member, MemberRedemption, Redemption, RunState
-from giftcodes.verdict import OPEN, PARKED, SETTLED, State
+from giftcodes.services import providers
 from tests.properties import rules
 from tests.properties.snapshot import Snapshot
 from tests.properties.system import PROVIDER
@@ -24,7 +24,7 @@ def let_everything_end(flow: Flow) -> None:
     """Drive the flow by what beat drives it by, with every message before this one lost."""
     flow.system.messages.clear()
     flow.system.requests.clear()
-    pause.resume(PROVIDER)
+    providers.resume(PROVIDER)
     for _ in range(_ROUNDS):
         flow.system.pass_time(_LONG)
         tasks.sweep()
@@ -54,7 +54,9 @@ def _let_the_members_have_their_turn(flow: Flow) -> None:
 
 
 def _is_quiet() -> bool:
-    return not MemberRedemption.objects.open().exists() and not Redemption.objects.running().exists()
+    return (
+        not MemberRedemption.objects.open().exists() and not Redemption.objects.running().exists()
+    )
 
 
 def _nothing_is_left_running() -> None:
@@ -72,7 +74,9 @@ def _nothing_is_left_running() -> None:
 def _everybody_has_it_or_a_reason() -> None:
     rows = MemberRedemption.objects.select_related("redemption", "member__guild", "gift_code")
     found = {(row.redemption_id, row.member_id): row for row in rows}
-    active = Redemption.objects.filter(gift_code__state=CodeState.ACTIVE).exclude(state=RunState.STOPPED)
+    active = Redemption.objects.filter(gift_code__state=CodeState.ACTIVE).exclude(
+        state=RunState.STOPPED
+    )
     for redemption in active:
         for member in Member.objects.eligible().filter(guild=redemption.guild_id):
             row = found[redemption.pk, member.pk]

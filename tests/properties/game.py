@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from giftcodes.outcomes import UNDECIDED, Outcome
-from giftcodes.providers import Answer, RateReport
+from giftcodes.clients.games import Answer, RateReport
+from giftcodes.domain.outcomes import UNDECIDED, Outcome
 
 _SILENT = frozenset({Outcome.UNANSWERED, Outcome.UNREACHABLE, Outcome.NOT_SENT})
 _STATUS = {Outcome.THROTTLED: 429, Outcome.SERVER_ERROR: 503}
@@ -18,7 +18,9 @@ class Game:
         #: Codes that have ended: nobody gets them any more.
         self.ended: set[int] = set()
 
-    def ask(self, player_id: str, code_id: int, *, says: Outcome = Outcome.SUCCESS, acts: bool = False) -> Answer:
+    def ask(
+        self, player_id: str, code_id: int, *, says: Outcome = Outcome.SUCCESS, acts: bool = False
+    ) -> Answer:
         """One request.
 
         Args:
@@ -27,7 +29,9 @@ class Game:
         """
         truth = self._truth(player_id, code_id)
         outcome = truth if says in _SETTLING else says
-        is_granted = outcome is Outcome.SUCCESS or (acts and outcome in UNDECIDED and truth is Outcome.SUCCESS)
+        is_granted = outcome is Outcome.SUCCESS or (
+            acts and outcome in UNDECIDED and truth is Outcome.SUCCESS
+        )
         if is_granted:
             self.grants.add((player_id, code_id))
         return answer(outcome)

@@ -13,13 +13,15 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from giftcodes import tasks
-from giftcodes.flow import catch_up, codes, dispatch, finish, pause, start, stop
-from giftcodes.flow.start import StartKind
+from giftcodes.clients.games import Rate
+from giftcodes.domain.outcomes import UNDECIDED, Outcome
+from giftcodes.domain.transitions import OPEN
 from giftcodes.models import CodeState, GiftCode, Guild, Member, Redemption, RunState, Trigger
-from giftcodes.models.redemption import RedemptionQuerySet, values
-from giftcodes.outcomes import UNDECIDED, Outcome
-from giftcodes.providers import Rate
-from giftcodes.verdict import OPEN
+from giftcodes.models.member_redemption import values
+from giftcodes.models.redemption import RedemptionQuerySet
+from giftcodes.pipeline import catch_up, code_lifecycle, dispatch, finish, start
+from giftcodes.pipeline.start import StartKind
+from giftcodes.services import providers, run_actions
 from tests import factories
 from tests.properties import rules
 from tests.properties.ending import let_everything_end
@@ -29,7 +31,9 @@ from tests.properties.witness import Witness
 
 NUMBER = st.integers(0, 7)
 ONE = st.integers(0, 1)
-TRIGGER = st.sampled_from([Trigger.POLL, Trigger.ADMIN, Trigger.COMMAND, Trigger.CATCH_UP, Trigger.SWEEP])
+TRIGGER = st.sampled_from(
+    [Trigger.POLL, Trigger.ADMIN, Trigger.COMMAND, Trigger.CATCH_UP, Trigger.SWEEP]
+)
 #: What is true, and what leaves it open, is said more often than each of the rest.
 SAYS = st.sampled_from([*[Outcome.SUCCESS] * 8, *sorted(UNDECIDED), *sorted(UNDECIDED), *Outcome])
 #: Whole fives: none comes near a limit (2.2, 4, 14, 30, 60 s) from below, so that a slow machine changes nothing.
@@ -45,7 +49,10 @@ class Flow(RuleBasedStateMachine):
         self.by_a_person = False
 
     @initialize(
-        rate=st.sampled_from([None, None, Rate(2, 12)]), proven=st.booleans(), priority=ONE, runs=st.integers(1, 4)
+        rate=st.sampled_from([None, None, Rate(2, 12)]),
+        proven=st.booleans(),
+        priority=ONE,
+        runs=st.integers(1, 4),
     )
     def begin(self, rate: Rate | None, proven: bool, priority: int, runs: int) -> None:
         self.system = System(rate=rate)
@@ -54,7 +61,10 @@ class Flow(RuleBasedStateMachine):
         for number, player in ((0, "100"), (1, "100"), (0, "200"), (1, "200"), (1, "300")):
             factories.member(self.guilds[number], player)
         proven_at = "2026-01-01T00:00:00Z" if proven else None
-        self.codes = [factories.gift_code("FIRST", proven_at=proven_at), factories.gift_code("SECOND")]
+        self.codes = [
+            factories.gift_code("FIRST", proven_at=proven_at),
+            factories.gift_code("SECOND"),
+        ]
         self.before = Snapshot.take()
         for number in range(runs):
             self._start(number % 2, number // 2, Trigger.POLL)
@@ -66,24 +76,32 @@ class Flow(RuleBasedStateMachine):
         assert self._start(guild, code, trigger) in expected
 
     @rule(guild=ONE, code=ONE, trigger=TRIGGER, other=TRIGGER)
-    def two_ask_for_a_run_at_once(self, guild: int, code: int, trigger: Trigger, other: Trigger) -> None:
+    def two_ask_for_a_run_at_once(
+        self, guild: int, code: int, trigger: Trigger, other: Trigger
+    ) -> None:
         """The second is a whole start between the first one making sure of its row and looking at it."""
         kinds: list[StartKind] = []
-        with overtaken(RedemptionQuerySet, "ensure", lambda: kinds.append(self._start(guild, code, other))):
+        with overtaken(
+            RedemptionQuerySet, "ensure", lambda: kinds.append(self._start(guild, code, other))
+        ):
             kinds.append(self._start(guild, code, trigger))
         assert kinds.count(StartKind.STARTED) <= 1
-        if kinds[0] is StartKind.STARTED and not trigger.is_quiet:
+        if kinds[0] is StartKind.STARTED and not trigger.is_housekeeping:
             assert kinds[1] is StartKind.REFUSED
 
     def _start(self, guild: int, code: int, trigger: Trigger) -> StartKind:
         self.by_a_person |= trigger.is_person
-        result = start.start(guild_id=self.guilds[guild].pk, gift_code_id=self.codes[code].pk, trigger=trigger)
+        result = start.start(
+            guild_id=self.guilds[guild].pk, gift_code_id=self.codes[code].pk, trigger=trigger
+        )
         return result.kind
 
     def _expected(self, guild: int, code: int, trigger: Trigger) -> set[StartKind]:
-        run = Redemption.objects.filter(guild=self.guilds[guild], gift_code=self.codes[code]).first()
+        run = Redemption.objects.filter(
+            guild=self.guilds[guild], gift_code=self.codes[code]
+        ).first()
         runs = run is not None and run.state == RunState.RUNNING
-        if runs and not trigger.is_quiet:
+        if runs and not trigger.is_housekeeping:
             return {StartKind.REFUSED}
         if GiftCode.objects.get(pk=self.codes[code].pk).state != CodeState.ACTIVE:
             return {StartKind.NOT_ALLOWED}
@@ -97,11 +115,17 @@ class Flow(RuleBasedStateMachine):
     def a_late_member_overtakes_finish(self, run: int) -> None:
         """The last member has had a turn; somebody joins between the cheap look and the lock."""
         self.all_goes_well_for_a_while(times=9)
-        if found := self._redemption(run, Redemption.objects.running().exclude(members__state__in=values(OPEN))):
+        if found := self._redemption(
+            run, Redemption.objects.running().exclude(member_redemptions__state__in=values(OPEN))
+        ):
 
             def join() -> None:
                 self._join(found.guild)
-                self._start(self.guilds.index(found.guild), self.codes.index(found.gift_code), Trigger.CATCH_UP)
+                self._start(
+                    self.guilds.index(found.guild),
+                    self.codes.index(found.gift_code),
+                    Trigger.CATCH_UP,
+                )
 
             with overtaken(finish, "_looks_over", join):
                 finish.finish(found.pk)
@@ -113,13 +137,15 @@ class Flow(RuleBasedStateMachine):
             return
         if how == "takes the stop back":
             self.by_a_person = True
-            stop.take_back_stop(found.pk, trigger=Trigger.ADMIN)
+            run_actions.take_back_stop(found.pk, trigger=Trigger.ADMIN)
             return
-        stop.stop(found.pk, trigger=Trigger.ADMIN)
+        run_actions.stop(found.pk, trigger=Trigger.ADMIN)
         if how == "stops at once":
             finish.finish(found.pk)
 
-    def _redemption(self, number: int, among: RedemptionQuerySet | None = None) -> Redemption | None:
+    def _redemption(
+        self, number: int, among: RedemptionQuerySet | None = None
+    ) -> Redemption | None:
         among = Redemption.objects.all() if among is None else among
         found = list(among.select_related("guild", "gift_code").order_by("pk"))
         return found[number % len(found)] if found else None
@@ -129,10 +155,19 @@ class Flow(RuleBasedStateMachine):
     def something_overtakes_dispatch(self, run: int, what: str, member: int) -> None:
         """Between the choice and the locks."""
         at = dispatch._CHOOSE
-        with overtaken(dispatch, "_ask", lambda: self._interfere(what, run, member), at=lambda asked: asked is at):
+        with overtaken(
+            dispatch,
+            "_ask",
+            lambda: self._interfere(what, run, member),
+            at=lambda asked: asked is at,
+        ):
             tasks.dispatch(PROVIDER)
 
-    @rule(run=NUMBER, what=st.sampled_from(["stop", "close", "leave", "pause", "late answers"]), member=NUMBER)
+    @rule(
+        run=NUMBER,
+        what=st.sampled_from(["stop", "close", "leave", "pause", "late answers"]),
+        member=NUMBER,
+    )
     def something_overtakes_the_workers(self, run: int, what: str, member: int) -> None:
         """Between the claims and the requests."""
         self.system.pass_time(5)
@@ -145,7 +180,7 @@ class Flow(RuleBasedStateMachine):
     def _interfere(self, what: str, run: int, member: int) -> None:
         found = self._redemption(run)
         if what == "pause":
-            pause.pause(PROVIDER, reason="By hand.")
+            providers.pause(PROVIDER, reason="By hand.")
         elif what == "leave":
             self.a_member_changes(member=member, what="active")
             catch_up.withdraw_leavers()
@@ -153,10 +188,10 @@ class Flow(RuleBasedStateMachine):
             for request in list(self.system.requests):
                 self._hear(request)
         elif found is not None and what == "stop":
-            stop.stop(found.pk, trigger=Trigger.ADMIN)
+            run_actions.stop(found.pk, trigger=Trigger.ADMIN)
         elif found is not None:
-            codes.close(found.gift_code_id, reason="Closed by hand.")
-            codes.cancel_waiting(found.gift_code_id)
+            code_lifecycle.close(found.gift_code_id, reason="Closed by hand.")
+            code_lifecycle.cancel_waiting(found.gift_code_id)
 
     @precondition(lambda self: self.system.claims)
     @rule(claim=NUMBER, says=SAYS, acts=st.booleans(), doubled=st.booleans())
@@ -197,7 +232,9 @@ class Flow(RuleBasedStateMachine):
             self._hear(self.system.requests[-1])
 
     @rule(says=SAYS, acts=st.booleans(), others_go_on=st.booleans(), comes_back=st.booleans())
-    def a_worker_is_taken_for_dead(self, says: Outcome, acts: bool, others_go_on: bool, comes_back: bool) -> None:
+    def a_worker_is_taken_for_dead(
+        self, says: Outcome, acts: bool, others_go_on: bool, comes_back: bool
+    ) -> None:
         """It has asked, and is held up for so long that its claim is given to another."""
         number = len(self.system.requests)
         self.a_member_has_a_turn(says=says, acts=acts, records=False)
@@ -223,7 +260,10 @@ class Flow(RuleBasedStateMachine):
             self._hear(self.system.requests[-1])
 
     # --- Housekeeping -------------------------------------------------------------------------------------------------
-    @rule(seconds=SECONDS, then=st.sampled_from(["nothing", "sweep", "sweep and tick", "sweep and tick"]))
+    @rule(
+        seconds=SECONDS,
+        then=st.sampled_from(["nothing", "sweep", "sweep and tick", "sweep and tick"]),
+    )
     def time_passes(self, seconds: int, then: str) -> None:
         self.system.pass_time(seconds)
         if "sweep" in then:
@@ -247,17 +287,20 @@ class Flow(RuleBasedStateMachine):
                 self.system.messages.clear()
 
     # --- People -------------------------------------------------------------------------------------------------------
-    @rule(code=ONE, what=st.sampled_from(["close", "close for good", "reopen", "reopen", "end in the game"]))
+    @rule(
+        code=ONE,
+        what=st.sampled_from(["close", "close for good", "reopen", "reopen", "end in the game"]),
+    )
     def a_code_changes(self, code: int, what: str) -> None:
         pk = self.codes[code].pk
         match what:
             case "reopen":
                 self.by_a_person = True
-                codes.reopen(pk, trigger=Trigger.ADMIN)
+                code_lifecycle.reopen(pk, trigger=Trigger.ADMIN)
             case "end in the game":
                 self.system.game.ended.add(pk)
             case _:
-                codes.close(pk, reason="Closed by hand.", forever="for good" in what)
+                code_lifecycle.close(pk, reason="Closed by hand.", forever="for good" in what)
 
     @rule(member=NUMBER, what=st.sampled_from(["active", "opted_out", "realm", "join"]))
     def a_member_changes(self, member: int, what: str) -> None:
@@ -266,7 +309,9 @@ class Flow(RuleBasedStateMachine):
             self._join(self.guilds[member % 2])
             return
         found = _pick(list(Member.objects.order_by("pk")), member)
-        value = (7 if found.realm is None else None) if what == "realm" else not getattr(found, what)
+        value = (
+            (7 if found.realm is None else None) if what == "realm" else not getattr(found, what)
+        )
         Member.objects.filter(pk=found.pk).update(**{what: value})
 
     def _join(self, guild: Guild) -> None:
@@ -279,9 +324,9 @@ class Flow(RuleBasedStateMachine):
     @rule(pauses=st.booleans())
     def a_person_pauses_the_game_or_lets_it_go_on(self, pauses: bool) -> None:
         if pauses:
-            pause.pause(PROVIDER, reason="By hand.")
+            providers.pause(PROVIDER, reason="By hand.")
         else:
-            pause.resume(PROVIDER)
+            providers.resume(PROVIDER)
 
     # --- What must hold -----------------------------------------------------------------------------------------------
     @invariant()

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 
+from giftcodes.domain.outcomes import PROVING
+from giftcodes.domain.transitions import HOLDING, MAX_TRIES, OPEN, SETTLED, State
 from giftcodes.models import CancelKind, CodeState, EventKind, RunState
-from giftcodes.outcomes import PROVING
-from giftcodes.verdict import HOLDING, MAX_TRIES, OPEN, SETTLED, State
 from tests.properties.snapshot import Snapshot
 
 
@@ -33,7 +33,11 @@ def step(before: Snapshot, now: Snapshot, *, by_a_person: bool) -> None:
 
 def _one_run_at_most(now: Snapshot) -> None:
     for redemption in now.redemptions.values():
-        ends = [kind for kind in now.journal.get(redemption.id, []) if kind in (EventKind.LOCKED, EventKind.UNLOCKED)]
+        ends = [
+            kind
+            for kind in now.journal.get(redemption.id, [])
+            if kind in (EventKind.LOCKED, EventKind.UNLOCKED)
+        ]
         expected = [EventKind.LOCKED, EventKind.UNLOCKED] * len(ends)
         assert ends == expected[: len(ends)], f"{redemption}: {ends}"
         runs = bool(ends) and ends[-1] == EventKind.LOCKED
@@ -63,7 +67,10 @@ def _a_settled_row_has_its_proof(now: Snapshot) -> None:
             assert proofs[row.id] & PROVING, row
         else:
             proof = now.rows[row.covered_by_id]
-            assert (proof.player_id, proof.gift_code_id) == (row.player_id, row.gift_code_id), (row, proof)
+            assert (proof.player_id, proof.gift_code_id) == (row.player_id, row.gift_code_id), (
+                row,
+                proof,
+            )
             assert proof.state in SETTLED, (row, proof)
             assert proof.covered_by_id is None, (row, proof)
 
@@ -109,7 +116,10 @@ def _tokens_and_runs_only_grow(before: Snapshot, now: Snapshot) -> None:
 def _evidence_is_never_changed(before: Snapshot, now: Snapshot) -> None:
     for attempt in before.attempts.values():
         later = now.attempts[attempt.id]
-        assert (later.member_redemption_id, later.token) == (attempt.member_redemption_id, attempt.token)
+        assert (later.member_redemption_id, later.token) == (
+            attempt.member_redemption_id,
+            attempt.token,
+        )
         assert not attempt.outcome or later.outcome == attempt.outcome, (attempt, later)
 
 
@@ -131,4 +141,6 @@ def _only_a_person_opens_what_is_parked(before: Snapshot, now: Snapshot) -> None
 
 def _a_deleted_code_stays_deleted(before: Snapshot, now: Snapshot) -> None:
     for code in before.codes.values():
-        assert code.state != CodeState.DELETED or now.codes[code.id].state == CodeState.DELETED, code
+        assert code.state != CodeState.DELETED or now.codes[code.id].state == CodeState.DELETED, (
+            code
+        )

@@ -38,7 +38,9 @@ class Snapshot:
     def take(cls) -> Snapshot:
         with connection.cursor() as cursor:
             cursor.execute(_ALL)
-            found = {name: _by_id(rows or []) for name, rows in json.loads(cursor.fetchone()[0]).items()}
+            found = {
+                name: _by_id(rows or []) for name, rows in json.loads(cursor.fetchone()[0]).items()
+            }
         journal: dict[int, list[EventKind]] = {}
         for event in found.pop("events").values():
             journal.setdefault(event.redemption_id, []).append(EventKind(event.kind))

@@ -14,10 +14,10 @@ from django.conf import settings
 from django.db import connection, transaction
 
 from giftcodes import tasks
-from giftcodes.flow import redeem as redeem_step
-from giftcodes.outcomes import Outcome
-from giftcodes.providers import Answer, Rate
-from tests.flow.conftest import World
+from giftcodes.clients.games import Answer, Rate
+from giftcodes.domain.outcomes import Outcome
+from giftcodes.pipeline import redeem as redeem_step
+from tests.pipeline.conftest import World
 from tests.properties.game import Game
 
 PROVIDER = "simulator"
@@ -51,9 +51,11 @@ class System:
         self.requests: list[Request] = []
         self._patches = ExitStack()
         here = replace(settings.PROVIDERS[PROVIDER], rate=rate)
-        self._patches.enter_context(mock.patch.object(tasks, "ring", self._ring))
+        self._patches.enter_context(mock.patch.object(tasks, "enqueue_on_commit", self._ring))
         # Delays are whole seconds, so that a slow machine takes the same way as a quick one.
-        self._patches.enter_context(mock.patch.object(redeem_step, "random", SimpleNamespace(random=lambda: 0.0)))
+        self._patches.enter_context(
+            mock.patch.object(redeem_step, "random", SimpleNamespace(random=lambda: 0.0))
+        )
         self._patches.enter_context(mock.patch.dict(settings.PROVIDERS, {PROVIDER: here}))
         _empty_the_tables()
 
@@ -81,7 +83,9 @@ class System:
             self.messages.remove(message)
         message.task(*message.args)
 
-    def send(self, message: Message, *, says: Outcome, acts: bool, doubled: bool = False) -> redeem_step.Intent | None:
+    def send(
+        self, message: Message, *, says: Outcome, acts: bool, doubled: bool = False
+    ) -> redeem_step.Intent | None:
         """Let a worker take a claim as far as its request. None: it did not send."""
         if not doubled:
             self.messages.remove(message)
@@ -96,7 +100,7 @@ class System:
         self.requests.remove(request)
         intent = request.intent
 
-        def from_here_on(*_: int) -> redeem_step.Aftermath:
+        def from_here_on(*_: int) -> redeem_step.FollowUp:
             return redeem_step.record(intent, request.answer)
 
         with mock.patch.object(redeem_step, "redeem_member", from_here_on):
@@ -117,7 +121,11 @@ def _empty_the_tables() -> None:
 
 @contextmanager
 def overtaken(
-    owner: object, look: str, meanwhile: Callable[[], object], *, at: Callable[..., bool] = lambda *_: True
+    owner: object,
+    look: str,
+    meanwhile: Callable[[], object],
+    *,
+    at: Callable[..., bool] = lambda *_: True,
 ) -> Iterator[None]:
     """Let something happen right after a step has had a look, and before it acts on what it saw: once.
 

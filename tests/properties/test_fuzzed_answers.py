@@ -13,17 +13,17 @@ from collections.abc import Iterator
 
 import pytest
 
-from giftcodes.flow import redeem as step
-from giftcodes.flow.start import start
+from giftcodes.clients.games import Answer, CenturyClient
+from giftcodes.domain.outcomes import PROVING, Outcome
+from giftcodes.domain.transitions import SETTLED, State
 from giftcodes.models import Attempt, CodeState, GiftCode, MemberRedemption, RateBudget, Trigger
 from giftcodes.models.clock import clock_plus
-from giftcodes.outcomes import PROVING, Outcome
-from giftcodes.providers import Answer, CenturyClient
-from giftcodes.verdict import SETTLED, State
+from giftcodes.pipeline import redeem as step
+from giftcodes.pipeline.start import start
+from tests.clients.conftest import FEED_KEY, SALT, client_of, redeem
+from tests.clients.http.raw_server import RawServer, Talk
 from tests.factories import gift_code, guild
 from tests.properties.answers import Case, make
-from tests.providers.conftest import FEED_KEY, SALT, client_of, redeem
-from tests.providers.raw_server import RawServer, Talk
 
 pytestmark = pytest.mark.usefixtures("silence")
 
@@ -95,10 +95,15 @@ def check(case: Case, answer: Answer, sign: str) -> None:
             assert secret not in text
     rate = answer.rate
     assert all(value is None or 0 <= value < 10**9 for value in (rate.limit, rate.remaining))
-    assert all(value is None or 0 <= value <= 86_400 for value in (rate.retry_after_seconds, rate.reset_after_seconds))
+    assert all(
+        value is None or 0 <= value <= 86_400
+        for value in (rate.retry_after_seconds, rate.reset_after_seconds)
+    )
 
 
-def test_ten_thousand_answers_end_in_an_outcome_and_say_no_more_than_the_game(parrot: Parrot) -> None:
+def test_ten_thousand_answers_end_in_an_outcome_and_say_no_more_than_the_game(
+    parrot: Parrot,
+) -> None:
     seen: Counter[tuple[str, Outcome]] = Counter()
     for number in range(ANSWERS):
         case = the_case(number)
@@ -106,11 +111,15 @@ def test_ten_thousand_answers_end_in_an_outcome_and_say_no_more_than_the_game(pa
             answer = parrot.redeem(case)
             check(case, answer, parrot.sign)
         except Exception as error:
-            error.add_note(f"ANSWER_SEED={SEED}, answer {number} ({case.kind}): {case.data[:500]!r}")
+            error.add_note(
+                f"ANSWER_SEED={SEED}, answer {number} ({case.kind}): {case.data[:500]!r}"
+            )
             raise
         seen[case.kind, answer.outcome] += 1
     outcomes = {outcome for _, outcome in seen}
-    assert outcomes == set(Outcome) - {Outcome.UNREACHABLE, Outcome.NOT_SENT}, "the answers are too much alike"
+    assert outcomes == set(Outcome) - {Outcome.UNREACHABLE, Outcome.NOT_SENT}, (
+        "the answers are too much alike"
+    )
 
 
 @pytest.mark.django_db
@@ -138,7 +147,12 @@ def _store(row: MemberRedemption, answer: Answer) -> None:
     """Claim the row anew, as if nobody had asked before, and record the answer for it."""
     Attempt.objects.all().delete()
     MemberRedemption.objects.filter(pk=row.pk).update(
-        state=State.IN_FLIGHT, token=row.token + 1, lease_until=clock_plus(30), tries=0, setbacks=0, settled_at=None
+        state=State.IN_FLIGHT,
+        token=row.token + 1,
+        lease_until=clock_plus(30),
+        tries=0,
+        uncounted_failures=0,
+        settled_at=None,
     )
     GiftCode.objects.filter(pk=row.gift_code_id).update(state=CodeState.ACTIVE)
     RateBudget.objects.update(pause_kind="", window_ends_at=None, permits_until=None)
@@ -148,7 +162,11 @@ def _store(row: MemberRedemption, answer: Answer) -> None:
     step.record(intent, answer)
 
     stored = Attempt.objects.get(pk=intent.id)
-    assert (stored.outcome, stored.err_code, stored.body) == (answer.outcome, answer.err_code, answer.body)
+    assert (stored.outcome, stored.err_code, stored.body) == (
+        answer.outcome,
+        answer.err_code,
+        answer.body,
+    )
     assert stored.msg == (answer.msg or answer.detail)
     row.refresh_from_db()
     assert (row.state in SETTLED) == (answer.outcome in PROVING)

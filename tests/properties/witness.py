@@ -9,9 +9,9 @@ from typing import Any
 
 from django.conf import settings
 
+from giftcodes.domain.outcomes import PROVING, Outcome
+from giftcodes.domain.transitions import SETTLED, State
 from giftcodes.models import Attempt, MemberRedemption, RateBudget, RunState, database_now
-from giftcodes.outcomes import PROVING, Outcome
-from giftcodes.verdict import SETTLED, State
 from tests.properties.system import Message, Request, System
 
 
@@ -34,9 +34,15 @@ class Witness:
         if len(self._system.requests) == sent:
             return
         assert (row.state, row.token) == (State.IN_FLIGHT, token), "the claim was over"
-        assert row.lease_until > now + timedelta(seconds=settings.HTTP_SECONDS), "the lease was nearly over"
-        assert not budget.pause_kind or (row.is_probe and budget.is_probing(now)), "the game was paused"
-        assert (row.player_id, row.gift_code_id) not in self.proven, "the player was known to have it"
+        assert row.lease_until > now + timedelta(seconds=settings.HTTP_SECONDS), (
+            "the lease was nearly over"
+        )
+        assert not budget.pause_kind or (row.is_probe and budget.is_probing(now)), (
+            "the game was paused"
+        )
+        assert (row.player_id, row.gift_code_id) not in self.proven, (
+            "the player was known to have it"
+        )
         assert not self._somebody_else_asks(row), "two requests for one player and code"
         if not row.confirming:
             run, member = row.redemption, row.member
@@ -51,9 +57,14 @@ class Witness:
         of_same = [
             other.intent.row_id
             for other in others
-            if (other.intent.player_id, other.intent.gift_code_id) == (row.player_id, row.gift_code_id)
+            if (other.intent.player_id, other.intent.gift_code_id)
+            == (row.player_id, row.gift_code_id)
         ]
-        return MemberRedemption.objects.filter(pk__in=of_same, state=State.IN_FLIGHT).exclude(pk=row.pk).exists()
+        return (
+            MemberRedemption.objects.filter(pk__in=of_same, state=State.IN_FLIGHT)
+            .exclude(pk=row.pk)
+            .exists()
+        )
 
     @contextmanager
     def of_an_answer(self, request: Request) -> Iterator[None]:
@@ -69,7 +80,9 @@ class Witness:
         elif outcome is not Outcome.SUCCESS:
             assert _values(after) == _values(before), "a stale worker wrote"
         elif after.state != State.REDEEMED:
-            assert _values(after) == _values(before), "a stale worker wrote something else than its success"
+            assert _values(after) == _values(before), (
+                "a stale worker wrote something else than its success"
+            )
         if outcome is Outcome.SUCCESS or (held and outcome in PROVING):
             self.proven.add((intent.player_id, intent.gift_code_id))
         assert (after.state in SETTLED) or not (held and outcome in PROVING)

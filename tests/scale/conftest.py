@@ -11,9 +11,9 @@ import pytest
 from django.db import connection
 
 from benchmarks.filling import fill
-from giftcodes.flow.fan_out import fan_out
 from giftcodes.models import Redemption, Trigger
-from giftcodes.models.redemption import lock_runs
+from giftcodes.models.redemption import begin_runs
+from giftcodes.pipeline.fan_out import fan_out
 from tests.factories import gift_code
 
 #: Whoever reads one of these from end to end takes the longer the more there is.
@@ -28,11 +28,13 @@ def crowd(django_db_setup: None, django_db_blocker: Any) -> Iterator[None]:
         code = gift_code()
         fan_out(code.pk)
         ids = list(Redemption.objects.filter(gift_code=code).values_list("pk", flat=True))
-        lock_runs(ids, trigger=Trigger.POLL, user_id=None)
+        begin_runs(ids, trigger=Trigger.POLL, user_id=None)
         with connection.cursor() as cursor:
             cursor.execute("VACUUM ANALYZE")
             yield
-            cursor.execute("TRUNCATE giftcodes_guild, giftcodes_giftcode, giftcodes_ratebudget CASCADE")
+            cursor.execute(
+                "TRUNCATE giftcodes_guild, giftcodes_giftcode, giftcodes_ratebudget CASCADE"
+            )
             # Others find the figures of empty tables.
             cursor.execute("VACUUM ANALYZE")
 
@@ -64,7 +66,9 @@ def plans_of(step: Callable[[], Any]) -> Plans:
     plans = Plans()
 
     def explain(execute: Any, sql: Any, params: Any, many: bool, context: Any) -> Any:
-        if not many and str(sql).lstrip().startswith(("SELECT", "WITH", "UPDATE", "INSERT", "DELETE")):
+        if not many and str(sql).lstrip().startswith(
+            ("SELECT", "WITH", "UPDATE", "INSERT", "DELETE")
+        ):
             with connection.connection.cursor() as cursor:
                 cursor.execute(f"EXPLAIN (FORMAT JSON) {sql}", params)
                 (found,) = cursor.fetchone()

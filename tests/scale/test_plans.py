@@ -9,10 +9,18 @@ from typing import Any
 import pytest
 from django.db.models import F
 
-from giftcodes.flow import dispatch, finish, prune, sweep
-from giftcodes.flow.start_many import start_many
-from giftcodes.management.overview import overview
-from giftcodes.models import Attempt, GiftCode, Heartbeat, MemberRedemption, Redemption, Trigger, database_now
+from giftcodes.models import (
+    Attempt,
+    GiftCode,
+    Heartbeat,
+    MemberRedemption,
+    Redemption,
+    Trigger,
+    database_now,
+)
+from giftcodes.pipeline import dispatch, finish, prune, sweep
+from giftcodes.pipeline.start_many import start_many
+from giftcodes.queries.overview import overview
 from tests.scale.conftest import plans_of
 
 #: Both hold the rows of a redemption that wait.
@@ -51,7 +59,9 @@ def test_finish_looks_at_the_open_rows_of_one_run() -> None:
 
 def test_a_hundred_starts_read_the_rows_of_a_hundred_redemptions() -> None:
     code = GiftCode.objects.latest("pk")
-    waiting = Redemption.objects.filter(gift_code=code).order_by("pk").values_list("pk", flat=True)[:100]
+    waiting = (
+        Redemption.objects.filter(gift_code=code).order_by("pk").values_list("pk", flat=True)[:100]
+    )
     Redemption.objects.filter(pk__in=list(waiting)).update(state="pending")
 
     plans = plans_of(lambda: list(start_many(code.pk, trigger=Trigger.SWEEP)))
@@ -88,7 +98,9 @@ def test_where_there_are_more_runs_than_permits_each_gets_its_turn(settings: Any
     served: list[int] = []
     for _ in range(3):
         claims = dispatch.dispatch("simulator")
-        rows = MemberRedemption.objects.filter(pk__in=[claim.member_redemption_id for claim in claims])
+        rows = MemberRedemption.objects.filter(
+            pk__in=[claim.member_redemption_id for claim in claims]
+        )
         served += rows.values_list("redemption_id", flat=True)
         rows.update(state="redeemed", settled_at=F("created_at"))
 

@@ -8,7 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from redeemer.embedded.home import REPOSITORY
+from redeemer.localserver.home import REPOSITORY
 from tests import reaper
 
 
@@ -26,7 +26,12 @@ class Copy:
 
     def environment(self, **more: str) -> dict[str, str]:
         """What its processes have in the environment."""
-        return {"PATH": os.environ["PATH"], "REDEEMER_HOME": str(self._folder / "home"), **reaper.mark(), **more}
+        return {
+            "PATH": os.environ["PATH"],
+            "REDEEMER_HOME": str(self._folder / "home"),
+            **reaper.mark(),
+            **more,
+        }
 
     def begin(self, *command: str, **environment: str) -> subprocess.Popen[bytes]:
         """Start a Python program; what it says goes to `output`."""

@@ -72,7 +72,9 @@ def test_statements_read_what_is_committed_whatever_the_database_says(
 
 
 @pytest.mark.parametrize("pooled", [True, False])
-def test_after_a_read_only_time_sessions_write_again(change: Callable[[str], None], pooled: bool) -> None:
+def test_after_a_read_only_time_sessions_write_again(
+    change: Callable[[str], None], pooled: bool
+) -> None:
     change("SET default_transaction_read_only TO on")
     with connected(pooled=pooled) as connection:
         assert not _writes(connection)

@@ -14,12 +14,21 @@ from redeemer.environment import SettingError
         ("postgres://u@%2Fsocket%2Fdir/db", {"user": "u", "host": "/socket/dir", "dbname": "db"}),
         ("postgres:///db?host=/socket", {"host": "/socket", "dbname": "db"}),
         ("postgres://u@/db?host=%2Fsocket", {"user": "u", "host": "/socket", "dbname": "db"}),
-        ("postgresql://u:p%40s%2F@h:6432/db", {"user": "u", "password": "p@s/", "host": "h", "port": "6432"}),
-        ("postgres://u:p@s/s#w%@h/db", {"user": "u", "password": "p@s/s#w%", "host": "h", "dbname": "db"}),
+        (
+            "postgresql://u:p%40s%2F@h:6432/db",
+            {"user": "u", "password": "p@s/", "host": "h", "port": "6432"},
+        ),
+        (
+            "postgres://u:p@s/s#w%@h/db",
+            {"user": "u", "password": "p@s/s#w%", "host": "h", "dbname": "db"},
+        ),
         ("postgres://u:$a*b@h/db", {"password": "$a*b"}),
         ("postgres://u@[::1]:5/db", {"host": "::1", "port": "5"}),
         ("postgres://h1:1,h2:2/db", {"host": "h1,h2", "port": "1,2"}),
-        ("postgres://h/db?sslmode=require&sslrootcert=/a%20b", {"sslmode": "require", "sslrootcert": "/a b"}),
+        (
+            "postgres://h/db?sslmode=require&sslrootcert=/a%20b",
+            {"sslmode": "require", "sslrootcert": "/a b"},
+        ),
         ("pgsql://h/an%20other%2Fone", {"dbname": "an other/one"}),
         ("postgres://h/db?conn_max_age=60", {"host": "h", "dbname": "db"}),
     ],
@@ -69,6 +78,8 @@ def test_a_url_without_a_database_is_refused_for_the_site() -> None:
         django_settings("postgres://u:hush@h")
 
 
-@pytest.mark.parametrize("url", ["postgres://u:p%40s/@h:1/db?sslmode=require", "postgres://u@%2Fsocket/db"])
+@pytest.mark.parametrize(
+    "url", ["postgres://u:p%40s/@h:1/db?sslmode=require", "postgres://u@%2Fsocket/db"]
+)
 def test_another_database_of_the_same_server_has_another_name_only(url: str) -> None:
     assert parameters(at(url, "an other/one")) == {**parameters(url), "dbname": "an other/one"}

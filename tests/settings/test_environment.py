@@ -49,7 +49,10 @@ def test_a_value_is_taken_as_written(line: str, value: str) -> None:
 
 @pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
 def test_lines_of_every_system_are_read(end: str) -> None:
-    assert parse(end.join(["# settings", "", "A=1", "  # more", "B=2", "A=1"]), ".env") == {"A": "1", "B": "2"}
+    assert parse(end.join(["# settings", "", "A=1", "  # more", "B=2", "A=1"]), ".env") == {
+        "A": "1",
+        "B": "2",
+    }
 
 
 @pytest.mark.parametrize(
@@ -65,7 +68,9 @@ def test_lines_of_every_system_are_read(end: str) -> None:
         ("X=1\n\nX=hush", ".env, line 3: X has another value in line 1"),
     ],
 )
-def test_a_line_that_cannot_be_read_is_named_and_its_value_is_not_shown(text: str, error: str) -> None:
+def test_a_line_that_cannot_be_read_is_named_and_its_value_is_not_shown(
+    text: str, error: str
+) -> None:
     with pytest.raises(SettingError) as refusal:
         parse(text, ".env")
 
@@ -94,9 +99,14 @@ def test_a_file_of_every_editor_is_read(content: bytes, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("content", "error"),
-    [("SALT=hush".encode("utf-16-le"), "line 1"), (b"A=1\nSALT=hush\xff", "line 2: this is not UTF-8 text")],
+    [
+        ("SALT=hush".encode("utf-16-le"), "line 1"),
+        (b"A=1\nSALT=hush\xff", "line 2: this is not UTF-8 text"),
+    ],
 )
-def test_a_file_that_is_no_text_is_named_and_not_shown(content: bytes, error: str, tmp_path: Path) -> None:
+def test_a_file_that_is_no_text_is_named_and_not_shown(
+    content: bytes, error: str, tmp_path: Path
+) -> None:
     (tmp_path / ".env").write_bytes(content)
 
     with pytest.raises(SettingError, match=error) as refusal:
@@ -161,7 +171,14 @@ def test_an_address_in_quotes_is_the_address(name: str, tmp_path: Path) -> None:
     ],
 )
 def test_a_value_is_read_as_its_type(kind: str, text: str | None, value: Any) -> None:
-    defaults = {"int": 5, "float": 5.0, "bool": True, "str": "default", "list": ["default"], "zone": "UTC"}
+    defaults = {
+        "int": 5,
+        "float": 5.0,
+        "bool": True,
+        "str": "default",
+        "list": ["default"],
+        "zone": "UTC",
+    }
     settings = Settings({} if text is None else {"X": text})
 
     assert getattr(settings, kind)("X", default=defaults[kind]) == value

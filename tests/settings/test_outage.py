@@ -17,8 +17,8 @@ from typing import Any
 import pytest
 
 from chaos.servers import Running
-from redeemer.embedded import ports
-from redeemer.embedded.postgres import Postgres
+from redeemer.localserver import ports
+from redeemer.localserver.postgres import Postgres
 from tests.settings.copied import Copy
 
 _GENEROUS_SECONDS = 120.0
@@ -39,14 +39,18 @@ class Site:
         stack.callback(self.postgres.stop)
         self.postgres.start()
         copy = Copy(folder / "copy")
-        copy.file.write_text(f"DATABASE_URL={server.url}\nSECRET_KEY={'only-for-tests-' * 4}\nSIMULATOR_SALT=x\n")
+        copy.file.write_text(
+            f"DATABASE_URL={server.url}\nSECRET_KEY={'only-for-tests-' * 4}\nSIMULATOR_SALT=x\n"
+        )
         assert copy.manage("migrate", "--no-input").returncode == 0
         port = ports.pick()
         self._url = f"http://127.0.0.1:{port}/healthz"
         process = copy.begin("-m", "redeemer.serving", "--bind", f"127.0.0.1:{port}")
         stack.callback(process.wait)
         stack.callback(process.send_signal, signal.SIGTERM)
-        self.wait_until(lambda: self.health()[1].get("beat_age_seconds", "") is None, _GENEROUS_SECONDS)
+        self.wait_until(
+            lambda: self.health()[1].get("beat_age_seconds", "") is None, _GENEROUS_SECONDS
+        )
 
     def health(self) -> tuple[int, dict[str, Any]]:
         """Status and answer of /healthz. A status of 0: the site does not listen yet."""
@@ -79,7 +83,9 @@ def site() -> Iterator[Site]:
 
 
 @pytest.mark.system
-def test_healthz_says_503_while_the_database_is_away_and_goes_on_when_it_is_back(site: Site) -> None:
+def test_healthz_says_503_while_the_database_is_away_and_goes_on_when_it_is_back(
+    site: Site,
+) -> None:
     site.postgres.stop()
 
     with ThreadPoolExecutor(6) as asking:

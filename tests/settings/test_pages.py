@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from redeemer.embedded.home import REPOSITORY
 from redeemer.environment import parse
+from redeemer.localserver.home import REPOSITORY
 from tests.settings.copied import Copy
 
 #: The example shows the settings of one game; each game has the same.
@@ -32,7 +32,11 @@ def of_the_page() -> set[str]:
 def of_the_source() -> set[str]:
     """The settings that are read."""
     found: set[str] = set()
-    for file in ("redeemer/settings.py", "redeemer/embedded/configuration.py", "redeemer/embedded/home.py"):
+    for file in (
+        "redeemer/settings.py",
+        "redeemer/localserver/configuration.py",
+        "redeemer/localserver/home.py",
+    ):
         text = (REPOSITORY / file).read_text(encoding="utf-8")
         found |= set(re.findall(r"(?:env|settings)\.\w+\(\s*\"([A-Z_]+)\"", text))
         found |= set(re.findall(r"os\.environ\.get\(\"([A-Z_]+)\"", text))

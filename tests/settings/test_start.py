@@ -10,8 +10,8 @@ from contextlib import contextmanager
 import psycopg
 import pytest
 
-from redeemer.embedded import ports
-from redeemer.embedded.home import REPOSITORY
+from redeemer.localserver import ports
+from redeemer.localserver.home import REPOSITORY
 from tests.settings.copied import Copy
 
 KEY = "only-for-tests-but-long-enough-to-please-the-checks-of-django"
@@ -35,7 +35,9 @@ def test_the_block_of_the_readme_works_when_it_is_copied_with_its_comments(copy:
     assert block.count("…") == 3
     copy.file.write_text(block.replace("…", HUSH), encoding="utf-8")
 
-    found = copy.value("[getattr(settings.PROVIDERS['whiteout'], n) for n in ('salt', 'feed_url', 'feed_key')]")
+    found = copy.value(
+        "[getattr(settings.PROVIDERS['whiteout'], n) for n in ('salt', 'feed_url', 'feed_key')]"
+    )
 
     assert found == repr([HUSH] * 3)
 
@@ -44,11 +46,17 @@ def test_the_block_of_the_readme_works_when_it_is_copied_with_its_comments(copy:
 def test_a_secret_with_a_dollar_sign_is_taken_as_written(copy: Copy, key: str) -> None:
     copy.file.write_text(f"SECRET_KEY='{key}'\nKINGSHOT_SALT={key}\n")
 
-    assert copy.value("(settings.SECRET_KEY, settings.PROVIDERS['kingshot'].salt)") == repr((key, key))
+    assert copy.value("(settings.SECRET_KEY, settings.PROVIDERS['kingshot'].salt)") == repr(
+        (key, key)
+    )
 
 
-def test_a_list_may_have_spaces_and_levels_any_capitals_and_empty_numbers_are_the_default(copy: Copy) -> None:
-    copy.file.write_text('ALLOWED_HOSTS="localhost, 127.0.0.1"\nLOG_LEVEL=debug\nREDEEM_THREADS=\nTIME_ZONE=\n')
+def test_a_list_may_have_spaces_and_levels_any_capitals_and_empty_numbers_are_the_default(
+    copy: Copy,
+) -> None:
+    copy.file.write_text(
+        'ALLOWED_HOSTS="localhost, 127.0.0.1"\nLOG_LEVEL=debug\nREDEEM_THREADS=\nTIME_ZONE=\n'
+    )
 
     found = "settings.ALLOWED_HOSTS, settings.LOGGING['root']['level'], settings.REDEEM_THREADS, settings.TIME_ZONE"
 
@@ -82,7 +90,9 @@ def test_a_setting_that_cannot_be_read_is_one_line_for_every_command(
 
 
 @pytest.mark.parametrize(("text", "words"), BAD[:2] + BAD[3:4] + BAD[6:])
-def test_a_setting_that_cannot_be_read_is_one_line_for_make_up(copy: Copy, text: str, words: tuple[str, ...]) -> None:
+def test_a_setting_that_cannot_be_read_is_one_line_for_make_up(
+    copy: Copy, text: str, words: tuple[str, ...]
+) -> None:
     copy.file.write_text(text)
 
     done = copy.manage("up")
@@ -103,13 +113,18 @@ def processes() -> dict[str, tuple[str, ...]]:
 
 @pytest.mark.parametrize("name", ["web", "worker", "beat"])
 @pytest.mark.parametrize(
-    ("text", "word"), [("LOG_LEVEL=INFO\n", "SECRET_KEY is not set"), (f"LOG_LEVEL={HUSH}\n", "LOG_LEVEL must be")]
+    ("text", "word"),
+    [("LOG_LEVEL=INFO\n", "SECRET_KEY is not set"), (f"LOG_LEVEL={HUSH}\n", "LOG_LEVEL must be")],
 )
 def test_a_process_of_the_site_does_not_start(copy: Copy, name: str, text: str, word: str) -> None:
     """Without a key, and with a setting that cannot be read."""
     copy.file.write_text(text)
 
-    done = copy.run(*processes()[name], DATABASE_URL=os.environ["DATABASE_URL"], REDIS_URL=os.environ["REDIS_URL"])
+    done = copy.run(
+        *processes()[name],
+        DATABASE_URL=os.environ["DATABASE_URL"],
+        REDIS_URL=os.environ["REDIS_URL"],
+    )
 
     assert done.returncode != 0
     assert is_one_line(done.stderr, word), done.stderr
@@ -136,8 +151,12 @@ def psycopg_name() -> str:
     return str(connection.settings_dict["NAME"])
 
 
-@pytest.mark.parametrize("address", ["codes.example.org", "//codes.example.org", "https://", "ftp://a", "https://a b"])
-def test_a_site_url_that_is_no_address_stops_the_start_and_says_what_to_write(copy: Copy, address: str) -> None:
+@pytest.mark.parametrize(
+    "address", ["codes.example.org", "//codes.example.org", "https://", "ftp://a", "https://a b"]
+)
+def test_a_site_url_that_is_no_address_stops_the_start_and_says_what_to_write(
+    copy: Copy, address: str
+) -> None:
     copy.file.write_text(f"SITE_URL={address}\n")
 
     done = copy.manage("check")
@@ -149,7 +168,10 @@ def test_a_site_url_that_is_no_address_stops_the_start_and_says_what_to_write(co
 @contextmanager
 def database(encoding: str) -> Iterator[str]:
     """A database with an encoding; its URL."""
-    server, name = os.environ["DATABASE_URL"].rpartition("/")[0], f"encoded_{encoding.lower()}_{os.getpid()}"
+    server, name = (
+        os.environ["DATABASE_URL"].rpartition("/")[0],
+        f"encoded_{encoding.lower()}_{os.getpid()}",
+    )
     with psycopg.connect(os.environ["DATABASE_URL"], autocommit=True) as connection:
         connection.execute(
             f"CREATE DATABASE {name} ENCODING '{encoding}' LC_COLLATE 'C' LC_CTYPE 'C' LOCALE_PROVIDER libc "
@@ -163,7 +185,9 @@ def database(encoding: str) -> Iterator[str]:
 
 
 @pytest.mark.parametrize("encoding", ["SQL_ASCII", "LATIN1"])
-def test_a_database_that_cannot_hold_every_character_is_refused_at_the_start(copy: Copy, encoding: str) -> None:
+def test_a_database_that_cannot_hold_every_character_is_refused_at_the_start(
+    copy: Copy, encoding: str
+) -> None:
     copy.file.write_text(f"SECRET_KEY={KEY}\nPORT={ports.pick()}\n")
     with database(encoding) as url:
         for command in (["migrate", "--no-input"], ["up"]):
@@ -173,4 +197,6 @@ def test_a_database_that_cannot_hold_every_character_is_refused_at_the_start(cop
             assert f"has the encoding {encoding}; it must be UTF8" in done.stderr
             assert "Traceback" not in done.stderr
         with psycopg.connect(url) as connection:
-            assert connection.execute("SELECT count(*) FROM pg_tables WHERE schemaname = 'public'").fetchone() == (0,)
+            assert connection.execute(
+                "SELECT count(*) FROM pg_tables WHERE schemaname = 'public'"
+            ).fetchone() == (0,)

@@ -8,7 +8,7 @@ from typing import Any
 
 import requests
 
-from giftcodes.simulator import Simulator
+from simulator import Simulator
 from tests.simulator.fixtures import SALT
 
 ANNA, BERT = "100000001", "100000002"
@@ -35,10 +35,14 @@ def ask(
 ) -> requests.Response:
     """Ask for one code for one player."""
     options.setdefault("timeout", SECONDS)
-    return requests.post(simulator.api_url, data=form(player, code, realm), allow_redirects=False, **options)
+    return requests.post(
+        simulator.api_url, data=form(player, code, realm), allow_redirects=False, **options
+    )
 
 
-def word(simulator: Simulator, player: str = ANNA, code: str = "SNOW", realm: int = REALM, **options: Any) -> str:
+def word(
+    simulator: Simulator, player: str = ANNA, code: str = "SNOW", realm: int = REALM, **options: Any
+) -> str:
     """The game's word: its message without the full stop that comes and goes."""
     return str(ask(simulator, player, code, realm, **options).json()["msg"]).removesuffix(".")
 
@@ -52,7 +56,9 @@ def read_feed(simulator: Simulator, key: str = "any", **options: Any) -> request
 
 def grants(simulator: Simulator) -> list[tuple[str, str, int]]:
     """Who was granted what: player, code, issue."""
-    return [(grant["player"], grant["code"], grant["issue"]) for grant in simulator.ledger()["grants"]]
+    return [
+        (grant["player"], grant["code"], grant["issue"]) for grant in simulator.ledger()["grants"]
+    ]
 
 
 def last_entry(simulator: Simulator) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from giftcodes.simulator import Simulator
+from simulator import Simulator
 
 SALT = "test-salt"
 #: More than any test sends, and yet a rate, so that its headers are there.
@@ -41,7 +41,9 @@ def make_simulator() -> Iterator[Callable[..., Simulator]]:
 
 
 @pytest.fixture
-def simulator(make_simulator: Callable[..., Simulator], request: pytest.FixtureRequest) -> Simulator:
+def simulator(
+    make_simulator: Callable[..., Simulator], request: pytest.FixtureRequest
+) -> Simulator:
     """A running simulator with 20 players, no codes, a generous rate, and no gap between a player's requests.
 
     What a test wants otherwise it merges, or says with

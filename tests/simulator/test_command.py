@@ -17,7 +17,7 @@ import requests
 from tests.simulator.asking import SECONDS
 
 ROOT = Path(__file__).resolve().parents[2]
-PLAIN = [sys.executable, "-m", "giftcodes.simulator"]
+PLAIN = [sys.executable, "-m", "simulator"]
 COMMANDS = [PLAIN, [sys.executable, "manage.py", "simulate_game"]]
 BOTH = pytest.mark.parametrize("command", COMMANDS, ids=["plain", "django"])
 
@@ -84,7 +84,10 @@ def test_a_taken_port_is_one_clear_line(begin, command):
         output, errors = process.communicate(timeout=SECONDS)
 
     assert (process.returncode, output) == (1, "")
-    assert errors == f"Port {port} on 127.0.0.1 is taken. Choose another with --port, or 0 for any free one.\n"
+    assert (
+        errors
+        == f"Port {port} on 127.0.0.1 is taken. Choose another with --port, or 0 for any free one.\n"
+    )
 
 
 def test_a_state_file_in_use_is_one_clear_line(begin, tmp_path):
@@ -94,7 +97,10 @@ def test_a_state_file_in_use_is_one_clear_line(begin, tmp_path):
 
     _output, errors = process.communicate(timeout=SECONDS)
 
-    assert (process.returncode, errors) == (1, f"The state file {path} is in use by another simulator.\n")
+    assert (process.returncode, errors) == (
+        1,
+        f"The state file {path} is in use by another simulator.\n",
+    )
 
 
 def test_a_bad_rate_is_refused(begin):
@@ -128,7 +134,16 @@ def test_the_key_of_the_feed_comes_from_the_environment(begin):
 
 
 def test_a_killed_simulator_goes_on_where_it_was(begin, tmp_path):
-    arguments = ("--port", "0", "--players", "1", "--rate", "unlimited", "--state", str(tmp_path / "state.jsonl"))
+    arguments = (
+        "--port",
+        "0",
+        "--players",
+        "1",
+        "--rate",
+        "unlimited",
+        "--state",
+        str(tmp_path / "state.jsonl"),
+    )
     process = begin(PLAIN, *arguments)
     url = address(process)
     requests.post(f"{url}/_sim/world", json={"codes": {"SNOW": {}}}, timeout=SECONDS)
@@ -146,11 +161,13 @@ def test_a_killed_simulator_goes_on_where_it_was(begin, tmp_path):
 
 def test_it_imports_neither_the_app_nor_django():
     script = (
-        "import sys, giftcodes.simulator.cli\n"
+        "import sys, simulator.cli\n"
         "print(*sorted(name for name in sys.modules if name.partition('.')[0] in ('django', 'redeemer', 'celery')\n"
-        "    or name.startswith('giftcodes.') and not name.startswith('giftcodes.simulator')))"
+        "    or name.startswith('giftcodes.') and not name.startswith('simulator')))"
     )
 
-    done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True
+    )
 
     assert done.stdout.split() == []

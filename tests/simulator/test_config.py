@@ -23,7 +23,9 @@ def test_it_answers_and_is_no_redeem_request(simulator):
 
     ledger = simulator.ledger()
     assert ledger["requests"] == []
-    assert [(call["n"], call["fields"], call["status"]) for call in ledger["config"]] == [(1, ["sign", "time"], 200)]
+    assert [(call["n"], call["fields"], call["status"]) for call in ledger["config"]] == [
+        (1, ["sign", "time"], 200)
+    ]
 
 
 @pytest.mark.parametrize(("checks", "msg"), [(False, "SUCCESS"), (True, "Sign Error")])
@@ -59,7 +61,11 @@ def test_the_feed_can_have_the_form_with_an_end(simulator):
         "status": "success",
         "data": {
             "giftCodes": [
-                {"code": "SNOW", "createdAt": "2026-06-15T00:00:00.000Z", "expiresAt": "2026-08-01T12:00:00.000Z"},
+                {
+                    "code": "SNOW",
+                    "createdAt": "2026-06-15T00:00:00.000Z",
+                    "expiresAt": "2026-08-01T12:00:00.000Z",
+                },
                 {"code": "ICE", "createdAt": "2026-06-16T00:00:00.000Z", "expiresAt": None},
                 {"code": "ODD"},
             ]

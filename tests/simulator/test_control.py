@@ -23,14 +23,18 @@ def post(simulator, path: str, body) -> requests.Response:
 
 
 def test_a_world_can_be_posted(simulator):
-    answer = post(simulator, "/_sim/world", {"players": {ANNA: {"realm": REALM}}, "codes": {"SNOW": {}}})
+    answer = post(
+        simulator, "/_sim/world", {"players": {ANNA: {"realm": REALM}}, "codes": {"SNOW": {}}}
+    )
 
     assert answer.status_code == 200
     assert word(simulator) == "SUCCESS"
 
 
 def test_a_merge_leaves_alone_what_it_does_not_name(simulator):
-    simulator.merge({"players": {ANNA: {"realm": 7, "level": 5}}, "codes": {"SNOW": {"cap": 3, "group": "g"}}})
+    simulator.merge(
+        {"players": {ANNA: {"realm": 7, "level": 5}}, "codes": {"SNOW": {"cap": 3, "group": "g"}}}
+    )
 
     simulator.merge({"players": {ANNA: {"level": 6}}, "codes": {"SNOW": {"cap": None}}})
 
@@ -164,7 +168,9 @@ def test_the_ledger_keeps_messages_without_their_full_stop(simulator):
 
 
 def test_the_ledger_can_be_read_from_a_request_on(simulator):
-    simulator.merge({"players": {ANNA: {"realm": REALM}, BERT: {"realm": REALM}}, "codes": {"SNOW": {}}})
+    simulator.merge(
+        {"players": {ANNA: {"realm": REALM}, BERT: {"realm": REALM}}, "codes": {"SNOW": {}}}
+    )
     for player in (ANNA, BERT):
         ask(simulator, player)
 
@@ -189,13 +195,21 @@ def test_a_reset_begins_anew(simulator):
     assert post(simulator, "/_sim/reset", {}).status_code == 200
 
     assert simulator.world() == fresh
-    assert simulator.ledger() == {"requests": [], "grants": [], "violations": [], "feed": [], "config": []}
+    assert simulator.ledger() == {
+        "requests": [],
+        "grants": [],
+        "violations": [],
+        "feed": [],
+        "config": [],
+    }
 
 
 def test_the_players_of_a_seed_are_always_the_same(make_simulator):
     first, second, other = (make_simulator(seed=seed, players=30) for seed in (7, 7, 8))
 
-    assert get(first, "/_sim/players") == get(second, "/_sim/players") != get(other, "/_sim/players")
+    assert (
+        get(first, "/_sim/players") == get(second, "/_sim/players") != get(other, "/_sim/players")
+    )
 
 
 def test_players_look_like_those_of_the_game(make_simulator):
@@ -207,7 +221,10 @@ def test_players_look_like_those_of_the_game(make_simulator):
 
 
 def test_most_players_but_not_all_live_in_the_home_realm(make_simulator):
-    realms = [player["realm"] for player in get(make_simulator(players=40), "/_sim/players")["players"].values()]
+    realms = [
+        player["realm"]
+        for player in get(make_simulator(players=40), "/_sim/players")["players"].values()
+    ]
 
     assert 1 <= len(realms) - realms.count(REALM) <= 5
 
@@ -247,7 +264,9 @@ def test_it_can_be_stopped_and_started_on_the_same_port(simulator):
 
 
 def test_a_client_that_drips_does_not_hold_up_the_stop(simulator):
-    simulator.merge({"faults": [{"fault": "drip", "seconds": 0.05}, {"fault": "delay", "seconds": 2 * SECONDS}]})
+    simulator.merge(
+        {"faults": [{"fault": "drip", "seconds": 0.05}, {"fault": "delay", "seconds": 2 * SECONDS}]}
+    )
     with ask(simulator, stream=True), pytest.raises(requests.ReadTimeout):
         ask(simulator, timeout=0.1)
 

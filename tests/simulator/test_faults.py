@@ -10,8 +10,19 @@ from contextlib import contextmanager
 import pytest
 import requests
 
-from giftcodes.simulator import Simulator
-from tests.simulator.asking import ANNA, BERT, ENDLESS_SECONDS, REALM, SECONDS, ask, drips, grants, last_entry, word
+from simulator import Simulator
+from tests.simulator.asking import (
+    ANNA,
+    BERT,
+    ENDLESS_SECONDS,
+    REALM,
+    SECONDS,
+    ask,
+    drips,
+    grants,
+    last_entry,
+    word,
+)
 from tests.waiting import wait_for
 
 ENDS_WITHOUT_ANSWER = (requests.ConnectionError, requests.exceptions.ChunkedEncodingError)
@@ -20,7 +31,9 @@ ENDS_WITHOUT_ANSWER = (requests.ConnectionError, requests.exceptions.ChunkedEnco
 @pytest.fixture
 def game(simulator) -> Simulator:
     """Anna, Bert and the code SNOW."""
-    simulator.merge({"players": {ANNA: {"realm": REALM}, BERT: {"realm": REALM}}, "codes": {"SNOW": {}}})
+    simulator.merge(
+        {"players": {ANNA: {"realm": REALM}, BERT: {"realm": REALM}}, "codes": {"SNOW": {}}}
+    )
     return simulator
 
 

@@ -83,7 +83,9 @@ def test_writing_to_it_is_refused_and_recorded(simulator, method):
     answer = requests.request(method, simulator.feed_url, json={"code": "SNOW"}, timeout=SECONDS)
 
     assert answer.status_code == 405
-    assert [(v["kind"], v["method"]) for v in simulator.ledger()["violations"]] == [("feed written to", method)]
+    assert [(v["kind"], v["method"]) for v in simulator.ledger()["violations"]] == [
+        ("feed written to", method)
+    ]
     assert read_feed(simulator).json() == {"codes": ["SNOW 15.06.2026"]}
 
 
@@ -94,7 +96,10 @@ def test_calls_are_in_the_ledger(simulator):
 
     calls = simulator.ledger()["feed"]
 
-    assert [(call["n"], call["status"], call["fault"]) for call in calls] == [(1, 200, None), (2, 503, "status")]
+    assert [(call["n"], call["status"], call["fault"]) for call in calls] == [
+        (1, 200, None),
+        (2, 503, "status"),
+    ]
 
 
 def test_calls_under_way_together_have_numbers_of_their_own(simulator):
@@ -158,7 +163,9 @@ def test_it_can_hang_up(simulator, kind):
 
 
 def test_it_can_be_slow(simulator):
-    simulator.merge({"feed": ["SNOW 15.06.2026"], "feed_faults": [{"fault": "delay", "seconds": 0.3}]})
+    simulator.merge(
+        {"feed": ["SNOW 15.06.2026"], "feed_faults": [{"fault": "delay", "seconds": 0.3}]}
+    )
 
     started = time.monotonic()
     answer = read_feed(simulator)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import requests
 
-from giftcodes.simulator import Simulator, answers
+from simulator import Simulator, answers
 from tests.simulator.asking import ANNA, BERT, REALM, SECONDS, ask, form, grants, signed, word
 from tests.simulator.fixtures import Clock
 
@@ -16,7 +16,9 @@ HOUR = 3600.0
 def game(make_simulator, clock) -> Simulator:
     """Anna and Bert, and the code SNOW without any condition."""
     simulator = make_simulator(clock=clock)
-    simulator.merge({"players": {ANNA: {"realm": REALM}, BERT: {"realm": REALM}}, "codes": {"SNOW": {}}})
+    simulator.merge(
+        {"players": {ANNA: {"realm": REALM}, BERT: {"realm": REALM}}, "codes": {"SNOW": {}}}
+    )
     return simulator
 
 
@@ -238,7 +240,10 @@ def test_variations_are_the_same_for_the_same_seed(make_simulator):
 def test_variations_can_be_switched_off(game):
     game.merge({"options": {"vary": False}})
 
-    told = {(answer["msg"], answer["err_code"]) for answer in (ask(game, code="NO").json() for _ in range(20))}
+    told = {
+        (answer["msg"], answer["err_code"])
+        for answer in (ask(game, code="NO").json() for _ in range(20))
+    }
 
     assert told == {("CDK NOT FOUND", 40014)}
 

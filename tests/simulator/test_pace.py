@@ -6,7 +6,7 @@ import pytest
 import requests
 from requests.adapters import HTTPAdapter
 
-from giftcodes.simulator import Simulator
+from simulator import Simulator
 from tests.simulator.asking import ANNA, BERT, REALM, SECONDS, ask, form, grants, last_entry, word
 from tests.simulator.fixtures import Clock
 
@@ -20,7 +20,9 @@ def clock() -> Clock:
 def game(make_simulator, clock) -> Simulator:
     """Three requests in 60 s."""
     simulator = make_simulator(rate="3/60", clock=clock)
-    simulator.merge({"players": {ANNA: {"realm": REALM}, BERT: {"realm": REALM}}, "codes": {"SNOW": {}}})
+    simulator.merge(
+        {"players": {ANNA: {"realm": REALM}, BERT: {"realm": REALM}}, "codes": {"SNOW": {}}}
+    )
     return simulator
 
 
@@ -80,7 +82,9 @@ def test_each_address_has_a_window_of_its_own(game):
 def test_a_refusal_has_no_rate_headers(game):
     answers = [ask(game) for _ in range(4)]
 
-    assert not {name for name in answers[-1].headers if "rate" in name.lower() or name == "Retry-After"}
+    assert not {
+        name for name in answers[-1].headers if "rate" in name.lower() or name == "Retry-After"
+    }
 
 
 def test_a_refusal_has_one_of_two_shapes(game):
@@ -137,7 +141,11 @@ def test_the_ledger_says_which_window_a_request_was_counted_in(game, clock):
 
     entry = last_entry(game)
 
-    assert (entry["window_opened_at"], entry["window_number"], entry["status"]) == (opened_at, 4, 429)
+    assert (entry["window_opened_at"], entry["window_number"], entry["status"]) == (
+        opened_at,
+        4,
+        429,
+    )
 
 
 def test_a_player_who_is_asked_too_often_is_refused(game):

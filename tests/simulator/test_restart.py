@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from giftcodes.simulator import Simulator, StateFileError
+from simulator import Simulator, StateFileError
 from tests.simulator.asking import ANNA, BERT, REALM, SECONDS, ask, read_feed, word
 from tests.waiting import wait_for
 
@@ -122,7 +122,9 @@ def test_a_request_under_way_at_a_kill_stays_open_in_the_ledger(restart, tmp_pat
     path = tmp_path / "state.jsonl"
     lines = path.read_text().splitlines()
     before = [line for line in lines if "answer" not in json.loads(line)]
-    assert len(before) == len(lines) - 2, "once before the answer leaves, and once when the exchange is over"
+    assert len(before) == len(lines) - 2, (
+        "once before the answer leaves, and once when the exchange is over"
+    )
     path.write_text("\n".join(before) + "\n")
 
     (entry,) = restart().ledger()["requests"]
@@ -162,7 +164,11 @@ def test_two_simulators_cannot_have_the_same_state_file(restart, tmp_path):
 
 def published(simulator: Simulator, count: int) -> list[str]:
     """The codes of the feed, as soon as there are so many."""
-    wait_for(lambda: len(simulator.world()["feed"]) >= count, f"{count} codes in the feed", seconds=SECONDS)
+    wait_for(
+        lambda: len(simulator.world()["feed"]) >= count,
+        f"{count} codes in the feed",
+        seconds=SECONDS,
+    )
     return [line.partition(" ")[0] for line in simulator.world()["feed"]]
 
 
@@ -188,7 +194,9 @@ def test_published_codes_can_be_redeemed_but_not_by_everybody(make_simulator):
     (code,) = published(simulator, 1)
 
     players = simulator.world()["players"]
-    words = [word(simulator, player_id, code, player["realm"]) for player_id, player in players.items()]
+    words = [
+        word(simulator, player_id, code, player["realm"]) for player_id, player in players.items()
+    ]
 
     assert set(words) == {"SUCCESS", "STOVE_LV ERROR"}
     assert 1 <= words.count("STOVE_LV ERROR") <= 10

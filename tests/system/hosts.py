@@ -18,7 +18,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from redeemer.embedded.tether import spawn
+from redeemer.localserver.spawn import spawn_with_parent_death_signal
 
 _SECONDS = 10
 
@@ -103,14 +103,21 @@ def _check(network: Network) -> None:
     knock = "import socket, sys; socket.create_connection((sys.argv[1], int(sys.argv[2])), 3)"
     with socket.create_server((network.server, 0)) as listener:
         for host in (network.a, network.b):
-            _run(*host.prefix, sys.executable, "-c", knock, network.server, str(listener.getsockname()[1]))
+            _run(
+                *host.prefix,
+                sys.executable,
+                "-c",
+                knock,
+                network.server,
+                str(listener.getsockname()[1]),
+            )
 
 
 @contextmanager
 def _namespace(name: str, *, here: str, there: str) -> Iterator[Host]:
     """A namespace and its cable: `here` is the address of this machine's end, `there` that of the host."""
     cable = f"rd{os.getpid()}{name}"
-    holder = spawn(
+    holder = spawn_with_parent_death_signal(
         ["unshare", "--net", "--", "sleep", "infinity"],
         environment={"PATH": os.environ["PATH"]},
         folder=Path("/"),
@@ -119,7 +126,9 @@ def _namespace(name: str, *, here: str, there: str) -> Iterator[Host]:
     prefix = ("nsenter", f"--net=/proc/{holder.pid}/ns/net", "--")
     try:
         _wait_for_namespace(holder)
-        _ip("link", "add", cable, "type", "veth", "peer", "name", "uplink", "netns", str(holder.pid))
+        _ip(
+            "link", "add", cable, "type", "veth", "peer", "name", "uplink", "netns", str(holder.pid)
+        )
         _ip("addr", "add", f"{here}/30", "dev", cable)
         _ip("link", "set", cable, "up")
         _run(*prefix, "ip", "link", "set", "lo", "up")
@@ -130,7 +139,9 @@ def _namespace(name: str, *, here: str, there: str) -> Iterator[Host]:
         holder.kill()
         holder.wait()
         # With the namespace its cable goes, a moment later. This does not wait for that moment.
-        subprocess.run(["ip", "link", "del", cable], capture_output=True, check=False, timeout=_SECONDS)
+        subprocess.run(
+            ["ip", "link", "del", cable], capture_output=True, check=False, timeout=_SECONDS
+        )
 
 
 def _wait_for_namespace(holder: subprocess.Popen[bytes]) -> None:

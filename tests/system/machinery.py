@@ -20,7 +20,15 @@ from tests.waiting import PATIENCE_SECONDS, wait_for
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 CELERY = [sys.executable, "-m", "celery", "-A", "redeemer"]
-QUIET = ["--without-gossip", "--without-mingle", "--without-heartbeat", "--pool", "threads", "--loglevel", "INFO"]
+QUIET = [
+    "--without-gossip",
+    "--without-mingle",
+    "--without-heartbeat",
+    "--pool",
+    "threads",
+    "--loglevel",
+    "INFO",
+]
 
 
 class System:
@@ -36,7 +44,12 @@ class System:
         """Start a process whose output goes to a file of its name."""
         with (self.folder / f"{name}.log").open("ab") as log:
             self.processes[name] = subprocess.Popen(
-                command, cwd=ROOT, env=self.environment, stdout=log, stderr=log, start_new_session=True
+                command,
+                cwd=ROOT,
+                env=self.environment,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
             )
 
     def log(self, name: str) -> str:
@@ -55,13 +68,15 @@ class System:
         )
 
     def start_game(self, *arguments: str) -> None:
-        self.launch("game", [sys.executable, "-m", "giftcodes.simulator", "--port", "0", *arguments])
+        self.launch("game", [sys.executable, "-m", "simulator", "--port", "0", *arguments])
         wait_for(lambda: "http://" in self.log("game"), "the simulator to listen")
         self.game_url = "http://" + self.log("game").split("http://", 1)[1].split()[0]
 
     def start_worker(self, queue: str, threads: int, *, name: str = "") -> None:
         name = name or queue
-        self.launch(name, [*CELERY, "worker", "-Q", queue, "-c", str(threads), "-n", f"{name}@%h", *QUIET])
+        self.launch(
+            name, [*CELERY, "worker", "-Q", queue, "-c", str(threads), "-n", f"{name}@%h", *QUIET]
+        )
 
     def start_workers(self) -> None:
         self.start_worker("control", 4)
@@ -74,7 +89,9 @@ class System:
         assert answer.status_code == 200, answer.text
 
     def ledger(self) -> dict[str, Any]:
-        found: dict[str, Any] = requests.get(f"{self.game_url}/_sim/ledger", timeout=PATIENCE_SECONDS).json()
+        found: dict[str, Any] = requests.get(
+            f"{self.game_url}/_sim/ledger", timeout=PATIENCE_SECONDS
+        ).json()
         return found
 
     def status(self) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from tests.announcers.standin import StandIn, running
+from tests.clients.channels.standin import StandIn, running
 from tests.system.machinery import CELERY, QUIET, System, system
 from tests.waiting import wait_for
 
@@ -45,7 +45,9 @@ class Stage:
             connection.execute(statement, parameters)  # type: ignore[arg-type]
 
     def launch(self, name: str) -> None:
-        self.system.launch(name, [*CELERY, "worker", "-Q", "control", "-c", "4", "-n", f"{name}@%h", *QUIET])
+        self.system.launch(
+            name, [*CELERY, "worker", "-Q", "control", "-c", "4", "-n", f"{name}@%h", *QUIET]
+        )
 
     def begin(self) -> str:
         """A new code, which catch-up brings to every guild."""
@@ -114,7 +116,10 @@ class Stage:
             "JOIN giftcodes_giftcode c ON c.id = r.gift_code_id"
         )
         assert len(rows) == 2 * GUILDS * len(self.codes)
-        shown, figures = self.shown(), Counter({"runs": GUILDS * len(self.codes), "kills": len(self.kills)})
+        shown, figures = (
+            self.shown(),
+            Counter({"runs": GUILDS * len(self.codes), "kills": len(self.kills)}),
+        )
         for guild, code, kind, state, sending_at in rows:
             number = shown.get((str(guild), code), Counter())[kind]
             assert number <= 1, f"{code} was told {number} times ({kind})."
@@ -123,7 +128,9 @@ class Stage:
                 for kill in self.kills
             )
             assert number == 1 or was_killed, f"{code}, {kind}: {state}, and nobody was killed."
-            assert state != "unknown" or was_killed, f"{code}, {kind}: unknown, and nobody was killed."
+            assert state != "unknown" or was_killed, (
+                f"{code}, {kind}: unknown, and nobody was killed."
+            )
             figures[f"{kind} shown"] += number
             figures["unknown"] += state == "unknown"
             figures["missing"] += number == 0
@@ -133,7 +140,11 @@ class Stage:
 
 @pytest.fixture
 def stage(tmp_path: Path) -> Iterator[Stage]:
-    shortened = {"ANNOUNCE_MARGIN_SECONDS": MARGIN_SECONDS, "EDIT_SECONDS": 0.5, "LEASE_MARGIN_SECONDS": 1.0}
+    shortened = {
+        "ANNOUNCE_MARGIN_SECONDS": MARGIN_SECONDS,
+        "EDIT_SECONDS": 0.5,
+        "LEASE_MARGIN_SECONDS": 1.0,
+    }
     with (
         running() as discord,
         system(
@@ -159,7 +170,9 @@ def stage(tmp_path: Path) -> Iterator[Stage]:
 
 def _settle_in(stage: Stage) -> None:
     every = "(SELECT min(id) FROM django_celery_beat_intervalschedule WHERE every = 1 AND period = 'seconds')"
-    stage.do(f"UPDATE django_celery_beat_periodictask SET interval_id = {every} WHERE task LIKE 'giftcodes.%%'")
+    stage.do(
+        f"UPDATE django_celery_beat_periodictask SET interval_id = {every} WHERE task LIKE 'giftcodes.%%'"
+    )
     players = {str(700_000_000 + number): {"realm": 1} for number in range(GUILDS * MEMBERS)}
     stage.system.world(players=players)
     for number in range(GUILDS):
@@ -168,7 +181,9 @@ def _settle_in(stage: Stage) -> None:
             "VALUES (%s, 'simulator', 1, true, true, 0, '', now())",
             f"Guild {number}",
         )
-    for position, (guild_id,) in enumerate(stage.rows("SELECT id FROM giftcodes_guild ORDER BY id")):
+    for position, (guild_id,) in enumerate(
+        stage.rows("SELECT id FROM giftcodes_guild ORDER BY id")
+    ):
         stage.do(
             "INSERT INTO giftcodes_channel (guild_id, address) VALUES (%s, %s)",
             guild_id,

@@ -17,7 +17,9 @@ PLAYERS = range(400, 490)
 
 
 def _audit(running: System, *options: str) -> dict[str, Any]:
-    done = running.manage("audit", "--json", "--at-once", "--ledger", running.game_url, *options, check=False)
+    done = running.manage(
+        "audit", "--json", "--at-once", "--ledger", running.game_url, *options, check=False
+    )
     assert done.stdout, done.stderr
     found: dict[str, Any] = json.loads(done.stdout)
     assert done.returncode == (0 if found["holds"] else 1)
@@ -38,7 +40,9 @@ def test_a_system_at_work_audits_clean_at_any_moment(tmp_path: Path) -> None:
         running.environment |= {"SIMULATOR_API_URL": ""}
         running.start_game("--rate", "30/3", "--latency", "0.05")
         running.environment |= {"WHITEOUT_API_URL": f"{running.game_url}/api/gift_code"}
-        running.world(players={str(player): {"realm": 1042} for player in PLAYERS}, codes={"FROST": {}})
+        running.world(
+            players={str(player): {"realm": 1042} for player in PLAYERS}, codes={"FROST": {}}
+        )
         for name in ("Wolves", "Bears"):
             running.manage("add_guild", name, "--provider", "whiteout", "--realm", "1042")
             listing = tmp_path / f"{name}.txt"
@@ -51,7 +55,9 @@ def test_a_system_at_work_audits_clean_at_any_moment(tmp_path: Path) -> None:
         looks = 0
         killed_at = None
         end = time.monotonic() + 600
-        while not running.rows("SELECT count(*) = 2 FROM giftcodes_redemption WHERE state = 'complete'")[0][0]:
+        while not running.rows(
+            "SELECT count(*) = 2 FROM giftcodes_redemption WHERE state = 'complete'"
+        )[0][0]:
             assert time.monotonic() < end, "It does not end."
             # Nobody may be asked twice, but for those who were in flight when the worker was killed.
             assert _audit(running, "--repeats-allowed", "0" if killed_at is None else "8") == {}
@@ -59,7 +65,10 @@ def test_a_system_at_work_audits_clean_at_any_moment(tmp_path: Path) -> None:
             if killed_at is None and looks >= 3:
                 os.killpg(running.processes["redeem"].pid, signal.SIGKILL)
                 killed_at = time.monotonic()
-                running.launch("redeem", [*CELERY, "worker", "-Q", "redeem", "-c", "8", "-n", "redeem2@%h", *QUIET])
+                running.launch(
+                    "redeem",
+                    [*CELERY, "worker", "-Q", "redeem", "-c", "8", "-n", "redeem2@%h", *QUIET],
+                )
         assert killed_at is not None
         assert looks >= 5
 

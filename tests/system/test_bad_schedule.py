@@ -39,7 +39,9 @@ def test_beat_ticks_beside_rows_that_it_cannot_use_and_an_alarm_names_them(runni
     wait_for(lambda: running.rows(_TICKED) == [(1,)], "a tick")
 
     assert running.processes["beat"].poll() is None
-    alarms = running.rows("SELECT subject FROM giftcodes_alarm WHERE kind = 'bad_row' AND cleared_at IS NULL")
+    alarms = running.rows(
+        "SELECT subject FROM giftcodes_alarm WHERE kind = 'bad_row' AND cleared_at IS NULL"
+    )
     assert len(alarms) == 1
     assert alarms[0][0].startswith("beat: ")
     assert "Traceback" not in running.log("beat")

@@ -15,7 +15,10 @@ SHARED = "300000001"
 @pytest.mark.system
 def test_a_code_in_the_feed_is_redeemed_for_all_members_of_two_guilds_once(tmp_path: Path) -> None:
     with system(
-        tmp_path, WHITEOUT_SALT="main-job-salt", SIMULATOR_SALT="main-job-salt", WHITEOUT_RATE="30/3"
+        tmp_path,
+        WHITEOUT_SALT="main-job-salt",
+        SIMULATOR_SALT="main-job-salt",
+        WHITEOUT_RATE="30/3",
     ) as running:
         running.environment |= {"SIMULATOR_API_URL": ""}
         running.start_game("--rate", "30/3")
@@ -24,7 +27,10 @@ def test_a_code_in_the_feed_is_redeemed_for_all_members_of_two_guilds_once(tmp_p
             "WHITEOUT_FEED_URL": f"{running.game_url}/feed",
             "WHITEOUT_POLL_SECONDS": "3",
         }
-        players = {"Wolves": [SHARED, *map(str, range(310, 329))], "Bears": [SHARED, *map(str, range(340, 359))]}
+        players = {
+            "Wolves": [SHARED, *map(str, range(310, 329))],
+            "Bears": [SHARED, *map(str, range(340, 359))],
+        }
         ids = sorted({player for members in players.values() for player in members})
         running.world(players={player: {"realm": 1042} for player in ids})
         for name, members in players.items():
@@ -41,9 +47,13 @@ def test_a_code_in_the_feed_is_redeemed_for_all_members_of_two_guilds_once(tmp_p
         ledger = running.ledger()
         assert sorted(grant["player"] for grant in ledger["grants"]) == ids
         assert not [request for request in ledger["requests"] if request["status"] == 429]
-        states = running.rows("SELECT state, count(*) FROM giftcodes_memberredemption GROUP BY 1 ORDER BY 1")
+        states = running.rows(
+            "SELECT state, count(*) FROM giftcodes_memberredemption GROUP BY 1 ORDER BY 1"
+        )
         assert states == [("already_received", 1), ("redeemed", 39)]
-        covered = running.rows("SELECT player_id FROM giftcodes_memberredemption WHERE covered_by_id IS NOT NULL")
+        covered = running.rows(
+            "SELECT player_id FROM giftcodes_memberredemption WHERE covered_by_id IS NOT NULL"
+        )
         assert covered == [(SHARED,)]
         _assert_the_story_is_told(running.log("control") + running.log("redeem"))
 

@@ -43,7 +43,9 @@ class Estimate:
 @pytest.fixture
 def running(tmp_path: Path) -> Iterator[System]:
     rate = f"{REQUESTS}/{WINDOW_SECONDS}"
-    with system(tmp_path, WHITEOUT_SALT="outlook-salt", SIMULATOR_SALT="outlook-salt", WHITEOUT_RATE=rate) as running:
+    with system(
+        tmp_path, WHITEOUT_SALT="outlook-salt", SIMULATOR_SALT="outlook-salt", WHITEOUT_RATE=rate
+    ) as running:
         running.environment |= {"SIMULATOR_API_URL": ""}
         running.start_game("--rate", rate)
         running.environment |= {
@@ -65,7 +67,9 @@ def running(tmp_path: Path) -> Iterator[System]:
 
 @pytest.mark.system
 def test_what_is_expected_of_each_run_is_what_happens(running: System) -> None:
-    running.world(codes={code: {} for code in CODES}, feed=[f"{code} {date}" for code, date in CODES.items()])
+    running.world(
+        codes={code: {} for code in CODES}, feed=[f"{code} {date}" for code, date in CODES.items()]
+    )
     started = "SELECT count(*) = 6 FROM giftcodes_redemption WHERE locked_at IS NOT NULL"
     wait_for(lambda: bool(running.rows(started)[0][0]), "all runs to start")
 
@@ -84,10 +88,18 @@ def test_what_is_expected_of_each_run_is_what_happens(running: System) -> None:
         took = (ends[estimate.run] - estimate.at).total_seconds()
         error = (estimate.finished_at - ends[estimate.run]).total_seconds()
         late = _windows_late_by(opened_at, estimate.at, ends[estimate.run])
-        assert -late <= error + max(WINDOW_SECONDS + 2, 0.2 * took), (estimate, ends[estimate.run], late)
+        assert -late <= error + max(WINDOW_SECONDS + 2, 0.2 * took), (
+            estimate,
+            ends[estimate.run],
+            late,
+        )
         assert error <= max(WINDOW_SECONDS + 2, 0.2 * took), (estimate, ends[estimate.run])
         fewest, most = _sent_by_others(running, estimate)
-        assert fewest - CLAIMED <= estimate.outlook["ahead_of_last"] <= most + CLAIMED, (estimate, fewest, most)
+        assert fewest - CLAIMED <= estimate.outlook["ahead_of_last"] <= most + CLAIMED, (
+            estimate,
+            fewest,
+            most,
+        )
 
 
 def _estimates_until_all_is_done(running: System) -> Iterator[Estimate]:

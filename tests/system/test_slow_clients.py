@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 import requests
 
-from redeemer.embedded import ports
+from redeemer.localserver import ports
 from tests.system.machinery import System, system
 from tests.waiting import PATIENCE_SECONDS, wait_for
 
@@ -71,11 +71,15 @@ def running(tmp_path: Path) -> Iterator[System]:
         yield running
 
 
-def test_fifty_clients_that_never_finish_stop_nobody_and_are_cut_off_in_the_end(running: System) -> None:
+def test_fifty_clients_that_never_finish_stop_nobody_and_are_cut_off_in_the_end(
+    running: System,
+) -> None:
     port = ports.pick()
     running.launch("web", [sys.executable, "-m", "redeemer.serving", "--bind", f"127.0.0.1:{port}"])
     wait_for(lambda: _status(port, "/healthz") is not None, "the site to answer")
-    clients = [SlowClient(port, kind) for kind in BEGINNINGS for _ in range(CLIENTS // len(BEGINNINGS))]
+    clients = [
+        SlowClient(port, kind) for kind in BEGINNINGS for _ in range(CLIENTS // len(BEGINNINGS))
+    ]
     is_over = threading.Event()
     talking = threading.Thread(target=_talk, args=(clients, is_over))
     talking.start()
@@ -108,6 +112,8 @@ def _status(port: int, path: str) -> int | None:
     """The status of an answer; None: there was none."""
     end = time.monotonic() + PATIENCE_SECONDS
     try:
-        return requests.get(f"http://127.0.0.1:{port}{path}", timeout=end - time.monotonic()).status_code
+        return requests.get(
+            f"http://127.0.0.1:{port}{path}", timeout=end - time.monotonic()
+        ).status_code
     except requests.RequestException:
         return None

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from redeemer.embedded.home import REPOSITORY
+from redeemer.localserver.home import REPOSITORY
 from tests.lock.conftest import meet
 from tests.system.hosts import Host
 from tests.system.two_hosts import LATENCY_SECONDS, RATE, WORKERS, TwoHosts, fullest_window, running
@@ -58,11 +58,23 @@ def test_both_hosts_redeem_and_together_keep_to_the_limit_of_one_address(both: T
     _assert_all_invariants_hold(both)
 
 
-def test_a_code_that_both_hosts_start_at_the_same_moment_runs_once_and_the_rest_is_refused(both: TwoHosts) -> None:
+def test_a_code_that_both_hosts_start_at_the_same_moment_runs_once_and_the_rest_is_refused(
+    both: TwoHosts,
+) -> None:
     guild, _ = both.add_guilds(200_000, members=MEMBERS, automatic=False)
     both.game.change(codes={"Snow": {}})
-    code, warm_up = (_add_code(both, name, state) for name, state in (("Snow", "active"), ("Old", "closed")))
-    command = [sys.executable, "-m", "tests.lock.stampede", str(guild), str(code), str(warm_up), str(CALLERS)]
+    code, warm_up = (
+        _add_code(both, name, state) for name, state in (("Snow", "active"), ("Old", "closed"))
+    )
+    command = [
+        sys.executable,
+        "-m",
+        "tests.lock.stampede",
+        str(guild),
+        str(code),
+        str(warm_up),
+        str(CALLERS),
+    ]
 
     results = meet(
         [
@@ -83,7 +95,9 @@ def test_a_code_that_both_hosts_start_at_the_same_moment_runs_once_and_the_rest_
     assert sorted(kind for kind, _ in results) == ["refused"] * (2 * CALLERS - 1) + ["started"]
     kinds = Counter(
         row["kind"]
-        for row in both.books.ask("SELECT kind FROM giftcodes_redemptionevent WHERE gift_code_id = %s", code)
+        for row in both.books.ask(
+            "SELECT kind FROM giftcodes_redemptionevent WHERE gift_code_id = %s", code
+        )
     )
     assert (kinds["locked"], kinds["refused"], kinds["unlocked"]) == (1, 2 * CALLERS - 1, 1)
     assert both.grants("Snow") == [str(200_000 + number) for number in range(MEMBERS)]
@@ -111,7 +125,9 @@ def test_beat_moves_to_the_other_host_and_two_at_once_do_no_harm(both: TwoHosts)
     _assert_all_invariants_hold(both)
 
 
-def test_what_a_host_had_under_way_when_it_died_whole_is_finished_by_the_other(both: TwoHosts) -> None:
+def test_what_a_host_had_under_way_when_it_died_whole_is_finished_by_the_other(
+    both: TwoHosts,
+) -> None:
     a, b = both.hosts
     both.add_guilds(400_000, members=MEMBERS)
     both.game.change(options={"latency": 1.0})
@@ -140,7 +156,9 @@ def test_a_host_that_is_cut_off_with_the_budget_in_its_hand_holds_the_other_up_f
 ) -> None:
     a, b = both.hosts
     if not b.cable:
-        pytest.skip("There is no right to make network namespaces, and a loopback address cannot be unplugged.")
+        pytest.skip(
+            "There is no right to make network namespaces, and a loopback address cannot be unplugged."
+        )
     both.add_guilds(500_000, members=MEMBERS)
     both.publish("Storm")
     wait_for(lambda: len(both.grants("Storm")) > 5, "the run to be under way")
@@ -171,7 +189,10 @@ def _hold_the_budget(both: TwoHosts, host: Host) -> subprocess.Popen[str]:
         f"time.sleep({HELD_SECONDS})"
     )
     holder = subprocess.Popen(
-        [*host.prefix, sys.executable, "-c", hold], env=both.of(host), stdout=subprocess.PIPE, text=True
+        [*host.prefix, sys.executable, "-c", hold],
+        env=both.of(host),
+        stdout=subprocess.PIPE,
+        text=True,
     )
     assert holder.stdout is not None
     assert holder.stdout.readline() == "held\n"

@@ -19,15 +19,15 @@ import redis
 import yaml
 
 from chaos import times
-from chaos.books import REALM, Books
+from chaos.database import REALM, Books
 from chaos.game import Game, line
 from chaos.processes import Process
 from chaos.servers import Running
-from giftcodes.simulator.window import Rate, Windows
-from redeemer.embedded import ports
-from redeemer.embedded.home import REPOSITORY
-from redeemer.embedded.postgres import THROW_AWAY, Postgres
-from redeemer.embedded.valkey import Valkey
+from redeemer.localserver import ports
+from redeemer.localserver.home import REPOSITORY
+from redeemer.localserver.postgres import THROW_AWAY, Postgres
+from redeemer.localserver.valkey import Valkey
+from simulator.window import Rate, Windows
 from tests.system.hosts import Host, Network, two_hosts
 from tests.system.machinery import CELERY, QUIET
 from tests.waiting import PATIENCE_SECONDS, wait_for
@@ -65,7 +65,10 @@ class TwoHosts:
         for kind in kinds:
             name = f"{kind}-{host.name}"
             process = self.processes[name] = Process(
-                name, [*host.prefix, *_command(kind, host)], self.of(host), self.folder / f"{name}.log"
+                name,
+                [*host.prefix, *_command(kind, host)],
+                self.of(host),
+                self.folder / f"{name}.log",
             )
             process.start()
 
@@ -79,7 +82,11 @@ class TwoHosts:
 
     def kill(self, host: Host) -> None:
         """End all that runs on a host, at once."""
-        dying = [self.processes.pop(name) for name in list(self.processes) if name.endswith(f"-{host.name}")]
+        dying = [
+            self.processes.pop(name)
+            for name in list(self.processes)
+            if name.endswith(f"-{host.name}")
+        ]
         for process in dying:
             process.kill()
 
@@ -109,7 +116,9 @@ class TwoHosts:
             for name, part in (("Wolves", players[:members]), ("Bears", players[members:]))
         ]
         if not automatic:
-            self.books.ask("UPDATE giftcodes_guild SET automatic = false WHERE id = ANY(%s)", guilds)
+            self.books.ask(
+                "UPDATE giftcodes_guild SET automatic = false WHERE id = ANY(%s)", guilds
+            )
         return guilds
 
     def publish(self, code: str) -> None:
@@ -117,12 +126,18 @@ class TwoHosts:
         self.game.change(codes={code: {}}, feed=[line(code)])
         self.books.poll_now()
 
-    def wait_until_complete(self, code: str, *, members: int, seconds: float = PATIENCE_SECONDS) -> None:
+    def wait_until_complete(
+        self, code: str, *, members: int, seconds: float = PATIENCE_SECONDS
+    ) -> None:
         """Wait until so many members have the code, and every run of it is over."""
 
         def is_over() -> bool:
             progress = self.books.progress([code])
-            return bool(progress["settled"] == members and not progress["open"] and not progress["unfinished"])
+            return bool(
+                progress["settled"] == members
+                and not progress["open"]
+                and not progress["unfinished"]
+            )
 
         wait_for(is_over, f"{members} members to have {code}", seconds=seconds)
 
@@ -137,11 +152,15 @@ class TwoHosts:
 
     def grants(self, code: str) -> list[str]:
         """Who was granted the code, in order of players."""
-        return sorted(grant["player"] for grant in self.game.ledger()["grants"] if grant["code"] == code)
+        return sorted(
+            grant["player"] for grant in self.game.ledger()["grants"] if grant["code"] == code
+        )
 
     def ticked_at(self) -> float:
         """When the last tick was, in seconds of the database's clock."""
-        found = self.books.value("SELECT extract(epoch FROM max(at)) FROM giftcodes_heartbeat WHERE name = 'tick'")
+        found = self.books.value(
+            "SELECT extract(epoch FROM max(at)) FROM giftcodes_heartbeat WHERE name = 'tick'"
+        )
         return float(found or 0)
 
     def ticks_within(self, seconds: float) -> int:
@@ -151,7 +170,11 @@ class TwoHosts:
         return self._ticks() - before
 
     def _ticks(self) -> int:
-        return int(self.books.value("SELECT n_tup_upd FROM pg_stat_user_tables WHERE relname = 'giftcodes_heartbeat'"))
+        return int(
+            self.books.value(
+                "SELECT n_tup_upd FROM pg_stat_user_tables WHERE relname = 'giftcodes_heartbeat'"
+            )
+        )
 
 
 def fullest_window(requests: list[dict[str, Any]]) -> int:
@@ -178,7 +201,12 @@ def running(folder: Path) -> Iterator[TwoHosts]:
         books = Books(postgres.server.url)
         stack.callback(books.close)
         both = TwoHosts(
-            folder, network, books, game, valkey, _environment(folder, network, postgres.server.url, valkey, game)
+            folder,
+            network,
+            books,
+            game,
+            valkey,
+            _environment(folder, network, postgres.server.url, valkey, game),
         )
         stack.callback(_end_all, both)
         _start_all(both)
@@ -191,9 +219,11 @@ def _start_all(both: TwoHosts) -> None:
     for task, seconds in times.BEAT_SECONDS.items():
         both.books.hasten_beat(task, seconds)
     port = both.game.url.rpartition(":")[2]
-    command = [sys.executable, "-m", "giftcodes.simulator", "--host", both.network.server, "--port", port]
+    command = [sys.executable, "-m", "simulator", "--host", both.network.server, "--port", port]
     command += ["--rate", str(RATE), "--players", "0", "--latency", str(LATENCY_SECONDS)]
-    game = both.processes["game"] = Process("game", command, both.environment, both.folder / "game.log")
+    game = both.processes["game"] = Process(
+        "game", command, both.environment, both.folder / "game.log"
+    )
     game.start()
     wait_for(both.game.answers, "the game to listen")
     for host in both.hosts:
@@ -240,7 +270,9 @@ def _open_to(valkey: Valkey, address: str) -> None:
         client.config_set("bind", " ".join(sorted({"127.0.0.1", address})))
 
 
-def _environment(folder: Path, network: Network, database_url: str, valkey: Valkey, game: Game) -> dict[str, str]:
+def _environment(
+    folder: Path, network: Network, database_url: str, valkey: Valkey, game: Game
+) -> dict[str, str]:
     return {
         **os.environ,
         "REDEEMER_HOME": str(folder),
@@ -260,5 +292,7 @@ def _environment(folder: Path, network: Network, database_url: str, valkey: Valk
         "LEASE_SECONDS": str(times.LEASE_SECONDS),
         "PYTHONUNBUFFERED": "1",
         "REDEEMER_FAULTS": "1",
-        "REDEEMER_FAULT_TIMES": ",".join(f"{name}={value}" for name, value in times.SHORTENED.items()),
+        "REDEEMER_FAULT_TIMES": ",".join(
+            f"{name}={value}" for name, value in times.SHORTENED.items()
+        ),
     }

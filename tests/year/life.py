@@ -10,17 +10,26 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from giftcodes import tasks
-from giftcodes.flow import codes as codes_step
-from giftcodes.flow import pause
-from giftcodes.flow.import_members import import_members
-from giftcodes.flow.move_members import move_members
-from giftcodes.flow.opt_out import opt_out
-from giftcodes.member_list import ListedMember
-from giftcodes.models import GiftCode, Guild, Heartbeat, Member, MemberRedemption, RateBudget, Trigger, database_now
-from giftcodes.models.redemption import values
-from giftcodes.verdict import OPEN, State
+from giftcodes.domain.transitions import OPEN, State
+from giftcodes.models import (
+    GiftCode,
+    Guild,
+    Heartbeat,
+    Member,
+    MemberRedemption,
+    RateBudget,
+    Trigger,
+    database_now,
+)
+from giftcodes.models.member_redemption import values
+from giftcodes.pipeline import code_lifecycle as codes_step
+from giftcodes.roster import ListedMember
+from giftcodes.services import providers
+from giftcodes.services.imports import import_members
+from giftcodes.services.members import move_members
+from giftcodes.services.players import opt_out
 from tests.factories import REALM, guild
-from tests.flow.conftest import World
+from tests.pipeline.conftest import World
 from tests.year.clock import TravellingClock
 
 DAY = 86_400.0
@@ -103,7 +112,12 @@ class Year:
         players = [str(300_000_000 + number) for number in range(self.size.players)]
         self.levels = {player: pick.choice([5, 12, 30, 30]) for player in players}
         self.world.game.merge(
-            {"players": {player: {"realm": REALM, "level": level} for player, level in self.levels.items()}}
+            {
+                "players": {
+                    player: {"realm": REALM, "level": level}
+                    for player, level in self.levels.items()
+                }
+            }
         )
         cut = len(players) * 6 // 10
         self.unborn = players[cut:]
@@ -159,14 +173,18 @@ class Year:
 
     def _end(self, code: Published) -> None:
         gone = [code.name] if self.random.random() < 0.5 else []
-        self.world.game.merge({"codes": {code.name: {"expires_at": LONG_AGO}}, "remove_from_feed": gone})
+        self.world.game.merge(
+            {"codes": {code.name: {"expires_at": LONG_AGO}}, "remove_from_feed": gone}
+        )
 
     def _reissue(self, stamp: str) -> None:
         """The game gives out a code again that ended long ago, and the feed says so."""
         over = [code for code in self.codes if code.last + 3 < self.day and self._row(code)]
         if over:
             old = self.random.choice(over)
-            new = Published(old.name, self.day, self.day + self.random.randint(3, 9), issue=old.issue + 1)
+            new = Published(
+                old.name, self.day, self.day + self.random.randint(3, 9), issue=old.issue + 1
+            )
             self.codes = [code for code in self.codes if code is not old] + [new]
             conditions = {"reissue": True, "expires_at": None, "min_level": 0}
             self.world.game.merge({"remove_from_feed": [old.name]})
@@ -184,7 +202,7 @@ class Year:
         self.happened["deleted"] += 1
         if self.random.random() < 0.5:
             assert codes_step.reopen(code.pk, trigger=Trigger.ADMIN) == ""
-            tasks.ring(tasks.fan_out, code.pk, Trigger.CATCH_UP)
+            tasks.enqueue_on_commit(tasks.fan_out, code.pk, Trigger.CATCH_UP)
             self.happened["brought back"] += 1
 
     def _people_come_and_go(self) -> None:
@@ -195,7 +213,8 @@ class Year:
                 self._join(self.unborn.pop())
         for _ in range(self.size.changes):
             what = pick.choices(
-                ["leave", "come back", "move", "correct", "level", "opt out", "second guild"], [3, 3, 3, 8, 3, 0.3, 1]
+                ["leave", "come back", "move", "correct", "level", "opt out", "second guild"],
+                [3, 3, 3, 8, 3, 0.3, 1],
             )[0]
             if member := self._somebody(what):
                 self._change(member, what)
@@ -211,11 +230,15 @@ class Year:
         self.happened["joined"] += 1
 
     def _somebody(self, what: str) -> Member | None:
-        rows = Member.objects.select_related("guild").filter(opted_out=False, active=what != "come back")
+        rows = Member.objects.select_related("guild").filter(
+            opted_out=False, active=what != "come back"
+        )
         if what == "correct":
             rows = rows.filter(realm=WRONG_REALM)
         if what == "level":
-            rows = rows.filter(player_id__in=[player for player, level in self.levels.items() if level < 20])
+            rows = rows.filter(
+                player_id__in=[player for player, level in self.levels.items() if level < 20]
+            )
         found = list(rows.order_by("pk"))
         return self.random.choice(found) if found else None
 
@@ -251,10 +274,10 @@ class Year:
             one.save(update_fields=["active"])
             self.happened["switched"] += 1
         if self._now_and_then(2):
-            pause.pause(PROVIDER, reason="By hand.")
+            providers.pause(PROVIDER, reason="By hand.")
             self.happened["paused"] += 1
         elif self.happened["paused"]:
-            pause.resume(PROVIDER)
+            providers.resume(PROVIDER)
         if self._now_and_then(25):
             self.world.spoil("drop", when="after")
             self.happened["answer lost"] += 1
@@ -277,7 +300,12 @@ class Year:
     def _set_ends(self) -> None:
         """Somebody knows when some of the codes end, and writes it down."""
         for code in self.codes:
-            if code.first == self.day and code.is_end_known and (row := self._row(code)) and not row.expires_at:
+            if (
+                code.first == self.day
+                and code.is_end_known
+                and (row := self._row(code))
+                and not row.expires_at
+            ):
                 row.expires_at = database_now() + dt.timedelta(days=code.last - self.day, hours=18)
                 row.save(update_fields=["expires_at"])
                 self.happened["end set"] += 1
@@ -338,13 +366,19 @@ class Year:
     # --- What is remembered -------------------------------------------------------------------------------------------
     def _members(self) -> Iterator[Member]:
         """Who is to have what there is today."""
-        rows = Member.objects.select_related("guild").filter(active=True, opted_out=False, guild__active=True)
+        rows = Member.objects.select_related("guild").filter(
+            active=True, opted_out=False, guild__active=True
+        )
         return rows.iterator()
 
     def _known(self) -> list[Published]:
         """The codes that are open here, and given out there."""
         open_here = set(GiftCode.objects.active().values_list("code", "issue"))
-        return [code for code in self.codes if code.works(self.day) and (code.name, code.issue) in open_here]
+        return [
+            code
+            for code in self.codes
+            if code.works(self.day) and (code.name, code.issue) in open_here
+        ]
 
     def _allowed(self) -> set[str]:
         """For whom the game may be asked now."""
@@ -359,7 +393,9 @@ class Year:
         self.spoilt += sum(1 for request in asked if request["fault"])
         for request in asked:
             if request["player"] not in allowed:
-                self.refused.append(f"day {self.day}: {request['player']} was asked for {request['code']}")
+                self.refused.append(
+                    f"day {self.day}: {request['player']} was asked for {request['code']}"
+                )
 
     def _write_down(self, known: list[Published]) -> None:
         still = set(GiftCode.objects.active().values_list("code", "issue"))
@@ -371,7 +407,10 @@ class Year:
             for code in known:
                 claim = (member.player_id, code.name, code.issue)
                 self.witnessed.add(claim)
-                is_able = self.levels[member.player_id] - self._risen(member.player_id, known) >= code.min_level
+                is_able = (
+                    self.levels[member.player_id] - self._risen(member.player_id, known)
+                    >= code.min_level
+                )
                 is_able = is_able and member.realm is None
                 if is_able and not is_paused and (code.name, code.issue) in still:
                     self.deserved.add(claim)

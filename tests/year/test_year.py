@@ -8,11 +8,11 @@ from collections.abc import Iterator
 
 import pytest
 
+from giftcodes.domain.transitions import OPEN, SETTLED, State
 from giftcodes.models import Alarm, Member, MemberRedemption, Redemption
-from giftcodes.models.redemption import values
-from giftcodes.verdict import OPEN, SETTLED, State
+from giftcodes.models.member_redemption import values
 from tests.commands.conftest import run
-from tests.flow.conftest import World, world
+from tests.pipeline.conftest import World, world
 from tests.year.clock import TravellingClock
 from tests.year.life import Size, Year
 
@@ -55,13 +55,17 @@ def lived(world: World, clock: TravellingClock, size: Size, seed: int) -> Year:
     year = Year(world, clock, size, random.Random(seed))
     year.begin()
     year.live()
-    print(f"{len(year.deserved)} deserved, {len(year.witnessed)} in all, {year.seen} requests; {dict(year.happened)}")
+    print(
+        f"{len(year.deserved)} deserved, {len(year.witnessed)} in all, {year.seen} requests; {dict(year.happened)}"
+    )
     return year
 
 
 def nobody_was_forgotten(year: Year) -> None:
     ledger = year.world.game.ledger()
-    granted = Counter((grant["player"], grant["code"], grant["issue"]) for grant in ledger["grants"])
+    granted = Counter(
+        (grant["player"], grant["code"], grant["issue"]) for grant in ledger["grants"]
+    )
     assert [claim for claim, number in granted.items() if number > 1] == []
     assert sorted(year.deserved - set(granted)) == []
     assert year.refused == []
@@ -79,12 +83,16 @@ def nobody_was_forgotten(year: Year) -> None:
 
 
 def the_audit_is_clean(year: Year) -> None:
-    said = run("audit", "--ledger", year.world.game.url, "--repeats-allowed", year.spoilt, "--at-once")
+    said = run(
+        "audit", "--ledger", year.world.game.url, "--repeats-allowed", year.spoilt, "--at-once"
+    )
     assert said.status == 0, said.out
 
 
 def much_has_happened(year: Year, at_least: dict[str, int]) -> None:
-    assert {what: year.happened[what] for what in at_least if year.happened[what] < at_least[what]} == {}
+    assert {
+        what: year.happened[what] for what in at_least if year.happened[what] < at_least[what]
+    } == {}
     states = Counter(MemberRedemption.objects.values_list("state", flat=True))
     assert {State.REDEEMED, State.ALREADY_RECEIVED, State.CANCELLED} <= set(states), states
     assert len(year.deserved) > len(year.levels)

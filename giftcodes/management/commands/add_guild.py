@@ -8,10 +8,10 @@ from typing import Any
 from django.core.exceptions import ValidationError
 from django.core.management.base import CommandError
 
-from giftcodes.management.base import ServerCommand
-from giftcodes.management.finding import explained, find_provider, whole_number
+from giftcodes.cli.base import ServerCommand
+from giftcodes.cli.lookup import explained, find_provider, whole_number
+from giftcodes.domain.text import clean_name
 from giftcodes.models import Guild
-from giftcodes.text import clean_name
 
 
 class Command(ServerCommand):
@@ -21,8 +21,12 @@ class Command(ServerCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Take what a guild is made of."""
-        parser.add_argument("name", metavar="NAME", help="the guild's name; quote it if it holds spaces")
-        parser.add_argument("--provider", required=True, metavar="P", help="its game, such as whiteout or kingshot")
+        parser.add_argument(
+            "name", metavar="NAME", help="the guild's name; quote it if it holds spaces"
+        )
+        parser.add_argument(
+            "--provider", required=True, metavar="P", help="its game, such as whiteout or kingshot"
+        )
         parser.add_argument(
             "--realm",
             required=True,
@@ -37,7 +41,9 @@ class Command(ServerCommand):
             help="higher goes first where codes end at the same time (default: 0)",
         )
         parser.add_argument(
-            "--not-automatic", action="store_true", help="redeem only when somebody asks, not each new code"
+            "--not-automatic",
+            action="store_true",
+            help="redeem only when somebody asks, not each new code",
         )
 
     def run(self, **options: Any) -> None:
@@ -56,10 +62,14 @@ class Command(ServerCommand):
         )
         _check(guild)
         guild.save()
-        self.screen.line(f"Added guild {guild.name} ({config.title}, {config.realm_word} {guild.realm}).")
+        self.screen.line(
+            f"Added guild {guild.name} ({config.title}, {config.realm_word} {guild.realm})."
+        )
         self.screen.line(f"Next: manage.py import_members FILE --guild {_quoted(guild.name)}")
         if not config.is_on:
-            self.warn(f"{config.title} is off until {config.name.upper()}_SALT is set; nothing is redeemed before.")
+            self.warn(
+                f"{config.title} is off until {config.name.upper()}_SALT is set; nothing is redeemed before."
+            )
 
 
 def _check(guild: Guild) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 from django.core.management.base import CommandError
 
 from giftcodes.audit import Finding, LedgerError, Report, audit
-from giftcodes.management.base import ServerCommand
+from giftcodes.cli.base import ServerCommand
 
 
 class Command(ServerCommand):
@@ -25,8 +25,12 @@ class Command(ServerCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Take the form, and the simulator."""
-        parser.add_argument("--json", action="store_true", help="for programs: one JSON object with stable keys")
-        parser.add_argument("--ledger", metavar="URL", default="", help="compare with the simulator at this address")
+        parser.add_argument(
+            "--json", action="store_true", help="for programs: one JSON object with stable keys"
+        )
+        parser.add_argument(
+            "--ledger", metavar="URL", default="", help="compare with the simulator at this address"
+        )
         parser.add_argument(
             "--repeats-allowed",
             metavar="N",
@@ -35,7 +39,9 @@ class Command(ServerCommand):
             help="with --ledger: requests in flight when a worker was killed, and answers that were dropped",
         )
         parser.add_argument(
-            "--at-once", action="store_true", help="judge by one look; do not wait for what is under way (up to 2 min)"
+            "--at-once",
+            action="store_true",
+            help="judge by one look; do not wait for what is under way (up to 2 min)",
         )
 
     def run(self, **options: Any) -> None:
@@ -59,7 +65,9 @@ class Command(ServerCommand):
             self._show(report)
         if report.broken:
             names = ", ".join(finding.name for finding in report.broken)
-            raise CommandError(f"{len(report.broken)} of {len(report.findings)} invariants are broken: {names}.")
+            raise CommandError(
+                f"{len(report.broken)} of {len(report.findings)} invariants are broken: {names}."
+            )
 
     def _tell_wait(self, seconds: float) -> None:
         self.warn(f"Something is not as it should be by now. Looking again in {seconds:.0f} s.")
@@ -73,7 +81,9 @@ class Command(ServerCommand):
             self._show_finding(finding)
         if report.ledger is not None:
             figures = report.ledger
-            numbers = ", ".join(f"{figures[name]:,} {name}" for name in ("requests", "grants", "repeats"))
+            numbers = ", ".join(
+                f"{figures[name]:,} {name}" for name in ("requests", "grants", "repeats")
+            )
             self.screen.line(f"Ledger: {numbers}.")
         if not report.broken:
             self.screen.good(f"All {len(report.findings)} invariants hold.")
@@ -98,6 +108,8 @@ def _as_json(report: Report) -> dict[str, Any]:
     return {
         "at": report.at.astimezone(dt.UTC).isoformat(timespec="seconds"),
         "holds": not report.broken,
-        "invariants": [{**asdict(finding), "holds": not finding.broken} for finding in report.findings],
+        "invariants": [
+            {**asdict(finding), "holds": not finding.broken} for finding in report.findings
+        ],
         "ledger": report.ledger,
     }

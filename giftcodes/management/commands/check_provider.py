@@ -9,13 +9,13 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import CommandError
 
-from giftcodes.feeds import FeedStatus, fetch
-from giftcodes.management import feed_pace
-from giftcodes.management.base import ServerCommand
-from giftcodes.management.finding import find_provider
-from giftcodes.management.game_check import Finding, check_game, check_service
+from giftcodes.cli.base import ServerCommand
+from giftcodes.cli.lookup import find_provider
+from giftcodes.clients.feeds import FeedStatus, fetch
+from giftcodes.clients.games.config import ProviderConfig
 from giftcodes.models import RateBudget, database_now
-from giftcodes.providers.config import ProviderConfig
+from giftcodes.services import feeds
+from giftcodes.services.game_check import Finding, check_game, check_service
 
 
 class Command(ServerCommand):
@@ -50,7 +50,9 @@ class Command(ServerCommand):
             raise CommandError(f"{config.title} cannot work like this: see the lines with ✗.")
 
     def _show(self, what: str, finding: Finding) -> None:
-        show = {True: self.screen.good, False: self.screen.bad, None: self.screen.neutral}[finding.ok]
+        show = {True: self.screen.good, False: self.screen.bad, None: self.screen.neutral}[
+            finding.ok
+        ]
         show(f"{what}: {finding.words}")
 
 
@@ -59,7 +61,10 @@ def check_salt(config: ProviderConfig) -> Finding:
     name = f"{config.name.upper()}_SALT"
     if config.salt:
         return Finding(True, f"{name} is set.")
-    return Finding(False, f"{name} is not set: the game is off. Put it into .env (README, “Connect the real game”).")
+    return Finding(
+        False,
+        f"{name} is not set: the game is off. Put it into .env (README, “Connect the real game”).",
+    )
 
 
 def check_service_if_on(config: ProviderConfig) -> Finding | None:
@@ -80,25 +85,36 @@ def check_pause(config: ProviderConfig) -> Finding | None:
     if budget is None or not budget.pause_kind:
         return None
     if budget.paused_until is None:
-        return Finding(False, f"paused until somebody resumes it in the admin: {budget.pause_reason}")
+        return Finding(
+            False, f"paused until somebody resumes it in the admin: {budget.pause_reason}"
+        )
     seconds = max(0.0, (budget.paused_until - database_now()).total_seconds())
-    return Finding(False, f"{budget.pause_reason} Paused; one request finds out in {seconds:.0f} s if it works again.")
+    return Finding(
+        False,
+        f"{budget.pause_reason} Paused; one request finds out in {seconds:.0f} s if it works again.",
+    )
 
 
 def check_feed(config: ProviderConfig) -> Finding | None:
     """Does the feed send its list?"""
     if not config.feed_url:
         return Finding(None, f"{config.name.upper()}_FEED_URL is not set: codes are added by hand.")
-    feed_pace.wait_for_feed(config.name)
-    feed_pace.note_asked(config.name)
-    reading = fetch(config, total_seconds=settings.HTTP_SECONDS, connect_seconds=settings.HTTP_CONNECT_SECONDS)
+    feeds.wait_for_feed(config.name)
+    feeds.note_asked(config.name)
+    reading = fetch(
+        config, total_seconds=settings.HTTP_SECONDS, connect_seconds=settings.HTTP_CONNECT_SECONDS
+    )
     if reading.status is FeedStatus.FAILED:
         return Finding(False, reading.error)
-    skipped = f"; {reading.skipped_count} line(s) could not be read" if reading.skipped_count else ""
+    skipped = (
+        f"; {reading.skipped_count} line(s) could not be read" if reading.skipped_count else ""
+    )
     return Finding(True, f"{len(reading.codes)} code(s) listed{skipped}.")
 
 
-NOT_ASKED = Finding(None, "not asked for a code, since its service is down: whether the salt is right is not known.")
+NOT_ASKED = Finding(
+    None, "not asked for a code, since its service is down: whether the salt is right is not known."
+)
 
 #: In this order: what comes first explains what comes after.
 CHECKS: dict[str, Callable[[ProviderConfig], Finding | None]] = {

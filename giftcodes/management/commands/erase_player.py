@@ -8,9 +8,9 @@ from typing import Any
 from django.core.management.base import CommandError
 
 from giftcodes import tasks
-from giftcodes.flow.erase_player import erase_player
-from giftcodes.management.base import ServerCommand
-from giftcodes.management.finding import find_player
+from giftcodes.cli.base import ServerCommand
+from giftcodes.cli.lookup import find_player
+from giftcodes.services.erase_player import erase_player
 
 
 class Command(ServerCommand):
@@ -25,9 +25,13 @@ class Command(ServerCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Take the player."""
-        parser.add_argument("player_id", metavar="PLAYER_ID", help="the player's ID in the game: digits only")
+        parser.add_argument(
+            "player_id", metavar="PLAYER_ID", help="the player's ID in the game: digits only"
+        )
         parser.add_argument("--provider", required=True, metavar="P", help="the game")
-        parser.add_argument("--yes", action="store_true", help="it cannot be undone: say that you mean it")
+        parser.add_argument(
+            "--yes", action="store_true", help="it cannot be undone: say that you mean it"
+        )
 
     def run(self, **options: Any) -> None:
         """Erase, and tell what.
@@ -37,15 +41,23 @@ class Command(ServerCommand):
         """
         config, player_id = find_player(options["provider"], options["player_id"])
         if not options["yes"]:
-            raise CommandError(f"Player {player_id} of {config.title} would be erased for good. If you mean it: --yes")
+            raise CommandError(
+                f"Player {player_id} of {config.title} would be erased for good. If you mean it: --yes"
+            )
         result = erase_player(config.name, player_id)
         if result.obstacle:
             raise CommandError(result.obstacle)
         for redemption_id in result.redemptions:
-            tasks.ring(tasks.finish, redemption_id)
+            tasks.enqueue_on_commit(tasks.finish, redemption_id)
         if not result.pseudonym:
-            self.screen.line(f"Nothing was kept of player {player_id} of {config.title}. The opt-out is.")
+            self.screen.line(
+                f"Nothing was kept of player {player_id} of {config.title}. The opt-out is."
+            )
             return
         numbers = ", ".join(f"{what} {number}" for what, number in result.numbers.items() if number)
-        self.screen.line(f"Player {player_id} of {config.title} is erased: {numbers}. The rows say {result.pseudonym}.")
-        self.screen.line("Backups, log files and messages that were posted still have what they had.")
+        self.screen.line(
+            f"Player {player_id} of {config.title} is erased: {numbers}. The rows say {result.pseudonym}."
+        )
+        self.screen.line(
+            "Backups, log files and messages that were posted still have what they had."
+        )

@@ -11,14 +11,14 @@ from django.core.management.base import CommandError
 from django.utils import timezone
 from django.utils.dateparse import parse_date, parse_datetime
 
-from giftcodes.management import history
-from giftcodes.management.base import ServerCommand
-from giftcodes.management.finding import find_guild, find_known_code
-from giftcodes.management.whole_file import whole_file
+from giftcodes.cli.atomic_file import atomic_file
+from giftcodes.cli.base import ServerCommand
+from giftcodes.cli.lookup import find_guild, find_known_code
+from giftcodes.domain.text import clean_token
 from giftcodes.models import GiftCode
-from giftcodes.text import clean_token
+from giftcodes.queries import history_export
 
-_WRITERS = {"csv": history.write_csv, "jsonl": history.write_jsonl}
+_WRITERS = {"csv": history_export.write_csv, "jsonl": history_export.write_jsonl}
 
 
 class Command(ServerCommand):
@@ -34,8 +34,12 @@ class Command(ServerCommand):
         """Take what is to be exported, and where to."""
         parser.add_argument("--guild", metavar="NAME", help="this guild only")
         parser.add_argument("--code", metavar="CODE", help="this code only, all issues of it")
-        parser.add_argument("--since", metavar="DATE", help="what has changed since then only, such as 2026-06-01")
-        parser.add_argument("--format", choices=sorted(_WRITERS), default="csv", help="default: csv")
+        parser.add_argument(
+            "--since", metavar="DATE", help="what has changed since then only, such as 2026-06-01"
+        )
+        parser.add_argument(
+            "--format", choices=sorted(_WRITERS), default="csv", help="default: csv"
+        )
         parser.add_argument("--output", metavar="FILE", help="default: standard output")
 
     def run(self, **options: Any) -> None:
@@ -44,10 +48,10 @@ class Command(ServerCommand):
         Raises:
             CommandError: a filter names nothing, or the file cannot be written.
         """
-        found = history.rows(**_filters(options["guild"], options["code"], options["since"]))
+        found = history_export.rows(**_filters(options["guild"], options["code"], options["since"]))
         write = _WRITERS[options["format"]]
         if options["output"]:
-            with whole_file(Path(options["output"]).expanduser()) as file:
+            with atomic_file(Path(options["output"]).expanduser()) as file:
                 number = write(found, file)
         else:
             number = write(found, cast(TextIO, _Verbatim(self.stdout)))
@@ -66,7 +70,10 @@ class _Verbatim:
 
 def _filters(guild_name: str | None, code: str | None, since: str | None) -> dict[str, Any]:
     guild = find_guild(guild_name) if guild_name else None
-    filters: dict[str, Any] = {"guild_id": guild.pk if guild else None, "since": _moment(since) if since else None}
+    filters: dict[str, Any] = {
+        "guild_id": guild.pk if guild else None,
+        "since": _moment(since) if since else None,
+    }
     if code and guild:
         known = find_known_code(guild, code)
         filters["code"] = (known.provider, known.folded)
@@ -77,11 +84,15 @@ def _filters(guild_name: str | None, code: str | None, since: str | None) -> dic
 
 def _code_of_any_game(code: str) -> tuple[str, str]:
     folded = clean_token(code).casefold()
-    providers = sorted(set(GiftCode.objects.filter(folded=folded).values_list("provider", flat=True)))
+    providers = sorted(
+        set(GiftCode.objects.filter(folded=folded).values_list("provider", flat=True))
+    )
     if not providers:
         raise CommandError(f"There is no code “{code}”.")
     if len(providers) > 1:
-        raise CommandError(f"Code {code} is one of several games ({', '.join(providers)}): name a --guild, too.")
+        raise CommandError(
+            f"Code {code} is one of several games ({', '.join(providers)}): name a --guild, too."
+        )
     return providers[0], folded
 
 
@@ -93,5 +104,7 @@ def _moment(text: str) -> dt.datetime:
     except ValueError:
         moment = None
     if moment is None:
-        raise CommandError(f"“{text}” is not a day like 2026-06-01, or a moment like 2026-06-01T12:00.")
+        raise CommandError(
+            f"“{text}” is not a day like 2026-06-01, or a moment like 2026-06-01T12:00."
+        )
     return moment if timezone.is_aware(moment) else timezone.make_aware(moment)

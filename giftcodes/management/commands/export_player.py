@@ -8,10 +8,10 @@ from typing import Any
 
 from django.core.management.base import CommandError
 
-from giftcodes.management.base import ServerCommand
-from giftcodes.management.finding import find_player
-from giftcodes.management.player_data import data_of, in_json, is_known
-from giftcodes.management.whole_file import whole_file
+from giftcodes.cli.atomic_file import atomic_file
+from giftcodes.cli.base import ServerCommand
+from giftcodes.cli.lookup import find_player
+from giftcodes.queries.player_data import data_of, in_json, is_known
 
 
 class Command(ServerCommand):
@@ -25,7 +25,9 @@ class Command(ServerCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Take the player, and where to."""
-        parser.add_argument("player_id", metavar="PLAYER_ID", help="the player's ID in the game: digits only")
+        parser.add_argument(
+            "player_id", metavar="PLAYER_ID", help="the player's ID in the game: digits only"
+        )
         parser.add_argument("--provider", required=True, metavar="P", help="the game")
         parser.add_argument("--output", metavar="FILE", help="default: standard output")
 
@@ -40,7 +42,7 @@ class Command(ServerCommand):
         if not is_known(data):
             raise CommandError(f"Nothing is kept of player {player_id} of {config.title}.")
         if options["output"]:
-            with whole_file(Path(options["output"]).expanduser()) as file:
+            with atomic_file(Path(options["output"]).expanduser()) as file:
                 file.write(in_json(data) + "\n")
         else:
             self.stdout.write(in_json(data))

@@ -11,12 +11,12 @@ from typing import Any
 from django.core.management.base import CommandError
 
 from giftcodes import secret_key, tasks
-from giftcodes.flow.import_members import ImportResult, import_members, summary
-from giftcodes.management.base import ServerCommand
-from giftcodes.management.finding import find_guild
-from giftcodes.member_list import MemberList, UnreadableListError, read_members
-from giftcodes.member_list.text import MAX_BYTES
+from giftcodes.cli.base import ServerCommand
+from giftcodes.cli.lookup import find_guild
 from giftcodes.models import OptOut
+from giftcodes.roster import MemberList, UnreadableListError, read_members
+from giftcodes.roster.text import MAX_BYTES
+from giftcodes.services.imports import ImportResult, import_members, summary
 
 _MOST_SHOWN = 50
 
@@ -34,9 +34,15 @@ class Command(ServerCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Take the file and the guild."""
-        parser.add_argument("file", metavar="FILE", help="the list, at most 5 MB; - reads standard input")
-        parser.add_argument("--guild", required=True, metavar="NAME", help="the guild the players are members of")
-        parser.add_argument("--dry-run", action="store_true", help="say what would happen, and change nothing")
+        parser.add_argument(
+            "file", metavar="FILE", help="the list, at most 5 MB; - reads standard input"
+        )
+        parser.add_argument(
+            "--guild", required=True, metavar="NAME", help="the guild the players are members of"
+        )
+        parser.add_argument(
+            "--dry-run", action="store_true", help="say what would happen, and change nothing"
+        )
 
     def run(self, **options: Any) -> None:
         """Import, tell, and let the catch-up ask for the new members.
@@ -58,7 +64,7 @@ class Command(ServerCommand):
             return
         if not guild.active:
             self.warn(f"Guild {guild} is inactive: nothing is redeemed for it.")
-        tasks.ring(tasks.catch_up, [guild.pk])
+        tasks.enqueue_on_commit(tasks.catch_up, [guild.pk])
 
     def _complain(self, listed: MemberList) -> None:
         if listed.ignored_columns:
@@ -67,9 +73,15 @@ class Command(ServerCommand):
         self._some([str(line) for line in unused], self.warn)
 
     def _tell(self, result: ImportResult) -> None:
-        self._some([f"Updated {player_id}: {what}" for player_id, what in result.updated], self.screen.line)
-        self._some([f"Reactivated {player_id}." for player_id in result.reactivated], self.screen.line)
-        self._some([f"{player_id} opted out and is left out." for player_id in result.opted_out], self.warn)
+        self._some(
+            [f"Updated {player_id}: {what}" for player_id, what in result.updated], self.screen.line
+        )
+        self._some(
+            [f"Reactivated {player_id}." for player_id in result.reactivated], self.screen.line
+        )
+        self._some(
+            [f"{player_id} opted out and is left out." for player_id in result.opted_out], self.warn
+        )
 
     def _some(self, lines: Sequence[str], show: Any) -> None:
         for line in lines[:_MOST_SHOWN]:

@@ -6,9 +6,9 @@ from argparse import ArgumentParser
 from typing import Any
 
 from giftcodes import tasks
-from giftcodes.flow.opt_out import opt_in, opt_out
-from giftcodes.management.base import ServerCommand
-from giftcodes.management.finding import find_player
+from giftcodes.cli.base import ServerCommand
+from giftcodes.cli.lookup import find_player
+from giftcodes.services.players import opt_in, opt_out
 
 
 class Command(ServerCommand):
@@ -22,9 +22,13 @@ class Command(ServerCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Take the player."""
-        parser.add_argument("player_id", metavar="PLAYER_ID", help="the player's ID in the game: digits only")
+        parser.add_argument(
+            "player_id", metavar="PLAYER_ID", help="the player's ID in the game: digits only"
+        )
         parser.add_argument("--provider", required=True, metavar="P", help="the game")
-        parser.add_argument("--undo", action="store_true", help="the player wishes to be redeemed for again")
+        parser.add_argument(
+            "--undo", action="store_true", help="the player wishes to be redeemed for again"
+        )
 
     def run(self, **options: Any) -> None:
         """Write it down, and ring the catch-up.
@@ -36,5 +40,7 @@ class Command(ServerCommand):
         result = (opt_in if options["undo"] else opt_out)(config.name, player_id)
         words = "is redeemed for again" if options["undo"] else "is not asked for any more"
         note = "" if result.changed else " It was so already."
-        self.screen.line(f"Player {player_id} of {config.title} {words}: {result.members} guild(s).{note}")
-        tasks.ring(tasks.catch_up)
+        self.screen.line(
+            f"Player {player_id} of {config.title} {words}: {result.members} guild(s).{note}"
+        )
+        tasks.enqueue_on_commit(tasks.catch_up)

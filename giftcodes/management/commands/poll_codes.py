@@ -9,12 +9,12 @@ from django.conf import settings
 from django.core.management.base import CommandError
 
 from giftcodes import tasks
-from giftcodes.flow.poll import PollResult, poll
-from giftcodes.management import feed_pace
-from giftcodes.management.base import ServerCommand
-from giftcodes.management.finding import find_provider
+from giftcodes.cli.base import ServerCommand
+from giftcodes.cli.lookup import find_provider
+from giftcodes.clients.games.config import ProviderConfig
 from giftcodes.models import Trigger
-from giftcodes.providers.config import ProviderConfig
+from giftcodes.pipeline.poll import PollResult, poll
+from giftcodes.services import feeds
 
 
 class Command(ServerCommand):
@@ -27,7 +27,12 @@ class Command(ServerCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Take a game."""
-        parser.add_argument("provider", nargs="?", metavar="PROVIDER", help="the game (default: all that have a feed)")
+        parser.add_argument(
+            "provider",
+            nargs="?",
+            metavar="PROVIDER",
+            help="the game (default: all that have a feed)",
+        )
 
     def run(self, **options: Any) -> None:
         """Poll each.
@@ -41,11 +46,11 @@ class Command(ServerCommand):
 
     def _poll(self, config: ProviderConfig) -> bool:
         with self.screen.doing(f"Asking the feed of {config.title} …"):
-            feed_pace.wait_for_feed(config.name)
+            feeds.wait_for_feed(config.name)
             result = poll(config.name, force=True)
         self._show(result)
         for code_id in result.fresh_code_ids:
-            tasks.ring(tasks.fan_out, code_id, Trigger.POLL)
+            tasks.enqueue_on_commit(tasks.fan_out, code_id, Trigger.POLL)
         return result.ok
 
     def _show(self, result: PollResult) -> None:
@@ -58,7 +63,11 @@ class Command(ServerCommand):
 def _chosen(name: str | None) -> list[ProviderConfig]:
     if name:
         return [find_provider(name)]
-    with_feed: list[ProviderConfig] = [config for config in settings.PROVIDERS.values() if config.has_feed]
+    with_feed: list[ProviderConfig] = [
+        config for config in settings.PROVIDERS.values() if config.has_feed
+    ]
     if not with_feed:
-        raise CommandError("No game has a feed: set WHITEOUT_SALT and WHITEOUT_FEED_URL, or those of another game.")
+        raise CommandError(
+            "No game has a feed: set WHITEOUT_SALT and WHITEOUT_FEED_URL, or those of another game."
+        )
     return with_feed

@@ -11,18 +11,28 @@ from typing import Any
 from django.core.exceptions import ValidationError
 from django.core.management.base import CommandError
 
-from giftcodes import story, tasks
-from giftcodes.flow.spellings import offer_spelling
-from giftcodes.flow.start import StartKind, StartResult, obstacle_to, start
-from giftcodes.management.base import INTERRUPTED_STATUS, ServerCommand
-from giftcodes.management.finding import explained, find_code, find_guild, find_provider
-from giftcodes.management.screen import Sheet
-from giftcodes.management.watching import watch
-from giftcodes.models import CancelKind, GiftCode, Guild, MemberRedemption, Redemption, RunState, Source, Trigger
-from giftcodes.models.redemption import STATE_LABELS
-from giftcodes.outlook.plan import plan
-from giftcodes.text import clean_token
-from giftcodes.verdict import State
+from giftcodes import tasks
+from giftcodes.cli.base import INTERRUPTED_STATUS, ServerCommand
+from giftcodes.cli.lookup import explained, find_code, find_guild, find_provider
+from giftcodes.cli.terminal import Sheet
+from giftcodes.cli.watch_run import watch
+from giftcodes.domain import log_lines
+from giftcodes.domain.text import clean_token
+from giftcodes.domain.transitions import State
+from giftcodes.estimates.dry_run import plan
+from giftcodes.models import (
+    CancelKind,
+    GiftCode,
+    Guild,
+    MemberRedemption,
+    Redemption,
+    RunState,
+    Source,
+    Trigger,
+)
+from giftcodes.models.member_redemption import STATE_LABELS
+from giftcodes.pipeline.spellings import offer_spelling
+from giftcodes.pipeline.start import StartKind, StartResult, obstacle_to, start
 
 REFUSED_STATUS = 2
 NOT_EVERYBODY_STATUS = 3
@@ -42,14 +52,26 @@ class Command(ServerCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Take the code and the guild."""
-        parser.add_argument("code", metavar="CODE", help="the gift code; a new one is added as it is typed")
-        parser.add_argument("--guild", required=True, metavar="NAME", help="the guild")
-        parser.add_argument("--provider", metavar="P", help="the game, as a safeguard: it must be the guild's")
         parser.add_argument(
-            "--dry-run", action="store_true", help="change nothing; say for each member what would happen, and why not"
+            "code", metavar="CODE", help="the gift code; a new one is added as it is typed"
         )
-        parser.add_argument("--json", action="store_true", help="with --dry-run, for programs: one JSON object")
-        parser.add_argument("--wait", action="store_true", help="stay until it is over; Ctrl-C ends the waiting only")
+        parser.add_argument("--guild", required=True, metavar="NAME", help="the guild")
+        parser.add_argument(
+            "--provider", metavar="P", help="the game, as a safeguard: it must be the guild's"
+        )
+        parser.add_argument(
+            "--dry-run",
+            action="store_true",
+            help="change nothing; say for each member what would happen, and why not",
+        )
+        parser.add_argument(
+            "--json", action="store_true", help="with --dry-run, for programs: one JSON object"
+        )
+        parser.add_argument(
+            "--wait",
+            action="store_true",
+            help="stay until it is over; Ctrl-C ends the waiting only",
+        )
 
     def run(self, **options: Any) -> None:
         """Start the run, and wait for its end if asked to.
@@ -71,9 +93,11 @@ class Command(ServerCommand):
         if result.has_work:
             # As tasks.redeem goes on: a run without anybody to ask is over at once.
             tasks.finish(result.redemption_id)
-            tasks.ring(tasks.dispatch, guild.provider)
+            tasks.enqueue_on_commit(tasks.dispatch, guild.provider)
         if options["wait"]:
-            self._wait(Redemption.objects.select_related("guild", "gift_code").get(pk=result.redemption_id))
+            self._wait(
+                Redemption.objects.select_related("guild", "gift_code").get(pk=result.redemption_id)
+            )
 
     def _dry_run(self, guild: Guild, typed: str, *, as_json: bool) -> None:
         """Say what would happen. The exit status is that of a start."""
@@ -85,18 +109,29 @@ class Command(ServerCommand):
         refusal = obstacle_to(redemption, Trigger.COMMAND)
         is_running = not refusal and redemption.state == RunState.RUNNING
         if is_running:
-            refusal = story.duplicate_text(str(guild), str(code))
+            refusal = log_lines.duplicate_text(str(guild), str(code))
         if as_json:
             members = [dataclasses.asdict(share) for share in shares]
             found = {"guild": guild.name, "code": code.code, "refusal": refusal, "members": members}
             self.screen.line(json.dumps(found, ensure_ascii=False, indent=1))
         else:
             asked = sum(share.is_asked for share in shares)
-            rows = [(one.player_id, one.nickname, "yes" if one.is_asked else "no", one.words) for one in shares]
-            self.screen.sheet(Sheet(f"Code {code} for guild {guild}", ("Player", "Nickname", "Asked", "Why"), rows))
-            self.screen.line(f"{asked} of {len(shares)} member(s) would be asked for. Nothing was changed.")
+            rows = [
+                (one.player_id, one.nickname, "yes" if one.is_asked else "no", one.words)
+                for one in shares
+            ]
+            self.screen.sheet(
+                Sheet(
+                    f"Code {code} for guild {guild}", ("Player", "Nickname", "Asked", "Why"), rows
+                )
+            )
+            self.screen.line(
+                f"{asked} of {len(shares)} member(s) would be asked for. Nothing was changed."
+            )
         if refusal:
-            raise CommandError(f"It would be refused: {refusal}", returncode=REFUSED_STATUS if is_running else 1)
+            raise CommandError(
+                f"It would be refused: {refusal}", returncode=REFUSED_STATUS if is_running else 1
+            )
 
     def _code(self, guild: Guild, typed: str) -> GiftCode:
         typed = clean_token(typed)
@@ -126,7 +161,9 @@ class Command(ServerCommand):
             defaults={"code": code.code, "source": code.source},
         )
         if is_new:
-            self.screen.line(f"Added code {row}. Guilds with automatic redeeming get it within a minute, too.")
+            self.screen.line(
+                f"Added code {row}. Guilds with automatic redeeming get it within a minute, too."
+            )
         return row
 
     def _wait(self, redemption: Redemption) -> None:
@@ -154,7 +191,9 @@ def _new_code(guild: Guild, typed: str) -> GiftCode:
     Raises:
         CommandError: it has not the shape of one.
     """
-    code = GiftCode(provider=guild.provider, code=typed, folded=typed.casefold(), source=Source.COMMAND)
+    code = GiftCode(
+        provider=guild.provider, code=typed, folded=typed.casefold(), source=Source.COMMAND
+    )
     try:
         code.full_clean(exclude=["folded"], validate_unique=False, validate_constraints=False)
     except ValidationError as error:
@@ -164,7 +203,9 @@ def _new_code(guild: Guild, typed: str) -> GiftCode:
 
 def _check_provider(guild: Guild, name: str | None) -> None:
     if name and (asked := find_provider(name)).name != guild.provider:
-        raise CommandError(f"Guild {guild} plays {find_provider(guild.provider).title}, not {asked.title}.")
+        raise CommandError(
+            f"Guild {guild} plays {find_provider(guild.provider).title}, not {asked.title}."
+        )
 
 
 def _raise_if_impossible(result: StartResult) -> None:
@@ -178,12 +219,14 @@ def _raise_if_impossible(result: StartResult) -> None:
 def _left_out(redemption: Redemption) -> Sheet:
     """Who does not have the code, and why. Those who left the guild are nobody's concern any more."""
     rows = (
-        redemption.members.unsettled()
+        redemption.member_redemptions.unsettled()
         .exclude(state=State.CANCELLED, cancel_kind=CancelKind.LEFT)
         .select_related("member")
         .order_by("state", "pk")
     )
-    return Sheet("Not redeemed", ("Player", "Nickname", "State", "Why"), [_row(row) for row in rows])
+    return Sheet(
+        "Not redeemed", ("Player", "Nickname", "State", "Why"), [_row(row) for row in rows]
+    )
 
 
 def _row(row: MemberRedemption) -> tuple[str, ...]:

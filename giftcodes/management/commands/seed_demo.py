@@ -11,12 +11,12 @@ from django.conf import settings
 from django.core.management.base import CommandError
 
 from giftcodes import tasks
-from giftcodes.flow.import_members import import_members
-from giftcodes.http import ExchangeError, Transport
-from giftcodes.http.text import one_line
-from giftcodes.management.base import ServerCommand
-from giftcodes.member_list import ListedMember
+from giftcodes.cli.base import ServerCommand
+from giftcodes.clients.http import ExchangeError, Transport
+from giftcodes.domain.text import one_line
 from giftcodes.models import Guild
+from giftcodes.roster import ListedMember
+from giftcodes.services.imports import import_members
 
 GUILD = "Demo guild"
 NOTES = (
@@ -41,7 +41,9 @@ class Command(ServerCommand):
         players = _players()
         if not players:
             raise CommandError("The simulator has no players: start it with --players 50.")
-        guild = _guild(realm=Counter(player["realm"] for player in players.values()).most_common(1)[0][0])
+        guild = _guild(
+            realm=Counter(player["realm"] for player in players.values()).most_common(1)[0][0]
+        )
         known = set(guild.members.values_list("player_id", flat=True))
         # Without their realm: those who live elsewhere show what a correction is.
         missing = [
@@ -50,14 +52,17 @@ class Command(ServerCommand):
             if player_id not in known
         ]
         result = import_members(guild.pk, missing)
-        self.screen.line(f"{guild.name}: {len(known) + len(result.added)} member(s), {len(result.added)} of them new.")
+        self.screen.line(
+            f"{guild.name}: {len(known) + len(result.added)} member(s), {len(result.added)} of them new."
+        )
         if result.added:
-            tasks.ring(tasks.catch_up, [guild.pk])
+            tasks.enqueue_on_commit(tasks.catch_up, [guild.pk])
 
 
 def _guild(*, realm: int) -> Guild:
     guild, _ = Guild.objects.get_or_create(
-        name=GUILD, defaults={"provider": "simulator", "realm": realm, "automatic": True, "notes": NOTES}
+        name=GUILD,
+        defaults={"provider": "simulator", "realm": realm, "automatic": True, "notes": NOTES},
     )
     if guild.provider != "simulator":
         raise CommandError(
@@ -70,16 +75,22 @@ def _players() -> dict[str, dict[str, Any]]:
     """Everybody the simulator knows."""
     api = urlsplit(settings.PROVIDERS["simulator"].api_url)
     if not api.netloc:
-        raise CommandError("The simulator is not configured: SIMULATOR_API_URL is not set. `make up` sets it itself.")
+        raise CommandError(
+            "The simulator is not configured: SIMULATOR_API_URL is not set. `make up` sets it itself."
+        )
     url = urlunsplit((api.scheme, api.netloc, _PLAYERS_PATH, "", ""))
     transport = Transport(
-        total_seconds=settings.HTTP_SECONDS, connect_seconds=settings.HTTP_CONNECT_SECONDS, max_bytes=_MAX_BYTES
+        total_seconds=settings.HTTP_SECONDS,
+        connect_seconds=settings.HTTP_CONNECT_SECONDS,
+        max_bytes=_MAX_BYTES,
     )
     try:
         reply = transport.exchange("GET", url, headers={})
         players: dict[str, dict[str, Any]] = json.loads(reply.body)["players"]
     except ExchangeError as error:
-        raise CommandError(f"The simulator at {api.netloc} does not answer ({one_line(str(error), 200)}).") from error
+        raise CommandError(
+            f"The simulator at {api.netloc} does not answer ({one_line(str(error), 200)})."
+        ) from error
     except (ValueError, KeyError, TypeError) as error:
         raise CommandError(f"What answers at {api.netloc} is not the simulator.") from error
     finally:

@@ -7,11 +7,11 @@ import json
 from argparse import ArgumentParser
 from typing import Any
 
-from giftcodes.management.base import ServerCommand
-from giftcodes.management.overview import overview
-from giftcodes.management.screen import Sheet
-from giftcodes.models.redemption import STATE_LABELS
-from giftcodes.verdict import State
+from giftcodes.cli.base import ServerCommand
+from giftcodes.cli.terminal import Sheet
+from giftcodes.domain.transitions import State
+from giftcodes.models.member_redemption import STATE_LABELS
+from giftcodes.queries.overview import overview
 
 _MOST_RUNS = 50
 
@@ -24,7 +24,9 @@ class Command(ServerCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Take the form."""
-        parser.add_argument("--json", action="store_true", help="for programs: one JSON object with stable keys")
+        parser.add_argument(
+            "--json", action="store_true", help="for programs: one JSON object with stable keys"
+        )
 
     def run(self, **options: Any) -> None:
         """Show it."""
@@ -39,7 +41,9 @@ class Command(ServerCommand):
         else:
             self.screen.line("Nothing is being redeemed.")
         number = found["redemptions"]
-        self.screen.line(f"Waiting: {number['pending']}. Stopped: {number['stopped']}. Complete: {number['complete']}.")
+        self.screen.line(
+            f"Waiting: {number['pending']}. Stopped: {number['stopped']}. Complete: {number['complete']}."
+        )
         self.screen.line(f"Duplicates refused in the last 24 h: {found['refused_last_24_h']}.")
         self._health(found)
 
@@ -48,22 +52,40 @@ class Command(ServerCommand):
             self.screen.bad(f"Alarm since {_clock(alarm['raised_at'])}: {alarm['message']}")
         for channel in found["channels_that_rest"]:
             until = _clock(channel["rests_until"])
-            self.screen.bad(f"The channel of guild {channel['guild']} rests until {until}: {channel['error']}")
+            self.screen.bad(
+                f"The channel of guild {channel['guild']} rests until {until}: {channel['error']}"
+            )
         beat = found["beat"]
         if beat["is_alive"]:
             self.screen.good(f"Beat's last tick was {beat['age_seconds']} s ago.")
         elif beat["last_tick_at"] is None:
             self.screen.bad("No worker has run yet: start `make up`.")
         else:
-            self.screen.bad(f"No worker is running since {_clock(beat['last_tick_at'])}: start `make up`.")
+            self.screen.bad(
+                f"No worker is running since {_clock(beat['last_tick_at'])}: start `make up`."
+            )
 
 
 def _games(found: dict[str, Any]) -> Sheet:
     rows = [
-        (game["title"], _on(game), _used(game["budget"]), _left(game["queue"]), *_feed_cells(game["feed"]))
+        (
+            game["title"],
+            _on(game),
+            _used(game["budget"]),
+            _left(game["queue"]),
+            *_feed_cells(game["feed"]),
+        )
         for game in found["providers"]
     ]
-    headers = ("Game", "State", "Requests used", "To be sent", "Feed's last answer", "Next poll", "Feed's trouble")
+    headers = (
+        "Game",
+        "State",
+        "Requests used",
+        "To be sent",
+        "Feed's last answer",
+        "Next poll",
+        "Feed's trouble",
+    )
     return Sheet("Games", headers, rows)
 
 
@@ -100,7 +122,10 @@ def _runs(running: list[dict[str, Any]], number: int) -> Sheet:
             run["guild"],
             run["code"] if run["issue"] == 1 else f"{run['code']} (issue {run['issue']})",
             f"{run['done']} of {run['total']}" + (", stopping" if run["is_stopping"] else ""),
-            ", ".join(f"{number} {STATE_LABELS[State(state)]}" for state, number in run["by_state"].items()),
+            ", ".join(
+                f"{number} {STATE_LABELS[State(state)]}"
+                for state, number in run["by_state"].items()
+            ),
             run["outlook"]["ahead_of_last"] if run["outlook"] else "",
             run["outlook"]["words"] if run["outlook"] else "",
         )

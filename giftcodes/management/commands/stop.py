@@ -8,10 +8,10 @@ from typing import Any
 from django.core.management.base import CommandError
 
 from giftcodes import tasks
-from giftcodes.flow.stop import stop
-from giftcodes.management.base import ServerCommand
-from giftcodes.management.finding import find_guild, find_known_code
+from giftcodes.cli.base import ServerCommand
+from giftcodes.cli.lookup import find_guild, find_known_code
 from giftcodes.models import Redemption, Trigger
+from giftcodes.services.run_actions import stop
 
 
 class Command(ServerCommand):
@@ -37,7 +37,9 @@ class Command(ServerCommand):
         code = find_known_code(guild, options["code"])
         redemption = Redemption.objects.filter(guild=guild, gift_code=code).first()
         if redemption is None:
-            raise CommandError(f"Code {code} was never redeemed for guild {guild}; there is nothing to stop.")
+            raise CommandError(
+                f"Code {code} was never redeemed for guild {guild}; there is nothing to stop."
+            )
         result = stop(redemption.pk, trigger=Trigger.COMMAND)
         if not result.done:
             raise CommandError(result.message)

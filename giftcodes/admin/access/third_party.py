@@ -1,0 +1,93 @@
+"""Pages that come with packages, in the frame of ours: who may log in and did, and when the machine wakes up."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from axes.admin import AccessAttemptAdmin, AccessLogAdmin
+from axes.models import AccessAttempt, AccessFailureLog, AccessLog
+from django.contrib import admin
+from django.contrib.auth.models import Group, User
+from django.db.models import Model
+from django_celery_beat.admin import (
+    ClockedScheduleAdmin,
+    CrontabScheduleAdmin,
+    IntervalScheduleAdmin,
+    PeriodicTaskAdmin,
+    PeriodicTaskForm,
+    PeriodicTaskInline,
+    SolarScheduleAdmin,
+    TaskSelectWidget,
+)
+from django_celery_beat.models import (
+    ClockedSchedule,
+    CrontabSchedule,
+    IntervalSchedule,
+    PeriodicTask,
+    SolarSchedule,
+)
+from unfold.admin import ModelAdmin, TabularInline
+from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
+
+from giftcodes.admin.access.users import PersonAdmin, RoleGroupAdmin
+from giftcodes.admin.common.base import Scoped
+
+if TYPE_CHECKING:
+    from django.http import HttpRequest
+
+
+class FramedTaskSelect(UnfoldAdminSelectWidget, TaskSelectWidget):
+    """The tasks that Celery knows, as the other choices look."""
+
+
+class FramedTaskForm(PeriodicTaskForm):
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["task"].widget = UnfoldAdminTextInputWidget()
+        self.fields["regtask"].widget = FramedTaskSelect()
+
+
+class FramedTaskAdmin(Scoped[PeriodicTask], PeriodicTaskAdmin, ModelAdmin):
+    form = FramedTaskForm
+    # Beat's own template brings a script of its own into the page, which the content security policy forbids.
+    change_form_template = None
+
+
+class FramedTaskInline(TabularInline, PeriodicTaskInline):
+    pass
+
+
+class FramedLoginAdmin(Scoped[AccessLog], AccessLogAdmin, ModelAdmin):
+    """Who logged in and when is history: for reading."""
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:  # noqa: ARG002
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:  # noqa: ARG002
+        return False
+
+
+def _framed(base: type[Any], **attributes: Any) -> type[Any]:
+    return type(f"Framed{base.__name__}", (Scoped, base, ModelAdmin), attributes)
+
+
+def _schedule(base: type[Any]) -> type[Any]:
+    return _framed(base, inlines=[FramedTaskInline])
+
+
+PAGES: dict[type[Model], type[Any]] = {
+    User: PersonAdmin,
+    Group: RoleGroupAdmin,
+    PeriodicTask: FramedTaskAdmin,
+    IntervalSchedule: _schedule(IntervalScheduleAdmin),
+    CrontabSchedule: _schedule(CrontabScheduleAdmin),
+    ClockedSchedule: _schedule(ClockedScheduleAdmin),
+    SolarSchedule: _schedule(SolarScheduleAdmin),
+    AccessAttempt: _framed(AccessAttemptAdmin),
+    AccessLog: FramedLoginAdmin,
+}
+# The log of failures is switched off: an attacker would fill it. The attempts count them.
+admin.site.unregister(AccessFailureLog)
+for _model, _page in PAGES.items():
+    admin.site.unregister(_model)
+    admin.site.register(_model, _page)

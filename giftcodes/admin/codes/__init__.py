@@ -1,0 +1,5 @@
+"""Gift codes."""
+
+from giftcodes.admin.codes import admin
+
+__all__ = ["admin"]

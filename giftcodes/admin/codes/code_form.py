@@ -1,0 +1,72 @@
+"""Adding a code by hand: what is refused, and what to do instead."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from django.core.exceptions import ValidationError
+from django.utils import timezone
+from django.utils.html import format_html
+from django.utils.translation import gettext_lazy as _
+
+from giftcodes.admin.common.base import ModelForm
+from giftcodes.admin.common.html import link
+from giftcodes.models import CodeState, GiftCode
+
+if TYPE_CHECKING:
+    from django.utils.safestring import SafeString
+
+#: A known code, by its state: what the person who types it again should do. {0} is a link to it.
+KNOWN = {
+    CodeState.ACTIVE: _(
+        "This code is known already and active: {}. Use Redeem now to redeem it again."
+    ),
+    CodeState.PROBING: _(
+        "This code is known already: {}. The game did not know it, and one member is asked once more just now."
+    ),
+    CodeState.CLOSED: _(
+        "This code is known already and closed: {}. {} Use Reopen code if it works again."
+    ),
+    CodeState.DELETED: _("This code was deleted: {}. {} Open that page, and press Bring back."),
+}
+
+
+class GiftCodeForm(ModelForm[GiftCode]):
+    """A code of a game, which must not be known; another spelling of a known code is offered to it."""
+
+    #: The known code that this is another spelling of, and that takes it.
+    respelled: GiftCode | None = None
+
+    class Meta:
+        model = GiftCode
+        fields = ["provider", "code", "published_on", "expires_at", "rewards"]
+        help_texts = {
+            "code": _("As it was published: letters and digits, with the right capitals."),
+            "published_on": _("Leave it empty if you do not know."),
+            "expires_at": _(
+                "Codes that end sooner are redeemed sooner, and at its end a code is closed. Leave it empty if you do "
+                "not know: the game tells."
+            ),
+        }
+
+    def clean(self) -> dict[str, Any] | None:
+        """Explain a code that is there already, also in another spelling."""
+        cleaned: dict[str, Any] | None = super().clean()
+        end = self.cleaned_data.get("expires_at")
+        if self.instance.pk is None and end and end <= timezone.now():
+            raise ValidationError(
+                {"expires_at": _("This moment is past. Set a later one, or leave it empty.")}
+            )
+        provider, code = self.cleaned_data.get("provider"), self.cleaned_data.get("code")
+        if self.instance.pk is None and provider and code:
+            folded = code.casefold()
+            if known := GiftCode.objects.latest_issues(provider, [folded]).get(folded):
+                if not known.can_take(code, is_person=True):
+                    raise ValidationError({"code": explain(known)}, code="unique")
+                self.respelled = known
+        return cleaned
+
+
+def explain(known: GiftCode) -> SafeString:
+    """Why a code cannot be added again, and what to do."""
+    return format_html(str(KNOWN[CodeState(known.state)]), link(known), known.reason)

@@ -1,0 +1,1 @@
+"""What all admin pages share."""

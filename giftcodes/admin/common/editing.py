@@ -1,0 +1,117 @@
+"""Saving and deleting rows that people own, beside a machine that writes to the same rows."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from django.conf import settings
+from django.contrib.admin.options import IS_POPUP_VAR
+from django.contrib.admin.utils import unquote
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
+
+from giftcodes.admin.common.action_report import Report
+from giftcodes.admin.common.base import Page, Row
+from giftcodes.admin.common.versions import entries_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from django.db.models import Field, QuerySet
+    from django.forms import ModelForm, TypedChoiceField
+    from django.utils.functional import _StrPromise as Words
+
+
+class Editable(Page[Row]):
+    """Forms that write the fields somebody changed, and no others: the page may be minutes old."""
+
+    def save_model(
+        self, request: HttpRequest, obj: Row, form: ModelForm[Row], change: bool
+    ) -> None:
+        """Insert a new row; of an old one update what was changed in the form."""
+        if not change:
+            super().save_model(request, obj, form, change)
+            return
+        columns = {field.name for field in obj._meta.concrete_fields}
+        if changed := [name for name in form.changed_data if name in columns]:
+            obj.save(update_fields=changed)
+
+    def formfield_for_choice_field(
+        self, db_field: Field[Any, Any], request: HttpRequest, **kwargs: Any
+    ) -> TypedChoiceField | None:
+        """Games that are off can be chosen, and say so."""
+        if db_field.name == "provider":
+            kwargs["choices"] = [("", "---------"), *game_choices()]
+        return super().formfield_for_choice_field(db_field, request, **kwargs)
+
+    def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
+        """Where one game is on, it is meant."""
+        on = [config.name for config in settings.PROVIDERS.values() if config.is_on]
+        initial: dict[str, Any] = {"provider": on[0]} if len(on) == 1 else {}
+        return {**initial, **super().get_changeform_initial_data(request)}
+
+
+class KeepsHistory(Editable[Row]):
+    """Rows that are never deleted. Deleting one means what `retire` does, and the page says so beforehand."""
+
+    object_history_template = "admin/giftcodes/object_history.html"
+    retire_words: Words | str = ""
+    retire_action_words = _("Delete (keeps the history)")
+
+    def retire(self, request: HttpRequest, rows: Iterable[Row], report: Report) -> None:
+        """Do what deleting means here, for each row, and report it."""
+        raise NotImplementedError
+
+    def history_view(
+        self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
+    ) -> Any:
+        """Who changed what, from what to what, and what was done with the row."""
+        row = self.get_object(request, unquote(object_id))
+        entries, has_older = entries_of(row)
+        context = {"entries": entries, "has_older": has_older}
+        return super().history_view(request, object_id, {**context, **(extra_context or {})})
+
+    def delete_view(
+        self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
+    ) -> Any:
+        """Ask first, and say what will happen."""
+        return super().delete_view(
+            request, object_id, {"retire_words": self.retire_words, **(extra_context or {})}
+        )
+
+    def delete_model(self, request: HttpRequest, obj: Row) -> None:
+        """What stands behind the Delete button."""
+        report = Report()
+        self.retire(request, [obj], report)
+        report.tell(request)
+
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Row]) -> None:
+        """Whoever brings Django's bulk deletion back deletes nothing either."""
+        report = Report()
+        self.retire(request, queryset, report)
+        report.tell(request)
+
+    def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:  # noqa: ARG002
+        """Nothing is deleted with it."""
+        return [], {}, set(), []
+
+    def log_deletions(self, request: HttpRequest, queryset: Any) -> Any:
+        """`retire` logs what it does: a change."""
+
+    def response_delete(self, request: HttpRequest, obj_display: str, obj_id: Any) -> HttpResponse:
+        """To the list. `retire` has told what happened."""
+        if IS_POPUP_VAR in request.POST:
+            return super().response_delete(request, obj_display, obj_id)
+        return HttpResponseRedirect(self.list_url)
+
+
+def game_choices() -> list[tuple[str, str]]:
+    """The games, with a remark at those that are off."""
+    return [
+        (
+            config.name,
+            config.title if config.is_on else gettext("%s (off: no salt is set)") % config.title,
+        )
+        for config in settings.PROVIDERS.values()
+    ]

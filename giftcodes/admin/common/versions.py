@@ -1,0 +1,170 @@
+"""The history of a row: its versions (who changed what, from what to what) and what was done with it, newest first."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from itertools import pairwise
+from typing import Any
+
+from django.contrib.admin.models import LogEntry
+from django.contrib.admin.utils import display_for_field
+from django.contrib.contenttypes.models import ContentType
+from django.db.models import Field, ForeignKey, Model
+from django.utils.translation import gettext as _
+
+from giftcodes.admin.common.html import NOTHING
+from giftcodes.models.history import FIRST_KNOWN
+
+#: So many versions, and so many actions, are shown at most.
+MOST_ENTRIES = 200
+#: What was logged so soon after a version belongs to it.
+_SOON = dt.timedelta(seconds=2)
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What became of a field.
+
+    Args:
+        name: of the field, for people.
+        old, new: its values, for people.
+    """
+
+    name: str
+    old: str
+    new: str
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """Something that was done.
+
+    Args:
+        at: when.
+        who: the user's name; empty: the command line, or the machine.
+        words: what was done.
+        changes: what has changed by it.
+    """
+
+    at: dt.datetime
+    who: str
+    words: str
+    changes: list[Change] = field(default_factory=list)
+
+
+def entries_of(row: Any) -> tuple[list[Entry], bool]:
+    """What is known to have been done with a row of a model that has versions.
+
+    Returns:
+        The newest entries, the newest first; and whether there are older ones.
+    """
+    newest = row.history.select_related("history_user").order_by("-history_id")[: MOST_ENTRIES + 1]
+    versions = list(reversed(newest))
+    has_older = len(versions) > MOST_ENTRIES
+    related = _Related(versions)
+    pairs = pairwise(versions if has_older else [None, *versions])
+    entries = [entry for pair in pairs if (entry := _of_version(*pair, related))]
+    for logged in _logged(row, versions[0].history_date if versions else None):
+        _add(logged, entries)
+    entries.sort(key=lambda entry: entry.at, reverse=True)
+    return entries[:MOST_ENTRIES], has_older or len(entries) > MOST_ENTRIES
+
+
+def _add(logged: Entry, entries: list[Entry]) -> None:
+    """Add what was logged: to the version that it made, if it made one."""
+    twin = next(
+        (one for one in entries if one.who == logged.who and abs(one.at - logged.at) < _SOON), None
+    )
+    if twin is None:
+        entries.append(logged)
+    elif logged.words not in twin.words:
+        entries[entries.index(twin)] = replace(twin, words=f"{twin.words} {logged.words}".strip())
+
+
+def changes_between(before: Any, after: Any) -> list[Change]:
+    """What differs between two versions of a row. Without a version before there is nothing to compare."""
+    if before is None:
+        return []
+    return [
+        Change(str(column.verbose_name), _shown(before, column), _shown(after, column))
+        for column in after.tracked_fields
+        if getattr(before, column.attname) != getattr(after, column.attname)
+    ]
+
+
+class _Related:
+    """What versions name of other rows (a guild's officers), looked up for all of them at once."""
+
+    def __init__(self, versions: list[Any]) -> None:
+        self._fields = versions[0]._history_m2m_fields if versions else []
+        self._names: dict[tuple[str, int], list[str]] = defaultdict(list)
+        for many in self._fields:
+            kept, named = getattr(type(versions[0]), many.name).model, many.m2m_reverse_field_name()
+            for row in kept.objects.filter(history__in=versions).select_related(named):
+                self._names[many.name, row.history_id].append(str(getattr(row, named) or NOTHING))
+
+    def changes(self, before: Any, after: Any) -> list[Change]:
+        """What differs between two versions."""
+        if before is None:
+            return []
+        found = [
+            (many, self._named(many, before), self._named(many, after)) for many in self._fields
+        ]
+        return [Change(str(many.verbose_name), old, new) for many, old, new in found if old != new]
+
+    def _named(self, many: Any, version: Any) -> str:
+        return ", ".join(sorted(self._names[many.name, version.history_id])) or NOTHING
+
+
+def _of_version(before: Any, version: Any, related: _Related) -> Entry | None:
+    if version is None or version.history_change_reason == FIRST_KNOWN:
+        return None
+    changes = changes_between(before, version) + related.changes(before, version)
+    words = str(version.history_change_reason or "")
+    if version.history_type == "+":
+        words = words or _("Added.")
+    elif not changes and not words:
+        return None
+    who = version.history_user.get_username() if version.history_user else ""
+    return Entry(version.history_date, who, words, changes)
+
+
+def _logged(row: Model, since: dt.datetime | None) -> Iterable[Entry]:
+    """What the admin logged, without what the versions tell better."""
+    kind = ContentType.objects.get_for_model(row)
+    logs = LogEntry.objects.filter(content_type=kind, object_id=str(row.pk)).select_related("user")
+    for log in logs.order_by("-action_time")[:MOST_ENTRIES]:
+        if (
+            since is None
+            or log.action_time < since - _SOON
+            or not _is_about_fields(log.change_message)
+        ):
+            yield Entry(log.action_time, log.user.get_username(), log.get_change_message())
+
+
+def _is_about_fields(message: str) -> bool:
+    """Whether a log entry tells of the row's own fields only. Rows beside it (a guild's channel) have no versions."""
+    try:
+        parts = json.loads(message)
+    except ValueError:
+        return False
+    return isinstance(parts, list) and not any(
+        "name" in what for part in parts for what in part.values()
+    )
+
+
+def _shown(version: Any, column: Field[Any, Any]) -> str:
+    if isinstance(column, ForeignKey):
+        value = getattr(version, column.attname)
+        row = column.related_model._default_manager.filter(pk=value).first()
+        return str(row or NOTHING)
+    if column.choices:
+        return str(getattr(version, f"get_{column.name}_display")())
+    value = getattr(version, column.attname)
+    if isinstance(value, bool):
+        return _("yes") if value else _("no")
+    return str(display_for_field(value, column, NOTHING)) or NOTHING

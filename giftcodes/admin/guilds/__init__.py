@@ -1,0 +1,5 @@
+"""Guilds."""
+
+from giftcodes.admin.guilds import admin
+
+__all__ = ["admin"]

@@ -1,0 +1,179 @@
+"""Guilds: who is redeemed for, and how."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from django.contrib import admin
+from django.db.models import Count, IntegerField, OuterRef, Subquery
+from django.db.models.functions import Coalesce
+from django.urls import reverse
+from django.utils.html import format_html
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
+
+from giftcodes import tasks
+from giftcodes.admin.access.roles import let_in
+from giftcodes.admin.common.action_report import Report
+from giftcodes.admin.common.editing import KeepsHistory
+from giftcodes.admin.common.html import list_link
+from giftcodes.admin.redemptions.runs import guild_obstacle, redeem_now
+from giftcodes.models import GiftCode, Guild, Member, Redemption
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from django.db.models import QuerySet
+    from django.forms import ModelForm
+    from django.http import HttpRequest
+    from django.utils.safestring import SafeString
+
+
+@admin.register(Guild)
+class GuildAdmin(KeepsHistory[Guild]):
+    intro = _("The alliances whose members get each new code.")
+    empty_hint = _("No guilds yet: add one, then its members.")
+    retire_words = _(
+        "The guild becomes inactive: nobody in it is redeemed for any more, and what still waits is cancelled. Its "
+        "members and their history stay, and you can activate it again at any time."
+    )
+
+    list_display = ["name", "provider", "realm", "members_shown", "active", "automatic", "priority"]
+    list_filter = ["provider", "active", "automatic"]
+    search_fields = ["name"]
+    actions = ["redeem_now", "activate", "deactivate"]
+    buttons = ("redeem_now",)
+    autocomplete_fields = ["officers"]
+    #: An officer would go before other guilds, or let others in.
+    reserved = ("name", "provider", "active", "priority", "officers")
+    fieldsets = [
+        (None, {"fields": ["name", "provider", "realm", "look_at"]}),
+        (_("Redeeming"), {"fields": ["active", "automatic", "priority"]}),
+        (_("People"), {"fields": ["officers", "notes"]}),
+    ]
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Guild]:
+        """With the number of members who are redeemed for."""
+        eligible = Member.objects.eligible().filter(guild=OuterRef("pk")).order_by().values("guild")
+        number = Subquery(
+            eligible.annotate(number=Count("pk")).values("number"), output_field=IntegerField()
+        )
+        return super().get_queryset(request).annotate(members_number=Coalesce(number, 0))
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Guild | None = None) -> list[str]:
+        """A guild with a history in one game cannot move to another."""
+        is_settled = obj is not None and obj.redemptions.exists()
+        fixed = ["look_at", "provider"] if is_settled else ["look_at"]
+        return [*fixed, *super().get_readonly_fields(request, obj)]
+
+    def get_form(
+        self, request: HttpRequest, obj: Guild | None = None, change: bool = False, **kwargs: Any
+    ) -> Any:
+        """Errors that say what to do."""
+        taken = _(
+            "There is a guild of this name already (it may be inactive). Choose another name, or use that guild."
+        )
+        kwargs["error_messages"] = {"name": {"unique": taken}}
+        return super().get_form(request, obj, change, **kwargs)
+
+    @admin.display(description=_("members"), ordering="members_number")
+    def members_shown(self, guild: Guild) -> SafeString:
+        number = guild.members_number  # type: ignore[attr-defined]
+        return list_link(Member, number, guild__id__exact=guild.pk)
+
+    @admin.display(description=_("look at"))
+    def look_at(self, guild: Guild) -> Any:
+        """Links to what belongs to the guild."""
+        if guild.pk is None:
+            return _("Save the guild first, then add its members.")
+        members = list_link(Member, _("its members"), guild__id__exact=guild.pk)
+        redemptions = list_link(Redemption, _("its redemptions"), guild__id__exact=guild.pk)
+        coverage = format_html(
+            '<a href="{}">{}</a>',
+            reverse("admin:matrix", query={"guild": guild.pk}),
+            _("who has which code"),
+        )
+        importing = format_html(
+            '<a href="{}">{}</a>',
+            reverse("admin:member_import", query={"guild": guild.pk}),
+            _("import members"),
+        )
+        return format_html("{} · {} · {} · {}", members, redemptions, coverage, importing)
+
+    def save_related(
+        self, request: HttpRequest, form: ModelForm[Guild], formsets: Any, change: bool
+    ) -> None:
+        """A guild that is new, active again or of another realm has codes to catch up on."""
+        super().save_related(request, form, formsets, change)
+        for officer in let_in(form.instance.officers.all()):
+            self.message_user(
+                request, gettext("%s is a guild officer from now on, and may log in.") % officer
+            )
+        tasks.enqueue_on_commit(tasks.catch_up, [form.instance.pk])
+
+    @admin.action(description=_("Redeem now: all active codes"), permissions=["redeem"])
+    def redeem_now(self, request: HttpRequest, guilds: QuerySet[Guild]) -> None:
+        """Start every active code of the guilds' games, also where automatic redeeming is off."""
+        report = Report()
+        pairs: list[tuple[int, int]] = []
+        for guild in guilds:
+            if obstacle := guild_obstacle(guild):
+                report.refused(obstacle)
+                continue
+            codes = (
+                GiftCode.objects.active()
+                .filter(provider=guild.provider)
+                .in_order()
+                .values_list("pk", flat=True)
+            )
+            if not codes:
+                words = gettext(
+                    "There is no active code for guild %s. Add one, or wait for the feed."
+                )
+                report.nothing(words % guild)
+            pairs += [(guild.pk, code_id) for code_id in codes]
+        redeem_now(pairs, user_id=request.user.pk, report=report)
+        report.tell(request)
+
+    @admin.action(description=_("Activate"), permissions=["operate"])
+    def activate(self, request: HttpRequest, guilds: QuerySet[Guild]) -> None:
+        """Switch guilds on again; they catch up."""
+        report = Report()
+        for guild in guilds:
+            if guild.active:
+                report.nothing(gettext("Guild %s is active already.") % guild)
+                continue
+            self._switch(request, guild, active=True)
+            report.done(
+                gettext("Guild %s is active. It catches up on all active codes now.") % guild
+            )
+        report.tell(request)
+
+    @admin.action(description=KeepsHistory.retire_action_words, permissions=["delete"])
+    def deactivate(self, request: HttpRequest, guilds: QuerySet[Guild]) -> None:
+        """What stands for a bulk deletion."""
+        report = Report()
+        self.retire(request, guilds, report)
+        report.tell(request)
+
+    def retire(self, request: HttpRequest, rows: Iterable[Guild], report: Report) -> None:
+        """Switch guilds off."""
+        for guild in rows:
+            if not guild.active:
+                report.nothing(
+                    gettext("Guild %s is inactive already. A guild with its history stays.") % guild
+                )
+                continue
+            self._switch(request, guild, active=False)
+            words = gettext(
+                "Guild %s is inactive now. Nothing was deleted: its members and its history stay."
+            )
+            report.done(words % guild)
+
+    def _switch(self, request: HttpRequest, guild: Guild, *, active: bool) -> None:
+        guild.active = active
+        guild.save(update_fields=["active"])
+        self.log_change(
+            request, guild, gettext("Activated.") if active else gettext("Deactivated.")
+        )
+        tasks.enqueue_on_commit(tasks.catch_up, [guild.pk])

@@ -1,0 +1,209 @@
+"""Members: player IDs, and the realm where it differs from the guild's."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from django.contrib import admin
+from django.core.exceptions import ValidationError
+from django.db.models.functions import Coalesce
+from django.urls import reverse
+from django.utils.html import format_html
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
+
+from giftcodes import tasks
+from giftcodes.admin.common.action_report import Report
+from giftcodes.admin.common.base import ModelForm
+from giftcodes.admin.common.editing import KeepsHistory
+from giftcodes.admin.common.html import NOTHING, badge, link, list_link
+from giftcodes.admin.members.member_export import csv_of, log_export, workbook_of
+from giftcodes.admin.members.member_steps import move, set_realm
+from giftcodes.admin.members.player_page import may_open
+from giftcodes.admin.monitoring.directories import directory_words
+from giftcodes.models import Member, MemberRedemption
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from django.db.models import QuerySet
+    from django.http import HttpRequest, HttpResponse
+    from django.utils.safestring import SafeString
+
+PLAYER: list[Any] = ["guild", "player_id", "nickname", "realm"]
+
+
+class MemberForm(ModelForm[Member]):
+    """A member, who must not be in the guild already."""
+
+    class Meta:
+        model = Member
+        fields = ["guild", "player_id", "nickname", "realm", "active", "consented_on", "notes"]
+
+    def clean(self) -> dict[str, Any] | None:
+        """Name the member who is there, and say what to do."""
+        cleaned: dict[str, Any] | None = super().clean()
+        guild, player_id = self.cleaned_data.get("guild"), self.cleaned_data.get("player_id")
+        if self.instance.pk is None and guild and player_id:
+            self._refuse_twin(Member.objects.filter(guild=guild, player_id=player_id).first())
+        return cleaned
+
+    def _refuse_twin(self, twin: Member | None) -> None:
+        if twin is None:
+            return
+        words = _("Player {} is a member of this guild already: {}.")
+        if not twin.active:
+            words = _(
+                "Player {} is an inactive member of this guild: {}. Open that page and make the member active."
+            )
+        raise ValidationError(
+            {"player_id": format_html(str(words), twin.player_id, link(twin))}, code="unique"
+        )
+
+
+@admin.register(Member)
+class MemberAdmin(KeepsHistory[Member]):
+    form = MemberForm
+    intro = _(
+        "Players who get each code of their guild. The same player may be in two guilds: the game is asked once."
+    )
+    empty_hint = _("No members yet: add a guild first, then its players.")
+    retire_words = _(
+        "The member becomes inactive: no code is redeemed for the player in this guild any more, and what still waits "
+        "is cancelled. The history stays, and you can make the member active again at any time."
+    )
+
+    list_display = ["player_id", "nickname", "guild", "realm_shown", "active", "opted_out_shown"]
+    list_select_related = ["guild"]
+    list_filter = ["active", "opted_out", "guild__provider", "guild"]
+    search_fields = ["player_id", "nickname", "guild__name"]
+    search_help_text = _("Player ID, nickname or guild")
+    autocomplete_fields = ["guild"]
+    actions = ["move", "set_realm", "activate", "deactivate", "export_csv", "export_xlsx"]
+    buttons = ("move",)
+    quiet_buttons = True
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Member]:
+        """With the realm that the game is asked for."""
+        return super().get_queryset(request).annotate(realm_now=Coalesce("realm", "guild__realm"))
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Member | None = None) -> list[str]:  # noqa: ARG002
+        """Another player, or another guild, is another member."""
+        return (
+            ["opted_out_shown", "joined_at", "look_at", "directory", "wishes", "guild", "player_id"]
+            if obj
+            else []
+        )
+
+    def get_fieldsets(self, request: HttpRequest, obj: Member | None = None) -> Any:
+        """A member who is being added has no past."""
+        if obj:
+            shown = ["active", "opted_out_shown", "consented_on", "joined_at", "look_at"]
+            if directory_words(obj):
+                shown.append("directory")
+            redeeming = (
+                _("Redeeming"),
+                {"fields": [*shown, *(["wishes"] if may_open(request.user) else [])]},
+            )
+            return [(None, {"fields": [*PLAYER, "notes"]}), redeeming]
+        return [(None, {"fields": [*PLAYER, "active", "consented_on", "notes"]})]
+
+    @admin.display(description=_("opted out"), ordering="opted_out")
+    def opted_out_shown(self, member: Member) -> SafeString | str:
+        """A tick or a cross would be taken for good or bad."""
+        return badge("opted-out", _("opted out")) if member.opted_out else NOTHING
+
+    @admin.display(description=_("realm"), ordering="realm_now")
+    def realm_shown(self, member: Member) -> str:
+        """The guild's realm, or the member's own."""
+        return str(member.guild.realm) if member.realm is None else _("%d (own)") % member.realm
+
+    @admin.display(description=_("look at"))
+    def look_at(self, member: Member) -> SafeString:
+        return list_link(MemberRedemption, _("redemptions of this player"), q=member.player_id)
+
+    @admin.display(description=_("directory"))
+    def directory(self, member: Member) -> str:
+        """What a directory of players said."""
+        return directory_words(member)
+
+    @admin.display(description=_("wishes"))
+    def wishes(self, member: Member) -> SafeString:
+        """The way to the page that takes the player's wish."""
+        way = reverse("admin:player", query={"member": member.pk})
+        return format_html('<a href="{}">{}</a>', way, _("opt out, see what is kept, be forgotten"))
+
+    def save_model(
+        self, request: HttpRequest, obj: Member, form: ModelForm[Member], change: bool
+    ) -> None:
+        """A member who is new, back, or corrected has codes to catch up on."""
+        super().save_model(request, obj, form, change)
+        tasks.enqueue_on_commit(tasks.catch_up, [obj.guild_id])
+
+    @admin.action(description=_("Make active"), permissions=["change"])
+    def activate(self, request: HttpRequest, members: QuerySet[Member]) -> None:
+        """Take members back; they catch up."""
+        report = Report()
+        for member in members:
+            if member.active:
+                report.nothing(gettext("%s is active already.") % member)
+            else:
+                self._switch(request, member, active=True)
+                report.done(gettext("%s is active and catches up on all active codes.") % member)
+        self._ring(members)
+        report.tell(request)
+
+    @admin.action(description=KeepsHistory.retire_action_words, permissions=["delete"])
+    def deactivate(self, request: HttpRequest, members: QuerySet[Member]) -> None:
+        """What stands for a bulk deletion."""
+        report = Report()
+        self.retire(request, members, report)
+        report.tell(request)
+
+    @admin.action(description=_("Move to another guild …"), permissions=["change"])
+    def move(self, request: HttpRequest, members: QuerySet[Member]) -> HttpResponse | None:
+        """Ask where to, say what it would do, and do it."""
+        return move(request, self, members)
+
+    @admin.action(description=_("Set the realm …"), permissions=["change"])
+    def set_realm(self, request: HttpRequest, members: QuerySet[Member]) -> HttpResponse | None:
+        """Ask for the realm, and correct it; who was refused for it is tried again at once."""
+        return set_realm(request, self, members)
+
+    @admin.action(description=_("Export as CSV"), permissions=["view"])
+    def export_csv(self, request: HttpRequest, members: QuerySet[Member]) -> HttpResponse:
+        """The chosen members as a file."""
+        log_export(request, members)
+        return csv_of(members)
+
+    @admin.action(description=_("Export as an Excel workbook"), permissions=["view"])
+    def export_xlsx(self, request: HttpRequest, members: QuerySet[Member]) -> HttpResponse:
+        """The same, as a workbook."""
+        log_export(request, members)
+        return workbook_of(members)
+
+    def retire(self, request: HttpRequest, rows: Iterable[Member], report: Report) -> None:
+        """Let members go."""
+        members = list(rows)
+        for member in members:
+            if not member.active:
+                report.nothing(
+                    gettext("%s is inactive already. A member with history stays.") % member
+                )
+                continue
+            self._switch(request, member, active=False)
+            report.done(
+                gettext("%s is inactive now. Nothing was deleted: the history stays.") % member
+            )
+        self._ring(members)
+
+    def _switch(self, request: HttpRequest, member: Member, *, active: bool) -> None:
+        member.active = active
+        member.save(update_fields=["active"])
+        self.log_change(
+            request, member, gettext("Made active.") if active else gettext("Made inactive.")
+        )
+
+    def _ring(self, members: Iterable[Member]) -> None:
+        if guild_ids := sorted({member.guild_id for member in members}):
+            tasks.enqueue_on_commit(tasks.catch_up, guild_ids)

@@ -1,0 +1,116 @@
+"""The journal and the attempts: who pressed it, what was refused, what the game answered, and when."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from django.contrib import admin
+from django.utils.translation import gettext_lazy as _
+
+from giftcodes.admin.common.base import History
+from giftcodes.admin.common.html import NOTHING, badge, link
+from giftcodes.models import Attempt, RedemptionEvent
+
+if TYPE_CHECKING:
+    from django.utils.safestring import SafeString
+
+
+@admin.register(RedemptionEvent)
+class RedemptionEventAdmin(History[RedemptionEvent]):
+    intro = _("Every lock, refusal, stop and reopening, with who asked for it.")
+    empty_hint = _("Nothing has happened yet.")
+
+    list_display = [
+        "at",
+        "kind_shown",
+        "guild",
+        "gift_code",
+        "run_number",
+        "trigger",
+        "user",
+        "detail",
+    ]
+    list_select_related = ["redemption__guild", "redemption__gift_code", "gift_code", "user"]
+    list_filter = ["kind", "trigger", "gift_code__provider", "redemption__guild"]
+    search_fields = ["gift_code__code", "redemption__guild__name", "user__username"]
+    search_help_text = _("Code, guild or user")
+    ordering = ["-id"]
+    fields = [
+        "at",
+        "kind_shown",
+        "redemption_link",
+        "gift_code",
+        "run_number",
+        "trigger",
+        "user",
+        "detail",
+    ]
+    readonly_fields = ["kind_shown", "redemption_link"]
+
+    @admin.display(description=_("event"), ordering="kind")
+    def kind_shown(self, event: RedemptionEvent) -> SafeString:
+        return badge(event.kind, event.get_kind_display())
+
+    @admin.display(description=_("guild"), ordering="redemption__guild__name")
+    def guild(self, event: RedemptionEvent) -> str | None:
+        """Empty where the event is of the code itself."""
+        return event.redemption.guild.name if event.redemption else None
+
+    @admin.display(description=_("redemption"))
+    def redemption_link(self, event: RedemptionEvent) -> SafeString | str:
+        return link(event.redemption) if event.redemption else NOTHING
+
+
+@admin.register(Attempt)
+class AttemptAdmin(History[Attempt]):
+    intro = _("Every request to a game: written down before it is sent, completed by the answer.")
+    empty_hint = _("No request has been sent yet.")
+
+    list_display = [
+        "sent_at",
+        "player_id",
+        "guild",
+        "gift_code",
+        "outcome_shown",
+        "msg",
+        "latency_ms",
+    ]
+    list_select_related = ["gift_code", "member_redemption__redemption__guild"]
+    list_filter = ["outcome", "gift_code__provider", "member_redemption__redemption__guild"]
+    search_fields = [
+        "=player_id",
+        "member_redemption__member__nickname",
+        "gift_code__code",
+        "member_redemption__redemption__guild__name",
+    ]
+    search_help_text = _("Player ID, nickname, code or guild")
+    fields = [
+        "share",
+        "gift_code",
+        "player_id",
+        "realm",
+        "token",
+        "sent_at",
+        "answered_at",
+        "latency_ms",
+        "outcome_shown",
+        "http_status",
+        "err_code",
+        "msg",
+        "body",
+    ]
+    readonly_fields = ["share", "outcome_shown"]
+
+    @admin.display(description=_("guild"), ordering="member_redemption__redemption__guild__name")
+    def guild(self, attempt: Attempt) -> str:
+        return attempt.member_redemption.redemption.guild.name
+
+    @admin.display(description=_("outcome"), ordering="outcome")
+    def outcome_shown(self, attempt: Attempt) -> SafeString:
+        if not attempt.outcome:
+            return badge("in_flight", _("no answer yet"))
+        return badge(attempt.outcome, attempt.get_outcome_display())
+
+    @admin.display(description=_("member redemption"))
+    def share(self, attempt: Attempt) -> SafeString:
+        return link(attempt.member_redemption)

@@ -1,0 +1,128 @@
+"""Each member's share of a redemption: where it stands, why, and what was asked of the game."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from django.contrib import admin
+from django.utils.translation import gettext_lazy as _
+
+from giftcodes.admin.common.base import History
+from giftcodes.admin.common.html import NOTHING, badge, link
+from giftcodes.admin.common.inlines import HistoryInline
+from giftcodes.domain.outcomes import meaning
+from giftcodes.domain.transitions import State
+from giftcodes.models import Attempt, MemberRedemption
+from giftcodes.models.member_redemption import STATE_LABELS
+
+if TYPE_CHECKING:
+    from django.db.models import QuerySet
+    from django.http import HttpRequest
+    from django.utils.safestring import SafeString
+
+
+class AttemptInline(HistoryInline):
+    model = Attempt
+    verbose_name_plural = _("attempts, newest first")
+    fields = (
+        "sent_at",
+        "answered_at",
+        "outcome",
+        "http_status",
+        "err_code",
+        "msg",
+        "realm",
+        "latency_ms",
+        "body",
+    )
+    readonly_fields = fields
+
+
+@admin.register(MemberRedemption)
+class MemberRedemptionAdmin(History[MemberRedemption]):
+    intro = _(
+        "Each member's share of each redemption, with the reason where the player has not got the code."
+    )
+    empty_hint = _("Nothing yet: these rows appear with the first redemption.")
+
+    list_display = [
+        "player_id",
+        "nickname",
+        "guild",
+        "gift_code",
+        "state_shown",
+        "reason",
+        "next_attempt_at",
+    ]
+    list_select_related = ["member", "gift_code", "redemption__guild"]
+    list_filter = ["state", "gift_code__provider", "redemption__guild"]
+    search_fields = ["=player_id", "member__nickname", "gift_code__code", "redemption__guild__name"]
+    search_help_text = _("Player ID, nickname, code or guild")
+    # By id: the order of the redemptions would join and sort the whole table.
+    ordering = ["-id"]
+    inlines = [AttemptInline]
+    fieldsets = [
+        (
+            None,
+            {
+                "fields": [
+                    "member_link",
+                    "redemption_link",
+                    "state_shown",
+                    "reason",
+                    "answer",
+                    "covered_link",
+                ]
+            },
+        ),
+        (
+            _("Tries"),
+            {
+                "fields": [
+                    "tries",
+                    "asked_realm",
+                    "next_attempt_at",
+                    "settled_at",
+                    "created_at",
+                    "updated_at",
+                ]
+            },
+        ),
+        (_("Claim"), {"fields": ["token", "lease_until", "permit_until"], "classes": ["collapse"]}),
+    ]
+    readonly_fields = ("member_link", "redemption_link", "state_shown", "answer", "covered_link")
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[MemberRedemption]:
+        rows = super().get_queryset(request)
+        return rows.select_related(
+            "member__guild", "gift_code", "redemption__guild", "redemption__gift_code"
+        )
+
+    @admin.display(description=_("state"), ordering="state")
+    def state_shown(self, row: MemberRedemption) -> SafeString:
+        return badge(row.state, STATE_LABELS[State(row.state)])
+
+    @admin.display(description=_("nickname"), ordering="member__nickname")
+    def nickname(self, row: MemberRedemption) -> str:
+        return row.member.nickname
+
+    @admin.display(description=_("guild"), ordering="redemption__guild__name")
+    def guild(self, row: MemberRedemption) -> str:
+        return row.redemption.guild.name
+
+    @admin.display(description=_("last answer"))
+    def answer(self, row: MemberRedemption) -> str:
+        return meaning(row.outcome).words if row.outcome else NOTHING
+
+    @admin.display(description=_("member"))
+    def member_link(self, row: MemberRedemption) -> SafeString:
+        return link(row.member)
+
+    @admin.display(description=_("redemption"))
+    def redemption_link(self, row: MemberRedemption) -> SafeString:
+        return link(row.redemption)
+
+    @admin.display(description=_("covered by"))
+    def covered_link(self, row: MemberRedemption) -> SafeString | str:
+        """The row of another guild that proves that the player has the code."""
+        return link(row.covered_by) if row.covered_by else NOTHING

@@ -1,0 +1,60 @@
+"""What Redeem now would do for a guild and a code, member by member, and why not. Nothing is changed by looking."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from django.contrib import admin
+from django.core.exceptions import PermissionDenied
+from django.http import Http404, HttpResponse
+from django.template.response import TemplateResponse
+from django.utils.translation import gettext as _
+
+from giftcodes.admin.common import scope
+from giftcodes.admin.redemptions.runs import code_obstacle, guild_obstacle
+from giftcodes.estimates import formatting
+from giftcodes.estimates.cost_preview import preview
+from giftcodes.estimates.dry_run import plan
+from giftcodes.models import GiftCode, Guild
+
+if TYPE_CHECKING:
+    from django.http import HttpRequest
+
+
+def page(request: HttpRequest) -> HttpResponse:
+    """The page of a guild and a code.
+
+    Raises:
+        Http404: there is none of them, or not for this person, or they are of two games.
+    """
+    if not request.user.has_perms(["giftcodes.view_member", "giftcodes.view_memberredemption"]):
+        raise PermissionDenied
+    guild = _found(scope.visible(Guild.objects.all(), request.user), request.GET.get("guild", ""))
+    code = _found(scope.visible(GiftCode.objects.all(), request.user), request.GET.get("code", ""))
+    if guild.provider != code.provider:
+        raise Http404
+    shares = plan(
+        guild_id=guild.pk, gift_code_id=code.pk, names_guilds=scope.sees_all(request.user)
+    )
+    cost = preview(guild_id=guild.pk, gift_code_id=code.pk)
+    obstacles = dict.fromkeys([guild_obstacle(guild), code_obstacle(code)])
+    context = {
+        **admin.site.each_context(request),
+        "title": _("Code %(code)s for guild %(guild)s, member by member")
+        % {"code": code, "guild": guild},
+        "guild": guild,
+        "code": code,
+        "obstacles": [obstacle for obstacle in obstacles if obstacle],
+        "asked": [share for share in shares if share.is_asked],
+        "not_asked": [share for share in shares if not share.is_asked],
+        "cost": cost,
+        "left": formatting.left(cost.outlook) if cost.requests else "",
+    }
+    return TemplateResponse(request, "admin/giftcodes/plan.html", context)
+
+
+def _found(rows: Any, pk: str) -> Any:
+    row = rows.filter(pk=pk).first() if pk.isdecimal() and len(pk) < 19 else None
+    if row is None:
+        raise Http404
+    return row

@@ -1,0 +1,126 @@
+"""Redeem now for codes: first what it would do, guild by guild, and then, for those that are chosen, doing it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
+from django.utils.translation import gettext as _
+
+from giftcodes.admin.common import scope
+from giftcodes.admin.redemptions.runs import MOST, code_obstacle
+from giftcodes.estimates import formatting
+from giftcodes.estimates.cost_preview import Preview, previews, together
+from giftcodes.models import GiftCode, Guild, Redemption
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from django.http import HttpRequest
+
+    from giftcodes.admin.common.action_report import Report
+
+#: More lines than these are redeemed for as a whole: a form takes no more fields.
+CHOOSABLE = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A guild and a code.
+
+    Args:
+        is_wanted: the guild redeems automatically, or was asked to redeem this code before.
+    """
+
+    guild: Guild
+    code: GiftCode
+    is_wanted: bool
+
+    @property
+    def pair(self) -> tuple[int, int]:
+        """(guild id, code id)."""
+        return self.guild.pk, self.code.pk
+
+    @property
+    def name(self) -> str:
+        """Of the line in the form."""
+        return f"{self.guild.pk}-{self.code.pk}"
+
+
+def lines_of(codes: Iterable[GiftCode], person: Any, report: Report) -> list[Line]:
+    """Every active guild of somebody's with every code of its game, by priority. What cannot be is reported.
+
+    Args:
+        codes: what is to be redeemed.
+        person: whose guilds.
+        report: takes why a code can be redeemed for nobody.
+    """
+    able = []
+    for code in codes:
+        if obstacle := code_obstacle(code):
+            report.refused(obstacle)
+        else:
+            able.append(code)
+    active = Guild.objects.active().filter(provider__in={code.provider for code in able})
+    guilds = list(scope.visible(active, person).order_by("-priority", "pk")) if able else []
+    known = set(
+        Redemption.objects.filter(gift_code__in=able).values_list("guild_id", "gift_code_id")
+    )
+    lines = [
+        Line(guild, code, is_wanted=guild.automatic or (guild.pk, code.pk) in known)
+        for code in able
+        for guild in guilds
+        if guild.provider == code.provider
+    ]
+    for code in able:
+        if not any(line.code == code for line in lines):
+            report.refused(_("No guild wants code %s: none of this game is active.") % code)
+    if len(lines) > MOST:
+        report.refused(
+            _("That would be %(number)d redemptions at once. Choose fewer: at most %(most)d.")
+            % {"number": len(lines), "most": MOST}
+        )
+        return []
+    return lines
+
+
+def chosen_of(lines: list[Line], request: HttpRequest) -> list[Line]:
+    """Those that the form names; before there is a form, and where it names none because there are too many: the
+    wanted ones."""
+    if "chosen" not in request.POST:
+        return [line for line in lines if line.is_wanted]
+    names = set(request.POST.getlist("pair"))
+    return [line for line in lines if line.name in names]
+
+
+def context(lines: list[Line], chosen: list[Line], request: HttpRequest) -> dict[str, Any]:
+    """What the page shows. A fixed number of statements, whatever the number of guilds and codes."""
+    found = previews(line.pair for line in chosen)
+    names = {line.name for line in chosen}
+    others = previews(line.pair for line in lines if line.name not in names)
+    total = together(found.values())
+    return {
+        "title": _("Redeem now: what it will do"),
+        "lines": [
+            _shown(line, {**others, **found}[line.pair], is_chosen=line.name in names)
+            for line in lines
+        ],
+        "is_choosable": len(lines) <= CHOOSABLE,
+        "number": len(chosen),
+        "codes": sorted({str(line.code) for line in lines}),
+        "total": total,
+        "total_words": formatting.left(total.outlook),
+        "selected": request.POST.getlist(ACTION_CHECKBOX_NAME),
+        "select_across": request.POST.get("select_across", "0"),
+        "back": request.POST.get("back", ""),
+    }
+
+
+def _shown(line: Line, preview: Preview, *, is_chosen: bool) -> dict[str, Any]:
+    return {
+        "line": line,
+        "preview": preview,
+        "is_chosen": is_chosen,
+        "words": formatting.left(preview.outlook) if preview.requests or preview.is_running else "",
+    }

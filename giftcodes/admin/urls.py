@@ -1,0 +1,19 @@
+"""The pages that belong to no model. They are served behind the login of the admin site."""
+
+from __future__ import annotations
+
+from giftcodes.admin.members import member_import, player_page
+from giftcodes.admin.monitoring import dashboard
+from giftcodes.admin.redemptions import coverage, plan_page, redemption_page
+from giftcodes.admin_site import PAGES
+
+PAGES += [
+    ("live/", dashboard.live, "live"),
+    ("live/chart/", dashboard.live_chart, "live_chart"),
+    ("live/redemption/<int:redemption_id>/", redemption_page.live, "live_redemption"),
+    ("matrix/", coverage.coverage, "matrix"),
+    ("matrix/csv/", coverage.export, "matrix_export"),
+    ("player/", player_page.page, "player"),
+    ("plan/", plan_page.page, "plan"),
+    ("import/", member_import.page, "member_import"),
+]

@@ -1,0 +1,111 @@
+"""The directory at api.mightpulse.com, for Kingshot.
+
+CLAIMED, not confirmed (docs/protocol.md, section 3): the address, and that a key is needed, are from the service's
+users. The name of the key's header and the form of the answer are assumptions of this file. If one of them is wrong,
+the answer is refused or cannot be read, an alarm says so, and no member is changed.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from typing import Any
+
+from giftcodes.clients.directories.base import DirectoryAnswer, DirectoryConfig, Verdict, ask
+
+#: The header that carries the key. Assumed.
+KEY_HEADER = "X-API-Key"
+
+# The form of the answer. Assumed: the fields are at the top, or in objects under these names.
+_WRAPPERS = ("data", "player", "base")
+_MOST_LEVELS = 4
+_NAMES = ("nickname", "name")
+_REALMS = ("kid", "kingdom", "server", "state")
+_IDS = ("id", "player_id", "playerId", "fid")
+
+NAME_LENGTH = 80
+_REALM = re.compile(r"[1-9][0-9]{0,5}")
+#: Categories of characters that no nickname may have (giftcodes.domain.validators).
+_CONTROL = ("Cc", "Cs", "Zl", "Zp")
+
+
+def look_up(
+    config: DirectoryConfig, player_id: str, *, total_seconds: float, connect_seconds: float
+) -> DirectoryAnswer:
+    """Ask for one player once. Never raises; never sleeps.
+
+    Args:
+        player_id: decimal digits.
+        total_seconds: the request in all.
+        connect_seconds: of these, the most for reaching the server.
+    """
+    return ask(
+        config,
+        player_id,
+        read_player,
+        key_header=KEY_HEADER,
+        total_seconds=total_seconds,
+        connect_seconds=connect_seconds,
+    )
+
+
+def read_player(value: object, player_id: str) -> DirectoryAnswer:
+    """Read the JSON value of an answer.
+
+    Found is only a player with a name and exactly one realm, and, where the answer has an ID, with the ID that was
+    asked for. Anything else is unreadable.
+    """
+    objects = _objects(value)
+    if not objects:
+        return _unreadable("The answer is not a JSON object.")
+    ids = {str(one[key]) for one in objects for key in _IDS if _is_id(one.get(key))}
+    if ids and player_id not in ids:
+        return _unreadable("The answer is about another player than the one that was asked for.")
+    names = [name for one in objects for key in _NAMES if (name := _name(one.get(key)))]
+    realms = {realm for one in objects for key in _REALMS if (realm := _realm(one.get(key)))}
+    if not names:
+        return _unreadable("The answer has no name of a player.")
+    if len(realms) != 1:
+        found = "more than one realm" if realms else "no realm"
+        return _unreadable(f"The answer has {found}.")
+    return DirectoryAnswer(Verdict.FOUND, name=names[0], realm=realms.pop())
+
+
+def _objects(value: object) -> list[dict[str, Any]]:
+    """The object, and those in it under the known names, the outermost first."""
+    found: list[dict[str, Any]] = []
+    level = [value]
+    for _ in range(_MOST_LEVELS):
+        here = [one for one in level if isinstance(one, dict)]
+        found.extend(here)
+        level = [one[key] for one in here for key in _WRAPPERS if key in one]
+    return found
+
+
+def _is_id(value: object) -> bool:
+    return isinstance(value, (str, int)) and not isinstance(value, bool) and str(value).isdecimal()
+
+
+def _name(value: object) -> str:
+    """The text in one line, as a nickname may be stored; empty: it is none."""
+    if not isinstance(value, str):
+        return ""
+    kept = "".join(
+        " " if unicodedata.category(one) in _CONTROL else one for one in value[: 10 * NAME_LENGTH]
+    )
+    return " ".join(kept.split())[:NAME_LENGTH].strip()
+
+
+def _realm(value: object) -> int | None:
+    """A number, or the digits of one."""
+    if isinstance(value, bool) or not isinstance(value, (int, str)):
+        return None
+    text = str(value).strip() if isinstance(value, str) or abs(value) < 10**9 else ""
+    return int(text) if _REALM.fullmatch(text) and text.isascii() else None
+
+
+def _unreadable(words: str) -> DirectoryAnswer:
+    return DirectoryAnswer(
+        Verdict.UNREADABLE,
+        error=f"{words} The directory's form may have changed; giftcodes/clients/directories reads it.",
+    )

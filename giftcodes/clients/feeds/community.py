@@ -1,0 +1,73 @@
+"""The community's list of published codes, `{"codes": ["CODE dd.mm.yyyy", ...]}`: read, never written.
+
+The facts are in docs/protocol.md, section 2.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from datetime import date
+from typing import Any
+
+from giftcodes.clients.feeds.base import CODE, Listing, PublishedCode, json_object, unique
+from giftcodes.domain.text import clean_token
+
+_DAY = re.compile(r"([0-9]{1,2})\.([0-9]{1,2})\.(20[0-9]{2})")
+
+
+def read_list(body: bytes) -> Listing:
+    """Read a body. An empty list is a list; anything but a list of codes is a problem, in words."""
+    answer = json_object(body)
+    if isinstance(answer, Listing):
+        return answer
+    if words := answer.get("error") or answer.get("detail"):
+        return Listing(
+            problem="The feed sent an error and no list. It is asked again.", words=str(words)
+        )
+    if not isinstance(answer.get("codes"), list):
+        return Listing(
+            problem="The answer has no list of codes: the address may be that of another service."
+        )
+    return _listing(answer["codes"])
+
+
+def _listing(lines: Iterable[Any]) -> Listing:
+    found: list[PublishedCode] = []
+    skipped: list[str] = []
+    for line in lines:
+        published = _published(line)
+        if isinstance(published, str):
+            skipped.append(published)
+        else:
+            found.append(published)
+    return Listing(codes=unique(found), skipped=tuple(skipped))
+
+
+def _published(line: object) -> PublishedCode | str:
+    """A line's code and day, or why it is skipped.
+
+    A bare code can be redeemed; beside a broken day the code may well be broken, too.
+    """
+    if not isinstance(line, str):
+        return f"not a text but a {type(line).__name__}"
+    words = clean_token(line).split()
+    if not 1 <= len(words) <= 2:
+        return f"not a code and a day: {line}"
+    if not CODE.fullmatch(words[0]):
+        return f"not 1 to 32 letters and digits: {line}"
+    if len(words) == 1:
+        return PublishedCode(words[0], None)
+    day = _day(words[1])
+    return PublishedCode(words[0], day) if day else f"not a day like 31.12.2026: {line}"
+
+
+def _day(text: str) -> date | None:
+    match = _DAY.fullmatch(text)
+    if match is None:
+        return None
+    day, month, year = map(int, match.groups())
+    try:
+        return date(year, month, day)
+    except ValueError:
+        return None

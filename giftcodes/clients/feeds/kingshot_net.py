@@ -1,0 +1,69 @@
+"""The list of kingshot.net, with the end of each code: `{"status": …, "data": {"giftCodes": [{"code", …}]}}`.
+
+The facts are in docs/protocol.md, section 2.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from giftcodes.clients.feeds.base import CODE, Listing, PublishedCode, json_object, unique
+from giftcodes.clients.feeds.moments import end_of, moment
+
+
+def read_list(body: bytes) -> Listing:
+    """Read a body. An empty list is a list; anything but a list of codes is a problem, in words."""
+    answer = json_object(body)
+    if isinstance(answer, Listing):
+        return answer
+    data = answer.get("data")
+    entries = data.get("giftCodes") if isinstance(data, dict) else None
+    words = next(
+        (str(answer[name]) for name in ("error", "detail", "message") if answer.get(name)), ""
+    )
+    if _is_failure(answer.get("status")) or (words and not isinstance(entries, list)):
+        return Listing(
+            problem="The feed sent an error and no list. It is asked again.", words=words
+        )
+    if not isinstance(entries, list):
+        return Listing(
+            problem="The answer has no list data.giftCodes: the address or the format may be wrong."
+        )
+    return _listing(entries)
+
+
+def _is_failure(status: object) -> bool:
+    if isinstance(status, str):
+        return status.strip().lower().startswith(("err", "fail"))
+    return status is False
+
+
+def _listing(entries: list[Any]) -> Listing:
+    found: list[PublishedCode] = []
+    skipped: list[str] = []
+    notes: list[str] = []
+    for entry in entries:
+        code = entry.get("code") if isinstance(entry, dict) else None
+        if not isinstance(entry, dict):
+            skipped.append(f"not an object but a {type(entry).__name__}")
+        elif not isinstance(code, str):
+            skipped.append(f"its code is not a text but a {type(code).__name__}")
+        elif not CODE.fullmatch(code.strip()):
+            skipped.append(f"not 1 to 32 letters and digits: {code}")
+        else:
+            found.append(_published(code.strip(), entry, notes))
+    return Listing(codes=unique(found), skipped=tuple(skipped), notes=tuple(notes))
+
+
+def _published(code: str, entry: dict[str, Any], notes: list[str]) -> PublishedCode:
+    """The code with its dates. A date that cannot be read is dropped with a note: the code can still be redeemed."""
+    published, end = None, None
+    try:
+        published = moment(entry.get("createdAt"))
+    except ValueError as error:
+        notes.append(f"{code}: createdAt is {error}; it is taken as unknown")
+    try:
+        end = end_of(entry.get("expiresAt"))
+    except ValueError as error:
+        notes.append(f"{code}: expiresAt is {error}; it is taken as unknown")
+    return PublishedCode(code, published.date() if published else None, end)

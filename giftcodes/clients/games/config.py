@@ -1,0 +1,69 @@
+"""What is configured of a game: plain values, filled by the settings from the environment."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class Rate:
+    """So many requests in a window of so many seconds, for one address."""
+
+    requests: int
+    seconds: float
+
+    @classmethod
+    def parse(cls, text: str) -> Rate | None:
+        """Read `30/60` (30 requests in 60 s); `unlimited` gives None.
+
+        Raises:
+            ValueError: the text is of another form, or a number in it is not positive.
+        """
+        if text.strip().casefold() == "unlimited":
+            return None
+        match = re.fullmatch(r"\s*(\d+)\s*/\s*(\d+(?:\.\d+)?)\s*", text)
+        if match is None or int(match[1]) < 1 or float(match[2]) <= 0:
+            msg = f"A rate looks like 30/60 (30 requests in 60 seconds) or is the word unlimited, not {text!r}."
+            raise ValueError(msg)
+        return cls(int(match[1]), float(match[2]))
+
+
+@dataclass(frozen=True, slots=True)
+class ProviderConfig:
+    """One game. `salt`, `feed_key` and `directory_key` are secrets: they are kept out of `repr`, and so out of logs."""
+
+    name: str
+    title: str
+    realm_word: str
+    api_url: str
+    origin: str
+    rate: Rate | None
+    salt: str = field(default="", repr=False)
+    feed_url: str = ""
+    feed_key: str = field(default="", repr=False)
+    poll_seconds: float = 60.0
+    #: A key of `giftcodes.clients.games.CLIENTS`.
+    protocol: str = "century"
+    #: A key of `giftcodes.clients.feeds.FORMATS`.
+    feed_format: str = "community"
+    #: The address of a player in a directory of players, with `{id}` where the player ID goes.
+    directory_url: str = ""
+    directory_key: str = field(default="", repr=False)
+    directory_rate: Rate | None = Rate(60, 60.0)
+    directory_per_day: int = 5_000
+
+    @property
+    def is_on(self) -> bool:
+        """A provider without a salt cannot sign, and is off."""
+        return bool(self.salt and self.api_url)
+
+    @property
+    def has_feed(self) -> bool:
+        """Without an address there is nothing to poll; codes are then added by hand."""
+        return self.is_on and bool(self.feed_url)
+
+    @property
+    def has_directory(self) -> bool:
+        """Without a key no directory is asked."""
+        return self.is_on and bool(self.directory_url and self.directory_key)

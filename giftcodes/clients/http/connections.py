@@ -1,0 +1,190 @@
+"""Connections that keep to the budget of the exchange they serve.
+
+The timeouts of `requests` are for each read, so that a server which drips a byte now and then, in its headers
+too, holds a thread for ever; and they do not cover DNS at all. Here every read from the socket gets the time
+that is left.
+"""
+
+from __future__ import annotations
+
+import http.client
+import io
+import queue
+import socket
+import threading
+import time
+from collections.abc import Sequence
+from typing import Any
+
+import urllib3
+from requests.adapters import HTTPAdapter
+from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
+from urllib3.connection import HTTPConnection, HTTPSConnection
+
+from giftcodes.clients.http.budget import CURRENT, Budget
+from giftcodes.domain import failpoints
+
+#: A pooled connection that was idle for longer is not used again. Servers close idle ones after 5 s and more;
+#: a request that meets the closing is lost in doubt, which costs a member a minute.
+IDLE_SECONDS = 4.0
+
+#: Connections kept for reuse: more than there are threads in a worker.
+POOL_SIZE = 64
+
+_Address = tuple[int, int, int, str, Any]
+
+
+class _BoundedReader(io.RawIOBase):
+    """The bytes of a socket, each read with the time that is left."""
+
+    def __init__(self, sock: socket.socket, budget: Budget) -> None:
+        self._sock = sock
+        self._file = sock.makefile("rb", buffering=0)
+        self._budget = budget
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        self._sock.settimeout(self._budget.seconds_left())
+        count: int = self._file.readinto(buffer) or 0
+        self._budget.spend_bytes(count)
+        return count
+
+    def close(self) -> None:
+        self._file.close()
+        super().close()
+
+
+class _BoundedFiles:
+    """What http.client asks of a socket when it reads an answer: one file."""
+
+    def __init__(self, sock: socket.socket) -> None:
+        self._sock = sock
+
+    def makefile(self, *_args: Any, **_kwargs: Any) -> io.BufferedReader:
+        return io.BufferedReader(_BoundedReader(self._sock, CURRENT.get()))
+
+
+class _BoundedResponse(http.client.HTTPResponse):
+    def __init__(self, sock: socket.socket, *args: Any, **kwargs: Any) -> None:
+        super().__init__(_BoundedFiles(sock), *args, **kwargs)  # type: ignore[arg-type]
+
+
+class _BoundedConnection(HTTPConnection):
+    response_class = _BoundedResponse
+    _answered_at = float("-inf")
+
+    @property
+    def is_connected(self) -> bool:
+        """Whether urllib3 may reuse the connection: neither dropped by the server nor idle for long."""
+        return super().is_connected and time.monotonic() - self._answered_at < IDLE_SECONDS
+
+    def _new_conn(self) -> socket.socket:
+        budget = CURRENT.get()
+        sock = connect(self._dns_host.strip("[]"), self.port or self.default_port, budget)
+        try:
+            for option in self.socket_options or ():
+                sock.setsockopt(*option)
+            # The TLS handshake, where there is one, takes from the same time.
+            sock.settimeout(budget.connect_seconds_left())
+        except OSError:
+            sock.close()
+            raise
+        return sock
+
+    def send(self, data: Any) -> None:
+        if self.sock is None:
+            self.connect()
+        budget = CURRENT.get()
+        self.sock.settimeout(budget.seconds_left())
+        budget.sent = True
+        super().send(data)
+
+    def getresponse(self) -> urllib3.HTTPResponse:  # type: ignore[override]  # as urllib3 itself does
+        failpoints.hit("after-send")
+        response = super().getresponse()
+        self._answered_at = time.monotonic()
+        return response
+
+
+class _BoundedTLSConnection(_BoundedConnection, HTTPSConnection):
+    """The same over TLS: the budget sits above and below the encryption alike."""
+
+
+class _BoundedPool(HTTPConnectionPool):
+    ConnectionCls = _BoundedConnection
+
+
+class _BoundedTLSPool(HTTPSConnectionPool):
+    ConnectionCls = _BoundedTLSConnection
+
+
+class BoundedAdapter(HTTPAdapter):
+    """`requests`' adapter over bounded connections. It repeats nothing: a redeem POST goes out once.
+
+    Meant to be used without a `requests.Session`: a session reads proxies and .netrc from the environment
+    (fair use: one address), keeps cookies, and reads the whole body of a redirect even where it does not
+    follow it.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(pool_maxsize=POOL_SIZE, max_retries=0)
+
+    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
+        super().init_poolmanager(*args, **kwargs)
+        self.poolmanager.pool_classes_by_scheme = {"http": _BoundedPool, "https": _BoundedTLSPool}
+
+
+def connect(host: str, port: int, budget: Budget) -> socket.socket:
+    """A connected socket to the first of the host's addresses that answers.
+
+    Each address gets a fair share of the connect time, so that a dead one does not eat it all.
+
+    Raises:
+        OSError: the name is not known, or no address could be reached in time.
+    """
+    addresses = _resolve(host, port, budget.connect_seconds_left())
+    problem: OSError = OSError(f"no address for {host}")
+    for position, (family, kind, protocol, _, address) in enumerate(addresses):
+        share = budget.connect_seconds_left() / (len(addresses) - position)
+        try:
+            return _connected(socket.socket(family, kind, protocol), address, share)
+        except OSError as error:
+            problem = error
+    raise problem
+
+
+def _connected(sock: socket.socket, address: Any, seconds: float) -> socket.socket:
+    try:
+        sock.settimeout(seconds)
+        sock.connect(address)
+    except OSError:
+        sock.close()
+        raise
+    return sock
+
+
+def _resolve(host: str, port: int, seconds: float) -> Sequence[_Address]:
+    """Look a name up, in at most so many seconds.
+
+    The system's resolver takes no timeout; a thread that is stuck in it is left to end by itself.
+    """
+    found: queue.SimpleQueue[Sequence[_Address] | OSError] = queue.SimpleQueue()
+
+    def look_up() -> None:
+        try:
+            found.put(socket.getaddrinfo(host, port, type=socket.SOCK_STREAM))
+        except (OSError, ValueError) as error:
+            found.put(
+                error if isinstance(error, OSError) else OSError(f"{host} is not a host name")
+            )
+
+    threading.Thread(target=look_up, name="resolve", daemon=True).start()
+    try:
+        answer = found.get(timeout=seconds)
+    except queue.Empty:
+        raise TimeoutError(f"no address for {host} in time") from None
+    if isinstance(answer, OSError):
+        raise answer
+    return answer

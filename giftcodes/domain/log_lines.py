@@ -1,0 +1,62 @@
+"""The log lines that a person reads and that monitoring greps for (README, “How to read the log”).
+
+The words are an interface: change them only with a note in CHANGELOG.md.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import structlog
+
+log: Any = structlog.get_logger("giftcodes")
+
+
+def locked(guild: str, code: str) -> None:
+    log.info(f"🔒 Locked auto-redeem for guild {guild} with code {code}")
+
+
+def started(guild: str, code: str, *, members: int) -> None:
+    log.info(f"🎁 Auto-Redeem Started (Guild: {guild}, Code: {code}, Members: {members})")
+
+
+def duplicate(guild: str, code: str, *, trigger: str, user: str = "") -> None:
+    log.warning(duplicate_text(guild, code), trigger=trigger, **({"user": user} if user else {}))
+
+
+def duplicate_text(guild: str, code: str) -> str:
+    """The refusal in words, as the log and the admin show it."""
+    return (
+        f"⚠️ Auto-redeem already in progress for guild {guild} with code {code}, skipping duplicate"
+    )
+
+
+def answered(member: str, words: str, *, settled: bool, guild: str, code: str) -> None:
+    """One member's answer: a tick where the member has the code now, else what the game said."""
+    if settled:
+        log.info(f"✅ Redeemed for {member}: {words}", guild=guild, code=code)
+    else:
+        log.info(f"➖ Not redeemed for {member}: {words}", guild=guild, code=code)
+
+
+def trouble(guild: str, code: str, what: str) -> None:
+    """Something went wrong in a run. `what` says what, and what happens next."""
+    log.error(f"❌ Error in auto-redeem for guild {guild} with code {code}: {what}")
+
+
+def complete(guild: str, code: str, *, success: int, already: int, failed: int) -> None:
+    counts = f"Success: {success}, Already: {already}, Failed: {failed}"
+    log.info(f"✅ Auto-Redeem Complete (Guild: {guild}, Code: {code}, {counts})")
+
+
+def unlocked(guild: str, code: str) -> None:
+    log.info(f"🔓 Unlocked auto-redeem for guild {guild} with code {code}")
+
+
+def info(event: str, **fields: Any) -> None:
+    """Any other event that an operator may want to know of."""
+    log.info(event, **fields)
+
+
+def warning(event: str, **fields: Any) -> None:
+    log.warning(event, **fields)

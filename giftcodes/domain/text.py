@@ -1,0 +1,166 @@
+"""Text that people and feeds send: invisible characters are taken out, digits of all scripts are read.
+
+They are cleaned where they enter (model and form fields, lists, feeds, command line arguments) with `clean_name`,
+`clean_notes` and `clean_token`. What an older version has stored is cleaned where it is read (`visible`) or shown
+(`printable`).
+
+The invisible characters are those with the property Default_Ignorable_Code_Point of the Unicode Character Database
+(DerivedCoreProperties.txt) and the marks of interlinear annotation.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+
+_INVISIBLE = re.compile(
+    "[\u00ad\u034f\u061c\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufe00-\ufe0f\ufeff"
+    "\ufff0-\ufffb\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff]"
+)
+#: Letters and signs that look like a blank: the Hangul fillers and the empty Braille pattern.
+_BLANKS = dict.fromkeys(map(ord, "\u115f\u1160\u3164\uffa0\u2800"), " ")
+_ZWNJ, _ZWJ = "\u200c", "\u200d"
+_REPEATED_JOINER = re.compile("([\u200c\u200d])[\u200c\u200d]+")
+_EMOJI_VARIATION = re.compile("[\ufe0e\ufe0f]")
+_OTHER_VARIATION = re.compile("[\ufe00-\ufe0d\U000e0100-\U000e01ef]")
+#: The flags of England, Scotland and Wales, and others that are spelled with tags.
+_TAGGED_FLAG = re.compile("\U0001f3f4[\U000e0030-\U000e0039\U000e0061-\U000e007a]{3,6}\U000e007f")
+_TAG = re.compile("[\U000e0020-\U000e007f]")
+_KEYCAP = "\u20e3"
+#: Emoji that have no category of their own among the symbols.
+_ODD_EMOJI = "\u203c\u2049\u3030\u303d"
+#: Scripts in which a joiner or non-joiner changes how the letters beside it look.
+_JOINING_LETTER = re.compile(
+    "[\u0600-\u08ff\u0900-\u0dff\u1000-\u109f\u1780-\u18af\ua840-\ua8ff\ufb50-\ufdff\ufe70-\ufefc]"
+)
+_MONGOLIAN_LETTER = re.compile("[\u1820-\u18aa\u180b-\u180f]")
+_VIRAMA_CLASS = 9
+_FULL_WIDTH = {code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F)}
+_RIGHT_TO_LEFT = frozenset({"R", "AL", "AN"})
+_FIRST_STRONG_ISOLATE, _POP_ISOLATE = "\u2068", "\u2069"
+_ISOLATED = re.compile("\u2068([^\u2066-\u2069]*)\u2069")
+_CONTROLS = frozenset({"Cc", "Cs", "Zl", "Zp"})
+_REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
+
+
+def visible(text: str) -> str:
+    """The text in Unicode's composed form (NFC), without the invisible characters.
+
+    A joiner or a variation selector stays where it shapes an emoji, or a letter of a script that needs it. Control
+    characters stay for the validators to refuse.
+    """
+    if text.isascii():
+        return text
+    text = _REPEATED_JOINER.sub(r"\1", unicodedata.normalize("NFC", text.translate(_BLANKS)))
+    kept = _INVISIBLE.sub(lambda found: found[0] if _belongs(text, found.start()) else "", text)
+    return unicodedata.normalize("NFC", kept)
+
+
+def clean_name(text: str) -> str:
+    """A name of one line: `visible`, and without blanks around it."""
+    return visible(text).strip()
+
+
+def clean_notes(text: str) -> str:
+    """A text of several lines: `visible`. Its line ends stay as the browser sent them."""
+    return visible(text)
+
+
+def clean_token(text: str) -> str:
+    """An ID, a code or a number: no invisible character at all, and digits of every script as ASCII.
+
+    Full-width letters and signs become ASCII, too. Nothing else is changed: what does not belong there is left for the
+    validators to name.
+    """
+    if text.isascii():
+        return text.strip()
+    text = _INVISIBLE.sub("", text.translate(_BLANKS)).translate(_FULL_WIDTH)
+    return "".join(_ascii_digit(character) for character in text).strip()
+
+
+def printable(text: str) -> str:
+    """A text that can be shown anywhere: `visible`, with control characters replaced. Line ends and tabs stay."""
+    if text.isascii() and text.isprintable():
+        return text
+    return "".join(
+        _REPLACEMENT
+        if unicodedata.category(character) in _CONTROLS and character not in "\n\t"
+        else character
+        for character in visible(text)
+    )
+
+
+def isolated(name: str) -> str:
+    """A name to be put into a sentence: one with right-to-left letters does not reorder the words around it."""
+    if name.isascii() or not any(
+        unicodedata.bidirectional(sign) in _RIGHT_TO_LEFT for sign in name
+    ):
+        return name
+    return f"{_FIRST_STRONG_ISOLATE}{name}{_POP_ISOLATE}"
+
+
+def sentence(text: str) -> str:
+    """A sentence of ours in which names may stand isolated: `visible`, and the names stay isolated."""
+    if text.isascii():
+        return text
+    parts = _ISOLATED.split(text)
+    return "".join(
+        isolated(visible(part)) if place % 2 else visible(part) for place, part in enumerate(parts)
+    )
+
+
+def _ascii_digit(character: str) -> str:
+    value = unicodedata.decimal(character, None)
+    return character if value is None else str(value)
+
+
+def _belongs(text: str, place: int) -> bool:
+    """Whether the invisible character at this place shapes what stands beside it."""
+    sign, before, after = text[place], text[place - 1 : place], text[place + 1 : place + 2]
+    if not before:
+        return False
+    if sign == _ZWJ:
+        return (_ends_in_emoji(text[:place]) and _is_emoji(after)) or _joins_letters(before, after)
+    if sign == _ZWNJ:
+        return _joins_letters(before, after)
+    if _EMOJI_VARIATION.match(sign):
+        return _is_emoji(before) or (before in "0123456789#*" and after == _KEYCAP)
+    if _OTHER_VARIATION.match(sign):
+        return unicodedata.category(before) == "Lo"
+    if "\u180b" <= sign <= "\u180f":
+        return bool(_MONGOLIAN_LETTER.match(before))
+    return bool(_TAG.match(sign)) and any(
+        flag.start() < place < flag.end() for flag in _TAGGED_FLAG.finditer(text, max(0, place - 8))
+    )
+
+
+def _ends_in_emoji(text: str) -> bool:
+    return _is_emoji(text[-1:]) or (
+        bool(_EMOJI_VARIATION.match(text[-1:])) and _is_emoji(text[-2:-1])
+    )
+
+
+def _is_emoji(character: str) -> bool:
+    """Also of later versions of Unicode than Python knows, and the skin tones."""
+    if not character:
+        return False
+    if unicodedata.category(character) == "So" or character in _ODD_EMOJI:
+        return True
+    return "\U0001f000" <= character <= "\U0001faff" or "\u2190" <= character <= "\u2bff"
+
+
+def _joins_letters(before: str, after: str) -> bool:
+    """Whether a joiner stands within a word, or behind a sign that takes the vowel from a letter, as in Malayalam."""
+    if not _JOINING_LETTER.match(before):
+        return False
+    return bool(_JOINING_LETTER.match(after)) or unicodedata.combining(before) == _VIRAMA_CLASS
+
+
+def plain_text(text: str, limit: int) -> str:
+    """The text with what cannot be printed replaced, cut to `limit` characters. Line ends and tabs stay."""
+    return "".join(c if c.isprintable() or c in "\n\t" else _REPLACEMENT for c in text[:limit])
+
+
+def one_line(text: str, limit: int) -> str:
+    """The same in one line, with runs of white space as one blank: it cannot forge a line of a log."""
+    return plain_text(" ".join(text[: 4 * limit].split()), limit)

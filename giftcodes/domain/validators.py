@@ -1,0 +1,76 @@
+"""What may be typed or imported. Each message says what to do."""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+import unicodedata
+
+from django.core.exceptions import ValidationError
+from django.core.validators import RegexValidator
+from django.utils.translation import gettext_lazy as _
+
+CODE_PATTERN = r"[A-Za-z0-9]{1,32}"
+
+validate_code = RegexValidator(
+    rf"\A{CODE_PATTERN}\Z",
+    _(
+        "A gift code is 1 to 32 letters and digits, without spaces or signs. Copy it as it was published."
+    ),
+)
+validate_player_id = RegexValidator(
+    r"\A[0-9]{3,20}\Z",
+    _("A player ID is digits only (8 to 10 as a rule). The game shows it in the player's profile."),
+)
+#: No day and no moment that a person, a list or a feed sets is before the one or after the other. PostgreSQL stores
+#: what Python cannot read (the year 10000), and what lies at the end of time has no neighbour in another zone.
+EARLIEST_DAY, LATEST_DAY = dt.date(2000, 1, 1), dt.date(2100, 1, 1)
+EARLIEST = dt.datetime.combine(EARLIEST_DAY, dt.time(), dt.UTC)
+LATEST = dt.datetime.combine(LATEST_DAY, dt.time(), dt.UTC)
+_SPACE = re.compile(r"\s")
+
+
+def validate_one_line(text: str) -> None:
+    """Refuse control characters: PostgreSQL cannot store a NUL, and a line break would forge a log line.
+
+    Raises:
+        ValidationError: there is one.
+    """
+    for character in text:
+        if unicodedata.category(character) in ("Cc", "Cs", "Zl", "Zp"):
+            raise ValidationError(
+                _("Remove the invisible control character at position %(position)d."),
+                params={"position": text.index(character) + 1},
+                code="control_character",
+            )
+
+
+def validate_day(day: dt.date) -> None:
+    """Refuse a day that no guild can mean.
+
+    Raises:
+        ValidationError: it is before `EARLIEST_DAY` or after `LATEST_DAY`.
+    """
+    if not EARLIEST_DAY <= day <= LATEST_DAY:
+        raise _out_of_bounds()
+
+
+def validate_moment(moment: dt.datetime) -> None:
+    """Refuse a moment that no guild can mean, in whatever zone it was entered.
+
+    Args:
+        moment: with a zone.
+
+    Raises:
+        ValidationError: it is before `EARLIEST` or after `LATEST`.
+    """
+    if not EARLIEST <= moment <= LATEST:
+        raise _out_of_bounds()
+
+
+def _out_of_bounds() -> ValidationError:
+    return ValidationError(
+        _("This date is out of bounds. Set one from %(first)s to %(last)s."),
+        params={"first": EARLIEST_DAY.isoformat(), "last": LATEST_DAY.isoformat()},
+        code="out_of_bounds",
+    )

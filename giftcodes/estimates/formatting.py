@@ -1,0 +1,42 @@
+"""An outlook in words, no more exact than it is. Pure."""
+
+from __future__ import annotations
+
+from django.utils.translation import gettext, ngettext
+
+from giftcodes.estimates.forecast import Outlook
+
+_MINUTE, _HOUR, _DAY = 60, 3_600, 86_400
+
+
+def left(outlook: Outlook) -> str:
+    """How long it takes: `about 3 min`, or why there is no telling."""
+    if outlook.seconds is None:
+        return gettext(outlook.why_unknown)
+    time = {"time": about(outlook.seconds)}
+    if outlook.is_stopping:
+        return gettext("stopping: %(time)s") % time
+    if outlook.is_paused:
+        return gettext("paused: %(time)s if the game answers then") % time
+    return time["time"] if outlook.is_proven else gettext("%(time)s if the code works") % time
+
+
+def about(seconds: float) -> str:
+    """A length of time, rounded as an estimate is: to 10 s, minutes, 5 minutes, hours, days."""
+    if seconds < 5:
+        return gettext("a few seconds")
+    if seconds < 55:
+        return gettext("about %d s") % _to(seconds, 10)
+    if seconds < 9.5 * _MINUTE:
+        return gettext("about %d min") % _to(seconds / _MINUTE, 1)
+    if seconds < 57.5 * _MINUTE:
+        return gettext("about %d min") % _to(seconds / _MINUTE, 5)
+    if seconds < 23.5 * _HOUR:
+        return gettext("about %d h") % _to(seconds / _HOUR, 1)
+    days = _to(seconds / _DAY, 1)
+    return ngettext("about %d day", "about %d days", days) % days
+
+
+def _to(number: float, step: int) -> int:
+    """The nearest multiple of a step, and never none."""
+    return max(step, step * int(number / step + 0.5))

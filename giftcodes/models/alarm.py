@@ -1,0 +1,142 @@
+"""Alarms: what needs a person, and the notices about it to the operator."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from django.conf import settings
+from django.db import IntegrityError, models, transaction
+from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
+
+from giftcodes.models.clock import Clock
+from giftcodes.models.fields import SentenceField
+from giftcodes.models.outbox import Outbox
+
+if TYPE_CHECKING:
+    pass
+
+
+class AlarmQuerySet(models.QuerySet["Alarm"]):
+    def raised(self) -> AlarmQuerySet:
+        """Without those that are only suspected."""
+        return self.filter(raised_at__isnull=False)
+
+    def standing(self) -> AlarmQuerySet:
+        return self.raised().filter(cleared_at__isnull=True)
+
+    def raise_once(self, kind: str, subject: str, message: str) -> bool:
+        """Raise an alarm unless it stands already. True: it is new."""
+        try:
+            with transaction.atomic():
+                alarm = self.create(kind=kind, subject=subject, message=message)
+                AlarmNotice.objects.tell([alarm.pk], AlarmNotice.Kind.RAISED)
+        except IntegrityError:
+            return False
+        return True
+
+    def clear(self, kind: str, subject: str) -> bool:
+        """Clear an alarm. True: it stood."""
+        return bool(self.filter(kind=kind, subject=subject).clear_all())
+
+    def of_a_pause(self, provider: str, pause_kind: str, reason: str) -> bool:
+        """Raise the alarm of a pause, and clear those of another kind of pause. True: it is new."""
+        kind = {"captcha": Alarm.Kind.CAPTCHA, "forbidden": Alarm.Kind.FORBIDDEN}.get(
+            pause_kind, Alarm.Kind.PROVIDER_PAUSED
+        )
+        self.filter(kind__in=PAUSE_ALARMS - {kind}, subject=provider).clear_all()
+        return self.raise_once(kind, provider, reason)
+
+    def pause_is_over(self, provider: str) -> bool:
+        """Clear the alarm of a pause. True: one stood."""
+        return bool(self.filter(kind__in=PAUSE_ALARMS, subject=provider).clear_all())
+
+    @transaction.atomic
+    def clear_all(self) -> int:
+        """Clear those of these that stand. Returns how many did."""
+        ids = list(self.standing().select_for_update().order_by("pk").values_list("pk", flat=True))
+        if ids:
+            self.model._default_manager.filter(pk__in=ids).update(cleared_at=Clock())
+            AlarmNotice.objects.tell(ids, AlarmNotice.Kind.CLEARED)
+        return len(ids)
+
+
+class Alarm(models.Model):
+    """Something that needs a person, raised once and cleared once. Without `raised_at` it is only suspected."""
+
+    class Kind(models.TextChoices):
+        PROVIDER_PAUSED = "provider_paused", _("provider paused")
+        CAPTCHA = "captcha", _("the game asks for a captcha")
+        FORBIDDEN = "forbidden", _("the game's server refuses us")
+        CODE_ODD = "code_odd", _("code with answers that are not known")
+        NO_PROGRESS = "no_progress", _("run without progress")
+        FEED_SILENT = "feed_silent", _("feed silent or failing")
+        UNCOVERED = "uncovered", _("guild without a run for an active code")
+        NO_MEMBERS = "no_members", _("guild without members")
+        CHANNEL_GONE = "channel_gone", _("channel gone")
+        CHANNEL_SILENT = "channel_silent", _("channel takes no messages")
+        BEAT_SILENT = "beat_silent", _("beat does not tick")
+        BAD_ROW = "bad_row", _("a row that cannot be worked on")
+        DIRECTORY_KEY = "directory_key", _("key of a directory of players refused")
+        DIRECTORY_FAILING = "directory_failing", _("directory of players failing")
+
+    kind = models.CharField(_("kind"), max_length=20, choices=Kind)
+    subject = models.CharField(_("subject"), max_length=100)
+    message = SentenceField(_("message"))
+    suspected_at = models.DateTimeField(_("suspected"), db_default=Clock())
+    raised_at = models.DateTimeField(_("raised"), null=True, db_default=Clock())
+    cleared_at = models.DateTimeField(_("cleared"), null=True)
+
+    objects = AlarmQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-raised_at"]
+        verbose_name = _("alarm")
+        verbose_name_plural = _("alarms")
+        constraints = [
+            models.UniqueConstraint(
+                fields=["kind", "subject"],
+                condition=Q(cleared_at__isnull=True),
+                name="one_standing_alarm_for_a_subject",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.get_kind_display()}: {self.subject}"
+
+
+#: Each says that a game is paused.
+PAUSE_ALARMS = {Alarm.Kind.PROVIDER_PAUSED, Alarm.Kind.CAPTCHA, Alarm.Kind.FORBIDDEN}
+
+
+class AlarmNoticeQuerySet(models.QuerySet["AlarmNotice"]):
+    def tell(self, alarm_ids: list[int], kind: str) -> None:
+        """Write down that the operator is to be told, if there is a channel for that."""
+        if settings.OPERATOR_CHANNEL:
+            self.bulk_create(AlarmNotice(alarm_id=pk, kind=kind) for pk in alarm_ids)
+
+
+class AlarmNotice(Outbox):
+    """A message to the operator's channel: an alarm was raised, or is over. Each once."""
+
+    class Kind(models.TextChoices):
+        RAISED = "raised", _("raised")
+        CLEARED = "cleared", _("cleared")
+
+    alarm = models.ForeignKey(
+        Alarm, on_delete=models.PROTECT, related_name="notices", verbose_name=_("alarm")
+    )
+    kind = models.CharField(_("kind"), max_length=10, choices=Kind)
+
+    objects = AlarmNoticeQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("notice to the operator")
+        verbose_name_plural = _("notices to the operator")
+        constraints = [
+            models.UniqueConstraint(fields=["alarm", "kind"], name="one_notice_of_a_kind")
+        ]
+        indexes = [models.Index(fields=["id"], name="notice_waiting", condition=Q(state="waiting"))]
+
+    def __str__(self) -> str:
+        return f"{self.kind}: {self.alarm_id}"

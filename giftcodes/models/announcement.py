@@ -1,0 +1,86 @@
+"""Announcements of runs in the channels of guilds."""
+
+from __future__ import annotations
+
+from django.db import models
+from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
+
+from giftcodes.models.channel import Channel
+from giftcodes.models.event import Trigger
+from giftcodes.models.outbox import DeliveryState, Outbox
+from giftcodes.models.redemption import Redemption
+
+
+class Announcement(Outbox):
+    """A message to a guild's channel about one run. At most one of a kind for each run.
+
+    Where the channel can edit, both kinds are one message: `started` makes it, and `complete` is its last edit.
+    """
+
+    class Kind(models.TextChoices):
+        STARTED = "started", _("started")
+        COMPLETE = "complete", _("complete")
+
+    redemption = models.ForeignKey(
+        Redemption,
+        on_delete=models.PROTECT,
+        related_name="announcements",
+        verbose_name=_("redemption"),
+    )
+    run_number = models.PositiveIntegerField(_("run"))
+    kind = models.CharField(_("kind"), max_length=10, choices=Kind)
+    message_id = models.CharField(
+        _("message"), max_length=30, blank=True, default="", db_default=""
+    )
+    #: The channel that the message is in, and what it says: an edit that would change nothing is not sent.
+    channel_hash = models.CharField(max_length=16, blank=True, default="", db_default="")
+    content_hash = models.CharField(max_length=64, blank=True, default="", db_default="")
+    edited_at = models.DateTimeField(_("last edit"), null=True)
+
+    class Meta:
+        verbose_name = _("announcement")
+        verbose_name_plural = _("announcements")
+        constraints = [
+            models.UniqueConstraint(
+                fields=["redemption", "run_number", "kind"], name="one_announcement_of_a_kind"
+            )
+        ]
+        indexes = [
+            models.Index(
+                fields=["next_attempt_at"],
+                name="announcement_unfinished",
+                condition=Q(state__in=["waiting", "sent"]),
+            ),
+            models.Index(
+                fields=["lease_until"],
+                name="announcement_claimed",
+                condition=Q(lease_until__isnull=False),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.kind} of run {self.run_number}"
+
+    @property
+    def is_unfinished(self) -> bool:
+        """Whether it is still to be posted or edited."""
+        return self.state in (DeliveryState.WAITING, DeliveryState.SENT)
+
+
+def queue_complete(redemption: Redemption) -> None:
+    """Queue the "complete" announcement of a run that has just ended.
+
+    It is queued if the guild has a channel and the start was announced, or would have been.
+    """
+    run = {"redemption": redemption, "run_number": redemption.run_number}
+    announced = Announcement.objects.filter(**run, kind=Announcement.Kind.STARTED)
+    if not Channel.objects.filter(guild_id=redemption.guild_id).exists():
+        return
+    if (
+        redemption.run_number == 1
+        or Trigger(redemption.trigger).always_announced
+        or announced.exists()
+    ):
+        complete = Announcement(**run, kind=Announcement.Kind.COMPLETE)
+        Announcement.objects.bulk_create([complete], ignore_conflicts=True)

@@ -1,0 +1,77 @@
+"""The channel in which a guild's runs are announced."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from typing import TYPE_CHECKING
+
+from django.core.exceptions import ValidationError
+from django.db import models
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from giftcodes.clients.channels import BadAddressError, announcer_for
+from giftcodes.models.guild import Guild
+from giftcodes.secret_key import secret_key
+
+if TYPE_CHECKING:
+    pass
+
+
+def validate_channel(address: str) -> None:
+    """Refuse what is no address of a channel, without repeating it.
+
+    Raises:
+        ValidationError: it is none.
+    """
+    try:
+        announcer_for(address, total_seconds=1, connect_seconds=1)
+    except BadAddressError as error:
+        raise ValidationError(str(error), code="channel") from error
+
+
+def address_hash(address: str) -> str:
+    """Tells one address from another, and does not tell which it is."""
+    return hmac.new(
+        f"channel:{secret_key()}".encode(), address.encode(), hashlib.sha256
+    ).hexdigest()[:16]
+
+
+class Channel(models.Model):
+    """Where a guild is told of its runs. The address is a secret: whoever has it can post."""
+
+    guild = models.OneToOneField(
+        Guild, on_delete=models.CASCADE, related_name="channel", verbose_name=_("guild")
+    )
+    address = models.TextField(
+        _("address"),
+        validators=[validate_channel],
+        help_text=_(
+            "A Discord webhook, or an address of Apprise. It is kept, and never shown again."
+        ),
+    )
+    #: The channel asked to be left alone until then.
+    not_before = models.DateTimeField(_("rests until"), null=True, editable=False)
+    #: Every request since then was refused, or could not be made. Null: the last one was taken.
+    refused_since = models.DateTimeField(_("refuses since"), null=True, editable=False)
+    error = models.TextField(_("last error"), blank=True, default="", db_default="", editable=False)
+    delivered_at = models.DateTimeField(_("last delivery"), null=True, editable=False)
+
+    class Meta:
+        ordering = ["guild"]
+        verbose_name = _("channel")
+        verbose_name_plural = _("channels")
+
+    def __str__(self) -> str:
+        return f"channel of {self.guild}"
+
+    @property
+    def is_resting(self) -> bool:
+        """Whether it refused a message, and is left alone now."""
+        return bool(self.refused_since and self.not_before and self.not_before > timezone.now())
+
+    @property
+    def hash(self) -> str:
+        """By which a message knows whether it is in this channel."""
+        return address_hash(self.address)

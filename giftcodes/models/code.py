@@ -1,0 +1,156 @@
+"""Gift codes: one row for each issue of a code of a game."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import TYPE_CHECKING, Any
+
+from django.db import models
+from django.db.models import Q
+from django.db.models.expressions import RawSQL
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from giftcodes.domain.text import visible
+from giftcodes.domain.validators import (
+    validate_day,
+    validate_moment,
+)
+from giftcodes.models.code_life import LIFE_FIELDS, CodeLife, CodeState
+from giftcodes.models.date_bounds import DAYS, MOMENTS, within
+from giftcodes.models.deadline import deadline
+from giftcodes.models.fields import NotesField, provider_choices
+from giftcodes.models.history import Versions
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+
+class Source(models.TextChoices):
+    FEED = "feed", _("feed")
+    ADMIN = "admin", _("admin")
+    COMMAND = "command", _("command line")
+
+
+def code_words(code: str, issue: int) -> str:
+    """A gift code, as logs and pages show one."""
+    code = visible(code)
+    return code if issue == 1 else f"{code} (issue {issue})"
+
+
+class GiftCodeQuerySet(models.QuerySet["GiftCode"]):
+    def active(self) -> GiftCodeQuerySet:
+        return self.filter(state=CodeState.ACTIVE)
+
+    def latest_issues(self, provider: str, folded: Iterable[str]) -> dict[str, GiftCode]:
+        """The newest issue of each of these codes, by folded code."""
+        rows = self.filter(provider=provider, folded__in=list(folded)).order_by("folded", "issue")
+        return {row.folded: row for row in rows}
+
+    def release(self) -> int:
+        """End the wait of codes that unclear answers hold back: a person has looked. Returns how many there were."""
+        return self.filter(held_until__isnull=False).update(
+            odd_answers=0, odd_players=[], odd_since=None, held_until=None
+        )
+
+    def in_order(self) -> GiftCodeQuerySet:
+        """Soonest end first; a code without a known end is taken to last a week."""
+        end = RawSQL(deadline(self.model._meta.db_table), (), output_field=models.DateTimeField())  # noqa: S611
+        return self.order_by(end, "id")
+
+
+class GiftCode(CodeLife):
+    """A code of a game: kept as published, compared without case, one row for each issue."""
+
+    provider = models.CharField(_("game"), max_length=20, choices=provider_choices)
+    folded = models.CharField(max_length=32, editable=False)
+    issue = models.PositiveIntegerField(_("issue"), default=1, editable=False)
+    source = models.CharField(
+        _("source"), max_length=10, choices=Source, default=Source.ADMIN, editable=False
+    )
+    published_on = models.DateField(
+        _("published"), null=True, blank=True, validators=[validate_day]
+    )
+    expires_at = models.DateTimeField(
+        _("expires"), null=True, blank=True, validators=[validate_moment]
+    )
+    # The end that was taken from the feed. Where `expires_at` differs from it, a person has set or cleared the end.
+    feed_end = models.DateTimeField(null=True, editable=False)
+    rewards = NotesField(_("rewards"), blank=True)
+    first_seen_at = models.DateTimeField(_("first seen"), default=timezone.now, editable=False)
+    last_seen_at = models.DateTimeField(_("last seen in the feed"), null=True, editable=False)
+
+    objects = GiftCodeQuerySet.as_manager()
+    history = Versions(
+        excluded_fields=[
+            "folded",
+            "issue",
+            "source",
+            "feed_end",
+            "first_seen_at",
+            "last_seen_at",
+            *LIFE_FIELDS,
+        ]
+    )
+
+    class Meta:
+        ordering = ["-first_seen_at", "-id"]
+        verbose_name = _("gift code")
+        verbose_name_plural = _("gift codes")
+        constraints = [
+            models.UniqueConstraint(
+                fields=["provider", "folded", "issue"], name="one_row_for_each_issue_of_a_code"
+            ),
+            within(DAYS, "published_on", name="published_within_bounds"),
+            within(MOMENTS, "expires_at", name="end_within_bounds"),
+        ]
+        indexes = [
+            models.Index(
+                fields=["provider"], name="code_open", condition=Q(state__in=["active", "probing"])
+            ),
+            models.Index(
+                fields=["next_probe_at"],
+                name="code_to_probe",
+                condition=Q(next_probe_at__isnull=False),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return code_words(self.code, self.issue)
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        self.folded = self.code.casefold()
+        super().save(*args, **kwargs)
+
+    @property
+    def has_end_of_feed(self) -> bool:
+        """The end is as the feed gave it: no person has set, changed or cleared it since."""
+        return self.expires_at is not None and self.expires_at == self.feed_end
+
+    def takes_end(self, end: dt.datetime, now: dt.datetime) -> bool:
+        """Is this end, which the feed gives now, to be stored?
+
+        A person's end is never overwritten. An end that is past is not taken either: the game says by itself that a
+        code has ended, and a code that was reopened would be closed again. An end that is extended reopens a code
+        that was closed for nothing but the feed's earlier end.
+        """
+        if end <= now or end == self.expires_at:
+            return False
+        if not self.is_open and not self.ended_by_feed:
+            return False
+        return self.has_end_of_feed or (self.expires_at is None and self.feed_end is None)
+
+    @property
+    def ended_by_feed(self) -> bool:
+        """Closed because the end that the feed gave had come, and for no other reason."""
+        came = (
+            self.closed_at is not None
+            and self.expires_at is not None
+            and self.expires_at <= self.closed_at
+        )
+        return (
+            self.state == CodeState.CLOSED
+            and not self.closed_outcome
+            and self.has_end_of_feed
+            and came
+        )

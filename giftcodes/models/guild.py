@@ -1,0 +1,149 @@
+"""Guilds and their members."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from django.conf import settings
+from django.core.exceptions import ValidationError
+from django.db import models
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from giftcodes.domain.text import isolated, visible
+from giftcodes.domain.validators import (
+    validate_day,
+    validate_one_line,
+    validate_player_id,
+)
+from giftcodes.models.date_bounds import DAYS, within
+from giftcodes.models.fields import NameField, NotesField, TokenField, provider_choices
+from giftcodes.models.history import MemberVersion, Versions
+
+if TYPE_CHECKING:
+    pass
+
+#: Begins the names that erased players have. No player ID is written so: nobody is asked for by one.
+ERASED = "erased-"
+
+
+class GuildQuerySet(models.QuerySet["Guild"]):
+    def active(self) -> GuildQuerySet:
+        return self.filter(active=True)
+
+    def automatic(self) -> GuildQuerySet:
+        return self.active().filter(automatic=True)
+
+
+class Guild(models.Model):
+    """An alliance: its game, its members, and whether new codes are redeemed by themselves."""
+
+    name = NameField(_("name"), max_length=80, unique=True, validators=[validate_one_line])
+    provider = models.CharField(_("game"), max_length=20, choices=provider_choices)
+    realm = models.PositiveIntegerField(
+        _("realm"), help_text=_("The state or kingdom number. Members may have one of their own.")
+    )
+    active = models.BooleanField(_("active"), default=True)
+    automatic = models.BooleanField(
+        _("automatic redeeming"),
+        default=True,
+        help_text=_("Redeem each new code without being asked."),
+    )
+    priority = models.SmallIntegerField(
+        _("priority"), default=0, help_text=_("Higher goes first where codes end at the same time.")
+    )
+    officers = models.ManyToManyField(
+        settings.AUTH_USER_MODEL, verbose_name=_("officers"), blank=True, related_name="guilds"
+    )
+    notes = NotesField(_("notes"), blank=True)
+    created_at = models.DateTimeField(_("created"), auto_now_add=True)
+
+    objects = GuildQuerySet.as_manager()
+    history = Versions(excluded_fields=["created_at"], m2m_fields=["officers"])
+
+    class Meta:
+        ordering = ["name"]
+        verbose_name = _("guild")
+        verbose_name_plural = _("guilds")
+        #: Without it a person sees the guilds that name them as an officer (admin/scope.py).
+        permissions = [("view_every_guild", _("Can view every guild, and the machine"))]
+
+    def __str__(self) -> str:
+        return isolated(self.name)
+
+
+class MemberQuerySet(models.QuerySet["Member"]):
+    def eligible(self) -> MemberQuerySet:
+        """Those for whom the game may be asked."""
+        return self.filter(active=True, opted_out=False)
+
+
+def member_words(nickname: str, player_id: str) -> str:
+    """A member, as logs and pages show one."""
+    return f"{isolated(visible(nickname))} ({player_id})" if nickname else player_id
+
+
+def own_realm(guild: Guild, realm: int | None) -> int | None:
+    """The realm as a member has it: none where it is the guild's."""
+    return None if realm == guild.realm else realm
+
+
+class Member(models.Model):
+    """A player ID in a guild."""
+
+    guild = models.ForeignKey(
+        Guild, on_delete=models.PROTECT, related_name="members", verbose_name=_("guild")
+    )
+    player_id = TokenField(_("player ID"), max_length=20, validators=[validate_player_id])
+    nickname = NameField(_("nickname"), max_length=80, blank=True, validators=[validate_one_line])
+    realm = models.PositiveIntegerField(
+        _("realm"), null=True, blank=True, help_text=_("Only where it differs from the guild's.")
+    )
+    active = models.BooleanField(_("active"), default=True)
+    opted_out = models.BooleanField(_("opted out"), default=False, editable=False)
+    consented_on = models.DateField(
+        _("consented on"), null=True, blank=True, validators=[validate_day]
+    )
+    notes = NotesField(_("notes"), blank=True, default="", db_default="")
+    joined_at = models.DateTimeField(_("joined"), default=timezone.now, editable=False)
+    #: The realm with which the game last did not know this player, and when: nothing is asked with it for a week.
+    refused_realm = models.PositiveIntegerField(null=True, editable=False)
+    refused_at = models.DateTimeField(null=True, editable=False)
+
+    objects = MemberQuerySet.as_manager()
+    history = Versions(
+        excluded_fields=["joined_at", "refused_realm", "refused_at"], bases=[MemberVersion]
+    )
+
+    class Meta:
+        ordering = ["guild", "nickname", "player_id"]
+        verbose_name = _("member")
+        verbose_name_plural = _("members")
+        constraints = [
+            models.UniqueConstraint(
+                fields=["guild", "player_id"], name="one_member_for_each_player_of_a_guild"
+            ),
+            within(DAYS, "consented_on", name="consent_within_bounds"),
+        ]
+        indexes = [models.Index(fields=["player_id"], name="member_player")]
+
+    def __str__(self) -> str:
+        return member_words(self.nickname, self.player_id)
+
+    def clean(self) -> None:
+        """A player who opted out is not added again.
+
+        Raises:
+            ValidationError: this is one.
+        """
+        from giftcodes.models.privacy import OptOut, player_hash
+
+        if self.pk is None and self.guild_id and self.player_id:
+            unwilling = OptOut.objects.filter(
+                player_hash=player_hash(self.guild.provider, self.player_id)
+            )
+            if unwilling.exists():
+                words = _(
+                    "This player has opted out, and is not redeemed for. Only at the player's wish: opt_out --undo."
+                )
+                raise ValidationError({"player_id": words}, code="opted_out")

@@ -1,0 +1,40 @@
+"""Signs of life of beat and of periodic steps."""
+
+from __future__ import annotations
+
+from django.db import connection, models
+
+from giftcodes.models.clock import Clock
+
+
+class Heartbeat(models.Model):
+    """When a periodic task last ran, by name: what /healthz answers with."""
+
+    name = models.CharField(max_length=20, primary_key=True)
+    at = models.DateTimeField(db_default=Clock())
+
+    def __str__(self) -> str:
+        return f"{self.name} at {self.at:%H:%M:%S}"
+
+    @classmethod
+    def beat(cls, name: str, *, rest_seconds: float = 0.0) -> bool:
+        """Note that a periodic task runs now.
+
+        Args:
+            name: of the task.
+            rest_seconds: how long it is to rest after it ran.
+
+        Returns:
+            Whether it is to run: it has not just done so. A pile of its messages is then worked off at once.
+        """
+        with connection.cursor() as cursor:
+            cursor.execute(
+                """
+                INSERT INTO giftcodes_heartbeat (name) VALUES (%(name)s)
+                ON CONFLICT (name) DO UPDATE SET at = clock_timestamp()
+                WHERE giftcodes_heartbeat.at <= clock_timestamp() - make_interval(secs => %(rest)s)
+                   OR giftcodes_heartbeat.at > clock_timestamp()  -- The clock was set back.
+                """,
+                {"name": name, "rest": rest_seconds},
+            )
+            return bool(cursor.rowcount)

@@ -1,0 +1,199 @@
+"""What people changed of guilds, members and codes: each version that they left behind, by django-simple-history.
+
+The machine's own writes are told by the journal and the ledger. They leave no version: a version costs a row.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from django.db import connection, models
+from django.db.models import OuterRef, Subquery
+from django.db.models.signals import pre_save
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+from simple_history.models import HistoricalRecords
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable
+
+    from django.db.models import Model
+
+#: The reason of a version that nobody made: how a row was when somebody first changed it.
+FIRST_KNOWN = "first known"
+
+
+class Versions(HistoricalRecords):  # type: ignore[misc] # Untyped.
+    """The versions of a model, left by each save that writes a tracked field.
+
+    A row that was written without one (by the feed, or in bulk) gets its first version before it is changed, so that
+    each change has the values from before.
+    """
+
+    def __init__(self, **options: Any) -> None:
+        """As HistoricalRecords."""
+        super().__init__(history_id_field=models.BigAutoField(), **options)
+
+    def get_meta_options(self, model: type[Model]) -> dict[str, Any]:
+        """Versions are read with their row: there are no permissions of their own."""
+        return {**super().get_meta_options(model), "default_permissions": ()}
+
+    def get_meta_options_m2m(self, through_model: type[Model]) -> dict[str, Any]:
+        """As above."""
+        return {**super().get_meta_options_m2m(through_model), "default_permissions": ()}
+
+    def finalize(self, sender: type[Model], **kwargs: Any) -> None:
+        """Also look at rows before they are saved."""
+        super().finalize(sender, **kwargs)
+        if sender is self.cls:
+            pre_save.connect(self._before_save, sender=sender, weak=False)
+
+    def post_save(
+        self, instance: Model, created: bool, using: str | None = None, **kwargs: Any
+    ) -> None:
+        """Leave a version, unless only fields were written that are not tracked."""
+        if self._is_tracked(kwargs.get("update_fields")):
+            super().post_save(instance, created, using=using, **kwargs)
+
+    def m2m_changed(
+        self, instance: Model, action: str, pk_set: Any, reverse: bool, **_signal: Any
+    ) -> None:
+        """Leave a version also where the relation was changed from its other end. (Cleared from there, it leaves none:
+        nobody does that, and the signal does not say whose it was.)"""
+        rows = self.cls._default_manager.filter(pk__in=pk_set or []) if reverse else [instance]
+        for row in rows:
+            if action.startswith("pre_"):
+                self._keep_first(row)
+            else:
+                self.create_historical_record(row, "~")
+
+    def _before_save(self, instance: Model, **kwargs: Any) -> None:
+        if not kwargs["raw"] and self._is_tracked(kwargs["update_fields"]):
+            for row in self.cls._default_manager.filter(pk=instance.pk):
+                self._keep_first(row)
+
+    def _keep_first(self, row: Any) -> None:
+        """Keep how a row is in the database, with its relations, if nothing is known of how it was."""
+        if not row.history.exists():
+            known = type(row)._default_manager.get(pk=row.pk)
+            known._change_reason = FIRST_KNOWN
+            self.create_historical_record(known, "~")
+
+    def _is_tracked(self, written: Collection[str] | None) -> bool:
+        return written is None or any(
+            field.name in written for field in self.fields_included(self.cls)
+        )
+
+
+def keep_first_versions(rows: Iterable[Any]) -> None:
+    """The same for many rows without relations, before they are changed in bulk.
+
+    Args:
+        rows: of one model that has versions; as they are in the database.
+    """
+    rows = list(rows)
+    if not rows:
+        return
+    versions = type(rows[0]).history
+    known = set(versions.filter(id__in=[row.pk for row in rows]).values_list("id", flat=True))
+    unknown = [row for row in rows if row.pk not in known]
+    versions.bulk_history_create(unknown, update=True, default_change_reason=FIRST_KNOWN)
+
+
+def update_with_versions(rows: Collection[Any], fields: Iterable[str], **about: Any) -> None:
+    """Update rows and leave a version of each, by two statements.
+
+    `bulk_update` compares each row with each other one: a thousand take seconds.
+
+    Args:
+        rows: of one model that has versions, with their new values.
+        fields: what is written of them.
+        about: of the versions, as `bulk_history_create` takes it.
+    """
+    if not rows:
+        return
+    model = type(next(iter(rows)))
+    columns = [model._meta.pk, *(model._meta.get_field(name) for name in fields)]
+    names = [connection.ops.quote_name(column.column) for column in columns]
+    values = [
+        [column.get_db_prep_save(getattr(row, column.attname), connection) for row in rows]
+        for column in columns
+    ]
+    arrays = ", ".join(f"%s::{_type_of(column)}[]" for column in columns)
+    assigned = ", ".join(f"{name} = new.{name}" for name in names[1:])
+    table = connection.ops.quote_name(model._meta.db_table)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"UPDATE {table} AS old SET {assigned} FROM unnest({arrays}) AS new({', '.join(names)})"  # noqa: S608
+            f" WHERE old.{names[0]} = new.{names[0]}",
+            values,
+        )
+    model.history.bulk_history_create(rows, update=True, **about)
+
+
+def _type_of(column: Any) -> str:
+    """A column's type, of which a serial number is an ordinary one."""
+    return str(column.rel_db_type(connection) if column.primary_key else column.db_type(connection))
+
+
+def delete_with_versions(rows: Collection[Any], *, reason: str) -> None:
+    """Delete rows and leave the last version of each, by two statements. Django's own deletion takes one for each row.
+
+    Args:
+        rows: of one model that has versions. They are locked, and no row of another table refers to them: the database
+            refuses the commit otherwise.
+        reason: of the versions.
+    """
+    if not rows:
+        return
+    model = type(next(iter(rows)))
+    versions = model.history.model
+    moment = timezone.now()
+    versions.objects.bulk_create(
+        versions(
+            history_type="-",
+            history_date=moment,
+            history_user=versions.get_default_history_user(row),
+            history_change_reason=reason,
+            **{column.attname: getattr(row, column.attname) for column in versions.tracked_fields},
+        )
+        for row in rows
+    )
+    with connection.cursor() as cursor:
+        table = connection.ops.quote_name(model._meta.db_table)
+        cursor.execute(f"DELETE FROM {table} WHERE id = ANY(%s)", [[row.pk for row in rows]])  # noqa: S608
+
+
+def versions_before(model: type[Any], versions: Iterable[Any]) -> dict[int, Any]:
+    """By row: the version before each of these.
+
+    Args:
+        model: whose versions.
+        versions: at most one of each row.
+    """
+    kept = model.history.model.objects
+    earlier = kept.filter(id=OuterRef("id"), history_id__lt=OuterRef("history_id")).order_by(
+        "-history_id"
+    )
+    ids = [version.history_id for version in versions]
+    found = kept.filter(history_id__in=ids).values_list(
+        Subquery(earlier.values("history_id")[:1]), flat=True
+    )
+    return {
+        version.id: version for version in kept.filter(history_id__in=[pk for pk in found if pk])
+    }
+
+
+class MemberVersion(models.Model):
+    """What a version of a member has beside the member's fields: the import that made it, if one did."""
+
+    member_import = models.ForeignKey(
+        "giftcodes.MemberImport",
+        on_delete=models.SET_NULL,
+        null=True,
+        related_name="+",
+        verbose_name=_("import"),
+    )
+
+    class Meta:
+        abstract = True

@@ -1,0 +1,309 @@
+"""How many requests a game still takes, and whether it is paused: one row for each, for all workers and hosts."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from giftcodes.domain import failpoints
+from giftcodes.domain.outcomes import ODD_WORDS, Outcome, Scope, meaning
+from giftcodes.models.fields import provider_choices
+
+if TYPE_CHECKING:
+    from giftcodes.clients.games.base import RateReport
+    from giftcodes.clients.games.config import Rate
+
+#: A window is over this much after its length: clocks and networks are not exact.
+MARGIN_SECONDS = 0.1
+#: After a 429 the game was seen to be fresh again two seconds after a whole window.
+REFUSED_MARGIN_SECONDS = 2.0
+#: The window's length where the game reports a limit that nobody configured.
+USUAL_WINDOW_SECONDS = 60.0
+LONGEST_WAIT_SECONDS = 3_600.0
+#: "As many as you like": more than can ever be in flight.
+UNLIMITED = 1_000_000
+
+PAUSE_SECONDS = failpoints.seconds("PAUSE_SECONDS", 60.0)
+LONGEST_PAUSE_SECONDS = failpoints.seconds("LONGEST_PAUSE_SECONDS", 600.0)
+#: Unknown answers for so many players in a row pause the game.
+UNKNOWN_PLAYERS = 3
+#: Words of the game that are not known here are a code's own business, until they come for so many codes in a row.
+UNKNOWN_CODES = 2
+_SAYS_NOTHING = frozenset({Outcome.THROTTLED, Outcome.NOT_SENT})
+
+
+class PauseKind(models.TextChoices):
+    NONE = "", _("not paused")
+    OPERATOR = "operator", _("paused by an operator")
+    SIGNATURE = "signature", _("the game refuses our requests")
+    UNKNOWN = "unknown", _("the game gives no clear answers")
+    CAPTCHA = "captcha", _("the game asks for a captcha")
+    FORBIDDEN = "forbidden", _("the game's server refuses us")
+
+
+#: How a game is paused by an answer that concerns the game as a whole.
+_PAUSES = {
+    Outcome.SIGN_ERROR: PauseKind.SIGNATURE,
+    Outcome.PARAMS_ERROR: PauseKind.SIGNATURE,
+    Outcome.CAPTCHA: PauseKind.CAPTCHA,
+    Outcome.FORBIDDEN: PauseKind.FORBIDDEN,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Observation:
+    """What the budget needs to know of one answer.
+
+    Args:
+        outcome: what it means.
+        has_status: the game's server answered at all, so that it counted the request.
+        report: what its headers said.
+        player_id, code_id: whom it was about, and which code.
+        sent_at: when the request was sent, by the database's clock.
+        permit_until: the end of the window that its permit came from; None: it was to open a window.
+        is_probe: it probed a paused game.
+    """
+
+    outcome: Outcome
+    has_status: bool
+    report: RateReport
+    player_id: str
+    code_id: int
+    sent_at: dt.datetime
+    permit_until: dt.datetime | None
+    is_probe: bool
+
+
+class RateBudget(models.Model):
+    """The rate window as the game reports it, and the pause.
+
+    A window is anchored at the answer to the request that opened it: until then `window_ends_at` is null and one permit
+    is out. `permits_until` is earlier than `window_ends_at`: a request sent after it could open the game's next window.
+    """
+
+    provider = models.CharField(
+        _("game"), max_length=20, choices=provider_choices, primary_key=True
+    )
+    reported_limit = models.PositiveIntegerField(_("limit reported by the game"), null=True)
+    used = models.PositiveIntegerField(_("used in this window"), default=0)
+    #: Something else that sends from our address: how many of `used` are not ours, as far as answers show it, and how
+    #: many are left to it in each window because it took them in the last ones.
+    others = models.PositiveIntegerField(_("of them not ours"), default=0, db_default=0)
+    reserve = models.PositiveIntegerField(_("left to others"), default=0, db_default=0)
+    permits_until = models.DateTimeField(null=True)
+    window_ends_at = models.DateTimeField(_("window ends"), null=True)
+
+    pause_kind = models.CharField(
+        _("pause"), max_length=10, choices=PauseKind, blank=True, default=PauseKind.NONE
+    )
+    pause_reason = models.TextField(_("reason of the pause"), blank=True)
+    paused_until = models.DateTimeField(
+        _("paused until"), null=True, help_text=_("Empty: until somebody resumes it.")
+    )
+    pauses = models.PositiveIntegerField(_("pauses in a row"), default=0)
+    #: Players whose last answers were unknown, with no recognised answer between.
+    unknown_players = models.JSONField(default=list, blank=True)
+    #: The codes that they were asked for.
+    unknown_codes = models.JSONField(default=list, db_default=[], blank=True)
+    last_answer_at = models.DateTimeField(_("last recognised answer"), null=True)
+
+    class Meta:
+        verbose_name = _("game")
+        verbose_name_plural = _("games")
+
+    def __str__(self) -> str:
+        return f"budget of {self.provider}"
+
+    @classmethod
+    def from_json(cls, text: str) -> RateBudget:
+        """A budget from `to_jsonb` of its row, for a statement that reads it beside other things."""
+        row = json.loads(text)
+        fields = cls._meta.concrete_fields
+        names = [field.attname for field in fields]
+        return cls.from_db(None, names, [field.to_python(row[field.column]) for field in fields])
+
+    # --- The window ---------------------------------------------------------------------------------------------------
+    def limit(self, rate: Rate | None) -> int:
+        """Requests in a window: what the game reports goes before what is configured."""
+        if self.reported_limit is not None:
+            return self.reported_limit
+        return rate.requests if rate else UNLIMITED
+
+    def permits(self, *, rate: Rate | None, now: dt.datetime, openers_out: int) -> int:
+        """How many requests may be sent now.
+
+        Args:
+            rate: the configured rate; None: unlimited.
+            now: the database's time.
+            openers_out: requests in flight that are to open a window.
+        """
+        limit = self.limit(rate)
+        in_window = self.window_ends_at is not None and now < self.window_ends_at
+        if in_window and (self.permits_until is None or now >= self.permits_until):
+            return 0
+        if limit == UNLIMITED:
+            return UNLIMITED
+        if not in_window:
+            return 0 if openers_out else 1
+        return max(0, limit - self.used - max(0, self.reserve - self.others))
+
+    def roll_window(self, now: dt.datetime) -> dt.datetime | None:
+        """Open the next window if the last one is over.
+
+        Returns:
+            Until when permits may be used; None: the next request opens a window.
+        """
+        if self.window_ends_at is not None and now >= self.window_ends_at:
+            # What others took is left to them in the next window; when they take less, half of
+            # the rest is taken back.
+            self.reserve = max(self.others, (self.reserve + self.others) // 2)
+            self.window_ends_at, self.permits_until, self.used, self.others = None, None, 0, 0
+        return self.permits_until
+
+    def consume(self, permits: int, *, now: dt.datetime) -> dt.datetime | None:
+        """Count permits as used. Returns what `roll_window` returns."""
+        permits_until = self.roll_window(now)
+        self.used = min(self.used + permits, UNLIMITED)
+        return permits_until
+
+    def apply_response(self, seen: Observation, *, rate: Rate | None, now: dt.datetime) -> bool:
+        """Update window and pause by an answer.
+
+        Returns:
+            Whether anything changed, and so must be saved under the row lock.
+        """
+        before = self._fingerprint()
+        if seen.has_status:
+            self._apply_to_window(seen, rate=rate, now=now)
+        self._apply_to_pause(seen, now=now)
+        return self._fingerprint() != before
+
+    def _apply_to_window(self, seen: Observation, *, rate: Rate | None, now: dt.datetime) -> None:
+        report = seen.report
+        if report.limit is not None and report.limit > 0:
+            self.reported_limit = report.limit
+        limit = self.limit(rate)
+        if seen.outcome is Outcome.THROTTLED:
+            self._close_window(seen, rate=rate, now=now)
+            return
+        if limit == UNLIMITED:
+            return
+        if seen.permit_until is None and self.window_ends_at is None:
+            self._anchor(seen, rate=rate, now=now)
+        if report.remaining is not None and (
+            seen.permit_until is None or seen.permit_until == self.permits_until
+        ):
+            self._count(limit - report.remaining)
+
+    def _count(self, counted: int) -> None:
+        """The game has counted so many in this window. What is beyond our own permits is others'."""
+        self.others += max(0, counted - self.used)
+        self.used = max(self.used, counted)
+
+    def _anchor(self, seen: Observation, *, rate: Rate | None, now: dt.datetime) -> None:
+        """The game's window opened between the request and its answer: it is open until at least that long after the
+        request, and closed for certain that long after the answer."""
+        length = rate.seconds if rate else USUAL_WINDOW_SECONDS
+        self.permits_until = seen.sent_at + dt.timedelta(seconds=length)
+        self.window_ends_at = now + dt.timedelta(seconds=length + MARGIN_SECONDS)
+        reset = seen.report.reset_after_seconds
+        if reset is not None and 0 < reset <= LONGEST_WAIT_SECONDS:
+            self.permits_until = now + dt.timedelta(seconds=reset)
+            self.window_ends_at = now + dt.timedelta(seconds=reset + MARGIN_SECONDS)
+
+    def _close_window(self, seen: Observation, *, rate: Rate | None, now: dt.datetime) -> None:
+        """The game refused: nothing more until its window reopens. If we know that window, that is when it ends, or the
+        request that opens the next one is refused, and we know it no longer."""
+        told = seen.report.retry_after_seconds or seen.report.reset_after_seconds
+        is_known = (
+            self.window_ends_at is not None
+            and now < self.window_ends_at
+            and seen.permit_until is not None
+        )
+        if told is not None and told > 0:
+            wait = min(told, LONGEST_WAIT_SECONDS) + MARGIN_SECONDS
+        elif is_known:
+            wait = 0.0
+        else:
+            wait = (rate.seconds if rate else USUAL_WINDOW_SECONDS) + REFUSED_MARGIN_SECONDS
+        ends_at = now + dt.timedelta(seconds=wait)
+        self.window_ends_at = max(self.window_ends_at or ends_at, ends_at)
+        self.permits_until = now
+        limit = self.limit(rate)
+        if limit == UNLIMITED:
+            self.used = max(self.used, UNLIMITED - 1)
+            return
+        self._count(limit)
+        # This one of ours was not counted: somebody else's was.
+        self.others = min(self.others + 1, limit - 1)
+
+    # --- The pause ----------------------------------------------------------------------------------------------------
+    def is_probing(self, now: dt.datetime) -> bool:
+        """The pause is over on trial: one request finds out."""
+        return bool(self.pause_kind) and self.paused_until is not None and now >= self.paused_until
+
+    def is_paused(self, now: dt.datetime) -> bool:
+        return bool(self.pause_kind) and not self.is_probing(now)
+
+    def pause(self, kind: PauseKind, reason: str, *, now: dt.datetime | None) -> None:
+        """Pause; `now` None: until somebody resumes it."""
+        self.pause_kind, self.pause_reason = kind, reason
+        self.unknown_players, self.unknown_codes = [], []
+        self.pauses += 1
+        seconds = min(PAUSE_SECONDS * 2 ** min(self.pauses - 1, 10), LONGEST_PAUSE_SECONDS)
+        self.paused_until = now + dt.timedelta(seconds=seconds) if now else None
+
+    def resume(self) -> None:
+        self.pause_kind, self.pause_reason, self.paused_until = PauseKind.NONE, "", None
+        self.pauses, self.unknown_players, self.unknown_codes = 0, [], []
+
+    def _apply_to_pause(self, seen: Observation, *, now: dt.datetime) -> None:
+        if self.pause_kind == PauseKind.OPERATOR or seen.outcome in _SAYS_NOTHING:
+            return
+        row = meaning(seen.outcome)
+        # A straggler, sent before the pause, neither lengthens nor ends it.
+        is_straggler = bool(self.pause_kind) and not seen.is_probe
+        if row.scope is Scope.PROVIDER:
+            if not is_straggler:
+                self.pause(_PAUSES[seen.outcome], row.reason, now=now)
+        elif not row.recognised:
+            if not is_straggler:
+                self._apply_unknown(seen, now=now)
+        else:
+            self._apply_recognised(seen, now=now)
+
+    def _apply_unknown(self, seen: Observation, *, now: dt.datetime) -> None:
+        if seen.player_id not in self.unknown_players:
+            self.unknown_players = [*self.unknown_players, seen.player_id]
+        if seen.code_id not in self.unknown_codes:
+            self.unknown_codes = [*self.unknown_codes, seen.code_id]
+        is_the_games = seen.outcome not in ODD_WORDS or len(self.unknown_codes) >= UNKNOWN_CODES
+        if seen.is_probe or (is_the_games and len(self.unknown_players) >= UNKNOWN_PLAYERS):
+            words = meaning(seen.outcome).words
+            self.pause(
+                PauseKind.UNKNOWN,
+                f"No clear answer for {UNKNOWN_PLAYERS} players in a row, last: {words}.",
+                now=now,
+            )
+
+    def _apply_recognised(self, seen: Observation, *, now: dt.datetime) -> None:
+        if seen.is_probe or self.pause_kind == PauseKind.UNKNOWN:
+            self.resume()
+        ends_a_streak = bool(self.unknown_players)
+        if ends_a_streak:
+            self.unknown_players, self.unknown_codes = [], []
+        # Seldom, so that the row is seldom written; but after an unknown answer it must be known that others came.
+        if (
+            ends_a_streak
+            or self.last_answer_at is None
+            or now - self.last_answer_at > dt.timedelta(seconds=10)
+        ):
+            self.last_answer_at = now
+
+    def _fingerprint(self) -> tuple[object, ...]:
+        return tuple(getattr(self, field.attname) for field in self._meta.concrete_fields)

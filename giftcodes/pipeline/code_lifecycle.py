@@ -1,0 +1,229 @@
+"""A code's life: closed rows, reopening, probes, tombstones. Closing by what the game says is `GiftCode.hear`."""
+
+from __future__ import annotations
+
+from django.db import transaction
+from django.db.models import Exists, OuterRef, Q
+
+from giftcodes.domain import log_lines
+from giftcodes.domain.outcomes import Outcome
+from giftcodes.domain.transitions import State
+from giftcodes.models import (
+    CancelKind,
+    CodeState,
+    EventKind,
+    GiftCode,
+    MemberRedemption,
+    Redemption,
+    RedemptionEvent,
+    RunState,
+    Trigger,
+    database_now,
+)
+from giftcodes.models.clock import clock_plus
+from giftcodes.models.code import GiftCodeQuerySet
+from giftcodes.models.code_life import LIFE_FIELDS, REOPENED_FIELDS
+from giftcodes.models.isolation import FailureIsolation
+from giftcodes.models.member_redemption import REFUSED_FOR, settle_duplicates
+
+BATCH = 500
+
+
+def cancel_waiting(gift_code_id: int) -> list[int]:
+    """Cancel, without a request, the rows that wait for a code that is not open any more. Rows in flight finish.
+
+    Returns:
+        The ids of the redemptions that may be over now.
+    """
+    code = GiftCode.objects.get(pk=gift_code_id)
+    if code.is_open:
+        return []
+    touched: list[int] = []
+    while batch := _cancel_batch(code):
+        touched.extend(batch)
+    return touched
+
+
+@transaction.atomic
+def _cancel_batch(code: GiftCode) -> list[int]:
+    waiting = MemberRedemption.objects.pending().filter(redemption=OuterRef("pk"))
+    ids = list(
+        Redemption.objects.filter(Exists(waiting), gift_code=code)
+        .order_by("pk")
+        .values_list("pk", flat=True)[:BATCH]
+    )
+    redemptions = list(Redemption.objects.filter(pk__in=ids).for_update())
+    # Read again under the locks: it may have been reopened.
+    code.refresh_from_db()
+    if code.is_open or not redemptions:
+        return []
+    MemberRedemption.objects.filter(redemption__in=ids).cancel(
+        CancelKind.CODE_CLOSED, f"{code.reason} Not asked for.".strip()
+    )
+    RedemptionEvent.objects.bulk_create(
+        RedemptionEvent(
+            redemption=row,
+            gift_code=code,
+            kind=EventKind.CODE_CLOSED,
+            run_number=row.run_number,
+            detail=code.reason,
+        )
+        for row in redemptions
+    )
+    Redemption.objects.filter(pk__in=ids, state=RunState.PENDING).update(state=RunState.COMPLETE)
+    return ids
+
+
+def reopen(gift_code_id: int, *, trigger: Trigger, user_id: int | None = None) -> str:
+    """Open a closed code again: by an operator, or because the game granted it.
+
+    Returns:
+        An empty string, or why it was not reopened.
+    """
+    with transaction.atomic():
+        code = GiftCode.objects.select_for_update(no_key=True).get(pk=gift_code_id)
+        if code.state == CodeState.ACTIVE:
+            return f"Code {code} is active."
+        if _newer_issues(code).exists():
+            return f"Code {code} has been issued anew; reopen the newest issue."
+        code.reopen(database_now())
+        code.save(update_fields=REOPENED_FIELDS)
+        _journal_reopened(code, trigger=trigger, user_id=user_id)
+    log_lines.info(f"🔁 Code {code} is open again.", code=str(code), trigger=trigger.value)
+    return ""
+
+
+def note_reopened(gift_code_id: int) -> None:
+    """Journal that the game granted a code that was closed (`GiftCode.hear` has reopened it)."""
+    code = GiftCode.objects.get(pk=gift_code_id)
+    _journal_reopened(code, trigger=Trigger.PROBE, user_id=None)
+    log_lines.info(f"🔁 Code {code} works again.", code=str(code))
+
+
+def _journal_reopened(code: GiftCode, *, trigger: Trigger, user_id: int | None) -> None:
+    RedemptionEvent.objects.create(
+        gift_code=code, kind=EventKind.CODE_REOPENED, trigger=trigger, user_id=user_id
+    )
+
+
+def close(
+    gift_code_id: int, *, reason: str, user_id: int | None = None, forever: bool = False
+) -> str:
+    """Close a code by hand. `forever`: a tombstone, which the feed cannot bring back.
+
+    Returns:
+        An empty string, or why nothing was done.
+    """
+    with transaction.atomic():
+        code = GiftCode.objects.select_for_update(no_key=True).get(pk=gift_code_id)
+        goal = CodeState.DELETED if forever else CodeState.CLOSED
+        if code.state == goal or (code.state == CodeState.DELETED and not forever):
+            return f"Code {code} is {code.get_state_display()} already."
+        code.close(reason, outcome=None, now=database_now())
+        code.state = goal
+        code.save(update_fields=LIFE_FIELDS)
+        RedemptionEvent.objects.create(
+            gift_code=code,
+            kind=EventKind.CODE_CLOSED,
+            trigger=Trigger.ADMIN,
+            user_id=user_id,
+            detail=reason,
+        )
+    return ""
+
+
+def close_ended(apart: FailureIsolation | None = None) -> list[int]:
+    """Close the codes whose end, as a person or the feed gave it, has come: the game need not be asked for that.
+
+    Args:
+        apart: the pass that this is a part of; None: one of its own.
+
+    Returns:
+        The ids of those that were closed.
+    """
+    apart = apart or FailureIsolation("sweep")
+    open_codes = GiftCode.objects.filter(state__in=[CodeState.ACTIVE, CodeState.PROBING])
+    ended = open_codes.filter(expires_at__lte=database_now()).values_list("pk", flat=True)
+    return [pk for pk in ended if apart.do(f"code {pk}", _close_ended, pk)]
+
+
+def _close_ended(gift_code_id: int) -> bool:
+    with transaction.atomic():
+        code = GiftCode.objects.select_for_update(no_key=True).get(pk=gift_code_id)
+        now = database_now()
+        if not code.is_open or code.expires_at is None or code.expires_at > now:
+            return False
+        source = "as the feed says" if code.has_end_of_feed else "as was set by hand"
+        reason = f"It ended at {code.expires_at:%Y-%m-%d %H:%M} UTC, {source}."
+        code.close(reason, outcome=None, now=now)
+        code.save(update_fields=LIFE_FIELDS)
+        RedemptionEvent.objects.create(
+            gift_code=code, kind=EventKind.CODE_CLOSED, trigger=Trigger.SWEEP, detail=reason
+        )
+    log_lines.info(f"⌛ Code {code} has ended.", code=str(code))
+    return True
+
+
+def probe_due(apart: FailureIsolation | None = None) -> list[int]:
+    """Ask once more for codes that nobody knew some time ago: one member's row of each is opened again.
+
+    Args:
+        apart: the pass that this is a part of; None: one of its own.
+
+    Returns:
+        The ids of the redemptions that run for a probe.
+    """
+    apart = apart or FailureIsolation("sweep")
+    open_rows = MemberRedemption.objects.open().filter(gift_code=OuterRef("pk"))
+    due = GiftCode.objects.filter(state=CodeState.CLOSED, next_probe_at__lte=database_now())
+    orphaned = GiftCode.objects.filter(~Exists(open_rows), state=CodeState.PROBING)
+    ids = [*due.values_list("pk", flat=True), *orphaned.values_list("pk", flat=True)]
+    probed = (apart.do(f"code {pk}", _probe, pk) for pk in ids)
+    return [pk for pk in probed if pk is not None]
+
+
+def _probe(gift_code_id: int) -> int | None:
+    """Open one row of a code again: of a member who was asked least, and longest ago, and whom the game knows."""
+    closed = Q(state=State.CANCELLED, cancel_kind=CancelKind.CODE_CLOSED)
+    limited = Q(state=State.NOT_ELIGIBLE, outcome=Outcome.CLAIM_LIMIT)
+    with transaction.atomic(durable=True):
+        candidate = (
+            MemberRedemption.objects.filter(
+                closed | limited,
+                gift_code_id=gift_code_id,
+                member__active=True,
+                member__opted_out=False,
+                redemption__guild__active=True,
+            )
+            .exclude(redemption__state=RunState.STOPPED)
+            .exclude(member__refused_at__gt=clock_plus(-REFUSED_FOR.total_seconds()))
+            .order_by("token", "updated_at", "pk")
+            .first()
+        )
+        code = GiftCode.objects.select_for_update(no_key=True).get(pk=gift_code_id)
+        if code.state not in (CodeState.CLOSED, CodeState.PROBING):
+            return None
+        if candidate is None or _newer_issues(code).exists():
+            _give_up_probing(code)
+            return None
+        code.state, code.next_probe_at = CodeState.PROBING, None
+        code.save(update_fields=["state", "next_probe_at"])
+        redemption = Redemption.objects.for_update().get(pk=candidate.redemption_id)
+        MemberRedemption.objects.filter(pk=candidate.pk, state=candidate.state).requeue()
+        settle_duplicates(redemption_ids=[redemption.pk])
+        if redemption.state != RunState.RUNNING:
+            redemption.begin_run(trigger=Trigger.PROBE, user_id=None)
+    log_lines.info(
+        f"🔎 Code {code} is tried once more.", code=str(code), member=candidate.player_id
+    )
+    return redemption.pk
+
+
+def _newer_issues(code: GiftCode) -> GiftCodeQuerySet:
+    return GiftCode.objects.filter(provider=code.provider, folded=code.folded, issue__gt=code.issue)
+
+
+def _give_up_probing(code: GiftCode) -> None:
+    """No member can be asked. The code stays closed until it is reopened or published again."""
+    code.give_up_probing()
+    code.save(update_fields=LIFE_FIELDS)

@@ -1,0 +1,359 @@
+"""Ask a directory of players for names and realms of those who agreed (docs/decisions/0018). Runs never wait for it."""
+
+from __future__ import annotations
+
+import datetime as dt
+import random
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import urlsplit
+
+from django.conf import settings
+from django.db import connection, transaction
+
+from giftcodes.clients.directories import DirectoryAnswer, Verdict, look_up
+from giftcodes.clients.games.config import ProviderConfig
+from giftcodes.domain import log_lines
+from giftcodes.domain.backoff import retry_delay_seconds
+from giftcodes.domain.outcomes import PROVING, Outcome
+from giftcodes.models import Directory, DirectoryLookup, Guild, Heartbeat, Member, database_now
+from giftcodes.models.guild import member_words, own_realm
+
+#: How often a player who agreed is asked for.
+EVERY = dt.timedelta(days=7)
+#: One request, in all, and of it the most for reaching the server. A claim lasts for as long as that and a margin.
+TOTAL_SECONDS, CONNECT_SECONDS, LEASE_MARGIN_SECONDS = 6.0, 3.0, 20.0
+#: Between two looks for players who have agreed since, or do not agree any more.
+ENROL_SECONDS = 60.0
+#: The longest rest: of a directory that fails, of one that refuses our key, and that a 429 can bring about.
+LONGEST_REST_SECONDS, KEY_REST_SECONDS, LONGEST_WAIT_SECONDS = 3_600.0, 900.0, 86_400.0
+#: A player whose request failed is asked for again after this, doubling up to a day.
+PLAYER_REST_SECONDS, LONGEST_PLAYER_REST_SECONDS = 600.0, 86_400.0
+REASON_LENGTH = 100
+
+_REFUSING = [Outcome.WRONG_REALM.value, Outcome.NO_SUCH_PLAYER.value]
+
+# What the game said last of a player and a realm. It checks that pair before the code. Requests that prove something
+# are kept for ever; of an old refusal the member's mark is left.
+_WORDS = """
+WITH rows AS MATERIALIZED (
+    SELECT m.id FROM giftcodes_member m
+    JOIN giftcodes_guild g ON g.id = m.guild_id AND g.provider = %(provider)s
+    WHERE m.player_id = %(player)s
+)
+SELECT realm, max(proven), max(refused)
+FROM (
+    SELECT a.realm,
+           CASE WHEN a.outcome = ANY(%(proving)s) THEN a.answered_at END AS proven,
+           CASE WHEN a.outcome = ANY(%(refusing)s) THEN a.answered_at END AS refused
+    FROM giftcodes_attempt a
+    JOIN giftcodes_memberredemption x ON x.id = a.member_redemption_id
+    WHERE x.member_id IN (SELECT id FROM rows)
+    UNION ALL
+    SELECT m.refused_realm, NULL, m.refused_at
+    FROM giftcodes_member m
+    WHERE m.id IN (SELECT id FROM rows) AND m.refused_at IS NOT NULL
+) AS word
+GROUP BY realm
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class GameWords:
+    """When the game last accepted, and last refused, a player in a realm."""
+
+    proven_at: dt.datetime | None = None
+    refused_at: dt.datetime | None = None
+
+    @property
+    def is_refused(self) -> bool:
+        """The last word is a refusal."""
+        return self.refused_at is not None and (
+            self.proven_at is None or self.refused_at > self.proven_at
+        )
+
+    def is_proven_since(self, moment: dt.datetime | None) -> bool:
+        return self.proven_at is not None and (moment is None or self.proven_at >= moment)
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """What the directory said of a player: a realm, since when it names it, and when it was asked last."""
+
+    realm: int | None = None
+    since: dt.datetime | None = None
+    answered_at: dt.datetime | None = None
+
+
+def takes_realm(
+    *, now: int, said: int, before: Word, of_now: GameWords, of_said: GameWords
+) -> bool:
+    """Whether a member's realm gives way to the one that the directory names. The game decides where it has spoken.
+
+    Args:
+        now: the realm that the game is asked for.
+        said: the realm that the directory names.
+        before: what it said the last time.
+        of_now, of_said: what the game said of the player in these realms.
+    """
+    if said == now:
+        return False
+    has_said_so = before.realm == said and before.since is not None
+    if has_said_so and of_said.is_refused and of_said.refused_at >= before.since:  # type: ignore[operator]
+        return False  # The game refused what the directory still says.
+    if of_now.is_refused:
+        return True
+    # The member followed the directory, and the directory has news. A code that was redeemed with the realm since the
+    # directory named it last is newer than what it knew.
+    return before.realm == now and not of_now.is_proven_since(before.answered_at)
+
+
+@dataclass(slots=True)
+class LookupResult:
+    """What came of one look.
+
+    Args:
+        asked: a request was made.
+        may_go_on: the answer was good, and the next may follow at once.
+        guild_ids: where a member has another realm now: they may be tried again.
+        message: in words.
+    """
+
+    asked: bool
+    may_go_on: bool = False
+    guild_ids: list[int] = field(default_factory=list)
+    message: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class _Claim:
+    token: int
+    lookup_id: int
+    player_id: str
+
+
+def enrol() -> list[str]:
+    """Once a minute: have a row for each player who has agreed, and for nobody else.
+
+    Returns:
+        The games that have a directory.
+    """
+    games = [config.name for config in settings.PROVIDERS.values() if config.has_directory]
+    if Heartbeat.beat("directory", rest_seconds=ENROL_SECONDS):
+        DirectoryLookup.objects.forget()
+        for provider in games:
+            DirectoryLookup.objects.enrol(provider)
+    return games
+
+
+def look_up_next(provider: str) -> LookupResult:
+    """Ask the directory of a game for the one player whose turn it is, if it may be asked, and take in the answer.
+
+    Args:
+        provider: the game's name.
+
+    Raises:
+        KeyError: no such game is configured.
+    """
+    config = settings.PROVIDERS[provider]
+    if not config.has_directory:
+        return LookupResult(
+            False, message=f"{config.title} has no directory: {provider.upper()}_DIRECTORY_KEY."
+        )
+    claim = _claim(config)
+    if claim is None:
+        return LookupResult(False, message="Nobody is due, or the directory rests.")
+    answer = look_up(
+        config,
+        claim.player_id,
+        total_seconds=min(TOTAL_SECONDS, settings.HTTP_SECONDS),
+        connect_seconds=CONNECT_SECONDS,
+    )
+    return record(config, claim, answer)
+
+
+@transaction.atomic(durable=True)
+def _claim(config: ProviderConfig) -> _Claim | None:
+    """Count the request and set the player's next turn before the network is touched."""
+    Directory.objects.get_or_create(provider=config.name)
+    directory = Directory.objects.select_for_update(no_key=True).get(pk=config.name)
+    now = database_now()
+    if directory.may_ask_at(rate=config.directory_rate, per_day=config.directory_per_day, now=now):
+        return None
+    found = DirectoryLookup.objects.take_next(config.name)
+    if found is None:
+        return None
+    lease = dt.timedelta(seconds=TOTAL_SECONDS + LEASE_MARGIN_SECONDS)
+    directory.take(rate=config.directory_rate, lease=lease, now=now)
+    directory.save()
+    DirectoryLookup.objects.filter(pk=found[0]).update(asked_at=now, due_at=now + lease)
+    return _Claim(directory.token, *found)
+
+
+@transaction.atomic(durable=True)
+def record(config: ProviderConfig, claim: _Claim, answer: DirectoryAnswer) -> LookupResult:
+    """Take in an answer. A claim whose lease is over and was taken by another changes nothing."""
+    directory = Directory.objects.select_for_update(no_key=True).get(pk=config.name)
+    if directory.token != claim.token:
+        return LookupResult(True, message="The claim was lost; the answer is not used.")
+    now = database_now()
+    directory.give_back(now=now)
+    if answer.verdict not in (Verdict.FOUND, Verdict.NOT_FOUND):
+        _note_failure(config, directory, claim, answer, now=now)
+        return LookupResult(True, message=answer.error)
+    directory.failures, directory.error, directory.key_refused = 0, "", False
+    directory.answered_at, directory.not_before = now, None
+    directory.save()
+    return _take_in(config, claim, answer, now=now)
+
+
+def _note_failure(
+    config: ProviderConfig,
+    directory: Directory,
+    claim: _Claim,
+    answer: DirectoryAnswer,
+    *,
+    now: dt.datetime,
+) -> None:
+    """Let the directory rest. Nothing that is known of a member is touched."""
+    directory.failures += 1
+    directory.error = answer.error
+    directory.key_refused = answer.verdict is Verdict.KEY_REFUSED
+    rest = _rest_seconds(config, answer, directory.failures)
+    directory.not_before = now + dt.timedelta(seconds=rest)
+    directory.save()
+    lookup = DirectoryLookup.objects.select_for_update().filter(pk=claim.lookup_id).first()
+    if lookup:
+        lookup.due_at = now
+        if answer.verdict in (Verdict.UNREADABLE, Verdict.UNREACHABLE):
+            # The next request is for another player: one bad entry does not stop the others.
+            lookup.failures += 1
+            lookup.due_at = now + _delay(
+                lookup.failures, PLAYER_REST_SECONDS, LONGEST_PLAYER_REST_SECONDS
+            )
+        lookup.save(update_fields=["due_at", "failures"])
+    log_lines.warning(
+        f"📇 The directory of players of {config.title}: {answer.error} It is asked again in {rest:.0f} s.",
+        failures=directory.failures,
+    )
+
+
+def _rest_seconds(config: ProviderConfig, answer: DirectoryAnswer, failures: int) -> float:
+    if answer.verdict is Verdict.KEY_REFUSED:
+        return KEY_REST_SECONDS
+    rest = _delay(failures, 30.0, LONGEST_REST_SECONDS).total_seconds()
+    if answer.verdict is Verdict.THROTTLED and config.directory_rate:
+        rest = max(rest, config.directory_rate.seconds)
+    return max(rest, min(answer.retry_after_seconds or 0.0, LONGEST_WAIT_SECONDS))
+
+
+def _delay(times: int, base: float, cap: float) -> dt.timedelta:
+    jitter = random.random()  # noqa: S311
+    return dt.timedelta(seconds=retry_delay_seconds(times, jitter=jitter, base=base, cap=cap))
+
+
+def _take_in(
+    config: ProviderConfig, claim: _Claim, answer: DirectoryAnswer, *, now: dt.datetime
+) -> LookupResult:
+    """Under the directory's lock: guilds, members, the lookup, in the order in which everybody locks."""
+    members = _lock_members(config.name, claim.player_id)
+    lookup = DirectoryLookup.objects.select_for_update().filter(pk=claim.lookup_id).first()
+    if lookup is None:
+        return LookupResult(
+            True,
+            may_go_on=True,
+            message="The player does not agree any more; the answer is not used.",
+        )
+    result = LookupResult(True, may_go_on=True)
+    if answer.verdict is Verdict.FOUND and answer.realm is not None:
+        result.guild_ids = _correct_all(config, members, lookup, answer)
+        is_news = lookup.realm != answer.realm
+        lookup.realm_since = now if is_news else lookup.realm_since
+        lookup.name, lookup.realm = answer.name, answer.realm
+    lookup.said, lookup.answered_at, lookup.failures = answer.verdict.value, now, 0
+    lookup.urgent, lookup.due_at = False, now + EVERY
+    lookup.save()
+    result.message = answer.error
+    return result
+
+
+def _lock_members(provider: str, player_id: str) -> list[Member]:
+    """The player's rows that the player agreed to, and that may be changed."""
+    rows = Member.objects.eligible().filter(
+        guild__provider=provider,
+        guild__active=True,
+        player_id=player_id,
+        consented_on__isnull=False,
+    )
+    # The guild's realm stays what it is while it is compared.
+    guild_ids = list(rows.order_by().values_list("guild_id", flat=True))
+    guilds = (
+        Guild.objects.select_for_update(no_key=True)
+        .filter(pk__in=guild_ids, active=True)
+        .order_by("pk")
+        .in_bulk()
+    )
+    locked = list(
+        rows.filter(guild__in=guilds).select_for_update(no_key=True, of=["self"]).order_by("pk")
+    )
+    for member in locked:
+        member.guild = guilds[member.guild_id]
+    return locked
+
+
+def _correct_all(
+    config: ProviderConfig, members: list[Member], lookup: DirectoryLookup, answer: DirectoryAnswer
+) -> list[int]:
+    """Correct each of the player's rows. Returns the guilds in which a realm has changed."""
+    words = _game_words(config.name, lookup.player_id)
+    moved = []
+    for member in members:
+        if "realm" in _correct(config, member, lookup, answer, words):
+            moved.append(member.guild_id)
+    return sorted(moved)
+
+
+def _correct(
+    config: ProviderConfig,
+    member: Member,
+    lookup: DirectoryLookup,
+    answer: DirectoryAnswer,
+    words: dict[int, GameWords],
+) -> list[str]:
+    """Set what the directory knows better, as a version with its source. Returns the fields that have changed."""
+    assert answer.realm is not None
+    changes: dict[str, str] = {}
+    # A name that is no news was there when a person chose another.
+    if answer.name not in (lookup.name, member.nickname):
+        changes["nickname"] = f"nickname {member.nickname or 'none'} → {answer.name}"
+        member.nickname = answer.name
+    now = member.guild.realm if member.realm is None else member.realm
+    if takes_realm(
+        now=now,
+        said=answer.realm,
+        before=Word(lookup.realm, lookup.realm_since, lookup.answered_at),
+        of_now=words.get(now, GameWords()),
+        of_said=words.get(answer.realm, GameWords()),
+    ):
+        changes["realm"] = f"{config.realm_word} {now} → {answer.realm}"
+        member.realm = own_realm(member.guild, answer.realm)
+    if changes:
+        source = f"From the directory {urlsplit(config.directory_url).hostname}."
+        member._change_reason = source[:REASON_LENGTH]  # type: ignore[attr-defined]
+        member.save(update_fields=list(changes))
+        who = member_words(member.nickname, member.player_id)
+        log_lines.info(f"📇 {source} {who}: {', '.join(changes.values())}", guild=member.guild.name)
+    return list(changes)
+
+
+def _game_words(provider: str, player_id: str) -> dict[int, GameWords]:
+    """By realm: what the game said of a player, in whichever guild."""
+    parameters: dict[str, Any] = {
+        "provider": provider,
+        "player": player_id,
+        "proving": [outcome.value for outcome in PROVING],
+        "refusing": _REFUSING,
+    }
+    with connection.cursor() as cursor:
+        cursor.execute(_WORDS, parameters)
+        return {realm: GameWords(proven, refused) for realm, proven, refused in cursor.fetchall()}

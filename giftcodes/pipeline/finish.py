@@ -1,0 +1,62 @@
+"""Finish a run: unlock it when nothing is open any more, or when it was stopped and nothing is in flight."""
+
+from __future__ import annotations
+
+from django.db import transaction
+
+from giftcodes.domain import log_lines
+from giftcodes.domain.transitions import SETTLED, State
+from giftcodes.models import CancelKind, Redemption, RunState, database_now
+from giftcodes.models.announcement import queue_complete
+
+
+def finish(redemption_id: int) -> bool:
+    """Unlock the run if it is over. A cheap look first; then the same look under the row lock. Idempotent.
+
+    Returns:
+        Whether this call unlocked it.
+    """
+    if not _looks_over(redemption_id):
+        return False
+    with transaction.atomic(durable=True):
+        redemption = (
+            Redemption.objects.for_update()
+            .select_related("guild", "gift_code")
+            .get(pk=redemption_id)
+        )
+        if not _is_over(redemption):
+            return False
+        if redemption.stop_requested_at is not None:
+            redemption.member_redemptions.cancel(CancelKind.STOPPED)
+            redemption.end_run(RunState.STOPPED, now=database_now(), detail="Stopped by a person.")
+        else:
+            redemption.end_run(RunState.COMPLETE, now=database_now())
+        queue_complete(redemption)
+        tally = redemption.tally()
+    _tell(redemption, tally)
+    return True
+
+
+def _looks_over(redemption_id: int) -> bool:
+    redemption = Redemption.objects.filter(pk=redemption_id).first()
+    return redemption is not None and _is_over(redemption)
+
+
+def _is_over(redemption: Redemption) -> bool:
+    if redemption.state != RunState.RUNNING:
+        return False
+    if redemption.stop_requested_at is not None:
+        return not redemption.member_redemptions.in_flight().exists()
+    return not redemption.member_redemptions.open().exists()
+
+
+def _tell(redemption: Redemption, tally: dict[State, int]) -> None:
+    guild, code = redemption.guild.name, str(redemption.gift_code)
+    success = tally.get(State.REDEEMED, 0)
+    settled = sum(tally.get(state, 0) for state in SETTLED)
+    if redemption.state == RunState.STOPPED:
+        log_lines.info(f"⏹️ Auto-Redeem Stopped (Guild: {guild}, Code: {code}, Success: {success})")
+    else:
+        failed = sum(tally.values()) - settled
+        log_lines.complete(guild, code, success=success, already=settled - success, failed=failed)
+    log_lines.unlocked(guild, code)

@@ -1,0 +1,65 @@
+"""Another spelling of a known code. Redeemer compares codes without case, and the game compares them with case.
+
+A code that the game has never granted may have been published, or typed, with wrong capitals. So another spelling of it
+is tried, from any source (docs/decisions/0021).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from django.db import transaction
+
+from giftcodes.domain import log_lines
+from giftcodes.models import EventKind, GiftCode, RedemptionEvent, Trigger, database_now
+
+
+@dataclass(frozen=True, slots=True)
+class SpellingResult:
+    """What became of a spelling.
+
+    Args:
+        taken: the spelling will be tried.
+        is_open_again: the code was closed and is open now. It has not been fanned out yet.
+        message: in words, for the person who offered it.
+    """
+
+    taken: bool
+    is_open_again: bool
+    message: str
+
+
+def offer_spelling(
+    gift_code_id: int, spelling: str, *, trigger: Trigger, user_id: int | None = None
+) -> SpellingResult:
+    """Have a code tried in the spelling that a person typed. This opens a closed code.
+
+    Args:
+        gift_code_id: the newest issue of the code.
+        spelling: the code with other capitals.
+        trigger: where it comes from.
+        user_id: the user who typed it, where there is one.
+    """
+    with transaction.atomic():
+        code = GiftCode.objects.select_for_update(no_key=True).get(pk=gift_code_id)
+        if not code.can_take(spelling, is_person=True):
+            return SpellingResult(
+                False, False, f"Code {code} is known already, and is asked for as {code.code}."
+            )
+        was, was_open = code.code, code.is_open
+        code.take_spelling(spelling, is_person=True, now=database_now())
+        if not was_open:
+            RedemptionEvent.objects.create(
+                gift_code=code,
+                kind=EventKind.RESPELLED,
+                trigger=trigger,
+                user_id=user_id,
+                detail=f"{was} → {code.code}",
+            )
+    message = (
+        f"Code {was} is asked for as {spelling}, too, if the game does not know it as {was}."
+        if was_open
+        else f"Code {was} is asked for as {spelling} now: the capitals are different."
+    )
+    log_lines.info(f"🔡 {message}", code=str(code), trigger=trigger.value)
+    return SpellingResult(True, not was_open, message)

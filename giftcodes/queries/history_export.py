@@ -1,0 +1,108 @@
+"""The history as flat rows: one for each member's share of a redemption, read as a stream."""
+
+from __future__ import annotations
+
+import csv
+import datetime as dt
+import json
+from collections.abc import Iterable, Iterator
+from typing import Any, TextIO
+
+from django.db.models import Count, F, Max, Min
+
+from giftcodes.models import MemberRedemption
+from giftcodes.roster.cells import FORMULA_STARTS
+
+CHUNK_ROWS = 2_000
+#: Begins a CSV file that a person downloads: spreadsheets then read UTF-8 as such.
+BYTE_ORDER_MARK = "\ufeff"
+
+_SOURCES = {
+    "guild": F("redemption__guild__name"),
+    "provider": F("gift_code__provider"),
+    "code": F("gift_code__code"),
+    "issue": F("gift_code__issue"),
+    "nickname": F("member__nickname"),
+    "covered_by_guild": F("covered_by__redemption__guild__name"),
+    "attempt_count": Count("attempts"),
+    "first_sent_at": Min("attempts__sent_at"),
+    "last_answered_at": Max("attempts__answered_at"),
+}
+#: The columns, in their order. Other programs read them: add at the end, and rename none.
+COLUMNS = (
+    "guild",
+    "provider",
+    "code",
+    "issue",
+    "player_id",
+    "nickname",
+    "state",
+    "reason",
+    "covered_by_guild",
+    "attempt_count",
+    "first_sent_at",
+    "last_answered_at",
+    "last_outcome",
+    "settled_at",
+    "updated_at",
+)
+
+
+def rows(
+    *,
+    guild_id: int | None = None,
+    code: tuple[str, str] | None = None,
+    since: dt.datetime | None = None,
+) -> Iterator[dict[str, Any]]:
+    """The rows, oldest redemption first, a few thousand at a time.
+
+    Args:
+        guild_id: of this guild only.
+        code: of all issues of this code only: game and folded code.
+        since: of what has changed since then only.
+    """
+    found = MemberRedemption.objects.all()
+    if guild_id is not None:
+        found = found.filter(redemption__guild_id=guild_id)
+    if code is not None:
+        found = found.filter(gift_code__provider=code[0], gift_code__folded=code[1])
+    if since is not None:
+        found = found.filter(updated_at__gte=since)
+    annotated = (
+        found.annotate(last_outcome=F("outcome"), **_SOURCES)
+        .order_by("redemption_id", "pk")
+        .values(*COLUMNS)
+    )
+    yield from annotated.iterator(chunk_size=CHUNK_ROWS)
+
+
+def write_csv(found: Iterable[dict[str, Any]], stream: TextIO) -> int:
+    """Write CSV with a header, in which no cell is a formula. Returns how many rows there were."""
+    writer = csv.writer(stream, lineterminator="\n")
+    writer.writerow(COLUMNS)
+    number = 0
+    for row in found:
+        writer.writerow([harmless(_plain(row[column])) for column in COLUMNS])
+        number += 1
+    return number
+
+
+def write_jsonl(found: Iterable[dict[str, Any]], stream: TextIO) -> int:
+    """Write one JSON object a line. Returns how many there were."""
+    number = 0
+    for row in found:
+        stream.write(
+            json.dumps({column: _plain(row[column]) for column in COLUMNS}, ensure_ascii=False)
+            + "\n"
+        )
+        number += 1
+    return number
+
+
+def _plain(value: Any) -> Any:
+    return value.isoformat() if isinstance(value, dt.datetime) else value
+
+
+def harmless(cell: Any) -> Any:
+    """A cell that no spreadsheet takes for a formula: the players choose their nicknames."""
+    return f"'{cell}" if isinstance(cell, str) and cell.startswith(FORMULA_STARTS) else cell

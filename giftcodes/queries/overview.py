@@ -1,0 +1,227 @@
+"""How things stand, as plain values: what `status` shows, and what `status --json` hands to programs.
+
+The keys are an interface: add to them, rename none.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections import Counter, defaultdict
+from dataclasses import dataclass, field
+from typing import Any
+
+from django.conf import settings
+from django.db.models import Count, QuerySet
+
+from giftcodes.clients.games.config import ProviderConfig
+from giftcodes.domain.transitions import OPEN
+from giftcodes.estimates import formatting
+from giftcodes.estimates.forecast import Outlook
+from giftcodes.estimates.queue_snapshot import Outlooks, read
+from giftcodes.models import (
+    Alarm,
+    Channel,
+    EventKind,
+    Feed,
+    MemberRedemption,
+    RateBudget,
+    Redemption,
+    RedemptionEvent,
+    RunState,
+    database_now,
+)
+from giftcodes.models.rate_budget import UNLIMITED
+from giftcodes.queries.heartbeat import is_beating, last_tick_at
+
+_DAY = dt.timedelta(days=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """What is counted and shown: all there is, or those rows that somebody may see."""
+
+    redemptions: QuerySet[Redemption] = field(default_factory=Redemption.objects.all)
+    events: QuerySet[RedemptionEvent] = field(default_factory=RedemptionEvent.objects.all)
+    alarms: QuerySet[Alarm] = field(default_factory=Alarm.objects.all)
+    channels: QuerySet[Channel] = field(default_factory=Channel.objects.all)
+
+
+def overview(rows: Rows | None = None, *, most_runs: int | None = None) -> dict[str, Any]:
+    """How things stand. Times are ISO 8601 in UTC, or None.
+
+    Args:
+        rows: what is looked at; None: everything. The games and beat are the same for everybody.
+        most_runs: so many runs at most, the longest ones; None: all.
+    """
+    rows = rows or Rows()
+    now = database_now()
+    outlooks = read()
+    # In one statement each, however many games there are.
+    budgets, feeds = RateBudget.objects.in_bulk(), Feed.objects.in_bulk()
+    states = Counter(dict(rows.redemptions.order_by().values_list("state").annotate(Count("pk"))))
+    return {
+        "at": _iso(now),
+        "beat": _beat(now),
+        "providers": [
+            _provider(config, budgets.get(config.name), feeds.get(config.name), now)
+            | _queue(config, outlooks)
+            for config in settings.PROVIDERS.values()
+        ],
+        "redemptions": {state.value: states[state.value] for state in RunState},
+        "running": _running(rows, outlooks, most_runs),
+        "alarms": _alarms(rows),
+        "channels_that_rest": _resting(rows, now),
+        "refused_last_24_h": rows.events.filter(kind=EventKind.REFUSED, at__gte=now - _DAY).count(),
+    }
+
+
+def _beat(now: dt.datetime) -> dict[str, Any]:
+    at = last_tick_at()
+    age = None if at is None else (now - at).total_seconds()
+    return {
+        "is_alive": is_beating(age),
+        "last_tick_at": _iso(at),
+        "age_seconds": None if age is None else round(age, 1),
+    }
+
+
+def _provider(
+    config: ProviderConfig, budget: RateBudget | None, feed: Feed | None, now: dt.datetime
+) -> dict[str, Any]:
+    budget = budget or RateBudget(provider=config.name)
+    return {
+        "name": config.name,
+        "title": config.title,
+        "is_on": config.is_on,
+        "pause": _pause(budget),
+        "budget": _budget(budget, config, now),
+        "feed": _feed(config, feed or Feed(provider=config.name)),
+    }
+
+
+def _pause(budget: RateBudget) -> dict[str, Any] | None:
+    if not budget.pause_kind:
+        return None
+    return {
+        "kind": budget.pause_kind,
+        "reason": budget.pause_reason,
+        "until": _iso(budget.paused_until),
+    }
+
+
+def _budget(budget: RateBudget, config: ProviderConfig, now: dt.datetime) -> dict[str, Any]:
+    """A window that is over has nothing used; a limit of None is none."""
+    limit = budget.limit(config.rate)
+    is_over = budget.window_ends_at is not None and budget.window_ends_at <= now
+    return {
+        "used": 0 if is_over else budget.used,
+        "limit": None if limit == UNLIMITED else limit,
+        "window_ends_at": None if is_over else _iso(budget.window_ends_at),
+    }
+
+
+def _feed(config: ProviderConfig, feed: Feed) -> dict[str, Any] | None:
+    if not config.has_feed:
+        return None
+    return {
+        "is_polled": feed.enabled,
+        "answered_at": _iso(feed.answered_at),
+        "next_poll_at": _iso(feed.next_poll_at),
+        "failures": feed.failures,
+        "error": feed.error,
+        "listed": feed.listed,
+        "skipped": feed.skipped,
+    }
+
+
+def _running(rows: Rows, outlooks: Outlooks, most: int | None) -> list[dict[str, Any]]:
+    """The runs, longest first."""
+    running = rows.redemptions.filter(state=RunState.RUNNING).select_related("guild", "gift_code")
+    shown = list(running.order_by("locked_at", "pk")[:most])
+    counted = (
+        MemberRedemption.objects.filter(redemption__in=shown)
+        .order_by()
+        .values_list("redemption_id", "state")
+        .annotate(Count("pk"))
+    )
+    tallies: dict[int, dict[str, int]] = defaultdict(dict)
+    for redemption_id, state, number in counted:
+        tallies[redemption_id][state] = number
+    return [
+        _run(redemption, tallies[redemption.pk]) | _outlook(outlooks, redemption.pk)
+        for redemption in shown
+    ]
+
+
+def _run(redemption: Redemption, tally: dict[str, int]) -> dict[str, Any]:
+    return {
+        "id": redemption.pk,
+        "guild": redemption.guild.name,
+        "provider": redemption.guild.provider,
+        "code": redemption.gift_code.code,
+        "issue": redemption.gift_code.issue,
+        "run_number": redemption.run_number,
+        "trigger": redemption.trigger,
+        "is_stopping": redemption.is_stopping,
+        "locked_at": _iso(redemption.locked_at),
+        "done": sum(number for state, number in tally.items() if state not in OPEN),
+        "total": sum(tally.values()),
+        "by_state": dict(sorted(tally.items())),
+    }
+
+
+def _outlook(outlooks: Outlooks, redemption_id: int) -> dict[str, Any]:
+    """Of a run; one that began since the queue was read has none yet."""
+    outlook = outlooks.by_redemption.get(redemption_id)
+    return {"outlook": outlook and _as_values(outlook, outlooks)}
+
+
+def _queue(config: ProviderConfig, outlooks: Outlooks) -> dict[str, Any]:
+    """Of all that waits for a game; `ahead_…` says nothing there."""
+    queue = _as_values(outlooks.by_provider[config.name], outlooks)
+    del queue["ahead_of_next"], queue["ahead_of_last"]
+    return {"queue": {"redemptions": outlooks.runs[config.name], **queue}}
+
+
+def _as_values(outlook: Outlook, outlooks: Outlooks) -> dict[str, Any]:
+    """Seconds and moment are None, and the words say why, where there is no telling."""
+    return {
+        "requests": outlook.requests,
+        "ahead_of_next": outlook.ahead_of_next,
+        "ahead_of_last": outlook.ahead_of_last,
+        "seconds": None if outlook.seconds is None else round(outlook.seconds),
+        "finished_at": _iso(outlooks.moment(outlook)),
+        "words": formatting.left(outlook),
+    }
+
+
+def _alarms(rows: Rows) -> list[dict[str, Any]]:
+    return [
+        {
+            "kind": alarm.kind,
+            "subject": alarm.subject,
+            "message": alarm.message,
+            "raised_at": _iso(alarm.raised_at),
+        }
+        for alarm in rows.alarms.filter(raised_at__isnull=False, cleared_at__isnull=True)
+    ]
+
+
+def _resting(rows: Rows, now: dt.datetime) -> list[dict[str, Any]]:
+    """Channels that refused a message, and are left alone until the time that they asked for."""
+    resting = rows.channels.filter(refused_since__isnull=False, not_before__gt=now).select_related(
+        "guild"
+    )
+    return [
+        {
+            "guild": channel.guild.name,
+            "refuses_since": _iso(channel.refused_since),
+            "rests_until": _iso(channel.not_before),
+            "error": channel.error,
+        }
+        for channel in resting.order_by("guild__name")
+    ]
+
+
+def _iso(moment: dt.datetime | None) -> str | None:
+    return None if moment is None else moment.astimezone(dt.UTC).isoformat(timespec="seconds")

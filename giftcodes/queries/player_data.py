@@ -1,0 +1,92 @@
+"""All that is kept of one player, for the player to read."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from django.contrib.admin.models import LogEntry
+from django.contrib.contenttypes.models import ContentType
+from django.core.serializers.json import DjangoJSONEncoder
+from django.db.models import F
+
+from giftcodes.models import (
+    Attempt,
+    DirectoryLookup,
+    Member,
+    MemberRedemption,
+    OptOut,
+    database_now,
+)
+from giftcodes.models.privacy import player_hash
+
+_MEMBER = ("player_id", "nickname", "realm", "active", "opted_out", "consented_on", "notes")
+
+#: What a directory of players said.
+_LOOKUP = ("asked_at", "answered_at", "said", "name", "realm", "realm_since", "due_at")
+
+
+def data_of(provider: str, player_id: str) -> dict[str, Any]:
+    """What is kept of a player, as plain values for JSON. It names nobody else: not who changed something.
+
+    Args:
+        provider: the game.
+        player_id: decimal digits.
+    """
+    members = Member.objects.filter(guild__provider=provider, player_id=player_id).order_by("pk")
+    shares = MemberRedemption.objects.filter(
+        gift_code__provider=provider, player_id=player_id
+    ).order_by("pk")
+    return {
+        "game": provider,
+        "player_id": player_id,
+        "exported_at": database_now(),
+        "opted_out": OptOut.objects.filter(player_hash=player_hash(provider, player_id)).exists(),
+        "members": [_member(member) for member in members.select_related("guild")],
+        "directory": list(
+            DirectoryLookup.objects.filter(provider=provider, player_id=player_id).values(*_LOOKUP)
+        ),
+        "redemptions": [_redemption(dict(share)) for share in shares.values("pk", **_SHARE)],
+    }
+
+
+def in_json(data: dict[str, Any]) -> str:
+    """The same as text. Times are UTC."""
+    return json.dumps(data, cls=DjangoJSONEncoder, ensure_ascii=False, indent=2)
+
+
+def is_known(data: dict[str, Any]) -> bool:
+    """Whether anything is kept."""
+    return bool(data["members"] or data["redemptions"] or data["directory"] or data["opted_out"])
+
+
+_SHARE = {
+    "guild": F("redemption__guild__name"),
+    "code": F("gift_code__code"),
+    "issue": F("gift_code__issue"),
+    "state_now": F("state"),
+    "why": F("reason"),
+    "realm_asked_for": F("asked_realm"),
+    "first_noted_at": F("created_at"),
+    "settled": F("settled_at"),
+}
+_ATTEMPT = ("sent_at", "answered_at", "realm", "outcome", "http_status", "err_code", "msg", "body")
+
+
+def _member(member: Member) -> dict[str, Any]:
+    kind = ContentType.objects.get_for_model(Member)
+    logged = LogEntry.objects.filter(content_type=kind, object_id=str(member.pk)).order_by("pk")
+    return {
+        "guild": member.guild.name,
+        **{name: getattr(member, name) for name in _MEMBER},
+        "joined_at": member.joined_at,
+        "realm_refused_by_the_game": member.refused_realm,
+        "refused_at": member.refused_at,
+        "versions": list(member.history.order_by("history_id").values("history_date", *_MEMBER)),
+        "actions": [{"at": log.action_time, "what": log.get_change_message()} for log in logged],
+    }
+
+
+def _redemption(share: dict[str, Any]) -> dict[str, Any]:
+    attempts = Attempt.objects.filter(member_redemption=share.pop("pk")).order_by("pk")
+    return {**share, "attempts": list(attempts.values(*_ATTEMPT))}

@@ -1,0 +1,129 @@
+"""One cell to one value, forgiving what spreadsheets do to numbers, and refusing where digits were lost."""
+
+from __future__ import annotations
+
+import re
+from datetime import date
+
+from django.core.exceptions import ValidationError
+
+from giftcodes.domain.numbers import NotWholeError, RoundedError, whole_digits
+from giftcodes.domain.text import clean_name, clean_token, one_line
+from giftcodes.domain.validators import validate_day, validate_one_line, validate_player_id
+
+NICKNAME_LENGTH = 80
+#: A cell that starts with one of these is a formula to a spreadsheet. Our exports put an apostrophe before it.
+FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+#: Realms have four digits today; a player ID in this column has more.
+_REALM_DIGITS = 6
+_QUOTES = "'\"`‘’“”"
+_FORMULA = re.compile(r'="?([^"]*)"?')
+_LINE_BREAKS = re.compile(r"\s*[\r\n\v\f\x85\u2028\u2029]\s*")
+_ISO_DAY = re.compile(r"([0-9]{4})-([0-9]{1,2})-([0-9]{1,2})")
+_DOTTED_DAY = re.compile(r"([0-9]{1,2})\.([0-9]{1,2})\.([0-9]{4})")
+
+
+class CellError(ValueError):
+    """The cell cannot be used; the text says why."""
+
+
+def player_id(cell: str) -> str:
+    """A player ID, as digits. `123456789.0`, `="123456789"` and `'123456789` are Excel's ways to write one."""
+    try:
+        text = whole_digits(_unwrapped(cell))
+    except RoundedError as error:
+        raise CellError(_rounded(cell)) from error
+    except NotWholeError as error:
+        raise CellError(f"{_shown(cell)} is not a player ID. {error}") from error
+    if not text:
+        raise CellError("There is no player ID.")
+    try:
+        validate_player_id(text)
+    except ValidationError as error:
+        raise CellError(f"{_shown(cell)} is not a player ID. {error.messages[0]}") from error
+    return text
+
+
+def nickname(cell: str) -> str:
+    """A name of one line, without the apostrophe that keeps it from being a formula."""
+    text = clean_name(_LINE_BREAKS.sub(" ", cell.strip()))
+    if text.startswith("'") and text[1:].startswith(FORMULA_STARTS):
+        text = text[1:]
+    if len(text) > NICKNAME_LENGTH:
+        raise CellError(f"The nickname has {len(text)} characters; {NICKNAME_LENGTH} are allowed.")
+    try:
+        validate_one_line(text)
+    except ValidationError as error:
+        raise CellError(f"The nickname cannot be used. {error.messages[0]}") from error
+    return text
+
+
+def realm(cell: str) -> int | None:
+    """A state or kingdom; None where the cell is empty. `#1042` is one, too."""
+    try:
+        text = whole_digits(_unwrapped(cell).removeprefix("#"))
+    except RoundedError as error:
+        raise CellError(_rounded(cell)) from error
+    except NotWholeError as error:
+        raise CellError(f"{_shown(cell)} is not a state or kingdom number. {error}") from error
+    if not text:
+        return None
+    if len(text) > _REALM_DIGITS or int(text) == 0:
+        raise CellError(f"{_shown(cell)} is not a state or kingdom number.")
+    return int(text)
+
+
+def consented_on(cell: str) -> date | None:
+    """A day, `2026-12-31` or `31.12.2026`; None where the cell is empty."""
+    text = clean_token(cell)
+    if not text:
+        return None
+    day = _day(text)
+    if day is None:
+        raise CellError(f"{_shown(cell)} is not a day like 2026-12-31 or 31.12.2026.")
+    try:
+        validate_day(day)
+    except ValidationError as error:
+        raise CellError(f"{_shown(cell)} cannot be used. {error.messages[0]}") from error
+    return day
+
+
+def _day(text: str) -> date | None:
+    try:
+        if match := _ISO_DAY.fullmatch(text):
+            return date(int(match[1]), int(match[2]), int(match[3]))
+        if match := _DOTTED_DAY.fullmatch(text):
+            return date(int(match[3]), int(match[2]), int(match[1]))
+    except ValueError:
+        pass
+    return None
+
+
+def looks_like_id(cell: str) -> bool:
+    """Whether a cell holds a number, so that its line is not one of column names."""
+    try:
+        return len(whole_digits(_unwrapped(cell))) >= 3
+    except RoundedError:
+        return True
+    except NotWholeError:
+        return False
+
+
+def _unwrapped(cell: str) -> str:
+    """A number's text without the wrapping that spreadsheets give it."""
+    text = clean_token(cell)
+    if match := _FORMULA.fullmatch(text):
+        text = match[1]
+    return clean_token(text.strip(_QUOTES))
+
+
+def _rounded(cell: str) -> str:
+    return (
+        f"{_shown(cell)} was rounded by a spreadsheet, and its last digits are lost. Format the column as text, "
+        "enter the number again, and save."
+    )
+
+
+def _shown(cell: str) -> str:
+    shown = one_line(cell, 31)
+    return f"“{shown[:30]}…”" if len(shown) > 30 else f"“{shown}”"

@@ -1,0 +1,74 @@
+"""Bytes to text: workbooks, the encodings that spreadsheets write, and clear words for files that are neither."""
+
+from __future__ import annotations
+
+from giftcodes.roster.values import UnreadableListError
+from giftcodes.roster.workbook import csv_of_workbook
+
+MAX_BYTES = 5_000_000
+
+#: What a workbook starts with.
+_ARCHIVE = b"PK\x03\x04"
+#: What a file starts with that is no text, and what to do about it.
+_NO_TEXT = (
+    (
+        b"\xd0\xcf\x11\xe0",
+        "This is an old Excel workbook (xls), or one with a password. Open it and save it as CSV.",
+    ),
+    (b"%PDF", "This is a PDF. Copy the list into a spreadsheet and save it as CSV."),
+    (b"\x1f\x8b", "This is compressed. Unpack it first."),
+)
+_BYTE_ORDER_MARKS = (
+    (b"\xff\xfe\x00\x00", "utf-32"),
+    (b"\x00\x00\xfe\xff", "utf-32"),
+    (b"\xff\xfe", "utf-16"),
+    (b"\xfe\xff", "utf-16"),
+    (b"\xef\xbb\xbf", "utf-8-sig"),
+)
+_BINARY = "This is no text but a binary file. Save the list as CSV (UTF-8)."
+
+
+def text_of(data: bytes) -> str:
+    """Decode a file.
+
+    Raises:
+        UnreadableListError: it is empty, too large, or no text.
+    """
+    if len(data) > MAX_BYTES:
+        raise UnreadableListError(
+            f"It is larger than {MAX_BYTES // 1_000_000} MB. Split it, and import the parts."
+        )
+    if data.startswith(_ARCHIVE):
+        return csv_of_workbook(data)
+    for start, advice in _NO_TEXT:
+        if data.startswith(start):
+            raise UnreadableListError(advice)
+    text = _decode(data, _encoding_of(data)).removeprefix("\ufeff")
+    if not text.strip():
+        raise UnreadableListError("The file is empty.")
+    return text
+
+
+def _decode(data: bytes, encoding: str) -> str:
+    try:
+        return data.decode(encoding)
+    except UnicodeDecodeError as error:
+        if encoding != "utf-8":
+            raise UnreadableListError(_BINARY) from error
+        line = data.count(b"\n", 0, error.start) + 1
+        raise UnreadableListError(
+            f"Line {line} is not UTF-8. Save the list as “CSV UTF-8”, so that no nickname is garbled."
+        ) from error
+
+
+def _encoding_of(data: bytes) -> str:
+    for mark, encoding in _BYTE_ORDER_MARKS:
+        if data.startswith(mark):
+            return encoding
+    if b"\0" not in data:
+        return "utf-8"
+    # Digits and delimiters in UTF-16 have a zero in every other byte.
+    evens, odds = data[0::2].count(0), data[1::2].count(0)
+    if max(evens, odds) < len(data) / 4:
+        raise UnreadableListError(_BINARY)
+    return "utf-16-be" if evens > odds else "utf-16-le"

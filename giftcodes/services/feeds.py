@@ -1,0 +1,35 @@
+"""The feed's pace, for people who ask by hand."""
+
+from __future__ import annotations
+
+import datetime as dt
+import time
+
+from django.db import transaction
+
+from giftcodes.models import Feed, database_now
+
+#: The service wants so much time between two calls (docs/protocol.md, section 2).
+GAP_SECONDS = 3.0
+
+
+def wait_for_feed(provider: str) -> None:
+    """Wait, for three seconds at most, until the feed may be asked again."""
+    feed = Feed.objects.filter(pk=provider).first()
+    if feed is None or feed.polled_at is None:
+        return
+    passed = (database_now() - feed.polled_at).total_seconds()
+    if 0 <= passed < GAP_SECONDS:
+        time.sleep(GAP_SECONDS - passed)
+
+
+def note_asked(provider: str) -> None:
+    """Write down that the feed is asked now, so that the next poll keeps its distance."""
+    Feed.objects.get_or_create(provider=provider)
+    with transaction.atomic():
+        feed = Feed.objects.select_for_update().get(pk=provider)
+        feed.polled_at = database_now()
+        feed.next_poll_at = max(
+            feed.next_poll_at, feed.polled_at + dt.timedelta(seconds=GAP_SECONDS)
+        )
+        feed.save(update_fields=["polled_at", "next_poll_at"])

@@ -1,0 +1,95 @@
+"""Move members to another guild of the same game. What they have stays theirs: nothing is asked for again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from django.db import transaction
+
+from giftcodes.models import Guild, Member
+from giftcodes.models.guild import own_realm
+
+
+@dataclass(slots=True)
+class MoveResult:
+    """What became of the members.
+
+    Args:
+        moved: members, as they are in the new guild.
+        refused: members who stay as they are, and why.
+        left: ids of the guilds that somebody left.
+    """
+
+    moved: list[Member] = field(default_factory=list)
+    refused: list[tuple[Member, str]] = field(default_factory=list)
+    left: set[int] = field(default_factory=set)
+
+
+@transaction.atomic
+def move_members(member_ids: Iterable[int], *, guild_id: int, dry_run: bool = False) -> MoveResult:
+    """Make members inactive where they are, and active in another guild, in one transaction.
+
+    The game is asked for the same realm as before: it is the member's own, where it is not the new guild's.
+
+    Args:
+        member_ids: who moves.
+        guild_id: where to.
+        dry_run: say what would happen, and change nothing.
+
+    Raises:
+        Guild.DoesNotExist: there is no such guild.
+    """
+    result = MoveResult()
+    ids = list(member_ids)
+    # Guilds in order: two moves into opposite directions wait for each other, and imports wait, too.
+    concerned = {guild_id, *Member.objects.filter(pk__in=ids).values_list("guild_id", flat=True)}
+    guilds = {
+        guild.pk: guild
+        for guild in Guild.objects.select_for_update(no_key=True)
+        .filter(pk__in=concerned)
+        .order_by("pk")
+    }
+    if guild_id not in guilds:
+        raise Guild.DoesNotExist
+    for member in Member.objects.select_for_update(no_key=True).filter(pk__in=ids).order_by("pk"):
+        _move(member, guilds[member.guild_id], guilds[guild_id], result)
+    if dry_run:
+        transaction.set_rollback(True)
+    return result
+
+
+def _move(member: Member, old: Guild, new: Guild, result: MoveResult) -> None:
+    if obstacle := _obstacle(member, old, new):
+        result.refused.append((member, obstacle))
+        return
+    there = new.members.filter(player_id=member.player_id).first() or Member(
+        guild=new, player_id=member.player_id
+    )
+    there.nickname = member.nickname or there.nickname
+    there.realm = own_realm(new, member.realm or old.realm)
+    there.notes = there.notes or member.notes
+    there.consented_on = member.consented_on or there.consented_on
+    there.active = True
+    there._change_reason = f"Moved from {old}."  # type: ignore[attr-defined]
+    there.save()
+    member.active = False
+    member._change_reason = f"Moved to {new}."  # type: ignore[attr-defined]
+    member.save(update_fields=["active"])
+    result.moved.append(there)
+    result.left.add(old.pk)
+
+
+def _obstacle(member: Member, old: Guild, new: Guild) -> str:
+    """Why somebody cannot move, in words; empty: they can."""
+    if new == old:
+        return f"is in guild {new} already"
+    if new.provider != old.provider:
+        return "plays another game than the guild"
+    if not new.active:
+        return f"cannot move: guild {new} is inactive"
+    if member.opted_out:
+        return "has opted out"
+    if not member.active:
+        return f"has left guild {old}. Import or add the player to guild {new}"
+    return ""

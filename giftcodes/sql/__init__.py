@@ -1,0 +1,36 @@
+"""SQL statements that are too long for a Python file: each .sql file here holds some, by name.
+
+A statement begins with the line `-- name: ` and its name, and ends before the next one. What Python
+decides (an expression that several statements share) stands in the file as `{name}`.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+from pathlib import Path
+
+_FOLDER = Path(__file__).parent
+_HEADING = re.compile(r"^-- name: (\w+)$", re.MULTILINE)
+_PART = re.compile(r"{(\w+)}")
+
+
+@cache
+def _statements(file: str) -> dict[str, str]:
+    text = (_FOLDER / f"{file}.sql").read_text(encoding="utf-8")
+    _before, *parts = _HEADING.split(text)
+    return {name: body.strip() for name, body in zip(parts[::2], parts[1::2], strict=True)}
+
+
+def statement(file: str, name: str, **parts: str) -> str:
+    """A statement, with its parts put in.
+
+    Args:
+        file: without `.sql`.
+        name: of the statement in the file.
+        parts: SQL for each `{name}` in it. Never a value from outside: values are parameters.
+
+    Raises:
+        KeyError: there is no such statement, or a part is missing.
+    """
+    return _PART.sub(lambda found: parts[found[1]], _statements(file)[name])

@@ -1,0 +1,97 @@
+"""`manage.py backup [FILE]`."""
+
+from __future__ import annotations
+
+import datetime as dt
+import os
+from argparse import ArgumentParser
+from pathlib import Path
+from typing import Any
+
+from django.core.management.base import CommandError
+from django.template.defaultfilters import filesizeformat
+
+from giftcodes.cli.base import ServerCommand
+from giftcodes.cli.progress import stage
+from giftcodes.models import OptOut
+from redeemer.backups.address import Address
+from redeemer.backups.secret_key import check_value, own_key
+from redeemer.backups.signals import end_in_order
+from redeemer.backups.writing import note_on_opt_outs, write_dump
+from redeemer.localserver.errors import CannotStartError
+from redeemer.localserver.home import Home
+
+
+class Command(ServerCommand):
+    """One consistent dump in one file, while everything runs."""
+
+    expected_errors = (CannotStartError,)
+    help = (
+        "Write a backup of the database into one file, while everything runs. The file is complete or not there, and "
+        "only its owner can read it. `restore` reads it. SECRET_KEY is not in it: keep it elsewhere (docs/backup.md)."
+    )
+    requires_system_checks: list[str] = []
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        """Take where to."""
+        parser.add_argument(
+            "file",
+            nargs="?",
+            metavar="FILE",
+            help="the file, or a folder for it; default: backups/redeemer-<UTC time>.dump in REDEEMER_HOME",
+        )
+
+    def run(self, **options: Any) -> None:
+        """Write it.
+
+        Raises:
+            CommandError: there is no room or no right to write, or pg_dump failed. No half file is left.
+        """
+        home = Home.from_environment()
+        file = _file(options["file"], home)
+        address = Address(os.environ["DATABASE_URL"])
+        with end_in_order():
+            self._note_key(address, home)
+            with stage(self.screen, "Writing the backup") as tell:
+                size = write_dump(address, file, tell)
+        self.screen.good(f"{file} ({filesizeformat(size)})".replace("\xa0", " "))
+
+    def _note_key(self, address: Address, home: Home) -> None:
+        """Let the dump tell which SECRET_KEY its opt-outs need (docs/decisions/0010)."""
+        key, opt_outs = own_key(home), OptOut.objects.count()
+        if key is None:
+            if opt_outs:
+                raise CommandError(
+                    f"SECRET_KEY is not set here, so that the backup could not tell which one its {opt_outs} "
+                    "opt-out(s) need. Set it as the server has it."
+                )
+            return
+        before = note_on_opt_outs(address, check_value(key))
+        if opt_outs and before not in {None, check_value(key)}:
+            self.warn(
+                f"SECRET_KEY is another one than at the last backup. If the server has it too, then {opt_outs} "
+                "opt-out(s) are not recognised any more."
+            )
+
+
+def _file(named: str | None, home: Home) -> Path:
+    """Where the backup goes. The folder is there afterwards.
+
+    Raises:
+        CommandError: it cannot be written to.
+    """
+    name = f"redeemer-{dt.datetime.now(dt.UTC):%Y%m%dT%H%M%SZ}.dump"
+    path = Path(named).expanduser().absolute() if named else home.backups / name
+    path = path.resolve()
+    try:
+        if named is None:
+            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        elif path.is_dir():
+            path /= name
+        elif path.exists() and not path.is_file():
+            raise CommandError(f"{path} is neither a file nor a folder.")
+        if not path.parent.is_dir():
+            raise CommandError(f"There is no folder {path.parent}.")
+    except OSError as error:
+        raise CommandError(f"{path} cannot be written: {error.strerror or error}.") from error
+    return path

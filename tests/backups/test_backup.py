@@ -1,0 +1,227 @@
+"""`backup`."""
+
+from __future__ import annotations
+
+import re
+import resource
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+from django.core.management.base import CommandError
+
+from redeemer.backups import clients
+from redeemer.backups.address import Address
+from redeemer.backups.clients import Client, client_to_dump, client_to_load
+from redeemer.backups.secret_key import check_value
+from redeemer.backups.writing import write_dump
+from tests.backups.dumping import ROOT, Site, site, template
+from tests.waiting import PATIENCE_SECONDS
+
+__all__ = ["site", "template"]
+
+
+def test_it_goes_to_the_installations_own_folder_with_the_time_in_its_name_and_for_its_owner_only(
+    site: Site,
+) -> None:
+    done = site.manage("backup")
+
+    (file,) = (site.folder / "home" / "backups").iterdir()
+    assert (done.returncode, done.stderr) == (0, "")
+    assert re.fullmatch(r"redeemer-\d{8}T\d{6}Z\.dump", file.name)
+    assert (file.stat().st_mode & 0o777, file.parent.stat().st_mode & 0o777) == (0o600, 0o700)
+    assert str(file) in done.stdout
+
+
+def test_a_folder_gets_a_file_with_the_time_in_its_name(site: Site) -> None:
+    assert site.manage("backup", site.folder).returncode == 0
+
+    assert len(list(site.folder.glob("redeemer-*.dump"))) == 1
+
+
+def test_an_older_file_of_that_name_is_replaced_and_becomes_private(site: Site) -> None:
+    file = site.folder / "redeemer.dump"
+    file.write_text("yesterday's")
+    file.chmod(0o644)
+
+    write_dump(site.address, file)
+
+    assert file.read_bytes().startswith(b"PGDMP")
+    assert file.stat().st_mode & 0o777 == 0o600
+    assert list(site.folder.iterdir()) == [file]
+
+
+def test_a_disk_that_is_full_leaves_no_half_file_and_the_older_one_as_it_was(site: Site) -> None:
+    file = site.folder / "redeemer.dump"
+    file.write_text("yesterday's")
+
+    done = subprocess.run(
+        [sys.executable, "manage.py", "backup", str(file)],
+        cwd=ROOT,
+        env=site.environment,
+        capture_output=True,
+        text=True,
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000)),
+        check=False,
+    )
+
+    assert done.returncode == 1
+    assert re.fullmatch(r"CommandError: .* No backup was made\.\n", done.stderr)
+    assert list(site.folder.iterdir()) == [file]
+    assert file.read_text() == "yesterday's"
+
+
+@pytest.mark.parametrize("place", ["missing/redeemer.dump", "file/redeemer.dump"])
+def test_a_place_that_cannot_be_written_is_one_line(site: Site, place: str) -> None:
+    (site.folder / "file").touch()
+
+    done = site.manage("backup", site.folder / place)
+
+    assert done.returncode == 1
+    assert done.stderr.startswith("CommandError: There is no folder ")
+    assert len(done.stderr.splitlines()) == 1
+
+
+def test_a_database_that_is_away_leaves_nothing_and_tells_no_password(site: Site) -> None:
+    done = site.manage(
+        "backup", site.folder, DATABASE_URL="postgres://nobody:hidden@127.0.0.1:9/none"
+    )
+
+    assert done.returncode == 1
+    assert done.stderr.startswith("CommandError: The database does not answer (")
+    assert "hidden" not in done.stderr
+    assert list(site.folder.iterdir()) == []
+
+
+def test_no_secret_is_in_a_command_line_and_who_is_ended_leaves_no_half_file(site: Site) -> None:
+    with site.address.connect() as own, own.transaction():
+        own.execute("LOCK TABLE giftcodes_guild IN ACCESS EXCLUSIVE MODE")  # pg_dump waits for it.
+        process = subprocess.Popen(
+            [sys.executable, "manage.py", "backup", str(site.folder)],
+            cwd=ROOT,
+            env=site.environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        _wait_for_pg_dump(process, site.folder)
+        lines = [" ".join(found.cmdline()) for found in _family(process)]
+        half = list(site.folder.iterdir())
+        process.send_signal(signal.SIGTERM)
+        said, _ = process.communicate(timeout=PATIENCE_SECONDS)
+
+    assert [line for line in lines if "only-for-tests" in line] == []
+    assert "only-for-tests" not in said
+    assert [path.suffix for path in half] == [".part"]
+    assert process.returncode == 128 + signal.SIGTERM
+    assert list(site.folder.iterdir()) == []
+
+
+def test_a_dump_tells_which_key_its_opt_outs_need_and_not_the_key(site: Site) -> None:
+    file = site.folder / "redeemer.dump"
+
+    site.manage("backup", file, SECRET_KEY="a-key-to-be-found")
+
+    shown = subprocess.run(
+        [client_to_load().program("pg_restore"), "--file=-", str(file)],
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    assert check_value("a-key-to-be-found") in shown
+    assert "a-key-to-be-found" not in shown
+
+
+def test_without_a_key_opt_outs_cannot_be_backed_up(site: Site) -> None:
+    site.query("INSERT INTO giftcodes_optout (player_hash) VALUES ('x')")
+
+    done = site.manage("backup", site.folder, SECRET_KEY="")
+
+    assert done.returncode == 1
+    assert "SECRET_KEY is not set here" in done.stderr
+    assert list(site.folder.iterdir()) == []
+
+
+def test_a_key_that_has_changed_is_told_where_there_are_opt_outs(site: Site) -> None:
+    site.query("INSERT INTO giftcodes_optout (player_hash) VALUES ('x')")
+    site.manage("backup", site.folder, SECRET_KEY="one")
+
+    done = site.manage("backup", site.folder, SECRET_KEY="another")
+
+    assert done.returncode == 0
+    assert done.stderr.startswith("SECRET_KEY is another one than at the last backup.")
+
+
+def test_who_is_logged_in_is_not_in_it(site: Site) -> None:
+    site.query("INSERT INTO django_session VALUES ('the-key-of-a-session', 'x', now())")
+    write_dump(site.address, site.folder / "redeemer.dump")
+
+    shown = subprocess.run(
+        [client_to_load().program("pg_restore"), "--file=-", str(site.folder / "redeemer.dump")],
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+
+    assert "django_session" in shown
+    assert "the-key-of-a-session" not in shown
+
+
+def test_a_server_that_is_newer_than_every_pg_dump_says_what_to_install() -> None:
+    with pytest.raises(
+        CommandError, match=r"The server is PostgreSQL 99.*postgresql-client-99"
+    ) as refusal:
+        client_to_dump(99, needs_tls=False)
+    assert "\n" not in str(refusal.value)
+
+
+def test_the_nearest_pg_dump_is_taken_and_never_one_without_tls_where_the_site_uses_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    found = [
+        Client(18, speaks_tls=False, folder=Path("/bundled")),
+        Client(15, speaks_tls=True, folder=Path("/fifteen")),
+        Client(17, speaks_tls=True, folder=Path("/seventeen")),
+    ]
+    monkeypatch.setattr(clients, "_found", lambda: iter(found))
+
+    assert client_to_dump(16, needs_tls=False).major == 17
+    assert client_to_dump(18, needs_tls=False).major == 18
+    assert client_to_load(needs_tls=True).major == 17
+    with pytest.raises(CommandError, match="that speaks TLS"):
+        client_to_dump(18, needs_tls=True)
+
+
+def test_an_address_does_not_show_its_password_and_hands_it_on_in_the_environment() -> None:
+    address = Address("postgres://user:p%40ss@db.example:6432/site?sslmode=require&conn_max_age=5")
+
+    environment = address.environment()
+
+    assert "p%40ss" not in repr(address)
+    assert environment["PGPASSWORD"] == "p@ss"
+    assert environment["PGSSLMODE"] == "require"
+    assert (environment["PGHOST"], environment["PGPORT"], environment["PGDATABASE"]) == (
+        "db.example",
+        "6432",
+        "site",
+    )
+    assert address.at("an other/one").name == "an other/one"
+
+
+def _wait_for_pg_dump(process: subprocess.Popen[str], folder: Path) -> None:
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while not (
+        list(folder.iterdir()) and any("pg_dump" in found.name() for found in _family(process))
+    ):
+        assert process.poll() is None
+        assert time.monotonic() < deadline, "Waited for pg_dump to write."
+        time.sleep(0.05)
+
+
+def _family(process: subprocess.Popen[str]) -> list[psutil.Process]:
+    parent = psutil.Process(process.pid)
+    return [parent, *parent.children(recursive=True)]

@@ -1,0 +1,352 @@
+"""`restore`."""
+
+from __future__ import annotations
+
+import datetime as dt
+import os
+import pty
+import re
+import shlex
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+import time_machine
+from django.core.management.base import CommandError
+
+from giftcodes.cli.progress import Tell
+from redeemer.backups.reading import read_dump
+from redeemer.backups.replacing import replace_database
+from redeemer.backups.writing import write_dump
+from tests.backups.dumping import ROOT, Site, site, template, unseen
+from tests.commands.conftest import Said, run
+
+__all__ = ["site", "template"]
+
+
+@pytest.fixture
+def file(site: Site) -> Path:
+    """A backup of the site; afterwards Wolves are called Bears."""
+    file = site.folder / "redeemer.dump"
+    write_dump(site.address, file)
+    site.query("UPDATE giftcodes_guild SET name = 'Bears' WHERE name = 'Wolves'")
+    return file
+
+
+@pytest.fixture
+def restore(site: Site, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Said]:
+    """Restore within this process, with more in the environment: the command does not use Django's connection."""
+
+    def restore(*words: Any, **environment: str) -> Said:
+        for name, value in (site.environment | environment).items():
+            monkeypatch.setenv(name, value)
+        return run("restore", *words)
+
+    return restore
+
+
+def names(site: Site) -> set[str]:
+    return {name for (name,) in site.query("SELECT name FROM giftcodes_guild")}
+
+
+def test_every_row_and_sequence_is_as_it_was_and_a_new_row_gets_a_new_id(site: Site) -> None:
+    file = site.folder / "redeemer.dump"
+    assert site.manage("backup", file).returncode == 0
+    before = site.content()
+    site.query("UPDATE giftcodes_guild SET name = 'Bears' WHERE name = 'Wolves'")
+    site.query("DELETE FROM giftcodes_member")
+
+    done = site.manage("restore", "--yes", file)
+
+    assert (done.returncode, done.stderr) == (0, "")
+    assert site.content() == before
+    highest = site.query("SELECT max(id) FROM giftcodes_guild")[0][0]
+    assert (
+        site.manage("add_guild", "Otters", "--provider", "simulator", "--realm", "1").returncode
+        == 0
+    )
+    assert site.query("SELECT id FROM giftcodes_guild WHERE name = 'Otters'")[0][0] > highest
+
+
+def test_the_old_database_is_kept_and_the_line_shown_drops_it(site: Site, file: Path) -> None:
+    shown = site.manage("restore", "--yes", file).stdout
+
+    found = re.search(r"kept as (\S+)\.", shown)
+    assert found
+    assert names(replace(site, address=site.address.at(found[1]))) == {"Bears", "Śnieg"}
+    command = shlex.split(shown.splitlines()[-1])
+    subprocess.run(command, cwd=ROOT, env=site.environment, check=True, timeout=300)
+    assert site.databases() == [site.address.name]
+
+
+def test_where_there_is_no_database_yet_one_is_made(site: Site, file: Path) -> None:
+    there = replace(site, address=site.address.at(f"{site.address.name}_elsewhere"))
+
+    assert replace_database(there.address, read_dump(file), unseen) is None
+
+    assert names(there) == {"Wolves", "Śnieg"}
+    assert there.databases() == [there.address.name]
+
+
+def test_an_empty_database_is_not_worth_keeping(site: Site, file: Path) -> None:
+    site.query("DROP SCHEMA public CASCADE; CREATE SCHEMA public")
+
+    assert replace_database(site.address, read_dump(file), unseen) is None
+
+    assert site.databases() == [site.address.name]
+
+
+def test_an_older_schema_is_brought_up_to_date(site: Site) -> None:
+    *_, before, newest = site.query(
+        "SELECT name FROM django_migrations WHERE app = 'giftcodes' ORDER BY name"
+    )
+    assert site.manage("migrate", "giftcodes", *before).returncode == 0
+    assert newest not in site.query("SELECT name FROM django_migrations WHERE app = 'giftcodes'")
+    write_dump(site.address, site.folder / "redeemer.dump")
+
+    replace_database(site.address, read_dump(site.folder / "redeemer.dump"), unseen)
+
+    assert newest in site.query("SELECT name FROM django_migrations WHERE app = 'giftcodes'")
+
+
+def test_a_newer_schema_is_refused(site: Site, restore: Callable[..., Said]) -> None:
+    site.query(
+        "INSERT INTO django_migrations (app, name, applied) VALUES ('giftcodes', '0999_future', now())"
+    )
+    write_dump(site.address, site.folder / "redeemer.dump")
+
+    said = restore("--yes", site.folder / "redeemer.dump")
+
+    assert said.status == 1
+    assert "this one does not know giftcodes.0999_future. Update Redeemer first." in said.err
+
+
+def test_a_file_that_is_cut_off_anywhere_is_refused(site: Site, file: Path) -> None:
+    whole, cut = file.read_bytes(), site.folder / "cut.dump"
+    for size in [6, 100, *range(4_000, len(whole), len(whole) // 12), len(whole) - 1]:
+        cut.write_bytes(whole[:size])
+        with pytest.raises(CommandError, match="is cut off or damaged"):
+            read_dump(cut)
+
+
+@pytest.mark.parametrize("content", [b"", b"PG", b"-- PostgreSQL database dump", b"\x89PNG\r\n"])
+def test_what_is_no_dump_is_refused(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "file").write_bytes(content)
+
+    with pytest.raises(CommandError, match="is not a backup"):
+        read_dump(tmp_path / "file")
+
+
+def test_a_folder_and_a_missing_file_are_one_line(tmp_path: Path) -> None:
+    for path in (tmp_path, tmp_path / "missing"):
+        with pytest.raises(CommandError, match="cannot be read: "):
+            read_dump(path)
+
+
+def test_another_programs_dump_is_refused(site: Site) -> None:
+    site.query("DROP SCHEMA public CASCADE; CREATE SCHEMA public; CREATE TABLE notes (text text)")
+    write_dump(site.address, site.folder / "redeemer.dump")
+
+    with pytest.raises(CommandError, match="another program's database"):
+        read_dump(site.folder / "redeemer.dump")
+
+
+def _fails_loading(site: Site, file: Path) -> None:
+    cut = site.folder / "cut.dump"
+    cut.write_bytes(file.read_bytes()[:-3_000])
+    replace_database(site.address, replace(read_dump(file), file=cut), unseen)
+
+
+def _fails_migrating(site: Site, file: Path) -> None:
+    site.query("DELETE FROM django_migrations WHERE app = 'auth' AND name = '0001_initial'")
+    write_dump(site.address, file)
+    replace_database(site.address, read_dump(file), unseen)
+
+
+def _fails_changing_places(site: Site, file: Path) -> None:
+    """Somebody connects while the new database is made."""
+    with pytest.MonkeyPatch.context() as patch, site.address.connect():
+        patch.setattr("redeemer.backups.replacing.refuse_while_connected", lambda _address: None)
+        replace_database(site.address, read_dump(file), unseen)
+
+
+def _meets_somebody(site: Site, file: Path) -> None:
+    with site.address.connect():
+        replace_database(site.address, read_dump(file), unseen)
+
+
+@pytest.mark.parametrize(
+    ("fails", "words"),
+    [
+        (_fails_loading, "The backup cannot be loaded: "),
+        (_fails_migrating, "The migrations failed: "),
+        (_fails_changing_places, "The databases cannot change places: "),
+        (_meets_somebody, r"is in use \(redeemer-backup\)"),
+    ],
+)
+def test_a_step_that_fails_leaves_everything_as_it_was(
+    site: Site, file: Path, fails: Callable[[Site, Path], None], words: str
+) -> None:
+    with pytest.raises(CommandError, match=words) as refusal:
+        fails(site, file)
+
+    assert "\n" not in str(refusal.value)
+    assert names(site) == {"Bears", "Śnieg"}
+    assert site.databases() == [site.address.name]
+
+
+def test_ctrl_c_leaves_everything_as_it_was(site: Site, file: Path) -> None:
+    @contextmanager
+    def interrupted(what: str) -> Iterator[Tell]:
+        yield lambda _part: None
+        if what == "Loading the data":
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        replace_database(site.address, read_dump(file), interrupted)
+
+    assert names(site) == {"Bears", "Śnieg"}
+    assert site.databases() == [site.address.name]
+
+
+def test_what_a_killed_restore_has_left_is_in_nobodys_way(site: Site, file: Path) -> None:
+    with site.address.connect_beside() as server:
+        server.execute(f'CREATE DATABASE "{site.address.name}_restoring"')
+
+    replace_database(site.address, read_dump(file), unseen)
+
+    assert names(site) == {"Wolves", "Śnieg"}
+
+
+def test_two_that_end_within_one_second_keep_both_databases(site: Site, file: Path) -> None:
+    with time_machine.travel(dt.datetime(2026, 6, 1, 3, 15, tzinfo=dt.UTC), tick=False):
+        kept = [replace_database(site.address, read_dump(file), unseen) for _ in range(2)]
+
+    suffix = "_before_20260601_031500"
+    assert kept == [f"{site.address.name}{suffix}", f"{site.address.name}{suffix}_2"]
+    assert {*kept, site.address.name} == set(site.databases())
+
+
+def test_two_at_once_are_refused(site: Site, file: Path) -> None:
+    dump, refused = read_dump(file), []
+
+    def second(what: str) -> nullcontext[Tell]:
+        if what == "Bringing the schema up to date":
+            with (
+                site.address.at(f"{site.address.name}_restoring").connect(),
+                pytest.raises(CommandError, match="another restore is running") as refusal,
+            ):
+                replace_database(site.address, dump, unseen)
+            refused.append(refusal)
+        return nullcontext(lambda _part: None)
+
+    replace_database(site.address, dump, second)
+
+    assert len(refused) == 1
+    assert names(site) == {"Wolves", "Śnieg"}
+
+
+def test_it_is_refused_while_somebody_is_connected(
+    site: Site, restore: Callable[..., Said], file: Path
+) -> None:
+    with psycopg.connect(site.address.url, application_name="redeemer"):
+        said = restore("--yes", file)
+
+    assert said.status == 1
+    assert "is in use (redeemer). Stop the workers, beat and the site" in said.err
+
+
+def test_it_is_refused_while_a_worker_ticks_though_it_is_not_connected_just_now(
+    site: Site, restore: Callable[..., Said], file: Path
+) -> None:
+    site.query("INSERT INTO giftcodes_heartbeat (name) VALUES ('tick')")
+
+    said = restore("--yes", file)
+
+    assert said.status == 1
+    assert re.search(r"A worker took a tick \d s ago\. Stop the workers", said.err)
+
+
+def test_a_beat_that_is_long_over_hinders_nobody(
+    site: Site, restore: Callable[..., Said], file: Path
+) -> None:
+    site.query(
+        "INSERT INTO giftcodes_heartbeat (name, at) VALUES ('tick', now() - interval '11 s')"
+    )
+
+    assert restore("--yes", file).status == 0
+
+
+def test_opt_outs_are_not_forgotten_by_another_key(
+    site: Site, restore: Callable[..., Said]
+) -> None:
+    site.query("INSERT INTO giftcodes_optout (player_hash) VALUES ('x')")
+    file = site.folder / "redeemer.dump"
+    site.manage("backup", file, SECRET_KEY="one")
+
+    refused = restore("--yes", file, SECRET_KEY="another")
+    without_any = restore("--yes", file, SECRET_KEY="")
+    same = restore("--yes", file, SECRET_KEY="one")
+    insisted = restore("--yes", "--any-key", file, SECRET_KEY="another")
+
+    assert [said.status for said in (refused, without_any, same, insisted)] == [1, 1, 0, 0], (
+        insisted.err
+    )
+    assert "another SECRET_KEY than this installation has: its 1 opt-out(s)" in refused.err
+    assert "Set SECRET_KEY in the environment or in .env" in refused.err
+    assert insisted.err.startswith("SECRET_KEY is another one: its 1 opt-out(s) are not recognised")
+
+
+def test_without_opt_outs_any_key_will_do(restore: Callable[..., Said], file: Path) -> None:
+    assert restore("--yes", file, SECRET_KEY="another").status == 0
+
+
+def test_where_nobody_can_be_asked_yes_is_needed(
+    site: Site, restore: Callable[..., Said], file: Path
+) -> None:
+    said = restore(file)
+
+    assert said.status == 1
+    assert "add --yes" in said.err
+    assert names(site) == {"Bears", "Śnieg"}
+
+
+@pytest.mark.parametrize(
+    ("answer", "expected"), [("yes", "Wolves"), ("no", "Bears"), ("", "Bears")]
+)
+def test_a_person_is_asked(site: Site, file: Path, answer: str, expected: str) -> None:
+    shown = _on_terminal(site, file, answer)
+
+    assert "It takes the place of the present data, which are kept." in shown
+    assert ("Loading the data" in shown) == (expected == "Wolves")
+    assert expected in names(site)
+
+
+def _on_terminal(site: Site, file: Path, answer: str) -> str:
+    ours, theirs = pty.openpty()
+    process = subprocess.Popen(
+        [sys.executable, "manage.py", "restore", str(file)],
+        cwd=ROOT,
+        env=site.environment | {"TERM": "xterm-256color", "COLUMNS": "160"},
+        stdin=theirs,
+        stdout=theirs,
+        stderr=theirs,
+    )
+    os.close(theirs)
+    os.write(ours, answer.encode() + b"\n")
+    shown = b""
+    try:
+        while chunk := os.read(ours, 65_536):
+            shown += chunk
+    except OSError:  # That is how the end of a terminal shows.
+        pass
+    finally:
+        os.close(ours)
+        process.wait(20)
+    return " ".join(shown.decode().split())

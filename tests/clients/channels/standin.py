@@ -1,0 +1,235 @@
+"""A stand-in of Discord's webhooks, on HTTP: messages are created and edited, and answers are spoiled on demand."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import re
+import select
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+TOKEN = "aVerySecretToken-_123"
+#: What stands before Discord answers in HTML.
+PROXY_PAGE = (
+    b"<!DOCTYPE html><html><head><title>Attention Required! | Cloudflare</title></head></html>"
+)
+_PATH = re.compile(r"/api/v10/webhooks/([0-9]+)/([^/]+)(?:/messages/([0-9]+))?")
+
+
+@dataclass
+class Message:
+    """What the channel shows, and what it showed before."""
+
+    channel: str
+    versions: list[dict[str, Any]]
+
+    @property
+    def titles(self) -> list[str]:
+        return [str(version["embeds"][0]["title"]) for version in self.versions]
+
+    @property
+    def now(self) -> dict[str, Any]:
+        embed: dict[str, Any] = self.versions[-1]["embeds"][0]
+        return embed
+
+    @property
+    def facts(self) -> dict[str, str]:
+        return {fact["name"]: fact["value"] for fact in self.now["fields"]}
+
+
+@dataclass
+class Spoil:
+    """How the next request is answered.
+
+    Args:
+        status: of the answer; 0: the connection is closed without one.
+        takes_effect: the message is posted or changed all the same.
+        method: only for requests of this method.
+    """
+
+    status: int
+    body: Any = None
+    headers: dict[str, str] = field(default_factory=dict)
+    takes_effect: bool = False
+    method: str = ""
+
+    @classmethod
+    def by_proxy(
+        cls, status: int, *, headers: dict[str, str] | None = None, method: str = ""
+    ) -> Spoil:
+        """An answer that is not Discord's."""
+        return cls(
+            status, PROXY_PAGE, {"Content-Type": "text/html", **(headers or {})}, method=method
+        )
+
+
+class StandIn:
+    """Channels by number. Each knows its token, and can vanish."""
+
+    def __init__(self) -> None:
+        self.messages: dict[str, Message] = {}
+        self.requests: list[tuple[str, str, dict[str, Any]]] = []
+        self.spoils: list[Spoil] = []
+        self.gone: set[str] = set()
+        #: Channels that are threads: closed ones open with the next message, locked ones take none.
+        self.archived: set[str] = set()
+        self.locked: set[str] = set()
+        #: Messages that were edited too often since they were an hour old.
+        self.worn_out: set[str] = set()
+        self.latency_seconds = 0.0
+        #: Requests that came in, answered or not.
+        self.arrivals = 0
+        #: Every second request whose sender has hung up meanwhile is forgotten: it takes no effect.
+        self.forgets = False
+        self._forgotten = itertools.cycle([True, False])
+        self._lock = threading.Lock()
+        self._closing = threading.Event()
+        self._server = _Server(("127.0.0.1", 0), _handler(self))
+        threading.Thread(
+            target=self._server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True
+        ).start()
+
+    def address(self, channel: int = 1, version: str = "") -> str:
+        return (
+            f"http://127.0.0.1:{self._server.server_port}/api{version}/webhooks/{channel}/{TOKEN}"
+        )
+
+    def spoil(self, status: int, **details: Any) -> None:
+        self.spoils.append(Spoil(status, **details))
+
+    def proxy(self, status: int, **details: Any) -> None:
+        self.spoils.append(Spoil.by_proxy(status, **details))
+
+    def delete(self, message_id: str) -> None:
+        del self.messages[message_id]
+
+    def of(self, channel: int = 1) -> list[Message]:
+        """The messages of a channel, oldest first."""
+        return [message for message in self.messages.values() if message.channel == str(channel)]
+
+    def close(self) -> None:
+        self._closing.set()
+        self._server.shutdown()
+        self._server.server_close()
+
+    def answer(
+        self, method: str, address: str, body: dict[str, Any], sender: socket.socket
+    ) -> Spoil:
+        """What is said to a request, after its effect."""
+        self.arrivals += 1
+        self._closing.wait(self.latency_seconds)
+        parts = urlsplit(address)
+        with self._lock:
+            if self.forgets and _has_hung_up(sender) and next(self._forgotten):
+                return Spoil(0)
+            self.requests.append((method, address, body))
+            spoil = next((one for one in self.spoils if one.method in ("", method)), None)
+            if spoil:
+                self.spoils.remove(spoil)
+                if not spoil.takes_effect:
+                    return spoil
+            done = self._do(method, parts.path, parse_qs(parts.query), body)
+            return spoil or done
+
+    def _do(
+        self, method: str, path: str, query: dict[str, list[str]], body: dict[str, Any]
+    ) -> Spoil:
+        match = _PATH.fullmatch(path)
+        if match is None or match[2] != TOKEN or match[1] in self.gone:
+            return Spoil(404, {"message": "Unknown Webhook", "code": 10015})
+        channel, _, message_id = match.groups()
+        if problem := _problem(body):
+            return Spoil(400, {"message": problem, "code": 50035})
+        if refusal := self._refusal(channel, message_id):
+            return refusal
+        if method == "POST" and message_id is None:
+            number = str(10**17 + len(self.requests))
+            self.messages[number] = Message(channel, [body])
+            return Spoil(200, {"id": number}) if query.get("wait") == ["true"] else Spoil(204)
+        if method == "PATCH" and message_id in self.messages:
+            self.messages[message_id].versions.append(body)
+            return Spoil(200, {"id": message_id})
+        return Spoil(404, {"message": "Unknown Message", "code": 10008})
+
+    def _refusal(self, channel: str, message_id: str | None) -> Spoil | None:
+        """Of a message that there is, in a channel that there is. A new one opens a thread that is only archived."""
+        if channel in self.locked:
+            return Spoil(400, {"message": "Thread is archived", "code": 50083})
+        if message_id is None:
+            self.archived.discard(channel)
+        elif channel in self.archived:
+            return Spoil(400, {"message": "Thread is archived", "code": 50083})
+        if message_id in self.worn_out:
+            words = (
+                "Maximum number of edits to messages older than 1 hour reached. Try again later."
+            )
+            return Spoil(429, {"message": words, "code": 30046}, {"Retry-After": "10"})
+        return None
+
+
+def _has_hung_up(sender: socket.socket) -> bool:
+    readable, _, _ = select.select([sender], [], [], 0)
+    return bool(readable) and not sender.recv(1, socket.MSG_PEEK)
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, *_: Any) -> None:
+        """Whoever asked has hung up, or was killed."""
+
+
+def _problem(body: dict[str, Any]) -> str:
+    """What Discord would refuse."""
+    (embed,) = body["embeds"]
+    texts = [
+        embed["title"],
+        embed["description"],
+        *(f[key] for f in embed["fields"] for key in ("name", "value")),
+    ]
+    lengths = [len(text.encode("utf-16-le")) // 2 for text in texts]
+    if lengths[0] > 256 or lengths[1] > 4096 or len(embed["fields"]) > 25 or sum(lengths) > 6000:
+        return "Invalid Form Body"
+    if not all(texts[:1] + texts[2:]) or any(length > 1024 for length in lengths[2:]):
+        return "Invalid Form Body"
+    return "" if body["allowed_mentions"] == {"parse": []} else "This message could ping somebody."
+
+
+def _handler(standin: StandIn) -> type[BaseHTTPRequestHandler]:
+    class Handler(BaseHTTPRequestHandler):
+        def _answer(self) -> None:
+            body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+            said = standin.answer(self.command, self.path, body, self.connection)
+            if not said.status:
+                self.close_connection = True
+                return
+            data = said.body if isinstance(said.body, bytes) else json.dumps(said.body).encode()
+            self.send_response(said.status)
+            for name, value in {"Content-Type": "application/json", **said.headers}.items():
+                self.send_header(name, value)
+            self.send_header("Content-Length", str(len(data)))
+            self.end_headers()
+            self.wfile.write(data)
+
+        do_POST = do_PATCH = _answer  # noqa: N815
+
+        def log_message(self, *_: Any) -> None:
+            """Quietly."""
+
+    return Handler
+
+
+@contextmanager
+def running() -> Iterator[StandIn]:
+    standin = StandIn()
+    try:
+        yield standin
+    finally:
+        standin.close()

@@ -1,0 +1,3 @@
+from tests.clients.conftest import serve
+
+__all__ = ["serve"]

@@ -1,0 +1,150 @@
+"""A server on a bare socket, so that a test can say every byte, and every breach of the protocol."""
+
+from __future__ import annotations
+
+import itertools
+import socket
+import ssl
+import struct
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from urllib.parse import parse_qs
+
+#: How long a server drips or says nothing. A client that waits so long has no limit in time.
+SLOW_SECONDS = 120.0
+
+
+@dataclass
+class Request:
+    line: str
+    headers: dict[str, str]
+    body: bytes
+
+    @property
+    def form(self) -> dict[str, str]:
+        return {
+            name: values[0]
+            for name, values in parse_qs(self.body.decode(), strict_parsing=True).items()
+        }
+
+
+class Talk:
+    """One connection, from the server's side."""
+
+    def __init__(self, server: RawServer, sock: socket.socket) -> None:
+        self._server = server
+        self.sock = sock
+        self._file = sock.makefile("rb")
+
+    def hear(self) -> Request | None:
+        """The next request, or None when the client has hung up."""
+        line = self._file.readline().decode("latin-1").strip()
+        if not line:
+            return None
+        headers: dict[str, str] = {}
+        while header := self._file.readline().decode("latin-1").strip():
+            name, _, value = header.partition(":")
+            headers[name.strip().lower()] = value.strip()
+        request = Request(line, headers, self._file.read(int(headers.get("content-length", 0))))
+        self._server.requests.append(request)
+        return request
+
+    def say(self, data: bytes) -> None:
+        self.sock.sendall(data)
+
+    def drip(self, data: bytes, every_seconds: float = 0.05) -> None:
+        """Send byte by byte, again and again, until the client hangs up or the test ends."""
+        ends_at = time.monotonic() + SLOW_SECONDS
+        for byte in itertools.cycle(data):
+            if self._server.closing.wait(every_seconds) or time.monotonic() > ends_at:
+                return
+            self.sock.sendall(bytes([byte]))
+
+    def hold(self) -> None:
+        """Say nothing until the test ends."""
+        self._server.closing.wait(SLOW_SECONDS)
+
+    def reset(self) -> None:
+        """Close with RST in place of FIN."""
+        self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self.hang_up()
+
+    def hang_up(self) -> None:
+        self._file.close()
+        self.sock.close()
+
+
+Script = Callable[[Talk], None]
+
+
+@dataclass
+class RawServer:
+    """Runs `script` for each connection, in a thread of its own."""
+
+    script: Script
+    tls: ssl.SSLContext | None = None
+    requests: list[Request] = field(default_factory=list)
+    connections: int = 0
+    #: Connections that the server has closed: all of their bytes, and the end, are with the client's kernel.
+    closed: int = 0
+    closing: threading.Event = field(default_factory=threading.Event)
+
+    def __post_init__(self) -> None:
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self._sockets: list[socket.socket] = []
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    @property
+    def port(self) -> int:
+        return int(self._listener.getsockname()[1])
+
+    @property
+    def url(self) -> str:
+        return f"http{'s' if self.tls else ''}://127.0.0.1:{self.port}/api"
+
+    def stop(self) -> None:
+        self.closing.set()
+        self._listener.close()
+        for sock in self._sockets:
+            sock.close()
+
+    def _accept(self) -> None:
+        while not self.closing.is_set():
+            try:
+                sock, _ = self._listener.accept()
+            except OSError:
+                return
+            self.connections += 1
+            self._sockets.append(sock)
+            threading.Thread(target=self._serve, args=(sock,), daemon=True).start()
+
+    def _serve(self, sock: socket.socket) -> None:
+        try:
+            if self.tls:
+                sock = self.tls.wrap_socket(sock, server_side=True)
+                self._sockets.append(sock)
+            talk = Talk(self, sock)
+            self.script(talk)
+            talk.hang_up()
+            self.closed += 1
+        except (OSError, ValueError):
+            pass  # the client hung up, or the test has ended
+
+
+def http(body: bytes, *, status: str = "200 OK", headers: str = "") -> bytes:
+    """A whole answer that keeps the connection open."""
+    head = f"HTTP/1.1 {status}\r\nContent-Length: {len(body)}\r\n{headers}\r\n"
+    return head.encode("latin-1") + body
+
+
+def answering(*answers: bytes) -> Script:
+    """Answer each request with the next of these, the last one again and again, on as many connections as come."""
+    left = list(answers)
+
+    def script(talk: Talk) -> None:
+        while talk.hear():
+            talk.say(left.pop(0) if len(left) > 1 else left[0])
+
+    return script

@@ -1,3 +1,0 @@
-from tests.providers.conftest import serve
-
-__all__ = ["serve"]

@@ -1,0 +1,280 @@
+"""Machines as they are: umasks, environments, users without a name, little shared memory, odd names of folders."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import psycopg
+import pytest
+import redis
+
+from redeemer.localserver import data_folder, ports, shared_memory
+from redeemer.localserver.database_only import database_only
+from redeemer.localserver.errors import CannotStartError
+from redeemer.localserver.home import REPOSITORY, Home, write_private
+from redeemer.localserver.postgres import Postgres
+from redeemer.localserver.server import wait_until_ready
+from redeemer.localserver.valkey import Valkey
+from tests.localserver.running import as_user, environment_for, fresh_home
+
+only_root = pytest.mark.skipif(os.geteuid() != 0, reason="root has PostgreSQL run as another user")
+#: A user that no machine has.
+_NAMELESS = 54_321
+
+
+def _ask(home: Path, question: str) -> object:
+    """Start the database of a home, ask it one thing, and stop it."""
+    with (
+        database_only(Home(home), "a test", lambda _line: None) as url,
+        psycopg.connect(url) as connection,
+    ):
+        row = connection.execute(question).fetchone()  # type: ignore[call-overload]
+    return row[0] if row else None
+
+
+@contextmanager
+def _umask(mask: int) -> Iterator[None]:
+    before = os.umask(mask)
+    try:
+        yield
+    finally:
+        os.umask(before)
+
+
+@pytest.mark.parametrize("mask", [0o077, 0o027])
+def test_a_umask_that_closes_new_folders_does_not_keep_the_database_out_of_a_new_home(
+    mask: int,
+) -> None:
+    with fresh_home() as folder, _umask(mask):
+        home = folder / "new" / "home"
+
+        assert _ask(home, "SELECT 1") == 1
+        assert (home / "postgres" / "PG_VERSION").exists()
+
+
+@only_root
+def test_what_a_start_under_such_a_umask_left_behind_is_opened(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with fresh_home() as folder:
+        monkeypatch.setattr(data_folder, "_SYSTEM_FOLDER", folder)
+        with _umask(0o077):
+            (folder / "home").mkdir()
+            closed = data_folder.system_place(folder / "home")
+            closed.chmod(0o700)
+            (closed / "postgres.part").mkdir()
+
+            assert _ask(folder / "home", "SELECT 1") == 1
+        assert (closed / "postgres" / "PG_VERSION").exists()
+
+
+@only_root
+def test_folders_that_were_there_before_keep_their_modes() -> None:
+    with fresh_home() as folder:
+        (folder / "home").mkdir(mode=0o700)
+
+        Home(folder / "home" / "new").prepare()
+
+        assert (folder / "home").stat().st_mode & 0o777 == 0o700
+        assert (folder / "home" / "new").stat().st_mode & 0o777 == 0o755
+
+
+def test_a_private_file_is_readable_for_its_owner_under_every_umask(tmp_path: Path) -> None:
+    with _umask(0o777):
+        write_private(tmp_path / "file", "secret")
+
+    assert (tmp_path / "file").stat().st_mode & 0o777 == 0o600
+
+
+def test_variables_of_libpq_do_not_lead_away_from_our_own_database(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for name, value in LIBPQ.items():
+        monkeypatch.setenv(name, value)
+    with fresh_home() as home:
+        assert _ask(home, "SHOW default_transaction_read_only") == "off"
+
+
+#: Each of them alone keeps a client away from the embedded server, or from working on it.
+LIBPQ = {
+    "PGSSLMODE": "verify-full",
+    "PGSERVICE": "elsewhere",
+    "PGHOSTADDR": "192.0.2.1",
+    "PGOPTIONS": "-c default_transaction_read_only=on",
+    "PGTARGETSESSIONATTRS": "standby",
+    "PGREQUIREAUTH": "none",
+    "PGCHANNELBINDING": "require",
+}
+
+
+#: What a shell may have for another project, and Celery would take before what they are given.
+ANOTHER_PROJECT = {
+    "CELERY_BROKER_URL": "redis://192.0.2.1:6379/0",
+    "CELERY_CONFIG_MODULE": "elsewhere.celeryconfig",
+}
+
+
+def test_celerys_own_variables_do_not_lead_messages_to_another_broker() -> None:
+    done = subprocess.run(
+        [
+            sys.executable,
+            "-c",
+            "from redeemer.celery import app; print(app.connection_for_write().hostname)",
+        ],
+        cwd=REPOSITORY,
+        env=environment_for(Path("/nowhere"), 8000)
+        | ANOTHER_PROJECT
+        | {"REDIS_URL": "redis://127.0.0.1:9/0"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert (done.stdout, done.stderr) == ("127.0.0.1\n", "")
+
+
+@only_root
+def test_a_user_without_a_name_is_told_what_to_do_in_one_line() -> None:
+    with fresh_home() as home:
+        os.chown(home, _NAMELESS, _NAMELESS)
+
+        said = as_user(_NAMELESS, lambda: str(_ask(home, "SELECT 1")))
+
+        assert said.startswith(f"CannotStartError: User {_NAMELESS} has no name on this machine")
+        assert "useradd" in said
+        assert "\n" not in said
+
+
+@only_root
+def test_a_user_without_a_name_can_run_a_database_that_was_made_before() -> None:
+    with fresh_home() as home:
+        _ask(home, "SELECT 1")
+        for path in (home, *home.rglob("*")):
+            os.chown(path, _NAMELESS, _NAMELESS)
+
+        assert as_user(_NAMELESS, lambda: str(_ask(home, "SELECT 1"))) == "1"
+
+
+def _can_mount() -> bool:
+    command = ["unshare", "--mount", "mount", "-t", "tmpfs", "tmpfs", "/dev/shm"]
+    return (
+        bool(shutil.which("unshare"))
+        and subprocess.run(command, capture_output=True, check=False).returncode == 0
+    )
+
+
+@pytest.mark.parametrize("options", ["size=8k", "size=64k", "size=1m", "size=4k,ro"])
+def test_the_database_starts_with_little_shared_memory_or_none(options: str) -> None:
+    if not _can_mount():
+        pytest.skip("this user cannot mount a smaller /dev/shm")
+    with fresh_home() as home:
+        done = subprocess.run(
+            [
+                "unshare",
+                "--mount",
+                "sh",
+                "-c",
+                _MOUNT,
+                options,
+                sys.executable,
+                "-c",
+                _PARALLEL,
+                str(home),
+            ],
+            cwd=REPOSITORY,
+            env=environment_for(home, ports.pick()),
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=120,
+        )
+
+        assert (done.stdout, done.stderr) == ("10000\n", "")
+
+
+_MOUNT = 'mount -t tmpfs -o "$0" tmpfs /dev/shm && exec "$@"'
+_PARALLEL = """
+import sys
+from pathlib import Path
+import psycopg
+from redeemer.localserver.database_only import database_only
+from redeemer.localserver.home import Home
+with database_only(Home(Path(sys.argv[1])), "a test", print) as url, psycopg.connect(url) as connection:
+    connection.execute("CREATE TABLE many AS SELECT generate_series(1, 10000)")
+    connection.execute("SET debug_parallel_query = on")
+    print(connection.execute("SELECT count(*) FROM many").fetchone()[0])
+"""
+
+
+def test_posix_shared_memory_is_used_where_there_is_enough(tmp_path: Path) -> None:
+    tmp_path.chmod(0o1777)
+
+    assert shared_memory.kind(tmp_path) == "posix"
+    assert (
+        shared_memory.kind(tmp_path / "missing") == "mmap" if sys.platform == "linux" else "posix"
+    )
+
+
+#: What a shell, PostgreSQL's configuration or Valkey's may read in another way; the last is no UTF-8.
+ODD_NAME = " a \"b\" 'c' $HOME `d` \\ \\n %s {e} #f ü " + os.fsdecode(b"\xe9")
+
+
+def test_a_database_works_in_a_folder_of_any_name() -> None:
+    with fresh_home() as folder:
+        home = folder / ODD_NAME
+
+        assert _ask(home, "SELECT 1") == 1
+        assert _ask(home, "SELECT 2") == 2  # Again: its data are found there.
+        assert [path.name for path in folder.iterdir()] == [ODD_NAME]
+
+
+def test_a_broker_works_in_a_folder_of_any_name() -> None:
+    with fresh_home() as folder:
+        (folder / ODD_NAME).mkdir()
+        valkey = Valkey(folder / ODD_NAME, port=ports.pick(), password="only-for-tests")
+        valkey.prepare()
+        with (folder / "log").open("wb") as output:
+            process = valkey.launch(output)
+        try:
+            wait_until_ready(valkey, lambda: process.poll() is None, folder / "log")
+            with redis.Redis.from_url(valkey.url) as client:
+                client.set("key", "value")
+            assert (valkey.data / "appendonlydir").is_dir()
+            assert (valkey.data / "valkey.pid").is_file()
+        finally:
+            process.terminate()
+            process.wait(30)
+
+
+@pytest.mark.parametrize("name", ["two\nlines", "a\ttab", "a\x7fdelete"])
+def test_a_name_with_a_control_character_is_refused_in_one_line(tmp_path: Path, name: str) -> None:
+    with pytest.raises(
+        CannotStartError, match="REDEEMER_HOME has a line end or another control character"
+    ) as refusal:
+        Home(tmp_path / name).prepare()
+
+    assert "\n" not in str(refusal.value)
+    assert list(tmp_path.iterdir()) == []
+
+
+@only_root
+def test_programs_are_copied_to_a_folder_that_initdb_can_name(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with fresh_home() as folder:
+        monkeypatch.setattr(data_folder, "_SYSTEM_FOLDER", folder)
+        asked = list[Path]()
+        monkeypatch.setattr(
+            "redeemer.localserver.wheels.postgres_programs",
+            lambda _account, where: asked.append(where()) or where(),
+        )
+        (folder / "a `name`").mkdir()
+        Postgres(folder / "a `name`", port=ports.pick(), password="x")._programs()
+
+        assert asked == [data_folder.system_place(folder / "a `name`")]

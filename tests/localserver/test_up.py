@@ -1,0 +1,116 @@
+"""`make up` as a person meets it, with real processes."""
+
+from __future__ import annotations
+
+import json
+import re
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from redeemer.localserver.home import Home
+from tests.localserver.running import Up, fresh_home, manage, run_up
+from tests.localserver.test_machine import ANOTHER_PROJECT, LIBPQ, ODD_NAME
+from tests.waiting import PATIENCE_SECONDS
+
+pytestmark = pytest.mark.system
+
+
+@pytest.fixture(scope="module")
+def up() -> Iterator[Up]:
+    """One that the tests look at, and leave running. Its folder has an odd name, its shell is another project's."""
+    with fresh_home() as folder, pytest.MonkeyPatch.context() as patch:
+        for name, value in (LIBPQ | ANOTHER_PROJECT).items():
+            patch.setenv(name, value)
+        running = Up(folder / ODD_NAME)
+        try:
+            yield running
+        finally:
+            running.clean_up()
+
+
+def test_the_first_password_is_shown_once_and_kept_in_a_private_file(up: Up) -> None:
+    password = Home(up.home).admin_password.read_text().strip()
+
+    assert up.output.count(password) == 1
+    assert Home(up.home).admin_password.stat().st_mode & 0o777 == 0o600
+
+
+def test_without_a_provider_it_is_marked_as_a_demo(up: Up) -> None:
+    assert "DEMO" in up.output
+
+
+def test_a_second_one_is_told_where_the_first_is(up: Up) -> None:
+    second = run_up(up.home, up.port)
+
+    assert second.returncode == 1
+    assert second.stdout == ""
+    assert re.fullmatch(rf"Already running: http://127\.0\.0\.1:{up.port} .*\n", second.stderr)
+
+
+def test_a_taken_port_is_one_clear_line(up: Up) -> None:
+    with fresh_home() as home:
+        other = run_up(home, up.port)
+
+    assert other.returncode == 1
+    assert other.stdout == ""
+    assert re.fullmatch(rf"Port {up.port} is taken .*\n", other.stderr)
+
+
+def test_other_commands_find_its_database(up: Up) -> None:
+    assert manage(["migrate", "--check"], up.environment).returncode == 0
+
+
+def test_its_workers_take_the_ticks_of_its_beat(up: Up) -> None:
+    up.wait_for(lambda: manage(["pulse"], up.environment).returncode == 0)
+
+
+def test_no_secret_is_in_a_command_line_or_the_log(up: Up) -> None:
+    secrets = [
+        value
+        for name, value in _kept(up.home).items()
+        if len(value) > 30 and name != "postgres_data"
+    ]
+    lines = [" ".join(process.cmdline()) for process in up.descendants()]
+
+    assert len(secrets) >= 4
+    assert [line for secret in secrets for line in [*lines, up.output] if secret in line] == []
+
+
+def test_a_killed_child_is_started_again_and_a_line_says_so(up: Up) -> None:
+    up.child("celery", "beat").kill()
+
+    up.wait_for(lambda: "beat was ended by signal 9 (Killed); it is started again in" in up.output)
+    up.wait_for(lambda: any("beat" in process.cmdline() for process in up.descendants()))
+
+
+def test_a_killed_database_comes_back_on_the_same_port(up: Up) -> None:
+    up.child("-D", str(up.home / "postgres")).kill()
+
+    up.wait_for(lambda: "postgresql was ended by signal 9" in up.output)
+    up.wait_for(lambda: manage(["migrate", "--check"], up.environment).returncode == 0)
+
+
+def test_killed_outright_it_leaves_nothing_behind_and_then_goes_on_with_its_data() -> None:
+    with fresh_home() as home:
+        first = Up(home)
+        try:
+            assert first.end(signal.SIGKILL) == -signal.SIGKILL
+            assert first.survivors(seconds=PATIENCE_SECONDS) == []
+        finally:
+            first.clean_up()
+
+        second = Up(home)
+        try:
+            assert Home(home).admin_password.read_text().strip() not in second.output
+            assert second.end(signal.SIGTERM) == 0
+            assert second.survivors(seconds=0) == []
+            assert not Home(home).environment.exists()
+        finally:
+            second.clean_up()
+
+
+def _kept(home: Path) -> dict[str, str]:
+    return dict(json.loads(Home(home).secrets.read_text()))

@@ -1,0 +1,428 @@
+"""Each alarm is raised once when its cause begins, and cleared once when it is over; the operator is told of both."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.conf import settings
+from django.db import connection
+from django.db.migrations.recorder import MigrationRecorder
+from django.db.models import F
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
+
+from giftcodes import tasks, views
+from giftcodes.models import (
+    Alarm,
+    AlarmNotice,
+    Feed,
+    Heartbeat,
+    Member,
+    RateBudget,
+    Redemption,
+    database_now,
+)
+from giftcodes.notifications import alarms
+from tests.clients.channels.standin import TOKEN, StandIn, running
+from tests.factories import gift_code, guild, member
+from tests.pipeline.conftest import World
+
+
+@pytest.fixture(autouse=True)
+def _site_that_runs_for_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(views, "_STARTED_AT", time.monotonic() - 3600)
+
+
+@pytest.fixture
+def discord() -> Iterator[StandIn]:
+    with running() as standin:
+        yield standin
+
+
+@pytest.fixture
+def operator(discord: StandIn, settings: Any) -> StandIn:
+    """The stand-in, as the operator's channel."""
+    settings.OPERATOR_CHANNEL = discord.address(9)
+    settings.ANNOUNCE_SECONDS = 1.0
+    return discord
+
+
+def watch(world: World, minutes: int) -> None:
+    """Look once, let so many minutes go by while somebody looks each minute, and look again."""
+    tasks.alarms()
+    Alarm.objects.update(suspected_at=F("suspected_at") - timedelta(minutes=minutes))
+    tasks.alarms()
+    world.drain()
+
+
+def standing() -> list[tuple[str, str]]:
+    return list(Alarm.objects.standing().values_list("kind", "subject"))
+
+
+def told(operator: StandIn) -> list[str]:
+    """Titles of the operator's messages."""
+    return [message.titles[0] for message in operator.of(9)]
+
+
+def with_feed(settings: Any) -> None:
+    here = settings.PROVIDERS["simulator"]
+    settings.PROVIDERS = {
+        **settings.PROVIDERS,
+        "simulator": replace(here, feed_url="http://127.0.0.1:9/feed"),
+    }
+
+
+def feed_fails() -> Callable[[], object]:
+    Feed.objects.create(
+        provider="simulator", failures=3, error="HTTP 503.", answered_at=timezone.now()
+    )
+    return lambda: Feed.objects.update(failures=0)
+
+
+def feed_is_silent() -> Callable[[], object]:
+    Feed.objects.create(provider="simulator", answered_at=timezone.now() - timedelta(minutes=20))
+    return lambda: Feed.objects.update(answered_at=timezone.now())
+
+
+def nobody_starts() -> Callable[[], object]:
+    wolves, code = guild(members=1), gift_code()
+    return lambda: Redemption.objects.create(guild=wolves, gift_code=code, state="running")
+
+
+def a_run_waits() -> Callable[[], object]:
+    Redemption.objects.create(guild=guild(members=1), gift_code=gift_code())
+    return lambda: Redemption.objects.update(state="running")
+
+
+def no_members() -> Callable[[], object]:
+    wolves = guild()
+    return lambda: member(wolves)
+
+
+def nobody_is_left() -> Callable[[], object]:
+    guild(members=2)
+    Member.objects.update(active=False)
+    return lambda: Member.objects.update(active=True)
+
+
+CAUSES = [
+    (feed_fails, "feed_silent", 61),
+    (feed_is_silent, "feed_silent", 61),
+    (nobody_starts, "uncovered", 31),
+    (a_run_waits, "uncovered", 31),
+    (no_members, "no_members", 31),
+    (nobody_is_left, "no_members", 31),
+]
+
+
+@pytest.mark.parametrize(
+    ("cause", "kind", "minutes"), CAUSES, ids=lambda value: getattr(value, "__name__", None)
+)
+def test_it_is_raised_once_and_cleared_once(
+    world: World,
+    operator: StandIn,
+    settings: Any,
+    cause: Callable[[], Callable[[], object]],
+    kind: str,
+    minutes: int,
+) -> None:
+    with_feed(settings)
+    remedy = cause()
+
+    watch(world, minutes - 2)
+    assert standing() == []
+    watch(world, 2)
+    watch(world, 100)
+    assert [found for found, _ in standing()] == [kind]
+    remedy()
+    watch(world, 100)
+    watch(world, 100)
+
+    assert standing() == []
+    assert Alarm.objects.count() == 1
+    assert told(operator) == ["🔔 Raised: 1", "✅ Over: 1"]
+
+
+def test_what_is_over_in_time_is_no_alarm(world: World, operator: StandIn) -> None:
+    remedy = no_members()
+    watch(world, 29)
+    remedy()
+    watch(world, 29)
+    Member.objects.all().delete()
+    watch(world, 29)
+
+    assert not Alarm.objects.raised().exists()
+    assert told(operator) == []
+
+
+@pytest.mark.parametrize(
+    "quiet",
+    [
+        {"automatic": False},
+        {"active": False},
+        {"provider": "whiteout"},  # It is off.
+    ],
+)
+def test_guilds_that_are_not_to_be_redeemed_for_alarm_nobody(
+    world: World, quiet: dict[str, Any]
+) -> None:
+    guild(**quiet)
+    guild(members=1, **quiet)
+    gift_code()
+
+    watch(world, 100)
+
+    assert standing() == []
+
+
+def test_while_the_game_is_paused_no_guild_is_uncovered(world: World) -> None:
+    nobody_starts()
+    RateBudget.objects.create(provider="simulator", pause_kind="signature")
+
+    watch(world, 100)
+
+    assert standing() == []
+
+
+def test_a_feed_that_is_switched_off_alarms_nobody(world: World, settings: Any) -> None:
+    with_feed(settings)
+    feed_fails()
+    Feed.objects.update(enabled=False)
+
+    watch(world, 100)
+
+    assert standing() == []
+
+
+def test_after_everything_was_down_what_was_suspected_counts_from_now(world: World) -> None:
+    no_members()
+    tasks.alarms()
+    Alarm.objects.update(suspected_at=F("suspected_at") - timedelta(hours=3))
+    Heartbeat.objects.filter(name="alarms").update(at=F("at") - timedelta(minutes=6))
+
+    tasks.alarms()
+    assert standing() == []
+
+    watch(world, 31)
+    assert len(standing()) == 1
+
+
+def test_it_costs_as_many_statements_for_many_as_for_one(world: World) -> None:
+    def cost() -> int:
+        with CaptureQueriesContext(connection) as queries:
+            alarms.evaluate()
+        return len(queries)
+
+    guild()
+    watch(world, 100)
+    one = cost()
+    for _ in range(30):
+        guild()
+    assert cost() == one
+    Alarm.objects.update(suspected_at=F("suspected_at") - timedelta(hours=3))
+    assert cost() <= one + 1
+    assert len(standing()) == 31
+
+
+# --- Alarms that others raise -----------------------------------------------------------------------------------------
+def test_a_pause_is_told_once_and_its_end_once(world: World, operator: StandIn) -> None:
+    wolves, code = guild(members=3), gift_code()
+    world.knows(wolves)
+    world.has(code)
+    world.says("Sign Error", times=1)
+
+    world.redeem(wolves, code)
+    tasks.announce()
+    world.drain()
+    assert told(operator) == ["🔔 Raised: 1"]
+    for _ in range(3):
+        world.pass_time(100)
+        world.tick()
+    tasks.announce()
+    world.drain()
+
+    assert standing() == []
+    assert told(operator) == ["🔔 Raised: 1", "✅ Over: 1"]
+
+
+def test_a_run_without_progress_is_told_once_and_its_end_once(
+    world: World, operator: StandIn
+) -> None:
+    redemption = world.begin(guild(members=1), gift_code())
+    RateBudget.objects.get_or_create(provider="simulator")
+
+    _sweep_for(world, 160)
+    assert standing() == [("no_progress", str(redemption.pk))]
+    Redemption.objects.update(state="complete")
+    tasks.sweep()
+    tasks.announce()
+    world.drain()
+
+    assert told(operator) == ["🔔 Raised: 1, ✅ Over: 1"]
+
+
+def test_the_time_in_which_the_system_was_down_is_not_called_a_time_without_progress(
+    world: World,
+) -> None:
+    world.begin(guild(members=1), gift_code())
+    RateBudget.objects.get_or_create(provider="simulator")
+    _sweep_for(world, 60)
+
+    world.pass_time(16 * 60)
+    _sweep_for(world, 100)
+    assert standing() == []
+    _sweep_for(world, 60)
+
+    assert [kind for kind, _ in standing()] == ["no_progress"]
+
+
+def test_after_the_clock_was_set_back_a_run_without_progress_is_still_found(world: World) -> None:
+    world.begin(guild(members=1), gift_code())
+    RateBudget.objects.get_or_create(provider="simulator")
+    _sweep_for(world, 20)
+    Heartbeat.objects.update(at=F("at") + timedelta(days=1))
+
+    _sweep_for(world, 160)
+
+    assert [kind for kind, _ in standing()] == ["no_progress"]
+
+
+def _sweep_for(world: World, seconds: int) -> None:
+    """Time goes by while the system runs, and nothing that the sweeps ring is heard."""
+    for _ in range(seconds // 20):
+        tasks.sweep()
+        world.rings.clear()
+        world.pass_time(20)
+    tasks.sweep()
+    world.rings.clear()
+
+
+def test_a_silent_beat_is_raised_by_healthz_and_cleared_when_it_ticks(
+    world: World, operator: StandIn
+) -> None:
+    client = Client()
+    tasks.tick()
+    assert client.get("/healthz").status_code == 200
+    Heartbeat.objects.filter(name="tick").update(at=F("at") - timedelta(seconds=31))
+
+    assert [client.get("/healthz").status_code for _ in range(3)] == [503, 503, 503]
+    assert standing() == [("beat_silent", "beat")]
+    assert told(operator) == ["🔔 Raised: 1"]  # Sent by the site itself: no worker may be left.
+    tasks.tick()
+    tasks.alarms()
+    world.drain()
+
+    assert client.get("/healthz").status_code == 200
+    assert standing() == []
+    assert told(operator) == ["🔔 Raised: 1", "✅ Over: 1"]
+
+
+def test_a_site_that_has_just_started_does_not_raise_the_alarm_for_the_time_of_the_stop(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tasks.tick()
+    Heartbeat.objects.update(at=F("at") - timedelta(minutes=16))
+    monkeypatch.setattr(views, "_STARTED_AT", time.monotonic() - 5)
+    assert Client().get("/healthz").status_code == 503
+    assert standing() == []
+
+    monkeypatch.setattr(views, "_STARTED_AT", time.monotonic() - 35)
+    assert Client().get("/healthz").status_code == 503
+    assert standing() == [("beat_silent", "beat")]
+
+
+def test_a_beat_that_never_ticked_is_silent_from_half_a_minute_after_the_installation(
+    world: World,
+) -> None:
+    MigrationRecorder.Migration.objects.update(applied=database_now())
+    assert Client().get("/healthz").status_code == 503
+    assert standing() == []
+
+    MigrationRecorder.Migration.objects.update(applied=F("applied") - timedelta(seconds=31))
+    assert Client().get("/healthz").status_code == 503
+    assert standing() == [("beat_silent", "beat")]
+
+
+# --- The operator's channel -------------------------------------------------------------------------------------------
+def test_many_alarms_are_one_message(world: World, operator: StandIn) -> None:
+    for _ in range(40):
+        guild()
+
+    watch(world, 31)
+
+    (message,) = operator.of(9)
+    assert message.titles == ["🔔 Raised: 40"]
+    assert message.now["description"].endswith("… and 25 more, in the admin.")
+    assert AlarmNotice.objects.filter(state="done").count() == 40
+
+
+def test_a_notice_whose_fate_is_unknown_is_not_repeated(world: World, operator: StandIn) -> None:
+    operator.spoil(0, takes_effect=True)
+    no_members()
+
+    watch(world, 31)
+    AlarmNotice.objects.update(next_attempt_at=F("next_attempt_at") - timedelta(hours=1))
+    watch(world, 31)
+
+    assert len(operator.requests) == 1
+    assert AlarmNotice.objects.get().state == "unknown"
+
+
+def test_a_notice_that_was_not_taken_is_tried_again_before_what_came_later(
+    world: World, operator: StandIn
+) -> None:
+    remedy = no_members()
+    operator.spoil(429, headers={"Retry-After": "60"})
+    watch(world, 31)
+    remedy()
+    watch(world, 31)
+    assert len(operator.requests) == 1
+
+    AlarmNotice.objects.update(next_attempt_at=F("next_attempt_at") - timedelta(minutes=2))
+    tasks.announce()
+    world.drain()
+
+    assert told(operator) == ["🔔 Raised: 1, ✅ Over: 1"]
+
+
+def test_whoever_died_while_it_sent_leaves_an_unknown_notice(
+    world: World, operator: StandIn
+) -> None:
+    Alarm.objects.raise_once("no_members", "1", "Nobody.")
+    assert alarms._claim()
+
+    assert alarms.send_notices() == 0
+    AlarmNotice.objects.update(lease_until=F("lease_until") - timedelta(minutes=1))
+    assert alarms.send_notices() == 0
+
+    assert operator.requests == []
+    assert AlarmNotice.objects.get().state == "unknown"
+
+
+def test_without_an_operators_channel_nothing_is_sent_later(
+    world: World, operator: StandIn, settings: Any
+) -> None:
+    address, settings.OPERATOR_CHANNEL = settings.OPERATOR_CHANNEL, ""
+    Alarm.objects.raise_once("no_members", "1", "Nobody.")
+    settings.OPERATOR_CHANNEL = address
+
+    assert alarms.send_notices() == 0
+
+
+def test_the_operators_address_is_in_no_log_and_no_row(
+    world: World, operator: StandIn, caplog: pytest.LogCaptureFixture
+) -> None:
+    operator.gone.add("9")
+    no_members()
+
+    watch(world, 31)
+
+    assert AlarmNotice.objects.get().state == "gone"
+    assert TOKEN in settings.OPERATOR_CHANNEL
+    assert TOKEN not in caplog.text + repr(list(AlarmNotice.objects.values()))

@@ -1,0 +1,445 @@
+"""What a channel refuses: the end of a run is told all the same, or an alarm says why; and no message stays open."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.db.models import F
+
+from giftcodes import tasks
+from giftcodes.models import Alarm, Announcement, Channel, Guild, Redemption
+from giftcodes.notifications import announcements
+from tests.clients.channels.service import other_service
+from tests.clients.channels.standin import TOKEN, StandIn, running
+from tests.factories import gift_code, guild
+from tests.notifications.test_announcements import deliveries, speak, told
+from tests.pipeline.conftest import World
+
+
+@pytest.fixture
+def discord() -> Iterator[StandIn]:
+    with running() as standin:
+        yield standin
+
+
+@pytest.fixture(autouse=True)
+def _quick(settings: Any) -> None:
+    settings.ANNOUNCE_SECONDS = 1.0
+
+
+def started(world: World, discord: StandIn, wolves: Guild) -> Redemption:
+    """A run whose start is told, of members who wait."""
+    redemption = world.begin(wolves, gift_code())
+    speak(world)
+    assert deliveries(redemption) == [("started", "sent")]
+    return redemption
+
+
+def end(world: World, redemption: Redemption) -> None:
+    """A person stops the run."""
+    Redemption.objects.filter(pk=redemption.pk).update(stop_requested_at=F("locked_at"))
+    tasks.finish(redemption.pk)
+    world.drain()
+
+
+def moved(redemption: Redemption) -> None:
+    """Something of the run changed, so that its message is to be edited."""
+    first = redemption.member_redemptions.filter(state="pending").order_by("pk")[0]
+    redemption.member_redemptions.filter(pk=first.pk).update(state="redeemed")
+    Redemption.objects.filter(pk=redemption.pk).update(
+        last_served_at=F("locked_at") + timedelta(seconds=1)
+    )
+
+
+def ends(discord: StandIn, wolves: Guild) -> int:
+    """How often the channel shows an end."""
+    return sum("Stopped" in message.titles[-1] for message in discord.of(wolves.pk))
+
+
+def patches(discord: StandIn) -> int:
+    return sum(method == "PATCH" for method, _, _ in discord.requests)
+
+
+def wears_out(discord: StandIn, wolves: Guild) -> None:
+    discord.worn_out |= set(discord.messages)
+
+
+def is_archived(discord: StandIn, wolves: Guild) -> None:
+    discord.archived.add(str(wolves.pk))
+
+
+def is_refused(discord: StandIn, wolves: Guild) -> None:
+    discord.spoil(400, body={"message": "Invalid Form Body", "code": 50035}, method="PATCH")
+
+
+def is_forbidden(discord: StandIn, wolves: Guild) -> None:
+    discord.spoil(
+        403,
+        body={"message": "Cannot edit a message by another user", "code": 50005},
+        method="PATCH",
+    )
+
+
+def is_too_long(discord: StandIn, wolves: Guild) -> None:
+    discord.spoil(413, body={"message": "Request entity too large", "code": 40005}, method="PATCH")
+
+
+def is_deleted(discord: StandIn, wolves: Guild) -> None:
+    for message_id in list(discord.messages):
+        discord.delete(message_id)
+
+
+REFUSALS = [wears_out, is_archived, is_refused, is_forbidden, is_too_long, is_deleted]
+
+
+@pytest.mark.parametrize("refusal", REFUSALS)
+def test_an_end_that_cannot_be_an_edit_is_one_new_message(
+    world: World, discord: StandIn, refusal: Any
+) -> None:
+    wolves = told(discord, members=2)
+    redemption = started(world, discord, wolves)
+    refusal(discord, wolves)
+
+    end(world, redemption)
+    for _ in range(4):
+        speak(world, 60)
+
+    assert ends(discord, wolves) == 1
+    assert patches(discord) == 1
+    assert [state for _, state in deliveries(redemption)][1:] == ["done"]
+    assert not Announcement.objects.filter(state__in=["waiting", "sent"]).exists()
+    assert not Alarm.objects.exists()
+
+
+@pytest.mark.parametrize("refusal", REFUSALS)
+def test_an_end_that_the_channel_does_not_take_either_is_an_alarm_and_nothing_stays_open(
+    world: World, discord: StandIn, refusal: Any
+) -> None:
+    wolves = told(discord, members=2)
+    redemption = started(world, discord, wolves)
+    refusal(discord, wolves)
+    discord.spoil(400, body={"message": "Thread is archived", "code": 50083}, method="POST")
+
+    end(world, redemption)
+    for _ in range(4):
+        speak(world, 60)
+
+    assert ends(discord, wolves) == 0
+    assert deliveries(redemption)[1] == ("complete", "failed")
+    assert not Announcement.objects.filter(state__in=["waiting", "sent"]).exists()
+    assert "archived and locked" in Alarm.objects.standing().get().message
+
+
+def test_a_message_that_takes_no_edit_does_not_hold_up_the_others(
+    world: World, discord: StandIn
+) -> None:
+    wolves = told(discord, members=3)
+    redemption = started(world, discord, wolves)
+    wears_out(discord, wolves)
+    moved(redemption)
+    speak(world, 6)
+    assert patches(discord) == 1
+
+    world.begin(wolves, gift_code())
+    speak(world)
+    for _ in range(6):
+        moved_again = F("last_served_at") + timedelta(seconds=10)
+        Redemption.objects.filter(pk=redemption.pk).update(last_served_at=moved_again)
+        speak(world, 10)
+
+    assert len(discord.of(wolves.pk)) == 2
+    assert patches(discord) == 1
+    assert Channel.objects.get().not_before is None
+    assert deliveries(redemption) == [("started", "sent")]
+    assert "takes no edit" in Announcement.objects.earliest("pk").error
+
+
+def test_the_message_of_a_thread_that_is_opened_again_is_kept_up_to_date(
+    world: World, discord: StandIn
+) -> None:
+    wolves = told(discord, members=3)
+    redemption = started(world, discord, wolves)
+    is_archived(discord, wolves)
+    moved(redemption)
+    speak(world, 6)
+    discord.archived.clear()
+
+    speak(world, 601)
+
+    (message,) = discord.of(wolves.pk)
+    assert message.now["description"].endswith("(1 of 3)")
+    assert Announcement.objects.get().error == ""
+
+
+@pytest.mark.parametrize(("age_minutes", "edits"), [(50, 6), (61, 1)])
+def test_a_message_older_than_an_hour_is_edited_once_a_minute(
+    world: World, discord: StandIn, age_minutes: int, edits: int
+) -> None:
+    redemption = started(world, discord, told(discord, members=9))
+    Announcement.objects.update(sent_at=F("sent_at") - timedelta(minutes=age_minutes))
+    moved(redemption)
+    speak(world, 60)
+    before = patches(discord)
+
+    for _ in range(6):
+        moved(redemption)
+        speak(world, 10)
+
+    assert patches(discord) - before == edits
+
+
+def test_an_end_that_may_have_been_an_edit_is_never_told_twice(
+    world: World, discord: StandIn
+) -> None:
+    wolves = told(discord, members=2)
+    redemption = started(world, discord, wolves)
+    discord.spoil(0, takes_effect=True, method="PATCH")
+    end(world, redemption)
+    speak(world, 60)
+    wears_out(discord, wolves)
+
+    for _ in range(3):
+        speak(world, 60)
+
+    assert ends(discord, wolves) == 1
+    assert deliveries(redemption) == [("started", "done"), ("complete", "unknown")]
+    assert "may not show that the run of" in Alarm.objects.standing().get().message
+
+
+def test_an_end_that_may_be_an_edit_of_a_worker_that_died_is_never_told_twice(
+    world: World, discord: StandIn
+) -> None:
+    wolves = told(discord, members=2)
+    redemption = started(world, discord, wolves)
+    end(world, redemption)
+    ((pk, token),) = announcements.claim()
+    job = announcements._intend(pk, token)
+    assert job is not None
+    assert job.edited is not None
+    job.announcer.edit(job.edited.message_id, job.post)  # … and here it dies.
+    wears_out(discord, wolves)
+
+    for _ in range(3):
+        speak(world, 60)
+
+    assert ends(discord, wolves) == 1
+    assert deliveries(redemption)[1] == ("complete", "unknown")
+
+
+def test_the_edit_of_a_worker_that_died_is_repeated(world: World, discord: StandIn) -> None:
+    wolves = told(discord, members=2)
+    redemption = started(world, discord, wolves)
+    end(world, redemption)
+    ((pk, token),) = announcements.claim()
+    assert announcements._intend(pk, token) is not None  # … and here it dies.
+
+    speak(world, 60)
+    speak(world, 60)
+
+    assert ends(discord, wolves) == 1
+    assert deliveries(redemption) == [("started", "done"), ("complete", "done")]
+
+
+@pytest.mark.parametrize(
+    "spoil", [{"status": 502}, {"status": 0}, {"status": 200, "body": b"<html>Please log in"}]
+)
+def test_an_end_of_which_nobody_knows_is_an_alarm_until_the_channel_works(
+    world: World, discord: StandIn, spoil: dict[str, Any]
+) -> None:
+    wolves = told(discord, members=2)
+    redemption = started(world, discord, wolves)
+    is_archived(discord, wolves)
+    discord.spoil(**spoil, method="POST")
+
+    end(world, redemption)
+    for _ in range(3):
+        speak(world, 60)
+
+    assert deliveries(redemption)[1] == ("complete", "unknown")
+    assert "may not show that the run of" in Alarm.objects.standing().get().message
+
+    world.begin(wolves, gift_code())
+    speak(world)
+    assert not Alarm.objects.standing().exists()
+
+
+def test_an_end_whose_sender_died_is_an_alarm(world: World, discord: StandIn) -> None:
+    wolves = told(discord, members=2)
+    redemption = started(world, discord, wolves)
+    Channel.objects.update(address=discord.address(77))
+    end(world, redemption)
+    ((pk, token),) = announcements.claim()
+    assert announcements._intend(pk, token) is not None  # … and here it dies.
+
+    speak(world, 60)
+
+    assert deliveries(redemption) == [("started", "done"), ("complete", "unknown")]
+    assert "may not show that the run of" in Alarm.objects.standing().get().message
+
+
+def test_an_end_that_another_service_does_not_confirm_is_an_alarm(world: World) -> None:
+    pytest.importorskip("apprise")
+    wolves = guild(members=1)
+    with other_service() as service:
+        Channel.objects.create(guild=wolves, address=service.address)
+        redemption = world.begin(wolves, gift_code())
+        service.status = 500
+        speak(world)
+        end(world, redemption)
+        speak(world, 60)
+
+    assert deliveries(redemption) == [("started", "unknown"), ("complete", "unknown")]
+    assert Alarm.objects.standing().get().subject == str(wolves.pk)
+
+
+def test_an_end_in_another_channel_closes_the_message_of_the_start(
+    world: World, discord: StandIn
+) -> None:
+    wolves = told(discord, members=2)
+    redemption = started(world, discord, wolves)
+    Channel.objects.update(address=discord.address(77))
+
+    end(world, redemption)
+    speak(world, 60)
+    speak(world, 60)
+
+    assert ends(discord, Guild(pk=77)) == 1
+    assert deliveries(redemption) == [("started", "done"), ("complete", "done")]
+
+
+def test_an_end_that_is_given_up_closes_the_message_of_the_start(
+    world: World, discord: StandIn
+) -> None:
+    wolves = told(discord, members=2)
+    redemption = started(world, discord, wolves)
+    end(world, redemption)
+    discord.close()
+
+    for _ in range(announcements.MOST_TRIES + 3):
+        speak(world, 1_000)
+
+    assert deliveries(redemption) == [("started", "done"), ("complete", "failed")]
+    assert Alarm.objects.standing().exists()
+
+
+def test_a_message_of_a_run_that_is_over_does_not_stay_open_where_its_end_was_never_written(
+    world: World, discord: StandIn
+) -> None:
+    wolves = told(discord, members=2)
+    redemption = started(world, discord, wolves)
+    channel = Channel.objects.get()
+    Channel.objects.all().delete()
+    end(world, redemption)
+    channel.save(force_insert=True)
+
+    speak(world, 60)
+
+    assert deliveries(redemption) == [("started", "done")]
+
+
+# --- A channel that rests ---------------------------------------------------------------------------------------------
+def test_a_proxy_that_asks_for_two_hours_is_left_alone_for_two_hours(
+    world: World, discord: StandIn
+) -> None:
+    redemption = world.begin(told(discord, members=2), gift_code())
+    discord.proxy(429, headers={"Retry-After": "7200"})
+
+    speak(world)
+    for _ in range(11):
+        speak(world, 600)
+    assert len(discord.requests) == 1
+    speak(world, 601)
+
+    assert deliveries(redemption) == [("started", "sent")]
+
+
+@pytest.mark.parametrize("status", [403, 429])
+def test_where_no_time_is_named_the_channel_is_asked_less_and_less(
+    world: World, discord: StandIn, status: int
+) -> None:
+    redemption = world.begin(told(discord, members=2), gift_code())
+    for _ in range(100):
+        discord.proxy(status)
+
+    for _ in range(360):
+        speak(world, 10)
+    assert 6 <= len(discord.requests) <= 14
+    assert deliveries(redemption) == [("started", "waiting")]
+
+    discord.spoils.clear()
+    speak(world, 601)
+    assert deliveries(redemption) == [("started", "sent")]
+    assert Channel.objects.get().refused_since is None
+
+
+def test_a_channel_that_takes_nothing_for_an_hour_is_an_alarm_until_it_does(
+    world: World, discord: StandIn
+) -> None:
+    wolves = told(discord, members=2)
+    world.begin(wolves, gift_code())
+    discord.proxy(403)
+    speak(world)
+
+    tasks.alarms()
+    Alarm.objects.update(suspected_at=F("suspected_at") - timedelta(minutes=59))
+    tasks.alarms()
+    assert not Alarm.objects.standing().exists()
+    Alarm.objects.update(suspected_at=F("suspected_at") - timedelta(minutes=2))
+    tasks.alarms()
+
+    alarm = Alarm.objects.standing().get()
+    assert (alarm.kind, alarm.subject) == ("channel_silent", str(wolves.pk))
+    assert f"guild {wolves} has taken no message for an hour: Not Discord itself" in alarm.message
+    assert TOKEN not in alarm.message
+
+    speak(world, 601)
+    tasks.alarms()
+    assert not Alarm.objects.standing().exists()
+
+
+def test_where_no_message_waits_any_more_a_channel_that_refused_is_no_alarm(
+    world: World, discord: StandIn
+) -> None:
+    world.begin(told(discord, members=2), gift_code())
+    discord.proxy(429, headers={"Retry-After": "7200"})
+    speak(world)
+    tasks.alarms()
+    assert Alarm.objects.filter(kind="channel_silent").exists()
+
+    Announcement.objects.update(state="dropped")
+    tasks.alarms()
+
+    assert not Alarm.objects.filter(kind="channel_silent").exists()
+
+
+def test_at_a_new_address_nothing_waits_for_the_old_one(world: World, discord: StandIn) -> None:
+    redemption = world.begin(told(discord, members=2), gift_code())
+    discord.proxy(429, headers={"Retry-After": "7200"})
+    speak(world)
+    Channel.objects.update(
+        address=discord.address(77), error="", not_before=None, refused_since=None
+    )
+
+    speak(world, 601)
+
+    assert deliveries(redemption) == [("started", "sent")]
+
+
+def test_a_late_refusal_of_the_old_address_says_nothing_of_the_new_one(
+    world: World, discord: StandIn
+) -> None:
+    world.begin(told(discord, members=2), gift_code())
+    discord.proxy(429, headers={"Retry-After": "7200"})
+    ((pk, token),) = announcements.claim()
+    job = announcements._intend(pk, token)
+    assert job is not None
+    refusal = job.announcer.create(job.post)
+    Channel.objects.update(address=discord.address(77))
+
+    announcements._record(job, refusal)
+
+    channel = Channel.objects.get()
+    assert (channel.not_before, channel.refused_since, channel.error) == (None, None, "")

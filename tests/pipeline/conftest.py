@@ -1,0 +1,197 @@
+"""The flow in one process: each ring is queued and run in order, without a broker, against a real database and game."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.db import connection
+from django.db.models import F
+
+from giftcodes import tasks
+from giftcodes.models import (
+    Attempt,
+    Feed,
+    GiftCode,
+    Guild,
+    Heartbeat,
+    Member,
+    MemberRedemption,
+    RateBudget,
+    Redemption,
+    RedemptionEvent,
+    Trigger,
+)
+from simulator.simulator import Simulator
+from tests.factories import REALM
+from tests.pipeline.directory_service import service
+
+__all__ = ["service"]
+
+
+class World:
+    """The system and the game side by side, with time that can be moved."""
+
+    def __init__(self, game: Simulator) -> None:
+        self.game = game
+        self.rings: deque[tuple[Any, tuple[Any, ...], dict[str, Any]]] = deque()
+
+    def ring(self, task: Any, *args: Any, **kwargs: Any) -> None:
+        self.rings.append((task, args, kwargs))
+
+    def drain(self, limit: int = 5_000) -> None:
+        """Run what was rung, and what that rings, until it is quiet."""
+        for _ in range(limit):
+            if not self.rings:
+                return
+            task, args, kwargs = self.rings.popleft()
+            task(*args, **kwargs)
+        msg = "The flow does not come to rest."
+        raise AssertionError(msg)
+
+    def tick(self) -> None:
+        """Let beat ring once more: it does so four times a second."""
+        Heartbeat.objects.filter(name="tick").update(at=F("at") - timedelta(seconds=0.25))
+        tasks.tick()
+        self.drain()
+
+    def breathe(self) -> None:
+        """Let the gap that each player needs go by, and go on."""
+        self.pass_time(5)
+        self.tick()
+
+    def sweep(self) -> None:
+        tasks.sweep()
+        self.drain()
+
+    def catch_up(self) -> None:
+        tasks.catch_up()
+        self.drain()
+
+    def poll(self) -> None:
+        tasks.poll("simulator", force=True)
+        self.drain()
+
+    def redeem(self, guild: Guild, code: GiftCode, trigger: Trigger = Trigger.ADMIN) -> Redemption:
+        """Ask for a run, and let it go as far as it goes without waiting."""
+        tasks.redeem(guild.pk, code.pk, trigger)
+        self.drain()
+        return Redemption.objects.get(guild=guild, gift_code=code)
+
+    def begin(self, guild: Guild, code: GiftCode, trigger: Trigger = Trigger.ADMIN) -> Redemption:
+        """Ask for a run, and let nothing follow from it."""
+        tasks.redeem(guild.pk, code.pk, trigger)
+        self.rings.clear()
+        return Redemption.objects.get(guild=guild, gift_code=code)
+
+    def pass_time(self, seconds: float) -> None:
+        """Let time go by: every moment that is written down moves into the past."""
+        ago = timedelta(seconds=seconds)
+        moments = {
+            MemberRedemption: [
+                "next_attempt_at",
+                "lease_until",
+                "permit_until",
+                "settled_at",
+                "updated_at",
+            ],
+            Attempt: ["sent_at", "answered_at"],
+            RateBudget: ["window_ends_at", "permits_until", "paused_until", "last_answer_at"],
+            GiftCode: [
+                "doubted_at",
+                "next_probe_at",
+                "closed_at",
+                "first_seen_at",
+                "expires_at",
+                "feed_end",
+                "odd_since",
+                "held_until",
+            ],
+            Member: ["refused_at"],
+            Redemption: ["locked_at", "last_served_at", "unlocked_at"],
+            Feed: ["next_poll_at", "polled_at"],
+            Heartbeat: ["at"],
+        }
+        for model, fields in moments.items():
+            model.objects.update(**{field: F(field) - ago for field in fields})  # type: ignore[attr-defined]
+
+    def claim(self, redemption: Redemption) -> MemberRedemption:
+        """Dispatch, and leave the claim with nobody: the message is lost, or its worker is held up."""
+        tasks.dispatch("simulator")
+        self.rings.clear()
+        row: MemberRedemption = (
+            redemption.member_redemptions.in_flight().order_by("-updated_at").first()
+        )  # type: ignore[assignment]
+        return row
+
+    # --- What the game knows ------------------------------------------------------------------------------------------
+    def knows(self, *guilds: Guild, **player: Any) -> None:
+        """Tell the game of all members of these guilds."""
+        ids = Member.objects.filter(guild__in=guilds).values_list("player_id", flat=True)
+        self.game.merge({"players": {pk: {"realm": REALM, **player} for pk in ids}})
+
+    def has(self, code: GiftCode | str, **conditions: Any) -> None:
+        self.game.merge({"codes": {str(code) if isinstance(code, str) else code.code: conditions}})
+
+    def spoil(self, fault: str, **details: Any) -> None:
+        self.game.merge({"faults": [{"fault": fault, **details}]})
+
+    def says(self, msg: str, **details: Any) -> None:
+        """The next answer is this one."""
+        self.spoil("msg", msg=msg, **details)
+
+    @property
+    def requests(self) -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = self.game.ledger()["requests"]
+        return found
+
+    @property
+    def grants(self) -> list[tuple[str, str]]:
+        return [(grant["player"], grant["code"]) for grant in self.game.ledger()["grants"]]
+
+
+@pytest.fixture
+def world(
+    db: None, simulator: Simulator, settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[World]:
+    """The flow against a game of its own, without limits of pace."""
+    simulator.merge({"rate": "unlimited", "options": {"player_gap": 0}})
+    here = settings.PROVIDERS["simulator"]
+    configured = replace(here, api_url=simulator.api_url, feed_url=simulator.feed_url, rate=None)
+    settings.PROVIDERS = {**settings.PROVIDERS, "simulator": configured}
+    settings.HTTP_SECONDS = 3.0
+    running = World(simulator)
+    monkeypatch.setattr(tasks, "enqueue_on_commit", running.ring)
+    return running
+
+
+def statements(call: Callable[[], Any]) -> list[str]:
+    """The statements that a call sends to the database, without those that begin and end transactions."""
+    seen: list[str] = []
+
+    def note(execute: Any, sql: str, parameters: Any, many: bool, context: Any) -> Any:
+        if not sql.startswith(("SAVEPOINT", "RELEASE")):
+            seen.append(sql)
+        return execute(sql, parameters, many, context)
+
+    with connection.execute_wrapper(note):
+        call()
+    return seen
+
+
+def states(redemption: Redemption) -> dict[str, str]:
+    """Player ID to state, for each member of a redemption."""
+    return dict(redemption.member_redemptions.values_list("player_id", "state"))
+
+
+def events(redemption: Redemption) -> list[str]:
+    """The journal of a redemption, oldest first."""
+    return list(
+        RedemptionEvent.objects.filter(redemption=redemption)
+        .order_by("id")
+        .values_list("kind", flat=True)
+    )

@@ -1,0 +1,209 @@
+"""Prune: what is old and proves nothing goes, in batches; its figures stay, and every invariant holds."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.db import transaction
+from django.db.models import F, Sum
+
+from giftcodes.admin.monitoring.chart import chart
+from giftcodes.audit import audit
+from giftcodes.models import (
+    Attempt,
+    EventKind,
+    MemberRedemption,
+    PrunedFigure,
+    Redemption,
+    RedemptionEvent,
+    Trigger,
+)
+from giftcodes.pipeline import prune as step
+from tests.factories import gift_code, guild, member
+from tests.lock.conftest import Elsewhere, elsewhere
+from tests.pipeline.conftest import World
+
+__all__ = ["elsewhere"]
+
+
+def age(days: float) -> None:
+    """Let the attempts and the journal become older."""
+    ago = timedelta(days=days)
+    Attempt.objects.update(sent_at=F("sent_at") - ago, answered_at=F("answered_at") - ago)
+    MemberRedemption.objects.update(
+        settled_at=F("settled_at") - ago, updated_at=F("updated_at") - ago
+    )
+    Redemption.objects.update(unlocked_at=F("unlocked_at") - ago)
+    RedemptionEvent.objects.update(at=F("at") - ago)
+
+
+def pruned(of: str) -> int:
+    """The sum of the figures."""
+    return PrunedFigure.objects.filter(of=of).aggregate(sum=Sum("number"))["sum"] or 0
+
+
+def written(of: type[Attempt] | type[RedemptionEvent], name: str) -> int:
+    """Rows and figures together: what there ever was."""
+    return of._default_manager.count() + pruned(name)
+
+
+def broken() -> set[str]:
+    return {finding.name for finding in audit().broken}
+
+
+def runs(times: int, *, guilds: int = 1) -> list[Redemption]:
+    """Redemptions with so many runs each, all over: the game does not know the player and is asked again each time."""
+    code = gift_code()
+    return [_runs(times, code.pk) for _ in range(guilds)]
+
+
+def _runs(times: int, code_id: int) -> Redemption:
+    row = Redemption.objects.create(guild=guild(), gift_code_id=code_id)
+    for number in range(1, times + 1):
+        row.begin_run(trigger=Trigger.ADMIN, user_id=None)
+        row.journal(EventKind.REFUSED, trigger=Trigger.COMMAND)
+        row.end_run("complete", now=row.gift_code.first_seen_at, detail=str(number))  # type: ignore[arg-type]
+    return row
+
+
+def entries(redemption: Redemption) -> list[tuple[str, int]]:
+    rows = RedemptionEvent.objects.filter(redemption=redemption).order_by("id")
+    return list(rows.values_list("kind", "run_number"))
+
+
+def test_what_proves_and_what_is_unclear_is_kept_and_the_rest_goes_when_it_is_old(
+    world: World,
+) -> None:
+    wolves, code = guild(members=3), gift_code()
+    low = member(wolves)
+    world.knows(wolves)
+    world.game.merge({"players": {low.player_id: {"level": 5}}})
+    world.has(code, min_level=10)
+    world.says("TOO FREQUENT.")
+    redemption = world.redeem(wolves, code)
+    world.breathe()
+    world.sweep()
+    kinds = sorted(Attempt.objects.values_list("outcome", flat=True))
+    assert kinds == ["level_too_low", "success", "success", "success", "too_frequent"]
+
+    assert step.prune() == step.Pruned(0, 0), "Nothing is old."
+    age(91)
+    assert step.prune().attempts == 2
+
+    assert sorted(Attempt.objects.values_list("outcome", flat=True)) == ["success"] * 3
+    assert pruned("attempt") == 2
+    assert broken() == set()
+    assert step.prune().attempts == 0
+    assert redemption.member_redemptions.settled().count() == 3
+
+
+def test_the_chart_shows_the_same_before_and_after(world: World, settings: Any) -> None:
+    settings.KEEP_ATTEMPTS_DAYS = 2
+    wolves, code = guild(members=2), gift_code()
+    world.knows(wolves)
+    world.has(code)
+    world.says("TOO FREQUENT.")
+    world.redeem(wolves, code)
+    world.breathe()
+    age(5)
+    before = chart()
+    assert not before.is_empty
+
+    assert step.prune().attempts == 1
+
+    assert chart() == before
+
+
+def test_the_request_behind_a_received_that_counts_as_redeemed_is_kept(world: World) -> None:
+    wolves, code = guild(members=1), gift_code()
+    world.knows(wolves)
+    world.has(code)
+    redemption = world.redeem(wolves, code)
+    (proof,) = Attempt.objects.all()
+    # As if the first answer had been lost, the second one said RECEIVED, and the first one came late after all.
+    Attempt.objects.filter(pk=proof.pk).update(outcome="too_frequent")
+    MemberRedemption.objects.update(token=2)
+    last = {"token": 2, "outcome": "received", "answered_at": proof.answered_at, "realm": 1}
+    Attempt.objects.create(
+        member_redemption_id=proof.member_redemption_id,
+        gift_code=code,
+        player_id=proof.player_id,
+        **last,
+    )
+    age(91)
+    assert redemption.member_redemptions.get().state == "redeemed"
+
+    assert step.prune().attempts == 0
+
+    assert "settled_rows_have_a_proof" not in broken()
+
+
+def test_runs_go_whole_and_oldest_first_and_the_last_one_stays(
+    db: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(step, "BATCH", 1)
+    one, other = runs(3, guilds=2)
+    age(366)
+    _runs(1, one.gift_code_id)
+    before = written(RedemptionEvent, "event")
+    batches = 0
+    horizon = step.database_now() - timedelta(days=365)
+    for statement in (step._ENTRIES, step._RUNS):
+        after = 0
+        # Whatever it is killed after: nothing is lost, and the journal is whole.
+        while (
+            batch := step.prune_batch(statement, before=horizon, after=after, of="event")
+        ) is not None:
+            after, _ = batch
+            batches += 1
+            assert written(RedemptionEvent, "event") == before
+            assert "runs_do_not_overlap" not in broken()
+            assert "state_agrees_with_journal" not in broken()
+
+    assert batches >= 6 + 4
+    assert entries(one) == entries(other) == [("locked", 3), ("unlocked", 3)]
+    assert RedemptionEvent.objects.filter(kind="refused").count() == 1, "The new one stays."
+
+
+def test_with_zero_days_everything_is_kept_for_ever(db: None, settings: Any) -> None:
+    settings.KEEP_ATTEMPTS_DAYS = settings.KEEP_JOURNAL_DAYS = 0
+    runs(2)
+    age(5_000)
+
+    assert step.prune() == step.Pruned(0, 0)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_who_starts_a_redemption_is_not_waited_for(elsewhere: Callable[..., Elsewhere]) -> None:
+    held, free = runs(2, guilds=2)
+    age(366)
+    with transaction.atomic():
+        Redemption.objects.for_update().get(pk=held.pk)
+        elsewhere(step.prune).wait()
+    assert [number for _, number in entries(held)] == [1, 1, 2, 2]
+    assert [number for _, number in entries(free)] == [2, 2]
+
+    step.prune()
+
+    assert [number for _, number in entries(held)] == [2, 2]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_two_at_once_delete_everything_once(
+    elsewhere: Callable[..., Elsewhere], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(step, "BATCH", 7)
+    rows = runs(4, guilds=20)
+    age(366)
+    before = written(RedemptionEvent, "event")
+
+    both = [elsewhere(step.prune), elsewhere(step.prune)]
+    deleted = sum(one.wait().entries for one in both)
+    deleted += step.prune().entries
+
+    assert written(RedemptionEvent, "event") == before
+    assert deleted == pruned("event") == before - 2 * len(rows)
+    assert broken() == set()

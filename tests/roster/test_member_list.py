@@ -1,0 +1,332 @@
+"""Reading lists of members as people and spreadsheets write them."""
+
+from __future__ import annotations
+
+from datetime import date
+
+import pytest
+
+from giftcodes.roster import ListedMember, MemberList, UnreadableListError, read_members
+
+
+def read(text: str) -> MemberList:
+    return read_members(text.encode())
+
+
+def ids(listed: MemberList) -> list[str]:
+    return [member.player_id for member in listed.members]
+
+
+def reasons(listed: MemberList) -> dict[int, str]:
+    return {bad.line: bad.reason for bad in listed.bad}
+
+
+def test_bare_ids_one_a_line_are_enough() -> None:
+    listed = read("123456789\n234567890\r\n\r\n  345678901  \n")
+
+    assert ids(listed) == ["123456789", "234567890", "345678901"]
+    assert [member.line for member in listed.members] == [1, 2, 4]
+    assert not listed.bad
+
+
+@pytest.mark.parametrize("delimiter", [",", ";", "\t"])
+def test_columns_without_names_are_taken_by_place(delimiter: str) -> None:
+    listed = read(delimiter.join(["123456789", "Amber", "1042", "2026-05-01"]))
+
+    assert listed.members == (ListedMember(1, "123456789", "Amber", 1042, date(2026, 5, 1)),)
+
+
+@pytest.mark.parametrize("delimiter", [",", ";", "\t"])
+def test_columns_with_names_may_stand_in_any_order(delimiter: str) -> None:
+    header = delimiter.join(["Kingdom", "NAME", "Consented on", "Player_ID"])
+    listed = read(f"{header}\n{delimiter.join(['77', 'Amber', '31.12.2025', '123456789'])}\n")
+
+    assert listed.members == (ListedMember(2, "123456789", "Amber", 77, date(2025, 12, 31)),)
+
+
+@pytest.mark.parametrize(
+    "name", ["player_id", "Player ID", "id", "ID", "fid", "FID", "player", "uid"]
+)
+def test_the_id_has_many_names(name: str) -> None:
+    assert ids(read(f"{name}\n123456789\n")) == ["123456789"]
+
+
+@pytest.mark.parametrize("name", ["realm", "kid", "State", "KINGDOM"])
+def test_the_realm_has_many_names(name: str) -> None:
+    assert read(f"id,{name}\n123456789,#1042\n").members[0].realm == 1042
+
+
+def test_a_player_beside_an_id_is_a_name() -> None:
+    assert read("Player,ID\nAmber,123456789\n").members == (ListedMember(2, "123456789", "Amber"),)
+
+
+def test_columns_that_nobody_knows_are_named_and_left_out() -> None:
+    listed = read("id,level,name\n123456789,30,Amber\n")
+
+    assert listed.ignored_columns == ("level",)
+    assert listed.members == (ListedMember(2, "123456789", "Amber"),)
+
+
+def test_a_header_without_an_id_is_refused_with_its_names() -> None:
+    with pytest.raises(UnreadableListError, match=r"\(name, state\).*player_id"):
+        read("name,state\nAmber,1042\n")
+
+
+@pytest.mark.parametrize(
+    "encoding",
+    ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "utf-32"],
+    ids=lambda name: name,
+)
+def test_spreadsheets_encodings_are_read(encoding: str) -> None:
+    listed = read_members("id;name\r\n123456789;Śnieg 雪\r\n234567890;Лис\r\n".encode(encoding))
+
+    assert [member.nickname for member in listed.members] == ["Śnieg 雪", "Лис"]
+
+
+@pytest.mark.parametrize(
+    "cell",
+    [
+        "123456789.0",
+        "123456789,00",
+        '="123456789"',
+        "'123456789",
+        '"123456789"',
+        "\u200b123456789\u00a0",
+        "\ufeff123456789",
+        "“123456789”",
+    ],
+)
+def test_a_number_in_a_spreadsheets_wrapping_is_unwrapped(cell: str) -> None:
+    assert ids(read(f"id\tname\n{cell}\tAmber\n")) == ["123456789"]
+
+
+@pytest.mark.parametrize(
+    ("cell", "proposal"),
+    [
+        ("1,000", "1000"),
+        ("1.000", "1000"),
+        ("3,000", "3000"),
+        ("1.042", "1042"),
+        ("1 042", "1042"),
+        ("1'042", "1042"),
+        ("1\u202f042", "1042"),
+        ("۱٬۰۴۲", "1042"),
+        ("+1042", "1042"),
+        ("-1042", "1042"),
+        ("S1042", "1042"),
+        ("1042.000", "1042"),
+        ("1.5", "whole number"),
+        ("1042,5", "whole number"),
+        ("1.042E+03", "last digits are lost"),
+    ],
+)
+def test_a_realm_that_is_not_plainly_a_number_is_asked_about(cell: str, proposal: str) -> None:
+    listed = read(
+        f"id;name;realm\n123456789;Amber;{cell}\n234567890;Birch;1042.0\n345678901;Cinder;1042,00\n"
+    )
+
+    assert [(member.player_id, member.realm) for member in listed.members] == [
+        ("234567890", 1042),
+        ("345678901", 1042),
+    ]
+    assert proposal in reasons(listed)[2]
+
+
+@pytest.mark.parametrize(
+    "cell",
+    ["123,000", "123.000", "123,456,789", "123.456.789", "123.456", "123456789.5", "+123456789"],
+)
+def test_a_player_id_is_never_shortened(cell: str) -> None:
+    listed = read(f"id;name\n{cell};Amber\n")
+
+    assert not listed.members
+    assert "is not a player ID" in reasons(listed)[2]
+
+
+@pytest.mark.parametrize(
+    "line", ["123,456,789", "123456789,Amber,1,042", "123456789,Amber,12,345,2026-01-01"]
+)
+def test_a_number_that_its_own_comma_tears_apart_is_asked_about(line: str) -> None:
+    assert not read(f"{line}\n").members
+    assert list(reasons(read(f"{line}\n"))) == [1]
+
+
+def test_a_number_that_its_own_comma_tears_apart_is_shown_as_it_was() -> None:
+    listed = read("id,realm,name\n123456789,1,042\n")
+
+    assert "“1,042” may be one number or two cells" in reasons(listed)[2]
+
+
+@pytest.mark.parametrize(
+    "digits", ["٠١٢٣٤٥٦٧٨٩", "۰۱۲۳۴۵۶۷۸۹", "０１２３４５６７８９", "०१२३४५६७८९"]
+)
+def test_digits_of_every_script_are_read(digits: str) -> None:
+    def written(text: str) -> str:
+        return text.translate({ord(str(value)): digit for value, digit in enumerate(digits)})
+
+    listed = read(f"{written('123456789')};Amber ۱۲;{written('1042')};{written('2026-05-01')}\n")
+
+    assert listed.members == (ListedMember(1, "123456789", "Amber ۱۲", 1042, date(2026, 5, 1)),)
+
+
+@pytest.mark.parametrize(
+    "invisible",
+    "\u00ad\u061c\u180e\u200b\u200d\u200e\u202a\u202e\u2060\u2066\u2069\ufe0f\ufeff\U000e0001",
+)
+def test_invisible_characters_around_and_within_values_are_taken_out(invisible: str) -> None:
+    def spoiled(text: str) -> str:
+        return invisible + text[:2] + invisible + text[2:] + invisible
+
+    listed = read(
+        f"{spoiled('id')};{spoiled('name')};realm\n{spoiled('123456789')};{spoiled('Amber')};{spoiled('1042')}\n"
+    )
+
+    assert listed.members == (ListedMember(2, "123456789", "Amber", 1042),)
+
+
+@pytest.mark.parametrize("cell", ["1.23457E+08", "1,23457E+08", "1E+08", "1.2e8"])
+def test_a_rounded_number_is_refused_with_the_way_out(cell: str) -> None:
+    listed = read(f"id;name\n{cell};Amber\n234567890;Birch\n")
+
+    assert ids(listed) == ["234567890"]
+    assert "last digits are lost" in reasons(listed)[2]
+    assert cell in reasons(listed)[2]
+
+
+def test_a_rounded_number_in_the_first_line_is_no_header() -> None:
+    assert list(reasons(read("1.23457E+08\n234567890\n"))) == [1]
+
+
+@pytest.mark.parametrize(
+    ("line", "reason"),
+    [
+        ("Amber", "“Amber” is not a player ID"),
+        ("12", "“12” is not a player ID"),
+        ("-123456789", "is not a player ID"),
+        ("123 456 789", "is not a player ID"),
+        (",Amber", "There is no player ID"),
+        ("123456789,Amber,north", "“north” is not a state or kingdom number"),
+        ("123456789,Amber,0", "“0” is not a state"),
+        ("123456789,Amber,234567890", "is not a state or kingdom number"),
+        ("123456789,Amber,1042,yes", "“yes” is not a day"),
+        ("123456789,Amber,1042,2026-02-30", "is not a day"),
+        ("123456789,Amber, the Great,1042,2026-02-01", "more cells than columns"),
+        ('123456789,"Amber', "quotation mark"),
+        ("123456789," + "x" * 81, "81 characters"),
+        ("123456789,Am\x07ber", "invisible control character at position 3"),
+        ("123456789,1042", "a nickname or a realm?"),
+    ],
+)
+def test_a_bad_line_says_why_and_costs_no_other(line: str, reason: str) -> None:
+    listed = read(f"345678901,Birch,1042\n{line}\n456789012,Cinder,1042\n")
+
+    assert ids(listed) == ["345678901", "456789012"]
+    assert list(reasons(listed)) == [2]
+    assert reason in reasons(listed)[2]
+
+
+def test_what_is_shown_of_a_bad_cell_cannot_forge_a_line() -> None:
+    shown = reasons(read("123456789\n\x1b[31m" + "x" * 100_000 + "\n"))[2]
+
+    assert "\x1b" not in shown
+    assert len(shown) < 200
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+@pytest.mark.parametrize(
+    "inside", ["joined{}2026, in spring", "Foo{}987654321", "a{}{}345678901,Cinder{}b"]
+)
+def test_a_line_break_in_a_quoted_cell_begins_no_record(inside: str, end: str) -> None:
+    text = end.join(["id,name,note", f'123456789,Amber,"{inside}"', "234567890,Birch,", ""])
+
+    listed = read(text.replace("{}", end))
+
+    assert ids(listed) == ["123456789", "234567890"]
+    assert listed.ignored_columns == ("note",)
+    assert not listed.bad
+
+
+def test_records_of_several_lines_keep_the_numbers_of_their_lines() -> None:
+    listed = read(
+        'id,name\n123456789,"Amber\nthe Great"\n234567890,Birch\n345678901,"Cin\nder",x\nnobody,Dahlia\n'
+    )
+
+    assert [(member.line, member.nickname) for member in listed.members] == [
+        (2, "Amber the Great"),
+        (4, "Birch"),
+    ]
+    assert sorted(reasons(listed)) == [5, 7]
+    assert "joins the lines 5 to 6" in reasons(listed)[5]
+
+
+def test_names_of_columns_may_have_line_breaks() -> None:
+    assert ids(read('"Player\nID",name\n123456789,Amber\n')) == ["123456789"]
+
+
+def test_many_open_quotation_marks_cost_their_own_lines_only() -> None:
+    lines = [
+        f'{number},"open' if number % 2 else f"{number},closed"
+        for number in range(100_000_000, 100_003_000)
+    ]
+
+    listed = read("\n".join(lines))
+
+    assert ids(listed) == [line[:9] for line in lines if line.endswith("closed")]
+
+
+def test_a_quote_that_is_not_closed_does_not_swallow_the_rest() -> None:
+    listed = read('id,name\n123456789,"Amber\n234567890,Birch\n')
+
+    assert ids(listed) == ["234567890"]
+
+
+def test_quoted_cells_may_hold_the_delimiter_and_have_space_around() -> None:
+    listed = read('id, name, realm\n123456789, "Amber, the ""Great""" ,1042\n')
+
+    assert listed.members == (ListedMember(2, "123456789", 'Amber, the "Great"', 1042),)
+
+
+def test_a_player_who_is_listed_twice_is_taken_once_and_reported() -> None:
+    listed = read("123456789,Amber,\n234567890,Birch,\n123456789.0,Copy,\n")
+
+    assert [member.nickname for member in listed.members] == ["Amber", "Birch"]
+    assert [str(line) for line in listed.repeated] == [
+        "Line 3: player 123456789 is on line 1 already."
+    ]
+
+
+def test_excels_own_hint_at_the_delimiter_is_followed() -> None:
+    assert read("sep=;\nid;name\n123456789;Amber, the Great\n").members == (
+        ListedMember(3, "123456789", "Amber, the Great"),
+    )
+
+
+@pytest.mark.parametrize(
+    ("data", "advice"),
+    [
+        (b"", "empty"),
+        (b"\xef\xbb\xbf \r\n\t\r\n", "empty"),
+        (b"PK\x03\x04rest", "as CSV"),
+        (b"\xd0\xcf\x11\xe0rest", "save it as CSV"),
+        (b"%PDF-1.7", "PDF"),
+        (b"\x1f\x8b\x08", "Unpack"),
+        (b"1234\x00\x01\x02\x03 567 and much more text", "binary"),
+        (b"\xff\xfe1\x00\x00\xd8", "binary"),
+        ("123456789,Zoë\n".encode("cp1252"), "Line 1 is not UTF-8"),
+        (b"1" * 5_000_001, "larger than 5 MB"),
+    ],
+)
+def test_a_file_that_is_no_list_is_refused_with_advice(data: bytes, advice: str) -> None:
+    with pytest.raises(UnreadableListError, match=advice):
+        read_members(data)
+
+
+def test_lines_of_delimiters_only_are_skipped() -> None:
+    listed = read("id,name,realm\n123456789,Amber,1042\n,,\n ; \n")
+
+    assert ids(listed) == ["123456789"]
+    assert not listed.bad
+
+
+def test_a_header_alone_lists_nobody() -> None:
+    assert read("id,name\n") == MemberList((), (), (), ())

@@ -1,0 +1,285 @@
+"""The web server with small applications: what a client may do, and what it gets when it does too much."""
+
+from __future__ import annotations
+
+import http.client
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import closing, suppress
+from pathlib import Path
+
+import pytest
+
+from redeemer.localserver import ports
+from redeemer.localserver.home import REPOSITORY
+from redeemer.serving import MOST_HEADER_BYTES, THREADS
+from tests.waiting import PATIENCE_SECONDS, wait_for
+
+_PROGRAM = """
+import sys, time
+from redeemer import serving
+
+serving.UNREAD_SECONDS = 2.0
+if "crowded" in sys.argv:
+    serving._MOST_CONNECTIONS, serving.REQUEST_SECONDS = 20, 3600.0
+
+def application(environ, start_response):
+    path = environ["PATH_INFO"]
+    body = environ["wsgi.input"].read()
+    if path == "/slow":
+        sys.stderr.write("begun\\n")
+        sys.stderr.flush()
+        time.sleep(2)
+    if path == "/large":
+        sys.stderr.write("begun\\n")
+        sys.stderr.flush()
+        start_response("200 OK", [("Content-Length", "40000000")])
+        return (b"x" * 1_000_000 for _ in range(40))
+    answer = {
+        "/script": (environ["SCRIPT_NAME"] + "|" + path).encode(),
+        "/forwarded": environ.get("HTTP_X_FORWARDED_FOR", "nothing").encode(),
+        "/length": str(len(body)).encode(),
+    }.get(path, b"hello")
+    start_response("200 OK", [("Content-Length", str(len(answer)))])
+    return [answer]
+
+believes = "believe" in sys.argv
+listener = serving.listen(sys.argv[1])
+sys.stderr.write("listening\\n")
+sys.stderr.flush()
+serving.serve(listener, application, believes_proxies=believes)
+"""
+
+
+class Site:
+    """A server on a port of its own."""
+
+    def __init__(self, log: Path, *arguments: str, bind: str = "") -> None:
+        self.port = ports.pick()
+        self._log = log
+        with log.open("ab") as output:
+            self.process = subprocess.Popen(
+                [sys.executable, "-c", _PROGRAM, bind or f"127.0.0.1:{self.port}", *arguments],
+                cwd=REPOSITORY,
+                stdout=output,
+                stderr=output,
+            )
+        wait_for(lambda: "listening" in self.said, "the server to listen")
+
+    @property
+    def said(self) -> str:
+        return self._log.read_text(encoding="utf-8")
+
+    def connect(self) -> socket.socket:
+        return socket.create_connection(("127.0.0.1", self.port), timeout=PATIENCE_SECONDS)
+
+    def ask(
+        self, path: str, *, method: str = "GET", body: bytes | None = None, **headers: str
+    ) -> tuple[int, bytes]:
+        named = {name.replace("_", "-"): value for name, value in headers.items()}
+        with closing(
+            http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE_SECONDS)
+        ) as connection:
+            connection.request(method, path, body=body, headers=named)
+            answer = connection.getresponse()
+            return answer.status, answer.read()
+
+    def end(self) -> None:
+        if self.process.poll() is None:
+            self.process.kill()
+        self.process.wait()
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Iterator[Callable[..., Site]]:
+    """Starts servers, and ends them."""
+    started: list[Site] = []
+
+    def begin(*arguments: str, bind: str = "") -> Site:
+        started.append(Site(tmp_path / f"{len(started)}.log", *arguments, bind=bind))
+        return started[-1]
+
+    yield begin
+    for site in started:
+        site.end()
+
+
+@pytest.fixture
+def site(start: Callable[..., Site]) -> Site:
+    return start()
+
+
+def raw(site: Site, request: bytes) -> bytes:
+    """The whole of an answer to these very bytes."""
+    with site.connect() as connection:
+        connection.sendall(request)
+        found = b""
+        while part := connection.recv(65_536):
+            found += part
+    return found
+
+
+def test_a_request_under_way_is_answered_after_sigterm_and_then_the_server_ends_well(
+    site: Site,
+) -> None:
+    with site.connect() as connection:
+        connection.sendall(b"GET /slow HTTP/1.1\r\nHost: x\r\n\r\n")
+        wait_for(lambda: "begun" in site.said, "the request to begin")
+        site.process.send_signal(signal.SIGTERM)
+        answer = connection.recv(65_536)
+        while b"hello" not in answer and (part := connection.recv(65_536)):
+            answer += part
+
+    assert answer.startswith(b"HTTP/1.1 200")
+    assert answer.endswith(b"hello")
+    assert site.process.wait(PATIENCE_SECONDS) == 0
+
+
+def test_a_half_sent_request_does_not_keep_a_server_that_is_to_end(site: Site) -> None:
+    with site.connect() as connection:
+        connection.sendall(b"GET / HTT")
+        assert site.ask("/")[0] == 200
+        site.process.send_signal(signal.SIGTERM)
+
+        assert site.process.wait(PATIENCE_SECONDS) == 0
+
+
+def test_clients_that_do_not_read_their_answers_are_cut_off_and_the_others_are_served(
+    site: Site,
+) -> None:
+    """Each of these answers is more than the server keeps for a client: its thread waits."""
+    unread = [site.connect() for _ in range(THREADS)]
+    for connection in unread:
+        connection.sendall(b"GET /large HTTP/1.1\r\nHost: x\r\n\r\n")
+    wait_for(lambda: site.said.count("begun") == THREADS, "all threads to be at work")
+
+    assert site.ask("/") == (200, b"hello")
+
+    for connection in unread:
+        connection.close()
+
+
+def test_where_all_connections_are_taken_those_that_owe_a_request_make_room(
+    start: Callable[..., Site],
+) -> None:
+    site = start("crowded")
+    half_sent = [site.connect() for _ in range(40)]
+    for connection in half_sent:
+        connection.sendall(b"GET / HTT")
+
+    assert site.ask("/") == (200, b"hello")
+
+    for connection in half_sent:
+        connection.close()
+
+
+def test_a_connection_serves_one_request_after_the_other(site: Site) -> None:
+    with closing(
+        http.client.HTTPConnection("127.0.0.1", site.port, timeout=PATIENCE_SECONDS)
+    ) as connection:
+        for _ in range(3):
+            connection.request("GET", "/")
+            assert connection.getresponse().read() == b"hello"
+
+
+@pytest.mark.parametrize("name", [b"SCRIPT_NAME", b"Script-Name", b"PATH_INFO", b"Path-Info"])
+def test_no_header_moves_the_site_to_another_path(site: Site, name: bytes) -> None:
+    answer = raw(site, b"GET /script HTTP/1.0\r\nHost: x\r\n" + name + b": /x\r\n\r\n")
+
+    assert answer.endswith(b"\r\n\r\n|/script")
+
+
+def test_without_proxies_of_ours_forwarded_addresses_do_not_reach_the_application(
+    site: Site,
+) -> None:
+    assert site.ask("/forwarded", X_Forwarded_For="203.0.113.9") == (200, b"nothing")
+
+
+def test_with_proxies_of_ours_they_do(start: Callable[..., Site]) -> None:
+    assert start("believe").ask("/forwarded", X_Forwarded_For="203.0.113.9") == (
+        200,
+        b"203.0.113.9",
+    )
+
+
+def test_a_body_that_is_too_large_is_refused_before_it_is_read(site: Site) -> None:
+    announced = b"POST /length HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: 200000000\r\n\r\n"
+
+    assert raw(site, announced).startswith(b"HTTP/1.1 413 ")
+
+
+def test_a_body_without_a_length_is_refused_when_it_is_too_large(site: Site) -> None:
+    with site.connect() as connection:
+        connection.sendall(
+            b"POST /length HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
+        )
+        chunk = b"100000\r\n" + b"x" * 0x100000 + b"\r\n"
+        answer = b""
+        # It may close while the rest is on its way, and the answer is lost then.
+        with suppress(OSError):
+            for _ in range(100):
+                connection.sendall(chunk)
+            answer = connection.recv(100)
+
+    assert answer == b"" or answer.startswith(b"HTTP/1.1 413 ")
+    assert site.ask("/") == (200, b"hello")
+
+
+def test_a_list_of_members_of_the_largest_size_arrives_whole(site: Site) -> None:
+    assert site.ask("/length", method="POST", body=b"x" * 5_500_000) == (200, b"5500000")
+
+
+def test_a_header_without_end_is_refused(site: Site) -> None:
+    half = b"GET / HTTP/1.1\r\nX: "
+
+    assert raw(site, half.ljust(MOST_HEADER_BYTES, b"x")).startswith(b"HTTP/1.0 431 ")
+
+
+def test_it_can_listen_on_a_path_also_where_a_killed_one_left_its_socket(
+    start: Callable[..., Site], tmp_path: Path
+) -> None:
+    path = tmp_path / "site.sock"
+    start(bind=f"unix:{path}").end()
+    assert path.exists()
+    start(bind=f"unix:{path}")
+
+    with socket.socket(socket.AF_UNIX) as connection:
+        connection.settimeout(PATIENCE_SECONDS)
+        connection.connect(str(path))
+        connection.sendall(b"GET / HTTP/1.0\r\n\r\n")
+        assert connection.recv(1000).startswith(b"HTTP/1.0 200")
+
+
+@pytest.mark.skipif(not socket.has_dualstack_ipv6(), reason="needs IPv6")
+def test_everywhere_means_ipv4_and_ipv6(start: Callable[..., Site]) -> None:
+    port = ports.pick()
+    start(bind=f"[::]:{port}")
+
+    for host in ("127.0.0.1", "::1"):
+        with closing(
+            http.client.HTTPConnection(host, port, timeout=PATIENCE_SECONDS)
+        ) as connection:
+            connection.request("GET", "/")
+            assert connection.getresponse().read() == b"hello"
+
+
+@pytest.mark.parametrize("bind", ["127.0.0.1:{port}", "no-port", "192.0.2.1:80"])
+def test_an_address_that_it_cannot_have_is_one_line(site: Site, bind: str) -> None:
+    bind = bind.format(port=site.port)
+    done = subprocess.run(
+        [sys.executable, "-m", "redeemer.serving", "--bind", bind],
+        cwd=REPOSITORY,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=PATIENCE_SECONDS,
+    )
+
+    assert done.returncode == 1
+    assert done.stdout == ""
+    (line,) = done.stderr.splitlines()
+    assert line.startswith(f"The site cannot listen on {bind}: ")
+    assert "BIND" in line
