@@ -6,16 +6,19 @@ RUN := .venv/bin/python
 LOCK := $(RUN) -m uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	--no-emit-find-links --custom-compile-command 'make lock'
 
-.PHONY: help up test properties year bench chaos guards screenshots lint format lock
+.PHONY: help up test test-fast properties year bench chaos guards screenshots lint format lock
 
 help:  ## Show this list
-	@sed -n 's/^\([a-z]*\):.*## /  make \1	/p' Makefile
+	@sed -n 's/^\([a-z-]*\):.*## /  make \1	/p' Makefile
 
 up: .venv/.installed  ## Run everything, with its own database, until Ctrl-C
 	@$(RUN) manage.py up
 
 test: .venv/.installed-dev  ## Run the tests, three at a time; ARGS="-k lock" for some of them, JOBS=n
 	$(RUN) -m pytest -n $(or $(JOBS),3) --dist loadfile $(ARGS)
+
+test-fast: .venv/.installed-dev  ## Run the tests that take no second each, while you work; ARGS and JOBS as above
+	$(RUN) -m pytest -n $(or $(JOBS),2) -m 'not long and not slow' $(ARGS)
 
 properties: .venv/.installed-dev  ## Look for broken rules in many random histories and answers; EXAMPLES=5000 for more
 	PROPERTY_EXAMPLES=$(or $(EXAMPLES),500) $(RUN) -m pytest tests/properties $(ARGS)

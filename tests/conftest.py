@@ -45,12 +45,29 @@ def still_clock(db: None) -> None:
         cursor.execute(_STILL_CLOCK)
 
 
-#: Their tests wait for processes, some for minutes. None of them uses the database of the other tests.
-_LONGEST = {"system", "localserver", "backups", "chaos"}
+#: Tests with real systems, browsers or very many rows take seconds each, some a minute. The longest first.
+_SLOW_FOLDERS = (
+    "browser",
+    "system",
+    "localserver",
+    "backups",
+    "chaos",
+    "year",
+    "properties",
+    "scale",
+)
 
 
-@pytest.hookimpl(trylast=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The longest files first: begun last, they would keep one process busy while the others have nothing left."""
-    here = Path(__file__).parent
-    items.sort(key=lambda item: item.path.relative_to(here).parts[0] not in _LONGEST)
+@pytest.hookimpl(wrapper=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> Iterator[None]:
+    """Mark what is slow by its folder, and put it first.
+
+    A long file that was begun last would keep one process busy while the others have nothing left.
+    """
+    folders = {item: item.path.relative_to(Path(__file__).parent).parts[0] for item in items}
+    for item in items:
+        if folders[item] in _SLOW_FOLDERS:
+            item.add_marker(pytest.mark.slow)
+    yield  # Tests are chosen by their markers here.
+    order = {folder: place for place, folder in enumerate(_SLOW_FOLDERS)}
+    items.sort(key=lambda item: order.get(folders[item], len(order)))

@@ -35,6 +35,8 @@ from redeemer.localserver.programs import Programs
 from redeemer.localserver.spawn import spawn_with_parent_death_signal
 from tests.waiting import PATIENCE_SECONDS, wait_for
 
+pytestmark = pytest.mark.slow
+
 _DOCKERFILE = (REPOSITORY / "Dockerfile").read_text(encoding="utf-8")
 _APPLICATION = ("web", "control", "redeem", "beat")
 _PASSWORD = "only-for-compose"

@@ -17,6 +17,8 @@ import pytest
 from redeemer.localserver.home import REPOSITORY
 from tests.waiting import wait_for
 
+pytestmark = pytest.mark.slow
+
 _TESTS = """
 import subprocess, sys, time
 from pathlib import Path

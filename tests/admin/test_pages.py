@@ -103,6 +103,7 @@ def test_history_cannot_be_added_changed_or_deleted(browser: Browser, model: typ
     assert model._default_manager.values().get(pk=row.pk) == before
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("model", ENDLESS, ids=name)
 def test_a_list_costs_the_same_with_three_rows_and_with_thirty(
     browser: Browser, model: type[Model]
@@ -156,6 +157,7 @@ _numbers = count(100)
 PACKAGED = [model for model in admin.site._registry if model._meta.app_label != "giftcodes"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("model", PACKAGED, ids=lambda model: model._meta.label_lower)
 def test_a_list_of_a_package_costs_the_same_with_three_rows_and_with_thirty(
     browser: Browser, model: type[Model]

@@ -221,6 +221,7 @@ def test_no_page_holds_a_script_in_itself(browser: Browser, page: str) -> None:
 
 
 # --- Production -------------------------------------------------------------------------------------------------------
+@pytest.mark.slow
 def test_production_settings_pass_the_check_for_deployment() -> None:
     environment = {
         **os.environ,
@@ -240,6 +241,7 @@ def test_production_settings_pass_the_check_for_deployment() -> None:
     assert done.returncode == 0, done.stderr
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("environment", "is_secure"),
     [
@@ -326,6 +328,7 @@ def site() -> Iterator[int]:
     server.wait(timeout=PATIENCE_SECONDS)
 
 
+@pytest.mark.slow
 def test_the_answer_reaches_a_browser_that_is_still_sending(site: int) -> None:
     body = b"notes=" + b"x" * 12_000_000
     head = (
@@ -347,6 +350,7 @@ def test_another_bad_request_is_answered_as_ever(browser: Browser) -> None:
     assert "Nothing was changed" not in response.content.decode()
 
 
+@pytest.mark.slow
 def test_a_path_with_a_line_break_forges_no_line_of_the_web_server() -> None:
     script = (
         "import django; django.setup(); import logging; "

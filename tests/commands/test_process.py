@@ -19,6 +19,8 @@ from giftcodes.models import Member
 from tests.factories import gift_code, guild
 from tests.waiting import PATIENCE_SECONDS
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).resolve().parents[2]
 MANAGE = [sys.executable, "manage.py"]
 

@@ -21,6 +21,8 @@ from redeemer.localserver import ports
 from redeemer.localserver.postgres import Postgres
 from tests.settings.copied import Copy
 
+pytestmark = pytest.mark.slow
+
 _GENEROUS_SECONDS = 120.0
 #: Doubled waits came to 82 s after an outage of 70 s; a short one does not show them.
 _LONG_SECONDS = 70.0

@@ -18,6 +18,8 @@ from redeemer.localserver.home import REPOSITORY
 from redeemer.serving import MOST_HEADER_BYTES, THREADS
 from tests.waiting import PATIENCE_SECONDS, wait_for
 
+pytestmark = pytest.mark.slow
+
 _PROGRAM = """
 import sys, time
 from redeemer import serving

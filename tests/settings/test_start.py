@@ -14,6 +14,8 @@ from redeemer.localserver import ports
 from redeemer.localserver.home import REPOSITORY
 from tests.settings.copied import Copy
 
+pytestmark = pytest.mark.slow
+
 KEY = "only-for-tests-but-long-enough-to-please-the-checks-of-django"
 HUSH = "a-value-that-nobody-may-see"
 
