@@ -14,10 +14,13 @@ help:  ## Show this list
 up: .venv/.installed  ## Run everything, with its own database, until Ctrl-C
 	@$(RUN) manage.py up
 
+# Hundreds of processes would compile the project again.
+test test-fast: export PYTHONDONTWRITEBYTECODE =
+
 test: .venv/.installed-dev  ## Run the tests, three at a time; ARGS="-k lock" for some of them, JOBS=n
 	$(RUN) -m pytest -n $(or $(JOBS),3) --dist loadfile $(ARGS)
 
-test-fast: .venv/.installed-dev  ## Run the tests that take no second each, while you work; ARGS and JOBS as above
+test-fast: .venv/.installed-dev  ## Run the quick ones, while you work; ARGS and JOBS as above
 	$(RUN) -m pytest -n $(or $(JOBS),2) -m 'not long and not slow' $(ARGS)
 
 properties: .venv/.installed-dev  ## Look for broken rules in many random histories and answers; EXAMPLES=5000 for more

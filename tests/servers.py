@@ -25,6 +25,8 @@ from redeemer.localserver.server import Server, wait_until_ready
 from redeemer.localserver.valkey import Valkey
 from tests import reaper
 
+#: A plan must not depend on whether a test took so long that the tables were analysed meanwhile.
+_SETTINGS = {**THROW_AWAY, "autovacuum": "off"}
 _PREFIX = "redeemer-tests-"
 _PASSWORD = "only-for-tests"
 _WORKER = "PYTEST_XDIST_WORKER"
@@ -78,7 +80,7 @@ def _running() -> Iterator[tuple[Postgres, Valkey, Path]]:
         folder.chmod(0o755)  # The database's user goes through it.
         lock = stack.enter_context((folder / "lock").open("wb"))
         fcntl.flock(lock, fcntl.LOCK_EX)
-        postgres = Postgres(folder, port=ports.pick(), password=_PASSWORD, settings=THROW_AWAY)
+        postgres = Postgres(folder, port=ports.pick(), password=_PASSWORD, settings=_SETTINGS)
         if postgres.place != folder:
             stack.callback(shutil.rmtree, postgres.place, ignore_errors=True)
         valkey = Valkey(folder, port=ports.pick(), password=_PASSWORD)

@@ -77,6 +77,7 @@ def test_it_opens_while_it_is_empty_and_says_so(browser: Browser, model: type[Mo
         assert 'class="empty"' in response.content.decode()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("model", MODELS, ids=name)
 def test_it_opens_with_rows_and_each_row_opens(browser: Browser, model: type[Model]) -> None:
     past.live(2)

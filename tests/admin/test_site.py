@@ -97,6 +97,7 @@ def onlooker(django_user_model: Any, doorbell: Doorbell) -> Client:
     return client
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("page", "action"),
     [

@@ -30,6 +30,14 @@ QUIET = [
     "INFO",
 ]
 
+_ALL = """
+import django, json, sys
+django.setup()
+from django.core.management import call_command
+for command in json.loads(sys.argv[1]):
+    call_command(*command)
+"""
+
 
 class System:
     """Real processes against one PostgreSQL database, one Redis database and one simulator."""
@@ -64,6 +72,17 @@ class System:
             capture_output=True,
             text=True,
             check=check,
+            timeout=300,
+        )
+
+    def manage_all(self, commands: list[list[str]]) -> None:
+        """Run management commands in one process, one after the other: a start takes a second."""
+        subprocess.run(
+            [sys.executable, "-c", _ALL, json.dumps(commands)],
+            cwd=ROOT,
+            env=self.environment,
+            check=True,
+            stdout=subprocess.DEVNULL,
             timeout=300,
         )
 

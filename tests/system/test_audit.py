@@ -43,11 +43,15 @@ def test_a_system_at_work_audits_clean_at_any_moment(tmp_path: Path) -> None:
         running.world(
             players={str(player): {"realm": 1042} for player in PLAYERS}, codes={"FROST": {}}
         )
+        commands = list[list[str]]()
         for name in ("Wolves", "Bears"):
-            running.manage("add_guild", name, "--provider", "whiteout", "--realm", "1042")
             listing = tmp_path / f"{name}.txt"
             listing.write_text("\n".join(map(str, PLAYERS)))
-            running.manage("import_members", str(listing), "--guild", name)
+            commands += [
+                ["add_guild", name, "--provider", "whiteout", "--realm", "1042"],
+                ["import_members", str(listing), "--guild", name],
+            ]
+        running.manage_all(commands)
         running.start_workers()
         for name in ("Wolves", "Bears"):
             # Catch-up may have been first.

@@ -55,11 +55,15 @@ def running(tmp_path: Path) -> Iterator[System]:
         }
         players = {str(player) for members in GUILDS.values() for player in members}
         running.world(players={player: {"realm": 1042} for player in players})
+        commands = list[list[str]]()
         for name, members in GUILDS.items():
-            running.manage("add_guild", name, "--provider", "whiteout", "--realm", "1042")
             listing = tmp_path / f"{name}.txt"
             listing.write_text("\n".join(map(str, members)))
-            running.manage("import_members", str(listing), "--guild", name)
+            commands += [
+                ["add_guild", name, "--provider", "whiteout", "--realm", "1042"],
+                ["import_members", str(listing), "--guild", name],
+            ]
+        running.manage_all(commands)
         running.rows("UPDATE giftcodes_guild SET priority = 5 WHERE name = 'Foxes' RETURNING id")
         running.start_workers()
         yield running

@@ -74,6 +74,7 @@ QUICK = settings(
 )
 
 
+@pytest.mark.slow
 @QUICK
 @given(answer=JSON | GAME_LIKE, status=st.integers(100, 999))
 def test_any_json_gives_an_answer(parrot: Parrot, answer: object, status: int) -> None:
@@ -86,6 +87,7 @@ def test_any_json_gives_an_answer(parrot: Parrot, answer: object, status: int) -
         assert 200 <= status < 300
 
 
+@pytest.mark.slow
 @QUICK
 @given(
     body=st.binary(max_size=300), headers=st.lists(st.tuples(NAMES | HEADER, HEADER), max_size=5)
