@@ -1,4 +1,4 @@
-# One image for the site, the workers, beat and the commands: compose.yaml says which runs what. docs/scaling.md.
+# One image for the site, the workers, beat and the commands: compose.yaml says which runs what. docs/how-to/install.md.
 ARG PYTHON=python:3.11.14-slim-bookworm
 
 # --- Packages and static files: pip and what it leaves behind stay in this stage --------------------------------------

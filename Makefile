@@ -1,4 +1,4 @@
-# One way to run things, here and in CI. Nothing has to be installed first but Python 3.11 or newer, and make.
+# One way to run things, here and in CI. Only Python 3.11 or newer, and make, must be installed.
 
 PYTHON ?= $(shell for python in python3.11 python3 python; do \
 	$$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$python && break; done)
@@ -6,7 +6,7 @@ RUN := .venv/bin/python
 LOCK := $(RUN) -m uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	--no-emit-find-links --custom-compile-command 'make lock'
 
-.PHONY: help up test test-fast properties year bench chaos guards screenshots lint format lock
+.PHONY: help up test test-fast properties year bench chaos guards screenshots docs lint format lock
 
 help:  ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1	/p' Makefile
@@ -23,23 +23,27 @@ test: .venv/.installed-dev  ## Run the tests, three at a time; ARGS="-k lock" fo
 test-fast: .venv/.installed-dev  ## Run the quick ones, while you work; ARGS and JOBS as above
 	$(RUN) -m pytest -n $(or $(JOBS),2) -m 'not long and not slow' $(ARGS)
 
-properties: .venv/.installed-dev  ## Look for broken rules in many random histories and answers; EXAMPLES=5000 for more
+properties: .venv/.installed-dev  ## Check the properties on many random histories and answers; EXAMPLES=5000 for more
 	PROPERTY_EXAMPLES=$(or $(EXAMPLES),500) $(RUN) -m pytest tests/properties $(ARGS)
 
-year: .venv/.installed-dev  ## Live through a year of codes, members and feeds in a few minutes
+year: .venv/.installed-dev  ## Simulate a year of codes, members and feeds in a few minutes
 	$(RUN) -m pytest -m long tests/year $(ARGS)
 
-bench: .venv/.installed-dev  ## Measure, on throw-away servers: each figure beside its limit
+bench: .venv/.installed-dev  ## Measure on throw-away servers; prints each figure beside its limit
 	$(RUN) -m pytest -q --no-header --capture=no -o python_files='bench_*.py' -o python_functions='bench_*' benchmarks $(ARGS)
 
-chaos: .venv/.installed-dev  ## Kill, freeze and cut off everything in turn; SCENARIO=name,name ROUNDS=n SEED=n
+chaos: .venv/.installed-dev  ## Kill, stop and cut off each part of a running system; SCENARIO=name,name ROUNDS=n SEED=n
 	@$(RUN) -m chaos
 
-guards: .venv/.installed-dev  ## Take each guard out of a copy, and see its test go red; GUARD=name
+guards: .venv/.installed-dev  ## Remove each guard from a copy, and check that its test fails; GUARD=name
 	@$(RUN) -m chaos.guards
 
-screenshots: .venv/.installed-dev  ## Make docs/screenshots anew, with the Chromium that is installed
+screenshots: .venv/.installed-dev  ## Create docs/screenshots again, with the installed Chromium
 	$(RUN) -m pytest -q --no-header -o python_files='screenshots.py' -o python_functions='shoot_*' tests/browser $(ARGS)
+
+docs: .venv/.installed-dev  ## Build the documentation strictly into site/; ARGS=serve to read it while you write
+	@NO_MKDOCS_2_WARNING=1 $(RUN) -m mkdocs $(if $(ARGS),$(ARGS) --dev-addr 127.0.0.1:8001,build --strict --quiet)
+	@$(if $(ARGS),,echo 'The documentation is in site/; `make docs ARGS=serve` shows it.')
 
 lint: .venv/.installed-dev  ## Check style, types, imports and migrations
 	$(RUN) -m ruff check .

@@ -90,7 +90,7 @@ def report(
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:
-    """The table, as Markdown, so that it can go into docs/performance.md as it is."""
+    """The table, as Markdown, so that it can go into docs/explanation/performance.md as it is."""
     if not _FIGURES:
         return
     terminalreporter.write_sep("=", "figures")

@@ -1,7 +1,7 @@
 """`make guards`: take each guard out of a copy of the project, and see the test or scenario that watches it go red.
 
 A guard whose watchman stays green protects nothing, or is not watched: exit status 1. `GUARD=name[,name]` chooses.
-The table in docs/testing.md is what this prints.
+The table in docs/reference/faults-and-guards.md is what this prints.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from chaos.reporting import say
 from redeemer.localserver.home import REPOSITORY
 
 _LEFT_BEHIND = shutil.ignore_patterns(
-    ".git", ".venv", "var", "__pycache__", ".*_cache", "staticfiles"
+    ".git", ".venv", "var", "__pycache__", ".*_cache", "staticfiles", "site"
 )
 _PATIENCE_SECONDS = 300
 

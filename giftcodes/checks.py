@@ -160,7 +160,9 @@ def check_operator_channel(**_: Any) -> list[CheckMessage]:
     except BadAddressError as error:
         return [
             Error(
-                f"OPERATOR_CHANNEL: {error}", hint="See docs/announcements.md.", id="giftcodes.E010"
+                f"OPERATOR_CHANNEL: {error}",
+                hint="See docs/how-to/announce.md.",
+                id="giftcodes.E010",
             )
         ]
     return []

@@ -1,4 +1,4 @@
-"""The Celery application. Its settings are the settings' `CELERY_` block; why they are so: docs/decisions/0002."""
+"""The Celery application. Its settings are the settings' `CELERY_` block; why they are so: decision 2."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def _fetch_the_next(**_: Any) -> None:
     """Wake the worker's loop when a thread becomes free.
 
     With prefetching switched off the loop fetches only when a thread is free, and does not notice by itself that one
-    has become so: it sleeps until something else wakes it, about a tenth of a second (docs/decisions/0002). The signal
+    has become so: it sleeps until something else wakes it, about a tenth of a second (decision 2). The signal
     comes just before the request leaves the books; hence the millisecond.
     """
     if hub := get_event_loop():

@@ -1,4 +1,4 @@
-"""The one reader of settings: from the environment, and from `.env` beside manage.py (docs/settings.md).
+"""The one reader of settings: from the environment, and from `.env` beside manage.py (docs/reference/settings.md).
 
 A value is taken as written: nothing in it is replaced. An error names the setting, and never shows its value.
 """

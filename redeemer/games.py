@@ -51,7 +51,7 @@ class Game:
         return f"{self.name.upper()}_{what}"
 
 
-#: docs/protocol.md says what is known of each.
+#: docs/reference/protocol.md says what is known of each.
 GAMES: tuple[Game, ...] = (
     Game(
         name="whiteout",

@@ -1,4 +1,4 @@
-"""Who is knocking, and what somebody hears who has knocked too often (docs/decisions/0013)."""
+"""Who is knocking, and what somebody hears who has knocked too often (decision 12)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The web server: waitress, with deadlines of our own (docs/decisions/0019).
+"""The web server: waitress, with deadlines of our own (decision 17).
 
     python -m redeemer.serving --bind 127.0.0.1:8000
 

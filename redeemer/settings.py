@@ -1,4 +1,6 @@
-"""Settings. What differs between installs comes from the environment or from `.env`; docs/settings.md lists it."""
+"""Settings. What differs between installs comes from the environment or from `.env`:
+docs/reference/settings.md lists it.
+"""
 
 from __future__ import annotations
 
@@ -190,7 +192,7 @@ else:
         "HOST": NO_SERVER_HOST,
     }
 
-# --- Celery: the doorbell (docs/decisions/0002) -----------------------------------------------------------------------
+# --- Celery: the doorbell (decision 2) -----------------------------------------------------------------------
 CELERY_BROKER_URL = env.str("REDIS_URL", default="") or "redis://127.0.0.1:6379/0"
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_ACKS_LATE = False
@@ -223,7 +225,7 @@ LEASE_SECONDS = env.float("LEASE_SECONDS", default=30.0)
 #: Never more requests under way, over all workers: twice the threads keeps each one busy.
 IN_FLIGHT_MAX = env.int("IN_FLIGHT_MAX", default=2 * REDEEM_THREADS)
 
-# --- What is kept (docs/decisions/0011) -------------------------------------------------------------------------------
+# --- What is kept (decision 10) -------------------------------------------------------------------------------
 #: In days; 0: for ever. Attempts that prove something, or that have no clear answer, are kept for ever.
 KEEP_ATTEMPTS_DAYS = env.int("KEEP_ATTEMPTS_DAYS", default=90)
 #: In days; 0: for ever. The last run of each redemption is kept for ever.
@@ -268,7 +270,7 @@ if HTTPS:
 SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
 
-# What a page may load and run: ours alone (docs/decisions/0013).
+# What a page may load and run: ours alone (decision 12).
 CONTENT_SECURITY_POLICY = {
     "DIRECTIVES": {
         "default-src": [NONE],

@@ -1,4 +1,7 @@
-"""The audit: every invariant of docs/design.md, looked for in the data. Reads only; knows nothing of the flow."""
+"""The audit checks every invariant of docs/reference/invariants.md against the data.
+
+It only reads, and knows nothing of the pipeline.
+"""
 
 from giftcodes.audit.examine import Report, audit
 from giftcodes.audit.invariant import Finding, Invariant

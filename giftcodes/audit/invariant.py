@@ -11,7 +11,7 @@ EXAMPLES = 5
 
 
 class Section(StrEnum):
-    """Where an invariant stands in docs/design.md, “Invariants”. The fields are what those lean on."""
+    """Where an invariant stands in docs/reference/invariants.md. The fields are what those lean on."""
 
     RUNS = "1 runs"
     PLAYERS = "2 players"

@@ -14,7 +14,7 @@ _MOST_DOUBLINGS = 32
 def feed_delay_seconds(failures: int, *, jitter: float) -> float:
     """Seconds until a feed is asked again after so many failures in a row.
 
-    From 30 s, doubling to 300 s (docs/protocol.md section 2).
+    From 30 s, doubling to 300 s (docs/reference/protocol.md section 2).
 
     Args:
         failures: 1 after the first; less counts as 1.

@@ -7,7 +7,7 @@ Inert unless the environment (never `.env`) says `REDEEMER_FAULTS=1`. Then:
     REDEEMER_FAULT_TIMES=UNCONFIRMED_SECONDS=5,PAUSE_SECONDS=4     waits that are too long for a test
 
 A process with the switch on says so at start, and one with the others but not the switch does not start
-(`giftcodes.checks`). docs/testing.md lists the points.
+(`giftcodes.checks`). docs/reference/faults-and-guards.md lists the points.
 """
 
 from __future__ import annotations

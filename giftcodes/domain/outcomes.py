@@ -66,7 +66,7 @@ class Scope(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Meaning:
-    """One row of the table in docs/design.md, “Outcomes”.
+    """One row of the table in docs/reference/outcomes.md.
 
     `words` is the game's word for it (or ours, where the game said nothing), as log lines show it; `reason` says to a
     person what happened and what to do.

@@ -99,7 +99,7 @@ class Transition:
 
 
 def decide(outcome: Outcome, situation: AttemptContext) -> Transition:
-    """Decide what becomes of a row (docs/design.md, “Outcomes”)."""
+    """Decide what becomes of a row (docs/reference/outcomes.md)."""
     reason = meaning(outcome).reason
     if outcome is Outcome.RECEIVED and situation.earlier_unknown:
         return Transition(

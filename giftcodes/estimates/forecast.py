@@ -1,4 +1,4 @@
-"""From the queue and the pace to an outlook for each run. Pure; docs/design.md, “Estimates”."""
+"""From the queue and the pace to an outlook for each run. Pure; docs/explanation/design.md, “Estimates”."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """What is known of a code, and what each answer of the game changes about it.
 
-Abstract: `GiftCode` has these fields and this behaviour. docs/design.md, “Outcomes”, is the specification.
+Abstract: `GiftCode` has these fields and this behaviour. docs/reference/outcomes.md, is the specification.
 """
 
 from __future__ import annotations
@@ -134,7 +134,7 @@ class CodeLife(models.Model):
     )
     next_probe_at = models.DateTimeField(_("next probe"), null=True, editable=False)
 
-    # Unclear answers in a row, with no known answer about the code between them (docs/decisions/0020).
+    # Unclear answers in a row, with no known answer about the code between them (decision 18).
     odd_answers = models.PositiveIntegerField(
         _("unclear answers in a row"), default=0, db_default=0, editable=False
     )

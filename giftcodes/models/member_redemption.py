@@ -85,7 +85,7 @@ class MemberRedemptionQuerySet(models.QuerySet["MemberRedemption"]):
         return self.filter(state=State.PENDING)
 
     def reopenable(self, *, is_person: bool) -> MemberRedemptionQuerySet:
-        """Rows that may be tried again (docs/design.md, “Outcomes”): by themselves, or because a person asks for it."""
+        """Rows that may be tried again (docs/reference/outcomes.md): by themselves, or because a person asks for it."""
         realm_now = Coalesce("member__realm", "member__guild__realm")
         is_refused = Q(
             asked_realm=realm_now,
@@ -276,7 +276,7 @@ class MemberRedemption(models.Model):
                 condition=Q(state="not_eligible"),
             ),
             models.Index(fields=["gift_code", "player_id"], name="share_twins"),
-            # For the sweep: who was asked and has nothing, and what was settled lately (docs/decisions/0011).
+            # For the sweep: who was asked and has nothing, and what was settled lately (decision 10).
             models.Index(
                 fields=["id"],
                 name="share_asked_in_vain",

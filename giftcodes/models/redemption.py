@@ -131,7 +131,7 @@ class Redemption(models.Model):
     def is_stopping(self) -> bool:
         return self.state == RunState.RUNNING and self.stop_requested_at is not None
 
-    # What follows needs the row lock (docs/design.md, “The lock”, rule of the house).
+    # What follows needs the row lock (docs/explanation/design.md, “The lock”, the main rule).
 
     def begin_run(self, *, trigger: Trigger, user_id: int | None) -> None:
         """Begin a run, journal it, and have it announced: one statement, as whoever starts is waited for."""

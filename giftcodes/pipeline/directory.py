@@ -1,4 +1,4 @@
-"""Ask a directory of players for names and realms of those who agreed (docs/decisions/0018). Runs never wait for it."""
+"""Ask a directory of players for names and realms of those who agreed (decision 16). Runs never wait for it."""
 
 from __future__ import annotations
 

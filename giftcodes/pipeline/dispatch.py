@@ -1,7 +1,7 @@
 """Dispatch: give the permits of this moment to the members whose turn it is, as claims. One writer for each game.
 
 The RateBudget row is locked for the whole step, so that permits and claims are one decision. What is chosen, and why,
-is the statement below; docs/design.md, “The lock”, is its specification.
+is the statement below; docs/explanation/design.md, “The lock”, is its specification.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ _DUE = """
 """
 
 # Ten thousand runs of a code are sorted, and looked into one after the other until there are enough with somebody due:
-# in the order below, whoever is chosen is in one of those (docs/decisions/0011).
+# in the order below, whoever is chosen is in one of those (decision 10).
 _CHOOSE = f"""
 WITH in_flight AS MATERIALIZED (
     SELECT m.player_id, m.gift_code_id

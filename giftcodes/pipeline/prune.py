@@ -1,4 +1,4 @@
-"""Prune: delete what is old and proves nothing, some rows at a time, and keep its figures (docs/decisions/0011)."""
+"""Prune: delete what is old and proves nothing, some rows at a time, and keep its figures (decision 10)."""
 
 from __future__ import annotations
 

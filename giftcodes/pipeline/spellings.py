@@ -1,7 +1,7 @@
 """Another spelling of a known code. Redeemer compares codes without case, and the game compares them with case.
 
 A code that the game has never granted may have been published, or typed, with wrong capitals. So another spelling of it
-is tried, from any source (docs/decisions/0021).
+is tried, from any source (decision 19).
 """
 
 from __future__ import annotations

@@ -27,7 +27,7 @@ PATIENCE_MS = 250
 #: Whoever finds the row taken waits for its holder, and then looks again.
 LOOKS = 3
 
-# The first look, which is all that a refusal takes (docs/decisions/0008). `free`: the row does not run, and is locked
+# The first look, which is all that a refusal takes (decision 8). `free`: the row does not run, and is locked
 # from here on; housekeeping takes a running one too. Otherwise it runs, or somebody is about to start it: the shared
 # lock waits for whoever changes the row, the state is judged, and the journal's line is written. Shared: refusals do
 # not hinder each other. `patience` is joined, so that it holds before the lock is waited for.
@@ -98,7 +98,7 @@ def start(
     Args:
         guild_id: the guild's id.
         gift_code_id: the code's id.
-        trigger: what asks. A person's trigger reopens more (docs/design.md, “Outcomes”).
+        trigger: what asks. A person's trigger reopens more (docs/reference/outcomes.md).
         user_id: the user who pressed, where there is one.
 
     Returns:

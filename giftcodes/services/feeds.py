@@ -9,7 +9,7 @@ from django.db import transaction
 
 from giftcodes.models import Feed, database_now
 
-#: The service wants so much time between two calls (docs/protocol.md, section 2).
+#: The service wants so much time between two calls (docs/reference/protocol.md, section 2).
 GAP_SECONDS = 3.0
 
 

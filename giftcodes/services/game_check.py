@@ -1,6 +1,7 @@
 """Two harmless questions to a game: is its service up, and does it accept our signature?
 
-The first takes no permit of the budget. The game's limit is for each address and endpoint (docs/protocol.md), and the
+The first takes no permit of the budget. The game's limit is for each address and endpoint
+(docs/reference/protocol.md), and the
 first question goes to an endpoint of its own: a permit would take a request from the members and protect nothing. For
 the same reason the budget does not hear the answer. The question is sent once, when a person runs the command.
 The second goes to the endpoint where codes are redeemed, so it takes a permit like any request.

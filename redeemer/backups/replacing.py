@@ -77,7 +77,8 @@ def _make(address: Address, fresh: Address) -> None:
         except psycopg.errors.InsufficientPrivilege as error:
             raise CommandError(
                 f"User {server.info.user} may not make a database: let an administrator of the server run "
-                f'`ALTER ROLE "{server.info.user}" CREATEDB`, or restore by hand (docs/backup.md).'
+                f'`ALTER ROLE "{server.info.user}" CREATEDB`, or restore by hand '
+                "(docs/how-to/back-up-and-restore.md)."
             ) from error
         except psycopg.Error as error:
             raise CommandError(f"No database can be made: {_first_line(error)}.") from error

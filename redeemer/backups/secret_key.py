@@ -1,4 +1,4 @@
-"""Tell whether two installations have the same SECRET_KEY, without telling the key (docs/decisions/0010)."""
+"""Tell whether two installations have the same SECRET_KEY, without telling the key (decision 9)."""
 
 from __future__ import annotations
 

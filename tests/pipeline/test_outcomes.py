@@ -1,4 +1,6 @@
-"""Every answer of the game, sent through the simulator: which state, class and reason it leads to (docs/design.md)."""
+"""Every answer of the game, sent through the simulator: which state, class and reason it leads to
+(docs/reference/outcomes.md).
+"""
 
 from __future__ import annotations
 

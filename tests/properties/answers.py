@@ -15,7 +15,7 @@ from typing import Any
 
 from giftcodes.domain.outcomes import PROVING, Outcome
 
-#: The protocol's table (docs/protocol.md), written again so that it cannot share a mistake with the client.
+#: The protocol's table (docs/reference/protocol.md), written again so that it cannot share a mistake with the client.
 WORDS = {
     "SUCCESS": (20000, Outcome.SUCCESS),
     "RECEIVED": (40008, Outcome.RECEIVED),

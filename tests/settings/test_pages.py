@@ -1,4 +1,4 @@
-""".env.example, docs/settings.md and the settings that are read name the same settings."""
+""".env.example, the page of settings and the settings that are read name the same settings."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from docs._generate.reference import write_part
 from redeemer.environment import parse
 from redeemer.localserver.home import REPOSITORY
 from tests.settings.copied import Copy
@@ -24,11 +25,9 @@ def of_the_example() -> dict[str, str]:
 
 
 def of_the_page() -> set[str]:
-    """The settings of docs/settings.md."""
-    page = (REPOSITORY / "docs/settings.md").read_text(encoding="utf-8")
-    cells = [line.split("|")[1] for line in page.splitlines() if line.startswith("| `")]
-    names = {name for cell in cells for name in re.findall(r"`([^`]+)`", cell)}
-    return {name.replace("…_", _GAME) for name in names}
+    """The settings of docs/reference/settings.md, as it is built."""
+    names = re.findall(r"^\*\*`([^`]+)`\*\*", write_part("settings"), re.MULTILINE)
+    return {name.replace("<GAME>_", _GAME) for name in names}
 
 
 def of_the_source() -> set[str]:

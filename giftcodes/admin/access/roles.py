@@ -1,4 +1,4 @@
-"""Roles: what somebody may do here, as one choice instead of flags and permissions (docs/admin.md)."""
+"""Roles: what somebody may do here, as one choice instead of flags and permissions (docs/reference/admin.md)."""
 
 from __future__ import annotations
 

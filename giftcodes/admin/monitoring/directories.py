@@ -25,7 +25,7 @@ class DirectoryAdmin(History[Directory]):
         "Services that know names and realms of players. Asked only for members who agreed, once a week."
     )
     empty_hint = _(
-        "No directory has been asked yet. It needs a key in the settings (docs/settings.md)."
+        "No directory has been asked yet. It needs a key in the settings (docs/reference/settings.md)."
     )
     list_display = [
         "provider",

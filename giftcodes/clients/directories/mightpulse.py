@@ -1,7 +1,8 @@
 """The directory at api.mightpulse.com, for Kingshot.
 
-CLAIMED, not confirmed (docs/protocol.md, section 3): the address, and that a key is needed, are from the service's
-users. The name of the key's header and the form of the answer are assumptions of this file. If one of them is wrong,
+CLAIMED, not confirmed (docs/reference/protocol.md, section 3): the address, and that a key is
+needed, are from the service's users.
+The name of the key's header and the form of the answer are assumptions of this file. If one of them is wrong,
 the answer is refused or cannot be read, an alarm says so, and no member is changed.
 """
 

@@ -1,6 +1,6 @@
 """The community's list of published codes, `{"codes": ["CODE dd.mm.yyyy", ...]}`: read, never written.
 
-The facts are in docs/protocol.md, section 2.
+The facts are in docs/reference/protocol.md, section 2.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """The list of kingshot.net, with the end of each code: `{"status": …, "data": {"giftCodes": [{"code", …}]}}`.
 
-The facts are in docs/protocol.md, section 2.
+The facts are in docs/reference/protocol.md, section 2.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Century Games' gift-code API: Whiteout Survival, Kingshot, Lord Rush, and the simulator that behaves like them.
 
-The facts are in docs/protocol.md, section 1.
+The facts are in docs/reference/protocol.md, section 1.
 """
 
 from __future__ import annotations
@@ -14,7 +14,8 @@ from typing import Any
 from giftcodes.clients.games.base import GameClient, SignedRequest, Verdict
 from giftcodes.domain.outcomes import Outcome
 
-#: msg and err_code of each answer that is known (docs/protocol.md, section 1). An empty text: not known, or none.
+#: msg and err_code of each answer that is known (docs/reference/protocol.md, section 1). An empty
+#: text: not known, or none.
 _TABLE: tuple[tuple[str, str, Outcome], ...] = (
     ("SUCCESS", "20000", Outcome.SUCCESS),
     ("RECEIVED", "40008", Outcome.RECEIVED),
@@ -66,7 +67,7 @@ class CenturyClient(GameClient):
         origin = self.config.origin
         return SignedRequest(
             fields={**fields, "sign": sign},
-            # As the public clients send them: the Referer with a slash at the end (docs/protocol.md).
+            # As the public clients send them: the Referer with a slash at the end (docs/reference/protocol.md).
             headers={"Origin": origin, "Referer": f"{origin}/"} if origin else {},
             secrets=(sign,),
         )

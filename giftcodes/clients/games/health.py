@@ -1,6 +1,7 @@
 """Is a game's service up? What the answer to a question without a player and without a code says.
 
-The fact is in docs/protocol.md, section 1: a good answer proves that the service can be reached, and not the salt.
+The fact is in docs/reference/protocol.md, section 1: a good answer proves that the service can be
+reached, and not the salt.
 """
 
 from __future__ import annotations

@@ -9,12 +9,11 @@ from enum import StrEnum
 
 import requests
 
+from giftcodes import __version__
 from giftcodes.clients.http.budget import CURRENT, AnswerTooLongError, Budget
 from giftcodes.clients.http.connections import BoundedAdapter
 
-#: The same as in pyproject.toml; tests/clients/http/test_transport.py compares them.
-VERSION = "0.1.0"
-USER_AGENT = f"Redeemer/{VERSION}"
+USER_AGENT = f"Redeemer/{__version__}"
 
 _CHUNK_BYTES = 4096
 

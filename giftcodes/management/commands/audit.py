@@ -18,8 +18,9 @@ class Command(ServerCommand):
     """Reads only. One line for each invariant, and under a broken one some of its rows."""
 
     help = (
-        "Check every invariant of docs/design.md against the data (docs/audit.md says how to read it). It changes "
-        "nothing, and may run at any time. Exit status: 0 if all of them hold, else 1."
+        "Check every invariant of docs/reference/invariants.md against the data "
+        "(docs/how-to/audit.md says how to read it). "
+        "It changes nothing, and may run at any time. Exit status: 0 if all of them hold, else 1."
     )
     requires_system_checks: list[str] = []
 

@@ -28,7 +28,8 @@ class Command(ServerCommand):
     expected_errors = (CannotStartError,)
     help = (
         "Write a backup of the database into one file, while everything runs. The file is complete or not there, and "
-        "only its owner can read it. `restore` reads it. SECRET_KEY is not in it: keep it elsewhere (docs/backup.md)."
+        "only its owner can read it. `restore` reads it. SECRET_KEY is not in it: keep it elsewhere "
+        "(docs/how-to/back-up-and-restore.md)."
     )
     requires_system_checks: list[str] = []
 
@@ -57,7 +58,7 @@ class Command(ServerCommand):
         self.screen.good(f"{file} ({filesizeformat(size)})".replace("\xa0", " "))
 
     def _note_key(self, address: Address, home: Home) -> None:
-        """Let the dump tell which SECRET_KEY its opt-outs need (docs/decisions/0010)."""
+        """Let the dump tell which SECRET_KEY its opt-outs need (decision 9)."""
         key, opt_outs = own_key(home), OptOut.objects.count()
         if key is None:
             if opt_outs:

@@ -10,7 +10,7 @@ import pytest
 from giftcodes.clients.games.century import signature, translate
 from giftcodes.domain.outcomes import Outcome
 
-#: docs/protocol.md section 1, row by row, where the words are known.
+#: docs/reference/protocol.md section 1, row by row, where the words are known.
 ROWS = [
     ("SUCCESS", 0, 20000, Outcome.SUCCESS),
     ("RECEIVED", 1, 40008, Outcome.RECEIVED),

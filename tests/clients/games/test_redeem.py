@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import gzip
 import json
+import re
 import tomllib
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from giftcodes import __version__
 from giftcodes.clients.games import RateReport
 from giftcodes.clients.games.century import signature
-from giftcodes.clients.http.transport import VERSION
 from giftcodes.domain.outcomes import Outcome
 from tests.clients.conftest import FEED_KEY, SALT, client_of, redeem
 from tests.clients.http.raw_server import SLOW_SECONDS, RawServer, Talk, answering, http
@@ -38,13 +39,15 @@ def test_a_request_is_signed_and_names_its_origin_and_itself(serve: Serve) -> No
     assert request.headers["content-type"] == "application/x-www-form-urlencoded"
     assert request.headers["origin"] == "https://gift.example"
     assert request.headers["referer"] == "https://gift.example/"
-    assert request.headers["user-agent"] == f"Redeemer/{VERSION}"
+    assert request.headers["user-agent"] == f"Redeemer/{__version__}"
     assert "cookie" not in request.headers
 
 
 def test_the_version_it_names_is_the_projects() -> None:
-    project = tomllib.loads(Path("pyproject.toml").read_text())["project"]
-    assert project["version"] == VERSION
+    file = tomllib.loads(Path("pyproject.toml").read_text())
+    assert file["project"]["dynamic"] == ["version"]
+    assert file["tool"]["setuptools"]["dynamic"]["version"] == {"attr": "giftcodes.__version__"}
+    assert re.fullmatch(r"[0-9]+\.[0-9]+\.[0-9]+", __version__)
 
 
 def test_an_answer_carries_the_games_words_and_its_limits(serve: Serve) -> None:
