@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 #: One call of the game. In production 15 s.
 HTTP_SECONDS = 1.5
 #: A claim. In production 30 s.
@@ -31,7 +33,7 @@ RESTART_SECONDS = 0.5
 #: From the start of a worker until it works, on a busy machine.
 STARTUP_SECONDS = 8.0
 #: What a busy machine adds to any bound.
-SLACK_SECONDS = 10.0
+SLACK_SECONDS = float(os.environ.get("SLACK", "10"))
 
 #: Until nothing is left behind by the last fault: two leases and two sweeps, and the wait for what is unconfirmed.
 RECOVERY_SECONDS = 2 * LEASE_SECONDS + 2 * SWEEP_SECONDS + UNCONFIRMED_SECONDS

@@ -320,7 +320,10 @@ def site() -> Iterator[int]:
     server = subprocess.Popen(command, env={**os.environ, **nowhere}, stderr=subprocess.DEVNULL)
     deadline = time.monotonic() + PATIENCE_SECONDS
     while server.poll() is None and time.monotonic() < deadline:
-        with suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
+        with (
+            suppress(OSError),
+            socket.create_connection(("127.0.0.1", port), timeout=PATIENCE_SECONDS),
+        ):
             break
         time.sleep(0.1)
     yield port

@@ -348,5 +348,5 @@ def _on_terminal(site: Site, file: Path, answer: str) -> str:
         pass
     finally:
         os.close(ours)
-        process.wait(20)
+        process.wait(120)
     return " ".join(shown.decode().split())

@@ -59,7 +59,7 @@ def site(running: System) -> str:
 
 def _answers(url: str) -> bool:
     try:
-        return requests.get(f"{url}/admin/login/", timeout=2).status_code == 200
+        return requests.get(f"{url}/admin/login/", timeout=PATIENCE_MS / 1_000).status_code == 200
     except requests.RequestException:
         return False
 
