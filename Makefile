@@ -6,16 +6,22 @@ RUN := .venv/bin/python
 LOCK := $(RUN) -m uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	--no-emit-find-links --custom-compile-command 'make lock'
 
-.PHONY: help up test properties year bench chaos guards screenshots docs lint format lock
+.PHONY: help up test test-fast properties year bench chaos guards screenshots docs lint format lock
 
 help:  ## Show this list
-	@sed -n 's/^\([a-z]*\):.*## /  make \1	/p' Makefile
+	@sed -n 's/^\([a-z-]*\):.*## /  make \1	/p' Makefile
 
 up: .venv/.installed  ## Run everything, with its own database, until Ctrl-C
 	@$(RUN) manage.py up
 
+# Hundreds of processes would compile the project again.
+test test-fast: export PYTHONDONTWRITEBYTECODE =
+
 test: .venv/.installed-dev  ## Run the tests in three processes; ARGS="-k lock" for some tests, JOBS=n for n processes
 	$(RUN) -m pytest -n $(or $(JOBS),3) --dist loadfile $(ARGS)
+
+test-fast: .venv/.installed-dev  ## Run the quick tests, for while you work; ARGS and JOBS as for test
+	$(RUN) -m pytest -n $(or $(JOBS),2) -m 'not long and not slow' $(ARGS)
 
 properties: .venv/.installed-dev  ## Check the properties on many random histories and answers; EXAMPLES=5000 for more
 	PROPERTY_EXAMPLES=$(or $(EXAMPLES),500) $(RUN) -m pytest tests/properties $(ARGS)

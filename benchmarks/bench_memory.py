@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from benchmarks.conftest import report
-from tests.system.machinery import System, system, wait_for
+from tests.system.machinery import System, system
+from tests.waiting import wait_for
 
 #: The first run loads all modules and uses every thread once. The growth is measured in the second.
 WARM_UP, REDEMPTIONS = 1_000, 3_000

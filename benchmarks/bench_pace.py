@@ -17,7 +17,8 @@ import redis
 
 from benchmarks.bare import BareClient
 from benchmarks.conftest import report
-from tests.system.machinery import System, system, wait_for
+from tests.system.machinery import System, system
+from tests.waiting import wait_for
 
 SALT, REALM = "pace-salt", 1042
 LIMIT, WINDOW, LATENCY = 30, 6.0, 0.05

@@ -9,7 +9,8 @@ from pathlib import Path
 import redis
 
 from benchmarks.conftest import report
-from tests.system.machinery import system, wait_for
+from tests.system.machinery import system
+from tests.waiting import wait_for
 
 #: The tasks that beat enqueues in an hour, and how often.
 AN_HOUR = {"tick": 14_400, "poll": 720, "announce": 720, "sweep": 360, "catch_up": 60, "alarms": 60}

@@ -13,7 +13,8 @@ import pytest
 
 from benchmarks.bare import BareClient
 from benchmarks.conftest import report
-from tests.system.machinery import System, system, wait_for
+from tests.system.machinery import System, system
+from tests.waiting import wait_for
 
 SALT = "throughput-salt"
 FIRST_PLAYER = 100_000_000

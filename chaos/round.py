@@ -156,6 +156,7 @@ class Round:
             2 * times.LEASE_SECONDS
             + 2 * times.SWEEP_SECONDS
             + times.STARTUP_SECONDS
+            + times.SLACK_SECONDS
             + self.extra_seconds
         )
 

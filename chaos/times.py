@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 #: The limit for one request to the game. In production 15 s.
 HTTP_SECONDS = 1.5
 #: The lease of a claim. In production 30 s.
@@ -30,8 +32,8 @@ LATENCY_SECONDS = 0.3
 RESTART_SECONDS = 0.5
 #: The time from the start of a worker until it works, on a busy machine.
 STARTUP_SECONDS = 8.0
-#: Added to each limit for a busy machine.
-SLACK_SECONDS = 10.0
+#: Added to each limit for a busy machine; `SLACK` sets it.
+SLACK_SECONDS = float(os.environ.get("SLACK", "10"))
 
 #: The time in which all claims are recovered after the last fault: two leases, two sweeps, and the
 #: wait before an unconfirmed request is repeated.

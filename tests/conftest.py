@@ -2,20 +2,72 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from django.db import connection
+from pytest_django import DjangoDbBlocker
 
+from tests import databases
 from tests.simulator.fixtures import make_simulator, simulator
 
 __all__ = ["make_simulator", "simulator"]
 
-#: Tests that wait for processes, some for minutes. They do not use the database of the others.
-_LONGEST = {"system", "localserver", "backups", "chaos"}
+#: The app asks the database alone for the time, by this name. A schema that is searched first has its own answer.
+_STILL_CLOCK = """
+CREATE SCHEMA still;
+CREATE FUNCTION still.clock_timestamp() RETURNS timestamptz STABLE LANGUAGE sql AS $$ SELECT transaction_timestamp() $$;
+SET LOCAL search_path = still, pg_catalog, public;
+"""
 
 
-@pytest.hookimpl(trylast=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Run the longest files first. At the end, they would keep a single process busy."""
-    here = Path(__file__).parent
-    items.sort(key=lambda item: item.path.relative_to(here).parts[0] not in _LONGEST)
+@pytest.fixture(scope="session")
+def django_db_setup(
+    django_test_environment: None, django_db_blocker: DjangoDbBlocker
+) -> Iterator[None]:
+    """Give this process a database of its own. It goes with its server."""
+    name = f"test_redeemer_{os.environ.get('PYTEST_XDIST_WORKER', 'alone')}"
+    databases.make(name)
+    with django_db_blocker.unblock():
+        connection.close()
+        connection.settings_dict["NAME"] = name
+    yield
+    with django_db_blocker.unblock():
+        connection.close()
+
+
+@pytest.fixture
+def still_clock(db: None) -> None:
+    """The database's clock stands still, at the start of the test's transaction."""
+    with connection.cursor() as cursor:
+        cursor.execute(_STILL_CLOCK)
+
+
+#: Tests with real systems, browsers or very many rows take seconds each, some a minute. The longest first.
+_SLOW_FOLDERS = (
+    "browser",
+    "system",
+    "localserver",
+    "backups",
+    "chaos",
+    "year",
+    "properties",
+    "scale",
+)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> Iterator[None]:
+    """Mark what is slow by its folder, and put it first.
+
+    A long file that was begun last would keep one process busy while the others have nothing left.
+    """
+    folders = {item: item.path.relative_to(Path(__file__).parent).parts[0] for item in items}
+    for item in items:
+        if folders[item] in _SLOW_FOLDERS:
+            item.add_marker(pytest.mark.slow)
+    yield  # Tests are chosen by their markers here.
+    order = {folder: place for place, folder in enumerate(_SLOW_FOLDERS)}
+    items.sort(key=lambda item: order.get(folders[item], len(order)))

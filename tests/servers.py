@@ -22,7 +22,10 @@ from redeemer.games import GAMES
 from redeemer.localserver.postgres import THROW_AWAY, Postgres
 from redeemer.localserver.servers import Server, pick_port, wait_until_ready
 from redeemer.localserver.valkey import Valkey
+from tests import reaper
 
+#: A plan must not depend on whether a test took so long that the tables were analysed meanwhile.
+_SETTINGS = {**THROW_AWAY, "autovacuum": "off"}
 _PREFIX = "redeemer-tests-"
 _PASSWORD = "only-for-tests"
 _WORKER = "PYTEST_XDIST_WORKER"
@@ -37,6 +40,7 @@ def pytest_load_initial_conftests() -> None:
         base = os.environ["REDIS_URL"].rpartition("/")[0]
         os.environ["REDIS_URL"] = f"{base}/{int(worker.removeprefix('gw')) % 15 + 1}"
         return
+    _servers.callback(_end_all, reaper.start())
     postgres, valkey, folder = _servers.enter_context(_running())
     os.environ |= {
         "REDEEMER_HOME": str(folder),  # A running `make up` is none of ours,
@@ -60,6 +64,12 @@ def pytest_unconfigure() -> None:
     _servers.close()
 
 
+def _end_all(reaping: subprocess.Popen[bytes]) -> None:
+    assert reaping.stdin is not None
+    reaping.stdin.close()
+    reaping.wait()
+
+
 @contextlib.contextmanager
 def _running() -> Iterator[tuple[Postgres, Valkey, Path]]:
     _remove_abandoned()
@@ -69,7 +79,7 @@ def _running() -> Iterator[tuple[Postgres, Valkey, Path]]:
         folder.chmod(0o755)  # The database's user goes through it.
         lock = stack.enter_context((folder / "lock").open("wb"))
         fcntl.flock(lock, fcntl.LOCK_EX)
-        postgres = Postgres(folder, port=pick_port(), password=_PASSWORD, settings=THROW_AWAY)
+        postgres = Postgres(folder, port=pick_port(), password=_PASSWORD, settings=_SETTINGS)
         if postgres.folder != folder:
             stack.callback(shutil.rmtree, postgres.folder, ignore_errors=True)
         valkey = Valkey(folder, port=pick_port(), password=_PASSWORD)

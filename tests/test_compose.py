@@ -34,7 +34,9 @@ from redeemer.localserver.postgres import THROW_AWAY, Postgres
 from redeemer.localserver.programs import Programs
 from redeemer.localserver.servers import pick_port
 from redeemer.localserver.spawn import spawn_with_parent_death_signal
-from tests.system.machinery import wait_for
+from tests.waiting import PATIENCE_SECONDS, wait_for
+
+pytestmark = pytest.mark.slow
 
 _DOCKERFILE = (REPOSITORY / "Dockerfile").read_text(encoding="utf-8")
 _APPLICATION = ("web", "control", "redeem", "beat")
@@ -170,14 +172,14 @@ class Engine:
             "0",
         ]
         self._launch("game", command)
-        wait_for(self.game.is_up, "the game to listen", seconds=20)
+        wait_for(self.game.is_up, "the game to listen")
 
     def start_redis(self) -> None:
         """Start the service `redis` with its own command, on our port and in our folder."""
         here = ["--port", str(self._redis), "--bind", "127.0.0.1", "--dir", str(self._folder)]
         self._launch("redis", [*SERVICES["redis"]["command"], *here])
         with redis.Redis(port=self._redis) as client:
-            wait_for(lambda: _pings(client), "Redis to answer", seconds=10)
+            wait_for(lambda: _pings(client), "Redis to answer")
             assert client.config_get("maxmemory-policy") == {"maxmemory-policy": "noeviction"}
 
     def is_healthy(self, service: str) -> bool:
@@ -190,7 +192,7 @@ class Engine:
             cwd=REPOSITORY,
             capture_output=True,
             check=False,
-            timeout=30,
+            timeout=PATIENCE_SECONDS,
         )
         return done.returncode == 0
 
@@ -266,13 +268,11 @@ def engine() -> Iterator[Engine]:
 def test_what_compose_starts_becomes_healthy_redeems_a_code_and_ends_in_time(
     engine: Engine,
 ) -> None:
-    assert engine.start("migrate").wait(90) == 0, engine.log("migrate")
+    assert engine.start("migrate").wait(PATIENCE_SECONDS) == 0, engine.log("migrate")
     for service in _APPLICATION:
         engine.start(service)
     for service in _APPLICATION:
-        wait_for(
-            lambda name=service: engine.is_healthy(name), f"{service} to be healthy", seconds=60
-        )
+        wait_for(lambda name=service: engine.is_healthy(name), f"{service} to be healthy")
 
     _redeem_a_code(engine)
 
@@ -285,7 +285,7 @@ def test_what_compose_starts_becomes_healthy_redeems_a_code_and_ends_in_time(
 def test_without_a_secret_key_nothing_is_started(engine: Engine) -> None:
     engine.env_file["SECRET_KEY"] = ""
 
-    assert engine.start("migrate").wait(30) != 0
+    assert engine.start("migrate").wait(PATIENCE_SECONDS) != 0
     assert "SECRET_KEY" in engine.log("migrate")
 
 
@@ -301,9 +301,7 @@ def _redeem_a_code(engine: Engine) -> None:
         )
         database.poll_now()
         wait_for(
-            lambda: database.progress(["FROST"])["settled"] == _MEMBERS,
-            "all members to have it",
-            seconds=60,
+            lambda: database.progress(["FROST"])["settled"] == _MEMBERS, "all members to have it"
         )
     finally:
         database.close()

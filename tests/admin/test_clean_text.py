@@ -50,6 +50,7 @@ def written(table: str, column: str, text: str) -> None:
 
 
 # --- Entrances ------------------------------------------------------------------------------------
+@pytest.mark.slow
 def test_a_member_is_stored_without_invisible_characters_and_with_ascii_digits(
     browser: Browser,
 ) -> None:

@@ -46,6 +46,7 @@ def code_form(**fields: str) -> dict[str, str]:
     return {"provider": "simulator", "code": "FROST", "rewards": "", "published_on": "", **fields}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("day", "time"), [*FAR, *LONG_AGO])
 def test_an_end_out_of_bounds_is_a_form_error_in_every_zone(
     abroad: Browser, day: str, time: str
@@ -136,6 +137,7 @@ def task_form(**fields: Any) -> dict[str, Any]:
     return {**form, "args": "[]", "kwargs": "{}", "headers": "{}", **fields}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("field", ["expires", "start_time"])
 @pytest.mark.parametrize(("day", "time"), FAR)
 def test_a_moment_of_the_schedule_out_of_bounds_is_a_form_error(

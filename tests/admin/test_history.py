@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
+import pytest
 from django.contrib.auth.models import User
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
@@ -98,6 +99,7 @@ def test_a_row_of_which_nothing_is_known_says_so(browser: Browser) -> None:
     assert "No changes are known." in words(browser.open("member_history", Member.objects.get().pk))
 
 
+@pytest.mark.slow
 def test_a_long_history_costs_the_same_and_is_cut_off(browser: Browser) -> None:
     wolves = guild()
 

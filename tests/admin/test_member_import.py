@@ -112,6 +112,7 @@ def _sent_as_a_browser_does(client: Client, page: str, fields: dict[str, Any]) -
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["雪" * 24, "Amber"], ids=["three bytes each", "many short lines"])
 def test_a_list_of_nearly_a_megabyte_is_imported_after_its_preview(
     admin_client: Client, wolves: Guild, name: str

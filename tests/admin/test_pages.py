@@ -77,6 +77,7 @@ def test_it_opens_while_it_is_empty_and_says_so(browser: Browser, model: type[Mo
         assert 'class="empty"' in response.content.decode()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("model", MODELS, ids=name)
 def test_it_opens_with_rows_and_each_row_opens(browser: Browser, model: type[Model]) -> None:
     past.live(2)
@@ -103,6 +104,7 @@ def test_history_cannot_be_added_changed_or_deleted(browser: Browser, model: typ
     assert model._default_manager.values().get(pk=row.pk) == before
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("model", ENDLESS, ids=name)
 def test_a_list_costs_the_same_with_three_rows_and_with_thirty(
     browser: Browser, model: type[Model]
@@ -156,6 +158,7 @@ _numbers = count(100)
 PACKAGED = [model for model in admin.site._registry if model._meta.app_label != "giftcodes"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("model", PACKAGED, ids=lambda model: model._meta.label_lower)
 def test_a_list_of_a_package_costs_the_same_with_three_rows_and_with_thirty(
     browser: Browser, model: type[Model]

@@ -185,6 +185,7 @@ def test_every_model_with_a_page_says_who_sees_its_rows() -> None:
     assert all(isinstance(page, admin.ModelAdmin) for page in admin.site._registry.values())
 
 
+@pytest.mark.slow
 def test_no_page_list_filter_choice_or_export_shows_an_officer_anything_of_another_guild(
     officer: Browser,
 ) -> None:
@@ -208,6 +209,7 @@ def test_no_page_list_filter_choice_or_export_shows_an_officer_anything_of_anoth
     ] == []
 
 
+@pytest.mark.slow
 def test_every_address_of_a_row_of_another_guild_is_not_found(
     officer: Browser, world: World
 ) -> None:
@@ -232,6 +234,7 @@ def test_every_address_of_a_row_of_another_guild_is_not_found(
         assert officer.client.get(page).status_code == 404
 
 
+@pytest.mark.slow
 def test_an_action_on_rows_of_another_guild_finds_none(
     officer: Browser, task_queue: TaskQueue
 ) -> None:
@@ -273,6 +276,7 @@ def test_a_member_cannot_be_added_to_another_guild(officer: Browser, world: Worl
     assert Member.objects.get(player_id="300").guild == world.wolves
 
 
+@pytest.mark.slow
 def test_an_officer_of_no_guild_sees_none_and_what_to_do(world: World) -> None:
     client = person("fresh", OFFICERS)
     assert "you see the guilds that name you" in client.get("/admin/").content.decode()
@@ -283,6 +287,7 @@ def test_an_officer_of_no_guild_sees_none_and_what_to_do(world: World) -> None:
     assert crawl.leaks(crawl.read(client, crawl.lists()), (*STRANGE, "Wolves", "SHARED")) == []
 
 
+@pytest.mark.slow
 def test_an_officer_s_lists_cost_the_same_with_few_rows_and_with_many(
     officer: Browser, world: World
 ) -> None:
@@ -436,6 +441,7 @@ def test_numbers_beside_shared_codes_and_in_the_chart_are_those_of_the_own_guild
 
 
 # --- Viewers --------------------------------------------------------------------------------------
+@pytest.mark.slow
 def test_a_viewer_sees_every_guild_and_changes_nothing(viewer: Browser, world: World) -> None:
     RateBudget.objects.create(provider="simulator")
     for name in ("ratebudget", "feed"):

@@ -43,6 +43,7 @@ def _secret(settings: Any) -> None:
     settings.SECRET_KEY = "KeyOfTheSite-0123456789-0123456789"
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("_secret")
 def test_no_page_and_no_export_holds_a_secret(browser: Browser, admin_user: User) -> None:
     past.live(1)

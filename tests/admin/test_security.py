@@ -24,6 +24,7 @@ from django_structlog.middlewares import RequestMiddleware
 from redeemer.localserver.servers import pick_port
 from redeemer.security import client_address
 from tests.admin.conftest import Browser
+from tests.waiting import PATIENCE_SECONDS
 
 LOGIN = "/admin/login/"
 
@@ -220,6 +221,7 @@ def test_no_page_holds_a_script_in_itself(browser: Browser, page: str) -> None:
 
 
 # --- Production -----------------------------------------------------------------------------------
+@pytest.mark.slow
 def test_production_settings_pass_the_check_for_deployment() -> None:
     environment = {
         **os.environ,
@@ -229,11 +231,17 @@ def test_production_settings_pass_the_check_for_deployment() -> None:
     }
     command = [sys.executable, "manage.py", "check", "--deploy", "--fail-level", "WARNING"]
     done = subprocess.run(
-        command, env=environment, capture_output=True, text=True, check=False, timeout=60
+        command,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=PATIENCE_SECONDS,
     )
     assert done.returncode == 0, done.stderr
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("environment", "is_secure"),
     [
@@ -259,7 +267,7 @@ def test_cookies_are_secure_wherever_others_can_reach_the_site(
         env={**clean, **environment},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=PATIENCE_SECONDS,
     )
     assert done.stdout.split() == [str(is_secure)] * 2, done.stderr
 
@@ -308,16 +316,20 @@ def site() -> Iterator[int]:
     port = pick_port()
     command = [sys.executable, "-m", "redeemer.serving", "--bind", f"127.0.0.1:{port}"]
     server = subprocess.Popen(command, env={**os.environ, **nowhere}, stderr=subprocess.DEVNULL)
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + PATIENCE_SECONDS
     while server.poll() is None and time.monotonic() < deadline:
-        with suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
+        with (
+            suppress(OSError),
+            socket.create_connection(("127.0.0.1", port), timeout=PATIENCE_SECONDS),
+        ):
             break
         time.sleep(0.1)
     yield port
     server.terminate()
-    server.wait(timeout=60)
+    server.wait(timeout=PATIENCE_SECONDS)
 
 
+@pytest.mark.slow
 def test_the_answer_reaches_a_browser_that_is_still_sending(site: int) -> None:
     body = b"notes=" + b"x" * 12_000_000
     head = (
@@ -325,7 +337,7 @@ def test_the_answer_reaches_a_browser_that_is_still_sending(site: int) -> None:
         f"Cookie: csrftoken={'a' * 32}\r\nContent-Type: application/x-www-form-urlencoded\r\n"
         f"Content-Length: {len(body)}\r\n\r\n"
     )
-    with socket.create_connection(("127.0.0.1", site), timeout=60) as browser:
+    with socket.create_connection(("127.0.0.1", site), timeout=PATIENCE_SECONDS) as browser:
         browser.sendall(head.encode() + body)
         answer = browser.makefile("rb").read()
 
@@ -339,6 +351,7 @@ def test_another_bad_request_is_answered_as_usual(browser: Browser) -> None:
     assert "Nothing was changed" not in response.content.decode()
 
 
+@pytest.mark.slow
 def test_a_path_with_a_line_break_forges_no_line_of_the_web_server() -> None:
     script = (
         "import django; django.setup(); import logging; "
@@ -347,7 +360,11 @@ def test_a_path_with_a_line_break_forges_no_line_of_the_web_server() -> None:
     )
     environment = {**os.environ, "DJANGO_SETTINGS_MODULE": "redeemer.settings"}
     done = subprocess.run(
-        [sys.executable, "-c", script], env=environment, capture_output=True, text=True, timeout=60
+        [sys.executable, "-c", script],
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE_SECONDS,
     )
     assert len(done.stderr.splitlines()) == 1
     assert "\x1b" not in done.stderr

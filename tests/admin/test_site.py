@@ -95,6 +95,7 @@ def onlooker(django_user_model: Any, task_queue: TaskQueue) -> Client:
     return client
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("page", "action"),
     [

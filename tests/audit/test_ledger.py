@@ -51,6 +51,7 @@ def test_a_run_agrees_with_its_ledger(world: World) -> None:
     }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fault", ["drop", "reset", "truncated", "garbage", "html", "cut"])
 @pytest.mark.parametrize("when", ["before", "after"])
 def test_a_spoiled_answer_is_no_difference(world: World, fault: str, when: str) -> None:

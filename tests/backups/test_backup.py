@@ -19,6 +19,7 @@ from redeemer.backups.address import Address
 from redeemer.backups.dumps import check_value, write_dump
 from redeemer.backups.programs import Client, client_to_dump, client_to_load
 from tests.backups.dumping import ROOT, Site, site, template
+from tests.waiting import PATIENCE_SECONDS
 
 __all__ = ["site", "template"]
 
@@ -112,7 +113,7 @@ def test_no_secret_is_in_a_command_line_and_an_ended_backup_leaves_no_partial_fi
         lines = [" ".join(found.cmdline()) for found in _family(process)]
         half = list(site.folder.iterdir())
         process.send_signal(signal.SIGTERM)
-        said, _ = process.communicate(timeout=20)
+        said, _ = process.communicate(timeout=PATIENCE_SECONDS)
 
     assert [line for line in lines if "only-for-tests" in line] == []
     assert "only-for-tests" not in said
@@ -213,12 +214,12 @@ def test_an_address_does_not_show_its_password_and_passes_it_in_the_environment(
 
 
 def _wait_for_pg_dump(process: subprocess.Popen[str], folder: Path) -> None:
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + PATIENCE_SECONDS
     while not (
         list(folder.iterdir()) and any("pg_dump" in found.name() for found in _family(process))
     ):
         assert process.poll() is None
-        assert time.monotonic() < deadline
+        assert time.monotonic() < deadline, "Waited for pg_dump to write."
         time.sleep(0.05)
 
 

@@ -19,6 +19,7 @@ from redeemer.localserver.installation import database_only, postgres_for
 from redeemer.localserver.postgres import Postgres
 from redeemer.localserver.servers import pick_port
 from tests.localserver.running import Up, environment_for, fresh_home, manage
+from tests.waiting import PATIENCE_SECONDS
 
 
 @pytest.mark.system
@@ -61,7 +62,7 @@ def test_a_killed_restore_leaves_no_server_and_the_old_data() -> None:
         started = _processes_of(home)
         process.kill()
         process.wait()
-        _, alive = psutil.wait_procs(started, timeout=15)
+        _, alive = psutil.wait_procs(started, timeout=PATIENCE_SECONDS)
 
         assert started
         assert alive == []
@@ -76,7 +77,7 @@ from redeemer.localserver.installation import database_only
 from redeemer.localserver.home import Home
 with database_only(Home(Path(sys.argv[1])), "a test", print):
     print("running", flush=True)
-    time.sleep(60)
+    time.sleep(600)
 """
 
 

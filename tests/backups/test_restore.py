@@ -83,7 +83,7 @@ def test_the_old_database_is_kept_and_the_line_shown_drops_it(site: Site, file: 
     assert found
     assert names(replace(site, address=site.address.at(found[1]))) == {"Bears", "Śnieg"}
     command = shlex.split(shown.splitlines()[-1])
-    subprocess.run(command, cwd=ROOT, env=site.environment, check=True, timeout=60)
+    subprocess.run(command, cwd=ROOT, env=site.environment, check=True, timeout=300)
     assert site.databases() == [site.address.name]
 
 
@@ -355,5 +355,5 @@ def _on_terminal(site: Site, file: Path, answer: str) -> str:
         pass
     finally:
         os.close(ours)
-        process.wait(20)
+        process.wait(120)
     return " ".join(shown.decode().split())

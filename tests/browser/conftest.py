@@ -12,7 +12,9 @@ import pytest
 pytest.importorskip("playwright", reason="playwright is not installed")
 
 from django.test import Client
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+
+from tests.waiting import PATIENCE_SECONDS
 
 #: The browser sends requests only to the page's own server.
 _ARGUMENTS = [
@@ -23,6 +25,9 @@ _ARGUMENTS = [
     "--disable-sync",
     "--no-first-run",
 ]
+#: Longer than a page needs on the slowest machine.
+PATIENCE_MS = PATIENCE_SECONDS * 1_000
+expect.set_options(timeout=PATIENCE_MS)
 _NAMES = ("chromium", "chromium-browser", "google-chrome", "chrome")
 
 
@@ -51,6 +56,7 @@ def chromium() -> Iterator[Browser]:
 def page(chromium: Browser) -> Iterator[Page]:
     """A new window. It records script errors and violations of the content security policy."""
     context = chromium.new_context(viewport={"width": 1280, "height": 900})
+    context.set_default_timeout(PATIENCE_MS)
     page = context.new_page()
     troubles = watch(page)
     yield page

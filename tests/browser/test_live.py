@@ -17,6 +17,9 @@ SEEN_OR_NOT = """shown => {
     document.dispatchEvent(new Event("visibilitychange"));
 }"""
 
+#: How often a page asks while a run is under way.
+AGAIN_MS = 2_000
+
 
 class Line:
     """The connection to the server, which can be cut, and which counts requests."""
@@ -39,23 +42,34 @@ def run(page: Page, live_server: Any, admin_user: Any) -> Redemption:
     return row
 
 
+def open_with_still_clock(page: Page, address: str) -> None:
+    """Open a page whose timers run only when a test says so, and wait for its first answer."""
+    page.clock.install(time=0)
+    page.clock.pause_at(1)
+    page.goto(address)
+    page.wait_for_load_state("networkidle")
+
+
 def test_the_page_says_that_the_server_is_away_and_recovers(
     page: Page, live_server: Any, run: Redemption
 ) -> None:
     line = Line(page)
-    page.goto(f"{live_server.url}/admin/")
+    open_with_still_clock(page, f"{live_server.url}/admin/")
     line.is_cut = True
     note = page.locator("[data-live-note]")
+    page.clock.run_for(AGAIN_MS)
     expect(note).to_have_text(
-        "No answer from the server. This page may be out of date; it tries again.", timeout=10_000
+        "No answer from the server. This page may be out of date; it tries again."
     )
     before = line.asked
-    page.wait_for_timeout(3_000)
-    assert line.asked - before <= 1, "It asks less often while the server does not answer."
+    page.clock.run_for(2 * AGAIN_MS - 100)
+    page.wait_for_timeout(500)
+    assert line.asked == before, "It asks less often while the server does not answer."
 
     MemberRedemption.objects.filter(pk=run.member_redemptions.first().pk).update(state="redeemed")  # type: ignore[union-attr]
     line.is_cut = False
-    expect(page.get_by_text("1 redeemed")).to_be_visible(timeout=15_000)
+    page.clock.run_for(AGAIN_MS)
+    expect(page.get_by_text("1 redeemed")).to_be_visible()
     expect(note).to_be_hidden()
 
 
@@ -63,15 +77,15 @@ def test_the_page_pauses_while_hidden_and_updates_when_it_is_shown(
     page: Page, live_server: Any, run: Redemption
 ) -> None:
     line = Line(page)
-    page.goto(f"{live_server.url}/admin/")
+    open_with_still_clock(page, f"{live_server.url}/admin/")
     page.evaluate(SEEN_OR_NOT, False)
-    page.wait_for_timeout(500)
     before = line.asked
     MemberRedemption.objects.filter(pk=run.member_redemptions.first().pk).update(state="redeemed")  # type: ignore[union-attr]
-    page.wait_for_timeout(5_000)
+    page.clock.run_for(60_000)
+    page.wait_for_timeout(500)
     assert line.asked == before
     page.evaluate(SEEN_OR_NOT, True)
-    expect(page.get_by_text("1 redeemed")).to_be_visible(timeout=1_500)
+    expect(page.get_by_text("1 redeemed")).to_be_visible()
 
 
 def test_what_is_open_and_what_is_focused_stay_so(
@@ -88,8 +102,6 @@ def test_what_is_open_and_what_is_focused_stay_so(
     link.focus()
     other = run.member_redemptions.order_by("pk")[1]
     MemberRedemption.objects.filter(pk=other.pk).update(state="needs_correction")
-    expect(page.locator('[data-part="members"] .badge-needs_correction')).to_be_visible(
-        timeout=10_000
-    )
+    expect(page.locator('[data-part="members"] .badge-needs_correction')).to_be_visible()
     expect(page.locator(f"#attempts-{member_redemption.pk}")).to_have_attribute("open", "")
     expect(link).to_be_focused()

@@ -11,7 +11,8 @@ import requests
 from playwright.sync_api import Page, expect
 
 from redeemer.localserver.servers import pick_port
-from tests.system.machinery import System, system, wait_for
+from tests.system.machinery import System, system
+from tests.waiting import wait_for
 
 MEMBERS = [str(player) for player in range(310, 357)]
 #: Separators that people may paste between IDs.
@@ -52,13 +53,13 @@ def site(running: System) -> str:
     url = f"http://127.0.0.1:{pick_port()}"
     bind = url.removeprefix("http://")
     running.launch("web", [sys.executable, "-m", "redeemer.serving", "--bind", bind])
-    wait_for(lambda: _answers(url), "the web server", seconds=30)
+    wait_for(lambda: _answers(url), "the web server")
     return url
 
 
 def _answers(url: str) -> bool:
     try:
-        return requests.get(f"{url}/admin/login/", timeout=2).status_code == 200
+        return requests.get(f"{url}/admin/login/", timeout=PATIENCE_MS / 1_000).status_code == 200
     except requests.RequestException:
         return False
 

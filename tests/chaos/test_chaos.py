@@ -15,7 +15,7 @@ def chaos(**environment: str) -> subprocess.CompletedProcess[str]:
         env={**os.environ, **environment},
         capture_output=True,
         text=True,
-        timeout=240,
+        timeout=1_200,
         check=False,
     )
 
@@ -24,7 +24,9 @@ def chaos(**environment: str) -> subprocess.CompletedProcess[str]:
 def test_everybody_gets_the_code_once_although_all_workers_are_killed_and_answers_are_lost() -> (
     None
 ):
-    played = chaos(SCENARIO="kill-all,effect-without-answer", MEMBERS="20", ROUNDS="1", SEED="1")
+    played = chaos(
+        SCENARIO="kill-all,effect-without-answer", MEMBERS="20", ROUNDS="1", SEED="1", SLACK="300"
+    )
 
     assert played.returncode == 0, played.stdout + played.stderr
     assert "2 of 2 round(s) passed" in played.stdout

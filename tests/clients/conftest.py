@@ -27,7 +27,7 @@ def config_for(url: str, **changes: object) -> ProviderConfig:
     return ProviderConfig(**{**settings, **changes})  # type: ignore[arg-type]
 
 
-def client_of(url: str, *, seconds: float = 2.0, connect_seconds: float = 1.0) -> CenturyClient:
+def client_of(url: str, *, seconds: float = 60.0, connect_seconds: float = 60.0) -> CenturyClient:
     return CenturyClient(config_for(url), total_seconds=seconds, connect_seconds=connect_seconds)
 
 

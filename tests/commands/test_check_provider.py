@@ -192,6 +192,7 @@ def test_a_game_without_a_feed_is_fine(world: World, settings: Any) -> None:
     assert "– Feed: SIMULATOR_FEED_URL is not set: codes are added by hand." in said.out
 
 
+@pytest.mark.usefixtures("still_clock")
 def test_the_check_takes_a_permit_and_opens_the_window(world: World, settings: Any) -> None:
     configure(settings, rate=Rate(30, 60))
     world.game.merge({"rate": "30/60"})
@@ -272,6 +273,7 @@ def test_a_refusal_closes_the_window_for_everybody(world: World, settings: Any) 
     assert budget.permits(rate=Rate(30, 60), now=database_now(), openers_out=0) == 0
 
 
+@pytest.mark.usefixtures("still_clock")
 def test_the_feed_is_given_its_pause_before_and_after(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -8,7 +8,6 @@ import pty
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -18,6 +17,9 @@ from django.db import connection
 
 from giftcodes.models import Member
 from tests.factories import gift_code, guild
+from tests.waiting import PATIENCE_SECONDS
+
+pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).resolve().parents[2]
 MANAGE = [sys.executable, "manage.py"]
@@ -57,7 +59,7 @@ def manage(
         env=environment,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=PATIENCE_SECONDS,
         check=False,
         **{"input": "", **options},
     )
@@ -82,16 +84,16 @@ def test_without_a_server_there_is_one_line_that_says_what_to_do(command: list[s
     assert "Traceback" not in done.stderr
 
 
-def test_a_database_that_is_gone_is_told_at_once(environment: dict[str, str]) -> None:
-    begun = time.monotonic()
-
+def test_a_database_that_is_gone_is_told_by_the_first_attempt(environment: dict[str, str]) -> None:
     done = manage(
         {**environment, "DATABASE_URL": "postgres://nobody:hidden@127.0.0.1:9/none"}, "status"
     )
 
     assert done.returncode == 1
-    assert time.monotonic() - begun < 8
     assert done.stderr.startswith("CommandError: The database does not answer (")
+    assert (
+        "Connection refused" in done.stderr
+    )  # A pool would try again, and then say how long it has waited.
     assert "hidden" not in done.stderr
     assert len(done.stderr.splitlines()) == 1
 
@@ -122,7 +124,6 @@ def test_members_come_in_by_a_pipe(environment: dict[str, str]) -> None:
 def test_a_broker_that_is_away_costs_a_warning(environment: dict[str, str]) -> None:
     guild("Wolves", members=1)
     gift_code("FROST")
-    begun = time.monotonic()
 
     done = manage(
         {**environment, "REDIS_URL": "redis://127.0.0.1:9/0"},
@@ -135,7 +136,6 @@ def test_a_broker_that_is_away_costs_a_warning(environment: dict[str, str]) -> N
     assert (done.returncode, done.stdout) == (0, "Started for guild Wolves with code FROST.\n")
     assert "The broker did not take a message; the next tick does the work." in done.stderr
     assert "Traceback" not in done.stderr
-    assert time.monotonic() - begun < 15
 
 
 def test_a_reader_who_goes_away_ends_it_quietly(environment: dict[str, str]) -> None:
@@ -150,7 +150,7 @@ def test_a_reader_who_goes_away_ends_it_quietly(environment: dict[str, str]) -> 
         env=environment,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=PATIENCE_SECONDS,
         check=False,
     )
 
@@ -175,7 +175,7 @@ def test_ctrl_c_is_not_a_traceback(environment: dict[str, str]) -> None:
         assert process.poll() is None
 
     process.send_signal(2)
-    _, said = process.communicate(timeout=20)
+    _, said = process.communicate(timeout=PATIENCE_SECONDS)
 
     assert process.returncode == 130
     assert "No longer waiting. The run goes on" in said
@@ -207,7 +207,7 @@ def on_terminal(environment: dict[str, str]) -> Callable[..., str]:
             pass
         finally:
             os.close(ours)
-            process.wait(20)
+            process.wait(PATIENCE_SECONDS)
         return shown.decode()
 
     return on_terminal

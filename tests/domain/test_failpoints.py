@@ -56,10 +56,12 @@ def test_times_are_the_real_ones_without_the_switch() -> None:
     assert run(show, **times, REDEEMER_FAULTS="1").stdout == "5.0\n"
 
 
+@pytest.mark.slow
 def test_a_process_with_failpoints_warns_at_start() -> None:
     assert "giftcodes.W002" in manage_check(REDEEMER_FAULTS="1").stderr
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "variable", ["REDEEMER_FAULT=before-send:kill", "REDEEMER_FAULT_TIMES=DOUBT_SECONDS=1"]
 )
@@ -71,6 +73,7 @@ def test_a_failpoint_without_the_switch_stops_the_start(variable: str) -> None:
     assert "giftcodes.E005" in checked.stderr
 
 
+@pytest.mark.slow
 def test_a_worker_does_not_start_with_settings_that_cannot_work() -> None:
     started = subprocess.run(
         [sys.executable, "-m", "celery", "-A", "redeemer", "worker", "--pool", "threads"],

@@ -31,6 +31,8 @@ from tests.pipeline.conftest import World, world
 
 __all__ = ["world"]
 
+pytestmark = pytest.mark.usefixtures("still_clock")
+
 
 @pytest.fixture
 def limited(world: World, settings: Any) -> World:

@@ -18,10 +18,11 @@ import psutil
 from redeemer.games import GAMES
 from redeemer.localserver.home import REPOSITORY
 from redeemer.localserver.servers import pick_port
+from tests.waiting import PATIENCE_SECONDS
 
 _GAMES = tuple(game.setting("") for game in GAMES)
 _OURS = ("DATABASE_", "REDIS_", "SECRET_KEY", *_GAMES, "PYTEST_", "DJANGO_")
-_START_SECONDS = 90.0
+_START_SECONDS = 300.0
 
 
 @contextmanager
@@ -81,7 +82,7 @@ def manage(command: list[str], environment: dict[str, str]) -> subprocess.Comple
         env=environment,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=300,
         check=False,
     )
 
@@ -120,19 +121,19 @@ class Up:
         """The first descendant whose command line has all of the words, as arguments."""
         return next(found for found in self.descendants() if set(words) <= set(found.cmdline()))
 
-    def wait_for(self, condition: Callable[[], bool], *, seconds: float = 20.0) -> None:
+    def wait_for(self, condition: Callable[[], bool], *, seconds: float = PATIENCE_SECONDS) -> None:
         """Wait until a condition holds, while it runs."""
         deadline = time.monotonic() + seconds
         while not condition():
             assert self._process.poll() is None, self.output
-            assert time.monotonic() < deadline, self.output
+            assert time.monotonic() < deadline, f"Waited {seconds:g} s. {self.output}"
             time.sleep(0.1)
 
     def end(self, number: signal.Signals) -> int:
         """Send it a signal, and wait. Returns its exit status."""
         self._seen = self.descendants()
         self._process.send_signal(number)
-        return self._process.wait(60)
+        return self._process.wait(PATIENCE_SECONDS)
 
     def survivors(self, *, seconds: float) -> list[psutil.Process]:
         """Its processes that still run so long after `end`."""

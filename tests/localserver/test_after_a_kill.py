@@ -6,7 +6,6 @@ import contextlib
 import os
 import signal
 import subprocess
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,6 +19,7 @@ from redeemer.localserver.errors import CannotStartError
 from redeemer.localserver.postgres import THROW_AWAY, Postgres
 from redeemer.localserver.servers import pick_port, wait_until_ready
 from tests.localserver.running import fresh_home
+from tests.waiting import PATIENCE_SECONDS, wait_for
 
 
 def _postgres(home: Path) -> Postgres:
@@ -47,14 +47,11 @@ def _running(postgres: Postgres) -> Iterator[subprocess.Popen[bytes]]:
         yield process
     finally:
         process.send_signal(signal.SIGINT)
-        process.wait(30)
+        process.wait(PATIENCE_SECONDS)
 
 
 def _wait_until(pid: int, *, state: str) -> None:
-    deadline = time.monotonic() + 30
-    while psutil.Process(pid).status() != state:
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
+    wait_for(lambda: psutil.Process(pid).status() == state, f"process {pid} to be {state}")
 
 
 def test_it_starts_while_the_old_server_is_a_zombie() -> None:
@@ -137,21 +134,20 @@ def test_the_pid_file_of_a_zombie_is_removed(tmp_path: Path) -> None:
 
 def test_a_frozen_server_is_killed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(leftovers, "_TIMEOUT_SECONDS", 0.3)
-    frozen = subprocess.Popen(["/bin/sleep", "60.125"])
-    while "60.125" not in leftovers.command_line(frozen.pid):
-        time.sleep(0.01)
+    frozen = subprocess.Popen(["/bin/sleep", "600.125"])
+    wait_for(lambda: "600.125" in leftovers.command_line(frozen.pid), "its command line")
     os.kill(frozen.pid, signal.SIGSTOP)
     _wait_until(frozen.pid, state=psutil.STATUS_STOPPED)
     (tmp_path / "pid").write_text(f"{frozen.pid}\n")
     try:
         leftovers.end_leftover(
             tmp_path / "pid",
-            mark="60.125",
+            mark="600.125",
             first_signal=signal.SIGINT,
             second_signal=signal.SIGQUIT,
         )
 
-        assert frozen.wait(10) == -signal.SIGKILL
+        assert frozen.wait(PATIENCE_SECONDS) == -signal.SIGKILL
     finally:
         frozen.kill()
         frozen.wait()

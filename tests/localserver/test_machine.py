@@ -253,7 +253,7 @@ def test_a_broker_works_in_a_folder_of_any_name() -> None:
             assert (valkey.data / "valkey.pid").is_file()
         finally:
             process.terminate()
-            process.wait(30)
+            process.wait(120)
 
 
 @pytest.mark.parametrize("name", ["two\nlines", "a\ttab", "a\x7fdelete"])

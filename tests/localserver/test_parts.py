@@ -8,7 +8,6 @@ import socket
 import subprocess
 import sys
 import threading
-import time
 from pathlib import Path
 
 import pytest
@@ -25,6 +24,7 @@ from redeemer.localserver.spawn import Account, spawn_with_parent_death_signal
 from redeemer.localserver.supervisor import LineReader, log_file, restart_delay_seconds
 from redeemer.localserver.up import check_port
 from tests.localserver.running import fresh_home
+from tests.waiting import PATIENCE_SECONDS, wait_for
 
 
 def test_a_child_that_keeps_dying_waits_longer_each_time() -> None:
@@ -174,11 +174,10 @@ def test_the_environment_file_of_a_killed_run_is_removed_before_anything_is_star
 def _stranger(pid_file: Path) -> subprocess.Popen[bytes]:
     """A process whose id happens to be in an old pid file."""
     process = subprocess.Popen(
-        [sys.executable, "-c", "import time; time.sleep(60)", "the-mark-of-our-data"]
+        [sys.executable, "-c", "import time; time.sleep(600)", "the-mark-of-our-data"]
     )
     pid_file.write_text(f"{process.pid}\nmore\n")
-    while "the-mark" not in leftovers.command_line(process.pid):
-        time.sleep(0.01)
+    wait_for(lambda: "the-mark" in leftovers.command_line(process.pid), "its command line")
     return process
 
 
@@ -211,7 +210,7 @@ def test_a_server_left_in_our_data_is_ended(tmp_path: Path) -> None:
         second_signal=signal.SIGKILL,
     )
 
-    assert process.wait(1) == -signal.SIGTERM
+    assert process.wait(PATIENCE_SECONDS) == -signal.SIGTERM
 
 
 @pytest.mark.parametrize(
@@ -247,12 +246,9 @@ def test_a_child_dies_with_its_parent(system: str) -> None:
         check=False,
     )
     child = int(parent.stdout)
-    deadline = time.monotonic() + 5
-    while leftovers.command_line(child) and time.monotonic() < deadline:
-        time.sleep(0.02)
+    wait_for(lambda: leftovers.command_line(child) == "", "the child to end")
 
     assert parent.returncode == -signal.SIGKILL
-    assert leftovers.command_line(child) == ""
 
 
 _PARENT = """
@@ -262,7 +258,7 @@ from redeemer.localserver import spawn
 if sys.argv[1] == "one without prctl":
     spawn._LIBC = None
 child = spawn.spawn_with_parent_death_signal(
-    ["/bin/sleep", "60"], environment={}, folder=Path("/"), output=subprocess.DEVNULL
+    ["/bin/sleep", "600"], environment={}, folder=Path("/"), output=subprocess.DEVNULL
 )
 print(child.pid, flush=True)
 os.kill(os.getpid(), signal.SIGKILL)
@@ -278,7 +274,7 @@ def test_a_child_can_run_as_another_user_without_our_groups(tmp_path: Path) -> N
         output=subprocess.PIPE,
         account=Account("nobody", 65534, 65534),
     )
-    said, _ = child.communicate(timeout=10)
+    said, _ = child.communicate(timeout=PATIENCE_SECONDS)
 
     assert said.count(b"65534") >= 2
     assert b"root" not in said

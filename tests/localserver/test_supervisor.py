@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -16,19 +17,15 @@ from redeemer.localserver.console import Console
 from redeemer.localserver.errors import CannotStartError, StopRequestedError
 from redeemer.localserver.spawn import spawn_with_parent_death_signal
 from redeemer.localserver.supervisor import Program, StopRequest, Supervisor
+from tests.waiting import PATIENCE_SECONDS
 
 _PATIENT = """
 import signal, sys, time
 signal.signal(signal.SIGTERM, lambda *_: sys.exit(print('bye')))
 print('here', flush=True)
-time.sleep(60)
+time.sleep(600)
 """
-_STUBBORN = """
-import signal, time
-signal.signal(signal.SIGTERM, signal.SIG_IGN)
-print('here', flush=True)
-time.sleep(60)
-"""
+_STUBBORN = "import signal, time; signal.signal(15, signal.SIG_IGN); print('here', flush=True); time.sleep(600)"
 
 
 class Stage:
@@ -40,7 +37,9 @@ class Stage:
         self.request = StopRequest()
         self.supervisor = Supervisor(self.console, self.request)
 
-    def program(self, name: str, source: str, *, stop_timeout_seconds: float = 10.0) -> Program:
+    def program(
+        self, name: str, source: str, *, stop_timeout_seconds: float = PATIENCE_SECONDS
+    ) -> Program:
         def launch(output: int) -> subprocess.Popen[bytes]:
             return spawn_with_parent_death_signal(
                 [sys.executable, "-c", source], environment={}, folder=Path("/"), output=output
@@ -55,7 +54,9 @@ class Stage:
 
     def wait_for(self, words: str, times: int = 1) -> None:
         self.supervisor.wait_for(
-            lambda: self.lines().count(words) >= times, seconds=10, what=f"No {words!r}"
+            lambda: self.lines().count(words) >= times,
+            seconds=PATIENCE_SECONDS,
+            what=f"No {words!r}",
         )
 
     def lines(self) -> list[str]:
@@ -94,13 +95,17 @@ def test_a_child_that_does_not_end_is_killed_after_its_timeout(stage: Stage) -> 
 
 
 def test_a_forced_stop_does_not_wait(stage: Stage) -> None:
-    (child,) = stage.supervisor.start(stage.program("stubborn", _STUBBORN, stop_timeout_seconds=60))
+    (child,) = stage.supervisor.start(
+        stage.program("stubborn", _STUBBORN, stop_timeout_seconds=PATIENCE_SECONDS)
+    )
     stage.wait_for("stubborn here")
     stage.request.forced = True
+    begun = time.monotonic()
 
     stage.supervisor.stop()
 
     assert child.process is None
+    assert time.monotonic() - begun < PATIENCE_SECONDS
 
 
 def test_a_child_that_dies_is_started_again_and_its_last_output_is_shown(stage: Stage) -> None:
@@ -112,11 +117,13 @@ def test_a_child_that_dies_is_started_again_and_its_last_output_is_shown(stage: 
 
 
 def test_the_children_of_a_child_end_with_it(stage: Stage) -> None:
-    source = "import subprocess; print(subprocess.Popen(['/bin/sleep', '60']).pid, flush=True)"
+    source = "import subprocess; print(subprocess.Popen(['/bin/sleep', '600']).pid, flush=True)"
     assert stage.supervisor.run_once(stage.program("parent", source)) == 0
 
     grandchild = int(stage.lines()[0].split()[1])
-    stage.supervisor.wait_for(_is_gone(grandchild), seconds=5, what="The grandchild did not end")
+    stage.supervisor.wait_for(
+        _is_gone(grandchild), seconds=PATIENCE_SECONDS, what="The grandchild did not end"
+    )
 
 
 def test_a_wait_that_takes_too_long_says_what_it_waited_for(stage: Stage) -> None:

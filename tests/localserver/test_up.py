@@ -13,6 +13,7 @@ import pytest
 from redeemer.localserver.home import Home
 from tests.localserver.running import Up, fresh_home, manage, run_up
 from tests.localserver.test_machine import ANOTHER_PROJECT, LIBPQ, ODD_NAME
+from tests.waiting import PATIENCE_SECONDS
 
 pytestmark = pytest.mark.system
 
@@ -100,7 +101,7 @@ def test_after_sigkill_no_process_is_left_and_the_next_start_uses_the_same_data(
         first = Up(home)
         try:
             assert first.end(signal.SIGKILL) == -signal.SIGKILL
-            assert first.survivors(seconds=15) == []
+            assert first.survivors(seconds=PATIENCE_SECONDS) == []
         finally:
             first.clean_up()
 

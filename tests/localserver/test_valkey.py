@@ -19,6 +19,7 @@ from redeemer.localserver.servers import pick_port, wait_until_ready
 from redeemer.localserver.supervisor import Child, StopRequest, Supervisor
 from redeemer.localserver.valkey import Valkey
 from tests.localserver.running import as_user, fresh_home
+from tests.waiting import PATIENCE_SECONDS
 
 _PASSWORD = "only-for-tests"
 
@@ -59,7 +60,7 @@ class Broker:
             client.execute_command("BGREWRITEAOF")
             self.supervisor.wait_for(
                 lambda: _parts(self.valkey.data) == [2, 2],
-                seconds=30,
+                seconds=PATIENCE_SECONDS,
                 what="The file was not written again",
             )
             for number in range(100):
@@ -176,10 +177,10 @@ def test_it_comes_back_if_its_data_are_damaged_while_it_runs() -> None:
             broker.child.process.kill()
 
             broker.supervisor.wait_for(
-                lambda: bool(broker.aside()), seconds=30, what="Nothing was put aside"
+                lambda: bool(broker.aside()), seconds=PATIENCE_SECONDS, what="Nothing was put aside"
             )
             broker.supervisor.wait_for(
-                broker.valkey.is_ready, seconds=30, what="Valkey does not answer"
+                broker.valkey.is_ready, seconds=PATIENCE_SECONDS, what="Valkey does not answer"
             )
         finally:
             broker.supervisor.stop()
@@ -195,7 +196,7 @@ def test_it_comes_back_if_its_folder_was_removed_while_it_runs() -> None:
 
             broker.supervisor.wait_for(
                 lambda: broker.child.process is not None and broker.valkey.is_ready(),
-                seconds=30,
+                seconds=PATIENCE_SECONDS,
                 what="It is away",
             )
         finally:

@@ -14,6 +14,7 @@ from django.db import connection
 
 from giftcodes.models import GiftCode, Guild
 from tests.factories import gift_code
+from tests.waiting import PATIENCE_SECONDS
 
 
 def stampede(
@@ -59,7 +60,7 @@ def meet(running: Sequence[subprocess.Popen[str]]) -> list[tuple[str, float]]:
             process.stdin.flush()
     results: list[tuple[str, float]] = []
     for process in running:
-        output, _ = process.communicate(timeout=60)
+        output, _ = process.communicate(timeout=300)
         for line in output.splitlines():
             kind, milliseconds = line.split()
             results.append((kind, float(milliseconds)))
@@ -89,7 +90,7 @@ class Elsewhere:
         return self._thread.is_alive()
 
     def wait(self) -> Any:
-        self._thread.join(20)
+        self._thread.join(PATIENCE_SECONDS)
         assert not self._thread.is_alive(), "It still waits."
         if self.error is not None:
             raise self.error

@@ -21,6 +21,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 Elsewhere_ = Callable[[Callable[[], Any]], Elsewhere]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("callers", [8, 50])
 def test_of_many_callers_at_the_same_moment_one_runs_and_all_others_are_refused_and_journalled(
     callers: int,

@@ -356,6 +356,7 @@ def test_a_proxy_that_asks_for_two_hours_is_left_alone_for_two_hours(
     assert deliveries(redemption) == [("started", "sent")]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("status", [403, 429])
 def test_where_no_time_is_named_the_channel_is_asked_less_and_less(
     world: World, discord: StandIn, status: int

@@ -179,6 +179,7 @@ def test_a_day_that_python_cannot_read_is_read_as_one_that_is_far_away(day: str)
     assert found == dt.date(1000 if day in ("-infinity", "0044-03-15 BC") else 9000, 1, 1)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("zone", ["America/New_York", "Asia/Tokyo"])
 @pytest.mark.parametrize("moment", ["10000-01-01", "infinity", "294276-12-31", "-infinity"])
 def test_such_a_row_stops_no_page_no_command_and_no_sweep(

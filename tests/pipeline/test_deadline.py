@@ -76,6 +76,7 @@ def test_codes_have_one_order_in_lists_estimates_and_dispatch(world: World, sett
     assert sent == expected
 
 
+@pytest.mark.slow
 @pytest.mark.django_db
 def test_a_new_code_does_not_wait_behind_the_requests_of_old_ones(
     world: World, settings: Any

@@ -231,6 +231,7 @@ def test_a_run_does_not_wait_for_a_row_that_is_held(world: World, service: Servi
 
 
 # --- Pace -------------------------------------------------------------------------------------------------------------
+@pytest.mark.slow
 def test_the_sixty_first_request_in_a_minute_waits(world: World, service: Service) -> None:
     wolves = guild()
     Member.objects.bulk_create(

@@ -54,6 +54,7 @@ def test_of_two_codes_the_good_one_reaches_everybody_and_the_odd_one_costs_littl
     assert 2 <= len(asked(world, odd)) <= 12
 
 
+@pytest.mark.usefixtures("still_clock")
 def test_an_odd_code_waits_longer_each_time(world: World, odd: GiftCode) -> None:
     wolves = guild(members=30)
     world.knows(wolves)

@@ -84,6 +84,7 @@ def _seconds_until_next(row: MemberRedemption) -> float | None:
     return (row.next_attempt_at - row.updated_at).total_seconds()
 
 
+@pytest.mark.usefixtures("still_clock")
 @pytest.mark.parametrize(
     ("msg", "err_code", "outcome", "state", "of_class", "again", "tries"), TABLE
 )
@@ -111,6 +112,7 @@ def test_each_answer_of_the_game_has_its_state_and_reason(
     assert (attempt.outcome, attempt.msg, attempt.http_status) == (outcome, msg, 200)
 
 
+@pytest.mark.usefixtures("still_clock")
 @pytest.mark.parametrize(
     ("fault", "details", "outcome", "state", "tries"),
     [
@@ -124,7 +126,7 @@ def test_each_answer_of_the_game_has_its_state_and_reason(
         ("drop", {"when": "after"}, Outcome.UNANSWERED, State.UNCONFIRMED, 1),
         ("reset", {}, Outcome.UNANSWERED, State.UNCONFIRMED, 1),
         ("drip", {"seconds": 0.2}, Outcome.UNANSWERED, State.UNCONFIRMED, 1),
-        ("delay", {"seconds": 5}, Outcome.UNANSWERED, State.UNCONFIRMED, 1),
+        ("delay", {"seconds": 600}, Outcome.UNANSWERED, State.UNCONFIRMED, 1),
         ("429", {}, Outcome.THROTTLED, State.PENDING, 0),
         ("status", {"status": 401}, Outcome.FORBIDDEN, State.PENDING, 0),
         ("status", {"status": 403}, Outcome.FORBIDDEN, State.PENDING, 0),
@@ -140,7 +142,8 @@ def test_an_answer_that_is_none_leaves_the_effect_unknown(
     state: State,
     tries: int,
 ) -> None:
-    settings.HTTP_SECONDS = 0.6
+    if fault in ("drip", "delay"):
+        settings.HTTP_SECONDS = 1.0
     world.spoil(fault, **details)
 
     row = _ask_one(world)

@@ -12,6 +12,7 @@ from giftcodes.models import Heartbeat
 from tests.pipeline.conftest import World, statements
 
 
+@pytest.mark.usefixtures("still_clock")
 def test_a_tick_that_comes_right_after_another_costs_one_statement(world: World) -> None:
     assert len(statements(tasks.tick)) > 1
     assert len(statements(tasks.tick)) == 1
@@ -19,7 +20,7 @@ def test_a_tick_that_comes_right_after_another_costs_one_statement(world: World)
     assert len(statements(tasks.tick)) > 1
 
 
-@pytest.mark.django_db
+@pytest.mark.usefixtures("still_clock")
 def test_a_clock_that_was_set_back_does_not_stop_the_ticks() -> None:
     assert Heartbeat.beat("tick", rest_seconds=0.1)
     assert not Heartbeat.beat("tick", rest_seconds=0.1)

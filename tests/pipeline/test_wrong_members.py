@@ -51,6 +51,7 @@ def wrong_players(wolves: Guild) -> list[str]:
     return list(wolves.members.order_by("pk").values_list("player_id", flat=True)[:8])
 
 
+@pytest.mark.slow
 def test_a_day_of_twenty_codes_costs_eight_requests_to_eight_wrong_members(
     world: World, wolves: Guild
 ) -> None:

@@ -41,7 +41,7 @@ class Parrot:
         self.sign = ""
         self._has_hung_up = threading.Event()
         self.server = RawServer(self._script)
-        self.client: CenturyClient = client_of(self.server.url, seconds=2)
+        self.client: CenturyClient = client_of(self.server.url)
 
     def _script(self, talk: Talk) -> None:
         while request := talk.hear():

@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 from redeemer.localserver.home import REPOSITORY
+from tests import reaper
 
 
 class Copy:
@@ -25,7 +26,12 @@ class Copy:
 
     def environment(self, **more: str) -> dict[str, str]:
         """The environment of its processes."""
-        return {"PATH": os.environ["PATH"], "REDEEMER_HOME": str(self._folder / "home"), **more}
+        return {
+            "PATH": os.environ["PATH"],
+            "REDEEMER_HOME": str(self._folder / "home"),
+            **reaper.mark(),
+            **more,
+        }
 
     def begin(self, *command: str, **environment: str) -> subprocess.Popen[bytes]:
         """Start a Python program. Its output goes to the file `output`."""
@@ -46,7 +52,7 @@ class Copy:
             env=self.environment(**environment),
             capture_output=True,
             text=True,
-            timeout=120,
+            timeout=300,
             check=False,
         )
 

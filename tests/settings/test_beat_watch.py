@@ -18,7 +18,7 @@ from redeemer.localserver import ports
 from redeemer.localserver.postgres import Postgres
 from redeemer.serving import BeatWatch
 from tests.settings.copied import Copy
-from tests.system.machinery import wait_for
+from tests.waiting import wait_for
 
 _GENEROUS_SECONDS = 60.0
 #: Instead of 15 s between two checks, and half a minute of silence.

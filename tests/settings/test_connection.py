@@ -18,7 +18,7 @@ from redeemer.settings import POOL
 
 pytestmark = pytest.mark.django_db
 
-WITHIN_SECONDS = 60.0
+WITHIN_SECONDS = 120.0
 
 
 @pytest.fixture

@@ -12,6 +12,8 @@ from redeemer.environment import parse
 from redeemer.localserver.home import REPOSITORY
 from tests.settings.copied import Copy
 
+pytestmark = pytest.mark.slow
+
 #: The example shows the settings of one game; each game has the same.
 _GAME = "WHITEOUT_"
 _EXAMPLE = (REPOSITORY / ".env.example").read_text(encoding="utf-8")

@@ -16,10 +16,9 @@ import pytest
 from redeemer.localserver.home import REPOSITORY
 from redeemer.localserver.servers import pick_port
 from redeemer.serving import MAX_HEADER_BYTES, THREADS
-from tests.system.machinery import wait_for
+from tests.waiting import PATIENCE_SECONDS, wait_for
 
-#: Much longer than any computer needs.
-TIMEOUT_SECONDS = 60.0
+pytestmark = pytest.mark.slow
 
 _PROGRAM = """
 import sys, time
@@ -70,21 +69,21 @@ class Site:
                 stdout=output,
                 stderr=output,
             )
-        wait_for(lambda: "listening" in self.said, "the server to listen", seconds=TIMEOUT_SECONDS)
+        wait_for(lambda: "listening" in self.said, "the server to listen")
 
     @property
     def said(self) -> str:
         return self._log.read_text(encoding="utf-8")
 
     def connect(self) -> socket.socket:
-        return socket.create_connection(("127.0.0.1", self.port), timeout=TIMEOUT_SECONDS)
+        return socket.create_connection(("127.0.0.1", self.port), timeout=PATIENCE_SECONDS)
 
     def ask(
         self, path: str, *, method: str = "GET", body: bytes | None = None, **headers: str
     ) -> tuple[int, bytes]:
         named = {name.replace("_", "-"): value for name, value in headers.items()}
         with closing(
-            http.client.HTTPConnection("127.0.0.1", self.port, timeout=TIMEOUT_SECONDS)
+            http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE_SECONDS)
         ) as connection:
             connection.request(method, path, body=body, headers=named)
             answer = connection.getresponse()
@@ -130,7 +129,7 @@ def test_a_running_request_is_answered_after_sigterm_and_then_the_server_ends_wi
 ) -> None:
     with site.connect() as connection:
         connection.sendall(b"GET /slow HTTP/1.1\r\nHost: x\r\n\r\n")
-        wait_for(lambda: "begun" in site.said, "the request to begin", seconds=TIMEOUT_SECONDS)
+        wait_for(lambda: "begun" in site.said, "the request to begin")
         site.process.send_signal(signal.SIGTERM)
         answer = connection.recv(65_536)
         while b"hello" not in answer and (part := connection.recv(65_536)):
@@ -138,7 +137,7 @@ def test_a_running_request_is_answered_after_sigterm_and_then_the_server_ends_wi
 
     assert answer.startswith(b"HTTP/1.1 200")
     assert answer.endswith(b"hello")
-    assert site.process.wait(TIMEOUT_SECONDS) == 0
+    assert site.process.wait(PATIENCE_SECONDS) == 0
 
 
 def test_an_incomplete_request_does_not_delay_the_end_of_the_server(site: Site) -> None:
@@ -147,7 +146,7 @@ def test_an_incomplete_request_does_not_delay_the_end_of_the_server(site: Site) 
         assert site.ask("/")[0] == 200
         site.process.send_signal(signal.SIGTERM)
 
-        assert site.process.wait(TIMEOUT_SECONDS) == 0
+        assert site.process.wait(PATIENCE_SECONDS) == 0
 
 
 def test_clients_that_do_not_read_their_responses_are_disconnected_and_others_are_served(
@@ -157,11 +156,7 @@ def test_clients_that_do_not_read_their_responses_are_disconnected_and_others_ar
     unread = [site.connect() for _ in range(THREADS)]
     for connection in unread:
         connection.sendall(b"GET /large HTTP/1.1\r\nHost: x\r\n\r\n")
-    wait_for(
-        lambda: site.said.count("begun") == THREADS,
-        "all threads to be at work",
-        seconds=TIMEOUT_SECONDS,
-    )
+    wait_for(lambda: site.said.count("begun") == THREADS, "all threads to be at work")
 
     assert site.ask("/") == (200, b"hello")
 
@@ -185,7 +180,7 @@ def test_when_all_connections_are_used_those_with_incomplete_requests_are_closed
 
 def test_a_connection_serves_one_request_after_the_other(site: Site) -> None:
     with closing(
-        http.client.HTTPConnection("127.0.0.1", site.port, timeout=TIMEOUT_SECONDS)
+        http.client.HTTPConnection("127.0.0.1", site.port, timeout=PATIENCE_SECONDS)
     ) as connection:
         for _ in range(3):
             connection.request("GET", "/")
@@ -256,7 +251,7 @@ def test_it_can_listen_on_a_path_even_where_a_killed_server_left_its_socket(
     start(bind=f"unix:{path}")
 
     with socket.socket(socket.AF_UNIX) as connection:
-        connection.settimeout(TIMEOUT_SECONDS)
+        connection.settimeout(PATIENCE_SECONDS)
         connection.connect(str(path))
         connection.sendall(b"GET / HTTP/1.0\r\n\r\n")
         assert connection.recv(1000).startswith(b"HTTP/1.0 200")
@@ -268,7 +263,9 @@ def test_all_interfaces_means_ipv4_and_ipv6(start: Callable[..., Site]) -> None:
     start(bind=f"[::]:{port}")
 
     for host in ("127.0.0.1", "::1"):
-        with closing(http.client.HTTPConnection(host, port, timeout=TIMEOUT_SECONDS)) as connection:
+        with closing(
+            http.client.HTTPConnection(host, port, timeout=PATIENCE_SECONDS)
+        ) as connection:
             connection.request("GET", "/")
             assert connection.getresponse().read() == b"hello"
 
@@ -282,7 +279,7 @@ def test_an_unavailable_address_is_one_line(site: Site, bind: str) -> None:
         capture_output=True,
         text=True,
         check=False,
-        timeout=TIMEOUT_SECONDS,
+        timeout=PATIENCE_SECONDS,
     )
 
     assert done.returncode == 1

@@ -14,6 +14,8 @@ from redeemer.localserver.home import REPOSITORY
 from redeemer.localserver.servers import pick_port
 from tests.settings.copied import Copy
 
+pytestmark = pytest.mark.slow
+
 KEY = "only-for-tests-but-long-enough-to-please-the-checks-of-django"
 HUSH = "a-value-that-must-not-be-shown"
 

@@ -16,6 +16,8 @@ import requests
 
 from tests.simulator.asking import SECONDS
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).resolve().parents[2]
 PLAIN = [sys.executable, "-m", "simulator"]
 COMMANDS = [PLAIN, [sys.executable, "manage.py", "simulate_game"]]

@@ -2,15 +2,28 @@
 
 from __future__ import annotations
 
-import socket
 import time
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 
 import pytest
 import requests
 
 from simulator import Simulator
-from tests.simulator.asking import ANNA, BERT, REALM, ask, grants, last_entry, word
+from tests.simulator.asking import (
+    ANNA,
+    BERT,
+    ENDLESS_SECONDS,
+    REALM,
+    SECONDS,
+    ask,
+    drips,
+    grants,
+    last_entry,
+    word,
+)
+from tests.waiting import wait_for
 
 ENDS_WITHOUT_ANSWER = (requests.ConnectionError, requests.exceptions.ChunkedEncodingError)
 
@@ -22,6 +35,19 @@ def game(simulator) -> Simulator:
         {"players": {ANNA: {"realm": REALM}, BERT: {"realm": REALM}}, "codes": {"SNOW": {}}}
     )
     return simulator
+
+
+@contextmanager
+def asking_in_vain(game: Simulator) -> Iterator[Future[requests.Response]]:
+    """A request for Anna under way, which ends when the game is stopped."""
+    with ThreadPoolExecutor() as pool:
+        late = pool.submit(ask, game, timeout=ENDLESS_SECONDS)
+        try:
+            yield late
+        finally:
+            game.stop()
+        with pytest.raises(ENDS_WITHOUT_ANSWER):
+            late.result()
 
 
 def spoil(game: Simulator, kind: str, **script: object) -> None:
@@ -88,40 +114,42 @@ def test_an_answer_can_be_delayed(game, when):
 
 
 def test_a_delay_before_the_effect_keeps_the_grant_back(game):
-    spoil(game, "delay", seconds=0.5, when="before")
-    with ThreadPoolExecutor() as pool:
-        answer = pool.submit(ask, game)
-        wait_for_requests(game, 1)
-        assert grants(game) == []
-        assert answer.result().json()["msg"] == "SUCCESS"
+    spoil(game, "delay", seconds=0.3, when="before")
+    assert word(game) == "SUCCESS"
+
+    (grant,) = game.ledger()["grants"]
+    assert grant["at"] - last_entry(game)["at"] >= 0.29
 
 
 def test_a_delay_after_the_effect_does_not(game):
-    spoil(game, "delay", seconds=0.5, when="after")
-    with ThreadPoolExecutor() as pool:
-        answer = pool.submit(ask, game)
-        wait_for_requests(game, 1)
-        assert grants(game) == [(ANNA, "SNOW", 1)]
+    spoil(game, "delay", seconds=ENDLESS_SECONDS, when="after")
+    with asking_in_vain(game):
+        wait_for(lambda: grants(game) == [(ANNA, "SNOW", 1)], "the grant")
         assert last_entry(game)["answered_at"] is None
-        answer.result()
 
 
 def test_a_delay_on_the_way_comes_before_the_window(game):
-    spoil(game, "delay", seconds=0.5, when="unseen", player=ANNA)
-    with ThreadPoolExecutor() as pool:
-        late = pool.submit(ask, game)
+    spoil(game, "delay", seconds=0.3, when="unseen", player=ANNA)
+    ask(game)
+
+    entry = last_entry(game)
+    assert entry["window_number"] == 1
+    assert entry["window_opened_at"] - entry["at"] >= 0.29
+
+
+def test_a_request_that_is_late_on_the_way_leaves_its_place_to_others(game):
+    spoil(game, "delay", seconds=ENDLESS_SECONDS, when="unseen", player=ANNA)
+    with asking_in_vain(game):
         wait_for_requests(game, 1)
         ask(game, player=BERT)
-        late.result()
+        numbers = {entry["player"]: entry["window_number"] for entry in game.ledger()["requests"]}
 
-    numbers = {entry["player"]: entry["window_number"] for entry in game.ledger()["requests"]}
-    assert numbers == {BERT: 1, ANNA: 2}
+    assert numbers == {ANNA: None, BERT: 1}
 
 
 def test_a_slow_request_holds_up_no_other(game):
-    spoil(game, "delay", seconds=1.0, player=ANNA)
-    with ThreadPoolExecutor() as pool:
-        slow = pool.submit(ask, game)
+    spoil(game, "delay", seconds=ENDLESS_SECONDS, player=ANNA)
+    with asking_in_vain(game) as slow:
         wait_for_requests(game, 1)
         assert word(game, player=BERT) == "SUCCESS"
         assert not slow.done()
@@ -239,7 +267,7 @@ def test_a_redirect_leads_into_a_trap(game):
 
     answer = ask(game)
     assert (answer.status_code, answer.headers["Location"]) == (302, "/_sim/trap")
-    requests.get(game.url + answer.headers["Location"], timeout=5)
+    requests.get(game.url + answer.headers["Location"], timeout=SECONDS)
 
     assert game.ledger()["violations"][0]["kind"] == "redirect followed"
 
@@ -253,7 +281,7 @@ def test_a_body_can_be_huge(game):
 def test_a_body_can_drip_without_end(game):
     spoil(game, "drip", seconds=0.02)
 
-    received = drips(game)
+    received = drips(game, "POST /api/gift_code")
 
     assert received.startswith(b"HTTP/1.1 200 OK\r\n")
     assert received.endswith(b"\r\n\r\n" + b" " * 5)
@@ -262,7 +290,7 @@ def test_a_body_can_drip_without_end(game):
 def test_a_head_can_drip_without_end(game):
     spoil(game, "drip", seconds=0.02, part="head")
 
-    assert drips(game).endswith(b"aaaaa")
+    assert drips(game, "POST /api/gift_code").endswith(b"aaaaa")
 
 
 def test_a_drip_ends_when_the_client_disconnects(game):
@@ -270,9 +298,7 @@ def test_a_drip_ends_when_the_client_disconnects(game):
     with ask(game, stream=True):
         pass
 
-    ended = wait_until(lambda: last_entry(game)["answered_at"] is not None)
-
-    assert ended
+    wait_for(lambda: last_entry(game)["answered_at"] is not None, "the drip to end")
 
 
 def test_a_fault_affects_one_request_by_default(game):
@@ -361,28 +387,5 @@ def test_the_ledger_names_the_fault(game):
     assert entry["msg"] is None
 
 
-def wait_until(condition, seconds: float = 5.0) -> bool:
-    """Wait until `condition` holds. False: it did not in time."""
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        if condition():
-            return True
-        time.sleep(0.01)
-    return False
-
-
 def wait_for_requests(game: Simulator, count: int) -> None:
-    assert wait_until(lambda: len(game.ledger()["requests"]) >= count)
-
-
-def drips(game: Simulator) -> bytes:
-    """The first bytes of a drip, read from the socket, where no library waits for more."""
-    host, _, port = game.url.removeprefix("http://").partition(":")
-    received = b""
-    with socket.create_connection((host, int(port)), timeout=5) as connection:
-        connection.sendall(b"POST /api/gift_code HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n")
-        while not received.endswith((b" " * 5, b"aaaaa")):
-            part = connection.recv(100)
-            assert part
-            received += part
-    return received
+    wait_for(lambda: len(game.ledger()["requests"]) >= count, f"{count} requests in the ledger")

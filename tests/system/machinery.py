@@ -7,14 +7,16 @@ import os
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import psycopg
 import requests
+
+from tests import databases
+from tests.waiting import PATIENCE_SECONDS, wait_for
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 CELERY = [sys.executable, "-m", "celery", "-A", "redeemer"]
@@ -27,6 +29,14 @@ QUIET = [
     "--loglevel",
     "INFO",
 ]
+
+_ALL = """
+import django, json, sys
+django.setup()
+from django.core.management import call_command
+for command in json.loads(sys.argv[1]):
+    call_command(*command)
+"""
 
 
 class System:
@@ -62,12 +72,23 @@ class System:
             capture_output=True,
             text=True,
             check=check,
-            timeout=120,
+            timeout=300,
+        )
+
+    def manage_all(self, commands: list[list[str]]) -> None:
+        """Run management commands in one process, one after the other: a start takes a second."""
+        subprocess.run(
+            [sys.executable, "-c", _ALL, json.dumps(commands)],
+            cwd=ROOT,
+            env=self.environment,
+            check=True,
+            stdout=subprocess.DEVNULL,
+            timeout=300,
         )
 
     def start_game(self, *arguments: str) -> None:
         self.launch("game", [sys.executable, "-m", "simulator", "--port", "0", *arguments])
-        wait_for(lambda: "http://" in self.log("game"), "the simulator to listen", seconds=20)
+        wait_for(lambda: "http://" in self.log("game"), "the simulator to listen")
         self.game_url = "http://" + self.log("game").split("http://", 1)[1].split()[0]
 
     def start_worker(self, queue: str, threads: int, *, name: str = "") -> None:
@@ -83,11 +104,13 @@ class System:
 
     def world(self, **change: Any) -> None:
         """Change the game's world."""
-        answer = requests.post(f"{self.game_url}/_sim/world", json=change, timeout=10)
+        answer = requests.post(f"{self.game_url}/_sim/world", json=change, timeout=PATIENCE_SECONDS)
         assert answer.status_code == 200, answer.text
 
     def ledger(self) -> dict[str, Any]:
-        found: dict[str, Any] = requests.get(f"{self.game_url}/_sim/ledger", timeout=10).json()
+        found: dict[str, Any] = requests.get(
+            f"{self.game_url}/_sim/ledger", timeout=PATIENCE_SECONDS
+        ).json()
         return found
 
     def status(self) -> dict[str, Any]:
@@ -104,7 +127,7 @@ class System:
                 process.send_signal(signal.SIGTERM)
         for process in self.processes.values():
             try:
-                process.wait(15)
+                process.wait(PATIENCE_SECONDS)
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
@@ -113,17 +136,14 @@ class System:
 @contextmanager
 def system(folder: Path, **environment: str) -> Iterator[System]:
     """A system on a new database. All of it is removed afterwards."""
-    server, _, _ = os.environ["DATABASE_URL"].rpartition("/")
     name = f"system_{os.getpid()}"
-    with psycopg.connect(os.environ["DATABASE_URL"], autocommit=True) as connection:
-        connection.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")  # type: ignore[arg-type]
-        connection.execute(f"CREATE DATABASE {name}")  # type: ignore[arg-type]
+    databases.make(name)
     redis, _, number = os.environ["REDIS_URL"].rpartition("/")
     running = System(
         folder,
         {
             **os.environ,
-            "DATABASE_URL": f"{server}/{name}",
+            "DATABASE_URL": databases.url_of(name),
             "DATABASE_POOL": "1",
             "REDIS_URL": f"{redis}/{15 - int(number or 0) % 15}",
             "DJANGO_SETTINGS_MODULE": "redeemer.settings",
@@ -133,21 +153,7 @@ def system(folder: Path, **environment: str) -> Iterator[System]:
         },
     )
     try:
-        running.manage("migrate")
         yield running
     finally:
         running.stop()
-        with psycopg.connect(os.environ["DATABASE_URL"], autocommit=True) as connection:
-            connection.execute(f"DROP DATABASE {name} WITH (FORCE)")  # type: ignore[arg-type]
-
-
-def wait_for(condition: Callable[[], bool], what: str, *, seconds: float) -> None:
-    """Wait until a condition is met.
-
-    Raises:
-        AssertionError: it was not met in time.
-    """
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, f"Waited {seconds:g} s for {what}."
-        time.sleep(0.1)
+        databases.drop(name)

@@ -43,18 +43,22 @@ def test_a_system_at_work_audits_clean_at_any_moment(tmp_path: Path) -> None:
         running.world(
             players={str(player): {"realm": 1042} for player in PLAYERS}, codes={"FROST": {}}
         )
+        commands = list[list[str]]()
         for name in ("Wolves", "Bears"):
-            running.manage("add_guild", name, "--provider", "whiteout", "--realm", "1042")
             listing = tmp_path / f"{name}.txt"
             listing.write_text("\n".join(map(str, PLAYERS)))
-            running.manage("import_members", str(listing), "--guild", name)
+            commands += [
+                ["add_guild", name, "--provider", "whiteout", "--realm", "1042"],
+                ["import_members", str(listing), "--guild", name],
+            ]
+        running.manage_all(commands)
         running.start_workers()
         for name in ("Wolves", "Bears"):
             # The catch-up may have started the run already.
             running.manage("redeem", "FROST", "--guild", name, check=False)
         looks = 0
         killed_at = None
-        end = time.monotonic() + 150
+        end = time.monotonic() + 600
         while not running.rows(
             "SELECT count(*) = 2 FROM giftcodes_redemption WHERE state = 'complete'"
         )[0][0]:

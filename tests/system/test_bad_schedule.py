@@ -8,7 +8,8 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from tests.system.machinery import CELERY, System, system, wait_for
+from tests.system.machinery import CELERY, System, system
+from tests.waiting import wait_for
 
 pytestmark = pytest.mark.system
 
@@ -36,7 +37,7 @@ def test_beat_ticks_beside_rows_that_it_cannot_use_and_an_alarm_names_them(runni
     running.start_worker("control", 2)
     running.launch("beat", [*CELERY, "beat", "--loglevel", "INFO"])
 
-    wait_for(lambda: running.rows(_TICKED) == [(1,)], "a tick", seconds=90)
+    wait_for(lambda: running.rows(_TICKED) == [(1,)], "a tick")
 
     assert running.processes["beat"].poll() is None
     alarms = running.rows(

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.system.machinery import system, wait_for
+from tests.system.machinery import system
+from tests.waiting import wait_for
 
 SHARED = "300000001"
 
@@ -32,16 +33,20 @@ def test_a_code_in_the_feed_is_redeemed_for_all_members_of_two_guilds_once(tmp_p
         }
         ids = sorted({player for members in players.values() for player in members})
         running.world(players={player: {"realm": 1042} for player in ids})
+        commands = list[list[str]]()
         for name, members in players.items():
-            running.manage("add_guild", name, "--provider", "whiteout", "--realm", "1042")
             listing = tmp_path / f"{name}.txt"
             listing.write_text("\n".join(members))
-            running.manage("import_members", str(listing), "--guild", name)
+            commands += [
+                ["add_guild", name, "--provider", "whiteout", "--realm", "1042"],
+                ["import_members", str(listing), "--guild", name],
+            ]
+        running.manage_all(commands)
         running.start_workers()
         running.world(codes={"FROST2026": {}}, feed=["FROST2026 23.11.2026"])
 
         done = "SELECT count(*) = 2 FROM giftcodes_redemption WHERE state = 'complete'"
-        wait_for(lambda: bool(running.rows(done)[0][0]), "both runs to complete", seconds=60)
+        wait_for(lambda: bool(running.rows(done)[0][0]), "both runs to complete")
 
         ledger = running.ledger()
         assert sorted(grant["player"] for grant in ledger["grants"]) == ids

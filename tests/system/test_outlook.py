@@ -6,12 +6,14 @@ import datetime as dt
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.system.machinery import System, system, wait_for
+from tests.system.machinery import System, system
+from tests.waiting import wait_for
 
 REQUESTS, WINDOW_SECONDS = 30, 4
 #: In the order of dispatch: Foxes have priority, Wolves and Bears take turns.
@@ -53,11 +55,15 @@ def running(tmp_path: Path) -> Iterator[System]:
         }
         players = {str(player) for members in GUILDS.values() for player in members}
         running.world(players={player: {"realm": 1042} for player in players})
+        commands = list[list[str]]()
         for name, members in GUILDS.items():
-            running.manage("add_guild", name, "--provider", "whiteout", "--realm", "1042")
             listing = tmp_path / f"{name}.txt"
             listing.write_text("\n".join(map(str, members)))
-            running.manage("import_members", str(listing), "--guild", name)
+            commands += [
+                ["add_guild", name, "--provider", "whiteout", "--realm", "1042"],
+                ["import_members", str(listing), "--guild", name],
+            ]
+        running.manage_all(commands)
         running.rows("UPDATE giftcodes_guild SET priority = 5 WHERE name = 'Foxes' RETURNING id")
         running.start_workers()
         yield running
@@ -69,7 +75,7 @@ def test_what_is_expected_of_each_run_is_what_happens(running: System) -> None:
         codes={code: {} for code in CODES}, feed=[f"{code} {date}" for code, date in CODES.items()]
     )
     started = "SELECT count(*) = 6 FROM giftcodes_redemption WHERE locked_at IS NOT NULL"
-    wait_for(lambda: bool(running.rows(started)[0][0]), "all runs to start", seconds=30)
+    wait_for(lambda: bool(running.rows(started)[0][0]), "all runs to start")
 
     estimates = list(_estimates_until_all_is_done(running))
 
@@ -81,11 +87,18 @@ def test_what_is_expected_of_each_run_is_what_happens(running: System) -> None:
             "JOIN giftcodes_giftcode c ON c.id = r.gift_code_id"
         )
     }
+    opened_at = sorted({entry["window_opened_at"] for entry in running.ledger()["requests"]})
     assert len(estimates) >= 12
     for estimate in estimates:
         took = (ends[estimate.run] - estimate.at).total_seconds()
         error = (estimate.finished_at - ends[estimate.run]).total_seconds()
-        assert abs(error) <= max(WINDOW_SECONDS + 2, 0.2 * took), (estimate, ends[estimate.run])
+        late = _windows_late_by(opened_at, estimate.at, ends[estimate.run])
+        assert -late <= error + max(WINDOW_SECONDS + 2, 0.2 * took), (
+            estimate,
+            ends[estimate.run],
+            late,
+        )
+        assert error <= max(WINDOW_SECONDS + 2, 0.2 * took), (estimate, ends[estimate.run])
         fewest, most = _sent_by_others(running, estimate)
         assert fewest - CLAIMED <= estimate.outlook["ahead_of_last"] <= most + CLAIMED, (
             estimate,
@@ -95,7 +108,7 @@ def test_what_is_expected_of_each_run_is_what_happens(running: System) -> None:
 
 
 def _estimates_until_all_is_done(running: System) -> Iterator[Estimate]:
-    end = time.monotonic() + 90
+    end = time.monotonic() + 600
     while time.monotonic() < end:
         asked_at = _now(running)
         found = running.status()
@@ -106,6 +119,15 @@ def _estimates_until_all_is_done(running: System) -> Iterator[Estimate]:
             yield Estimate(asked_at, at, (run["guild"], run["code"]), run["outlook"])
         time.sleep(1.5)
     pytest.fail("The runs do not end.")
+
+
+def _windows_late_by(opened_at: list[float], begin: dt.datetime, end: dt.datetime) -> float:
+    """Seconds that a busy machine has lost: between the end of one window and the opening of the next."""
+    return sum(
+        max(0.0, later - earlier - WINDOW_SECONDS)
+        for earlier, later in pairwise(opened_at)
+        if begin.timestamp() < later <= end.timestamp()
+    )
 
 
 def _now(running: System) -> dt.datetime:

@@ -14,13 +14,12 @@ import pytest
 import requests
 
 from redeemer.localserver.servers import pick_port
-from tests.system.machinery import System, system, wait_for
+from tests.system.machinery import System, system
+from tests.waiting import PATIENCE_SECONDS, wait_for
 
 pytestmark = pytest.mark.system
 
-#: Far more than an answer needs. The test shows that there is one, and not how fast it is.
-PATIENCE_SECONDS = 60.0
-#: For each kind of client: what it sends first, and what it then sends again and again.
+#: Each kind of client, and what it says first; then one byte after the other follows.
 BEGINNINGS = {
     "half a header": (b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nX-Long: ", b"x"),
     "half a body": (
@@ -79,11 +78,7 @@ def test_fifty_clients_that_never_finish_stop_nobody_and_are_cut_off_in_the_end(
 ) -> None:
     port = pick_port()
     running.launch("web", [sys.executable, "-m", "redeemer.serving", "--bind", f"127.0.0.1:{port}"])
-    wait_for(
-        lambda: _status(port, "/healthz") is not None,
-        "the site to answer",
-        seconds=PATIENCE_SECONDS,
-    )
+    wait_for(lambda: _status(port, "/healthz") is not None, "the site to answer")
     clients = [
         SlowClient(port, kind) for kind in BEGINNINGS for _ in range(CLIENTS // len(BEGINNINGS))
     ]

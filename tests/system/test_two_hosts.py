@@ -16,13 +16,15 @@ import pytest
 from redeemer.localserver.home import REPOSITORY
 from tests.lock.conftest import meet
 from tests.system.hosts import Host
-from tests.system.machinery import wait_for
 from tests.system.two_hosts import LATENCY_SECONDS, RATE, WORKERS, TwoHosts, fullest_window, running
+from tests.waiting import wait_for
 
 pytestmark = pytest.mark.system
 
 MEMBERS = 25
 CALLERS = 8
+#: How long a stopped process holds the budget, if the database lets it.
+HELD_SECONDS = 300
 
 
 @pytest.fixture(scope="module")
@@ -44,7 +46,7 @@ def test_both_hosts_redeem_and_together_keep_to_the_limit_of_one_address(both: T
     both.add_guilds(100_000, members=MEMBERS)
 
     both.publish("Frost")
-    both.wait_until_complete("Frost", members=2 * MEMBERS, seconds=30)
+    both.wait_until_complete("Frost", members=2 * MEMBERS)
 
     requests = both.requests("Frost")
     at_work = Counter(entry["address"] for entry in requests)
@@ -88,7 +90,7 @@ def test_a_code_that_both_hosts_start_at_the_same_moment_runs_once_and_the_rest_
             for host in both.hosts
         ]
     )
-    both.wait_until_complete("Snow", members=MEMBERS, seconds=30)
+    both.wait_until_complete("Snow", members=MEMBERS)
 
     assert sorted(kind for kind, _ in results) == ["refused"] * (2 * CALLERS - 1) + ["started"]
     kinds = Counter(
@@ -108,20 +110,18 @@ def test_beat_moves_to_the_other_host_and_two_at_once_do_no_harm(both: TwoHosts)
     both.end(both.network.a, "beat")
     stopped_at = both.ticked_at()
     both.start(both.network.b, "beat")
-    wait_for(lambda: both.ticked_at() > stopped_at + 2, "ticks from the other host", seconds=30)
+    wait_for(lambda: both.ticked_at() > stopped_at + 2, "ticks from the other host")
     both.start(both.network.a, "beat")
-    wait_for(lambda: both.ticks_within(3) >= 5, "both to ring each second", seconds=30)
+    wait_for(lambda: both.ticks_within(3) >= 5, "both to ring each second")
     both.publish("Ember")
-    both.wait_until_complete("Ember", members=2 * MEMBERS, seconds=30)
+    both.wait_until_complete("Ember", members=2 * MEMBERS)
     both.end(both.network.b, "beat")
 
     requests = both.requests("Ember")
     assert len(requests) == len(both.grants("Ember")) == 2 * MEMBERS
     assert fullest_window(requests) <= RATE.requests
     stopped_at = both.ticked_at()
-    wait_for(
-        lambda: both.ticked_at() > stopped_at + 2, "ticks from the first host alone", seconds=10
-    )
+    wait_for(lambda: both.ticked_at() > stopped_at + 2, "ticks from the first host alone")
     _assert_all_invariants_hold(both)
 
 
@@ -132,17 +132,13 @@ def test_what_a_host_had_under_way_when_it_died_whole_is_finished_by_the_other(
     both.add_guilds(400_000, members=MEMBERS)
     both.game.change(options={"latency": 1.0})
     both.publish("Amber")
-    wait_for(
-        lambda: b.address in both.under_way("Amber"),
-        "a request of the host that is to die",
-        seconds=30,
-    )
+    wait_for(lambda: b.address in both.under_way("Amber"), "a request of the host that is to die")
 
     both.kill(b)
     unanswered = both.database.unanswered()
     both.game.change(options={"latency": LATENCY_SECONDS})
     died_at = time.time()
-    both.wait_until_complete("Amber", members=2 * MEMBERS, seconds=60)
+    both.wait_until_complete("Amber", members=2 * MEMBERS)
 
     requests = both.requests("Amber")
     assert unanswered
@@ -166,25 +162,23 @@ def test_a_host_that_is_cut_off_with_the_budget_in_its_hand_holds_the_other_up_f
         )
     both.add_guilds(500_000, members=MEMBERS)
     both.publish("Storm")
-    wait_for(lambda: len(both.grants("Storm")) > 5, "the run to be under way", seconds=30)
+    wait_for(lambda: len(both.grants("Storm")) > 5, "the run to be under way")
     holder = _hold_the_budget(both, b)
     try:
         b.unplug()
-        cut_off_at = time.monotonic()
-        both.wait_until_complete("Storm", members=2 * MEMBERS, seconds=90)
-        assert time.monotonic() - cut_off_at < 60
+        both.wait_until_complete("Storm", members=2 * MEMBERS, seconds=HELD_SECONDS / 2)
     finally:
         b.plug_in()
         holder.kill()
         holder.wait()
 
     both.publish("Calm")
-    both.wait_until_complete("Calm", members=2 * MEMBERS, seconds=60)
+    both.wait_until_complete("Calm", members=2 * MEMBERS)
 
     assert fullest_window(both.requests("Storm") + both.requests("Calm")) <= RATE.requests
     assert len(both.grants("Storm")) == len(both.grants("Calm")) == 2 * MEMBERS
     both.publish("Breeze")
-    both.wait_until_complete("Breeze", members=2 * MEMBERS, seconds=60)
+    both.wait_until_complete("Breeze", members=2 * MEMBERS)
     assert {entry["address"] for entry in both.requests("Breeze")} == {a.address, b.address}
 
 
@@ -192,8 +186,8 @@ def _hold_the_budget(both: TwoHosts, host: Host) -> subprocess.Popen[str]:
     """A process on a host that, for the database, looks like a frozen dispatch."""
     hold = (
         "import os, psycopg, time; c = psycopg.connect(os.environ['DATABASE_URL']); "
-        "c.execute('SELECT 1 FROM giftcodes_ratebudget FOR UPDATE'); "
-        "print('held', flush=True); time.sleep(300)"
+        "c.execute('SELECT 1 FROM giftcodes_ratebudget FOR UPDATE'); print('held', flush=True); "
+        f"time.sleep({HELD_SECONDS})"
     )
     holder = subprocess.Popen(
         [*host.prefix, sys.executable, "-c", hold],

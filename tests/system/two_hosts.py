@@ -29,7 +29,8 @@ from redeemer.localserver.servers import pick_port
 from redeemer.localserver.valkey import Valkey
 from simulator.rate_limits import Rate, Windows
 from tests.system.hosts import Host, Network, two_hosts
-from tests.system.machinery import CELERY, QUIET, wait_for
+from tests.system.machinery import CELERY, QUIET
+from tests.waiting import PATIENCE_SECONDS, wait_for
 
 _PASSWORD = "only-for-two-hosts"
 _SALT = "only-for-two-hosts"
@@ -102,7 +103,7 @@ class TwoHosts:
             capture_output=True,
             text=True,
             check=False,
-            timeout=120,
+            timeout=300,
         )
 
     # --- Work -------------------------------------------------------------------------------------
@@ -125,7 +126,9 @@ class TwoHosts:
         self.game.change(codes={code: {}}, feed=[line(code)])
         self.database.poll_now()
 
-    def wait_until_complete(self, code: str, *, members: int, seconds: float) -> None:
+    def wait_until_complete(
+        self, code: str, *, members: int, seconds: float = PATIENCE_SECONDS
+    ) -> None:
         """Wait until this number of members have the code, and all its runs have ended."""
 
         def is_over() -> bool:
@@ -222,11 +225,11 @@ def _start_all(both: TwoHosts) -> None:
         "game", command, both.environment, both.folder / "game.log"
     )
     game.start()
-    wait_for(both.game.is_up, "the game to listen", seconds=20)
+    wait_for(both.game.is_up, "the game to listen")
     for host in both.hosts:
         both.start(host, *WORKERS)
     both.start(both.network.a, "beat")
-    wait_for(lambda: both.ticked_at() > 0, "the first tick", seconds=60)
+    wait_for(lambda: both.ticked_at() > 0, "the first tick")
 
 
 def _end_all(both: TwoHosts) -> None:

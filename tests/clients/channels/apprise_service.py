@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -15,6 +14,7 @@ class Service:
     def __init__(self) -> None:
         self.bodies: list[dict[str, Any]] = []
         self.status, self.latency_seconds = 200, 0.0
+        self.closing = threading.Event()
         service = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -22,7 +22,7 @@ class Service:
                 service.bodies.append(
                     json.loads(self.rfile.read(int(self.headers["Content-Length"])))
                 )
-                time.sleep(service.latency_seconds)
+                service.closing.wait(service.latency_seconds)
                 self.send_response(service.status)
                 self.send_header("Content-Length", "0")
                 self.end_headers()
@@ -47,5 +47,6 @@ def apprise_service() -> Iterator[Service]:
     try:
         yield running
     finally:
+        running.closing.set()
         running.server.shutdown()
         running.server.server_close()

@@ -8,7 +8,6 @@ import re
 import select
 import socket
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -92,6 +91,7 @@ class StandIn:
         self.forgets = False
         self._forgotten = itertools.cycle([True, False])
         self._lock = threading.Lock()
+        self._closing = threading.Event()
         self._server = _Server(("127.0.0.1", 0), _handler(self))
         threading.Thread(
             target=self._server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True
@@ -116,6 +116,7 @@ class StandIn:
         return [message for message in self.messages.values() if message.channel == str(channel)]
 
     def close(self) -> None:
+        self._closing.set()
         self._server.shutdown()
         self._server.server_close()
 
@@ -124,7 +125,7 @@ class StandIn:
     ) -> Spoil:
         """Apply a request, and return its answer."""
         self.arrivals += 1
-        time.sleep(self.latency_seconds)
+        self._closing.wait(self.latency_seconds)
         parts = urlsplit(address)
         with self._lock:
             if self.forgets and _has_disconnected(sender) and next(self._forgotten):

@@ -19,12 +19,12 @@ from tests.clients.channels.standin import PROXY_PAGE, TOKEN, StandIn
 POST = Message(title="Started", text="Half", facts=(("Members", "7"),), url="http://localhost/run")
 
 
-def create(address: str, post: Message = POST, seconds: float = 2.0) -> Delivery:
-    return channel_client_for(address, total_seconds=seconds, connect_seconds=1.0).create(post)
+def create(address: str, post: Message = POST, seconds: float = 60.0) -> Delivery:
+    return channel_client_for(address, total_seconds=seconds, connect_seconds=60.0).create(post)
 
 
 def edit(address: str, message_id: str, post: Message = POST) -> Delivery:
-    return channel_client_for(address, total_seconds=2.0, connect_seconds=1.0).edit(
+    return channel_client_for(address, total_seconds=60.0, connect_seconds=60.0).edit(
         message_id, post
     )
 
@@ -215,11 +215,11 @@ def test_a_request_without_an_answer_has_an_unknown_outcome(discord: StandIn) ->
 
 
 def test_it_is_bounded_in_time(discord: StandIn) -> None:
-    discord.latency_seconds = 3.0
+    discord.latency_seconds = 120.0
     begun = time.monotonic()
 
-    assert create(discord.address(), seconds=0.5).outcome is DeliveryOutcome.UNKNOWN
-    assert time.monotonic() - begun < 1.5
+    assert create(discord.address(), seconds=1.0).outcome is DeliveryOutcome.UNKNOWN
+    assert time.monotonic() - begun < 60
 
 
 def test_it_is_bounded_in_bytes(discord: StandIn) -> None:

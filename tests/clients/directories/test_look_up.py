@@ -19,7 +19,9 @@ KEY, PLAYER = "directory-key-4711", "12345678"
 FLAT = {"name": "Anna", "kingdom": 1042}
 
 
-def ask(url: str, *, key: str = KEY, seconds: float = 5.0, player: str = PLAYER) -> DirectoryAnswer:
+def ask(
+    url: str, *, key: str = KEY, seconds: float = 60.0, player: str = PLAYER
+) -> DirectoryAnswer:
     config = config_for("", directory_url=f"{url}/players/{{id}}?include=base", directory_key=key)
     return look_up(config, player, total_seconds=seconds, connect_seconds=seconds)
 

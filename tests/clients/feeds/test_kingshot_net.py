@@ -32,7 +32,7 @@ def entry(**fields: Any) -> dict[str, Any]:
 
 def poll(url: str, **changes: Any) -> FeedReading:
     config = config_for("", feed_url=url, feed_format="kingshot.net", **changes)
-    return fetch(config, total_seconds=2, connect_seconds=2)
+    return fetch(config, total_seconds=60, connect_seconds=60)
 
 
 def test_a_list_is_asked_for_and_read_with_its_ends(serve: Serve) -> None:

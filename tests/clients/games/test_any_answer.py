@@ -21,7 +21,7 @@ class Parrot:
     def __init__(self) -> None:
         self.bytes = b""
         self.server = RawServer(self._script)
-        self.client: CenturyClient = client_of(self.server.url, seconds=1)
+        self.client: CenturyClient = client_of(self.server.url)
 
     def _script(self, talk: Talk) -> None:
         talk.hear()
@@ -86,6 +86,7 @@ QUICK = settings(
 )
 
 
+@pytest.mark.slow
 @QUICK
 @given(answer=JSON | GAME_LIKE, status=st.integers(100, 999))
 def test_any_json_gives_an_answer(parrot: Parrot, answer: object, status: int) -> None:
@@ -98,6 +99,7 @@ def test_any_json_gives_an_answer(parrot: Parrot, answer: object, status: int) -
         assert 200 <= status < 300
 
 
+@pytest.mark.slow
 @QUICK
 @given(
     body=st.binary(max_size=300), headers=st.lists(st.tuples(NAMES | HEADER, HEADER), max_size=5)

@@ -16,7 +16,7 @@ from giftcodes.clients.games import RateReport
 from giftcodes.clients.games.century import signature
 from giftcodes.domain.outcomes import Outcome
 from tests.clients.conftest import FEED_KEY, SALT, client_of, redeem
-from tests.clients.http.raw_server import RawServer, Talk, answering, http
+from tests.clients.http.raw_server import SLOW_SECONDS, RawServer, Talk, answering, http
 
 Serve = Callable[..., RawServer]
 
@@ -189,15 +189,21 @@ def test_an_answer_that_is_too_long_is_unreadable(serve: Serve) -> None:
 
 
 def test_an_endless_answer_is_cut_at_once(serve: Serve) -> None:
+    sent = 0
+
     def script(talk: Talk) -> None:
+        nonlocal sent
         talk.hear()
         talk.say(b"HTTP/1.1 200 OK\r\n\r\n")
         while not talk._server.closing.is_set():
             talk.say(b"x" * 10_000)
+            sent += 10_000
 
-    answer = redeem(client_of(serve(script).url, seconds=5))
+    answer = redeem(client_of(serve(script).url, seconds=SLOW_SECONDS))
     assert answer.outcome is Outcome.UNREADABLE
-    assert answer.latency_ms < 2000
+    assert (
+        sent < 50_000_000
+    )  # What the kernel's buffers hold, and far less than flows until the time is over.
 
 
 @pytest.mark.parametrize(
@@ -216,12 +222,10 @@ def test_a_compressed_bomb_is_cut(serve: Serve, headers: str, body: bytes) -> No
 def test_many_compressed_bytes_that_give_nothing_are_cut(serve: Serve) -> None:
     empty = gzip.compress(b"") * 500_000  # 10 MB that decompress to nothing
     answer = redeem(
-        client_of(
-            serve(answering(http(empty, headers="Content-Encoding: gzip\r\n"))).url, seconds=5
-        )
+        client_of(serve(answering(http(empty, headers="Content-Encoding: gzip\r\n"))).url)
     )
     assert answer.outcome is Outcome.UNREADABLE
-    assert answer.latency_ms < 2000
+    assert "longer" in answer.detail
 
 
 def test_a_compressed_answer_is_read(serve: Serve) -> None:

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import itertools
 import socket
 import ssl
 import struct
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from urllib.parse import parse_qs
+
+#: How long a server drips or says nothing. A client that waits so long has no limit in time.
+SLOW_SECONDS = 120.0
 
 
 @dataclass
@@ -50,15 +55,16 @@ class Talk:
         self.sock.sendall(data)
 
     def drip(self, data: bytes, every_seconds: float = 0.05) -> None:
-        """Send byte by byte, until the client disconnects or the test ends."""
-        for position in range(len(data)):
-            if self._server.closing.wait(every_seconds):
+        """Send byte by byte, repeatedly, until the client disconnects or the test ends."""
+        ends_at = time.monotonic() + SLOW_SECONDS
+        for byte in itertools.cycle(data):
+            if self._server.closing.wait(every_seconds) or time.monotonic() > ends_at:
                 return
-            self.sock.sendall(data[position : position + 1])
+            self.sock.sendall(bytes([byte]))
 
     def hold(self) -> None:
         """Send nothing until the test ends."""
-        self._server.closing.wait(10)
+        self._server.closing.wait(SLOW_SECONDS)
 
     def reset(self) -> None:
         """Close the connection with RST instead of FIN."""
@@ -81,6 +87,8 @@ class RawServer:
     tls: ssl.SSLContext | None = None
     requests: list[Request] = field(default_factory=list)
     connections: int = 0
+    #: Connections that the server has closed: all of their bytes, and the end, are with the client's kernel.
+    closed: int = 0
     closing: threading.Event = field(default_factory=threading.Event)
 
     def __post_init__(self) -> None:
@@ -120,6 +128,7 @@ class RawServer:
             talk = Talk(self, sock)
             self.script(talk)
             talk.hang_up()
+            self.closed += 1
         except (OSError, ValueError):
             pass  # the client hung up, or the test has ended
 

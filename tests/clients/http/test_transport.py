@@ -16,19 +16,24 @@ import pytest
 from giftcodes.clients.http import NoAnswerError, NotSentError, Transport, Truncation, connections
 from giftcodes.domain.outcomes import Outcome
 from tests.clients.conftest import client_of, redeem
-from tests.clients.http.raw_server import RawServer, Talk, answering, http
+from tests.clients.http.raw_server import SLOW_SECONDS, RawServer, Talk, answering, http
+from tests.waiting import wait_for
 
 Serve = Callable[..., RawServer]
 
 SUCCESS = http(b'{"code":0,"data":[],"msg":"SUCCESS","err_code":20000}')
 
 
+#: A budget that runs out. Long enough to connect and send, however busy the machine is.
+SHORT_SECONDS = 1.0
+
+
 @pytest.fixture
-def in_half_a_second() -> Iterator[None]:
-    """For clients with a budget of 0.4 s: the call takes that long, or a little longer."""
+def within_the_budget() -> Iterator[None]:
+    """For clients with SHORT_SECONDS: the call takes them, and ends long before the server does."""
     started = time.monotonic()
     yield
-    assert 0.3 < time.monotonic() - started < 2
+    assert 0.9 * SHORT_SECONDS < time.monotonic() - started < SLOW_SECONDS / 2
 
 
 def hold(talk: Talk) -> None:
@@ -67,24 +72,24 @@ def forget_to_end(talk: Talk) -> None:
 SLOW = [hold, drip_headers, drip_body, drip_chunks, drip_continues, forget_to_end]
 
 
-@pytest.mark.usefixtures("in_half_a_second")
+@pytest.mark.usefixtures("within_the_budget")
 @pytest.mark.parametrize("script", SLOW)
 def test_a_slow_answer_ends_with_the_budget_and_is_unanswered(
     serve: Serve, script: Callable[..., None]
 ) -> None:
     server = serve(script)
-    answer = redeem(client_of(server.url, seconds=0.4))
+    answer = redeem(client_of(server.url, seconds=SHORT_SECONDS))
     assert answer.outcome is Outcome.UNANSWERED
     assert answer.detail
     assert len(server.requests) == 1
 
 
-@pytest.mark.usefixtures("in_half_a_second")
+@pytest.mark.usefixtures("within_the_budget")
 @pytest.mark.parametrize("script", [drip_headers, drip_body])
 def test_a_slow_answer_over_tls_ends_with_the_budget(
     serve: Serve, script: Callable[..., None], certificate: Path
 ) -> None:
-    transport = tls_transport(certificate, seconds=0.4)
+    transport = tls_transport(certificate, seconds=SHORT_SECONDS)
     url = serve(script, tls=server_context(certificate)).url
     if script is drip_headers:
         with pytest.raises(NoAnswerError):
@@ -96,16 +101,17 @@ def test_a_slow_answer_over_tls_ends_with_the_budget(
         )
 
 
+@pytest.mark.usefixtures("within_the_budget")
 def test_a_body_that_is_never_read_ends_with_the_budget(serve: Serve) -> None:
     def script(talk: Talk) -> None:
         talk.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         talk.hold()
 
-    transport = Transport(total_seconds=1, connect_seconds=1, max_bytes=1000)
-    started = time.monotonic()
+    transport = Transport(
+        total_seconds=SHORT_SECONDS, connect_seconds=SHORT_SECONDS, max_bytes=1000
+    )
     with pytest.raises(NoAnswerError):
         transport.exchange("POST", serve(script).url, headers={}, form={"a": "b" * 6_000_000})
-    assert 0.9 < time.monotonic() - started < 2.5
 
 
 def test_a_status_that_is_in_counts_although_its_body_never_comes(serve: Serve) -> None:
@@ -114,7 +120,7 @@ def test_a_status_that_is_in_counts_although_its_body_never_comes(serve: Serve) 
         talk.say(b"HTTP/1.1 429 Slow\r\nRetry-After: 7\r\nContent-Length: 5\r\n\r\n")
         talk.hold()
 
-    answer = redeem(client_of(serve(script).url, seconds=0.3))
+    answer = redeem(client_of(serve(script).url, seconds=SHORT_SECONDS))
     assert answer.outcome is Outcome.THROTTLED
     assert answer.rate.retry_after_seconds == 7
 
@@ -153,7 +159,7 @@ def test_a_reused_connection_that_is_lost_after_sending_is_unanswered_and_nothin
     "line", [b"SSH-2.0-OpenSSH\r\n\r\n", b"HTTP/1.1 42 X\r\n\r\n", b"\r\n\r\n"]
 )
 def test_an_answer_that_is_not_http_is_unanswered(serve: Serve, line: bytes) -> None:
-    assert redeem(client_of(serve(answering(line)).url, seconds=0.3)).outcome is Outcome.UNANSWERED
+    assert redeem(client_of(serve(answering(line)).url)).outcome is Outcome.UNANSWERED
 
 
 def test_a_connection_is_reused_within_a_burst(serve: Serve) -> None:
@@ -174,9 +180,11 @@ def test_a_connection_that_the_server_closed_while_idle_is_replaced(
 
     server = serve(script)
     client = client_of(server.url)
-    for _ in range(3):
+    for number in (1, 2, 3):
         assert redeem(client).outcome is Outcome.SUCCESS
-        time.sleep(0.1)  # for the closing to arrive
+        wait_for(
+            lambda number=number: server.closed == number, "the server to close the connection"
+        )  # type: ignore[misc]
     assert (server.connections, len(server.requests)) == (3, 3)
 
 
@@ -205,7 +213,7 @@ def test_threads_share_a_client_without_mixing_answers(serve: Serve) -> None:
             talk.say(http(b'{"code":1,"msg":"%b","err_code":1}' % request.form["fid"].encode()))
 
     server = serve(script)
-    client = client_of(server.url, seconds=5)
+    client = client_of(server.url)
 
     def ask(number: int) -> bool:
         answer = client.redeem(player_id=str(number), code="A", realm=1)
@@ -225,7 +233,7 @@ def test_a_refused_connection_is_unreachable() -> None:
 
 
 def test_an_unknown_host_name_is_unreachable() -> None:
-    answer = redeem(client_of("http://no-such-host.invalid/", seconds=3, connect_seconds=3))
+    answer = redeem(client_of("http://no-such-host.invalid/"))
     assert answer.outcome is Outcome.UNREACHABLE
 
 
@@ -233,18 +241,18 @@ def test_a_name_server_that_is_silent_is_unreachable_within_the_connect_budget(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     answered = threading.Event()
-    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: answered.wait(5) and [])
-    answer = redeem(client_of("http://slow.example/", seconds=5, connect_seconds=0.2))
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: answered.wait(SLOW_SECONDS) and [])
+    answer = redeem(client_of("http://slow.example/", connect_seconds=0.2))
     answered.set()
     assert answer.outcome is Outcome.UNREACHABLE
-    assert answer.latency_ms < 2000
+    assert 200 <= answer.latency_ms < 30_000  # The whole has a minute.
 
 
 def test_a_server_that_accepts_nothing_is_unreachable_within_the_connect_budget() -> None:
     with full_listener() as port:
-        answer = redeem(client_of(f"http://127.0.0.1:{port}/", seconds=5, connect_seconds=0.3))
+        answer = redeem(client_of(f"http://127.0.0.1:{port}/", connect_seconds=0.3))
     assert answer.outcome is Outcome.UNREACHABLE
-    assert 250 < answer.latency_ms < 2000
+    assert 300 <= answer.latency_ms < 30_000  # The whole has a minute.
 
 
 def test_an_address_that_is_dead_leaves_time_for_the_next(
@@ -257,7 +265,7 @@ def test_an_address_that_is_dead_leaves_time_for_the_next(
             for port in (dead, server.port)
         ]
         monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: found)
-        answer = redeem(client_of("http://two.example/", seconds=2, connect_seconds=0.6))
+        answer = redeem(client_of("http://two.example/", connect_seconds=2 * SHORT_SECONDS))
     assert answer.outcome is Outcome.SUCCESS
 
 
@@ -287,9 +295,9 @@ def test_a_failed_tls_handshake_is_unreachable_within_the_connect_budget(
     serve: Serve, script: Callable[..., None]
 ) -> None:
     url = serve(script).url.replace("http:", "https:")
-    answer = redeem(client_of(url, seconds=5, connect_seconds=0.4))
+    answer = redeem(client_of(url, connect_seconds=0.4))
     assert answer.outcome is Outcome.UNREACHABLE
-    assert answer.latency_ms < 2000
+    assert answer.latency_ms < 30_000  # The whole has a minute.
 
 
 def test_an_untrusted_certificate_is_unreachable(serve: Serve, certificate: Path) -> None:
@@ -302,7 +310,7 @@ def test_an_untrusted_certificate_is_unreachable(serve: Serve, certificate: Path
 
 def test_tls_connections_are_reused(serve: Serve, certificate: Path) -> None:
     server = serve(answering(SUCCESS), tls=server_context(certificate))
-    transport = tls_transport(certificate, seconds=2)
+    transport = tls_transport(certificate, seconds=60)
     for _ in range(3):
         assert transport.exchange("POST", server.url, headers={}, form={"a": "b"}).status == 200
     assert server.connections == 1
@@ -329,7 +337,7 @@ def test_proxies_and_passwords_of_the_environment_are_not_used(
 
 def test_a_header_that_cannot_be_sent_is_not_sent(serve: Serve) -> None:
     server = serve(answering(SUCCESS))
-    transport = Transport(total_seconds=1, connect_seconds=1, max_bytes=1000)
+    transport = Transport(total_seconds=60, connect_seconds=60, max_bytes=1000)
     for value in ("a\nb", "\u20ac"):
         with pytest.raises(NotSentError) as caught:
             transport.exchange("GET", server.url, headers={"X-API-Key": value})
