@@ -22,6 +22,7 @@ from django.db import transaction
 from giftcodes.domain import failpoints, log_lines
 from giftcodes.models import DirectoryLookup, Heartbeat, Trigger
 from giftcodes.models.isolation import FailureIsolation
+from giftcodes.models.start_rules import providers_on
 from giftcodes.notifications import alarms as alarms_step
 from giftcodes.notifications import announcements as announce_step
 from giftcodes.pipeline import catch_up as catch_up_step
@@ -69,11 +70,6 @@ def for_each(games: list[str], work: Callable[[str], Any]) -> None:
             errors.append(error)
     if errors:
         raise errors[0]
-
-
-def providers_on() -> list[str]:
-    """The games that can be asked."""
-    return [config.name for config in settings.PROVIDERS.values() if config.is_on]
 
 
 @shared_task
@@ -173,11 +169,11 @@ def finish(redemption_id: int) -> None:
 @shared_task
 def catch_up(guild_ids: list[int] | None = None) -> None:
     """Members who joined, were corrected, or left since their guild's runs."""
-    with FailureIsolation("catch-up") as apart:
-        for redemption_id in catch_up_step.withdraw_leavers(apart):
-            apart.do(f"redemption {redemption_id}", finish, redemption_id)
+    with FailureIsolation("catch-up") as isolation:
+        for redemption_id in catch_up_step.withdraw_leavers(isolation):
+            isolation.call(f"redemption {redemption_id}", finish, redemption_id)
         for guild_id, code_id in catch_up_step.find_behind(guild_ids):
-            apart.do(
+            isolation.call(
                 f"guild {guild_id} with code {code_id}", redeem, guild_id, code_id, Trigger.CATCH_UP
             )
 
@@ -202,16 +198,16 @@ def look_up(provider: str, left: int = LOOKUPS) -> None:
 @shared_task
 def sweep() -> None:
     """Every ten seconds: drive on what was left behind."""
-    with FailureIsolation("sweep") as apart:
-        ended = apart.do("codes that have ended", code_lifecycle.close_ended, apart) or []
-        findings = sweep_step.sweep(apart)
+    with FailureIsolation("sweep") as isolation:
+        ended = isolation.call("codes that have ended", code_lifecycle.close_ended, isolation) or []
+        findings = sweep_step.sweep(isolation)
         for code_id in {*ended, *findings.closed_codes}:
-            apart.do(f"code {code_id}", close_code, code_id)
+            isolation.call(f"code {code_id}", close_code, code_id)
         for redemption_id in findings.maybe_over:
-            apart.do(f"redemption {redemption_id}", finish, redemption_id)
+            isolation.call(f"redemption {redemption_id}", finish, redemption_id)
         for code_id in findings.to_start:
-            apart.do(f"code {code_id}", start_many, code_id, Trigger.SWEEP)
-        if apart.do("codes to probe", code_lifecycle.probe_due, apart):
+            isolation.call(f"code {code_id}", start_many, code_id, Trigger.SWEEP)
+        if isolation.call("codes to probe", code_lifecycle.probe_due, isolation):
             for provider in providers_on():
                 enqueue_on_commit(dispatch, provider)
 

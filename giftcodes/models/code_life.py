@@ -48,6 +48,10 @@ class CodeState(models.TextChoices):
     DELETED = "deleted", _("deleted")
 
 
+#: In these states a code may be asked for.
+OPEN_STATES = (CodeState.ACTIVE.value, CodeState.PROBING.value)
+
+
 class CodeChange(models.TextChoices):
     """What an answer changed about a code."""
 
@@ -161,7 +165,7 @@ class CodeLife(models.Model):
 
     @property
     def is_open(self) -> bool:
-        return self.state in (CodeState.ACTIVE, CodeState.PROBING)
+        return self.state in OPEN_STATES
 
     @property
     def is_held(self) -> bool:

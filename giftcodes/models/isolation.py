@@ -21,9 +21,9 @@ _SUBJECT_LENGTH = 100
 class FailureIsolation:
     """A pass over many items. What fails is left out, and has an alarm for as long as it fails.
 
-        with FailureIsolation("sweep") as apart:
+        with FailureIsolation("sweep") as isolation:
             for pk in ids:
-                apart.do(f"code {pk}", close, pk)
+                isolation.call(f"code {pk}", close, pk)
 
     Args:
         step: what makes the pass; begins the alarms' subjects.
@@ -33,7 +33,7 @@ class FailureIsolation:
         self._step = step
         self._failed: set[str] = set()
 
-    def do(
+    def call(
         self, what: str, work: Callable[_P, _T], *args: _P.args, **kwargs: _P.kwargs
     ) -> _T | None:
         """Work on one item.

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import copy
 import datetime as dt
-import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -119,14 +119,6 @@ class RateBudget(models.Model):
     def __str__(self) -> str:
         return f"budget of {self.provider}"
 
-    @classmethod
-    def from_json(cls, text: str) -> RateBudget:
-        """A budget from `to_jsonb` of its row, for a statement that reads it beside other things."""
-        row = json.loads(text)
-        fields = cls._meta.concrete_fields
-        names = [field.attname for field in fields]
-        return cls.from_db(None, names, [field.to_python(row[field.column]) for field in fields])
-
     # --- The window ---------------------------------------------------------------------------------------------------
     def limit(self, rate: Rate | None) -> int:
         """Requests in a window: what the game reports goes before what is configured."""
@@ -170,6 +162,13 @@ class RateBudget(models.Model):
         permits_until = self.roll_window(now)
         self.used = min(self.used + permits, UNLIMITED)
         return permits_until
+
+    def would_change(self, seen: Observation, *, rate: Rate | None, now: dt.datetime) -> bool:
+        """Whether `apply_response` would change anything; this instance stays as it is.
+
+        Most answers change nothing, and then the row need not be locked.
+        """
+        return copy.copy(self).apply_response(seen, rate=rate, now=now)
 
     def apply_response(self, seen: Observation, *, rate: Rate | None, now: dt.datetime) -> bool:
         """Update window and pause by an answer.

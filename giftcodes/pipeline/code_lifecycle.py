@@ -20,11 +20,12 @@ from giftcodes.models import (
     Trigger,
     database_now,
 )
+from giftcodes.models.admission import settle_duplicates
 from giftcodes.models.clock import clock_plus
 from giftcodes.models.code import GiftCodeQuerySet
-from giftcodes.models.code_life import LIFE_FIELDS, REOPENED_FIELDS
+from giftcodes.models.code_life import LIFE_FIELDS, OPEN_STATES, REOPENED_FIELDS
 from giftcodes.models.isolation import FailureIsolation
-from giftcodes.models.member_redemption import REFUSED_FOR, settle_duplicates
+from giftcodes.models.member_redemption import REFUSED_FOR
 
 BATCH = 500
 
@@ -132,19 +133,19 @@ def close(
     return ""
 
 
-def close_ended(apart: FailureIsolation | None = None) -> list[int]:
+def close_ended(isolation: FailureIsolation | None = None) -> list[int]:
     """Close the codes whose end, as a person or the feed gave it, has come: the game need not be asked for that.
 
     Args:
-        apart: the pass that this is a part of; None: one of its own.
+        isolation: of the pass that this is a part of; None: one of its own.
 
     Returns:
         The ids of those that were closed.
     """
-    apart = apart or FailureIsolation("sweep")
-    open_codes = GiftCode.objects.filter(state__in=[CodeState.ACTIVE, CodeState.PROBING])
+    isolation = isolation or FailureIsolation("sweep")
+    open_codes = GiftCode.objects.filter(state__in=OPEN_STATES)
     ended = open_codes.filter(expires_at__lte=database_now()).values_list("pk", flat=True)
-    return [pk for pk in ended if apart.do(f"code {pk}", _close_ended, pk)]
+    return [pk for pk in ended if isolation.call(f"code {pk}", _close_ended, pk)]
 
 
 def _close_ended(gift_code_id: int) -> bool:
@@ -164,21 +165,21 @@ def _close_ended(gift_code_id: int) -> bool:
     return True
 
 
-def probe_due(apart: FailureIsolation | None = None) -> list[int]:
+def probe_due(isolation: FailureIsolation | None = None) -> list[int]:
     """Ask once more for codes that nobody knew some time ago: one member's row of each is opened again.
 
     Args:
-        apart: the pass that this is a part of; None: one of its own.
+        isolation: of the pass that this is a part of; None: one of its own.
 
     Returns:
         The ids of the redemptions that run for a probe.
     """
-    apart = apart or FailureIsolation("sweep")
+    isolation = isolation or FailureIsolation("sweep")
     open_rows = MemberRedemption.objects.open().filter(gift_code=OuterRef("pk"))
     due = GiftCode.objects.filter(state=CodeState.CLOSED, next_probe_at__lte=database_now())
     orphaned = GiftCode.objects.filter(~Exists(open_rows), state=CodeState.PROBING)
     ids = [*due.values_list("pk", flat=True), *orphaned.values_list("pk", flat=True)]
-    probed = (apart.do(f"code {pk}", _probe, pk) for pk in ids)
+    probed = (isolation.call(f"code {pk}", _probe, pk) for pk in ids)
     return [pk for pk in probed if pk is not None]
 
 

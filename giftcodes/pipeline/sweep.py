@@ -25,8 +25,9 @@ from giftcodes.models import (
     RunState,
     database_now,
 )
+from giftcodes.models.admission import settle_duplicates
 from giftcodes.models.isolation import FailureIsolation
-from giftcodes.models.member_redemption import settle_duplicates, values
+from giftcodes.models.member_redemption import values
 
 #: A run with a member due and no progress for so long is flagged, unless the game is paused or its window is used up.
 STALLED_AFTER = dt.timedelta(seconds=120)
@@ -64,42 +65,44 @@ class Findings:
     closed_codes: list[int] = field(default_factory=list)
 
 
-def sweep(apart: FailureIsolation | None = None) -> Findings:
+def sweep(isolation: FailureIsolation | None = None) -> Findings:
     """One pass over everything that may have been left behind. Each part is a transaction of its own.
 
     Args:
         apart: the pass; None: one of its own. A part that fails, or an item of one, does not stop the others.
     """
-    apart = apart or FailureIsolation("sweep")
-    apart.do("expired leases", recover_expired_leases, apart)
-    apart.do("evidence", settle_by_evidence, apart)
-    apart.do("twins", settle_new_duplicates)
-    apart.do("stalled runs", flag_stalled, apart)
+    isolation = isolation or FailureIsolation("sweep")
+    isolation.call("expired leases", recover_expired_leases, isolation)
+    isolation.call("evidence", settle_by_evidence, isolation)
+    isolation.call("twins", settle_new_duplicates)
+    isolation.call("stalled runs", flag_stalled, isolation)
     return Findings(
-        to_start=apart.do("codes to start", _codes_to_start) or [],
-        maybe_over=apart.do("runs to finish", _maybe_over) or [],
-        closed_codes=apart.do("closed codes", _codes_with_waiting_rows) or [],
+        to_start=isolation.call("codes to start", _codes_to_start) or [],
+        maybe_over=isolation.call("runs to finish", _maybe_over) or [],
+        closed_codes=isolation.call("closed codes", _codes_with_waiting_rows) or [],
     )
 
 
-def recover_expired_leases(apart: FailureIsolation | None = None) -> int:
+def recover_expired_leases(isolation: FailureIsolation | None = None) -> int:
     """Claims whose lease is over: sent without an answer is unconfirmed; never sent waits again, uncounted.
 
     Args:
-        apart: the pass that this is a part of; None: one of its own.
+        isolation: of the pass that this is a part of; None: one of its own.
 
     Returns:
         How many claims were recovered.
     """
-    apart = apart or FailureIsolation("sweep")
+    isolation = isolation or FailureIsolation("sweep")
     recovered: Counter[int] = Counter()
     left_out: set[int] = set()
     while ids := _expired(left_out):
-        batch = apart.do("a batch of claims", _recover_batch, ids)
+        batch = isolation.call("a batch of claims", _recover_batch, ids)
         if batch is None:
             # One of them cannot be recovered: each by itself.
             batch = [
-                found for pk in ids for found in apart.do(f"claim {pk}", _recover_batch, [pk]) or []
+                found
+                for pk in ids
+                for found in isolation.call(f"claim {pk}", _recover_batch, [pk]) or []
             ]
         # What was recovered is expired no longer; what was not, or is held by others just now, is for the next sweep.
         left_out.update(ids)
@@ -107,7 +110,7 @@ def recover_expired_leases(apart: FailureIsolation | None = None) -> int:
     for redemption in Redemption.objects.filter(pk__in=recovered).select_related(
         "guild", "gift_code"
     ):
-        apart.do(
+        isolation.call(
             f"redemption {redemption.pk}", _tell_of_recovered, redemption, recovered[redemption.pk]
         )
     return sum(recovered.values())
@@ -173,20 +176,22 @@ def _recover(row: MemberRedemption, attempt: Attempt | None) -> None:
     row.save()
 
 
-def settle_by_evidence(apart: FailureIsolation | None = None) -> int:
+def settle_by_evidence(isolation: FailureIsolation | None = None) -> int:
     """Settle rows whose Attempts hold a SUCCESS that a late worker could not record.
 
     Args:
-        apart: the pass that this is a part of; None: one of its own.
+        isolation: of the pass that this is a part of; None: one of its own.
 
     Returns:
         How many rows were settled.
     """
-    apart = apart or FailureIsolation("sweep")
+    isolation = isolation or FailureIsolation("sweep")
     with connection.cursor() as cursor:
         cursor.execute(_GRANTED)
         ids = [row[0] for row in cursor.fetchall()]
-    return sum(apart.do(f"member redemption {pk}", _settle_by_evidence, pk) or 0 for pk in ids)
+    return sum(
+        isolation.call(f"member redemption {pk}", _settle_by_evidence, pk) or 0 for pk in ids
+    )
 
 
 def _settle_by_evidence(pk: int) -> int:
@@ -213,25 +218,25 @@ def settle_new_duplicates() -> None:
     )
 
 
-def flag_stalled(apart: FailureIsolation | None = None) -> None:
+def flag_stalled(isolation: FailureIsolation | None = None) -> None:
     """Alarm where a run has a member due and nothing moves although permits go unused; clear it where it moves.
 
     The time in which the system was down does not count: after a start, each run has the whole time again.
 
     Args:
-        apart: the pass that this is a part of; None: one of its own.
+        isolation: of the pass that this is a part of; None: one of its own.
     """
-    apart = apart or FailureIsolation("sweep")
+    isolation = isolation or FailureIsolation("sweep")
     _note_sweep()
     stalled = dict(_stalled_runs())
     for redemption in Redemption.objects.filter(pk__in=stalled).select_related(
         "guild", "gift_code"
     ):
-        apart.do(f"redemption {redemption.pk}", _flag_stalled, redemption)
+        isolation.call(f"redemption {redemption.pk}", _flag_stalled, redemption)
     subjects = {str(pk) for pk in stalled}
     for alarm in Alarm.objects.standing().filter(kind=Alarm.Kind.NO_PROGRESS):
         if alarm.subject not in subjects:
-            apart.do(f"alarm {alarm.pk}", Alarm.objects.clear, alarm.kind, alarm.subject)
+            isolation.call(f"alarm {alarm.pk}", Alarm.objects.clear, alarm.kind, alarm.subject)
 
 
 def _flag_stalled(redemption: Redemption) -> None:

@@ -76,7 +76,7 @@ def test_an_intent_is_not_written_into_an_open_transaction() -> None:
     start(guild_id=wolves.pk, gift_code_id=code.pk, trigger=Trigger.ADMIN)
     (claim,) = dispatch("simulator")
 
-    with transaction.atomic(), pytest.raises(RuntimeError, match="a transaction is open"):
+    with transaction.atomic(), pytest.raises(RuntimeError, match="durable"):
         redeem.intend(claim.member_redemption_id, claim.token)
 
     assert not Attempt.objects.exists()

@@ -10,7 +10,7 @@ import pytest
 from django.db import transaction
 
 from giftcodes.models import Redemption, RedemptionEvent, RunState, Trigger
-from giftcodes.models.member_redemption import bring_in_members
+from giftcodes.models.admission import bring_in_members
 from giftcodes.pipeline.finish import finish
 from giftcodes.pipeline.start import StartKind, start
 from tests.factories import gift_code, guild
@@ -114,7 +114,7 @@ def test_a_member_who_comes_late_is_not_lost_while_the_run_is_being_finished(
     with transaction.atomic():
         held = Redemption.objects.for_update().get(pk=redemption.pk)
         wolves.members.create(player_id="300000042")
-        bring_in_members(held, Trigger.CATCH_UP)
+        bring_in_members([held.pk], Trigger.CATCH_UP)
 
         finishing = elsewhere(lambda: finish(redemption.pk))
         assert finishing.is_waiting, "finish must take the row lock before it counts"

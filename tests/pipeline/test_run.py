@@ -51,7 +51,8 @@ def test_a_player_in_two_guilds_is_asked_for_once_and_covered(world: World) -> N
     covered = Redemption.objects.get(guild=bears).member_redemptions.get(player_id="300000001")
     assert covered.covered_by is not None
     assert covered.covered_by.redemption.guild == wolves
-    assert covered.reason == "Covered: the player has it through guild Wolves."
+    assert covered.full_reason == "Covered: the player has it through guild Wolves."
+    assert "Wolves" not in covered.reason
     assert Redemption.objects.filter(state=RunState.COMPLETE).count() == 2
 
 

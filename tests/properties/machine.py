@@ -154,13 +154,7 @@ class Flow(RuleBasedStateMachine):
     @rule(run=NUMBER, what=st.sampled_from(["stop", "close", "leave"]), member=NUMBER)
     def something_overtakes_dispatch(self, run: int, what: str, member: int) -> None:
         """Between the choice and the locks."""
-        at = dispatch._CHOOSE
-        with overtaken(
-            dispatch,
-            "_ask",
-            lambda: self._interfere(what, run, member),
-            at=lambda asked: asked is at,
-        ):
+        with overtaken(dispatch, "_choose", lambda: self._interfere(what, run, member)):
             tasks.dispatch(PROVIDER)
 
     @rule(

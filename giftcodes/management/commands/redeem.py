@@ -31,8 +31,9 @@ from giftcodes.models import (
     Trigger,
 )
 from giftcodes.models.member_redemption import STATE_LABELS
+from giftcodes.models.start_rules import start_obstacle
 from giftcodes.pipeline.spellings import offer_spelling
-from giftcodes.pipeline.start import StartKind, StartResult, obstacle_to, start
+from giftcodes.pipeline.start import StartKind, StartResult, start
 
 REFUSED_STATUS = 2
 NOT_EVERYBODY_STATUS = 3
@@ -106,7 +107,7 @@ class Command(ServerCommand):
         if redemption is None:
             redemption = Redemption(guild=guild, gift_code=code)
         shares = plan(guild_id=guild.pk, gift_code_id=code.pk)
-        refusal = obstacle_to(redemption, Trigger.COMMAND)
+        refusal = str(start_obstacle(redemption, Trigger.COMMAND) or "")
         is_running = not refusal and redemption.state == RunState.RUNNING
         if is_running:
             refusal = log_lines.duplicate_text(str(guild), str(code))
