@@ -345,7 +345,7 @@ def test_an_active_code_is_not_reopened_and_an_old_issue_neither(
     gift_code("BBB", issue=2)
     told = browser.press("reopen_codes", active, old)
     assert ("warning", "Code AAA is active.") in told
-    assert ("warning", "Code BBB has been issued anew; reopen the newest issue.") in told
+    assert ("warning", "Code BBB has been issued again; reopen the newest issue.") in told
     assert doorbell.rings == []
 
 

@@ -151,13 +151,11 @@ def test_runs_go_whole_and_oldest_first_and_the_last_one_stays(
     before = written(RedemptionEvent, "event")
     batches = 0
     horizon = step.database_now() - timedelta(days=365)
-    for statement in (step._ENTRIES, step._RUNS):
-        after = 0
-        # Whatever it is killed after: nothing is lost, and the journal is whole.
-        while (
-            batch := step.prune_batch(statement, before=horizon, after=after, of="event")
-        ) is not None:
-            after, _ = batch
+    for name in ("entries", "runs"):
+        first_id = 0
+        # Wherever it is interrupted: nothing is lost, and the journal is whole.
+        while (batch := step.prune_batch(name, before=horizon, first_id=first_id)).last_id:
+            first_id = batch.last_id if batch.has_more_of_last else batch.last_id + 1
             batches += 1
             assert written(RedemptionEvent, "event") == before
             assert "runs_do_not_overlap" not in broken()
