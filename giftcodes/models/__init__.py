@@ -1,4 +1,9 @@
-"""The tables, and what may be done to one row or to many."""
+"""The tables, a file for each noun: methods act on one row, querysets on many.
+
+Rules that several steps share stand here, too: `start_rules` (may a run start?), `admission` (who
+takes part in it), `deadline` (the order of codes), `member_answers` (what an answer means for other
+rows).
+"""
 
 from giftcodes.models.alarm import Alarm, AlarmNotice
 from giftcodes.models.announcement import Announcement

@@ -15,7 +15,8 @@ from giftcodes.models.redemption import Redemption
 class Announcement(Outbox):
     """A message to a guild's channel about one run. At most one of a kind for each run.
 
-    Where the channel can edit, both kinds are one message: `started` makes it, and `complete` is its last edit.
+    If the channel can edit, both kinds are one message: `started` posts it, and `complete` is its
+    last edit.
     """
 
     class Kind(models.TextChoices):
@@ -33,7 +34,7 @@ class Announcement(Outbox):
     message_id = models.CharField(
         _("message"), max_length=30, blank=True, default="", db_default=""
     )
-    #: The channel that the message is in, and what it says: an edit that would change nothing is not sent.
+    #: The channel and the text of the message. An edit that would change neither is not sent.
     channel_hash = models.CharField(max_length=16, blank=True, default="", db_default="")
     content_hash = models.CharField(max_length=64, blank=True, default="", db_default="")
     edited_at = models.DateTimeField(_("last edit"), null=True)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-from typing import TYPE_CHECKING
 
 from django.core.exceptions import ValidationError
 from django.db import models
@@ -15,15 +14,12 @@ from giftcodes.clients.channels import BadAddressError, announcer_for
 from giftcodes.models.guild import Guild
 from giftcodes.secret_key import secret_key
 
-if TYPE_CHECKING:
-    pass
-
 
 def validate_channel(address: str) -> None:
-    """Refuse what is no address of a channel, without repeating it.
+    """Refuse a text that is no address of a channel. The error does not repeat it.
 
     Raises:
-        ValidationError: it is none.
+        ValidationError: it is no such address.
     """
     try:
         announcer_for(address, total_seconds=1, connect_seconds=1)
@@ -32,14 +28,14 @@ def validate_channel(address: str) -> None:
 
 
 def address_hash(address: str) -> str:
-    """Tells one address from another, and does not tell which it is."""
+    """A keyed hash that tells addresses apart without revealing them."""
     return hmac.new(
         f"channel:{secret_key()}".encode(), address.encode(), hashlib.sha256
     ).hexdigest()[:16]
 
 
 class Channel(models.Model):
-    """Where a guild is told of its runs. The address is a secret: whoever has it can post."""
+    """The channel for a guild's announcements. The address is a secret: it allows to post there."""
 
     guild = models.OneToOneField(
         Guild, on_delete=models.CASCADE, related_name="channel", verbose_name=_("guild")
@@ -51,9 +47,9 @@ class Channel(models.Model):
             "A Discord webhook, or an address of Apprise. It is kept, and never shown again."
         ),
     )
-    #: The channel asked to be left alone until then.
+    #: The channel asked for no requests before this moment.
     not_before = models.DateTimeField(_("rests until"), null=True, editable=False)
-    #: Every request since then was refused, or could not be made. Null: the last one was taken.
+    #: Every request since then was refused or could not be made. Null: the last one was accepted.
     refused_since = models.DateTimeField(_("refuses since"), null=True, editable=False)
     error = models.TextField(_("last error"), blank=True, default="", db_default="", editable=False)
     delivered_at = models.DateTimeField(_("last delivery"), null=True, editable=False)
@@ -68,10 +64,10 @@ class Channel(models.Model):
 
     @property
     def is_resting(self) -> bool:
-        """Whether it refused a message, and is left alone now."""
+        """Whether the channel refused a message, and gets no requests now."""
         return bool(self.refused_since and self.not_before and self.not_before > timezone.now())
 
     @property
     def hash(self) -> str:
-        """By which a message knows whether it is in this channel."""
+        """Stored with each message, to see later whether the channel is still the same."""
         return address_hash(self.address)

@@ -1,4 +1,4 @@
-"""A directory of players: one row for each game with its pace, and one for each player who agreed."""
+"""A directory of players: a row for each game with its pace, and one for each player who agreed."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ AGREED = "g.active AND m.active AND NOT m.opted_out AND m.consented_on IS NOT NU
 
 
 class Directory(models.Model):
-    """The state of a game's directory, and what may still be asked of it. Used under its row lock."""
+    """The state and the pace of a game's directory. It is used under its row lock."""
 
     provider = models.CharField(
         _("game"), max_length=20, choices=provider_choices, primary_key=True
     )
-    #: For each request of the last window: the last moment at which it can have reached the directory,
-    #: in unix seconds.
+    #: For each request of the last window: the last moment at which it can have reached the
+    #: directory, in unix seconds.
     sent = models.JSONField(default=list, blank=True)
     day = models.DateField(_("day"), null=True)
     used_today = models.PositiveIntegerField(_("requests on this day (UTC)"), default=0)
@@ -80,7 +80,7 @@ class Directory(models.Model):
         return sorted(at for at in self.sent if at > now.timestamp() - seconds)
 
     def take(self, *, rate: Rate | None, lease: dt.timedelta, now: dt.datetime) -> None:
-        """Count a request that is sent now, and claim the directory for it. No claim may be open."""
+        """Count a request that is sent now, and claim the directory. No claim may be open."""
         today = now.astimezone(dt.UTC).date()
         self.day, self.used_today = today, self.used_today + 1 if self.day == today else 1
         self.asked_at, self.lease_until, self.token = now, now + lease, self.token + 1
@@ -109,8 +109,8 @@ class DirectoryLookupQuerySet(models.QuerySet["DirectoryLookup"]):
     def want(self, providers: Collection[str], *, guild_id: int | None = None) -> int:
         """Put players first, and make them due now, whom the game refused for their realm.
 
-        Only players who have agreed. Rows that another transaction holds are left out: a run does not
-        wait for this.
+        Only players who have agreed. Rows that another transaction holds are left out: a run does
+        not wait for this.
 
         Args:
             providers: games that have a directory.

@@ -8,7 +8,7 @@ from giftcodes.models.clock import Clock
 
 
 class Heartbeat(models.Model):
-    """When a periodic task last ran, by name: what /healthz answers with."""
+    """When a periodic task last ran, by name. /healthz reads it."""
 
     name = models.CharField(max_length=20, primary_key=True)
     at = models.DateTimeField(db_default=Clock())
@@ -18,14 +18,14 @@ class Heartbeat(models.Model):
 
     @classmethod
     def beat(cls, name: str, *, rest_seconds: float = 0.0) -> bool:
-        """Note that a periodic task runs now.
+        """Note that a periodic task runs now, unless it has just run.
 
         Args:
             name: of the task.
-            rest_seconds: how long it is to rest after it ran.
+            rest_seconds: the time for which it must rest after it ran.
 
         Returns:
-            Whether it is to run: it has not just done so. A pile of its messages is then worked off at once.
+            Whether it must run. So the first of many piled-up messages does the work of all.
         """
         with connection.cursor() as cursor:
             cursor.execute(

@@ -46,8 +46,8 @@ IN_VAIN = PARKED | CLOSED | {State.PENDING, State.UNCONFIRMED}
 REFUSED_FOR = timedelta(days=7)
 
 WAITS_FOR_CORRECTION = (
-    "Waits for correction: the game does not know this player ID in this realm. Correct the member, "
-    "and every code is tried at once; otherwise the game is asked once a week."
+    "Waits for correction: the game does not know this player ID in this realm. Correct the "
+    "member, and every code is tried at once; otherwise the game is asked once a week."
 )
 
 #: What is stored on a row that another guild's row proves. It names no guild: not every officer may
@@ -129,8 +129,8 @@ class MemberRedemptionQuerySet(models.QuerySet["MemberRedemption"]):
     def _asked_first(self) -> MemberRedemptionQuerySet:
         """Other rows of the member that are asked before a row that is not eligible (`OuterRef`).
 
-        They have the same answer. If the account meets the condition now, that helps all of them, so
-        one request a day finds out: for the row that was asked longest ago.
+        They have the same answer. If the account meets the condition now, that helps all of them,
+        so one request a day finds out: for the row that was asked longest ago.
         """
         others = self.model._default_manager.filter(
             member=OuterRef("member"),
@@ -288,8 +288,8 @@ class MemberRedemption(models.Model):
                 condition=Q(state="not_eligible"),
             ),
             models.Index(fields=["gift_code", "player_id"], name="share_twins"),
-            # For the sweep: rows that were asked for and are not settled, and rows that were settled
-            # lately (docs/decisions/0011).
+            # For the sweep: rows that were asked for and are not settled, and rows that were
+            # settled lately (docs/decisions/0011).
             models.Index(
                 fields=["id"],
                 name="share_asked_in_vain",

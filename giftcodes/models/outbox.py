@@ -1,8 +1,6 @@
-"""A message on its way to a channel, whichever model it belongs to."""
+"""A message on its way to a channel: the fields that all such models share."""
 
 from __future__ import annotations
-
-from typing import TYPE_CHECKING
 
 from django.db import models
 from django.utils.translation import gettext_lazy as _
@@ -10,17 +8,15 @@ from django.utils.translation import gettext_lazy as _
 from giftcodes.domain import failpoints
 from giftcodes.models.clock import Clock
 
-if TYPE_CHECKING:
-    pass
-
-#: A claim lasts for one message (`ANNOUNCE_SECONDS`) and this, of which one half is for waiting in the queue.
+#: A claim lasts for one message (`ANNOUNCE_SECONDS`) and this margin; half of it is for waiting in
+#: the queue.
 LEASE_MARGIN_SECONDS = failpoints.seconds("ANNOUNCE_MARGIN_SECONDS", 20.0)
 
 
 LONGEST_DELAY_SECONDS = 600.0
 
 
-#: Of one message: the most for reaching its service.
+#: The most for connecting to the service of a message.
 CONNECT_SECONDS = 3.0
 
 
@@ -35,12 +31,13 @@ class DeliveryState(models.TextChoices):
 
 
 class Outbox(models.Model):
-    """A message on its way. A claim is a lease and a token, as those of member redemptions are.
+    """A message on its way. A claim is a lease and a token, as for member redemptions.
 
-    A new message is posted at most once: `sending_at` is written before its request, and cleared only by an answer that
-    says that nothing was posted. A claim that ends with `sending_at` leaves the message unknown. Where the end of a run
-    is an edit, `sending_at` is kept in the same way, and the edit repeated; once an edit had no answer, the end is
-    never posted as a message of its own beside it.
+    A new message is posted at most once: `sending_at` is written before its request, and cleared
+    only by an answer that says that nothing was posted. A claim that ends with `sending_at` leaves
+    the message unknown. If the end of a run is an edit, `sending_at` is kept in the same way, and
+    the edit is repeated; once an edit had no answer, the end is never posted as a separate message
+    beside it.
     """
 
     state = models.CharField(

@@ -63,7 +63,7 @@ class RedemptionQuerySet(models.QuerySet["Redemption"]):
 class Redemption(models.Model):
     """One gift code and one guild.
 
-    A run lasts from the moment this row is `running` until it is unlocked. It belongs to no process.
+    A run lasts from the moment this row is `running` until it is unlocked. No process owns it.
     """
 
     guild = models.ForeignKey(

@@ -28,14 +28,16 @@ class ObstacleKind(TextChoices):
     CODE_PROBED = (
         "code_probed",
         _(
-            "Code %(code)s is being probed: one member is asked whether it works. Wait for the answer."
+            "Code %(code)s is being probed: one member is asked whether it works. "
+            "Wait for the answer."
         ),
     )
     CODE_CLOSED = "code_closed", _("Code %(code)s is %(state)s. %(reason)sReopen it first.")
     STOPPED = (
         "stopped",
         _(
-            "Stopped by a person for guild %(guild)s with code %(code)s; only a person starts it again."
+            "Stopped by a person for guild %(guild)s with code %(code)s; "
+            "only a person starts it again."
         ),
     )
     STOPPING = "stopping", _("Being stopped for guild %(guild)s with code %(code)s.")
@@ -91,7 +93,7 @@ def code_obstacle(code: GiftCode) -> Obstacle | None:
 
 
 def start_obstacle(redemption: Redemption, trigger: Trigger) -> Obstacle | None:
-    """Why this trigger may not start a run now; None: it may, or it may join the run in progress."""
+    """Why this trigger may not start a run now, or join it; None: it may."""
     guild, code = redemption.guild, redemption.gift_code
     if obstacle := guild_obstacle(guild):
         return obstacle

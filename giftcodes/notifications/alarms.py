@@ -215,7 +215,7 @@ def _raise() -> int:
             {"kinds": [kind.value for kind in PATIENCE], "patience": list(PATIENCE.values())},
         )
         raised = cursor.fetchall()
-    AlarmNotice.objects.tell([pk for pk, _ in raised], AlarmNotice.Kind.RAISED)
+    AlarmNotice.objects.queue([pk for pk, _ in raised], AlarmNotice.Kind.RAISED)
     for _, message in raised[:LINES]:
         log_lines.warning(f"🔔 {message}")
     return len(raised)

@@ -1,4 +1,4 @@
-"""Catch up: find members who have no row for a code that they should have, or may be tried again."""
+"""Catch up: find members who have no row for a code yet, or who may be tried again."""
 
 from __future__ import annotations
 

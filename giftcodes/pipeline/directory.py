@@ -28,8 +28,8 @@ EVERY = dt.timedelta(days=7)
 TOTAL_SECONDS, CONNECT_SECONDS, LEASE_MARGIN_SECONDS = 6.0, 3.0, 20.0
 #: The time between two searches for players who have agreed, or do not agree any more.
 ENROL_SECONDS = 60.0
-#: The longest rest of a directory that fails; the rest of one that refuses our key; the longest rest
-#: that a 429 can ask for.
+#: The longest rest of a directory that fails; the rest of one that refuses our key; the longest
+#: rest that a 429 can ask for.
 LONGEST_REST_SECONDS, KEY_REST_SECONDS, LONGEST_WAIT_SECONDS = 3_600.0, 900.0, 86_400.0
 #: A player whose request failed is asked for again after this; it doubles up to a day.
 PLAYER_REST_SECONDS, LONGEST_PLAYER_REST_SECONDS = 600.0, 86_400.0
@@ -206,7 +206,8 @@ def _note_failure(
     if lookup:
         lookup.due_at = now
         if answer.verdict in (Verdict.UNREADABLE, Verdict.UNREACHABLE):
-            # The next request is for another player, so that one bad entry does not stop the others.
+            # The next request is for another player, so that one bad entry does not stop the
+            # others.
             lookup.failures += 1
             lookup.due_at = now + _delay(
                 lookup.failures, PLAYER_REST_SECONDS, LONGEST_PLAYER_REST_SECONDS

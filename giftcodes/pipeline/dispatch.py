@@ -1,8 +1,8 @@
 """Dispatch: give the permits of this moment, as claims, to the members whose turn it is.
 
-There is one writer for each game: its RateBudget row is locked for the whole step, so that permits and
-claims are one decision. The statement `choose` in sql/dispatch.sql says which rows are chosen and why;
-docs/design.md, “The lock”, is its specification.
+There is one writer for each game: its RateBudget row is locked for the whole step, so that permits
+and claims are one decision. The statement `choose` in sql/dispatch.sql says which rows are chosen
+and why; docs/design.md, “The lock”, is its specification.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ from giftcodes.models.deadline import deadline
 from giftcodes.models.member_redemption import values
 from giftcodes.sql import execute, fetch, statement
 
-#: Two requests for one player this far apart are safe. Of the game's protocol: about 2 s, and 4 s after
-#: TOO FREQUENT.
+#: Two requests for one player this far apart are safe. Of the game's protocol: about 2 s, and 4 s
+#: after TOO FREQUENT.
 PLAYER_GAP_SECONDS = 2.2
 PLAYER_GAP_AFTER_REFUSAL_SECONDS = 4.0
-#: So many runs of each code are looked at for each permit: two runs may want the same player, and then
-#: one of them has to wait.
+#: So many runs of each code are looked at for each permit: two runs may want the same player, and
+#: then one of them has to wait.
 RUNS_FOR_A_PERMIT = 2
 
 

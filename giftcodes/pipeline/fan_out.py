@@ -1,4 +1,4 @@
-"""Fan out a code: a redemption for every automatic guild of its game, with a row for each member."""
+"""Fan out a code: a redemption for every automatic guild, with a row for each member."""
 
 from __future__ import annotations
 
@@ -37,8 +37,8 @@ def fan_out(gift_code_id: int) -> list[tuple[int, int]]:
         gift_code_id: the code.
 
     Returns:
-        (guild id, code id) of each redemption that waits to be started, or whose rows were closed with
-        the code and wait to be reopened.
+        (guild id, code id) of each redemption that waits to be started, or whose rows were closed
+        with the code and wait to be reopened.
     """
     while make_batch(gift_code_id):
         pass

@@ -1,4 +1,4 @@
-"""Prune: delete old rows that prove nothing, in batches, and keep their figures (decisions/0011)."""
+"""Prune: delete old rows that prove nothing, and keep their figures (docs/decisions/0011)."""
 
 from __future__ import annotations
 
@@ -50,11 +50,11 @@ class Batch(NamedTuple):
 def prune() -> Pruned:
     """Delete attempts and journal entries that are older than the settings say.
 
-    It may be repeated, interrupted, and run twice at once: each batch is a transaction of its own, and
-    rows that another transaction holds are left to the next prune.
+    It may be repeated, interrupted, and run twice at once: each batch is a transaction of its own,
+    and rows that another transaction holds are left to the next prune.
 
-    Attempts that prove something, or have no decisive answer, are never deleted. Neither is the last
-    run of each redemption in the journal.
+    Attempts that prove something, or have no decisive answer, are never deleted. Neither is the
+    last run of each redemption in the journal.
     """
     attempts = entries = 0
     if days := settings.KEEP_ATTEMPTS_DAYS:

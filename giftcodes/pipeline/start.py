@@ -24,8 +24,8 @@ from giftcodes.models.admission import bring_in_members
 from giftcodes.models.start_rules import start_obstacle
 from giftcodes.sql import fetch, statement
 
-#: A row lock is held for a few ms. A transaction that holds it for longer than this was stopped or cut
-#: off, and is not waited for.
+#: A row lock is held for a few ms. A transaction that holds it for longer than this was stopped or
+#: cut off, and is not waited for.
 LOCK_TIMEOUT_MS = 250
 #: A caller that finds the row locked waits for the lock, and then looks again.
 LOOKS = 3
@@ -68,7 +68,8 @@ class _Look(NamedTuple):
 
     Args:
         is_locked: this call holds the row. The other fields are None then.
-        guild, code, issue, held_until: of a redemption that runs; the call is refused and journalled.
+        guild, code, issue, held_until: of a redemption that runs; the call is refused and
+            journalled.
     """
 
     is_locked: bool
@@ -83,9 +84,9 @@ def start(
 ) -> StartResult:
     """Start the run of a code for a guild, unless it is running already.
 
-    The row is inserted and committed first. Then one durable transaction looks at it. If it does not
-    run, it is locked and a run begins; if it runs, the duplicate is refused and journalled. No network
-    call happens under the lock.
+    The row is inserted and committed first. Then one durable transaction looks at it. If it does
+    not run, it is locked and a run begins; if it runs, the duplicate is refused and journalled. No
+    network call happens under the lock.
 
     Args:
         guild_id: the guild's id.
@@ -94,9 +95,9 @@ def start(
         user_id: the user who asks, if there is one.
 
     Returns:
-        What became of it. `REFUSED`: a run is in progress. `BUSY`: another transaction held the row for
-        too long. Both are journalled. Housekeeping (`Trigger.is_housekeeping`) is not refused: it joins
-        the run.
+        What became of it. `REFUSED`: a run is in progress. `BUSY`: another transaction held the row
+        for too long. Both are journalled. Housekeeping (`Trigger.is_housekeeping`) is not refused:
+        it joins the run.
 
     Raises:
         django.db.IntegrityError: there is no such guild, or no such code.
@@ -104,8 +105,8 @@ def start(
     """
     redemption_id = Redemption.objects.ensure(guild_id=guild_id, gift_code_id=gift_code_id)
     if not trigger.is_housekeeping:
-        # Before a person's trigger reopens the rows: another task soon looks up the members who need
-        # correction.
+        # Before a person's trigger reopens the rows: another task soon looks up the members who
+        # need correction.
         games = [config.name for config in settings.PROVIDERS.values() if config.has_directory]
         DirectoryLookup.objects.want(games, guild_id=guild_id)
     call = _Call(redemption_id, trigger, user_id)

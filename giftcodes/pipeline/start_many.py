@@ -1,4 +1,4 @@
-"""Start the runs of a code in many guilds: as `start` does for one, a hundred in each transaction."""
+"""Start the runs of a code in many guilds, a hundred in each transaction."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from giftcodes.models.member_redemption import values
 from giftcodes.models.redemption import begin_runs
 from giftcodes.models.start_rules import closed_with_code, startable
 
-#: Redemptions in one transaction. Another caller that wants to start one of them waits for its commit
-#: (start.LOCK_TIMEOUT_MS).
+#: Redemptions in one transaction. Another caller that wants to start one of them waits for its
+#: commit (start.LOCK_TIMEOUT_MS).
 BATCH = 100
 
 
@@ -39,7 +39,7 @@ class Batch:
 def start_many(
     gift_code_id: int, *, trigger: Trigger, user_id: int | None = None
 ) -> Iterator[Batch]:
-    """Start the redemptions of a code that wait, and those that are complete and were closed with it.
+    """Start the waiting redemptions of a code, and complete ones whose rows were closed with it.
 
     A running one is left alone and not journalled as refused: the call did not name it.
 

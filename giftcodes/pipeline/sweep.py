@@ -35,8 +35,8 @@ from giftcodes.sql import execute, fetch, statement
 #: window is used up.
 STALLED_AFTER = dt.timedelta(seconds=120)
 
-#: Sweeps come every 10 s. If the last one is older than this, the system was down, and nothing could
-#: make progress.
+#: Sweeps come every 10 s. If the last one is older than this, the system was down, and nothing
+#: could make progress.
 DOWN_AFTER = dt.timedelta(seconds=30)
 
 #: A transaction that settles or opens a row has ended after this time.
@@ -81,8 +81,8 @@ def sweep(isolation: FailureIsolation | None = None) -> Findings:
 def recover_expired_leases(isolation: FailureIsolation | None = None) -> int:
     """Recover the claims whose lease is over.
 
-    A row that was sent without an answer becomes unconfirmed. One that was not sent waits again, and no
-    try is counted.
+    A row that was sent without an answer becomes unconfirmed. One that was not sent waits again,
+    and no try is counted.
 
     Args:
         isolation: of the pass that this is a part of; None: one of its own.
@@ -102,7 +102,8 @@ def recover_expired_leases(isolation: FailureIsolation | None = None) -> int:
                 for pk in ids
                 for found in isolation.call(f"claim {pk}", _recover_batch, [pk]) or []
             ]
-        # A claim that was not recovered, or that another transaction holds, is left to the next sweep.
+        # A claim that was not recovered, or that another transaction holds, is left to the next
+        # sweep.
         left_out.update(ids)
         recovered.update(batch)
     for redemption in Redemption.objects.filter(pk__in=recovered).select_related(
@@ -119,7 +120,7 @@ def _report_recovered(redemption: Redemption, number: int) -> None:
     log_lines.trouble(
         redemption.guild.name,
         str(redemption.gift_code),
-        f"{number} claim(s) were left behind by a worker that is gone. They are retried automatically.",
+        f"{number} claim(s) were left behind by a worker that is gone. They are tried again.",
     )
 
 
@@ -206,8 +207,8 @@ def _settle_by_evidence(pk: int) -> int:
 def settle_new_duplicates() -> None:
     """Settle the duplicates of rows that were settled since the last sweep, if that was cut off.
 
-    A transaction that opens a row settles it at once if the player has the code already. So only proofs
-    remain that are newer than the row, or were written at the same time.
+    A transaction that opens a row settles it at once if the player has the code already. So only
+    proofs remain that are newer than the row, or were written at the same time.
     """
     now = database_now()
     last = Heartbeat.objects.filter(name="twins").values_list("at", flat=True).first()
@@ -240,7 +241,10 @@ def flag_stalled(isolation: FailureIsolation | None = None) -> None:
 
 
 def _flag_stalled(redemption: Redemption) -> None:
-    message = f"{redemption}: no progress for {STALLED_AFTER.total_seconds():.0f} s although requests were allowed."
+    message = (
+        f"{redemption}: no progress for {STALLED_AFTER.total_seconds():.0f} s"
+        " although requests were allowed."
+    )
     if Alarm.objects.raise_once(Alarm.Kind.NO_PROGRESS, str(redemption.pk), message):
         redemption.journal(EventKind.STALLED, detail=message)
         log_lines.trouble(

@@ -1,7 +1,8 @@
 """Start, stop and resume runs for a person, and say of each what came of it.
 
 `start_run`, `stop_run` and `resume_run` may not be called inside a transaction: the lock, and the
-journal of a refusal, are transactions of their own, and must be committed before a result is reported.
+journal of a refusal, are transactions of their own, and must be committed before a result is
+reported.
 """
 
 from __future__ import annotations

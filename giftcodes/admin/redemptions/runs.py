@@ -25,7 +25,8 @@ if TYPE_CHECKING:
 
     from giftcodes.admin.common.action_report import Report
 
-#: So many are started while the person waits, a few milliseconds each. More are left to the workers.
+#: So many are started while the person waits, a few milliseconds each. More are left to the
+#: workers.
 AT_ONCE = 50
 #: The most for one action.
 MOST = 1_000
@@ -49,7 +50,8 @@ def redeem_now(pairs: Iterable[tuple[int, int]], *, user_id: int | None, report:
         for guild_id, code_id in wanted:
             tasks.enqueue_on_commit(tasks.redeem, guild_id, code_id, Trigger.ADMIN, user_id)
         words = _(
-            "%d redemptions were asked for. The journal shows what comes of them and what is refused."
+            "%d redemptions were asked for. The journal shows what comes of them, and what is "
+            "refused."
         )
         report.done(words % len(wanted))
     else:

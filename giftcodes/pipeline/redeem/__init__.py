@@ -1,7 +1,7 @@
 """Redeem one member: write the intent, call the game, record the answer.
 
-Only this step sends redeem requests. `intent` is the first part, `recording` the last one, and `learn` is
-what an answer teaches about the game and the code.
+Only this step sends redeem requests. `intent` is the first part, `recording` the last one, and
+`learn` is what an answer teaches about the game and the code.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ from giftcodes.pipeline.redeem.recording import FollowUp, record, settle_what_wa
 
 __all__ = ["FollowUp", "Intent", "ask", "intend", "record", "redeem_member"]
 
-#: So many times the database is asked to take an answer. Each time waits some seconds for a connection
-#: if there is none.
+#: So many times the database is asked to take an answer. Each time waits some seconds for a
+#: connection if there is none.
 RECORD_TRIES = 3
 
 NOT_SENT = Answer(
@@ -38,9 +38,9 @@ NOT_SENT = Answer(
 def redeem_member(member_redemption_id: int, token: int) -> FollowUp | None:
     """Ask the game for one member, if this claim still holds, and record the answer.
 
-    A duplicate message finds the Attempt of the first one and does nothing. A claim that may no longer
-    be used is given back, unsent and uncounted. If that is because the game has granted the code
-    already, the row is settled.
+    A duplicate message finds the Attempt of the first one and does nothing. A claim that may no
+    longer be used is given back, unsent and uncounted. If that is because the game has granted the
+    code already, the row is settled.
 
     Args:
         member_redemption_id: the claimed row.
@@ -54,7 +54,8 @@ def redeem_member(member_redemption_id: int, token: int) -> FollowUp | None:
     if intent is None:
         return settle_what_was_granted(member_redemption_id)
     failpoints.hit("after-intent")
-    # The database judged the lease. If this process was held up since, the request must not be sent.
+    # The database judged the lease. If this process was held up since, the request must not be
+    # sent.
     is_late = (
         time.monotonic() - started_at
         > settings.LEASE_SECONDS - settings.HTTP_SECONDS - SEND_MARGIN_SECONDS
@@ -76,8 +77,8 @@ def ask(intent: Intent) -> Answer:
 def record_with_retry(intent: Intent, answer: Answer) -> FollowUp:
     """Record an answer although the database may be away for a moment.
 
-    An answer that is lost here would have to be asked for again. If only the reply to the commit was
-    lost, the second try finds the claim over and changes nothing.
+    An answer that is lost here would have to be asked for again. If only the reply to the commit
+    was lost, the second try finds the claim over and changes nothing.
 
     Raises:
         django.db.OperationalError, django.db.InterfaceError: the database stays away; the sweep

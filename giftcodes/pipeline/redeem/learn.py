@@ -1,4 +1,4 @@
-"""What an answer teaches about the game and the code. Most answers teach nothing, and lock neither."""
+"""What an answer teaches about the game and the code. Most answers lock neither."""
 
 from __future__ import annotations
 

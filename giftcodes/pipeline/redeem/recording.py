@@ -213,7 +213,8 @@ def _settle_by_evidence(pk: int) -> list[int]:
         with transaction.atomic():
             settled = MemberRedemption.objects.settle_by_evidence([pk])
     except IntegrityError:
-        # A duplicate is in flight or settled. It is the proof, and the sweep settles this row by it.
+        # A duplicate is in flight or settled. It is the proof, and the sweep settles this row by
+        # it.
         return []
     if not settled:
         return []
