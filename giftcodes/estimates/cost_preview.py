@@ -11,7 +11,7 @@ from giftcodes.estimates.forecast import Outlook, Run, forecast, in_all
 from giftcodes.estimates.queue_snapshot import ask, queues_at
 from giftcodes.models import database_now
 from giftcodes.models.deadline import deadline
-from giftcodes.models.member_redemption import REFUSED_FOR, values
+from giftcodes.models.member_redemption import REFUSED_FOR, is_refused_sql, values
 
 # A player who is in two of the guilds is asked for in the first one only.
 _COST = f"""
@@ -24,8 +24,8 @@ WITH asked AS (
     SELECT a.guild_id, a.code_id,
            row_number() OVER (PARTITION BY a.code_id, m.player_id ORDER BY g.priority DESC, g.id) AS nth,
            held.player_id IS NOT NULL OR (
-               -- It would wait for correction (models.redemption.admit_members).
-               m.refused_realm = coalesce(m.realm, g.realm) AND m.refused_at > clock_timestamp() - %(refused_for)s
+               -- It would wait for correction (models.admission.admit_members).
+               {is_refused_sql("m", "g")}
                AND NOT EXISTS (
                    SELECT FROM giftcodes_memberredemption share
                    WHERE share.member_id = m.id AND share.gift_code_id = a.code_id)) AS is_held

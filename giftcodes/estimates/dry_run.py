@@ -10,14 +10,13 @@ from giftcodes.domain.text import isolated, sentence, visible
 from giftcodes.domain.transitions import PARKED, SETTLED, State
 from giftcodes.estimates.queue_snapshot import ask
 from giftcodes.models import CancelKind
-from giftcodes.models.member_redemption import REFUSED_FOR, STATE_LABELS
+from giftcodes.models.member_redemption import REFUSED_FOR, STATE_LABELS, is_refused_sql
 
 # A twin is the row by which the player has the code in another guild, or is being asked for it there.
-_MEMBERS = """
+_MEMBERS = f"""
 SELECT m.player_id, m.nickname, m.active, m.opted_out, share.state, coalesce(share.cancel_kind, ''), share.reason,
        share.covered_by_id IS NOT NULL, twin.state,
-       coalesce(m.refused_realm = coalesce(m.realm, own.realm) AND m.refused_at > clock_timestamp() - %(refused_for)s,
-                false),
+       {is_refused_sql("m", "own")},
        twin.guild
 FROM giftcodes_member m
 JOIN giftcodes_guild own ON own.id = m.guild_id
@@ -33,7 +32,7 @@ LEFT JOIN LATERAL (
 ) twin ON true
 WHERE m.guild_id = %(guild)s
 ORDER BY m.nickname, m.player_id
-"""
+"""  # noqa: S608 - constants of this module
 
 
 @dataclass(frozen=True, slots=True)

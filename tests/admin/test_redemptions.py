@@ -51,7 +51,8 @@ def test_nothing_to_do_is_told_as_such_and_not_as_a_success(
     assert told == [
         (
             "info",
-            f"Nothing to do for guild {row.guild} with code {row.gift_code}: no member is left to be tried (1 have it).",
+            f"Nothing to do for guild {row.guild} with code {row.gift_code}: "
+            "no member is left to be tried (1 have it).",
         )
     ]
     assert doorbell.rings == []

@@ -77,7 +77,7 @@ def test_other_guilds_and_other_codes_run_at_the_same_time() -> None:
     assert Redemption.objects.running().count() == 4
 
 
-def test_a_row_that_somebody_changes_just_now_is_busy_and_not_running(
+def test_a_row_that_is_being_changed_is_busy_and_not_running(
     elsewhere: Elsewhere_,
 ) -> None:
     wolves, code = guild(members=2), gift_code()
@@ -96,7 +96,7 @@ def test_a_row_that_somebody_changes_just_now_is_busy_and_not_running(
     )
 
 
-def test_start_refuses_to_hold_its_lock_inside_somebody_elses_transaction() -> None:
+def test_start_refuses_to_hold_its_lock_inside_another_transaction() -> None:
     """Django's admin views are atomic: a lock taken in one would live as long as the request."""
     wolves, code = guild(members=2), gift_code()
 

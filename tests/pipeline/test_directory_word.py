@@ -1,4 +1,4 @@
-"""What the word of a directory of players changes, and what becomes of its failures. Against a real server."""
+"""What a directory of players changes, and what follows from its failures, with a real server."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from tests.pipeline.directory_service import (
 )
 
 
-# --- What it changes --------------------------------------------------------------------------------------------------
+# --- What it changes ------------------------------------------------------------------------------
 def test_a_realm_that_the_game_refused_is_corrected_and_catch_up_asks_again_at_once(
     world: World, service: Service
 ) -> None:
@@ -226,7 +226,7 @@ def test_the_game_s_word_decides_whose_realm_wins(
     assert takes_realm(now=2, said=2, before=before, of_now=of_now, of_said=of_said) is False
 
 
-# --- Trouble ----------------------------------------------------------------------------------------------------------
+# --- Trouble --------------------------------------------------------------------------------------
 @pytest.mark.parametrize(
     ("status", "headers", "least", "most"),
     [

@@ -1,4 +1,4 @@
-"""Prune: what is old and proves nothing goes, in batches; its figures stay, and every invariant holds."""
+"""Old rows that prove nothing are deleted in batches; their figures stay, and invariants hold."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def broken() -> set[str]:
 
 
 def runs(times: int, *, guilds: int = 1) -> list[Redemption]:
-    """Redemptions with so many runs each, all over: the game does not know the player and is asked again each time."""
+    """Redemptions with so many runs each, all over, in which the game did not know the player."""
     code = gift_code()
     return [_runs(times, code.pk) for _ in range(guilds)]
 
@@ -123,7 +123,8 @@ def test_the_request_behind_a_received_that_counts_as_redeemed_is_kept(world: Wo
     world.has(code)
     redemption = world.redeem(wolves, code)
     (proof,) = Attempt.objects.all()
-    # As if the first answer had been lost, the second one said RECEIVED, and the first one came late after all.
+    # As if the first answer had been lost, the second one said RECEIVED, and the first one came
+    # late after all.
     Attempt.objects.filter(pk=proof.pk).update(outcome="too_frequent")
     MemberRedemption.objects.update(token=2)
     last = {"token": 2, "outcome": "received", "answered_at": proof.answered_at, "realm": 1}
