@@ -102,8 +102,7 @@ def fan_out(gift_code_id: int, trigger: str = Trigger.POLL, user_id: int | None 
     while fan_out_step.make_batch(gift_code_id):
         start_many(gift_code_id, trigger, user_id)
     start_many(gift_code_id, trigger, user_id)
-    # Redemptions another transaction had locked, and runs that members of a reopened code must
-    # join.
+    # Redemptions that were locked by others, and runs that members of a reopened code must join.
     for guild_id, code_id in fan_out_step.fan_out(gift_code_id):
         enqueue_on_commit(redeem, guild_id, code_id, trigger, user_id)
 

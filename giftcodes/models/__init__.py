@@ -11,7 +11,7 @@ from giftcodes.models.attempt import Attempt, PrunedFigure
 from giftcodes.models.channel import Channel
 from giftcodes.models.clock import Clock, database_now
 from giftcodes.models.code import GiftCode, Source
-from giftcodes.models.code_life import CodeAnswer, CodeChange, CodeState
+from giftcodes.models.code_state import CodeAnswer, CodeChange, CodeState
 from giftcodes.models.directory import Directory, DirectoryLookup
 from giftcodes.models.event import EventKind, RedemptionEvent, Trigger
 from giftcodes.models.feed import Feed

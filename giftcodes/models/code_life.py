@@ -7,7 +7,6 @@ specification.
 from __future__ import annotations
 
 import datetime as dt
-from dataclasses import dataclass
 
 from django.db import models
 from django.utils.translation import gettext_lazy as _
@@ -23,6 +22,7 @@ from giftcodes.domain.outcomes import (
 )
 from giftcodes.domain.transitions import DOUBT_SECONDS
 from giftcodes.domain.validators import validate_code
+from giftcodes.models.code_state import OPEN_STATES, CodeAnswer, CodeChange, CodeState
 from giftcodes.models.fields import TokenField
 
 #: A closed code that may still work is asked for once more after each of these: codes are published
@@ -41,55 +41,6 @@ ODD_PLAYERS = 3
 #: last. In seconds.
 FIRST_HOLD_SECONDS = 5.0
 LONGEST_HOLD_SECONDS = 3_600.0
-
-
-class CodeState(models.TextChoices):
-    ACTIVE = "active", _("active")
-    PROBING = "probing", _("being probed")
-    CLOSED = "closed", _("closed")
-    DELETED = "deleted", _("deleted")
-
-
-#: In these states a code may be asked for.
-OPEN_STATES = (CodeState.ACTIVE.value, CodeState.PROBING.value)
-
-
-class CodeChange(models.TextChoices):
-    """What an answer changed about a code."""
-
-    NOTHING = "nothing"
-    PROVEN = "proven"
-    REOPENED = "reopened"
-    DOUBTED = "doubted"
-    CLOSED = "closed"
-    RESPELLED = "respelled"
-    ODD = "odd"
-    CLEAR = "clear"
-
-
-@dataclass(frozen=True, slots=True)
-class CodeAnswer:
-    """What a code must know of one answer.
-
-    Args:
-        outcome: what it means.
-        words: the answer as the game gave it, in short, for a person.
-        spelling: of the code, as it was asked for.
-        player_id, guild_id: for whom.
-        claim_limits: with CLAIM_LIMIT: players, and guilds, that met it since the code was last
-            granted, this one included.
-        game_answered_at: when the game last gave a known answer, for any code; None: never.
-        now: the database's time.
-    """
-
-    outcome: Outcome
-    words: str
-    spelling: str
-    player_id: str
-    guild_id: int
-    now: dt.datetime
-    claim_limits: tuple[int, int] = (0, 0)
-    game_answered_at: dt.datetime | None = None
 
 
 #: Fields that only the pipeline writes.

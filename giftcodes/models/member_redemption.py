@@ -14,7 +14,7 @@ from giftcodes.domain.outcomes import ACCOUNT_CONDITIONS
 from giftcodes.domain.transitions import CLOSED, HOLDING, OPEN, PARKED, SETTLED, State
 from giftcodes.models.clock import Clock, clock_plus
 from giftcodes.models.code import GiftCode
-from giftcodes.models.code_life import CodeState
+from giftcodes.models.code_state import CodeState
 from giftcodes.models.fields import SentenceField
 from giftcodes.models.guild import Member
 from giftcodes.models.redemption import Redemption, RunState

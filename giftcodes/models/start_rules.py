@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy as _
 
 from giftcodes.domain.transitions import State
 from giftcodes.models.code import GiftCode
-from giftcodes.models.code_life import CodeState
+from giftcodes.models.code_state import CodeState
 from giftcodes.models.event import Trigger
 from giftcodes.models.guild import Guild
 from giftcodes.models.member_redemption import CancelKind, MemberRedemption

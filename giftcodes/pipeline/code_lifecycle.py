@@ -26,7 +26,8 @@ from giftcodes.models import (
 from giftcodes.models.admission import settle_duplicates
 from giftcodes.models.clock import clock_plus
 from giftcodes.models.code import GiftCodeQuerySet
-from giftcodes.models.code_life import LIFE_FIELDS, OPEN_STATES, REOPENED_FIELDS
+from giftcodes.models.code_life import LIFE_FIELDS, REOPENED_FIELDS
+from giftcodes.models.code_state import OPEN_STATES
 from giftcodes.models.isolation import FailureIsolation
 from giftcodes.models.member_redemption import REFUSED_FOR
 

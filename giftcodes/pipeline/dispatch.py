@@ -16,7 +16,7 @@ from django.db.models import Count, Q
 
 from giftcodes.domain.transitions import HOLDING
 from giftcodes.models import MemberRedemption, RateBudget, Redemption, RunState, database_now
-from giftcodes.models.code_life import OPEN_STATES
+from giftcodes.models.code_state import OPEN_STATES
 from giftcodes.models.deadline import deadline
 from giftcodes.models.member_redemption import values
 from giftcodes.sql import execute, fetch, statement

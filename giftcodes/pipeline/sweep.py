@@ -25,7 +25,7 @@ from giftcodes.models import (
     database_now,
 )
 from giftcodes.models.admission import settle_duplicates
-from giftcodes.models.code_life import OPEN_STATES
+from giftcodes.models.code_state import OPEN_STATES
 from giftcodes.models.isolation import FailureIsolation
 from giftcodes.models.member_redemption import IN_VAIN, values
 from giftcodes.models.start_rules import startable

@@ -57,7 +57,7 @@ FOR UPDATE OF l SKIP LOCKED
 
 -- name: game_answers
 -- The game's last answers about a player, by realm. It checks this pair before the code. Requests that
--- prove something are kept for ever; of an old refusal the mark on the member remains.
+-- prove something are never pruned; of an old refusal the mark on the member remains.
 WITH rows AS MATERIALIZED (
     SELECT m.id FROM giftcodes_member m
     JOIN giftcodes_guild g ON g.id = m.guild_id AND g.provider = %(provider)s

@@ -11,7 +11,7 @@ from django.db import transaction
 from giftcodes.domain.transitions import State
 from giftcodes.models import Attempt, MemberRedemption
 from giftcodes.models.code import code_words
-from giftcodes.models.code_life import OPEN_STATES
+from giftcodes.models.code_state import OPEN_STATES
 from giftcodes.models.guild import member_words
 from giftcodes.models.member_answers import Asked
 from giftcodes.sql import fetch, statement

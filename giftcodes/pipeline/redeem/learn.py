@@ -33,7 +33,7 @@ from giftcodes.models import (
     Trigger,
     database_now,
 )
-from giftcodes.models.code_life import OPEN_STATES
+from giftcodes.models.code_state import OPEN_STATES
 from giftcodes.models.rate_budget import Observation
 from giftcodes.pipeline.redeem.intent import Intent
 from giftcodes.sql import fetch, statement
