@@ -2,7 +2,7 @@
 
 from django.db import migrations
 
-_NEUTRAL = """
+NEUTRAL = """
 UPDATE giftcodes_memberredemption
 SET reason = 'Covered: the player has it through another guild.'
 WHERE covered_by_id IS NOT NULL AND reason LIKE 'Covered: the player has it through guild %'
@@ -12,4 +12,4 @@ WHERE covered_by_id IS NOT NULL AND reason LIKE 'Covered: the player has it thro
 class Migration(migrations.Migration):
     dependencies = [("giftcodes", "0021_names")]
 
-    operations = [migrations.RunSQL(_NEUTRAL, migrations.RunSQL.noop)]
+    operations = [migrations.RunSQL(NEUTRAL, migrations.RunSQL.noop)]
