@@ -41,8 +41,15 @@ class Guard:
 
 _START, _REDEEM, _DISPATCH = (
     "giftcodes/pipeline/start.py",
-    "giftcodes/pipeline/redeem.py",
+    "giftcodes/pipeline/redeem/__init__.py",
     "giftcodes/pipeline/dispatch.py",
+)
+_RECORDING = "giftcodes/pipeline/redeem/recording.py"
+_START_SQL, _REDEEM_SQL, _DISPATCH_SQL, _MEMBERS_SQL = (
+    "giftcodes/sql/start.sql",
+    "giftcodes/sql/redeem.sql",
+    "giftcodes/sql/dispatch.sql",
+    "giftcodes/sql/members.sql",
 )
 _SWEEP, _FINISH = "giftcodes/pipeline/sweep.py", "giftcodes/pipeline/finish.py"
 _MIGRATION = "giftcodes/migrations/0001_initial.py"
@@ -54,7 +61,7 @@ GUARDS = (
     Guard(
         "row lock in start",
         (
-            (_START, "    FOR NO KEY UPDATE SKIP LOCKED\n", ""),
+            (_START_SQL, "    FOR NO KEY UPDATE SKIP LOCKED\n", ""),
             (
                 _START,
                 "Redemption.objects.for_update()",
@@ -65,24 +72,24 @@ GUARDS = (
     ),
     Guard(
         "`running` refused",
-        ((_START, "AND (state <> 'running' OR %(is_housekeeping)s)\n", "\n"),),
+        ((_START_SQL, "AND (state <> 'running' OR %(is_housekeeping)s)\n", "\n"),),
         "tests/lock/test_start.py::test_while_it_runs_every_further_caller_is_refused_and_journalled",
     ),
     Guard(
         "token in record",
-        ((_REDEEM, "WHERE id = %(row)s AND token = %(token)s AND", "WHERE id = %(row)s AND"),),
+        ((_REDEEM_SQL, "WHERE id = %(row)s AND token = %(token)s AND", "WHERE id = %(row)s AND"),),
         "tests/pipeline/test_recovery.py::test_a_stale_worker_cannot_record",
     ),
     Guard(
         "token in record (the whole system)",
-        ((_REDEEM, "WHERE id = %(row)s AND token = %(token)s AND", "WHERE id = %(row)s AND"),),
+        ((_REDEEM_SQL, "WHERE id = %(row)s AND token = %(token)s AND", "WHERE id = %(row)s AND"),),
         "chaos:zombie-record",
     ),
     Guard(
         "lease check before the Attempt",
         (
             (
-                _REDEEM,
+                _REDEEM_SQL,
                 "      AND m.lease_until > clock_timestamp() + make_interval(secs => %(needed)s)\n",
                 "",
             ),
@@ -128,19 +135,31 @@ GUARDS = (
     ),
     Guard(
         "sweep of expired leases",
-        ((_SWEEP, '    apart.do("expired leases", recover_expired_leases, apart)\n', ""),),
+        (
+            (
+                _SWEEP,
+                '    isolation.call("expired leases", recover_expired_leases, isolation)\n',
+                "",
+            ),
+        ),
         "tests/pipeline/test_recovery.py::test_a_lost_message_costs_a_lease_and_nothing_else",
     ),
     Guard(
         "sweep of expired leases (the whole system)",
-        ((_SWEEP, '    apart.do("expired leases", recover_expired_leases, apart)\n', ""),),
+        (
+            (
+                _SWEEP,
+                '    isolation.call("expired leases", recover_expired_leases, isolation)\n',
+                "",
+            ),
+        ),
         "chaos:die-before-publish",
     ),
     Guard(
         "probation",
         (
             (
-                _DISPATCH,
+                _DISPATCH_SQL,
                 "    WHERE NOT (on_probation AND (nth_of_code > 1 "
                 "OR code_id IN (SELECT gift_code_id FROM in_flight)))\n",
                 "",
@@ -165,23 +184,22 @@ GUARDS = (
             (
                 "giftcodes/models/rate_budget.py",
                 "self.window_ends_at = now + dt.timedelta(seconds=length + MARGIN_SECONDS)",
-                "self.window_ends_at = heard.sent_at + dt.timedelta(seconds=length)",
+                "self.window_ends_at = seen.sent_at + dt.timedelta(seconds=length)",
             ),
         ),
         "tests/pipeline/test_budget.py::test_a_window_is_anchored_at_the_answer_and_then_used_whole",
     ),
     Guard(
         "SUCCESS monotone: by the sweep",
-        ((_SWEEP, '    apart.do("evidence", settle_by_evidence, apart)\n', ""),),
+        ((_SWEEP, '    isolation.call("evidence", settle_by_evidence, isolation)\n', ""),),
         "tests/pipeline/test_recovery.py::test_the_sweep_settles_a_row_whose_success_nobody_recorded",
     ),
     Guard(
         "SUCCESS monotone: by a late answer",
         (
             (
-                _REDEEM,
-                "settled = _settle_by_evidence(intent.row_id) "
-                "if outcome is Outcome.SUCCESS else []",
+                _RECORDING,
+                "settled = _settle_by_evidence(intent.row_id) if outcome is Outcome.SUCCESS else []",
                 "settled: list[int] = []",
             ),
         ),
@@ -230,7 +248,7 @@ GUARDS = (
         "a member whom the game does not know is not asked for each new code",
         (
             (
-                "giftcodes/models/member_redemption.py",
+                _MEMBERS_SQL,
                 "CASE WHEN is_refused THEN 'needs_correction' ELSE 'pending' END",
                 "'pending'",
             ),

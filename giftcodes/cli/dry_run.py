@@ -11,7 +11,7 @@ from giftcodes.cli.terminal import Screen, Table
 from giftcodes.domain import log_lines
 from giftcodes.estimates.dry_run import plan
 from giftcodes.models import Guild, Redemption, RunState, Trigger
-from giftcodes.pipeline.start import obstacle_to
+from giftcodes.models.start_rules import start_obstacle
 from giftcodes.services.typed_code import find_code, new_code
 
 REFUSED_STATUS = 2
@@ -29,7 +29,7 @@ def show_dry_run(screen: Screen, guild: Guild, typed: str, *, as_json: bool) -> 
     if redemption is None:
         redemption = Redemption(guild=guild, gift_code=code)
     planned = plan(guild_id=guild.pk, gift_code_id=code.pk)
-    refusal = obstacle_to(redemption, Trigger.COMMAND)
+    refusal = str(start_obstacle(redemption, Trigger.COMMAND) or "")
     is_running = not refusal and redemption.state == RunState.RUNNING
     if is_running:
         refusal = log_lines.duplicate_text(str(guild), str(code))

@@ -13,7 +13,7 @@ from giftcodes.estimates.forecast import Outlook, Run, forecast, in_all
 from giftcodes.estimates.queue_snapshot import fetch, queues_at
 from giftcodes.models import database_now
 from giftcodes.models.deadline import deadline
-from giftcodes.models.member_redemption import REFUSED_FOR, values
+from giftcodes.models.member_redemption import REFUSED_FOR, is_refused_sql, values
 from giftcodes.sql import statement
 
 
@@ -73,7 +73,9 @@ def previews(pairs: Iterable[tuple[int, int]]) -> dict[tuple[int, int], Preview]
     wanted = list(pairs)
     rows = fetch(
         _CostRow,
-        statement("cost_preview", "cost", deadline=deadline("c")),
+        statement(
+            "cost_preview", "cost", deadline=deadline("c"), is_refused=is_refused_sql("m", "g")
+        ),
         guilds=[guild_id for guild_id, _ in wanted],
         codes=[code_id for _, code_id in wanted],
         held=values(HOLDING | {State.PENDING}),

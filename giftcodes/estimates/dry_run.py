@@ -11,15 +11,14 @@ from giftcodes.domain.text import isolated, sentence, visible
 from giftcodes.domain.transitions import HOLDING, PARKED, SETTLED, State
 from giftcodes.estimates.queue_snapshot import fetch
 from giftcodes.models import CancelKind
-from giftcodes.models.member_redemption import REFUSED_FOR, STATE_LABELS, values
+from giftcodes.models.member_redemption import REFUSED_FOR, STATE_LABELS, is_refused_sql, values
 
 # `elsewhere` is the member redemption of another guild through which the player has the code, or is
 # being asked for it.
-_MEMBERS = """
+_MEMBERS = f"""
 SELECT m.player_id, m.nickname, m.active, m.opted_out, own.state, coalesce(own.cancel_kind, ''),
        coalesce(own.reason, ''), own.covered_by_id IS NOT NULL, elsewhere.state, elsewhere.guild,
-       coalesce(m.refused_realm = coalesce(m.realm, g.realm)
-                AND m.refused_at > clock_timestamp() - %(refused_for)s, false)
+       {is_refused_sql("m", "g")}
 FROM giftcodes_member m
 JOIN giftcodes_guild g ON g.id = m.guild_id
 LEFT JOIN giftcodes_memberredemption own
@@ -35,7 +34,7 @@ LEFT JOIN LATERAL (
 ) elsewhere ON true
 WHERE m.guild_id = %(guild)s
 ORDER BY m.nickname, m.player_id
-"""
+"""  # noqa: S608 - constants
 
 
 class _MemberRow(NamedTuple):

@@ -14,9 +14,8 @@ WITH wanted AS (
            row_number() OVER (PARTITION BY w.code_id, m.player_id
                               ORDER BY g.priority DESC, g.id) AS nth,
            held.player_id IS NOT NULL OR (
-               -- It would wait for correction (models.redemption.admit_members).
-               m.refused_realm = coalesce(m.realm, g.realm)
-               AND m.refused_at > clock_timestamp() - %(refused_for)s
+               -- It would wait for correction (models.admission.admit_members).
+               {is_refused}
                AND NOT EXISTS (
                    SELECT FROM giftcodes_memberredemption own
                    WHERE own.member_id = m.id AND own.gift_code_id = w.code_id)) AS is_held

@@ -351,7 +351,7 @@ def test_an_active_code_is_not_reopened_and_an_old_issue_neither(
     gift_code("BBB", issue=2)
     messages = browser.press("reopen_codes", active, old)
     assert ("warning", "Code AAA is active.") in messages
-    assert ("warning", "Code BBB has been issued anew; reopen the newest issue.") in messages
+    assert ("warning", "Code BBB has been issued again; reopen the newest issue.") in messages
     assert task_queue.enqueued == []
 
 

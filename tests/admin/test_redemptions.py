@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 from django.db import OperationalError, transaction
 
-from giftcodes.admin.redemptions import runs
 from giftcodes.domain import log_lines
 from giftcodes.models import MemberRedemption, Redemption, RedemptionEvent, RunState
+from giftcodes.services import run_actions
 from tests.admin import past
 from tests.admin.conftest import Browser, TaskQueue, address
 from tests.admin.past import redemption
@@ -51,17 +51,17 @@ def test_nothing_to_do_is_reported_as_such_and_not_as_a_success(
     assert messages == [
         (
             "info",
-            f"Nothing to do for guild {row.guild} with code {row.gift_code}: nobody is left to be "
-            "tried (1 have it).",
+            f"Nothing to do for guild {row.guild} with code {row.gift_code}: "
+            "no member is left to be tried (1 have it).",
         )
     ]
     assert task_queue.enqueued == []
 
 
 def test_a_run_that_is_over_at_once_says_so(browser: Browser) -> None:
-    row = redemption(state=State.PENDING, member_state="redeemed")
-    messages = browser.press("redeem_now", row)
-    assert messages[0][1].endswith("It is complete: nobody is left to be asked.")
+    row = redemption(state=State.PENDING, share="redeemed")
+    told = browser.press("redeem_now", row)
+    assert told[0][1].endswith("It is complete: no member is left to be asked for.")
     row.refresh_from_db()
     assert row.state == State.COMPLETE
 
@@ -71,14 +71,14 @@ def test_it_starts_outside_of_the_request_s_transaction(
 ) -> None:
     row = redemption(member_state="failed")
     depth: list[int] = []
-    real = runs.start
+    real = run_actions.start
 
     def look(**arguments: Any) -> Any:
         depth.append(len(transaction.get_connection().atomic_blocks))
         return real(**arguments)
 
     outside = len(transaction.get_connection().atomic_blocks)
-    monkeypatch.setattr(runs, "start", look)
+    monkeypatch.setattr(run_actions, "start", look)
     browser.press("redeem_now", row)
     assert depth == [outside]
 
@@ -87,16 +87,16 @@ def test_the_others_continue_when_the_database_refuses_one(
     browser: Browser, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first, second = redemption(member_state="failed"), redemption(member_state="failed")
-    real = runs.start
+    real = run_actions.start
 
     def deadlock(*, guild_id: int, **arguments: Any) -> Any:
         if guild_id == first.guild_id:
             raise OperationalError("deadlock detected")
         return real(guild_id=guild_id, **arguments)
 
-    monkeypatch.setattr(runs, "start", deadlock)
-    messages = browser.press("redeem_now", first, second)
-    assert sorted(level for level, _words in messages) == ["error", "success"]
+    monkeypatch.setattr(run_actions, "start", deadlock)
+    told = browser.press("redeem_now", first, second)
+    assert sorted(level for level, _words in told) == ["error", "success"]
 
 
 def test_a_long_report_is_shortened_and_counts_the_rest(browser: Browser) -> None:

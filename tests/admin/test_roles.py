@@ -37,6 +37,7 @@ from giftcodes.models import (
     Source,
     Trigger,
 )
+from giftcodes.models.member_redemption import COVERED
 from tests.admin import crawl, past
 from tests.admin.conftest import Browser, TaskQueue, address, errors
 from tests.factories import gift_code, guild, member
@@ -135,7 +136,7 @@ def _twins(own: Redemption, foreign: Redemption) -> None:
     MemberRedemption.objects.filter(pk=member_redemptions[1].pk).update(
         state="already_received",
         covered_by=member_redemptions[0],
-        reason="Covered: the player has it through guild Strangers.",
+        reason=COVERED,
     )
 
 

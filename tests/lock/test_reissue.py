@@ -1,4 +1,4 @@
-"""Two who issue a code anew at once, a person and the feed or two persons, make one new issue."""
+"""Two callers that issue a code again at once, persons or the feed, make one new issue."""
 
 from __future__ import annotations
 

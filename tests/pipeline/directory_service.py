@@ -76,14 +76,14 @@ def configure(settings: Any, **changes: Any) -> None:
 
 
 def look(world: World, times: int = 1) -> None:
-    """Let beat ring, so often, and let follow what follows."""
+    """Run the directory's task so many times, and all tasks that it enqueues."""
     for _ in range(times):
         tasks.directory()
         world.drain()
 
 
 def later(world: World, seconds: float) -> None:
-    """Let time go by, also for the directory."""
+    """Let time pass, also for the directory."""
     ago = timedelta(seconds=seconds)
     world.pass_time(seconds)
     DirectoryLookup.objects.update(
@@ -111,7 +111,7 @@ def reasons(row: Member) -> list[str]:
 
 
 def refused(world: World, service: Service) -> Member:
-    """A member who has moved to another realm, whom the game refused, and whose row waits for a correction."""
+    """A member who moved to another realm, and whose row waits for correction."""
     wolves, code = guild("Wolves"), gift_code("FROST")
     anna = agreed(wolves, nickname="Anna")
     service.knows(anna)

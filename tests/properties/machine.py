@@ -154,14 +154,8 @@ class Flow(RuleBasedStateMachine):
     # --- Messages and requests --------------------------------------------------------------------
     @rule(run=NUMBER, what=st.sampled_from(["stop", "close", "leave"]), member=NUMBER)
     def something_overtakes_dispatch(self, run: int, what: str, member: int) -> None:
-        """Something happens after dispatch has chosen rows, and before it locks them."""
-        at = dispatch._CHOOSE
-        with overtaken(
-            dispatch,
-            "_ask",
-            lambda: self._interfere(what, run, member),
-            at=lambda asked: asked is at,
-        ):
+        """Between the choice and the locks."""
+        with overtaken(dispatch, "_choose", lambda: self._interfere(what, run, member)):
             tasks.dispatch(PROVIDER)
 
     @rule(

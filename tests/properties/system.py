@@ -17,6 +17,7 @@ from giftcodes import tasks
 from giftcodes.clients.games import Answer, Rate
 from giftcodes.domain.outcomes import Outcome
 from giftcodes.pipeline import redeem as redeem_step
+from giftcodes.pipeline.redeem import recording
 from tests.pipeline.conftest import World
 from tests.properties.game import Game
 
@@ -55,7 +56,7 @@ class System:
         self._patches.enter_context(mock.patch.object(tasks, "enqueue_on_commit", self._enqueue))
         # Without jitter, delays are whole seconds, and a slow machine takes the same steps.
         self._patches.enter_context(
-            mock.patch.object(redeem_step, "random", SimpleNamespace(random=lambda: 0.0))
+            mock.patch.object(recording, "random", SimpleNamespace(random=lambda: 0.0))
         )
         self._patches.enter_context(mock.patch.dict(settings.PROVIDERS, {PROVIDER: here}))
         _empty_the_tables()

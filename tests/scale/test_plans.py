@@ -1,4 +1,4 @@
-"""What is asked every second, or on every page, is answered from an index, however many rows there are."""
+"""Queries of each second, or of each page, use an index, however many rows there are."""
 
 from __future__ import annotations
 

@@ -14,8 +14,8 @@ from django.db import DatabaseError
 
 from chaos.servers import Running
 from giftcodes.notifications import alarms
-from redeemer.localserver import ports
 from redeemer.localserver.postgres import Postgres
+from redeemer.localserver.servers import pick_port
 from redeemer.serving import BeatWatch
 from tests.settings.copied import Copy
 from tests.waiting import wait_for
@@ -31,7 +31,7 @@ def database() -> Iterator[tuple[Copy, str]]:
     with ExitStack() as stack:
         folder = Path(stack.enter_context(TemporaryDirectory(prefix="redeemer-beat-")))
         folder.chmod(0o755)  # The database's user goes through it.
-        server = Postgres(folder, port=ports.pick(), password="only-for-tests")
+        server = Postgres(folder, port=pick_port(), password="only-for-tests")
         running = Running(server, folder / "postgres.log")
         stack.callback(running.stop)
         running.start()
@@ -48,7 +48,7 @@ def test_a_site_without_beat_raises_the_alarm_without_any_request(
     database: tuple[Copy, str],
 ) -> None:
     copy, url = database
-    bind = f"127.0.0.1:{ports.pick()}"
+    bind = f"127.0.0.1:{pick_port()}"
     faults = {"REDEEMER_FAULTS": "1", "REDEEMER_FAULT_TIMES": _SHORT_TIMES}
     site = copy.begin("-m", "redeemer.serving", "--bind", bind, **faults)
     try:

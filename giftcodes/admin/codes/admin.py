@@ -23,7 +23,7 @@ from giftcodes.admin.common.editing import KeepsHistory
 from giftcodes.admin.common.html import NOTHING, badge, list_link, list_url, page_url
 from giftcodes.admin.redemptions.redeem_preview import Line, chosen_of, lines_of
 from giftcodes.admin.redemptions.redeem_preview import context as preview
-from giftcodes.admin.redemptions.runs import provider_obstacle, redeem_now
+from giftcodes.admin.redemptions.runs import redeem_now
 from giftcodes.models import (
     CodeState,
     GiftCode,
@@ -35,6 +35,7 @@ from giftcodes.models import (
     Source,
     Trigger,
 )
+from giftcodes.models.start_rules import provider_obstacle
 from giftcodes.pipeline import code_lifecycle as codes_step
 from giftcodes.pipeline.spellings import offer_spelling
 from giftcodes.services.codes import reissue

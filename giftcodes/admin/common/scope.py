@@ -17,7 +17,6 @@ from axes.models import AccessAttempt, AccessLog
 from django.contrib.auth.models import Group, User
 from django.db.models import CharField, Model, Q
 from django.db.models.functions import Cast
-from django.utils.translation import gettext as _
 from django_celery_beat.models import (
     ClockedSchedule,
     CrontabSchedule,
@@ -181,4 +180,3 @@ def redact(rows: Iterable[Model], person: Person) -> None:
     for row in covered:
         if row.covered_by_id not in own:
             row.covered_by = None
-            row.reason = _("Covered: the player has it through another guild.")

@@ -17,8 +17,9 @@ from giftcodes.admin.access.roles import promote_to_officers
 from giftcodes.admin.common.action_report import Report
 from giftcodes.admin.common.editing import KeepsHistory
 from giftcodes.admin.common.html import list_link
-from giftcodes.admin.redemptions.runs import guild_obstacle, redeem_now
+from giftcodes.admin.redemptions.runs import redeem_now
 from giftcodes.models import GiftCode, Guild, Member, Redemption
+from giftcodes.models.start_rules import guild_obstacle
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -120,7 +121,7 @@ class GuildAdmin(KeepsHistory):
         pairs: list[tuple[int, int]] = []
         for guild in guilds:
             if obstacle := guild_obstacle(guild):
-                report.refused(obstacle)
+                report.refused(obstacle.words)
                 continue
             codes = (
                 GiftCode.objects.active()

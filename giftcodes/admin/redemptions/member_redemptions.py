@@ -92,7 +92,7 @@ class MemberRedemptionAdmin(History):
         "guild",
         "gift_code",
         "state_shown",
-        "reason",
+        "reason_shown",
         "next_attempt_at",
     ]
     list_select_related = ["member", "gift_code", "redemption__guild"]
@@ -110,7 +110,7 @@ class MemberRedemptionAdmin(History):
                     "member_link",
                     "redemption_link",
                     "state_shown",
-                    "reason",
+                    "reason_shown",
                     "answer",
                     "covered_link",
                 ]
@@ -131,17 +131,32 @@ class MemberRedemptionAdmin(History):
         ),
         (_("Claim"), {"fields": ["token", "lease_until", "permit_until"], "classes": ["collapse"]}),
     ]
-    readonly_fields = ("member_link", "redemption_link", "state_shown", "answer", "covered_link")
+    readonly_fields = (
+        "member_link",
+        "redemption_link",
+        "state_shown",
+        "reason_shown",
+        "answer",
+        "covered_link",
+    )
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[MemberRedemption]:
         rows = super().get_queryset(request)
         return rows.select_related(
-            "member__guild", "gift_code", "redemption__guild", "redemption__gift_code"
+            "member__guild",
+            "gift_code",
+            "redemption__guild",
+            "redemption__gift_code",
+            "covered_by__redemption__guild",
         )
 
     @admin.display(description=_("state"), ordering="state")
     def state_shown(self, row: MemberRedemption) -> SafeString:
         return badge(row.state, STATE_LABELS[State(row.state)])
+
+    @admin.display(description=_("reason"))
+    def reason_shown(self, row: MemberRedemption) -> str:
+        return row.full_reason
 
     @admin.display(description=_("nickname"), ordering="member__nickname")
     def nickname(self, row: MemberRedemption) -> str:

@@ -12,12 +12,12 @@ from django.template.response import TemplateResponse
 from django.utils.translation import gettext as _
 
 from giftcodes.admin.common import scope
-from giftcodes.admin.redemptions.runs import code_obstacle, guild_obstacle
 from giftcodes.domain.numbers import row_id
 from giftcodes.estimates import formatting
 from giftcodes.estimates.cost_preview import preview
 from giftcodes.estimates.dry_run import plan
 from giftcodes.models import GiftCode, Guild
+from giftcodes.models.start_rules import code_obstacle, guild_obstacle
 
 if TYPE_CHECKING:
     from django.http import HttpRequest

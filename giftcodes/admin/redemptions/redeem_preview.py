@@ -9,10 +9,11 @@ from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.utils.translation import gettext as _
 
 from giftcodes.admin.common import scope
-from giftcodes.admin.redemptions.runs import MOST, code_obstacle
+from giftcodes.admin.redemptions.runs import MOST
 from giftcodes.estimates import formatting
 from giftcodes.estimates.cost_preview import Preview, previews, together
 from giftcodes.models import GiftCode, Guild, Redemption
+from giftcodes.models.start_rules import code_obstacle
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -59,7 +60,7 @@ def lines_of(codes: Iterable[GiftCode], person: Any, report: Report) -> list[Lin
     able = []
     for code in codes:
         if obstacle := code_obstacle(code):
-            report.refused(obstacle)
+            report.refused(obstacle.words)
         else:
             able.append(code)
     active = Guild.objects.active().filter(provider__in={code.provider for code in able})
