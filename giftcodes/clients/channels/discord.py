@@ -126,7 +126,10 @@ class DiscordClient:
             words = "Discord, or a proxy in front of it, asks for fewer messages (HTTP 429)."
             return self._failed(DeliveryOutcome.LATER, words, _wait_seconds(response, answer))
         if code is None:
-            words = f"Not Discord itself, but a proxy refused the message (HTTP {status})."
+            words = (
+                "Not Discord itself, but a proxy in front of it refused the message "
+                f"(HTTP {status})."
+            )
             return self._failed(DeliveryOutcome.LATER, words, _wait_seconds(response, answer))
         outcome, words = _refusal(status, code, str(answer.get("message", "")))
         return self._failed(
