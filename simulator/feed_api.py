@@ -85,11 +85,9 @@ class FeedApi:
             if known_etag
             else _is_not_older(request.headers.get("if-modified-since"), changed_at)
         )
-        return (
-            Response(304, headers=headers)
-            if is_known
-            else Response(200, listing.body, headers=headers)
-        )
+        if is_known:
+            return Response(304, headers=headers)
+        return Response(200, listing.body, headers=headers)
 
 
 def _iso(moment: datetime | None) -> str | None:

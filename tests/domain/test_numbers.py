@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from giftcodes.domain.numbers import NotWholeError, RoundedError, whole_digits
+from giftcodes.domain.numbers import NotWholeError, RoundedError, row_id, whole_digits
 
 
 @pytest.mark.parametrize(
@@ -63,3 +63,11 @@ def test_a_number_loses_no_digit_but_those_of_an_empty_fraction(text: str) -> No
     except NotWholeError:
         return
     assert text == digits or (text.startswith(digits) and set(text[len(digits) + 1 :]) <= {"0"})
+
+
+@pytest.mark.parametrize(
+    ("text", "pk"),
+    [("42", 42), ("007", 7), ("9" * 18, 10**18 - 1), ("9" * 19, None), ("-1", None), ("", None)],
+)
+def test_a_row_id_fits_into_a_bigint(text: str, pk: int | None) -> None:
+    assert row_id(text) == pk

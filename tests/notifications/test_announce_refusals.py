@@ -154,7 +154,7 @@ def test_a_message_that_takes_no_edit_does_not_hold_up_the_others(
     assert patches(discord) == 1
     assert Channel.objects.get().not_before is None
     assert deliveries(redemption) == [("started", "sent")]
-    assert "takes no edit" in Announcement.objects.earliest("pk").error
+    assert "does not accept an edit" in Announcement.objects.earliest("pk").error
 
 
 def test_the_message_of_a_thread_that_is_opened_again_is_kept_up_to_date(

@@ -62,7 +62,7 @@ class DiscordClient:
     """The client of one webhook.
 
     Args:
-        address: as Discord shows it. A secret: it is all that is needed to message.
+        address: as Discord shows it. A secret: it is all that is needed to post.
         total_seconds: the limit for one request.
         connect_seconds: the part of it that connecting may take.
 
@@ -105,34 +105,37 @@ class DiscordClient:
         return self._delivery(response, is_edit=method == "PATCH")
 
     def _delivery(self, response: Response, *, is_edit: bool) -> Delivery:
-        status, said = response.status, _json(response)
-        if status == 204 or (200 <= status < 300 and _id(said)):
-            return _delivered(response, said)
+        status, answer = response.status, _json(response)
+        if status == 204 or (200 <= status < 300 and _id(answer)):
+            return _delivered(response, answer)
         if status < 400:
             return self._failed(
-                DeliveryOutcome.UNKNOWN, f"An answer came that is not Discord's (HTTP {status})."
+                DeliveryOutcome.UNKNOWN, f"The answer is not Discord's (HTTP {status})."
             )
         if status >= 500:
             return self._failed(
                 DeliveryOutcome.UNKNOWN, f"Discord's server failed (HTTP {status})."
             )
-        code = _code(said)
+        code = _code(answer)
         if is_edit and code in _EDITED_TOO_OFTEN | _CLOSED_THREAD:
             return self._failed(
                 DeliveryOutcome.FROZEN,
-                f"Discord takes no edit of this message: {said.get('message', '')}",
+                f"Discord does not accept an edit of this message: {answer.get('message', '')}",
             )
         if status == 429:
-            words = "Discord, or a proxy before it, asks for fewer messages (HTTP 429)."
-            return self._failed(DeliveryOutcome.LATER, words, _wait_seconds(response, said))
+            words = "Discord, or a proxy in front of it, asks for fewer messages (HTTP 429)."
+            return self._failed(DeliveryOutcome.LATER, words, _wait_seconds(response, answer))
         if code is None:
-            words = f"Not Discord itself but a proxy before it refused the message (HTTP {status})."
-            return self._failed(DeliveryOutcome.LATER, words, _wait_seconds(response, said))
-        outcome, words = _refusal(status, code, str(said.get("message", "")))
+            words = (
+                "Not Discord itself, but a proxy in front of it refused the message "
+                f"(HTTP {status})."
+            )
+            return self._failed(DeliveryOutcome.LATER, words, _wait_seconds(response, answer))
+        outcome, words = _refusal(status, code, str(answer.get("message", "")))
         return self._failed(
             outcome,
             words,
-            _wait_seconds(response, said) if outcome is DeliveryOutcome.LATER else 0.0,
+            _wait_seconds(response, answer) if outcome is DeliveryOutcome.LATER else 0.0,
         )
 
     def _failed(self, outcome: DeliveryOutcome, error: str, wait_seconds: float = 0.0) -> Delivery:
@@ -215,15 +218,15 @@ def _parts(address: str) -> tuple[str, dict[str, str], tuple[str, ...]]:
 
 def _json(response: Response) -> dict[str, Any]:
     try:
-        said = json.loads(response.body) if response.truncation is Truncation.NONE else {}
+        answer = json.loads(response.body) if response.truncation is Truncation.NONE else {}
     except (ValueError, RecursionError):
         return {}
-    return said if isinstance(said, dict) else {}
+    return answer if isinstance(answer, dict) else {}
 
 
-def _code(said: dict[str, Any]) -> int | None:
+def _code(answer: dict[str, Any]) -> int | None:
     """Discord's error code; None: the answer is not Discord's."""
-    code = said.get("code")
+    code = answer.get("code")
     return code if isinstance(code, int) and not isinstance(code, bool) else None
 
 
@@ -259,12 +262,12 @@ def _refusal(status: int, code: int, words: str) -> tuple[DeliveryOutcome, str]:
     return DeliveryOutcome.REFUSED, f"Discord refused the message (HTTP {status}): {words}"
 
 
-def _id(said: dict[str, Any]) -> str:
-    found = re.fullmatch(r"[0-9]{1,25}", str(said.get("id", "")))
+def _id(answer: dict[str, Any]) -> str:
+    found = re.fullmatch(r"[0-9]{1,25}", str(answer.get("id", "")))
     return found[0] if found else ""
 
 
-def _delivered(response: Response, said: dict[str, Any]) -> Delivery:
+def _delivered(response: Response, answer: dict[str, Any]) -> Delivery:
     """The delivery of a posted message.
 
     Where no request is left in the window, it asks for a pause.
@@ -274,17 +277,17 @@ def _delivered(response: Response, said: dict[str, Any]) -> Delivery:
         pause = min(
             _seconds(response.headers.get("X-RateLimit-Reset-After")), LONGEST_PAUSE_SECONDS
         )
-    return Delivery(DeliveryOutcome.DELIVERED, message_id=_id(said), wait_seconds=pause)
+    return Delivery(DeliveryOutcome.DELIVERED, message_id=_id(answer), wait_seconds=pause)
 
 
-def _wait_seconds(response: Response, said: dict[str, Any]) -> float:
+def _wait_seconds(response: Response, answer: dict[str, Any]) -> float:
     """The longest wait that the answer names.
 
     All are in seconds, the body's since API version 8.
     """
     asked = [
         _seconds(response.headers.get("X-RateLimit-Reset-After")),
-        _seconds(said.get("retry_after")),
+        _seconds(answer.get("retry_after")),
         retry_after_seconds(response.headers) or 0.0,
     ]
     return max(asked) or UNNAMED_WAIT_SECONDS

@@ -115,7 +115,7 @@ def json_object(body: bytes) -> dict[str, Any] | Listing:
     except (ValueError, RecursionError):
         return Listing(problem="The answer is not JSON, but perhaps a proxy's page.")
     if not isinstance(answer, dict):
-        return Listing(problem="The answer is JSON of another shape than a feed's.")
+        return Listing(problem="The answer is JSON, but not in the form of a feed.")
     return answer
 
 

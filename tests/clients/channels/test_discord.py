@@ -120,7 +120,7 @@ def test_a_proxy_that_refuses_says_nothing_of_the_webhook(discord: StandIn, stat
 
     assert answer.outcome is DeliveryOutcome.LATER
     assert answer.wait_seconds > 0
-    assert f"before it refused the message (HTTP {status})" in answer.error
+    assert f"in front of it refused the message (HTTP {status})" in answer.error
 
 
 @pytest.mark.parametrize(

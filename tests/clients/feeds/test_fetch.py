@@ -177,7 +177,7 @@ def test_the_first_skipped_lines_are_shown_and_all_are_counted(serve: Serve) -> 
         ("200 OK", b"", "not JSON"),
         ("200 OK", b"\xff\xfe\xfa", "not JSON"),
         ("200 OK", b"[" * 100_000, "not JSON"),
-        ("200 OK", b'["A 05.07.2026"]', "another shape"),
+        ("200 OK", b'["A 05.07.2026"]', "not in the form of a feed"),
         ("200 OK", b'{"exists": true}', "no list of codes"),
         ("200 OK", b'{"codes": {"A": 1}}', "no list of codes"),
         ("200 OK", b'{"codes": null}', "no list of codes"),
