@@ -160,4 +160,4 @@ def test_a_database_that_is_away_is_for_the_page_to_tell_and_the_zone_is_known_w
     client.cookies["timezone"] = "Asia/Tokyo"
     with connection.execute_wrapper(away):
         assert client.get("/healthz").json()["error"] == "The database does not answer."
-    assert zone._known("Asia/Tokyo") == "Asia/Tokyo"
+    assert zone._valid_zone("Asia/Tokyo") == "Asia/Tokyo"
