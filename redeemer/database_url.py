@@ -59,7 +59,7 @@ def django_settings(url: str) -> dict[str, Any]:
     return settings | options | {"OPTIONS": found}
 
 
-def at(url: str, name: str) -> str:
+def with_name(url: str, name: str) -> str:
     """The URL of another database of the same server.
 
     Raises:

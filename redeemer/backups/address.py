@@ -31,9 +31,9 @@ class Address:
         """The database's name."""
         return database_url.parameters(self.url).get("dbname", "")
 
-    def at(self, name: str) -> Address:
+    def with_name(self, name: str) -> Address:
         """Another database of the same server."""
-        return Address(database_url.at(self.url, name))
+        return Address(database_url.with_name(self.url, name))
 
     def connect(self) -> psycopg.Connection[tuple[Any, ...]]:
         """A connection in autocommit mode.
@@ -57,7 +57,7 @@ class Address:
         """
         for name in _MAINTENANCE_DATABASES:
             try:
-                return self.at(name).connect()
+                return self.with_name(name).connect()
             except psycopg.OperationalError as error:
                 reason = str(error).strip().partition("\n")[0]
         raise CommandError(f"The database server does not answer ({reason}). Correct DATABASE_URL.")

@@ -61,7 +61,7 @@ def replace_database(address: Address, dump: Dump, stage: Stage) -> str | None:
     Raises:
         CommandError: a step failed. The database is unchanged, and the new one is dropped.
     """
-    fresh = address.at(_suffixed(address.name, "_restoring"))
+    fresh = address.with_name(_suffixed(address.name, "_restoring"))
     _create(address, fresh)
     try:
         with stage("Loading the data") as tell:
@@ -81,11 +81,11 @@ def _create(address: Address, fresh: Address) -> None:
     """Create the new database with the old one's locale. Drop one that an earlier attempt left."""
     _drop(address, fresh)
     with address.connect_to_server() as server:
-        like = server.execute(_LOCALE, [address.name]).fetchone()
+        old = server.execute(_LOCALE, [address.name]).fetchone()
         try:
             server.execute(
                 SQL("CREATE DATABASE {} TEMPLATE template0{}").format(
-                    Identifier(fresh.name), _locale_options(like)
+                    Identifier(fresh.name), _locale_options(old)
                 )
             )
         except psycopg.errors.InsufficientPrivilege as error:
@@ -98,12 +98,10 @@ def _create(address: Address, fresh: Address) -> None:
             raise CommandError(f"No database can be created: {_first_line(error)}.") from error
 
 
-def _locale_options(
-    like: tuple[str, str, str, str, str | None] | None,
-) -> Composed:
-    if like is None:
+def _locale_options(old: tuple[str, str, str, str, str | None] | None) -> Composed:
+    if old is None:
         return SQL(" ENCODING {}").format(Literal("UTF8"))
-    encoding, collate, ctype, provider, locale = like
+    encoding, collate, ctype, provider, locale = old
     clause = SQL(" ENCODING {} LC_COLLATE {} LC_CTYPE {}").format(
         Literal(encoding), Literal(collate), Literal(ctype)
     )
@@ -165,7 +163,7 @@ def _swap(address: Address, fresh: Address) -> str | None:
                 "was."
             ) from error
     if holds_data is False:
-        _drop(address, address.at(kept))
+        _drop(address, address.with_name(kept))
     return kept if holds_data else None
 
 

@@ -160,4 +160,4 @@ def test_without_a_database_the_page_reports_it_and_the_zone_is_known_afterwards
     client.cookies["timezone"] = "Asia/Tokyo"
     with connection.execute_wrapper(away):
         assert client.get("/healthz").json()["error"] == "The database does not answer."
-    assert zone._known("Asia/Tokyo") == "Asia/Tokyo"
+    assert zone._valid_zone("Asia/Tokyo") == "Asia/Tokyo"

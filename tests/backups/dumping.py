@@ -95,8 +95,8 @@ def template(django_db_setup: None, django_db_blocker: Any) -> Iterator[Address]
     with django_db_blocker.unblock():
         connection.close()
         test_database = connection.settings_dict["NAME"]
-        address = Address(os.environ["DATABASE_URL"]).at(f"{test_database}_template")
-        _copy(address.at(test_database), address)
+        address = Address(os.environ["DATABASE_URL"]).with_name(f"{test_database}_template")
+        _copy(address.with_name(test_database), address)
         connection.settings_dict["NAME"] = address.name
         guild("Wolves", members=3)
         guild("Śnieg", members=2)
@@ -109,11 +109,11 @@ def template(django_db_setup: None, django_db_blocker: Any) -> Iterator[Address]
 
 @pytest.fixture
 def site(db: None, template: Address, tmp_path: Path) -> Iterator[Site]:
-    site = Site(template.at(template.name.replace("_template", "_site")), tmp_path)
+    site = Site(template.with_name(template.name.replace("_template", "_site")), tmp_path)
     _copy(template, site.address)
     yield site
     for name in site.databases():
-        _drop(site.address.at(name))
+        _drop(site.address.with_name(name))
 
 
 def _copy(original: Address, copy: Address) -> None:

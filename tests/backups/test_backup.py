@@ -210,7 +210,7 @@ def test_an_address_does_not_show_its_password_and_passes_it_in_the_environment(
         "6432",
         "site",
     )
-    assert address.at("an other/one").name == "an other/one"
+    assert address.with_name("an other/one").name == "an other/one"
 
 
 def _wait_for_pg_dump(process: subprocess.Popen[str], folder: Path) -> None:

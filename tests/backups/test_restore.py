@@ -81,14 +81,14 @@ def test_the_old_database_is_kept_and_the_line_shown_drops_it(site: Site, file: 
 
     found = re.search(r"kept as (\S+)\.", shown)
     assert found
-    assert names(replace(site, address=site.address.at(found[1]))) == {"Bears", "Śnieg"}
+    assert names(replace(site, address=site.address.with_name(found[1]))) == {"Bears", "Śnieg"}
     command = shlex.split(shown.splitlines()[-1])
     subprocess.run(command, cwd=ROOT, env=site.environment, check=True, timeout=300)
     assert site.databases() == [site.address.name]
 
 
 def test_where_there_is_no_database_yet_one_is_made(site: Site, file: Path) -> None:
-    there = replace(site, address=site.address.at(f"{site.address.name}_elsewhere"))
+    there = replace(site, address=site.address.with_name(f"{site.address.name}_elsewhere"))
 
     assert replace_database(there.address, read_dump(file), unseen) is None
 
@@ -242,7 +242,7 @@ def test_a_second_restore_at_the_same_time_is_refused(site: Site, file: Path) ->
     def second(what: str) -> nullcontext[ReportProgress]:
         if what == "Bringing the schema up to date":
             with (
-                site.address.at(f"{site.address.name}_restoring").connect(),
+                site.address.with_name(f"{site.address.name}_restoring").connect(),
                 pytest.raises(CommandError, match="another restore is running") as refusal,
             ):
                 replace_database(site.address, dump, unseen)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from redeemer.database_url import at, django_settings, parameters
+from redeemer.database_url import django_settings, parameters, with_name
 from redeemer.environment import SettingError
 
 
@@ -82,4 +82,7 @@ def test_a_url_without_a_database_is_refused_for_the_site() -> None:
     "url", ["postgres://u:p%40s/@h:1/db?sslmode=require", "postgres://u@%2Fsocket/db"]
 )
 def test_another_database_of_the_same_server_has_another_name_only(url: str) -> None:
-    assert parameters(at(url, "an other/one")) == {**parameters(url), "dbname": "an other/one"}
+    assert parameters(with_name(url, "an other/one")) == {
+        **parameters(url),
+        "dbname": "an other/one",
+    }

@@ -32,4 +32,5 @@ class Command(ServerCommand):
             raise CommandError(
                 f"The last tick was {age:.0f} s ago: beat or the control worker is not running."
             )
-        self.screen.line(f"The last tick was {age:.1f} s ago.")
+        # The tick may be newer than the time with which its age was counted.
+        self.screen.line(f"The last tick was {max(0.0, age):.1f} s ago.")
