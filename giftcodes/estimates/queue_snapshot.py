@@ -261,7 +261,7 @@ def _hindrance(budget: RateBudget, config: ProviderConfig) -> str:
     if not config.is_on:
         return gettext("unknown: %s is off") % config.title
     if budget.pause_kind and budget.paused_until is None:
-        return gettext("paused until somebody resumes it")
+        return gettext("paused until it is resumed")
     return ""
 
 

@@ -173,11 +173,11 @@ def test_a_code_without_proof_costs_one_more_answer() -> None:
 
 # --- What is unknown ------------------------------------------------------------------------------
 def test_a_hindrance_gives_no_seconds_but_the_words_and_what_is_ahead() -> None:
-    pace = replace(LIMITED, hindrance="paused until somebody resumes it")
+    pace = replace(LIMITED, hindrance="paused until it is resumed")
     found = forecast(pace, [Run(1, rank=1, requests=10), Run(2, rank=2, requests=1)])
 
     assert (found[2].seconds, found[2].ahead_of_last) == (None, 10)
-    assert left(found[2]) == "paused until somebody resumes it"
+    assert left(found[2]) == "paused until it is resumed"
 
 
 def test_without_limit_and_speed_it_is_unknown_except_for_a_run_without_requests() -> None:

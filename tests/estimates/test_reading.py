@@ -239,7 +239,7 @@ def test_a_game_that_an_operator_paused_gives_no_time(limited: World) -> None:
         provider="simulator", pause_kind="operator", pause_reason="Maintenance."
     )
 
-    assert (outlook(run).seconds, left(outlook(run))) == (None, "paused until somebody resumes it")
+    assert (outlook(run).seconds, left(outlook(run))) == (None, "paused until it is resumed")
 
 
 def test_a_pause_with_an_end_is_waited_for(limited: World) -> None:
