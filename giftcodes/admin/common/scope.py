@@ -60,7 +60,7 @@ Person = Any
 EVERY_GUILD = "giftcodes.view_every_guild"
 _KEPT = "_ids_of_own_guilds"
 #: The model whose primary key is the subject of an alarm.
-ALARM_SUBJECTS: dict[Alarm.Kind, type[Model]] = {
+ALARM_SUBJECTS: dict[str, type[Model]] = {
     Alarm.Kind.PROVIDER_PAUSED: RateBudget,
     Alarm.Kind.CAPTCHA: RateBudget,
     Alarm.Kind.FORBIDDEN: RateBudget,
@@ -135,7 +135,7 @@ def _alarms(person: Person) -> Q:
     )
 
 
-def _kinds_about(model: type[Model]) -> list[Alarm.Kind]:
+def _kinds_about(model: type[Model]) -> list[str]:
     return [kind for kind, subject in ALARM_SUBJECTS.items() if subject is model]
 
 

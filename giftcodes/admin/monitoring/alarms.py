@@ -60,7 +60,7 @@ class AlarmAdmin(History):
     @admin.display(description=_("about"))
     def about(self, alarm: Alarm) -> SafeString | str:
         """A link to the subject of the alarm, if it has a page."""
-        model = ALARM_SUBJECTS.get(Alarm.Kind(alarm.kind))
+        model = ALARM_SUBJECTS.get(alarm.kind)
         if model is None:
             return alarm.subject
         url = model_url(model, "change", alarm.subject)
