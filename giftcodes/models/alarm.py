@@ -117,7 +117,7 @@ class Alarm(models.Model):
 #: Kinds that say that a game is paused.
 PAUSE_ALARMS = {Alarm.Kind.PROVIDER_PAUSED, Alarm.Kind.CAPTCHA, Alarm.Kind.FORBIDDEN}
 #: The model of the row that an alarm is about: its subject is the primary key. Others have no page.
-SUBJECT_MODELS = {
+SUBJECT_MODELS: dict[str, str] = {
     Alarm.Kind.PROVIDER_PAUSED: "ratebudget",
     Alarm.Kind.CAPTCHA: "ratebudget",
     Alarm.Kind.FORBIDDEN: "ratebudget",

@@ -167,7 +167,7 @@ def test_what_the_pipeline_wrote_while_the_form_was_saved_stays(
 
 
 # --- Redeem now -----------------------------------------------------------------------------------
-def look(browser: Browser, *codes: GiftCode, **more: Any) -> Any:
+def preview(browser: Browser, *codes: GiftCode, **more: Any) -> Any:
     """Press Redeem now. Returns the page that shows the effects."""
     data = {
         "action": "redeem_now",
@@ -188,7 +188,7 @@ def test_redeem_now_says_first_what_it_would_do_and_does_nothing(
     member(bears, player_id)
     guild("Idle", members=1, automatic=False), guild("Gone", members=1, active=False)
     guild("Other", members=1, provider="whiteout")
-    response = look(browser, gift_code("AAA"))
+    response = preview(browser, gift_code("AAA"))
     lines = {str(one["line"].guild): one for one in response.context["lines"]}
     assert {name: one["is_chosen"] for name, one in lines.items()} == {
         "Wolves": True,
@@ -214,7 +214,7 @@ def test_what_is_confirmed_is_started_for_the_guilds_that_are_chosen(
     )
     code = gift_code("AAA")
     pairs = [f"{row.pk}-{code.pk}" for row in (wolves, idle)]
-    again = look(browser, code, chosen="yes", pair=pairs)
+    again = preview(browser, code, chosen="yes", pair=pairs)
     assert [one["is_chosen"] for one in again.context["lines"]] == [True, False, True]
 
     messages = browser.press(
@@ -229,7 +229,7 @@ def test_what_is_confirmed_is_started_for_the_guilds_that_are_chosen(
     assert (run.state, run.trigger, run.triggered_by) == ("running", "admin", admin_user)
     assert not Redemption.objects.filter(guild=bears).exists()
     assert task_queue.arguments("dispatch") == [["simulator"], ["simulator"]]
-    assert look(browser, code).context["lines"][0]["preview"].is_running
+    assert preview(browser, code).context["lines"][0]["preview"].is_running
     messages = browser.press("redeem_now", code, chosen="yes", pair=pairs[:1], confirm="yes")
     assert "already in progress for guild Wolves with code AAA" in messages[0][1]
 
@@ -240,7 +240,7 @@ def test_a_guild_that_was_asked_to_redeem_the_code_before_is_chosen_beforehand(
     asked = guild("Asked", members=1, automatic=False)
     code = gift_code("AAA")
     Redemption.objects.create(guild=asked, gift_code=code, state="complete")
-    assert [one["is_chosen"] for one in look(browser, code).context["lines"]] == [True]
+    assert [one["is_chosen"] for one in preview(browser, code).context["lines"]] == [True]
 
 
 def test_redeem_now_on_a_closed_code_is_refused_and_leaves_no_rows(browser: Browser) -> None:
@@ -294,7 +294,7 @@ def test_more_than_a_form_can_hold_is_confirmed_as_a_whole(
     monkeypatch.setattr("giftcodes.admin.redemptions.redeem_preview.CHOOSABLE", 1)
     guild("Wolves", members=1), guild("Bears", members=1), guild("Idle", members=1, automatic=False)
     code = gift_code("AAA")
-    page = look(browser, code).content.decode()
+    page = preview(browser, code).content.decode()
     assert 'name="pair"' not in page
     assert "too many to choose from" in page
     assert len(browser.press("redeem_now", code, confirm="yes")) == 2
@@ -307,7 +307,7 @@ def test_the_preview_costs_the_same_for_many_guilds_and_codes(
     for _ in range(12):
         guild(members=2)
     with django_assert_max_num_queries(25):
-        response = look(browser, *codes)
+        response = preview(browser, *codes)
     assert response.context["number"] == 48
 
 

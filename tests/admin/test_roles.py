@@ -280,7 +280,10 @@ def test_a_member_cannot_be_added_to_another_guild(officer: Browser, world: Worl
 @pytest.mark.slow
 def test_an_officer_of_no_guild_sees_none_and_what_to_do(world: World) -> None:
     client = person("fresh", OFFICERS)
-    assert "you see the guilds that name you" in client.get("/admin/").content.decode()
+    assert (
+        "You see only the guilds of which you are an officer."
+        in client.get("/admin/").content.decode()
+    )
     assert (
         "as soon as you are an officer of it"
         in client.get(reverse("admin:matrix")).content.decode()

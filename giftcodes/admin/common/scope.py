@@ -122,7 +122,7 @@ def _alarms(person: Person) -> Q:
     )
 
 
-def _kinds_about(model: type[Model]) -> list[Alarm.Kind]:
+def _kinds_about(model: type[Model]) -> list[str]:
     return [kind for kind, name in SUBJECT_MODELS.items() if name == model._meta.model_name]
 
 

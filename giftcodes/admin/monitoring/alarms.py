@@ -61,7 +61,7 @@ class AlarmAdmin(History):
     @admin.display(description=_("about"))
     def about(self, alarm: Alarm) -> SafeString | str:
         """A link to the subject of the alarm, if it has a page."""
-        name = SUBJECT_MODELS.get(Alarm.Kind(alarm.kind))
+        name = SUBJECT_MODELS.get(alarm.kind)
         if name is None:
             return alarm.subject
         url = model_url(apps.get_model("giftcodes", name), "change", alarm.subject)
