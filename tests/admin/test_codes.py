@@ -264,7 +264,8 @@ def test_many_redemptions_are_handed_to_the_workers(
     assert told == [
         (
             "success",
-            "51 redemptions were asked for. What comes of them, and what is refused, appears in the journal.",
+            "51 redemptions were asked for. The journal shows what comes of them, and what is "
+            "refused.",
         )
     ]
     assert sorted(doorbell.arguments("redeem")) == sorted(
