@@ -15,6 +15,7 @@ from giftcodes.models.member_redemption import (
     CancelKind,
     MemberRedemption,
     is_refused_sql,
+    literals,
     values,
 )
 from giftcodes.sql import fetch, statement
@@ -84,9 +85,8 @@ def settle_duplicates(
         The ids of the redemptions in which a row was settled.
     """
     found = fetch(
-        statement("members", "settle_duplicates"),
+        statement("members", "settle_duplicates", settled=literals(SETTLED)),
         reason=COVERED,
-        settled=values(SETTLED),
         waiting=values(PARKED | {State.PENDING}),
         redemption_ids=redemption_ids,
         proof_id=proof_id,

@@ -39,6 +39,15 @@ def values(states: frozenset[State]) -> list[str]:
     return sorted(state.value for state in states)
 
 
+def literals(states: frozenset[State]) -> str:
+    """States as SQL literals, for `IN ({name})` in a statement that uses a partial index.
+
+    The server prepares statements, and the plan that it keeps for all values of a parameter cannot
+    use an index with the condition `state IN (…)`.
+    """
+    return ", ".join(f"'{value}'" for value in values(states))
+
+
 #: Unsettled states that a recorded SUCCESS may still settle.
 IN_VAIN = PARKED | CLOSED | {State.PENDING, State.UNCONFIRMED}
 

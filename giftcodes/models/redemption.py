@@ -176,6 +176,6 @@ def begin_runs(
             user=user_id,
             always_announced=trigger.always_announced,
             few=FEW_MEMBERS,
-            open=sorted(OPEN),
+            open=[state.value for state in OPEN],
         )
     )

@@ -18,7 +18,7 @@ from giftcodes.domain.transitions import HOLDING
 from giftcodes.models import MemberRedemption, RateBudget, Redemption, RunState, database_now
 from giftcodes.models.code_state import OPEN_STATES
 from giftcodes.models.deadline import deadline
-from giftcodes.models.member_redemption import values
+from giftcodes.models.member_redemption import literals
 from giftcodes.sql import execute, fetch, statement
 
 #: Two requests for one player this far apart are safe. Of the game's protocol: about 2 s, and 4 s
@@ -119,7 +119,7 @@ def _claim(budget: RateBudget, *, permits: int, is_probe: bool, now: dt.datetime
 
 
 def _choose(provider: str, *, permits: int, now: dt.datetime) -> list[_Chosen]:
-    due = statement("dispatch", "due")
+    due = statement("dispatch", "due", holding=literals(HOLDING))
     rows = fetch(
         statement("dispatch", "choose", due=due, deadline=deadline("c")),
         provider=provider,
@@ -128,7 +128,6 @@ def _choose(provider: str, *, permits: int, now: dt.datetime) -> list[_Chosen]:
         runs=permits * RUNS_FOR_A_PERMIT,
         gap=dt.timedelta(seconds=PLAYER_GAP_SECONDS),
         long_gap=dt.timedelta(seconds=PLAYER_GAP_AFTER_REFUSAL_SECONDS),
-        holding=values(HOLDING),
         open_codes=list(OPEN_STATES),
     )
     return list(map(_Chosen._make, rows))

@@ -27,7 +27,7 @@ from giftcodes.models import (
 from giftcodes.models.admission import settle_duplicates
 from giftcodes.models.code_state import OPEN_STATES
 from giftcodes.models.isolation import FailureIsolation
-from giftcodes.models.member_redemption import IN_VAIN, values
+from giftcodes.models.member_redemption import IN_VAIN, literals
 from giftcodes.models.start_rules import startable
 from giftcodes.sql import fetch, statement
 
@@ -188,7 +188,7 @@ def settle_by_evidence(isolation: FailureIsolation | None = None) -> int:
         The number of settled rows.
     """
     isolation = isolation or FailureIsolation("sweep")
-    ids = [pk for (pk,) in fetch(statement("sweep", "granted"), unsettled=values(IN_VAIN))]
+    ids = [pk for (pk,) in fetch(statement("sweep", "granted", unsettled=literals(IN_VAIN)))]
     return sum(
         isolation.call(f"member redemption {pk}", _settle_by_evidence, pk) or 0 for pk in ids
     )
@@ -259,9 +259,8 @@ def _note_sweep() -> None:
 
 def _stalled_runs() -> list[int]:
     rows = fetch(
-        statement("sweep", "stalled"),
+        statement("sweep", "stalled", holding=literals(HOLDING)),
         after=STALLED_AFTER,
-        holding=values(HOLDING),
         open_codes=list(OPEN_STATES),
     )
     return [pk for (pk,) in rows]

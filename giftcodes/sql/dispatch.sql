@@ -23,7 +23,7 @@ SELECT EXISTS (
           AND NOT EXISTS (
               SELECT FROM giftcodes_memberredemption duplicate
               WHERE duplicate.gift_code_id = m.gift_code_id AND duplicate.player_id = m.player_id
-                AND duplicate.covered_by_id IS NULL AND duplicate.state = ANY(%(holding)s))
+                AND duplicate.covered_by_id IS NULL AND duplicate.state IN ({holding}))
         ORDER BY m.next_attempt_at, m.id
 
 -- name: choose

@@ -32,7 +32,7 @@ SET state = CASE proof.state WHEN 'same_type' THEN 'same_type' ELSE 'already_rec
     settled_at = clock_timestamp(), updated_at = clock_timestamp(), next_attempt_at = NULL
 FROM giftcodes_memberredemption proof
 WHERE proof.gift_code_id = duplicate.gift_code_id AND proof.player_id = duplicate.player_id
-  AND proof.id <> duplicate.id AND proof.covered_by_id IS NULL AND proof.state = ANY(%(settled)s)
+  AND proof.id <> duplicate.id AND proof.covered_by_id IS NULL AND proof.state IN ({settled})
   AND duplicate.state = ANY(%(waiting)s)
   AND (%(redemption_ids)s::bigint[] IS NULL OR duplicate.redemption_id = ANY(%(redemption_ids)s))
   AND (%(proof_id)s::bigint IS NULL OR proof.id = %(proof_id)s)

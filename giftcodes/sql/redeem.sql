@@ -68,7 +68,7 @@ WHERE id = %(row)s AND token = %(token)s AND state = 'in_flight'
 -- name: what_follows
 SELECT NOT EXISTS (
            SELECT FROM giftcodes_memberredemption m
-           WHERE m.redemption_id = %(redemption)s AND m.state = ANY(%(open)s)) AS is_over,
+           WHERE m.redemption_id = %(redemption)s AND m.state IN ({open})) AS is_over,
        EXISTS (
            SELECT FROM giftcodes_memberredemption other
            WHERE other.gift_code_id = %(code)s AND other.player_id = %(player)s

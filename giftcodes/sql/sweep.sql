@@ -7,7 +7,7 @@ CROSS JOIN LATERAL (
     SELECT FROM giftcodes_attempt a
     WHERE a.member_redemption_id = m.id AND a.outcome = 'success' LIMIT 1
 ) granted
-WHERE m.state = ANY(%(unsettled)s) AND m.token > 0 AND m.covered_by_id IS NULL
+WHERE m.state IN ({unsettled}) AND m.token > 0 AND m.covered_by_id IS NULL
 
 -- name: stalled
 SELECT r.id
@@ -28,4 +28,4 @@ WHERE r.state = 'running' AND r.stop_requested_at IS NULL
         AND NOT EXISTS (
             SELECT FROM giftcodes_memberredemption duplicate
             WHERE duplicate.gift_code_id = m.gift_code_id AND duplicate.player_id = m.player_id
-              AND duplicate.covered_by_id IS NULL AND duplicate.state = ANY(%(holding)s)))
+              AND duplicate.covered_by_id IS NULL AND duplicate.state IN ({holding})))

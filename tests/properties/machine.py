@@ -128,7 +128,7 @@ class Flow(RuleBasedStateMachine):
                     Trigger.CATCH_UP,
                 )
 
-            with overtaken(finish, "_looks_over", join):
+            with overtaken(finish, "_seems_over", join):
                 finish.finish(found.pk)
 
     @rule(run=NUMBER, how=st.sampled_from(["stops", "stops at once", "takes the stop back"]))

@@ -18,7 +18,7 @@ from giftcodes.domain.transitions import OPEN, SETTLED, AttemptContext, State, T
 from giftcodes.models import Attempt, CancelKind, CodeChange, Member, MemberRedemption
 from giftcodes.models.admission import settle_duplicates
 from giftcodes.models.member_answers import Followed, follow
-from giftcodes.models.member_redemption import values
+from giftcodes.models.member_redemption import literals
 from giftcodes.pipeline.redeem.intent import Intent
 from giftcodes.pipeline.redeem.learn import Snapshot, update_budget, update_code
 from giftcodes.sql import execute, fetch, statement
@@ -152,13 +152,12 @@ def _after_recorded(intent: Intent, transition: Transition, followed: Followed) 
     if transition.state is State.FAILED:
         log_lines.trouble(intent.guild, intent.code, f"{intent.member}: {transition.reason}")
     (look,) = fetch(
-        statement("redeem", "what_follows"),
+        statement("redeem", "what_follows", open=literals(OPEN)),
         redemption=intent.redemption_id,
         code=intent.gift_code_id,
         player=intent.player_id,
         row=intent.row_id,
         provider=intent.provider,
-        open=values(OPEN),
     )
     found = _WhatFollows(*look)
     settled: list[int] = []
