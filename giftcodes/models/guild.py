@@ -63,7 +63,7 @@ class Guild(models.Model):
         verbose_name_plural = _("guilds")
         #: Without it a person sees only the guilds in which they are an officer
         #: (admin/common/scope.py).
-        permissions = [("view_every_guild", _("Can view every guild, and the machine"))]
+        permissions = [("view_every_guild", _("Can view every guild, and the system"))]
 
     def __str__(self) -> str:
         return isolated(self.name)
