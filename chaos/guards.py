@@ -1,7 +1,7 @@
 """`make guards`: remove each guard from a copy of the project; the test that watches it must fail.
 
 If that test or scenario still passes, the guard protects nothing or is not tested: exit status 1.
-`GUARD=name[,name]` chooses guards. The table in docs/reference/faults-and-guards.md is the output of this program.
+`GUARD=name[,name]` chooses guards. docs/reference/faults-and-guards.md lists them.
 """
 
 from __future__ import annotations
@@ -199,7 +199,8 @@ GUARDS = (
         (
             (
                 _RECORDING,
-                "settled = _settle_by_evidence(intent.row_id) if outcome is Outcome.SUCCESS else []",
+                "settled = _settle_by_evidence(intent.row_id) "
+                "if outcome is Outcome.SUCCESS else []",
                 "settled: list[int] = []",
             ),
         ),

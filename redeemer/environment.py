@@ -1,4 +1,6 @@
-"""Reads all settings, from the environment and from `.env` beside manage.py (docs/reference/settings.md).
+"""Reads all settings, from the environment and from `.env` beside manage.py.
+
+docs/reference/settings.md lists them.
 
 A value is used as written: nothing in it is expanded. An error names the setting, and never shows
 its value.

@@ -7,7 +7,7 @@ Run it
     A test uses `with Simulator(players=20) as simulator:`.
 
 What it serves
-    POST /api/gift_code         redeems a code for a player, as docs/reference/protocol.md describes the game
+    POST /api/gift_code         redeems a code for a player (docs/reference/protocol.md)
     POST /api/gift_code_config  reports whether the game is up
     GET  /feed                  lists the published codes
     /_sim/…                     controls the simulator; no game has these paths

@@ -40,9 +40,9 @@ _NOT_DONE = Response(200, message_body("TIMEOUT RETRY", 40004))
 def decide(world: World, fields: Mapping[str, str], *, salt: str, now: float) -> str:
     """The game's message for a request processed at `now` (unix seconds). Grants nothing.
 
-    docs/reference/protocol.md says that player and realm are checked before the code, and no more about the
-    order. Here the gap between a player's requests is checked right after the player: it needs to
-    know the player, and it protects every later check.
+    docs/reference/protocol.md says that player and realm are checked before the code, and no more
+    about the order. Here the gap between a player's requests is checked right after the player: it
+    needs to know the player, and it protects every later check.
     """
     if any(not fields.get(name) for name in _REQUIRED):
         return "params error"

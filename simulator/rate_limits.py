@@ -65,8 +65,8 @@ class WindowCount:
 class Windows:
     """One open window for each address and endpoint.
 
-    A window opens with its first request. Refused requests do not move its end: docs/reference/protocol.md
-    says that a request 62 s after a 429 is in a new window.
+    A window opens with its first request. Refused requests do not move its end:
+    docs/reference/protocol.md says that a request 62 s after a 429 is in a new window.
     """
 
     rate: Rate | None
@@ -94,8 +94,8 @@ class Windows:
 class PlayerPace:
     """The minimum gap between requests for one player.
 
-    docs/reference/protocol.md: a gap of about 2 s is safe, or 4 s after a refusal. So a refusal doubles the
-    gap, and another early request restarts the longer gap.
+    docs/reference/protocol.md: a gap of about 2 s is safe, or 4 s after a refusal. So a refusal
+    doubles the gap, and another early request restarts the longer gap.
     """
 
     _next_at: dict[str, float] = field(default_factory=dict)

@@ -1,7 +1,9 @@
-"""Throw-away servers for the tests: PostgreSQL and Valkey from their wheels, started before Django reads its settings.
+"""Throw-away servers for the tests: PostgreSQL and Valkey from their wheels.
 
-`addopts` in pyproject.toml loads this plugin. Workers of pytest-xdist use the servers of the process that started
-them, each with a database and a Redis database of its own.
+They are started before Django reads its settings.
+
+`addopts` in pyproject.toml loads this plugin. Workers of pytest-xdist use the servers of the
+process that started them, each with a database and a Redis database of its own.
 """
 
 from __future__ import annotations
@@ -106,7 +108,7 @@ def _started(server: Server, log: Path) -> Iterator[None]:
 
 
 def _remove_abandoned() -> None:
-    """A test run that was killed took its servers with it, but left its folder: nobody locks it any more."""
+    """Remove the folders of killed test runs: their servers are gone, and no process locks them."""
     for lock in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*/lock"):
         with contextlib.suppress(OSError), lock.open("rb") as file:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

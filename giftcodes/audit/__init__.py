@@ -1,4 +1,4 @@
-"""The audit: each invariant of docs/explanation/design.md is one query that finds where it does not hold.
+"""The audit: each invariant is one query that finds the rows in which it does not hold.
 
 It only reads, and knows nothing of the pipeline. Its SQL has the names of states as literals, on
 purpose: a mistake in the sets of `domain.transitions` must not hide in the audit as well.

@@ -13,7 +13,9 @@ _MAX_DOUBLINGS = 32
 
 
 def feed_delay_seconds(failures: int, *, jitter: float) -> float:
-    """Seconds until a feed is polled again, from 30 s to 300 s (docs/reference/protocol.md, section 2).
+    """Seconds until a feed is polled again, from 30 s to 300 s.
+
+    docs/reference/protocol.md, section 2, has the reason.
 
     Args:
         failures: the failures in a row; less than 1 counts as 1.

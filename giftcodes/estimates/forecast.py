@@ -1,4 +1,7 @@
-"""The outlook of each run, from the queue and the pace. Pure; docs/explanation/design.md, “Estimates”."""
+"""The outlook of each run, from the queue and the pace.
+
+Pure; docs/explanation/design.md, “Estimates”.
+"""
 
 from __future__ import annotations
 

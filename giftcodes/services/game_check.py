@@ -5,10 +5,10 @@ installation time needs the answer before there is a member to redeem for. No me
 takes part, so there is nothing to claim, and no attempt is written.
 
 The first question takes no permit of the rate budget. The game limits requests for each address and
-endpoint (docs/reference/protocol.md), and this one has an endpoint of its own: a permit would take a request
-from the members and protect nothing. For the same reason the budget does not see the answer. The
-question is sent once, when a person runs the command. The second one goes to the endpoint where
-codes are redeemed, so it takes a permit like any request.
+endpoint (docs/reference/protocol.md), and this one has an endpoint of its own: a permit would take
+a request from the members and protect nothing. For the same reason the budget does not see the
+answer. The question is sent once, when a person runs the command. The second one goes to the
+endpoint where codes are redeemed, so it takes a permit like any request.
 """
 
 from __future__ import annotations

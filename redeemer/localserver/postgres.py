@@ -154,7 +154,8 @@ class Postgres:
             raise CannotStartError(
                 f"The data in {self.data} were written by PostgreSQL {wrote}, and this release has "
                 f"{POSTGRES_MAJOR}: make a backup with the release that wrote them, move that "
-                "folder away, and restore the backup with this release (docs/how-to/back-up-and-restore.md)."
+                "folder away, and restore the backup with this release "
+                "(docs/how-to/back-up-and-restore.md)."
             )
 
     def _initialise(self) -> None:

@@ -47,7 +47,7 @@ def read_lines(body: bytes) -> Listing:
 
 @pytest.fixture
 def rooks(world: World, settings: Any, monkeypatch: pytest.MonkeyPatch) -> Guild:
-    """A guild of a game with a protocol and a feed format of its own, at the simulator's address."""
+    """A guild of a game that has its own protocol and feed format, at the simulator's address."""
     monkeypatch.setitem(CLIENTS, "chess", ChessClient)
     monkeypatch.setitem(FORMATS, "lines", read_lines)
     environment = {

@@ -25,7 +25,10 @@ signal.signal(signal.SIGTERM, lambda *_: sys.exit(print('bye')))
 print('here', flush=True)
 time.sleep(600)
 """
-_STUBBORN = "import signal, time; signal.signal(15, signal.SIG_IGN); print('here', flush=True); time.sleep(600)"
+_STUBBORN = (
+    "import signal, time; signal.signal(15, signal.SIG_IGN); "
+    "print('here', flush=True); time.sleep(600)"
+)
 
 
 class Stage:

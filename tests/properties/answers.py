@@ -15,7 +15,8 @@ from typing import Any
 
 from giftcodes.domain.outcomes import PROVING, Outcome
 
-#: The table of docs/reference/protocol.md, repeated here so that it cannot share a mistake with the client.
+#: The table of docs/reference/protocol.md, repeated here so that it cannot share a mistake with the
+#: client.
 WORDS = {
     "SUCCESS": (20000, Outcome.SUCCESS),
     "RECEIVED": (40008, Outcome.RECEIVED),

@@ -71,7 +71,7 @@ def last_entry(simulator: Simulator) -> dict[str, Any]:
 
 
 def drips(simulator: Simulator, request: str) -> bytes:
-    """What has come after five bytes of a drip: read from the socket, where no library waits for more."""
+    """The first five bytes of a drip, read from the socket, where no library waits for more."""
     host, _, port = simulator.url.removeprefix("http://").partition(":")
     received = b""
     with socket.create_connection((host, int(port)), timeout=SECONDS) as connection:

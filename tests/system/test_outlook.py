@@ -122,7 +122,7 @@ def _estimates_until_all_is_done(running: System) -> Iterator[Estimate]:
 
 
 def _windows_late_by(opened_at: list[float], begin: dt.datetime, end: dt.datetime) -> float:
-    """Seconds that a busy machine has lost: between the end of one window and the opening of the next."""
+    """Seconds lost on a busy machine between the end of one window and the start of the next."""
     return sum(
         max(0.0, later - earlier - WINDOW_SECONDS)
         for earlier, later in pairwise(opened_at)

@@ -1,9 +1,9 @@
 """The directory at api.mightpulse.com, for Kingshot.
 
-CLAIMED, not confirmed (docs/reference/protocol.md, section 3): the URL and the need for a key are reported by
-the service's users. The name of the key's header and the form of the answer are assumptions of this
-module. If one is wrong, the answer is a refusal or unreadable, an alarm is raised, and no member is
-changed.
+CLAIMED, not confirmed (docs/reference/protocol.md, section 3): the URL and the need for a key are
+reported by the service's users. The name of the key's header and the form of the answer are
+assumptions of this module. If one is wrong, the answer is a refusal or unreadable, an alarm is
+raised, and no member is changed.
 """
 
 from __future__ import annotations

@@ -14,7 +14,8 @@ from typing import Any
 from giftcodes.clients.games.base import GameClient, SignedRequest, Translation
 from giftcodes.domain.outcomes import Outcome
 
-#: msg and err_code of each known answer (docs/reference/protocol.md, section 1). Empty: not known, or none.
+#: msg and err_code of each known answer (docs/reference/protocol.md, section 1). Empty: not known,
+#: or none.
 _TABLE: tuple[tuple[str, str, Outcome], ...] = (
     ("SUCCESS", "20000", Outcome.SUCCESS),
     ("RECEIVED", "40008", Outcome.RECEIVED),
@@ -66,7 +67,8 @@ class CenturyClient(GameClient):
         origin = self.config.origin
         return SignedRequest(
             fields={**fields, "sign": sign},
-            # As public clients send them: the Referer ends with a slash (docs/reference/protocol.md).
+            # As public clients send them: the Referer ends with a slash
+            # (docs/reference/protocol.md).
             headers={"Origin": origin, "Referer": f"{origin}/"} if origin else {},
             secrets=(sign,),
         )

@@ -1,7 +1,7 @@
 """The health check of a game's service: a request without a player or a code.
 
-docs/reference/protocol.md, section 1: a good answer proves that the service can be reached. It does not prove
-the salt.
+docs/reference/protocol.md, section 1: a good answer proves that the service can be reached. It does
+not prove the salt.
 """
 
 from __future__ import annotations

@@ -16,7 +16,8 @@ from giftcodes.cli.base import ServerCommand
 
 class Command(ServerCommand):
     help = (
-        "Check every invariant of docs/reference/invariants.md against the data; docs/how-to/audit.md explains the "
+        "Check every invariant of docs/reference/invariants.md against the data; "
+        "docs/how-to/audit.md explains the "
         "output. This changes nothing, and may run at any time. Exit status: 0 if all invariants "
         "hold, else 1."
     )

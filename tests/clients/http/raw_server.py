@@ -87,7 +87,8 @@ class RawServer:
     tls: ssl.SSLContext | None = None
     requests: list[Request] = field(default_factory=list)
     connections: int = 0
-    #: Connections that the server has closed: all of their bytes, and the end, are with the client's kernel.
+    #: Connections that the server has closed: all of their bytes, and the end, are with the
+    #: client's kernel.
     closed: int = 0
     closing: threading.Event = field(default_factory=threading.Event)
 
