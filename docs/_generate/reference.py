@@ -266,7 +266,7 @@ def _scenarios() -> str:
     scenarios.load()
     return _table(
         ("scenario", "what happens"),
-        ((f"`{each.name}`", each.story) for each in SCENARIOS.values()),
+        ((f"`{each.name}`", each.description) for each in SCENARIOS.values()),
     )
 
 

@@ -28,7 +28,7 @@ __all__ = ["world"]
 class ChessClient(GameClient):
     """A client of a protocol of its own, written as the recipe says."""
 
-    def order(self, *, player_id: str, code: str, realm: int) -> SignedRequest:
+    def sign_redeem(self, *, player_id: str, code: str, realm: int) -> SignedRequest:
         fields = {"cdk": code, "fid": player_id, "kid": str(realm), "time": "1"}
         sign = signature(fields, self.config.salt)
         return SignedRequest(fields={**fields, "sign": sign}, headers={}, secrets=(sign,))
