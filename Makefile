@@ -17,10 +17,10 @@ up: .venv/.installed  ## Run everything, with its own database, until Ctrl-C
 # Hundreds of processes would compile the project again.
 test test-fast: export PYTHONDONTWRITEBYTECODE =
 
-test: .venv/.installed-dev  ## Run the tests, three at a time; ARGS="-k lock" for some of them, JOBS=n
+test: .venv/.installed-dev  ## Run the tests in three processes; ARGS="-k lock" for some tests, JOBS=n for n processes
 	$(RUN) -m pytest -n $(or $(JOBS),3) --dist loadfile $(ARGS)
 
-test-fast: .venv/.installed-dev  ## Run the quick ones, while you work; ARGS and JOBS as above
+test-fast: .venv/.installed-dev  ## Run the quick tests, for while you work; ARGS and JOBS as for test
 	$(RUN) -m pytest -n $(or $(JOBS),2) -m 'not long and not slow' $(ARGS)
 
 properties: .venv/.installed-dev  ## Check the properties on many random histories and answers; EXAMPLES=5000 for more
@@ -50,14 +50,14 @@ lint: .venv/.installed-dev  ## Check style, types, imports and migrations
 	$(RUN) -m ruff format --check .
 	$(RUN) -m mypy
 	.venv/bin/lint-imports
-	@# Without a database: the models are compared with the migration files only.
+	@# Without a database, the models are only compared with the migration files.
 	DATABASE_URL= $(RUN) -W ignore::RuntimeWarning manage.py makemigrations --check --dry-run
 
-format: .venv/.installed-dev  ## Put the code into the house style
+format: .venv/.installed-dev  ## Format the code, and fix what ruff can fix
 	$(RUN) -m ruff check --fix .
 	$(RUN) -m ruff format .
 
-lock: .venv/.installed-dev  ## Pin the requirements again; UPGRADE=--upgrade for newer ones
+lock: .venv/.installed-dev  ## Pin the requirements again; UPGRADE=--upgrade for newer versions
 	$(LOCK) $(UPGRADE) -o requirements.txt requirements.in
 	$(LOCK) $(UPGRADE) -o requirements-dev.txt requirements-dev.in
 
@@ -67,5 +67,5 @@ lock: .venv/.installed-dev  ## Pin the requirements again; UPGRADE=--upgrade for
 .venv/.installed-dev: requirements.txt requirements-dev.txt
 	@$(INSTALL) $@ $^
 
-INSTALL = $(if $(PYTHON),,echo 'Python 3.11 or newer is needed: install it, or name it: make PYTHON=/path/to/python3.11' >&2; exit 1;) \
+INSTALL = $(if $(PYTHON),,echo 'Python 3.11 or newer is needed: install it, or set its path: make PYTHON=/path/to/python3.11' >&2; exit 1;) \
 	$(PYTHON) .ci/install.py

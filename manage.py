@@ -1,5 +1,5 @@
 #!/usr/bin/env python
-"""Redeemer's command line. `up` runs everything; see README.md."""
+"""Redeemer's command line. `up` runs everything (README.md)."""
 
 from __future__ import annotations
 
@@ -8,9 +8,12 @@ import sys
 
 
 def main() -> None:
-    """Run a command. `up` is dispatched before Django starts: it decides which servers the settings will name."""
+    """Run a command.
+
+    `up` runs before Django is loaded, because it decides which servers the settings name.
+    """
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "redeemer.settings")
-    if sys.version_info < (3, 11):  # noqa: UP036 - who runs it with an older one is told so, not shown a traceback
+    if sys.version_info < (3, 11):  # noqa: UP036 - a clear message
         sys.exit(
             "Python 3.11 or newer is needed. Run `make up`, or use .venv/bin/python manage.py."
         )
@@ -21,12 +24,13 @@ def main() -> None:
             sys.exit(up(sys.argv[2:]))
         from django.core.management import execute_from_command_line
 
-        from redeemer.refusal import show_in_one_line
+        from redeemer.startup_errors import install_excepthook
     except ImportError as error:
         sys.exit(
-            f"A package is missing in this Python ({error}). Run `make up`, or use .venv/bin/python manage.py."
+            f"A package is missing in this Python ({error}). Run `make up`, or use "
+            ".venv/bin/python manage.py."
         )
-    show_in_one_line()
+    install_excepthook()
     execute_from_command_line(sys.argv)
 
 

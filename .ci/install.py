@@ -1,7 +1,8 @@
 """Install pinned requirements into .venv, for the Makefile: `install.py STAMP REQUIREMENTS …`.
 
-Two at a time wait for each other, and one that was interrupted is begun again: the stamp is the last thing written.
-pip holds the lock as well: it may live on for a while after this process was killed.
+Concurrent calls wait for each other. An interrupted one is repeated by the next, because the stamp
+is written last. pip inherits the lock, because it may run on for a while after this process was
+killed.
 """
 
 from __future__ import annotations
@@ -14,49 +15,50 @@ from pathlib import Path
 
 VENV = Path(".venv")
 PYTHON = VENV / "bin" / "python"
-#: There while packages are being written: found at the start, it means that somebody was interrupted.
-UNFINISHED = VENV / ".installing"
+#: Exists while packages are being installed. At a start, it means that one was interrupted.
+INSTALLING = VENV / ".installing"
 
 
 def main(stamp: Path, *requirements: Path) -> int:
-    """Install, unless another process has done it while this one waited. Returns an exit status."""
+    """Install, unless another process did it while this one waited. Returns an exit status."""
     with Path(__file__).open() as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         os.set_inheritable(lock.fileno(), True)
         if is_current(stamp, *requirements):
             return 0
-        if UNFINISHED.exists() or not is_usable():
+        if INSTALLING.exists() or not is_usable():
             say("Making .venv")
-            if status := subprocess.call([sys.executable, "-m", "venv", "--clear", VENV]):  # noqa: S603 - nothing from outside
+            make_venv = [sys.executable, "-m", "venv", "--clear", VENV]
+            if status := subprocess.call(make_venv):  # noqa: S603 - no outside input
                 return status
-        UNFINISHED.touch()
+        INSTALLING.touch()
         if status := install(*requirements):
-            say("The packages could not be installed: see above. The next `make` begins again.")
+            say("The packages could not be installed: see above. The next `make` tries again.")
             return status
-        UNFINISHED.unlink()
+        INSTALLING.unlink()
         stamp.touch()
     return 0
 
 
 def is_current(stamp: Path, *requirements: Path) -> bool:
-    """Whether `requirements` are installed as they are now."""
-    if not stamp.exists() or UNFINISHED.exists():
+    """Whether the present version of `requirements` is installed."""
+    if not stamp.exists() or INSTALLING.exists():
         return False
     return all(stamp.stat().st_mtime >= path.stat().st_mtime for path in requirements)
 
 
 def is_usable() -> bool:
-    """Whether .venv has a Python that is new enough, and pip."""
-    question = "import sys, pip; sys.exit(sys.version_info < (3, 11))"
+    """Whether .venv has pip and a recent enough Python."""
+    check = "import sys, pip; sys.exit(sys.version_info < (3, 11))"
     try:
-        done = subprocess.run([PYTHON, "-c", question], capture_output=True, check=False)  # noqa: S603
+        done = subprocess.run([PYTHON, "-c", check], capture_output=True, check=False)  # noqa: S603
     except OSError:
         return False
     return done.returncode == 0
 
 
 def install(*requirements: Path) -> int:
-    """Let pip install, and check every file against its hash. Returns pip's exit status."""
+    """Install with pip, which checks every file against its hash. Returns pip's exit status."""
     lines = [
         line for path in requirements for line in path.read_text(encoding="utf-8").splitlines()
     ]
@@ -66,7 +68,8 @@ def install(*requirements: Path) -> int:
         if "==" in line and not line.lstrip().startswith("#")
     }
     say(f"Installing up to {len(names)} packages; the first time this takes a minute.")
-    # --no-deps: the files are complete, and older pips look for a package with extras in newer releases than pinned.
+    # --no-deps: the files are complete. For a package with extras, older versions of pip would look
+    # for newer releases than the pinned one.
     options = [
         "--require-hashes",
         "--no-deps",
@@ -75,11 +78,12 @@ def install(*requirements: Path) -> int:
         "--quiet",
     ]
     files = [part for path in requirements for part in ("-r", path)]
-    return subprocess.call([PYTHON, "-m", "pip", "install", *options, *files], close_fds=False)  # noqa: S603
+    command = [PYTHON, "-m", "pip", "install", *options, *files]
+    return subprocess.call(command, close_fds=False)  # noqa: S603
 
 
 def say(line: str) -> None:
-    """Tell the person, in the order of what happens."""
+    """Write to stderr, which is unbuffered, so that the order with pip's output is kept."""
     sys.stderr.write(f"{line}\n")
 
 

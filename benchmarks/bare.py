@@ -1,4 +1,4 @@
-"""The least that a client can do, to compare with: one session, one request after the other, nothing written down."""
+"""A minimal client for comparison: one session, one request after the other, no database."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from giftcodes.clients.games.century import signature
 
 
 class BareClient:
-    """Asks the game, and waits when it is refused.
+    """Sends requests to the game, and waits after each refusal.
 
     Args:
-        url: where requests are sent.
-        salt: of the signature.
+        url: the address for the requests.
+        salt: the salt of the signature.
     """
 
     def __init__(self, url: str, salt: str) -> None:
@@ -23,7 +23,7 @@ class BareClient:
         self.refused = 0
 
     def redeem(self, player_id: str, code: str, *, realm: int) -> str:
-        """Ask once. Returns the game's message; empty: it refused (429)."""
+        """Send one request. Returns the game's message, or an empty text after a 429."""
         fields = {"cdk": code, "fid": player_id, "kid": str(realm), "time": str(int(time.time()))}
         answer = self._session.post(
             self._url, data={**fields, "sign": signature(fields, self._salt)}, timeout=30
@@ -38,13 +38,13 @@ class BareClient:
     def redeem_all(
         self, player_ids: list[str], code: str, *, realm: int, wait_seconds: float = 0.0
     ) -> float:
-        """Ask for each, as often as it takes. Returns seconds from the first request to the last answer.
+        """Redeem for all players. Returns the seconds from the first request to the last answer.
 
         Args:
-            wait_seconds: after each refusal, until it asks again.
+            wait_seconds: the wait after each refusal.
         """
-        begun = time.monotonic()
+        started_at = time.monotonic()
         for player_id in player_ids:
             while not self.redeem(player_id, code, realm=realm):
                 time.sleep(wait_seconds)
-        return time.monotonic() - begun
+        return time.monotonic() - started_at

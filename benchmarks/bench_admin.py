@@ -1,4 +1,4 @@
-"""How long the admin's pages take with a million member redemptions, and a matrix of 600 members and 40 codes."""
+"""The time of the admin's pages, with a million member redemptions and a large matrix."""
 
 from __future__ import annotations
 
@@ -33,7 +33,8 @@ LISTS = (
 )
 _MATRIX = (
     """
-    INSERT INTO giftcodes_guild (id, name, provider, realm, active, automatic, priority, notes, created_at)
+    INSERT INTO giftcodes_guild (id, name, provider, realm, active, automatic, priority, notes,
+                                 created_at)
     VALUES (1000000, 'Crowd', 'simulator', 1042, true, true, 0, '', now())
     """,
     """
@@ -42,9 +43,11 @@ _MATRIX = (
     FROM generate_series(1, 600) m
     """,
     """
-    INSERT INTO giftcodes_giftcode (id, provider, code, folded, issue, source, rewards, first_seen_at, state, reason,
-                                    closed_outcome, doubt_outcome, doubt_player_id, probes, proven_at)
-    SELECT 1000 + c, 'simulator', 'SNOW' || c, 'snow' || c, 1, 'feed', '', now(), 'active', '', '', '', '', 0, now()
+    INSERT INTO giftcodes_giftcode (id, provider, code, folded, issue, source, rewards,
+                                    first_seen_at, state, reason, closed_outcome, doubt_outcome,
+                                    doubt_player_id, probes, proven_at)
+    SELECT 1000 + c, 'simulator', 'SNOW' || c, 'snow' || c, 1, 'feed', '', now(), 'active', '', '',
+           '', '', 0, now()
     FROM generate_series(1, 40) c
     """,
     """
@@ -52,8 +55,10 @@ _MATRIX = (
     SELECT 1000000 + c, 1000000, 1000 + c, 'complete', 1, 'poll' FROM generate_series(1, 40) c
     """,
     """
-    INSERT INTO giftcodes_memberredemption (redemption_id, member_id, gift_code_id, player_id, state, reason)
-    SELECT r.id, m.id, r.gift_code_id, m.player_id, CASE WHEN m.id % 10 = 0 THEN 'failed' ELSE 'redeemed' END, 'Why.'
+    INSERT INTO giftcodes_memberredemption (redemption_id, member_id, gift_code_id, player_id,
+                                            state, reason)
+    SELECT r.id, m.id, r.gift_code_id, m.player_id,
+           CASE WHEN m.id % 10 = 0 THEN 'failed' ELSE 'redeemed' END, 'Why.'
     FROM giftcodes_redemption r JOIN giftcodes_member m USING (guild_id) WHERE r.guild_id = 1000000
     """,
     "VACUUM ANALYZE",
@@ -64,34 +69,44 @@ def bench_the_pages_of_the_admin(admin_client: Client) -> None:
     fill()
     _spread_over_two_weeks()
     Redemption.objects.filter(pk__lte=20).update(state="running")
-    report("The dashboard", _took(admin_client, "/admin/"), limit=500, unit="ms")
+    report("The dashboard", _milliseconds(admin_client, "/admin/"), limit=500, unit="ms")
     report(
         "What the dashboard asks for again",
-        _took(admin_client, reverse("admin:live")),
+        _milliseconds(admin_client, reverse("admin:live")),
         limit=500,
         unit="ms",
     )
-    report("Its chart", _took(admin_client, reverse("admin:live_chart")), limit=500, unit="ms")
+    report(
+        "Its chart", _milliseconds(admin_client, reverse("admin:live_chart")), limit=500, unit="ms"
+    )
     for name in LISTS:
         address = reverse(f"admin:giftcodes_{name}_changelist")
-        report(f"The list of {name}s", _took(admin_client, address), limit=300, unit="ms")
+        report(f"The list of {name}s", _milliseconds(admin_client, address), limit=300, unit="ms")
     redemption = Redemption.objects.filter(pk__gt=20).earliest("pk")
     page = reverse("admin:giftcodes_redemption_change", args=[redemption.pk])
-    report("The page of a redemption", _took(admin_client, page), limit=300, unit="ms")
+    report("The page of a redemption", _milliseconds(admin_client, page), limit=300, unit="ms")
     matrix = reverse(
         "admin:matrix", query={"guild": Guild.objects.get(name="Guild 1").pk, "codes": 10}
     )
     report(
-        "A matrix of 100 members and 10 codes", _took(admin_client, matrix), limit=300, unit="ms"
+        "A matrix of 100 members and 10 codes",
+        _milliseconds(admin_client, matrix),
+        limit=300,
+        unit="ms",
     )
-    # The worst case: the answers that closed it are not there any more.
+    # The worst case: the answers that closed the code have been pruned.
     code = GiftCode.objects.earliest("pk")
     now = timezone.now()
     GiftCode.objects.filter(pk=code.pk).update(
         closed_outcome="code_expired", closed_at=now, proven_at=now
     )
     page = reverse("admin:giftcodes_giftcode_change", args=[code.pk])
-    report("The page of a code, with its evidence", _took(admin_client, page), limit=300, unit="ms")
+    report(
+        "The page of a code, with its evidence",
+        _milliseconds(admin_client, page),
+        limit=300,
+        unit="ms",
+    )
     _pages_of_an_officer()
 
     with connection.cursor() as cursor:
@@ -100,58 +115,66 @@ def bench_the_pages_of_the_admin(admin_client: Client) -> None:
     matrix = reverse("admin:matrix", query={"guild": 1_000_000, "codes": 40})
     report(
         "A matrix of 600 members and 40 codes, a page of it",
-        _took(admin_client, matrix),
+        _milliseconds(admin_client, matrix),
         limit=1_000,
         unit="ms",
     )
     export = reverse("admin:matrix_export", query={"guild": 1_000_000, "codes": 40})
-    report("Its export", _took(admin_client, export), limit=2_000, unit="ms")
+    report("Its export", _milliseconds(admin_client, export), limit=2_000, unit="ms")
 
 
 def _pages_of_an_officer() -> None:
-    """Of one guild among hundreds: what is looked for is a small part of each table."""
+    """An officer of one guild among hundreds sees only a small part of each table."""
     importlib.import_module("giftcodes.migrations.0005_roles").seed(apps, None)
     officer = User.objects.create_user("officer", is_staff=True)
     officer.groups.add(Group.objects.get(name="Guild officers"))
     officer.guilds.add(Guild.objects.get(name="Guild 1"))  # type: ignore[attr-defined]
     client = Client()
     client.force_login(officer)
-    report("An officer's dashboard", _took(client, "/admin/"), limit=500, unit="ms")
-    report("An officer's chart", _took(client, reverse("admin:live_chart")), limit=500, unit="ms")
+    report("An officer's dashboard", _milliseconds(client, "/admin/"), limit=500, unit="ms")
+    report(
+        "An officer's chart",
+        _milliseconds(client, reverse("admin:live_chart")),
+        limit=500,
+        unit="ms",
+    )
     for name in LISTS:
         address = reverse(f"admin:giftcodes_{name}_changelist")
-        report(f"An officer's list of {name}s", _took(client, address), limit=300, unit="ms")
+        report(
+            f"An officer's list of {name}s", _milliseconds(client, address), limit=300, unit="ms"
+        )
 
     guilds = list(Guild.objects.values_list("pk", flat=True))
     code = GiftCode.objects.earliest("pk")
-    begun = time.monotonic()
+    started_at = time.monotonic()
     found = previews([(guild, code.pk) for guild in guilds])
     report(
         f"What Redeem now would do for {len(found)} guilds",
-        (time.monotonic() - begun) * 1_000,
+        (time.monotonic() - started_at) * 1_000,
         limit=2_000,
         unit="ms",
     )
 
 
 def _spread_over_two_weeks() -> None:
-    """Every answer is in the chart: the most that it can have to count."""
+    """The worst case for the chart: every answer is within its time."""
     with connection.cursor() as cursor:
         cursor.execute(
-            f"UPDATE {Attempt._meta.db_table} SET answered_at = now() - (id % 13) * interval '1 day'"
+            f"UPDATE {Attempt._meta.db_table} "
+            "SET answered_at = now() - (id % 13) * interval '1 day'"
         )
         cursor.execute("VACUUM ANALYZE")
 
 
-def _took(client: Client, address: str) -> float:
-    """The best of three, in milliseconds."""
+def _milliseconds(client: Client, address: str) -> float:
+    """The shortest of three times."""
     return min(_once(client, address) for _ in range(3))
 
 
 def _once(client: Client, address: str) -> float:
-    begun = time.monotonic()
+    started_at = time.monotonic()
     response: Any = client.get(address)
     body = b"".join(response.streaming_content) if response.streaming else response.content
     assert response.status_code == 200
     assert body
-    return (time.monotonic() - begun) * 1_000
+    return (time.monotonic() - started_at) * 1_000

@@ -1,4 +1,4 @@
-"""How long the audit of a million member redemptions takes, and how much memory its process has."""
+"""The time and the memory of an audit of a million member redemptions."""
 
 from __future__ import annotations
 

@@ -1,13 +1,14 @@
-"""Whether a worker's memory grows with what it has redeemed."""
+"""The growth of the workers' memory during a run."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 from benchmarks.conftest import report
-from tests.system.machinery import System, system, wait_for
+from tests.system.machinery import System, system
+from tests.waiting import wait_for
 
-#: Each in a run of its own: in the first ones everything is loaded and every thread used once.
+#: The first run loads all modules and uses every thread once. The growth is measured in the second.
 WARM_UP, REDEMPTIONS = 1_000, 3_000
 
 
@@ -49,17 +50,17 @@ def _guild(running: System, folder: Path, name: str, number: int) -> None:
 
 
 def _redeem(running: System, code: str, guild: str, redeemed: int) -> None:
-    """Until so many rows in all are redeemed. The other guild is not automatic, so that it is not caught up on."""
-    with_guild = (
+    """Redeem a code for a guild, and wait until this many rows in all are redeemed."""
+    # The other guild must not get the code by catch-up.
+    running.rows(
         f"UPDATE giftcodes_guild SET automatic = false WHERE name <> '{guild}' RETURNING id"
     )
-    running.rows(with_guild)
     running.manage("redeem", code, "--guild", guild)
     done = f"SELECT count(*) >= {redeemed} FROM giftcodes_memberredemption WHERE state = 'redeemed'"
     wait_for(lambda: bool(running.rows(done)[0][0]), f"{guild} to be done", seconds=150)
 
 
 def _memory_mb(running: System, name: str) -> float:
-    """What a process holds in memory now."""
+    """The resident memory of a process."""
     status = Path(f"/proc/{running.processes[name].pid}/status").read_text(encoding="utf-8")
     return int(status.partition("VmRSS:")[2].split()[0]) / 1024

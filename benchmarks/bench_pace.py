@@ -1,4 +1,4 @@
-"""How close to the game's limit the redeeming comes: alone, with several workers, guilds, and others on the address."""
+"""How close the pace comes to the game's limit, with workers, guilds, and other programs."""
 
 from __future__ import annotations
 
@@ -17,7 +17,8 @@ import redis
 
 from benchmarks.bare import BareClient
 from benchmarks.conftest import report
-from tests.system.machinery import System, system, wait_for
+from tests.system.machinery import System, system
+from tests.waiting import wait_for
 
 SALT, REALM = "pace-salt", 1042
 LIMIT, WINDOW, LATENCY = 30, 6.0, 0.05
@@ -30,7 +31,7 @@ CODE = "FROST2026"
 def bench_100_members_at_30_in_6_s(tmp_path: Path, workers: int) -> None:
     name = f"100 members, 30 in 6 s, {workers} worker(s)"
     ideal, boundaries = _ideal(100, window=WINDOW)
-    with _playing(tmp_path, {"Wolves": 100}, window=WINDOW, workers=workers) as running:
+    with _running_system(tmp_path, {"Wolves": 100}, window=WINDOW, workers=workers) as running:
         found = _redeem(running)
         report(
             f"{name}: from the first request to the last answer",
@@ -44,7 +45,7 @@ def bench_100_members_at_30_in_6_s(tmp_path: Path, workers: int) -> None:
 def bench_100_members_at_30_in_60_s(tmp_path: Path) -> None:
     name = "100 members, 30 in 60 s"
     ideal, _ = _ideal(100, window=60)
-    with _playing(tmp_path, {"Wolves": 100}, window=60) as running:
+    with _running_system(tmp_path, {"Wolves": 100}, window=60) as running:
         found = _redeem(running)
         report(
             f"{name}: from the first request to the last answer",
@@ -56,8 +57,8 @@ def bench_100_members_at_30_in_60_s(tmp_path: Path) -> None:
 
 
 def bench_the_bare_client(tmp_path: Path) -> None:
-    """It sends until it is refused, waits a second, and tries again."""
-    with _playing(tmp_path, {"Wolves": 100}, window=WINDOW) as running:
+    """The bare client sends until it is refused, waits a second, and tries again."""
+    with _running_system(tmp_path, {"Wolves": 100}, window=WINDOW) as running:
         running.world(codes={"BARE": {}})
         bare = BareClient(f"{running.game_url}/api/gift_code", SALT)
         seconds = bare.redeem_all(_players(0, 100), "BARE", realm=REALM, wait_seconds=1.0)
@@ -71,7 +72,7 @@ def bench_the_bare_client(tmp_path: Path) -> None:
 
 def bench_five_guilds_share_every_window(tmp_path: Path) -> None:
     guilds = {f"Guild {number}": 20 for number in range(5)}
-    with _playing(tmp_path, guilds, window=WINDOW) as running:
+    with _running_system(tmp_path, guilds, window=WINDOW) as running:
         found = _redeem(running)
         share = LIMIT / len(guilds)
         off = max(abs(window[guild] - share) for window in found.windows[:-1] for guild in guilds)
@@ -85,14 +86,14 @@ def bench_five_guilds_share_every_window(tmp_path: Path) -> None:
 
 
 def bench_something_else_takes_10_of_30(tmp_path: Path) -> None:
-    """In the first window there is nobody else."""
+    """The other program begins in the second window."""
     members, theirs = 150, 10
     with (
-        _playing(tmp_path, {"Wolves": members}, window=WINDOW) as running,
-        _others(running, number=theirs) as began,
+        _running_system(tmp_path, {"Wolves": members}, window=WINDOW) as running,
+        _others(running, number=theirs) as started,
     ):
         found = _redeem(running)
-        settled = began[0] + 2 * WINDOW
+        settled = started[0] + 2 * WINDOW
         left, _ = _ideal(members - theirs, window=WINDOW, limit=LIMIT - theirs)
         report(
             "Others take 10 of 30: refused at the first change",
@@ -115,8 +116,8 @@ def bench_something_else_takes_10_of_30(tmp_path: Path) -> None:
 
 
 def bench_a_restart_of_everything_in_mid_window(tmp_path: Path) -> None:
-    """Redis is flushed, and all workers are killed and started again: no window is overspent."""
-    with _playing(tmp_path, {"Wolves": 60}, window=WINDOW) as running:
+    """Redis is flushed and all workers are restarted: no window may get too many requests."""
+    with _running_system(tmp_path, {"Wolves": 60}, window=WINDOW) as running:
         _publish(running)
         wait_for(
             lambda: running.rows("SELECT count(*) FROM giftcodes_attempt")[0][0] >= 20,
@@ -145,10 +146,11 @@ def bench_a_restart_of_everything_in_mid_window(tmp_path: Path) -> None:
 
 
 def bench_from_the_feed_to_the_first_request(tmp_path: Path) -> None:
-    with _playing(tmp_path, {"Wolves": 20}, window=WINDOW, poll_seconds=10) as running:
+    with _running_system(tmp_path, {"Wolves": 20}, window=WINDOW, poll_seconds=10) as running:
         _redeem(running)
         ((seconds,),) = running.rows(
-            "SELECT extract(epoch FROM (SELECT min(sent_at) FROM giftcodes_attempt) - first_seen_at)::float "
+            "SELECT extract(epoch FROM "
+            "(SELECT min(sent_at) FROM giftcodes_attempt) - first_seen_at)::float "
             f"FROM giftcodes_giftcode WHERE code = '{CODE}'"
         )
         report(
@@ -159,9 +161,9 @@ def bench_from_the_feed_to_the_first_request(tmp_path: Path) -> None:
         )
 
 
-# --- The stage --------------------------------------------------------------------------------------------------------
+# --- The system under test ------------------------------------------------------------------------
 @contextmanager
-def _playing(
+def _running_system(
     folder: Path,
     guilds: Mapping[str, int],
     *,
@@ -169,7 +171,7 @@ def _playing(
     workers: int = 1,
     poll_seconds: float = 3_600,
 ) -> Iterator[System]:
-    """A system whose game takes 30 requests in a window, and guilds of so many members."""
+    """A system with a game that accepts 30 requests in a window, and with guilds."""
     rate = f"{LIMIT}/{window:g}"
     with system(folder, WHITEOUT_SALT=SALT, SIMULATOR_SALT=SALT, WHITEOUT_RATE=rate) as running:
         running.environment |= {"SIMULATOR_API_URL": ""}
@@ -203,13 +205,14 @@ def _players(begin: int, number: int) -> list[str]:
 
 @contextmanager
 def _others(running: System, *, number: int) -> Iterator[list[float]]:
-    """Something else on our address, which sends `number` requests at once: first amid our second window, and then
-    at the beginning of each window of the game.
+    """Another program on our address, which sends `number` requests at once.
 
-    Yields the moment at which it began.
+    It begins during our second window, and then sends at the start of each of the game's windows.
+
+    Yields the time of its first requests.
     """
     is_over = threading.Event()
-    began: list[float] = []
+    started: list[float] = []
     client = BareClient(f"{running.game_url}/api/gift_code", SALT)
 
     def send_all() -> None:
@@ -223,7 +226,7 @@ def _others(running: System, *, number: int) -> Iterator[list[float]]:
 
     def send_in_each_window() -> None:
         wait_for(lambda: len(running.ledger()["requests"]) > LIMIT, "our second window", seconds=60)
-        began.append(time.time())
+        started.append(time.time())
         for _ in range(30):
             send_all()
             opened_at = max(
@@ -235,15 +238,15 @@ def _others(running: System, *, number: int) -> Iterator[list[float]]:
     thread = threading.Thread(target=send_in_each_window)
     thread.start()
     try:
-        yield began
+        yield started
     finally:
         is_over.set()
         thread.join()
 
 
-# --- What the game saw ------------------------------------------------------------------------------------------------
+# --- What the game saw ----------------------------------------------------------------------------
 class Found:
-    """The game's ledger, ours alone."""
+    """Our own requests in the game's ledger."""
 
     def __init__(self, requests: list[dict[str, Any]], guild_of: Mapping[str, str]) -> None:
         self._ours = [request for request in requests if request["player"] in guild_of]
@@ -251,28 +254,28 @@ class Found:
         for request in self._ours:
             if request["status"] != 429:
                 by_window[request["window_opened_at"]][guild_of[request["player"]]] += 1
-        #: How many requests of each guild were in each window, in the order of time.
+        #: For each window, in the order of time: the number of requests of each guild.
         self.windows = [by_window[opened_at] for opened_at in sorted(by_window)]
 
     @property
     def seconds(self) -> float:
-        """From the first request's arrival to the last answer."""
+        """The time from the first request's arrival to the last answer."""
         return float(
             max(one["answered_at"] for one in self._ours) - min(one["at"] for one in self._ours)
         )
 
     def refused(self, begin: float = 0.0, end: float = math.inf) -> int:
-        """Requests of ours that were answered with 429, between two moments in unix seconds."""
+        """The number of our requests that got a 429, between two Unix times."""
         return sum(one["status"] == 429 and begin <= one["at"] < end for one in self._ours)
 
     @property
     def most(self) -> int:
-        """Requests in the fullest window."""
+        """The number of requests in the fullest window."""
         return max(window.total() for window in self.windows)
 
 
 def _redeem(running: System) -> Found:
-    """Publish a code, and wait until everybody has it."""
+    """Publish a code, and wait until all members have it."""
     _publish(running)
     return _found(running)
 
@@ -290,12 +293,13 @@ def _found(running: System) -> Found:
     )
     assert missing == 0
     members = running.rows(
-        "SELECT m.player_id, g.name FROM giftcodes_member m JOIN giftcodes_guild g ON g.id = m.guild_id"
+        "SELECT m.player_id, g.name FROM giftcodes_member m "
+        "JOIN giftcodes_guild g ON g.id = m.guild_id"
     )
     return Found(running.ledger()["requests"], dict(members))
 
 
 def _ideal(members: int, *, window: float, limit: int = LIMIT) -> tuple[float, int]:
-    """Seconds until the last window begins, at `limit` in each; and how many boundaries are in between."""
+    """The seconds until the last window begins, if each is full, and the number of boundaries."""
     boundaries = math.ceil(members / limit) - 1
     return boundaries * window, boundaries

@@ -1,4 +1,4 @@
-"""Beat ticks on while the workers are down: how long the pile of an hour takes to be worked off."""
+"""The time to work off the messages that beat has enqueued in an hour without workers."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ from pathlib import Path
 import redis
 
 from benchmarks.conftest import report
-from tests.system.machinery import system, wait_for
+from tests.system.machinery import system
+from tests.waiting import wait_for
 
-#: What beat rings in an hour: task and how often.
+#: The tasks that beat enqueues in an hour, and how often.
 AN_HOUR = {"tick": 14_400, "poll": 720, "announce": 720, "sweep": 360, "catch_up": 60, "alarms": 60}
 
 _PILE_UP = """
@@ -43,14 +44,14 @@ def bench_an_hours_pile(tmp_path: Path) -> None:
         running.start_worker("control", 4)
         wait_for(
             lambda: broker.llen("control") < sum(AN_HOUR.values()),
-            "the worker to begin",
+            "the worker to start",
             seconds=60,
         )
-        begun = time.monotonic()
-        wait_for(lambda: broker.llen("control") == 0, "the pile to be worked off", seconds=300)
+        started_at = time.monotonic()
+        wait_for(lambda: broker.llen("control") == 0, "the queue to be empty", seconds=300)
         report(
             f"An hour's pile of {sum(AN_HOUR.values()):,} messages of beat",
-            time.monotonic() - begun,
+            time.monotonic() - started_at,
             limit=30,
             unit="s",
         )

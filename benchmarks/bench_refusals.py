@@ -1,4 +1,4 @@
-"""How long a refused duplicate waits, where many callers in several processes start one redemption at once."""
+"""The time of a refusal when many callers in several processes start one redemption."""
 
 from __future__ import annotations
 
@@ -48,9 +48,9 @@ def bench_a_single_refusal() -> None:
     start(guild_id=wolves.pk, gift_code_id=code.pk, trigger=Trigger.ADMIN)
     took: list[float] = []
     for _ in range(500):
-        begun = time.perf_counter()
+        started_at = time.perf_counter()
         result = start(guild_id=wolves.pk, gift_code_id=code.pk, trigger=Trigger.ADMIN)
-        took.append((time.perf_counter() - begun) * 1_000)
+        took.append((time.perf_counter() - started_at) * 1_000)
         assert result.kind is StartKind.REFUSED
     took.sort()
     report("A single refusal while it runs: p99", took[len(took) * 99 // 100], limit=5, unit="ms")

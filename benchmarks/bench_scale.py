@@ -1,4 +1,4 @@
-"""10,000 guilds of 100 members: a new code for all of them, and what each step costs while all their runs go on."""
+"""A new code for 10,000 guilds of 100 members: the time of each step while all runs go on."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from django.utils import timezone
 from benchmarks.conftest import report
 from benchmarks.filling import fill, measure
 from giftcodes.admin.monitoring import chart, dashboard
-from giftcodes.estimates.queue_snapshot import read
+from giftcodes.estimates.queue_snapshot import read_outlooks
 from giftcodes.models import (
     Attempt,
     GiftCode,
@@ -35,18 +35,18 @@ pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("
 
 GUILDS, MEMBERS = 10_000, 100
 
-#: The task as a worker runs it, its rings left out: they go to whoever is free.
+#: The task as a worker runs it, without the messages that it enqueues for other workers.
 _FAN_OUT = """
 import django, logging, sys, time
 django.setup()
 logging.disable(logging.CRITICAL)
 from giftcodes import tasks
-begun = time.monotonic()
+started_at = time.monotonic()
 def enqueue_on_commit(task, *args, **kwargs):
-    global begun
-    if begun and task is tasks.dispatch:
-        print("first ring of dispatch after", time.monotonic() - begun)
-        begun = 0
+    global started_at
+    if started_at and task is tasks.dispatch:
+        print("first message of dispatch after", time.monotonic() - started_at)
+        started_at = 0
 tasks.enqueue_on_commit = enqueue_on_commit
 tasks.fan_out(int(sys.argv[1]))
 """
@@ -75,22 +75,22 @@ def bench_a_million_members(admin_client: Client, settings: Any) -> None:
         unit="s",
     )
     report("Peak memory of that process", fan_out.peak_mb, limit=300, unit="MB")
-    report("From its start to the first ring of dispatch", first, limit=1.5, unit="s")
+    report("From its start to the first message of dispatch", first, limit=1.5, unit="s")
     with connection.cursor() as cursor:
         cursor.execute("VACUUM ANALYZE")  # As autovacuum does within a minute.
 
     _dispatches(code, settings)
     _sweeps()
     over = Redemption.objects.running().latest("pk")
-    _report("Finish's look at a run that is not over", lambda: finish.finish(over.pk), limit=5)
+    _report("Finish's check of a run that is not over", lambda: finish.finish(over.pk), limit=5)
     MemberRedemption.objects.filter(redemption=over).update(
         state="redeemed", settled_at=timezone.now()
     )
-    report("Finish of a run", _took(lambda: finish.finish(over.pk)), limit=20, unit="ms")
+    report("Finish of a run", _milliseconds(lambda: finish.finish(over.pk)), limit=20, unit="ms")
     _report("One catch-up: who is missing", lambda: catch_up.find_behind(), limit=10_000, times=2)
     _report("One catch-up: who left", catch_up.withdraw_leavers, limit=1_000)
-    _report("One look for alarms", alarms.evaluate, limit=500)
-    _report("The estimates of all 10,000 runs", read, limit=500)
+    _report("One evaluation of the alarms", alarms.evaluate, limit=500)
+    _report("The estimates of all 10,000 runs", read_outlooks, limit=500)
     everybody = User.objects.get(is_superuser=True)
     _report("The dashboard's queries", lambda: dashboard.board(everybody), limit=500)
     _report("The chart's query", chart.chart, limit=500)
@@ -104,34 +104,38 @@ def bench_audit_and_prune_of_it() -> None:
     audit = measure("manage.py", "audit", "--at-once")
     assert "1,000,000 member redemptions, 0 broken" in audit.output, audit.output
     report("An audit of 10,000 guilds with 1,000,000 members", audit.seconds, limit=60, unit="s")
-    # One request in ten was told to come again.
+    # One request in ten got TOO FREQUENT.
     with connection.cursor() as cursor:
         cursor.execute(
-            f"INSERT INTO {Attempt._meta.db_table} (member_redemption_id, gift_code_id, player_id, realm, token, "
-            "sent_at, answered_at, outcome) SELECT id, gift_code_id, player_id, 1042, 1000, now() - interval '91 days',"
-            f" now() - interval '91 days', 'too_frequent' FROM {MemberRedemption._meta.db_table} WHERE id % 10 = 0"
+            f"INSERT INTO {Attempt._meta.db_table} (member_redemption_id, gift_code_id, player_id, "
+            "realm, token, sent_at, answered_at, outcome) "
+            "SELECT id, gift_code_id, player_id, 1042, 1000, now() - interval '91 days', "
+            "now() - interval '91 days', 'too_frequent' "
+            f"FROM {MemberRedemption._meta.db_table} WHERE id % 10 = 0"
         )
-    took = _took(prune.prune) / 1_000
+    took = _milliseconds(prune.prune) / 1_000
     report("Pruning 100,000 of 1,100,000 attempts", took, limit=60, unit="s")
 
 
 def _dispatches(code: GiftCode, settings: Any) -> None:
     RateBudget.objects.get_or_create(provider="simulator")
-    _report("One dispatch, the code unproven", _undone(_dispatch(1)), limit=50, times=9)
+    _report("One dispatch, the code unproven", _rolled_back(_dispatch(1)), limit=50, times=9)
     GiftCode.objects.filter(pk=code.pk).update(proven_at=timezone.now())
     _window(used=0)
-    _report("One dispatch in the middle of a window", _undone(_dispatch(16)), limit=50, times=9)
+    _report(
+        "One dispatch in the middle of a window", _rolled_back(_dispatch(16)), limit=50, times=9
+    )
     _window(used=30)
-    _report("One dispatch with the window used up", _undone(_dispatch(0)), limit=50, times=9)
+    _report("One dispatch with the window used up", _rolled_back(_dispatch(0)), limit=50, times=9)
     RateBudget.objects.update(used=0, window_ends_at=None, permits_until=None)
     kept = settings.PROVIDERS
     settings.PROVIDERS = {**kept, "simulator": replace(kept["simulator"], rate=None)}
-    _report("One dispatch without a limit", _undone(_dispatch(16)), limit=50, times=9)
+    _report("One dispatch without a limit", _rolled_back(_dispatch(16)), limit=50, times=9)
     settings.PROVIDERS = kept
 
 
 def _sweeps() -> None:
-    report("The first sweep there ever is", _took(sweep.sweep), limit=2_000, unit="ms")
+    report("The first sweep", _milliseconds(sweep.sweep), limit=2_000, unit="ms")
     _report("One sweep", sweep.sweep, limit=2_000)
 
 
@@ -151,8 +155,8 @@ def _dispatch(claims: int) -> Callable[[], Any]:
     return one
 
 
-def _undone(step: Callable[[], Any]) -> Callable[[], Any]:
-    """The same, rolled back, so that the next time finds the same."""
+def _rolled_back(step: Callable[[], Any]) -> Callable[[], Any]:
+    """The step in a transaction that is rolled back, so that each time finds the same rows."""
 
     def and_back() -> None:
         with transaction.atomic():
@@ -163,14 +167,13 @@ def _undone(step: Callable[[], Any]) -> Callable[[], Any]:
 
 
 def _report(what: str, step: Callable[[], Any], *, limit: float, times: int = 5) -> None:
-    """The median of several times, and the worst."""
-    took = sorted(_took(step) for _ in range(times))
+    """Report the median and the longest of several times."""
+    took = sorted(_milliseconds(step) for _ in range(times))
     report(f"{what}: median", took[len(took) // 2], limit=limit, unit="ms")
     report(f"{what}: worst of {times}", took[-1], limit=limit, unit="ms")
 
 
-def _took(step: Callable[[], Any]) -> float:
-    """In milliseconds."""
-    begun = time.perf_counter()
+def _milliseconds(step: Callable[[], Any]) -> float:
+    started_at = time.perf_counter()
     step()
-    return (time.perf_counter() - begun) * 1_000
+    return (time.perf_counter() - started_at) * 1_000

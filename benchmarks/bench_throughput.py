@@ -1,4 +1,4 @@
-"""How many members a second are redeemed where the game sets no limit, and who has the processors meanwhile."""
+"""Redemptions a second for a game without a limit, and the processor time of each process."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ import pytest
 
 from benchmarks.bare import BareClient
 from benchmarks.conftest import report
-from tests.system.machinery import System, system, wait_for
+from tests.system.machinery import System, system
+from tests.waiting import wait_for
 
 SALT = "throughput-salt"
 FIRST_PLAYER = 100_000_000
@@ -66,10 +67,11 @@ def _running(folder: Path, *, members: int, latency: float) -> Iterator[System]:
         folder, WHITEOUT_SALT=SALT, SIMULATOR_SALT=SALT, WHITEOUT_RATE="unlimited"
     ) as running:
         running.environment |= {"SIMULATOR_API_URL": ""}
-        # As in production: whoever commits waits for the log. The throw-away server does not force it to the disk.
+        # As in production, a commit waits for the WAL. The test server runs without fsync.
         with psycopg.connect(running.environment["DATABASE_URL"], autocommit=True) as connection:
             name = connection.info.dbname
-            connection.execute(f"ALTER DATABASE {name} SET synchronous_commit = on")  # type: ignore[arg-type]
+            statement = f"ALTER DATABASE {name} SET synchronous_commit = on"
+            connection.execute(statement)  # type: ignore[arg-type]
         running.start_game("--rate", "unlimited", "--latency", str(latency), "--player-gap", "0")
         running.environment |= {
             "WHITEOUT_API_URL": f"{running.game_url}/api/gift_code",
@@ -93,7 +95,7 @@ def _running(folder: Path, *, members: int, latency: float) -> Iterator[System]:
 
 
 def _processor_seconds(running: System) -> dict[str, float]:
-    """What each process, with its children, has used so far."""
+    """The processor seconds of each process and its children so far."""
     names = {
         "game": "the simulated game",
         "redeem": "redeem worker",
@@ -107,7 +109,7 @@ def _processor_seconds(running: System) -> dict[str, float]:
 
 
 def _listener(port: int | None) -> int:
-    """The process that listens on a port."""
+    """The id of the process that listens on a port."""
     return next(
         one.pid
         for one in psutil.net_connections("tcp")
@@ -116,7 +118,7 @@ def _listener(port: int | None) -> int:
 
 
 def _used(pid: int) -> float:
-    """Seconds of processor of a process and its children, those that are gone included."""
+    """The processor seconds of a process and its children, ended ones included."""
     process = psutil.Process(pid)
     return sum(process.cpu_times()[:4]) + sum(
         sum(one.cpu_times()[:2]) for one in process.children(recursive=True)

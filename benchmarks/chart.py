@@ -1,4 +1,4 @@
-"""`python -m benchmarks.chart FIGURES.json CHART.svg`: each figure as a bar, against its limit."""
+"""`python -m benchmarks.chart FIGURES.json CHART.svg`: draw each figure as a bar."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import Any
 
 ROW, LABELS, BARS, TOP = 20, 520, 300, 30
-#: A bar this many times as long as the limit's is cut off.
+#: A bar is cut off at this multiple of the limit.
 LONGEST = 1.2
 
 
 def chart(figures: list[dict[str, Any]]) -> str:
-    """The chart as SVG: of those that have a limit, the nearest to it first.
+    """Draw the figures that have a limit as SVG, those nearest to it first.
 
     Args:
         figures: as `make bench` writes them.
@@ -27,10 +27,12 @@ def chart(figures: list[dict[str, Any]]) -> str:
     limit = LABELS + BARS / LONGEST
     lines = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {LABELS + BARS + 60} {height}" '
-        'font-family="sans-serif" font-size="12" role="img" aria-label="Figures against their limits">',
+        'font-family="sans-serif" font-size="12" role="img" '
+        'aria-label="Figures against their limits">',
         f'<rect width="100%" height="{height}" fill="#ffffff"/>',
         *(_bar(number, figure) for number, figure in enumerate(rows)),
-        f'<line x1="{limit:.1f}" y1="{TOP - 8}" x2="{limit:.1f}" y2="{height - 6}" stroke="#b3261e" stroke-width="2"/>',
+        f'<line x1="{limit:.1f}" y1="{TOP - 8}" x2="{limit:.1f}" y2="{height - 6}" '
+        'stroke="#b3261e" stroke-width="2"/>',
         f'<text x="{limit:.1f}" y="{TOP - 12}" fill="#b3261e" text-anchor="middle">limit</text>',
         "</svg>",
     ]
@@ -43,7 +45,8 @@ def _bar(number: int, figure: dict[str, Any]) -> str:
     width = min(ratio, LONGEST) / LONGEST * BARS
     colour = "#b3261e" if figure["is_beyond"] else "#1f6f43"
     return (
-        f'<text x="{LABELS - 8}" y="{y + 13}" text-anchor="end" fill="#1b1b1f">{escape(figure["what"])}</text>'
+        f'<text x="{LABELS - 8}" y="{y + 13}" text-anchor="end" fill="#1b1b1f">'
+        f"{escape(figure['what'])}</text>"
         f'<rect x="{LABELS}" y="{y + 3}" width="{width:.1f}" height="{ROW - 6}" fill="{colour}"/>'
         f'<text x="{LABELS + width + 6:.1f}" y="{y + 13}" fill="#1b1b1f">{ratio:.2f}</text>'
     )

@@ -1,6 +1,6 @@
-"""`make bench`: each figure beside its limit, and as a ratio to it; in the end a table, and a file for programs.
+"""`make bench`: print each figure with its limit, then a table, and write a JSON file.
 
-The file is `BENCH_JSON`, or `bench.json` in `var/`. The exit status is 1 if a figure is beyond its limit.
+The file is `BENCH_JSON`, or `var/bench.json`. The exit status is 1 if a figure is beyond its limit.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ class Figure:
     """One measured figure.
 
     Args:
-        what: what was measured, in words.
-        figure: how much, in `unit`.
-        unit: of the figure and of its limit.
-        limit: what it must keep to; None: it is there to compare with.
-        at_least: the limit is the least, not the most.
-        load: of the machine in the last minute, when it was measured: others disturb.
+        what: what was measured.
+        figure: the value, in `unit`.
+        unit: the unit of the figure and of its limit.
+        limit: the bound of the figure; None: the figure is for comparison only.
+        at_least: the limit is a minimum instead of a maximum.
+        load: the load average of the last minute, since other programs disturb the measurement.
     """
 
     what: str
@@ -42,7 +42,7 @@ class Figure:
 
     @property
     def ratio(self) -> float | None:
-        """Of the limit: over 1 is beyond it, whichever way it goes."""
+        """The figure relative to its limit, or the inverse for a minimum: above 1 is beyond it."""
         if self.limit is None:
             return None
         part, whole = (self.limit, self.figure) if self.at_least else (self.figure, self.limit)
@@ -52,11 +52,10 @@ class Figure:
 
     @property
     def is_beyond(self) -> bool:
-        """It does not keep to its limit."""
         return self.ratio is not None and self.ratio > 1
 
     def row(self) -> tuple[str, str, str, str, str]:
-        """As words, for a table."""
+        """The cells of the table's row."""
         sign = "≥" if self.at_least else "≤"
         limit = "" if self.limit is None else f"{sign} {self.limit:g} {self.unit}"
         ratio = "" if self.ratio is None else f"{self.ratio:.2f}"
@@ -75,14 +74,14 @@ _FIGURES: list[Figure] = []
 def report(
     what: str, figure: float, *, limit: float | None = None, unit: str, at_least: bool = False
 ) -> None:
-    """Keep one figure for the table, and show it at once.
+    """Print one figure, and keep it for the table.
 
     Args:
-        what: what was measured, in words.
-        figure: how much.
-        limit: the most that it may be; None: it is only shown.
-        unit: of both.
-        at_least: the limit is the least that it may be.
+        what: what was measured.
+        figure: the value.
+        limit: the maximum; None: the figure is only shown.
+        unit: the unit of both.
+        at_least: the limit is a minimum instead.
     """
     found = Figure(what, figure, unit, limit, at_least, round(os.getloadavg()[0], 1))
     _FIGURES.append(found)
@@ -90,7 +89,7 @@ def report(
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:
-    """The table, as Markdown, so that it can go into docs/explanation/performance.md as it is."""
+    """Print the table as Markdown, for docs/explanation/performance.md, and write the file."""
     if not _FIGURES:
         return
     terminalreporter.write_sep("=", "figures")
@@ -113,7 +112,7 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
-    """A figure beyond its limit is a failure."""
+    """Fail if a figure is beyond its limit."""
     if session.exitstatus == 0 and any(figure.is_beyond for figure in _FIGURES):
         session.exitstatus = 1
 

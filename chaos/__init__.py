@@ -1,5 +1,6 @@
-"""`make chaos`: the whole system as processes, killed, stopped, cut off and lied to, and audited afterwards.
+"""`make chaos`: inject faults into the whole system, which runs as processes, and check the data.
 
-Scenario -> rounds -> faults at moments that the seed chooses -> everything settles by itself -> checks -> one line.
-docs/how-to/run-the-tests.md tells how to run it, and which guard each scenario watches.
+Each round of a scenario publishes a code, injects faults at moments that the seed chooses, waits
+until the system has recovered without help, checks the data, and prints one line.
+docs/how-to/run-the-tests.md explains how to run it, and which guard each scenario tests.
 """

@@ -1,7 +1,7 @@
 """`python -m chaos`, which is `make chaos`.
 
-SEED=n repeats a run, SCENARIO=name[,name], ROUNDS=n and MEMBERS=n choose. Exit status 1 when a round failed, 2 when
-nobody knows a scenario of that name.
+SEED=n repeats a run; SCENARIO=name[,name], ROUNDS=n and MEMBERS=n choose what is run.
+Exit status: 1 if a round failed, 2 if there is no scenario of that name.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import signal
 import sys
 from dataclasses import replace
 
-from chaos.reporting import say
+from chaos.reporting import print_line
 from chaos.runner import Runner
 from chaos.scenario import SCENARIOS, Scenario
 from chaos.scenarios import load
@@ -21,21 +21,21 @@ _START_SECONDS = 60
 
 
 def main() -> int:
-    """Run what the environment chooses. Returns the exit status."""
-    signal.signal(
-        signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM)
-    )  # Nothing of ours outlives us.
+    """Run what the environment variables choose. Returns the exit status."""
+    # SIGTERM becomes an exception, so that all processes are ended.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     load()
     names = [name for name in os.environ.get("SCENARIO", "").split(",") if name] or list(SCENARIOS)
     if unknown := [name for name in names if name not in SCENARIOS]:
-        say(f"There is no scenario {', '.join(unknown)}. There are:\n{_listed()}")
+        print_line(f"There is no scenario {', '.join(unknown)}. There are:\n{_listed()}")
         return 2
     seed = int(os.environ.get("SEED") or secrets.randbelow(1_000_000))
     chosen = [(_sized(SCENARIOS[name]), _rounds(SCENARIOS[name])) for name in names]
     bound = _START_SECONDS + sum(scenario.bound_seconds * rounds for scenario, rounds in chosen)
     rounds = sum(rounds for _, rounds in chosen)
-    say(
-        f"{len(chosen)} scenario(s), {rounds} round(s), SEED={seed}, at most {bound / 60:.0f} min, mostly a third."
+    print_line(
+        f"{len(chosen)} scenario(s), {rounds} round(s), SEED={seed}, "
+        f"at most {bound / 60:.0f} min, usually a third of that."
     )
     runner = Runner(seed)
     try:
@@ -43,8 +43,9 @@ def main() -> int:
     finally:
         runner.close()
     failed = sum(tally.failed for tally in tallies)
-    say(
-        f"{rounds - failed} of {rounds} round(s) passed, {sum(tally.faults for tally in tallies)} faults. SEED={seed}"
+    print_line(
+        f"{rounds - failed} of {rounds} round(s) passed, "
+        f"{sum(tally.faults for tally in tallies)} faults. SEED={seed}"
     )
     return 1 if failed else 0
 
@@ -58,7 +59,9 @@ def _sized(scenario: Scenario) -> Scenario:
 
 
 def _listed() -> str:
-    return "\n".join(f"  {scenario.name:<24} {scenario.story}" for scenario in SCENARIOS.values())
+    return "\n".join(
+        f"  {scenario.name:<24} {scenario.description}" for scenario in SCENARIOS.values()
+    )
 
 
 if __name__ == "__main__":

@@ -1,4 +1,7 @@
-"""The checks that every round ends with: the rows against the ledger. Nothing of the code under test is used."""
+"""The checks at the end of every round: our rows against the game's ledger.
+
+They use none of the code under test.
+"""
 
 from __future__ import annotations
 
@@ -9,11 +12,11 @@ from typing import Any
 
 from chaos import times
 from chaos.database import Row
-from chaos.round import Stage
+from chaos.round import Round
 
 SETTLED = ("redeemed", "already_received", "same_type")
 OPEN = ("pending", "in_flight", "unconfirmed")
-#: Outcomes after which the effect is not known.
+#: Outcomes that leave open whether the code was granted.
 UNDECIDED = ("unanswered", "server_error", "unreadable", "unrecognised", "timeout_retry")
 
 Key = tuple[str, str]
@@ -21,14 +24,14 @@ Key = tuple[str, str]
 
 @dataclass(slots=True)
 class Evidence:
-    """Both sides of the books for one round."""
+    """The rows of our database and of the game's ledger for one round."""
 
     rows: list[Row]
     attempts: list[Row]
     events: list[Row]
     requests: list[dict[str, Any]]
     grants: list[dict[str, Any]]
-    #: How often each code was issued.
+    #: The number of issues of each code.
     issues: int = 1
 
     @property
@@ -37,8 +40,11 @@ class Evidence:
 
     @property
     def repeats(self) -> Counter[Key]:
-        """For each player and code: requests beyond the first that the game judged, so that they could have had an
-        effect. What it refused before that (429, too frequent, spoiled before) is none."""
+        """For each player and code: the requests beyond the first that could have had an effect.
+
+        Requests that the game refused before it judged them (429, too frequent, a scripted fault)
+        are not counted.
+        """
         judged = Counter(
             (entry["player"], entry["code"]) for entry in self.requests if _was_judged(entry)
         )
@@ -47,14 +53,16 @@ class Evidence:
         )
 
     @property
-    def spoiled(self) -> int:
-        """Requests that a script of ours spoiled."""
+    def scripted_faults(self) -> int:
+        """The number of requests with a fault that a scenario scripted."""
         return sum(entry["fault"] is not None for entry in self.requests)
 
     @property
-    def excuses(self) -> Counter[Key]:
-        """For each player and code: our requests whose effect we could not know: no answer, none to be read, or one
-        that came when the claim was over."""
+    def allowed_repeats(self) -> Counter[Key]:
+        """For each player and code: our requests whose effect we could not know.
+
+        They had no answer, no readable answer, or one that came after the lease had expired.
+        """
         return Counter(
             (attempt["player_id"], attempt["code"])
             for attempt in self.attempts
@@ -66,57 +74,58 @@ def _was_judged(entry: dict[str, Any]) -> bool:
     return entry["granted"] or entry["msg"] == "RECEIVED" or entry["fault_when"] == "after"
 
 
-def collect(stage: Stage) -> Evidence:
-    """Read both sides."""
-    books, codes = stage.system.books, stage.codes
-    ledger = stage.system.game.ledger(stage.since)
+def collect(round_: Round) -> Evidence:
+    """Read the database and the ledger."""
+    database, codes = round_.system.database, round_.codes
+    ledger = round_.system.game.ledger(round_.since)
     of_code = "JOIN giftcodes_giftcode c ON c.id = x.gift_code_id AND c.code = ANY(%s)"
     return Evidence(
-        rows=books.ask(
+        rows=database.execute(
             f"SELECT x.*, c.code FROM giftcodes_memberredemption x {of_code} ORDER BY x.id", codes
         ),
-        attempts=books.ask(
-            f"SELECT x.*, c.code, coalesce(x.answered_at - x.sent_at > make_interval(secs => %s), false) AS is_late "
+        attempts=database.execute(
+            "SELECT x.*, c.code, "
+            "coalesce(x.answered_at - x.sent_at > make_interval(secs => %s), false) AS is_late "
             f"FROM giftcodes_attempt x {of_code} ORDER BY x.id",
             times.LEASE_SECONDS,
             codes,
         ),
-        events=books.ask(
+        events=database.execute(
             f"SELECT x.*, c.code FROM giftcodes_redemptionevent x {of_code} ORDER BY x.id", codes
         ),
         requests=[entry for entry in ledger["requests"] if entry["code"] in codes],
         grants=[grant for grant in ledger["grants"] if grant["code"] in codes],
-        issues=stage.issues,
+        issues=round_.issues,
     )
 
 
-def judge(stage: Stage, evidence: Evidence) -> list[str]:
-    """Everything that is wrong, in words; nothing: the round is won."""
+def judge(round_: Round, evidence: Evidence) -> list[str]:
+    """Describe everything that is wrong. The round has passed if the list is empty."""
     return [
-        *stage.complaints,
-        *_rows(stage, evidence),
-        *_grants(stage, evidence),
+        *round_.problems,
+        *_rows(round_, evidence),
+        *_grants(round_, evidence),
         *_runs(evidence),
-        *_repeats(stage, evidence),
-        *_pace(stage, evidence),
-        *_recovery(stage),
+        *_repeats(round_, evidence),
+        *_pace(round_, evidence),
+        *_recovery(round_),
     ]
 
 
-def _rows(stage: Stage, evidence: Evidence) -> Iterator[str]:
+def _rows(round_: Round, evidence: Evidence) -> Iterator[str]:
     for row in evidence.rows:
         who = f"{row['player_id']} {row['code']}"
         if row["state"] in OPEN:
             yield f"{who} is {row['state']}"
         elif row["state"] not in SETTLED and not row["reason"]:
             yield f"{who} is {row['state']} without a reason"
-        elif row["state"] not in SETTLED and row["player_id"] not in stage.excused:
+        elif row["state"] not in SETTLED and row["player_id"] not in round_.exempt:
             yield f"{who} is {row['state']}: {row['reason']}"
-    if len(evidence.rows) < stage.expected_rows:
-        yield f"{len(evidence.rows)} rows instead of {stage.expected_rows}"
+    if len(evidence.rows) < round_.expected_rows:
+        yield f"{len(evidence.rows)} rows instead of {round_.expected_rows}"
 
 
-def _grants(stage: Stage, evidence: Evidence) -> Iterator[str]:
+def _grants(round_: Round, evidence: Evidence) -> Iterator[str]:
     grants = Counter((grant["player"], grant["code"], grant["issue"]) for grant in evidence.grants)
     yield from (f"granted {number} times: {key}" for key, number in grants.items() if number > 1)
     granted = {(grant["player"], grant["code"]) for grant in evidence.grants}
@@ -124,15 +133,15 @@ def _grants(stage: Stage, evidence: Evidence) -> Iterator[str]:
     yield from (f"settled, but never granted: {key}" for key in sorted(settled - granted))
     wanted = {
         (player, code)
-        for player in stage.players
-        if player not in stage.excused
-        for code in stage.codes
+        for player in round_.players
+        if player not in round_.exempt
+        for code in round_.codes
     }
     yield from (f"never granted: {key}" for key in sorted(wanted - granted))
 
 
 def _runs(evidence: Evidence) -> Iterator[str]:
-    """The journal of each redemption: locked, unlocked, locked, unlocked."""
+    """The events of each redemption must alternate: locked, unlocked, locked, unlocked."""
     running: dict[int, bool] = {}
     for event in evidence.events:
         if event["kind"] in ("locked", "unlocked"):
@@ -145,32 +154,42 @@ def _runs(evidence: Evidence) -> Iterator[str]:
     )
 
 
-def _repeats(stage: Stage, evidence: Evidence) -> Iterator[str]:
-    excuses = evidence.excuses
+def _repeats(round_: Round, evidence: Evidence) -> Iterator[str]:
+    allowed_repeats = evidence.allowed_repeats
     for key, number in evidence.repeats.items():
-        if number > excuses[key]:
-            yield f"asked {number} time(s) too often, with {excuses[key]} answer(s) lost: {key}"
-    unexplained = {attempt["id"] for attempt in evidence.unanswered} - stage.under_way
+        if number > allowed_repeats[key]:
+            lost = f"{allowed_repeats[key]} answer(s) lost"
+            yield f"asked {number} time(s) too often, with {lost}: {key}"
+    unexplained = {attempt["id"] for attempt in evidence.unanswered} - round_.in_flight
     if unexplained:
-        yield f"{len(unexplained)} attempt(s) without an answer that were not under way at a fault: {unexplained}"
+        yield (
+            f"{len(unexplained)} attempt(s) without an answer that were not in flight at a fault: "
+            f"{unexplained}"
+        )
     sent = Counter((entry["player"], entry["code"]) for entry in evidence.requests)
-    meant = Counter((attempt["player_id"], attempt["code"]) for attempt in evidence.attempts)
+    recorded = Counter((attempt["player_id"], attempt["code"]) for attempt in evidence.attempts)
     yield from (
-        f"{number} requests with {meant[key]} attempts: {key}"
+        f"{number} requests with {recorded[key]} attempts: {key}"
         for key, number in sent.items()
-        if number > meant[key]
+        if number > recorded[key]
     )
 
 
-def _pace(stage: Stage, evidence: Evidence) -> Iterator[str]:
+def _pace(round_: Round, evidence: Evidence) -> Iterator[str]:
     over = [
         entry for entry in evidence.requests if (entry["window_number"] or 0) > times.RATE_REQUESTS
     ]
-    if over and not stage.may_be_throttled:
+    if over and not round_.may_be_throttled:
         most = max(entry["window_number"] for entry in over)
-        yield f"{most} requests in a window of {times.RATE_REQUESTS}; {len(over)} were refused with a 429"
+        yield (
+            f"{most} requests in a window of {times.RATE_REQUESTS}; "
+            f"{len(over)} were refused with a 429"
+        )
 
 
-def _recovery(stage: Stage) -> Iterator[str]:
-    if stage.left_behind_seconds > stage.recovery_seconds:
-        yield f"claims were left behind for {stage.left_behind_seconds:.1f} s, more than {stage.recovery_seconds:.0f} s"
+def _recovery(round_: Round) -> Iterator[str]:
+    if round_.expired_claims_seconds > round_.recovery_seconds:
+        yield (
+            f"expired claims were seen for {round_.expired_claims_seconds:.1f} s, "
+            f"more than {round_.recovery_seconds:.0f} s"
+        )

@@ -1,4 +1,4 @@
-"""Our side of the books: the rows, read and prepared by SQL, without the code that is under test."""
+"""The database of the system under test, read and prepared by SQL, without the code under test."""
 
 from __future__ import annotations
 
@@ -11,25 +11,25 @@ Row = dict[str, Any]
 REALM = 1042
 
 
-class Books:
-    """A connection to the database, opened again where it was lost."""
+class Database:
+    """A connection that is opened again after it was lost."""
 
     def __init__(self, url: str) -> None:
         self._url = url
         self._connection: psycopg.Connection[Row] | None = None
 
-    def ask(self, statement: str, *parameters: Any) -> list[Row]:
-        """The rows of a statement.
+    def execute(self, statement: str, *parameters: Any) -> list[Row]:
+        """Execute a statement. Returns its rows, if it has any.
 
         Raises:
-            psycopg.OperationalError: the database is away.
+            psycopg.OperationalError: the database is down.
         """
         cursor = self._execute(statement, parameters)
         return cursor.fetchall() if cursor.description else []
 
     def value(self, statement: str, *parameters: Any) -> Any:
-        """The only value of a statement."""
-        ((value,),) = (row.values() for row in self.ask(statement, *parameters))
+        """Execute a statement that returns one row of one column. Returns that value."""
+        ((value,),) = (row.values() for row in self.execute(statement, *parameters))
         return value
 
     def close(self) -> None:
@@ -55,83 +55,97 @@ class Books:
                     raise
         raise AssertionError
 
-    # --- Before the start ---------------------------------------------------------------------------------------------
-    def hasten_beat(self, task: str, seconds: float) -> None:
-        """Let beat ring a task each so many seconds."""
+    # --- Before the start -------------------------------------------------------------------------
+    def set_beat_interval(self, task: str, seconds: float) -> None:
+        """Set how often beat enqueues a task."""
         schedule = (
             "FROM django_celery_beat_intervalschedule WHERE every = %s AND period = 'seconds'"
         )
         every, name = int(seconds), f"giftcodes.tasks.{task}"
-        self.ask(
+        self.execute(
             "INSERT INTO django_celery_beat_intervalschedule (every, period) "
             f"SELECT %s, 'seconds' WHERE NOT EXISTS (SELECT {schedule})",
             every,
             every,
         )
-        self.ask(
-            f"UPDATE django_celery_beat_periodictask SET interval_id = (SELECT min(id) {schedule}) WHERE task = %s",
+        self.execute(
+            "UPDATE django_celery_beat_periodictask "
+            f"SET interval_id = (SELECT min(id) {schedule}) WHERE task = %s",
             every,
             name,
         )
 
-    # --- The catalogue ------------------------------------------------------------------------------------------------
+    # --- Guilds and codes -------------------------------------------------------------------------
     def add_guild(self, name: str, players: list[str], realm: int = REALM) -> int:
-        """A guild with automatic redeeming and these members."""
+        """Add a guild with automatic redeeming and these members. Returns its id."""
         guild_id: int = self.value(
-            "INSERT INTO giftcodes_guild (name, provider, realm, active, automatic, priority, notes, created_at) "
+            "INSERT INTO giftcodes_guild "
+            "(name, provider, realm, active, automatic, priority, notes, created_at) "
             "VALUES (%s, 'simulator', %s, true, true, 0, '', now()) RETURNING id",
             name,
             realm,
         )
-        self.ask(
-            "INSERT INTO giftcodes_member (guild_id, player_id, nickname, active, opted_out, joined_at) "
+        self.execute(
+            "INSERT INTO giftcodes_member "
+            "(guild_id, player_id, nickname, active, opted_out, joined_at) "
             "SELECT %s, player, '', true, false, now() FROM unnest(%s::text[]) player",
             guild_id,
             players,
         )
         return guild_id
 
-    def retire(self) -> None:
-        """End what earlier scenarios left: their guilds are inactive, their codes closed."""
-        self.ask("UPDATE giftcodes_guild SET active = false")
+    def deactivate_all(self) -> None:
+        """Make all guilds of earlier scenarios inactive, and close their codes."""
+        self.execute("UPDATE giftcodes_guild SET active = false")
         self.close_codes()
 
     def close_codes(self) -> None:
-        """Close all codes, as an operator would: nothing is done for them any more."""
-        self.ask(
-            "UPDATE giftcodes_giftcode SET state = 'closed', reason = 'The round is over.', closed_at = now(), "
-            "next_probe_at = NULL WHERE state <> 'closed'"
+        """Close all codes, as an operator would, so that they are no longer redeemed."""
+        self.execute(
+            "UPDATE giftcodes_giftcode SET state = 'closed', reason = 'The round is over.', "
+            "closed_at = now(), next_probe_at = NULL WHERE state <> 'closed'"
         )
 
     def poll_now(self) -> None:
-        """Let the feed be due."""
-        self.ask(
-            "UPDATE giftcodes_feed SET next_poll_at = clock_timestamp() WHERE provider = 'simulator'"
+        """Make the feed due now."""
+        self.execute(
+            "UPDATE giftcodes_feed SET next_poll_at = clock_timestamp() "
+            "WHERE provider = 'simulator'"
         )
 
-    # --- How far it is ------------------------------------------------------------------------------------------------
+    # --- Progress ---------------------------------------------------------------------------------
     def unanswered(self) -> set[int]:
-        """Attempts whose answer is not recorded."""
+        """The ids of the attempts without a recorded answer."""
         return {
-            row["id"] for row in self.ask("SELECT id FROM giftcodes_attempt WHERE outcome = ''")
+            row["id"] for row in self.execute("SELECT id FROM giftcodes_attempt WHERE outcome = ''")
         }
 
     def progress(self, codes: list[str]) -> Row:
-        """How many rows these codes have in all, how many are open or left behind, and how many runs
-        are not over."""
-        (row,) = self.ask(
+        """Count the member redemptions of these codes, and their unfinished runs.
+
+        The keys are `rows` (all member redemptions), `open`, `expired` (claims whose lease has
+        expired), `settled`, and `unfinished` (runs).
+        """
+        (row,) = self.execute(
             """
             SELECT count(*) AS rows,
-                   count(*) FILTER (WHERE m.state IN ('pending', 'in_flight', 'unconfirmed')) AS open,
-                   count(*) FILTER (WHERE m.state = 'in_flight' AND m.lease_until < clock_timestamp()) AS left_behind,
-                   count(*) FILTER (WHERE m.state IN ('redeemed', 'already_received', 'same_type')) AS settled
+                   count(*) FILTER (
+                       WHERE m.state IN ('pending', 'in_flight', 'unconfirmed')
+                   ) AS open,
+                   count(*) FILTER (
+                       WHERE m.state = 'in_flight' AND m.lease_until < clock_timestamp()
+                   ) AS expired,
+                   count(*) FILTER (
+                       WHERE m.state IN ('redeemed', 'already_received', 'same_type')
+                   ) AS settled
             FROM giftcodes_memberredemption m
             JOIN giftcodes_giftcode c ON c.id = m.gift_code_id AND c.code = ANY(%s)
             """,
             codes,
         )
         row["unfinished"] = self.value(
-            "SELECT count(*) FROM giftcodes_redemption r JOIN giftcodes_giftcode c ON c.id = r.gift_code_id "
+            "SELECT count(*) FROM giftcodes_redemption r "
+            "JOIN giftcodes_giftcode c ON c.id = r.gift_code_id "
             "WHERE c.code = ANY(%s) AND r.state IN ('pending', 'running')",
             codes,
         )

@@ -1,4 +1,4 @@
-"""The game's side: its world, which a scenario changes, and its ledger, which is the truth."""
+"""The simulated game: its world, which a scenario changes, and its ledger of requests."""
 
 from __future__ import annotations
 
@@ -11,33 +11,36 @@ Entry = dict[str, Any]
 
 
 class Game:
-    """The simulator, over HTTP."""
+    """A client of the simulator's control interface."""
 
     def __init__(self, url: str) -> None:
         self.url = url
         self.api_url = f"{url}/api/gift_code"
         self.feed_url = f"{url}/feed"
 
-    def answers(self) -> bool:
-        """Whether it listens."""
+    def is_up(self) -> bool:
         try:
             return requests.get(f"{self.url}/_sim/players", timeout=2).ok
         except requests.RequestException:
             return False
 
     def change(self, **world: Any) -> None:
-        """Merge something into its world."""
+        """Merge a change into the world.
+
+        Raises:
+            ValueError: the simulator does not accept the change.
+        """
         answer = requests.post(f"{self.url}/_sim/world", json=world, timeout=10)
         if answer.status_code != 200:
-            message = f"The simulator does not take {world}: {answer.text}"
+            message = f"The simulator does not accept {world}: {answer.text}"
             raise ValueError(message)
 
-    def spoil(self, fault: str, **details: Any) -> None:
-        """Script a fault."""
+    def script_fault(self, fault: str, **details: Any) -> None:
+        """Add one fault to the script of the simulator."""
         self.change(faults=[{"fault": fault, **details}])
 
     def ledger(self, since: int = 0) -> dict[str, Any]:
-        """Requests and grants after request number `since`."""
+        """The requests and grants after request number `since`."""
         found: dict[str, Any] = requests.get(
             f"{self.url}/_sim/ledger", params={"since": since}, timeout=30
         ).json()
@@ -49,5 +52,5 @@ class Game:
 
 
 def line(code: str, day: dt.date | None = None) -> str:
-    """A line of the feed: published today, if no day is given."""
+    """A line of the feed, with the day of publication (today by default)."""
     return f"{code} {day or dt.datetime.now(dt.UTC).date():%d.%m.%Y}"

@@ -1,7 +1,7 @@
-"""`make guards`: take each guard out of a copy of the project, and see the test or scenario that watches it go red.
+"""`make guards`: remove each guard from a copy of the project; the test that watches it must fail.
 
-A guard whose watchman stays green protects nothing, or is not watched: exit status 1. `GUARD=name[,name]` chooses.
-The table in docs/reference/faults-and-guards.md is what this prints.
+If that test or scenario still passes, the guard protects nothing or is not tested: exit status 1.
+`GUARD=name[,name]` chooses guards. docs/reference/faults-and-guards.md lists them.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from chaos.reporting import say
+from chaos.reporting import print_line
 from redeemer.localserver.home import REPOSITORY
 
-_LEFT_BEHIND = shutil.ignore_patterns(
+_NOT_COPIED = shutil.ignore_patterns(
     ".git", ".venv", "var", "__pycache__", ".*_cache", "staticfiles", "site"
 )
 _PATIENCE_SECONDS = 300
@@ -26,11 +26,11 @@ _PATIENCE_SECONDS = 300
 
 @dataclass(frozen=True, slots=True)
 class Guard:
-    """What is taken out, and who must notice.
+    """A piece of code that protects an invariant, and the test that must fail without it.
 
     Args:
         name: the guard.
-        cuts: file, the text that is the guard, and what stands there without it.
+        cuts: for each: the file, the text of the guard, and its replacement.
         watched_by: a test, by its node id; or `chaos:` and a scenario.
     """
 
@@ -41,8 +41,15 @@ class Guard:
 
 _START, _REDEEM, _DISPATCH = (
     "giftcodes/pipeline/start.py",
-    "giftcodes/pipeline/redeem.py",
+    "giftcodes/pipeline/redeem/__init__.py",
     "giftcodes/pipeline/dispatch.py",
+)
+_RECORDING = "giftcodes/pipeline/redeem/recording.py"
+_START_SQL, _REDEEM_SQL, _DISPATCH_SQL, _MEMBERS_SQL = (
+    "giftcodes/sql/start.sql",
+    "giftcodes/sql/redeem.sql",
+    "giftcodes/sql/dispatch.sql",
+    "giftcodes/sql/members.sql",
 )
 _SWEEP, _FINISH = "giftcodes/pipeline/sweep.py", "giftcodes/pipeline/finish.py"
 _MIGRATION = "giftcodes/migrations/0001_initial.py"
@@ -54,7 +61,7 @@ GUARDS = (
     Guard(
         "row lock in start",
         (
-            (_START, "    FOR NO KEY UPDATE SKIP LOCKED\n", ""),
+            (_START_SQL, "    FOR NO KEY UPDATE SKIP LOCKED\n", ""),
             (
                 _START,
                 "Redemption.objects.for_update()",
@@ -65,24 +72,24 @@ GUARDS = (
     ),
     Guard(
         "`running` refused",
-        ((_START, "AND (state <> 'running' OR %(is_housekeeping)s)\n", "\n"),),
+        ((_START_SQL, "AND (state <> 'running' OR %(is_housekeeping)s)\n", "\n"),),
         "tests/lock/test_start.py::test_while_it_runs_every_further_caller_is_refused_and_journalled",
     ),
     Guard(
         "token in record",
-        ((_REDEEM, "WHERE id = %(row)s AND token = %(token)s AND", "WHERE id = %(row)s AND"),),
+        ((_REDEEM_SQL, "WHERE id = %(row)s AND token = %(token)s AND", "WHERE id = %(row)s AND"),),
         "tests/pipeline/test_recovery.py::test_a_stale_worker_cannot_record",
     ),
     Guard(
         "token in record (the whole system)",
-        ((_REDEEM, "WHERE id = %(row)s AND token = %(token)s AND", "WHERE id = %(row)s AND"),),
+        ((_REDEEM_SQL, "WHERE id = %(row)s AND token = %(token)s AND", "WHERE id = %(row)s AND"),),
         "chaos:zombie-record",
     ),
     Guard(
         "lease check before the Attempt",
         (
             (
-                _REDEEM,
+                _REDEEM_SQL,
                 "      AND m.lease_until > clock_timestamp() + make_interval(secs => %(needed)s)\n",
                 "",
             ),
@@ -128,19 +135,31 @@ GUARDS = (
     ),
     Guard(
         "sweep of expired leases",
-        ((_SWEEP, '    apart.do("expired leases", recover_expired_leases, apart)\n', ""),),
+        (
+            (
+                _SWEEP,
+                '    isolation.call("expired leases", recover_expired_leases, isolation)\n',
+                "",
+            ),
+        ),
         "tests/pipeline/test_recovery.py::test_a_lost_message_costs_a_lease_and_nothing_else",
     ),
     Guard(
         "sweep of expired leases (the whole system)",
-        ((_SWEEP, '    apart.do("expired leases", recover_expired_leases, apart)\n', ""),),
+        (
+            (
+                _SWEEP,
+                '    isolation.call("expired leases", recover_expired_leases, isolation)\n',
+                "",
+            ),
+        ),
         "chaos:die-before-publish",
     ),
     Guard(
         "probation",
         (
             (
-                _DISPATCH,
+                _DISPATCH_SQL,
                 "    WHERE NOT (on_probation AND (nth_of_code > 1 "
                 "OR code_id IN (SELECT gift_code_id FROM in_flight)))\n",
                 "",
@@ -165,22 +184,23 @@ GUARDS = (
             (
                 "giftcodes/models/rate_budget.py",
                 "self.window_ends_at = now + dt.timedelta(seconds=length + MARGIN_SECONDS)",
-                "self.window_ends_at = heard.sent_at + dt.timedelta(seconds=length)",
+                "self.window_ends_at = seen.sent_at + dt.timedelta(seconds=length)",
             ),
         ),
         "tests/pipeline/test_budget.py::test_a_window_is_anchored_at_the_answer_and_then_used_whole",
     ),
     Guard(
         "SUCCESS monotone: by the sweep",
-        ((_SWEEP, '    apart.do("evidence", settle_by_evidence, apart)\n', ""),),
+        ((_SWEEP, '    isolation.call("evidence", settle_by_evidence, isolation)\n', ""),),
         "tests/pipeline/test_recovery.py::test_the_sweep_settles_a_row_whose_success_nobody_recorded",
     ),
     Guard(
         "SUCCESS monotone: by a late answer",
         (
             (
-                _REDEEM,
-                "settled = _settle_by_evidence(intent.row_id) if outcome is Outcome.SUCCESS else []",
+                _RECORDING,
+                "settled = _settle_by_evidence(intent.row_id) "
+                "if outcome is Outcome.SUCCESS else []",
                 "settled: list[int] = []",
             ),
         ),
@@ -207,7 +227,8 @@ GUARDS = (
         (
             (
                 "giftcodes/models/rate_budget.py",
-                "is_the_games = seen.outcome not in ODD_WORDS or len(self.unknown_codes) >= UNKNOWN_CODES",
+                "is_the_games = seen.outcome not in ODD_WORDS "
+                "or len(self.unknown_codes) >= UNKNOWN_CODES",
                 "is_the_games = True",
             ),
         ),
@@ -228,7 +249,7 @@ GUARDS = (
         "a member whom the game does not know is not asked for each new code",
         (
             (
-                "giftcodes/models/member_redemption.py",
+                _MEMBERS_SQL,
                 "CASE WHEN is_refused THEN 'needs_correction' ELSE 'pending' END",
                 "'pending'",
             ),
@@ -250,56 +271,57 @@ GUARDS = (
 
 
 def main() -> int:
-    """Try the guards that `GUARD` names, or all. Returns the exit status."""
-    asked = [name for name in os.environ.get("GUARD", "").split(",") if name]
-    chosen = [guard for guard in GUARDS if not asked or any(name in guard.name for name in asked)]
-    say(f"{len(chosen)} guard(s), at most {_PATIENCE_SECONDS} s each, mostly 10 s.")
-    silent = [guard for guard in chosen if not _goes_red(guard)]
-    say(f"{len(chosen) - len(silent)} of {len(chosen)} guard(s) are watched.")
-    return 1 if silent else 0
+    """Test the guards that `GUARD` names, or all. Returns the exit status."""
+    names = [name for name in os.environ.get("GUARD", "").split(",") if name]
+    chosen = [guard for guard in GUARDS if not names or any(name in guard.name for name in names)]
+    print_line(f"{len(chosen)} guard(s), at most {_PATIENCE_SECONDS} s each, usually 10 s.")
+    untested = [guard for guard in chosen if not _goes_red(guard)]
+    print_line(f"{len(chosen) - len(untested)} of {len(chosen)} guard(s) are watched.")
+    return 1 if untested else 0
 
 
 def _goes_red(guard: Guard) -> bool:
-    """Whether the watchman notices that the guard is gone."""
-    begun = time.monotonic()
+    """Whether the test fails without the guard."""
+    started_at = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="redeemer-guard-") as folder:
         copy = Path(folder) / "project"
-        shutil.copytree(REPOSITORY, copy, ignore=_LEFT_BEHIND)
+        shutil.copytree(REPOSITORY, copy, ignore=_NOT_COPIED)
         copy.parent.chmod(0o755)
         (copy / ".venv").symlink_to(REPOSITORY / ".venv")
         for name, text, without in guard.cuts:
             _cut(copy / name, text, without)
-        complaint = _watch(guard.watched_by, copy)
-    say(
-        f"{'red' if complaint else 'GREEN':<6} {guard.name}: {guard.watched_by} [{time.monotonic() - begun:.0f} s]"
+        failure = _first_failure(guard.watched_by, copy)
+    print_line(
+        f"{'red' if failure else 'GREEN':<6} {guard.name}: {guard.watched_by} "
+        f"[{time.monotonic() - started_at:.0f} s]"
     )
-    say(f"       {complaint[:160]}")
-    return bool(complaint)
+    print_line(f"       {failure[:160]}")
+    return bool(failure)
 
 
 def _cut(path: Path, text: str, without: str) -> None:
     """Replace the guard's text, which must occur exactly once.
 
     Raises:
-        SystemExit: it does not.
+        SystemExit: it does not occur exactly once.
     """
     whole = path.read_text(encoding="utf-8")
     if whole.count(text) != 1:
-        raise SystemExit(f"{path.name} holds the guard {whole.count(text)} times: {text!r}")
+        raise SystemExit(f"{path.name} contains the guard {whole.count(text)} times: {text!r}")
     path.write_text(whole.replace(text, without), encoding="utf-8")
 
 
-def _watch(watchman: str, copy: Path) -> str:
-    """What the watchman complains of first; an empty string if it has nothing to say.
+def _first_failure(test: str, copy: Path) -> str:
+    """The first failure of a test or scenario in the copy; empty if it passes.
 
     Raises:
-        SystemExit: it could not watch.
+        SystemExit: the test could not run.
     """
-    scenario = watchman.removeprefix("chaos:")
+    scenario = test.removeprefix("chaos:")
     environment = {**os.environ, "TMPDIR": str(copy.parent)}
-    command = ["-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", watchman]
+    command = ["-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", test]
     mark = "E  "
-    if scenario != watchman:
+    if scenario != test:
         environment |= {"SCENARIO": scenario, "ROUNDS": "1", "SEED": "1"}
         command, mark = ["-m", "chaos"], "      "
     result = subprocess.run(
@@ -310,16 +332,16 @@ def _watch(watchman: str, copy: Path) -> str:
         text=True,
         timeout=_PATIENCE_SECONDS,
     )
-    complaints = [
+    failures = [
         line.removeprefix(mark).strip()
         for line in result.stdout.splitlines()
         if line.startswith(mark)
     ]
     if result.returncode == 0:
         return ""
-    if result.returncode != 1 or not complaints:
-        raise SystemExit(f"{watchman} could not watch:\n{result.stdout}{result.stderr}")
-    return complaints[0]
+    if result.returncode != 1 or not failures:
+        raise SystemExit(f"{test} could not run:\n{result.stdout}{result.stderr}")
+    return failures[0]
 
 
 if __name__ == "__main__":

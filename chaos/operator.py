@@ -1,4 +1,4 @@
-"""The harness's end of `chaos.operator_process`."""
+"""An operator who works in the admin during a round: the client of `chaos.operator_process`."""
 
 from __future__ import annotations
 
@@ -13,13 +13,11 @@ from redeemer.localserver.home import REPOSITORY
 
 
 class Operator:
-    """Somebody who presses buttons while it runs."""
-
     def __init__(self, system: System) -> None:
         self._system = system
 
     def __enter__(self) -> Self:
-        with (self._system.folder / "desk.log").open("ab") as log:
+        with (self._system.folder / "operator.log").open("ab") as log:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "chaos.operator_process"],
                 cwd=REPOSITORY,
@@ -45,21 +43,21 @@ class Operator:
             self._process.kill()
 
     def press(self, what: str, *, guild: int, code: str, players: list[str] | None = None) -> Any:
-        """Press a button, and wait for what comes of it.
+        """Press a button, and wait for the result.
 
         Raises:
-            RuntimeError: it failed; the traceback is in desk.log.
+            RuntimeError: the action failed; the traceback is in operator.log.
         """
         assert self._process.stdin is not None
         assert self._process.stdout is not None
-        order = {"what": what, "guild": guild, "code": code, "players": players or []}
+        request = {"what": what, "guild": guild, "code": code, "players": players or []}
         try:
-            self._process.stdin.write(json.dumps(order) + "\n")
+            self._process.stdin.write(json.dumps(request) + "\n")
             self._process.stdin.flush()
         except BrokenPipeError:
             pass
         answer = self._process.stdout.readline()
         if not answer:
-            message = f"the operator could not {what}: see desk.log"
+            message = f"the operator could not {what}: see operator.log"
             raise RuntimeError(message)
         return json.loads(answer)

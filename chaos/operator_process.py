@@ -1,4 +1,7 @@
-"""An operator's hands: does what the admin's buttons do, in a process of its own. A JSON line in, a JSON line out."""
+"""A process that does what the admin's buttons do.
+
+It reads one JSON object a line from stdin, and answers each with one line on stdout.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +20,7 @@ from giftcodes.services import providers, run_actions  # noqa: E402
 
 
 def press(what: str, guild: int, code: str, players: list[str]) -> Any:
-    """Do one thing. Returns what came of it, as far as it can be said in JSON."""
+    """Do what one button does. Returns its result, as far as JSON can express it."""
     row = GiftCode.objects.filter(code=code).order_by("-issue").first()
     if row is None:
         return "no such code yet"
@@ -32,13 +35,13 @@ def press(what: str, guild: int, code: str, players: list[str]) -> Any:
         case "take back" if redemption:
             return run_actions.take_back_stop(redemption.pk, trigger=Trigger.ADMIN).done
         case "close":
-            said = code_lifecycle.close(row.pk, reason="An operator closed it.")
+            result = code_lifecycle.close(row.pk, reason="An operator closed it.")
             tasks.enqueue_on_commit(tasks.close_code, row.pk)
-            return said
+            return result
         case "reopen":
-            said = code_lifecycle.reopen(row.pk, trigger=Trigger.ADMIN)
+            result = code_lifecycle.reopen(row.pk, trigger=Trigger.ADMIN)
             tasks.enqueue_on_commit(tasks.fan_out, row.pk, Trigger.ADMIN)
-            return said
+            return result
         case "leave":
             return Member.objects.filter(guild_id=guild, player_id__in=players).update(active=False)
         case "come back":
@@ -53,7 +56,7 @@ def press(what: str, guild: int, code: str, players: list[str]) -> Any:
 
 
 def main() -> None:
-    """Press what standard input says, until it ends."""
+    """Press the buttons that stdin names, until it ends."""
     for line in sys.stdin:
         sys.stdout.write(json.dumps(press(**json.loads(line)), default=str) + "\n")
         sys.stdout.flush()

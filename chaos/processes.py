@@ -1,4 +1,4 @@
-"""One process of the system: started, ended, stopped, and started again when it has died."""
+"""One process of the system: start, stop, freeze, and restart after its death."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ from redeemer.localserver.spawn import spawn_with_parent_death_signal
 
 
 class Process:
-    """A command whose output goes to a log of its name. It dies with the harness."""
+    """A command with a log file. The kernel kills the process when the harness dies."""
 
     def __init__(
         self, name: str, command: Sequence[str], environment: Mapping[str, str], log: Path
     ) -> None:
         self.name = name
         self.log = log
-        #: What this process alone gets, from its next start on.
+        #: Environment variables of this process alone. They take effect at the next start.
         self.extra: dict[str, str] = {}
-        #: Whether it is started again when it has died.
-        self.is_kept = True
+        #: Whether the process is restarted after its death.
+        self.is_restarted = True
         self.command = command
         self._environment = environment
         self._popen: subprocess.Popen[bytes] | None = None
@@ -34,13 +34,13 @@ class Process:
 
     @property
     def pid(self) -> int:
-        """Its process id.
+        """The process id.
 
         Raises:
-            RuntimeError: it does not run.
+            RuntimeError: the process is not running.
         """
         if self._popen is None or self._popen.poll() is not None:
-            message = f"{self.name} does not run."
+            message = f"{self.name} is not running."
             raise RuntimeError(message)
         return self._popen.pid
 
@@ -50,7 +50,7 @@ class Process:
 
     @property
     def is_frozen(self) -> bool:
-        """Whether it was stopped, by itself or by us."""
+        """Whether the process is stopped by SIGSTOP, which it may have sent itself."""
         try:
             state = (
                 Path(f"/proc/{self.pid}/stat")
@@ -73,22 +73,22 @@ class Process:
             )
 
     def send(self, number: signal.Signals) -> None:
-        """Send it a signal; it may be dead already."""
+        """Send a signal. Nothing happens if the process is dead."""
         with contextlib.suppress(ProcessLookupError, RuntimeError):
             os.kill(self.pid, number)
 
     def kill(self) -> None:
-        """End it at once, and wait for that."""
+        """Send SIGKILL, and wait for the end."""
         self.send(signal.SIGKILL)
         if self._popen is not None:
             self._popen.wait(10)
 
-    def ask_to_end(self) -> None:
+    def terminate(self) -> None:
         self.send(signal.SIGCONT)
         self.send(signal.SIGTERM)
 
-    def end(self, patience_seconds: float = 10.0) -> None:
-        """Wait for its end; insist when it takes too long."""
+    def wait_for_end(self, patience_seconds: float = 10.0) -> None:
+        """Wait for the end of the process, and kill it after that time."""
         if self._popen is None:
             return
         try:
@@ -98,11 +98,11 @@ class Process:
         self._popen = None
 
     def notice_death(self) -> bool:
-        """Whether it has died since the last look. It is then to be started again after a moment."""
+        """Whether the process has died since the last call. If so, its restart is scheduled."""
         if self._popen is None or self._popen.poll() is None:
             return False
         self._popen = None
-        self._restart_at = time.monotonic() + RESTART_SECONDS if self.is_kept else None
+        self._restart_at = time.monotonic() + RESTART_SECONDS if self.is_restarted else None
         return True
 
     def start_if_due(self) -> None:
@@ -110,6 +110,6 @@ class Process:
             self.start()
 
     def mark(self, line: str) -> None:
-        """Write a line of ours into its log."""
+        """Write a line into the log."""
         with self.log.open("ab") as output:
             output.write(f"--- {line}\n".encode())

@@ -1,4 +1,4 @@
-"""A TCP proxy on this machine that stops forwarding on demand: a connection that is half open, with no end in sight."""
+"""A TCP proxy that stops forwarding on demand, so that connections are half open."""
 
 from __future__ import annotations
 
@@ -12,8 +12,11 @@ _CHUNK_BYTES = 65_536
 
 
 class Proxy:
-    """Forwards a port of its own to another port of this machine. While it is frozen, bytes are neither read nor sent,
-    and new connections are accepted and left alone: nobody is told anything."""
+    """Forwards a port of its own to another local port.
+
+    While the proxy is frozen, it neither reads nor sends. The kernel accepts new connections, but
+    the proxy does not answer them. Neither side gets an error.
+    """
 
     def __init__(self, target_port: int) -> None:
         self._target_port = target_port
@@ -39,7 +42,7 @@ class Proxy:
         self._loop.call_soon_threadsafe(self._open.clear)
 
     def thaw(self) -> None:
-        """Go on, with what was sent meanwhile."""
+        """Forward again, beginning with what was sent meanwhile."""
         self._loop.call_soon_threadsafe(self._open.set)
 
     async def _serve(self) -> None:

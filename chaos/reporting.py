@@ -1,4 +1,4 @@
-"""What a person reads: a line for each round, and one for all rounds of a scenario."""
+"""The printed results: a line for each round, and one for all rounds of a scenario."""
 
 from __future__ import annotations
 
@@ -6,33 +6,36 @@ import sys
 from dataclasses import dataclass
 
 from chaos.checks import Evidence
-from chaos.round import Stage
+from chaos.round import Round
 
 _SHOWN = 8
 
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """One round: what was found, what was wrong, and how long it took."""
+    """The result of one round: the evidence, the problems, and the times."""
 
     scenario: str
     number: int
-    stage: Stage
+    round_: Round
     evidence: Evidence | None
-    wrong: list[str]
+    problems: list[str]
     settled_seconds: float
     lasted_seconds: float
 
     def line(self, rounds: int) -> str:
-        """The verdict with its figures; what is wrong stands below."""
-        parts = [f"{self.stage.faults} fault(s)", *self._figures(), *self.stage.notes]
-        verdict = "FAIL" if self.wrong else "ok  "
-        head = f"{verdict}  {self.scenario} {self.number}/{rounds}: {', '.join(parts)} [{self.lasted_seconds:.0f} s]"
-        more = len(self.wrong) - _SHOWN
+        """The verdict with its figures, and the problems below it."""
+        parts = [f"{self.round_.faults} fault(s)", *self._figures(), *self.round_.notes]
+        verdict = "FAIL" if self.problems else "ok  "
+        head = (
+            f"{verdict}  {self.scenario} {self.number}/{rounds}: {', '.join(parts)} "
+            f"[{self.lasted_seconds:.0f} s]"
+        )
+        more = len(self.problems) - _SHOWN
         return "\n".join(
             [
                 head,
-                *(f"      {line}" for line in self.wrong[:_SHOWN]),
+                *(f"      {line}" for line in self.problems[:_SHOWN]),
                 *([f"      … and {more} more"] * (more > 0)),
             ]
         )
@@ -40,20 +43,21 @@ class Result:
     def _figures(self) -> list[str]:
         if self.evidence is None:
             return []
-        found, stage = self.evidence, self.stage
+        found, round_ = self.evidence, self.round_
         return [
             f"{len(found.rows)} rows",
             f"{len(found.grants)} granted by {len(found.requests)} requests",
             f"{len(found.unanswered)} unanswered",
-            f"{found.repeats.total()} repeats of {found.excuses.total()} allowed",
-            f"claims left behind for {stage.left_behind_seconds:.1f} s of {stage.recovery_seconds:.0f}",
-            f"settled after {self.settled_seconds:.1f} s of {stage.patience_seconds:.0f}",
+            f"{found.repeats.total()} repeats of {found.allowed_repeats.total()} allowed",
+            f"expired claims for {round_.expired_claims_seconds:.1f} s "
+            f"of {round_.recovery_seconds:.0f}",
+            f"settled after {self.settled_seconds:.1f} s of {round_.patience_seconds:.0f}",
         ]
 
 
 @dataclass(slots=True)
 class Tally:
-    """What all rounds of a scenario came to."""
+    """The sums over all rounds of a scenario."""
 
     scenario: str
     rounds: int
@@ -63,15 +67,17 @@ class Tally:
     granted: int = 0
     unanswered: int = 0
     repeats: int = 0
-    left_behind: float = 0.0
-    slowest: float = 0.0
+    longest_expired_claims_seconds: float = 0.0
+    longest_settled_seconds: float = 0.0
 
     def add(self, result: Result) -> None:
-        """Count a round."""
-        self.failed += bool(result.wrong)
-        self.faults += result.stage.faults
-        self.left_behind = max(self.left_behind, result.stage.left_behind_seconds)
-        self.slowest = max(self.slowest, result.settled_seconds)
+        """Add the result of a round."""
+        self.failed += bool(result.problems)
+        self.faults += result.round_.faults
+        self.longest_expired_claims_seconds = max(
+            self.longest_expired_claims_seconds, result.round_.expired_claims_seconds
+        )
+        self.longest_settled_seconds = max(self.longest_settled_seconds, result.settled_seconds)
         if result.evidence is not None:
             self.requests += len(result.evidence.requests)
             self.granted += len(result.evidence.grants)
@@ -81,14 +87,15 @@ class Tally:
     def line(self) -> str:
         """The scenario's verdict."""
         return (
-            f"{'FAILED' if self.failed else 'PASSED'}  {self.scenario}: {self.rounds} round(s), {self.failed} failed, "
-            f"{self.faults} faults, {self.granted} granted by {self.requests} requests, {self.unanswered} unanswered, "
-            f"{self.repeats} repeats; at the longest, claims left behind for {self.left_behind:.1f} s and all settled "
-            f"after {self.slowest:.1f} s"
+            f"{'FAILED' if self.failed else 'PASSED'}  {self.scenario}: {self.rounds} round(s), "
+            f"{self.failed} failed, {self.faults} faults, {self.granted} granted by "
+            f"{self.requests} requests, {self.unanswered} unanswered, {self.repeats} repeats; "
+            f"at most, expired claims for {self.longest_expired_claims_seconds:.1f} s, "
+            f"all settled after {self.longest_settled_seconds:.1f} s"
         )
 
 
-def say(line: str) -> None:
-    """Tell the person, at once."""
+def print_line(line: str) -> None:
+    """Print a line without buffering."""
     sys.stdout.write(f"{line}\n")
     sys.stdout.flush()

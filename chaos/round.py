@@ -1,4 +1,4 @@
-"""What a scenario plays on: guilds, codes, a random number generator, and the means to do harm."""
+"""One round of a scenario: its guilds and codes, and the operations that inject faults."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ _numbers = count(1)
 
 
 @dataclass(slots=True)
-class Stage:
-    """One round of a scenario. The scenario begins runs and does harm; the runner waits for the end and judges.
+class Round:
+    """One round. The scenario publishes codes and injects faults; the runner waits and checks.
 
     Args:
-        system: everything that runs.
-        random: decides what happens when; the same for the same seed.
+        system: the system under test.
+        random: decides what happens when; it gives the same numbers for the same seed.
         players: all players of the guilds, each once.
         guilds: guild ids by name.
-        members: rows that each code gets.
+        members: the number of member redemptions that each code gets.
     """
 
     system: System
@@ -39,29 +39,29 @@ class Stage:
     codes: list[str] = field(default_factory=list)
     faults: int = 0
     last_fault_at: float = 0.0
-    #: Attempts that were under way when something happened: these may stay without an answer.
-    under_way: set[int] = field(default_factory=set)
-    #: What the scenario itself found wrong.
-    complaints: list[str] = field(default_factory=list)
-    #: Words for the verdict's line.
+    #: Ids of attempts that were in flight at a fault. They may stay without an answer.
+    in_flight: set[int] = field(default_factory=set)
+    #: Problems that the scenario found.
+    problems: list[str] = field(default_factory=list)
+    #: Texts for the line of the result.
     notes: list[str] = field(default_factory=list)
-    #: Players who need not have the code in the end (each row still needs its reason).
-    excused: set[str] = field(default_factory=set)
-    #: Scripted 429s, or another cause outside of our pace.
+    #: Players who need not have the code at the end. Their rows still need a reason.
+    exempt: set[str] = field(default_factory=set)
+    #: The game may refuse requests with a 429 that our pace did not cause, such as a scripted one.
     may_be_throttled: bool = False
-    #: Added to the time that recovery may take: until whoever was cut off has noticed, and is back.
+    #: Added to the allowed recovery time: until a process that was cut off has reconnected.
     extra_seconds: float = 0.0
-    #: Added to the time until all is settled: a game that is paused and probed.
+    #: Added to the allowed time until all is settled: while a game is paused and probed.
     game_seconds: float = 0.0
-    #: How often the game has issued each code: so often everybody gets it.
+    #: The number of issues of each code. Each player gets every issue.
     issues: int = 1
-    #: Until so many seconds after the last fault, claims were seen whose lease was over.
-    left_behind_seconds: float = 0.0
-    _sample_is_due: bool = False
+    #: Seconds after the last fault at which a claim with an expired lease was last seen.
+    expired_claims_seconds: float = 0.0
+    _must_note_in_flight: bool = False
 
-    # --- Work ---------------------------------------------------------------------------------------------------------
-    def begin(self, *, feed: bool = True) -> str:
-        """Make a new code that works; the feed lists it, and is due at once. Returns the code."""
+    # --- Work -------------------------------------------------------------------------------------
+    def new_code(self, *, feed: bool = True) -> str:
+        """Create a code that works, and publish it unless `feed` is false. Returns the code."""
         code = f"Chaos{next(_numbers):04d}{self.random.choice('ABCDEFGH')}"
         self.codes.append(code)
         self.system.game.change(codes={code: {}})
@@ -70,71 +70,71 @@ class Stage:
         return code
 
     def publish(self, code: str) -> None:
-        """Put a code into the feed, which is due at once."""
+        """Add a code to the feed, and make the feed due now."""
         self.system.game.change(feed=[line(code)])
-        self.try_to(self.system.books.poll_now)
+        self.try_database(self.system.database.poll_now)
 
-    def wait_for_share(self, share: float) -> None:
-        """Wait until so much of this round's work is done."""
-        goal = share * self.members * len(self.codes)
+    def wait_for_progress(self, fraction: float) -> None:
+        """Wait until this fraction of the round's member redemptions is settled."""
+        goal = fraction * self.members * len(self.codes)
 
         def is_done() -> bool:
-            progress = self.system.books.progress(self.codes)
+            progress = self.system.database.progress(self.codes)
             return bool(progress["rows"]) and progress["settled"] >= goal
 
-        self.system.wait(is_done, f"{goal:.0f} settled rows", seconds=self.patience_seconds)
+        self.system.wait_until(is_done, f"{goal:.0f} settled rows", seconds=self.patience_seconds)
 
     def wait_for_random_moment(self, until: float = 0.9) -> None:
-        """Wait until a random share of the work is done; then mostly for a request under way, and a moment longer."""
-        self.wait_for_share(self.random.uniform(0, until))
+        """Wait until a random fraction is settled, then usually for a request and a moment."""
+        self.wait_for_progress(self.random.uniform(0, until))
         if self.random.random() < 0.8:
             self.wait_for_request()
         self.system.pause(self.random.uniform(0, 0.3))
 
     def wait_for_request(self) -> None:
-        """Wait until a request is under way, or everything is done already."""
-        self.system.wait(
-            lambda: bool(self.system.books.unanswered() - self.under_way) or self.is_settled(),
-            "a request under way",
+        """Wait until a request is in flight, or everything is settled."""
+        self.system.wait_until(
+            lambda: bool(self.system.database.unanswered() - self.in_flight) or self.is_settled(),
+            "a request in flight",
             seconds=self.patience_seconds,
         )
 
-    # --- Harm ---------------------------------------------------------------------------------------------------------
-    def note_fault(self) -> None:
-        """Something has happened now. What is under way may be lost."""
+    # --- Faults -----------------------------------------------------------------------------------
+    def record_fault(self) -> None:
+        """Note that a fault has happened now. Requests in flight may be lost."""
         self.faults += 1
         self.last_fault_at = time.monotonic()
-        self.left_behind_seconds = 0.0
-        self._sample_is_due = True
-        self.sample()
+        self.expired_claims_seconds = 0.0
+        self._must_note_in_flight = True
+        self.note_in_flight()
 
-    def sample(self) -> None:
-        """Note what is under way, once the database answers."""
-        if self._sample_is_due and self.try_to(
-            lambda: self.under_way.update(self.system.books.unanswered())
+    def note_in_flight(self) -> None:
+        """After a fault, note which requests are in flight, as soon as the database answers."""
+        if self._must_note_in_flight and self.try_database(
+            lambda: self.in_flight.update(self.system.database.unanswered())
         ):
-            self._sample_is_due = False
+            self._must_note_in_flight = False
 
     def kill(self, name: str) -> None:
-        """SIGKILL; the supervisor starts it again."""
+        """Kill a process. It is restarted after a moment."""
         self.system.processes[name].kill()
-        self.system.look()
+        self.system.supervise()
 
-    def send(self, name: str, number: signal.Signals) -> None:
+    def send_signal(self, name: str, number: signal.Signals) -> None:
         self.system.processes[name].send(number)
 
-    def try_to(self, action: Callable[[], object]) -> bool:
-        """Ask the database something that it may not be able to answer now."""
+    def try_database(self, action: Callable[[], object]) -> bool:
+        """Do something with the database. Returns False if it is down."""
         try:
             action()
         except psycopg.OperationalError:
             return False
         return True
 
-    # --- The end ------------------------------------------------------------------------------------------------------
+    # --- The end ----------------------------------------------------------------------------------
     @property
     def patience_seconds(self) -> float:
-        """How long everything may take from the last fault, or from the beginning, until it is settled."""
+        """The allowed time from the last fault, or from the start, until all is settled."""
         work = times.run_seconds(self.members * max(1, len(self.codes)))
         return (
             work
@@ -151,7 +151,7 @@ class Stage:
 
     @property
     def recovery_seconds(self) -> float:
-        """Until when after the last fault all claims of those who are gone must have been taken from them."""
+        """The allowed time from the last fault until all claims of dead workers are recovered."""
         return (
             2 * times.LEASE_SECONDS
             + 2 * times.SWEEP_SECONDS
@@ -161,44 +161,47 @@ class Stage:
         )
 
     def is_settled(self) -> bool:
-        """Whether no row is open and no run goes on, for every code of this round."""
-        self.sample()
-        progress = self.system.books.progress(self.codes)
-        if progress["left_behind"]:
-            self.left_behind_seconds = time.monotonic() - self.last_fault_at
+        """Whether no member redemption and no run of this round's codes is open."""
+        self.note_in_flight()
+        progress = self.system.database.progress(self.codes)
+        if progress["expired"]:
+            self.expired_claims_seconds = time.monotonic() - self.last_fault_at
         return progress["rows"] >= self.expected_rows and not (
             progress["open"] or progress["unfinished"]
         )
 
     def settle(self) -> float:
-        """Wait until everything is settled. Returns the seconds since the last fault.
+        """Wait until all is settled. Returns the seconds since the last fault.
 
         Raises:
-            TimeUpError: it is not in time. The message says what is left.
+            TimeUpError: it took too long. The message says what is open.
         """
         begun = self.last_fault_at or time.monotonic()
         try:
             left = self.patience_seconds - (time.monotonic() - begun)
-            self.system.wait(self.is_settled, "everything to settle", seconds=max(5.0, left))
+            self.system.wait_until(self.is_settled, "everything to settle", seconds=max(5.0, left))
         except TimeUpError as error:
             message = (
-                f"not recovered {self.patience_seconds:.0f} s after the last fault: {self._rest()}"
+                f"not recovered {self.patience_seconds:.0f} s after the last fault: "
+                f"{self._count_by_state()}"
             )
             raise TimeUpError(message) from error
         return time.monotonic() - begun
 
-    def _rest(self) -> str:
-        rows = self.system.books.ask(
+    def _count_by_state(self) -> str:
+        rows = self.system.database.execute(
             "SELECT m.state, count(*) AS n FROM giftcodes_memberredemption m "
-            "JOIN giftcodes_giftcode c ON c.id = m.gift_code_id WHERE c.code = ANY(%s) GROUP BY 1 ORDER BY 1",
+            "JOIN giftcodes_giftcode c ON c.id = m.gift_code_id "
+            "WHERE c.code = ANY(%s) GROUP BY 1 ORDER BY 1",
             self.codes,
         )
-        runs = self.system.books.ask(
+        runs = self.system.database.execute(
             "SELECT r.state, count(*) AS n FROM giftcodes_redemption r "
-            "JOIN giftcodes_giftcode c ON c.id = r.gift_code_id WHERE c.code = ANY(%s) GROUP BY 1 ORDER BY 1",
+            "JOIN giftcodes_giftcode c ON c.id = r.gift_code_id "
+            "WHERE c.code = ANY(%s) GROUP BY 1 ORDER BY 1",
             self.codes,
         )
-        told = [f"{row['n']} {row['state']}" for row in rows] + [
+        counts = [f"{row['n']} {row['state']}" for row in rows] + [
             f"{run['n']} run(s) {run['state']}" for run in runs
         ]
-        return ", ".join(told) or "no rows at all"
+        return ", ".join(counts) or "no rows"

@@ -1,4 +1,4 @@
-"""What a scenario is, and the list of them."""
+"""The type of a scenario, and the list of all scenarios."""
 
 from __future__ import annotations
 
@@ -6,48 +6,48 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from chaos import times
-from chaos.round import Stage
+from chaos.round import Round
 
-Play = Callable[[Stage], None]
+Play = Callable[[Round], None]
 
 
 @dataclass(frozen=True, slots=True)
 class Scenario:
-    """A kind of harm.
+    """A kind of fault.
 
     Args:
-        name: as it is chosen by `SCENARIO=`.
-        story: what happens, in one sentence.
-        play: one round of it.
-        rounds: how many, if nobody says.
-        members: rows that a code gets; a tenth of the players is in two guilds.
-        harm_seconds: how long the harm itself may take, beside the run and the recovery.
+        name: the name for `SCENARIO=`.
+        description: what happens, in one sentence.
+        play: runs one round of it.
+        rounds: the number of rounds, unless ROUNDS is set.
+        members: the member redemptions of a code; a tenth of the players is in two guilds.
+        fault_seconds: how long the faults may take, beside the run and the recovery.
     """
 
     name: str
-    story: str
+    description: str
     play: Play
     rounds: int
     members: int
-    harm_seconds: float
+    fault_seconds: float
 
     @property
     def bound_seconds(self) -> float:
-        """The longest that a round may take before it has failed."""
+        """The longest time that a round may take."""
         fixed = times.STARTUP_SECONDS + times.SLACK_SECONDS + times.RECOVERY_SECONDS
-        return self.harm_seconds + 2 * times.run_seconds(self.members) + 2 * fixed
+        return self.fault_seconds + 2 * times.run_seconds(self.members) + 2 * fixed
 
 
 SCENARIOS: dict[str, Scenario] = {}
 
 
 def scenario(
-    name: str, story: str, *, rounds: int = 1, members: int = 240, harm_seconds: float = 10
+    name: str, description: str, *, rounds: int = 1, members: int = 240, fault_seconds: float = 10
 ) -> Callable[[Play], Play]:
-    """Put a function on the list."""
+    """Register a function as a scenario."""
 
-    def put(play: Play) -> Play:
-        SCENARIOS[name] = Scenario(name, story, play, rounds, members, harm_seconds)
+    def register(play: Play) -> Play:
+        SCENARIOS[name] = Scenario(name, description, play, rounds, members, fault_seconds)
         return play
 
-    return put
+    return register

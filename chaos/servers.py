@@ -1,4 +1,4 @@
-"""PostgreSQL and Valkey of our own, which may be crashed, frozen and emptied."""
+"""PostgreSQL and Valkey for one system, which a scenario may crash, freeze and empty."""
 
 from __future__ import annotations
 
@@ -10,13 +10,12 @@ from pathlib import Path
 
 import redis
 
-from redeemer.localserver import ports
 from redeemer.localserver.postgres import Postgres
-from redeemer.localserver.server import Server, wait_until_ready
+from redeemer.localserver.servers import Server, pick_port, wait_until_ready
 from redeemer.localserver.valkey import Valkey
 
 _PASSWORD = "only-for-chaos"
-#: Not forced to the disk, but handed to the system at each commit: a crash of the server loses nothing.
+#: Without fsync, a commit is still handed to the kernel, so a crash of the server loses nothing.
 _SETTINGS = {"fsync": "off", "full_page_writes": "off", "max_connections": "300"}
 
 
@@ -29,14 +28,14 @@ class Running:
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
-        """Start it, and wait until it answers."""
+        """Start the server, and wait until it answers."""
         self.server.prepare()
         with self._log.open("ab") as output:
             process = self._process = self.server.launch(output)
         wait_until_ready(self.server, lambda: process.poll() is None, self._log)
 
     def stop(self, number: signal.Signals | None = None) -> None:
-        """End it: in order, or as hard as the signal says."""
+        """Stop the server, in order or by another signal."""
         if self._process is None:
             return
         for sent in (signal.SIGCONT, number or self.server.stop_signal):
@@ -49,7 +48,7 @@ class Running:
         self._process = None
 
     def send(self, number: signal.Signals) -> None:
-        """Send its first process a signal."""
+        """Send a signal to the server's main process."""
         if self._process is not None and self._process.poll() is None:
             os.kill(self._process.pid, number)
 
@@ -58,13 +57,13 @@ class Servers:
     """The two servers, in a folder of their own."""
 
     def __init__(self, folder: Path) -> None:
-        folder.chmod(0o755)  # The database's user goes through it.
-        postgres = Postgres(folder, port=ports.pick(), password=_PASSWORD, settings=_SETTINGS)
-        self._own_place = postgres.place if postgres.place != folder else None
+        folder.chmod(0o755)  # The database user must be able to enter it.
+        postgres = Postgres(folder, port=pick_port(), password=_PASSWORD, settings=_SETTINGS)
+        self._own_place = postgres.folder if postgres.folder != folder else None
         self.valkey_data = folder / "valkey"
         self.postgres = Running(postgres, folder / "postgresql.log")
         self.valkey = Running(
-            Valkey(folder, port=ports.pick(), password=_PASSWORD), folder / "valkey.log"
+            Valkey(folder, port=pick_port(), password=_PASSWORD), folder / "valkey.log"
         )
         self.database_url = postgres.url
         self.redis_url = self.valkey.server.url
@@ -80,14 +79,14 @@ class Servers:
             shutil.rmtree(self._own_place, ignore_errors=True)
 
     def crash_postgres(self) -> None:
-        """`pg_ctl stop -m immediate`: every connection is gone, nothing is written down in order."""
+        """Stop as `pg_ctl stop -m immediate` does: without a checkpoint."""
         self.postgres.stop(signal.SIGQUIT)
 
     def broker(self) -> redis.Redis:
-        """A connection to Valkey."""
+        """A new connection to Valkey."""
         return redis.Redis.from_url(self.redis_url, socket_timeout=5)
 
     def lose_valkey(self) -> None:
-        """`SHUTDOWN NOSAVE`, and what it had written to the disk is lost as well."""
+        """Kill Valkey, and delete what it has written to the disk."""
         self.valkey.stop(signal.SIGKILL)
         shutil.rmtree(self.valkey_data, ignore_errors=True)

@@ -1,4 +1,4 @@
-"""The whole system as processes: two servers, the game, three workers, beat."""
+"""The whole system as processes: two servers, the simulated game, three workers and beat."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from pathlib import Path
 import psycopg
 
 from chaos import times
-from chaos.database import Books
+from chaos.database import Database
 from chaos.game import Game
 from chaos.processes import Process
 from chaos.servers import Servers
 from redeemer.games import GAMES
-from redeemer.localserver import ports
 from redeemer.localserver.home import REPOSITORY
+from redeemer.localserver.servers import pick_port
 
 REDEEM = ("redeem-1", "redeem-2")
 WORKERS = ("control", *REDEEM)
@@ -39,47 +39,47 @@ _SALT = "only-for-chaos"
 
 
 class TimeUpError(Exception):
-    """Something did not happen in time."""
+    """A condition was not met in time."""
 
 
 class System:
-    """Everything that runs. All of it ends with the harness, however that ends."""
+    """All processes. The kernel kills them when the harness dies."""
 
     def __init__(self) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="redeemer-chaos-"))
         self.servers = Servers(self.folder)
-        self.books = Books(self.servers.database_url)
-        port = ports.pick()
+        self.database = Database(self.servers.database_url)
+        port = pick_port()
         self.game = Game(f"http://127.0.0.1:{port}")
         self.environment = self._environment()
         self.processes = {
             name: self._process(name, command) for name, command in self._commands(port).items()
         }
-        #: For the audit, which looks at all rounds: answers that were lost until now.
+        #: For the audit, which checks all rounds: the number of answers that were lost so far.
         self.repeats_allowed = 0
-        #: Called with its name when a process has died.
+        #: Is called with the name of a process that has died.
         self.on_death: Callable[[str], None] = lambda name: None
 
-    # --- Start and end ------------------------------------------------------------------------------------------------
+    # --- Start and end ----------------------------------------------------------------------------
     def start(self) -> None:
         """Start everything on an empty database."""
         self.servers.start()
         self.manage("migrate", "--no-input")
         for task, seconds in times.BEAT_SECONDS.items():
-            self.books.hasten_beat(task, seconds)
+            self.database.set_beat_interval(task, seconds)
         for process in self.processes.values():
             process.start()
-        self.wait(self.game.answers, "the game to listen", seconds=30)
-        self.wait(self._ticks, "the first tick", seconds=60)
+        self.wait_until(self.game.is_up, "the game to listen", seconds=30)
+        self.wait_until(self._ticks, "the first tick", seconds=60)
 
     def stop(self) -> None:
-        """End everything, workers first."""
+        """End all processes, then the servers."""
         for process in self.processes.values():
-            process.is_kept = False
-            process.ask_to_end()
+            process.is_restarted = False
+            process.terminate()
         for process in self.processes.values():
-            process.end(6)
-        self.books.close()
+            process.wait_for_end(6)
+        self.database.close()
         self.servers.stop()
 
     def remove_logs(self) -> None:
@@ -98,42 +98,42 @@ class System:
             timeout=120,
         )
 
-    # --- While it runs ------------------------------------------------------------------------------------------------
-    def look(self) -> None:
-        """Be the supervisor for a moment: notice who died, and start again who has waited long enough."""
+    # --- While it runs ----------------------------------------------------------------------------
+    def supervise(self) -> None:
+        """Report dead processes, and restart those whose wait is over."""
         for process in self.processes.values():
             if process.notice_death():
                 self.on_death(process.name)
             process.start_if_due()
 
-    def wait(self, condition: Callable[[], bool], what: str, *, seconds: float) -> None:
-        """Look after the processes until something is so.
+    def wait_until(self, condition: Callable[[], bool], what: str, *, seconds: float) -> None:
+        """Supervise the processes until a condition is met.
 
         Raises:
-            TimeUpError: it was not so in time.
+            TimeUpError: it was not met in time.
         """
         end = time.monotonic() + seconds
         while True:
-            self.look()
+            self.supervise()
             try:
                 if condition():
                     return
             except psycopg.OperationalError:
-                pass  # The database is away; that may be the scenario.
+                pass  # The database is down, which may be part of the scenario.
             if time.monotonic() > end:
                 message = f"waited {seconds:.0f} s for {what}"
                 raise TimeUpError(message)
             time.sleep(0.05)
 
     def pause(self, seconds: float) -> None:
-        """Let time go by."""
+        """Supervise the processes for this time."""
         end = time.monotonic() + seconds
         while time.monotonic() < end:
-            self.look()
+            self.supervise()
             time.sleep(min(0.05, max(0.0, end - time.monotonic())))
 
-    def relaunch(self, *names: str, **extra: str) -> None:
-        """End these at once, and start them with this in their environment, beside what all get."""
+    def restart(self, *names: str, **extra: str) -> None:
+        """Kill these processes, and start them with additional environment variables."""
         for name in names:
             process = self.processes[name]
             process.kill()
@@ -142,7 +142,7 @@ class System:
             process.start()
 
     def mark(self, line: str) -> None:
-        """Write a line of ours into every log, so that a round is found again."""
+        """Write a line into every log, such as the start of a round."""
         for process in self.processes.values():
             process.mark(line)
 
@@ -155,7 +155,7 @@ class System:
     def thaw(self, name: str) -> None:
         self.processes[name].send(signal.SIGCONT)
 
-    # --- How it is made -----------------------------------------------------------------------------------------------
+    # --- How it is made ---------------------------------------------------------------------------
     def _environment(self) -> dict[str, str]:
         return {
             **os.environ,
@@ -211,34 +211,34 @@ class System:
         return Process(name, command, self.environment, self.folder / f"{name}.log")
 
     def add(self, name: str, like: str) -> Process:
-        """One more process of a kind that there is. It is not started yet."""
+        """Add a process with the command of another one. It is not started."""
         found = self.processes[like]
         command = [part.replace(f"{like}@", f"{name}@") for part in found.command]
         process = self.processes[name] = self._process(name, command)
         return process
 
     def remove(self, name: str) -> None:
-        """End a process that was added, for good."""
+        """End a process that was added, and forget it."""
         process = self.processes.pop(name)
-        process.is_kept = False
-        process.ask_to_end()
-        process.end(15)
+        process.is_restarted = False
+        process.terminate()
+        process.wait_for_end(15)
 
     def hold(self, name: str) -> None:
-        """End a process, and do without it for a while."""
+        """End a process, and do not restart it."""
         process = self.processes[name]
-        process.is_kept = False
-        process.ask_to_end()
-        process.end(10)
+        process.is_restarted = False
+        process.terminate()
+        process.wait_for_end(10)
 
     def release(self, name: str) -> None:
-        """Start a process again that was held."""
+        """Start a process that was held."""
         process = self.processes[name]
-        process.is_kept = True
+        process.is_restarted = True
         process.start()
 
     def _ticks(self) -> bool:
-        return bool(self.books.value("SELECT count(*) FROM giftcodes_heartbeat"))
+        return bool(self.database.value("SELECT count(*) FROM giftcodes_heartbeat"))
 
 
 def _worker(name: str, queue: str, *, threads: int) -> list[str]:

@@ -1,20 +1,20 @@
-"""The times of the system under test: shorter than in production, in the same proportions, so that rounds are quick."""
+"""The times of the system under test: as in production, but proportionally shorter."""
 
 from __future__ import annotations
 
 import os
 
-#: One call of the game. In production 15 s.
+#: The limit for one request to the game. In production 15 s.
 HTTP_SECONDS = 1.5
-#: A claim. In production 30 s.
+#: The lease of a claim. In production 30 s.
 LEASE_SECONDS = 4.0
-#: In production 10 s.
+#: The interval of the sweep. In production 10 s.
 SWEEP_SECONDS = 1.0
-#: What beat rings, and how often. In production each second, 5 s, 10 s and 60 s.
+#: The intervals of beat's tasks. In production 1 s, 5 s, 10 s and 60 s.
 BEAT_SECONDS = {"tick": 1.0, "poll": 2.0, "sweep": SWEEP_SECONDS, "catch_up": 3.0}
-#: From a request without an answer to its repeat. In production 60 s.
+#: The wait from a request without an answer to its repeat. In production 60 s.
 UNCONFIRMED_SECONDS = 5.0
-#: In production 60 s, and 600 s for the longest pause, and 10 s for the margin.
+#: In production 60 s; the longest pause is 600 s, and the margin 10 s.
 SHORTENED = {
     "UNCONFIRMED_SECONDS": UNCONFIRMED_SECONDS,
     "DOUBT_SECONDS": 3.0,
@@ -23,22 +23,23 @@ SHORTENED = {
     "LEASE_MARGIN_SECONDS": 2.0,
 }
 
-#: The game's limit: requests, and the seconds of a window.
+#: The game's limit: requests, and the length of a window in seconds.
 RATE_REQUESTS, RATE_SECONDS = 40, 2.0
-#: The game's own time for an answer, so that there are requests under way when something happens.
+#: The time that the game takes for an answer, so that requests are in flight at a fault.
 LATENCY_SECONDS = 0.3
 
-#: A process that died is started again after so long (the supervisor of `make up` begins with as much).
+#: The wait before a dead process is restarted, as the first one of the supervisor of `make up`.
 RESTART_SECONDS = 0.5
-#: From the start of a worker until it works, on a busy machine.
+#: The time from the start of a worker until it works, on a busy machine.
 STARTUP_SECONDS = 8.0
-#: What a busy machine adds to any bound.
+#: Added to each limit for a busy machine; `SLACK` sets it.
 SLACK_SECONDS = float(os.environ.get("SLACK", "10"))
 
-#: Until nothing is left behind by the last fault: two leases and two sweeps, and the wait for what is unconfirmed.
+#: The time in which all claims are recovered after the last fault: two leases, two sweeps, and the
+#: wait before an unconfirmed request is repeated.
 RECOVERY_SECONDS = 2 * LEASE_SECONDS + 2 * SWEEP_SECONDS + UNCONFIRMED_SECONDS
 
 
 def run_seconds(members: int) -> float:
-    """How long the game's limit makes a run of so many members last: a window and a little for each forty of them."""
+    """How long a run takes at the game's limit: a window and a margin for each 40 members."""
     return (members / RATE_REQUESTS + 1) * (RATE_SECONDS + 1.0)

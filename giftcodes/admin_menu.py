@@ -1,4 +1,4 @@
-"""The admin's side bar: plain words in the order of the day's work, and only what the person may see."""
+"""The pages of the admin in the order of the daily work, and the side bar that shows them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A page of the side bar, by its name in the addresses, which is also that of the model it shows."""
+    """The list of a model in the side bar.
+
+    Args:
+        title: the text of the entry.
+        icon: the name of a Material symbol.
+        page: the app label and the name of the model, as in the names of its addresses.
+    """
 
     title: Words
     icon: str
@@ -23,7 +29,7 @@ class Entry:
 
     @property
     def permission(self) -> str:
-        """Whoever has it sees the entry."""
+        """The permission that a person needs to see the entry."""
         app, _underscore, model = self.page.rpartition("_")
         return f"{app}.view_{model}"
 
@@ -72,12 +78,22 @@ SECTIONS: tuple[tuple[Words | str, tuple[Entry, ...]], ...] = (
     ),
 )
 
-#: Who sees the matrix: it shows members, and what became of their codes.
+#: The permissions for the coverage page, which shows members and their redemptions.
 _COVERAGE = ("giftcodes.view_guild", "giftcodes.view_memberredemption")
+
+_RANK = {
+    entry.page: rank
+    for rank, entry in enumerate(entry for _title, entries in SECTIONS for entry in entries)
+}
+
+
+def rank(app_label: str, object_name: str) -> int:
+    """The position of a model in the menu. Models that are not in it come last."""
+    return _RANK.get(f"{app_label}_{object_name.lower()}", len(_RANK))
 
 
 def side_bar(request: HttpRequest) -> list[dict[str, Any]]:
-    """The sections as Unfold's templates want them."""
+    """The sections that the person may see, in the format of Unfold's templates."""
     dashboard = _item(request, _("Dashboard"), "dashboard", reverse("admin:index"), is_exact=True)
     coverage = _item(request, _("Coverage"), "grid_on", reverse("admin:matrix"))
     first = [dashboard, *([coverage] if request.user.has_perms(_COVERAGE) else [])]

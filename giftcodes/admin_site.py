@@ -1,4 +1,4 @@
-"""The admin site: its name, the order of its pages, the note that a demo runs, and no NUL gets in."""
+"""The admin site: its pages and their order, the note of a demo, and a check for NUL characters."""
 
 from __future__ import annotations
 
@@ -15,27 +15,12 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from unfold.sites import UnfoldAdminSite
 
-from giftcodes.admin_menu import side_bar
+from giftcodes.admin_menu import rank, side_bar
 
-#: Sections of the index, in the order of the day's work. What is named nowhere comes last.
-SECTIONS = (
-    (_("Redeeming"), ("Guild", "Member", "GiftCode", "Redemption", "MemberRedemption", "Channel")),
-    (_("Games"), ("RateBudget", "Feed", "Directory", "DirectoryLookup")),
-    (
-        _("History"),
-        (
-            *("Alarm", "RedemptionEvent", "Attempt", "Announcement", "AlarmNotice"),
-            *("MemberImport", "OptOut", "Heartbeat", "PrunedFigure"),
-        ),
-    ),
-)
-_RANK = {
-    name: rank for rank, name in enumerate(name for _title, names in SECTIONS for name in names)
-}
 _APP = "giftcodes"
 
 
-#: Route, view and name of each page that belongs to no model. The pages add themselves.
+#: Route, view and name of each page that belongs to no model. Filled by giftcodes.admin.urls.
 PAGES: list[tuple[str, Callable[..., Any], str]] = []
 
 
@@ -43,7 +28,7 @@ class RedeemerSite(UnfoldAdminSite):
     index_title = _("Gift codes for every member of every guild, once")
 
     def each_context(self, request: HttpRequest) -> dict[str, Any]:
-        """Every page says whether it shows a demo, and in which zone its times are."""
+        """Every page shows the time zone of its times, and a note if it is a demo."""
         zone = timezone.get_current_timezone_name()
         return {**super().each_context(request), "demo": is_demo(), "zone": zone}
 
@@ -52,27 +37,24 @@ class RedeemerSite(UnfoldAdminSite):
         return [path(route, self.admin_view(view), name=name) for route, view, name in PAGES]
 
     def get_sidebar_list(self, request: HttpRequest) -> list[dict[str, Any]]:
-        """The pages in plain words; Unfold's own comes from the settings and asks once for each row."""
+        """Our menu. Unfold's own would check the permissions of each entry several times."""
         return side_bar(request)
 
     def get_app_list(self, request: HttpRequest, app_label: str | None = None) -> list[Any]:
-        """The app's pages in sections and in order, before those of Django and Celery."""
+        """The app's models in the order of the menu, before those of other packages."""
         apps = super().get_app_list(request, app_label)
-        ours = [app for app in apps if app["app_label"] == _APP]
-        for app in ours:
-            app["models"].sort(key=lambda model: _RANK.get(model["object_name"], len(_RANK)))
-        if app_label is None:
-            ours = [section for app in ours for section in _sections(app)]
-        return [*ours, *(app for app in apps if app["app_label"] != _APP)]
+        for app in apps:
+            app["models"].sort(key=lambda model: rank(app["app_label"], model["object_name"]))
+        return sorted(apps, key=lambda app: app["app_label"] != _APP)
 
     def admin_view(self, view: Callable[..., Any], cacheable: bool = False) -> Any:
-        """PostgreSQL stores no NUL, and takes no query with one: it is refused before it becomes a server error."""
+        """Refuse requests with a NUL character, which PostgreSQL would answer with an error."""
         inner = super().admin_view(view, cacheable)
 
         def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
             if _has_nul(request):
                 return HttpResponseBadRequest(
-                    _("The address holds an invisible NUL character. Remove it.")
+                    _("The address contains an invisible NUL character. Remove it.")
                 )
             return inner(request, *args, **kwargs)
 
@@ -80,23 +62,12 @@ class RedeemerSite(UnfoldAdminSite):
 
 
 def is_demo() -> bool:
-    """Only the bundled simulator is configured: nothing reaches a game."""
+    """Whether only the bundled simulator is configured, so that no request reaches a game."""
     return {config.name for config in settings.PROVIDERS.values() if config.is_on} == {"simulator"}
 
 
-def _sections(app: dict[str, Any]) -> list[dict[str, Any]]:
-    by_name = {model["object_name"]: model for model in app["models"]}
-    sections = [
-        {**app, "name": title, "models": [by_name.pop(name) for name in names if name in by_name]}
-        for title, names in SECTIONS
-    ]
-    if by_name:
-        sections.append({**app, "models": list(by_name.values())})
-    return [section for section in sections if section["models"]]
-
-
 def _has_nul(request: HttpRequest) -> bool:
-    """Form fields and the search box have validators of their own, which say it in the page."""
+    """Without form fields and the search box: their validators show the error in the page."""
     asked = [
         value
         for name, values in request.GET.lists()

@@ -8,7 +8,7 @@ class GiftcodesConfig(AppConfig):
     verbose_name = "Gift codes"
 
     def ready(self) -> None:
-        """Register the system checks, and give dates their bounds."""
+        """Register the system checks, and set the bounds of dates."""
         from giftcodes import checks  # noqa: F401
         from giftcodes.models.date_bounds import read_patiently
         from giftcodes.schedule import bound_the_schedule

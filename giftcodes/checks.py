@@ -1,9 +1,9 @@
-"""Settings that cannot work stop the start, with a hint."""
+"""System checks: settings that cannot work stop the start, with a hint."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -12,133 +12,148 @@ from django.core.checks import CheckMessage, Error, Tags, Warning, register
 from django.db import connections
 
 from giftcodes import secret_key, site_address
-from giftcodes.clients.channels import BadAddressError, announcer_for
-from giftcodes.clients.directories.base import PLACE_OF_ID
+from giftcodes.clients.channels import BadAddressError, channel_client_for
+from giftcodes.clients.directories.base import ID_PLACEHOLDER
 from giftcodes.clients.feeds import FORMATS
 from giftcodes.clients.games import CLIENTS
 from giftcodes.domain import failpoints
 from giftcodes.domain.database_encoding import wrong_encoding
 
-#: What a worker needs beside the call itself: to be scheduled, to write its intent, to record.
+#: The time that a worker needs beside the call: to be scheduled, to write its intent, to record.
 LEASE_MARGIN_SECONDS = failpoints.seconds("LEASE_MARGIN_SECONDS", 10.0)
 
 LEAST_DAYS_KEPT = 2
-#: A century: so long ago is a moment that can be counted back to.
+#: A century: a date so long ago can still be calculated.
 MOST_DAYS_KEPT = 36_500
-#: A feed that is asked less often than daily brings codes that have ended.
-MOST_POLL_SECONDS = 86_400.0
+#: A feed that is polled less often than daily brings codes that have ended.
+LEAST_POLL_SECONDS, MOST_POLL_SECONDS = 3.0, 86_400.0
 
 _ORIGIN = re.compile(r"https?://[A-Za-z0-9.-]+(:[0-9]{1,5})?")
 
 
+def _errors(
+    error_id: str, problems: Iterable[str], *, hint: str | None = None
+) -> list[CheckMessage]:
+    """An error for each problem, all with one hint."""
+    return [Error(problem, hint=hint, id=error_id) for problem in problems]
+
+
 @register
 def check_lease(**_: Any) -> list[CheckMessage]:
-    """A claim that ends before its request can end would be handed to a second worker."""
+    """A lease that ends before its request can end would give the claim to a second worker."""
     needed = settings.HTTP_SECONDS + LEASE_MARGIN_SECONDS
-    if settings.LEASE_SECONDS >= needed:
-        return []
-    return [
-        Error(
-            f"LEASE_SECONDS is {settings.LEASE_SECONDS:g}, but HTTP_SECONDS is {settings.HTTP_SECONDS:g}.",
-            hint=f"Make the lease at least {needed:g} seconds, or shorten HTTP_SECONDS.",
-            id="giftcodes.E001",
-        )
-    ]
+    problem = (
+        f"LEASE_SECONDS is {settings.LEASE_SECONDS:g}, but HTTP_SECONDS is "
+        f"{settings.HTTP_SECONDS:g}."
+    )
+    return _errors(
+        "giftcodes.E001",
+        [problem] if settings.LEASE_SECONDS < needed else [],
+        hint=f"Make the lease at least {needed:g} seconds, or shorten HTTP_SECONDS.",
+    )
 
 
 @register
 def check_numbers(**_: Any) -> list[CheckMessage]:
-    """Numbers of which zero or less makes no sense."""
-    wrong = [
-        name
-        for name in (
-            "HTTP_SECONDS",
-            "HTTP_CONNECT_SECONDS",
-            "REDEEM_THREADS",
-            "CONTROL_THREADS",
-            "IN_FLIGHT_MAX",
-            "ANNOUNCE_SECONDS",
-            "ANNOUNCE_MAX",
-        )
-        if getattr(settings, name) <= 0
-    ]
-    return [Error(f"{name} must be more than 0.", id="giftcodes.E002") for name in wrong]
+    """Numbers that must be positive."""
+    names = (
+        "HTTP_SECONDS",
+        "HTTP_CONNECT_SECONDS",
+        "REDEEM_THREADS",
+        "CONTROL_THREADS",
+        "IN_FLIGHT_MAX",
+        "ANNOUNCE_SECONDS",
+        "ANNOUNCE_MAX",
+    )
+    return _errors(
+        "giftcodes.E002",
+        (f"{name} must be more than 0." for name in names if getattr(settings, name) <= 0),
+    )
 
 
 @register
 def check_retention(**_: Any) -> list[CheckMessage]:
-    """The flow looks back for a minute, and the admin for a day."""
-    return [
-        Error(
-            f"{name} is {getattr(settings, name)}.",
-            hint=f"Make it 0 (for ever), or from {LEAST_DAYS_KEPT} to {MOST_DAYS_KEPT} days.",
-            id="giftcodes.E011",
-        )
-        for name in ("KEEP_ATTEMPTS_DAYS", "KEEP_JOURNAL_DAYS")
-        if getattr(settings, name) != 0
-        and not LEAST_DAYS_KEPT <= getattr(settings, name) <= MOST_DAYS_KEPT
-    ]
+    """The pipeline reads the last minute of attempts, and the admin the last day."""
+    days = {name: getattr(settings, name) for name in ("KEEP_ATTEMPTS_DAYS", "KEEP_JOURNAL_DAYS")}
+    return _errors(
+        "giftcodes.E011",
+        (
+            f"{name} is {number}."
+            for name, number in days.items()
+            if number != 0 and not LEAST_DAYS_KEPT <= number <= MOST_DAYS_KEPT
+        ),
+        hint=(
+            f"Make it 0 (nothing is deleted), or from {LEAST_DAYS_KEPT} to {MOST_DAYS_KEPT} days."
+        ),
+    )
 
 
 @register
 def check_poll_interval(**_: Any) -> list[CheckMessage]:
-    """The feed asks for three seconds between two calls (docs: the protocol)."""
-    return [
-        Error(
-            f"{config.name.upper()}_POLL_SECONDS is {config.poll_seconds:g}.",
-            hint="The feed wants at least 3 seconds between two calls. Make it from 3 to 86400, which is a day.",
-            id="giftcodes.E003",
-        )
-        for config in settings.PROVIDERS.values()
-        if not 3 <= config.poll_seconds <= MOST_POLL_SECONDS
-    ]
+    """The feed asks for three seconds between two calls (docs/reference/protocol.md)."""
+    least, most = LEAST_POLL_SECONDS, MOST_POLL_SECONDS
+    return _errors(
+        "giftcodes.E003",
+        (
+            f"{config.name.upper()}_POLL_SECONDS is {config.poll_seconds:g}."
+            for config in settings.PROVIDERS.values()
+            if not least <= config.poll_seconds <= most
+        ),
+        hint=(
+            f"The feed wants at least {least:g} seconds between two calls. Make it from {least:g} "
+            f"to {most:.0f}, which is a day."
+        ),
+    )
 
 
 @register
 def check_feed_format(**_: Any) -> list[CheckMessage]:
-    """A list that is read in the wrong format brings no code."""
-    return [
-        Error(
-            f"{config.name.upper()}_FEED_FORMAT is {config.feed_format!r}, which is not known.",
-            hint=f"Known are: {', '.join(FORMATS)}.",
-            id="giftcodes.E030",
-        )
-        for config in settings.PROVIDERS.values()
-        if config.feed_format not in FORMATS
-    ]
+    """A feed that is read in the wrong format brings no code."""
+    return _errors(
+        "giftcodes.E030",
+        (
+            f"{config.name.upper()}_FEED_FORMAT is {config.feed_format!r}, which is not known."
+            for config in settings.PROVIDERS.values()
+            if config.feed_format not in FORMATS
+        ),
+        hint=f"Known are: {', '.join(FORMATS)}.",
+    )
 
 
 @register
 def check_protocol(**_: Any) -> list[CheckMessage]:
     """A game without a client cannot be asked."""
-    return [
-        Error(
-            f"The game {config.name} names the protocol {config.protocol!r}, which has no client.",
-            hint=f"Known are: {', '.join(CLIENTS)} (CONTRIBUTING.md).",
-            id="giftcodes.E031",
-        )
-        for config in settings.PROVIDERS.values()
-        if config.protocol not in CLIENTS
-    ]
+    return _errors(
+        "giftcodes.E031",
+        (
+            f"The game {config.name} names the protocol {config.protocol!r}, which has no client."
+            for config in settings.PROVIDERS.values()
+            if config.protocol not in CLIENTS
+        ),
+        hint=f"Known are: {', '.join(CLIENTS)} (CONTRIBUTING.md).",
+    )
 
 
 @register
 def check_origin(**_: Any) -> list[CheckMessage]:
-    """The game may refuse a request whose Origin is none."""
-    return [
-        Error(
-            f"{config.name.upper()}_ORIGIN is {config.origin!r}.",
-            hint="It must look like https://ks-giftcode.centurygame.com: no path, and nothing behind the host.",
-            id="giftcodes.E032",
-        )
-        for config in settings.PROVIDERS.values()
-        if config.origin and not _ORIGIN.fullmatch(config.origin)
-    ]
+    """The game may refuse a request whose Origin is malformed."""
+    return _errors(
+        "giftcodes.E032",
+        (
+            f"{config.name.upper()}_ORIGIN is {config.origin!r}."
+            for config in settings.PROVIDERS.values()
+            if config.origin and not _ORIGIN.fullmatch(config.origin)
+        ),
+        hint=(
+            "It must look like https://ks-giftcode.centurygame.com: no path, and nothing after the "
+            "host."
+        ),
+    )
 
 
 @register
 def check_some_provider(**_: Any) -> list[CheckMessage]:
-    """A provider without a salt is off; with all of them off there is nothing to do."""
+    """A game without a salt is off; if all are off, nothing can be redeemed."""
     if any(config.is_on for config in settings.PROVIDERS.values()):
         return []
     return [
@@ -150,55 +165,52 @@ def check_some_provider(**_: Any) -> list[CheckMessage]:
     ]
 
 
+def _salts() -> str:
+    """The settings that switch a real game on. The simulator needs an address, too."""
+    return " or ".join(
+        f"{config.name.upper()}_SALT" for config in settings.PROVIDERS.values() if config.api_url
+    )
+
+
 @register
 def check_operator_channel(**_: Any) -> list[CheckMessage]:
-    """Alarms that go nowhere are noticed too late."""
-    if not settings.OPERATOR_CHANNEL:
-        return []
-    try:
-        announcer_for(settings.OPERATOR_CHANNEL, total_seconds=1, connect_seconds=1)
-    except BadAddressError as error:
-        return [
-            Error(
-                f"OPERATOR_CHANNEL: {error}",
-                hint="See docs/how-to/announce.md.",
-                id="giftcodes.E010",
-            )
-        ]
-    return []
+    """Without a working channel the operator learns of alarms too late."""
+    problems = []
+    if settings.OPERATOR_CHANNEL:
+        try:
+            channel_client_for(settings.OPERATOR_CHANNEL, total_seconds=1, connect_seconds=1)
+        except BadAddressError as error:
+            problems.append(f"OPERATOR_CHANNEL: {error}")
+    return _errors("giftcodes.E010", problems, hint="See docs/how-to/announce.md.")
 
 
 @register(deploy=True)
 def check_secret_key(**_: Any) -> list[CheckMessage]:
     """Sessions and the opt-out list are keyed with it."""
-    if secret_key.is_set():
-        return []
-    return [
-        Error(
-            "SECRET_KEY is not set.",
-            hint="Put a long random SECRET_KEY into .env.",
-            id="giftcodes.E004",
-        )
-    ]
+    return _errors(
+        "giftcodes.E004",
+        [] if secret_key.is_set() else ["SECRET_KEY is not set."],
+        hint="Put a long random SECRET_KEY into .env.",
+    )
 
 
 @register
 def check_site_url(**_: Any) -> list[CheckMessage]:
-    """Announcers refuse a whole message for a link in it that is none."""
-    if not settings.SITE_URL or site_address.is_valid(settings.SITE_URL):
-        return []
-    return [
-        Error(
-            "SITE_URL is not an address that begins with https:// or http://.",
-            hint="Write the site's address as in a browser, for example SITE_URL=https://codes.example.org",
-            id="giftcodes.E012",
-        )
-    ]
+    """A channel refuses a whole message because of one malformed link in it."""
+    is_valid = not settings.SITE_URL or site_address.is_valid(settings.SITE_URL)
+    return _errors(
+        "giftcodes.E012",
+        [] if is_valid else ["SITE_URL is not an address that begins with https:// or http://."],
+        hint=(
+            "Write the site's address as in a browser, for example "
+            "SITE_URL=https://codes.example.org"
+        ),
+    )
 
 
 @register(Tags.database)
 def check_encoding(databases: Sequence[str] | None = None, **_: Any) -> list[CheckMessage]:
-    """A database that cannot hold every character refuses names, or finds nothing."""
+    """A database that cannot hold every character refuses names, or cannot find them."""
     messages: list[CheckMessage] = []
     for alias in databases or ():
         with connections[alias].cursor() as cursor:
@@ -210,61 +222,54 @@ def check_encoding(databases: Sequence[str] | None = None, **_: Any) -> list[Che
 
 
 @register
-def check_faults(**_: Any) -> list[CheckMessage]:
-    """Faults are for `make chaos`: a process that has them says so, and half of them is a mistake."""
+def check_failpoints(**_: Any) -> list[CheckMessage]:
+    """Failpoints are for `make chaos` only."""
     if failpoints.is_on():
         return [
             Warning(
-                "Faults are switched on: this process may end itself on purpose, and its waits may be shortened.",
-                hint=f"Take {failpoints.SWITCH} out of the environment of everything but `make chaos`.",
+                "Faults are switched on: this process may end itself on purpose, and its waits may "
+                "be shortened.",
+                hint=f"Remove {failpoints.SWITCH} from the environment, except for `make chaos`.",
                 id="giftcodes.W002",
             )
         ]
-    if not failpoints.is_half_set():
-        return []
-    return [
-        Error(
-            f"{failpoints.FAULT} or {failpoints.TIMES} is set without {failpoints.SWITCH}=1.",
-            hint="Take them out of the environment: they are for `make chaos`.",
-            id="giftcodes.E005",
-        )
-    ]
+    problem = f"{failpoints.FAILPOINT} or {failpoints.TIMES} is set without {failpoints.SWITCH}=1."
+    return _errors(
+        "giftcodes.E005",
+        [problem] if failpoints.is_set_without_switch() else [],
+        hint="Remove them from the environment: they are for `make chaos`.",
+    )
 
 
 @register
 def check_directories(**_: Any) -> list[CheckMessage]:
-    """A directory of players is asked with a key, at an address that has a place for the player ID."""
+    """A directory of players needs a key, and an address with a place for the player ID."""
     found: list[CheckMessage] = []
     for config in settings.PROVIDERS.values():
         prefix = f"{config.name.upper()}_DIRECTORY"
         if config.directory_key and not config.directory_url:
-            hint = f"Set {prefix}_URL, or take {prefix}_KEY out of the settings."
+            hint = f"Set {prefix}_URL, or remove {prefix}_KEY from the settings."
             found.append(
                 Warning(f"{prefix}_KEY is set, but no address.", hint=hint, id="giftcodes.W020")
             )
-        if config.directory_url and not _is_place_for_players(config.directory_url):
-            hint = "It looks like https://host/players/{id}, with the word {id} where the player ID goes."
-            found.append(
-                Error(
-                    f"{prefix}_URL is not the address of a player.", hint=hint, id="giftcodes.E020"
-                )
+        if config.directory_url and not _has_place_for_id(config.directory_url):
+            found += _errors(
+                "giftcodes.E020",
+                [f"{prefix}_URL is not the address of a player."],
+                hint=(
+                    "It looks like https://host/players/{id}, with the word {id} in place of the "
+                    "player ID."
+                ),
             )
         if config.directory_per_day < 1:
-            found.append(Error(f"{prefix}_PER_DAY must be more than 0.", id="giftcodes.E021"))
+            found += _errors("giftcodes.E021", [f"{prefix}_PER_DAY must be more than 0."])
     return found
 
 
-def _is_place_for_players(url: str) -> bool:
+def _has_place_for_id(url: str) -> bool:
     parts = urlsplit(url)
     return (
         parts.scheme in ("http", "https")
         and bool(parts.hostname)
-        and PLACE_OF_ID in parts.path + parts.query
-    )
-
-
-def _salts() -> str:
-    """The settings that switch a real game on: the simulator needs an address, too."""
-    return " or ".join(
-        f"{config.name.upper()}_SALT" for config in settings.PROVIDERS.values() if config.api_url
+        and ID_PLACEHOLDER in parts.path + parts.query
     )

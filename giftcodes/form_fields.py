@@ -1,4 +1,4 @@
-"""Fields of forms that clean a text, and read a number whole, before they judge it."""
+"""Form fields that clean a text, or read a number in full, before they validate it."""
 
 from __future__ import annotations
 
@@ -12,32 +12,35 @@ from django.utils.translation import gettext_lazy as _
 from giftcodes.domain.numbers import NotWholeError, whole_digits
 from giftcodes.domain.text import clean_name, clean_token
 
-#: No number of ours is longer.
-_MOST_DIGITS = 18
+#: More than any number of ours has.
+_MAX_DIGITS = 18
 
 
 class CleanCharField(forms.CharField):
-    """A text: a name, unless another function cleans it."""
+    """A text, cleaned as a name or with `clean_text`."""
 
     def __init__(self, *, clean_text: Callable[[str], str] = clean_name, **options: Any) -> None:
-        """As Django's, with the function that cleans."""
+        """Take Django's options, and the function that cleans the text."""
         self._clean_text = clean_text
         super().__init__(**options)
 
     def to_python(self, value: Any) -> Any:
-        """Clean it."""
+        """Clean the text."""
         text = super().to_python(value)
         return self._clean_text(text) if isinstance(text, str) else text
 
 
 class WholeNumberField(forms.IntegerField):
-    """A whole number, in digits of any script. `1.000` is refused: Django's own field reads a 1."""
+    """A whole number in digits of any script.
+
+    `1.000` is refused; Django's own field reads it as 1.
+    """
 
     def to_python(self, value: Any) -> int | None:
-        """Read it whole.
+        """Read the number in full.
 
         Raises:
-            ValidationError: it is not plainly a whole number.
+            ValidationError: it is not clearly a whole number.
         """
         if isinstance(value, str):
             value = self._digits(clean_token(value))
@@ -51,6 +54,6 @@ class WholeNumberField(forms.IntegerField):
             digits = whole_digits(text[len(sign) :])
         except NotWholeError as error:
             raise ValidationError(str(error), code="invalid") from error
-        if len(digits) > _MOST_DIGITS:
+        if len(digits) > _MAX_DIGITS:
             raise ValidationError(_("This number has too many digits."), code="invalid")
         return sign + digits

@@ -1,4 +1,4 @@
-"""What a person may enter for beat: its tables belong to a package, whose forms take any date."""
+"""Bounds for the schedule of beat. Its models belong to a package, whose forms accept any date."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from django_celery_beat.models import ClockedSchedule, IntervalSchedule, Periodi
 
 from giftcodes.domain.validators import validate_moment
 
-#: In days, this is as long as can be counted on from today; in seconds it is a month.
-MOST_UNITS = 2_500_000
+#: The longest period that can be added to today in days. In seconds it is a month.
+MAX_UNITS = 2_500_000
 
 
 def bound_the_schedule() -> None:
-    """Give the moments and lengths of the schedule bounds, for each form there is: its own, and those inside others."""
+    """Add bounds to the times and periods of the models, and so to every form of them."""
     bounded = (
         (PeriodicTask, "expires"),
         (PeriodicTask, "start_time"),
@@ -22,7 +22,7 @@ def bound_the_schedule() -> None:
     for model, name in bounded:
         _add(model._meta.get_field(name), validate_moment)
     longest = MaxValueValidator(
-        MOST_UNITS, _("This is too long. Set %(limit_value)s at most, or a larger unit.")
+        MAX_UNITS, _("This is too long. Set %(limit_value)s at most, or a larger unit.")
     )
     _add(IntervalSchedule._meta.get_field("every"), longest)
 

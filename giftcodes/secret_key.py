@@ -1,4 +1,4 @@
-"""The key of the installation. There is none by default: what a constant key protects is open to all."""
+"""SECRET_KEY of the installation. It has no default, because a published key protects nothing."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 
 NOT_SET = (
-    "SECRET_KEY is not set. Put a long random one into .env, the same for all processes of the site, and keep it; "
-    "`make up` makes its own."
+    "SECRET_KEY is not set. Put a long random one into .env, the same for all processes of the "
+    "site, and keep it; `make up` makes its own."
 )
 
 
 def is_set() -> bool:
-    """Whether there is a key.
+    """Whether SECRET_KEY is set.
 
     Raises:
         ImproperlyConfigured: the settings cannot be read.
@@ -21,15 +21,15 @@ def is_set() -> bool:
     try:
         return bool(settings.SECRET_KEY)
     except ImproperlyConfigured:
-        # Django refuses to hand out an empty one.
+        # Django raises it for an empty key.
         return False
 
 
 def secret_key() -> str:
-    """The key.
+    """SECRET_KEY.
 
     Raises:
-        ImproperlyConfigured: there is none. The text says what to do.
+        ImproperlyConfigured: it is not set. The text says what to do.
     """
     if not is_set():
         raise ImproperlyConfigured(NOT_SET)

@@ -1,4 +1,4 @@
-"""Links into the site, for messages to people."""
+"""Links to pages of the site, for messages."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from django.conf import settings
 
 
 def link(path: str) -> str:
-    """The address of a page as people reach it; empty if SITE_URL is not set, or is none.
+    """The full URL of a page; empty if SITE_URL is not set or not valid.
 
     Args:
-        path: begins with a slash.
+        path: starts with a slash.
     """
     return f"{settings.SITE_URL}{path}" if is_valid(settings.SITE_URL) else ""
 
 
 def is_valid(address: str) -> bool:
-    """Whether announcers take it as the begin of a link."""
+    """Whether channels accept it as the start of a link."""
     try:
         parts = urlsplit(address)
         host, _ = parts.hostname, parts.port

@@ -1,13 +1,15 @@
-"""The whole flow, top to bottom:
+"""All tasks, top to bottom:
 
-    tick -> poll -> fan_out -> redeem (start: lock, refuse duplicates) -> dispatch -> redeem_member -> finish
-    sweep, catch_up: whatever was left behind
+    tick -> poll -> fan_out -> redeem (start: lock, refuse duplicates)
+         -> dispatch -> redeem_member -> finish
+    sweep, catch_up: work that was left behind
     directory: names and realms of members who agreed
-    announce, alarms: what people are told
-    prune: what is not kept for ever
+    announce, alarms: messages to guilds and to the operator
+    prune: old rows
 
-The database is the queue and Celery the doorbell: each task calls one step, which commits, and then rings the next. A
-lost ring costs one tick; a doubled one finds nothing to do.
+The database is the queue, and Celery only wakes the workers. Each task calls one step, which
+commits, and then enqueues the next task. A lost message costs one tick; a duplicate one finds
+nothing to do.
 """
 
 from __future__ import annotations
@@ -22,6 +24,7 @@ from django.db import transaction
 from giftcodes.domain import failpoints, log_lines
 from giftcodes.models import DirectoryLookup, Heartbeat, Trigger
 from giftcodes.models.isolation import FailureIsolation
+from giftcodes.models.start_rules import providers_on
 from giftcodes.notifications import alarms as alarms_step
 from giftcodes.notifications import announcements as announce_step
 from giftcodes.pipeline import catch_up as catch_up_step
@@ -37,14 +40,15 @@ from giftcodes.pipeline import start as start_step
 from giftcodes.pipeline import start_many as start_many_step
 from giftcodes.pipeline import sweep as sweep_step
 
-#: Ticks that piled up, or that two beats ring, have nothing to add to one that has just run.
+#: A tick within this time after another one does nothing: it was piled up, or came from a second
+#: beat.
 TICK_REST_SECONDS = 0.1
-#: Players of a game whom a directory is asked for at each of beat's rings: a few, each in a message of its own.
+#: Requests to a directory each time beat enqueues it; each is a message of its own.
 LOOKUPS = 5
 
 
 def enqueue_on_commit(task: Any, *args: Any, **kwargs: Any) -> None:
-    """Ring the next step after commit. A broker that is away costs a tick, not the work: the rows are written."""
+    """Enqueue a task after the commit. If the broker is away, the next tick does the work."""
 
     def publish() -> None:
         try:
@@ -60,7 +64,7 @@ def enqueue_on_commit(task: Any, *args: Any, **kwargs: Any) -> None:
 
 
 def for_each(games: list[str], work: Callable[[str], Any]) -> None:
-    """Work for each game. One that fails does not stop the others; its error is raised after them."""
+    """Work for each game. The first error is raised after all of them."""
     errors: list[Exception] = []
     for game in games:
         try:
@@ -71,14 +75,9 @@ def for_each(games: list[str], work: Callable[[str], Any]) -> None:
         raise errors[0]
 
 
-def providers_on() -> list[str]:
-    """The games that can be asked."""
-    return [config.name for config in settings.PROVIDERS.values() if config.is_on]
-
-
 @shared_task
 def tick() -> None:
-    """Four times a second: let each game dispatch, and leave a pulse for /healthz."""
+    """Four times a second: dispatch for each game, and leave a heartbeat for /healthz."""
     if not Heartbeat.beat("tick", rest_seconds=TICK_REST_SECONDS):
         return
     for_each(providers_on(), dispatch)
@@ -98,12 +97,12 @@ def poll(provider: str = "", *, force: bool = False) -> None:
 
 @shared_task
 def fan_out(gift_code_id: int, trigger: str = Trigger.POLL, user_id: int | None = None) -> None:
-    """Make the rows of a code for every guild, and start each: some guilds at a time, and the first does not wait."""
+    """Insert the rows of a code and start its runs, some guilds at a time."""
     want_lookups()
     while fan_out_step.make_batch(gift_code_id):
         start_many(gift_code_id, trigger, user_id)
     start_many(gift_code_id, trigger, user_id)
-    # Whom somebody held just now, and runs that those of a reopened code join.
+    # Redemptions that were locked by others, and runs that members of a reopened code must join.
     for guild_id, code_id in fan_out_step.fan_out(gift_code_id):
         enqueue_on_commit(redeem, guild_id, code_id, trigger, user_id)
 
@@ -120,7 +119,7 @@ def redeem(guild_id: int, gift_code_id: int, trigger: str, user_id: int | None =
 
 
 def start_many(gift_code_id: int, trigger: str, user_id: int | None = None) -> None:
-    """Start what waits of a code, in each guild."""
+    """Start the waiting redemptions of a code."""
     for batch in start_many_step.start_many(
         gift_code_id, trigger=Trigger(trigger), user_id=user_id
     ):
@@ -131,7 +130,7 @@ def start_many(gift_code_id: int, trigger: str, user_id: int | None = None) -> N
 
 @shared_task
 def dispatch(provider: str) -> None:
-    """Claim whose turn it is; one message for each."""
+    """Claim the rows whose turn it is, and enqueue one message for each."""
     for claim in dispatch_step.dispatch(provider):
         failpoints.hit("before-publish")
         enqueue_on_commit(redeem_member, claim.member_redemption_id, claim.token)
@@ -139,22 +138,22 @@ def dispatch(provider: str) -> None:
 
 @shared_task
 def redeem_member(member_redemption_id: int, token: int) -> None:
-    """Ask the game for one member, and ring whatever follows from the answer."""
-    aftermath = redeem_step.redeem_member(member_redemption_id, token)
-    if aftermath is None:
+    """Ask the game for one member, and enqueue what follows from the answer."""
+    follow_up = redeem_step.redeem_member(member_redemption_id, token)
+    if follow_up is None:
         return
     failpoints.hit("after-record")
-    if aftermath.closed_code_id:
-        enqueue_on_commit(close_code, aftermath.closed_code_id)
-    if aftermath.reopened_code_id:
-        code_lifecycle.note_reopened(aftermath.reopened_code_id)
-        enqueue_on_commit(fan_out, aftermath.reopened_code_id, Trigger.CATCH_UP)
-    if aftermath.behind_guild_id:
-        enqueue_on_commit(catch_up, [aftermath.behind_guild_id])
-    for redemption_id in aftermath.finished:
+    if follow_up.closed_code_id:
+        enqueue_on_commit(close_code, follow_up.closed_code_id)
+    if follow_up.reopened_code_id:
+        code_lifecycle.note_reopened(follow_up.reopened_code_id)
+        enqueue_on_commit(fan_out, follow_up.reopened_code_id, Trigger.CATCH_UP)
+    if follow_up.behind_guild_id:
+        enqueue_on_commit(catch_up, [follow_up.behind_guild_id])
+    for redemption_id in follow_up.finished:
         enqueue_on_commit(finish, redemption_id)
-    if aftermath.has_room:
-        enqueue_on_commit(dispatch, aftermath.provider)
+    if follow_up.has_room:
+        enqueue_on_commit(dispatch, follow_up.provider)
 
 
 @shared_task
@@ -172,26 +171,26 @@ def finish(redemption_id: int) -> None:
 
 @shared_task
 def catch_up(guild_ids: list[int] | None = None) -> None:
-    """Members who joined, were corrected, or left since their guild's runs."""
-    with FailureIsolation("catch-up") as apart:
-        for redemption_id in catch_up_step.withdraw_leavers(apart):
-            apart.do(f"redemption {redemption_id}", finish, redemption_id)
+    """Take up members who joined, were corrected, or left since their guild's runs."""
+    with FailureIsolation("catch-up") as isolation:
+        for redemption_id in catch_up_step.withdraw_leavers(isolation):
+            isolation.call(f"redemption {redemption_id}", finish, redemption_id)
         for guild_id, code_id in catch_up_step.find_behind(guild_ids):
-            apart.do(
+            isolation.call(
                 f"guild {guild_id} with code {code_id}", redeem, guild_id, code_id, Trigger.CATCH_UP
             )
 
 
 @shared_task
 def directory() -> None:
-    """Every five seconds: let each directory of players be asked, where it may be."""
+    """Every five seconds: ask each directory of players, if it may be asked."""
     for provider in directory_step.enrol():
         enqueue_on_commit(look_up, provider)
 
 
 @shared_task
 def look_up(provider: str, left: int = LOOKUPS) -> None:
-    """Ask for one player; then for the next, in a message of its own, so that the rest of the flow goes between."""
+    """Ask for one player, then enqueue the next one, so that other messages go between."""
     result = directory_step.look_up_next(provider)
     if result.guild_ids:
         enqueue_on_commit(catch_up, result.guild_ids)
@@ -201,24 +200,24 @@ def look_up(provider: str, left: int = LOOKUPS) -> None:
 
 @shared_task
 def sweep() -> None:
-    """Every ten seconds: drive on what was left behind."""
-    with FailureIsolation("sweep") as apart:
-        ended = apart.do("codes that have ended", code_lifecycle.close_ended, apart) or []
-        findings = sweep_step.sweep(apart)
+    """Every ten seconds: continue what was left behind."""
+    with FailureIsolation("sweep") as isolation:
+        ended = isolation.call("codes that have ended", code_lifecycle.close_ended, isolation) or []
+        findings = sweep_step.sweep(isolation)
         for code_id in {*ended, *findings.closed_codes}:
-            apart.do(f"code {code_id}", close_code, code_id)
+            isolation.call(f"code {code_id}", close_code, code_id)
         for redemption_id in findings.maybe_over:
-            apart.do(f"redemption {redemption_id}", finish, redemption_id)
+            isolation.call(f"redemption {redemption_id}", finish, redemption_id)
         for code_id in findings.to_start:
-            apart.do(f"code {code_id}", start_many, code_id, Trigger.SWEEP)
-        if apart.do("codes to probe", code_lifecycle.probe_due, apart):
+            isolation.call(f"code {code_id}", start_many, code_id, Trigger.SWEEP)
+        if isolation.call("codes to probe", code_lifecycle.probe_due, isolation):
             for provider in providers_on():
                 enqueue_on_commit(dispatch, provider)
 
 
 @shared_task
 def announce() -> None:
-    """Every five seconds, and after each message: a few more of those that wait."""
+    """Every five seconds, and after each message: send a few of the waiting ones."""
     for announcement_id, token in announce_step.claim():
         enqueue_on_commit(send_announcement, announcement_id, token)
     if alarms_step.has_notices():
@@ -234,7 +233,7 @@ def send_announcement(announcement_id: int, token: int) -> None:
 
 @shared_task
 def tell_operator() -> None:
-    """Send what waits for the operator."""
+    """Send the notices that wait for the operator."""
     alarms_step.send_notices()
 
 
@@ -257,7 +256,7 @@ def prune() -> None:
 
 
 def want_lookups() -> None:
-    """Before runs: who needs correction is looked up soon, by a task of its own."""
+    """Before runs: let the task `directory` soon look up the members who need correction."""
     DirectoryLookup.objects.want(
         [name for name in providers_on() if settings.PROVIDERS[name].has_directory]
     )

@@ -1,4 +1,4 @@
-"""The Django project: settings, Celery, addresses, and the embedded servers."""
+"""The Django project: settings, Celery, URLs, and the local server behind `make up`."""
 
 from redeemer.celery import app as celery_app
 

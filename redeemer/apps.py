@@ -1,3 +1,5 @@
+"""The project's Django apps."""
+
 from __future__ import annotations
 
 from django.apps import AppConfig
@@ -5,21 +7,24 @@ from django.contrib.admin.apps import AdminConfig
 
 
 class RedeemerConfig(AppConfig):
-    """The project itself: its own commands."""
+    """The project itself, for its management commands."""
 
     name = "redeemer"
 
 
 class RedeemerAdminConfig(AdminConfig):
-    """Django's admin with our site. The site lives outside `giftcodes.admin`, which registers itself with it."""
+    """Django's admin with our site.
+
+    The site is outside of `giftcodes.admin`, whose modules register their pages with it.
+    """
 
     default_site = "giftcodes.admin_site.RedeemerSite"
 
     def ready(self) -> None:
-        """Name the client's address in the log lines of a request."""
+        """Add the client's address to the log lines of a request."""
         from django_structlog.signals import bind_extra_request_metadata
 
-        from redeemer.security import note_address
+        from redeemer.security import bind_client_address
 
         super().ready()
-        bind_extra_request_metadata.connect(note_address)
+        bind_extra_request_metadata.connect(bind_client_address)

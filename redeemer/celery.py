@@ -1,4 +1,4 @@
-"""The Celery application. Its settings are the settings' `CELERY_` block; why they are so: decision 2."""
+"""The Celery application. decision 2 explains its settings (`CELERY_…`)."""
 
 from __future__ import annotations
 
@@ -10,10 +10,11 @@ from celery import Celery, signals
 from django.core.exceptions import ImproperlyConfigured
 from kombu.asynchronous import get_event_loop
 
-from redeemer.refusal import require_secret_key, show_in_one_line
+from redeemer.startup_errors import install_excepthook, require_secret_key
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "redeemer.settings")
-# Celery takes these before the settings. In a shell they are another project's, and our messages would go there.
+# Celery prefers these variables to the settings. In a shell they belong to another project, and our
+# messages would go to its broker.
 for _name in (
     "BROKER_URL",
     "BROKER_READ_URL",
@@ -24,16 +25,16 @@ for _name in (
 ):
     os.environ.pop(f"CELERY_{_name}", None)
 
-_JUST_AFTER_SECONDS = 0.001
+_WAKE_DELAY_SECONDS = 0.001
 
-show_in_one_line()
+install_excepthook()
 app = Celery("redeemer")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
 
 
 @signals.setup_logging.connect
-def _log_like_django(**_: Any) -> None:
+def _use_django_logging(**_: Any) -> None:
     """Keep Celery from replacing the log configuration: one format for web, workers and beat."""
     from logging.config import dictConfig
 
@@ -43,25 +44,28 @@ def _log_like_django(**_: Any) -> None:
 
 
 @signals.task_postrun.connect
-def _fetch_the_next(**_: Any) -> None:
-    """Wake the worker's loop when a thread becomes free.
+def _wake_event_loop(**_: Any) -> None:
+    """Wake the worker's event loop when a thread becomes free.
 
-    With prefetching switched off the loop fetches only when a thread is free, and does not notice by itself that one
-    has become so: it sleeps until something else wakes it, about a tenth of a second (decision 2). The signal
-    comes just before the request leaves the books; hence the millisecond.
+    With prefetching switched off, the loop fetches a message only when a thread is free, and does
+    not notice that one has become free: it sleeps until something else wakes it, about a tenth of a
+    second (decision 2). The signal is sent just before Celery releases the request, hence
+    the millisecond.
     """
     if hub := get_event_loop():
-        hub.call_soon(hub.call_later, _JUST_AFTER_SECONDS, _nothing)
+        hub.call_soon(hub.call_later, _WAKE_DELAY_SECONDS, _do_nothing)
 
 
-def _nothing() -> None:
-    """For the loop, to be woken is all."""
+def _do_nothing() -> None:
+    """A callback whose only purpose is to wake the loop."""
 
 
 @signals.import_modules.connect(sender=app)
-def _refuse_without_key(**_: Any) -> None:
-    """Sent in workers and beat only, when they begin. Celery logs what a receiver raises, with its traceback, unless
-    the receiver ends the process."""
+def _check_secret_key(**_: Any) -> None:
+    """End the process if there is no SECRET_KEY. The signal is sent when workers and beat start.
+
+    Celery logs an exception of a receiver with its traceback, unless it ends the process.
+    """
     try:
         require_secret_key()
     except ImproperlyConfigured as error:
@@ -69,8 +73,8 @@ def _refuse_without_key(**_: Any) -> None:
 
 
 @signals.worker_init.connect
-def _judge_settings(**_: Any) -> None:
-    """Stop the start where a system check finds an error. Celery runs the checks, and drops what they say."""
+def _run_system_checks(**_: Any) -> None:
+    """End the process if a system check finds an error, which Celery would ignore."""
     import django
     from django.core.management.base import BaseCommand, SystemCheckError
 

@@ -1,4 +1,4 @@
-"""DATABASE_URL: read by libpq itself, so that it means here what it means to PostgreSQL's own programs."""
+"""DATABASE_URL, parsed by libpq, so that it means the same as in PostgreSQL's own programs."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from redeemer.environment import SettingError
 
 _SCHEMES = {"postgres", "postgresql", "psql", "pgsql"}
 _FORM = "postgres://user:password@host/name"
-#: What libpq does not know, and earlier versions of Redeemer took.
-_OF_DJANGO = {
+#: Options that libpq does not know, and that earlier releases of Redeemer accepted.
+_DJANGO_OPTIONS = {
     "conn_max_age",
     "conn_health_checks",
     "disable_server_side_cursors",
@@ -31,34 +31,35 @@ _DJANGO_NAMES = {
 
 
 def parameters(url: str) -> dict[str, str]:
-    """The connection parameters in a URL, by their names in libpq.
+    """The connection parameters in a URL, by their libpq names.
 
     Args:
-        url: as in DATABASE_URL. A reserved character of a part is written with a percent sign: a folder of sockets as
-            `%2Fvar%2Frun`, which may also stand in `?host=/var/run`. A password may hold them as they are.
+        url: the value of DATABASE_URL. Reserved characters are percent-encoded: the socket folder
+            `%2Fvar%2Frun`, which may also be given as `?host=/var/run`. A password may contain them
+            unencoded.
 
     Raises:
-        SettingError: it is no such URL. The text does not show it, because a password is in it.
+        SettingError: it is not such a URL. The text does not show it, because it has a password.
     """
-    return _read(url)[0]
+    return _parse(url)[0]
 
 
 def django_settings(url: str) -> dict[str, Any]:
-    """What Django's DATABASES says for a URL, without ENGINE.
+    """Django's DATABASES entry for a URL, without ENGINE.
 
     Raises:
         SettingError: as `parameters`.
     """
-    found, more = _read(url)
+    found, options = _parse(url)
     settings: dict[str, Any] = {
-        of_django: found.pop(name, "") for name, of_django in _DJANGO_NAMES.items()
+        django_name: found.pop(name, "") for name, django_name in _DJANGO_NAMES.items()
     }
     if not settings["NAME"]:
         raise SettingError(f"DATABASE_URL does not name a database. Write {_FORM}")
-    return settings | more | {"OPTIONS": found}
+    return settings | options | {"OPTIONS": found}
 
 
-def at(url: str, name: str) -> str:
+def with_name(url: str, name: str) -> str:
     """The URL of another database of the same server.
 
     Raises:
@@ -68,7 +69,8 @@ def at(url: str, name: str) -> str:
     return f"postgresql:///{quote(name, safe='')}?{urlencode(others, quote_via=quote)}"
 
 
-def _read(url: str) -> tuple[dict[str, str], dict[str, Any]]:
+def _parse(url: str) -> tuple[dict[str, str], dict[str, Any]]:
+    """The libpq parameters, and the options that are for Django."""
     scheme, separator, rest = url.strip().partition("://")
     if not separator or scheme.lower() not in _SCHEMES:
         raise SettingError(f"DATABASE_URL must be a postgres:// address, in the form {_FORM}")
@@ -78,42 +80,46 @@ def _read(url: str) -> tuple[dict[str, str], dict[str, Any]]:
         raise SettingError(
             "DATABASE_URL cannot be read: in the password, write ? as %3F and @ as %40."
         )
-    # The other options go to libpq as they are.
-    options: list[str] = []
-    more: dict[str, Any] = {}
+    # The other options are passed to libpq unchanged.
+    libpq_options: list[str] = []
+    django_options: dict[str, Any] = {}
     for option in filter(None, query.split("&")):
         name, _, value = option.partition("=")
-        if name.lower() in _OF_DJANGO:
-            more |= _of_django(name.lower(), value)
+        if name.lower() in _DJANGO_OPTIONS:
+            django_options |= _django_option(name.lower(), value)
         else:
-            options.append(option)
-    asked = f"?{'&'.join(options)}" if options else ""
+            libpq_options.append(option)
+    query = f"?{'&'.join(libpq_options)}" if libpq_options else ""
     try:
-        found = conninfo_to_dict(f"postgresql://{_encoded(account)}{at}{place}{asked}")
+        found = conninfo_to_dict(f"postgresql://{_encoded(account)}{at}{place}{query}")
     except psycopg.Error:
-        # libpq shows the part that it cannot read, which may be the password.
-        problem = f"DATABASE_URL cannot be read. Write {_FORM}, with reserved characters as %40 for @ or %2F for /."
+        # libpq's error shows the part that it cannot parse, which may be the password.
+        problem = (
+            f"DATABASE_URL cannot be read. Write {_FORM}, with reserved characters as %40 for @ or "
+            "%2F for /."
+        )
     else:
         _check_port(str(found.get("port", "")))
-        return {name: str(value) for name, value in found.items()}, more
+        return {name: str(value) for name, value in found.items()}, django_options
     raise SettingError(problem)
 
 
 def _check_port(ports: str) -> None:
-    """libpq takes any text here, which would be shown in its error; it may be the end of a password."""
+    """libpq accepts any text here, and shows it in its error; it may be the end of a password."""
     if not all(re.fullmatch(r"[0-9]*", port) for port in ports.split(",")):
         raise SettingError(
-            f"DATABASE_URL: the port must be a number. Write {_FORM}, with / in the password as %2F."
+            f"DATABASE_URL: the port must be a number. Write {_FORM}, with / in the password as "
+            "%2F."
         )
 
 
 def _encoded(account: str) -> str:
-    """The user and the password, so that libpq reads every character of them as it is."""
+    """The user and the password with every reserved character percent-encoded."""
     parts = account.split(":", 1)
     return ":".join(quote(unquote(part), safe="") for part in parts)
 
 
-def _of_django(name: str, value: str) -> dict[str, Any]:
+def _django_option(name: str, value: str) -> dict[str, Any]:
     if name == "conn_max_age":
         if not re.fullmatch(r"[0-9]+", value):
             raise SettingError("DATABASE_URL: conn_max_age must be a whole number of seconds.")

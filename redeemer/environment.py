@@ -1,6 +1,9 @@
-"""The one reader of settings: from the environment, and from `.env` beside manage.py (docs/reference/settings.md).
+"""Reads all settings, from the environment and from `.env` beside manage.py.
 
-A value is taken as written: nothing in it is replaced. An error names the setting, and never shows its value.
+docs/reference/settings.md lists them.
+
+A value is used as written: nothing in it is expanded. An error names the setting, and never shows
+its value.
 """
 
 from __future__ import annotations
@@ -28,24 +31,24 @@ _ESCAPED = re.compile(r'\\(["\\])')
 _COMMENT = re.compile(r"\s*(?:\s#.*)?", re.DOTALL)
 _WHOLE_NUMBER = re.compile(r"[+-]?[0-9]+")
 _NUMBER = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
-_LONGEST_NUMBER = 18
+_MAX_DIGITS = 18
 _YES = frozenset({"1", "true", "yes", "on", "y", "t", "ok"})
 _NO = frozenset({"0", "false", "no", "off", "n", "f"})
 _UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
-#: Addresses never begin with a quote: one that is there was meant for a shell.
+#: An address never begins with a quote, so that a quote there was meant for a shell.
 _ADDRESSES = ("DATABASE_URL", "REDIS_URL")
 
 
 class SettingError(ImproperlyConfigured):
-    """A setting that cannot be used. The text is one line, names the setting, and does not show its value."""
+    """A setting that cannot be used. The text is one line, and names it without its value."""
 
 
 def load(path: Path, environment: MutableMapping[str, str] = os.environ) -> None:
-    """Add the settings of a file to the environment, which goes first; an empty value there counts as a value.
+    """Add the settings of a file to the environment.
 
     Args:
         path: the file. It need not exist.
-        environment: where the settings are added.
+        environment: gets the settings. Its own values win, also empty ones.
 
     Raises:
         SettingError: the file, or a line of it, cannot be read.
@@ -62,10 +65,10 @@ def parse(text: str, file: str) -> dict[str, str]:
 
     Args:
         text: lines of the form `NAME=value`, with comments and empty lines between them.
-        file: the file's name, for the error.
+        file: the file's name, for errors.
 
     Raises:
-        SettingError: a line is not of this form, or a name has two values. It tells the line's number.
+        SettingError: a line has another form, or a name has two values. It has the line's number.
     """
     found: dict[str, str] = {}
     lines: dict[str, int] = {}
@@ -75,22 +78,23 @@ def parse(text: str, file: str) -> dict[str, str]:
         name, value = _parse_line(line.strip(), f"{file}, line {number}")
         if found.setdefault(name, value) != value:
             raise SettingError(
-                f"{file}, line {number}: {name} has another value in line {lines[name]}. Remove one of the two lines."
+                f"{file}, line {number}: {name} has another value in line {lines[name]}. Remove "
+                "one of the two lines."
             )
         lines.setdefault(name, number)
     return found
 
 
-def _parse_line(line: str, place: str) -> tuple[str, str]:
+def _parse_line(line: str, location: str) -> tuple[str, str]:
     match = _LINE.fullmatch(line)
     if not match:
         raise SettingError(
-            f"{place}: this is not a setting. Write NAME=value, or # before a comment."
+            f"{location}: this is not a setting. Write NAME=value, or # before a comment."
         )
     name, rest = match["name"], match["rest"]
     if "\0" in rest:
         raise SettingError(
-            f"{place}: the value of {name} has a zero byte in it. Save the file as UTF-8."
+            f"{location}: the value of {name} has a zero byte in it. Save the file as UTF-8."
         )
     pattern = _QUOTED.get(rest.strip()[:1])
     if not pattern:
@@ -99,11 +103,12 @@ def _parse_line(line: str, place: str) -> tuple[str, str]:
     quoted = pattern.fullmatch(rest.strip())
     if not quoted:
         raise SettingError(
-            f"{place}: the value of {name} begins with a quote that is not closed in this line."
+            f"{location}: the value of {name} begins with a quote that is not closed in this line."
         )
     if not _COMMENT.fullmatch(quoted["after"]):
         raise SettingError(
-            f"{place}: there is text behind the closing quote of {name}. Put the whole value in quotes."
+            f"{location}: there is text behind the closing quote of {name}. Put the whole value in "
+            "quotes."
         )
     value = quoted["value"]
     return name, _ESCAPED.sub(r"\1", value) if rest.strip()[0] == '"' else value
@@ -123,7 +128,7 @@ def _text_of(path: Path) -> str:
         return content.decode(encoding)
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
-        # The error itself holds the content: it does not go on.
+        # Not chained: the error contains the content of the file.
         problem = f"{path}, line {line}: this is not UTF-8 text. Save the file as UTF-8."
     raise SettingError(problem)
 
@@ -135,7 +140,7 @@ def _without_quotes(value: str) -> str:
     return value
 
 
-# The methods below have the names of types, which would hide these in annotations.
+# The methods below are named after types, and would hide those in annotations.
 _Text: TypeAlias = str
 _Texts: TypeAlias = list[str]
 _Whole: TypeAlias = int
@@ -144,7 +149,7 @@ _Switch: TypeAlias = bool
 
 
 class Settings:
-    """Settings by name and type. Except for `str` and `list`, an empty value counts as none."""
+    """Settings by name and type. Except for `str` and `list`, an empty value means the default."""
 
     def __init__(self, environment: MutableMapping[_Text, str] = os.environ) -> None:
         self._environment = environment
@@ -164,13 +169,13 @@ class Settings:
         """A whole number.
 
         Raises:
-            SettingError: it is none, or is not from `least` to `most`.
+            SettingError: it is not a whole number, or not from `least` to `most`.
         """
         text = self._text(name)
         if not text:
             return default
         bounds = _bounds(least, most)
-        if not _WHOLE_NUMBER.fullmatch(text) or len(text) > _LONGEST_NUMBER:
+        if not _WHOLE_NUMBER.fullmatch(text) or len(text) > _MAX_DIGITS:
             raise SettingError(f"{name} must be a whole number{bounds}.")
         number = int(text)
         if (least is not None and number < least) or (most is not None and number > most):
@@ -178,10 +183,10 @@ class Settings:
         return number
 
     def float(self, name: _Text, *, default: _Number) -> _Number:
-        """A number, which may have decimals.
+        """A number with or without decimals.
 
         Raises:
-            SettingError: it is none.
+            SettingError: it is not a number.
         """
         text = self._text(name)
         if not text:
@@ -194,7 +199,7 @@ class Settings:
         """Whether it is switched on.
 
         Raises:
-            SettingError: it is neither a yes nor a no.
+            SettingError: it means neither yes nor no.
         """
         text = self._text(name).lower()
         if not text:
@@ -204,16 +209,16 @@ class Settings:
         return text in _YES
 
     def list(self, name: _Text, *, default: Sequence[_Text] = ()) -> _Texts:
-        """Values between commas, without the spaces around them. An empty value is an empty list."""
+        """Comma-separated values, without spaces around them. An empty value is an empty list."""
         if name not in self._environment:
             return list(default)
         return [part.strip() for part in self._environment[name].split(",") if part.strip()]
 
     def choice(self, name: _Text, choices: Iterable[_Text], *, default: _Text) -> _Text:
-        """One of the choices, in their spelling, whatever capitals it is written with.
+        """One of the choices, in their spelling; compared without case.
 
         Raises:
-            SettingError: it is none of them.
+            SettingError: it is not one of them.
         """
         by_name = {choice.lower(): choice for choice in choices}
         text = self._text(name).lower()

@@ -1,4 +1,7 @@
-"""The games whose codes can be redeemed. A new game of a known protocol is one more block in GAMES, nothing else."""
+"""The games whose codes can be redeemed.
+
+A new game of a known protocol is one more block in GAMES, and no other change.
+"""
 
 from __future__ import annotations
 
@@ -9,23 +12,23 @@ from dataclasses import dataclass
 from giftcodes.clients.games.config import ProviderConfig, Rate
 from redeemer.environment import SettingError, Settings
 
-#: A name is stored in columns of this length, and is the prefix of its settings.
+#: The database columns have this length, and the name is the prefix of the game's settings.
 _NAME = re.compile(r"[a-z][a-z0-9]{0,19}")
 
 
 @dataclass(frozen=True, slots=True)
 class Game:
-    """What is known of a game before the environment is read.
+    """What is known about a game without the environment.
 
     Args:
-        name: lower-case letters and digits, 20 at most; in upper case the prefix of the game's settings.
-        title: as people know the game.
-        realm_word: what `kid` is called in the game.
+        name: up to 20 lower-case letters and digits. In upper case, the prefix of the settings.
+        title: the name that players use.
+        realm_word: the game's own word for `kid`.
         api_url: where codes are redeemed.
         origin: the gift page, without a slash at the end.
         rate: `30/60` is 30 requests in 60 seconds.
         protocol: a key of `giftcodes.clients.games.CLIENTS`.
-        directory_url: of a player in a directory of players, with `{id}` where the player ID goes.
+        directory_url: the address of a player in a directory of players; `{id}` is the player ID.
 
     Raises:
         ValueError: the name cannot be used.
@@ -51,7 +54,7 @@ class Game:
         return f"{self.name.upper()}_{what}"
 
 
-#: docs/reference/protocol.md says what is known of each.
+#: docs/reference/protocol.md has what is known about each.
 GAMES: tuple[Game, ...] = (
     Game(
         name="whiteout",
@@ -71,7 +74,7 @@ GAMES: tuple[Game, ...] = (
     Game(
         name="lordrush",
         title="Lord Rush",
-        # What the game calls it is not known.
+        # The game's own word is not known.
         realm_word="realm",
         api_url="https://s01-gm-report-api-prod-eo.centurygame.com/api/gift_code",
         origin="https://ls-giftcode.centurygame.com",
@@ -88,7 +91,7 @@ GAMES: tuple[Game, ...] = (
 
 
 def providers(games: Iterable[Game], env: Settings) -> dict[str, ProviderConfig]:
-    """Each game by its name, with what the environment says about it.
+    """The configuration of each game, by its name.
 
     Raises:
         ValueError: two games have one name, or a setting cannot be read. The text names it.
@@ -126,5 +129,8 @@ def _rate(env: Settings, setting: str, default: str) -> Rate | None:
     try:
         return Rate.parse(env.str(setting, default=default))
     except ValueError as error:
-        msg = f"{setting} must look like 30/60, which is 30 requests in 60 seconds, or be the word unlimited."
+        msg = (
+            f"{setting} must look like 30/60, which is 30 requests in 60 seconds, or be the word "
+            "unlimited."
+        )
         raise SettingError(msg) from error

@@ -11,22 +11,24 @@ from giftcodes.domain.text import one_line, printable
 
 FORMATS = ("console", "json")
 LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
-_LONGEST_LINE = 2_000
+_MAX_LINE_CHARACTERS = 2_000
 
 
 def only_printable(_logger: Any, _method: str, event: Any) -> Any:
-    """Take out of every text of a log line what hides or reorders it: names of players and answers of servers are
-    among them."""
-    return {name: _shown(value) for name, value in event.items()}
+    """Remove the characters that hide or reorder text from every value of a log line.
+
+    Names of players and answers of servers are among the values.
+    """
+    return {name: _printable_value(value) for name, value in event.items()}
 
 
-def _shown(value: Any) -> Any:
+def _printable_value(value: Any) -> Any:
     if isinstance(value, str):
         return printable(value)
     if isinstance(value, dict):
-        return {name: _shown(inner) for name, inner in value.items()}
+        return {name: _printable_value(inner) for name, inner in value.items()}
     if isinstance(value, list | tuple):
-        return [_shown(inner) for inner in value]
+        return [_printable_value(inner) for inner in value]
     return value
 
 
@@ -42,11 +44,11 @@ _SHARED: list[Any] = [
 
 
 class OneLine(logging.Filter):
-    """Keeps a message to one line."""
+    """Reduces a message to one line."""
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Without line breaks and other control characters, and not endless."""
-        record.msg, record.args = one_line(record.getMessage(), _LONGEST_LINE), ()
+        """Remove line breaks and other control characters, and limit the length."""
+        record.msg, record.args = one_line(record.getMessage(), _MAX_LINE_CHARACTERS), ()
         return True
 
 
@@ -96,11 +98,11 @@ def configure(*, log_format: str, level: str) -> dict[str, Any]:
             "celery.app.trace": {"level": "WARNING"},
             "django_structlog": {"level": "WARNING"},
             "django.server": {"level": "WARNING"},
-            # Its lines name the path that was asked for, decoded: a line break in one would forge a line.
+            # Its lines contain the decoded path of a request, whose line breaks would forge lines.
             "waitress": {"level": "WARNING", "filters": ["one line"]},
-            # That requests wait for a thread for a moment.
+            # It warns whenever requests wait for a thread for a moment.
             "waitress.queue": {"level": "ERROR"},
-            # Its warnings show raw bytes of broken answers; what we keep of those goes through the redactor.
+            # Its warnings show raw bytes of broken responses, which the redactor has not seen.
             "urllib3": {"level": "ERROR"},
         },
     }

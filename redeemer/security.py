@@ -1,4 +1,4 @@
-"""Who is knocking, and what somebody hears who has knocked too often (decision 12)."""
+"""Client IP detection, and the responses to rejected requests (decision 12)."""
 
 from __future__ import annotations
 
@@ -19,28 +19,35 @@ from django.views.csrf import csrf_failure
 if TYPE_CHECKING:
     from django.http import HttpRequest, HttpResponse
 
-#: Providers give each customer a /64 at least.
+#: Internet providers give each customer at least a /64.
 _IPV6_CUSTOMER_BITS = 64
 _ENTRY = re.compile(
-    r'"?(?:\[(?P<bracketed>[^\[\]"]+)\](?::[0-9]{1,5})?|(?P<dotted>[0-9.]+)(?::[0-9]{1,5})?|(?P<bare>[^\[\]"]+))"?'
+    r'"?(?:'
+    r'\[(?P<bracketed>[^\[\]"]+)\](?::[0-9]{1,5})?'
+    r"|(?P<dotted>[0-9.]+)(?::[0-9]{1,5})?"
+    r'|(?P<bare>[^\[\]"]+)'
+    r')"?'
 )
 
 
 def client_address(request: HttpRequest) -> str | None:
-    """The address that the outermost of our proxies saw, without a port; None where it is not known.
+    """The address that the outermost of our proxies saw, without a port; None if it is not known.
 
-    Each proxy appends the address of its own caller, so that only the last `PROXIES` entries are ours to believe:
-    whatever stands before them was written by the caller. An entry that is no address counts as none.
+    Each proxy appends the address of its own client, so that only the last `PROXIES` entries can be
+    trusted. The client may have written those before them. An invalid entry counts as missing.
     """
     proxies: int = settings.PROXIES
-    heard = request.headers.get("X-Forwarded-For", "").split(",")
-    forwarded = _address(heard[-proxies]) if 0 < proxies <= len(heard) else None
+    entries = request.headers.get("X-Forwarded-For", "").split(",")
+    forwarded = _address(entries[-proxies]) if 0 < proxies <= len(entries) else None
     address = forwarded or _address(request.META.get("REMOTE_ADDR", ""))
     return str(address) if address else None
 
 
 def lockout_address(request: HttpRequest) -> str | None:
-    """What wrong logins are counted by: an IPv4 address, or the /64 of an IPv6 address, which is one customer's."""
+    """The key by which failed logins are counted.
+
+    An IPv4 address, or the /64 of an IPv6 address, which belongs to one customer.
+    """
     found = client_address(request)
     if found is None or ":" not in found:
         return found
@@ -48,9 +55,10 @@ def lockout_address(request: HttpRequest) -> str | None:
 
 
 def _address(entry: str) -> IPv4Address | IPv6Address | None:
-    """`1.2.3.4`, `1.2.3.4:5678`, `2001:db8::1`, `[2001:db8::1]:443`, each also in quotes, with or without a zone.
+    """The address in an entry of X-Forwarded-For.
 
-    An IPv4 address in IPv6's clothes (`::ffff:1.2.3.4`) is the IPv4 address.
+    `1.2.3.4`, `1.2.3.4:5678`, `2001:db8::1`, `[2001:db8::1]:443`, each also in quotes, with or
+    without a zone. An IPv4-mapped IPv6 address (`::ffff:1.2.3.4`) is the IPv4 address.
     """
     match = _ENTRY.fullmatch(entry.strip())
     if match is None:
@@ -64,15 +72,15 @@ def _address(entry: str) -> IPv4Address | IPv6Address | None:
     return getattr(found, "ipv4_mapped", None) or found
 
 
-def note_address(request: HttpRequest, **_signal: Any) -> None:
-    """Log lines of a request name the address that is counted, and not one that the client wrote itself."""
+def bind_client_address(request: HttpRequest, **_signal: Any) -> None:
+    """Add `client_address` to the log lines of a request, not an address that the client wrote."""
     structlog.contextvars.bind_contextvars(ip=client_address(request))
 
 
 def locked_out(
     request: HttpRequest, _response: HttpResponse | None, _credentials: Any = None
 ) -> HttpResponse:
-    """Too many failed logins from one address: say until when it has to wait."""
+    """The response after too many failed logins from one address, with the time when it ends."""
     last = (
         AccessAttempt.objects.filter(ip_address=lockout_address(request))
         .order_by("-attempt_time")
@@ -83,7 +91,7 @@ def locked_out(
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
-    """What a browser sent is too much for a form: say what to do. Any other bad request gets Django's own answer."""
+    """Explain a form with too much data. Any other bad request gets Django's own response."""
     if isinstance(exception, RequestDataTooBig | TooManyFieldsSent | TooManyFilesSent):
         most = settings.DATA_UPLOAD_MAX_MEMORY_SIZE // 1_000_000
         return render(request, "admin/too_much.html", {"most": most}, status=413)
@@ -91,7 +99,7 @@ def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 
 def csrf_failed(request: HttpRequest, reason: str = "") -> HttpResponse:
-    """A browser sends no secure cookie to a page without TLS, and nobody can log in: say what to set."""
+    """Explain a missing cookie: without TLS, browsers send no secure cookie, and no login works."""
     if reason == REASON_NO_CSRF_COOKIE and settings.CSRF_COOKIE_SECURE and not request.is_secure():
         return render(request, "admin/no_cookie.html", status=403)
     return csrf_failure(request, reason)

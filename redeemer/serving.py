@@ -1,9 +1,10 @@
-"""The web server: waitress, with deadlines of our own (decision 17).
+"""The web server: waitress with our own deadlines (decision 17).
 
     python -m redeemer.serving --bind 127.0.0.1:8000
 
-Waitress reads a request completely, header and body, before a thread gets it. What it lacks is a limit for the time
-that the reading may take: a client that sends one byte every ten seconds is active in its eyes. That limit is here.
+Waitress reads a whole request, header and body, before a thread gets it. It has no limit for the
+time of reading: a client that sends one byte every ten seconds counts as active. This module adds
+that limit.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import signal
 import socket
 import stat
 import sys
+import threading
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -26,93 +28,103 @@ from waitress.channel import HTTPChannel
 from waitress.server import BaseWSGIServer, TcpWSGIServer, UnixWSGIServer
 from waitress.wasyncore import close_all, dispatcher, loop
 
-THREADS = 8
-#: A request has so long to arrive, header and body, and a second more for each so many bytes that have arrived.
-REQUEST_SECONDS = 20.0
-SLOWEST_BYTES_PER_SECOND = 16_384
-#: A connection may be silent for so long between an answer and the next request. Proxies keep theirs for 60 s.
-IDLE_SECONDS = 75.0
-#: A client that takes nothing of its answer for so long is cut off: a long answer holds a thread.
-UNREAD_SECONDS = 30.0
-#: Where all connections are taken, those that have owed a request for so long make room.
-CROWDED_SECONDS = 2.0
-#: Requests under way have so long to end after SIGTERM.
-GRACE_SECONDS = 5.0
+from giftcodes.domain import failpoints
 
-#: The largest list of members has 5 MB; what is somewhat larger is refused by its form, which says so.
-MOST_BODY_BYTES = 16_000_000
-MOST_HEADER_BYTES = 32_768
-#: More of a body than this is kept in a file.
+THREADS = 8
+#: A request, header and body, has to arrive within so many seconds, plus the time that its bytes
+#: would take at the slowest accepted rate.
+REQUEST_SECONDS = 20.0
+MIN_BYTES_PER_SECOND = 16_384
+#: How long a connection may be idle between a response and the next request. Proxies keep theirs
+#: for 60 s.
+IDLE_SECONDS = 75.0
+#: A client that reads nothing of its response for so long is disconnected: a long response occupies
+#: a thread.
+UNREAD_SECONDS = 30.0
+#: When all connections are in use, those that have waited for a request for so long are closed.
+CROWDED_SECONDS = 2.0
+#: How long running requests may take after SIGTERM.
+GRACE_SECONDS = 5.0
+#: Between two checks whether beat ticks.
+BEAT_CHECK_SECONDS = failpoints.seconds("BEAT_CHECK_SECONDS", 15.0)
+
+#: The largest list of members has 5 MB. A somewhat larger one is rejected by its form, with an
+#: explanation.
+MAX_BODY_BYTES = 16_000_000
+MAX_HEADER_BYTES = 32_768
+#: A body larger than this is kept in a file.
 _BODY_BYTES_IN_MEMORY = 65_536
-_MOST_CONNECTIONS = 1_000
-#: Files and connections of the application itself: the database, static files, bodies that are kept in a file.
+_MAX_CONNECTIONS = 1_000
+#: Open files of the application itself: database connections, static files, bodies kept in a file.
 _OWN_FILES = 64
 
 _Listener = socket.socket
 
 
 class Channel(HTTPChannel):  # type: ignore[misc] # Untyped.
-    """A connection, and what its client owes.
+    """A connection that knows how long it has waited for its client.
 
-    `begun_at` is when a request began to arrive, or the connection to be there for one; None between two requests.
-    `came` counts the bytes of it. All times are those of the monotonic clock, in seconds.
+    `begun_at` is when a request began to arrive, or when the connection was opened; None between
+    two requests. `received_bytes` counts the request's bytes. All times are in seconds of the
+    monotonic clock.
     """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         """As HTTPChannel."""
         self.idle_since = time.monotonic()
         self.begun_at: float | None = self.idle_since
-        self.came = 0
-        self._unread: tuple[float, float] | None = None
+        self.received_bytes = 0
+        self._unread_since: tuple[float, float] | None = None
         super().__init__(*args, **kwargs)
 
     def received(self, data: bytes) -> bool:
-        """Count what comes. Blank lines before a request are part of it: they buy no time."""
+        """Count the bytes. Blank lines before a request belong to it, so that they gain no time."""
         if self.begun_at is None:
             self.begun_at = time.monotonic()
-        self.came += len(data)
+        self.received_bytes += len(data)
         return bool(super().received(data))
 
     def service(self) -> None:
-        """Answer a request, in a thread. The next one has all its time before it."""
-        self.begun_at, self.came, self.idle_since = None, 0, time.monotonic()
+        """Answer a request, in a thread. The time of the next one begins when it arrives."""
+        self.begun_at, self.received_bytes, self.idle_since = None, 0, time.monotonic()
         super().service()
 
     def is_overdue(self, now: float, *, is_crowded: bool) -> bool:
-        """Whether the client has used up its time. The time that the application takes is not counted."""
+        """Whether the client's time is over. The application's own time is not counted."""
         if self.is_busy():
             self.idle_since = now
-            return self._takes_nothing(now)
-        self._unread = None
+            return self._is_unread(now)
+        self._unread_since = None
         began = self.idle_since if self.begun_at is None else self.begun_at
         if is_crowded:
-            return now - began > CROWDED_SECONDS + self.came / SLOWEST_BYTES_PER_SECOND
+            return now - began > CROWDED_SECONDS + self.received_bytes / MIN_BYTES_PER_SECOND
         if self.begun_at is None and self.request is None:
             return now - began > IDLE_SECONDS
-        return now - began > REQUEST_SECONDS + self.came / SLOWEST_BYTES_PER_SECOND
+        return now - began > REQUEST_SECONDS + self.received_bytes / MIN_BYTES_PER_SECOND
 
-    def _takes_nothing(self, now: float) -> bool:
-        """Whether a part of an answer has waited for the client for too long."""
+    def _is_unread(self, now: float) -> bool:
+        """Whether the client has not read its response for too long."""
         if not self.total_outbufs_len:
-            self._unread = None
+            self._unread_since = None
             return False
-        # Waitress notes when it last sent something, by the wall clock: only whether it changes is looked at.
-        if self._unread is None or self._unread[0] != self.last_activity:
-            self._unread = (self.last_activity, now)
-        return now - self._unread[1] > UNREAD_SECONDS
+        # Waitress records when it last sent something, by the wall clock. Only a change counts.
+        if self._unread_since is None or self._unread_since[0] != self.last_activity:
+            self._unread_since = (self.last_activity, now)
+        return now - self._unread_since[1] > UNREAD_SECONDS
 
     def is_busy(self) -> bool:
-        """Whether a request is under way, or its answer."""
+        """Whether a request is being answered, or its response sent."""
         return bool(self.requests or self.total_outbufs_len)
 
 
 class _WithDeadlines(BaseWSGIServer):  # type: ignore[misc] # Untyped.
     channel_class = Channel
 
-    def maintenance(self, now: float) -> None:  # noqa: ARG002 - waitress gives the wall clock's time
-        """Close each connection whose time is up. Called by the loop, about once a second.
+    def maintenance(self, now: float) -> None:  # noqa: ARG002 - the wall clock
+        """Close each overdue connection at once. Called by the loop, about once a second.
 
-        At once: waitress closes a channel when its socket takes something, which that of an unread answer never does.
+        Waitress would close a channel only when its socket is writable, which the socket of an
+        unread response never is.
         """
         for channel in list(self.active_channels.values()):
             if channel.is_overdue(time.monotonic(), is_crowded=self.in_connection_overflow):
@@ -131,8 +143,8 @@ def listen(bind: str) -> _Listener:
     """Listen on `host:port`, `[v6]:port` or `unix:/path`.
 
     Raises:
-        OSError: the address is taken, or not for us.
-        ValueError: `bind` is no address.
+        OSError: the address is in use, or not available to this user.
+        ValueError: `bind` is not an address.
     """
     if bind.startswith("unix:"):
         return _listen_on_path(Path(bind.removeprefix("unix:")))
@@ -143,13 +155,13 @@ def listen(bind: str) -> _Listener:
         raise ValueError(msg)
     found = socket.getaddrinfo(host, int(port), type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
     family, _type, _protocol, _name, address = found[0]
-    # "Everywhere" means IPv4 as well.
-    everywhere = host == "::" and socket.has_dualstack_ipv6()
-    return socket.create_server(address, family=family, backlog=1024, dualstack_ipv6=everywhere)
+    # All interfaces: IPv4 as well.
+    all_interfaces = host == "::" and socket.has_dualstack_ipv6()
+    return socket.create_server(address, family=family, backlog=1024, dualstack_ipv6=all_interfaces)
 
 
 def _listen_on_path(path: Path) -> _Listener:
-    """A socket that a server left behind which was killed is replaced; one that somebody answers on is taken."""
+    """Listen on a path. The socket of a killed server is replaced; one that answers is in use."""
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
         if _is_left_behind(path):
@@ -170,39 +182,39 @@ def _is_left_behind(path: Path) -> bool:
         return probe.connect_ex(str(path)) != 0
 
 
-def serve(listener: _Listener, application: Callable[..., Any], *, believes_proxies: bool) -> None:
-    """Serve until SIGTERM or SIGINT; then take no new request, end those under way, and return.
+def serve(listener: _Listener, application: Callable[..., Any], *, trusts_proxies: bool) -> None:
+    """Serve until SIGTERM or SIGINT; then accept no new request, finish running ones, and return.
 
     Args:
         listener: a listening socket.
         application: a WSGI application.
-        believes_proxies: whether `X-Forwarded-…` headers reach the application; else they are dropped.
+        trusts_proxies: whether `X-Forwarded-…` headers reach the application, or are removed.
     """
-    server = _server(listener, application, believes_proxies=believes_proxies)
-    asked: list[int] = []
+    server = _server(listener, application, trusts_proxies=trusts_proxies)
+    received: list[int] = []
 
     def stop(number: int, _frame: Any) -> None:
-        asked.append(number)
+        received.append(number)
         server.pull_trigger()
 
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, stop)
-    while not asked:
+    while not received:
         loop(timeout=1, use_poll=True, map=server._map, count=1)
     _drain(server)
 
 
-def _server(listener: _Listener, application: Callable[..., Any], *, believes_proxies: bool) -> Any:
+def _server(listener: _Listener, application: Callable[..., Any], *, trusts_proxies: bool) -> Any:
     kind = _UnixServer if listener.family == socket.AF_UNIX else _TcpServer
     adjustments = Adjustments(
         threads=THREADS,
         ident=None,
-        connection_limit=_most_connections(),
+        connection_limit=_connection_limit(),
         cleanup_interval=1,
-        clear_untrusted_proxy_headers=not believes_proxies,
+        clear_untrusted_proxy_headers=not trusts_proxies,
         log_socket_errors=False,
-        max_request_header_size=MOST_HEADER_BYTES,
-        max_request_body_size=MOST_BODY_BYTES,
+        max_request_header_size=MAX_HEADER_BYTES,
+        max_request_body_size=MAX_BODY_BYTES,
         inbuf_overflow=_BODY_BYTES_IN_MEMORY,
     )
     where = (listener.family, listener.type, listener.proto, listener.getsockname())
@@ -211,10 +223,10 @@ def _server(listener: _Listener, application: Callable[..., Any], *, believes_pr
     return server
 
 
-def _most_connections() -> int:
-    """As many as there may be open files: one connection may need two."""
+def _connection_limit() -> int:
+    """The limit that the number of open files allows: one connection may need two."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = 2 * _MOST_CONNECTIONS + _OWN_FILES
+    wanted = 2 * _MAX_CONNECTIONS + _OWN_FILES
     if soft != resource.RLIM_INFINITY and soft < wanted:
         soft = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
         with suppress(OSError, ValueError):
@@ -225,7 +237,7 @@ def _most_connections() -> int:
 
 
 def _drain(server: Any) -> None:
-    """Take no more connections; go on until nothing is under way, or the time is over."""
+    """Accept no more connections. Go on until no request is running, or the time is over."""
     dispatcher.close(server)
     end = time.monotonic() + GRACE_SECONDS
     while time.monotonic() < end:
@@ -240,6 +252,44 @@ def _drain(server: Any) -> None:
     close_all(server._map, ignore_all=True)
 
 
+class BeatWatch:
+    """Raises the alarm that beat is silent: while beat or the workers are down, no task could.
+
+    It runs in a thread of the site's process, and holds a database connection only while it looks.
+    """
+
+    def __init__(self) -> None:
+        self._began = time.monotonic()
+        self._has_failed = False
+
+    def start(self) -> None:
+        """Check in a thread of its own until the process ends."""
+        threading.Thread(target=self._run, name="beat-watch", daemon=True).start()
+
+    def check(self) -> None:
+        """Check once. Errors in a row are logged once."""
+        from django.db import connection
+
+        from giftcodes.domain import log_lines
+        from giftcodes.notifications.alarms import check_beat
+
+        try:
+            check_beat(running_seconds=time.monotonic() - self._began)
+        except Exception as error:  # noqa: BLE001 - the next check may succeed
+            if not self._has_failed:
+                log_lines.warning(f"Beat's tick could not be checked: {type(error).__name__}.")
+            self._has_failed = True
+        else:
+            self._has_failed = False
+        finally:
+            connection.close()
+
+    def _run(self) -> None:
+        while True:
+            time.sleep(BEAT_CHECK_SECONDS)
+            self.check()
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the site. Returns the exit status."""
     parser = argparse.ArgumentParser(prog="python -m redeemer.serving", description="Run the site.")
@@ -250,9 +300,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         listener = listen(bind)
     except (OSError, ValueError) as error:
-        words = getattr(error, "strerror", None) or error
+        reason = getattr(error, "strerror", None) or error
         sys.stderr.write(
-            f"The site cannot listen on {bind}: {words}. Set BIND and PORT to an address that is free.\n"
+            f"The site cannot listen on {bind}: {reason}. Set BIND and PORT to an address that is "
+            "free.\n"
         )
         return 1
     with listener:
@@ -260,7 +311,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
         from redeemer.wsgi import application
 
-        serve(listener, application, believes_proxies=bool(settings.PROXIES or settings.HTTPS))
+        BeatWatch().start()
+        serve(listener, application, trusts_proxies=bool(settings.PROXIES or settings.HTTPS))
     if bind.startswith("unix:"):
         Path(bind.removeprefix("unix:")).unlink(missing_ok=True)
     return 0
@@ -269,5 +321,5 @@ def main(arguments: Sequence[str] | None = None) -> int:
 if __name__ == "__main__":
     status = main()
     sys.stderr.flush()
-    # A request that did not end in its time holds a thread: it is not waited for.
+    # Do not wait for the thread of a request that did not end in time.
     os._exit(status)

@@ -1,5 +1,6 @@
-"""Settings. What differs between installs comes from the environment or from `.env`:
-docs/reference/settings.md lists it.
+"""Settings. What differs between installations comes from the environment or from `.env`.
+
+docs/reference/settings.md lists those settings.
 """
 
 from __future__ import annotations
@@ -23,13 +24,13 @@ BASE_DIR = Path(__file__).resolve().parent.parent
 
 environment.load(BASE_DIR / ".env")
 env = environment.Settings()
-# A running `make up` tells where its servers are; what the environment says itself goes before it.
+# Use the servers of a running `make up`, unless the environment names others.
 discovery.load_running_environment()
 
-# --- Django -----------------------------------------------------------------------------------------------------------
+# --- Django ---------------------------------------------------------------------------------------
 DEBUG = env.bool("DEBUG", default=False)
-# Without one, commands that need none still run; the site, the workers, beat, and what hashes or signs do not
-# (giftcodes.secret_key). There is no other value to fall back to.
+# Without one, commands that need none still run. The site, the workers, beat, and commands that
+# hash or sign do not (giftcodes.secret_key). There is no default.
 SECRET_KEY = env.str("SECRET_KEY", default="")
 THIS_MACHINE = {"localhost", "127.0.0.1", "[::1]"}
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=sorted(THIS_MACHINE))
@@ -41,7 +42,7 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 INSTALLED_APPS = [
     "giftcodes",
     "redeemer.apps.RedeemerConfig",
-    # Without its `ready`, which puts a site of its own in the place of ours.
+    # Without its `ready`, which would replace our admin site by its own.
     "unfold.apps.BasicAppConfig",
     "redeemer.apps.RedeemerAdminConfig",
     "django.contrib.auth",
@@ -60,7 +61,7 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "csp.middleware.CSPMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
-    "redeemer.zone.ViewersZone",
+    "redeemer.zone.ViewerTimeZoneMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
@@ -69,7 +70,7 @@ MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_structlog.middlewares.RequestMiddleware",
     "simple_history.middleware.HistoryRequestMiddleware",
-    # Last: it replaces the answer to a login that was one too many.
+    # Last: it replaces the response when there were too many failed logins.
     "axes.middleware.AxesMiddleware",
 ]
 
@@ -90,7 +91,7 @@ TEMPLATES = [
 
 STATIC_URL = "static/"
 STATIC_ROOT = BASE_DIR / "staticfiles"
-# Files are found where the packages keep them: nothing has to be collected, and WhiteNoise need not warn of that.
+# Static files are served from the packages, without collectstatic. WhiteNoise need not warn of it.
 WHITENOISE_USE_FINDERS = True
 warnings.filterwarnings("ignore", message="No directory at", module="django.core.handlers.base")
 LANGUAGE_CODE = "en"
@@ -108,13 +109,13 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
 ]
 
-# --- The frame of the admin; its side bar is giftcodes.admin_menu ---------------------------------
+# --- The admin theme; its side bar is giftcodes.admin_menu ----------------------------------------
 UNFOLD = {
     "SITE_TITLE": "Redeemer",
     "SITE_HEADER": "Redeemer",
     "SITE_SUBHEADER": "Gift codes for guilds",
     "SITE_SYMBOL": "redeem",
-    # The admin is the site.
+    # The admin is the whole site, so that there is no site to link to.
     "SITE_URL": None,
     "DASHBOARD_CALLBACK": "giftcodes.admin.monitoring.dashboard.add_board",
     "SITE_FAVICONS": [
@@ -146,22 +147,24 @@ UNFOLD = {
     },
 }
 
-# --- Database: PostgreSQL only ----------------------------------------------------------------------------------------
+# --- Database: PostgreSQL only --------------------------------------------------------------------
 REDEEM_THREADS = env.int("REDEEM_THREADS", default=8)
 CONTROL_THREADS = env.int("CONTROL_THREADS", default=4)
 
-#: Django's own, and what each of its connections needs beside (redeemer/postgresql/base.py).
+#: Django's engine with our additions for each connection (redeemer/postgresql/base.py).
 _ENGINE = "redeemer.postgresql"
 POOL = {
     "min_size": 1,
     "max_size": max(REDEEM_THREADS, CONTROL_THREADS) + 4,
-    # In seconds. A thread never waits for another one's connection: it waits only for a server that is away.
+    # In seconds. There are enough connections for all threads: a thread waits only when the server
+    # does not answer.
     "timeout": 4,
-    # In seconds. The wait between two attempts doubles as long as one round of attempts goes on. A short round is
-    # followed by a new one as soon as a thread asks: work goes on within seconds of the server's return.
+    # In seconds. The wait between two attempts doubles within one round of attempts. After a short
+    # round, the next thread that asks begins a new one: work resumes within seconds of the server's
+    # return.
     "reconnect_timeout": 2,
 }
-#: The commands recognise by it that no server is running.
+#: By this host, the commands recognise that no server is running.
 NO_SERVER_HOST = discovery.NO_SERVER_HOST
 DATABASES: dict[str, dict[str, Any]] = {}
 if env.str("DATABASE_URL", default=""):
@@ -176,7 +179,7 @@ if env.str("DATABASE_URL", default=""):
             "application_name": "redeemer",
             "server_side_binding": True,
             "prepare_threshold": 5,
-            # A cut link is noticed within half a minute, not after the kernel's two hours.
+            # A broken connection is noticed within half a minute, not after the kernel's two hours.
             "keepalives_idle": 10,
             "keepalives_interval": 5,
             "keepalives_count": 3,
@@ -185,14 +188,14 @@ if env.str("DATABASE_URL", default=""):
     if env.bool("DATABASE_POOL", default=True):
         DATABASES["default"]["OPTIONS"]["pool"] = POOL
 else:
-    # Named, so that the error says what to do; there is no server behind it.
+    # No server. The host makes the driver's error say what to do.
     DATABASES["default"] = {
         "ENGINE": _ENGINE,
         "NAME": "redeemer",
         "HOST": NO_SERVER_HOST,
     }
 
-# --- Celery: the doorbell (decision 2) -----------------------------------------------------------------------
+# --- Celery: messages only wake workers (decision 2) -------------------------------------
 CELERY_BROKER_URL = env.str("REDIS_URL", default="") or "redis://127.0.0.1:6379/0"
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_ACKS_LATE = False
@@ -209,68 +212,71 @@ CELERY_BROKER_TRANSPORT_OPTIONS = {
     "socket_keepalive": True,
     "health_check_interval": 25,
 }
-# A lost ring costs one tick: publishing never waits for a broker that is away.
+# A lost message costs one tick, so that publishing does not retry when the broker is down.
 CELERY_TASK_PUBLISH_RETRY = False
 CELERY_TASK_DEFAULT_QUEUE = "control"
 CELERY_TASK_ROUTES = {"giftcodes.tasks.redeem_member": {"queue": "redeem"}}
 CELERY_TIMEZONE = TIME_ZONE
-CELERY_BEAT_SCHEDULER = "redeemer.beat:PatientScheduler"
+CELERY_BEAT_SCHEDULER = "redeemer.beat:TolerantScheduler"
 CELERY_BEAT_MAX_LOOP_INTERVAL = 1
 
-# --- The flow ---------------------------------------------------------------------------------------------------------
-#: One call of the game, in all, in seconds. The lease must outlast it by ten (giftcodes.checks).
+# --- The pipeline ---------------------------------------------------------------------------------
+#: The limit for one request to the game, in seconds. The lease must be ten seconds longer
+#: (giftcodes.checks).
 HTTP_SECONDS = env.float("HTTP_SECONDS", default=15.0)
 HTTP_CONNECT_SECONDS = env.float("HTTP_CONNECT_SECONDS", default=5.0)
 LEASE_SECONDS = env.float("LEASE_SECONDS", default=30.0)
-#: Never more requests under way, over all workers: twice the threads keeps each one busy.
+#: The limit of concurrent requests of all workers. Twice the threads keeps each thread busy.
 IN_FLIGHT_MAX = env.int("IN_FLIGHT_MAX", default=2 * REDEEM_THREADS)
 
-# --- What is kept (decision 10) -------------------------------------------------------------------------------
-#: In days; 0: for ever. Attempts that prove something, or that have no clear answer, are kept for ever.
+# --- Retention (decision 10) --------------------------------------------------------------
+#: In days; 0: no limit. Attempts that are proof, or that have no clear answer, are always kept.
 KEEP_ATTEMPTS_DAYS = env.int("KEEP_ATTEMPTS_DAYS", default=90)
-#: In days; 0: for ever. The last run of each redemption is kept for ever.
+#: In days; 0: no limit. The last run of each redemption is always kept.
 KEEP_JOURNAL_DAYS = env.int("KEEP_JOURNAL_DAYS", default=365)
 
-# Versions are read row by row, not by date.
+# Versions are read by row, not by date, and need no index on the date.
 SIMPLE_HISTORY_DATE_INDEX = False
 
-# --- What people are told ---------------------------------------------------------------------------------------------
-#: Where alarms go: a Discord webhook, or an Apprise address. A secret.
+# --- Notifications --------------------------------------------------------------------------------
+#: The channel for alarms: a Discord webhook, or an Apprise address. A secret.
 OPERATOR_CHANNEL = env.str("OPERATOR_CHANNEL", default="")
-#: The site's address as people reach it, for links in messages; empty: no links.
+#: The public address of the site, for links in messages; empty: no links.
 SITE_URL = env.str("SITE_URL", default="").strip().rstrip("/")
-#: One message, in all. Few are under way at a time, so that a dead channel never keeps the ticks waiting.
+#: The limit for one message, in seconds. Only a few are sent at a time, so that a channel that does
+#: not answer does not delay the ticks.
 ANNOUNCE_SECONDS = env.float("ANNOUNCE_SECONDS", default=6.0)
 ANNOUNCE_MAX = env.int("ANNOUNCE_MAX", default=max(1, CONTROL_THREADS // 4))
 
 
-# --- The games: a new one is a block in redeemer/games.py -------------------------------------------------------------
+# --- The games: a new one is a block in redeemer/games.py -----------------------------------------
 try:
     PROVIDERS: dict[str, ProviderConfig] = providers(GAMES, env)
 except ValueError as error:
     raise ImproperlyConfigured(str(error)) from error
 
-# --- Safe transport outside DEBUG -------------------------------------------------------------------------------------
-# HTTPS=1 says that a proxy with TLS stands in front; `make up` on localhost is plain HTTP.
+# --- Transport security outside DEBUG -------------------------------------------------------------
+# HTTPS=1: a proxy with TLS is in front of the site. `make up` on localhost is plain HTTP.
 HTTPS = env.bool("HTTPS", default=False)
-# A site that others can reach keeps its cookies off the open wire, unless somebody says that there is no TLS.
+# A site that other hosts can reach sends cookies only over TLS, unless SECURE_COOKIES=0 says that
+# there is none.
 SECURE_COOKIES = env.bool(
     "SECURE_COOKIES", default=HTTPS or not (DEBUG or set(ALLOWED_HOSTS) <= THIS_MACHINE)
 )
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_COOKIES
 CSRF_FAILURE_VIEW = "redeemer.security.csrf_failed"
 SECURE_SSL_REDIRECT = HTTPS
-# Monitors ask from inside, past the proxy.
+# Monitors call it directly, without the proxy.
 SECURE_REDIRECT_EXEMPT = [r"^healthz$"]
 SECURE_HSTS_SECONDS = 31_536_000 if HTTPS else 0
-# Other hosts of the domain, and browsers' own lists, are for the domain's owner to decide.
+# HSTS for subdomains and in the browsers' preload lists is the domain owner's decision.
 SILENCED_SYSTEM_CHECKS = ["security.W005", "security.W021"]
 if HTTPS:
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
 
-# What a page may load and run: ours alone (decision 12).
+# A page may load and run only our own files (decision 12).
 CONTENT_SECURITY_POLICY = {
     "DIRECTIVES": {
         "default-src": [NONE],
@@ -285,29 +291,29 @@ CONTENT_SECURITY_POLICY = {
     }
 }
 
-# --- Logins: five wrong ones, and the address waits for a quarter of an hour ------------------------------------------
+# --- Logins: after five failures, the address is locked out for 15 minutes ------------------------
 AUTHENTICATION_BACKENDS = [
     "axes.backends.AxesStandaloneBackend",
     "django.contrib.auth.backends.ModelBackend",
 ]
-#: How many proxies of ours stand in front, each of which appends to X-Forwarded-For.
+#: The number of our proxies in front of the site, each of which appends to X-Forwarded-For.
 PROXIES = env.int("PROXIES", default=1 if HTTPS else 0)
 AXES_CLIENT_IP_CALLABLE = "redeemer.security.lockout_address"
 AXES_LOCKOUT_CALLABLE = "redeemer.security.locked_out"
-# By address: locking an account would let anybody lock its owner out.
+# By address: if the account were locked, anyone could lock its owner out.
 AXES_LOCKOUT_PARAMETERS = ["ip_address"]
 AXES_FAILURE_LIMIT = 5
 AXES_COOLOFF_TIME = dt.timedelta(minutes=15)
-# The time that was told stays true, however often somebody tries meanwhile.
+# Further attempts do not extend the lockout, so that the time shown on the page stays true.
 AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False
 AXES_VERBOSE = False
 
-# --- Logs -------------------------------------------------------------------------------------------------------------
+# --- Logs -----------------------------------------------------------------------------------------
 LOGGING = configure(
     log_format=env.choice("LOG_FORMAT", FORMATS, default="console"),
     level=env.choice("LOG_LEVEL", LEVELS, default="INFO"),
 )
 LOGGING_CONFIG = "logging.config.dictConfig"
 DJANGO_STRUCTLOG_CELERY_ENABLED = True
-# Its own reading believes X-Forwarded-For from everybody: redeemer.security.note_address names the address instead.
+# It would trust any X-Forwarded-For: redeemer.security.bind_client_address adds the address.
 DJANGO_STRUCTLOG_IP_LOGGING_ENABLED = False

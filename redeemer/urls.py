@@ -1,4 +1,4 @@
-"""Addresses: the admin is the site."""
+"""The URLs: the admin is the whole site."""
 
 from __future__ import annotations
 

@@ -7,7 +7,7 @@ import os
 from django.core.exceptions import ImproperlyConfigured
 from django.core.wsgi import get_wsgi_application
 
-from redeemer.refusal import end_process, require_secret_key
+from redeemer.startup_errors import exit_with, require_secret_key
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "redeemer.settings")
 
@@ -15,4 +15,4 @@ try:
     require_secret_key()
     application = get_wsgi_application()
 except ImproperlyConfigured as error:
-    end_process(error)
+    exit_with(error)

@@ -1,4 +1,7 @@
-"""Times are shown, and read from forms, in the zone of whoever looks: the browser names it in a cookie (frame.js)."""
+"""Times are shown, and read from forms, in the viewer's time zone.
+
+The browser names it in a cookie (giftcodes/static/giftcodes/frame.js).
+"""
 
 from __future__ import annotations
 
@@ -13,31 +16,33 @@ from django.utils import timezone
 COOKIE = "timezone"
 
 
-class ViewersZone:
-    """Middleware. Without a cookie, or with one that names no zone, the zone is that of the settings."""
+class ViewerTimeZoneMiddleware:
+    """Activates the viewer's zone; without a valid cookie, the zone of the settings."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
         self._get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
-        """Answer in the viewer's zone, and leave the thread as it was."""
-        with timezone.override(_known(request.COOKIES.get(COOKIE, ""))):
+        """Answer in the viewer's zone, and restore the thread's zone."""
+        with timezone.override(_valid_zone(request.COOKIES.get(COOKIE, ""))):
             return self._get_response(request)
 
 
-def _known(name: str) -> str | None:
-    """The name, if it is one of a zone; None means the zone of the settings."""
+def _valid_zone(name: str) -> str | None:
+    """The name, if it is the name of a zone; None means the zone of the settings."""
     try:
         return name if name and name in _zones() else None
     except DatabaseError:
-        # The page itself says what is wrong.
+        # The page itself reports the error.
         return None
 
 
 @cache
 def _zones() -> frozenset[str]:
-    """The zones that Python and PostgreSQL both know: each has a list of its own, and days are counted by PostgreSQL,
-    which fails with a name that it has not got."""
+    """The zones that Python and PostgreSQL both know.
+
+    Their lists differ. PostgreSQL counts the days, and fails with a name that it does not know.
+    """
     with connection.cursor() as cursor:
         cursor.execute("SELECT name FROM pg_timezone_names")
         return frozenset(name for (name,) in cursor.fetchall()) & available_timezones()

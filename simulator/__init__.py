@@ -1,15 +1,34 @@
-"""The game and its code feed, on HTTP, with a ledger of their own and scripted faults.
+"""A simulated game for tests and demos: its gift-code API and a code feed, over HTTP.
 
-It behaves as the game's protocol describes and imports nothing of the app, so that the two cannot share a
+Run it
+    `python -m simulator --port 8099 --players 40` or, with the same options, `manage.py
+    simulate_game`. `--help` lists the options. SIMULATOR_SALT (salt of the signatures) and
+    SIMULATOR_FEED_KEY (key of the feed; empty: any key is accepted) come from the environment only.
+    A test uses `with Simulator(players=20) as simulator:`.
+
+What it serves
+    POST /api/gift_code         redeems a code for a player (docs/reference/protocol.md)
+    POST /api/gift_code_config  reports whether the game is up
+    GET  /feed                  lists the published codes
+    /_sim/…                     controls the simulator; no game has these paths
+        GET  /_sim/ledger       every request and grant, as the game saw them; `?since=N`: after
+        request N GET  /_sim/world        players, codes, feed, faults, options and rate GET
+        /_sim/players      the players only POST /_sim/world        merges a JSON object of that
+        form into the world POST /_sim/reset        restores the initial world and clears the ledger
+
+How faults are set
+    Post them to /_sim/world: `{"faults": [{"fault": "429", "times": 3}]}` makes the next three
+    requests fail with HTTP 429. `feed_faults` does the same for the feed. simulator/faults.py lists
+    the kinds and their fields.
+
+A request is read in `wire`, routed in `server` and handled in `game_api` or `feed_api`, which apply
+the `rate_limits` and the `faults`, decide against the `world`, and record everything in the ledger
+(`state`). The package imports nothing of the app, so the app and its simulator cannot share a
 mistake.
-
-A request's way: `wire` reads it, `service` routes it, `gift_api` counts it in its `window`, lets `game` judge
-it against the `world` and writes it into the `ledger`; `faults` says which requests are spoiled, `spoiling`
-and `endings` how.
 """
 
-from simulator.reading import BadWorldError
-from simulator.simulator import DEFAULT_SALT, Simulator
+from simulator.server import DEFAULT_SALT, Simulator
 from simulator.state import StateFileError
+from simulator.validation import InvalidWorldError
 
-__all__ = ["DEFAULT_SALT", "BadWorldError", "Simulator", "StateFileError"]
+__all__ = ["DEFAULT_SALT", "InvalidWorldError", "Simulator", "StateFileError"]

@@ -1,4 +1,4 @@
-"""`python -m simulator`: the simulator without Django."""
+"""`python -m simulator`."""
 
 import sys
 

@@ -1,4 +1,4 @@
-"""The command line: `manage.py simulate_game`, and without Django `python -m simulator`."""
+"""The command line of `python -m simulator` and `manage.py simulate_game`."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from simulator.reading import BadWorldError
-from simulator.simulator import DEFAULT_SALT, Simulator
+from simulator.rate_limits import read_rate
+from simulator.server import DEFAULT_SALT, Simulator
 from simulator.state import StateFileError
-from simulator.window import read_rate
+from simulator.validation import InvalidWorldError
 
 DESCRIPTION = (
-    "Plays the game's gift-code API and its code feed over HTTP, with a ledger of its own. SIMULATOR_SALT "
-    "is the salt of the signatures, SIMULATOR_FEED_KEY the key of the feed (empty: any key will do); both "
-    "come from the environment only."
+    "Simulate the game's gift-code API and its code feed over HTTP, with a ledger of every "
+    "request. SIMULATOR_SALT is the salt of the signatures, SIMULATOR_FEED_KEY the key of the feed "
+    "(empty: any key is accepted); both come from the environment only."
 )
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Give `parser` the simulator's options."""
+    """Add the simulator's options to `parser`."""
     add = parser.add_argument
     add("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
     add(
@@ -43,40 +43,40 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--players",
         type=_count,
         default=40,
-        help="how many players there are (default: %(default)s)",
+        help="number of players (default: %(default)s)",
     )
     add(
         "--seed",
         type=int,
         default=1,
-        help="what players, codes and variations are drawn from (default: 1)",
+        help="seed of the players, codes and variations (default: 1)",
     )
     add(
         "--publish-every",
         type=_seconds,
-        help="seconds between new codes in the feed, the first at once",
+        help="seconds between new codes in the feed; the first is published at once",
     )
     add(
         "--latency",
         type=_seconds,
         default=0.0,
-        help="seconds that each answer of the game takes (default: 0)",
+        help="seconds before the game processes a request (default: 0)",
     )
     add(
         "--player-gap",
         type=_seconds,
         default=2.0,
-        help="seconds between requests for one player, 0: none",
+        help="minimum seconds between requests for one player, 0 for none (default: %(default)s)",
     )
-    add("--state", type=Path, help="file in which ledger, players and codes survive a restart")
+    add("--state", type=Path, help="file that keeps ledger, players and codes across restarts")
 
 
 def run(options: Mapping[str, Any], environment: Mapping[str, str] = os.environ) -> int:
-    """Simulate until SIGTERM or Ctrl-C; returns the exit status. What is wrong is said in one line."""
+    """Run until SIGTERM or Ctrl-C, and return the exit status. An error is one line on stderr."""
     salt = environment.get("SIMULATOR_SALT", "")
     if not salt:
-        _note(f"SIMULATOR_SALT is not set; signatures are made with {DEFAULT_SALT!r}.")
-    # Blocked before the first thread starts, so that a signal waits for the sigwait below.
+        _note(f"SIMULATOR_SALT is not set; using {DEFAULT_SALT!r}.")
+    # Block the signals before the first thread starts, so that they stay pending until sigwait().
     ends = {signal.SIGTERM, signal.SIGINT}
     signal.pthread_sigmask(signal.SIG_BLOCK, ends)
     simulator = None
@@ -101,7 +101,7 @@ def run(options: Mapping[str, Any], environment: Mapping[str, str] = os.environ)
         _note(str(error))
         return 1
     except OSError as error:
-        _note(_why(error, options["host"], options["port"]))
+        _note(_listen_error(error, options["host"], options["port"]))
         return 1
     finally:
         if simulator is not None:
@@ -111,13 +111,13 @@ def run(options: Mapping[str, Any], environment: Mapping[str, str] = os.environ)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run without Django."""
+    """Run `python -m simulator` with these arguments, by default those of the process."""
     parser = argparse.ArgumentParser(prog="python -m simulator", description=DESCRIPTION)
     add_arguments(parser)
     return run(vars(parser.parse_args(arguments)))
 
 
-def _why(error: OSError, host: str, port: int) -> str:
+def _listen_error(error: OSError, host: str, port: int) -> str:
     if error.errno == errno.EADDRINUSE:
         return f"Port {port} on {host} is taken. Choose another with --port, or 0 for any free one."
     return f"Cannot listen on {host}, port {port}: {error.strerror or error}."
@@ -131,14 +131,14 @@ def _note(line: str) -> None:
 def _port(text: str) -> int:
     if text.isdecimal() and int(text) < 65_536:
         return int(text)
-    message = f"{text!r} is no port"
+    message = f"{text!r} is not a port"
     raise argparse.ArgumentTypeError(message)
 
 
 def _count(text: str) -> int:
     if text.isdecimal():
         return int(text)
-    message = f"{text!r} is no whole number"
+    message = f"{text!r} is not a whole number"
     raise argparse.ArgumentTypeError(message)
 
 
@@ -149,13 +149,13 @@ def _seconds(text: str) -> float:
         seconds = -1.0
     if 0 <= seconds < float("inf"):
         return seconds
-    message = f"{text!r} is no number of seconds"
+    message = f"{text!r} is not a number of seconds"
     raise argparse.ArgumentTypeError(message)
 
 
 def _rate(text: str) -> str:
     try:
         read_rate("--rate", text)
-    except BadWorldError as error:
+    except InvalidWorldError as error:
         raise argparse.ArgumentTypeError(str(error)) from error
     return text

@@ -1,4 +1,18 @@
-"""Scripted faults: which request is spoiled, when, how often. How is the business of `spoiling.py`."""
+"""Scripted faults: which requests they affect, and the reply that each of them sends.
+
+A fault is posted as JSON. Which requests it affects:
+
+    fault        the kind, see `API_KINDS` and `FEED_KINDS`; it also says which further fields are
+    allowed when         `unseen`: the request is lost before the game counts it
+                 `before` (default): the game counts it in its window, and does nothing else
+                 `after`: the game does its work, a grant included, and the reply is replaced
+    player, code only requests for this player or code
+    nth          only request number `nth` of the ledger
+    times        how many requests it affects (default 1; null: no limit)
+    probability  the chance for each of these requests (default 1)
+
+The feed has no `when`, `player` and `code`.
+"""
 
 from __future__ import annotations
 
@@ -6,17 +20,26 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field, fields
 from typing import Any
 
-from simulator import reading
-from simulator.variation import draw
+from simulator import validation
+from simulator.game import draw, varied_message
+from simulator.wire import (
+    HTML,
+    ConnectionReset,
+    CutResponse,
+    DripResponse,
+    HugeResponse,
+    NoResponse,
+    Reply,
+    Response,
+    html_response,
+    json_response,
+)
 
-#: The request is lost on the way: the game counts it in no window and does nothing.
 UNSEEN = "unseen"
-#: The game has counted it in its window, and does nothing.
 BEFORE = "before"
-#: The game has done its work, a grant included; then the answer is spoiled.
 AFTER = "after"
 
-#: Every kind, with the fields that have a meaning for it.
+#: Every kind, with the fields it allows.
 _COMMON_KINDS: dict[str, frozenset[str]] = {
     "delay": frozenset({"seconds"}),
     "drop": frozenset(),
@@ -37,31 +60,31 @@ FEED_KINDS = _COMMON_KINDS | {"empty": frozenset(), "detail": frozenset(), "erro
 
 _DEFAULT_STATUS = {"status": 503, "json": 200, "redirect": 302}
 _SELECTORS = {
-    "nth": reading.whole(1),
-    "times": reading.or_null(reading.whole(1)),
-    "probability": reading.number(0, 1),
+    "nth": validation.whole(1),
+    "times": validation.or_null(validation.whole(1)),
+    "probability": validation.number(0, 1),
 }
 _API_SELECTORS = _SELECTORS | {
-    "when": reading.one_of(UNSEEN, BEFORE, AFTER),
-    "code": reading.text,
-    "player": reading.text,
+    "when": validation.one_of(UNSEEN, BEFORE, AFTER),
+    "code": validation.text,
+    "player": validation.text,
 }
-_DETAILS: dict[str, reading.Check] = {
-    "seconds": reading.number(0),
-    "status": reading.whole(100),
-    "headers": reading.texts,
-    "body": reading.anything,
-    "bytes": reading.whole(0),
-    "part": reading.one_of("body", "head"),
-    "location": reading.text,
-    "msg": reading.text,
-    "err_code": reading.anything,
+_DETAILS: dict[str, validation.Check] = {
+    "seconds": validation.number(0),
+    "status": validation.whole(100),
+    "headers": validation.texts,
+    "body": validation.anything,
+    "bytes": validation.whole(0),
+    "part": validation.one_of("body", "head"),
+    "location": validation.text,
+    "msg": validation.text,
+    "err_code": validation.anything,
 }
 
 
 @dataclass(slots=True)
 class Fault:
-    """One scripted fault. `times` is how often it can still happen; None is for ever."""
+    """One scripted fault. `times` is how many requests it can still affect; None: no limit."""
 
     kind: str
     number: int = 0
@@ -81,8 +104,8 @@ class Fault:
     msg: str = "SOMETHING NEW"
     err_code: Any = None
 
-    def fits(self, n: int, player: str, code: str) -> bool:
-        """Whether request `n` is one of those it is meant for."""
+    def matches(self, n: int, player: str, code: str) -> bool:
+        """Whether its selectors match request `n`."""
         return (
             (self.nth is None or self.nth == n)
             and (self.player is None or self.player == player)
@@ -90,7 +113,7 @@ class Fault:
         )
 
     def as_json(self) -> dict[str, Any]:
-        """As it was posted, with what is left of `times`."""
+        """The JSON in which it was posted, with what is left of `times`."""
         shown = {"fault": self.kind}
         for item in fields(self):
             value = getattr(self, item.name)
@@ -102,43 +125,46 @@ class Fault:
 
 
 def read_faults(name: str, value: Any, *, feed: bool = False) -> list[Fault]:
-    """Read a list of faults as they are posted.
+    """Read a posted list of faults. `name` is the field's name, for errors.
 
     Raises:
-        BadWorldError: a kind is not known, or a field has no meaning for its kind.
+        InvalidWorldError: a kind is unknown, or a kind does not allow a field.
     """
     kinds = FEED_KINDS if feed else API_KINDS
     return [
         _read_fault(f"{name}[{index}]", item, kinds, _SELECTORS if feed else _API_SELECTORS)
-        for index, item in enumerate(reading.sequence(name, value))
+        for index, item in enumerate(validation.sequence(name, value))
     ]
 
 
 def _read_fault(
-    name: str, value: Any, kinds: dict[str, frozenset[str]], selectors: dict[str, reading.Check]
+    name: str, value: Any, kinds: dict[str, frozenset[str]], selectors: dict[str, validation.Check]
 ) -> Fault:
-    kind = reading.one_of(*kinds)(f"{name}.fault", reading.mapping(name, value).get("fault"))
+    kind = validation.one_of(*kinds)(f"{name}.fault", validation.mapping(name, value).get("fault"))
     checks = (
-        {"fault": reading.text}
+        {"fault": validation.text}
         | selectors
         | {detail: _DETAILS[detail] for detail in sorted(kinds[kind])}
     )
-    given = reading.record(name, value, checks)
+    given = validation.record(name, value, checks)
     del given["fault"]
     given.setdefault("status", _DEFAULT_STATUS.get(kind, 503))
     return Fault(kind, **given)
 
 
 @dataclass(slots=True)
-class Script:
-    """The faults in force, oldest first: the first that fits a request spoils it, and only that one."""
+class FaultScript:
+    """The faults in force, oldest first.
+
+    The first that matches a request affects it, and no other does.
+    """
 
     seed: int
     faults: list[Fault] = field(default_factory=list)
     _added: int = 0
 
     def add(self, faults: Iterable[Fault]) -> None:
-        """Put these behind the others. Each gets a number, so that equal faults draw their chances apart."""
+        """Append faults. Each gets a number, so that equal faults draw different random numbers."""
         for fault in faults:
             self._added += 1
             fault.number = self._added
@@ -147,14 +173,14 @@ class Script:
     def choose(
         self, n: int, whens: Collection[str], *, player: str = "", code: str = ""
     ) -> Fault | None:
-        """The fault for request `n`, counted as having happened; None for an honest answer."""
+        """The fault that affects request `n`, which reduces its `times`; None if there is none."""
         for fault in self.faults:
-            if fault.when in whens and fault.fits(n, player, code) and self._strikes(fault, n):
+            if fault.when in whens and fault.matches(n, player, code) and self._is_drawn(fault, n):
                 self._count(fault)
                 return fault
         return None
 
-    def _strikes(self, fault: Fault, n: int) -> bool:
+    def _is_drawn(self, fault: Fault, n: int) -> bool:
         return (
             fault.probability >= 1 or draw(self.seed, "fault", fault.number, n) < fault.probability
         )
@@ -164,3 +190,71 @@ class Script:
             fault.times -= 1
             if not fault.times:
                 self.faults.remove(fault)
+
+
+def faulty_reply(fault: Fault, intended: Response, *, seed: int, n: int) -> Reply:
+    """The reply that replaces `intended` for request `n`.
+
+    Not for the kinds `delay` and `msg`, which the caller handles: a delay is followed by the
+    intended response, and a message varies like the game's own.
+
+    Raises:
+        ValueError: the kind has no reply.
+    """
+    match fault.kind:
+        case "drop":
+            return NoResponse()
+        case "reset":
+            return ConnectionReset()
+        case "drip":
+            return DripResponse(fault.seconds, fault.part)
+        case "huge":
+            return HugeResponse(fault.bytes)
+        case "cut":
+            return CutResponse(intended)
+        case "truncated":
+            return Response(intended.status, intended.body[: max(1, len(intended.body) // 2)])
+        case "garbage":
+            return Response(200, bytes(int(draw(seed, n, place) * 256) for place in range(64)))
+        case "html":
+            return with_headers(fault, html_response(200))
+        case "status":
+            return with_headers(fault, html_response(fault.status))
+        case "429":
+            return with_headers(fault, too_many_attempts(seed, n))
+        case "redirect":
+            return Response(fault.status, content_type=HTML, headers={"Location": fault.location})
+        case "json":
+            return with_headers(fault, json_response(fault.body, fault.status))
+        case "empty":
+            return json_response({"codes": []})
+        case "detail":
+            return json_response({"detail": "The service is restarting."})
+        case "error":
+            return json_response({"error": "Internal error."})
+        case _:
+            message = f"the fault {fault.kind!r} has no reply"
+            raise ValueError(message)
+
+
+def with_headers(fault: Fault, response: Response) -> Response:
+    """`response` with the fault's headers added."""
+    response.headers |= fault.headers or {}
+    return response
+
+
+def too_many_attempts(seed: int, n: int) -> Response:
+    """HTTP 429 in one of the game's two forms, an empty page or JSON. Neither has rate headers."""
+    if draw(seed, n, "429") < 0.5:
+        return Response(429, content_type=HTML)
+    return json_response({"message": "Too Many Attempts."}, 429)
+
+
+def forced_message(fault: Fault, *, seed: int, n: int, vary: bool) -> tuple[str, int | str]:
+    """The message and err_code of a fault of kind `msg`.
+
+    With a scripted err_code nothing is varied.
+    """
+    if fault.err_code is not None:
+        return fault.msg, fault.err_code
+    return varied_message(seed, n, fault.msg, vary=vary)

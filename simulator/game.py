@@ -1,77 +1,204 @@
-"""What the game decides about one request: the checks in their order, and the grant."""
+"""The game's data: its messages, players and codes, and how they are drawn from a seed."""
 
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
 
-from simulator.answers import SUCCESS
-from simulator.codes import Code
-from simulator.players import Player
-from simulator.world import World
+SUCCESS = "SUCCESS"
 
-_NEEDED = ("fid", "cdk", "kid", "time", "sign")
+#: From the table in docs/reference/protocol.md.
+ERR_CODES: dict[str, int | str] = {
+    SUCCESS: 20000,
+    "RECEIVED": 40008,
+    "SAME TYPE EXCHANGE": 40011,
+    "CDK NOT FOUND": 40014,
+    "TIME ERROR": 40007,
+    "USED": 40005,
+    "USER INFO ERROR": 40020,
+    "role not exist": 40001,
+    "STOVE_LV ERROR": 40006,
+    "RECHARGE_MONEY ERROR": 40017,
+    "RECHARGE_MONEY_VIP ERROR": 40018,
+    "TIMEOUT RETRY": 40004,
+    "TOO FREQUENT": 40019,
+    "NOT LOGIN": 40009,
+    "Sign Error": 0,
+    "params error": "",
+    # For these numbers the game's messages are not known. The messages are ours; no client may
+    # depend on them.
+    "ACCOUNT AGE ERROR": 40012,
+    "LEVEL OR MONEY ERROR": 40010,
+    "CDK GENERAL ERROR": 40015,
+    "SERVER BUSY": 40016,
+    "CAPTCHA GET TOO FREQUENT": 40100,
+    "CAPTCHA CHECK TOO FREQUENT": 40101,
+    "CAPTCHA EXPIRED": 40102,
+    "CAPTCHA CHECK ERROR": 40103,
+}
+#: For a message that is not in the table.
+UNKNOWN_ERR_CODE = 49999
+
+HOME_REALM = 1042
+OTHER_REALM = 1043
+#: The level that the demo's codes require. Every tenth player is below it.
+DEMO_MIN_LEVEL = 9
+
+_FIRST_NAMES = (
+    "Amber",
+    "Birch",
+    "Cinder",
+    "Dusk",
+    "Ember",
+    "Fjord",
+    "Gale",
+    "Hazel",
+    "Iris",
+    "Juniper",
+    "Kestrel",
+    "Lumen",
+)
+_LAST_NAMES = (
+    "Hammer",
+    "Wren",
+    "Badger",
+    "Lantern",
+    "Otter",
+    "Anvil",
+    "Raven",
+    "Willow",
+    "Śnieg",
+    "Лис",
+    "雪",
+    "Wolf",
+)
+_CODE_WORDS = (
+    "Frost",
+    "AURORA",
+    "Ember",
+    "SNOW",
+    "Beacon",
+    "HARVEST",
+    "Lantern",
+    "WINTER",
+    "Summit",
+    "CARNIVAL",
+)
+_CODE_LETTERS = "ABCDEFGHJKLMNPQRSTUVWXYZ23456789"
+
+
+@dataclass(frozen=True, slots=True)
+class Player:
+    """A player. `realm` is the game's `kid`, `age` that of the account in days."""
+
+    realm: int = HOME_REALM
+    level: int = 30
+    spend: float = 0
+    vip: int = 0
+    age: float = 1000
+    name: str = "Nobody"
+
+
+@dataclass(frozen=True, slots=True)
+class Code:
+    """The conditions of one code. Times are unix seconds, None is no limit, `min_age` is in days.
+
+    A reissue raises `issue`: grants of an earlier issue no longer count.
+    """
+
+    works_from: float | None = None
+    expires_at: float | None = None
+    cap: int | None = None
+    group: str | None = None
+    min_level: int = 0
+    min_spend: float = 0
+    min_vip: int = 0
+    min_age: float = 0
+    issue: int = 1
+
+
+def draw(*parts: object) -> float:
+    """A pseudo-random number in [0, 1): a hash of `parts`, and so the same for the same parts.
+
+    Unlike a random generator it has no state, so the order of requests changes no result.
+    """
+    digest = hashlib.blake2b("/".join(map(str, parts)).encode(), digest_size=6).digest()
+    return int.from_bytes(digest, "big") / 2**48
+
+
+def seeded_players(count: int, seed: int) -> dict[str, Player]:
+    """`count` players with nine-digit IDs. A larger count keeps the players of a smaller one.
+
+    Every twelfth player is in another realm, so that a guild of the home realm has a member to
+    correct. Every tenth has a level too low for the demo's codes.
+    """
+    players: dict[str, Player] = {}
+    attempt = 0
+    while len(players) < count:
+        player_id = str(100_000_000 + int(draw("player", seed, attempt) * 900_000_000))
+        attempt += 1
+        if player_id not in players:
+            players[player_id] = _seeded_player(len(players), seed)
+    return players
+
+
+def _seeded_player(index: int, seed: int) -> Player:
+    def pick(what: str, choices: int) -> int:
+        return int(draw(what, seed, index) * choices)
+
+    first = _FIRST_NAMES[pick("first", len(_FIRST_NAMES))]
+    last = _LAST_NAMES[pick("last", len(_LAST_NAMES))]
+    return Player(
+        realm=OTHER_REALM if index % 12 == 5 else HOME_REALM,
+        level=1 + pick("level", DEMO_MIN_LEVEL - 1)
+        if index % 10 == 3
+        else DEMO_MIN_LEVEL + 1 + pick("level", 21),
+        spend=pick("spend", 5) * 10,
+        vip=pick("vip", 9),
+        name=f"{first} {last} {index + 1}",
+    )
+
+
+def seeded_code_name(seed: int, counter: int) -> str:
+    """The name of the demo's code number `counter`.
+
+    The number is part of the name, which makes it unique.
+    """
+    word = _CODE_WORDS[int(draw("word", seed, counter) * len(_CODE_WORDS))]
+    tail = "".join(
+        _CODE_LETTERS[int(draw("letter", seed, counter, place) * len(_CODE_LETTERS))]
+        for place in range(4)
+    )
+    return f"{word}{tail}{counter:03d}"
+
+
+def feed_line(name: str, now: float) -> str:
+    """The feed's line for a code that was published on the day (UTC) of `now`, in unix seconds."""
+    return f"{name} {datetime.fromtimestamp(now, UTC):%d.%m.%Y}"
 
 
 def signature(fields: Mapping[str, str], salt: str) -> str:
-    """The signature the game expects: all fields but `sign`, sorted by name, raw values, the salt behind."""
+    """The signature the game expects: MD5 of the fields but `sign`, by name, and the salt."""
     signed = "&".join(f"{name}={fields[name]}" for name in sorted(fields) if name != "sign")
     return hashlib.md5((signed + salt).encode(), usedforsecurity=False).hexdigest()
 
 
-def judge(world: World, fields: Mapping[str, str], *, salt: str, now: float) -> str:
-    """The game's word on a request that it works on at `now`. Nothing is granted yet.
+def varied_message(seed: int, n: int, msg: str, *, vary: bool) -> tuple[str, int | str]:
+    """The message and err_code as request `n` gets them: the same for the same seed.
 
-    The protocol knows that player and realm are checked before the code, and no more of the order. Here the
-    pace of a player comes right after: it needs to know whom it slows down, and it protects everything behind
-    it.
+    With `vary`, about half of the error messages end with a full stop, as the game's do.
     """
-    if any(not fields.get(name) for name in _NEEDED):
-        return "params error"
-    if fields["sign"] != signature(fields, salt):
-        return "Sign Error"
-    player_id = fields["fid"]
-    player = world.players.get(player_id)
-    if player is None:
-        return "role not exist" if world.options.old_wording else "USER INFO ERROR"
-    if fields["kid"] != str(player.realm):
-        return "USER INFO ERROR"
-    if world.pace.is_too_soon(player_id, now, world.options.player_gap):
-        return "TOO FREQUENT"
-    return _judge_code(world, player_id, player, fields["cdk"], now)
+    err_code = ERR_CODES.get(msg, UNKNOWN_ERR_CODE)
+    if msg != SUCCESS and vary and draw(seed, n, "full stop") < 0.5:
+        msg += "."
+    return msg, err_code
 
 
-def _judge_code(world: World, player_id: str, player: Player, name: str, now: float) -> str:
-    code = world.codes.get(name)
-    if code is None or (code.works_from is not None and now < code.works_from):
-        return "CDK NOT FOUND"
-    holders = world.holders.get(name, set())
-    if world.options.received_first and player_id in holders:
-        return "RECEIVED"
-    if code.expires_at is not None and now >= code.expires_at:
-        return "TIME ERROR"
-    if code.cap is not None and len(holders) >= code.cap:
-        return "USED"
-    if code.group is not None and _has_another_of_group(world, player_id, name, code.group):
-        return "SAME TYPE EXCHANGE"
-    return _unmet_condition(player, code) or ("RECEIVED" if player_id in holders else SUCCESS)
-
-
-def _has_another_of_group(world: World, player_id: str, name: str, group: str) -> bool:
-    return any(
-        player_id in world.holders.get(other, ())
-        for other, code in world.codes.items()
-        if code.group == group and other != name
-    )
-
-
-def _unmet_condition(player: Player, code: Code) -> str | None:
-    if player.level < code.min_level:
-        return "STOVE_LV ERROR"
-    if player.spend < code.min_spend:
-        return "RECHARGE_MONEY ERROR"
-    if player.vip < code.min_vip:
-        return "RECHARGE_MONEY_VIP ERROR"
-    if player.age < code.min_age:
-        return "ACCOUNT AGE ERROR"
-    return None
+def message_body(msg: str, err_code: Any) -> bytes:
+    """The JSON of one answer. `code` is 0 for a success and 1 for everything else."""
+    code = 0 if msg == SUCCESS else 1
+    return json.dumps({"code": code, "data": [], "msg": msg, "err_code": err_code}).encode()

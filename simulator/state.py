@@ -1,13 +1,167 @@
-"""The state file: one JSON record a line, only ever added to. A kill loses nothing that was answered."""
+"""The simulator's state: ledger and world, and the file that keeps both across restarts."""
 
 from __future__ import annotations
 
 import fcntl
 import json
 import os
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
+
+from simulator.game import DEMO_MIN_LEVEL, feed_line, seeded_code_name
+from simulator.validation import InvalidWorldError
+from simulator.world import KEPT, InitialWorld, World, read_change
+
+Record = dict[str, Any]
+
+
+@dataclass(slots=True)
+class Entry:
+    """One request to `/api/gift_code`. Times are unix seconds.
+
+    Args:
+        n: its number in the ledger, from 1.
+        at: when the whole request had arrived.
+        player, realm, code: as sent; None: not sent.
+        window_opened_at, window_number: the window it was counted in, and its number there; None:
+            no rate is set, or the game never saw the request.
+        answered_at: when the exchange ended; for a dropped response, when the connection was
+            closed. None: it has not ended, or the process was killed before it did (with a status:
+            while the response was being sent).
+        status: the HTTP status; None: none was sent, or not yet.
+        msg: the game's message, without a full stop.
+        fault, fault_when: the fault that affected it.
+        granted: whether the player was granted the code.
+        address: the client's; None in a state file of an older version.
+    """
+
+    n: int
+    at: float
+    player: str | None
+    realm: str | None
+    code: str | None
+    window_opened_at: float | None = None
+    window_number: int | None = None
+    answered_at: float | None = None
+    status: int | None = None
+    msg: str | None = None
+    err_code: Any = None
+    fault: str | None = None
+    fault_when: str | None = None
+    granted: bool = False
+    address: str | None = None
+
+
+_AT_ARRIVAL = ("n", "at", "player", "realm", "code", "window_opened_at", "window_number", "address")
+_AT_END = (
+    "n",
+    "window_opened_at",
+    "window_number",
+    "answered_at",
+    "status",
+    "msg",
+    "err_code",
+    "fault",
+    "fault_when",
+    "granted",
+)
+
+
+@dataclass(slots=True)
+class Ledger:
+    """Requests in order of arrival, grants in order of effect.
+
+    `persist` is called with each record.
+    """
+
+    persist: Callable[[Record], None] = lambda _record: None
+    requests: list[Entry] = field(default_factory=list)
+    grants: list[Record] = field(default_factory=list)
+    violations: list[Record] = field(default_factory=list)
+    feed: list[Record] = field(default_factory=list)
+    config: list[Record] = field(default_factory=list)
+
+    def next_number(self) -> int:
+        """The number of the next request, from 1."""
+        return len(self.requests) + 1
+
+    def open(self, entry: Entry) -> None:
+        """Record a request that has arrived, before it is processed."""
+        self.requests.append(entry)
+        self.persist({"request": {name: getattr(entry, name) for name in _AT_ARRIVAL}})
+
+    def close(self, entry: Entry) -> None:
+        """Record the result of a request, unless the ledger has been cleared since."""
+        if entry.n <= len(self.requests) and self.requests[entry.n - 1] is entry:
+            self.persist({"answer": {name: getattr(entry, name) for name in _AT_END}})
+
+    def grant(self, *, n: int, player: str, code: str, issue: int, at: float) -> None:
+        """Record that request `n` granted `player` an issue of `code`."""
+        grant = {"n": n, "player": player, "code": code, "issue": issue, "at": at}
+        self.grants.append(grant)
+        self.persist({"grant": grant})
+
+    def violation(self, kind: str, at: float, **details: Any) -> None:
+        """Record something that no correct client does."""
+        violation = {"kind": kind, "at": at, **details}
+        self.violations.append(violation)
+        self.persist({"violation": violation})
+
+    def open_feed_call(self, at: float, method: str) -> Record:
+        """Record a call of the feed that has arrived."""
+        call: Record = {
+            "n": len(self.feed) + 1,
+            "at": at,
+            "method": method,
+            "status": None,
+            "fault": None,
+        }
+        self.feed.append(call)
+        return call
+
+    def close_feed_call(self, call: Record) -> None:
+        """Hand on a call whose status is known."""
+        self.persist({"feed_call": call})
+
+    def open_config_call(self, at: float, fields: list[str]) -> Record:
+        """Record a call of `/api/gift_code_config` that has arrived, with its field names."""
+        call: Record = {"n": len(self.config) + 1, "at": at, "fields": fields, "status": None}
+        self.config.append(call)
+        return call
+
+    def close_config_call(self, call: Record) -> None:
+        """Hand on a call whose status is known."""
+        self.persist({"config_call": call})
+
+    def restore(self, kind: str, record: Record) -> None:
+        """Restore one record of a state file. Records of other kinds are ignored."""
+        if kind == "request":
+            self.requests.append(Entry(**record))
+        elif kind == "answer":
+            entry = self.requests[record["n"] - 1]
+            for name, value in record.items():
+                setattr(entry, name, value)
+        elif kind in ("grant", "violation", "feed_call", "config_call"):
+            lists = {"grant": self.grants, "violation": self.violations, "feed_call": self.feed}
+            (lists | {"config_call": self.config})[kind].append(record)
+
+    def clear(self) -> None:
+        """Remove everything. The next request is number 1 again."""
+        for records in (self.requests, self.grants, self.violations, self.feed, self.config):
+            records.clear()
+
+    def as_json(self, since: int = 0) -> Record:
+        """Requests after number `since` with their grants, and all violations and other calls."""
+        return {
+            "requests": [asdict(entry) for entry in self.requests[max(0, since) :]],
+            "grants": [grant for grant in self.grants if grant["n"] > since],
+            "violations": list(self.violations),
+            "feed": list(self.feed),
+            "config": list(self.config),
+        }
 
 
 class StateFileError(Exception):
@@ -15,16 +169,17 @@ class StateFileError(Exception):
 
 
 class StateFile:
-    """An open and locked state file. A record is with the operating system before its answer leaves.
+    """An open and locked state file: one JSON record per line, append-only.
 
-    It is not forced to the disk: a killed process loses nothing, a power cut may.
+    A record is written before the response is sent, but not synced to disk: a killed process loses
+    nothing, a power failure may.
     """
 
     def __init__(self, path: Path) -> None:
-        """Open it, making it if it is not there.
+        """Open the file, and create it if it is missing.
 
         Raises:
-            StateFileError: it cannot be opened, or another simulator has it.
+            StateFileError: it cannot be opened, or another simulator holds its lock.
         """
         self.path = path
         try:
@@ -39,7 +194,7 @@ class StateFile:
             raise StateFileError(message) from error
 
     def records(self) -> Iterator[tuple[str, Any]]:
-        """Every record as its kind and its content, oldest first. A last line torn by a kill is cut off.
+        """Each record as (kind, content), oldest first. An incomplete last line is removed.
 
         Raises:
             StateFileError: a line before the last cannot be read.
@@ -51,16 +206,107 @@ class StateFile:
             try:
                 ((kind, content),) = json.loads(line).items()
             except (ValueError, AttributeError) as error:
-                message = f"The state file {self.path} cannot be read: line {number} is no record."
+                message = (
+                    f"The state file {self.path} cannot be read: line {number} is not a record."
+                )
                 raise StateFileError(message) from error
             yield kind, content
         if torn:
             self._file.truncate(self._file.seek(0, os.SEEK_END) - len(torn))
 
     def write(self, record: dict[str, Any]) -> None:
-        """Add one record, `{kind: content}`."""
+        """Append one record, `{kind: content}`."""
         self._file.write(json.dumps(record).encode() + b"\n")
 
     def close(self) -> None:
-        """Close it and let another have it."""
+        """Close the file, which releases its lock."""
         self._file.close()
+
+
+class State:
+    """World and ledger. Without a state file they last as long as the process."""
+
+    def __init__(
+        self, initial: InitialWorld, *, file: Path | None, clock: Callable[[], float] = time.time
+    ) -> None:
+        """Create the world, and restore what the state file holds.
+
+        Raises:
+            StateFileError: the state file cannot be used.
+        """
+        self.clock = clock
+        self.world = World(initial)
+        self.ledger = Ledger()
+        #: How many demo codes have been published, and when the last was. A reset keeps both.
+        self.published = 0
+        self.last_published_at: float | None = None
+        self._file: StateFile | None = None
+        if file is not None:
+            self._open(file)
+
+    def _open(self, path: Path) -> None:
+        file = StateFile(path)
+        try:
+            for kind, content in file.records():
+                self._restore(kind, content)
+        except StateFileError:
+            file.close()
+            raise
+        except (InvalidWorldError, KeyError, TypeError, IndexError) as error:
+            file.close()
+            message = f"The state file {path} cannot be read: {error!r}."
+            raise StateFileError(message) from error
+        self._file = file
+        self.ledger.persist = file.write
+
+    def close(self) -> None:
+        """Close the state file."""
+        if self._file is not None:
+            self._file.close()
+
+    def merge(self, posted: Any) -> None:
+        """Merge a posted change into the world.
+
+        Raises:
+            InvalidWorldError: a value is invalid; nothing has changed.
+        """
+        change, now = read_change(posted), self.clock()
+        self.world.apply(change, now)
+        kept = {name: posted[name] for name in KEPT if name in posted}
+        if kept:
+            self.ledger.persist({"merge": {"at": now, "world": kept}})
+
+    def publish(self, name: str, **conditions: Any) -> None:
+        """Add a code to the game and, with today's day (UTC), to the feed."""
+        self.merge({"codes": {name: conditions}, "feed": [feed_line(name, self.clock())]})
+
+    def publish_next(self) -> str:
+        """Publish the demo's next code. Some players are below its minimum level."""
+        self.published += 1
+        self.last_published_at = self.clock()
+        self.ledger.persist(
+            {"published": {"counter": self.published, "at": self.last_published_at}}
+        )
+        name = seeded_code_name(self.world.seed, self.published)
+        self.publish(name, min_level=DEMO_MIN_LEVEL)
+        return name
+
+    def reset(self) -> None:
+        """Restore the initial world and clear the ledger."""
+        self.world.reset()
+        self.ledger.clear()
+        self.ledger.persist({"reset": None})
+
+    def _restore(self, kind: str, content: Any) -> None:
+        match kind:
+            case "merge":
+                self.world.apply(read_change(content["world"]), content["at"])
+            case "published":
+                self.published, self.last_published_at = content["counter"], content["at"]
+            case "reset":
+                self.world.reset()
+                self.ledger.clear()
+            case _:
+                self.ledger.restore(kind, content)
+                if kind == "grant":
+                    self.world.restore_grant(content)

@@ -1,17 +1,29 @@
-"""As much of HTTP/1.1 as the game needs, in few steps: in a benchmark the app wants the processor."""
+"""The subset of HTTP/1.1 that the simulator needs: read a request, send a whole or broken reply.
+
+It is written by hand because some replies break the protocol on purpose, and to use little
+processor time: in a benchmark the app shares the processor with it.
+"""
 
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
+import json
+import socket
+import struct
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from typing import Any, Protocol
 from urllib.parse import parse_qsl, urlsplit
 
-#: A large guild's world posted in one piece fits; nothing honest is longer.
+#: A world with a large guild, posted as one document, fits.
 MAX_BODY_BYTES = 32_000_000
+JSON = "application/json"
+HTML = "text/html; charset=UTF-8"
+_CHUNK_BYTES = 65_536
 
 
 class BadRequestError(ValueError):
-    """What arrived is not a request that can be read."""
+    """The bytes are not a request that can be read."""
 
 
 @dataclass(slots=True)
@@ -27,17 +39,20 @@ class Request:
     keeps_alive: bool
 
     def form(self) -> dict[str, str]:
-        """The fields of a form; none if the body does not call itself one. Of equal names the last counts."""
+        """The form fields; empty if the content type is not that of a form.
+
+        Of equal names, the last counts.
+        """
         if not self.headers.get("content-type", "").startswith("application/x-www-form-urlencoded"):
             return {}
         return dict(parse_qsl(self.body.decode("utf-8", "replace"), keep_blank_values=True))
 
 
 async def read_request(reader: asyncio.StreamReader, address: str) -> Request | None:
-    """Read the next request of a connection; None when the client has hung up.
+    """Read the next request of a connection; None if the client has closed it.
 
     Raises:
-        BadRequestError: it is no HTTP, or larger than anything honest.
+        BadRequestError: it is not HTTP, or too large.
     """
     try:
         head = await reader.readuntil(b"\r\n\r\n")
@@ -56,7 +71,7 @@ async def read_request(reader: asyncio.StreamReader, address: str) -> Request | 
         length = int(headers.get("content-length", "0"))
         parts = urlsplit(target)
     except ValueError as error:
-        message = "this is no HTTP request"
+        message = "this is not an HTTP request"
         raise BadRequestError(message) from error
     if "transfer-encoding" in headers or not 0 <= length <= MAX_BODY_BYTES:
         message = "a body needs a Content-Length, 32 MB at most"
@@ -68,3 +83,137 @@ async def read_request(reader: asyncio.StreamReader, address: str) -> Request | 
     keeps_alive = version == "HTTP/1.1" and headers.get("connection", "").lower() != "close"
     query = dict(parse_qsl(parts.query, keep_blank_values=True)) if parts.query else {}
     return Request(method, parts.path, query, headers, body, address, keeps_alive)
+
+
+class Reply(Protocol):
+    """What is sent for a request. `status` goes into the ledger; None: no status line is sent."""
+
+    @property
+    def status(self) -> int | None: ...
+
+    async def send(self, writer: asyncio.StreamWriter) -> bool:
+        """Send it. Returns whether the connection can carry another request."""
+        ...
+
+
+@dataclass(slots=True)
+class Response:
+    """A complete HTTP response."""
+
+    status: int
+    body: bytes = b""
+    content_type: str = JSON
+    headers: dict[str, str] = field(default_factory=dict)
+
+    def encoded(self, length: int | None = None) -> bytes:
+        """The bytes to send. `length` replaces the true Content-Length."""
+        lines = [f"HTTP/1.1 {self.status} {_phrase(self.status)}"]
+        if self.status != HTTPStatus.NOT_MODIFIED:
+            lines += [
+                f"Content-Type: {self.content_type}",
+                f"Content-Length: {len(self.body) if length is None else length}",
+            ]
+        lines += [f"{name}: {value}" for name, value in self.headers.items()]
+        return ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1") + self.body
+
+    async def send(self, writer: asyncio.StreamWriter) -> bool:
+        writer.write(self.encoded())
+        await writer.drain()
+        return True
+
+
+def json_response(value: Any, status: int = 200) -> Response:
+    """A response with `value` as JSON."""
+    return Response(status, json.dumps(value).encode())
+
+
+def html_response(status: int) -> Response:
+    """The HTML page that a proxy sends for a game that is down."""
+    return Response(
+        status, f"<html><body><h1>{status} {_phrase(status)}</h1></body></html>".encode(), HTML
+    )
+
+
+@dataclass(slots=True)
+class NoResponse:
+    """Close the connection without sending a byte."""
+
+    status: int | None = None
+
+    async def send(self, writer: asyncio.StreamWriter) -> bool:  # noqa: ARG002
+        return False
+
+
+@dataclass(slots=True)
+class ConnectionReset:
+    """Reset the connection: closing a socket with SO_LINGER of 0 seconds sends a TCP RST."""
+
+    status: int | None = None
+
+    async def send(self, writer: asyncio.StreamWriter) -> bool:
+        connection = writer.get_extra_info("socket")
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        writer.transport.abort()
+        return False
+
+
+@dataclass(slots=True)
+class CutResponse:
+    """Announce the whole body in Content-Length, send half of it, and close the connection."""
+
+    response: Response
+
+    @property
+    def status(self) -> int:
+        return self.response.status
+
+    async def send(self, writer: asyncio.StreamWriter) -> bool:
+        whole = self.response.body
+        half = Response(
+            self.status, whole[: len(whole) // 2], self.response.content_type, self.response.headers
+        )
+        writer.write(half.encoded(length=max(2, len(whole))))
+        await writer.drain()
+        return False
+
+
+@dataclass(slots=True)
+class HugeResponse:
+    """A body of `size` bytes that claims to be JSON and is not."""
+
+    size: int
+    status: int = 200
+
+    async def send(self, writer: asyncio.StreamWriter) -> bool:
+        writer.write(Response(self.status).encoded(length=self.size))
+        junk = b"[" * _CHUNK_BYTES
+        for start in range(0, self.size, _CHUNK_BYTES):
+            writer.write(junk[: self.size - start])
+            await writer.drain()
+        return True
+
+
+@dataclass(slots=True)
+class DripResponse:
+    """Send a byte every `seconds`, in the head or the body, until the client disconnects."""
+
+    seconds: float
+    part: str = "body"
+    status: int = 200
+
+    async def send(self, writer: asyncio.StreamWriter) -> bool:
+        if self.part == "head":
+            writer.write(b"HTTP/1.1 200 OK\r\nX-Patience: ")
+        else:
+            writer.write(Response(self.status).encoded(length=1_000_000_000))
+        while True:
+            await writer.drain()
+            await asyncio.sleep(max(self.seconds, 0.001))
+            writer.write(b" " if self.part == "body" else b"a")
+
+
+def _phrase(status: int) -> str:
+    try:
+        return HTTPStatus(status).phrase
+    except ValueError:
+        return "Unknown"

@@ -1,21 +1,141 @@
-"""The world as it is now: who plays, which codes there are, what the feed lists, what goes wrong."""
+"""The simulated world: players, codes, feed, faults, options, and posted changes of them."""
 
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
-from simulator.change import Change
-from simulator.codes import Code
-from simulator.faults import Script
-from simulator.options import Options
-from simulator.players import Player, seeded_players
-from simulator.window import PlayerPace, Rate, Windows
+from simulator import validation
+from simulator.faults import Fault, FaultScript, read_faults
+from simulator.game import Code, Player, seeded_players
+from simulator.rate_limits import PlayerPace, Rate, Windows, read_rate
+
+Fields = dict[str, Any]
+
+_PLAYER: dict[str, validation.Check] = {
+    "realm": validation.whole(1),
+    "level": validation.whole(),
+    "spend": validation.number(),
+    "vip": validation.whole(),
+    "age": validation.number(),
+    "name": validation.text,
+}
+_CODE: dict[str, validation.Check] = {
+    "works_from": validation.or_null(validation.moment),
+    "expires_at": validation.or_null(validation.moment),
+    "cap": validation.or_null(validation.whole()),
+    "group": validation.or_null(validation.text),
+    "min_level": validation.whole(),
+    "min_spend": validation.number(),
+    "min_vip": validation.whole(),
+    "min_age": validation.number(),
+    "reissue": validation.flag,
+}
+_OPTIONS: dict[str, validation.Check] = {
+    "rate_headers": validation.flag,
+    "retry_after": validation.flag,
+    "reset_header": validation.flag,
+    "etag": validation.flag,
+    "vary": validation.flag,
+    "old_wording": validation.flag,
+    "received_first": validation.flag,
+    "latency": validation.number(0),
+    "player_gap": validation.number(0),
+    "config_status": validation.whole(200),
+    "config_checks_sign": validation.flag,
+    "feed_format": validation.one_of("community", "kingshot.net"),
+}
+#: The fields of a change that a state file keeps. Faults belong to one test, and the rate to the
+#: command line.
+KEPT = ("players", "codes", "feed", "remove_from_feed", "options")
+_FIELDS = (*KEPT, "faults", "feed_faults", "rate")
 
 
 @dataclass(frozen=True, slots=True)
-class Start:
-    """What a world begins with, and goes back to when it is reset."""
+class Options:
+    """How the game and the feed behave where the protocol leaves it open.
+
+    A running simulator can change them.
+    """
+
+    #: The game's responses carry X-RateLimit-Limit and X-RateLimit-Remaining.
+    rate_headers: bool = True
+    #: A 429 carries Retry-After (seconds). Not confirmed of the game.
+    retry_after: bool = False
+    #: A 429 carries X-RateLimit-Reset (unix seconds). Not confirmed of the game.
+    reset_header: bool = False
+    #: The feed sends ETag and Last-Modified, and answers 304.
+    etag: bool = False
+    #: About half of the error messages end with a full stop.
+    vary: bool = True
+    #: An unknown player is "role not exist", the older wording, instead of USER INFO ERROR.
+    old_wording: bool = False
+    #: RECEIVED is checked before the code's expiry, cap and conditions. The game's order is
+    #: unknown.
+    received_first: bool = False
+    #: Seconds before the game processes a request.
+    latency: float = 0.0
+    #: Minimum seconds between requests for one player; 0 switches TOO FREQUENT off.
+    player_gap: float = 2.0
+    #: The HTTP status of `/api/gift_code_config`. Any other than 200 comes with an HTML page.
+    config_status: int = 200
+    #: `/api/gift_code_config` refuses a wrong signature. Whether the game does so is not known.
+    config_checks_sign: bool = False
+    #: The format of the feed: `community`, or `kingshot.net`, which has the expiry of each code.
+    feed_format: str = "community"
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A change to merge into the world. A player or code that is None is removed."""
+
+    players: dict[str, Fields | None]
+    codes: dict[str, Fields | None]
+    feed: list[Any]
+    remove_from_feed: list[str]
+    options: Fields
+    faults: list[Fault]
+    feed_faults: list[Fault]
+    sets_rate: bool
+    rate: Rate | None
+
+
+def read_change(posted: Any) -> Change:
+    """Validate a posted change as a whole, before any of it is applied.
+
+    Raises:
+        InvalidWorldError: a value is invalid.
+    """
+    given = validation.record("", posted, dict.fromkeys(_FIELDS, validation.anything))
+    removed = validation.sequence("remove_from_feed", given.get("remove_from_feed", []))
+    return Change(
+        players=_read_rows("players", given.get("players", {}), _PLAYER),
+        codes=_read_rows("codes", given.get("codes", {}), _CODE),
+        feed=validation.sequence("feed", given.get("feed", [])),
+        remove_from_feed=[
+            validation.text(f"remove_from_feed[{index}]", item)
+            for index, item in enumerate(removed)
+        ],
+        options=validation.record("options", given.get("options", {}), _OPTIONS),
+        faults=read_faults("faults", given.get("faults", [])),
+        feed_faults=read_faults("feed_faults", given.get("feed_faults", []), feed=True),
+        sets_rate="rate" in given,
+        rate=read_rate("rate", given["rate"]) if "rate" in given else None,
+    )
+
+
+def _read_rows(
+    field_name: str, value: Any, checks: dict[str, validation.Check]
+) -> dict[str, Fields | None]:
+    return {
+        name: None if row is None else validation.record(f"{field_name}.{name}", row, checks)
+        for name, row in validation.mapping(field_name, value).items()
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class InitialWorld:
+    """What a world starts with, and is reset to."""
 
     seed: int
     players: int
@@ -25,19 +145,19 @@ class Start:
 
 @dataclass(slots=True)
 class World:
-    """Everything that a request is judged by."""
+    """The current state of the game and the feed."""
 
-    start: Start
+    initial: InitialWorld
     players: dict[str, Player] = field(init=False)
     codes: dict[str, Code] = field(init=False)
     options: Options = field(init=False)
     feed: list[Any] = field(init=False)
     feed_changed_at: float = field(init=False)
-    script: Script = field(init=False)
-    feed_script: Script = field(init=False)
+    script: FaultScript = field(init=False)
+    feed_script: FaultScript = field(init=False)
     windows: Windows = field(init=False)
     pace: PlayerPace = field(init=False)
-    #: Who has the issue of a code that counts now.
+    #: By code: the players who have been granted its current issue.
     holders: dict[str, set[str]] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -45,24 +165,24 @@ class World:
 
     @property
     def seed(self) -> int:
-        """What every variation is drawn from."""
-        return self.start.seed
+        """The seed of every draw."""
+        return self.initial.seed
 
     def reset(self) -> None:
-        """Begin anew: the players of the seed, no code, no fault."""
-        self.players = seeded_players(self.start.players, self.seed)
+        """Restore the initial world: the players of the seed, no code, no fault."""
+        self.players = seeded_players(self.initial.players, self.seed)
         self.codes = {}
-        self.options = self.start.options
+        self.options = self.initial.options
         self.feed = []
         self.feed_changed_at = 0.0
-        self.script = Script(self.seed)
-        self.feed_script = Script(self.seed)
-        self.windows = Windows(self.start.rate)
+        self.script = FaultScript(self.seed)
+        self.feed_script = FaultScript(self.seed)
+        self.windows = Windows(self.initial.rate)
         self.pace = PlayerPace()
         self.holders = {}
 
     def apply(self, change: Change, now: float) -> None:
-        """Merge a change. What it does not name stays as it is."""
+        """Merge a change. Whatever it does not name stays as it is."""
         for player_id, player in change.players.items():
             if player is None:
                 self.players.pop(player_id, None)
@@ -71,8 +191,9 @@ class World:
         for name, conditions in change.codes.items():
             self._change_code(name, conditions)
         if change.remove_from_feed or change.feed:
-            gone = set(change.remove_from_feed)
-            self.feed = [line for line in self.feed if gone.isdisjoint(_names(line))] + change.feed
+            removed = set(change.remove_from_feed)
+            kept = [line for line in self.feed if removed.isdisjoint(_names(line))]
+            self.feed = kept + change.feed
             self.feed_changed_at = now
         self.options = replace(self.options, **change.options)
         self.script.add(change.faults)
@@ -80,7 +201,7 @@ class World:
         if change.sets_rate:
             self.windows.change_rate(change.rate)
 
-    def _change_code(self, name: str, conditions: dict[str, Any] | None) -> None:
+    def _change_code(self, name: str, conditions: Fields | None) -> None:
         if conditions is None:
             self.codes.pop(name, None)
             return
@@ -91,13 +212,13 @@ class World:
             self.holders.pop(name, None)
         self.codes[name] = replace(old, **conditions, issue=old.issue + is_reissued)
 
-    def give(self, player: str, code: str) -> int:
-        """Give a player a code and tell which issue it was."""
+    def grant(self, player: str, code: str) -> int:
+        """Grant a player the code. Returns the code's issue."""
         self.holders.setdefault(code, set()).add(player)
         return self.codes[code].issue
 
-    def restore_grant(self, grant: dict[str, Any]) -> None:
-        """Take back a grant of the state file."""
+    def restore_grant(self, grant: Fields) -> None:
+        """Restore a grant from the state file, also of a code that has been removed."""
         self.holders.setdefault(grant["code"], set()).add(grant["player"])
 
     def players_as_json(self) -> dict[str, Any]:
@@ -105,7 +226,7 @@ class World:
         return {player_id: asdict(player) for player_id, player in self.players.items()}
 
     def as_json(self) -> dict[str, Any]:
-        """Everything, in the form in which it is posted (but that `issue` is shown and not to be set)."""
+        """The world, in the form in which it is posted. `issue` is shown and cannot be posted."""
         return {
             "players": self.players_as_json(),
             "codes": {name: asdict(code) for name, code in self.codes.items()},
@@ -118,7 +239,7 @@ class World:
 
 
 def _names(line: Any) -> set[str]:
-    """What a line of the feed can be removed by: the whole of it, or the code it starts with or names."""
+    """The names by which a line of the feed can be removed: the whole line, and its code."""
     if isinstance(line, dict):
         return {line["code"]} if isinstance(line.get("code"), str) else set()
     return {line, line.partition(" ")[0]} if isinstance(line, str) else set()

@@ -15,10 +15,12 @@ from tests.simulator.fixtures import make_simulator, simulator
 
 __all__ = ["make_simulator", "simulator"]
 
-#: The app asks the database alone for the time, by this name. A schema that is searched first has its own answer.
+#: The app asks the database alone for the time, by this name. A schema that is searched first has
+#: its own answer.
 _STILL_CLOCK = """
 CREATE SCHEMA still;
-CREATE FUNCTION still.clock_timestamp() RETURNS timestamptz STABLE LANGUAGE sql AS $$ SELECT transaction_timestamp() $$;
+CREATE FUNCTION still.clock_timestamp() RETURNS timestamptz STABLE LANGUAGE sql
+    AS $$ SELECT transaction_timestamp() $$;
 SET LOCAL search_path = still, pg_catalog, public;
 """
 
@@ -45,7 +47,8 @@ def still_clock(db: None) -> None:
         cursor.execute(_STILL_CLOCK)
 
 
-#: Tests with real systems, browsers or very many rows take seconds each, some a minute. The longest first.
+#: Tests with real systems, browsers or very many rows take seconds each, some a minute. The longest
+#: first.
 _SLOW_FOLDERS = (
     "browser",
     "system",

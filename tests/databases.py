@@ -1,4 +1,7 @@
-"""Databases of a test run. The migrations run once, and every other database is a copy of their result."""
+"""Databases of a test run.
+
+The migrations run once, and every other database is a copy of their result.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Rows for tests, with what a test does not care about filled in."""
+"""Rows for tests, with defaults for all fields that a test does not set."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ REALM = 1042
 
 
 def guild(name: str = "", *, members: int = 0, **fields: Any) -> Guild:
-    """A guild of the simulator, with so many members whose player IDs nobody else has."""
+    """A guild of the simulator, with a number of members with new player IDs."""
     name = name or f"Guild {next(_numbers)}"
     row = Guild.objects.create(**{"name": name, "provider": "simulator", "realm": REALM, **fields})
     Member.objects.bulk_create(Member(guild=row, player_id=player_id()) for _ in range(members))
@@ -21,12 +21,11 @@ def guild(name: str = "", *, members: int = 0, **fields: Any) -> Guild:
 
 
 def player_id() -> str:
-    """A player ID that no other test row has."""
+    """A new player ID."""
     return str(200_000_000 + next(_numbers))
 
 
 def member(of: Guild, player: str = "", **fields: Any) -> Member:
-    """A member of a guild."""
     return Member.objects.create(guild=of, player_id=player or player_id(), **fields)
 
 

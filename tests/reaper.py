@@ -1,12 +1,13 @@
 """End every process that a test run has started, however the run ends.
 
-pytest and its workers clean up after themselves, unless they are killed: then workers of Celery, servers and browsers
-would go on for ever. So `start` begins a process beside pytest, in a session of its own, which waits until its standard
-input is closed. That happens when pytest ends, also by SIGKILL. Then it kills all that carry the mark of the run in
-their environment, which processes inherit, and everything that comes from these.
+pytest and its workers clean up after themselves, unless they are killed: then workers of Celery,
+servers and browsers would go on for ever. So `start` begins a process beside pytest, in a session
+of its own, which waits until its standard input is closed. That happens when pytest ends, also by
+SIGKILL. Then it kills all that carry the mark of the run in their environment, which processes
+inherit, and everything that comes from these.
 
-Processes that are started with an empty environment have no mark. They must not outlive their parent: see
-`redeemer.localserver.spawn`.
+Processes that are started with an empty environment have no mark. They must not outlive their
+parent: see `redeemer.localserver.spawn`.
 """
 
 from __future__ import annotations

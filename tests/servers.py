@@ -1,7 +1,9 @@
-"""Throw-away servers for the tests: PostgreSQL and Valkey from their wheels, started before Django reads its settings.
+"""Throw-away servers for the tests: PostgreSQL and Valkey from their wheels.
 
-`addopts` in pyproject.toml loads this plugin. Workers of pytest-xdist use the servers of the process that started
-them, each with a database and a Redis database of its own.
+They are started before Django reads its settings.
+
+`addopts` in pyproject.toml loads this plugin. Workers of pytest-xdist use the servers of the
+process that started them, each with a database and a Redis database of its own.
 """
 
 from __future__ import annotations
@@ -19,9 +21,8 @@ from pathlib import Path
 import pytest
 
 from redeemer.games import GAMES
-from redeemer.localserver import ports
 from redeemer.localserver.postgres import THROW_AWAY, Postgres
-from redeemer.localserver.server import Server, wait_until_ready
+from redeemer.localserver.servers import Server, pick_port, wait_until_ready
 from redeemer.localserver.valkey import Valkey
 from tests import reaper
 
@@ -80,10 +81,10 @@ def _running() -> Iterator[tuple[Postgres, Valkey, Path]]:
         folder.chmod(0o755)  # The database's user goes through it.
         lock = stack.enter_context((folder / "lock").open("wb"))
         fcntl.flock(lock, fcntl.LOCK_EX)
-        postgres = Postgres(folder, port=ports.pick(), password=_PASSWORD, settings=_SETTINGS)
-        if postgres.place != folder:
-            stack.callback(shutil.rmtree, postgres.place, ignore_errors=True)
-        valkey = Valkey(folder, port=ports.pick(), password=_PASSWORD)
+        postgres = Postgres(folder, port=pick_port(), password=_PASSWORD, settings=_SETTINGS)
+        if postgres.folder != folder:
+            stack.callback(shutil.rmtree, postgres.folder, ignore_errors=True)
+        valkey = Valkey(folder, port=pick_port(), password=_PASSWORD)
         stack.enter_context(_started(postgres, folder / "postgres.log"))
         stack.enter_context(_started(valkey, folder / "valkey.log"))
         yield postgres, valkey, folder
@@ -107,7 +108,7 @@ def _started(server: Server, log: Path) -> Iterator[None]:
 
 
 def _remove_abandoned() -> None:
-    """A test run that was killed took its servers with it, but left its folder: nobody locks it any more."""
+    """Remove the folders of killed test runs: their servers are gone, and no process locks them."""
     for lock in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*/lock"):
         with contextlib.suppress(OSError), lock.open("rb") as file:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -1,6 +1,6 @@
-"""compose.yaml and Dockerfile, as far as they can be tried without an engine: every command is run as a plain process.
+"""compose.yaml and Dockerfile without Docker: every command is run as a plain process.
 
-What Docker does is done by hand here: the names of hosts, the place of the secret, the port, the order of the start.
+The tests do what Docker would do: host names, the path of the secret, ports, the start order.
 """
 
 from __future__ import annotations
@@ -22,16 +22,17 @@ import redis
 import yaml
 from django.conf import settings
 
-from chaos.database import REALM, Books
+from chaos.database import REALM, Database
 from chaos.game import Game, line
 from chaos.servers import Running
 from redeemer.games import GAMES
-from redeemer.localserver import ports, wheels
-from redeemer.localserver.configuration import Configuration
+from redeemer.localserver import servers
+from redeemer.localserver.config import Config
 from redeemer.localserver.console import Console
 from redeemer.localserver.home import REPOSITORY
 from redeemer.localserver.postgres import THROW_AWAY, Postgres
 from redeemer.localserver.programs import Programs
+from redeemer.localserver.servers import pick_port
 from redeemer.localserver.spawn import spawn_with_parent_death_signal
 from tests.waiting import PATIENCE_SECONDS, wait_for
 
@@ -44,7 +45,7 @@ _MEMBERS = 20
 
 
 def _compose() -> dict[str, Any]:
-    """The file, with every `${NAME:-default}` being its default."""
+    """The file, with every `${NAME:-default}` replaced by its default."""
     text = (REPOSITORY / "compose.yaml").read_text(encoding="utf-8")
     found: dict[str, Any] = yaml.safe_load(re.sub(r"\$\{\w+:-([^}]*)\}", r"\1", text))
     return found
@@ -54,7 +55,7 @@ COMPOSE = _compose()
 SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
 
 
-# --- What the file says -----------------------------------------------------------------------------------------------
+# --- What the file says ---------------------------------------------------------------------------
 @pytest.mark.parametrize("service", _APPLICATION)
 def test_a_service_runs_what_make_up_runs(service: str, monkeypatch: pytest.MonkeyPatch) -> None:
     launched: list[Sequence[str]] = []
@@ -62,7 +63,7 @@ def test_a_service_runs_what_make_up_runs(service: str, monkeypatch: pytest.Monk
         "redeemer.localserver.programs.spawn_with_parent_death_signal",
         lambda command, **_: launched.append(command),
     )
-    programs = Programs(Console(), {}, Configuration("0.0.0.0", 8000, 4, 8, has_provider=True))
+    programs = Programs(Console(), {}, Config("0.0.0.0", 8000, 4, 8, has_provider=True))
     of_make_up = {
         "web": programs.web,
         "control": programs.worker_control,
@@ -84,14 +85,14 @@ def test_only_the_site_is_published_and_only_to_this_host() -> None:
 
 
 @pytest.mark.parametrize("service", ["control", "redeem"])
-def test_a_worker_that_is_stopped_has_time_for_what_it_has_sent(service: str) -> None:
+def test_a_worker_that_is_stopped_has_time_to_finish_its_requests(service: str) -> None:
     seconds = _seconds(SERVICES[service]["stop_grace_period"])
 
     assert seconds >= settings.CELERY_WORKER_SOFT_SHUTDOWN_TIMEOUT + 5
     assert seconds >= settings.HTTP_SECONDS + 5
 
 
-def test_no_service_may_write_or_gain_rights_or_runs_as_root() -> None:
+def test_no_service_can_write_gain_rights_or_run_as_root() -> None:
     for name in (*_APPLICATION, "migrate"):
         service = SERVICES[name]
         assert (service["read_only"], service["cap_drop"]) == (True, ["ALL"])
@@ -99,7 +100,7 @@ def test_no_service_may_write_or_gain_rights_or_runs_as_root() -> None:
     assert re.findall(r"^USER (.*)$", _DOCKERFILE, re.MULTILINE) == ["10001"]
 
 
-def test_the_image_is_made_of_what_dockerignore_lets_through_and_of_nothing_else() -> None:
+def test_dockerignore_admits_exactly_what_the_image_copies() -> None:
     copied = re.findall(r"^COPY (?!--from)(\S+) \S+$", _DOCKERFILE, re.MULTILINE)
     ignore = (REPOSITORY / ".dockerignore").read_text(encoding="utf-8").splitlines()
 
@@ -116,24 +117,24 @@ def test_images_are_pinned_and_the_packages_are_those_of_make_up() -> None:
     assert '"python", ".ci/install.py", ".venv/.installed", "requirements.txt"' in _DOCKERFILE
 
 
-# --- What it does -----------------------------------------------------------------------------------------------------
+# --- What it does ---------------------------------------------------------------------------------
 class Engine:
-    """What Docker does with the file, on plain processes."""
+    """Does with plain processes what Docker does with the file."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._running: dict[str, subprocess.Popen[bytes]] = {}
-        site, self._redis = ports.pick(), ports.pick()
-        #: `python` is this one, and `valkey-server` that of the wheel.
+        site, self._redis = pick_port(), pick_port()
+        #: `python` is this interpreter, and `valkey-server` the wheel's.
         self._programs = folder / "bin"
         self._programs.mkdir()
-        (self._programs / "valkey-server").symlink_to(wheels.valkey_program())
+        (self._programs / "valkey-server").symlink_to(servers.valkey_program())
         password = folder / "postgres-password"
         password.write_text(_PASSWORD + "\n", encoding="utf-8")
-        self.postgres = Postgres(folder, port=ports.pick(), password=_PASSWORD, settings=THROW_AWAY)
-        self.game = Game(f"http://127.0.0.1:{ports.pick()}")
-        #: What stands here for what a container and its network have.
-        self._instead = {
+        self.postgres = Postgres(folder, port=pick_port(), password=_PASSWORD, settings=THROW_AWAY)
+        self.game = Game(f"http://127.0.0.1:{pick_port()}")
+        #: Replacements for what only a container and its network have.
+        self._replacements = {
             "postgres:5432": f"127.0.0.1:{self.postgres.port}",
             "redis:6379": f"127.0.0.1:{self._redis}",
             "/run/secrets/postgres-password": str(password),
@@ -141,7 +142,7 @@ class Engine:
             "0.0.0.0:8000": f"127.0.0.1:{site}",
             '"127.0.0.1", 8000': f'"127.0.0.1", {site}',
         }
-        #: What stands in .env.
+        #: The content of .env.
         self.env_file = {
             **{game.setting("SALT"): "" for game in GAMES},
             "SECRET_KEY": "only-for-compose-but-long-enough-to-please-the-checks-of-django-itself",
@@ -157,7 +158,7 @@ class Engine:
         return self._launch(service, [*_of_image("ENTRYPOINT"), *SERVICES[service]["command"]])
 
     def start_game(self) -> None:
-        """Start the simulator, which is in no compose file."""
+        """Start the simulator, which is not in the compose file."""
         port = self.game.url.rpartition(":")[2]
         command = [
             "python",
@@ -171,10 +172,10 @@ class Engine:
             "0",
         ]
         self._launch("game", command)
-        wait_for(self.game.answers, "the game to listen")
+        wait_for(self.game.is_up, "the game to listen")
 
     def start_redis(self) -> None:
-        """Start what is called redis, with its own command, on a port and in a folder of ours."""
+        """Start the service `redis` with its own command, on our port and in our folder."""
         here = ["--port", str(self._redis), "--bind", "127.0.0.1", "--dir", str(self._folder)]
         self._launch("redis", [*SERVICES["redis"]["command"], *here])
         with redis.Redis(port=self._redis) as client:
@@ -182,11 +183,11 @@ class Engine:
             assert client.config_get("maxmemory-policy") == {"maxmemory-policy": "noeviction"}
 
     def is_healthy(self, service: str) -> bool:
-        """Ask by the service's own question, or else by the image's."""
-        asked = SERVICES[service].get("healthcheck", {}).get("test")
-        question = asked[1:] if asked else _of_image("CMD", of="HEALTHCHECK")
+        """Run the service's own health check, or else the image's."""
+        own = SERVICES[service].get("healthcheck", {}).get("test")
+        check = own[1:] if own else _of_image("CMD", of="HEALTHCHECK")
         done = subprocess.run(
-            self._here(question),
+            self._local(check),
             env=self._environment(service),
             cwd=REPOSITORY,
             capture_output=True,
@@ -206,11 +207,11 @@ class Engine:
         return process.wait(_seconds(SERVICES[service]["stop_grace_period"]))
 
     def log(self, service: str) -> str:
-        """What it has said."""
+        """The output of a service."""
         return (self._folder / f"{service}.log").read_text(encoding="utf-8")
 
     def end_all(self) -> None:
-        """End what is left."""
+        """Kill the processes that still run."""
         for process in self._running.values():
             process.kill()
             process.wait()
@@ -218,7 +219,7 @@ class Engine:
     def _launch(self, name: str, command: Sequence[str]) -> subprocess.Popen[bytes]:
         with (self._folder / f"{name}.log").open("ab") as log:
             process = self._running[name] = spawn_with_parent_death_signal(
-                self._here(command),
+                self._local(command),
                 environment=self._environment(name),
                 folder=REPOSITORY,
                 output=log,
@@ -226,7 +227,7 @@ class Engine:
         return process
 
     def _environment(self, service: str) -> dict[str, str]:
-        """As in a container: nothing of ours but where programs are."""
+        """The environment as in a container, except for PATH."""
         own = SERVICES.get(service, {}).get("environment", {})
         values = {name: self._place(str(value)) for name, value in own.items()}
         path = f"{self._programs}:{Path(sys.executable).parent}:{os.environ['PATH']}"
@@ -238,21 +239,21 @@ class Engine:
             "REDEEMER_HOME": str(self._folder),
         }
 
-    def _here(self, command: Sequence[str]) -> list[str]:
+    def _local(self, command: Sequence[str]) -> list[str]:
         return [self._place(part) for part in command]
 
     def _place(self, text: str) -> str:
-        for there, here in self._instead.items():
+        for there, here in self._replacements.items():
             text = text.replace(there, here)
         return text
 
 
 @pytest.fixture
 def engine() -> Iterator[Engine]:
-    """The two servers and the game; the rest is the test's."""
+    """The two servers and the game. The tests start the other services."""
     with ExitStack() as stack:
         folder = Path(stack.enter_context(TemporaryDirectory(prefix="redeemer-compose-")))
-        folder.chmod(0o755)  # The database's user goes through it.
+        folder.chmod(0o755)  # PostgreSQL's user must be able to enter it.
         made = Engine(folder)
         stack.callback(made.end_all)
         postgres = Running(made.postgres, folder / "postgres.log")
@@ -290,23 +291,25 @@ def test_without_a_secret_key_nothing_is_started(engine: Engine) -> None:
 
 def _redeem_a_code(engine: Engine) -> None:
     players = [str(500_000 + number) for number in range(_MEMBERS)]
-    books = Books(engine.postgres.url)
+    database = Database(engine.postgres.url)
     try:
-        books.add_guild("Wolves", players)
+        database.add_guild("Wolves", players)
         engine.game.change(
             players={player: {"realm": REALM} for player in players},
             codes={"FROST": {}},
             feed=[line("FROST")],
         )
-        books.poll_now()
-        wait_for(lambda: books.progress(["FROST"])["settled"] == _MEMBERS, "all members to have it")
+        database.poll_now()
+        wait_for(
+            lambda: database.progress(["FROST"])["settled"] == _MEMBERS, "all members to have it"
+        )
     finally:
-        books.close()
+        database.close()
     assert sorted(grant["player"] for grant in engine.game.ledger()["grants"]) == players
 
 
 def _of_image(instruction: str, *, of: str = "") -> list[str]:
-    """The arguments of an instruction in exec form; of a part of one, such as the CMD of HEALTHCHECK."""
+    """The arguments of an instruction in exec form, or of a part of it (the CMD of HEALTHCHECK)."""
     lines = _DOCKERFILE.replace("\\\n", " ")
     found = re.search(rf"^{of}{'.*' if of else ''}{instruction} (\[.*\])$", lines, re.MULTILINE)
     assert found, instruction

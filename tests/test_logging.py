@@ -1,4 +1,4 @@
-"""What a log line shows: names as they look, and nothing that hides or reorders the line."""
+"""Log lines show names unchanged, but no characters that hide or reorder the line."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ HIDDEN = "\u202e\u2066\u061c\u200b\u00ad"
 
 @pytest.fixture(params=["console", "json"])
 def lines(request: pytest.FixtureRequest, settings: Any) -> Iterator[io.StringIO]:
-    """What the loggers write, in the formats of the settings."""
+    """The loggers' output, in each format of the settings."""
     how = dict(configure(log_format=request.param, level="INFO")["formatters"]["structured"])
     handler = logging.StreamHandler(io.StringIO())
     handler.setFormatter(how.pop("()")(**how))
     root = logging.getLogger()
-    # Alone: what pytest records goes to its controller, which takes no text that is not Unicode.
+    # Only this handler: pytest would send the text to its controller, which accepts only Unicode.
     others, root.handlers = root.handlers, [handler]
     yield handler.stream
     root.handlers = others
     configure(log_format="console", level="INFO")
 
 
-def test_a_name_in_a_line_of_ours_hides_and_reorders_nothing(lines: io.StringIO) -> None:
+def test_a_name_in_our_log_lines_hides_and_reorders_nothing(lines: io.StringIO) -> None:
     log_lines.answered(
         f"{HIDDEN}Amber (1)",
         f"SUC{HIDDEN}CESS",
@@ -55,7 +55,7 @@ def test_a_name_from_right_to_left_is_not_isolated_in_a_log(lines: io.StringIO) 
     assert "🔒 Locked auto-redeem for guild אבג with code FROST" in lines.getvalue()
 
 
-def test_a_line_and_an_error_of_a_library_are_treated_alike(lines: io.StringIO) -> None:
+def test_lines_and_errors_of_libraries_are_treated_in_the_same_way(lines: io.StringIO) -> None:
     error = ValueError(f"{HIDDEN}Amber\x1b[31m")
     logging.getLogger("some.library").error("It failed for %s", f"Wol{HIDDEN}ves", exc_info=error)
 
@@ -65,10 +65,10 @@ def test_a_line_and_an_error_of_a_library_are_treated_alike(lines: io.StringIO) 
     assert not {*HIDDEN, "\x1b"} & set(text)
 
 
-def test_emoji_and_the_lines_of_an_error_stay(lines: io.StringIO) -> None:
+def test_emoji_and_the_line_breaks_of_an_error_stay(lines: io.StringIO) -> None:
     log_lines.info("🏳️\u200d🌈 Amber\tgoes on", what="first\nsecond")
 
     text = lines.getvalue()
-    told = json.loads(text)["event"] if text.startswith("{") else text
-    assert "🏳️\u200d🌈 Amber\tgoes on" in told
+    event = json.loads(text)["event"] if text.startswith("{") else text
+    assert "🏳️\u200d🌈 Amber\tgoes on" in event
     assert "first\\nsecond" in text or "first\nsecond" in text

@@ -26,7 +26,8 @@ from pathlib import Path
 GRANDCHILD = "import sys, time; open(sys.argv[1], 'w').close(); time.sleep(600)"
 CHILD = (
     "import subprocess, sys, time; "
-    "subprocess.Popen([sys.executable, '-c', *sys.argv[1:]], start_new_session=True); time.sleep(600)"
+    "subprocess.Popen([sys.executable, '-c', *sys.argv[1:]], start_new_session=True); "
+    "time.sleep(600)"
 )
 
 def _start(name):

@@ -1,6 +1,7 @@
-"""Python imports this at start where its folder is on PYTHONPATH: the process's clock is off by CHAOS_CLOCK_SECONDS.
+"""Shift the clock of a Python process by CHAOS_CLOCK_SECONDS.
 
-Python's clocks only (time.time and datetime.now): what PostgreSQL and the kernel say is right, which is the point.
+Python imports this module at start if its folder is on PYTHONPATH. Only time.time and datetime.now
+are shifted. The clocks of PostgreSQL and the kernel stay right: the product must use PostgreSQL's.
 """
 
 import datetime

@@ -1,4 +1,4 @@
-"""The scenarios, a file for each part that is harmed."""
+"""The scenarios, in a file for each part of the system that gets the faults."""
 
 from __future__ import annotations
 
@@ -19,6 +19,6 @@ _FILES = (
 
 
 def load() -> None:
-    """Put all scenarios on the list, in their order."""
+    """Import the files, which registers their scenarios in this order."""
     for name in _FILES:
         import_module(f"{__name__}.{name}")

@@ -1,4 +1,4 @@
-"""The game answers wrongly, late, or not at all."""
+"""The game answers incorrectly, late, or not at all."""
 
 from __future__ import annotations
 
@@ -7,19 +7,19 @@ from typing import Any
 
 from chaos import times
 from chaos.game import line
-from chaos.round import Stage
+from chaos.round import Round
 from chaos.scenario import SCENARIOS, Scenario, scenario
 
-#: Name, story, and faults for the code under test. `when: after` means that the game granted before it failed.
+#: Name, description and faults. With `when: after`, the game grants the code before it fails.
 _FAULTS: list[tuple[str, str, list[dict[str, Any]]]] = [
     (
         "effect-without-answer",
-        "One request in twenty is granted, and its answer is lost.",
+        "One request in twenty is granted, but its answer is lost.",
         [{"fault": "drop", "when": "after", "probability": 0.05, "times": None}],
     ),
     (
         "game-timeouts",
-        "One in twenty is answered after our patience, before or after the effect.",
+        "One request in twenty is answered after our timeout, granted or not.",
         [
             {
                 "fault": "delay",
@@ -39,7 +39,7 @@ _FAULTS: list[tuple[str, str, list[dict[str, Any]]]] = [
     ),
     (
         "game-5xx-storm",
-        "Twenty-four server errors in a row, most of them after the effect.",
+        "Twenty-four server errors in a row, most of them after the grant.",
         [
             {"fault": "status", "status": 500, "when": "after", "times": 16},
             {"fault": "status", "status": 503, "times": 8},
@@ -47,7 +47,7 @@ _FAULTS: list[tuple[str, str, list[dict[str, Any]]]] = [
     ),
     (
         "game-html",
-        "A proxy's page with status 200 instead of an answer, now and then after the effect.",
+        "A proxy's page with status 200 instead of an answer, before or after the grant.",
         [
             {"fault": "html", "probability": 0.04, "times": None},
             {"fault": "html", "when": "after", "probability": 0.04, "times": None},
@@ -55,7 +55,7 @@ _FAULTS: list[tuple[str, str, list[dict[str, Any]]]] = [
     ),
     (
         "game-broken-json",
-        "Answers that are cut, truncated or no text at all.",
+        "Answers that are cut off, truncated or not text.",
         [
             {"fault": "truncated", "when": "after", "probability": 0.03, "times": None},
             {"fault": "cut", "when": "after", "probability": 0.03, "times": None},
@@ -64,7 +64,7 @@ _FAULTS: list[tuple[str, str, list[dict[str, Any]]]] = [
     ),
     (
         "game-resets",
-        "Connections that are reset, before, after, or unseen by the game.",
+        "Connections that are reset before or after the grant, or before the request is read.",
         [
             {"fault": "reset", "probability": 0.03, "times": None},
             {"fault": "reset", "when": "after", "probability": 0.03, "times": None},
@@ -73,7 +73,7 @@ _FAULTS: list[tuple[str, str, list[dict[str, Any]]]] = [
     ),
     (
         "game-drips",
-        "Answers that drip a byte now and then for ever, in the head or in the body; and one of 10 MB.",
+        "Endless answers, a byte at a time, in the head or the body; and two of 10 MB.",
         [
             {"fault": "drip", "seconds": 0.2, "part": "head", "times": 4},
             {"fault": "drip", "seconds": 0.2, "part": "body", "when": "after", "times": 4},
@@ -82,7 +82,7 @@ _FAULTS: list[tuple[str, str, list[dict[str, Any]]]] = [
     ),
     (
         "game-429-storm",
-        "The game says 429 to sixteen requests, whatever we have sent.",
+        "The game answers sixteen requests with a 429, although our pace is right.",
         [
             {"fault": "429", "times": 8},
             {"fault": "429", "headers": {"Retry-After": "2"}, "times": 8},
@@ -111,77 +111,79 @@ _FAULTS: list[tuple[str, str, list[dict[str, Any]]]] = [
 ]
 
 
-def _spoil(stage: Stage, faults: list[dict[str, Any]]) -> None:
-    """Let the faults happen to requests for this code only: from the first one on, or in mid-run."""
-    code = stage.begin(feed=False)
-    is_early = all("probability" in fault for fault in faults) and stage.random.random() < 0.5
+def _play(round_: Round, faults: list[dict[str, Any]]) -> None:
+    """Script the faults for requests for this code only, before the run or during it."""
+    code = round_.new_code(feed=False)
+    is_early = all("probability" in fault for fault in faults) and round_.random.random() < 0.5
     scripted = [{**fault, "code": code} for fault in faults]
-    stage.may_be_throttled = True
-    stage.game_seconds = 60.0  # A game that fails is paused, and probed now and then.
+    round_.may_be_throttled = True
+    round_.game_seconds = 60.0  # A game that fails is paused, and probed at intervals.
     if is_early:
-        stage.system.game.change(faults=scripted)
-    stage.publish(code)
+        round_.system.game.change(faults=scripted)
+    round_.publish(code)
     if not is_early:
-        stage.wait_for_share(0.2)
-        stage.system.game.change(faults=scripted)
-    stage.note_fault()
+        round_.wait_for_progress(0.2)
+        round_.system.game.change(faults=scripted)
+    round_.record_fault()
 
 
-for _name, _story, _faults in _FAULTS:
+for _name, _description, _faults in _FAULTS:
     SCENARIOS[_name] = Scenario(
         name=_name,
-        story=_story,
-        play=partial(_spoil, faults=_faults),
+        description=_description,
+        play=partial(_play, faults=_faults),
         rounds=1,
         members=240,
-        harm_seconds=90,
+        fault_seconds=90,
     )
 
 
-#: A code with words that are not known costs at most so many requests in its first minute.
+#: The most requests in its first minute for a code that gets unknown answers.
 MOST_ODD_REQUESTS = 12
 
 
 @scenario(
     "game-odd-code",
-    "Of two new codes one gets nothing but unknown words; the other goes on.",
-    harm_seconds=75,
+    "Of two new codes, one gets only unknown answers; the other is redeemed.",
+    fault_seconds=75,
 )
-def odd_code(stage: Stage) -> None:
-    """The odd one is not among the codes of the round: its rows stay open."""
-    good = stage.begin(feed=False)
+def odd_code(round_: Round) -> None:
+    """The odd code is not one of the round's codes, since its rows stay open."""
+    good = round_.new_code(feed=False)
     odd = f"Odd{good}"
-    words = {
+    unknown_answer = {
         "fault": "msg",
         "msg": "MOON PHASE ERROR",
         "err_code": 41_234,
         "code": odd,
         "times": None,
     }
-    stage.system.game.change(faults=[words], feed=[line(odd)])
-    stage.publish(good)
-    stage.wait_for_share(1.0)
+    round_.system.game.change(faults=[unknown_answer], feed=[line(odd)])
+    round_.publish(good)
+    round_.wait_for_progress(1.0)
 
-    asked = _moments(stage, odd)
-    stage.system.wait(
-        lambda: bool(_moments(stage, odd)),
+    asked = _request_times(round_, odd)
+    round_.system.wait_until(
+        lambda: bool(_request_times(round_, odd)),
         "a request for the odd code",
-        seconds=stage.patience_seconds,
+        seconds=round_.patience_seconds,
     )
-    stage.system.pause(max(0.0, 61 - (_moments(stage, good)[-1] - asked[0]) if asked else 61.0))
-    asked = _moments(stage, odd)
+    round_.system.pause(
+        max(0.0, 61 - (_request_times(round_, good)[-1] - asked[0]) if asked else 61.0)
+    )
+    asked = _request_times(round_, odd)
     early = [moment for moment in asked if moment <= asked[0] + 60]
-    stage.notes.append(f"{len(early)} requests for the odd code in its first minute")
+    round_.notes.append(f"{len(early)} requests for the odd code in its first minute")
     if len(early) > MOST_ODD_REQUESTS:
-        stage.complaints.append(f"the odd code cost {len(early)} requests in its first minute")
-    if stage.system.books.value("SELECT sum(pauses) FROM giftcodes_ratebudget"):
-        stage.complaints.append("the odd code paused the game")
+        round_.problems.append(f"the odd code cost {len(early)} requests in its first minute")
+    if round_.system.database.value("SELECT sum(pauses) FROM giftcodes_ratebudget"):
+        round_.problems.append("the odd code paused the game")
 
 
-def _moments(stage: Stage, code: str) -> list[float]:
-    """When the game was asked for a code, in unix seconds."""
+def _request_times(round_: Round, code: str) -> list[float]:
+    """The times of the requests for a code, as Unix seconds."""
     return [
         entry["at"]
-        for entry in stage.system.game.ledger(stage.since)["requests"]
+        for entry in round_.system.game.ledger(round_.since)["requests"]
         if entry["code"] == code
     ]

@@ -1,4 +1,4 @@
-"""Redis forgets, dies, freezes, and loses or doubles messages."""
+"""Redis loses its data, dies, freezes, and loses or repeats messages."""
 
 from __future__ import annotations
 
@@ -7,122 +7,124 @@ import time
 
 import redis
 
-from chaos.round import Stage
+from chaos.round import Round
 from chaos.scenario import scenario
 from chaos.system import REDEEM
 
 _QUEUES = ["redeem", "control"]
 
 
-@scenario("flush", "FLUSHALL three times in mid-run, once with messages that wait.")
-def flush(stage: Stage) -> None:
-    stage.begin()
-    stage.wait_for_random_moment(0.3)
+@scenario("flush", "FLUSHALL three times during a run, once with messages in the queue.")
+def flush(round_: Round) -> None:
+    round_.new_code()
+    round_.wait_for_random_moment(0.3)
     for name in REDEEM:
-        stage.system.freeze(name)
-    stage.system.pause(1.2)
-    queued = stage.system.servers.broker().llen("redeem")
-    stage.notes.append(f"{queued} message(s) were waiting")
-    _flush(stage)
+        round_.system.freeze(name)
+    round_.system.pause(1.2)
+    queued = round_.system.servers.broker().llen("redeem")
+    round_.notes.append(f"{queued} message(s) were waiting")
+    _flush(round_)
     for name in REDEEM:
-        stage.system.thaw(name)
+        round_.system.thaw(name)
     for _ in range(2):
-        stage.wait_for_random_moment()
-        _flush(stage)
+        round_.wait_for_random_moment()
+        _flush(round_)
 
 
-def _flush(stage: Stage) -> None:
-    stage.system.servers.broker().flushall()
-    stage.note_fault()
+def _flush(round_: Round) -> None:
+    round_.system.servers.broker().flushall()
+    round_.record_fault()
 
 
-@scenario("lost-message", "Ten messages are taken from the queues and lost.")
-def lost_message(stage: Stage) -> None:
-    stage.begin()
-    taken = _take(stage, 10)
-    stage.notes.append(f"{len(taken)} message(s) lost")
-    stage.note_fault()
+@scenario("lost-message", "Ten messages are removed from the queues.")
+def lost_message(round_: Round) -> None:
+    round_.new_code()
+    taken = _take(round_, 10)
+    round_.notes.append(f"{len(taken)} message(s) lost")
+    round_.record_fault()
 
 
 @scenario("doubled-message", "Twenty messages are delivered twice.")
-def doubled_message(stage: Stage) -> None:
-    stage.begin()
-    broker = stage.system.servers.broker()
+def doubled_message(round_: Round) -> None:
+    round_.new_code()
+    broker = round_.system.servers.broker()
     doubled = 0
-    for queue, message in _take(stage, 20):
+    for queue, message in _take(round_, 20):
         doubled += 1
         broker.lpush(queue, message, message)
-    stage.notes.append(f"{doubled} message(s) doubled")
-    stage.note_fault()
+    round_.notes.append(f"{doubled} message(s) doubled")
+    round_.record_fault()
 
 
-def _take(stage: Stage, number: int) -> list[tuple[bytes, bytes]]:
-    """Take messages before a worker gets them, while there is work."""
-    broker = stage.system.servers.broker()
+def _take(round_: Round, number: int) -> list[tuple[bytes, bytes]]:
+    """Take messages from the queues before a worker gets them, for at most 20 s."""
+    broker = round_.system.servers.broker()
     taken: list[tuple[bytes, bytes]] = []
     end = time.monotonic() + 20
     while len(taken) < number and time.monotonic() < end:
-        stage.system.look()
-        queues = _QUEUES if stage.random.random() < 0.5 else _QUEUES[:1]
+        round_.system.supervise()
+        queues = _QUEUES if round_.random.random() < 0.5 else _QUEUES[:1]
         if found := broker.brpop(queues, timeout=0.5):
             taken.append(found)
-        stage.system.pause(stage.random.uniform(0, 0.2))
+        round_.system.pause(round_.random.uniform(0, 0.2))
     return taken
 
 
 @scenario(
     "redis-down",
-    "SHUTDOWN NOSAVE in mid-run; back after 1, 5 or 20 s, with or without its data.",
+    "Redis is killed during a run, and is back after 1, 5 or 20 s, with or without its data.",
     rounds=3,
 )
-def redis_down(stage: Stage) -> None:
-    _take_away(stage, stage.random.choice([1.0, 5.0, 20.0]))
+def redis_down(round_: Round) -> None:
+    _kill_and_restart(round_, round_.random.choice([1.0, 5.0, 20.0]))
 
 
-@scenario("redis-away", "SHUTDOWN NOSAVE in mid-run; back after two minutes.", harm_seconds=150)
-def redis_away(stage: Stage) -> None:
-    _take_away(stage, 120.0)
+@scenario(
+    "redis-away", "Redis is killed during a run, and is back after two minutes.", fault_seconds=150
+)
+def redis_away(round_: Round) -> None:
+    _kill_and_restart(round_, 120.0)
 
 
-def _take_away(stage: Stage, seconds: float) -> None:
-    stage.begin()
-    stage.wait_for_random_moment(0.7)
-    is_lost = stage.random.random() < 0.5
-    servers = stage.system.servers
+def _kill_and_restart(round_: Round, seconds: float) -> None:
+    round_.new_code()
+    round_.wait_for_random_moment(0.7)
+    is_lost = round_.random.random() < 0.5
+    servers = round_.system.servers
     if is_lost:
         servers.lose_valkey()
     else:
         servers.valkey.stop(signal.SIGKILL)
-    stage.note_fault()
-    stage.system.pause(seconds)
+    round_.record_fault()
+    round_.system.pause(seconds)
     servers.valkey.start()
-    stage.note_fault()
-    stage.notes.append(f"away for {seconds:g} s, data {'lost' if is_lost else 'kept'}")
-    stage.extra_seconds = 35.0  # Celery asks again after 2, 4, … and at most 32 s.
+    round_.record_fault()
+    round_.notes.append(f"down for {seconds:g} s, data {'lost' if is_lost else 'kept'}")
+    round_.extra_seconds = 35.0  # Celery reconnects after 2, 4, … and at most 32 s.
 
 
-@scenario("redis-client-kill", "Redis cuts all connections, ten times.")
-def redis_client_kill(stage: Stage) -> None:
-    stage.begin()
+@scenario("redis-client-kill", "Redis closes all connections, ten times.")
+def redis_client_kill(round_: Round) -> None:
+    round_.new_code()
     for _ in range(10):
-        stage.system.pause(stage.random.uniform(0.2, 1.0))
+        round_.system.pause(round_.random.uniform(0.2, 1.0))
         try:
-            stage.system.servers.broker().execute_command(
+            round_.system.servers.broker().execute_command(
                 "CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes"
             )
         except redis.RedisError as error:
-            stage.complaints.append(f"CLIENT KILL: {error}")
-        stage.note_fault()
-    stage.extra_seconds = 20.0
+            round_.problems.append(f"CLIENT KILL: {error}")
+        round_.record_fault()
+    round_.extra_seconds = 20.0
 
 
-@scenario("redis-frozen", "Redis is stopped, its connections stay open, for 15 s.", harm_seconds=40)
-def redis_frozen(stage: Stage) -> None:
-    stage.begin()
-    stage.wait_for_random_moment(0.5)
-    stage.system.servers.valkey.send(signal.SIGSTOP)
-    stage.note_fault()
-    stage.system.pause(15)
-    stage.system.servers.valkey.send(signal.SIGCONT)
-    stage.note_fault()
-    stage.extra_seconds = 35.0
+@scenario("redis-frozen", "Redis is frozen for 15 s; its connections stay open.", fault_seconds=40)
+def redis_frozen(round_: Round) -> None:
+    round_.new_code()
+    round_.wait_for_random_moment(0.5)
+    round_.system.servers.valkey.send(signal.SIGSTOP)
+    round_.record_fault()
+    round_.system.pause(15)
+    round_.system.servers.valkey.send(signal.SIGCONT)
+    round_.record_fault()
+    round_.extra_seconds = 35.0

@@ -1,4 +1,4 @@
-"""Two beats, a clock that is wrong, a polite end in mid-run, one worker more, and the whole tree of `make up`."""
+"""Two beats, wrong clocks, SIGTERM during a run, another worker, and the children of `make up`."""
 
 from __future__ import annotations
 
@@ -9,96 +9,102 @@ from pathlib import Path
 
 from chaos import times
 from chaos.processes import Process
-from chaos.round import Stage
+from chaos.round import Round
 from chaos.scenario import scenario
 from chaos.system import WORKERS
-from redeemer.localserver import ports
+from redeemer.localserver.servers import pick_port
 
 _CLOCK = Path(__file__).resolve().parent.parent / "clock"
 
 
-@scenario("two-beats", "Two beats ring everything twice; one of them is killed and comes back.")
-def two_beats(stage: Stage) -> None:
-    second = stage.system.add("beat-2", like="beat")
+@scenario("two-beats", "Two beats enqueue every task twice; one of them is killed and restarted.")
+def two_beats(round_: Round) -> None:
+    second = round_.system.add("beat-2", like="beat")
     second.start()
-    stage.begin()
-    stage.wait_for_random_moment(0.6)
-    stage.kill(stage.random.choice(["beat", "beat-2"]))
-    stage.system.wait(stage.is_settled, "everything to settle", seconds=stage.patience_seconds)
-    stage.system.remove("beat-2")
+    round_.new_code()
+    round_.wait_for_random_moment(0.6)
+    round_.kill(round_.random.choice(["beat", "beat-2"]))
+    round_.system.wait_until(
+        round_.is_settled, "everything to settle", seconds=round_.patience_seconds
+    )
+    round_.system.remove("beat-2")
 
 
 @scenario(
     "wrong-clock",
-    "The clocks of one redeem worker and of the control worker are an hour off, each its own way.",
+    "The clock of a redeem worker is an hour fast, and the control worker's an hour slow.",
 )
-def wrong_clock(stage: Stage) -> None:
-    stage.system.relaunch("redeem-1", PYTHONPATH=str(_CLOCK), CHAOS_CLOCK_SECONDS="3600")
-    stage.system.relaunch("control", PYTHONPATH=str(_CLOCK), CHAOS_CLOCK_SECONDS="-3600")
-    stage.note_fault()
-    stage.begin()
-    stage.extra_seconds = times.run_seconds(stage.members)
-    stage.system.wait(stage.is_settled, "everything to settle", seconds=stage.patience_seconds)
-    stage.system.relaunch("redeem-1", "control")
+def wrong_clock(round_: Round) -> None:
+    round_.system.restart("redeem-1", PYTHONPATH=str(_CLOCK), CHAOS_CLOCK_SECONDS="3600")
+    round_.system.restart("control", PYTHONPATH=str(_CLOCK), CHAOS_CLOCK_SECONDS="-3600")
+    round_.record_fault()
+    round_.new_code()
+    round_.extra_seconds = times.run_seconds(round_.members)
+    round_.system.wait_until(
+        round_.is_settled, "everything to settle", seconds=round_.patience_seconds
+    )
+    round_.system.restart("redeem-1", "control")
 
 
-@scenario("sigterm", "Every worker is asked to end in mid-run, and is started again.", rounds=2)
-def sigterm(stage: Stage) -> None:
-    stage.begin()
+@scenario("sigterm", "Every worker gets SIGTERM during a run, and is restarted.", rounds=2)
+def sigterm(round_: Round) -> None:
+    round_.new_code()
     for name in WORKERS:
-        stage.wait_for_random_moment(0.7)
-        stage.send(name, signal.SIGTERM)
-    stage.extra_seconds = 20.0
+        round_.wait_for_random_moment(0.7)
+        round_.send_signal(name, signal.SIGTERM)
+    round_.extra_seconds = 20.0
 
 
 @scenario(
     "pace",
-    "Three redeem workers, and FLUSHALL every second: never over the game's limit.",
-    harm_seconds=30,
+    "Three redeem workers and FLUSHALL every second: the pace stays within the game's limit.",
+    fault_seconds=30,
 )
-def pace(stage: Stage) -> None:
-    third = stage.system.add("redeem-3", like="redeem-2")
+def pace(round_: Round) -> None:
+    third = round_.system.add("redeem-3", like="redeem-2")
     third.start()
-    stage.begin()
+    round_.new_code()
     for _ in range(15):
-        stage.system.servers.broker().flushall()
-        stage.note_fault()
-        stage.system.pause(1)
-    stage.system.wait(stage.is_settled, "everything to settle", seconds=stage.patience_seconds)
-    stage.system.remove("redeem-3")
+        round_.system.servers.broker().flushall()
+        round_.record_fault()
+        round_.system.pause(1)
+    round_.system.wait_until(
+        round_.is_settled, "everything to settle", seconds=round_.patience_seconds
+    )
+    round_.system.remove("redeem-3")
 
 
 @scenario(
     "kill-supervisor",
-    "`make up` is killed in mid-run, its children end with it, and it is started again.",
+    "`make up` is killed during a run, its children end with it, and it is restarted.",
 )
-def kill_supervisor(stage: Stage) -> None:
-    system = stage.system
+def kill_supervisor(round_: Round) -> None:
+    system = round_.system
     ours = [name for name in system.processes if name != "game"]
     for name in ours:
         system.hold(name)
-    tree = Process(
+    supervisor = Process(
         "up", [sys.executable, "manage.py", "up"], system.environment, system.folder / "up.log"
     )
-    tree.extra = {"PORT": str(ports.pick()), "REDEEM_THREADS": "8", "CONTROL_THREADS": "8"}
-    system.processes["up"] = tree
-    tree.start()
-    stage.begin()
-    stage.extra_seconds = 60.0
-    system.wait(
-        lambda: system.books.progress(stage.codes)["rows"] > 0, "the tree to work", seconds=60
+    supervisor.extra = {"PORT": str(pick_port()), "REDEEM_THREADS": "8", "CONTROL_THREADS": "8"}
+    system.processes["up"] = supervisor
+    supervisor.start()
+    round_.new_code()
+    round_.extra_seconds = 60.0
+    system.wait_until(
+        lambda: system.database.progress(round_.codes)["rows"] > 0,
+        "the workers of `make up` to work",
+        seconds=60,
     )
-    stage.wait_for_random_moment(0.6)
-    pid = tree.pid
+    round_.wait_for_random_moment(0.6)
+    pid = supervisor.pid
     children = _children(pid)
-    stage.kill("up")
+    round_.kill("up")
     system.pause(1.0)
-    if left := [child for child in children if _lives(child)]:
-        stage.complaints.append(
-            f"{len(left)} of {len(children)} children outlived their supervisor"
-        )
-    stage.notes.append(f"{len(children)} children ended with it")
-    system.wait(stage.is_settled, "everything to settle", seconds=stage.patience_seconds)
+    if left := [child for child in children if _is_alive(child)]:
+        round_.problems.append(f"{len(left)} of {len(children)} children outlived their supervisor")
+    round_.notes.append(f"{len(children)} children ended with it")
+    system.wait_until(round_.is_settled, "everything to settle", seconds=round_.patience_seconds)
     system.remove("up")
     for name in ours:
         system.release(name)
@@ -109,7 +115,7 @@ def _children(pid: int) -> list[int]:
     return [int(child) for child in tasks.read_text(encoding="utf-8").split()]
 
 
-def _lives(pid: int) -> bool:
+def _is_alive(pid: int) -> bool:
     try:
         os.kill(pid, 0)
         return (

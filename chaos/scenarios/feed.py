@@ -1,11 +1,11 @@
-"""The feed is empty, unreadable or contradictory while a run goes on."""
+"""The feed is empty, unreadable or contradictory during a run."""
 
 from __future__ import annotations
 
 import datetime as dt
 
 from chaos.game import line
-from chaos.round import Stage
+from chaos.round import Round
 from chaos.scenario import scenario
 
 _JUNK = ("empty", "html", "huge", "garbage", "truncated", "status", "detail", "error", "reset")
@@ -15,65 +15,69 @@ _JUNK = ("empty", "html", "huge", "garbage", "truncated", "status", "detail", "e
     "feed-junk",
     "The feed answers with nothing, HTML, 10 MB of junk and more; then it lists a second code.",
 )
-def feed_junk(stage: Stage) -> None:
-    stage.begin()
-    stage.wait_for_share(0.2)
-    for kind in stage.random.sample(_JUNK, 5):
-        stage.system.game.change(feed_faults=[{"fault": kind, "times": 1}])
-        stage.system.books.poll_now()
-        stage.system.pause(2.2)
-        stage.note_fault()
-    _use_up(stage)
-    stage.begin()
+def feed_junk(round_: Round) -> None:
+    round_.new_code()
+    round_.wait_for_progress(0.2)
+    for kind in round_.random.sample(_JUNK, 5):
+        round_.system.game.change(feed_faults=[{"fault": kind, "times": 1}])
+        round_.system.database.poll_now()
+        round_.system.pause(2.2)
+        round_.record_fault()
+    _use_up_faults(round_)
+    round_.new_code()
 
 
-def _use_up(stage: Stage) -> None:
-    """Poll until no scripted fault is left: failures make the feed's next poll later."""
+def _use_up_faults(round_: Round) -> None:
+    """Poll until no scripted fault is left. The feed's back-off would take longer."""
 
     def is_clean() -> bool:
-        stage.system.books.poll_now()
-        return bool(stage.system.books.value("SELECT failures = 0 FROM giftcodes_feed"))
+        round_.system.database.poll_now()
+        return bool(round_.system.database.value("SELECT failures = 0 FROM giftcodes_feed"))
 
-    stage.system.wait(is_clean, "the feed to answer again", seconds=40)
+    round_.system.wait_until(is_clean, "the feed to answer again", seconds=40)
 
 
 @scenario(
     "feed-vanish",
-    "A code vanishes from the feed in mid-run, comes back, and comes back in other case.",
+    "A code leaves the feed during a run, comes back, and comes back in other capitals.",
 )
-def feed_vanish(stage: Stage) -> None:
-    code = stage.begin()
-    stage.wait_for_random_moment(0.5)
-    stage.system.game.change(remove_from_feed=[code])
-    _polled(stage)
-    stage.system.game.change(feed=[line(code)])
-    _polled(stage)
-    stage.system.game.change(remove_from_feed=[code], feed=[line(code.upper()), line(code.lower())])
-    _polled(stage)
-    known = stage.system.books.value(
+def feed_vanish(round_: Round) -> None:
+    code = round_.new_code()
+    round_.wait_for_random_moment(0.5)
+    round_.system.game.change(remove_from_feed=[code])
+    _poll(round_)
+    round_.system.game.change(feed=[line(code)])
+    _poll(round_)
+    round_.system.game.change(
+        remove_from_feed=[code], feed=[line(code.upper()), line(code.lower())]
+    )
+    _poll(round_)
+    known = round_.system.database.value(
         "SELECT count(*) FROM giftcodes_giftcode WHERE folded = %s", code.casefold()
     )
     if known != 1:
-        stage.complaints.append(f"{known} rows for one code in three spellings")
+        round_.problems.append(f"{known} rows for one code in three spellings")
 
 
 @scenario(
     "feed-reissue",
-    "A closed code is published with a later date: a new issue, redeemed for everybody once more.",
+    "A closed code is published with a later date: the new issue is redeemed for all members.",
 )
-def feed_reissue(stage: Stage) -> None:
-    code = stage.begin()
-    stage.system.wait(stage.is_settled, "the first issue to settle", seconds=stage.patience_seconds)
-    stage.system.books.close_codes()
-    stage.system.game.change(codes={code: {"reissue": True}}, remove_from_feed=[code])
+def feed_reissue(round_: Round) -> None:
+    code = round_.new_code()
+    round_.system.wait_until(
+        round_.is_settled, "the first issue to settle", seconds=round_.patience_seconds
+    )
+    round_.system.database.close_codes()
+    round_.system.game.change(codes={code: {"reissue": True}}, remove_from_feed=[code])
     tomorrow = dt.datetime.now(dt.UTC).date() + dt.timedelta(days=1)
-    stage.system.game.change(feed=[line(code, tomorrow)])
-    _polled(stage)
-    stage.issues = 2
+    round_.system.game.change(feed=[line(code, tomorrow)])
+    _poll(round_)
+    round_.issues = 2
 
 
-def _polled(stage: Stage) -> None:
-    """Let the feed be asked, and the answer be stored."""
-    stage.note_fault()
-    stage.system.books.poll_now()
-    stage.system.pause(2.5)
+def _poll(round_: Round) -> None:
+    """Have the feed polled, and wait until the answer is stored."""
+    round_.record_fault()
+    round_.system.database.poll_now()
+    round_.system.pause(2.5)

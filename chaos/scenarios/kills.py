@@ -1,35 +1,35 @@
-"""Processes die: at random moments, and exactly at the points where something is half done."""
+"""Processes are killed at random moments."""
 
 from __future__ import annotations
 
-from chaos.round import Stage
+from chaos.round import Round
 from chaos.scenario import scenario
 from chaos.system import REDEEM, WORKERS
 
 _KILLABLE = (*WORKERS, "beat")
 
 
-@scenario("kill-worker", "A redeem worker is killed in mid-run.", members=120)
-def kill_worker(stage: Stage) -> None:
-    stage.begin()
-    stage.wait_for_random_moment()
-    stage.kill(stage.random.choice(REDEEM))
+@scenario("kill-worker", "A redeem worker is killed during a run.", members=120)
+def kill_worker(round_: Round) -> None:
+    round_.new_code()
+    round_.wait_for_random_moment()
+    round_.kill(round_.random.choice(REDEEM))
 
 
-@scenario("kill-all", "All workers, beat included, are killed at once in mid-run.", members=120)
-def kill_all(stage: Stage) -> None:
-    stage.begin()
-    stage.wait_for_random_moment()
+@scenario("kill-all", "All workers and beat are killed at the same time during a run.", members=120)
+def kill_all(round_: Round) -> None:
+    round_.new_code()
+    round_.wait_for_random_moment()
     for name in _KILLABLE:
-        stage.kill(name)
+        round_.kill(name)
 
 
-@scenario("kill-beat", "Beat is killed three times in mid-run.", members=120)
-def kill_beat(stage: Stage) -> None:
-    stage.begin()
+@scenario("kill-beat", "Beat is killed three times during a run.", members=120)
+def kill_beat(round_: Round) -> None:
+    round_.new_code()
     for _ in range(3):
-        stage.wait_for_random_moment()
-        stage.kill("beat")
+        round_.wait_for_random_moment()
+        round_.kill("beat")
 
 
 @scenario(
@@ -38,8 +38,8 @@ def kill_beat(stage: Stage) -> None:
     rounds=10,
     members=60,
 )
-def random_kills(stage: Stage) -> None:
-    stage.begin()
-    for _ in range(stage.random.randint(1, 3)):
-        stage.wait_for_random_moment()
-        stage.kill(stage.random.choice(_KILLABLE))
+def random_kills(round_: Round) -> None:
+    round_.new_code()
+    for _ in range(round_.random.randint(1, 3)):
+        round_.wait_for_random_moment()
+        round_.kill(round_.random.choice(_KILLABLE))

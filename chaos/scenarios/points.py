@@ -1,56 +1,59 @@
-"""Processes that die, or are stopped, exactly where something is half done. A round goes on until somebody has."""
+"""Processes that kill themselves at a fail point. A round lasts until at least one has died."""
 
 from __future__ import annotations
 
 from functools import partial
 
-from chaos.round import Stage
+from chaos.round import Round
 from chaos.scenario import SCENARIOS, Scenario
 from chaos.system import REDEEM, TimeUpError
 
-#: The chance at each passing: in a run of 120 rows a few deaths, each of which takes up to eight requests with it.
+#: The probability at each pass. A run of 120 members has a few deaths, each with up to eight
+#: requests in flight.
 _CHANCE = 0.03
 
-_STORIES = {
-    "before-publish": "between the claim's commit and its message",
-    "after-intent": "between the Attempt's commit and the look at its own deadline",
-    "before-send": "just before the first byte of the request leaves",
-    "after-send": "when the request has left, before its answer",
-    "before-record": "with the answer in hand, before it is recorded",
+_POINTS = {
+    "before-publish": "after the claim's commit, before its message is sent",
+    "after-intent": "after the Attempt's commit, before they check their own deadline",
+    "before-send": "just before the first byte of the request is sent",
+    "after-send": "after the request is sent, before its answer arrives",
+    "before-record": "after the answer has arrived, before it is recorded",
     "before-commit": "before the answer's commit",
-    "after-record": "between the answer's commit and what is rung after it",
+    "after-record": "after the answer's commit, before the next task is enqueued",
 }
 
 
-def _die_at(stage: Stage, point: str) -> None:
-    """Publish codes until a process has died at the point; then let nobody die any more."""
+def _die_at(round_: Round, point: str) -> None:
+    """Publish codes until a process has died at the point, then remove the fault."""
     names = ("control",) if point == "before-publish" else REDEEM
-    stage.system.relaunch(*names, REDEEMER_FAULT=f"{point}:kill:{_CHANCE}")
-    stage.begin()
-    while stage.faults == 0:
+    round_.system.restart(*names, REDEEMER_FAULT=f"{point}:kill:{_CHANCE}")
+    round_.new_code()
+    while round_.faults == 0:
         try:
-            stage.system.wait(lambda: stage.faults > 0 or stage.is_settled(), "a death", seconds=60)
+            round_.system.wait_until(
+                lambda: round_.faults > 0 or round_.is_settled(), "a death", seconds=60
+            )
         except TimeUpError:
-            stage.complaints.append(f"nobody died at {point}, and nothing settled")
+            round_.problems.append(f"no process died at {point}, and the codes did not settle")
             break
-        if stage.faults == 0:
-            stage.begin()
-    stage.system.pause(stage.random.uniform(0, 6))
+        if round_.faults == 0:
+            round_.new_code()
+    round_.system.pause(round_.random.uniform(0, 6))
     for name in names:
-        stage.system.processes[name].extra = {}
-    for name in names:  # Whoever still has the fault in it ends as well: a kill more.
-        if stage.system.processes[name].is_alive:
-            stage.kill(name)
-    struck = sum(stage.system.log(name).count(f"FAULT: kill at {point}") for name in names)
-    stage.notes.append(f"{struck} deaths at the point so far")
+        round_.system.processes[name].extra = {}
+    for name in names:  # A process that still has the fault must be restarted without it.
+        if round_.system.processes[name].is_alive:
+            round_.kill(name)
+    deaths = sum(round_.system.log(name).count(f"FAULT: kill at {point}") for name in names)
+    round_.notes.append(f"{deaths} deaths at the point so far")
 
 
-for _point, _story in _STORIES.items():
+for _point, _description in _POINTS.items():
     SCENARIOS[f"die-{_point}"] = Scenario(
         name=f"die-{_point}",
-        story=f"Workers end themselves {_story}.",
+        description=f"Workers kill themselves {_description}.",
         play=partial(_die_at, point=_point),
         rounds=2,
         members=120,
-        harm_seconds=30,
+        fault_seconds=30,
     )

@@ -1,8 +1,8 @@
 """The admin pages, in one folder for each thing that a person looks at.
 
-No page saves a whole form of a model that the pipeline writes, and history is read-only.
+The form of a model that the pipeline writes saves only changed fields. History is read-only.
 """
 
-from giftcodes.admin import access, codes, guilds, members, monitoring, redemptions, urls
+from giftcodes.admin import access, codes, games, guilds, members, monitoring, redemptions, urls
 
-__all__ = ["access", "codes", "guilds", "members", "monitoring", "redemptions", "urls"]
+__all__ = ["access", "codes", "games", "guilds", "members", "monitoring", "redemptions", "urls"]

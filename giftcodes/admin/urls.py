@@ -1,8 +1,8 @@
-"""The pages that belong to no model. They are served behind the login of the admin site."""
+"""The pages that belong to no model. The admin site serves them after a login."""
 
 from __future__ import annotations
 
-from giftcodes.admin.members import member_import, player_page
+from giftcodes.admin.members import import_page, player_page
 from giftcodes.admin.monitoring import dashboard
 from giftcodes.admin.redemptions import coverage, plan_page, redemption_page
 from giftcodes.admin_site import PAGES
@@ -15,5 +15,5 @@ PAGES += [
     ("matrix/csv/", coverage.export, "matrix_export"),
     ("player/", player_page.page, "player"),
     ("plan/", plan_page.page, "plan"),
-    ("import/", member_import.page, "member_import"),
+    ("import/", import_page.page, "member_import"),
 ]

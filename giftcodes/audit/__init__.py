@@ -1,6 +1,7 @@
-"""The audit checks every invariant of docs/reference/invariants.md against the data.
+"""The audit: each invariant is one query that finds the rows in which it does not hold.
 
-It only reads, and knows nothing of the pipeline.
+It only reads, and knows nothing of the pipeline. Its SQL has the names of states as literals, on
+purpose: a mistake in the sets of `domain.transitions` must not hide in the audit as well.
 """
 
 from giftcodes.audit.examine import Report, audit

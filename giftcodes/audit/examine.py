@@ -1,4 +1,4 @@
-"""Look for what is broken: each invariant is one query over all rows, and all queries see one moment."""
+"""Run the invariants: each is one query over all rows, and all queries see the same moment."""
 
 from __future__ import annotations
 
@@ -21,24 +21,25 @@ from giftcodes.audit.ledger import Ledger, fetch
 #: The sweep comes every 10 s, and catch-up every 60 s (giftcodes/migrations/0002_schedule.py).
 TWO_SWEEPS = dt.timedelta(seconds=20)
 TWO_CATCH_UPS = dt.timedelta(seconds=120)
-#: The flow itself flags a run after two minutes without progress, at its next sweep.
+#: The sweep flags a run after two minutes without progress.
 STALLED = dt.timedelta(seconds=120) + TWO_SWEEPS
 
 _EXAMINE = """
 WITH broken AS MATERIALIZED ({broken})
-SELECT count(*), (SELECT coalesce(jsonb_agg(to_jsonb(few)), '[]') FROM (SELECT * FROM broken LIMIT {examples}) few)
+SELECT count(*), (SELECT coalesce(jsonb_agg(to_jsonb(few)), '[]')
+                  FROM (SELECT * FROM broken LIMIT {examples}) few)
 FROM broken
 """
 
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What was found.
+    """The result of an audit.
 
     Args:
-        at: the moment that was looked at, by the database's clock.
+        at: the moment that was examined, by the database's clock.
         findings: one for each invariant.
-        ledger: figures of the simulator's ledger, where it was compared.
+        ledger: figures of the simulator's ledger, if it was compared.
     """
 
     at: dt.datetime
@@ -52,7 +53,7 @@ class Report:
 
 
 @dataclass(slots=True)
-class _Look:
+class _Snapshot:
     """One moment of the database."""
 
     now: dt.datetime
@@ -69,7 +70,7 @@ class _Look:
         }
 
     def examine(self, invariant: Invariant) -> Finding:
-        """Count what is broken."""
+        """Count the rows that break an invariant."""
         broken, examples = _ask(
             _EXAMINE.format(broken=invariant.broken, examples=EXAMPLES), self.parameters
         )
@@ -95,31 +96,32 @@ def audit(
     repeats_allowed: int = 0,
     on_wait: Callable[[float], None] | None = None,
 ) -> Report:
-    """Check every invariant. Reads only, at one moment, and holds nobody up.
+    """Check every invariant at one moment. It only reads, and blocks nothing.
 
-    What the system makes true by itself, and is not true, is looked at once more after the time that this takes.
+    An invariant that the system restores within some time is examined again after that time.
 
     Args:
         ledger_url: the simulator's address; empty: its ledger is not compared.
-        repeats_allowed: how many repeated requests the ledger may show: one for each request that was in flight when
-            a worker was killed, and for each answer that was dropped.
-        on_wait: told how many seconds pass before the second look; None: there is none.
+        repeats_allowed: how many repeated requests the ledger may show: one for each request that
+            was in flight when a worker was killed, and for each answer that was dropped.
+        on_wait: called with the seconds before the second examination; None: there is none.
 
     Raises:
         LedgerError: the ledger cannot be read.
     """
-    # Before the database: an attempt is written before its request, so that no request is ahead of its attempt.
+    # Before the database: an attempt is written before its request, so that each request in the
+    # ledger has its attempt.
     ledger = fetch(ledger_url) if ledger_url else None
-    with _one_moment() as look:
-        findings = [look.examine(invariant) for invariant in INVARIANTS]
+    with _one_moment() as snapshot:
+        findings = [snapshot.examine(invariant) for invariant in INVARIANTS]
         if ledger is not None:
             findings += ledger_checks.compare(ledger, repeats_allowed=repeats_allowed)
     if on_wait is not None:
-        findings = _look_again(findings, on_wait)
-    return Report(look.now, findings, _figures(ledger, repeats_allowed) if ledger else None)
+        findings = _examine_again(findings, on_wait)
+    return Report(snapshot.now, findings, _figures(ledger, repeats_allowed) if ledger else None)
 
 
-def _look_again(findings: Iterable[Finding], on_wait: Callable[[float], None]) -> list[Finding]:
+def _examine_again(findings: Iterable[Finding], on_wait: Callable[[float], None]) -> list[Finding]:
     broken = {finding.name for finding in findings if finding.broken}
     doubtful = {
         row.name: row for row in INVARIANTS if row.name in broken and row.look_again_seconds
@@ -129,23 +131,23 @@ def _look_again(findings: Iterable[Finding], on_wait: Callable[[float], None]) -
     seconds = max(invariant.look_again_seconds for invariant in doubtful.values())
     on_wait(seconds)
     time.sleep(seconds)
-    with _one_moment() as look:
-        again = {name: look.examine(invariant) for name, invariant in doubtful.items()}
+    with _one_moment() as snapshot:
+        again = {name: snapshot.examine(invariant) for name, invariant in doubtful.items()}
     return [again.get(finding.name, finding) for finding in findings]
 
 
 @contextmanager
-def _one_moment() -> Iterator[_Look]:
-    """A transaction that sees one moment. Within another one it sees what that one sees."""
+def _one_moment() -> Iterator[_Snapshot]:
+    """A transaction that sees one moment; within another transaction, what that one sees."""
     is_own = not connection.in_atomic_block
     with transaction.atomic(), connection.cursor() as cursor:
         if is_own:
             cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
-        # A million rows are joined with a million: in memory where it goes, and compiling does not pay.
+        # Millions of rows are joined: in memory where possible, and without slow compilation.
         cursor.execute("SET LOCAL work_mem = '64MB'")
         cursor.execute("SET LOCAL jit = off")
         cursor.execute("SELECT clock_timestamp()")
-        yield _Look(now=cursor.fetchone()[0])
+        yield _Snapshot(now=cursor.fetchone()[0])
 
 
 def _ask(statement: str, parameters: dict[str, Any]) -> tuple[Any, ...]:

@@ -1,4 +1,4 @@
-"""What an invariant is, and what is found of it."""
+"""An invariant, and the finding about it."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-#: So many broken rows are shown of each invariant.
+#: Broken rows that are shown for each invariant.
 EXAMPLES = 5
 
 
 class Section(StrEnum):
-    """Where an invariant stands in docs/reference/invariants.md. The fields are what those lean on."""
+    """The section of docs/reference/invariants.md. Fields are what the others rely on."""
 
     RUNS = "1 runs"
     PLAYERS = "2 players"
@@ -24,7 +24,7 @@ class Section(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Population:
-    """What an invariant is about: a name for it, and the query that counts it."""
+    """The rows that an invariant is about: their name, and the query that counts them."""
 
     words: str
     count: str
@@ -32,18 +32,20 @@ class Population:
 
 @dataclass(frozen=True, slots=True)
 class Invariant:
-    """Something that must be true, and the query for where it is not.
+    """A sentence that must be true, and the query that finds where it is not.
 
     Args:
         name: stable, for programs.
         section: which part of the design it belongs to.
         sentence: what must be true.
         of: what is checked.
-        broken: selects the broken rows; each has the columns that `words` names. It may use the parameters `now`,
-            `on` (the games that are on), `two_sweeps`, `two_catch_ups` and `stalled`.
+        broken: selects the broken rows, with the columns that `words` names. It may use the
+            parameters `now`, `on` (the games that are on), `two_sweeps`, `two_catch_ups` and
+            `stalled`.
         words: one broken row in words, as a format string.
-        look_again_seconds: the system makes it true by itself within this time. Where it is broken it is looked at
-            again so much later, because not every change has a time in the database that a query could allow for.
+        look_again_seconds: the system restores it within this time. If it is broken, it is examined
+            again after that time: not every change has a time in the database that a query could
+            allow for.
     """
 
     name: str
@@ -57,7 +59,7 @@ class Invariant:
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """How things stand with one invariant.
+    """The result for one invariant.
 
     `examples` are some of the broken rows as plain values; each has its `words`.
     """

@@ -1,4 +1,4 @@
-"""All invariants that the database alone can be asked for, in the order of docs/reference/invariants.md."""
+"""All invariants that need only the database, in the order of docs/reference/invariants.md."""
 
 from __future__ import annotations
 

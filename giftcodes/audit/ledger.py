@@ -1,4 +1,4 @@
-"""The simulator's ledger: what the game saw, read over HTTP as any program would."""
+"""The simulator's ledger: the requests that the game saw, read over HTTP."""
 
 from __future__ import annotations
 
@@ -26,15 +26,15 @@ class LedgerError(Exception):
 
 @dataclass(frozen=True)
 class Ledger:
-    """Requests in order of arrival and grants, as simulator/ledger.py describes them.
+    """Requests in order of arrival and grants, as simulator/state.py describes them.
 
     Args:
         url: the simulator's base address.
-        asked_at: when it was asked, by the database's clock: what was answered before is in it.
+        asked_at: when it was read, by the database's clock: earlier answers are in it.
         requests: every request, those of `check_provider` too.
-        grants: who was granted which issue of what.
+        grants: which player was granted which issue of which code.
         violations: what no honest client does.
-        limit: requests in a window, as the game allows now; None: as many as you like.
+        limit: requests that the game allows in a window now; None: any number.
     """
 
     url: str
@@ -58,7 +58,7 @@ class Ledger:
         return [entry for entry in self.requests if self._is_excess(entry)]
 
     def _is_excess(self, entry: Entry) -> bool:
-        """The game refused it, and no script told it to. One that has no answer yet is judged by its number."""
+        """The game refused it, but not by a script. Without an answer, its number decides."""
         if entry["window_number"] is None:
             return False
         if entry["status"] is None:
@@ -67,16 +67,16 @@ class Ledger:
 
 
 def _repeated(entries: Iterable[Entry]) -> Iterator[Entry]:
-    """Between grants of two issues the ledger does not say which one was asked for, but by RECEIVED."""
-    has_it = False
+    """Requests after a grant. Between grants of two issues, only RECEIVED shows which was meant."""
+    is_granted = False
     since: list[Entry] = []
     for entry in entries:
         if entry["granted"]:
             yield from (
                 earlier for earlier in since if str(earlier["msg"]).casefold() == "received"
             )
-            has_it, since = True, []
-        elif has_it:
+            is_granted, since = True, []
+        elif is_granted:
             since.append(entry)
     yield from since
 

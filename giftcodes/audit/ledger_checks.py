@@ -1,8 +1,9 @@
-"""Invariant 6: what the game saw, beside what we have written down.
+"""Invariant 6: the requests that the game saw agree with our attempts.
 
-A request bears no number of ours, so that requests and attempts are compared by how many there are for a player, a code
-and a realm. No clock is needed for that. An answer with an HTTP status needs a request that ended with that status; the
-requests that are left need attempts that may have been sent and never heard of an answer.
+A request has no number of ours. Requests and attempts are therefore compared by how many there are
+for each player, code and realm, which needs no clock. An answer with an HTTP status needs a request
+that ended with that status; the other requests need attempts that may have been sent and got no
+answer.
 """
 
 from __future__ import annotations
@@ -17,49 +18,11 @@ from django.db import connection
 
 from giftcodes.audit.invariant import EXAMPLES, Finding, Section
 from giftcodes.audit.ledger import Entry, Ledger
+from giftcodes.domain import check_request
 from giftcodes.models import Attempt, OptOut
 from giftcodes.models.guild import ERASED
 from giftcodes.models.privacy import player_hash
-
-#: `check_provider` asks for these (giftcodes/services/game_check.py), and writes no attempt.
-CHECK_PLAYER, CHECK_CODE = "1", "REDEEMERCHECK"
-
-# NOT_SENT and UNREACHABLE are attempts of which nothing arrived. An answer younger than the question for the ledger may
-# be missing there. A request without a status is still under way, or its end was lost: it may be anybody's.
-_COMPARE = """
-WITH requests AS MATERIALIZED (
-    SELECT player_id, folded, realm, nullif(status, 0) AS status, number
-    FROM unnest(%(players)s::text[], %(codes)s::text[], %(realms)s::text[], %(statuses)s::int[], %(numbers)s::int[])
-        AS request (player_id, folded, realm, status, number)
-), attempts AS MATERIALIZED (
-    SELECT a.player_id, c.folded, a.realm::text AS realm, a.http_status AS status, count(*) AS number,
-           count(*) FILTER (WHERE a.answered_at < %(asked_at)s) AS answered
-    FROM giftcodes_attempt a
-    JOIN giftcodes_giftcode c ON c.id = a.gift_code_id
-    WHERE c.provider = ANY(%(providers)s) AND a.outcome NOT IN ('not_sent', 'unreachable')
-      AND NOT starts_with(a.player_id, %(erased)s)
-    GROUP BY 1, 2, 3, 4
-), sides AS (
-    SELECT player_id, folded, realm, status, number AS requests, 0 AS attempts, 0 AS answered FROM requests
-    UNION ALL
-    SELECT player_id, folded, realm, status, 0, number, CASE WHEN status IS NULL THEN 0 ELSE answered END FROM attempts
-), by_status AS (
-    SELECT player_id, folded, realm, status, sum(requests) AS requests, sum(attempts) AS attempts,
-           sum(answered) AS answered
-    FROM sides
-    GROUP BY 1, 2, 3, 4
-), compared AS (
-    SELECT player_id AS player, folded AS code, realm, sum(requests) AS requests, sum(attempts) AS attempts,
-           coalesce(sum(requests) FILTER (WHERE status IS NULL), 0) AS open_requests,
-           coalesce(sum(greatest(0, answered - requests)) FILTER (WHERE status IS NOT NULL), 0) AS unmatched
-    FROM by_status
-    GROUP BY 1, 2, 3
-)
-SELECT player, code, realm, requests::int, attempts::int, unmatched::int, requests > attempts AS too_many_requests
-FROM compared
-WHERE requests > attempts OR unmatched > open_requests
-ORDER BY player, code, realm
-"""
+from giftcodes.sql import statement
 
 
 def compare(ledger: Ledger, *, repeats_allowed: int) -> list[Finding]:
@@ -69,14 +32,17 @@ def compare(ledger: Ledger, *, repeats_allowed: int) -> list[Finding]:
     asked = [
         entry
         for entry in ledger.requests
-        if (entry["player"], entry["code"]) != (CHECK_PLAYER, CHECK_CODE)
+        if (entry["player"], entry["code"]) != (check_request.PLAYER_ID, check_request.CODE)
         and entry["player"] not in erased
     ]
     differences = _differences(asked, ledger, providers)
+    answered = Attempt.objects.filter(
+        http_status__isnull=False, gift_code__provider__in=providers
+    ).count()
     return [
         _granted_once(ledger),
         _requests_have_attempts(asked, differences),
-        _answers_have_requests(_answers(providers), differences),
+        _answers_have_requests(answered, differences),
         _repeats(ledger, repeats_allowed),
         _windows(ledger),
         _honesty(ledger),
@@ -84,7 +50,7 @@ def compare(ledger: Ledger, *, repeats_allowed: int) -> list[Finding]:
 
 
 def _erased(players: set[str], providers: list[str]) -> set[str]:
-    """Those of these players who were erased: nothing here has their ID, but that they opted out is known."""
+    """Those of these players who were erased: no row has their ID, but their opt-out is kept."""
     unknown = players - set(
         Attempt.objects.filter(player_id__in=players).values_list("player_id", flat=True)
     )
@@ -95,7 +61,7 @@ def _erased(players: set[str], providers: list[str]) -> set[str]:
 
 
 def _providers(url: str) -> list[str]:
-    """The games that ask this simulator; where none has its address (a proxy is between), all that are on."""
+    """The games that use this simulator; if none has its address (a proxy has), all that are on."""
     address = urlsplit(url).netloc
     on = [config for config in settings.PROVIDERS.values() if config.is_on]
     asking = [config.name for config in on if urlsplit(config.api_url).netloc == address]
@@ -128,24 +94,9 @@ def _differences(
         "erased": ERASED,
     }
     with connection.cursor() as cursor:
-        cursor.execute(_COMPARE, parameters)
+        cursor.execute(statement("ledger", "compare"), parameters)
         names = [column.name for column in cursor.description]
         return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
-
-
-def _answers(providers: list[str]) -> int:
-    with connection.cursor() as cursor:
-        cursor.execute(
-            """
-            SELECT count(*)
-            FROM giftcodes_attempt a
-            JOIN giftcodes_giftcode c ON c.id = a.gift_code_id
-            WHERE a.http_status IS NOT NULL AND c.provider = ANY(%(providers)s)
-            """,
-            {"providers": providers},
-        )
-        number: int = cursor.fetchone()[0]
-    return number
 
 
 def _granted_once(ledger: Ledger) -> Finding:
@@ -172,7 +123,10 @@ def _requests_have_attempts(asked: list[Entry], differences: list[dict[str, Any]
         of="requests in the ledger",
         checked=len(asked),
         broken=[row for row in differences if row["too_many_requests"]],
-        words="Player {player}, code {code}, realm {realm}: {requests} request(s), and {attempts} attempt(s) for them.",
+        words=(
+            "Player {player}, code {code}, realm {realm}: {requests} request(s), and {attempts} "
+            "attempt(s) for them."
+        ),
     )
 
 
@@ -184,8 +138,8 @@ def _answers_have_requests(answers: int, differences: list[dict[str, Any]]) -> F
         checked=answers,
         broken=[row for row in differences if not row["too_many_requests"]],
         words=(
-            "Player {player}, code {code}, realm {realm}: {unmatched} answer(s) of {attempts} attempt(s) are not among "
-            "the {requests} request(s) in the ledger."
+            "Player {player}, code {code}, realm {realm}: {unmatched} answer(s) of {attempts} "
+            "attempt(s) are not among the {requests} request(s) in the ledger."
         ),
     )
 
@@ -193,7 +147,8 @@ def _answers_have_requests(answers: int, differences: list[dict[str, Any]]) -> F
 def _repeats(ledger: Ledger, allowed: int) -> Finding:
     return _finding(
         "repeats_are_allowed",
-        f"No player was asked for again after the grant (repeats: {len(ledger.repeats)}, allowed: {allowed}).",
+        "No player was asked for again after the grant "
+        f"(repeats: {len(ledger.repeats)}, allowed: {allowed}).",
         of="requests in the ledger",
         checked=len(ledger.requests),
         broken=ledger.repeats,
@@ -210,7 +165,9 @@ def _windows(ledger: Ledger) -> Finding:
         of="requests in the ledger",
         checked=len(ledger.requests),
         broken=ledger.excesses,
-        words="Request {n} (player {player}, code {code}) was number {window_number} of its window.",
+        words=(
+            "Request {n} (player {player}, code {code}) was number {window_number} of its window."
+        ),
     )
 
 

@@ -1,4 +1,4 @@
-"""What is counted as checked."""
+"""The rows that the invariants are about."""
 
 from __future__ import annotations
 
@@ -17,17 +17,19 @@ LOCKS = Population(
 )
 ROWS = Population("member redemptions", "SELECT count(*) FROM giftcodes_memberredemption")
 PENDING = Population(
-    "waiting rows", "SELECT count(*) FROM giftcodes_memberredemption WHERE state = 'pending'"
+    "waiting member redemptions",
+    "SELECT count(*) FROM giftcodes_memberredemption WHERE state = 'pending'",
 )
 IN_FLIGHT = Population(
-    "rows in flight", "SELECT count(*) FROM giftcodes_memberredemption WHERE state = 'in_flight'"
+    "member redemptions in flight",
+    "SELECT count(*) FROM giftcodes_memberredemption WHERE state = 'in_flight'",
 )
 UNCONFIRMED = Population(
-    "unconfirmed rows",
+    "unconfirmed member redemptions",
     "SELECT count(*) FROM giftcodes_memberredemption WHERE state = 'unconfirmed'",
 )
 HOLDING = Population(
-    "rows that hold a code",
+    "member redemptions that hold a code",
     """
     SELECT count(*) FROM giftcodes_memberredemption
     WHERE covered_by_id IS NULL
@@ -35,18 +37,18 @@ HOLDING = Population(
     """,
 )
 PROVEN = Population(
-    "settled rows",
+    "settled member redemptions",
     """
     SELECT count(*) FROM giftcodes_memberredemption
     WHERE covered_by_id IS NULL AND state IN ('redeemed', 'already_received', 'same_type')
     """,
 )
 COVERED = Population(
-    "covered rows",
+    "covered member redemptions",
     "SELECT count(*) FROM giftcodes_memberredemption WHERE covered_by_id IS NOT NULL",
 )
 UNSETTLED = Population(
-    "unsettled rows",
+    "unsettled member redemptions",
     """
     SELECT count(*) FROM giftcodes_memberredemption
     WHERE state IN ('pending', 'needs_correction', 'not_eligible', 'failed')

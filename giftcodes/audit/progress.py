@@ -1,11 +1,11 @@
-"""Invariant 5: nothing lies about. What is true only by now has the time that the design gives."""
+"""Invariant 5: nothing is left behind, after the time that the design gives to each step."""
 
 from __future__ import annotations
 
 from giftcodes.audit.invariant import Invariant, Section
 from giftcodes.audit.populations import IN_FLIGHT, PENDING, RUNNING, UNCONFIRMED, WAITING
 
-#: The game of code `c` with budget `b` may be asked, and has not been for long.
+#: The game of code `c` with budget `b` may be asked, and no request was sent for long.
 _GAME_IS_IDLE = """coalesce(b.pause_kind, '') = ''
               AND (b.window_ends_at IS NULL OR b.window_ends_at < %(now)s - %(stalled)s)
               AND c.provider NOT IN (
@@ -25,51 +25,72 @@ PROGRESS = (
             FROM giftcodes_memberredemption
             WHERE state = 'in_flight' AND lease_until < %(now)s - %(two_sweeps)s
         """,
-        words="Row {id} (player {player_id}, redemption {redemption_id}) is in flight; its lease ended {lease_until}.",
+        words=(
+            "Member redemption {id} (player {player_id}, redemption {redemption_id}) is in flight; "
+            "its lease ended {lease_until}."
+        ),
         look_again_seconds=20.0,
     ),
     Invariant(
         name="runs_move",
         section=Section.PROGRESS,
-        sentence="No run stands still with a member due while the game may be asked and is not.",
+        sentence=(
+            "No run with a due member stands still while the game may be asked and no request is "
+            "sent."
+        ),
         of=RUNNING,
-        # Whose player is held by another row is not due: that row is asked first.
+        # A member whose player another member redemption holds is not due: that one goes first.
         broken=f"""
             SELECT r.id, g.name AS guild, c.code, r.locked_at
             FROM giftcodes_redemption r
             JOIN giftcodes_guild g ON g.id = r.guild_id AND g.active
-            JOIN giftcodes_giftcode c ON c.id = r.gift_code_id AND c.state IN ('active', 'probing')
+            JOIN giftcodes_giftcode c
+              ON c.id = r.gift_code_id AND c.state IN ('active', 'probing')
             LEFT JOIN giftcodes_ratebudget b ON b.provider = c.provider
-            WHERE r.state = 'running' AND r.stop_requested_at IS NULL AND c.provider = ANY(%(on)s)
-              AND greatest(r.locked_at, c.held_until) < %(now)s - %(stalled)s AND {_GAME_IS_IDLE}
+            WHERE r.state = 'running' AND r.stop_requested_at IS NULL
+              AND c.provider = ANY(%(on)s)
+              AND greatest(r.locked_at, c.held_until) < %(now)s - %(stalled)s
+              AND {_GAME_IS_IDLE}
               AND EXISTS (
                 SELECT FROM giftcodes_memberredemption m
-                JOIN giftcodes_member person ON person.id = m.member_id AND person.active AND NOT person.opted_out
+                JOIN giftcodes_member person
+                  ON person.id = m.member_id AND person.active AND NOT person.opted_out
                 WHERE m.redemption_id = r.id AND m.state = 'pending'
                   AND m.next_attempt_at < %(now)s - %(stalled)s
                   AND NOT EXISTS (
-                    SELECT FROM giftcodes_memberredemption twin
-                    WHERE twin.gift_code_id = m.gift_code_id AND twin.player_id = m.player_id
-                      AND twin.covered_by_id IS NULL
-                      AND twin.state IN ('in_flight', 'unconfirmed', 'redeemed', 'already_received', 'same_type')))
+                    SELECT FROM giftcodes_memberredemption other
+                    WHERE other.gift_code_id = m.gift_code_id AND other.player_id = m.player_id
+                      AND other.covered_by_id IS NULL
+                      AND other.state IN ('in_flight', 'unconfirmed', 'redeemed',
+                                          'already_received', 'same_type')))
         """,  # noqa: S608 - a constant of this module
-        words="Redemption {id} (guild {guild}, code {code}) runs since {locked_at}; a member is due, nobody is asked.",
+        words=(
+            "Redemption {id} (guild {guild}, code {code}) has been running since {locked_at}; a "
+            "member is due, and no request is sent."
+        ),
         look_again_seconds=20.0,
     ),
     Invariant(
         name="unconfirmed_rows_move",
         section=Section.PROGRESS,
-        sentence="No unconfirmed row is left lying while the game may be asked and is not.",
+        sentence=(
+            "No unconfirmed member redemption stays while the game may be asked and no request is "
+            "sent."
+        ),
         of=UNCONFIRMED,
         broken=f"""
             SELECT m.id, m.player_id, m.next_attempt_at
             FROM giftcodes_memberredemption m
             JOIN giftcodes_giftcode c ON c.id = m.gift_code_id AND c.provider = ANY(%(on)s)
             LEFT JOIN giftcodes_ratebudget b ON b.provider = c.provider
-            WHERE m.state = 'unconfirmed' AND greatest(m.next_attempt_at, c.held_until) < %(now)s - %(stalled)s
+            WHERE m.state = 'unconfirmed'
+              AND greatest(m.next_attempt_at, c.held_until) < %(now)s - %(stalled)s
               AND {_GAME_IS_IDLE}
         """,  # noqa: S608 - a constant of this module
-        words="Row {id} (player {player_id}) is unconfirmed and due since {next_attempt_at}.",
+        words=(
+            "Member redemption {id} (player {player_id}) is unconfirmed, and has been due since "
+            "{next_attempt_at}."
+        ),
         look_again_seconds=20.0,
     ),
     Invariant(
@@ -80,14 +101,18 @@ PROGRESS = (
         broken="""
             SELECT r.id, r.locked_at, r.stop_requested_at
             FROM giftcodes_redemption r
-            WHERE r.state = 'running' AND greatest(r.locked_at, r.stop_requested_at) < %(now)s - %(two_sweeps)s
+            WHERE r.state = 'running'
+              AND greatest(r.locked_at, r.stop_requested_at) < %(now)s - %(two_sweeps)s
               AND NOT EXISTS (
                 SELECT FROM giftcodes_memberredemption m
                 WHERE m.redemption_id = r.id
                   AND (m.updated_at > %(now)s - %(two_sweeps)s OR m.state = 'in_flight'
                        OR (r.stop_requested_at IS NULL AND m.state IN ('pending', 'unconfirmed'))))
         """,
-        words="Redemption {id} runs since {locked_at} (stop requested {stop_requested_at}) and has nothing left to do.",
+        words=(
+            "Redemption {id} has been running since {locked_at} (stop requested "
+            "{stop_requested_at}), and has nothing left to do."
+        ),
         look_again_seconds=20.0,
     ),
     Invariant(
@@ -98,28 +123,36 @@ PROGRESS = (
         broken="""
             SELECT r.id, g.name AS guild, c.code
             FROM giftcodes_redemption r
-            JOIN giftcodes_guild g ON g.id = r.guild_id AND g.active AND g.provider = ANY(%(on)s)
-            JOIN giftcodes_giftcode c ON c.id = r.gift_code_id AND c.state = 'active' AND c.provider = g.provider
-            WHERE r.state = 'pending' AND greatest(c.first_seen_at, g.created_at) < %(now)s - %(two_catch_ups)s
+            JOIN giftcodes_guild g
+              ON g.id = r.guild_id AND g.active AND g.provider = ANY(%(on)s)
+            JOIN giftcodes_giftcode c
+              ON c.id = r.gift_code_id AND c.state = 'active' AND c.provider = g.provider
+            WHERE r.state = 'pending'
+              AND greatest(c.first_seen_at, g.created_at) < %(now)s - %(two_catch_ups)s
               AND NOT EXISTS (
                 SELECT FROM giftcodes_memberredemption m
                 WHERE m.redemption_id = r.id AND m.created_at > %(now)s - %(two_catch_ups)s)
         """,
-        words="Redemption {id} (guild {guild}, code {code}) waits, and nobody starts it.",
+        words="Redemption {id} (guild {guild}, code {code}) waits, and is not started.",
         look_again_seconds=120.0,
     ),
     Invariant(
         name="closed_codes_rest",
         section=Section.PROGRESS,
-        sentence="Nobody waits for a code that is closed.",
+        sentence="No member waits for a closed code.",
         of=PENDING,
         broken="""
             SELECT m.id, m.player_id, m.redemption_id, c.code, c.closed_at
             FROM giftcodes_memberredemption m
-            JOIN giftcodes_giftcode c ON c.id = m.gift_code_id AND c.state IN ('closed', 'deleted')
-            WHERE m.state = 'pending' AND greatest(c.closed_at, m.updated_at) < %(now)s - %(two_catch_ups)s
+            JOIN giftcodes_giftcode c
+              ON c.id = m.gift_code_id AND c.state IN ('closed', 'deleted')
+            WHERE m.state = 'pending'
+              AND greatest(c.closed_at, m.updated_at) < %(now)s - %(two_catch_ups)s
         """,
-        words="Row {id} (player {player_id}, redemption {redemption_id}) waits for code {code}, closed {closed_at}.",
+        words=(
+            "Member redemption {id} (player {player_id}, redemption {redemption_id}) waits for "
+            "code {code}, closed {closed_at}."
+        ),
         look_again_seconds=20.0,
     ),
 )

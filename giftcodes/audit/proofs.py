@@ -1,4 +1,4 @@
-"""Invariant 3: what is settled has its proof, and nobody asks after that. And what an attempt says of its row."""
+"""Invariant 3: what is settled has a proof, and no request follows; and the fields of attempts."""
 
 from __future__ import annotations
 
@@ -9,92 +9,131 @@ PROOFS = (
     Invariant(
         name="settled_rows_have_a_proof",
         section=Section.PROOFS,
-        sentence="Every row that is settled by itself has an attempt that proves it.",
+        sentence=(
+            "Every member redemption that its own request settled has an attempt that proves it."
+        ),
         of=PROVEN,
-        # RECEIVED proves “redeemed” where an earlier request of ours may have been granted. That one's own answer may
-        # have come late and say something else by now, so that only its being there is asked for.
+        # RECEIVED proves “redeemed” if an earlier request of ours may have been granted. The answer
+        # to that one may have come late and say something else, so that only its existence counts.
         broken="""
             SELECT m.id, m.player_id, m.state, c.code
             FROM giftcodes_memberredemption m
             JOIN giftcodes_giftcode c ON c.id = m.gift_code_id
-            WHERE m.covered_by_id IS NULL AND m.state IN ('redeemed', 'already_received', 'same_type')
+            WHERE m.covered_by_id IS NULL
+              AND m.state IN ('redeemed', 'already_received', 'same_type')
               AND NOT EXISTS (
                 SELECT FROM giftcodes_attempt a
                 WHERE a.member_redemption_id = m.id
                   AND a.outcome = CASE m.state
-                      WHEN 'redeemed' THEN 'success' WHEN 'already_received' THEN 'received' ELSE 'same_type' END)
+                      WHEN 'redeemed' THEN 'success'
+                      WHEN 'already_received' THEN 'received'
+                      ELSE 'same_type' END)
               AND NOT EXISTS (
                 SELECT FROM giftcodes_attempt a
                 JOIN giftcodes_attempt earlier
-                  ON earlier.gift_code_id = a.gift_code_id AND earlier.player_id = a.player_id AND earlier.id < a.id
-                WHERE a.member_redemption_id = m.id AND m.state = 'redeemed' AND a.outcome = 'received')
+                  ON earlier.gift_code_id = a.gift_code_id AND earlier.player_id = a.player_id
+                 AND earlier.id < a.id
+                WHERE a.member_redemption_id = m.id AND m.state = 'redeemed'
+                  AND a.outcome = 'received')
         """,
-        words="Row {id} (player {player_id}, code {code}) is {state}, and no attempt of it says so.",
+        words=(
+            "Member redemption {id} (player {player_id}, code {code}) is {state}, and no attempt "
+            "of it proves that."
+        ),
     ),
     Invariant(
         name="nobody_is_asked_after_the_proof",
         section=Section.PROOFS,
-        sentence="No attempt for a player and a code issue was written after the proof was recorded.",
+        sentence=(
+            "No attempt for a player and a code issue was written after the proof was recorded."
+        ),
         of=ATTEMPTS,
         broken="""
             SELECT a.id, a.player_id, a.sent_at, m.id AS row_id, m.state, m.settled_at
             FROM giftcodes_memberredemption m
             JOIN giftcodes_attempt a
-              ON a.gift_code_id = m.gift_code_id AND a.player_id = m.player_id AND a.sent_at > m.settled_at
-            WHERE m.covered_by_id IS NULL AND m.state IN ('redeemed', 'already_received', 'same_type')
+              ON a.gift_code_id = m.gift_code_id AND a.player_id = m.player_id
+             AND a.sent_at > m.settled_at
+            WHERE m.covered_by_id IS NULL
+              AND m.state IN ('redeemed', 'already_received', 'same_type')
         """,
-        words="Attempt {id} (player {player_id}) was written at {sent_at}; row {row_id} was {state} at {settled_at}.",
+        words=(
+            "Attempt {id} (player {player_id}) was written at {sent_at}; member redemption "
+            "{row_id} was {state} at {settled_at}."
+        ),
     ),
     Invariant(
         name="success_settles",
         section=Section.PROOFS,
-        sentence="A row with a SUCCESS is redeemed, or in flight again, or the player has the code by another row.",
+        sentence=(
+            "A member redemption with a SUCCESS is redeemed, or in flight again, or the player has "
+            "the code by another one."
+        ),
         of=SUCCESSES,
-        # An answer that came after its lease is on the attempt first, and on the row by the next sweep.
+        # An answer that came after its lease is on the attempt, until the next sweep settles by it.
         broken="""
             SELECT m.id, m.player_id, m.state, a.id AS attempt_id, a.answered_at
             FROM giftcodes_attempt a
             JOIN giftcodes_memberredemption m ON m.id = a.member_redemption_id
-            WHERE a.outcome = 'success' AND m.state NOT IN ('redeemed', 'in_flight') AND m.covered_by_id IS NULL
+            WHERE a.outcome = 'success' AND m.state NOT IN ('redeemed', 'in_flight')
+              AND m.covered_by_id IS NULL
               AND (a.answered_at IS NULL OR a.answered_at < %(now)s - %(two_sweeps)s)
               AND NOT EXISTS (
-                SELECT FROM giftcodes_memberredemption twin
-                WHERE twin.gift_code_id = m.gift_code_id AND twin.player_id = m.player_id AND twin.id <> m.id
-                  AND twin.covered_by_id IS NULL
-                  AND twin.state IN ('in_flight', 'unconfirmed', 'redeemed', 'already_received', 'same_type'))
+                SELECT FROM giftcodes_memberredemption other
+                WHERE other.gift_code_id = m.gift_code_id AND other.player_id = m.player_id
+                  AND other.id <> m.id AND other.covered_by_id IS NULL
+                  AND other.state IN ('in_flight', 'unconfirmed', 'redeemed', 'already_received',
+                                      'same_type'))
         """,
-        words="Row {id} (player {player_id}) is {state}; its attempt {attempt_id} has a SUCCESS since {answered_at}.",
+        words=(
+            "Member redemption {id} (player {player_id}) is {state}; its attempt {attempt_id} has "
+            "had a SUCCESS since {answered_at}."
+        ),
         look_again_seconds=20.0,
     ),
     Invariant(
         name="attempts_are_of_their_row",
         section=Section.FIELDS,
-        sentence="An attempt has its row's player and code, a token that the row has had, and an answer with its time.",
+        sentence=(
+            "An attempt has its member redemption's player and code, one of its tokens, and an "
+            "answer with its time."
+        ),
         of=ATTEMPTS,
         broken="""
-            SELECT a.id, a.member_redemption_id AS row_id, a.player_id, m.player_id AS row_player_id, a.gift_code_id,
-                   m.gift_code_id AS row_gift_code_id, a.token, m.token AS row_token, a.outcome, a.answered_at
+            SELECT a.id, a.member_redemption_id AS row_id, a.player_id,
+                   m.player_id AS row_player_id, a.gift_code_id,
+                   m.gift_code_id AS row_gift_code_id, a.token, m.token AS row_token, a.outcome,
+                   a.answered_at
             FROM giftcodes_attempt a
             JOIN giftcodes_memberredemption m ON m.id = a.member_redemption_id
-            WHERE a.token > m.token OR a.token = 0 OR a.player_id <> m.player_id OR a.gift_code_id <> m.gift_code_id
+            WHERE a.token > m.token OR a.token = 0 OR a.player_id <> m.player_id
+               OR a.gift_code_id <> m.gift_code_id
                OR (a.outcome = '') <> (a.answered_at IS NULL)
         """,
         words=(
-            "Attempt {id} (token {token}, player {player_id}, code {gift_code_id}, outcome “{outcome}”, answered "
-            "{answered_at}) of row {row_id} (token {row_token}, player {row_player_id}, code {row_gift_code_id})."
+            "Attempt {id} (token {token}, player {player_id}, code {gift_code_id}, outcome "
+            "“{outcome}”, answered {answered_at}) of member redemption {row_id} (token "
+            "{row_token}, player {row_player_id}, code {row_gift_code_id})."
         ),
     ),
     Invariant(
         name="claims_end_with_their_answer",
         section=Section.FIELDS,
-        sentence="The attempt of a row's present token waits for its answer if, and only if, the row is in flight.",
+        sentence=(
+            "The attempt of the present token waits for its answer if, and only if, the member "
+            "redemption is in flight."
+        ),
         of=ATTEMPTS,
         broken="""
             SELECT m.id, m.player_id, m.state, m.token, a.id AS attempt_id, a.outcome
             FROM giftcodes_attempt a
-            JOIN giftcodes_memberredemption m ON m.id = a.member_redemption_id AND m.token = a.token
+            JOIN giftcodes_memberredemption m
+              ON m.id = a.member_redemption_id AND m.token = a.token
             WHERE (a.outcome = '') <> (m.state = 'in_flight')
         """,
-        words="Row {id} (player {player_id}) is {state} with token {token}; attempt {attempt_id} says “{outcome}”.",
+        words=(
+            "Member redemption {id} (player {player_id}) is {state} with token {token}; attempt "
+            "{attempt_id} says “{outcome}”."
+        ),
     ),
 )

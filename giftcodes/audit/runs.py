@@ -1,4 +1,4 @@
-"""Invariant 1: at most one run of a redemption at any time. And what a redemption's state says of its rows."""
+"""Invariant 1: at most one run of a redemption at any time; and the state of its members."""
 
 from __future__ import annotations
 
@@ -9,14 +9,18 @@ RUNS = (
     Invariant(
         name="runs_do_not_overlap",
         section=Section.RUNS,
-        sentence="The journal of each redemption alternates: locked, unlocked, locked, with ascending run numbers.",
+        sentence=(
+            "The journal of each redemption alternates between locked and unlocked, with ascending "
+            "run numbers."
+        ),
         of=LOCKS,
-        # The oldest entry may be an unlock: what stood before it may have been pruned.
+        # The oldest entry may be an unlock: the lock before it may have been pruned.
         broken="""
             SELECT id, redemption_id, kind, run_number, previous_kind, previous_run
             FROM (
                 SELECT e.id, e.redemption_id, e.kind, e.run_number,
-                       lag(e.kind) OVER journal AS previous_kind, lag(e.run_number) OVER journal AS previous_run
+                       lag(e.kind) OVER journal AS previous_kind,
+                       lag(e.run_number) OVER journal AS previous_run
                 FROM giftcodes_redemptionevent e
                 WHERE e.kind IN ('locked', 'unlocked') AND e.redemption_id IS NOT NULL
                 WINDOW journal AS (PARTITION BY e.redemption_id ORDER BY e.id)
@@ -25,14 +29,14 @@ RUNS = (
               AND (kind = previous_kind OR run_number <> previous_run + (kind = 'locked')::int)
         """,
         words=(
-            "Redemption {redemption_id}: run {run_number} is {kind} (entry {id}) right after run {previous_run} was "
-            "{previous_kind}."
+            "Redemption {redemption_id}: run {run_number} is {kind} (entry {id}) right after run "
+            "{previous_run} was {previous_kind}."
         ),
     ),
     Invariant(
         name="state_agrees_with_journal",
         section=Section.RUNS,
-        sentence="A redemption runs if, and only if, its journal's last word is the lock of that run.",
+        sentence="A redemption runs if, and only if, its journal ends with the lock of that run.",
         of=REDEMPTIONS,
         broken="""
             SELECT r.id, r.state, r.run_number, coalesce(last.kind, 'nothing') AS last_kind,
@@ -48,26 +52,35 @@ RUNS = (
             WHERE (r.state = 'running') <> (last.kind IS NOT DISTINCT FROM 'locked')
                OR last.run_number <> r.run_number
         """,
-        words="Redemption {id} is {state} in run {run_number}; its journal ends with {last_kind} of run {last_run}.",
+        words=(
+            "Redemption {id} is {state} in run {run_number}; its journal ends with {last_kind} of "
+            "run {last_run}."
+        ),
     ),
     Invariant(
         name="ended_runs_have_nothing_open",
         section=Section.RUNS,
-        sentence="A complete redemption has no open row; a stopped one has none but those to be confirmed.",
+        sentence=(
+            "A complete redemption has no open member; a stopped one only those to be confirmed."
+        ),
         of=REDEMPTIONS,
         broken="""
             SELECT r.id, r.state, m.id AS row_id, m.player_id, m.state AS row_state
             FROM giftcodes_redemption r
             JOIN giftcodes_memberredemption m ON m.redemption_id = r.id
             WHERE (r.state = 'complete' AND m.state IN ('pending', 'in_flight', 'unconfirmed'))
-               OR (r.state = 'stopped' AND (m.state = 'pending' OR (m.state = 'in_flight' AND NOT m.confirming)))
+               OR (r.state = 'stopped'
+                   AND (m.state = 'pending' OR (m.state = 'in_flight' AND NOT m.confirming)))
         """,
-        words="Redemption {id} is {state}; its row {row_id} (player {player_id}) is {row_state}.",
+        words=(
+            "Redemption {id} is {state}; its member redemption {row_id} (player {player_id}) is "
+            "{row_state}."
+        ),
     ),
     Invariant(
         name="requests_belong_to_a_run",
         section=Section.RUNS,
-        sentence="Nothing is in flight outside of a run, but to confirm an earlier request.",
+        sentence="Nothing is in flight outside of a run, except to confirm an earlier request.",
         of=IN_FLIGHT,
         broken="""
             SELECT m.id, m.player_id, r.id AS redemption_id, r.state
@@ -75,23 +88,30 @@ RUNS = (
             JOIN giftcodes_redemption r ON r.id = m.redemption_id AND r.state <> 'running'
             WHERE m.state = 'in_flight' AND NOT m.confirming
         """,
-        words="Row {id} (player {player_id}) is in flight; redemption {redemption_id} is {state}.",
+        words=(
+            "Member redemption {id} (player {player_id}) is in flight; redemption {redemption_id} "
+            "is {state}."
+        ),
     ),
     Invariant(
         name="run_fields_agree",
         section=Section.FIELDS,
-        sentence="A run has a number and a time; only a run can be asked to stop; what ran and ended says when.",
+        sentence=(
+            "A run has a number and a time; only a run can be asked to stop; a run that ended has "
+            "its end."
+        ),
         of=REDEMPTIONS,
         broken="""
             SELECT id, state, run_number, locked_at, unlocked_at, stop_requested_at
             FROM giftcodes_redemption
-            WHERE (state = 'running' AND (run_number = 0 OR locked_at IS NULL OR unlocked_at IS NOT NULL))
+            WHERE (state = 'running'
+                   AND (run_number = 0 OR locked_at IS NULL OR unlocked_at IS NOT NULL))
                OR (state <> 'running' AND stop_requested_at IS NOT NULL)
                OR (state <> 'running' AND run_number > 0 AND unlocked_at IS NULL)
         """,
         words=(
-            "Redemption {id} is {state} in run {run_number}: locked {locked_at}, unlocked {unlocked_at}, "
-            "stop requested {stop_requested_at}."
+            "Redemption {id} is {state} in run {run_number}: locked {locked_at}, unlocked "
+            "{unlocked_at}, stop requested {stop_requested_at}."
         ),
     ),
 )

@@ -1,4 +1,4 @@
-"""What a row's other fields say, beside its state."""
+"""The fields of a member redemption agree with its state."""
 
 from __future__ import annotations
 
@@ -9,62 +9,85 @@ STATES = (
     Invariant(
         name="settled_rows_say_when",
         section=Section.FIELDS,
-        sentence="A row has a time of settling if, and only if, it is settled; no other row is covered.",
+        sentence=(
+            "A member redemption has a time of settling if, and only if, it is settled; no other "
+            "one is covered."
+        ),
         of=ROWS,
         broken="""
             SELECT id, player_id, state, settled_at, covered_by_id
             FROM giftcodes_memberredemption
-            WHERE (settled_at IS NOT NULL) <> (state IN ('redeemed', 'already_received', 'same_type'))
+            WHERE (settled_at IS NOT NULL)
+                    <> (state IN ('redeemed', 'already_received', 'same_type'))
                OR (covered_by_id IS NOT NULL AND state NOT IN ('already_received', 'same_type'))
         """,
-        words="Row {id} (player {player_id}) is {state}: settled {settled_at}, covered by {covered_by_id}.",
+        words=(
+            "Member redemption {id} (player {player_id}) is {state}: settled {settled_at}, covered "
+            "by {covered_by_id}."
+        ),
     ),
     Invariant(
         name="what_is_tried_again_says_when",
         section=Section.FIELDS,
-        sentence="A row has a time of its next attempt if, and only if, it is open, or not eligible now.",
+        sentence=(
+            "A member redemption has a next attempt if, and only if, it is open, or not eligible "
+            "now."
+        ),
         of=ROWS,
         broken="""
             SELECT id, player_id, state, next_attempt_at
             FROM giftcodes_memberredemption
-            WHERE (next_attempt_at IS NOT NULL) <> (state IN ('pending', 'in_flight', 'unconfirmed', 'not_eligible'))
+            WHERE (next_attempt_at IS NOT NULL)
+                    <> (state IN ('pending', 'in_flight', 'unconfirmed', 'not_eligible'))
         """,
-        words="Row {id} (player {player_id}) is {state}: next attempt {next_attempt_at}.",
+        words=(
+            "Member redemption {id} (player {player_id}) is {state}: next attempt "
+            "{next_attempt_at}."
+        ),
     ),
     Invariant(
         name="claims_have_a_lease",
         section=Section.FIELDS,
-        sentence="A row has a lease if, and only if, it is in flight, and then a token.",
+        sentence=(
+            "A member redemption has a lease if, and only if, it is in flight, and then a token."
+        ),
         of=ROWS,
         broken="""
             SELECT id, player_id, state, lease_until, token
             FROM giftcodes_memberredemption
-            WHERE (lease_until IS NOT NULL) <> (state = 'in_flight') OR (state = 'in_flight' AND token = 0)
+            WHERE (lease_until IS NOT NULL) <> (state = 'in_flight')
+               OR (state = 'in_flight' AND token = 0)
         """,
-        words="Row {id} (player {player_id}) is {state}: lease until {lease_until}, token {token}.",
+        words=(
+            "Member redemption {id} (player {player_id}) is {state}: lease until {lease_until}, "
+            "token {token}."
+        ),
     ),
     Invariant(
         name="cancelled_rows_say_why",
         section=Section.FIELDS,
-        sentence="A row says why it was cancelled if, and only if, it is cancelled.",
+        sentence="A member redemption has a reason of cancelling if, and only if, it is cancelled.",
         of=ROWS,
         broken="""
             SELECT id, player_id, state, cancel_kind
             FROM giftcodes_memberredemption
             WHERE (cancel_kind <> '') <> (state = 'cancelled')
         """,
-        words="Row {id} (player {player_id}) is {state}: cancelled because “{cancel_kind}”.",
+        words=(
+            "Member redemption {id} (player {player_id}) is {state}: cancelled because "
+            "“{cancel_kind}”."
+        ),
     ),
     Invariant(
         name="tries_are_limited",
         section=Section.FIELDS,
-        sentence="An open row has had fewer than five tries without a clear answer.",
+        sentence="An open member redemption has had fewer than five tries without a clear answer.",
         of=ROWS,
         broken="""
             SELECT id, player_id, state, tries
             FROM giftcodes_memberredemption
             WHERE state IN ('pending', 'in_flight', 'unconfirmed') AND tries >= 5
         """,
-        words="Row {id} (player {player_id}) is {state} after {tries} tries.",
+        words="Member redemption {id} (player {player_id}) is {state} after {tries} tries.",
     ),
 )

@@ -1,4 +1,4 @@
-"""A file that is complete, or not there."""
+"""Write a file completely, or not at all."""
 
 from __future__ import annotations
 
@@ -6,17 +6,19 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TextIO
+from typing import TextIO, cast
 
-from django.core.management.base import CommandError
+from django.core.management.base import CommandError, OutputWrapper
 
 
 @contextmanager
 def atomic_file(path: Path) -> Iterator[TextIO]:
-    """A file that appears when it is complete. What is there and is none, such as a pipe, is written to as it is.
+    """Open a file that appears under its name only when it is complete.
+
+    A path that exists and is not a regular file, such as a pipe, is written to directly.
 
     Raises:
-        CommandError: it cannot be written.
+        CommandError: the file cannot be written.
     """
     path = path.resolve()
     if path.exists() and not path.is_file():
@@ -33,3 +35,27 @@ def atomic_file(path: Path) -> Iterator[TextIO]:
             raise CommandError(f"{path} cannot be written: {error.strerror or error}.") from error
     finally:
         draft.unlink(missing_ok=True)
+
+
+@contextmanager
+def output_stream(path: str | None, stdout: OutputWrapper) -> Iterator[TextIO]:
+    """Open what `--output` names; without it, the command's stdout.
+
+    Raises:
+        CommandError: the file cannot be written.
+    """
+    if not path:
+        yield cast(TextIO, _Verbatim(stdout))
+        return
+    with atomic_file(Path(path).expanduser()) as file:
+        yield file
+
+
+class _Verbatim:
+    """A command's stdout without the line ends that Django adds."""
+
+    def __init__(self, stdout: OutputWrapper) -> None:
+        self._stdout = stdout
+
+    def write(self, text: str) -> None:
+        self._stdout.write(text, ending="")

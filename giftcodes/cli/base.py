@@ -1,4 +1,4 @@
-"""What all commands that need the servers share: clear words instead of tracebacks, and how things are shown."""
+"""The base class of all commands that need the database: output, and errors without tracebacks."""
 
 from __future__ import annotations
 
@@ -26,24 +26,23 @@ LOG_VERBOSITY = 2
 class ServerCommand(BaseCommand, ABC):
     """A command on the database of a running installation.
 
-    Subclasses do their work in `run` and raise CommandError where something expected is wrong: the message says
-    what to do. What people read goes to `screen`, warnings go to `warn`.
+    Subclasses do their work in `run`. For an expected error they raise a CommandError whose message
+    says what to do. Results go to `screen`, warnings go to `warn`.
     """
 
-    #: Errors of a subclass whose text is shown as it is.
+    #: Other errors of a subclass that are shown as their text, without a traceback.
     expected_errors: tuple[type[Exception], ...] = ()
-    #: Set by Django where the command is a process of its own.
+    #: Django sets it when the command was started from the command line.
     _called_from_command_line = False
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
-        """Django knows `--no-color`, and not yet NO_COLOR (no-color.org)."""
+        # Django has the option `--no-color`, but does not read NO_COLOR (no-color.org).
         if os.environ.get("NO_COLOR"):
             kwargs["no_color"] = True
         super().__init__(*args, **kwargs)
 
     @property
     def screen(self) -> Screen:
-        """Where the command shows its results."""
         return Screen(self.stdout, self.style)
 
     @abstractmethod
@@ -51,39 +50,39 @@ class ServerCommand(BaseCommand, ABC):
         """Do the work."""
 
     def warn(self, text: str) -> None:
-        """A line on stderr."""
+        """Print a line to stderr."""
         self.stderr.write(printable(text), self.style.WARNING)
 
     def handle(self, *_args: Any, **options: Any) -> None:
-        """Run, and put the expected troubles into words."""
+        """Run the command, and turn expected errors into a CommandError."""
         if self._called_from_command_line and options["verbosity"] < LOG_VERBOSITY:
-            # The command says itself what it does; with `-v 2` the flow's own lines are there too.
+            # The command prints its own results. With `-v 2` the log lines are printed, too.
             logging.getLogger("giftcodes").setLevel(logging.WARNING)
         try:
-            with database_troubles_in_words():
+            with database_errors_explained():
                 # Connect first, so that a failure leaves no partial output.
                 self.reach_server()
                 self.run(**options)
         except self.expected_errors as error:
             raise CommandError(str(error)) from error
         except CommandError as error:
-            # Names may stand in it; Django writes it as it is.
+            # The message may contain names, and Django prints it unchanged.
             error.args = (printable(str(error)),)
             raise
 
     def reach_server(self) -> None:
-        """See to it that the database answers. A command that has to start it first does otherwise."""
+        """Connect to the database. A command that has to start the server first overrides this."""
         connection.ensure_connection()
 
     def run_from_argv(self, argv: list[str]) -> None:
-        """Run as a process of its own: `| head` and Ctrl-C end it quietly."""
-        # One thread needs no pool, and a pool waits ten seconds for a server that is not there.
+        """Run from the command line. `| head` and Ctrl-C end the command without a traceback."""
+        # One thread needs no pool, and a pool waits ten seconds for a server that is down.
         connection.settings_dict.get("OPTIONS", {}).pop("pool", None)
         try:
             super().run_from_argv(argv)
             sys.stdout.flush()
         except BrokenPipeError:
-            # The reader has gone; nothing is to be written when Python ends.
+            # The reader has closed the pipe. Python must not flush stdout into it at exit.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             sys.exit(1)
         except KeyboardInterrupt:
@@ -92,16 +91,16 @@ class ServerCommand(BaseCommand, ABC):
 
 
 @contextmanager
-def database_troubles_in_words() -> Iterator[None]:
-    """Turn a database that is away, or out of date, into one line that says what to do.
+def database_errors_explained() -> Iterator[None]:
+    """Turn the errors of a database that is down or out of date into one line with advice.
 
     Raises:
-        CommandError: instead of the database's error.
+        CommandError: in place of the database's error.
     """
     try:
         yield
     except (OperationalError, InterfaceError) as error:
-        raise CommandError(_away(error)) from error
+        raise CommandError(_connection_advice(error)) from error
     except ProgrammingError as error:
         if not isinstance(error.__cause__, UndefinedTable | UndefinedColumn):
             raise
@@ -110,8 +109,11 @@ def database_troubles_in_words() -> Iterator[None]:
         ) from error
 
 
-def _away(error: Exception) -> str:
+def _connection_advice(error: Exception) -> str:
     if connection.settings_dict["HOST"] == settings.NO_SERVER_HOST:
         return NO_SERVER
     reason = str(error).strip().partition("\n")[0]
-    return f"The database does not answer ({reason}). Start it with `make up`, or correct DATABASE_URL."
+    return (
+        f"The database does not answer ({reason}). "
+        "Start it with `make up`, or correct DATABASE_URL."
+    )

@@ -1,29 +1,33 @@
-"""From what people type to rows: without regard to case where that is clear, and with what there is where it is not."""
+"""Find rows by what a person typed. Case is ignored if the result is clear; errors list choices."""
 
 from __future__ import annotations
 
 import argparse
+import datetime as dt
 import difflib
 from collections.abc import Iterable
 
 from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.core.management.base import CommandError
+from django.utils import timezone
+from django.utils.dateparse import parse_date, parse_datetime
 
 from giftcodes.clients.games.config import ProviderConfig
 from giftcodes.domain.numbers import NotWholeError, whole_digits
 from giftcodes.domain.text import clean_name, clean_token
 from giftcodes.domain.validators import validate_player_id
 from giftcodes.models import GiftCode, Guild
+from giftcodes.services.typed_code import find_code
 
 _MOST_NAMES = 5
 
 
 def find_provider(name: str) -> ProviderConfig:
-    """The game of that name.
+    """The game with this name.
 
     Raises:
-        CommandError: there is none.
+        CommandError: no game has it.
     """
     providers: dict[str, ProviderConfig] = settings.PROVIDERS
     config = providers.get(clean_token(name).casefold())
@@ -35,10 +39,10 @@ def find_provider(name: str) -> ProviderConfig:
 
 
 def whole_number(text: str) -> int:
-    """A whole number of the command line, in digits of any script. Negative ones have a minus.
+    """Parse a whole number, in digits of any script and with an optional minus.
 
     Raises:
-        ArgumentTypeError: it is not plainly one. The text says what to write.
+        ArgumentTypeError: the text is not clearly a whole number. The message says what to write.
     """
     text = clean_token(text)
     sign = "-" if text.startswith("-") else ""
@@ -52,52 +56,46 @@ def whole_number(text: str) -> int:
         ) from error
 
 
-def find_player(provider: str, player_id: str) -> tuple[ProviderConfig, str]:
-    """The game of that name, and the player ID as digits. Whether anybody has it is not looked up.
+def parse_player(provider: str, player_id: str) -> tuple[ProviderConfig, str]:
+    """The game with this name, and the player ID as digits. The player need not be known.
 
     Raises:
-        CommandError: there is no such game, or this is no player ID.
+        CommandError: the game is unknown, or the player ID is not valid.
     """
     config = find_provider(provider)
     player_id = clean_token(player_id)
     try:
         validate_player_id(player_id)
     except ValidationError as error:
-        raise CommandError(f"“{player_id}” is no player ID. {explained(error)}") from error
+        raise CommandError(f"“{player_id}” is not a player ID. {explained(error)}") from error
     return config, player_id
 
 
 def find_guild(name: str) -> Guild:
-    """The guild of that name; in another case, if there is one such only.
+    """The guild with this name. If no name is equal, one that differs only in case.
 
     Raises:
-        CommandError: there is none.
+        CommandError: there is no such guild, or several differ only in case.
     """
     wanted = clean_name(name)
     guild = Guild.objects.filter(name__in=[name, wanted]).first()
     if guild is not None:
         return guild
-    # Read, and so cleaned: an older version stored names as they were typed.
+    # Compared in Python, on names that the model has cleaned while it read them: an older version
+    # stored names as they were typed.
     known = Guild.objects.values_list("pk", "name")
     alike = [pk for pk, other in known if other.strip().casefold() == wanted.casefold()]
     if len(alike) == 1:
         return Guild.objects.get(pk=alike[0])
-    raise CommandError(
-        f"There is no guild “{name}”. {_there_are(name, Guild.objects.values_list('name', flat=True))}"
-    )
-
-
-def find_code(provider: str, code: str) -> GiftCode | None:
-    """The newest issue of a code, however it is spelled."""
-    folded = clean_token(code).casefold()
-    return GiftCode.objects.latest_issues(provider, [folded]).get(folded)
+    names = Guild.objects.values_list("name", flat=True)
+    raise CommandError(f"There is no guild “{name}”. {_there_are(name, names)}")
 
 
 def find_known_code(guild: Guild, code: str) -> GiftCode:
-    """The newest issue of a code of the guild's game.
+    """The newest issue of a code of the guild's game, in any spelling.
 
     Raises:
-        CommandError: nobody knows it.
+        CommandError: the code is unknown.
     """
     found = find_code(guild.provider, code)
     if found is None:
@@ -109,8 +107,45 @@ def find_known_code(guild: Guild, code: str) -> GiftCode:
     return found
 
 
+def find_code_of_any_game(code: str) -> tuple[str, str]:
+    """The game and the folded code of a code that is typed without its game.
+
+    Raises:
+        CommandError: the code is unknown, or several games have it.
+    """
+    folded = clean_token(code).casefold()
+    providers = sorted(
+        set(GiftCode.objects.filter(folded=folded).values_list("provider", flat=True))
+    )
+    if not providers:
+        raise CommandError(f"There is no code “{code}”.")
+    if len(providers) > 1:
+        raise CommandError(
+            f"Several games have a code {code} ({', '.join(providers)}). Add --guild to choose one."
+        )
+    return providers[0], folded
+
+
+def parse_moment(text: str) -> dt.datetime:
+    """Parse a day (as its start) or a moment, in the project's time zone if the text names none.
+
+    Raises:
+        CommandError: the text is neither.
+    """
+    try:
+        day = parse_date(text)
+        found = dt.datetime.combine(day, dt.time()) if day else parse_datetime(text)
+    except ValueError:
+        found = None
+    if found is None:
+        raise CommandError(
+            f"“{text}” is not a day like 2026-06-01, or a moment like 2026-06-01T12:00."
+        )
+    return found if timezone.is_aware(found) else timezone.make_aware(found)
+
+
 def explained(error: ValidationError) -> str:
-    """What is wrong with a row, in one line."""
+    """All messages of a validation error, in one line."""
     if not hasattr(error, "error_dict"):
         return " ".join(error.messages)
     return " ".join(
@@ -121,7 +156,7 @@ def explained(error: ValidationError) -> str:
 
 
 def _there_are(name: str, names: Iterable[str]) -> str:
-    """The names that are most like it, or the first few."""
+    """A hint with the most similar names, or with the first few."""
     known = {known.casefold(): known for known in names}
     if not known:
         return "There is none yet."

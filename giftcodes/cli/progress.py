@@ -1,4 +1,4 @@
-"""Show how far something is that goes in stages: a bar for each on a terminal, a line for each elsewhere."""
+"""Progress of work in stages: a bar for each stage on a terminal, a line for each elsewhere."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 
 from giftcodes.cli.terminal import Screen
 
-#: Takes the part that is done, from 0 to 1.
-Tell = Callable[[float], None]
+#: Is called with the fraction that is done, from 0 to 1.
+ReportProgress = Callable[[float], None]
 
 
 @contextmanager
-def stage(screen: Screen, what: str) -> Iterator[Tell]:
-    """One stage, such as `Loading the data`. Its bar stays when it is over."""
+def stage(screen: Screen, what: str) -> Iterator[ReportProgress]:
+    """Show one stage, such as `Loading the data`. Its bar stays on the screen at the end."""
     if not screen.is_terminal:
         screen.line(f"{what}.")
-        yield lambda _part: None
+        yield lambda _fraction: None
         return
     bar = Progress(
         TextColumn("{task.description}", markup=False),
@@ -29,5 +29,5 @@ def stage(screen: Screen, what: str) -> Iterator[Tell]:
     )
     with bar:
         task = bar.add_task(what, total=1.0)
-        yield lambda part: bar.update(task, completed=min(part, 1.0))
+        yield lambda fraction: bar.update(task, completed=min(fraction, 1.0))
         bar.update(task, completed=1.0)

@@ -1,4 +1,7 @@
-"""How results are shown: tables and bars on a terminal, plain lines anywhere else. NO_COLOR is honoured by both."""
+"""The commands' output: tables and spinners on a terminal, plain lines elsewhere.
+
+Both honour NO_COLOR.
+"""
 
 from __future__ import annotations
 
@@ -8,19 +11,19 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
+import rich.table
 from django.core.management.base import OutputWrapper
 from django.core.management.color import Style
 from rich.cells import cell_len
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
 from giftcodes.domain.text import printable
 
 
 @dataclass(frozen=True, slots=True)
-class Sheet:
-    """A table. `more` stands below it, such as what was left out."""
+class Table:
+    """A table. `more` is printed below it, such as how many rows were left out."""
 
     title: str
     headers: Sequence[str]
@@ -37,66 +40,66 @@ class Screen:
 
     @property
     def is_terminal(self) -> bool:
-        """Whether a person looks on."""
         return self._stdout.isatty()
 
     def line(self, text: str = "") -> None:
-        """A line."""
         self._stdout.write(printable(text))
 
     def good(self, text: str) -> None:
-        """Something that is as it should be."""
+        """Print a line about something that works."""
         self._stdout.write(printable(f"✓ {text}"), self._style.SUCCESS)
 
     def bad(self, text: str) -> None:
-        """Something that is not; the text says what to do."""
+        """Print a line about something that does not work. The text says what to do."""
         self._stdout.write(printable(f"✗ {text}"), self._style.ERROR)
 
     def neutral(self, text: str) -> None:
-        """Something that is neither."""
+        """Print a line about something that is neither good nor bad."""
         self._stdout.write(printable(f"– {text}"))
 
-    def sheet(self, sheet: Sheet) -> None:
-        """A table, aligned; nothing at all if it has no rows."""
-        if not sheet.rows:
+    def table(self, table: Table) -> None:
+        """Print a table with aligned columns. A table without rows is not printed."""
+        if not table.rows:
             return
         if self.is_terminal:
-            self.console().print(_rich(sheet))
+            self.console().print(_rich(table))
         else:
-            self._stdout.write("\n".join(_plain(sheet)))
-        if sheet.more:
-            self._stdout.write(sheet.more)
+            self._stdout.write("\n".join(_plain(table)))
+        if table.more:
+            self._stdout.write(table.more)
 
-    def doing(self, what: str) -> AbstractContextManager[Any]:
-        """Show that something takes its time: a spinner on a terminal, nothing elsewhere."""
+    def spinner(self, what: str) -> AbstractContextManager[Any]:
+        """Show a spinner on a terminal while the block runs. Elsewhere nothing is printed."""
         return self.console().status(Text(what)) if self.is_terminal else nullcontext()
 
     def console(self) -> Console:
-        """Rich on this stream. What is printed is text, never markup: guilds may be called `[red]`."""
-        paints_nothing = self._style.ERROR("x") == "x"
+        """A Rich console on stdout. It reads no markup, since a guild may be called `[red]`."""
+        is_plain = self._style.ERROR("x") == "x"
         return Console(
-            file=sys.stdout, no_color=paints_nothing, markup=False, highlight=False, emoji=False
+            file=sys.stdout, no_color=is_plain, markup=False, highlight=False, emoji=False
         )
 
 
-def _rich(sheet: Sheet) -> Table:
-    table = Table(title=Text(printable(sheet.title)), title_justify="left", header_style="bold")
-    for header in sheet.headers:
-        table.add_column(Text(header), overflow="fold")
-    for row in sheet.rows:
-        table.add_row(*(Text(printable(str(cell))) for cell in row))
-    return table
+def _rich(table: Table) -> rich.table.Table:
+    found = rich.table.Table(
+        title=Text(printable(table.title)), title_justify="left", header_style="bold"
+    )
+    for header in table.headers:
+        found.add_column(Text(header), overflow="fold")
+    for row in table.rows:
+        found.add_row(*(Text(printable(str(cell))) for cell in row))
+    return found
 
 
-def _plain(sheet: Sheet) -> list[str]:
-    """Columns aligned by what the characters take on a terminal: a Chinese one takes two places."""
-    rows = [[printable(str(cell)) for cell in row] for row in [sheet.headers, *sheet.rows]]
+def _plain(table: Table) -> list[str]:
+    """The lines of a table. Widths are those of a terminal, where a Chinese character takes two."""
+    rows = [[printable(str(cell)) for cell in row] for row in [table.headers, *table.rows]]
     widths = [max(map(cell_len, column)) for column in zip(*rows, strict=True)]
     lines = [
         "  ".join(_padded(cell, width) for cell, width in zip(row, widths, strict=True)).rstrip()
         for row in rows
     ]
-    return [printable(f"{sheet.title}:"), *(f"  {line}" for line in lines)]
+    return [printable(f"{table.title}:"), *(f"  {line}" for line in lines)]
 
 
 def _padded(text: str, width: int) -> str:

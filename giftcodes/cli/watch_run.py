@@ -1,4 +1,4 @@
-"""Watch a run until it is over: a bar on a terminal, now and then a line elsewhere. Watching changes nothing."""
+"""Show the progress of a run until it ends: a bar on a terminal, some lines elsewhere."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Self
 
+from django.core.management.base import CommandError
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
@@ -16,29 +17,31 @@ from rich.progress import (
     TimeElapsedColumn,
 )
 
-from giftcodes.cli.terminal import Screen
+from giftcodes.cli.base import INTERRUPTED_STATUS
+from giftcodes.cli.terminal import Screen, Table
 from giftcodes.domain.transitions import OPEN, SETTLED, State
 from giftcodes.estimates import formatting as words
-from giftcodes.estimates.queue_snapshot import read
-from giftcodes.models import RateBudget, Redemption, RunState, database_now
+from giftcodes.estimates.queue_snapshot import read_outlooks
+from giftcodes.models import CancelKind, RateBudget, Redemption, RunState, database_now
 from giftcodes.models.member_redemption import STATE_LABELS
 from giftcodes.queries.heartbeat import is_beating, pulse_age_seconds
 
-LOOK_SECONDS = 1.0
+REFRESH_SECONDS = 1.0
 LINE_SECONDS = 5.0
 LINE_PERCENT = 10
+NOT_EVERYONE_STATUS = 3
 
 
 @dataclass(frozen=True, slots=True)
-class Progressed:
-    """How far a run is."""
+class RunProgress:
+    """The numbers of a run at one moment."""
 
     tally: dict[State, int]
     is_running: bool
 
     @classmethod
     def of(cls, redemption_id: int) -> Self:
-        """Look it up: whether it runs first, so that the numbers of a run that is over are its last."""
+        # The state is read before the numbers, so that those of a finished run are final.
         redemption = Redemption.objects.get(pk=redemption_id)
         return cls(is_running=redemption.state == RunState.RUNNING, tally=redemption.tally())
 
@@ -48,20 +51,52 @@ class Progressed:
 
     @property
     def done(self) -> int:
-        """Whoever is not to be asked any more."""
+        """The number of members for whom no request is left."""
         return sum(number for state, number in self.tally.items() if state not in OPEN)
 
     @property
     def settled(self) -> int:
-        """Whoever has the code."""
+        """The number of members who have the code."""
         return sum(number for state, number in self.tally.items() if state in SETTLED)
 
     @property
     def words(self) -> str:
-        """The states with somebody in them, such as `40 redeemed, 2 needs correction`."""
+        """The members by state, such as `40 redeemed, 2 needs correction`."""
         return ", ".join(
             f"{self.tally[state]} {STATE_LABELS[state]}" for state in State if self.tally.get(state)
         )
+
+
+def wait_for_everyone(
+    redemption_id: int,
+    screen: Screen,
+    warn: Callable[[str], None],
+    *,
+    pause: Callable[[float], None],
+) -> None:
+    """Watch a run until it ends, and list the members who do not have the code.
+
+    Raises:
+        CommandError: a member does not have the code, or Ctrl-C was pressed.
+    """
+    redemption = Redemption.objects.select_related("guild", "gift_code").get(pk=redemption_id)
+    code = redemption.gift_code
+    try:
+        end = watch(redemption, screen, warn, pause=pause)
+    except KeyboardInterrupt:
+        raise CommandError(
+            f"No longer waiting. The run goes on; `manage.py stop {code.code} "
+            f'--guild "{redemption.guild}"` stops it.',
+            returncode=INTERRUPTED_STATUS,
+        ) from None
+    missing = _members_without_code(redemption)
+    screen.table(missing)
+    if missing.rows:
+        raise CommandError(
+            f"{len(missing.rows)} of {end.total} member(s) do not have code {code}.",
+            returncode=NOT_EVERYONE_STATUS,
+        )
+    screen.line(f"All {end.settled} member(s) have code {code}.")
 
 
 def watch(
@@ -70,62 +105,83 @@ def watch(
     warn: Callable[[str], None],
     *,
     pause: Callable[[float], None],
-) -> Progressed:
-    """Show a run's progress until it is over.
+) -> RunProgress:
+    """Show a run's progress until it ends.
 
     Args:
         redemption: the run.
-        screen: where the progress is shown.
-        warn: takes what keeps the run from going on, each thing once.
-        pause: waits for so many seconds.
+        screen: shows the progress.
+        warn: is called when the run cannot go on, once for each reason.
+        pause: waits for a number of seconds.
 
     Returns:
-        How far it was at the end.
+        The progress at the end.
     """
     provider = redemption.guild.provider
-    told = left = ""
-    looked_at = -LINE_SECONDS
+    warned = left = ""
+    estimated_at = -LINE_SECONDS
     with _Bar(screen) if screen.is_terminal else _Lines(screen) as display:
         while True:
-            progressed = Progressed.of(redemption.pk)
-            if time.monotonic() - looked_at >= LINE_SECONDS:
-                left, looked_at = what_is_left(redemption.pk), time.monotonic()
-            display.show(progressed, left)
-            if not progressed.is_running:
-                return progressed
-            hindrance = what_hinders(provider)
-            if hindrance and hindrance != told:
-                warn(hindrance)
-            told = hindrance
-            pause(LOOK_SECONDS)
+            progress = RunProgress.of(redemption.pk)
+            if time.monotonic() - estimated_at >= LINE_SECONDS:
+                left, estimated_at = _time_left(redemption.pk), time.monotonic()
+            display.show(progress, left)
+            if not progress.is_running:
+                return progress
+            obstacle = _obstacle(provider)
+            if obstacle and obstacle != warned:
+                warn(obstacle)
+            warned = obstacle
+            pause(REFRESH_SECONDS)
 
 
-def what_is_left(redemption_id: int) -> str:
-    """How long a run still takes, in words; empty where there is no telling."""
-    outlook = read().by_redemption.get(redemption_id)
+def _members_without_code(redemption: Redemption) -> Table:
+    """The members who do not have the code, and why. Those who left the guild are not counted."""
+    rows = (
+        redemption.member_redemptions.unsettled()
+        .exclude(state=State.CANCELLED, cancel_kind=CancelKind.LEFT)
+        .select_related("member")
+        .order_by("state", "pk")
+    )
+    return Table(
+        "Not redeemed",
+        ("Player", "Nickname", "State", "Why"),
+        [
+            (row.player_id, row.member.nickname, str(STATE_LABELS[State(row.state)]), row.reason)
+            for row in rows
+        ],
+    )
+
+
+def _time_left(redemption_id: int) -> str:
+    """The estimated time until the run ends, in words; empty if there is no estimate."""
+    outlook = read_outlooks().by_redemption.get(redemption_id)
     return "" if outlook is None or outlook.seconds is None else f"left: {words.left(outlook)}"
 
 
-def what_hinders(provider: str) -> str:
-    """Why a run of this game does not go on just now, in words; empty: nothing does."""
+def _obstacle(provider: str) -> str:
+    """Why no run of this game can go on now; empty if it can."""
     now = database_now()
     age = pulse_age_seconds(now)
     if not is_beating(age):
-        last = "" if age is None else ", or it was stopped"
-        return f"No worker is running{last}: start `make up`. The run goes on by itself then; still waiting."
+        cause = "" if age is None else ", or it was stopped"
+        return (
+            f"No worker is running{cause}: start `make up`. "
+            "The run then goes on. This command is still waiting."
+        )
     budget = RateBudget.objects.filter(pk=provider).first()
     if budget is not None and budget.is_paused(now):
         until = (
-            "until somebody resumes it in the admin"
+            "until it is resumed in the admin"
             if budget.paused_until is None
-            else "and is probed by itself"
+            else "and is probed automatically"
         )
-        return f"{provider} is paused {until}: {budget.pause_reason} Still waiting."
+        return f"{provider} is paused {until}: {budget.pause_reason} This command is still waiting."
     return ""
 
 
 class _Bar:
-    """A bar that is drawn anew in its place."""
+    """A progress bar that is redrawn in place."""
 
     def __init__(self, screen: Screen) -> None:
         self._progress = Progress(
@@ -145,22 +201,22 @@ class _Bar:
     def __exit__(self, *_exception: object) -> None:
         self._progress.stop()
 
-    def show(self, progressed: Progressed, left: str) -> None:
+    def show(self, progress: RunProgress, left: str) -> None:
         self._progress.update(
             self._task,
-            total=progressed.total,
-            completed=progressed.done,
-            description=progressed.words or "Redeeming",
-            left=left if progressed.is_running else "",
+            total=progress.total,
+            completed=progress.done,
+            description=progress.words or "Redeeming",
+            left=left if progress.is_running else "",
         )
 
 
 @dataclass(slots=True)
 class _Lines:
-    """A line for each tenth of the way, or after some seconds in which something has changed."""
+    """A line for each tenth of the members, and for other changes at most every LINE_SECONDS."""
 
     screen: Screen
-    _shown: Progressed | None = field(default=None)
+    _shown: RunProgress | None = field(default=None)
     _shown_at: float = field(default=0.0)
 
     def __enter__(self) -> Self:
@@ -169,24 +225,24 @@ class _Lines:
     def __exit__(self, *_exception: object) -> None:
         pass
 
-    def show(self, progressed: Progressed, left: str) -> None:
-        if not self._is_due(progressed):
+    def show(self, progress: RunProgress, left: str) -> None:
+        if not self._is_due(progress):
             return
-        self._shown, self._shown_at = progressed, time.monotonic()
-        more = f"; {left}" if left and progressed.is_running else ""
+        self._shown, self._shown_at = progress, time.monotonic()
+        more = f"; {left}" if left and progress.is_running else ""
         self.screen.line(
-            f"{progressed.done} of {progressed.total}: {progressed.words or 'nobody to ask'}{more}"
+            f"{progress.done} of {progress.total}: {progress.words or 'no members'}{more}"
         )
 
-    def _is_due(self, progressed: Progressed) -> bool:
+    def _is_due(self, progress: RunProgress) -> bool:
         if self._shown is None:
             return True
-        if progressed == self._shown:
+        if progress == self._shown:
             return False
-        is_further = _tenths(progressed) > _tenths(self._shown)
+        is_further = _tenths(progress) > _tenths(self._shown)
         is_late = time.monotonic() - self._shown_at >= LINE_SECONDS
-        return is_further or is_late or not progressed.is_running
+        return is_further or is_late or not progress.is_running
 
 
-def _tenths(progressed: Progressed) -> int:
-    return 100 * progressed.done // (LINE_PERCENT * max(progressed.total, 1))
+def _tenths(progress: RunProgress) -> int:
+    return 100 * progress.done // (LINE_PERCENT * max(progress.total, 1))

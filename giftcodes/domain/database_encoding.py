@@ -1,17 +1,18 @@
-"""Names of players are in any script: the database has to hold all characters."""
+"""The encoding of the database. It must be UTF8, because player names are in any script."""
 
 from __future__ import annotations
 
 
 def wrong_encoding(encoding: str | None) -> str:
-    """Why a database with this encoding cannot be used, and what to do; empty if it can.
+    """Why a database with this encoding cannot be used, and what to do; empty: it can be used.
 
     Args:
-        encoding: as the server reports it in `server_encoding`; None where a pooler does not pass it on.
+        encoding: the server's `server_encoding`; None if a pooler does not report it.
     """
     if encoding in {None, "UTF8"}:
         return ""
     return (
-        f"The database of DATABASE_URL has the encoding {encoding}; it must be UTF8. Make another one with "
-        "CREATE DATABASE redeemer ENCODING 'UTF8' TEMPLATE template0, and name it in DATABASE_URL."
+        f"The database of DATABASE_URL has the encoding {encoding}; it must be UTF8. Create "
+        "another one with CREATE DATABASE redeemer ENCODING 'UTF8' TEMPLATE template0, and name "
+        "it in DATABASE_URL."
     )

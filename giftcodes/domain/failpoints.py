@@ -1,13 +1,14 @@
-"""Points at which a process ends, or stops itself, on purpose: for `make chaos` and nobody else.
+"""Failpoints: places at which a process kills or stops itself on purpose, for `make chaos` only.
 
-Inert unless the environment (never `.env`) says `REDEEMER_FAULTS=1`. Then:
+They do nothing unless the environment (never `.env`) has `REDEEMER_FAULTS=1`. Then:
 
-    REDEEMER_FAULT=before-send:kill:0.02     at each passing of that point with this chance
-    REDEEMER_FAULT=before-record:stop:#5     at the fifth passing
-    REDEEMER_FAULT_TIMES=UNCONFIRMED_SECONDS=5,PAUSE_SECONDS=4     waits that are too long for a test
+    REDEEMER_FAULT=before-send:kill:0.02     kill at each hit of the failpoint with this probability
+    REDEEMER_FAULT=before-record:stop:#5     stop at the fifth hit
+    REDEEMER_FAULT_TIMES=UNCONFIRMED_SECONDS=5,PAUSE_SECONDS=4     shorten waits for a test
 
-A process with the switch on says so at start, and one with the others but not the switch does not start
-(`giftcodes.checks`). docs/reference/faults-and-guards.md lists the points.
+A process with the switch on logs a warning at start. With the other variables and without the
+switch, a process does not start (`giftcodes.checks`). docs/how-to/run-the-tests.md lists the
+failpoints.
 """
 
 from __future__ import annotations
@@ -18,69 +19,72 @@ import random
 import signal
 from dataclasses import dataclass, field
 
-SWITCH, FAULT, TIMES = "REDEEMER_FAULTS", "REDEEMER_FAULT", "REDEEMER_FAULT_TIMES"
+SWITCH, FAILPOINT, TIMES = "REDEEMER_FAULTS", "REDEEMER_FAULT", "REDEEMER_FAULT_TIMES"
 
-#: Every point, in the order of a member's way through the flow.
-POINTS = frozenset(
+#: Every failpoint, in the order in which a member redemption passes them.
+NAMES = frozenset(
     {
         "before-publish",  # claimed and committed; the message is not published
-        "after-intent",  # the Attempt is committed; the own deadline is not looked at yet
-        "before-send",  # everything is judged; not a byte has left
-        "after-send",  # the whole request has left
-        "before-record",  # the answer is in hand
-        "before-commit",  # the answer is written, and not committed
-        "after-record",  # the answer is committed; what follows from it is not rung
+        "after-intent",  # the Attempt is committed; the deadline is not checked yet
+        "before-send",  # everything is checked; nothing is sent
+        "after-send",  # the whole request is sent
+        "before-record",  # the answer has been read
+        "before-commit",  # the answer is written and not committed
+        "after-record",  # the answer is committed; the follow-up tasks are not enqueued
     }
 )
 _SIGNALS = {"kill": signal.SIGKILL, "stop": signal.SIGSTOP}
 
 
 @dataclass(slots=True)
-class _Plan:
-    point: str
+class _Failpoint:
+    name: str
     action: str
-    chance: float = 1.0
-    passing: int = 0
-    _passings: itertools.count[int] = field(default_factory=lambda: itertools.count(1))
+    probability: float = 1.0
+    at_hit: int = 0
+    _hits: itertools.count[int] = field(default_factory=lambda: itertools.count(1))
 
     def is_due(self) -> bool:
-        if self.passing:
-            return next(self._passings) == self.passing
-        return random.random() < self.chance  # noqa: S311
+        if self.at_hit:
+            return next(self._hits) == self.at_hit
+        return random.random() < self.probability  # noqa: S311
 
 
 def is_on() -> bool:
-    """Whether faults are switched on for this process."""
+    """Whether failpoints are switched on for this process."""
     return os.environ.get(SWITCH) == "1"
 
 
-def is_half_set() -> bool:
-    """Somebody set a fault without the switch: a mistake that must not pass unnoticed."""
-    return not is_on() and bool(os.environ.get(FAULT) or os.environ.get(TIMES))
+def is_set_without_switch() -> bool:
+    """Whether a failpoint or a wait is set without the switch, which is a mistake."""
+    return not is_on() and bool(os.environ.get(FAILPOINT) or os.environ.get(TIMES))
 
 
-def hit(point: str) -> None:
-    """Pass a point. Nearly always nothing happens."""
-    if _PLAN is not None and point == _PLAN.point and _PLAN.is_due():
-        os.write(2, f"FAULT: {_PLAN.action} at {point}\n".encode())
-        os.kill(os.getpid(), _SIGNALS[_PLAN.action])
+def hit(name: str) -> None:
+    """Kill or stop this process, if the failpoint of this name is set and due."""
+    if _FAILPOINT is not None and name == _FAILPOINT.name and _FAILPOINT.is_due():
+        os.write(2, f"FAILPOINT: {_FAILPOINT.action} at {name}\n".encode())
+        os.kill(os.getpid(), _SIGNALS[_FAILPOINT.action])
 
 
 def seconds(name: str, real: float) -> float:
-    """A time: the real one, unless faults are on and shorten it."""
+    """The seconds of the wait `name`: `real`, unless failpoints are on and shorten it."""
     return _TIMES.get(name, real)
 
 
-def _read_plan(text: str) -> _Plan | None:
+def _read_failpoint(text: str) -> _Failpoint | None:
     if not is_on() or not text:
         return None
-    point, action, chance = [*text.split(":"), "1", "1"][:3]
-    if point not in POINTS or action not in _SIGNALS:
-        msg = f"{FAULT}={text}: a point of {sorted(POINTS)} and an action of {sorted(_SIGNALS)}."
+    name, action, when = [*text.split(":"), "1", "1"][:3]
+    if name not in NAMES or action not in _SIGNALS:
+        msg = (
+            f"{FAILPOINT}={text}: it needs a name of {sorted(NAMES)} and an action of "
+            f"{sorted(_SIGNALS)}."
+        )
         raise ValueError(msg)
-    if chance.startswith("#"):
-        return _Plan(point, action, passing=int(chance[1:]))
-    return _Plan(point, action, chance=float(chance))
+    if when.startswith("#"):
+        return _Failpoint(name, action, at_hit=int(when[1:]))
+    return _Failpoint(name, action, probability=float(when))
 
 
 def _read_times(text: str) -> dict[str, float]:
@@ -88,5 +92,5 @@ def _read_times(text: str) -> dict[str, float]:
     return {name: float(value) for name, _, value in pairs} if is_on() else {}
 
 
-_PLAN = _read_plan(os.environ.get(FAULT, ""))
+_FAILPOINT = _read_failpoint(os.environ.get(FAILPOINT, ""))
 _TIMES = _read_times(os.environ.get(TIMES, ""))

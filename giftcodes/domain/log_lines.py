@@ -1,6 +1,6 @@
-"""The log lines that a person reads and that monitoring greps for (README, “How to read the log”).
+"""The log lines that people read and monitoring searches (README, “How to read the log”).
 
-The words are an interface: change them only with a note in CHANGELOG.md.
+Their words are an interface: a change needs a note in CHANGELOG.md.
 """
 
 from __future__ import annotations
@@ -25,14 +25,14 @@ def duplicate(guild: str, code: str, *, trigger: str, user: str = "") -> None:
 
 
 def duplicate_text(guild: str, code: str) -> str:
-    """The refusal in words, as the log and the admin show it."""
+    """The text of a refused duplicate start, for the log and the admin."""
     return (
         f"⚠️ Auto-redeem already in progress for guild {guild} with code {code}, skipping duplicate"
     )
 
 
 def answered(member: str, words: str, *, settled: bool, guild: str, code: str) -> None:
-    """One member's answer: a tick where the member has the code now, else what the game said."""
+    """Log the answer for one member. `settled`: the member has the code now."""
     if settled:
         log.info(f"✅ Redeemed for {member}: {words}", guild=guild, code=code)
     else:
@@ -40,7 +40,7 @@ def answered(member: str, words: str, *, settled: bool, guild: str, code: str) -
 
 
 def trouble(guild: str, code: str, what: str) -> None:
-    """Something went wrong in a run. `what` says what, and what happens next."""
+    """Log an error in a run. `what` says what happened and what happens next."""
     log.error(f"❌ Error in auto-redeem for guild {guild} with code {code}: {what}")
 
 
@@ -54,7 +54,7 @@ def unlocked(guild: str, code: str) -> None:
 
 
 def info(event: str, **fields: Any) -> None:
-    """Any other event that an operator may want to know of."""
+    """Log any other event for operators."""
     log.info(event, **fields)
 
 

@@ -1,6 +1,6 @@
-"""What an answer of the game means: the one table that the rest of the system decides by.
+"""The outcomes of an attempt and their meanings: the table on which every decision is based.
 
-Pure values, no I/O. The game's own strings are known to `giftcodes.clients.games` alone.
+Pure values, no I/O. Only `giftcodes.clients.games` knows the game's own strings.
 """
 
 from __future__ import annotations
@@ -10,14 +10,15 @@ from enum import StrEnum
 
 
 class Outcome(StrEnum):
-    """The meaning of one attempt: of the game's answer, or of there being none."""
+    """The outcome of one attempt: the meaning of the game's answer, or why there is none."""
 
     SUCCESS = "success"
     RECEIVED = "received"
     SAME_TYPE = "same_type"
     CODE_NOT_FOUND = "code_not_found"
     CODE_EXPIRED = "code_expired"
-    #: USED: a claim limit is reached, the account's or the code's. The stored value is older than that knowledge.
+    #: USED: a claim limit is reached, the account's or the code's. The stored value predates this
+    #: finding.
     CLAIM_LIMIT = "code_used_up"
     #: A general error about the code, without saying which.
     CODE_ERROR = "code_error"
@@ -35,58 +36,61 @@ class Outcome(StrEnum):
     NOT_LOGIN = "not_login"
     SIGN_ERROR = "sign_error"
     PARAMS_ERROR = "params_error"
-    #: The game wants a captcha solved. Redeemer solves none.
+    #: The game requires a captcha. Redeemer solves none.
     CAPTCHA = "captcha"
-    #: HTTP 401 or 403 without an answer of the game: the request, or our address, is refused.
+    #: HTTP 401 or 403 without a known answer: the request or our address is refused.
     FORBIDDEN = "forbidden"
-    #: JSON of the game's shape with a message that nobody knows.
+    #: JSON in the game's form, with an unknown message.
     UNRECOGNISED = "unrecognised"
-    #: Answered, but not with the game's JSON: HTML, truncated, too long.
+    #: An answer that is not the game's JSON: HTML, truncated, too long.
     UNREADABLE = "unreadable"
     #: HTTP 5xx.
     SERVER_ERROR = "server_error"
-    #: Sent, and no answer: timeout after sending, reset, too slow.
+    #: Sent without an answer: timeout after sending, reset, too slow.
     UNANSWERED = "unanswered"
-    #: Provably never arrived: connection refused, DNS, TLS.
+    #: Certainly not received: connection refused, DNS, TLS.
     UNREACHABLE = "unreachable"
     #: HTTP 429.
     THROTTLED = "throttled"
-    #: We decided not to send: the worker woke up after its deadline.
+    #: Not sent, because the worker was delayed past its deadline.
     NOT_SENT = "not_sent"
 
 
 class Scope(StrEnum):
-    """Whom an answer concerns."""
+    """What an outcome concerns."""
 
     MEMBER = "member"
     CODE = "code"
     PROVIDER = "provider"
-    NOBODY = "nobody"
+    NONE = "none"
 
 
 @dataclass(frozen=True, slots=True)
 class Meaning:
-    """One row of the table in docs/reference/outcomes.md.
+    """The meaning of an outcome: a row of the table in docs/reference/outcomes.md.
 
-    `words` is the game's word for it (or ours, where the game said nothing), as log lines show it; `reason` says to a
-    person what happened and what to do.
+    Args:
+        scope: what it concerns.
+        words: the game's message, or our words where the game sent none. Log lines show it.
+        reason: what happened and what to do, for people.
+        proves_code: the code works: this player has just been granted it, or has it.
+        decisive: the effect in the game is known. After an attempt that is not decisive, the code
+            may have been granted.
+        recognised: a known answer of the game, which ends a series of unknown ones.
     """
 
     scope: Scope
     words: str
     reason: str
-    #: The code works: somebody got it, or has it.
     proves_code: bool = False
-    #: The effect on the game's side is known. An attempt without a decisive answer may have been granted.
     decisive: bool = True
-    #: The game, as we know it, has spoken: ends a streak of unknown answers.
     recognised: bool = True
 
 
 MEANINGS: dict[Outcome, Meaning] = {
     Outcome.SUCCESS: Meaning(Scope.MEMBER, "SUCCESS", "Redeemed.", proves_code=True),
     Outcome.RECEIVED: Meaning(
-        Scope.MEMBER, "RECEIVED", "The player has this code already.", proves_code=True
+        Scope.MEMBER, "RECEIVED", "The player already has this code.", proves_code=True
     ),
     Outcome.SAME_TYPE: Meaning(
         Scope.MEMBER,
@@ -101,62 +105,65 @@ MEANINGS: dict[Outcome, Meaning] = {
     Outcome.CLAIM_LIMIT: Meaning(
         Scope.MEMBER,
         "USED",
-        "The game says that a claim limit is reached: this account's, or the code's. It is tried again every day.",
+        "The game says that a claim limit is reached: this account's, or the code's. It will be "
+        "retried every day.",
     ),
     Outcome.CODE_ERROR: Meaning(
         Scope.MEMBER,
         "general error",
-        "The game reports an error about this code and does not say which. It is asked again.",
+        "The game reports an error about this code and does not say which. The request "
+        "will be repeated.",
         decisive=False,
         recognised=False,
     ),
     Outcome.WRONG_REALM: Meaning(
         Scope.MEMBER,
         "USER INFO ERROR",
-        "Player ID and realm do not belong together, or there is no such player. Correct the member's realm; the "
-        "code is tried again at once.",
+        "Player ID and realm do not belong together, or there is no such player. Correct the "
+        "member's realm; the code is then retried at once.",
     ),
     Outcome.NO_SUCH_PLAYER: Meaning(
         Scope.MEMBER,
         "role not exist",
-        "The game knows no such player. Check the player ID and the realm.",
+        "The game does not know this player. Check the player ID and the realm.",
     ),
     Outcome.LEVEL_TOO_LOW: Meaning(
         Scope.MEMBER,
         "STOVE_LV ERROR",
-        "The player's level is too low for this code. It is tried again every day.",
+        "The player's level is too low for this code. It will be retried every day.",
     ),
     Outcome.SPEND_TOO_LOW: Meaning(
         Scope.MEMBER,
         "RECHARGE_MONEY ERROR",
-        "The player has spent too little in the game for this code. It is tried again every day.",
+        "The player has spent too little in the game for this code. It will be retried every day.",
     ),
     Outcome.VIP_TOO_LOW: Meaning(
         Scope.MEMBER,
         "RECHARGE_MONEY_VIP ERROR",
-        "The player's VIP level is too low for this code. It is tried again every day.",
+        "The player's VIP level is too low for this code. It will be retried every day.",
     ),
     Outcome.LEVEL_OR_SPEND_TOO_LOW: Meaning(
         Scope.MEMBER,
         "level or spend too low",
-        "The player's level is too low for this code, or the player has spent too little in the game. It is tried "
-        "again every day.",
+        "The player's level is too low for this code, or the player has spent too little in the "
+        "game. It will be retried every day.",
     ),
     Outcome.ACCOUNT_TOO_YOUNG: Meaning(
         Scope.MEMBER,
         "account too young",
-        "The player's account is too young for this code. It is tried again every day.",
+        "The player's account is too young for this code. It will be retried every day.",
     ),
     Outcome.TIMEOUT_RETRY: Meaning(
         Scope.MEMBER,
         "TIMEOUT RETRY",
-        "The game had a hiccup and does not say whether the code was granted. It is asked again.",
+        "The game reported a timeout, and not whether the code was granted. The request will be "
+        "repeated.",
         decisive=False,
     ),
     Outcome.SERVER_BUSY: Meaning(
         Scope.MEMBER,
         "server busy",
-        "The game is busy and may still deliver the code. It is asked again later.",
+        "The game is busy and may still deliver the code. The request will be repeated later.",
         decisive=False,
     ),
     Outcome.TOO_FREQUENT: Meaning(
@@ -165,7 +172,7 @@ MEANINGS: dict[Outcome, Meaning] = {
         "The game asks for a pause between two requests for this player.",
     ),
     Outcome.NOT_LOGIN: Meaning(
-        Scope.MEMBER, "NOT LOGIN", "The game lost its session. It is asked again."
+        Scope.MEMBER, "NOT LOGIN", "The game lost its session. The request will be repeated."
     ),
     Outcome.SIGN_ERROR: Meaning(
         Scope.PROVIDER,
@@ -175,72 +182,76 @@ MEANINGS: dict[Outcome, Meaning] = {
     Outcome.PARAMS_ERROR: Meaning(
         Scope.PROVIDER,
         "params error",
-        "The game missed a field in our request. Its protocol may have changed.",
+        "A field is missing in our request. The protocol of the game may have changed.",
     ),
     Outcome.CAPTCHA: Meaning(
         Scope.PROVIDER,
         "captcha",
-        "The game asks for a captcha. Redeemer solves no captchas. Redeem by hand on the game's page until the game "
-        "stops asking for it.",
+        "The game asks for a captcha. Redeemer solves no captchas. Redeem by hand on the game's "
+        "page until the game stops asking for it.",
     ),
     Outcome.FORBIDDEN: Meaning(
         Scope.PROVIDER,
         "HTTP 401 or 403",
-        "The game's server refused the request itself (HTTP 401 or 403). It may refuse this server's address or "
-        "clock, or the Origin header. Check the server's clock, and whether the game's own gift page opens from it.",
+        "The game's server refused the request itself (HTTP 401 or 403). It may refuse this "
+        "server's address or clock, or the Origin header. Check the server's clock, and whether "
+        "the game's own gift page opens from it.",
     ),
     Outcome.UNRECOGNISED: Meaning(
         Scope.MEMBER,
         "unknown answer",
-        "The game answered with words that are not known here. It is asked again.",
+        "The game sent an unknown message. The request will be repeated.",
         decisive=False,
         recognised=False,
     ),
     Outcome.UNREADABLE: Meaning(
         Scope.MEMBER,
         "unreadable answer",
-        "The game's answer could not be read, so that it is not known whether the code was granted. It is asked again.",
+        "The game's answer could not be read, so it is unknown whether the code was granted. "
+        "The request will be repeated.",
         decisive=False,
         recognised=False,
     ),
     Outcome.SERVER_ERROR: Meaning(
         Scope.MEMBER,
         "server error",
-        "The game's server failed, so that it is not known whether the code was granted. It is asked again.",
+        "The game's server failed, so it is unknown whether the code was granted. The "
+        "request will be repeated.",
         decisive=False,
         recognised=False,
     ),
     Outcome.UNANSWERED: Meaning(
         Scope.MEMBER,
         "no answer",
-        "The game did not answer, so that it is not known whether the code was granted. It is asked again.",
+        "The game did not answer, so it is unknown whether the code was granted. The "
+        "request will be repeated.",
         decisive=False,
         recognised=False,
     ),
     Outcome.UNREACHABLE: Meaning(
-        Scope.NOBODY,
+        Scope.NONE,
         "unreachable",
-        "The game's server could not be reached. It is asked again.",
+        "The game's server could not be reached. The request will be repeated.",
         recognised=False,
     ),
     Outcome.THROTTLED: Meaning(
-        Scope.NOBODY,
+        Scope.NONE,
         "HTTP 429",
-        "The game's request limit was reached. It goes on in the next window.",
+        "The game's request limit was reached. Redeeming continues in the next window.",
     ),
     Outcome.NOT_SENT: Meaning(
-        Scope.NOBODY,
+        Scope.NONE,
         "not sent",
-        "The worker was held up past its deadline and did not send the request.",
+        "The worker was delayed past its deadline and did not send the request.",
     ),
 }
 
 
 def meaning(outcome: Outcome | str) -> Meaning:
-    """The table's row for an outcome.
+    """The meaning of an outcome.
 
     Raises:
-        ValueError: the outcome is not one of `Outcome`.
+        ValueError: it is not a value of `Outcome`.
     """
     return MEANINGS[Outcome(outcome)]
 
@@ -248,9 +259,10 @@ def meaning(outcome: Outcome | str) -> Meaning:
 PROVING = frozenset(o for o, m in MEANINGS.items() if m.proves_code)
 UNDECIDED = frozenset(o for o, m in MEANINGS.items() if not m.decisive)
 ABOUT_THE_CODE = frozenset(o for o, m in MEANINGS.items() if m.scope is Scope.CODE)
-#: The game does not know the pair of player ID and realm. It checks this pair before the code.
+#: The game does not know the pair of player ID and realm, which it checks before the code.
 WRONG_PLAYER = frozenset({Outcome.WRONG_REALM, Outcome.NO_SUCH_PLAYER})
-#: A condition of the player's account is not met. When it is met, it helps for all codes with that condition.
+#: The account does not meet a condition. Once it does, it does so for all codes with that
+#: condition.
 ACCOUNT_CONDITIONS = frozenset(
     {
         Outcome.LEVEL_TOO_LOW,
@@ -260,9 +272,9 @@ ACCOUNT_CONDITIONS = frozenset(
         Outcome.ACCOUNT_TOO_YOUNG,
     }
 )
-#: With these the game has looked at the code, and has said something known about it.
+#: The game has checked the code, and sent a known answer about it.
 JUDGES_CODE = PROVING | ABOUT_THE_CODE | ACCOUNT_CONDITIONS | {Outcome.CLAIM_LIMIT}
-#: The game itself answered, in words that say nothing that is known here.
+#: The game itself answered, with an unknown or general message.
 ODD_WORDS = frozenset({Outcome.UNRECOGNISED, Outcome.CODE_ERROR})
-#: An answer came, and it is not one of the game's known answers.
+#: There is an answer, and it is not a known one.
 ODD_ANSWERS = ODD_WORDS | {Outcome.UNREADABLE, Outcome.SERVER_ERROR}

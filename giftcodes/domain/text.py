@@ -1,11 +1,11 @@
-"""Text that people and feeds send: invisible characters are taken out, digits of all scripts are read.
+"""Cleaning of text from people and feeds: invisible characters, and digits of all scripts.
 
-They are cleaned where they enter (model and form fields, lists, feeds, command line arguments) with `clean_name`,
-`clean_notes` and `clean_token`. What an older version has stored is cleaned where it is read (`visible`) or shown
-(`printable`).
+Text is cleaned on input (model and form fields, lists, feeds, command line arguments) with
+`clean_name`, `clean_notes` and `clean_token`. Text that an older version has stored is cleaned when
+it is read (`visible`) or shown (`printable`).
 
-The invisible characters are those with the property Default_Ignorable_Code_Point of the Unicode Character Database
-(DerivedCoreProperties.txt) and the marks of interlinear annotation.
+The invisible characters are those with the property Default_Ignorable_Code_Point of the Unicode
+Character Database (DerivedCoreProperties.txt) and the marks of interlinear annotation.
 """
 
 from __future__ import annotations
@@ -14,22 +14,23 @@ import re
 import unicodedata
 
 _INVISIBLE = re.compile(
-    "[\u00ad\u034f\u061c\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufe00-\ufe0f\ufeff"
-    "\ufff0-\ufffb\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff]"
+    "[\u00ad\u034f\u061c\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f"
+    "\ufe00-\ufe0f\ufeff\ufff0-\ufffb\U0001bca0-\U0001bca3\U0001d173-\U0001d17a"
+    "\U000e0000-\U000e0fff]"
 )
-#: Letters and signs that look like a blank: the Hangul fillers and the empty Braille pattern.
+#: Characters that look like a space: the Hangul fillers and the empty Braille pattern.
 _BLANKS = dict.fromkeys(map(ord, "\u115f\u1160\u3164\uffa0\u2800"), " ")
 _ZWNJ, _ZWJ = "\u200c", "\u200d"
 _REPEATED_JOINER = re.compile("([\u200c\u200d])[\u200c\u200d]+")
 _EMOJI_VARIATION = re.compile("[\ufe0e\ufe0f]")
 _OTHER_VARIATION = re.compile("[\ufe00-\ufe0d\U000e0100-\U000e01ef]")
-#: The flags of England, Scotland and Wales, and others that are spelled with tags.
+#: Flags that are encoded with tags, such as those of England, Scotland and Wales.
 _TAGGED_FLAG = re.compile("\U0001f3f4[\U000e0030-\U000e0039\U000e0061-\U000e007a]{3,6}\U000e007f")
 _TAG = re.compile("[\U000e0020-\U000e007f]")
 _KEYCAP = "\u20e3"
-#: Emoji that have no category of their own among the symbols.
+#: Emoji that are not in the category of symbols.
 _ODD_EMOJI = "\u203c\u2049\u3030\u303d"
-#: Scripts in which a joiner or non-joiner changes how the letters beside it look.
+#: Scripts in which a joiner or non-joiner changes the shape of adjacent letters.
 _JOINING_LETTER = re.compile(
     "[\u0600-\u08ff\u0900-\u0dff\u1000-\u109f\u1780-\u18af\ua840-\ua8ff\ufb50-\ufdff\ufe70-\ufefc]"
 )
@@ -46,8 +47,8 @@ _REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
 def visible(text: str) -> str:
     """The text in Unicode's composed form (NFC), without the invisible characters.
 
-    A joiner or a variation selector stays where it shapes an emoji, or a letter of a script that needs it. Control
-    characters stay for the validators to refuse.
+    A joiner or variation selector stays where it shapes an emoji, or a letter of a script that uses
+    it. Control characters stay, and validators refuse them.
     """
     if text.isascii():
         return text
@@ -57,20 +58,20 @@ def visible(text: str) -> str:
 
 
 def clean_name(text: str) -> str:
-    """A name of one line: `visible`, and without blanks around it."""
+    """A name of one line: `visible`, and stripped."""
     return visible(text).strip()
 
 
 def clean_notes(text: str) -> str:
-    """A text of several lines: `visible`. Its line ends stay as the browser sent them."""
+    """A text of several lines: `visible`. Line ends stay as the browser sent them."""
     return visible(text)
 
 
 def clean_token(text: str) -> str:
-    """An ID, a code or a number: no invisible character at all, and digits of every script as ASCII.
+    """An ID, a code or a number: without invisible characters, and with ASCII digits.
 
-    Full-width letters and signs become ASCII, too. Nothing else is changed: what does not belong there is left for the
-    validators to name.
+    Full-width letters and symbols become ASCII, too. Other characters stay, and validators refuse
+    them.
     """
     if text.isascii():
         return text.strip()
@@ -79,7 +80,10 @@ def clean_token(text: str) -> str:
 
 
 def printable(text: str) -> str:
-    """A text that can be shown anywhere: `visible`, with control characters replaced. Line ends and tabs stay."""
+    """Text that is safe to show: `visible`, control characters replaced.
+
+    Line ends and tabs stay.
+    """
     if text.isascii() and text.isprintable():
         return text
     return "".join(
@@ -91,7 +95,10 @@ def printable(text: str) -> str:
 
 
 def isolated(name: str) -> str:
-    """A name to be put into a sentence: one with right-to-left letters does not reorder the words around it."""
+    """The name for use in a sentence.
+
+    Right-to-left names are isolated, so they do not reorder its words.
+    """
     if name.isascii() or not any(
         unicodedata.bidirectional(sign) in _RIGHT_TO_LEFT for sign in name
     ):
@@ -100,7 +107,7 @@ def isolated(name: str) -> str:
 
 
 def sentence(text: str) -> str:
-    """A sentence of ours in which names may stand isolated: `visible`, and the names stay isolated."""
+    """A sentence of ours with isolated names: `visible`, and the names stay isolated."""
     if text.isascii():
         return text
     parts = _ISOLATED.split(text)
@@ -115,7 +122,7 @@ def _ascii_digit(character: str) -> str:
 
 
 def _belongs(text: str, place: int) -> bool:
-    """Whether the invisible character at this place shapes what stands beside it."""
+    """Whether the invisible character at `place` shapes an adjacent character."""
     sign, before, after = text[place], text[place - 1 : place], text[place + 1 : place + 2]
     if not before:
         return False
@@ -141,7 +148,7 @@ def _ends_in_emoji(text: str) -> bool:
 
 
 def _is_emoji(character: str) -> bool:
-    """Also of later versions of Unicode than Python knows, and the skin tones."""
+    """Whether it is an emoji, also one of a later Unicode version than Python's, or a skin tone."""
     if not character:
         return False
     if unicodedata.category(character) == "So" or character in _ODD_EMOJI:
@@ -150,17 +157,17 @@ def _is_emoji(character: str) -> bool:
 
 
 def _joins_letters(before: str, after: str) -> bool:
-    """Whether a joiner stands within a word, or behind a sign that takes the vowel from a letter, as in Malayalam."""
+    """Whether a joiner is within a word, or follows a virama, as in Malayalam."""
     if not _JOINING_LETTER.match(before):
         return False
     return bool(_JOINING_LETTER.match(after)) or unicodedata.combining(before) == _VIRAMA_CLASS
 
 
 def plain_text(text: str, limit: int) -> str:
-    """The text with what cannot be printed replaced, cut to `limit` characters. Line ends and tabs stay."""
+    """The first `limit` characters, unprintable ones replaced. Line ends and tabs stay."""
     return "".join(c if c.isprintable() or c in "\n\t" else _REPLACEMENT for c in text[:limit])
 
 
 def one_line(text: str, limit: int) -> str:
-    """The same in one line, with runs of white space as one blank: it cannot forge a line of a log."""
+    """The same in one line, with white space collapsed, so it cannot forge a log line."""
     return plain_text(" ".join(text[: 4 * limit].split()), limit)

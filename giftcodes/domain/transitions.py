@@ -1,4 +1,4 @@
-"""What becomes of a member's row after an answer: a pure function of values, tested as a table."""
+"""The next state of a member redemption after an attempt: a pure function, tested as a table."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from giftcodes.domain.outcomes import (
 
 
 class State(StrEnum):
-    """The states of a member's share of a redemption."""
+    """The states of a member redemption."""
 
     PENDING = "pending"
     IN_FLIGHT = "in_flight"
@@ -39,11 +39,12 @@ OPEN = frozenset({State.PENDING, State.IN_FLIGHT, State.UNCONFIRMED})
 SETTLED = frozenset({State.REDEEMED, State.ALREADY_RECEIVED, State.SAME_TYPE})
 PARKED = frozenset({State.NEEDS_CORRECTION, State.NOT_ELIGIBLE, State.FAILED})
 CLOSED = frozenset({State.CANCELLED})
-#: While a row is in one of these, no other row may ask the game for the same player and code.
+#: While a member redemption is in one of these, no other one may send a request for the same player
+#: and code.
 HOLDING = frozenset({State.IN_FLIGHT, State.UNCONFIRMED}) | SETTLED
 
 MAX_TRIES = 5
-#: With words that are not known here, no member is asked more often than this before a person has looked.
+#: The tries after unknown messages. Then a person has to check.
 MAX_ODD_TRIES = 2
 UNCONFIRMED_SECONDS = failpoints.seconds("UNCONFIRMED_SECONDS", 60.0)
 DOUBT_SECONDS = failpoints.seconds("DOUBT_SECONDS", 60.0)
@@ -56,24 +57,24 @@ _SETTLES = {
     Outcome.SAME_TYPE: State.SAME_TYPE,
 }
 _NOT_ELIGIBLE = ACCOUNT_CONDITIONS | {Outcome.CLAIM_LIMIT}
-#: The pause of the game, or its window, is the wait.
-_AT_ONCE = frozenset({Outcome.THROTTLED, Outcome.NOT_SENT}) | {
+#: The provider's pause or rate window is the delay.
+_WITHOUT_DELAY = frozenset({Outcome.THROTTLED, Outcome.NOT_SENT}) | {
     outcome for outcome, row in MEANINGS.items() if row.scope is Scope.PROVIDER
 }
 
 
 @dataclass(frozen=True, slots=True)
 class AttemptContext:
-    """What the decision needs to know of the row and its past.
+    """The facts about an attempt's member redemption that the decision depends on.
 
     Args:
-        confirming: an earlier request's effect is still unknown.
-        tries: tries counted before this one.
-        uncounted_failures: uncounted failures in a row before this one.
-        earlier_unknown: an earlier attempt of ours, for this player and code, may have been granted.
-        code_is_closed: this answer, one before it, or a person closed the code.
-        code_is_held: unclear answers hold the code back.
-        is_probe: the request probed a paused provider, which spends nobody's tries.
+        confirming: the effect of an earlier request is still unknown.
+        tries: the counted tries before this attempt.
+        uncounted_failures: the uncounted failures in a row before this attempt.
+        earlier_unknown: an earlier attempt for this player and code may have been granted.
+        code_is_closed: this answer, an earlier one or a person has closed the code.
+        code_is_held: the code is held because of unclear answers.
+        is_probe: the request was a probe of a paused provider, which does not count as a try.
         jitter: a random number in [0, 1) that spreads the delays.
     """
 
@@ -89,28 +90,36 @@ class AttemptContext:
 
 @dataclass(frozen=True, slots=True)
 class Transition:
-    """The row's next state. `delay_seconds` None: nobody asks again by itself."""
+    """The next state of a member redemption.
+
+    Args:
+        state: the next state.
+        reason: for people.
+        delay_seconds: until the next request; None: none is planned.
+        counts: the attempt counts as a try.
+        is_uncounted_failure: it counts as an uncounted failure, which makes the next delay longer.
+    """
 
     state: State
     reason: str
     delay_seconds: float | None = None
     counts: bool = False
-    is_setback: bool = False
+    is_uncounted_failure: bool = False
 
 
-def decide(outcome: Outcome, situation: AttemptContext) -> Transition:
-    """Decide what becomes of a row (docs/reference/outcomes.md)."""
+def decide(outcome: Outcome, context: AttemptContext) -> Transition:
+    """The next state after `outcome` (docs/reference/outcomes.md)."""
     reason = meaning(outcome).reason
-    if outcome is Outcome.RECEIVED and situation.earlier_unknown:
+    if outcome is Outcome.RECEIVED and context.earlier_unknown:
         return Transition(
             State.REDEEMED,
-            "Redeemed: an earlier request went without a clear answer, and a repeat confirmed it.",
+            "Redeemed: an earlier request had no clear answer, and a repeat confirmed it.",
         )
     if outcome in _SETTLES:
         return Transition(_SETTLES[outcome], reason)
     if outcome in WRONG_PLAYER:
         return Transition(State.NEEDS_CORRECTION, reason)
-    if outcome is Outcome.CLAIM_LIMIT and situation.code_is_closed:
+    if outcome is Outcome.CLAIM_LIMIT and context.code_is_closed:
         return Transition(
             State.CANCELLED,
             "The game says that a claim limit is reached, and the code was closed for it.",
@@ -118,50 +127,51 @@ def decide(outcome: Outcome, situation: AttemptContext) -> Transition:
     if outcome in _NOT_ELIGIBLE:
         return Transition(State.NOT_ELIGIBLE, reason, delay_seconds=DAY_SECONDS)
     if outcome in ABOUT_THE_CODE:
-        return _judge_code(reason, situation)
+        return _after_code_answer(reason, context)
     if outcome in UNDECIDED:
-        return _judge_unknown(outcome, reason, situation)
-    return _judge_setback(outcome, reason, situation)
+        return _after_unclear_answer(outcome, reason, context)
+    return _after_uncounted_failure(outcome, reason, context)
 
 
-def _waiting(situation: AttemptContext) -> State:
-    """A row whose earlier effect is unknown keeps that knowledge while it waits."""
-    return State.UNCONFIRMED if situation.confirming else State.PENDING
+def _waiting(context: AttemptContext) -> State:
+    """The waiting state. UNCONFIRMED stays, because the effect of an earlier request is unknown."""
+    return State.UNCONFIRMED if context.confirming else State.PENDING
 
 
-def _judge_code(reason: str, situation: AttemptContext) -> Transition:
-    if not situation.code_is_closed:
+def _after_code_answer(reason: str, context: AttemptContext) -> Transition:
+    if not context.code_is_closed:
         return Transition(
-            _waiting(situation),
-            f"{reason} Another member is asked to confirm it.",
+            _waiting(context),
+            f"{reason} A request for another member must confirm it.",
             delay_seconds=DOUBT_SECONDS,
         )
-    if situation.confirming:
-        reason += " An earlier request went without a clear answer, so the player may have it all the same."
+    if context.confirming:
+        reason += " An earlier request had no clear answer, so the player may have it all the same."
     return Transition(State.CANCELLED, reason)
 
 
-def _judge_unknown(outcome: Outcome, reason: str, situation: AttemptContext) -> Transition:
-    counts = not situation.is_probe
-    tries = situation.tries + counts
-    most = MAX_ODD_TRIES if outcome in ODD_WORDS or situation.code_is_held else MAX_TRIES
-    if tries >= most:
+def _after_unclear_answer(outcome: Outcome, reason: str, context: AttemptContext) -> Transition:
+    counts = not context.is_probe
+    tries = context.tries + counts
+    max_tries = MAX_ODD_TRIES if outcome in ODD_WORDS or context.code_is_held else MAX_TRIES
+    if tries >= max_tries:
         return Transition(
             State.FAILED,
-            f"{meaning(outcome).words}: no clear answer in {tries} tries. See the attempts, then press Redeem now.",
+            f"{meaning(outcome).words}: no clear answer in {tries} tries. See the attempts, then "
+            "press Redeem now.",
             counts=counts,
         )
     if outcome in ODD_WORDS:
-        delay = retry_delay_seconds(tries, jitter=situation.jitter)
-        return Transition(_waiting(situation), reason, delay_seconds=delay, counts=counts)
+        delay = retry_delay_seconds(tries, jitter=context.jitter)
+        return Transition(_waiting(context), reason, delay_seconds=delay, counts=counts)
     return Transition(State.UNCONFIRMED, reason, delay_seconds=UNCONFIRMED_SECONDS, counts=counts)
 
 
-def _judge_setback(outcome: Outcome, reason: str, situation: AttemptContext) -> Transition:
+def _after_uncounted_failure(outcome: Outcome, reason: str, context: AttemptContext) -> Transition:
     if outcome is Outcome.TOO_FREQUENT:
-        delay = TOO_FREQUENT_SECONDS * (1 + min(situation.uncounted_failures, 10))
-    elif outcome in _AT_ONCE:
+        delay = TOO_FREQUENT_SECONDS * (1 + min(context.uncounted_failures, 10))
+    elif outcome in _WITHOUT_DELAY:
         delay = 0.0
     else:
-        delay = retry_delay_seconds(situation.uncounted_failures, jitter=situation.jitter)
-    return Transition(_waiting(situation), reason, delay_seconds=delay, is_setback=True)
+        delay = retry_delay_seconds(context.uncounted_failures, jitter=context.jitter)
+    return Transition(_waiting(context), reason, delay_seconds=delay, is_uncounted_failure=True)

@@ -1,9 +1,8 @@
-"""What may be typed or imported. Each message says what to do."""
+"""Validators of what people enter or import. Each message says what to do."""
 
 from __future__ import annotations
 
 import datetime as dt
-import re
 import unicodedata
 
 from django.core.exceptions import ValidationError
@@ -15,26 +14,27 @@ CODE_PATTERN = r"[A-Za-z0-9]{1,32}"
 validate_code = RegexValidator(
     rf"\A{CODE_PATTERN}\Z",
     _(
-        "A gift code is 1 to 32 letters and digits, without spaces or signs. Copy it as it was published."
+        "A gift code is 1 to 32 letters and digits, without spaces or signs. Copy it as it was "
+        "published."
     ),
 )
 validate_player_id = RegexValidator(
     r"\A[0-9]{3,20}\Z",
     _("A player ID is digits only (8 to 10 as a rule). The game shows it in the player's profile."),
 )
-#: No day and no moment that a person, a list or a feed sets is before the one or after the other. PostgreSQL stores
-#: what Python cannot read (the year 10000), and what lies at the end of time has no neighbour in another zone.
+#: The bounds of every day and time that a person, a list or a feed sets. PostgreSQL can store dates
+#: that Python cannot read (the year 10000), and a time next to the last cannot be converted to
+#: another zone.
 EARLIEST_DAY, LATEST_DAY = dt.date(2000, 1, 1), dt.date(2100, 1, 1)
 EARLIEST = dt.datetime.combine(EARLIEST_DAY, dt.time(), dt.UTC)
 LATEST = dt.datetime.combine(LATEST_DAY, dt.time(), dt.UTC)
-_SPACE = re.compile(r"\s")
 
 
 def validate_one_line(text: str) -> None:
-    """Refuse control characters: PostgreSQL cannot store a NUL, and a line break would forge a log line.
+    """Refuse control characters. PostgreSQL cannot store NUL; a line break could forge a log line.
 
     Raises:
-        ValidationError: there is one.
+        ValidationError: the text has one.
     """
     for character in text:
         if unicodedata.category(character) in ("Cc", "Cs", "Zl", "Zp"):
@@ -46,7 +46,7 @@ def validate_one_line(text: str) -> None:
 
 
 def validate_day(day: dt.date) -> None:
-    """Refuse a day that no guild can mean.
+    """Refuse a day out of bounds.
 
     Raises:
         ValidationError: it is before `EARLIEST_DAY` or after `LATEST_DAY`.
@@ -56,10 +56,10 @@ def validate_day(day: dt.date) -> None:
 
 
 def validate_moment(moment: dt.datetime) -> None:
-    """Refuse a moment that no guild can mean, in whatever zone it was entered.
+    """Refuse a time out of bounds.
 
     Args:
-        moment: with a zone.
+        moment: an aware datetime, in any zone.
 
     Raises:
         ValidationError: it is before `EARLIEST` or after `LATEST`.

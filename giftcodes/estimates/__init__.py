@@ -1,7 +1,11 @@
-"""How long it takes: from the queue and the pace to a moment for each run. docs/explanation/design.md, “Estimates”.
+"""How long it takes: a moment for the end of each run. docs/explanation/design.md, “Estimates”.
 
-pace: when the nth request from now is answered -> turns: which one is a run's last -> forecast: an outlook for each run
-reading, preview: the rows that this is told from, by a fixed number of statements
+pace             when the nth request from now is answered
+forecast         which request is the last one of a run, and so the outlook of each run
+formatting       an outlook in words
+queue_snapshot   reads the queues and the measured speed, and forecasts them
+cost_preview     the cost of runs before they are started
+dry_run          what a run would do, member by member
 
-The first three, and words, are pure: plain values in, plain values out.
+The first three are pure. The others read the database by a fixed number of statements.
 """

@@ -1,48 +1,63 @@
-"""What a run that a person asks for would do, member by member, and why not. Nothing is changed, nobody is asked."""
+"""What a run would do, member by member, and why. Nothing is changed, and no request is sent."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from django.utils.translation import gettext
 
 from giftcodes.domain.text import isolated, sentence, visible
-from giftcodes.domain.transitions import PARKED, SETTLED, State
-from giftcodes.estimates.queue_snapshot import ask
+from giftcodes.domain.transitions import HOLDING, PARKED, SETTLED, State
+from giftcodes.estimates.queue_snapshot import fetch
 from giftcodes.models import CancelKind
-from giftcodes.models.member_redemption import REFUSED_FOR, STATE_LABELS
+from giftcodes.models.member_redemption import REFUSED_FOR, STATE_LABELS, is_refused_sql, values
 
-# A twin is the row by which the player has the code in another guild, or is being asked for it there.
-_MEMBERS = """
-SELECT m.player_id, m.nickname, m.active, m.opted_out, share.state, coalesce(share.cancel_kind, ''), share.reason,
-       share.covered_by_id IS NOT NULL, twin.state,
-       coalesce(m.refused_realm = coalesce(m.realm, own.realm) AND m.refused_at > clock_timestamp() - %(refused_for)s,
-                false),
-       twin.guild
+# `elsewhere` is the member redemption of another guild through which the player has the code, or is
+# being asked for it.
+_MEMBERS = f"""
+SELECT m.player_id, m.nickname, m.active, m.opted_out, own.state, coalesce(own.cancel_kind, ''),
+       coalesce(own.reason, ''), own.covered_by_id IS NOT NULL, elsewhere.state, elsewhere.guild,
+       {is_refused_sql("m", "g")}
 FROM giftcodes_member m
-JOIN giftcodes_guild own ON own.id = m.guild_id
-LEFT JOIN giftcodes_memberredemption share ON share.member_id = m.id AND share.gift_code_id = %(code)s
+JOIN giftcodes_guild g ON g.id = m.guild_id
+LEFT JOIN giftcodes_memberredemption own
+       ON own.member_id = m.id AND own.gift_code_id = %(code)s
 LEFT JOIN LATERAL (
-    SELECT t.state, g.name AS guild
-    FROM giftcodes_memberredemption t
-    JOIN giftcodes_redemption r ON r.id = t.redemption_id AND r.guild_id <> m.guild_id
-    JOIN giftcodes_guild g ON g.id = r.guild_id
-    WHERE t.gift_code_id = %(code)s AND t.player_id = m.player_id AND t.covered_by_id IS NULL
-      AND t.state IN ('in_flight', 'unconfirmed', 'redeemed', 'already_received', 'same_type')
+    SELECT other.state, og.name AS guild
+    FROM giftcodes_memberredemption other
+    JOIN giftcodes_redemption r ON r.id = other.redemption_id AND r.guild_id <> m.guild_id
+    JOIN giftcodes_guild og ON og.id = r.guild_id
+    WHERE other.gift_code_id = %(code)s AND other.player_id = m.player_id
+      AND other.covered_by_id IS NULL AND other.state = ANY(%(holding)s)
     LIMIT 1
-) twin ON true
+) elsewhere ON true
 WHERE m.guild_id = %(guild)s
 ORDER BY m.nickname, m.player_id
-"""
+"""  # noqa: S608 - constants
+
+
+class _MemberRow(NamedTuple):
+    player_id: str
+    nickname: str
+    active: bool
+    opted_out: bool
+    state: str | None
+    cancel_kind: str
+    reason: str
+    is_covered: bool
+    state_elsewhere: str | None
+    guild_elsewhere: str | None
+    is_refused: bool
 
 
 @dataclass(frozen=True, slots=True)
-class Share:
-    """One member's part of a plan.
+class PlannedMember:
+    """One member's part of a plan. `redeem --dry-run --json` prints these fields.
 
     Args:
-        player_id, nickname: who.
-        is_asked: the game would be asked.
+        player_id, nickname: of the member.
+        is_asked: whether a request would be sent.
         words: why, or why not.
     """
 
@@ -52,74 +67,67 @@ class Share:
     words: str
 
 
-def plan(*, guild_id: int, gift_code_id: int | None, names_guilds: bool = True) -> list[Share]:
-    """What would happen to each member of a guild, those who have left it included. One statement.
+def plan(
+    *, guild_id: int, gift_code_id: int | None, names_guilds: bool = True
+) -> list[PlannedMember]:
+    """What would happen for each member of a guild, also for those who have left. One statement.
 
     Args:
         guild_id: the guild.
-        gift_code_id: the code; None: one that nobody knows yet.
-        names_guilds: other guilds may be named, through which a player has the code.
+        gift_code_id: the code; None: one that is not stored yet.
+        names_guilds: whether the words may name another guild through which a player has the code.
     """
-    shares = []
-    for *columns, twin_guild in ask(
-        _MEMBERS, guild=guild_id, code=gift_code_id, refused_for=REFUSED_FOR
-    ):
-        # The reason of a covered row names the guild.
-        twin_words = gettext("guild %s") % isolated(visible(twin_guild)) if twin_guild else ""
-        elsewhere = twin_words if names_guilds else gettext("another guild")
-        shares.append(_share(*columns, elsewhere=elsewhere))
-    return shares
+    rows = fetch(
+        _MemberRow,
+        _MEMBERS,
+        guild=guild_id,
+        code=gift_code_id,
+        holding=values(HOLDING),
+        refused_for=REFUSED_FOR,
+    )
+    return [_planned(row, names_guilds=names_guilds) for row in rows]
 
 
-def _share(
-    player_id: str,
-    nickname: str,
-    active: bool,
-    opted_out: bool,
-    state: str | None,
-    cancel_kind: str,
-    reason: str | None,
-    is_covered: bool,
-    twin_state: str | None,
-    is_refused: bool,
-    *,
-    elsewhere: str,
-) -> Share:
-    share = State(state) if state else None
-    nickname, reason = visible(nickname), sentence(reason or "")
+def _planned(row: _MemberRow, *, names_guilds: bool) -> PlannedMember:
+    is_asked, words = _decide(row, elsewhere=_elsewhere(row, names_guilds=names_guilds))
+    return PlannedMember(row.player_id, visible(row.nickname), is_asked, words)
 
-    def not_asked(words: str) -> Share:
-        return Share(player_id, nickname, False, words)
 
-    def asked(words: str) -> Share:
-        return Share(player_id, nickname, True, words)
+def _elsewhere(row: _MemberRow, *, names_guilds: bool) -> str:
+    # The reason of a covered member redemption names the guild, so that it is not shown.
+    if names_guilds and row.guild_elsewhere:
+        return gettext("guild %s") % isolated(visible(row.guild_elsewhere))
+    return gettext("another guild")
 
-    if share in SETTLED:
-        if is_covered:
-            return not_asked(
-                gettext("has the code through %s") % (elsewhere or gettext("another guild"))
-            )
-        return not_asked(gettext("has the code: %s") % STATE_LABELS[share])
-    if share is State.IN_FLIGHT:
-        return not_asked(gettext("is being asked for just now"))
-    if share is State.UNCONFIRMED:
-        return not_asked(
-            gettext("is asked for again by itself: an earlier request had no clear answer")
+
+def _decide(row: _MemberRow, *, elsewhere: str) -> tuple[bool, str]:
+    """Whether a request would be sent, and why."""
+    state = State(row.state) if row.state else None
+    reason = sentence(row.reason)
+    if state in SETTLED:
+        if row.is_covered:
+            return False, gettext("has the code through %s") % elsewhere
+        return False, gettext("has the code: %s") % STATE_LABELS[state]
+    if state is State.IN_FLIGHT:
+        return False, gettext("is being asked for just now")
+    if state is State.UNCONFIRMED:
+        return False, gettext(
+            "is asked for again automatically: an earlier request had no clear answer"
         )
-    if opted_out:
-        return not_asked(gettext("has opted out"))
-    if not active:
-        return not_asked(gettext("has left the guild"))
-    if twin_state in SETTLED:
-        return not_asked(gettext("has the code through %s") % elsewhere)
-    if twin_state:
-        return not_asked(gettext("is being asked for in %s") % elsewhere)
-    if share in PARKED:
-        return asked(gettext("once more: %s") % (reason or STATE_LABELS[share]))
-    if share is State.CANCELLED:
-        return asked(gettext("once more: %s") % (reason or CancelKind(cancel_kind).label))
-    if is_refused and share is None:
-        return not_asked(
-            gettext("waits for correction: the game does not know this player ID in this realm")
+    if row.opted_out:
+        return False, gettext("has opted out")
+    if not row.active:
+        return False, gettext("has left the guild")
+    if row.state_elsewhere in SETTLED:
+        return False, gettext("has the code through %s") % elsewhere
+    if row.state_elsewhere:
+        return False, gettext("is being asked for in %s") % elsewhere
+    if state in PARKED:
+        return True, gettext("once more: %s") % (reason or STATE_LABELS[state])
+    if state is State.CANCELLED:
+        return True, gettext("once more: %s") % (reason or CancelKind(row.cancel_kind).label)
+    if row.is_refused and state is None:
+        return False, gettext(
+            "waits for correction: the game does not know this player ID in this realm"
         )
-    return asked(gettext("waits already") if share else gettext("for the first time"))
+    return True, gettext("waits already") if state else gettext("for the first time")

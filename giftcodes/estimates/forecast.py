@@ -1,32 +1,37 @@
-"""From the queue and the pace to an outlook for each run. Pure; docs/explanation/design.md, “Estimates”."""
+"""The outlook of each run, from the queue and the pace.
+
+Pure; docs/explanation/design.md, “Estimates”.
+"""
 
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right, insort
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import groupby
+from itertools import accumulate, groupby
 from typing import Any
 
 from giftcodes.estimates.pace import TICK_WAIT_SECONDS, Pace
-from giftcodes.estimates.turns import last_turns
 
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """What a run, or a redemption that waits to be started, still asks of the game.
+    """The requests that a run, or a redemption that waits to be started, still needs.
 
     Args:
         id: the redemption's.
-        rank: smaller goes first, and altogether: the end of the code, then the guild's priority. Equal ones take turns.
-        requests: members who wait to be asked for, without those whose twin is asked for.
-        later: for those among them whose time has not come, the seconds until it comes.
-        confirmations: for each unconfirmed member the seconds until it is asked for again; 0 or less: now.
+        rank: a smaller one is served completely before a larger one: the code's deadline, then the
+            guild's priority. Equal ones take turns.
+        requests: members who wait, without those whose duplicate is asked for.
+        later: for those among them who are not due yet, the seconds until they are.
+        confirmations: for each unconfirmed member, the seconds until it is asked for again; 0 or
+            less: now.
         in_flight: requests under way.
-        waits_for: redemptions that ask for the twins of members, and for how many.
-        is_stopping: nobody is asked for any more but those under way.
-        is_proven: somebody got the code, and nobody doubts it.
-        hindrance: why there is no telling when its requests are sent, in words. Others do not wait for them.
+        waits_for: redemptions that ask for duplicates of its members, and for how many.
+        is_stopping: no more requests are sent, but for those under way.
+        is_proven: a member got the code, and there is no doubt about it.
+        hindrance: why it is unknown when its requests are sent, in words. Others do not wait for
+            them.
     """
 
     id: int
@@ -43,16 +48,16 @@ class Run:
 
 @dataclass(frozen=True, slots=True)
 class Outlook:
-    """What is to be expected of a run.
+    """The forecast for a run.
 
     Args:
-        requests: its own that are still to be sent.
+        requests: its requests that are still to be sent.
         ahead_of_next: requests of others that come before its next one.
-        ahead_of_last: requests of others that come before its last one, and so before it is finished.
-        seconds: until it is finished; None: there is no telling.
-        why_unknown: why there is no telling, in words.
-        is_paused: the game is paused, and the seconds hold if it answers when it is probed.
-        is_stopping, is_proven: as of the run.
+        ahead_of_last: requests of others that come before its last one.
+        seconds: until it is finished; None: unknown.
+        why_unknown: why the seconds are unknown, in words.
+        is_paused: the game is paused; the seconds are right if it answers its next probe.
+        is_stopping, is_proven: those of the run.
     """
 
     requests: int = 0
@@ -66,14 +71,14 @@ class Outlook:
 
 
 def forecast(pace: Pace, queue: Sequence[Run]) -> dict[int, Outlook]:
-    """What is to be expected of each run.
+    """Forecast each run of a game.
 
     Args:
         pace: how fast the game takes requests.
-        queue: the runs of this game in the order of dispatch: by rank, and among equals by whose turn is next.
+        queue: its runs in the order of dispatch: by rank, and among equals by whose turn is next.
 
     Returns:
-        An outlook for each, by the redemption's id.
+        The outlook of each, by the redemption's id.
     """
     queue = [replace(run, requests=0, later=()) if run.is_stopping else run for run in queue]
     found = {run.id: _hindered(run, pace) for run in queue if run.hindrance}
@@ -86,7 +91,7 @@ def forecast(pace: Pace, queue: Sequence[Run]) -> dict[int, Outlook]:
             turn += run.requests > 0
             found[run.id] = _outlook(run, line, first=turn, last=last)
         line.pass_by(runs)
-    return _with_twins(queue, found)
+    return _with_duplicates(queue, found)
 
 
 def _hindered(run: Run, pace: Pace) -> Outlook:
@@ -100,7 +105,7 @@ def _hindered(run: Run, pace: Pace) -> Outlook:
 
 
 def in_all(outlooks: Iterable[Outlook]) -> Outlook:
-    """What is to be expected of all runs of a game together."""
+    """The forecast for several runs together."""
     several = list(outlooks)
     why_unknown = next((outlook.why_unknown for outlook in several if outlook.why_unknown), "")
     return Outlook(
@@ -114,16 +119,43 @@ def in_all(outlooks: Iterable[Outlook]) -> Outlook:
     )
 
 
-@dataclass(slots=True)
-class _Line:
-    """The queue as far as it was gone through: what is ahead of the run at hand.
+def last_turns(requests: Sequence[int]) -> list[int]:
+    """The place of each run's last request, if runs of equal rank send one request in turn.
 
     Args:
-        pace: how fast it moves.
+        requests: how many each run has, in the order of their turns; 0 takes no part.
+
+    Returns:
+        For each run the place, counted from 1; 0 if it has no request.
+    """
+    ascending = sorted(requests)
+    sums = [0, *accumulate(ascending)]
+
+    def sent_in(rounds: int) -> int:
+        """Requests that all runs have sent after so many rounds."""
+        exhausted = bisect_right(ascending, rounds)
+        return sums[exhausted] + rounds * (len(ascending) - exhausted)
+
+    places = [0] * len(requests)
+    # Longest first: the runs in this list take part in the round of the current run's last request.
+    taking_part: list[int] = []
+    for turn in sorted(range(len(requests)), key=lambda turn: (-requests[turn], turn)):
+        if requests[turn] > 0:
+            insort(taking_part, turn)
+            places[turn] = sent_in(requests[turn] - 1) + bisect_right(taking_part, turn)
+    return places
+
+
+@dataclass(slots=True)
+class _Line:
+    """A walk through the queue: what is ahead of the current rank.
+
+    Args:
+        pace: how fast the queue moves.
         total: requests in the whole queue.
-        confirmed_first: unconfirmed members whose time has come, of any run: they go first.
-        ahead: requests of better rank whose time has come, and the former.
-        later: seconds until those of better rank come whose time has not come, soonest first.
+        confirmed_first: unconfirmed members of any run that are due: they go first.
+        ahead: requests of better rank that are due, and `confirmed_first`.
+        later: for requests of better rank that are not due, the seconds until they are, in order.
     """
 
     pace: Pace
@@ -134,7 +166,7 @@ class _Line:
 
     @classmethod
     def of(cls, pace: Pace, queue: Sequence[Run]) -> _Line:
-        """Before the first run."""
+        """The start of the walk."""
         confirmations = sorted(seconds for run in queue for seconds in run.confirmations)
         due = bisect_right(confirmations, 0.0)
         total = len(confirmations) + sum(run.requests for run in queue)
@@ -148,17 +180,22 @@ class _Line:
                 insort(self.later, seconds)
 
     def place(self, nth: int) -> int:
-        """The place in the whole queue of the nth of this rank: those of better rank who come meanwhile go first."""
+        """The place in the whole queue of the nth request of this rank.
+
+        Requests of better rank that fall due before it go first.
+        """
         nth += self.ahead
         if not self.later or self.pace.why_unknown:
             return nth
-        come = 0
-        while (more := bisect_left(self.later, self.pace.answered_in(nth + come))) > come:
-            come = more
-        return nth + come
+        fallen_due = 0
+        while (
+            more := bisect_left(self.later, self.pace.answered_in(nth + fallen_due))
+        ) > fallen_due:
+            fallen_due = more
+        return nth + fallen_due
 
     def others(self, run: Run, place: int, *, own: int) -> int:
-        """Of all up to this place, the requests that are not the run's own."""
+        """The number of requests up to this place that are not the run's own."""
         if not run.confirmations:
             return max(0, place - own)
         until = 0.0 if self.pace.why_unknown else self.pace.answered_in(place)
@@ -166,15 +203,23 @@ class _Line:
         return max(0, place - own - confirmations)
 
     def answered_from(self, seconds: float) -> float:
-        """Seconds until the answer to a request whose time comes in so many seconds, and which then goes first."""
+        """Seconds until the answer to a request that falls due later, and then goes first.
+
+        Args:
+            seconds: until it falls due.
+        """
         ready = seconds + TICK_WAIT_SECONDS + self.pace.latency
         nth = 1 + bisect_left(range(1, self.total + 1), ready, key=self.pace.answered_in)
         return self.pace.answered_in(nth) if nth <= self.total else ready
 
 
 def _outlook(run: Run, line: _Line, *, first: int, last: int) -> Outlook:
-    """Args:
-    first, last: the places of the run's next and last request among those of its rank.
+    """The outlook of one run.
+
+    Args:
+        run: the run.
+        line: what is ahead of its rank.
+        first, last: the places of its next and its last request among those of its rank.
     """
     requests = run.requests + len(run.confirmations)
     is_unknown = bool(line.pace.why_unknown and (requests or line.pace.hindrance))
@@ -191,11 +236,11 @@ def _outlook(run: Run, line: _Line, *, first: int, last: int) -> Outlook:
 
 
 def _seconds(run: Run, line: _Line, *, last: int) -> float:
-    """Until the answer to the last of its requests, whichever that is."""
+    """Seconds until the answer to the last of its requests, whichever that is."""
     pace = line.pace
     answers = [pace.latency if run.in_flight else 0.0]
     if run.requests:
-        # The first one proves the code, and nobody else is asked for with it meanwhile.
+        # The first request proves the code, and is alone until it is answered.
         proof = pace.latency if run.requests > 1 and not run.is_proven else 0.0
         answers.append(pace.answered_in(line.place(last)) + proof)
     if any(seconds <= 0 for seconds in run.confirmations):
@@ -205,18 +250,20 @@ def _seconds(run: Run, line: _Line, *, last: int) -> float:
     return max(answers)
 
 
-def _with_twins(queue: Sequence[Run], found: dict[int, Outlook]) -> dict[int, Outlook]:
-    """A member whose twin is asked for waits for that one's turn in another run: the last of n is expected n/(n+1) of
-    the way through it."""
+def _with_duplicates(queue: Sequence[Run], found: dict[int, Outlook]) -> dict[int, Outlook]:
+    """Add the wait for duplicates, whose turn comes in another run.
+
+    The last one of n is expected at n/(n+1) of that run.
+    """
     waiting = {}
     for run in queue:
         outlook = found[run.id]
         if outlook.seconds is None or not run.waits_for:
             continue
-        twins = [
+        waits = [
             seconds * number / (number + 1)
             for other, number in run.waits_for
             if other in found and (seconds := found[other].seconds) is not None
         ]
-        waiting[run.id] = replace(outlook, seconds=max([outlook.seconds, *twins]))
+        waiting[run.id] = replace(outlook, seconds=max([outlook.seconds, *waits]))
     return found | waiting

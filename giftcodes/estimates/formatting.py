@@ -1,4 +1,4 @@
-"""An outlook in words, no more exact than it is. Pure."""
+"""An outlook in words that are no more exact than the forecast. Pure."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ _MINUTE, _HOUR, _DAY = 60, 3_600, 86_400
 
 
 def left(outlook: Outlook) -> str:
-    """How long it takes: `about 3 min`, or why there is no telling."""
+    """The time that is left: `about 3 min`, or why it is unknown."""
     if outlook.seconds is None:
         return gettext(outlook.why_unknown)
     time = {"time": about(outlook.seconds)}
@@ -22,7 +22,7 @@ def left(outlook: Outlook) -> str:
 
 
 def about(seconds: float) -> str:
-    """A length of time, rounded as an estimate is: to 10 s, minutes, 5 minutes, hours, days."""
+    """A length of time, rounded to 10 s, minutes, 5 minutes, hours or days."""
     if seconds < 5:
         return gettext("a few seconds")
     if seconds < 55:
@@ -38,5 +38,5 @@ def about(seconds: float) -> str:
 
 
 def _to(number: float, step: int) -> int:
-    """The nearest multiple of a step, and never none."""
+    """The nearest multiple of a step, at least one step."""
     return max(step, step * int(number / step + 0.5))

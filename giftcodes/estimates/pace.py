@@ -1,4 +1,4 @@
-"""When the game answers the next request, the one after it, and so on. Pure."""
+"""When the game answers the nth request from now. Pure."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 from django.utils.translation import gettext_noop
 
-#: Nobody rings when a window or a pause is over, or somebody's time comes: the next tick sees it.
+#: Nothing is enqueued when a window or a pause ends or a member falls due: the next tick sees it.
 TICK_SECONDS = 0.25
 TICK_WAIT_SECONDS = TICK_SECONDS / 2
-#: Taken where nothing was measured.
+#: Used if nothing was measured.
 USUAL_LATENCY_SECONDS = 0.5
 
 NOT_MEASURED = gettext_noop(
@@ -20,13 +20,13 @@ NOT_MEASURED = gettext_noop(
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """The game's limit, and how much of it is left.
+    """The game's request limit, and how much of it is left.
 
     Args:
         limit: requests in each window, at least 1.
         seconds: from one window's first answer to the next window's first request.
-        left: requests that may still be sent in the window that is open.
-        ends_in: seconds until the window that is open is over; None: none is open.
+        left: requests that may still be sent in the open window.
+        ends_in: seconds until the open window ends; None: no window is open.
         openers_out: requests in flight that open a window.
     """
 
@@ -39,17 +39,17 @@ class Window:
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """How fast requests go.
+    """How fast requests are sent and answered.
 
     Args:
         window: the limit; None: there is none, and the measured speed decides.
-        speed: requests a second, measured; None: unknown. Only where there is no window.
+        speed: measured requests a second; None: unknown. Only used without a window.
         latency: seconds from a claim to its answer, more than 0.
-        threads: requests that are under way at once, at least 1.
+        threads: the most requests under way at once, at least 1.
         in_flight: requests under way now.
         held_for: seconds in which nothing is sent, because of a pause or a refusal.
-        is_on_trial: the game is paused, and one request goes ahead of all to find out whether it answers.
-        hindrance: why nothing is to be expected, in words; empty: nothing stands in the way.
+        is_on_trial: the game is paused, and a probe goes first to find out whether it answers.
+        hindrance: why nothing will be sent, in words; empty if nothing prevents it.
     """
 
     window: Window | None = None
@@ -63,17 +63,19 @@ class Pace:
 
     @property
     def why_unknown(self) -> str:
-        """Why there is nothing to reckon with, in words; empty: there is."""
+        """Why the pace is unknown, in words; empty if it is known."""
         return self.hindrance or ("" if self.window or self.speed else NOT_MEASURED)
 
     def answered_in(self, nth: int) -> float:
-        """Seconds until the nth request that is not yet under way is answered; later ones are never answered earlier.
+        """Seconds until the nth request that is not under way yet is answered.
+
+        It grows with n, or stays the same.
 
         Args:
             nth: 1 is the next one.
 
         Raises:
-            ValueError: nothing is known of the pace.
+            ValueError: the pace is unknown.
         """
         if self.window is not None:
             return self._by_window(self.window, nth)
@@ -83,7 +85,7 @@ class Pace:
 
     @property
     def _held(self) -> float:
-        """Seconds until requests go out again: a pause is over then, and its probe answered."""
+        """Seconds until requests are sent again: the pause is over, and its probe answered."""
         noticed = TICK_WAIT_SECONDS if self.held_for else 0.0
         return self.held_for + noticed + (self.latency if self.is_on_trial else 0.0)
 
@@ -93,22 +95,22 @@ class Pace:
             return self._held + self._batches(nth + self.in_flight)
         nth -= free
         if window.ends_in is None:
-            # Who is out to open a window has taken the first place in it.
+            # Requests under way that open a window have the first places in it.
             starts_in, nth = self._held, nth + window.openers_out
         else:
             starts_in = max(window.ends_in + self._noticed_after(window), self._held)
         windows, place = divmod(nth - 1, self._in_each(window))
         length = self.latency + window.seconds + self._noticed_after(window)
-        # A window's first request is alone until it is answered.
+        # The first request of a window is alone until it is answered.
         return starts_in + windows * length + self.latency + self._batches(place)
 
     def _noticed_after(self, window: Window) -> float:
-        """Seconds from a window's end to the tick that opens the next one. It was opened by a tick itself."""
+        """Seconds from a window's end to the tick that opens the next one."""
         length = self.latency + window.seconds
         return math.ceil(length / TICK_SECONDS) * TICK_SECONDS - length
 
     def _free(self, window: Window) -> int:
-        """Requests that this window still takes, as far as there is time for them in it."""
+        """Requests that the open window still takes, if there is time for them in it."""
         if window.ends_in is None:
             return 0
         in_time = self._sendable(window.ends_in - self._held) - self.in_flight
@@ -118,7 +120,7 @@ class Pace:
         return max(1, min(window.limit, self._sendable(window.seconds)))
 
     def _sendable(self, seconds: float) -> int:
-        """Requests that so many threads send, and have answered, in this time."""
+        """Requests that the threads can send, and get answered, in this time."""
         return self.threads * math.floor(max(0.0, seconds) / self.latency)
 
     def _batches(self, requests: int) -> float:

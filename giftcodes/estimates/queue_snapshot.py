@@ -1,15 +1,16 @@
-"""What the outlook is told from, read by a fixed number of statements, whatever the number of games and runs.
+"""A snapshot of every game's queue, read by a fixed number of statements, and its forecast.
 
-The order of the queue is dispatch's (flow/dispatch.py): the end of the code, the guild's priority, whose turn is next.
+The order of a queue is that of dispatch: the code's deadline, the guild's priority, whose turn is
+next.
 """
 
 from __future__ import annotations
 
 import datetime as dt
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple, TypeVar
 
 from django.conf import settings
 from django.db import connection
@@ -23,106 +24,75 @@ from giftcodes.models import RateBudget, database_now
 from giftcodes.models.deadline import deadline
 from giftcodes.models.member_redemption import values
 from giftcodes.models.rate_budget import MARGIN_SECONDS, UNLIMITED, USUAL_WINDOW_SECONDS
+from giftcodes.sql import statement
 
-#: With more members waiting than this, twins are counted as if each were asked for: finding them would cost seconds,
-#: and at 30 requests a minute the end is half a day away.
-MOST_TWINS_SOUGHT = 20_000
-#: The speed is told from so long ago, and from no fewer requests.
+#: With more members waiting than this, duplicates are counted as if each were asked for: to find
+#: them would cost seconds, and at 30 requests a minute the end is half a day away.
+MOST_DUPLICATES_SOUGHT = 20_000
+#: The speed is measured over this time, and by no fewer requests.
 MEASURED_SECONDS = 60.0
 FEWEST_MEASURED = 5
 #: A longer time without a request is idleness, not slowness.
 IDLE_SECONDS = 5.0
 
-_QUEUE = f"""
-WITH waiting AS (
-    -- A million of these are counted from their index alone.
-    SELECT m.redemption_id, count(*) AS requests,
-           array_agg(extract(epoch FROM m.next_attempt_at - %(now)s)::float)
-               FILTER (WHERE m.next_attempt_at > %(now)s) AS later
-    FROM giftcodes_memberredemption m
-    WHERE m.state = 'pending'
-    GROUP BY m.redemption_id
-), asked AS (
-    SELECT m.redemption_id,
-           count(*) FILTER (WHERE m.state = 'in_flight') AS in_flight,
-           count(*) FILTER (WHERE m.state = 'in_flight' AND m.permit_until IS NULL) AS openers,
-           array_agg(extract(epoch FROM m.next_attempt_at - %(now)s)::float)
-               FILTER (WHERE m.state = 'unconfirmed') AS confirmations
-    FROM (
-        SELECT redemption_id, state, permit_until, next_attempt_at
-        FROM giftcodes_memberredemption WHERE state = 'in_flight'
-        UNION ALL
-        SELECT redemption_id, state, permit_until, next_attempt_at
-        FROM giftcodes_memberredemption WHERE state = 'unconfirmed'
-    ) m
-    GROUP BY m.redemption_id
-)
-SELECT c.provider, r.id,
-       {deadline("c")},
-       -g.priority,
-       CASE WHEN r.state IN ('running', 'pending') AND c.state IN ('active', 'probing')
-            THEN coalesce(w.requests, 0) ELSE 0 END,
-       coalesce(a.in_flight, 0), coalesce(a.openers, 0), coalesce(w.later, ARRAY[]::float[]),
-       coalesce(a.confirmations, ARRAY[]::float[]),
-       r.state = 'running' AND r.stop_requested_at IS NOT NULL,
-       c.proven_at IS NOT NULL AND c.doubted_at IS NULL AND c.state <> 'probing', c.held_until IS NOT NULL
-FROM giftcodes_redemption r
-JOIN giftcodes_giftcode c ON c.id = r.gift_code_id
-JOIN giftcodes_guild g ON g.id = r.guild_id
-LEFT JOIN waiting w ON w.redemption_id = r.id
-LEFT JOIN asked a ON a.redemption_id = r.id
-WHERE r.state = 'running'
-   OR (r.state = 'pending' AND c.state = 'active' AND g.active)
-   OR a.redemption_id IS NOT NULL
-ORDER BY 1, 3, 4, r.last_served_at NULLS FIRST, r.id
-"""  # noqa: S608 - constants
+Row = TypeVar("Row")
 
-# Of several rows for one player and code, one is asked for: the one that holds the claim or the proof already, else
-# the one whose turn comes first.
-_TWINS = """
-WITH waiting AS (
-    SELECT m.redemption_id, m.gift_code_id, m.player_id, row_number() OVER turns AS nth,
-           first_value(m.redemption_id) OVER turns AS first
-    FROM giftcodes_memberredemption m
-    JOIN giftcodes_redemption r ON r.id = m.redemption_id AND r.state IN ('running', 'pending')
-                                AND r.stop_requested_at IS NULL
-    JOIN giftcodes_guild g ON g.id = r.guild_id
-    WHERE m.state = 'pending'
-    WINDOW turns AS (PARTITION BY m.gift_code_id, m.player_id
-                     ORDER BY g.priority DESC, r.last_served_at NULLS FIRST, r.id)
-)
-SELECT w.redemption_id,
-       CASE WHEN held.id IS NULL THEN w.first WHEN held.settled_at IS NULL THEN held.redemption_id END,
-       count(*)
-FROM waiting w
-LEFT JOIN giftcodes_memberredemption held
-       ON held.gift_code_id = w.gift_code_id AND held.player_id = w.player_id AND held.covered_by_id IS NULL
-      AND held.state = ANY(%(holding)s)
-WHERE w.nth > 1 OR held.id IS NOT NULL
-GROUP BY 1, 2
-"""
 
-_MEASURED = """
-SELECT provider, avg(latency_ms)::float / 1000, count(*) FILTER (WHERE gap < %(idle)s),
-       extract(epoch FROM sum(gap) FILTER (WHERE gap < %(idle)s))::float
-FROM (
-    SELECT c.provider, a.latency_ms, a.sent_at - lag(a.sent_at) OVER (PARTITION BY c.provider ORDER BY a.sent_at) AS gap
-    FROM giftcodes_attempt a
-    JOIN giftcodes_giftcode c ON c.id = a.gift_code_id
-    WHERE a.sent_at > %(now)s - %(measured)s AND a.outcome <> 'not_sent'
-) sent
-GROUP BY provider
-"""
+class _QueueRow(NamedTuple):
+    provider: str
+    redemption_id: int
+    deadline: dt.datetime
+    priority: int
+    requests: int
+    in_flight: int
+    openers: int
+    later: list[float]
+    confirmations: list[float]
+    is_stopping: bool
+    is_proven: bool
+    is_held: bool
+
+
+class _DuplicatesRow(NamedTuple):
+    """Waiting members of a redemption whose player another one asks for.
+
+    `asked_by` None: none has to, because the player has the code.
+    """
+
+    redemption_id: int
+    asked_by: int | None
+    number: int
+
+
+class _MeasuredRow(NamedTuple):
+    """The speed that the requests of the last minute show.
+
+    Args:
+        provider: the game.
+        latency: seconds from request to answer, on average; None: nothing was answered.
+        gaps: how many requests followed another one closely.
+        seconds: the sum of the times between those.
+    """
+
+    provider: str
+    latency: float | None = None
+    gaps: int = 0
+    seconds: float | None = None
+
+    @property
+    def speed(self) -> float | None:
+        """Requests a second; None: too few to tell."""
+        return self.gaps / self.seconds if self.seconds and self.gaps >= FEWEST_MEASURED else None
 
 
 @dataclass(frozen=True, slots=True)
 class Outlooks:
-    """What was to be expected at a moment.
+    """The forecast of all queues at a moment.
 
     Args:
         at: the moment.
-        by_redemption: of each redemption that runs, or waits to be started, by its id.
-        by_provider: of each game's queue as a whole.
+        by_redemption: the outlook of each redemption that runs, or waits to be started, by its id.
+        by_provider: the outlook of each game's queue as a whole.
         runs: how many redemptions each game's queue holds.
     """
 
@@ -132,7 +102,7 @@ class Outlooks:
     runs: dict[str, int]
 
     def moment(self, outlook: Outlook) -> dt.datetime | None:
-        """When it is finished, to the second; None: there is no telling."""
+        """The moment at which it is finished, to the second; None: unknown."""
         if outlook.seconds is None:
             return None
         return (self.at + dt.timedelta(seconds=outlook.seconds + 0.5)).replace(microsecond=0)
@@ -140,14 +110,14 @@ class Outlooks:
 
 @dataclass(slots=True)
 class Queue:
-    """A game's queue, in order, and how fast it moves."""
+    """A game's queue, in the order of dispatch, and how fast it moves."""
 
     pace: Pace
     runs: list[Run]
 
 
-def read() -> Outlooks:
-    """Every game's queue. At most five statements."""
+def read_outlooks() -> Outlooks:
+    """Read every game's queue, and forecast it. At most five statements."""
     now = database_now()
     queues = queues_at(now)
     found = {provider: forecast(queue.pace, queue.runs) for provider, queue in queues.items()}
@@ -162,55 +132,32 @@ def read() -> Outlooks:
 
 
 def queues_at(now: dt.datetime) -> dict[str, Queue]:
-    """The queue of each game, also of those that have nothing to do."""
-    rows = ask(_QUEUE, now=now)
+    """The queue of each game, also of those that have nothing to do.
+
+    Args:
+        now: the moment from which seconds are counted.
+    """
+    rows = fetch(_QueueRow, statement("queue_snapshot", "queue", deadline=deadline("c")), now=now)
     runs: dict[str, list[Run]] = defaultdict(list)
     openers: dict[str, int] = defaultdict(int)
-    for (
-        provider,
-        pk,
-        ends_at,
-        priority,
-        waiting,
-        in_flight,
-        opening,
-        later,
-        confirmations,
-        stops,
-        proven,
-        held,
-    ) in rows:
-        openers[provider] += opening
-        runs[provider].append(
-            Run(
-                id=pk,
-                rank=(ends_at, priority),
-                requests=waiting,
-                later=tuple(later),
-                confirmations=tuple(confirmations),
-                in_flight=in_flight,
-                is_stopping=stops,
-                is_proven=proven,
-                hindrance=gettext("unknown: the game's answers for this code are not known here")
-                if held
-                else "",
-            )
-        )
-    twins = _twins(sum(run.requests for of_game in runs.values() for run in of_game))
+    for row in rows:
+        openers[row.provider] += row.openers
+        runs[row.provider].append(_run(row))
+    duplicates = _duplicates(sum(row.requests for row in rows))
     budgets = RateBudget.objects.in_bulk()
-    measured = {name: _Measured(*row) for name, *row in _measure(now)} if rows else {}
+    measured = {row.provider: row for row in _measure(now)} if rows else {}
     return {
         config.name: Queue(
             pace=_pace(
                 budgets.get(config.name) or RateBudget(provider=config.name),
                 config,
-                measured.get(config.name) or _Measured(),
+                measured.get(config.name) or _MeasuredRow(config.name),
                 now=now,
                 in_flight=sum(run.in_flight for run in runs[config.name]),
                 openers_out=openers[config.name],
             ),
             runs=[
-                _without_twins(run, twins[run.id]) if run.id in twins else run
+                _without_duplicates(run, duplicates[run.id]) if run.id in duplicates else run
                 for run in runs[config.name]
             ],
         )
@@ -218,50 +165,53 @@ def queues_at(now: dt.datetime) -> dict[str, Queue]:
     }
 
 
-def _twins(waiting: int) -> dict[int, list[tuple[int | None, int]]]:
-    """For each redemption who asks for its members' twins (None: nobody has to), and for how many."""
-    found: dict[int, list[tuple[int | None, int]]] = defaultdict(list)
-    if 0 < waiting <= MOST_TWINS_SOUGHT:
-        for redemption_id, other, number in ask(_TWINS, holding=values(HOLDING)):
-            found[redemption_id].append((other, number))
+def _run(row: _QueueRow) -> Run:
+    held = gettext("unknown: the game's answers for this code are not known here")
+    return Run(
+        id=row.redemption_id,
+        rank=(row.deadline, row.priority),
+        requests=row.requests,
+        later=tuple(row.later),
+        confirmations=tuple(row.confirmations),
+        in_flight=row.in_flight,
+        is_stopping=row.is_stopping,
+        is_proven=row.is_proven,
+        hindrance=held if row.is_held else "",
+    )
+
+
+def _duplicates(waiting: int) -> dict[int, list[_DuplicatesRow]]:
+    """By redemption: its waiting members whose player another redemption asks for.
+
+    Args:
+        waiting: how many members wait in all.
+    """
+    found: dict[int, list[_DuplicatesRow]] = defaultdict(list)
+    if 0 < waiting <= MOST_DUPLICATES_SOUGHT:
+        query = statement("queue_snapshot", "duplicates")
+        for row in fetch(_DuplicatesRow, query, holding=values(HOLDING)):
+            found[row.redemption_id].append(row)
     return found
 
 
-def _without_twins(run: Run, twins: Iterable[tuple[int | None, int]]) -> Run:
-    requests = max(0, run.requests - sum(number for _, number in twins))
+def _without_duplicates(run: Run, duplicates: Iterable[_DuplicatesRow]) -> Run:
+    requests = max(0, run.requests - sum(row.number for row in duplicates))
     return replace(
         run,
         requests=requests,
         later=run.later[:requests],
         waits_for=tuple(
-            (other, number) for other, number in twins if other is not None and other != run.id
+            (row.asked_by, row.number)
+            for row in duplicates
+            if row.asked_by is not None and row.asked_by != run.id
         ),
     )
 
 
-@dataclass(frozen=True, slots=True)
-class _Measured:
-    """What the requests of the last minute show.
-
-    Args:
-        latency: seconds from request to answer, on average; None: nothing was answered.
-        gaps: how many requests followed another one closely.
-        seconds: the time between those, in all.
-    """
-
-    latency: float | None = None
-    gaps: int = 0
-    seconds: float | None = None
-
-    @property
-    def speed(self) -> float | None:
-        """Requests a second; None: too few to tell."""
-        return self.gaps / self.seconds if self.seconds and self.gaps >= FEWEST_MEASURED else None
-
-
-def _measure(now: dt.datetime) -> list[Any]:
-    return ask(
-        _MEASURED,
+def _measure(now: dt.datetime) -> list[_MeasuredRow]:
+    return fetch(
+        _MeasuredRow,
+        statement("queue_snapshot", "measured"),
         now=now,
         idle=dt.timedelta(seconds=IDLE_SECONDS),
         measured=dt.timedelta(seconds=MEASURED_SECONDS),
@@ -271,7 +221,7 @@ def _measure(now: dt.datetime) -> list[Any]:
 def _pace(
     budget: RateBudget,
     config: ProviderConfig,
-    measured: _Measured,
+    measured: _MeasuredRow,
     *,
     now: dt.datetime,
     in_flight: int,
@@ -311,7 +261,7 @@ def _hindrance(budget: RateBudget, config: ProviderConfig) -> str:
     if not config.is_on:
         return gettext("unknown: %s is off") % config.title
     if budget.pause_kind and budget.paused_until is None:
-        return gettext("paused until somebody resumes it")
+        return gettext("paused until it is resumed")
     return ""
 
 
@@ -320,8 +270,14 @@ def _seconds_to(moment: dt.datetime | None, now: dt.datetime) -> float:
     return max(0.0, (moment - now).total_seconds()) if moment else 0.0
 
 
-def ask(statement: str, **parameters: Any) -> list[Any]:
-    """All rows of a statement."""
+def fetch(row: Callable[..., Row], query: str, **parameters: Any) -> list[Row]:
+    """All rows of a query.
+
+    Args:
+        row: makes a row of its columns, in their order: a NamedTuple.
+        query: the SQL.
+        parameters: of the query.
+    """
     with connection.cursor() as cursor:
-        cursor.execute(statement, parameters)
-        return list(cursor.fetchall())
+        cursor.execute(query, parameters)
+        return [row(*columns) for columns in cursor.fetchall()]

@@ -1,4 +1,4 @@
-"""Whoever sees a guild's members sees its imports: officers and viewers, where their groups are there."""
+"""Officers and viewers who see the members of a guild see its imports, if their groups exist."""
 
 from django.contrib.auth.management import create_permissions
 from django.db import migrations

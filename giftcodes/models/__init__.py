@@ -1,4 +1,9 @@
-"""The tables, and what may be done to one row or to many."""
+"""The tables, a file for each noun: methods act on one row, querysets on many.
+
+Rules that several steps share stand here, too: `start_rules` (may a run start?), `admission` (who
+takes part in it), `deadline` (the order of codes), `member_answers` (what an answer means for other
+rows).
+"""
 
 from giftcodes.models.alarm import Alarm, AlarmNotice
 from giftcodes.models.announcement import Announcement
@@ -6,7 +11,8 @@ from giftcodes.models.attempt import Attempt, PrunedFigure
 from giftcodes.models.channel import Channel
 from giftcodes.models.clock import Clock, database_now
 from giftcodes.models.code import GiftCode, Source
-from giftcodes.models.code_life import CodeAnswer, CodeChange, CodeState
+from giftcodes.models.code_state import CodeAnswer, CodeChange, CodeState
+from giftcodes.models.cursor import Cursor
 from giftcodes.models.directory import Directory, DirectoryLookup
 from giftcodes.models.event import EventKind, RedemptionEvent, Trigger
 from giftcodes.models.feed import Feed
@@ -30,6 +36,7 @@ __all__ = [
     "CodeAnswer",
     "CodeChange",
     "CodeState",
+    "Cursor",
     "DeliveryState",
     "Directory",
     "DirectoryLookup",

@@ -1,8 +1,8 @@
-"""Alarms: what needs a person, and the notices about it to the operator."""
+"""Alarms about what needs a person, and the notices of them to the operator."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterable
 
 from django.conf import settings
 from django.db import IntegrityError, models, transaction
@@ -13,56 +13,65 @@ from giftcodes.models.clock import Clock
 from giftcodes.models.fields import SentenceField
 from giftcodes.models.outbox import Outbox
 
-if TYPE_CHECKING:
-    pass
-
 
 class AlarmQuerySet(models.QuerySet["Alarm"]):
     def raised(self) -> AlarmQuerySet:
-        """Without those that are only suspected."""
+        """Alarms that were raised, not only suspected."""
         return self.filter(raised_at__isnull=False)
 
     def standing(self) -> AlarmQuerySet:
         return self.raised().filter(cleared_at__isnull=True)
 
     def raise_once(self, kind: str, subject: str, message: str) -> bool:
-        """Raise an alarm unless it stands already. True: it is new."""
+        """Raise an alarm unless it stands already. Returns whether it is new."""
         try:
             with transaction.atomic():
                 alarm = self.create(kind=kind, subject=subject, message=message)
-                AlarmNotice.objects.tell([alarm.pk], AlarmNotice.Kind.RAISED)
+                AlarmNotice.objects.queue([alarm.pk], AlarmNotice.Kind.RAISED)
         except IntegrityError:
             return False
         return True
 
     def clear(self, kind: str, subject: str) -> bool:
-        """Clear an alarm. True: it stood."""
+        """Clear an alarm. Returns whether it stood."""
         return bool(self.filter(kind=kind, subject=subject).clear_all())
 
-    def of_a_pause(self, provider: str, pause_kind: str, reason: str) -> bool:
-        """Raise the alarm of a pause, and clear those of another kind of pause. True: it is new."""
+    def raise_pause(self, provider: str, pause_kind: str, reason: str) -> bool:
+        """Raise the alarm about a pause, and clear those about another kind of pause.
+
+        Args:
+            provider: the paused game.
+            pause_kind: why it is paused.
+            reason: the same in words, for the message.
+
+        Returns:
+            Whether the alarm is new.
+        """
         kind = {"captcha": Alarm.Kind.CAPTCHA, "forbidden": Alarm.Kind.FORBIDDEN}.get(
             pause_kind, Alarm.Kind.PROVIDER_PAUSED
         )
         self.filter(kind__in=PAUSE_ALARMS - {kind}, subject=provider).clear_all()
         return self.raise_once(kind, provider, reason)
 
-    def pause_is_over(self, provider: str) -> bool:
-        """Clear the alarm of a pause. True: one stood."""
+    def clear_pause(self, provider: str) -> bool:
+        """Clear the alarm about a pause. Returns whether one stood."""
         return bool(self.filter(kind__in=PAUSE_ALARMS, subject=provider).clear_all())
 
     @transaction.atomic
     def clear_all(self) -> int:
-        """Clear those of these that stand. Returns how many did."""
+        """Clear those of these alarms that stand. Returns how many did."""
         ids = list(self.standing().select_for_update().order_by("pk").values_list("pk", flat=True))
         if ids:
             self.model._default_manager.filter(pk__in=ids).update(cleared_at=Clock())
-            AlarmNotice.objects.tell(ids, AlarmNotice.Kind.CLEARED)
+            AlarmNotice.objects.queue(ids, AlarmNotice.Kind.CLEARED)
         return len(ids)
 
 
 class Alarm(models.Model):
-    """Something that needs a person, raised once and cleared once. Without `raised_at` it is only suspected."""
+    """Something that needs a person, raised once and cleared once.
+
+    Without `raised_at` it is only suspected: its cause has not lasted long enough.
+    """
 
     class Kind(models.TextChoices):
         PROVIDER_PAUSED = "provider_paused", _("provider paused")
@@ -105,19 +114,32 @@ class Alarm(models.Model):
         return f"{self.get_kind_display()}: {self.subject}"
 
 
-#: Each says that a game is paused.
+#: Kinds that say that a game is paused.
 PAUSE_ALARMS = {Alarm.Kind.PROVIDER_PAUSED, Alarm.Kind.CAPTCHA, Alarm.Kind.FORBIDDEN}
+#: The model of the row that an alarm is about: its subject is the primary key. Others have no page.
+SUBJECT_MODELS: dict[str, str] = {
+    Alarm.Kind.PROVIDER_PAUSED: "ratebudget",
+    Alarm.Kind.CAPTCHA: "ratebudget",
+    Alarm.Kind.FORBIDDEN: "ratebudget",
+    Alarm.Kind.CODE_ODD: "giftcode",
+    Alarm.Kind.NO_PROGRESS: "redemption",
+    Alarm.Kind.FEED_SILENT: "feed",
+    Alarm.Kind.UNCOVERED: "guild",
+    Alarm.Kind.NO_MEMBERS: "guild",
+    Alarm.Kind.CHANNEL_GONE: "guild",
+    Alarm.Kind.CHANNEL_SILENT: "guild",
+}
 
 
 class AlarmNoticeQuerySet(models.QuerySet["AlarmNotice"]):
-    def tell(self, alarm_ids: list[int], kind: str) -> None:
-        """Write down that the operator is to be told, if there is a channel for that."""
+    def queue(self, alarm_ids: Iterable[int], kind: str) -> None:
+        """Queue a notice about each alarm, if the operator has a channel."""
         if settings.OPERATOR_CHANNEL:
             self.bulk_create(AlarmNotice(alarm_id=pk, kind=kind) for pk in alarm_ids)
 
 
 class AlarmNotice(Outbox):
-    """A message to the operator's channel: an alarm was raised, or is over. Each once."""
+    """A message to the operator's channel: an alarm was raised, or cleared. Each is sent once."""
 
     class Kind(models.TextChoices):
         RAISED = "raised", _("raised")

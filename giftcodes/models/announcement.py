@@ -8,14 +8,15 @@ from django.utils.translation import gettext_lazy as _
 
 from giftcodes.models.channel import Channel
 from giftcodes.models.event import Trigger
-from giftcodes.models.outbox import DeliveryState, Outbox
+from giftcodes.models.outbox import UNFINISHED, Outbox
 from giftcodes.models.redemption import Redemption
 
 
 class Announcement(Outbox):
-    """A message to a guild's channel about one run. At most one of a kind for each run.
+    """A message to a guild's channel about one run. At most one of each kind for each run.
 
-    Where the channel can edit, both kinds are one message: `started` makes it, and `complete` is its last edit.
+    In a channel that can edit, both kinds are one message: `started` posts it, and `complete` is
+    its last edit.
     """
 
     class Kind(models.TextChoices):
@@ -33,7 +34,7 @@ class Announcement(Outbox):
     message_id = models.CharField(
         _("message"), max_length=30, blank=True, default="", db_default=""
     )
-    #: The channel that the message is in, and what it says: an edit that would change nothing is not sent.
+    #: Hashes of the message's channel and of its text: an edit that changes nothing is not sent.
     channel_hash = models.CharField(max_length=16, blank=True, default="", db_default="")
     content_hash = models.CharField(max_length=64, blank=True, default="", db_default="")
     edited_at = models.DateTimeField(_("last edit"), null=True)
@@ -50,7 +51,7 @@ class Announcement(Outbox):
             models.Index(
                 fields=["next_attempt_at"],
                 name="announcement_unfinished",
-                condition=Q(state__in=["waiting", "sent"]),
+                condition=Q(state__in=[state.value for state in UNFINISHED]),
             ),
             models.Index(
                 fields=["lease_until"],
@@ -63,9 +64,9 @@ class Announcement(Outbox):
         return f"{self.kind} of run {self.run_number}"
 
     @property
-    def is_unfinished(self) -> bool:
-        """Whether it is still to be posted or edited."""
-        return self.state in (DeliveryState.WAITING, DeliveryState.SENT)
+    def may_have_been_posted(self) -> bool:
+        """As for any message; but an end that edits the message of its start can be repeated."""
+        return super().may_have_been_posted and not self.message_id
 
 
 def queue_complete(redemption: Redemption) -> None:

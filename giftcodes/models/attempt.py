@@ -1,4 +1,4 @@
-"""Each request to the game, append-only, and what remains of pruned ones."""
+"""Each request to the game, append-only, and the figures that remain of pruned ones."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from giftcodes.domain.outcomes import MEANINGS, PROVING, UNDECIDED
 from giftcodes.models.clock import Clock
 from giftcodes.models.code import GiftCode
 
-#: Answers that prove nothing and leave nothing open: nobody asks for them again, and they are not kept for ever.
+#: Answers that prove nothing and leave nothing open. No step needs them later, so they are pruned.
 PRUNABLE = sorted(
     outcome.value
     for outcome, row in MEANINGS.items()
@@ -19,7 +19,7 @@ PRUNABLE = sorted(
 
 
 class Attempt(models.Model):
-    """One request to the game: written before it is sent, completed after."""
+    """One request to the game, written before it is sent and completed after."""
 
     member_redemption = models.ForeignKey(
         "giftcodes.MemberRedemption",
@@ -75,7 +75,7 @@ class Attempt(models.Model):
 
 
 class PrunedFigure(models.Model):
-    """How many rows of a day were pruned: what they add to the totals, when they themselves are gone."""
+    """The number of rows of a day that were pruned, which the totals still count."""
 
     class Of(models.TextChoices):
         ATTEMPT = "attempt", _("attempts")

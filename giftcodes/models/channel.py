@@ -4,42 +4,38 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-from typing import TYPE_CHECKING
 
 from django.core.exceptions import ValidationError
 from django.db import models
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from giftcodes.clients.channels import BadAddressError, announcer_for
+from giftcodes.clients.channels import BadAddressError, channel_client_for
 from giftcodes.models.guild import Guild
 from giftcodes.secret_key import secret_key
 
-if TYPE_CHECKING:
-    pass
-
 
 def validate_channel(address: str) -> None:
-    """Refuse what is no address of a channel, without repeating it.
+    """Check the address of a channel. The error never repeats it: it is a secret.
 
     Raises:
-        ValidationError: it is none.
+        ValidationError: no channel has such an address.
     """
     try:
-        announcer_for(address, total_seconds=1, connect_seconds=1)
+        channel_client_for(address, total_seconds=1, connect_seconds=1)
     except BadAddressError as error:
         raise ValidationError(str(error), code="channel") from error
 
 
 def address_hash(address: str) -> str:
-    """Tells one address from another, and does not tell which it is."""
+    """A keyed hash: it distinguishes addresses, and reveals none."""
     return hmac.new(
         f"channel:{secret_key()}".encode(), address.encode(), hashlib.sha256
     ).hexdigest()[:16]
 
 
 class Channel(models.Model):
-    """Where a guild is told of its runs. The address is a secret: whoever has it can post."""
+    """The channel of a guild. The address is a secret: anyone who has it can post."""
 
     guild = models.OneToOneField(
         Guild, on_delete=models.CASCADE, related_name="channel", verbose_name=_("guild")
@@ -51,9 +47,9 @@ class Channel(models.Model):
             "A Discord webhook, or an address of Apprise. It is kept, and never shown again."
         ),
     )
-    #: The channel asked to be left alone until then.
+    #: Until then nothing is sent: the channel asked for that, or refused a message.
     not_before = models.DateTimeField(_("rests until"), null=True, editable=False)
-    #: Every request since then was refused, or could not be made. Null: the last one was taken.
+    #: Every request since then was refused or could not be made. Null: the last one was accepted.
     refused_since = models.DateTimeField(_("refuses since"), null=True, editable=False)
     error = models.TextField(_("last error"), blank=True, default="", db_default="", editable=False)
     delivered_at = models.DateTimeField(_("last delivery"), null=True, editable=False)
@@ -68,10 +64,10 @@ class Channel(models.Model):
 
     @property
     def is_resting(self) -> bool:
-        """Whether it refused a message, and is left alone now."""
+        """Whether it refused a message, and nothing is sent for now."""
         return bool(self.refused_since and self.not_before and self.not_before > timezone.now())
 
     @property
     def hash(self) -> str:
-        """By which a message knows whether it is in this channel."""
+        """Kept with each message, to see later whether it is in this channel."""
         return address_hash(self.address)

@@ -1,4 +1,4 @@
-"""The database's clock. Workers' clocks decide nothing: leases, windows and pauses are judged by this one."""
+"""The database's clock, which judges leases, windows and pauses. Workers' clocks may differ."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from django.db.models.expressions import Combinable
 
 
 class Clock(Func):
-    """The moment itself, in SQL. Django's `Now()` is the statement's or transaction's start, which is too early."""
+    """The current moment, in SQL. Django's `Now()` is the start of the transaction: too early."""
 
     template = "clock_timestamp()"
 
@@ -20,7 +20,7 @@ class Clock(Func):
 
 
 def clock_plus(seconds: float) -> Combinable:
-    """The moment so many seconds from now, as an expression."""
+    """The moment that is so many seconds from now, as an expression."""
     return ExpressionWrapper(
         Clock() + Value(timedelta(seconds=seconds)), output_field=DateTimeField()
     )

@@ -16,7 +16,8 @@ from giftcodes.domain.validators import (
     validate_day,
     validate_moment,
 )
-from giftcodes.models.code_life import LIFE_FIELDS, CodeLife, CodeState
+from giftcodes.models.code_life import LIFE_FIELDS, CodeLife
+from giftcodes.models.code_state import CodeState
 from giftcodes.models.date_bounds import DAYS, MOMENTS, within
 from giftcodes.models.deadline import deadline
 from giftcodes.models.fields import NotesField, provider_choices
@@ -33,7 +34,7 @@ class Source(models.TextChoices):
 
 
 def code_words(code: str, issue: int) -> str:
-    """A gift code, as logs and pages show one."""
+    """A gift code as logs and pages show it."""
     code = visible(code)
     return code if issue == 1 else f"{code} (issue {issue})"
 
@@ -48,7 +49,11 @@ class GiftCodeQuerySet(models.QuerySet["GiftCode"]):
         return {row.folded: row for row in rows}
 
     def release(self) -> int:
-        """End the wait of codes that unclear answers hold back: a person has looked. Returns how many there were."""
+        """Release codes that unclear answers hold back, because a person has looked at them.
+
+        Returns:
+            The number of released codes.
+        """
         return self.filter(held_until__isnull=False).update(
             odd_answers=0, odd_players=[], odd_since=None, held_until=None
         )
@@ -74,7 +79,8 @@ class GiftCode(CodeLife):
     expires_at = models.DateTimeField(
         _("expires"), null=True, blank=True, validators=[validate_moment]
     )
-    # The end that was taken from the feed. Where `expires_at` differs from it, a person has set or cleared the end.
+    # The end that was taken from the feed. If `expires_at` differs, a person has set or cleared the
+    # end.
     feed_end = models.DateTimeField(null=True, editable=False)
     rewards = NotesField(_("rewards"), blank=True)
     first_seen_at = models.DateTimeField(_("first seen"), default=timezone.now, editable=False)
@@ -124,15 +130,15 @@ class GiftCode(CodeLife):
 
     @property
     def has_end_of_feed(self) -> bool:
-        """The end is as the feed gave it: no person has set, changed or cleared it since."""
+        """Whether the end is the feed's: no person has set, changed or cleared it since."""
         return self.expires_at is not None and self.expires_at == self.feed_end
 
     def takes_end(self, end: dt.datetime, now: dt.datetime) -> bool:
-        """Is this end, which the feed gives now, to be stored?
+        """Whether this end, which the feed gives now, must be stored.
 
-        A person's end is never overwritten. An end that is past is not taken either: the game says by itself that a
-        code has ended, and a code that was reopened would be closed again. An end that is extended reopens a code
-        that was closed for nothing but the feed's earlier end.
+        A person's end is never overwritten. A past end is not stored either: the game's answers
+        show that a code has ended, and a code that was reopened would be closed again. An extended
+        end reopens a code that was closed only because of the feed's earlier end.
         """
         if end <= now or end == self.expires_at:
             return False
@@ -142,7 +148,7 @@ class GiftCode(CodeLife):
 
     @property
     def ended_by_feed(self) -> bool:
-        """Closed because the end that the feed gave had come, and for no other reason."""
+        """Whether the code was closed only because the feed's end had come."""
         came = (
             self.closed_at is not None
             and self.expires_at is not None

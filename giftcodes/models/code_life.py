@@ -1,12 +1,12 @@
 """What is known of a code, and what each answer of the game changes about it.
 
-Abstract: `GiftCode` has these fields and this behaviour. docs/reference/outcomes.md, is the specification.
+Abstract: `GiftCode` has these fields and this behaviour. docs/reference/outcomes.md, is the
+specification.
 """
 
 from __future__ import annotations
 
 import datetime as dt
-from dataclasses import dataclass
 
 from django.db import models
 from django.utils.translation import gettext_lazy as _
@@ -22,68 +22,25 @@ from giftcodes.domain.outcomes import (
 )
 from giftcodes.domain.transitions import DOUBT_SECONDS
 from giftcodes.domain.validators import validate_code
+from giftcodes.models.code_state import OPEN_STATES, CodeAnswer, CodeChange, CodeState
 from giftcodes.models.fields import TokenField
 
-#: A closed code that may still work is asked for once more after each of these: codes are published early and typed
-#: wrong, and a claim limit may be lifted.
+#: A closed code that may still work is asked for once more after each of these: codes are published
+#: early and typed wrong, and a claim limit may be lifted.
 PROBE_AFTER_SECONDS = (600, 3_600, 21_600)
 _PROBED = frozenset({Outcome.CODE_NOT_FOUND, Outcome.CLAIM_LIMIT})
 
-#: A claim limit counts as the code's, and not as the accounts', when this many players of this many guilds met it in a
-#: row.
+#: A claim limit counts as the code's, and not as the accounts', when this many players of this many
+#: guilds met it in a row.
 CLAIM_LIMIT_PLAYERS = 10
 CLAIM_LIMIT_GUILDS = 2
 
 #: A code that works for others is held back after unclear answers for this many players in a row.
 ODD_PLAYERS = 3
-#: A code with unclear answers waits for the first, then three times longer each time, up to the last. In seconds.
+#: A code with unclear answers waits for the first, then three times longer each time, up to the
+#: last. In seconds.
 FIRST_HOLD_SECONDS = 5.0
 LONGEST_HOLD_SECONDS = 3_600.0
-
-
-class CodeState(models.TextChoices):
-    ACTIVE = "active", _("active")
-    PROBING = "probing", _("being probed")
-    CLOSED = "closed", _("closed")
-    DELETED = "deleted", _("deleted")
-
-
-class CodeChange(models.TextChoices):
-    """What an answer changed about a code."""
-
-    NOTHING = "nothing"
-    PROVEN = "proven"
-    REOPENED = "reopened"
-    DOUBTED = "doubted"
-    CLOSED = "closed"
-    RESPELLED = "respelled"
-    ODD = "odd"
-    CLEAR = "clear"
-
-
-@dataclass(frozen=True, slots=True)
-class CodeAnswer:
-    """What a code needs to know of one answer.
-
-    Args:
-        outcome: what it means.
-        words: the answer as the game gave it, in short, for a person.
-        spelling: of the code, as it was asked for.
-        player_id, guild_id: for whom.
-        claim_limits: with CLAIM_LIMIT: players, and guilds, that met it since the code was last granted, this one
-            included.
-        game_answered_at: when the game last gave a known answer, for any code; None: never.
-        now: the database's time.
-    """
-
-    outcome: Outcome
-    words: str
-    spelling: str
-    player_id: str
-    guild_id: int
-    now: dt.datetime
-    claim_limits: tuple[int, int] = (0, 0)
-    game_answered_at: dt.datetime | None = None
 
 
 #: Fields that only the pipeline writes.
@@ -134,7 +91,8 @@ class CodeLife(models.Model):
     )
     next_probe_at = models.DateTimeField(_("next probe"), null=True, editable=False)
 
-    # Unclear answers in a row, with no known answer about the code between them (decision 18).
+    # Unclear answers in a row, with no known answer about the code between them
+    # (decision 18).
     odd_answers = models.PositiveIntegerField(
         _("unclear answers in a row"), default=0, db_default=0, editable=False
     )
@@ -143,7 +101,8 @@ class CodeLife(models.Model):
     )
     odd_players = models.JSONField(default=list, db_default=[], editable=False)
     odd_since = models.DateTimeField(_("unclear answers since"), null=True, editable=False)
-    #: The code is held back: one member at a time is asked for, the next one at this moment at the earliest.
+    #: The code is held back: one member at a time is asked for, the next one at this moment at the
+    #: earliest.
     held_until = models.DateTimeField(_("held back until"), null=True, editable=False)
 
     # Redeemer compares codes without case, and the game compares them with case.
@@ -161,7 +120,7 @@ class CodeLife(models.Model):
 
     @property
     def is_open(self) -> bool:
-        return self.state in (CodeState.ACTIVE, CodeState.PROBING)
+        return self.state in OPEN_STATES
 
     @property
     def is_held(self) -> bool:
@@ -172,12 +131,13 @@ class CodeLife(models.Model):
         """Every spelling that is known, the one in use first."""
         return [self.code, *self.other_spellings, *self.tried_spellings]
 
-    # --- Answers ------------------------------------------------------------------------------------------------------
+    # --- Answers ----------------------------------------------------------------------------------
     def apply_response(self, answer: CodeAnswer) -> CodeChange:
         """Take in what the game said of this code, and save it. The row must be locked.
 
-        A code is closed only when two members got that answer, or the same one twice a minute apart; a code that is
-        being probed is closed again by one answer, so that a dead code costs little.
+        A code is closed only when two members got that answer, or the same one twice a minute
+        apart; a code that is being probed is closed again by one answer, so that a dead code costs
+        little.
 
         Returns:
             What changed.
@@ -259,7 +219,10 @@ class CodeLife(models.Model):
         return closed if is_second_opinion or is_late_enough else None
 
     def _limit_is_the_codes(self, answer: CodeAnswer) -> bool:
-        """Whether many players of different guilds met it. For a code that was closed by it, one probe is enough."""
+        """Whether many players of different guilds met the claim limit.
+
+        For a code that was closed by it, one probe is enough.
+        """
         if self.state == CodeState.PROBING:
             return self.closed_outcome == Outcome.CLAIM_LIMIT
         players, guilds = answer.claim_limits
@@ -273,9 +236,9 @@ class CodeLife(models.Model):
             None,
         )
 
-    # --- Unclear answers ----------------------------------------------------------------------------------------------
+    # --- Unclear answers --------------------------------------------------------------------------
     def _note_odd(self, answer: CodeAnswer) -> None:
-        """Count an unclear answer. Hold the code back if the answer concerns the code, not the game or a member."""
+        """Count an unclear answer. If it counts against the code, hold the code back."""
         self.odd_since = self.odd_since or answer.now
         self.odd_answer = answer.words
         if answer.player_id not in self.odd_players:
@@ -288,8 +251,11 @@ class CodeLife(models.Model):
             self.held_until = answer.now + dt.timedelta(seconds=seconds)
 
     def _oddness_is_the_codes(self, answer: CodeAnswer) -> bool:
-        """Whether unclear answers count against the code: unclear words at once if the code was never granted; pages
-        and errors of the server only if the game has answered for other codes since."""
+        """Whether unclear answers count against the code, and not the game or a member.
+
+        Unclear words do so at once if the code was never granted. Pages and errors of the server do
+        so only if the game has answered for other codes since.
+        """
         if self.is_held:
             return True
         is_in_words = answer.outcome in ODD_WORDS
@@ -311,7 +277,7 @@ class CodeLife(models.Model):
             None,
         )
 
-    # --- Spellings ----------------------------------------------------------------------------------------------------
+    # --- Spellings --------------------------------------------------------------------------------
     def _use_spelling(self, spelling: str) -> None:
         """The game granted this spelling."""
         if spelling != self.code:
@@ -321,9 +287,9 @@ class CodeLife(models.Model):
     def can_take(self, spelling: str, *, is_person: bool) -> bool:
         """Whether another spelling of this code should be tried.
 
-        Not if the game has granted the code, or said that it has ended: then the spelling in use is right. The feed
-        cannot bring back a code that a person closed. A spelling that the game did not know is tried again only if a
-        person gives it.
+        Not if the game has granted the code, or said that it has ended: then the spelling in use is
+        right. The feed cannot bring back a code that a person closed. A spelling that the game did
+        not know is tried again only if a person gives it.
         """
         if (
             spelling == self.code
@@ -343,8 +309,9 @@ class CodeLife(models.Model):
     def take_spelling(self, spelling: str, *, is_person: bool, now: dt.datetime) -> None:
         """Have the code asked for in another spelling, and save it. The row must be locked.
 
-        While the code is open, the spelling is used when the game does not know the one in use. If a person gives it, a
-        closed code opens with it; if the feed gives it, the code is probed with it.
+        While the code is open, the spelling is used when the game does not know the one in use. If
+        a person gives it, a closed code opens with it; if the feed gives it, the code is probed
+        with it.
         """
         others = [one for one in self.other_spellings if one != spelling]
         if self.is_open:
@@ -366,8 +333,10 @@ class CodeLife(models.Model):
         self._save_with_code(REOPENED_FIELDS)
 
     def _save_with_code(self, fields: tuple[str, ...]) -> None:
-        """Save, and write the code separately: `save` would record a version of it, and versions are for what people
-        change."""
+        """Save, and write the code separately.
+
+        `save` would record a version of it, and versions are for what people change.
+        """
         type(self)._default_manager.filter(pk=self.pk).update(code=self.code)
         self.save(update_fields=fields)
 
@@ -376,10 +345,13 @@ class CodeLife(models.Model):
         self.code, *self.other_spellings = self.other_spellings
         self._forget_doubt()
 
-    # --- The end, and after it ----------------------------------------------------------------------------------------
+    # --- The end, and after it --------------------------------------------------------------------
     def close(self, reason: str, *, outcome: Outcome | None, now: dt.datetime) -> None:
-        """Set the fields of a closed code. A code that may still work is closed provisionally and probed. If it has
-        several spellings, each probe takes another one."""
+        """Set the fields of a closed code.
+
+        A code that may still work is closed provisionally and probed. If it has several spellings,
+        each probe takes another one.
+        """
         self.state, self.reason, self.closed_at = CodeState.CLOSED, reason, now
         self.closed_outcome = outcome.value if outcome else ""
         self._forget_doubt()
@@ -398,7 +370,7 @@ class CodeLife(models.Model):
         self._forget_odd()
 
     def reopen(self, now: dt.datetime) -> None:
-        """Set the fields of a code that works again. An end in the past was wrong, and is removed."""
+        """Set the fields of a code that works again. A past end was wrong and is removed."""
         if self.expires_at and self.expires_at <= now:
             self.expires_at = self.feed_end = None
         self.state, self.reason, self.closed_outcome, self.closed_at = (
@@ -416,7 +388,7 @@ def _reason(outcome: Outcome) -> str:
     """Why a code is closed, for a person."""
     if outcome is Outcome.CLAIM_LIMIT:
         return (
-            f"The game says USED to {CLAIM_LIMIT_PLAYERS} players or more of different guilds, and granted it to none "
-            "between them: the code has been used as often as the game allows."
+            f"The game says USED to {CLAIM_LIMIT_PLAYERS} players or more of different guilds, and "
+            "granted it to none between them: the code has been used as often as the game allows."
         )
     return meaning(outcome).reason

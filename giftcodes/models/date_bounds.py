@@ -1,4 +1,4 @@
-"""Dates have bounds: in the database, and in what is read from it."""
+"""Bounds of dates, in the database and when they are read from it."""
 
 from __future__ import annotations
 
@@ -14,8 +14,9 @@ from psycopg.types.datetime import DateLoader
 
 from giftcodes.domain.validators import EARLIEST, EARLIEST_DAY, LATEST, LATEST_DAY
 
-#: What Python cannot read, or cannot count on from (an hour before or after it, in another zone), is read as one of
-#: these. No date that a person sets is so far away, but a clock or a statement by hand may have written one.
+#: A date that Python cannot represent, or cannot calculate with (in another time zone it may be an
+#: hour earlier or later), is read as one of these. No form accepts such a date, but a wrong clock
+#: or a statement by hand may have written one.
 _FIRST_YEAR, _LAST_YEAR = 1000, 9000
 _Date = TypeVar("_Date", bound=dt.date)
 
@@ -25,14 +26,14 @@ MOMENTS = (EARLIEST, LATEST)
 
 
 def within(bounds: tuple[dt.date, dt.date], field: str, *, name: str) -> CheckConstraint:
-    """A constraint of the database: a date is unknown, or within bounds (`DAYS` or `MOMENTS`)."""
+    """A constraint: a date is null, or within bounds (`DAYS` or `MOMENTS`)."""
     return CheckConstraint(
         condition=Q(**{f"{field}__gte": bounds[0], f"{field}__lte": bounds[1]}), name=name
     )
 
 
 class _PatientDateLoader(DateLoader):
-    """Days, with those that are out of reach being the last one that is not."""
+    """Loads days; one that is out of bounds becomes the nearest bound."""
 
     def load(self, data: Any) -> dt.date:
         """A day as PostgreSQL writes it."""
@@ -59,7 +60,7 @@ def _moment_loader(zone: dt.tzinfo | None) -> type[BaseTzLoader]:
 
 
 def _near(found: _Date) -> _Date:
-    """The date, or the nearest one that can be counted on from."""
+    """The date, or the nearest one that Python can calculate with."""
     if _FIRST_YEAR <= found.year <= _LAST_YEAR:
         return found
     return found.replace(
@@ -79,9 +80,9 @@ def _read_patiently(connection: Any, **_signal: Any) -> None:
 
 
 def read_patiently() -> None:
-    """Let no date stop the reading of a row, on each connection to the database from now on.
+    """Make every date readable, on each connection to the database from now on.
 
-    One row whose date cannot be read makes its whole query fail, and with it each page, sweep and command that meets
-    it.
+    Otherwise one row with an unreadable date makes its whole query fail, and with it every page,
+    sweep and command that reads it.
     """
     connection_created.connect(_read_patiently, dispatch_uid="read_patiently")

@@ -1,4 +1,4 @@
-"""When a gift code is expected to end, decided here only. The order of everything that waits follows from it."""
+"""When a gift code is expected to end: the order of everything that waits. It stands only here."""
 
 from __future__ import annotations
 
@@ -12,23 +12,27 @@ USUAL_DAYS = 7
 DAYS_AHEAD = 1
 
 
-#: For its first day a new code is served as if it ended in an hour: it must not wait behind the members of older codes.
-#: A code whose known end is nearer still goes first. New codes keep their order among each other: the time to their own
-#: ends is divided by SHRUNK, so that it hardly counts beside the hour.
+#: On its first day a new code is served as if it ended in an hour, so that it does not wait behind
+#: the members of older codes. A code whose known end is even nearer goes first. New codes keep
+#: their order among each other: the time to their own ends is divided by SHRUNK, which is little
+#: beside the hour.
 NEW_FOR = "1 day"
 NEW_LASTS = "1 hour"
 SHRUNK = 1_000_000
 
 
 def deadline(row: str) -> str:
-    """SQL for the moment by which codes are put in order: the end where it is known, else a week after the code's day
-    (`day_of`). For a new code it is in about an hour, or at its end if that is nearer.
+    """SQL for the moment by which codes are ordered.
+
+    It is the end if that is known, else a week after the code's day (`day_of`). For a new code it
+    is in about an hour, or at its end if that is nearer.
 
     Args:
-        row: the name that the statement has for the row of giftcodes_giftcode.
+        row: the statement's name for the row of giftcodes_giftcode.
     """
     usual = f"""coalesce({row}.expires_at, (least(
-        CASE WHEN {row}.published_on <= (now() AT TIME ZONE 'UTC')::date + {DAYS_AHEAD} THEN {row}.published_on
+        CASE WHEN {row}.published_on <= (now() AT TIME ZONE 'UTC')::date + {DAYS_AHEAD}
+             THEN {row}.published_on
              ELSE ({row}.first_seen_at AT TIME ZONE 'UTC')::date END,
         date '{LATEST_DAY.isoformat()}') + {USUAL_DAYS})::timestamp AT TIME ZONE 'UTC')"""
     return f"""least({usual}, CASE WHEN {row}.first_seen_at > now() - interval '{NEW_FOR}'
@@ -36,7 +40,7 @@ def deadline(row: str) -> str:
 
 
 def believed(published_on: dt.date | None) -> dt.date | None:
-    """The published day if it is possible; None: it is not known, or in the future."""
+    """The published day; None: it is not known, or in the future and so not believed."""
     if published_on is None or published_on > dt.datetime.now(dt.UTC).date() + dt.timedelta(
         days=DAYS_AHEAD
     ):
@@ -45,5 +49,5 @@ def believed(published_on: dt.date | None) -> dt.date | None:
 
 
 def day_of(published_on: dt.date | None, first_seen_at: dt.datetime) -> dt.date:
-    """The day on which a code was published, or else first seen. A published day in the future is ignored."""
+    """The day on which a code was published, or first seen if that is not known or not believed."""
     return believed(published_on) or first_seen_at.astimezone(dt.UTC).date()

@@ -1,4 +1,4 @@
-"""The journal: each event of a redemption, append-only."""
+"""The journal of redemptions and codes, append-only."""
 
 from __future__ import annotations
 
@@ -24,17 +24,17 @@ class Trigger(models.TextChoices):
 
     @property
     def is_person(self) -> bool:
-        """A person asked: more is reopened, and a stopped redemption starts again."""
+        """Whether a person asked. Then more is reopened, and a stopped redemption starts again."""
         return self in (Trigger.ADMIN, Trigger.COMMAND)
 
     @property
     def is_housekeeping(self) -> bool:
-        """Housekeeping joins a run instead of being refused, and journals no refusal."""
+        """Whether it joins a run instead of being refused; no refusal is journalled."""
         return self in (Trigger.CATCH_UP, Trigger.SWEEP)
 
     @property
     def always_announced(self) -> bool:
-        """A run of it is announced however few members it is for."""
+        """Whether its runs are announced even if they are for few members."""
         return self.is_person or self is Trigger.POLL
 
 
@@ -53,7 +53,7 @@ class EventKind(models.TextChoices):
 
 
 class RedemptionEvent(models.Model):
-    """Who pressed it, what was refused, and when: a query, not a log search."""
+    """One event, with its user and time: a run begins, a call is refused, a code is closed."""
 
     redemption = models.ForeignKey(
         "giftcodes.Redemption",

@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from django.db import models
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from giftcodes.models.fields import provider_choices
 
-if TYPE_CHECKING:
-    pass
-
 
 class Feed(models.Model):
-    """Where a game's codes are published: the last answer, the failures, and when it is asked next."""
+    """The feed of a game: its last answer, its failures, and the next poll."""
 
     provider = models.CharField(
         _("game"), max_length=20, choices=provider_choices, primary_key=True

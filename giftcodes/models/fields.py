@@ -1,8 +1,10 @@
-"""Fields of texts that people and feeds send: cleaned when a form takes them, and when they are written or looked up.
+"""Fields for texts that people and feeds send, which clean them.
 
-Django writes and looks up what `to_python` returns; giftcodes.domain.text says what is cleaned. Names are cleaned when
-they are read, too, because an older version may have stored invisible characters: no page, message or export shows
-them. The columns are those of Django's own fields.
+They are cleaned when a form takes them, and when they are written or looked up.
+
+Django writes and looks up what `to_python` returns; giftcodes.domain.text says what is cleaned.
+Names are also cleaned when they are read, because an older version may have stored invisible
+characters, which no page, message or export may show. The columns are those of Django's own fields.
 """
 
 from __future__ import annotations
@@ -25,23 +27,23 @@ _DJANGO = "django.db.models"
 
 
 class NameField(CharField):
-    """A name of one line."""
+    """A name on one line."""
 
     def to_python(self, value: Any) -> Any:
-        """Clean it."""
+        """Clean the text."""
         text = super().to_python(value)
         return clean_name(text) if isinstance(text, str) else text
 
     def from_db_value(self, value: str | None, *_: Any) -> str | None:
-        """Without the invisible characters of earlier versions."""
+        """Remove the invisible characters of earlier versions."""
         return value if value is None else visible(value)
 
     def formfield(self, **options: Any) -> Any:
-        """The form's field cleans as well: forms compare names before the row does."""
+        """The form's field cleans, too: forms compare names before they are written."""
         return super().formfield(**{"form_class": CleanCharField, **options})
 
     def deconstruct(self) -> Any:
-        """For migrations it is Django's field."""
+        """In migrations it is Django's own field."""
         name, _path, args, options = super().deconstruct()
         return name, f"{_DJANGO}.CharField", args, options
 
@@ -50,7 +52,7 @@ class TokenField(CharField):
     """A player ID or a gift code: digits of every script are stored as ASCII."""
 
     def to_python(self, value: Any) -> Any:
-        """Clean it."""
+        """Clean the text."""
         text = super().to_python(value)
         return clean_token(text) if isinstance(text, str) else text
 
@@ -67,10 +69,10 @@ class TokenField(CharField):
 
 
 class SentenceField(TextField):
-    """A sentence of ours, in which names may stand."""
+    """A sentence of this program, in which names may stand."""
 
     def from_db_value(self, value: str | None, *_: Any) -> str | None:
-        """As above; names that are isolated in the sentence stay so."""
+        """As above; isolated names in the sentence stay isolated."""
         return value if value is None else sentence(value)
 
     def deconstruct(self) -> Any:
@@ -83,7 +85,7 @@ class NotesField(TextField):
     """A text of several lines."""
 
     def to_python(self, value: Any) -> Any:
-        """Clean it."""
+        """Clean the text."""
         text = super().to_python(value)
         return clean_notes(text) if isinstance(text, str) else text
 

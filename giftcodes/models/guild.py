@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.db import models
@@ -20,10 +18,8 @@ from giftcodes.models.date_bounds import DAYS, within
 from giftcodes.models.fields import NameField, NotesField, TokenField, provider_choices
 from giftcodes.models.history import MemberVersion, Versions
 
-if TYPE_CHECKING:
-    pass
-
-#: Begins the names that erased players have. No player ID is written so: nobody is asked for by one.
+#: The beginning of the name of an erased player. No player ID looks like it, so the game is never
+#: asked for one.
 ERASED = "erased-"
 
 
@@ -36,7 +32,7 @@ class GuildQuerySet(models.QuerySet["Guild"]):
 
 
 class Guild(models.Model):
-    """An alliance: its game, its members, and whether new codes are redeemed by themselves."""
+    """An alliance: its game, its members, and whether new codes are redeemed automatically."""
 
     name = NameField(_("name"), max_length=80, unique=True, validators=[validate_one_line])
     provider = models.CharField(_("game"), max_length=20, choices=provider_choices)
@@ -65,8 +61,9 @@ class Guild(models.Model):
         ordering = ["name"]
         verbose_name = _("guild")
         verbose_name_plural = _("guilds")
-        #: Without it a person sees the guilds that name them as an officer (admin/scope.py).
-        permissions = [("view_every_guild", _("Can view every guild, and the machine"))]
+        #: Without it a person sees only the guilds in which they are an officer
+        #: (admin/common/scope.py).
+        permissions = [("view_every_guild", _("Can view every guild, and the system"))]
 
     def __str__(self) -> str:
         return isolated(self.name)
@@ -74,17 +71,17 @@ class Guild(models.Model):
 
 class MemberQuerySet(models.QuerySet["Member"]):
     def eligible(self) -> MemberQuerySet:
-        """Those for whom the game may be asked."""
+        """Members for whom the game may be asked."""
         return self.filter(active=True, opted_out=False)
 
 
 def member_words(nickname: str, player_id: str) -> str:
-    """A member, as logs and pages show one."""
+    """A member as logs and pages show it."""
     return f"{isolated(visible(nickname))} ({player_id})" if nickname else player_id
 
 
 def own_realm(guild: Guild, realm: int | None) -> int | None:
-    """The realm as a member has it: none where it is the guild's."""
+    """The realm to be stored for a member: None if it is the guild's."""
     return None if realm == guild.realm else realm
 
 
@@ -106,7 +103,8 @@ class Member(models.Model):
     )
     notes = NotesField(_("notes"), blank=True, default="", db_default="")
     joined_at = models.DateTimeField(_("joined"), default=timezone.now, editable=False)
-    #: The realm with which the game last did not know this player, and when: nothing is asked with it for a week.
+    #: The last realm in which the game did not know this player, and when it said so. The game is
+    #: not asked with it again for a week.
     refused_realm = models.PositiveIntegerField(null=True, editable=False)
     refused_at = models.DateTimeField(null=True, editable=False)
 
@@ -131,10 +129,10 @@ class Member(models.Model):
         return member_words(self.nickname, self.player_id)
 
     def clean(self) -> None:
-        """A player who opted out is not added again.
+        """Check that the player has not opted out.
 
         Raises:
-            ValidationError: this is one.
+            ValidationError: the player has.
         """
         from giftcodes.models.privacy import OptOut, player_hash
 
@@ -144,6 +142,7 @@ class Member(models.Model):
             )
             if unwilling.exists():
                 words = _(
-                    "This player has opted out, and is not redeemed for. Only at the player's wish: opt_out --undo."
+                    "This player has opted out, and is not redeemed for. "
+                    "Only at the player's wish: opt_out --undo."
                 )
                 raise ValidationError({"player_id": words}, code="opted_out")

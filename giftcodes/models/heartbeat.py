@@ -1,4 +1,4 @@
-"""Signs of life of beat and of periodic steps."""
+"""Signs of life of periodic tasks."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from giftcodes.models.clock import Clock
 
 
 class Heartbeat(models.Model):
-    """When a periodic task last ran, by name: what /healthz answers with."""
+    """When a periodic task last ran, by name. /healthz and the pulse read beat's, "tick"."""
 
     name = models.CharField(max_length=20, primary_key=True)
     at = models.DateTimeField(db_default=Clock())
@@ -18,14 +18,15 @@ class Heartbeat(models.Model):
 
     @classmethod
     def beat(cls, name: str, *, rest_seconds: float = 0.0) -> bool:
-        """Note that a periodic task runs now.
+        """Note that a periodic task runs now, unless it ran just before.
 
         Args:
             name: of the task.
-            rest_seconds: how long it is to rest after it ran.
+            rest_seconds: the least time between two runs.
 
         Returns:
-            Whether it is to run: it has not just done so. A pile of its messages is then worked off at once.
+            Whether the task shall run. False for all but the first of many messages that have piled
+            up, so that the others end at once.
         """
         with connection.cursor() as cursor:
             cursor.execute(

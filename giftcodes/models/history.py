@@ -1,6 +1,7 @@
-"""What people changed of guilds, members and codes: each version that they left behind, by django-simple-history.
+"""Versions of guilds, members and codes: what people changed, kept by django-simple-history.
 
-The machine's own writes are told by the journal and the ledger. They leave no version: a version costs a row.
+What the pipeline writes stands in the journal and the attempts. It leaves no version, because each
+version costs a row.
 """
 
 from __future__ import annotations
@@ -19,15 +20,15 @@ if TYPE_CHECKING:
 
     from django.db.models import Model
 
-#: The reason of a version that nobody made: how a row was when somebody first changed it.
+#: The reason of a version that no change made: the row as it was before its first change.
 FIRST_KNOWN = "first known"
 
 
 class Versions(HistoricalRecords):  # type: ignore[misc] # Untyped.
     """The versions of a model, left by each save that writes a tracked field.
 
-    A row that was written without one (by the feed, or in bulk) gets its first version before it is changed, so that
-    each change has the values from before.
+    A row that was written without a version (by the feed, or in bulk) gets its first one before it
+    is changed, so that the earlier values of each change are known.
     """
 
     def __init__(self, **options: Any) -> None:
@@ -58,8 +59,11 @@ class Versions(HistoricalRecords):  # type: ignore[misc] # Untyped.
     def m2m_changed(
         self, instance: Model, action: str, pk_set: Any, reverse: bool, **_signal: Any
     ) -> None:
-        """Leave a version also where the relation was changed from its other end. (Cleared from there, it leaves none:
-        nobody does that, and the signal does not say whose it was.)"""
+        """Leave a version also when the relation was changed from its other end.
+
+        Clearing it from there leaves none, because the signal does not say which rows it had. No
+        code does that.
+        """
         rows = self.cls._default_manager.filter(pk__in=pk_set or []) if reverse else [instance]
         for row in rows:
             if action.startswith("pre_"):
@@ -73,7 +77,7 @@ class Versions(HistoricalRecords):  # type: ignore[misc] # Untyped.
                 self._keep_first(row)
 
     def _keep_first(self, row: Any) -> None:
-        """Keep how a row is in the database, with its relations, if nothing is known of how it was."""
+        """Keep a row as it is in the database, with its relations, if it has no version yet."""
         if not row.history.exists():
             known = type(row)._default_manager.get(pk=row.pk)
             known._change_reason = FIRST_KNOWN
@@ -86,7 +90,7 @@ class Versions(HistoricalRecords):  # type: ignore[misc] # Untyped.
 
 
 def keep_first_versions(rows: Iterable[Any]) -> None:
-    """The same for many rows without relations, before they are changed in bulk.
+    """Keep the first version of many rows without relations, before they are changed in bulk.
 
     Args:
         rows: of one model that has versions; as they are in the database.
@@ -101,9 +105,9 @@ def keep_first_versions(rows: Iterable[Any]) -> None:
 
 
 def update_with_versions(rows: Collection[Any], fields: Iterable[str], **about: Any) -> None:
-    """Update rows and leave a version of each, by two statements.
+    """Update rows and leave a version of each, in two statements.
 
-    `bulk_update` compares each row with each other one: a thousand take seconds.
+    `bulk_update` takes seconds for a thousand rows.
 
     Args:
         rows: of one model that has versions, with their new values.
@@ -132,16 +136,18 @@ def update_with_versions(rows: Collection[Any], fields: Iterable[str], **about: 
 
 
 def _type_of(column: Any) -> str:
-    """A column's type, of which a serial number is an ordinary one."""
+    """A column's type; for a serial number it is the integer type."""
     return str(column.rel_db_type(connection) if column.primary_key else column.db_type(connection))
 
 
 def delete_with_versions(rows: Collection[Any], *, reason: str) -> None:
-    """Delete rows and leave the last version of each, by two statements. Django's own deletion takes one for each row.
+    """Delete rows and leave the last version of each, in two statements.
+
+    Django's own deletion takes one for each row.
 
     Args:
-        rows: of one model that has versions. They are locked, and no row of another table refers to them: the database
-            refuses the commit otherwise.
+        rows: of one model that has versions. They are locked, and no row of another table refers to
+            them; otherwise the database refuses the commit.
         reason: of the versions.
     """
     if not rows:
@@ -165,7 +171,7 @@ def delete_with_versions(rows: Collection[Any], *, reason: str) -> None:
 
 
 def versions_before(model: type[Any], versions: Iterable[Any]) -> dict[int, Any]:
-    """By row: the version before each of these.
+    """The version before each of these, by row.
 
     Args:
         model: whose versions.
@@ -185,7 +191,7 @@ def versions_before(model: type[Any], versions: Iterable[Any]) -> dict[int, Any]
 
 
 class MemberVersion(models.Model):
-    """What a version of a member has beside the member's fields: the import that made it, if one did."""
+    """The further field of a member's version: the import that made it, if any."""
 
     member_import = models.ForeignKey(
         "giftcodes.MemberImport",

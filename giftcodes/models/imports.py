@@ -1,4 +1,4 @@
-"""Imports of members: whose list, into which guild, and whether it was undone."""
+"""Imports of members: by which user, into which guild, and whether it was undone."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from giftcodes.models.clock import Clock
 from giftcodes.models.code import Source
 from giftcodes.models.guild import Guild
 
-#: What an import may set of a member, and its undoing sets back.
+#: Fields of a member that an import may set, and that undoing it sets back.
 IMPORTED_FIELDS = ("nickname", "realm", "consented_on", "active")
 
 
 class MemberImport(models.Model):
-    """A list that was imported into a guild, and changed something. What it did are the members' versions."""
+    """A list that was imported and changed a guild. The members' versions show what it did."""
 
     guild = models.ForeignKey(
         Guild, on_delete=models.PROTECT, related_name="imports", verbose_name=_("guild")

@@ -1,4 +1,4 @@
-"""One bad row stops no other: each item of a pass is worked on by itself."""
+"""Work on each item of a pass separately, so that one bad row does not stop the others."""
 
 from __future__ import annotations
 
@@ -19,51 +19,51 @@ _SUBJECT_LENGTH = 100
 
 
 class FailureIsolation:
-    """A pass over many items. What fails is left out, and has an alarm for as long as it fails.
+    """A pass over many items. A failing item is left out, and has an alarm as long as it fails.
 
-        with FailureIsolation("sweep") as apart:
+        with FailureIsolation("sweep") as isolation:
             for pk in ids:
-                apart.do(f"code {pk}", close, pk)
+                isolation.call(f"code {pk}", close, pk)
 
     Args:
-        step: what makes the pass; begins the alarms' subjects.
+        step: the name of the pass, with which the alarms' subjects begin.
     """
 
     def __init__(self, step: str) -> None:
         self._step = step
         self._failed: set[str] = set()
 
-    def do(
+    def call(
         self, what: str, work: Callable[_P, _T], *args: _P.args, **kwargs: _P.kwargs
     ) -> _T | None:
-        """Work on one item.
+        """Call a function for one item.
 
         Args:
             what: the item, for people: `code 17`.
-            work: must leave no transaction open, and be called in none.
+            work: the function. It must not be called in a transaction, nor leave one open.
 
         Returns:
-            What the work returns; None: it failed.
+            What the function returns; None: it failed.
 
         Raises:
-            OperationalError, InterfaceError: the database is away, and the other items would fail alike.
+            OperationalError, InterfaceError: the database is away; the other items would fail, too.
         """
         try:
             return work(*args, **kwargs)
         except (OperationalError, InterfaceError):
             raise
-        except Exception as error:  # noqa: BLE001 (whatever it is, the others go on)
+        except Exception as error:  # noqa: BLE001 (the other items go on after any error)
             self._note(what, error)
             return None
 
     def _note(self, what: str, error: Exception) -> None:
-        """The error's own words stay out: PostgreSQL quotes whole rows, secrets included."""
+        """The error's message is left out: PostgreSQL quotes whole rows, including secrets."""
         subject = f"{self._step}: {what}"[:_SUBJECT_LENGTH]
         self._failed.add(subject)
         frame = traceback.extract_tb(error.__traceback__)[-1]
         message = (
-            f"The {self._step} fails for {what} ({type(error).__name__}) and goes on with the rest. It is tried again "
-            f"each time. Look at that row."
+            f"The {self._step} fails for {what} ({type(error).__name__}) and goes on with the "
+            "rest. It is tried again each time. Look at that row."
         )
         if Alarm.objects.raise_once(Alarm.Kind.BAD_ROW, subject, message):
             log_lines.warning(f"🔔 {message}", at=f"{Path(frame.filename).name}:{frame.lineno}")

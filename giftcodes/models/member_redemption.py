@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
-from django.db import connection, models
+from django.db import models
 from django.db.models import Exists, OuterRef, Q
 from django.db.models.functions import Coalesce
 from django.utils.translation import gettext_lazy as _
@@ -14,11 +14,11 @@ from giftcodes.domain.outcomes import ACCOUNT_CONDITIONS
 from giftcodes.domain.transitions import CLOSED, HOLDING, OPEN, PARKED, SETTLED, State
 from giftcodes.models.clock import Clock, clock_plus
 from giftcodes.models.code import GiftCode
-from giftcodes.models.code_life import CodeState
-from giftcodes.models.event import Trigger
+from giftcodes.models.code_state import CodeState
 from giftcodes.models.fields import SentenceField
 from giftcodes.models.guild import Member
 from giftcodes.models.redemption import Redemption, RunState
+from giftcodes.sql import fetch, statement
 
 STATE_LABELS = {
     State.PENDING: _("waiting"),
@@ -39,18 +39,44 @@ def values(states: frozenset[State]) -> list[str]:
     return sorted(state.value for state in states)
 
 
-#: Of a row that is not settled, though an answer may say that it is to be.
+def literals(states: frozenset[State]) -> str:
+    """States as SQL literals, for `IN ({name})` in a statement that uses a partial index.
+
+    The server prepares statements, and the plan that it keeps for all values of a parameter cannot
+    use an index with the condition `state IN (…)`.
+    """
+    return ", ".join(f"'{value}'" for value in values(states))
+
+
+#: Unsettled states that a recorded SUCCESS may still settle.
 IN_VAIN = PARKED | CLOSED | {State.PENDING, State.UNCONFIRMED}
 
-
-#: A player ID and a realm that the game does not know are not asked for again within this time.
+#: For so long the game is not asked again for a player ID in a realm in which it did not know it.
 REFUSED_FOR = timedelta(days=7)
 
-
 WAITS_FOR_CORRECTION = (
-    "Waits for correction: the game does not know this player ID in this realm. Correct the member, and every code is "
-    "tried at once; otherwise the game is asked once a week."
+    "Waits for correction: the game does not know this player ID in this realm. Correct the "
+    "member, and every code is tried at once; otherwise the game is asked once a week."
 )
+
+#: What is stored on a row that another guild's row proves. It names no guild: not every officer may
+#: see which one it is (`MemberRedemption.full_reason`).
+COVERED = "Covered: the player has it through another guild."
+
+
+def is_refused_sql(member: str, guild: str) -> str:
+    """SQL for: the game did not know this member in today's realm, less than `REFUSED_FOR` ago.
+
+    `MemberRedemptionQuerySet.reopenable` says the same with the ORM. The statement needs the
+    parameter `refused_for`.
+
+    Args:
+        member, guild: the statement's names for the rows of the member and of the member's guild.
+    """
+    return (
+        f"coalesce({member}.refused_realm = coalesce({member}.realm, {guild}.realm)"
+        f" AND {member}.refused_at > clock_timestamp() - %(refused_for)s, false)"
+    )
 
 
 class CancelKind(models.TextChoices):
@@ -85,7 +111,11 @@ class MemberRedemptionQuerySet(models.QuerySet["MemberRedemption"]):
         return self.filter(state=State.PENDING)
 
     def reopenable(self, *, is_person: bool) -> MemberRedemptionQuerySet:
-        """Rows that may be tried again (docs/reference/outcomes.md): by themselves, or because a person asks for it."""
+        """Rows that may be tried again (docs/reference/outcomes.md). The rule stands only here.
+
+        Args:
+            is_person: a person asks for it, which reopens more than the automatic steps do.
+        """
         realm_now = Coalesce("member__realm", "member__guild__realm")
         is_refused = Q(
             asked_realm=realm_now,
@@ -106,14 +136,16 @@ class MemberRedemptionQuerySet(models.QuerySet["MemberRedemption"]):
         return self.filter(again, member__active=True, member__opted_out=False)
 
     def _asked_first(self) -> MemberRedemptionQuerySet:
-        """Of a row that is not eligible: other rows of the member with the same answer, which are asked before it. A
-        level that has risen helps all of them, so one request a day finds out: for the row that was asked longest ago.
+        """Other rows of the member that are asked before a row that is not eligible (`OuterRef`).
+
+        They have the same answer. If the account meets the condition now, that helps all of them,
+        so one request a day finds out: for the row that was asked longest ago.
         """
         others = self.model._default_manager.filter(
             member=OuterRef("member"),
             outcome=OuterRef("outcome"),
             outcome__in=[o.value for o in ACCOUNT_CONDITIONS],
-            # Nothing is asked soon for a code that is held back.
+            # A code that is held back may not be asked for soon.
             gift_code__held_until__isnull=True,
         )
         is_due = Q(
@@ -129,7 +161,7 @@ class MemberRedemptionQuerySet(models.QuerySet["MemberRedemption"]):
         )
 
     def cancel(self, kind: CancelKind, reason: str = "") -> int:
-        """Close the pending rows among these: what was never sent need not be."""
+        """Cancel the pending rows among these, which were never sent."""
         return self.pending().update(
             state=State.CANCELLED,
             cancel_kind=kind,
@@ -139,9 +171,9 @@ class MemberRedemptionQuerySet(models.QuerySet["MemberRedemption"]):
         )
 
     def settle_by_evidence(self, ids: list[int]) -> list[int]:
-        """Settle rows whose Attempts hold a SUCCESS, whatever their state: what the game granted stays granted.
+        """Settle rows whose Attempts hold a SUCCESS: what the game granted stays granted.
 
-        A row in flight is left alone; its own answer is under way.
+        A row in flight is left alone: its own answer is under way.
 
         Returns:
             The ids of the rows that were settled.
@@ -149,24 +181,13 @@ class MemberRedemptionQuerySet(models.QuerySet["MemberRedemption"]):
         Raises:
             django.db.IntegrityError: another row of the player holds this code.
         """
-        with connection.cursor() as cursor:
-            cursor.execute(
-                """
-                UPDATE giftcodes_memberredemption m
-                SET state = 'redeemed', outcome = 'success', reason = 'Redeemed.', cancel_kind = '',
-                    next_attempt_at = NULL, settled_at = clock_timestamp(), updated_at = clock_timestamp()
-                WHERE m.id = ANY(%s) AND m.covered_by_id IS NULL
-                  AND m.state IN ('pending', 'unconfirmed', 'needs_correction', 'not_eligible', 'failed', 'cancelled')
-                  AND EXISTS (
-                      SELECT FROM giftcodes_attempt a WHERE a.member_redemption_id = m.id AND a.outcome = 'success')
-                RETURNING m.id
-                """,
-                [ids],
-            )
-            return [row[0] for row in cursor.fetchall()]
+        found = fetch(
+            statement("members", "settle_by_evidence"), ids=ids, unsettled=values(IN_VAIN)
+        )
+        return [pk for (pk,) in found]
 
     def requeue(self) -> int:
-        """Open these rows again, with all their tries."""
+        """Let these rows wait to be asked for again, with all their tries."""
         return self.update(
             state=State.PENDING,
             cancel_kind="",
@@ -179,7 +200,7 @@ class MemberRedemptionQuerySet(models.QuerySet["MemberRedemption"]):
 
 
 class MemberRedemption(models.Model):
-    """One member's share of a redemption. Written by the flow alone."""
+    """One member's part of a redemption. Only the pipeline writes it."""
 
     redemption = models.ForeignKey(
         Redemption,
@@ -218,7 +239,7 @@ class MemberRedemption(models.Model):
         related_name="covers",
         verbose_name=_("covered by"),
     )
-    #: The realm of the last attempt: where it differs from today's, the member has been corrected.
+    #: The realm of the last attempt. If today's realm differs, the member has been corrected.
     asked_realm = models.PositiveIntegerField(_("realm asked for"), null=True)
     tries = models.PositiveSmallIntegerField(_("tries"), default=0, db_default=0)
     uncounted_failures = models.PositiveSmallIntegerField(default=0, db_default=0)
@@ -227,12 +248,12 @@ class MemberRedemption(models.Model):
     created_at = models.DateTimeField(_("created"), db_default=Clock())
     updated_at = models.DateTimeField(_("changed"), db_default=Clock())
 
-    # The claim: who holds a lower token may not record.
+    # The claim: the holder of a lower token may not change the row.
     token = models.PositiveIntegerField(default=0, db_default=0)
     lease_until = models.DateTimeField(null=True)
-    #: End of the rate window that the permit belongs to; null for the request that opens a window.
+    #: End of the rate window of its permit; null for the request that opens a window.
     permit_until = models.DateTimeField(null=True)
-    #: Claimed while an earlier request's effect is unknown.
+    #: Claimed while the effect of an earlier request is unknown.
     confirming = models.BooleanField(default=False, db_default=False)
     #: Claimed to find out whether a paused provider answers again.
     is_probe = models.BooleanField(default=False, db_default=False)
@@ -276,7 +297,8 @@ class MemberRedemption(models.Model):
                 condition=Q(state="not_eligible"),
             ),
             models.Index(fields=["gift_code", "player_id"], name="share_twins"),
-            # For the sweep: who was asked and has nothing, and what was settled lately (decision 10).
+            # For the sweep: rows that were asked for and are not settled, and rows that were
+            # settled lately (decision 10).
             models.Index(
                 fields=["id"],
                 name="share_asked_in_vain",
@@ -297,123 +319,23 @@ class MemberRedemption(models.Model):
     def __str__(self) -> str:
         return f"{self.player_id}: {self.get_state_display()}"
 
+    @property
+    def full_reason(self) -> str:
+        """The reason, with the guild through which the player has the code.
+
+        Not every officer may see that guild: `admin.common.scope.redact` takes `covered_by` out of
+        the rows of a page, and then the reason names none.
+        """
+        if self.covered_by is None:
+            return self.reason
+        return f"Covered: the player has it through guild {self.covered_by.redemption.guild}."
+
     def give_back(self) -> None:
-        """Hand an unsent claim back, uncounted. The row must be locked; its token grows, so that the claim is void."""
+        """Give back a claim that was not sent, without counting a try.
+
+        The row must be locked. Its token grows, so that the old claim is void.
+        """
         self.state = State.UNCONFIRMED if self.confirming else State.PENDING
         self.token += 1
         self.lease_until = None
         self.save(update_fields=["state", "token", "lease_until"])
-
-
-def admit_members(*, redemption_ids: list[int]) -> tuple[int, bool]:
-    """Give every eligible member of these redemptions' guilds a row, set-based. The redemptions must be locked or new.
-
-    The rows of members whom the game does not know with their realm wait for correction.
-
-    Returns:
-        How many rows were added that wait to be asked for; whether there are rows in other states than waiting.
-    """
-    refused_for: Any = REFUSED_FOR
-    with connection.cursor() as cursor:
-        cursor.execute(
-            """
-            WITH added AS (
-                INSERT INTO giftcodes_memberredemption
-                    (redemption_id, member_id, gift_code_id, player_id, state, reason, asked_realm, next_attempt_at)
-                SELECT r.id, m.id, r.gift_code_id, m.player_id,
-                       CASE WHEN is_refused THEN 'needs_correction' ELSE 'pending' END,
-                       CASE WHEN is_refused THEN %(waits)s ELSE '' END,
-                       CASE WHEN is_refused THEN m.refused_realm END,
-                       CASE WHEN NOT is_refused THEN clock_timestamp() END
-                FROM giftcodes_redemption r
-                JOIN giftcodes_guild g ON g.id = r.guild_id
-                JOIN giftcodes_member m ON m.guild_id = r.guild_id AND m.active AND NOT m.opted_out
-                CROSS JOIN LATERAL (
-                    SELECT coalesce(m.refused_realm = coalesce(m.realm, g.realm)
-                                    AND m.refused_at > clock_timestamp() - %(refused_for)s, false) AS is_refused
-                ) known
-                WHERE r.id = ANY(%(ids)s)
-                ORDER BY r.id, m.id
-                ON CONFLICT (redemption_id, member_id) DO NOTHING
-                RETURNING state
-            )
-            SELECT count(*) FILTER (WHERE state = 'pending'), EXISTS (
-                SELECT FROM giftcodes_memberredemption WHERE redemption_id = ANY(%(ids)s) AND state <> 'pending'
-            )
-            FROM added
-            """,
-            {"ids": redemption_ids, "waits": WAITS_FOR_CORRECTION, "refused_for": refused_for},
-        )
-        row: tuple[int, bool] = cursor.fetchone()
-    return row
-
-
-def settle_duplicates(
-    *,
-    redemption_ids: list[int] | None = None,
-    proof_id: int | None = None,
-    settled_after: datetime | None = None,
-) -> list[int]:
-    """Settle rows of players who have the code through another guild's row: without a request, pointing at the proof.
-
-    Args:
-        redemption_ids: only rows of these redemptions.
-        proof_id: only rows that this settled row proves.
-        settled_after: only rows that a row proves which was settled since then.
-
-    Returns:
-        The ids of the redemptions that a row was settled in.
-    """
-    with connection.cursor() as cursor:
-        cursor.execute(
-            """
-            UPDATE giftcodes_memberredemption twin
-            SET state = CASE proof.state WHEN 'same_type' THEN 'same_type' ELSE 'already_received' END,
-                covered_by_id = proof.id,
-                reason = 'Covered: the player has it through guild ' || guild.name || '.',
-                settled_at = clock_timestamp(), updated_at = clock_timestamp(), next_attempt_at = NULL
-            FROM giftcodes_memberredemption proof
-            JOIN giftcodes_redemption r ON r.id = proof.redemption_id
-            JOIN giftcodes_guild guild ON guild.id = r.guild_id
-            WHERE proof.gift_code_id = twin.gift_code_id AND proof.player_id = twin.player_id AND proof.id <> twin.id
-              AND proof.covered_by_id IS NULL AND proof.state IN ('redeemed', 'already_received', 'same_type')
-              AND twin.state IN ('pending', 'needs_correction', 'not_eligible', 'failed')
-              AND (%(redemption_ids)s::bigint[] IS NULL OR twin.redemption_id = ANY(%(redemption_ids)s))
-              AND (%(proof_id)s::bigint IS NULL OR proof.id = %(proof_id)s)
-              AND (%(settled_after)s::timestamptz IS NULL OR proof.settled_at > %(settled_after)s)
-            RETURNING twin.redemption_id
-            """,
-            {
-                "redemption_ids": redemption_ids,
-                "proof_id": proof_id,
-                "settled_after": settled_after,
-            },
-        )
-        return sorted({row[0] for row in cursor.fetchall()})
-
-
-def bring_in_members(redemption: Redemption, trigger: Trigger) -> int:
-    """Give every eligible member a row, and reopen the rows that this trigger may reopen.
-
-    The redemption must be locked.
-
-    Returns:
-        How many rows wait now that did not wait before.
-    """
-    rows = redemption.member_redemptions
-    # Before rows are added: those of members who are known to be wrong are not reopened with the others.
-    reopened = rows.reopenable(is_person=True).requeue() if trigger.is_person else 0
-    added, has_others = admit_members(redemption_ids=[redemption.pk])
-    if not has_others:
-        return added
-    if not trigger.is_person:
-        reopened = rows.reopenable(is_person=False).requeue()
-    else:
-        # A person resumes the run. Members who left meanwhile are no longer stopped: they continue when they return.
-        stopped = rows.filter(state=State.CANCELLED, cancel_kind=CancelKind.STOPPED)
-        stopped.update(
-            cancel_kind=CancelKind.LEFT,
-            reason=CANCEL_REASONS[CancelKind.LEFT],
-            updated_at=Clock(),
-        )
-    return added + reopened

@@ -1,27 +1,11 @@
-"""A message on its way to a channel, whichever model it belongs to."""
+"""A message in the outbox: what announcements and notices to the operator have in common."""
 
 from __future__ import annotations
-
-from typing import TYPE_CHECKING
 
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
-from giftcodes.domain import failpoints
 from giftcodes.models.clock import Clock
-
-if TYPE_CHECKING:
-    pass
-
-#: A claim lasts for one message (`ANNOUNCE_SECONDS`) and this, of which one half is for waiting in the queue.
-LEASE_MARGIN_SECONDS = failpoints.seconds("ANNOUNCE_MARGIN_SECONDS", 20.0)
-
-
-LONGEST_DELAY_SECONDS = 600.0
-
-
-#: Of one message: the most for reaching its service.
-CONNECT_SECONDS = 3.0
 
 
 class DeliveryState(models.TextChoices):
@@ -34,13 +18,20 @@ class DeliveryState(models.TextChoices):
     DROPPED = "dropped", _("not needed any more")
 
 
-class Outbox(models.Model):
-    """A message on its way. A claim is a lease and a token, as those of member redemptions are.
+#: States in which a message is still to be posted or edited.
+UNFINISHED = (DeliveryState.WAITING, DeliveryState.SENT)
 
-    A new message is posted at most once: `sending_at` is written before its request, and cleared only by an answer that
-    says that nothing was posted. A claim that ends with `sending_at` leaves the message unknown. Where the end of a run
-    is an edit, `sending_at` is kept in the same way, and the edit repeated; once an edit had no answer, the end is
-    never posted as a message of its own beside it.
+
+class Outbox(models.Model):
+    """A message to a channel. A claim is a lease and a token, like a claim of a member redemption.
+
+    A new message is posted at most once: `sending_at` is committed before the request, and cleared
+    only by an answer that says that nothing was posted. If a claim's lease ends while `sending_at`
+    is set, the message becomes unknown.
+
+    The end of a run may be an edit of an earlier message (`Announcement.message_id`). `sending_at`
+    is kept in the same way, but the edit is repeated; once an edit had no answer, the end is never
+    posted as a message of its own.
     """
 
     state = models.CharField(
@@ -61,3 +52,13 @@ class Outbox(models.Model):
 
     class Meta:
         abstract = True
+
+    @property
+    def is_unfinished(self) -> bool:
+        """Whether it is still to be posted or edited."""
+        return self.state in UNFINISHED
+
+    @property
+    def may_have_been_posted(self) -> bool:
+        """Whether a request for a new message was begun, and has no answer yet."""
+        return self.state == DeliveryState.WAITING and self.sending_at is not None

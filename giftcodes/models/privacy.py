@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-from typing import TYPE_CHECKING
 
 from django.db import models
 from django.utils.translation import gettext_lazy as _
@@ -12,18 +11,15 @@ from django.utils.translation import gettext_lazy as _
 from giftcodes.models.clock import Clock
 from giftcodes.secret_key import secret_key
 
-if TYPE_CHECKING:
-    pass
-
 
 def player_hash(provider: str, player_id: str) -> str:
-    """A keyed hash of a player ID, so that the list of those who opted out does not list them."""
+    """A keyed hash of a player ID, so that the list of opt-outs does not reveal the players."""
     key = f"opt-out:{secret_key()}".encode()
     return hmac.new(key, f"{provider}:{player_id}".encode(), hashlib.sha256).hexdigest()
 
 
 class OptOut(models.Model):
-    """A player who wishes not to be asked for. No import can undo it."""
+    """A player for whom the game must not be asked. No import can undo it."""
 
     player_hash = models.CharField(_("keyed hash"), max_length=64, primary_key=True)
     created_at = models.DateTimeField(_("since"), db_default=Clock())

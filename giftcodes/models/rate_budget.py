@@ -1,9 +1,9 @@
-"""How many requests a game still takes, and whether it is paused: one row for each, for all workers and hosts."""
+"""The pace of a game: how many requests it still takes, and its pause. One row for all workers."""
 
 from __future__ import annotations
 
+import copy
 import datetime as dt
-import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -18,21 +18,22 @@ if TYPE_CHECKING:
     from giftcodes.clients.games.base import RateReport
     from giftcodes.clients.games.config import Rate
 
-#: A window is over this much after its length: clocks and networks are not exact.
+#: Added to the length of a window, because clocks and networks are not exact.
 MARGIN_SECONDS = 0.1
-#: After a 429 the game was seen to be fresh again two seconds after a whole window.
+#: After a 429 the game was observed to accept requests again two seconds after a whole window.
 REFUSED_MARGIN_SECONDS = 2.0
-#: The window's length where the game reports a limit that nobody configured.
+#: The window's length if the game reports a limit and none is configured.
 USUAL_WINDOW_SECONDS = 60.0
 LONGEST_WAIT_SECONDS = 3_600.0
-#: "As many as you like": more than can ever be in flight.
+#: No limit: more than can ever be in flight.
 UNLIMITED = 1_000_000
 
 PAUSE_SECONDS = failpoints.seconds("PAUSE_SECONDS", 60.0)
 LONGEST_PAUSE_SECONDS = failpoints.seconds("LONGEST_PAUSE_SECONDS", 600.0)
 #: Unknown answers for so many players in a row pause the game.
 UNKNOWN_PLAYERS = 3
-#: Words of the game that are not known here are a code's own business, until they come for so many codes in a row.
+#: Unrecognised words of the game count against the code, until they come for so many codes in a
+#: row.
 UNKNOWN_CODES = 2
 _SAYS_NOTHING = frozenset({Outcome.THROTTLED, Outcome.NOT_SENT})
 
@@ -61,12 +62,12 @@ class Observation:
 
     Args:
         outcome: what it means.
-        has_status: the game's server answered at all, so that it counted the request.
+        has_status: the game's server answered, so it counted the request.
         report: what its headers said.
-        player_id, code_id: whom it was about, and which code.
+        player_id, code_id: of the request.
         sent_at: when the request was sent, by the database's clock.
-        permit_until: the end of the window that its permit came from; None: it was to open a window.
-        is_probe: it probed a paused game.
+        permit_until: the end of the window of its permit; None: the request opens a window.
+        is_probe: the request probed a paused game.
     """
 
     outcome: Outcome
@@ -82,8 +83,9 @@ class Observation:
 class RateBudget(models.Model):
     """The rate window as the game reports it, and the pause.
 
-    A window is anchored at the answer to the request that opened it: until then `window_ends_at` is null and one permit
-    is out. `permits_until` is earlier than `window_ends_at`: a request sent after it could open the game's next window.
+    A window is anchored at the answer to the request that opened it. Until then `window_ends_at` is
+    null, and one permit is out. `permits_until` is earlier than `window_ends_at`: a request sent
+    after it could open the game's next window.
     """
 
     provider = models.CharField(
@@ -91,8 +93,9 @@ class RateBudget(models.Model):
     )
     reported_limit = models.PositiveIntegerField(_("limit reported by the game"), null=True)
     used = models.PositiveIntegerField(_("used in this window"), default=0)
-    #: Something else that sends from our address: how many of `used` are not ours, as far as answers show it, and how
-    #: many are left to it in each window because it took them in the last ones.
+    #: For other programs that send from our address: how many of `used` are theirs, as far as
+    #: answers show it, and how many permits of each window are left to them because they used so
+    #: many before.
     others = models.PositiveIntegerField(_("of them not ours"), default=0, db_default=0)
     reserve = models.PositiveIntegerField(_("left to others"), default=0, db_default=0)
     permits_until = models.DateTimeField(null=True)
@@ -103,7 +106,7 @@ class RateBudget(models.Model):
     )
     pause_reason = models.TextField(_("reason of the pause"), blank=True)
     paused_until = models.DateTimeField(
-        _("paused until"), null=True, help_text=_("Empty: until somebody resumes it.")
+        _("paused until"), null=True, help_text=_("Empty: until a person resumes it.")
     )
     pauses = models.PositiveIntegerField(_("pauses in a row"), default=0)
     #: Players whose last answers were unknown, with no recognised answer between.
@@ -119,17 +122,9 @@ class RateBudget(models.Model):
     def __str__(self) -> str:
         return f"budget of {self.provider}"
 
-    @classmethod
-    def from_json(cls, text: str) -> RateBudget:
-        """A budget from `to_jsonb` of its row, for a statement that reads it beside other things."""
-        row = json.loads(text)
-        fields = cls._meta.concrete_fields
-        names = [field.attname for field in fields]
-        return cls.from_db(None, names, [field.to_python(row[field.column]) for field in fields])
-
-    # --- The window ---------------------------------------------------------------------------------------------------
+    # --- The window -------------------------------------------------------------------------------
     def limit(self, rate: Rate | None) -> int:
-        """Requests in a window: what the game reports goes before what is configured."""
+        """Requests in a window. What the game reports goes before what is configured."""
         if self.reported_limit is not None:
             return self.reported_limit
         return rate.requests if rate else UNLIMITED
@@ -140,7 +135,7 @@ class RateBudget(models.Model):
         Args:
             rate: the configured rate; None: unlimited.
             now: the database's time.
-            openers_out: requests in flight that are to open a window.
+            openers_out: requests in flight that open a window.
         """
         limit = self.limit(rate)
         in_window = self.window_ends_at is not None and now < self.window_ends_at
@@ -170,6 +165,13 @@ class RateBudget(models.Model):
         permits_until = self.roll_window(now)
         self.used = min(self.used + permits, UNLIMITED)
         return permits_until
+
+    def would_change(self, seen: Observation, *, rate: Rate | None, now: dt.datetime) -> bool:
+        """Whether `apply_response` would change anything; this instance stays as it is.
+
+        Most answers change nothing, and then the row need not be locked.
+        """
+        return copy.copy(self).apply_response(seen, rate=rate, now=now)
 
     def apply_response(self, seen: Observation, *, rate: Rate | None, now: dt.datetime) -> bool:
         """Update window and pause by an answer.
@@ -201,13 +203,16 @@ class RateBudget(models.Model):
             self._count(limit - report.remaining)
 
     def _count(self, counted: int) -> None:
-        """The game has counted so many in this window. What is beyond our own permits is others'."""
+        """The game has counted so many in this window. Those beyond our permits are not ours."""
         self.others += max(0, counted - self.used)
         self.used = max(self.used, counted)
 
     def _anchor(self, seen: Observation, *, rate: Rate | None, now: dt.datetime) -> None:
-        """The game's window opened between the request and its answer: it is open until at least that long after the
-        request, and closed for certain that long after the answer."""
+        """Set the window of an answer to the request that opened it.
+
+        The game's window opened between the request and its answer. So it is open at least until
+        its length after the request, and certainly over its length after the answer.
+        """
         length = rate.seconds if rate else USUAL_WINDOW_SECONDS
         self.permits_until = seen.sent_at + dt.timedelta(seconds=length)
         self.window_ends_at = now + dt.timedelta(seconds=length + MARGIN_SECONDS)
@@ -217,16 +222,19 @@ class RateBudget(models.Model):
             self.window_ends_at = now + dt.timedelta(seconds=reset + MARGIN_SECONDS)
 
     def _close_window(self, seen: Observation, *, rate: Rate | None, now: dt.datetime) -> None:
-        """The game refused: nothing more until its window reopens. If we know that window, that is when it ends, or the
-        request that opens the next one is refused, and we know it no longer."""
-        told = seen.report.retry_after_seconds or seen.report.reset_after_seconds
+        """The game refused: send nothing more until its next window.
+
+        If the window is known, that is its end. If the request that opens the next one is refused
+        as well, the window is not known any more.
+        """
+        reported = seen.report.retry_after_seconds or seen.report.reset_after_seconds
         is_known = (
             self.window_ends_at is not None
             and now < self.window_ends_at
             and seen.permit_until is not None
         )
-        if told is not None and told > 0:
-            wait = min(told, LONGEST_WAIT_SECONDS) + MARGIN_SECONDS
+        if reported is not None and reported > 0:
+            wait = min(reported, LONGEST_WAIT_SECONDS) + MARGIN_SECONDS
         elif is_known:
             wait = 0.0
         else:
@@ -239,19 +247,19 @@ class RateBudget(models.Model):
             self.used = max(self.used, UNLIMITED - 1)
             return
         self._count(limit)
-        # This one of ours was not counted: somebody else's was.
+        # The game did not count this request of ours, but one of another program.
         self.others = min(self.others + 1, limit - 1)
 
-    # --- The pause ----------------------------------------------------------------------------------------------------
+    # --- The pause --------------------------------------------------------------------------------
     def is_probing(self, now: dt.datetime) -> bool:
-        """The pause is over on trial: one request finds out."""
+        """Whether the time of the pause is over: one request finds out whether the game answers."""
         return bool(self.pause_kind) and self.paused_until is not None and now >= self.paused_until
 
     def is_paused(self, now: dt.datetime) -> bool:
         return bool(self.pause_kind) and not self.is_probing(now)
 
     def pause(self, kind: PauseKind, reason: str, *, now: dt.datetime | None) -> None:
-        """Pause; `now` None: until somebody resumes it."""
+        """Set the fields of a pause. With `now` None it lasts until a person resumes it."""
         self.pause_kind, self.pause_reason = kind, reason
         self.unknown_players, self.unknown_codes = [], []
         self.pauses += 1
@@ -266,7 +274,7 @@ class RateBudget(models.Model):
         if self.pause_kind == PauseKind.OPERATOR or seen.outcome in _SAYS_NOTHING:
             return
         row = meaning(seen.outcome)
-        # A straggler, sent before the pause, neither lengthens nor ends it.
+        # An answer to a request from before the pause neither lengthens nor ends it.
         is_straggler = bool(self.pause_kind) and not seen.is_probe
         if row.scope is Scope.PROVIDER:
             if not is_straggler:
@@ -297,7 +305,7 @@ class RateBudget(models.Model):
         ends_a_streak = bool(self.unknown_players)
         if ends_a_streak:
             self.unknown_players, self.unknown_codes = [], []
-        # Seldom, so that the row is seldom written; but after an unknown answer it must be known that others came.
+        # Not at each answer, so that the row is seldom written; but always after unknown answers.
         if (
             ends_a_streak
             or self.last_answer_at is None

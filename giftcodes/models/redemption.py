@@ -5,14 +5,15 @@ from __future__ import annotations
 from datetime import datetime
 
 from django.conf import settings
-from django.db import connection, models
+from django.db import models
 from django.db.models import Count, Q
 from django.utils.translation import gettext_lazy as _
 
-from giftcodes.domain.transitions import State
+from giftcodes.domain.transitions import OPEN, State
 from giftcodes.models.code import GiftCode
 from giftcodes.models.event import EventKind, RedemptionEvent, Trigger
 from giftcodes.models.guild import Guild
+from giftcodes.sql import fetch, statement
 
 
 class RunState(models.TextChoices):
@@ -22,32 +23,9 @@ class RunState(models.TextChoices):
     STOPPED = "stopped", _("stopped")
 
 
-#: A run by which so many members at most catch up is not announced: else each new member would be, for each code.
+#: A catch-up run for at most so many members is not announced. Otherwise each new member would be
+#: announced for each code.
 FEW_MEMBERS = 5
-
-
-_LOCK = """
-WITH run AS (
-    UPDATE giftcodes_redemption
-    SET state = 'running', run_number = run_number + 1, trigger = %(trigger)s, triggered_by_id = %(user)s,
-        locked_at = clock_timestamp(), unlocked_at = NULL, stop_requested_at = NULL
-    WHERE id = ANY(%(ids)s)
-    RETURNING id, guild_id, gift_code_id, run_number
-), told AS (
-    INSERT INTO giftcodes_announcement (redemption_id, run_number, kind)
-    SELECT run.id, run.run_number, 'started' FROM run JOIN giftcodes_channel ch ON ch.guild_id = run.guild_id
-    WHERE CASE WHEN run.run_number = 1 OR %(always_announced)s THEN true ELSE (
-        SELECT count(*) FROM (
-            SELECT FROM giftcodes_memberredemption m
-            WHERE m.redemption_id = run.id AND m.state IN ('pending', 'in_flight', 'unconfirmed')
-            LIMIT %(few)s + 1
-        ) AS waiting
-    ) > %(few)s END
-)
-INSERT INTO giftcodes_redemptionevent (redemption_id, gift_code_id, kind, run_number, trigger, user_id, detail)
-SELECT id, gift_code_id, 'locked', run_number, %(trigger)s, %(user)s, '' FROM run
-RETURNING redemption_id, run_number
-"""
 
 
 class RedemptionQuerySet(models.QuerySet["Redemption"]):
@@ -67,17 +45,26 @@ class RedemptionQuerySet(models.QuerySet["Redemption"]):
             found = ids.first()
         return found
 
-    def for_update(self, *, nowait: bool = False) -> RedemptionQuerySet:
-        """Rows under the row lock, in id order. `no_key`: member rows may be inserted meanwhile.
+    def for_update(self, *, nowait: bool = False, skip_locked: bool = False) -> RedemptionQuerySet:
+        """Take the row locks, in id order. Rows that refer to these may be inserted (`no_key`).
+
+        Args:
+            nowait: raise an error if another transaction holds a row.
+            skip_locked: leave out rows that another transaction holds.
 
         Raises (when evaluated):
-            django.db.OperationalError: `nowait`, and somebody else holds a row.
+            django.db.OperationalError: `nowait`, and another transaction holds a row.
         """
-        return self.select_for_update(nowait=nowait, no_key=True, of=("self",)).order_by("pk")
+        return self.select_for_update(
+            nowait=nowait, skip_locked=skip_locked, no_key=True, of=("self",)
+        ).order_by("pk")
 
 
 class Redemption(models.Model):
-    """One gift code and one guild. A run is this row from `running` to unlocked; it belongs to no process."""
+    """One gift code and one guild.
+
+    A run lasts from the moment this row is `running` until it is unlocked. No process owns it.
+    """
 
     guild = models.ForeignKey(
         Guild, on_delete=models.PROTECT, related_name="redemptions", verbose_name=_("guild")
@@ -131,16 +118,16 @@ class Redemption(models.Model):
     def is_stopping(self) -> bool:
         return self.state == RunState.RUNNING and self.stop_requested_at is not None
 
-    # What follows needs the row lock (docs/explanation/design.md, “The lock”, the main rule).
+    # The methods below need the row lock (docs/explanation/design.md, “The lock”).
 
     def begin_run(self, *, trigger: Trigger, user_id: int | None) -> None:
-        """Begin a run, journal it, and have it announced: one statement, as whoever starts is waited for."""
+        """Begin a run: see `begin_runs`."""
         self.run_number = begin_runs([self.pk], trigger=trigger, user_id=user_id)[self.pk]
         self.state, self.trigger, self.triggered_by_id = RunState.RUNNING, trigger, user_id
         self.unlocked_at = self.stop_requested_at = None
 
     def end_run(self, state: RunState, *, now: datetime, detail: str = "") -> None:
-        """End the run."""
+        """End the run and journal it."""
         self.state, self.unlocked_at, self.stop_requested_at = state, now, None
         self.save(update_fields=["state", "unlocked_at", "stop_requested_at"])
         self.journal(EventKind.UNLOCKED, trigger=Trigger(self.trigger), detail=detail)
@@ -153,7 +140,7 @@ class Redemption(models.Model):
         user_id: int | None = None,
         detail: str = "",
     ) -> None:
-        """Write an event of this redemption down."""
+        """Write an event of this redemption to the journal."""
         RedemptionEvent.objects.create(
             redemption=self,
             gift_code_id=self.gift_code_id,
@@ -165,7 +152,7 @@ class Redemption(models.Model):
         )
 
     def tally(self) -> dict[State, int]:
-        """How many members are in each state."""
+        """The number of members in each state."""
         rows = self.member_redemptions.order_by().values_list("state").annotate(number=Count("pk"))
         return {State(state): number for state, number in rows}
 
@@ -173,20 +160,22 @@ class Redemption(models.Model):
 def begin_runs(
     redemption_ids: list[int], *, trigger: Trigger, user_id: int | None
 ) -> dict[int, int]:
-    """Begin a run of each of these redemptions, which must be locked and not running: journalled, and announced.
+    """Begin a run of each of these redemptions, journal it, and queue its announcement.
+
+    The redemptions must be locked and not running. It is one statement, because other callers wait
+    for the lock.
 
     Returns:
         Run number by redemption id.
     """
-    with connection.cursor() as cursor:
-        cursor.execute(
-            _LOCK,
-            {
-                "ids": redemption_ids,
-                "trigger": trigger.value,
-                "user": user_id,
-                "always_announced": trigger.always_announced,
-                "few": FEW_MEMBERS,
-            },
+    return dict(
+        fetch(
+            statement("start", "begin_runs"),
+            ids=redemption_ids,
+            trigger=trigger.value,
+            user=user_id,
+            always_announced=trigger.always_announced,
+            few=FEW_MEMBERS,
+            open=[state.value for state in OPEN],
         )
-        return dict(cursor.fetchall())
+    )

@@ -1,31 +1,37 @@
-"""What is told of a run: a pure function of its figures."""
+"""The message about a run: its figures, and their words."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from django.urls import reverse
+
+from giftcodes import site_address
 from giftcodes.clients.channels.base import Message, Severity, shortened
 from giftcodes.domain.text import isolated, visible
 from giftcodes.domain.transitions import OPEN, PARKED, State
+from giftcodes.estimates import formatting
+from giftcodes.estimates.queue_snapshot import read_outlooks
+from giftcodes.models import Announcement, Redemption, RunState
 
 BAR_LENGTH = 20
-#: So many of those whom a person must look at are named.
+#: Members named in a message, of those that need a person.
 NAMED = 10
 NAME_LENGTH, REASON_LENGTH = 60, 120
 
 
 @dataclass(frozen=True, slots=True)
 class RunReport:
-    """A run as it stands.
+    """The figures of a run.
 
     Args:
         guild, code: their names.
         tally: members by state.
-        is_over: nothing more happens in this run.
+        is_over: the run has ended.
         is_stopped: a person stopped it.
-        in_trouble: name and reason of members whom a person must look at, the first of them.
-        estimate: when it is done, in words that change seldom; empty: nobody knows.
+        in_trouble: name and reason of the first members that need a person.
+        estimate: when it is done, in words that change seldom; empty: unknown.
         url: the page of the run; empty: none.
     """
 
@@ -39,18 +45,49 @@ class RunReport:
     url: str = ""
 
     def count(self, *states: State) -> int:
-        """How many members are in these states."""
+        """The number of members in these states."""
         return sum(self.tally.get(state, 0) for state in states)
 
 
-def run_post(report: RunReport) -> Message:
-    """The message about a run: how far it is, and in the end what needs a person."""
+def report_of(row: Announcement) -> RunReport:
+    """The figures of an announcement's run, read now."""
+    redemption: Redemption = row.redemption
+    is_over = row.kind == Announcement.Kind.COMPLETE
+    is_last_run = redemption.run_number == row.run_number
+    page = reverse("admin:giftcodes_redemption_change", args=[redemption.pk])
+    return RunReport(
+        guild=redemption.guild.name,
+        code=str(redemption.gift_code),
+        tally=redemption.tally(),
+        is_over=is_over,
+        is_stopped=is_over and is_last_run and redemption.state == RunState.STOPPED,
+        in_trouble=_in_trouble(redemption) if is_over else (),
+        estimate="" if is_over else _estimate(redemption),
+        url=site_address.link(page),
+    )
+
+
+def _in_trouble(redemption: Redemption) -> tuple[tuple[str, str], ...]:
+    rows = redemption.member_redemptions.filter(
+        state__in=[State.NEEDS_CORRECTION, State.FAILED]
+    ).select_related("member")
+    return tuple((str(row.member), row.reason) for row in rows.order_by("state", "pk")[:NAMED])
+
+
+def _estimate(redemption: Redemption) -> str:
+    """When the run is done, in words that change seldom, since each change is an edit."""
+    outlook = read_outlooks().by_redemption.get(redemption.pk)
+    return "" if outlook is None or outlook.seconds is None else formatting.left(outlook)
+
+
+def compose(report: RunReport) -> Message:
+    """The message about a run: its progress, and in the end what needs a person. Pure."""
     return Message(
         title=f"{_headline(report)}: {visible(report.code)} for {isolated(visible(report.guild))}",
         text="\n".join(line for line in (_bar(report), *_troubles(report)) if line),
         facts=_facts(report),
         url=report.url,
-        tone=_tone(report),
+        severity=_severity(report),
     )
 
 
@@ -60,7 +97,7 @@ def _headline(report: RunReport) -> str:
     return "⏹️ Auto-Redeem Stopped" if report.is_stopped else "✅ Auto-Redeem Complete"
 
 
-def _tone(report: RunReport) -> Severity:
+def _severity(report: RunReport) -> Severity:
     if not report.is_over:
         return Severity.RUNNING
     needs_person = report.is_stopped or report.count(State.NEEDS_CORRECTION, State.FAILED)
@@ -70,9 +107,9 @@ def _tone(report: RunReport) -> Severity:
 def _bar(report: RunReport) -> str:
     total = sum(report.tally.values())
     done = total - report.count(*OPEN)
-    share = done / total if total else 1.0
-    filled = int(share * BAR_LENGTH)
-    return f"{'▰' * filled}{'▱' * (BAR_LENGTH - filled)} {int(share * 100)} % ({done} of {total})"
+    part = done / total if total else 1.0
+    filled = int(part * BAR_LENGTH)
+    return f"{'▰' * filled}{'▱' * (BAR_LENGTH - filled)} {int(part * 100)} % ({done} of {total})"
 
 
 def _facts(report: RunReport) -> tuple[tuple[str, str], ...]:
@@ -95,7 +132,7 @@ def _shown(name: str) -> str:
 
 
 def _troubles(report: RunReport) -> list[str]:
-    """Whom a person must look at, when the run is over."""
+    """Lines about members that need a person, if the run is over."""
     if not report.is_over or not report.in_trouble:
         return []
     lines = [

@@ -1,4 +1,7 @@
-"""A code's life: closed rows, reopening, probes, tombstones. Closing by what the game says is `GiftCode.hear`."""
+"""The life of a code: closing and reopening it, probes, and the rows that wait for a closed one.
+
+What the game says of a code is applied by `GiftCode.apply_response`.
+"""
 
 from __future__ import annotations
 
@@ -20,17 +23,21 @@ from giftcodes.models import (
     Trigger,
     database_now,
 )
+from giftcodes.models.admission import settle_duplicates
 from giftcodes.models.clock import clock_plus
 from giftcodes.models.code import GiftCodeQuerySet
 from giftcodes.models.code_life import LIFE_FIELDS, REOPENED_FIELDS
+from giftcodes.models.code_state import OPEN_STATES
 from giftcodes.models.isolation import FailureIsolation
-from giftcodes.models.member_redemption import REFUSED_FOR, settle_duplicates
+from giftcodes.models.member_redemption import REFUSED_FOR
 
 BATCH = 500
 
 
 def cancel_waiting(gift_code_id: int) -> list[int]:
-    """Cancel, without a request, the rows that wait for a code that is not open any more. Rows in flight finish.
+    """Cancel, without a request, the rows that wait for a code that is not open any more.
+
+    Rows in flight finish.
 
     Returns:
         The ids of the redemptions that may be over now.
@@ -53,7 +60,7 @@ def _cancel_batch(code: GiftCode) -> list[int]:
         .values_list("pk", flat=True)[:BATCH]
     )
     redemptions = list(Redemption.objects.filter(pk__in=ids).for_update())
-    # Read again under the locks: it may have been reopened.
+    # Read again under the locks: the code may have been reopened.
     code.refresh_from_db()
     if code.is_open or not redemptions:
         return []
@@ -75,17 +82,17 @@ def _cancel_batch(code: GiftCode) -> list[int]:
 
 
 def reopen(gift_code_id: int, *, trigger: Trigger, user_id: int | None = None) -> str:
-    """Open a closed code again: by an operator, or because the game granted it.
+    """Open a closed code again.
 
     Returns:
-        An empty string, or why it was not reopened.
+        An empty string, or the reason why the code was not reopened.
     """
     with transaction.atomic():
         code = GiftCode.objects.select_for_update(no_key=True).get(pk=gift_code_id)
         if code.state == CodeState.ACTIVE:
             return f"Code {code} is active."
         if _newer_issues(code).exists():
-            return f"Code {code} has been issued anew; reopen the newest issue."
+            return f"Code {code} has been issued again; reopen the newest issue."
         code.reopen(database_now())
         code.save(update_fields=REOPENED_FIELDS)
         _journal_reopened(code, trigger=trigger, user_id=user_id)
@@ -94,7 +101,7 @@ def reopen(gift_code_id: int, *, trigger: Trigger, user_id: int | None = None) -
 
 
 def note_reopened(gift_code_id: int) -> None:
-    """Journal that the game granted a code that was closed (`GiftCode.hear` has reopened it)."""
+    """Journal that the game granted a closed code, which `GiftCode.apply_response` has reopened."""
     code = GiftCode.objects.get(pk=gift_code_id)
     _journal_reopened(code, trigger=Trigger.PROBE, user_id=None)
     log_lines.info(f"🔁 Code {code} works again.", code=str(code))
@@ -109,10 +116,16 @@ def _journal_reopened(code: GiftCode, *, trigger: Trigger, user_id: int | None) 
 def close(
     gift_code_id: int, *, reason: str, user_id: int | None = None, forever: bool = False
 ) -> str:
-    """Close a code by hand. `forever`: a tombstone, which the feed cannot bring back.
+    """Close a code by hand.
+
+    Args:
+        gift_code_id: the code.
+        reason: a sentence for a person.
+        user_id: the user, if there is one.
+        forever: mark the code as deleted, so that the feed cannot bring it back.
 
     Returns:
-        An empty string, or why nothing was done.
+        An empty string, or the reason why nothing was done.
     """
     with transaction.atomic():
         code = GiftCode.objects.select_for_update(no_key=True).get(pk=gift_code_id)
@@ -132,19 +145,19 @@ def close(
     return ""
 
 
-def close_ended(apart: FailureIsolation | None = None) -> list[int]:
-    """Close the codes whose end, as a person or the feed gave it, has come: the game need not be asked for that.
+def close_ended(isolation: FailureIsolation | None = None) -> list[int]:
+    """Close the codes whose end has come, as a person or the feed gave it, without asking the game.
 
     Args:
-        apart: the pass that this is a part of; None: one of its own.
+        isolation: of the pass that this is a part of; None: one of its own.
 
     Returns:
-        The ids of those that were closed.
+        The ids of the closed codes.
     """
-    apart = apart or FailureIsolation("sweep")
-    open_codes = GiftCode.objects.filter(state__in=[CodeState.ACTIVE, CodeState.PROBING])
+    isolation = isolation or FailureIsolation("sweep")
+    open_codes = GiftCode.objects.filter(state__in=OPEN_STATES)
     ended = open_codes.filter(expires_at__lte=database_now()).values_list("pk", flat=True)
-    return [pk for pk in ended if apart.do(f"code {pk}", _close_ended, pk)]
+    return [pk for pk in ended if isolation.call(f"code {pk}", _close_ended, pk)]
 
 
 def _close_ended(gift_code_id: int) -> bool:
@@ -164,26 +177,29 @@ def _close_ended(gift_code_id: int) -> bool:
     return True
 
 
-def probe_due(apart: FailureIsolation | None = None) -> list[int]:
-    """Ask once more for codes that nobody knew some time ago: one member's row of each is opened again.
+def probe_due(isolation: FailureIsolation | None = None) -> list[int]:
+    """Probe codes that the game did not know some time ago: one row of each is opened again.
 
     Args:
-        apart: the pass that this is a part of; None: one of its own.
+        isolation: of the pass that this is a part of; None: one of its own.
 
     Returns:
         The ids of the redemptions that run for a probe.
     """
-    apart = apart or FailureIsolation("sweep")
+    isolation = isolation or FailureIsolation("sweep")
     open_rows = MemberRedemption.objects.open().filter(gift_code=OuterRef("pk"))
     due = GiftCode.objects.filter(state=CodeState.CLOSED, next_probe_at__lte=database_now())
     orphaned = GiftCode.objects.filter(~Exists(open_rows), state=CodeState.PROBING)
     ids = [*due.values_list("pk", flat=True), *orphaned.values_list("pk", flat=True)]
-    probed = (apart.do(f"code {pk}", _probe, pk) for pk in ids)
+    probed = (isolation.call(f"code {pk}", _probe, pk) for pk in ids)
     return [pk for pk in probed if pk is not None]
 
 
 def _probe(gift_code_id: int) -> int | None:
-    """Open one row of a code again: of a member who was asked least, and longest ago, and whom the game knows."""
+    """Open one row of a code again, of a member whom the game knows.
+
+    Of the member who was asked least often, and longest ago.
+    """
     closed = Q(state=State.CANCELLED, cancel_kind=CancelKind.CODE_CLOSED)
     limited = Q(state=State.NOT_ELIGIBLE, outcome=Outcome.CLAIM_LIMIT)
     with transaction.atomic(durable=True):
@@ -224,6 +240,6 @@ def _newer_issues(code: GiftCode) -> GiftCodeQuerySet:
 
 
 def _give_up_probing(code: GiftCode) -> None:
-    """No member can be asked. The code stays closed until it is reopened or published again."""
+    """No member can be asked: the code stays closed until it is reopened or published again."""
     code.give_up_probing()
     code.save(update_fields=LIFE_FIELDS)

@@ -1,73 +1,53 @@
-"""Ask a directory of players for names and realms of those who agreed (decision 16). Runs never wait for it."""
+"""Ask a directory of players for names and realms of those who agreed (decision 16).
+
+Runs never wait for it.
+"""
 
 from __future__ import annotations
 
 import datetime as dt
 import random
 from dataclasses import dataclass, field
-from typing import Any
 from urllib.parse import urlsplit
 
 from django.conf import settings
-from django.db import connection, transaction
+from django.db import transaction
 
-from giftcodes.clients.directories import DirectoryAnswer, Verdict, look_up
+from giftcodes.clients.directories import DirectoryAnswer, LookupStatus, look_up
 from giftcodes.clients.games.config import ProviderConfig
 from giftcodes.domain import log_lines
 from giftcodes.domain.backoff import retry_delay_seconds
 from giftcodes.domain.outcomes import PROVING, Outcome
 from giftcodes.models import Directory, DirectoryLookup, Guild, Heartbeat, Member, database_now
 from giftcodes.models.guild import member_words, own_realm
+from giftcodes.sql import fetch, statement
 
-#: How often a player who agreed is asked for.
+#: The time between two requests for a player who agreed.
 EVERY = dt.timedelta(days=7)
-#: One request, in all, and of it the most for reaching the server. A claim lasts for as long as that and a margin.
+#: The most for one request, and for connecting within it. A claim lasts for a request and a margin.
 TOTAL_SECONDS, CONNECT_SECONDS, LEASE_MARGIN_SECONDS = 6.0, 3.0, 20.0
-#: Between two looks for players who have agreed since, or do not agree any more.
+#: The time between two searches for players who have agreed, or do not agree any more.
 ENROL_SECONDS = 60.0
-#: The longest rest: of a directory that fails, of one that refuses our key, and that a 429 can bring about.
+#: The longest rest of a directory that fails; the rest of one that refuses our key; the longest
+#: rest that a 429 can ask for.
 LONGEST_REST_SECONDS, KEY_REST_SECONDS, LONGEST_WAIT_SECONDS = 3_600.0, 900.0, 86_400.0
-#: A player whose request failed is asked for again after this, doubling up to a day.
+#: A player whose request failed is asked for again after this; it doubles up to a day.
 PLAYER_REST_SECONDS, LONGEST_PLAYER_REST_SECONDS = 600.0, 86_400.0
 REASON_LENGTH = 100
 
 _REFUSING = [Outcome.WRONG_REALM.value, Outcome.NO_SUCH_PLAYER.value]
 
-# What the game said last of a player and a realm. It checks that pair before the code. Requests that prove something
-# are kept for ever; of an old refusal the member's mark is left.
-_WORDS = """
-WITH rows AS MATERIALIZED (
-    SELECT m.id FROM giftcodes_member m
-    JOIN giftcodes_guild g ON g.id = m.guild_id AND g.provider = %(provider)s
-    WHERE m.player_id = %(player)s
-)
-SELECT realm, max(proven), max(refused)
-FROM (
-    SELECT a.realm,
-           CASE WHEN a.outcome = ANY(%(proving)s) THEN a.answered_at END AS proven,
-           CASE WHEN a.outcome = ANY(%(refusing)s) THEN a.answered_at END AS refused
-    FROM giftcodes_attempt a
-    JOIN giftcodes_memberredemption x ON x.id = a.member_redemption_id
-    WHERE x.member_id IN (SELECT id FROM rows)
-    UNION ALL
-    SELECT m.refused_realm, NULL, m.refused_at
-    FROM giftcodes_member m
-    WHERE m.id IN (SELECT id FROM rows) AND m.refused_at IS NOT NULL
-) AS word
-GROUP BY realm
-"""
-
 
 @dataclass(frozen=True, slots=True)
-class GameWords:
-    """When the game last accepted, and last refused, a player in a realm."""
+class GameAnswers:
+    """The moments at which the game last accepted, and last refused, a player in a realm."""
 
     proven_at: dt.datetime | None = None
     refused_at: dt.datetime | None = None
 
     @property
     def is_refused(self) -> bool:
-        """The last word is a refusal."""
+        """Whether the last answer is a refusal."""
         return self.refused_at is not None and (
             self.proven_at is None or self.refused_at > self.proven_at
         )
@@ -77,8 +57,8 @@ class GameWords:
 
 
 @dataclass(frozen=True, slots=True)
-class Word:
-    """What the directory said of a player: a realm, since when it names it, and when it was asked last."""
+class Named:
+    """The realm that the directory names for a player, since when, and its last answer."""
 
     realm: int | None = None
     since: dt.datetime | None = None
@@ -86,37 +66,37 @@ class Word:
 
 
 def takes_realm(
-    *, now: int, said: int, before: Word, of_now: GameWords, of_said: GameWords
+    *, now: int, said: int, before: Named, of_now: GameAnswers, of_said: GameAnswers
 ) -> bool:
-    """Whether a member's realm gives way to the one that the directory names. The game decides where it has spoken.
+    """Whether a member gets the realm that the directory names. The game's own answers go first.
 
     Args:
-        now: the realm that the game is asked for.
+        now: the realm that the game is asked with.
         said: the realm that the directory names.
-        before: what it said the last time.
-        of_now, of_said: what the game said of the player in these realms.
+        before: what the directory named the last time.
+        of_now, of_said: the game's answers about the player in these realms.
     """
     if said == now:
         return False
     has_said_so = before.realm == said and before.since is not None
     if has_said_so and of_said.is_refused and of_said.refused_at >= before.since:  # type: ignore[operator]
-        return False  # The game refused what the directory still says.
+        return False  # The game refused the realm that the directory still names.
     if of_now.is_refused:
         return True
-    # The member followed the directory, and the directory has news. A code that was redeemed with the realm since the
-    # directory named it last is newer than what it knew.
+    # The member followed the directory, which names another realm now. If a code was redeemed with
+    # the old realm after the directory's last answer, that is the newer knowledge.
     return before.realm == now and not of_now.is_proven_since(before.answered_at)
 
 
 @dataclass(slots=True)
 class LookupResult:
-    """What came of one look.
+    """What came of one lookup.
 
     Args:
         asked: a request was made.
-        may_go_on: the answer was good, and the next may follow at once.
-        guild_ids: where a member has another realm now: they may be tried again.
-        message: in words.
+        may_go_on: the answer was good, and the next request may follow at once.
+        guild_ids: guilds in which a member's realm has changed: the member may be tried again.
+        message: a sentence for a person.
     """
 
     asked: bool
@@ -133,7 +113,7 @@ class _Claim:
 
 
 def enrol() -> list[str]:
-    """Once a minute: have a row for each player who has agreed, and for nobody else.
+    """Once a minute: insert a row for each player who has agreed, and delete all others.
 
     Returns:
         The games that have a directory.
@@ -147,7 +127,7 @@ def enrol() -> list[str]:
 
 
 def look_up_next(provider: str) -> LookupResult:
-    """Ask the directory of a game for the one player whose turn it is, if it may be asked, and take in the answer.
+    """Ask the directory of a game for the next player, if it may be asked, and record the answer.
 
     Args:
         provider: the game's name.
@@ -162,7 +142,7 @@ def look_up_next(provider: str) -> LookupResult:
         )
     claim = _claim(config)
     if claim is None:
-        return LookupResult(False, message="Nobody is due, or the directory rests.")
+        return LookupResult(False, message="No player is due, or the directory rests.")
     answer = look_up(
         config,
         claim.player_id,
@@ -174,7 +154,7 @@ def look_up_next(provider: str) -> LookupResult:
 
 @transaction.atomic(durable=True)
 def _claim(config: ProviderConfig) -> _Claim | None:
-    """Count the request and set the player's next turn before the network is touched."""
+    """Count the request and set the player's next turn, before the request is sent."""
     Directory.objects.get_or_create(provider=config.name)
     directory = Directory.objects.select_for_update(no_key=True).get(pk=config.name)
     now = database_now()
@@ -192,13 +172,13 @@ def _claim(config: ProviderConfig) -> _Claim | None:
 
 @transaction.atomic(durable=True)
 def record(config: ProviderConfig, claim: _Claim, answer: DirectoryAnswer) -> LookupResult:
-    """Take in an answer. A claim whose lease is over and was taken by another changes nothing."""
+    """Record an answer. If another worker has taken the claim since, nothing is changed."""
     directory = Directory.objects.select_for_update(no_key=True).get(pk=config.name)
     if directory.token != claim.token:
         return LookupResult(True, message="The claim was lost; the answer is not used.")
     now = database_now()
     directory.give_back(now=now)
-    if answer.verdict not in (Verdict.FOUND, Verdict.NOT_FOUND):
+    if answer.status not in (LookupStatus.FOUND, LookupStatus.NOT_FOUND):
         _note_failure(config, directory, claim, answer, now=now)
         return LookupResult(True, message=answer.error)
     directory.failures, directory.error, directory.key_refused = 0, "", False
@@ -215,34 +195,36 @@ def _note_failure(
     *,
     now: dt.datetime,
 ) -> None:
-    """Let the directory rest. Nothing that is known of a member is touched."""
+    """Let the directory rest. Members are not changed."""
     directory.failures += 1
     directory.error = answer.error
-    directory.key_refused = answer.verdict is Verdict.KEY_REFUSED
+    directory.key_refused = answer.status is LookupStatus.KEY_REFUSED
     rest = _rest_seconds(config, answer, directory.failures)
     directory.not_before = now + dt.timedelta(seconds=rest)
     directory.save()
     lookup = DirectoryLookup.objects.select_for_update().filter(pk=claim.lookup_id).first()
     if lookup:
         lookup.due_at = now
-        if answer.verdict in (Verdict.UNREADABLE, Verdict.UNREACHABLE):
-            # The next request is for another player: one bad entry does not stop the others.
+        if answer.status in (LookupStatus.UNREADABLE, LookupStatus.UNREACHABLE):
+            # The next request is for another player, so that one bad entry does not stop the
+            # others.
             lookup.failures += 1
             lookup.due_at = now + _delay(
                 lookup.failures, PLAYER_REST_SECONDS, LONGEST_PLAYER_REST_SECONDS
             )
         lookup.save(update_fields=["due_at", "failures"])
     log_lines.warning(
-        f"📇 The directory of players of {config.title}: {answer.error} It is asked again in {rest:.0f} s.",
+        f"📇 The directory of players of {config.title}: {answer.error}"
+        f" It is asked again in {rest:.0f} s.",
         failures=directory.failures,
     )
 
 
 def _rest_seconds(config: ProviderConfig, answer: DirectoryAnswer, failures: int) -> float:
-    if answer.verdict is Verdict.KEY_REFUSED:
+    if answer.status is LookupStatus.KEY_REFUSED:
         return KEY_REST_SECONDS
     rest = _delay(failures, 30.0, LONGEST_REST_SECONDS).total_seconds()
-    if answer.verdict is Verdict.THROTTLED and config.directory_rate:
+    if answer.status is LookupStatus.THROTTLED and config.directory_rate:
         rest = max(rest, config.directory_rate.seconds)
     return max(rest, min(answer.retry_after_seconds or 0.0, LONGEST_WAIT_SECONDS))
 
@@ -255,7 +237,7 @@ def _delay(times: int, base: float, cap: float) -> dt.timedelta:
 def _take_in(
     config: ProviderConfig, claim: _Claim, answer: DirectoryAnswer, *, now: dt.datetime
 ) -> LookupResult:
-    """Under the directory's lock: guilds, members, the lookup, in the order in which everybody locks."""
+    """Under the directory's lock: lock guilds, members, the lookup, in the usual order."""
     members = _lock_members(config.name, claim.player_id)
     lookup = DirectoryLookup.objects.select_for_update().filter(pk=claim.lookup_id).first()
     if lookup is None:
@@ -265,12 +247,12 @@ def _take_in(
             message="The player does not agree any more; the answer is not used.",
         )
     result = LookupResult(True, may_go_on=True)
-    if answer.verdict is Verdict.FOUND and answer.realm is not None:
+    if answer.status is LookupStatus.FOUND and answer.realm is not None:
         result.guild_ids = _correct_all(config, members, lookup, answer)
         is_news = lookup.realm != answer.realm
         lookup.realm_since = now if is_news else lookup.realm_since
         lookup.name, lookup.realm = answer.name, answer.realm
-    lookup.said, lookup.answered_at, lookup.failures = answer.verdict.value, now, 0
+    lookup.said, lookup.answered_at, lookup.failures = answer.status.value, now, 0
     lookup.urgent, lookup.due_at = False, now + EVERY
     lookup.save()
     result.message = answer.error
@@ -278,14 +260,14 @@ def _take_in(
 
 
 def _lock_members(provider: str, player_id: str) -> list[Member]:
-    """The player's rows that the player agreed to, and that may be changed."""
+    """The player's members that may be changed: active, and the player has agreed."""
     rows = Member.objects.eligible().filter(
         guild__provider=provider,
         guild__active=True,
         player_id=player_id,
         consented_on__isnull=False,
     )
-    # The guild's realm stays what it is while it is compared.
+    # The guilds are locked so that their realms do not change while they are compared.
     guild_ids = list(rows.order_by().values_list("guild_id", flat=True))
     guilds = (
         Guild.objects.select_for_update(no_key=True)
@@ -304,11 +286,11 @@ def _lock_members(provider: str, player_id: str) -> list[Member]:
 def _correct_all(
     config: ProviderConfig, members: list[Member], lookup: DirectoryLookup, answer: DirectoryAnswer
 ) -> list[int]:
-    """Correct each of the player's rows. Returns the guilds in which a realm has changed."""
-    words = _game_words(config.name, lookup.player_id)
+    """Correct each of the player's members. Returns the guilds in which a realm has changed."""
+    answers = _game_answers(config.name, lookup.player_id)
     moved = []
     for member in members:
-        if "realm" in _correct(config, member, lookup, answer, words):
+        if "realm" in _correct(config, member, lookup, answer, answers):
             moved.append(member.guild_id)
     return sorted(moved)
 
@@ -318,12 +300,16 @@ def _correct(
     member: Member,
     lookup: DirectoryLookup,
     answer: DirectoryAnswer,
-    words: dict[int, GameWords],
+    answers: dict[int, GameAnswers],
 ) -> list[str]:
-    """Set what the directory knows better, as a version with its source. Returns the fields that have changed."""
+    """Set what the directory knows better, as a version that names the directory.
+
+    Returns:
+        The fields that have changed.
+    """
     assert answer.realm is not None
     changes: dict[str, str] = {}
-    # A name that is no news was there when a person chose another.
+    # If the directory's name has not changed, a person may have chosen another one since.
     if answer.name not in (lookup.name, member.nickname):
         changes["nickname"] = f"nickname {member.nickname or 'none'} → {answer.name}"
         member.nickname = answer.name
@@ -331,9 +317,9 @@ def _correct(
     if takes_realm(
         now=now,
         said=answer.realm,
-        before=Word(lookup.realm, lookup.realm_since, lookup.answered_at),
-        of_now=words.get(now, GameWords()),
-        of_said=words.get(answer.realm, GameWords()),
+        before=Named(lookup.realm, lookup.realm_since, lookup.answered_at),
+        of_now=answers.get(now, GameAnswers()),
+        of_said=answers.get(answer.realm, GameAnswers()),
     ):
         changes["realm"] = f"{config.realm_word} {now} → {answer.realm}"
         member.realm = own_realm(member.guild, answer.realm)
@@ -346,14 +332,13 @@ def _correct(
     return list(changes)
 
 
-def _game_words(provider: str, player_id: str) -> dict[int, GameWords]:
-    """By realm: what the game said of a player, in whichever guild."""
-    parameters: dict[str, Any] = {
-        "provider": provider,
-        "player": player_id,
-        "proving": [outcome.value for outcome in PROVING],
-        "refusing": _REFUSING,
-    }
-    with connection.cursor() as cursor:
-        cursor.execute(_WORDS, parameters)
-        return {realm: GameWords(proven, refused) for realm, proven, refused in cursor.fetchall()}
+def _game_answers(provider: str, player_id: str) -> dict[int, GameAnswers]:
+    """What the game said of a player, in any guild, by realm."""
+    rows = fetch(
+        statement("directory", "game_answers"),
+        provider=provider,
+        player=player_id,
+        proving=[outcome.value for outcome in PROVING],
+        refusing=_REFUSING,
+    )
+    return {realm: GameAnswers(proven, refused) for realm, proven, refused in rows}

@@ -1,71 +1,66 @@
-"""Fan a code out: a redemption for every guild that wants it, with a row for each of its members."""
+"""Fan out a code: a redemption for every automatic guild, with a row for each member."""
 
 from __future__ import annotations
 
-from django.db import connection, transaction
+from django.db import transaction
+from django.db.models import Q
 
-from giftcodes.models.member_redemption import admit_members
+from giftcodes.models import CodeState, Redemption, RunState
+from giftcodes.models.admission import admit_members
+from giftcodes.models.start_rules import closed_with_code
+from giftcodes.sql import fetch
 
-#: Guilds in one transaction: the first ones are asked for while the rows of the others are still being made.
+#: Guilds in one transaction. The first ones are asked for while the rows of the others are still
+#: being inserted.
 BATCH = 100
+
+_INSERT = """
+INSERT INTO giftcodes_redemption (guild_id, gift_code_id)
+SELECT g.id, c.id
+FROM giftcodes_giftcode c
+JOIN giftcodes_guild g ON g.provider = c.provider AND g.active AND g.automatic
+WHERE c.id = %(code)s AND c.state = 'active' AND NOT EXISTS (
+    SELECT FROM giftcodes_redemption r WHERE r.guild_id = g.id AND r.gift_code_id = c.id)
+ORDER BY g.priority DESC, g.id
+LIMIT %(batch)s
+ON CONFLICT (guild_id, gift_code_id) DO NOTHING
+RETURNING id
+"""
 
 
 def fan_out(gift_code_id: int) -> list[tuple[int, int]]:
-    """Make the missing rows of an active code. Safe to repeat, and to be cut off: the next call makes what is missing.
+    """Insert the missing rows of an active code.
+
+    It may be repeated and interrupted: the next call inserts what is missing.
 
     Args:
         gift_code_id: the code.
 
     Returns:
-        (guild id, code id) of each redemption that waits to be started.
+        (guild id, code id) of each redemption that waits to be started, or whose rows were closed
+        with the code and wait to be reopened.
     """
     while make_batch(gift_code_id):
         pass
-    with connection.cursor() as cursor:
-        cursor.execute(
-            """
-            SELECT r.guild_id, r.gift_code_id
-            FROM giftcodes_redemption r
-            JOIN giftcodes_giftcode c ON c.id = r.gift_code_id AND c.state = 'active'
-            WHERE r.gift_code_id = %(code)s AND r.state = 'pending'
-            UNION ALL
-            SELECT r.guild_id, r.gift_code_id
-            FROM giftcodes_redemption r
-            JOIN giftcodes_giftcode c ON c.id = r.gift_code_id AND c.state = 'active'
-            WHERE r.gift_code_id = %(code)s AND r.state IN ('complete', 'running') AND EXISTS (
-                SELECT FROM giftcodes_memberredemption m
-                WHERE m.redemption_id = r.id AND m.state = 'cancelled' AND m.cancel_kind = 'code_closed')
-            ORDER BY 1
-            """,
-            {"code": gift_code_id},
-        )
-        return list(cursor.fetchall())
+    waiting = Q(state=RunState.PENDING) | Q(
+        closed_with_code(), state__in=[RunState.COMPLETE, RunState.RUNNING]
+    )
+    rows = Redemption.objects.filter(
+        waiting, gift_code=gift_code_id, gift_code__state=CodeState.ACTIVE
+    )
+    return list(rows.order_by("guild_id").values_list("guild_id", "gift_code_id"))
 
 
 @transaction.atomic
 def make_batch(gift_code_id: int) -> int:
-    """Insert redemptions and members for some guilds. The new redemptions are nobody else's until the commit.
+    """Insert redemptions for some guilds, with a row for each of their members.
+
+    No other transaction sees the new redemptions before the commit.
 
     Returns:
-        For how many; 0: none is missing.
+        The number of redemptions; 0: none was missing.
     """
-    with connection.cursor() as cursor:
-        cursor.execute(
-            """
-            INSERT INTO giftcodes_redemption (guild_id, gift_code_id)
-            SELECT g.id, c.id
-            FROM giftcodes_giftcode c
-            JOIN giftcodes_guild g ON g.provider = c.provider AND g.active AND g.automatic
-            WHERE c.id = %(code)s AND c.state = 'active'
-              AND NOT EXISTS (SELECT FROM giftcodes_redemption r WHERE r.guild_id = g.id AND r.gift_code_id = c.id)
-            ORDER BY g.priority DESC, g.id
-            LIMIT %(batch)s
-            ON CONFLICT (guild_id, gift_code_id) DO NOTHING
-            RETURNING id
-            """,
-            {"code": gift_code_id, "batch": BATCH},
-        )
-        ids = [row[0] for row in cursor.fetchall()]
+    ids = [pk for (pk,) in fetch(_INSERT, code=gift_code_id, batch=BATCH)]
     if ids:
-        admit_members(redemption_ids=ids)
+        admit_members(ids)
     return len(ids)

@@ -1,4 +1,4 @@
-"""Finish a run: unlock it when nothing is open any more, or when it was stopped and nothing is in flight."""
+"""Finish a run: unlock it when no row is open, or when it was stopped and none is in flight."""
 
 from __future__ import annotations
 
@@ -11,12 +11,14 @@ from giftcodes.models.announcement import queue_complete
 
 
 def finish(redemption_id: int) -> bool:
-    """Unlock the run if it is over. A cheap look first; then the same look under the row lock. Idempotent.
+    """Unlock the run if it is over. It may be repeated.
+
+    The run is checked first without a lock, and then again under the row lock.
 
     Returns:
         Whether this call unlocked it.
     """
-    if not _looks_over(redemption_id):
+    if not _seems_over(redemption_id):
         return False
     with transaction.atomic(durable=True):
         redemption = (
@@ -33,11 +35,11 @@ def finish(redemption_id: int) -> bool:
             redemption.end_run(RunState.COMPLETE, now=database_now())
         queue_complete(redemption)
         tally = redemption.tally()
-    _tell(redemption, tally)
+    _log_end(redemption, tally)
     return True
 
 
-def _looks_over(redemption_id: int) -> bool:
+def _seems_over(redemption_id: int) -> bool:
     redemption = Redemption.objects.filter(pk=redemption_id).first()
     return redemption is not None and _is_over(redemption)
 
@@ -50,7 +52,7 @@ def _is_over(redemption: Redemption) -> bool:
     return not redemption.member_redemptions.open().exists()
 
 
-def _tell(redemption: Redemption, tally: dict[State, int]) -> None:
+def _log_end(redemption: Redemption, tally: dict[State, int]) -> None:
     guild, code = redemption.guild.name, str(redemption.gift_code)
     success = tally.get(State.REDEEMED, 0)
     settled = sum(tally.get(state, 0) for state in SETTLED)

@@ -1,4 +1,4 @@
-"""Poll a feed: retrieve, decide, store. What to do about a line is a pure function of what is known."""
+"""Poll a feed: retrieve, decide, store. `decide` is a pure function of values."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from giftcodes.models.deadline import believed, day_of
 
 
 class FeedLineKind(StrEnum):
-    """What a line of the feed is, beside what is known."""
+    """What a line of the feed says, compared with what is known."""
 
     NEW = "new"
     KNOWN = "known"
@@ -40,7 +40,7 @@ class FeedLineKind(StrEnum):
 
 @dataclass(slots=True)
 class PollResult:
-    """What came of a poll. `asked` False: it was not due, or the game has no feed."""
+    """What came of a poll. It was not asked if it was not due, or the game has no feed."""
 
     asked: bool
     message: str
@@ -49,7 +49,7 @@ class PollResult:
 
 
 def decide(published: PublishedCode, known: GiftCode | None) -> FeedLineKind:
-    """Judge one line of the feed beside the newest issue of that code."""
+    """Compare one line of the feed with the newest issue of that code."""
     if known is None:
         return FeedLineKind.NEW
     if known.state == CodeState.DELETED:
@@ -66,13 +66,14 @@ def decide(published: PublishedCode, known: GiftCode | None) -> FeedLineKind:
 
 
 def poll(provider: str, *, force: bool = False) -> PollResult:
-    """Ask a feed, if it is due, and store what is new.
+    """Ask a feed if it is due, and store what is new.
 
-    The next poll is set before the network is touched: two beats, or a worker that dies, do not ask twice.
+    The next poll is set before the network is touched: two beats, or a worker that dies, do not ask
+    twice.
 
     Args:
         provider: the game's name.
-        force: ask although it is not due (a person wants to know now).
+        force: ask although it is not due, because a person asked for it.
 
     Raises:
         KeyError: no such game is configured.
@@ -111,7 +112,7 @@ def _claim(config: ProviderConfig, *, force: bool) -> Feed | None:
 
 
 def _store_failure(feed: Feed, reading: FeedReading, *, title: str) -> PollResult:
-    """Back off. Nothing that is known is touched."""
+    """Back off. Codes are not changed."""
     delay = feed_delay_seconds(feed.failures + 1, jitter=random.random())  # noqa: S311
     delay = max(delay, reading.retry_after_seconds or 0.0)
     feed.failures += 1
@@ -147,7 +148,7 @@ def _store(feed: Feed, reading: FeedReading, *, config: ProviderConfig) -> PollR
 
 @transaction.atomic
 def _store_codes(reading: FeedReading, *, provider: str, now: dt.datetime) -> list[int]:
-    """Store each line. An empty answer deletes nothing: what vanished stays as it is.
+    """Store each line. A code that is not listed any more stays as it is.
 
     Returns:
         The ids of the codes to fan out.
@@ -187,10 +188,10 @@ def _store_codes(reading: FeedReading, *, provider: str, now: dt.datetime) -> li
 def _follow_ends(
     reading: FeedReading, known: dict[str, GiftCode], *, now: dt.datetime
 ) -> list[int]:
-    """Store the ends that the feed gives for known codes, but for those that a person has set (`takes_end`).
+    """Store the ends that the feed gives for known codes, but not over a person's (`takes_end`).
 
     Returns:
-        The ids of the codes that are open again, since the end that had closed them was extended.
+        The ids of the codes that are open again because the feed has extended their end.
     """
     extended: list[int] = []
     for line in reading.codes:
@@ -199,7 +200,7 @@ def _follow_ends(
             continue
         if decide(line, code) is FeedLineKind.REISSUED:
             continue
-        # Looked at once more under the row's lock: a person may set the end at this moment.
+        # Checked again under the row lock: a person may set the end at this moment.
         code = GiftCode.objects.select_for_update(no_key=True).get(pk=code.pk)
         if not code.takes_end(line.expires_at, now):
             continue
@@ -220,7 +221,7 @@ def _follow_ends(
 
 
 def _respell(known: GiftCode, line: PublishedCode, *, now: dt.datetime) -> None:
-    """Have a known code asked for in the spellings of a line, where they are news."""
+    """Add the new spellings in a line to a known code."""
     for spelling in (line.code, *line.other_spellings):
         if not known.can_take(spelling, is_person=False):
             continue
@@ -245,7 +246,7 @@ def _new(line: PublishedCode, *, provider: str, issue: int, now: dt.datetime) ->
         last_seen_at=now,
     )
     if line.expires_at is not None and line.expires_at <= now:
-        # Kept, so that people see it and a later end can reopen it; the game is not asked.
-        ended = f"It had ended at {line.expires_at:%Y-%m-%d %H:%M} UTC, as the feed says, when it was first seen."
-        code.close(f"{ended} It was not redeemed.", outcome=None, now=now)
+        # Kept, so that people see it and a later end can reopen it. The game is not asked.
+        ended = f"It had ended at {line.expires_at:%Y-%m-%d %H:%M} UTC, as the feed says, "
+        code.close(f"{ended}when it was first seen. It was not redeemed.", outcome=None, now=now)
     return code

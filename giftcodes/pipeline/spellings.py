@@ -1,7 +1,9 @@
-"""Another spelling of a known code. Redeemer compares codes without case, and the game compares them with case.
+"""Another spelling of a known code.
 
-A code that the game has never granted may have been published, or typed, with wrong capitals. So another spelling of it
-is tried, from any source (decision 19).
+Redeemer compares codes without case, and the game compares them with case.
+
+A code that the game has never granted may have been published, or typed, with wrong capitals. So
+another spelling of it is tried, from any source (decision 19).
 """
 
 from __future__ import annotations
@@ -21,7 +23,7 @@ class SpellingResult:
     Args:
         taken: the spelling will be tried.
         is_open_again: the code was closed and is open now. It has not been fanned out yet.
-        message: in words, for the person who offered it.
+        message: a sentence for the person who offered it.
     """
 
     taken: bool
@@ -32,13 +34,13 @@ class SpellingResult:
 def offer_spelling(
     gift_code_id: int, spelling: str, *, trigger: Trigger, user_id: int | None = None
 ) -> SpellingResult:
-    """Have a code tried in the spelling that a person typed. This opens a closed code.
+    """Let a code be tried in the spelling that a person typed. This opens a closed code.
 
     Args:
         gift_code_id: the newest issue of the code.
         spelling: the code with other capitals.
         trigger: where it comes from.
-        user_id: the user who typed it, where there is one.
+        user_id: the user who typed it, if there is one.
     """
     with transaction.atomic():
         code = GiftCode.objects.select_for_update(no_key=True).get(pk=gift_code_id)

@@ -1,38 +1,24 @@
-"""Start the runs of a code in many guilds: what `start` does for one, in as many statements for a hundred."""
+"""Start the runs of a code in many guilds, a hundred in each transaction."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
-from django.conf import settings
-from django.db import connection, transaction
+from django.db import transaction
 from django.db.models import Count, Q
 
 from giftcodes.domain import log_lines
 from giftcodes.domain.transitions import OPEN
-from giftcodes.models import GiftCode, MemberRedemption, Redemption, Trigger
-from giftcodes.models.member_redemption import admit_members, settle_duplicates, values
+from giftcodes.models import GiftCode, Redemption, RunState, Trigger
+from giftcodes.models.admission import bring_in_members
+from giftcodes.models.member_redemption import values
 from giftcodes.models.redemption import begin_runs
+from giftcodes.models.start_rules import closed_with_code, startable
 
-#: Redemptions in one transaction: whoever else wants to start one of them waits for it (start.PATIENCE_MS).
+#: Redemptions in one transaction. Another caller that wants to start one of them waits for its
+#: commit (start.LOCK_TIMEOUT_MS).
 BATCH = 100
-
-# What no obstacle stands before (start.obstacle_to), and nobody holds: whoever holds it starts it, or the next sweep.
-_TAKE = """
-SELECT r.id, r.state = 'pending', g.name
-FROM giftcodes_redemption r
-JOIN giftcodes_giftcode c ON c.id = r.gift_code_id AND c.state = 'active' AND c.provider = ANY(%(on)s)
-JOIN giftcodes_guild g ON g.id = r.guild_id AND g.active AND g.provider = c.provider
-WHERE r.gift_code_id = %(code)s AND r.id > %(after)s
-  AND (r.state = 'pending' OR (r.state = 'complete' AND EXISTS (
-        SELECT FROM giftcodes_memberredemption m
-        WHERE m.redemption_id = r.id AND m.state = 'cancelled' AND m.cancel_kind = 'code_closed')))
-ORDER BY r.id
-LIMIT %(batch)s
-FOR NO KEY UPDATE OF r SKIP LOCKED
-"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,9 +26,9 @@ class Batch:
     """Runs that were started.
 
     Args:
-        provider: the game that has something to be asked.
+        provider: the game of the code.
         started: redemptions whose run began.
-        maybe_over: those of them that nobody is to be asked for.
+        maybe_over: those of them in which no member has to be asked for.
     """
 
     provider: str
@@ -53,28 +39,29 @@ class Batch:
 def start_many(
     gift_code_id: int, *, trigger: Trigger, user_id: int | None = None
 ) -> Iterator[Batch]:
-    """Start the redemptions of a code that wait, and those that are complete and were closed with it. A running one is
-    left alone, and not journalled as refused: nobody asked for it alone.
+    """Start the waiting redemptions of a code, and complete ones whose rows were closed with it.
+
+    A running one is left alone and not journalled as refused: the call did not name it.
 
     Args:
         gift_code_id: the code.
         trigger: what asks.
-        user_id: the user who pressed, where there is one.
+        user_id: the user who asks, if there is one.
 
     Returns:
         Batch by batch, each after its commit.
 
     Raises:
-        RuntimeError: called inside a transaction, which would hold all locks for as long as it lasts.
+        RuntimeError: called inside a transaction, which would hold all locks until its end.
     """
     code = GiftCode.objects.get(pk=gift_code_id)
     after = 0
     while taken := _start_batch(code, after=after, trigger=trigger, user_id=user_id):
         guilds, open_rows = taken
         after = max(guilds)
-        for pk in open_rows:
+        for pk, number in open_rows.items():
             log_lines.locked(guilds[pk], str(code))
-            log_lines.started(guilds[pk], str(code), members=open_rows[pk])
+            log_lines.started(guilds[pk], str(code), members=number)
         yield Batch(
             code.provider, list(open_rows), [pk for pk, number in open_rows.items() if not number]
         )
@@ -84,31 +71,40 @@ def start_many(
 def _start_batch(
     code: GiftCode, *, after: int, trigger: Trigger, user_id: int | None
 ) -> tuple[dict[int, str], dict[int, int]] | None:
-    """Returns the guilds of those that were looked at, and how many are to be asked in those that were started, by id;
-    None: there is none left."""
-    on = [config.name for config in settings.PROVIDERS.values() if config.is_on]
-    with connection.cursor() as cursor:
-        cursor.execute(_TAKE, {"code": code.pk, "after": after, "on": on, "batch": BATCH})
-        taken: list[Any] = cursor.fetchall()
-    if not taken:
+    """Start some runs.
+
+    Returns:
+        By redemption id: the guild's name of each that was locked, and the number of members to be
+        asked for in each that was started. None: there was none left.
+    """
+    locked = _lock_batch(code, after=after)
+    if not locked:
         return None
-    guilds = {pk: guild for pk, _, guild in taken}
-    rows = MemberRedemption.objects.filter(redemption__in=guilds)
-    # As in bring_in_members.
-    if trigger.is_person:
-        rows.reopenable(is_person=True).requeue()
-    _, has_others = admit_members(redemption_ids=list(guilds))
-    if has_others and not trigger.is_person:
-        rows.reopenable(is_person=False).requeue()
-    settle_duplicates(redemption_ids=list(guilds))
-    open_rows = _count_open(list(guilds))
-    to_start = [pk for pk, is_waiting, _ in taken if is_waiting or open_rows[pk]]
+    ids = [redemption.pk for redemption in locked]
+    bring_in_members(ids, trigger)
+    open_rows = _count_open(ids)
+    to_start = [
+        redemption.pk
+        for redemption in locked
+        if redemption.state == RunState.PENDING or open_rows[redemption.pk]
+    ]
     begin_runs(to_start, trigger=trigger, user_id=user_id)
+    guilds = {redemption.pk: redemption.guild.name for redemption in locked}
     return guilds, {pk: open_rows[pk] for pk in to_start}
 
 
+def _lock_batch(code: GiftCode, *, after: int) -> list[Redemption]:
+    """Startable redemptions that no other transaction holds.
+
+    A locked one is left to its holder or to the next sweep.
+    """
+    waiting = Q(state=RunState.PENDING) | Q(closed_with_code(), state=RunState.COMPLETE)
+    rows = Redemption.objects.filter(startable(), waiting, gift_code=code, pk__gt=after)
+    return list(rows.for_update(skip_locked=True).select_related("guild")[:BATCH])
+
+
 def _count_open(ids: list[int]) -> dict[int, int]:
-    """How many rows of each redemption are open."""
+    """The number of open member redemptions of each redemption."""
     counted = Redemption.objects.filter(pk__in=ids).annotate(
         number=Count("member_redemptions", filter=Q(member_redemptions__state__in=values(OPEN)))
     )

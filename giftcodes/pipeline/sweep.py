@@ -1,13 +1,12 @@
-"""Sweep: find what was left behind by processes that died and messages that were lost, and drive it on."""
+"""Sweep: find and continue the work that dead processes and lost messages left behind."""
 
 from __future__ import annotations
 
 import datetime as dt
 from collections import Counter
 from dataclasses import dataclass, field
-from typing import Any
 
-from django.db import IntegrityError, connection, transaction
+from django.db import IntegrityError, transaction
 from django.db.models import Exists, F, OuterRef, Q
 
 from giftcodes.domain import log_lines
@@ -18,35 +17,30 @@ from giftcodes.models import (
     Attempt,
     Clock,
     CodeState,
+    Cursor,
     EventKind,
-    Heartbeat,
     MemberRedemption,
     Redemption,
     RunState,
     database_now,
 )
+from giftcodes.models.admission import settle_duplicates
+from giftcodes.models.code_state import OPEN_STATES
 from giftcodes.models.isolation import FailureIsolation
-from giftcodes.models.member_redemption import settle_duplicates, values
+from giftcodes.models.member_redemption import IN_VAIN, literals
+from giftcodes.models.start_rules import startable
+from giftcodes.sql import fetch, statement
 
-#: A run with a member due and no progress for so long is flagged, unless the game is paused or its window is used up.
+#: A run with a due member and no progress for so long is flagged, unless the game is paused or its
+#: window is used up.
 STALLED_AFTER = dt.timedelta(seconds=120)
 
-#: Sweeps come every 10 s. Without one for so long nothing ran, so nothing could make progress in that time.
+#: Sweeps come every 10 s. If the last one is older than this, the system was down, and nothing
+#: could make progress.
 DOWN_AFTER = dt.timedelta(seconds=30)
 
-#: No transaction that settles a row, or opens one, is under way for so long.
+#: A transaction that settles or opens a row has ended after this time.
 TRANSACTIONS_END_AFTER = dt.timedelta(seconds=60)
-
-# Row by row, of those that were asked for and have nothing: they are few, which the planner cannot know.
-_GRANTED = """
-SELECT m.id
-FROM giftcodes_memberredemption m
-CROSS JOIN LATERAL (
-    SELECT FROM giftcodes_attempt a WHERE a.member_redemption_id = m.id AND a.outcome = 'success' LIMIT 1
-) granted
-WHERE m.state IN ('pending', 'unconfirmed', 'needs_correction', 'not_eligible', 'failed', 'cancelled')
-  AND m.token > 0 AND m.covered_by_id IS NULL
-"""
 
 
 @dataclass(slots=True)
@@ -56,7 +50,7 @@ class Findings:
     Args:
         to_start: codes of redemptions that wait to be started.
         maybe_over: runs that look over.
-        closed_codes: codes that are closed, and waited for.
+        closed_codes: closed codes that rows still wait for.
     """
 
     to_start: list[int] = field(default_factory=list)
@@ -64,66 +58,74 @@ class Findings:
     closed_codes: list[int] = field(default_factory=list)
 
 
-def sweep(apart: FailureIsolation | None = None) -> Findings:
-    """One pass over everything that may have been left behind. Each part is a transaction of its own.
+def sweep(isolation: FailureIsolation | None = None) -> Findings:
+    """One pass over everything that may have been left behind. Each part has its own transactions.
+
+    A part that fails, or an item of one, does not stop the others.
 
     Args:
-        apart: the pass; None: one of its own. A part that fails, or an item of one, does not stop the others.
+        isolation: of the pass; None: one of its own.
     """
-    apart = apart or FailureIsolation("sweep")
-    apart.do("expired leases", recover_expired_leases, apart)
-    apart.do("evidence", settle_by_evidence, apart)
-    apart.do("twins", settle_new_duplicates)
-    apart.do("stalled runs", flag_stalled, apart)
+    isolation = isolation or FailureIsolation("sweep")
+    isolation.call("expired leases", recover_expired_leases, isolation)
+    isolation.call("evidence", settle_by_evidence, isolation)
+    isolation.call("duplicates", settle_new_duplicates)
+    isolation.call("stalled runs", flag_stalled, isolation)
     return Findings(
-        to_start=apart.do("codes to start", _codes_to_start) or [],
-        maybe_over=apart.do("runs to finish", _maybe_over) or [],
-        closed_codes=apart.do("closed codes", _codes_with_waiting_rows) or [],
+        to_start=isolation.call("codes to start", _codes_to_start) or [],
+        maybe_over=isolation.call("runs to finish", _maybe_over) or [],
+        closed_codes=isolation.call("closed codes", _codes_with_waiting_rows) or [],
     )
 
 
-def recover_expired_leases(apart: FailureIsolation | None = None) -> int:
-    """Claims whose lease is over: sent without an answer is unconfirmed; never sent waits again, uncounted.
+def recover_expired_leases(isolation: FailureIsolation | None = None) -> int:
+    """Recover the claims whose lease is over.
+
+    A row that was sent without an answer becomes unconfirmed. One that was not sent waits again,
+    and no try is counted.
 
     Args:
-        apart: the pass that this is a part of; None: one of its own.
+        isolation: of the pass that this is a part of; None: one of its own.
 
     Returns:
-        How many claims were recovered.
+        The number of recovered claims.
     """
-    apart = apart or FailureIsolation("sweep")
+    isolation = isolation or FailureIsolation("sweep")
     recovered: Counter[int] = Counter()
     left_out: set[int] = set()
     while ids := _expired(left_out):
-        batch = apart.do("a batch of claims", _recover_batch, ids)
+        batch = isolation.call("a batch of claims", _recover_batch, ids)
         if batch is None:
-            # One of them cannot be recovered: each by itself.
+            # One of them cannot be recovered: recover them one by one.
             batch = [
-                found for pk in ids for found in apart.do(f"claim {pk}", _recover_batch, [pk]) or []
+                found
+                for pk in ids
+                for found in isolation.call(f"claim {pk}", _recover_batch, [pk]) or []
             ]
-        # What was recovered is expired no longer; what was not, or is held by others just now, is for the next sweep.
+        # A claim that was not recovered, or that another transaction holds, is left to the next
+        # sweep.
         left_out.update(ids)
         recovered.update(batch)
     for redemption in Redemption.objects.filter(pk__in=recovered).select_related(
         "guild", "gift_code"
     ):
-        apart.do(
-            f"redemption {redemption.pk}", _tell_of_recovered, redemption, recovered[redemption.pk]
+        isolation.call(
+            f"redemption {redemption.pk}", _report_recovered, redemption, recovered[redemption.pk]
         )
     return sum(recovered.values())
 
 
-def _tell_of_recovered(redemption: Redemption, number: int) -> None:
+def _report_recovered(redemption: Redemption, number: int) -> None:
     redemption.journal(EventKind.RECOVERED, detail=f"{number} claim(s) whose worker was gone.")
     log_lines.trouble(
         redemption.guild.name,
         str(redemption.gift_code),
-        f"{number} claim(s) were left behind by a worker that is gone. They are taken up again by themselves.",
+        f"{number} claim(s) were left behind by a worker that is gone. They are tried again.",
     )
 
 
 def _expired(left_out: set[int]) -> list[int]:
-    """Some of the claims whose lease is over, without those that were tried already."""
+    """Ids of some claims whose lease is over, without those that were tried already."""
     expired = (
         MemberRedemption.objects.in_flight()
         .filter(lease_until__lt=Clock())
@@ -134,7 +136,7 @@ def _expired(left_out: set[int]) -> list[int]:
 
 @transaction.atomic
 def _recover_batch(ids: list[int]) -> list[int]:
-    """Recover these claims, if they are expired still. Returns the redemption of each that was."""
+    """Recover these claims if they are still expired. Returns the redemption id of each."""
     rows = list(
         MemberRedemption.objects.select_for_update(no_key=True, skip_locked=True)
         .in_flight()
@@ -153,7 +155,10 @@ def _recover_batch(ids: list[int]) -> list[int]:
 
 
 def _recover(row: MemberRedemption, attempt: Attempt | None) -> None:
-    """Take a claim from a worker that is gone. The token grows, so that the worker cannot record if it comes back."""
+    """Take a claim from a worker that is gone.
+
+    The token grows, so that the worker cannot record an answer if it comes back.
+    """
     if attempt is None or attempt.outcome == Outcome.NOT_SENT:
         row.give_back()
         return
@@ -173,20 +178,20 @@ def _recover(row: MemberRedemption, attempt: Attempt | None) -> None:
     row.save()
 
 
-def settle_by_evidence(apart: FailureIsolation | None = None) -> int:
+def settle_by_evidence(isolation: FailureIsolation | None = None) -> int:
     """Settle rows whose Attempts hold a SUCCESS that a late worker could not record.
 
     Args:
-        apart: the pass that this is a part of; None: one of its own.
+        isolation: of the pass that this is a part of; None: one of its own.
 
     Returns:
-        How many rows were settled.
+        The number of settled rows.
     """
-    apart = apart or FailureIsolation("sweep")
-    with connection.cursor() as cursor:
-        cursor.execute(_GRANTED)
-        ids = [row[0] for row in cursor.fetchall()]
-    return sum(apart.do(f"member redemption {pk}", _settle_by_evidence, pk) or 0 for pk in ids)
+    isolation = isolation or FailureIsolation("sweep")
+    ids = [pk for (pk,) in fetch(statement("sweep", "granted", unsettled=literals(IN_VAIN)))]
+    return sum(
+        isolation.call(f"member redemption {pk}", _settle_by_evidence, pk) or 0 for pk in ids
+    )
 
 
 def _settle_by_evidence(pk: int) -> int:
@@ -194,108 +199,75 @@ def _settle_by_evidence(pk: int) -> int:
         with transaction.atomic():
             return len(MemberRedemption.objects.settle_by_evidence([pk]))
     except IntegrityError:
-        # A twin holds the code meanwhile; when it is settled, this row is covered by it.
+        # A duplicate holds the code in the meantime. When it is settled, this row is covered by it.
         return 0
 
 
 @transaction.atomic
 def settle_new_duplicates() -> None:
-    """Settle the twins of rows that were settled since the last sweep, whoever died before it did so.
+    """Settle the duplicates of rows that were settled since the last sweep, if that was cut off.
 
-    Whatever opens a row covers it in the same transaction if its player has the code already. So what is left is a
-    proof that is newer than the row, or that was written at the same time.
+    A transaction that opens a row settles it at once if the player has the code already. So only
+    proofs remain that are newer than the row, or were written at the same time.
     """
     now = database_now()
-    last = Heartbeat.objects.filter(name="twins").values_list("at", flat=True).first()
+    last = Cursor.position("duplicates")
     settle_duplicates(settled_after=last and last - TRANSACTIONS_END_AFTER)
-    Heartbeat.objects.update_or_create(
-        name="twins", defaults={"at": now}, create_defaults={"at": now}
-    )
+    Cursor.move_to("duplicates", now)
 
 
-def flag_stalled(apart: FailureIsolation | None = None) -> None:
-    """Alarm where a run has a member due and nothing moves although permits go unused; clear it where it moves.
+def flag_stalled(isolation: FailureIsolation | None = None) -> None:
+    """Raise an alarm for each run with a due member and no progress although permits are unused.
 
-    The time in which the system was down does not count: after a start, each run has the whole time again.
+    The alarm is cleared when the run makes progress. The time in which the system was down does not
+    count: after a start each run has the whole time again.
 
     Args:
-        apart: the pass that this is a part of; None: one of its own.
+        isolation: of the pass that this is a part of; None: one of its own.
     """
-    apart = apart or FailureIsolation("sweep")
+    isolation = isolation or FailureIsolation("sweep")
     _note_sweep()
-    stalled = dict(_stalled_runs())
+    stalled = _stalled_runs()
     for redemption in Redemption.objects.filter(pk__in=stalled).select_related(
         "guild", "gift_code"
     ):
-        apart.do(f"redemption {redemption.pk}", _flag_stalled, redemption)
+        isolation.call(f"redemption {redemption.pk}", _flag_stalled, redemption)
     subjects = {str(pk) for pk in stalled}
     for alarm in Alarm.objects.standing().filter(kind=Alarm.Kind.NO_PROGRESS):
         if alarm.subject not in subjects:
-            apart.do(f"alarm {alarm.pk}", Alarm.objects.clear, alarm.kind, alarm.subject)
+            isolation.call(f"alarm {alarm.pk}", Alarm.objects.clear, alarm.kind, alarm.subject)
 
 
 def _flag_stalled(redemption: Redemption) -> None:
-    message = f"{redemption}: no progress for {STALLED_AFTER.total_seconds():.0f} s although requests were allowed."
+    message = (
+        f"{redemption}: no progress for {STALLED_AFTER.total_seconds():.0f} s"
+        " although requests were allowed."
+    )
     if Alarm.objects.raise_once(Alarm.Kind.NO_PROGRESS, str(redemption.pk), message):
         redemption.journal(EventKind.STALLED, detail=message)
         log_lines.trouble(
-            redemption.guild.name, str(redemption.gift_code), f"{message} It is driven on."
+            redemption.guild.name, str(redemption.gift_code), f"{message} It is dispatched again."
         )
 
 
+@transaction.atomic
 def _note_sweep() -> None:
-    """Note this sweep (`sweep`) and, if none came before it for long, that the system runs since now (`awake`)."""
-    with connection.cursor() as cursor:
-        down_after: Any = DOWN_AFTER
-        cursor.execute(
-            """
-            WITH before AS (SELECT at FROM giftcodes_heartbeat WHERE name = 'sweep'),
-            noted AS (
-                INSERT INTO giftcodes_heartbeat (name) VALUES ('sweep')
-                ON CONFLICT (name) DO UPDATE SET at = clock_timestamp()
-            )
-            INSERT INTO giftcodes_heartbeat (name)
-            SELECT 'awake'
-            -- A sweep in the future: the clock was set back.
-            WHERE NOT EXISTS (SELECT FROM before WHERE at BETWEEN clock_timestamp() - %s AND clock_timestamp())
-            ON CONFLICT (name) DO UPDATE SET at = clock_timestamp()
-            """,
-            [down_after],
-        )
+    """Note this sweep, and whether it is the first one after the system was down (`awake`)."""
+    if not Cursor.move_to_now("sweep", longest_gap=DOWN_AFTER):
+        Cursor.move_to("awake", database_now())
 
 
-def _stalled_runs() -> list[tuple[int, str]]:
-    with connection.cursor() as cursor:
-        after: Any = STALLED_AFTER
-        cursor.execute(
-            """
-            SELECT r.id, g.name
-            FROM giftcodes_redemption r
-            JOIN giftcodes_guild g ON g.id = r.guild_id
-            JOIN giftcodes_giftcode c ON c.id = r.gift_code_id AND c.state IN ('active', 'probing')
-            JOIN giftcodes_ratebudget b ON b.provider = g.provider AND b.pause_kind = ''
-            JOIN giftcodes_heartbeat awake ON awake.name = 'awake' AND awake.at < clock_timestamp() - %(after)s
-            WHERE r.state = 'running' AND r.stop_requested_at IS NULL
-              AND greatest(r.locked_at, r.last_served_at, c.held_until) < clock_timestamp() - %(after)s
-              AND (b.window_ends_at IS NULL OR b.window_ends_at < clock_timestamp() - %(after)s)
-              AND EXISTS (SELECT FROM giftcodes_memberredemption m
-                          WHERE m.redemption_id = r.id AND m.state = 'pending'
-                            AND m.next_attempt_at < clock_timestamp() - %(after)s
-                            -- Whose player another guild's row holds is not due: that row is asked first.
-                            AND NOT EXISTS (
-                                SELECT FROM giftcodes_memberredemption twin
-                                WHERE twin.gift_code_id = m.gift_code_id AND twin.player_id = m.player_id
-                                  AND twin.covered_by_id IS NULL AND twin.state = ANY(%(holding)s)))
-            """,
-            {"after": after, "holding": values(HOLDING)},
-        )
-        return list(cursor.fetchall())
+def _stalled_runs() -> list[int]:
+    rows = fetch(
+        statement("sweep", "stalled", holding=literals(HOLDING)),
+        after=STALLED_AFTER,
+        open_codes=list(OPEN_STATES),
+    )
+    return [pk for (pk,) in rows]
 
 
 def _codes_to_start() -> list[int]:
-    rows = Redemption.objects.pending().filter(
-        gift_code__state=CodeState.ACTIVE, guild__active=True
-    )
+    rows = Redemption.objects.pending().filter(startable())
     return sorted(rows.order_by().values_list("gift_code_id", flat=True).distinct())
 
 
@@ -309,10 +281,10 @@ def _maybe_over() -> list[int]:
 
 
 def _codes_with_waiting_rows() -> list[int]:
-    """Closed codes with rows that still wait: their cancelling was cut off, or a row came back."""
+    """Closed codes with rows that still wait: cancelling was cut off, or a claim was given back."""
     closed = [CodeState.CLOSED, CodeState.DELETED]
     waiting = MemberRedemption.objects.pending().filter(redemption=OuterRef("pk"))
-    # An ended run has nobody who waits.
+    # A run that has ended has no row that waits.
     rows = Redemption.objects.filter(
         Exists(waiting),
         Q(state=RunState.RUNNING) | Q(state=RunState.PENDING),

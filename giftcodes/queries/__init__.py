@@ -1,0 +1,1 @@
+"""Reading the database for pages, commands and exports alike."""

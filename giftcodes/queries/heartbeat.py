@@ -1,12 +1,19 @@
-"""Whether anybody works: beat's tick, which a worker takes four times a second."""
+"""Whether beat and a worker run: the age of beat's tick, which comes four times a second."""
 
 from __future__ import annotations
 
 import datetime as dt
 
-from giftcodes.models import Heartbeat
+from django.db.migrations.recorder import MigrationRecorder
+from django.db.models import Max
 
+from giftcodes.domain import failpoints
+from giftcodes.models import Heartbeat, database_now
+
+#: `status`, `pulse` and the backups call beat stopped after so long without a tick.
 STALE_SECONDS = 10.0
+#: After so long without a tick /healthz says 503, and the site raises the alarm.
+SILENT_SECONDS = failpoints.seconds("BEAT_SILENT_SECONDS", 30.0)
 
 
 def last_tick_at() -> dt.datetime | None:
@@ -15,11 +22,18 @@ def last_tick_at() -> dt.datetime | None:
 
 
 def pulse_age_seconds(now: dt.datetime) -> float | None:
-    """How long ago that was, by the database's clock."""
+    """The age of the last tick by the database's clock; None: there was none."""
     at = last_tick_at()
     return None if at is None else (now - at).total_seconds()
 
 
 def is_beating(age_seconds: float | None) -> bool:
-    """Whether beat and a worker are there."""
+    """Whether beat and a worker run."""
     return age_seconds is not None and age_seconds < STALE_SECONDS
+
+
+def silent_seconds() -> float:
+    """The time without a tick: since the last one, or since the newest migration if none came."""
+    now = database_now()
+    since = last_tick_at() or MigrationRecorder.Migration.objects.aggregate(at=Max("applied"))["at"]
+    return (now - since).total_seconds() if since else 0.0

@@ -1,4 +1,4 @@
-"""The history as flat rows: one for each member's share of a redemption, read as a stream."""
+"""The history as flat rows: one for each member redemption, read as a stream."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from giftcodes.models import MemberRedemption
 from giftcodes.roster.cells import FORMULA_STARTS
 
 CHUNK_ROWS = 2_000
-#: Begins a CSV file that a person downloads: spreadsheets then read UTF-8 as such.
+#: The beginning of a CSV file for a person: spreadsheets then read it as UTF-8.
 BYTE_ORDER_MARK = "\ufeff"
 
 _SOURCES = {
@@ -28,7 +28,7 @@ _SOURCES = {
     "first_sent_at": Min("attempts__sent_at"),
     "last_answered_at": Max("attempts__answered_at"),
 }
-#: The columns, in their order. Other programs read them: add at the end, and rename none.
+#: The columns, in order. Other programs read them: new ones go to the end, and none is renamed.
 COLUMNS = (
     "guild",
     "provider",
@@ -54,12 +54,12 @@ def rows(
     code: tuple[str, str] | None = None,
     since: dt.datetime | None = None,
 ) -> Iterator[dict[str, Any]]:
-    """The rows, oldest redemption first, a few thousand at a time.
+    """The rows, oldest redemption first, read a few thousand at a time.
 
     Args:
-        guild_id: of this guild only.
-        code: of all issues of this code only: game and folded code.
-        since: of what has changed since then only.
+        guild_id: only of this guild.
+        code: only of all issues of this code: game and folded code.
+        since: only those that have changed since then.
     """
     found = MemberRedemption.objects.all()
     if guild_id is not None:
@@ -88,7 +88,7 @@ def write_csv(found: Iterable[dict[str, Any]], stream: TextIO) -> int:
 
 
 def write_jsonl(found: Iterable[dict[str, Any]], stream: TextIO) -> int:
-    """Write one JSON object a line. Returns how many there were."""
+    """Write one JSON object in each line. Returns how many there were."""
     number = 0
     for row in found:
         stream.write(
@@ -104,5 +104,5 @@ def _plain(value: Any) -> Any:
 
 
 def harmless(cell: Any) -> Any:
-    """A cell that no spreadsheet takes for a formula: the players choose their nicknames."""
+    """A cell that no spreadsheet reads as a formula: players choose their nicknames."""
     return f"'{cell}" if isinstance(cell, str) and cell.startswith(FORMULA_STARTS) else cell

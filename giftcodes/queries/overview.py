@@ -1,12 +1,12 @@
-"""How things stand, as plain values: what `status` shows, and what `status --json` hands to programs.
+"""The state of the system as plain values, for `status`, `status --json` and the dashboard.
 
-The keys are an interface: add to them, rename none.
+The keys are an interface: new ones may be added, but none renamed.
 """
 
 from __future__ import annotations
 
 import datetime as dt
-from collections import Counter, defaultdict
+from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,16 +14,15 @@ from django.conf import settings
 from django.db.models import Count, QuerySet
 
 from giftcodes.clients.games.config import ProviderConfig
-from giftcodes.domain.transitions import OPEN
+from giftcodes.domain.transitions import OPEN, State
 from giftcodes.estimates import formatting
 from giftcodes.estimates.forecast import Outlook
-from giftcodes.estimates.queue_snapshot import Outlooks, read
+from giftcodes.estimates.queue_snapshot import Outlooks, read_outlooks
 from giftcodes.models import (
     Alarm,
     Channel,
     EventKind,
     Feed,
-    MemberRedemption,
     RateBudget,
     Redemption,
     RedemptionEvent,
@@ -32,13 +31,14 @@ from giftcodes.models import (
 )
 from giftcodes.models.rate_budget import UNLIMITED
 from giftcodes.queries.heartbeat import is_beating, last_tick_at
+from giftcodes.queries.redemption_progress import tallies
 
 _DAY = dt.timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True)
 class Rows:
-    """What is counted and shown: all there is, or those rows that somebody may see."""
+    """The rows that are counted and shown: all, or those that a person may see."""
 
     redemptions: QuerySet[Redemption] = field(default_factory=Redemption.objects.all)
     events: QuerySet[RedemptionEvent] = field(default_factory=RedemptionEvent.objects.all)
@@ -47,15 +47,15 @@ class Rows:
 
 
 def overview(rows: Rows | None = None, *, most_runs: int | None = None) -> dict[str, Any]:
-    """How things stand. Times are ISO 8601 in UTC, or None.
+    """The state of the system. Times are ISO 8601 in UTC, or None.
 
     Args:
-        rows: what is looked at; None: everything. The games and beat are the same for everybody.
-        most_runs: so many runs at most, the longest ones; None: all.
+        rows: the rows to count and show; None: all. Games and beat are the same for every person.
+        most_runs: the most runs, longest first; None: all.
     """
     rows = rows or Rows()
     now = database_now()
-    outlooks = read()
+    outlooks = read_outlooks()
     # In one statement each, however many games there are.
     budgets, feeds = RateBudget.objects.in_bulk(), Feed.objects.in_bulk()
     states = Counter(dict(rows.redemptions.order_by().values_list("state").annotate(Count("pk"))))
@@ -110,7 +110,7 @@ def _pause(budget: RateBudget) -> dict[str, Any] | None:
 
 
 def _budget(budget: RateBudget, config: ProviderConfig, now: dt.datetime) -> dict[str, Any]:
-    """A window that is over has nothing used; a limit of None is none."""
+    """The window of a game. After its end nothing is used; a limit of None is no limit."""
     limit = budget.limit(config.rate)
     is_over = budget.window_ends_at is not None and budget.window_ends_at <= now
     return {
@@ -138,22 +138,14 @@ def _running(rows: Rows, outlooks: Outlooks, most: int | None) -> list[dict[str,
     """The runs, longest first."""
     running = rows.redemptions.filter(state=RunState.RUNNING).select_related("guild", "gift_code")
     shown = list(running.order_by("locked_at", "pk")[:most])
-    counted = (
-        MemberRedemption.objects.filter(redemption__in=shown)
-        .order_by()
-        .values_list("redemption_id", "state")
-        .annotate(Count("pk"))
-    )
-    tallies: dict[int, dict[str, int]] = defaultdict(dict)
-    for redemption_id, state, number in counted:
-        tallies[redemption_id][state] = number
+    counted = tallies(shown)
     return [
-        _run(redemption, tallies[redemption.pk]) | _outlook(outlooks, redemption.pk)
+        _run(redemption, counted[redemption.pk]) | _outlook(outlooks, redemption.pk)
         for redemption in shown
     ]
 
 
-def _run(redemption: Redemption, tally: dict[str, int]) -> dict[str, Any]:
+def _run(redemption: Redemption, tally: dict[State, int]) -> dict[str, Any]:
     return {
         "id": redemption.pk,
         "guild": redemption.guild.name,
@@ -166,25 +158,25 @@ def _run(redemption: Redemption, tally: dict[str, int]) -> dict[str, Any]:
         "locked_at": _iso(redemption.locked_at),
         "done": sum(number for state, number in tally.items() if state not in OPEN),
         "total": sum(tally.values()),
-        "by_state": dict(sorted(tally.items())),
+        "by_state": {state.value: tally[state] for state in sorted(tally)},
     }
 
 
 def _outlook(outlooks: Outlooks, redemption_id: int) -> dict[str, Any]:
-    """Of a run; one that began since the queue was read has none yet."""
+    """The outlook of a run; None if the run began after the queue was read."""
     outlook = outlooks.by_redemption.get(redemption_id)
     return {"outlook": outlook and _as_values(outlook, outlooks)}
 
 
 def _queue(config: ProviderConfig, outlooks: Outlooks) -> dict[str, Any]:
-    """Of all that waits for a game; `ahead_…` says nothing there."""
+    """The queue of a game. `ahead_…` means nothing there."""
     queue = _as_values(outlooks.by_provider[config.name], outlooks)
     del queue["ahead_of_next"], queue["ahead_of_last"]
     return {"queue": {"redemptions": outlooks.runs[config.name], **queue}}
 
 
 def _as_values(outlook: Outlook, outlooks: Outlooks) -> dict[str, Any]:
-    """Seconds and moment are None, and the words say why, where there is no telling."""
+    """An outlook. If it is unknown, seconds and moment are None, and the words say why."""
     return {
         "requests": outlook.requests,
         "ahead_of_next": outlook.ahead_of_next,
@@ -208,7 +200,7 @@ def _alarms(rows: Rows) -> list[dict[str, Any]]:
 
 
 def _resting(rows: Rows, now: dt.datetime) -> list[dict[str, Any]]:
-    """Channels that refused a message, and are left alone until the time that they asked for."""
+    """Channels that refused a message, and to which nothing is sent for now."""
     resting = rows.channels.filter(refused_since__isnull=False, not_before__gt=now).select_related(
         "guild"
     )

@@ -1,4 +1,4 @@
-"""All that is kept of one player, for the player to read."""
+"""All data of one player, for the player to read."""
 
 from __future__ import annotations
 
@@ -22,19 +22,19 @@ from giftcodes.models.privacy import player_hash
 
 _MEMBER = ("player_id", "nickname", "realm", "active", "opted_out", "consented_on", "notes")
 
-#: What a directory of players said.
+#: Fields of an answer of a directory of players.
 _LOOKUP = ("asked_at", "answered_at", "said", "name", "realm", "realm_since", "due_at")
 
 
 def data_of(provider: str, player_id: str) -> dict[str, Any]:
-    """What is kept of a player, as plain values for JSON. It names nobody else: not who changed something.
+    """The data of a player, as plain values for JSON. It names no other person, such as a user.
 
     Args:
         provider: the game.
         player_id: decimal digits.
     """
     members = Member.objects.filter(guild__provider=provider, player_id=player_id).order_by("pk")
-    shares = MemberRedemption.objects.filter(
+    redemptions = MemberRedemption.objects.filter(
         gift_code__provider=provider, player_id=player_id
     ).order_by("pk")
     return {
@@ -46,21 +46,21 @@ def data_of(provider: str, player_id: str) -> dict[str, Any]:
         "directory": list(
             DirectoryLookup.objects.filter(provider=provider, player_id=player_id).values(*_LOOKUP)
         ),
-        "redemptions": [_redemption(dict(share)) for share in shares.values("pk", **_SHARE)],
+        "redemptions": [_redemption(dict(row)) for row in redemptions.values("pk", **_REDEMPTION)],
     }
 
 
 def in_json(data: dict[str, Any]) -> str:
-    """The same as text. Times are UTC."""
+    """The data as JSON text. Times are UTC."""
     return json.dumps(data, cls=DjangoJSONEncoder, ensure_ascii=False, indent=2)
 
 
 def is_known(data: dict[str, Any]) -> bool:
-    """Whether anything is kept."""
+    """Whether there is any data of the player."""
     return bool(data["members"] or data["redemptions"] or data["directory"] or data["opted_out"])
 
 
-_SHARE = {
+_REDEMPTION = {
     "guild": F("redemption__guild__name"),
     "code": F("gift_code__code"),
     "issue": F("gift_code__issue"),
@@ -87,6 +87,6 @@ def _member(member: Member) -> dict[str, Any]:
     }
 
 
-def _redemption(share: dict[str, Any]) -> dict[str, Any]:
-    attempts = Attempt.objects.filter(member_redemption=share.pop("pk")).order_by("pk")
-    return {**share, "attempts": list(attempts.values(*_ATTEMPT))}
+def _redemption(row: dict[str, Any]) -> dict[str, Any]:
+    attempts = Attempt.objects.filter(member_redemption=row.pop("pk")).order_by("pk")
+    return {**row, "attempts": list(attempts.values(*_ATTEMPT))}

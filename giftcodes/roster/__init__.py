@@ -1,6 +1,7 @@
-"""Lists of members as people have them, a workbook, CSV or bare player IDs: bytes in, values out, nothing else.
+"""Reading lists of members from files: a workbook, CSV, or one player ID per line.
 
-Bytes -> text -> the cells of each line -> columns by name or by place -> a member, or why the line is none.
+Bytes (`text`, `workbook`) -> records and their columns (`parse`, `columns`) -> values (`cells`) ->
+members, and bad lines with their reason. There is no database here.
 """
 
 from giftcodes.roster.parse import MemberList, read_members

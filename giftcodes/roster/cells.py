@@ -1,4 +1,4 @@
-"""One cell to one value, forgiving what spreadsheets do to numbers, and refusing where digits were lost."""
+"""One cell to one value. What spreadsheets add to numbers is removed; lost digits are refused."""
 
 from __future__ import annotations
 
@@ -12,9 +12,10 @@ from giftcodes.domain.text import clean_name, clean_token, one_line
 from giftcodes.domain.validators import validate_day, validate_one_line, validate_player_id
 
 NICKNAME_LENGTH = 80
-#: A cell that starts with one of these is a formula to a spreadsheet. Our exports put an apostrophe before it.
+#: A spreadsheet reads a cell that starts with one of these as a formula. Our exports prefix it with
+#: an apostrophe.
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
-#: Realms have four digits today; a player ID in this column has more.
+#: Realms have four digits today. A player ID in this column has more than six.
 _REALM_DIGITS = 6
 _QUOTES = "'\"`‘’“”"
 _FORMULA = re.compile(r'="?([^"]*)"?')
@@ -24,11 +25,17 @@ _DOTTED_DAY = re.compile(r"([0-9]{1,2})\.([0-9]{1,2})\.([0-9]{4})")
 
 
 class CellError(ValueError):
-    """The cell cannot be used; the text says why."""
+    """The cell cannot be used. The text says why."""
 
 
 def player_id(cell: str) -> str:
-    """A player ID, as digits. `123456789.0`, `="123456789"` and `'123456789` are Excel's ways to write one."""
+    """A player ID, as digits.
+
+    Excel may write it as `123456789.0`, `="123456789"` or `'123456789`.
+
+    Raises:
+        CellError: it is not a player ID.
+    """
     try:
         text = whole_digits(_unwrapped(cell))
     except RoundedError as error:
@@ -45,7 +52,11 @@ def player_id(cell: str) -> str:
 
 
 def nickname(cell: str) -> str:
-    """A name of one line, without the apostrophe that keeps it from being a formula."""
+    """A name in one line, without the apostrophe that our exports put before a formula.
+
+    Raises:
+        CellError: it is too long, or has control characters.
+    """
     text = clean_name(_LINE_BREAKS.sub(" ", cell.strip()))
     if text.startswith("'") and text[1:].startswith(FORMULA_STARTS):
         text = text[1:]
@@ -59,7 +70,11 @@ def nickname(cell: str) -> str:
 
 
 def realm(cell: str) -> int | None:
-    """A state or kingdom; None where the cell is empty. `#1042` is one, too."""
+    """The number of a state or kingdom, also as `#1042`; None if the cell is empty.
+
+    Raises:
+        CellError: it is not such a number.
+    """
     try:
         text = whole_digits(_unwrapped(cell).removeprefix("#"))
     except RoundedError as error:
@@ -74,7 +89,11 @@ def realm(cell: str) -> int | None:
 
 
 def consented_on(cell: str) -> date | None:
-    """A day, `2026-12-31` or `31.12.2026`; None where the cell is empty."""
+    """A day, `2026-12-31` or `31.12.2026`; None if the cell is empty.
+
+    Raises:
+        CellError: it is not a day, or out of bounds.
+    """
     text = clean_token(cell)
     if not text:
         return None
@@ -100,7 +119,7 @@ def _day(text: str) -> date | None:
 
 
 def looks_like_id(cell: str) -> bool:
-    """Whether a cell holds a number, so that its line is not one of column names."""
+    """Whether a cell is a number, so that its line cannot be the column names."""
     try:
         return len(whole_digits(_unwrapped(cell))) >= 3
     except RoundedError:
@@ -110,7 +129,7 @@ def looks_like_id(cell: str) -> bool:
 
 
 def _unwrapped(cell: str) -> str:
-    """A number's text without the wrapping that spreadsheets give it."""
+    """A number's text without the formula or quotation marks that spreadsheets add."""
     text = clean_token(cell)
     if match := _FORMULA.fullmatch(text):
         text = match[1]
@@ -119,8 +138,8 @@ def _unwrapped(cell: str) -> str:
 
 def _rounded(cell: str) -> str:
     return (
-        f"{_shown(cell)} was rounded by a spreadsheet, and its last digits are lost. Format the column as text, "
-        "enter the number again, and save."
+        f"{_shown(cell)} was rounded by a spreadsheet, and its last digits are lost. Format the "
+        "column as text, enter the number again, and save."
     )
 
 

@@ -1,4 +1,4 @@
-"""Which column holds what: by the names in the first line, else by place."""
+"""Which column has which value: by the names in the first line, else by position."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from giftcodes.domain.text import one_line
 from giftcodes.roster.cells import looks_like_id
 from giftcodes.roster.values import UnreadableListError
 
-#: What the columns are called, the best name first. `player` is the ID unless another column is.
+#: The accepted names of each column, the best first. `player` is the ID unless another column is.
 NAMES: dict[str, tuple[str, ...]] = {
     "player_id": ("playerid", "fid", "gameid", "userid", "uid", "id", "player"),
     "nickname": ("nickname", "nick", "playername", "name", "player"),
@@ -21,54 +21,55 @@ NAMES: dict[str, tuple[str, ...]] = {
 
 @dataclass(frozen=True, slots=True)
 class Columns:
-    """Where each value is; `ignored` names the columns that nobody knows."""
+    """The position of each column. `ignored` has the names of unknown columns."""
 
-    places: dict[str, int]
+    positions: dict[str, int]
     width: int
     has_header: bool
     ignored: tuple[str, ...] = field(default=())
 
     def cell(self, cells: Sequence[str], name: str) -> str:
-        """The cell of a column in a line; empty where the line is too short, or there is no such column."""
-        place = self.places.get(name)
-        return cells[place] if place is not None and place < len(cells) else ""
+        """The cell of a column in a line; empty if there is no such column or cell."""
+        position = self.positions.get(name)
+        return cells[position] if position is not None and position < len(cells) else ""
 
 
-BY_PLACE = Columns(
-    {name: place for place, name in enumerate(NAMES)}, width=len(NAMES), has_header=False
+BY_POSITION = Columns(
+    {name: position for position, name in enumerate(NAMES)}, width=len(NAMES), has_header=False
 )
 
 
 def columns_of(first: Sequence[str]) -> Columns:
-    """Read the first line of a list.
+    """The columns of a list, by its first line.
 
     Raises:
-        UnreadableListError: it names columns, but not that of the player ID.
+        UnreadableListError: it names columns, and none is that of the player ID.
     """
     if any(looks_like_id(cell) for cell in first):
-        return BY_PLACE
-    places = _places([re.sub(r"[\W_]+", "", cell.casefold()) for cell in first])
-    if not places:
-        return BY_PLACE
-    if "player_id" not in places:
+        return BY_POSITION
+    positions = _positions([re.sub(r"[\W_]+", "", cell.casefold()) for cell in first])
+    if not positions:
+        return BY_POSITION
+    if "player_id" not in positions:
         found = one_line(", ".join(cell for cell in first if cell.strip()), 100)
         raise UnreadableListError(
-            f"The first line names the columns ({found}), and none of them is the player ID. Call that one player_id."
+            f"The first line names the columns ({found}), and none of them is the player ID. Call "
+            "that one player_id."
         )
-    known = set(places.values())
+    known = set(positions.values())
     ignored = [
         one_line(cell, 30)
-        for place, cell in enumerate(first)
-        if place not in known and cell.strip()
+        for position, cell in enumerate(first)
+        if position not in known and cell.strip()
     ]
-    return Columns(places, width=len(first), has_header=True, ignored=tuple(ignored))
+    return Columns(positions, width=len(first), has_header=True, ignored=tuple(ignored))
 
 
-def _places(header: list[str]) -> dict[str, int]:
-    places: dict[str, int] = {}
+def _positions(header: list[str]) -> dict[str, int]:
+    positions: dict[str, int] = {}
     for name, spellings in NAMES.items():
         found = [header.index(spelling) for spelling in spellings if spelling in header]
-        free = [place for place in found if place not in places.values()]
+        free = [position for position in found if position not in positions.values()]
         if free:
-            places[name] = free[0]
-    return places
+            positions[name] = free[0]
+    return positions

@@ -1,4 +1,7 @@
-"""A whole list, record by record: a bad record costs only itself. A quoted cell may have several lines."""
+"""Reading a list record by record. A bad record does not affect the others.
+
+A record may have several lines, since a quoted cell may.
+"""
 
 from __future__ import annotations
 
@@ -14,14 +17,14 @@ from giftcodes.roster.columns import Columns, columns_of
 from giftcodes.roster.text import text_of
 from giftcodes.roster.values import BadLine, ListedMember
 
-#: In the order in which they win where two are in equally many lines: a comma may well be a part of a nickname.
+#: In order of preference, for those in equally many lines: a comma may be part of a nickname.
 _DELIMITERS = ("\t", ";", ",")
 _EXCEL_HINT = re.compile(r"sep=([\t;,])", re.IGNORECASE)
 _SPACE_AFTER_QUOTE = re.compile(r'" +(?=[\t;,]|$)')
 _BEFORE_THOUSANDS = re.compile(r"\d{1,3}")
 _THOUSANDS = re.compile(r"\d{3}")
 _LINES_TO_SNIFF = 200
-#: What a record without values is made of.
+#: The characters of a record without values.
 _FILLING = " \t,;\u00a0"
 #: The columns that hold numbers.
 _NUMBERS = ("player_id", "realm")
@@ -29,9 +32,15 @@ _NUMBERS = ("player_id", "realm")
 
 @dataclass(frozen=True, slots=True)
 class MemberList:
-    """What a file holds: good lines (each player once), lines with a player who was listed above, and bad ones.
+    """The content of a file.
 
-    A record of several lines is known by the number of its first one.
+    Args:
+        members: the good lines, with each player once.
+        repeated: lines with a player of an earlier line.
+        bad: lines that cannot be used.
+        ignored_columns: the names of unknown columns.
+
+    A record of several lines has the number of its first.
     """
 
     members: tuple[ListedMember, ...]
@@ -42,7 +51,7 @@ class MemberList:
 
 @dataclass(frozen=True, slots=True)
 class _Record:
-    """The cells that begin on a line, and the line of their end; no cells where they cannot be told apart."""
+    """The cells from one line to another. `cells` is None if they cannot be separated."""
 
     line: int
     last_line: int
@@ -53,9 +62,9 @@ def read_members(data: bytes) -> MemberList:
     """Read a file.
 
     Args:
-        data: an xlsx workbook, or text in UTF-8 or UTF-16; columns divided by commas, semicolons or tabs, named in the
-            first record or else in the order player ID, nickname, realm, day of consent. A quoted cell may hold line
-            breaks.
+        data: an xlsx workbook, or text in UTF-8 or UTF-16 whose columns are separated by commas,
+            semicolons or tabs. The first record names the columns; without names they are player
+            ID, nickname, realm and day of consent. A quoted cell may contain line breaks.
 
     Raises:
         UnreadableListError: nothing of it can be used.
@@ -71,20 +80,20 @@ def read_members(data: bytes) -> MemberList:
         try:
             listed = _member(record, columns, delimiter)
         except cells.CellError as error:
-            bad.append(BadLine(record.line, f"{error}{_reach(record)}"))
+            bad.append(BadLine(record.line, f"{error}{_joined_lines(record)}"))
             continue
         first = good.setdefault(listed.player_id, listed)
         if first is not listed:
             repeated.append(
-                BadLine(record.line, f"player {listed.player_id} is on line {first.line} already.")
+                BadLine(record.line, f"player {listed.player_id} is already on line {first.line}.")
             )
     return MemberList(tuple(good.values()), tuple(repeated), tuple(bad), columns.ignored)
 
 
 def _delimiter(lines: Sequence[str]) -> tuple[str, int]:
-    """What divides the columns, and how many lines come before the list.
+    """The delimiter, and the number of lines before the list.
 
-    A first line `sep=;`, which Excel writes, names the delimiter and belongs not to the list.
+    A first line `sep=;`, as Excel writes it, names the delimiter and is not part of the list.
     """
     filled = [number for number, line in enumerate(lines) if clean_token(line).strip(_FILLING)]
     if filled and (hint := _EXCEL_HINT.fullmatch(lines[filled[0]].strip(" "))):
@@ -94,7 +103,7 @@ def _delimiter(lines: Sequence[str]) -> tuple[str, int]:
 
 
 def _records(lines: Sequence[str], delimiter: str, start: int) -> Iterator[_Record]:
-    """The records in turn. A quotation mark that is not closed costs its line, and not those that follow."""
+    """The records in order. An unclosed quotation mark makes only its own line bad."""
     at = start
     while at < len(lines):
         begun = at
@@ -111,11 +120,14 @@ def _records(lines: Sequence[str], delimiter: str, start: int) -> Iterator[_Reco
             at += 1
 
 
-def _reach(record: _Record) -> str:
-    """Which lines a bad record costs, where it is more than one."""
+def _joined_lines(record: _Record) -> str:
+    """A sentence about the lines of a bad record, if there are several; else empty."""
     if record.last_line == record.line:
         return ""
-    return f" A quotation mark joins the lines {record.line} to {record.last_line}: none of them is used."
+    return (
+        f" A quotation mark joins the lines {record.line} to {record.last_line}: none of them is "
+        "used."
+    )
 
 
 def _is_empty(record: _Record) -> bool:
@@ -134,14 +146,15 @@ def _member(record: _Record, columns: Columns, delimiter: str) -> ListedMember:
         )
     if delimiter == "," and (number := _number_in_two_cells(row, columns)):
         raise cells.CellError(
-            f"“{number}” may be one number or two cells. Write numbers without separators, or divide the columns by "
-            "semicolons."
+            f"“{number}” may be one number or two cells. Write numbers without separators, or "
+            "divide the columns by semicolons."
         )
     player_id = cells.player_id(columns.cell(row, "player_id"))
     nickname, realm = columns.cell(row, "nickname"), columns.cell(row, "realm")
     if not columns.has_header and nickname.strip().isdecimal() and not realm.strip():
         raise cells.CellError(
-            "Is the second number a nickname or a realm? Name the columns in a first line, such as: player_id,realm"
+            "Is the second number a nickname or a realm? Name the columns in a first line, such "
+            "as: player_id,realm"
         )
     return ListedMember(
         line=record.line,
@@ -153,10 +166,10 @@ def _member(record: _Record, columns: Columns, delimiter: str) -> ListedMember:
 
 
 def _number_in_two_cells(row: Sequence[str], columns: Columns) -> str:
-    """A number that a comma for thousands has torn apart: `1,042`, of which the first cell is read as a realm."""
+    """A number, such as `1,042`, whose comma may have split it into two cells; else empty."""
     for name in _NUMBERS:
-        place = columns.places.get(name)
-        pair = row[place : place + 2] if place is not None else []
+        position = columns.positions.get(name)
+        pair = row[position : position + 2] if position is not None else []
         if (
             len(pair) == 2
             and _BEFORE_THOUSANDS.fullmatch(pair[0])

@@ -1,4 +1,4 @@
-"""Bytes to text: workbooks, the encodings that spreadsheets write, and clear words for files that are neither."""
+"""Bytes to text: workbooks, the encodings of spreadsheets, and clear errors for other files."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from giftcodes.roster.workbook import csv_of_workbook
 
 MAX_BYTES = 5_000_000
 
-#: What a workbook starts with.
+#: The first bytes of a workbook.
 _ARCHIVE = b"PK\x03\x04"
-#: What a file starts with that is no text, and what to do about it.
-_NO_TEXT = (
+#: The first bytes of files that are not text, and what to do about them.
+_NOT_TEXT = (
     (
         b"\xd0\xcf\x11\xe0",
         "This is an old Excel workbook (xls), or one with a password. Open it and save it as CSV.",
@@ -25,14 +25,14 @@ _BYTE_ORDER_MARKS = (
     (b"\xfe\xff", "utf-16"),
     (b"\xef\xbb\xbf", "utf-8-sig"),
 )
-_BINARY = "This is no text but a binary file. Save the list as CSV (UTF-8)."
+_BINARY = "This is a binary file, not text. Save the list as CSV (UTF-8)."
 
 
 def text_of(data: bytes) -> str:
     """Decode a file.
 
     Raises:
-        UnreadableListError: it is empty, too large, or no text.
+        UnreadableListError: it is empty, too large, or not text.
     """
     if len(data) > MAX_BYTES:
         raise UnreadableListError(
@@ -40,7 +40,7 @@ def text_of(data: bytes) -> str:
         )
     if data.startswith(_ARCHIVE):
         return csv_of_workbook(data)
-    for start, advice in _NO_TEXT:
+    for start, advice in _NOT_TEXT:
         if data.startswith(start):
             raise UnreadableListError(advice)
     text = _decode(data, _encoding_of(data)).removeprefix("\ufeff")
@@ -57,7 +57,8 @@ def _decode(data: bytes, encoding: str) -> str:
             raise UnreadableListError(_BINARY) from error
         line = data.count(b"\n", 0, error.start) + 1
         raise UnreadableListError(
-            f"Line {line} is not UTF-8. Save the list as “CSV UTF-8”, so that no nickname is garbled."
+            f"Line {line} is not UTF-8. Save the list as “CSV UTF-8”, so that no nickname is "
+            "garbled."
         ) from error
 
 

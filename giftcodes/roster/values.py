@@ -1,4 +1,4 @@
-"""What comes out of a list."""
+"""The values that reading a list returns."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from datetime import date
 
 
 class UnreadableListError(ValueError):
-    """Nothing of the list can be used. The text says what to do about it."""
+    """Nothing of the list can be used. The text says what to do."""
 
 
 @dataclass(frozen=True, slots=True)
 class ListedMember:
-    """A good line. What the list does not say is empty or None, which means: leave it as it is."""
+    """A good line. A value that the list does not have is empty or None, and is left unchanged."""
 
     line: int
     player_id: str
@@ -23,7 +23,7 @@ class ListedMember:
 
 @dataclass(frozen=True, slots=True)
 class BadLine:
-    """A line that is not used, and why, for a person."""
+    """A line that is not used, and why, for people."""
 
     line: int
     reason: str

@@ -1,4 +1,4 @@
-"""An Excel workbook as the text of a CSV file: the sheet that opens first, a line for each of its rows."""
+"""An Excel workbook as CSV text: the sheet that opens first, with one line per row."""
 
 from __future__ import annotations
 
@@ -18,26 +18,28 @@ from openpyxl.utils.escape import unescape
 
 from giftcodes.roster.values import UnreadableListError
 
-#: A workbook is compressed: what is too large when it is unpacked is not unpacked.
+#: A workbook is compressed. It is not unpacked if that would take more bytes.
 MAX_UNPACKED_BYTES = 20_000_000
 MAX_ROWS = 100_000
 MAX_COLUMNS = 100
-#: Excel keeps so many digits; a number with more has lost some.
+#: Excel stores 15 digits. A larger number has lost some.
 _EXACT = 10**15
 MAX_MERGED_RANGES = 10_000
 _CONTENT_TYPES = "[Content_Types].xml"
-#: Of the part that names the sheets, whatever its file is called: a workbook, a template, either with macros.
+#: The type of the part that names the sheets: of a workbook or a template, with or without macros.
 _WORKBOOK_TYPE = re.compile(
     r"application/vnd\.(openxmlformats-officedocument\.spreadsheetml|ms-excel)\..*main\+xml"
 )
-#: A "Strict Open XML" workbook has other names for the same things (ISO/IEC 29500-1 and -4).
+#: A "Strict Open XML" workbook has other namespaces for the same elements (ISO/IEC 29500-1 and -4).
 _STRICT = b"http://purl.oclc.org/ooxml/"
 _TRANSITIONAL = {
-    b"http://purl.oclc.org/ooxml/spreadsheetml/main": b"http://schemas.openxmlformats.org/spreadsheetml/2006/main",
-    b"http://purl.oclc.org/ooxml/drawingml/main": b"http://schemas.openxmlformats.org/drawingml/2006/main",
-    b"http://purl.oclc.org/ooxml/officeDocument/relationships":
-        b"http://schemas.openxmlformats.org/officeDocument/2006/relationships",
-}  # fmt: skip
+    _STRICT + strict: b"http://schemas.openxmlformats.org/" + usual
+    for strict, usual in (
+        (b"spreadsheetml/main", b"spreadsheetml/2006/main"),
+        (b"drawingml/main", b"drawingml/2006/main"),
+        (b"officeDocument/relationships", b"officeDocument/2006/relationships"),
+    )
+}
 _UNREADABLE = "This workbook cannot be read. Open it and save it again as xlsx, or as CSV."
 
 
@@ -45,27 +47,27 @@ def csv_of_workbook(data: bytes) -> str:
     """Read a workbook.
 
     Args:
-        data: an xlsx file, of the strict kind or of the usual one. Where no cell of the sheet that opens first is
-            filled, the next one that has some is read. Cells that are merged downwards have the value of the first.
+        data: an xlsx file, strict or transitional. If the sheet that opens first is empty, the next
+            one that is not is read. Cells that are merged vertically all have the value of the
+            first.
 
     Returns:
-        Lines with the same numbers as the rows.
+        CSV lines with the numbers of the rows.
 
     Raises:
-        UnreadableListError: it is none, or too large, or empty.
+        UnreadableListError: it is not a workbook, too large, or empty.
     """
     archive = _archive(data)
     try:
-        with warnings.catch_warnings(
-            action="ignore"
-        ):  # Of styles and extensions, which are not used here.
+        # The warnings are about styles and extensions, which are not used here.
+        with warnings.catch_warnings(action="ignore"):
             book = load_workbook(_transitional(archive, data), read_only=True, data_only=True)
             sheets = sorted(book.worksheets, key=lambda sheet: sheet is not book.active)
             texts = (_csv_of(_filled(_rows(sheet), _merged(sheet))) for sheet in sheets)
             text = next((text for text in texts if text.strip("\r\n,")), "")
     except UnreadableListError:
         raise
-    except Exception as error:  # A broken file breaks its reader in many ways.
+    except Exception as error:  # A broken file raises many kinds of errors.
         raise UnreadableListError(_UNREADABLE) from error
     if not text:
         raise UnreadableListError("The workbook is empty.")
@@ -73,7 +75,7 @@ def csv_of_workbook(data: bytes) -> str:
 
 
 def _archive(data: bytes) -> zipfile.ZipFile:
-    """The file's parts, which are few and small enough, and those of a workbook."""
+    """The file's parts, after a check that they are small enough and those of a workbook."""
     try:
         archive = zipfile.ZipFile(io.BytesIO(data))
     except zipfile.BadZipFile as error:
@@ -92,7 +94,7 @@ def _archive(data: bytes) -> zipfile.ZipFile:
 def _has_workbook(archive: zipfile.ZipFile) -> bool:
     names = archive.namelist()
     if _CONTENT_TYPES not in names:
-        return "xl/workbook.xml" in names  # It is broken, and that is what the person is told.
+        return "xl/workbook.xml" in names  # Then it is a broken workbook, and reading it fails.
     try:
         types = fromstring(archive.read(_CONTENT_TYPES))
     except Exception as error:
@@ -101,7 +103,7 @@ def _has_workbook(archive: zipfile.ZipFile) -> bool:
 
 
 def _transitional(archive: zipfile.ZipFile, data: bytes) -> io.BytesIO:
-    """The workbook with the usual names, which are the only ones that openpyxl knows."""
+    """The workbook with the transitional namespaces, the only ones that openpyxl reads."""
     names = [name for name in archive.namelist() if name.endswith((".xml", ".rels"))]
     parts = {name: archive.read(name) for name in names if not name.startswith("docProps/")}
     if not any(_STRICT in part for part in parts.values()):
@@ -117,7 +119,7 @@ def _transitional(archive: zipfile.ZipFile, data: bytes) -> io.BytesIO:
 
 
 def _rows(sheet: Any) -> Iterator[tuple[Any, ...]]:
-    # What a file says of its own size may be wrong.
+    # The dimensions in the file may be wrong.
     sheet.reset_dimensions()
     for number, row in enumerate(sheet.iter_rows(values_only=True), start=1):
         if number > MAX_ROWS:
@@ -128,9 +130,10 @@ def _rows(sheet: Any) -> Iterator[tuple[Any, ...]]:
 
 
 def _merged(sheet: Any) -> list[tuple[int, int, int]]:
-    """Cells that are merged with some below them: the column from 0, and the first and the last row from 1.
+    """Vertically merged cells, as (column from 0, first row from 1, last row).
 
-    openpyxl tells them only of sheets that it keeps in memory as a whole, where one range may be a billion cells.
+    openpyxl has them only for sheets that are fully in memory, where one range may be a billion
+    cells.
     """
     part = sheet.parent._archive.read(sheet._worksheet_path)
     ranges: list[tuple[int, int, int]] = []
@@ -149,22 +152,22 @@ def _merged(sheet: Any) -> list[tuple[int, int, int]]:
 def _filled(
     rows: Iterable[tuple[Any, ...]], merged: list[tuple[int, int, int]]
 ) -> Iterator[tuple[Any, ...]]:
-    """The rows, in which each cell of a merged range has the range's value. A row with nothing else stays empty."""
+    """The rows, with the value of a merged range in each of its cells. An empty row stays empty."""
     starts: dict[int, list[tuple[int, int]]] = {}
     for column, first, last in merged:
         starts.setdefault(first, []).append((column, last))
-    standing: dict[int, tuple[Any, int]] = {}
+    active: dict[int, tuple[Any, int]] = {}
     for number, row in enumerate(rows, start=1):
         filled = list(row)
         has_values = any(value is not None for value in row)
-        for column, (value, last) in list(standing.items()):
+        for column, (value, last) in list(active.items()):
             if number > last:
-                del standing[column]
+                del active[column]
             elif value is not None and has_values:
                 filled += [None] * (column + 1 - len(filled))
                 filled[column] = value
         for column, last in starts.get(number, ()):
-            standing[column] = (filled[column] if column < len(filled) else None, last)
+            active[column] = (filled[column] if column < len(filled) else None, last)
         yield tuple(filled)
 
 
@@ -177,13 +180,13 @@ def _csv_of(rows: Iterable[tuple[Any, ...]]) -> str:
 
 
 def _text(value: Any) -> str:
-    """A cell as a person would have typed it."""
+    """The text of a cell, as a person would type it."""
     if isinstance(value, dt.datetime):
         value = value.date()
     if isinstance(value, float) and value.is_integer():
         return str(int(value)) if abs(value) < _EXACT else f"{value:.14E}"
     if value is None:
         return ""
-    # `_x000D_` is how a workbook writes a carriage return. Half of a surrogate pair is no character.
+    # A workbook writes a carriage return as `_x000D_`. Half of a surrogate pair is not a character.
     text = unescape(str(value)).encode("utf-16", "surrogatepass").decode("utf-16", "replace")
     return " ".join(text.splitlines())

@@ -1,4 +1,4 @@
-"""Issue a code anew because an operator says so. The feed does it where it publishes a closed code later (poll)."""
+"""Reissue a code for an operator. The poll reissues a closed code that the feed publishes again."""
 
 from __future__ import annotations
 
@@ -12,29 +12,31 @@ from giftcodes.models import CodeState, EventKind, GiftCode, RedemptionEvent, So
 
 @dataclass(frozen=True, slots=True)
 class ReissueResult:
-    """The id of the new issue, or None; and what to say."""
+    """The id of the new issue, or None if there is none; and a message for the user."""
 
     gift_code_id: int | None
     message: str
 
 
 def reissue(gift_code_id: int, *, trigger: Trigger, user_id: int | None = None) -> ReissueResult:
-    """Make a new issue of a closed code, which everybody is asked for once more. The old one keeps its history.
+    """Make a new issue of a closed code, to redeem it for every member again.
+
+    The old issue keeps its history.
 
     Args:
         gift_code_id: the newest issue.
-        trigger: what asks.
-        user_id: the user who pressed, where there is one.
+        trigger: where the request came from.
+        user_id: the user who asked, if known.
 
     Returns:
-        The new issue, which is still to be fanned out; or why there is none.
+        The new issue, which the caller must fan out; or the reason why there is none.
     """
     try:
         with transaction.atomic():
             code = GiftCode.objects.select_for_update(no_key=True).get(pk=gift_code_id)
             if obstacle := _obstacle(code):
                 return ReissueResult(None, obstacle)
-            anew = GiftCode.objects.create(
+            issued = GiftCode.objects.create(
                 provider=code.provider,
                 code=code.code,
                 issue=code.issue + 1,
@@ -42,29 +44,30 @@ def reissue(gift_code_id: int, *, trigger: Trigger, user_id: int | None = None) 
                 rewards=code.rewards,
             )
             RedemptionEvent.objects.create(
-                gift_code=anew,
+                gift_code=issued,
                 kind=EventKind.CODE_REOPENED,
                 trigger=trigger,
                 user_id=user_id,
-                detail=f"Issued anew: issue {anew.issue}.",
+                detail=f"Reissued: issue {issued.issue}.",
             )
     except IntegrityError:
-        # The feed stored the same issue at this moment.
-        return ReissueResult(None, _anew_already(code))
-    log_lines.info(f"🔁 Code {code.code} is issued anew.", code=str(anew), trigger=trigger.value)
-    return ReissueResult(anew.pk, f"Code {anew} is a new issue: everybody is asked for once more.")
+        # The poll has just stored the same issue.
+        return ReissueResult(None, _already_reissued(code))
+    log_lines.info(f"🔁 Code {code.code} is reissued.", code=str(issued), trigger=trigger.value)
+    message = f"Code {issued} is a new issue: it is redeemed for every member again."
+    return ReissueResult(issued.pk, message)
 
 
 def _obstacle(code: GiftCode) -> str:
     if code.state == CodeState.DELETED:
         return f"Code {code} is deleted. Bring it back first."
     if code.state != CodeState.CLOSED:
-        return f"Code {code} is {code.get_state_display()}: only a closed code is issued anew."
+        return f"Code {code} is {code.get_state_display()}: only a closed code can be reissued."
     newer = GiftCode.objects.filter(
         provider=code.provider, folded=code.folded, issue__gt=code.issue
     )
-    return _anew_already(code) if newer.exists() else ""
+    return _already_reissued(code) if newer.exists() else ""
 
 
-def _anew_already(code: GiftCode) -> str:
-    return f"Code {code} has been issued anew already."
+def _already_reissued(code: GiftCode) -> str:
+    return f"Code {code} has already been reissued."

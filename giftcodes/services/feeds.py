@@ -1,4 +1,4 @@
-"""The feed's pace, for people who ask by hand."""
+"""The pace of a feed when it is polled by hand."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from django.db import transaction
 
 from giftcodes.models import Feed, database_now
 
-#: The service wants so much time between two calls (docs/reference/protocol.md, section 2).
+#: The service demands so much time between two calls (docs/reference/protocol.md, section 2).
 GAP_SECONDS = 3.0
 
 
 def wait_for_feed(provider: str) -> None:
-    """Wait, for three seconds at most, until the feed may be asked again."""
+    """Wait until the feed may be polled again: three seconds at most."""
     feed = Feed.objects.filter(pk=provider).first()
     if feed is None or feed.polled_at is None:
         return
@@ -24,7 +24,7 @@ def wait_for_feed(provider: str) -> None:
 
 
 def note_asked(provider: str) -> None:
-    """Write down that the feed is asked now, so that the next poll keeps its distance."""
+    """Record that the feed is polled now, so that the next poll comes late enough."""
     Feed.objects.get_or_create(provider=provider)
     with transaction.atomic():
         feed = Feed.objects.select_for_update().get(pk=provider)

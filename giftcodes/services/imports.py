@@ -1,37 +1,53 @@
-"""Import members: a list of players into a guild, in one transaction. Nobody is taken in twice, or unwillingly."""
+"""Import a list of players into a guild, and undo an import: each in one transaction."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
-from typing import Any
+from typing import Any, TypeVar
 
 from django.db import transaction
 from simple_history.utils import bulk_create_with_history
 
 from giftcodes.domain.text import isolated
-from giftcodes.models import Guild, Member, MemberImport, OptOut, Source
+from giftcodes.models import (
+    Guild,
+    Member,
+    MemberImport,
+    MemberRedemption,
+    OptOut,
+    Source,
+    database_now,
+)
 from giftcodes.models.guild import own_realm
-from giftcodes.models.history import keep_first_versions, update_with_versions
+from giftcodes.models.history import (
+    delete_with_versions,
+    keep_first_versions,
+    update_with_versions,
+    versions_before,
+)
 from giftcodes.models.imports import IMPORTED_FIELDS
 from giftcodes.models.privacy import player_hash
 from giftcodes.roster import ListedMember, MemberList
 
+#: Members who are written at once.
 BATCH = 1_000
+
+Item = TypeVar("Item")
 
 
 @dataclass(slots=True)
 class ImportResult:
-    """What became of the players of a list.
+    """What an import did with the players of a list.
 
     Args:
-        added: who is new.
-        already_there: how many were members before, changed or not.
-        updated: player ID and what has changed, in words, of members that the list knew better.
-        reactivated: who had left, and is a member again.
-        opted_out: who asked not to be redeemed for, and is left out.
-        import_id: by which it can be undone; None: nothing was changed.
+        added: player IDs of new members.
+        already_there: how many were active members before, changed or not.
+        updated: player ID and changes in words, for members whose fields were changed.
+        reactivated: player IDs of members who had left.
+        opted_out: player IDs that were left out because of an opt-out.
+        import_id: to undo it by; None if nothing was changed.
     """
 
     added: list[str] = field(default_factory=list)
@@ -43,7 +59,7 @@ class ImportResult:
 
     @property
     def has_changes(self) -> bool:
-        """Somebody was added, corrected or taken back."""
+        """Whether any member was added, changed or reactivated."""
         return bool(self.added or self.updated or self.reactivated)
 
 
@@ -55,17 +71,17 @@ def import_members(
     user_id: int | None = None,
     dry_run: bool = False,
 ) -> ImportResult:
-    """Take players into a guild: new ones are added, those who left come back, those who are there are corrected.
+    """Add new members to a guild, reactivate those who had left, and correct those who are members.
 
-    What a line leaves open stays as it is. A realm that is the guild's own is stored as none. Redeeming for them is
-    the catch-up's part.
+    A field that a line leaves empty is not changed. A realm that equals the guild's is stored as
+    none. Catch-up redeems for new members later.
 
     Args:
         guild_id: the guild.
         listed: each player once.
-        source: where it was asked for.
-        user_id: who asked, where that is known.
-        dry_run: say what would happen, and change nothing.
+        source: where the request came from.
+        user_id: the user who asked, if known.
+        dry_run: report what would happen, and change nothing.
 
     Raises:
         Guild.DoesNotExist: there is no such guild.
@@ -75,7 +91,7 @@ def import_members(
         raise ValueError("A player is listed twice.")
     result = ImportResult()
     with transaction.atomic():
-        # Two imports into one guild take turns.
+        # Imports into one guild take turns.
         guild = Guild.objects.select_for_update(no_key=True).get(pk=guild_id)
         made = MemberImport.objects.create(
             guild=guild, source=source, user_id=user_id, added=0, updated=0, reactivated=0
@@ -95,9 +111,9 @@ def import_members(
     return result
 
 
-def _batches(listed: Sequence[ListedMember]) -> Iterator[list[ListedMember]]:
-    lines = iter(listed)
-    while batch := list(islice(lines, BATCH)):
+def _batches(items: Sequence[Item]) -> Iterator[list[Item]]:
+    remaining = iter(items)
+    while batch := list(islice(remaining, BATCH)):
         yield batch
 
 
@@ -107,12 +123,12 @@ def _import_batch(made: MemberImport, batch: list[ListedMember], result: ImportR
     rows = guild.members.select_for_update(no_key=True).filter(player_id__in=ids).order_by("pk")
     known = {row.player_id: row for row in rows}
     keep_first_versions(known.values())
-    unwilling = _unwilling(guild, ids) | {row.player_id for row in known.values() if row.opted_out}
+    opted_out = _opted_out(guild, ids) | {row.player_id for row in known.values() if row.opted_out}
     new: list[Member] = []
     changed: list[Member] = []
     for line in batch:
         row = known.get(line.player_id)
-        if line.player_id in unwilling:
+        if line.player_id in opted_out:
             result.opted_out.append(line.player_id)
         elif row is None:
             new.append(_new(guild, line))
@@ -128,8 +144,8 @@ def _import_batch(made: MemberImport, batch: list[ListedMember], result: ImportR
     update_with_versions(changed, IMPORTED_FIELDS, **about)
 
 
-def _unwilling(guild: Guild, player_ids: list[str]) -> set[str]:
-    """Who of these has opted out."""
+def _opted_out(guild: Guild, player_ids: list[str]) -> set[str]:
+    """Those of these players who have opted out."""
     hashes = {player_hash(guild.provider, player_id): player_id for player_id in player_ids}
     return {
         hashes[found] for found in OptOut.objects.filter(pk__in=hashes).values_list("pk", flat=True)
@@ -147,7 +163,7 @@ def _new(guild: Guild, line: ListedMember) -> Member:
 
 
 def _correct(guild: Guild, row: Member, line: ListedMember, result: ImportResult) -> bool:
-    """Set what the line knows better. Returns whether the row has changed."""
+    """Set the fields that the line names. Returns whether the row has changed."""
     changes: list[str] = []
     if line.nickname and line.nickname != row.nickname:
         changes.append(f"nickname {isolated(row.nickname) or 'none'} → {isolated(line.nickname)}")
@@ -169,7 +185,7 @@ def _correct(guild: Guild, row: Member, line: ListedMember, result: ImportResult
 
 
 def summary(listed: MemberList, result: ImportResult) -> str:
-    """The numbers in a line: `47, already there 2, bad 3`, and what else there was."""
+    """The numbers in one line: `47, already there 2, bad 3`, and other numbers that are not 0."""
     parts = [
         str(len(result.added)),
         f"already there {result.already_there}",
@@ -182,3 +198,112 @@ def summary(listed: MemberList, result: ImportResult) -> str:
         "repeated": listed.repeated,
     }
     return ", ".join(parts + [f"{name} {len(found)}" for name, found in others.items() if found])
+
+
+@dataclass(slots=True)
+class UndoResult:
+    """What an undo did to the members of an import.
+
+    Args:
+        deleted: player IDs that the import added, and that have no redemptions.
+        retired: player IDs that the import added, and that have redemptions: inactive now.
+        restored: player IDs whose fields have their earlier values again.
+        kept: player IDs and fields that were changed after the import, and were left alone.
+        obstacle: why nothing was done; empty if it was.
+    """
+
+    deleted: list[str] = field(default_factory=list)
+    retired: list[str] = field(default_factory=list)
+    restored: list[str] = field(default_factory=list)
+    kept: list[tuple[str, str]] = field(default_factory=list)
+    obstacle: str = ""
+
+
+@transaction.atomic
+def undo_import(import_id: int, *, user_id: int | None, dry_run: bool = False) -> UndoResult:
+    """Undo an import, in one transaction.
+
+    Fields that were changed after the import stay. A member who was added by it and has redemptions
+    becomes inactive, and keeps the history.
+
+    Args:
+        import_id: the import.
+        user_id: the user who asked, if known.
+        dry_run: report what would happen, and change nothing.
+
+    Raises:
+        MemberImport.DoesNotExist: there is no such import.
+    """
+    guild_id = MemberImport.objects.values_list("guild_id", flat=True).get(pk=import_id)
+    # Imports into the guild, and their undoing, take turns.
+    Guild.objects.select_for_update(no_key=True).get(pk=guild_id)
+    made = MemberImport.objects.get(pk=import_id)
+    if made.undone_at:
+        return UndoResult(obstacle="This import was undone already.")
+    result = UndoResult()
+    for member_ids in _touched(made):
+        _undo_batch(made, member_ids, result, is_real=not dry_run)
+    if not dry_run:
+        made.undone_at, made.undone_by_id = database_now(), user_id
+        made.save()
+    return result
+
+
+def _touched(made: MemberImport) -> Iterator[list[int]]:
+    """Ids of the members that the import changed, in batches, in the usual order of locks."""
+    touched = (
+        Member.history.filter(member_import=made)
+        .order_by("id")
+        .values_list("id", flat=True)
+        .distinct()
+    )
+    return _batches(list(touched))
+
+
+def _undo_batch(
+    made: MemberImport, member_ids: list[int], result: UndoResult, *, is_real: bool
+) -> None:
+    """Undo a batch, or only report what would happen, in a fixed number of statements."""
+    versions = Member.history.filter(member_import=made, id__in=member_ids).order_by("history_id")
+    left = {version.id: version for version in versions}
+    # Locked as for a deletion: no run can include them meanwhile.
+    members = list(Member.objects.select_for_update().filter(pk__in=member_ids).order_by("pk"))
+    before = versions_before(
+        Member, [version for version in left.values() if version.history_type != "+"]
+    )
+    redeemed = set(
+        MemberRedemption.objects.filter(member__in=members).values_list("member_id", flat=True)
+    )
+    unwanted, changed = [], []
+    for member in members:
+        version = left[member.pk]
+        touched = [
+            name for name in IMPORTED_FIELDS if getattr(member, name) != getattr(version, name)
+        ]
+        if version.history_type == "+" and not touched and member.pk not in redeemed:
+            unwanted.append(member)
+            result.deleted.append(member.player_id)
+        elif _set_back(member, version, before.get(member.pk), touched, result):
+            changed.append(member)
+    if is_real:
+        reason = f"Import {made.pk} undone."
+        delete_with_versions(unwanted, reason=reason)
+        update_with_versions(changed, IMPORTED_FIELDS, default_change_reason=reason)
+
+
+def _set_back(
+    member: Member, version: Any, before: Any, touched: list[str], result: UndoResult
+) -> bool:
+    """Give the fields that the import set their earlier values. Returns whether any has changed."""
+    is_new = version.history_type == "+"
+    was = {"active": False} if is_new else {name: getattr(before, name) for name in IMPORTED_FIELDS}
+    ours = [name for name, value in was.items() if getattr(version, name) != value]
+    ours_still = [name for name in ours if name not in touched]
+    for name in ours_still:
+        setattr(member, name, was[name])
+    if not_ours := [name for name in ours if name in touched]:
+        names = [str(field.verbose_name) for field in Member._meta.fields if field.name in not_ours]
+        result.kept.append((member.player_id, ", ".join(names)))
+    if ours_still:
+        (result.retired if is_new else result.restored).append(member.player_id)
+    return bool(ours_still)

@@ -1,4 +1,4 @@
-"""Move members to another guild of the same game. What they have stays theirs: nothing is asked for again."""
+"""Move members to another guild of the same game. Codes that they have are not redeemed again."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from giftcodes.models.guild import own_realm
 
 @dataclass(slots=True)
 class MoveResult:
-    """What became of the members.
+    """The result of a move.
 
     Args:
-        moved: members, as they are in the new guild.
-        refused: members who stay as they are, and why.
-        left: ids of the guilds that somebody left.
+        moved: the members in the new guild.
+        refused: members who were not moved, and why.
+        left: ids of the guilds that members have left.
     """
 
     moved: list[Member] = field(default_factory=list)
@@ -28,21 +28,21 @@ class MoveResult:
 
 @transaction.atomic
 def move_members(member_ids: Iterable[int], *, guild_id: int, dry_run: bool = False) -> MoveResult:
-    """Make members inactive where they are, and active in another guild, in one transaction.
+    """Make members inactive in their guild, and active in another one, in one transaction.
 
-    The game is asked for the same realm as before: it is the member's own, where it is not the new guild's.
+    A member keeps the realm: it is stored with the member if the new guild's differs.
 
     Args:
-        member_ids: who moves.
-        guild_id: where to.
-        dry_run: say what would happen, and change nothing.
+        member_ids: the members.
+        guild_id: the new guild.
+        dry_run: report what would happen, and change nothing.
 
     Raises:
         Guild.DoesNotExist: there is no such guild.
     """
     result = MoveResult()
     ids = list(member_ids)
-    # Guilds in order: two moves into opposite directions wait for each other, and imports wait, too.
+    # Guilds are locked in order, so that opposite moves cannot deadlock, and imports wait.
     concerned = {guild_id, *Member.objects.filter(pk__in=ids).values_list("guild_id", flat=True)}
     guilds = {
         guild.pk: guild
@@ -63,25 +63,25 @@ def _move(member: Member, old: Guild, new: Guild, result: MoveResult) -> None:
     if obstacle := _obstacle(member, old, new):
         result.refused.append((member, obstacle))
         return
-    there = new.members.filter(player_id=member.player_id).first() or Member(
+    moved = new.members.filter(player_id=member.player_id).first() or Member(
         guild=new, player_id=member.player_id
     )
-    there.nickname = member.nickname or there.nickname
-    there.realm = own_realm(new, member.realm or old.realm)
-    there.notes = there.notes or member.notes
-    there.consented_on = member.consented_on or there.consented_on
-    there.active = True
-    there._change_reason = f"Moved from {old}."  # type: ignore[attr-defined]
-    there.save()
+    moved.nickname = member.nickname or moved.nickname
+    moved.realm = own_realm(new, member.realm or old.realm)
+    moved.notes = moved.notes or member.notes
+    moved.consented_on = member.consented_on or moved.consented_on
+    moved.active = True
+    moved._change_reason = f"Moved from {old}."  # type: ignore[attr-defined]
+    moved.save()
     member.active = False
     member._change_reason = f"Moved to {new}."  # type: ignore[attr-defined]
     member.save(update_fields=["active"])
-    result.moved.append(there)
+    result.moved.append(moved)
     result.left.add(old.pk)
 
 
 def _obstacle(member: Member, old: Guild, new: Guild) -> str:
-    """Why somebody cannot move, in words; empty: they can."""
+    """Why a member cannot move, in words; empty if nothing prevents it."""
     if new == old:
         return f"is in guild {new} already"
     if new.provider != old.provider:

@@ -1,22 +1,46 @@
-"""Opt out: a player who does not wish to be redeemed for is not asked for, whoever adds or imports them again."""
+"""What a player may ask for: to be left out (opt-out), to be taken back, and to be erased."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import secrets
+from dataclasses import dataclass, field
+from typing import Any
 
+from django.contrib.admin.models import LogEntry
+from django.contrib.contenttypes.models import ContentType
 from django.db import transaction
+from django.db.models import Q, QuerySet
 
-from giftcodes.models import Member, OptOut
+from giftcodes.domain.transitions import State
+from giftcodes.models import (
+    Attempt,
+    CancelKind,
+    Clock,
+    DirectoryLookup,
+    GiftCode,
+    Member,
+    MemberRedemption,
+    OptOut,
+    RateBudget,
+    Redemption,
+)
+from giftcodes.models.guild import ERASED
 from giftcodes.models.privacy import player_hash
+
+_BUSY = (
+    "A code is being redeemed for this player right now. They are opted out, and nothing is erased "
+    "yet: repeat this in a minute."
+)
+_NEVER_KNOWN = "Erased before it was known whether the game had granted it."
 
 
 @dataclass(frozen=True, slots=True)
 class OptOutResult:
-    """What came of it.
+    """The result of an opt-out, or of its end.
 
     Args:
-        changed: it was otherwise before.
-        members: how many rows, in so many guilds, are the player's.
+        changed: whether it was not so before.
+        members: how many memberships the player has, one for each guild.
     """
 
     changed: bool
@@ -25,7 +49,9 @@ class OptOutResult:
 
 @transaction.atomic
 def opt_out(provider: str, player_id: str) -> OptOutResult:
-    """Ask for this player no more. What waits for them is cancelled by the next catch-up; what they have stays theirs.
+    """Redeem no more for this player, in no guild.
+
+    What waits for them is cancelled by the next catch-up; what was redeemed stays.
 
     Args:
         provider: the game.
@@ -37,7 +63,7 @@ def opt_out(provider: str, player_id: str) -> OptOutResult:
 
 @transaction.atomic
 def opt_in(provider: str, player_id: str) -> OptOutResult:
-    """Take a player's opt-out back, at their wish. Catch-up then redeems what they have not got.
+    """End a player's opt-out, at their request. Catch-up then redeems what they do not have.
 
     Args:
         provider: the game.
@@ -48,7 +74,7 @@ def opt_in(provider: str, player_id: str) -> OptOutResult:
 
 
 def _mark(provider: str, player_id: str, *, opted_out: bool) -> int:
-    """Set the mark of each row of a player that has it otherwise. Returns how many rows the player has."""
+    """Mark each membership of a player. Returns how many the player has."""
     rows = Member.objects.select_for_update(no_key=True, of=["self"]).order_by("pk")
     members = list(rows.filter(guild__provider=provider, player_id=player_id))
     for member in members:
@@ -56,3 +82,106 @@ def _mark(provider: str, player_id: str, *, opted_out: bool) -> int:
             member.opted_out = opted_out
             member.save(update_fields=["opted_out"])
     return len(members)
+
+
+@dataclass(slots=True)
+class EraseResult:
+    """The result of an erasure.
+
+    Args:
+        obstacle: why nothing was erased, in words; empty if it was.
+        pseudonym: the new player ID in every row; empty if there was no row of the player.
+        numbers: how many rows were changed, by their kind.
+        redemptions: ids of redemptions whose run may be over now.
+    """
+
+    obstacle: str = ""
+    pseudonym: str = ""
+    numbers: dict[str, int] = field(default_factory=dict)
+    redemptions: list[int] = field(default_factory=list)
+
+
+def erase_player(provider: str, player_id: str) -> EraseResult:
+    """Remove a player's ID and personal data from every row, for good, and opt them out.
+
+    What was redeemed stays under a pseudonym that no player ever had: it proves that no code was
+    redeemed twice, and keeps the figures true. The opt-out stays as a keyed hash, so that no import
+    brings the player back. A second call erases what a run has written since the first.
+
+    Args:
+        provider: the game.
+        player_id: decimal digits.
+    """
+    members = Member.objects.filter(guild__provider=provider, player_id=player_id)
+    # Committed first: runs that start from now on leave this player out.
+    with transaction.atomic():
+        OptOut.objects.get_or_create(player_hash=player_hash(provider, player_id))
+        members.update(active=False, opted_out=True)
+    with transaction.atomic():
+        result = _erase(provider, player_id, members)
+    # In statements of their own: dispatch and record lock these rows before member redemptions.
+    RateBudget.objects.filter(provider=provider, unknown_players__contains=[player_id]).update(
+        unknown_players=[], unknown_codes=[]
+    )
+    GiftCode.objects.filter(provider=provider, odd_players__contains=[player_id]).update(
+        odd_players=[]
+    )
+    return result
+
+
+def _erase(provider: str, player_id: str, members: QuerySet[Member]) -> EraseResult:
+    theirs = MemberRedemption.objects.filter(gift_code__provider=provider, player_id=player_id)
+    # In the usual order of locks: redemptions, members, member redemptions.
+    redemptions = list(
+        Redemption.objects.for_update().filter(pk__in=theirs.order_by().values("redemption"))
+    )
+    locked = list(members.select_for_update(of=["self"]).order_by("pk"))
+    states = [
+        row.state for row in theirs.select_for_update(no_key=True, of=["self"]).order_by("pk")
+    ]
+    if State.IN_FLIGHT in states:
+        return EraseResult(_BUSY)
+    if not locked and not states:
+        return EraseResult()
+    theirs.cancel(CancelKind.LEFT)
+    theirs.filter(state=State.UNCONFIRMED).update(
+        state=State.FAILED, reason=_NEVER_KNOWN, next_attempt_at=None, updated_at=Clock()
+    )
+    earlier = Member.objects.filter(
+        member_redemptions__in=theirs, player_id__startswith=ERASED
+    ).first()
+    pseudonym = earlier.player_id if earlier else ERASED + secrets.token_hex(6)
+    numbers = _rename(provider, player_id, [member.pk for member in locked], pseudonym)
+    return EraseResult("", pseudonym, numbers, [redemption.pk for redemption in redemptions])
+
+
+def _rename(provider: str, player_id: str, ids: list[int], pseudonym: str) -> dict[str, int]:
+    """Replace the player ID everywhere. Returns how many rows of each kind there were."""
+    of_player = Q(gift_code__provider=provider, player_id=player_id)
+    versions = Member.history.filter(
+        Q(id__in=ids) | Q(guild__provider=provider, player_id=player_id)
+    )
+    logged = LogEntry.objects.filter(
+        content_type=ContentType.objects.get_for_model(Member),
+        object_id__in=[str(pk) for pk in ids],
+    )
+    doubted = GiftCode.objects.filter(provider=provider, doubt_player_id=player_id)
+    empty: dict[str, Any] = {
+        "nickname": "",
+        "realm": None,
+        "consented_on": None,
+        "notes": "",
+        "refused_realm": None,
+        "refused_at": None,
+    }
+    return {
+        "members": Member.objects.filter(pk__in=ids).update(player_id=pseudonym, **empty),
+        "versions": versions.delete()[0],
+        "redemptions": MemberRedemption.objects.filter(of_player).update(player_id=pseudonym),
+        "attempts": Attempt.objects.filter(of_player).update(player_id=pseudonym, body=""),
+        "log entries": logged.update(object_repr=pseudonym),
+        "lookups": DirectoryLookup.objects.filter(provider=provider, player_id=player_id).delete()[
+            0
+        ],
+        "codes in doubt": doubted.update(doubt_player_id=pseudonym),
+    }

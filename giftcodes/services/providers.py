@@ -1,4 +1,4 @@
-"""Pause a game by hand, and let it go on: the operator's kill switch."""
+"""Pause and resume a game by hand: the operator's kill switch."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from giftcodes.models import Alarm, PauseKind, RateBudget
 
 
 def pause(provider: str, *, reason: str) -> bool:
-    """Send no more requests to a game until somebody resumes it. Requests under way finish.
+    """Send no more requests to a game until it is resumed. Requests under way finish.
 
     Returns:
-        False where an operator has paused it already.
+        False if an operator has paused it already.
     """
     RateBudget.objects.get_or_create(provider=provider)
     with transaction.atomic():
@@ -29,7 +29,7 @@ def resume(provider: str) -> bool:
     """End any pause of a game.
 
     Returns:
-        False where it was not paused.
+        False if it was not paused.
     """
     with transaction.atomic():
         budget = RateBudget.objects.select_for_update().filter(pk=provider).first()
@@ -37,6 +37,6 @@ def resume(provider: str) -> bool:
             return False
         budget.resume()
         budget.save()
-        Alarm.objects.pause_is_over(provider)
+        Alarm.objects.clear_pause(provider)
     log_lines.info(f"▶️ {provider} is resumed by an operator.", provider=provider)
     return True

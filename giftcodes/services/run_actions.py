@@ -1,64 +1,157 @@
-"""Stop a run, and take a stop back before it has taken effect."""
+"""Start, stop and resume runs for a person, and say of each what came of it.
+
+`start_run`, `stop_run` and `resume_run` may not be called inside a transaction: the lock, and the
+journal of a refusal, are transactions of their own, and must be committed before a result is
+reported.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import Enum, auto
 
-from django.db import transaction
+from django.db import OperationalError, transaction
+from django.utils.translation import gettext as _
 
+from giftcodes.domain import log_lines
 from giftcodes.models import CancelKind, EventKind, Redemption, RunState, Trigger, database_now
+from giftcodes.pipeline.finish import finish
+from giftcodes.pipeline.start import StartKind, start
+
+
+class ActionKind(Enum):
+    """What came of an action: done; nothing to do; refused; it failed, and may be tried again."""
+
+    DONE = auto()
+    NOTHING = auto()
+    REFUSED = auto()
+    FAILED = auto()
 
 
 @dataclass(frozen=True, slots=True)
-class StopResult:
-    """Whether it did anything, and the words for it."""
+class ActionResult:
+    """What came of an action on one run.
 
-    done: bool
+    Args:
+        kind: what came of it.
+        message: a sentence for a person.
+        to_dispatch: the game whose dispatch must be enqueued; empty: none.
+    """
+
+    kind: ActionKind
     message: str
+    to_dispatch: str = ""
+
+    @property
+    def done(self) -> bool:
+        return self.kind is ActionKind.DONE
 
 
-def stop(redemption_id: int, *, trigger: Trigger, user_id: int | None = None) -> StopResult:
+def start_run(
+    guild_id: int, gift_code_id: int, *, trigger: Trigger, user_id: int | None
+) -> ActionResult:
+    """Start a run, and finish it if no member has to be asked for."""
+    try:
+        result = start(
+            guild_id=guild_id, gift_code_id=gift_code_id, trigger=trigger, user_id=user_id
+        )
+    except OperationalError as error:
+        # An expected failure is a result: the caller goes on with its other runs.
+        log_lines.warning(
+            "The database refused to start a run.",
+            guild=guild_id,
+            code=gift_code_id,
+            error=type(error).__name__,
+        )
+        return ActionResult(
+            ActionKind.FAILED,
+            _("The database was busy or away and did not start a run. Press Redeem now again."),
+        )
+    if result.kind is StartKind.NOTHING_TO_DO:
+        return ActionResult(ActionKind.NOTHING, result.message)
+    if not result.has_work:
+        return ActionResult(ActionKind.REFUSED, result.message)
+    if finish(result.redemption_id):
+        words = _("%s It is complete: no member is left to be asked for.")
+        return ActionResult(ActionKind.DONE, words % result.message)
+    provider = Redemption.objects.values_list("gift_code__provider", flat=True).get(
+        pk=result.redemption_id
+    )
+    return ActionResult(ActionKind.DONE, result.message, to_dispatch=provider)
+
+
+def stop_run(redemption: Redemption, *, trigger: Trigger, user_id: int | None) -> ActionResult:
+    """Stop a run: at once if it has no request under way, otherwise after the last answer."""
+    result = stop(redemption.pk, trigger=trigger, user_id=user_id)
+    if not result.done:
+        return result
+    finish(redemption.pk)
+    redemption.refresh_from_db(fields=["state"])
+    if redemption.state == RunState.STOPPED:
+        return ActionResult(ActionKind.DONE, _("%s is stopped.") % redemption)
+    return result
+
+
+def resume_run(redemption: Redemption, *, trigger: Trigger, user_id: int | None) -> ActionResult:
+    """Take back a stop that has not taken effect, or start again what is stopped."""
+    if redemption.is_stopping:
+        result = take_back_stop(redemption.pk, trigger=trigger, user_id=user_id)
+        if result.done:
+            return result
+        # The stop has taken effect in the meantime.
+        redemption.refresh_from_db(fields=["state", "stop_requested_at"])
+    if redemption.state == RunState.STOPPED:
+        return start_run(
+            redemption.guild_id, redemption.gift_code_id, trigger=trigger, user_id=user_id
+        )
+    words = _("%(redemption)s is not stopped: it is %(state)s.")
+    return ActionResult(
+        ActionKind.REFUSED,
+        words % {"redemption": redemption, "state": redemption.get_state_display()},
+    )
+
+
+def stop(redemption_id: int, *, trigger: Trigger, user_id: int | None = None) -> ActionResult:
     """Ask a run to stop. Requests under way finish first; `finish` then unlocks it.
 
     Raises:
         Redemption.DoesNotExist: there is no such row.
     """
     with transaction.atomic():
-        redemption = (
-            Redemption.objects.for_update()
-            .select_related("guild", "gift_code")
-            .get(pk=redemption_id)
-        )
+        redemption = _locked(redemption_id)
         if redemption.state == RunState.PENDING:
             redemption.member_redemptions.cancel(CancelKind.STOPPED)
             redemption.state = RunState.STOPPED
             redemption.save(update_fields=["state"])
         elif redemption.state != RunState.RUNNING:
-            return StopResult(
-                False, f"{redemption} does not run: it is {redemption.get_state_display()}."
-            )
+            words = f"{redemption} does not run: it is {redemption.get_state_display()}."
+            return ActionResult(ActionKind.REFUSED, words)
         elif redemption.is_stopping:
-            return StopResult(False, f"{redemption} is being stopped already.")
+            return ActionResult(ActionKind.REFUSED, f"{redemption} is being stopped already.")
         else:
             redemption.stop_requested_at = database_now()
             redemption.save(update_fields=["stop_requested_at"])
         redemption.journal(EventKind.STOP_REQUESTED, trigger=trigger, user_id=user_id)
-    return StopResult(True, f"{redemption} stops; requests under way finish first.")
+    return ActionResult(ActionKind.DONE, f"{redemption} stops; requests under way finish first.")
 
 
 def take_back_stop(
     redemption_id: int, *, trigger: Trigger, user_id: int | None = None
-) -> StopResult:
+) -> ActionResult:
     """Let a run that is being stopped go on."""
     with transaction.atomic():
-        redemption = (
-            Redemption.objects.for_update()
-            .select_related("guild", "gift_code")
-            .get(pk=redemption_id)
-        )
+        redemption = _locked(redemption_id)
         if not redemption.is_stopping:
-            return StopResult(False, f"{redemption} is not being stopped.")
+            return ActionResult(ActionKind.REFUSED, f"{redemption} is not being stopped.")
         redemption.stop_requested_at = None
         redemption.save(update_fields=["stop_requested_at"])
         redemption.journal(EventKind.RESUMED, trigger=trigger, user_id=user_id)
-    return StopResult(True, f"{redemption} goes on.")
+    return ActionResult(
+        ActionKind.DONE, f"{redemption} goes on.", to_dispatch=redemption.gift_code.provider
+    )
+
+
+def _locked(redemption_id: int) -> Redemption:
+    return (
+        Redemption.objects.for_update().select_related("guild", "gift_code").get(pk=redemption_id)
+    )

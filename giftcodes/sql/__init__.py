@@ -1,7 +1,8 @@
 """SQL statements that are too long for a Python file: each .sql file here holds some, by name.
 
-A statement begins with the line `-- name: ` and its name, and ends before the next one. What Python
-decides (an expression that several statements share) stands in the file as `{name}`.
+A statement begins with the line `-- name: ` and its name, and ends before the next one. Comment
+lines directly below the name describe it and are not sent. What Python decides (an expression that
+several statements share) stands in the file as `{name}`.
 """
 
 from __future__ import annotations
@@ -9,17 +10,24 @@ from __future__ import annotations
 import re
 from functools import cache
 from pathlib import Path
+from typing import Any
+
+from django.db import connection
 
 _FOLDER = Path(__file__).parent
-_HEADING = re.compile(r"^-- name: (\w+)$", re.MULTILINE)
+_HEADING = re.compile(r"^-- name: (\w+)\n(?:--.*\n)*", re.MULTILINE)
 _PART = re.compile(r"{(\w+)}")
+_COMMENTS_ABOVE = re.compile(r"(?:--.*\n)*")
 
 
 @cache
 def _statements(file: str) -> dict[str, str]:
     text = (_FOLDER / f"{file}.sql").read_text(encoding="utf-8")
     _before, *parts = _HEADING.split(text)
-    return {name: body.strip() for name, body in zip(parts[::2], parts[1::2], strict=True)}
+    return {
+        name: _COMMENTS_ABOVE.sub("", body.strip(), count=1)
+        for name, body in zip(parts[::2], parts[1::2], strict=True)
+    }
 
 
 def statement(file: str, name: str, **parts: str) -> str:
@@ -34,3 +42,17 @@ def statement(file: str, name: str, **parts: str) -> str:
         KeyError: there is no such statement, or a part is missing.
     """
     return _PART.sub(lambda found: parts[found[1]], _statements(file)[name])
+
+
+def fetch(sql: str, **parameters: Any) -> list[Any]:
+    """Execute a statement and return its rows."""
+    with connection.cursor() as cursor:
+        cursor.execute(sql, parameters)
+        return list(cursor.fetchall())
+
+
+def execute(sql: str, **parameters: Any) -> int:
+    """Execute a statement that returns no rows, and return how many it changed."""
+    with connection.cursor() as cursor:
+        cursor.execute(sql, parameters)
+        return int(cursor.rowcount)

@@ -1,1 +1,1 @@
-"""What `backup` and `restore` are made of: PostgreSQL's own programs, and what a dump has to say about itself."""
+"""`backup` and `restore`, which run PostgreSQL's own programs."""

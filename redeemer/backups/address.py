@@ -1,4 +1,4 @@
-"""Where a database is, in the words of psycopg and of PostgreSQL's own programs."""
+"""The address of a database, for psycopg and for PostgreSQL's own programs."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from psycopg.pq import Conninfo
 
 from redeemer import database_url
 
-#: What is connected to while a database is made or renamed: one that every server has.
-_OF_EVERY_SERVER = ("postgres", "template1")
-#: The programs answer in English, because their answers are read here.
-_PLAIN = {"LC_ALL": "C", "TZ": "UTC"}
+#: Databases that every server has. A connection to one of them creates or renames another one.
+_MAINTENANCE_DATABASES = ("postgres", "template1")
+#: The programs must answer in English, because their output is parsed.
+_LOCALE = {"LC_ALL": "C", "TZ": "UTC"}
 _INHERITED = ("PATH", "HOME", "SYSTEMROOT")
 
 
 @dataclass(frozen=True)
 class Address:
-    """One database. `url` is as in DATABASE_URL, and holds the password: it is never shown."""
+    """One database. `url` is the value of DATABASE_URL; it has the password, and is never shown."""
 
     url: str = field(repr=False)
 
@@ -31,15 +31,16 @@ class Address:
         """The database's name."""
         return database_url.parameters(self.url).get("dbname", "")
 
-    def at(self, name: str) -> Address:
+    def with_name(self, name: str) -> Address:
         """Another database of the same server."""
-        return Address(database_url.at(self.url, name))
+        return Address(database_url.with_name(self.url, name))
 
     def connect(self) -> psycopg.Connection[tuple[Any, ...]]:
-        """A connection on which each statement is a transaction of its own.
+        """A connection in autocommit mode.
 
         Raises:
-            psycopg.OperationalError: nobody answers, there is no such database, or it is not for us.
+            psycopg.OperationalError: the server does not answer or refuses us, or there is no such
+                database.
         """
         settings = {
             "connect_timeout": "5",
@@ -48,21 +49,24 @@ class Address:
         }
         return psycopg.connect(make_conninfo(**settings), autocommit=True)
 
-    def connect_beside(self) -> psycopg.Connection[tuple[Any, ...]]:
-        """A connection to the server that does not keep the database itself from being renamed.
+    def connect_to_server(self) -> psycopg.Connection[tuple[Any, ...]]:
+        """A connection to another database of the server, so that this one can be renamed.
 
         Raises:
-            CommandError: nobody answers, or not to us.
+            CommandError: the server does not answer or refuses us.
         """
-        for name in _OF_EVERY_SERVER:
+        for name in _MAINTENANCE_DATABASES:
             try:
-                return self.at(name).connect()
+                return self.with_name(name).connect()
             except psycopg.OperationalError as error:
                 reason = str(error).strip().partition("\n")[0]
         raise CommandError(f"The database server does not answer ({reason}). Correct DATABASE_URL.")
 
     def environment(self) -> dict[str, str]:
-        """What leads PostgreSQL's programs there. The password is in it, so that no command line has it."""
+        """The environment for PostgreSQL's programs.
+
+        It has the password, so that no command line needs it.
+        """
         given = self._parameters()
         inherited = {
             name: value
@@ -71,12 +75,12 @@ class Address:
         }
         return (
             inherited
-            | _PLAIN
+            | _LOCALE
             | {variable: given[keyword] for keyword, variable in _variables() if keyword in given}
         )
 
     def _parameters(self) -> dict[str, str]:
-        """The settings of libpq in the address; what only Django understands is left out."""
+        """The libpq parameters of the address, without those that only Django understands."""
         return {
             keyword: value for keyword, value in database_url.parameters(self.url).items() if value
         }

@@ -1,4 +1,4 @@
-"""Put a dump in a database's place. The old one is kept, and stays in its place until the new one is complete."""
+"""Replace a database by a dump. The old one stays in use until the new one is complete."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ import psycopg
 from django.core.management.base import CommandError
 from psycopg.sql import SQL, Composed, Identifier, Literal
 
-from giftcodes.cli.progress import Tell
+from giftcodes.cli.progress import ReportProgress
+from giftcodes.queries.heartbeat import STALE_SECONDS
 from redeemer.backups.address import Address
-from redeemer.backups.clients import client_to_load
-from redeemer.backups.reading import Dump, entries_done
-from redeemer.backups.running import ProgramError, run
-from redeemer.backups.sessions import refuse_while_connected
+from redeemer.backups.dumps import Dump, entries_done
+from redeemer.backups.programs import ProgramError, client_to_load, run
 from redeemer.localserver.home import REPOSITORY
 
-#: PostgreSQL cuts longer names, silently.
-_LONGEST_NAME = 63
-#: What a newer pg_restore tells every server, and an older server does not know. It means nothing to the data.
+#: PostgreSQL truncates longer names silently, in bytes.
+_MAX_NAME_BYTES = 63
+#: A newer pg_restore sets this parameter, which an older server does not know. It has no effect on
+#: the data.
 _HARMLESS = 'unrecognized configuration parameter "transaction_timeout"'
 _LOCALE = """
     SELECT pg_encoding_to_char(encoding), datcollate, datctype, datlocprovider,
@@ -32,23 +32,37 @@ _LOCALE = """
     FROM pg_database d WHERE datname = %s
 """
 _PROVIDERS = {"i": ("icu", "ICU_LOCALE"), "b": ("builtin", "BUILTIN_LOCALE")}
-_HAS_TABLES = "SELECT EXISTS (SELECT 1 FROM pg_tables WHERE schemaname NOT IN ('pg_catalog', 'information_schema'))"
+_HAS_TABLES = """
+    SELECT EXISTS (
+        SELECT 1 FROM pg_tables WHERE schemaname NOT IN ('pg_catalog', 'information_schema')
+    )
+"""
+_SESSIONS = """
+    SELECT coalesce(nullif(application_name, ''), 'without a name'), count(*)
+    FROM pg_stat_activity WHERE datname = %s AND pid <> pg_backend_pid() AND usesysid IS NOT NULL
+    GROUP BY 1 ORDER BY 1
+"""
+_TICK_AGE = """
+    SELECT extract(epoch FROM clock_timestamp() - at)::float
+    FROM giftcodes_heartbeat WHERE name = 'tick'
+"""
+_STOP_THEM = "Stop the workers, beat and the site, and try again."
 
-#: Makes what is shown for a stage of the work.
-Stage = Callable[[str], AbstractContextManager[Tell]]
+#: Shows a stage of the work by its title.
+Stage = Callable[[str], AbstractContextManager[ReportProgress]]
 
 
 def replace_database(address: Address, dump: Dump, stage: Stage) -> str | None:
-    """Load `dump` beside the database, bring it up to date, and change the names in one transaction.
+    """Load `dump` into a new database, migrate it, and swap the names in one transaction.
 
     Returns:
-        The name that the old database has now; None if there was none, or nothing in it.
+        The old database's new name; None if there was none, or nothing in it.
 
     Raises:
-        CommandError: a step failed. The database is as it was before, and nothing is left beside it.
+        CommandError: a step failed. The database is unchanged, and the new one is dropped.
     """
-    fresh = address.at(_named(address.name, "_restoring"))
-    _make(address, fresh)
+    fresh = address.with_name(_suffixed(address.name, "_restoring"))
+    _create(address, fresh)
     try:
         with stage("Loading the data") as tell:
             _load(fresh, dump, tell)
@@ -57,37 +71,37 @@ def replace_database(address: Address, dump: Dump, stage: Stage) -> str | None:
         refuse_while_connected(address)
         return _swap(address, fresh)
     except BaseException:
-        # The reason is to be told, and not that the server is gone, too: the next restore drops what is left.
+        # Keep the first error, even if the server is gone. The next restore drops what is left.
         with suppress(CommandError, psycopg.Error):
             _drop(address, fresh)
         raise
 
 
-def _make(address: Address, fresh: Address) -> None:
-    """Make the new database as the old one is. One that an earlier attempt left goes first."""
+def _create(address: Address, fresh: Address) -> None:
+    """Create the new database with the old one's locale. Drop one that an earlier attempt left."""
     _drop(address, fresh)
-    with address.connect_beside() as server:
-        like = server.execute(_LOCALE, [address.name]).fetchone()
+    with address.connect_to_server() as server:
+        old = server.execute(_LOCALE, [address.name]).fetchone()
         try:
             server.execute(
                 SQL("CREATE DATABASE {} TEMPLATE template0{}").format(
-                    Identifier(fresh.name), _as(like)
+                    Identifier(fresh.name), _locale_options(old)
                 )
             )
         except psycopg.errors.InsufficientPrivilege as error:
             raise CommandError(
-                f"User {server.info.user} may not make a database: let an administrator of the server run "
-                f'`ALTER ROLE "{server.info.user}" CREATEDB`, or restore by hand '
+                f"User {server.info.user} may not create a database: let an administrator of the "
+                f'server run `ALTER ROLE "{server.info.user}" CREATEDB`, or restore by hand '
                 "(docs/how-to/back-up-and-restore.md)."
             ) from error
         except psycopg.Error as error:
-            raise CommandError(f"No database can be made: {_first_line(error)}.") from error
+            raise CommandError(f"No database can be created: {_first_line(error)}.") from error
 
 
-def _as(like: tuple[str, str, str, str, str | None] | None) -> Composed:
-    if like is None:
+def _locale_options(old: tuple[str, str, str, str, str | None] | None) -> Composed:
+    if old is None:
         return SQL(" ENCODING {}").format(Literal("UTF8"))
-    encoding, collate, ctype, provider, locale = like
+    encoding, collate, ctype, provider, locale = old
     clause = SQL(" ENCODING {} LC_COLLATE {} LC_CTYPE {}").format(
         Literal(encoding), Literal(collate), Literal(ctype)
     )
@@ -99,25 +113,16 @@ def _as(like: tuple[str, str, str, str, str | None] | None) -> Composed:
     return clause
 
 
-def _load(fresh: Address, dump: Dump, tell: Tell) -> None:
+def _load(fresh: Address, dump: Dump, tell: ReportProgress) -> None:
     with fresh.connect() as connection:
         client = client_to_load(needs_tls=connection.pgconn.ssl_in_use)
-    command = [
-        client.program("pg_restore"),
-        "--verbose",
-        "--no-password",
-        "--no-owner",
-        "--no-privileges",
-    ]
+    options = ["--verbose", "--no-password", "--no-owner", "--no-privileges"]
+    options.append(f"--dbname={psycopg.conninfo.make_conninfo(dbname=fresh.name)}")
     try:
         run(
-            [
-                *command,
-                f"--dbname={psycopg.conninfo.make_conninfo(dbname=fresh.name)}",
-                str(dump.file),
-            ],
+            [client.program("pg_restore"), *options, str(dump.file)],
             environment=fresh.environment(),
-            hear=entries_done(dump.entries, tell),
+            on_line=entries_done(dump.entries, tell),
         )
     except ProgramError as error:
         if serious := [line for line in error.errors if _HARMLESS not in line]:
@@ -127,19 +132,11 @@ def _load(fresh: Address, dump: Dump, tell: Tell) -> None:
 
 
 def _migrate(fresh: Address) -> None:
-    """In a process of its own: this one's settings name another database, or none."""
+    """Migrate in another process, because this one's settings name another database, or none."""
     environment = {**os.environ, "DATABASE_URL": fresh.url, "DATABASE_POOL": "0"}
-    command = [
-        sys.executable,
-        str(REPOSITORY / "manage.py"),
-        "migrate",
-        "--no-input",
-        "--skip-checks",
-        "-v",
-        "0",
-    ]
+    command = ["migrate", "--no-input", "--skip-checks", "-v", "0"]
     try:
-        run(command, environment=environment)
+        run([sys.executable, str(REPOSITORY / "manage.py"), *command], environment=environment)
         with fresh.connect() as connection:
             connection.execute("ANALYZE")
     except ProgramError as error:
@@ -153,7 +150,7 @@ def _migrate(fresh: Address) -> None:
 def _swap(address: Address, fresh: Address) -> str | None:
     rename = SQL("ALTER DATABASE {} RENAME TO {}")
     holds_data = _holds_data(address)
-    with address.connect_beside() as server:
+    with address.connect_to_server() as server:
         kept = _free_name(server, address.name, f"_before_{dt.datetime.now(dt.UTC):%Y%m%d_%H%M%S}")
         try:
             with server.transaction():
@@ -162,22 +159,19 @@ def _swap(address: Address, fresh: Address) -> str | None:
                 server.execute(rename.format(Identifier(fresh.name), Identifier(address.name)))
         except psycopg.Error as error:
             raise CommandError(
-                f"The databases cannot change places: {_first_line(error)}. The database is as it was."
+                f"The databases cannot change places: {_first_line(error)}. The database is as it "
+                "was."
             ) from error
     if holds_data is False:
-        _drop(address, address.at(kept))
+        _drop(address, address.with_name(kept))
     return kept if holds_data else None
 
 
 def _holds_data(address: Address) -> bool | None:
-    """Whether there are tables in the database; None: it does not exist."""
-    with address.connect_beside() as server:
-        if (
-            server.execute(
-                "SELECT 1 FROM pg_database WHERE datname = %s", [address.name]
-            ).fetchone()
-            is None
-        ):
+    """Whether the database has tables; None: it does not exist."""
+    with address.connect_to_server() as server:
+        found = server.execute("SELECT 1 FROM pg_database WHERE datname = %s", [address.name])
+        if found.fetchone() is None:
             return None
     with address.connect() as connection:
         row = connection.execute(_HAS_TABLES).fetchone()
@@ -185,7 +179,7 @@ def _holds_data(address: Address) -> bool | None:
 
 
 def _drop(address: Address, what: Address) -> None:
-    with address.connect_beside() as server:
+    with address.connect_to_server() as server:
         try:
             server.execute(SQL("DROP DATABASE IF EXISTS {}").format(Identifier(what.name)))
         except psycopg.errors.ObjectInUse as error:
@@ -195,15 +189,42 @@ def _drop(address: Address, what: Address) -> None:
 
 
 def _free_name(server: psycopg.Connection[Any], name: str, suffix: str) -> str:
-    """A name that no database has yet: two restores may end within one second."""
+    """An unused name: two restores may end within one second."""
     taken = {row[0] for row in server.execute("SELECT datname FROM pg_database").fetchall()}
     suffixes = chain([suffix], (f"{suffix}_{number}" for number in count(2)))
-    return next(found for found in (_named(name, one) for one in suffixes) if found not in taken)
+    return next(found for found in (_suffixed(name, one) for one in suffixes) if found not in taken)
 
 
-def _named(name: str, suffix: str) -> str:
-    return name.encode()[: _LONGEST_NAME - len(suffix)].decode(errors="ignore") + suffix
+def _suffixed(name: str, suffix: str) -> str:
+    return name.encode()[: _MAX_NAME_BYTES - len(suffix)].decode(errors="ignore") + suffix
 
 
 def _first_line(error: psycopg.Error) -> str:
     return str(error).strip().partition("\n")[0]
+
+
+def refuse_while_connected(address: Address) -> None:
+    """
+    Raises:
+        CommandError: another session is connected to the database.
+    """
+    with address.connect_to_server() as server:
+        found = server.execute(_SESSIONS, [address.name]).fetchall()
+    if found:
+        sessions = ", ".join(f"{name} ×{number}" if number > 1 else name for name, number in found)
+        raise CommandError(f"The database {address.name} is in use ({sessions}). {_STOP_THEM}")
+
+
+def refuse_while_ticking(address: Address) -> None:
+    """A worker may have no connection at this moment, but it takes several ticks per second.
+
+    Raises:
+        CommandError: a worker took a tick less than ten seconds ago.
+    """
+    try:
+        with address.connect() as connection:
+            row = connection.execute(_TICK_AGE).fetchone()
+    except (psycopg.OperationalError, psycopg.errors.UndefinedTable):
+        return  # There is no such database yet, or it is empty.
+    if row is not None and 0 <= row[0] < STALE_SECONDS:
+        raise CommandError(f"A worker took a tick {row[0]:.0f} s ago. {_STOP_THEM}")

@@ -1,1 +1,1 @@
-"""How moments are shown: short, sortable, and to the second, as one needs them to compare with a log."""
+"""How times are shown: short, sortable, and to the second, for the comparison with a log."""

@@ -1,1 +1,1 @@
-"""PostgreSQL and Valkey from wheels, and the supervisor behind `manage.py up`."""
+"""`make up`: PostgreSQL and Valkey from wheels, and a supervisor for them and the application."""

@@ -1,4 +1,4 @@
-"""What the person at the terminal sees: every line with the name of who said it."""
+"""The output of `up` on the terminal: each line begins with the name of its source."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ _OWN_NAME = "up"
 
 
 class Console:
-    """Prefixed lines on one stream. A reader who goes away (`make up | head`) stops nobody."""
+    """Prefixed lines on one stream. If its reader goes away (`make up | head`), nothing stops."""
 
     def __init__(self, stream: TextIO | None = None) -> None:
         """
         Args:
-            stream: stdout if nothing is given. Coloured if it is a terminal and NO_COLOR is not set.
+            stream: stdout by default. Coloured if it is a terminal and NO_COLOR is not set.
         """
         self._stream: TextIO | None = stream or sys.stdout
         self._colourful = self._stream.isatty() and not os.environ.get("NO_COLOR")
         self._colours: dict[str, int] = {}
 
     def say(self, text: str) -> None:
-        """A line of the supervisor's own; several lines are each prefixed."""
+        """Show the supervisor's own text, each line with its prefix."""
         for line in text.splitlines() or [""]:
             self.line(_OWN_NAME, line)
 

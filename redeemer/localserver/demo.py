@@ -1,16 +1,14 @@
-"""The bundled simulator, which stands in for the game when no provider is configured."""
+"""The bundled simulator, which replaces the game when no provider is configured."""
 
 from __future__ import annotations
 
 import secrets
 from dataclasses import dataclass
 
-from redeemer.localserver import ports
-from redeemer.localserver.child import Program
-from redeemer.localserver.home import Home
-from redeemer.localserver.http import status_of
+from redeemer.localserver.home import Home, SecretStore
 from redeemer.localserver.programs import Programs
-from redeemer.localserver.secret_store import SecretStore
+from redeemer.localserver.servers import http_status, pick_port
+from redeemer.localserver.supervisor import Program
 
 _RATE = "30/10"
 _PUBLISH_EVERY_SECONDS = 180
@@ -19,7 +17,7 @@ _PLAYERS = 50
 
 @dataclass(frozen=True)
 class Demo:
-    """Where the simulator listens and which players it has: the same after every restart."""
+    """The simulator's port, players (from the seed) and secrets: the same after every restart."""
 
     port: int
     seed: int
@@ -27,24 +25,20 @@ class Demo:
     feed_key: str
 
     @classmethod
-    def of(cls, store: SecretStore) -> Demo:
-        """The demo of this installation; made up the first time."""
-        port = ports.pick(int(store.get("simulator_port") or 0) or None)
+    def load(cls, store: SecretStore) -> Demo:
+        """The demo of this installation, which is generated the first time."""
+        port = pick_port(int(store.get("simulator_port") or 0) or None)
+        seed = store.get("simulator_seed") or str(secrets.randbelow(1_000_000))
         return cls(
-            port=int(store.keep("simulator_port", str(port))),
-            seed=int(
-                store.keep(
-                    "simulator_seed",
-                    store.get("simulator_seed") or str(secrets.randbelow(1_000_000)),
-                )
-            ),
-            salt=store.get_or_make("simulator_salt"),
-            feed_key=store.get_or_make("simulator_feed_key"),
+            port=int(store.set("simulator_port", str(port))),
+            seed=int(store.set("simulator_seed", seed)),
+            salt=store.get_or_create("simulator_salt"),
+            feed_key=store.get_or_create("simulator_feed_key"),
         )
 
     @property
     def environment(self) -> dict[str, str]:
-        """What makes the simulator a provider in the settings."""
+        """The settings that make the simulator a provider."""
         return {
             "SIMULATOR_SALT": self.salt,
             "SIMULATOR_FEED_KEY": self.feed_key,
@@ -55,7 +49,7 @@ class Demo:
         }
 
     def program(self, programs: Programs, home: Home) -> Program:
-        """The simulator; it finds its salt and feed key in the environment."""
+        """The simulator. It reads its salt and feed key from the environment."""
         options = {
             "--port": self.port,
             "--rate": _RATE,
@@ -69,4 +63,4 @@ class Demo:
 
     def is_ready(self) -> bool:
         """Whether the simulator answers."""
-        return status_of("127.0.0.1", self.port, "/_sim/players") == 200
+        return http_status("127.0.0.1", self.port, "/_sim/players") == 200

@@ -1,11 +1,11 @@
-"""What stops a start. Each is told to the person in one line, without a traceback."""
+"""Errors that end a start. `up` shows each as one line, without a traceback."""
 
 from __future__ import annotations
 
 
 class CannotStartError(Exception):
-    """Something outside the program is in the way; the message says what, and what to do."""
+    """Something outside the program prevents the start. The message says what to do."""
 
 
-class StopAskedError(Exception):
-    """A person asked to stop while something was being waited for."""
+class StopRequestedError(Exception):
+    """A person asked to stop while the supervisor was waiting for something."""

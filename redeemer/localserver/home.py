@@ -1,9 +1,16 @@
-"""The folder of one installation: where its servers keep their data, its secrets, and the note of what runs."""
+"""The folder of one installation: its paths, its secrets, and how private files are written.
+
+The settings import this module, so that it needs no Django.
+"""
 
 from __future__ import annotations
 
 import errno
+import json
 import os
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,79 +27,128 @@ class Home:
 
     @classmethod
     def from_environment(cls) -> Home:
-        """The folder `REDEEMER_HOME` names, `var` if it names none. A relative one counts from the repository.
+        """The folder that `REDEEMER_HOME` names, or `var`, relative to the repository.
 
         Raises:
-            CannotStartError: it begins with `~`, and this machine does not know whose folder that is.
+            CannotStartError: it begins with `~`, and that user or its home folder is not known.
         """
         name = os.environ.get("REDEEMER_HOME") or "var"
         try:
             return cls(REPOSITORY / Path(name).expanduser())
         except RuntimeError as error:
             raise CannotStartError(
-                f"REDEEMER_HOME is {name!r}, and there is no such user or no HOME: write the whole path."
+                f"REDEEMER_HOME is {name!r}, and there is no such user or no HOME: write the "
+                "whole path."
             ) from error
 
     @property
     def lock(self) -> Path:
-        """Locked while a supervisor lives; holds its address. Anybody may read it."""
+        """Locked while a supervisor lives; holds its address. Every user may read it."""
         return self.folder / "run" / "up.lock"
 
     @property
     def environment(self) -> Path:
-        """What the running servers are reached by: for the installation's own user only."""
+        """How to reach the running servers; only the installation's own user may read it."""
         return self.folder / "run" / "environment.json"
 
     @property
     def secrets(self) -> Path:
-        """The secrets made once for this installation."""
+        """The secrets that were generated for this installation."""
         return self.folder / "secrets.json"
 
     @property
     def admin_password(self) -> Path:
-        """The password that the first administrator was made with."""
+        """The password that the first administrator was created with."""
         return self.folder / "admin-password"
 
     @property
     def logs(self) -> Path:
-        """What the embedded servers say, which nobody needs before there is trouble."""
+        """The output of the embedded servers, which is needed only when there is trouble."""
         return self.folder / "log"
 
     @property
     def backups(self) -> Path:
-        """Where backups go that are not told where to."""
+        """The default folder for backups."""
         return self.folder / "backups"
 
     def prepare(self) -> None:
         """Make the folders.
 
         Raises:
-            CannotStartError: this user cannot write here, or no program could use a folder of that name.
+            CannotStartError: this user cannot write here, or no program could use such a path.
         """
         if any(ord(letter) < ord(" ") or ord(letter) == 127 for letter in str(self.folder)):
             raise CannotStartError(
-                "REDEEMER_HOME has a line end or another control character in it: name another folder."
+                "REDEEMER_HOME has a line end or another control character in it: name another "
+                "folder."
             )
         for folder in (self.folder, self.lock.parent, self.logs):
             try:
                 make_folder(folder)
             except OSError as error:
                 raise CannotStartError(
-                    f"Cannot make {folder} ({error.strerror}). {_WHERE_TO}"
+                    f"Cannot make {folder} ({error.strerror}). {_CHOOSE_HOME}"
                 ) from error
             if not os.access(folder, os.R_OK | os.W_OK | os.X_OK):
                 raise CannotStartError(
-                    f"Cannot write to {folder}: it is not this user's. {_WHERE_TO}"
+                    f"Cannot write to {folder}: it belongs to another user. {_CHOOSE_HOME}"
                 )
 
 
-_WHERE_TO = "Set REDEEMER_HOME to a folder of your own, or run this as the user whose folder it is."
+_CHOOSE_HOME = (
+    "Set REDEEMER_HOME to a folder of your own, or run this as the user who owns the folder."
+)
+
+
+class SecretStore:
+    """Values generated once for an installation: passwords, the secret key, the demo's settings.
+
+    They are kept by name in one file that only its owner can read.
+    """
+
+    def __init__(self, path: Path) -> None:
+        """
+        Args:
+            path: the file; it need not exist.
+
+        Raises:
+            CannotStartError: it exists and cannot be used. It is not replaced, because existing
+                data were made with the passwords in it.
+        """
+        self._path = path
+        self._values: dict[str, str] = {}
+        try:
+            self._values = {
+                str(name): str(value) for name, value in json.loads(path.read_text("utf-8")).items()
+            }
+        except FileNotFoundError:
+            pass
+        except (OSError, ValueError, AttributeError) as error:
+            raise CannotStartError(
+                f"Cannot read {path}, which holds this installation's passwords: {error}"
+            ) from error
+
+    def get(self, name: str) -> str | None:
+        """The value of `name`."""
+        return self._values.get(name)
+
+    def set(self, name: str, value: str) -> str:
+        """Store `value` under `name`. Returns it."""
+        if self._values.get(name) != value:
+            self._values[name] = value
+            write_private(self._path, json.dumps(self._values, indent=1))
+        return value
+
+    def get_or_create(self, name: str) -> str:
+        """The value of `name`; the first time, 64 random hexadecimal digits."""
+        return self._values.get(name) or self.set(name, secrets.token_hex(32))
 
 
 def make_folder(folder: Path) -> None:
-    """Make `folder`, and what is missing above it, if it is not there. Folders that are there stay as they are.
+    """Make `folder` and its missing parents. The modes of existing folders are not changed.
 
-    Whatever root's umask is, other users can pass through what root makes: PostgreSQL runs as one of them.
+    Whatever root's umask is, other users can enter the folders that root makes: PostgreSQL runs as
+    one of them.
 
     Raises:
         OSError: it cannot be made.
@@ -105,14 +161,42 @@ def make_folder(folder: Path) -> None:
         raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(folder))
 
 
-def write_private(path: Path, text: str) -> None:
-    """Put `text` into `path` in one step, readable by nobody else: a reader sees the old text or the new."""
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
+# `giftcodes.cli.atomic_file` also replaces a file in one step, for exports: with the modes that the
+# umask gives, through pipes, and with errors for a command line. It needs Django, which is not
+# there yet when this module is imported; and `giftcodes` must not import `redeemer`.
+@contextmanager
+def private_draft(path: Path) -> Iterator[Path]:
+    """An empty draft beside `path`, for its owner only, which replaces `path` when the block ends.
+
+    A reader of `path` sees the old content or the new one. The content is safe on the disk
+    afterwards. If the block raises, the draft is removed and `path` is unchanged.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    draft = path.with_name(f".{path.name}.{os.getpid()}.part")
     draft.unlink(missing_ok=True)
-    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-        os.fchmod(descriptor, 0o600)  # A umask may have taken away more.
-        file.write(text)
-        file.flush()
+    try:
+        descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        os.fchmod(descriptor, 0o600)  # The umask may have removed more.
+        os.close(descriptor)
+        yield draft
+        _sync(draft)
+        draft.replace(path)
+        _sync(path.parent)
+    finally:
+        draft.unlink(missing_ok=True)
+
+
+def write_private(path: Path, text: str) -> None:
+    """Replace the content of `path` in one step, readable by its owner only."""
+    with private_draft(path) as draft:
+        draft.write_text(text, encoding="utf-8")
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
         os.fsync(descriptor)
-    draft.replace(path)
+    finally:
+        os.close(descriptor)

@@ -1,34 +1,50 @@
-"""The start, step by step. Whatever is made up on the way is kept for the next start."""
+"""One installation: its start, step by step, and its database on its own.
+
+Generated values, such as passwords, are kept for the next start.
+"""
 
 from __future__ import annotations
 
 import json
 import os
+import subprocess
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
-from redeemer.localserver import configuration, database_setup, discovery, libpq, ports, programs
-from redeemer.localserver.child import describe
-from redeemer.localserver.configuration import Configuration
+from redeemer.localserver import config as configuration
+from redeemer.localserver.config import Config
 from redeemer.localserver.console import Console
 from redeemer.localserver.demo import Demo
+from redeemer.localserver.discovery import (
+    EMBEDDED_DATABASE,
+    instance_lock,
+    remove_libpq_variables,
+)
 from redeemer.localserver.errors import CannotStartError
-from redeemer.localserver.external import check_broker, check_database
-from redeemer.localserver.home import Home, write_private
-from redeemer.localserver.http import status_of
-from redeemer.localserver.programs import Programs
-from redeemer.localserver.secret_store import SecretStore
-from redeemer.localserver.server import Server, wait_until_ready
-from redeemer.localserver.supervisor import Supervisor
+from redeemer.localserver.home import Home, SecretStore, write_private
+from redeemer.localserver.postgres import Postgres
+from redeemer.localserver.programs import Programs, server_program
+from redeemer.localserver.servers import (
+    Server,
+    check_broker,
+    check_database,
+    http_status,
+    pick_port,
+    wait_until_ready,
+)
+from redeemer.localserver.supervisor import Supervisor, describe_exit
 from redeemer.localserver.valkey import Valkey
 
 _READY_SECONDS = 60.0
+_STOP_TIMEOUT_SECONDS = 30.0
 
 
 class Installation:
-    """What belongs to one home, and how it is started."""
+    """The servers and programs of one home, and how they are started."""
 
     def __init__(
-        self, home: Home, config: Configuration, console: Console, supervisor: Supervisor
+        self, home: Home, config: Config, console: Console, supervisor: Supervisor
     ) -> None:
         self._home = home
         self._config = config
@@ -36,18 +52,18 @@ class Installation:
         self._supervisor = supervisor
         self._store = SecretStore(home.secrets)
         self._environment = {**os.environ, "REDEEMER_HOME": str(home.folder)}
-        self._has_own_database = False
+        self._has_embedded_database = False
         self._programs = Programs(console, self._environment, config)
 
     def start(self) -> None:
-        """Start everything, and say where it is.
+        """Start everything, and show the address.
 
         Raises:
-            CannotStartError: a step failed. What was started before it runs on.
-            StopAskedError: somebody asked to stop meanwhile.
+            CannotStartError: a step failed. The children that were started before it still run.
+            StopRequestedError: a person asked to stop meanwhile.
         """
         self._start_servers()
-        demo = None if self._config.has_provider else Demo.of(self._store)
+        demo = None if self._config.has_provider else Demo.load(self._store)
         self._publish_environment(demo)
         if demo:
             self._console.say(
@@ -55,21 +71,21 @@ class Installation:
             )
             self._supervisor.start(demo.program(self._programs, self._home))
         self._run("migrate", "--no-input", doing="Bringing the database up to date.")
-        password = self._make_first_admin()
+        password = self._ensure_admin()
         if demo:
             self._fill_demo(demo)
         self._start_application()
-        self._welcome(demo, password)
+        self._show_address(demo, password)
 
-    def pulse(self) -> int | None:
-        """The HTTP status of /healthz, asked as a proxy with TLS would; None: nobody answers."""
+    def health_status(self) -> int | None:
+        """The HTTP status of /healthz, requested as a TLS proxy would; None: there is no answer."""
         allowed = self._environment.get("ALLOWED_HOSTS", "").split(",")[0].strip()
         is_name = bool(allowed) and not allowed.startswith((".", "*"))
         headers = {"Host": allowed if is_name else "localhost", "X-Forwarded-Proto": "https"}
-        return status_of(self._config.reachable_host, self._config.port, "/healthz", headers)
+        return http_status(self._config.local_host, self._config.port, "/healthz", headers)
 
     def _start_servers(self) -> None:
-        """Start what nobody else runs for us."""
+        """Start the servers that the environment does not name."""
         database, broker = self._environment.get("DATABASE_URL"), self._environment.get("REDIS_URL")
         if database:
             check_database(database)
@@ -81,17 +97,17 @@ class Installation:
             self._environment["REDIS_URL"] = self._start_valkey()
 
     def _start_postgres(self) -> str:
-        postgres = database_setup.postgres_of(self._home, self._store, self._console.say)
+        postgres = postgres_for(self._home, self._store, self._console.say)
         self._start_server(postgres)
-        libpq.forget(self._environment)
-        self._has_own_database = True
+        remove_libpq_variables(self._environment)
+        self._has_embedded_database = True
         return postgres.url
 
     def _start_valkey(self) -> str:
         valkey = Valkey(
             self._home.folder,
-            port=ports.pick(),
-            password=self._store.get_or_make("valkey_password"),
+            port=pick_port(),
+            password=self._store.get_or_create("valkey_password"),
         )
         self._start_server(valkey)
         return valkey.url
@@ -99,38 +115,40 @@ class Installation:
     def _start_server(self, server: Server) -> None:
         self._console.say(f"Starting {server.name}.")
         server.prepare()
-        program = programs.server(server, self._home)
-        (child,) = self._supervisor.start(program)
+        (child,) = self._supervisor.start(server_program(server, self._home))
         wait_until_ready(
             server,
             is_alive=lambda: child.process is not None,
             log=self._home.logs / f"{server.name}.log",
             seconds=_READY_SECONDS,
-            pause=self._supervisor.look_unless_asked,
+            pause=self._supervisor.poll_unless_stopped,
         )
 
     def _publish_environment(self, demo: Demo | None) -> None:
-        """Complete what the children run in, and let other commands find it (redeemer.localserver.discovery)."""
+        """Complete the environment of the children, and publish it for other commands.
+
+        They read it in redeemer.localserver.discovery.
+        """
         if not self._environment.get("SECRET_KEY"):
-            self._environment["SECRET_KEY"] = self._store.get_or_make("secret_key")
+            self._environment["SECRET_KEY"] = self._store.get_or_create("secret_key")
         if demo:
             self._environment |= demo.environment
-        published = configuration.shared(self._environment)
-        if self._has_own_database:
-            published[discovery.OWN_DATABASE] = "1"
+        published = configuration.published(self._environment)
+        if self._has_embedded_database:
+            published[EMBEDDED_DATABASE] = "1"
         write_private(self._home.environment, json.dumps(published, indent=1))
 
     def _run(self, *command: str, doing: str) -> None:
-        """Run a command of manage.py that the start cannot do without."""
+        """Run a command of manage.py that must succeed."""
         self._console.say(doing)
         status = self._supervisor.run_once(self._programs.manage(*command))
         if status != 0:
             raise CannotStartError(
-                f"`manage.py {command[0]}` {describe(status)}: see the lines above."
+                f"`manage.py {command[0]}` {describe_exit(status)}: see the lines above."
             )
 
-    def _make_first_admin(self) -> str | None:
-        """Returns the password if an administrator was made just now."""
+    def _ensure_admin(self) -> str | None:
+        """Returns the password if an administrator has just been created."""
         before = _changed_at(self._home.admin_password)
         self._run("ensure_admin", doing="Looking for an administrator.")
         if _changed_at(self._home.admin_password) == before:
@@ -143,10 +161,10 @@ class Installation:
         )
         self._console.say("Filling the demo guild.")
         if self._supervisor.run_once(self._programs.manage("seed_demo")) != 0:
-            self._console.say("The demo guild could not be filled; going on without.")
+            self._console.say("The demo guild could not be filled; going on without it.")
 
     def _start_application(self) -> None:
-        self._console.say("Starting the workers, the site and the clock.")
+        self._console.say("Starting the workers, the site and beat.")
         self._supervisor.start(self._programs.worker_control(), self._programs.worker_redeem())
         self._supervisor.start(self._programs.web())
         self._supervisor.start(self._programs.beat())
@@ -155,10 +173,10 @@ class Installation:
         )
 
     def _site_answers(self) -> bool:
-        return status_of(self._config.reachable_host, self._config.port, "/") is not None
+        return http_status(self._config.local_host, self._config.port, "/") is not None
 
-    def _welcome(self, demo: Demo | None, password: str | None) -> None:
-        say = self._console.say
+    def _show_address(self, demo: Demo | None, password: str | None) -> None:
+        say, file = self._console.say, self._home.admin_password
         say("")
         say(
             "Redeemer is running."
@@ -166,11 +184,9 @@ class Installation:
         )
         say(f"  Address:  {self._config.address}/")
         if password:
-            say(
-                f"  Log in:   admin, password {password}   (shown this once, kept in {self._home.admin_password})"
-            )
-        elif self._home.admin_password.exists():
-            say(f"  Log in:   admin, password in {self._home.admin_password} unless it was changed")
+            say(f"  Log in:   admin, password {password}   (shown only once, kept in {file})")
+        elif file.exists():
+            say(f"  Log in:   admin, password in {file} unless it was changed")
         say("  To stop:  Ctrl-C")
         say("")
 
@@ -180,3 +196,84 @@ def _changed_at(path: Path) -> int | None:
         return path.stat().st_mtime_ns
     except FileNotFoundError:
         return None
+
+
+def postgres_for(home: Home, store: SecretStore, say: Callable[[str], None]) -> Postgres:
+    """The PostgreSQL server of an installation, not yet started.
+
+    Args:
+        home: prepared.
+        store: has its password, which is generated the first time.
+        say: called with a line if the data are not in the home.
+
+    Raises:
+        CannotStartError: there is no user or no folder for it, or its data are elsewhere.
+    """
+    postgres = Postgres(
+        home.folder, port=pick_port(), password=store.get_or_create("postgres_password")
+    )
+    _check_data_folder(store, postgres.data)
+    if postgres.account and postgres.folder != home.folder:
+        say(
+            f"The database is in {postgres.data}: user {postgres.account.name} cannot reach "
+            f"{home.folder}."
+        )
+    return postgres
+
+
+def _check_data_folder(store: SecretStore, data: Path) -> None:
+    """Refuse to make an empty database while the existing one is only in another folder."""
+    before = store.get("postgres_data") or str(data)
+    if before != str(data) and not _has_data(data) and _has_data(Path(before)):
+        raise CannotStartError(
+            f"This installation's database is in {before}, and would now be in {data}: move it "
+            "there first."
+        )
+    store.set("postgres_data", str(data))
+
+
+def _has_data(folder: Path) -> bool:
+    try:
+        return (folder / "PG_VERSION").exists()
+    except OSError:
+        return False
+
+
+@contextmanager
+def database_only(home: Home, holder: str, say: Callable[[str], None]) -> Iterator[str]:
+    """Run only the installation's PostgreSQL, and hold the lock that prevents a `make up`.
+
+    Yields the database's address.
+
+    Args:
+        home: of the installation; made if necessary.
+        holder: what the error of a `make up` that is started meanwhile says is running.
+        say: called with a line if the data are not in the home.
+
+    Raises:
+        CannotStartError: another process holds the lock, or the server does not start.
+    """
+    home.prepare()
+    with instance_lock(home.lock, holder):
+        # A killed supervisor left it, and other commands would believe it while the lock is held.
+        home.environment.unlink(missing_ok=True)
+        postgres = postgres_for(home, SecretStore(home.secrets), say)
+        with _running(postgres, home.logs / f"{postgres.name}.log"):
+            yield postgres.url
+
+
+@contextmanager
+def _running(postgres: Postgres, log: Path) -> Iterator[None]:
+    postgres.prepare()
+    with log.open("ab") as output:
+        process = postgres.launch(output)
+    try:
+        wait_until_ready(postgres, is_alive=lambda: process.poll() is None, log=log)
+        yield
+    finally:
+        process.send_signal(postgres.stop_signal)
+        try:
+            process.wait(_STOP_TIMEOUT_SECONDS)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()

@@ -1,7 +1,7 @@
-"""End a server that a killed supervisor left in our data, and nothing else.
+"""End a server that a killed supervisor left running in our data, and no other process.
 
-Process ids come round again, after a restart of the machine at the latest: a pid file is believed only if the command
-line of that process names our data.
+Process ids are reused, at the latest after a reboot. A pid file therefore counts only if the
+command line of that process names our data.
 """
 
 from __future__ import annotations
@@ -16,54 +16,56 @@ from pathlib import Path
 
 from redeemer.localserver.errors import CannotStartError
 
-_PATIENCE_SECONDS = 15.0
-#: In the kernel's flags of a process: it is on its way out (PF_EXITING in Linux's include/linux/sched.h).
+_TIMEOUT_SECONDS = 15.0
+#: The flag of a process that is exiting (PF_EXITING in Linux's include/linux/sched.h).
 _EXITING = 0x4
 
 
-def end(pid_file: Path, *, mark: str, polite: signal.Signals, firm: signal.Signals) -> None:
-    """End the process in `pid_file` if `mark` is in its command line; forget the file if it is another process.
+def end_leftover(
+    pid_file: Path, *, mark: str, first_signal: signal.Signals, second_signal: signal.Signals
+) -> None:
+    """End the process in `pid_file` if its command line contains `mark`; else remove the file.
 
-    A process that is ending already is waited for. One that has ended, and that only its parent has not taken note of
-    (a zombie), still has its number, by which a server would take it for a living one: its file is forgotten as well.
+    A process that is already exiting is waited for. A zombie (it has ended, and its parent has not
+    reaped it) still has its process id, and a server would take that for a living process: its file
+    is removed as well.
 
     Args:
         pid_file: its first line is a process id.
-        mark: what only our server has in its command line.
-        polite: sent first.
-        firm: sent if that has not helped for 15 s; and SIGKILL, which no process can ignore, 15 s later.
+        mark: a text that only our server has in its command line.
+        first_signal: sent first.
+        second_signal: sent if the process still runs after 15 s. SIGKILL follows 15 s later.
 
     Raises:
-        CannotStartError: it does not end, or belongs to another user.
+        CannotStartError: the process does not end, or belongs to another user.
     """
     pid = _pid_in(pid_file)
     if pid is None or not _exists(pid):
         return
     if mark in command_line(pid):
-        _end([pid], (polite, firm, signal.SIGKILL), where=pid_file.parent)
-    elif is_ending(pid) and not _wait_for(lambda: is_over(pid)):
-        raise _left(f"Process {pid}", pid_file.parent)
+        _end([pid], (first_signal, second_signal, signal.SIGKILL), folder=pid_file.parent)
+    elif _is_exiting(pid) and not _wait_for(lambda: _has_ended(pid)):
+        raise _still_running([pid], pid_file.parent)
     if _exists(pid):
         pid_file.unlink(missing_ok=True)
 
 
 def end_orphans(folder: Path, *, program: str) -> None:
-    """End processes of `program` that work in `folder`, which has no server any more: its own went without them.
+    """End the processes of `program` whose working directory is `folder`, after their server died.
 
-    Where the system does not say in which folder a process works (macOS), there is nothing to be done.
+    Does nothing where the system does not show a process's working directory (macOS).
 
     Raises:
         CannotStartError: one does not end, or belongs to another user.
     """
     found = [pid for pid in _all_processes() if _works_in(pid, folder, program)]
     if found:
-        _end(found, (signal.SIGQUIT, signal.SIGKILL), where=folder)
+        _end(found, (signal.SIGQUIT, signal.SIGKILL), folder=folder)
 
 
 def command_line(pid: int) -> str:
-    """The command line of a process, its arguments parted by spaces; empty if there is no such process."""
-    kernel = Path("/proc/self/cmdline")
-    if kernel.exists():
+    """The command line of a process, separated by spaces; empty if there is no such process."""
+    if Path("/proc/self/cmdline").exists():
         try:
             raw = Path(f"/proc/{pid}/cmdline").read_bytes()
         except OSError:
@@ -78,39 +80,32 @@ def command_line(pid: int) -> str:
     return answer.stdout.strip()
 
 
-def is_ending(pid: int) -> bool:
-    """Whether a process has a number, and does nothing any more but end. False where the system does not say."""
-    state, flags = _state_of(pid)
-    return state in ("Z", "X") or bool(flags & _EXITING)
-
-
-def is_over(pid: int) -> bool:
-    """Whether a process is gone, or nothing is left of it but its number."""
-    return not _exists(pid) or _state_of(pid)[0] in ("Z", "X")
-
-
-def _end(pids: list[int], numbers: tuple[signal.Signals, ...], *, where: Path) -> None:
-    """Send one signal after the other until all are over."""
-    for number in numbers:
+def _end(pids: list[int], signals: tuple[signal.Signals, ...], *, folder: Path) -> None:
+    """Send one signal after the other until all processes have ended."""
+    for number in signals:
         for pid in pids:
             try:
                 os.kill(pid, number)
             except ProcessLookupError:
                 continue
             except PermissionError as error:
-                raise CannotStartError(f"Process {pid} of another user runs in {where}.") from error
-        if _wait_for(lambda: all(map(is_over, pids))):
+                raise CannotStartError(
+                    f"Process {pid} of another user runs in {folder}."
+                ) from error
+        if _wait_for(lambda: all(map(_has_ended, pids))):
             return
-    raise _left(f"Process {', '.join(map(str, pids))}", where)
+    raise _still_running(pids, folder)
 
 
-def _left(what: str, where: Path) -> CannotStartError:
-    return CannotStartError(f"{what}, left from an earlier run in {where}, does not end.")
+def _still_running(pids: list[int], folder: Path) -> CannotStartError:
+    return CannotStartError(
+        f"Process {', '.join(map(str, pids))}, left from an earlier run in {folder}, does not end."
+    )
 
 
 def _exists(pid: int) -> bool:
     if pid <= 0:
-        return False  # To a signal, that would be a group of processes.
+        return False  # `kill` would take it for a group of processes.
     try:
         os.kill(pid, 0)
     except (ProcessLookupError, OverflowError):
@@ -120,10 +115,21 @@ def _exists(pid: int) -> bool:
     return True
 
 
+def _is_exiting(pid: int) -> bool:
+    """Whether a process is a zombie or about to end. False where the system does not say."""
+    state, flags = _state_of(pid)
+    return state in ("Z", "X") or bool(flags & _EXITING)
+
+
+def _has_ended(pid: int) -> bool:
+    """Whether a process does not exist, or is a zombie."""
+    return not _exists(pid) or _state_of(pid)[0] in ("Z", "X")
+
+
 def _state_of(pid: int) -> tuple[str, int]:
-    """The letter of its state, and its flags; nothing where the system does not say, or there is no such process."""
+    """The state letter and the flags of a process; empty and 0 where they are not known."""
     try:
-        # The name before it, in brackets, may have anything in it.
+        # The name before them, in brackets, may contain any character.
         fields = (
             Path(f"/proc/{pid}/stat")
             .read_text(encoding="utf-8", errors="replace")
@@ -137,15 +143,15 @@ def _state_of(pid: int) -> tuple[str, int]:
 
 def _all_processes() -> list[int]:
     try:
-        return [int(name) for name in os.listdir("/proc") if name.isdecimal()]  # noqa: PTH208 - names alone
+        return [int(name) for name in os.listdir("/proc") if name.isdecimal()]  # noqa: PTH208 - only names
     except OSError:
         return []
 
 
 def _works_in(pid: int, folder: Path, program: str) -> bool:
     with contextlib.suppress(OSError):
-        here = Path(f"/proc/{pid}")
-        return (here / "exe").readlink().name.startswith(program) and (here / "cwd").samefile(
+        process = Path(f"/proc/{pid}")
+        return (process / "exe").readlink().name.startswith(program) and (process / "cwd").samefile(
             folder
         )
     return False
@@ -159,8 +165,8 @@ def _pid_in(pid_file: Path) -> int | None:
 
 
 def _wait_for(condition: Callable[[], bool]) -> bool:
-    """Wait as long as there is patience; whether it came true."""
-    deadline = time.monotonic() + _PATIENCE_SECONDS
+    """Wait until the condition holds. Returns False after the timeout."""
+    deadline = time.monotonic() + _TIMEOUT_SECONDS
     while not condition():
         if time.monotonic() > deadline:
             return False

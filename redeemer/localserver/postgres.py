@@ -1,12 +1,14 @@
-"""PostgreSQL as a child of ours: in the foreground, on 127.0.0.1 only, with a password."""
+"""PostgreSQL as a child process: in the foreground, on 127.0.0.1 only, with a password."""
 
 from __future__ import annotations
 
+import hashlib
 import os
 import pwd
 import shutil
 import signal
 import subprocess
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import IO
@@ -14,50 +16,59 @@ from urllib.parse import quote
 
 import psycopg
 
-from redeemer.localserver import leftovers, libpq, shared_memory, wheels
-from redeemer.localserver.accounts import Account, account_for_servers
-from redeemer.localserver.data_folder import place_for, system_place
+from redeemer.localserver import leftovers
+from redeemer.localserver.discovery import remove_libpq_variables
 from redeemer.localserver.errors import CannotStartError
-from redeemer.localserver.home import write_private
-from redeemer.localserver.spawn import spawn_with_parent_death_signal
+from redeemer.localserver.home import make_folder, write_private
+from redeemer.localserver.servers import POSTGRES_MAJOR, postgres_programs
+from redeemer.localserver.spawn import Account, spawn_with_parent_death_signal
 
 _USER = _DATABASE = "redeemer"
-_PASSWORD_FILE = "postgres.password"  # noqa: S105 - its name; there only while initdb reads it
+_PASSWORD_FILE = "postgres.password"  # noqa: S105 - a file name; it exists only while initdb reads it
 _SETTINGS = {
     "listen_addresses": "127.0.0.1",
-    "unix_socket_directories": "",  # A path of over 107 bytes would stop the start.
+    "unix_socket_directories": "",  # A path of over 107 bytes would prevent the start.
     "max_connections": "100",
     "password_encryption": "scram-sha-256",
     "timezone": "UTC",
     "log_timezone": "UTC",
-    # A process that is frozen in a transaction holds its row locks no longer.
+    # Releases the row locks of a process that is frozen in a transaction.
     "idle_in_transaction_session_timeout": "30s",
 }
-#: For data that nobody will miss. Never for an installation.
+#: Settings for data that may be lost. Never for an installation.
 THROW_AWAY = {
     "fsync": "off",
     "synchronous_commit": "off",
     "full_page_writes": "off",
     "max_connections": "300",
 }
+#: The users that root runs PostgreSQL as.
+_SYSTEM_USERS = ("postgres", "nobody")
+#: Where a system keeps the data of its services across reboots.
+_SYSTEM_FOLDER = Path("/var/lib")
+#: Linux's POSIX shared memory. A container often has 64 MB of it, and sometimes less than a start
+#: needs.
+_SHARED_MEMORY = Path("/dev/shm")  # noqa: S108 - not written to
+_ENOUGH_SHARED_BYTES = 256 * 1024 * 1024
 
 
 class Postgres:
     """One server with one database, `redeemer`."""
 
     name = "postgresql"
-    stop_signal = signal.SIGINT  # "Fast": end the connections, write everything, end.
-    last_signal = signal.SIGINT
+    stop_signal = signal.SIGINT  # Fast shutdown: end the connections, write everything, exit.
+    parent_death_signal = signal.SIGINT
 
     def __init__(
         self, home: Path, *, port: int, password: str, settings: Mapping[str, str] | None = None
     ) -> None:
         """
         Args:
-            home: the installation's folder; data go to `postgres` in it, or where the server's user can reach them.
+            home: the installation's folder. The data are in `postgres` below it, or below a system
+                folder if the server's user cannot reach it.
             port: a free port of 127.0.0.1.
-            password: of the database's owner. Data that exist must have been made with it.
-            settings: of the server, on top of ours.
+            password: of the database's owner. Existing data must have been made with it.
+            settings: of the server, in addition to ours.
 
         Raises:
             CannotStartError: there is no user or no folder for it.
@@ -65,9 +76,9 @@ class Postgres:
         self.port = port
         self._password = password
         self._settings = _SETTINGS | dict(settings or {})
-        self.account: Account | None = account_for_servers(home / "postgres")
-        self.place = place_for(home, self.account)
-        self.data = self.place / "postgres"
+        self.account: Account | None = account_for_server(home / "postgres")
+        self.folder = reachable_folder(home, self.account)
+        self.data = self.folder / "postgres"
         self._home = home
 
     @property
@@ -78,38 +89,39 @@ class Postgres:
     def prepare(self) -> None:
         """End what an earlier run left; make the data folder if there is none.
 
-        From here on, libpq's variables have no effect in this process: they would lead its own connections astray.
+        Removes libpq's variables from this process: they would misdirect its own connections.
 
         Raises:
-            CannotStartError: another version wrote the data; or the last words of the program that failed.
+            CannotStartError: another version wrote the data, or a program failed; the message then
+                has the end of its output.
         """
-        libpq.forget(os.environ)
-        (self.place / _PASSWORD_FILE).unlink(missing_ok=True)
+        remove_libpq_variables(os.environ)
+        (self.folder / _PASSWORD_FILE).unlink(missing_ok=True)
         if not (self.data / "PG_VERSION").exists():
             self._initialise()
             return
         self._check_version()
-        leftovers.end(
+        leftovers.end_leftover(
             self.data / "postmaster.pid",
             mark=f"-D {self.data}",
-            polite=signal.SIGINT,
-            firm=signal.SIGQUIT,
+            first_signal=signal.SIGINT,
+            second_signal=signal.SIGQUIT,
         )
         leftovers.end_orphans(self.data, program="postgres")
 
     def launch(self, output: int | IO[bytes]) -> subprocess.Popen[bytes]:
         """Start the server."""
-        settings = {"dynamic_shared_memory_type": shared_memory.kind()} | self._settings
+        settings = {"dynamic_shared_memory_type": shared_memory_type()} | self._settings
         options = [f"--{name}={value}" for name, value in settings.items()]
         return self._spawn(
             "postgres", "-D", str(self.data), f"--port={self.port}", *options, output=output
         )
 
     def is_ready(self) -> bool:
-        """Whether the database answers. The first time it is made here.
+        """Whether the database answers. Creates it the first time.
 
         Raises:
-            CannotStartError: the server answers, but not to our password.
+            CannotStartError: the server refuses our password.
         """
         try:
             with psycopg.connect(
@@ -123,31 +135,36 @@ class Postgres:
         except psycopg.OperationalError as error:
             if "password authentication failed" in str(error):
                 raise CannotStartError(
-                    f"PostgreSQL's data in {self.data} were made with another password than the one in secrets.json."
+                    f"PostgreSQL's data in {self.data} were made with another password than the "
+                    "one in secrets.json."
                 ) from error
             return False
         return True
 
-    def hear(self, line: str) -> None:
-        """Nothing of it is needed."""
+    def observe_line(self, line: str) -> None:
+        """Nothing in its output is needed."""
 
-    def mend(self, _exit_status: int) -> None:
-        """Nothing: its data are the truth, and only a person takes them away."""
+    def repair(self, _exit_status: int) -> None:
+        """Nothing: the data are never removed without a person's decision."""
 
     def _check_version(self) -> None:
-        """PostgreSQL reads the data of its own major version only; its own words for that help nobody here."""
+        """Explain what to do, which PostgreSQL's own message does not."""
         wrote = (self.data / "PG_VERSION").read_text(encoding="utf-8", errors="replace").strip()
-        if wrote != str(wheels.POSTGRES_MAJOR):
+        if wrote != str(POSTGRES_MAJOR):
             raise CannotStartError(
                 f"The data in {self.data} were written by PostgreSQL {wrote}, and this release has "
-                f"{wheels.POSTGRES_MAJOR}: make a backup with the release that wrote them, move that folder away, and "
-                "restore the backup with this release (docs/how-to/back-up-and-restore.md)."
+                f"{POSTGRES_MAJOR}: make a backup with the release that wrote them, move that "
+                "folder away, and restore the backup with this release "
+                "(docs/how-to/back-up-and-restore.md)."
             )
 
     def _initialise(self) -> None:
-        """Make the data folder under another name first: an interrupted attempt leaves nothing that looks complete."""
+        """Make the data folder under another name, and rename it.
+
+        An interrupted attempt leaves nothing that looks complete.
+        """
         self._check_can_initialise()
-        draft, password = self.data.with_name("postgres.part"), self.place / _PASSWORD_FILE
+        draft, password = self.data.with_name("postgres.part"), self.folder / _PASSWORD_FILE
         leftovers.end_orphans(draft, program="postgres")
         try:
             if draft.exists():
@@ -155,66 +172,65 @@ class Postgres:
             draft.mkdir(mode=0o700)
         except OSError as error:
             raise CannotStartError(
-                f"Cannot replace {draft}, which is left from a start that was cut off ({error.strerror}): remove it."
+                f"Cannot replace {draft}, which an interrupted start left ({error.strerror}): "
+                "remove it."
             ) from error
         write_private(password, self._password + "\n")
         if self.account:
             os.chown(draft, self.account.uid, self.account.gid)
             os.chown(password, self.account.uid, self.account.gid)
-        arguments = [
-            "-D",
-            str(draft),
-            "-U",
-            _USER,
-            f"--pwfile={password}",
-            "--auth=scram-sha-256",
-            "--encoding=UTF8",
-            f"--set=dynamic_shared_memory_type={shared_memory.kind()}",
-        ]
-        # The same order and the same upper case on every machine, whatever locales it has.
+        try:
+            self._run_initdb(draft, password)
+        finally:
+            password.unlink(missing_ok=True)
+        draft.rename(self.data)
+
+    def _run_initdb(self, data: Path, password: Path) -> None:
+        arguments = [f"--pgdata={data}", f"--username={_USER}", f"--pwfile={password}"]
+        arguments += ["--auth=scram-sha-256", "--encoding=UTF8"]
+        arguments += [f"--set=dynamic_shared_memory_type={shared_memory_type()}"]
+        # The same sort order and upper case on every computer, whatever locales it has.
         arguments += ["--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8"]
         if self._settings.get("fsync") == "off":
             arguments.append("--no-sync")
-        try:
-            process = self._spawn(
-                "initdb", *arguments, output=subprocess.PIPE, last_signal=signal.SIGKILL
-            )
-            said, _ = process.communicate(timeout=120)
-        finally:
-            password.unlink(missing_ok=True)
+        process = self._spawn(
+            "initdb", *arguments, output=subprocess.PIPE, parent_death_signal=signal.SIGKILL
+        )
+        output, _ = process.communicate(timeout=120)
         if process.returncode != 0:
             raise CannotStartError(
                 "PostgreSQL's data folder could not be made.\n"
-                + said.decode(errors="replace")[-1000:]
+                + output.decode(errors="replace")[-1000:]
             )
-        draft.rename(self.data)
 
     def _check_can_initialise(self) -> None:
-        """What initdb would say in words of its own, or would not see.
+        """Check what initdb would not notice, or not explain.
 
         Raises:
-            CannotStartError: there is something that may have been a database; its user has no name; or its programs
-                are in a folder that it cannot name.
+            CannotStartError: the folder may contain a database; the server's user has no name; or
+                the programs are in a folder that initdb cannot handle.
         """
         if self.data.exists() and any(self.data.iterdir()):
             raise CannotStartError(
-                f"{self.data} is no data folder of PostgreSQL (it has no PG_VERSION), and it is not empty. Nothing in "
-                "it is changed: move it away, and restore a backup if it was the database "
-                "(docs/how-to/back-up-and-restore.md)."
+                f"{self.data} is no data folder of PostgreSQL (it has no PG_VERSION), and it is "
+                "not empty. Nothing in it is changed: move it away, and restore a backup if it was "
+                "the database (docs/how-to/back-up-and-restore.md)."
             )
         if not _is_plain(programs := self._programs()):
             raise CannotStartError(
-                f"PostgreSQL's data cannot be made by the programs in {programs}: one of the folders has a quote, `$`, "
-                "a backtick or a backslash in its name. Move the repository to another one, or set DATABASE_URL."
+                f"PostgreSQL's data cannot be made by the programs in {programs}: the path "
+                "contains a quote, `$`, a backtick or a backslash. Move the repository to another "
+                "folder, or set DATABASE_URL."
             )
         uid = self.account.uid if self.account else os.geteuid()
         try:
             pwd.getpwuid(uid)
         except KeyError as error:
             raise CannotStartError(
-                f"User {uid} has no name on this machine, and PostgreSQL's data cannot be made without one. Run this "
-                f"as a user who has one, give it one (as root: useradd --no-create-home --uid {uid} redeemer), or set "
-                "DATABASE_URL to use a database of your own."
+                f"User {uid} has no name on this computer, and PostgreSQL's data cannot be made "
+                "without one. Run this as a user who has one, give it one (as root: useradd "
+                f"--no-create-home --uid {uid} redeemer), or set DATABASE_URL to use a database of "
+                "your own."
             ) from error
 
     def _spawn(
@@ -222,36 +238,128 @@ class Postgres:
         program: str,
         *arguments: str,
         output: int | IO[bytes],
-        last_signal: signal.Signals | None = None,
+        parent_death_signal: signal.Signals | None = None,
     ) -> subprocess.Popen[bytes]:
         programs = self._programs()
         try:
             return spawn_with_parent_death_signal(
                 [str(programs / program), *arguments],
                 environment={"PATH": os.defpath, "LC_ALL": "C", "TZ": "UTC"},
-                folder=self.place,
+                folder=self.folder,
                 output=output,
                 account=self.account,
-                last_signal=last_signal or self.last_signal,
+                parent_death_signal=parent_death_signal or self.parent_death_signal,
             )
         except (OSError, subprocess.SubprocessError) as error:
-            whom = f" as user {self.account.name}" if self.account else ""
+            as_user = f" as user {self.account.name}" if self.account else ""
             raise CannotStartError(
-                f"{programs / program} cannot be started{whom}: {error}"
+                f"{programs / program} cannot be started{as_user}: {error}"
             ) from error
 
     def _programs(self) -> Path:
-        """Where the programs are that this server's user can run."""
-        return wheels.postgres_programs(
-            self.account, lambda: self.place if _is_plain(self.place) else system_place(self._home)
+        """The folder with the programs that this server's user can run."""
+        return postgres_programs(
+            self.account,
+            lambda: self.folder if _is_plain(self.folder) else system_folder(self._home),
         )
 
     def _address(self, database: str, scheme: str = "postgresql") -> str:
-        return (
-            f"{scheme}://{_USER}:{quote(self._password, safe='')}@127.0.0.1:{self.port}/{database}"
+        password = quote(self._password, safe="")
+        return f"{scheme}://{_USER}:{password}@127.0.0.1:{self.port}/{database}"
+
+
+def account_for_server(data: Path) -> Account | None:
+    """The user to run PostgreSQL as, which refuses to run as root.
+
+    Returns:
+        None if this user is not root; else the owner of the data, or a system user.
+
+    Raises:
+        CannotStartError: this is root, and there is no user to run it as.
+    """
+    if os.geteuid() != 0:
+        return None
+    if data.exists() and (owner := data.stat().st_uid) != 0:
+        try:
+            return Account.from_entry(pwd.getpwuid(owner))
+        except KeyError:
+            return Account(str(owner), owner, owner)
+    for name in _SYSTEM_USERS:
+        try:
+            return Account.from_entry(pwd.getpwnam(name))
+        except KeyError:
+            continue
+    raise CannotStartError(
+        "PostgreSQL does not run as root, and there is no user `postgres` or `nobody`: run this as "
+        "another user."
+    )
+
+
+def reachable_folder(home: Path, account: Account | None) -> Path:
+    """A folder that `account` can reach: `home`, else a folder below /var/lib named after `home`.
+
+    Makes it if necessary. The modes of existing folders are not changed, except for our own below
+    /var/lib.
+
+    Raises:
+        CannotStartError: neither is possible, or `home` contains data that `account` can no longer
+            reach.
+    """
+    if account is None or account.can_reach(home / "postgres"):
+        return home
+    if (home / "postgres" / "PG_VERSION").exists():
+        raise CannotStartError(
+            f"User {account.name} cannot reach the data in {home / 'postgres'}: a folder above is "
+            "closed to it."
         )
+    try:
+        folder = system_folder(home)
+    except OSError as error:
+        raise CannotStartError(
+            f"PostgreSQL runs as user {account.name}, who cannot reach {home}, and "
+            f"{error.filename} cannot be made ({error.strerror}). {_CHOOSE_OPEN_HOME}"
+        ) from error
+    if not account.can_reach(folder / "postgres"):
+        raise CannotStartError(
+            f"PostgreSQL runs as user {account.name}, who can reach neither {home} nor {folder}. "
+            f"{_CHOOSE_OPEN_HOME}"
+        )
+    return folder
+
+
+_CHOOSE_OPEN_HOME = "Set REDEEMER_HOME to a folder that this user can reach."
+
+
+def system_folder(home: Path) -> Path:
+    """The folder below /var/lib that is named after `home`. Other users can enter it.
+
+    Raises:
+        OSError: it cannot be made.
+    """
+    name_hash = hashlib.sha256(os.fsencode(home.resolve())).hexdigest()[:8]
+    folder = _SYSTEM_FOLDER / f"redeemer-{name_hash}"
+    make_folder(folder)
+    if (mode := folder.stat().st_mode) & 0o111 != 0o111 and folder.stat().st_uid == os.geteuid():
+        folder.chmod(mode | 0o111)  # An earlier release made it closed under some umasks.
+    return folder
+
+
+def shared_memory_type(folder: Path = _SHARED_MEMORY) -> str:
+    """The value of PostgreSQL's `dynamic_shared_memory_type`, for example for parallel workers.
+
+    `posix`, unless this is Linux and /dev/shm is missing, closed, or has less than 256 MB left.
+    Then `mmap`: files in the data folder, limited only by the disk.
+    """
+    if sys.platform != "linux":
+        return "posix"
+    try:
+        free = shutil.disk_usage(folder).free
+    except OSError:
+        return "mmap"
+    is_open = os.access(folder, os.W_OK | os.X_OK) and folder.stat().st_mode & 0o003 == 0o003
+    return "posix" if is_open and free >= _ENOUGH_SHARED_BYTES else "mmap"
 
 
 def _is_plain(folder: Path) -> bool:
-    """Whether initdb can run its programs there: it puts their path into a line for a shell, between quotes."""
+    """Whether initdb can run programs there: it puts their path into a quoted shell command."""
     return not set(str(folder)) & set('"$`\\')

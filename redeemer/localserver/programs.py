@@ -1,4 +1,4 @@
-"""The commands that `make up` runs, as children of the supervisor."""
+"""The commands that `make up` runs, as programs for the supervisor."""
 
 from __future__ import annotations
 
@@ -6,97 +6,71 @@ import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 
-from redeemer.localserver.child import Program
-from redeemer.localserver.configuration import Configuration
+from redeemer.localserver.config import Config
 from redeemer.localserver.console import Console
 from redeemer.localserver.errors import CannotStartError
 from redeemer.localserver.home import REPOSITORY, Home
-from redeemer.localserver.lines import log_file
-from redeemer.localserver.server import Server
+from redeemer.localserver.servers import Server
 from redeemer.localserver.spawn import spawn_with_parent_death_signal
+from redeemer.localserver.supervisor import Program, log_file
 
-#: A worker ends the request it has sent before it goes: HTTP_SECONDS is 15.
-_WORKER_PATIENCE_SECONDS = 20.0
-_FOR_PYTHON = {
+#: A worker finishes the request that it has sent before it ends: HTTP_SECONDS is 15.
+_WORKER_STOP_TIMEOUT_SECONDS = 20.0
+_SERVER_STOP_TIMEOUT_SECONDS = 30.0
+_PYTHON_VARIABLES = {
     "PYTHONUNBUFFERED": "1",
-    # Celery's five lines at each start: whoever runs `up` as root knows it.
+    # Celery's five lines at each start, which tell root nothing new.
     "PYTHONWARNINGS": "ignore:You're running the worker with superuser privileges",
 }
-_QUIET = ("--without-gossip", "--without-mingle", "--without-heartbeat")
+_CELERY = ("celery", "-A", "redeemer", "-q")
+_WITHOUT_EVENTS = ("--without-gossip", "--without-mingle", "--without-heartbeat")
 
 
 class Programs:
-    """Makes programs that run in one environment and speak on one console."""
+    """Makes programs that share one environment and one console."""
 
-    def __init__(
-        self, console: Console, environment: Mapping[str, str], configuration: Configuration
-    ) -> None:
+    def __init__(self, console: Console, environment: Mapping[str, str], config: Config) -> None:
         self._console = console
-        self._environment = environment  # Still being filled: read at each launch.
-        self._configuration = configuration
+        self._environment = environment  # Still incomplete: it is read at each launch.
+        self._config = config
 
     def manage(self, *arguments: str, name: str = "") -> Program:
         """A command of manage.py."""
-        return self._program(
-            name or arguments[0], [sys.executable, str(REPOSITORY / "manage.py"), *arguments]
-        )
+        command = [sys.executable, str(REPOSITORY / "manage.py"), *arguments]
+        return self._program(name or arguments[0], command)
 
     def web(self) -> Program:
-        """The site. One process: the work is done by the workers."""
-        return self._program(
-            "web", [*_module("redeemer.serving"), "--bind", self._configuration.bind]
-        )
+        """The site. One process is enough, because the workers do the work."""
+        return self._program("web", _module("redeemer.serving", "--bind", self._config.bind))
 
     def worker_control(self) -> Program:
         """Ticks, polls, starts and ends of runs, announcements."""
-        return self._worker("control", self._configuration.control_threads)
+        return self._worker("control", self._config.control_threads)
 
     def worker_redeem(self) -> Program:
-        """Requests to the game: threads of their own, so that nothing waits behind a slow game."""
-        return self._worker("redeem", self._configuration.redeem_threads)
+        """Requests to the game. Its own threads keep a slow game from delaying everything else."""
+        return self._worker("redeem", self._config.redeem_threads)
 
     def beat(self) -> Program:
-        """The clock."""
-        return self._program(
-            "beat",
-            [
-                *_module("celery"),
-                "-A",
-                "redeemer",
-                "-q",
-                "beat",
-                "--pidfile=",
-                "--loglevel",
-                "INFO",
-            ],
-        )
+        """Celery's scheduler."""
+        return self._program("beat", _module(*_CELERY, "beat", "--pidfile=", "--loglevel", "INFO"))
 
     def _worker(self, queue: str, threads: int) -> Program:
-        command = [
-            *_module("celery"),
-            "-A",
-            "redeemer",
-            "-q",
-            "worker",
-            "-Q",
-            queue,
-            "-n",
-            f"{queue}@%h",
-        ]
-        command += ["--pool", "threads", "-c", str(threads), "--loglevel", "INFO", *_QUIET]
-        return self._program(f"worker-{queue}", command, patience_seconds=_WORKER_PATIENCE_SECONDS)
+        options = ["-Q", queue, "-n", f"{queue}@%h", "--pool", "threads", "-c", str(threads)]
+        options += ["--loglevel", "INFO", *_WITHOUT_EVENTS]
+        return self._program(
+            f"worker-{queue}",
+            _module(*_CELERY, "worker", *options),
+            stop_timeout_seconds=_WORKER_STOP_TIMEOUT_SECONDS,
+        )
 
     def _program(
-        self,
-        name: str,
-        command: Sequence[str],
-        *,
-        patience_seconds: float = 10.0,
+        self, name: str, command: Sequence[str], *, stop_timeout_seconds: float = 10.0
     ) -> Program:
         def launch(output: int) -> subprocess.Popen[bytes]:
             return spawn_with_parent_death_signal(
                 command,
-                environment={**self._environment, **_FOR_PYTHON},
+                environment={**self._environment, **_PYTHON_VARIABLES},
                 folder=REPOSITORY,
                 output=output,
             )
@@ -105,17 +79,17 @@ class Programs:
             name=name,
             launch=launch,
             sink=self._console.sink(name),
-            patience_seconds=patience_seconds,
+            stop_timeout_seconds=stop_timeout_seconds,
         )
 
 
-def server(embedded: Server, home: Home) -> Program:
-    """A database server; what it says goes to a log, and is shown when it dies.
+def server_program(server: Server, home: Home) -> Program:
+    """An embedded server. Its output goes to a log, whose end is shown when it dies.
 
     Raises:
         CannotStartError: its log cannot be written.
     """
-    log = home.logs / f"{embedded.name}.log"
+    log = home.logs / f"{server.name}.log"
     try:
         write = log_file(log)
     except OSError as error:
@@ -125,18 +99,18 @@ def server(embedded: Server, home: Home) -> Program:
 
     def sink(line: str) -> None:
         write(line)
-        embedded.hear(line)
+        server.observe_line(line)
 
     return Program(
-        name=embedded.name,
-        launch=embedded.launch,
+        name=server.name,
+        launch=server.launch,
         sink=sink,
         log=log,
-        mend=embedded.mend,
-        stop_signal=embedded.stop_signal,
-        patience_seconds=30.0,
+        repair=server.repair,
+        stop_signal=server.stop_signal,
+        stop_timeout_seconds=_SERVER_STOP_TIMEOUT_SECONDS,
     )
 
 
-def _module(name: str) -> list[str]:
-    return [sys.executable, "-m", name]
+def _module(name: str, *arguments: str) -> list[str]:
+    return [sys.executable, "-m", name, *arguments]

@@ -4,17 +4,48 @@ from __future__ import annotations
 
 import ctypes
 import os
+import pwd
 import signal
+import stat
 import subprocess
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-from redeemer.localserver.accounts import Account
-
 _PR_SET_PDEATHSIG = 1
 _LIBC = ctypes.CDLL(None) if sys.platform == "linux" else None
+
+
+@dataclass(frozen=True)
+class Account:
+    """A user account of this computer."""
+
+    name: str
+    uid: int
+    gid: int
+
+    @classmethod
+    def from_entry(cls, entry: pwd.struct_passwd) -> Account:
+        """The account in an entry of the password database."""
+        return cls(entry.pw_name, entry.pw_uid, entry.pw_gid)
+
+    def can_reach(self, path: Path) -> bool:
+        """Whether this user may enter every folder above `path`."""
+        return all(
+            self._may(stat.S_IXOTH, folder) for folder in path.resolve().parents if folder.exists()
+        )
+
+    def can_run(self, program: Path) -> bool:
+        """Whether this user can reach, read and run `program`."""
+        return self.can_reach(program) and self._may(stat.S_IROTH | stat.S_IXOTH, program)
+
+    def _may(self, rights_of_others: int, path: Path) -> bool:
+        found = path.stat()
+        shift = 6 if found.st_uid == self.uid else 3 if found.st_gid == self.gid else 0
+        wanted = rights_of_others << shift
+        return found.st_mode & wanted == wanted
 
 
 def spawn_with_parent_death_signal(
@@ -25,12 +56,22 @@ def spawn_with_parent_death_signal(
     output: int | IO[bytes],
     account: Account | None = None,
     stdin: int = subprocess.DEVNULL,
-    last_signal: signal.Signals = signal.SIGKILL,
+    parent_death_signal: signal.Signals = signal.SIGKILL,
 ) -> subprocess.Popen[bytes]:
-    """Start `command` in a session of its own, as `account` if there is one; it gets `last_signal` when we die.
+    """Start `command` in its own session; it gets `parent_death_signal` when this process dies.
 
-    Call it from the main thread: the kernel watches the thread that starts a process, not its process. Where the
-    kernel has no such watch (macOS), a shell looks once a second whether we live.
+    Call it from the main thread: the kernel watches the thread that starts a process, not its
+    process. Where the kernel has no such watch (macOS), a shell checks once a second whether this
+    process still lives.
+
+    Args:
+        command: the program and its arguments.
+        environment: the whole environment of the process.
+        folder: its working directory.
+        output: where its stdout and stderr go.
+        account: the user to run it as; None: this user.
+        stdin: as in `subprocess.Popen`.
+        parent_death_signal: sent to it when this process dies.
     """
     process = subprocess.Popen(  # noqa: S603 - the commands are ours
         command,
@@ -43,25 +84,27 @@ def spawn_with_parent_death_signal(
         user=account.uid if account else None,
         group=account.gid if account else None,
         extra_groups=[] if account else None,
-        preexec_fn=_die_with(os.getpid(), last_signal),
+        preexec_fn=_parent_death_setter(os.getpid(), parent_death_signal),
     )
     if _LIBC is None:
-        _watch(process.pid, last_signal)
+        _watch_parent(process.pid, parent_death_signal)
     return process
 
 
-def _die_with(parent: int, last_signal: signal.Signals) -> Callable[[], None] | None:
-    """What the child does before it becomes `command`: after the change of user, which would clear the watch."""
+def _parent_death_setter(
+    parent: int, parent_death_signal: signal.Signals
+) -> Callable[[], None] | None:
+    """What the child runs before `command`, after the change of user, which clears the watch."""
     if _LIBC is None:
         return None
     prctl = _LIBC.prctl
 
-    def tie() -> None:
-        prctl(_PR_SET_PDEATHSIG, int(last_signal))
-        if os.getppid() != parent:  # It died before the watch was set.
+    def set_parent_death_signal() -> None:
+        prctl(_PR_SET_PDEATHSIG, int(parent_death_signal))
+        if os.getppid() != parent:  # The parent died before the watch was set.
             os._exit(1)
 
-    return tie
+    return set_parent_death_signal
 
 
 _WATCH = (
@@ -69,9 +112,9 @@ _WATCH = (
 )
 
 
-def _watch(child: int, last_signal: signal.Signals) -> None:
+def _watch_parent(child: int, parent_death_signal: signal.Signals) -> None:
     subprocess.Popen(  # noqa: S603 - numbers only
-        ["/bin/sh", "-c", _WATCH, str(os.getpid()), str(child), str(int(last_signal))],
+        ["/bin/sh", "-c", _WATCH, str(os.getpid()), str(child), str(int(parent_death_signal))],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,

@@ -1,27 +1,219 @@
-"""Keep children running, show what they say, end them in order.
+"""Keep child processes running, show their output, and end them in order.
 
-All in one thread: a child is tied to the thread that started it (redeemer.localserver.spawn).
+Everything happens in one thread: a child is bound to the thread that started it
+(redeemer.localserver.spawn).
 """
 
 from __future__ import annotations
 
+import contextlib
+import logging
+import os
 import selectors
+import signal
+import subprocess
 import time
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from logging.handlers import RotatingFileHandler
+from pathlib import Path
+from types import FrameType
+from typing import IO
 
-from redeemer.localserver.child import Child, Program, describe
 from redeemer.localserver.console import Console
-from redeemer.localserver.errors import CannotStartError
-from redeemer.localserver.lines import LineReader
-from redeemer.localserver.server import tail
-from redeemer.localserver.stop_request import StopRequest
+from redeemer.localserver.errors import CannotStartError, StopRequestedError
+from redeemer.localserver.servers import tail
 
-_LOOK_EVERY_SECONDS = 0.2
-_KILLED_WITHIN_SECONDS = 5.0
+_POLL_SECONDS = 0.2
+_KILL_TIMEOUT_SECONDS = 5.0
+#: `make` and the terminal may each deliver the same Ctrl-C.
+_SAME_REQUEST_SECONDS = 0.7
+
+_FIRST_RESTART_DELAY_SECONDS = 0.5
+_MAX_RESTART_DELAY_SECONDS = 30.0
+#: A child that ran for so long counts as healthy: its next delay is the first one again.
+_HEALTHY_AFTER_SECONDS = 60.0
+
+_MAX_LINE_CHARACTERS = 64 * 1024
+_MAX_LOG_BYTES = 1_000_000
+
+
+class StopRequest:
+    """Whether a person has asked to stop (`requested`), and again to stop at once (`forced`)."""
+
+    def __init__(self) -> None:
+        self.forced = False
+        self._requested_at: float | None = None
+
+    @property
+    def requested(self) -> bool:
+        """Whether the supervisor has to end."""
+        return self._requested_at is not None
+
+    def install_handlers(self) -> None:
+        """Handle SIGINT, SIGTERM, and SIGHUP unless `nohup` has it ignored."""
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, self._on_signal)
+        if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
+            signal.signal(signal.SIGHUP, self._on_signal)
+
+    def raise_if_requested(self) -> None:
+        """
+        Raises:
+            StopRequestedError: a person has asked to stop.
+        """
+        if self.requested:
+            raise StopRequestedError
+
+    def _on_signal(self, _number: int, _frame: FrameType | None) -> None:
+        now = time.monotonic()
+        if self._requested_at is None:
+            self._requested_at = now
+        elif now - self._requested_at > _SAME_REQUEST_SECONDS:
+            self.forced = True
+
+
+class LineReader:
+    """Reads from a pipe without waiting, and passes on whole lines."""
+
+    def __init__(self, pipe: IO[bytes], sink: Callable[[str], None]) -> None:
+        """
+        Args:
+            pipe: the reading end.
+            sink: called with each line, without its line end.
+        """
+        os.set_blocking(pipe.fileno(), False)
+        self.pipe = pipe
+        self.has_ended = False
+        self._sink = sink
+        self._rest = b""
+
+    def read(self) -> bool:
+        """Pass on the available lines. False if there was nothing; `has_ended` says if it ended."""
+        try:
+            found = os.read(self.pipe.fileno(), 65_536)
+        except BlockingIOError:
+            return False
+        self.has_ended = not found
+        *lines, self._rest = (self._rest + found).split(b"\n")
+        if self.has_ended or len(self._rest) > _MAX_LINE_CHARACTERS:
+            lines, self._rest = [*lines, self._rest], b""
+        for line in lines:
+            if text := line.decode(errors="replace").rstrip():
+                self._sink(text)
+        return bool(found)
+
+
+def log_file(path: Path) -> Callable[[str], None]:
+    """A sink that writes to `path`. It is rotated at 1 MB, and one older file is kept.
+
+    Raises:
+        OSError: the file cannot be written.
+    """
+    handler = RotatingFileHandler(path, maxBytes=_MAX_LOG_BYTES, backupCount=1, encoding="utf-8")
+
+    def write(text: str) -> None:
+        handler.emit(logging.LogRecord("server", logging.INFO, "", 0, text, None, None))
+
+    return write
+
+
+@dataclass(frozen=True, kw_only=True)
+class Program:
+    """What a child runs, and how it is ended.
+
+    Args:
+        name: shown before each of its lines.
+        launch: starts it; the argument is where its output goes.
+        sink: called with each line of its output.
+        log: the file with its output, if there is one; its end is shown when the child dies.
+        repair: called with the exit status when it dies. It may remove what prevents a start, and
+            then returns a line for the person; the program is started again at once.
+        stop_signal: asks it to end.
+        stop_timeout_seconds: from `stop_signal` to SIGKILL.
+    """
+
+    name: str
+    launch: Callable[[int], subprocess.Popen[bytes]]
+    sink: Callable[[str], None]
+    log: Path | None = None
+    repair: Callable[[int], str | None] = lambda _exit_status: None
+    stop_signal: signal.Signals = signal.SIGTERM
+    stop_timeout_seconds: float = 10.0
+
+
+class Child:
+    """A program and, while it runs, its process."""
+
+    def __init__(self, program: Program) -> None:
+        self.program = program
+        self.process: subprocess.Popen[bytes] | None = None
+        self.reader: LineReader | None = None
+        self.restart_at: float | None = None
+        self._started_at = 0.0
+        self._delay: float | None = None
+
+    def start(self) -> None:
+        """Start the process."""
+        self.restart_at = None
+        self.process = self.program.launch(subprocess.PIPE)
+        assert self.process.stdout is not None
+        self.reader = LineReader(self.process.stdout, self.program.sink)
+        self._started_at = time.monotonic()
+
+    def reap(self) -> int | None:
+        """The exit status, once, when the process has ended. Its own children are then killed."""
+        if self.process is None or self.reader is None or (status := self.process.poll()) is None:
+            return None
+        self.kill()
+        while self.reader.read():
+            pass
+        self.reader.pipe.close()
+        self.process = self.reader = None
+        return status
+
+    def schedule_restart(self) -> float:
+        """Decide when to start it again. Returns the delay in seconds."""
+        now = time.monotonic()
+        self._delay = restart_delay_seconds(
+            uptime_seconds=now - self._started_at, previous_seconds=self._delay
+        )
+        self.restart_at = now + self._delay
+        return self._delay
+
+    def request_stop(self) -> None:
+        """Send its stop signal, and cancel a restart."""
+        self.restart_at = None
+        if self.process:
+            with contextlib.suppress(ProcessLookupError):
+                self.process.send_signal(self.program.stop_signal)
+
+    def kill(self) -> None:
+        """Kill it and the processes that it has started."""
+        if self.process:
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(self.process.pid, signal.SIGKILL)
+
+
+def restart_delay_seconds(*, uptime_seconds: float, previous_seconds: float | None) -> float:
+    """How long to wait before a child that died is started again.
+
+    Half a second at first, then twice as long after each early death, up to half a minute.
+    """
+    if previous_seconds is None or uptime_seconds >= _HEALTHY_AFTER_SECONDS:
+        return _FIRST_RESTART_DELAY_SECONDS
+    return min(previous_seconds * 2, _MAX_RESTART_DELAY_SECONDS)
+
+
+def describe_exit(exit_status: int) -> str:
+    """How a process ended, for a person."""
+    if exit_status < 0:
+        return f"was ended by signal {-exit_status} ({signal.strsignal(-exit_status)})"
+    return f"ended with status {exit_status}"
 
 
 class Supervisor:
-    """Children in stages: a stage is started after the one before it, and ended before it."""
+    """Child processes in stages. A stage starts after the previous one, and ends before it."""
 
     def __init__(self, console: Console, request: StopRequest) -> None:
         self._console = console
@@ -37,56 +229,60 @@ class Supervisor:
         return stage
 
     def wait_for(self, condition: Callable[[], bool], *, seconds: float, what: str) -> None:
-        """Look after the children until `condition` holds.
+        """Supervise the children until `condition` holds.
 
         Raises:
-            CannotStartError: it did not hold within `seconds`; the message says that `what` did not.
-            StopAskedError: somebody asked to stop.
+            CannotStartError: it did not hold within `seconds`; the message begins with `what`.
+            StopRequestedError: a person asked to stop.
         """
         deadline = time.monotonic() + seconds
         while not condition():
             if time.monotonic() > deadline:
                 raise CannotStartError(f"{what} within {seconds:.0f} s: see the lines above.")
-            self.look_unless_asked()
+            self.poll_unless_stopped()
 
     def run_once(self, program: Program) -> int:
-        """Run a program to its end, beside the children; returns its exit status.
+        """Run a program to its end while supervising the children. Returns its exit status.
 
         Raises:
-            StopAskedError: somebody asked to stop; the program is ended.
+            StopRequestedError: a person asked to stop; the program is ended.
         """
         child = Child(program)
         child.start()
         try:
             while (status := child.reap()) is None:
-                self.look(extra=child)
-                self._request.raise_if_asked()
+                self.poll(extra=child)
+                self._request.raise_if_requested()
         finally:
             self._end([child])
         return status
 
-    def run_until_asked(self, also: Callable[[], None] = lambda: None) -> None:
-        """Look after the children until somebody asks to stop; `also` is called after each look, and must not wait."""
-        while not self._request.asked:
-            self.look()
+    def run_until_stopped(self, also: Callable[[], None] = lambda: None) -> None:
+        """Supervise the children until a person asks to stop.
+
+        Args:
+            also: called after each poll. It must not block.
+        """
+        while not self._request.requested:
+            self.poll()
             also()
 
-    def look_unless_asked(self) -> None:
-        """One `look`.
+    def poll_unless_stopped(self) -> None:
+        """Poll once.
 
         Raises:
-            StopAskedError: somebody asked to stop.
+            StopRequestedError: a person asked to stop.
         """
-        self.look()
-        self._request.raise_if_asked()
+        self.poll()
+        self._request.raise_if_requested()
 
-    def look(self, extra: Child | None = None) -> None:
-        """Pass on what was said, for a fifth of a second at most; start again who died and has waited long enough."""
+    def poll(self, extra: Child | None = None) -> None:
+        """Pass on output for up to 0.2 s. Restart dead children whose back-off has elapsed."""
         children = [child for stage in self._stages for child in stage]
-        self._listen([*children, extra] if extra else children)
+        self._read_output([*children, extra] if extra else children)
         for child in children:
             if (status := child.reap()) is not None:
-                self._has_ended(child, status)
+                self._handle_exit(child, status)
             elif child.restart_at is not None and time.monotonic() >= child.restart_at:
                 self._restart(child)
 
@@ -95,19 +291,19 @@ class Supervisor:
         while self._stages:
             self._end(self._stages.pop())
 
-    def _has_ended(self, child: Child, status: int) -> None:
+    def _handle_exit(self, child: Child, status: int) -> None:
         try:
-            mended = child.program.mend(status)
+            repaired = child.program.repair(status)
         except CannotStartError as error:
             self._console.say(str(error))
         else:
-            if mended:
-                self._console.say(mended)
+            if repaired:
+                self._console.say(repaired)
                 self._restart(child)
                 return
-        delay = child.plan_restart()
+        delay = child.schedule_restart()
         self._console.say(
-            f"{child.program.name} {describe(status)}; it is started again in {delay:g} s."
+            f"{child.program.name} {describe_exit(status)}; it is started again in {delay:g} s."
         )
         if child.program.log:
             self._console.say(tail(child.program.log))
@@ -117,39 +313,39 @@ class Supervisor:
             child.start()
         except (OSError, CannotStartError) as error:
             self._console.say(f"{child.program.name} cannot be started: {error}")
-            child.plan_restart()
+            child.schedule_restart()
 
     def _end(self, children: list[Child]) -> None:
         for child in children:
-            child.ask_to_stop()
+            child.request_stop()
         started_at = time.monotonic()
         remaining = [child for child in children if child.process]
         while remaining:
-            self._listen(remaining)
+            self._read_output(remaining)
             waited = time.monotonic() - started_at
             for child in remaining:
-                if self._request.insisted or waited > child.program.patience_seconds:
+                if self._request.forced or waited > child.program.stop_timeout_seconds:
                     child.kill()
                 child.reap()
             remaining = [child for child in remaining if child.process]
             if (
                 remaining
-                and waited > remaining[0].program.patience_seconds + _KILLED_WITHIN_SECONDS
+                and waited > remaining[0].program.stop_timeout_seconds + _KILL_TIMEOUT_SECONDS
             ):
                 self._console.say(
                     f"{remaining[0].program.name} cannot be ended; going on without it."
                 )
                 return
 
-    def _listen(self, children: Iterable[Child]) -> None:
-        """Read from the children that speak."""
+    def _read_output(self, children: Iterable[Child]) -> None:
+        """Read from the children that have output, for up to 0.2 s."""
         with selectors.DefaultSelector() as selector:
             for child in children:
                 if child.reader and not child.reader.has_ended:
                     selector.register(child.reader.pipe, selectors.EVENT_READ, child.reader)
             if not selector.get_map():
-                time.sleep(_LOOK_EVERY_SECONDS)
+                time.sleep(_POLL_SECONDS)
                 return
-            for key, _ in selector.select(_LOOK_EVERY_SECONDS):
+            for key, _ in selector.select(_POLL_SECONDS):
                 reader: LineReader = key.data
                 reader.read()

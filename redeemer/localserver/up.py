@@ -1,31 +1,43 @@
-"""`manage.py up`: everything on one machine, from one command.
+"""`manage.py up`: everything on one computer, from one command.
 
-PostgreSQL and Valkey (unless DATABASE_URL and REDIS_URL name others) -> migrate -> the first administrator -> the
-simulator (unless a provider is configured) -> workers -> web -> beat; then all of them are kept running until Ctrl-C.
+PostgreSQL and Valkey (unless DATABASE_URL and REDIS_URL name others) -> migrate -> the first
+administrator -> the simulator (unless a provider is configured) -> workers -> web -> beat. Then all
+of them are kept running until Ctrl-C.
 """
 
 from __future__ import annotations
 
 import argparse
 import sys
+import threading
 import time
+from collections.abc import Callable
 
-from redeemer.localserver import configuration, ports
-from redeemer.localserver.configuration import Configuration
+from redeemer.localserver import config as configuration
+from redeemer.localserver.config import Config
 from redeemer.localserver.console import Console
-from redeemer.localserver.errors import CannotStartError, StopAskedError
+from redeemer.localserver.discovery import instance_lock
+from redeemer.localserver.errors import CannotStartError, StopRequestedError
 from redeemer.localserver.home import Home
 from redeemer.localserver.installation import Installation
-from redeemer.localserver.instance import only_instance
-from redeemer.localserver.pulse import PulseWatch
-from redeemer.localserver.stop_request import StopRequest
-from redeemer.localserver.supervisor import Supervisor
+from redeemer.localserver.servers import is_free_port
+from redeemer.localserver.supervisor import StopRequest, Supervisor
 
 _KILLED_SITE_ENDS_WITHIN_SECONDS = 10.0
 
+#: How long beat and the workers may take to start.
+_HEALTH_GRACE_SECONDS = 60.0
+_HEALTH_CHECK_SECONDS = 15.0
+#: /healthz answers with it when beat does not tick (giftcodes.views).
+_STALE = 503
+
 
 def main(argv: list[str]) -> int:
-    """Run until somebody asks to stop. Returns the exit status: 1 with one clear line if the start is not possible."""
+    """Run until a person asks to stop.
+
+    Returns:
+        The exit status: 1, after one line on stderr, if the start is not possible.
+    """
     argparse.ArgumentParser(prog="manage.py up", description=__doc__).parse_args(argv)
     try:
         return _up(configuration.read(), Home.from_environment())
@@ -34,56 +46,108 @@ def main(argv: list[str]) -> int:
         return 1
 
 
-def _up(config: Configuration, home: Home) -> int:
+def _up(config: Config, home: Home) -> int:
     home.prepare()
-    with only_instance(home.lock, config.address):
-        # An orderly end removes this note. Here it is one of a run that was killed: its site may be ending just now,
-        # and other commands, which find the lock held, would believe it.
+    with instance_lock(home.lock, config.address):
+        # An orderly stop removes this file, so that a killed run left it. The site of that run may
+        # still be ending. Other commands, which find the lock held, would believe the file.
         was_killed = home.environment.exists()
         home.environment.unlink(missing_ok=True)
-        check_port(config, patience_seconds=_KILLED_SITE_ENDS_WITHIN_SECONDS if was_killed else 0.0)
+        check_port(config, timeout_seconds=_KILLED_SITE_ENDS_WITHIN_SECONDS if was_killed else 0.0)
         request, console = StopRequest(), Console()
-        request.listen()
+        request.install_handlers()
         supervisor = Supervisor(console, request)
         try:
             installation = Installation(home, config, console, supervisor)
             installation.start()
-            supervisor.run_until_asked(PulseWatch(installation.pulse, console.say).look)
-        except StopAskedError:
+            watch = HealthWatch(installation.health_status, console.say)
+            supervisor.run_until_stopped(watch.poll)
+        except StopRequestedError:
             pass
         finally:
-            console.say(
-                "Stopping. Ctrl-C again ends everything at once." if request.asked else "Stopping."
-            )
+            hint = " Ctrl-C again ends everything at once." if request.requested else ""
+            console.say(f"Stopping.{hint}")
             supervisor.stop()
             home.environment.unlink(missing_ok=True)
             console.say("Stopped.")
     return 0
 
 
-def check_port(config: Configuration, *, patience_seconds: float) -> None:
-    """See to it that the site can listen.
+def check_port(config: Config, *, timeout_seconds: float) -> None:
+    """Check that the site can listen on its port.
 
     Args:
-        config: where it is to listen.
-        patience_seconds: how long to wait for a port that is taken.
+        config: has the address.
+        timeout_seconds: how long to wait for a port that is in use.
 
     Raises:
-        CannotStartError: it cannot.
+        CannotStartError: the port is in use, or not available to this user.
     """
-    deadline = time.monotonic() + patience_seconds
+    deadline = time.monotonic() + timeout_seconds
     while not (free := _is_free(config)) and time.monotonic() < deadline:
         time.sleep(0.1)
     if not free:
         raise CannotStartError(
-            f"Port {config.port} is taken by another program. Set PORT to use another one: PORT=8001 make up"
+            f"Port {config.port} is taken by another program. Set PORT to use another one: "
+            "PORT=8001 make up"
         )
 
 
-def _is_free(config: Configuration) -> bool:
+def _is_free(config: Config) -> bool:
     try:
-        return ports.is_free(config.port, config.host)
+        return is_free_port(config.port, config.host)
     except OSError as error:
         raise CannotStartError(
             f"Cannot listen on {config.bind}: {error.strerror}. Set PORT or BIND."
         ) from error
+
+
+class HealthWatch:
+    """Requests /healthz from time to time, which raises the alarm that beat does not tick.
+
+    Reports once that beat does not tick, and once that it ticks again. The request is made in a
+    thread, because the supervisor must not wait for a site that hangs.
+    """
+
+    def __init__(
+        self,
+        ask: Callable[[], int | None],
+        say: Callable[[str], None],
+        *,
+        grace_seconds: float = _HEALTH_GRACE_SECONDS,
+        every_seconds: float = _HEALTH_CHECK_SECONDS,
+    ) -> None:
+        """
+        Args:
+            ask: returns the HTTP status of /healthz; None: there is no answer.
+            say: shows a line on the console.
+            grace_seconds: until the first request.
+            every_seconds: between two requests.
+        """
+        self._ask = ask
+        self._say = say
+        self._every_seconds = every_seconds
+        self._due_at = time.monotonic() + grace_seconds
+        self._statuses: list[int | None] = []
+        self._is_stale = False
+
+    def poll(self) -> None:
+        """Report what the last answer changed, and send a request if one is due. Never blocks."""
+        while self._statuses:
+            self._report(self._statuses.pop(0))
+        if time.monotonic() >= self._due_at:
+            self._due_at = time.monotonic() + self._every_seconds
+            threading.Thread(
+                target=lambda: self._statuses.append(self._ask()), name="health", daemon=True
+            ).start()
+
+    def _report(self, status: int | None) -> None:
+        if status == _STALE and not self._is_stale:
+            self._is_stale = True
+            self._say(
+                "Beat does not tick, or the database does not answer: nothing is redeemed. See the "
+                "lines above."
+            )
+        elif status == 200 and self._is_stale:
+            self._is_stale = False
+            self._say("Beat ticks again.")

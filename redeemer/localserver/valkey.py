@@ -1,4 +1,4 @@
-"""Valkey, which speaks Redis, as a child of ours: in the foreground, on 127.0.0.1 only, with a password."""
+"""Valkey, which speaks Redis's protocol, as a child process: on 127.0.0.1 only, with a password."""
 
 from __future__ import annotations
 
@@ -17,8 +17,9 @@ import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from redeemer.localserver import leftovers, wheels
+from redeemer.localserver import leftovers
 from redeemer.localserver.errors import CannotStartError
+from redeemer.localserver.servers import valkey_program
 from redeemer.localserver.spawn import spawn_with_parent_death_signal
 
 _CONFIGURATION = """\
@@ -36,26 +37,26 @@ save ""
 daemonize no
 loglevel notice
 """
-_HARMLESS = string.ascii_letters + string.digits + "/._-"
-#: It ends so where it meets data that it did not expect. Other signals come from outside.
+_PLAIN_CHARACTERS = string.ascii_letters + string.digits + "/._-"
+#: Valkey ends by one of these signals when its data are damaged. Other signals come from outside.
 _CRASHES = (signal.SIGABRT, signal.SIGSEGV, signal.SIGBUS, signal.SIGFPE, signal.SIGILL)
 #: How many damaged data folders are kept beside the one in use.
-_KEPT = 3
+_DAMAGED_FOLDERS_KEPT = 3
 
 
 class Valkey:
-    """One server: Celery's broker. Losing what is in it costs a tick (decision 2)."""
+    """Celery's broker. Losing its data costs one tick (decision 2)."""
 
     name = "valkey"
     stop_signal = signal.SIGTERM
-    last_signal = signal.SIGTERM
+    parent_death_signal = signal.SIGTERM
 
     def __init__(self, home: Path, *, port: int, password: str) -> None:
         """
         Args:
-            home: the installation's folder; data go to `valkey` in it.
+            home: the installation's folder. The data are in `valkey` below it.
             port: a free port of 127.0.0.1.
-            password: letters and digits.
+            password: only letters and digits.
         """
         self.port = port
         self._password = password
@@ -63,8 +64,8 @@ class Valkey:
         self._pid_file = self.data / "valkey.pid"
         self._mark = f"redeemer-{home.stat().st_ino}"
         self._is_loading = False
-        self._last_words = ""
-        self._is_new = False
+        self._last_warning = ""
+        self._was_emptied = False
 
     @property
     def url(self) -> str:
@@ -72,18 +73,26 @@ class Valkey:
         return f"redis://:{quote(self._password, safe='')}@127.0.0.1:{self.port}/0"
 
     def prepare(self) -> None:
-        """Make the data folder; end what an earlier run left in it.
+        """Make the data folder; end a server that an earlier run left in it.
 
         Raises:
-            CannotStartError: the folder is not ours.
+            CannotStartError: the folder belongs to another user, or the server does not end.
         """
         self._make_folder()
         if not os.access(self.data, os.R_OK | os.W_OK | os.X_OK):
             raise CannotStartError(f"Cannot write to {self.data}: it belongs to another user.")
-        leftovers.end(self._pid_file, mark=self._mark, polite=signal.SIGTERM, firm=signal.SIGKILL)
+        leftovers.end_leftover(
+            self._pid_file,
+            mark=self._mark,
+            first_signal=signal.SIGTERM,
+            second_signal=signal.SIGKILL,
+        )
 
     def launch(self, output: int | IO[bytes]) -> subprocess.Popen[bytes]:
-        """Start the server. Its configuration goes in by stdin: a command line is for everybody to read."""
+        """Start the server.
+
+        Its configuration goes through stdin, because every user can read a command line.
+        """
         self._make_folder()
         configuration = _CONFIGURATION.format(
             port=self.port,
@@ -92,37 +101,34 @@ class Valkey:
             pid_file=_quoted(self._pid_file),
             mark=self._mark,
         )
-        self._is_loading, self._last_words = False, ""
+        self._is_loading, self._last_warning = False, ""
         try:
             process = spawn_with_parent_death_signal(
-                [str(wheels.valkey_program()), "-"],
+                [str(valkey_program()), "-"],
                 environment={"PATH": os.defpath, "LC_ALL": "C", "TZ": "UTC"},
                 folder=self.data,
                 output=output,
                 stdin=subprocess.PIPE,
-                last_signal=self.last_signal,
+                parent_death_signal=self.parent_death_signal,
             )
         except OSError as error:
-            raise CannotStartError(
-                f"{wheels.valkey_program()} cannot be started: {error}"
-            ) from error
+            raise CannotStartError(f"{valkey_program()} cannot be started: {error}") from error
         assert process.stdin is not None
-        # If it has ended already, then its end is what is looked at.
+        # If it has already ended, the supervisor handles its exit status.
         with contextlib.suppress(BrokenPipeError), process.stdin as stdin:
             stdin.write(configuration.encode())
         return process
 
     def is_ready(self) -> bool:
-        """Whether it answers, and is done loading."""
+        """Whether it answers, and has loaded its data."""
         try:
             with redis.Redis(
                 host="127.0.0.1",
                 port=self.port,
                 password=self._password,
                 socket_timeout=2,
-                retry=Retry(
-                    NoBackoff(), 0
-                ),  # Who asks, asks again; the client's own waits would take seconds.
+                # The caller asks again; the client's own retries would wait for seconds.
+                retry=Retry(NoBackoff(), 0),
             ) as client:
                 return bool(client.ping())
         except redis.RedisError:
@@ -136,27 +142,27 @@ class Valkey:
                 f"Cannot make {self.data} ({error.strerror}): move away what is there."
             ) from error
 
-    def hear(self, line: str) -> None:
-        """Note whether it is reading its data."""
+    def observe_line(self, line: str) -> None:
+        """Note whether it is loading its data, and its last warning."""
         if "Server initialized" in line:
             self._is_loading = True
         elif "Ready to accept connections" in line:
-            self._is_loading = self._is_new = False
-        if " # " in line:  # A warning, in its own notation.
-            self._last_words = line.partition(" # ")[2]
+            self._is_loading = self._was_emptied = False
+        if " # " in line:  # The mark of a warning in Valkey's log.
+            self._last_warning = line.partition(" # ")[2]
 
-    def mend(self, exit_status: int) -> str | None:
-        """Put data aside that it could not read. They are worth nothing: the database is the queue.
+    def repair(self, exit_status: int) -> str | None:
+        """Move data away that it could not read. They are worthless: the database is the queue.
 
         Returns:
-            What was done; None: its data did not keep it from starting, or they were put aside just now.
+            What was done; None: the data were not the reason, or they have just been moved away.
 
         Raises:
-            CannotStartError: they cannot be put aside.
+            CannotStartError: they cannot be moved.
         """
         if (
             not self._is_loading
-            or self._is_new
+            or self._was_emptied
             or not (exit_status > 0 or -exit_status in _CRASHES)
         ):
             return None
@@ -168,25 +174,25 @@ class Valkey:
             self.data.mkdir(mode=0o700)
         except OSError as error:
             raise CannotStartError(
-                f"Valkey cannot read {self.data}, and it cannot be put aside ({error.strerror}): remove it. "
-                "Nothing is lost by that."
+                f"Valkey cannot read {self.data}, and it cannot be moved away ({error.strerror}): "
+                "remove it. Nothing is lost by that."
             ) from error
-        self._is_new = True
-        for old in sorted(self.data.parent.glob(f"{self.data.name}.damaged-*"))[:-_KEPT]:
+        self._was_emptied = True
+        for old in sorted(self.data.parent.glob(f"{self.data.name}.damaged-*"))[
+            :-_DAMAGED_FOLDERS_KEPT
+        ]:
             shutil.rmtree(old, ignore_errors=True)
-        why = f" ({self._last_words})" if self._last_words else ""
+        why = f" ({self._last_warning})" if self._last_warning else ""
         return (
-            f"{self.name} could not read its data{why}. They are kept as {aside}, and it starts empty. "
-            "Nothing is lost: the database is the queue."
+            f"{self.name} could not read its data{why}. They are kept as {aside}, and it starts "
+            "empty. Nothing is lost: the database is the queue."
         )
 
 
 def _quoted(path: Path) -> str:
-    """A path as a word of Valkey's configuration: what is not a letter, a digit or harmless goes in as its bytes."""
-    return (
-        '"'
-        + "".join(
-            chr(byte) if chr(byte) in _HARMLESS else f"\\x{byte:02x}" for byte in os.fsencode(path)
-        )
-        + '"'
+    """A path as a quoted word of Valkey's configuration, with special characters as bytes."""
+    escaped = (
+        chr(byte) if chr(byte) in _PLAIN_CHARACTERS else f"\\x{byte:02x}"
+        for byte in os.fsencode(path)
     )
+    return f'"{"".join(escaped)}"'

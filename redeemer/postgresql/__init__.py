@@ -1,1 +1,1 @@
-"""Django's PostgreSQL, with what this project needs of each connection: see `base`."""
+"""Django's PostgreSQL engine, with what this project needs of each connection: see `base`."""

@@ -1,4 +1,4 @@
-"""Connections that work whatever defaults the database has, and however those have changed since.
+"""A database engine that works with any defaults of the database, and when those change.
 
 Django loads this module by its name: `ENGINE` in DATABASES.
 """
@@ -12,7 +12,7 @@ from weakref import WeakKeyDictionary
 from django.db.backends.postgresql import base
 from psycopg import Connection
 
-#: While the server refuses writes, a session is opened again at most so often.
+#: While the server refuses writes, a session is replaced at most once in so many seconds.
 _READ_ONLY_SECONDS = 1.0
 
 #: When each session was opened, by the monotonic clock.
@@ -20,13 +20,14 @@ _opened_at: WeakKeyDictionary[Connection[Any], float] = WeakKeyDictionary()
 
 
 class DatabaseWrapper(base.DatabaseWrapper):
-    """Django's, with transactions that are READ COMMITTED, and without sessions that stay read-only."""
+    """Django's, with READ COMMITTED transactions, and without sessions that stay read-only."""
 
     def get_new_connection(self, conn_params: dict[str, Any]) -> Any:
-        """A connection. One of the pool that was opened in a read-only time is replaced.
+        """A connection. A pooled one that was opened while the server was read-only is replaced.
 
-        `default_transaction_read_only` of a database or a role is taken over when a session begins, and stays; so does
-        the host that a name led to. A session that was opened then would refuse each write for up to an hour.
+        A session takes over `default_transaction_read_only` of a database or role when it begins,
+        and keeps it; the same holds for the host that a name resolved to. A session that was opened
+        then would refuse every write for up to an hour.
         """
         connection = super().get_new_connection(conn_params)
         while self.pool and _is_read_only(connection) and _age(connection) > _READ_ONLY_SECONDS:
@@ -36,18 +37,19 @@ class DatabaseWrapper(base.DatabaseWrapper):
         return connection
 
     def _configure_connection(self, connection: Connection[Any]) -> bool:
-        """Called by Django for each session, once: by the pool, or where there is none."""
+        """Called once for each session: by the pool, or by Django if there is no pool."""
         super()._configure_connection(connection)  # type: ignore[misc]
         _opened_at[connection] = time.monotonic()
         with connection.cursor() as cursor:
-            # The steps of the flow read what others have committed meanwhile; and a stronger default would make
-            # PostgreSQL refuse statements that meet others, of which each is right by its row lock.
+            # The steps of the pipeline must read what others have committed meanwhile. At a
+            # stricter default level, PostgreSQL would refuse concurrent statements although the
+            # row lock makes each of them correct.
             cursor.execute("SET default_transaction_isolation TO 'read committed'")
         return True
 
 
 def _is_read_only(connection: Connection[Any]) -> bool:
-    """What the server has reported with its last answer (PostgreSQL 14 and newer)."""
+    """What the server reported with its last answer (PostgreSQL 14 and newer)."""
     return "on" in (
         connection.info.parameter_status("default_transaction_read_only"),
         connection.info.parameter_status("in_hot_standby"),

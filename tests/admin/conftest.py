@@ -1,4 +1,4 @@
-"""A superuser's browser, and an ear at the doorbell: the real broker, which nobody empties."""
+"""A superuser's browser, and the tasks in the real broker, where no worker takes them."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ from django.http import HttpResponse
 from django.test import Client
 from django.urls import reverse
 
-Told = list[tuple[str, str]]
+Messages = list[tuple[str, str]]
 
 
-class Doorbell:
-    """What was rung, oldest first, as it lies in the broker."""
+class TaskQueue:
+    """The tasks in the broker, oldest first."""
 
     def __init__(self) -> None:
         self._broker: Any = redis.Redis.from_url(settings.CELERY_BROKER_URL)
         self._broker.delete("control", "redeem")
 
     @property
-    def rings(self) -> list[tuple[str, list[Any]]]:
-        """Name and arguments of each."""
+    def enqueued(self) -> list[tuple[str, list[Any]]]:
+        """The name and the arguments of each task."""
         return [
             _read(raw)
             for queue in ("control", "redeem")
@@ -36,8 +36,8 @@ class Doorbell:
         ]
 
     def arguments(self, task: str) -> list[list[Any]]:
-        """The arguments of each ring of one task."""
-        return [arguments for name, arguments in self.rings if name == task]
+        """The arguments of each message of one task."""
+        return [arguments for name, arguments in self.enqueued if name == task]
 
 
 def _read(raw: bytes) -> tuple[str, list[Any]]:
@@ -47,10 +47,10 @@ def _read(raw: bytes) -> tuple[str, list[Any]]:
 
 
 @pytest.fixture
-def doorbell() -> Iterator[Doorbell]:
-    bell = Doorbell()
-    yield bell
-    bell._broker.close()
+def task_queue() -> Iterator[TaskQueue]:
+    queue = TaskQueue()
+    yield queue
+    queue._broker.close()
 
 
 @pytest.fixture(autouse=True)
@@ -70,34 +70,34 @@ class Browser:
         return self.client.get(address(page, *arguments), query)
 
     def post(self, page: str, *arguments: Any, data: dict[str, Any]) -> Any:
-        """Send a form as it is, with what rings after the commit."""
+        """Submit a form, and enqueue the tasks that it enqueues after the commit."""
         with self._committing(execute=True):
             return self.client.post(address(page, *arguments), data)
 
-    def save(self, page: str, *arguments: Any, **fields: Any) -> Told:
-        """Send a form that must be accepted. Returns what was told."""
+    def save(self, page: str, *arguments: Any, **fields: Any) -> Messages:
+        """Submit a form that must be accepted. Returns the messages."""
         response = self.post(page, *arguments, data=fields)
         assert response.status_code == 302, errors(response)
         return self._read(response)
 
-    def press(self, action: str, *rows: Model, **more: Any) -> Told:
-        """Choose rows in their list and press an action. Returns what was told."""
+    def press(self, action: str, *rows: Model, **more: Any) -> Messages:
+        """Choose rows in their list and run an action. Returns the messages."""
         page = f"{rows[0]._meta.model_name}_changelist"
         data = {"action": action, "_selected_action": [row.pk for row in rows], "index": 0, **more}
         response = self.post(page, data=data)
         assert response.status_code == 302
         return self._read(response)
 
-    def _read(self, response: HttpResponse) -> Told:
-        """Look at the page that follows, which shows the messages once."""
-        messages = told(response)
+    def _read(self, response: HttpResponse) -> Messages:
+        """Open the next page, which shows the messages once."""
+        messages = messages_of(response)
         assert self.client.get(response["Location"]).status_code == 200
         return messages
 
 
 @pytest.fixture
 def browser(
-    admin_client: Client, doorbell: Doorbell, django_capture_on_commit_callbacks: Any
+    admin_client: Client, task_queue: TaskQueue, django_capture_on_commit_callbacks: Any
 ) -> Browser:
     return Browser(admin_client, django_capture_on_commit_callbacks)
 
@@ -107,7 +107,7 @@ def address(page: str, *arguments: Any) -> str:
     return reverse(f"admin:giftcodes_{page}", args=arguments)
 
 
-def told(response: HttpResponse) -> Told:
+def messages_of(response: HttpResponse) -> Messages:
     """Level and words of each message."""
     return [(message.level_tag, str(message)) for message in get_messages(response.wsgi_request)]
 

@@ -1,4 +1,4 @@
-"""Every address of the admin, made from what is registered: a page that is added later is among them."""
+"""All addresses of the admin, from the registered models, so that new pages are included."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from django.urls import reverse
 
 
 def lists() -> Iterator[str]:
-    """The pages that belong to no row: lists, forms for adding, and whatever else a model's admin offers."""
+    """The pages of a model that belong to no row: the list, the form for adding, and others."""
     for model, page in admin.site._registry.items():
         for pattern in page.get_urls():
             if pattern.name and not pattern.pattern.converters:
                 yield reverse(f"admin:{pattern.name}")
-        # What somebody may have typed into the address.
+        # What a person may have typed into the address.
         yield reverse(
             f"admin:{model._meta.app_label}_{model._meta.model_name}_changelist",
             query={"all": "", "q": "2"},
@@ -30,7 +30,7 @@ def lists() -> Iterator[str]:
 
 
 def autocompletes() -> Iterator[str]:
-    """What can be searched for a choice."""
+    """The autocompletes."""
     for model in admin.site._registry:
         for field in model._meta.get_fields():
             if getattr(field, "remote_field", None) and not field.auto_created:
@@ -43,7 +43,7 @@ def autocompletes() -> Iterator[str]:
 
 
 def pages_of(row: Model) -> Iterator[str]:
-    """The pages of one row: change, history, delete and whatever else there is."""
+    """The pages of one row: change, history, delete and others."""
     page = admin.site._registry[type(row)]
     for pattern in page.get_urls():
         names = list(pattern.pattern.converters)
@@ -59,7 +59,7 @@ def rows() -> Iterator[Model]:
 
 
 def content(client: Any, address: str) -> str:
-    """What is shown at an address; nothing where nothing is."""
+    """The content at an address. Empty: there is no page."""
     response = client.get(address)
     assert response.status_code in (200, 302, 403, 404), (address, response.status_code)
     if response.status_code != 200:
@@ -70,10 +70,10 @@ def content(client: Any, address: str) -> str:
 
 
 def read(client: Any, addresses: Iterable[str]) -> dict[str, str]:
-    """What somebody sees at each address."""
+    """The content at each address."""
     return {address: content(client, address) for address in addresses}
 
 
 def leaks(pages: dict[str, str], words: Iterable[str]) -> list[tuple[str, str]]:
-    """Which page shows which of these words."""
+    """The pages that show any of these words."""
     return [(address, word) for word in words for address, shown in pages.items() if word in shown]

@@ -1,4 +1,4 @@
-"""A past: rows of history, as the flow would have left them."""
+"""Rows of history, as the pipeline would have left them."""
 
 from __future__ import annotations
 
@@ -31,9 +31,9 @@ SECRET = "aVerySecretToken"
 
 
 def redemption(
-    *, state: str = RunState.COMPLETE, members: int = 1, share: str = "redeemed"
+    *, state: str = RunState.COMPLETE, members: int = 1, member_state: str = "redeemed"
 ) -> Redemption:
-    """A redemption of a new code for a new guild, with a share for each member."""
+    """A redemption of a new code for a new guild, with a member redemption for each member."""
     row = Redemption.objects.create(
         guild=guild(members=members),
         gift_code=gift_code(),
@@ -47,7 +47,7 @@ def redemption(
             member=one,
             gift_code=row.gift_code,
             player_id=one.player_id,
-            state=share,
+            state=member_state,
             reason="Redeemed.",
         )
         for one in row.guild.members.all()
@@ -55,11 +55,11 @@ def redemption(
     return row
 
 
-def attempt(share: MemberRedemption, *, token: int = 1) -> Attempt:
+def attempt(member_redemption: MemberRedemption, *, token: int = 1) -> Attempt:
     return Attempt.objects.create(
-        member_redemption=share,
-        gift_code=share.gift_code,
-        player_id=share.player_id,
+        member_redemption=member_redemption,
+        gift_code=member_redemption.gift_code,
+        player_id=member_redemption.player_id,
         realm=1,
         token=token,
         outcome="success",
@@ -67,11 +67,11 @@ def attempt(share: MemberRedemption, *, token: int = 1) -> Attempt:
 
 
 def live(times: int) -> None:
-    """Some rows of every kind, each with relations of its own."""
+    """Some rows of every model, each with its own related rows."""
     for number in range(times):
         row = redemption()
-        share = row.member_redemptions.get()
-        attempt(share)
+        member_redemption = row.member_redemptions.get()
+        attempt(member_redemption)
         member(row.guild, nickname=f"Nick{number}")
         MemberImport.objects.create(
             guild=row.guild, source=Source.COMMAND, added=1, updated=0, reactivated=0
@@ -94,7 +94,7 @@ def live(times: int) -> None:
             number=1,
         )
         DirectoryLookup.objects.create(
-            provider="simulator", player_id=share.player_id, said="found", name="Nick"
+            provider="simulator", player_id=member_redemption.player_id, said="found", name="Nick"
         )
         Heartbeat.objects.get_or_create(name=f"tick {row.pk}")
     Feed.objects.get_or_create(provider="simulator")

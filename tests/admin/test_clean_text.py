@@ -1,4 +1,4 @@
-"""What people type and what is stored: cleaned where it enters, and safe where it is shown."""
+"""Entered text is cleaned before it is stored, and stored text is safe where it is shown."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from django.urls import reverse
 from giftcodes.models import Alarm, Channel, GiftCode, Guild, Member, OptOut
 from giftcodes.models.privacy import player_hash
 from giftcodes.notifications.alarms import evaluate
-from tests.admin.conftest import Browser, Doorbell, errors
+from tests.admin.conftest import Browser, TaskQueue, errors
 from tests.factories import gift_code, guild, member
 
 pytestmark = pytest.mark.django_db
-#: What may stand in no page, message or export. The isolates that we add are closed again.
+#: Characters that no page, message or export may contain. The isolates that we add are closed.
 REORDERING = re.compile("[\u061c\u200b\u200e\u200f\u202a-\u202e\u2066\u2067]")
 HEBREW = "אבג"
 
@@ -44,12 +44,12 @@ def guild_form(**fields: Any) -> dict[str, Any]:
 
 
 def written(table: str, column: str, text: str) -> None:
-    """As an older version has stored it: past our fields."""
+    """Store a value as an older version would have, without the cleaning of our fields."""
     with connection.cursor() as cursor:
         cursor.execute(f"UPDATE giftcodes_{table} SET {column} = %s", [text])
 
 
-# --- Entrances --------------------------------------------------------------------------------------------------------
+# --- Entrances ------------------------------------------------------------------------------------
 @pytest.mark.slow
 def test_a_member_is_stored_without_invisible_characters_and_with_ascii_digits(
     browser: Browser,
@@ -72,7 +72,7 @@ def test_a_member_is_stored_without_invisible_characters_and_with_ascii_digits(
     )
 
 
-def test_a_player_in_other_digits_is_the_player_who_is_there(browser: Browser) -> None:
+def test_a_player_in_other_digits_is_the_known_player(browser: Browser) -> None:
     wolves = guild()
     member(wolves, "123456789")
 
@@ -102,7 +102,7 @@ def test_a_name_that_differs_in_invisible_characters_only_is_taken(browser: Brow
 
 
 def test_a_code_is_stored_without_invisible_characters(
-    browser: Browser, doorbell: Doorbell
+    browser: Browser, task_queue: TaskQueue
 ) -> None:
     browser.save(
         "giftcode_add",
@@ -158,8 +158,8 @@ def test_a_realm_for_many_is_never_shortened(browser: Browser) -> None:
     assert ann.realm == 99
 
 
-def test_a_wish_finds_the_player_whatever_stands_around_the_id(
-    browser: Browser, doorbell: Doorbell
+def test_a_wish_finds_the_player_with_other_characters_around_the_id(
+    browser: Browser, task_queue: TaskQueue
 ) -> None:
     data = {"provider": "simulator", "player_id": "\u202a١٢٣٤٥٦٧٨٩\u202c", "wish": "opt_out"}
 
@@ -195,7 +195,7 @@ def test_a_search_finds_what_is_meant(browser: Browser, typed: str) -> None:
         assert "Bea" not in page.content.decode()
 
 
-# --- Exits ------------------------------------------------------------------------------------------------------------
+# --- Exits ----------------------------------------------------------------------------------------
 @pytest.fixture
 def stored(db: None) -> Member:
     """A member and a guild as an older version has stored them."""
@@ -269,11 +269,11 @@ def test_a_name_from_right_to_left_does_not_reorder_the_sentence_around_it(
 ) -> None:
     ann = member(guild(HEBREW), "123456789", nickname=HEBREW)
 
-    told = browser.press("deactivate", ann)
+    messages = browser.press("deactivate", ann)
 
     name = f"\u2068{HEBREW}\u2069"
     assert str(ann.guild) == name
-    assert told == [
+    assert messages == [
         ("success", f"{name} (123456789) is inactive now. Nothing was deleted: the history stays.")
     ]
     assert f">{HEBREW}<" in browser.open("member_changelist").content.decode()

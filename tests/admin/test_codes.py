@@ -1,4 +1,4 @@
-"""Codes by hand: adding one redeems it; what is known is explained; closing, reopening, tombstones."""
+"""Codes in the admin: adding redeems a code, known codes are explained, closing and reopening."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from giftcodes.admin.codes.code_form import GiftCodeForm
 from giftcodes.clients.feeds import PublishedCode
 from giftcodes.models import Attempt, CodeState, GiftCode, Redemption, RedemptionEvent, Source
 from giftcodes.pipeline.poll import FeedLineKind, decide
-from tests.admin.conftest import Browser, Doorbell, address, errors, told
+from tests.admin.conftest import Browser, TaskQueue, address, errors, messages_of
 from tests.admin.past import attempt, redemption
 from tests.factories import gift_code, guild, member
 
@@ -23,35 +23,36 @@ def form(code: str = "Frost2026", **fields: Any) -> dict[str, Any]:
     return {"provider": "simulator", "code": code, "rewards": "", **dates, **fields}
 
 
-# --- Adding -----------------------------------------------------------------------------------------------------------
+# --- Adding ---------------------------------------------------------------------------------------
 def test_a_code_that_is_added_is_fanned_out_for_the_user(
-    browser: Browser, doorbell: Doorbell, admin_user: Any
+    browser: Browser, task_queue: TaskQueue, admin_user: Any
 ) -> None:
     guild(members=2), guild(members=1), guild(members=5, automatic=False)
-    told = browser.save("giftcode_add", **form())
+    messages = browser.save("giftcode_add", **form())
     code = GiftCode.objects.get()
     assert (code.code, code.folded, code.source) == ("Frost2026", "frost2026", Source.ADMIN)
-    assert doorbell.arguments("fan_out") == [[code.pk, "admin", admin_user.pk]]
-    assert "redeemed now for 3 members in 2 guilds" in told[0][1]
+    assert task_queue.arguments("fan_out") == [[code.pk, "admin", admin_user.pk]]
+    assert "redeemed now for 3 members in 2 guilds" in messages[0][1]
 
 
-def test_nothing_is_rung_before_the_commit(browser: Browser, doorbell: Doorbell) -> None:
+def test_nothing_is_enqueued_before_the_commit(browser: Browser, task_queue: TaskQueue) -> None:
     browser.client.post(address("giftcode_add"), form())
     assert GiftCode.objects.exists()
-    assert doorbell.rings == []
+    assert task_queue.enqueued == []
 
 
-def test_a_code_without_any_guild_is_kept_and_says_so(browser: Browser) -> None:
-    told = browser.save("giftcode_add", **form())
-    assert told[0][0] == "warning"
-    assert "Nobody wants it yet" in told[0][1]
+def test_a_code_without_any_guild_is_saved_and_says_so(browser: Browser) -> None:
+    messages = browser.save("giftcode_add", **form())
+    assert messages[0][0] == "warning"
+    assert "no guild of this game redeems codes" in messages[0][1]
 
 
-def test_a_code_of_a_game_that_is_off_is_kept_and_says_what_is_missing(browser: Browser) -> None:
-    told = browser.save("giftcode_add", **form(provider="whiteout"))
-    assert told[0] == (
+def test_a_code_of_a_game_that_is_off_is_saved_and_says_what_is_missing(browser: Browser) -> None:
+    messages = browser.save("giftcode_add", **form(provider="whiteout"))
+    assert messages[0] == (
         "warning",
-        "Code Frost2026 is kept, but cannot be redeemed yet. Whiteout Survival is off: WHITEOUT_SALT is not set.",
+        "Code Frost2026 is saved, but cannot be redeemed yet. Whiteout Survival is off: "
+        "WHITEOUT_SALT is not set.",
     )
 
 
@@ -67,9 +68,9 @@ def test_a_code_of_another_shape_is_refused(browser: Browser, wrong: str) -> Non
     ("state", "words"),
     [
         (CodeState.ACTIVE, "known already and active"),
-        (CodeState.PROBING, "asked once more"),
+        (CodeState.PROBING, "tried once more"),
         (CodeState.CLOSED, "The code has expired. Use Reopen code"),
-        (CodeState.DELETED, "Open that page, and press Bring back"),
+        (CodeState.DELETED, "Open its page and press Bring back"),
     ],
 )
 def test_a_known_code_in_another_spelling_is_explained_by_its_state(
@@ -93,14 +94,14 @@ def test_a_known_code_in_another_spelling_is_explained_by_its_state(
     ],
 )
 def test_a_code_that_was_never_granted_takes_another_spelling(
-    browser: Browser, doorbell: Doorbell, state: str, outcome: str, spelling: str, words: str
+    browser: Browser, task_queue: TaskQueue, state: str, outcome: str, spelling: str, words: str
 ) -> None:
     known = gift_code("frost2026", state=state, closed_outcome=outcome)
 
     response = browser.post("giftcode_add", data=form("FROST2026"))
 
     assert response["Location"] == address("giftcode_change", known.pk)
-    assert words in str(told(response))
+    assert words in str(messages_of(response))
     row = GiftCode.objects.get()
     assert (row.code, row.state) == (spelling, CodeState.ACTIVE)
     assert ["FROST2026"] == (row.other_spellings or [row.code])
@@ -121,20 +122,20 @@ def test_the_same_code_of_another_game_is_another_code(browser: Browser) -> None
 
 
 def test_a_code_that_the_feed_stores_at_the_same_moment_is_no_server_error(
-    browser: Browser, doorbell: Doorbell, monkeypatch: pytest.MonkeyPatch
+    browser: Browser, task_queue: TaskQueue, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def meanwhile(self: GiftCodeForm) -> None:
         gift_code("FROST2026")
 
     monkeypatch.setattr(GiftCodeForm, "clean", meanwhile)
-    told = browser.save("giftcode_add", **form())
-    assert told[0][0] == "error"
-    assert "saved the same at this moment" in told[0][1]
-    assert doorbell.rings == []
+    messages = browser.save("giftcode_add", **form())
+    assert messages[0][0] == "error"
+    assert "saved the same at this moment" in messages[0][1]
+    assert task_queue.enqueued == []
 
 
-# --- Changing ---------------------------------------------------------------------------------------------------------
-def test_code_and_game_cannot_be_changed_and_the_machine_s_fields_are_not_written_back(
+# --- Changing -------------------------------------------------------------------------------------
+def test_code_and_game_cannot_be_changed_and_fields_of_the_pipeline_are_not_written_back(
     browser: Browser,
 ) -> None:
     code = gift_code("FROST2026")
@@ -147,7 +148,7 @@ def test_code_and_game_cannot_be_changed_and_the_machine_s_fields_are_not_writte
     assert (code.rewards, code.published_on) == ("Gems", date(2026, 1, 2))
 
 
-def test_what_the_machine_wrote_while_the_form_was_saved_stays(
+def test_what_the_pipeline_wrote_while_the_form_was_saved_stays(
     browser: Browser, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     code = gift_code("FROST2026")
@@ -165,9 +166,9 @@ def test_what_the_machine_wrote_while_the_form_was_saved_stays(
     assert (code.state, code.reason, code.rewards) == ("closed", "The code has expired.", "Gems")
 
 
-# --- Redeem now -------------------------------------------------------------------------------------------------------
-def look(browser: Browser, *codes: GiftCode, **more: Any) -> Any:
-    """Press Redeem now. Returns the page that says what it would do."""
+# --- Redeem now -----------------------------------------------------------------------------------
+def preview(browser: Browser, *codes: GiftCode, **more: Any) -> Any:
+    """Press Redeem now. Returns the page that shows the effects."""
     data = {
         "action": "redeem_now",
         "_selected_action": [code.pk for code in codes],
@@ -180,14 +181,14 @@ def look(browser: Browser, *codes: GiftCode, **more: Any) -> Any:
 
 
 def test_redeem_now_says_first_what_it_would_do_and_does_nothing(
-    browser: Browser, doorbell: Doorbell
+    browser: Browser, task_queue: TaskQueue
 ) -> None:
     wolves, bears = guild("Wolves", members=3), guild("Bears", members=2)
-    twin = wolves.members.all()[0].player_id
-    member(bears, twin)
+    player_id = wolves.members.all()[0].player_id
+    member(bears, player_id)
     guild("Idle", members=1, automatic=False), guild("Gone", members=1, active=False)
     guild("Other", members=1, provider="whiteout")
-    response = look(browser, gift_code("AAA"))
+    response = preview(browser, gift_code("AAA"))
     lines = {str(one["line"].guild): one for one in response.context["lines"]}
     assert {name: one["is_chosen"] for name, one in lines.items()} == {
         "Wolves": True,
@@ -200,11 +201,11 @@ def test_redeem_now_says_first_what_it_would_do_and_does_nothing(
     assert (response.context["number"], total.members, total.requests) == (2, 6, 5)
     assert "a few seconds if the code works" in response.content.decode()
     assert not Redemption.objects.exists()
-    assert doorbell.rings == []
+    assert task_queue.enqueued == []
 
 
 def test_what_is_confirmed_is_started_for_the_guilds_that_are_chosen(
-    browser: Browser, doorbell: Doorbell, admin_user: Any
+    browser: Browser, task_queue: TaskQueue, admin_user: Any
 ) -> None:
     wolves, bears, idle = (
         guild("Wolves", members=1),
@@ -213,24 +214,24 @@ def test_what_is_confirmed_is_started_for_the_guilds_that_are_chosen(
     )
     code = gift_code("AAA")
     pairs = [f"{row.pk}-{code.pk}" for row in (wolves, idle)]
-    again = look(browser, code, chosen="yes", pair=pairs)
+    again = preview(browser, code, chosen="yes", pair=pairs)
     assert [one["is_chosen"] for one in again.context["lines"]] == [True, False, True]
 
-    told = browser.press(
+    messages = browser.press(
         "redeem_now", code, chosen="yes", pair=[*pairs, "999-1", "x"], confirm="yes"
     )
 
-    assert told == [
+    assert messages == [
         ("success", "Started for guild Wolves with code AAA."),
         ("success", "Started for guild Idle with code AAA."),
     ]
     run = Redemption.objects.get(guild=wolves)
     assert (run.state, run.trigger, run.triggered_by) == ("running", "admin", admin_user)
     assert not Redemption.objects.filter(guild=bears).exists()
-    assert doorbell.arguments("dispatch") == [["simulator"], ["simulator"]]
-    assert look(browser, code).context["lines"][0]["preview"].is_running
-    told = browser.press("redeem_now", code, chosen="yes", pair=pairs[:1], confirm="yes")
-    assert "already in progress for guild Wolves with code AAA" in told[0][1]
+    assert task_queue.arguments("dispatch") == [["simulator"], ["simulator"]]
+    assert preview(browser, code).context["lines"][0]["preview"].is_running
+    messages = browser.press("redeem_now", code, chosen="yes", pair=pairs[:1], confirm="yes")
+    assert "already in progress for guild Wolves with code AAA" in messages[0][1]
 
 
 def test_a_guild_that_was_asked_to_redeem_the_code_before_is_chosen_beforehand(
@@ -239,49 +240,52 @@ def test_a_guild_that_was_asked_to_redeem_the_code_before_is_chosen_beforehand(
     asked = guild("Asked", members=1, automatic=False)
     code = gift_code("AAA")
     Redemption.objects.create(guild=asked, gift_code=code, state="complete")
-    assert [one["is_chosen"] for one in look(browser, code).context["lines"]] == [True]
+    assert [one["is_chosen"] for one in preview(browser, code).context["lines"]] == [True]
 
 
 def test_redeem_now_on_a_closed_code_is_refused_and_leaves_no_rows(browser: Browser) -> None:
     guild(members=1)
     code = gift_code("AAA", state=CodeState.CLOSED, reason="The code has expired.")
-    told = browser.press("redeem_now", code)
-    assert told == [("warning", "Code AAA is closed. The code has expired. Reopen it first.")]
+    messages = browser.press("redeem_now", code)
+    assert messages == [("warning", "Code AAA is closed. The code has expired. Reopen it first.")]
     assert not Redemption.objects.exists()
 
 
 def test_redeem_now_without_a_guild_is_refused(browser: Browser) -> None:
-    told = browser.press("redeem_now", gift_code("AAA"))
-    assert told == [("warning", "No guild wants code AAA: none of this game is active.")]
+    messages = browser.press("redeem_now", gift_code("AAA"))
+    assert messages == [("warning", "Code AAA cannot be redeemed: no guild of its game is active.")]
 
 
 def test_many_redemptions_are_handed_to_the_workers(
-    browser: Browser, doorbell: Doorbell, admin_user: Any
+    browser: Browser, task_queue: TaskQueue, admin_user: Any
 ) -> None:
     guilds = [guild() for _ in range(51)]
     code = gift_code("AAA")
-    told = browser.press("redeem_now", code, confirm="yes")
-    assert told == [
+    messages = browser.press("redeem_now", code, confirm="yes")
+    assert messages == [
         (
             "success",
-            "51 redemptions were asked for. What comes of them, and what is refused, appears in the journal.",
+            "51 redemptions were asked for. The journal shows what comes of them, and what is "
+            "refused.",
         )
     ]
-    assert sorted(doorbell.arguments("redeem")) == sorted(
+    assert sorted(task_queue.arguments("redeem")) == sorted(
         [row.pk, code.pk, "admin", admin_user.pk] for row in guilds
     )
     assert not Redemption.objects.exists()
 
 
 def test_too_many_at_once_are_refused_as_a_whole(
-    browser: Browser, doorbell: Doorbell, monkeypatch: pytest.MonkeyPatch
+    browser: Browser, task_queue: TaskQueue, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("giftcodes.admin.redemptions.redeem_preview.MOST", 2)
     for _ in range(3):
         guild()
-    told = browser.press("redeem_now", gift_code("AAA"), confirm="yes")
-    assert told == [("warning", "That would be 3 redemptions at once. Choose fewer: at most 2.")]
-    assert doorbell.rings == []
+    messages = browser.press("redeem_now", gift_code("AAA"), confirm="yes")
+    assert messages == [
+        ("warning", "That would be 3 redemptions at once. Choose fewer: at most 2.")
+    ]
+    assert task_queue.enqueued == []
 
 
 def test_more_than_a_form_can_hold_is_confirmed_as_a_whole(
@@ -290,9 +294,9 @@ def test_more_than_a_form_can_hold_is_confirmed_as_a_whole(
     monkeypatch.setattr("giftcodes.admin.redemptions.redeem_preview.CHOOSABLE", 1)
     guild("Wolves", members=1), guild("Bears", members=1), guild("Idle", members=1, automatic=False)
     code = gift_code("AAA")
-    page = look(browser, code).content.decode()
+    page = preview(browser, code).content.decode()
     assert 'name="pair"' not in page
-    assert "too many to choose among" in page
+    assert "too many to choose from" in page
     assert len(browser.press("redeem_now", code, confirm="yes")) == 2
 
 
@@ -303,50 +307,52 @@ def test_the_preview_costs_the_same_for_many_guilds_and_codes(
     for _ in range(12):
         guild(members=2)
     with django_assert_max_num_queries(25):
-        response = look(browser, *codes)
+        response = preview(browser, *codes)
     assert response.context["number"] == 48
 
 
-# --- Closing, reopening, deleting -------------------------------------------------------------------------------------
-def test_a_code_is_closed_by_hand(browser: Browser, doorbell: Doorbell) -> None:
+# --- Closing, reopening, deleting -----------------------------------------------------------------
+def test_a_code_is_closed_by_hand(browser: Browser, task_queue: TaskQueue) -> None:
     code = gift_code("AAA")
-    told = browser.press("close_codes", code)
+    messages = browser.press("close_codes", code)
     code.refresh_from_db()
     assert (code.state, code.reason) == ("closed", "Closed by admin in the admin.")
-    assert told == [("success", "Code AAA is closed: nobody is asked for it any more.")]
-    assert doorbell.rings == [("close_code", [code.pk])]
+    assert messages == [("success", "Code AAA is closed: it is redeemed for no member any more.")]
+    assert task_queue.enqueued == [("close_code", [code.pk])]
 
 
-def test_closing_a_closed_code_says_that_it_is_closed(browser: Browser, doorbell: Doorbell) -> None:
-    told = browser.press("close_codes", gift_code("AAA", state=CodeState.CLOSED))
-    assert told == [("warning", "Code AAA is closed already.")]
-    assert doorbell.rings == []
+def test_closing_a_closed_code_says_that_it_is_closed(
+    browser: Browser, task_queue: TaskQueue
+) -> None:
+    messages = browser.press("close_codes", gift_code("AAA", state=CodeState.CLOSED))
+    assert messages == [("warning", "Code AAA is closed already.")]
+    assert task_queue.enqueued == []
 
 
 @pytest.mark.parametrize("state", [CodeState.CLOSED, CodeState.DELETED, CodeState.PROBING])
 def test_a_code_is_reopened_without_restarting_what_a_person_stopped(
-    browser: Browser, doorbell: Doorbell, admin_user: Any, state: str
+    browser: Browser, task_queue: TaskQueue, admin_user: Any, state: str
 ) -> None:
     code = gift_code("AAA", state=state)
-    told = browser.press("reopen_codes", code)
+    messages = browser.press("reopen_codes", code)
     code.refresh_from_db()
     assert code.state == CodeState.ACTIVE
-    assert [level for level, _words in told] == ["success"]
-    assert doorbell.rings == [("fan_out", [code.pk, "catch_up"])]
+    assert [level for level, _words in messages] == ["success"]
+    assert task_queue.enqueued == [("fan_out", [code.pk, "catch_up"])]
     event = RedemptionEvent.objects.get(kind="code_reopened")
     assert (event.user, event.trigger) == (admin_user, "admin")
 
 
 def test_an_active_code_is_not_reopened_and_an_old_issue_neither(
-    browser: Browser, doorbell: Doorbell
+    browser: Browser, task_queue: TaskQueue
 ) -> None:
     active = gift_code("AAA")
     old = gift_code("BBB", state=CodeState.CLOSED)
     gift_code("BBB", issue=2)
-    told = browser.press("reopen_codes", active, old)
-    assert ("warning", "Code AAA is active.") in told
-    assert ("warning", "Code BBB has been issued anew; reopen the newest issue.") in told
-    assert doorbell.rings == []
+    messages = browser.press("reopen_codes", active, old)
+    assert ("warning", "Code AAA is active.") in messages
+    assert ("warning", "Code BBB has been issued again; reopen the newest issue.") in messages
+    assert task_queue.enqueued == []
 
 
 @pytest.mark.parametrize(
@@ -354,7 +360,7 @@ def test_an_active_code_is_not_reopened_and_an_old_issue_neither(
     [
         (CodeState.ACTIVE, ["Redeem now …", "Close code"]),
         (CodeState.PROBING, ["Reopen code", "Close code"]),
-        (CodeState.CLOSED, ["Reopen code", "Issue anew"]),
+        (CodeState.CLOSED, ["Reopen code", "Reissue"]),
         (CodeState.DELETED, ["Bring back"]),
     ],
 )
@@ -365,22 +371,24 @@ def test_the_buttons_are_those_that_do_something(
     assert [str(words) for _name, words in page.context["buttons"]] == buttons
 
 
-def test_a_closed_code_is_issued_anew_and_the_old_issue_keeps_its_history(
-    browser: Browser, doorbell: Doorbell, admin_user: Any
+def test_a_closed_code_is_reissued_and_the_old_issue_keeps_its_history(
+    browser: Browser, task_queue: TaskQueue, admin_user: Any
 ) -> None:
     old = redemption().gift_code
     GiftCode.objects.filter(pk=old.pk).update(state=CodeState.CLOSED, rewards="Gems")
-    told = browser.press("reissue_codes", old)
-    anew = GiftCode.objects.get(code=old.code, issue=2)
-    assert (anew.state, anew.source, anew.rewards) == ("active", "admin", "Gems")
-    assert told == [("success", f"Code {anew} is a new issue: everybody is asked for once more.")]
-    assert doorbell.rings == [("fan_out", [anew.pk, "admin", admin_user.pk])]
+    messages = browser.press("reissue_codes", old)
+    reissued = GiftCode.objects.get(code=old.code, issue=2)
+    assert (reissued.state, reissued.source, reissued.rewards) == ("active", "admin", "Gems")
+    assert messages == [
+        ("success", f"Code {reissued} is a new issue: it is redeemed for every member again.")
+    ]
+    assert task_queue.enqueued == [("fan_out", [reissued.pk, "admin", admin_user.pk])]
     old.refresh_from_db()
     assert (old.state, old.redemptions.count()) == ("closed", 1)
-    assert "Issued anew: issue 2." in browser.open("giftcode_change", anew.pk).content.decode()
+    assert "Reissued: issue 2." in browser.open("giftcode_change", reissued.pk).content.decode()
     # The feed, which lists the code with its old date, does not issue it a third time.
     assert (
-        decide(PublishedCode(code=old.code, published_on=date(2020, 1, 1)), anew)
+        decide(PublishedCode(code=old.code, published_on=date(2020, 1, 1)), reissued)
         is FeedLineKind.KNOWN
     )
 
@@ -388,13 +396,13 @@ def test_a_closed_code_is_issued_anew_and_the_old_issue_keeps_its_history(
 @pytest.mark.parametrize(
     ("state", "words"),
     [
-        (CodeState.ACTIVE, "only a closed code is issued anew"),
+        (CodeState.ACTIVE, "only a closed code can be reissued"),
         (CodeState.DELETED, "Bring it back first."),
-        (CodeState.CLOSED, "has been issued anew already."),
+        (CodeState.CLOSED, "has already been reissued."),
     ],
 )
-def test_what_is_not_closed_or_has_a_newer_issue_is_not_issued_anew(
-    browser: Browser, doorbell: Doorbell, state: str, words: str
+def test_what_is_not_closed_or_has_a_newer_issue_is_not_reissued(
+    browser: Browser, task_queue: TaskQueue, state: str, words: str
 ) -> None:
     code = gift_code("AAA", state=state)
     if state == CodeState.CLOSED:
@@ -402,7 +410,7 @@ def test_what_is_not_closed_or_has_a_newer_issue_is_not_issued_anew(
     ((level, said),) = browser.press("reissue_codes", code)
     assert level == "warning"
     assert words in said
-    assert doorbell.rings == []
+    assert task_queue.enqueued == []
 
 
 def test_the_page_of_a_code_names_the_answers_that_closed_it_and_proved_it(
@@ -410,14 +418,14 @@ def test_the_page_of_a_code_names_the_answers_that_closed_it_and_proved_it(
 ) -> None:
     now = timezone.now()
     row = redemption(members=3)
-    shares = list(row.member_redemptions.order_by("pk"))
-    for share, outcome, seconds in zip(
-        shares, ("success", "code_expired", "code_expired"), (90, 40, 20), strict=True
+    member_redemptions = list(row.member_redemptions.order_by("pk"))
+    for member_redemption, outcome, seconds in zip(
+        member_redemptions, ("success", "code_expired", "code_expired"), (90, 40, 20), strict=True
     ):
-        Attempt.objects.filter(pk=attempt(share).pk).update(
+        Attempt.objects.filter(pk=attempt(member_redemption).pk).update(
             outcome=outcome, answered_at=now - timedelta(seconds=seconds)
         )
-    late = attempt(shares[0], token=2)
+    late = attempt(member_redemptions[0], token=2)
     Attempt.objects.filter(pk=late.pk).update(
         outcome="code_expired", answered_at=now + timedelta(seconds=60)
     )
@@ -430,39 +438,39 @@ def test_the_page_of_a_code_names_the_answers_that_closed_it_and_proved_it(
     )
     response = browser.open("giftcode_change", row.gift_code_id)
     assert [one["member"] for one in response.context["closers"]] == [
-        shares[2].member,
-        shares[1].member,
+        member_redemptions[2].member,
+        member_redemptions[1].member,
     ]
-    assert [one["member"] for one in response.context["provers"]] == [shares[0].member]
+    assert [one["member"] for one in response.context["provers"]] == [member_redemptions[0].member]
     assert "Closed by these answers" in response.content.decode()
 
 
 @pytest.mark.parametrize("way", ["button", "bulk"])
-def test_a_deleted_code_is_a_tombstone_that_the_feed_cannot_bring_back(
-    browser: Browser, doorbell: Doorbell, way: str
+def test_a_deleted_code_stays_and_the_feed_cannot_add_it_again(
+    browser: Browser, task_queue: TaskQueue, way: str
 ) -> None:
     code = redemption().gift_code
     if way == "button":
-        told = browser.save("giftcode_delete", code.pk, post="yes")
+        messages = browser.save("giftcode_delete", code.pk, post="yes")
     else:
-        told = browser.press("delete_codes", code)
+        messages = browser.press("delete_codes", code)
     code.refresh_from_db()
     assert code.state == CodeState.DELETED
     assert code.redemptions.exists()
-    assert told == [
+    assert messages == [
         (
             "success",
-            f"Code {code} is deleted. Its history stays, and the feed cannot bring it back.",
+            f"Code {code} is deleted. Its history stays, and the feed cannot add it again.",
         )
     ]
-    assert doorbell.rings == [("close_code", [code.pk])]
+    assert task_queue.enqueued == [("close_code", [code.pk])]
     published = PublishedCode(code=code.code, published_on=date(2099, 1, 1))
     assert decide(published, code) is FeedLineKind.KNOWN
 
 
 def test_the_page_that_asks_before_deleting_says_what_it_means(browser: Browser) -> None:
     page = browser.open("giftcode_delete", gift_code().pk).content.decode()
-    assert "the feed cannot bring it back" in page
+    assert "the feed cannot add it again" in page
     assert "will be deleted" not in page
 
 
@@ -475,35 +483,35 @@ def test_an_end_that_is_past_is_refused_for_a_new_code(browser: Browser) -> None
         "rewards": "",
     }
     response = browser.post("giftcode_add", data=form)
-    assert "This moment is past." in errors(response)
+    assert "This time is in the past." in errors(response)
     assert not GiftCode.objects.exists()
 
 
 def test_another_end_of_a_closed_code_says_that_it_stays_closed(browser: Browser) -> None:
     code = gift_code(state="closed")
-    told = browser.save(
+    messages = browser.save(
         "giftcode_change", code.pk, expires_at_0="2099-01-01", expires_at_1="12:00", rewards=""
     )
     assert (
         "info",
-        f"Code {code} is closed, and stays so until somebody presses Reopen code.",
-    ) in told
+        f"Code {code} is closed, and stays closed until you press Reopen code.",
+    ) in messages
 
 
 def test_a_code_that_is_held_back_shows_the_answers_and_when_it_goes_on(browser: Browser) -> None:
     since = timezone.now()
-    share = redemption(share="pending").member_redemptions.get()
+    member_redemption = redemption(member_state="pending").member_redemptions.get()
     GiftCode.objects.update(
         held_until=since + timedelta(seconds=45), odd_since=since, other_spellings=["odd"]
     )
-    row = attempt(share)
+    row = attempt(member_redemption)
     Attempt.objects.update(
         outcome="unrecognised", msg="MOON PHASE ERROR", err_code="41234", answered_at=since
     )
 
-    page = browser.open("giftcode_change", share.gift_code_id).content.decode()
+    page = browser.open("giftcode_change", member_redemption.gift_code_id).content.decode()
 
-    assert "One member at a time is asked" in page
+    assert "It is tried for one member at a time" in page
     assert "“MOON PHASE ERROR” (41234)" in page
     assert address("attempt_change", row.pk) in page
-    assert "it is asked for as odd" in page
+    assert "it is requested as odd" in page

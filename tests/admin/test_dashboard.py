@@ -1,4 +1,4 @@
-"""The first page: what runs, what comes next, what needs a person; at any size, and from the first day on."""
+"""The dashboard: runs, numbers, games, alarms, first steps and the chart, at a fixed cost."""
 
 from __future__ import annotations
 
@@ -35,9 +35,9 @@ def parts(browser: Browser) -> dict[str, str]:
     return {name: " ".join(html.split()) for name, html in answer.json()["parts"].items()}
 
 
-# --- What runs --------------------------------------------------------------------------------------------------------
+# --- What runs ------------------------------------------------------------------------------------
 def test_a_run_is_shown_with_its_progress_and_a_link(browser: Browser) -> None:
-    row = past.redemption(state="running", share="pending", members=4)
+    row = past.redemption(state="running", member_state="pending", members=4)
     MemberRedemption.objects.filter(pk=row.member_redemptions.first().pk).update(state="redeemed")  # type: ignore[union-attr]
     shown = parts(browser)["running"]
     assert '<progress value="1" max="4"' in shown
@@ -46,28 +46,28 @@ def test_a_run_is_shown_with_its_progress_and_a_link(browser: Browser) -> None:
 
 
 def test_the_page_holds_what_the_live_view_answers(browser: Browser) -> None:
-    past.redemption(state="running", share="pending")
+    past.redemption(state="running", member_state="pending")
     page = " ".join(browser.client.get("/admin/").content.decode().split())
     assert parts(browser)["running"] in page
 
 
 def test_more_runs_than_fit_are_counted_and_linked(browser: Browser) -> None:
     for _ in range(11):
-        past.redemption(state="running", share="pending")
+        past.redemption(state="running", member_state="pending")
     shown = parts(browser)["running"]
     assert shown.count("<progress") == 8
     assert "and 3 more runs" in shown
 
 
-def test_while_something_runs_it_is_asked_for_often_and_else_seldom(browser: Browser) -> None:
+def test_it_is_fetched_often_during_a_run_and_rarely_otherwise(browser: Browser) -> None:
     url = reverse("admin:live")
     assert browser.client.get(url).json()["again_in_seconds"] == 10
-    past.redemption(state="running", share="pending")
+    past.redemption(state="running", member_state="pending")
     assert browser.client.get(url).json()["again_in_seconds"] == 2
 
 
-def test_what_a_guild_is_called_is_text_and_never_markup(browser: Browser) -> None:
-    row = past.redemption(state="running", share="pending")
+def test_the_name_of_a_guild_is_text_and_never_markup(browser: Browser) -> None:
+    row = past.redemption(state="running", member_state="pending")
     row.guild.name = "<img src=x onerror=alert(1)>"
     row.guild.save(update_fields=["name"])
     shown = parts(browser)["running"]
@@ -75,9 +75,9 @@ def test_what_a_guild_is_called_is_text_and_never_markup(browser: Browser) -> No
     assert "<img" not in shown
 
 
-# --- Numbers, alarms, games -------------------------------------------------------------------------------------------
+# --- Numbers, alarms, games -----------------------------------------------------------------------
 def test_refused_duplicates_of_a_day_are_counted_and_lead_to_the_journal(browser: Browser) -> None:
-    row = past.redemption(state="running", share="pending")
+    row = past.redemption(state="running", member_state="pending")
     for _ in range(3):
         row.journal("refused")  # type: ignore[arg-type]
     shown = parts(browser)["numbers"]
@@ -106,7 +106,7 @@ def test_a_paused_game_says_why_and_a_feed_its_last_error(browser: Browser, sett
     )
     Feed.objects.create(provider="simulator", failures=3, error="The feed did not answer.")
     shown = parts(browser)["games"]
-    assert "Maintenance. Until somebody resumes it." in shown
+    assert "Maintenance. The pause lasts until a person resumes the game." in shown
     assert "12 of 30 requests used" in shown
     assert "3 failures in a row: The feed did not answer." in shown
     assert "next poll" in shown
@@ -116,13 +116,13 @@ def _fields(config: Any) -> dict[str, Any]:
     return {name: getattr(config, name) for name in config.__dataclass_fields__}
 
 
-def test_it_says_when_no_worker_is_at_work(browser: Browser) -> None:
-    assert "No worker is at work" in parts(browser)["numbers"]
+def test_it_says_when_no_worker_runs(browser: Browser) -> None:
+    assert "No worker is running" in parts(browser)["numbers"]
     Heartbeat.objects.update_or_create(name="tick", defaults={"at": timezone.now()})
-    assert "No worker is at work" not in parts(browser)["numbers"]
+    assert "No worker is running" not in parts(browser)["numbers"]
 
 
-# --- First steps ------------------------------------------------------------------------------------------------------
+# --- First steps ----------------------------------------------------------------------------------
 def test_an_empty_system_says_what_to_do_first_and_moves_on(browser: Browser) -> None:
     def following() -> str:
         shown = parts(browser)["steps"]
@@ -139,13 +139,13 @@ def test_an_empty_system_says_what_to_do_first_and_moves_on(browser: Browser) ->
 
 
 def test_the_first_steps_are_gone_once_a_code_was_redeemed(browser: Browser) -> None:
-    past.redemption(share="redeemed")
+    past.redemption(member_state="redeemed")
     assert parts(browser)["steps"] == ""
 
 
-# --- The chart --------------------------------------------------------------------------------------------------------
+# --- The chart ------------------------------------------------------------------------------------
 def test_answers_are_counted_by_day_and_by_what_they_mean(db: None) -> None:
-    share = past.redemption().member_redemptions.get()
+    member_redemption = past.redemption().member_redemptions.get()
     for token, (outcome, days) in enumerate(
         [
             ("success", 0),
@@ -156,7 +156,7 @@ def test_answers_are_counted_by_day_and_by_what_they_mean(db: None) -> None:
             ("success", 30),
         ]
     ):
-        row = past.attempt(share, token=token)
+        row = past.attempt(member_redemption, token=token)
         Attempt.objects.filter(pk=row.pk).update(
             outcome=outcome, answered_at=timezone.now() - dt.timedelta(days=days)
         )
@@ -188,7 +188,7 @@ def test_the_chart_has_a_table_with_the_same_numbers(browser: Browser) -> None:
     assert "<td>1</td>" in html
 
 
-# --- Who, and at what cost --------------------------------------------------------------------------------------------
+# --- Who, and at what cost ------------------------------------------------------------------------
 def test_the_dashboard_costs_the_same_with_three_rows_and_with_thirty(browser: Browser) -> None:
     def cost(url: str) -> int:
         with CaptureQueriesContext(connection) as queries:
@@ -206,22 +206,24 @@ def test_the_dashboard_costs_the_same_with_three_rows_and_with_thirty(browser: B
 
 
 @pytest.mark.parametrize("page", ["live", "live_chart"])
-def test_who_may_not_look_at_redemptions_is_told_nothing(
+def test_without_the_permission_for_redemptions_nothing_is_shown(
     django_user_model: Any, db: None, page: str
 ) -> None:
-    past.redemption(state="running", share="pending")
+    past.redemption(state="running", member_state="pending")
     user = django_user_model.objects.create_user("clerk", password="x", is_staff=True)
     client = Client()
     client.force_login(user)
     assert client.get(reverse(f"admin:{page}")).status_code == 403
-    assert "you may not look" in client.get("/admin/").content.decode()
+    assert "you may not see" in client.get("/admin/").content.decode()
     user.user_permissions.add(Permission.objects.get(codename="view_redemption"))
     client.force_login(type(user).objects.get(pk=user.pk))
     assert client.get(reverse(f"admin:{page}")).status_code == 200
     assert Client().get(reverse(f"admin:{page}")).status_code == 302
 
 
-def test_the_side_bar_shows_what_somebody_may_open(django_user_model: Any, db: None) -> None:
+def test_the_side_bar_shows_only_pages_that_the_person_may_open(
+    django_user_model: Any, db: None
+) -> None:
     user = django_user_model.objects.create_user("clerk", password="x", is_staff=True)
     user.user_permissions.set(
         Permission.objects.filter(codename__in=["view_guild", "view_giftcode"])
@@ -236,7 +238,7 @@ def test_the_side_bar_shows_what_somebody_may_open(django_user_model: Any, db: N
     ]
 
 
-def test_who_cannot_start_the_worker_is_not_told_to(browser: Browser) -> None:
+def test_only_an_administrator_is_asked_to_start_the_worker(browser: Browser) -> None:
     assert "Start it with: make up" in parts(browser)["numbers"]
     officer = User.objects.create_user("otto", is_staff=True)
     officer.user_permissions.set(
@@ -248,4 +250,4 @@ def test_who_cannot_start_the_worker_is_not_told_to(browser: Browser) -> None:
     shown = parts(browser)["numbers"]
 
     assert "make up" not in shown
-    assert "Whoever hosts this has to start it." in shown
+    assert "Ask the operator of this site to start one." in shown

@@ -1,4 +1,4 @@
-"""Every date that a person can enter has bounds, in every form, whatever the zone of the browser."""
+"""Every date that a person can enter has bounds, in every form and every time zone."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from tests.factories import gift_code, guild, member
 
 WORDS = "This date is out of bounds. Set one from 2000-01-01 to 2100-01-01."
 ZONES = ["America/New_York", "Asia/Tokyo", "Pacific/Kiritimati", "Etc/GMT+12", "UTC"]
-#: Also the ends of what Python knows, which have no neighbour in another zone.
+#: Including the first and the last date of Python, which have no neighbour in another zone.
 FAR = [
     ("9999-12-31", "23:59"),
     ("9999-12-31", "00:00"),
@@ -130,7 +130,7 @@ def test_a_day_of_a_feed_has_the_same_bounds_and_costs_only_its_line() -> None:
     assert len(listing.skipped) == 3
 
 
-# --- The schedule -----------------------------------------------------------------------------------------------------
+# --- The schedule ---------------------------------------------------------------------------------
 def task_form(**fields: Any) -> dict[str, Any]:
     every, _made = IntervalSchedule.objects.get_or_create(every=10, period="seconds")
     form = {"name": "Mine", "task": "giftcodes.tasks.sweep", "interval": every.pk, "enabled": "on"}

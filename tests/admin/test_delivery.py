@@ -1,4 +1,4 @@
-"""Channels: taken, kept, and never shown; and what became of each message."""
+"""Channels, whose addresses are never shown, and the delivery of messages."""
 
 from __future__ import annotations
 
@@ -62,7 +62,10 @@ def test_a_message_that_waits_says_that_its_channel_rests(browser: Browser) -> N
         Announcement.objects.create(
             redemption=row, run_number=run_number, kind="started", state=state
         )
-    assert "The channel rests until" not in browser.open("announcement_changelist").content.decode()
+    assert (
+        "The channel is paused until"
+        not in browser.open("announcement_changelist").content.decode()
+    )
 
     now = database_now()
     Channel.objects.create(
@@ -70,7 +73,9 @@ def test_a_message_that_waits_says_that_its_channel_rests(browser: Browser) -> N
     )
 
     assert (
-        browser.open("announcement_changelist").content.decode().count("The channel rests until")
+        browser.open("announcement_changelist")
+        .content.decode()
+        .count("The channel is paused until")
         == 1
     )
 
@@ -92,7 +97,7 @@ def test_a_guild_has_one_channel(browser: Browser) -> None:
     assert "already exists" in errors(response)
 
 
-def test_with_its_channel_goes_its_alarm(browser: Browser) -> None:
+def test_deleting_a_channel_clears_its_alarm(browser: Browser) -> None:
     channel = Channel.objects.create(guild=guild(), address=ADDRESS)
     for kind in (Alarm.Kind.CHANNEL_GONE, Alarm.Kind.CHANNEL_SILENT):
         Alarm.objects.raise_once(kind, str(channel.guild_id), "Gone.")

@@ -1,4 +1,4 @@
-"""What the directory of players said, on the member's page and on its own."""
+"""The answers of the directory of players, on the member's page and on its own."""
 
 from __future__ import annotations
 
@@ -40,10 +40,10 @@ def test_the_member_s_page_says_what_the_directory_said(browser: Browser) -> Non
     Member.objects.filter(pk=dora.pk).update(consented_on=None)
     Member.objects.filter(pk=eva.pk).update(active=False)
 
-    assert "said: Annalise, state 77." in page(browser, anna)
-    assert "said: not known there." in page(browser, ben)
+    assert "Answer: Annalise, state 77." in page(browser, anna)
+    assert "Answer: not known there." in page(browser, ben)
     assert "Not asked yet." in page(browser, cora)
-    assert "no day of consent is noted" in page(browser, dora)
+    assert "has no date of consent" in page(browser, dora)
     assert "the member has left" in page(browser, eva)
 
 

@@ -1,4 +1,4 @@
-"""Games: the budget, the switch that pauses one, the feed, and the schedule."""
+"""Games: the budget, pausing and resuming, the feed, and the schedule."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from django_celery_beat.models import IntervalSchedule, PeriodicTask, PeriodicTa
 
 from giftcodes.models import Feed, GiftCode, PauseKind, RateBudget
 from giftcodes.services import providers
-from simulator.simulator import Simulator
-from tests.admin.conftest import Browser, Doorbell
+from simulator import Simulator
+from tests.admin.conftest import Browser, TaskQueue
 
 
 @pytest.fixture
 def budget(browser: Browser) -> RateBudget:
-    """Of the simulator; the list makes the rows."""
+    """The budget of the simulator. Opening the list creates the rows."""
     browser.open("ratebudget_changelist")
     return RateBudget.objects.get(pk="simulator")
 
@@ -45,14 +45,14 @@ def test_a_window_that_is_over_has_nothing_used(browser: Browser, budget: RateBu
 
 
 def test_a_game_is_paused_with_the_name_of_who_did_it(browser: Browser, budget: RateBudget) -> None:
-    told = browser.press("pause_providers", budget)
+    messages = browser.press("pause_providers", budget)
     budget.refresh_from_db()
     assert (budget.pause_kind, budget.pause_reason) == (
         PauseKind.OPERATOR,
         "Paused by admin in the admin.",
     )
-    assert told == [
-        ("success", "Simulator is paused until somebody resumes it. Requests under way finish.")
+    assert messages == [
+        ("success", "Simulator is paused until you resume it. Requests under way finish.")
     ]
 
 
@@ -65,24 +65,24 @@ def test_pausing_twice_says_that_it_is_paused_and_by_whom(
     ]
 
 
-def test_a_game_is_resumed_and_dispatch_is_rung(
-    browser: Browser, budget: RateBudget, doorbell: Doorbell
+def test_a_game_is_resumed_and_dispatch_is_enqueued(
+    browser: Browser, budget: RateBudget, task_queue: TaskQueue
 ) -> None:
     providers.pause("simulator", reason="Maintenance.")
-    assert browser.press("resume_providers", budget) == [("success", "Simulator goes on.")]
+    assert browser.press("resume_providers", budget) == [("success", "Simulator is resumed.")]
     budget.refresh_from_db()
     assert budget.pause_kind == PauseKind.NONE
-    assert doorbell.rings == [("dispatch", ["simulator"])]
+    assert task_queue.enqueued == [("dispatch", ["simulator"])]
 
 
 def test_resuming_what_is_not_paused_says_so(
-    browser: Browser, budget: RateBudget, doorbell: Doorbell
+    browser: Browser, budget: RateBudget, task_queue: TaskQueue
 ) -> None:
     assert browser.press("resume_providers", budget) == [("warning", "Simulator is not paused.")]
-    assert doorbell.rings == []
+    assert task_queue.enqueued == []
 
 
-# --- The feed ---------------------------------------------------------------------------------------------------------
+# --- The feed -------------------------------------------------------------------------------------
 @pytest.fixture
 def feed(browser: Browser) -> Feed:
     browser.open("feed_changelist")
@@ -97,26 +97,28 @@ def published(simulator: Simulator, settings: Any) -> Simulator:
     return simulator
 
 
-def test_poll_now_tells_what_the_feed_answered_and_fans_out(
-    browser: Browser, feed: Feed, published: Simulator, doorbell: Doorbell
+def test_poll_now_shows_what_the_feed_answered_and_fans_out(
+    browser: Browser, feed: Feed, published: Simulator, task_queue: TaskQueue
 ) -> None:
     published.publish("FROST2026")
-    told = browser.press("poll_now", feed)
-    assert told == [("success", "Simulator: 1 code(s) listed, 1 new.")]
-    assert doorbell.rings == [("fan_out", [GiftCode.objects.get().pk, "poll"])]
+    messages = browser.press("poll_now", feed)
+    assert messages == [("success", "Simulator: 1 code(s) listed, 1 new.")]
+    assert task_queue.enqueued == [("fan_out", [GiftCode.objects.get().pk, "poll"])]
 
 
 def test_poll_now_on_several_feeds_is_handed_to_the_workers(
-    browser: Browser, feed: Feed, published: Simulator, doorbell: Doorbell
+    browser: Browser, feed: Feed, published: Simulator, task_queue: TaskQueue
 ) -> None:
-    told = browser.press("poll_now", feed, Feed.objects.get(pk="whiteout"))
-    assert doorbell.rings == [("poll", ["simulator"])]
-    assert sorted(level for level, _words in told) == ["success", "warning"]
+    messages = browser.press("poll_now", feed, Feed.objects.get(pk="whiteout"))
+    assert task_queue.enqueued == [("poll", ["simulator"])]
+    assert sorted(level for level, _words in messages) == ["success", "warning"]
 
 
 def test_a_game_without_a_feed_says_what_is_missing(browser: Browser, feed: Feed) -> None:
-    told = browser.press("poll_now", feed)
-    assert told == [("warning", "Simulator has no feed to poll: SIMULATOR_FEED_URL is not set.")]
+    messages = browser.press("poll_now", feed)
+    assert messages == [
+        ("warning", "Simulator has no feed to poll: SIMULATOR_FEED_URL is not set.")
+    ]
 
 
 def test_only_whether_a_feed_is_polled_can_be_changed(browser: Browser, feed: Feed) -> None:
@@ -136,7 +138,7 @@ def test_only_whether_a_feed_is_polled_can_be_changed(browser: Browser, feed: Fe
     assert browser.open("feed_delete", feed.pk).status_code == 403
 
 
-# --- The schedule -----------------------------------------------------------------------------------------------------
+# --- The schedule ---------------------------------------------------------------------------------
 @pytest.mark.parametrize(
     "page",
     ["periodictask", "intervalschedule", "crontabschedule", "solarschedule", "clockedschedule"],
@@ -151,14 +153,14 @@ def test_the_schedule_s_pages_open(browser: Browser, page: str) -> None:
 
 @pytest.fixture
 def sweep() -> PeriodicTask:
-    """An entry of beat. Those of the migrations are gone after a test that empties the tables."""
+    """An entry of the schedule. Tests that empty the tables remove those of the migrations."""
     every, _made = IntervalSchedule.objects.get_or_create(every=10, period="seconds")
     return PeriodicTask.objects.create(
         name="Any sweep", task="giftcodes.tasks.sweep", interval=every
     )
 
 
-def test_an_interval_is_edited_and_beat_learns_of_it(browser: Browser, sweep: PeriodicTask) -> None:
+def test_an_interval_is_edited_and_beat_notices(browser: Browser, sweep: PeriodicTask) -> None:
     before = PeriodicTasks.last_change()
     url = reverse("admin:django_celery_beat_intervalschedule_change", args=[sweep.interval_id])
     page = browser.client.get(url)

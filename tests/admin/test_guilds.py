@@ -1,4 +1,4 @@
-"""Guilds by hand: what is saved, what is refused, and that none is ever deleted."""
+"""Guilds in the admin: what is saved, what is refused, and that no guild is deleted."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 from django.contrib.admin.models import LogEntry
 
 from giftcodes.models import Guild, Redemption
-from tests.admin.conftest import Browser, Doorbell, errors
+from tests.admin.conftest import Browser, TaskQueue, errors
 from tests.admin.past import redemption
 from tests.factories import gift_code, guild
 
@@ -20,15 +20,15 @@ FORM: dict[str, Any] = {
 }
 
 
-def test_a_new_guild_catches_up_after_the_commit(browser: Browser, doorbell: Doorbell) -> None:
+def test_a_new_guild_catches_up_after_the_commit(browser: Browser, task_queue: TaskQueue) -> None:
     browser.save("guild_add", **FORM)
-    assert doorbell.arguments("catch_up") == [[[Guild.objects.get(name="Wolves").pk]]]
+    assert task_queue.arguments("catch_up") == [[[Guild.objects.get(name="Wolves").pk]]]
 
 
-def test_a_guild_that_is_changed_catches_up(browser: Browser, doorbell: Doorbell) -> None:
+def test_a_guild_that_is_changed_catches_up(browser: Browser, task_queue: TaskQueue) -> None:
     wolves = guild("Wolves", realm=6)
     browser.save("guild_change", wolves.pk, **FORM)
-    assert doorbell.arguments("catch_up") == [[[wolves.pk]]]
+    assert task_queue.arguments("catch_up") == [[[wolves.pk]]]
 
 
 def test_saving_writes_only_what_was_changed_in_the_form(
@@ -88,35 +88,36 @@ def test_a_game_that_is_off_says_so_in_the_form(browser: Browser) -> None:
 
 
 def test_deleting_a_guild_makes_it_inactive_and_says_so(
-    browser: Browser, doorbell: Doorbell
+    browser: Browser, task_queue: TaskQueue
 ) -> None:
     wolves = redemption(members=2).guild
     page = browser.open("guild_delete", wolves.pk).content.decode()
     assert "becomes inactive" in page
 
-    told = browser.save("guild_delete", wolves.pk, post="yes")
+    messages = browser.save("guild_delete", wolves.pk, post="yes")
 
     wolves.refresh_from_db()
     assert not wolves.active
     assert wolves.members.count() == 2
     assert Redemption.objects.filter(guild=wolves).exists()
-    assert told == [
+    assert messages == [
         (
             "success",
-            f"Guild {wolves} is inactive now. Nothing was deleted: its members and its history stay.",
+            f"Guild {wolves} is inactive now. Nothing was deleted: its members and its history "
+            "stay.",
         )
     ]
-    assert doorbell.arguments("catch_up") == [[[wolves.pk]]]
+    assert task_queue.arguments("catch_up") == [[[wolves.pk]]]
     assert [entry.is_change() for entry in LogEntry.objects.all()] == [True]
 
 
 def test_the_bulk_action_makes_guilds_inactive_and_says_which_were(browser: Browser) -> None:
     wolves, bears = guild("Wolves"), guild("Bears", active=False)
-    told = browser.press("deactivate", wolves, bears)
+    messages = browser.press("deactivate", wolves, bears)
     assert not Guild.objects.active().exists()
     assert Guild.objects.count() == 2
-    assert [level for level, _words in told] == ["success", "info"]
-    assert "Bears is inactive already" in told[1][1]
+    assert [level for level, _words in messages] == ["success", "info"]
+    assert "Bears is inactive already" in messages[1][1]
 
 
 def test_there_is_no_other_bulk_deletion(browser: Browser) -> None:
@@ -126,18 +127,20 @@ def test_there_is_no_other_bulk_deletion(browser: Browser) -> None:
 
 
 def test_an_inactive_guild_is_activated_and_catches_up(
-    browser: Browser, doorbell: Doorbell
+    browser: Browser, task_queue: TaskQueue
 ) -> None:
     wolves = guild("Wolves", active=False)
-    told = browser.press("activate", wolves)
+    messages = browser.press("activate", wolves)
     wolves.refresh_from_db()
     assert wolves.active
-    assert told == [("success", "Guild Wolves is active. It catches up on all active codes now.")]
-    assert doorbell.arguments("catch_up") == [[[wolves.pk]]]
+    assert messages == [
+        ("success", "Guild Wolves is active. It catches up on all active codes now.")
+    ]
+    assert task_queue.arguments("catch_up") == [[[wolves.pk]]]
 
 
 def test_redeem_now_on_a_guild_starts_all_active_codes(
-    browser: Browser, doorbell: Doorbell
+    browser: Browser, task_queue: TaskQueue
 ) -> None:
     wolves = guild("Wolves", members=1, automatic=False)
     (
@@ -146,8 +149,8 @@ def test_redeem_now_on_a_guild_starts_all_active_codes(
         gift_code("CCC", state="closed"),
         gift_code("DDD", provider="whiteout"),
     )
-    told = browser.press("redeem_now", wolves)
-    assert told == [
+    messages = browser.press("redeem_now", wolves)
+    assert messages == [
         ("success", "Started for guild Wolves with code AAA."),
         ("success", "Started for guild Wolves with code BBB."),
     ]
@@ -155,20 +158,20 @@ def test_redeem_now_on_a_guild_starts_all_active_codes(
         ("AAA", "running"),
         ("BBB", "running"),
     }
-    assert ["simulator"] in doorbell.arguments("dispatch")
+    assert ["simulator"] in task_queue.arguments("dispatch")
 
 
 def test_redeem_now_on_a_guild_without_codes_says_that_there_is_nothing_to_do(
     browser: Browser,
 ) -> None:
-    told = browser.press("redeem_now", guild("Wolves"))
-    assert told == [
+    messages = browser.press("redeem_now", guild("Wolves"))
+    assert messages == [
         ("info", "There is no active code for guild Wolves. Add one, or wait for the feed.")
     ]
 
 
 def test_redeem_now_on_an_inactive_guild_is_refused_and_leaves_no_rows(browser: Browser) -> None:
     gift_code("AAA")
-    told = browser.press("redeem_now", guild("Wolves", active=False))
-    assert told == [("warning", "Guild Wolves is inactive. Activate it first.")]
+    messages = browser.press("redeem_now", guild("Wolves", active=False))
+    assert messages == [("warning", "Guild Wolves is inactive. Activate it first.")]
     assert not Redemption.objects.exists()

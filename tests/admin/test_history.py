@@ -1,4 +1,4 @@
-"""The history of a row: who changed what, from what to what."""
+"""The history of a row: its changes, with their authors and values."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ SECRET = "aVerySecretToken"
 
 
 def words(response: Any) -> str:
-    """A page as it is read."""
+    """The text of a page."""
     assert response.status_code == 200
     return re.sub(r"\s+", " ", strip_tags(response.content.decode().replace("<", " <")))
 
@@ -48,14 +48,14 @@ def test_an_action_and_what_it_changed_are_one_entry(browser: Browser) -> None:
     ]
 
 
-def test_an_action_that_changes_no_field_is_told_too(browser: Browser) -> None:
+def test_an_action_that_changes_no_field_is_an_entry_too(browser: Browser) -> None:
     code = gift_code("FROST")
     browser.press("close_codes", code)
 
     assert "admin Closed by admin in the admin." in words(browser.open("giftcode_history", code.pk))
 
 
-def test_who_was_made_an_officer_is_told_by_name(browser: Browser) -> None:
+def test_a_new_officer_is_named(browser: Browser) -> None:
     wolves = guild("Wolves")
     wolves.officers.set([User.objects.create_user("bram"), User.objects.create_user("anna")])
     wolves.officers.remove(User.objects.get(username="bram"))
@@ -66,7 +66,7 @@ def test_who_was_made_an_officer_is_told_by_name(browser: Browser) -> None:
     assert "officers anna, bram → anna" in page
 
 
-def test_officers_of_a_guild_of_which_nothing_was_known_are_told_by_name(browser: Browser) -> None:
+def test_officers_of_a_guild_without_an_earlier_version_are_named(browser: Browser) -> None:
     anna, bram = User.objects.create_user("anna"), User.objects.create_user("bram")
     (wolves,) = Guild.objects.bulk_create([Guild(name="Wolves", provider="simulator", realm=1)])
     Guild.officers.through.objects.create(guild=wolves, user=anna)
@@ -96,9 +96,7 @@ def test_markup_in_a_value_stays_text(browser: Browser) -> None:
 def test_a_row_of_which_nothing_is_known_says_so(browser: Browser) -> None:
     Member.objects.bulk_create([Member(guild=guild(), player_id="123456789")])
 
-    assert "Nothing is known to have been changed." in words(
-        browser.open("member_history", Member.objects.get().pk)
-    )
+    assert "No changes are known." in words(browser.open("member_history", Member.objects.get().pk))
 
 
 @pytest.mark.slow
@@ -119,7 +117,7 @@ def test_a_long_history_costs_the_same_and_is_cut_off(browser: Browser) -> None:
     few = cost()
     change(250)
     assert cost() <= few
-    assert "Older entries are kept, and not shown." in words(
+    assert "Older entries are kept, but not shown." in words(
         browser.open("guild_history", wolves.pk)
     )
 

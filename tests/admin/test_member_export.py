@@ -1,4 +1,4 @@
-"""The members' list as a file."""
+"""The export of members."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ def test_every_name_comes_back_from_an_export_as_it_was(browser: Browser, action
     assert not listed.bad
 
 
-def test_a_spreadsheet_is_told_that_the_file_is_utf_8(browser: Browser) -> None:
+def test_the_file_begins_with_a_byte_order_mark(browser: Browser) -> None:
     wolves = guild()
     gift_code()
     ann = member(wolves, nickname="雪")

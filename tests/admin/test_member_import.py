@@ -1,4 +1,4 @@
-"""Importing members in the browser: shown first, then done."""
+"""The import of members: a preview first, then the import."""
 
 from __future__ import annotations
 
@@ -101,7 +101,7 @@ def test_a_list_that_cannot_be_used_says_what_to_do(
 
 
 def _sent_as_a_browser_does(client: Client, page: str, fields: dict[str, Any]) -> Any:
-    """Press the button of the form on a page: encoded as the form says, with the line ends of a browser."""
+    """Submit the form of a page with its own encoding, and with the line ends of a browser."""
     form = re.search(r'<form method="post"([^>]*)>', page)
     assert form
     fields = {name: re.sub(r"\r?\n", "\r\n", str(value)) for name, value in fields.items()}
@@ -152,14 +152,14 @@ def test_markup_in_a_list_stays_text(admin_client: Client, wolves: Guild) -> Non
     assert "</textarea><b>" not in page
 
 
-def test_a_player_in_another_guild_is_told_without_naming_the_guild(
+def test_a_player_in_another_guild_is_counted_without_naming_the_guild(
     admin_client: Client, wolves: Guild
 ) -> None:
     member(guild("Bears of others"), "300000001")
 
     page = shown(admin_client, wolves, LISTING)
 
-    assert "1 of these players is in another guild, too: the game is asked once." in page
+    assert "1 of these players is in another guild, too: each code is requested once." in page
     assert "Bears of others" not in page
 
 

@@ -1,4 +1,4 @@
-"""Imports in the admin: what each did, and taking it back."""
+"""Imports in the admin: the effects of each, and the undo."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import pytest
 from giftcodes.models import Guild, MemberImport
 from giftcodes.roster import read_members
 from giftcodes.services.imports import import_members
-from tests.admin.conftest import Browser, Doorbell
+from tests.admin.conftest import Browser, TaskQueue
 from tests.factories import guild, member
 
 
@@ -33,19 +33,19 @@ def test_its_page_says_what_it_did(browser: Browser, made: MemberImport) -> None
 
 
 def test_an_undo_is_shown_first_and_then_done(
-    browser: Browser, doorbell: Doorbell, made: MemberImport
+    browser: Browser, task_queue: TaskQueue, made: MemberImport
 ) -> None:
     data = {"action": "undo", "_selected_action": [made.pk], "index": 0}
     page = browser.post("memberimport_changelist", data=data).content.decode()
-    assert "Goes again: 1" in page
-    assert "As before: 1" in page
+    assert "Is removed again: 1" in page
+    assert "Becomes as before: 1" in page
     assert made.guild.members.count() == 2
 
-    told = browser.press("undo", made, shown="yes")
+    messages = browser.press("undo", made, shown="yes")
 
-    assert told == [("success", "The import was undone: 1 removed, 1 as before.")]
+    assert messages == [("success", "The import was undone: 1 removed, 1 as before.")]
     assert list(made.guild.members.values_list("nickname", flat=True)) == ["Beech"]
-    assert doorbell.arguments("catch_up") == [[[made.guild_id]]]
+    assert task_queue.arguments("catch_up") == [[[made.guild_id]]]
     assert (
         "An import was undone: 1 removed"
         in browser.open("guild_history", made.guild_id).content.decode()

@@ -1,4 +1,4 @@
-"""Members by hand: what is saved, what is refused, and that none is ever deleted."""
+"""Members in the admin: what is saved, what is refused, and that no member is deleted."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from giftcodes.models import Member
-from tests.admin.conftest import Browser, Doorbell, address, errors
+from tests.admin.conftest import Browser, TaskQueue, address, errors
 from tests.admin.past import redemption
 from tests.factories import guild, member
 
@@ -23,11 +23,11 @@ def form(**fields: Any) -> dict[str, Any]:
     }
 
 
-def test_a_new_member_catches_up(browser: Browser, doorbell: Doorbell) -> None:
+def test_a_new_member_catches_up(browser: Browser, task_queue: TaskQueue) -> None:
     wolves = guild()
     browser.save("member_add", **form(guild=wolves.pk))
     assert Member.objects.get().player_id == "123456789"
-    assert doorbell.arguments("catch_up") == [[[wolves.pk]]]
+    assert task_queue.arguments("catch_up") == [[[wolves.pk]]]
 
 
 @pytest.mark.parametrize("wrong", ["12 34", "abc", "-5", "", "12", "123,456,789"])
@@ -69,12 +69,12 @@ def test_the_same_player_may_be_in_two_guilds(browser: Browser) -> None:
     assert Member.objects.filter(player_id="123456789").count() == 2
 
 
-def test_a_corrected_realm_catches_up(browser: Browser, doorbell: Doorbell) -> None:
+def test_a_corrected_realm_catches_up(browser: Browser, task_queue: TaskQueue) -> None:
     ann = member(guild(), nickname="Ann")
     browser.save("member_change", ann.pk, **form(realm=99))
     ann.refresh_from_db()
     assert ann.realm == 99
-    assert doorbell.arguments("catch_up") == [[[ann.guild_id]]]
+    assert task_queue.arguments("catch_up") == [[[ann.guild_id]]]
 
 
 def test_another_player_or_guild_cannot_be_written_over_a_member(browser: Browser) -> None:
@@ -97,25 +97,27 @@ def test_the_realm_that_counts_is_shown(browser: Browser) -> None:
 
 
 def test_deleting_a_member_makes_the_member_inactive_and_says_so(
-    browser: Browser, doorbell: Doorbell
+    browser: Browser, task_queue: TaskQueue
 ) -> None:
     ann = redemption().guild.members.get()
-    told = browser.save("member_delete", ann.pk, post="yes")
+    messages = browser.save("member_delete", ann.pk, post="yes")
     ann.refresh_from_db()
     assert not ann.active
     assert ann.member_redemptions.exists()
-    assert told == [("success", f"{ann} is inactive now. Nothing was deleted: the history stays.")]
-    assert doorbell.arguments("catch_up") == [[[ann.guild_id]]]
+    assert messages == [
+        ("success", f"{ann} is inactive now. Nothing was deleted: the history stays.")
+    ]
+    assert task_queue.arguments("catch_up") == [[[ann.guild_id]]]
 
 
 def test_the_bulk_actions_let_members_go_and_take_them_back(
-    browser: Browser, doorbell: Doorbell
+    browser: Browser, task_queue: TaskQueue
 ) -> None:
     wolves = guild(members=2)
     members = list(wolves.members.all())
     browser.press("deactivate", *members)
     assert not wolves.members.eligible().exists()
-    told = browser.press("activate", *members)
+    messages = browser.press("activate", *members)
     assert wolves.members.eligible().count() == 2
-    assert [level for level, _words in told] == ["success", "success"]
-    assert doorbell.arguments("catch_up") == [[[wolves.pk]], [[wolves.pk]]]
+    assert [level for level, _words in messages] == ["success", "success"]
+    assert task_queue.arguments("catch_up") == [[[wolves.pk]], [[wolves.pk]]]

@@ -1,4 +1,4 @@
-"""Every page opens, history is for reading, and a page costs the same however many rows there are."""
+"""Every page opens, history is read-only, and the cost of a page does not grow with its rows."""
 
 from __future__ import annotations
 
@@ -25,17 +25,17 @@ from django_celery_beat.models import (
 )
 from simple_history.models import HistoricalChanges
 
-from giftcodes.models import GiftCode, Guild, MemberRedemption, Redemption, RedemptionEvent
+from giftcodes.models import Cursor, GiftCode, Guild, MemberRedemption, Redemption, RedemptionEvent
 from tests.admin import past
 from tests.admin.conftest import Browser, address
 from tests.factories import guild
 
-# Versions are shown in the history of their row.
+# Versions are shown in the history of their row. Cursors of periodic steps are shown nowhere.
 MODELS = sorted(
     (
         model
         for model in apps.get_app_config("giftcodes").get_models()
-        if not issubclass(model, HistoricalChanges)
+        if not issubclass(model, HistoricalChanges) and model is not Cursor
     ),
     key=lambda model: model.__name__,
 )
@@ -123,7 +123,7 @@ def test_a_list_costs_the_same_with_three_rows_and_with_thirty(
 
 
 def _of_packages(times: int) -> None:
-    """Rows of every model of a package that has a list, each with relations of its own."""
+    """Rows of every model of a package that has a list, each with its own related rows."""
     for number in range(times):
         group = Group.objects.create(name=f"Group {next(_numbers)}")
         group.permissions.set(Permission.objects.all()[:2])
@@ -220,12 +220,12 @@ def test_the_journal_on_a_redemption_is_newest_first_and_limited(browser: Browse
 def test_the_page_of_a_member_redemption_shows_the_reason_and_the_attempts(
     browser: Browser,
 ) -> None:
-    share = past.redemption().member_redemptions.get()
-    share.reason = "The game knows no such player."
-    share.save(update_fields=["reason"])
-    past.attempt(share)
-    page = browser.open("memberredemption_change", share.pk).content.decode()
-    assert share.reason in page
+    member_redemption = past.redemption().member_redemptions.get()
+    member_redemption.reason = "The game knows no such player."
+    member_redemption.save(update_fields=["reason"])
+    past.attempt(member_redemption)
+    page = browser.open("memberredemption_change", member_redemption.pk).content.decode()
+    assert member_redemption.reason in page
     assert "SUCCESS" in page
 
 
@@ -286,7 +286,7 @@ def test_an_event_of_a_code_without_a_redemption_is_shown(browser: Browser) -> N
     assert browser.open("redemptionevent_change", event.pk).status_code == 200
 
 
-def test_a_guild_tells_how_many_members_it_redeems_for(browser: Browser) -> None:
+def test_a_guild_shows_the_number_of_its_eligible_members(browser: Browser) -> None:
     wolves = guild(members=3)
     wolves.members.filter(pk=wolves.members.first().pk).update(active=False)  # type: ignore[union-attr]
     (row,) = browser.open("guild_changelist").context["cl"].result_list

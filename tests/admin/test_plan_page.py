@@ -33,9 +33,9 @@ def test_it_says_for_each_member_what_would_happen_and_why_not(
     member(wolves, "300000004", nickname="Dora")
     bears = guild("Bears")
     run = Redemption.objects.create(guild=bears, gift_code=frost)
-    twin = member(bears, "300000004")
+    known = member(bears, "300000004")
     MemberRedemption.objects.create(
-        redemption=run, member=twin, gift_code=frost, player_id=twin.player_id, state="redeemed"
+        redemption=run, member=known, gift_code=frost, player_id=known.player_id, state="redeemed"
     )
 
     page = browser.client.get(PAGE, {"guild": wolves.pk, "code": frost.pk}).content.decode()

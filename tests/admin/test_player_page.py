@@ -1,4 +1,4 @@
-"""A player's wish, taken in the admin."""
+"""The page for the wishes of players."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from django.contrib.admin.models import LogEntry
 
 from giftcodes.models import Guild, Member, OptOut
 from tests.admin import past
-from tests.admin.conftest import Browser, Doorbell
+from tests.admin.conftest import Browser, TaskQueue
 from tests.factories import guild, member
 
 PAGE = "/admin/player/"
@@ -42,18 +42,18 @@ def test_what_is_known_is_shown_and_nothing_done(browser: Browser, wolves: Guild
     assert not OptOut.objects.exists()
 
 
-def test_a_wish_not_to_be_asked_for_is_taken_and_taken_back(
-    browser: Browser, wolves: Guild, doorbell: Doorbell
+def test_a_player_opts_out_and_in_again(
+    browser: Browser, wolves: Guild, task_queue: TaskQueue
 ) -> None:
-    assert "is not asked for any more" in wish(browser, "opt_out")
+    assert "No code is redeemed for player" in wish(browser, "opt_out")
     assert Member.objects.get().opted_out
     assert 'value="opt_in"' in wish(browser)
-    assert "is redeemed for again" in wish(browser, "opt_in")
+    assert "Codes are redeemed for player" in wish(browser, "opt_in")
     assert not Member.objects.get().opted_out
-    assert len(doorbell.arguments("catch_up")) == 2
+    assert len(task_queue.arguments("catch_up")) == 2
 
 
-def test_somebody_who_is_in_no_guild_can_opt_out_beforehand(browser: Browser) -> None:
+def test_a_player_who_is_in_no_guild_can_opt_out_beforehand(browser: Browser) -> None:
     assert "Nothing is kept of this player." in wish(browser)
     wish(browser, "opt_out")
     assert OptOut.objects.count() == 1
@@ -66,9 +66,9 @@ def test_what_is_kept_is_a_file(browser: Browser, wolves: Guild) -> None:
     assert json.loads(response.content)["members"][0]["nickname"] == "Anna"
 
 
-def test_a_player_is_erased_only_by_somebody_who_is_sure(browser: Browser, wolves: Guild) -> None:
+def test_a_player_is_erased_only_after_a_confirmation(browser: Browser, wolves: Guild) -> None:
     past.redemption()
-    assert "say that you are sure" in wish(browser, "erase")
+    assert "Confirm that you are sure" in wish(browser, "erase")
     assert Member.objects.filter(player_id=ANNA).exists()
 
     assert "The player is erased" in wish(browser, "erase", sure="yes")
@@ -79,12 +79,12 @@ def test_a_player_is_erased_only_by_somebody_who_is_sure(browser: Browser, wolve
     assert ANNA not in page
 
 
-def test_the_log_says_what_was_done_and_names_nobody(browser: Browser, wolves: Guild) -> None:
+def test_the_log_says_what_was_done_and_names_no_player(browser: Browser, wolves: Guild) -> None:
     for name in ("opt_out", "export", "erase"):
         wish(browser, name, sure="yes")
 
     logged = LogEntry.objects.order_by("pk").values_list("change_message", flat=True)
-    assert list(logged) == ["Opted out.", "What is kept of the player was exported.", "Erased."]
+    assert list(logged) == ["Opted out.", "The player's data was exported.", "Erased."]
     assert ANNA not in str(list(LogEntry.objects.values()))
 
 

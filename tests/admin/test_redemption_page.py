@@ -1,4 +1,4 @@
-"""The page of one redemption: its progress by itself, its journal, and who has not got the code and why."""
+"""The page of one redemption: its progress, its journal, and the members without the code."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from django.urls import reverse
 
 from giftcodes.models import MemberRedemption, Redemption
 from tests.admin import past
-from tests.admin.conftest import Browser, Doorbell, address
+from tests.admin.conftest import Browser, TaskQueue, address
 
 
 def answer(browser: Browser, row: Redemption) -> Any:
@@ -25,29 +25,32 @@ def part(browser: Browser, row: Redemption, name: str) -> str:
 
 
 def set_states(row: Redemption, *states: str) -> list[MemberRedemption]:
-    shares = list(row.member_redemptions.order_by("pk"))
-    for share, state in zip(shares, states, strict=True):
-        share.state = state
-        share.save(update_fields=["state"])
-    return shares
+    member_redemptions = list(row.member_redemptions.order_by("pk"))
+    for member_redemption, state in zip(member_redemptions, states, strict=True):
+        member_redemption.state = state
+        member_redemption.save(update_fields=["state"])
+    return member_redemptions
 
 
-def test_the_bar_counts_who_is_done_with_and_the_words_who_has_it(browser: Browser) -> None:
+def test_the_bar_counts_finished_members_and_the_words_those_who_have_it(browser: Browser) -> None:
     row = past.redemption(state="running", members=5)
     set_states(row, "redeemed", "already_received", "failed", "pending", "in_flight")
     shown = part(browser, row, "state")
     assert '<progress value="3" max="5"' in shown
-    assert "2 of 5 have it, 3 are done with" in shown
+    assert "2 of 5 have it, 3 are finished" in shown
 
 
-def test_a_running_one_is_asked_for_often_and_others_seldom(browser: Browser) -> None:
+def test_a_running_redemption_is_fetched_often_and_others_rarely(browser: Browser) -> None:
     assert (
-        answer(browser, past.redemption(state="running", share="pending"))["again_in_seconds"] == 2
+        answer(browser, past.redemption(state="running", member_state="pending"))[
+            "again_in_seconds"
+        ]
+        == 2
     )
     assert answer(browser, past.redemption())["again_in_seconds"] == 10
 
 
-def test_whoever_needs_a_person_comes_first_with_the_reason_and_a_link_to_correct(
+def test_members_who_need_a_person_come_first_with_the_reason_and_a_link_to_correct(
     browser: Browser,
 ) -> None:
     row = past.redemption(members=4)
@@ -64,16 +67,16 @@ def test_whoever_needs_a_person_comes_first_with_the_reason_and_a_link_to_correc
 
 
 def test_the_newest_requests_stand_behind_each_member(browser: Browser) -> None:
-    row = past.redemption(share="failed")
-    share = row.member_redemptions.get()
-    rows = [past.attempt(share, token=token) for token in range(1, 6)]
+    row = past.redemption(member_state="failed")
+    member_redemption = row.member_redemptions.get()
+    rows = [past.attempt(member_redemption, token=token) for token in range(1, 6)]
     shown = part(browser, row, "members")
     links = [address("attempt_change", one.pk) in shown for one in rows]
     assert links == [False, False, True, True, True]
 
 
 def test_the_journal_says_who_or_what_did_it(browser: Browser, admin_user: Any) -> None:
-    row = past.redemption(state="running", share="pending")
+    row = past.redemption(state="running", member_state="pending")
     row.journal("locked", trigger="poll")  # type: ignore[arg-type]
     row.journal("refused", trigger="admin", user_id=admin_user.pk)  # type: ignore[arg-type]
     row.journal("recovered", detail="2 claim(s) whose worker was gone.")  # type: ignore[arg-type]
@@ -92,16 +95,16 @@ def test_the_page_costs_the_same_with_four_members_and_with_forty(browser: Brows
         return len(queries)
 
     few, many = (
-        past.redemption(members=4, share="failed"),
-        past.redemption(members=40, share="failed"),
+        past.redemption(members=4, member_state="failed"),
+        past.redemption(members=40, member_state="failed"),
     )
-    for share in MemberRedemption.objects.all():
-        past.attempt(share)
+    for member_redemption in MemberRedemption.objects.all():
+        past.attempt(member_redemption)
     cost(few)
     assert cost(many) == cost(few) <= 25
 
 
-def test_who_may_not_look_gets_nothing(django_user_model: Any, db: None) -> None:
+def test_without_the_permission_nothing_is_shown(django_user_model: Any, db: None) -> None:
     row = past.redemption()
     client = Client()
     client.force_login(django_user_model.objects.create_user("clerk", password="x", is_staff=True))
@@ -112,21 +115,21 @@ def test_a_redemption_that_is_not_there_is_not_found(browser: Browser) -> None:
     assert browser.client.get(reverse("admin:live_redemption", args=[12345])).status_code == 404
 
 
-# --- Retry unsettled --------------------------------------------------------------------------------------------------
-def test_retry_starts_those_with_somebody_left_and_leaves_the_others_alone(
-    browser: Browser, doorbell: Doorbell
+# --- Retry unsettled ------------------------------------------------------------------------------
+def test_retry_starts_those_with_members_left_and_leaves_the_others_alone(
+    browser: Browser, task_queue: TaskQueue
 ) -> None:
-    left, done = past.redemption(share="failed"), past.redemption(share="redeemed")
-    told = browser.press("retry", left, done)
-    assert told == [
+    left, done = past.redemption(member_state="failed"), past.redemption(member_state="redeemed")
+    messages = browser.press("retry", left, done)
+    assert messages == [
         ("success", f"Started for guild {left.guild} with code {left.gift_code}."),
-        ("info", f"{done}: everybody has it."),
+        ("info", f"{done}: all members have it."),
     ]
     assert list(Redemption.objects.running()) == [left]
-    assert doorbell.arguments("dispatch") == [["simulator"]]
+    assert task_queue.arguments("dispatch") == [["simulator"]]
 
 
 def test_retry_of_a_running_one_is_refused(browser: Browser) -> None:
-    row = past.redemption(state="running", share="pending")
+    row = past.redemption(state="running", member_state="pending")
     assert browser.press("retry", row)[0][0] == "warning"
     assert row.events.get().kind == "refused"

@@ -1,4 +1,4 @@
-"""Redeem now, Stop and Resume: what is told is what the row lock said."""
+"""Redeem now, Stop and Resume: the messages say what the row lock decided."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 from django.db import OperationalError, transaction
 
-from giftcodes.admin.redemptions import runs
 from giftcodes.domain import log_lines
 from giftcodes.models import MemberRedemption, Redemption, RedemptionEvent, RunState
+from giftcodes.services import run_actions
 from tests.admin import past
-from tests.admin.conftest import Browser, Doorbell, address
+from tests.admin.conftest import Browser, TaskQueue, address
 from tests.admin.past import redemption
 
 State = RunState
@@ -24,43 +24,44 @@ def kinds(row: Redemption) -> list[str]:
     )
 
 
-# --- Redeem now -------------------------------------------------------------------------------------------------------
+# --- Redeem now -----------------------------------------------------------------------------------
 def test_a_duplicate_is_refused_in_the_words_of_the_log_and_journalled_with_the_user(
-    browser: Browser, doorbell: Doorbell, admin_user: Any
+    browser: Browser, task_queue: TaskQueue, admin_user: Any
 ) -> None:
-    row = redemption(state=State.RUNNING, share="pending")
-    told = browser.press("redeem_now", row)
-    assert told == [("warning", log_lines.duplicate_text(row.guild.name, row.gift_code.code))]
+    row = redemption(state=State.RUNNING, member_state="pending")
+    messages = browser.press("redeem_now", row)
+    assert messages == [("warning", log_lines.duplicate_text(row.guild.name, row.gift_code.code))]
     event = RedemptionEvent.objects.get(redemption=row)
     assert (event.kind, event.trigger, event.user) == ("refused", "admin", admin_user)
-    assert doorbell.rings == []
+    assert task_queue.enqueued == []
 
 
 def test_a_second_press_is_refused(browser: Browser) -> None:
-    row = redemption(share="failed")
+    row = redemption(member_state="failed")
     assert browser.press("redeem_now", row)[0][0] == "success"
     assert browser.press("redeem_now", row)[0][0] == "warning"
     assert kinds(row) == ["locked", "refused"]
 
 
-def test_nothing_to_do_is_told_as_such_and_not_as_a_success(
-    browser: Browser, doorbell: Doorbell
+def test_nothing_to_do_is_reported_as_such_and_not_as_a_success(
+    browser: Browser, task_queue: TaskQueue
 ) -> None:
-    row = redemption(share="redeemed")
-    told = browser.press("redeem_now", row)
-    assert told == [
+    row = redemption(member_state="redeemed")
+    messages = browser.press("redeem_now", row)
+    assert messages == [
         (
             "info",
-            f"Nothing to do for guild {row.guild} with code {row.gift_code}: nobody is left to be tried (1 have it).",
+            f"Nothing to do for guild {row.guild} with code {row.gift_code}: "
+            "no member is left to be tried (1 have it).",
         )
     ]
-    assert doorbell.rings == []
+    assert task_queue.enqueued == []
 
 
 def test_a_run_that_is_over_at_once_says_so(browser: Browser) -> None:
     row = redemption(state=State.PENDING, share="redeemed")
     told = browser.press("redeem_now", row)
-    assert told[0][1].endswith("It is complete: nobody is left to be asked.")
+    assert told[0][1].endswith("It is complete: no member is left to be asked for.")
     row.refresh_from_db()
     assert row.state == State.COMPLETE
 
@@ -68,38 +69,38 @@ def test_a_run_that_is_over_at_once_says_so(browser: Browser) -> None:
 def test_it_starts_outside_of_the_request_s_transaction(
     browser: Browser, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    row = redemption(share="failed")
+    row = redemption(member_state="failed")
     depth: list[int] = []
-    real = runs.start
+    real = run_actions.start
 
     def look(**arguments: Any) -> Any:
         depth.append(len(transaction.get_connection().atomic_blocks))
         return real(**arguments)
 
     outside = len(transaction.get_connection().atomic_blocks)
-    monkeypatch.setattr(runs, "start", look)
+    monkeypatch.setattr(run_actions, "start", look)
     browser.press("redeem_now", row)
     assert depth == [outside]
 
 
-def test_the_others_go_on_when_the_database_refuses_one(
+def test_the_others_continue_when_the_database_refuses_one(
     browser: Browser, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    first, second = redemption(share="failed"), redemption(share="failed")
-    real = runs.start
+    first, second = redemption(member_state="failed"), redemption(member_state="failed")
+    real = run_actions.start
 
     def deadlock(*, guild_id: int, **arguments: Any) -> Any:
         if guild_id == first.guild_id:
             raise OperationalError("deadlock detected")
         return real(guild_id=guild_id, **arguments)
 
-    monkeypatch.setattr(runs, "start", deadlock)
+    monkeypatch.setattr(run_actions, "start", deadlock)
     told = browser.press("redeem_now", first, second)
     assert sorted(level for level, _words in told) == ["error", "success"]
 
 
 def test_a_long_report_is_shortened_and_counts_the_rest(browser: Browser) -> None:
-    rows = [redemption(state=State.RUNNING, share="pending") for _ in range(8)]
+    rows = [redemption(state=State.RUNNING, member_state="pending") for _ in range(8)]
     ((level, words),) = browser.press("redeem_now", *rows)
     assert level == "warning"
     assert words.count("already in progress") == 5
@@ -107,7 +108,7 @@ def test_a_long_report_is_shortened_and_counts_the_rest(browser: Browser) -> Non
 
 
 def test_the_lines_of_a_long_report_stand_one_below_the_other_and_as_text(browser: Browser) -> None:
-    rows = [redemption(state=State.RUNNING, share="pending") for _ in range(8)]
+    rows = [redemption(state=State.RUNNING, member_state="pending") for _ in range(8)]
     rows[0].guild.name = "<b>Wolves"
     rows[0].guild.save(update_fields=["name"])
     data = {"action": "redeem_now", "_selected_action": [row.pk for row in rows], "index": 0}
@@ -117,11 +118,11 @@ def test_the_lines_of_a_long_report_stand_one_below_the_other_and_as_text(browse
     assert "<b>Wolves" not in page
 
 
-# --- Stop -------------------------------------------------------------------------------------------------------------
+# --- Stop -----------------------------------------------------------------------------------------
 def test_a_run_without_requests_under_way_is_stopped_at_once(
     browser: Browser, admin_user: Any
 ) -> None:
-    row = redemption(state=State.RUNNING, share="pending")
+    row = redemption(state=State.RUNNING, member_state="pending")
     assert browser.press("stop", row) == [("success", f"{row} is stopped.")]
     row.refresh_from_db()
     assert row.state == State.STOPPED
@@ -130,7 +131,7 @@ def test_a_run_without_requests_under_way_is_stopped_at_once(
 
 
 def test_a_run_with_a_request_under_way_stops_after_it(browser: Browser) -> None:
-    row = redemption(state=State.RUNNING, share="in_flight")
+    row = redemption(state=State.RUNNING, member_state="in_flight")
     assert browser.press("stop", row) == [
         ("success", f"{row} stops; requests under way finish first.")
     ]
@@ -140,7 +141,7 @@ def test_a_run_with_a_request_under_way_stops_after_it(browser: Browser) -> None
 
 
 def test_a_redemption_that_waits_is_stopped_before_it_starts(browser: Browser) -> None:
-    row = redemption(state=State.PENDING, share="pending")
+    row = redemption(state=State.PENDING, member_state="pending")
     assert browser.press("stop", row) == [("success", f"{row} is stopped.")]
 
 
@@ -149,27 +150,27 @@ def test_what_does_not_run_is_not_stopped_and_says_why(browser: Browser) -> None
     assert browser.press("stop", row) == [("warning", f"{row} does not run: it is complete.")]
 
 
-# --- Resume -----------------------------------------------------------------------------------------------------------
+# --- Resume ---------------------------------------------------------------------------------------
 def test_a_stop_that_has_not_taken_effect_is_taken_back(
-    browser: Browser, doorbell: Doorbell
+    browser: Browser, task_queue: TaskQueue
 ) -> None:
-    row = redemption(state=State.RUNNING, share="in_flight")
+    row = redemption(state=State.RUNNING, member_state="in_flight")
     browser.press("stop", row)
     assert browser.press("resume", row) == [("success", f"{row} goes on.")]
     row.refresh_from_db()
     assert (row.state, row.stop_requested_at) == ("running", None)
-    assert doorbell.arguments("dispatch") == [["simulator"]]
+    assert task_queue.arguments("dispatch") == [["simulator"]]
 
 
 def test_a_stopped_run_starts_again_for_those_who_were_waiting(
-    browser: Browser, doorbell: Doorbell
+    browser: Browser, task_queue: TaskQueue
 ) -> None:
-    row = redemption(state=State.RUNNING, share="pending", members=2)
+    row = redemption(state=State.RUNNING, member_state="pending", members=2)
     browser.press("stop", row)
-    told = browser.press("resume", row)
-    assert told == [("success", f"Started for guild {row.guild} with code {row.gift_code}.")]
+    messages = browser.press("resume", row)
+    assert messages == [("success", f"Started for guild {row.guild} with code {row.gift_code}.")]
     assert set(MemberRedemption.objects.values_list("state", flat=True)) == {"pending"}
-    assert doorbell.arguments("dispatch") == [["simulator"]]
+    assert task_queue.arguments("dispatch") == [["simulator"]]
 
 
 def test_what_is_not_stopped_is_not_resumed_and_says_why(browser: Browser) -> None:
@@ -177,7 +178,7 @@ def test_what_is_not_stopped_is_not_resumed_and_says_why(browser: Browser) -> No
     assert browser.press("resume", row) == [("warning", f"{row} is not stopped: it is complete.")]
 
 
-# --- The page of one redemption ---------------------------------------------------------------------------------------
+# --- The page of one redemption -------------------------------------------------------------------
 def test_the_page_of_a_redemption_has_the_buttons_and_they_lead_back_to_it(
     browser: Browser,
 ) -> None:
@@ -205,8 +206,8 @@ def test_a_button_does_not_lead_to_another_site(browser: Browser) -> None:
 
 def test_a_run_says_how_many_requests_of_others_come_before(browser: Browser) -> None:
     for _ in range(2):
-        past.redemption(state="running", share="pending", members=3)
+        past.redemption(state="running", member_state="pending", members=3)
 
     page = browser.open("redemption_changelist").content.decode()
 
-    assert re.search(r"[1-5] requests? of others before", page)
+    assert re.search(r"after [1-5] requests? of others", page)

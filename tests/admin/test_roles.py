@@ -1,4 +1,4 @@
-"""Roles: an officer of one guild meets nothing of another, anywhere; a viewer sees all and changes nothing."""
+"""Roles: an officer sees nothing of another guild, and a viewer sees all and changes nothing."""
 
 from __future__ import annotations
 
@@ -37,20 +37,24 @@ from giftcodes.models import (
     Source,
     Trigger,
 )
+from giftcodes.models.member_redemption import COVERED
 from tests.admin import crawl, past
-from tests.admin.conftest import Browser, Doorbell, address, errors
+from tests.admin.conftest import Browser, TaskQueue, address, errors
 from tests.factories import gift_code, guild, member
 
 migration = importlib.import_module("giftcodes.migrations.0005_roles")
 imports_migration = importlib.import_module("giftcodes.migrations.0010_see_imports")
 directories_migration = importlib.import_module("giftcodes.migrations.0018_directory_schedule")
-#: Names and player IDs that an officer of Wolves must never meet.
+#: Names and player IDs that an officer of Wolves must never see.
 STRANGE = ("Strangers", "Aliens", "Nobody-of-yours", "777000111", "CODEOFALIENS", "/webhooks/")
 
 
 @dataclass(frozen=True, slots=True)
 class World:
-    """Wolves are the officer's own; Strangers play the same game with the same code, Aliens another game."""
+    """Wolves are the officer's guild.
+
+    Strangers play the same game with the same code, Aliens another.
+    """
 
     wolves: Guild
     strangers: Guild
@@ -60,12 +64,12 @@ class World:
 
 
 def run(of: Guild, code: GiftCode, *, state: str = "running") -> Redemption:
-    """A redemption with everything that hangs on one."""
+    """A redemption with all its related rows."""
     row = Redemption.objects.create(
         guild=of, gift_code=code, state=state, run_number=1, trigger=Trigger.POLL
     )
     for one in of.members.all():
-        share = MemberRedemption.objects.create(
+        member_redemption = MemberRedemption.objects.create(
             redemption=row,
             member=one,
             gift_code=code,
@@ -73,7 +77,7 @@ def run(of: Guild, code: GiftCode, *, state: str = "running") -> Redemption:
             state="failed",
             reason="Why.",
         )
-        past.attempt(share)
+        past.attempt(member_redemption)
         DirectoryLookup.objects.get_or_create(provider=of.provider, player_id=one.player_id)
     row.journal("refused", trigger=Trigger.ADMIN)  # type: ignore[arg-type]
     Announcement.objects.create(redemption=row, run_number=1, kind=Announcement.Kind.COMPLETE)
@@ -90,7 +94,7 @@ def run(of: Guild, code: GiftCode, *, state: str = "running") -> Redemption:
 
 @pytest.fixture
 def groups(db: None) -> None:
-    """As the migration makes them; tests with transactions of their own empty the tables."""
+    """The groups of the migration. Tests that empty the tables remove them."""
     migration.seed(apps, None)
     imports_migration.let_see(apps, None)
     directories_migration.let_see(apps, None)
@@ -118,8 +122,8 @@ def world(groups: None) -> World:
 
 
 def _twins(own: Redemption, foreign: Redemption) -> None:
-    """A player who is in both guilds has the code through the other one."""
-    shares = [
+    """A player in both guilds, who has the code through the other one."""
+    member_redemptions = [
         MemberRedemption.objects.create(
             redemption=row,
             member=member(row.guild, "555"),
@@ -129,15 +133,15 @@ def _twins(own: Redemption, foreign: Redemption) -> None:
         )
         for row in (foreign, own)
     ]
-    MemberRedemption.objects.filter(pk=shares[1].pk).update(
+    MemberRedemption.objects.filter(pk=member_redemptions[1].pk).update(
         state="already_received",
-        covered_by=shares[0],
-        reason="Covered: the player has it through guild Strangers.",
+        covered_by=member_redemptions[0],
+        reason=COVERED,
     )
 
 
 def person(name: str, group: str, *guilds: Guild) -> Client:
-    """Somebody of a group who is logged in."""
+    """A user of a group, logged in."""
     user = User.objects.create_user(name, password="x", is_staff=True)
     user.groups.add(Group.objects.get(name=group))
     for one in guilds:
@@ -148,17 +152,19 @@ def person(name: str, group: str, *guilds: Guild) -> Client:
 
 
 @pytest.fixture
-def officer(world: World, doorbell: Doorbell, django_capture_on_commit_callbacks: Any) -> Browser:
+def officer(
+    world: World, task_queue: TaskQueue, django_capture_on_commit_callbacks: Any
+) -> Browser:
     return Browser(person("officer", OFFICERS, world.wolves), django_capture_on_commit_callbacks)
 
 
 @pytest.fixture
-def viewer(world: World, doorbell: Doorbell, django_capture_on_commit_callbacks: Any) -> Browser:
+def viewer(world: World, task_queue: TaskQueue, django_capture_on_commit_callbacks: Any) -> Browser:
     return Browser(person("viewer", VIEWERS), django_capture_on_commit_callbacks)
 
 
 def sights(user: User) -> tuple[list[Model], list[Model]]:
-    """The rows that somebody may see, and the others."""
+    """The rows that a person may see, and the others."""
     own, foreign = [], []
     for row in crawl.rows():
         seen = scope.visible(type(row)._default_manager.filter(pk=row.pk), user).exists()
@@ -167,14 +173,14 @@ def sights(user: User) -> tuple[list[Model], list[Model]]:
 
 
 def everything() -> dict[str, list[Any]]:
-    """All rows of the app, as they are."""
+    """All rows of the app."""
     return {
         model.__name__: list(model._default_manager.order_by("pk").values())
         for model in scope.RULES
     }
 
 
-# --- Officers: what they do not meet ----------------------------------------------------------------------------------
+# --- Officers: what they do not meet --------------------------------------------------------------
 def test_every_model_with_a_page_says_who_sees_its_rows() -> None:
     assert set(admin.site._registry) <= set(scope.RULES)
     assert all(isinstance(page, admin.ModelAdmin) for page in admin.site._registry.values())
@@ -231,7 +237,7 @@ def test_every_address_of_a_row_of_another_guild_is_not_found(
 
 @pytest.mark.slow
 def test_an_action_on_rows_of_another_guild_finds_none(
-    officer: Browser, doorbell: Doorbell
+    officer: Browser, task_queue: TaskQueue
 ) -> None:
     _, foreign = sights(User.objects.get(username="officer"))
     before = everything()
@@ -242,7 +248,7 @@ def test_an_action_on_rows_of_another_guild_finds_none(
             data = {"action": action[1], "_selected_action": row.pk, "index": 0, "confirm": "yes"}
             assert officer.client.post(listing, data).status_code in (200, 302, 403)
     assert everything() == before
-    assert doorbell.rings == []
+    assert task_queue.enqueued == []
 
 
 def test_all_rows_of_a_list_are_the_own_ones(officer: Browser, world: World) -> None:
@@ -272,10 +278,16 @@ def test_a_member_cannot_be_added_to_another_guild(officer: Browser, world: Worl
 
 
 @pytest.mark.slow
-def test_an_officer_of_no_guild_sees_none_and_is_told_what_to_do(world: World) -> None:
+def test_an_officer_of_no_guild_sees_none_and_what_to_do(world: World) -> None:
     client = person("fresh", OFFICERS)
-    assert "you see the guilds that name you" in client.get("/admin/").content.decode()
-    assert "as soon as it names you" in client.get(reverse("admin:matrix")).content.decode()
+    assert (
+        "You see only the guilds of which you are an officer."
+        in client.get("/admin/").content.decode()
+    )
+    assert (
+        "as soon as you are an officer of it"
+        in client.get(reverse("admin:matrix")).content.decode()
+    )
     assert crawl.leaks(crawl.read(client, crawl.lists()), (*STRANGE, "Wolves", "SHARED")) == []
 
 
@@ -306,12 +318,12 @@ def test_an_officer_s_lists_cost_the_same_with_few_rows_and_with_many(
     for _ in range(12):
         member(world.wolves)
         run(world.wolves, gift_code())
-    # One less where no row of the page is covered by another guild's.
+    # One query less if no row of the page is covered by another guild.
     assert all(after <= before for after, before in zip(costs(), few, strict=True))
     assert max(few) <= 20
 
 
-# --- Officers: what they do -------------------------------------------------------------------------------------------
+# --- Officers: what they do -----------------------------------------------------------------------
 def test_an_officer_changes_the_guild_but_not_what_is_the_operator_s(
     officer: Browser, world: World
 ) -> None:
@@ -343,8 +355,8 @@ def test_an_officer_changes_the_guild_but_not_what_is_the_operator_s(
 
 
 def test_an_officer_starts_stops_and_resumes_the_own_runs(officer: Browser, world: World) -> None:
-    told = officer.press("redeem_now", world.own)
-    assert "already in progress" in told[0][1]
+    messages = officer.press("redeem_now", world.own)
+    assert "already in progress" in messages[0][1]
     assert RedemptionEvent.objects.latest("pk").user == User.objects.get(username="officer")
     officer.press("stop", world.own)
     world.own.refresh_from_db()
@@ -363,7 +375,7 @@ def test_an_officer_adds_nothing_but_members(officer: Browser, page: str) -> Non
     "page",
     ["directory", "directorylookup", "ratebudget", "feed", "optout", "heartbeat", "alarmnotice"],
 )
-def test_the_machine_is_no_officer_s_business(officer: Browser, page: str) -> None:
+def test_an_officer_sees_nothing_of_how_the_system_runs(officer: Browser, page: str) -> None:
     assert officer.open(f"{page}_changelist").status_code == 403
 
 
@@ -386,13 +398,13 @@ def test_redeem_now_of_a_code_that_others_have_too_is_for_the_own_guilds(
     assert [str(one["line"].guild) for one in page.context["lines"]] == ["Wolves"]
     before = list(world.foreign.events.values())
     pairs = [f"{of.pk}-{code.pk}" for of in (world.strangers, world.wolves)]
-    told = officer.press("redeem_now", code, chosen="yes", pair=pairs, confirm="yes")
-    assert [words for _level, words in told if "Strangers" in words] == []
-    assert "already in progress for guild Wolves" in told[0][1]
+    messages = officer.press("redeem_now", code, chosen="yes", pair=pairs, confirm="yes")
+    assert [words for _level, words in messages if "Strangers" in words] == []
+    assert "already in progress for guild Wolves" in messages[0][1]
     assert list(world.foreign.events.values()) == before
 
 
-def test_what_another_guild_s_member_was_told_of_a_code_names_nobody(
+def test_an_answer_for_another_guild_s_member_names_no_member(
     officer: Browser, world: World
 ) -> None:
     code = world.own.gift_code
@@ -432,7 +444,7 @@ def test_numbers_beside_shared_codes_and_in_the_chart_are_those_of_the_own_guild
     assert f"<td>{everybody}</td>" not in officer.client.get(chart).json()["parts"]["chart"]
 
 
-# --- Viewers ----------------------------------------------------------------------------------------------------------
+# --- Viewers --------------------------------------------------------------------------------------
 @pytest.mark.slow
 def test_a_viewer_sees_every_guild_and_changes_nothing(viewer: Browser, world: World) -> None:
     RateBudget.objects.create(provider="simulator")
@@ -457,7 +469,7 @@ def test_a_viewer_sees_every_guild_and_changes_nothing(viewer: Browser, world: W
     assert logged <= {"Members were exported.", "The coverage was exported."}
 
 
-# --- Who gives roles --------------------------------------------------------------------------------------------------
+# --- Who gives roles ------------------------------------------------------------------------------
 def test_the_groups_can_be_seeded_twice_and_a_changed_one_is_left_alone(groups: None) -> None:
     group = Group.objects.get(name=OFFICERS)
     assert group.permissions.count() == len(migration.GROUPS[OFFICERS]) + 1, "and the imports"
@@ -469,15 +481,18 @@ def test_the_groups_can_be_seeded_twice_and_a_changed_one_is_left_alone(groups: 
     assert not group.permissions.exists()
 
 
-def test_whoever_a_guild_names_as_an_officer_may_log_in_as_one(
-    browser: Browser, world: World
-) -> None:
+def test_a_new_officer_of_a_guild_may_log_in_as_one(browser: Browser, world: World) -> None:
     user = User.objects.create_user("amber", password="x")
-    told = browser.save(
-        "guild_change", world.strangers.pk, name="Strangers", provider="simulator", realm="1", priority="0",
+    messages = browser.save(
+        "guild_change",
+        world.strangers.pk,
+        name="Strangers",
+        provider="simulator",
+        realm="1",
+        priority="0",
         officers=[user.pk],
-    )  # fmt: skip
-    assert ("info", "amber is a guild officer from now on, and may log in.") in told
+    )
+    assert ("info", "amber is a guild officer from now on, and may log in.") in messages
     user.refresh_from_db()
     assert role_of(user) is Role.OFFICER
 
@@ -595,9 +610,9 @@ def test_an_officer_moves_members_between_the_own_guilds_only(
     page = officer.post(
         "member_changelist", data={"action": "move", "_selected_action": [amber.pk], "index": 0}
     )
-    assert "There is no other guild of this game to move to" in page.content.decode()
+    assert "This game has no other guild to move to" in page.content.decode()
 
-    told = {
+    data = {
         "action": "move",
         "_selected_action": [amber.pk],
         "guild": world.strangers.pk,
@@ -605,7 +620,7 @@ def test_an_officer_moves_members_between_the_own_guilds_only(
         "index": 0,
     }
     assert (
-        "Select a valid choice" not in officer.post("member_changelist", data=told).content.decode()
+        "Select a valid choice" not in officer.post("member_changelist", data=data).content.decode()
     )
 
     assert world.wolves.members.get(nickname="Amber").active
@@ -626,7 +641,7 @@ def test_an_officer_s_plan_is_of_the_own_guilds_and_names_no_other(
     assert not [name for name in STRANGE if name in own]
 
 
-def test_only_who_sees_every_guild_and_may_change_takes_a_player_s_wish(
+def test_only_a_person_who_sees_every_guild_and_may_change_opens_the_page_for_wishes(
     officer: Browser, viewer: Browser
 ) -> None:
     for one in (officer, viewer):

@@ -47,7 +47,7 @@ def _secret(settings: Any) -> None:
 @pytest.mark.usefixtures("_secret")
 def test_no_page_and_no_export_holds_a_secret(browser: Browser, admin_user: User) -> None:
     past.live(1)
-    told = browser.press("poll_now", *_feed(browser))
+    messages = browser.press("poll_now", *_feed(browser))
     channel = Channel.objects.get()
     browser.save(
         "channel_change", channel.pk, address=f"https://discord.com/api/webhooks/2/{past.SECRET}"
@@ -74,14 +74,14 @@ def test_no_page_and_no_export_holds_a_secret(browser: Browser, admin_user: User
         out = io.StringIO()
         call_command(*command, stdout=out, stderr=out)
         pages[" ".join(command)] = out.getvalue()
-    pages["told"] = str(told)
+    pages["messages"] = str(messages)
 
     assert sum(bool(shown) for shown in pages.values()) > 100
     assert crawl.leaks(pages, (*SECRETS, admin_user.password)) == []
 
 
 def _feed(browser: Browser) -> list[Any]:
-    """The feed, whose address answers nothing: the error is told."""
+    """The feed, whose address does not answer: the error is shown."""
     from giftcodes.models import Feed
 
     browser.open("feed_changelist")

@@ -1,4 +1,4 @@
-"""Wrong logins are counted by the right address, pages run our scripts only, and production passes Django's check."""
+"""Wrong logins are counted by address, pages run only our scripts, and Django's check passes."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django_structlog.middlewares import RequestMiddleware
 
-from redeemer.localserver import ports
+from redeemer.localserver.servers import pick_port
 from redeemer.security import client_address
 from tests.admin.conftest import Browser
 from tests.waiting import PATIENCE_SECONDS
@@ -40,7 +40,7 @@ def attempt(password: str = "wrong", username: str = "owner", **headers: str) ->
     )
 
 
-# --- Lockout ----------------------------------------------------------------------------------------------------------
+# --- Lockout --------------------------------------------------------------------------------------
 def test_after_five_wrong_logins_the_right_password_is_refused_and_the_page_says_until_when(
     db: None,
 ) -> None:
@@ -51,12 +51,12 @@ def test_after_five_wrong_logins_the_right_password_is_refused_and_the_page_says
     assert f"until {until:%H:%M} UTC" in page.content.decode()
 
 
-def test_the_time_that_was_told_does_not_move_while_somebody_goes_on_trying(db: None) -> None:
+def test_the_time_on_the_page_does_not_move_during_further_attempts(db: None) -> None:
     for _ in range(5):
         attempt()
-    told = AccessAttempt.objects.latest("attempt_time").attempt_time
+    before = AccessAttempt.objects.latest("attempt_time").attempt_time
     attempt(), attempt(username="other")
-    assert AccessAttempt.objects.latest("attempt_time").attempt_time == told
+    assert AccessAttempt.objects.latest("attempt_time").attempt_time == before
 
 
 def test_after_the_wait_the_address_may_log_in_again(db: None) -> None:
@@ -72,7 +72,7 @@ def test_other_names_from_the_same_address_count_as_well(db: None) -> None:
     assert attempt("right-password").status_code == 429
 
 
-def test_nobody_can_lock_the_owner_out_from_another_address(db: None, settings: Any) -> None:
+def test_the_owner_cannot_be_locked_out_from_another_address(db: None, settings: Any) -> None:
     settings.PROXIES = 1
     for _ in range(5):
         attempt(x_forwarded_for="203.0.113.9")
@@ -91,7 +91,7 @@ def test_nobody_can_lock_the_owner_out_from_another_address(db: None, settings: 
         (1, "2001:db8::1", "2001:db8::1"),
         (1, "nonsense", "192.0.2.1"),
         (1, "", "192.0.2.1"),
-        # Some proxies write the port as well.
+        # Some proxies add the port.
         (1, "203.0.113.9:5678", "203.0.113.9"),
         (1, "10.0.0.1:1, 203.0.113.9:65535", "203.0.113.9"),
         (1, "[2001:db8::1]:443", "2001:db8::1"),
@@ -196,7 +196,7 @@ def test_the_list_of_failed_logins_opens_and_holds_no_password(browser: Browser)
     assert "my-secret-password" not in page
 
 
-# --- Content security policy ------------------------------------------------------------------------------------------
+# --- Content security policy ----------------------------------------------------------------------
 def test_every_page_says_that_only_our_own_scripts_run(browser: Browser) -> None:
     for page in (browser.client.get("/admin/"), Client().get(LOGIN), Client().get("/healthz")):
         policy = page.headers["Content-Security-Policy"]
@@ -220,7 +220,7 @@ def test_no_page_holds_a_script_in_itself(browser: Browser, page: str) -> None:
     assert " onclick=" not in content
 
 
-# --- Production -------------------------------------------------------------------------------------------------------
+# --- Production -----------------------------------------------------------------------------------
 @pytest.mark.slow
 def test_production_settings_pass_the_check_for_deployment() -> None:
     environment = {
@@ -272,9 +272,7 @@ def test_cookies_are_secure_wherever_others_can_reach_the_site(
     assert done.stdout.split() == [str(is_secure)] * 2, done.stderr
 
 
-def test_whoever_cannot_log_in_because_of_the_cookies_is_told_what_to_set(
-    db: None, settings: Any
-) -> None:
+def test_the_page_for_a_missing_cookie_says_what_to_set(db: None, settings: Any) -> None:
     settings.CSRF_COOKIE_SECURE = True
     client = Client(enforce_csrf_checks=True)
     answer = client.post(LOGIN, {"username": "owner", "password": "right-password"})
@@ -290,7 +288,7 @@ def test_monitors_are_not_sent_to_https(db: None, settings: Any) -> None:
     assert Client().get(LOGIN).status_code == 301
 
 
-# --- Too much at once -------------------------------------------------------------------------------------------------
+# --- Too much at once -----------------------------------------------------------------------------
 @pytest.mark.parametrize(
     "page", ["admin:giftcodes_guild_add", "admin:member_import", "admin:player", "admin:login"]
 )
@@ -313,9 +311,9 @@ def test_a_form_that_is_sent_too_much_says_what_to_do(
 
 @pytest.fixture
 def site() -> Iterator[int]:
-    """The port of a web server as `make up` starts it. No page that is asked for here needs a database."""
+    """The port of a web server as `make up` starts it. The pages here need no database."""
     nowhere = {"DATABASE_URL": "postgres://nobody@127.0.0.1:1/none", "SECRET_KEY": "x" * 50}
-    port = ports.pick()
+    port = pick_port()
     command = [sys.executable, "-m", "redeemer.serving", "--bind", f"127.0.0.1:{port}"]
     server = subprocess.Popen(command, env={**os.environ, **nowhere}, stderr=subprocess.DEVNULL)
     deadline = time.monotonic() + PATIENCE_SECONDS
@@ -347,7 +345,7 @@ def test_the_answer_reaches_a_browser_that_is_still_sending(site: int) -> None:
     assert b"Nothing was changed" in answer
 
 
-def test_another_bad_request_is_answered_as_ever(browser: Browser) -> None:
+def test_another_bad_request_is_answered_as_usual(browser: Browser) -> None:
     response = browser.client.get("/admin/", headers={"host": "evil.example"})
     assert response.status_code == 400
     assert "Nothing was changed" not in response.content.decode()
@@ -357,7 +355,8 @@ def test_another_bad_request_is_answered_as_ever(browser: Browser) -> None:
 def test_a_path_with_a_line_break_forges_no_line_of_the_web_server() -> None:
     script = (
         "import django; django.setup(); import logging; "
-        "logging.getLogger('waitress').error('Exception while serving %s', '/x\\n2026 [info] forged \\x1b[31m')"
+        "logging.getLogger('waitress').error('Exception while serving %s', '/x\\n2026 [info] "
+        "forged \\x1b[31m')"
     )
     environment = {**os.environ, "DJANGO_SETTINGS_MODULE": "redeemer.settings"}
     done = subprocess.run(

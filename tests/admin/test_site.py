@@ -1,4 +1,4 @@
-"""The site: its name and order, the demo's note, no NUL, and who may press what."""
+"""The site: its name and order, the note of a demo, NUL characters, and permissions of actions."""
 
 from __future__ import annotations
 
@@ -10,20 +10,18 @@ from django.contrib.auth.models import Permission
 from django.test import Client
 
 from giftcodes.models import GiftCode, RateBudget, Redemption
-from tests.admin.conftest import Browser, Doorbell, address, told
+from tests.admin.conftest import Browser, TaskQueue, address, messages_of
 from tests.admin.past import redemption
 from tests.factories import gift_code, guild
 
 
 def test_the_index_lists_the_pages_in_the_order_of_the_day_s_work(browser: Browser) -> None:
     apps = browser.client.get("/admin/").context["app_list"]
-    assert [str(app["name"]) for app in apps][:3] == ["Redeeming", "Games", "History"]
-    assert [model["object_name"] for model in apps[0]["models"]][:3] == [
-        "Guild",
-        "Member",
-        "GiftCode",
-    ]
-    assert {app["app_label"] for app in apps[3:]} == {"auth", "axes", "django_celery_beat"}
+    names = [model["object_name"] for model in apps[0]["models"]]
+    assert names[:5] == ["Guild", "Member", "GiftCode", "Redemption", "MemberRedemption"]
+    assert names[5:9] == ["RateBudget", "Feed", "Directory", "Alarm"]
+    assert apps[0]["app_label"] == "giftcodes"
+    assert {app["app_label"] for app in apps[1:]} == {"auth", "axes", "django_celery_beat"}
 
 
 def test_the_page_of_the_app_lists_all_of_it(browser: Browser) -> None:
@@ -84,10 +82,10 @@ def test_a_wrong_filter_is_no_server_error(browser: Browser) -> None:
         )
 
 
-# --- Who may press what -----------------------------------------------------------------------------------------------
+# --- Who may press what ---------------------------------------------------------------------------
 @pytest.fixture
-def onlooker(django_user_model: Any, doorbell: Doorbell) -> Client:
-    """Staff who may look at everything and change nothing."""
+def onlooker(django_user_model: Any, task_queue: TaskQueue) -> Client:
+    """A user who may see everything and change nothing."""
     user = django_user_model.objects.create_user("onlooker", password="x", is_staff=True)
     user.user_permissions.set(
         Permission.objects.filter(content_type__app_label="giftcodes", codename__startswith="view_")
@@ -114,10 +112,10 @@ def onlooker(django_user_model: Any, doorbell: Doorbell) -> Client:
         ("feed", "poll_now"),
     ],
 )
-def test_who_may_only_look_can_press_nothing(
-    onlooker: Client, doorbell: Doorbell, page: str, action: str
+def test_without_permission_to_change_no_action_runs(
+    onlooker: Client, task_queue: TaskQueue, page: str, action: str
 ) -> None:
-    row = redemption(share="failed")
+    row = redemption(member_state="failed")
     RateBudget.objects.create(provider="simulator")
     onlooker.get(address("feed_changelist"))
     chosen: Any = {"redemption": row.pk, "giftcode": row.gift_code_id, "guild": row.guild_id}.get(
@@ -131,10 +129,10 @@ def test_who_may_only_look_can_press_nothing(
     row.refresh_from_db()
     assert (row.state, row.guild.active, row.gift_code.state) == ("complete", True, "active")
     assert not RateBudget.objects.exclude(pause_kind="").exists()
-    assert doorbell.rings == []
+    assert task_queue.enqueued == []
 
 
-def test_who_may_only_look_sees_no_buttons(onlooker: Client) -> None:
+def test_without_permission_to_change_there_are_no_buttons(onlooker: Client) -> None:
     page = onlooker.get(address("redemption_change", redemption().pk))
     assert page.status_code == 200
     assert 'name="action"' not in page.content.decode()
@@ -143,6 +141,6 @@ def test_who_may_only_look_sees_no_buttons(onlooker: Client) -> None:
 def test_an_action_without_a_chosen_row_says_so(browser: Browser) -> None:
     gift_code(), guild()
     response = browser.post("giftcode_changelist", data={"action": "close_codes", "index": 0})
-    assert "Items must be selected" in told(response)[0][1]
+    assert "Items must be selected" in messages_of(response)[0][1]
     assert GiftCode.objects.active().exists()
     assert not Redemption.objects.exists()

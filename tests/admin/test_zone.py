@@ -35,7 +35,7 @@ JUNK = [
 
 
 def answer() -> None:
-    """Something for PostgreSQL to find the day of."""
+    """A row whose day PostgreSQL computes."""
     past.attempt(past.redemption().member_redemptions.get())
     Attempt.objects.update(answered_at=timezone.now())
 
@@ -79,7 +79,7 @@ def test_schedules_are_read_in_the_viewers_zone_as_well(in_tokyo: Browser) -> No
     )
 
 
-def test_the_parts_that_change_by_themselves_are_in_the_same_zone_as_their_page(
+def test_live_parts_are_in_the_same_zone_as_their_page(
     in_tokyo: Browser,
 ) -> None:
     row = past.redemption()
@@ -91,7 +91,7 @@ def test_the_parts_that_change_by_themselves_are_in_the_same_zone_as_their_page(
 
 
 def test_the_days_of_the_chart_are_the_viewers(in_tokyo: Browser) -> None:
-    """At no moment do these two have the same day."""
+    """These two zones never have the same day."""
     answer()
     for name in ("Etc/GMT+12", "Pacific/Kiritimati"):
         in_tokyo.client.cookies["timezone"] = name
@@ -149,7 +149,7 @@ def test_the_next_request_in_the_same_thread_knows_nothing_of_it(in_tokyo: Brows
     assert "Times are in UTC." in in_tokyo.open("giftcode_changelist").content.decode()
 
 
-def test_a_database_that_is_away_is_for_the_page_to_tell_and_the_zone_is_known_when_it_is_back(
+def test_without_a_database_the_page_reports_it_and_the_zone_is_known_afterwards(
     db: None,
 ) -> None:
     def away(*_statement: Any) -> None:
@@ -160,4 +160,4 @@ def test_a_database_that_is_away_is_for_the_page_to_tell_and_the_zone_is_known_w
     client.cookies["timezone"] = "Asia/Tokyo"
     with connection.execute_wrapper(away):
         assert client.get("/healthz").json()["error"] == "The database does not answer."
-    assert zone._known("Asia/Tokyo") == "Asia/Tokyo"
+    assert zone._valid_zone("Asia/Tokyo") == "Asia/Tokyo"

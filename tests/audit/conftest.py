@@ -18,12 +18,12 @@ STRANGER = "300000002"
 
 
 def broken() -> set[str]:
-    """The names of the invariants that do not hold, by one look."""
+    """The names of the invariants that do not hold, examined once."""
     return {finding.name for finding in audit().broken}
 
 
 def sql(*statements: str) -> None:
-    """Change what no code of ours would."""
+    """Change the database as no code of ours would."""
     with connection.cursor() as cursor:
         # So that the schema may be changed too.
         cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
@@ -34,8 +34,11 @@ def sql(*statements: str) -> None:
 
 @pytest.fixture
 def healthy(world: World) -> World:
-    """FROST is done: two Wolves were given it, one is too low for it, one the game does not know; a player of theirs is
-    in Bears too, and is covered there. ICE runs for both guilds: one Wolf is in flight, the others wait."""
+    """FROST is done, and ICE runs for both guilds.
+
+    FROST was granted to two Wolves; one is not eligible, and the game does not know one. One of the
+    players is in Bears too, and is covered there. For ICE one Wolf is in flight, the others wait.
+    """
     wolves, bears = guild("Wolves", members=1), guild("Bears")
     low = member(wolves)
     member(wolves, SHARED)
@@ -71,7 +74,7 @@ def healthy(world: World) -> World:
 
 @pytest.fixture
 def waiting(world: World) -> World:
-    """A run whose members have been due for ten minutes, and nobody comes."""
+    """A run whose members have been due for ten minutes, and no worker comes."""
     wolves = guild("Wolves", members=2)
     ice = gift_code("ICE")
     world.knows(wolves)

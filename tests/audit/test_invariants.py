@@ -27,7 +27,8 @@ PROOF = f"(SELECT id FROM {ROWS} WHERE state = 'redeemed' AND player_id = '{SHAR
 PARKED = f"(SELECT id FROM {ROWS} WHERE state = 'needs_correction')"
 COVERED = f"(SELECT id FROM {ROWS} WHERE covered_by_id IS NOT NULL)"
 EVENT = (
-    "INSERT INTO giftcodes_redemptionevent (redemption_id, gift_code_id, kind, run_number, trigger, detail) "
+    "INSERT INTO giftcodes_redemptionevent "
+    "(redemption_id, gift_code_id, kind, run_number, trigger, detail) "
     f"SELECT id, gift_code_id, %s, 1, '', '' FROM {RUNS} WHERE id = {DONE}"
 )
 ATTEMPT_OF = "UPDATE giftcodes_attempt SET {} WHERE member_redemption_id = {}"
@@ -83,7 +84,8 @@ BREAKAGES: list[tuple[str, list[str]]] = [
         "one_row_holds_a_code_of_a_player",
         [
             "DROP INDEX one_request_for_a_player_and_a_code",
-            f"UPDATE {ROWS} SET state = 'unconfirmed' WHERE state = 'pending' AND player_id = '{SHARED}'",
+            f"UPDATE {ROWS} SET state = 'unconfirmed' "
+            f"WHERE state = 'pending' AND player_id = '{SHARED}'",
         ],
     ),
     ("cover_is_a_proof", [_row("state = 'same_type'", COVERED)]),
@@ -91,7 +93,8 @@ BREAKAGES: list[tuple[str, list[str]]] = [
         "cover_is_a_proof",
         [
             _row(
-                f"covered_by_id = (SELECT id FROM {ROWS} WHERE state = 'redeemed' ORDER BY id LIMIT 1)",
+                "covered_by_id = "
+                f"(SELECT id FROM {ROWS} WHERE state = 'redeemed' ORDER BY id LIMIT 1)",
                 COVERED,
             )
         ],
@@ -103,7 +106,8 @@ BREAKAGES: list[tuple[str, list[str]]] = [
     (
         "copies_agree",
         [
-            "UPDATE giftcodes_member SET guild_id = (SELECT id FROM giftcodes_guild WHERE name = 'Bears')"
+            "UPDATE giftcodes_member "
+            "SET guild_id = (SELECT id FROM giftcodes_guild WHERE name = 'Bears')"
             f" WHERE player_id = '{STRANGER}'"
         ],
     ),
@@ -116,7 +120,8 @@ BREAKAGES: list[tuple[str, list[str]]] = [
             _row("token = 1", COVERED),
             "INSERT INTO giftcodes_attempt "
             "(member_redemption_id, gift_code_id, player_id, realm, token, outcome, answered_at) "
-            f"SELECT id, gift_code_id, player_id, 1, 1, 'received', now() FROM {ROWS} WHERE id = {COVERED}",
+            f"SELECT id, gift_code_id, player_id, 1, 1, 'received', now() FROM {ROWS} "
+            f"WHERE id = {COVERED}",
         ],
     ),
     ("success_settles", [ATTEMPT_OF.format("outcome = 'success'", PARKED)]),
@@ -130,7 +135,8 @@ BREAKAGES: list[tuple[str, list[str]]] = [
     (
         "claims_end_with_their_answer",
         [
-            "UPDATE giftcodes_attempt SET outcome = 'too_frequent', answered_at = now() WHERE outcome = ''"
+            "UPDATE giftcodes_attempt SET outcome = 'too_frequent', answered_at = now() "
+            "WHERE outcome = ''"
         ],
     ),
     (
@@ -168,7 +174,7 @@ BREAKAGES: list[tuple[str, list[str]]] = [
     ("cancelled_rows_say_why", [_row("cancel_kind = 'left'", PARKED)]),
     ("tries_are_limited", [_row("tries = 5", WAITS)]),
 ]
-#: Broken in test_progress.py, where nobody comes.
+#: Broken in test_progress.py, by the absence of workers.
 ELSEWHERE = {
     "runs_move",
     "unconfirmed_rows_move",
@@ -266,7 +272,7 @@ def _grow_old() -> None:
         "just reopened",
     ],
 )
-def test_whoever_has_a_reason_needs_no_row(db: None, reason: Any) -> None:
+def test_a_member_with_a_reason_needs_no_member_redemption(db: None, reason: Any) -> None:
     guild(members=1)
     gift_code()
     assert broken() == set(), "new members have two catch-ups of time"
@@ -283,4 +289,6 @@ def test_so_many_rows_are_shown_and_all_are_counted(healthy: World) -> None:
 
     (finding,) = audit().broken
     assert (finding.checked, finding.broken, len(finding.examples)) == (10, 10, 5)
-    assert finding.examples[0]["words"].startswith(f"Row {finding.examples[0]['id']} (player ")
+    assert finding.examples[0]["words"].startswith(
+        f"Member redemption {finding.examples[0]['id']} (player "
+    )

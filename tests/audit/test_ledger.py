@@ -165,7 +165,7 @@ def test_repeats_are_counted_and_must_be_allowed(world: World) -> None:
 def test_a_double_grant_is_named(world: World) -> None:
     _done(world, members=1)
     player = world.requests[0]["player"]
-    world.game.book.world.holders.clear()
+    world.game.state.world.holders.clear()
     ask(world.game, player, "FROST")
 
     assert "granted_once" in _broken(world)
@@ -224,7 +224,7 @@ GRANT, RECEIVED, LOST = {"granted": True, "msg": "SUCCESS"}, {"msg": "RECEIVED"}
         ([LOST, GRANT], []),
         ([GRANT, RECEIVED, LOST], [2, 3]),
         ([GRANT, {**LOST, "player": "2"}, {**LOST, "code": "B"}], []),
-        # Two grants are of two issues; what is not clear in between may have been asked for the second one.
+        # Two grants are of two issues; an unclear request in between may be for the second one.
         ([GRANT, RECEIVED, LOST, GRANT], [2]),
     ],
 )
@@ -243,6 +243,6 @@ def test_both_addresses_are_taken(simulator: Simulator, db: None, ending: str) -
 
 
 @pytest.mark.parametrize("url", ["http://127.0.0.1:9", "not an address", "{}/feed"])
-def test_a_ledger_that_is_not_there_is_said(simulator: Simulator, db: None, url: str) -> None:
+def test_a_missing_ledger_is_reported(simulator: Simulator, db: None, url: str) -> None:
     with pytest.raises(LedgerError):
         fetch(url.format(simulator.url))

@@ -1,4 +1,4 @@
-"""What must be true by now: named where nobody comes, and where there is a reason to wait, not."""
+"""What must be true by now is named if no worker comes, but not if there is a reason to wait."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def test_a_run_of_a_game_that_is_asked_is_not(waiting: World) -> None:
     assert broken() == set()
 
 
-def test_whoever_waits_for_a_twin_does_not_stand_still(world: World) -> None:
+def test_a_member_who_waits_for_a_duplicate_does_not_stand_still(world: World) -> None:
     wolves, bears, code = guild(), guild(), gift_code()
     for of in (wolves, bears):
         member(of, "300000001")
@@ -65,7 +65,7 @@ def test_whoever_waits_for_a_twin_does_not_stand_still(world: World) -> None:
     assert broken() == set()
 
 
-def test_an_unconfirmed_row_that_nobody_confirms_is_named(world: World) -> None:
+def test_an_unconfirmed_row_that_is_not_confirmed_is_named(world: World) -> None:
     wolves, code = guild(members=1), gift_code()
     world.knows(wolves)
     world.has(code)
@@ -79,7 +79,7 @@ def test_an_unconfirmed_row_that_nobody_confirms_is_named(world: World) -> None:
     assert broken() == {"unconfirmed_rows_move"}
 
 
-def test_a_run_that_nobody_ends_is_named(waiting: World) -> None:
+def test_a_run_that_is_not_ended_is_named(waiting: World) -> None:
     sql("UPDATE giftcodes_memberredemption SET state = 'needs_correction', next_attempt_at = NULL")
 
     assert broken() == {"runs_end"}
@@ -88,7 +88,7 @@ def test_a_run_that_nobody_ends_is_named(waiting: World) -> None:
     assert broken() == set(), "the last answer came just now"
 
 
-def test_a_stop_that_nobody_carries_out_is_named(waiting: World) -> None:
+def test_a_stop_that_is_not_carried_out_is_named(waiting: World) -> None:
     stop(Redemption.objects.get().pk, trigger=Trigger.ADMIN)
     assert broken() == set(), "it was asked for just now"
 
@@ -97,7 +97,7 @@ def test_a_stop_that_nobody_carries_out_is_named(waiting: World) -> None:
     assert broken() == {"runs_end"}
 
 
-def test_a_redemption_that_nobody_starts_is_named(db: None) -> None:
+def test_a_redemption_that_is_not_started_is_named(db: None) -> None:
     wolves, code = guild(), gift_code()
     Redemption.objects.ensure(guild_id=wolves.pk, gift_code_id=code.pk)
     assert broken() == set()
@@ -110,7 +110,7 @@ def test_a_redemption_that_nobody_starts_is_named(db: None) -> None:
     assert broken() == {"redemptions_start"}
 
 
-def test_whoever_waits_for_a_closed_code_is_named(waiting: World) -> None:
+def test_a_member_who_waits_for_a_closed_code_is_named(waiting: World) -> None:
     GiftCode.objects.update(state="closed", closed_at=database_now())
     assert broken() == set()
 
@@ -122,13 +122,14 @@ def test_whoever_waits_for_a_closed_code_is_named(waiting: World) -> None:
 @pytest.mark.usefixtures("still_clock")
 def test_a_lease_may_be_over_by_two_sweeps(healthy: World) -> None:
     sql(
-        "UPDATE giftcodes_memberredemption SET lease_until = now() - interval '15 s' WHERE state = 'in_flight'"
+        "UPDATE giftcodes_memberredemption SET lease_until = now() - interval '15 s' "
+        "WHERE state = 'in_flight'"
     )
 
     assert broken() == set()
 
 
-def test_whoever_left_just_now_may_wait(healthy: World) -> None:
+def test_a_member_who_has_just_left_may_wait(healthy: World) -> None:
     Member.objects.update(active=False)
 
     assert broken() == set()

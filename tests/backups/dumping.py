@@ -1,4 +1,7 @@
-"""A database of its own for each test of `backup` and `restore`: they rename databases, and want nobody connected."""
+"""A separate database for each test of `backup` and `restore`.
+
+They rename databases, and refuse to run while another session is connected.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +19,7 @@ import pytest
 from django.db import connection
 from psycopg.sql import SQL, Identifier
 
-from giftcodes.cli.progress import Tell
+from giftcodes.cli.progress import ReportProgress
 from redeemer.backups.address import Address
 from tests.factories import gift_code, guild
 
@@ -25,7 +28,7 @@ _TABLES = "SELECT tablename FROM pg_tables WHERE schemaname = 'public' ORDER BY 
 _SEQUENCES = (
     "SELECT sequencename, last_value FROM pg_sequences WHERE schemaname = 'public' ORDER BY 1"
 )
-#: Whoever has one is logged in: a backup has none.
+#: A session's key is enough to be logged in, so that backups have no sessions.
 _LEFT_OUT = {"django_session"}
 
 
@@ -38,7 +41,7 @@ class Site:
 
     @property
     def environment(self) -> dict[str, str]:
-        """What makes a process use the database."""
+        """The environment of a process that uses this database."""
         return {
             **os.environ,
             "DATABASE_URL": self.address.url,
@@ -59,13 +62,13 @@ class Site:
         )
 
     def query(self, statement: str, *parameters: Any) -> list[tuple[Any, ...]]:
-        """The rows that a statement gives, if it gives any."""
+        """Run a statement. Returns its rows, if it has any."""
         with self.address.connect() as own:
             cursor = own.execute(statement, parameters or None)  # type: ignore[arg-type]
             return cursor.fetchall() if cursor.description else []
 
     def content(self) -> dict[str, object]:
-        """Every row of every table, as a hash of each, and where the sequences are."""
+        """A hash of the rows of each table, and the last value of each sequence."""
         found: dict[str, object] = {}
         with self.address.connect() as own:
             for (table,) in own.execute(_TABLES).fetchall():
@@ -78,8 +81,8 @@ class Site:
         return found
 
     def databases(self) -> list[str]:
-        """The names of this one, and of those that were made beside it."""
-        with self.address.connect_beside() as server:
+        """The names of this database, and of those that were derived from it."""
+        with self.address.connect_to_server() as server:
             rows = server.execute(
                 "SELECT datname FROM pg_database WHERE datname LIKE %s", [f"{self.address.name}%"]
             )
@@ -88,12 +91,12 @@ class Site:
 
 @pytest.fixture(scope="session")
 def template(django_db_setup: None, django_db_blocker: Any) -> Iterator[Address]:
-    """What each site is a copy of."""
+    """The database that each site is a copy of."""
     with django_db_blocker.unblock():
         connection.close()
         test_database = connection.settings_dict["NAME"]
-        address = Address(os.environ["DATABASE_URL"]).at(f"{test_database}_template")
-        _copy(address.at(test_database), address)
+        address = Address(os.environ["DATABASE_URL"]).with_name(f"{test_database}_template")
+        _copy(address.with_name(test_database), address)
         connection.settings_dict["NAME"] = address.name
         guild("Wolves", members=3)
         guild("Śnieg", members=2)
@@ -106,16 +109,16 @@ def template(django_db_setup: None, django_db_blocker: Any) -> Iterator[Address]
 
 @pytest.fixture
 def site(db: None, template: Address, tmp_path: Path) -> Iterator[Site]:
-    site = Site(template.at(template.name.replace("_template", "_site")), tmp_path)
+    site = Site(template.with_name(template.name.replace("_template", "_site")), tmp_path)
     _copy(template, site.address)
     yield site
     for name in site.databases():
-        _drop(site.address.at(name))
+        _drop(site.address.with_name(name))
 
 
 def _copy(original: Address, copy: Address) -> None:
     _drop(copy)
-    with copy.connect_beside() as server:
+    with copy.connect_to_server() as server:
         server.execute(
             SQL("CREATE DATABASE {} TEMPLATE {}").format(
                 Identifier(copy.name), Identifier(original.name)
@@ -124,12 +127,12 @@ def _copy(original: Address, copy: Address) -> None:
 
 
 def _drop(address: Address) -> None:
-    with address.connect_beside() as server:
+    with address.connect_to_server() as server:
         server.execute(
             SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(Identifier(address.name))
         )
 
 
-def unseen(_what: str) -> AbstractContextManager[Tell]:
-    """A stage that nobody looks at."""
+def unseen(_what: str) -> AbstractContextManager[ReportProgress]:
+    """A stage that shows nothing."""
     return nullcontext(lambda _part: None)

@@ -1,4 +1,4 @@
-"""`backup`."""
+"""`manage.py backup`."""
 
 from __future__ import annotations
 
@@ -14,18 +14,17 @@ import psutil
 import pytest
 from django.core.management.base import CommandError
 
-from redeemer.backups import clients
+from redeemer.backups import programs
 from redeemer.backups.address import Address
-from redeemer.backups.clients import Client, client_to_dump, client_to_load
-from redeemer.backups.secret_key import check_value
-from redeemer.backups.writing import write_dump
+from redeemer.backups.dumps import check_value, write_dump
+from redeemer.backups.programs import Client, client_to_dump, client_to_load
 from tests.backups.dumping import ROOT, Site, site, template
 from tests.waiting import PATIENCE_SECONDS
 
 __all__ = ["site", "template"]
 
 
-def test_it_goes_to_the_installations_own_folder_with_the_time_in_its_name_and_for_its_owner_only(
+def test_the_default_file_is_private_and_has_the_time_in_its_name(
     site: Site,
 ) -> None:
     done = site.manage("backup")
@@ -55,7 +54,7 @@ def test_an_older_file_of_that_name_is_replaced_and_becomes_private(site: Site) 
     assert list(site.folder.iterdir()) == [file]
 
 
-def test_a_disk_that_is_full_leaves_no_half_file_and_the_older_one_as_it_was(site: Site) -> None:
+def test_a_full_disk_leaves_no_partial_file_and_does_not_change_the_old_one(site: Site) -> None:
     file = site.folder / "redeemer.dump"
     file.write_text("yesterday's")
 
@@ -76,7 +75,7 @@ def test_a_disk_that_is_full_leaves_no_half_file_and_the_older_one_as_it_was(sit
 
 
 @pytest.mark.parametrize("place", ["missing/redeemer.dump", "file/redeemer.dump"])
-def test_a_place_that_cannot_be_written_is_one_line(site: Site, place: str) -> None:
+def test_a_path_that_cannot_be_written_is_one_line(site: Site, place: str) -> None:
     (site.folder / "file").touch()
 
     done = site.manage("backup", site.folder / place)
@@ -86,7 +85,7 @@ def test_a_place_that_cannot_be_written_is_one_line(site: Site, place: str) -> N
     assert len(done.stderr.splitlines()) == 1
 
 
-def test_a_database_that_is_away_leaves_nothing_and_tells_no_password(site: Site) -> None:
+def test_a_database_that_does_not_answer_leaves_no_file_and_shows_no_password(site: Site) -> None:
     done = site.manage(
         "backup", site.folder, DATABASE_URL="postgres://nobody:hidden@127.0.0.1:9/none"
     )
@@ -97,7 +96,9 @@ def test_a_database_that_is_away_leaves_nothing_and_tells_no_password(site: Site
     assert list(site.folder.iterdir()) == []
 
 
-def test_no_secret_is_in_a_command_line_and_who_is_ended_leaves_no_half_file(site: Site) -> None:
+def test_no_secret_is_in_a_command_line_and_an_ended_backup_leaves_no_partial_file(
+    site: Site,
+) -> None:
     with site.address.connect() as own, own.transaction():
         own.execute("LOCK TABLE giftcodes_guild IN ACCESS EXCLUSIVE MODE")  # pg_dump waits for it.
         process = subprocess.Popen(
@@ -121,7 +122,7 @@ def test_no_secret_is_in_a_command_line_and_who_is_ended_leaves_no_half_file(sit
     assert list(site.folder.iterdir()) == []
 
 
-def test_a_dump_tells_which_key_its_opt_outs_need_and_not_the_key(site: Site) -> None:
+def test_a_dump_has_the_check_value_of_its_key_and_not_the_key(site: Site) -> None:
     file = site.folder / "redeemer.dump"
 
     site.manage("backup", file, SECRET_KEY="a-key-to-be-found")
@@ -146,7 +147,7 @@ def test_without_a_key_opt_outs_cannot_be_backed_up(site: Site) -> None:
     assert list(site.folder.iterdir()) == []
 
 
-def test_a_key_that_has_changed_is_told_where_there_are_opt_outs(site: Site) -> None:
+def test_a_changed_key_is_reported_if_there_are_opt_outs(site: Site) -> None:
     site.query("INSERT INTO giftcodes_optout (player_hash) VALUES ('x')")
     site.manage("backup", site.folder, SECRET_KEY="one")
 
@@ -156,7 +157,7 @@ def test_a_key_that_has_changed_is_told_where_there_are_opt_outs(site: Site) -> 
     assert done.stderr.startswith("SECRET_KEY is another one than at the last backup.")
 
 
-def test_who_is_logged_in_is_not_in_it(site: Site) -> None:
+def test_a_dump_has_no_sessions(site: Site) -> None:
     site.query("INSERT INTO django_session VALUES ('the-key-of-a-session', 'x', now())")
     write_dump(site.address, site.folder / "redeemer.dump")
 
@@ -187,7 +188,7 @@ def test_the_nearest_pg_dump_is_taken_and_never_one_without_tls_where_the_site_u
         Client(15, speaks_tls=True, folder=Path("/fifteen")),
         Client(17, speaks_tls=True, folder=Path("/seventeen")),
     ]
-    monkeypatch.setattr(clients, "_found", lambda: iter(found))
+    monkeypatch.setattr(programs, "_installed", lambda: iter(found))
 
     assert client_to_dump(16, needs_tls=False).major == 17
     assert client_to_dump(18, needs_tls=False).major == 18
@@ -196,7 +197,7 @@ def test_the_nearest_pg_dump_is_taken_and_never_one_without_tls_where_the_site_u
         client_to_dump(18, needs_tls=True)
 
 
-def test_an_address_does_not_show_its_password_and_hands_it_on_in_the_environment() -> None:
+def test_an_address_does_not_show_its_password_and_passes_it_in_the_environment() -> None:
     address = Address("postgres://user:p%40ss@db.example:6432/site?sslmode=require&conn_max_age=5")
 
     environment = address.environment()
@@ -209,7 +210,7 @@ def test_an_address_does_not_show_its_password_and_hands_it_on_in_the_environmen
         "6432",
         "site",
     )
-    assert address.at("an other/one").name == "an other/one"
+    assert address.with_name("an other/one").name == "an other/one"
 
 
 def _wait_for_pg_dump(process: subprocess.Popen[str], folder: Path) -> None:

@@ -13,19 +13,17 @@ import psutil
 import psycopg
 import pytest
 
-from redeemer.localserver import ports
-from redeemer.localserver.database_only import database_only
-from redeemer.localserver.database_setup import postgres_of
 from redeemer.localserver.errors import CannotStartError
-from redeemer.localserver.home import REPOSITORY, Home
+from redeemer.localserver.home import REPOSITORY, Home, SecretStore
+from redeemer.localserver.installation import database_only, postgres_for
 from redeemer.localserver.postgres import Postgres
-from redeemer.localserver.secret_store import SecretStore
+from redeemer.localserver.servers import pick_port
 from tests.localserver.running import Up, environment_for, fresh_home, manage
 from tests.waiting import PATIENCE_SECONDS
 
 
 @pytest.mark.system
-def test_a_running_installation_is_backed_up_and_restored_on_another_machine() -> None:
+def test_a_running_installation_is_backed_up_and_restored_in_another_home() -> None:
     with fresh_home() as here, fresh_home() as there:
         file = here / "redeemer.dump"
         up = Up(here)
@@ -36,7 +34,7 @@ def test_a_running_installation_is_backed_up_and_restored_on_another_machine() -
         finally:
             up.clean_up()
         back = manage(["restore", "--yes", str(file)], up.environment)
-        elsewhere = manage(["restore", "--yes", str(file)], environment_for(there, ports.pick()))
+        elsewhere = manage(["restore", "--yes", str(file)], environment_for(there, pick_port()))
 
         assert (saved.returncode, saved.stderr) == (0, "")
         assert (refused.returncode, refused.stdout) == (1, "")
@@ -50,12 +48,12 @@ def test_a_running_installation_is_backed_up_and_restored_on_another_machine() -
             assert _processes_of(home) == []
 
 
-def test_a_restore_that_is_killed_leaves_no_server_behind_and_the_old_data_in_their_place() -> None:
+def test_a_killed_restore_leaves_no_server_and_the_old_data() -> None:
     with fresh_home() as home:
         process = subprocess.Popen(
             [sys.executable, "-c", _RESTORING, str(home)],
             cwd=REPOSITORY,
-            env=environment_for(home, ports.pick()),
+            env=environment_for(home, pick_port()),
             stdout=subprocess.PIPE,
             text=True,
         )
@@ -75,7 +73,7 @@ def test_a_restore_that_is_killed_leaves_no_server_behind_and_the_old_data_in_th
 _RESTORING = """
 import sys, time
 from pathlib import Path
-from redeemer.localserver.database_only import database_only
+from redeemer.localserver.installation import database_only
 from redeemer.localserver.home import Home
 with database_only(Home(Path(sys.argv[1])), "a test", print):
     print("running", flush=True)
@@ -83,7 +81,7 @@ with database_only(Home(Path(sys.argv[1])), "a test", print):
 """
 
 
-def test_make_up_is_kept_away_meanwhile_and_told_by_what() -> None:
+def test_make_up_is_refused_meanwhile_and_says_why() -> None:
     with fresh_home() as home:
         Home(home).prepare()
         Home(home).environment.write_text(
@@ -91,7 +89,7 @@ def test_make_up_is_kept_away_meanwhile_and_told_by_what() -> None:
         )
         with database_only(Home(home), "`manage.py restore`", print):
             found = not Home(home).environment.exists()
-            refused = manage(["up"], environment_for(home, ports.pick()))
+            refused = manage(["up"], environment_for(home, pick_port()))
 
     assert found
     assert refused.returncode == 1
@@ -99,11 +97,11 @@ def test_make_up_is_kept_away_meanwhile_and_told_by_what() -> None:
 
 
 @pytest.mark.parametrize("version", ["17", "19", "9.6", ""])
-def test_data_of_another_postgresql_stop_the_start_in_one_line_that_says_the_way(
+def test_data_of_another_postgresql_version_stop_the_start_with_one_line(
     version: str,
 ) -> None:
     with fresh_home() as home:
-        postgres = Postgres(home, port=ports.pick(), password="x")
+        postgres = Postgres(home, port=pick_port(), password="x")
         postgres.data.mkdir()
         (postgres.data / "PG_VERSION").write_text(version + "\n")
 
@@ -124,7 +122,7 @@ def _guilds(home: Home) -> list[str]:
 
 
 def _processes_of(home: Path) -> list[psutil.Process]:
-    data = str(postgres_of(Home(home), SecretStore(Home(home).secrets), print).data)
+    data = str(postgres_for(Home(home), SecretStore(Home(home).secrets), print).data)
     return [
         process
         for process in psutil.process_iter()

@@ -1,4 +1,4 @@
-"""`restore`."""
+"""`manage.py restore`."""
 
 from __future__ import annotations
 
@@ -20,10 +20,9 @@ import pytest
 import time_machine
 from django.core.management.base import CommandError
 
-from giftcodes.cli.progress import Tell
-from redeemer.backups.reading import read_dump
+from giftcodes.cli.progress import ReportProgress
+from redeemer.backups.dumps import read_dump, write_dump
 from redeemer.backups.replacing import replace_database
-from redeemer.backups.writing import write_dump
 from tests.backups.dumping import ROOT, Site, site, template, unseen
 from tests.commands.conftest import Said, run
 
@@ -32,7 +31,7 @@ __all__ = ["site", "template"]
 
 @pytest.fixture
 def file(site: Site) -> Path:
-    """A backup of the site; afterwards Wolves are called Bears."""
+    """A backup of the site, in which the guild Wolves is renamed to Bears afterwards."""
     file = site.folder / "redeemer.dump"
     write_dump(site.address, file)
     site.query("UPDATE giftcodes_guild SET name = 'Bears' WHERE name = 'Wolves'")
@@ -41,7 +40,10 @@ def file(site: Site) -> Path:
 
 @pytest.fixture
 def restore(site: Site, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Said]:
-    """Restore within this process, with more in the environment: the command does not use Django's connection."""
+    """Restore within this process, with more in the environment.
+
+    The command does not use Django's connection.
+    """
 
     def restore(*words: Any, **environment: str) -> Said:
         for name, value in (site.environment | environment).items():
@@ -79,14 +81,14 @@ def test_the_old_database_is_kept_and_the_line_shown_drops_it(site: Site, file: 
 
     found = re.search(r"kept as (\S+)\.", shown)
     assert found
-    assert names(replace(site, address=site.address.at(found[1]))) == {"Bears", "Śnieg"}
+    assert names(replace(site, address=site.address.with_name(found[1]))) == {"Bears", "Śnieg"}
     command = shlex.split(shown.splitlines()[-1])
     subprocess.run(command, cwd=ROOT, env=site.environment, check=True, timeout=300)
     assert site.databases() == [site.address.name]
 
 
 def test_where_there_is_no_database_yet_one_is_made(site: Site, file: Path) -> None:
-    there = replace(site, address=site.address.at(f"{site.address.name}_elsewhere"))
+    there = replace(site, address=site.address.with_name(f"{site.address.name}_elsewhere"))
 
     assert replace_database(there.address, read_dump(file), unseen) is None
 
@@ -94,7 +96,7 @@ def test_where_there_is_no_database_yet_one_is_made(site: Site, file: Path) -> N
     assert there.databases() == [there.address.name]
 
 
-def test_an_empty_database_is_not_worth_keeping(site: Site, file: Path) -> None:
+def test_an_empty_database_is_not_kept(site: Site, file: Path) -> None:
     site.query("DROP SCHEMA public CASCADE; CREATE SCHEMA public")
 
     assert replace_database(site.address, read_dump(file), unseen) is None
@@ -117,7 +119,8 @@ def test_an_older_schema_is_brought_up_to_date(site: Site) -> None:
 
 def test_a_newer_schema_is_refused(site: Site, restore: Callable[..., Said]) -> None:
     site.query(
-        "INSERT INTO django_migrations (app, name, applied) VALUES ('giftcodes', '0999_future', now())"
+        "INSERT INTO django_migrations (app, name, applied) "
+        "VALUES ('giftcodes', '0999_future', now())"
     )
     write_dump(site.address, site.folder / "redeemer.dump")
 
@@ -136,7 +139,7 @@ def test_a_file_that_is_cut_off_anywhere_is_refused(site: Site, file: Path) -> N
 
 
 @pytest.mark.parametrize("content", [b"", b"PG", b"-- PostgreSQL database dump", b"\x89PNG\r\n"])
-def test_what_is_no_dump_is_refused(tmp_path: Path, content: bytes) -> None:
+def test_a_file_that_is_not_a_dump_is_refused(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "file").write_bytes(content)
 
     with pytest.raises(CommandError, match="is not a backup"):
@@ -170,13 +173,13 @@ def _fails_migrating(site: Site, file: Path) -> None:
 
 
 def _fails_changing_places(site: Site, file: Path) -> None:
-    """Somebody connects while the new database is made."""
+    """Another session connects while the new database is made."""
     with pytest.MonkeyPatch.context() as patch, site.address.connect():
         patch.setattr("redeemer.backups.replacing.refuse_while_connected", lambda _address: None)
         replace_database(site.address, read_dump(file), unseen)
 
 
-def _meets_somebody(site: Site, file: Path) -> None:
+def _meets_another_session(site: Site, file: Path) -> None:
     with site.address.connect():
         replace_database(site.address, read_dump(file), unseen)
 
@@ -187,7 +190,7 @@ def _meets_somebody(site: Site, file: Path) -> None:
         (_fails_loading, "The backup cannot be loaded: "),
         (_fails_migrating, "The migrations failed: "),
         (_fails_changing_places, "The databases cannot change places: "),
-        (_meets_somebody, r"is in use \(redeemer-backup\)"),
+        (_meets_another_session, r"is in use \(redeemer-backup\)"),
     ],
 )
 def test_a_step_that_fails_leaves_everything_as_it_was(
@@ -203,7 +206,7 @@ def test_a_step_that_fails_leaves_everything_as_it_was(
 
 def test_ctrl_c_leaves_everything_as_it_was(site: Site, file: Path) -> None:
     @contextmanager
-    def interrupted(what: str) -> Iterator[Tell]:
+    def interrupted(what: str) -> Iterator[ReportProgress]:
         yield lambda _part: None
         if what == "Loading the data":
             raise KeyboardInterrupt
@@ -215,8 +218,8 @@ def test_ctrl_c_leaves_everything_as_it_was(site: Site, file: Path) -> None:
     assert site.databases() == [site.address.name]
 
 
-def test_what_a_killed_restore_has_left_is_in_nobodys_way(site: Site, file: Path) -> None:
-    with site.address.connect_beside() as server:
+def test_a_database_that_a_killed_restore_left_is_replaced(site: Site, file: Path) -> None:
+    with site.address.connect_to_server() as server:
         server.execute(f'CREATE DATABASE "{site.address.name}_restoring"')
 
     replace_database(site.address, read_dump(file), unseen)
@@ -224,7 +227,7 @@ def test_what_a_killed_restore_has_left_is_in_nobodys_way(site: Site, file: Path
     assert names(site) == {"Wolves", "Śnieg"}
 
 
-def test_two_that_end_within_one_second_keep_both_databases(site: Site, file: Path) -> None:
+def test_two_restores_within_one_second_keep_both_databases(site: Site, file: Path) -> None:
     with time_machine.travel(dt.datetime(2026, 6, 1, 3, 15, tzinfo=dt.UTC), tick=False):
         kept = [replace_database(site.address, read_dump(file), unseen) for _ in range(2)]
 
@@ -233,13 +236,13 @@ def test_two_that_end_within_one_second_keep_both_databases(site: Site, file: Pa
     assert {*kept, site.address.name} == set(site.databases())
 
 
-def test_two_at_once_are_refused(site: Site, file: Path) -> None:
+def test_a_second_restore_at_the_same_time_is_refused(site: Site, file: Path) -> None:
     dump, refused = read_dump(file), []
 
-    def second(what: str) -> nullcontext[Tell]:
+    def second(what: str) -> nullcontext[ReportProgress]:
         if what == "Bringing the schema up to date":
             with (
-                site.address.at(f"{site.address.name}_restoring").connect(),
+                site.address.with_name(f"{site.address.name}_restoring").connect(),
                 pytest.raises(CommandError, match="another restore is running") as refusal,
             ):
                 replace_database(site.address, dump, unseen)
@@ -252,7 +255,7 @@ def test_two_at_once_are_refused(site: Site, file: Path) -> None:
     assert names(site) == {"Wolves", "Śnieg"}
 
 
-def test_it_is_refused_while_somebody_is_connected(
+def test_it_is_refused_while_another_session_is_connected(
     site: Site, restore: Callable[..., Said], file: Path
 ) -> None:
     with psycopg.connect(site.address.url, application_name="redeemer"):
@@ -262,7 +265,7 @@ def test_it_is_refused_while_somebody_is_connected(
     assert "is in use (redeemer). Stop the workers, beat and the site" in said.err
 
 
-def test_it_is_refused_while_a_worker_ticks_though_it_is_not_connected_just_now(
+def test_it_is_refused_while_a_worker_takes_ticks_even_without_a_connection(
     site: Site, restore: Callable[..., Said], file: Path
 ) -> None:
     site.query("INSERT INTO giftcodes_heartbeat (name) VALUES ('tick')")
@@ -273,7 +276,7 @@ def test_it_is_refused_while_a_worker_ticks_though_it_is_not_connected_just_now(
     assert re.search(r"A worker took a tick \d s ago\. Stop the workers", said.err)
 
 
-def test_a_beat_that_is_long_over_hinders_nobody(
+def test_an_old_tick_does_not_prevent_a_restore(
     site: Site, restore: Callable[..., Said], file: Path
 ) -> None:
     site.query(
@@ -283,7 +286,7 @@ def test_a_beat_that_is_long_over_hinders_nobody(
     assert restore("--yes", file).status == 0
 
 
-def test_opt_outs_are_not_forgotten_by_another_key(
+def test_another_key_is_refused_because_it_would_lose_the_opt_outs(
     site: Site, restore: Callable[..., Said]
 ) -> None:
     site.query("INSERT INTO giftcodes_optout (player_hash) VALUES ('x')")
@@ -291,23 +294,25 @@ def test_opt_outs_are_not_forgotten_by_another_key(
     site.manage("backup", file, SECRET_KEY="one")
 
     refused = restore("--yes", file, SECRET_KEY="another")
-    without_any = restore("--yes", file, SECRET_KEY="")
+    without_key = restore("--yes", file, SECRET_KEY="")
     same = restore("--yes", file, SECRET_KEY="one")
-    insisted = restore("--yes", "--any-key", file, SECRET_KEY="another")
+    with_any_key = restore("--yes", "--any-key", file, SECRET_KEY="another")
 
-    assert [said.status for said in (refused, without_any, same, insisted)] == [1, 1, 0, 0], (
-        insisted.err
+    assert [said.status for said in (refused, without_key, same, with_any_key)] == [1, 1, 0, 0], (
+        with_any_key.err
     )
     assert "another SECRET_KEY than this installation has: its 1 opt-out(s)" in refused.err
     assert "Set SECRET_KEY in the environment or in .env" in refused.err
-    assert insisted.err.startswith("SECRET_KEY is another one: its 1 opt-out(s) are not recognised")
+    assert with_any_key.err.startswith(
+        "SECRET_KEY is another one: its 1 opt-out(s) are not recognised"
+    )
 
 
-def test_without_opt_outs_any_key_will_do(restore: Callable[..., Said], file: Path) -> None:
+def test_without_opt_outs_any_key_is_accepted(restore: Callable[..., Said], file: Path) -> None:
     assert restore("--yes", file, SECRET_KEY="another").status == 0
 
 
-def test_where_nobody_can_be_asked_yes_is_needed(
+def test_without_a_terminal_yes_is_required(
     site: Site, restore: Callable[..., Said], file: Path
 ) -> None:
     said = restore(file)
@@ -320,10 +325,12 @@ def test_where_nobody_can_be_asked_yes_is_needed(
 @pytest.mark.parametrize(
     ("answer", "expected"), [("yes", "Wolves"), ("no", "Bears"), ("", "Bears")]
 )
-def test_a_person_is_asked(site: Site, file: Path, answer: str, expected: str) -> None:
+def test_a_person_is_asked_for_confirmation(
+    site: Site, file: Path, answer: str, expected: str
+) -> None:
     shown = _on_terminal(site, file, answer)
 
-    assert "It takes the place of the present data, which are kept." in shown
+    assert "It replaces the present data, which are kept." in shown
     assert ("Loading the data" in shown) == (expected == "Wolves")
     assert expected in names(site)
 

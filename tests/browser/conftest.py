@@ -1,4 +1,4 @@
-"""A real Chromium, and a person in it who is logged in. Without a Chromium these tests are skipped, and say so."""
+"""A real Chromium, with a logged-in user. Without a Chromium these tests are skipped."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_play
 
 from tests.waiting import PATIENCE_SECONDS
 
-#: It asks nobody but the page's own server.
+#: The browser sends requests only to the page's own server.
 _ARGUMENTS = [
     "--no-sandbox",
     "--disable-gpu",
@@ -32,7 +32,7 @@ _NAMES = ("chromium", "chromium-browser", "google-chrome", "chrome")
 
 
 def chromium_path() -> str | None:
-    """The Chromium of this machine: `CHROMIUM`, or whatever the path finds."""
+    """The Chromium to run: `CHROMIUM`, or the one on the path."""
     return os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, _NAMES)), None)
 
 
@@ -43,7 +43,7 @@ def chromium() -> Iterator[Browser]:
         pytest.skip(
             "No Chromium was found: install one, or name it with CHROMIUM=/path/to/chromium."
         )
-    # Playwright runs an event loop in this thread, which Django would take for an asynchronous view.
+    # Playwright runs an event loop in this thread, which Django takes for an asynchronous view.
     os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "1"
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=path, args=_ARGUMENTS)
@@ -54,7 +54,7 @@ def chromium() -> Iterator[Browser]:
 
 @pytest.fixture
 def page(chromium: Browser) -> Iterator[Page]:
-    """A new window, which notices every error of a script and every breach of the content policy."""
+    """A new window. It records script errors and violations of the content security policy."""
     context = chromium.new_context(viewport={"width": 1280, "height": 900})
     context.set_default_timeout(PATIENCE_MS)
     page = context.new_page()
@@ -65,7 +65,7 @@ def page(chromium: Browser) -> Iterator[Page]:
 
 
 def watch(page: Page) -> list[str]:
-    """What goes wrong on a page from now on."""
+    """The errors on a page from now on."""
     troubles: list[str] = []
     page.on("pageerror", lambda error: troubles.append(str(error)))
     page.on(

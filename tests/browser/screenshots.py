@@ -13,7 +13,7 @@ from tests.browser.conftest import log_in
 from tests.browser.world import World, build, imported
 
 FOLDER = Path(__file__).resolve().parent.parent.parent / "docs" / "screenshots"
-LOOKS: dict[str, dict[str, Any]] = {
+VARIANTS: dict[str, dict[str, Any]] = {
     "light": {"viewport": {"width": 1280, "height": 800}, "color_scheme": "light"},
     "dark": {"viewport": {"width": 1280, "height": 800}, "color_scheme": "dark"},
     "phone": {
@@ -28,7 +28,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 
 def pages(world: World) -> dict[str, str]:
-    """The pages that people look at most, by the name of their picture."""
+    """The most used pages, by the name of their screenshot."""
     return {
         "dashboard": "/admin/",
         "redemption-running": f"/admin/giftcodes/redemption/{world.running.pk}/change/",
@@ -55,7 +55,7 @@ def pages(world: World) -> dict[str, str]:
 
 
 def pages_of_members(guild: Guild, user: Any) -> dict[str, str]:
-    """Those of what was done to members: something is done to them first."""
+    """The pages about members, after a change of their rows."""
     made, corrected = imported(guild, user=user)
     return {
         "imported": f"/admin/giftcodes/memberimport/{made.pk}/change/",
@@ -65,14 +65,14 @@ def pages_of_members(guild: Guild, user: Any) -> dict[str, str]:
 
 
 def press_redeem_now(page: Page, url: str, world: World) -> None:
-    """To the page that says what Redeem now will do, which has no address."""
+    """Open the preview of Redeem now, which has no address."""
     page.goto(f"{url}/admin/giftcodes/giftcode/{world.complete.gift_code_id}/change/")
     page.get_by_role("button", name="Redeem now").click()
     page.get_by_role("heading", name="in all").wait_for()
 
 
 def show_an_import(page: Page, url: str, world: World) -> None:
-    """To the page that says what a list would do: one line is new, one changes somebody, one cannot be used."""
+    """Open the preview of an import: one new member, one changed member, one unusable line."""
     known = world.guild.members.order_by("pk")[0]
     page.goto(f"{url}/admin/import/?guild={world.guild.pk}")
     page.get_by_label("Or the list itself").fill(
@@ -83,14 +83,14 @@ def show_an_import(page: Page, url: str, world: World) -> None:
 
 
 def show_an_undo(page: Page, url: str, address: str) -> None:
-    """To the page that says what an undo would do."""
+    """Open the preview of an undo."""
     page.goto(f"{url}{address}")
     page.get_by_role("button", name="Undo this import").click()
-    page.get_by_role("heading", name="As before").wait_for()
+    page.get_by_role("heading", name="Becomes as before").wait_for()
 
 
 def show_a_player(page: Page, url: str, address: str) -> None:
-    """To what is known of a player."""
+    """Open the data of a player."""
     page.goto(f"{url}{address}")
     page.get_by_role("button", name="Look up").click()
     page.get_by_role("heading", name="Erase").wait_for()
@@ -98,40 +98,40 @@ def show_a_player(page: Page, url: str, address: str) -> None:
 
 def shoot_all(chromium: Browser, live_server: Any, admin_user: Any, client: Any) -> None:
     FOLDER.mkdir(parents=True, exist_ok=True)
-    for look, options in LOOKS.items():
+    for variant, options in VARIANTS.items():
         context = chromium.new_context(**options)
         page = context.new_page()
         page.goto(f"{live_server.url}/admin/login/")
-        page.screenshot(path=FOLDER / f"login-{look}.png")
+        page.screenshot(path=FOLDER / f"login-{variant}.png")
         log_in(context, live_server.url, admin_user)
-        if look == "light":
+        if variant == "light":
             page.goto(f"{live_server.url}/admin/")
-            _shoot(page, "first-steps", look)
+            _shoot(page, "first-steps", variant)
             world = build(user=admin_user)
             of_members = pages_of_members(world.guild, admin_user)
         for name, address in {**pages(world), **of_members}.items():
             page.goto(f"{live_server.url}{address}")
-            _shoot(page, name, look)
+            _shoot(page, name, variant)
         press_redeem_now(page, live_server.url, world)
-        _shoot(page, "redeem-now", look)
+        _shoot(page, "redeem-now", variant)
         show_an_import(page, live_server.url, world)
-        _shoot(page, "import-preview", look)
+        _shoot(page, "import-preview", variant)
         show_an_undo(page, live_server.url, of_members["imported"])
-        _shoot(page, "undo", look)
+        _shoot(page, "undo", variant)
         show_a_player(page, live_server.url, of_members["wish"])
-        _shoot(page, "wish", look)
-        if look == "light":
+        _shoot(page, "wish", variant)
+        if variant == "light":
             log_in(context, live_server.url, world.officer)
             page.goto(f"{live_server.url}/admin/")
-            _shoot(page, "officer", look)
+            _shoot(page, "officer", variant)
         context.close()
 
 
-def _shoot(page: Page, name: str, look: str) -> None:
+def _shoot(page: Page, name: str, variant: str) -> None:
     page.wait_for_load_state("networkidle")
-    # A window as high as the page: what sticks to its edges would else stand in the middle of the picture.
+    # Make the window as high as the page. Otherwise sticky elements are in the middle of the image.
     size = page.viewport_size or {"width": 0, "height": 0}
     height = min(page.evaluate("document.documentElement.scrollHeight"), HIGHEST)
     page.set_viewport_size({"width": size["width"], "height": max(height, size["height"])})
-    page.screenshot(path=FOLDER / f"{name}-{look}.png")
+    page.screenshot(path=FOLDER / f"{name}-{variant}.png")
     page.set_viewport_size(size)

@@ -1,4 +1,4 @@
-"""axe-core finds no serious fault on the pages that people look at most, in light, in dark and on a phone."""
+"""axe-core finds no serious fault on the most used pages, in light, in dark and on a phone."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from playwright.sync_api import Browser
 
 from tests.browser.conftest import log_in, watch
 from tests.browser.screenshots import (
-    LOOKS,
+    VARIANTS,
     pages,
     pages_of_members,
     press_redeem_now,
@@ -22,7 +22,7 @@ from tests.browser.world import build
 
 pytestmark = pytest.mark.django_db(transaction=True)
 GRAVE = ("serious", "critical")
-#: Lists are all alike: they are looked at in light only, but for one.
+#: Lists are all alike. They are checked in light only, except for one.
 LISTS = {
     "guilds",
     "people",
@@ -48,11 +48,11 @@ def faults(page: Any) -> list[str]:
     ]
 
 
-@pytest.mark.parametrize("look", LOOKS)
+@pytest.mark.parametrize("variant", VARIANTS)
 def test_no_page_has_a_serious_fault(
-    chromium: Browser, live_server: Any, admin_user: Any, look: str
+    chromium: Browser, live_server: Any, admin_user: Any, variant: str
 ) -> None:
-    context = chromium.new_context(**LOOKS[look])
+    context = chromium.new_context(**VARIANTS[variant])
     page = context.new_page()
     troubles = watch(page)
     found: dict[str, list[str]] = {}
@@ -64,7 +64,7 @@ def test_no_page_has_a_serious_fault(
     world = build(user=admin_user, members=12)
     of_members = pages_of_members(world.guild, admin_user)
     for name, address in {**pages(world), **of_members}.items():
-        if look != "light" and name in LISTS:
+        if variant != "light" and name in LISTS:
             continue
         page.goto(f"{live_server.url}{address}")
         page.wait_for_load_state("networkidle")

@@ -1,4 +1,4 @@
-"""A leader with a spreadsheet: imports it, takes that back, imports it again, moves people, and sees who did what."""
+"""A spreadsheet is imported, undone and imported again, members move, and the history shows it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 @pytest.fixture
 def workbook(tmp_path: Path) -> Path:
-    """IDs are numbers, as Excel has them; one line is bad."""
+    """A workbook with IDs as numbers, as Excel has them, and one bad line."""
     book = Workbook()
     for row in (
         ["Player ID", "Nickname", "State"],
@@ -32,7 +32,7 @@ def workbook(tmp_path: Path) -> Path:
     return file
 
 
-def test_a_workbook_is_imported_undone_and_imported_and_somebody_moves(
+def test_a_workbook_is_imported_undone_and_imported_and_a_member_moves(
     page: Page, live_server: Any, admin_user: Any, workbook: Path
 ) -> None:
     wolves, bears = guild("Wolves"), guild("Bears")
@@ -43,7 +43,7 @@ def test_a_workbook_is_imported_undone_and_imported_and_somebody_moves(
     page.get_by_role("link", name="It can be undone.").click()
     page.locator("#result_list tbody").get_by_role("link").first.click()
     page.get_by_role("button", name="Undo this import").click()
-    expect(page.get_by_text("Goes again: 1")).to_be_visible()
+    expect(page.get_by_text("Is removed again: 1")).to_be_visible()
     page.get_by_role("button", name="Undo", exact=True).click()
     expect(page.get_by_text("The import was undone: 1 removed, 1 as before.")).to_be_visible()
     assert list(wolves.members.values_list("nickname", flat=True)) == ["Ash"]
@@ -79,21 +79,21 @@ def _import(page: Page, url: str, guild_id: int, file: Path) -> None:
     expect(page.get_by_text("Imported 1, already there 1, bad 1, updated 1.")).to_be_visible()
 
 
-def test_a_player_s_wish_is_taken_and_the_player_is_gone(
+def test_a_player_opts_out_gets_the_data_and_is_erased(
     page: Page, live_server: Any, admin_user: Any
 ) -> None:
     amber = member(guild("Wolves"), "300000001", nickname="Amber")
     log_in(page.context, live_server.url, admin_user)
 
     page.goto(f"{live_server.url}/admin/giftcodes/member/{amber.pk}/change/")
-    page.get_by_role("link", name="opt out, see what is kept, be forgotten").click()
+    page.get_by_role("link", name="opt out, download the data, erase").click()
     page.get_by_role("button", name="Look up").click()
     page.get_by_role("button", name="Opt out").click()
-    expect(page.get_by_text("Player 300000001 is not asked for any more")).to_be_visible()
+    expect(page.get_by_text("No code is redeemed for player 300000001 any more")).to_be_visible()
     with page.expect_download() as download:
-        page.get_by_role("button", name="Download what is kept").click()
+        page.get_by_role("button", name="Download the data").click()
     assert "Amber" in Path(download.value.path()).read_text()
-    page.get_by_label("I am sure: it cannot be undone.").check()
+    page.get_by_label("I am sure. This cannot be undone.").check()
     page.get_by_role("button", name="Erase for good").click()
     expect(page.get_by_text("The player is erased, and stays opted out.")).to_be_visible()
     assert not Member.objects.filter(player_id="300000001").exists()

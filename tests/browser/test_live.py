@@ -1,4 +1,4 @@
-"""Pages that keep themselves up to date: they back off, say so, recover, and rest while nobody looks."""
+"""Live pages: they back off and say so, recover, and pause while they are hidden."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ AGAIN_MS = 2_000
 
 
 class Line:
-    """The way to the server, which can be cut, and which counts."""
+    """The connection to the server, which can be cut, and which counts requests."""
 
     def __init__(self, page: Page) -> None:
         self.asked = 0
@@ -36,8 +36,8 @@ class Line:
 
 @pytest.fixture
 def run(page: Page, live_server: Any, admin_user: Any) -> Redemption:
-    """A run of four, on the dashboard of somebody who looks."""
-    row = past.redemption(state="running", share="pending", members=4)
+    """A run with four members, and a page that shows the dashboard."""
+    row = past.redemption(state="running", member_state="pending", members=4)
     log_in(page.context, live_server.url, admin_user)
     return row
 
@@ -50,7 +50,7 @@ def open_with_still_clock(page: Page, address: str) -> None:
     page.wait_for_load_state("networkidle")
 
 
-def test_the_page_says_that_the_server_is_away_and_goes_on_by_itself(
+def test_the_page_says_that_the_server_is_away_and_recovers(
     page: Page, live_server: Any, run: Redemption
 ) -> None:
     line = Line(page)
@@ -59,12 +59,12 @@ def test_the_page_says_that_the_server_is_away_and_goes_on_by_itself(
     note = page.locator("[data-live-note]")
     page.clock.run_for(AGAIN_MS)
     expect(note).to_have_text(
-        "No answer from the server. What you see may be old; it is tried again."
+        "No answer from the server. This page may be out of date; it tries again."
     )
     before = line.asked
     page.clock.run_for(2 * AGAIN_MS - 100)
     page.wait_for_timeout(500)
-    assert line.asked == before, "It asks less often while nobody answers."
+    assert line.asked == before, "It asks less often while the server does not answer."
 
     MemberRedemption.objects.filter(pk=run.member_redemptions.first().pk).update(state="redeemed")  # type: ignore[union-attr]
     line.is_cut = False
@@ -73,7 +73,7 @@ def test_the_page_says_that_the_server_is_away_and_goes_on_by_itself(
     expect(note).to_be_hidden()
 
 
-def test_the_page_rests_while_nobody_looks_and_is_new_as_soon_as_somebody_does(
+def test_the_page_pauses_while_hidden_and_updates_when_it_is_shown(
     page: Page, live_server: Any, run: Redemption
 ) -> None:
     line = Line(page)
@@ -91,15 +91,17 @@ def test_the_page_rests_while_nobody_looks_and_is_new_as_soon_as_somebody_does(
 def test_what_is_open_and_what_is_focused_stay_so(
     page: Page, live_server: Any, run: Redemption
 ) -> None:
-    share = run.member_redemptions.order_by("pk")[0]
-    MemberRedemption.objects.filter(pk=share.pk).update(state="failed")
-    past.attempt(share)
+    member_redemption = run.member_redemptions.order_by("pk")[0]
+    MemberRedemption.objects.filter(pk=member_redemption.pk).update(state="failed")
+    past.attempt(member_redemption)
     page.goto(f"{live_server.url}/admin/giftcodes/redemption/{run.pk}/change/")
     page.locator("details summary").first.click()
-    link = page.locator(f'[data-part="members"] a[href$="/memberredemption/{share.pk}/change/"]')
+    link = page.locator(
+        f'[data-part="members"] a[href$="/memberredemption/{member_redemption.pk}/change/"]'
+    )
     link.focus()
     other = run.member_redemptions.order_by("pk")[1]
     MemberRedemption.objects.filter(pk=other.pk).update(state="needs_correction")
     expect(page.locator('[data-part="members"] .badge-needs_correction')).to_be_visible()
-    expect(page.locator(f"#attempts-{share.pk}")).to_have_attribute("open", "")
+    expect(page.locator(f"#attempts-{member_redemption.pk}")).to_have_attribute("open", "")
     expect(link).to_be_focused()

@@ -18,7 +18,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 def test_every_page_of_the_admin_runs_under_the_policy(
     page: Page, live_server: Any, admin_user: Any
 ) -> None:
-    """The fixture `page` fails the test on any error of a script and any breach."""
+    """The fixture `page` fails the test on any script error and any violation of the policy."""
     build(user=admin_user, members=3, codes=2)
     log_in(page.context, live_server.url, admin_user)
     opened = 0
@@ -36,7 +36,7 @@ def test_every_page_of_the_admin_runs_under_the_policy(
 
 
 def test_the_policy_stops_a_script_in_a_page(chromium: Browser, live_server: Any) -> None:
-    """What would happen if markup got into a page all the same; and the fixture `page` would notice."""
+    """The policy stops a script that got into a page, and the fixture `page` notices it."""
     page = chromium.new_page()
     troubles = watch(page)
     response = page.goto(f"{live_server.url}/admin/login/", wait_until="networkidle")

@@ -1,4 +1,4 @@
-"""A person in a real Chromium, before the whole system: from the first login to the officer of another guild."""
+"""A whole story in a real Chromium, from the first login to the officer of another guild."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ import pytest
 import requests
 from playwright.sync_api import Page, expect
 
-from redeemer.localserver import ports
+from redeemer.localserver.servers import pick_port
 from tests.system.machinery import System, system
 from tests.waiting import wait_for
 
 MEMBERS = [str(player) for player in range(310, 357)]
-#: What somebody may well paste between them.
+#: Separators that people may paste between IDs.
 BAD = ["Amber", "12 34", "players:"]
-#: Two who are in another realm, so that the game refuses them.
+#: Two members in another realm, so that the game refuses them.
 ASTRAY = MEMBERS[:2]
 PASSWORD = "only-for-this-test"
 OFFICERS_PASSWORD = "also-only-for-this-test"
@@ -30,7 +30,7 @@ pytestmark = pytest.mark.system
 
 @pytest.fixture
 def running(tmp_path: Path) -> Iterator[System]:
-    """Simulator, workers and beat, and nobody in the database but a leader."""
+    """Simulator, workers and beat, with one user in the database."""
     with system(
         tmp_path, WHITEOUT_SALT="story-salt", SIMULATOR_SALT="story-salt", WHITEOUT_RATE=RATE
     ) as running:
@@ -50,7 +50,7 @@ def running(tmp_path: Path) -> Iterator[System]:
 @pytest.fixture
 def site(running: System) -> str:
     """The address of the web server."""
-    url = f"http://127.0.0.1:{ports.pick()}"
+    url = f"http://127.0.0.1:{pick_port()}"
     bind = url.removeprefix("http://")
     running.launch("web", [sys.executable, "-m", "redeemer.serving", "--bind", bind])
     wait_for(lambda: _answers(url), "the web server")
@@ -126,7 +126,7 @@ def _add_a_code(page: Page, site: str) -> None:
 
 
 def _see_it_through_on_the_dashboard(page: Page, site: str) -> None:
-    """The bar moves, and the run goes, while the page is never loaded again."""
+    """The progress bar moves and the run ends without a reload of the page."""
     page.goto(f"{site}/admin/")
     page.evaluate("window.neverReloaded = true")
     bar = page.get_by_role("progressbar", name="Progress of FROST2026 for Wolves")
@@ -134,7 +134,7 @@ def _see_it_through_on_the_dashboard(page: Page, site: str) -> None:
     page.wait_for_function("document.querySelector('.runs progress')?.value >= 5")
     early = page.evaluate("document.querySelector('.runs progress').value")
     page.wait_for_function(f"document.querySelector('.runs progress')?.value > {early}")
-    expect(page.get_by_text("Nothing runs just now.")).to_be_visible()
+    expect(page.get_by_text("Nothing is running now.")).to_be_visible()
     expect(page.get_by_text("First steps")).to_have_count(0)
     assert page.evaluate("window.neverReloaded") is True
 
@@ -153,7 +153,7 @@ def _find_who_is_left(page: Page, site: str) -> None:
 
 
 def _correct_one_and_see_it_settle(page: Page) -> None:
-    """On the page of the redemption, which shows it without being loaded again."""
+    """Follow it on the page of the redemption, without a reload."""
     page.locator(".matrix thead a").first.click()
     redemption = page.url
     expect(page.locator('[data-part="members"] .badge-needs_correction')).to_have_count(len(ASTRAY))
@@ -171,10 +171,10 @@ def _correct_one_and_see_it_settle(page: Page) -> None:
 
 
 def _press_redeem_now_twice(page: Page, site: str) -> list[str]:
-    """The game is slow to answer for the one who is left: the second press meets the first one's run.
+    """The game answers slowly for the last member, so the second press finds the first run.
 
     Returns:
-        The addresses of what belongs to the guild.
+        The addresses of the pages about the guild.
     """
     page.get_by_role("button", name="Redeem now").click()
     expect(page.get_by_text("Started for guild Wolves with code FROST2026.")).to_be_visible()

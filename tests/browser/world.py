@@ -1,4 +1,7 @@
-"""Something to look at: guilds, codes and a past, as the flow would have left them. The same each time."""
+"""Guilds, codes and a past for screenshots, as the pipeline would have left them.
+
+Always the same.
+"""
 
 from __future__ import annotations
 
@@ -62,8 +65,8 @@ CODES = (
     "THANKYOU",
     "SUNRISE",
 )
-#: State and outcome of a member's share, and how many in a hundred have it.
-SHARES = (
+#: The state and outcome of member redemptions, and their percentage.
+STATES = (
     ("redeemed", Outcome.SUCCESS, 78),
     ("already_received", Outcome.RECEIVED, 12),
     ("same_type", Outcome.SAME_TYPE, 2),
@@ -75,7 +78,7 @@ SHARES = (
 
 @dataclass(frozen=True, slots=True)
 class World:
-    """The rows that pages are opened for."""
+    """The rows whose pages are opened."""
 
     guild: Guild
     running: Redemption
@@ -85,9 +88,10 @@ class World:
 
 
 def imported(into: Guild, *, user: Any) -> tuple[MemberImport, Member]:
-    """An import that added two members and corrected one, whom somebody has corrected since."""
+    """An import that added two members and changed one, which has been changed again since."""
     corrected = into.members.order_by("pk")[3]
-    listing = f"id,name,realm\n300000001,Otto\n300000002,Pia,1043\n{corrected.player_id},{corrected.nickname} II,1050\n"
+    changed = f"{corrected.player_id},{corrected.nickname} II,1050"
+    listing = f"id,name,realm\n300000001,Otto\n300000002,Pia,1043\n{changed}\n"
     import_members(
         into.pk, read_members(listing.encode()).members, source=Source.ADMIN, user_id=user.pk
     )
@@ -122,13 +126,13 @@ def build(*, user: Any, members: int = 60, codes: int = len(CODES)) -> World:
 
 
 def _close(code: GiftCode, now: dt.datetime) -> None:
-    """Two members were told that it has expired."""
-    shares = MemberRedemption.objects.filter(gift_code=code).order_by("-pk")[:2]
-    for place, share in enumerate(shares):
+    """The game answered for two members that it has expired."""
+    member_redemptions = MemberRedemption.objects.filter(gift_code=code).order_by("-pk")[:2]
+    for place, member_redemption in enumerate(member_redemptions):
         Attempt.objects.create(
-            member_redemption=share,
+            member_redemption=member_redemption,
             gift_code=code,
-            player_id=share.player_id,
+            player_id=member_redemption.player_id,
             realm=REALM,
             token=2,
             sent_at=now - dt.timedelta(minutes=3 - place),
@@ -145,7 +149,7 @@ def _close(code: GiftCode, now: dt.datetime) -> None:
 
 
 def _officer(guild: Guild) -> User:
-    """Somebody who sees one guild. A test before this one may have emptied the tables that the migration filled."""
+    """A user who sees one guild. An earlier test may have emptied the tables of the migration."""
     importlib.import_module("giftcodes.migrations.0005_roles").seed(apps, None)
     officer = User.objects.create_user("amber", is_staff=True, first_name="Amber")
     officer.groups.add(Group.objects.get(name="Guild officers"))
@@ -189,9 +193,11 @@ def _redemption(guild: Guild, code: GiftCode, at: dt.datetime, random: Random) -
         unlocked_at=at + dt.timedelta(minutes=4),
     )
     states = random.choices(
-        [share[:2] for share in SHARES], [share[2] for share in SHARES], k=guild.members.count()
+        [state[:2] for state in STATES],
+        [state[2] for state in STATES],
+        k=guild.members.count(),
     )
-    shares = MemberRedemption.objects.bulk_create(
+    member_redemptions = MemberRedemption.objects.bulk_create(
         MemberRedemption(
             redemption=row,
             member=member,
@@ -209,17 +215,17 @@ def _redemption(guild: Guild, code: GiftCode, at: dt.datetime, random: Random) -
     )
     Attempt.objects.bulk_create(
         Attempt(
-            member_redemption=share,
+            member_redemption=member_redemption,
             gift_code=code,
-            player_id=share.player_id,
+            player_id=member_redemption.player_id,
             realm=REALM,
             token=1,
             sent_at=at,
             answered_at=at,
-            outcome=share.outcome,
+            outcome=member_redemption.outcome,
             latency_ms=140,
         )
-        for share in shares
+        for member_redemption in member_redemptions
     )
     for kind in (EventKind.LOCKED, EventKind.UNLOCKED):
         _event(row, kind, at)
@@ -227,18 +233,18 @@ def _redemption(guild: Guild, code: GiftCode, at: dt.datetime, random: Random) -
 
 
 def _begin_again(row: Redemption, now: dt.datetime, random: Random) -> None:
-    """In the middle of its first run."""
+    """A redemption in the middle of its first run."""
     Redemption.objects.filter(pk=row.pk).update(
         state=RunState.RUNNING, locked_at=now - dt.timedelta(seconds=50), unlocked_at=None
     )
     RedemptionEvent.objects.filter(redemption=row).delete()
     _event(row, EventKind.LOCKED, now - dt.timedelta(seconds=50))
-    for share in row.member_redemptions.order_by("pk")[24:]:
-        Attempt.objects.filter(member_redemption=share).delete()
-        share.state = "in_flight" if random.random() < 0.1 else "pending"
-        share.outcome = share.reason = ""
-        share.settled_at = None
-        share.save(update_fields=["state", "outcome", "reason", "settled_at"])
+    for member_redemption in row.member_redemptions.order_by("pk")[24:]:
+        Attempt.objects.filter(member_redemption=member_redemption).delete()
+        member_redemption.state = "in_flight" if random.random() < 0.1 else "pending"
+        member_redemption.outcome = member_redemption.reason = ""
+        member_redemption.settled_at = None
+        member_redemption.save(update_fields=["state", "outcome", "reason", "settled_at"])
 
 
 def _journal(row: Redemption, user: Any, now: dt.datetime) -> None:

@@ -1,4 +1,4 @@
-"""A short selection of `make chaos`, and that it can fail."""
+"""Two short scenarios of `make chaos`, and the answer to an unknown one."""
 
 from __future__ import annotations
 

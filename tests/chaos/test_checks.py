@@ -1,4 +1,4 @@
-"""Each check of `make chaos` goes red for what it is there for."""
+"""Each check of `make chaos` fails on the fault that it is for."""
 
 from __future__ import annotations
 
@@ -8,23 +8,23 @@ from typing import Any, cast
 import pytest
 
 from chaos.checks import Evidence, judge
-from chaos.round import Stage
+from chaos.round import Round
 from chaos.system import System
 
 PLAYER, CODE = "500000001", "Frost"
 
 
 @pytest.fixture
-def stage() -> Stage:
-    """A round with one player, one guild and one code, in which nothing happened."""
-    return Stage(
+def round_() -> Round:
+    """A round with one player, one guild and one code, without a fault."""
+    return Round(
         cast(System, None), random.Random(1), [PLAYER], {"Wolves": 1}, members=1, codes=[CODE]
     )
 
 
 @pytest.fixture
 def evidence() -> Evidence:
-    """What is found when all went well."""
+    """The evidence of a round without a problem."""
     return Evidence(
         rows=[{"player_id": PLAYER, "code": CODE, "state": "redeemed", "reason": "Redeemed."}],
         attempts=[_attempt(1, "success")],
@@ -47,92 +47,94 @@ def _request(*, granted: bool = False, msg: str | None = None, number: int = 1) 
     return {**entry, "window_number": number}
 
 
-def test_a_round_in_which_all_went_well_is_won(stage: Stage, evidence: Evidence) -> None:
-    assert judge(stage, evidence) == []
+def test_a_round_in_which_all_went_well_is_won(round_: Round, evidence: Evidence) -> None:
+    assert judge(round_, evidence) == []
 
 
 @pytest.mark.parametrize("state", ["pending", "in_flight", "unconfirmed"])
-def test_an_open_row_is_found(stage: Stage, evidence: Evidence, state: str) -> None:
+def test_an_open_row_is_found(round_: Round, evidence: Evidence, state: str) -> None:
     evidence.rows[0]["state"] = state
 
-    assert f"{PLAYER} {CODE} is {state}" in judge(stage, evidence)
+    assert f"{PLAYER} {CODE} is {state}" in judge(round_, evidence)
 
 
-def test_a_row_that_is_missing_is_found(stage: Stage, evidence: Evidence) -> None:
+def test_a_row_that_is_missing_is_found(round_: Round, evidence: Evidence) -> None:
     evidence.rows.clear()
 
-    assert "0 rows instead of 1" in judge(stage, evidence)
+    assert "0 rows instead of 1" in judge(round_, evidence)
 
 
 def test_a_failed_row_is_found_unless_it_is_excused_and_has_a_reason(
-    stage: Stage, evidence: Evidence
+    round_: Round, evidence: Evidence
 ) -> None:
     evidence.rows[0] |= {"state": "failed", "reason": ""}
-    assert judge(stage, evidence) == [f"{PLAYER} {CODE} is failed without a reason"]
+    assert judge(round_, evidence) == [f"{PLAYER} {CODE} is failed without a reason"]
 
     evidence.rows[0]["reason"] = "No clear answer in 5 tries."
-    stage.excused = {PLAYER}
-    assert judge(stage, evidence) == []
+    round_.exempt = {PLAYER}
+    assert judge(round_, evidence) == []
 
 
 def test_a_row_that_claims_what_the_game_never_granted_is_found(
-    stage: Stage, evidence: Evidence
+    round_: Round, evidence: Evidence
 ) -> None:
     evidence.grants.clear()
 
-    assert judge(stage, evidence)[0].startswith("settled, but never granted")
+    assert judge(round_, evidence)[0].startswith("settled, but never granted")
 
 
-def test_a_second_grant_is_found(stage: Stage, evidence: Evidence) -> None:
+def test_a_second_grant_is_found(round_: Round, evidence: Evidence) -> None:
     evidence.grants *= 2
 
-    assert judge(stage, evidence)[0].startswith("granted 2 times")
+    assert judge(round_, evidence)[0].startswith("granted 2 times")
 
 
-def test_two_runs_at_once_are_found(stage: Stage, evidence: Evidence) -> None:
+def test_two_runs_at_once_are_found(round_: Round, evidence: Evidence) -> None:
     evidence.events.insert(0, _event("locked"))
 
-    assert judge(stage, evidence) == ["redemption 1 was locked twice in a row"]
+    assert judge(round_, evidence) == ["redemption 1 was locked twice in a row"]
 
 
-def test_a_run_that_was_never_unlocked_is_found(stage: Stage, evidence: Evidence) -> None:
+def test_a_run_that_was_never_unlocked_is_found(round_: Round, evidence: Evidence) -> None:
     evidence.events.pop()
 
-    assert judge(stage, evidence) == ["redemption 1 was never unlocked"]
+    assert judge(round_, evidence) == ["redemption 1 was never unlocked"]
 
 
-def test_a_repeat_is_found_unless_an_answer_was_lost(stage: Stage, evidence: Evidence) -> None:
+def test_a_repeat_is_found_unless_an_answer_was_lost(round_: Round, evidence: Evidence) -> None:
     evidence.requests.append(_request(msg="RECEIVED"))
     evidence.attempts.append(_attempt(2, "received"))
-    assert judge(stage, evidence) == [
+    assert judge(round_, evidence) == [
         f"asked 1 time(s) too often, with 0 answer(s) lost: {(PLAYER, CODE)}"
     ]
 
     evidence.attempts[0]["outcome"] = "unanswered"
-    assert judge(stage, evidence) == []
+    assert judge(round_, evidence) == []
 
 
-def test_an_answer_that_was_lost_without_a_fault_is_found(stage: Stage, evidence: Evidence) -> None:
+def test_an_answer_that_was_lost_without_a_fault_is_found(
+    round_: Round, evidence: Evidence
+) -> None:
     evidence.attempts[0]["outcome"] = ""
-    assert judge(stage, evidence)[0].startswith("1 attempt(s) without an answer")
+    assert judge(round_, evidence)[0].startswith("1 attempt(s) without an answer")
 
-    stage.under_way = {1}
-    assert judge(stage, evidence) == []
+    round_.in_flight = {1}
+    assert judge(round_, evidence) == []
 
 
-def test_a_request_without_an_attempt_is_found(stage: Stage, evidence: Evidence) -> None:
+def test_a_request_without_an_attempt_is_found(round_: Round, evidence: Evidence) -> None:
     evidence.requests.append(_request(msg="TOO FREQUENT"))
 
-    assert judge(stage, evidence) == [f"2 requests with 1 attempts: {(PLAYER, CODE)}"]
+    assert judge(round_, evidence) == [f"2 requests with 1 attempts: {(PLAYER, CODE)}"]
 
 
-def test_a_window_that_was_overdrawn_is_found(stage: Stage, evidence: Evidence) -> None:
+def test_a_window_that_was_overdrawn_is_found(round_: Round, evidence: Evidence) -> None:
     evidence.requests[0]["window_number"] = 41
 
-    assert judge(stage, evidence) == ["41 requests in a window of 40; 1 were refused with a 429"]
+    assert judge(round_, evidence) == ["41 requests in a window of 40; 1 were refused with a 429"]
 
 
-def test_claims_that_nobody_took_up_in_time_are_found(stage: Stage, evidence: Evidence) -> None:
-    stage.left_behind_seconds = stage.recovery_seconds + 1
+def test_claims_that_nobody_took_up_in_time_are_found(round_: Round, evidence: Evidence) -> None:
+    round_.expired_claims_seconds = round_.recovery_seconds + 1
 
-    assert judge(stage, evidence)[0].startswith("claims were left behind")
+    assert judge(round_, evidence)[0].startswith("expired claims were seen for")

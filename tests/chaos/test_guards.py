@@ -1,4 +1,4 @@
-"""No guard of `make guards` is dead: what it takes out is there once, and its watchman exists."""
+"""Each guard of `make guards` is alive: its text occurs exactly once, and its test exists."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The commands against a real database, and where they need one a real game."""
+"""Fixtures for the commands, which run on a real database and, where needed, a simulated game."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ __all__ = ["World", "world"]
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """What a command wrote, and its exit status."""
+    """The output and the exit status of a command."""
 
     out: str
     err: str
@@ -31,7 +31,7 @@ class Said:
 
 
 def run(*words: Any) -> Said:
-    """Run a command as `manage.py` does, within this process. Anything but a CommandError is a failure of the test."""
+    """Run a command in this process. Errors other than CommandError fail the test."""
     out, err = io.StringIO(), io.StringIO()
     status = 0
     try:
@@ -43,12 +43,12 @@ def run(*words: Any) -> Said:
 
 
 @pytest.fixture
-def rings(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[tuple[Any, ...]]]:
-    """What was rung: the task's short name, and its arguments."""
-    rung: list[tuple[Any, ...]] = []
+def enqueued(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[tuple[Any, ...]]]:
+    """The tasks that were enqueued: the short name and the arguments of each."""
+    calls: list[tuple[Any, ...]] = []
     monkeypatch.setattr(
         tasks,
         "enqueue_on_commit",
-        lambda task, *args: rung.append((task.name.rpartition(".")[2], *args)),
+        lambda task, *args: calls.append((task.name.rpartition(".")[2], *args)),
     )
-    return rung
+    return calls

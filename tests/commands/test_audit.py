@@ -1,4 +1,4 @@
-"""`audit`: what it prints, its exit status, and its second look."""
+"""`audit`: its output, its exit status, and its second check."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def _done(world: World) -> Redemption:
 
 @pytest.fixture
 def sleeps(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """How long it would have waited."""
+    """The waits of the audit, in seconds, without the waiting."""
     slept: list[float] = []
     monkeypatch.setattr(examine.time, "sleep", slept.append)
     return slept
@@ -38,8 +38,8 @@ def test_a_whole_run_is_clean_beside_the_ledger(world: World) -> None:
 
     assert (said.status, said.err) == (0, ""), said.out
     assert (
-        "✓ Every row that is settled by itself has an attempt that proves it. (5 settled rows, 0 broken)"
-        in said.lines
+        "✓ Every member redemption that its own request settled has an attempt that proves it. "
+        "(5 settled member redemptions, 0 broken)" in said.lines
     )
     assert "Ledger: 5 requests, 5 grants, 0 repeats." in said.lines
     assert said.lines[-1] == f"✓ All {len(INVARIANTS) + 6} invariants hold."
@@ -60,12 +60,14 @@ def test_what_is_broken_is_shown_with_its_rows_and_ends_with_1(world: World) -> 
 
     assert said.status == 1
     at = said.lines.index(
-        "✗ A row has a time of settling if, and only if, it is settled; no other row is covered. "
+        "✗ A member redemption has a time of settling if, and only if, it is settled; "
+        "no other one is "
+        "covered. "
         "(5 member redemptions, 1 broken)"
     )
-    assert (
-        said.lines[at + 1]
-        == f"    Row {row.pk} (player {row.player_id}) is redeemed: settled –, covered by –."
+    assert said.lines[at + 1] == (
+        f"    Member redemption {row.pk} (player {row.player_id}) is redeemed: settled –, "
+        "covered by –."
     )
     assert said.err == f"1 of {len(INVARIANTS)} invariants are broken: settled_rows_say_when.\n"
 
@@ -128,7 +130,7 @@ def test_what_is_true_after_a_while_is_not_broken(
     said = run("audit")
 
     assert (said.status, slept) == (0, [20.0])
-    assert said.err == "Something is not as it should be by now. Looking again in 20 s.\n"
+    assert said.err == "An invariant does not hold yet. Checking again in 20 s.\n"
 
 
 def test_what_is_broken_at_the_second_look_is_broken(world: World, sleeps: list[float]) -> None:

@@ -1,4 +1,4 @@
-"""`check_provider`: one harmless request, within the pace, and a clear answer."""
+"""`check_provider`: harmless requests, within the pace, and a clear result."""
 
 from __future__ import annotations
 
@@ -241,7 +241,7 @@ def test_an_operators_pause_is_respected(world: World) -> None:
     said = run("check_provider", "simulator")
 
     assert said.status == 1
-    assert "paused until somebody resumes it in the admin: Maintenance." in said.out
+    assert "paused until it is resumed in the admin: Maintenance." in said.out
     assert world.requests == []
 
 
@@ -258,7 +258,7 @@ def test_a_game_that_paused_itself_can_be_checked_and_stays_paused(world: World)
 
     assert said.status == 1
     assert "✓ Game" in said.out
-    assert "✗ Pause: Sign Error. Paused; one request finds out in" in said.out
+    assert "✗ Pause: Sign Error. Paused; one request tests it in" in said.out
     assert RateBudget.objects.get().pause_kind == PauseKind.SIGNATURE
 
 

@@ -1,4 +1,4 @@
-"""What is typed after a command: invisible characters, other digits, and numbers that are not plainly some."""
+"""Command line arguments with invisible characters, other digits, and ambiguous numbers."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.commands.conftest import World, run
 from tests.factories import gift_code, guild, member
 
 pytestmark = pytest.mark.django_db
-Rings = list[tuple[Any, ...]]
+Enqueued = list[tuple[Any, ...]]
 
 
 def test_a_guild_is_added_as_it_is_meant() -> None:
@@ -54,7 +54,7 @@ def test_a_number_is_never_shortened(option: str, typed: str) -> None:
 
 @pytest.mark.parametrize("typed", ["\u2066Wolves\u2069", "wol\u00adves", "Wolves\ufeff"])
 def test_a_guild_is_found_whatever_stands_around_its_name(
-    tmp_path: Path, rings: Rings, typed: str
+    tmp_path: Path, enqueued: Enqueued, typed: str
 ) -> None:
     wolves = guild("Wolves")
     (tmp_path / "list.txt").write_text("\u202a123456789\u202c\n")
@@ -64,7 +64,7 @@ def test_a_guild_is_found_whatever_stands_around_its_name(
 
 
 def test_a_guild_whose_stored_name_has_invisible_characters_is_found(
-    tmp_path: Path, rings: Rings
+    tmp_path: Path, enqueued: Enqueued
 ) -> None:
     wolves = guild("Wolves")
     with connection.cursor() as cursor:
@@ -87,7 +87,7 @@ def test_a_code_is_read_without_invisible_characters(world: World) -> None:
     assert run("stop", "FROST2026\ufe0f", "--guild", "Wolves").status == 0
 
 
-def test_a_player_opts_out_whatever_stands_around_the_id(rings: Rings) -> None:
+def test_a_player_opts_out_whatever_stands_around_the_id(enqueued: Enqueued) -> None:
     said = run("opt_out", "\u200e۱۲۳۴۵۶۷۸۹\u200e", "--provider", "simulator")
 
     assert said.status == 0, said.err
@@ -95,7 +95,7 @@ def test_a_player_opts_out_whatever_stands_around_the_id(rings: Rings) -> None:
     assert "Player 123456789 " in said.out
 
 
-def test_an_error_names_a_guild_from_right_to_left_as_it_is(rings: Rings) -> None:
+def test_an_error_names_a_guild_from_right_to_left_as_it_is(enqueued: Enqueued) -> None:
     guild("אבג")
     gift_code("FROST")
 
@@ -104,7 +104,9 @@ def test_an_error_names_a_guild_from_right_to_left_as_it_is(rings: Rings) -> Non
     assert said.err == "Code FROST was never redeemed for guild אבג; there is nothing to stop.\n"
 
 
-def test_nothing_that_is_shown_hides_or_reorders_the_line(tmp_path: Path, rings: Rings) -> None:
+def test_nothing_that_is_shown_hides_or_reorders_the_line(
+    tmp_path: Path, enqueued: Enqueued
+) -> None:
     wolves = guild("\u202eWolves")
     member(wolves, "123456789")
     gift_code("FROST")

@@ -152,7 +152,7 @@ def test_a_code_of_two_games_needs_a_guild() -> None:
     said = run("export_history", "--code", "FROST")
 
     assert said.status == 1
-    assert "one of several games (kingshot, simulator): name a --guild, too." in said.err
+    assert "(kingshot, simulator). Add --guild to choose one." in said.err
 
 
 def test_a_file_is_complete_or_not_there(world: World, tmp_path: Path) -> None:

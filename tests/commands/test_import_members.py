@@ -17,7 +17,7 @@ from tests.factories import REALM, gift_code, guild, member
 
 pytestmark = pytest.mark.django_db
 
-Rings = list[tuple[Any, ...]]
+Enqueued = list[tuple[Any, ...]]
 
 
 @pytest.fixture
@@ -25,7 +25,7 @@ def file(tmp_path: Path) -> Path:
     return tmp_path / "members.csv"
 
 
-def test_good_lines_are_imported_and_bad_ones_reported(file: Path, rings: Rings) -> None:
+def test_good_lines_are_imported_and_bad_ones_reported(file: Path, enqueued: Enqueued) -> None:
     wolves = guild("Wolves")
     member(wolves, "300000001", nickname="Old")
     file.write_text(
@@ -42,10 +42,10 @@ def test_good_lines_are_imported_and_bad_ones_reported(file: Path, rings: Rings)
         "300000002": None,  # The guild's own.
         "300000003": 1050,
     }
-    assert rings == [("catch_up", [wolves.pk])]
+    assert enqueued == [("catch_up", [wolves.pk])]
 
 
-def test_a_dry_run_says_the_same_and_changes_nothing(file: Path, rings: Rings) -> None:
+def test_a_dry_run_says_the_same_and_changes_nothing(file: Path, enqueued: Enqueued) -> None:
     wolves = guild("Wolves")
     gone = member(wolves, "300000001", active=False)
     file.write_text("300000001\n300000002\n")
@@ -56,10 +56,10 @@ def test_a_dry_run_says_the_same_and_changes_nothing(file: Path, rings: Rings) -
     gone.refresh_from_db()
     assert not gone.active
     assert wolves.members.count() == 1
-    assert rings == []
+    assert enqueued == []
 
 
-def test_who_is_there_is_corrected_and_it_is_said(file: Path, rings: Rings) -> None:
+def test_who_is_there_is_corrected_and_it_is_said(file: Path, enqueued: Enqueued) -> None:
     wolves = guild("Wolves")
     known = member(wolves, "300000001", nickname="Old", realm=1050)
     file.write_text("id,name,realm,consented\n300000001,New,1042,2026-05-01\n")
@@ -75,7 +75,7 @@ def test_who_is_there_is_corrected_and_it_is_said(file: Path, rings: Rings) -> N
     assert said.lines[-1] == "Imported 0, already there 1, bad 0, updated 1."
 
 
-def test_what_the_list_leaves_open_stays(file: Path, rings: Rings) -> None:
+def test_what_the_list_leaves_open_stays(file: Path, enqueued: Enqueued) -> None:
     wolves = guild("Wolves")
     known = member(wolves, "300000001", nickname="Old", realm=1050)
     file.write_text("id,name,realm\n300000001,,\n")
@@ -86,7 +86,7 @@ def test_what_the_list_leaves_open_stays(file: Path, rings: Rings) -> None:
     assert (known.nickname, known.realm) == ("Old", 1050)
 
 
-def test_who_left_comes_back(file: Path, rings: Rings) -> None:
+def test_who_left_comes_back(file: Path, enqueued: Enqueued) -> None:
     wolves = guild("Wolves")
     gone = member(wolves, "300000001", active=False)
     file.write_text("300000001\n")
@@ -99,7 +99,7 @@ def test_who_left_comes_back(file: Path, rings: Rings) -> None:
     assert said.lines[-1] == "Imported 0, already there 0, bad 0, reactivated 1."
 
 
-def test_who_opted_out_is_left_out(file: Path, rings: Rings) -> None:
+def test_who_opted_out_is_left_out(file: Path, enqueued: Enqueued) -> None:
     wolves = guild("Wolves")
     OptOut.objects.create(player_hash=player_hash("simulator", "300000001"))
     refusing = member(wolves, "300000002", active=False, opted_out=True)
@@ -114,7 +114,7 @@ def test_who_opted_out_is_left_out(file: Path, rings: Rings) -> None:
 
 
 def test_an_opt_out_list_that_cannot_be_read_stops_the_import(
-    file: Path, rings: Rings, settings: Any
+    file: Path, enqueued: Enqueued, settings: Any
 ) -> None:
     wolves = guild("Wolves")
     OptOut.objects.create(player_hash=player_hash("simulator", "300000001"))
@@ -128,20 +128,20 @@ def test_an_opt_out_list_that_cannot_be_read_stops_the_import(
     assert not wolves.members.exists()
 
 
-def test_the_same_list_twice_imports_nobody_twice(file: Path, rings: Rings) -> None:
+def test_the_same_list_twice_imports_nobody_twice(file: Path, enqueued: Enqueued) -> None:
     wolves = guild("Wolves")
     file.write_text("300000001\n300000002\n300000001\n")
 
     first = run("import_members", file, "--guild", "Wolves")
     second = run("import_members", file, "--guild", "Wolves")
 
-    assert "Line 3: player 300000001 is on line 1 already." in first.err
+    assert "Line 3: player 300000001 is already on line 1." in first.err
     assert first.lines[-1] == "Imported 2, already there 0, bad 0, repeated 1."
     assert second.lines[-1] == "Imported 0, already there 2, bad 0, repeated 1."
     assert wolves.members.count() == 2
 
 
-def test_a_player_may_be_a_member_of_two_guilds(file: Path, rings: Rings) -> None:
+def test_a_player_may_be_a_member_of_two_guilds(file: Path, enqueued: Enqueued) -> None:
     wolves, bears = guild("Wolves"), guild("Bears")
     member(wolves, "300000001")
     file.write_text("300000001\n")
@@ -151,7 +151,7 @@ def test_a_player_may_be_a_member_of_two_guilds(file: Path, rings: Rings) -> Non
     assert bears.members.get().player_id == "300000001"
 
 
-def test_a_list_without_a_usable_line_fails(file: Path, rings: Rings) -> None:
+def test_a_list_without_a_usable_line_fails(file: Path, enqueued: Enqueued) -> None:
     guild("Wolves")
     file.write_text("Amber\nBirch\n")
 
@@ -159,14 +159,14 @@ def test_a_list_without_a_usable_line_fails(file: Path, rings: Rings) -> None:
 
     assert said.status == 1
     assert "Nothing was imported: none of the 2 line(s) could be used." in said.err
-    assert rings == []
+    assert enqueued == []
 
 
 @pytest.mark.parametrize(
     ("data", "advice"), [(b"", "The file is empty."), (b"PK\x03\x04", "as CSV")]
 )
 def test_a_file_that_is_no_list_fails_with_its_name(
-    file: Path, rings: Rings, data: bytes, advice: str
+    file: Path, enqueued: Enqueued, data: bytes, advice: str
 ) -> None:
     guild("Wolves")
     file.write_bytes(data)
@@ -186,7 +186,9 @@ def test_a_file_that_is_not_there_is_one_line(file: Path) -> None:
     assert (said.status, said.err) == (1, f"{file} cannot be read: No such file or directory.\n")
 
 
-def test_standard_input_is_read_for_a_dash(rings: Rings, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_standard_input_is_read_for_a_dash(
+    enqueued: Enqueued, monkeypatch: pytest.MonkeyPatch
+) -> None:
     wolves = guild("Wolves")
     monkeypatch.setattr("sys.stdin", SimpleNamespace(buffer=io.BytesIO(b"300000001\n")))
 
@@ -195,7 +197,7 @@ def test_standard_input_is_read_for_a_dash(rings: Rings, monkeypatch: pytest.Mon
     assert wolves.members.get().player_id == "300000001"
 
 
-def test_many_bad_lines_are_not_all_shown(file: Path, rings: Rings) -> None:
+def test_many_bad_lines_are_not_all_shown(file: Path, enqueued: Enqueued) -> None:
     guild("Wolves")
     file.write_text("300000001\n" + "nobody\n" * 60)
 
@@ -234,7 +236,7 @@ def test_new_members_get_the_active_codes(file: Path, world: World) -> None:
 
 
 def test_an_import_takes_few_queries_for_many_members(
-    file: Path, rings: Rings, django_assert_max_num_queries
+    file: Path, enqueued: Enqueued, django_assert_max_num_queries
 ) -> None:
     guild("Wolves")
     file.write_text("\n".join(str(400_000_000 + number) for number in range(2_500)))

@@ -1,4 +1,4 @@
-"""A new game of the publisher is one block in redeemer/games.py: here it is added in that way, and all else follows."""
+"""A new game of the publisher needs one block in redeemer/games.py, and nothing else."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from giftcodes.models import Guild, Redemption
 from redeemer import settings as project
 from redeemer.environment import SettingError
 from redeemer.games import GAMES, Game, providers
-from redeemer.localserver import configuration
+from redeemer.localserver import config as configuration
 from tests.commands.conftest import World, run
 from tests.pipeline.conftest import states
 
@@ -28,7 +28,7 @@ CHESS = Game(
 
 
 def build(monkeypatch: pytest.MonkeyPatch, *games: Game, **environment: str) -> Any:
-    """The games as the settings build them."""
+    """The games, built as in the settings."""
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
     return providers(games, project.env)
@@ -36,7 +36,7 @@ def build(monkeypatch: pytest.MonkeyPatch, *games: Game, **environment: str) -> 
 
 @pytest.fixture
 def chess(world: World, settings: Any, monkeypatch: pytest.MonkeyPatch) -> World:
-    """The world with one game more, at the simulator's address."""
+    """The world with one more game, at the simulator's address."""
     settings.PROVIDERS = build(
         monkeypatch,
         *GAMES,
@@ -90,7 +90,9 @@ def test_make_up_knows_its_settings(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CHESS_SALT", "pepper")
 
     assert configuration.read().has_provider
-    assert configuration.shared({"CHESS_SALT": "pepper", "OTHER": "x"}) == {"CHESS_SALT": "pepper"}
+    assert configuration.published({"CHESS_SALT": "pepper", "OTHER": "x"}) == {
+        "CHESS_SALT": "pepper"
+    }
 
 
 def test_the_games_of_the_settings_are_those_of_the_table(settings: Any) -> None:

@@ -1,4 +1,4 @@
-"""`opt_out`: a player's wish, which nobody undoes by mistake."""
+"""`opt_out`: a player's wish, which no import or edit may undo."""
 
 from __future__ import annotations
 
@@ -68,4 +68,4 @@ def test_what_is_no_player_id_is_refused(world: World) -> None:
     said = run("opt_out", "Amber", "--provider", "simulator")
 
     assert said.status == 1
-    assert "is no player ID" in said.err
+    assert "is not a player ID" in said.err

@@ -1,4 +1,4 @@
-"""`export_player` and `erase_player`: what is kept of somebody, and that it goes."""
+"""`export_player` and `erase_player`: a player's data, and its removal."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from giftcodes.models import (
     Redemption,
 )
 from giftcodes.roster import ListedMember
-from giftcodes.services import erase_player as erasing
+from giftcodes.services import players as erasing
 from giftcodes.services.imports import import_members
 from tests.commands.conftest import World, run
 from tests.factories import gift_code, guild, member
@@ -34,7 +34,7 @@ WHO = (ANNA, "--provider", "simulator")
 
 @pytest.fixture
 def wolves(world: World) -> Guild:
-    """A guild in which Anna, who is in another one, too, was corrected, redeemed for, and asked for in vain."""
+    """A guild with Anna, who is also in another one: corrected, redeemed for, and refused once."""
     wolves, bears = guild("Wolves"), guild("Bears")
     for of in (wolves, bears):
         anna = member(of, ANNA, nickname="Anna", realm=7)
@@ -63,7 +63,7 @@ def wolves(world: World) -> Guild:
 
 
 def places_of(text: str) -> set[str]:
-    """The columns of the whole database in which a text occurs."""
+    """The tables of the database in which a text occurs."""
     found = set()
     with connection.cursor() as cursor:
         for model in apps.get_models():
@@ -107,7 +107,8 @@ def test_it_goes_into_a_file(world: World, wolves: Guild, tmp_path: Path) -> Non
 
 def test_of_somebody_unknown_it_says_so(world: World) -> None:
     assert "Nothing is kept of player 300000001 of Simulator." in run("export_player", *WHO).err
-    assert "“anna” is no player ID" in run("export_player", "anna", "--provider", "simulator").err
+    wrong = run("export_player", "anna", "--provider", "simulator")
+    assert "“anna” is not a player ID" in wrong.err
 
 
 def test_an_erased_player_is_nowhere_in_the_database_and_the_audit_holds(
@@ -163,7 +164,7 @@ def test_while_the_game_is_being_asked_nothing_is_erased_and_nobody_is_asked_aga
     said = run("erase_player", *WHO, "--yes")
 
     assert said.status == 1
-    assert "do it again in a minute" in said.err
+    assert "repeat this in a minute" in said.err
     claimed.refresh_from_db()
     assert (claimed.player_id, claimed.state) == (ANNA, "in_flight")
     world.pass_time(60)

@@ -26,13 +26,13 @@ def test_new_codes_are_stored_and_handed_to_every_guild(world: World) -> None:
     assert len(world.grants) == 2
 
 
-def test_each_fresh_code_is_rung_as_a_polled_one(world: World) -> None:
+def test_each_fresh_code_is_enqueued_as_a_polled_one(world: World) -> None:
     world.game.publish("FROST")
 
     run("poll_codes")
 
-    rung = [(task.name, args) for task, args, _ in world.rings]
-    assert rung == [("giftcodes.tasks.fan_out", (GiftCode.objects.get().pk, Trigger.POLL))]
+    enqueued = [(task.name, args) for task, args, _ in world.rings]
+    assert enqueued == [("giftcodes.tasks.fan_out", (GiftCode.objects.get().pk, Trigger.POLL))]
 
 
 def test_a_feed_that_is_not_due_is_asked_all_the_same(world: World) -> None:
@@ -50,7 +50,7 @@ def test_a_feed_that_fails_fails_the_command(world: World) -> None:
 
     assert said.status == 1
     assert said.out.startswith("✗ The feed of Simulator failed: The feed could not be reached")
-    assert "No answer that can be used from the feed of: Simulator." in said.err
+    assert "No usable answer from the feed of: Simulator." in said.err
 
 
 def test_a_feed_that_asks_for_two_hours_is_left_alone_for_two_hours(

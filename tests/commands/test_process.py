@@ -1,4 +1,4 @@
-"""The commands as processes of their own: without a server, into a pipe that closes, on a terminal."""
+"""The commands as processes: without a server, into a pipe that closes, and on a terminal."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ pytestmark = pytest.mark.slow
 ROOT = Path(__file__).resolve().parents[2]
 MANAGE = [sys.executable, "manage.py"]
 
-#: All that need the database, with arguments that are well-formed.
+#: The commands that need the database, with valid arguments.
 COMMANDS = [
     ["check_provider", "simulator"],
     ["add_guild", "Wolves", "--provider", "simulator", "--realm", "1"],
@@ -41,7 +41,7 @@ COMMANDS = [
 
 @pytest.fixture
 def environment(transactional_db: None) -> dict[str, str]:
-    """What makes a process use the test's database."""
+    """An environment with which a process uses the test's database."""
     base = os.environ["DATABASE_URL"].rpartition("/")[0]
     return {
         **os.environ,
@@ -105,8 +105,8 @@ def test_an_empty_database_says_migrate(environment: dict[str, str]) -> None:
 
     assert done.returncode == 1
     assert (
-        done.stderr
-        == "CommandError: The database is not up to date: run `manage.py migrate`, or restart `make up`.\n"
+        done.stderr == "CommandError: The database is not up to date: run `manage.py migrate`, "
+        "or restart `make up`.\n"
     )
 
 
@@ -167,7 +167,7 @@ def test_ctrl_c_is_not_a_traceback(environment: dict[str, str]) -> None:
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        # What a shell starts in the background ignores Ctrl-C, and hands that on.
+        # A process that a shell starts in the background ignores Ctrl-C, and so do its children.
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     assert process.stdout is not None
@@ -184,7 +184,7 @@ def test_ctrl_c_is_not_a_traceback(environment: dict[str, str]) -> None:
 
 @pytest.fixture
 def on_terminal(environment: dict[str, str]) -> Callable[..., str]:
-    """Run a command on a terminal, and return what it showed."""
+    """Run a command on a terminal, and return its output."""
 
     def on_terminal(*words: str, **more: str) -> str:
         ours, theirs = pty.openpty()
@@ -203,7 +203,7 @@ def on_terminal(environment: dict[str, str]) -> Callable[..., str]:
         try:
             while chunk := os.read(ours, 65_536):
                 shown += chunk
-        except OSError:  # That is how the end of a terminal shows.
+        except OSError:  # The end of a terminal is an error.
             pass
         finally:
             os.close(ours)

@@ -26,12 +26,12 @@ from tests.pipeline.conftest import events, states
 
 @pytest.fixture
 def working(world: World, monkeypatch: pytest.MonkeyPatch) -> World:
-    """While the command waits, the workers work."""
+    """The workers work while the command waits."""
 
-    looks = count(1)
+    pauses = count(1)
 
     def work(_seconds: float) -> None:
-        assert next(looks) < 50, "The run does not end."
+        assert next(pauses) < 50, "The run does not end."
         world.tick()
         world.drain()
 
@@ -98,7 +98,7 @@ def test_what_cannot_be_a_code_says_why(world: World, code: str) -> None:
 
     said = run("redeem", code, "--guild", "Wolves")
 
-    if code == "FROST\n":  # Space around it is nobody's intention.
+    if code == "FROST\n":  # Surrounding blanks are removed.
         assert said.status == 0
         return
     assert said.status == 1
@@ -114,9 +114,8 @@ def test_a_duplicate_is_refused_with_the_words_and_a_status_of_its_own(world: Wo
     said = run("redeem", "FROST", "--guild", "Wolves")
 
     assert said.status == 2
-    assert (
-        said.err
-        == "⚠️ Auto-redeem already in progress for guild Wolves with code FROST, skipping duplicate\n"
+    assert said.err == (
+        "⚠️ Auto-redeem already in progress for guild Wolves with code FROST, skipping duplicate\n"
     )
     assert events(redemption) == ["locked", "refused"]
     assert not world.rings
@@ -164,7 +163,7 @@ def test_a_guild_without_members_is_over_at_once(world: World) -> None:
     assert Redemption.objects.get().state == RunState.COMPLETE
 
 
-# --- Waiting ----------------------------------------------------------------------------------------------------------
+# --- Waiting --------------------------------------------------------------------------------------
 def test_waiting_ends_when_everybody_has_the_code(working: World) -> None:
     wolves = guild("Wolves", members=3)
     working.knows(wolves)
@@ -219,12 +218,12 @@ def test_waiting_without_a_worker_says_so_once_and_goes_on(
     wolves = guild("Wolves", members=1)
     world.knows(wolves)
     world.has("FROST")
-    looks: list[float] = []
+    pauses: list[float] = []
 
     def work_at_last(seconds: float) -> None:
-        looks.append(seconds)
-        assert len(looks) < 50, "The run does not end."
-        if len(looks) >= 3:
+        pauses.append(seconds)
+        assert len(pauses) < 50, "The run does not end."
+        if len(pauses) >= 3:
             world.tick()
 
     monkeypatch.setattr(Command, "pause", staticmethod(work_at_last))
@@ -249,7 +248,7 @@ def test_waiting_for_a_paused_game_says_why(world: World, monkeypatch: pytest.Mo
 
     said = run("redeem", "FROST", "--guild", "Wolves", "--wait")
 
-    assert "simulator is paused until somebody resumes it in the admin: Maintenance." in said.err
+    assert "simulator is paused until it is resumed in the admin: Maintenance." in said.err
 
 
 def test_ctrl_c_ends_the_waiting_and_not_the_run(
@@ -269,7 +268,7 @@ def test_ctrl_c_ends_the_waiting_and_not_the_run(
     assert Redemption.objects.get().state == RunState.RUNNING
 
 
-# --- stop -------------------------------------------------------------------------------------------------------------
+# --- stop -----------------------------------------------------------------------------------------
 def test_a_run_is_stopped(world: World) -> None:
     wolves = guild("Wolves", members=2)
     redemption = world.begin(wolves, gift_code("FROST"))
@@ -320,7 +319,7 @@ def test_what_cannot_be_stopped_says_why(world: World, words: tuple[Any, ...], r
     assert reason in said.err
 
 
-# --- --dry-run --------------------------------------------------------------------------------------------------------
+# --- --dry-run ------------------------------------------------------------------------------------
 def test_a_dry_run_says_for_each_member_what_would_happen_and_why_not(world: World) -> None:
     wolves, bears = guild("Wolves"), guild("Bears")
     code = gift_code("FROST")

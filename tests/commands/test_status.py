@@ -161,7 +161,7 @@ def test_a_channel_that_rests_says_until_when_and_why() -> None:
     for name, refused_since, not_before in [
         ("Wolves", now, later),
         ("Bears", now - timedelta(hours=3), now - timedelta(seconds=1)),
-        ("Foxes", None, later),  # It took its last message, and rests for a moment between two.
+        ("Foxes", None, later),  # Its last message was accepted; it only waits between two.
     ]:
         Channel.objects.create(
             guild=guild(name),
@@ -195,7 +195,7 @@ def test_the_pulse_is_judged_by_its_age() -> None:
     Heartbeat.objects.filter(pk=beat.pk).update(at=database_now() - timedelta(minutes=5))
     assert not found()["beat"]["is_alive"]
     assert found()["beat"]["age_seconds"] >= 300
-    assert "✗ No worker is running since" in run("status").out
+    assert "✗ No worker has been running since" in run("status").out
 
 
 @pytest.mark.django_db

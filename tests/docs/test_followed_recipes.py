@@ -13,7 +13,7 @@ from giftcodes.audit.invariant import Invariant, Population, Section
 from giftcodes.clients.feeds import FORMATS
 from giftcodes.clients.feeds.base import Listing, PublishedCode
 from giftcodes.clients.games import CLIENTS
-from giftcodes.clients.games.base import GameClient, SignedRequest, Verdict
+from giftcodes.clients.games.base import GameClient, SignedRequest, Translation
 from giftcodes.clients.games.century import signature
 from giftcodes.domain.outcomes import Outcome
 from giftcodes.models import Guild, Redemption
@@ -33,10 +33,10 @@ class ChessClient(GameClient):
         sign = signature(fields, self.config.salt)
         return SignedRequest(fields={**fields, "sign": sign}, headers={}, secrets=(sign,))
 
-    def translate(self, body: bytes) -> Verdict:
+    def translate(self, body: bytes) -> Translation:
         known = {"SUCCESS": Outcome.SUCCESS, "RECEIVED": Outcome.RECEIVED}
         msg = json.loads(body)["msg"].rstrip(".")
-        return Verdict(known.get(msg, Outcome.UNRECOGNISED), msg=msg)
+        return Translation(known.get(msg, Outcome.UNRECOGNISED), msg=msg)
 
 
 def read_lines(body: bytes) -> Listing:
@@ -47,7 +47,7 @@ def read_lines(body: bytes) -> Listing:
 
 @pytest.fixture
 def rooks(world: World, settings: Any, monkeypatch: pytest.MonkeyPatch) -> Guild:
-    """A guild of a game with a protocol and a feed format of its own, at the simulator's address."""
+    """A guild of a game that has its own protocol and feed format, at the simulator's address."""
     monkeypatch.setitem(CLIENTS, "chess", ChessClient)
     monkeypatch.setitem(FORMATS, "lines", read_lines)
     environment = {

@@ -10,7 +10,7 @@ from django.apps import apps
 from mkdocs.exceptions import PluginError
 
 from docs._generate import reference
-from giftcodes.domain.failpoints import POINTS
+from giftcodes.domain.failpoints import NAMES
 from giftcodes.domain.outcomes import Outcome
 from giftcodes.domain.transitions import State
 from giftcodes.models import Alarm, CodeState, RunState
@@ -84,7 +84,7 @@ def test_the_page_of_the_data_model_has_each_table() -> None:
 
 
 def test_the_page_of_faults_has_each_point() -> None:
-    assert {f"`{point}`" for point in POINTS} <= set(first_cells("faults-and-guards.md"))
+    assert {f"`{point}`" for point in NAMES} <= set(first_cells("faults-and-guards.md"))
 
 
 def test_the_page_of_outcomes_has_each_outcome() -> None:

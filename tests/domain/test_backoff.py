@@ -9,7 +9,7 @@ from giftcodes.domain.backoff import feed_delay_seconds, retry_delay_seconds
     ("failures", "seconds"),
     [(-1, 30), (0, 30), (1, 30), (2, 60), (3, 120), (4, 240), (5, 300), (6, 300), (10**9, 300)],
 )
-def test_a_failing_feed_is_left_alone_for_longer_each_time(failures: int, seconds: float) -> None:
+def test_the_delay_of_a_failing_feed_doubles(failures: int, seconds: float) -> None:
     assert feed_delay_seconds(failures, jitter=0) == seconds
 
 
@@ -17,7 +17,7 @@ def test_a_failing_feed_is_left_alone_for_longer_each_time(failures: int, second
     ("uncounted_failures", "seconds"),
     [(0, 5), (1, 5), (2, 10), (3, 20), (4, 40), (5, 60), (99, 60)],
 )
-def test_a_member_is_tried_again_later_each_time(uncounted_failures: int, seconds: float) -> None:
+def test_the_delay_of_a_retry_doubles(uncounted_failures: int, seconds: float) -> None:
     assert retry_delay_seconds(uncounted_failures, jitter=0) == seconds
 
 

@@ -1,4 +1,4 @@
-"""Faults on purpose: only with the switch, and never unnoticed."""
+"""Failpoints work only with the switch, and are reported at start."""
 
 from __future__ import annotations
 
@@ -9,7 +9,10 @@ import sys
 
 import pytest
 
-STRIKE = "from giftcodes.domain import failpoints; [failpoints.hit('before-send') for _ in range(5)]; print('alive')"
+HIT = (
+    "from giftcodes.domain import failpoints; "
+    "[failpoints.hit('before-send') for _ in range(5)]; print('alive')"
+)
 
 
 def run(code: str, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -30,19 +33,19 @@ def manage_check(**environment: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_without_the_switch_nothing_happens() -> None:
-    assert run(STRIKE, REDEEMER_FAULT="before-send:kill").stdout == "alive\n"
+    assert run(HIT, REDEEMER_FAULT="before-send:kill").stdout == "alive\n"
 
 
-def test_with_the_switch_the_process_ends_at_the_point() -> None:
-    struck = run(STRIKE, REDEEMER_FAULTS="1", REDEEMER_FAULT="before-send:kill:#3")
+def test_with_the_switch_the_process_ends_at_the_failpoint() -> None:
+    killed = run(HIT, REDEEMER_FAULTS="1", REDEEMER_FAULT="before-send:kill:#3")
 
-    assert (struck.returncode, struck.stdout) == (-signal.SIGKILL, "")
-    assert struck.stderr == "FAULT: kill at before-send\n"
+    assert (killed.returncode, killed.stdout) == (-signal.SIGKILL, "")
+    assert killed.stderr == "FAILPOINT: kill at before-send\n"
 
 
-@pytest.mark.parametrize("fault", ["nowhere:kill", "before-send:dance"])
-def test_a_fault_that_nobody_knows_is_refused(fault: str) -> None:
-    assert "ValueError" in run(STRIKE, REDEEMER_FAULTS="1", REDEEMER_FAULT=fault).stderr
+@pytest.mark.parametrize("failpoint", ["nowhere:kill", "before-send:dance"])
+def test_an_unknown_failpoint_is_refused(failpoint: str) -> None:
+    assert "ValueError" in run(HIT, REDEEMER_FAULTS="1", REDEEMER_FAULT=failpoint).stderr
 
 
 def test_times_are_the_real_ones_without_the_switch() -> None:
@@ -54,7 +57,7 @@ def test_times_are_the_real_ones_without_the_switch() -> None:
 
 
 @pytest.mark.slow
-def test_a_process_with_faults_says_so_at_start() -> None:
+def test_a_process_with_failpoints_warns_at_start() -> None:
     assert "giftcodes.W002" in manage_check(REDEEMER_FAULTS="1").stderr
 
 
@@ -62,7 +65,7 @@ def test_a_process_with_faults_says_so_at_start() -> None:
 @pytest.mark.parametrize(
     "variable", ["REDEEMER_FAULT=before-send:kill", "REDEEMER_FAULT_TIMES=DOUBT_SECONDS=1"]
 )
-def test_a_fault_without_the_switch_stops_the_start(variable: str) -> None:
+def test_a_failpoint_without_the_switch_stops_the_start(variable: str) -> None:
     name, _, value = variable.partition("=")
     checked = manage_check(**{name: value})
 

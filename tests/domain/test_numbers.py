@@ -1,4 +1,4 @@
-"""Numbers are read whole, or refused with a proposal."""
+"""Numbers are read in full, or refused with a proposal."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from giftcodes.domain.numbers import NotWholeError, RoundedError, whole_digits
+from giftcodes.domain.numbers import NotWholeError, RoundedError, row_id, whole_digits
 
 
 @pytest.mark.parametrize(
@@ -23,7 +23,7 @@ from giftcodes.domain.numbers import NotWholeError, RoundedError, whole_digits
         ("\u200b", ""),
     ],
 )
-def test_what_is_plainly_a_whole_number_is_read(text: str, digits: str) -> None:
+def test_a_clear_whole_number_is_read(text: str, digits: str) -> None:
     assert whole_digits(text) == digits
 
 
@@ -45,9 +45,7 @@ def test_what_is_plainly_a_whole_number_is_read(text: str, digits: str) -> None:
         ("0x10", "Write digits only"),
     ],
 )
-def test_what_is_not_plainly_a_whole_number_is_refused_with_a_proposal(
-    text: str, words: str
-) -> None:
+def test_an_unclear_number_is_refused_with_a_proposal(text: str, words: str) -> None:
     with pytest.raises(NotWholeError, match=words):
         whole_digits(text)
 
@@ -65,3 +63,11 @@ def test_a_number_loses_no_digit_but_those_of_an_empty_fraction(text: str) -> No
     except NotWholeError:
         return
     assert text == digits or (text.startswith(digits) and set(text[len(digits) + 1 :]) <= {"0"})
+
+
+@pytest.mark.parametrize(
+    ("text", "pk"),
+    [("42", 42), ("007", 7), ("9" * 18, 10**18 - 1), ("9" * 19, None), ("-1", None), ("", None)],
+)
+def test_a_row_id_fits_into_a_bigint(text: str, pk: int | None) -> None:
+    assert row_id(text) == pk

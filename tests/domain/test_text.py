@@ -1,4 +1,4 @@
-"""Invisible characters go, and what shapes a letter or an emoji stays."""
+"""Invisible characters are removed, unless they shape a letter or an emoji."""
 
 from __future__ import annotations
 
@@ -42,13 +42,13 @@ def test_a_name_that_needs_its_joiners_stays_as_it_is(name: str) -> None:
 
 
 @pytest.mark.parametrize("sign", INVISIBLE)
-def test_an_invisible_character_is_taken_out_of_names_and_of_tokens(sign: str) -> None:
+def test_invisible_characters_are_removed_from_names_and_tokens(sign: str) -> None:
     assert clean_name(f"{sign}Am{sign}ber{sign}") == "Amber"
     assert clean_token(f"{sign}12{sign}34{sign}") == "1234"
 
 
 @pytest.mark.parametrize("joiner", ["\u200c", "\u200d"])
-def test_a_joiner_that_joins_nothing_is_taken_out(joiner: str) -> None:
+def test_a_joiner_that_joins_nothing_is_removed(joiner: str) -> None:
     assert clean_name(f"{joiner}Am{joiner}ber{joiner}") == "Amber"
     assert clean_name(f"🎁{joiner}") == "🎁"
     assert clean_name(f"می{joiner}{joiner}خ") == f"می{joiner}خ"

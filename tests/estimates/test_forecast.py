@@ -1,4 +1,4 @@
-"""Estimates, of plain values: examples that can be reckoned by hand. No database."""
+"""Forecasts of plain values: examples that can be calculated by hand. No database."""
 
 from __future__ import annotations
 
@@ -6,10 +6,9 @@ from dataclasses import replace
 
 import pytest
 
-from giftcodes.estimates.forecast import Outlook, Run, forecast, in_all
+from giftcodes.estimates.forecast import Outlook, Run, forecast, in_all, last_turns
 from giftcodes.estimates.formatting import about, left
 from giftcodes.estimates.pace import NOT_MEASURED, Pace, Window
-from giftcodes.estimates.turns import last_turns
 
 #: 30 in 60 s, answered in 0.1 s by 10 threads; no window is open.
 LIMITED = Pace(window=Window(limit=30, seconds=60), latency=0.1, threads=10)
@@ -22,7 +21,7 @@ def seconds(outlook: Outlook) -> float:
     return outlook.seconds
 
 
-# --- The pace ---------------------------------------------------------------------------------------------------------
+# --- The pace -------------------------------------------------------------------------------------
 @pytest.mark.parametrize(
     ("nth", "answered_in"),
     [
@@ -48,7 +47,7 @@ def test_what_is_left_of_the_window_that_is_open_is_used_first() -> None:
     assert pace.answered_in(6) == pytest.approx(20.25)
 
 
-def test_who_is_out_to_open_a_window_has_a_place_in_it() -> None:
+def test_requests_that_open_a_window_have_a_place_in_it() -> None:
     pace = replace(LIMITED, window=Window(limit=30, seconds=60, openers_out=1))
 
     assert pace.answered_in(29) == pytest.approx(0.4)
@@ -58,7 +57,7 @@ def test_who_is_out_to_open_a_window_has_a_place_in_it() -> None:
 def test_slow_answers_make_a_window_smaller_than_its_limit() -> None:
     pace = replace(LIMITED, latency=10, threads=2)
 
-    # Twelve are all that two threads can ask for in a minute.
+    # Two threads can send only twelve in a minute.
     assert pace.answered_in(12) <= 70 < pace.answered_in(14)
 
 
@@ -83,7 +82,7 @@ def test_during_a_pause_nothing_is_sent_and_then_one_request_first() -> None:
     assert pace.answered_in(1) == pytest.approx(40.325)
 
 
-# --- The turns --------------------------------------------------------------------------------------------------------
+# --- The turns ------------------------------------------------------------------------------------
 def test_runs_of_equal_rank_take_turns() -> None:
     # a b c, a b c, a c, c: the last of a is the 7th, of b the 5th, of c the 9th.
     assert last_turns([3, 2, 4]) == [7, 5, 9]
@@ -97,7 +96,7 @@ def test_a_great_guild_does_not_hold_up_a_small_one() -> None:
     assert seconds(found[1]) == pytest.approx(62.0)
 
 
-# --- What is ahead ----------------------------------------------------------------------------------------------------
+# --- What is ahead --------------------------------------------------------------------------------
 def test_better_rank_goes_first_altogether() -> None:
     found = forecast(LIMITED, [Run(1, rank=1, requests=30), Run(2, rank=2, requests=20)])
 
@@ -135,21 +134,21 @@ def test_unconfirmed_members_of_a_later_time_are_ahead_only_of_what_comes_after_
     assert found[3].ahead_of_last == 11
 
 
-def test_who_waits_for_a_time_of_his_own_ends_the_run() -> None:
+def test_the_member_who_falls_due_last_ends_the_run() -> None:
     found = forecast(FREE, [Run(1, requests=3, later=(45,)), Run(2, confirmations=(60, 20))])
 
     assert seconds(found[1]) == pytest.approx(45.225)
     assert seconds(found[2]) == pytest.approx(60.225)
 
 
-def test_whose_time_comes_when_the_window_is_used_up_waits_for_the_next_one() -> None:
+def test_a_member_who_falls_due_in_a_used_up_window_waits_for_the_next_one() -> None:
     pace = replace(LIMITED, window=Window(limit=30, seconds=60, left=0, ends_in=50))
     found = forecast(pace, [Run(1, confirmations=(5,))])
 
     assert seconds(found[1]) == pytest.approx(50.25)
 
 
-def test_stopping_takes_as_long_as_the_requests_under_way_and_is_ahead_of_nobody() -> None:
+def test_stopping_takes_as_long_as_the_requests_under_way_and_delays_no_other_run() -> None:
     found = forecast(
         LIMITED, [Run(1, requests=50, in_flight=2, is_stopping=True), Run(2, requests=1)]
     )
@@ -165,23 +164,23 @@ def test_a_run_whose_members_are_asked_for_by_another_guild_ends_with_it() -> No
     assert seconds(found[2]) == pytest.approx(0.9 * seconds(found[1]))
 
 
-def test_a_code_that_nobody_has_proven_costs_an_answer_more() -> None:
+def test_a_code_without_proof_costs_one_more_answer() -> None:
     proven = forecast(FREE, [Run(1, requests=20)])[1]
     unproven = forecast(FREE, [Run(1, requests=20, is_proven=False)])[1]
 
     assert seconds(unproven) == pytest.approx(seconds(proven) + 0.1)
 
 
-# --- What cannot be told ----------------------------------------------------------------------------------------------
+# --- What is unknown ------------------------------------------------------------------------------
 def test_a_hindrance_gives_no_seconds_but_the_words_and_what_is_ahead() -> None:
-    pace = replace(LIMITED, hindrance="paused until somebody resumes it")
+    pace = replace(LIMITED, hindrance="paused until it is resumed")
     found = forecast(pace, [Run(1, rank=1, requests=10), Run(2, rank=2, requests=1)])
 
     assert (found[2].seconds, found[2].ahead_of_last) == (None, 10)
-    assert left(found[2]) == "paused until somebody resumes it"
+    assert left(found[2]) == "paused until it is resumed"
 
 
-def test_without_limit_and_speed_it_is_unknown_but_for_a_run_that_asks_nobody() -> None:
+def test_without_limit_and_speed_it_is_unknown_except_for_a_run_without_requests() -> None:
     found = forecast(Pace(), [Run(1, requests=10), Run(2)])
 
     assert (found[1].seconds, left(found[1])) == (None, NOT_MEASURED)
@@ -201,7 +200,7 @@ def test_a_game_s_queue_ends_with_its_last_run() -> None:
     assert in_all(forecast(Pace(), [Run(1, requests=1), Run(2)]).values()).seconds is None
 
 
-# --- The words --------------------------------------------------------------------------------------------------------
+# --- The words ------------------------------------------------------------------------------------
 @pytest.mark.parametrize(
     ("seconds", "words"),
     [
@@ -224,7 +223,7 @@ def test_a_game_s_queue_ends_with_its_last_run() -> None:
         (200_000, "about 2 days"),
     ],
 )
-def test_a_time_is_told_no_more_exactly_than_it_is_known(seconds: float, words: str) -> None:
+def test_a_time_is_shown_no_more_exactly_than_it_is_known(seconds: float, words: str) -> None:
     assert about(seconds) == words
 
 

@@ -1,4 +1,4 @@
-"""What holds of every estimate, whatever the queue."""
+"""Properties of every forecast, for any queue."""
 
 from __future__ import annotations
 
@@ -9,9 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from giftcodes.estimates.forecast import Run, forecast
+from giftcodes.estimates.forecast import Run, forecast, last_turns
 from giftcodes.estimates.pace import Pace, Window
-from giftcodes.estimates.turns import last_turns
 
 DELAYS = st.floats(-100, 5_000)
 
@@ -88,7 +87,7 @@ def test_more_rate_is_never_later(pace: Pace, nth: int, times: int) -> None:
 def test_more_rate_never_ends_a_run_later(pace: Pace, queue: list[Run], times: int) -> None:
     slow, fast = forecast(pace, queue), forecast(faster(pace, times), queue)
     for run in queue:
-        # Whose time comes between two answers takes the later one of these: without a window that is this far.
+        # A member who falls due between two answers takes the later one: so far without a window.
         grain = 1 / pace.speed if pace.window is None and pace.speed else 0
         assert (fast[run.id].seconds or 0) <= (slow[run.id].seconds or 0) + grain + 1e-6
 
@@ -119,7 +118,7 @@ def test_nothing_is_negative_and_more_is_ahead_of_the_last_than_of_the_next(
 
 @given(queues())
 @settings(deadline=None)
-def test_without_a_pace_the_order_is_told_all_the_same(queue: list[Run]) -> None:
+def test_without_a_pace_the_order_is_known_anyway(queue: list[Run]) -> None:
     assert set(forecast(Pace(), queue)) == {run.id for run in queue}
 
 
@@ -138,7 +137,7 @@ def test_the_turns_are_those_of_a_round_robin(requests: list[int]) -> None:
 @given(paces(), queues())
 @settings(deadline=None)
 def test_a_better_rank_is_never_held_up_by_a_worse_one(pace: Pace, queue: list[Run]) -> None:
-    """But for unconfirmed members, who go first whatever their rank, and moments in a window that are others' turn."""
+    """Except for unconfirmed members, who go first, and moments in a window for others' turns."""
     queue = [replace(run, confirmations=(), later=()) for run in queue]
     whole = forecast(pace, queue)
     for _rank, group in groupby(queue, key=lambda run: run.rank):

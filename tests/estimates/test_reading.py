@@ -1,4 +1,4 @@
-"""What the outlook is told from: real rows, and the order in which dispatch really serves them."""
+"""The queue snapshot: real rows, in the order in which dispatch serves them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from giftcodes.estimates.dry_run import plan
 from giftcodes.estimates.forecast import Outlook
 from giftcodes.estimates.formatting import left
 from giftcodes.estimates.pace import NOT_MEASURED
-from giftcodes.estimates.queue_snapshot import read
+from giftcodes.estimates.queue_snapshot import read_outlooks
 from giftcodes.models import (
     Attempt,
     GiftCode,
@@ -47,14 +47,14 @@ def proven(code: str = "", **fields: Any) -> Any:
 
 
 def outlook(redemption: Redemption) -> Outlook:
-    return read().by_redemption[redemption.pk]
+    return read_outlooks().by_redemption[redemption.pk]
 
 
 def queue() -> Outlook:
-    return read().by_provider["simulator"]
+    return read_outlooks().by_provider["simulator"]
 
 
-# --- The queue --------------------------------------------------------------------------------------------------------
+# --- The queue ------------------------------------------------------------------------------------
 def test_the_order_is_that_of_dispatch(world: World) -> None:
     soon = database_now() + timedelta(hours=1)
     early, late = proven(expires_at=soon), proven(expires_at=soon + timedelta(days=1))
@@ -63,7 +63,7 @@ def test_the_order_is_that_of_dispatch(world: World) -> None:
     for code in (early, late):
         world.has(code)
     runs = [world.begin(of, code) for code in (late, early) for of in guilds]
-    expected = read().by_redemption
+    expected = read_outlooks().by_redemption
 
     for _ in range(3):
         world.breathe()
@@ -80,7 +80,7 @@ def test_the_order_is_that_of_dispatch(world: World) -> None:
         assert abs(expected[run.pk].ahead_of_last - (places[-1] + 1 - len(places))) <= 1, run
 
 
-def test_who_is_parked_settled_or_cancelled_is_not_counted(limited: World) -> None:
+def test_parked_settled_and_cancelled_members_are_not_counted(limited: World) -> None:
     run = limited.begin(guild(members=6), proven())
     parked = ("needs_correction", "not_eligible", "failed", "redeemed", "cancelled")
     for row, state in zip(run.member_redemptions.order_by("pk"), parked, strict=False):
@@ -89,7 +89,7 @@ def test_who_is_parked_settled_or_cancelled_is_not_counted(limited: World) -> No
     assert outlook(run).requests == 1
 
 
-def test_whose_twin_is_asked_for_or_has_it_is_not_counted(limited: World) -> None:
+def test_a_member_whose_duplicate_is_asked_for_or_settled_is_not_counted(limited: World) -> None:
     code = proven()
     wolves, bears = guild("Wolves", members=3, priority=1), guild("Bears", members=2)
     for player in Member.objects.filter(guild=wolves):
@@ -106,7 +106,7 @@ def test_whose_twin_is_asked_for_or_has_it_is_not_counted(limited: World) -> Non
     assert (outlook(first).requests, outlook(second).requests) == (2, 2)
 
 
-def test_the_last_twin_is_waited_for(world: World) -> None:
+def test_the_last_duplicate_is_waited_for(world: World) -> None:
     code = proven()
     wolves, bears = guild("Wolves", members=19, priority=1), guild("Bears")
     member(bears, Member.objects.filter(guild=wolves)[3].player_id)
@@ -117,8 +117,10 @@ def test_the_last_twin_is_waited_for(world: World) -> None:
     assert outlook(second).seconds == pytest.approx((outlook(first).seconds or 0) / 2)
 
 
-def test_with_very_many_twins_are_not_sought(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(queue_snapshot, "MOST_TWINS_SOUGHT", 1)
+def test_with_very_many_waiting_duplicates_are_not_sought(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(queue_snapshot, "MOST_DUPLICATES_SOUGHT", 1)
     code = proven()
     wolves, bears = guild(members=1), guild()
     member(bears, Member.objects.get(guild=wolves).player_id)
@@ -145,7 +147,7 @@ def test_a_stopped_run_s_unconfirmed_member_is_ahead_of_all(limited: World) -> N
     assert outlook(run).ahead_of_next == 2
 
 
-def test_a_stopping_run_asks_nobody_any_more(limited: World) -> None:
+def test_a_stopping_run_sends_no_more_requests(limited: World) -> None:
     run = limited.begin(guild(members=9), proven())
     Redemption.objects.filter(pk=run.pk).update(stop_requested_at=database_now())
 
@@ -162,7 +164,7 @@ def test_a_closed_code_s_members_are_not_counted(limited: World) -> None:
     assert outlook(run).requests == 0
 
 
-def test_whose_time_has_not_come_ends_the_run(limited: World) -> None:
+def test_a_member_who_is_not_due_yet_ends_the_run(limited: World) -> None:
     run = limited.begin(guild(members=2), proven())
     run.member_redemptions.filter(pk=run.member_redemptions.order_by("pk")[0].pk).update(
         next_attempt_at=database_now() + timedelta(minutes=9)
@@ -171,14 +173,14 @@ def test_whose_time_has_not_come_ends_the_run(limited: World) -> None:
     assert 540 <= (outlook(run).seconds or 0) < 545
 
 
-def test_a_code_that_nobody_has_proven_is_told_with_a_doubt(limited: World) -> None:
+def test_a_code_without_proof_is_forecast_with_a_condition(limited: World) -> None:
     assert (
         left(outlook(limited.begin(guild(members=2), gift_code())))
         == "a few seconds if the code works"
     )
 
 
-# --- The pace ---------------------------------------------------------------------------------------------------------
+# --- The pace -------------------------------------------------------------------------------------
 def test_what_was_used_of_the_window_counts(limited: World) -> None:
     now = database_now()
     run = limited.begin(guild(members=20), proven())
@@ -203,7 +205,7 @@ def test_what_the_game_reports_goes_before_what_is_configured(limited: World) ->
     assert 120 < (outlook(run).seconds or 0) < 130
 
 
-def test_who_is_out_to_open_the_window_has_a_place_in_it(limited: World) -> None:
+def test_requests_that_open_the_window_have_a_place_in_it(limited: World) -> None:
     run = limited.begin(guild(members=31), proven())
     limited.claim(run)
 
@@ -237,10 +239,10 @@ def test_a_game_that_an_operator_paused_gives_no_time(limited: World) -> None:
         provider="simulator", pause_kind="operator", pause_reason="Maintenance."
     )
 
-    assert (outlook(run).seconds, left(outlook(run))) == (None, "paused until somebody resumes it")
+    assert (outlook(run).seconds, left(outlook(run))) == (None, "paused until it is resumed")
 
 
-def test_a_pause_that_ends_by_itself_is_waited_for(limited: World) -> None:
+def test_a_pause_with_an_end_is_waited_for(limited: World) -> None:
     run = limited.begin(guild(members=2), proven())
     until = database_now() + timedelta(minutes=3)
     RateBudget.objects.create(provider="simulator", pause_kind="unknown", paused_until=until)
@@ -261,7 +263,7 @@ def test_a_game_that_is_off_gives_no_time(limited: World, settings: Any) -> None
 
 @pytest.mark.django_db
 def test_a_queue_with_nothing_in_it_is_over() -> None:
-    assert (queue().requests, read().runs["simulator"]) == (0, 0)
+    assert (queue().requests, read_outlooks().runs["simulator"]) == (0, 0)
 
 
 def test_the_statements_are_as_many_for_many_runs_as_for_one(
@@ -269,15 +271,15 @@ def test_the_statements_are_as_many_for_many_runs_as_for_one(
 ) -> None:
     limited.begin(guild(members=2), gift_code())
     with django_assert_num_queries(5):
-        read()
+        read_outlooks()
     for _ in range(12):
         limited.begin(guild(members=2), gift_code())
     with django_assert_num_queries(5):
-        read()
+        read_outlooks()
 
 
-# --- The preview ------------------------------------------------------------------------------------------------------
-def test_a_preview_tells_members_requests_and_time_and_changes_nothing(limited: World) -> None:
+# --- The preview ----------------------------------------------------------------------------------
+def test_a_preview_shows_members_requests_and_time_and_changes_nothing(limited: World) -> None:
     code = proven()
     wolves, bears = guild("Wolves", members=25), guild("Bears", members=9)
     member(bears, Member.objects.filter(guild=wolves)[0].player_id)
@@ -302,7 +304,7 @@ def test_a_preview_of_what_runs_is_its_outlook(limited: World) -> None:
     assert preview(guild_id=wolves.pk, gift_code_id=code.pk).requests == 4
 
 
-def test_previews_of_many_are_told_together_and_count_a_player_of_two_guilds_once(
+def test_previews_of_many_are_summed_and_count_a_player_of_two_guilds_once(
     limited: World, django_assert_num_queries: Any
 ) -> None:
     first, second = proven(), proven()
@@ -331,7 +333,7 @@ def test_previews_of_many_are_told_together_and_count_a_player_of_two_guilds_onc
 
 @pytest.mark.django_db
 def test_a_preview_for_another_game_s_guild_is_refused() -> None:
-    with pytest.raises(ValueError, match="not of its game"):
+    with pytest.raises(ValueError, match="of another game"):
         preview(guild_id=guild(provider="kingshot").pk, gift_code_id=gift_code().pk)
 
 

@@ -1,4 +1,4 @@
-"""`manage.py up` as a process, for the tests that look at it from outside."""
+"""`manage.py up` as a process, for tests from the outside."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from pathlib import Path
 import psutil
 
 from redeemer.games import GAMES
-from redeemer.localserver import ports
 from redeemer.localserver.home import REPOSITORY
+from redeemer.localserver.servers import pick_port
 from tests.waiting import PATIENCE_SECONDS
 
 _GAMES = tuple(game.setting("") for game in GAMES)
@@ -37,9 +37,9 @@ def fresh_home() -> Iterator[Path]:
 
 
 def as_user(uid: int, work: Callable[[], str]) -> str:
-    """What `work` returns if a user with this number does it, or the error that it raises, in a process of its own.
+    """Call `work` in a process of the user `uid`. Returns its result, or the error that it raises.
 
-    A fork: another user may not be able to reach this Python, and so could not start it.
+    The process is a fork: another user may not be able to reach, and so to start, this Python.
     """
     reading, writing = os.pipe()
     if (pid := os.fork()) == 0:
@@ -60,9 +60,9 @@ def as_user(uid: int, work: Callable[[], str]) -> str:
 
 
 def environment_for(home: Path, port: int) -> dict[str, str]:
-    """What a person has in the environment who starts with nothing but a home and a port."""
+    """The environment of a start with only a home and a port."""
     mine = {name: value for name, value in os.environ.items() if not name.startswith(_OURS)}
-    # Empty goes before whatever the developer has in .env.
+    # Empty values override the developer's .env.
     nothing = dict.fromkeys(
         ("DATABASE_URL", "REDIS_URL", *(game.setting("SALT") for game in GAMES)), ""
     )
@@ -70,7 +70,7 @@ def environment_for(home: Path, port: int) -> dict[str, str]:
 
 
 def run_up(home: Path, port: int) -> subprocess.CompletedProcess[str]:
-    """An `up` that is expected to end by itself."""
+    """Run an `up` that ends because it cannot start."""
     return manage(["up"], environment_for(home, port))
 
 
@@ -91,9 +91,9 @@ class Up:
     """A running `make up`."""
 
     def __init__(self, home: Path) -> None:
-        """Start it and wait until it says that it runs."""
+        """Start it, and wait until it reports that it runs."""
         self.home = home
-        self.port = ports.pick()
+        self.port = pick_port()
         self.environment = environment_for(home, self.port)
         self._log = home.with_name(home.name + f"-{self.port}.out")
         with self._log.open("wb") as output:
@@ -110,11 +110,11 @@ class Up:
 
     @property
     def output(self) -> str:
-        """What it has said so far."""
+        """Its output so far."""
         return self._log.read_text(encoding="utf-8", errors="replace")
 
     def descendants(self) -> list[psutil.Process]:
-        """Every process that comes from it."""
+        """Its children, and their children."""
         return psutil.Process(self._process.pid).children(recursive=True)
 
     def child(self, *words: str) -> psutil.Process:
@@ -122,7 +122,7 @@ class Up:
         return next(found for found in self.descendants() if set(words) <= set(found.cmdline()))
 
     def wait_for(self, condition: Callable[[], bool], *, seconds: float = PATIENCE_SECONDS) -> None:
-        """Wait until something is so, as long as it runs."""
+        """Wait until a condition holds, while it runs."""
         deadline = time.monotonic() + seconds
         while not condition():
             assert self._process.poll() is None, self.output
@@ -130,13 +130,13 @@ class Up:
             time.sleep(0.1)
 
     def end(self, number: signal.Signals) -> int:
-        """Send it a signal; its exit status once it has ended."""
+        """Send it a signal, and wait. Returns its exit status."""
         self._seen = self.descendants()
         self._process.send_signal(number)
         return self._process.wait(PATIENCE_SECONDS)
 
     def survivors(self, *, seconds: float) -> list[psutil.Process]:
-        """Which of its processes still run that long after `end`."""
+        """Its processes that still run so long after `end`."""
         deadline = time.monotonic() + seconds
         while (
             alive := [found for found in self._seen if _is_alive(found)]
@@ -145,7 +145,7 @@ class Up:
         return alive
 
     def clean_up(self) -> None:
-        """End what is left, whatever the test has done."""
+        """End it, if the test has not."""
         if self._process.poll() is None:
             self.end(signal.SIGTERM)
         self._log.unlink(missing_ok=True)

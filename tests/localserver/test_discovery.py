@@ -1,4 +1,4 @@
-"""Other commands find a running `make up`, and are not misled by anything else."""
+"""Other commands find a running `make up`, and only that."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from pathlib import Path
 import pytest
 from django.core.management import CommandError, call_command
 
-from redeemer.localserver.discovery import OWN_DATABASE, load_running_environment
+from redeemer.localserver.discovery import EMBEDDED_DATABASE, load_running_environment
 from redeemer.localserver.errors import CannotStartError
 from redeemer.localserver.home import Home
 
-_URL = "postgres://somebody@127.0.0.1/somewhere"
+_URL = "postgres://user@127.0.0.1/somewhere"
 
 
 @pytest.fixture
@@ -31,20 +31,20 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Home:
 
 @pytest.fixture
 def living(home: Home) -> Iterator[Home]:
-    """A home whose supervisor lives: it holds the lock."""
+    """A home whose supervisor lives and holds the lock."""
     with home.lock.open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield home
 
 
-def test_what_is_unset_or_empty_is_filled(living: Home) -> None:
+def test_variables_that_are_unset_or_empty_are_filled(living: Home) -> None:
     load_running_environment()
 
     assert os.environ["DATABASE_URL"] == _URL
     assert os.environ.pop("FROM_UP") == "yes"
 
 
-def test_what_is_set_stays(living: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_variables_that_are_set_stay(living: Home, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FROM_UP", "mine")
 
     load_running_environment()
@@ -62,19 +62,19 @@ def test_another_database_means_another_installation(
     assert "FROM_UP" not in os.environ
 
 
-def test_variables_of_libpq_are_taken_out_where_the_database_is_the_embedded_one(
+def test_libpq_variables_are_removed_if_the_database_is_the_embedded_one(
     living: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    living.environment.write_text(json.dumps({"DATABASE_URL": _URL, OWN_DATABASE: "1"}))
+    living.environment.write_text(json.dumps({"DATABASE_URL": _URL, EMBEDDED_DATABASE: "1"}))
     monkeypatch.setenv("PGSSLMODE", "require")
 
     load_running_environment()
 
     assert "PGSSLMODE" not in os.environ
-    assert OWN_DATABASE not in os.environ
+    assert EMBEDDED_DATABASE not in os.environ
 
 
-def test_variables_of_libpq_count_for_a_database_of_your_own(
+def test_libpq_variables_stay_for_an_external_database(
     living: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PGSSLMODE", "require")
@@ -84,10 +84,10 @@ def test_variables_of_libpq_count_for_a_database_of_your_own(
     assert os.environ["PGSSLMODE"] == "require"
 
 
-def test_variables_of_libpq_count_for_the_database_of_another_installation(
+def test_libpq_variables_stay_for_the_database_of_another_installation(
     living: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    living.environment.write_text(json.dumps({"DATABASE_URL": _URL, OWN_DATABASE: "1"}))
+    living.environment.write_text(json.dumps({"DATABASE_URL": _URL, EMBEDDED_DATABASE: "1"}))
     monkeypatch.setenv("DATABASE_URL", "postgres://elsewhere/production")
     monkeypatch.setenv("PGSSLMODE", "require")
 
@@ -115,7 +115,7 @@ def test_a_garbled_file_is_ignored(living: Home, garbled: str) -> None:
     assert "FROM_UP" not in os.environ
 
 
-def test_a_file_of_another_user_is_left_alone_with_a_line_that_says_so(
+def test_a_file_of_another_user_is_ignored_with_one_line(
     living: Home, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def refuse(*_: object, **__: object) -> str:
@@ -129,7 +129,7 @@ def test_a_file_of_another_user_is_left_alone_with_a_line_that_says_so(
     assert capsys.readouterr().err.count("\n") == 1
 
 
-def test_it_costs_nothing_when_nothing_runs(
+def test_nothing_is_created_when_nothing_runs(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("REDEEMER_HOME", str(tmp_path / "never-made"))
@@ -139,7 +139,7 @@ def test_it_costs_nothing_when_nothing_runs(
     assert not (tmp_path / "never-made").exists()
 
 
-def test_a_home_of_a_user_whom_the_machine_does_not_know_is_one_clear_line(
+def test_the_home_of_an_unknown_user_is_one_clear_line(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("REDEEMER_HOME", "~no-such-user/redeemer")
@@ -150,14 +150,16 @@ def test_a_home_of_a_user_whom_the_machine_does_not_know_is_one_clear_line(
         Home.from_environment()
 
 
-def test_a_command_says_so_as_well(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_home_of_an_unknown_user_is_one_clear_line_of_a_command(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setenv("REDEEMER_HOME", "~no-such-user/redeemer")
 
     with pytest.raises(CommandError, match="write the whole path"):
         call_command("restore", "nothing.dump")
 
 
-def test_a_relative_home_counts_from_the_repository(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_relative_home_is_relative_to_the_repository(monkeypatch: pytest.MonkeyPatch) -> None:
     here: Callable[[], Path] = lambda: Home.from_environment().folder  # noqa: E731
     monkeypatch.setenv("REDEEMER_HOME", "elsewhere")
     elsewhere = here()

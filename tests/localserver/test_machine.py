@@ -1,4 +1,4 @@
-"""Machines as they are: umasks, environments, users without a name, little shared memory, odd names of folders."""
+"""Unusual computers: umasks, environments, users without a name, little shared memory, paths."""
 
 from __future__ import annotations
 
@@ -14,22 +14,22 @@ import psycopg
 import pytest
 import redis
 
-from redeemer.localserver import data_folder, ports, shared_memory
-from redeemer.localserver.database_only import database_only
+from redeemer.localserver import postgres
 from redeemer.localserver.errors import CannotStartError
 from redeemer.localserver.home import REPOSITORY, Home, write_private
+from redeemer.localserver.installation import database_only
 from redeemer.localserver.postgres import Postgres
-from redeemer.localserver.server import wait_until_ready
+from redeemer.localserver.servers import pick_port, wait_until_ready
 from redeemer.localserver.valkey import Valkey
 from tests.localserver.running import as_user, environment_for, fresh_home
 
 only_root = pytest.mark.skipif(os.geteuid() != 0, reason="root has PostgreSQL run as another user")
-#: A user that no machine has.
+#: A user id without an account.
 _NAMELESS = 54_321
 
 
 def _ask(home: Path, question: str) -> object:
-    """Start the database of a home, ask it one thing, and stop it."""
+    """Start the database of a home, run one query, and stop it."""
     with (
         database_only(Home(home), "a test", lambda _line: None) as url,
         psycopg.connect(url) as connection,
@@ -59,14 +59,14 @@ def test_a_umask_that_closes_new_folders_does_not_keep_the_database_out_of_a_new
 
 
 @only_root
-def test_what_a_start_under_such_a_umask_left_behind_is_opened(
+def test_a_folder_that_an_earlier_start_left_closed_is_opened(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     with fresh_home() as folder:
-        monkeypatch.setattr(data_folder, "_SYSTEM_FOLDER", folder)
+        monkeypatch.setattr(postgres, "_SYSTEM_FOLDER", folder)
         with _umask(0o077):
             (folder / "home").mkdir()
-            closed = data_folder.system_place(folder / "home")
+            closed = postgres.system_folder(folder / "home")
             closed.chmod(0o700)
             (closed / "postgres.part").mkdir()
 
@@ -75,7 +75,7 @@ def test_what_a_start_under_such_a_umask_left_behind_is_opened(
 
 
 @only_root
-def test_folders_that_were_there_before_keep_their_modes() -> None:
+def test_existing_folders_keep_their_modes() -> None:
     with fresh_home() as folder:
         (folder / "home").mkdir(mode=0o700)
 
@@ -92,7 +92,7 @@ def test_a_private_file_is_readable_for_its_owner_under_every_umask(tmp_path: Pa
     assert (tmp_path / "file").stat().st_mode & 0o777 == 0o600
 
 
-def test_variables_of_libpq_do_not_lead_away_from_our_own_database(
+def test_libpq_variables_do_not_misdirect_our_own_connections(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     for name, value in LIBPQ.items():
@@ -101,7 +101,7 @@ def test_variables_of_libpq_do_not_lead_away_from_our_own_database(
         assert _ask(home, "SHOW default_transaction_read_only") == "off"
 
 
-#: Each of them alone keeps a client away from the embedded server, or from working on it.
+#: Each of them alone would keep a client from the embedded server, or from writing to it.
 LIBPQ = {
     "PGSSLMODE": "verify-full",
     "PGSERVICE": "elsewhere",
@@ -113,14 +113,14 @@ LIBPQ = {
 }
 
 
-#: What a shell may have for another project, and Celery would take before what they are given.
+#: Variables of another project in a shell, which Celery would prefer to the settings.
 ANOTHER_PROJECT = {
     "CELERY_BROKER_URL": "redis://192.0.2.1:6379/0",
     "CELERY_CONFIG_MODULE": "elsewhere.celeryconfig",
 }
 
 
-def test_celerys_own_variables_do_not_lead_messages_to_another_broker() -> None:
+def test_celerys_own_variables_do_not_send_messages_to_another_broker() -> None:
     done = subprocess.run(
         [
             sys.executable,
@@ -140,19 +140,19 @@ def test_celerys_own_variables_do_not_lead_messages_to_another_broker() -> None:
 
 
 @only_root
-def test_a_user_without_a_name_is_told_what_to_do_in_one_line() -> None:
+def test_for_a_user_without_a_name_one_line_says_what_to_do() -> None:
     with fresh_home() as home:
         os.chown(home, _NAMELESS, _NAMELESS)
 
         said = as_user(_NAMELESS, lambda: str(_ask(home, "SELECT 1")))
 
-        assert said.startswith(f"CannotStartError: User {_NAMELESS} has no name on this machine")
+        assert said.startswith(f"CannotStartError: User {_NAMELESS} has no name on this computer")
         assert "useradd" in said
         assert "\n" not in said
 
 
 @only_root
-def test_a_user_without_a_name_can_run_a_database_that_was_made_before() -> None:
+def test_a_user_without_a_name_can_run_an_existing_database() -> None:
     with fresh_home() as home:
         _ask(home, "SELECT 1")
         for path in (home, *home.rglob("*")):
@@ -188,7 +188,7 @@ def test_the_database_starts_with_little_shared_memory_or_none(options: str) -> 
                 str(home),
             ],
             cwd=REPOSITORY,
-            env=environment_for(home, ports.pick()),
+            env=environment_for(home, pick_port()),
             capture_output=True,
             text=True,
             check=False,
@@ -203,9 +203,10 @@ _PARALLEL = """
 import sys
 from pathlib import Path
 import psycopg
-from redeemer.localserver.database_only import database_only
+from redeemer.localserver.installation import database_only
 from redeemer.localserver.home import Home
-with database_only(Home(Path(sys.argv[1])), "a test", print) as url, psycopg.connect(url) as connection:
+home = Home(Path(sys.argv[1]))
+with database_only(home, "a test", print) as url, psycopg.connect(url) as connection:
     connection.execute("CREATE TABLE many AS SELECT generate_series(1, 10000)")
     connection.execute("SET debug_parallel_query = on")
     print(connection.execute("SELECT count(*) FROM many").fetchone()[0])
@@ -215,13 +216,16 @@ with database_only(Home(Path(sys.argv[1])), "a test", print) as url, psycopg.con
 def test_posix_shared_memory_is_used_where_there_is_enough(tmp_path: Path) -> None:
     tmp_path.chmod(0o1777)
 
-    assert shared_memory.kind(tmp_path) == "posix"
+    assert postgres.shared_memory_type(tmp_path) == "posix"
     assert (
-        shared_memory.kind(tmp_path / "missing") == "mmap" if sys.platform == "linux" else "posix"
+        postgres.shared_memory_type(tmp_path / "missing") == "mmap"
+        if sys.platform == "linux"
+        else "posix"
     )
 
 
-#: What a shell, PostgreSQL's configuration or Valkey's may read in another way; the last is no UTF-8.
+#: Characters that a shell, or the configuration of PostgreSQL or Valkey, may interpret. The last
+#: one is not UTF-8.
 ODD_NAME = " a \"b\" 'c' $HOME `d` \\ \\n %s {e} #f ü " + os.fsdecode(b"\xe9")
 
 
@@ -237,7 +241,7 @@ def test_a_database_works_in_a_folder_of_any_name() -> None:
 def test_a_broker_works_in_a_folder_of_any_name() -> None:
     with fresh_home() as folder:
         (folder / ODD_NAME).mkdir()
-        valkey = Valkey(folder / ODD_NAME, port=ports.pick(), password="only-for-tests")
+        valkey = Valkey(folder / ODD_NAME, port=pick_port(), password="only-for-tests")
         valkey.prepare()
         with (folder / "log").open("wb") as output:
             process = valkey.launch(output)
@@ -268,13 +272,13 @@ def test_programs_are_copied_to_a_folder_that_initdb_can_name(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     with fresh_home() as folder:
-        monkeypatch.setattr(data_folder, "_SYSTEM_FOLDER", folder)
+        monkeypatch.setattr(postgres, "_SYSTEM_FOLDER", folder)
         asked = list[Path]()
         monkeypatch.setattr(
-            "redeemer.localserver.wheels.postgres_programs",
+            "redeemer.localserver.postgres.postgres_programs",
             lambda _account, where: asked.append(where()) or where(),
         )
         (folder / "a `name`").mkdir()
-        Postgres(folder / "a `name`", port=ports.pick(), password="x")._programs()
+        Postgres(folder / "a `name`", port=pick_port(), password="x")._programs()
 
-        assert asked == [data_folder.system_place(folder / "a `name`")]
+        assert asked == [postgres.system_folder(folder / "a `name`")]

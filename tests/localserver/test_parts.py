@@ -1,4 +1,4 @@
-"""The parts of the supervisor that decide something."""
+"""The parts of the local server, each on its own."""
 
 from __future__ import annotations
 
@@ -13,17 +13,15 @@ from pathlib import Path
 import pytest
 from django.db import connection
 
-from redeemer.localserver import leftovers, ports, up
-from redeemer.localserver.accounts import Account
-from redeemer.localserver.backoff import delay_seconds
-from redeemer.localserver.configuration import Configuration
-from redeemer.localserver.data_folder import place_for
+from redeemer.localserver import leftovers, up
+from redeemer.localserver.config import Config
+from redeemer.localserver.discovery import instance_lock
 from redeemer.localserver.errors import CannotStartError
-from redeemer.localserver.home import Home, write_private
-from redeemer.localserver.instance import only_instance
-from redeemer.localserver.lines import LineReader, log_file
-from redeemer.localserver.secret_store import SecretStore
-from redeemer.localserver.spawn import spawn_with_parent_death_signal
+from redeemer.localserver.home import Home, SecretStore, write_private
+from redeemer.localserver.postgres import reachable_folder
+from redeemer.localserver.servers import is_free_port, pick_port
+from redeemer.localserver.spawn import Account, spawn_with_parent_death_signal
+from redeemer.localserver.supervisor import LineReader, log_file, restart_delay_seconds
 from redeemer.localserver.up import check_port
 from tests.localserver.running import fresh_home
 from tests.waiting import PATIENCE_SECONDS, wait_for
@@ -32,16 +30,16 @@ from tests.waiting import PATIENCE_SECONDS, wait_for
 def test_a_child_that_keeps_dying_waits_longer_each_time() -> None:
     delays: list[float | None] = [None]
     for _ in range(8):
-        delays.append(delay_seconds(lived_seconds=1, previous_seconds=delays[-1]))
+        delays.append(restart_delay_seconds(uptime_seconds=1, previous_seconds=delays[-1]))
 
     assert delays[1:] == [0.5, 1, 2, 4, 8, 16, 30, 30]
 
 
-def test_a_child_that_was_well_for_a_minute_begins_again() -> None:
-    assert delay_seconds(lived_seconds=60, previous_seconds=30) == 0.5
+def test_a_child_that_was_healthy_for_a_minute_gets_the_first_delay_again() -> None:
+    assert restart_delay_seconds(uptime_seconds=60, previous_seconds=30) == 0.5
 
 
-def test_output_is_cut_into_lines_however_it_arrives() -> None:
+def test_output_is_split_into_lines_in_whatever_parts_it_arrives() -> None:
     lines: list[str] = []
     reading, writing = os.pipe()
     with os.fdopen(reading, "rb") as pipe:
@@ -57,7 +55,7 @@ def test_output_is_cut_into_lines_however_it_arrives() -> None:
     assert reader.has_ended
 
 
-def test_a_line_without_end_does_not_fill_the_memory() -> None:
+def test_an_endless_line_does_not_fill_the_memory() -> None:
     lines: list[str] = []
     reading, writing = os.pipe()
     with os.fdopen(reading, "rb") as pipe:
@@ -70,7 +68,7 @@ def test_a_line_without_end_does_not_fill_the_memory() -> None:
     assert len(lines) == 2
 
 
-def test_a_log_does_not_grow_without_end(tmp_path: Path) -> None:
+def test_a_log_does_not_grow_without_limit(tmp_path: Path) -> None:
     write = log_file(tmp_path / "server.log")
     for _ in range(300):
         write("x" * 10_000)
@@ -78,10 +76,10 @@ def test_a_log_does_not_grow_without_end(tmp_path: Path) -> None:
     assert sum(path.stat().st_size for path in tmp_path.iterdir()) <= 2_000_000
 
 
-def test_a_secret_is_made_once(tmp_path: Path) -> None:
-    made = SecretStore(tmp_path / "secrets.json").get_or_make("password")
+def test_a_secret_is_generated_once(tmp_path: Path) -> None:
+    made = SecretStore(tmp_path / "secrets.json").get_or_create("password")
 
-    assert SecretStore(tmp_path / "secrets.json").get_or_make("password") == made
+    assert SecretStore(tmp_path / "secrets.json").get_or_create("password") == made
     assert (tmp_path / "secrets.json").stat().st_mode & 0o777 == 0o600
 
 
@@ -107,12 +105,12 @@ def test_a_private_file_is_never_readable_by_others_not_even_when_it_replaces_on
 
 def test_one_instance_at_a_time(tmp_path: Path) -> None:
     with (
-        only_instance(tmp_path / "lock", "http://here"),
+        instance_lock(tmp_path / "lock", "http://here"),
         pytest.raises(CannotStartError, match="http://here"),
-        only_instance(tmp_path / "lock", "http://there"),
+        instance_lock(tmp_path / "lock", "http://there"),
     ):
         pass
-    with only_instance(tmp_path / "lock", "http://there"):
+    with instance_lock(tmp_path / "lock", "http://there"):
         pass
 
 
@@ -127,13 +125,13 @@ def test_a_home_that_cannot_be_written_is_one_clear_line(tmp_path: Path) -> None
 def test_a_port_in_use_is_not_free() -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
-        assert not ports.is_free(port)
-        assert ports.pick(preferred=port) != port
-    assert ports.pick(preferred=port) == port
+        assert not is_free_port(port)
+        assert pick_port(preferred=port) != port
+    assert pick_port(preferred=port) == port
 
 
-def _site_at(port: int) -> Configuration:
-    return Configuration(
+def _site_at(port: int) -> Config:
+    return Config(
         host="127.0.0.1", port=port, control_threads=1, redeem_threads=1, has_provider=False
     )
 
@@ -142,7 +140,7 @@ def test_a_port_that_a_killed_site_still_holds_is_waited_for() -> None:
     with socket.create_server(("127.0.0.1", 0)) as site:
         ending = threading.Timer(0.3, site.close)
         ending.start()
-        check_port(_site_at(site.getsockname()[1]), patience_seconds=60)
+        check_port(_site_at(site.getsockname()[1]), timeout_seconds=60)
         ending.join()
 
 
@@ -151,10 +149,10 @@ def test_a_port_of_another_program_is_not_waited_for() -> None:
         socket.create_server(("127.0.0.1", 0)) as site,
         pytest.raises(CannotStartError, match="is taken by another"),
     ):
-        check_port(_site_at(site.getsockname()[1]), patience_seconds=0)
+        check_port(_site_at(site.getsockname()[1]), timeout_seconds=0)
 
 
-def test_the_note_of_a_killed_run_is_gone_before_anything_is_started(
+def test_the_environment_file_of_a_killed_run_is_removed_before_anything_is_started(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     with fresh_home() as folder, socket.create_server(("127.0.0.1", 0)) as other:
@@ -183,12 +181,15 @@ def _stranger(pid_file: Path) -> subprocess.Popen[bytes]:
     return process
 
 
-def test_a_process_that_only_has_an_old_number_is_left_alone(tmp_path: Path) -> None:
+def test_another_process_with_the_old_process_id_is_not_ended(tmp_path: Path) -> None:
     pid_file = tmp_path / "postmaster.pid"
     process = _stranger(pid_file)
     try:
-        leftovers.end(
-            pid_file, mark="-D /another/folder", polite=signal.SIGTERM, firm=signal.SIGKILL
+        leftovers.end_leftover(
+            pid_file,
+            mark="-D /another/folder",
+            first_signal=signal.SIGTERM,
+            second_signal=signal.SIGKILL,
         )
 
         assert process.poll() is None
@@ -202,7 +203,12 @@ def test_a_server_left_in_our_data_is_ended(tmp_path: Path) -> None:
     pid_file = tmp_path / "postmaster.pid"
     process = _stranger(pid_file)
 
-    leftovers.end(pid_file, mark="the-mark-of-our-data", polite=signal.SIGTERM, firm=signal.SIGKILL)
+    leftovers.end_leftover(
+        pid_file,
+        mark="the-mark-of-our-data",
+        first_signal=signal.SIGTERM,
+        second_signal=signal.SIGKILL,
+    )
 
     assert process.wait(PATIENCE_SECONDS) == -signal.SIGTERM
 
@@ -210,13 +216,15 @@ def test_a_server_left_in_our_data_is_ended(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "content", ["", "no number", "999999999", "99999999999999999999", "0", "-1"]
 )
-def test_a_pid_file_without_a_process_is_no_matter(tmp_path: Path, content: str) -> None:
+def test_a_pid_file_without_a_process_is_ignored(tmp_path: Path, content: str) -> None:
     (tmp_path / "pid").write_text(content)
 
-    leftovers.end(tmp_path / "pid", mark="x", polite=signal.SIGTERM, firm=signal.SIGKILL)
+    leftovers.end_leftover(
+        tmp_path / "pid", mark="x", first_signal=signal.SIGTERM, second_signal=signal.SIGKILL
+    )
 
 
-def test_a_closed_folder_above_is_out_of_reach_for_another_user(tmp_path: Path) -> None:
+def test_another_user_cannot_reach_a_path_below_a_closed_folder(tmp_path: Path) -> None:
     (tmp_path / "closed").mkdir(mode=0o700)
     stranger = Account("stranger", uid=54_321, gid=54_321)
 
@@ -224,8 +232,8 @@ def test_a_closed_folder_above_is_out_of_reach_for_another_user(tmp_path: Path) 
     assert stranger.can_reach(Path("/usr/data"))
 
 
-def test_an_ordinary_user_has_the_data_at_home(tmp_path: Path) -> None:
-    assert place_for(tmp_path, None) == tmp_path
+def test_an_ordinary_user_has_the_data_in_the_home(tmp_path: Path) -> None:
+    assert reachable_folder(tmp_path, None) == tmp_path
 
 
 @pytest.mark.parametrize("system", ["this one", "one without prctl"])
@@ -273,7 +281,7 @@ def test_a_child_can_run_as_another_user_without_our_groups(tmp_path: Path) -> N
 
 
 @pytest.mark.django_db
-def test_a_process_that_is_frozen_in_a_transaction_holds_its_locks_for_half_a_minute() -> None:
+def test_a_process_that_is_frozen_in_a_transaction_keeps_its_locks_for_half_a_minute() -> None:
     """The tests' own server is started by the same class."""
     with connection.cursor() as cursor:
         cursor.execute("SHOW idle_in_transaction_session_timeout")

@@ -13,12 +13,10 @@ from pathlib import Path
 
 import pytest
 
-from redeemer.localserver.child import Program
 from redeemer.localserver.console import Console
-from redeemer.localserver.errors import CannotStartError, StopAskedError
+from redeemer.localserver.errors import CannotStartError, StopRequestedError
 from redeemer.localserver.spawn import spawn_with_parent_death_signal
-from redeemer.localserver.stop_request import StopRequest
-from redeemer.localserver.supervisor import Supervisor
+from redeemer.localserver.supervisor import Program, StopRequest, Supervisor
 from tests.waiting import PATIENCE_SECONDS
 
 _PATIENT = """
@@ -27,11 +25,14 @@ signal.signal(signal.SIGTERM, lambda *_: sys.exit(print('bye')))
 print('here', flush=True)
 time.sleep(600)
 """
-_STUBBORN = "import signal, time; signal.signal(15, signal.SIG_IGN); print('here', flush=True); time.sleep(600)"
+_STUBBORN = (
+    "import signal, time; signal.signal(15, signal.SIG_IGN); "
+    "print('here', flush=True); time.sleep(600)"
+)
 
 
 class Stage:
-    """A supervisor, and what it has said."""
+    """A supervisor and its output."""
 
     def __init__(self) -> None:
         self.said = io.StringIO()
@@ -40,7 +41,7 @@ class Stage:
         self.supervisor = Supervisor(self.console, self.request)
 
     def program(
-        self, name: str, source: str, *, patience_seconds: float = PATIENCE_SECONDS
+        self, name: str, source: str, *, stop_timeout_seconds: float = PATIENCE_SECONDS
     ) -> Program:
         def launch(output: int) -> subprocess.Popen[bytes]:
             return spawn_with_parent_death_signal(
@@ -51,7 +52,7 @@ class Stage:
             name=name,
             launch=launch,
             sink=self.console.sink(name),
-            patience_seconds=patience_seconds,
+            stop_timeout_seconds=stop_timeout_seconds,
         )
 
     def wait_for(self, words: str, times: int = 1) -> None:
@@ -71,7 +72,7 @@ class Stage:
 def stage() -> Iterator[Stage]:
     found = Stage()
     yield found
-    found.request.insisted = True
+    found.request.forced = True
     found.supervisor.stop()
 
 
@@ -85,8 +86,10 @@ def test_the_last_stage_is_ended_first(stage: Stage) -> None:
     assert stage.lines()[-3:] == ["clock bye", "worker bye", "database bye"]
 
 
-def test_who_does_not_end_is_killed_when_patience_is_over(stage: Stage) -> None:
-    (child,) = stage.supervisor.start(stage.program("stubborn", _STUBBORN, patience_seconds=0.3))
+def test_a_child_that_does_not_end_is_killed_after_its_timeout(stage: Stage) -> None:
+    (child,) = stage.supervisor.start(
+        stage.program("stubborn", _STUBBORN, stop_timeout_seconds=0.3)
+    )
     stage.wait_for("stubborn here")
 
     stage.supervisor.stop()
@@ -94,12 +97,12 @@ def test_who_does_not_end_is_killed_when_patience_is_over(stage: Stage) -> None:
     assert child.process is None
 
 
-def test_who_insists_does_not_wait(stage: Stage) -> None:
+def test_a_forced_stop_does_not_wait(stage: Stage) -> None:
     (child,) = stage.supervisor.start(
-        stage.program("stubborn", _STUBBORN, patience_seconds=PATIENCE_SECONDS)
+        stage.program("stubborn", _STUBBORN, stop_timeout_seconds=PATIENCE_SECONDS)
     )
     stage.wait_for("stubborn here")
-    stage.request.insisted = True
+    stage.request.forced = True
     begun = time.monotonic()
 
     stage.supervisor.stop()
@@ -108,7 +111,7 @@ def test_who_insists_does_not_wait(stage: Stage) -> None:
     assert time.monotonic() - begun < PATIENCE_SECONDS
 
 
-def test_who_dies_is_started_again_with_all_last_words_shown(stage: Stage) -> None:
+def test_a_child_that_dies_is_started_again_and_its_last_output_is_shown(stage: Stage) -> None:
     stage.supervisor.start(stage.program("weak", "print('last words'); raise SystemExit(3)"))
 
     stage.wait_for("weak last words", times=2)
@@ -116,7 +119,7 @@ def test_who_dies_is_started_again_with_all_last_words_shown(stage: Stage) -> No
     assert "up weak ended with status 3; it is started again in 0.5 s." in stage.lines()
 
 
-def test_what_it_has_started_itself_ends_with_it(stage: Stage) -> None:
+def test_the_children_of_a_child_end_with_it(stage: Stage) -> None:
     source = "import subprocess; print(subprocess.Popen(['/bin/sleep', '600']).pid, flush=True)"
     assert stage.supervisor.run_once(stage.program("parent", source)) == 0
 
@@ -126,33 +129,31 @@ def test_what_it_has_started_itself_ends_with_it(stage: Stage) -> None:
     )
 
 
-def test_a_wait_that_takes_too_long_says_for_what(stage: Stage) -> None:
+def test_a_wait_that_takes_too_long_says_what_it_waited_for(stage: Stage) -> None:
     with pytest.raises(CannotStartError, match="The site does not answer within 0 s"):
         stage.supervisor.wait_for(lambda: False, seconds=0, what="The site does not answer")
 
 
-def test_a_request_to_stop_ends_a_command_that_is_under_way(
-    stage: Stage, restored_signals: None
-) -> None:
-    stage.request.listen()
+def test_a_request_to_stop_ends_a_running_command(stage: Stage, restored_signals: None) -> None:
+    stage.request.install_handlers()
     os.kill(os.getpid(), signal.SIGTERM)
 
-    with pytest.raises(StopAskedError):
-        stage.supervisor.run_once(stage.program("long", _PATIENT, patience_seconds=0.1))
+    with pytest.raises(StopRequestedError):
+        stage.supervisor.run_once(stage.program("long", _PATIENT, stop_timeout_seconds=0.1))
 
 
-def test_the_same_ctrl_c_twice_is_not_insisting(restored_signals: None) -> None:
+def test_the_same_ctrl_c_twice_is_not_a_forced_stop(restored_signals: None) -> None:
     request = StopRequest()
-    request.listen()
+    request.install_handlers()
 
     for _ in range(2):
         os.kill(os.getpid(), signal.SIGINT)
 
-    assert request.asked
-    assert not request.insisted
+    assert request.requested
+    assert not request.forced
 
 
-def test_a_reader_who_goes_away_stops_nobody() -> None:
+def test_a_console_without_a_reader_raises_no_error() -> None:
     reading, writing = os.pipe()
     os.close(reading)
     with os.fdopen(writing, "w") as broken:

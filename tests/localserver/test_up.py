@@ -1,4 +1,4 @@
-"""`make up` as a person meets it, with real processes."""
+"""`make up` as a user sees it, with real processes."""
 
 from __future__ import annotations
 
@@ -20,7 +20,10 @@ pytestmark = pytest.mark.system
 
 @pytest.fixture(scope="module")
 def up() -> Iterator[Up]:
-    """One that the tests look at, and leave running. Its folder has an odd name, its shell is another project's."""
+    """A running `make up` in a folder with an odd name, started from another project's shell.
+
+    The tests inspect it, and leave it running.
+    """
     with fresh_home() as folder, pytest.MonkeyPatch.context() as patch:
         for name, value in (LIBPQ | ANOTHER_PROJECT).items():
             patch.setenv(name, value)
@@ -42,7 +45,7 @@ def test_without_a_provider_it_is_marked_as_a_demo(up: Up) -> None:
     assert "DEMO" in up.output
 
 
-def test_a_second_one_is_told_where_the_first_is(up: Up) -> None:
+def test_a_second_start_is_refused_with_the_address_of_the_first(up: Up) -> None:
     second = run_up(up.home, up.port)
 
     assert second.returncode == 1
@@ -93,7 +96,7 @@ def test_a_killed_database_comes_back_on_the_same_port(up: Up) -> None:
     up.wait_for(lambda: manage(["migrate", "--check"], up.environment).returncode == 0)
 
 
-def test_killed_outright_it_leaves_nothing_behind_and_then_goes_on_with_its_data() -> None:
+def test_after_sigkill_no_process_is_left_and_the_next_start_uses_the_same_data() -> None:
     with fresh_home() as home:
         first = Up(home)
         try:

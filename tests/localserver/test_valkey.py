@@ -1,4 +1,4 @@
-"""The broker's data are worth nothing: whatever is wrong with them, it starts."""
+"""The broker starts with any kind of damage to its data, which are worthless."""
 
 from __future__ import annotations
 
@@ -11,14 +11,12 @@ from pathlib import Path
 import pytest
 import redis
 
-from redeemer.localserver import ports, programs
-from redeemer.localserver.child import Child
 from redeemer.localserver.console import Console
 from redeemer.localserver.errors import CannotStartError
 from redeemer.localserver.home import Home
-from redeemer.localserver.server import wait_until_ready
-from redeemer.localserver.stop_request import StopRequest
-from redeemer.localserver.supervisor import Supervisor
+from redeemer.localserver.programs import server_program
+from redeemer.localserver.servers import pick_port, wait_until_ready
+from redeemer.localserver.supervisor import Child, StopRequest, Supervisor
 from redeemer.localserver.valkey import Valkey
 from tests.localserver.running import as_user, fresh_home
 from tests.waiting import PATIENCE_SECONDS
@@ -33,10 +31,10 @@ class Broker:
         self.home = Home(folder)
         self.home.prepare()
         self.said = io.StringIO()
-        self.valkey = Valkey(folder, port=ports.pick(), password=_PASSWORD)
+        self.valkey = Valkey(folder, port=pick_port(), password=_PASSWORD)
         self.supervisor = Supervisor(Console(self.said), StopRequest())
         self.valkey.prepare()
-        (self.child,) = self.supervisor.start(programs.server(self.valkey, self.home))
+        (self.child,) = self.supervisor.start(server_program(self.valkey, self.home))
         try:
             self._wait(self.child)
         except CannotStartError:
@@ -48,14 +46,14 @@ class Broker:
             self.valkey,
             is_alive=lambda: child.process is not None,
             log=self.home.logs / "valkey.log",
-            pause=self.supervisor.look,
+            pause=self.supervisor.poll,
         )
 
     def client(self) -> redis.Redis:
         return redis.Redis(host="127.0.0.1", port=self.valkey.port, password=_PASSWORD)
 
     def fill(self) -> None:
-        """A base file, and a file of what came after it."""
+        """Write a base file, and a file of the later messages."""
         with self.client() as client:
             for number in range(100):
                 client.lpush("control", f"a message, number {number}")
@@ -76,7 +74,7 @@ class Broker:
 
 
 def _parts(data: Path) -> list[int]:
-    """The numbers of the parts that the manifest names."""
+    """The numbers of the files in the manifest."""
     return [int(line.split()[3]) for line in (data / _MANIFEST).read_text().splitlines()]
 
 
@@ -87,7 +85,7 @@ _AFTER = "appendonlydir/appendonly.aof.2.incr.aof"
 
 @pytest.fixture(scope="module")
 def filled() -> Iterator[Path]:
-    """A data folder with messages in it, whose server was stopped in order."""
+    """A data folder with messages, whose server was stopped normally."""
     with fresh_home() as folder:
         broker = Broker(folder)
         broker.fill()
@@ -135,7 +133,7 @@ _DAMAGES: dict[str, Callable[[Path], object]] = {
 
 
 @pytest.mark.parametrize("damage", _DAMAGES)
-def test_damaged_data_are_put_aside_in_one_line_and_it_starts_empty(
+def test_damaged_data_are_moved_away_with_one_line_and_it_starts_empty(
     filled: Path, damage: str
 ) -> None:
     with fresh_home() as folder:
@@ -155,7 +153,7 @@ def test_damaged_data_are_put_aside_in_one_line_and_it_starts_empty(
             broker.supervisor.stop()
 
 
-def test_an_end_that_was_cut_off_is_no_damage(filled: Path) -> None:
+def test_a_truncated_end_is_no_damage(filled: Path) -> None:
     with fresh_home() as folder:
         shutil.copytree(filled, folder / "valkey")
         os.truncate(folder / "valkey" / _AFTER, 2000)
@@ -169,7 +167,7 @@ def test_an_end_that_was_cut_off_is_no_damage(filled: Path) -> None:
             broker.supervisor.stop()
 
 
-def test_it_comes_back_by_itself_if_its_data_are_damaged_while_it_runs() -> None:
+def test_it_comes_back_if_its_data_are_damaged_while_it_runs() -> None:
     with fresh_home() as folder:
         broker = Broker(folder)
         try:
@@ -232,29 +230,29 @@ def test_only_the_last_three_damaged_folders_are_kept(filled: Path) -> None:
         assert len(broker.aside()) == 3
 
 
-def test_a_server_that_is_killed_while_it_reads_keeps_its_data(tmp_path: Path) -> None:
-    valkey = Valkey(tmp_path, port=ports.pick(), password=_PASSWORD)
+def test_a_server_that_is_killed_while_it_loads_keeps_its_data(tmp_path: Path) -> None:
+    valkey = Valkey(tmp_path, port=pick_port(), password=_PASSWORD)
     valkey.prepare()
-    valkey.hear("1:M 01 Jan 2026 00:00:00.000 * Server initialized")
+    valkey.observe_line("1:M 01 Jan 2026 00:00:00.000 * Server initialized")
 
-    assert valkey.mend(-9) is None
-    assert valkey.mend(0) is None
+    assert valkey.repair(-9) is None
+    assert valkey.repair(0) is None
 
 
-def test_a_server_that_does_not_start_with_an_empty_folder_either_says_why(tmp_path: Path) -> None:
-    """A full disk looks like this. What is put aside once is not put aside again and again."""
-    valkey = Valkey(tmp_path, port=ports.pick(), password=_PASSWORD)
+def test_an_empty_folder_is_not_moved_away_again(tmp_path: Path) -> None:
+    """A full disk has this effect. The server must not move its folder away in a loop."""
+    valkey = Valkey(tmp_path, port=pick_port(), password=_PASSWORD)
     valkey.prepare()
-    valkey.hear("1:M 01 Jan 2026 00:00:00.000 * Server initialized")
+    valkey.observe_line("1:M 01 Jan 2026 00:00:00.000 * Server initialized")
 
-    assert "starts empty" in (valkey.mend(1) or "")
-    assert valkey.mend(1) is None
+    assert "starts empty" in (valkey.repair(1) or "")
+    assert valkey.repair(1) is None
 
 
 @pytest.mark.skipif(
     os.geteuid() != 0, reason="root is needed to leave files that the next user cannot read"
 )
-def test_data_that_another_user_left_are_put_aside_as_well() -> None:
+def test_data_of_another_user_are_moved_away_as_well() -> None:
     with fresh_home() as folder:
         (folder / "valkey" / "appendonlydir").mkdir(parents=True)
         (folder / _MANIFEST.replace("appendonlydir", "valkey/appendonlydir")).write_text("of root")

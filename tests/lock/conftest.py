@@ -1,4 +1,4 @@
-"""Real connections: what these tests are about happens between two transactions, or between processes."""
+"""Real connections: these tests are about two transactions, or several processes."""
 
 from __future__ import annotations
 
@@ -20,7 +20,15 @@ from tests.waiting import PATIENCE_SECONDS
 def stampede(
     guild: Guild, code: GiftCode, *, processes: int, callers: int
 ) -> list[tuple[str, float]]:
-    """Let so many processes of so many callers start one redemption at once. Returns each result, in ms."""
+    """Start one redemption by many callers at once.
+
+    Args:
+        processes: how many processes.
+        callers: how many callers in each of them.
+
+    Returns:
+        Each result, and its time in ms.
+    """
     url = os.environ["DATABASE_URL"].rpartition("/")[0]
     environment = {
         **os.environ,
@@ -49,7 +57,11 @@ def stampede(
 
 
 def meet(running: Sequence[subprocess.Popen[str]]) -> list[tuple[str, float]]:
-    """Let processes of `tests.lock.stampede` call at the same moment. Returns each result, in ms."""
+    """Let processes of `tests.lock.stampede` call at the same moment.
+
+    Returns:
+        Each result, and its time in ms.
+    """
     for word in ("ready\n", "answered\n"):
         for process in running:
             assert process.stdout is not None

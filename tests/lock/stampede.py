@@ -1,10 +1,13 @@
-"""A process of callers that start one redemption at the same moment. Run by tests and by the benchmark.
+"""A process of callers that start one redemption at the same moment.
+
+Tests and the benchmark run it.
 
 Usage: python -m tests.lock.stampede GUILD_ID CODE_ID WARM_UP_CODE_ID CALLERS
 
-Each caller uses its connection first, for the code that warms up, and says so; at a line on standard input all of them
-call, and say so when the last one has been answered. Connections stay open until the next line, as the end of one
-process would take the processor from the others. Each result is printed as `kind milliseconds`.
+Each caller first uses its connection for the warm-up code, and `ready` is printed. At a line on
+standard input all of them call; `answered` is printed after the last result. Connections stay open
+until the next line, because the end of one process would slow the others down. Each result is
+printed as `kind milliseconds`.
 """
 
 from __future__ import annotations

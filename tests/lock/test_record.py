@@ -57,7 +57,7 @@ def test_an_answer_survives_the_loss_of_the_connection(
     assert (row.state, row.attempts.get().outcome) == ("redeemed", "success")
 
 
-def test_an_answer_that_was_recorded_already_changes_nothing_when_it_is_told_again() -> None:
+def test_an_answer_that_was_recorded_already_changes_nothing_when_it_is_recorded_again() -> None:
     wolves, code = guild(members=1), gift_code()
     start(guild_id=wolves.pk, gift_code_id=code.pk, trigger=Trigger.ADMIN)
     (claim,) = dispatch("simulator")
@@ -76,7 +76,7 @@ def test_an_intent_is_not_written_into_an_open_transaction() -> None:
     start(guild_id=wolves.pk, gift_code_id=code.pk, trigger=Trigger.ADMIN)
     (claim,) = dispatch("simulator")
 
-    with transaction.atomic(), pytest.raises(RuntimeError, match="a transaction is open"):
+    with transaction.atomic(), pytest.raises(RuntimeError, match="durable"):
         redeem.intend(claim.member_redemption_id, claim.token)
 
     assert not Attempt.objects.exists()

@@ -1,4 +1,4 @@
-"""Two who issue a code anew at once, a person and the feed or two persons, make one new issue."""
+"""Two callers that issue a code again at once, persons or the feed, make one new issue."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def test_what_the_feed_stores_at_the_same_moment_is_the_new_issue() -> None:
     result = person.wait()
     assert (result.gift_code_id, result.message) == (
         None,
-        "Code FROST2026 has been issued anew already.",
+        "Code FROST2026 has already been reissued.",
     )
     assert GiftCode.objects.filter(folded="frost2026").count() == 2
     assert not RedemptionEvent.objects.exists()

@@ -10,7 +10,7 @@ import pytest
 from django.db import transaction
 
 from giftcodes.models import Redemption, RedemptionEvent, RunState, Trigger
-from giftcodes.models.member_redemption import bring_in_members
+from giftcodes.models.admission import bring_in_members
 from giftcodes.pipeline.finish import finish
 from giftcodes.pipeline.start import StartKind, start
 from tests.factories import gift_code, guild
@@ -78,7 +78,7 @@ def test_other_guilds_and_other_codes_run_at_the_same_time() -> None:
     assert Redemption.objects.running().count() == 4
 
 
-def test_a_row_that_somebody_changes_just_now_is_busy_and_not_running(
+def test_a_row_that_is_being_changed_is_busy_and_not_running(
     elsewhere: Elsewhere_,
 ) -> None:
     wolves, code = guild(members=2), gift_code()
@@ -97,7 +97,7 @@ def test_a_row_that_somebody_changes_just_now_is_busy_and_not_running(
     )
 
 
-def test_start_refuses_to_hold_its_lock_inside_somebody_elses_transaction() -> None:
+def test_start_refuses_to_hold_its_lock_inside_another_transaction() -> None:
     """Django's admin views are atomic: a lock taken in one would live as long as the request."""
     wolves, code = guild(members=2), gift_code()
 
@@ -115,7 +115,7 @@ def test_a_member_who_comes_late_is_not_lost_while_the_run_is_being_finished(
     with transaction.atomic():
         held = Redemption.objects.for_update().get(pk=redemption.pk)
         wolves.members.create(player_id="300000042")
-        bring_in_members(held, Trigger.CATCH_UP)
+        bring_in_members([held.pk], Trigger.CATCH_UP)
 
         finishing = elsewhere(lambda: finish(redemption.pk))
         assert finishing.is_waiting, "finish must take the row lock before it counts"

@@ -1,4 +1,4 @@
-"""The real triggers at the same moment: the feed is polled, an officer adds the code or presses, a command is typed."""
+"""The real triggers at the same moment: a poll, an officer on a page, and a command."""
 
 from __future__ import annotations
 
@@ -26,18 +26,18 @@ ROUNDS = 5
 
 @pytest.fixture
 def feed(simulator: Simulator, settings: Any, monkeypatch: pytest.MonkeyPatch) -> Simulator:
-    """A feed to poll; what is rung is done at once by whoever rang, and no member is asked for."""
+    """A feed to poll. An enqueued task is run at once by its caller, and no member is asked for."""
     here = replace(
         settings.PROVIDERS["simulator"], api_url=simulator.api_url, feed_url=simulator.feed_url
     )
     settings.PROVIDERS = {**settings.PROVIDERS, "simulator": here}
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 
-    def ring(task: Any, *args: Any) -> None:
+    def run_at_once(task: Any, *args: Any) -> None:
         if task is not tasks.dispatch:
             transaction.on_commit(lambda: task(*args))
 
-    monkeypatch.setattr(tasks, "enqueue_on_commit", ring)
+    monkeypatch.setattr(tasks, "enqueue_on_commit", run_at_once)
     return simulator
 
 
@@ -71,7 +71,7 @@ def test_a_poll_a_command_and_a_code_added_by_hand_at_the_same_moment_are_one_ru
             )
         )
         polled.wait()
-        # Added, or told that it is known already: either way a page, and no error.
+        # The code is added, or known already: either way the answer is a page, and no error.
         assert added.wait().status_code in (200, 302)
         assert typed.wait().status in (0, 2)
 

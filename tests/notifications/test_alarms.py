@@ -1,8 +1,7 @@
-"""Each alarm is raised once when its cause begins, and cleared once when it is over; the operator is told of both."""
+"""Each alarm is raised once and cleared once, and the operator gets a notice of both."""
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import timedelta
@@ -17,10 +16,11 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from giftcodes import tasks, views
+from giftcodes import tasks
 from giftcodes.models import (
     Alarm,
     AlarmNotice,
+    Cursor,
     Feed,
     Heartbeat,
     Member,
@@ -33,10 +33,8 @@ from tests.clients.channels.standin import TOKEN, StandIn, running
 from tests.factories import gift_code, guild, member
 from tests.pipeline.conftest import World
 
-
-@pytest.fixture(autouse=True)
-def _site_that_runs_for_long(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(views, "_STARTED_AT", time.monotonic() - 3600)
+#: A site that has run for long.
+FOR_LONG = 3600.0
 
 
 @pytest.fixture
@@ -54,7 +52,7 @@ def operator(discord: StandIn, settings: Any) -> StandIn:
 
 
 def watch(world: World, minutes: int) -> None:
-    """Look once, let so many minutes go by while somebody looks each minute, and look again."""
+    """Evaluate, let some minutes go by in which it is evaluated each minute, and evaluate again."""
     tasks.alarms()
     Alarm.objects.update(suspected_at=F("suspected_at") - timedelta(minutes=minutes))
     tasks.alarms()
@@ -65,7 +63,7 @@ def standing() -> list[tuple[str, str]]:
     return list(Alarm.objects.standing().values_list("kind", "subject"))
 
 
-def told(operator: StandIn) -> list[str]:
+def titles(operator: StandIn) -> list[str]:
     """Titles of the operator's messages."""
     return [message.titles[0] for message in operator.of(9)]
 
@@ -90,7 +88,7 @@ def feed_is_silent() -> Callable[[], object]:
     return lambda: Feed.objects.update(answered_at=timezone.now())
 
 
-def nobody_starts() -> Callable[[], object]:
+def no_run_starts() -> Callable[[], object]:
     wolves, code = guild(members=1), gift_code()
     return lambda: Redemption.objects.create(guild=wolves, gift_code=code, state="running")
 
@@ -105,7 +103,7 @@ def no_members() -> Callable[[], object]:
     return lambda: member(wolves)
 
 
-def nobody_is_left() -> Callable[[], object]:
+def all_members_left() -> Callable[[], object]:
     guild(members=2)
     Member.objects.update(active=False)
     return lambda: Member.objects.update(active=True)
@@ -114,10 +112,10 @@ def nobody_is_left() -> Callable[[], object]:
 CAUSES = [
     (feed_fails, "feed_silent", 61),
     (feed_is_silent, "feed_silent", 61),
-    (nobody_starts, "uncovered", 31),
+    (no_run_starts, "uncovered", 31),
     (a_run_waits, "uncovered", 31),
     (no_members, "no_members", 31),
-    (nobody_is_left, "no_members", 31),
+    (all_members_left, "no_members", 31),
 ]
 
 
@@ -146,7 +144,7 @@ def test_it_is_raised_once_and_cleared_once(
 
     assert standing() == []
     assert Alarm.objects.count() == 1
-    assert told(operator) == ["🔔 Raised: 1", "✅ Over: 1"]
+    assert titles(operator) == ["🔔 Raised: 1", "✅ Over: 1"]
 
 
 def test_what_is_over_in_time_is_no_alarm(world: World, operator: StandIn) -> None:
@@ -158,7 +156,7 @@ def test_what_is_over_in_time_is_no_alarm(world: World, operator: StandIn) -> No
     watch(world, 29)
 
     assert not Alarm.objects.raised().exists()
-    assert told(operator) == []
+    assert titles(operator) == []
 
 
 @pytest.mark.parametrize(
@@ -169,7 +167,7 @@ def test_what_is_over_in_time_is_no_alarm(world: World, operator: StandIn) -> No
         {"provider": "whiteout"},  # It is off.
     ],
 )
-def test_guilds_that_are_not_to_be_redeemed_for_alarm_nobody(
+def test_guilds_that_are_not_redeemed_for_raise_no_alarm(
     world: World, quiet: dict[str, Any]
 ) -> None:
     guild(**quiet)
@@ -182,7 +180,7 @@ def test_guilds_that_are_not_to_be_redeemed_for_alarm_nobody(
 
 
 def test_while_the_game_is_paused_no_guild_is_uncovered(world: World) -> None:
-    nobody_starts()
+    no_run_starts()
     RateBudget.objects.create(provider="simulator", pause_kind="signature")
 
     watch(world, 100)
@@ -190,7 +188,7 @@ def test_while_the_game_is_paused_no_guild_is_uncovered(world: World) -> None:
     assert standing() == []
 
 
-def test_a_feed_that_is_switched_off_alarms_nobody(world: World, settings: Any) -> None:
+def test_a_feed_that_is_switched_off_raises_no_alarm(world: World, settings: Any) -> None:
     with_feed(settings)
     feed_fails()
     Feed.objects.update(enabled=False)
@@ -204,7 +202,7 @@ def test_after_everything_was_down_what_was_suspected_counts_from_now(world: Wor
     no_members()
     tasks.alarms()
     Alarm.objects.update(suspected_at=F("suspected_at") - timedelta(hours=3))
-    Heartbeat.objects.filter(name="alarms").update(at=F("at") - timedelta(minutes=6))
+    Cursor.objects.filter(name="alarms").update(at=F("at") - timedelta(minutes=6))
 
     tasks.alarms()
     assert standing() == []
@@ -230,8 +228,8 @@ def test_it_costs_as_many_statements_for_many_as_for_one(world: World) -> None:
     assert len(standing()) == 31
 
 
-# --- Alarms that others raise -----------------------------------------------------------------------------------------
-def test_a_pause_is_told_once_and_its_end_once(world: World, operator: StandIn) -> None:
+# --- Alarms that others raise ---------------------------------------------------------------------
+def test_a_pause_and_its_end_are_one_notice_each(world: World, operator: StandIn) -> None:
     wolves, code = guild(members=3), gift_code()
     world.knows(wolves)
     world.has(code)
@@ -240,7 +238,7 @@ def test_a_pause_is_told_once_and_its_end_once(world: World, operator: StandIn) 
     world.redeem(wolves, code)
     tasks.announce()
     world.drain()
-    assert told(operator) == ["🔔 Raised: 1"]
+    assert titles(operator) == ["🔔 Raised: 1"]
     for _ in range(3):
         world.pass_time(100)
         world.tick()
@@ -248,10 +246,10 @@ def test_a_pause_is_told_once_and_its_end_once(world: World, operator: StandIn) 
     world.drain()
 
     assert standing() == []
-    assert told(operator) == ["🔔 Raised: 1", "✅ Over: 1"]
+    assert titles(operator) == ["🔔 Raised: 1", "✅ Over: 1"]
 
 
-def test_a_run_without_progress_is_told_once_and_its_end_once(
+def test_a_run_without_progress_and_its_end_are_one_notice_each(
     world: World, operator: StandIn
 ) -> None:
     redemption = world.begin(guild(members=1), gift_code())
@@ -264,7 +262,7 @@ def test_a_run_without_progress_is_told_once_and_its_end_once(
     tasks.announce()
     world.drain()
 
-    assert told(operator) == ["🔔 Raised: 1, ✅ Over: 1"]
+    assert titles(operator) == ["🔔 Raised: 1, ✅ Over: 1"]
 
 
 def test_the_time_in_which_the_system_was_down_is_not_called_a_time_without_progress(
@@ -286,7 +284,7 @@ def test_after_the_clock_was_set_back_a_run_without_progress_is_still_found(worl
     world.begin(guild(members=1), gift_code())
     RateBudget.objects.get_or_create(provider="simulator")
     _sweep_for(world, 20)
-    Heartbeat.objects.update(at=F("at") + timedelta(days=1))
+    Cursor.objects.update(at=F("at") + timedelta(days=1))
 
     _sweep_for(world, 160)
 
@@ -294,7 +292,7 @@ def test_after_the_clock_was_set_back_a_run_without_progress_is_still_found(worl
 
 
 def _sweep_for(world: World, seconds: int) -> None:
-    """Time goes by while the system runs, and nothing that the sweeps ring is heard."""
+    """Time goes by while the system runs, and no message that the sweeps enqueue is handled."""
     for _ in range(seconds // 20):
         tasks.sweep()
         world.rings.clear()
@@ -303,37 +301,52 @@ def _sweep_for(world: World, seconds: int) -> None:
     world.rings.clear()
 
 
-def test_a_silent_beat_is_raised_by_healthz_and_cleared_when_it_ticks(
+def test_a_silent_beat_is_raised_by_the_site_and_cleared_when_it_ticks(
     world: World, operator: StandIn
 ) -> None:
-    client = Client()
     tasks.tick()
-    assert client.get("/healthz").status_code == 200
+    assert not alarms.check_beat(running_seconds=FOR_LONG)
     Heartbeat.objects.filter(name="tick").update(at=F("at") - timedelta(seconds=31))
 
-    assert [client.get("/healthz").status_code for _ in range(3)] == [503, 503, 503]
+    checks = [alarms.check_beat(running_seconds=FOR_LONG) for _ in range(3)]
+
+    assert checks == [True, False, False]
     assert standing() == [("beat_silent", "beat")]
-    assert told(operator) == ["🔔 Raised: 1"]  # Sent by the site itself: no worker may be left.
+    assert titles(operator) == [
+        "🔔 Raised: 1"
+    ]  # Sent by the site's process: there may be no worker.
     tasks.tick()
     tasks.alarms()
     world.drain()
 
-    assert client.get("/healthz").status_code == 200
+    assert not alarms.check_beat(running_seconds=FOR_LONG)
     assert standing() == []
-    assert told(operator) == ["🔔 Raised: 1", "✅ Over: 1"]
+    assert titles(operator) == ["🔔 Raised: 1", "✅ Over: 1"]
+
+
+def test_healthz_answers_and_changes_nothing(world: World, operator: StandIn) -> None:
+    client = Client()
+    tasks.tick()
+    assert client.get("/healthz").status_code == 200
+    Heartbeat.objects.filter(name="tick").update(at=F("at") - timedelta(minutes=16))
+
+    with CaptureQueriesContext(connection) as queries:
+        assert client.get("/healthz").status_code == 503
+
+    assert all(query["sql"].startswith("SELECT") for query in queries)
+    assert not Alarm.objects.exists()
+    assert titles(operator) == []
 
 
 def test_a_site_that_has_just_started_does_not_raise_the_alarm_for_the_time_of_the_stop(
-    world: World, monkeypatch: pytest.MonkeyPatch
+    world: World,
 ) -> None:
     tasks.tick()
     Heartbeat.objects.update(at=F("at") - timedelta(minutes=16))
-    monkeypatch.setattr(views, "_STARTED_AT", time.monotonic() - 5)
-    assert Client().get("/healthz").status_code == 503
+    assert not alarms.check_beat(running_seconds=5)
     assert standing() == []
 
-    monkeypatch.setattr(views, "_STARTED_AT", time.monotonic() - 35)
-    assert Client().get("/healthz").status_code == 503
+    assert alarms.check_beat(running_seconds=35)
     assert standing() == [("beat_silent", "beat")]
 
 
@@ -342,14 +355,15 @@ def test_a_beat_that_never_ticked_is_silent_from_half_a_minute_after_the_install
 ) -> None:
     MigrationRecorder.Migration.objects.update(applied=database_now())
     assert Client().get("/healthz").status_code == 503
+    assert not alarms.check_beat(running_seconds=FOR_LONG)
     assert standing() == []
 
     MigrationRecorder.Migration.objects.update(applied=F("applied") - timedelta(seconds=31))
-    assert Client().get("/healthz").status_code == 503
+    assert alarms.check_beat(running_seconds=FOR_LONG)
     assert standing() == [("beat_silent", "beat")]
 
 
-# --- The operator's channel -------------------------------------------------------------------------------------------
+# --- The operator's channel -----------------------------------------------------------------------
 def test_many_alarms_are_one_message(world: World, operator: StandIn) -> None:
     for _ in range(40):
         guild()
@@ -388,13 +402,11 @@ def test_a_notice_that_was_not_taken_is_tried_again_before_what_came_later(
     tasks.announce()
     world.drain()
 
-    assert told(operator) == ["🔔 Raised: 1, ✅ Over: 1"]
+    assert titles(operator) == ["🔔 Raised: 1, ✅ Over: 1"]
 
 
-def test_whoever_died_while_it_sent_leaves_an_unknown_notice(
-    world: World, operator: StandIn
-) -> None:
-    Alarm.objects.raise_once("no_members", "1", "Nobody.")
+def test_a_sender_that_died_leaves_an_unknown_notice(world: World, operator: StandIn) -> None:
+    Alarm.objects.raise_once("no_members", "1", "No members.")
     assert alarms._claim()
 
     assert alarms.send_notices() == 0
@@ -409,7 +421,7 @@ def test_without_an_operators_channel_nothing_is_sent_later(
     world: World, operator: StandIn, settings: Any
 ) -> None:
     address, settings.OPERATOR_CHANNEL = settings.OPERATOR_CHANNEL, ""
-    Alarm.objects.raise_once("no_members", "1", "Nobody.")
+    Alarm.objects.raise_once("no_members", "1", "No members.")
     settings.OPERATOR_CHANNEL = address
 
     assert alarms.send_notices() == 0

@@ -1,4 +1,4 @@
-"""What a channel refuses: the end of a run is told all the same, or an alarm says why; and no message stays open."""
+"""A channel that refuses: the end of a run is announced anyway, or an alarm says why."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from django.db.models import F
 from giftcodes import tasks
 from giftcodes.models import Alarm, Announcement, Channel, Guild, Redemption
 from giftcodes.notifications import announcements
-from tests.clients.channels.service import other_service
+from tests.clients.channels.apprise_service import apprise_service
 from tests.clients.channels.standin import TOKEN, StandIn, running
 from tests.factories import gift_code, guild
-from tests.notifications.test_announcements import deliveries, speak, told
+from tests.notifications.test_announcements import deliveries, send_due, with_channel
 from tests.pipeline.conftest import World
 
 
@@ -31,9 +31,9 @@ def _quick(settings: Any) -> None:
 
 
 def started(world: World, discord: StandIn, wolves: Guild) -> Redemption:
-    """A run whose start is told, of members who wait."""
+    """A run whose start was announced, with members who wait."""
     redemption = world.begin(wolves, gift_code())
-    speak(world)
+    send_due(world)
     assert deliveries(redemption) == [("started", "sent")]
     return redemption
 
@@ -46,7 +46,7 @@ def end(world: World, redemption: Redemption) -> None:
 
 
 def moved(redemption: Redemption) -> None:
-    """Something of the run changed, so that its message is to be edited."""
+    """The run changed, so that its message must be edited."""
     first = redemption.member_redemptions.filter(state="pending").order_by("pk")[0]
     redemption.member_redemptions.filter(pk=first.pk).update(state="redeemed")
     Redemption.objects.filter(pk=redemption.pk).update(
@@ -55,7 +55,7 @@ def moved(redemption: Redemption) -> None:
 
 
 def ends(discord: StandIn, wolves: Guild) -> int:
-    """How often the channel shows an end."""
+    """How many messages in the channel show an end."""
     return sum("Stopped" in message.titles[-1] for message in discord.of(wolves.pk))
 
 
@@ -99,13 +99,13 @@ REFUSALS = [wears_out, is_archived, is_refused, is_forbidden, is_too_long, is_de
 def test_an_end_that_cannot_be_an_edit_is_one_new_message(
     world: World, discord: StandIn, refusal: Any
 ) -> None:
-    wolves = told(discord, members=2)
+    wolves = with_channel(discord, members=2)
     redemption = started(world, discord, wolves)
     refusal(discord, wolves)
 
     end(world, redemption)
     for _ in range(4):
-        speak(world, 60)
+        send_due(world, 60)
 
     assert ends(discord, wolves) == 1
     assert patches(discord) == 1
@@ -118,14 +118,14 @@ def test_an_end_that_cannot_be_an_edit_is_one_new_message(
 def test_an_end_that_the_channel_does_not_take_either_is_an_alarm_and_nothing_stays_open(
     world: World, discord: StandIn, refusal: Any
 ) -> None:
-    wolves = told(discord, members=2)
+    wolves = with_channel(discord, members=2)
     redemption = started(world, discord, wolves)
     refusal(discord, wolves)
     discord.spoil(400, body={"message": "Thread is archived", "code": 50083}, method="POST")
 
     end(world, redemption)
     for _ in range(4):
-        speak(world, 60)
+        send_due(world, 60)
 
     assert ends(discord, wolves) == 0
     assert deliveries(redemption)[1] == ("complete", "failed")
@@ -136,38 +136,38 @@ def test_an_end_that_the_channel_does_not_take_either_is_an_alarm_and_nothing_st
 def test_a_message_that_takes_no_edit_does_not_hold_up_the_others(
     world: World, discord: StandIn
 ) -> None:
-    wolves = told(discord, members=3)
+    wolves = with_channel(discord, members=3)
     redemption = started(world, discord, wolves)
     wears_out(discord, wolves)
     moved(redemption)
-    speak(world, 6)
+    send_due(world, 6)
     assert patches(discord) == 1
 
     world.begin(wolves, gift_code())
-    speak(world)
+    send_due(world)
     for _ in range(6):
         moved_again = F("last_served_at") + timedelta(seconds=10)
         Redemption.objects.filter(pk=redemption.pk).update(last_served_at=moved_again)
-        speak(world, 10)
+        send_due(world, 10)
 
     assert len(discord.of(wolves.pk)) == 2
     assert patches(discord) == 1
     assert Channel.objects.get().not_before is None
     assert deliveries(redemption) == [("started", "sent")]
-    assert "takes no edit" in Announcement.objects.earliest("pk").error
+    assert "does not accept an edit" in Announcement.objects.earliest("pk").error
 
 
 def test_the_message_of_a_thread_that_is_opened_again_is_kept_up_to_date(
     world: World, discord: StandIn
 ) -> None:
-    wolves = told(discord, members=3)
+    wolves = with_channel(discord, members=3)
     redemption = started(world, discord, wolves)
     is_archived(discord, wolves)
     moved(redemption)
-    speak(world, 6)
+    send_due(world, 6)
     discord.archived.clear()
 
-    speak(world, 601)
+    send_due(world, 601)
 
     (message,) = discord.of(wolves.pk)
     assert message.now["description"].endswith("(1 of 3)")
@@ -178,66 +178,66 @@ def test_the_message_of_a_thread_that_is_opened_again_is_kept_up_to_date(
 def test_a_message_older_than_an_hour_is_edited_once_a_minute(
     world: World, discord: StandIn, age_minutes: int, edits: int
 ) -> None:
-    redemption = started(world, discord, told(discord, members=9))
+    redemption = started(world, discord, with_channel(discord, members=9))
     Announcement.objects.update(sent_at=F("sent_at") - timedelta(minutes=age_minutes))
     moved(redemption)
-    speak(world, 60)
+    send_due(world, 60)
     before = patches(discord)
 
     for _ in range(6):
         moved(redemption)
-        speak(world, 10)
+        send_due(world, 10)
 
     assert patches(discord) - before == edits
 
 
-def test_an_end_that_may_have_been_an_edit_is_never_told_twice(
+def test_an_end_that_may_have_been_an_edit_is_never_announced_twice(
     world: World, discord: StandIn
 ) -> None:
-    wolves = told(discord, members=2)
+    wolves = with_channel(discord, members=2)
     redemption = started(world, discord, wolves)
     discord.spoil(0, takes_effect=True, method="PATCH")
     end(world, redemption)
-    speak(world, 60)
+    send_due(world, 60)
     wears_out(discord, wolves)
 
     for _ in range(3):
-        speak(world, 60)
+        send_due(world, 60)
 
     assert ends(discord, wolves) == 1
     assert deliveries(redemption) == [("started", "done"), ("complete", "unknown")]
     assert "may not show that the run of" in Alarm.objects.standing().get().message
 
 
-def test_an_end_that_may_be_an_edit_of_a_worker_that_died_is_never_told_twice(
+def test_an_end_that_may_be_an_edit_of_a_worker_that_died_is_never_announced_twice(
     world: World, discord: StandIn
 ) -> None:
-    wolves = told(discord, members=2)
+    wolves = with_channel(discord, members=2)
     redemption = started(world, discord, wolves)
     end(world, redemption)
     ((pk, token),) = announcements.claim()
     job = announcements._intend(pk, token)
     assert job is not None
     assert job.edited is not None
-    job.announcer.edit(job.edited.message_id, job.post)  # … and here it dies.
+    job.client.edit(job.edited.message_id, job.message)  # … and here it dies.
     wears_out(discord, wolves)
 
     for _ in range(3):
-        speak(world, 60)
+        send_due(world, 60)
 
     assert ends(discord, wolves) == 1
     assert deliveries(redemption)[1] == ("complete", "unknown")
 
 
 def test_the_edit_of_a_worker_that_died_is_repeated(world: World, discord: StandIn) -> None:
-    wolves = told(discord, members=2)
+    wolves = with_channel(discord, members=2)
     redemption = started(world, discord, wolves)
     end(world, redemption)
     ((pk, token),) = announcements.claim()
     assert announcements._intend(pk, token) is not None  # … and here it dies.
 
-    speak(world, 60)
-    speak(world, 60)
+    send_due(world, 60)
+    send_due(world, 60)
 
     assert ends(discord, wolves) == 1
     assert deliveries(redemption) == [("started", "done"), ("complete", "done")]
@@ -246,35 +246,35 @@ def test_the_edit_of_a_worker_that_died_is_repeated(world: World, discord: Stand
 @pytest.mark.parametrize(
     "spoil", [{"status": 502}, {"status": 0}, {"status": 200, "body": b"<html>Please log in"}]
 )
-def test_an_end_of_which_nobody_knows_is_an_alarm_until_the_channel_works(
+def test_an_unknown_end_is_an_alarm_until_the_channel_works(
     world: World, discord: StandIn, spoil: dict[str, Any]
 ) -> None:
-    wolves = told(discord, members=2)
+    wolves = with_channel(discord, members=2)
     redemption = started(world, discord, wolves)
     is_archived(discord, wolves)
     discord.spoil(**spoil, method="POST")
 
     end(world, redemption)
     for _ in range(3):
-        speak(world, 60)
+        send_due(world, 60)
 
     assert deliveries(redemption)[1] == ("complete", "unknown")
     assert "may not show that the run of" in Alarm.objects.standing().get().message
 
     world.begin(wolves, gift_code())
-    speak(world)
+    send_due(world)
     assert not Alarm.objects.standing().exists()
 
 
 def test_an_end_whose_sender_died_is_an_alarm(world: World, discord: StandIn) -> None:
-    wolves = told(discord, members=2)
+    wolves = with_channel(discord, members=2)
     redemption = started(world, discord, wolves)
     Channel.objects.update(address=discord.address(77))
     end(world, redemption)
     ((pk, token),) = announcements.claim()
     assert announcements._intend(pk, token) is not None  # … and here it dies.
 
-    speak(world, 60)
+    send_due(world, 60)
 
     assert deliveries(redemption) == [("started", "done"), ("complete", "unknown")]
     assert "may not show that the run of" in Alarm.objects.standing().get().message
@@ -283,13 +283,13 @@ def test_an_end_whose_sender_died_is_an_alarm(world: World, discord: StandIn) ->
 def test_an_end_that_another_service_does_not_confirm_is_an_alarm(world: World) -> None:
     pytest.importorskip("apprise")
     wolves = guild(members=1)
-    with other_service() as service:
+    with apprise_service() as service:
         Channel.objects.create(guild=wolves, address=service.address)
         redemption = world.begin(wolves, gift_code())
         service.status = 500
-        speak(world)
+        send_due(world)
         end(world, redemption)
-        speak(world, 60)
+        send_due(world, 60)
 
     assert deliveries(redemption) == [("started", "unknown"), ("complete", "unknown")]
     assert Alarm.objects.standing().get().subject == str(wolves.pk)
@@ -298,13 +298,13 @@ def test_an_end_that_another_service_does_not_confirm_is_an_alarm(world: World) 
 def test_an_end_in_another_channel_closes_the_message_of_the_start(
     world: World, discord: StandIn
 ) -> None:
-    wolves = told(discord, members=2)
+    wolves = with_channel(discord, members=2)
     redemption = started(world, discord, wolves)
     Channel.objects.update(address=discord.address(77))
 
     end(world, redemption)
-    speak(world, 60)
-    speak(world, 60)
+    send_due(world, 60)
+    send_due(world, 60)
 
     assert ends(discord, Guild(pk=77)) == 1
     assert deliveries(redemption) == [("started", "done"), ("complete", "done")]
@@ -313,13 +313,13 @@ def test_an_end_in_another_channel_closes_the_message_of_the_start(
 def test_an_end_that_is_given_up_closes_the_message_of_the_start(
     world: World, discord: StandIn
 ) -> None:
-    wolves = told(discord, members=2)
+    wolves = with_channel(discord, members=2)
     redemption = started(world, discord, wolves)
     end(world, redemption)
     discord.close()
 
     for _ in range(announcements.MOST_TRIES + 3):
-        speak(world, 1_000)
+        send_due(world, 1_000)
 
     assert deliveries(redemption) == [("started", "done"), ("complete", "failed")]
     assert Alarm.objects.standing().exists()
@@ -328,30 +328,30 @@ def test_an_end_that_is_given_up_closes_the_message_of_the_start(
 def test_a_message_of_a_run_that_is_over_does_not_stay_open_where_its_end_was_never_written(
     world: World, discord: StandIn
 ) -> None:
-    wolves = told(discord, members=2)
+    wolves = with_channel(discord, members=2)
     redemption = started(world, discord, wolves)
     channel = Channel.objects.get()
     Channel.objects.all().delete()
     end(world, redemption)
     channel.save(force_insert=True)
 
-    speak(world, 60)
+    send_due(world, 60)
 
     assert deliveries(redemption) == [("started", "done")]
 
 
-# --- A channel that rests ---------------------------------------------------------------------------------------------
+# --- A channel that rests -------------------------------------------------------------------------
 def test_a_proxy_that_asks_for_two_hours_is_left_alone_for_two_hours(
     world: World, discord: StandIn
 ) -> None:
-    redemption = world.begin(told(discord, members=2), gift_code())
+    redemption = world.begin(with_channel(discord, members=2), gift_code())
     discord.proxy(429, headers={"Retry-After": "7200"})
 
-    speak(world)
+    send_due(world)
     for _ in range(11):
-        speak(world, 600)
+        send_due(world, 600)
     assert len(discord.requests) == 1
-    speak(world, 601)
+    send_due(world, 601)
 
     assert deliveries(redemption) == [("started", "sent")]
 
@@ -361,17 +361,17 @@ def test_a_proxy_that_asks_for_two_hours_is_left_alone_for_two_hours(
 def test_where_no_time_is_named_the_channel_is_asked_less_and_less(
     world: World, discord: StandIn, status: int
 ) -> None:
-    redemption = world.begin(told(discord, members=2), gift_code())
+    redemption = world.begin(with_channel(discord, members=2), gift_code())
     for _ in range(100):
         discord.proxy(status)
 
     for _ in range(360):
-        speak(world, 10)
+        send_due(world, 10)
     assert 6 <= len(discord.requests) <= 14
     assert deliveries(redemption) == [("started", "waiting")]
 
     discord.spoils.clear()
-    speak(world, 601)
+    send_due(world, 601)
     assert deliveries(redemption) == [("started", "sent")]
     assert Channel.objects.get().refused_since is None
 
@@ -379,10 +379,10 @@ def test_where_no_time_is_named_the_channel_is_asked_less_and_less(
 def test_a_channel_that_takes_nothing_for_an_hour_is_an_alarm_until_it_does(
     world: World, discord: StandIn
 ) -> None:
-    wolves = told(discord, members=2)
+    wolves = with_channel(discord, members=2)
     world.begin(wolves, gift_code())
     discord.proxy(403)
-    speak(world)
+    send_due(world)
 
     tasks.alarms()
     Alarm.objects.update(suspected_at=F("suspected_at") - timedelta(minutes=59))
@@ -393,10 +393,10 @@ def test_a_channel_that_takes_nothing_for_an_hour_is_an_alarm_until_it_does(
 
     alarm = Alarm.objects.standing().get()
     assert (alarm.kind, alarm.subject) == ("channel_silent", str(wolves.pk))
-    assert f"guild {wolves} has taken no message for an hour: Not Discord itself" in alarm.message
+    assert f"guild {wolves} has taken no message for 1 hour: Not Discord itself" in alarm.message
     assert TOKEN not in alarm.message
 
-    speak(world, 601)
+    send_due(world, 601)
     tasks.alarms()
     assert not Alarm.objects.standing().exists()
 
@@ -404,9 +404,9 @@ def test_a_channel_that_takes_nothing_for_an_hour_is_an_alarm_until_it_does(
 def test_where_no_message_waits_any_more_a_channel_that_refused_is_no_alarm(
     world: World, discord: StandIn
 ) -> None:
-    world.begin(told(discord, members=2), gift_code())
+    world.begin(with_channel(discord, members=2), gift_code())
     discord.proxy(429, headers={"Retry-After": "7200"})
-    speak(world)
+    send_due(world)
     tasks.alarms()
     assert Alarm.objects.filter(kind="channel_silent").exists()
 
@@ -417,14 +417,14 @@ def test_where_no_message_waits_any_more_a_channel_that_refused_is_no_alarm(
 
 
 def test_at_a_new_address_nothing_waits_for_the_old_one(world: World, discord: StandIn) -> None:
-    redemption = world.begin(told(discord, members=2), gift_code())
+    redemption = world.begin(with_channel(discord, members=2), gift_code())
     discord.proxy(429, headers={"Retry-After": "7200"})
-    speak(world)
+    send_due(world)
     Channel.objects.update(
         address=discord.address(77), error="", not_before=None, refused_since=None
     )
 
-    speak(world, 601)
+    send_due(world, 601)
 
     assert deliveries(redemption) == [("started", "sent")]
 
@@ -432,12 +432,12 @@ def test_at_a_new_address_nothing_waits_for_the_old_one(world: World, discord: S
 def test_a_late_refusal_of_the_old_address_says_nothing_of_the_new_one(
     world: World, discord: StandIn
 ) -> None:
-    world.begin(told(discord, members=2), gift_code())
+    world.begin(with_channel(discord, members=2), gift_code())
     discord.proxy(429, headers={"Retry-After": "7200"})
     ((pk, token),) = announcements.claim()
     job = announcements._intend(pk, token)
     assert job is not None
-    refusal = job.announcer.create(job.post)
+    refusal = job.client.create(job.message)
     Channel.objects.update(address=discord.address(77))
 
     announcements._record(job, refusal)

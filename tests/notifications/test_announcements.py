@@ -1,4 +1,4 @@
-"""A run is told of in the guild's channel: one message, kept up to date, and never a second one."""
+"""A run is announced in its guild's channel by one message, which is kept up to date."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from giftcodes import tasks
 from giftcodes.clients.games.config import Rate
 from giftcodes.models import Alarm, Announcement, Channel, Guild, Redemption, Trigger, database_now
 from giftcodes.notifications import announcements
-from tests.clients.channels.service import other_service
+from tests.clients.channels.apprise_service import apprise_service
 from tests.clients.channels.standin import TOKEN, StandIn, running
 from tests.factories import gift_code, guild, member
 from tests.pipeline.conftest import World, events
@@ -35,15 +35,15 @@ def _quick(settings: Any) -> None:
     settings.SITE_URL = "https://redeemer.example"
 
 
-def told(discord: StandIn, **fields: Any) -> Guild:
+def with_channel(discord: StandIn, **fields: Any) -> Guild:
     """A guild with a channel."""
     wolves = guild(**fields)
     Channel.objects.create(guild=wolves, address=discord.address(wolves.pk))
     return wolves
 
 
-def speak(world: World, seconds: float = 0.0) -> None:
-    """Let time go by, and everything be sent that is due."""
+def send_due(world: World, seconds: float = 0.0) -> None:
+    """Let time go by, and send everything that is due."""
     ago = timedelta(seconds=seconds)
     Announcement.objects.update(
         next_attempt_at=F("next_attempt_at") - ago,
@@ -64,16 +64,16 @@ def deliveries(redemption: Redemption) -> list[tuple[str, str]]:
 
 
 def test_a_run_is_one_message_from_its_start_to_its_end(world: World, discord: StandIn) -> None:
-    wolves = told(discord, members=3)
+    wolves = with_channel(discord, members=3)
     code = gift_code()
     world.knows(wolves)
     world.has(code)
     redemption = world.begin(wolves, code)
 
-    speak(world)
+    send_due(world)
     tasks.dispatch("simulator")
     world.drain()
-    speak(world)
+    send_due(world)
 
     (message,) = discord.of(wolves.pk)
     assert message.titles == [
@@ -93,10 +93,10 @@ def test_the_message_says_when_the_run_is_done_while_it_goes_on(
 ) -> None:
     limited = replace(settings.PROVIDERS["simulator"], rate=Rate(30, 60))
     settings.PROVIDERS = {**settings.PROVIDERS, "simulator": limited}
-    wolves = told(discord, members=70)
+    wolves = with_channel(discord, members=70)
     world.begin(wolves, gift_code(proven_at=database_now()))
 
-    speak(world)
+    send_due(world)
 
     (message,) = discord.of(wolves.pk)
     assert message.facts["Done"] == "about 2 min"
@@ -105,25 +105,25 @@ def test_the_message_says_when_the_run_is_done_while_it_goes_on(
 def test_the_message_follows_the_run_and_only_when_something_changed(
     world: World, discord: StandIn
 ) -> None:
-    wolves = told(discord, members=4)
+    wolves = with_channel(discord, members=4)
     redemption = world.begin(wolves, gift_code())
-    speak(world)
+    send_due(world)
     first = redemption.member_redemptions.order_by("pk")[0]
     redemption.member_redemptions.filter(pk=first.pk).update(state="redeemed")
     Redemption.objects.update(last_served_at=F("locked_at") + timedelta(seconds=1))
 
-    speak(world)
+    send_due(world)
     assert len(discord.requests) == 1  # Not yet: a few seconds lie between two edits.
-    speak(world, 6)
-    speak(world, 6)
-    speak(world, 6)
+    send_due(world, 6)
+    send_due(world, 6)
+    send_due(world, 6)
 
     (message,) = discord.of(wolves.pk)
     assert [method for method, _, _ in discord.requests] == ["POST", "PATCH"]
     assert message.now["description"].endswith("25 % (1 of 4)")
 
 
-def test_a_guild_without_a_channel_is_told_nothing_at_no_cost(world: World) -> None:
+def test_a_guild_without_a_channel_gets_no_message_and_costs_nothing(world: World) -> None:
     wolves, bears = guild(members=1), guild(members=1)
     code = gift_code()
     world.begin(bears, gift_code())
@@ -138,15 +138,15 @@ def test_a_guild_without_a_channel_is_told_nothing_at_no_cost(world: World) -> N
     assert not Announcement.objects.filter(redemption__guild=wolves).exists()
 
 
-def test_what_needs_a_person_is_named_and_can_ping_nobody(world: World, discord: StandIn) -> None:
-    wolves = told(discord)
+def test_what_needs_a_person_is_named_and_mentions_no_user(world: World, discord: StandIn) -> None:
+    wolves = with_channel(discord)
     member(wolves, nickname="@everyone")
     code = gift_code()
     world.has(code)
 
     world.redeem(wolves, code)
-    speak(world)
-    speak(world)
+    send_due(world)
+    send_due(world)
 
     (message,) = discord.of(wolves.pk)
     assert message.facts["Needs correction"] == "1"
@@ -160,12 +160,12 @@ def test_what_needs_a_person_is_named_and_can_ping_nobody(world: World, discord:
 def test_a_message_whose_fate_is_unknown_is_not_sent_again(
     world: World, discord: StandIn, spoil: dict[str, Any]
 ) -> None:
-    wolves = told(discord, members=2)
+    wolves = with_channel(discord, members=2)
     redemption = world.begin(wolves, gift_code())
     discord.spoil(**spoil)
 
-    speak(world)
-    speak(world, 100_000)
+    send_due(world)
+    send_due(world, 100_000)
 
     assert len(discord.requests) == 1
     assert deliveries(redemption) == [("started", "unknown")]
@@ -175,12 +175,12 @@ def test_a_message_whose_fate_is_unknown_is_not_sent_again(
 def test_where_the_start_is_unknown_the_end_has_a_message_of_its_own(
     world: World, discord: StandIn
 ) -> None:
-    wolves = told(discord)
+    wolves = with_channel(discord)
     discord.spoil(0, takes_effect=True)
 
     redemption = world.begin(wolves, gift_code())
-    speak(world)
-    speak(world)
+    send_due(world)
+    send_due(world)
 
     assert [message.titles[0].split(":")[0] for message in discord.of(wolves.pk)] == [
         "🎁 Auto-Redeem Started",
@@ -192,31 +192,31 @@ def test_where_the_start_is_unknown_the_end_has_a_message_of_its_own(
 def test_a_worker_that_died_while_it_sent_leaves_an_unknown_message(
     world: World, discord: StandIn
 ) -> None:
-    redemption = world.begin(told(discord, members=1), gift_code())
+    redemption = world.begin(with_channel(discord, members=1), gift_code())
     ((pk, token),) = announcements.claim()
     assert announcements._intend(pk, token) is not None  # … and here it dies.
 
     assert announcements.claim() == []
-    speak(world, 60)
-    speak(world, 60)
+    send_due(world, 60)
+    send_due(world, 60)
 
     assert discord.requests == []
     assert deliveries(redemption) == [("started", "unknown")]
 
 
 def test_a_claim_whose_message_was_lost_is_made_again(world: World, discord: StandIn) -> None:
-    redemption = world.begin(told(discord, members=1), gift_code())
+    redemption = world.begin(with_channel(discord, members=1), gift_code())
     ((pk, token),) = announcements.claim()
 
-    speak(world, 60)
+    send_due(world, 60)
 
     assert not announcements.send(pk, token)
     assert len(discord.requests) == 1
     assert deliveries(redemption) == [("started", "sent")]
 
 
-def test_whoever_holds_an_older_claim_does_not_send(world: World, discord: StandIn) -> None:
-    world.begin(told(discord, members=1), gift_code())
+def test_the_holder_of_an_older_claim_does_not_send(world: World, discord: StandIn) -> None:
+    world.begin(with_channel(discord, members=1), gift_code())
     ((pk, stale),) = announcements.claim()
     Announcement.objects.update(lease_until=F("lease_until") - timedelta(minutes=1))
     ((_, token),) = announcements.claim()
@@ -227,7 +227,7 @@ def test_whoever_holds_an_older_claim_does_not_send(world: World, discord: Stand
 
 
 def test_a_claim_that_waited_too_long_is_not_sent(world: World, discord: StandIn) -> None:
-    world.begin(told(discord, members=1), gift_code())
+    world.begin(with_channel(discord, members=1), gift_code())
     ((pk, token),) = announcements.claim()
     Announcement.objects.update(lease_until=F("lease_until") - timedelta(seconds=15))
 
@@ -238,7 +238,7 @@ def test_a_claim_that_waited_too_long_is_not_sent(world: World, discord: StandIn
 def test_a_worker_that_is_held_up_does_not_send_and_nothing_is_unknown(
     world: World, discord: StandIn, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    redemption = world.begin(told(discord, members=1), gift_code())
+    redemption = world.begin(with_channel(discord, members=1), gift_code())
     ((pk, token),) = announcements.claim()
     monkeypatch.setattr(
         announcements, "time", SimpleNamespace(monotonic=iter([0.0, 11.0]).__next__)
@@ -249,19 +249,19 @@ def test_a_worker_that_is_held_up_does_not_send_and_nothing_is_unknown(
     assert discord.requests == []
     monkeypatch.undo()
     monkeypatch.setattr(tasks, "enqueue_on_commit", world.ring)
-    speak(world, 6)
+    send_due(world, 6)
     assert deliveries(redemption) == [("started", "sent")]
 
 
 def test_a_late_answer_tells_what_became_of_an_unknown_message(
     world: World, discord: StandIn
 ) -> None:
-    redemption = world.begin(told(discord, members=1), gift_code())
+    redemption = world.begin(with_channel(discord, members=1), gift_code())
     ((pk, token),) = announcements.claim()
     job = announcements._intend(pk, token)
     assert job is not None
-    delivery = job.announcer.create(job.post)
-    speak(world, 60)
+    delivery = job.client.create(job.message)
+    send_due(world, 60)
     assert deliveries(redemption) == [("started", "unknown")]
 
     announcements._record(job, delivery)
@@ -270,13 +270,13 @@ def test_a_late_answer_tells_what_became_of_an_unknown_message(
 
 
 def test_an_edit_without_an_answer_is_repeated(world: World, discord: StandIn) -> None:
-    wolves = told(discord)
+    wolves = with_channel(discord)
     world.begin(wolves, gift_code())
     discord.spoil(0, takes_effect=True, method="PATCH")
     discord.spoil(500, method="PATCH")
 
     for _ in range(4):
-        speak(world, 60)
+        send_due(world, 60)
 
     (message,) = discord.of(wolves.pk)
     assert [method for method, _, _ in discord.requests] == ["POST", "PATCH", "PATCH", "PATCH"]
@@ -286,31 +286,31 @@ def test_an_edit_without_an_answer_is_repeated(world: World, discord: StandIn) -
 def test_asked_for_fewer_messages_the_channel_is_left_alone_for_so_long(
     world: World, discord: StandIn
 ) -> None:
-    wolves = told(discord, members=1)
+    wolves = with_channel(discord, members=1)
     redemption = world.begin(wolves, gift_code())
     world.begin(wolves, gift_code())
     discord.spoil(429, headers={"Retry-After": "30"})
 
-    speak(world)
-    speak(world, 10)
+    send_due(world)
+    send_due(world, 10)
     assert len(discord.requests) == 1
     assert Announcement.objects.filter(tries=0).count() == 2
-    speak(world, 30)
+    send_due(world, 30)
 
     assert len(discord.requests) == 3
     assert deliveries(redemption) == [("started", "sent")]
 
 
 def test_the_end_does_not_overtake_a_start_that_waits(world: World, discord: StandIn) -> None:
-    wolves = told(discord)
+    wolves = with_channel(discord)
     discord.spoil(429, headers={"Retry-After": "30"})
     world.begin(wolves, gift_code())
-    speak(world)
+    send_due(world)
     Channel.objects.update(not_before=None)
 
-    speak(world)
+    send_due(world)
     assert len(discord.requests) == 1
-    speak(world, 60)
+    send_due(world, 60)
 
     assert [method for method, _, _ in discord.requests] == ["POST", "POST", "PATCH"]
     assert len(discord.of(wolves.pk)) == 1
@@ -319,12 +319,12 @@ def test_the_end_does_not_overtake_a_start_that_waits(world: World, discord: Sta
 def test_where_the_service_is_away_it_is_tried_again_and_then_given_up(
     world: World, discord: StandIn
 ) -> None:
-    wolves = told(discord, members=1)
+    wolves = with_channel(discord, members=1)
     Channel.objects.update(address=f"http://127.0.0.1:9/api/webhooks/1/{TOKEN}")
     redemption = world.begin(wolves, gift_code())
 
     for _ in range(announcements.MOST_TRIES + 3):
-        speak(world, 1_000)
+        send_due(world, 1_000)
 
     assert deliveries(redemption) == [("started", "failed")]
     assert "Given up after 10 tries." in Announcement.objects.get().error
@@ -334,21 +334,21 @@ def test_where_the_service_is_away_it_is_tried_again_and_then_given_up(
 def test_a_deleted_message_is_not_edited_any_more_and_redeeming_goes_on(
     world: World, discord: StandIn
 ) -> None:
-    wolves = told(discord, members=2)
+    wolves = with_channel(discord, members=2)
     code = gift_code()
     world.knows(wolves)
     world.has(code)
     redemption = world.begin(wolves, code)
-    speak(world)
+    send_due(world)
     discord.delete(next(iter(discord.messages)))
     redemption.member_redemptions.filter(
         pk=redemption.member_redemptions.order_by("pk")[0].pk
     ).update(state="redeemed")
     Redemption.objects.update(last_served_at=F("locked_at") + timedelta(seconds=1))
 
-    speak(world, 6)
+    send_due(world, 6)
     assert Alarm.objects.standing().get().subject == str(wolves.pk)
-    speak(world, 60)
+    send_due(world, 60)
     assert len(discord.requests) == 2
     world.breathe()
     redemption.refresh_from_db()
@@ -356,7 +356,7 @@ def test_a_deleted_message_is_not_edited_any_more_and_redeeming_goes_on(
     assert deliveries(redemption)[0] == ("started", "gone")
 
     # The end is a message of its own; the channel works again.
-    speak(world, 60)
+    send_due(world, 60)
     (message,) = discord.of(wolves.pk)
     assert message.titles[0].startswith("✅ Auto-Redeem Complete")
     assert not Alarm.objects.standing().exists()
@@ -365,24 +365,24 @@ def test_a_deleted_message_is_not_edited_any_more_and_redeeming_goes_on(
 def test_a_channel_that_is_gone_is_an_alarm_once_and_over_when_it_works_again(
     world: World, discord: StandIn
 ) -> None:
-    wolves = told(discord, members=1)
+    wolves = with_channel(discord, members=1)
     discord.gone.add(str(wolves.pk))
     redemptions = [world.begin(wolves, gift_code()) for _ in range(3)]
 
     for _ in range(3):
-        speak(world, 60)
+        send_due(world, 60)
     assert [deliveries(redemption) for redemption in redemptions] == [[("started", "gone")]] * 3
     assert Alarm.objects.count() == 1
     assert TOKEN not in Alarm.objects.get().message
 
     discord.gone.clear()
     world.begin(wolves, gift_code())
-    speak(world, 60)
+    send_due(world, 60)
     assert Alarm.objects.filter(cleared_at__isnull=False).count() == 1
 
 
 def test_a_message_in_another_channel_is_not_edited(world: World, discord: StandIn) -> None:
-    wolves = told(discord)
+    wolves = with_channel(discord)
     world.begin(wolves, gift_code())
     tasks.announce()
     world.rings.popleft()
@@ -390,7 +390,7 @@ def test_a_message_in_another_channel_is_not_edited(world: World, discord: Stand
         state="sent", message_id="5", channel_hash="of another", lease_until=None
     )
 
-    speak(world)
+    send_due(world)
 
     assert [method for method, _, _ in discord.requests] == ["POST"]
 
@@ -399,8 +399,8 @@ def test_few_are_under_way_and_one_for_each_channel(
     world: World, discord: StandIn, settings: Any
 ) -> None:
     settings.ANNOUNCE_MAX = 2
-    wolves = told(discord, members=1)
-    for of in (wolves, wolves, told(discord, members=1), told(discord, members=1)):
+    wolves = with_channel(discord, members=1)
+    for of in (wolves, wolves, with_channel(discord, members=1), with_channel(discord, members=1)):
         world.begin(of, gift_code())
 
     claims = announcements.claim()
@@ -416,10 +416,10 @@ def test_few_are_under_way_and_one_for_each_channel(
 
 
 def test_without_a_channel_any_more_nothing_waits(world: World, discord: StandIn) -> None:
-    redemption = world.begin(told(discord, members=1), gift_code())
+    redemption = world.begin(with_channel(discord, members=1), gift_code())
     Channel.objects.all().delete()
 
-    speak(world)
+    send_due(world)
 
     assert deliveries(redemption) == [("started", "dropped")]
 
@@ -428,7 +428,7 @@ def test_without_a_channel_any_more_nothing_waits(world: World, discord: StandIn
 def test_catching_up_after_the_first_run_is_announced_only_for_many(
     world: World, discord: StandIn, newcomers: int, runs: set[int]
 ) -> None:
-    wolves = told(discord, members=1)
+    wolves = with_channel(discord, members=1)
     code = gift_code()
     world.knows(wolves)
     world.has(code)
@@ -446,13 +446,13 @@ def test_catching_up_after_the_first_run_is_announced_only_for_many(
 
 
 def test_a_stopped_run_says_so(world: World, discord: StandIn) -> None:
-    wolves = told(discord, members=2)
+    wolves = with_channel(discord, members=2)
     redemption = world.begin(wolves, gift_code())
-    speak(world)
+    send_due(world)
     Redemption.objects.update(stop_requested_at=F("locked_at"))
     tasks.finish(redemption.pk)
 
-    speak(world)
+    send_due(world)
 
     assert discord.of(wolves.pk)[0].titles[-1].startswith("⏹️ Auto-Redeem Stopped")
     assert events(redemption)[-1] == "unlocked"
@@ -461,10 +461,10 @@ def test_a_stopped_run_says_so(world: World, discord: StandIn) -> None:
 def test_no_row_log_or_journal_shows_the_address(
     world: World, discord: StandIn, caplog: pytest.LogCaptureFixture
 ) -> None:
-    wolves = told(discord, members=1)
+    wolves = with_channel(discord, members=1)
     discord.gone.add(str(wolves.pk))
     redemption = world.begin(wolves, gift_code())
-    speak(world)
+    send_due(world)
 
     assert TOKEN not in caplog.text
     assert TOKEN not in repr(list(Announcement.objects.values())) + repr(
@@ -479,11 +479,11 @@ def test_no_row_log_or_journal_shows_the_address(
 def test_a_channel_that_cannot_edit_gets_a_start_and_an_end(world: World) -> None:
     pytest.importorskip("apprise")
     wolves = guild()
-    with other_service() as service:
+    with apprise_service() as service:
         Channel.objects.create(guild=wolves, address=service.address)
         redemption = world.begin(wolves, gift_code())
         for _ in range(3):
-            speak(world, 60)
+            send_due(world, 60)
 
     assert [body["title"].split(":")[0] for body in service.bodies] == [
         "🎁 Auto-Redeem Started",

@@ -1,10 +1,10 @@
-"""What is told of a run."""
+"""The message about a run."""
 
 from __future__ import annotations
 
 from giftcodes.clients.channels import Severity
 from giftcodes.domain.transitions import State
-from giftcodes.notifications.run_message import RunReport, run_post
+from giftcodes.notifications.run_message import RunReport, compose
 
 HALF = {
     State.REDEEMED: 3,
@@ -16,7 +16,7 @@ HALF = {
 
 
 def test_a_run_in_progress_shows_how_far_it_is() -> None:
-    post = run_post(RunReport("Wolves", "FROST", HALF, estimate="about 14:20"))
+    post = compose(RunReport("Wolves", "FROST", HALF, estimate="about 14:20"))
 
     assert post.title == "🎁 Auto-Redeem Started: FROST for Wolves"
     assert post.text == "▰▰▰▰▰▰▰▰▰▰▱▱▱▱▱▱▱▱▱▱ 50 % (5 of 10)"
@@ -34,7 +34,7 @@ def test_a_run_in_progress_shows_how_far_it_is() -> None:
 def test_in_the_end_it_says_what_needs_a_person() -> None:
     tally = {State.REDEEMED: 3, State.NEEDS_CORRECTION: 12}
     troubles = tuple((f"Nick{number}", "The realm is wrong.") for number in range(10))
-    post = run_post(
+    post = compose(
         RunReport(
             "Wolves", "FROST", tally, is_over=True, in_trouble=troubles, estimate="never shown"
         )
@@ -43,18 +43,18 @@ def test_in_the_end_it_says_what_needs_a_person() -> None:
     assert post.title == "✅ Auto-Redeem Complete: FROST for Wolves"
     assert "Nick0: The realm is wrong." in post.text
     assert post.text.endswith("… and 2 more.")
-    assert post.tone is Severity.ATTENTION
+    assert post.severity is Severity.ATTENTION
     assert "Done" not in dict(post.facts)
 
 
-def test_a_run_of_nobody_is_whole() -> None:
-    assert "100 % (0 of 0)" in run_post(RunReport("Wolves", "FROST", {}, is_over=True)).text
+def test_a_run_without_members_is_complete() -> None:
+    assert "100 % (0 of 0)" in compose(RunReport("Wolves", "FROST", {}, is_over=True)).text
 
 
 def test_a_run_that_a_person_stopped_says_so() -> None:
     report = RunReport("Wolves", "FROST", {State.CANCELLED: 2}, is_over=True, is_stopped=True)
-    assert run_post(report).title.startswith("⏹️ Auto-Redeem Stopped")
-    assert dict(run_post(report).facts)["Cancelled"] == "2"
+    assert compose(report).title.startswith("⏹️ Auto-Redeem Stopped")
+    assert dict(compose(report).facts)["Cancelled"] == "2"
 
 
 def test_no_name_hides_or_reorders_what_is_announced() -> None:
@@ -67,7 +67,7 @@ def test_no_name_hides_or_reorders_what_is_announced() -> None:
         "\u202eWol\u2066ves", "FR\u00adOST", {State.FAILED: 3}, is_over=True, in_trouble=names
     )
 
-    post = run_post(report)
+    post = compose(report)
 
     assert post.title == "✅ Auto-Redeem Complete: FROST for Wolves"
     assert post.text.splitlines()[-3:] == [
@@ -76,7 +76,7 @@ def test_no_name_hides_or_reorders_what_is_announced() -> None:
         f"\u2068{'א' * 59}…\u2069: No.",
     ]
     assert (
-        run_post(RunReport("אבג", "FROST", {})).title
+        compose(RunReport("אבג", "FROST", {})).title
         == "🎁 Auto-Redeem Started: FROST for \u2068אבג\u2069"
     )
 
@@ -84,7 +84,7 @@ def test_no_name_hides_or_reorders_what_is_announced() -> None:
 def test_a_long_reason_and_a_long_name_end_with_a_whole_word() -> None:
     reason = "The game does not know this player in realm 1042. " * 10
     trouble = ("Captain of the second company of Wolves " * 3, reason)
-    text = run_post(
+    text = compose(
         RunReport("Wolves", "FROST", {State.FAILED: 1}, is_over=True, in_trouble=(trouble,))
     ).text
 

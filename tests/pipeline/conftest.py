@@ -1,4 +1,7 @@
-"""The flow in one process: each ring is queued and run in order, without a broker, against a real database and game."""
+"""The pipeline in one process, against a real database and game.
+
+Without a broker: each enqueued task is put into a list (`rings`) and run in order.
+"""
 
 from __future__ import annotations
 
@@ -15,6 +18,7 @@ from django.db.models import F
 from giftcodes import tasks
 from giftcodes.models import (
     Attempt,
+    Cursor,
     Feed,
     GiftCode,
     Guild,
@@ -26,7 +30,7 @@ from giftcodes.models import (
     RedemptionEvent,
     Trigger,
 )
-from simulator.simulator import Simulator
+from simulator import Simulator
 from tests.factories import REALM
 from tests.pipeline.directory_service import service
 
@@ -34,7 +38,7 @@ __all__ = ["service"]
 
 
 class World:
-    """The system and the game side by side, with time that can be moved."""
+    """The system and the game, with time that can be moved."""
 
     def __init__(self, game: Simulator) -> None:
         self.game = game
@@ -44,23 +48,23 @@ class World:
         self.rings.append((task, args, kwargs))
 
     def drain(self, limit: int = 5_000) -> None:
-        """Run what was rung, and what that rings, until it is quiet."""
+        """Run the enqueued tasks, and those that they enqueue, until none is left."""
         for _ in range(limit):
             if not self.rings:
                 return
             task, args, kwargs = self.rings.popleft()
             task(*args, **kwargs)
-        msg = "The flow does not come to rest."
+        msg = "The pipeline does not come to rest."
         raise AssertionError(msg)
 
     def tick(self) -> None:
-        """Let beat ring once more: it does so four times a second."""
+        """Run one more tick of beat, which comes four times a second."""
         Heartbeat.objects.filter(name="tick").update(at=F("at") - timedelta(seconds=0.25))
         tasks.tick()
         self.drain()
 
     def breathe(self) -> None:
-        """Let the gap that each player needs go by, and go on."""
+        """Let the gap that each player needs pass, and go on."""
         self.pass_time(5)
         self.tick()
 
@@ -77,19 +81,19 @@ class World:
         self.drain()
 
     def redeem(self, guild: Guild, code: GiftCode, trigger: Trigger = Trigger.ADMIN) -> Redemption:
-        """Ask for a run, and let it go as far as it goes without waiting."""
+        """Ask for a run, and do everything that needs no waiting."""
         tasks.redeem(guild.pk, code.pk, trigger)
         self.drain()
         return Redemption.objects.get(guild=guild, gift_code=code)
 
     def begin(self, guild: Guild, code: GiftCode, trigger: Trigger = Trigger.ADMIN) -> Redemption:
-        """Ask for a run, and let nothing follow from it."""
+        """Ask for a run, and drop the tasks that it enqueues."""
         tasks.redeem(guild.pk, code.pk, trigger)
         self.rings.clear()
         return Redemption.objects.get(guild=guild, gift_code=code)
 
     def pass_time(self, seconds: float) -> None:
-        """Let time go by: every moment that is written down moves into the past."""
+        """Let time pass: every stored moment is moved into the past."""
         ago = timedelta(seconds=seconds)
         moments = {
             MemberRedemption: [
@@ -115,12 +119,13 @@ class World:
             Redemption: ["locked_at", "last_served_at", "unlocked_at"],
             Feed: ["next_poll_at", "polled_at"],
             Heartbeat: ["at"],
+            Cursor: ["at"],
         }
         for model, fields in moments.items():
             model.objects.update(**{field: F(field) - ago for field in fields})  # type: ignore[attr-defined]
 
     def claim(self, redemption: Redemption) -> MemberRedemption:
-        """Dispatch, and leave the claim with nobody: the message is lost, or its worker is held up."""
+        """Dispatch, and drop the claim's message: it is lost, or its worker is held up."""
         tasks.dispatch("simulator")
         self.rings.clear()
         row: MemberRedemption = (
@@ -128,9 +133,9 @@ class World:
         )  # type: ignore[assignment]
         return row
 
-    # --- What the game knows ------------------------------------------------------------------------------------------
+    # --- What the game knows ----------------------------------------------------------------------
     def knows(self, *guilds: Guild, **player: Any) -> None:
-        """Tell the game of all members of these guilds."""
+        """Let the game know all members of these guilds."""
         ids = Member.objects.filter(guild__in=guilds).values_list("player_id", flat=True)
         self.game.merge({"players": {pk: {"realm": REALM, **player} for pk in ids}})
 
@@ -158,7 +163,7 @@ class World:
 def world(
     db: None, simulator: Simulator, settings: Any, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[World]:
-    """The flow against a game of its own, without limits of pace."""
+    """The pipeline against its own game, without limits of pace."""
     simulator.merge({"rate": "unlimited", "options": {"player_gap": 0}})
     here = settings.PROVIDERS["simulator"]
     configured = replace(here, api_url=simulator.api_url, feed_url=simulator.feed_url, rate=None)
@@ -170,7 +175,7 @@ def world(
 
 
 def statements(call: Callable[[], Any]) -> list[str]:
-    """The statements that a call sends to the database, without those that begin and end transactions."""
+    """The statements that a call sends, without those that begin and end transactions."""
     seen: list[str] = []
 
     def note(execute: Any, sql: str, parameters: Any, many: bool, context: Any) -> Any:

@@ -13,10 +13,9 @@ from django.conf import settings
 from django.db.models import F
 
 from giftcodes import tasks
-from giftcodes.clients.directories import DirectoryAnswer, Verdict
+from giftcodes.clients.directories import DirectoryAnswer, LookupStatus
 from giftcodes.models import Directory, DirectoryLookup, Heartbeat, Member
-from giftcodes.services.erase_player import erase_player
-from giftcodes.services.players import opt_out
+from giftcodes.services.players import erase_player, opt_out
 from tests.clients.http.raw_server import RawServer, Talk, http
 from tests.factories import REALM, gift_code, guild, member
 
@@ -77,14 +76,14 @@ def configure(settings: Any, **changes: Any) -> None:
 
 
 def look(world: World, times: int = 1) -> None:
-    """Let beat ring, so often, and let follow what follows."""
+    """Run the directory's task so many times, and all tasks that it enqueues."""
     for _ in range(times):
         tasks.directory()
         world.drain()
 
 
 def later(world: World, seconds: float) -> None:
-    """Let time go by, also for the directory."""
+    """Let time pass, also for the directory."""
     ago = timedelta(seconds=seconds)
     world.pass_time(seconds)
     DirectoryLookup.objects.update(
@@ -112,7 +111,7 @@ def reasons(row: Member) -> list[str]:
 
 
 def refused(world: World, service: Service) -> Member:
-    """A member who has moved to another realm, whom the game refused, and whose row waits for a correction."""
+    """A member who moved to another realm, and whose row waits for correction."""
     wolves, code = guild("Wolves"), gift_code("FROST")
     anna = agreed(wolves, nickname="Anna")
     service.knows(anna)
@@ -145,4 +144,4 @@ def world_config() -> Any:
 
 
 def found(name: str, realm: int) -> DirectoryAnswer:
-    return DirectoryAnswer(Verdict.FOUND, name=name, realm=realm)
+    return DirectoryAnswer(LookupStatus.FOUND, name=name, realm=realm)

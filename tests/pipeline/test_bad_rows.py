@@ -30,7 +30,7 @@ from giftcodes.models import (
     database_now,
 )
 from giftcodes.pipeline.dispatch import dispatch
-from redeemer.beat import PatientScheduler
+from redeemer.beat import TolerantScheduler
 from redeemer.celery import app
 from tests.factories import gift_code, guild, member
 from tests.pipeline.conftest import World
@@ -53,7 +53,8 @@ def poison(table: str, pk: int) -> Callable[[], None]:
         "$$BEGIN RAISE EXCEPTION 'This row cannot be changed: my-secret-value'; END$$"
     )
     run(
-        f"CREATE TRIGGER refuse BEFORE UPDATE ON {table} FOR EACH ROW WHEN (OLD.id = {pk}) EXECUTE FUNCTION refuse()"
+        f"CREATE TRIGGER refuse BEFORE UPDATE ON {table} FOR EACH ROW WHEN (OLD.id = {pk}) "
+        "EXECUTE FUNCTION refuse()"
     )
 
     def heal() -> None:
@@ -69,7 +70,7 @@ def standing() -> list[str]:
     )
 
 
-# --- What the database refuses ----------------------------------------------------------------------------------------
+# --- What the database refuses --------------------------------------------------------------------
 @pytest.mark.django_db
 @pytest.mark.parametrize(
     ("table", "column"),
@@ -110,7 +111,8 @@ def test_rows_from_before_are_moved_to_the_bounds_and_say_so() -> None:
     run("SET CONSTRAINTS ALL IMMEDIATE")
     for table in {table for table, *_ in MIGRATION.COLUMNS}:
         run(
-            "DO $$DECLARE name text; BEGIN FOR name IN SELECT conname FROM pg_constraint WHERE contype = 'c' "
+            "DO $$DECLARE name text; BEGIN "
+            "FOR name IN SELECT conname FROM pg_constraint WHERE contype = 'c' "
             f"AND conrelid = '{table}'::regclass AND conname LIKE '%within_bounds' "
             f"LOOP EXECUTE format('ALTER TABLE {table} DROP CONSTRAINT %I', name); END LOOP; END$$"
         )
@@ -121,7 +123,8 @@ def test_rows_from_before_are_moved_to_the_bounds_and_say_so() -> None:
     )
     run("UPDATE giftcodes_member SET consented_on = '9999-12-31'")
     run(
-        "UPDATE django_celery_beat_periodictask SET expires = '10000-01-01', start_time = '-infinity'"
+        "UPDATE django_celery_beat_periodictask "
+        "SET expires = '10000-01-01', start_time = '-infinity'"
     )
     run("UPDATE django_celery_beat_clockedschedule SET clocked_time = 'infinity'")
 
@@ -131,7 +134,8 @@ def test_rows_from_before_are_moved_to_the_bounds_and_say_so() -> None:
     assert code.expires_at == dt.datetime(2100, 1, 1, tzinfo=dt.UTC)
     assert code.published_on == dt.date(2000, 1, 1)
     assert code.reason == (
-        "Closed by hand. expires_at was 10000-01-01 04:59:00, which is out of bounds, and was moved to 2100-01-01. "
+        "Closed by hand. expires_at was 10000-01-01 04:59:00, which is out of bounds, "
+        "and was moved to 2100-01-01. "
         "published_on was 0044-03-15 BC, which is out of bounds, and was moved to 2000-01-01."
     )
     version = code.history.first()
@@ -151,7 +155,7 @@ def test_rows_from_before_are_moved_to_the_bounds_and_say_so() -> None:
     assert (within.reason, within.expires_at, within.published_on) == before
 
 
-# --- What it cannot refuse --------------------------------------------------------------------------------------------
+# --- What it cannot refuse ------------------------------------------------------------------------
 @pytest.mark.django_db
 @pytest.mark.parametrize("moment", [*FAR, *LONG_AGO])
 def test_a_moment_that_python_cannot_read_is_read_as_one_that_is_far_away(moment: str) -> None:
@@ -305,7 +309,7 @@ def test_dispatch_chooses_beside_a_code_whose_dates_are_at_the_end_of_time(world
     assert dispatch("simulator")
 
 
-# --- Lengths of time in the settings ----------------------------------------------------------------------------------
+# --- Lengths of time in the settings --------------------------------------------------------------
 @pytest.mark.parametrize("name", ["KEEP_ATTEMPTS_DAYS", "KEEP_JOURNAL_DAYS"])
 @pytest.mark.parametrize(
     ("days", "is_refused"), [(0, False), (2, False), (36_500, False), (1, True), (10**9, True)]
@@ -327,7 +331,7 @@ def test_an_interval_of_polls_that_cannot_be_counted_on_is_refused_at_the_start(
     assert "SIMULATOR_POLL_SECONDS" in found.msg
 
 
-# --- Beat -------------------------------------------------------------------------------------------------------------
+# --- Beat -----------------------------------------------------------------------------------------
 def _entry(name: str, **fields: Any) -> PeriodicTask:
     every, _made = IntervalSchedule.objects.get_or_create(every=10, period="seconds")
     return PeriodicTask.objects.create(
@@ -336,10 +340,10 @@ def _entry(name: str, **fields: Any) -> PeriodicTask:
 
 
 @pytest.fixture
-def beat(db: None, monkeypatch: pytest.MonkeyPatch) -> Callable[[], PatientScheduler]:
-    """Reads the schedule. The connection stays: it holds the test's transaction, which beat would not be in."""
+def beat(db: None, monkeypatch: pytest.MonkeyPatch) -> Callable[[], TolerantScheduler]:
+    """Reads the schedule, and keeps the connection, which has the test's transaction."""
     monkeypatch.setattr("django_celery_beat.schedulers.close_old_connections", lambda: None)
-    return lambda: PatientScheduler(app=app)
+    return lambda: TolerantScheduler(app=app)
 
 
 def _without_bounds() -> None:
@@ -353,7 +357,7 @@ def _without_bounds() -> None:
     "moment", ["10000-01-01 04:59+00", "infinity", "-infinity", "9999-12-31 23:59+00"]
 )
 def test_a_moment_at_the_end_of_time_does_not_end_beat(
-    beat: Callable[[], PatientScheduler], column: str, moment: str
+    beat: Callable[[], TolerantScheduler], column: str, moment: str
 ) -> None:
     _entry("Good")
     bad = _entry("Bad")
@@ -373,13 +377,15 @@ def test_a_moment_at_the_end_of_time_does_not_end_beat(
     [
         "UPDATE django_celery_beat_periodictask SET headers = 'nonsense' WHERE name = 'Bad'",
         "UPDATE django_celery_beat_periodictask SET interval_id = NULL WHERE name = 'Bad'",
-        "UPDATE django_celery_beat_intervalschedule SET every = 2147483647, period = 'days' WHERE every = 77",
-        "UPDATE django_celery_beat_intervalschedule SET every = 3650000, period = 'days' WHERE every = 77",
+        "UPDATE django_celery_beat_intervalschedule "
+        "SET every = 2147483647, period = 'days' WHERE every = 77",
+        "UPDATE django_celery_beat_intervalschedule "
+        "SET every = 3650000, period = 'days' WHERE every = 77",
         "UPDATE django_celery_beat_intervalschedule SET period = 'moons' WHERE every = 77",
     ],
 )
 def test_a_row_of_the_schedule_that_cannot_be_used_is_left_out_and_the_others_go_on(
-    beat: Callable[[], PatientScheduler], harm: str
+    beat: Callable[[], TolerantScheduler], harm: str
 ) -> None:
     _entry("Good")
     _entry("Bad", interval=IntervalSchedule.objects.create(every=77, period="seconds"))
@@ -397,11 +403,12 @@ def test_a_row_of_the_schedule_that_cannot_be_used_is_left_out_and_the_others_go
 
 
 def test_a_row_that_its_own_rules_refuse_is_noted_as_run_and_does_not_end_beat(
-    beat: Callable[[], PatientScheduler],
+    beat: Callable[[], TolerantScheduler],
 ) -> None:
     entry = _entry("Bad")
     run(
-        "UPDATE django_celery_beat_periodictask SET expires = now() + interval '1 day', expire_seconds = 5"
+        "UPDATE django_celery_beat_periodictask "
+        "SET expires = now() + interval '1 day', expire_seconds = 5"
     )
     scheduler = beat()
     scheduler.reserve(scheduler.schedule["Bad"])

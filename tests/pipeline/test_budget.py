@@ -1,4 +1,4 @@
-"""The rate window, as a table of answers and moments. No database: a budget that is not saved is a plain value."""
+"""The rate window, as a table of answers and moments. An unsaved budget needs no database."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def at(seconds: float) -> datetime:
     return T0 + timedelta(seconds=seconds)
 
 
-def heard(
+def observation(
     *,
     sent: float = 0,
     permit_until: datetime | None = None,
@@ -44,7 +44,7 @@ def opened() -> RateBudget:
     """A window that was asked for at 0 s and answered at 1 s."""
     budget = RateBudget(provider="simulator")
     budget.consume(1, now=at(0))
-    budget.apply_response(heard(), rate=RATE, now=at(1))
+    budget.apply_response(observation(), rate=RATE, now=at(1))
     return budget
 
 
@@ -59,7 +59,8 @@ def test_a_window_is_anchored_at_the_answer_and_then_used_whole() -> None:
     budget = opened()
 
     assert budget.permits(rate=RATE, now=at(1), openers_out=0) == 29
-    # A request may be sent until 60 s after the first was sent, and the next window opens 60 s after it was answered.
+    # A request may be sent until 60 s after the first was sent, and the next window opens 60 s
+    # after it was answered.
     assert budget.permits_until == at(60)
     assert budget.permits(rate=RATE, now=at(60.5), openers_out=0) == 0
     assert budget.permits(rate=RATE, now=at(61.1), openers_out=0) == 1
@@ -69,13 +70,13 @@ def test_a_first_request_that_is_lost_does_not_open_the_window_but_counts_in_it(
     budget = RateBudget(provider="simulator")
     budget.consume(1, now=at(0))
     budget.apply_response(
-        heard(outcome=Outcome.UNANSWERED, has_status=False), rate=RATE, now=at(15)
+        observation(outcome=Outcome.UNANSWERED, has_status=False), rate=RATE, now=at(15)
     )
     assert budget.window_ends_at is None
     assert budget.permits(rate=RATE, now=at(15), openers_out=0) == 1
     budget.consume(1, now=at(15))
 
-    budget.apply_response(heard(sent=15), rate=RATE, now=at(16))
+    budget.apply_response(observation(sent=15), rate=RATE, now=at(16))
 
     assert budget.permits(rate=RATE, now=at(16), openers_out=0) == 28
 
@@ -84,7 +85,7 @@ def test_what_others_on_this_address_have_used_is_learned_from_the_first_answer(
     budget = RateBudget(provider="simulator")
     budget.consume(1, now=at(0))
 
-    budget.apply_response(heard(limit=30, remaining=19), rate=RATE, now=at(1))
+    budget.apply_response(observation(limit=30, remaining=19), rate=RATE, now=at(1))
 
     assert budget.permits(rate=RATE, now=at(1), openers_out=0) == 19
 
@@ -93,7 +94,7 @@ def test_a_limit_that_the_game_reports_goes_before_the_configured_one() -> None:
     budget = RateBudget(provider="simulator")
     budget.consume(1, now=at(0))
 
-    budget.apply_response(heard(limit=20, remaining=19), rate=RATE, now=at(1))
+    budget.apply_response(observation(limit=20, remaining=19), rate=RATE, now=at(1))
 
     assert budget.permits(rate=RATE, now=at(1), openers_out=0) == 19
 
@@ -101,7 +102,9 @@ def test_a_limit_that_the_game_reports_goes_before_the_configured_one() -> None:
 def test_an_answer_from_the_window_before_teaches_nothing_about_this_one() -> None:
     budget = opened()
 
-    budget.apply_response(heard(permit_until=at(-5), limit=30, remaining=0), rate=RATE, now=at(2))
+    budget.apply_response(
+        observation(permit_until=at(-5), limit=30, remaining=0), rate=RATE, now=at(2)
+    )
 
     assert budget.permits(rate=RATE, now=at(2), openers_out=0) == 29
 
@@ -111,7 +114,7 @@ def test_a_429_ends_the_permits_of_a_window_that_we_know() -> None:
 
     for _ in range(2):
         budget.apply_response(
-            heard(outcome=Outcome.THROTTLED, permit_until=at(60)), rate=RATE, now=at(5)
+            observation(outcome=Outcome.THROTTLED, permit_until=at(60)), rate=RATE, now=at(5)
         )
 
     assert budget.permits(rate=RATE, now=at(61), openers_out=0) == 0
@@ -122,7 +125,7 @@ def test_a_429_for_the_request_that_opens_a_window_is_followed_by_a_whole_one() 
     budget = RateBudget(provider="simulator")
     budget.consume(1, now=at(0))
 
-    budget.apply_response(heard(outcome=Outcome.THROTTLED), rate=RATE, now=at(5))
+    budget.apply_response(observation(outcome=Outcome.THROTTLED), rate=RATE, now=at(5))
 
     assert budget.permits(rate=RATE, now=at(66), openers_out=0) == 0
     assert budget.permits(rate=RATE, now=at(67), openers_out=0) == 1
@@ -132,7 +135,7 @@ def test_a_429_that_comes_when_its_window_is_over_is_followed_by_a_whole_one() -
     budget = opened()
 
     budget.apply_response(
-        heard(outcome=Outcome.THROTTLED, permit_until=at(60)), rate=RATE, now=at(70)
+        observation(outcome=Outcome.THROTTLED, permit_until=at(60)), rate=RATE, now=at(70)
     )
 
     assert budget.permits(rate=RATE, now=at(131), openers_out=0) == 0
@@ -145,20 +148,20 @@ def test_retry_after_goes_before_the_guess() -> None:
     budget.consume(1, now=at(0))
 
     budget.apply_response(
-        heard(outcome=Outcome.THROTTLED, retry_after_seconds=7), rate=RATE, now=at(1)
+        observation(outcome=Outcome.THROTTLED, retry_after_seconds=7), rate=RATE, now=at(1)
     )
 
     assert budget.permits(rate=RATE, now=at(7), openers_out=0) == 0
     assert budget.permits(rate=RATE, now=at(8.5), openers_out=0) == 1
 
 
-@pytest.mark.parametrize("told", [7_200, 86_400])
-def test_a_game_that_asks_for_hours_is_asked_again_after_one(told: float) -> None:
+@pytest.mark.parametrize("asked_for", [7_200, 86_400])
+def test_a_game_that_asks_for_hours_is_asked_again_after_one(asked_for: float) -> None:
     budget = RateBudget(provider="simulator")
     budget.consume(1, now=at(0))
 
     budget.apply_response(
-        heard(outcome=Outcome.THROTTLED, retry_after_seconds=told), rate=RATE, now=at(1)
+        observation(outcome=Outcome.THROTTLED, retry_after_seconds=asked_for), rate=RATE, now=at(1)
     )
 
     assert budget.permits(rate=RATE, now=at(3_600), openers_out=0) == 0
@@ -169,7 +172,7 @@ def test_an_unlimited_game_is_unlimited_until_it_says_429() -> None:
     budget = RateBudget(provider="simulator")
     assert budget.permits(rate=None, now=at(0), openers_out=5) == UNLIMITED
 
-    budget.apply_response(heard(outcome=Outcome.THROTTLED), rate=None, now=at(1))
+    budget.apply_response(observation(outcome=Outcome.THROTTLED), rate=None, now=at(1))
 
     assert budget.permits(rate=None, now=at(2), openers_out=0) == 0
     assert budget.permits(rate=None, now=at(64), openers_out=0) == UNLIMITED
@@ -179,21 +182,25 @@ def test_an_answer_that_teaches_nothing_needs_no_write() -> None:
     budget = opened()
 
     changed = budget.apply_response(
-        heard(sent=2, permit_until=at(60), limit=30, remaining=29), rate=RATE, now=at(3)
+        observation(sent=2, permit_until=at(60), limit=30, remaining=29), rate=RATE, now=at(3)
     )
     again = budget.apply_response(
-        heard(sent=2, permit_until=at(60), limit=30, remaining=29), rate=RATE, now=at(3)
+        observation(sent=2, permit_until=at(60), limit=30, remaining=29), rate=RATE, now=at(3)
     )
 
     assert changed, "the limit was reported for the first time"
     assert not again
 
 
-# --- Something else sends from our address ----------------------------------------------------------------------------
+# --- Something else sends from our address --------------------------------------------------------
 def used_by_others(budget: RateBudget, begin: float, *, others: int) -> int:
-    """A window in which others have sent before our first request. Returns our permits in it, that one included."""
+    """A window in which others have sent requests before our first one.
+
+    Returns:
+        Our permits in it, including the one of that request.
+    """
     budget.consume(1, now=at(begin))
-    first = heard(sent=begin, limit=30, remaining=29 - others)
+    first = observation(sent=begin, limit=30, remaining=29 - others)
     budget.apply_response(first, rate=RATE, now=at(begin))
     return 1 + budget.permits(rate=RATE, now=at(begin), openers_out=0)
 
@@ -205,14 +212,14 @@ def test_what_others_took_is_left_to_them_in_the_next_window_before_they_take_it
     assert used_by_others(budget, 61, others=0) == 20
 
 
-def test_what_others_have_taken_of_their_share_already_is_not_left_to_them_twice() -> None:
+def test_what_others_have_taken_of_their_reserve_is_not_left_to_them_twice() -> None:
     budget = RateBudget(provider="simulator")
     used_by_others(budget, 0, others=10)
 
     assert used_by_others(budget, 61, others=4) == 20
 
 
-def test_when_others_are_gone_their_share_is_taken_back_window_by_window() -> None:
+def test_when_others_are_gone_their_reserve_is_taken_back_window_by_window() -> None:
     budget = RateBudget(provider="simulator")
     used_by_others(budget, 0, others=10)
 
@@ -231,10 +238,10 @@ def test_a_429_shows_that_others_were_served_in_our_place() -> None:
     budget.consume(24, now=at(1))
     for _ in range(3):
         budget.apply_response(
-            heard(outcome=Outcome.THROTTLED, permit_until=at(60)), rate=RATE, now=at(2)
+            observation(outcome=Outcome.THROTTLED, permit_until=at(60)), rate=RATE, now=at(2)
         )
 
-    # 22 of our 25 were counted; the other eight were somebody else's.
+    # 22 of our 25 were counted; the other eight were of another program.
     assert budget.others == 8
     assert used_by_others(budget, 62, others=0) == 22
 

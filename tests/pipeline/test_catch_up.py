@@ -1,4 +1,4 @@
-"""Who comes later gets every active code by itself, and nobody who has one is asked again."""
+"""A late member gets every active code automatically, and no one who has it is asked again."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def wolves(world: World) -> Guild:
 
 
 def catch_up(world: World) -> list[str]:
-    """Let time go by, and say which codes the late one was granted meanwhile; nobody else may be asked."""
+    """Let time pass. Returns the codes granted to the late member; no one else may be asked."""
     asked = len(world.requests)
     world.catch_up()
     for _ in range(3):

@@ -1,4 +1,4 @@
-"""USED parks the member; only many players of several guilds close the code, and it is probed then."""
+"""USED parks the member. Only many players of several guilds close the code; then it is probed."""
 
 from __future__ import annotations
 

@@ -301,9 +301,9 @@ def test_a_success_under_way_reopens_a_code_that_was_closed_meanwhile(world: Wor
     tasks.close_code(code.pk)
     assert redemption.member_redemptions.filter(state="cancelled").count() == 2
 
-    aftermath = step.record(attempt, step.ask(attempt))
+    follow_up = step.record(attempt, step.ask(attempt))
 
-    assert aftermath.reopened_code_id == code.pk
+    assert follow_up.reopened_code_id == code.pk
     code.refresh_from_db()
     assert code.state == CodeState.ACTIVE
     claim.refresh_from_db()

@@ -29,7 +29,7 @@ from tests.pipeline.directory_service import (
 )
 
 
-# --- Whom it is asked for ---------------------------------------------------------------------------------------------
+# --- Whom it is asked for -------------------------------------------------------------------------
 def test_only_members_who_agreed_are_asked_for(world: World, service: Service) -> None:
     wolves = guild()
     anna = agreed(wolves)
@@ -137,7 +137,7 @@ def test_a_player_in_two_guilds_is_asked_for_once_and_only_the_row_that_agreed_i
     assert (anna.nickname, other.nickname) == ("New", "Old")
 
 
-# --- When -------------------------------------------------------------------------------------------------------------
+# --- When -----------------------------------------------------------------------------------------
 def test_a_member_is_asked_for_once_a_week(world: World, service: Service) -> None:
     anna = agreed(guild())
     service.knows(anna)
@@ -230,8 +230,7 @@ def test_a_run_does_not_wait_for_a_row_that_is_held(world: World, service: Servi
     assert DirectoryLookup.objects.want(["simulator"], guild_id=anna.guild_id) == 1
 
 
-# --- Pace -------------------------------------------------------------------------------------------------------------
-@pytest.mark.slow
+# --- Pace -----------------------------------------------------------------------------------------
 def test_the_sixty_first_request_in_a_minute_waits(world: World, service: Service) -> None:
     wolves = guild()
     Member.objects.bulk_create(
@@ -290,7 +289,7 @@ def test_the_request_beyond_the_day_s_number_waits_until_the_next_day(
     assert Directory.objects.get().used_today == 1
 
 
-def test_one_ring_of_beat_asks_for_a_few_players_only(world: World, service: Service) -> None:
+def test_one_message_of_beat_asks_for_a_few_players_only(world: World, service: Service) -> None:
     wolves = guild()
     for _ in range(8):
         agreed(wolves)

@@ -1,4 +1,4 @@
-"""What the word of a directory of players changes, and what becomes of its failures. Against a real server."""
+"""What a directory of players changes, and what follows from its failures, with a real server."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from django.db.models import F
 
 from giftcodes import tasks
 from giftcodes.models import Alarm, Directory, DirectoryLookup, Member, database_now
-from giftcodes.pipeline.directory import GameWords, Word, takes_realm
+from giftcodes.pipeline.directory import GameAnswers, Named, takes_realm
 from tests.factories import REALM, gift_code, guild, member
 from tests.pipeline.conftest import World
 from tests.pipeline.directory_service import (
@@ -29,7 +29,7 @@ from tests.pipeline.directory_service import (
 )
 
 
-# --- What it changes --------------------------------------------------------------------------------------------------
+# --- What it changes ------------------------------------------------------------------------------
 def test_a_realm_that_the_game_refused_is_corrected_and_catch_up_asks_again_at_once(
     world: World, service: Service
 ) -> None:
@@ -192,41 +192,41 @@ def test_a_member_who_follows_the_directory_follows_its_news(
 
 
 T = [datetime(2026, 1, day, tzinfo=UTC) for day in range(1, 10)]
-NEVER = Word()
+NEVER = Named()
 
 
 @pytest.mark.parametrize(
     ("before", "of_now", "of_said", "taken"),
     [
         # Never asked the game: a person's realm stays.
-        (NEVER, GameWords(), GameWords(), False),
+        (NEVER, GameAnswers(), GameAnswers(), False),
         # The game refused it last.
-        (NEVER, GameWords(refused_at=T[1]), GameWords(), True),
-        (NEVER, GameWords(proven_at=T[1], refused_at=T[2]), GameWords(), True),
+        (NEVER, GameAnswers(refused_at=T[1]), GameAnswers(), True),
+        (NEVER, GameAnswers(proven_at=T[1], refused_at=T[2]), GameAnswers(), True),
         # The game accepts it again.
-        (NEVER, GameWords(proven_at=T[2], refused_at=T[1]), GameWords(), False),
+        (NEVER, GameAnswers(proven_at=T[2], refused_at=T[1]), GameAnswers(), False),
         # The directory has news of a member who followed it.
-        (Word(1, T[1], T[3]), GameWords(), GameWords(), True),
-        (Word(1, T[1], T[3]), GameWords(proven_at=T[2]), GameWords(), True),
+        (Named(1, T[1], T[3]), GameAnswers(), GameAnswers(), True),
+        (Named(1, T[1], T[3]), GameAnswers(proven_at=T[2]), GameAnswers(), True),
         # A code was redeemed after the directory named this realm last.
-        (Word(1, T[1], T[3]), GameWords(proven_at=T[4]), GameWords(), False),
+        (Named(1, T[1], T[3]), GameAnswers(proven_at=T[4]), GameAnswers(), False),
         # A person set another realm than the directory's.
-        (Word(9, T[1], T[3]), GameWords(), GameWords(), False),
+        (Named(9, T[1], T[3]), GameAnswers(), GameAnswers(), False),
         # The game refused what the directory still says.
-        (Word(2, T[1], T[3]), GameWords(refused_at=T[3]), GameWords(refused_at=T[2]), False),
+        (Named(2, T[1], T[3]), GameAnswers(refused_at=T[3]), GameAnswers(refused_at=T[2]), False),
         # It refused it once, before the directory named it again: the player has moved back.
-        (Word(2, T[3], T[4]), GameWords(refused_at=T[3]), GameWords(refused_at=T[2]), True),
-        (Word(1, T[3], T[4]), GameWords(refused_at=T[3]), GameWords(refused_at=T[2]), True),
+        (Named(2, T[3], T[4]), GameAnswers(refused_at=T[3]), GameAnswers(refused_at=T[2]), True),
+        (Named(1, T[3], T[4]), GameAnswers(refused_at=T[3]), GameAnswers(refused_at=T[2]), True),
     ],
 )
 def test_the_game_s_word_decides_whose_realm_wins(
-    before: Word, of_now: GameWords, of_said: GameWords, taken: bool
+    before: Named, of_now: GameAnswers, of_said: GameAnswers, taken: bool
 ) -> None:
     assert takes_realm(now=1, said=2, before=before, of_now=of_now, of_said=of_said) is taken
     assert takes_realm(now=2, said=2, before=before, of_now=of_now, of_said=of_said) is False
 
 
-# --- Trouble ----------------------------------------------------------------------------------------------------------
+# --- Trouble --------------------------------------------------------------------------------------
 @pytest.mark.parametrize(
     ("status", "headers", "least", "most"),
     [

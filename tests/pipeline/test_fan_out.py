@@ -11,8 +11,8 @@ from django.db import transaction
 from giftcodes import tasks
 from giftcodes.models import (
     CancelKind,
+    Cursor,
     GiftCode,
-    Heartbeat,
     MemberRedemption,
     Redemption,
     Trigger,
@@ -113,7 +113,7 @@ def test_those_that_closed_with_their_code_start_again_and_those_that_are_done_d
 
 def test_who_has_the_code_through_another_guild_is_covered_at_once(world: World) -> None:
     wolves, bears = guild(members=1), guild()
-    twin = member(bears, wolves.members.get().player_id)
+    duplicate = member(bears, wolves.members.get().player_id)
     world.knows(wolves)
     code = gift_code()
     world.has(code)
@@ -121,11 +121,11 @@ def test_who_has_the_code_through_another_guild_is_covered_at_once(world: World)
 
     tasks.fan_out(code.pk)
 
-    assert states(Redemption.objects.get(guild=bears)) == {twin.player_id: "already_received"}
+    assert states(Redemption.objects.get(guild=bears)) == {duplicate.player_id: "already_received"}
     assert events(Redemption.objects.get(guild=bears)) == ["locked", "unlocked"]
 
 
-def test_the_sweep_covers_the_twin_of_a_row_whose_worker_died_after_it_was_settled(
+def test_the_sweep_covers_the_duplicate_of_a_row_whose_worker_died_after_it_was_settled(
     world: World,
 ) -> None:
     wolves, bears, code = guild(members=1), guild(), gift_code()
@@ -133,7 +133,7 @@ def test_the_sweep_covers_the_twin_of_a_row_whose_worker_died_after_it_was_settl
     world.begin(wolves, code)
     redemption = world.begin(bears, code)
     world.sweep()
-    assert Heartbeat.objects.filter(name="twins").exists()
+    assert Cursor.objects.filter(name="duplicates").exists()
     proof = MemberRedemption.objects.get(redemption__guild=wolves)
     MemberRedemption.objects.filter(pk=proof.pk).update(
         state="redeemed", settled_at=database_now(), next_attempt_at=None
@@ -144,13 +144,13 @@ def test_the_sweep_covers_the_twin_of_a_row_whose_worker_died_after_it_was_settl
     assert set(states(redemption).values()) == {"already_received"}
 
 
-def test_a_probe_of_somebody_who_has_the_code_by_now_covers_the_row(world: World) -> None:
+def test_a_probe_of_a_member_who_has_the_code_by_now_covers_the_row(world: World) -> None:
     wolves, bears, code = guild(members=1), guild(), gift_code()
     player = wolves.members.get().player_id
     member(bears, player)
     world.begin(wolves, code)
     closed = world.begin(bears, code)
-    Heartbeat.objects.create(name="twins")
+    Cursor.objects.create(name="duplicates")
     MemberRedemption.objects.filter(redemption__guild=wolves).update(
         state="redeemed", next_attempt_at=None, settled_at=database_now() - timedelta(hours=1)
     )
@@ -165,7 +165,7 @@ def test_a_probe_of_somebody_who_has_the_code_by_now_covers_the_row(world: World
 
 
 @pytest.mark.django_db(transaction=True)
-def test_who_is_held_by_somebody_is_passed_by(elsewhere: Callable[..., Elsewhere]) -> None:
+def test_a_redemption_that_is_locked_is_left_out(elsewhere: Callable[..., Elsewhere]) -> None:
     held, free = guild(members=1), guild(members=1)
     code = gift_code()
     step.fan_out(code.pk)

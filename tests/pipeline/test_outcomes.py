@@ -1,6 +1,4 @@
-"""Every answer of the game, sent through the simulator: which state, class and reason it leads to
-(docs/reference/outcomes.md).
-"""
+"""Every answer of the game, by the simulator: the state and the reason that it leads to."""
 
 from __future__ import annotations
 
@@ -16,7 +14,8 @@ from giftcodes.models import Attempt, CodeState, MemberRedemption, RateBudget
 from tests.factories import gift_code, guild
 from tests.pipeline.conftest import World
 
-# msg, err_code, outcome, state of the row, class, seconds until it is asked again (None: not by itself), tries counted
+# msg, err_code, outcome, state of the row, class, seconds until it is asked again (None: not by
+# itself), tries counted
 TABLE = [
     ("SUCCESS", 20000, Outcome.SUCCESS, State.REDEEMED, SETTLED, None, 0),
     ("RECEIVED.", 40008, Outcome.RECEIVED, State.ALREADY_RECEIVED, SETTLED, None, 0),
@@ -292,7 +291,7 @@ def test_nobody_who_is_settled_is_asked_again_by_a_second_code_of_the_feed_in_ot
     assert len(world.requests) == 1
 
 
-def test_a_game_is_told_nothing_twice_at_once(world: World) -> None:
+def test_a_game_is_asked_nothing_twice_at_once(world: World) -> None:
     """The pace budget exists as soon as anything was dispatched: one row for each game."""
     _ask_one(world)
 

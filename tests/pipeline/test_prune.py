@@ -1,4 +1,4 @@
-"""Prune: what is old and proves nothing goes, in batches; its figures stay, and every invariant holds."""
+"""Old rows that prove nothing are deleted in batches; their figures stay, and invariants hold."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def broken() -> set[str]:
 
 
 def runs(times: int, *, guilds: int = 1) -> list[Redemption]:
-    """Redemptions with so many runs each, all over: the game does not know the player and is asked again each time."""
+    """Redemptions with so many runs each, all over, in which the game did not know the player."""
     code = gift_code()
     return [_runs(times, code.pk) for _ in range(guilds)]
 
@@ -123,7 +123,8 @@ def test_the_request_behind_a_received_that_counts_as_redeemed_is_kept(world: Wo
     world.has(code)
     redemption = world.redeem(wolves, code)
     (proof,) = Attempt.objects.all()
-    # As if the first answer had been lost, the second one said RECEIVED, and the first one came late after all.
+    # As if the first answer had been lost, the second one said RECEIVED, and the first one came
+    # late after all.
     Attempt.objects.filter(pk=proof.pk).update(outcome="too_frequent")
     MemberRedemption.objects.update(token=2)
     last = {"token": 2, "outcome": "received", "answered_at": proof.answered_at, "realm": 1}
@@ -151,13 +152,11 @@ def test_runs_go_whole_and_oldest_first_and_the_last_one_stays(
     before = written(RedemptionEvent, "event")
     batches = 0
     horizon = step.database_now() - timedelta(days=365)
-    for statement in (step._ENTRIES, step._RUNS):
-        after = 0
-        # Whatever it is killed after: nothing is lost, and the journal is whole.
-        while (
-            batch := step.prune_batch(statement, before=horizon, after=after, of="event")
-        ) is not None:
-            after, _ = batch
+    for name in ("entries", "runs"):
+        first_id = 0
+        # Wherever it is interrupted: nothing is lost, and the journal is whole.
+        while (batch := step.prune_batch(name, before=horizon, first_id=first_id)).last_id:
+            first_id = batch.last_id if batch.has_more_of_last else batch.last_id + 1
             batches += 1
             assert written(RedemptionEvent, "event") == before
             assert "runs_do_not_overlap" not in broken()

@@ -1,4 +1,4 @@
-"""What happens when a worker dies, a message is lost, or somebody comes back from the dead."""
+"""What happens when a worker dies, a message is lost, or a worker returns after its lease."""
 
 from __future__ import annotations
 
@@ -178,7 +178,7 @@ def test_a_claim_is_not_sent_once_the_games_grant_is_known(world: World) -> None
     assert redemption.state == RunState.COMPLETE
 
 
-def test_a_twins_claim_is_not_sent_once_the_games_grant_is_known(world: World) -> None:
+def test_a_duplicates_claim_is_not_sent_once_the_games_grant_is_known(world: World) -> None:
     wolves, bears = guild(), guild()
     for of in (wolves, bears):
         member(of, "300000001")
@@ -192,10 +192,10 @@ def test_a_twins_claim_is_not_sent_once_the_games_grant_is_known(world: World) -
     first.member_redemptions.update(state=State.NEEDS_CORRECTION, token=claim.token + 1)
     second = world.begin(bears, code)
     world.pass_time(5)
-    twin = world.claim(second)
+    duplicate = world.claim(second)
     step.record(stale, step.ask(stale))
 
-    tasks.redeem_member(twin.pk, twin.token)
+    tasks.redeem_member(duplicate.pk, duplicate.token)
     world.drain()
 
     assert len(world.requests) == 1
@@ -251,7 +251,8 @@ def test_a_worker_held_up_between_its_intent_and_the_request_does_not_send(
 ) -> None:
     redemption = _one_member(world)
     claim = world.claim(redemption)
-    # The database still finds enough of the lease left; by its own clock the worker has used up what it had.
+    # The database still finds enough of the lease left; by its own clock the worker has used up
+    # what it had.
     settings.LEASE_SECONDS = settings.HTTP_SECONDS + 1
 
     tasks.redeem_member(claim.pk, claim.token)
@@ -295,7 +296,7 @@ def test_a_code_whose_fan_out_was_lost_is_caught_up(world: World) -> None:
     assert len(world.grants) == 2
 
 
-def test_a_twin_whose_cover_was_lost_is_covered_by_the_sweep(world: World) -> None:
+def test_a_duplicate_whose_settling_was_lost_is_settled_by_the_sweep(world: World) -> None:
     wolves, bears = guild(), guild()
     member(wolves, "300000001")
     member(bears, "300000001")
@@ -310,7 +311,7 @@ def test_a_twin_whose_cover_was_lost_is_covered_by_the_sweep(world: World) -> No
     assert second.state == RunState.COMPLETE
 
 
-def test_twins_are_never_claimed_together(world: World) -> None:
+def test_duplicates_are_never_claimed_together(world: World) -> None:
     wolves, bears = guild(), guild()
     code = gift_code(proven_at="2026-01-01T00:00:00Z")
     redemptions = []
@@ -325,7 +326,7 @@ def test_twins_are_never_claimed_together(world: World) -> None:
     assert sorted(claimed) == ["300000001", "300000002"]
 
 
-def test_an_unconfirmed_twin_in_a_stopped_run_is_driven_to_its_end_and_frees_the_other(
+def test_an_unconfirmed_duplicate_in_a_stopped_run_is_driven_to_its_end_and_frees_the_other(
     world: World,
 ) -> None:
     wolves, bears = guild(), guild()
@@ -397,7 +398,9 @@ def test_the_budget_row_is_made_once(world: World) -> None:
     assert RateBudget.objects.count() == 1
 
 
-def test_a_run_that_waits_for_the_twin_of_its_member_is_not_called_stalled(world: World) -> None:
+def test_a_run_that_waits_for_the_duplicate_of_its_member_is_not_called_stalled(
+    world: World,
+) -> None:
     wolves, bears, code = guild(), guild(), gift_code(proven_at=database_now())
     for pack in (wolves, bears):
         pack.members.create(player_id="300000001")

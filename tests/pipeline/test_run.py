@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
-import pytest
+from importlib import import_module
 
-from giftcodes.models import Redemption, RunState, Trigger
+import pytest
+from django.db import connection
+
+from giftcodes.models import MemberRedemption, Redemption, RunState, Trigger
+from giftcodes.models.member_redemption import COVERED
 from tests.factories import gift_code, guild, member
 from tests.pipeline.conftest import World, events, states
+
+MIGRATION = import_module("giftcodes.migrations.0023_duplicates")
 
 
 def test_every_member_gets_the_code_once(world: World) -> None:
@@ -51,8 +57,30 @@ def test_a_player_in_two_guilds_is_asked_for_once_and_covered(world: World) -> N
     covered = Redemption.objects.get(guild=bears).member_redemptions.get(player_id="300000001")
     assert covered.covered_by is not None
     assert covered.covered_by.redemption.guild == wolves
-    assert covered.reason == "Covered: the player has it through guild Wolves."
+    assert covered.full_reason == "Covered: the player has it through guild Wolves."
+    assert "Wolves" not in covered.reason
     assert Redemption.objects.filter(state=RunState.COMPLETE).count() == 2
+
+
+def test_the_reason_of_an_older_duplicate_names_no_guild_after_the_migration(world: World) -> None:
+    wolves, bears = guild("Wolves", members=1), guild("Bears")
+    member(bears, wolves.members.get().player_id)
+    code = gift_code()
+    world.knows(wolves)
+    world.has(code)
+    world.redeem(wolves, code)
+    row = world.redeem(bears, code).member_redemptions.get()
+    own = MemberRedemption.objects.exclude(pk=row.pk).get()
+    of_older_version = "Covered: the player has it through guild Wolves."
+    MemberRedemption.objects.update(reason=of_older_version)
+
+    with connection.cursor() as cursor:
+        cursor.execute(MIGRATION.NEUTRAL)
+
+    row.refresh_from_db()
+    own.refresh_from_db()
+    assert row.reason == COVERED
+    assert own.reason == of_older_version, "It is no duplicate."
 
 
 def test_redeem_now_on_a_finished_run_tries_the_unsettled_only(world: World) -> None:

@@ -1,4 +1,4 @@
-"""Another spelling of a code that the game has not granted is a new candidate, from wherever it comes."""
+"""Another spelling of a code that the game has not granted is tried, from any source."""
 
 from __future__ import annotations
 

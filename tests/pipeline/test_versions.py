@@ -1,4 +1,4 @@
-"""What people change leaves a version; what the machine does leaves none."""
+"""What people change leaves a version; what the pipeline writes leaves none."""
 
 from __future__ import annotations
 

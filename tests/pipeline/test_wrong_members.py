@@ -1,5 +1,7 @@
-"""A member whom the game does not know is not asked for again for every code; one who is not eligible is asked once a
-day, and not once for each code."""
+"""A member whom the game does not know, or who is not eligible, is not asked for with every code.
+
+The former are not asked for again for every code. The latter are asked for once a day.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +17,8 @@ from tests.factories import REALM, gift_code, guild, member
 from tests.pipeline.conftest import World
 
 DAY = 86_400.0
-#: What is claimed does not depend on it. In one transaction each row leaves its versions, and time is their number.
+#: What is claimed does not depend on it. In one transaction each row leaves its versions, and time
+#: is their number.
 MEMBERS = 12
 
 
@@ -146,7 +149,7 @@ def test_redeem_now_for_a_new_code_does_not_ask_for_members_who_are_known_to_be_
     assert set(asked(world, *wrong_players(wolves)).values()) == {1}
 
 
-# --- Not eligible -----------------------------------------------------------------------------------------------------
+# --- Not eligible ---------------------------------------------------------------------------------
 @pytest.fixture
 def low(world: World) -> Member:
     """A member whose level is too low for five codes."""

@@ -1,1 +1,1 @@
-"""Properties: what holds whatever happens, and in whatever order it happens."""
+"""Property tests: rules that hold in every order of events."""

@@ -1,6 +1,6 @@
-"""Answers as no game should give them, and as it does: each made by a number, so that it can be made again.
+"""Correct and broken answers of the game, each generated from a number, so that it can be repeated.
 
-A `Case` knows what it may mean at the most, by the protocol and not by our client.
+A `Case` says what its answer may mean, by the protocol and not by our client.
 """
 
 from __future__ import annotations
@@ -15,7 +15,8 @@ from typing import Any
 
 from giftcodes.domain.outcomes import PROVING, Outcome
 
-#: The protocol's table (docs/reference/protocol.md), written again so that it cannot share a mistake with the client.
+#: The table of docs/reference/protocol.md, repeated here so that it cannot share a mistake with the
+#: client.
 WORDS = {
     "SUCCESS": (20000, Outcome.SUCCESS),
     "RECEIVED": (40008, Outcome.RECEIVED),
@@ -34,7 +35,7 @@ WORDS = {
     "Sign Error": (0, Outcome.SIGN_ERROR),
     "params error": ("", Outcome.PARAMS_ERROR),
 }
-#: Numbers whose words are not known.
+#: Error codes whose messages are not known.
 UNWORDED = {
     40010: Outcome.LEVEL_OR_SPEND_TOO_LOW,
     40012: Outcome.ACCOUNT_TOO_YOUNG,
@@ -51,14 +52,14 @@ NOTHING: frozenset[Outcome] = frozenset()
 
 @dataclass(frozen=True)
 class Case:
-    """What the server sends, byte for byte.
+    """The bytes that the server sends, and what they may mean.
 
     Args:
-        kind: how it was made.
+        kind: how the answer was made.
         data: the whole answer.
-        exactly: what it means, where the protocol leaves no doubt.
-        may_prove: the settling outcomes that it may be taken for.
-        keeps: the connection is good for the next request, as far as the server is concerned.
+        exactly: its outcome, if the protocol is unambiguous.
+        may_prove: the settling outcomes that the client may return.
+        keeps: the server keeps the connection open for the next request.
     """
 
     kind: str
@@ -69,13 +70,13 @@ class Case:
 
 
 def make(seed: int, number: int, secrets: tuple[str, ...]) -> Case:
-    """The answer of this number."""
+    """Generate the answer with this number."""
     random = Random(f"{seed}:{number}")
     maker = random.choice(_MAKERS)
     return maker(random, secrets)
 
 
-# --- Whole answers ----------------------------------------------------------------------------------------------------
+# --- Whole answers --------------------------------------------------------------------------------
 def _http(body: bytes, *, status: str = "200 OK", headers: str = "") -> bytes:
     return (
         f"HTTP/1.1 {status}\r\nContent-Length: {len(body)}\r\n{headers}\r\n".encode("latin-1")
@@ -84,11 +85,11 @@ def _http(body: bytes, *, status: str = "200 OK", headers: str = "") -> bytes:
 
 
 def correct(random: Random, _secrets: tuple[str, ...]) -> Case:
-    """The protocol's words in another spelling: case, full stop, blanks, the number as text, more fields."""
+    """A correct answer in another form: case, full stop, blanks, number as text, more fields."""
     word, (number, outcome) = random.choice(list(WORDS.items()))
     msg: str | None = _respelt(random, word)
     if random.random() < 0.3:
-        # A known number decides under words that are not known.
+        # With an unknown message, a known number decides.
         number, outcome = random.choice(list(NUMBERS.items()))
         msg = random.choice(["NEW WORDS.", "奖励已领取", "", " . ", "40014", None])
     body: dict[str, Any] = {
@@ -114,7 +115,7 @@ def correct(random: Random, _secrets: tuple[str, ...]) -> Case:
 
 
 def wrong_types(random: Random, secrets: tuple[str, ...]) -> Case:
-    """The game's shape with anything in its fields, each of them right now and then."""
+    """The fields of the game with values of any type, some of them correct."""
     word, (number, outcome) = random.choice(list(WORDS.items()))
     body: dict[str, Any] = {
         "code": 0 if outcome is Outcome.SUCCESS else 1,
@@ -135,7 +136,7 @@ def wrong_types(random: Random, secrets: tuple[str, ...]) -> Case:
 
 
 def contradictions(random: Random, secrets: tuple[str, ...]) -> Case:
-    """Keys twice, words that are nearly right, words of one row with the number of another."""
+    """Repeated keys, almost correct messages, and the message of one row with another's number."""
     word, (number, _) = random.choice(list(WORDS.items()))
     other, (other_number, _) = random.choice(list(WORDS.items()))
     nearly = random.choice(
@@ -205,22 +206,24 @@ def not_the_game(random: Random, secrets: tuple[str, ...]) -> Case:
     return Case("not the game", _http(body, status=status))
 
 
-# --- Broken HTTP ------------------------------------------------------------------------------------------------------
+# --- Broken HTTP ----------------------------------------------------------------------------------
 def broken_status(random: Random, _secrets: tuple[str, ...]) -> Case:
-    """Status lines of every kind; what follows says SUCCESS."""
+    """Broken status lines, before a body that says SUCCESS."""
     line = random.choice(
         [
-            b"HTTP/1.1 42 X", b"HTTP/1.1 1000 X", b"HTTP/1.1 -200 OK", b"HTTP/1.1 2OO OK", b"HTTP/9.9 500 OK",
-            b"HTTP/1.1", b"SSH-2.0-OpenSSH", b"", b"\0\0\0\0", b"HTTP/1.1 99999999999999999999 OK", b"GET / HTTP/1.1",
-            b"HTTP/1.1 " + random.randbytes(8).replace(b"\n", b"").replace(b"2", b""), random.randbytes(30),
-            b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 101 X", b"HTTP/1.1 500 " + b"x" * 70_000,
+            b"HTTP/1.1 42 X", b"HTTP/1.1 1000 X", b"HTTP/1.1 -200 OK", b"HTTP/1.1 2OO OK",
+            b"HTTP/9.9 500 OK", b"HTTP/1.1", b"SSH-2.0-OpenSSH", b"", b"\0\0\0\0",
+            b"HTTP/1.1 99999999999999999999 OK", b"GET / HTTP/1.1",
+            b"HTTP/1.1 " + random.randbytes(8).replace(b"\n", b"").replace(b"2", b""),
+            random.randbytes(30), b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 101 X",
+            b"HTTP/1.1 500 " + b"x" * 70_000,
         ]
     )  # fmt: skip
     return Case("broken status", line + b"\r\nContent-Length: 51\r\n\r\n" + _SUCCESS)
 
 
 def broken_headers(random: Random, secrets: tuple[str, ...]) -> Case:
-    """Header garbage, and odd news about the pace, around a good answer: what it says may be believed."""
+    """Broken headers and rate headers before a correct body, which may be believed."""
     lines = [
         random.choice([_rate_header, _odd_header])(random) for _ in range(random.randrange(1, 8))
     ]
@@ -233,7 +236,7 @@ def broken_headers(random: Random, secrets: tuple[str, ...]) -> Case:
 
 
 def broken_length(random: Random, _secrets: tuple[str, ...]) -> Case:
-    """Lengths that are wrong, missing, doubled or no numbers. A body that is cut proves nothing."""
+    """Lengths that are wrong, missing, repeated or not numbers. A truncated body proves nothing."""
     too_long = random.choice(["52", "60", "1000", "99999999999", "1" + "0" * 400])
     if random.random() < 0.5:
         head = f"HTTP/1.1 200 OK\r\nContent-Length: {too_long}\r\n\r\n"
@@ -246,7 +249,7 @@ def broken_length(random: Random, _secrets: tuple[str, ...]) -> Case:
 
 
 def broken_chunks(random: Random, _secrets: tuple[str, ...]) -> Case:
-    """Chunks of nonsense; a body without its last chunk is not a whole body."""
+    """Broken chunks. A body without its last chunk is incomplete."""
     head = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
     size = random.choice(
         [b"33", b"33;x=y", b"0033", b"34", b"32", b"-1", b"zz", b"", b"fffffffff", b"3 3", b"33\r"]
@@ -260,7 +263,7 @@ def broken_chunks(random: Random, _secrets: tuple[str, ...]) -> Case:
 
 
 def compressed(random: Random, _secrets: tuple[str, ...]) -> Case:
-    """Encodings that nobody asked for: sound, broken, several, wrong, and bombs."""
+    """Encodings that were not requested: correct, broken, several, unknown, and bombs."""
     sound = random.random() < 0.3
     if sound:
         body, coding = random.choice(
@@ -278,7 +281,7 @@ def compressed(random: Random, _secrets: tuple[str, ...]) -> Case:
 
 
 def mutated(random: Random, _secrets: tuple[str, ...]) -> Case:
-    """A good answer with some of its bytes changed, taken out or put in. It does not say SUCCESS."""
+    """A correct answer with bytes changed, removed or inserted. It never says SUCCESS."""
     good = bytearray(
         _http(_RECEIVED, headers="X-RateLimit-Limit: 30\r\nX-RateLimit-Remaining: 29\r\n")
     )
@@ -300,14 +303,15 @@ _RECEIVED = b'{"code":1,"data":[],"msg":"RECEIVED.","err_code":40008}'
 _BOMB = gzip.compress(b" " * 20_000_000, 9)
 _BOMB_IN_A_BOMB = gzip.compress(_BOMB, 9)
 _MAKERS: list[Callable[[Random, tuple[str, ...]], Case]] = [
-    correct, correct, correct, wrong_types, wrong_types, contradictions, contradictions, not_the_game, not_the_game,
-    broken_status, broken_headers, broken_length, broken_chunks, compressed, mutated, mutated,
+    correct, correct, correct, wrong_types, wrong_types, contradictions, contradictions,
+    not_the_game, not_the_game, broken_status, broken_headers, broken_length, broken_chunks,
+    compressed, mutated, mutated,
 ]  # fmt: skip
 
 
-# --- Pieces -----------------------------------------------------------------------------------------------------------
+# --- Pieces ---------------------------------------------------------------------------------------
 def _may_prove(body: dict[str, Any]) -> frozenset[Outcome]:
-    """What the protocol lets a body of the game's shape prove: its words and its number, where they do not differ."""
+    """The outcomes that a body may prove: by its message and its number, if they do not differ."""
     msg, err_code = body.get("msg"), body.get("err_code")
     words = " ".join(msg.split()).rstrip(". ").upper() if isinstance(msg, str) else ""
     by_words, by_number = WORDS.get(words, (0, None))[1], _by_number(err_code)
@@ -361,13 +365,14 @@ def _text(random: Random, secrets: tuple[str, ...] = ()) -> str:
 
 
 def _value(random: Random, depth: int, secrets: tuple[str, ...] = ()) -> Any:
-    """Anything that JSON can say."""
+    """A random JSON value."""
     if depth and random.random() < 0.3:
         inner = [_value(random, depth - 1, secrets) for _ in range(random.randrange(4))]
         return inner if random.random() < 0.5 else {_text(random): value for value in inner}
     return random.choice(
-        [None, True, False, 0, 1, -1, 20000, "20000", 40008, 2**63, -(10**30), 0.0, 1e308, float("nan"), float("inf"),
-         "", "SUCCESS", "success.", "RECEIVED", "0", _text(random, secrets), _text(random, secrets)]
+        [None, True, False, 0, 1, -1, 20000, "20000", 40008, 2**63, -(10**30), 0.0, 1e308,
+         float("nan"), float("inf"), "", "SUCCESS", "success.", "RECEIVED", "0",
+         _text(random, secrets), _text(random, secrets)]
     )  # fmt: skip
 
 
@@ -376,18 +381,21 @@ def _rate_header(random: Random) -> str:
         ["X-RateLimit-Limit", "X-RateLimit-Remaining", "X-RateLimit-Reset", "Retry-After"]
     )
     value = random.choice(
-        ["30", "0", "-1", "999999999", "9999999999", "9" * 400, "3.5", "abc", "", " 7 ", "1e5", "NaN", "Infinity", "٣",
-         "30, 30", "1764000000", "1764000000000", "Wed, 21 Oct 2026 07:28:00 GMT", "Wed, 99 Xyz 0000 99:99:99", "\x00"]
+        ["30", "0", "-1", "999999999", "9999999999", "9" * 400, "3.5", "abc", "", " 7 ", "1e5",
+         "NaN", "Infinity", "٣", "30, 30", "1764000000", "1764000000000",
+         "Wed, 21 Oct 2026 07:28:00 GMT", "Wed, 99 Xyz 0000 99:99:99", "\x00"]
     )  # fmt: skip
     return _latin(f"{name}: {value}\r\n")
 
 
 def _odd_header(random: Random) -> str:
     return random.choice(
-        ["no colon at all\r\n", ": no name\r\n", " folded: yes\r\n", "X: a\r\n  b\r\n", "X-\x01: \x02\r\n", "Ü: ä\r\n",
-         f"X: {'y' * 5000}\r\n", "Set-Cookie: a=b; Domain=.evil\r\n", "Location: http://127.0.0.1:1/\r\n",
-         "Date: yesterday\r\n", "Connection: close\r\n", "Content-Type: text/html; charset=nonsense\r\n",
-         "Connection: upgrade\r\nUpgrade: h2c\r\n", "Trailer: X\r\n", "Content-Encoding: identity\r\n"]
+        ["no colon at all\r\n", ": no name\r\n", " folded: yes\r\n", "X: a\r\n  b\r\n",
+         "X-\x01: \x02\r\n", "Ü: ä\r\n", f"X: {'y' * 5000}\r\n",
+         "Set-Cookie: a=b; Domain=.evil\r\n", "Location: http://127.0.0.1:1/\r\n",
+         "Date: yesterday\r\n", "Connection: close\r\n",
+         "Content-Type: text/html; charset=nonsense\r\n", "Connection: upgrade\r\nUpgrade: h2c\r\n",
+         "Trailer: X\r\n", "Content-Encoding: identity\r\n"]
     )  # fmt: skip
 
 

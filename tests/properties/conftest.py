@@ -8,7 +8,7 @@ import pytest
 
 @pytest.fixture
 def silence() -> Iterator[None]:
-    """A thousand steps tell a long story, of which the failing one is printed anyway."""
+    """Disable logging. Hypothesis prints the steps of a failing example."""
     logging.disable(logging.CRITICAL)
     yield
     logging.disable(logging.NOTSET)

@@ -1,4 +1,7 @@
-"""The end: people have gone home, the game behaves, time passes; and then nobody may be left behind."""
+"""The end of an example: no more actions by people, a working game, and enough time.
+
+Then every member must have the code or a reason.
+"""
 
 from __future__ import annotations
 
@@ -15,13 +18,14 @@ from tests.properties.system import PROVIDER
 if TYPE_CHECKING:
     from tests.properties.machine import Flow
 
-#: A pause of the game lasts 10 minutes at the most. A closed code is probed for hours; nobody waits for that.
+#: A pause of the game lasts at most 10 minutes. The probes of a closed code, which take hours, are
+#: not waited for.
 _LONG = 605
 _ROUNDS = 12
 
 
 def let_everything_end(flow: Flow) -> None:
-    """Drive the flow by what beat drives it by, with every message before this one lost."""
+    """Lose all messages, and run the tasks that beat enqueues until nothing is open."""
     flow.system.messages.clear()
     flow.system.requests.clear()
     providers.resume(PROVIDER)
@@ -30,7 +34,8 @@ def let_everything_end(flow: Flow) -> None:
         tasks.sweep()
         tasks.catch_up()
         flow.the_rules_hold()
-        # Not before catch-up has looked: an answer of the last turn may have opened a code that new members lack.
+        # Checked after the catch-up, since the last answer may have reopened a code that new
+        # members do not have.
         if _is_quiet():
             break
         _let_the_members_have_their_turn(flow)
@@ -47,7 +52,7 @@ def _let_the_members_have_their_turn(flow: Flow) -> None:
         while flow.system.messages:
             message = flow.system.messages[0]
             if message.task is tasks.redeem_member:
-                flow.a_worker_asks_the_game_and_hears(message)
+                flow.a_worker_asks_the_game_and_records(message)
             else:
                 flow.system.deliver(message)
         flow.system.pass_time(15)

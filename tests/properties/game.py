@@ -1,4 +1,4 @@
-"""The game as a model: what it has granted, and what it answers. It takes part in every step and never tells."""
+"""A model of the game in memory: what it has granted, and what it answers."""
 
 from __future__ import annotations
 
@@ -11,21 +11,21 @@ _SETTLING = frozenset({Outcome.SUCCESS, Outcome.RECEIVED})
 
 
 class Game:
-    """Grants each code once to each player, whatever it says about it."""
+    """Grants each code at most once to each player, also when its answer says otherwise."""
 
     def __init__(self) -> None:
         self.grants: set[tuple[str, int]] = set()
-        #: Codes that have ended: nobody gets them any more.
+        #: Codes that have ended. The game does not grant them any more.
         self.ended: set[int] = set()
 
     def ask(
         self, player_id: str, code_id: int, *, says: Outcome = Outcome.SUCCESS, acts: bool = False
     ) -> Answer:
-        """One request.
+        """Handle one request.
 
         Args:
-            says: what it answers, where it may. SUCCESS and RECEIVED mean: what is true.
-            acts: an answer that leaves it open was given after the effect, not in its place.
+            says: the answer. For SUCCESS and RECEIVED, the game gives the true answer instead.
+            acts: if the answer leaves the result open, the code was granted before it.
         """
         truth = self._truth(player_id, code_id)
         outcome = truth if says in _SETTLING else says
@@ -43,7 +43,7 @@ class Game:
 
 
 def answer(outcome: Outcome) -> Answer:
-    """An answer as the client hands it on."""
+    """An answer as the client returns it."""
     return Answer(
         outcome=outcome,
         http_status=None if outcome in _SILENT else _STATUS.get(outcome, 200),

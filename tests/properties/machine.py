@@ -1,7 +1,8 @@
-"""The machine: everything that can happen to the flow, in any order, with the rules looked at after each step.
+"""A state machine of everything that can happen in the pipeline, with a check after each step.
 
-Three players, two guilds with one player in both, two codes. Messages are lost, doubled and late; workers die between
-any two steps and come back; the game says what it likes; people press every button.
+There are three players, two guilds that share players, and two codes. Messages are lost, repeated
+and late; workers die between any two steps, or continue late; the game gives any answer; people
+use every action of the admin.
 """
 
 from __future__ import annotations
@@ -34,14 +35,14 @@ ONE = st.integers(0, 1)
 TRIGGER = st.sampled_from(
     [Trigger.POLL, Trigger.ADMIN, Trigger.COMMAND, Trigger.CATCH_UP, Trigger.SWEEP]
 )
-#: What is true, and what leaves it open, is said more often than each of the rest.
+#: True answers, and those that leave the result open, are more frequent than the others.
 SAYS = st.sampled_from([*[Outcome.SUCCESS] * 8, *sorted(UNDECIDED), *sorted(UNDECIDED), *Outcome])
-#: Whole fives: none comes near a limit (2.2, 4, 14, 30, 60 s) from below, so that a slow machine changes nothing.
+#: None is slightly below a limit (2.2, 4, 14, 30, 60 s), so a slow machine changes nothing.
 SECONDS = st.sampled_from([5, 15, 35, 35, 65, 65, 605, 3_605, 86_405])
 
 
 class Flow(RuleBasedStateMachine):
-    """Redeemer, with the test's hand at each of its steps."""
+    """The pipeline, in which the test chooses each next step."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -69,7 +70,7 @@ class Flow(RuleBasedStateMachine):
         for number in range(runs):
             self._start(number % 2, number // 2, Trigger.POLL)
 
-    # --- Runs ---------------------------------------------------------------------------------------------------------
+    # --- Runs -------------------------------------------------------------------------------------
     @rule(guild=ONE, code=ONE, trigger=TRIGGER)
     def ask_for_a_run(self, guild: int, code: int, trigger: Trigger) -> None:
         expected = self._expected(guild, code, trigger)
@@ -79,7 +80,7 @@ class Flow(RuleBasedStateMachine):
     def two_ask_for_a_run_at_once(
         self, guild: int, code: int, trigger: Trigger, other: Trigger
     ) -> None:
-        """The second is a whole start between the first one making sure of its row and looking at it."""
+        """A second start runs after the first has created its row, and before it reads it."""
         kinds: list[StartKind] = []
         with overtaken(
             RedemptionQuerySet, "ensure", lambda: kinds.append(self._start(guild, code, other))
@@ -113,7 +114,7 @@ class Flow(RuleBasedStateMachine):
 
     @rule(run=NUMBER)
     def a_late_member_overtakes_finish(self, run: int) -> None:
-        """The last member has had a turn; somebody joins between the cheap look and the lock."""
+        """All members are done; another one joins between finish's first check and its lock."""
         self.all_goes_well_for_a_while(times=9)
         if found := self._redemption(
             run, Redemption.objects.running().exclude(member_redemptions__state__in=values(OPEN))
@@ -127,7 +128,7 @@ class Flow(RuleBasedStateMachine):
                     Trigger.CATCH_UP,
                 )
 
-            with overtaken(finish, "_looks_over", join):
+            with overtaken(finish, "_seems_over", join):
                 finish.finish(found.pk)
 
     @rule(run=NUMBER, how=st.sampled_from(["stops", "stops at once", "takes the stop back"]))
@@ -150,17 +151,11 @@ class Flow(RuleBasedStateMachine):
         found = list(among.select_related("guild", "gift_code").order_by("pk"))
         return found[number % len(found)] if found else None
 
-    # --- Messages and requests ----------------------------------------------------------------------------------------
+    # --- Messages and requests --------------------------------------------------------------------
     @rule(run=NUMBER, what=st.sampled_from(["stop", "close", "leave"]), member=NUMBER)
     def something_overtakes_dispatch(self, run: int, what: str, member: int) -> None:
         """Between the choice and the locks."""
-        at = dispatch._CHOOSE
-        with overtaken(
-            dispatch,
-            "_ask",
-            lambda: self._interfere(what, run, member),
-            at=lambda asked: asked is at,
-        ):
+        with overtaken(dispatch, "_choose", lambda: self._interfere(what, run, member)):
             tasks.dispatch(PROVIDER)
 
     @rule(
@@ -169,7 +164,7 @@ class Flow(RuleBasedStateMachine):
         member=NUMBER,
     )
     def something_overtakes_the_workers(self, run: int, what: str, member: int) -> None:
-        """Between the claims and the requests."""
+        """Something happens between the claims and the requests."""
         self.system.pass_time(5)
         tasks.dispatch(PROVIDER)
         self._interfere(what, run, member)
@@ -186,7 +181,7 @@ class Flow(RuleBasedStateMachine):
             catch_up.withdraw_leavers()
         elif what == "late answers":
             for request in list(self.system.requests):
-                self._hear(request)
+                self._record(request)
         elif found is not None and what == "stop":
             run_actions.stop(found.pk, trigger=Trigger.ADMIN)
         elif found is not None:
@@ -207,11 +202,11 @@ class Flow(RuleBasedStateMachine):
         if dies:
             self.system.requests.remove(found)
         else:
-            self._hear(found)
+            self._record(found)
 
-    def _hear(self, request: Request) -> None:
+    def _record(self, request: Request) -> None:
         with self.witness.of_an_answer(request):
-            self.system.hear(request)
+            self.system.record(request)
 
     @precondition(lambda self: self.system.other_messages)
     @rule(message=NUMBER, doubled=st.booleans())
@@ -220,7 +215,7 @@ class Flow(RuleBasedStateMachine):
 
     @rule(says=SAYS, acts=st.booleans(), records=st.booleans())
     def a_member_has_a_turn(self, says: Outcome, acts: bool, records: bool) -> None:
-        """The steps above in a row, after the pause that each player needs."""
+        """Dispatch, request and answer in a row, after the pause that each player needs."""
         self.system.pass_time(5)
         tasks.dispatch(PROVIDER)
         if not self.system.claims:
@@ -229,37 +224,37 @@ class Flow(RuleBasedStateMachine):
         with self.witness.of_a_request(claim):
             self.system.send(claim, says=says, acts=acts)
         if records and len(self.system.requests) > number:
-            self._hear(self.system.requests[-1])
+            self._record(self.system.requests[-1])
 
     @rule(says=SAYS, acts=st.booleans(), others_go_on=st.booleans(), comes_back=st.booleans())
     def a_worker_is_taken_for_dead(
         self, says: Outcome, acts: bool, others_go_on: bool, comes_back: bool
     ) -> None:
-        """It has asked, and is held up for so long that its claim is given to another."""
+        """A worker has sent a request, and is held up until its claim is given to another."""
         number = len(self.system.requests)
         self.a_member_has_a_turn(says=says, acts=acts, records=False)
         self.time_passes(seconds=65, then="sweep and tick" if others_go_on else "sweep")
         if comes_back and len(self.system.requests) > number:
-            self._hear(self.system.requests[-1])
+            self._record(self.system.requests[-1])
 
     @rule(times=st.sampled_from([1, 3, 9]))
     def all_goes_well_for_a_while(self, times: int) -> None:
-        """Only that nobody looks yet whether a run is over."""
+        """Members are redeemed without a fault, but no run is finished."""
         for _ in range(times):
             tasks.dispatch(PROVIDER)
             if not self.system.claims:
                 return
             for claim in self.system.claims:
-                self.a_worker_asks_the_game_and_hears(claim)
+                self.a_worker_asks_the_game_and_records(claim)
             self.system.pass_time(5)
 
-    def a_worker_asks_the_game_and_hears(self, claim: Message) -> None:
+    def a_worker_asks_the_game_and_records(self, claim: Message) -> None:
         with self.witness.of_a_request(claim):
             attempt = self.system.send(claim, says=Outcome.SUCCESS, acts=False)
         if attempt is not None:
-            self._hear(self.system.requests[-1])
+            self._record(self.system.requests[-1])
 
-    # --- Housekeeping -------------------------------------------------------------------------------------------------
+    # --- Housekeeping -----------------------------------------------------------------------------
     @rule(
         seconds=SECONDS,
         then=st.sampled_from(["nothing", "sweep", "sweep and tick", "sweep and tick"]),
@@ -286,7 +281,7 @@ class Flow(RuleBasedStateMachine):
             case _:
                 self.system.messages.clear()
 
-    # --- People -------------------------------------------------------------------------------------------------------
+    # --- People -----------------------------------------------------------------------------------
     @rule(
         code=ONE,
         what=st.sampled_from(["close", "close for good", "reopen", "reopen", "end in the game"]),
@@ -304,7 +299,7 @@ class Flow(RuleBasedStateMachine):
 
     @rule(member=NUMBER, what=st.sampled_from(["active", "opted_out", "realm", "join"]))
     def a_member_changes(self, member: int, what: str) -> None:
-        """Leaves, comes back, opts out and in, moves to another realm and back, or is new."""
+        """A member leaves or returns, opts out or in, changes the realm, or joins."""
         if what == "join":
             self._join(self.guilds[member % 2])
             return
@@ -315,7 +310,7 @@ class Flow(RuleBasedStateMachine):
         Member.objects.filter(pk=found.pk).update(**{what: value})
 
     def _join(self, guild: Guild) -> None:
-        """First come those who are in the other guild as well; there is room for few."""
+        """Add one of a few players, those of the other guild first."""
         wanted = ["300", "401", "402"]
         known = set(guild.members.values_list("player_id", flat=True))
         if newcomers := [player for player in wanted if player not in known]:
@@ -328,7 +323,7 @@ class Flow(RuleBasedStateMachine):
         else:
             providers.resume(PROVIDER)
 
-    # --- What must hold -----------------------------------------------------------------------------------------------
+    # --- What must hold ---------------------------------------------------------------------------
     @invariant()
     def the_rules_hold(self) -> None:
         now = Snapshot.take()
@@ -340,7 +335,7 @@ class Flow(RuleBasedStateMachine):
         if not hasattr(self, "system"):
             return
         try:
-            # After a broken rule there is nothing more to be seen.
+            # After a broken rule, the end need not be checked.
             if sys.exc_info()[1] is self.outside:
                 let_everything_end(self)
         finally:

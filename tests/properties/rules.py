@@ -1,4 +1,4 @@
-"""The rules, as what may never be seen: in one moment (`moment`), and from one moment to the next (`step`)."""
+"""The rules that hold at each moment (`moment`), and from one moment to the next (`step`)."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tests.properties.snapshot import Snapshot
 
 
 def moment(now: Snapshot) -> None:
-    """What holds at each moment."""
+    """Check the rules that hold at each moment."""
     _one_run_at_most(now)
     _one_row_holds_a_player_and_a_code(now)
     _a_settled_row_has_its_proof(now)
@@ -21,7 +21,7 @@ def moment(now: Snapshot) -> None:
 
 
 def step(before: Snapshot, now: Snapshot, *, by_a_person: bool) -> None:
-    """What holds from one moment to the next."""
+    """Check the rules that hold from one moment to the next."""
     _what_is_settled_stays_settled(before, now)
     _tokens_and_runs_only_grow(before, now)
     _evidence_is_never_changed(before, now)
@@ -81,7 +81,7 @@ def _what_is_over_is_over(now: Snapshot) -> None:
         if run == RunState.COMPLETE:
             assert row.state not in OPEN, row
         elif run == RunState.STOPPED:
-            # What is unconfirmed is driven to its end whatever the state.
+            # Unconfirmed requests are repeated until they are clear, in every state of the run.
             assert row.state != State.PENDING, row
             assert row.state != State.IN_FLIGHT or row.confirming, row
         elif run == RunState.PENDING:

@@ -19,19 +19,19 @@ SELECT json_build_object(
     'events', (SELECT json_agg(e ORDER BY id) FROM giftcodes_redemptionevent e)
 )::text
 """
-#: Moments. They move when the test lets time pass, and that is no change.
+#: Columns with times. The test moves them when it lets time pass, which is not a change.
 _TIMES = ("_at", "_until")
 
 
 @dataclass(frozen=True)
 class Snapshot:
-    """Rows by id, all their columns but the moments, except that a stop was requested."""
+    """Rows by id, without their times. A requested stop is kept as a flag."""
 
     rows: dict[int, Row]
     redemptions: dict[int, Row]
     codes: dict[int, Row]
     attempts: dict[int, Row]
-    #: Redemption id to its journal's kinds, oldest first.
+    #: For each redemption id: the kinds of its events, oldest first.
     journal: dict[int, list[EventKind]]
 
     @classmethod

@@ -1,4 +1,4 @@
-"""The flow taken apart: each message, and each request to the game, waits in a list until the test's hand takes it."""
+"""The pipeline in single steps: messages and requests wait in lists until the test takes them."""
 
 from __future__ import annotations
 
@@ -17,18 +17,20 @@ from giftcodes import tasks
 from giftcodes.clients.games import Answer, Rate
 from giftcodes.domain.outcomes import Outcome
 from giftcodes.pipeline import redeem as redeem_step
+from giftcodes.pipeline.redeem import recording
 from tests.pipeline.conftest import World
 from tests.properties.game import Game
 
 PROVIDER = "simulator"
 _COUNT_FROM_ONE = """
-SELECT setval(format('%I', sequencename)::regclass, 1, false) FROM pg_sequences WHERE sequencename LIKE 'giftcodes\\_%'
+SELECT setval(format('%I', sequencename)::regclass, 1, false)
+FROM pg_sequences WHERE sequencename LIKE 'giftcodes\\_%'
 """
 
 
 @dataclass(frozen=True)
 class Message:
-    """What the broker holds. It may be lost, come twice, or come late."""
+    """A message in the broker. It may be lost, repeated or late."""
 
     task: Any
     args: tuple[Any, ...]
@@ -36,14 +38,14 @@ class Message:
 
 @dataclass(frozen=True)
 class Request:
-    """A request under way: sent, and its answer not recorded yet."""
+    """A request that was sent, and its answer, which is not recorded yet."""
 
     intent: redeem_step.Intent
     answer: Answer
 
 
 class System:
-    """An empty database, a game, and nothing that moves by itself."""
+    """An empty database and a game, without any process."""
 
     def __init__(self, *, rate: Rate | None) -> None:
         self.game = Game()
@@ -51,10 +53,10 @@ class System:
         self.requests: list[Request] = []
         self._patches = ExitStack()
         here = replace(settings.PROVIDERS[PROVIDER], rate=rate)
-        self._patches.enter_context(mock.patch.object(tasks, "enqueue_on_commit", self._ring))
-        # Delays are whole seconds, so that a slow machine takes the same way as a quick one.
+        self._patches.enter_context(mock.patch.object(tasks, "enqueue_on_commit", self._enqueue))
+        # Without jitter, delays are whole seconds, and a slow machine takes the same steps.
         self._patches.enter_context(
-            mock.patch.object(redeem_step, "random", SimpleNamespace(random=lambda: 0.0))
+            mock.patch.object(recording, "random", SimpleNamespace(random=lambda: 0.0))
         )
         self._patches.enter_context(mock.patch.dict(settings.PROVIDERS, {PROVIDER: here}))
         _empty_the_tables()
@@ -62,11 +64,11 @@ class System:
     def close(self) -> None:
         self._patches.close()
 
-    def _ring(self, task: Any, *args: Any) -> None:
+    def _enqueue(self, task: Any, *args: Any) -> None:
         self.messages.append(Message(task, args))
 
     def of(self, *wanted: Any) -> list[Message]:
-        """The messages of these tasks."""
+        """The messages for these tasks."""
         return [message for message in self.messages if message.task in wanted]
 
     @property
@@ -78,7 +80,7 @@ class System:
         return [message for message in self.messages if message.task is not tasks.redeem_member]
 
     def deliver(self, message: Message, *, doubled: bool = False) -> None:
-        """Let a worker take a message, and leave its double in the queue."""
+        """Run a message's task. With `doubled`, a copy of the message stays in the queue."""
         if not doubled:
             self.messages.remove(message)
         message.task(*message.args)
@@ -86,7 +88,7 @@ class System:
     def send(
         self, message: Message, *, says: Outcome, acts: bool, doubled: bool = False
     ) -> redeem_step.Intent | None:
-        """Let a worker take a claim as far as its request. None: it did not send."""
+        """Process a claim up to its request. Returns None if no request was sent."""
         if not doubled:
             self.messages.remove(message)
         intent = redeem_step.intend(*message.args)
@@ -95,8 +97,8 @@ class System:
             self.requests.append(Request(intent, answer))
         return intent
 
-    def hear(self, request: Request) -> None:
-        """Let its worker record the answer, and ring what follows."""
+    def record(self, request: Request) -> None:
+        """Record the answer of a request, and enqueue the following tasks."""
         self.requests.remove(request)
         intent = request.intent
 
@@ -112,7 +114,7 @@ class System:
 
 @transaction.atomic
 def _empty_the_tables() -> None:
-    """Quicker than TRUNCATE. Foreign keys are looked at when it commits."""
+    """Delete all rows, which is faster than TRUNCATE. Foreign keys are checked at the commit."""
     with connection.cursor() as cursor:
         for model in apps.get_app_config("giftcodes").get_models(include_auto_created=True):
             cursor.execute(f"DELETE FROM {model._meta.db_table}")
@@ -122,19 +124,19 @@ def _empty_the_tables() -> None:
 @contextmanager
 def overtaken(
     owner: object,
-    look: str,
+    read: str,
     meanwhile: Callable[[], object],
     *,
     at: Callable[..., bool] = lambda *_: True,
 ) -> Iterator[None]:
-    """Let something happen right after a step has had a look, and before it acts on what it saw: once.
+    """Call `meanwhile` once, after a step has read something and before it acts on it.
 
-    That is what another process would do there. `at` chooses the look by its arguments.
+    This is what another process could do there. `at` chooses the call by its arguments.
     """
-    original = getattr(owner, look)
+    original = getattr(owner, read)
     is_over = False
 
-    def slow_look(*args: Any, **kwargs: Any) -> Any:
+    def slow_read(*args: Any, **kwargs: Any) -> Any:
         nonlocal is_over
         seen = original(*args, **kwargs)
         if not is_over and at(*args):
@@ -142,5 +144,5 @@ def overtaken(
             meanwhile()
         return seen
 
-    with mock.patch.object(owner, look, slow_look):
+    with mock.patch.object(owner, read, slow_read):
         yield

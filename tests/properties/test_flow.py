@@ -1,7 +1,7 @@
-"""Whatever happens, in whatever order: one run, one request, one grant, and nobody is left behind.
+"""In every order of events: one run, one request and one grant at a time, and no member forgotten.
 
-`PROPERTY_EXAMPLES=500` makes it long and different each time (`make properties`); without it the same few hundred
-steps are taken each time.
+`PROPERTY_EXAMPLES=500` (`make properties`) runs that many random examples. Without it, the same few
+hundred steps run each time.
 """
 
 from __future__ import annotations

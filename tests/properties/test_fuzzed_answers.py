@@ -1,6 +1,6 @@
-"""Ten thousand answers through the real client: each ends in an Outcome, and none says more than the game said.
+"""Ten thousand answers through the real client: each becomes an Outcome, and none proves too much.
 
-`PROPERTY_EXAMPLES=500` takes 500 × 30 others, by a new seed; `ANSWER_SEED` takes the same once more.
+`PROPERTY_EXAMPLES=500` runs 500 × 30 answers of a new seed; `ANSWER_SEED` repeats a seed.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ STORED = 200
 
 
 class Parrot:
-    """A server that answers each request with what it was last told, and remembers the signature it was sent."""
+    """A server that sends the bytes of a case, and keeps the signature of the last request."""
 
     def __init__(self) -> None:
         self.case = Case("nothing", b"")
@@ -46,7 +46,7 @@ class Parrot:
     def _script(self, talk: Talk) -> None:
         while request := talk.hear():
             self.sign = request.form["sign"]
-            # What the game knows of us, it may send back to us.
+            # The game may send back the signature that it got.
             keeps = self.case.keeps
             try:
                 talk.say(self.case.data.replace(b"%SIGN%", self.sign.encode()))
@@ -58,7 +58,10 @@ class Parrot:
                 return
 
     def redeem(self, case: Case) -> Answer:
-        """Ask once. A connection that is not kept is closed before the next request, which could else be sent on it."""
+        """Send one request.
+
+        Wait for the end of a connection that is not kept, so that the next request cannot use it.
+        """
         self.case = case
         self.server.requests.clear()
         self._has_hung_up.clear()
@@ -144,7 +147,7 @@ def _a_row() -> MemberRedemption:
 
 
 def _store(row: MemberRedemption, answer: Answer) -> None:
-    """Claim the row anew, as if nobody had asked before, and record the answer for it."""
+    """Reset and claim the row, and record the answer for it."""
     Attempt.objects.all().delete()
     MemberRedemption.objects.filter(pk=row.pk).update(
         state=State.IN_FLIGHT,

@@ -1,4 +1,4 @@
-"""Watches each request and each answer, and knows what may not follow."""
+"""Check each request and each answer against the rows before it."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ from tests.properties.system import Message, Request, System
 
 
 class Witness:
-    """Remembers for whom a proof was recorded, and lets nobody ask for them again."""
+    """Checks requests and answers, and remembers which players are known to have a code."""
 
     def __init__(self, system: System) -> None:
         self._system = system
-        #: Player and code: the answer that proves it was recorded.
+        #: Player and code, once an answer that proves the grant was recorded.
         self.proven: set[tuple[str, int]] = set()
 
     @contextmanager
     def of_a_request(self, claim: Message) -> Iterator[None]:
-        """If the worker sends a request, then it was allowed to, by what stood in the tables before."""
+        """Check that a request that is sent in the block was allowed by the rows before it."""
         row_id, token = claim.args
         row = _read(row_id)
         budget, now = RateBudget.objects.get(), database_now()
@@ -43,16 +43,16 @@ class Witness:
         assert (row.player_id, row.gift_code_id) not in self.proven, (
             "the player was known to have it"
         )
-        assert not self._somebody_else_asks(row), "two requests for one player and code"
+        assert not self._is_asked_elsewhere(row), "two requests for one player and code"
         if not row.confirming:
             run, member = row.redemption, row.member
             assert run.state == RunState.RUNNING, "nothing runs"
             assert run.stop_requested_at is None, "it was stopped"
             assert row.gift_code.is_open, "the code is closed"
             assert member.active, "the member has left"
-            assert not member.opted_out, "the member wishes not to be asked for"
+            assert not member.opted_out, "the member has opted out"
 
-    def _somebody_else_asks(self, row: MemberRedemption) -> bool:
+    def _is_asked_elsewhere(self, row: MemberRedemption) -> bool:
         *others, _ = self._system.requests
         of_same = [
             other.intent.row_id
@@ -68,7 +68,7 @@ class Witness:
 
     @contextmanager
     def of_an_answer(self, request: Request) -> Iterator[None]:
-        """A claim that is over changes nothing, except that what the game granted is true."""
+        """Check that the answer of an expired claim changes nothing, except for a SUCCESS."""
         intent, outcome = request.intent, request.answer.outcome
         before = _read(intent.row_id)
         held = (before.state, before.token) == (State.IN_FLIGHT, intent.token)

@@ -30,14 +30,14 @@ def test_bare_ids_one_a_line_are_enough() -> None:
 
 
 @pytest.mark.parametrize("delimiter", [",", ";", "\t"])
-def test_columns_without_names_are_taken_by_place(delimiter: str) -> None:
+def test_columns_without_names_are_read_by_position(delimiter: str) -> None:
     listed = read(delimiter.join(["123456789", "Amber", "1042", "2026-05-01"]))
 
     assert listed.members == (ListedMember(1, "123456789", "Amber", 1042, date(2026, 5, 1)),)
 
 
 @pytest.mark.parametrize("delimiter", [",", ";", "\t"])
-def test_columns_with_names_may_stand_in_any_order(delimiter: str) -> None:
+def test_named_columns_may_have_any_order(delimiter: str) -> None:
     header = delimiter.join(["Kingdom", "NAME", "Consented on", "Player_ID"])
     listed = read(f"{header}\n{delimiter.join(['77', 'Amber', '31.12.2025', '123456789'])}\n")
 
@@ -60,7 +60,7 @@ def test_a_player_beside_an_id_is_a_name() -> None:
     assert read("Player,ID\nAmber,123456789\n").members == (ListedMember(2, "123456789", "Amber"),)
 
 
-def test_columns_that_nobody_knows_are_named_and_left_out() -> None:
+def test_unknown_columns_are_named_and_ignored() -> None:
     listed = read("id,level,name\n123456789,30,Amber\n")
 
     assert listed.ignored_columns == ("level",)
@@ -120,7 +120,7 @@ def test_a_number_in_a_spreadsheets_wrapping_is_unwrapped(cell: str) -> None:
         ("1.042E+03", "last digits are lost"),
     ],
 )
-def test_a_realm_that_is_not_plainly_a_number_is_asked_about(cell: str, proposal: str) -> None:
+def test_an_unclear_realm_is_refused_with_a_proposal(cell: str, proposal: str) -> None:
     listed = read(
         f"id;name;realm\n123456789;Amber;{cell}\n234567890;Birch;1042.0\n345678901;Cinder;1042,00\n"
     )
@@ -146,12 +146,12 @@ def test_a_player_id_is_never_shortened(cell: str) -> None:
 @pytest.mark.parametrize(
     "line", ["123,456,789", "123456789,Amber,1,042", "123456789,Amber,12,345,2026-01-01"]
 )
-def test_a_number_that_its_own_comma_tears_apart_is_asked_about(line: str) -> None:
+def test_a_number_that_its_comma_splits_is_refused(line: str) -> None:
     assert not read(f"{line}\n").members
     assert list(reasons(read(f"{line}\n"))) == [1]
 
 
-def test_a_number_that_its_own_comma_tears_apart_is_shown_as_it_was() -> None:
+def test_a_number_that_its_comma_splits_is_shown_as_it_was() -> None:
     listed = read("id,realm,name\n123456789,1,042\n")
 
     assert "“1,042” may be one number or two cells" in reasons(listed)[2]
@@ -173,19 +173,20 @@ def test_digits_of_every_script_are_read(digits: str) -> None:
     "invisible",
     "\u00ad\u061c\u180e\u200b\u200d\u200e\u202a\u202e\u2060\u2066\u2069\ufe0f\ufeff\U000e0001",
 )
-def test_invisible_characters_around_and_within_values_are_taken_out(invisible: str) -> None:
+def test_invisible_characters_around_and_within_values_are_removed(invisible: str) -> None:
     def spoiled(text: str) -> str:
         return invisible + text[:2] + invisible + text[2:] + invisible
 
     listed = read(
-        f"{spoiled('id')};{spoiled('name')};realm\n{spoiled('123456789')};{spoiled('Amber')};{spoiled('1042')}\n"
+        f"{spoiled('id')};{spoiled('name')};realm\n"
+        f"{spoiled('123456789')};{spoiled('Amber')};{spoiled('1042')}\n"
     )
 
     assert listed.members == (ListedMember(2, "123456789", "Amber", 1042),)
 
 
 @pytest.mark.parametrize("cell", ["1.23457E+08", "1,23457E+08", "1E+08", "1.2e8"])
-def test_a_rounded_number_is_refused_with_the_way_out(cell: str) -> None:
+def test_a_rounded_number_is_refused_with_advice(cell: str) -> None:
     listed = read(f"id;name\n{cell};Amber\n234567890;Birch\n")
 
     assert ids(listed) == ["234567890"]
@@ -193,7 +194,7 @@ def test_a_rounded_number_is_refused_with_the_way_out(cell: str) -> None:
     assert cell in reasons(listed)[2]
 
 
-def test_a_rounded_number_in_the_first_line_is_no_header() -> None:
+def test_a_rounded_number_in_the_first_line_is_not_a_header() -> None:
     assert list(reasons(read("1.23457E+08\n234567890\n"))) == [1]
 
 
@@ -217,7 +218,7 @@ def test_a_rounded_number_in_the_first_line_is_no_header() -> None:
         ("123456789,1042", "a nickname or a realm?"),
     ],
 )
-def test_a_bad_line_says_why_and_costs_no_other(line: str, reason: str) -> None:
+def test_a_bad_line_has_a_reason_and_does_not_affect_others(line: str, reason: str) -> None:
     listed = read(f"345678901,Birch,1042\n{line}\n456789012,Cinder,1042\n")
 
     assert ids(listed) == ["345678901", "456789012"]
@@ -236,7 +237,7 @@ def test_what_is_shown_of_a_bad_cell_cannot_forge_a_line() -> None:
 @pytest.mark.parametrize(
     "inside", ["joined{}2026, in spring", "Foo{}987654321", "a{}{}345678901,Cinder{}b"]
 )
-def test_a_line_break_in_a_quoted_cell_begins_no_record(inside: str, end: str) -> None:
+def test_a_line_break_in_a_quoted_cell_starts_no_record(inside: str, end: str) -> None:
     text = end.join(["id,name,note", f'123456789,Amber,"{inside}"', "234567890,Birch,", ""])
 
     listed = read(text.replace("{}", end))
@@ -248,7 +249,8 @@ def test_a_line_break_in_a_quoted_cell_begins_no_record(inside: str, end: str) -
 
 def test_records_of_several_lines_keep_the_numbers_of_their_lines() -> None:
     listed = read(
-        'id,name\n123456789,"Amber\nthe Great"\n234567890,Birch\n345678901,"Cin\nder",x\nnobody,Dahlia\n'
+        'id,name\n123456789,"Amber\nthe Great"\n234567890,Birch\n'
+        '345678901,"Cin\nder",x\nnobody,Dahlia\n'
     )
 
     assert [(member.line, member.nickname) for member in listed.members] == [
@@ -263,7 +265,7 @@ def test_names_of_columns_may_have_line_breaks() -> None:
     assert ids(read('"Player\nID",name\n123456789,Amber\n')) == ["123456789"]
 
 
-def test_many_open_quotation_marks_cost_their_own_lines_only() -> None:
+def test_unclosed_quotation_marks_make_only_their_own_lines_bad() -> None:
     lines = [
         f'{number},"open' if number % 2 else f"{number},closed"
         for number in range(100_000_000, 100_003_000)
@@ -274,7 +276,7 @@ def test_many_open_quotation_marks_cost_their_own_lines_only() -> None:
     assert ids(listed) == [line[:9] for line in lines if line.endswith("closed")]
 
 
-def test_a_quote_that_is_not_closed_does_not_swallow_the_rest() -> None:
+def test_an_unclosed_quote_does_not_hide_the_rest() -> None:
     listed = read('id,name\n123456789,"Amber\n234567890,Birch\n')
 
     assert ids(listed) == ["234567890"]
@@ -291,11 +293,11 @@ def test_a_player_who_is_listed_twice_is_taken_once_and_reported() -> None:
 
     assert [member.nickname for member in listed.members] == ["Amber", "Birch"]
     assert [str(line) for line in listed.repeated] == [
-        "Line 3: player 123456789 is on line 1 already."
+        "Line 3: player 123456789 is already on line 1."
     ]
 
 
-def test_excels_own_hint_at_the_delimiter_is_followed() -> None:
+def test_the_delimiter_that_excel_names_is_used() -> None:
     assert read("sep=;\nid;name\n123456789;Amber, the Great\n").members == (
         ListedMember(3, "123456789", "Amber, the Great"),
     )
@@ -316,7 +318,7 @@ def test_excels_own_hint_at_the_delimiter_is_followed() -> None:
         (b"1" * 5_000_001, "larger than 5 MB"),
     ],
 )
-def test_a_file_that_is_no_list_is_refused_with_advice(data: bytes, advice: str) -> None:
+def test_a_file_that_is_not_a_list_is_refused_with_advice(data: bytes, advice: str) -> None:
     with pytest.raises(UnreadableListError, match=advice):
         read_members(data)
 
@@ -328,5 +330,5 @@ def test_lines_of_delimiters_only_are_skipped() -> None:
     assert not listed.bad
 
 
-def test_a_header_alone_lists_nobody() -> None:
+def test_a_header_alone_lists_no_member() -> None:
     assert read("id,name\n") == MemberList((), (), (), ())

@@ -15,7 +15,7 @@ from giftcodes.roster import ListedMember, UnreadableListError, read_members, wo
 
 
 def book(*rows: list[Any], before: list[list[Any]] | None = None) -> bytes:
-    """A workbook with these rows, and perhaps another sheet before."""
+    """A workbook with these rows, and optionally another sheet before."""
     made = Workbook()
     sheet = made.active
     if before is not None:
@@ -68,7 +68,7 @@ def test_the_sheet_that_opens_first_is_read_unless_it_is_empty() -> None:
 
 
 def rewritten(data: bytes, change: Callable[[str, bytes], tuple[str, bytes]]) -> bytes:
-    """A workbook whose parts have gone through `change`: name and content."""
+    """A workbook whose parts were changed by `change`, which gets their name and content."""
     written = io.BytesIO()
     with zipfile.ZipFile(io.BytesIO(data)) as old, zipfile.ZipFile(written, "w") as new:
         for name in old.namelist():
@@ -92,7 +92,7 @@ def test_a_strict_workbook_is_read() -> None:
                 b"http://purl.oclc.org/ooxml/drawingml/main",
             ),
             (b"<workbook ", b'<workbook conformance="strict" '),
-            # A strict workbook writes days as text.
+            # A strict workbook stores days as text.
             (b'<c r="D2" t="n"><v>5</v></c>', b'<c r="D2" t="d"><v>2026-05-01T00:00:00</v></c>'),
         ):
             part = part.replace(usual, other)
@@ -170,7 +170,7 @@ def test_a_cell_that_is_merged_below_the_list_adds_no_lines() -> None:
     assert not listed.bad
 
 
-def test_a_merged_range_of_billions_of_cells_is_no_burden() -> None:
+def test_a_merged_range_of_billions_of_cells_is_read_quickly() -> None:
     def huge(name: str, part: bytes) -> tuple[str, bytes]:
         return name, part.replace(b'ref="C2:C4"', b'ref="C2:XFD1048576"')
 

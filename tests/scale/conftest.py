@@ -16,13 +16,13 @@ from giftcodes.models.redemption import begin_runs
 from giftcodes.pipeline.fan_out import fan_out
 from tests.factories import gift_code
 
-#: Whoever reads one of these from end to end takes the longer the more there is.
+#: Reading one of these from end to end takes longer with each row.
 BIG = {"giftcodes_memberredemption", "giftcodes_attempt"}
 
 
 @pytest.fixture(scope="module")
 def crowd(django_db_setup: None, django_db_blocker: Any) -> Iterator[None]:
-    """A thousand guilds of 100 members: all have one code, and runs for another one have begun in each."""
+    """A thousand guilds of 100 members. All have one code, and a run for another one has begun."""
     with django_db_blocker.unblock():
         fill(guilds=1_000, members=100, codes=1)
         code = gift_code()

@@ -1,4 +1,4 @@
-"""What is asked every second, or on every page, is answered from an index, however many rows there are."""
+"""Queries of each second, or of each page, use an index, however many rows there are."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from django.db.models import F
 
 from giftcodes.models import (
     Attempt,
+    Cursor,
     GiftCode,
-    Heartbeat,
     MemberRedemption,
     Redemption,
     Trigger,
@@ -38,9 +38,9 @@ def test_dispatch_looks_into_the_runs_whose_turn_it_is() -> None:
 
 
 def test_the_sweep_reads_what_is_new_and_what_was_left_behind() -> None:
-    for name in ("twins", "sweep"):
-        Heartbeat.objects.create(name=name)
-    Heartbeat.objects.create(name="awake", at=database_now() - timedelta(hours=1))
+    for name in ("duplicates", "sweep"):
+        Cursor.objects.create(name=name)
+    Cursor.objects.create(name="awake", at=database_now() - timedelta(hours=1))
 
     plans = plans_of(sweep.sweep)
 

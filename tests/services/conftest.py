@@ -1,4 +1,4 @@
-"""The same world as the tests of the pipeline have."""
+"""The world of the pipeline's tests."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Members move to another guild with what they have."""
+"""Members move to another guild, and keep what they have."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def wolves() -> Guild:
     return guild("Wolves")
 
 
-def test_who_moves_is_not_asked_for_again(world: World, wolves: Guild) -> None:
+def test_a_member_who_moves_is_not_asked_for_again(world: World, wolves: Guild) -> None:
     amber = member(wolves)
     bears = guild("Bears", members=1)
     code = gift_code("FROST")
@@ -50,7 +50,7 @@ def test_the_game_is_asked_for_the_same_realm(wolves: Guild) -> None:
     assert not wolves.members.filter(active=True).exists()
 
 
-def test_who_was_there_before_comes_back(wolves: Guild) -> None:
+def test_a_member_who_was_there_before_comes_back(wolves: Guild) -> None:
     amber = member(wolves, nickname="Amber")
     bears = guild("Bears")
     member(bears, amber.player_id, nickname="Old", active=False)
@@ -69,7 +69,7 @@ def test_who_was_there_before_comes_back(wolves: Guild) -> None:
         ({}, {"active": False}, "cannot move: guild Bears is inactive"),
     ],
 )
-def test_who_cannot_move_stays_and_it_is_said_why(
+def test_a_member_who_cannot_move_stays_with_a_reason(
     wolves: Guild, fields: dict[str, object], there: dict[str, object], words: str
 ) -> None:
     amber = member(wolves, **fields)
@@ -82,7 +82,7 @@ def test_who_cannot_move_stays_and_it_is_said_why(
     assert Member.objects.get() == amber
 
 
-def test_what_it_would_do_is_said_and_not_done(wolves: Guild) -> None:
+def test_a_dry_run_reports_and_changes_nothing(wolves: Guild) -> None:
     amber = member(wolves)
     bears = guild("Bears")
 

@@ -1,4 +1,4 @@
-"""A game that refuses us, or makes no sense, is paused and probed; nobody loses a try by it."""
+"""A game that refuses us, or answers nonsense, is paused and probed; no member loses a try."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def test_claims_that_were_out_when_the_pause_came_are_given_back(world: World) -
     assert set(redemption.member_redemptions.values_list("state", "tries")) == {(State.PENDING, 0)}
 
 
-def test_a_pause_ends_by_itself_when_the_probe_is_answered(world: World) -> None:
+def test_a_pause_ends_when_the_probe_is_answered(world: World) -> None:
     redemption = _start(world)
     world.says("Sign Error")
     tasks.dispatch("simulator")

@@ -1,4 +1,4 @@
-"""Stopping and going on."""
+"""Stop a run, and take a stop back."""
 
 from __future__ import annotations
 
@@ -111,7 +111,7 @@ def test_stopping_what_does_not_run_says_so(world: World) -> None:
     assert "it is complete" in result.message
 
 
-def test_who_leaves_while_it_is_stopped_and_comes_back_when_it_goes_on_is_asked_for(
+def test_a_member_who_leaves_during_a_stop_and_comes_back_is_asked_for(
     world: World,
 ) -> None:
     wolves = guild(members=2)

@@ -1,4 +1,4 @@
-"""An import is taken back, and nothing but the import."""
+"""An import is undone, and nothing but the import."""
 
 from __future__ import annotations
 
@@ -11,20 +11,22 @@ from django.test.utils import CaptureQueriesContext
 
 from giftcodes.models import Guild, Member, MemberImport
 from giftcodes.roster import read_members
-from giftcodes.services.imports import import_members
-from giftcodes.services.undo_import import undo_import
+from giftcodes.services.imports import import_members, undo_import
 from tests.factories import gift_code, guild, member
 from tests.pipeline.conftest import World
 
 pytestmark = pytest.mark.django_db
 NEW, CORRECTED, BACK, SAME = "300000001", "300000002", "300000003", "300000004"
-LISTING = f"id,name,realm,consented\n{NEW},Amber,,\n{CORRECTED},Birch,1050,2026-05-01\n{BACK},,,\n{SAME},Dahlia,,\n"
+LISTING = (
+    "id,name,realm,consented\n"
+    f"{NEW},Amber,,\n{CORRECTED},Birch,1050,2026-05-01\n{BACK},,,\n{SAME},Dahlia,,\n"
+)
 
 
 @pytest.fixture
 def wolves() -> Guild:
     wolves = guild("Wolves")
-    # As from before there were versions: written in bulk.
+    # Written in bulk, without versions, like members from before there were versions.
     Member.objects.bulk_create(
         [
             Member(guild=wolves, player_id=CORRECTED, nickname="Beech"),
@@ -62,7 +64,7 @@ def test_what_was_new_is_gone_and_the_others_are_as_they_were(wolves: Guild) -> 
     )
 
 
-def test_what_it_would_do_is_said_and_not_done(wolves: Guild) -> None:
+def test_a_dry_run_reports_and_changes_nothing(wolves: Guild) -> None:
     import_id = imported(wolves)
     after = rows(wolves)
 
@@ -85,7 +87,7 @@ def test_it_is_undone_once(wolves: Guild) -> None:
     assert MemberImport.objects.get().undone_at
 
 
-def test_what_somebody_changed_since_stays(wolves: Guild) -> None:
+def test_what_was_changed_after_the_import_stays(wolves: Guild) -> None:
     import_id = imported(wolves)
     for player, nickname in ((NEW, "Ash"), (CORRECTED, "Bryony")):
         row = wolves.members.get(player_id=player)
@@ -98,7 +100,7 @@ def test_what_somebody_changed_since_stays(wolves: Guild) -> None:
     assert (result.deleted, result.retired, result.restored) == ([], [NEW], [CORRECTED, BACK])
     assert rows(wolves)[CORRECTED] == ("Bryony", None, None, True)
     assert rows(wolves)[NEW] == ("Ash", None, None, False), (
-        "somebody knows the player: the row stays, inactive"
+        "a redemption knows the player: the member stays, inactive"
     )
 
 
@@ -115,7 +117,7 @@ def test_a_later_import_is_not_taken_back_with_it(wolves: Guild) -> None:
     )
 
 
-def test_who_was_redeemed_for_keeps_the_history(world: World, wolves: Guild) -> None:
+def test_a_member_with_redemptions_keeps_the_history(world: World, wolves: Guild) -> None:
     import_id = imported(wolves)
     code = gift_code("FROST")
     world.knows(wolves)
@@ -140,7 +142,7 @@ def test_an_import_that_changed_nothing_leaves_nothing_to_undo(wolves: Guild) ->
 
 
 def _statements_of_an_undo(wolves: Guild, count: int, *, is_dry: bool) -> int:
-    """How many statements it takes to take back so many corrected and as many new members."""
+    """The number of statements that undo so many corrected and as many new members."""
     corrected = [f"{number},New" for number in range(400_000_000, 400_000_000 + count)]
     new = [f"{number},New" for number in range(500_000_000, 500_000_000 + count)]
     import_id = imported(wolves, "\n".join(["id,name", *corrected, *new]))
@@ -160,7 +162,7 @@ def test_an_undo_takes_statements_by_batches_and_not_by_members(
     few, many = (_statements_of_an_undo(wolves, count, is_dry=is_dry) for count in (10, 100))
     assert many == few
 
-    monkeypatch.setattr("giftcodes.services.undo_import.BATCH", 50)
+    monkeypatch.setattr("giftcodes.services.imports.BATCH", 50)
     assert few < _statements_of_an_undo(wolves, 100, is_dry=is_dry) <= few + 3 * 10
 
 

@@ -1,4 +1,4 @@
-"""The project, copied into a folder of its own, for tests that need a `.env` of their own."""
+"""A copy of the project in a separate folder, for tests that need their own `.env`."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests import reaper
 
 
 class Copy:
-    """The project in a folder of its own, with a `.env` of its own and nothing of this one in the environment."""
+    """The project in a separate folder, with its own `.env` and nothing in the environment."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -25,7 +25,7 @@ class Copy:
         shutil.copy(REPOSITORY / "manage.py", folder)
 
     def environment(self, **more: str) -> dict[str, str]:
-        """What its processes have in the environment."""
+        """The environment of its processes."""
         return {
             "PATH": os.environ["PATH"],
             "REDEEMER_HOME": str(self._folder / "home"),
@@ -34,7 +34,7 @@ class Copy:
         }
 
     def begin(self, *command: str, **environment: str) -> subprocess.Popen[bytes]:
-        """Start a Python program; what it says goes to `output`."""
+        """Start a Python program. Its output goes to the file `output`."""
         with self.output.open("ab") as output:
             return subprocess.Popen(
                 [sys.executable, *command],
@@ -61,7 +61,7 @@ class Copy:
         return self.run("manage.py", *words, **environment)
 
     def value(self, expression: str, **environment: str) -> str:
-        """What a setting is."""
+        """The value of an expression with the settings."""
         code = f"from django.conf import settings; print({expression})"
         done = self.run("-c", code, DJANGO_SETTINGS_MODULE="redeemer.settings", **environment)
         assert done.returncode == 0, done.stderr

@@ -1,4 +1,4 @@
-"""Connections work whatever defaults a database has, and however those change."""
+"""Connections work with any defaults of the database, and when those change."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ WITHIN_SECONDS = 120.0
 
 @pytest.fixture
 def change() -> Iterator[Callable[[str], None]]:
-    """Run `ALTER DATABASE … ` on a database that is there for the test only."""
+    """Runs `ALTER DATABASE … ` on a database that exists only for the test."""
     with psycopg.connect(os.environ["DATABASE_URL"], autocommit=True) as server:
         name = _name()
         server.execute(f"CREATE DATABASE {name}")
@@ -55,7 +55,7 @@ def connected(*, pooled: bool) -> Iterator[Any]:
 
 @pytest.mark.parametrize("pooled", [True, False])
 @pytest.mark.parametrize("level", ["serializable", "repeatable read"])
-def test_statements_read_what_is_committed_whatever_the_database_says(
+def test_transactions_are_read_committed_with_any_default_of_the_database(
     change: Callable[[str], None], level: str, pooled: bool
 ) -> None:
     change(f"SET default_transaction_isolation TO '{level}'")
@@ -72,7 +72,7 @@ def test_statements_read_what_is_committed_whatever_the_database_says(
 
 
 @pytest.mark.parametrize("pooled", [True, False])
-def test_after_a_read_only_time_sessions_write_again(
+def test_sessions_write_again_after_the_database_was_read_only(
     change: Callable[[str], None], pooled: bool
 ) -> None:
     change("SET default_transaction_read_only TO on")
@@ -90,7 +90,7 @@ def test_after_a_read_only_time_sessions_write_again(
             time.sleep(0.1)
 
 
-def test_in_a_read_only_time_reading_goes_on(change: Callable[[str], None]) -> None:
+def test_a_read_only_database_can_be_read(change: Callable[[str], None]) -> None:
     change("SET default_transaction_read_only TO on")
     with connected(pooled=True) as connection:
         first = _ask(connection, "SELECT pg_backend_pid()")

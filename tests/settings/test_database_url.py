@@ -1,10 +1,10 @@
-"""DATABASE_URL means here what it means to PostgreSQL's own programs."""
+"""DATABASE_URL means the same as in PostgreSQL's own programs."""
 
 from __future__ import annotations
 
 import pytest
 
-from redeemer.database_url import at, django_settings, parameters
+from redeemer.database_url import django_settings, parameters, with_name
 from redeemer.environment import SettingError
 
 
@@ -52,7 +52,7 @@ def test_a_url_is_read(url: str, found: dict[str, str]) -> None:
         "postgres://u:p@h/db?host=%zzhush",
     ],
 )
-def test_what_is_no_such_url_is_one_line_without_the_password(url: str) -> None:
+def test_an_invalid_url_is_one_line_without_the_password(url: str) -> None:
     with pytest.raises(SettingError, match=r"^DATABASE_URL") as refusal:
         parameters(url)
 
@@ -61,7 +61,7 @@ def test_what_is_no_such_url_is_one_line_without_the_password(url: str) -> None:
     assert refusal.value.__context__ is None
 
 
-def test_django_has_its_own_words_and_the_rest_as_options() -> None:
+def test_django_has_its_own_parameters_and_the_others_as_options() -> None:
     assert django_settings("postgres://u:p@h:1/db?sslmode=require&conn_max_age=60") == {
         "NAME": "db",
         "USER": "u",
@@ -82,4 +82,7 @@ def test_a_url_without_a_database_is_refused_for_the_site() -> None:
     "url", ["postgres://u:p%40s/@h:1/db?sslmode=require", "postgres://u@%2Fsocket/db"]
 )
 def test_another_database_of_the_same_server_has_another_name_only(url: str) -> None:
-    assert parameters(at(url, "an other/one")) == {**parameters(url), "dbname": "an other/one"}
+    assert parameters(with_name(url, "an other/one")) == {
+        **parameters(url),
+        "dbname": "an other/one",
+    }

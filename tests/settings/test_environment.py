@@ -1,4 +1,4 @@
-"""The one reader of settings, as tables of texts."""
+"""The reader of settings, as tables of texts and values."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ def test_a_line_that_cannot_be_read_is_named_and_its_value_is_not_shown(
         b"SALT=hush",
     ],
 )
-def test_a_file_of_every_editor_is_read(content: bytes, tmp_path: Path) -> None:
+def test_files_of_every_editor_are_read(content: bytes, tmp_path: Path) -> None:
     (tmp_path / ".env").write_bytes(content)
     found: dict[str, str] = {}
 
@@ -104,7 +104,7 @@ def test_a_file_of_every_editor_is_read(content: bytes, tmp_path: Path) -> None:
         (b"A=1\nSALT=hush\xff", "line 2: this is not UTF-8 text"),
     ],
 )
-def test_a_file_that_is_no_text_is_named_and_not_shown(
+def test_a_file_that_is_not_text_is_named_and_not_shown(
     content: bytes, error: str, tmp_path: Path
 ) -> None:
     (tmp_path / ".env").write_bytes(content)
@@ -117,7 +117,7 @@ def test_a_file_that_is_no_text_is_named_and_not_shown(
     assert refusal.value.__cause__ is refusal.value.__context__ is None
 
 
-def test_a_file_that_is_not_there_and_a_folder_of_this_name_are_no_settings(tmp_path: Path) -> None:
+def test_a_missing_file_and_a_folder_of_this_name_have_no_settings(tmp_path: Path) -> None:
     found: dict[str, str] = {}
 
     load(tmp_path / ".env", found)
@@ -216,13 +216,13 @@ def test_a_choice_is_known_in_any_capitals(text: str) -> None:
     assert Settings({"X": text}).choice("X", ("INFO", "DEBUG"), default="INFO") == "DEBUG"
 
 
-def test_no_choice_is_the_default_and_a_wrong_one_is_told_what_there_is() -> None:
+def test_an_empty_choice_is_the_default_and_the_error_of_a_wrong_one_names_the_choices() -> None:
     assert Settings({"X": ""}).choice("X", ("INFO", "DEBUG"), default="INFO") == "INFO"
     with pytest.raises(SettingError, match=r"^X must be one of INFO, DEBUG\.$"):
         Settings({"X": SECRET}).choice("X", ("INFO", "DEBUG"), default="INFO")
 
 
 @pytest.mark.parametrize("number", ["0", "70000"])
-def test_a_number_out_of_bounds_is_told_the_bounds(number: str) -> None:
+def test_the_error_of_a_number_out_of_bounds_names_the_bounds(number: str) -> None:
     with pytest.raises(SettingError, match=r"^PORT must be a whole number from 1 to 65535\.$"):
         Settings({"PORT": number}).int("PORT", default=8000, least=1, most=65_535)

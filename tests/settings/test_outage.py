@@ -1,4 +1,4 @@
-"""The site while PostgreSQL is away, and after it has come back: with the pool of the settings."""
+"""The site during and after an outage of PostgreSQL, with the settings' pool."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from typing import Any
 import pytest
 
 from chaos.servers import Running
-from redeemer.localserver import ports
 from redeemer.localserver.postgres import Postgres
+from redeemer.localserver.servers import pick_port
 from tests.settings.copied import Copy
 
 pytestmark = pytest.mark.slow
@@ -31,12 +31,12 @@ _PASSWORD = "only-for-tests"
 
 
 class Site:
-    """The site of a copy, on a PostgreSQL that may be stopped."""
+    """The site of a copy, with its own PostgreSQL."""
 
     def __init__(self, stack: ExitStack) -> None:
         folder = Path(stack.enter_context(TemporaryDirectory(prefix="redeemer-outage-")))
-        folder.chmod(0o755)  # The database's user goes through it.
-        server = Postgres(folder, port=ports.pick(), password=_PASSWORD)
+        folder.chmod(0o755)  # PostgreSQL's user must be able to enter it.
+        server = Postgres(folder, port=pick_port(), password=_PASSWORD)
         self.postgres = Running(server, folder / "postgres.log")
         stack.callback(self.postgres.stop)
         self.postgres.start()
@@ -45,7 +45,7 @@ class Site:
             f"DATABASE_URL={server.url}\nSECRET_KEY={'only-for-tests-' * 4}\nSIMULATOR_SALT=x\n"
         )
         assert copy.manage("migrate", "--no-input").returncode == 0
-        port = ports.pick()
+        port = pick_port()
         self._url = f"http://127.0.0.1:{port}/healthz"
         process = copy.begin("-m", "redeemer.serving", "--bind", f"127.0.0.1:{port}")
         stack.callback(process.wait)
@@ -55,7 +55,7 @@ class Site:
         )
 
     def health(self) -> tuple[int, dict[str, Any]]:
-        """Status and answer of /healthz. A status of 0: the site does not listen yet."""
+        """Status and body of /healthz. Status 0: the site does not listen yet."""
         try:
             with urllib.request.urlopen(self._url, timeout=_GENEROUS_SECONDS) as answer:
                 return answer.status, json.load(answer)
@@ -65,11 +65,11 @@ class Site:
             return 0, {}
 
     def reaches_database(self) -> bool:
-        """Whether /healthz has an answer of the database's."""
+        """Whether /healthz has a value from the database."""
         return "beat_age_seconds" in self.health()[1]
 
     def wait_until(self, condition: Any, seconds: float) -> float:
-        """Wait until something is so; returns after how many seconds it was."""
+        """Wait until the condition holds. Returns the seconds that it took."""
         begun = time.monotonic()
         while not condition():
             assert time.monotonic() - begun < seconds, "it did not happen in time"
@@ -79,13 +79,13 @@ class Site:
 
 @pytest.fixture
 def site() -> Iterator[Site]:
-    """A site that answers."""
+    """A running site."""
     with ExitStack() as stack:
         yield Site(stack)
 
 
 @pytest.mark.system
-def test_healthz_says_503_while_the_database_is_away_and_goes_on_when_it_is_back(
+def test_healthz_says_503_while_the_database_is_down_and_recovers(
     site: Site,
 ) -> None:
     site.postgres.stop()

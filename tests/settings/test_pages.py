@@ -20,7 +20,7 @@ _EXAMPLE = (REPOSITORY / ".env.example").read_text(encoding="utf-8")
 
 
 def of_the_example() -> dict[str, str]:
-    """The settings of .env.example with their values, as if no line were a comment."""
+    """The settings of .env.example with their values, including those in comments."""
     return parse(re.sub(r"^#(?=[A-Z_]+=)", "", _EXAMPLE, flags=re.MULTILINE), ".env.example")
 
 
@@ -31,11 +31,11 @@ def of_the_page() -> set[str]:
 
 
 def of_the_source() -> set[str]:
-    """The settings that are read."""
+    """The settings that the source code reads."""
     found: set[str] = set()
     for file in (
         "redeemer/settings.py",
-        "redeemer/localserver/configuration.py",
+        "redeemer/localserver/config.py",
         "redeemer/localserver/home.py",
     ):
         text = (REPOSITORY / file).read_text(encoding="utf-8")
@@ -72,7 +72,10 @@ _ALL = (
 
 
 def test_the_values_of_the_example_are_the_defaults(copy: Copy) -> None:
-    """A line that says `NAME=` has no default, or one that follows from others: the empty value must give it too."""
+    """`NAME=` has no default, or one that depends on other settings.
+
+    The empty value must give it too.
+    """
     without = copy.value(_ALL)
     given = {name: value for name, value in of_the_example().items() if value}
     copy.file.write_text("\n".join(f"{name}={value}" for name, value in given.items()) + "\n")

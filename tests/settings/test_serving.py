@@ -1,4 +1,4 @@
-"""The web server with small applications: what a client may do, and what it gets when it does too much."""
+"""The web server with small applications: what a client may do, and how misuse is answered."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from pathlib import Path
 
 import pytest
 
-from redeemer.localserver import ports
 from redeemer.localserver.home import REPOSITORY
-from redeemer.serving import MOST_HEADER_BYTES, THREADS
+from redeemer.localserver.servers import pick_port
+from redeemer.serving import MAX_HEADER_BYTES, THREADS
 from tests.waiting import PATIENCE_SECONDS, wait_for
 
 pytestmark = pytest.mark.slow
@@ -26,7 +26,7 @@ from redeemer import serving
 
 serving.UNREAD_SECONDS = 2.0
 if "crowded" in sys.argv:
-    serving._MOST_CONNECTIONS, serving.REQUEST_SECONDS = 20, 3600.0
+    serving._MAX_CONNECTIONS, serving.REQUEST_SECONDS = 20, 3600.0
 
 def application(environ, start_response):
     path = environ["PATH_INFO"]
@@ -48,19 +48,19 @@ def application(environ, start_response):
     start_response("200 OK", [("Content-Length", str(len(answer)))])
     return [answer]
 
-believes = "believe" in sys.argv
+trusts = "trust" in sys.argv
 listener = serving.listen(sys.argv[1])
 sys.stderr.write("listening\\n")
 sys.stderr.flush()
-serving.serve(listener, application, believes_proxies=believes)
+serving.serve(listener, application, trusts_proxies=trusts)
 """
 
 
 class Site:
-    """A server on a port of its own."""
+    """A server process on its own port."""
 
     def __init__(self, log: Path, *arguments: str, bind: str = "") -> None:
-        self.port = ports.pick()
+        self.port = pick_port()
         self._log = log
         with log.open("ab") as output:
             self.process = subprocess.Popen(
@@ -97,7 +97,7 @@ class Site:
 
 @pytest.fixture
 def start(tmp_path: Path) -> Iterator[Callable[..., Site]]:
-    """Starts servers, and ends them."""
+    """A function that starts servers, which are ended after the test."""
     started: list[Site] = []
 
     def begin(*arguments: str, bind: str = "") -> Site:
@@ -115,7 +115,7 @@ def site(start: Callable[..., Site]) -> Site:
 
 
 def raw(site: Site, request: bytes) -> bytes:
-    """The whole of an answer to these very bytes."""
+    """The whole response to exactly these bytes."""
     with site.connect() as connection:
         connection.sendall(request)
         found = b""
@@ -124,7 +124,7 @@ def raw(site: Site, request: bytes) -> bytes:
     return found
 
 
-def test_a_request_under_way_is_answered_after_sigterm_and_then_the_server_ends_well(
+def test_a_running_request_is_answered_after_sigterm_and_then_the_server_ends_with_status_0(
     site: Site,
 ) -> None:
     with site.connect() as connection:
@@ -140,7 +140,7 @@ def test_a_request_under_way_is_answered_after_sigterm_and_then_the_server_ends_
     assert site.process.wait(PATIENCE_SECONDS) == 0
 
 
-def test_a_half_sent_request_does_not_keep_a_server_that_is_to_end(site: Site) -> None:
+def test_an_incomplete_request_does_not_delay_the_end_of_the_server(site: Site) -> None:
     with site.connect() as connection:
         connection.sendall(b"GET / HTT")
         assert site.ask("/")[0] == 200
@@ -149,10 +149,10 @@ def test_a_half_sent_request_does_not_keep_a_server_that_is_to_end(site: Site) -
         assert site.process.wait(PATIENCE_SECONDS) == 0
 
 
-def test_clients_that_do_not_read_their_answers_are_cut_off_and_the_others_are_served(
+def test_clients_that_do_not_read_their_responses_are_disconnected_and_others_are_served(
     site: Site,
 ) -> None:
-    """Each of these answers is more than the server keeps for a client: its thread waits."""
+    """Each response is larger than the server's buffer for a client, so that its thread waits."""
     unread = [site.connect() for _ in range(THREADS)]
     for connection in unread:
         connection.sendall(b"GET /large HTTP/1.1\r\nHost: x\r\n\r\n")
@@ -164,7 +164,7 @@ def test_clients_that_do_not_read_their_answers_are_cut_off_and_the_others_are_s
         connection.close()
 
 
-def test_where_all_connections_are_taken_those_that_owe_a_request_make_room(
+def test_when_all_connections_are_used_those_with_incomplete_requests_are_closed(
     start: Callable[..., Site],
 ) -> None:
     site = start("crowded")
@@ -194,23 +194,25 @@ def test_no_header_moves_the_site_to_another_path(site: Site, name: bytes) -> No
     assert answer.endswith(b"\r\n\r\n|/script")
 
 
-def test_without_proxies_of_ours_forwarded_addresses_do_not_reach_the_application(
+def test_without_our_own_proxies_forwarded_addresses_do_not_reach_the_application(
     site: Site,
 ) -> None:
     assert site.ask("/forwarded", X_Forwarded_For="203.0.113.9") == (200, b"nothing")
 
 
-def test_with_proxies_of_ours_they_do(start: Callable[..., Site]) -> None:
-    assert start("believe").ask("/forwarded", X_Forwarded_For="203.0.113.9") == (
+def test_with_our_own_proxies_forwarded_addresses_reach_the_application(
+    start: Callable[..., Site],
+) -> None:
+    assert start("trust").ask("/forwarded", X_Forwarded_For="203.0.113.9") == (
         200,
         b"203.0.113.9",
     )
 
 
 def test_a_body_that_is_too_large_is_refused_before_it_is_read(site: Site) -> None:
-    announced = b"POST /length HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: 200000000\r\n\r\n"
+    request = b"POST /length HTTP/1.1\r\nHost: x\r\nConnection: close\r\n"
 
-    assert raw(site, announced).startswith(b"HTTP/1.1 413 ")
+    assert raw(site, request + b"Content-Length: 200000000\r\n\r\n").startswith(b"HTTP/1.1 413 ")
 
 
 def test_a_body_without_a_length_is_refused_when_it_is_too_large(site: Site) -> None:
@@ -220,7 +222,7 @@ def test_a_body_without_a_length_is_refused_when_it_is_too_large(site: Site) -> 
         )
         chunk = b"100000\r\n" + b"x" * 0x100000 + b"\r\n"
         answer = b""
-        # It may close while the rest is on its way, and the answer is lost then.
+        # The server may close the connection early; the response is lost then.
         with suppress(OSError):
             for _ in range(100):
                 connection.sendall(chunk)
@@ -230,17 +232,17 @@ def test_a_body_without_a_length_is_refused_when_it_is_too_large(site: Site) -> 
     assert site.ask("/") == (200, b"hello")
 
 
-def test_a_list_of_members_of_the_largest_size_arrives_whole(site: Site) -> None:
+def test_a_list_of_members_of_the_largest_size_is_accepted(site: Site) -> None:
     assert site.ask("/length", method="POST", body=b"x" * 5_500_000) == (200, b"5500000")
 
 
-def test_a_header_without_end_is_refused(site: Site) -> None:
+def test_an_endless_header_is_refused(site: Site) -> None:
     half = b"GET / HTTP/1.1\r\nX: "
 
-    assert raw(site, half.ljust(MOST_HEADER_BYTES, b"x")).startswith(b"HTTP/1.0 431 ")
+    assert raw(site, half.ljust(MAX_HEADER_BYTES, b"x")).startswith(b"HTTP/1.0 431 ")
 
 
-def test_it_can_listen_on_a_path_also_where_a_killed_one_left_its_socket(
+def test_it_can_listen_on_a_path_even_where_a_killed_server_left_its_socket(
     start: Callable[..., Site], tmp_path: Path
 ) -> None:
     path = tmp_path / "site.sock"
@@ -256,8 +258,8 @@ def test_it_can_listen_on_a_path_also_where_a_killed_one_left_its_socket(
 
 
 @pytest.mark.skipif(not socket.has_dualstack_ipv6(), reason="needs IPv6")
-def test_everywhere_means_ipv4_and_ipv6(start: Callable[..., Site]) -> None:
-    port = ports.pick()
+def test_all_interfaces_means_ipv4_and_ipv6(start: Callable[..., Site]) -> None:
+    port = pick_port()
     start(bind=f"[::]:{port}")
 
     for host in ("127.0.0.1", "::1"):
@@ -269,7 +271,7 @@ def test_everywhere_means_ipv4_and_ipv6(start: Callable[..., Site]) -> None:
 
 
 @pytest.mark.parametrize("bind", ["127.0.0.1:{port}", "no-port", "192.0.2.1:80"])
-def test_an_address_that_it_cannot_have_is_one_line(site: Site, bind: str) -> None:
+def test_an_unavailable_address_is_one_line(site: Site, bind: str) -> None:
     bind = bind.format(port=site.port)
     done = subprocess.run(
         [sys.executable, "-m", "redeemer.serving", "--bind", bind],

@@ -1,4 +1,4 @@
-"""What commands, the site and the workers do with settings: each is started as a process, from a copy of its own."""
+"""What commands, the site and the workers do with settings, as processes in a copy."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from contextlib import contextmanager
 import psycopg
 import pytest
 
-from redeemer.localserver import ports
 from redeemer.localserver.home import REPOSITORY
+from redeemer.localserver.servers import pick_port
 from tests.settings.copied import Copy
 
 pytestmark = pytest.mark.slow
 
 KEY = "only-for-tests-but-long-enough-to-please-the-checks-of-django"
-HUSH = "a-value-that-nobody-may-see"
+HUSH = "a-value-that-must-not-be-shown"
 
 
 @pytest.fixture(scope="module")
@@ -27,7 +27,7 @@ def copy(tmp_path_factory: pytest.TempPathFactory) -> Copy:
 
 
 def is_one_line(text: str, *words: str) -> bool:
-    """Whether a text is one line with all of the words, and without the secret."""
+    """Whether a text is one line that has all of the words and not the secret."""
     return text.count("\n") == 1 and all(word in text for word in words) and HUSH not in text
 
 
@@ -60,9 +60,12 @@ def test_a_list_may_have_spaces_and_levels_any_capitals_and_empty_numbers_are_th
         'ALLOWED_HOSTS="localhost, 127.0.0.1"\nLOG_LEVEL=debug\nREDEEM_THREADS=\nTIME_ZONE=\n'
     )
 
-    found = "settings.ALLOWED_HOSTS, settings.LOGGING['root']['level'], settings.REDEEM_THREADS, settings.TIME_ZONE"
+    found = copy.value(
+        "(settings.ALLOWED_HOSTS, settings.LOGGING['root']['level'],"
+        " settings.REDEEM_THREADS, settings.TIME_ZONE)"
+    )
 
-    assert copy.value(f"({found})") == repr((["localhost", "127.0.0.1"], "DEBUG", 8, "UTC"))
+    assert found == repr((["localhost", "127.0.0.1"], "DEBUG", 8, "UTC"))
 
 
 BAD = [
@@ -104,10 +107,10 @@ def test_a_setting_that_cannot_be_read_is_one_line_for_make_up(
 
 
 def processes() -> dict[str, tuple[str, ...]]:
-    """What runs an installation without `make up`."""
+    """The processes of an installation without `make up`."""
     celery = ("-m", "celery", "-A", "redeemer", "-q")
     return {
-        "web": ("-m", "redeemer.serving", "--bind", f"127.0.0.1:{ports.pick()}"),
+        "web": ("-m", "redeemer.serving", "--bind", f"127.0.0.1:{pick_port()}"),
         "worker": (*celery, "worker", "--pool", "threads", "-c", "1"),
         "beat": (*celery, "beat", "--pidfile="),
     }
@@ -156,7 +159,7 @@ def psycopg_name() -> str:
 @pytest.mark.parametrize(
     "address", ["codes.example.org", "//codes.example.org", "https://", "ftp://a", "https://a b"]
 )
-def test_a_site_url_that_is_no_address_stops_the_start_and_says_what_to_write(
+def test_an_invalid_site_url_stops_the_start_and_says_what_to_write(
     copy: Copy, address: str
 ) -> None:
     copy.file.write_text(f"SITE_URL={address}\n")
@@ -169,15 +172,15 @@ def test_a_site_url_that_is_no_address_stops_the_start_and_says_what_to_write(
 
 @contextmanager
 def database(encoding: str) -> Iterator[str]:
-    """A database with an encoding; its URL."""
+    """A database with this encoding. Yields its URL."""
     server, name = (
         os.environ["DATABASE_URL"].rpartition("/")[0],
         f"encoded_{encoding.lower()}_{os.getpid()}",
     )
     with psycopg.connect(os.environ["DATABASE_URL"], autocommit=True) as connection:
         connection.execute(
-            f"CREATE DATABASE {name} ENCODING '{encoding}' LC_COLLATE 'C' LC_CTYPE 'C' LOCALE_PROVIDER libc "
-            "TEMPLATE template0"
+            f"CREATE DATABASE {name} ENCODING '{encoding}' LC_COLLATE 'C' LC_CTYPE 'C' "
+            "LOCALE_PROVIDER libc TEMPLATE template0"
         )
     try:
         yield f"{server}/{name}"
@@ -187,10 +190,10 @@ def database(encoding: str) -> Iterator[str]:
 
 
 @pytest.mark.parametrize("encoding", ["SQL_ASCII", "LATIN1"])
-def test_a_database_that_cannot_hold_every_character_is_refused_at_the_start(
+def test_a_database_that_cannot_store_every_character_is_refused_at_the_start(
     copy: Copy, encoding: str
 ) -> None:
-    copy.file.write_text(f"SECRET_KEY={KEY}\nPORT={ports.pick()}\n")
+    copy.file.write_text(f"SECRET_KEY={KEY}\nPORT={pick_port()}\n")
     with database(encoding) as url:
         for command in (["migrate", "--no-input"], ["up"]):
             done = copy.manage(*command, DATABASE_URL=url)

@@ -1,4 +1,7 @@
-"""Asking the simulator as the game's protocol says. Nothing of the app, nothing of the simulator's own signing."""
+"""Requests to the simulator, by the game's protocol.
+
+They use neither the app nor the simulator's own signing.
+"""
 
 from __future__ import annotations
 
@@ -33,7 +36,7 @@ def form(player: str = ANNA, code: str = "SNOW", realm: int = REALM) -> dict[str
 def ask(
     simulator: Simulator, player: str = ANNA, code: str = "SNOW", realm: int = REALM, **options: Any
 ) -> requests.Response:
-    """Ask for one code for one player."""
+    """Send a request for one player and code."""
     options.setdefault("timeout", SECONDS)
     return requests.post(
         simulator.api_url, data=form(player, code, realm), allow_redirects=False, **options
@@ -43,7 +46,7 @@ def ask(
 def word(
     simulator: Simulator, player: str = ANNA, code: str = "SNOW", realm: int = REALM, **options: Any
 ) -> str:
-    """The game's word: its message without the full stop that comes and goes."""
+    """The game's message for a request, without a full stop."""
     return str(ask(simulator, player, code, realm, **options).json()["msg"]).removesuffix(".")
 
 
@@ -68,7 +71,7 @@ def last_entry(simulator: Simulator) -> dict[str, Any]:
 
 
 def drips(simulator: Simulator, request: str) -> bytes:
-    """What has come after five bytes of a drip: read from the socket, where no library waits for more."""
+    """The first five bytes of a drip, read from the socket, where no library waits for more."""
     host, _, port = simulator.url.removeprefix("http://").partition(":")
     received = b""
     with socket.create_connection((host, int(port)), timeout=SECONDS) as connection:

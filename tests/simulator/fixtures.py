@@ -1,4 +1,4 @@
-"""A simulator for a test. Import `make_simulator` and `simulator` into a conftest to have them as fixtures."""
+"""Fixtures with a simulator. A conftest imports `make_simulator` and `simulator`."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ import pytest
 from simulator import Simulator
 
 SALT = "test-salt"
-#: More than any test sends, and yet a rate, so that its headers are there.
+#: A rate that no test reaches, but that answers have headers for.
 GENEROUS = {"salt": SALT, "rate": "100000/60", "player_gap": 0.0, "players": 20}
 
 
 class Clock:
-    """A clock that a test moves. It starts on a Monday in June 2026."""
+    """A clock that the test sets. It starts on a Monday in June 2026."""
 
     def __init__(self, now: float = 1_781_524_800.0) -> None:
         self.now = now
@@ -25,13 +25,13 @@ class Clock:
         return self.now
 
     def travel(self, seconds: float) -> None:
-        """Let time pass."""
+        """Move the clock forward."""
         self.now += seconds
 
 
 @pytest.fixture
 def make_simulator() -> Iterator[Callable[..., Simulator]]:
-    """Makes running simulators that are gone after the test: `make_simulator(rate="3/60", clock=Clock())`."""
+    """Starts simulators, such as `make_simulator(rate="3/60")`, and closes them after the test."""
     with ExitStack() as running:
 
         def make(**settings: Any) -> Simulator:
@@ -44,9 +44,9 @@ def make_simulator() -> Iterator[Callable[..., Simulator]]:
 def simulator(
     make_simulator: Callable[..., Simulator], request: pytest.FixtureRequest
 ) -> Simulator:
-    """A running simulator with 20 players, no codes, a generous rate, and no gap between a player's requests.
+    """A running simulator with 20 players, no codes, a generous rate and no gap for a player.
 
-    What a test wants otherwise it merges, or says with
+    A test changes that by a merge, or with
     `@pytest.mark.parametrize("simulator", [{"rate": "3/60"}], indirect=True)`.
     """
     return make_simulator(**getattr(request, "param", {}))

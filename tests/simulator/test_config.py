@@ -1,4 +1,4 @@
-"""`POST /api/gift_code_config`: up or not, with a window and a list of its own."""
+"""`POST /api/gift_code_config`: the health check, with its own window and list."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def ask_config(simulator: Any, *, salt: str = SALT) -> requests.Response:
     return requests.post(f"{simulator.api_url}_config", data=fields, timeout=SECONDS)
 
 
-def test_it_answers_and_is_no_redeem_request(simulator):
+def test_it_answers_and_is_not_a_redeem_request(simulator):
     assert ask_config(simulator).status_code == 200
 
     ledger = simulator.ledger()

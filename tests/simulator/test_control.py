@@ -1,4 +1,4 @@
-"""Looking into the simulator and changing its world over HTTP."""
+"""The control paths: reading the ledger and the world, and changing the world."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def test_a_world_can_be_posted(simulator):
     assert word(simulator) == "SUCCESS"
 
 
-def test_a_merge_leaves_alone_what_it_does_not_name(simulator):
+def test_a_merge_keeps_what_it_does_not_name(simulator):
     simulator.merge(
         {"players": {ANNA: {"realm": 7, "level": 5}}, "codes": {"SNOW": {"cap": 3, "group": "g"}}}
     )
@@ -43,7 +43,7 @@ def test_a_merge_leaves_alone_what_it_does_not_name(simulator):
     assert (world["codes"]["SNOW"]["cap"], world["codes"]["SNOW"]["group"]) == (None, "g")
 
 
-def test_players_and_codes_can_be_taken_away(simulator):
+def test_players_and_codes_can_be_removed(simulator):
     simulator.merge({"players": {ANNA: {}, BERT: {}}, "codes": {"SNOW": {}}})
 
     simulator.merge({"players": {ANNA: None}, "codes": {"SNOW": None}})
@@ -119,13 +119,13 @@ def test_a_bad_world_changes_nothing(simulator):
     assert simulator.world() == before
 
 
-def test_what_is_no_json_is_refused(simulator):
+def test_a_body_that_is_not_json_is_refused(simulator):
     answer = requests.post(simulator.url + "/_sim/world", data=b"{", timeout=SECONDS)
 
     assert (answer.status_code, answer.json()["error"][:5]) == (400, "body:")
 
 
-def test_the_ledger_tells_about_a_request(simulator):
+def test_the_ledger_has_every_request(simulator):
     simulator.merge({"players": {ANNA: {"realm": REALM}}, "codes": {"SNOW": {}}})
     before = time.time()
     ask(simulator)
@@ -150,7 +150,7 @@ def test_the_ledger_tells_about_a_request(simulator):
     }
 
 
-def test_the_ledger_tells_about_a_grant(simulator):
+def test_the_ledger_has_every_grant(simulator):
     simulator.merge({"players": {ANNA: {"realm": REALM}}, "codes": {"SNOW": {}}})
     ask(simulator)
 
@@ -180,13 +180,13 @@ def test_the_ledger_can_be_read_from_a_request_on(simulator):
     assert [grant["player"] for grant in later["grants"]] == [BERT]
 
 
-def test_a_since_that_is_no_number_is_refused(simulator):
+def test_a_since_that_is_not_a_number_is_refused(simulator):
     answer = requests.get(simulator.url + "/_sim/ledger?since=yesterday", timeout=SECONDS)
 
     assert (answer.status_code, answer.json()["error"][:6]) == (400, "since:")
 
 
-def test_a_reset_begins_anew(simulator):
+def test_a_reset_restores_the_initial_world(simulator):
     fresh = simulator.world()
     simulator.merge({"codes": {"SNOW": {}}, "feed": ["X"], "players": {ANNA: {}}, "rate": "1/2"})
     simulator.merge({"faults": [{"fault": "drop", "nth": 9}], "options": {"etag": True}})
@@ -233,7 +233,7 @@ def test_an_unknown_control_path_is_not_found(simulator):
     assert requests.get(simulator.url + "/_sim/nothing", timeout=SECONDS).status_code == 404
 
 
-def test_what_is_no_http_is_refused(simulator):
+def test_a_request_that_is_not_http_is_refused(simulator):
     host, _, port = simulator.url.removeprefix("http://").partition(":")
     with socket.create_connection((host, int(port)), timeout=SECONDS) as connection:
         connection.sendall(b"good morning\r\n\r\n")

@@ -1,4 +1,4 @@
-"""Scripted faults: which requests they hit, whether the game has done its work, and how they look on the wire."""
+"""Scripted faults: which requests they affect, at which point, and what is sent."""
 
 from __future__ import annotations
 
@@ -220,7 +220,7 @@ def test_json_can_be_of_any_other_shape(game):
     assert (answer.status_code, answer.json()) == (418, [1, {"detail": "?"}])
 
 
-def test_a_message_that_nobody_knows_can_be_said(game):
+def test_an_unknown_message_can_be_scripted(game):
     spoil(game, "msg", msg="MOON PHASE ERROR", err_code=41234)
 
     answer = ask(game).json()
@@ -249,14 +249,14 @@ def test_an_answer_that_counts_has_its_rate_headers_even_when_forced(game):
     assert ask(game).headers["X-RateLimit-Limit"] == "100000"
 
 
-def test_a_429_can_come_out_of_the_blue(game):
+def test_a_429_can_be_scripted(game):
     spoil(game, "429")
 
     assert [ask(game).status_code for _ in range(2)] == [429, 200]
 
 
 @pytest.mark.parametrize("kind", ["429", "status", "html", "json", "msg"])
-def test_an_answer_can_carry_headers_of_ones_own(game, kind):
+def test_an_answer_can_have_scripted_headers(game, kind):
     spoil(game, kind, headers={"Retry-After": "soon"})
 
     assert ask(game).headers["Retry-After"] == "soon"
@@ -278,7 +278,7 @@ def test_a_body_can_be_huge(game):
     assert len(ask(game).content) == 3_000_001
 
 
-def test_a_body_can_drip_for_ever(game):
+def test_a_body_can_drip_without_end(game):
     spoil(game, "drip", seconds=0.02)
 
     received = drips(game, "POST /api/gift_code")
@@ -287,13 +287,13 @@ def test_a_body_can_drip_for_ever(game):
     assert received.endswith(b"\r\n\r\n" + b" " * 5)
 
 
-def test_a_head_can_drip_for_ever(game):
+def test_a_head_can_drip_without_end(game):
     spoil(game, "drip", seconds=0.02, part="head")
 
     assert drips(game, "POST /api/gift_code").endswith(b"aaaaa")
 
 
-def test_a_drip_ends_when_the_client_hangs_up(game):
+def test_a_drip_ends_when_the_client_disconnects(game):
     spoil(game, "drip", seconds=0.02)
     with ask(game, stream=True):
         pass
@@ -301,19 +301,19 @@ def test_a_drip_ends_when_the_client_hangs_up(game):
     wait_for(lambda: last_entry(game)["answered_at"] is not None, "the drip to end")
 
 
-def test_a_fault_happens_once_unless_it_says_otherwise(game):
+def test_a_fault_affects_one_request_by_default(game):
     spoil(game, "status")
 
     assert [ask(game).status_code for _ in range(3)] == [503, 200, 200]
 
 
-def test_a_fault_can_happen_a_number_of_times(game):
+def test_a_fault_can_affect_a_number_of_requests(game):
     spoil(game, "status", times=2)
 
     assert [ask(game).status_code for _ in range(3)] == [503, 503, 200]
 
 
-def test_a_fault_can_happen_for_ever(game):
+def test_a_fault_can_affect_every_request(game):
     spoil(game, "status", times=None)
 
     assert {ask(game).status_code for _ in range(10)} == {503}
@@ -344,7 +344,7 @@ def test_a_fault_can_be_meant_for_the_nth_request(game):
     assert [ask(game).status_code for _ in range(4)] == [200, 200, 503, 200]
 
 
-def test_a_fault_can_happen_now_and_then(game):
+def test_a_fault_can_have_a_probability(game):
     spoil(game, "status", times=None, probability=0.5)
 
     hits = [ask(game).status_code for _ in range(60)].count(503)
@@ -362,7 +362,7 @@ def test_chance_is_the_same_for_the_same_seed(make_simulator):
     assert histories[0] == histories[1] != histories[2]
 
 
-def test_the_first_fault_that_fits_wins_and_the_other_waits(game):
+def test_the_first_fault_that_matches_is_used_and_the_other_waits(game):
     spoil(game, "status", status=502)
     spoil(game, "status", status=504)
 

@@ -1,4 +1,4 @@
-"""The feed: its list, its key, its faults, and that nobody may write to it."""
+"""The feed: its list, its key, its faults, and that it is read-only."""
 
 from __future__ import annotations
 
@@ -112,7 +112,7 @@ def test_calls_under_way_together_have_numbers_of_their_own(simulator):
     assert [call["n"] for call in simulator.ledger()["feed"]] == [1, 2, 3]
 
 
-def test_reading_it_takes_no_seat_in_the_window_of_the_game(make_simulator):
+def test_reading_it_does_not_count_in_the_window_of_the_game(make_simulator):
     simulator = make_simulator(rate="1/60")
     read_feed(simulator)
 

@@ -1,11 +1,12 @@
-"""What the game answers: each row of the protocol's table, and the order of the checks that is known."""
+"""The game's answers: each row of the protocol's table, and the known order of the checks."""
 
 from __future__ import annotations
 
 import pytest
 import requests
 
-from simulator import Simulator, answers
+from simulator import Simulator
+from simulator.game import ERR_CODES
 from tests.simulator.asking import ANNA, BERT, REALM, SECONDS, ask, form, grants, signed, word
 from tests.simulator.fixtures import Clock
 
@@ -35,7 +36,7 @@ def test_a_good_request_redeems_the_code(game):
     assert grants(game) == [(ANNA, "SNOW", 1)]
 
 
-def test_the_second_request_is_told_that_the_player_has_it(game):
+def test_the_second_request_is_answered_with_received(game):
     ask(game)
 
     assert word(game) == "RECEIVED"
@@ -93,7 +94,7 @@ def test_an_unknown_player_is_a_user_info_error(game):
     assert word(game, player="999999999") == "USER INFO ERROR"
 
 
-def test_an_unknown_player_can_be_told_in_the_older_words(game):
+def test_an_unknown_player_can_have_the_older_wording(game):
     game.merge({"options": {"old_wording": True}})
 
     assert word(game, player="999999999") == "role not exist"
@@ -170,7 +171,7 @@ def test_a_player_must_meet_the_conditions(game, condition, has, msg):
     assert word(game) == "SUCCESS"
 
 
-def test_what_a_player_has_can_be_looked_up_before_the_expiry(game, clock):
+def test_received_can_be_checked_before_the_expiry(game, clock):
     ask(game)
     clock.travel(HOUR)
     game.merge({"codes": {"SNOW": {"expires_at": clock.now}}})
@@ -180,7 +181,7 @@ def test_what_a_player_has_can_be_looked_up_before_the_expiry(game, clock):
     assert word(game) == "RECEIVED"
 
 
-def test_a_reissue_makes_old_grants_not_count(game):
+def test_old_grants_do_not_count_after_a_reissue(game):
     ask(game)
 
     game.merge({"codes": {"SNOW": {"reissue": True}}})
@@ -199,27 +200,27 @@ def test_a_reissue_starts_the_cap_again(game):
     assert word(game, player=BERT) == "SUCCESS"
 
 
-def test_the_full_stop_of_errors_comes_and_goes(game):
+def test_some_errors_end_with_a_full_stop(game):
     stops = {ask(game, code="NOSUCHCODE").json()["msg"].endswith(".") for _ in range(30)}
 
     assert stops == {True, False}
 
 
-def test_the_number_of_an_error_is_always_said(game):
+def test_an_error_always_has_its_number(game):
     numbers = {ask(game, code="NOSUCHCODE").json()["err_code"] for _ in range(80)}
 
     assert numbers == {40014}
 
 
-@pytest.mark.parametrize("msg", sorted(answers.ERR_CODES))
+@pytest.mark.parametrize("msg", sorted(ERR_CODES))
 def test_each_answer_can_be_scripted_in_its_own_words_and_in_unknown_ones(game, msg):
-    number = answers.ERR_CODES[msg]
+    number = ERR_CODES[msg]
     for words in (msg, "WORDS NOT KNOWN"):
         game.merge({"faults": [{"fault": "msg", "msg": words, "err_code": number}]})
 
-        told = ask(game).json()
+        answers = ask(game).json()
 
-        assert (told["msg"].removesuffix("."), told["err_code"]) == (words, number)
+        assert (answers["msg"].removesuffix("."), answers["err_code"]) == (words, number)
 
 
 def test_a_young_account_does_not_get_a_code_for_older_ones(game):
@@ -232,24 +233,24 @@ def test_a_young_account_does_not_get_a_code_for_older_ones(game):
 def test_variations_are_the_same_for_the_same_seed(make_simulator):
     first, second, other = (make_simulator(seed=seed) for seed in (7, 7, 8))
 
-    told = [[ask(simulator).text for _ in range(20)] for simulator in (first, second, other)]
+    answers = [[ask(simulator).text for _ in range(20)] for simulator in (first, second, other)]
 
-    assert told[0] == told[1] != told[2]
+    assert answers[0] == answers[1] != answers[2]
 
 
 def test_variations_can_be_switched_off(game):
     game.merge({"options": {"vary": False}})
 
-    told = {
+    answers = {
         (answer["msg"], answer["err_code"])
         for answer in (ask(game, code="NO").json() for _ in range(20))
     }
 
-    assert told == {("CDK NOT FOUND", 40014)}
+    assert answers == {("CDK NOT FOUND", 40014)}
 
 
 @pytest.mark.parametrize("path", ["/api/player", "/api/captcha"])
-def test_the_old_endpoints_are_gone(game, path):
+def test_the_old_endpoints_do_not_exist(game, path):
     assert requests.post(game.url + path, data=form(), timeout=SECONDS).status_code == 404
     assert game.ledger()["violations"][0]["path"] == path
 

@@ -1,4 +1,4 @@
-"""The window of an address, its headers and its 429s; the gap between two requests for a player."""
+"""The window of an address, with its headers and 429s, and the gap between a player's requests."""
 
 from __future__ import annotations
 
@@ -148,7 +148,7 @@ def test_the_ledger_says_which_window_a_request_was_counted_in(game, clock):
     )
 
 
-def test_a_player_who_is_asked_too_often_is_refused(game):
+def test_too_frequent_requests_for_a_player_are_refused(game):
     game.merge({"options": {"player_gap": 2.0}})
     ask(game, code="NO")
 

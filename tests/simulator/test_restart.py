@@ -1,4 +1,4 @@
-"""The state file: what a restart brings back, and what publishes codes."""
+"""The state file: what it restores after a restart. Publishing of codes."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ WORLD = {
 
 @pytest.fixture
 def restart(make_simulator, tmp_path):
-    """Closes the simulator that it made before, and makes another with the same state file."""
+    """Starts a simulator with the state file, and closes the one it started before."""
     made: list[Simulator] = []
 
     def restart(**settings) -> Simulator:
@@ -106,7 +106,7 @@ def test_a_request_that_outlives_a_reset_is_not_mixed_up_with_the_next(restart):
     assert restart().ledger() == ledger
 
 
-def test_faults_and_rate_are_not_brought_back(restart):
+def test_faults_and_rate_are_not_restored(restart):
     simulator = restart()
     simulator.merge({"faults": [{"fault": "drop"}], "rate": "1/60"})
 
@@ -132,7 +132,7 @@ def test_a_request_under_way_at_a_kill_stays_open_in_the_ledger(restart, tmp_pat
     assert (entry["player"], entry["answered_at"], entry["status"]) == (ANNA, None, None)
 
 
-def test_a_line_torn_by_a_kill_is_passed_over(restart, tmp_path):
+def test_a_line_cut_by_a_kill_is_ignored(restart, tmp_path):
     simulator = restart()
     simulator.merge(WORLD)
     ask(simulator)
@@ -146,7 +146,7 @@ def test_a_line_torn_by_a_kill_is_passed_over(restart, tmp_path):
     assert [entry["n"] for entry in restart().ledger()["requests"]] == [1, 2]
 
 
-def test_a_file_that_is_no_state_is_refused(tmp_path):
+def test_a_file_that_is_not_a_state_file_is_refused(tmp_path):
     path = tmp_path / "notes.txt"
     path.write_text("buy milk\nand bread\n")
 
@@ -163,7 +163,7 @@ def test_two_simulators_cannot_have_the_same_state_file(restart, tmp_path):
 
 
 def published(simulator: Simulator, count: int) -> list[str]:
-    """The codes of the feed, as soon as there are so many."""
+    """The codes of the feed, once it has `count` of them."""
     wait_for(
         lambda: len(simulator.world()["feed"]) >= count,
         f"{count} codes in the feed",
@@ -189,7 +189,7 @@ def test_without_the_option_nothing_is_published(simulator):
     assert simulator.world()["feed"] == []
 
 
-def test_published_codes_can_be_redeemed_but_not_by_everybody(make_simulator):
+def test_published_codes_can_be_redeemed_by_most_players(make_simulator):
     simulator = make_simulator(publish_every=600, players=40)
     (code,) = published(simulator, 1)
 
@@ -202,14 +202,14 @@ def test_published_codes_can_be_redeemed_but_not_by_everybody(make_simulator):
     assert 1 <= words.count("STOVE_LV ERROR") <= 10
 
 
-def test_published_names_are_well_formed_and_never_come_twice(make_simulator):
+def test_published_names_are_well_formed_and_unique(make_simulator):
     names = published(make_simulator(publish_every=0.001), 200)
 
     assert len(set(names)) == len(names)
     assert all(name.isascii() and name.isalnum() and len(name) <= 32 for name in names)
 
 
-def test_names_do_not_come_again_after_a_restart_or_a_reset(restart):
+def test_names_are_unique_across_restarts_and_resets(restart):
     first = published(restart(publish_every=0.05), 2)
     simulator = restart(publish_every=0.05)
     simulator.reset()

@@ -1,4 +1,4 @@
-"""Statements in files: each is found by its name, and takes its parts."""
+"""Statements in files: each is found by its name, and its parts are put in."""
 
 from __future__ import annotations
 
@@ -31,3 +31,12 @@ def test_an_unknown_statement_is_an_error(tmp_path, monkeypatch) -> None:
 
     with pytest.raises(KeyError, match="first"):
         sql.statement("none", "first")
+
+
+def test_comments_below_the_name_are_not_sent(tmp_path, monkeypatch) -> None:
+    (tmp_path / "described.sql").write_text(
+        "-- name: first\n-- What it is for.\n-- And why.\nSELECT 1\n-- Inside.\nFROM one\n"
+    )
+    monkeypatch.setattr(sql, "_FOLDER", tmp_path)
+
+    assert sql.statement("described", "first") == "SELECT 1\n-- Inside.\nFROM one"

@@ -1,9 +1,9 @@
-"""Two hosts on one machine, each with an address of its own.
+"""Two hosts on one machine, each with its own address.
 
-They are network namespaces without a name, each with a cable (a veth pair) to this machine. A namespace lives as long
-as a process in it, and its cable as long as the namespace; all of these processes die with the tests, however those
-end. So nothing can be left behind. Where the rights or the programs for that are missing, two loopback addresses stand
-in: everything is the same then but the network, which cannot be unplugged.
+They are unnamed network namespaces, each with a cable (a veth pair) to this machine. A namespace
+exists as long as a process in it, and its cable as long as the namespace. The kernel kills these
+processes when the tests end in any way, so nothing remains. Without the rights or the programs for
+that, two loopback addresses are used instead. Only the network cannot be unplugged then.
 """
 
 from __future__ import annotations
@@ -25,14 +25,14 @@ _SECONDS = 10
 
 @dataclass(frozen=True)
 class Host:
-    """Where processes run.
+    """A host for processes.
 
     Args:
-        name: of the host.
-        address: where its connections come from.
-        prefix: goes before a command that is to run on it.
-        environment: of every process on it.
-        cable: this machine's end of its network; empty: it cannot be unplugged.
+        name: the name of the host.
+        address: the source address of its connections.
+        prefix: the command that runs another command on the host.
+        environment: variables for every process on the host.
+        cable: this machine's end of the host's network; empty: it cannot be unplugged.
     """
 
     name: str
@@ -42,11 +42,11 @@ class Host:
     cable: str = ""
 
     def unplug(self) -> None:
-        """Cut it off: nobody is told anything."""
+        """Disconnect the host. No side gets an error."""
         _ip("link", "set", self.cable, "down")
 
     def plug_in(self) -> None:
-        """Let the network come back."""
+        """Connect the host again."""
         _ip("link", "set", self.cable, "up")
 
 
@@ -61,7 +61,7 @@ class Network:
 
 @contextmanager
 def two_hosts() -> Iterator[Network]:
-    """Namespaces where they are to be had, else loopback addresses."""
+    """Create two namespaces, or use loopback addresses if that is not possible."""
     with ExitStack() as stack:
         try:
             network = stack.enter_context(_namespaces())
@@ -80,9 +80,9 @@ def _namespaces() -> Iterator[Network]:
     """
     Raises:
         OSError: a program is missing.
-        subprocess.SubprocessError: one of them is not allowed to do it.
+        subprocess.SubprocessError: a program does not have the rights that it needs.
     """
-    # 198.18.0.0/15 is set aside for tests of networks (RFC 2544). Two runs at the same time have subnets of their own.
+    # 198.18.0.0/15 is reserved for network tests (RFC 2544). Each test run has its own subnet.
     subnet = f"198.{18 + os.getpid() // 256 % 2}.{os.getpid() % 256}"
     server = f"{subnet}.1"
     with ExitStack() as stack:
@@ -95,19 +95,19 @@ def _namespaces() -> Iterator[Network]:
 
 
 def _check(network: Network) -> None:
-    """Let both hosts connect to this machine once: a firewall may be between.
+    """Connect from both hosts to this machine, since a firewall may prevent it.
 
     Raises:
-        subprocess.SubprocessError: one of them could not.
+        subprocess.SubprocessError: a host could not connect.
     """
-    knock = "import socket, sys; socket.create_connection((sys.argv[1], int(sys.argv[2])), 3)"
+    connect = "import socket, sys; socket.create_connection((sys.argv[1], int(sys.argv[2])), 3)"
     with socket.create_server((network.server, 0)) as listener:
         for host in (network.a, network.b):
             _run(
                 *host.prefix,
                 sys.executable,
                 "-c",
-                knock,
+                connect,
                 network.server,
                 str(listener.getsockname()[1]),
             )
@@ -115,7 +115,7 @@ def _check(network: Network) -> None:
 
 @contextmanager
 def _namespace(name: str, *, here: str, there: str) -> Iterator[Host]:
-    """A namespace and its cable: `here` is the address of this machine's end, `there` that of the host."""
+    """Create a namespace and its cable, with the addresses of this end and the host's end."""
     cable = f"rd{os.getpid()}{name}"
     holder = spawn_with_parent_death_signal(
         ["unshare", "--net", "--", "sleep", "infinity"],
@@ -138,7 +138,7 @@ def _namespace(name: str, *, here: str, there: str) -> Iterator[Host]:
     finally:
         holder.kill()
         holder.wait()
-        # With the namespace its cable goes, a moment later. This does not wait for that moment.
+        # The kernel removes the cable shortly after the namespace. This does not wait for that.
         subprocess.run(
             ["ip", "link", "del", cable], capture_output=True, check=False, timeout=_SECONDS
         )
@@ -147,7 +147,7 @@ def _namespace(name: str, *, here: str, there: str) -> Iterator[Host]:
 def _wait_for_namespace(holder: subprocess.Popen[bytes]) -> None:
     """
     Raises:
-        subprocess.SubprocessError: no namespace is made.
+        subprocess.SubprocessError: the namespace was not created.
     """
     ours = Path("/proc/self/ns/net").readlink()
     end = time.monotonic() + _SECONDS

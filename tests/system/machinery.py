@@ -1,4 +1,4 @@
-"""The whole system as processes: simulator, two workers, beat, on a database of its own."""
+"""The whole system as processes, on a database of its own: simulator, two workers and beat."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class System:
         self.processes: dict[str, subprocess.Popen[bytes]] = {}
 
     def launch(self, name: str, command: list[str]) -> None:
-        """Start a process whose output goes to a file of its name."""
+        """Start a process whose output goes to a file with its name."""
         with (self.folder / f"{name}.log").open("ab") as log:
             self.processes[name] = subprocess.Popen(
                 command,
@@ -135,7 +135,7 @@ class System:
 
 @contextmanager
 def system(folder: Path, **environment: str) -> Iterator[System]:
-    """A system on a fresh database. Nothing of it is left afterwards."""
+    """A system on a new database. All of it is removed afterwards."""
     name = f"system_{os.getpid()}"
     databases.make(name)
     redis, _, number = os.environ["REDIS_URL"].rpartition("/")

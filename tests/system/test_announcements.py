@@ -1,4 +1,4 @@
-"""However often a worker is killed, a run is announced once; and where it is not, a kill lay in the sending of it."""
+"""A run is announced once although workers are killed, unless the kill was during the sending."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ from tests.system.machinery import CELERY, QUIET, System, system
 from tests.waiting import wait_for
 
 GUILDS, MEMBERS = 3, 4
-#: A claim lasts for a message and the margin; whoever holds one was killed within that.
+#: A claim lasts for the sending of a message and the margin.
 ANNOUNCE_SECONDS, MARGIN_SECONDS = 3.0, 2.0
 SENDERS = ("control", "control-2")
 
 
 @dataclass
 class Stage:
-    """A system that announces to a stand-in, and two workers of which one is killed now and then."""
+    """A system that announces to a stand-in, and two workers of which one is killed at times."""
 
     system: System
     discord: StandIn
@@ -50,13 +50,13 @@ class Stage:
         )
 
     def begin(self) -> str:
-        """A new code, which catch-up brings to every guild."""
+        """Add a new code, which the catch-up redeems for every guild."""
         code = f"Told{len(self.codes):04d}"
         self.codes.append(code)
         self.system.world(codes={code: {}})
         self.do(
-            "INSERT INTO giftcodes_giftcode (provider, code, folded, issue, source, rewards, first_seen_at, state, "
-            "reason, closed_outcome, doubt_outcome, doubt_player_id, probes) "
+            "INSERT INTO giftcodes_giftcode (provider, code, folded, issue, source, rewards, "
+            "first_seen_at, state, reason, closed_outcome, doubt_outcome, doubt_player_id, probes) "
             "VALUES ('simulator', %s, %s, 1, 'admin', '', now(), 'active', '', '', '', '', 0)",
             code,
             code.lower(),
@@ -64,7 +64,7 @@ class Stage:
         return code
 
     def kill_one(self) -> None:
-        """At a random moment: any, or just when a message is being sent."""
+        """Kill a worker at a random moment, often while a message is being sent."""
         before = self.discord.arrivals
         if self.random.random() < 0.7:
             wait_for(lambda: self.discord.arrivals > before, "a message")
@@ -78,20 +78,23 @@ class Stage:
         self.launch(name)
 
     def is_told(self, code: str) -> bool:
-        """Every run of the code is over, and nothing of it is still to be sent."""
+        """Whether every run of the code is complete, and all its announcements were sent."""
         found = self.rows(
-            "SELECT count(*) FILTER (WHERE r.state = 'complete'), (SELECT count(*) FROM giftcodes_announcement a "
-            "JOIN giftcodes_redemption x ON x.id = a.redemption_id JOIN giftcodes_giftcode y ON y.id = x.gift_code_id "
+            "SELECT count(*) FILTER (WHERE r.state = 'complete'), "
+            "(SELECT count(*) FROM giftcodes_announcement a "
+            "JOIN giftcodes_redemption x ON x.id = a.redemption_id "
+            "JOIN giftcodes_giftcode y ON y.id = x.gift_code_id "
             "WHERE y.code = %s AND a.state NOT IN ('waiting', 'sent')) "
-            "FROM giftcodes_redemption r JOIN giftcodes_giftcode c ON c.id = r.gift_code_id WHERE c.code = %s",
+            "FROM giftcodes_redemption r JOIN giftcodes_giftcode c ON c.id = r.gift_code_id "
+            "WHERE c.code = %s",
             code,
             code,
         )
-        # A start whose end had a message of its own stays as it is: two rows for each run, none of them waits.
+        # A run has two rows, also if its start and its end were separate messages.
         return bool(found[0][0] == GUILDS and found[0][1] == 2 * GUILDS)
 
     def shown(self) -> dict[tuple[str, str], Counter[str]]:
-        """How often each run shows its start, and its end: (channel, code) to the number of messages."""
+        """For each channel and code: how many messages show the start, and the end."""
         counted: dict[tuple[str, str], Counter[str]] = {}
         for message in self.discord.messages.values():
             code = message.titles[0].split(": ")[1].split(" for ")[0]
@@ -101,14 +104,15 @@ class Stage:
         return counted
 
     def was_killed_within(self, begun: float) -> bool:
-        """Whether somebody was killed while a claim of that moment lasted."""
+        """Whether a worker was killed during a claim of that moment."""
         return any(0 <= kill - begun <= ANNOUNCE_SECONDS + MARGIN_SECONDS for kill in self.kills)
 
     def judge(self) -> dict[str, int]:
         """Check every run. Returns the figures.
 
         Raises:
-            AssertionError: a run was told twice, or a message is missing although nobody was killed in its sending.
+            AssertionError: a run was announced twice, or a message is missing although no worker
+                was killed while it was sent.
         """
         rows = self.rows(
             "SELECT r.guild_id, c.code, a.kind, a.state, extract(epoch FROM a.sending_at) "
@@ -169,15 +173,17 @@ def stage(tmp_path: Path) -> Iterator[Stage]:
 
 
 def _settle_in(stage: Stage) -> None:
-    every = "(SELECT min(id) FROM django_celery_beat_intervalschedule WHERE every = 1 AND period = 'seconds')"
     stage.do(
-        f"UPDATE django_celery_beat_periodictask SET interval_id = {every} WHERE task LIKE 'giftcodes.%%'"
+        "UPDATE django_celery_beat_periodictask SET interval_id = "
+        "(SELECT min(id) FROM django_celery_beat_intervalschedule "
+        "WHERE every = 1 AND period = 'seconds') WHERE task LIKE 'giftcodes.%%'"
     )
     players = {str(700_000_000 + number): {"realm": 1} for number in range(GUILDS * MEMBERS)}
     stage.system.world(players=players)
     for number in range(GUILDS):
         stage.do(
-            "INSERT INTO giftcodes_guild (name, provider, realm, active, automatic, priority, notes, created_at) "
+            "INSERT INTO giftcodes_guild "
+            "(name, provider, realm, active, automatic, priority, notes, created_at) "
             "VALUES (%s, 'simulator', 1, true, true, 0, '', now())",
             f"Guild {number}",
         )
@@ -190,7 +196,8 @@ def _settle_in(stage: Stage) -> None:
             stage.discord.address(guild_id),
         )
         stage.do(
-            "INSERT INTO giftcodes_member (guild_id, player_id, nickname, active, opted_out, joined_at) "
+            "INSERT INTO giftcodes_member "
+            "(guild_id, player_id, nickname, active, opted_out, joined_at) "
             "SELECT %s, player, '', true, false, now() FROM unnest(%s::text[]) player",
             guild_id,
             list(players)[position * MEMBERS : (position + 1) * MEMBERS],

@@ -54,7 +54,7 @@ def test_a_system_at_work_audits_clean_at_any_moment(tmp_path: Path) -> None:
         running.manage_all(commands)
         running.start_workers()
         for name in ("Wolves", "Bears"):
-            # Catch-up may have been first.
+            # The catch-up may have started the run already.
             running.manage("redeem", "FROST", "--guild", name, check=False)
         looks = 0
         killed_at = None
@@ -63,7 +63,7 @@ def test_a_system_at_work_audits_clean_at_any_moment(tmp_path: Path) -> None:
             "SELECT count(*) = 2 FROM giftcodes_redemption WHERE state = 'complete'"
         )[0][0]:
             assert time.monotonic() < end, "It does not end."
-            # Nobody may be asked twice, but for those who were in flight when the worker was killed.
+            # Only requests in flight when the worker was killed may be repeated.
             assert _audit(running, "--repeats-allowed", "0" if killed_at is None else "8") == {}
             looks += 1
             if killed_at is None and looks >= 3:

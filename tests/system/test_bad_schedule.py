@@ -1,4 +1,4 @@
-"""Beat ticks although rows of its schedule cannot be read, or cannot be used. A real beat, on a real database."""
+"""A real beat ticks although some rows of its schedule cannot be read or used."""
 
 from __future__ import annotations
 
@@ -16,7 +16,8 @@ pytestmark = pytest.mark.system
 _TICKED = "SELECT count(*) FROM giftcodes_heartbeat WHERE name = 'tick'"
 _ROWS = """
 ALTER TABLE django_celery_beat_periodictask DROP CONSTRAINT redeemer_expires_within_bounds;
-UPDATE django_celery_beat_periodictask SET expires = '10000-01-01 04:59+00' WHERE task LIKE '%catch_up';
+UPDATE django_celery_beat_periodictask
+SET expires = '10000-01-01 04:59+00' WHERE task LIKE '%catch_up';
 INSERT INTO django_celery_beat_intervalschedule (every, period) VALUES (2147483647, 'days');
 UPDATE django_celery_beat_periodictask
 SET interval_id = (SELECT id FROM django_celery_beat_intervalschedule WHERE every = 2147483647)

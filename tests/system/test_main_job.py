@@ -1,4 +1,4 @@
-"""The main job with everything real: beat, two workers, PostgreSQL, Valkey, and the game over HTTP."""
+"""The main job with real processes: beat, two workers, PostgreSQL, Valkey, and the simulator."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Estimates against what then happens: a whole system at the game's pace, with codes and guilds of different rank."""
+"""Estimates compared with what then happens, for codes and guilds of different priority."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ from tests.waiting import wait_for
 REQUESTS, WINDOW_SECONDS = 30, 4
 #: In the order of dispatch: Foxes have priority, Wolves and Bears take turns.
 GUILDS = {"Foxes": range(100, 116), "Wolves": range(200, 230), "Bears": range(226, 250)}
-#: Published earlier, ends earlier, goes first.
+#: The code that was published first also ends first, and is redeemed first.
 CODES = {"EARLY2026": "20.11.2026", "LATE2026": "24.11.2026"}
 
 
-#: Claimed and not sent yet, or sent in another order than they were claimed in.
+#: Requests that may be claimed but not sent, or sent in another order than they were claimed.
 CLAIMED = 16
 
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """What `status --json` said of a run, and between which moments it looked."""
+    """The estimate of `status --json` for a run, and the times before and after the call."""
 
     asked_at: dt.datetime
     at: dt.datetime
@@ -83,7 +83,8 @@ def test_what_is_expected_of_each_run_is_what_happens(running: System) -> None:
         (guild, code): unlocked_at
         for guild, code, unlocked_at in running.rows(
             "SELECT g.name, c.code, r.unlocked_at FROM giftcodes_redemption r "
-            "JOIN giftcodes_guild g ON g.id = r.guild_id JOIN giftcodes_giftcode c ON c.id = r.gift_code_id"
+            "JOIN giftcodes_guild g ON g.id = r.guild_id "
+            "JOIN giftcodes_giftcode c ON c.id = r.gift_code_id"
         )
     }
     opened_at = sorted({entry["window_opened_at"] for entry in running.ledger()["requests"]})
@@ -121,7 +122,7 @@ def _estimates_until_all_is_done(running: System) -> Iterator[Estimate]:
 
 
 def _windows_late_by(opened_at: list[float], begin: dt.datetime, end: dt.datetime) -> float:
-    """Seconds that a busy machine has lost: between the end of one window and the opening of the next."""
+    """Seconds lost on a busy machine between the end of one window and the start of the next."""
     return sum(
         max(0.0, later - earlier - WINDOW_SECONDS)
         for earlier, later in pairwise(opened_at)
@@ -136,7 +137,7 @@ def _now(running: System) -> dt.datetime:
 
 
 def _sent_by_others(running: System, estimate: Estimate) -> tuple[int, int]:
-    """Requests for other runs up to the last one: those after the estimate was told, and after it was asked for."""
+    """The fewest and the most requests of other runs between the estimate and this run's last."""
     guild, code = estimate.run
     ((fewest, most),) = running.rows(
         f"""

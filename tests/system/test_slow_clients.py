@@ -1,4 +1,4 @@
-"""Clients that never finish a request stop nobody, and are cut off in the end. The real site, on a real database."""
+"""Clients that never finish a request do not block others, and are cut off in the end."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 import requests
 
-from redeemer.localserver import ports
+from redeemer.localserver.servers import pick_port
 from tests.system.machinery import System, system
 from tests.waiting import PATIENCE_SECONDS, wait_for
 
@@ -23,12 +23,14 @@ pytestmark = pytest.mark.system
 BEGINNINGS = {
     "half a header": (b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nX-Long: ", b"x"),
     "half a body": (
-        b"POST /admin/login/ HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/x-www-form-urlencoded\r\n"
+        b"POST /admin/login/ HTTP/1.1\r\nHost: localhost\r\n"
+        b"Content-Type: application/x-www-form-urlencoded\r\n"
         b"Content-Length: 5000\r\n\r\nusername=",
         b"x",
     ),
     "half a chunk": (
-        b"POST /admin/login/ HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n1000\r\n",
+        b"POST /admin/login/ HTTP/1.1\r\nHost: localhost\r\n"
+        b"Transfer-Encoding: chunked\r\n\r\n1000\r\n",
         b"x",
     ),
     "blank lines": (b"\r\n\r\n\r", b"\n\r\n\r"),
@@ -39,7 +41,7 @@ PAUSE_SECONDS = 2.0
 
 
 class SlowClient:
-    """One that says a byte now and then."""
+    """A client that sends a byte now and then."""
 
     def __init__(self, port: int, kind: str) -> None:
         self.kind = kind
@@ -74,7 +76,7 @@ def running(tmp_path: Path) -> Iterator[System]:
 def test_fifty_clients_that_never_finish_stop_nobody_and_are_cut_off_in_the_end(
     running: System,
 ) -> None:
-    port = ports.pick()
+    port = pick_port()
     running.launch("web", [sys.executable, "-m", "redeemer.serving", "--bind", f"127.0.0.1:{port}"])
     wait_for(lambda: _status(port, "/healthz") is not None, "the site to answer")
     clients = [
@@ -84,7 +86,7 @@ def test_fifty_clients_that_never_finish_stop_nobody_and_are_cut_off_in_the_end(
     talking = threading.Thread(target=_talk, args=(clients, is_over))
     talking.start()
     try:
-        # Beat does not tick here, which /healthz says: an answer.
+        # Without beat, /healthz answers with 503.
         assert (_status(port, "/healthz"), _status(port, "/admin/login/")) == (503, 200)
         held = [client for client in clients if client.is_held()]
         assert len(held) == CLIENTS
@@ -109,7 +111,7 @@ def _talk(clients: list[SlowClient], is_over: threading.Event) -> None:
 
 
 def _status(port: int, path: str) -> int | None:
-    """The status of an answer; None: there was none."""
+    """The status of the answer; None if there was none."""
     end = time.monotonic() + PATIENCE_SECONDS
     try:
         return requests.get(

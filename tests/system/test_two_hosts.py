@@ -1,4 +1,4 @@
-"""Workers on two hosts, each with an address of its own: one budget, one lock, one run."""
+"""Workers on two hosts with different addresses: one budget, one lock, one run."""
 
 from __future__ import annotations
 
@@ -29,17 +29,17 @@ HELD_SECONDS = 300
 
 @pytest.fixture(scope="module")
 def both() -> Iterator[TwoHosts]:
-    """Two hosts at work. Each test leaves them as it found them, and has guilds, players and codes of its own."""
+    """Two running hosts. Each test restores them, and uses its own guilds, players and codes."""
     with tempfile.TemporaryDirectory(prefix="redeemer-hosts-") as name:
         folder = Path(name)
-        folder.chmod(0o755)  # The database's user goes through it.
+        folder.chmod(0o755)  # The database user must be able to enter it.
         with running(folder) as found:
             yield found
 
 
 @pytest.fixture(autouse=True)
 def _only_guilds_of_this_test(both: TwoHosts) -> None:
-    both.books.retire()
+    both.database.deactivate_all()
 
 
 def test_both_hosts_redeem_and_together_keep_to_the_limit_of_one_address(both: TwoHosts) -> None:
@@ -95,7 +95,7 @@ def test_a_code_that_both_hosts_start_at_the_same_moment_runs_once_and_the_rest_
     assert sorted(kind for kind, _ in results) == ["refused"] * (2 * CALLERS - 1) + ["started"]
     kinds = Counter(
         row["kind"]
-        for row in both.books.ask(
+        for row in both.database.execute(
             "SELECT kind FROM giftcodes_redemptionevent WHERE gift_code_id = %s", code
         )
     )
@@ -135,7 +135,7 @@ def test_what_a_host_had_under_way_when_it_died_whole_is_finished_by_the_other(
     wait_for(lambda: b.address in both.under_way("Amber"), "a request of the host that is to die")
 
     both.kill(b)
-    unanswered = both.books.unanswered()
+    unanswered = both.database.unanswered()
     both.game.change(options={"latency": LATENCY_SECONDS})
     died_at = time.time()
     both.wait_until_complete("Amber", members=2 * MEMBERS)
@@ -157,7 +157,8 @@ def test_a_host_that_is_cut_off_with_the_budget_in_its_hand_holds_the_other_up_f
     a, b = both.hosts
     if not b.cable:
         pytest.skip(
-            "There is no right to make network namespaces, and a loopback address cannot be unplugged."
+            "There is no right to make network namespaces, "
+            "and a loopback address cannot be unplugged."
         )
     both.add_guilds(500_000, members=MEMBERS)
     both.publish("Storm")
@@ -182,7 +183,7 @@ def test_a_host_that_is_cut_off_with_the_budget_in_its_hand_holds_the_other_up_f
 
 
 def _hold_the_budget(both: TwoHosts, host: Host) -> subprocess.Popen[str]:
-    """A process on a host that is stopped in the middle of a dispatch, as far as the database can see."""
+    """A process on a host that, for the database, looks like a frozen dispatch."""
     hold = (
         "import os, psycopg, time; c = psycopg.connect(os.environ['DATABASE_URL']); "
         "c.execute('SELECT 1 FROM giftcodes_ratebudget FOR UPDATE'); print('held', flush=True); "
@@ -200,11 +201,12 @@ def _hold_the_budget(both: TwoHosts, host: Host) -> subprocess.Popen[str]:
 
 
 def _add_code(both: TwoHosts, name: str, state: str) -> int:
-    """A code that no feed has told of. Returns its id."""
-    code: int = both.books.value(
-        "INSERT INTO giftcodes_giftcode (provider, code, folded, issue, source, rewards, first_seen_at, state, reason, "
-        "closed_outcome, doubt_outcome, doubt_player_id, probes) "
-        "VALUES ('simulator', %s, lower(%s), 1, 'command', '', now(), %s, '', '', '', '', 0) RETURNING id",
+    """Add a code that is not in the feed. Returns its id."""
+    code: int = both.database.value(
+        "INSERT INTO giftcodes_giftcode (provider, code, folded, issue, source, rewards, "
+        "first_seen_at, state, reason, closed_outcome, doubt_outcome, doubt_player_id, probes) "
+        "VALUES ('simulator', %s, lower(%s), 1, 'command', '', now(), %s, '', '', '', '', 0) "
+        "RETURNING id",
         name,
         name,
         state,

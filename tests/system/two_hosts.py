@@ -1,4 +1,4 @@
-"""Two hosts' worth of processes against one PostgreSQL, one Valkey and one game, which are on neither of them.
+"""The processes of two hosts, with PostgreSQL, Valkey and the game on a third one.
 
 host a: control worker, redeem worker, beat        host b: control worker, redeem worker
 """
@@ -19,15 +19,15 @@ import redis
 import yaml
 
 from chaos import times
-from chaos.database import REALM, Books
+from chaos.database import REALM, Database
 from chaos.game import Game, line
 from chaos.processes import Process
 from chaos.servers import Running
-from redeemer.localserver import ports
 from redeemer.localserver.home import REPOSITORY
 from redeemer.localserver.postgres import THROW_AWAY, Postgres
+from redeemer.localserver.servers import pick_port
 from redeemer.localserver.valkey import Valkey
-from simulator.window import Rate, Windows
+from simulator.rate_limits import Rate, Windows
 from tests.system.hosts import Host, Network, two_hosts
 from tests.system.machinery import CELERY, QUIET
 from tests.waiting import PATIENCE_SECONDS, wait_for
@@ -43,11 +43,11 @@ WORKERS = ("control", "redeem")
 
 @dataclass
 class TwoHosts:
-    """What runs, and where."""
+    """The processes, and the hosts on which they run."""
 
     folder: Path
     network: Network
-    books: Books
+    database: Database
     game: Game
     broker: Valkey
     environment: dict[str, str]
@@ -59,7 +59,7 @@ class TwoHosts:
     def hosts(self) -> tuple[Host, Host]:
         return self.network.a, self.network.b
 
-    # --- Processes ----------------------------------------------------------------------------------------------------
+    # --- Processes --------------------------------------------------------------------------------
     def start(self, host: Host, *kinds: str) -> None:
         """Start processes on a host: `control`, `redeem`, `beat`."""
         for kind in kinds:
@@ -73,15 +73,15 @@ class TwoHosts:
             process.start()
 
     def end(self, host: Host, *kinds: str) -> None:
-        """Ask processes to end, and wait for it."""
+        """Terminate processes, and wait for their end."""
         ending = [self.processes.pop(f"{kind}-{host.name}") for kind in kinds]
         for process in ending:
-            process.ask_to_end()
+            process.terminate()
         for process in ending:
-            process.end()
+            process.wait_for_end()
 
     def kill(self, host: Host) -> None:
-        """End all that runs on a host, at once."""
+        """Kill all processes on a host."""
         dying = [
             self.processes.pop(name)
             for name in list(self.processes)
@@ -91,7 +91,7 @@ class TwoHosts:
             process.kill()
 
     def of(self, host: Host) -> dict[str, str]:
-        """What processes on this host have in their environment."""
+        """The environment of processes on this host."""
         return self.environment | host.environment
 
     def manage(self, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -106,33 +106,33 @@ class TwoHosts:
             timeout=300,
         )
 
-    # --- Work ---------------------------------------------------------------------------------------------------------
+    # --- Work -------------------------------------------------------------------------------------
     def add_guilds(self, first_player: int, *, members: int, automatic: bool = True) -> list[int]:
-        """Two guilds without a common player. Returns their ids."""
+        """Add two guilds without a common player. Returns their ids."""
         players = [str(first_player + number) for number in range(2 * members)]
         self.game.change(players={player: {"realm": REALM} for player in players})
         guilds = [
-            self.books.add_guild(f"{name} {first_player}", part)
+            self.database.add_guild(f"{name} {first_player}", part)
             for name, part in (("Wolves", players[:members]), ("Bears", players[members:]))
         ]
         if not automatic:
-            self.books.ask(
+            self.database.execute(
                 "UPDATE giftcodes_guild SET automatic = false WHERE id = ANY(%s)", guilds
             )
         return guilds
 
     def publish(self, code: str) -> None:
-        """Put a code into the game and into the feed."""
+        """Add a code to the game and to the feed."""
         self.game.change(codes={code: {}}, feed=[line(code)])
-        self.books.poll_now()
+        self.database.poll_now()
 
     def wait_until_complete(
         self, code: str, *, members: int, seconds: float = PATIENCE_SECONDS
     ) -> None:
-        """Wait until so many members have the code, and every run of it is over."""
+        """Wait until this number of members have the code, and all its runs have ended."""
 
         def is_over() -> bool:
-            progress = self.books.progress([code])
+            progress = self.database.progress([code])
             return bool(
                 progress["settled"] == members
                 and not progress["open"]
@@ -141,69 +141,69 @@ class TwoHosts:
 
         wait_for(is_over, f"{members} members to have {code}", seconds=seconds)
 
-    # --- What happened ------------------------------------------------------------------------------------------------
+    # --- What happened ----------------------------------------------------------------------------
     def requests(self, code: str) -> list[dict[str, Any]]:
         """The game's ledger for a code, in order of arrival."""
         return [entry for entry in self.game.ledger()["requests"] if entry["code"] == code]
 
     def under_way(self, code: str) -> set[str]:
-        """From which addresses there are requests that the game has not answered yet."""
+        """The source addresses of requests that the game has not answered yet."""
         return {entry["address"] for entry in self.requests(code) if entry["answered_at"] is None}
 
     def grants(self, code: str) -> list[str]:
-        """Who was granted the code, in order of players."""
+        """The players to whom the code was granted, sorted."""
         return sorted(
             grant["player"] for grant in self.game.ledger()["grants"] if grant["code"] == code
         )
 
     def ticked_at(self) -> float:
-        """When the last tick was, in seconds of the database's clock."""
-        found = self.books.value(
+        """The time of the last tick, in Unix seconds of the database."""
+        found = self.database.value(
             "SELECT extract(epoch FROM max(at)) FROM giftcodes_heartbeat WHERE name = 'tick'"
         )
         return float(found or 0)
 
     def ticks_within(self, seconds: float) -> int:
-        """How many ticks there are in so many seconds, which this waits for."""
+        """Wait for this time, and count the ticks in it."""
         before = self._ticks()
         time.sleep(seconds)
         return self._ticks() - before
 
     def _ticks(self) -> int:
         return int(
-            self.books.value(
+            self.database.value(
                 "SELECT n_tup_upd FROM pg_stat_user_tables WHERE relname = 'giftcodes_heartbeat'"
             )
         )
 
 
 def fullest_window(requests: list[dict[str, Any]]) -> int:
-    """The most requests in one window, if the game had seen one address behind all of them."""
+    """The most requests in a window, if all of them had come from one address."""
     windows = Windows(RATE)
-    seats = [windows.take("one", "gift code", entry["at"]) for entry in requests]
-    return max(seat.number for seat in seats if seat)
+    counts = [windows.count("one", "gift code", entry["at"]) for entry in requests]
+    return max(count.number for count in counts if count)
 
 
 @contextmanager
 def running(folder: Path) -> Iterator[TwoHosts]:
-    """Everything started, and ticking. Nothing of it is left afterwards."""
+    """Start everything, and wait for the first ticks. All of it is removed afterwards."""
     with ExitStack() as stack:
         network = stack.enter_context(two_hosts())
         postgres = _postgres(folder, network)
         stack.callback(postgres.stop)
         postgres.start()
-        valkey = Valkey(folder, port=ports.pick(), password=_PASSWORD)
+        valkey = Valkey(folder, port=pick_port(), password=_PASSWORD)
         broker = Running(valkey, folder / "valkey.log")
         stack.callback(broker.stop)
         broker.start()
         _open_to(valkey, network.server)
-        game = Game(f"http://{network.server}:{ports.pick()}")
-        books = Books(postgres.server.url)
-        stack.callback(books.close)
+        game = Game(f"http://{network.server}:{pick_port()}")
+        database = Database(postgres.server.url)
+        stack.callback(database.close)
         both = TwoHosts(
             folder,
             network,
-            books,
+            database,
             game,
             valkey,
             _environment(folder, network, postgres.server.url, valkey, game),
@@ -217,7 +217,7 @@ def _start_all(both: TwoHosts) -> None:
     done = both.manage("migrate", "--no-input")
     assert done.returncode == 0, done.stderr
     for task, seconds in times.BEAT_SECONDS.items():
-        both.books.hasten_beat(task, seconds)
+        both.database.set_beat_interval(task, seconds)
     port = both.game.url.rpartition(":")[2]
     command = [sys.executable, "-m", "simulator", "--host", both.network.server, "--port", port]
     command += ["--rate", str(RATE), "--players", "0", "--latency", str(LATENCY_SECONDS)]
@@ -225,7 +225,7 @@ def _start_all(both: TwoHosts) -> None:
         "game", command, both.environment, both.folder / "game.log"
     )
     game.start()
-    wait_for(both.game.answers, "the game to listen")
+    wait_for(both.game.is_up, "the game to listen")
     for host in both.hosts:
         both.start(host, *WORKERS)
     both.start(both.network.a, "beat")
@@ -234,9 +234,9 @@ def _start_all(both: TwoHosts) -> None:
 
 def _end_all(both: TwoHosts) -> None:
     for process in both.processes.values():
-        process.ask_to_end()
+        process.terminate()
     for process in both.processes.values():
-        process.end(6)
+        process.wait_for_end(6)
 
 
 def _command(kind: str, host: Host) -> list[str]:
@@ -246,7 +246,7 @@ def _command(kind: str, host: Host) -> list[str]:
 
 
 def _postgres(folder: Path, network: Network) -> Running:
-    """PostgreSQL on this machine's address in the network of the hosts, for them and for us, with a password."""
+    """PostgreSQL with a password, on this machine's address in the hosts' network."""
     rules = folder / "pg_hba.conf"
     clients = ["127.0.0.1", *(host.address for host in (network.a, network.b)), network.server]
     rules.write_text("".join(f"host all all {client}/32 scram-sha-256\n" for client in clients))
@@ -254,18 +254,18 @@ def _postgres(folder: Path, network: Network) -> Running:
         "hba_file": str(rules),
         "listen_addresses": ",".join(sorted({"127.0.0.1", network.server})),
     }
-    server = Postgres(folder, port=ports.pick(), password=_PASSWORD, settings=THROW_AWAY | settings)
+    server = Postgres(folder, port=pick_port(), password=_PASSWORD, settings=THROW_AWAY | settings)
     return Running(server, folder / "postgresql.log")
 
 
 def _of_compose() -> dict[str, str]:
-    """What compose.yaml tells PostgreSQL: `-c name=value` for each setting."""
+    """PostgreSQL's settings in compose.yaml, where each is `-c name=value`."""
     services = yaml.safe_load((REPOSITORY / "compose.yaml").read_text(encoding="utf-8"))["services"]
     return dict(part.split("=", 1) for part in services["postgres"]["command"] if "=" in part)
 
 
 def _open_to(valkey: Valkey, address: str) -> None:
-    """Let it listen there as well."""
+    """Make Valkey listen on this address, too."""
     with redis.Redis.from_url(valkey.url) as client:
         client.config_set("bind", " ".join(sorted({"127.0.0.1", address})))
 

@@ -1,1 +1,1 @@
-"""Months and years in fast motion: codes, members and feeds come and go, and in the end nobody was forgotten."""
+"""Months and years of codes, members and feeds, in which no member may miss a code."""

@@ -1,7 +1,8 @@
-"""A clock for the database that can be put forward.
+"""A clock of the database that a test can put forward.
 
-The flow asks the database alone for the time (giftcodes/models/clock.py), by `clock_timestamp()`. A function of that
-name in a schema that is searched first answers instead, and everything that is written down stays where it is.
+The product reads the time only from the database, by `clock_timestamp()`
+(giftcodes/models/clock.py). The test puts a function of that name into a schema that is searched
+first. Stored times are not changed.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from django.db import connection
 
 from giftcodes.models import database_now
 
-#: Each column that the database fills in with the time, by whichever of the two clocks is in its default.
+#: The columns whose default is the time, by one of the two functions.
 _DEFAULTS = """
 SELECT c.relname, a.attname
 FROM pg_attrdef d
@@ -27,39 +28,38 @@ $$ SELECT pg_catalog.clock_timestamp() + current_setting('travel.ahead')::interv
 
 
 class TravellingClock:
-    """The database's clock on this connection, while the block lasts."""
+    """The clock on this connection, within the block."""
 
     def __init__(self) -> None:
         self._ahead = dt.timedelta()
 
     def __enter__(self) -> TravellingClock:
-        """Put the clock into the place of the real one."""
-        _do("CREATE SCHEMA travel", _CLOCK, "SET search_path = travel, pg_catalog, public")
+        """Replace the real clock."""
+        _execute("CREATE SCHEMA travel", _CLOCK, "SET search_path = travel, pg_catalog, public")
         self.go(0)
-        _tell_time_by("travel")
+        _set_defaults("travel")
         return self
 
     def __exit__(self, *_error: object) -> None:
-        """Put the real one back."""
-        _tell_time_by("pg_catalog")
-        _do("RESET search_path", "DROP SCHEMA travel CASCADE")
+        """Restore the real clock."""
+        _set_defaults("pg_catalog")
+        _execute("RESET search_path", "DROP SCHEMA travel CASCADE")
 
     def go(self, seconds: float) -> None:
-        """Let so much time go by."""
+        """Put the clock forward."""
         self._ahead += dt.timedelta(seconds=seconds)
-        _do(f"SET travel.ahead = '{self._ahead.total_seconds():.3f} seconds'")
+        _execute(f"SET travel.ahead = '{self._ahead.total_seconds():.3f} seconds'")
 
     @property
     def today(self) -> dt.date:
-        """The day that it shows."""
         return database_now().date()
 
 
-def _tell_time_by(schema: str) -> None:
+def _set_defaults(schema: str) -> None:
     with connection.cursor() as cursor:
         cursor.execute(_DEFAULTS)
         columns = cursor.fetchall()
-    _do(
+    _execute(
         *(
             f'ALTER TABLE "{table}" ALTER COLUMN "{column}" SET DEFAULT {schema}.clock_timestamp()'
             for table, column in columns
@@ -67,7 +67,7 @@ def _tell_time_by(schema: str) -> None:
     )
 
 
-def _do(*statements: str) -> None:
+def _execute(*statements: str) -> None:
     with connection.cursor() as cursor:
         for statement in statements:
             cursor.execute(statement)

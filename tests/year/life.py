@@ -1,4 +1,7 @@
-"""A random life of guilds: what happens on a day, and a record of it that knows nothing of how Redeemer works."""
+"""Random events in some guilds, day by day, and a record of what each member must get.
+
+The record uses nothing of the code under test.
+"""
 
 from __future__ import annotations
 
@@ -43,11 +46,11 @@ Claim = tuple[str, str, int]
 
 @dataclass(frozen=True, slots=True)
 class Size:
-    """How much happens.
+    """The amount of events.
 
     Args:
-        days, codes, players, outages: how many, in all.
-        changes: of somebody's membership, realm or level, on each day.
+        days, codes, players, outages: their numbers.
+        changes: the changes of a member's guild, realm or level on each day.
     """
 
     days: int
@@ -59,7 +62,7 @@ class Size:
 
 @dataclass(slots=True)
 class Published:
-    """A code as the game has it: from its first day to its last, both included."""
+    """A code in the game, from its first day to its last, both included."""
 
     name: str
     first: int
@@ -70,20 +73,22 @@ class Published:
     is_end_known: bool = False
 
     def works(self, day: int) -> bool:
-        """Whether the game gives it out."""
+        """Whether the game grants it on this day."""
         return max(self.first, self.works_from) <= day <= self.last
 
 
 @dataclass(slots=True)
 class Year:
-    """The life of some guilds, a day after the other.
+    """Some guilds, and what happens to them on each day.
 
     Args:
-        deserved: who was a member, when the code worked, was known, and nothing stood in the way on some day.
-        witnessed: who was a member while a code was known, whatever stood in the way.
-        refused: requests for somebody for whom nobody should have asked, in words.
-        spoilt: requests without a clear answer, each of which may be followed by one for what was granted already.
-        left_open: who still waited at the end of a day, in words.
+        deserved: players and codes: on at least one day the player was a member, the code worked
+            and was known, and there was no obstacle.
+        witnessed: players and codes: the player was a member while the code was known.
+        refused: descriptions of requests for players who must not be asked for.
+        spoilt: the number of requests without a clear answer. Each may be repeated, although the
+            code was granted.
+        left_open: descriptions of members who still waited at the end of a day.
     """
 
     world: World
@@ -95,7 +100,7 @@ class Year:
     codes: list[Published] = field(default_factory=list)
     levels: dict[str, int] = field(default_factory=dict)
     rose_on: dict[str, int] = field(default_factory=dict)
-    unborn: list[str] = field(default_factory=list)
+    not_joined_yet: list[str] = field(default_factory=list)
     outages: set[int] = field(default_factory=set)
     deserved: set[Claim] = field(default_factory=set)
     witnessed: set[Claim] = field(default_factory=set)
@@ -106,7 +111,7 @@ class Year:
     spoilt: int = 0
 
     def begin(self) -> None:
-        """Four guilds, six tenths of the players in them, and the dates of the codes and of the outages."""
+        """Create four guilds with six tenths of the players, and choose the dates of all codes."""
         pick = self.random
         self.guilds = [guild(f"Guild {letter}", priority=pick.randint(0, 2)) for letter in "ABCD"]
         players = [str(300_000_000 + number) for number in range(self.size.players)]
@@ -120,7 +125,7 @@ class Year:
             }
         )
         cut = len(players) * 6 // 10
-        self.unborn = players[cut:]
+        self.not_joined_yet = players[cut:]
         for nth, one in enumerate(self.guilds):
             self._import(one, players[nth:cut:4])
         for number in range(self.size.codes):
@@ -140,7 +145,7 @@ class Year:
         self.outages = {day + more for day in self.outages for more in range(pick.randint(1, 5))}
 
     def live(self) -> None:
-        """All days, and after them a week in which nothing new happens."""
+        """Run all days, and then a week without new events."""
         for day in range(self.size.days + 7):
             self.day = day
             self.clock.go(DAY)
@@ -149,11 +154,11 @@ class Year:
                 self._trouble()
             self._poll()
             if self.day < self.size.days:
-                self._in_the_middle_of_it()
+                self._work_partly()
                 self._people_come_and_go()
             self._work()
 
-    # --- What happens -------------------------------------------------------------------------------------------------
+    # --- What happens -----------------------------------------------------------------------------
     def _codes_come_and_go(self) -> None:
         stamp = f"{self.clock.today:%d.%m.%Y}"
         for code in self.codes:
@@ -166,9 +171,9 @@ class Year:
                 self._merge({code.name: {"works_from": None}})
             if code.last + 1 == self.day:
                 self._end(code)
-        if self._now_and_then(8):
+        if self._happens(8):
             self._reissue(stamp)
-        if self._now_and_then(15):
+        if self._happens(15):
             self._delete_one()
 
     def _end(self, code: Published) -> None:
@@ -178,7 +183,7 @@ class Year:
         )
 
     def _reissue(self, stamp: str) -> None:
-        """The game gives out a code again that ended long ago, and the feed says so."""
+        """The game issues a code again that ended long ago, and the feed lists it."""
         over = [code for code in self.codes if code.last + 3 < self.day and self._row(code)]
         if over:
             old = self.random.choice(over)
@@ -192,7 +197,7 @@ class Year:
             self.happened["reissued"] += 1
 
     def _delete_one(self) -> None:
-        """By hand; half of them are brought back at once."""
+        """An operator deletes a code. Half of the deleted codes are restored at once."""
         known = list(GiftCode.objects.active().order_by("pk"))
         if not known:
             return
@@ -209,14 +214,14 @@ class Year:
         pick = self.random
         per_day = len(self.levels) * 0.4 / self.size.days
         for _ in range(int(per_day) + (pick.random() < per_day % 1)):
-            if self.unborn:
-                self._join(self.unborn.pop())
+            if self.not_joined_yet:
+                self._join(self.not_joined_yet.pop())
         for _ in range(self.size.changes):
             what = pick.choices(
                 ["leave", "come back", "move", "correct", "level", "opt out", "second guild"],
                 [3, 3, 3, 8, 3, 0.3, 1],
             )[0]
-            if member := self._somebody(what):
+            if member := self._pick_member(what):
                 self._change(member, what)
 
     def _join(self, player: str) -> None:
@@ -229,7 +234,7 @@ class Year:
             self.happened["joined with a wrong realm"] += realm is not None
         self.happened["joined"] += 1
 
-    def _somebody(self, what: str) -> Member | None:
+    def _pick_member(self, what: str) -> Member | None:
         rows = Member.objects.select_related("guild").filter(
             opted_out=False, active=what != "come back"
         )
@@ -268,28 +273,28 @@ class Year:
         import_members(one.pk, listed)
 
     def _trouble(self) -> None:
-        if self._now_and_then(6):
+        if self._happens(6):
             one = self.random.choice(self.guilds)
             one.active = not one.active
             one.save(update_fields=["active"])
             self.happened["switched"] += 1
-        if self._now_and_then(2):
+        if self._happens(2):
             providers.pause(PROVIDER, reason="By hand.")
             self.happened["paused"] += 1
         elif self.happened["paused"]:
             providers.resume(PROVIDER)
-        if self._now_and_then(25):
+        if self._happens(25):
             self.world.spoil("drop", when="after")
             self.happened["answer lost"] += 1
-        if self._now_and_then(10):
+        if self._happens(10):
             self.world.spoil("status", status=503, times=3)
-        if self._now_and_then(10):
+        if self._happens(10):
             self.world.spoil("429")
 
-    def _now_and_then(self, times_a_year: float) -> bool:
+    def _happens(self, times_a_year: float) -> bool:
         return self.random.random() < times_a_year / 365
 
-    # --- What the machine does on a day -------------------------------------------------------------------------------
+    # --- What the product does on a day -----------------------------------------------------------
     def _poll(self) -> None:
         if self.day in self.outages:
             self.world.game.merge({"feed_faults": [{"fault": "status", "status": 503, "times": 1}]})
@@ -298,7 +303,7 @@ class Year:
         self._set_ends()
 
     def _set_ends(self) -> None:
-        """Somebody knows when some of the codes end, and writes it down."""
+        """An operator sets the end of some codes."""
         for code in self.codes:
             if (
                 code.first == self.day
@@ -310,29 +315,29 @@ class Year:
                 row.save(update_fields=["expires_at"])
                 self.happened["end set"] += 1
 
-    def _in_the_middle_of_it(self) -> None:
-        """People do not wait for runs to end: some of what was rung is done before they come and go, and some after."""
+    def _work_partly(self) -> None:
+        """Do a part of the queued work before members join and leave, since they do not wait."""
         allowed = self._allowed()
         for _ in range(self.random.randint(0, len(self.levels) // 2)):
             if self.world.rings:
                 task, arguments, options = self.world.rings.popleft()
                 task(*arguments, **options)
-        self._look_at_the_requests(allowed)
+        self._check_requests(allowed)
 
     def _work(self) -> None:
         allowed = self._allowed()
         self._alarms()
         tasks.catch_up()
         known = self._known()
-        if self._now_and_then(15):
+        if self._happens(15):
             self._lose_a_worker()
-        self._let_everybody_have_a_turn()
+        self._work_until_quiet()
         self._alarms()
-        self._look_at_the_requests(allowed)
-        self._write_down(known)
+        self._check_requests(allowed)
+        self._record_claims(known)
 
-    def _let_everybody_have_a_turn(self) -> None:
-        """Until nobody waits, or for an hour: a player is asked for one code in a few seconds."""
+    def _work_until_quiet(self) -> None:
+        """Work until no member waits, for about an hour: a player gets a request in seconds."""
         for turn in range(1, 600):
             self._tick()
             if _is_quiet() or turn % 12 == 0:
@@ -342,7 +347,7 @@ class Year:
             self.clock.go(65 if turn % 24 == 0 else 5)
 
     def _alarms(self) -> None:
-        """Beat looks for them all the time; here it does so for an hour when there may be something to see."""
+        """Run the alarm task as beat does: for an hour during an outage, else once."""
         is_troubled = bool({self.day, self.day - 1} & self.outages)
         for _ in range(17 if is_troubled else 1):
             self._poll()
@@ -356,23 +361,23 @@ class Year:
         self.world.drain(limit=100_000)
 
     def _lose_a_worker(self) -> None:
-        """The messages of claims go into nothing."""
+        """Lose the messages of all claims."""
         tasks.dispatch(PROVIDER)
         lost = MemberRedemption.objects.in_flight().count()
         self.world.rings.clear()
         self.happened["claims lost"] += lost
         self.clock.go(60)
 
-    # --- What is remembered -------------------------------------------------------------------------------------------
+    # --- What is remembered -----------------------------------------------------------------------
     def _members(self) -> Iterator[Member]:
-        """Who is to have what there is today."""
+        """The members who should get today's codes."""
         rows = Member.objects.select_related("guild").filter(
             active=True, opted_out=False, guild__active=True
         )
         return rows.iterator()
 
     def _known(self) -> list[Published]:
-        """The codes that are open here, and given out there."""
+        """The codes that are open in the product, and granted by the game."""
         open_here = set(GiftCode.objects.active().values_list("code", "issue"))
         return [
             code
@@ -381,13 +386,13 @@ class Year:
         ]
 
     def _allowed(self) -> set[str]:
-        """For whom the game may be asked now."""
+        """The players whom requests may be for."""
         players = {member.player_id for member in self._members()}
-        # Who was asked without a clear answer is asked again, whatever became of the membership.
+        # A request without a clear answer is repeated, even if the player has left.
         unclear = MemberRedemption.objects.filter(state=State.UNCONFIRMED)
         return players | set(unclear.values_list("player_id", flat=True))
 
-    def _look_at_the_requests(self, allowed: set[str]) -> None:
+    def _check_requests(self, allowed: set[str]) -> None:
         asked = self.world.game.ledger(since=self.seen)["requests"]
         self.seen += len(asked)
         self.spoilt += sum(1 for request in asked if request["fault"])
@@ -397,7 +402,7 @@ class Year:
                     f"day {self.day}: {request['player']} was asked for {request['code']}"
                 )
 
-    def _write_down(self, known: list[Published]) -> None:
+    def _record_claims(self, known: list[Published]) -> None:
         still = set(GiftCode.objects.active().values_list("code", "issue"))
         is_paused = RateBudget.objects.filter(provider=PROVIDER).exclude(pause_kind="").exists()
         if not is_paused:
@@ -416,8 +421,10 @@ class Year:
                     self.deserved.add(claim)
 
     def _risen(self, player: str, known: list[Published]) -> int:
-        """How much of the level is new: each day one of the codes with a condition is asked for, and after a success
-        all of them."""
+        """The levels that are too new to count.
+
+        Each day, one of the codes with a condition is tried again, and after a success all of them.
+        """
         days = 1 + max(1, sum(code.min_level > 0 for code in known))
         return LEVELS_UP if self.day - self.rose_on.get(player, -99) < days else 0
 

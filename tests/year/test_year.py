@@ -1,4 +1,4 @@
-"""A year: two hundred codes, three hundred members who join, move and leave, and five times the feed is out."""
+"""A year with 200 codes, 300 players who join, move and leave, and five outages of the feed."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tests.year.life import Size, Year
 
 __all__ = ["world"]
 
-#: What a year has to have in it.
+#: How often each event must happen in a year.
 AT_LEAST = {
     "joined": 100,
     "leave": 50,
@@ -40,7 +40,7 @@ AT_LEAST = {
 }
 
 
-#: Each step is committed, as in life: in one long transaction nothing that is over would ever be cleared away.
+#: Each step is committed. In one long transaction, dead rows would never be vacuumed.
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
@@ -51,12 +51,13 @@ def clock(world: World) -> Iterator[TravellingClock]:
 
 
 def lived(world: World, clock: TravellingClock, size: Size, seed: int) -> Year:
-    """A year that is over."""
+    """Run a year."""
     year = Year(world, clock, size, random.Random(seed))
     year.begin()
     year.live()
     print(
-        f"{len(year.deserved)} deserved, {len(year.witnessed)} in all, {year.seen} requests; {dict(year.happened)}"
+        f"{len(year.deserved)} deserved, {len(year.witnessed)} in all, {year.seen} requests; "
+        f"{dict(year.happened)}"
     )
     return year
 

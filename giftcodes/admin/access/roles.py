@@ -1,4 +1,4 @@
-"""Roles: what somebody may do here, as one choice instead of flags and permissions (docs/reference/admin.md)."""
+"""Roles of users: one choice instead of flags, groups and permissions (docs/reference/admin.md)."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from django.utils.translation import gettext_lazy as _
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-#: The groups that migration 0006 seeds.
+#: The groups that migration 0005 creates.
 OFFICERS = "Guild officers"
 VIEWERS = "Viewers"
 
 
 class Role(TextChoices):
     ADMINISTRATOR = "administrator", _("Administrator: sees and does everything")
-    OFFICER = "officer", _("Guild officer: sees and acts on the own guilds only")
+    OFFICER = "officer", _("Guild officer: sees and acts on their own guilds only")
     VIEWER = "viewer", _("Viewer: sees every guild, changes nothing")
     CUSTOM = "custom", _("Only what the further groups allow")
     NOBODY = "nobody", _("May not log in")
@@ -28,7 +28,7 @@ GROUPS = {Role.OFFICER: OFFICERS, Role.VIEWER: VIEWERS}
 
 
 def role_of(user: User) -> Role:
-    """The role that somebody has."""
+    """The role of a user."""
     if user.is_superuser:
         return Role.ADMINISTRATOR
     if not user.is_staff:
@@ -38,13 +38,13 @@ def role_of(user: User) -> Role:
 
 
 def give_flags(user: User, role: Role) -> None:
-    """Set the flags of a role; `give_group` has the rest, when the user is saved."""
+    """Set the flags of a role. The group follows with `give_group` after the user is saved."""
     user.is_superuser = role is Role.ADMINISTRATOR
     user.is_staff = role is not Role.NOBODY
 
 
 def give_group(user: User, role: Role) -> None:
-    """Put somebody into the group of the role, and out of those of the others."""
+    """Add a user to the group of the role, and remove them from the groups of other roles."""
     user.groups.remove(
         *Group.objects.filter(name__in=GROUPS.values()).exclude(name=GROUPS.get(role, ""))
     )
@@ -52,11 +52,11 @@ def give_group(user: User, role: Role) -> None:
         user.groups.add(Group.objects.get(name=GROUPS[role]))
 
 
-def let_in(officers: Iterable[User]) -> list[User]:
-    """Whoever was made an officer, and could not log in before, gets the role.
+def promote_to_officers(officers: Iterable[User]) -> list[User]:
+    """Give the role of an officer to those of these users who cannot log in yet.
 
     Returns:
-        Those who got it.
+        The users who got the role.
     """
     fresh = [user for user in officers if role_of(user) is Role.NOBODY]
     for user in fresh:

@@ -1,4 +1,4 @@
-"""Pages that come with packages, in the frame of ours: who may log in and did, and when the machine wakes up."""
+"""Admin pages of other packages in our layout: users, groups, logins, and the schedule of tasks."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
 
 class FramedTaskSelect(UnfoldAdminSelectWidget, TaskSelectWidget):
-    """The tasks that Celery knows, as the other choices look."""
+    """The tasks that Celery knows, in a select field of Unfold."""
 
 
 class FramedTaskForm(PeriodicTaskForm):
@@ -47,9 +47,9 @@ class FramedTaskForm(PeriodicTaskForm):
         self.fields["regtask"].widget = FramedTaskSelect()
 
 
-class FramedTaskAdmin(Scoped[PeriodicTask], PeriodicTaskAdmin, ModelAdmin):
+class FramedTaskAdmin(Scoped, PeriodicTaskAdmin, ModelAdmin):
     form = FramedTaskForm
-    # Beat's own template brings a script of its own into the page, which the content security policy forbids.
+    # The package's template contains an inline script, which the content security policy forbids.
     change_form_template = None
 
 
@@ -57,8 +57,8 @@ class FramedTaskInline(TabularInline, PeriodicTaskInline):
     pass
 
 
-class FramedLoginAdmin(Scoped[AccessLog], AccessLogAdmin, ModelAdmin):
-    """Who logged in and when is history: for reading."""
+class FramedLoginAdmin(Scoped, AccessLogAdmin, ModelAdmin):
+    """The log of logins is read-only."""
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:  # noqa: ARG002
         return False
@@ -86,7 +86,7 @@ PAGES: dict[type[Model], type[Any]] = {
     AccessAttempt: _framed(AccessAttemptAdmin),
     AccessLog: FramedLoginAdmin,
 }
-# The log of failures is switched off: an attacker would fill it. The attempts count them.
+# The log of failures is off, because an attacker could fill it. The attempts have the counts.
 admin.site.unregister(AccessFailureLog)
 for _model, _page in PAGES.items():
     admin.site.unregister(_model)

@@ -1,4 +1,4 @@
-"""Who may log in, as what, and for which guilds."""
+"""Users: their roles, and the guilds of officers."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ else:
 
 
 class RoleFields(forms.Form):
-    """A role, and the guilds of an officer: to be mixed into the forms of users."""
+    """The role and the guilds of an officer: a mixin for the forms of users."""
 
     role = forms.ChoiceField(
         label=_("Role"), choices=Role.choices, widget=UnfoldAdminRadioSelectWidget
@@ -40,10 +40,11 @@ class RoleFields(forms.Form):
         label=_("Officer of"),
         queryset=Guild.objects.all(),
         required=False,
-        # The search for guilds that the page of a member has.
+        # The same search field for guilds as on the page of a member.
         widget=AutocompleteSelectMultiple(Member._meta.get_field("guild"), admin.site),
         help_text=_(
-            "The guilds that an officer sees and acts on. They can be chosen on the page of a guild as well."
+            "The guilds that an officer sees and acts on. They can also be chosen on the page of "
+            "a guild."
         ),
     )
 
@@ -60,16 +61,16 @@ class RoleFields(forms.Form):
             )
 
     def clean(self) -> dict[str, Any] | None:
-        """Guilds belong to those who may act on some."""
+        """Only roles that may act on guilds can have guilds, and one administrator must stay."""
         cleaned = super().clean()
         may_act = self.cleaned_data.get("role") not in (Role.VIEWER, Role.NOBODY)
         if self.cleaned_data.get("guilds") and not may_act:
             self.add_error("guilds", _("Choose the role of a guild officer, or no guilds."))
-        if self._shuts_everybody_out():
+        if self._removes_last_administrator():
             self.add_error("role", _("This is the last administrator. Make another one first."))
         return cleaned
 
-    def _shuts_everybody_out(self) -> bool:
+    def _removes_last_administrator(self) -> bool:
         user: Any = self.instance  # type: ignore[attr-defined]
         stays = self.cleaned_data.get("role") == Role.ADMINISTRATOR and self.cleaned_data.get(
             "is_active", True
@@ -89,7 +90,7 @@ class PersonCreationForm(RoleFields, UserCreationForm):
     pass
 
 
-class PersonAdmin(Scoped[User], _UserAdmin, ModelAdmin):
+class PersonAdmin(Scoped, _UserAdmin, ModelAdmin):
     form = PersonChangeForm
     add_form = PersonCreationForm
     change_password_form = AdminPasswordChangeForm
@@ -129,17 +130,17 @@ class PersonAdmin(Scoped[User], _UserAdmin, ModelAdmin):
         return format_html_join(", ", "{}", ((link(guild),) for guild in guilds)) or NOTHING
 
     def save_model(self, request: HttpRequest, obj: User, form: Any, change: bool) -> None:
-        """The flags of the role are saved with the row."""
+        """Save the flags of the role with the user."""
         give_flags(obj, Role(form.cleaned_data["role"]))
         super().save_model(request, obj, form, change)
 
     def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
-        """Its group, and the guilds, need the row."""
+        """Set the group and the guilds, which need a saved user."""
         super().save_related(request, form, formsets, change)
         give_group(form.instance, Role(form.cleaned_data["role"]))
         form.instance.guilds.set(form.cleaned_data["guilds"])
 
-    # Whoever changes people can make an administrator.
+    # A person who may change users can create an administrator.
     def has_add_permission(self, request: HttpRequest) -> bool:
         return bool(request.user.is_superuser)
 
@@ -147,13 +148,13 @@ class PersonAdmin(Scoped[User], _UserAdmin, ModelAdmin):
         return bool(request.user.is_superuser)
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:  # noqa: ARG002
-        """The journal names people. Whoever leaves is made inactive."""
+        """The journal refers to users. A user who leaves is made inactive instead."""
         return False
 
 
-class RoleGroupAdmin(Scoped[Group], GroupAdmin, ModelAdmin):  # type: ignore[misc]
+class RoleGroupAdmin(Scoped, GroupAdmin, ModelAdmin):  # type: ignore[misc]
     def get_readonly_fields(self, request: HttpRequest, obj: Group | None = None) -> list[str]:  # noqa: ARG002
-        """Roles find their groups by name."""
+        """Roles find their groups by name, so the names cannot change."""
         return ["name"] if obj and obj.name in GROUPS.values() else []
 
     def has_add_permission(self, request: HttpRequest) -> bool:
@@ -167,7 +168,7 @@ class RoleGroupAdmin(Scoped[Group], GroupAdmin, ModelAdmin):  # type: ignore[mis
         return bool(request.user.is_superuser) and not is_role
 
     def get_actions(self, request: HttpRequest) -> Any:
-        """Groups are deleted one by one, on a page that asks."""
+        """Groups are deleted one at a time, with a confirmation."""
         actions = super().get_actions(request)
         actions.pop("delete_selected", None)
         return actions

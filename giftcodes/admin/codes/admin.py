@@ -1,4 +1,4 @@
-"""Gift codes: adding one by hand redeems it; closing, reopening, and deleting without losing history."""
+"""Gift codes: adding, redeeming, closing, reopening, and deleting them with their history kept."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from django.contrib.admin.utils import unquote
 from django.db.models import Count
 from django.http import HttpResponseRedirect
 from django.template.response import TemplateResponse
-from django.urls import reverse
 from django.utils.html import format_html, format_html_join
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
@@ -21,10 +20,10 @@ from giftcodes.admin.codes.code_page import context
 from giftcodes.admin.common import scope
 from giftcodes.admin.common.action_report import Report
 from giftcodes.admin.common.editing import KeepsHistory
-from giftcodes.admin.common.html import NOTHING, badge, list_link, page_url
+from giftcodes.admin.common.html import NOTHING, badge, list_link, list_url, page_url
 from giftcodes.admin.redemptions.redeem_preview import Line, chosen_of, lines_of
 from giftcodes.admin.redemptions.redeem_preview import context as preview
-from giftcodes.admin.redemptions.runs import provider_obstacle, redeem_now
+from giftcodes.admin.redemptions.runs import redeem_now
 from giftcodes.models import (
     CodeState,
     GiftCode,
@@ -36,6 +35,7 @@ from giftcodes.models import (
     Source,
     Trigger,
 )
+from giftcodes.models.start_rules import provider_obstacle
 from giftcodes.pipeline import code_lifecycle as codes_step
 from giftcodes.pipeline.spellings import offer_spelling
 from giftcodes.services.codes import reissue
@@ -44,11 +44,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from django.db.models import QuerySet
-    from django.forms import ModelForm
     from django.http import HttpRequest, HttpResponse
     from django.utils.safestring import SafeString
 
-_MACHINE: list[Any] = [
+_PIPELINE_FIELDS: list[Any] = [
     "state",
     "reason",
     "source",
@@ -71,15 +70,14 @@ _BUTTONS: dict[CodeState, list[tuple[str, Any]]] = {
 
 
 @admin.register(GiftCode)
-class GiftCodeAdmin(KeepsHistory[GiftCode]):
+class GiftCodeAdmin(KeepsHistory):
     form = GiftCodeForm
-    intro = _(
-        "Codes come from the feeds by themselves. One that you add by hand is redeemed at once."
-    )
+    intro = _("The feeds add codes automatically. A code that you add is redeemed at once.")
     empty_hint = _("No codes yet: they come from the feed, or add one by hand.")
     retire_words = _(
-        "The code is closed for good: nobody is asked for it any more, and the feed cannot bring it back. Its history "
-        "stays, and Bring back on its page undoes it."
+        "The code is closed permanently: it is redeemed for no member any more, and the feed "
+        "cannot add "
+        "it again. Its history stays, and Bring back on its page undoes this."
     )
 
     list_display = [
@@ -96,27 +94,27 @@ class GiftCodeAdmin(KeepsHistory[GiftCode]):
     actions = ["redeem_now", "reopen_codes", "reissue_codes", "close_codes", "delete_codes"]
     fieldsets = [
         (None, {"fields": ["provider", "code", "published_on", "expires_at", "rewards"]}),
-        (_("What became of it"), {"fields": _MACHINE}),
+        (_("State"), {"fields": _PIPELINE_FIELDS}),
     ]
 
     def buttons_of(self, row: GiftCode) -> list[tuple[str, Any]]:
-        """Those that do something in its state."""
+        """The actions that are possible in the state of the code."""
         return _BUTTONS[CodeState(row.state)]
 
     def page_context(self, request: HttpRequest, object_id: str) -> dict[str, Any]:
-        """Why it is in its state."""
+        """The reasons for the state of the code."""
         return context(self.get_object(request, unquote(object_id)), request.user)
 
     def get_fieldsets(self, request: HttpRequest, obj: GiftCode | None = None) -> Any:
-        """A code that is being added has no past."""
+        """Without the history fields when a code is added."""
         return super().get_fieldsets(request, obj) if obj else self.fieldsets[:1]
 
     def get_readonly_fields(self, request: HttpRequest, obj: GiftCode | None = None) -> list[str]:  # noqa: ARG002
-        """Another spelling or another game is another code."""
-        return ["provider", "code", *_MACHINE] if obj else []
+        """The game and the spelling never change: another pair is another code."""
+        return ["provider", "code", *_PIPELINE_FIELDS] if obj else []
 
     def decorate(self, request: HttpRequest, rows: list[GiftCode]) -> None:
-        """How the redemptions of each code stand, in one query."""
+        """Count the redemptions of each code by state, in one query."""
         runs: dict[int, dict[str, int]] = defaultdict(dict)
         own = scope.visible(Redemption.objects.filter(gift_code__in=rows), request.user)
         found = own.order_by().values_list("gift_code", "state")
@@ -131,7 +129,7 @@ class GiftCodeAdmin(KeepsHistory[GiftCode]):
 
     @admin.display(description=_("guilds"))
     def runs_shown(self, code: GiftCode) -> SafeString | str:
-        """How many guilds' redemptions are complete, running and so on."""
+        """The number of redemptions in each state, with links."""
         runs: dict[str, int] = code.runs  # type: ignore[attr-defined]
         links = [
             list_link(
@@ -145,17 +143,15 @@ class GiftCodeAdmin(KeepsHistory[GiftCode]):
         ]
         return format_html_join(", ", "{}", ((one,) for one in links)) or NOTHING
 
-    @admin.display(description=_("look at"))
+    @admin.display(description=_("see also"))
     def look_at(self, code: GiftCode) -> SafeString:
         redemptions = list_link(Redemption, _("its redemptions"), gift_code__id__exact=code.pk)
         journal = list_link(RedemptionEvent, _("its journal"), gift_code__id__exact=code.pk)
         return format_html("{} · {}", redemptions, journal)
 
-    # --- Adding ---------------------------------------------------------------------------------------------------
-    def save_model(
-        self, request: HttpRequest, obj: GiftCode, form: ModelForm[GiftCode], change: bool
-    ) -> None:
-        """A new code is fanned out as soon as it is committed. Another spelling is offered to the code that has it."""
+    # --- Adding -------------------------------------------------------------------------------
+    def save_model(self, request: HttpRequest, obj: GiftCode, form: Any, change: bool) -> None:
+        """Start a new code after the commit. Add another spelling to the known code."""
         if isinstance(form, GiftCodeForm) and form.respelled is not None:
             self._offer_spelling(request, obj, form.respelled)
             return
@@ -163,14 +159,17 @@ class GiftCodeAdmin(KeepsHistory[GiftCode]):
             obj.source = Source.ADMIN
         super().save_model(request, obj, form, change)
         if change and "expires_at" in form.changed_data and not obj.is_open:
-            told = gettext("Code %s is closed, and stays so until somebody presses Reopen code.")
-            self.message_user(request, told % obj, messages.INFO)
+            words = gettext("Code %s is closed, and stays closed until you press Reopen code.")
+            self.message_user(request, words % obj, messages.INFO)
         if not change:
             tasks.enqueue_on_commit(tasks.fan_out, obj.pk, Trigger.ADMIN, request.user.pk)
             self._say_what_follows(request, obj)
 
     def _offer_spelling(self, request: HttpRequest, typed: GiftCode, known: GiftCode) -> None:
-        """The form's row is not saved: it becomes the known one, which the person is led to."""
+        """Do not save a new row.
+
+        The row of the form becomes the known code, whose page is shown next.
+        """
         result = offer_spelling(
             known.pk, typed.code, trigger=Trigger.ADMIN, user_id=request.user.pk
         )
@@ -182,7 +181,7 @@ class GiftCodeAdmin(KeepsHistory[GiftCode]):
         typed.pk, typed.issue = known.pk, known.issue
 
     def log_addition(self, request: HttpRequest, obj: GiftCode, message: Any) -> Any:
-        """Another spelling adds no code."""
+        """Another spelling is a change of the known code."""
         if obj._state.adding:
             return self.log_change(request, obj, gettext("Offered as %s.") % obj.code)
         return super().log_addition(request, obj, message)
@@ -190,42 +189,41 @@ class GiftCodeAdmin(KeepsHistory[GiftCode]):
     def response_add(
         self, request: HttpRequest, obj: GiftCode, post_url_continue: str | None = None
     ) -> HttpResponse:
-        """Another spelling: to the page of the code."""
+        """After another spelling, redirect to the page of the known code."""
         if obj._state.adding:
             return HttpResponseRedirect(page_url(obj))
         return super().response_add(request, obj, post_url_continue)
 
     def _say_what_follows(self, request: HttpRequest, code: GiftCode) -> None:
-        """What the person may expect, before any worker has begun."""
+        """Say what will happen with a new code, before a worker has started."""
         guilds = Guild.objects.automatic().filter(provider=code.provider)
         members = Member.objects.eligible().filter(guild__in=guilds).count()
         if obstacle := provider_obstacle(code.provider):
-            told = gettext("Code %(code)s is kept, but cannot be redeemed yet. %(obstacle)s")
+            words = gettext("Code %(code)s is saved, but cannot be redeemed yet. %(obstacle)s")
             self.message_user(
-                request, told % {"code": code, "obstacle": obstacle}, messages.WARNING
+                request, words % {"code": code, "obstacle": obstacle}, messages.WARNING
             )
         elif not members:
-            told = gettext(
-                "Code %s is kept. Nobody wants it yet: no guild of this game redeems for anybody."
+            words = gettext(
+                "Code %s is saved, but no guild of this game redeems codes automatically for a "
+                "member."
             )
-            self.message_user(request, told % code, messages.WARNING)
+            self.message_user(request, words % code, messages.WARNING)
         else:
             number = guilds.count()
-            told = gettext("Code {code} is redeemed now for {members} in {guilds}. {link}")
-            words = {
+            words = gettext("Code {code} is redeemed now for {members} in {guilds}. {link}")
+            values = {
                 "code": code,
                 "members": ngettext("%d member", "%d members", members) % members,
                 "guilds": ngettext("%d guild", "%d guilds", number) % number,
-                "link": list_link(
-                    Redemption, gettext("See how it goes"), gift_code__id__exact=code.pk
-                ),
+                "link": list_link(Redemption, gettext("Follow it"), gift_code__id__exact=code.pk),
             }
-            self.message_user(request, format_html(told, **words), messages.INFO)
+            self.message_user(request, format_html(words, **values), messages.INFO)
 
-    # --- Actions --------------------------------------------------------------------------------------------------
+    # --- Actions ------------------------------------------------------------------------------
     @admin.action(description=_("Redeem now …"), permissions=["redeem"])
     def redeem_now(self, request: HttpRequest, codes: QuerySet[GiftCode]) -> HttpResponse | None:
-        """Say what it would do, guild by guild; and when that is confirmed, do it for those that were chosen."""
+        """Show the effects for each guild. After a confirmation, start the chosen ones."""
         report = Report()
         lines = lines_of(codes, request.user, report)
         chosen = chosen_of(lines, request)
@@ -236,11 +234,14 @@ class GiftCodeAdmin(KeepsHistory[GiftCode]):
             return TemplateResponse(request, "admin/giftcodes/redeem_preview.html", page)
         redeem_now([line.pair for line in chosen], user_id=request.user.pk, report=report)
         report.tell(request)
-        return HttpResponseRedirect(_where_it_shows(chosen)) if chosen else None
+        return HttpResponseRedirect(_results_url(chosen)) if chosen else None
 
-    @admin.action(description=_("Issue anew"), permissions=["code"])
+    @admin.action(description=_("Reissue"), permissions=["code"])
     def reissue_codes(self, request: HttpRequest, codes: QuerySet[GiftCode]) -> HttpResponse | None:
-        """The game gives a closed code out once more: everybody is asked for, and the old issue keeps its history."""
+        """Add a new issue of a closed code that the game offers again.
+
+        It is redeemed for all members.
+        """
         report = Report()
         made = []
         for code in codes:
@@ -252,14 +253,14 @@ class GiftCodeAdmin(KeepsHistory[GiftCode]):
             tasks.enqueue_on_commit(
                 tasks.fan_out, result.gift_code_id, Trigger.ADMIN, request.user.pk
             )
-            self.log_change(request, code, gettext("Issued anew."))
+            self.log_change(request, code, gettext("Reissued."))
             report.done(result.message)
         report.tell(request)
         return HttpResponseRedirect(page_url(GiftCode(pk=made[0]))) if len(made) == 1 else None
 
     @admin.action(description=_("Reopen code"), permissions=["code"])
     def reopen_codes(self, request: HttpRequest, codes: QuerySet[GiftCode]) -> None:
-        """Open codes again; what was stopped by a person stays stopped."""
+        """Open codes again. Runs that a person stopped stay stopped."""
         report = Report()
         for code in codes:
             if obstacle := codes_step.reopen(
@@ -270,14 +271,13 @@ class GiftCodeAdmin(KeepsHistory[GiftCode]):
             tasks.enqueue_on_commit(tasks.fan_out, code.pk, Trigger.CATCH_UP)
             self.log_change(request, code, gettext("Reopened."))
             report.done(
-                gettext("Code %s is open again and is redeemed for those who have not got it.")
-                % code
+                gettext("Code %s is open again, and is redeemed for the members without it.") % code
             )
         report.tell(request)
 
     @admin.action(description=_("Close code"), permissions=["code"])
     def close_codes(self, request: HttpRequest, codes: QuerySet[GiftCode]) -> None:
-        """Ask nobody for these codes any more."""
+        """Send no more requests for these codes."""
         report = Report()
         reason = gettext("Closed by %s in the admin.") % request.user
         for code in codes:
@@ -286,13 +286,13 @@ class GiftCodeAdmin(KeepsHistory[GiftCode]):
 
     @admin.action(description=KeepsHistory.retire_action_words, permissions=["delete"])
     def delete_codes(self, request: HttpRequest, codes: QuerySet[GiftCode]) -> None:
-        """What stands for a bulk deletion."""
+        """The replacement for a bulk deletion."""
         report = Report()
         self.retire(request, codes, report)
         report.tell(request)
 
     def retire(self, request: HttpRequest, rows: Iterable[GiftCode], report: Report) -> None:
-        """Close codes for good: the rows stay as tombstones, which the feed cannot bring back."""
+        """Close codes permanently. Their rows stay, so that the feed cannot add them again."""
         reason = gettext("Deleted by %s in the admin.") % request.user
         for code in rows:
             self._close(request, code, reason=reason, forever=True, report=report)
@@ -309,19 +309,19 @@ class GiftCodeAdmin(KeepsHistory[GiftCode]):
         self.log_change(request, code, reason)
         if forever:
             report.done(
-                gettext("Code %s is deleted. Its history stays, and the feed cannot bring it back.")
+                gettext("Code %s is deleted. Its history stays, and the feed cannot add it again.")
                 % code
             )
         else:
-            report.done(gettext("Code %s is closed: nobody is asked for it any more.") % code)
+            report.done(gettext("Code %s is closed: it is redeemed for no member any more.") % code)
 
 
-def _where_it_shows(lines: list[Line]) -> str:
-    """One redemption has a page that follows it; of several there is a list."""
+def _results_url(lines: list[Line]) -> str:
+    """The address of the page of one redemption, or of the list of several."""
     if len(lines) == 1:
         row = Redemption.objects.filter(guild=lines[0].guild, gift_code=lines[0].code).first()
         if row:
             return page_url(row)
     codes = {line.code.pk for line in lines}
     filters = {"gift_code__id__exact": codes.pop()} if len(codes) == 1 else {}
-    return reverse("admin:giftcodes_redemption_changelist", query=filters)
+    return list_url(Redemption, **filters)

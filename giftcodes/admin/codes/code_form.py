@@ -1,40 +1,42 @@
-"""Adding a code by hand: what is refused, and what to do instead."""
+"""The form that adds a code. If the code is known already, it says what to do instead."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from django import forms
 from django.core.exceptions import ValidationError
 from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
 
-from giftcodes.admin.common.base import ModelForm
 from giftcodes.admin.common.html import link
 from giftcodes.models import CodeState, GiftCode
 
 if TYPE_CHECKING:
     from django.utils.safestring import SafeString
 
-#: A known code, by its state: what the person who types it again should do. {0} is a link to it.
+#: What to do about a code that is known already, by its state. The first {} is a link to it.
 KNOWN = {
     CodeState.ACTIVE: _(
         "This code is known already and active: {}. Use Redeem now to redeem it again."
     ),
     CodeState.PROBING: _(
-        "This code is known already: {}. The game did not know it, and one member is asked once more just now."
+        "This code is known already: {}. The game did not know it, and it is being tried once "
+        "more for "
+        "one member."
     ),
     CodeState.CLOSED: _(
         "This code is known already and closed: {}. {} Use Reopen code if it works again."
     ),
-    CodeState.DELETED: _("This code was deleted: {}. {} Open that page, and press Bring back."),
+    CodeState.DELETED: _("This code was deleted: {}. {} Open its page and press Bring back."),
 }
 
 
-class GiftCodeForm(ModelForm[GiftCode]):
-    """A code of a game, which must not be known; another spelling of a known code is offered to it."""
+class GiftCodeForm(forms.ModelForm):  # type: ignore[type-arg]
+    """A new code of a game. Another spelling of a known code is added to that code."""
 
-    #: The known code that this is another spelling of, and that takes it.
+    #: The known code to which this spelling is added.
     respelled: GiftCode | None = None
 
     class Meta:
@@ -44,18 +46,23 @@ class GiftCodeForm(ModelForm[GiftCode]):
             "code": _("As it was published: letters and digits, with the right capitals."),
             "published_on": _("Leave it empty if you do not know."),
             "expires_at": _(
-                "Codes that end sooner are redeemed sooner, and at its end a code is closed. Leave it empty if you do "
-                "not know: the game tells."
+                "Codes that end sooner are redeemed sooner, and a code is closed when it ends. "
+                "Leave it "
+                "empty if you do not know: the game says when a code has expired."
             ),
         }
 
     def clean(self) -> dict[str, Any] | None:
-        """Explain a code that is there already, also in another spelling."""
+        """Refuse a code that is known already, and say what to do."""
         cleaned: dict[str, Any] | None = super().clean()
         end = self.cleaned_data.get("expires_at")
         if self.instance.pk is None and end and end <= timezone.now():
             raise ValidationError(
-                {"expires_at": _("This moment is past. Set a later one, or leave it empty.")}
+                {
+                    "expires_at": _(
+                        "This time is in the past. Choose a later one, or leave it empty."
+                    )
+                }
             )
         provider, code = self.cleaned_data.get("provider"), self.cleaned_data.get("code")
         if self.instance.pk is None and provider and code:
@@ -68,5 +75,5 @@ class GiftCodeForm(ModelForm[GiftCode]):
 
 
 def explain(known: GiftCode) -> SafeString:
-    """Why a code cannot be added again, and what to do."""
+    """Why a known code cannot be added again, and what to do."""
     return format_html(str(KNOWN[CodeState(known.state)]), link(known), known.reason)

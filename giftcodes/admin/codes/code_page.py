@@ -1,73 +1,41 @@
-"""The page of one code: why it is in its state, which answers for which members made it so, and who decided."""
+"""The page of one code: its state, the answers that caused it, and the decisions of people."""
 
 from __future__ import annotations
 
-import datetime as dt
 from typing import TYPE_CHECKING, Any
 
 from giftcodes.admin.common import scope
-from giftcodes.admin.common.html import NOTHING, page_url
-from giftcodes.domain.outcomes import ODD_ANSWERS, ODD_WORDS, PROVING
-from giftcodes.models import Attempt, GiftCode, RedemptionEvent, Trigger
+from giftcodes.admin.common.html import page_url
+from giftcodes.admin.monitoring.journal import journal_lines
+from giftcodes.domain.outcomes import ODD_WORDS
+from giftcodes.models import Attempt
+from giftcodes.queries.code_evidence import (
+    closing_answers,
+    decisions,
+    holding_answers,
+    proving_answers,
+)
 
 if TYPE_CHECKING:
-    from django.db.models import QuerySet
+    from giftcodes.models import GiftCode
 
-#: A code is closed by what two members were told.
-WITNESSES = 2
-#: Unclear answers that are shown.
-ODDITIES = 3
+#: The number of decisions that the page shows. The journal has the others.
 EVENTS_SHOWN = 20
-#: The answer is written down and the code judged in one transaction, each with a moment of its own.
-_SLACK = dt.timedelta(seconds=5)
 
 
 def context(code: GiftCode, person: Any) -> dict[str, Any]:
-    """What the page needs beside the frame's own, in a fixed number of queries."""
+    """The context of the page's template, in a fixed number of queries."""
     return {
         "code": code,
-        "oddities": _shown(_oddities(code), person),
-        "closers": _shown(_closers(code), person),
-        "provers": _shown(_provers(code), person),
-        "events": _events(code),
+        "oddities": _shown(holding_answers(code), person),
+        "closers": _shown(closing_answers(code), person),
+        "provers": _shown(proving_answers(code), person),
+        "events": journal_lines(decisions(code)[:EVENTS_SHOWN]),
     }
 
 
-def _answers(code: GiftCode) -> QuerySet[Attempt]:
-    rows = Attempt.objects.filter(gift_code=code)
-    return rows.select_related("member_redemption__member", "member_redemption__redemption__guild")
-
-
-def _oddities(code: GiftCode) -> list[Attempt]:
-    """The last answers that hold it back."""
-    if not code.is_held or code.odd_since is None:
-        return []
-    unclear = _answers(code).filter(
-        outcome__in=[o.value for o in ODD_ANSWERS], answered_at__gte=code.odd_since - _SLACK
-    )
-    return list(unclear.order_by("-answered_at")[:ODDITIES])
-
-
-def _closers(code: GiftCode) -> list[Attempt]:
-    """The last answers of the kind that closed it, before it was closed."""
-    if not code.closed_outcome or code.closed_at is None:
-        return []
-    told = _answers(code).filter(
-        outcome=code.closed_outcome, answered_at__lte=code.closed_at + _SLACK
-    )
-    return list(told.order_by("-answered_at")[:WITNESSES])
-
-
-def _provers(code: GiftCode) -> list[Attempt]:
-    """The first answer that granted it."""
-    if code.proven_at is None:
-        return []
-    granted = _answers(code).filter(outcome__in=PROVING, answered_at__gte=code.proven_at - _SLACK)
-    return list(granted.order_by("answered_at")[:1])
-
-
 def _shown(attempts: list[Attempt], person: Any) -> list[dict[str, Any]]:
-    """To an officer a member of another guild is nobody."""
+    """Hide members of other guilds from officers."""
     these = Attempt.objects.filter(pk__in=[row.pk for row in attempts])
     own = set(scope.visible(these, person).values_list("pk", flat=True))
     return [
@@ -82,21 +50,4 @@ def _shown(attempts: list[Attempt], person: Any) -> list[dict[str, Any]]:
             "guild": row.member_redemption.redemption.guild if row.pk in own else None,
         }
         for row in attempts
-    ]
-
-
-def _events(code: GiftCode) -> list[dict[str, Any]]:
-    """What was decided about the code itself."""
-    rows = RedemptionEvent.objects.filter(gift_code=code, redemption__isnull=True).select_related(
-        "user"
-    )
-    return [
-        {
-            "kind": row.kind,
-            "label": row.get_kind_display(),
-            "at": row.at,
-            "who": row.user or (Trigger(row.trigger).label if row.trigger else NOTHING),
-            "detail": row.detail,
-        }
-        for row in rows.order_by("-id")[:EVENTS_SHOWN]
     ]

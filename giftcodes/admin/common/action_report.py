@@ -1,4 +1,4 @@
-"""What an action did, told to the person who pressed it: each result once, a long list shortened."""
+"""The messages that an action shows: each result once, a long list shortened."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from django.utils.translation import gettext as _
 if TYPE_CHECKING:
     from django.http import HttpRequest
 
-#: More lines than this of one kind are told as one message.
+#: More lines of one level than this are joined into one message.
 SHOWN = 5
 _ORDER = (messages.SUCCESS, messages.INFO, messages.WARNING, messages.ERROR)
 
 
 class Report:
-    """Lines by level. The same line twice is told once, with its number."""
+    """Collects lines by level. A line that comes up several times is shown once, with its count."""
 
     def __init__(self) -> None:
         self._lines: dict[int, Counter[str]] = {level: Counter() for level in _ORDER}
 
     def done(self, text: str) -> None:
-        """It was done."""
+        """The action did it."""
         self._lines[messages.SUCCESS][text] += 1
 
     def nothing(self, text: str) -> None:
@@ -31,32 +31,34 @@ class Report:
         self._lines[messages.INFO][text] += 1
 
     def refused(self, text: str) -> None:
-        """It was not done, and this is why."""
+        """The action did not do it, and this is the reason."""
         self._lines[messages.WARNING][text] += 1
 
     def failed(self, text: str) -> None:
-        """It should have been done, and was not."""
+        """The action should have done it, and could not."""
         self._lines[messages.ERROR][text] += 1
 
     def tell(self, request: HttpRequest, *, is_silent: bool = False) -> None:
-        """Show it on the next page. Silence is no answer: with no line at all, say that there was nothing to do.
+        """Show the lines on the next page. Without any line, say that there was nothing to do.
 
         Args:
-            request: who is told.
-            is_silent: the page that follows is the answer; say nothing where there is nothing to say.
+            request: whose next page shows them.
+            is_silent: the next page is the answer itself, so show nothing if there are no lines.
         """
-        told = False
+        has_lines = False
         for level in _ORDER:
             for text in _texts(self._lines[level]):
                 messages.add_message(request, level, text)
-                told = True
-        if not told and not is_silent:
+                has_lines = True
+        if not has_lines and not is_silent:
             messages.info(request, _("There was nothing to do."))
 
 
 def _texts(lines: Counter[str]) -> list[str]:
-    texts = [text if number == 1 else _("%(text)s (%(number)d times)") % {"text": text, "number": number}
-             for text, number in lines.items()]  # fmt: skip
+    texts = [
+        text if number == 1 else _("%(text)s (%(number)d times)") % {"text": text, "number": number}
+        for text, number in lines.items()
+    ]
     if len(texts) <= SHOWN:
         return texts
     rest = _("… and %(rest)d more, %(all)d in all.") % {

@@ -1,59 +1,38 @@
-"""What the pages share: a sentence on top, buttons for one row, and lists that cost the same at any length."""
+"""The base classes of all admin pages: who sees which rows, and what lists and pages show."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
-from django import forms
 from django.contrib import admin, messages
 from django.contrib.admin.utils import get_fields_from_path, unquote
 from django.contrib.admin.widgets import AutocompleteSelectMultiple
 from django.db import IntegrityError, models
-from django.db.models import Model
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
-from django.urls import reverse
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext_lazy as _
-from unfold.admin import ModelAdmin
 from unfold.widgets import UnfoldAdminTextInputWidget
 
 from giftcodes.admin.common import scope
+from giftcodes.admin.common.html import list_url
 from giftcodes.domain.text import clean_name, clean_token
 from giftcodes.form_fields import WholeNumberField
 
 if TYPE_CHECKING:
     from django.contrib.admin.views.main import ChangeList
-    from django.db.models import QuerySet
+    from django.db.models import Model, QuerySet
     from django.utils.functional import _StrPromise as Words
 
-    ModelForm = forms.ModelForm
-    _ModelAdmin = admin.ModelAdmin
-    _Base = admin.ModelAdmin
+    # Unfold has no types. Its classes have the interface of Django's.
+    _ModelAdmin = admin.ModelAdmin[Any]
+    _Mixin = admin.ModelAdmin[Any]
 else:
+    from unfold.admin import ModelAdmin as _ModelAdmin
     from unfold.views import ChangeList
 
-    class ModelForm(forms.ModelForm):
-        """Django's, with the square brackets that its type stubs give it."""
+    _Mixin = object
 
-        def __class_getitem__(cls, _model: Any) -> type:
-            return cls
-
-    class _ModelAdmin(ModelAdmin):
-        """Unfold's, as above."""
-
-        def __class_getitem__(cls, _model: Any) -> type:
-            return cls
-
-    class _Base:
-        """Nothing: Django's class comes after those that are mixed into it."""
-
-        def __class_getitem__(cls, _model: Any) -> type:
-            return cls
-
-
-Row = TypeVar("Row", bound=Model)
-
-#: A browser's field for numbers takes ASCII digits only, and hands `1.000` on as it is.
+#: A browser's number field accepts ASCII digits only, and submits `1.000` unchanged.
 _WHOLE_NUMBER = {"form_class": WholeNumberField, "widget": UnfoldAdminTextInputWidget}
 _NUMBERS = (
     models.IntegerField,
@@ -65,10 +44,9 @@ _NUMBERS = (
 
 
 class OwnRowsFilter(admin.RelatedFieldListFilter):
-    """Offers the rows that the person may see."""
+    """A filter by a row of another model, which offers only the rows that the person may see."""
 
     def field_choices(self, field: Any, request: HttpRequest, model_admin: Any) -> Any:
-        """As Django's, and limited."""
         return field.get_choices(
             include_blank=False,
             ordering=self.field_admin_ordering(field, request, model_admin),
@@ -77,31 +55,34 @@ class OwnRowsFilter(admin.RelatedFieldListFilter):
 
 
 def without_clear(field: Any) -> None:
-    """Take the button that clears a whole search field away: it stands in the list of the chosen, where only items may
-    stand for screen readers, and each of those has a button of its own."""
+    """Remove the button that clears a whole search field.
+
+    It stands in the list of chosen items, where screen readers expect items only. Each item has a
+    button of its own.
+    """
     if field is not None and isinstance(field.widget, AutocompleteSelectMultiple):
         field.widget.is_required = True
 
 
-class Scoped(_Base[Row]):
-    """Shows a person only the rows that are theirs to see (scope.py): whatever else there is, is not found.
+class Scoped(_Mixin):
+    """Limits an admin class to the rows that a person may see (scope.py). Other rows are not found.
 
-    To be mixed into every admin class, before Django's.
+    Every admin class has this mixin, before Django's class.
     """
 
     formfield_overrides = dict.fromkeys(_NUMBERS, _WHOLE_NUMBER)
 
-    def get_queryset(self, request: HttpRequest) -> QuerySet[Row]:
-        """What lists, actions, exports and autocompletes begin with."""
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        """The rows that lists, actions, exports and autocompletes start from."""
         return scope.visible(super().get_queryset(request), request.user)
 
     def get_object(
         self, request: HttpRequest, object_id: str, from_field: str | None = None
-    ) -> Row:
+    ) -> Any:
         """The row of a page.
 
         Raises:
-            Http404: there is none, or not for this person.
+            Http404: there is no such row, or this person may not see it.
         """
         row = super().get_object(request, object_id, from_field)
         if row is None:
@@ -111,9 +92,9 @@ class Scoped(_Base[Row]):
         return row
 
     def get_search_results(
-        self, request: HttpRequest, queryset: QuerySet[Row], search_term: str
-    ) -> tuple[QuerySet[Row], bool]:
-        """What the search box finds: without invisible characters, and an ID in digits of any script."""
+        self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
+    ) -> tuple[QuerySet[Any], bool]:
+        """Search without invisible characters. An ID is found in the digits of any script."""
         term = clean_name(search_term)
         found, may_repeat = super().get_search_results(request, queryset, term)
         token = clean_token(search_term)
@@ -123,13 +104,12 @@ class Scoped(_Base[Row]):
         return found, may_repeat
 
     def formfield_for_foreignkey(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
-        """Choices, and what a form accepts."""
+        """Limit the choices, and thereby what a form accepts."""
         return super().formfield_for_foreignkey(
             db_field, request, **self._limited(db_field, request, kwargs)
         )
 
     def formfield_for_manytomany(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
-        """As above."""
         field = super().formfield_for_manytomany(
             db_field, request, **self._limited(db_field, request, kwargs)
         )
@@ -149,7 +129,7 @@ class Scoped(_Base[Row]):
         return {**kwargs, "queryset": scope.visible(rows, request.user)}
 
     def get_list_filter(self, request: HttpRequest) -> Any:
-        """Filters by a row of another model offer what may be seen."""
+        """Filters by a row of another model offer only what the person may see."""
         return [self._filter(item) for item in super().get_list_filter(request)]
 
     def _filter(self, item: Any) -> Any:
@@ -157,7 +137,7 @@ class Scoped(_Base[Row]):
             return (item, OwnRowsFilter)
         return item
 
-    # Whatever found a row without `get_object` asks one of these.
+    # Code that finds a row without `get_object` asks one of these permissions.
     def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return super().has_view_permission(request, obj) and self._is_own(request, obj)
 
@@ -179,52 +159,49 @@ class Scoped(_Base[Row]):
 
 
 def _own(request: HttpRequest) -> set[tuple[type[Model], Any]]:
-    """The rows that this request has found to be the person's own."""
+    """The rows that this request has already found to be visible to the person."""
     own: set[tuple[type[Model], Any]] = request.__dict__.setdefault("_own_rows", set())
     return own
 
 
 class PageOfRows(ChangeList):
-    """Rows of one page, to which the admin class may add what it looks up for all of them at once."""
+    """One page of a list. The admin class adds what it looks up for all its rows at once."""
 
     def get_results(self, request: HttpRequest) -> None:
-        """Fetch the page, then add to it."""
         super().get_results(request)
         self.result_list: Any = list(self.result_list)
         if self.full_result_count is None and not (self.query or self.has_active_filters):
-            # All are shown, and counted: no need to say so beside the title.
+            # All rows are shown, and counted: the title needs no second number.
             self.full_result_count = self.result_count
         scope.redact(self.result_list, request.user)
         self.model_admin.decorate(request, self.result_list)  # type: ignore[attr-defined]
 
 
-class Page(Scoped[Row], _ModelAdmin[Row]):
-    """The base of all pages of the app."""
+class Page(Scoped, _ModelAdmin):
+    """The base of all admin classes of the app."""
 
-    #: What the list is, in a sentence; and what to do while it is empty.
+    #: A sentence above the list, and a hint for an empty list.
     intro: Words | str = ""
     empty_hint: Words | str = ""
-    #: Actions that the page of one row shows as buttons.
+    #: Actions that the page of one row offers as buttons.
     buttons: tuple[str, ...] = ()
-    #: None of them is what one comes to the page for.
+    #: No button is the main purpose of the page, so none is highlighted.
     quiet_buttons = False
-    #: Fields that officers read and do not write.
+    #: Fields that officers can read but not write.
     reserved: tuple[str, ...] = ()
 
     list_per_page = 50
     show_facets = admin.ShowFacets.NEVER
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:  # noqa: ARG002
-        """Lists are fetched once and decorated."""
         return PageOfRows
 
-    def decorate(self, request: HttpRequest, rows: list[Row]) -> None:
-        """Add to the rows of a page what the columns need, in a fixed number of queries."""
+    def decorate(self, request: HttpRequest, rows: list[Any]) -> None:
+        """Add to the rows of a page what its columns show, in a fixed number of queries."""
 
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> Any:
-        """The list, with its sentence on top."""
         words = {"intro": self.intro, "empty_hint": self.empty_hint}
         return super().changelist_view(request, {**words, **(extra_context or {})})
 
@@ -235,7 +212,7 @@ class Page(Scoped[Row], _ModelAdmin[Row]):
         form_url: str = "",
         extra_context: dict[str, Any] | None = None,
     ) -> Any:
-        """The page of one row, with its buttons. Who saves the same row at the same moment is told so."""
+        """The page of one row, with its buttons. A conflict with another save is reported."""
         own = self._own_context(request, object_id) if object_id else {}
         context = {**own, **(extra_context or {})}
         try:
@@ -244,7 +221,9 @@ class Page(Scoped[Row], _ModelAdmin[Row]):
             self.message_user(
                 request,
                 _(
-                    "Nothing was saved: somebody else, or the feed, saved the same at this moment. Look again."
+                    "Nothing was saved: another person, or the feed, saved the same at this "
+                    "moment. "
+                    "Look again."
                 ),
                 messages.ERROR,
             )
@@ -264,27 +243,27 @@ class Page(Scoped[Row], _ModelAdmin[Row]):
             **self.page_context(request, object_id),
         }
 
-    def buttons_of(self, row: Row) -> list[tuple[str, Any]]:  # noqa: ARG002
-        """The buttons of one row, each with its words; without any: those of the action."""
+    def buttons_of(self, row: Any) -> list[tuple[str, Any]]:  # noqa: ARG002
+        """The buttons of one row: each an action and its label. Empty: the action's description."""
         return [(name, "") for name in self.buttons]
 
     def page_context(self, request: HttpRequest, object_id: str) -> dict[str, Any]:  # noqa: ARG002
-        """What the template of the page of one row shows beside its fields."""
+        """What the template of the page of one row needs in addition to its fields."""
         return {}
 
-    def get_readonly_fields(self, request: HttpRequest, obj: Row | None = None) -> Any:
-        """Officers do not write what is the operator's to decide."""
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        """Officers cannot write what the operator decides."""
         fields = super().get_readonly_fields(request, obj)
         return fields if scope.sees_all(request.user) else [*fields, *self.reserved]
 
     def get_actions(self, request: HttpRequest) -> Any:
-        """Django's own bulk deletion is not among them: what has a history stays."""
+        """Without Django's bulk deletion: rows with a history stay."""
         actions = super().get_actions(request)
         actions.pop("delete_selected", None)
         return actions
 
-    def response_action(self, request: HttpRequest, queryset: QuerySet[Row]) -> HttpResponse | None:  # type: ignore[override]
-        """After a button on the page of one row, back to that page."""
+    def response_action(self, request: HttpRequest, queryset: QuerySet[Any]) -> HttpResponse | None:  # type: ignore[override]
+        """Return to the page of the row, if the action was a button there."""
         response: HttpResponse | None = super().response_action(request, queryset)
         back = request.POST.get("back", "")
         is_over = isinstance(response, HttpResponseRedirect)
@@ -295,9 +274,9 @@ class Page(Scoped[Row], _ModelAdmin[Row]):
     @property
     def list_url(self) -> str:
         """The address of the list."""
-        return reverse(f"admin:{self.opts.app_label}_{self.opts.model_name}_changelist")
+        return list_url(self.model)
 
-    # Who may press what. Looking at history and making some are two things.
+    # The permissions of actions. Viewing history and causing it are separate permissions.
     def has_redeem_permission(self, request: HttpRequest) -> bool:
         """Start, stop and resume runs."""
         return _may(request, "change_redemption")
@@ -307,7 +286,7 @@ class Page(Scoped[Row], _ModelAdmin[Row]):
         return _may(request, "change_giftcode")
 
     def has_operate_permission(self, request: HttpRequest) -> bool:
-        """Change what is not left to officers."""
+        """Change what officers may not change."""
         return self.has_change_permission(request) and scope.sees_all(request.user)
 
     def has_provider_permission(self, request: HttpRequest) -> bool:
@@ -323,8 +302,8 @@ def _may(request: HttpRequest, permission: str) -> bool:
     return request.user.has_perm(f"giftcodes.{permission}")
 
 
-class History(Page[Row]):
-    """What happened is read, not edited."""
+class History(Page):
+    """Rows that only the pipeline writes: the pages show them and change nothing."""
 
     # Counting a long history for "12 results (3,141,592 total)" would cost more than the page.
     show_full_result_count = False
@@ -332,8 +311,8 @@ class History(Page[Row]):
     def has_add_permission(self, request: HttpRequest) -> bool:  # noqa: ARG002
         return False
 
-    def has_change_permission(self, request: HttpRequest, obj: Row | None = None) -> bool:  # noqa: ARG002
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:  # noqa: ARG002
         return False
 
-    def has_delete_permission(self, request: HttpRequest, obj: Row | None = None) -> bool:  # noqa: ARG002
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:  # noqa: ARG002
         return False

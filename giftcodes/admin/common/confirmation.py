@@ -1,4 +1,4 @@
-"""The page between an action and its doing: what it needs to know, what it would do, and the button that does it."""
+"""The page that an action shows first: its questions, its effects, and a button to confirm."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ if TYPE_CHECKING:
 
     from giftcodes.admin.common.base import Page
 
-#: So many lines of a kind are shown; the others are counted.
+#: The number of lines that a group shows. The rest is counted.
 MOST_SHOWN = 200
-#: In what is posted: the person has seen what would be done.
+#: The name of the form field which says that the person has seen the effects.
 SHOWN = "shown"
 
 
 def group(title: Any, badge: str, lines: Iterable[Any]) -> dict[str, Any]:
-    """Lines of a kind, for a list of which the beginning is shown.
+    """Lines under one heading, of which the page shows the first `MOST_SHOWN`.
 
     Args:
-        title: what they have in common.
-        badge: the state by whose colour they are known.
-        lines: each a text.
+        title: the heading.
+        badge: the state whose colour the heading has.
+        lines: one text each.
     """
     lines = [str(line) for line in lines]
     return {
@@ -40,9 +40,9 @@ def group(title: Any, badge: str, lines: Iterable[Any]) -> dict[str, Any]:
     }
 
 
-def step(
+def confirmation_page(
     request: HttpRequest,
-    page: Page[Any],
+    page: Page,
     action: str,
     *,
     title: Any,
@@ -53,18 +53,18 @@ def step(
     is_asking: bool = False,
     has_something: bool = True,
 ) -> TemplateResponse:
-    """A page that sends the same action once more.
+    """A page whose button sends the same action again.
 
     Args:
-        request: the action's.
-        page: whose action it is.
+        request: of the action.
+        page: the admin class that has the action.
         action: its name.
-        title, intro: what it is about.
-        confirm: the words of the button.
-        groups: what would be done, as `group` makes them.
-        form: what the action needs to know.
-        is_asking: the form is to be filled in; else its values are sent along as they are.
-        has_something: there is something to be done.
+        title, intro: the heading and the first sentence of the page.
+        confirm: the label of the button.
+        groups: the effects, each made by `group`.
+        form: the values that the action needs.
+        is_asking: show the form for input; otherwise its values are sent along as hidden fields.
+        has_something: there is something to do.
     """
     context = {
         **page.admin_site.each_context(request),
@@ -82,11 +82,11 @@ def step(
         "back": request.POST.get("back") or request.get_full_path(),
         "list_url": page.list_url,
     }
-    return TemplateResponse(request, "admin/giftcodes/step.html", context)
+    return TemplateResponse(request, "admin/giftcodes/confirmation.html", context)
 
 
 def log(request: HttpRequest, rows: Sequence[Model], words: str) -> None:
-    """Write what a person did into the history of these rows, all of one model."""
+    """Add what a person did to the history of these rows, all of one model."""
     assert request.user.pk is not None  # The site's login.
     if rows:
         LogEntry.objects.log_actions(request.user.pk, rows, CHANGE, words)

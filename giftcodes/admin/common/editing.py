@@ -1,4 +1,4 @@
-"""Saving and deleting rows that people own, beside a machine that writes to the same rows."""
+"""Forms for rows that people and the pipeline both write, and deletion that keeps the history."""
 
 from __future__ import annotations
 
@@ -12,24 +12,22 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from giftcodes.admin.common.action_report import Report
-from giftcodes.admin.common.base import Page, Row
+from giftcodes.admin.common.base import Page
 from giftcodes.admin.common.versions import entries_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from django.db.models import Field, QuerySet
-    from django.forms import ModelForm, TypedChoiceField
+    from django.forms import TypedChoiceField
     from django.utils.functional import _StrPromise as Words
 
 
-class Editable(Page[Row]):
-    """Forms that write the fields somebody changed, and no others: the page may be minutes old."""
+class Editable(Page):
+    """Saves only the fields that were changed in the form, because the page may be minutes old."""
 
-    def save_model(
-        self, request: HttpRequest, obj: Row, form: ModelForm[Row], change: bool
-    ) -> None:
-        """Insert a new row; of an old one update what was changed in the form."""
+    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
+        """Insert a new row, or update the changed fields of an existing one."""
         if not change:
             super().save_model(request, obj, form, change)
             return
@@ -40,33 +38,33 @@ class Editable(Page[Row]):
     def formfield_for_choice_field(
         self, db_field: Field[Any, Any], request: HttpRequest, **kwargs: Any
     ) -> TypedChoiceField | None:
-        """Games that are off can be chosen, and say so."""
+        """Games that are off can be chosen, and their labels say that they are off."""
         if db_field.name == "provider":
             kwargs["choices"] = [("", "---------"), *game_choices()]
         return super().formfield_for_choice_field(db_field, request, **kwargs)
 
     def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
-        """Where one game is on, it is meant."""
+        """If exactly one game is on, it is the default."""
         on = [config.name for config in settings.PROVIDERS.values() if config.is_on]
         initial: dict[str, Any] = {"provider": on[0]} if len(on) == 1 else {}
         return {**initial, **super().get_changeform_initial_data(request)}
 
 
-class KeepsHistory(Editable[Row]):
-    """Rows that are never deleted. Deleting one means what `retire` does, and the page says so beforehand."""
+class KeepsHistory(Editable):
+    """Rows that are never deleted: Delete calls `retire`, and its page says what that does."""
 
     object_history_template = "admin/giftcodes/object_history.html"
     retire_words: Words | str = ""
     retire_action_words = _("Delete (keeps the history)")
 
-    def retire(self, request: HttpRequest, rows: Iterable[Row], report: Report) -> None:
-        """Do what deleting means here, for each row, and report it."""
+    def retire(self, request: HttpRequest, rows: Iterable[Any], report: Report) -> None:
+        """Do what Delete means for this model, for each row, and report it."""
         raise NotImplementedError
 
     def history_view(
         self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
     ) -> Any:
-        """Who changed what, from what to what, and what was done with the row."""
+        """The changes of the row, each with its author, and the actions on it."""
         row = self.get_object(request, unquote(object_id))
         entries, has_older = entries_of(row)
         context = {"entries": entries, "has_older": has_older}
@@ -75,39 +73,42 @@ class KeepsHistory(Editable[Row]):
     def delete_view(
         self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
     ) -> Any:
-        """Ask first, and say what will happen."""
+        """Ask for a confirmation, and say what Delete does."""
         return super().delete_view(
             request, object_id, {"retire_words": self.retire_words, **(extra_context or {})}
         )
 
-    def delete_model(self, request: HttpRequest, obj: Row) -> None:
-        """What stands behind the Delete button."""
+    def delete_model(self, request: HttpRequest, obj: Any) -> None:
+        """Called by the Delete button."""
         report = Report()
         self.retire(request, [obj], report)
         report.tell(request)
 
-    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Row]) -> None:
-        """Whoever brings Django's bulk deletion back deletes nothing either."""
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:
+        """Django's bulk deletion is not offered.
+
+        If it is added again, it deletes nothing either.
+        """
         report = Report()
         self.retire(request, queryset, report)
         report.tell(request)
 
     def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:  # noqa: ARG002
-        """Nothing is deleted with it."""
+        """No related rows are deleted."""
         return [], {}, set(), []
 
     def log_deletions(self, request: HttpRequest, queryset: Any) -> Any:
-        """`retire` logs what it does: a change."""
+        """`retire` logs a change instead."""
 
     def response_delete(self, request: HttpRequest, obj_display: str, obj_id: Any) -> HttpResponse:
-        """To the list. `retire` has told what happened."""
+        """Redirect to the list. The messages come from `retire`."""
         if IS_POPUP_VAR in request.POST:
             return super().response_delete(request, obj_display, obj_id)
         return HttpResponseRedirect(self.list_url)
 
 
 def game_choices() -> list[tuple[str, str]]:
-    """The games, with a remark at those that are off."""
+    """The games of the settings. The label of a game that is off says so."""
     return [
         (
             config.name,

@@ -1,4 +1,4 @@
-"""Small pieces of the pages: a state as a badge, a link to a row, a link to a filtered list."""
+"""Small pieces of the pages: addresses and links of rows and lists, and a state as a badge."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-#: What stands where there is nothing.
+#: Shown in place of an empty value.
 NOTHING = "–"
 
 
 def badge(state: str, label: Any) -> SafeString:
-    """A state in words, coloured by its name (admin.css): the colour repeats the word and never replaces it."""
+    """A state in words. Its colour comes from admin.css and only repeats what the words say."""
     return format_html('<span class="badge badge-{}">{}</span>', state, label)
 
 
@@ -25,12 +25,28 @@ def link(row: Model, text: Any = None) -> SafeString:
 
 def page_url(row: Model) -> str:
     """The address of the page of a row."""
-    return reverse(f"admin:{row._meta.app_label}_{row._meta.model_name}_change", args=[row.pk])
+    return model_url(type(row), "change", row.pk)
 
 
 def list_link(model: type[Model], text: Any, **filters: Any) -> SafeString:
-    """A link to a list, filtered as its address says."""
-    url = reverse(
-        f"admin:{model._meta.app_label}_{model._meta.model_name}_changelist", query=filters or None
-    )
-    return format_html('<a href="{}">{}</a>', url, text)
+    """A link to the list of a model, filtered as in `list_url`."""
+    return format_html('<a href="{}">{}</a>', list_url(model, **filters), text)
+
+
+def list_url(model: type[Model], **filters: Any) -> str:
+    """The address of the list of a model.
+
+    Args:
+        model: whose rows are listed.
+        filters: lookups as the list's address has them, such as `state__exact`.
+    """
+    return model_url(model, "changelist", query=filters)
+
+
+def model_url(
+    model: type[Model], page: str, *args: Any, query: dict[str, Any] | None = None
+) -> str:
+    """The address of a page that the admin has for a model: "add", "change" or "changelist"."""
+    opts = model._meta
+    name = f"admin:{opts.app_label}_{opts.model_name}_{page}"
+    return reverse(name, args=args, query=query or None)

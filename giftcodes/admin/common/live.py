@@ -1,7 +1,8 @@
-"""Pages that change by themselves: the browser asks for named parts of a page, and exchanges those that differ.
+"""Pages that update without a reload: the browser fetches parts and replaces changed ones.
 
-The parts are rendered here, by the templates that the page itself was made of, so that there is one way to show a thing
-and everything in it is escaped. `static/giftcodes/live.js` asks; how soon it asks again is said here.
+The parts are rendered here by the templates of the page itself. So there is one way to show a
+thing, and everything in it is escaped. `static/giftcodes/live.js` asks, and the answer says how
+soon it should ask again.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
     from django.http import HttpRequest
 
-#: While something runs, and while nothing does.
+#: The time between two requests of a page while something runs, and while nothing does.
 BUSY_SECONDS = 2.0
 IDLE_SECONDS = 10.0
 
@@ -28,9 +29,12 @@ def parts_of(
     """Render parts of a page.
 
     Args:
-        request: for whom.
+        request: the browser's.
         templates: the template of each part, by the part's name.
-        context: what they show.
+        context: the values that the templates show.
+
+    Returns:
+        The HTML of each part, by its name.
     """
     return {
         name: render_to_string(template, dict(context), request)
@@ -39,7 +43,7 @@ def parts_of(
 
 
 def answer(parts: Mapping[str, str], *, again_in_seconds: float | None) -> JsonResponse:
-    """What live.js gets. `again_in_seconds` None: it will not change any more."""
+    """The response to live.js. `again_in_seconds` None: the page does not change any more."""
     response = JsonResponse({"parts": parts, "again_in_seconds": again_in_seconds})
     add_never_cache_headers(response)
     return response

@@ -1,8 +1,11 @@
-"""Who sees what: from a person to the rows of each model.
+"""Which rows a person may see.
 
-Whoever may view every guild (`giftcodes.view_every_guild`: superusers, viewers) sees all rows. Everybody else is an
-officer, and sees what belongs to the guilds that name them. A model without a rule shows an officer nothing.
-`Scoped` (base.py) asks here for every list, filter, choice, page and address.
+A person with the permission `giftcodes.view_every_guild` (superusers and viewers) sees all rows.
+Any other person is an officer, and sees the rows of the guilds that have this person as an officer.
+`Scoped` (base.py) applies these rules to every list, filter, choice, page and address.
+
+A new model needs an entry in `RULES`: usually `_of_guild("path__to__guild")`, or `_nothing` if only
+operators may see it. An officer sees no rows of a model without an entry.
 """
 
 from __future__ import annotations
@@ -14,7 +17,6 @@ from axes.models import AccessAttempt, AccessLog
 from django.contrib.auth.models import Group, User
 from django.db.models import CharField, Model, Q
 from django.db.models.functions import Cast
-from django.utils.translation import gettext as _
 from django_celery_beat.models import (
     ClockedSchedule,
     CrontabSchedule,
@@ -44,6 +46,7 @@ from giftcodes.models import (
     Redemption,
     RedemptionEvent,
 )
+from giftcodes.models.alarm import SUBJECT_MODELS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -56,27 +59,20 @@ Person = Any
 
 EVERY_GUILD = "giftcodes.view_every_guild"
 _KEPT = "_ids_of_own_guilds"
-#: Alarms about a guild, whose subject is its id. Those about a run have the redemption's.
-_ABOUT_A_GUILD = (
-    Alarm.Kind.UNCOVERED,
-    Alarm.Kind.NO_MEMBERS,
-    Alarm.Kind.CHANNEL_GONE,
-    Alarm.Kind.CHANNEL_SILENT,
-)
 
 
 def sees_all(person: Person) -> bool:
-    """Whether somebody sees every guild, and the machine."""
+    """Whether a person sees all rows."""
     return bool(person.has_perm(EVERY_GUILD))
 
 
 def visible(rows: QuerySet[Row], person: Person) -> QuerySet[Row]:
-    """Those of these rows that somebody may see."""
+    """Those of these rows that a person may see."""
     return rows.filter(limit(rows.model, person))
 
 
 def limit(model: type[Model], person: Person) -> Q:
-    """The same, as a condition for choices and filters."""
+    """The same as a condition, for choices and filters."""
     if sees_all(person):
         return Q()
     rule = RULES.get(model, _nothing)
@@ -88,8 +84,11 @@ def _nothing(_person: Person) -> Q:
 
 
 def _guilds(person: Person) -> list[int]:
-    """The ids of the own guilds, looked up once in a request. As values: of a subquery PostgreSQL does not know how few
-    rows it will have, and goes through a million member redemptions for the newest fifty."""
+    """The ids of the person's guilds, fetched once in a request.
+
+    They are values and no subquery: PostgreSQL cannot know how few rows a subquery has, and would
+    read a million member redemptions to find the newest fifty.
+    """
     ids: list[int] | None = getattr(person, _KEPT, None)
     if ids is None:
         ids = sorted(Guild.objects.filter(officers=person).values_list("pk", flat=True))
@@ -98,18 +97,18 @@ def _guilds(person: Person) -> list[int]:
 
 
 def _of_guild(path: str) -> Callable[[Person], Q]:
-    """What hangs on a guild by this path."""
+    """The rule for a model with this path to its guild."""
     return lambda person: Q(**{f"{path}__in": _guilds(person)})
 
 
 def _codes(person: Person, path: str = "") -> Q:
-    """Codes are the same for everybody who plays the game."""
+    """All codes of the games that the person's guilds play."""
     own = Guild.objects.filter(pk__in=_guilds(person)).order_by().values("provider")
     return Q(**{f"{path}provider__in": own})
 
 
 def _events(person: Person) -> Q:
-    """Also those of a code itself, which belong to no redemption."""
+    """Events of the person's redemptions, and those of a code, which belong to no redemption."""
     of_code = Q(redemption__isnull=True) & _codes(person, "gift_code__")
     return Q(redemption__guild__in=_guilds(person)) | of_code
 
@@ -118,9 +117,13 @@ def _alarms(person: Person) -> Q:
     guilds = [str(pk) for pk in _guilds(person)]
     runs = Redemption.objects.filter(guild__in=_guilds(person)).order_by()
     about_runs = runs.annotate(subject=Cast("pk", CharField())).values("subject")
-    return Q(kind__in=_ABOUT_A_GUILD, subject__in=guilds) | Q(
-        kind=Alarm.Kind.NO_PROGRESS, subject__in=about_runs
+    return Q(kind__in=_kinds_about(Guild), subject__in=guilds) | Q(
+        kind__in=_kinds_about(Redemption), subject__in=about_runs
     )
+
+
+def _kinds_about(model: type[Model]) -> list[str]:
+    return [kind for kind, name in SUBJECT_MODELS.items() if name == model._meta.model_name]
 
 
 RULES: dict[type[Model], Callable[[Person], Q]] = {
@@ -135,23 +138,26 @@ RULES: dict[type[Model], Callable[[Person], Q]] = {
     Announcement: _of_guild("redemption__guild"),
     Channel: _of_guild("guild"),
     Alarm: _alarms,
-    # The machine, and who may log in, are no guild's business.
+    # Only operators see how the system runs, and who may log in.
     **dict.fromkeys(
         (
-            *(Directory, DirectoryLookup),
-            *(
-                AlarmNotice,
-                RateBudget,
-                Feed,
-                Heartbeat,
-                OptOut,
-                PrunedFigure,
-                User,
-                Group,
-                AccessAttempt,
-                AccessLog,
-            ),
-            *(PeriodicTask, IntervalSchedule, CrontabSchedule, ClockedSchedule, SolarSchedule),
+            AlarmNotice,
+            Directory,
+            DirectoryLookup,
+            Feed,
+            Heartbeat,
+            OptOut,
+            PrunedFigure,
+            RateBudget,
+            User,
+            Group,
+            AccessAttempt,
+            AccessLog,
+            PeriodicTask,
+            IntervalSchedule,
+            CrontabSchedule,
+            ClockedSchedule,
+            SolarSchedule,
         ),
         _nothing,
     ),
@@ -159,9 +165,10 @@ RULES: dict[type[Model], Callable[[Person], Q]] = {
 
 
 def redact(rows: Iterable[Model], person: Person) -> None:
-    """Take out of rows that are shown, and not saved, what they tell about other guilds.
+    """Remove the names of other guilds from member redemptions that are shown and not saved.
 
-    A player may be in two guilds, and is asked for in one: the row of the other names the guild that has the proof.
+    A player may be in two guilds, and the game is asked for one of them. The member redemption of
+    the other guild names the guild whose answer proves that the player has the code.
     """
     if sees_all(person):
         return
@@ -173,4 +180,3 @@ def redact(rows: Iterable[Model], person: Person) -> None:
     for row in covered:
         if row.covered_by_id not in own:
             row.covered_by = None
-            row.reason = _("Covered: the player has it through another guild.")

@@ -1,4 +1,4 @@
-"""The history of a row: its versions (who changed what, from what to what) and what was done with it, newest first."""
+"""The history of a row, newest first: its versions, and the actions that the admin logged."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ from django.utils.translation import gettext as _
 from giftcodes.admin.common.html import NOTHING
 from giftcodes.models.history import FIRST_KNOWN
 
-#: So many versions, and so many actions, are shown at most.
+#: The highest number of versions, and of actions, that a page shows.
 MOST_ENTRIES = 200
-#: What was logged so soon after a version belongs to it.
+#: An action that was logged within this time of a version belongs to that version.
 _SOON = dt.timedelta(seconds=2)
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What became of a field.
+    """A field that has changed.
 
     Args:
-        name: of the field, for people.
-        old, new: its values, for people.
+        name: the label of the field.
+        old, new: its values as text.
     """
 
     name: str
@@ -41,13 +41,13 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """Something that was done.
+    """One entry of the history.
 
     Args:
-        at: when.
-        who: the user's name; empty: the command line, or the machine.
-        words: what was done.
-        changes: what has changed by it.
+        at: the time.
+        who: the user's name; empty: the command line, or the pipeline.
+        words: the action in words.
+        changes: the fields that it changed.
     """
 
     at: dt.datetime
@@ -57,10 +57,10 @@ class Entry:
 
 
 def entries_of(row: Any) -> tuple[list[Entry], bool]:
-    """What is known to have been done with a row of a model that has versions.
+    """The history of a row of a model that has versions.
 
     Returns:
-        The newest entries, the newest first; and whether there are older ones.
+        The newest entries, newest first, and whether there are older ones.
     """
     newest = row.history.select_related("history_user").order_by("-history_id")[: MOST_ENTRIES + 1]
     versions = list(reversed(newest))
@@ -75,18 +75,21 @@ def entries_of(row: Any) -> tuple[list[Entry], bool]:
 
 
 def _add(logged: Entry, entries: list[Entry]) -> None:
-    """Add what was logged: to the version that it made, if it made one."""
-    twin = next(
+    """Add a logged action: to the entry of the version that it made, or as an entry of its own."""
+    same = next(
         (one for one in entries if one.who == logged.who and abs(one.at - logged.at) < _SOON), None
     )
-    if twin is None:
+    if same is None:
         entries.append(logged)
-    elif logged.words not in twin.words:
-        entries[entries.index(twin)] = replace(twin, words=f"{twin.words} {logged.words}".strip())
+    elif logged.words not in same.words:
+        entries[entries.index(same)] = replace(same, words=f"{same.words} {logged.words}".strip())
 
 
 def changes_between(before: Any, after: Any) -> list[Change]:
-    """What differs between two versions of a row. Without a version before there is nothing to compare."""
+    """The fields in which two versions of a row differ.
+
+    Without an earlier version there are none.
+    """
     if before is None:
         return []
     return [
@@ -97,7 +100,7 @@ def changes_between(before: Any, after: Any) -> list[Change]:
 
 
 class _Related:
-    """What versions name of other rows (a guild's officers), looked up for all of them at once."""
+    """The related rows of many versions (a guild's officers), fetched for all of them at once."""
 
     def __init__(self, versions: list[Any]) -> None:
         self._fields = versions[0]._history_m2m_fields if versions else []
@@ -108,7 +111,7 @@ class _Related:
                 self._names[many.name, row.history_id].append(str(getattr(row, named) or NOTHING))
 
     def changes(self, before: Any, after: Any) -> list[Change]:
-        """What differs between two versions."""
+        """The many-to-many fields in which two versions differ."""
         if before is None:
             return []
         found = [
@@ -134,7 +137,7 @@ def _of_version(before: Any, version: Any, related: _Related) -> Entry | None:
 
 
 def _logged(row: Model, since: dt.datetime | None) -> Iterable[Entry]:
-    """What the admin logged, without what the versions tell better."""
+    """The actions that the admin logged, without those that the versions describe better."""
     kind = ContentType.objects.get_for_model(row)
     logs = LogEntry.objects.filter(content_type=kind, object_id=str(row.pk)).select_related("user")
     for log in logs.order_by("-action_time")[:MOST_ENTRIES]:
@@ -147,7 +150,10 @@ def _logged(row: Model, since: dt.datetime | None) -> Iterable[Entry]:
 
 
 def _is_about_fields(message: str) -> bool:
-    """Whether a log entry tells of the row's own fields only. Rows beside it (a guild's channel) have no versions."""
+    """Whether a log entry is only about the row's own fields.
+
+    Changes of related rows (such as a guild's channel) are not in the versions.
+    """
     try:
         parts = json.loads(message)
     except ValueError:

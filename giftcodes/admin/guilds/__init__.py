@@ -1,5 +1,5 @@
-"""Guilds."""
+"""Guilds, and their channels."""
 
-from giftcodes.admin.guilds import admin
+from giftcodes.admin.guilds import admin, channels
 
-__all__ = ["admin"]
+__all__ = ["admin", "channels"]

@@ -1,4 +1,4 @@
-"""Guilds: who is redeemed for, and how."""
+"""Guilds: their members get the codes of one game."""
 
 from __future__ import annotations
 
@@ -13,29 +13,31 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from giftcodes import tasks
-from giftcodes.admin.access.roles import let_in
+from giftcodes.admin.access.roles import promote_to_officers
 from giftcodes.admin.common.action_report import Report
 from giftcodes.admin.common.editing import KeepsHistory
 from giftcodes.admin.common.html import list_link
-from giftcodes.admin.redemptions.runs import guild_obstacle, redeem_now
+from giftcodes.admin.redemptions.runs import redeem_now
 from giftcodes.models import GiftCode, Guild, Member, Redemption
+from giftcodes.models.start_rules import guild_obstacle
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from django.db.models import QuerySet
-    from django.forms import ModelForm
     from django.http import HttpRequest
     from django.utils.safestring import SafeString
 
 
 @admin.register(Guild)
-class GuildAdmin(KeepsHistory[Guild]):
+class GuildAdmin(KeepsHistory):
     intro = _("The alliances whose members get each new code.")
     empty_hint = _("No guilds yet: add one, then its members.")
     retire_words = _(
-        "The guild becomes inactive: nobody in it is redeemed for any more, and what still waits is cancelled. Its "
-        "members and their history stay, and you can activate it again at any time."
+        "The guild becomes inactive: no code is redeemed for its members any more, and waiting "
+        "redemptions are cancelled. Its members and their history stay, and you can activate it "
+        "again "
+        "at any time."
     )
 
     list_display = ["name", "provider", "realm", "members_shown", "active", "automatic", "priority"]
@@ -44,7 +46,7 @@ class GuildAdmin(KeepsHistory[Guild]):
     actions = ["redeem_now", "activate", "deactivate"]
     buttons = ("redeem_now",)
     autocomplete_fields = ["officers"]
-    #: An officer would go before other guilds, or let others in.
+    #: With these an officer could get priority over other guilds, or give access to others.
     reserved = ("name", "provider", "active", "priority", "officers")
     fieldsets = [
         (None, {"fields": ["name", "provider", "realm", "look_at"]}),
@@ -53,25 +55,28 @@ class GuildAdmin(KeepsHistory[Guild]):
     ]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Guild]:
-        """With the number of members who are redeemed for."""
+        """With the number of eligible members."""
         eligible = Member.objects.eligible().filter(guild=OuterRef("pk")).order_by().values("guild")
         number = Subquery(
             eligible.annotate(number=Count("pk")).values("number"), output_field=IntegerField()
         )
-        return super().get_queryset(request).annotate(members_number=Coalesce(number, 0))
+        rows: QuerySet[Guild] = super().get_queryset(request)
+        return rows.annotate(members_number=Coalesce(number, 0))
 
     def get_readonly_fields(self, request: HttpRequest, obj: Guild | None = None) -> list[str]:
-        """A guild with a history in one game cannot move to another."""
-        is_settled = obj is not None and obj.redemptions.exists()
-        fixed = ["look_at", "provider"] if is_settled else ["look_at"]
+        """A guild with redemptions in one game cannot change to another game."""
+        has_history = obj is not None and obj.redemptions.exists()
+        fixed = ["look_at", "provider"] if has_history else ["look_at"]
         return [*fixed, *super().get_readonly_fields(request, obj)]
 
     def get_form(
         self, request: HttpRequest, obj: Guild | None = None, change: bool = False, **kwargs: Any
     ) -> Any:
-        """Errors that say what to do."""
+        """With an error for a taken name that says what to do."""
         taken = _(
-            "There is a guild of this name already (it may be inactive). Choose another name, or use that guild."
+            "There is a guild of this name already (it may be inactive). Choose another name, or "
+            "use "
+            "that guild."
         )
         kwargs["error_messages"] = {"name": {"unique": taken}}
         return super().get_form(request, obj, change, **kwargs)
@@ -81,7 +86,7 @@ class GuildAdmin(KeepsHistory[Guild]):
         number = guild.members_number  # type: ignore[attr-defined]
         return list_link(Member, number, guild__id__exact=guild.pk)
 
-    @admin.display(description=_("look at"))
+    @admin.display(description=_("see also"))
     def look_at(self, guild: Guild) -> Any:
         """Links to what belongs to the guild."""
         if guild.pk is None:
@@ -100,12 +105,10 @@ class GuildAdmin(KeepsHistory[Guild]):
         )
         return format_html("{} · {} · {} · {}", members, redemptions, coverage, importing)
 
-    def save_related(
-        self, request: HttpRequest, form: ModelForm[Guild], formsets: Any, change: bool
-    ) -> None:
-        """A guild that is new, active again or of another realm has codes to catch up on."""
+    def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
+        """A guild that is new, active again or has another realm has codes to catch up on."""
         super().save_related(request, form, formsets, change)
-        for officer in let_in(form.instance.officers.all()):
+        for officer in promote_to_officers(form.instance.officers.all()):
             self.message_user(
                 request, gettext("%s is a guild officer from now on, and may log in.") % officer
             )
@@ -113,12 +116,12 @@ class GuildAdmin(KeepsHistory[Guild]):
 
     @admin.action(description=_("Redeem now: all active codes"), permissions=["redeem"])
     def redeem_now(self, request: HttpRequest, guilds: QuerySet[Guild]) -> None:
-        """Start every active code of the guilds' games, also where automatic redeeming is off."""
+        """Start every active code of the guilds' games, even if automatic redeeming is off."""
         report = Report()
         pairs: list[tuple[int, int]] = []
         for guild in guilds:
             if obstacle := guild_obstacle(guild):
-                report.refused(obstacle)
+                report.refused(obstacle.words)
                 continue
             codes = (
                 GiftCode.objects.active()
@@ -137,7 +140,7 @@ class GuildAdmin(KeepsHistory[Guild]):
 
     @admin.action(description=_("Activate"), permissions=["operate"])
     def activate(self, request: HttpRequest, guilds: QuerySet[Guild]) -> None:
-        """Switch guilds on again; they catch up."""
+        """Make guilds active again. They catch up on all active codes."""
         report = Report()
         for guild in guilds:
             if guild.active:
@@ -151,13 +154,13 @@ class GuildAdmin(KeepsHistory[Guild]):
 
     @admin.action(description=KeepsHistory.retire_action_words, permissions=["delete"])
     def deactivate(self, request: HttpRequest, guilds: QuerySet[Guild]) -> None:
-        """What stands for a bulk deletion."""
+        """The replacement for a bulk deletion."""
         report = Report()
         self.retire(request, guilds, report)
         report.tell(request)
 
     def retire(self, request: HttpRequest, rows: Iterable[Guild], report: Report) -> None:
-        """Switch guilds off."""
+        """Make guilds inactive."""
         for guild in rows:
             if not guild.active:
                 report.nothing(

@@ -1,5 +1,5 @@
-"""Members, lists of members, and single players."""
+"""Members, imports of members, and the opt-outs of players."""
 
-from giftcodes.admin.members import admin, member_imports
+from giftcodes.admin.members import admin, imports, player_page
 
-__all__ = ["admin", "member_imports"]
+__all__ = ["admin", "imports", "player_page"]

@@ -1,9 +1,10 @@
-"""Members: player IDs, and the realm where it differs from the guild's."""
+"""Members: their player IDs, and their realms if these differ from the guild's."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from django import forms
 from django.contrib import admin
 from django.core.exceptions import ValidationError
 from django.db.models.functions import Coalesce
@@ -14,13 +15,12 @@ from django.utils.translation import gettext_lazy as _
 
 from giftcodes import tasks
 from giftcodes.admin.common.action_report import Report
-from giftcodes.admin.common.base import ModelForm
 from giftcodes.admin.common.editing import KeepsHistory
 from giftcodes.admin.common.html import NOTHING, badge, link, list_link
-from giftcodes.admin.members.member_export import csv_of, log_export, workbook_of
-from giftcodes.admin.members.member_steps import move, set_realm
+from giftcodes.admin.games.directories import directory_words
+from giftcodes.admin.members.bulk_actions import move, set_realm
+from giftcodes.admin.members.export import csv_of, log_export, workbook_of
 from giftcodes.admin.members.player_page import may_open
-from giftcodes.admin.monitoring.directories import directory_words
 from giftcodes.models import Member, MemberRedemption
 
 if TYPE_CHECKING:
@@ -33,44 +33,50 @@ if TYPE_CHECKING:
 PLAYER: list[Any] = ["guild", "player_id", "nickname", "realm"]
 
 
-class MemberForm(ModelForm[Member]):
-    """A member, who must not be in the guild already."""
+class MemberForm(forms.ModelForm):  # type: ignore[type-arg]
+    """A member. A player can be added to a guild only once."""
 
     class Meta:
         model = Member
         fields = ["guild", "player_id", "nickname", "realm", "active", "consented_on", "notes"]
 
     def clean(self) -> dict[str, Any] | None:
-        """Name the member who is there, and say what to do."""
+        """If the player is in the guild already, name the member and say what to do."""
         cleaned: dict[str, Any] | None = super().clean()
         guild, player_id = self.cleaned_data.get("guild"), self.cleaned_data.get("player_id")
         if self.instance.pk is None and guild and player_id:
-            self._refuse_twin(Member.objects.filter(guild=guild, player_id=player_id).first())
+            self._refuse_duplicate(Member.objects.filter(guild=guild, player_id=player_id).first())
         return cleaned
 
-    def _refuse_twin(self, twin: Member | None) -> None:
-        if twin is None:
+    def _refuse_duplicate(self, known: Member | None) -> None:
+        if known is None:
             return
         words = _("Player {} is a member of this guild already: {}.")
-        if not twin.active:
+        if not known.active:
             words = _(
-                "Player {} is an inactive member of this guild: {}. Open that page and make the member active."
+                "Player {} is an inactive member of this guild: {}. Open that page and make the "
+                "member "
+                "active."
             )
         raise ValidationError(
-            {"player_id": format_html(str(words), twin.player_id, link(twin))}, code="unique"
+            {"player_id": format_html(str(words), known.player_id, link(known))}, code="unique"
         )
 
 
 @admin.register(Member)
-class MemberAdmin(KeepsHistory[Member]):
+class MemberAdmin(KeepsHistory):
     form = MemberForm
     intro = _(
-        "Players who get each code of their guild. The same player may be in two guilds: the game is asked once."
+        "Players who get each code of their guild. A player may be in two guilds: each code is "
+        "requested once."
     )
     empty_hint = _("No members yet: add a guild first, then its players.")
     retire_words = _(
-        "The member becomes inactive: no code is redeemed for the player in this guild any more, and what still waits "
-        "is cancelled. The history stays, and you can make the member active again at any time."
+        "The member becomes inactive: no code is redeemed for the player in this guild any more, "
+        "and "
+        "waiting redemptions are cancelled. The history stays, and you can make the member "
+        "active again "
+        "at any time."
     )
 
     list_display = ["player_id", "nickname", "guild", "realm_shown", "active", "opted_out_shown"]
@@ -84,11 +90,12 @@ class MemberAdmin(KeepsHistory[Member]):
     quiet_buttons = True
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Member]:
-        """With the realm that the game is asked for."""
-        return super().get_queryset(request).annotate(realm_now=Coalesce("realm", "guild__realm"))
+        """With the realm that requests to the game name."""
+        rows: QuerySet[Member] = super().get_queryset(request)
+        return rows.annotate(realm_now=Coalesce("realm", "guild__realm"))
 
     def get_readonly_fields(self, request: HttpRequest, obj: Member | None = None) -> list[str]:  # noqa: ARG002
-        """Another player, or another guild, is another member."""
+        """The player and the guild of a member never change: another pair is another member."""
         return (
             ["opted_out_shown", "joined_at", "look_at", "directory", "wishes", "guild", "player_id"]
             if obj
@@ -96,7 +103,7 @@ class MemberAdmin(KeepsHistory[Member]):
         )
 
     def get_fieldsets(self, request: HttpRequest, obj: Member | None = None) -> Any:
-        """A member who is being added has no past."""
+        """Without the history fields when a member is added."""
         if obj:
             shown = ["active", "opted_out_shown", "consented_on", "joined_at", "look_at"]
             if directory_words(obj):
@@ -110,39 +117,37 @@ class MemberAdmin(KeepsHistory[Member]):
 
     @admin.display(description=_("opted out"), ordering="opted_out")
     def opted_out_shown(self, member: Member) -> SafeString | str:
-        """A tick or a cross would be taken for good or bad."""
+        """A badge, because a tick or a cross would look like good or bad."""
         return badge("opted-out", _("opted out")) if member.opted_out else NOTHING
 
     @admin.display(description=_("realm"), ordering="realm_now")
     def realm_shown(self, member: Member) -> str:
-        """The guild's realm, or the member's own."""
+        """The realm of the guild, or the member's own."""
         return str(member.guild.realm) if member.realm is None else _("%d (own)") % member.realm
 
-    @admin.display(description=_("look at"))
+    @admin.display(description=_("see also"))
     def look_at(self, member: Member) -> SafeString:
         return list_link(MemberRedemption, _("redemptions of this player"), q=member.player_id)
 
     @admin.display(description=_("directory"))
     def directory(self, member: Member) -> str:
-        """What a directory of players said."""
+        """What the directory of players answered."""
         return directory_words(member)
 
     @admin.display(description=_("wishes"))
     def wishes(self, member: Member) -> SafeString:
-        """The way to the page that takes the player's wish."""
-        way = reverse("admin:player", query={"member": member.pk})
-        return format_html('<a href="{}">{}</a>', way, _("opt out, see what is kept, be forgotten"))
+        """A link to the page for the player's wishes."""
+        url = reverse("admin:player", query={"member": member.pk})
+        return format_html('<a href="{}">{}</a>', url, _("opt out, download the data, erase"))
 
-    def save_model(
-        self, request: HttpRequest, obj: Member, form: ModelForm[Member], change: bool
-    ) -> None:
-        """A member who is new, back, or corrected has codes to catch up on."""
+    def save_model(self, request: HttpRequest, obj: Member, form: Any, change: bool) -> None:
+        """A member who is new, active again or corrected has codes to catch up on."""
         super().save_model(request, obj, form, change)
         tasks.enqueue_on_commit(tasks.catch_up, [obj.guild_id])
 
     @admin.action(description=_("Make active"), permissions=["change"])
     def activate(self, request: HttpRequest, members: QuerySet[Member]) -> None:
-        """Take members back; they catch up."""
+        """Make members active again. They catch up on all active codes."""
         report = Report()
         for member in members:
             if member.active:
@@ -150,40 +155,43 @@ class MemberAdmin(KeepsHistory[Member]):
             else:
                 self._switch(request, member, active=True)
                 report.done(gettext("%s is active and catches up on all active codes.") % member)
-        self._ring(members)
+        self._catch_up(members)
         report.tell(request)
 
     @admin.action(description=KeepsHistory.retire_action_words, permissions=["delete"])
     def deactivate(self, request: HttpRequest, members: QuerySet[Member]) -> None:
-        """What stands for a bulk deletion."""
+        """The replacement for a bulk deletion."""
         report = Report()
         self.retire(request, members, report)
         report.tell(request)
 
     @admin.action(description=_("Move to another guild …"), permissions=["change"])
     def move(self, request: HttpRequest, members: QuerySet[Member]) -> HttpResponse | None:
-        """Ask where to, say what it would do, and do it."""
+        """Ask for the guild, show the effects, and do it after a confirmation."""
         return move(request, self, members)
 
     @admin.action(description=_("Set the realm …"), permissions=["change"])
     def set_realm(self, request: HttpRequest, members: QuerySet[Member]) -> HttpResponse | None:
-        """Ask for the realm, and correct it; who was refused for it is tried again at once."""
+        """Ask for the realm and set it.
+
+        Members whose old realm was wrong are tried again at once.
+        """
         return set_realm(request, self, members)
 
     @admin.action(description=_("Export as CSV"), permissions=["view"])
     def export_csv(self, request: HttpRequest, members: QuerySet[Member]) -> HttpResponse:
-        """The chosen members as a file."""
+        """Download the chosen members as a CSV file."""
         log_export(request, members)
         return csv_of(members)
 
     @admin.action(description=_("Export as an Excel workbook"), permissions=["view"])
     def export_xlsx(self, request: HttpRequest, members: QuerySet[Member]) -> HttpResponse:
-        """The same, as a workbook."""
+        """Download the chosen members as a workbook."""
         log_export(request, members)
         return workbook_of(members)
 
     def retire(self, request: HttpRequest, rows: Iterable[Member], report: Report) -> None:
-        """Let members go."""
+        """Make members inactive."""
         members = list(rows)
         for member in members:
             if not member.active:
@@ -195,7 +203,7 @@ class MemberAdmin(KeepsHistory[Member]):
             report.done(
                 gettext("%s is inactive now. Nothing was deleted: the history stays.") % member
             )
-        self._ring(members)
+        self._catch_up(members)
 
     def _switch(self, request: HttpRequest, member: Member, *, active: bool) -> None:
         member.active = active
@@ -204,6 +212,6 @@ class MemberAdmin(KeepsHistory[Member]):
             request, member, gettext("Made active.") if active else gettext("Made inactive.")
         )
 
-    def _ring(self, members: Iterable[Member]) -> None:
+    def _catch_up(self, members: Iterable[Member]) -> None:
         if guild_ids := sorted({member.guild_id for member in members}):
             tasks.enqueue_on_commit(tasks.catch_up, guild_ids)

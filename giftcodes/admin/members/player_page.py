@@ -1,4 +1,4 @@
-"""What a player may wish: not to be asked for, to be asked for again, to see what is kept, to be forgotten."""
+"""What a player may ask for: to opt out or in, to get their data, and to be erased."""
 
 from __future__ import annotations
 
@@ -10,27 +10,32 @@ from django.core.exceptions import PermissionDenied
 from django.http import HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import reverse
+from django.utils.html import format_html
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from giftcodes import tasks
 from giftcodes.admin.common import scope
+from giftcodes.admin.common.base import History
 from giftcodes.admin.common.confirmation import log
 from giftcodes.admin.common.editing import game_choices
+from giftcodes.domain.numbers import row_id
 from giftcodes.domain.text import clean_token
 from giftcodes.domain.validators import validate_player_id
 from giftcodes.form_fields import CleanCharField
 from giftcodes.models import Member, OptOut
 from giftcodes.models.privacy import player_hash
 from giftcodes.queries.player_data import data_of, in_json
-from giftcodes.services.erase_player import erase_player
-from giftcodes.services.players import opt_in, opt_out
+from giftcodes.services.players import erase_player, opt_in, opt_out
 
 if TYPE_CHECKING:
     from django.http import HttpRequest
 
-#: Whoever has these takes players' wishes.
+#: The permissions that the page needs.
 PERMISSIONS = ("giftcodes.add_optout", "giftcodes.delete_optout")
+
+
+_UNCHANGED = _("Nothing to change.")
 
 
 class PlayerForm(forms.Form):
@@ -47,12 +52,12 @@ class PlayerForm(forms.Form):
 
 
 def may_open(person: Any) -> bool:
-    """Whether somebody takes players' wishes: they concern all guilds."""
+    """Whether a person may open the page. It concerns all guilds, so officers may not."""
     return scope.sees_all(person) and bool(person.has_perms(PERMISSIONS))
 
 
 def page(request: HttpRequest) -> HttpResponse:
-    """Who it is about; what is known of the player, and the buttons; and doing what was wished."""
+    """The form for a player, the player's data with the buttons, and the action of a button."""
     if not may_open(request.user):
         raise PermissionDenied
     form = PlayerForm(
@@ -70,10 +75,12 @@ def page(request: HttpRequest) -> HttpResponse:
 
 
 def _initial(member_id: str | None) -> dict[str, str]:
-    """Of a link from a member's page: the player is named by the row, so that no address has the ID."""
-    if not (member_id and member_id.isdecimal() and len(member_id) < 19):
-        return {}
-    member = Member.objects.select_related("guild").filter(pk=member_id).first()
+    """The player of a member.
+
+    Links name the member's row, so that no address contains a player ID.
+    """
+    members = Member.objects.select_related("guild")
+    member = members.filter(pk=pk).first() if (pk := row_id(member_id)) else None
     return {"provider": member.guild.provider, "player_id": member.player_id} if member else {}
 
 
@@ -82,11 +89,10 @@ def _opt_out(request: HttpRequest, provider: str, player_id: str) -> None:
     _note(request, provider, player_id, gettext("Opted out."))
     tasks.enqueue_on_commit(tasks.catch_up)
     words = gettext(
-        "Player %s is not asked for any more, in any guild, and no list brings them back."
+        "No code is redeemed for player %s any more, in any guild. An imported list does not bring "
+        "the player back."
     )
-    messages.success(
-        request, words % player_id if result.changed else gettext("It was so already.")
-    )
+    messages.success(request, words % player_id if result.changed else _UNCHANGED)
 
 
 def _opt_in(request: HttpRequest, provider: str, player_id: str) -> None:
@@ -94,15 +100,15 @@ def _opt_in(request: HttpRequest, provider: str, player_id: str) -> None:
     result = opt_in(provider, player_id)
     tasks.enqueue_on_commit(tasks.catch_up)
     words = gettext(
-        "Player %s is redeemed for again, and catches up where they are an active member."
+        "Codes are redeemed for player %s again. The player catches up in every guild with an "
+        "active "
+        "membership."
     )
-    messages.success(
-        request, words % player_id if result.changed else gettext("It was so already.")
-    )
+    messages.success(request, words % player_id if result.changed else _UNCHANGED)
 
 
 def _export(request: HttpRequest, provider: str, player_id: str) -> HttpResponse:
-    _note(request, provider, player_id, gettext("What is kept of the player was exported."))
+    _note(request, provider, player_id, gettext("The player's data was exported."))
     response = HttpResponse(in_json(data_of(provider, player_id)), content_type="application/json")
     response.headers["Content-Disposition"] = f'attachment; filename="player-{player_id}.json"'
     return response
@@ -110,7 +116,7 @@ def _export(request: HttpRequest, provider: str, player_id: str) -> HttpResponse
 
 def _erase(request: HttpRequest, provider: str, player_id: str) -> HttpResponse | None:
     if "sure" not in request.POST:
-        messages.error(request, gettext("Nothing was erased: say that you are sure."))
+        messages.error(request, gettext("Nothing was erased. Confirm that you are sure."))
         return None
     result = erase_player(provider, player_id)
     tasks.enqueue_on_commit(tasks.catch_up)
@@ -121,7 +127,8 @@ def _erase(request: HttpRequest, provider: str, player_id: str) -> HttpResponse 
         tasks.enqueue_on_commit(tasks.finish, redemption_id)
     _note(request, provider, player_id, gettext("Erased."))
     words = gettext(
-        "The player is erased, and stays opted out. Backups, log files and posted messages have what they had."
+        "The player is erased, and stays opted out. Backups, log files and posted messages are "
+        "unchanged."
     )
     messages.success(request, words)
     return HttpResponseRedirect(reverse("admin:player"))
@@ -131,5 +138,27 @@ _WISHES = {"opt_out": _opt_out, "opt_in": _opt_in, "export": _export, "erase": _
 
 
 def _note(request: HttpRequest, provider: str, player_id: str, words: str) -> None:
-    """Into the history of the opt-out, which names nobody."""
+    """Add words to the history of the opt-out, which has only a hash of the player."""
     log(request, [OptOut(player_hash=player_hash(provider, player_id))], words)
+
+
+@admin.register(OptOut)
+class OptOutAdmin(History):
+    intro = _(
+        "Players who do not want codes to be redeemed for them. Only a keyed hash of each is kept."
+    )
+    empty_hint = _("No player has opted out.")
+    list_display = ["player_hash", "created_at"]
+    ordering = ["-created_at"]
+
+    def changelist_view(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> Any:
+        """With a link to the page for a player's wish."""
+        here = {}
+        if may_open(request.user):
+            page_link = format_html(
+                '<a href="{}">{}</a>', reverse("admin:player"), _("Enter a player's wish")
+            )
+            here = {"intro": format_html("{} {}", self.intro, page_link)}
+        return super().changelist_view(request, {**here, **(extra_context or {})})

@@ -1,5 +1,5 @@
-"""What happens: the dashboard, games, feeds, the journal, requests, messages and alarms."""
+"""The state of the system: dashboard, alarms, announcements, journal and requests."""
 
-from giftcodes.admin.monitoring import delivery, directories, feeds, journal, providers, pruned
+from giftcodes.admin.monitoring import alarms, announcements, journal
 
-__all__ = ["delivery", "directories", "feeds", "journal", "providers", "pruned"]
+__all__ = ["alarms", "announcements", "journal"]

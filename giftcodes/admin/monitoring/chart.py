@@ -1,24 +1,27 @@
-"""The games' answers day by day, as stacked bars and as the table beside them."""
+"""The chart of the games' answers on each day: stacked bars, with a table of the same numbers."""
 
 from __future__ import annotations
 
 import datetime as dt
-from collections import defaultdict
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from django.db.models import Count, QuerySet
-from django.db.models.functions import TruncDate
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from giftcodes.domain.outcomes import ABOUT_THE_CODE, PROVING, Outcome, Scope, meaning
-from giftcodes.models import Attempt, PrunedFigure
+from giftcodes.queries.answers_per_day import answers_per_day
+
+if TYPE_CHECKING:
+    from django.db.models import QuerySet
+
+    from giftcodes.models import Attempt
 
 DAYS = 14
 WIDTH, HEIGHT = 560, 160
 _GAP = 8
 
-#: What is counted together, from the bottom of a bar to its top.
+#: The parts of a bar, from the bottom to the top.
 KINDS = {
     "good": _("has the code"),
     "bad": _("needs a person, or cannot have it"),
@@ -29,7 +32,7 @@ KINDS = {
 
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """A rectangle of a bar, in the chart's own units."""
+    """A rectangle of a bar, in the units of the chart."""
 
     kind: str
     x: float
@@ -40,7 +43,7 @@ class Segment:
 
 @dataclass(frozen=True, slots=True)
 class Day:
-    """What was answered on one day, in the order of `KINDS`."""
+    """The answers of one day. The numbers are in the order of `KINDS`."""
 
     date: dt.date
     numbers: tuple[int, ...]
@@ -55,19 +58,19 @@ class Day:
 
 @dataclass(frozen=True, slots=True)
 class Chart:
-    """Everything that the template draws."""
+    """The values that the template draws."""
 
     days: tuple[Day, ...]
     most: int
 
     @property
     def is_empty(self) -> bool:
-        """Nothing was answered in all these days."""
+        """No game answered on any of these days."""
         return self.most == 0
 
 
 def kind_of(outcome: Outcome) -> str:
-    """Which of `KINDS` an answer counts as."""
+    """The one of `KINDS` that an answer belongs to."""
     if outcome in PROVING:
         return "good"
     if outcome in ABOUT_THE_CODE:
@@ -82,35 +85,27 @@ def kind_of(outcome: Outcome) -> str:
 
 
 def chart(attempts: QuerySet[Attempt] | None = None) -> Chart:
-    """The last two weeks, in one query over the index of the answers' times, and one for what was pruned of them.
+    """The chart of the last two weeks.
 
     Args:
-        attempts: what is counted; None: everything, pruned ones too: those are counted for all guilds together.
+        attempts: the rows to count; None: all, with the pruned ones.
     """
-    rows = Attempt.objects.all() if attempts is None else attempts
-    today = timezone.localdate()
-    first = today - dt.timedelta(days=DAYS - 1)
-    since = timezone.make_aware(dt.datetime.combine(first, dt.time.min))
-    found = (
-        rows.filter(answered_at__gte=since)
-        .exclude(outcome="")
-        .order_by()
-        .annotate(day=TruncDate("answered_at"))
-        .values_list("day", "outcome")
-        .annotate(number=Count("pk"))
-    )
-    pruned = PrunedFigure.objects.filter(of=PrunedFigure.Of.ATTEMPT, day__gte=first)
-    if attempts is not None:
-        pruned = pruned.none()
-    counted: dict[dt.date, dict[str, int]] = defaultdict(lambda: dict.fromkeys(KINDS, 0))
-    for day, outcome, number in [*found, *pruned.values_list("day", "what", "number")]:
-        counted[day][kind_of(Outcome(outcome))] += number
+    first = timezone.localdate() - dt.timedelta(days=DAYS - 1)
+    found = answers_per_day(first, attempts)
     dates = [first + dt.timedelta(days=offset) for offset in range(DAYS)]
-    return draw([(date, tuple(counted[date].values())) for date in dates])
+    return draw([(date, _numbers(found.get(date, {}))) for date in dates])
+
+
+def _numbers(answers: dict[Outcome, int]) -> tuple[int, ...]:
+    """The answers of a day, counted by `KINDS`."""
+    numbers = dict.fromkeys(KINDS, 0)
+    for outcome, number in answers.items():
+        numbers[kind_of(outcome)] += number
+    return tuple(numbers.values())
 
 
 def draw(counted: list[tuple[dt.date, tuple[int, ...]]]) -> Chart:
-    """Lay the bars out, the highest over the whole height."""
+    """Lay out the bars. The highest bar has the whole height."""
     most = max((sum(numbers) for _date, numbers in counted), default=0)
     step = WIDTH / max(len(counted), 1)
     days = [

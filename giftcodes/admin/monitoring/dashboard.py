@@ -1,16 +1,19 @@
-"""The first page: what runs, what comes next, and what needs a person. Everything leads to the rows behind it."""
+"""The dashboard: what runs, what comes next, and what needs a person.
+
+Each number links to its rows.
+"""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
 from django.core.exceptions import PermissionDenied
-from django.db.models import Count, Model, QuerySet
+from django.db.models import Count, QuerySet
 from django.http import JsonResponse
-from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
 from giftcodes.admin.common import scope
+from giftcodes.admin.common.html import list_url, model_url
 from giftcodes.admin.common.live import BUSY_SECONDS, IDLE_SECONDS, answer, parts_of
 from giftcodes.admin.monitoring.chart import HEIGHT, KINDS, WIDTH, chart
 from giftcodes.admin.monitoring.first_steps import first_steps, next_of
@@ -35,7 +38,7 @@ from giftcodes.queries.overview import Rows, overview
 if TYPE_CHECKING:
     from django.http import HttpRequest
 
-#: More runs and alarms than these are counted and linked, not shown.
+#: The numbers of runs and alarms that are shown. The others are counted, with a link to the list.
 RUNS_SHOWN = 8
 ALARMS_SHOWN = 5
 CHART_SECONDS = 300.0
@@ -47,12 +50,12 @@ _PARTS = {
 
 
 def may_look(request: HttpRequest) -> bool:
-    """Whether somebody may see how the redemptions stand."""
+    """Whether a person may see redemptions."""
     return request.user.has_perm("giftcodes.view_redemption")
 
 
 def add_board(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
-    """What the index shows. Called by the frame (settings, `DASHBOARD_CALLBACK`)."""
+    """Add the context of the index. Unfold calls it (settings, `DASHBOARD_CALLBACK`)."""
     if not may_look(request):
         return context
     shown = board(request.user)
@@ -61,7 +64,7 @@ def add_board(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
 
 
 def live(request: HttpRequest) -> JsonResponse:
-    """The parts of the board that change."""
+    """The parts of the dashboard that change."""
     if not may_look(request):
         raise PermissionDenied
     shown = board(request.user)
@@ -72,7 +75,7 @@ def live(request: HttpRequest) -> JsonResponse:
 
 
 def live_chart(request: HttpRequest) -> JsonResponse:
-    """The chart. It counts every answer of two weeks, and so is fetched after the page, and seldom."""
+    """The chart. It counts all answers of two weeks, so the page fetches it later, and rarely."""
     if not may_look(request):
         raise PermissionDenied
     shown = chart(scope.visible(Attempt.objects.all(), request.user))
@@ -82,13 +85,13 @@ def live_chart(request: HttpRequest) -> JsonResponse:
 
 
 def board(person: Any) -> dict[str, Any]:
-    """Everything that the board shows to somebody, in a fixed number of queries."""
+    """The values that the dashboard shows to a person, in a fixed number of queries."""
     now = overview(
         Rows(
             redemptions=scope.visible(Redemption.objects.all(), person),
             events=scope.visible(RedemptionEvent.objects.all(), person),
             alarms=scope.visible(Alarm.objects.all(), person),
-            # The list of announcements says which channels rest.
+            # The list of announcements shows which channels are paused.
             channels=Channel.objects.none(),
         ),
         most_runs=RUNS_SHOWN,
@@ -106,29 +109,29 @@ def board(person: Any) -> dict[str, Any]:
         "next_step": next_of(steps),
         "runs": runs,
         "runs_more": max(running - len(runs), 0),
-        "runs_url": _list(Redemption, state__exact=RunState.RUNNING.value),
+        "runs_url": list_url(Redemption, state__exact=RunState.RUNNING.value),
         "games": _games(now["providers"], person),
         "alarms": standing[:ALARMS_SHOWN],
         "alarms_more": max(len(standing) - ALARMS_SHOWN, 0),
-        "alarms_url": _list(Alarm, standing="yes"),
+        "alarms_url": list_url(Alarm, standing="yes"),
         "codes": codes,
         "numbers": [
             _number(
-                _("running now"), running, _list(Redemption, state__exact=RunState.RUNNING.value)
+                _("running now"), running, list_url(Redemption, state__exact=RunState.RUNNING.value)
             ),
             _number(
                 _("waiting"),
                 now["redemptions"][RunState.PENDING.value],
-                _list(Redemption, state__exact=RunState.PENDING.value),
+                list_url(Redemption, state__exact=RunState.PENDING.value),
             ),
             _number(_("active codes"), codes[0]["number"], codes[0]["url"]),
             _number(
                 _("duplicates refused in 24 hours"),
                 now["refused_last_24_h"],
-                _list(RedemptionEvent, kind__exact=EventKind.REFUSED.value),
+                list_url(RedemptionEvent, kind__exact=EventKind.REFUSED.value),
             ),
             _number(
-                _("alarms"), len(standing), _list(Alarm, standing="yes"), is_bad=bool(standing)
+                _("alarms"), len(standing), list_url(Alarm, standing="yes"), is_bad=bool(standing)
             ),
         ],
     }
@@ -139,11 +142,11 @@ def _number(title: Any, number: int, url: str, *, is_bad: bool = False) -> dict[
 
 
 def _run(run: dict[str, Any]) -> dict[str, Any]:
-    """A run with its link, and what its numbers say."""
+    """A run with its address, its progress and its counts."""
     tally = {State(state): number for state, number in run["by_state"].items()}
     return {
         **run,
-        "url": reverse("admin:giftcodes_redemption_change", args=[run["id"]]),
+        "url": model_url(Redemption, "change", run["id"]),
         "settled": sum(number for state, number in tally.items() if state in SETTLED),
         "percent": 100 * run["done"] // max(run["total"], 1),
         "counts": [(state, STATE_LABELS[state], tally[state]) for state in State if state in tally],
@@ -151,7 +154,7 @@ def _run(run: dict[str, Any]) -> dict[str, Any]:
 
 
 def _games(games: list[dict[str, Any]], person: Any) -> list[dict[str, Any]]:
-    """All games; to an officer those of the own guilds, without what is the operator's to mend."""
+    """All games. An officer sees those of their guilds, without what only operators can repair."""
     if scope.sees_all(person):
         return [_game(game) for game in games]
     own = set(scope.visible(Guild.objects.all(), person).values_list("provider", flat=True))
@@ -161,10 +164,8 @@ def _games(games: list[dict[str, Any]], person: Any) -> list[dict[str, Any]]:
 def _game(game: dict[str, Any]) -> dict[str, Any]:
     return {
         **game,
-        "url": reverse("admin:giftcodes_ratebudget_change", args=[game["name"]]),
-        "feed_url": reverse("admin:giftcodes_feed_change", args=[game["name"]]),
-        "games_url": _list(RateBudget),
-        "feeds_url": _list(Feed),
+        "url": model_url(RateBudget, "change", game["name"]),
+        "feed_url": model_url(Feed, "change", game["name"]),
     }
 
 
@@ -175,13 +176,7 @@ def _codes(rows: QuerySet[GiftCode]) -> list[dict[str, Any]]:
             "state": state.value,
             "label": state.label,
             "number": found.get(state.value, 0),
-            "url": _list(GiftCode, state__exact=state.value),
+            "url": list_url(GiftCode, state__exact=state.value),
         }
         for state in CodeState
     ]
-
-
-def _list(model: type[Model], **filters: str) -> str:
-    return reverse(
-        f"admin:{model._meta.app_label}_{model._meta.model_name}_changelist", query=filters or None
-    )

@@ -1,4 +1,4 @@
-"""From "no guild" to "first code redeemed": what to do next, until it has been done once."""
+"""The first steps after the installation: from no guild to the first redeemed code."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
-from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
 from giftcodes.admin.common import scope
-from giftcodes.models import GiftCode, Guild, Member, MemberRedemption
+from giftcodes.admin.common.html import list_url, model_url
+from giftcodes.models import GiftCode, Guild, Member, MemberRedemption, Redemption
 
 if TYPE_CHECKING:
     from django.utils.functional import _StrPromise as Words
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One thing to do. Without an address it is done outside of the admin, or by the machine."""
+    """One thing to do. Without an address it is done outside of the admin."""
 
     title: Words
     how: Words
@@ -27,7 +27,7 @@ class Step:
 
 
 def first_steps(person: Any) -> list[Step]:
-    """The steps that somebody can take, or none once a code has been redeemed."""
+    """The steps for a person. There are none after the first code has been redeemed."""
     if not scope.sees_all(person):
         return _steps_of_officer(person)
     if MemberRedemption.objects.settled().exists():
@@ -36,64 +36,68 @@ def first_steps(person: Any) -> list[Step]:
         Step(
             _("Connect a game"),
             _(
-                "Set its salt in the settings and start again. The simulator counts: it is for trying things out."
+                "Set its salt in the settings, and restart. The simulator counts as a game, too: "
+                "it is "
+                "for trying things out."
             ),
             any(config.is_on for config in settings.PROVIDERS.values()),
         ),
         Step(
             _("Add a guild"),
-            _("Its name, its game, and the state or kingdom that most of its members are in."),
+            _("Its name, its game, and the state or kingdom of most of its members."),
             Guild.objects.active().exists(),
-            reverse("admin:giftcodes_guild_add"),
+            model_url(Guild, "add"),
         ),
         Step(
             _("Add its members"),
             _(
-                "Their player IDs, one by one here, or a whole list with: manage.py import_members FILE --guild NAME."
+                "Their player IDs, one by one here, or a whole list with: manage.py "
+                "import_members FILE "
+                "--guild NAME."
             ),
             Member.objects.eligible().exists(),
-            reverse("admin:giftcodes_member_add"),
+            model_url(Member, "add"),
         ),
         Step(
             _("Wait for a code, or add one"),
-            _("The feed brings codes by itself. One that you add by hand is redeemed at once."),
+            _("The feed adds codes automatically. A code that you add is redeemed at once."),
             GiftCode.objects.exists(),
-            reverse("admin:giftcodes_giftcode_add"),
+            model_url(GiftCode, "add"),
         ),
         Step(
             _("See the first code redeemed"),
-            _("It happens by itself, and shows here while it does."),
+            _("This happens automatically, and you can follow it here."),
             False,
-            reverse("admin:giftcodes_redemption_changelist"),
+            list_url(Redemption),
         ),
     ]
 
 
 def _steps_of_officer(person: Any) -> list[Step]:
-    """Guilds and games are the operator's to add."""
+    """Without guilds and games, which only operators add."""
     if scope.visible(MemberRedemption.objects.settled(), person).exists():
         return []
     return [
         Step(
-            _("Be named an officer of a guild"),
-            _("Ask the administrator: you see the guilds that name you, and nothing else."),
+            _("Become an officer of a guild"),
+            _("Ask the administrator. You see only the guilds of which you are an officer."),
             scope.visible(Guild.objects.all(), person).exists(),
         ),
         Step(
             _("Add its members"),
             _("Their player IDs, one by one."),
             scope.visible(Member.objects.eligible(), person).exists(),
-            reverse("admin:giftcodes_member_add"),
+            model_url(Member, "add"),
         ),
         Step(
             _("See the first code redeemed"),
-            _("Codes come by themselves, and it shows here while they are redeemed."),
+            _("Codes are added automatically, and you can follow their redemption here."),
             False,
-            reverse("admin:giftcodes_redemption_changelist"),
+            list_url(Redemption),
         ),
     ]
 
 
 def next_of(steps: list[Step]) -> Any:
-    """The first step that is not done; None: there is none."""
+    """The first step that is not done. None: all are."""
     return next((step for step in steps if not step.is_done), None)

@@ -1,23 +1,39 @@
-"""The journal and the attempts: who pressed it, what was refused, what the game answered, and when."""
+"""The journal of redemptions, the requests to the games, and the counts of pruned rows."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from django.contrib import admin
 from django.utils.translation import gettext_lazy as _
 
 from giftcodes.admin.common.base import History
 from giftcodes.admin.common.html import NOTHING, badge, link
-from giftcodes.models import Attempt, RedemptionEvent
+from giftcodes.models import Attempt, PrunedFigure, RedemptionEvent, Trigger
 
 if TYPE_CHECKING:
+    from django.db.models import QuerySet
     from django.utils.safestring import SafeString
 
 
+def journal_lines(events: QuerySet[RedemptionEvent]) -> list[dict[str, Any]]:
+    """Events as the journals on other pages show them."""
+    return [
+        {
+            "kind": event.kind,
+            "label": event.get_kind_display(),
+            "at": event.at,
+            "run_number": event.run_number,
+            "who": event.user or (Trigger(event.trigger).label if event.trigger else NOTHING),
+            "detail": event.detail,
+        }
+        for event in events.select_related("user")
+    ]
+
+
 @admin.register(RedemptionEvent)
-class RedemptionEventAdmin(History[RedemptionEvent]):
-    intro = _("Every lock, refusal, stop and reopening, with who asked for it.")
+class RedemptionEventAdmin(History):
+    intro = _("Every lock, refusal, stop and reopening, with the person or task that asked for it.")
     empty_hint = _("Nothing has happened yet.")
 
     list_display = [
@@ -53,7 +69,7 @@ class RedemptionEventAdmin(History[RedemptionEvent]):
 
     @admin.display(description=_("guild"), ordering="redemption__guild__name")
     def guild(self, event: RedemptionEvent) -> str | None:
-        """Empty where the event is of the code itself."""
+        """Empty if the event is about the code itself."""
         return event.redemption.guild.name if event.redemption else None
 
     @admin.display(description=_("redemption"))
@@ -62,8 +78,8 @@ class RedemptionEventAdmin(History[RedemptionEvent]):
 
 
 @admin.register(Attempt)
-class AttemptAdmin(History[Attempt]):
-    intro = _("Every request to a game: written down before it is sent, completed by the answer.")
+class AttemptAdmin(History):
+    intro = _("Every request to a game: recorded before it is sent, and completed by the answer.")
     empty_hint = _("No request has been sent yet.")
 
     list_display = [
@@ -85,7 +101,7 @@ class AttemptAdmin(History[Attempt]):
     ]
     search_help_text = _("Player ID, nickname, code or guild")
     fields = [
-        "share",
+        "member_redemption_link",
         "gift_code",
         "player_id",
         "realm",
@@ -99,7 +115,7 @@ class AttemptAdmin(History[Attempt]):
         "msg",
         "body",
     ]
-    readonly_fields = ["share", "outcome_shown"]
+    readonly_fields = ["member_redemption_link", "outcome_shown"]
 
     @admin.display(description=_("guild"), ordering="member_redemption__redemption__guild__name")
     def guild(self, attempt: Attempt) -> str:
@@ -112,5 +128,16 @@ class AttemptAdmin(History[Attempt]):
         return badge(attempt.outcome, attempt.get_outcome_display())
 
     @admin.display(description=_("member redemption"))
-    def share(self, attempt: Attempt) -> SafeString:
+    def member_redemption_link(self, attempt: Attempt) -> SafeString:
         return link(attempt.member_redemption)
+
+
+@admin.register(PrunedFigure)
+class PrunedFigureAdmin(History):
+    intro = _(
+        "The number of attempts and journal entries of each day that were deleted because of their "
+        "age."
+    )
+    empty_hint = _("Nothing has been old enough yet.")
+    list_display = ["day", "provider", "of", "what", "number"]
+    list_filter = ["of", "provider"]

@@ -1,13 +1,11 @@
-"""Redemptions: how each code stands for each guild, and the buttons that start, stop and resume it."""
+"""Redemptions: the state of each code for each guild, and the actions on runs."""
 
 from __future__ import annotations
 
-from collections import defaultdict
 from typing import TYPE_CHECKING, Any
 
 from django.contrib import admin
 from django.contrib.admin.utils import unquote
-from django.db.models import Count
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
@@ -18,8 +16,9 @@ from giftcodes.admin.redemptions.redemption_page import context
 from giftcodes.admin.redemptions.runs import MOST, redeem_now, resume, stop_now
 from giftcodes.domain.transitions import SETTLED, State
 from giftcodes.estimates import formatting
-from giftcodes.estimates.queue_snapshot import read
-from giftcodes.models import MemberRedemption, Redemption, RunState
+from giftcodes.estimates.queue_snapshot import read_outlooks
+from giftcodes.models import Redemption, RunState
+from giftcodes.queries.redemption_progress import tallies
 
 if TYPE_CHECKING:
     from django.db.models import QuerySet
@@ -28,15 +27,15 @@ if TYPE_CHECKING:
 
     from giftcodes.estimates.forecast import Outlook
 
-#: States in which something is to be expected.
+#: The states in which an end can be estimated.
 _EXPECTED = (RunState.RUNNING, RunState.PENDING)
 
 
 @admin.register(Redemption)
-class RedemptionAdmin(History[Redemption]):
+class RedemptionAdmin(History):
     intro = _("Each code for each guild. A run is locked: while it runs, a second one is refused.")
     empty_hint = _(
-        "No redemptions yet: they appear as soon as there is a guild, and a code of its game."
+        "No redemptions yet: they appear as soon as there is a guild and a code of its game."
     )
 
     list_display = [
@@ -44,7 +43,7 @@ class RedemptionAdmin(History[Redemption]):
         "state_shown",
         "progress",
         "left",
-        "asked_by",
+        "started_by",
         "locked_at",
         "unlocked_at",
     ]
@@ -60,7 +59,7 @@ class RedemptionAdmin(History[Redemption]):
     actions = ["redeem_now", "retry", "stop", "resume"]
     buttons = ("redeem_now", "retry", "stop", "resume")
     fieldsets = [
-        # What changes while it runs stands above, where it changes by itself.
+        # The values that change during a run are above the form, in parts that update.
         (
             None,
             {"fields": ["guild_link", "code_link", "trigger", "triggered_by", "last_served_at"]},
@@ -72,24 +71,16 @@ class RedemptionAdmin(History[Redemption]):
         return super().get_queryset(request).select_related(*self.list_select_related)
 
     def page_context(self, request: HttpRequest, object_id: str) -> dict[str, Any]:
-        """Its progress, its journal, and who has not got the code."""
+        """The progress, the journal, and the members without the code."""
         return context(self.get_object(request, unquote(object_id)))
 
     def decorate(self, request: HttpRequest, rows: list[Redemption]) -> None:  # noqa: ARG002
-        """How many members of each redemption are in which state, and what is to be expected of those that run."""
-        tallies: dict[int, dict[State, int]] = defaultdict(dict)
-        found = (
-            MemberRedemption.objects.filter(redemption__in=rows)
-            .order_by()
-            .values_list("redemption", "state")
-        )
-        for redemption_id, state, number in found.annotate(number=Count("pk")):
-            tallies[redemption_id][State(state)] = number
+        """Add the number of members in each state, and the estimates of redemptions that run."""
+        counted = tallies(rows)
+        is_any_expected = any(redemption.state in _EXPECTED for redemption in rows)
+        outlooks = read_outlooks().by_redemption if is_any_expected else {}
         for redemption in rows:
-            redemption.shares = tallies[redemption.pk]  # type: ignore[attr-defined]
-        is_asked_for = any(redemption.state in _EXPECTED for redemption in rows)
-        outlooks = read().by_redemption if is_asked_for else {}
-        for redemption in rows:
+            redemption.counted = counted[redemption.pk]  # type: ignore[attr-defined]
             redemption.outlook = outlooks.get(redemption.pk)  # type: ignore[attr-defined]
 
     @admin.display(description=_("state"), ordering="state")
@@ -100,25 +91,28 @@ class RedemptionAdmin(History[Redemption]):
 
     @admin.display(description=_("members who have it"))
     def progress(self, redemption: Redemption) -> str:
-        shares: dict[State, int] = redemption.shares  # type: ignore[attr-defined]
-        settled = sum(number for state, number in shares.items() if state in SETTLED)
-        return gettext("%(settled)d of %(all)d") % {"settled": settled, "all": sum(shares.values())}
+        counted: dict[State, int] = redemption.counted  # type: ignore[attr-defined]
+        settled = sum(number for state, number in counted.items() if state in SETTLED)
+        return gettext("%(settled)d of %(all)d") % {
+            "settled": settled,
+            "all": sum(counted.values()),
+        }
 
     @admin.display(description=_("left"))
     def left(self, redemption: Redemption) -> str:
-        """The time, and the requests of others that come before its last one."""
+        """The estimated time, and the requests of others that come before the last one."""
         outlook: Outlook | None = redemption.outlook  # type: ignore[attr-defined]
         if not outlook:
             return NOTHING
         ahead = outlook.ahead_of_last
         others = (
-            ngettext("%d request of others before", "%d requests of others before", ahead) % ahead
+            ngettext("after %d request of others", "after %d requests of others", ahead) % ahead
         )
         return f"{formatting.left(outlook)}, {others}" if ahead else formatting.left(outlook)
 
-    @admin.display(description=_("asked by"), ordering="trigger")
-    def asked_by(self, redemption: Redemption) -> str:
-        """What asked for the last run, and who where it was a person."""
+    @admin.display(description=_("started by"), ordering="trigger")
+    def started_by(self, redemption: Redemption) -> str:
+        """The trigger of the last run, and the person if a person asked for it."""
         trigger = redemption.get_trigger_display() or NOTHING
         return f"{trigger}: {redemption.triggered_by}" if redemption.triggered_by else trigger
 
@@ -130,10 +124,10 @@ class RedemptionAdmin(History[Redemption]):
     def code_link(self, redemption: Redemption) -> SafeString:
         return link(redemption.gift_code)
 
-    # --- Actions --------------------------------------------------------------------------------------------------
+    # --- Actions ------------------------------------------------------------------------------
     @admin.action(description=_("Redeem now"), permissions=["redeem"])
     def redeem_now(self, request: HttpRequest, redemptions: QuerySet[Redemption]) -> None:
-        """Start these again, for those who have not got the code."""
+        """Start these again for the members without the code."""
         report = Report()
         pairs = redemptions.values_list("guild_id", "gift_code_id")[: MOST + 1]
         redeem_now(pairs, user_id=request.user.pk, report=report)
@@ -141,14 +135,14 @@ class RedemptionAdmin(History[Redemption]):
 
     @admin.action(description=_("Retry unsettled"), permissions=["redeem"])
     def retry(self, request: HttpRequest, redemptions: QuerySet[Redemption]) -> None:
-        """Start these again where somebody has not got the code, and leave the others alone."""
+        """Start those of these again that have members without the code."""
         report = Report()
         pairs = []
         for redemption in self._few(redemptions, report):
             if redemption.member_redemptions.unsettled().exists():
                 pairs.append((redemption.guild_id, redemption.gift_code_id))
             else:
-                report.nothing(gettext("%s: everybody has it.") % redemption)
+                report.nothing(gettext("%s: all members have it.") % redemption)
         redeem_now(pairs, user_id=request.user.pk, report=report)
         report.tell(request)
 
@@ -161,13 +155,13 @@ class RedemptionAdmin(History[Redemption]):
 
     @admin.action(description=_("Resume"), permissions=["redeem"])
     def resume(self, request: HttpRequest, redemptions: QuerySet[Redemption]) -> None:
-        """Go on with what was stopped."""
+        """Continue stopped runs."""
         report = Report()
         resume(self._few(redemptions, report), user_id=request.user.pk, report=report)
         report.tell(request)
 
     def _few(self, redemptions: QuerySet[Redemption], report: Report) -> list[Redemption]:
-        """All that are chosen, or none where it would take too long."""
+        """The chosen redemptions, or none if there are too many for one request."""
         chosen = list(redemptions[: MOST + 1])
         if len(chosen) <= MOST:
             return chosen

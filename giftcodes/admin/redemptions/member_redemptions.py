@@ -1,15 +1,16 @@
-"""Each member's share of a redemption: where it stands, why, and what was asked of the game."""
+"""The member redemptions: the state of each, the reason for it, and its requests to the game."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from django.contrib import admin
+from django.forms.models import BaseInlineFormSet
 from django.utils.translation import gettext_lazy as _
+from unfold.admin import TabularInline
 
 from giftcodes.admin.common.base import History
 from giftcodes.admin.common.html import NOTHING, badge, link
-from giftcodes.admin.common.inlines import HistoryInline
 from giftcodes.domain.outcomes import meaning
 from giftcodes.domain.transitions import State
 from giftcodes.models import Attempt, MemberRedemption
@@ -20,9 +21,37 @@ if TYPE_CHECKING:
     from django.http import HttpRequest
     from django.utils.safestring import SafeString
 
+    _Tabular = admin.TabularInline[Any, Any]
+    _FormSet = BaseInlineFormSet[Any, Any, Any]
+else:
+    _Tabular = TabularInline
+    _FormSet = BaseInlineFormSet
 
-class AttemptInline(HistoryInline):
+#: The number of attempts that the page shows. The list of attempts has the others.
+NEWEST = 50
+
+
+class NewestRows(_FormSet):
+    """The newest rows only.
+
+    The page has no form: a submitted one would expect the rows it showed.
+    """
+
+    def get_queryset(self) -> Any:
+        """Limit the rows after they have been filtered by their parent.
+
+        Django calls this once for each row, so the result is kept.
+        """
+        if not hasattr(self, "_newest"):
+            self._newest = list(super().get_queryset()[:NEWEST])
+        return self._newest
+
+
+class AttemptInline(_Tabular):
     model = Attempt
+    formset = NewestRows
+    template = "admin/giftcodes/history_inline.html"
+    extra = 0
     verbose_name_plural = _("attempts, newest first")
     fields = (
         "sent_at",
@@ -37,13 +66,25 @@ class AttemptInline(HistoryInline):
     )
     readonly_fields = fields
 
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        return super().get_queryset(request).order_by("-id")
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:  # noqa: ARG002
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:  # noqa: ARG002
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:  # noqa: ARG002
+        return False
+
 
 @admin.register(MemberRedemption)
-class MemberRedemptionAdmin(History[MemberRedemption]):
+class MemberRedemptionAdmin(History):
     intro = _(
-        "Each member's share of each redemption, with the reason where the player has not got the code."
+        "Each member of each redemption, with the reason if the player does not have the code."
     )
-    empty_hint = _("Nothing yet: these rows appear with the first redemption.")
+    empty_hint = _("No member redemptions yet: they appear with the first redemption.")
 
     list_display = [
         "player_id",
@@ -51,14 +92,14 @@ class MemberRedemptionAdmin(History[MemberRedemption]):
         "guild",
         "gift_code",
         "state_shown",
-        "reason",
+        "reason_shown",
         "next_attempt_at",
     ]
     list_select_related = ["member", "gift_code", "redemption__guild"]
     list_filter = ["state", "gift_code__provider", "redemption__guild"]
     search_fields = ["=player_id", "member__nickname", "gift_code__code", "redemption__guild__name"]
     search_help_text = _("Player ID, nickname, code or guild")
-    # By id: the order of the redemptions would join and sort the whole table.
+    # By id: ordering by redemption would join and sort the whole table.
     ordering = ["-id"]
     inlines = [AttemptInline]
     fieldsets = [
@@ -69,7 +110,7 @@ class MemberRedemptionAdmin(History[MemberRedemption]):
                     "member_link",
                     "redemption_link",
                     "state_shown",
-                    "reason",
+                    "reason_shown",
                     "answer",
                     "covered_link",
                 ]
@@ -90,17 +131,32 @@ class MemberRedemptionAdmin(History[MemberRedemption]):
         ),
         (_("Claim"), {"fields": ["token", "lease_until", "permit_until"], "classes": ["collapse"]}),
     ]
-    readonly_fields = ("member_link", "redemption_link", "state_shown", "answer", "covered_link")
+    readonly_fields = (
+        "member_link",
+        "redemption_link",
+        "state_shown",
+        "reason_shown",
+        "answer",
+        "covered_link",
+    )
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[MemberRedemption]:
         rows = super().get_queryset(request)
         return rows.select_related(
-            "member__guild", "gift_code", "redemption__guild", "redemption__gift_code"
+            "member__guild",
+            "gift_code",
+            "redemption__guild",
+            "redemption__gift_code",
+            "covered_by__redemption__guild",
         )
 
     @admin.display(description=_("state"), ordering="state")
     def state_shown(self, row: MemberRedemption) -> SafeString:
         return badge(row.state, STATE_LABELS[State(row.state)])
+
+    @admin.display(description=_("reason"))
+    def reason_shown(self, row: MemberRedemption) -> str:
+        return row.full_reason
 
     @admin.display(description=_("nickname"), ordering="member__nickname")
     def nickname(self, row: MemberRedemption) -> str:
@@ -124,5 +180,5 @@ class MemberRedemptionAdmin(History[MemberRedemption]):
 
     @admin.display(description=_("covered by"))
     def covered_link(self, row: MemberRedemption) -> SafeString | str:
-        """The row of another guild that proves that the player has the code."""
+        """The member redemption of another guild which proves that the player has the code."""
         return link(row.covered_by) if row.covered_by else NOTHING

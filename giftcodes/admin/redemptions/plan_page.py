@@ -1,4 +1,4 @@
-"""What Redeem now would do for a guild and a code, member by member, and why not. Nothing is changed by looking."""
+"""What Redeem now would do for a guild and a code, member by member. The page changes nothing."""
 
 from __future__ import annotations
 
@@ -7,15 +7,17 @@ from typing import TYPE_CHECKING, Any
 from django.contrib import admin
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpResponse
+from django.shortcuts import get_object_or_404
 from django.template.response import TemplateResponse
 from django.utils.translation import gettext as _
 
 from giftcodes.admin.common import scope
-from giftcodes.admin.redemptions.runs import code_obstacle, guild_obstacle
+from giftcodes.domain.numbers import row_id
 from giftcodes.estimates import formatting
 from giftcodes.estimates.cost_preview import preview
 from giftcodes.estimates.dry_run import plan
 from giftcodes.models import GiftCode, Guild
+from giftcodes.models.start_rules import code_obstacle, guild_obstacle
 
 if TYPE_CHECKING:
     from django.http import HttpRequest
@@ -25,7 +27,7 @@ def page(request: HttpRequest) -> HttpResponse:
     """The page of a guild and a code.
 
     Raises:
-        Http404: there is none of them, or not for this person, or they are of two games.
+        Http404: one of them does not exist, this person may not see it, or their games differ.
     """
     if not request.user.has_perms(["giftcodes.view_member", "giftcodes.view_memberredemption"]):
         raise PermissionDenied
@@ -33,7 +35,7 @@ def page(request: HttpRequest) -> HttpResponse:
     code = _found(scope.visible(GiftCode.objects.all(), request.user), request.GET.get("code", ""))
     if guild.provider != code.provider:
         raise Http404
-    shares = plan(
+    planned = plan(
         guild_id=guild.pk, gift_code_id=code.pk, names_guilds=scope.sees_all(request.user)
     )
     cost = preview(guild_id=guild.pk, gift_code_id=code.pk)
@@ -45,8 +47,8 @@ def page(request: HttpRequest) -> HttpResponse:
         "guild": guild,
         "code": code,
         "obstacles": [obstacle for obstacle in obstacles if obstacle],
-        "asked": [share for share in shares if share.is_asked],
-        "not_asked": [share for share in shares if not share.is_asked],
+        "asked": [line for line in planned if line.is_asked],
+        "not_asked": [line for line in planned if not line.is_asked],
         "cost": cost,
         "left": formatting.left(cost.outlook) if cost.requests else "",
     }
@@ -54,7 +56,4 @@ def page(request: HttpRequest) -> HttpResponse:
 
 
 def _found(rows: Any, pk: str) -> Any:
-    row = rows.filter(pk=pk).first() if pk.isdecimal() and len(pk) < 19 else None
-    if row is None:
-        raise Http404
-    return row
+    return get_object_or_404(rows, pk=row_id(pk))

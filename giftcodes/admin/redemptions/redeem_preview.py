@@ -1,4 +1,4 @@
-"""Redeem now for codes: first what it would do, guild by guild, and then, for those that are chosen, doing it."""
+"""Redeem now for codes: a preview of each guild, from which the person chooses."""
 
 from __future__ import annotations
 
@@ -9,10 +9,11 @@ from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.utils.translation import gettext as _
 
 from giftcodes.admin.common import scope
-from giftcodes.admin.redemptions.runs import MOST, code_obstacle
+from giftcodes.admin.redemptions.runs import MOST
 from giftcodes.estimates import formatting
 from giftcodes.estimates.cost_preview import Preview, previews, together
 from giftcodes.models import GiftCode, Guild, Redemption
+from giftcodes.models.start_rules import code_obstacle
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
     from giftcodes.admin.common.action_report import Report
 
-#: More lines than these are redeemed for as a whole: a form takes no more fields.
+#: With more lines than this the person cannot choose: a form can have no more fields.
 CHOOSABLE = 500
 
 
@@ -44,22 +45,22 @@ class Line:
 
     @property
     def name(self) -> str:
-        """Of the line in the form."""
+        """The name of the line in the form."""
         return f"{self.guild.pk}-{self.code.pk}"
 
 
 def lines_of(codes: Iterable[GiftCode], person: Any, report: Report) -> list[Line]:
-    """Every active guild of somebody's with every code of its game, by priority. What cannot be is reported.
+    """Each active guild that a person may see, with each code of its game, by priority.
 
     Args:
-        codes: what is to be redeemed.
+        codes: the codes to redeem.
         person: whose guilds.
-        report: takes why a code can be redeemed for nobody.
+        report: gets the reasons why a code cannot be redeemed.
     """
     able = []
     for code in codes:
         if obstacle := code_obstacle(code):
-            report.refused(obstacle)
+            report.refused(obstacle.words)
         else:
             able.append(code)
     active = Guild.objects.active().filter(provider__in={code.provider for code in able})
@@ -75,7 +76,7 @@ def lines_of(codes: Iterable[GiftCode], person: Any, report: Report) -> list[Lin
     ]
     for code in able:
         if not any(line.code == code for line in lines):
-            report.refused(_("No guild wants code %s: none of this game is active.") % code)
+            report.refused(_("Code %s cannot be redeemed: no guild of its game is active.") % code)
     if len(lines) > MOST:
         report.refused(
             _("That would be %(number)d redemptions at once. Choose fewer: at most %(most)d.")
@@ -86,8 +87,10 @@ def lines_of(codes: Iterable[GiftCode], person: Any, report: Report) -> list[Lin
 
 
 def chosen_of(lines: list[Line], request: HttpRequest) -> list[Line]:
-    """Those that the form names; before there is a form, and where it names none because there are too many: the
-    wanted ones."""
+    """The lines that the form names.
+
+    Without a form, and if it has too many lines to choose from, these are the wanted lines.
+    """
     if "chosen" not in request.POST:
         return [line for line in lines if line.is_wanted]
     names = set(request.POST.getlist("pair"))
@@ -95,7 +98,7 @@ def chosen_of(lines: list[Line], request: HttpRequest) -> list[Line]:
 
 
 def context(lines: list[Line], chosen: list[Line], request: HttpRequest) -> dict[str, Any]:
-    """What the page shows. A fixed number of statements, whatever the number of guilds and codes."""
+    """The context of the page's template, in a fixed number of queries."""
     found = previews(line.pair for line in chosen)
     names = {line.name for line in chosen}
     others = previews(line.pair for line in lines if line.name not in names)

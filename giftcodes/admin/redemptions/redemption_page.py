@@ -1,50 +1,35 @@
-"""The page of one redemption: how far it is, what happened to it, and who has not got the code and why."""
+"""The page of one redemption: its progress, its journal, and the members without the code."""
 
 from __future__ import annotations
 
-from collections import defaultdict
 from typing import TYPE_CHECKING, Any
 
 from django.core.exceptions import PermissionDenied
-from django.db.models import Case, F, IntegerField, Value, When, Window
-from django.db.models.functions import RowNumber
 from django.shortcuts import get_object_or_404
-from django.urls import reverse
 
 from giftcodes.admin.common import scope
-from giftcodes.admin.common.html import NOTHING, page_url
+from giftcodes.admin.common.html import list_url, page_url
 from giftcodes.admin.common.live import BUSY_SECONDS, IDLE_SECONDS, answer, parts_of
+from giftcodes.admin.monitoring.journal import journal_lines
 from giftcodes.domain.outcomes import meaning
 from giftcodes.domain.transitions import OPEN, PARKED, SETTLED, State
 from giftcodes.estimates import formatting as words
-from giftcodes.estimates.queue_snapshot import read
-from giftcodes.models import (
-    Attempt,
-    MemberRedemption,
-    Redemption,
-    RedemptionEvent,
-    RunState,
-    Trigger,
-)
+from giftcodes.estimates.queue_snapshot import read_outlooks
+from giftcodes.models import MemberRedemption, Redemption, RedemptionEvent, RunState
 from giftcodes.models.member_redemption import STATE_LABELS
+from giftcodes.queries.redemption_progress import WITHOUT_CODE, newest_attempts, without_code
 
 if TYPE_CHECKING:
     from django.http import HttpRequest, JsonResponse
 
-#: So much of the journal, so many members, and so many requests of each are shown; the lists have the others.
+    from giftcodes.models import Attempt
+
+#: The numbers of journal entries, of members, and of requests of each member that the page shows.
+#: The lists have the others.
 EVENTS_SHOWN = 50
 MEMBERS_SHOWN = 50
 ATTEMPTS_SHOWN = 3
 
-#: Who comes first in the list of those who have not got the code: whoever needs a person.
-_RANK = {
-    State.NEEDS_CORRECTION: 0,
-    State.FAILED: 1,
-    State.NOT_ELIGIBLE: 2,
-    State.UNCONFIRMED: 3,
-    State.IN_FLIGHT: 4,
-    State.CANCELLED: 5,
-}
 _PARTS = {
     name: f"admin/giftcodes/redemption/{name}.html" for name in ("state", "members", "journal")
 }
@@ -62,38 +47,37 @@ def live(request: HttpRequest, redemption_id: int) -> JsonResponse:
 
 
 def context(redemption: Redemption) -> dict[str, Any]:
-    """What the page needs beside the frame's own."""
+    """The context of the page's template."""
     return {**board(redemption), "parts": _PARTS, "again_in_seconds": again_in_seconds(redemption)}
 
 
 def again_in_seconds(redemption: Redemption) -> float:
-    """How soon it is worth asking again. Somebody may start what is over."""
+    """The time after which the page asks again. A run that is over may be started again."""
     return BUSY_SECONDS if redemption.state == RunState.RUNNING else IDLE_SECONDS
 
 
 def board(redemption: Redemption) -> dict[str, Any]:
-    """How it stands, in a fixed number of queries."""
+    """The progress of a redemption, in a fixed number of queries."""
     tally = redemption.tally()
     total = sum(tally.values())
     done = sum(number for state, number in tally.items() if state not in OPEN)
     settled = sum(number for state, number in tally.items() if state in SETTLED)
     parked = sum(number for state, number in tally.items() if state in PARKED)
+    may_retry = redemption.state != RunState.RUNNING and redemption.gift_code.is_open
     return {
         "redemption": redemption,
         "state": "stopping" if redemption.is_stopping else redemption.state,
         "total": total,
         "done": done,
         "settled": settled,
-        "parked": parked
-        if redemption.state != RunState.RUNNING and redemption.gift_code.is_open
-        else 0,
+        "parked": parked if may_retry else 0,
         "counts": _counts(redemption, tally),
         "outlook": _outlook(redemption),
         "members": _members(redemption),
-        "members_number": sum(number for state, number in tally.items() if state in _RANK),
-        "members_url": _list(MemberRedemption, redemption__id__exact=redemption.pk),
-        "events": _events(redemption),
-        "journal_url": _list(RedemptionEvent, redemption__id__exact=redemption.pk),
+        "members_number": sum(tally.get(state, 0) for state in WITHOUT_CODE),
+        "members_url": list_url(MemberRedemption, redemption__id__exact=redemption.pk),
+        "events": journal_lines(redemption.events.order_by("-id")[:EVENTS_SHOWN]),
+        "journal_url": list_url(RedemptionEvent, redemption__id__exact=redemption.pk),
     }
 
 
@@ -103,7 +87,7 @@ def _counts(redemption: Redemption, tally: dict[State, int]) -> list[dict[str, A
             "state": state,
             "label": label,
             "number": tally[state],
-            "url": _list(
+            "url": list_url(
                 MemberRedemption, redemption__id__exact=redemption.pk, state__exact=state.value
             ),
         }
@@ -113,10 +97,10 @@ def _counts(redemption: Redemption, tally: dict[State, int]) -> list[dict[str, A
 
 
 def _outlook(redemption: Redemption) -> dict[str, Any] | None:
-    """When it is finished, and what comes before; None: nothing is to be expected."""
+    """When the redemption ends, and which requests come before. None: it does not run."""
     if redemption.state not in (RunState.RUNNING, RunState.PENDING):
         return None
-    outlooks = read()
+    outlooks = read_outlooks()
     outlook = outlooks.by_redemption.get(redemption.pk)
     if outlook is None:
         return None
@@ -129,34 +113,9 @@ def _outlook(redemption: Redemption) -> dict[str, Any] | None:
     }
 
 
-def _events(redemption: Redemption) -> list[dict[str, Any]]:
-    rows = redemption.events.select_related("user").order_by("-id")[:EVENTS_SHOWN]
-    return [
-        {
-            "kind": row.kind,
-            "label": row.get_kind_display(),
-            "at": row.at,
-            "run_number": row.run_number,
-            "who": row.user or (Trigger(row.trigger).label if row.trigger else NOTHING),
-            "detail": row.detail,
-        }
-        for row in rows
-    ]
-
-
 def _members(redemption: Redemption) -> list[dict[str, Any]]:
-    """Those who have not got the code and do not just wait for their turn, whoever needs a person first."""
-    rank = Case(
-        *(When(state=state.value, then=Value(place)) for state, place in _RANK.items()),
-        output_field=IntegerField(),
-    )
-    rows = (
-        redemption.member_redemptions.filter(state__in=[state.value for state in _RANK])
-        .annotate(rank=rank)
-        .select_related("member")
-        .order_by("rank", "pk")[:MEMBERS_SHOWN]
-    )
-    attempts = _attempts([row.pk for row in rows])
+    rows = without_code(redemption)[:MEMBERS_SHOWN]
+    attempts = newest_attempts([row.pk for row in rows], most=ATTEMPTS_SHOWN)
     return [
         {
             "row": row,
@@ -164,29 +123,12 @@ def _members(redemption: Redemption) -> list[dict[str, Any]]:
             "member_url": page_url(row.member),
             "label": STATE_LABELS[State(row.state)],
             "needs_correction": row.state == State.NEEDS_CORRECTION,
-            "attempts": attempts[row.pk],
+            "attempts": [_attempt(attempt) for attempt in attempts[row.pk]],
         }
         for row in rows
     ]
 
 
-def _attempts(share_ids: list[int]) -> dict[int, list[dict[str, Any]]]:
-    """The newest requests of each, by the id of the member's share."""
-    place = Window(RowNumber(), partition_by="member_redemption_id", order_by=F("id").desc())
-    rows = (
-        Attempt.objects.filter(member_redemption_id__in=share_ids)
-        .annotate(place=place)
-        .filter(place__lte=ATTEMPTS_SHOWN)
-        .order_by("-id")
-    )
-    found: dict[int, list[dict[str, Any]]] = defaultdict(list)
-    for row in rows:
-        words = meaning(row.outcome).words if row.outcome else ""
-        found[row.member_redemption_id].append({"row": row, "url": page_url(row), "words": words})
-    return found
-
-
-def _list(model: type[Any], **filters: Any) -> str:
-    return reverse(
-        f"admin:{model._meta.app_label}_{model._meta.model_name}_changelist", query=filters
-    )
+def _attempt(row: Attempt) -> dict[str, Any]:
+    answer_words = meaning(row.outcome).words if row.outcome else ""
+    return {"row": row, "url": page_url(row), "words": answer_words}

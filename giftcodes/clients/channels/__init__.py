@@ -1,46 +1,48 @@
-"""Channels that people are told things in: one file for each kind. Importing it needs no Django."""
+"""Clients of the channels that receive messages: one file for each kind of service. No Django."""
 
 from __future__ import annotations
 
-from giftcodes.clients.channels.apprise import AppriseChannel
+from giftcodes.clients.channels.apprise import AppriseClient
 from giftcodes.clients.channels.base import (
-    Announcer,
     BadAddressError,
+    ChannelClient,
     Delivery,
     DeliveryOutcome,
     Message,
     Severity,
     shortened,
 )
-from giftcodes.clients.channels.discord import Discord, is_webhook
+from giftcodes.clients.channels.discord import DiscordClient, is_webhook
 
 __all__ = [
-    "Announcer",
     "BadAddressError",
+    "ChannelClient",
     "Delivery",
     "DeliveryOutcome",
     "Message",
     "Severity",
-    "announcer_for",
+    "channel_client_for",
     "shortened",
 ]
 
 
-def announcer_for(address: str, *, total_seconds: float, connect_seconds: float) -> Announcer:
-    """Who speaks to the channel of this address: a Discord webhook, or whatever Apprise knows.
+def channel_client_for(
+    address: str, *, total_seconds: float, connect_seconds: float
+) -> ChannelClient:
+    """The client for an address: a Discord webhook, or any service that Apprise supports.
 
     Args:
-        address: a secret; no error repeats it.
-        total_seconds: one message in all.
-        connect_seconds: of these, the most for reaching the service.
+        address: a secret; no error contains it.
+        total_seconds: the limit for one message.
+        connect_seconds: the part of it that connecting may take.
 
     Raises:
-        BadAddressError: no channel has such an address.
+        BadAddressError: the address is not that of a channel.
     """
     address = address.strip()
     if is_webhook(address):
-        return Discord(address, total_seconds=total_seconds, connect_seconds=connect_seconds)
+        return DiscordClient(address, total_seconds=total_seconds, connect_seconds=connect_seconds)
     if "://" not in address or address.startswith(("http://", "https://")):
         message = "Not the address of a Discord webhook, nor one of Apprise (service://…)."
         raise BadAddressError(message)
-    return AppriseChannel(address, total_seconds=total_seconds)
+    return AppriseClient(address, total_seconds=total_seconds)

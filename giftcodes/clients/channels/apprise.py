@@ -1,4 +1,7 @@
-"""Any other channel, by an Apprise address (https://github.com/caronc/apprise/wiki): it can only be added to."""
+"""Channels of other services, by an Apprise address (https://github.com/caronc/apprise/wiki).
+
+Their messages cannot be edited.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +19,7 @@ from giftcodes.clients.channels.base import (
     shortened,
 )
 
-_KINDS = {
+_NOTIFY_TYPES = {
     Severity.RUNNING: "info",
     Severity.GOOD: "success",
     Severity.ATTENTION: "warning",
@@ -25,15 +28,15 @@ _KINDS = {
 TITLE_LENGTH, TEXT_LENGTH = 200, 3000
 
 
-class AppriseChannel:
-    """One channel of another service.
+class AppriseClient:
+    """The client of one channel, by Apprise.
 
     Args:
         address: such as `tgram://token/chat`. A secret.
-        total_seconds: as long as a message may take.
+        total_seconds: the limit for one message.
 
     Raises:
-        BadAddressError: Apprise is not installed, or knows no such address.
+        BadAddressError: Apprise is not installed, or does not know the address.
     """
 
     can_edit = False
@@ -42,24 +45,25 @@ class AppriseChannel:
         self._service = _service(address, seconds=total_seconds)
         self._seconds = total_seconds
 
-    def create(self, post: Message) -> Delivery:
+    def create(self, message: Message) -> Delivery:
         """Post a message, once.
 
-        Apprise says yes or no, and nothing else: no status, no body, no time to wait. Its yes is any success of HTTP,
-        also a proxy's page. Its no may mean that only the answer was lost: that is unknown. It takes no time limit for
-        the whole; a thread that is stuck in it is left to end by itself.
+        Apprise returns only True or False: no status, no body, no time to wait. True is any success
+        of HTTP, also that of a proxy's page. False may mean that only the answer was lost, so its
+        outcome is unknown. Apprise has no time limit for the whole request, so it runs in a thread,
+        which is abandoned when the time is over.
         """
-        told: queue.SimpleQueue[bool] = queue.SimpleQueue()
+        results: queue.SimpleQueue[bool] = queue.SimpleQueue()
 
         def send() -> None:
             try:
-                told.put(bool(self._service.notify(**_words(post))))
-            except Exception:  # noqa: BLE001 (its text may hold the address)
-                told.put(False)
+                results.put(bool(self._service.notify(**_arguments(message))))
+            except Exception:  # noqa: BLE001 (its text may contain the address)
+                results.put(False)
 
         threading.Thread(target=send, name="apprise", daemon=True).start()
         try:
-            if told.get(timeout=self._seconds):
+            if results.get(timeout=self._seconds):
                 return Delivery(DeliveryOutcome.DELIVERED)
         except queue.Empty:
             return Delivery(
@@ -71,8 +75,8 @@ class AppriseChannel:
             error="The channel's service did not take the message. Check its address.",
         )
 
-    def edit(self, message_id: str, post: Message) -> Delivery:  # noqa: ARG002
-        """Not possible."""
+    def edit(self, message_id: str, message: Message) -> Delivery:  # noqa: ARG002
+        """Refuse: Apprise cannot edit."""
         return Delivery(
             DeliveryOutcome.REFUSED, error="This kind of channel cannot change a message."
         )
@@ -80,24 +84,25 @@ class AppriseChannel:
 
 def _service(address: str, *, seconds: float) -> Any:
     try:
-        import apprise  # It takes half a second and some memory, and most installations never need it.
+        # Imported here: it takes half a second and some memory, and few installations need it.
+        import apprise
     except ImportError as error:
         message = "For channels other than Discord's the package apprise must be installed."
         raise BadAddressError(message) from error
-    # Its lines, at any level, repeat addresses.
+    # Its log lines contain addresses, at every level.
     logging.getLogger("apprise").disabled = True
     joiner = "&" if "?" in address else "?"
     service = apprise.Apprise.instantiate(
         f"{address}{joiner}cto={seconds / 2:g}&rto={seconds / 2:g}"
     )
     if service is None:
-        message = "Apprise knows no such address: look at its list of services."
+        message = "Apprise does not know this address: look at its list of services."
         raise BadAddressError(message)
     return service
 
 
-def _words(post: Message) -> dict[str, str]:
-    facts = "\n".join(f"{name}: {value}" for name, value in post.facts)
-    body = "\n\n".join(part for part in (post.text, facts, post.url) if part) or post.title
-    title, body = shortened(post.title, TITLE_LENGTH), shortened(body, TEXT_LENGTH)
-    return {"title": title, "body": body, "notify_type": _KINDS[post.tone]}
+def _arguments(message: Message) -> dict[str, str]:
+    facts = "\n".join(f"{name}: {value}" for name, value in message.facts)
+    body = "\n\n".join(part for part in (message.text, facts, message.url) if part) or message.title
+    title, body = shortened(message.title, TITLE_LENGTH), shortened(body, TEXT_LENGTH)
+    return {"title": title, "body": body, "notify_type": _NOTIFY_TYPES[message.severity]}

@@ -1,4 +1,7 @@
-"""One message to a channel, and what became of it. An announcer translates; it keeps no state and does not sleep."""
+"""What the channel clients share: the message, its delivery, and the interface of a client.
+
+A client translates a message for its service. It keeps no state and does not sleep.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +17,7 @@ _LOOSE_ENDS = " \t\r\n,;:-"
 
 
 class Severity(StrEnum):
-    """How a message feels, where a channel can show that."""
+    """The severity of a message, for channels that can show it."""
 
     RUNNING = "running"
     GOOD = "good"
@@ -24,81 +27,83 @@ class Severity(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """A message in plain words: announcers escape what their channel would take for markup, and cut what is too long.
+    """A message in plain text. Clients escape their service's markup, and shorten what is too long.
 
     Args:
         title: one line.
-        text: some lines.
+        text: one or more lines.
         facts: name and value of each figure.
-        url: a page with more; empty: none.
-        tone: how it feels.
+        url: a page with details; empty: none.
+        severity: for channels that can show it.
     """
 
     title: str
     text: str = ""
     facts: tuple[tuple[str, str], ...] = ()
     url: str = ""
-    tone: Severity = Severity.RUNNING
+    severity: Severity = Severity.RUNNING
 
 
 class DeliveryOutcome(StrEnum):
-    """What became of a request to a channel."""
+    """The outcome of a request to a channel."""
 
     DELIVERED = "delivered"
-    #: Certainly nothing was posted: it may be tried again.
+    #: Certainly not posted. It can be retried.
     LATER = "later"
-    #: The message, or the whole channel, is not there any more.
+    #: The message, or the whole channel, no longer exists.
     GONE = "gone"
-    #: The channel will not take this message, however often it is sent.
+    #: The channel refuses this message. A retry does not help.
     REFUSED = "refused"
-    #: The message certainly was not changed, and cannot be for now. The channel takes other messages.
+    #: Certainly not edited: this message cannot be, for now. The channel accepts other messages.
     FROZEN = "frozen"
-    #: It may have been posted, or not. A new message must not be tried again; an edit may.
+    #: It may have been posted or not. A new message must not be retried; an edit can be.
     UNKNOWN = "unknown"
 
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """What became of one message. `error` is for people, and holds no secret.
+    """The result of sending one message.
 
     Args:
-        fate: the class of it.
-        message_id: by which a delivered message can be edited; empty: it cannot.
-        error: what went wrong, and what to do.
-        wait_seconds: the channel wants to be left alone for so long.
+        outcome: the class of the result.
+        message_id: for edits of a delivered message; empty: it cannot be edited.
+        error: what went wrong and what to do, for people. It contains no secret.
+        wait_seconds: how long the channel asks us to send nothing.
     """
 
-    fate: DeliveryOutcome
+    outcome: DeliveryOutcome
     message_id: str = ""
     error: str = ""
     wait_seconds: float = 0.0
 
 
-class Announcer(Protocol):
-    """A channel. Neither method raises, sleeps, or takes longer than its time."""
+class ChannelClient(Protocol):
+    """A client of one channel. Its methods never raise or sleep, and keep to their time limit."""
 
     can_edit: bool
 
-    def create(self, post: Message) -> Delivery:
-        """Message a new message, once."""
+    def create(self, message: Message) -> Delivery:
+        """Post a new message, once."""
         ...
 
-    def edit(self, message_id: str, post: Message) -> Delivery:
-        """Replace what a message says."""
+    def edit(self, message_id: str, message: Message) -> Delivery:
+        """Replace a message."""
         ...
 
 
 class BadAddressError(ValueError):
-    """No channel has such an address. The text never repeats it."""
+    """The address is not that of a channel. The text does not contain the address."""
 
 
 def shortened(text: str, limit: int, *, length: Callable[[str], int] = len) -> str:
-    """The text, or its beginning and an ellipsis. No word, number or code is cut in two, unless it alone is too long.
+    """The text, or its beginning with an ellipsis.
+
+    No word, number or code is cut, unless it alone is too long.
 
     Args:
-        text: to be shown.
-        limit: the most that may come back, ellipsis included.
-        length: measures a text in the unit of the limit.
+        text: the text to show.
+        limit: the maximum length of the result, ellipsis included.
+        length: measures a text in the unit of `limit`.
     """
     if length(text) <= limit:
         return text
@@ -111,8 +116,11 @@ def shortened(text: str, limit: int, *, length: Callable[[str], int] = len) -> s
 
 
 def _last_break(text: str, end: int) -> int:
-    """Where to cut, at `end` or before it: after a word; where that loses too much, before a number or code; else
-    between two signs."""
+    """The best place to cut, at `end` or before.
+
+    That is after a word; if that loses too much, before a number or code; else between two
+    characters.
+    """
     places = range(end, 0, -1)
     words = next((at for at in places if text[at].isspace() and not text[at - 1].isspace()), 0)
     if words > end // 2:
@@ -122,14 +130,14 @@ def _last_break(text: str, end: int) -> int:
 
 
 def _is_between(text: str, at: int) -> bool:
-    """Whether a cut there goes through no number, no code and no Latin word, and through no sign."""
+    """Whether a cut at `at` divides no number, code, Latin word or combined character."""
     return not (
         text[at - 1].isascii() and text[at].isascii() and text[at].isalnum()
     ) and not _joins(text, at)
 
 
 def _joins(text: str, at: int) -> bool:
-    """Whether the character there is drawn as one sign with what is before it: an accent, a colour, a family."""
+    """Whether the character at `at` combines with the one before, such as an accent."""
     sign = text[at]
     is_part = (
         unicodedata.combining(sign)

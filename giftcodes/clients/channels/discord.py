@@ -1,7 +1,8 @@
-"""Discord's webhooks: one message is created, and edited as things go on.
+"""Discord's webhooks: create a message, and edit it later.
 
-Facts: https://discord.com/developers/docs/resources/webhook and …/topics/rate-limits. The version is named in the
-address, because Discord counts `retry_after` in milliseconds where none is named, and in seconds from version 8 on.
+Facts: https://discord.com/developers/docs/resources/webhook and …/topics/rate-limits. The URL
+names the API version, because `retry_after` is in milliseconds without one, and in seconds since
+version 8.
 """
 
 from __future__ import annotations
@@ -34,10 +35,10 @@ TITLE_LENGTH, TEXT_LENGTH, FACTS, NAME_LENGTH, VALUE_LENGTH, TOTAL_LENGTH = (
     1024,
     6000,
 )
-#: Of a 429 that names no time: the sender's own back-off is longer, and grows.
+#: The wait after a 429 that names none. The outbox's own back-off is longer, and grows.
 UNNAMED_WAIT_SECONDS = 1.0
-#: After a success. If more is wanted, the next request is refused, and says so.
-LONGEST_REST_SECONDS = 3_600.0
+#: The longest wait after a success. If Discord needs more, it refuses the next request.
+LONGEST_PAUSE_SECONDS = 3_600.0
 
 _PATH = re.compile(r"/api(?:/v[0-9]+)?/webhooks/([0-9]{1,25})/([A-Za-z0-9_.-]{1,120})/?")
 _LOCAL_HOSTS = frozenset({"127.0.0.1", "localhost", "::1"})
@@ -51,22 +52,22 @@ _COLOURS = {
 # Discord's own codes: https://discord.com/developers/docs/topics/opcodes-and-status-codes#json
 _NO_SUCH_CHANNEL, _NO_SUCH_MESSAGE, _NO_SUCH_WEBHOOK, _BAD_TOKEN = 10003, 10008, 10015, 50027
 _NO_REASON = 0
-#: Too many edits of this one message: of an announcement channel, or older than an hour.
+#: Too many edits of this message: it is in an announcement channel, or older than an hour.
 _EDITED_TOO_OFTEN = frozenset({20022, 30046})
-#: A new message opens an archived thread, unless it is locked; an edit does not.
+#: The thread is archived. A new message opens it, unless it is locked; an edit does not.
 _CLOSED_THREAD = frozenset({50083, 160005})
 
 
-class Discord:
-    """One webhook.
+class DiscordClient:
+    """The client of one webhook.
 
     Args:
-        address: as Discord shows it. A secret: whoever has it can post.
-        total_seconds: one request in all.
-        connect_seconds: of these, the most for reaching Discord.
+        address: as Discord shows it. A secret: it is all that is needed to post.
+        total_seconds: the limit for one request.
+        connect_seconds: the part of it that connecting may take.
 
     Raises:
-        BadAddressError: it is not the address of a webhook.
+        BadAddressError: the address is not that of a webhook.
     """
 
     can_edit = True
@@ -76,99 +77,110 @@ class Discord:
         self._hide = Redactor(*secrets)
         self._seconds = (total_seconds, connect_seconds)
 
-    def create(self, post: Message) -> Delivery:
-        """Post a new message, and learn its id."""
-        return self._ask("POST", self._url, {**self._query, "wait": "true"}, post)
+    def create(self, message: Message) -> Delivery:
+        """Post a new message. The delivery has its ID."""
+        return self._request("POST", self._url, {**self._query, "wait": "true"}, message)
 
-    def edit(self, message_id: str, post: Message) -> Delivery:
-        """Replace what a message says. Safe to repeat."""
-        return self._ask("PATCH", f"{self._url}/messages/{message_id}", self._query, post)
+    def edit(self, message_id: str, message: Message) -> Delivery:
+        """Replace a message. It is safe to repeat."""
+        return self._request("PATCH", f"{self._url}/messages/{message_id}", self._query, message)
 
-    def _ask(self, method: str, url: str, query: dict[str, str], post: Message) -> Delivery:
+    def _request(self, method: str, url: str, query: dict[str, str], message: Message) -> Delivery:
         total, connect = self._seconds
         transport = Transport(total_seconds=total, connect_seconds=connect, max_bytes=MAX_BYTES)
         address = f"{url}?{urlencode(query)}" if query else url
         headers = {"Content-Type": "application/json", "Accept": "application/json"}
         try:
-            reply = transport.exchange(method, address, headers=headers, body=_encoded(post))
+            response = transport.exchange(method, address, headers=headers, body=_encoded(message))
         except NotSentError as error:
             return self._failed(DeliveryOutcome.LATER, f"Discord could not be reached ({error}).")
         except NoAnswerError as error:
             return self._failed(DeliveryOutcome.UNKNOWN, f"Discord did not answer ({error}).")
-        except Exception as error:  # noqa: BLE001 (a channel must never stop anything else)
+        except Exception as error:  # noqa: BLE001 (a channel must not break its caller)
             return self._failed(
                 DeliveryOutcome.UNKNOWN, f"The message could not be sent ({type(error).__name__})."
             )
         finally:
             transport.close()
-        return self._judge(reply, is_edit=method == "PATCH")
+        return self._delivery(response, is_edit=method == "PATCH")
 
-    def _judge(self, reply: Response, *, is_edit: bool) -> Delivery:
-        status, said = reply.status, _json(reply)
-        if status == 204 or (200 <= status < 300 and _id(said)):
-            return _delivered(reply, said)
+    def _delivery(self, response: Response, *, is_edit: bool) -> Delivery:
+        status, answer = response.status, _json(response)
+        if status == 204 or (200 <= status < 300 and _id(answer)):
+            return _delivered(response, answer)
         if status < 400:
             return self._failed(
-                DeliveryOutcome.UNKNOWN, f"An answer came that is not Discord's (HTTP {status})."
+                DeliveryOutcome.UNKNOWN, f"The answer is not Discord's (HTTP {status})."
             )
         if status >= 500:
             return self._failed(
                 DeliveryOutcome.UNKNOWN, f"Discord's server failed (HTTP {status})."
             )
-        code = _code(said)
+        code = _code(answer)
         if is_edit and code in _EDITED_TOO_OFTEN | _CLOSED_THREAD:
             return self._failed(
                 DeliveryOutcome.FROZEN,
-                f"Discord takes no edit of this message: {said.get('message', '')}",
+                f"Discord does not accept an edit of this message: {answer.get('message', '')}",
             )
         if status == 429:
-            words = "Discord, or a proxy before it, asks for fewer messages (HTTP 429)."
-            return self._failed(DeliveryOutcome.LATER, words, _wait_seconds(reply, said))
+            words = "Discord, or a proxy in front of it, asks for fewer messages (HTTP 429)."
+            return self._failed(DeliveryOutcome.LATER, words, _wait_seconds(response, answer))
         if code is None:
-            words = f"Not Discord itself but a proxy before it refused the message (HTTP {status})."
-            return self._failed(DeliveryOutcome.LATER, words, _wait_seconds(reply, said))
-        fate, words = _refusal(status, code, str(said.get("message", "")))
+            words = (
+                "Not Discord itself, but a proxy in front of it refused the message "
+                f"(HTTP {status})."
+            )
+            return self._failed(DeliveryOutcome.LATER, words, _wait_seconds(response, answer))
+        outcome, words = _refusal(status, code, str(answer.get("message", "")))
         return self._failed(
-            fate, words, _wait_seconds(reply, said) if fate is DeliveryOutcome.LATER else 0.0
+            outcome,
+            words,
+            _wait_seconds(response, answer) if outcome is DeliveryOutcome.LATER else 0.0,
         )
 
-    def _failed(self, fate: DeliveryOutcome, error: str, wait_seconds: float = 0.0) -> Delivery:
+    def _failed(self, outcome: DeliveryOutcome, error: str, wait_seconds: float = 0.0) -> Delivery:
         words = shortened(one_line(self._hide(error), 4 * ERROR_LENGTH), ERROR_LENGTH)
-        return Delivery(fate, error=words, wait_seconds=wait_seconds)
+        return Delivery(outcome, error=words, wait_seconds=wait_seconds)
 
 
 def is_webhook(address: str) -> bool:
-    """Whether an address is that of a Discord webhook, and not another channel's."""
+    """Whether an address has the form of a Discord webhook."""
     parts = urlsplit(address)
     return parts.scheme in ("http", "https") and _PATH.fullmatch(parts.path) is not None
 
 
 def escaped(text: str) -> str:
-    """Foreign text that Discord shows as it is: no markup, no link, no mention."""
+    """The text, escaped: Discord shows it without markup, links and mentions."""
     text = text.encode("utf-8", "replace").decode()
     return _MARKUP.sub(r"\\\1", text.replace("@", "@\u200b").replace("://", ":\u200b//"))
 
 
-def payload(post: Message) -> dict[str, Any]:
-    """The message as Discord wants it, within its lengths. It can mention nobody, whatever it says."""
+def payload(message: Message) -> dict[str, Any]:
+    """The message as JSON for Discord, within its length limits.
+
+    It never mentions a user or a role.
+    """
     room = TOTAL_LENGTH
-    embed: dict[str, Any] = {"color": _COLOURS[post.tone]}
-    embed["title"], room = _fit(escaped(post.title), TITLE_LENGTH, room)
-    if post.url:
-        embed["url"] = post.url
+    embed: dict[str, Any] = {"color": _COLOURS[message.severity]}
+    embed["title"], room = _fit(escaped(message.title), TITLE_LENGTH, room)
+    if message.url:
+        embed["url"] = message.url
     fields = []
-    for name, value in post.facts[:FACTS]:
+    for name, value in message.facts[:FACTS]:
         shown_name, room = _fit(escaped(name) or "\u200b", NAME_LENGTH, room)
         shown_value, room = _fit(escaped(value) or "\u200b", VALUE_LENGTH, room)
         if shown_name and shown_value:
             fields.append({"name": shown_name, "value": shown_value, "inline": True})
-    embed["description"], room = _fit(escaped(post.text), TEXT_LENGTH, room)
+    embed["description"], room = _fit(escaped(message.text), TEXT_LENGTH, room)
     embed["fields"] = fields
     return {"embeds": [embed], "allowed_mentions": {"parse": []}}
 
 
 def _fit(text: str, limit: int, room: int) -> tuple[str, int]:
-    """Text that is not too long, and the room that is left. An escape sign at the cut would swallow what follows."""
+    """The text cut to `limit` and `room`, and the room left.
+
+    A backslash at the cut would escape the ellipsis.
+    """
     limit = min(limit, room)
     if _length(text) > limit:
         kept = shortened(text, limit, length=_length).removesuffix("…")
@@ -177,20 +189,23 @@ def _fit(text: str, limit: int, room: int) -> tuple[str, int]:
 
 
 def _length(text: str) -> int:
-    """As Discord counts: UTF-16 units, so that an emoji is two."""
+    """The length as Discord counts it, in UTF-16 code units: an emoji has two."""
     return len(text.encode("utf-16-le")) // 2
 
 
-def _encoded(post: Message) -> bytes:
-    return json.dumps(payload(post)).encode()
+def _encoded(message: Message) -> bytes:
+    return json.dumps(payload(message)).encode()
 
 
 def _parts(address: str) -> tuple[str, dict[str, str], tuple[str, ...]]:
-    """The address with the version of ours, what it asks for (a thread), and what of it is secret."""
+    """The URL with our API version, its query (a thread), and the parts of it that are secret."""
     parts = urlsplit(address.strip())
     match = _PATH.fullmatch(parts.path)
     if match is None or parts.scheme not in ("http", "https") or "@" in parts.netloc:
-        message = "This is not the address of a Discord webhook: copy it in the channel's settings, “Integrations”."
+        message = (
+            "This is not the address of a Discord webhook: copy it in the channel's settings, "
+            "“Integrations”."
+        )
         raise BadAddressError(message)
     if parts.scheme != "https" and parts.hostname not in _LOCAL_HOSTS:
         message = "The address of a webhook is a secret: it must begin with https://."
@@ -201,33 +216,33 @@ def _parts(address: str) -> tuple[str, dict[str, str], tuple[str, ...]]:
     return url, thread, (address, address.strip(), f"{number}/{token}", token)
 
 
-def _json(reply: Response) -> dict[str, Any]:
+def _json(response: Response) -> dict[str, Any]:
     try:
-        said = json.loads(reply.body) if reply.cut is Truncation.NOT_CUT else {}
+        answer = json.loads(response.body) if response.truncation is Truncation.NONE else {}
     except (ValueError, RecursionError):
         return {}
-    return said if isinstance(said, dict) else {}
+    return answer if isinstance(answer, dict) else {}
 
 
-def _code(said: dict[str, Any]) -> int | None:
-    """Discord's own code of an error; None: the answer is not Discord's."""
-    code = said.get("code")
+def _code(answer: dict[str, Any]) -> int | None:
+    """Discord's error code; None: the answer is not Discord's."""
+    code = answer.get("code")
     return code if isinstance(code, int) and not isinstance(code, bool) else None
 
 
 def _refusal(status: int, code: int, words: str) -> tuple[DeliveryOutcome, str]:
-    """What a refusal of Discord's own means, and what to do."""
+    """The outcome for a refusal by Discord itself, and what to do about it."""
     if code == _NO_SUCH_MESSAGE:
         return DeliveryOutcome.GONE, "The message was deleted in the channel."
     if code in (_NO_SUCH_WEBHOOK, _BAD_TOKEN):
         return (
             DeliveryOutcome.GONE,
-            f"The webhook does not exist any more (HTTP {status}). Make a new one.",
+            f"The webhook no longer exists (HTTP {status}). Make a new one.",
         )
     if code == _NO_SUCH_CHANNEL:
         return (
             DeliveryOutcome.GONE,
-            "The channel or thread of the webhook does not exist any more. Choose another.",
+            "The channel or thread of the webhook no longer exists. Choose another.",
         )
     if code in _CLOSED_THREAD:
         return (
@@ -247,31 +262,39 @@ def _refusal(status: int, code: int, words: str) -> tuple[DeliveryOutcome, str]:
     return DeliveryOutcome.REFUSED, f"Discord refused the message (HTTP {status}): {words}"
 
 
-def _id(said: dict[str, Any]) -> str:
-    found = re.fullmatch(r"[0-9]{1,25}", str(said.get("id", "")))
+def _id(answer: dict[str, Any]) -> str:
+    found = re.fullmatch(r"[0-9]{1,25}", str(answer.get("id", "")))
     return found[0] if found else ""
 
 
-def _delivered(reply: Response, said: dict[str, Any]) -> Delivery:
-    """Posted. Without an id nobody can edit it; where no request is left, the channel rests."""
-    rest = 0.0
-    if reply.headers.get("X-RateLimit-Remaining", "").strip() == "0":
-        rest = min(_seconds(reply.headers.get("X-RateLimit-Reset-After")), LONGEST_REST_SECONDS)
-    return Delivery(DeliveryOutcome.DELIVERED, message_id=_id(said), wait_seconds=rest)
+def _delivered(response: Response, answer: dict[str, Any]) -> Delivery:
+    """The delivery of a posted message.
+
+    Where no request is left in the window, it asks for a pause.
+    """
+    pause = 0.0
+    if response.headers.get("X-RateLimit-Remaining", "").strip() == "0":
+        pause = min(
+            _seconds(response.headers.get("X-RateLimit-Reset-After")), LONGEST_PAUSE_SECONDS
+        )
+    return Delivery(DeliveryOutcome.DELIVERED, message_id=_id(answer), wait_seconds=pause)
 
 
-def _wait_seconds(reply: Response, said: dict[str, Any]) -> float:
-    """The longest of what is asked for. All are seconds, the body's since version 8 of the API."""
+def _wait_seconds(response: Response, answer: dict[str, Any]) -> float:
+    """The longest wait that the answer names.
+
+    All are in seconds, the body's since API version 8.
+    """
     asked = [
-        _seconds(reply.headers.get("X-RateLimit-Reset-After")),
-        _seconds(said.get("retry_after")),
-        retry_after_seconds(reply.headers) or 0.0,
+        _seconds(response.headers.get("X-RateLimit-Reset-After")),
+        _seconds(answer.get("retry_after")),
+        retry_after_seconds(response.headers) or 0.0,
     ]
     return max(asked) or UNNAMED_WAIT_SECONDS
 
 
 def _seconds(value: object) -> float:
-    """A time of the sender's in seconds, at most a day; 0.0: it is none."""
+    """A header's or field's seconds, at most a day; 0.0 if it is not a positive number."""
     try:
         seconds = float(str(value))
     except ValueError:

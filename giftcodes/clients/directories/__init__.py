@@ -1,6 +1,6 @@
-"""Directories of players: services that know a player's name and realm. One file for each kind of directory."""
+"""Clients of player directories, which know a player's name and realm: one file for each."""
 
-from giftcodes.clients.directories.base import DirectoryAnswer, DirectoryConfig, Verdict
+from giftcodes.clients.directories.base import DirectoryAnswer, DirectoryConfig, LookupStatus
 from giftcodes.clients.directories.mightpulse import look_up
 
-__all__ = ["DirectoryAnswer", "DirectoryConfig", "Verdict", "look_up"]
+__all__ = ["DirectoryAnswer", "DirectoryConfig", "LookupStatus", "look_up"]

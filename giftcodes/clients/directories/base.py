@@ -1,4 +1,7 @@
-"""One question to a directory of players, and its answer. The base owns HTTP; a directory's file reads the body."""
+"""One request to a directory of players.
+
+This module does the HTTP; a directory's reads the body.
+"""
 
 from __future__ import annotations
 
@@ -15,12 +18,12 @@ from giftcodes.domain.text import one_line
 
 MAX_BYTES = 256 * 1024
 ERROR_LENGTH = 400
-#: In a configured address: where the player ID goes.
-PLACE_OF_ID = "{id}"
+#: Stands for the player ID in a configured URL.
+ID_PLACEHOLDER = "{id}"
 
 
 class DirectoryConfig(Protocol):
-    """What a directory needs to know of a game; `giftcodes.clients.games.ProviderConfig` is one."""
+    """The part of a provider's configuration that a directory needs (`ProviderConfig` has it)."""
 
     @property
     def name(self) -> str: ...
@@ -30,8 +33,8 @@ class DirectoryConfig(Protocol):
     def directory_key(self) -> str: ...
 
 
-class Verdict(StrEnum):
-    """How a question went."""
+class LookupStatus(StrEnum):
+    """The status of a lookup."""
 
     FOUND = "found"
     NOT_FOUND = "not_found"
@@ -43,20 +46,23 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class DirectoryAnswer:
-    """What one question brought. Texts hold no secret, and nothing that PostgreSQL cannot store.
+    """The result of one lookup. Texts contain no secret, and nothing that PostgreSQL cannot store.
 
-    `name` and `realm` are there only with `Verdict.FOUND`. Where there is none, `error` tells an operator what is
-    wrong and what to do. `retry_after_seconds` is what the directory asked for, at most a day.
+    Args:
+        status: FOUND, or why there is no player.
+        name, realm: with FOUND only.
+        error: without FOUND, what is wrong and what to do, for an operator.
+        retry_after_seconds: the wait that the directory asks for, at most a day.
     """
 
-    verdict: Verdict
+    status: LookupStatus
     name: str = ""
     realm: int | None = None
     error: str = ""
     retry_after_seconds: float | None = None
 
 
-def ask(
+def request_player(
     config: DirectoryConfig,
     player_id: str,
     read: Callable[[object, str], DirectoryAnswer],
@@ -65,22 +71,22 @@ def ask(
     total_seconds: float,
     connect_seconds: float,
 ) -> DirectoryAnswer:
-    """GET one player once. Never raises; never sleeps; never repeats.
+    """GET one player, once. Never raises and never sleeps.
 
     Args:
         player_id: decimal digits.
-        read: from the body's JSON value and the player ID to the answer.
+        read: returns the answer for the body's JSON value and the player ID.
         key_header: the header that carries the key.
-        total_seconds: the request in all.
-        connect_seconds: of these, the most for reaching the server.
+        total_seconds: the limit for the request.
+        connect_seconds: the part of it that connecting may take.
     """
     hide = Redactor(config.directory_key)
     transport = Transport(
         total_seconds=total_seconds, connect_seconds=connect_seconds, max_bytes=MAX_BYTES
     )
     try:
-        answer = _ask(config, player_id, read, transport, key_header)
-    except Exception as error:  # noqa: BLE001 (a bad answer must not stop the task)
+        answer = _request(config, player_id, read, transport, key_header)
+    except Exception as error:  # noqa: BLE001 (a bad answer must not fail the task)
         answer = _unreadable(
             f"The directory's answer could not be read ({type(error).__name__}: {error})."
         )
@@ -89,7 +95,7 @@ def ask(
     return replace(answer, name=hide(answer.name), error=one_line(hide(answer.error), ERROR_LENGTH))
 
 
-def _ask(
+def _request(
     config: DirectoryConfig,
     player_id: str,
     read: Callable[[object, str], DirectoryAnswer],
@@ -102,43 +108,47 @@ def _ask(
     if not (key.isascii() and key.isprintable() and key == key.strip()):
         complaint = "The directory's key has characters that no header can carry."
         return DirectoryAnswer(
-            Verdict.KEY_REFUSED, error=f"{complaint} {_check(config, 'DIRECTORY_KEY')}"
+            LookupStatus.KEY_REFUSED, error=f"{complaint} {_check(config, 'DIRECTORY_KEY')}"
         )
-    url = config.directory_url.replace(PLACE_OF_ID, player_id)
+    url = config.directory_url.replace(ID_PLACEHOLDER, player_id)
     try:
-        reply = transport.exchange(
+        response = transport.exchange(
             "GET", url, headers={"Accept": "application/json", key_header: key}
         )
     except ExchangeError as error:
         return DirectoryAnswer(
-            Verdict.UNREACHABLE, error=f"The directory could not be reached ({error})."
+            LookupStatus.UNREACHABLE, error=f"The directory could not be reached ({error})."
         )
-    answer = _judge(config, reply)
+    answer = _answer_by_status(config, response)
     if answer is None:
-        # Before anything is cut out of the text: half a secret is not found.
-        body = Redactor(key)(reply.body.decode("utf-8", "replace"))
-        return _read(config, reply.status, body, player_id, read)
-    return replace(answer, retry_after_seconds=retry_after_seconds(reply.headers))
+        # Redact before any part of the text is cut: half a secret is not found.
+        body = Redactor(key)(response.body.decode("utf-8", "replace"))
+        return _read(config, response.status, body, player_id, read)
+    return replace(answer, retry_after_seconds=retry_after_seconds(response.headers))
 
 
-def _judge(config: DirectoryConfig, reply: Response) -> DirectoryAnswer | None:
-    """An answer that HTTP alone decides; None: the body is to be read."""
-    status = reply.status
+def _answer_by_status(config: DirectoryConfig, response: Response) -> DirectoryAnswer | None:
+    """The answer, if the HTTP status alone decides it; None: read the body."""
+    status = response.status
     if status in (401, 403):
         words = f"The directory refused our key (HTTP {status}). {_check(config, 'DIRECTORY_KEY')}"
-        return DirectoryAnswer(Verdict.KEY_REFUSED, error=words)
+        return DirectoryAnswer(LookupStatus.KEY_REFUSED, error=words)
     if status == 429:
         return DirectoryAnswer(
-            Verdict.THROTTLED, error="The directory asks for fewer requests (HTTP 429)."
+            LookupStatus.THROTTLED, error="The directory asks for fewer requests (HTTP 429)."
         )
     if status >= 500:
         return DirectoryAnswer(
-            Verdict.UNREACHABLE, error=f"The directory's server failed (HTTP {status})."
+            LookupStatus.UNREACHABLE, error=f"The directory's server failed (HTTP {status})."
         )
     if status not in (200, 404):
-        words = f"The directory does not answer at this address (HTTP {status}). {_check(config, 'DIRECTORY_URL')}"
-        return _unreadable(words)
-    return _unreadable(reply.cut.value) if reply.cut is not Truncation.NOT_CUT else None
+        words = f"The directory does not answer at this address (HTTP {status})."
+        return _unreadable(f"{words} {_check(config, 'DIRECTORY_URL')}")
+    return (
+        _unreadable(response.truncation.value)
+        if response.truncation is not Truncation.NONE
+        else None
+    )
 
 
 def _read(
@@ -154,10 +164,11 @@ def _read(
         words = f"The answer is not JSON (HTTP {status}). {_check(config, 'DIRECTORY_URL')}"
         return _unreadable(words)
     if status == 404:
-        # Only a JSON object is the service's own word. A web server without such an address sends a page.
+        # Only a JSON object is the service's own answer. A web server without this address sends a
+        # page.
         if isinstance(value, dict):
             return DirectoryAnswer(
-                Verdict.NOT_FOUND, error="The directory does not know the player."
+                LookupStatus.NOT_FOUND, error="The directory does not know the player."
             )
         return _unreadable(
             f"The directory does not answer at this address. {_check(config, 'DIRECTORY_URL')}"
@@ -166,7 +177,7 @@ def _read(
 
 
 def _unreadable(words: str) -> DirectoryAnswer:
-    return DirectoryAnswer(Verdict.UNREADABLE, error=words)
+    return DirectoryAnswer(LookupStatus.UNREADABLE, error=words)
 
 
 def _check(config: DirectoryConfig, setting: str) -> str:

@@ -1,9 +1,9 @@
 """The directory at api.mightpulse.com, for Kingshot.
 
-CLAIMED, not confirmed (docs/reference/protocol.md, section 3): the address, and that a key is
-needed, are from the service's users.
-The name of the key's header and the form of the answer are assumptions of this file. If one of them is wrong,
-the answer is refused or cannot be read, an alarm says so, and no member is changed.
+CLAIMED, not confirmed (docs/reference/protocol.md, section 3): the URL and the need for a key are
+reported by the service's users. The name of the key's header and the form of the answer are
+assumptions of this module. If one is wrong, the answer is a refusal or unreadable, an alarm is
+raised, and no member is changed.
 """
 
 from __future__ import annotations
@@ -12,35 +12,40 @@ import re
 import unicodedata
 from typing import Any
 
-from giftcodes.clients.directories.base import DirectoryAnswer, DirectoryConfig, Verdict, ask
+from giftcodes.clients.directories.base import (
+    DirectoryAnswer,
+    DirectoryConfig,
+    LookupStatus,
+    request_player,
+)
 
 #: The header that carries the key. Assumed.
 KEY_HEADER = "X-API-Key"
 
-# The form of the answer. Assumed: the fields are at the top, or in objects under these names.
+# The form of the answer. Assumed: the fields are at the top level, or in objects under these names.
 _WRAPPERS = ("data", "player", "base")
-_MOST_LEVELS = 4
+_MAX_LEVELS = 4
 _NAMES = ("nickname", "name")
 _REALMS = ("kid", "kingdom", "server", "state")
 _IDS = ("id", "player_id", "playerId", "fid")
 
 NAME_LENGTH = 80
 _REALM = re.compile(r"[1-9][0-9]{0,5}")
-#: Categories of characters that no nickname may have (giftcodes.domain.validators).
+#: Unicode categories that no nickname may have (giftcodes.domain.validators).
 _CONTROL = ("Cc", "Cs", "Zl", "Zp")
 
 
 def look_up(
     config: DirectoryConfig, player_id: str, *, total_seconds: float, connect_seconds: float
 ) -> DirectoryAnswer:
-    """Ask for one player once. Never raises; never sleeps.
+    """Look up one player, once. Never raises and never sleeps.
 
     Args:
         player_id: decimal digits.
-        total_seconds: the request in all.
-        connect_seconds: of these, the most for reaching the server.
+        total_seconds: the limit for the request.
+        connect_seconds: the part of it that connecting may take.
     """
-    return ask(
+    return request_player(
         config,
         player_id,
         read_player,
@@ -53,8 +58,8 @@ def look_up(
 def read_player(value: object, player_id: str) -> DirectoryAnswer:
     """Read the JSON value of an answer.
 
-    Found is only a player with a name and exactly one realm, and, where the answer has an ID, with the ID that was
-    asked for. Anything else is unreadable.
+    A player is FOUND only with a name and exactly one realm, and, if the answer has an ID, with the
+    requested one. Anything else is UNREADABLE.
     """
     objects = _objects(value)
     if not objects:
@@ -69,14 +74,14 @@ def read_player(value: object, player_id: str) -> DirectoryAnswer:
     if len(realms) != 1:
         found = "more than one realm" if realms else "no realm"
         return _unreadable(f"The answer has {found}.")
-    return DirectoryAnswer(Verdict.FOUND, name=names[0], realm=realms.pop())
+    return DirectoryAnswer(LookupStatus.FOUND, name=names[0], realm=realms.pop())
 
 
 def _objects(value: object) -> list[dict[str, Any]]:
-    """The object, and those in it under the known names, the outermost first."""
+    """The object and the objects in it under the known names, outermost first."""
     found: list[dict[str, Any]] = []
     level = [value]
-    for _ in range(_MOST_LEVELS):
+    for _ in range(_MAX_LEVELS):
         here = [one for one in level if isinstance(one, dict)]
         found.extend(here)
         level = [one[key] for one in here for key in _WRAPPERS if key in one]
@@ -88,7 +93,7 @@ def _is_id(value: object) -> bool:
 
 
 def _name(value: object) -> str:
-    """The text in one line, as a nickname may be stored; empty: it is none."""
+    """The text in one line, as a nickname can be stored; empty: it is not a name."""
     if not isinstance(value, str):
         return ""
     kept = "".join(
@@ -98,7 +103,7 @@ def _name(value: object) -> str:
 
 
 def _realm(value: object) -> int | None:
-    """A number, or the digits of one."""
+    """A realm, from a number or its digits; None: it is neither."""
     if isinstance(value, bool) or not isinstance(value, (int, str)):
         return None
     text = str(value).strip() if isinstance(value, str) or abs(value) < 10**9 else ""
@@ -107,6 +112,9 @@ def _realm(value: object) -> int | None:
 
 def _unreadable(words: str) -> DirectoryAnswer:
     return DirectoryAnswer(
-        Verdict.UNREADABLE,
-        error=f"{words} The directory's form may have changed; giftcodes/clients/directories reads it.",
+        LookupStatus.UNREADABLE,
+        error=(
+            f"{words} The directory's form may have changed; giftcodes/clients/directories reads "
+            "it."
+        ),
     )

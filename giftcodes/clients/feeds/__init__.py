@@ -1,4 +1,4 @@
-"""Where a provider's codes are published: one file for each format of a feed, registered here by name."""
+"""Clients of the feeds in which codes are published: one file for each format."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from giftcodes.clients.feeds.base import (
 
 __all__ = ["FORMATS", "FeedConfig", "FeedReading", "FeedStatus", "PublishedCode", "fetch"]
 
-#: What reads a body, by the format's name as `<GAME>_FEED_FORMAT` has it.
+#: The reader of a body, by the name that `<GAME>_FEED_FORMAT` has.
 FORMATS: dict[str, Callable[[bytes], Listing]] = {
     "community": community.read_list,
     "kingshot.net": kingshot_net.read_list,
@@ -31,17 +31,19 @@ def fetch(
     total_seconds: float,
     connect_seconds: float,
 ) -> FeedReading:
-    """Ask the feed once for its list. Never raises; never sleeps.
+    """Fetch the feed's list once. Never raises and never sleeps.
 
     Args:
-        etag, last_modified: as the last reading brought them; the feed may then answer "not modified".
-        total_seconds: the request in all.
-        connect_seconds: of these, the most for reaching the server.
+        etag, last_modified: from the last reading; the feed may then answer "not modified".
+        total_seconds: the limit for the request.
+        connect_seconds: the part of it that connecting may take.
     """
     read = FORMATS.get(config.feed_format)
     if read is None:
         setting, known = f"{config.name.upper()}_FEED_FORMAT", ", ".join(FORMATS)
-        return FeedReading(FeedStatus.FAILED, error=f"{setting} is not known. Known are: {known}.")
+        return FeedReading(
+            FeedStatus.FAILED, error=f"{setting} is unknown. Known formats: {known}."
+        )
     return read_feed(
         config,
         read,

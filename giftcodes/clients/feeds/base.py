@@ -1,4 +1,4 @@
-"""One reading of a feed and what became of it. The base owns HTTP; a feed's file reads the list."""
+"""One request to a feed. This module does the HTTP; the module of a format reads the body."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ CODE = re.compile(r"[A-Za-z0-9]{1,32}")
 
 
 class FeedConfig(Protocol):
-    """What a feed needs to know of a provider; `giftcodes.clients.games.ProviderConfig` is one."""
+    """The part of a provider's configuration that a feed needs (`ProviderConfig` has it)."""
 
     @property
     def name(self) -> str: ...
@@ -39,7 +39,7 @@ class FeedConfig(Protocol):
 
 
 class FeedStatus(StrEnum):
-    """How a reading went."""
+    """The status of a reading."""
 
     OK = "ok"
     NOT_MODIFIED = "not_modified"
@@ -48,8 +48,10 @@ class FeedStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class PublishedCode:
-    """A code as it was published; where the feed names them, the day, the end (an aware moment in UTC), and the same
-    code in other capitals."""
+    """A published code. `expires_at` is in UTC.
+
+    `other_spellings` are those that differ from `code` in upper and lower case only.
+    """
 
     code: str
     published_on: date | None
@@ -59,10 +61,16 @@ class PublishedCode:
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """A body, read: codes, or `problem`, our words for why there are none.
+    """The content of a body.
 
-    `notes` says what was dropped of codes that were kept. `skipped`, `notes` and `words`, the feed's own for the
-    problem, are as it sent them: secrets are taken out before a text is cut, and never out of our own words.
+    Args:
+        codes: the published codes.
+        skipped: why each skipped line was skipped.
+        problem: why there is no list, in our words; empty: there is one.
+        words: the feed's own words for the problem.
+        notes: what was dropped of codes that were kept.
+
+    `skipped`, `words` and `notes` quote the feed. They are redacted later, before they are cut.
     """
 
     codes: tuple[PublishedCode, ...] = ()
@@ -74,12 +82,19 @@ class Listing:
 
 @dataclass(frozen=True, slots=True)
 class FeedReading:
-    """What one request to a feed brought. Texts hold no secret, and nothing that PostgreSQL cannot store.
+    """The result of one request to a feed.
 
-    `codes` are unique without regard to case. `skipped` says why the first lines were left out,
-    `skipped_count` how many were; `notes` says what was dropped of codes that were kept. `error` tells an
-    operator what is wrong and what to do. `etag` and `last_modified` are to be handed in next time: those that
-    were given, unless the feed sent a list.
+    Texts contain no secret, and nothing that PostgreSQL cannot store.
+
+    Args:
+        status: whether there is a list.
+        codes: unique without regard to case.
+        skipped, skipped_count: why the first skipped lines were skipped, and how many were.
+        error: what is wrong and what to do, for an operator.
+        etag, last_modified: for the next request: the feed's, if it sent a list, else those of this
+            request.
+        retry_after_seconds: the wait that the feed asks for, at most a day.
+        notes: what was dropped of codes that were kept.
     """
 
     status: FeedStatus
@@ -94,19 +109,22 @@ class FeedReading:
 
 
 def json_object(body: bytes) -> dict[str, Any] | Listing:
-    """The JSON object that a body is, or a listing that says why it is none."""
+    """The JSON object in a body, or a listing with the problem."""
     try:
         answer = json.loads(body)
     except (ValueError, RecursionError):
         return Listing(problem="The answer is not JSON, but perhaps a proxy's page.")
     if not isinstance(answer, dict):
-        return Listing(problem="The answer is JSON of another shape than a feed's.")
+        return Listing(problem="The answer is JSON, but not in the form of a feed.")
     return answer
 
 
 def unique(found: Iterable[PublishedCode]) -> tuple[PublishedCode, ...]:
-    """In the list's order; a code that comes again keeps its first spelling, its last day and its last end. Other
-    spellings, which differ in their capitals, are kept beside the first."""
+    """The codes, each once, in the order of the list.
+
+    A repeated code keeps its first spelling, its latest day and its latest end. Its other spellings
+    are kept, too.
+    """
     codes: dict[str, PublishedCode] = {}
     for one in found:
         first = codes.setdefault(one.code.lower(), one)
@@ -128,7 +146,7 @@ def read_feed(
     total_seconds: float,
     connect_seconds: float,
 ) -> FeedReading:
-    """GET a list once and read it with `read`. Never raises; never sleeps; the poll is what repeats."""
+    """GET a list once, and read its body with `read`. Never raises and never sleeps."""
     hide = Redactor(config.feed_key)
     before = FeedReading(
         FeedStatus.FAILED,
@@ -139,11 +157,11 @@ def read_feed(
         total_seconds=total_seconds, connect_seconds=connect_seconds, max_bytes=MAX_BYTES
     )
     try:
-        reading = _ask(config, read, transport, before, hide)
-    except Exception as error:  # noqa: BLE001 (one bad source must not stop the rest)
+        reading = _request(config, read, transport, before, hide)
+    except Exception as error:  # noqa: BLE001 (one bad feed must not stop the others)
         what = hide(f"{type(error).__name__}: {error}")
         reading = replace(
-            before, error=f"The feed's answer could not be read ({what}). It is asked again."
+            before, error=f"The feed's answer could not be read ({what}). It will be polled again."
         )
     finally:
         transport.close()
@@ -155,7 +173,7 @@ def read_feed(
     )
 
 
-def _ask(
+def _request(
     config: FeedConfig,
     read: Callable[[bytes], Listing],
     transport: Transport,
@@ -166,25 +184,27 @@ def _ask(
         complaint = "The feed's key has characters that no header can carry."
         return replace(before, error=f"{complaint} {_check(config, 'FEED_KEY')}")
     try:
-        reply = transport.exchange("GET", config.feed_url, headers=_headers(config, before))
+        response = transport.exchange("GET", config.feed_url, headers=_headers(config, before))
     except NotSentError as error:
         complaint = f"The feed could not be reached ({hide(str(error))})."
-        return replace(before, error=f"{complaint} {_check(config, 'FEED_URL')} It is asked again.")
+        return replace(
+            before, error=f"{complaint} {_check(config, 'FEED_URL')} It will be polled again."
+        )
     except NoAnswerError as error:
         return replace(
-            before, error=f"The feed did not answer ({hide(str(error))}). It is asked again."
+            before, error=f"The feed did not answer ({hide(str(error))}). It will be polled again."
         )
-    if reply.status == 304 and (before.etag or before.last_modified):
+    if response.status == 304 and (before.etag or before.last_modified):
         return replace(before, status=FeedStatus.NOT_MODIFIED)
-    listing = read(reply.body)
-    if problem := _problem(config, reply) or listing.problem:
+    listing = read(response.body)
+    if problem := _problem(config, response) or listing.problem:
         words = f" The feed says: {hide(listing.words)}" if listing.words else ""
         return replace(
             before,
             error=f"{problem}{words}",
-            retry_after_seconds=retry_after_seconds(reply.headers),
+            retry_after_seconds=retry_after_seconds(response.headers),
         )
-    return _reading(reply, listing)
+    return _reading(response, listing)
 
 
 def _key_is_sendable(key: str) -> bool:
@@ -201,33 +221,38 @@ def _headers(config: FeedConfig, reading: FeedReading) -> dict[str, str]:
     return {name: value for name, value in headers.items() if value}
 
 
-def _reading(reply: Response, listing: Listing) -> FeedReading:
+def _reading(response: Response, listing: Listing) -> FeedReading:
     return FeedReading(
         FeedStatus.OK,
         codes=listing.codes,
         skipped=listing.skipped[:MAX_SKIPPED_KEPT],
         skipped_count=len(listing.skipped),
         notes=listing.notes[:MAX_SKIPPED_KEPT],
-        etag=sendable(reply.headers.get("ETag", ""), ETAG_LENGTH),
-        last_modified=sendable(reply.headers.get("Last-Modified", ""), LAST_MODIFIED_LENGTH),
-        retry_after_seconds=retry_after_seconds(reply.headers),
+        etag=sendable(response.headers.get("ETag", ""), ETAG_LENGTH),
+        last_modified=sendable(response.headers.get("Last-Modified", ""), LAST_MODIFIED_LENGTH),
+        retry_after_seconds=retry_after_seconds(response.headers),
     )
 
 
-def _problem(config: FeedConfig, reply: Response) -> str:
-    """Why an answer is not a list, judged by HTTP alone, or an empty text."""
-    status = reply.status
+def _problem(config: FeedConfig, response: Response) -> str:
+    """Why a response has no list, by HTTP alone; empty: its body can be read."""
+    status = response.status
     if status in (401, 403):
         return f"The feed refused our key (HTTP {status}). {_check(config, 'FEED_KEY')}"
     if status == 429:
-        return "The feed asks for fewer requests (HTTP 429). It is asked again later."
+        return "The feed asks for fewer requests (HTTP 429). It will be polled again later."
     if status >= 500:
-        return f"The feed's server failed (HTTP {status}). It is asked again."
+        return f"The feed's server failed (HTTP {status}). It will be polled again."
     if 300 <= status < 400:
-        return f"The feed redirects (HTTP {status}), which is not followed. {_check(config, 'FEED_URL')}"
+        words = f"The feed redirects (HTTP {status}), which is not followed."
+        return f"{words} {_check(config, 'FEED_URL')}"
     if status != 200:
         return f"The feed does not know this address (HTTP {status}). {_check(config, 'FEED_URL')}"
-    return "" if reply.cut is Truncation.NOT_CUT else f"{reply.cut.value} It is asked again."
+    return (
+        ""
+        if response.truncation is Truncation.NONE
+        else f"{response.truncation.value} It will be polled again."
+    )
 
 
 def _check(config: FeedConfig, setting: str) -> str:

@@ -1,6 +1,6 @@
-"""The community's list of published codes, `{"codes": ["CODE dd.mm.yyyy", ...]}`: read, never written.
+"""The community's list of published codes, `{"codes": ["CODE dd.mm.yyyy", ...]}`.
 
-The facts are in docs/reference/protocol.md, section 2.
+It is only read, never written. docs/reference/protocol.md, section 2, has the facts.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ _DAY = re.compile(r"([0-9]{1,2})\.([0-9]{1,2})\.(20[0-9]{2})")
 
 
 def read_list(body: bytes) -> Listing:
-    """Read a body. An empty list is a list; anything but a list of codes is a problem, in words."""
+    """Read a body. An empty list is valid; anything but a list of codes is a problem."""
     answer = json_object(body)
     if isinstance(answer, Listing):
         return answer
     if words := answer.get("error") or answer.get("detail"):
         return Listing(
-            problem="The feed sent an error and no list. It is asked again.", words=str(words)
+            problem="The feed sent an error and no list. It will be polled again.", words=str(words)
         )
     if not isinstance(answer.get("codes"), list):
         return Listing(
@@ -47,7 +47,7 @@ def _listing(lines: Iterable[Any]) -> Listing:
 def _published(line: object) -> PublishedCode | str:
     """A line's code and day, or why it is skipped.
 
-    A bare code can be redeemed; beside a broken day the code may well be broken, too.
+    A code without a day is accepted. With an invalid day, the code may be wrong, too.
     """
     if not isinstance(line, str):
         return f"not a text but a {type(line).__name__}"

@@ -1,6 +1,6 @@
-"""The list of kingshot.net, with the end of each code: `{"status": …, "data": {"giftCodes": [{"code", …}]}}`.
+"""The list of kingshot.net: `{"status": …, "data": {"giftCodes": [{"code", …}]}}`.
 
-The facts are in docs/reference/protocol.md, section 2.
+It has the end of each code. docs/reference/protocol.md, section 2, has the facts.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from giftcodes.clients.feeds.moments import end_of, moment
 
 
 def read_list(body: bytes) -> Listing:
-    """Read a body. An empty list is a list; anything but a list of codes is a problem, in words."""
+    """Read a body. An empty list is valid; anything but a list of codes is a problem."""
     answer = json_object(body)
     if isinstance(answer, Listing):
         return answer
@@ -23,7 +23,7 @@ def read_list(body: bytes) -> Listing:
     )
     if _is_failure(answer.get("status")) or (words and not isinstance(entries, list)):
         return Listing(
-            problem="The feed sent an error and no list. It is asked again.", words=words
+            problem="The feed sent an error and no list. It will be polled again.", words=words
         )
     if not isinstance(entries, list):
         return Listing(
@@ -56,7 +56,7 @@ def _listing(entries: list[Any]) -> Listing:
 
 
 def _published(code: str, entry: dict[str, Any], notes: list[str]) -> PublishedCode:
-    """The code with its dates. A date that cannot be read is dropped with a note: the code can still be redeemed."""
+    """The code with its dates. An unreadable date is dropped with a note."""
     published, end = None, None
     try:
         published = moment(entry.get("createdAt"))

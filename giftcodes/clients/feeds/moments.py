@@ -1,25 +1,26 @@
-"""Reading a moment as a feed writes it: a text with or without its zone, or seconds or milliseconds since 1970."""
+"""Times as feeds write them: text with or without a zone, or (milli)seconds since 1970."""
 
 from __future__ import annotations
 
 import datetime as dt
 import re
 
-#: Outside of these a date is a mistake or means "never", and is treated as unknown.
+#: A date outside of these is a mistake or means "never", and counts as unknown.
 FIRST = dt.datetime(2000, 1, 1, tzinfo=dt.UTC)
 LAST = dt.datetime(2100, 1, 1, tzinfo=dt.UTC)
 
-#: In seconds this is the year 5138, in milliseconds 1973: what is larger is in milliseconds.
+#: From here on a number is in milliseconds. In seconds this is the year 5138, in milliseconds 1973.
 _MILLISECONDS_FROM = 1e11
 _NUMBER = re.compile(r"-?\d{1,20}(\.\d{1,9})?", re.ASCII)
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 
 
 def moment(value: object) -> dt.datetime | None:
-    """Read a moment; without a zone it is UTC. None: nothing was given.
+    """Read a time, as UTC if it has no zone. None: no value was given.
 
     Raises:
-        ValueError: it cannot be read, or is not from 2000-01-01 to 2100-01-01. The text says what it is.
+        ValueError: it cannot be read, or is not from 2000-01-01 to 2100-01-01. The text describes
+            the value.
     """
     if value is None or (isinstance(value, str) and not value.strip()):
         return None
@@ -34,10 +35,10 @@ def moment(value: object) -> dt.datetime | None:
 
 
 def end_of(value: object) -> dt.datetime | None:
-    """Read the end of a code. A day without a time ends with that day, so that no code is closed too early.
+    """Read the end of a code. A day without a time means the end of that day.
 
     Raises:
-        ValueError: as `moment`.
+        ValueError: as for `moment`.
     """
     end = moment(value)
     if end and isinstance(value, str) and _DAY.fullmatch(value.strip()):
@@ -46,7 +47,7 @@ def end_of(value: object) -> dt.datetime | None:
 
 
 def _of_number(value: float) -> dt.datetime:
-    # Compared before it is divided: a whole number of JSON may be larger than any float. NaN fails, too.
+    # Compare before dividing: an integer in JSON may be larger than any float. NaN is refused, too.
     if not 0 <= value < _MILLISECONDS_FROM * 1000:
         raise ValueError("not between 2000 and 2100")
     seconds = value / 1000 if value >= _MILLISECONDS_FROM else value

@@ -1,4 +1,4 @@
-"""Clients of the games, by protocol. Which games there are is said in redeemer/games.py, not here."""
+"""Clients of the games, one for each protocol. redeemer/games.py lists the games."""
 
 from __future__ import annotations
 
@@ -8,38 +8,41 @@ from functools import lru_cache
 from giftcodes.clients.games.base import Answer, GameClient, RateReport
 from giftcodes.clients.games.century import CenturyClient
 from giftcodes.clients.games.config import ProviderConfig, Rate
-from giftcodes.clients.games.health import Checkup, Health
+from giftcodes.clients.games.health import Health, HealthReport
 
 __all__ = [
     "CLIENTS",
     "Answer",
     "CenturyClient",
-    "Checkup",
     "GameClient",
     "Health",
+    "HealthReport",
     "ProviderConfig",
     "Rate",
     "RateReport",
     "client_for",
 ]
 
-#: By protocol: `ProviderConfig.protocol` names one of these.
+#: By `ProviderConfig.protocol`.
 CLIENTS: dict[str, type[GameClient]] = {"century": CenturyClient}
 
 
 def client_for(
     config: ProviderConfig, *, total_seconds: float, connect_seconds: float
 ) -> GameClient:
-    """The client of a game, with its connections: the same one for the same arguments. Threads may share it.
+    """The client of a game, with its connections: the same one for the same arguments.
+
+    Threads may share it.
 
     Args:
-        total_seconds: one request in all.
-        connect_seconds: of these, the most for reaching the server.
+        total_seconds: the limit for one request.
+        connect_seconds: the part of it that connecting may take.
 
     Raises:
         ValueError: no client is registered for the configuration's protocol.
     """
-    # Connections must not be shared with a parent process.
+    # The process ID is part of the key, because connections must not be shared with a parent
+    # process.
     return _client(config, total_seconds, connect_seconds, os.getpid())
 
 

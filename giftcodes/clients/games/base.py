@@ -1,4 +1,4 @@
-"""One request to a game and what became of it. The base owns HTTP; a game's file signs and translates."""
+"""The base class of the game clients. It does the HTTP; a subclass signs and translates."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from giftcodes.clients.games.config import ProviderConfig
-from giftcodes.clients.games.health import Checkup, Health, health_url, judge
+from giftcodes.clients.games.health import Health, HealthReport, health_url, read_health
 from giftcodes.clients.http import ExchangeError, NotSentError, Response, Transport, Truncation
 from giftcodes.clients.http.headers import count, reset_after_seconds, retry_after_seconds
 from giftcodes.clients.http.redactor import Redactor
 from giftcodes.domain.outcomes import ODD_ANSWERS, PROVING, Outcome, meaning
 from giftcodes.domain.text import one_line, plain_text
 
-#: An answer has about a hundred bytes.
+#: An ordinary answer has about a hundred bytes.
 MAX_BYTES = 64 * 1024
 MSG_LENGTH = 200
 ERR_CODE_LENGTH = 20
@@ -26,7 +26,7 @@ _BODY_IS_KEPT = ODD_ANSWERS | {Outcome.CAPTCHA, Outcome.FORBIDDEN}
 
 @dataclass(frozen=True, slots=True)
 class RateReport:
-    """What an answer says about the request limit. Each may be missing; times are from now."""
+    """What an answer says about the request limit. None: not given. Times are from now."""
 
     limit: int | None = None
     remaining: int | None = None
@@ -36,10 +36,16 @@ class RateReport:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What became of one request. Texts hold no secret, and nothing that PostgreSQL cannot store.
+    """The result of one request. Texts contain no secret, and nothing that PostgreSQL cannot store.
 
-    `body` is an excerpt, and only there where the answer is not one of the game's known ones, or refuses us.
-    `detail` says what happened where there is no answer, or only a part of it.
+    Args:
+        outcome: its meaning.
+        http_status: None without an answer.
+        err_code, msg: as the game sent them.
+        latency_ms: from the start of the request to the end of the answer.
+        body: an excerpt of an answer that is not a known one, or that refuses us; else empty.
+        rate: what the headers say about the request limit.
+        detail: what happened, if there is no answer or only a part of it.
     """
 
     outcome: Outcome
@@ -54,7 +60,7 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class SignedRequest:
-    """A signed request: form fields, headers, and those of the values that must never be stored or shown."""
+    """A signed request. `secrets` are the values in it that must never be stored or shown."""
 
     fields: Mapping[str, str]
     headers: Mapping[str, str]
@@ -62,8 +68,8 @@ class SignedRequest:
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
-    """A body, translated. The texts are as the game sent them."""
+class Translation:
+    """The meaning of a body. `msg` and `err_code` are as the game sent them."""
 
     outcome: Outcome
     msg: str = ""
@@ -72,7 +78,7 @@ class Verdict:
 
 
 class GameClient(ABC):
-    """Redeems codes for players of one game. Safe to share between threads."""
+    """Redeems codes for players of one game. Threads may share it."""
 
     def __init__(
         self, config: ProviderConfig, *, total_seconds: float, connect_seconds: float
@@ -83,111 +89,123 @@ class GameClient(ABC):
         )
 
     def redeem(self, *, player_id: str, code: str, realm: int) -> Answer:
-        """Send one request, once, and say what became of it. Never raises; never sleeps.
+        """Send one request, once. Never raises and never sleeps; takes at most `total_seconds`.
 
-        Takes at most `total_seconds`. UNREACHABLE promises that nothing arrived; whatever may have arrived
-        without an answer that can be trusted is UNANSWERED, UNREADABLE, UNRECOGNISED or SERVER_ERROR.
+        UNREACHABLE guarantees that nothing arrived. A request that may have arrived, without an
+        answer that can be trusted, is UNANSWERED, UNREADABLE, UNRECOGNISED or SERVER_ERROR.
 
         Args:
             player_id: decimal digits.
             code: as it was published.
-            realm: the state or kingdom.
+            realm: the number of the state or kingdom.
         """
         started = time.monotonic()
         hide = Redactor(self.config.salt, self.config.feed_key)
-        reply: Response | None = None
+        response: Response | None = None
         try:
-            order = self.order(player_id=player_id, code=code, realm=realm)
-            hide = Redactor(self.config.salt, self.config.feed_key, *order.secrets)
-            reply = self._transport.exchange(
-                "POST", self.config.api_url, headers=order.headers, form=order.fields
+            request = self.sign_redeem(player_id=player_id, code=code, realm=realm)
+            hide = Redactor(self.config.salt, self.config.feed_key, *request.secrets)
+            response = self._transport.exchange(
+                "POST", self.config.api_url, headers=request.headers, form=request.fields
             )
-            verdict = self._judge(reply)
+            translation = self._interpret(response)
         except ExchangeError as error:
             lost = Outcome.UNREACHABLE if isinstance(error, NotSentError) else Outcome.UNANSWERED
-            verdict = Verdict(lost, detail=str(error))
-        except Exception as error:  # noqa: BLE001 (the caller has written an attempt and waits for its end)
-            # Before the exchange nothing was sent; after it there is an answer, which we failed to read.
-            broken = Outcome.UNREADABLE if reply else Outcome.UNREACHABLE
-            verdict = Verdict(broken, detail=f"{type(error).__name__}: {error}")
-        return _answer(verdict, reply, hide, latency_ms=round((time.monotonic() - started) * 1000))
+            translation = Translation(lost, detail=str(error))
+        except Exception as error:  # noqa: BLE001 (the attempt needs a result)
+            # Without a response nothing was sent; with one, reading it failed.
+            broken = Outcome.UNREADABLE if response else Outcome.UNREACHABLE
+            translation = Translation(broken, detail=f"{type(error).__name__}: {error}")
+        return _answer(
+            translation, response, hide, latency_ms=round((time.monotonic() - started) * 1000)
+        )
 
-    def check_health(self) -> Checkup | None:
-        """Ask once whether the service is up, without a player and without a code. Never raises; never sleeps.
+    def check_health(self) -> HealthReport | None:
+        """Check once whether the service is up, without a player or a code. Never raises or sleeps.
 
-        None: no such question is known for this protocol, or for this API address.
+        None: no health check is known for this protocol or this API URL.
         """
-        url, order = health_url(self.config.api_url), self.health_order()
-        if not url or order is None:
+        url, request = health_url(self.config.api_url), self.sign_health_check()
+        if not url or request is None:
             return None
         started = time.monotonic()
-        hide = Redactor(self.config.salt, self.config.feed_key, *order.secrets)
+        hide = Redactor(self.config.salt, self.config.feed_key, *request.secrets)
         status: int | None = None
         try:
-            reply = self._transport.exchange("POST", url, headers=order.headers, form=order.fields)
-            status, (health, detail) = reply.status, judge(reply)
-        except Exception as error:  # noqa: BLE001 (the one who asks wants words, whatever is wrong)
+            response = self._transport.exchange(
+                "POST", url, headers=request.headers, form=request.fields
+            )
+            status, (health, detail) = response.status, read_health(response)
+        except Exception as error:  # noqa: BLE001 (the report describes every error)
             health, detail = Health.DOWN, str(error) or type(error).__name__
         latency_ms = round((time.monotonic() - started) * 1000)
-        return Checkup(health, status, latency_ms, one_line(hide(detail), MSG_LENGTH))
+        return HealthReport(health, status, latency_ms, one_line(hide(detail), MSG_LENGTH))
 
-    def health_order(self) -> SignedRequest | None:
-        """Sign the question whether the service is up. None: the protocol has none."""
+    def sign_health_check(self) -> SignedRequest | None:
+        """The signed health check. None: the protocol has none."""
         return None
 
     @abstractmethod
-    def order(self, *, player_id: str, code: str, realm: int) -> SignedRequest:
-        """Sign a request."""
+    def sign_redeem(self, *, player_id: str, code: str, realm: int) -> SignedRequest:
+        """The signed request that redeems a code."""
 
     @abstractmethod
-    def translate(self, body: bytes) -> Verdict:
-        """Say what a whole body means, without regard to the HTTP status."""
+    def translate(self, body: bytes) -> Translation:
+        """The meaning of a complete body, whatever the HTTP status."""
 
-    def _judge(self, reply: Response) -> Verdict:
-        """What HTTP says goes before what the body says: a proxy's page must not pass for the game's word.
+    def _interpret(self, response: Response) -> Translation:
+        """The meaning of a response. The status goes before the body, which may be a proxy's page.
 
-        An error of the client's (4xx) is read like an answer, since the game might send its own there; a
-        proof that the player has the code is believed with 2xx only. 401 and 403 have a meaning of their own
-        where the body is no known answer.
+        The body of a client error (4xx) is translated, since the game might send its own answer
+        there. But only with 2xx does an answer prove that the player has the code. 401 and 403
+        without a known answer are FORBIDDEN.
         """
-        if reply.status == 429:
-            return Verdict(Outcome.THROTTLED, detail=reply.cut)
-        if reply.status >= 500:
-            return Verdict(Outcome.SERVER_ERROR, detail=reply.cut)
+        if response.status == 429:
+            return Translation(Outcome.THROTTLED, detail=response.truncation)
+        if response.status >= 500:
+            return Translation(Outcome.SERVER_ERROR, detail=response.truncation)
         if (
-            reply.status in (401, 403)
-            and not meaning(self.translate(reply.body).outcome).recognised
+            response.status in (401, 403)
+            and not meaning(self.translate(response.body).outcome).recognised
         ):
-            return Verdict(Outcome.FORBIDDEN, detail=f"HTTP {reply.status}")
-        if reply.cut is not Truncation.NOT_CUT:
-            slow = reply.cut is Truncation.TOO_SLOW
-            return Verdict(Outcome.UNANSWERED if slow else Outcome.UNREADABLE, detail=reply.cut)
-        if reply.status < 200 or 300 <= reply.status < 400:
-            return Verdict(Outcome.UNREADABLE, detail="A redirect, or a status that is no answer.")
-        verdict = self.translate(reply.body)
-        if reply.status >= 400 and verdict.outcome in PROVING:
-            return Verdict(
+            return Translation(Outcome.FORBIDDEN, detail=f"HTTP {response.status}")
+        if response.truncation is not Truncation.NONE:
+            slow = response.truncation is Truncation.TOO_SLOW
+            return Translation(
+                Outcome.UNANSWERED if slow else Outcome.UNREADABLE, detail=response.truncation
+            )
+        if response.status < 200 or 300 <= response.status < 400:
+            return Translation(
+                Outcome.UNREADABLE, detail="A redirect, or a status that is not an answer."
+            )
+        translation = self.translate(response.body)
+        if response.status >= 400 and translation.outcome in PROVING:
+            return Translation(
                 Outcome.UNRECOGNISED,
-                verdict.msg,
-                verdict.err_code,
+                translation.msg,
+                translation.err_code,
                 "A success with a failing status.",
             )
-        return verdict
+        return translation
 
 
-def _answer(verdict: Verdict, reply: Response | None, hide: Redactor, *, latency_ms: int) -> Answer:
+def _answer(
+    translation: Translation, response: Response | None, hide: Redactor, *, latency_ms: int
+) -> Answer:
     kept = (
-        reply.body.decode("utf-8", "replace") if reply and verdict.outcome in _BODY_IS_KEPT else ""
+        response.body.decode("utf-8", "replace")
+        if response and translation.outcome in _BODY_IS_KEPT
+        else ""
     )
     return Answer(
-        outcome=verdict.outcome,
-        http_status=reply.status if reply else None,
-        err_code=one_line(hide(verdict.err_code), ERR_CODE_LENGTH),
-        msg=one_line(hide(verdict.msg), MSG_LENGTH),
+        outcome=translation.outcome,
+        http_status=response.status if response else None,
+        err_code=one_line(hide(translation.err_code), ERR_CODE_LENGTH),
+        msg=one_line(hide(translation.msg), MSG_LENGTH),
         latency_ms=latency_ms,
         body=plain_text(hide(kept), BODY_LENGTH),
-        rate=_rate(reply.headers) if reply else RateReport(),
-        detail=one_line(hide(verdict.detail), MSG_LENGTH),
+        rate=_rate(response.headers) if response else RateReport(),
+        detail=one_line(hide(translation.detail), MSG_LENGTH),
     )
 
 

@@ -1,4 +1,4 @@
-"""What is configured of a game: plain values, filled by the settings from the environment."""
+"""The configuration of a game: plain values, which the settings read from the environment."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True, slots=True)
 class Rate:
-    """So many requests in a window of so many seconds, for one address."""
+    """`requests` in a window of `seconds`, for one address."""
 
     requests: int
     seconds: float
@@ -18,20 +18,26 @@ class Rate:
         """Read `30/60` (30 requests in 60 s); `unlimited` gives None.
 
         Raises:
-            ValueError: the text is of another form, or a number in it is not positive.
+            ValueError: the text has another form, or a number in it is not positive.
         """
         if text.strip().casefold() == "unlimited":
             return None
         match = re.fullmatch(r"\s*(\d+)\s*/\s*(\d+(?:\.\d+)?)\s*", text)
         if match is None or int(match[1]) < 1 or float(match[2]) <= 0:
-            msg = f"A rate looks like 30/60 (30 requests in 60 seconds) or is the word unlimited, not {text!r}."
+            msg = (
+                "A rate looks like 30/60 (30 requests in 60 seconds) or is the word unlimited, "
+                f"not {text!r}."
+            )
             raise ValueError(msg)
         return cls(int(match[1]), float(match[2]))
 
 
 @dataclass(frozen=True, slots=True)
 class ProviderConfig:
-    """One game. `salt`, `feed_key` and `directory_key` are secrets: they are kept out of `repr`, and so out of logs."""
+    """One game.
+
+    The secrets `salt`, `feed_key` and `directory_key` are not in `repr`, so no log has them.
+    """
 
     name: str
     title: str
@@ -47,7 +53,7 @@ class ProviderConfig:
     protocol: str = "century"
     #: A key of `giftcodes.clients.feeds.FORMATS`.
     feed_format: str = "community"
-    #: The address of a player in a directory of players, with `{id}` where the player ID goes.
+    #: The URL of a player in a directory of players. `{id}` stands for the player ID.
     directory_url: str = ""
     directory_key: str = field(default="", repr=False)
     directory_rate: Rate | None = Rate(60, 60.0)
@@ -55,15 +61,15 @@ class ProviderConfig:
 
     @property
     def is_on(self) -> bool:
-        """A provider without a salt cannot sign, and is off."""
+        """Whether codes are redeemed. Without a salt, nothing can be signed."""
         return bool(self.salt and self.api_url)
 
     @property
     def has_feed(self) -> bool:
-        """Without an address there is nothing to poll; codes are then added by hand."""
+        """Whether there is a feed to poll. Without one, codes are added by hand."""
         return self.is_on and bool(self.feed_url)
 
     @property
     def has_directory(self) -> bool:
-        """Without a key no directory is asked."""
+        """Whether players can be looked up in a directory."""
         return self.is_on and bool(self.directory_url and self.directory_key)

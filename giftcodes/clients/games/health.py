@@ -1,7 +1,7 @@
-"""Is a game's service up? What the answer to a question without a player and without a code says.
+"""The health check of a game's service: a request without a player or a code.
 
-The fact is in docs/reference/protocol.md, section 1: a good answer proves that the service can be
-reached, and not the salt.
+docs/reference/protocol.md, section 1: a good answer proves that the service can be reached. It does
+not prove the salt.
 """
 
 from __future__ import annotations
@@ -15,20 +15,20 @@ from giftcodes.clients.http import Response, Truncation
 
 
 class Health(StrEnum):
-    """What is known of the service after one question."""
+    """The health of the service, by one answer."""
 
     UP = "up"
-    #: It answered, and does not accept the signature of the question.
+    #: It answered, and refused the signature of the request.
     REFUSED = "refused"
-    #: No answer, or an error of the server's.
+    #: No answer, or a server error.
     DOWN = "down"
-    #: An answer that says neither.
+    #: The answer shows none of these.
     UNCLEAR = "unclear"
 
 
 @dataclass(frozen=True, slots=True)
-class Checkup:
-    """One answer. `detail` holds no secret."""
+class HealthReport:
+    """The result of a health check. `detail` contains no secret."""
 
     health: Health
     http_status: int | None
@@ -37,7 +37,7 @@ class Checkup:
 
 
 def health_url(api_url: str) -> str:
-    """Where the question goes: `…/api/gift_code` gives `…/api/gift_code_config`, anything else an empty text."""
+    """The URL of the health check: `…/gift_code` gives `…/gift_code_config`, any other URL ''."""
     parts = urlsplit(api_url)
     path = parts.path.rstrip("/")
     if not path.endswith("/gift_code"):
@@ -45,18 +45,18 @@ def health_url(api_url: str) -> str:
     return urlunsplit(parts._replace(path=f"{path}_config", query="", fragment=""))
 
 
-def judge(reply: Response) -> tuple[Health, str]:
-    """What an answer says of the service, and the words for it."""
-    if reply.status >= 500:
+def read_health(response: Response) -> tuple[Health, str]:
+    """The health that an answer shows, and its description."""
+    if response.status >= 500:
         return Health.DOWN, "The server reports an error."
-    if reply.status == 429:
+    if response.status == 429:
         return Health.UNCLEAR, "It refuses more questions of this kind for now."
-    if not 200 <= reply.status < 300:
+    if not 200 <= response.status < 300:
         return Health.UNCLEAR, "It may not have this endpoint any more."
-    if reply.cut is not Truncation.NOT_CUT:
-        return Health.UNCLEAR, reply.cut.value
+    if response.truncation is not Truncation.NONE:
+        return Health.UNCLEAR, response.truncation.value
     try:
-        answer = json.loads(reply.body)
+        answer = json.loads(response.body)
     except (ValueError, RecursionError):
         answer = None
     if not isinstance(answer, dict):

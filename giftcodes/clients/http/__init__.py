@@ -1,7 +1,7 @@
-"""HTTP within a budget: what the clients of outside services share.
+"""HTTP within limits of time and size, for the clients of all outside services.
 
-`transport` makes one exchange, `connections` keep it within its time and bytes, `headers` reads what an
-answer says about waiting, `text` makes foreign text safe to store and show. Importing it needs no Django.
+`transport` makes one exchange, `connections` keeps it within its `budget`, `headers` reads how long
+to wait, and `redactor` removes secrets from texts. It needs no Django.
 """
 
 from giftcodes.clients.http.transport import (

@@ -1,4 +1,4 @@
-"""The budget of one exchange: until when, how many bytes, and whether anything has left the house."""
+"""The budget of one exchange: its deadlines, its bytes, and whether anything was sent."""
 
 from __future__ import annotations
 
@@ -10,11 +10,17 @@ _OVERHEAD_BYTES = 64 * 1024
 
 
 class AnswerTooLongError(Exception):
-    """More bytes came than the exchange may read."""
+    """The answer has more bytes than the exchange may read."""
 
 
 class Budget:
-    """Counts down while an exchange runs. One thread, one exchange."""
+    """The time and bytes that are left of one exchange, which runs on one thread.
+
+    Args:
+        total_seconds: the limit for the exchange, from now.
+        connect_seconds: the part of it that connecting may take.
+        max_bytes: the longest body, after decompression.
+    """
 
     def __init__(self, *, total_seconds: float, connect_seconds: float, max_bytes: int) -> None:
         now = time.monotonic()
@@ -22,30 +28,30 @@ class Budget:
         self._ends_at = now + total_seconds
         self._connect_ends_at = now + min(connect_seconds, total_seconds)
         self._bytes_left = 2 * max_bytes + _OVERHEAD_BYTES
-        #: True from just before the first byte of a request is handed to the kernel: from then on nobody can
-        #: say that the request never arrived.
+        #: Set just before the first byte of a request is passed to the kernel. From then on the
+        #: request may have arrived.
         self.sent = False
 
     def seconds_left(self) -> float:
-        """Seconds until the end, more than 0.
+        """Seconds left for the exchange, more than 0.
 
         Raises:
-            TimeoutError: there are none left.
+            TimeoutError: none are left.
         """
         return _positive(
             self._ends_at - time.monotonic(), f"no time left of {self._total_seconds:g} s"
         )
 
     def connect_seconds_left(self) -> float:
-        """Seconds for finding and reaching the server (DNS, TCP, TLS), more than 0.
+        """Seconds left for connecting (DNS, TCP, TLS), more than 0.
 
         Raises:
-            TimeoutError: there are none left.
+            TimeoutError: none are left.
         """
         return _positive(self._connect_ends_at - time.monotonic(), "not connected in time")
 
     def spend_bytes(self, count: int) -> None:
-        """Count bytes that were read from the network, before they are decompressed.
+        """Count bytes that were read from the network, before decompression.
 
         Raises:
             AnswerTooLongError: more were read than an answer may have.
@@ -61,6 +67,6 @@ def _positive(seconds: float, complaint: str) -> float:
     return seconds
 
 
-#: The budget of the exchange that this thread is making. urllib3 opens and reuses connections by itself, so
-#: that there is no argument to hand it down by.
+#: The budget of this thread's exchange. It cannot be passed as an argument, because urllib3 opens
+#: and reuses the connections.
 CURRENT: ContextVar[Budget] = ContextVar("CURRENT")

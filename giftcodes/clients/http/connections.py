@@ -1,8 +1,8 @@
-"""Connections that keep to the budget of the exchange they serve.
+"""Connections that keep to the budget of their exchange.
 
-The timeouts of `requests` are for each read, so that a server which drips a byte now and then, in its headers
-too, holds a thread for ever; and they do not cover DNS at all. Here every read from the socket gets the time
-that is left.
+The timeouts of `requests` apply to each read, so a server that sends a byte now and then, in its
+headers too, can hold a thread without end; and they do not cover DNS. Here every read from the
+socket gets the time that is left.
 """
 
 from __future__ import annotations
@@ -24,8 +24,9 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 from giftcodes.clients.http.budget import CURRENT, Budget
 from giftcodes.domain import failpoints
 
-#: A pooled connection that was idle for longer is not used again. Servers close idle ones after 5 s and more;
-#: a request that meets the closing is lost in doubt, which costs a member a minute.
+#: A pooled connection that has been idle for longer is not reused. Servers close idle connections
+#: after 5 s or more, and a request sent just then has an unknown outcome, which costs the member a
+#: minute.
 IDLE_SECONDS = 4.0
 
 #: Connections kept for reuse: more than there are threads in a worker.
@@ -35,7 +36,7 @@ _Address = tuple[int, int, int, str, Any]
 
 
 class _BoundedReader(io.RawIOBase):
-    """The bytes of a socket, each read with the time that is left."""
+    """A socket's bytes, each read with the time that is left."""
 
     def __init__(self, sock: socket.socket, budget: Budget) -> None:
         self._sock = sock
@@ -57,7 +58,7 @@ class _BoundedReader(io.RawIOBase):
 
 
 class _BoundedFiles:
-    """What http.client asks of a socket when it reads an answer: one file."""
+    """The part of a socket that http.client needs to read an answer."""
 
     def __init__(self, sock: socket.socket) -> None:
         self._sock = sock
@@ -77,7 +78,7 @@ class _BoundedConnection(HTTPConnection):
 
     @property
     def is_connected(self) -> bool:
-        """Whether urllib3 may reuse the connection: neither dropped by the server nor idle for long."""
+        """Whether urllib3 may reuse it: neither closed by the server nor idle for too long."""
         return super().is_connected and time.monotonic() - self._answered_at < IDLE_SECONDS
 
     def _new_conn(self) -> socket.socket:
@@ -86,7 +87,7 @@ class _BoundedConnection(HTTPConnection):
         try:
             for option in self.socket_options or ():
                 sock.setsockopt(*option)
-            # The TLS handshake, where there is one, takes from the same time.
+            # The TLS handshake, if any, has the rest of the same time.
             sock.settimeout(budget.connect_seconds_left())
         except OSError:
             sock.close()
@@ -101,7 +102,8 @@ class _BoundedConnection(HTTPConnection):
         budget.sent = True
         super().send(data)
 
-    def getresponse(self) -> urllib3.HTTPResponse:  # type: ignore[override]  # as urllib3 itself does
+    # urllib3 overrides it with the same incompatible type.
+    def getresponse(self) -> urllib3.HTTPResponse:  # type: ignore[override]
         failpoints.hit("after-send")
         response = super().getresponse()
         self._answered_at = time.monotonic()
@@ -109,7 +111,7 @@ class _BoundedConnection(HTTPConnection):
 
 
 class _BoundedTLSConnection(_BoundedConnection, HTTPSConnection):
-    """The same over TLS: the budget sits above and below the encryption alike."""
+    """The same over TLS: the budget limits the reads above and below the encryption."""
 
 
 class _BoundedPool(HTTPConnectionPool):
@@ -121,11 +123,11 @@ class _BoundedTLSPool(HTTPSConnectionPool):
 
 
 class BoundedAdapter(HTTPAdapter):
-    """`requests`' adapter over bounded connections. It repeats nothing: a redeem POST goes out once.
+    """The adapter of `requests` with bounded connections.
 
-    Meant to be used without a `requests.Session`: a session reads proxies and .netrc from the environment
-    (fair use: one address), keeps cookies, and reads the whole body of a redirect even where it does not
-    follow it.
+    It never retries: a redeem POST is sent once. It is used without a `requests.Session`, which
+    would read proxies and .netrc from the environment (fair use: one address), keep cookies, and
+    read the whole body of a redirect that it does not follow.
     """
 
     def __init__(self) -> None:
@@ -137,19 +139,19 @@ class BoundedAdapter(HTTPAdapter):
 
 
 def connect(host: str, port: int, budget: Budget) -> socket.socket:
-    """A connected socket to the first of the host's addresses that answers.
+    """A socket connected to the first address of the host that accepts.
 
-    Each address gets a fair share of the connect time, so that a dead one does not eat it all.
+    Each address gets an equal part of the connect time, so that a dead one does not use all of it.
 
     Raises:
-        OSError: the name is not known, or no address could be reached in time.
+        OSError: the name is unknown, or no address could be reached in time.
     """
     addresses = _resolve(host, port, budget.connect_seconds_left())
     problem: OSError = OSError(f"no address for {host}")
     for position, (family, kind, protocol, _, address) in enumerate(addresses):
-        share = budget.connect_seconds_left() / (len(addresses) - position)
+        seconds = budget.connect_seconds_left() / (len(addresses) - position)
         try:
-            return _connected(socket.socket(family, kind, protocol), address, share)
+            return _connected(socket.socket(family, kind, protocol), address, seconds)
         except OSError as error:
             problem = error
     raise problem
@@ -166,9 +168,10 @@ def _connected(sock: socket.socket, address: Any, seconds: float) -> socket.sock
 
 
 def _resolve(host: str, port: int, seconds: float) -> Sequence[_Address]:
-    """Look a name up, in at most so many seconds.
+    """The addresses of a host, looked up in at most `seconds`.
 
-    The system's resolver takes no timeout; a thread that is stuck in it is left to end by itself.
+    The system's resolver has no timeout, so it runs in a thread, which is abandoned when the time
+    is over.
     """
     found: queue.SimpleQueue[Sequence[_Address] | OSError] = queue.SimpleQueue()
 

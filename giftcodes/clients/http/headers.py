@@ -1,4 +1,7 @@
-"""What an answer's headers say about waiting, and what to send back next time. Garbage reads as nothing."""
+"""Headers of an answer: how long to wait, and validators to send next time.
+
+A malformed header counts as missing.
+"""
 
 from __future__ import annotations
 
@@ -8,25 +11,26 @@ from collections.abc import Mapping
 from datetime import UTC
 from email.utils import parsedate_to_datetime
 
-#: Longer than this, no wait is believed.
+#: The longest wait that is accepted.
 LONGEST_WAIT_SECONDS = 86_400.0
 _MAX_LENGTH = 64
-#: Numbers above these are moments, in seconds and in milliseconds since 1970.
+#: From these on, a number is a time in seconds, or in milliseconds, since 1970.
 _UNIX_SECONDS_FROM = 1e9
 _UNIX_MILLISECONDS_FROM = 1e12
 
 
 def count(headers: Mapping[str, str], name: str) -> int | None:
-    """A header that is a whole number of at most nine digits, or None."""
+    """A header's whole number of at most nine digits; None if it is not one."""
     match = re.fullmatch(r"[0-9]{1,9}", headers.get(name, "").strip())
     return int(match[0]) if match else None
 
 
 def retry_after_seconds(headers: Mapping[str, str]) -> float | None:
-    """`Retry-After` in seconds: a number, or a date counted from the answer's own `Date` (RFC 9110, section 10.2.3).
+    """`Retry-After` in seconds (RFC 9110, section 10.2.3).
 
-    It is never read as milliseconds. More than a day counts as a day. None where there is no such header, or it names
-    the past.
+    It is a number of seconds, never milliseconds, or a date, which is compared with the answer's
+    own `Date`. More than a day counts as a day. None if there is no such header, or it is in the
+    past.
     """
     text = headers.get("Retry-After", "").strip()
     seconds = _number(text)
@@ -37,9 +41,9 @@ def retry_after_seconds(headers: Mapping[str, str]) -> float | None:
 
 
 def reset_after_seconds(headers: Mapping[str, str]) -> float | None:
-    """`X-RateLimit-Reset` as seconds from now. Some send a delay, some a moment: the large numbers.
+    """`X-RateLimit-Reset` in seconds from now. Some servers send a delay, others a time.
 
-    None where there is no such header, or it names the past or more than a day.
+    None if there is no such header, or it is in the past or more than a day away.
     """
     number = _number(headers.get("X-RateLimit-Reset", "").strip())
     if number is None:
@@ -52,10 +56,10 @@ def reset_after_seconds(headers: Mapping[str, str]) -> float | None:
 
 
 def sendable(value: str, limit: int) -> str:
-    """The value without space around it, if a header can carry it and it is not too long. Else an empty text.
+    """The stripped value, if a header can carry it and it is not longer than `limit`; else empty.
 
-    A validator that is cut or changed matches nothing, so that a list which cannot be told apart is just read
-    again.
+    A validator is never shortened: a changed one would match nothing. Without a validator the list
+    is read in full.
     """
     value = value.strip()
     return value if value.isascii() and value.isprintable() and len(value) <= limit else ""
@@ -76,6 +80,6 @@ def _date(text: str) -> float | None:
 
 
 def _answered_at(headers: Mapping[str, str]) -> float:
-    """When the server says that it is: our own clock may be wrong."""
+    """The server's time of the answer, in unix seconds, because our own clock may be wrong."""
     moment = _date(headers.get("Date", "").strip())
     return time.time() if moment is None else moment

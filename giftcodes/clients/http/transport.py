@@ -1,4 +1,4 @@
-"""One exchange: a request out, an answer in, within a budget of time and bytes, and never a repeat."""
+"""One HTTP exchange within a budget of time and bytes. It is never repeated."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ _CHUNK_BYTES = 4096
 
 
 class Truncation(StrEnum):
-    """Why a body is not the whole body."""
+    """Why a body is incomplete."""
 
-    NOT_CUT = ""
+    NONE = ""
     TOO_SLOW = "The answer did not end in time."
     TOO_LONG = "The answer is longer than any answer should be."
     BROKEN_OFF = "The answer broke off, or could not be decompressed."
@@ -29,32 +29,38 @@ class Truncation(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """An answer whose headers arrived. `headers` are looked up without case; `body` is decompressed."""
+    """An answer whose headers have arrived.
+
+    `headers` ignores the case of names. `body` is decompressed; `truncation` says whether it is
+    complete.
+    """
 
     status: int
     headers: Mapping[str, str]
     body: bytes
-    cut: Truncation
+    truncation: Truncation
 
 
 class ExchangeError(Exception):
-    """There is no answer. The text may be long and hold secrets of the request: redact it, then cut it."""
+    """There is no answer. The text may be long and contain secrets: redact it, then cut it."""
 
 
 class NotSentError(ExchangeError):
-    """Provably nothing of the request arrived: bad address, DNS, refused, TLS, or no connection in time."""
+    """Certainly nothing was sent: bad address, DNS, refused, TLS, or not connected in time."""
 
 
 class NoAnswerError(ExchangeError):
-    """The request was sent, in part at least, and what came of it is not known."""
+    """At least a part of the request was sent. Its effect is unknown."""
 
 
 class Transport:
-    """Makes exchanges within a budget. Threads may share one; connections are reused for a few seconds.
+    """Makes exchanges within a budget. Threads may share it.
+
+    Connections are reused for some seconds.
 
     Args:
-        total_seconds: one exchange, in all: DNS, connect, TLS, sending, headers and body.
-        connect_seconds: of these, the most for DNS, connect and TLS together.
+        total_seconds: the limit for one exchange: DNS, connect, TLS, sending, headers and body.
+        connect_seconds: the part of it that DNS, connect and TLS may take together.
         max_bytes: the longest body, after decompression.
         verify: True, or a file with the certificates to trust.
     """
@@ -82,26 +88,26 @@ class Transport:
         form: Mapping[str, str] | None = None,
         body: bytes | None = None,
     ) -> Response:
-        """Send one request, once. Redirects are answers like any other: they are not followed.
+        """Send one request, once. Redirects are not followed: they are answers.
 
         Args:
-            headers: sent beside `User-Agent` and `Accept-Encoding: identity`.
+            headers: sent in addition to `User-Agent` and `Accept-Encoding: identity`.
             form: fields for an `application/x-www-form-urlencoded` body.
-            body: instead of a form, a body of the type that `headers` name.
+            body: used instead of `form`; `headers` has its content type.
 
         Raises:
-            NotSentError: nothing arrived.
+            NotSentError: nothing was sent.
             NoAnswerError: it may have arrived.
         """
         with self._budget() as budget:
             try:
                 return self._exchange(method, url, headers, form if body is None else body)
             except Exception as error:  # noqa: BLE001 (urllib3 lets many kinds through)
-                # Without the chain: a traceback could show the feed key.
+                # `from None`, because the chained traceback could contain the feed key.
                 raise (NoAnswerError if budget.sent else NotSentError)(root_cause(error)) from None
 
     def close(self) -> None:
-        """Close the connections that wait for reuse."""
+        """Close the idle connections."""
         self._adapter.close()
 
     @contextmanager
@@ -128,8 +134,8 @@ class Transport:
         request = requests.Request(method, url, headers={**always, **headers}, data=data).prepare()
         timeout = (self._connect_seconds, self._total_seconds)
         response = self._adapter.send(request, stream=True, timeout=timeout, verify=self._verify)
-        body, cut = self._read(response)
-        return Response(response.status_code, response.headers, body, cut)
+        body, truncation = self._read(response)
+        return Response(response.status_code, response.headers, body, truncation)
 
     def _read(self, response: requests.Response) -> tuple[bytes, Truncation]:
         body = bytearray()
@@ -138,20 +144,20 @@ class Transport:
                 body += chunk
                 if len(body) > self._max_bytes:
                     return self._cut(response, body, Truncation.TOO_LONG)
-        except Exception as error:  # noqa: BLE001 (the status is in, and counts, whatever broke the body)
-            return self._cut(response, body, _why(error))
-        return bytes(body), Truncation.NOT_CUT
+        except Exception as error:  # noqa: BLE001 (the status counts without a body)
+            return self._cut(response, body, _truncation_of(error))
+        return bytes(body), Truncation.NONE
 
     def _cut(
-        self, response: requests.Response, body: bytearray, cut: Truncation
+        self, response: requests.Response, body: bytearray, truncation: Truncation
     ) -> tuple[bytes, Truncation]:
-        # A connection with the rest of an answer in it must not serve the next request.
+        # A connection with the rest of an answer must not be reused.
         response.raw.close()
-        return bytes(body[: self._max_bytes]), cut
+        return bytes(body[: self._max_bytes]), truncation
 
 
 def root_cause(error: BaseException) -> str:
-    """The class and text of the innermost error: the outer ones repeat addresses and say less."""
+    """The class and text of the innermost error. The outer ones contain URLs and say less."""
     for _ in range(10):
         inner = error.__cause__ or error.__context__
         if inner is None:
@@ -160,7 +166,7 @@ def root_cause(error: BaseException) -> str:
     return f"{type(error).__name__}: {error}"
 
 
-def _why(error: BaseException) -> Truncation:
+def _truncation_of(error: BaseException) -> Truncation:
     seen: BaseException | None = error
     while seen is not None:
         if isinstance(seen, TimeoutError):

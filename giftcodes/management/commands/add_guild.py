@@ -15,14 +15,11 @@ from giftcodes.models import Guild
 
 
 class Command(ServerCommand):
-    """A guild without members; they come with `import_members`."""
-
-    help = "Add a guild. Its members come with import_members, or in the admin."
+    help = "Add a guild without members. Add them with import_members, or in the admin."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        """Take what a guild is made of."""
         parser.add_argument(
-            "name", metavar="NAME", help="the guild's name; quote it if it holds spaces"
+            "name", metavar="NAME", help="the guild's name; quote it if it contains spaces"
         )
         parser.add_argument(
             "--provider", required=True, metavar="P", help="its game, such as whiteout or kingshot"
@@ -38,19 +35,19 @@ class Command(ServerCommand):
             "--priority",
             type=whole_number,
             default=0,
-            help="higher goes first where codes end at the same time (default: 0)",
+            help="of codes that end at the same time, a higher priority goes first (default: 0)",
         )
         parser.add_argument(
             "--not-automatic",
             action="store_true",
-            help="redeem only when somebody asks, not each new code",
+            help="do not redeem new codes automatically, but only on request",
         )
 
     def run(self, **options: Any) -> None:
-        """Add it.
+        """Add the guild.
 
         Raises:
-            CommandError: it exists already, or a value cannot be used.
+            CommandError: the guild exists, or a value is not valid.
         """
         config = find_provider(options["provider"])
         guild = Guild(
@@ -68,7 +65,8 @@ class Command(ServerCommand):
         self.screen.line(f"Next: manage.py import_members FILE --guild {_quoted(guild.name)}")
         if not config.is_on:
             self.warn(
-                f"{config.title} is off until {config.name.upper()}_SALT is set; nothing is redeemed before."
+                f"{config.title} is off until {config.name.upper()}_SALT is set: "
+                "nothing is redeemed before."
             )
 
 
@@ -76,11 +74,11 @@ def _check(guild: Guild) -> None:
     existing = Guild.objects.filter(name=guild.name).first()
     if existing is not None:
         raise CommandError(
-            f"There is a guild “{guild.name}” already ({existing.provider}, realm {existing.realm}). "
-            "Change it in the admin, or choose another name."
+            f"There is a guild “{guild.name}” already ({existing.provider}, "
+            f"realm {existing.realm}). Change it in the admin, or choose another name."
         )
     if guild.realm < 1:
-        raise CommandError("The realm is a state or kingdom number, from 1.")
+        raise CommandError("The realm must be a state or kingdom number, from 1.")
     try:
         guild.full_clean()
     except ValidationError as error:

@@ -1,4 +1,4 @@
-"""`manage.py audit [--ledger URL]`: does the data keep every promise?"""
+"""`manage.py audit [--ledger URL]`."""
 
 from __future__ import annotations
 
@@ -15,17 +15,15 @@ from giftcodes.cli.base import ServerCommand
 
 
 class Command(ServerCommand):
-    """Reads only. One line for each invariant, and under a broken one some of its rows."""
-
     help = (
-        "Check every invariant of docs/reference/invariants.md against the data "
-        "(docs/how-to/audit.md says how to read it). "
-        "It changes nothing, and may run at any time. Exit status: 0 if all of them hold, else 1."
+        "Check every invariant of docs/reference/invariants.md against the data; "
+        "docs/how-to/audit.md explains the "
+        "output. This changes nothing, and may run at any time. Exit status: 0 if all invariants "
+        "hold, else 1."
     )
     requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        """Take the form, and the simulator."""
         parser.add_argument(
             "--json", action="store_true", help="for programs: one JSON object with stable keys"
         )
@@ -37,26 +35,27 @@ class Command(ServerCommand):
             metavar="N",
             type=_number,
             default=0,
-            help="with --ledger: requests in flight when a worker was killed, and answers that were dropped",
+            help="with --ledger: how many requests were in flight when a worker was killed, "
+            "or lost their answer",
         )
         parser.add_argument(
             "--at-once",
             action="store_true",
-            help="judge by one look; do not wait for what is under way (up to 2 min)",
+            help="check once; do not wait up to 2 min for work under way and check again",
         )
 
     def run(self, **options: Any) -> None:
-        """Check, and show it.
+        """Check the invariants, and print a line for each, with some of the rows that break it.
 
         Raises:
             CommandError: an invariant is broken, or the ledger cannot be read.
         """
         try:
-            with self.screen.doing("Checking …"):
+            with self.screen.spinner("Checking …"):
                 report = audit(
                     ledger_url=options["ledger"],
                     repeats_allowed=options["repeats_allowed"],
-                    on_wait=None if options["at_once"] else self._tell_wait,
+                    on_wait=None if options["at_once"] else self._warn_of_wait,
                 )
         except LedgerError as error:
             raise CommandError(str(error)) from error
@@ -70,8 +69,8 @@ class Command(ServerCommand):
                 f"{len(report.broken)} of {len(report.findings)} invariants are broken: {names}."
             )
 
-    def _tell_wait(self, seconds: float) -> None:
-        self.warn(f"Something is not as it should be by now. Looking again in {seconds:.0f} s.")
+    def _warn_of_wait(self, seconds: float) -> None:
+        self.warn(f"An invariant does not hold yet. Checking again in {seconds:.0f} s.")
 
     def _show(self, report: Report) -> None:
         section = ""
@@ -100,12 +99,12 @@ class Command(ServerCommand):
 
 def _number(text: str) -> int:
     if not text.isdecimal():
-        raise ArgumentTypeError(f"must be a number from 0, not {text!r}")
+        raise ArgumentTypeError(f"must be a whole number from 0, not {text!r}")
     return int(text)
 
 
 def _as_json(report: Report) -> dict[str, Any]:
-    """The keys are an interface: add to them, rename none."""
+    """The report as JSON. The keys are an interface: add keys, and rename none."""
     return {
         "at": report.at.astimezone(dt.UTC).isoformat(timespec="seconds"),
         "holds": not report.broken,

@@ -3,28 +3,25 @@
 from __future__ import annotations
 
 from argparse import ArgumentParser
-from pathlib import Path
 from typing import Any
 
 from django.core.management.base import CommandError
 
-from giftcodes.cli.atomic_file import atomic_file
+from giftcodes.cli.atomic_file import output_stream
 from giftcodes.cli.base import ServerCommand
-from giftcodes.cli.lookup import find_player
+from giftcodes.cli.lookup import parse_player
 from giftcodes.queries.player_data import data_of, in_json, is_known
 
 
 class Command(ServerCommand):
-    """A player asks what is kept of them: this answers it."""
-
     help = (
-        "Write all that is kept of a player as JSON: memberships and their changes, redemptions, requests to the game "
-        "and its answers. It names nobody else. Exit status: 0, or 1 if nothing is known of the player."
+        "Write all data that is kept of a player as JSON: memberships and their changes, "
+        "redemptions, requests to the game and its answers. No other person is named. Exit "
+        "status: 0, or 1 if nothing is kept of the player."
     )
     requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        """Take the player, and where to."""
         parser.add_argument(
             "player_id", metavar="PLAYER_ID", help="the player's ID in the game: digits only"
         )
@@ -32,17 +29,14 @@ class Command(ServerCommand):
         parser.add_argument("--output", metavar="FILE", help="default: standard output")
 
     def run(self, **options: Any) -> None:
-        """Write it.
+        """Write the data.
 
         Raises:
-            CommandError: nothing is known of the player, or the file cannot be written.
+            CommandError: nothing is kept of the player, or the file cannot be written.
         """
-        config, player_id = find_player(options["provider"], options["player_id"])
+        config, player_id = parse_player(options["provider"], options["player_id"])
         data = data_of(config.name, player_id)
         if not is_known(data):
             raise CommandError(f"Nothing is kept of player {player_id} of {config.title}.")
-        if options["output"]:
-            with atomic_file(Path(options["output"]).expanduser()) as file:
-                file.write(in_json(data) + "\n")
-        else:
-            self.stdout.write(in_json(data))
+        with output_stream(options["output"], self.stdout) as file:
+            file.write(in_json(data) + "\n")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from argparse import ArgumentParser
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,42 +22,41 @@ _MOST_SHOWN = 50
 
 
 class Command(ServerCommand):
-    """Good lines are imported in one transaction; each bad one is named with its number and its reason."""
-
     help = (
-        "Import a guild's members from an Excel workbook (xlsx), a CSV file or a list of player IDs. Columns may be "
-        "named in the first line (player_id, nickname, realm, consented_on; also id, fid, player, name, kid, state, "
-        "kingdom), else they are taken in that order. Members who are there already are corrected, those who left come "
-        "back, and those who opted out are left out. Bad lines are reported on stderr and the rest is imported: exit "
-        "status 0, or 1 if the file has no usable line. What it did can be undone in the admin."
+        "Import a guild's members from an Excel workbook (xlsx), a CSV file or a list of player "
+        "IDs. The first line may name the columns: player_id, nickname, realm, consented_on (also "
+        "id, fid, player, name, kid, state, kingdom). Without such a line, the columns are read "
+        "in that order. Existing members are corrected, members who left are reactivated, and "
+        "players who opted out are skipped. Bad lines are reported on stderr, and the rest is "
+        "imported. The import can be undone in the admin. Exit status: 0, or 1 if the file has no "
+        "usable line."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        """Take the file and the guild."""
         parser.add_argument(
-            "file", metavar="FILE", help="the list, at most 5 MB; - reads standard input"
+            "file", metavar="FILE", help="the list, at most 5 MB; - for standard input"
         )
         parser.add_argument(
             "--guild", required=True, metavar="NAME", help="the guild the players are members of"
         )
         parser.add_argument(
-            "--dry-run", action="store_true", help="say what would happen, and change nothing"
+            "--dry-run", action="store_true", help="show what would happen; change nothing"
         )
 
     def run(self, **options: Any) -> None:
-        """Import, tell, and let the catch-up ask for the new members.
+        """Import the list, print the result, and enqueue the catch-up for the new members.
 
         Raises:
-            CommandError: the file cannot be used at all, or there is no such guild.
+            CommandError: the guild is unknown, or the file has no usable line.
         """
         guild = find_guild(options["guild"])
-        _check_opt_outs_are_readable()
+        _require_readable_opt_outs()
         listed = _read(options["file"])
-        self._complain(listed)
+        self._show_problems(listed)
         if not listed.members:
             raise CommandError(f"Nothing was imported: {_why_nothing(listed)}")
         result = import_members(guild.pk, listed.members, dry_run=options["dry_run"])
-        self._tell(result)
+        self._show_result(result)
         prefix = "Would import" if options["dry_run"] else "Imported"
         self.screen.line(f"{prefix} {summary(listed, result)}.")
         if options["dry_run"]:
@@ -66,24 +65,24 @@ class Command(ServerCommand):
             self.warn(f"Guild {guild} is inactive: nothing is redeemed for it.")
         tasks.enqueue_on_commit(tasks.catch_up, [guild.pk])
 
-    def _complain(self, listed: MemberList) -> None:
+    def _show_problems(self, listed: MemberList) -> None:
         if listed.ignored_columns:
             self.warn(f"Columns that are not used: {', '.join(listed.ignored_columns)}.")
         unused = sorted([*listed.bad, *listed.repeated], key=lambda line: line.line)
-        self._some([str(line) for line in unused], self.warn)
+        self._show_first([str(line) for line in unused], self.warn)
 
-    def _tell(self, result: ImportResult) -> None:
-        self._some(
+    def _show_result(self, result: ImportResult) -> None:
+        self._show_first(
             [f"Updated {player_id}: {what}" for player_id, what in result.updated], self.screen.line
         )
-        self._some(
+        self._show_first(
             [f"Reactivated {player_id}." for player_id in result.reactivated], self.screen.line
         )
-        self._some(
-            [f"{player_id} opted out and is left out." for player_id in result.opted_out], self.warn
+        self._show_first(
+            [f"{player_id} opted out and is skipped." for player_id in result.opted_out], self.warn
         )
 
-    def _some(self, lines: Sequence[str], show: Any) -> None:
+    def _show_first(self, lines: Sequence[str], show: Callable[[str], None]) -> None:
         for line in lines[:_MOST_SHOWN]:
             show(line)
         if len(lines) > _MOST_SHOWN:
@@ -93,7 +92,7 @@ class Command(ServerCommand):
 def _why_nothing(listed: MemberList) -> str:
     if listed.bad:
         return f"none of the {len(listed.bad)} line(s) could be used."
-    return "the file names columns, and no member."
+    return "the file has column names and no member."
 
 
 def _read(file: str) -> MemberList:
@@ -104,7 +103,7 @@ def _read(file: str) -> MemberList:
 
 
 def _bytes_of(file: str) -> bytes:
-    """One byte more than is allowed, so that a file that is too large shows as such and is not read to its end."""
+    """The content. Of a file that is too large, one byte more than the reader accepts."""
     try:
         if file == "-":
             return sys.stdin.buffer.read(MAX_BYTES + 1)
@@ -115,9 +114,10 @@ def _bytes_of(file: str) -> bytes:
         raise CommandError(f"{file} cannot be read: {reason}.") from error
 
 
-def _check_opt_outs_are_readable() -> None:
-    """The list is keyed with SECRET_KEY: with another key it would be silently empty."""
+def _require_readable_opt_outs() -> None:
+    """Opt-outs are hashed with SECRET_KEY. Without the right key, no player would match one."""
     if not secret_key.is_set() and OptOut.objects.exists():
         raise CommandError(
-            "SECRET_KEY is not set here, so that those who opted out cannot be told. Set it as the server has it."
+            "SECRET_KEY is not set here, so players who opted out cannot be recognised. "
+            "Set it to the server's value."
         )

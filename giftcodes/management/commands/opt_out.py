@@ -7,36 +7,34 @@ from typing import Any
 
 from giftcodes import tasks
 from giftcodes.cli.base import ServerCommand
-from giftcodes.cli.lookup import find_player
+from giftcodes.cli.lookup import parse_player
 from giftcodes.services.players import opt_in, opt_out
 
 
 class Command(ServerCommand):
-    """The list of those who opted out holds keyed hashes, and so does not list anybody."""
-
     help = (
-        "Ask for a player no more, in any guild: at the player's wish. No import brings them back; what they have "
-        "stays theirs. With --undo, at their wish too, they are redeemed for again. Exit status: 0, or 1 if the "
-        "player ID or the game is wrong."
+        "Stop redeeming codes for a player in every guild, at the player's wish. No import adds "
+        "the player again, and the opt-out is stored as a keyed hash. With --undo, codes are "
+        "redeemed for the player again. Exit status: 0, or 1 if the player ID or the game is "
+        "wrong."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        """Take the player."""
         parser.add_argument(
             "player_id", metavar="PLAYER_ID", help="the player's ID in the game: digits only"
         )
         parser.add_argument("--provider", required=True, metavar="P", help="the game")
         parser.add_argument(
-            "--undo", action="store_true", help="the player wishes to be redeemed for again"
+            "--undo", action="store_true", help="end the opt-out, at the player's wish"
         )
 
     def run(self, **options: Any) -> None:
-        """Write it down, and ring the catch-up.
+        """Store the opt-out, or remove it, and enqueue the catch-up.
 
         Raises:
-            CommandError: there is no such game, or this is no player ID.
+            CommandError: the game is unknown, or the player ID is not valid.
         """
-        config, player_id = find_player(options["provider"], options["player_id"])
+        config, player_id = parse_player(options["provider"], options["player_id"])
         result = (opt_in if options["undo"] else opt_out)(config.name, player_id)
         words = "is redeemed for again" if options["undo"] else "is not asked for any more"
         note = "" if result.changed else " It was so already."

@@ -1,4 +1,4 @@
-"""`manage.py status [--json]`: how things stand."""
+"""`manage.py status [--json]`."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from argparse import ArgumentParser
 from typing import Any
 
 from giftcodes.cli.base import ServerCommand
-from giftcodes.cli.terminal import Sheet
+from giftcodes.cli.terminal import Table
 from giftcodes.domain.transitions import State
 from giftcodes.models.member_redemption import STATE_LABELS
 from giftcodes.queries.overview import overview
@@ -17,37 +17,37 @@ _MOST_RUNS = 50
 
 
 class Command(ServerCommand):
-    """Reads only."""
-
-    help = "Show games, feeds, runs in progress, and alarms. Exit status 0, whatever it shows."
+    help = (
+        "Show games, feeds, runs in progress, and alarms. This changes nothing. Exit status: 0, "
+        "even if there are alarms."
+    )
     requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        """Take the form."""
         parser.add_argument(
             "--json", action="store_true", help="for programs: one JSON object with stable keys"
         )
 
     def run(self, **options: Any) -> None:
-        """Show it."""
         found = overview(most_runs=None if options["json"] else _MOST_RUNS)
         if options["json"]:
             self.screen.line(json.dumps(found, ensure_ascii=False, indent=1))
             return
-        self.screen.sheet(_games(found))
+        self.screen.table(_games(found))
         self.screen.line()
         if found["running"]:
-            self.screen.sheet(_runs(found["running"], found["redemptions"]["running"]))
+            self.screen.table(_runs(found["running"], found["redemptions"]["running"]))
         else:
             self.screen.line("Nothing is being redeemed.")
         number = found["redemptions"]
         self.screen.line(
-            f"Waiting: {number['pending']}. Stopped: {number['stopped']}. Complete: {number['complete']}."
+            f"Waiting: {number['pending']}. Stopped: {number['stopped']}. "
+            f"Complete: {number['complete']}."
         )
         self.screen.line(f"Duplicates refused in the last 24 h: {found['refused_last_24_h']}.")
-        self._health(found)
+        self._show_health(found)
 
-    def _health(self, found: dict[str, Any]) -> None:
+    def _show_health(self, found: dict[str, Any]) -> None:
         for alarm in found["alarms"]:
             self.screen.bad(f"Alarm since {_clock(alarm['raised_at'])}: {alarm['message']}")
         for channel in found["channels_that_rest"]:
@@ -62,11 +62,11 @@ class Command(ServerCommand):
             self.screen.bad("No worker has run yet: start `make up`.")
         else:
             self.screen.bad(
-                f"No worker is running since {_clock(beat['last_tick_at'])}: start `make up`."
+                f"No worker has been running since {_clock(beat['last_tick_at'])}: start `make up`."
             )
 
 
-def _games(found: dict[str, Any]) -> Sheet:
+def _games(found: dict[str, Any]) -> Table:
     rows = [
         (
             game["title"],
@@ -84,9 +84,9 @@ def _games(found: dict[str, Any]) -> Sheet:
         "To be sent",
         "Feed's last answer",
         "Next poll",
-        "Feed's trouble",
+        "Feed's errors",
     )
-    return Sheet("Games", headers, rows)
+    return Table("Games", headers, rows)
 
 
 def _on(game: dict[str, Any]) -> str:
@@ -104,7 +104,7 @@ def _used(budget: dict[str, Any]) -> str:
 
 
 def _left(queue: dict[str, Any]) -> str:
-    """How many requests wait, and how long all of them take."""
+    """The number of waiting requests, and the time that they will take."""
     return f"{queue['requests']} ({queue['words']})" if queue["requests"] else "nothing"
 
 
@@ -112,11 +112,11 @@ def _feed_cells(feed: dict[str, Any] | None) -> tuple[str, str, str]:
     if feed is None:
         return ("no feed", "", "")
     next_poll = _clock(feed["next_poll_at"]) if feed["is_polled"] else "switched off"
-    trouble = f"{feed['failures']} failure(s): {feed['error']}" if feed["failures"] else ""
-    return (_clock(feed["answered_at"]) or "none yet", next_poll, trouble)
+    errors = f"{feed['failures']} failure(s): {feed['error']}" if feed["failures"] else ""
+    return (_clock(feed["answered_at"]) or "none yet", next_poll, errors)
 
 
-def _runs(running: list[dict[str, Any]], number: int) -> Sheet:
+def _runs(running: list[dict[str, Any]], number: int) -> Table:
     rows = [
         (
             run["guild"],
@@ -132,7 +132,7 @@ def _runs(running: list[dict[str, Any]], number: int) -> Sheet:
         for run in running
     ]
     left = number - len(rows)
-    return Sheet(
+    return Table(
         "Being redeemed",
         ("Guild", "Code", "Done", "Members", "Ahead", "Left"),
         rows,
@@ -141,7 +141,7 @@ def _runs(running: list[dict[str, Any]], number: int) -> Sheet:
 
 
 def _clock(iso: str | None) -> str:
-    """A moment in this machine's time, with the day where it is not today."""
+    """A moment in the local time zone, with its date unless it is today."""
     if iso is None:
         return ""
     moment = dt.datetime.fromisoformat(iso).astimezone()

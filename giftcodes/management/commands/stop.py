@@ -15,23 +15,23 @@ from giftcodes.services.run_actions import stop
 
 
 class Command(ServerCommand):
-    """Requests under way finish first; then the run unlocks."""
-
     help = (
-        "Stop redeeming a code for a guild. Requests under way finish; whose turn it was not yet is not asked for. "
-        "It starts again by `redeem` or in the admin only. Exit status: 0, or 1 if there was nothing to stop."
+        "Stop redeeming a code for a guild. Requests under way finish, and no more are sent. Only "
+        "`redeem` or the admin starts it again. Exit status: 0, or 1 if there was nothing to "
+        "stop."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        """Take the code and the guild."""
-        parser.add_argument("code", metavar="CODE", help="the gift code, in any case")
+        parser.add_argument(
+            "code", metavar="CODE", help="the gift code, in capitals or small letters"
+        )
         parser.add_argument("--guild", required=True, metavar="NAME", help="the guild")
 
     def run(self, **options: Any) -> None:
-        """Ask it to stop.
+        """Request the stop.
 
         Raises:
-            CommandError: there is no such run.
+            CommandError: the guild or the code is unknown, or there is no run to stop.
         """
         guild = find_guild(options["guild"])
         code = find_known_code(guild, options["code"])
@@ -44,5 +44,5 @@ class Command(ServerCommand):
         if not result.done:
             raise CommandError(result.message)
         self.screen.line(result.message)
-        # With no request under way it is over at once.
+        # Without a request under way the run ends at once.
         tasks.finish(redemption.pk)

@@ -1,5 +1,5 @@
-/* What the frame leaves out: names for the search fields of the choosers, which are made after the page; and the zone of
-   whoever looks, in a cookie, by which the server shows times (redeemer/zone.py). */
+/* What Unfold leaves out: labels for the search fields of autocompletes, which are created after the page has loaded; and
+   the viewer's time zone in a cookie, in which the server shows times (redeemer/zone.py). */
 
 (() => {
     "use strict";
@@ -18,7 +18,7 @@
         document.cookie = `timezone=${zone}; Path=/; Max-Age=31536000; SameSite=Lax${secure}`;
     }
 
-    /* The frame's script writes the name of a chosen file into a field beside it, which a plain file field has not: it shows
+    /* Unfold's script writes the name of a chosen file into another field. A plain file field has no such field, and shows
        the name itself. */
     document.addEventListener("change", (event) => {
         if (event.target.matches(".import input[type=file]")) {

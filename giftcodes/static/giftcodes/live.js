@@ -1,6 +1,7 @@
-/* Keeps pages up to date without a reload. An element with data-live="address" asks that address for its parts, which are
-   the elements with data-part="name" in it, and exchanges those that differ. It asks as often as the server says, less and
-   less often while the server does not answer, and not at all while nobody looks. No library, no network but our own. */
+/* Keeps pages up to date without a reload. An element with data-live="address" fetches its parts from that address. The
+   parts are its elements with data-part="name", and those that differ are replaced. The server sets the interval. While it
+   does not answer, the interval grows; while the page is hidden, nothing is fetched. There is no library, and the only
+   requests go to this server. */
 
 (() => {
     "use strict";
@@ -16,8 +17,8 @@
             this.timer = null;
             this.asking = false;
             this.over = false;
-            document.addEventListener("visibilitychange", () => this.look());
-            window.addEventListener("online", () => this.look());
+            document.addEventListener("visibilitychange", () => this.refresh());
+            window.addEventListener("online", () => this.refresh());
             if ("now" in root.dataset) {
                 this.ask();
             } else {
@@ -25,8 +26,8 @@
             }
         }
 
-        /* Somebody looks again: what is shown may be old. */
-        look() {
+        /* The page is visible again: its content may be out of date. */
+        refresh() {
             if (!document.hidden && !this.over) {
                 this.ask();
             }
@@ -85,7 +86,7 @@
             if (focused) {
                 part.querySelector(`a[href="${CSS.escape(focused)}"]`)?.focus();
             }
-            tellTimes(part);
+            showTimes(part);
         }
 
         fail() {
@@ -104,7 +105,7 @@
         }
     }
 
-    /* Moments are told in the viewer's zone; those marked as relative also say how far away they are. */
+    /* Times are shown in the viewer's zone. Those marked as relative are shown as a distance from now. */
     const relative = new Intl.RelativeTimeFormat(document.documentElement.lang || "en", {numeric: "always", style: "short"});
     const absolute = new Intl.DateTimeFormat(document.documentElement.lang || "en", {dateStyle: "medium", timeStyle: "medium"});
     const STEPS = [["day", 86400], ["hour", 3600], ["minute", 60], ["second", 1]];
@@ -115,7 +116,7 @@
         return relative.format(Math.trunc(seconds / length), unit);
     };
 
-    const tellTimes = (root) => {
+    const showTimes = (root) => {
         for (const time of root.querySelectorAll("time[datetime]")) {
             const moment = new Date(time.dateTime);
             if (Number.isNaN(moment.valueOf())) {
@@ -127,8 +128,8 @@
     };
 
     document.addEventListener("DOMContentLoaded", () => {
-        tellTimes(document);
-        setInterval(() => document.hidden || tellTimes(document), 1000);
+        showTimes(document);
+        setInterval(() => document.hidden || showTimes(document), 1000);
         document.querySelectorAll("[data-live]").forEach((root) => new Live(root));
     });
 })();

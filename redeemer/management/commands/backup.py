@@ -15,71 +15,71 @@ from giftcodes.cli.base import ServerCommand
 from giftcodes.cli.progress import stage
 from giftcodes.models import OptOut
 from redeemer.backups.address import Address
-from redeemer.backups.secret_key import check_value, own_key
-from redeemer.backups.signals import end_in_order
-from redeemer.backups.writing import note_on_opt_outs, write_dump
+from redeemer.backups.dumps import check_value, note_on_opt_outs, own_key, write_dump
+from redeemer.backups.programs import exit_on_signals
 from redeemer.localserver.errors import CannotStartError
 from redeemer.localserver.home import Home
 
 
 class Command(ServerCommand):
-    """One consistent dump in one file, while everything runs."""
+    """Write one consistent dump into one file, while everything runs."""
 
     expected_errors = (CannotStartError,)
     help = (
-        "Write a backup of the database into one file, while everything runs. The file is complete or not there, and "
-        "only its owner can read it. `restore` reads it. SECRET_KEY is not in it: keep it elsewhere "
-        "(docs/how-to/back-up-and-restore.md)."
+        "Write a backup of the database into one file, while everything runs. The file is "
+        "complete or not there, and only its owner can read it. `restore` reads it. SECRET_KEY is "
+        "not in it: keep it elsewhere (docs/how-to/back-up-and-restore.md)."
     )
     requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        """Take where to."""
+        """Add the arguments."""
         parser.add_argument(
             "file",
             nargs="?",
             metavar="FILE",
-            help="the file, or a folder for it; default: backups/redeemer-<UTC time>.dump in REDEEMER_HOME",
+            help="the file, or a folder for it; default: backups/redeemer-<UTC time>.dump in "
+            "REDEEMER_HOME",
         )
 
     def run(self, **options: Any) -> None:
-        """Write it.
+        """Write the backup.
 
         Raises:
-            CommandError: there is no room or no right to write, or pg_dump failed. No half file is left.
+            CommandError: the file cannot be written, or pg_dump failed. No partial file is left.
         """
         home = Home.from_environment()
         file = _file(options["file"], home)
         address = Address(os.environ["DATABASE_URL"])
-        with end_in_order():
+        with exit_on_signals():
             self._note_key(address, home)
             with stage(self.screen, "Writing the backup") as tell:
                 size = write_dump(address, file, tell)
         self.screen.good(f"{file} ({filesizeformat(size)})".replace("\xa0", " "))
 
     def _note_key(self, address: Address, home: Home) -> None:
-        """Let the dump tell which SECRET_KEY its opt-outs need (decision 9)."""
+        """Record in the dump which SECRET_KEY its opt-outs need (decision 9)."""
         key, opt_outs = own_key(home), OptOut.objects.count()
         if key is None:
             if opt_outs:
                 raise CommandError(
-                    f"SECRET_KEY is not set here, so that the backup could not tell which one its {opt_outs} "
-                    "opt-out(s) need. Set it as the server has it."
+                    "SECRET_KEY is not set here, so that the backup cannot record which key its "
+                    f"{opt_outs} opt-out(s) need. Set it to the server's key."
                 )
             return
         before = note_on_opt_outs(address, check_value(key))
         if opt_outs and before not in {None, check_value(key)}:
             self.warn(
-                f"SECRET_KEY is another one than at the last backup. If the server has it too, then {opt_outs} "
-                "opt-out(s) are not recognised any more."
+                "SECRET_KEY is another one than at the last backup. If the server uses it too, "
+                f"then {opt_outs} opt-out(s) are no longer recognised."
             )
 
 
 def _file(named: str | None, home: Home) -> Path:
-    """Where the backup goes. The folder is there afterwards.
+    """The path of the backup. Its folder exists afterwards.
 
     Raises:
-        CommandError: it cannot be written to.
+        CommandError: it cannot be written.
     """
     name = f"redeemer-{dt.datetime.now(dt.UTC):%Y%m%dT%H%M%SZ}.dump"
     path = Path(named).expanduser().absolute() if named else home.backups / name

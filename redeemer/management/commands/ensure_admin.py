@@ -1,4 +1,4 @@
-"""Make the first administrator, so that somebody can log in."""
+"""`manage.py ensure_admin`: create the first administrator, so that a person can log in."""
 
 from __future__ import annotations
 
@@ -12,20 +12,22 @@ from redeemer.localserver.home import Home, write_private
 
 
 class Command(BaseCommand):
-    """The password goes to a file that only this user reads, never to the output, which may be a log."""
+    """Create `admin` if there is no administrator.
 
-    help = (
-        "Make the administrator `admin` with a random password, if there is no administrator yet."
-    )
+    The password goes to a file that only this user can read, never to the output, which may be a
+    log.
+    """
+
+    help = "Create the administrator `admin` with a random password, if there is none yet."
 
     def handle(self, *_args: Any, **_options: Any) -> None:
-        """Do nothing if there is an administrator, whatever the name."""
+        """Do nothing if there is an administrator of any name."""
         users = get_user_model()._default_manager
         if users.filter(is_superuser=True).exists():
             self.stdout.write("There is an administrator already.")
             return
         password, path = secrets.token_urlsafe(15), Home.from_environment().admin_password
-        # The file first: a password that nobody knows would be worse than one that opens nothing.
+        # The file first: an unknown password would be worse than one without a user.
         write_private(path, password + "\n")
         get_user_model().objects.create_superuser("admin", password=password)
-        self.stdout.write(f"The administrator `admin` is made; the password is in {path}.")
+        self.stdout.write(f"The administrator `admin` was created; the password is in {path}.")

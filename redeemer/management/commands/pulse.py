@@ -1,4 +1,4 @@
-"""`manage.py pulse`: for health checks, which want an exit status."""
+"""`manage.py pulse`: an exit status for health checks."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from giftcodes.queries.heartbeat import STALE_SECONDS, is_beating, pulse_age_sec
 
 
 class Command(ServerCommand):
-    """Beat rings four times a second, a worker takes it, and the database answers: all of that, or an error."""
+    """Succeed if beat sends ticks, a worker takes them, and the database answers."""
 
     help = (
         f"Exit status 0 if a worker took beat's tick in the last {STALE_SECONDS:g} seconds, else 1."
@@ -20,7 +20,7 @@ class Command(ServerCommand):
     requires_system_checks: list[str] = []
 
     def run(self, **_options: Any) -> None:
-        """Say how old the last tick is.
+        """Show the age of the last tick.
 
         Raises:
             CommandError: there is none, or it is too old.
@@ -30,6 +30,7 @@ class Command(ServerCommand):
             raise CommandError("No tick yet: beat or the control worker has not run.")
         if not is_beating(age):
             raise CommandError(
-                f"The last tick was {age:.0f} s ago: beat or the control worker is away."
+                f"The last tick was {age:.0f} s ago: beat or the control worker is not running."
             )
-        self.screen.line(f"The last tick was {age:.1f} s ago.")
+        # The tick may be newer than the time with which its age was counted.
+        self.screen.line(f"The last tick was {max(0.0, age):.1f} s ago.")

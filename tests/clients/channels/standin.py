@@ -1,4 +1,4 @@
-"""A stand-in of Discord's webhooks, on HTTP: messages are created and edited, and answers are spoiled on demand."""
+"""A stand-in for Discord's webhooks on HTTP, with scripted failures."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 TOKEN = "aVerySecretToken-_123"
-#: What stands before Discord answers in HTML.
+#: The HTML of a proxy in front of Discord.
 PROXY_PAGE = (
     b"<!DOCTYPE html><html><head><title>Attention Required! | Cloudflare</title></head></html>"
 )
@@ -25,7 +25,7 @@ _PATH = re.compile(r"/api/v10/webhooks/([0-9]+)/([^/]+)(?:/messages/([0-9]+))?")
 
 @dataclass
 class Message:
-    """What the channel shows, and what it showed before."""
+    """A message of a channel, with its earlier versions."""
 
     channel: str
     versions: list[dict[str, Any]]
@@ -46,11 +46,11 @@ class Message:
 
 @dataclass
 class Spoil:
-    """How the next request is answered.
+    """A scripted answer to the next request.
 
     Args:
-        status: of the answer; 0: the connection is closed without one.
-        takes_effect: the message is posted or changed all the same.
+        status: of the answer; 0: close the connection without one.
+        takes_effect: the message is posted or edited nevertheless.
         method: only for requests of this method.
     """
 
@@ -71,22 +71,23 @@ class Spoil:
 
 
 class StandIn:
-    """Channels by number. Each knows its token, and can vanish."""
+    """A server with channels by number, all with the same token."""
 
     def __init__(self) -> None:
         self.messages: dict[str, Message] = {}
         self.requests: list[tuple[str, str, dict[str, Any]]] = []
         self.spoils: list[Spoil] = []
         self.gone: set[str] = set()
-        #: Channels that are threads: closed ones open with the next message, locked ones take none.
+        #: Channels that are threads. A new message opens an archived one; a locked one accepts
+        #: none.
         self.archived: set[str] = set()
         self.locked: set[str] = set()
-        #: Messages that were edited too often since they were an hour old.
+        #: Messages with too many edits since they were an hour old.
         self.worn_out: set[str] = set()
         self.latency_seconds = 0.0
-        #: Requests that came in, answered or not.
+        #: The number of requests received, answered or not.
         self.arrivals = 0
-        #: Every second request whose sender has hung up meanwhile is forgotten: it takes no effect.
+        #: Drop every second request whose sender has disconnected, so that it has no effect.
         self.forgets = False
         self._forgotten = itertools.cycle([True, False])
         self._lock = threading.Lock()
@@ -122,12 +123,12 @@ class StandIn:
     def answer(
         self, method: str, address: str, body: dict[str, Any], sender: socket.socket
     ) -> Spoil:
-        """What is said to a request, after its effect."""
+        """Apply a request, and return its answer."""
         self.arrivals += 1
         self._closing.wait(self.latency_seconds)
         parts = urlsplit(address)
         with self._lock:
-            if self.forgets and _has_hung_up(sender) and next(self._forgotten):
+            if self.forgets and _has_disconnected(sender) and next(self._forgotten):
                 return Spoil(0)
             self.requests.append((method, address, body))
             spoil = next((one for one in self.spoils if one.method in ("", method)), None)
@@ -159,7 +160,7 @@ class StandIn:
         return Spoil(404, {"message": "Unknown Message", "code": 10008})
 
     def _refusal(self, channel: str, message_id: str | None) -> Spoil | None:
-        """Of a message that there is, in a channel that there is. A new one opens a thread that is only archived."""
+        """Discord's refusal for an existing channel. A new message opens an archived thread."""
         if channel in self.locked:
             return Spoil(400, {"message": "Thread is archived", "code": 50083})
         if message_id is None:
@@ -174,7 +175,7 @@ class StandIn:
         return None
 
 
-def _has_hung_up(sender: socket.socket) -> bool:
+def _has_disconnected(sender: socket.socket) -> bool:
     readable, _, _ = select.select([sender], [], [], 0)
     return bool(readable) and not sender.recv(1, socket.MSG_PEEK)
 
@@ -183,11 +184,11 @@ class _Server(ThreadingHTTPServer):
     daemon_threads = True
 
     def handle_error(self, *_: Any) -> None:
-        """Whoever asked has hung up, or was killed."""
+        """Log nothing: the client has disconnected, or was killed."""
 
 
 def _problem(body: dict[str, Any]) -> str:
-    """What Discord would refuse."""
+    """The reason for which Discord would refuse a body; empty: none."""
     (embed,) = body["embeds"]
     texts = [
         embed["title"],
@@ -199,7 +200,7 @@ def _problem(body: dict[str, Any]) -> str:
         return "Invalid Form Body"
     if not all(texts[:1] + texts[2:]) or any(length > 1024 for length in lengths[2:]):
         return "Invalid Form Body"
-    return "" if body["allowed_mentions"] == {"parse": []} else "This message could ping somebody."
+    return "" if body["allowed_mentions"] == {"parse": []} else "This message could mention people."
 
 
 def _handler(standin: StandIn) -> type[BaseHTTPRequestHandler]:
@@ -221,7 +222,7 @@ def _handler(standin: StandIn) -> type[BaseHTTPRequestHandler]:
         do_POST = do_PATCH = _answer  # noqa: N815
 
         def log_message(self, *_: Any) -> None:
-            """Quietly."""
+            """Log nothing."""
 
     return Handler
 

@@ -11,7 +11,7 @@ from giftcodes.clients.channels import (
     Delivery,
     DeliveryOutcome,
     Message,
-    announcer_for,
+    channel_client_for,
 )
 from giftcodes.clients.channels.discord import escaped, payload
 from tests.clients.channels.standin import PROXY_PAGE, TOKEN, StandIn
@@ -20,28 +20,28 @@ POST = Message(title="Started", text="Half", facts=(("Members", "7"),), url="htt
 
 
 def create(address: str, post: Message = POST, seconds: float = 60.0) -> Delivery:
-    return announcer_for(address, total_seconds=seconds, connect_seconds=60.0).create(post)
+    return channel_client_for(address, total_seconds=seconds, connect_seconds=60.0).create(post)
 
 
 def edit(address: str, message_id: str, post: Message = POST) -> Delivery:
-    return announcer_for(address, total_seconds=60.0, connect_seconds=60.0).edit(message_id, post)
+    return channel_client_for(address, total_seconds=60.0, connect_seconds=60.0).edit(
+        message_id, post
+    )
 
 
 def test_a_message_is_created_and_edited(discord: StandIn) -> None:
     made = create(discord.address())
     changed = edit(discord.address(), made.message_id, Message(title="Complete"))
 
-    assert (made.fate, changed.fate) == (DeliveryOutcome.DELIVERED, DeliveryOutcome.DELIVERED)
+    assert (made.outcome, changed.outcome) == (DeliveryOutcome.DELIVERED, DeliveryOutcome.DELIVERED)
     (message,) = discord.of()
     assert message.titles == ["Started", "Complete"]
     assert [method for method, _, _ in discord.requests] == ["POST", "PATCH"]
 
 
 @pytest.mark.parametrize("version", ["", "/v6", "/v10"])
-def test_whatever_version_the_address_names_ours_is_asked_for(
-    discord: StandIn, version: str
-) -> None:
-    assert create(discord.address(version=version)).fate is DeliveryOutcome.DELIVERED
+def test_every_version_in_the_address_is_replaced_by_ours(discord: StandIn, version: str) -> None:
+    assert create(discord.address(version=version)).outcome is DeliveryOutcome.DELIVERED
 
 
 def test_a_thread_is_kept_and_nothing_else_of_the_query(discord: StandIn) -> None:
@@ -69,18 +69,18 @@ def test_a_thread_is_kept_and_nothing_else_of_the_query(discord: StandIn) -> Non
         ({}, {"retry_after": float("nan")}, 1.0),
     ],
 )
-def test_asked_for_fewer_it_waits_as_long_as_it_is_told(
+def test_a_429_sets_the_wait(
     discord: StandIn, headers: dict[str, str], body: object, seconds: float
 ) -> None:
     discord.spoil(429, headers=headers, body=body)
 
     answer = create(discord.address())
 
-    assert (answer.fate, answer.wait_seconds) == (DeliveryOutcome.LATER, seconds)
+    assert (answer.outcome, answer.wait_seconds) == (DeliveryOutcome.LATER, seconds)
     assert len(discord.requests) == 1
 
 
-def test_a_channel_without_requests_left_rests(discord: StandIn) -> None:
+def test_a_channel_without_requests_left_asks_for_a_pause(discord: StandIn) -> None:
     discord.spoil(
         200,
         body={"id": "5"},
@@ -92,7 +92,7 @@ def test_a_channel_without_requests_left_rests(discord: StandIn) -> None:
     )
 
 
-def test_after_a_success_it_does_not_rest_for_longer_than_an_hour(discord: StandIn) -> None:
+def test_the_pause_after_a_success_is_an_hour_at_most(discord: StandIn) -> None:
     discord.spoil(
         200,
         body={"id": "5"},
@@ -103,13 +103,13 @@ def test_after_a_success_it_does_not_rest_for_longer_than_an_hour(discord: Stand
 
 
 @pytest.mark.parametrize("status", [401, 403, 404])
-def test_a_channel_that_is_gone_is_gone(discord: StandIn, status: int) -> None:
+def test_a_deleted_webhook_is_gone(discord: StandIn, status: int) -> None:
     discord.spoil(status, body={"message": "Unknown Webhook", "code": 10015})
 
     answer = create(discord.address())
 
-    assert answer.fate is DeliveryOutcome.GONE
-    assert "The webhook does not exist any more" in answer.error
+    assert answer.outcome is DeliveryOutcome.GONE
+    assert "The webhook no longer exists" in answer.error
 
 
 @pytest.mark.parametrize("status", [400, 401, 403, 404, 407, 413, 451])
@@ -118,27 +118,27 @@ def test_a_proxy_that_refuses_says_nothing_of_the_webhook(discord: StandIn, stat
 
     answer = create(discord.address())
 
-    assert answer.fate is DeliveryOutcome.LATER
+    assert answer.outcome is DeliveryOutcome.LATER
     assert answer.wait_seconds > 0
-    assert f"before it refused the message (HTTP {status})" in answer.error
+    assert f"in front of it refused the message (HTTP {status})" in answer.error
 
 
 @pytest.mark.parametrize(
     ("status", "code", "words"),
     [
-        (401, 50027, "The webhook does not exist any more"),
-        (404, 10003, "The channel or thread of the webhook does not exist any more"),
+        (401, 50027, "The webhook no longer exists"),
+        (404, 10003, "The channel or thread of the webhook no longer exists"),
         (403, 50013, "may not post there"),
     ],
 )
-def test_discord_itself_says_why_a_channel_is_gone(
+def test_the_error_says_why_a_channel_is_gone(
     discord: StandIn, status: int, code: int, words: str
 ) -> None:
     discord.spoil(status, body={"message": "No.", "code": code})
 
     answer = create(discord.address())
 
-    assert answer.fate is DeliveryOutcome.GONE
+    assert answer.outcome is DeliveryOutcome.GONE
     assert words in answer.error
 
 
@@ -153,19 +153,19 @@ def test_where_discord_gives_no_reason_the_webhook_is_not_given_up(
 
     answer = create(discord.address())
 
-    assert answer.fate is DeliveryOutcome.LATER
+    assert answer.outcome is DeliveryOutcome.LATER
     assert "You are being blocked" in answer.error
 
 
 @pytest.mark.parametrize(("status", "code"), [(429, 30046), (429, 20022), (400, 50083)])
-def test_a_message_that_cannot_be_changed_is_told_from_a_channel_that_is_gone(
+def test_a_message_that_cannot_be_edited_is_not_a_channel_that_is_gone(
     discord: StandIn, status: int, code: int
 ) -> None:
     discord.spoil(status, body={"message": "No.", "code": code}, headers={"Retry-After": "10"})
 
     answer = edit(discord.address(), "5")
 
-    assert (answer.fate, answer.wait_seconds) == (DeliveryOutcome.FROZEN, 0.0)
+    assert (answer.outcome, answer.wait_seconds) == (DeliveryOutcome.FROZEN, 0.0)
 
 
 @pytest.mark.parametrize("code", [50083, 160005])
@@ -174,18 +174,18 @@ def test_a_locked_thread_takes_no_message_and_says_what_to_do(discord: StandIn, 
 
     answer = create(discord.address())
 
-    assert answer.fate is DeliveryOutcome.REFUSED
+    assert answer.outcome is DeliveryOutcome.REFUSED
     assert "locked" in answer.error
     assert "Open it in Discord" in answer.error
 
 
 @pytest.mark.parametrize("body", [PROXY_PAGE, b"", b"ok", {"ok": True}, {"id": "none"}, [1]])
-def test_a_success_that_is_not_discords_is_no_delivery(discord: StandIn, body: object) -> None:
+def test_a_success_that_is_not_discords_is_not_a_delivery(discord: StandIn, body: object) -> None:
     discord.spoil(200, body=body)
     discord.spoil(200, body=body)
 
-    assert create(discord.address()).fate is DeliveryOutcome.UNKNOWN
-    assert edit(discord.address(), "5").fate is DeliveryOutcome.UNKNOWN
+    assert create(discord.address()).outcome is DeliveryOutcome.UNKNOWN
+    assert edit(discord.address(), "5").outcome is DeliveryOutcome.UNKNOWN
 
 
 def test_a_success_without_content_is_a_delivery(discord: StandIn) -> None:
@@ -194,23 +194,23 @@ def test_a_success_without_content_is_a_delivery(discord: StandIn) -> None:
     assert create(discord.address()) == Delivery(DeliveryOutcome.DELIVERED)
 
 
-def test_a_message_that_was_deleted_is_told_from_a_channel_that_is_gone(discord: StandIn) -> None:
+def test_a_deleted_message_is_not_a_channel_that_is_gone(discord: StandIn) -> None:
     answer = edit(discord.address(), "4711")
 
     assert answer == Delivery(DeliveryOutcome.GONE, error="The message was deleted in the channel.")
 
 
 @pytest.mark.parametrize("status", [500, 502, 504, 301])
-def test_after_a_servers_error_nobody_knows(discord: StandIn, status: int) -> None:
+def test_a_server_error_has_an_unknown_outcome(discord: StandIn, status: int) -> None:
     discord.spoil(status)
 
-    assert create(discord.address()).fate is DeliveryOutcome.UNKNOWN
+    assert create(discord.address()).outcome is DeliveryOutcome.UNKNOWN
 
 
-def test_without_an_answer_nobody_knows(discord: StandIn) -> None:
+def test_a_request_without_an_answer_has_an_unknown_outcome(discord: StandIn) -> None:
     discord.spoil(0, takes_effect=True)
 
-    assert create(discord.address()).fate is DeliveryOutcome.UNKNOWN
+    assert create(discord.address()).outcome is DeliveryOutcome.UNKNOWN
     assert len(discord.of()) == 1
 
 
@@ -218,18 +218,18 @@ def test_it_is_bounded_in_time(discord: StandIn) -> None:
     discord.latency_seconds = 120.0
     begun = time.monotonic()
 
-    assert create(discord.address(), seconds=1.0).fate is DeliveryOutcome.UNKNOWN
+    assert create(discord.address(), seconds=1.0).outcome is DeliveryOutcome.UNKNOWN
     assert time.monotonic() - begun < 60
 
 
 def test_it_is_bounded_in_bytes(discord: StandIn) -> None:
     discord.spoil(200, body=b"x" * 1_000_000)
 
-    assert create(discord.address()).fate is DeliveryOutcome.UNKNOWN
+    assert create(discord.address()).outcome is DeliveryOutcome.UNKNOWN
 
 
-def test_where_nobody_listens_nothing_was_posted() -> None:
-    assert create(f"http://127.0.0.1:9/api/webhooks/1/{TOKEN}").fate is DeliveryOutcome.LATER
+def test_a_refused_connection_has_posted_nothing() -> None:
+    assert create(f"http://127.0.0.1:9/api/webhooks/1/{TOKEN}").outcome is DeliveryOutcome.LATER
 
 
 def test_what_discord_refuses_is_not_sent_again(discord: StandIn) -> None:
@@ -237,11 +237,11 @@ def test_what_discord_refuses_is_not_sent_again(discord: StandIn) -> None:
 
     answer = create(discord.address())
 
-    assert answer.fate is DeliveryOutcome.REFUSED
+    assert answer.outcome is DeliveryOutcome.REFUSED
     assert "Invalid Form Body" in answer.error
 
 
-def test_no_name_can_mention_anybody_or_be_markup() -> None:
+def test_names_cannot_mention_or_be_markup() -> None:
     said = payload(
         Message(
             title="@everyone **x** <@123> https://evil.example",
@@ -262,7 +262,7 @@ def test_discords_lengths_are_kept(discord: StandIn, character: str) -> None:
     long = character * 9_000
     post = Message(title=long, text=long, facts=tuple((long, long) for _ in range(40)))
 
-    assert create(discord.address(), post).fate is DeliveryOutcome.DELIVERED
+    assert create(discord.address(), post).outcome is DeliveryOutcome.DELIVERED
 
 
 @pytest.mark.parametrize("word", ["word", "🎁🎁", "\\*", "a_b"])
@@ -273,7 +273,7 @@ def test_a_text_that_is_too_long_ends_with_a_whole_word(discord: StandIn, word: 
         facts=((f"{word} " * 300, f"{word} " * 900),),
     )
 
-    assert create(discord.address(), post).fate is DeliveryOutcome.DELIVERED
+    assert create(discord.address(), post).outcome is DeliveryOutcome.DELIVERED
 
     embed = discord.of()[0].now
     (fact,) = embed["fields"]
@@ -293,9 +293,9 @@ def test_a_text_that_is_too_long_ends_with_a_whole_word(discord: StandIn, word: 
         f"https://user@discord.com/api/webhooks/1/{TOKEN}",
     ],
 )
-def test_what_is_no_address_of_a_webhook_is_refused_and_not_repeated(address: str) -> None:
+def test_an_address_that_is_not_a_webhook_is_refused_and_not_repeated(address: str) -> None:
     with pytest.raises(BadAddressError) as caught:
-        announcer_for(address, total_seconds=1, connect_seconds=1)
+        channel_client_for(address, total_seconds=1, connect_seconds=1)
     assert TOKEN not in str(caught.value)
 
 
@@ -309,4 +309,6 @@ def test_no_error_shows_the_secret(
 
     assert TOKEN not in repr(answer)
     assert TOKEN not in caplog.text
-    assert TOKEN not in repr(announcer_for(discord.address(), total_seconds=1, connect_seconds=1))
+    assert TOKEN not in repr(
+        channel_client_for(discord.address(), total_seconds=1, connect_seconds=1)
+    )

@@ -1,4 +1,4 @@
-"""Texts that are too long are cut where a reader is not misled."""
+"""Texts that are too long are cut where that does not mislead."""
 
 from __future__ import annotations
 

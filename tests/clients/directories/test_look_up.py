@@ -1,4 +1,4 @@
-"""What one question to a directory brings, from a real server. The forms of the answer are assumed, not confirmed."""
+"""Lookups in a directory, on a real server. The forms of its answers are assumed, not confirmed."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from giftcodes.clients.directories import DirectoryAnswer, Verdict, look_up
+from giftcodes.clients.directories import DirectoryAnswer, LookupStatus, look_up
 from tests.clients.conftest import config_for
 from tests.clients.http.raw_server import RawServer, Talk, answering, http
 
@@ -36,7 +36,7 @@ def test_a_player_is_asked_for_with_the_key_in_a_header_and_not_in_the_address(
 ) -> None:
     server = serve(answering(http(json.dumps(FLAT).encode())))
 
-    assert ask(server.url) == DirectoryAnswer(Verdict.FOUND, name="Anna", realm=1042)
+    assert ask(server.url) == DirectoryAnswer(LookupStatus.FOUND, name="Anna", realm=1042)
 
     (request,) = server.requests
     assert request.line == f"GET /api/players/{PLAYER}?include=base HTTP/1.1"
@@ -62,7 +62,7 @@ def test_a_player_is_asked_for_with_the_key_in_a_header_and_not_in_the_address(
     ],
 )
 def test_these_forms_are_read(serve: Serve, body: Any) -> None:
-    assert said(serve, body) == DirectoryAnswer(Verdict.FOUND, name="Anna", realm=1042)
+    assert said(serve, body) == DirectoryAnswer(LookupStatus.FOUND, name="Anna", realm=1042)
 
 
 @pytest.mark.parametrize(
@@ -96,36 +96,34 @@ def test_these_forms_are_read(serve: Serve, body: Any) -> None:
         {"data": {"player_id": 99999999, **FLAT}},
     ],
 )
-def test_any_other_form_cannot_be_read_and_is_no_answer(serve: Serve, body: Any) -> None:
+def test_any_other_form_is_unreadable(serve: Serve, body: Any) -> None:
     answer = said(serve, body)
 
-    assert (answer.verdict, answer.name, answer.realm) == (Verdict.UNREADABLE, "", None)
+    assert (answer.status, answer.name, answer.realm) == (LookupStatus.UNREADABLE, "", None)
     assert answer.error
 
 
 @pytest.mark.parametrize(
-    ("status", "verdict"),
+    ("status", "expected"),
     [
-        ("400 Bad Request", Verdict.UNREADABLE),
-        ("302 Found", Verdict.UNREADABLE),
-        ("401 Unauthorized", Verdict.KEY_REFUSED),
-        ("403 Forbidden", Verdict.KEY_REFUSED),
-        ("404 Not Found", Verdict.NOT_FOUND),
-        ("429 Too Many Requests", Verdict.THROTTLED),
-        ("500 Oops", Verdict.UNREACHABLE),
-        ("503 Unavailable", Verdict.UNREACHABLE),
+        ("400 Bad Request", LookupStatus.UNREADABLE),
+        ("302 Found", LookupStatus.UNREADABLE),
+        ("401 Unauthorized", LookupStatus.KEY_REFUSED),
+        ("403 Forbidden", LookupStatus.KEY_REFUSED),
+        ("404 Not Found", LookupStatus.NOT_FOUND),
+        ("429 Too Many Requests", LookupStatus.THROTTLED),
+        ("500 Oops", LookupStatus.UNREACHABLE),
+        ("503 Unavailable", LookupStatus.UNREACHABLE),
     ],
 )
-def test_a_status_decides_whatever_the_body_says(
-    serve: Serve, status: str, verdict: Verdict
-) -> None:
-    assert said(serve, FLAT, status=status).verdict is verdict
+def test_the_status_goes_before_the_body(serve: Serve, status: str, expected: LookupStatus) -> None:
+    assert said(serve, FLAT, status=status).status is expected
 
 
 def test_a_page_that_is_not_found_is_not_a_player_who_is_not_found(serve: Serve) -> None:
     answer = said(serve, b"<html>404</html>", status="404 Not Found")
 
-    assert answer.verdict is Verdict.UNREADABLE
+    assert answer.status is LookupStatus.UNREADABLE
     assert "WHITEOUT_DIRECTORY_URL" in answer.error
 
 
@@ -140,14 +138,14 @@ def test_an_answer_that_breaks_off_cannot_be_read(serve: Serve) -> None:
         talk.hear()
         talk.say(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n" + json.dumps(FLAT).encode())
 
-    assert ask(serve(script).url).verdict is Verdict.UNREADABLE
+    assert ask(serve(script).url).status is LookupStatus.UNREADABLE
 
 
-def test_a_directory_that_is_not_there_or_says_nothing_is_unreachable(serve: Serve) -> None:
+def test_a_directory_that_is_missing_or_silent_is_unreachable(serve: Serve) -> None:
     silent = serve(lambda talk: (talk.hear(), talk.hold()))
 
-    assert ask("http://127.0.0.1:9").verdict is Verdict.UNREACHABLE
-    assert ask(silent.url, seconds=0.2).verdict is Verdict.UNREACHABLE
+    assert ask("http://127.0.0.1:9").status is LookupStatus.UNREACHABLE
+    assert ask(silent.url, seconds=0.2).status is LookupStatus.UNREACHABLE
 
 
 @pytest.mark.parametrize("key", ["key with\nline", "schlüssel-4711", " blank-4711"])
@@ -156,16 +154,16 @@ def test_a_key_that_no_header_can_carry_is_not_sent(serve: Serve, key: str) -> N
 
     answer = ask(server.url, key=key)
 
-    assert answer.verdict is Verdict.KEY_REFUSED
+    assert answer.status is LookupStatus.KEY_REFUSED
     assert "WHITEOUT_DIRECTORY_KEY" in answer.error
     assert server.requests == []
 
 
-def test_what_is_no_player_id_is_not_put_into_an_address(serve: Serve) -> None:
+def test_only_a_player_id_is_put_into_an_address(serve: Serve) -> None:
     server = serve(answering(http(b"{}")))
 
-    assert ask(server.url, player="../admin").verdict is Verdict.UNREADABLE
-    assert ask(server.url, player="erased-0123").verdict is Verdict.UNREADABLE
+    assert ask(server.url, player="../admin").status is LookupStatus.UNREADABLE
+    assert ask(server.url, player="erased-0123").status is LookupStatus.UNREADABLE
     assert server.requests == []
 
 

@@ -1,4 +1,4 @@
-"""What the settings make of a directory: off without a key, and a start that says what is wrong."""
+"""The settings of a directory: it is off without a key, and the system checks find mistakes."""
 
 from __future__ import annotations
 

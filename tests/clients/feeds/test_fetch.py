@@ -1,4 +1,4 @@
-"""What one poll of the feed brings, from a real server."""
+"""One request to the feed, on a real server."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def test_an_empty_list_is_a_list(serve: Serve) -> None:
     assert poll_once(serve, listing()) == FeedReading(FeedStatus.OK)
 
 
-def test_an_error_that_is_null_is_none(serve: Serve) -> None:
+def test_an_error_that_is_null_is_ignored(serve: Serve) -> None:
     assert poll_once(serve, b'{"codes": ["A1"], "error": null}').status is FeedStatus.OK
 
 
@@ -69,7 +69,7 @@ def test_a_list_that_is_the_same_need_not_be_sent_again(serve: Serve) -> None:
     assert (second.etag, second.last_modified) == (first.etag, first.last_modified)
 
 
-def test_not_modified_is_no_answer_to_a_first_question(serve: Serve) -> None:
+def test_not_modified_without_validators_is_a_failure(serve: Serve) -> None:
     assert poll_once(serve, b"", status="304 Not Modified").status is FeedStatus.FAILED
 
 
@@ -177,7 +177,7 @@ def test_the_first_skipped_lines_are_shown_and_all_are_counted(serve: Serve) -> 
         ("200 OK", b"", "not JSON"),
         ("200 OK", b"\xff\xfe\xfa", "not JSON"),
         ("200 OK", b"[" * 100_000, "not JSON"),
-        ("200 OK", b'["A 05.07.2026"]', "another shape"),
+        ("200 OK", b'["A 05.07.2026"]', "not in the form of a feed"),
         ("200 OK", b'{"exists": true}', "no list of codes"),
         ("200 OK", b'{"codes": {"A": 1}}', "no list of codes"),
         ("200 OK", b'{"codes": null}', "no list of codes"),
@@ -195,7 +195,7 @@ def test_the_first_skipped_lines_are_shown_and_all_are_counted(serve: Serve) -> 
         ("503 Maintenance", LIST, "HTTP 503"),
     ],
 )
-def test_a_failure_is_told_in_words(serve: Serve, status: str, body: bytes, words: str) -> None:
+def test_a_failure_has_a_description(serve: Serve, status: str, body: bytes, words: str) -> None:
     reading = poll_once(serve, body, status=status)
     assert reading.status is FeedStatus.FAILED
     assert words in reading.error
@@ -227,7 +227,7 @@ def test_the_key_is_in_no_text(serve: Serve) -> None:
 
 
 @pytest.mark.parametrize("key", ["key\n", " feed", "schlüssel", "k\0"])
-def test_a_key_that_no_header_can_carry_is_told(serve: Serve, key: str) -> None:
+def test_a_key_that_no_header_can_carry_is_reported(serve: Serve, key: str) -> None:
     server = serve(answering(http(LIST)))
     reading = poll(server.url, key=key)
     assert reading.status is FeedStatus.FAILED
@@ -249,7 +249,7 @@ def test_a_list_that_drips_ends_with_the_budget(serve: Serve) -> None:
 
 
 @pytest.mark.parametrize("way", [Talk.hang_up, Talk.reset])
-def test_a_lost_connection_is_told(serve: Serve, way: Callable[[Talk], None]) -> None:
+def test_a_lost_connection_is_reported(serve: Serve, way: Callable[[Talk], None]) -> None:
     def script(talk: Talk) -> None:
         talk.hear()
         way(talk)
@@ -265,7 +265,7 @@ def test_a_list_of_two_mebibytes_is_read_and_a_longer_one_refused(serve: Serve) 
     assert "longer" in poll_once(serve, full + b" ").error
 
 
-def test_a_feed_that_is_away_is_told_with_what_to_check() -> None:
+def test_an_unreachable_feed_is_reported_with_what_to_check() -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
     reading = poll(f"http://127.0.0.1:{port}/")
@@ -274,7 +274,7 @@ def test_a_feed_that_is_away_is_told_with_what_to_check() -> None:
 
 
 @pytest.mark.parametrize("url", ["", "no address", "ftp://127.0.0.1/", "http://[::1"])
-def test_an_address_that_is_none_is_told(url: str) -> None:
+def test_an_invalid_address_is_reported(url: str) -> None:
     reading = poll(url)
     assert reading.status is FeedStatus.FAILED
     assert "WHITEOUT_FEED_URL" in reading.error

@@ -1,4 +1,4 @@
-"""The list with an end for each code, as kingshot.net writes it and as it might come."""
+"""The list of kingshot.net, with the end of each code, and variations of it."""
 
 from __future__ import annotations
 
@@ -49,7 +49,8 @@ def test_a_dropped_end_is_noted_and_the_code_is_kept(serve: Serve) -> None:
     assert reading.codes == (PublishedCode("FROST", date(2026, 7, 5), None),)
     assert reading.skipped_count == 0
     assert reading.notes == (
-        "FROST: expiresAt is not between 2000 and 2100: 9999-12-31T00:00:00Z; it is taken as unknown",
+        "FROST: expiresAt is not between 2000 and 2100: 9999-12-31T00:00:00Z; "
+        "it is taken as unknown",
     )
 
 
@@ -66,7 +67,9 @@ def test_an_unknown_format_is_refused_with_the_known_ones() -> None:
     reading = fetch(config, total_seconds=1, connect_seconds=1)
 
     assert reading.status is FeedStatus.FAILED
-    assert reading.error == "WHITEOUT_FEED_FORMAT is not known. Known are: community, kingshot.net."
+    assert (
+        reading.error == "WHITEOUT_FEED_FORMAT is unknown. Known formats: community, kingshot.net."
+    )
 
 
 @pytest.mark.parametrize(
@@ -149,14 +152,14 @@ def test_the_bounds_are_possible_moments(edge: datetime) -> None:
 @pytest.mark.parametrize(
     "odd", ["FROST", None, 5, [], {}, {"code": None}, {"code": 12}, {"code": "A B"}, {"code": ""}]
 )
-def test_an_entry_that_is_no_code_is_skipped_with_a_reason(odd: object) -> None:
+def test_an_entry_that_is_not_a_code_is_skipped_with_a_reason(odd: object) -> None:
     listing = read_list(body(odd, entry()))
 
     assert [code.code for code in listing.codes] == ["FROST"]
     assert len(listing.skipped) == 1
 
 
-def test_other_fields_are_passed_over() -> None:
+def test_other_fields_are_ignored() -> None:
     assert (
         len(
             read_list(
@@ -203,7 +206,7 @@ def test_a_code_that_comes_again_keeps_its_first_spelling_and_its_last_end() -> 
         b"[" * 100_000,
     ],
 )
-def test_another_shape_is_a_problem_and_no_empty_list(answer: bytes) -> None:
+def test_another_form_is_a_problem_and_not_an_empty_list(answer: bytes) -> None:
     assert read_list(answer).problem
 
 
@@ -222,9 +225,7 @@ _JSON = st.recursive(
 
 
 @given(code=_JSON, created=_JSON, end=_JSON)
-def test_whatever_an_entry_holds_is_read_or_skipped(
-    code: object, created: object, end: object
-) -> None:
+def test_any_entry_is_read_or_skipped(code: object, created: object, end: object) -> None:
     listing = read_list(body({"code": code, "createdAt": created, "expiresAt": end}))
 
     assert len(listing.codes) + len(listing.skipped) == 1

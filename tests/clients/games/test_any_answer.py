@@ -1,4 +1,4 @@
-"""Whatever comes over the wire, the caller gets an Answer that can be stored."""
+"""For any bytes from the server, the caller gets an Answer that can be stored."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.clients.http.raw_server import RawServer, Talk, http
 
 
 class Parrot:
-    """A server that says what it was last told to, and hangs up."""
+    """A server that sends the bytes it was last given, and closes the connection."""
 
     def __init__(self) -> None:
         self.bytes = b""
@@ -66,9 +66,21 @@ GAME_LIKE = st.fixed_dictionaries(
 )
 HEADER = st.text(st.characters(codec="latin-1", exclude_characters="\r\n"), max_size=40)
 NAMES = st.sampled_from(
-    ["Retry-After", "X-RateLimit-Limit", "X-RateLimit-Remaining", "X-RateLimit-Reset", "Date", "Content-Encoding",
-     "Content-Type", "Set-Cookie", "Location", "Connection", "Content-Length", "Transfer-Encoding"]
-)  # fmt: skip
+    [
+        "Retry-After",
+        "X-RateLimit-Limit",
+        "X-RateLimit-Remaining",
+        "X-RateLimit-Reset",
+        "Date",
+        "Content-Encoding",
+        "Content-Type",
+        "Set-Cookie",
+        "Location",
+        "Connection",
+        "Content-Length",
+        "Transfer-Encoding",
+    ]
+)
 QUICK = settings(
     max_examples=150, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck)
 )

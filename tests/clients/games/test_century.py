@@ -1,4 +1,4 @@
-"""The game's own signing and words, without a network."""
+"""Signing, and the translation of the game's answers, without a network."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 from giftcodes.clients.games.century import signature, translate
 from giftcodes.domain.outcomes import Outcome
 
-#: docs/reference/protocol.md section 1, row by row, where the words are known.
+#: The rows of docs/reference/protocol.md, section 1, with a known message.
 ROWS = [
     ("SUCCESS", 0, 20000, Outcome.SUCCESS),
     ("RECEIVED", 1, 40008, Outcome.RECEIVED),
@@ -55,7 +55,7 @@ def test_where_the_message_is_missing_the_number_decides(
     assert read(code=code, err_code=err_code, **blank) is outcome
 
 
-#: Numbers whose words are not known.
+#: Numbers without a known message.
 NUMBERS = [
     (40010, Outcome.LEVEL_OR_SPEND_TOO_LOW),
     (40012, Outcome.ACCOUNT_TOO_YOUNG),
@@ -150,7 +150,7 @@ def test_a_success_that_contradicts_itself_is_not_believed(answer: dict[str, obj
         b'{"err_code": ' + b"9" * 5000 + b"}",
     ],
 )
-def test_whatever_is_not_the_games_json_is_unreadable(body: bytes) -> None:
+def test_any_other_body_than_the_games_json_is_unreadable(body: bytes) -> None:
     assert translate(body).outcome is Outcome.UNREADABLE
 
 

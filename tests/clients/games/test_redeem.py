@@ -1,4 +1,4 @@
-"""What the client says about answers of every kind, from a real server."""
+"""The client's result for every kind of answer, on a real server."""
 
 from __future__ import annotations
 
@@ -108,7 +108,10 @@ def test_a_redirect_is_not_followed_and_its_endless_body_not_awaited(serve: Serv
 
     def script(talk: Talk) -> None:
         talk.hear()
-        head = f"HTTP/1.1 307 Temporary Redirect\r\nLocation: {elsewhere.url}\r\nContent-Length: 10\r\n\r\n"
+        head = (
+            f"HTTP/1.1 307 Temporary Redirect\r\nLocation: {elsewhere.url}\r\n"
+            "Content-Length: 10\r\n\r\n"
+        )
         talk.say(head.encode())
         talk.say(b"0123456789")
 
@@ -117,7 +120,7 @@ def test_a_redirect_is_not_followed_and_its_endless_body_not_awaited(serve: Serv
     assert elsewhere.requests == []
 
 
-def test_only_answers_that_nobody_understood_keep_their_body(serve: Serve) -> None:
+def test_only_unknown_answers_keep_their_body(serve: Serve) -> None:
     def body_of(body: bytes, status: str = "200 OK") -> str:
         return redeem(client_of(serve(answering(http(body, status=status))).url)).body
 
@@ -152,10 +155,12 @@ def test_no_secret_is_in_an_answer_that_echoes_them(serve: Serve) -> None:
     def script(talk: Talk) -> None:
         while request := talk.hear():
             seen["sign"] = request.form["sign"]
-            told = (
+            echoed = (
                 f"{SALT} {FEED_KEY} {seen['sign']} {seen['sign'].upper()} {request.body.decode()}"
             )
-            talk.say(http(json.dumps({"code": 1, "msg": told, "err_code": seen["sign"]}).encode()))
+            talk.say(
+                http(json.dumps({"code": 1, "msg": echoed, "err_code": seen["sign"]}).encode())
+            )
 
     answer = redeem(client_of(serve(script).url))
     everything = repr(answer).casefold()
@@ -264,5 +269,5 @@ def test_a_code_that_cannot_be_written_down_is_not_sent(serve: Serve) -> None:
 @pytest.mark.parametrize(
     "url", ["", "no address", "ftp://127.0.0.1/", "http://", "http://[::1", "http://a b/"]
 )
-def test_an_address_that_is_none_is_unreachable(url: str) -> None:
+def test_an_invalid_address_is_unreachable(url: str) -> None:
     assert redeem(client_of(url)).outcome is Outcome.UNREACHABLE

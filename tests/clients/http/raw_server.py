@@ -1,4 +1,4 @@
-"""A server on a bare socket, so that a test can say every byte, and every breach of the protocol."""
+"""A server on a raw socket, with which a test can send any bytes and break the protocol."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Request:
 
 
 class Talk:
-    """One connection, from the server's side."""
+    """The server's side of one connection."""
 
     def __init__(self, server: RawServer, sock: socket.socket) -> None:
         self._server = server
@@ -39,7 +39,7 @@ class Talk:
         self._file = sock.makefile("rb")
 
     def hear(self) -> Request | None:
-        """The next request, or None when the client has hung up."""
+        """The next request; None if the client has disconnected."""
         line = self._file.readline().decode("latin-1").strip()
         if not line:
             return None
@@ -55,7 +55,7 @@ class Talk:
         self.sock.sendall(data)
 
     def drip(self, data: bytes, every_seconds: float = 0.05) -> None:
-        """Send byte by byte, again and again, until the client hangs up or the test ends."""
+        """Send byte by byte, repeatedly, until the client disconnects or the test ends."""
         ends_at = time.monotonic() + SLOW_SECONDS
         for byte in itertools.cycle(data):
             if self._server.closing.wait(every_seconds) or time.monotonic() > ends_at:
@@ -63,11 +63,11 @@ class Talk:
             self.sock.sendall(bytes([byte]))
 
     def hold(self) -> None:
-        """Say nothing until the test ends."""
+        """Send nothing until the test ends."""
         self._server.closing.wait(SLOW_SECONDS)
 
     def reset(self) -> None:
-        """Close with RST in place of FIN."""
+        """Close the connection with RST instead of FIN."""
         self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self.hang_up()
 
@@ -81,13 +81,14 @@ Script = Callable[[Talk], None]
 
 @dataclass
 class RawServer:
-    """Runs `script` for each connection, in a thread of its own."""
+    """Runs `script` for each connection, each in its own thread."""
 
     script: Script
     tls: ssl.SSLContext | None = None
     requests: list[Request] = field(default_factory=list)
     connections: int = 0
-    #: Connections that the server has closed: all of their bytes, and the end, are with the client's kernel.
+    #: Connections that the server has closed: all of their bytes, and the end, are with the
+    #: client's kernel.
     closed: int = 0
     closing: threading.Event = field(default_factory=threading.Event)
 
@@ -134,13 +135,13 @@ class RawServer:
 
 
 def http(body: bytes, *, status: str = "200 OK", headers: str = "") -> bytes:
-    """A whole answer that keeps the connection open."""
+    """A complete answer that keeps the connection open."""
     head = f"HTTP/1.1 {status}\r\nContent-Length: {len(body)}\r\n{headers}\r\n"
     return head.encode("latin-1") + body
 
 
 def answering(*answers: bytes) -> Script:
-    """Answer each request with the next of these, the last one again and again, on as many connections as come."""
+    """Answer each request, on any connection, with the next of these; then repeat the last."""
     left = list(answers)
 
     def script(talk: Talk) -> None:

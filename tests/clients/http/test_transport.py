@@ -1,4 +1,4 @@
-"""The budget holds against every way of being slow, nothing is sent twice, and what was not sent is told apart."""
+"""The budget limits slow servers, nothing is sent twice, and unsent requests are known."""
 
 from __future__ import annotations
 
@@ -96,7 +96,8 @@ def test_a_slow_answer_over_tls_ends_with_the_budget(
             transport.exchange("POST", url, headers={}, form={"a": "b"})
     else:
         assert (
-            transport.exchange("POST", url, headers={}, form={"a": "b"}).cut is Truncation.TOO_SLOW
+            transport.exchange("POST", url, headers={}, form={"a": "b"}).truncation
+            is Truncation.TOO_SLOW
         )
 
 
@@ -231,7 +232,7 @@ def test_a_refused_connection_is_unreachable() -> None:
     assert "ConnectionRefusedError" in answer.detail
 
 
-def test_a_name_that_nobody_knows_is_unreachable() -> None:
+def test_an_unknown_host_name_is_unreachable() -> None:
     answer = redeem(client_of("http://no-such-host.invalid/"))
     assert answer.outcome is Outcome.UNREACHABLE
 
@@ -299,9 +300,7 @@ def test_a_failed_tls_handshake_is_unreachable_within_the_connect_budget(
     assert answer.latency_ms < 30_000  # The whole has a minute.
 
 
-def test_a_certificate_that_nobody_vouches_for_is_unreachable(
-    serve: Serve, certificate: Path
-) -> None:
+def test_an_untrusted_certificate_is_unreachable(serve: Serve, certificate: Path) -> None:
     server = serve(answering(SUCCESS), tls=server_context(certificate))
     answer = redeem(client_of(server.url))
     assert answer.outcome is Outcome.UNREACHABLE
@@ -347,7 +346,7 @@ def test_a_header_that_cannot_be_sent_is_not_sent(serve: Serve) -> None:
 
 
 class full_listener:  # noqa: N801 (used like a function)
-    """A port whose queue is full: the kernel drops further attempts to connect, as a dead address does."""
+    """A port with a full queue. The kernel drops further attempts, as for a dead address."""
 
     def __enter__(self) -> int:
         self._listener = socket.socket()
@@ -366,7 +365,7 @@ class full_listener:  # noqa: N801 (used like a function)
 
 @pytest.fixture(scope="session")
 def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A certificate for 127.0.0.1 that vouches for itself, with its key in the same file."""
+    """A self-signed certificate for 127.0.0.1, with its key in the same file."""
     path = tmp_path_factory.mktemp("tls") / "server.pem"
     names = ["-subj", "/CN=test", "-addext", "subjectAltName=IP:127.0.0.1"]
     made = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", *names]

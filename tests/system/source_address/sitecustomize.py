@@ -1,6 +1,7 @@
-"""Python imports this at start where its folder is on PYTHONPATH: every connection comes from SOURCE_ADDRESS.
+"""Bind every connection of a Python process to SOURCE_ADDRESS.
 
-This is what makes two hosts of two loopback addresses, where namespaces are not allowed (tests/system/hosts.py).
+Python imports this module at start if its folder is on PYTHONPATH. With it, two loopback addresses
+stand for two hosts where namespaces are not allowed (tests/system/hosts.py).
 """
 
 import os

@@ -1,0 +1,103 @@
+"""Directories of players: the state of each, and its answers. Both are read-only."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from django.conf import settings
+from django.contrib import admin
+from django.utils import timezone
+from django.utils.formats import localize
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
+
+from giftcodes.admin.common.base import History
+from giftcodes.admin.common.html import badge
+from giftcodes.models import Directory, DirectoryLookup, Member
+
+if TYPE_CHECKING:
+    from django.utils.safestring import SafeString
+
+
+@admin.register(Directory)
+class DirectoryAdmin(History):
+    intro = _(
+        "Services that know names and realms of players. They are asked once a week, and only for "
+        "members who have consented."
+    )
+    empty_hint = _(
+        "No directory has been asked yet. A directory needs a key in the settings "
+        "(docs/reference/settings.md)."
+    )
+    list_display = [
+        "provider",
+        "state_shown",
+        "answered_at",
+        "used_today",
+        "not_before",
+        "failures",
+        "error",
+    ]
+    fields = [
+        "provider",
+        "state_shown",
+        "asked_at",
+        "answered_at",
+        "day",
+        "used_today",
+        "not_before",
+        "failures",
+        "error",
+    ]
+    readonly_fields = ["state_shown"]
+
+    @admin.display(description=_("state"))
+    def state_shown(self, directory: Directory) -> SafeString:
+        config = settings.PROVIDERS.get(directory.provider)
+        if config is None or not config.has_directory:
+            return badge("off", _("off: no key or address is set"))
+        if directory.key_refused:
+            return badge("failed", _("the key is refused"))
+        return badge("failed", _("failing")) if directory.failures else badge("on", _("on"))
+
+
+@admin.register(DirectoryLookup)
+class DirectoryLookupAdmin(History):
+    intro = _(
+        "The directory's answer for each member who has consented, and the time of the next "
+        "request."
+    )
+    empty_hint = _("No member is looked up: no directory is on, or no member has consented.")
+    list_display = [
+        "player_id",
+        "provider",
+        "said",
+        "name",
+        "realm",
+        "answered_at",
+        "due_at",
+        "failures",
+    ]
+    list_filter = ["said", "provider"]
+    search_fields = ["=player_id"]
+    search_help_text = _("Player ID")
+    ordering = ["-id"]
+
+
+def directory_words(member: Member) -> str:
+    """The directory's answer for a member, in words. Empty: the game has no directory."""
+    config = settings.PROVIDERS.get(member.guild.provider)
+    if config is None or not config.has_directory:
+        return ""
+    if member.consented_on is None:
+        return gettext("Not asked: the member has no date of consent.")
+    if not member.active or member.opted_out:
+        return gettext("Not asked: the member has left, or has opted out.")
+    row = DirectoryLookup.objects.filter(provider=config.name, player_id=member.player_id).first()
+    if row is None or row.asked_at is None:
+        return gettext("Not asked yet.")
+    asked = localize(timezone.localtime(row.asked_at))
+    said = row.get_said_display()
+    if row.said == DirectoryLookup.Said.FOUND:
+        said = f"{row.name}, {config.realm_word} {row.realm}"
+    return gettext("Last asked %(asked)s. Answer: %(said)s.") % {"asked": asked, "said": said}

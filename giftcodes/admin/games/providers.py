@@ -1,0 +1,145 @@
+"""Games: their request budgets, and the actions that pause and resume them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from django.conf import settings
+from django.contrib import admin
+from django.db.models import Model
+from django.utils import timezone
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
+
+from giftcodes import tasks
+from giftcodes.admin.common.action_report import Report
+from giftcodes.admin.common.base import History
+from giftcodes.admin.common.html import badge
+from giftcodes.models import PauseKind, RateBudget
+from giftcodes.models.rate_budget import UNLIMITED
+from giftcodes.services import providers as pause_step
+
+if TYPE_CHECKING:
+    from django.db.models import QuerySet
+    from django.http import HttpRequest
+    from django.utils.safestring import SafeString
+
+
+def ensure_rows(model: type[Model]) -> None:
+    """Create the missing rows of games, so that a game can be paused before its first request."""
+    known = set(model._default_manager.values_list("pk", flat=True))
+    missing = [model(pk=name) for name in settings.PROVIDERS if name not in known]
+    model._default_manager.bulk_create(missing, ignore_conflicts=True)
+
+
+def title_of(provider: str) -> str:
+    """The title of a game, or its key if it is not in the settings any more."""
+    config = settings.PROVIDERS.get(provider)
+    return config.title if config else provider
+
+
+@admin.register(RateBudget)
+class RateBudgetAdmin(History):
+    intro = _(
+        "The requests that each game accepts. A game can be paused; requests under way finish."
+    )
+
+    list_display = [
+        "provider",
+        "state_shown",
+        "used_shown",
+        "window_ends_at",
+        "paused_until",
+        "pause_reason",
+        "last_answer_at",
+    ]
+    actions = ["pause_providers", "resume_providers"]
+    buttons = ("pause_providers", "resume_providers")
+    fieldsets = [
+        (None, {"fields": ["provider", "state_shown", "pause_reason", "paused_until", "pauses"]}),
+        (
+            _("Requests"),
+            {
+                "fields": [
+                    "used_shown",
+                    "reported_limit",
+                    "configured",
+                    "window_ends_at",
+                    "last_answer_at",
+                ]
+            },
+        ),
+    ]
+    readonly_fields = ["state_shown", "used_shown", "configured"]
+
+    def changelist_view(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> Any:
+        """List all games, including those without a request so far."""
+        ensure_rows(RateBudget)
+        return super().changelist_view(request, extra_context)
+
+    @admin.display(description=_("state"), ordering="pause_kind")
+    def state_shown(self, budget: RateBudget) -> SafeString:
+        config = settings.PROVIDERS.get(budget.provider)
+        if config is None or not config.is_on:
+            return badge("off", _("off: no salt is set"))
+        if not budget.pause_kind:
+            return badge("on", _("on"))
+        label = PauseKind(budget.pause_kind).label
+        if budget.is_probing(timezone.now()):
+            return badge("probing", _("%s: one request checks whether it is over") % label)
+        return badge("paused", label)
+
+    @admin.display(description=_("requests in this window"))
+    def used_shown(self, budget: RateBudget) -> str:
+        config = settings.PROVIDERS.get(budget.provider)
+        limit = budget.limit(config.rate if config else None)
+        if limit == UNLIMITED:
+            return gettext("no limit")
+        is_over = budget.window_ends_at is not None and budget.window_ends_at <= timezone.now()
+        return gettext("%(used)d of %(limit)d") % {
+            "used": 0 if is_over else budget.used,
+            "limit": limit,
+        }
+
+    @admin.display(description=_("configured rate"))
+    def configured(self, budget: RateBudget) -> str:
+        config = settings.PROVIDERS.get(budget.provider)
+        if config is None or config.rate is None:
+            return gettext("no limit")
+        words = gettext("%(requests)d requests in %(seconds)g seconds")
+        return words % {"requests": config.rate.requests, "seconds": config.rate.seconds}
+
+    @admin.action(description=_("Pause provider"), permissions=["provider"])
+    def pause_providers(self, request: HttpRequest, budgets: QuerySet[RateBudget]) -> None:
+        """Send no more requests until a person resumes the game."""
+        report = Report()
+        reason = gettext("Paused by %s in the admin.") % request.user
+        for budget in budgets:
+            title = title_of(budget.provider)
+            if pause_step.pause(budget.provider, reason=reason):
+                self.log_change(request, budget, gettext("Paused."))
+                report.done(
+                    gettext("%s is paused until you resume it. Requests under way finish.") % title
+                )
+            else:
+                report.refused(
+                    gettext("%(title)s is paused already. %(reason)s")
+                    % {"title": title, "reason": budget.pause_reason}
+                )
+        report.tell(request)
+
+    @admin.action(description=_("Resume provider"), permissions=["provider"])
+    def resume_providers(self, request: HttpRequest, budgets: QuerySet[RateBudget]) -> None:
+        """End any pause."""
+        report = Report()
+        for budget in budgets:
+            title = title_of(budget.provider)
+            if pause_step.resume(budget.provider):
+                self.log_change(request, budget, gettext("Resumed."))
+                tasks.enqueue_on_commit(tasks.dispatch, budget.provider)
+                report.done(gettext("%s is resumed.") % title)
+            else:
+                report.refused(gettext("%s is not paused.") % title)
+        report.tell(request)

@@ -1,0 +1,149 @@
+"""Actions on many members that ask for a value first: move to a guild, set the realm."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from django import forms
+from django.utils.translation import gettext, ngettext
+from django.utils.translation import gettext_lazy as _
+
+from giftcodes import tasks
+from giftcodes.admin.common import scope
+from giftcodes.admin.common.action_report import Report
+from giftcodes.admin.common.confirmation import SHOWN, confirmation_page, group, log
+from giftcodes.form_fields import WholeNumberField
+from giftcodes.models import Guild, Member
+from giftcodes.models.guild import own_realm
+from giftcodes.services.members import MoveResult, move_members
+
+if TYPE_CHECKING:
+    from django.db.models import QuerySet
+    from django.http import HttpRequest, HttpResponse
+
+    from giftcodes.admin.common.base import Page
+
+
+class GuildForm(forms.Form):
+    """The guild to move to."""
+
+    guild = forms.ModelChoiceField(Guild.objects.none(), label=_("Guild"))
+
+    def __init__(self, *data: Any, guilds: QuerySet[Guild], **options: Any) -> None:
+        """Offer these guilds as choices."""
+        super().__init__(*data, **options)
+        choice = self.fields["guild"]
+        assert isinstance(choice, forms.ModelChoiceField)
+        choice.queryset = guilds
+
+
+class RealmForm(forms.Form):
+    """The state or kingdom number."""
+
+    realm = WholeNumberField(
+        label=_("Realm"),
+        required=False,
+        min_value=1,
+        max_value=999_999,
+        widget=forms.TextInput({"inputmode": "numeric"}),
+        help_text=_("The state or kingdom number. Leave it empty to use the guild's."),
+    )
+
+
+def move(request: HttpRequest, page: Page, members: QuerySet[Member]) -> HttpResponse | None:
+    """The steps of a move: ask for the guild, show the effects, move."""
+    games = members.order_by().values("guild__provider")
+    guilds = scope.visible(Guild.objects.active().filter(provider__in=games), request.user)
+    form = GuildForm(request.POST if "guild" in request.POST else None, guilds=guilds)
+    title = _("Move members to another guild")
+    if not form.is_valid():
+        intro = _(
+            "The members become inactive in their guild, and active in the other one. Their "
+            "history "
+            "stays, and no code is redeemed for them twice."
+        )
+        chosen = group(_("Chosen"), "pending", members)
+        is_possible = guilds.exclude(pk__in=members.order_by().values("guild")).exists()
+        return confirmation_page(
+            request,
+            page,
+            "move",
+            intro=intro
+            if is_possible
+            else _("This game has no other guild to move to. Add one first."),
+            confirm=_("Show what it would do"),
+            groups=[chosen],
+            is_asking=is_possible,
+            has_something=is_possible,
+            title=title,
+            form=form,
+        )
+    guild: Guild = form.cleaned_data["guild"]
+    ids = list(members.values_list("pk", flat=True))
+    if SHOWN not in request.POST:
+        result = move_members(ids, guild_id=guild.pk, dry_run=True)
+        return confirmation_page(
+            request,
+            page,
+            "move",
+            intro=_("Nothing has been changed yet. These members would move to guild %s.") % guild,
+            confirm=_("Move"),
+            groups=[
+                group(_("Moves"), "redeemed", result.moved),
+                group(_("Stays"), "failed", [f"{member} {why}" for member, why in result.refused]),
+            ],
+            has_something=bool(result.moved),
+            title=title,
+            form=form,
+        )
+    _done(request, guild, move_members(ids, guild_id=guild.pk))
+    return None
+
+
+def _done(request: HttpRequest, guild: Guild, result: MoveResult) -> None:
+    report = Report()
+    if number := len(result.moved):
+        words = ngettext(
+            "%d member moved to guild %s.", "%d members moved to guild %s.", number
+        ) % (number, guild)
+        report.done(words)
+        log(request, [*Guild.objects.filter(pk__in=result.left), guild], words)
+        tasks.enqueue_on_commit(tasks.catch_up, sorted({guild.pk, *result.left}))
+    for member, why in result.refused:
+        report.refused(f"{member} {why}.")
+    report.tell(request)
+
+
+def set_realm(request: HttpRequest, page: Page, members: QuerySet[Member]) -> HttpResponse | None:
+    """The steps of a correction: ask for the realm, set it."""
+    form = RealmForm(request.POST if "realm" in request.POST else None)
+    if not form.is_valid():
+        return confirmation_page(
+            request,
+            page,
+            "set_realm",
+            title=_("Set the realm of members"),
+            intro=_("Members without a code because of a wrong realm are tried again at once."),
+            confirm=_("Set the realm"),
+            groups=[group(_("Chosen"), "pending", members)],
+            form=form,
+            is_asking=True,
+        )
+    report, changed = Report(), []
+    for member in members.select_related("guild"):
+        realm = own_realm(member.guild, form.cleaned_data["realm"])
+        if member.realm != realm:
+            member.realm = realm
+            member.save(update_fields=["realm"])
+            changed.append(member)
+            report.done(
+                gettext("%(member)s: realm %(realm)s.")
+                % {"member": member, "realm": realm or member.guild.realm}
+            )
+        else:
+            report.nothing(gettext("%s has this realm already.") % member)
+    log(request, changed, gettext("Set the realm."))
+    if changed:
+        tasks.enqueue_on_commit(tasks.catch_up, sorted({member.guild_id for member in changed}))
+    report.tell(request)
+    return None

@@ -1,0 +1,87 @@
+"""Alarms, and the times at which the periodic tasks last ran."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from django.apps import apps
+from django.contrib import admin
+from django.utils.html import format_html, format_html_join
+from django.utils.translation import gettext_lazy as _
+
+from giftcodes.admin.common.base import History
+from giftcodes.admin.common.html import NOTHING, badge, model_url
+from giftcodes.admin.monitoring.announcements import delivery_badge
+from giftcodes.models import Alarm, Heartbeat
+from giftcodes.models.alarm import SUBJECT_MODELS
+
+if TYPE_CHECKING:
+    from django.db.models import QuerySet
+    from django.http import HttpRequest
+    from django.utils.safestring import SafeString
+
+
+class StandingFilter(admin.SimpleListFilter):
+    title = _("state")
+    parameter_name = "standing"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:  # noqa: ARG002
+        return [("yes", _("standing")), ("no", _("cleared"))]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:  # noqa: ARG002
+        wanted = self.value()
+        return queryset if wanted is None else queryset.filter(cleared_at__isnull=wanted == "yes")
+
+
+@admin.register(Alarm)
+class AlarmAdmin(History):
+    intro = _(
+        "Problems that need a person. An alarm is raised once, and is cleared when its cause is "
+        "gone."
+    )
+    empty_hint = _("No alarms. Good.")
+    list_display = ["raised_at", "kind", "state_shown", "message", "cleared_at"]
+    list_filter = [StandingFilter, "kind"]
+    search_fields = ["message", "subject"]
+    fields = ["kind", "state_shown", "about", "message", "raised_at", "cleared_at", "notices"]
+    readonly_fields = ["state_shown", "about", "notices"]
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Alarm]:
+        """Without alarms that are only suspected."""
+        return super().get_queryset(request).filter(raised_at__isnull=False)
+
+    @admin.display(description=_("state"), ordering="cleared_at")
+    def state_shown(self, alarm: Alarm) -> SafeString:
+        return (
+            badge("standing", _("standing"))
+            if alarm.cleared_at is None
+            else badge("cleared", _("cleared"))
+        )
+
+    @admin.display(description=_("about"))
+    def about(self, alarm: Alarm) -> SafeString | str:
+        """A link to the subject of the alarm, if it has a page."""
+        name = SUBJECT_MODELS.get(alarm.kind)
+        if name is None:
+            return alarm.subject
+        url = model_url(apps.get_model("giftcodes", name), "change", alarm.subject)
+        return format_html('<a href="{}">{}</a>', url, alarm.subject)
+
+    @admin.display(description=_("notices to the operator"))
+    def notices(self, alarm: Alarm) -> SafeString | str:
+        """The delivery state of each message to the operator's channel."""
+        shown = [
+            (notice.get_kind_display(), delivery_badge(notice), notice.error)
+            for notice in alarm.notices.order_by("pk")
+        ]
+        return format_html_join(" · ", "{}: {} {}", shown) or NOTHING
+
+
+@admin.register(Heartbeat)
+class HeartbeatAdmin(History):
+    intro = _(
+        "When the periodic tasks last ran. The tick runs four times a second while everything is "
+        "well."
+    )
+    empty_hint = _("Beat has not run yet.")
+    list_display = ["name", "at"]

@@ -1,0 +1,113 @@
+"""The messages to the channels of guilds and of the operator, and the delivery of each."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from django.contrib import admin
+from django.utils import timezone
+from django.utils.formats import date_format
+from django.utils.html import format_html
+from django.utils.translation import gettext_lazy as _
+
+from giftcodes.admin.common.base import History
+from giftcodes.admin.common.html import badge
+from giftcodes.models import AlarmNotice, Announcement, Channel
+
+if TYPE_CHECKING:
+    from django.db.models import QuerySet
+    from django.http import HttpRequest
+    from django.utils.safestring import SafeString
+
+#: The state whose badge a delivery state has.
+_COLOURS = {
+    "waiting": "pending",
+    "sent": "running",
+    "done": "complete",
+    "unknown": "unconfirmed",
+    "gone": "failed",
+}
+
+
+def delivery_badge(row: Announcement | AlarmNotice) -> SafeString:
+    """The delivery state of a message."""
+    return badge(_COLOURS.get(row.state, row.state), row.get_state_display())
+
+
+@admin.register(Announcement)
+class AnnouncementAdmin(History):
+    intro = _("Messages to the channels of the guilds, and the delivery of each.")
+    empty_hint = _(
+        "Nothing has been announced yet. Runs are announced to guilds that have a channel."
+    )
+    list_display = [
+        "created_at",
+        "kind",
+        "redemption",
+        "run_number",
+        "delivery_shown",
+        "sent_at",
+        "edited_at",
+        "error",
+    ]
+    list_select_related = ["redemption__guild__channel", "redemption__gift_code"]
+    list_filter = ["state", "kind", "redemption__gift_code__provider", "redemption__guild"]
+    search_fields = ["redemption__guild__name", "redemption__gift_code__code"]
+    search_help_text = _("Guild or code")
+    ordering = ["-id"]
+    fields = [
+        "redemption",
+        "run_number",
+        "kind",
+        "delivery_shown",
+        "error",
+        "created_at",
+        "sent_at",
+        "edited_at",
+        "next_attempt_at",
+        "tries",
+        "message_id",
+    ]
+    readonly_fields = ["delivery_shown"]
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Announcement]:
+        return super().get_queryset(request).select_related(*self.list_select_related)
+
+    @admin.display(description=_("delivery"), ordering="state")
+    def delivery_shown(self, row: Announcement) -> SafeString:
+        """The delivery state. If the message waits for its channel, the text says so."""
+        badge_of_it = delivery_badge(row)
+        channel: Channel | None = getattr(row.redemption.guild, "channel", None)
+        if not row.is_unfinished or channel is None or not channel.is_resting:
+            return badge_of_it
+        until = date_format(timezone.localtime(channel.not_before), "DATETIME_FORMAT")
+        return format_html("{} {}", badge_of_it, _("The channel is paused until {}.").format(until))
+
+
+@admin.register(AlarmNotice)
+class AlarmNoticeAdmin(History):
+    intro = _(
+        "Messages to the operator's channel (OPERATOR_CHANNEL in the settings), and the delivery "
+        "of "
+        "each."
+    )
+    empty_hint = _("The operator has been sent no message yet.")
+    list_display = ["created_at", "kind", "alarm", "delivery_shown", "sent_at", "error"]
+    list_select_related = ["alarm"]
+    list_filter = ["state", "kind"]
+    ordering = ["-id"]
+    fields = [
+        "alarm",
+        "kind",
+        "delivery_shown",
+        "error",
+        "created_at",
+        "sent_at",
+        "next_attempt_at",
+        "tries",
+    ]
+    readonly_fields = ["delivery_shown"]
+
+    @admin.display(description=_("delivery"), ordering="state")
+    def delivery_shown(self, row: AlarmNotice) -> SafeString:
+        return delivery_badge(row)

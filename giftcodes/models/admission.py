@@ -1,0 +1,95 @@
+"""Who takes part in a redemption: rows for new members, rows that are tried again, duplicates."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from giftcodes.domain.transitions import PARKED, SETTLED, State
+from giftcodes.models.clock import Clock
+from giftcodes.models.event import Trigger
+from giftcodes.models.member_redemption import (
+    CANCEL_REASONS,
+    COVERED,
+    REFUSED_FOR,
+    WAITS_FOR_CORRECTION,
+    CancelKind,
+    MemberRedemption,
+    is_refused_sql,
+    literals,
+    values,
+)
+from giftcodes.sql import fetch, statement
+
+
+def admit_members(redemption_ids: list[int]) -> tuple[int, bool]:
+    """Insert a row for every eligible member of these redemptions' guilds who has none.
+
+    The redemptions must be locked or new. The rows of members whom the game does not know in their
+    realm wait for correction.
+
+    Returns:
+        How many rows were added that wait to be asked for; whether there are rows in other states
+        than waiting.
+    """
+    ((added, has_others),) = fetch(
+        statement("members", "admit", is_refused=is_refused_sql("m", "g")),
+        ids=redemption_ids,
+        waits=WAITS_FOR_CORRECTION,
+        refused_for=REFUSED_FOR,
+    )
+    return added, has_others
+
+
+def bring_in_members(redemption_ids: list[int], trigger: Trigger) -> int:
+    """Insert the missing rows, reopen those that this trigger may reopen, and settle duplicates.
+
+    The redemptions must be locked.
+
+    Returns:
+        How many rows were added or reopened to wait.
+    """
+    rows = MemberRedemption.objects.filter(redemption__in=redemption_ids)
+    # Before rows are added: a person's trigger would reopen the new rows that wait for correction.
+    reopened = rows.reopenable(is_person=True).requeue() if trigger.is_person else 0
+    added, has_others = admit_members(redemption_ids)
+    if has_others and not trigger.is_person:
+        reopened = rows.reopenable(is_person=False).requeue()
+    elif has_others:
+        # A person resumes the run. Members who left in the meantime are no longer stopped: their
+        # rows are reopened when they return.
+        rows.filter(state=State.CANCELLED, cancel_kind=CancelKind.STOPPED).update(
+            cancel_kind=CancelKind.LEFT,
+            reason=CANCEL_REASONS[CancelKind.LEFT],
+            updated_at=Clock(),
+        )
+    settle_duplicates(redemption_ids=redemption_ids)
+    return added + reopened
+
+
+def settle_duplicates(
+    *,
+    redemption_ids: list[int] | None = None,
+    proof_id: int | None = None,
+    settled_after: datetime | None = None,
+) -> list[int]:
+    """Settle the rows of players who have the code through another guild, without a request.
+
+    Each of these rows points at the row that proves it (`covered_by`).
+
+    Args:
+        redemption_ids: only rows of these redemptions.
+        proof_id: only rows that this settled row proves.
+        settled_after: only rows whose proof was settled after this moment.
+
+    Returns:
+        The ids of the redemptions in which a row was settled.
+    """
+    found = fetch(
+        statement("members", "settle_duplicates", settled=literals(SETTLED)),
+        reason=COVERED,
+        waiting=values(PARKED | {State.PENDING}),
+        redemption_ids=redemption_ids,
+        proof_id=proof_id,
+        settled_after=settled_after,
+    )
+    return sorted({redemption_id for (redemption_id,) in found})

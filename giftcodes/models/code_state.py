@@ -1,0 +1,60 @@
+"""The states of a code, and what it takes in of an answer and gives back."""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass
+
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from giftcodes.domain.outcomes import Outcome
+
+
+class CodeState(models.TextChoices):
+    ACTIVE = "active", _("active")
+    PROBING = "probing", _("being probed")
+    CLOSED = "closed", _("closed")
+    DELETED = "deleted", _("deleted")
+
+
+#: In these states a code may be asked for.
+OPEN_STATES = (CodeState.ACTIVE.value, CodeState.PROBING.value)
+
+
+class CodeChange(models.TextChoices):
+    """What an answer changed about a code."""
+
+    NOTHING = "nothing"
+    PROVEN = "proven"
+    REOPENED = "reopened"
+    DOUBTED = "doubted"
+    CLOSED = "closed"
+    RESPELLED = "respelled"
+    ODD = "odd"
+    CLEAR = "clear"
+
+
+@dataclass(frozen=True, slots=True)
+class CodeAnswer:
+    """What a code must know of one answer.
+
+    Args:
+        outcome: what it means.
+        words: the answer as the game gave it, in short, for a person.
+        spelling: of the code, as it was asked for.
+        player_id, guild_id: for whom.
+        claim_limits: with CLAIM_LIMIT: players, and guilds, that met it since the code was last
+            granted, this one included.
+        game_answered_at: when the game last gave a known answer, for any code; None: never.
+        now: the database's time.
+    """
+
+    outcome: Outcome
+    words: str
+    spelling: str
+    player_id: str
+    guild_id: int
+    now: dt.datetime
+    claim_limits: tuple[int, int] = (0, 0)
+    game_answered_at: dt.datetime | None = None

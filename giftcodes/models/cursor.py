@@ -1,0 +1,61 @@
+"""How far a periodic step has come."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Any
+
+from django.db import connection, models
+
+from giftcodes.models.clock import Clock
+
+
+class Cursor(models.Model):
+    """The moment up to which a periodic step has looked, by name. No page shows it."""
+
+    name = models.CharField(max_length=20, primary_key=True)
+    at = models.DateTimeField(db_default=Clock())
+
+    class Meta:
+        default_permissions = ()
+
+    def __str__(self) -> str:
+        return f"{self.name} at {self.at:%H:%M:%S}"
+
+    @classmethod
+    def position(cls, name: str) -> dt.datetime | None:
+        """Where a cursor is; None: it has never been moved."""
+        return cls.objects.filter(name=name).values_list("at", flat=True).first()
+
+    @classmethod
+    def move_to(cls, name: str, at: dt.datetime) -> None:
+        """Move a cursor to a moment."""
+        cls.objects.update_or_create(name=name, defaults={"at": at})
+
+    @classmethod
+    def move_to_now(cls, name: str, *, longest_gap: dt.timedelta) -> bool:
+        """Move a cursor to this moment.
+
+        Args:
+            name: of the cursor.
+            longest_gap: between two moves while the system runs.
+
+        Returns:
+            Whether the move before was no longer ago than that. A cursor in the future counts as
+            a gap: the clock was set back.
+        """
+        gap: Any = longest_gap
+        with connection.cursor() as cursor:
+            cursor.execute(
+                """
+                WITH before AS (SELECT at FROM giftcodes_cursor WHERE name = %(name)s)
+                INSERT INTO giftcodes_cursor (name) VALUES (%(name)s)
+                ON CONFLICT (name) DO UPDATE SET at = clock_timestamp()
+                RETURNING EXISTS (
+                    SELECT FROM before
+                    WHERE at BETWEEN clock_timestamp() - %(gap)s AND clock_timestamp())
+                """,
+                {"name": name, "gap": gap},
+            )
+            row: Any = cursor.fetchone()
+        return bool(row[0])

@@ -1,0 +1,128 @@
+"""May a run start? The rule stands here: for one redemption, and as a condition on many."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from django.conf import settings
+from django.db.models import Exists, F, OuterRef, Q, TextChoices
+from django.utils.translation import gettext_lazy as _
+
+from giftcodes.domain.transitions import State
+from giftcodes.models.code import GiftCode
+from giftcodes.models.code_state import CodeState
+from giftcodes.models.event import Trigger
+from giftcodes.models.guild import Guild
+from giftcodes.models.member_redemption import CancelKind, MemberRedemption
+from giftcodes.models.redemption import Redemption, RunState
+
+
+class ObstacleKind(TextChoices):
+    """Why no run may start. The label is the sentence for a person."""
+
+    GUILD_INACTIVE = "guild_inactive", _("Guild %(guild)s is inactive. Activate it first.")
+    OTHER_GAME = "other_game", _("Code %(code)s belongs to another game than guild %(guild)s.")
+    GAME_UNKNOWN = "game_unknown", _("The game %(game)s is not in the settings any more.")
+    GAME_OFF = "game_off", _("%(title)s is off: %(setting)s is not set.")
+    CODE_PROBED = (
+        "code_probed",
+        _(
+            "Code %(code)s is being probed: one member is asked whether it works. "
+            "Wait for the answer."
+        ),
+    )
+    CODE_CLOSED = "code_closed", _("Code %(code)s is %(state)s. %(reason)sReopen it first.")
+    STOPPED = (
+        "stopped",
+        _(
+            "Stopped by a person for guild %(guild)s with code %(code)s; "
+            "only a person starts it again."
+        ),
+    )
+    STOPPING = "stopping", _("Being stopped for guild %(guild)s with code %(code)s.")
+
+
+@dataclass(frozen=True, slots=True)
+class Obstacle:
+    """What keeps a run from starting, and the sentence for a person."""
+
+    kind: ObstacleKind
+    words: str
+
+    @classmethod
+    def of(cls, kind: ObstacleKind, **names: Any) -> Obstacle:
+        return cls(kind, str(kind.label) % names)
+
+    def __str__(self) -> str:
+        return self.words
+
+
+def providers_on() -> list[str]:
+    """The games that can be asked."""
+    return [config.name for config in settings.PROVIDERS.values() if config.is_on]
+
+
+def provider_obstacle(provider: str) -> Obstacle | None:
+    """Why a game cannot be asked at all; None: it can, now or when its pause is over."""
+    config = settings.PROVIDERS.get(provider)
+    if config is None:
+        return Obstacle.of(ObstacleKind.GAME_UNKNOWN, game=provider)
+    if not config.is_on:
+        setting = f"{provider.upper()}_SALT"
+        return Obstacle.of(ObstacleKind.GAME_OFF, title=config.title, setting=setting)
+    return None
+
+
+def guild_obstacle(guild: Guild) -> Obstacle | None:
+    """Why nothing can be redeemed for a guild now; None: it can."""
+    if not guild.active:
+        return Obstacle.of(ObstacleKind.GUILD_INACTIVE, guild=guild)
+    return provider_obstacle(guild.provider)
+
+
+def code_obstacle(code: GiftCode) -> Obstacle | None:
+    """Why a code can be redeemed for no guild now; None: it can."""
+    if code.state == CodeState.ACTIVE:
+        return provider_obstacle(code.provider)
+    if code.state == CodeState.PROBING:
+        return Obstacle.of(ObstacleKind.CODE_PROBED, code=code)
+    reason = f"{code.reason} " if code.reason else ""
+    state = code.get_state_display()
+    return Obstacle.of(ObstacleKind.CODE_CLOSED, code=code, state=state, reason=reason)
+
+
+def start_obstacle(redemption: Redemption, trigger: Trigger) -> Obstacle | None:
+    """Why this trigger may not start a run now, or join it; None: it may."""
+    guild, code = redemption.guild, redemption.gift_code
+    if obstacle := guild_obstacle(guild):
+        return obstacle
+    if guild.provider != code.provider:
+        return Obstacle.of(ObstacleKind.OTHER_GAME, guild=guild, code=code)
+    if obstacle := code_obstacle(code):
+        return obstacle
+    if redemption.state == RunState.STOPPED and not trigger.is_person:
+        return Obstacle.of(ObstacleKind.STOPPED, guild=guild, code=code)
+    if redemption.is_stopping:
+        return Obstacle.of(ObstacleKind.STOPPING, guild=guild, code=code)
+    return None
+
+
+def startable() -> Q:
+    """Redemptions without an obstacle for a trigger that is not a person's (`start_obstacle`)."""
+    return Q(
+        ~Q(state=RunState.STOPPED),
+        Q(stop_requested_at__isnull=True) | ~Q(state=RunState.RUNNING),
+        guild__active=True,
+        guild__provider=F("gift_code__provider"),
+        gift_code__provider__in=providers_on(),
+        gift_code__state=CodeState.ACTIVE,
+    )
+
+
+def closed_with_code() -> Exists:
+    """Redemptions with members whose rows were cancelled because the code was closed."""
+    rows = MemberRedemption.objects.filter(
+        redemption=OuterRef("pk"), state=State.CANCELLED, cancel_kind=CancelKind.CODE_CLOSED
+    )
+    return Exists(rows)

@@ -1,0 +1,122 @@
+"""The outbox: messages are claimed with a lease, sent, and recorded; a dead sender's claim ends."""
+
+from __future__ import annotations
+
+import random
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from typing import TypeVar
+
+from django.conf import settings
+from django.db.models import F, Q, QuerySet
+from django.db.models.expressions import Combinable
+
+from giftcodes.clients.channels import ChannelClient, DeliveryOutcome, channel_client_for
+from giftcodes.domain import failpoints
+from giftcodes.domain.backoff import retry_delay_seconds
+from giftcodes.models import Clock, DeliveryState
+from giftcodes.models.clock import clock_plus
+from giftcodes.models.outbox import UNFINISHED, Outbox
+
+#: A claim lasts for one message (`ANNOUNCE_SECONDS`) and this, half of it to wait in the queue.
+LEASE_MARGIN_SECONDS = failpoints.seconds("ANNOUNCE_MARGIN_SECONDS", 20.0)
+#: The longest back-off.
+LONGEST_DELAY_SECONDS = 600.0
+#: Of the time for one message, the most for reaching the channel.
+CONNECT_SECONDS = 3.0
+SENDER_DIED = "The process that sent it died before the answer came. It is not sent again."
+
+#: The state of a message that is not sent again, by the outcome of its last request.
+FINAL_STATES = {
+    DeliveryOutcome.DELIVERED: DeliveryState.DONE,
+    DeliveryOutcome.GONE: DeliveryState.GONE,
+    DeliveryOutcome.REFUSED: DeliveryState.FAILED,
+    DeliveryOutcome.UNKNOWN: DeliveryState.UNKNOWN,
+}
+
+Row = TypeVar("Row", bound=Outbox)
+
+
+def claim(
+    model: type[Row], ids: Iterable[int], *, sending_at: Combinable | None = None
+) -> dict[int, int]:
+    """Claim messages: each gets a lease and the next token.
+
+    Args:
+        model: of the messages.
+        ids: the messages; finished and claimed ones are left out.
+        sending_at: set where the request follows at once.
+
+    Returns:
+        Token by id.
+    """
+    free = model._default_manager.select_for_update().filter(
+        pk__in=ids, state__in=UNFINISHED, lease_until__isnull=True
+    )
+    tokens = {pk: token + 1 for pk, token in free.order_by("pk").values_list("pk", "token")}
+    begun = {} if sending_at is None else {"sending_at": sending_at}
+    model._default_manager.filter(pk__in=tokens).update(
+        token=F("token") + 1,
+        lease_until=clock_plus(settings.ANNOUNCE_SECONDS + LEASE_MARGIN_SECONDS),
+        **begun,
+    )
+    return tokens
+
+
+def recover(model: type[Row]) -> list[Row]:
+    """End the claims whose lease is over.
+
+    Returns:
+        Messages that may have been posted: they are unknown now, and are not sent again.
+    """
+    locked = model._default_manager.select_for_update(of=("self",))
+    expired = list(locked.filter(lease_until__lt=Clock()).order_by("pk"))
+    if not expired:
+        return []
+    doubtful = [row for row in expired if row.may_have_been_posted]
+    give_up(_rows(model, doubtful), DeliveryState.UNKNOWN, SENDER_DIED)
+    _rows(model, expired).update(lease_until=None)
+    return doubtful
+
+
+def held(model: type[Row], claims: Mapping[int, int]) -> QuerySet[Row]:
+    """The messages whose claim is still ours.
+
+    An unknown message is among them: a late answer may say what became of it.
+
+    Args:
+        model: of the messages.
+        claims: token by id.
+    """
+    ids_by_token = defaultdict(list)
+    for pk, token in claims.items():
+        ids_by_token[token].append(pk)
+    ours = Q(pk__in=[])
+    for token, ids in ids_by_token.items():
+        ours |= Q(token=token, pk__in=ids)
+    return model._default_manager.filter(ours, state__in=[*UNFINISHED, DeliveryState.UNKNOWN])
+
+
+def give_up(rows: QuerySet[Row], state: DeliveryState, error: str) -> int:
+    """End messages without success, for a reason. Returns how many there were."""
+    return rows.update(state=state, error=error, next_attempt_at=None, lease_until=None)
+
+
+def delay_seconds(tries: int) -> float:
+    """The back-off before the next try."""
+    return retry_delay_seconds(tries, jitter=random.random(), cap=LONGEST_DELAY_SECONDS)  # noqa: S311
+
+
+def channel_client(address: str) -> ChannelClient:
+    """The channel at an address, with the times of the settings.
+
+    Raises:
+        BadAddressError: no channel has such an address.
+    """
+    return channel_client_for(
+        address, total_seconds=settings.ANNOUNCE_SECONDS, connect_seconds=CONNECT_SECONDS
+    )
+
+
+def _rows(model: type[Row], rows: Iterable[Row]) -> QuerySet[Row]:
+    return model._default_manager.filter(pk__in=[row.pk for row in rows])

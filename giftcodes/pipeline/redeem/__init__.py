@@ -1,0 +1,96 @@
+"""Redeem one member: write the intent, call the game, record the answer.
+
+Only this step sends redeem requests. `intent` is the first part, `recording` the last one, and
+`learn` is what an answer teaches about the game and the code.
+"""
+
+from __future__ import annotations
+
+import time
+
+from django.conf import settings
+from django.db import InterfaceError, OperationalError, connection
+
+from giftcodes.clients.games import client_for
+from giftcodes.clients.games.base import Answer, RateReport
+from giftcodes.domain import failpoints, log_lines
+from giftcodes.domain.outcomes import Outcome
+from giftcodes.pipeline.redeem.intent import SEND_MARGIN_SECONDS, Intent, intend
+from giftcodes.pipeline.redeem.recording import FollowUp, record, settle_what_was_granted
+
+__all__ = ["FollowUp", "Intent", "ask", "intend", "record", "redeem_member"]
+
+#: So many times the database is asked to take an answer. Each time waits some seconds for a
+#: connection if there is none.
+RECORD_TRIES = 3
+
+NOT_SENT = Answer(
+    outcome=Outcome.NOT_SENT,
+    http_status=None,
+    err_code="",
+    msg="",
+    latency_ms=0,
+    body="",
+    rate=RateReport(),
+)
+
+
+def redeem_member(member_redemption_id: int, token: int) -> FollowUp | None:
+    """Ask the game for one member, if this claim still holds, and record the answer.
+
+    A duplicate message finds the Attempt of the first one and does nothing. A claim that may no
+    longer be used is given back, unsent and uncounted. If that is because the game has granted the
+    code already, the row is settled.
+
+    Args:
+        member_redemption_id: the claimed row.
+        token: the claim's number.
+
+    Returns:
+        What to enqueue next; None: nothing was done.
+    """
+    started_at = time.monotonic()
+    intent = intend(member_redemption_id, token)
+    if intent is None:
+        return settle_what_was_granted(member_redemption_id)
+    failpoints.hit("after-intent")
+    # The database judged the lease. If this process was held up since, the request must not be
+    # sent.
+    is_late = (
+        time.monotonic() - started_at
+        > settings.LEASE_SECONDS - settings.HTTP_SECONDS - SEND_MARGIN_SECONDS
+    )
+    return record_with_retry(intent, NOT_SENT if is_late else ask(intent))
+
+
+def ask(intent: Intent) -> Answer:
+    """Ask the game. Redeem requests are sent only here, and each is sent once."""
+    failpoints.hit("before-send")
+    client = client_for(
+        settings.PROVIDERS[intent.provider],
+        total_seconds=settings.HTTP_SECONDS,
+        connect_seconds=settings.HTTP_CONNECT_SECONDS,
+    )
+    return client.redeem(player_id=intent.player_id, code=intent.published, realm=intent.realm)
+
+
+def record_with_retry(intent: Intent, answer: Answer) -> FollowUp:
+    """Record an answer although the database may be away for a moment.
+
+    An answer that is lost here would have to be asked for again. If only the reply to the commit
+    was lost, the second try finds the claim over and changes nothing.
+
+    Raises:
+        django.db.OperationalError, django.db.InterfaceError: the database stays away; the sweep
+            recovers the claim.
+    """
+    for _ in range(RECORD_TRIES - 1):
+        try:
+            return record(intent, answer)
+        except (OperationalError, InterfaceError) as error:
+            log_lines.warning(
+                "The database did not take an answer; recording it is tried again.",
+                error=type(error).__name__,
+            )
+            connection.close()
+    return record(intent, answer)

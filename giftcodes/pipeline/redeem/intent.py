@@ -1,0 +1,104 @@
+"""The intent: a request that is written down and committed before it is sent."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import NamedTuple
+
+from django.conf import settings
+from django.db import transaction
+
+from giftcodes.domain.transitions import State
+from giftcodes.models import Attempt, MemberRedemption
+from giftcodes.models.code import code_words
+from giftcodes.models.code_state import OPEN_STATES
+from giftcodes.models.guild import member_words
+from giftcodes.models.member_answers import Asked
+from giftcodes.sql import fetch, statement
+
+#: When the request is sent, the rest of the lease must be longer than the whole call by this.
+SEND_MARGIN_SECONDS = 1.0
+
+
+class Intent(NamedTuple):
+    """A request that is written down, with all that is needed to send it and to record its answer.
+
+    Args:
+        id, sent_at: of its Attempt.
+        row_id, token: the claim that it belongs to.
+        published, issue: the code as it is sent, and which of its issues it is.
+        permit_until: the end of the window that its permit came from; None: it opens one.
+        confirming, is_probe, tries, uncounted_failures: of the row, when it was claimed.
+        last_outcome: the row's answer before this one.
+        is_marked: the member is marked as unknown to the game (Member.refused_at).
+        nickname, listed_as: the member's name and player ID in the guild.
+    """
+
+    id: int
+    sent_at: dt.datetime
+    row_id: int
+    token: int
+    member_id: int
+    redemption_id: int
+    gift_code_id: int
+    guild_id: int
+    provider: str
+    player_id: str
+    realm: int
+    published: str
+    issue: int
+    permit_until: dt.datetime | None
+    confirming: bool
+    is_probe: bool
+    tries: int
+    uncounted_failures: int
+    last_outcome: str
+    is_marked: bool
+    nickname: str
+    listed_as: str
+    guild: str
+
+    @property
+    def member(self) -> str:
+        return member_words(self.nickname, self.listed_as)
+
+    @property
+    def asked(self) -> Asked:
+        return Asked(self.row_id, self.member_id, self.realm, self.last_outcome, self.is_marked)
+
+    @property
+    def code(self) -> str:
+        return code_words(self.published, self.issue)
+
+
+def intend(member_redemption_id: int, token: int) -> Intent | None:
+    """Write the Attempt and commit it, or give the claim back.
+
+    Raises:
+        RuntimeError: another transaction is open, and the Attempt would not be committed before the
+            request is sent.
+    """
+    with transaction.atomic(durable=True):
+        written = fetch(
+            statement("redeem", "intend"),
+            id=member_redemption_id,
+            token=token,
+            needed=settings.HTTP_SECONDS + SEND_MARGIN_SECONDS,
+            open_codes=list(OPEN_STATES),
+        )
+    if not written:
+        _give_back(member_redemption_id, token)
+        return None
+    return Intent(*written[0])
+
+
+@transaction.atomic(durable=True)
+def _give_back(member_redemption_id: int, token: int) -> None:
+    """Give back a claim that may not be used, unless it has been used: a message may come twice."""
+    row = (
+        MemberRedemption.objects.select_for_update(no_key=True)
+        .filter(pk=member_redemption_id, token=token, state=State.IN_FLIGHT)
+        .first()
+    )
+    if row is not None and not Attempt.objects.filter(member_redemption=row, token=token).exists():
+        row.give_back()

@@ -1,0 +1,169 @@
+"""What an answer teaches about the game and the code. Most answers lock neither."""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass, replace
+from typing import Any
+
+from django.conf import settings
+from django.db import transaction
+
+from giftcodes.clients.games.base import Answer
+from giftcodes.domain import log_lines
+from giftcodes.domain.outcomes import (
+    ABOUT_THE_CODE,
+    JUDGES_CODE,
+    ODD_ANSWERS,
+    ODD_WORDS,
+    PROVING,
+    Outcome,
+    meaning,
+)
+from giftcodes.models import (
+    Alarm,
+    CodeAnswer,
+    CodeChange,
+    CodeState,
+    EventKind,
+    GiftCode,
+    PauseKind,
+    RateBudget,
+    RedemptionEvent,
+    Trigger,
+    database_now,
+)
+from giftcodes.models.code_state import OPEN_STATES
+from giftcodes.models.rate_budget import Observation
+from giftcodes.pipeline.redeem.intent import Intent
+from giftcodes.sql import fetch, statement
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """What is known of the game and the code when an answer comes in, read without a lock."""
+
+    now: dt.datetime
+    budget: RateBudget
+    code_is_open: bool
+    code_is_proven: bool
+    code_is_probed: bool
+    code_is_odd: bool
+    code_is_held: bool
+
+    @classmethod
+    def of(cls, intent: Intent) -> Snapshot:
+        """One statement for everything, because it is read for each answer."""
+        rows = RateBudget.objects.raw(
+            statement("redeem", "snapshot"), {"code": intent.gift_code_id}
+        )
+        budget: Any = rows[0]
+        return cls(
+            now=budget.now,
+            budget=budget,
+            code_is_open=budget.code_state in OPEN_STATES,
+            code_is_proven=budget.code_is_proven and budget.code_state == CodeState.ACTIVE,
+            code_is_probed=budget.code_state == CodeState.PROBING,
+            code_is_odd=budget.code_is_odd,
+            code_is_held=budget.code_is_held,
+        )
+
+
+def update_budget(intent: Intent, answer: Answer, known: Snapshot) -> bool:
+    """Update the game's budget by an answer, if that changes it. Returns whether it did."""
+    config = settings.PROVIDERS[intent.provider]
+    seen = Observation(
+        outcome=answer.outcome,
+        has_status=answer.http_status is not None,
+        report=answer.rate,
+        player_id=intent.player_id,
+        code_id=intent.gift_code_id,
+        sent_at=intent.sent_at,
+        permit_until=intent.permit_until,
+        is_probe=intent.is_probe,
+    )
+    if not known.budget.would_change(seen, rate=config.rate, now=known.now):
+        return False
+    with transaction.atomic(durable=True):
+        budget = RateBudget.objects.select_for_update().get(pk=intent.provider)
+        was = budget.pause_kind
+        if budget.apply_response(seen, rate=config.rate, now=database_now()):
+            budget.save()
+        _update_alarm(budget, title=config.title, was=was)
+    return True
+
+
+def _update_alarm(budget: RateBudget, *, title: str, was: str) -> None:
+    if budget.pause_kind and budget.pause_kind != PauseKind.OPERATOR and budget.pause_kind != was:
+        Alarm.objects.raise_pause(budget.provider, budget.pause_kind, budget.pause_reason)
+        log_lines.warning(
+            f"⏸️ {title} is paused: {budget.pause_reason} It is probed automatically.",
+            provider=budget.provider,
+        )
+    elif was and not budget.pause_kind and Alarm.objects.clear_pause(budget.provider):
+        log_lines.info(f"▶️ {title} answers again; redeeming goes on.", provider=budget.provider)
+
+
+def update_code(intent: Intent, answer: Answer, known: Snapshot) -> tuple[CodeChange, Snapshot]:
+    """Update the code by an answer, if the answer concerns it: its row is seldom locked.
+
+    Returns:
+        What changed, and the snapshot with the state that the code has now.
+    """
+    if not _concerns_code(answer.outcome, known):
+        return CodeChange.NOTHING, known
+    code = GiftCode.objects.select_for_update(no_key=True).get(pk=intent.gift_code_id)
+    was = code.code
+    is_limit = answer.outcome is Outcome.CLAIM_LIMIT
+    change = code.apply_response(
+        CodeAnswer(
+            outcome=answer.outcome,
+            words=_words(answer),
+            spelling=intent.published,
+            player_id=intent.player_id,
+            guild_id=intent.guild_id,
+            now=database_now(),
+            claim_limits=_claim_limits(intent) if is_limit else (0, 0),
+            game_answered_at=known.budget.last_answer_at,
+        )
+    )
+    if code.code != was and change in (
+        CodeChange.RESPELLED,
+        CodeChange.PROVEN,
+        CodeChange.REOPENED,
+    ):
+        RedemptionEvent.objects.create(
+            gift_code=code,
+            kind=EventKind.RESPELLED,
+            trigger=Trigger.PROBE,
+            detail=f"{was} → {code.code}",
+        )
+    return change, replace(known, code_is_open=code.is_open, code_is_held=code.is_held)
+
+
+def _concerns_code(outcome: Outcome, known: Snapshot) -> bool:
+    if outcome in PROVING:
+        return not known.code_is_proven or known.code_is_odd
+    if outcome in ABOUT_THE_CODE | ODD_ANSWERS or outcome is Outcome.CLAIM_LIMIT:
+        return True
+    return (known.code_is_odd or known.code_is_probed) and outcome in JUDGES_CODE
+
+
+def _words(answer: Answer) -> str:
+    """An answer in short, as the game gave it."""
+    if answer.outcome in ODD_WORDS:
+        number = f" (err_code {answer.err_code})" if answer.err_code else ""
+        return f"“{answer.msg}”{number}"
+    status = f" (HTTP {answer.http_status})" if answer.http_status else ""
+    return f"{meaning(answer.outcome).words}{status}"
+
+
+def _claim_limits(intent: Intent) -> tuple[int, int]:
+    """Players, and guilds, that met a claim limit since the code was last granted."""
+    ((players, guilds),) = fetch(
+        statement("redeem", "claim_limits"),
+        code=intent.gift_code_id,
+        this=intent.id,
+        proving=sorted(outcome.value for outcome in PROVING),
+    )
+    return players, guilds

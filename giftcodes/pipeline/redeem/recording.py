@@ -1,0 +1,232 @@
+"""Record an answer: on the budget, the code, the Attempt, and the row if the claim still holds."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from typing import NamedTuple
+
+from django.conf import settings
+from django.db import IntegrityError, transaction
+from django.db.models import Q
+
+from giftcodes.clients.games.base import Answer
+from giftcodes.domain import failpoints, log_lines
+from giftcodes.domain.outcomes import UNDECIDED, WRONG_PLAYER, Outcome, meaning
+from giftcodes.domain.transitions import OPEN, SETTLED, AttemptContext, State, Transition, decide
+from giftcodes.models import Attempt, CancelKind, CodeChange, Member, MemberRedemption
+from giftcodes.models.admission import settle_duplicates
+from giftcodes.models.member_answers import Followed, follow
+from giftcodes.models.member_redemption import literals
+from giftcodes.pipeline.redeem.intent import Intent
+from giftcodes.pipeline.redeem.learn import Snapshot, update_budget, update_code
+from giftcodes.sql import execute, fetch, statement
+
+
+@dataclass(frozen=True, slots=True)
+class FollowUp:
+    """What the task enqueues next.
+
+    Args:
+        provider: the game whose permits may have become free.
+        finished: redemptions that look over.
+        closed_code_id: a code whose waiting rows must be cancelled.
+        reopened_code_id: a code that works again.
+        behind_guild_id: a guild in which a member may be asked again for other codes.
+        has_room: more may be claimed now. Otherwise enough requests are under way, and one of them
+            enqueues the next dispatch.
+    """
+
+    provider: str
+    finished: tuple[int, ...] = ()
+    closed_code_id: int | None = None
+    reopened_code_id: int | None = None
+    behind_guild_id: int | None = None
+    has_room: bool = True
+
+
+def record(intent: Intent, answer: Answer) -> FollowUp:
+    """Record an answer.
+
+    It stays on the Attempt in any case. A late SUCCESS still settles its row, because it is true.
+    """
+    failpoints.hit("before-record")
+    known = Snapshot.of(intent)
+    budget_changed = update_budget(intent, answer, known)
+    with transaction.atomic(durable=True):
+        change, known = update_code(intent, answer, known)
+        transition = decide(answer.outcome, _context(intent, answer.outcome, known))
+        if answer.outcome in WRONG_PLAYER or intent.is_marked:
+            # Members are locked before their member redemptions.
+            Member.objects.select_for_update(no_key=True).get(pk=intent.member_id)
+        held = _write(intent, answer, transition)
+        followed = follow(intent.asked, answer.outcome) if held else Followed()
+        failpoints.hit("before-commit")
+    follow_up = (
+        _after_recorded(intent, transition, followed)
+        if held
+        else _after_late_answer(intent, answer.outcome)
+    )
+    log_lines.answered(
+        intent.member,
+        meaning(answer.outcome).words,
+        settled=transition.state in SETTLED,
+        guild=intent.guild,
+        code=intent.code,
+    )
+    return replace(
+        follow_up,
+        closed_code_id=intent.gift_code_id if change is CodeChange.CLOSED else None,
+        reopened_code_id=intent.gift_code_id if change is CodeChange.REOPENED else None,
+        has_room=follow_up.has_room or budget_changed or change is not CodeChange.NOTHING,
+    )
+
+
+def _context(intent: Intent, outcome: Outcome, known: Snapshot) -> AttemptContext:
+    return AttemptContext(
+        confirming=intent.confirming,
+        tries=intent.tries,
+        uncounted_failures=intent.uncounted_failures,
+        earlier_unknown=outcome is Outcome.RECEIVED and _may_have_been_granted(intent),
+        code_is_closed=not known.code_is_open,
+        code_is_held=known.code_is_held,
+        is_probe=intent.is_probe,
+        jitter=random.random(),  # noqa: S311
+    )
+
+
+def _may_have_been_granted(intent: Intent) -> bool:
+    """Whether an earlier request for this player and code has no answer that rules out a grant."""
+    earlier = Attempt.objects.filter(
+        gift_code_id=intent.gift_code_id, player_id=intent.player_id, pk__lt=intent.id
+    )
+    unknown = (
+        Q(outcome="") | Q(outcome=Outcome.SUCCESS) | Q(outcome__in=[o.value for o in UNDECIDED])
+    )
+    return earlier.filter(unknown).exists()
+
+
+def _write(intent: Intent, answer: Answer, transition: Transition) -> bool:
+    """Write the answer, and the transition if the claim still holds. Returns whether it did."""
+    is_cancelled = transition.state is State.CANCELLED
+    changed = execute(
+        statement("redeem", "write_answer"),
+        attempt=intent.id,
+        outcome=answer.outcome.value,
+        http_status=answer.http_status,
+        err_code=answer.err_code,
+        msg=answer.msg or answer.detail[:200],
+        latency_ms=answer.latency_ms,
+        body=answer.body,
+        row=intent.row_id,
+        token=intent.token,
+        state=transition.state.value,
+        cancel_kind=CancelKind.CODE_CLOSED.value if is_cancelled else "",
+        reason=transition.reason,
+        realm=intent.realm,
+        tries=intent.tries + transition.counts,
+        uncounted_failures=intent.uncounted_failures + 1 if transition.is_uncounted_failure else 0,
+        delay=transition.delay_seconds,
+        is_settled=transition.state in SETTLED,
+    )
+    return bool(changed)
+
+
+class _WhatFollows(NamedTuple):
+    """One look after an answer.
+
+    Args:
+        is_over: no row of the redemption is open any more.
+        has_duplicates: the player has a row for this code in another guild.
+        in_flight: requests of this game that are under way.
+    """
+
+    is_over: bool
+    has_duplicates: bool
+    in_flight: int
+
+
+def _after_recorded(intent: Intent, transition: Transition, followed: Followed) -> FollowUp:
+    """The claim held: settle the duplicates of a settled row, and see what comes next."""
+    if transition.state is State.FAILED:
+        log_lines.trouble(intent.guild, intent.code, f"{intent.member}: {transition.reason}")
+    (look,) = fetch(
+        statement("redeem", "what_follows", open=literals(OPEN)),
+        redemption=intent.redemption_id,
+        code=intent.gift_code_id,
+        player=intent.player_id,
+        row=intent.row_id,
+        provider=intent.provider,
+    )
+    found = _WhatFollows(*look)
+    settled: list[int] = []
+    if transition.state in SETTLED and found.has_duplicates:
+        settled = settle_duplicates(proof_id=intent.row_id)
+    own = (intent.redemption_id,) if found.is_over else ()
+    return FollowUp(
+        provider=intent.provider,
+        finished=own + _without_open_rows(settled) + _without_open_rows(followed.parked),
+        behind_guild_id=intent.guild_id if followed.are_due else None,
+        has_room=found.in_flight <= settings.IN_FLIGHT_MAX // 2,
+    )
+
+
+def _after_late_answer(intent: Intent, outcome: Outcome) -> FollowUp:
+    """The claim was lost: settle what the answer proves all the same."""
+    log_lines.warning(
+        "A late answer came after its claim was over.",
+        member=intent.member,
+        guild=intent.guild,
+        code=intent.code,
+    )
+    settled = _settle_by_evidence(intent.row_id) if outcome is Outcome.SUCCESS else []
+    return FollowUp(
+        provider=intent.provider, finished=_without_open_rows([intent.redemption_id, *settled])
+    )
+
+
+def settle_what_was_granted(member_redemption_id: int) -> FollowUp | None:
+    """Settle a row whose claim may not be used because the game has granted the code already.
+
+    A late worker may have recorded the grant after the claim was made.
+    """
+    row = MemberRedemption.objects.select_related("gift_code").get(pk=member_redemption_id)
+    granted = Attempt.objects.filter(
+        gift_code_id=row.gift_code_id, player_id=row.player_id, outcome=Outcome.SUCCESS
+    )
+    ids = granted.values_list("member_redemption_id", flat=True)[:1]
+    settled = [redemption_id for pk in ids for redemption_id in _settle_by_evidence(pk)]
+    if not settled:
+        return None
+    return FollowUp(provider=row.gift_code.provider, finished=_without_open_rows(settled))
+
+
+def _settle_by_evidence(pk: int) -> list[int]:
+    """Settle a row that its Attempts prove, and its duplicates.
+
+    Returns:
+        The redemptions in which a row was settled.
+    """
+    try:
+        with transaction.atomic():
+            settled = MemberRedemption.objects.settle_by_evidence([pk])
+    except IntegrityError:
+        # A duplicate is in flight or settled. It is the proof, and the sweep settles this row by
+        # it.
+        return []
+    if not settled:
+        return []
+    return [
+        MemberRedemption.objects.values_list("redemption_id", flat=True).get(pk=pk),
+        *settle_duplicates(proof_id=pk),
+    ]
+
+
+def _without_open_rows(redemption_ids: Iterable[int]) -> tuple[int, ...]:
+    """Those of some redemptions in which no row is open any more."""
+    ids = set(redemption_ids)
+    if not ids:
+        return ()
+    still_open = MemberRedemption.objects.open().filter(redemption_id__in=ids).order_by()
+    return tuple(sorted(ids - set(still_open.values_list("redemption_id", flat=True).distinct())))

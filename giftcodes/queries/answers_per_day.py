@@ -1,0 +1,42 @@
+"""The number of answers of the games on each day."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections import defaultdict
+
+from django.db.models import Count, QuerySet
+from django.db.models.functions import TruncDate
+from django.utils import timezone
+
+from giftcodes.domain.outcomes import Outcome
+from giftcodes.models import Attempt, PrunedFigure
+
+
+def answers_per_day(
+    first: dt.date, attempts: QuerySet[Attempt] | None = None
+) -> dict[dt.date, dict[Outcome, int]]:
+    """Count answers by day and outcome, in two queries: for attempts, and for pruned ones.
+
+    Args:
+        first: the first day, in the current time zone.
+        attempts: the rows to count; None: all, with the pruned ones. Pruned rows are counted for
+            all guilds together, and cannot be limited to some.
+    """
+    rows = Attempt.objects.all() if attempts is None else attempts
+    since = timezone.make_aware(dt.datetime.combine(first, dt.time.min))
+    found = (
+        rows.filter(answered_at__gte=since)
+        .exclude(outcome="")
+        .order_by()
+        .annotate(day=TruncDate("answered_at"))
+        .values_list("day", "outcome")
+        .annotate(number=Count("pk"))
+    )
+    pruned = PrunedFigure.objects.filter(of=PrunedFigure.Of.ATTEMPT, day__gte=first)
+    if attempts is not None:
+        pruned = pruned.none()
+    counted: dict[dt.date, dict[Outcome, int]] = defaultdict(lambda: defaultdict(int))
+    for day, outcome, number in [*found, *pruned.values_list("day", "what", "number")]:
+        counted[day][Outcome(outcome)] += number
+    return counted

@@ -1,0 +1,109 @@
+"""Which members of a guild have which codes."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from django.db.models import Case, Count, Exists, IntegerField, OuterRef, Q, QuerySet, Value, When
+
+from giftcodes.domain.text import clean_token
+from giftcodes.domain.transitions import OPEN, PARKED, SETTLED, State
+from giftcodes.models import CodeState, GiftCode, Guild, Member, MemberRedemption, Redemption
+from giftcodes.models.member_redemption import values
+
+
+@dataclass(frozen=True, slots=True)
+class CodeCoverage:
+    """A code, and how many active members of the guild have it.
+
+    Args:
+        code: the code.
+        redemption_id: of the guild's redemption of the code; None: there is none yet.
+        settled: the members who have the code.
+        total: the members of the redemption.
+    """
+
+    code: GiftCode
+    redemption_id: int | None = None
+    settled: int = 0
+    total: int = 0
+
+
+class Standing(NamedTuple):
+    """What is known of a member and a code."""
+
+    member_redemption_id: int
+    state: State
+    reason: str
+
+
+def codes_of(guild: Guild, *, most: int) -> list[CodeCoverage]:
+    """The codes of the guild's game: open ones first, then newest first. Without deleted codes.
+
+    Args:
+        guild: whose members are counted.
+        most: the highest number of codes.
+    """
+    closed_last = Case(
+        When(state__in=[CodeState.ACTIVE, CodeState.PROBING], then=Value(0)),
+        default=Value(1),
+        output_field=IntegerField(),
+    )
+    found = GiftCode.objects.filter(provider=guild.provider).exclude(state=CodeState.DELETED)
+    codes = list(found.order_by(closed_last, "-first_seen_at", "-pk")[:most])
+    is_active = Q(member_redemptions__member__active=True)
+    is_settled = Q(member_redemptions__state__in=values(SETTLED))
+    counts = (
+        Redemption.objects.filter(guild=guild, gift_code__in=codes)
+        .order_by()
+        .annotate(
+            total=Count("member_redemptions", filter=is_active),
+            settled=Count("member_redemptions", filter=is_active & is_settled),
+        )
+        .values_list("gift_code_id", "pk", "settled", "total")
+    )
+    known = {code_id: numbers for code_id, *numbers in counts}
+    return [CodeCoverage(code, *known.get(code.pk, ())) for code in codes]
+
+
+def members_of(
+    guild: Guild, *, search: str = "", unsettled_in: Collection[GiftCode] | None = None
+) -> QuerySet[Member]:
+    """The active members of a guild, by nickname.
+
+    Args:
+        guild: whose members.
+        search: a part of the nickname, or the beginning of the player ID.
+        unsettled_in: only members who may still get one of these codes; None: all members.
+    """
+    members = Member.objects.filter(guild=guild, active=True).order_by(
+        "nickname", "player_id", "pk"
+    )
+    if search:
+        has_id = Q(player_id__startswith=clean_token(search))
+        members = members.filter(Q(nickname__icontains=search) | has_id)
+    if unsettled_in is not None:
+        unsettled = MemberRedemption.objects.filter(
+            member=OuterRef("pk"), gift_code__in=unsettled_in, state__in=values(OPEN | PARKED)
+        )
+        members = members.filter(Exists(unsettled))
+    return members
+
+
+def standings(
+    members: Sequence[Member], codes: Iterable[GiftCode]
+) -> dict[tuple[int, int], Standing]:
+    """The member redemptions of these members and codes, in one query.
+
+    Returns:
+        A standing for each (member id, code id). A member who is not part of a redemption has none.
+    """
+    rows = MemberRedemption.objects.filter(member__in=members, gift_code__in=codes).order_by()
+    return {
+        (member_id, code_id): Standing(pk, State(state), reason)
+        for pk, member_id, code_id, state, reason in rows.values_list(
+            "pk", "member_id", "gift_code_id", "state", "reason"
+        )
+    }

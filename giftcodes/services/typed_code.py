@@ -1,0 +1,73 @@
+"""Find the code that a person typed, or add it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from giftcodes.domain.text import clean_token
+from giftcodes.models import GiftCode, Source, Trigger
+from giftcodes.pipeline.spellings import offer_spelling
+
+
+@dataclass(frozen=True, slots=True)
+class TypedCode:
+    """A code, and what was done about it for the person who typed it. Empty if it was known."""
+
+    code: GiftCode
+    message: str = ""
+
+
+def find_code(provider: str, typed: str) -> GiftCode | None:
+    """The newest issue of a code, in any spelling."""
+    folded = clean_token(typed).casefold()
+    return GiftCode.objects.latest_issues(provider, [folded]).get(folded)
+
+
+def find_or_add_code(provider: str, typed: str) -> TypedCode:
+    """Find a code. An unknown code is added; another spelling of a known one is offered to it.
+
+    Raises:
+        ValidationError: the text cannot be a code.
+    """
+    typed = clean_token(typed)
+    known = find_code(provider, typed)
+    if known is None:
+        return _add(provider, typed)
+    return TypedCode(known) if known.code == typed else _respell(known, typed)
+
+
+def new_code(provider: str, typed: str) -> GiftCode:
+    """A code as it would be added. It is not saved.
+
+    Raises:
+        ValidationError: the text cannot be a code.
+    """
+    typed = clean_token(typed)
+    code = GiftCode(provider=provider, code=typed, folded=typed.casefold(), source=Source.COMMAND)
+    code.full_clean(exclude=["folded"], validate_unique=False, validate_constraints=False)
+    return code
+
+
+def _add(provider: str, typed: str) -> TypedCode:
+    code = new_code(provider, typed)
+    row, is_new = GiftCode.objects.get_or_create(
+        provider=provider,
+        folded=code.folded,
+        issue=1,
+        defaults={"code": code.code, "source": code.source},
+    )
+    if not is_new:
+        return TypedCode(row)
+    return TypedCode(
+        row, f"Added code {row}. Guilds with automatic redeeming get it within a minute, too."
+    )
+
+
+def _respell(known: GiftCode, typed: str) -> TypedCode:
+    result = offer_spelling(known.pk, typed, trigger=Trigger.COMMAND)
+    if not result.taken:
+        return TypedCode(known, f"This code is known as {known.code}; that spelling is used.")
+    # The code is not fanned out here, which would also start this guild's run. The catch-up offers
+    # it to the other guilds within a minute.
+    known.refresh_from_db()
+    return TypedCode(known, result.message)

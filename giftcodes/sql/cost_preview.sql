@@ -1,0 +1,41 @@
+-- What redeeming codes for guilds would cost.
+
+-- name: cost
+-- One row for each pair of a guild and a code of its game. A player who is in two of the guilds is
+-- asked for in the first one only.
+WITH wanted AS (
+    SELECT guild_id, code_id
+    FROM unnest(%(guilds)s::bigint[], %(codes)s::bigint[]) AS pair (guild_id, code_id)
+), held AS MATERIALIZED (
+    SELECT DISTINCT gift_code_id, player_id FROM giftcodes_memberredemption
+    WHERE gift_code_id = ANY(%(codes)s) AND state = ANY(%(held)s)
+), counted AS (
+    SELECT w.guild_id, w.code_id,
+           row_number() OVER (PARTITION BY w.code_id, m.player_id
+                              ORDER BY g.priority DESC, g.id) AS nth,
+           held.player_id IS NOT NULL OR (
+               -- It would wait for correction (models.admission.admit_members).
+               {is_refused}
+               AND NOT EXISTS (
+                   SELECT FROM giftcodes_memberredemption own
+                   WHERE own.member_id = m.id AND own.gift_code_id = w.code_id)) AS is_held
+    FROM wanted w
+    JOIN giftcodes_guild g ON g.id = w.guild_id
+    JOIN giftcodes_member m ON m.guild_id = g.id AND m.active AND NOT m.opted_out
+    LEFT JOIN held ON held.gift_code_id = w.code_id AND held.player_id = m.player_id
+), cost AS (
+    SELECT guild_id, code_id, count(*) AS members,
+           count(*) FILTER (WHERE nth = 1 AND is_held IS NOT TRUE) AS requests
+    FROM counted GROUP BY guild_id, code_id
+)
+SELECT g.id AS guild_id, c.id AS code_id, c.provider, {deadline} AS deadline,
+       -g.priority AS priority, coalesce(cost.members, 0) AS members,
+       coalesce(cost.requests, 0) AS requests, r.id AS redemption_id,
+       coalesce(r.state = 'running', false) AS is_running,
+       c.proven_at IS NOT NULL AND c.doubted_at IS NULL AND c.state <> 'probing' AS is_proven
+FROM wanted w
+JOIN giftcodes_guild g ON g.id = w.guild_id
+JOIN giftcodes_giftcode c ON c.id = w.code_id AND c.provider = g.provider
+LEFT JOIN cost ON cost.guild_id = g.id AND cost.code_id = c.id
+LEFT JOIN giftcodes_redemption r ON r.guild_id = g.id AND r.gift_code_id = c.id
+ORDER BY g.priority DESC, g.id, c.id

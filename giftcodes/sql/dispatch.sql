@@ -1,0 +1,137 @@
+-- name: any_work
+SELECT EXISTS (
+    SELECT FROM giftcodes_redemption r
+    JOIN giftcodes_giftcode c ON c.id = r.gift_code_id AND c.provider = %(provider)s
+    WHERE r.state = 'running' AND NOT coalesce(c.held_until > clock_timestamp(), false)
+      AND EXISTS (
+          SELECT FROM giftcodes_memberredemption m
+          WHERE m.redemption_id = r.id AND m.state = 'pending')
+) OR EXISTS (
+    SELECT FROM giftcodes_memberredemption m
+    JOIN giftcodes_giftcode c ON c.id = m.gift_code_id AND c.provider = %(provider)s
+    WHERE m.state = 'unconfirmed' AND m.next_attempt_at <= clock_timestamp()
+      AND NOT coalesce(c.held_until > clock_timestamp(), false)
+)
+
+-- name: due
+-- The members of run `r` who may be asked now: a part of `choose`, where it stands twice.
+        FROM giftcodes_memberredemption m
+        JOIN giftcodes_member person
+          ON person.id = m.member_id AND person.active AND NOT person.opted_out
+        WHERE m.redemption_id = r.id AND m.state = 'pending' AND m.next_attempt_at <= %(now)s
+          AND m.player_id NOT IN (SELECT player_id FROM busy_players)
+          AND NOT EXISTS (
+              SELECT FROM giftcodes_memberredemption duplicate
+              WHERE duplicate.gift_code_id = m.gift_code_id AND duplicate.player_id = m.player_id
+                AND duplicate.covered_by_id IS NULL AND duplicate.state IN ({holding}))
+        ORDER BY m.next_attempt_at, m.id
+
+-- name: choose
+-- The rows that get a permit now. Ten thousand runs of a code are sorted, and searched one after the
+-- other until enough of them have a member who is due: in the order at the end, every row that is
+-- chosen is in one of those runs (decision 10).
+WITH in_flight AS MATERIALIZED (
+    SELECT m.player_id, m.gift_code_id
+    FROM giftcodes_memberredemption m
+    JOIN giftcodes_giftcode c ON c.id = m.gift_code_id AND c.provider = %(provider)s
+    WHERE m.state = 'in_flight'
+),
+busy_players AS MATERIALIZED (
+    SELECT player_id FROM in_flight
+    UNION
+    SELECT a.player_id
+    FROM giftcodes_attempt a
+    JOIN giftcodes_giftcode c ON c.id = a.gift_code_id AND c.provider = %(provider)s
+    WHERE a.sent_at > %(now)s - %(gap)s OR a.answered_at > %(now)s - %(gap)s
+       OR (a.outcome = 'too_frequent' AND a.answered_at > %(now)s - %(long_gap)s)
+),
+codes AS MATERIALIZED (
+    SELECT c.id, c.doubt_guild_id, c.state = ANY(%(open_codes)s) AS is_open,
+           (c.proven_at IS NULL OR c.doubted_at IS NOT NULL OR c.held_until IS NOT NULL
+            OR c.state = 'probing') AS on_probation,
+           {deadline} AS deadline
+    FROM giftcodes_giftcode c
+    WHERE c.provider = %(provider)s AND NOT coalesce(c.held_until > %(now)s, false)
+),
+runs AS MATERIALIZED (
+    SELECT r.*, c.id AS code_id, c.on_probation, c.deadline,
+           (c.doubt_guild_id IS NOT DISTINCT FROM r.guild_id)::int AS same_guild,
+           count(*) OVER (PARTITION BY c.id, r.priority) AS equals
+    FROM codes c
+    CROSS JOIN LATERAL (
+        SELECT r.*
+        FROM (
+            SELECT r.id, r.guild_id, r.last_served_at, g.priority
+            FROM giftcodes_redemption r
+            JOIN giftcodes_guild g ON g.id = r.guild_id
+            WHERE r.gift_code_id = c.id AND r.state = 'running' AND r.stop_requested_at IS NULL
+            ORDER BY g.priority DESC, r.last_served_at NULLS FIRST, r.id
+            OFFSET 0
+        ) r
+        CROSS JOIN LATERAL (SELECT {due} LIMIT 1) first_due
+        ORDER BY r.priority DESC, r.last_served_at NULLS FIRST, r.id
+        LIMIT %(runs)s
+    ) r
+    WHERE c.is_open
+),
+due AS (
+    SELECT m.id, r.id AS redemption_id, m.player_id, r.code_id, r.on_probation, r.deadline,
+           r.priority, r.last_served_at, m.place, 1 AS rank, r.same_guild
+    FROM runs r
+    CROSS JOIN LATERAL (
+        SELECT m.id, m.player_id, row_number() OVER (ORDER BY m.next_attempt_at, m.id) AS place
+        -- If there are more runs of equal priority than permits, none of them has a third turn.
+        {due} LIMIT CASE WHEN r.equals >= %(runs)s THEN 2 ELSE %(permits)s END
+    ) m
+    UNION ALL
+    SELECT m.id, m.redemption_id, m.player_id, c.id, c.on_probation AND c.is_open, c.deadline,
+           0, NULL, 1, 0, 0
+    FROM giftcodes_memberredemption m
+    JOIN codes c ON c.id = m.gift_code_id
+    WHERE m.state = 'unconfirmed' AND m.next_attempt_at <= %(now)s
+      AND m.player_id NOT IN (SELECT player_id FROM busy_players)
+),
+turns AS (
+    SELECT due.*,
+           row_number() OVER (
+               PARTITION BY code_id
+               ORDER BY rank, same_guild, priority DESC, place, last_served_at NULLS FIRST,
+                        redemption_id, id
+           ) AS nth_of_code
+    FROM due
+),
+-- The turns of a code are decided first, and then which of a player's rows is asked. In the other
+-- order a player's row that must wait would block the row whose turn it is.
+ordered AS (
+    SELECT turns.*,
+           row_number() OVER (
+               PARTITION BY player_id
+               ORDER BY rank, deadline, priority DESC, place, last_served_at NULLS FIRST,
+                        redemption_id, id
+           ) AS nth_of_player
+    FROM turns
+    WHERE NOT (on_probation AND (nth_of_code > 1 OR code_id IN (SELECT gift_code_id FROM in_flight)))
+)
+SELECT id, redemption_id
+FROM ordered
+WHERE nth_of_player = 1
+ORDER BY rank, deadline, priority DESC, place, last_served_at NULLS FIRST, redemption_id, id
+LIMIT %(permits)s
+
+-- name: claim
+-- The state is checked again: the run may have been stopped between the choice and the locks.
+UPDATE giftcodes_memberredemption m
+SET state = 'in_flight', token = m.token + 1, confirming = (m.state = 'unconfirmed'),
+    is_probe = %(is_probe)s, permit_until = %(permit_until)s,
+    lease_until = clock_timestamp() + %(lease)s, updated_at = clock_timestamp()
+WHERE m.id = ANY(%(ids)s)
+  AND (m.state = 'unconfirmed' OR (m.state = 'pending' AND m.redemption_id = ANY(%(running)s)))
+RETURNING m.id, m.token
+
+-- name: served
+-- Runs that were served together get different moments, in their order. With equal moments the same
+-- ones would always be served first.
+UPDATE giftcodes_redemption r
+SET last_served_at = %(now)s + served.place * interval '1 microsecond'
+FROM unnest(%(ids)s::bigint[], %(places)s::int[]) AS served (id, place)
+WHERE r.id = served.id

@@ -1,0 +1,69 @@
+-- name: admit
+-- A row for every eligible member of the guilds of these redemptions. Members whom the game does not
+-- know in their realm wait for correction.
+WITH added AS (
+    INSERT INTO giftcodes_memberredemption
+        (redemption_id, member_id, gift_code_id, player_id,
+         state, reason, asked_realm, next_attempt_at)
+    SELECT r.id, m.id, r.gift_code_id, m.player_id,
+           CASE WHEN is_refused THEN 'needs_correction' ELSE 'pending' END,
+           CASE WHEN is_refused THEN %(waits)s ELSE '' END,
+           CASE WHEN is_refused THEN m.refused_realm END,
+           CASE WHEN NOT is_refused THEN clock_timestamp() END
+    FROM giftcodes_redemption r
+    JOIN giftcodes_guild g ON g.id = r.guild_id
+    JOIN giftcodes_member m ON m.guild_id = r.guild_id AND m.active AND NOT m.opted_out
+    CROSS JOIN LATERAL (SELECT {is_refused} AS is_refused) known
+    WHERE r.id = ANY(%(ids)s)
+    ORDER BY r.id, m.id
+    ON CONFLICT (redemption_id, member_id) DO NOTHING
+    RETURNING state
+)
+SELECT count(*) FILTER (WHERE state = 'pending'),
+       EXISTS (
+           SELECT FROM giftcodes_memberredemption
+           WHERE redemption_id = ANY(%(ids)s) AND state <> 'pending')
+FROM added
+
+-- name: settle_duplicates
+UPDATE giftcodes_memberredemption duplicate
+SET state = CASE proof.state WHEN 'same_type' THEN 'same_type' ELSE 'already_received' END,
+    covered_by_id = proof.id, reason = %(reason)s,
+    settled_at = clock_timestamp(), updated_at = clock_timestamp(), next_attempt_at = NULL
+FROM giftcodes_memberredemption proof
+WHERE proof.gift_code_id = duplicate.gift_code_id AND proof.player_id = duplicate.player_id
+  AND proof.id <> duplicate.id AND proof.covered_by_id IS NULL AND proof.state IN ({settled})
+  AND duplicate.state = ANY(%(waiting)s)
+  AND (%(redemption_ids)s::bigint[] IS NULL OR duplicate.redemption_id = ANY(%(redemption_ids)s))
+  AND (%(proof_id)s::bigint IS NULL OR proof.id = %(proof_id)s)
+  AND (%(settled_after)s::timestamptz IS NULL OR proof.settled_at > %(settled_after)s)
+RETURNING duplicate.redemption_id
+
+-- name: settle_by_evidence
+-- A row in flight is left alone: its own answer is under way.
+UPDATE giftcodes_memberredemption m
+SET state = 'redeemed', outcome = 'success', reason = 'Redeemed.', cancel_kind = '',
+    next_attempt_at = NULL, settled_at = clock_timestamp(), updated_at = clock_timestamp()
+WHERE m.id = ANY(%(ids)s) AND m.covered_by_id IS NULL AND m.state = ANY(%(unsettled)s)
+  AND EXISTS (
+      SELECT FROM giftcodes_attempt a WHERE a.member_redemption_id = m.id AND a.outcome = 'success')
+RETURNING m.id
+
+-- name: park
+-- Rows of the member that wait with a realm in which the game does not know the player. A row in
+-- flight is not changed: its own answer is still to come.
+WITH waiting AS (
+    SELECT m.id
+    FROM giftcodes_memberredemption m
+    JOIN giftcodes_member person ON person.id = m.member_id
+    JOIN giftcodes_guild g ON g.id = person.guild_id
+    WHERE m.member_id = %(member)s AND m.id <> %(row)s AND m.state = 'pending'
+      AND coalesce(person.realm, g.realm) = %(realm)s
+    ORDER BY m.id
+    FOR NO KEY UPDATE OF m SKIP LOCKED
+)
+UPDATE giftcodes_memberredemption m
+SET state = 'needs_correction', reason = %(waits)s, asked_realm = %(realm)s,
+    next_attempt_at = NULL, updated_at = clock_timestamp()
+FROM waiting WHERE m.id = waiting.id
+RETURNING m.redemption_id

@@ -1,0 +1,58 @@
+-- name: look
+-- The first look at a redemption. It is all that a refusal takes: one statement, about 1 ms with 32
+-- callers at once (decision 8; `make bench` measures it).
+--   free: the row does not run (or housekeeping asks), no one holds it, and it is locked from here on.
+--   lock_timeout: set when the row is not free, before the shared lock is waited for. The caller that
+--   starts a run waits without it.
+--   seen: the row is locked FOR SHARE, which waits until a starting caller has committed. The lock is
+--   shared so that refusals do not wait for each other.
+--   journal: a running row refuses the call.
+WITH free AS MATERIALIZED (
+    SELECT id FROM giftcodes_redemption
+    WHERE id = %(id)s AND (state <> 'running' OR %(is_housekeeping)s)
+    FOR NO KEY UPDATE SKIP LOCKED
+), timeout AS MATERIALIZED (
+    SELECT set_config('lock_timeout', %(lock_timeout)s, true)
+), seen AS MATERIALIZED (
+    SELECT r.id, r.state, r.run_number, r.gift_code_id, g.name, c.code, c.issue, c.held_until
+    FROM timeout
+    CROSS JOIN giftcodes_redemption r
+    JOIN giftcodes_guild g ON g.id = r.guild_id
+    JOIN giftcodes_giftcode c ON c.id = r.gift_code_id
+    WHERE r.id = %(id)s AND NOT %(is_housekeeping)s AND NOT EXISTS (SELECT FROM free)
+    FOR SHARE OF r
+), journal AS (
+    INSERT INTO giftcodes_redemptionevent
+        (redemption_id, gift_code_id, kind, run_number, trigger, user_id, detail)
+    SELECT id, gift_code_id, 'refused', run_number, %(trigger)s, %(user)s, ''
+    FROM seen WHERE state = 'running'
+)
+SELECT true AS is_locked, NULL AS guild, NULL AS code, NULL AS issue, NULL AS held_until FROM free
+UNION ALL
+SELECT false, name, code, issue, held_until FROM seen WHERE state = 'running'
+
+-- name: begin_runs
+WITH run AS (
+    UPDATE giftcodes_redemption
+    SET state = 'running', run_number = run_number + 1,
+        trigger = %(trigger)s, triggered_by_id = %(user)s,
+        locked_at = clock_timestamp(), unlocked_at = NULL, stop_requested_at = NULL
+    WHERE id = ANY(%(ids)s)
+    RETURNING id, guild_id, gift_code_id, run_number
+), announced AS (
+    INSERT INTO giftcodes_announcement (redemption_id, run_number, kind)
+    SELECT run.id, run.run_number, 'started'
+    FROM run
+    JOIN giftcodes_channel ch ON ch.guild_id = run.guild_id
+    WHERE CASE WHEN run.run_number = 1 OR %(always_announced)s THEN true ELSE (
+        SELECT count(*) FROM (
+            SELECT FROM giftcodes_memberredemption m
+            WHERE m.redemption_id = run.id AND m.state = ANY(%(open)s)
+            LIMIT %(few)s + 1
+        ) AS waiting
+    ) > %(few)s END
+)
+INSERT INTO giftcodes_redemptionevent
+    (redemption_id, gift_code_id, kind, run_number, trigger, user_id, detail)
+SELECT id, gift_code_id, 'locked', run_number, %(trigger)s, %(user)s, '' FROM run
+RETURNING redemption_id, run_number

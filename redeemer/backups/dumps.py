@@ -1,0 +1,279 @@
+"""Write a consistent dump of a database, and read what a dump contains without a server."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import os
+import re
+import subprocess
+from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import count
+from pathlib import Path
+
+import psycopg
+import psycopg.sql
+from django.core.management.base import CommandError
+from django.db.migrations.loader import MigrationLoader
+
+from giftcodes.cli.progress import ReportProgress
+from redeemer.backups.address import Address
+from redeemer.backups.programs import Client, ProgramError, client_to_dump, client_to_load, run
+from redeemer.localserver.errors import CannotStartError
+from redeemer.localserver.home import Home, SecretStore, private_draft
+
+_DUMP_OPTIONS = (
+    "--format=custom",
+    "--verbose",
+    "--no-password",
+    "--lock-wait-timeout=60s",
+    # A session's key is enough to be logged in.
+    "--exclude-table-data=*.django_session",
+)
+_TABLE_BEGUN = re.compile(r'dumping contents of table "?([^"]+)"?')
+#: The approximate size of each table. The exact size would wait for a lock on the table.
+_SIZES = """
+    SELECT nspname || '.' || relname, greatest(relpages, 1)
+    FROM pg_class JOIN pg_namespace n ON n.oid = relnamespace WHERE relkind = 'r'
+"""
+_MAGIC = b"PGDMP"
+_MIGRATIONS, _OPT_OUTS = "django_migrations", "giftcodes_optout"
+_NOTE = re.compile(r"^COMMENT ON TABLE \S*giftcodes_optout IS '(.*)';$", re.MULTILINE)
+_ENTRY_BEGUN = re.compile(r"^pg_restore: (creating|processing|executing) ")
+_READ_TIMEOUT_SECONDS = 600
+_CHECK_VALUE_LENGTH = 32
+
+
+def write_dump(address: Address, file: Path, tell: ReportProgress = lambda _part: None) -> int:
+    """Dump the database into `file`, which appears when it is complete, for its owner only.
+
+    Returns:
+        The file's size in bytes.
+
+    Raises:
+        CommandError: in one line, why not. Nothing is left behind, and an existing file is
+            unchanged.
+    """
+    with address.connect() as connection:
+        client = client_to_dump(
+            connection.info.server_version // 10_000, needs_tls=connection.pgconn.ssl_in_use
+        )
+        sizes: dict[str, int] = dict(connection.execute(_SIZES).fetchall())
+    try:
+        with private_draft(file) as draft:
+            run(
+                [client.program("pg_dump"), *_DUMP_OPTIONS, f"--file={draft}"],
+                environment=address.environment(),
+                on_line=_tables_done(sizes, tell),
+            )
+        return file.stat().st_size
+    except OSError as error:
+        raise CommandError(
+            f"{file} cannot be written: {error.strerror or error}. No backup was made."
+        ) from error
+    except ProgramError as error:
+        raise CommandError(f"{_explanation(error, file)} No backup was made.") from error
+
+
+def _tables_done(sizes: dict[str, int], tell: ReportProgress) -> Callable[[str], None]:
+    """Reads pg_dump's output, and reports the completed part when a table begins."""
+    total = sum(sizes.values()) or 1
+    begun: list[int] = []
+
+    def on_line(line: str) -> None:
+        if found := _TABLE_BEGUN.search(line):
+            tell(sum(begun) / total)
+            begun.append(sizes.get(found[1], 0))
+
+    return on_line
+
+
+def _explanation(error: ProgramError, file: Path) -> str:
+    first = str(error)
+    if any("No space left" in line or "quota" in line for line in error.errors):
+        return f"The disk of {file.parent} is full."
+    if "lock timeout" in first:
+        return (
+            "A table has been locked for over a minute, perhaps by a migration: try again when it "
+            "is over."
+        )
+    return f"pg_dump: {first}."
+
+
+def note_on_opt_outs(address: Address, note: str) -> str | None:
+    """Store `note` as the comment of the table of opt-outs, so that every dump contains it.
+
+    Returns:
+        The note that it replaces; None if there was none.
+
+    Raises:
+        CommandError: this user does not own the table.
+    """
+    with address.connect() as connection:
+        connection.execute("SET lock_timeout = '60s'")
+        row = connection.execute("SELECT obj_description('giftcodes_optout'::regclass)").fetchone()
+        before: str | None = row[0] if row else None
+        if before != note:
+            statement = psycopg.sql.SQL("COMMENT ON TABLE giftcodes_optout IS {}").format(
+                psycopg.sql.Literal(note)
+            )
+            try:
+                connection.execute(statement)
+            except psycopg.Error as error:
+                raise CommandError(
+                    f"The backup's note cannot be kept in the database: {error}"
+                ) from error
+    return before
+
+
+def own_key(home: Home) -> str | None:
+    """The site's SECRET_KEY: from the environment, else the one that `make up` generated.
+
+    Returns:
+        None if there is none yet.
+
+    Raises:
+        CommandError: the file with the key cannot be read.
+    """
+    if given := os.environ.get("SECRET_KEY"):
+        return given
+    try:
+        return SecretStore(home.secrets).get("secret_key")
+    except CannotStartError as error:
+        raise CommandError(str(error)) from error
+
+
+def check_value(key: str) -> str:
+    """What a dump says about SECRET_KEY: enough to recognise it, too little to find it.
+
+    The opt-outs in a dump are hashes that need the same key (decision 9).
+    """
+    digest = hmac.new(f"backup:{key}".encode(), b"check value", hashlib.sha256).hexdigest()
+    return digest[:_CHECK_VALUE_LENGTH]
+
+
+@dataclass(frozen=True)
+class Dump:
+    """A file of pg_dump that was read from its beginning to its end."""
+
+    file: Path
+    made_at: str
+    server_version: str
+    entries: int
+    migrations: frozenset[tuple[str, str]]
+    opt_outs: int
+    note: str | None
+
+    def unknown_migrations(self) -> list[str]:
+        """Its migrations that this release does not have, such as `giftcodes.0009_more`."""
+        loader = MigrationLoader(None, ignore_no_migrations=True)
+        known = set(loader.disk_migrations)
+        for migration in loader.disk_migrations.values():
+            known.update(migration.replaces)
+        apps = {app for app, _ in known}
+        return sorted(
+            f"{app}.{name}"
+            for app, name in self.migrations
+            if app in apps and (app, name) not in known
+        )
+
+
+def read_dump(file: Path, tell: ReportProgress = lambda _part: None) -> Dump:
+    """Read all of a dump.
+
+    Raises:
+        CommandError: it cannot be read, is not a dump of ours, is truncated or damaged, or is too
+            new for the programs here.
+    """
+    _check_beginning(file)
+    client = client_to_load()
+    head = _pg_restore(client, file, "--list")
+    entries = sum(1 for line in head.splitlines() if line and not line.startswith(";"))
+    _read_through(client, file, entries, tell)
+    rows = _pg_restore(
+        client, file, "--data-only", f"--table={_MIGRATIONS}", f"--table={_OPT_OUTS}", "--file=-"
+    )
+    note = _NOTE.search(_pg_restore(client, file, "--schema-only", "--file=-"))
+    migrations = frozenset((row["app"], row["name"]) for row in _rows(rows, _MIGRATIONS))
+    if not any(app == "giftcodes" for app, _ in migrations):
+        raise CommandError(f"{file} is a dump of another program's database.")
+    return Dump(
+        file=file,
+        made_at=_header(head, "Archive created at"),
+        server_version=_header(head, "Dumped from database version:"),
+        entries=entries,
+        migrations=migrations,
+        opt_outs=len(_rows(rows, _OPT_OUTS)),
+        note=note[1] if note else None,
+    )
+
+
+def entries_done(entries: int, tell: ReportProgress) -> Callable[[str], None]:
+    """Reads pg_restore's output, and reports the completed part when an entry begins."""
+    begun = count()
+
+    def on_line(line: str) -> None:
+        if _ENTRY_BEGUN.match(line):
+            tell(next(begun) / max(entries, 1))
+
+    return on_line
+
+
+def _check_beginning(file: Path) -> None:
+    try:
+        with file.open("rb") as opened:
+            beginning = opened.read(len(_MAGIC))
+    except OSError as error:
+        raise CommandError(f"{file} cannot be read: {error.strerror or error}.") from error
+    if beginning != _MAGIC:
+        raise CommandError(f"{file} is not a backup: it was not written by `manage.py backup`.")
+
+
+def _read_through(client: Client, file: Path, entries: int, tell: ReportProgress) -> None:
+    command = [client.program("pg_restore"), "--verbose", "--file=/dev/null", str(file)]
+    try:
+        run(command, environment={"LC_ALL": "C"}, on_line=entries_done(entries, tell))
+    except ProgramError as error:
+        raise CommandError(_damaged(file, str(error))) from error
+
+
+def _pg_restore(client: Client, file: Path, *arguments: str) -> str:
+    """The output of pg_restore for a file."""
+    done = subprocess.run(  # noqa: S603
+        [client.program("pg_restore"), *arguments, str(file)],
+        capture_output=True,
+        encoding="utf-8",
+        env={"LC_ALL": "C", "TZ": "UTC"},
+        check=False,
+        timeout=_READ_TIMEOUT_SECONDS,
+    )
+    if done.returncode != 0:
+        first_line = done.stderr.strip().partition("\n")[0]
+        raise CommandError(_damaged(file, first_line.removeprefix("pg_restore: error: ")))
+    return done.stdout
+
+
+def _damaged(file: Path, reason: str) -> str:
+    if "unsupported version" in reason:
+        return (
+            f"{file} was written by a pg_dump that is newer than every pg_restore here: install a "
+            "newer one."
+        )
+    return f"{file} is cut off or damaged ({reason})."
+
+
+def _header(head: str, title: str) -> str:
+    found = re.search(rf"^;\s+{re.escape(title)} (.*)$", head, re.MULTILINE)
+    return found[1] if found else "unknown"
+
+
+def _rows(text: str, table: str) -> list[dict[str, str]]:
+    """The rows of one table, from the COPY blocks that pg_restore writes."""
+    found = re.search(
+        rf"^COPY \S*{table} \((.*)\) FROM stdin;\n((?:.*\n)*?)\\\.$", text, re.MULTILINE
+    )
+    if found is None:
+        return []
+    columns = found[1].split(", ")
+    return [dict(zip(columns, line.split("\t"), strict=True)) for line in found[2].splitlines()]

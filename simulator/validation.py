@@ -1,0 +1,141 @@
+"""Validation of JSON that is posted to the simulator. Every error names the field."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import Any
+
+Check = Callable[[str, Any], Any]
+
+
+class InvalidWorldError(ValueError):
+    """A posted value is invalid. The text starts with the name of the field."""
+
+    def __init__(self, field: str, need: str) -> None:
+        super().__init__(f"{field}: {need}")
+
+
+def whole(minimum: int = 0) -> Check:
+    """A whole number of at least `minimum`. Booleans are refused."""
+
+    def check(field: str, value: Any) -> int:
+        if isinstance(value, bool) or not isinstance(value, int) or value < minimum:
+            raise InvalidWorldError(
+                field, f"must be a whole number, {minimum} or more, not {value!r}"
+            )
+        return value
+
+    return check
+
+
+def number(minimum: float = 0, maximum: float = float("inf")) -> Check:
+    """A number from `minimum` to `maximum`."""
+
+    def check(field: str, value: Any) -> float:
+        if (
+            isinstance(value, bool)
+            or not isinstance(value, int | float)
+            or not minimum <= value <= maximum
+        ):
+            bound = (
+                f"{minimum:g} or more" if maximum == float("inf") else f"{minimum:g} to {maximum:g}"
+            )
+            raise InvalidWorldError(field, f"must be a number, {bound}, not {value!r}")
+        return value
+
+    return check
+
+
+def text(field: str, value: Any) -> str:
+    """A string that is not empty."""
+    if not isinstance(value, str) or not value:
+        raise InvalidWorldError(field, f"must be a text that is not empty, not {value!r}")
+    return value
+
+
+def flag(field: str, value: Any) -> bool:
+    """`true` or `false`."""
+    if not isinstance(value, bool):
+        raise InvalidWorldError(field, f"must be true or false, not {value!r}")
+    return value
+
+
+def moment(field: str, value: Any) -> float:
+    """Unix seconds, or an ISO 8601 time with its zone. Returns unix seconds."""
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return float(value)
+    try:
+        when = datetime.fromisoformat(value)
+    except (TypeError, ValueError):
+        when = None
+    if when is None or when.tzinfo is None:
+        raise InvalidWorldError(
+            field, f"must be unix seconds or an ISO time with its zone, not {value!r}"
+        )
+    return when.timestamp()
+
+
+def anything(_field: str, value: Any) -> Any:
+    """Any JSON value."""
+    return value
+
+
+def one_of(*words: str) -> Check:
+    """One of these words."""
+
+    def check(field: str, value: Any) -> str:
+        if value not in words:
+            raise InvalidWorldError(field, f"must be one of {', '.join(words)}, not {value!r}")
+        return str(value)
+
+    return check
+
+
+def or_null(check: Check) -> Check:
+    """A value that `check` accepts, or null."""
+    return lambda field, value: None if value is None else check(field, value)
+
+
+def mapping(field: str, value: Any) -> Mapping[str, Any]:
+    """A JSON object."""
+    if not isinstance(value, dict):
+        raise InvalidWorldError(field, f"must be an object, not {value!r}"[:200])
+    return value
+
+
+def texts(field: str, value: Any) -> dict[str, str]:
+    """A JSON object whose values can be sent as HTTP headers."""
+    given = mapping(field, value)
+    for name, item in given.items():
+        if (
+            not isinstance(item, str)
+            or not (name + item).isascii()
+            or not (name + item).isprintable()
+        ):
+            raise InvalidWorldError(
+                f"{field}.{name}", f"must be a text of printable ASCII, not {item!r}"
+            )
+    return dict(given)
+
+
+def sequence(field: str, value: Any) -> list[Any]:
+    """A JSON list."""
+    if not isinstance(value, list):
+        raise InvalidWorldError(field, f"must be a list, not {value!r}"[:200])
+    return value
+
+
+def record(field: str, value: Any, checks: Mapping[str, Check]) -> dict[str, Any]:
+    """A JSON object that has no other fields than `checks` names. Returns the checked values."""
+    given = mapping(field, value)
+    for name in given:
+        if name not in checks:
+            known = ", ".join(checks)
+            raise InvalidWorldError(
+                f"{field}.{name}" if field else name, f"is not known here; known are {known}"
+            )
+    return {
+        name: checks[name](f"{field}.{name}" if field else name, item)
+        for name, item in given.items()
+    }

@@ -1,0 +1,233 @@
+"""The coverage page: its cells, its filters, its export, and its cost."""
+
+from __future__ import annotations
+
+import csv
+import io
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import Permission
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
+
+from giftcodes.admin.redemptions.coverage import SIGNS, cell
+from giftcodes.domain.transitions import SETTLED, State
+from giftcodes.models import Guild, MemberRedemption, Redemption
+from giftcodes.queries.coverage import Standing
+from tests.admin.conftest import Browser, address
+from tests.factories import gift_code, guild, member
+
+
+def member_redemption(
+    of: Redemption, player: Any, state: str, reason: str = ""
+) -> MemberRedemption:
+    return MemberRedemption.objects.create(
+        redemption=of,
+        member=player,
+        gift_code=of.gift_code,
+        player_id=player.player_id,
+        state=state,
+        reason=reason,
+    )
+
+
+@pytest.fixture
+def wolves(db: None) -> Guild:
+    """Ann has both codes.
+
+    Bea needs a correction for one and waits for the other. Cyd is part of one.
+    """
+    row = guild("Wolves")
+    ann, bea, cyd = (member(row, nickname=name) for name in ("Ann", "Bea", "Cyd"))
+    frost, snow = (
+        Redemption.objects.create(guild=row, gift_code=gift_code(name))
+        for name in ("FROST", "SNOW")
+    )
+    member_redemption(frost, ann, "redeemed"), member_redemption(snow, ann, "already_received")
+    (
+        member_redemption(frost, bea, "needs_correction", "Check the realm."),
+        member_redemption(snow, bea, "pending"),
+    )
+    member_redemption(snow, cyd, "redeemed")
+    return row
+
+
+def show(browser: Browser, **query: Any) -> Any:
+    response = browser.client.get(reverse("admin:matrix"), query)
+    assert response.status_code == 200
+    return response
+
+
+def table(response: Any) -> dict[str, list[str]]:
+    return {who.nickname: [cell.state for cell in cells] for who, cells in response.context["rows"]}
+
+
+def test_members_go_down_and_codes_across_the_newest_first(browser: Browser, wolves: Guild) -> None:
+    response = show(browser)
+    assert [str(column.code) for column in response.context["columns"]] == ["SNOW", "FROST"]
+    assert table(response) == {
+        "Ann": ["already_received", "redeemed"],
+        "Bea": ["pending", "needs_correction"],
+        "Cyd": ["redeemed", "missing"],
+    }
+
+
+def test_a_cell_with_something_left_says_why_and_leads_to_its_row(
+    browser: Browser, wolves: Guild
+) -> None:
+    row = MemberRedemption.objects.get(state="needs_correction")
+    page = show(browser).content.decode()
+    url = address("memberredemption_change", row.pk)
+    assert f'href="{url}" aria-label="needs correction: Check the realm."' in page
+
+
+def test_every_state_has_a_sign_and_words_and_only_the_settled_have_no_link() -> None:
+    for state in State:
+        shown = cell(Standing(7, state, "Because."))
+        assert shown.sign == SIGNS[state]
+        assert shown.words
+        assert bool(shown.url) == (state not in SETTLED)
+
+
+def test_each_code_says_how_many_have_it(browser: Browser, wolves: Guild) -> None:
+    snow, frost = show(browser).context["columns"]
+    assert (snow.settled, snow.total) == (2, 3)
+    assert (frost.settled, frost.total) == (1, 2)
+
+
+def test_open_codes_come_before_closed_ones_and_deleted_ones_are_left_out(
+    browser: Browser, wolves: Guild
+) -> None:
+    (
+        gift_code("OLD", state="closed"),
+        gift_code("GONE", state="deleted"),
+        gift_code("OTHER", provider="whiteout"),
+    )
+    gift_code("NEW")
+    names = [str(column.code) for column in show(browser).context["columns"]]
+    assert names == ["NEW", "SNOW", "FROST", "OLD"]
+
+
+def test_it_shows_as_many_codes_as_are_wished(browser: Browser, wolves: Guild) -> None:
+    for _ in range(15):
+        gift_code()
+    assert len(show(browser, codes=10).context["columns"]) == 10
+    assert len(show(browser, codes="all").context["columns"]) == 17
+
+
+def test_it_can_show_only_members_with_something_left(browser: Browser, wolves: Guild) -> None:
+    assert list(table(show(browser, show="unsettled"))) == ["Bea"]
+
+
+def test_it_can_be_searched_by_nickname_and_player_id(browser: Browser, wolves: Guild) -> None:
+    assert list(table(show(browser, who="an"))) == ["Ann"]
+    cyd = wolves.members.get(nickname="Cyd")
+    assert list(table(show(browser, who=cyd.player_id))) == ["Cyd"]
+
+
+def test_members_who_left_are_not_shown(browser: Browser, wolves: Guild) -> None:
+    wolves.members.filter(nickname="Ann").update(active=False)
+    response = show(browser)
+    assert list(table(response)) == ["Bea", "Cyd"]
+    assert response.context["columns"][0].total == 2
+
+
+def test_another_guild_is_chosen_by_its_number(browser: Browser, wolves: Guild) -> None:
+    bears = guild("Bears", members=1)
+    assert show(browser).context["wish"].guild == bears  # By name.
+    assert show(browser, guild=wolves.pk).context["wish"].guild == wolves
+    for nonsense in ("x", "0", "9" * 30):
+        assert browser.client.get(reverse("admin:matrix"), {"guild": nonsense}).status_code == 404
+
+
+def test_without_a_guild_it_says_what_to_do_first(browser: Browser) -> None:
+    assert address("guild_add") in show(browser).content.decode()
+
+
+def test_a_nickname_is_text_and_never_markup(browser: Browser, wolves: Guild) -> None:
+    member(wolves, nickname="<b>Dan")
+    page = show(browser).content.decode()
+    assert "&lt;b&gt;Dan" in page
+    assert "<b>Dan" not in page
+
+
+def test_a_nul_in_the_search_is_a_bad_request(browser: Browser, wolves: Guild) -> None:
+    assert browser.client.get(reverse("admin:matrix"), {"who": "a\0"}).status_code == 400
+
+
+# --- The export -----------------------------------------------------------------------------------
+def export(browser: Browser, **query: Any) -> list[list[str]]:
+    response = browser.client.get(reverse("admin:matrix_export"), query)
+    assert response.status_code == 200
+    assert response.headers["Content-Type"] == "text/csv; charset=utf-8"
+    return list(csv.reader(io.StringIO(b"".join(response.streaming_content).decode("utf-8-sig"))))
+
+
+def test_the_export_has_every_member_in_words(browser: Browser, wolves: Guild) -> None:
+    header, *rows = export(browser)
+    assert header == ["player_id", "nickname", "SNOW", "FROST"]
+    assert [row[1:] for row in rows] == [
+        ["Ann", "had it already", "redeemed"],
+        ["Bea", "waiting", "needs correction: Check the realm."],
+        ["Cyd", "redeemed", "not part of it"],
+    ]
+
+
+def test_the_export_is_filtered_like_the_page(browser: Browser, wolves: Guild) -> None:
+    assert [row[1] for row in export(browser, show="unsettled")[1:]] == ["Bea"]
+
+
+def test_no_cell_of_the_export_is_a_formula(browser: Browser, wolves: Guild) -> None:
+    member(wolves, nickname='=HYPERLINK("http://example.com")')
+    assert any(row[1] == '\'=HYPERLINK("http://example.com")' for row in export(browser))
+
+
+def test_the_export_goes_on_after_the_first_page(
+    browser: Browser, monkeypatch: pytest.MonkeyPatch, wolves: Guild
+) -> None:
+    monkeypatch.setattr("giftcodes.admin.redemptions.coverage.ROWS", 2)
+    assert len(export(browser)) == 1 + 3
+
+
+# --- Who, and at what cost ------------------------------------------------------------------------
+def test_the_matrix_costs_the_same_with_three_members_and_with_thirty(
+    browser: Browser, wolves: Guild
+) -> None:
+    def cost() -> int:
+        with CaptureQueriesContext(connection) as queries:
+            show(browser, guild=wolves.pk)
+        return len(queries)
+
+    cost()
+    few = cost()
+    for _ in range(5):
+        code = gift_code()
+        run = Redemption.objects.create(guild=wolves, gift_code=code)
+        for number in range(6):
+            member_redemption(run, member(wolves, nickname=f"{code} {number}"), "failed")
+    assert cost() == few <= 12
+
+
+def test_long_guilds_are_shown_in_pages(
+    browser: Browser, monkeypatch: pytest.MonkeyPatch, wolves: Guild
+) -> None:
+    monkeypatch.setattr("giftcodes.admin.redemptions.coverage.ROWS", 2)
+    response = show(browser, show="", who="")
+    assert list(table(response)) == ["Ann", "Bea"]
+    assert "p=2" in response.content.decode()
+    assert list(table(show(browser, p=2))) == ["Cyd"]
+
+
+@pytest.mark.parametrize("page", ["matrix", "matrix_export"])
+def test_without_the_permission_for_member_redemptions_nothing_is_shown(
+    django_user_model: Any, wolves: Guild, page: str
+) -> None:
+    user = django_user_model.objects.create_user("clerk", password="x", is_staff=True)
+    user.user_permissions.set(Permission.objects.filter(codename="view_guild"))
+    client = Client()
+    client.force_login(user)
+    assert client.get(reverse(f"admin:{page}")).status_code == 403
+    assert Client().get(reverse(f"admin:{page}")).status_code == 302

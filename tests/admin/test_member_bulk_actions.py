@@ -1,0 +1,84 @@
+"""Moving members and setting their realm: the question, the preview, the result."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from giftcodes.models import Guild, Member
+from tests.admin.conftest import Browser, TaskQueue
+from tests.factories import REALM, guild, member
+
+
+@pytest.fixture
+def wolves(db: None) -> Guild:
+    return guild("Wolves")
+
+
+def ask(browser: Browser, action: str, *members: Member, **more: Any) -> str:
+    """Run an action that asks or shows something first. Returns the page."""
+    data = {"action": action, "_selected_action": [one.pk for one in members], "index": 0, **more}
+    response = browser.post("member_changelist", data=data)
+    assert response.status_code == 200
+    page: str = response.content.decode()
+    return page
+
+
+def test_a_move_is_asked_for_shown_and_done(
+    browser: Browser, task_queue: TaskQueue, wolves: Guild
+) -> None:
+    amber, birch = (
+        member(wolves, nickname="Amber"),
+        member(wolves, nickname="Birch", opted_out=True),
+    )
+    bears, others = guild("Bears"), guild("Otters", provider="whiteout")
+
+    page = ask(browser, "move", amber, birch)
+    assert f'<option value="{bears.pk}">Bears</option>' in page
+    assert str(others) not in page
+
+    page = ask(browser, "move", amber, birch, guild=bears.pk, confirm="yes")
+    assert "Moves: 1" in page
+    assert f"{birch} has opted out" in page
+    assert Member.objects.filter(guild=bears).count() == 0, "it was only shown"
+
+    messages = browser.press("move", amber, birch, guild=bears.pk, confirm="yes", shown="yes")
+    assert messages == [
+        ("success", "1 member moved to guild Bears."),
+        ("warning", f"{birch} has opted out."),
+    ]
+    assert list(bears.members.values_list("nickname", "active")) == [("Amber", True)]
+    assert not Member.objects.get(pk=amber.pk).active
+    assert task_queue.arguments("catch_up") == [[[wolves.pk, bears.pk]]]
+
+
+def test_without_another_guild_it_says_what_to_do(browser: Browser, wolves: Guild) -> None:
+    page = ask(browser, "move", member(wolves))
+    assert "This game has no other guild to move to. Add one first." in page
+    assert 'name="confirm"' not in page
+
+
+def test_a_realm_is_set_and_the_guild_s_own_is_stored_as_none(
+    browser: Browser, task_queue: TaskQueue, wolves: Guild
+) -> None:
+    amber, birch = member(wolves, nickname="Amber", realm=7), member(wolves, nickname="Birch")
+    assert "Amber" in ask(browser, "set_realm", amber, birch)
+    assert "Ensure this value is less" in ask(browser, "set_realm", amber, realm=10_000_000)
+
+    messages = browser.press("set_realm", amber, birch, realm=str(REALM))
+
+    assert messages == [
+        ("success", f"{amber}: realm {REALM}."),
+        ("info", f"{birch} has this realm already."),
+    ]
+    amber.refresh_from_db()
+    assert amber.realm is None
+    assert task_queue.arguments("catch_up") == [[[wolves.pk]]]
+
+
+def test_an_empty_realm_is_that_of_the_guild(browser: Browser, wolves: Guild) -> None:
+    amber = member(wolves, realm=7)
+    browser.press("set_realm", amber, realm="")
+    amber.refresh_from_db()
+    assert amber.realm is None

@@ -1,0 +1,65 @@
+"""Channels of other services, through Apprise and real HTTP."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from giftcodes.clients.channels import BadAddressError, DeliveryOutcome, Message, channel_client_for
+from tests.clients.channels.apprise_service import Service, apprise_service
+
+pytest.importorskip("apprise")
+
+POST = Message(title="Started", text="Half", facts=(("Members", "7"),))
+
+
+@pytest.fixture
+def service() -> Iterator[Service]:
+    with apprise_service() as running:
+        yield running
+
+
+def test_a_message_is_posted(service: Service) -> None:
+    client = channel_client_for(service.address, total_seconds=60, connect_seconds=60)
+
+    assert client.create(POST).outcome is DeliveryOutcome.DELIVERED
+    assert (service.bodies[0]["title"], service.bodies[0]["message"]) == (
+        "Started",
+        "Half\n\nMembers: 7",
+    )
+    assert not client.can_edit
+
+
+def test_a_long_message_ends_with_a_whole_word(service: Service) -> None:
+    client = channel_client_for(service.address, total_seconds=60, connect_seconds=60)
+    client.create(Message(title="word " * 100, text="word " * 1_000))
+
+    for shown in (service.bodies[0]["title"], service.bodies[0]["message"]):
+        assert set(shown.split(" ")) == {"word", "word…"}
+
+
+def test_a_failure_has_an_unknown_outcome_and_shows_no_secret(
+    service: Service, caplog: pytest.LogCaptureFixture
+) -> None:
+    service.status = 500
+
+    answer = channel_client_for(service.address, total_seconds=60, connect_seconds=60).create(POST)
+
+    assert answer.outcome is DeliveryOutcome.UNKNOWN
+    assert "aSecretWord" not in answer.error + caplog.text
+
+
+def test_it_is_bounded_in_time(service: Service) -> None:
+    service.latency_seconds = 120.0
+    client = channel_client_for(service.address, total_seconds=1, connect_seconds=1)
+    begun = time.monotonic()
+
+    assert client.create(POST).outcome is DeliveryOutcome.UNKNOWN
+    assert time.monotonic() - begun < 60
+
+
+def test_an_address_that_apprise_does_not_know_is_refused() -> None:
+    with pytest.raises(BadAddressError, match="Apprise does not know this address"):
+        channel_client_for("nonsense://x/aSecretWord", total_seconds=1, connect_seconds=1)
