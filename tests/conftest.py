@@ -61,6 +61,14 @@ _SLOW_FOLDERS = (
 )
 
 
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Do not even import what is left out for being slow."""
+    is_slow = (
+        collection_path.parent == Path(__file__).parent and collection_path.name in _SLOW_FOLDERS
+    )
+    return True if is_slow and "not slow" in config.option.markexpr else None
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> Iterator[None]:
     """Mark what is slow by its folder, and put it first.

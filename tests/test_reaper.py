@@ -75,7 +75,7 @@ def test_a_run_that_ends_early_leaves_no_process_behind(
         ],
         cwd=REPOSITORY,
         env={
-            **os.environ,
+            **{name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")},
             _VARIABLE: token,
             "TMPDIR": str(folder),
             "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",

@@ -119,6 +119,7 @@ def test_a_member_who_waits_for_a_closed_code_is_named(waiting: World) -> None:
     assert broken() == {"closed_codes_rest"}
 
 
+@pytest.mark.usefixtures("still_clock")
 def test_a_lease_may_be_over_by_two_sweeps(healthy: World) -> None:
     sql(
         "UPDATE giftcodes_memberredemption SET lease_until = now() - interval '15 s' "
