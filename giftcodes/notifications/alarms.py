@@ -31,6 +31,8 @@ from giftcodes.queries.heartbeat import SILENT_SECONDS, silent_seconds
 BLIND_AFTER = dt.timedelta(minutes=5)
 #: Notices in one message, lines of it, and characters of a line.
 BATCH, LINES, LINE_LENGTH = 1_000, 15, 240
+#: Rows of one INSERT: PostgreSQL takes at most 65,535 parameters in a statement.
+_BATCH = 5_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +108,9 @@ def _compare_with(found: list[Finding]) -> list[int]:
     forgotten = [alarm.pk for alarm in gone if alarm.raised_at is None]
     Alarm.objects.filter(pk__in=forgotten, raised_at__isnull=True).delete()
     Alarm.objects.bulk_create(
-        [Alarm(**finding._asdict(), raised_at=None) for finding in found], ignore_conflicts=True
+        [Alarm(**finding._asdict(), raised_at=None) for finding in found],
+        ignore_conflicts=True,
+        batch_size=_BATCH,
     )
     judged_here = {*PATIENCE, Alarm.Kind.BEAT_SILENT}
     return [alarm.pk for alarm in gone if alarm.raised_at and alarm.kind in judged_here]

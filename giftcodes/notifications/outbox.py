@@ -70,7 +70,8 @@ def recover(model: type[Row]) -> list[Row]:
         Messages that may have been posted: they are unknown now, and are not sent again.
     """
     locked = model._default_manager.select_for_update(of=("self",))
-    expired = list(locked.filter(lease_until__lt=Clock()).order_by("pk"))
+    # In this order PostgreSQL reads the claimed rows by their index, and not every message.
+    expired = list(locked.filter(lease_until__lt=Clock()).order_by("lease_until", "pk"))
     if not expired:
         return []
     doubtful = [row for row in expired if row.may_have_been_posted]

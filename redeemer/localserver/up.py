@@ -103,7 +103,7 @@ def _is_free(config: Config) -> bool:
 
 
 class HealthWatch:
-    """Requests /healthz from time to time, which raises the alarm that beat does not tick.
+    """Requests /healthz from time to time, to see whether beat ticks.
 
     Reports once that beat does not tick, and once that it ticks again. The request is made in a
     thread, because the supervisor must not wait for a site that hangs.
