@@ -1,4 +1,8 @@
-"""Bounds for the schedule of beat. Its models belong to a package, whose forms accept any date."""
+"""Bounds for the schedule of beat. Its models belong to a package, whose forms accept any date.
+
+The periods are rows, which operators edit in the admin. Migrations insert them (0002_schedule and
+the later migrations whose names end in `_schedule`).
+"""
 
 from __future__ import annotations
 

@@ -11,10 +11,12 @@ What it serves
     POST /api/gift_code_config  reports whether the game is up
     GET  /feed                  lists the published codes
     /_sim/…                     controls the simulator; no game has these paths
-        GET  /_sim/ledger       every request and grant, as the game saw them; `?since=N`: after
-        request N GET  /_sim/world        players, codes, feed, faults, options and rate GET
-        /_sim/players      the players only POST /_sim/world        merges a JSON object of that
-        form into the world POST /_sim/reset        restores the initial world and clears the ledger
+        GET  /_sim/ledger       every request and grant, as the game saw them; `?since=N`: those
+                                after request N
+        GET  /_sim/world        players, codes, feed, faults, options and rate
+        GET  /_sim/players      the players only
+        POST /_sim/world        merges a JSON object of that form into the world
+        POST /_sim/reset        restores the initial world and clears the ledger
 
 How faults are set
     Post them to /_sim/world: `{"faults": [{"fault": "429", "times": 3}]}` makes the next three

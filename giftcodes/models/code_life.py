@@ -1,6 +1,6 @@
 """What is known of a code, and what each answer of the game changes about it.
 
-Abstract: `GiftCode` has these fields and this behaviour. docs/reference/outcomes.md, is the
+Abstract: `GiftCode` has these fields and this behaviour. docs/reference/outcomes.md is the
 specification.
 """
 

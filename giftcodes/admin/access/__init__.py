@@ -1,4 +1,7 @@
-"""Users, their roles, and the pages of packages."""
+"""Users, their roles, and the pages of packages.
+
+Which rows a user may see is decided in giftcodes.admin.common.scope.
+"""
 
 from giftcodes.admin.access import third_party
 

@@ -2,6 +2,11 @@
 
 Only this step sends redeem requests. `intent` is the first part, `recording` the last one, and
 `learn` is what an answer teaches about the game and the code.
+
+An answer is judged in this order: the client of the game translates it into an outcome
+(clients.games), `learn` applies the outcome to the game's budget (models.rate_budget) and to the
+code (models.code_life), domain.transitions decides the state of the member redemption, and
+models.member_answers carries the answer over to the member's other rows.
 """
 
 from __future__ import annotations
