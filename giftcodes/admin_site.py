@@ -6,7 +6,6 @@ from collections.abc import Callable
 from functools import update_wrapper
 from typing import Any
 
-from django.conf import settings
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.contrib.admin.views.main import SEARCH_VAR
 from django.http import HttpRequest, HttpResponseBadRequest
@@ -16,6 +15,7 @@ from django.utils.translation import gettext_lazy as _
 from unfold.sites import UnfoldAdminSite
 
 from giftcodes.admin_menu import rank, side_bar
+from giftcodes.models.start_rules import providers_on
 
 _APP = "giftcodes"
 
@@ -63,7 +63,7 @@ class RedeemerSite(UnfoldAdminSite):
 
 def is_demo() -> bool:
     """Whether only the bundled simulator is configured, so that no request reaches a game."""
-    return {config.name for config in settings.PROVIDERS.values() if config.is_on} == {"simulator"}
+    return providers_on() == ["simulator"]
 
 
 def _has_nul(request: HttpRequest) -> bool:

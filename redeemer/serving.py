@@ -274,15 +274,16 @@ class BeatWatch:
         from giftcodes.notifications.alarms import check_beat
 
         try:
-            check_beat(running_seconds=time.monotonic() - self._began)
+            try:
+                check_beat(running_seconds=time.monotonic() - self._began)
+            finally:
+                connection.close()
         except Exception as error:  # noqa: BLE001 - the next check may succeed
             if not self._has_failed:
                 log_lines.warning(f"Beat's tick could not be checked: {type(error).__name__}.")
             self._has_failed = True
         else:
             self._has_failed = False
-        finally:
-            connection.close()
 
     def _run(self) -> None:
         while True:

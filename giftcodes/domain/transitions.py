@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
-from enum import StrEnum
+from enum import Enum, StrEnum
 
 from giftcodes.domain import failpoints
 from giftcodes.domain.backoff import retry_delay_seconds
@@ -61,6 +62,20 @@ _NOT_ELIGIBLE = ACCOUNT_CONDITIONS | {Outcome.CLAIM_LIMIT}
 _WITHOUT_DELAY = frozenset({Outcome.THROTTLED, Outcome.NOT_SENT}) | {
     outcome for outcome, row in MEANINGS.items() if row.scope is Scope.PROVIDER
 }
+
+
+def values(states: Iterable[Enum]) -> list[str]:
+    """States as a sorted list of strings, as a constraint or a query wants them."""
+    return sorted(state.value for state in states)
+
+
+def literals(states: Iterable[Enum]) -> str:
+    """States as SQL literals, for `IN ({name})` in a statement that uses a partial index.
+
+    The server prepares statements, and the plan that it keeps for all values of a parameter cannot
+    use an index with the condition `state IN (…)`.
+    """
+    return ", ".join(f"'{value}'" for value in values(states))
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,13 +8,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from giftcodes.domain.transitions import HOLDING, State
+from giftcodes.domain.transitions import HOLDING, State, values
 from giftcodes.estimates.forecast import Outlook, Run, forecast, in_all
-from giftcodes.estimates.queue_snapshot import fetch, queues_at
+from giftcodes.estimates.queue_snapshot import queues_at
 from giftcodes.models import database_now
 from giftcodes.models.deadline import deadline
-from giftcodes.models.member_redemption import REFUSED_FOR, is_refused_sql, values
-from giftcodes.sql import statement
+from giftcodes.models.member_redemption import REFUSED_FOR, is_refused_sql
+from giftcodes.sql import fetch_as, statement
 
 
 class _CostRow(NamedTuple):
@@ -71,7 +71,7 @@ def previews(pairs: Iterable[tuple[int, int]]) -> dict[tuple[int, int], Preview]
         A preview for each pair whose guild plays the code's game, by the guilds' priority.
     """
     wanted = list(pairs)
-    rows = fetch(
+    rows = fetch_as(
         _CostRow,
         statement(
             "cost_preview", "cost", deadline=deadline("c"), is_refused=is_refused_sql("m", "g")

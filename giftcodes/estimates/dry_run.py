@@ -8,10 +8,10 @@ from typing import NamedTuple
 from django.utils.translation import gettext
 
 from giftcodes.domain.text import isolated, sentence, visible
-from giftcodes.domain.transitions import HOLDING, PARKED, SETTLED, State
-from giftcodes.estimates.queue_snapshot import fetch
+from giftcodes.domain.transitions import HOLDING, PARKED, SETTLED, State, values
 from giftcodes.models import CancelKind
-from giftcodes.models.member_redemption import REFUSED_FOR, STATE_LABELS, is_refused_sql, values
+from giftcodes.models.member_redemption import REFUSED_FOR, STATE_LABELS, is_refused_sql
+from giftcodes.sql import fetch_as
 
 # `elsewhere` is the member redemption of another guild through which the player has the code, or is
 # being asked for it.
@@ -77,7 +77,7 @@ def plan(
         gift_code_id: the code; None: one that is not stored yet.
         names_guilds: whether the words may name another guild through which a player has the code.
     """
-    rows = fetch(
+    rows = fetch_as(
         _MemberRow,
         _MEMBERS,
         guild=guild_id,

@@ -8,23 +8,21 @@ from __future__ import annotations
 
 import datetime as dt
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from typing import Any, NamedTuple, TypeVar
+from typing import NamedTuple
 
 from django.conf import settings
-from django.db import connection
 from django.utils.translation import gettext
 
 from giftcodes.clients.games.config import ProviderConfig
-from giftcodes.domain.transitions import HOLDING
+from giftcodes.domain.transitions import HOLDING, values
 from giftcodes.estimates.forecast import Outlook, Run, forecast, in_all
 from giftcodes.estimates.pace import USUAL_LATENCY_SECONDS, Pace, Window
 from giftcodes.models import RateBudget, database_now
 from giftcodes.models.deadline import deadline
-from giftcodes.models.member_redemption import values
 from giftcodes.models.rate_budget import MARGIN_SECONDS, UNLIMITED, USUAL_WINDOW_SECONDS
-from giftcodes.sql import statement
+from giftcodes.sql import fetch_as, statement
 
 #: With more members waiting than this, duplicates are counted as if each were asked for: to find
 #: them would cost seconds, and at 30 requests a minute the end is half a day away.
@@ -34,8 +32,6 @@ MEASURED_SECONDS = 60.0
 FEWEST_MEASURED = 5
 #: A longer time without a request is idleness, not slowness.
 IDLE_SECONDS = 5.0
-
-Row = TypeVar("Row")
 
 
 class _QueueRow(NamedTuple):
@@ -137,7 +133,9 @@ def queues_at(now: dt.datetime) -> dict[str, Queue]:
     Args:
         now: the moment from which seconds are counted.
     """
-    rows = fetch(_QueueRow, statement("queue_snapshot", "queue", deadline=deadline("c")), now=now)
+    rows = fetch_as(
+        _QueueRow, statement("queue_snapshot", "queue", deadline=deadline("c")), now=now
+    )
     runs: dict[str, list[Run]] = defaultdict(list)
     openers: dict[str, int] = defaultdict(int)
     for row in rows:
@@ -189,7 +187,7 @@ def _duplicates(waiting: int) -> dict[int, list[_DuplicatesRow]]:
     found: dict[int, list[_DuplicatesRow]] = defaultdict(list)
     if 0 < waiting <= MOST_DUPLICATES_SOUGHT:
         query = statement("queue_snapshot", "duplicates")
-        for row in fetch(_DuplicatesRow, query, holding=values(HOLDING)):
+        for row in fetch_as(_DuplicatesRow, query, holding=values(HOLDING)):
             found[row.redemption_id].append(row)
     return found
 
@@ -209,7 +207,7 @@ def _without_duplicates(run: Run, duplicates: Iterable[_DuplicatesRow]) -> Run:
 
 
 def _measure(now: dt.datetime) -> list[_MeasuredRow]:
-    return fetch(
+    return fetch_as(
         _MeasuredRow,
         statement("queue_snapshot", "measured"),
         now=now,
@@ -268,16 +266,3 @@ def _hindrance(budget: RateBudget, config: ProviderConfig) -> str:
 def _seconds_to(moment: dt.datetime | None, now: dt.datetime) -> float:
     """Seconds until a moment; 0 if it is over or unknown."""
     return max(0.0, (moment - now).total_seconds()) if moment else 0.0
-
-
-def fetch(row: Callable[..., Row], query: str, **parameters: Any) -> list[Row]:
-    """All rows of a query.
-
-    Args:
-        row: makes a row of its columns, in their order: a NamedTuple.
-        query: the SQL.
-        parameters: of the query.
-    """
-    with connection.cursor() as cursor:
-        cursor.execute(query, parameters)
-        return [row(*columns) for columns in cursor.fetchall()]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from giftcodes.domain.transitions import PARKED, SETTLED, State
+from giftcodes.domain.transitions import PARKED, SETTLED, State, literals, values
 from giftcodes.models.clock import Clock
 from giftcodes.models.event import Trigger
 from giftcodes.models.member_redemption import (
@@ -15,8 +15,6 @@ from giftcodes.models.member_redemption import (
     CancelKind,
     MemberRedemption,
     is_refused_sql,
-    literals,
-    values,
 )
 from giftcodes.sql import fetch, statement
 

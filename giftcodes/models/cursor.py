@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import datetime as dt
-from typing import Any
 
-from django.db import connection, models
+from django.db import models
 
 from giftcodes.models.clock import Clock
+from giftcodes.sql import fetch
 
 
 class Cursor(models.Model):
@@ -44,18 +44,16 @@ class Cursor(models.Model):
             Whether the move before was no longer ago than that. A cursor in the future counts as
             a gap: the clock was set back.
         """
-        gap: Any = longest_gap
-        with connection.cursor() as cursor:
-            cursor.execute(
-                """
-                WITH before AS (SELECT at FROM giftcodes_cursor WHERE name = %(name)s)
-                INSERT INTO giftcodes_cursor (name) VALUES (%(name)s)
-                ON CONFLICT (name) DO UPDATE SET at = clock_timestamp()
-                RETURNING EXISTS (
-                    SELECT FROM before
-                    WHERE at BETWEEN clock_timestamp() - %(gap)s AND clock_timestamp())
-                """,
-                {"name": name, "gap": gap},
-            )
-            row: Any = cursor.fetchone()
-        return bool(row[0])
+        ((in_time,),) = fetch(
+            """
+            WITH before AS (SELECT at FROM giftcodes_cursor WHERE name = %(name)s)
+            INSERT INTO giftcodes_cursor (name) VALUES (%(name)s)
+            ON CONFLICT (name) DO UPDATE SET at = clock_timestamp()
+            RETURNING EXISTS (
+                SELECT FROM before
+                WHERE at BETWEEN clock_timestamp() - %(gap)s AND clock_timestamp())
+            """,
+            name=name,
+            gap=longest_gap,
+        )
+        return bool(in_time)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from django.db import connection, models
+from django.db import models
 
 from giftcodes.models.clock import Clock
+from giftcodes.sql import execute
 
 
 class Heartbeat(models.Model):
@@ -28,14 +29,14 @@ class Heartbeat(models.Model):
             Whether the task shall run. False for all but the first of many messages that have piled
             up, so that the others end at once.
         """
-        with connection.cursor() as cursor:
-            cursor.execute(
-                """
-                INSERT INTO giftcodes_heartbeat (name) VALUES (%(name)s)
-                ON CONFLICT (name) DO UPDATE SET at = clock_timestamp()
-                WHERE giftcodes_heartbeat.at <= clock_timestamp() - make_interval(secs => %(rest)s)
-                   OR giftcodes_heartbeat.at > clock_timestamp()  -- The clock was set back.
-                """,
-                {"name": name, "rest": rest_seconds},
-            )
-            return bool(cursor.rowcount)
+        changed = execute(
+            """
+            INSERT INTO giftcodes_heartbeat (name) VALUES (%(name)s)
+            ON CONFLICT (name) DO UPDATE SET at = clock_timestamp()
+            WHERE giftcodes_heartbeat.at <= clock_timestamp() - make_interval(secs => %(rest)s)
+               OR giftcodes_heartbeat.at > clock_timestamp()  -- The clock was set back.
+            """,
+            name=name,
+            rest=rest_seconds,
+        )
+        return bool(changed)

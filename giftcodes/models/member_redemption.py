@@ -11,7 +11,7 @@ from django.db.models.functions import Coalesce
 from django.utils.translation import gettext_lazy as _
 
 from giftcodes.domain.outcomes import ACCOUNT_CONDITIONS
-from giftcodes.domain.transitions import CLOSED, HOLDING, OPEN, PARKED, SETTLED, State
+from giftcodes.domain.transitions import CLOSED, HOLDING, OPEN, PARKED, SETTLED, State, values
 from giftcodes.models.clock import Clock, clock_plus
 from giftcodes.models.code import GiftCode
 from giftcodes.models.code_state import CodeState
@@ -32,20 +32,6 @@ STATE_LABELS = {
     State.FAILED: _("failed"),
     State.CANCELLED: _("cancelled"),
 }
-
-
-def values(states: frozenset[State]) -> list[str]:
-    """States as a sorted list of strings, as a constraint or a query wants them."""
-    return sorted(state.value for state in states)
-
-
-def literals(states: frozenset[State]) -> str:
-    """States as SQL literals, for `IN ({name})` in a statement that uses a partial index.
-
-    The server prepares statements, and the plan that it keeps for all values of a parameter cannot
-    use an index with the condition `state IN (…)`.
-    """
-    return ", ".join(f"'{value}'" for value in values(states))
 
 
 #: Unsettled states that a recorded SUCCESS may still settle.

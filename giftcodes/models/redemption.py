@@ -9,7 +9,7 @@ from django.db import models
 from django.db.models import Count, Q
 from django.utils.translation import gettext_lazy as _
 
-from giftcodes.domain.transitions import OPEN, State
+from giftcodes.domain.transitions import OPEN, State, literals
 from giftcodes.models.code import GiftCode
 from giftcodes.models.event import EventKind, RedemptionEvent, Trigger
 from giftcodes.models.guild import Guild
@@ -170,12 +170,11 @@ def begin_runs(
     """
     return dict(
         fetch(
-            statement("start", "begin_runs"),
+            statement("start", "begin_runs", open=literals(OPEN)),
             ids=redemption_ids,
             trigger=trigger.value,
             user=user_id,
             always_announced=trigger.always_announced,
             few=FEW_MEMBERS,
-            open=[state.value for state in OPEN],
         )
     )

@@ -7,9 +7,10 @@ from typing import Any
 
 from django.conf import settings
 from django.db.models import Exists, F, OuterRef, Q, TextChoices
+from django.db.models.expressions import RawSQL
 from django.utils.translation import gettext_lazy as _
 
-from giftcodes.domain.transitions import State
+from giftcodes.domain.transitions import State, literals
 from giftcodes.models.code import GiftCode
 from giftcodes.models.code_state import CodeState
 from giftcodes.models.event import Trigger
@@ -122,7 +123,10 @@ def startable() -> Q:
 
 def closed_with_code() -> Exists:
     """Redemptions with members whose rows were cancelled because the code was closed."""
+    # Literals, so that a prepared plan can use the partial index `share_code_closed`.
     rows = MemberRedemption.objects.filter(
-        redemption=OuterRef("pk"), state=State.CANCELLED, cancel_kind=CancelKind.CODE_CLOSED
+        redemption=OuterRef("pk"),
+        state=RawSQL(literals([State.CANCELLED]), ()),  # noqa: S611 - constants
+        cancel_kind=RawSQL(literals([CancelKind.CODE_CLOSED]), ()),  # noqa: S611 - constants
     )
     return Exists(rows)

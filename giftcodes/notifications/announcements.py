@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.conf import settings
-from django.db import connection, transaction
+from django.db import transaction
 from django.db.models import Exists, F, OuterRef, Q, QuerySet, Value
 from django.db.models.functions import Coalesce, NullIf
 
@@ -25,6 +25,7 @@ from giftcodes.clients.channels import (
     Message,
 )
 from giftcodes.domain import failpoints, log_lines
+from giftcodes.domain.transitions import literals
 from giftcodes.models import (
     Alarm,
     Announcement,
@@ -40,7 +41,7 @@ from giftcodes.models.outbox import UNFINISHED
 from giftcodes.notifications import outbox
 from giftcodes.notifications.outbox import LEASE_MARGIN_SECONDS, LONGEST_DELAY_SECONDS
 from giftcodes.notifications.run_message import compose, report_of
-from giftcodes.sql import statement
+from giftcodes.sql import fetch, statement
 
 #: Between two edits of a message.
 EDIT_SECONDS = failpoints.seconds("EDIT_SECONDS", 5.0)
@@ -96,14 +97,8 @@ def claim() -> list[tuple[int, int]]:
     Returns:
         (id, token) of each claim.
     """
-    parameters: dict[str, Any] = {
-        "unfinished": [state.value for state in UNFINISHED],
-        "still": STILL_CHANGING,
-        "most": settings.ANNOUNCE_MAX,
-    }
-    with transaction.atomic(durable=True), connection.cursor() as cursor:
-        cursor.execute("SELECT pg_try_advisory_xact_lock(%s)", [_CLAIM_LOCK])
-        (is_ours,) = cursor.fetchone()
+    with transaction.atomic(durable=True):
+        ((is_ours,),) = fetch("SELECT pg_try_advisory_xact_lock(%(lock)s)", lock=_CLAIM_LOCK)
         if not is_ours:
             return []
         for row in outbox.recover(Announcement):
@@ -111,8 +106,12 @@ def claim() -> list[tuple[int, int]]:
                 _alarm_of_doubt(row.pk, outbox.SENDER_DIED)
         _drop_without_channel()
         _settle_starts()
-        cursor.execute(statement("announcements", "choose"), parameters)
-        return list(outbox.claim(Announcement, [pk for (pk,) in cursor.fetchall()]).items())
+        chosen = fetch(
+            statement("announcements", "choose", unfinished=literals(UNFINISHED)),
+            still=STILL_CHANGING,
+            most=settings.ANNOUNCE_MAX,
+        )
+        return list(outbox.claim(Announcement, [pk for (pk,) in chosen]).items())
 
 
 def _drop_without_channel() -> None:

@@ -26,6 +26,7 @@ from giftcodes.models import (
 )
 from giftcodes.models.clock import clock_plus
 from giftcodes.models.outbox import UNFINISHED
+from giftcodes.models.start_rules import providers_on
 
 #: How long a cause must last until its alarm is raised.
 PATIENCE = {
@@ -55,7 +56,7 @@ def find() -> list[Finding]:
 
 
 def _silent_feeds() -> Iterator[Finding]:
-    with_feed = [c.name for c in settings.PROVIDERS.values() if c.is_on and c.has_feed]
+    with_feed = [c.name for c in settings.PROVIDERS.values() if c.has_feed]
     is_quiet = Q(answered_at__isnull=True) | Q(
         answered_at__lt=clock_plus(-QUIET_AFTER.total_seconds())
     )
@@ -75,7 +76,7 @@ def _odd_codes() -> Iterator[Finding]:
     for code in GiftCode.objects.filter(
         held_until__isnull=False,
         state__in=[CodeState.ACTIVE, CodeState.PROBING],
-        provider__in=_games(),
+        provider__in=providers_on(),
     ):
         yield Finding(
             Alarm.Kind.CODE_ODD,
@@ -153,12 +154,8 @@ def _failing_directories() -> Iterator[Finding]:
         )
 
 
-def _games() -> list[str]:
-    return [config.name for config in settings.PROVIDERS.values() if config.is_on]
-
-
 def _automatic_guilds() -> QuerySet[Guild]:
-    return Guild.objects.filter(active=True, automatic=True, provider__in=_games())
+    return Guild.objects.filter(active=True, automatic=True, provider__in=providers_on())
 
 
 def _directories() -> QuerySet[Directory]:

@@ -12,13 +12,11 @@ from typing import NamedTuple
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Count, Q
 
-from giftcodes.domain.transitions import HOLDING
-from giftcodes.models import MemberRedemption, RateBudget, Redemption, RunState, database_now
+from giftcodes.domain.transitions import HOLDING, literals
+from giftcodes.models import RateBudget, Redemption, RunState, database_now
 from giftcodes.models.code_state import OPEN_STATES
 from giftcodes.models.deadline import deadline
-from giftcodes.models.member_redemption import literals
 from giftcodes.sql import execute, fetch, statement
 
 #: Two requests for one player this far apart are safe. Of the game's protocol: about 2 s, and 4 s
@@ -65,22 +63,16 @@ def dispatch(provider: str) -> list[Claim]:
         now = database_now()
         if budget.is_paused(now):
             return []
-        in_flight = (
-            MemberRedemption.objects.in_flight()
-            .filter(gift_code__provider=provider)
-            .aggregate(
-                all=Count("pk"),
-                openers=Count("pk", filter=Q(permit_until__isnull=True)),
-                probes=Count("pk", filter=Q(is_probe=True)),
-            )
+        ((in_flight, openers, probes),) = fetch(
+            statement("dispatch", "in_flight"), provider=provider
         )
         permits = min(
-            budget.permits(rate=config.rate, now=now, openers_out=in_flight["openers"]),
-            settings.IN_FLIGHT_MAX - in_flight["all"],
+            budget.permits(rate=config.rate, now=now, openers_out=openers),
+            settings.IN_FLIGHT_MAX - in_flight,
         )
         is_probe = budget.is_probing(now)
         if is_probe:
-            permits = min(permits, 1 - in_flight["probes"])
+            permits = min(permits, 1 - probes)
         if permits <= 0:
             return []
         return _claim(budget, permits=permits, is_probe=is_probe, now=now)

@@ -11,7 +11,7 @@ from django.db.models import Exists, F, OuterRef, Q
 
 from giftcodes.domain import log_lines
 from giftcodes.domain.outcomes import MEANINGS, Outcome
-from giftcodes.domain.transitions import HOLDING, MAX_TRIES, UNCONFIRMED_SECONDS, State
+from giftcodes.domain.transitions import HOLDING, MAX_TRIES, UNCONFIRMED_SECONDS, State, literals
 from giftcodes.models import (
     Alarm,
     Attempt,
@@ -27,7 +27,7 @@ from giftcodes.models import (
 from giftcodes.models.admission import settle_duplicates
 from giftcodes.models.code_state import OPEN_STATES
 from giftcodes.models.isolation import FailureIsolation
-from giftcodes.models.member_redemption import IN_VAIN, literals
+from giftcodes.models.member_redemption import IN_VAIN
 from giftcodes.models.start_rules import startable
 from giftcodes.sql import fetch, statement
 

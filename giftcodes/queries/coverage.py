@@ -9,9 +9,8 @@ from typing import NamedTuple
 from django.db.models import Case, Count, Exists, IntegerField, OuterRef, Q, QuerySet, Value, When
 
 from giftcodes.domain.text import clean_token
-from giftcodes.domain.transitions import OPEN, PARKED, SETTLED, State
+from giftcodes.domain.transitions import OPEN, PARKED, SETTLED, State, values
 from giftcodes.models import CodeState, GiftCode, Guild, Member, MemberRedemption, Redemption
-from giftcodes.models.member_redemption import values
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from django.db.models import Case, Count, F, IntegerField, QuerySet, Value, When, Window
 from django.db.models.functions import RowNumber
 
-from giftcodes.domain.transitions import State
+from giftcodes.domain.transitions import State, values
 from giftcodes.models import Attempt, MemberRedemption, Redemption
 
 #: The states of members without the code who do not just wait for their turn, in the order in which
@@ -44,7 +44,7 @@ def without_code(redemption: Redemption) -> QuerySet[MemberRedemption]:
         output_field=IntegerField(),
     )
     return (
-        redemption.member_redemptions.filter(state__in=[state.value for state in WITHOUT_CODE])
+        redemption.member_redemptions.filter(state__in=values(WITHOUT_CODE))
         .annotate(rank=rank)
         .select_related("member")
         .order_by("rank", "pk")

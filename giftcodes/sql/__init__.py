@@ -8,11 +8,14 @@ several statements share) stands in the file as `{name}`.
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from django.db import connection
+
+Row = TypeVar("Row")
 
 _FOLDER = Path(__file__).parent
 _HEADING = re.compile(r"^-- name: (\w+)\n(?:--.*\n)*", re.MULTILINE)
@@ -30,6 +33,7 @@ def _statements(file: str) -> dict[str, str]:
     }
 
 
+@cache
 def statement(file: str, name: str, **parts: str) -> str:
     """A statement, with its parts put in.
 
@@ -49,6 +53,11 @@ def fetch(sql: str, **parameters: Any) -> list[Any]:
     with connection.cursor() as cursor:
         cursor.execute(sql, parameters)
         return list(cursor.fetchall())
+
+
+def fetch_as(row: Callable[..., Row], sql: str, **parameters: Any) -> list[Row]:
+    """Execute a statement and return its rows, each made by `row` from its columns, in order."""
+    return [row(*columns) for columns in fetch(sql, **parameters)]
 
 
 def execute(sql: str, **parameters: Any) -> int:

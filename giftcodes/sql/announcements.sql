@@ -11,7 +11,7 @@ WITH busy AS MATERIALIZED (
     FROM giftcodes_announcement a
     JOIN giftcodes_redemption r ON r.id = a.redemption_id
     JOIN giftcodes_channel ch ON ch.guild_id = r.guild_id
-    WHERE a.state = ANY(%(unfinished)s) AND a.lease_until IS NULL
+    WHERE a.state IN ({unfinished}) AND a.lease_until IS NULL
       AND a.next_attempt_at <= clock_timestamp()
       AND (ch.not_before IS NULL OR ch.not_before <= clock_timestamp())
       AND NOT EXISTS (SELECT FROM busy WHERE busy.guild_id = r.guild_id)

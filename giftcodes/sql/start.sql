@@ -47,7 +47,7 @@ WITH run AS (
     WHERE CASE WHEN run.run_number = 1 OR %(always_announced)s THEN true ELSE (
         SELECT count(*) FROM (
             SELECT FROM giftcodes_memberredemption m
-            WHERE m.redemption_id = run.id AND m.state = ANY(%(open)s)
+            WHERE m.redemption_id = run.id AND m.state IN ({open})
             LIMIT %(few)s + 1
         ) AS waiting
     ) > %(few)s END

@@ -16,9 +16,8 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from giftcodes import tasks
 from giftcodes.clients.games import Rate
 from giftcodes.domain.outcomes import UNDECIDED, Outcome
-from giftcodes.domain.transitions import OPEN
+from giftcodes.domain.transitions import OPEN, values
 from giftcodes.models import CodeState, GiftCode, Guild, Member, Redemption, RunState, Trigger
-from giftcodes.models.member_redemption import values
 from giftcodes.models.redemption import RedemptionQuerySet
 from giftcodes.pipeline import catch_up, code_lifecycle, dispatch, finish, start
 from giftcodes.pipeline.start import StartKind

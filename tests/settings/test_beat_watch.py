@@ -85,3 +85,16 @@ def test_checks_that_fail_in_a_row_are_logged_once(
         lines.append(caplog.text.count("could not be checked"))
 
     assert lines == [1, 1, 1, 2]
+
+
+@pytest.mark.django_db
+def test_a_connection_that_cannot_be_closed_does_not_end_the_watch(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def close() -> None:
+        raise DatabaseError("gone")
+
+    monkeypatch.setattr(alarms, "check_beat", lambda **_: None)
+    monkeypatch.setattr("django.db.connection.close", close)
+
+    BeatWatch().check()

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from giftcodes import tasks
-from giftcodes.domain.transitions import OPEN, State
+from giftcodes.domain.transitions import OPEN, State, values
 from giftcodes.models import (
     GiftCode,
     Guild,
@@ -24,7 +24,6 @@ from giftcodes.models import (
     Trigger,
     database_now,
 )
-from giftcodes.models.member_redemption import values
 from giftcodes.pipeline import code_lifecycle as codes_step
 from giftcodes.roster import ListedMember
 from giftcodes.services import providers

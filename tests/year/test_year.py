@@ -8,9 +8,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from giftcodes.domain.transitions import OPEN, SETTLED, State
+from giftcodes.domain.transitions import OPEN, SETTLED, State, values
 from giftcodes.models import Alarm, Member, MemberRedemption, Redemption
-from giftcodes.models.member_redemption import values
 from tests.commands.conftest import run
 from tests.pipeline.conftest import World, world
 from tests.year.clock import TravellingClock

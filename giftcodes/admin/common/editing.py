@@ -14,6 +14,7 @@ from django.utils.translation import gettext_lazy as _
 from giftcodes.admin.common.action_report import Report
 from giftcodes.admin.common.base import Page
 from giftcodes.admin.common.versions import entries_of
+from giftcodes.models.start_rules import providers_on
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -45,7 +46,7 @@ class Editable(Page):
 
     def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
         """If exactly one game is on, it is the default."""
-        on = [config.name for config in settings.PROVIDERS.values() if config.is_on]
+        on = providers_on()
         initial: dict[str, Any] = {"provider": on[0]} if len(on) == 1 else {}
         return {**initial, **super().get_changeform_initial_data(request)}
 

@@ -14,11 +14,18 @@ from django.db.models import Q
 from giftcodes.clients.games.base import Answer
 from giftcodes.domain import failpoints, log_lines
 from giftcodes.domain.outcomes import UNDECIDED, WRONG_PLAYER, Outcome, meaning
-from giftcodes.domain.transitions import OPEN, SETTLED, AttemptContext, State, Transition, decide
+from giftcodes.domain.transitions import (
+    OPEN,
+    SETTLED,
+    AttemptContext,
+    State,
+    Transition,
+    decide,
+    literals,
+)
 from giftcodes.models import Attempt, CancelKind, CodeChange, Member, MemberRedemption
 from giftcodes.models.admission import settle_duplicates
 from giftcodes.models.member_answers import Followed, follow
-from giftcodes.models.member_redemption import literals
 from giftcodes.pipeline.redeem.intent import Intent
 from giftcodes.pipeline.redeem.learn import Snapshot, update_budget, update_code
 from giftcodes.sql import execute, fetch, statement
