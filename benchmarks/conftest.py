@@ -12,10 +12,10 @@ import platform
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    import pytest
+import psycopg
+import pytest
 
 FILE = Path(os.environ.get("BENCH_JSON", "var/bench.json"))
 
@@ -69,6 +69,14 @@ class Figure:
 
 
 _FIGURES: list[Figure] = []
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _autovacuum() -> None:
+    """The server vacuums and analyses as in an installation, which the other tests keep off."""
+    with psycopg.connect(os.environ["DATABASE_URL"], autocommit=True) as connection:
+        connection.execute("ALTER SYSTEM SET autovacuum = on")
+        connection.execute("SELECT pg_reload_conf()")
 
 
 def report(
