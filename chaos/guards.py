@@ -215,7 +215,7 @@ GUARDS = (
         "a code with unclear answers is held back",
         (
             (
-                "giftcodes/models/code_life.py",
+                "giftcodes/models/code_answers.py",
                 "            self.held_until = answer.now + dt.timedelta(seconds=seconds)\n",
                 "",
             ),
@@ -238,7 +238,7 @@ GUARDS = (
         "USED closes a code only by players of several guilds",
         (
             (
-                "giftcodes/models/code_life.py",
+                "giftcodes/models/code_answers.py",
                 "return players >= CLAIM_LIMIT_PLAYERS and guilds >= CLAIM_LIMIT_GUILDS",
                 "return players >= CLAIM_LIMIT_PLAYERS",
             ),

@@ -23,7 +23,7 @@ from django.db import transaction
 
 from giftcodes.domain import failpoints, log_lines
 from giftcodes.models import DirectoryLookup, Heartbeat, Trigger
-from giftcodes.models.isolation import FailureIsolation
+from giftcodes.models.failure_isolation import FailureIsolation
 from giftcodes.models.start_rules import providers_on
 from giftcodes.notifications import alarms as alarms_step
 from giftcodes.notifications import announcements as announce_step

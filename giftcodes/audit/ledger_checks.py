@@ -21,7 +21,7 @@ from giftcodes.audit.ledger import Entry, Ledger
 from giftcodes.domain import check_request
 from giftcodes.models import Attempt, OptOut
 from giftcodes.models.guild import ERASED
-from giftcodes.models.privacy import player_hash
+from giftcodes.models.opted_out import player_hash
 from giftcodes.sql import statement
 
 

@@ -12,7 +12,7 @@ from giftcodes.domain import log_lines
 from giftcodes.estimates.dry_run import plan
 from giftcodes.models import Guild, Redemption, RunState, Trigger
 from giftcodes.models.start_rules import start_obstacle
-from giftcodes.services.typed_code import find_code, new_code
+from giftcodes.services.code_entry import find_code, new_code
 
 REFUSED_STATUS = 2
 

@@ -18,7 +18,7 @@ from giftcodes.domain.numbers import NotWholeError, whole_digits
 from giftcodes.domain.text import clean_name, clean_token
 from giftcodes.domain.validators import validate_player_id
 from giftcodes.models import GiftCode, Guild
-from giftcodes.services.typed_code import find_code
+from giftcodes.services.code_entry import find_code
 
 _MOST_NAMES = 5
 

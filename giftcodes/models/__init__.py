@@ -1,8 +1,8 @@
 """The tables, a file for each noun: methods act on one row, querysets on many.
 
-Rules that several steps share stand here, too: `start_rules` (may a run start?), `admission` (who
-takes part in it), `deadline` (the order of codes), `member_answers` (what an answer means for other
-rows).
+Rules that several steps share stand here, too: `start_rules` (may a run start?), `participants`
+(who takes part in it), `deadline` (the order of codes), `code_answers` and `member_answers` (what
+an answer means for the code, and for the member's other rows).
 """
 
 from giftcodes.models.alarm import Alarm, AlarmNotice
@@ -20,8 +20,8 @@ from giftcodes.models.guild import Guild, Member
 from giftcodes.models.heartbeat import Heartbeat
 from giftcodes.models.imports import MemberImport
 from giftcodes.models.member_redemption import CancelKind, MemberRedemption
+from giftcodes.models.opted_out import OptOut
 from giftcodes.models.outbox import DeliveryState
-from giftcodes.models.privacy import OptOut
 from giftcodes.models.rate_budget import PauseKind, RateBudget
 from giftcodes.models.redemption import Redemption, RunState
 

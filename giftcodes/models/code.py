@@ -16,7 +16,7 @@ from giftcodes.domain.validators import (
     validate_day,
     validate_moment,
 )
-from giftcodes.models.code_life import LIFE_FIELDS, CodeLife
+from giftcodes.models.code_answers import LIFE_FIELDS, CodeLife
 from giftcodes.models.code_state import CodeState
 from giftcodes.models.date_bounds import DAYS, MOMENTS, within
 from giftcodes.models.deadline import deadline

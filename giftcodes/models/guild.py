@@ -134,7 +134,7 @@ class Member(models.Model):
         Raises:
             ValidationError: the player has.
         """
-        from giftcodes.models.privacy import OptOut, player_hash
+        from giftcodes.models.opted_out import OptOut, player_hash
 
         if self.pk is None and self.guild_id and self.player_id:
             unwilling = OptOut.objects.filter(

@@ -13,7 +13,7 @@ from giftcodes.models import (
     Redemption,
     RunState,
 )
-from giftcodes.models.isolation import FailureIsolation
+from giftcodes.models.failure_isolation import FailureIsolation
 from giftcodes.sql import fetch
 
 _WITHOUT_REDEMPTION = """

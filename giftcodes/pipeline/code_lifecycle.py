@@ -23,13 +23,13 @@ from giftcodes.models import (
     Trigger,
     database_now,
 )
-from giftcodes.models.admission import settle_duplicates
 from giftcodes.models.clock import clock_plus
 from giftcodes.models.code import GiftCodeQuerySet
-from giftcodes.models.code_life import LIFE_FIELDS, REOPENED_FIELDS
+from giftcodes.models.code_answers import LIFE_FIELDS, REOPENED_FIELDS
 from giftcodes.models.code_state import OPEN_STATES
-from giftcodes.models.isolation import FailureIsolation
+from giftcodes.models.failure_isolation import FailureIsolation
 from giftcodes.models.member_redemption import REFUSED_FOR
+from giftcodes.models.participants import settle_duplicates
 
 BATCH = 500
 

@@ -6,7 +6,7 @@ from django.db import transaction
 from django.db.models import Q
 
 from giftcodes.models import CodeState, Redemption, RunState
-from giftcodes.models.admission import admit_members
+from giftcodes.models.participants import admit_members
 from giftcodes.models.start_rules import closed_with_code
 from giftcodes.sql import fetch
 

@@ -20,7 +20,7 @@ from giftcodes.models import (
     RunState,
     Trigger,
 )
-from giftcodes.models.admission import bring_in_members
+from giftcodes.models.participants import bring_in_members
 from giftcodes.models.start_rules import start_obstacle
 from giftcodes.sql import fetch, statement
 

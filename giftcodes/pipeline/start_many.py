@@ -11,7 +11,7 @@ from django.db.models import Count, Q
 from giftcodes.domain import log_lines
 from giftcodes.domain.transitions import OPEN, values
 from giftcodes.models import GiftCode, Redemption, RunState, Trigger
-from giftcodes.models.admission import bring_in_members
+from giftcodes.models.participants import bring_in_members
 from giftcodes.models.redemption import begin_runs
 from giftcodes.models.start_rules import closed_with_code, startable
 

@@ -24,10 +24,10 @@ from giftcodes.models import (
     RunState,
     database_now,
 )
-from giftcodes.models.admission import settle_duplicates
 from giftcodes.models.code_state import OPEN_STATES
-from giftcodes.models.isolation import FailureIsolation
+from giftcodes.models.failure_isolation import FailureIsolation
 from giftcodes.models.member_redemption import IN_VAIN
+from giftcodes.models.participants import settle_duplicates
 from giftcodes.models.start_rules import startable
 from giftcodes.sql import fetch, statement
 

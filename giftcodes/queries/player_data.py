@@ -18,7 +18,7 @@ from giftcodes.models import (
     OptOut,
     database_now,
 )
-from giftcodes.models.privacy import player_hash
+from giftcodes.models.opted_out import player_hash
 
 _MEMBER = ("player_id", "nickname", "realm", "active", "opted_out", "consented_on", "notes")
 

@@ -28,7 +28,7 @@ from giftcodes.models.history import (
     versions_before,
 )
 from giftcodes.models.imports import IMPORTED_FIELDS
-from giftcodes.models.privacy import player_hash
+from giftcodes.models.opted_out import player_hash
 from giftcodes.roster import ListedMember, MemberList
 
 #: Members who are written at once.

@@ -25,7 +25,7 @@ from giftcodes.models import (
     Redemption,
 )
 from giftcodes.models.guild import ERASED
-from giftcodes.models.privacy import player_hash
+from giftcodes.models.opted_out import player_hash
 
 _BUSY = (
     "A code is being redeemed for this player right now. They are opted out, and nothing is erased "

@@ -12,7 +12,7 @@ from giftcodes.clients.feeds import FeedStatus, fetch
 from giftcodes.clients.games.config import ProviderConfig
 from giftcodes.models import RateBudget, database_now
 from giftcodes.services import feeds
-from giftcodes.services.game_check import Finding, check_game, check_service
+from giftcodes.services.provider_requests import Finding, check_game, check_service
 
 _NOT_ASKED = Finding(
     None, "not asked for a code, since its service is down: whether the salt is right is not known."

@@ -10,7 +10,7 @@ from django.db import connection
 from django.urls import reverse
 
 from giftcodes.models import Alarm, Channel, GiftCode, Guild, Member, OptOut
-from giftcodes.models.privacy import player_hash
+from giftcodes.models.opted_out import player_hash
 from giftcodes.notifications.alarms import evaluate
 from tests.admin.conftest import Browser, TaskQueue, errors
 from tests.factories import gift_code, guild, member

@@ -12,7 +12,7 @@ from giftcodes.clients.games import Answer, Rate, RateReport
 from giftcodes.domain.outcomes import Outcome
 from giftcodes.models import Alarm, Feed, PauseKind, RateBudget, database_now
 from giftcodes.services import feeds
-from giftcodes.services.game_check import judge
+from giftcodes.services.provider_requests import judge
 from tests.commands.conftest import World, run
 
 

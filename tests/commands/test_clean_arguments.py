@@ -9,7 +9,7 @@ import pytest
 from django.db import connection
 
 from giftcodes.models import GiftCode, Guild, OptOut
-from giftcodes.models.privacy import player_hash
+from giftcodes.models.opted_out import player_hash
 from tests.commands.conftest import World, run
 from tests.factories import gift_code, guild, member
 

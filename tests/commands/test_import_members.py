@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from giftcodes.models import Member, OptOut
-from giftcodes.models.privacy import player_hash
+from giftcodes.models.opted_out import player_hash
 from tests.commands.conftest import World, run
 from tests.factories import REALM, gift_code, guild, member
 

@@ -10,7 +10,7 @@ import pytest
 from django.db import transaction
 
 from giftcodes.models import Redemption, RedemptionEvent, RunState, Trigger
-from giftcodes.models.admission import bring_in_members
+from giftcodes.models.participants import bring_in_members
 from giftcodes.pipeline.finish import finish
 from giftcodes.pipeline.start import StartKind, start
 from tests.factories import gift_code, guild

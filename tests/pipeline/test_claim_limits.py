@@ -8,7 +8,7 @@ from giftcodes import tasks
 from giftcodes.domain.outcomes import Outcome
 from giftcodes.domain.transitions import State
 from giftcodes.models import CodeState, GiftCode, Guild, MemberRedemption, Redemption
-from giftcodes.models.code_life import CLAIM_LIMIT_PLAYERS
+from giftcodes.models.code_answers import CLAIM_LIMIT_PLAYERS
 from tests.factories import gift_code, guild
 from tests.pipeline.conftest import World
 

@@ -24,7 +24,7 @@ from giftcodes.domain.text import clean_token
 from giftcodes.domain.validators import validate_player_id
 from giftcodes.form_fields import CleanCharField
 from giftcodes.models import Member, OptOut
-from giftcodes.models.privacy import player_hash
+from giftcodes.models.opted_out import player_hash
 from giftcodes.queries.player_data import data_of, in_json
 from giftcodes.services.players import erase_player, opt_in, opt_out
 

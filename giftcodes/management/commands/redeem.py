@@ -17,7 +17,7 @@ from giftcodes.cli.watch_run import wait_for_everyone
 from giftcodes.domain.text import clean_token
 from giftcodes.models import GiftCode, Guild, Trigger
 from giftcodes.pipeline.start import StartKind, StartResult, start
-from giftcodes.services.typed_code import find_or_add_code
+from giftcodes.services.code_entry import find_or_add_code
 
 
 class Command(ServerCommand):

@@ -1,11 +1,11 @@
 """Redeem one member: write the intent, call the game, record the answer.
 
 Only this step sends redeem requests. `intent` is the first part, `recording` the last one, and
-`learn` is what an answer teaches about the game and the code.
+`budget_and_code` applies an answer to the game's budget and to the code.
 
 An answer is judged in this order: the client of the game translates it into an outcome
-(clients.games), `learn` applies the outcome to the game's budget (models.rate_budget) and to the
-code (models.code_life), domain.transitions decides the state of the member redemption, and
+(clients.games), `budget_and_code` applies it to the game's budget (models.rate_budget) and to the
+code (models.code_answers), domain.transitions decides the state of the member redemption, and
 models.member_answers carries the answer over to the member's other rows.
 """
 

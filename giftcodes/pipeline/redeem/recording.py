@@ -24,10 +24,10 @@ from giftcodes.domain.transitions import (
     literals,
 )
 from giftcodes.models import Attempt, CancelKind, CodeChange, Member, MemberRedemption
-from giftcodes.models.admission import settle_duplicates
 from giftcodes.models.member_answers import Followed, follow
+from giftcodes.models.participants import settle_duplicates
+from giftcodes.pipeline.redeem.budget_and_code import Snapshot, update_budget, update_code
 from giftcodes.pipeline.redeem.intent import Intent
-from giftcodes.pipeline.redeem.learn import Snapshot, update_budget, update_code
 from giftcodes.sql import execute, fetch, statement
 
 

@@ -1,4 +1,4 @@
-"""What an answer teaches about the game and the code. Most answers lock neither."""
+"""Apply an answer to the game's budget and to the code. Most answers lock neither."""
 
 from __future__ import annotations
 
