@@ -31,8 +31,9 @@ from giftcodes.queries.heartbeat import SILENT_SECONDS, silent_seconds
 BLIND_AFTER = dt.timedelta(minutes=5)
 #: Notices in one message, lines of it, and characters of a line.
 BATCH, LINES, LINE_LENGTH = 1_000, 15, 240
-#: Rows of one INSERT: PostgreSQL takes at most 65,535 parameters in a statement.
-_BATCH = 5_000
+#: Rows of one statement: PostgreSQL takes at most 65,535 parameters. What one pass leaves of the
+#: raised and of the cleared alarms, the next one takes.
+_ROWS = 5_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +54,7 @@ def evaluate() -> Changes:
         found = causes.find()
         over = _compare_with(found)
         raised = _raise_what_lasted()
-        cleared = Alarm.objects.filter(pk__in=over).clear_all() if over else 0
+        cleared = Alarm.objects.filter(pk__in=over[:_ROWS]).clear_all() if over else 0
     if cleared:
         log_lines.info(f"🔔 {cleared} alarm(s) are over.")
     return Changes(raised, cleared)
@@ -106,11 +107,13 @@ def _compare_with(found: list[Finding]) -> list[int]:
         if (alarm.kind, alarm.subject) not in here
     ]
     forgotten = [alarm.pk for alarm in gone if alarm.raised_at is None]
-    Alarm.objects.filter(pk__in=forgotten, raised_at__isnull=True).delete()
+    for begin in range(0, len(forgotten), _ROWS):
+        some = forgotten[begin : begin + _ROWS]
+        Alarm.objects.filter(pk__in=some, raised_at__isnull=True).delete()
     Alarm.objects.bulk_create(
         [Alarm(**finding._asdict(), raised_at=None) for finding in found],
         ignore_conflicts=True,
-        batch_size=_BATCH,
+        batch_size=_ROWS,
     )
     judged_here = {*PATIENCE, Alarm.Kind.BEAT_SILENT}
     return [alarm.pk for alarm in gone if alarm.raised_at and alarm.kind in judged_here]
@@ -126,7 +129,7 @@ def _raise_what_lasted() -> int:
         ),
     )
     suspected = Alarm.objects.select_for_update().filter(lasted, raised_at__isnull=True)
-    messages = dict(suspected.order_by("pk").values_list("pk", "message"))
+    messages = dict(suspected.order_by("pk").values_list("pk", "message")[:_ROWS])
     if messages:
         Alarm.objects.filter(pk__in=messages).update(raised_at=Clock())
         AlarmNotice.objects.queue(messages, AlarmNotice.Kind.RAISED)

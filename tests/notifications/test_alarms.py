@@ -334,7 +334,7 @@ def test_healthz_answers_and_changes_nothing(world: World, operator: StandIn) ->
         assert client.get("/healthz").status_code == 503
 
     assert all(query["sql"].startswith("SELECT") for query in queries)
-    assert not Alarm.objects.exists()
+    assert not Alarm.objects.filter(kind=Alarm.Kind.CHANNEL_SILENT).exists()
     assert titles(operator) == []
 
 
@@ -438,3 +438,35 @@ def test_the_operators_address_is_in_no_log_and_no_row(
     assert AlarmNotice.objects.get().state == "gone"
     assert TOKEN in settings.OPERATOR_CHANNEL
     assert TOKEN not in caplog.text + repr(list(AlarmNotice.objects.values()))
+
+
+def test_many_suspicions_are_forgotten_in_several_statements_of_one_pass(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(alarms, "_ROWS", 2)
+    Cursor.move_to_now("alarms", longest_gap=timedelta(minutes=5))
+    suspected = [
+        Alarm(kind=Alarm.Kind.CHANNEL_SILENT, subject=str(number), raised_at=None)
+        for number in range(5)
+    ]
+    Alarm.objects.bulk_create(suspected)
+    with CaptureQueriesContext(connection) as captured:
+        alarms.evaluate()
+    assert not Alarm.objects.filter(kind=Alarm.Kind.CHANNEL_SILENT).exists()
+    deletions = [query["sql"] for query in captured if query["sql"].startswith("DELETE")]
+    assert len(deletions) == 3
+
+
+def test_many_alarms_are_raised_in_several_passes_and_each_once(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(alarms, "_ROWS", 2)
+    kind = Alarm.Kind.CHANNEL_SILENT
+    found = [alarms.Finding(kind, str(number), "Wrong.") for number in range(5)]
+    monkeypatch.setattr(alarms.causes, "find", lambda: found)
+    monkeypatch.setattr(alarms, "PATIENCE", {kind: timedelta(minutes=1)})
+    raised = []
+    for _ in range(4):
+        Alarm.objects.update(suspected_at=F("suspected_at") - timedelta(minutes=2))
+        raised.append(alarms.evaluate().raised)
+    assert raised == [0, 2, 2, 1]
