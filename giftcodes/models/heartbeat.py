@@ -9,7 +9,7 @@ from giftcodes.sql import execute
 
 
 class Heartbeat(models.Model):
-    """When a periodic task last ran, by name. /healthz and the pulse read beat's, "tick"."""
+    """When a periodic task last ran, by name. /healthz and `pulse` read the row "tick"."""
 
     name = models.CharField(max_length=20, primary_key=True)
     at = models.DateTimeField(db_default=Clock())
