@@ -317,7 +317,7 @@ def test_a_code_is_closed_by_hand(browser: Browser, task_queue: TaskQueue) -> No
     messages = browser.press("close_codes", code)
     code.refresh_from_db()
     assert (code.state, code.reason) == ("closed", "Closed by admin in the admin.")
-    assert messages == [("success", "Code AAA is closed: it is redeemed for no member any more.")]
+    assert messages == [("success", "Code AAA is closed: it is no longer redeemed for any member.")]
     assert task_queue.enqueued == [("close_code", [code.pk])]
 
 
