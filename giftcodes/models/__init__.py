@@ -1,6 +1,6 @@
 """The tables, a file for each noun: methods act on one row, querysets on many.
 
-Rules that several steps share stand here, too: `start_rules` (may a run start?), `admission` (who
+Rules that several steps share are here, too: `start_rules` (may a run start?), `admission` (who
 takes part in it), `deadline` (the order of codes), `member_answers` (what an answer means for other
 rows).
 """

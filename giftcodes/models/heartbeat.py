@@ -26,7 +26,7 @@ class Heartbeat(models.Model):
             rest_seconds: the least time between two runs.
 
         Returns:
-            Whether the task shall run. False for all but the first of many messages that have piled
+            Whether the task should run. False for all but the first of many messages that have piled
             up, so that the others end at once.
         """
         changed = execute(

@@ -48,7 +48,8 @@ class Programs:
         return self._worker("control", self._config.control_threads)
 
     def worker_redeem(self) -> Program:
-        """The worker for requests to the game. It is separate, so a slow game delays only itself."""
+        """The worker for requests to the game. It is separate, so a slow game delays no other work.
+        """
         return self._worker("redeem", self._config.redeem_threads)
 
     def beat(self) -> Program:

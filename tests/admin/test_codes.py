@@ -88,9 +88,9 @@ def test_a_known_code_in_another_spelling_is_explained_by_its_state(
 @pytest.mark.parametrize(
     ("state", "outcome", "spelling", "words"),
     [
-        (CodeState.ACTIVE, "", "frost2026", "is asked for as FROST2026, too"),
-        (CodeState.CLOSED, "code_not_found", "FROST2026", "is asked for as FROST2026 now"),
-        (CodeState.DELETED, "", "FROST2026", "is asked for as FROST2026 now"),
+        (CodeState.ACTIVE, "", "frost2026", "is also tried as FROST2026"),
+        (CodeState.CLOSED, "code_not_found", "FROST2026", "is now tried as FROST2026"),
+        (CodeState.DELETED, "", "FROST2026", "is now tried as FROST2026"),
     ],
 )
 def test_a_code_that_was_never_granted_takes_another_spelling(
