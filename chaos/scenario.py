@@ -21,7 +21,7 @@ class Scenario:
         play: runs one round of it.
         rounds: the number of rounds, unless ROUNDS is set.
         members: the member redemptions of a code; a tenth of the players is in two guilds.
-        fault_seconds: how long the faults may take, beside the run and the recovery.
+        fault_seconds: how long the faults may take, in addition to the run and the recovery.
     """
 
     name: str

@@ -159,8 +159,8 @@ class System:
     def _environment(self) -> dict[str, str]:
         return {
             **os.environ,
-            "REDEEMER_HOME": str(self.folder),  # A running `make up` is none of ours,
-            **{game.setting("SALT"): "" for game in GAMES},  # and neither is what stands in .env.
+            "REDEEMER_HOME": str(self.folder),  # Do not use a running `make up`,
+            **{game.setting("SALT"): "" for game in GAMES},  # or the games in .env.
             "DJANGO_SETTINGS_MODULE": "redeemer.settings",
             "DATABASE_URL": self.servers.database_url,
             "DATABASE_POOL": "1",

@@ -18,7 +18,7 @@ from django_celery_beat.schedulers import DatabaseScheduler, ModelEntry
 from giftcodes.domain import log_lines
 from giftcodes.models import Alarm
 
-#: A row that failed is tried again after so long, or when the schedule is edited.
+#: A row that failed is tried again after this time, or when the schedule is edited.
 RETRY_SECONDS = 60.0
 _DATABASE_DOWN = (OperationalError, InterfaceError)
 

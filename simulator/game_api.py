@@ -212,8 +212,7 @@ class GiftApi:
 class ConfigApi:
     """`POST /api/gift_code_config`: signed with `time` only, for no player.
 
-    It has a window of its own, and a list of its own in the ledger, because it is not a redeem
-    request.
+    It has a separate window, and a separate list in the ledger, because it is not a redeem request.
     """
 
     world: World

@@ -109,8 +109,8 @@ turns AS (
            ) AS nth_of_code
     FROM due
 ),
--- The turns of a code are decided first, and then which of a player's rows is asked. In the other
--- order a player's row that must wait would block the row whose turn it is.
+-- The turns of a code are decided first, and then which of a player's rows gets the request. In the
+-- other order, a player's row that must wait would block the row that is next.
 ordered AS (
     SELECT turns.*,
            row_number() OVER (

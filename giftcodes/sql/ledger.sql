@@ -1,7 +1,7 @@
 -- The simulator's ledger and our attempts.
 
 -- name: compare
--- Nothing of a NOT_SENT or UNREACHABLE attempt arrived. An answer that came after the ledger was
+-- No part of a NOT_SENT or UNREACHABLE attempt arrived. An answer that came after the ledger was
 -- read may be missing there. A request without a status is under way, or its end was lost: it may
 -- belong to any attempt.
 WITH requests AS MATERIALIZED (

@@ -31,7 +31,7 @@ _SAME_REQUEST_SECONDS = 0.7
 
 _FIRST_RESTART_DELAY_SECONDS = 0.5
 _MAX_RESTART_DELAY_SECONDS = 30.0
-#: A child that ran for so long counts as healthy: its next delay is the first one again.
+#: A child that ran for this long counts as healthy, and its next delay is the first one again.
 _HEALTHY_AFTER_SECONDS = 60.0
 
 _MAX_LINE_CHARACTERS = 64 * 1024

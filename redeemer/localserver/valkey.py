@@ -45,7 +45,7 @@ _DAMAGED_FOLDERS_KEPT = 3
 
 
 class Valkey:
-    """Celery's broker. Losing its data costs one tick (decision 2)."""
+    """Celery's broker. Losing its data delays the work by one tick (decision 2)."""
 
     name = "valkey"
     stop_signal = signal.SIGTERM

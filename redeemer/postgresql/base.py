@@ -12,7 +12,7 @@ from weakref import WeakKeyDictionary
 from django.db.backends.postgresql import base
 from psycopg import Connection
 
-#: While the server refuses writes, a session is replaced at most once in so many seconds.
+#: While the server refuses writes, a session is replaced at most once in this many seconds.
 _READ_ONLY_SECONDS = 1.0
 
 #: When each session was opened, by the monotonic clock.

@@ -265,8 +265,8 @@ def test_many_redemptions_are_handed_to_the_workers(
     assert messages == [
         (
             "success",
-            "51 redemptions were asked for. The journal shows what comes of them, and what is "
-            "refused.",
+            "51 redemptions were requested. The journal shows the result of each, and which ones "
+            "are refused.",
         )
     ]
     assert sorted(task_queue.arguments("redeem")) == sorted(

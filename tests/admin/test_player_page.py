@@ -54,7 +54,7 @@ def test_a_player_opts_out_and_in_again(
 
 
 def test_a_player_who_is_in_no_guild_can_opt_out_beforehand(browser: Browser) -> None:
-    assert "Nothing is kept of this player." in wish(browser)
+    assert "No data is kept about this player." in wish(browser)
     wish(browser, "opt_out")
     assert OptOut.objects.count() == 1
 

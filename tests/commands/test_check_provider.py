@@ -81,7 +81,7 @@ def test_a_service_that_is_down_is_not_asked_for_a_code(world: World) -> None:
 
     assert said.status == 1
     assert "is down (HTTP 503. The server reports an error.)" in said.out
-    assert "– Game: not asked for a code, since its service is down" in said.out
+    assert "– Game: not tried with a code, since its service is down" in said.out
     assert world.requests == []
 
 

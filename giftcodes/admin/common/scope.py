@@ -167,8 +167,8 @@ RULES: dict[type[Model], Callable[[Person], Q]] = {
 def redact(rows: Iterable[Model], person: Person) -> None:
     """Remove the names of other guilds from member redemptions that are shown and not saved.
 
-    A player may be in two guilds, and the game is asked for one of them. The member redemption of
-    the other guild names the guild whose answer proves that the player has the code.
+    A player may be in two guilds, and the request is sent for one of them. The member redemption of
+    the other guild names that guild, whose answer proves that the player has the code.
     """
     if sees_all(person):
         return

@@ -1,4 +1,4 @@
-"""The page of one redemption: its progress, its journal, and the members without the code."""
+"""The page of one redemption: its progress, its journal, and members who do not have the code."""
 
 from __future__ import annotations
 

@@ -37,6 +37,6 @@ class Command(ServerCommand):
         config, player_id = parse_player(options["provider"], options["player_id"])
         data = data_of(config.name, player_id)
         if not is_known(data):
-            raise CommandError(f"Nothing is kept of player {player_id} of {config.title}.")
+            raise CommandError(f"No data is kept about player {player_id} of {config.title}.")
         with output_stream(options["output"], self.stdout) as file:
             file.write(in_json(data) + "\n")
