@@ -42,7 +42,7 @@ class Proxy:
         self._loop.call_soon_threadsafe(self._open.clear)
 
     def thaw(self) -> None:
-        """Forward again, beginning with what was sent meanwhile."""
+        """Forward again, starting with what was sent in the meantime."""
         self._loop.call_soon_threadsafe(self._open.set)
 
     async def _serve(self) -> None:

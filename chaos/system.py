@@ -55,9 +55,9 @@ class System:
         self.processes = {
             name: self._process(name, command) for name, command in self._commands(port).items()
         }
-        #: For the audit, which checks all rounds: the number of answers that were lost so far.
+        #: The number of answers that were lost so far. The audit, which checks all rounds, needs it.
         self.repeats_allowed = 0
-        #: Is called with the name of a process that has died.
+        #: Called with the name of a process that has died.
         self.on_death: Callable[[str], None] = lambda name: None
 
     # --- Start and end ----------------------------------------------------------------------------

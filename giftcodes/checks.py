@@ -19,8 +19,8 @@ from giftcodes.clients.games import CLIENTS
 from giftcodes.domain import failpoints
 from giftcodes.domain.database_encoding import wrong_encoding
 
-#: The time that a worker needs besides the call: to be scheduled, to write its intent, and to record
-#: the answer.
+#: The time that a worker needs besides the call: to be scheduled, to write its intent, and to
+#: record the answer.
 LEASE_MARGIN_SECONDS = failpoints.seconds("LEASE_MARGIN_SECONDS", 10.0)
 
 LEAST_DAYS_KEPT = 2

@@ -182,7 +182,7 @@ def feed_line(name: str, now: float) -> str:
 
 
 def signature(fields: Mapping[str, str], salt: str) -> str:
-    """The signature the game expects: MD5 of the fields but `sign`, by name, and the salt."""
+    """The signature the game expects: MD5 of all fields except `sign`, by name, and the salt."""
     signed = "&".join(f"{name}={fields[name]}" for name in sorted(fields) if name != "sign")
     return hashlib.md5((signed + salt).encode(), usedforsecurity=False).hexdigest()
 

@@ -39,7 +39,7 @@ _MAX_LOG_BYTES = 1_000_000
 
 
 class StopRequest:
-    """Whether a person has asked to stop (`requested`), and again to stop at once (`forced`)."""
+    """Whether a person has asked to stop (`requested`), and then to stop at once (`forced`)."""
 
     def __init__(self) -> None:
         self.forced = False
@@ -47,7 +47,7 @@ class StopRequest:
 
     @property
     def requested(self) -> bool:
-        """Whether the supervisor has to end."""
+        """Whether the supervisor must stop."""
         return self._requested_at is not None
 
     def install_handlers(self) -> None:
@@ -198,7 +198,7 @@ class Child:
 def restart_delay_seconds(*, uptime_seconds: float, previous_seconds: float | None) -> float:
     """How long to wait before a child that died is started again.
 
-    Half a second at first, then twice as long after each early death, up to half a minute.
+    The wait is half a second at first. It doubles after each early death, up to half a minute.
     """
     if previous_seconds is None or uptime_seconds >= _HEALTHY_AFTER_SECONDS:
         return _FIRST_RESTART_DELAY_SECONDS
