@@ -55,7 +55,7 @@ class System:
         self.processes = {
             name: self._process(name, command) for name, command in self._commands(port).items()
         }
-        #: The number of answers that were lost so far. The audit, which checks all rounds, needs it.
+        #: The number of answers lost so far, for the audit, which checks all rounds.
         self.repeats_allowed = 0
         #: Called with the name of a process that has died.
         self.on_death: Callable[[str], None] = lambda name: None

@@ -179,7 +179,7 @@ if env.str("DATABASE_URL", default=""):
             "application_name": "redeemer",
             "server_side_binding": True,
             "prepare_threshold": 5,
-            # A broken connection is noticed within half a minute, and not after the kernel's two hours.
+            # A broken connection is noticed within half a minute. The kernel would take two hours.
             "keepalives_idle": 10,
             "keepalives_interval": 5,
             "keepalives_count": 3,

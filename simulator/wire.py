@@ -86,7 +86,7 @@ async def read_request(reader: asyncio.StreamReader, address: str) -> Request | 
 
 
 class Reply(Protocol):
-    """What is sent for a request. The ledger gets `status`; None means that no status line is sent."""
+    """What is sent for a request. The ledger gets `status`, which is None without a status line."""
 
     @property
     def status(self) -> int | None: ...

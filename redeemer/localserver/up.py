@@ -119,10 +119,10 @@ class HealthWatch:
     ) -> None:
         """
         Args:
-            ask: returns the HTTP status of /healthz; None: there is no answer.
+            ask: returns the HTTP status of /healthz, or None if there is no answer.
             say: shows a line on the console.
-            grace_seconds: until the first request.
-            every_seconds: between two requests.
+            grace_seconds: the time until the first request.
+            every_seconds: the time between two requests.
         """
         self._ask = ask
         self._say = say
