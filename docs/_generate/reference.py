@@ -81,7 +81,7 @@ class Setting:
     Args:
         section: the title above it.
         name: as it is in the file.
-        value: what stands behind the `=`, which is the default; empty if there is none.
+        value: the text after the `=`, which is the default. Empty if there is none.
         description: the comment above it, on one line.
     """
 

@@ -94,7 +94,7 @@ def _planned(row: _MemberRow, *, names_guilds: bool) -> PlannedMember:
 
 
 def _elsewhere(row: _MemberRow, *, names_guilds: bool) -> str:
-    # The reason of a covered member redemption names the guild, so that it is not shown.
+    # The reason of a covered member redemption names the guild, so it is not shown.
     if names_guilds and row.guild_elsewhere:
         return gettext("guild %s") % isolated(visible(row.guild_elsewhere))
     return gettext("another guild")

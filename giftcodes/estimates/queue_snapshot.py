@@ -181,7 +181,7 @@ def _duplicates(waiting: int) -> dict[int, list[_DuplicatesRow]]:
     """The waiting members of each redemption for whose player another one sends the request.
 
     Args:
-        waiting: how many members wait in all.
+        waiting: the total number of waiting members.
     """
     found: dict[int, list[_DuplicatesRow]] = defaultdict(list)
     if 0 < waiting <= MOST_DUPLICATES_SOUGHT:

@@ -33,7 +33,7 @@ from giftcodes.domain.outcomes import Outcome, Scope, meaning
 from giftcodes.models import MemberRedemption, PauseKind, RateBudget, database_now
 from giftcodes.models.rate_budget import Observation
 
-#: Answers that the game may give without a look at the signature.
+#: Answers that the game may give without checking the signature.
 _WITHOUT_SIGNATURE = frozenset({Outcome.TIMEOUT_RETRY, Outcome.NOT_LOGIN, Outcome.SERVER_BUSY})
 
 
@@ -42,7 +42,7 @@ class Finding:
     """The result of a question.
 
     Args:
-        ok: whether the result is good; None: neither good nor bad.
+        ok: whether the result is good. None if it is neither good nor bad.
         words: the result, for a person.
         is_down: whether further questions are useless.
     """
@@ -141,7 +141,7 @@ def _not_now(config: ProviderConfig, budget: RateBudget, *, now: dt.datetime) ->
     if budget.window_ends_at is not None and budget.window_ends_at > now:
         when = f"in {(budget.window_ends_at - now).total_seconds():.0f} s"
     return (
-        f"{config.title} is not asked: its request limit is used up just now. "
+        f"{config.title} is not asked: its request limit is used up at the moment. "
         f"Run this again {when}."
     )
 

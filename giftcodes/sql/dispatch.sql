@@ -23,7 +23,7 @@ JOIN giftcodes_giftcode c ON c.id = m.gift_code_id AND c.provider = %(provider)s
 WHERE m.state = 'in_flight'
 
 -- name: due
--- The members of run `r` who may be asked now: a part of `choose`, where it stands twice.
+-- The members of run `r` for whom a request may be sent now: a part that `choose` uses twice.
         FROM giftcodes_memberredemption m
         JOIN giftcodes_member person
           ON person.id = m.member_id AND person.active AND NOT person.opted_out

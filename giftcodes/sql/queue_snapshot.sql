@@ -17,7 +17,7 @@ WITH waiting AS (
            array_agg(extract(epoch FROM m.next_attempt_at - %(now)s)::float)
                FILTER (WHERE m.state = 'unconfirmed') AS confirmations
     FROM (
-        -- Each half has an index of its own.
+        -- Each half has its own index.
         SELECT redemption_id, state, permit_until, next_attempt_at
         FROM giftcodes_memberredemption WHERE state = 'in_flight'
         UNION ALL

@@ -50,7 +50,7 @@ class Address:
         return psycopg.connect(make_conninfo(**settings), autocommit=True)
 
     def connect_to_server(self) -> psycopg.Connection[tuple[Any, ...]]:
-        """A connection to another database of the server, so that this one can be renamed.
+        """A connection to another database on the server, so that this one can be renamed.
 
         Raises:
             CommandError: the server does not answer or refuses us.

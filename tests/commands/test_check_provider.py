@@ -228,7 +228,7 @@ def test_a_used_up_window_is_respected(world: World, settings: Any) -> None:
     said = run("check_provider", "simulator")
 
     assert said.status == 1
-    assert "its request limit is used up just now. Run this again in" in said.out
+    assert "its request limit is used up at the moment. Run this again in" in said.out
     assert world.requests == []
     assert RateBudget.objects.get().used == 30
 

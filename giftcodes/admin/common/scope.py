@@ -67,7 +67,7 @@ def sees_all(person: Person) -> bool:
 
 
 def visible(rows: QuerySet[Row], person: Person) -> QuerySet[Row]:
-    """Those of these rows that a person may see."""
+    """The rows among these that a person may see."""
     return rows.filter(limit(rows.model, person))
 
 
@@ -86,8 +86,8 @@ def _nothing(_person: Person) -> Q:
 def _guilds(person: Person) -> list[int]:
     """The ids of the person's guilds, fetched once in a request.
 
-    They are values and no subquery: PostgreSQL cannot know how few rows a subquery has, and would
-    read a million member redemptions to find the newest fifty.
+    They are values and not a subquery: PostgreSQL cannot know how few rows a subquery has, and
+    would read a million member redemptions to find the newest fifty.
     """
     ids: list[int] | None = getattr(person, _KEPT, None)
     if ids is None:
