@@ -342,8 +342,7 @@ def _raise_alarm(guild: Guild, message: str) -> None:
 
 
 def _try_again(job: _Job, delivery: Delivery) -> None:
-    """Back off. A request to wait is not a failure. A channel that keeps refusing is tried less.
-    """
+    """Back off. A request to wait is no failure. A channel that keeps refusing is tried less."""
     row, channel = job.row, job.channel
     tries = row.tries + (delivery.wait_seconds == 0)
     if tries >= MOST_TRIES:

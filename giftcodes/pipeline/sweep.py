@@ -281,8 +281,7 @@ def _maybe_over() -> list[int]:
 
 
 def _codes_with_waiting_rows() -> list[int]:
-    """Closed codes with rows that still wait: cancelling stopped early, or a claim was given back.
-    """
+    """Closed codes for which rows still wait, after an interruption or a claim given back."""
     closed = [CodeState.CLOSED, CodeState.DELETED]
     waiting = MemberRedemption.objects.pending().filter(redemption=OuterRef("pk"))
     # A run that has ended has no row that waits.

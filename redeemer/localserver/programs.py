@@ -48,8 +48,7 @@ class Programs:
         return self._worker("control", self._config.control_threads)
 
     def worker_redeem(self) -> Program:
-        """The worker for requests to the game. It is separate, so a slow game delays no other work.
-        """
+        """The worker for requests to the game. It is separate so that they delay nothing else."""
         return self._worker("redeem", self._config.redeem_threads)
 
     def beat(self) -> Program:
