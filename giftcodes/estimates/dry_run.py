@@ -111,9 +111,7 @@ def _decide(row: _MemberRow, *, elsewhere: str) -> tuple[bool, str]:
     if state is State.IN_FLIGHT:
         return False, gettext("has a request under way")
     if state is State.UNCONFIRMED:
-        return False, gettext(
-            "is retried automatically: an earlier request had no clear answer"
-        )
+        return False, gettext("is retried automatically: an earlier request had no clear answer")
     if row.opted_out:
         return False, gettext("has opted out")
     if not row.active:

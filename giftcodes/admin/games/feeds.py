@@ -83,9 +83,7 @@ class FeedAdmin(Editable):
         for feed in chosen:
             config = settings.PROVIDERS.get(feed.provider)
             if config is None:
-                report.refused(
-                    gettext("The game %s is no longer in the settings.") % feed.provider
-                )
+                report.refused(gettext("The game %s is no longer in the settings.") % feed.provider)
             elif len(chosen) == 1 or not config.has_feed:
                 self._poll(feed, report)
             else:
