@@ -116,7 +116,7 @@ def test_an_answer_that_was_lost_without_a_fault_is_found(
     round_: Round, evidence: Evidence
 ) -> None:
     evidence.attempts[0]["outcome"] = ""
-    assert judge(round_, evidence)[0].startswith("1 attempt(s) without an answer")
+    assert judge(round_, evidence)[0].startswith("1 unanswered attempt(s)")
 
     round_.in_flight = {1}
     assert judge(round_, evidence) == []
