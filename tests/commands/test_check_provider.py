@@ -170,7 +170,7 @@ def test_a_game_out_of_reach_is_told(world: World) -> None:
     assert said.status == 1
     assert "✗ Service: 127.0.0.1:" in said.out
     assert "Check SIMULATOR_API_URL" in said.out
-    assert "– Game: not asked" in said.out
+    assert "– Game: not tried with a code" in said.out
     assert "✗ Feed: The feed could not be reached" in said.out
 
 
