@@ -28,7 +28,7 @@ class Figure:
         what: what was measured.
         figure: the value, in `unit`.
         unit: the unit of the figure and of its limit.
-        limit: the bound of the figure; None: the figure is for comparison only.
+        limit: the bound of the figure. None if the figure is for comparison only.
         at_least: the limit is a minimum instead of a maximum.
         load: the load average of the last minute, since other programs disturb the measurement.
     """
@@ -73,7 +73,7 @@ _FIGURES: list[Figure] = []
 
 @pytest.fixture(scope="session", autouse=True)
 def _autovacuum() -> None:
-    """The server vacuums and analyses as in an installation, which the other tests keep off."""
+    """Switch autovacuum on, as in an installation. For the other tests it is off."""
     with psycopg.connect(os.environ["DATABASE_URL"], autocommit=True) as connection:
         connection.execute("ALTER SYSTEM SET autovacuum = on")
         connection.execute("SELECT pg_reload_conf()")
@@ -87,7 +87,7 @@ def report(
     Args:
         what: what was measured.
         figure: the value.
-        limit: the maximum; None: the figure is only shown.
+        limit: the maximum. None if the figure is only shown.
         unit: the unit of both.
         at_least: the limit is a minimum instead.
     """

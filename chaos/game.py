@@ -1,4 +1,4 @@
-"""The simulated game: its world, which a scenario changes, and its ledger of requests."""
+"""The simulated game. A scenario changes its world; the checks read its ledger of requests."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class Game:
             raise ValueError(message)
 
     def script_fault(self, fault: str, **details: Any) -> None:
-        """Add one fault to the script of the simulator."""
+        """Add one fault to the simulator's script."""
         self.change(faults=[{"fault": fault, **details}])
 
     def ledger(self, since: int = 0) -> dict[str, Any]:

@@ -45,13 +45,13 @@ class Round:
     problems: list[str] = field(default_factory=list)
     #: Texts for the line of the result.
     notes: list[str] = field(default_factory=list)
-    #: Players who need not have the code at the end. Their rows still need a reason.
+    #: Players who may lack the code at the end. Their rows still need a reason.
     exempt: set[str] = field(default_factory=set)
     #: The game may refuse requests with a 429 that our pace did not cause, such as a scripted one.
     may_be_throttled: bool = False
-    #: Added to the allowed recovery time: until a process that was cut off has reconnected.
+    #: Added to the allowed recovery time: the time until a disconnected process has reconnected.
     extra_seconds: float = 0.0
-    #: Added to the allowed time until all is settled: while a game is paused and probed.
+    #: Added to the allowed time until all is settled: the time of a game's pause and probes.
     game_seconds: float = 0.0
     #: The number of issues of each code. Each player gets every issue.
     issues: int = 1
@@ -85,7 +85,7 @@ class Round:
         self.system.wait_until(is_done, f"{goal:.0f} settled rows", seconds=self.patience_seconds)
 
     def wait_for_random_moment(self, until: float = 0.9) -> None:
-        """Wait until a random fraction is settled, then usually for a request and a moment."""
+        """Wait until a random fraction is settled, then usually for a request and a random time."""
         self.wait_for_progress(self.random.uniform(0, until))
         if self.random.random() < 0.8:
             self.wait_for_request()
@@ -109,7 +109,7 @@ class Round:
         self.note_in_flight()
 
     def note_in_flight(self) -> None:
-        """After a fault, note which requests are in flight, as soon as the database answers."""
+        """Note which requests are in flight after a fault, as soon as the database answers."""
         if self._must_note_in_flight and self.try_database(
             lambda: self.in_flight.update(self.system.database.unanswered())
         ):

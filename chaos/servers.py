@@ -54,7 +54,7 @@ class Running:
 
 
 class Servers:
-    """The two servers, in a folder of their own."""
+    """The two servers, in a separate folder."""
 
     def __init__(self, folder: Path) -> None:
         folder.chmod(0o755)  # The database user must be able to enter it.

@@ -55,9 +55,9 @@ class System:
         self.processes = {
             name: self._process(name, command) for name, command in self._commands(port).items()
         }
-        #: For the audit, which checks all rounds: the number of answers that were lost so far.
+        #: The number of answers lost so far, for the audit, which checks all rounds.
         self.repeats_allowed = 0
-        #: Is called with the name of a process that has died.
+        #: Called with the name of a process that has died.
         self.on_death: Callable[[str], None] = lambda name: None
 
     # --- Start and end ----------------------------------------------------------------------------
@@ -159,8 +159,8 @@ class System:
     def _environment(self) -> dict[str, str]:
         return {
             **os.environ,
-            "REDEEMER_HOME": str(self.folder),  # A running `make up` is none of ours,
-            **{game.setting("SALT"): "" for game in GAMES},  # and neither is what stands in .env.
+            "REDEEMER_HOME": str(self.folder),  # Do not use a running `make up`,
+            **{game.setting("SALT"): "" for game in GAMES},  # or the games in .env.
             "DJANGO_SETTINGS_MODULE": "redeemer.settings",
             "DATABASE_URL": self.servers.database_url,
             "DATABASE_POOL": "1",

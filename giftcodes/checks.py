@@ -19,11 +19,12 @@ from giftcodes.clients.games import CLIENTS
 from giftcodes.domain import failpoints
 from giftcodes.domain.database_encoding import wrong_encoding
 
-#: The time that a worker needs beside the call: to be scheduled, to write its intent, to record.
+#: The time that a worker needs besides the call: to be scheduled, to write its intent, and to
+#: record the answer.
 LEASE_MARGIN_SECONDS = failpoints.seconds("LEASE_MARGIN_SECONDS", 10.0)
 
 LEAST_DAYS_KEPT = 2
-#: A century: a date so long ago can still be calculated.
+#: A century. A date that long ago can still be calculated.
 MOST_DAYS_KEPT = 36_500
 #: A feed that is polled less often than daily brings codes that have ended.
 LEAST_POLL_SECONDS, MOST_POLL_SECONDS = 3.0, 86_400.0

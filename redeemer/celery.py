@@ -49,8 +49,8 @@ def _wake_event_loop(**_: Any) -> None:
 
     With prefetching switched off, the loop fetches a message only when a thread is free, and does
     not notice that one has become free: it sleeps until something else wakes it, about a tenth of a
-    second (decision 2). The signal is sent just before Celery releases the request, hence
-    the millisecond.
+    second (decision 2). The delay of a millisecond is needed because the signal is sent just before
+    Celery releases the request.
     """
     if hub := get_event_loop():
         hub.call_soon(hub.call_later, _WAKE_DELAY_SECONDS, _do_nothing)

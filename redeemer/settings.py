@@ -29,8 +29,8 @@ discovery.load_running_environment()
 
 # --- Django ---------------------------------------------------------------------------------------
 DEBUG = env.bool("DEBUG", default=False)
-# Without one, commands that need none still run. The site, the workers, beat, and commands that
-# hash or sign do not (giftcodes.secret_key). There is no default.
+# There is no default. If it is missing, commands that do not need it still run. The site, the
+# workers, beat, and commands that hash or sign do not (giftcodes.secret_key).
 SECRET_KEY = env.str("SECRET_KEY", default="")
 THIS_MACHINE = {"localhost", "127.0.0.1", "[::1]"}
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=sorted(THIS_MACHINE))
@@ -115,7 +115,7 @@ UNFOLD = {
     "SITE_HEADER": "Redeemer",
     "SITE_SUBHEADER": "Gift codes for guilds",
     "SITE_SYMBOL": "redeem",
-    # The admin is the whole site, so that there is no site to link to.
+    # The admin is the whole site, so there is no other site to link to.
     "SITE_URL": None,
     "DASHBOARD_CALLBACK": "giftcodes.admin.monitoring.dashboard.add_board",
     "SITE_FAVICONS": [
@@ -164,7 +164,7 @@ POOL = {
     # return.
     "reconnect_timeout": 2,
 }
-#: By this host, the commands recognise that no server is running.
+#: The commands recognise by this host that no server is running.
 NO_SERVER_HOST = discovery.NO_SERVER_HOST
 DATABASES: dict[str, dict[str, Any]] = {}
 if env.str("DATABASE_URL", default=""):
@@ -179,7 +179,7 @@ if env.str("DATABASE_URL", default=""):
             "application_name": "redeemer",
             "server_side_binding": True,
             "prepare_threshold": 5,
-            # A broken connection is noticed within half a minute, not after the kernel's two hours.
+            # A broken connection is noticed within half a minute. The kernel would take two hours.
             "keepalives_idle": 10,
             "keepalives_interval": 5,
             "keepalives_count": 3,
@@ -212,7 +212,7 @@ CELERY_BROKER_TRANSPORT_OPTIONS = {
     "socket_keepalive": True,
     "health_check_interval": 25,
 }
-# A lost message costs one tick, so that publishing does not retry when the broker is down.
+# A lost message delays the work by one tick, so publishing does not retry when the broker is down.
 CELERY_TASK_PUBLISH_RETRY = False
 CELERY_TASK_DEFAULT_QUEUE = "control"
 CELERY_TASK_ROUTES = {"giftcodes.tasks.redeem_member": {"queue": "redeem"}}

@@ -33,7 +33,7 @@ from simulator.wire import Reply, Request, Response, html_response
 from simulator.world import World
 
 _REQUIRED = ("fid", "cdk", "kid", "time", "sign")
-#: Where a fault comes before the game's work, the response that it cuts or truncates.
+#: The response that a fault cuts or truncates, if the fault comes before the game's work.
 _NOT_DONE = Response(200, message_body("TIMEOUT RETRY", 40004))
 
 
@@ -212,8 +212,7 @@ class GiftApi:
 class ConfigApi:
     """`POST /api/gift_code_config`: signed with `time` only, for no player.
 
-    It has a window of its own, and a list of its own in the ledger, because it is not a redeem
-    request.
+    It has a separate window, and a separate list in the ledger, because it is not a redeem request.
     """
 
     world: World

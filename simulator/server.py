@@ -1,4 +1,4 @@
-"""The server, on a thread of its own: routes a request to an API or to the control paths."""
+"""The simulator's server. It has its own thread, and routes requests to APIs and control paths."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ DEFAULT_SALT = "simulator-salt"
 API_PATH = "/api/gift_code"
 CONFIG_PATH = "/api/gift_code_config"
 FEED_PATH = "/feed"
-#: Removed by the game in July 2026. Only an outdated client requests them.
+#: The game removed these paths in July 2026. Only an outdated client requests them.
 _OLD_PATHS = ("/api/player", "/api/captcha")
 _BACKLOG = 1024
 
@@ -40,11 +40,11 @@ T = TypeVar("T")
 
 
 class Simulator:
-    """A game and a code feed on one port of this machine.
+    """A game and a code feed on one local port.
 
     All state belongs to one thread with an event loop, so nothing needs a lock, and a connection
-    that hangs costs a coroutine. It can be stopped and started again on the same port, which
-    simulates an outage. Its public methods may be called from any thread.
+    that hangs occupies only a coroutine. To simulate an outage, stop the simulator and start it
+    again on the same port. Its public methods may be called from any thread.
     """
 
     def __init__(
@@ -63,22 +63,22 @@ class Simulator:
         state: Path | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        """Create the world. It does not listen yet.
+        """Create the world. `start` makes the server listen.
 
         Args:
             host: the address to listen on.
-            port: 0 picks a free one at the first start, and keeps it.
+            port: the port. With 0, the first start picks a free port, and later starts reuse it.
             salt: the salt of the signatures.
             feed_key: the X-API-Key that the feed requires; empty: it accepts any.
-            rate: `30/60` is 30 requests in 60 s for each address; or `unlimited`.
+            rate: the limit for each address: `30/60` is 30 requests in 60 s; or `unlimited`.
             players: the number of seeded players.
             seed: the seed of players, codes and variations.
             latency: seconds before the game processes a request.
             player_gap: minimum seconds between requests for one player; 0: none.
-            publish_every: seconds between new codes in the feed, the first at once; None publishes
-                none.
+            publish_every: seconds between new codes in the feed. The first one is published at
+                once. With None, no codes are published.
             state: the state file; None: the state ends with the process.
-            clock: returns unix seconds; a test may set it.
+            clock: returns Unix seconds. A test may replace it.
 
         Raises:
             StateFileError: the state file cannot be used.
@@ -133,7 +133,7 @@ class Simulator:
         return self
 
     def stop(self) -> None:
-        """Close the port and every connection. The state stays, and it can be started again."""
+        """Close the port and every connection. The state is kept for the next `start`."""
         if self._loop is None or self._thread is None:
             return
         self._loop.call_soon_threadsafe(self._stopping.set)
@@ -176,7 +176,7 @@ class Simulator:
         self._on_loop(self.state.reset)
 
     def _on_loop(self, action: Callable[[], T]) -> T:
-        """Call `action` on the thread that owns the state; directly if there is no such thread."""
+        """Call `action` on the thread that owns the state, or directly if that does not run."""
         if self._loop is None:
             return action()
 
@@ -191,8 +191,8 @@ class Simulator:
         publishing = asyncio.create_task(self._publish())
         is_up.set()
         await self._stopping.wait()
-        # Do not wait for the server to close: it waits for its connections, and a dripping one
-        # never ends. asyncio.run() cancels them.
+        # Do not wait for the server to close: it waits for its connections, and one with the fault
+        # `drip` never ends. asyncio.run() cancels them.
         server.close()
         publishing.cancel()
         self._loop = None
@@ -200,7 +200,7 @@ class Simulator:
     async def _publish(self) -> None:
         """Publish a code at each interval.
 
-        After a restart, the next is due when it would have been before.
+        A restart does not change when the next code is due.
         """
         if self._publish_every is None:
             return
@@ -225,8 +225,8 @@ class _Router:
         except (ConnectionError, TimeoutError):
             pass  # The client closed the connection; the ledger already has the request.
         except asyncio.CancelledError:
-            # The simulator stops. Not re-raised: Python 3.11 reports a cancelled connection as an
-            # error.
+            # The simulator stops. The exception is not raised again, because Python 3.11 reports a
+            # cancelled connection as an error.
             writer.transport.abort()
         finally:
             writer.close()
@@ -262,7 +262,7 @@ class _Router:
         reply, entry = await self.api.respond(request)
         entry.status = reply.status
         # Record the entry before the reply is sent, because a client that has read the reply may
-        # kill this process at once, and again when the exchange has ended.
+        # kill this process at once. Record it again when the exchange has ended.
         self.state.ledger.close(entry)
         try:
             return await reply.send(writer)
@@ -303,7 +303,7 @@ def _control(state: State, request: Request) -> Response:
                 state.reset()
                 return json_response({"reset": True})
             case _, "/_sim/trap":
-                # The default target of redirects. A correct client never follows one.
+                # The default target of redirects. A correct client never follows a redirect.
                 state.ledger.violation("redirect followed", state.clock(), method=request.method)
                 return json_response({"trapped": True})
     except InvalidWorldError as error:

@@ -25,7 +25,7 @@ class Entry:
     Args:
         n: its number in the ledger, from 1.
         at: when the whole request had arrived.
-        player, realm, code: as sent; None: not sent.
+        player, realm, code: as sent. None if not sent.
         window_opened_at, window_number: the window it was counted in, and its number there; None:
             no rate is set, or the game never saw the request.
         answered_at: when the exchange ended; for a dropped response, when the connection was
@@ -171,8 +171,8 @@ class StateFileError(Exception):
 class StateFile:
     """An open and locked state file: one JSON record per line, append-only.
 
-    A record is written before the response is sent, but not synced to disk: a killed process loses
-    nothing, a power failure may.
+    A record is written before the response is sent, but not synced to disk. A killed process loses
+    no records, but a power failure may lose some.
     """
 
     def __init__(self, path: Path) -> None:
@@ -224,7 +224,7 @@ class StateFile:
 
 
 class State:
-    """World and ledger. Without a state file they last as long as the process."""
+    """The world and the ledger. Without a state file, they are lost when the process ends."""
 
     def __init__(
         self, initial: InitialWorld, *, file: Path | None, clock: Callable[[], float] = time.time

@@ -1,4 +1,4 @@
-"""The simulated world: players, codes, feed, faults, options, and posted changes of them."""
+"""The simulated world: players, codes, feed, faults, options, and posted changes to them."""
 
 from __future__ import annotations
 
@@ -182,7 +182,7 @@ class World:
         self.holders = {}
 
     def apply(self, change: Change, now: float) -> None:
-        """Merge a change. Whatever it does not name stays as it is."""
+        """Merge a change. What it does not name stays unchanged."""
         for player_id, player in change.players.items():
             if player is None:
                 self.players.pop(player_id, None)

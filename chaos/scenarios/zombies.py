@@ -86,7 +86,7 @@ def zombie_record(round_: Round) -> None:
         return {row["id"]: row["token"] for row in rows if row["token"] > tokens[row["id"]]}
 
     round_.system.wait_until(
-        lambda: bool(asked_again()), "the member to be asked again", seconds=round_.patience_seconds
+        lambda: bool(asked_again()), "the request to be repeated", seconds=round_.patience_seconds
     )
     fresh = asked_again()
     _wake_up(round_)

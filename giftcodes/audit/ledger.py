@@ -30,11 +30,11 @@ class Ledger:
 
     Args:
         url: the simulator's base address.
-        asked_at: when it was read, by the database's clock: earlier answers are in it.
+        asked_at: when it was read, by the database's clock. It contains earlier answers.
         requests: every request, those of `check_provider` too.
         grants: which player was granted which issue of which code.
         violations: what no honest client does.
-        limit: requests that the game allows in a window now; None: any number.
+        limit: the number of requests that the game allows in a window now. None if unlimited.
     """
 
     url: str
@@ -58,7 +58,7 @@ class Ledger:
         return [entry for entry in self.requests if self._is_excess(entry)]
 
     def _is_excess(self, entry: Entry) -> bool:
-        """The game refused it, but not by a script. Without an answer, its number decides."""
+        """The game refused it, but not by a script. If it has no answer, its number decides."""
         if entry["window_number"] is None:
             return False
         if entry["status"] is None:

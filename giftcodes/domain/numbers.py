@@ -1,6 +1,6 @@
 """Whole numbers as people and spreadsheets write them.
 
-A number is read in full, or refused with a proposal of what to write; never shortened.
+A number is read in full, or refused with a proposal of what to write. It is never shortened.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _SIGNED = re.compile(r"[+\-\u2212][0-9]+")
 _WRAPPED = re.compile(r"[^0-9]*([0-9]+)[^0-9]*")
 #: The most digits of a proposal: a longer one does not help.
 _PROPOSAL_DIGITS = 20
-#: A PostgreSQL bigint holds every number of so many digits.
+#: A PostgreSQL bigint holds every number with this many digits.
 _BIGINT_DIGITS = 18
 
 
@@ -93,5 +93,5 @@ def _reason(text: str) -> str:
     if _SIGNED.fullmatch(text):
         return f"It has a sign. {proposal}"
     if joined and (match := _WRAPPED.fullmatch(text)) and match[1] == joined:
-        return f"There are other characters beside the digits. {proposal}"
+        return f"There are other characters besides the digits. {proposal}"
     return "Write digits only."

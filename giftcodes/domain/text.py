@@ -107,7 +107,7 @@ def isolated(name: str) -> str:
 
 
 def sentence(text: str) -> str:
-    """A sentence of ours with isolated names: `visible`, and the names stay isolated."""
+    """A sentence of this program: `visible`, but isolated names in it stay isolated."""
     if text.isascii():
         return text
     parts = _ISOLATED.split(text)

@@ -47,7 +47,7 @@ class Channel(models.Model):
             "A Discord webhook, or an address of Apprise. It is kept, and never shown again."
         ),
     )
-    #: Until then nothing is sent: the channel asked for that, or refused a message.
+    #: Nothing is sent before this time: the channel asked for the pause, or refused a message.
     not_before = models.DateTimeField(_("rests until"), null=True, editable=False)
     #: Every request since then was refused or could not be made. Null: the last one was accepted.
     refused_since = models.DateTimeField(_("refuses since"), null=True, editable=False)

@@ -25,8 +25,8 @@ from giftcodes.domain.validators import validate_code
 from giftcodes.models.code_state import OPEN_STATES, CodeAnswer, CodeChange, CodeState
 from giftcodes.models.fields import TokenField
 
-#: A closed code that may still work is asked for once more after each of these: codes are published
-#: early and typed wrong, and a claim limit may be lifted.
+#: A closed code that may still work is tried once more after each of these times: codes are
+#: published early and typed wrong, and a claim limit may be lifted.
 PROBE_AFTER_SECONDS = (600, 3_600, 21_600)
 _PROBED = frozenset({Outcome.CODE_NOT_FOUND, Outcome.CLAIM_LIMIT})
 
@@ -101,12 +101,12 @@ class CodeLife(models.Model):
     )
     odd_players = models.JSONField(default=list, db_default=[], editable=False)
     odd_since = models.DateTimeField(_("unclear answers since"), null=True, editable=False)
-    #: The code is held back: one member at a time is asked for, the next one at this moment at the
-    #: earliest.
+    #: The code is held back until then: it is tried for one member at a time, and not for the next
+    #: one before this moment.
     held_until = models.DateTimeField(_("held back until"), null=True, editable=False)
 
     # Redeemer compares codes without case, and the game compares them with case.
-    #: Spellings that were seen and have not been asked for.
+    #: Spellings that were seen and have not been tried.
     other_spellings = models.JSONField(default=list, db_default=[], editable=False)
     #: Spellings that the game did not know.
     tried_spellings = models.JSONField(default=list, db_default=[], editable=False)
@@ -133,11 +133,11 @@ class CodeLife(models.Model):
 
     # --- Answers ----------------------------------------------------------------------------------
     def apply_response(self, answer: CodeAnswer) -> CodeChange:
-        """Take in what the game said of this code, and save it. The row must be locked.
+        """Apply what the game said about this code, and save it. The row must be locked.
 
-        A code is closed only when two members got that answer, or the same one twice a minute
-        apart; a code that is being probed is closed again by one answer, so that a dead code costs
-        little.
+        A code is closed only when two members got that answer, or one member got it twice, a minute
+        apart. A code that is being probed is closed again by one answer, so that a dead code needs
+        few requests.
 
         Returns:
             What changed.
@@ -287,9 +287,9 @@ class CodeLife(models.Model):
     def can_take(self, spelling: str, *, is_person: bool) -> bool:
         """Whether another spelling of this code should be tried.
 
-        Not if the game has granted the code, or said that it has ended: then the spelling in use is
-        right. The feed cannot bring back a code that a person closed. A spelling that the game did
-        not know is tried again only if a person gives it.
+        If the game has granted the code, or said that it has ended, the spelling in use is right,
+        and no other is tried. The feed cannot bring back a code that a person closed. A spelling
+        that the game did not know is tried again only if a person gives it.
         """
         if (
             spelling == self.code
@@ -307,7 +307,7 @@ class CodeLife(models.Model):
         )
 
     def take_spelling(self, spelling: str, *, is_person: bool, now: dt.datetime) -> None:
-        """Have the code asked for in another spelling, and save it. The row must be locked.
+        """Use another spelling of the code in requests, and save it. The row must be locked.
 
         While the code is open, the spelling is used when the game does not know the one in use. If
         a person gives it, a closed code opens with it; if the feed gives it, the code is probed
@@ -365,7 +365,7 @@ class CodeLife(models.Model):
                 self.code, self.tried_spellings = first, [*others, self.code]
 
     def give_up_probing(self) -> None:
-        """Set the fields of a code that no member can be asked for: it stays closed."""
+        """Set the fields of a code that can be tried for no member. It stays closed."""
         self.state, self.next_probe_at = CodeState.CLOSED, None
         self._forget_odd()
 

@@ -69,7 +69,7 @@ class TokenField(CharField):
 
 
 class SentenceField(TextField):
-    """A sentence of this program, in which names may stand."""
+    """A sentence of this program that may contain names."""
 
     def from_db_value(self, value: str | None, *_: Any) -> str | None:
         """As above; isolated names in the sentence stay isolated."""

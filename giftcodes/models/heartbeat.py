@@ -26,8 +26,8 @@ class Heartbeat(models.Model):
             rest_seconds: the least time between two runs.
 
         Returns:
-            Whether the task shall run. False for all but the first of many messages that have piled
-            up, so that the others end at once.
+            Whether the task should run. If many messages have piled up, only the first one gets
+            true, so that the others end at once.
         """
         changed = execute(
             """

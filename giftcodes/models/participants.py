@@ -26,8 +26,8 @@ def admit_members(redemption_ids: list[int]) -> tuple[int, bool]:
     realm wait for correction.
 
     Returns:
-        How many rows were added that wait to be asked for; whether there are rows in other states
-        than waiting.
+        The number of added rows that wait for a request, and whether there are rows in any other
+        state.
     """
     ((added, has_others),) = fetch(
         statement("members", "admit", is_refused=is_refused_sql("m", "g")),

@@ -1,4 +1,4 @@
-"""The outbox: messages are claimed with a lease, sent, and recorded; a dead sender's claim ends."""
+"""The outbox. Messages are claimed with a lease, sent, and recorded. A dead sender's claim ends."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from giftcodes.models import Clock, DeliveryState
 from giftcodes.models.clock import clock_plus
 from giftcodes.models.outbox import UNFINISHED, Outbox
 
-#: A claim lasts for one message (`ANNOUNCE_SECONDS`) and this, half of it to wait in the queue.
+#: A claim lasts for one message (`ANNOUNCE_SECONDS`) plus this. Half of it is for the queue.
 LEASE_MARGIN_SECONDS = failpoints.seconds("ANNOUNCE_MARGIN_SECONDS", 20.0)
 #: The longest back-off.
 LONGEST_DELAY_SECONDS = 600.0
-#: Of the time for one message, the most for reaching the channel.
+#: The longest time for reaching the channel, as a part of the time for one message.
 CONNECT_SECONDS = 3.0
 SENDER_DIED = "The process that sent it died before the answer came. It is not sent again."
 
@@ -45,7 +45,7 @@ def claim(
     Args:
         model: of the messages.
         ids: the messages; finished and claimed ones are left out.
-        sending_at: set where the request follows at once.
+        sending_at: the value to set, if the request follows at once.
 
     Returns:
         Token by id.
@@ -83,7 +83,7 @@ def recover(model: type[Row]) -> list[Row]:
 def held(model: type[Row], claims: Mapping[int, int]) -> QuerySet[Row]:
     """The messages whose claim is still ours.
 
-    An unknown message is among them: a late answer may say what became of it.
+    They include unknown messages, because a late answer may show whether one was posted.
 
     Args:
         model: of the messages.

@@ -16,7 +16,7 @@ from giftcodes.estimates.queue_snapshot import read_outlooks
 from giftcodes.models import Announcement, Redemption, RunState
 
 BAR_LENGTH = 20
-#: Members named in a message, of those that need a person.
+#: The number of members needing a person that a message names.
 NAMED = 10
 NAME_LENGTH, REASON_LENGTH = 60, 120
 
@@ -31,7 +31,7 @@ class RunReport:
         is_over: the run has ended.
         is_stopped: a person stopped it.
         in_trouble: name and reason of the first members that need a person.
-        estimate: when it is done, in words that change seldom; empty: unknown.
+        estimate: when it will be done, in words that seldom change. Empty if unknown.
         url: the page of the run; empty: none.
     """
 
@@ -75,7 +75,7 @@ def _in_trouble(redemption: Redemption) -> tuple[tuple[str, str], ...]:
 
 
 def _estimate(redemption: Redemption) -> str:
-    """When the run is done, in words that change seldom, since each change is an edit."""
+    """When the run will be done, in words that seldom change, since each change is an edit."""
     outlook = read_outlooks().by_redemption.get(redemption.pk)
     return "" if outlook is None or outlook.seconds is None else formatting.left(outlook)
 

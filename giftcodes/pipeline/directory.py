@@ -24,14 +24,14 @@ from giftcodes.sql import fetch, statement
 
 #: The time between two requests for a player who agreed.
 EVERY = dt.timedelta(days=7)
-#: The most for one request, and for connecting within it. A claim lasts for a request and a margin.
+#: The time limits of one request, and of its connecting. A claim lasts for a request and a margin.
 TOTAL_SECONDS, CONNECT_SECONDS, LEASE_MARGIN_SECONDS = 6.0, 3.0, 20.0
-#: The time between two searches for players who have agreed, or do not agree any more.
+#: The time between two searches for players who have agreed, or who no longer agree.
 ENROL_SECONDS = 60.0
-#: The longest rest of a directory that fails; the rest of one that refuses our key; the longest
-#: rest that a 429 can ask for.
+#: The longest pause of a directory that fails, the pause of one that refuses our key, and the
+#: longest pause that a 429 can ask for.
 LONGEST_REST_SECONDS, KEY_REST_SECONDS, LONGEST_WAIT_SECONDS = 3_600.0, 900.0, 86_400.0
-#: A player whose request failed is asked for again after this; it doubles up to a day.
+#: A player whose request failed is looked up again after this time. It doubles up to a day.
 PLAYER_REST_SECONDS, LONGEST_PLAYER_REST_SECONDS = 600.0, 86_400.0
 REASON_LENGTH = 100
 
@@ -90,7 +90,7 @@ def takes_realm(
 
 @dataclass(slots=True)
 class LookupResult:
-    """What came of one lookup.
+    """The result of one lookup.
 
     Args:
         asked: a request was made.
@@ -244,7 +244,7 @@ def _take_in(
         return LookupResult(
             True,
             may_go_on=True,
-            message="The player does not agree any more; the answer is not used.",
+            message="The player no longer agrees; the answer is not used.",
         )
     result = LookupResult(True, may_go_on=True)
     if answer.status is LookupStatus.FOUND and answer.realm is not None:

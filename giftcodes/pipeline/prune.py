@@ -37,7 +37,7 @@ class Batch(NamedTuple):
     """One batch.
 
     Args:
-        last_id: the last row, or redemption, of the batch; None: there was nothing left.
+        last_id: the last row, or redemption, of the batch. None if nothing was left.
         has_more_of_last: the last redemption may have more rows to be deleted.
         deleted: the number of deleted rows.
     """
@@ -50,11 +50,11 @@ class Batch(NamedTuple):
 def prune() -> Pruned:
     """Delete attempts and journal entries that are older than the settings say.
 
-    It may be repeated, interrupted, and run twice at once: each batch is a transaction of its own,
+    It may be repeated, interrupted, and run twice at once: each batch is a separate transaction,
     and rows that another transaction holds are left to the next prune.
 
-    Attempts that prove something, or have no decisive answer, are never deleted. Neither is the
-    last run of each redemption in the journal.
+    Attempts that prove something, or have no decisive answer, are never deleted. The journal keeps
+    the last run of each redemption.
     """
     attempts = entries = 0
     if days := settings.KEEP_ATTEMPTS_DAYS:

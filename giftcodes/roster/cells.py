@@ -119,7 +119,7 @@ def _day(text: str) -> date | None:
 
 
 def looks_like_id(cell: str) -> bool:
-    """Whether a cell is a number, so that its line cannot be the column names."""
+    """Whether a cell is a number. If so, its line cannot be the column names."""
     try:
         return len(whole_digits(_unwrapped(cell))) >= 3
     except RoundedError:

@@ -67,7 +67,7 @@ def read_members(data: bytes) -> MemberList:
             ID, nickname, realm and day of consent. A quoted cell may contain line breaks.
 
     Raises:
-        UnreadableListError: nothing of it can be used.
+        UnreadableListError: no part of it can be used.
     """
     lines = re.split(r"\r\n|\r|\n", text_of(data))
     delimiter, start = _delimiter(lines)

@@ -266,7 +266,7 @@ def _undo_batch(
     """Undo a batch, or only report what would happen, in a fixed number of statements."""
     versions = Member.history.filter(member_import=made, id__in=member_ids).order_by("history_id")
     left = {version.id: version for version in versions}
-    # Locked as for a deletion: no run can include them meanwhile.
+    # Locked as for a deletion, so no run can include them in the meantime.
     members = list(Member.objects.select_for_update().filter(pk__in=member_ids).order_by("pk"))
     before = versions_before(
         Member, [version for version in left.values() if version.history_type != "+"]

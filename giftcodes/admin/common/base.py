@@ -57,8 +57,8 @@ class OwnRowsFilter(admin.RelatedFieldListFilter):
 def without_clear(field: Any) -> None:
     """Remove the button that clears a whole search field.
 
-    It stands in the list of chosen items, where screen readers expect items only. Each item has a
-    button of its own.
+    The button is in the list of chosen items, where screen readers expect only items. Each item has
+    its own button.
     """
     if field is not None and isinstance(field.widget, AutocompleteSelectMultiple):
         field.widget.is_required = True
@@ -104,7 +104,7 @@ class Scoped(_Mixin):
         return found, may_repeat
 
     def formfield_for_foreignkey(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
-        """Limit the choices, and thereby what a form accepts."""
+        """Limit the choices, and so the values that a form accepts."""
         return super().formfield_for_foreignkey(
             db_field, request, **self._limited(db_field, request, kwargs)
         )
@@ -257,7 +257,7 @@ class Page(Scoped, _ModelAdmin):
         return fields if scope.sees_all(request.user) else [*fields, *self.reserved]
 
     def get_actions(self, request: HttpRequest) -> Any:
-        """Without Django's bulk deletion: rows with a history stay."""
+        """Leave out Django's bulk deletion, because rows with a history stay."""
         actions = super().get_actions(request)
         actions.pop("delete_selected", None)
         return actions
@@ -305,7 +305,7 @@ def _may(request: HttpRequest, permission: str) -> bool:
 class History(Page):
     """Rows that only the pipeline writes: the pages show them and change nothing."""
 
-    # Counting a long history for "12 results (3,141,592 total)" would cost more than the page.
+    # Counting a long history for "12 results (3,141,592 total)" would take longer than the page.
     show_full_result_count = False
 
     def has_add_permission(self, request: HttpRequest) -> bool:  # noqa: ARG002

@@ -23,7 +23,7 @@ SHOWN = "shown"
 
 
 def group(title: Any, badge: str, lines: Iterable[Any]) -> dict[str, Any]:
-    """Lines under one heading, of which the page shows the first `MOST_SHOWN`.
+    """Lines under one heading. The page shows the first `MOST_SHOWN` of them.
 
     Args:
         title: the heading.

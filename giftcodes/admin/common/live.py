@@ -43,7 +43,7 @@ def parts_of(
 
 
 def answer(parts: Mapping[str, str], *, again_in_seconds: float | None) -> JsonResponse:
-    """The response to live.js. `again_in_seconds` None: the page does not change any more."""
+    """The response to live.js. If `again_in_seconds` is None, the page no longer changes."""
     response = JsonResponse({"parts": parts, "again_in_seconds": again_in_seconds})
     add_never_cache_headers(response)
     return response

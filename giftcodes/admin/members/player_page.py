@@ -89,7 +89,7 @@ def _opt_out(request: HttpRequest, provider: str, player_id: str) -> None:
     _note(request, provider, player_id, gettext("Opted out."))
     tasks.enqueue_on_commit(tasks.catch_up)
     words = gettext(
-        "No code is redeemed for player %s any more, in any guild. An imported list does not bring "
+        "Codes are no longer redeemed for player %s, in any guild. An imported list does not bring "
         "the player back."
     )
     messages.success(request, words % player_id if result.changed else _UNCHANGED)
@@ -154,7 +154,7 @@ class OptOutAdmin(History):
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> Any:
-        """With a link to the page for a player's wish."""
+        """Add a link to the page for a player's wish."""
         here = {}
         if may_open(request.user):
             page_link = format_html(

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One thing to do. Without an address it is done outside of the admin."""
+    """One thing to do. If it has no address, it is done outside the admin."""
 
     title: Words
     how: Words
@@ -74,13 +74,13 @@ def first_steps(person: Any) -> list[Step]:
 
 
 def _steps_of_officer(person: Any) -> list[Step]:
-    """Without guilds and games, which only operators add."""
+    """The steps without guilds and games, which only operators add."""
     if scope.visible(MemberRedemption.objects.settled(), person).exists():
         return []
     return [
         Step(
             _("Become an officer of a guild"),
-            _("Ask the administrator. You see only the guilds of which you are an officer."),
+            _("Ask the administrator. You see only the guilds in which you are an officer."),
             scope.visible(Guild.objects.all(), person).exists(),
         ),
         Step(
@@ -99,5 +99,5 @@ def _steps_of_officer(person: Any) -> list[Step]:
 
 
 def next_of(steps: list[Step]) -> Any:
-    """The first step that is not done. None: all are."""
+    """The first step that is not done. None if all are."""
     return next((step for step in steps if not step.is_done), None)

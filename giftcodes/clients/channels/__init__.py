@@ -37,7 +37,7 @@ def channel_client_for(
         connect_seconds: the part of it that connecting may take.
 
     Raises:
-        BadAddressError: the address is not that of a channel.
+        BadAddressError: the address does not belong to a channel.
     """
     address = address.strip()
     if is_webhook(address):

@@ -35,7 +35,7 @@ TITLE_LENGTH, TEXT_LENGTH, FACTS, NAME_LENGTH, VALUE_LENGTH, TOTAL_LENGTH = (
     1024,
     6000,
 )
-#: The wait after a 429 that names none. The outbox's own back-off is longer, and grows.
+#: The wait after a 429 that does not name one. The outbox's own back-off is longer, and grows.
 UNNAMED_WAIT_SECONDS = 1.0
 #: The longest wait after a success. If Discord needs more, it refuses the next request.
 LONGEST_PAUSE_SECONDS = 3_600.0
@@ -225,7 +225,7 @@ def _json(response: Response) -> dict[str, Any]:
 
 
 def _code(answer: dict[str, Any]) -> int | None:
-    """Discord's error code; None: the answer is not Discord's."""
+    """Discord's error code. None if the answer is not from Discord."""
     code = answer.get("code")
     return code if isinstance(code, int) and not isinstance(code, bool) else None
 
@@ -270,7 +270,7 @@ def _id(answer: dict[str, Any]) -> str:
 def _delivered(response: Response, answer: dict[str, Any]) -> Delivery:
     """The delivery of a posted message.
 
-    Where no request is left in the window, it asks for a pause.
+    If no request is left in the window, it asks for a pause.
     """
     pause = 0.0
     if response.headers.get("X-RateLimit-Remaining", "").strip() == "0":

@@ -66,7 +66,7 @@ def read_player(value: object, player_id: str) -> DirectoryAnswer:
         return _unreadable("The answer is not a JSON object.")
     ids = {str(one[key]) for one in objects for key in _IDS if _is_id(one.get(key))}
     if ids and player_id not in ids:
-        return _unreadable("The answer is about another player than the one that was asked for.")
+        return _unreadable("The answer is about a different player.")
     names = [name for one in objects for key in _NAMES if (name := _name(one.get(key)))]
     realms = {realm for one in objects for key in _REALMS if (realm := _realm(one.get(key)))}
     if not names:
@@ -103,7 +103,7 @@ def _name(value: object) -> str:
 
 
 def _realm(value: object) -> int | None:
-    """A realm, from a number or its digits; None: it is neither."""
+    """A realm, from a number or its digits. None if it is neither."""
     if isinstance(value, bool) or not isinstance(value, (int, str)):
         return None
     text = str(value).strip() if isinstance(value, str) or abs(value) < 10**9 else ""

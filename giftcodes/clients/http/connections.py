@@ -25,8 +25,8 @@ from giftcodes.clients.http.budget import CURRENT, Budget
 from giftcodes.domain import failpoints
 
 #: A pooled connection that has been idle for longer is not reused. Servers close idle connections
-#: after 5 s or more, and a request sent just then has an unknown outcome, which costs the member a
-#: minute.
+#: after 5 s or more, and a request sent at that moment has an unknown outcome, which delays the
+#: member by a minute.
 IDLE_SECONDS = 4.0
 
 #: Connections kept for reuse: more than there are threads in a worker.

@@ -103,7 +103,7 @@ def _read(file: str) -> MemberList:
 
 
 def _bytes_of(file: str) -> bytes:
-    """The content. Of a file that is too large, one byte more than the reader accepts."""
+    """The content. If the file is too large, only one byte more than the reader accepts."""
     try:
         if file == "-":
             return sys.stdin.buffer.read(MAX_BYTES + 1)
