@@ -145,12 +145,14 @@ def connect(host: str, port: int, budget: Budget) -> socket.socket:
 
     Raises:
         OSError: the name is unknown, or no address could be reached in time.
+        ForbiddenAddressError: the last address may not be connected to.
     """
-    addresses = _resolve(host, port, budget.connect_seconds_left())
+    addresses = resolve(host, port, budget.connect_seconds_left())
     problem: OSError = OSError(f"no address for {host}")
     for position, (family, kind, protocol, _, address) in enumerate(addresses):
         seconds = budget.connect_seconds_left() / (len(addresses) - position)
         try:
+            budget.check_address(str(address[0]))
             return _connected(socket.socket(family, kind, protocol), address, seconds)
         except OSError as error:
             problem = error
@@ -167,11 +169,17 @@ def _connected(sock: socket.socket, address: Any, seconds: float) -> socket.sock
     return sock
 
 
-def _resolve(host: str, port: int, seconds: float) -> Sequence[_Address]:
+def resolve(host: str, port: int | None, seconds: float) -> Sequence[_Address]:
     """The addresses of a host, looked up in at most `seconds`.
 
     The system's resolver has no timeout, so it runs in a thread, which is abandoned when the time
     is over.
+
+    Returns:
+        For each address what `socket.getaddrinfo` returns; the last item begins with the address.
+
+    Raises:
+        OSError: the name is unknown, or was not found in time.
     """
     found: queue.SimpleQueue[Sequence[_Address] | OSError] = queue.SimpleQueue()
 
