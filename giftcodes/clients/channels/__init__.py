@@ -5,6 +5,7 @@ from __future__ import annotations
 from giftcodes.clients.channels.apprise import AppriseClient
 from giftcodes.clients.channels.base import (
     PRIVATE_HOST,
+    STRICT_RULES,
     BadAddressError,
     ChannelClient,
     ChannelRules,
@@ -37,7 +38,7 @@ def channel_client_for(
     *,
     total_seconds: float,
     connect_seconds: float,
-    rules: ChannelRules = ChannelRules(),
+    rules: ChannelRules = STRICT_RULES,
 ) -> ChannelClient:
     """The client for an address: a Discord webhook, or a service that Apprise supports.
 

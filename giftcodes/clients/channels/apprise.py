@@ -145,7 +145,7 @@ def _plugin(address: str, service: Service, *, seconds: float) -> Any:
         raise BadAddressError(message) from error
     # Its log lines contain addresses, at every level.
     logging.getLogger("apprise").disabled = True
-    parsed = url_to_dict(address)
+    parsed: dict[str, Any] | None = url_to_dict(address)  # type: ignore[no-untyped-call]
     plugin = None
     if parsed and parsed.get("schema") == scheme_of(address):
         check_arguments(service, parsed)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
 
-from giftcodes.clients.http.destinations import PrivateHosts
+from giftcodes.clients.http.destinations import NO_PRIVATE_HOSTS, PrivateHosts
 
 ERROR_LENGTH = 300
 #: The wait after a 429 that names none. The outbox's own back-off is longer, and grows.
@@ -90,14 +90,16 @@ class ChannelRules:
         more_schemes: schemes of Apprise that are allowed besides the known ones, in lower case.
     """
 
-    private_hosts: PrivateHosts = PrivateHosts()
+    private_hosts: PrivateHosts = NO_PRIVATE_HOSTS
     more_schemes: frozenset[str] = frozenset()
 
 
+STRICT_RULES = ChannelRules()
+
 #: The error for a channel at a private address.
 PRIVATE_HOST = (
-    "The address leads to this machine or into a private network, which is not allowed. If the host "
-    "is yours, add it to the setting CHANNEL_PRIVATE_HOSTS."
+    "The address leads to this machine or into a private network, which is not allowed. If the "
+    "host is yours, add it to the setting CHANNEL_PRIVATE_HOSTS."
 )
 
 

@@ -19,7 +19,9 @@ _COMMON = frozenset({"verify", "user", "pass", "password", "format"})
 #: Arguments that no service may have, also not one that a setting adds: they would change the
 #: request, its repetition or its result, or read a local file.
 _DANGEROUS = frozenset(
-    ["attach", "attachment", "cto", "file", "headers", "method", "optional", "overflow", "pem", "pgp", "pgpkey", "pgpprv", "pgppub", "proxy", "redirect", "redirects", "retry", "rto", "smime", "store", "template", "wait", "wkd"]
+    {"attach", "attachment", "file", "headers", "method", "proxy", "redirect", "store", "template"}
+    | {"cto", "optional", "overflow", "retry", "rto", "wait"}
+    | {"pem", "pgp", "pgpkey", "pgpprv", "pgppub", "smime", "wkd"}
 )
 _SCHEME = re.compile(r"([a-z0-9][a-z0-9+.-]*)://", re.IGNORECASE)
 

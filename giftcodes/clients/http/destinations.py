@@ -84,6 +84,7 @@ class PrivateHosts:
         return any(form in _addresses(name) for name in self.names for form in plain)
 
 
+NO_PRIVATE_HOSTS = PrivateHosts()
 #: For addresses that only the operator can set: every host is allowed.
 EVERY_HOST = PrivateHosts((ipaddress.ip_network("0.0.0.0/0"), ipaddress.ip_network("::/0")))
 
