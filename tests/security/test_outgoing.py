@@ -9,7 +9,9 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 
+from giftcodes.checks import check_private_hosts
 from giftcodes.models import Alarm, Channel
+from giftcodes.notifications.alarms import send_notices
 from tests.admin.conftest import errors
 from tests.clients.channels.apprise_service import apprise_service
 from tests.clients.channels.recorder import http_recorder
@@ -117,6 +119,43 @@ def test_a_name_that_leads_to_a_private_address_later_is_not_connected_to(
     assert SECRET not in alarm.message
 
 
+def test_a_stored_address_that_is_not_allowed_any_more_is_an_alarm(world: World) -> None:
+    wolves = guild(members=1)
+    Channel.objects.create(guild=wolves, address=f"xml://{SECRET}@{PUBLIC}/")
+
+    redemption = world.begin(wolves, gift_code())
+    send_due(world)
+
+    assert deliveries(redemption) == [("started", "failed")]
+    alarm = Alarm.objects.standing().get()
+    assert "takes no messages: Addresses of this service are not allowed" in alarm.message
+    assert "CHANNEL_SCHEMES" in alarm.message
+    assert SECRET not in alarm.message
+
+
+def test_the_operators_own_channel_may_be_at_a_private_host(
+    no_private_hosts: None, settings: Any, db: None
+) -> None:
+    """Only the operator can set it: in the same place as the setting that would allow it."""
+    with running() as discord:
+        settings.OPERATOR_CHANNEL = discord.address(9)
+        Alarm.objects.raise_once(Alarm.Kind.BEAT_SILENT, "beat", "Nothing is redeemed.")
+
+        send_notices()
+
+        assert len(discord.of(9)) == 1
+
+
+@pytest.mark.parametrize(("entry", "number"), [("http://ntfy.lan", 1), ("ntfy.lan", 0)])
+def test_an_entry_that_is_no_host_stops_the_start(settings: Any, entry: str, number: int) -> None:
+    settings.CHANNEL_PRIVATE_HOSTS = [entry]
+
+    found = check_private_hosts()
+
+    assert [problem.id for problem in found] == ["giftcodes.E014"] * number
+    assert all(entry in problem.msg for problem in found)
+
+
 def test_a_redirect_is_not_followed(world: World) -> None:
     wolves = guild(members=1)
     with http_recorder() as inner, http_recorder() as outer:
@@ -205,6 +244,10 @@ def test_a_service_that_a_setting_adds_has_no_dangerous_argument_either(
         assert "which is not allowed" in refusal(
             admin_client, f"xml://{SECRET}@{PUBLIC}/?{argument}"
         )
+
+    settings.CHANNEL_SCHEMES = ["xml", "workflows"]
+    template = f"workflows://example.org/{SECRET}aaaa/{'s' * 40}?template=/etc/passwd"
+    assert "the argument “template”" in refusal(admin_client, template)
 
     data = {"guild": guild().pk, "address": f"xml://{SECRET}@{PUBLIC}/"}
     assert admin_client.post(reverse("admin:giftcodes_channel_add"), data).status_code == 302
