@@ -255,7 +255,7 @@ def test_a_service_that_a_setting_adds_has_no_dangerous_argument_either(
 
 # --- Names ----------------------------------------------------------------------------------------
 @pytest.mark.parametrize("form", ["{address}", "discord://1/{token}"])
-def test_a_name_pings_nobody_on_discord_also_by_an_address_of_apprise(
+def test_a_name_pings_no_person_on_discord_also_by_an_address_of_apprise(
     world: World, monkeypatch: pytest.MonkeyPatch, form: str
 ) -> None:
     with running() as discord:
