@@ -22,6 +22,7 @@ from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.connection import HTTPConnection, HTTPSConnection
 
 from giftcodes.clients.http.budget import CURRENT, Budget
+from giftcodes.clients.http.destinations import ForbiddenAddressError
 from giftcodes.domain import failpoints
 
 #: A pooled connection that has been idle for longer is not reused. Servers close idle connections
@@ -145,18 +146,20 @@ def connect(host: str, port: int, budget: Budget) -> socket.socket:
 
     Raises:
         OSError: the name is unknown, or no address could be reached in time.
-        ForbiddenAddressError: the last address may not be connected to.
+        ForbiddenAddressError: none of its addresses may be connected to.
     """
     addresses = resolve(host, port, budget.connect_seconds_left())
-    problem: OSError = OSError(f"no address for {host}")
+    problem: OSError | None = None
     for position, (family, kind, protocol, _, address) in enumerate(addresses):
         seconds = budget.connect_seconds_left() / (len(addresses) - position)
         try:
             budget.check_address(str(address[0]))
             return _connected(socket.socket(family, kind, protocol), address, seconds)
         except OSError as error:
-            problem = error
-    raise problem
+            # A host that has an allowed address, too, may only be down.
+            if problem is None or not isinstance(error, ForbiddenAddressError):
+                problem = error
+    raise problem or OSError(f"no address for {host}")
 
 
 def _connected(sock: socket.socket, address: Any, seconds: float) -> socket.socket:

@@ -6,7 +6,7 @@ import socket
 
 import pytest
 
-from giftcodes.clients.http import ForbiddenHostError, Transport
+from giftcodes.clients.http import ForbiddenHostError, NotSentError, Transport
 from giftcodes.clients.http.destinations import (
     EVERY_HOST,
     ForbiddenAddressError,
@@ -118,6 +118,26 @@ def test_a_request_to_a_private_host_is_not_sent(host: str) -> None:
 
         assert "127.0.0.1" not in str(caught.value)
         assert not has_visitor(sock)
+
+
+@pytest.mark.parametrize("last", ["127.0.0.1", "127.0.0.2"])
+def test_a_host_with_an_allowed_address_that_does_not_answer_is_only_down(
+    monkeypatch: pytest.MonkeyPatch, last: str
+) -> None:
+    hosts = sorted(["127.0.0.1", "127.0.0.2"], key=lambda host: host == last)
+    found = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (host, 9)) for host in hosts]
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: found)
+    transport = Transport(
+        total_seconds=60,
+        connect_seconds=60,
+        max_bytes=100,
+        private_hosts=PrivateHosts.of(["127.0.0.1"]),
+    )
+
+    with pytest.raises(NotSentError) as caught:
+        transport.exchange("GET", "http://some.example:9/", headers={})
+
+    assert not isinstance(caught.value, ForbiddenHostError)
 
 
 def test_the_guard_holds_for_every_socket_of_its_thread() -> None:
