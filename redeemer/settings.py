@@ -241,6 +241,10 @@ SIMPLE_HISTORY_DATE_INDEX = False
 # --- Notifications --------------------------------------------------------------------------------
 #: The channel for alarms: a Discord webhook, or an Apprise address. A secret.
 OPERATOR_CHANNEL = env.str("OPERATOR_CHANNEL", default="")
+#: Hosts in private networks that a guild's channel may be at: names, IP addresses, networks.
+CHANNEL_PRIVATE_HOSTS = env.list("CHANNEL_PRIVATE_HOSTS", default=[])
+#: Schemes of Apprise that an address may have besides the known ones.
+CHANNEL_SCHEMES = env.list("CHANNEL_SCHEMES", default=[])
 #: The public address of the site, for links in messages; empty: no links.
 SITE_URL = env.str("SITE_URL", default="").strip().rstrip("/")
 #: The limit for one message, in seconds. Only a few are sent at a time, so that a channel that does

@@ -57,6 +57,8 @@ def pytest_load_initial_conftests() -> None:
         "SIMULATOR_FEED_KEY": "",
         "SIMULATOR_DIRECTORY_KEY": "",
         "SIMULATOR_RATE": "30/10",
+        # Stand-ins of channels run on this machine.
+        "CHANNEL_PRIVATE_HOSTS": "127.0.0.1",
     }
 
 

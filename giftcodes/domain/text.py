@@ -84,14 +84,7 @@ def printable(text: str) -> str:
 
     Line ends and tabs stay.
     """
-    if text.isascii() and text.isprintable():
-        return text
-    return "".join(
-        _REPLACEMENT
-        if unicodedata.category(character) in _CONTROLS and character not in "\n\t"
-        else character
-        for character in visible(text)
-    )
+    return _without_controls(visible(text))
 
 
 def isolated(name: str) -> str:
@@ -113,6 +106,22 @@ def sentence(text: str) -> str:
     parts = _ISOLATED.split(text)
     return "".join(
         isolated(visible(part)) if place % 2 else visible(part) for place, part in enumerate(parts)
+    )
+
+
+def printable_sentence(text: str) -> str:
+    """A text of ours with names in it, safe to show: `sentence`, control characters replaced."""
+    return _without_controls(sentence(text))
+
+
+def _without_controls(text: str) -> str:
+    if text.isprintable():
+        return text
+    return "".join(
+        _REPLACEMENT
+        if unicodedata.category(character) in _CONTROLS and character not in "\n\t"
+        else character
+        for character in text
     )
 
 

@@ -10,7 +10,8 @@ from django.db import models
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from giftcodes.clients.channels import BadAddressError, channel_client_for
+from giftcodes import channel_rules
+from giftcodes.clients.channels import BadAddressError, channel_client_for, check_host
 from giftcodes.models.guild import Guild
 from giftcodes.secret_key import secret_key
 
@@ -18,11 +19,15 @@ from giftcodes.secret_key import secret_key
 def validate_channel(address: str) -> None:
     """Check the address of a channel. The error never repeats it: it is a secret.
 
+    The host is looked up, for two seconds at most. Each message checks its address again.
+
     Raises:
-        ValidationError: no channel has such an address.
+        ValidationError: no channel has such an address, or it is not allowed.
     """
+    rules = channel_rules.for_guilds()
     try:
-        channel_client_for(address, total_seconds=1, connect_seconds=1)
+        client = channel_client_for(address, total_seconds=1, connect_seconds=1, rules=rules)
+        check_host(client, rules, seconds=2)
     except BadAddressError as error:
         raise ValidationError(str(error), code="channel") from error
 

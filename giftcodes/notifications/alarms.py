@@ -11,7 +11,7 @@ from django.conf import settings
 from django.db import transaction
 from django.db.models import Q
 
-from giftcodes import site_address
+from giftcodes import channel_rules, site_address
 from giftcodes.clients.channels import (
     BadAddressError,
     Delivery,
@@ -206,7 +206,7 @@ def _line(notice: AlarmNotice) -> str:
 
 def _deliver(message: Message) -> Delivery:
     try:
-        client = outbox.channel_client(settings.OPERATOR_CHANNEL)
+        client = outbox.channel_client(settings.OPERATOR_CHANNEL, channel_rules.for_operator())
     except BadAddressError as error:
         return Delivery(DeliveryOutcome.REFUSED, error=f"OPERATOR_CHANNEL: {error}")
     return client.create(message)

@@ -17,6 +17,7 @@ from django.db import transaction
 from django.db.models import Exists, F, OuterRef, Q, QuerySet, Value
 from django.db.models.functions import Coalesce, NullIf
 
+from giftcodes import channel_rules
 from giftcodes.clients.channels import (
     BadAddressError,
     ChannelClient,
@@ -202,7 +203,7 @@ def _intend(announcement_id: int, token: int) -> _Job | None:
         held.update(lease_until=None)
         return None
     try:
-        client = outbox.channel_client(channel.address)
+        client = outbox.channel_client(channel.address, channel_rules.for_guilds())
     except BadAddressError as error:
         _fail(row, channel, DeliveryState.FAILED, str(error))
         return None

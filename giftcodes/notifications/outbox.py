@@ -11,7 +11,12 @@ from django.conf import settings
 from django.db.models import F, Q, QuerySet
 from django.db.models.expressions import Combinable
 
-from giftcodes.clients.channels import ChannelClient, DeliveryOutcome, channel_client_for
+from giftcodes.clients.channels import (
+    ChannelClient,
+    ChannelRules,
+    DeliveryOutcome,
+    channel_client_for,
+)
 from giftcodes.domain import failpoints
 from giftcodes.domain.backoff import retry_delay_seconds
 from giftcodes.models import Clock, DeliveryState
@@ -108,14 +113,17 @@ def delay_seconds(tries: int) -> float:
     return retry_delay_seconds(tries, jitter=random.random(), cap=LONGEST_DELAY_SECONDS)  # noqa: S311
 
 
-def channel_client(address: str) -> ChannelClient:
+def channel_client(address: str, rules: ChannelRules) -> ChannelClient:
     """The channel at an address, with the times of the settings.
 
     Raises:
-        BadAddressError: no channel has such an address.
+        BadAddressError: no channel has such an address, or the rules do not allow it.
     """
     return channel_client_for(
-        address, total_seconds=settings.ANNOUNCE_SECONDS, connect_seconds=CONNECT_SECONDS
+        address,
+        total_seconds=settings.ANNOUNCE_SECONDS,
+        connect_seconds=CONNECT_SECONDS,
+        rules=rules,
     )
 
 

@@ -9,11 +9,11 @@ from django.contrib.admin.utils import get_fields_from_path, unquote
 from django.contrib.admin.widgets import AutocompleteSelectMultiple
 from django.db import IntegrityError, models
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
-from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext_lazy as _
 from unfold.widgets import UnfoldAdminTextInputWidget
 
 from giftcodes.admin.common import scope
+from giftcodes.admin.common.back import page_before
 from giftcodes.admin.common.html import list_url
 from giftcodes.domain.text import clean_name, clean_token
 from giftcodes.form_fields import WholeNumberField
@@ -265,11 +265,9 @@ class Page(Scoped, _ModelAdmin):
     def response_action(self, request: HttpRequest, queryset: QuerySet[Any]) -> HttpResponse | None:  # type: ignore[override]
         """Return to the page of the row, if the action was a button there."""
         response: HttpResponse | None = super().response_action(request, queryset)
-        back = request.POST.get("back", "")
+        back = page_before(request)
         is_over = isinstance(response, HttpResponseRedirect)
-        if is_over and url_has_allowed_host_and_scheme(back, allowed_hosts={request.get_host()}):
-            return HttpResponseRedirect(back)
-        return response
+        return HttpResponseRedirect(back) if back and is_over else response
 
     @property
     def list_url(self) -> str:

@@ -11,7 +11,11 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
 
+from giftcodes.clients.http.destinations import NO_PRIVATE_HOSTS, PrivateHosts
+
 ERROR_LENGTH = 300
+#: The wait after a 429 that names none. The outbox's own back-off is longer, and grows.
+UNNAMED_WAIT_SECONDS = 1.0
 _JOINER = "\u200d"
 _LOOSE_ENDS = " \t\r\n,;:-"
 
@@ -79,10 +83,34 @@ class Delivery:
     wait_seconds: float = 0.0
 
 
+@dataclass(frozen=True, slots=True)
+class ChannelRules:
+    """What an address of a channel may be.
+
+    Args:
+        private_hosts: the private hosts that a channel may be at.
+        more_schemes: schemes of Apprise that are allowed besides the known ones, in lower case.
+    """
+
+    private_hosts: PrivateHosts = NO_PRIVATE_HOSTS
+    more_schemes: frozenset[str] = frozenset()
+
+
+STRICT_RULES = ChannelRules()
+
+#: The error for a channel at a private address.
+PRIVATE_HOST = (
+    "The address leads to this machine or into a private network, which is not allowed. If the "
+    "host is yours, add it to the setting CHANNEL_PRIVATE_HOSTS."
+)
+
+
 class ChannelClient(Protocol):
     """A client of one channel. Its methods never raise or sleep, and keep to their time limit."""
 
     can_edit: bool
+    #: The host that a person typed; empty: the service has a host of its own.
+    host: str
 
     def create(self, message: Message) -> Delivery:
         """Post a new message, once."""
