@@ -42,7 +42,10 @@ class Figure:
 
     @property
     def ratio(self) -> float | None:
-        """The figure relative to its limit, or the inverse for a minimum: above 1 is beyond it."""
+        """The figure divided by its limit; for a minimum, the limit divided by the figure.
+
+        The figure is beyond its limit if this is above 1.
+        """
         if self.limit is None:
             return None
         part, whole = (self.limit, self.figure) if self.at_least else (self.figure, self.limit)
@@ -55,7 +58,7 @@ class Figure:
         return self.ratio is not None and self.ratio > 1
 
     def row(self) -> tuple[str, str, str, str, str]:
-        """The cells of the table's row."""
+        """The cells of the figure's row in the table."""
         sign = "≥" if self.at_least else "≤"
         limit = "" if self.limit is None else f"{sign} {self.limit:g} {self.unit}"
         ratio = "" if self.ratio is None else f"{self.ratio:.2f}"
@@ -88,7 +91,7 @@ def report(
         what: what was measured.
         figure: the value.
         limit: the maximum. None if the figure is only shown.
-        unit: the unit of both.
+        unit: the unit of the value and of the limit.
         at_least: the limit is a minimum instead.
     """
     found = Figure(what, figure, unit, limit, at_least, round(os.getloadavg()[0], 1))

@@ -30,7 +30,7 @@ class Guard:
 
     Args:
         name: the name of the guard.
-        cuts: each is a file, the guard's text in this file, and the replacement.
+        cuts: for each cut, the file, the guard's text in that file, and its replacement.
         watched_by: the node id of a test, or `chaos:` and the name of a scenario.
     """
 

@@ -78,14 +78,14 @@ class Channel(HTTPChannel):  # type: ignore[misc] # Untyped.
         super().__init__(*args, **kwargs)
 
     def received(self, data: bytes) -> bool:
-        """Count the bytes. Blank lines before a request count too, so that they gain no time."""
+        """Count the bytes, including blank lines before a request, which must not gain time."""
         if self.begun_at is None:
             self.begun_at = time.monotonic()
         self.received_bytes += len(data)
         return bool(super().received(data))
 
     def service(self) -> None:
-        """Answer a request, in a thread. The next one's time starts when it begins to arrive."""
+        """Answer a request, in a thread. The next request's time starts with its first byte."""
         self.begun_at, self.received_bytes, self.idle_since = None, 0, time.monotonic()
         super().service()
 

@@ -58,7 +58,10 @@ class Ledger:
         return [entry for entry in self.requests if self._is_excess(entry)]
 
     def _is_excess(self, entry: Entry) -> bool:
-        """The game refused it, but not by a script. If it has no answer, its number decides."""
+        """Whether the game refused the request because its window was full, and not by a script.
+
+        If the request has no answer, its number within the window decides.
+        """
         if entry["window_number"] is None:
             return False
         if entry["status"] is None:

@@ -70,7 +70,7 @@ class PlannedMember:
 def plan(
     *, guild_id: int, gift_code_id: int | None, names_guilds: bool = True
 ) -> list[PlannedMember]:
-    """What would happen for each member of a guild, also for those who have left. One statement.
+    """What would happen for each member of a guild, including those who have left. One statement.
 
     Args:
         guild_id: the guild.

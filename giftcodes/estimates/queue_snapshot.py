@@ -49,9 +49,10 @@ class _QueueRow(NamedTuple):
 
 
 class _DuplicatesRow(NamedTuple):
-    """Waiting members of a redemption whose player another one asks for.
+    """Waiting members of a redemption who need no request from it.
 
-    `asked_by` is None if no request is needed, because the player has the code.
+    `asked_by` is the redemption that sends the request for their player. It is None if no request
+    is needed, because the player has the code.
     """
 
     redemption_id: int
@@ -65,8 +66,8 @@ class _MeasuredRow(NamedTuple):
     Args:
         provider: the game.
         latency: seconds from request to answer, on average. None if nothing was answered.
-        gaps: how many requests followed another one closely.
-        seconds: the sum of the times between those.
+        gaps: how many requests closely followed the one before.
+        seconds: the sum of the times between these requests and the ones before them.
     """
 
     provider: str
@@ -178,7 +179,7 @@ def _run(row: _QueueRow) -> Run:
 
 
 def _duplicates(waiting: int) -> dict[int, list[_DuplicatesRow]]:
-    """The waiting members of each redemption for whose player another one sends the request.
+    """The waiting members of each redemption who need no request from it.
 
     Args:
         waiting: the total number of waiting members.

@@ -1,4 +1,4 @@
-"""Attempts: append-only rows, one for each request to the game; and the counts of pruned rows."""
+"""Attempts (append-only, one for each request to the game), and the counts of pruned rows."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ PRUNABLE = sorted(
 
 
 class Attempt(models.Model):
-    """One request to the game. It is written before the request is sent, and completed after."""
+    """One request to the game. It is written before the request is sent, and completed later."""
 
     member_redemption = models.ForeignKey(
         "giftcodes.MemberRedemption",

@@ -252,7 +252,7 @@ class RateBudget(models.Model):
 
     # --- The pause --------------------------------------------------------------------------------
     def is_probing(self, now: dt.datetime) -> bool:
-        """Whether the time of the pause is over. Then one request finds out if the game answers."""
+        """Whether the pause has run out. One request then finds out whether the game answers."""
         return bool(self.pause_kind) and self.paused_until is not None and now >= self.paused_until
 
     def is_paused(self, now: dt.datetime) -> bool:

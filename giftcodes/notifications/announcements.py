@@ -323,7 +323,7 @@ def _post_end_separately(job: _Job, delivery: Delivery) -> None:
 
 
 def _doubt(row: Announcement, error: str) -> None:
-    """It may have been posted. If it is the end of a run, a person must look."""
+    """Give up a message that may have been posted. If it ends a run, raise an alarm, too."""
     is_ours = outbox.give_up(_held(row), DeliveryState.UNKNOWN, error)
     if is_ours and row.kind == Announcement.Kind.COMPLETE:
         _alarm_of_doubt(row.pk, error)

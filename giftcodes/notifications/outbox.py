@@ -114,7 +114,7 @@ def delay_seconds(tries: int) -> float:
 
 
 def channel_client(address: str, rules: ChannelRules) -> ChannelClient:
-    """The channel at an address, with the times of the settings.
+    """The channel at an address, with the time limits from the settings.
 
     Raises:
         BadAddressError: no channel has such an address, or the rules do not allow it.

@@ -1,4 +1,4 @@
-"""The message about a run: its figures, and their words."""
+"""The message about a run: its figures and its text."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from giftcodes.estimates.queue_snapshot import read_outlooks
 from giftcodes.models import Announcement, Redemption, RunState
 
 BAR_LENGTH = 20
-#: The number of members needing a person that a message names.
+#: A message names at most this many of the members that need a person.
 NAMED = 10
 NAME_LENGTH, REASON_LENGTH = 60, 120
 
@@ -32,7 +32,7 @@ class RunReport:
         is_stopped: a person stopped it.
         in_trouble: name and reason of the first members that need a person.
         estimate: when it will be done, in words that seldom change. Empty if unknown.
-        url: the page of the run; empty: none.
+        url: the page of the run. Empty if there is none.
     """
 
     guild: str
@@ -81,7 +81,7 @@ def _estimate(redemption: Redemption) -> str:
 
 
 def compose(report: RunReport) -> Message:
-    """The message about a run: its progress, and in the end what needs a person. Pure."""
+    """The message about a run: its progress and, once it has ended, what needs a person. Pure."""
     return Message(
         title=f"{_headline(report)}: {visible(report.code)} for {isolated(visible(report.guild))}",
         text="\n".join(line for line in (_bar(report), *_troubles(report)) if line),

@@ -79,7 +79,7 @@ def dispatch(provider: str) -> list[Claim]:
 
 
 def _has_work(provider: str) -> bool:
-    """Look without a lock, because most ticks find nothing to do."""
+    """Whether there is work. This takes no lock, because most ticks find nothing to do."""
     ((found,),) = fetch(statement("dispatch", "any_work"), provider=provider)
     return bool(found)
 

@@ -14,10 +14,10 @@ from giftcodes.models import PrunedFigure, database_now
 from giftcodes.models.attempt import PRUNABLE
 from giftcodes.sql import fetch, statement
 
-#: Rows in one transaction: it takes a few ms, and little is lost if it is cut off.
+#: Rows deleted in one transaction. It takes a few ms, and little is lost if it is interrupted.
 BATCH = 500
 
-#: What the statements in sql/prune.sql delete, and what their figures are of.
+#: The statements in sql/prune.sql, each with the kind of figure that counts its deleted rows.
 FIGURES = {
     "attempts": PrunedFigure.Of.ATTEMPT,
     "entries": PrunedFigure.Of.EVENT,
@@ -38,7 +38,7 @@ class Batch(NamedTuple):
 
     Args:
         last_id: the last row, or redemption, of the batch. None if nothing was left.
-        has_more_of_last: the last redemption may have more rows to be deleted.
+        has_more_of_last: whether the last redemption may have more rows to delete.
         deleted: the number of deleted rows.
     """
 

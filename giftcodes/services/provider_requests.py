@@ -1,12 +1,12 @@
 """Two harmless questions to a game: is its service up, and does it accept our signature?
 
-Apart from this service, only the redeem step calls the game. This service does so too, because
-during an installation a person needs the answer before there is a member to redeem for. It involves
-no member redemption, so there is nothing to claim, and no attempt is written.
+Only the redeem step and this service call the game. This service is needed because, during an
+installation, a person wants the answer before there is a member to redeem for. It involves no
+member redemption, so there is nothing to claim, and no attempt is written.
 
 The first question takes no permit of the rate budget. The game limits requests for each address and
-endpoint (docs/reference/protocol.md), and this question has its own endpoint: a permit would take a
-request from the members and protect nothing. For the same reason the answer is not recorded in the
+endpoint (docs/reference/protocol.md), and this question has its own endpoint: a permit would cost
+the members a request and protect nothing. For the same reason the answer is not recorded in the
 budget. The question is sent once, when a person runs the command. The second question goes to the
 endpoint where codes are redeemed, so it takes a permit like any request.
 """
@@ -61,7 +61,8 @@ def check_service(config: ProviderConfig) -> Finding | None:
     """Ask whether the service is up.
 
     Returns:
-        What the answer proves; None if the game has no such question, or an operator has paused it.
+        What the answer proves. None if the game has no endpoint for it, or an operator has paused
+        the game.
     """
     if RateBudget.objects.filter(pk=config.name, pause_kind=PauseKind.OPERATOR).exists():
         return None
@@ -180,7 +181,8 @@ def judge(config: ProviderConfig, answer: Answer) -> Finding:
         case Outcome.PARAMS_ERROR:
             return Finding(
                 False,
-                f"{host} lacks a field in our request ({said}): the game's protocol has changed.",
+                f"{host} says that our request lacks a field ({said}): the game's protocol has "
+                "changed.",
             )
         case Outcome.CAPTCHA | Outcome.FORBIDDEN:
             return Finding(False, f"{host} refuses us. {row.reason}")

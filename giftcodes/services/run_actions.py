@@ -35,7 +35,7 @@ class ActionResult:
     Args:
         kind: the result.
         message: a sentence for a person.
-        to_dispatch: the game whose dispatch must be enqueued; empty: none.
+        to_dispatch: the game whose dispatch must be enqueued. Empty if there is none.
     """
 
     kind: ActionKind

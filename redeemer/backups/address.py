@@ -13,7 +13,8 @@ from psycopg.pq import Conninfo
 
 from redeemer import database_url
 
-#: Databases that every server has. A connection to one of them creates or renames another one.
+#: Databases that every server has. Other databases are created or renamed through a connection to
+#: one of these.
 _MAINTENANCE_DATABASES = ("postgres", "template1")
 #: The programs must answer in English, because their output is parsed.
 _LOCALE = {"LC_ALL": "C", "TZ": "UTC"}

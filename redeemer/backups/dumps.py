@@ -166,7 +166,7 @@ class Dump:
     note: str | None
 
     def unknown_migrations(self) -> list[str]:
-        """Its migrations that this release does not have, such as `giftcodes.0009_more`."""
+        """The dump's migrations that this release does not have, such as `giftcodes.0009_more`."""
         loader = MigrationLoader(None, ignore_no_migrations=True)
         known = set(loader.disk_migrations)
         for migration in loader.disk_migrations.values():

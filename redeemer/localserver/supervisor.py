@@ -89,7 +89,10 @@ class LineReader:
         self._rest = b""
 
     def read(self) -> bool:
-        """Pass on the available lines. False if there was nothing; `has_ended` says if it ended."""
+        """Pass on the available lines. Returns False if there was nothing to read.
+
+        `has_ended` is then true if the output has ended.
+        """
         try:
             found = os.read(self.pipe.fileno(), 65_536)
         except BlockingIOError:

@@ -152,7 +152,7 @@ class Valkey:
             self._last_warning = line.partition(" # ")[2]
 
     def repair(self, exit_status: int) -> str | None:
-        """Move away data that it could not read. They are worthless: the database is the queue.
+        """Move away data that it could not read. Nothing is lost: the work is in the database.
 
         Returns:
             What was done. None if the data were not the reason, or have just been moved away.

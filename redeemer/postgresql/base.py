@@ -49,7 +49,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
 
 
 def _is_read_only(connection: Connection[Any]) -> bool:
-    """What the server reported with its last answer (PostgreSQL 14 and newer)."""
+    """Whether the server reported with its last answer that it is read-only (PostgreSQL 14+)."""
     return "on" in (
         connection.info.parameter_status("default_transaction_read_only"),
         connection.info.parameter_status("in_hot_standby"),

@@ -276,23 +276,23 @@ class Page(Scoped, _ModelAdmin):
 
     # The permissions of actions. Viewing history and causing it are separate permissions.
     def has_redeem_permission(self, request: HttpRequest) -> bool:
-        """Start, stop and resume runs."""
+        """Whether the user may start, stop and resume runs."""
         return _may(request, "change_redemption")
 
     def has_code_permission(self, request: HttpRequest) -> bool:
-        """Close and reopen codes."""
+        """Whether the user may close and reopen codes."""
         return _may(request, "change_giftcode")
 
     def has_operate_permission(self, request: HttpRequest) -> bool:
-        """Change what officers may not change."""
+        """Whether the user may change what officers may not."""
         return self.has_change_permission(request) and scope.sees_all(request.user)
 
     def has_provider_permission(self, request: HttpRequest) -> bool:
-        """Pause and resume a game."""
+        """Whether the user may pause and resume a game."""
         return _may(request, "change_ratebudget")
 
     def has_feed_permission(self, request: HttpRequest) -> bool:
-        """Poll a feed now."""
+        """Whether the user may poll a feed now."""
         return _may(request, "change_feed")
 
 

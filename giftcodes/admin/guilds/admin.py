@@ -72,11 +72,10 @@ class GuildAdmin(KeepsHistory):
     def get_form(
         self, request: HttpRequest, obj: Guild | None = None, change: bool = False, **kwargs: Any
     ) -> Any:
-        """With an error for a taken name that says what to do."""
+        """Set an error message for a taken name that says what to do."""
         taken = _(
             "There is a guild of this name already (it may be inactive). Choose another name, or "
-            "use "
-            "that guild."
+            "use that guild."
         )
         kwargs["error_messages"] = {"name": {"unique": taken}}
         return super().get_form(request, obj, change, **kwargs)

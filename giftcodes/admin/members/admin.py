@@ -90,7 +90,7 @@ class MemberAdmin(KeepsHistory):
     quiet_buttons = True
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Member]:
-        """With the realm that requests to the game name."""
+        """Add the realm that is sent to the game: the member's own, or else the guild's."""
         rows: QuerySet[Member] = super().get_queryset(request)
         return rows.annotate(realm_now=Coalesce("realm", "guild__realm"))
 

@@ -37,8 +37,7 @@ def first_steps(person: Any) -> list[Step]:
             _("Connect a game"),
             _(
                 "Set its salt in the settings, and restart. The simulator counts as a game, too: "
-                "it is "
-                "for trying things out."
+                "it is for trying things out."
             ),
             any(config.is_on for config in settings.PROVIDERS.values()),
         ),
@@ -52,8 +51,7 @@ def first_steps(person: Any) -> list[Step]:
             _("Add its members"),
             _(
                 "Their player IDs, one by one here, or a whole list with: manage.py "
-                "import_members FILE "
-                "--guild NAME."
+                "import_members FILE --guild NAME."
             ),
             Member.objects.eligible().exists(),
             model_url(Member, "add"),
@@ -74,7 +72,7 @@ def first_steps(person: Any) -> list[Step]:
 
 
 def _steps_of_officer(person: Any) -> list[Step]:
-    """The steps without guilds and games, which only operators add."""
+    """The steps for an officer. Games and guilds are not among them: only operators add those."""
     if scope.visible(MemberRedemption.objects.settled(), person).exists():
         return []
     return [

@@ -37,7 +37,7 @@ class Message:
         title: one line.
         text: one or more lines.
         facts: name and value of each figure.
-        url: a page with details; empty: none.
+        url: a page with details. Empty if there is none.
         severity: for channels that can show it.
     """
 

@@ -7,7 +7,7 @@ from contextvars import ContextVar
 
 from giftcodes.clients.http.destinations import PrivateHosts
 
-#: Room for the status line, the headers and the framing of chunks, on top of twice the body.
+#: Allowed for the status line, headers and chunk framing, in addition to twice the body.
 _OVERHEAD_BYTES = 64 * 1024
 
 
@@ -16,7 +16,7 @@ class AnswerTooLongError(Exception):
 
 
 class Budget:
-    """The time and bytes that are left of one exchange, which runs on one thread.
+    """The time and bytes that are left for one exchange, which runs on one thread.
 
     Args:
         total_seconds: the limit for the exchange, from now.

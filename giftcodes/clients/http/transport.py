@@ -55,7 +55,7 @@ class ForbiddenHostError(NotSentError):
 
 
 class NoAnswerError(ExchangeError):
-    """At least a part of the request was sent. Its effect is unknown."""
+    """There is no answer, and at least a part of the request was sent. Its effect is unknown."""
 
 
 class Transport:
