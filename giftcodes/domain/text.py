@@ -26,6 +26,8 @@ _EMOJI_VARIATION = re.compile("[\ufe0e\ufe0f]")
 _OTHER_VARIATION = re.compile("[\ufe00-\ufe0d\U000e0100-\U000e01ef]")
 #: Flags that are encoded with tags, such as those of England, Scotland and Wales.
 _TAGGED_FLAG = re.compile("\U0001f3f4[\U000e0030-\U000e0039\U000e0061-\U000e007a]{3,6}\U000e007f")
+#: The most characters of such a flag: the black flag, six tags and the end.
+_FLAG = 8
 _TAG = re.compile("[\U000e0020-\U000e007f]")
 _KEYCAP = "\u20e3"
 #: Emoji that are not in the category of symbols.
@@ -122,12 +124,17 @@ def _ascii_digit(character: str) -> str:
 
 
 def _belongs(text: str, place: int) -> bool:
-    """Whether the invisible character at `place` shapes an adjacent character."""
-    sign, before, after = text[place], text[place - 1 : place], text[place + 1 : place + 2]
+    """Whether the invisible character at `place` shapes an adjacent character.
+
+    It looks at a few characters around it, so that the time for a long text is proportional to its
+    length.
+    """
+    sign, before, after = text[place], text[max(0, place - 1) : place], text[place + 1 : place + 2]
     if not before:
         return False
     if sign == _ZWJ:
-        return (_ends_in_emoji(text[:place]) and _is_emoji(after)) or _joins_letters(before, after)
+        near = text[max(0, place - 2) : place]
+        return (_ends_in_emoji(near) and _is_emoji(after)) or _joins_letters(before, after)
     if sign == _ZWNJ:
         return _joins_letters(before, after)
     if _EMOJI_VARIATION.match(sign):
@@ -137,7 +144,8 @@ def _belongs(text: str, place: int) -> bool:
     if "\u180b" <= sign <= "\u180f":
         return bool(_MONGOLIAN_LETTER.match(before))
     return bool(_TAG.match(sign)) and any(
-        flag.start() < place < flag.end() for flag in _TAGGED_FLAG.finditer(text, max(0, place - 8))
+        flag.start() < place < flag.end()
+        for flag in _TAGGED_FLAG.finditer(text, max(0, place - _FLAG), place + _FLAG)
     )
 
 

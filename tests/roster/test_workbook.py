@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from openpyxl import Workbook
 
-from giftcodes.roster import ListedMember, UnreadableListError, read_members, workbook
+from giftcodes.roster import ListedMember, UnreadableListError, read_members
 
 
 def book(*rows: list[Any], before: list[list[Any]] | None = None) -> bytes:
@@ -194,10 +194,9 @@ def packed(**parts: bytes) -> bytes:
         (book(["123456789"])[:-300], "cannot be read"),
         (packed(mimetype=b"application/vnd.oasis.opendocument.spreadsheet"), "not xlsx"),
         (packed(**{"xl/workbook.xml": b"<a/>"}), "cannot be read"),
-        (packed(**{"xl/workbook.xml": b"<a/>", "big": b"0" * 20_000_001}), "too large"),
         (b"\xd0\xcf\x11\xe0" + b"\0" * 500, "with a password"),
     ],
-    ids=["empty", "cut off", "ods", "no workbook", "a bomb", "old"],
+    ids=["empty", "cut off", "ods", "no workbook", "old"],
 )
 def test_a_workbook_that_cannot_be_used_says_what_to_do(data: bytes, words: str) -> None:
     with pytest.raises(UnreadableListError, match=words):
@@ -221,10 +220,3 @@ def test_entities_are_not_expanded() -> None:
 
     with pytest.raises(UnreadableListError, match="cannot be read"):
         read_members(evil.getvalue())
-
-
-def test_too_many_rows_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(workbook, "MAX_ROWS", 2)
-
-    with pytest.raises(UnreadableListError, match="more than 2 rows"):
-        read_members(book(*[[str(number)] for number in range(100_000_000, 100_000_003)]))
