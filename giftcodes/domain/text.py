@@ -22,6 +22,9 @@ _INVISIBLE = re.compile(
 _BLANKS = dict.fromkeys(map(ord, "\u115f\u1160\u3164\uffa0\u2800"), " ")
 _ZWNJ, _ZWJ = "\u200c", "\u200d"
 _REPEATED_JOINER = re.compile("([\u200c\u200d])[\u200c\u200d]+")
+#: The most combining marks on one letter, as in Unicode's stream-safe text format (Unicode Standard
+#: Annex 15). The time of normalizing grows with the square of their number.
+_MOST_MARKS = 30
 _EMOJI_VARIATION = re.compile("[\ufe0e\ufe0f]")
 _OTHER_VARIATION = re.compile("[\ufe00-\ufe0d\U000e0100-\U000e01ef]")
 #: Flags that are encoded with tags, such as those of England, Scotland and Wales.
@@ -50,13 +53,14 @@ def visible(text: str) -> str:
     """The text in Unicode's composed form (NFC), without the invisible characters.
 
     A joiner or variation selector stays where it shapes an emoji, or a letter of a script that uses
-    it. Control characters stay, and validators refuse them.
+    it. Only 30 combining marks in a row are kept. Control characters stay, and validators refuse
+    them.
     """
     if text.isascii():
         return text
-    text = _REPEATED_JOINER.sub(r"\1", unicodedata.normalize("NFC", text.translate(_BLANKS)))
+    text = _REPEATED_JOINER.sub(r"\1", _composed(text.translate(_BLANKS)))
     kept = _INVISIBLE.sub(lambda found: found[0] if _belongs(text, found.start()) else "", text)
-    return unicodedata.normalize("NFC", kept)
+    return _composed(kept)
 
 
 def clean_name(text: str) -> str:
@@ -116,6 +120,24 @@ def sentence(text: str) -> str:
     return "".join(
         isolated(visible(part)) if place % 2 else visible(part) for place, part in enumerate(parts)
     )
+
+
+def _composed(text: str) -> str:
+    """The text in NFC, with at most `_MOST_MARKS` combining marks in a row."""
+    # A mark may be composed of several.
+    return _with_few_marks(unicodedata.normalize("NFC", _with_few_marks(text)))
+
+
+def _with_few_marks(text: str) -> str:
+    if len(text) <= _MOST_MARKS:
+        return text
+    marks = [
+        sign for sign in set(text) if unicodedata.combining(unicodedata.normalize("NFD", sign)[0])
+    ]
+    if not marks:
+        return text
+    run = f"[{re.escape(''.join(marks))}]"
+    return re.sub(f"({run}{{{_MOST_MARKS}}}){run}+", r"\1", text)
 
 
 def _ascii_digit(character: str) -> str:

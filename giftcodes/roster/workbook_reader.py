@@ -164,7 +164,10 @@ class _Reader(ExcelReader):
 
     def read_chartsheet(self, sheet: Any, _rel: Any) -> None:
         """Keep its place, since sheets are counted to find the one that opens first."""
-        self.wb._sheets.append(Chartsheet(self.wb, sheet.name))
+        chart: Any = Chartsheet(parent=self.wb)
+        chart.title = sheet.name
+        book: Any = self.wb
+        book._sheets.append(chart)
 
     def read_worksheets(self) -> None:
         """Look at the sheets. Each costs a reading of its part, also if two have the same one."""

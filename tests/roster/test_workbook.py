@@ -67,6 +67,28 @@ def test_the_sheet_that_opens_first_is_read_unless_it_is_empty() -> None:
     assert read_members(book(before=[["999999999"]])).members[0].player_id == "999999999"
 
 
+def test_a_chart_in_a_sheet_of_its_own_is_passed_over() -> None:
+    made = Workbook()
+    made.active.append(["999999999"])
+    made.create_chartsheet("Chart", 0)
+    second = made.create_sheet()
+    second.append(["123456789"])
+    made.active = second
+
+    assert [member.player_id for member in read_members(saved(made)).members] == ["123456789"]
+
+
+@pytest.mark.parametrize("number", [123456789, 45000])
+def test_an_id_that_is_formatted_as_a_date_says_what_to_do(number: int) -> None:
+    made = Workbook()
+    sheet = made.active
+    sheet.append(["player_id"])
+    sheet.append([number])
+    sheet["A2"].number_format = "yyyy-mm-dd"
+
+    assert "Format the column as a number, not as a date" in str(read_members(saved(made)).bad[0])
+
+
 def rewritten(data: bytes, change: Callable[[str, bytes], tuple[str, bytes]]) -> bytes:
     """A workbook whose parts were changed by `change`, which gets their name and content."""
     written = io.BytesIO()
