@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import io
 import json
 import signal
 import subprocess
 import sys
+import zipfile
 from collections.abc import Callable
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -137,6 +139,19 @@ def test_the_rows_of_all_sheets_count_together() -> None:
 
     assert left.lines == limits.LIMITS.lines - 10
     assert left.rows == limits.LIMITS.rows
+
+
+def test_an_archive_with_sizes_of_64_bits_is_read() -> None:
+    written = io.BytesIO()
+    with (
+        zipfile.ZipFile(io.BytesIO(bombs.honest_workbook(3))) as old,
+        zipfile.ZipFile(written, "w") as new,
+    ):
+        for name in old.namelist():
+            with new.open(name, "w", force_zip64=True) as part:
+                part.write(old.read(name))
+
+    assert len(read_members(written.getvalue()).members) == 3
 
 
 def test_parts_that_are_not_needed_are_not_unpacked() -> None:
