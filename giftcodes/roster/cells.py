@@ -20,7 +20,7 @@ FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 _REALM_DIGITS = 6
 _QUOTES = "'\"`‘’“”"
 _FORMULA = re.compile(r'="?([^"]*)"?')
-_LINE_BREAKS = re.compile(r"\s*[\r\n\v\f\x85\u2028\u2029]\s*")
+_LINE_BREAKS = re.compile(r"[\r\n\v\f\x85\u2028\u2029]+")
 _ISO_DAY = re.compile(r"([0-9]{4})-([0-9]{1,2})-([0-9]{1,2})")
 #: What a spreadsheet shows in place of a value that it cannot compute.
 _ERROR = re.compile(r"#(VALUE!|REF!|NAME\?|NUM!|NULL!|DIV/0!|N/A)")
@@ -64,7 +64,8 @@ def nickname(cell: str) -> str:
     cell = cell.strip()
     if len(cell) > LIMITS.cell:  # Cleaning a long text takes long.
         raise CellError(_too_long(cell))
-    text = clean_name(_LINE_BREAKS.sub(" ", cell))
+    lines = (line.strip() for line in _LINE_BREAKS.split(cell))
+    text = clean_name(" ".join(line for line in lines if line))
     if text.startswith("'") and text[1:].startswith(FORMULA_STARTS):
         text = text[1:]
     if len(text) > NICKNAME_LENGTH:
