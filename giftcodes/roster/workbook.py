@@ -56,8 +56,12 @@ _REFUSED = {
     "password": "This workbook has a password. Save it without one, or as CSV.",
     "unreadable": _UNREADABLE,
 }
-#: Signals that end the process when it needs too much.
-_TOO_MUCH = (signal.SIGXCPU, signal.SIGALRM, signal.SIGKILL)
+_TOO_SLOW = (
+    "Reading this workbook took too long. Save the list as CSV, and import that; or wait a minute, "
+    "and import this workbook again."
+)
+#: Signals of the system that end the process when it needs too much time or memory.
+_TOO_MUCH = (signal.SIGXCPU, signal.SIGKILL)
 _turn = threading.Lock()
 
 
@@ -101,7 +105,12 @@ def command() -> list[str]:
 
 
 def _run(data: bytes) -> tuple[int, bytes]:
-    """The exit status and the output of the process. It is gone when this returns."""
+    """The exit status and the output of the process. It is gone when this returns.
+
+    Raises:
+        OSError: it cannot be started.
+        UnreadableListError: it took too long.
+    """
     with subprocess.Popen(  # noqa: S603 - our own program
         command(),
         stdin=subprocess.PIPE,
@@ -113,14 +122,16 @@ def _run(data: bytes) -> tuple[int, bytes]:
     ) as process:
         try:
             output, _errors = process.communicate(data, timeout=PROCESS.wall_seconds)
-        except subprocess.TimeoutExpired:
-            output = b""
+        except subprocess.TimeoutExpired as error:
+            raise UnreadableListError(_TOO_SLOW) from error
         finally:
             process.kill()
     return process.returncode, output
 
 
 def _answer(status: int, output: bytes) -> str:
+    if status == -signal.SIGALRM:
+        raise UnreadableListError(_TOO_SLOW)
     if -status in _TOO_MUCH:
         raise UnreadableListError(_TOO_LARGE)
     if status > 0:

@@ -256,7 +256,7 @@ def test_a_process_that_hangs_is_killed(
     monkeypatch.setattr(workbook, "PROCESS", replace(workbook.PROCESS, wall_seconds=1))
     program.write_text("import time\ntime.sleep(1_000)\n")
 
-    with pytest.raises(UnreadableListError, match="too large"):
+    with pytest.raises(UnreadableListError, match=r"took too long\. Save the list as CSV"):
         workbook.csv_of_workbook(b"")
 
     assert started[0].returncode == -signal.SIGKILL
@@ -294,6 +294,8 @@ def test_one_workbook_is_read_at_a_time(
 @pytest.mark.parametrize(
     ("content", "words"),
     [
+        ("import os, signal\nos.kill(os.getpid(), signal.SIGALRM)", "took too long"),
+        ("import os, signal\nos.kill(os.getpid(), signal.SIGKILL)", "too large"),
         ("import os\nos.abort()", "cannot be read"),
         ("raise ImportError", "cannot be read"),
         ("print('x')", "cannot be read"),

@@ -62,7 +62,9 @@ class ImportForm(forms.Form):
 
     guild = forms.ModelChoiceField(Guild.objects.none(), label=_("Guild"))
     file = forms.FileField(
-        label=_("An Excel, CSV or text file"), required=False, help_text=_("At most 1 MB.")
+        label=_("An Excel, CSV or text file"),
+        required=False,
+        help_text=_("At most 1 MB and 20,000 members."),
     )
     listing = ListField(
         label=_("Or the list itself"),

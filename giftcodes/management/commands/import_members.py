@@ -33,7 +33,9 @@ class Command(ServerCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument(
-            "file", metavar="FILE", help="the list, at most 5 MB; - for standard input"
+            "file",
+            metavar="FILE",
+            help="the list, at most 5 MB and 20,000 members; - for standard input",
         )
         parser.add_argument(
             "--guild", required=True, metavar="NAME", help="the guild the players are members of"
