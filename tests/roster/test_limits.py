@@ -209,7 +209,7 @@ def test_the_process_ends_without_its_parent() -> None:
     command[-1] = json.dumps({**json.loads(command[-1]), "wall_seconds": 1})
 
     with subprocess.Popen(command, stdin=subprocess.PIPE) as process:
-        assert process.wait() == -signal.SIGALRM
+        assert process.wait(timeout=60) == -signal.SIGALRM
 
 
 @pytest.fixture
