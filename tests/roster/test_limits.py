@@ -247,6 +247,7 @@ def test_the_process_gets_no_secrets(program: Path, monkeypatch: pytest.MonkeyPa
 
     assert set(found["environment"]) <= {"LANG", "LD_LIBRARY_PATH", "LC_CTYPE"}
     assert str(Path.cwd()) not in found["path"]
+    assert str(program.parent) not in found["path"], "it has modules with common names"
     assert len(found["files"]) == 4, "standard streams, and the listing itself"
 
 
