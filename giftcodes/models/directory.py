@@ -10,7 +10,7 @@ from django.db.models import F
 from django.utils.translation import gettext_lazy as _
 
 from giftcodes.models.clock import Clock
-from giftcodes.models.fields import provider_choices
+from giftcodes.models.fields import NameField, provider_choices
 from giftcodes.sql import execute, fetch, statement
 
 if TYPE_CHECKING:
@@ -156,7 +156,7 @@ class DirectoryLookup(models.Model):
     said = models.CharField(
         _("answer"), max_length=10, choices=Said, blank=True, default="", db_default=""
     )
-    name = models.CharField(_("name"), max_length=80, blank=True, default="", db_default="")
+    name = NameField(_("name"), max_length=80, blank=True, default="", db_default="")
     realm = models.PositiveIntegerField(_("realm"), null=True)
     #: The first of the answers in a row that name this realm.
     realm_since = models.DateTimeField(_("realm named since"), null=True)

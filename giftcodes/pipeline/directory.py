@@ -18,6 +18,7 @@ from giftcodes.clients.games.config import ProviderConfig
 from giftcodes.domain import log_lines
 from giftcodes.domain.backoff import retry_delay_seconds
 from giftcodes.domain.outcomes import PROVING, Outcome
+from giftcodes.domain.text import isolated
 from giftcodes.models import Directory, DirectoryLookup, Guild, Heartbeat, Member, database_now
 from giftcodes.models.guild import member_words, own_realm
 from giftcodes.sql import fetch, statement
@@ -311,7 +312,8 @@ def _correct(
     changes: dict[str, str] = {}
     # If the directory's name has not changed, a person may have chosen another one since.
     if answer.name not in (lookup.name, member.nickname):
-        changes["nickname"] = f"nickname {member.nickname or 'none'} → {answer.name}"
+        before = isolated(member.nickname) or "none"
+        changes["nickname"] = f"nickname {before} → {isolated(answer.name)}"
         member.nickname = answer.name
     now = member.guild.realm if member.realm is None else member.realm
     if takes_realm(

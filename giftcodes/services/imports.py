@@ -97,7 +97,7 @@ def import_members(
             guild=guild, source=source, user_id=user_id, added=0, updated=0, reactivated=0
         )
         for batch in _batches(listed):
-            _import_batch(made, batch, result)
+            _import_batch(made, batch, result, is_real=not dry_run)
         made.added, made.updated, made.reactivated = (
             len(result.added),
             len(result.updated),
@@ -117,12 +117,16 @@ def _batches(items: Sequence[Item]) -> Iterator[list[Item]]:
         yield batch
 
 
-def _import_batch(made: MemberImport, batch: list[ListedMember], result: ImportResult) -> None:
+def _import_batch(
+    made: MemberImport, batch: list[ListedMember], result: ImportResult, *, is_real: bool
+) -> None:
+    """Import a batch, or only report what would happen, in a fixed number of statements."""
     guild = made.guild
     ids = [line.player_id for line in batch]
     rows = guild.members.select_for_update(no_key=True).filter(player_id__in=ids).order_by("pk")
     known = {row.player_id: row for row in rows}
-    keep_first_versions(known.values())
+    if is_real:
+        keep_first_versions(known.values())
     opted_out = _opted_out(guild, ids) | {row.player_id for row in known.values() if row.opted_out}
     new: list[Member] = []
     changed: list[Member] = []
@@ -135,6 +139,8 @@ def _import_batch(made: MemberImport, batch: list[ListedMember], result: ImportR
             result.added.append(line.player_id)
         elif _correct(guild, row, line, result):
             changed.append(row)
+    if not is_real:
+        return
     about: dict[str, Any] = {
         "default_user": made.user,
         "default_change_reason": "Imported.",

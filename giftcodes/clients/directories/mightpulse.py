@@ -18,6 +18,7 @@ from giftcodes.clients.directories.base import (
     LookupStatus,
     request_player,
 )
+from giftcodes.domain.text import clean_name
 
 #: The header that carries the key. Assumed.
 KEY_HEADER = "X-API-Key"
@@ -93,13 +94,14 @@ def _is_id(value: object) -> bool:
 
 
 def _name(value: object) -> str:
-    """The text in one line, as a nickname can be stored; empty: it is not a name."""
+    """The text in one line, clean, as a nickname can be stored; empty: it is not a name."""
     if not isinstance(value, str):
         return ""
     kept = "".join(
         " " if unicodedata.category(one) in _CONTROL else one for one in value[: 10 * NAME_LENGTH]
     )
-    return " ".join(kept.split())[:NAME_LENGTH].strip()
+    # Cleaned again, because the cut may leave a joiner without the character that it joins.
+    return clean_name(" ".join(clean_name(kept).split())[:NAME_LENGTH])
 
 
 def _realm(value: object) -> int | None:

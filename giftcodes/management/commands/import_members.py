@@ -14,8 +14,7 @@ from giftcodes import secret_key, tasks
 from giftcodes.cli.base import ServerCommand
 from giftcodes.cli.lookup import find_guild
 from giftcodes.models import OptOut
-from giftcodes.roster import MemberList, UnreadableListError, read_members
-from giftcodes.roster.text import MAX_BYTES
+from giftcodes.roster import MAX_BYTES, MemberList, UnreadableListError, read_members
 from giftcodes.services.imports import ImportResult, import_members, summary
 
 _MOST_SHOWN = 50
@@ -34,7 +33,9 @@ class Command(ServerCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument(
-            "file", metavar="FILE", help="the list, at most 5 MB; - for standard input"
+            "file",
+            metavar="FILE",
+            help="the list, at most 5 MB and 20,000 members; - for standard input",
         )
         parser.add_argument(
             "--guild", required=True, metavar="NAME", help="the guild the players are members of"
