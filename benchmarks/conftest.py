@@ -17,6 +17,8 @@ from typing import Any
 import psycopg
 import pytest
 
+from tests.servers import SUPERUSER_URL
+
 FILE = Path(os.environ.get("BENCH_JSON", "var/bench.json"))
 
 
@@ -74,7 +76,7 @@ _FIGURES: list[Figure] = []
 @pytest.fixture(scope="session", autouse=True)
 def _autovacuum() -> None:
     """The server vacuums and analyses as in an installation, which the other tests keep off."""
-    with psycopg.connect(os.environ["DATABASE_URL"], autocommit=True) as connection:
+    with psycopg.connect(os.environ[SUPERUSER_URL], autocommit=True) as connection:
         connection.execute("ALTER SYSTEM SET autovacuum = on")
         connection.execute("SELECT pg_reload_conf()")
 

@@ -41,6 +41,7 @@ pytestmark = pytest.mark.slow
 _DOCKERFILE = (REPOSITORY / "Dockerfile").read_text(encoding="utf-8")
 _APPLICATION = ("web", "control", "redeem", "beat")
 _PASSWORD = "only-for-compose"
+_TOKEN = "only-for-compose"
 _MEMBERS = 20
 
 
@@ -131,8 +132,14 @@ class Engine:
         (self._programs / "valkey-server").symlink_to(servers.valkey_program())
         password = folder / "postgres-password"
         password.write_text(_PASSWORD + "\n", encoding="utf-8")
-        self.postgres = Postgres(folder, port=pick_port(), password=_PASSWORD, settings=THROW_AWAY)
-        self.game = Game(f"http://127.0.0.1:{pick_port()}")
+        self.postgres = Postgres(
+            folder,
+            port=pick_port(),
+            password=_PASSWORD,
+            owner_password=_PASSWORD,
+            settings=THROW_AWAY,
+        )
+        self.game = Game(f"http://127.0.0.1:{pick_port()}", _TOKEN)
         #: Replacements for what only a container and its network have.
         self._replacements = {
             "postgres:5432": f"127.0.0.1:{self.postgres.port}",
@@ -147,6 +154,7 @@ class Engine:
             **{game.setting("SALT"): "" for game in GAMES},
             "SECRET_KEY": "only-for-compose-but-long-enough-to-please-the-checks-of-django-itself",
             "SIMULATOR_SALT": "only-for-compose",
+            "SIMULATOR_TOKEN": _TOKEN,
             "SIMULATOR_API_URL": self.game.api_url,
             "SIMULATOR_FEED_URL": self.game.feed_url,
             "SIMULATOR_POLL_SECONDS": "3",

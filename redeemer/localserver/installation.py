@@ -183,10 +183,11 @@ class Installation:
             + (" DEMO: the game is simulated; no real code is redeemed." if demo else "")
         )
         say(f"  Address:  {self._config.address}/")
-        if password:
+        if password and self._console.is_terminal:
             say(f"  Log in:   admin, password {password}   (shown only once, kept in {file})")
         elif file.exists():
-            say(f"  Log in:   admin, password in {file} unless it was changed")
+            unless = "" if password else " unless it was changed"
+            say(f"  Log in:   admin, password in {file}{unless}")
         say("  To stop:  Ctrl-C")
         say("")
 
@@ -203,14 +204,17 @@ def postgres_for(home: Home, store: SecretStore, say: Callable[[str], None]) -> 
 
     Args:
         home: prepared.
-        store: has its password, which is generated the first time.
+        store: has its passwords, which are generated the first time.
         say: called with a line if the data are not in the home.
 
     Raises:
         CannotStartError: there is no user or no folder for it, or its data are elsewhere.
     """
     postgres = Postgres(
-        home.folder, port=pick_port(), password=store.get_or_create("postgres_password")
+        home.folder,
+        port=pick_port(),
+        password=store.get_or_create("postgres_password"),
+        owner_password=store.get_or_create("postgres_owner_password"),
     )
     _check_data_folder(store, postgres.data)
     if postgres.account and postgres.folder != home.folder:
