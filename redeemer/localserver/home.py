@@ -9,6 +9,7 @@ import errno
 import json
 import os
 import secrets
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from pathlib import Path
 from redeemer.localserver.errors import CannotStartError
 
 REPOSITORY = Path(__file__).resolve().parents[2]
+_DEFAULT_HOME = REPOSITORY / "var"
 
 
 @dataclass(frozen=True)
@@ -32,7 +34,7 @@ class Home:
         Raises:
             CannotStartError: it begins with `~`, and that user or its home folder is not known.
         """
-        name = os.environ.get("REDEEMER_HOME") or "var"
+        name = os.environ.get("REDEEMER_HOME") or str(_DEFAULT_HOME)
         try:
             return cls(REPOSITORY / Path(name).expanduser())
         except RuntimeError as error:
@@ -43,7 +45,11 @@ class Home:
 
     @property
     def lock(self) -> Path:
-        """Locked while a supervisor lives; holds its address. Every user may read it."""
+        """Locked while a supervisor lives; holds its address.
+
+        Only the installation's own user can open it: who can read a file can also lock it, and the
+        next start would be refused.
+        """
         return self.folder / "run" / "up.lock"
 
     @property
@@ -72,7 +78,10 @@ class Home:
         return self.folder / "backups"
 
     def prepare(self) -> None:
-        """Make the folders.
+        """Make the folders, and close those below the home to other users.
+
+        A new home is closed, too: other users cannot list it. An existing one keeps its mode,
+        except for the default one, which an earlier release left open.
 
         Raises:
             CannotStartError: this user cannot write here, or no program could use such a path.
@@ -83,8 +92,11 @@ class Home:
                 "folder."
             )
         for folder in (self.folder, self.lock.parent, self.logs):
+            is_ours = not folder.exists() or folder != self.folder or folder == _DEFAULT_HOME
             try:
                 make_folder(folder)
+                if is_ours:
+                    _close(folder, is_passage=folder == self.folder)
             except OSError as error:
                 raise CannotStartError(
                     f"Cannot make {folder} ({error.strerror}). {_CHOOSE_HOME}"
@@ -144,6 +156,19 @@ class SecretStore:
         return self._values.get(name) or self.set(name, secrets.token_hex(32))
 
 
+def _close(folder: Path, *, is_passage: bool) -> None:
+    """Take the rights of other users away from a folder of this user.
+
+    Args:
+        folder: an existing folder.
+        is_passage: leave the right to go through it, for the server that root runs as another user.
+    """
+    found = folder.stat()
+    left = found.st_mode & (0o711 if is_passage and os.geteuid() == 0 else 0o700)
+    if found.st_uid == os.geteuid() and stat.S_IMODE(found.st_mode) != left:
+        folder.chmod(left)
+
+
 def make_folder(folder: Path) -> None:
     """Make `folder` and its missing parents. The modes of existing folders are not changed.
 
@@ -161,9 +186,9 @@ def make_folder(folder: Path) -> None:
         raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(folder))
 
 
-# `giftcodes.cli.atomic_file` also replaces a file in one step, for exports: with the modes that the
-# umask gives, through pipes, and with errors for a command line. It needs Django, which is not
-# there yet when this module is imported; and `giftcodes` must not import `redeemer`.
+# `giftcodes.cli.atomic_file` also replaces a file in one step, for exports: through pipes, and with
+# errors for a command line. It needs Django, which is not there yet when this module is imported;
+# and `giftcodes` must not import `redeemer`.
 @contextmanager
 def private_draft(path: Path) -> Iterator[Path]:
     """An empty draft beside `path`, for its owner only, which replaces `path` when the block ends.
