@@ -38,6 +38,14 @@ from redeemer.localserver.valkey import Valkey
 
 _READY_SECONDS = 60.0
 _STOP_TIMEOUT_SECONDS = 30.0
+#: PostgreSQL changes to another user. Redeemer does not: a user that other services share, such as
+#: `nobody`, would let those services read its keys.
+_ROOT = """\
+  WARNING:  You are root, and so are the site, the workers and beat: who finds a hole in one of them
+            gets the whole computer. They cannot change to another user by themselves, because the
+            code, .env and the home belong to root, and there is no user for them alone. Use this
+            for trials only. Otherwise make a user (useradd --create-home redeemer), and run
+            `make up` as that user in a clone that belongs to it, or use compose.yaml."""
 
 
 class Installation:
@@ -189,6 +197,8 @@ class Installation:
             unless = "" if password else " unless it was changed"
             say(f"  Log in:   admin, password in {file}{unless}")
         say("  To stop:  Ctrl-C")
+        if os.geteuid() == 0:
+            say(_ROOT)
         say("")
 
 

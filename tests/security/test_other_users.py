@@ -153,21 +153,34 @@ class _Terminal(io.StringIO):
         return True
 
 
+def _show_address(home: Home, stream: io.StringIO, password: str | None) -> str:
+    """What `up` shows on this stream when everything runs."""
+    console = Console(stream)
+    config = Config("127.0.0.1", 8000, 1, 1, has_provider=True)
+    installation = Installation(home, config, console, Supervisor(console, StopRequest()))
+    installation._show_address(None, password)
+    return stream.getvalue()
+
+
 @pytest.mark.parametrize("stream", [_Terminal(), io.StringIO()])
 def test_the_administrators_password_is_shown_on_a_terminal_only(
     home: Home, stream: io.StringIO
 ) -> None:
     """A file or a journal keeps what it gets, and others may read it."""
     home.admin_password.write_text("of-the-administrator")
-    console = Console(stream)
-    installation = Installation(
-        home,
-        Config("127.0.0.1", 8000, 1, 1, has_provider=True),
-        console,
-        Supervisor(console, StopRequest()),
-    )
 
-    installation._show_address(None, "of-the-administrator")
+    shown = _show_address(home, stream, "of-the-administrator")
 
-    assert ("of-the-administrator" in stream.getvalue()) == stream.isatty()
-    assert str(home.admin_password) in stream.getvalue()
+    assert ("of-the-administrator" in shown) == stream.isatty()
+    assert str(home.admin_password) in shown
+
+
+@pytest.mark.parametrize("uid", [0, 1000])
+def test_root_is_warned_and_told_what_to_do(
+    home: Home, monkeypatch: pytest.MonkeyPatch, uid: int
+) -> None:
+    monkeypatch.setattr("redeemer.localserver.installation.os.geteuid", lambda: uid)
+
+    shown = _show_address(home, io.StringIO(), None)
+
+    assert ("WARNING:  You are root" in shown) == ("useradd" in shown) == (uid == 0)
