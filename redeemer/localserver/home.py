@@ -18,7 +18,17 @@ from pathlib import Path
 from redeemer.localserver.errors import CannotStartError
 
 REPOSITORY = Path(__file__).resolve().parents[2]
-_DEFAULT_HOME = REPOSITORY / "var"
+#: How the names of what an installation makes in its home begin.
+_OWN_NAMES = (
+    "admin-password",
+    "backups",
+    "log",
+    "postgres",
+    "run",
+    "secrets.json",
+    "simulator.jsonl",
+    "valkey",
+)
 
 
 @dataclass(frozen=True)
@@ -34,7 +44,7 @@ class Home:
         Raises:
             CannotStartError: it begins with `~`, and that user or its home folder is not known.
         """
-        name = os.environ.get("REDEEMER_HOME") or str(_DEFAULT_HOME)
+        name = os.environ.get("REDEEMER_HOME") or "var"
         try:
             return cls(REPOSITORY / Path(name).expanduser())
         except RuntimeError as error:
@@ -80,8 +90,8 @@ class Home:
     def prepare(self) -> None:
         """Make the folders, and close those below the home to other users.
 
-        A new home is closed, too: other users cannot list it. An existing one keeps its mode,
-        except for the default one, which an earlier release left open.
+        A new home is closed, too: other users cannot list it. So is one that an earlier release
+        left open, if it holds nothing but ours. Another folder that was chosen keeps its mode.
 
         Raises:
             CannotStartError: this user cannot write here, or no program could use such a path.
@@ -92,7 +102,7 @@ class Home:
                 "folder."
             )
         for folder in (self.folder, self.lock.parent, self.logs):
-            is_ours = not folder.exists() or folder != self.folder or folder == _DEFAULT_HOME
+            is_ours = folder != self.folder or not folder.exists() or self._holds_only_ours()
             try:
                 make_folder(folder)
                 if is_ours:
@@ -105,6 +115,13 @@ class Home:
                 raise CannotStartError(
                     f"Cannot write to {folder}: it belongs to another user. {_CHOOSE_HOME}"
                 )
+
+    def _holds_only_ours(self) -> bool:
+        try:
+            names = [path.name for path in self.folder.iterdir()]
+        except OSError:
+            return False
+        return self.secrets.name in names and all(name.startswith(_OWN_NAMES) for name in names)
 
 
 _CHOOSE_HOME = (

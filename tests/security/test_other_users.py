@@ -61,6 +61,19 @@ def test_a_start_closes_what_an_earlier_release_left_open(home: Home) -> None:
     assert modes == [0o600, 0o700, 0o700]
 
 
+@pytest.mark.parametrize("other", ["", "a-file-of-the-user"])
+def test_a_home_of_an_earlier_release_is_closed_unless_it_is_also_something_else(
+    home: Home, other: str
+) -> None:
+    for name in ("secrets.json", "postgres", "valkey", other):
+        (home.folder / name).mkdir(exist_ok=True)
+    home.folder.chmod(0o755)
+
+    home.prepare()
+
+    assert _mode(home.folder) & 0o007 == (0o005 if other else 0o001 * (os.geteuid() == 0))
+
+
 @only_root
 @pytest.mark.parametrize("is_old", [False, True])
 def test_another_user_cannot_hold_the_lock(home: Home, is_old: bool) -> None:
