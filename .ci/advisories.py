@@ -1,8 +1,8 @@
 """Check pinned requirements for known vulnerabilities, for the Makefile: `advisories.py FILE …`.
 
 pip-audit does the work, in an environment of its own. It asks the Python Package Index, and then
-OSV about the rest. By itself it ends with “No known vulnerabilities found” also if a service knew
-nothing about a package; here such a package counts as not checked.
+OSV about the rest. It says “No known vulnerabilities found” also if a service knows nothing about a
+package; here such a package counts as not checked.
 
 Exit status: 0 if every package was checked, and none has a known vulnerability; 1 if one has; 2 if
 not all could be checked.

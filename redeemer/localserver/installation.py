@@ -41,11 +41,11 @@ _STOP_TIMEOUT_SECONDS = 30.0
 #: PostgreSQL changes to another user. Redeemer does not: a user that other services share, such as
 #: `nobody`, would let those services read its keys.
 _ROOT = """\
-  WARNING:  You are root, and so are the site, the workers and beat: who finds a hole in one of them
-            gets the whole computer. They cannot change to another user by themselves, because the
-            code, .env and the home belong to root, and there is no user for them alone. Use this
-            for trials only. Otherwise make a user (useradd --create-home redeemer), and run
-            `make up` as that user in a clone that belongs to it, or use compose.yaml."""
+  WARNING:  You are root, and so are the site, the workers and beat: a flaw in one of them gives
+            the whole computer away. They do not change to another user, because the code, .env and
+            the home belong to root, and there is no user for them alone. Use this for trials only.
+            Otherwise make a user (useradd --create-home redeemer), and run `make up` as that user
+            in a clone that belongs to it, or use compose.yaml."""
 
 
 class Installation:
