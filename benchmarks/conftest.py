@@ -17,6 +17,8 @@ from typing import Any
 import psycopg
 import pytest
 
+from tests.servers import SUPERUSER_URL
+
 FILE = Path(os.environ.get("BENCH_JSON", "var/bench.json"))
 
 
@@ -77,7 +79,7 @@ _FIGURES: list[Figure] = []
 @pytest.fixture(scope="session", autouse=True)
 def _autovacuum() -> None:
     """Switch autovacuum on, as in an installation. For the other tests it is off."""
-    with psycopg.connect(os.environ["DATABASE_URL"], autocommit=True) as connection:
+    with psycopg.connect(os.environ[SUPERUSER_URL], autocommit=True) as connection:
         connection.execute("ALTER SYSTEM SET autovacuum = on")
         connection.execute("SELECT pg_reload_conf()")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import secrets
 import shutil
 import signal
 import subprocess
@@ -36,6 +37,7 @@ _QUIET = [
     "INFO",
 ]
 _SALT = "only-for-chaos"
+_TOKEN = secrets.token_hex(16)
 
 
 class TimeUpError(Exception):
@@ -50,7 +52,7 @@ class System:
         self.servers = Servers(self.folder)
         self.database = Database(self.servers.database_url)
         port = pick_port()
-        self.game = Game(f"http://127.0.0.1:{port}")
+        self.game = Game(f"http://127.0.0.1:{port}", _TOKEN)
         self.environment = self._environment()
         self.processes = {
             name: self._process(name, command) for name, command in self._commands(port).items()
@@ -167,6 +169,7 @@ class System:
             "REDIS_URL": self.servers.redis_url,
             "SECRET_KEY": "only-for-chaos-but-long-enough-to-please-the-checks-of-django",
             "SIMULATOR_SALT": _SALT,
+            "SIMULATOR_TOKEN": _TOKEN,
             "SIMULATOR_API_URL": self.game.api_url,
             "SIMULATOR_FEED_URL": self.game.feed_url,
             "SIMULATOR_FEED_KEY": "",

@@ -10,6 +10,7 @@ from celery import Celery, signals
 from django.core.exceptions import ImproperlyConfigured
 from kombu.asynchronous import get_event_loop
 
+from redeemer import broker
 from redeemer.startup_errors import install_excepthook, require_secret_key
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "redeemer.settings")
@@ -28,6 +29,7 @@ for _name in (
 _WAKE_DELAY_SECONDS = 0.001
 
 install_excepthook()
+broker.install()
 app = Celery("redeemer")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()

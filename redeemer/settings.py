@@ -259,6 +259,9 @@ try:
 except ValueError as error:
     raise ImproperlyConfigured(str(error)) from error
 
+#: The token of the bundled simulator's control paths, from which the demo and the audit read.
+SIMULATOR_TOKEN = env.str("SIMULATOR_TOKEN", default="")
+
 # --- Transport security outside DEBUG -------------------------------------------------------------
 # HTTPS=1: a proxy with TLS is in front of the site. `make up` on localhost is plain HTTP.
 HTTPS = env.bool("HTTPS", default=False)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import socket
 import threading
 import time
@@ -12,16 +11,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
+from simulator.control import PREFIX, ControlApi
 from simulator.feed_api import FeedApi
 from simulator.game_api import ConfigApi, GiftApi
 from simulator.rate_limits import read_rate
 from simulator.state import State
-from simulator.validation import InvalidWorldError
 from simulator.wire import (
     BadRequestError,
     Reply,
     Request,
-    Response,
     html_response,
     json_response,
     read_request,
@@ -54,6 +52,7 @@ class Simulator:
         port: int = 0,
         salt: str = DEFAULT_SALT,
         feed_key: str = "",
+        token: str = "",
         rate: str = "30/60",
         players: int = 0,
         seed: int = 1,
@@ -70,6 +69,7 @@ class Simulator:
             port: the port. With 0, the first start picks a free port, and later starts reuse it.
             salt: the salt of the signatures.
             feed_key: the X-API-Key that the feed requires; empty: it accepts any.
+            token: the control paths require it. If it is empty, they are closed.
             rate: the limit for each address: `30/60` is 30 requests in 60 s; or `unlimited`.
             players: the number of seeded players.
             seed: the seed of players, codes and variations.
@@ -94,6 +94,7 @@ class Simulator:
             GiftApi(world, ledger, salt, clock),
             FeedApi(world, ledger, feed_key, clock),
             ConfigApi(world, ledger, salt, clock),
+            ControlApi(self.state, token, host),
         )
         self._host, self._port = host, port
         self._publish_every = publish_every
@@ -217,6 +218,7 @@ class _Router:
     api: GiftApi
     feed: FeedApi
     config: ConfigApi
+    control: ControlApi
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Serve a connection until either side closes it."""
@@ -277,49 +279,10 @@ class _Router:
         return await reply.send(writer)
 
     def _answer_other(self, request: Request) -> Reply:
-        if request.path.startswith("/_sim/"):
-            return _control(self.state, request)
+        if request.path.startswith(PREFIX):
+            return self.control.respond(request)
         if request.path in _OLD_PATHS:
             self.state.ledger.violation(
                 "old endpoint", self.state.clock(), method=request.method, path=request.path
             )
         return html_response(405 if request.path in (API_PATH, CONFIG_PATH) else 404)
-
-
-def _control(state: State, request: Request) -> Response:
-    """Answer a request to `/_sim/…`."""
-    try:
-        match request.method, request.path:
-            case "GET", "/_sim/ledger":
-                return json_response(state.ledger.as_json(_since(request)))
-            case "GET", "/_sim/world":
-                return json_response(state.world.as_json())
-            case "GET", "/_sim/players":
-                return json_response({"players": state.world.players_as_json()})
-            case "POST", "/_sim/world":
-                state.merge(_posted(request))
-                return json_response({"merged": True})
-            case "POST", "/_sim/reset":
-                state.reset()
-                return json_response({"reset": True})
-            case _, "/_sim/trap":
-                # The default target of redirects. A correct client never follows a redirect.
-                state.ledger.violation("redirect followed", state.clock(), method=request.method)
-                return json_response({"trapped": True})
-    except InvalidWorldError as error:
-        return json_response({"error": str(error)}, 400)
-    return json_response({"error": f"There is no {request.method} {request.path} here."}, 404)
-
-
-def _posted(request: Request) -> Any:
-    try:
-        return json.loads(request.body)
-    except ValueError as error:
-        raise InvalidWorldError("body", f"must be JSON: {error}") from error
-
-
-def _since(request: Request) -> int:
-    since = request.query.get("since", "0")
-    if not since.isdecimal():
-        raise InvalidWorldError("since", f"must be the number of a request, not {since!r}")
-    return int(since)

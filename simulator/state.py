@@ -168,6 +168,14 @@ class StateFileError(Exception):
     """The state file cannot be used. The text says why."""
 
 
+def _private(path: str, flags: int) -> int:
+    """Open a file for its owner only, also if it was made by a release that left it to others."""
+    descriptor = os.open(path, flags, 0o600)
+    if os.fstat(descriptor).st_uid == os.geteuid():
+        os.fchmod(descriptor, 0o600)
+    return descriptor
+
+
 class StateFile:
     """An open and locked state file: one JSON record per line, append-only.
 
@@ -183,7 +191,7 @@ class StateFile:
         """
         self.path = path
         try:
-            self._file = path.open("ab+", buffering=0)
+            self._file = open(path, "ab+", buffering=0, opener=_private)  # noqa: SIM115 - it stays open
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
             self._file.close()

@@ -7,16 +7,16 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from http import HTTPStatus
 from typing import Any
 
 import requests
+from django.conf import settings
 
 from giftcodes.models import database_now
 
 _PATH = "/_sim/ledger"
 _SECONDS = 120.0
-_TOO_MANY = 429
-
 Entry = dict[str, Any]
 
 
@@ -66,7 +66,9 @@ class Ledger:
             return False
         if entry["status"] is None:
             return self.limit is not None and entry["window_number"] > self.limit
-        return bool(entry["status"] == _TOO_MANY and entry["fault"] in (None, "delay"))
+        return bool(
+            entry["status"] == HTTPStatus.TOO_MANY_REQUESTS and entry["fault"] in (None, "delay")
+        )
 
 
 def _repeated(entries: Iterable[Entry]) -> Iterator[Entry]:
@@ -111,8 +113,14 @@ def fetch(url: str) -> Ledger:
 
 
 def _get(url: str) -> Any:
+    headers = {"Authorization": f"Bearer {settings.SIMULATOR_TOKEN}"}
     try:
-        answer = requests.get(url, timeout=_SECONDS, allow_redirects=False)
+        answer = requests.get(url, headers=headers, timeout=_SECONDS, allow_redirects=False)
+        if answer.status_code in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN):
+            raise LedgerError(
+                f"The simulator at {url} refuses this request: set SIMULATOR_TOKEN to the one that "
+                "it was started with. `make up` sets both."
+            )
         answer.raise_for_status()
         return answer.json()
     except (requests.RequestException, ValueError) as error:

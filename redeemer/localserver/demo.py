@@ -23,6 +23,7 @@ class Demo:
     seed: int
     salt: str
     feed_key: str
+    token: str
 
     @classmethod
     def load(cls, store: SecretStore) -> Demo:
@@ -34,6 +35,7 @@ class Demo:
             seed=int(store.set("simulator_seed", seed)),
             salt=store.get_or_create("simulator_salt"),
             feed_key=store.get_or_create("simulator_feed_key"),
+            token=store.get_or_create("simulator_token"),
         )
 
     @property
@@ -42,6 +44,7 @@ class Demo:
         return {
             "SIMULATOR_SALT": self.salt,
             "SIMULATOR_FEED_KEY": self.feed_key,
+            "SIMULATOR_TOKEN": self.token,
             "SIMULATOR_API_URL": f"http://127.0.0.1:{self.port}/api/gift_code",
             "SIMULATOR_FEED_URL": f"http://127.0.0.1:{self.port}/feed",
             "SIMULATOR_RATE": _RATE,
@@ -49,7 +52,7 @@ class Demo:
         }
 
     def program(self, programs: Programs, home: Home) -> Program:
-        """The simulator. It reads its salt and feed key from the environment."""
+        """The simulator. It reads its salt, feed key and token from the environment."""
         options = {
             "--port": self.port,
             "--rate": _RATE,
@@ -63,4 +66,5 @@ class Demo:
 
     def is_ready(self) -> bool:
         """Whether the simulator answers."""
-        return http_status("127.0.0.1", self.port, "/_sim/players") == 200
+        headers = {"Authorization": f"Bearer {self.token}"}
+        return http_status("127.0.0.1", self.port, "/_sim/players", headers) == 200

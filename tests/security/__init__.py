@@ -1,0 +1,1 @@
+"""Attacks against parts of the running system, one file for each theme."""

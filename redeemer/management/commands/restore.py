@@ -147,5 +147,10 @@ def _refuse_while_up(home: Home) -> None:
     own = os.environ.get("DATABASE_URL")
     if own and own != discovery.database_of_running(home):
         return  # DATABASE_URL names the database of another installation.
-    holder = home.lock.read_text(encoding="utf-8", errors="replace").strip()
+    try:
+        holder = home.lock.read_text(encoding="utf-8", errors="replace").strip()
+    except OSError as error:
+        raise CommandError(
+            f"{home.folder} belongs to another user: run this as that user."
+        ) from error
     raise CommandError(f"Stop what is running here ({holder}), restore, and start it again.")
