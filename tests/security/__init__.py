@@ -1,0 +1,1 @@
+"""Attacks against the running system, and what must come of each."""
