@@ -57,7 +57,8 @@ class RedeemerSite(UnfoldAdminSite):
         names = [request.GET.get(name, "") for name in ("app_label", "model_name", "field_name")]
         if tuple(names) not in self._search_fields_of_forms(request):
             raise PermissionDenied
-        return super().autocomplete_view(request)
+        choices: HttpResponse = super().autocomplete_view(request)
+        return choices
 
     def _search_fields_of_forms(self, request: HttpRequest) -> set[tuple[str, ...]]:
         """The app label, the model's name and the field's name of each."""

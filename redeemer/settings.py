@@ -104,6 +104,8 @@ USE_TZ = True
 USE_I18N = True
 FORMAT_MODULE_PATH = ["redeemer.formats"]
 LOGIN_REDIRECT_URL = "/admin/"
+# The table holds a hash of each session's key.
+SESSION_ENGINE = "redeemer.sessions"
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
     {

@@ -7,6 +7,7 @@ import hmac
 
 from django.core.exceptions import ValidationError
 from django.db import models, transaction
+from django.db.models import Q
 from django.db.models.functions import Left
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
@@ -54,8 +55,8 @@ class ChannelQuerySet(models.QuerySet["Channel"]):
         Returns:
             The number of addresses. Those that cannot be read stay as they are.
         """
-        _newest, *older = encryption.prefixes() or [""]
-        ids = self.with_key().filter(key__in=older).order_by("pk").values_list("pk", flat=True)
+        is_older = Q(key__in=encryption.prefixes()[1:])
+        ids = self.with_key().filter(is_older).order_by("pk").values_list("pk", flat=True)
         return sum(self._encrypt_again(pk) for pk in ids)
 
     @transaction.atomic

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
+from django.contrib.sessions.models import Session
 from django.core.exceptions import FieldError, ImproperlyConfigured
 from django.core.management import call_command
 from django.db import connection
@@ -24,11 +25,13 @@ from giftcodes.models.encrypted import Unreadable
 from giftcodes.notifications import announcements, causes
 from redeemer.backups.address import Address
 from redeemer.backups.programs import client_to_dump
+from redeemer.sessions import stored_key
 from tests.admin import past
 from tests.databases import url_of
 from tests.factories import guild
 
 migration = importlib.import_module("giftcodes.migrations.0026_encrypted_addresses")
+sessions_migration = importlib.import_module("giftcodes.migrations.0027_hashed_sessions")
 TOKEN = "aVerySecretToken-_456"
 ADDRESS = f"https://discord.com/api/webhooks/4711/{TOKEN}"
 OLD_KEY = "only-for-tests-an-old-key-0123456789"
@@ -113,6 +116,8 @@ def test_a_dump_without_the_key_shows_no_secret(settings: Any) -> None:
     Alarm.objects.raise_once(Alarm.Kind.BAD_ROW, "1", "A row.")
     call_command("status", stdout=io.StringIO())
 
+    secrets["session"] = client.cookies["sessionid"].value
+
     text = dump()
 
     channel.refresh_from_db()
@@ -120,6 +125,7 @@ def test_a_dump_without_the_key_shows_no_secret(settings: Any) -> None:
     assert Announcement.objects.get().error
     assert "Wolves" in text
     assert "giftcodes_channel" in text
+    assert stored_key(secrets["session"]) in text
     assert [name for name, secret in secrets.items() if secret in text] == []
 
 
@@ -159,6 +165,39 @@ def test_without_channels_the_upgrade_needs_no_key() -> None:
     before.objects.create(guild_id=guild().pk, address=ADDRESS)
     with pytest.raises(ImproperlyConfigured, match="SECRET_KEY is not set"):
         migration.encrypt(state.apps, None)
+
+
+@pytest.mark.django_db
+def test_people_stay_logged_in_when_sessions_are_hashed(admin_client: Client) -> None:
+    assert admin_client.get(reverse("admin:index")).status_code == 200
+    key = admin_client.cookies["sessionid"].value
+    assert Session.objects.get().session_key == stored_key(key)
+    Session.objects.update(session_key=key)
+    assert admin_client.get(reverse("admin:index")).status_code == 302
+
+    admin_client.cookies["sessionid"] = key
+    with connection.cursor() as cursor:
+        cursor.execute(sessions_migration.HASH)
+    assert admin_client.get(reverse("admin:index")).status_code == 200
+    assert Session.objects.get().session_key == stored_key(key)
+
+
+@pytest.mark.django_db
+def test_a_login_and_a_logout_change_and_delete_the_session(client: Client) -> None:
+    User.objects.create_superuser("admin", password="correct-horse")
+    client.session.save()
+    form = {"username": "admin", "password": "correct-horse"}
+    assert client.post(reverse("admin:login"), form).status_code == 302
+    key = client.cookies["sessionid"].value
+    assert client.get(reverse("admin:index")).status_code == 200
+    assert list(Session.objects.values_list("pk", flat=True)) == [stored_key(key)]
+
+    stolen = Client()
+    stolen.cookies["sessionid"] = stored_key(key)
+    assert stolen.get(reverse("admin:index")).status_code == 302
+
+    client.post(reverse("admin:logout"))
+    assert not Session.objects.exists()
 
 
 # --- The field ------------------------------------------------------------------------------------
