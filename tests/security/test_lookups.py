@@ -215,6 +215,25 @@ def test_the_filter_of_the_own_guild_lists_its_members(people: dict[str, Person]
     assert response.context["cl"].result_count == own.members.count() > 0
 
 
+def test_a_search_finds_no_row_of_another_guild(people: dict[str, Person]) -> None:
+    """Whole words, and the beginnings of words, of all that only the other guild has."""
+    own = people["officer"].user.guilds.get()  # type: ignore[attr-defined]
+    foreign = Guild.objects.exclude(pk=own.pk).order_by("pk")[0]
+    Guild.objects.filter(pk=foreign.pk).update(name="Xenophobes")
+    member(foreign, "777000111", nickname="Zyxw")
+    MemberRedemption.objects.filter(member__guild=foreign).update(player_id="777000111")
+    Channel.objects.filter(guild=own).update(error="Refused.")
+    opened = 0
+    for page in pages():
+        if page.get_search_fields(None) and page.opts.model_name != "giftcode":
+            for term in ("Xenophobes", "Xeno", "Zyxw", "Zy", "777000111", "7770", past.SECRET):
+                response = people["officer"].client.get(address_of(page, q=term))
+                if response.status_code == 200:
+                    assert response.context["cl"].result_count == 0, (page, term)
+                    opened += 1
+    assert opened > 50
+
+
 # --- Sorting, search, autocompletes, popups -------------------------------------------------------
 def test_no_list_sorts_or_searches_by_a_secret_column() -> None:
     request = RequestFactory().get("/")
