@@ -50,12 +50,12 @@ class ChannelQuerySet(models.QuerySet["Channel"]):
         return self.annotate(key=Left("address", encryption.PREFIX_LENGTH))
 
     def encrypt_again(self) -> int:
-        """Encrypt with the first key of the settings what an older key has encrypted.
+        """Encrypt with the first key of the settings what it has not encrypted yet.
 
         Returns:
             The number of addresses. Those that cannot be read stay as they are.
         """
-        is_older = Q(key__in=encryption.prefixes()[1:])
+        is_older = ~Q(key__in=encryption.prefixes()[:1])
         ids = self.with_key().filter(is_older).order_by("pk").values_list("pk", flat=True)
         return sum(self._encrypt_again(pk) for pk in ids)
 

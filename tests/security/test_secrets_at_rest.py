@@ -170,6 +170,8 @@ def test_the_addresses_of_the_version_before_are_encrypted_and_back(monkeypatch:
     assert stored() == texts
     # A release before this one may have written a row while the migration ran.
     assert [channel.address for channel in Channel.objects.order_by("pk")] == texts
+    assert Channel.objects.encrypt_again() == len(texts)
+    assert all(encryption.is_encrypted(text) for text in stored())
 
 
 @pytest.mark.django_db
