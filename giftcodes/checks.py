@@ -219,7 +219,7 @@ def check_encryption_keys(**_: Any) -> list[CheckMessage]:
 
 @register(deploy=True)
 def check_secret_key(**_: Any) -> list[CheckMessage]:
-    """Sessions and the opt-out list are keyed with it."""
+    """Sessions, the opt-out list and the addresses of channels are keyed with it."""
     return _errors(
         "giftcodes.E004",
         [] if secret_key.is_set() else ["SECRET_KEY is not set."],

@@ -122,11 +122,12 @@ def _silent_channels() -> Iterator[Finding]:
     refused = Announcement.objects.filter(
         redemption__guild=OuterRef("guild"), state__in=UNFINISHED
     ).exclude(error="")
-    is_silent = Q(Exists(refused), refused_since__isnull=False)
+    # In this order, PostgreSQL looks for messages of refusing channels only.
+    is_silent = Q(refused_since__isnull=False) & Q(Exists(refused))
     is_unreadable = ~Q(key__in=encryption.prefixes())
     kind = Alarm.Kind.CHANNEL_SILENT
     for channel in (
-        Channel.objects.with_key().filter(is_silent | is_unreadable).select_related("guild")
+        Channel.objects.with_key().filter(is_unreadable | is_silent).select_related("guild")
     ):
         name = channel.guild.name
         if not channel.is_readable:
