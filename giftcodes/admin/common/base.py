@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from django.contrib import admin, messages
+from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.contrib.admin.utils import get_fields_from_path, unquote
 from django.contrib.admin.widgets import AutocompleteSelectMultiple
+from django.core.exceptions import BadRequest, ValidationError
 from django.db import IntegrityError, models
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.utils.http import url_has_allowed_host_and_scheme
@@ -128,6 +130,46 @@ class Scoped(_Mixin):
             rows = db_field.remote_field.model._default_manager.all()
         return {**kwargs, "queryset": scope.visible(rows, request.user)}
 
+    def get_actions(self, request: HttpRequest) -> Any:
+        """The actions that this person may run.
+
+        Django offers an action that declares no permission to each person who sees the list. Those
+        of other packages declare none: here they need the permission to change.
+        """
+        actions = super().get_actions(request)
+        if self.has_change_permission(request):
+            return actions
+        return {
+            name: action
+            for name, action in actions.items()
+            if hasattr(action[0], "allowed_permissions")
+        }
+
+    def response_action(self, request: HttpRequest, queryset: QuerySet[Any]) -> HttpResponse | None:  # type: ignore[override]
+        """Run an action on the chosen rows.
+
+        Raises:
+            BadRequest: a chosen row is named by what no row can have as its ID.
+        """
+        chosen = request.POST.getlist(ACTION_CHECKBOX_NAME)
+        if not all(_can_be(self.model._meta.pk, value) for value in chosen):
+            raise BadRequest("A chosen row has no valid ID.")
+        response: HttpResponse | None = super().response_action(request, queryset)
+        return response
+
+    def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
+        """The values in the address of a form, without those that no related row can have."""
+        initial = super().get_changeform_initial_data(request)
+        relations = {
+            field.name: field for field in self.model._meta.get_fields() if field.is_relation
+        }
+        for name in initial.keys() & relations.keys():
+            key = relations[name].related_model._meta.pk
+            values = initial[name] if isinstance(initial[name], list) else [initial[name]]
+            if not all(_can_be(key, value) for value in values):
+                del initial[name]
+        return initial
+
     def get_list_filter(self, request: HttpRequest) -> Any:
         """Filters by a row of another model offer only what the person may see."""
         return [self._filter(item) for item in super().get_list_filter(request)]
@@ -156,6 +198,15 @@ class Scoped(_Mixin):
         ):
             return True
         return scope.visible(self.model._default_manager.filter(pk=row.pk), request.user).exists()
+
+
+def _can_be(key: Any, value: str) -> bool:
+    """Whether a row could have this value as its primary key."""
+    try:
+        key.run_validators(key.to_python(value))
+    except ValidationError:
+        return False
+    return True
 
 
 def _own(request: HttpRequest) -> set[tuple[type[Model], Any]]:
