@@ -1,0 +1,1 @@
+"""Attacks on the running system, and on its pages."""
