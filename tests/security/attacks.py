@@ -222,7 +222,7 @@ class Fuzzer:
         if self._chance(0.15):
             return Attack(self._random.choice(_METHODS), path, self._headers())
         if self._chance(0.3):
-            data = self._random.randbytes(self._random.choice((0, 10, 1_000)))
+            data = self._body()
             kind = self._random.choice(_CONTENT_TYPES)
             return Attack("POST", path, {"data": data, "content_type": kind, **self._headers()})
         return Attack(
@@ -272,7 +272,7 @@ class Fuzzer:
                     else self._text().encode("utf-8", "replace")
                 )
                 data[name] = SimpleUploadedFile(
-                    self._random.choice(("a.xlsx", "a.csv", "..")), content
+                    self._random.choice(("a.xlsx", "a.csv", "x" * 300)), content
                 )
             elif self._chance(0.1):
                 data[name] = None
@@ -281,8 +281,19 @@ class Fuzzer:
                     self._valid(self._text()) for _ in range(self._random.choice((1, 1, 2)))
                 ]
         if self._chance(0.3):
-            data |= {"action": self._random.choice(self._words), "_selected_action": self._id()}
+            data |= {
+                "action": self._random.choice(self._words),
+                "_selected_action": self._valid(self._id()),
+            }
         return {self._valid(name): value for name, value in data.items()}
+
+    def _body(self) -> bytes:
+        """A body that is no form, or a broken one."""
+        if self._chance(0.5):
+            return self._random.randbytes(self._random.choice((0, 10, 1_000)))
+        part = 'Content-Disposition: form-data; name="{}"; filename="{}"\r\n\r\n{}\r\n--x--\r\n'
+        text = "--x\r\n" + part.format(self._name(), self._text(), self._text())
+        return text.encode("utf-8", "replace")
 
     @staticmethod
     def _valid(text: str) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import os
+import traceback
 from collections.abc import Iterator
 from copy import deepcopy
 from random import SystemRandom
@@ -32,8 +33,8 @@ SEED = int(os.environ.get("FUZZ_SEED", "0")) or (
 )
 #: What each kind of person must never read.
 FORBIDDEN = {
-    "anonymous": (worlds.MARKER, worlds.MARKED_DIGITS, worlds.SECRET, "Wolves", "Amber"),
-    "plain staff": (worlds.MARKER, worlds.MARKED_DIGITS, worlds.SECRET, "Wolves", "Amber"),
+    "anonymous": (worlds.MARKER, worlds.MARKED_DIGITS, worlds.SECRET, worlds.OWN_MARKER),
+    "plain staff": (worlds.MARKER, worlds.MARKED_DIGITS, worlds.SECRET, worlds.OWN_MARKER),
     "officer": (worlds.MARKER, worlds.MARKED_DIGITS, worlds.SECRET),
     "viewer": (worlds.SECRET,),
     "administrator": (worlds.SECRET,),
@@ -51,7 +52,7 @@ def world(db: None, settings: Any, task_queue: TaskQueue) -> Iterator[worlds.Wor
 
 def test_the_fuzz_knows_every_address(world: worlds.World) -> None:
     known = {route for route in routes() if "<" not in route and "(" not in route}
-    assert len(known) > 80
+    assert len(known) > 60
     for route in known:
         try:
             resolve(route)
@@ -88,7 +89,8 @@ def test_no_request_is_a_server_error_and_no_answer_shows_what_is_not_theirs(
     fuzzer = Fuzzer(SEED * 10 + list(FORBIDDEN).index(role))
     client = world.clients[role]
     cookies = deepcopy(client.cookies)
-    statuses: dict[int, int] = {}
+    statuses: set[int] = set()
+    problems: list[str] = []
     for number in range(REQUESTS // len(FORBIDDEN)):
         attack = fuzzer.attack()
         # Each request meets the same rows, so that one can be repeated alone.
@@ -97,33 +99,37 @@ def test_no_request_is_a_server_error_and_no_answer_shows_what_is_not_theirs(
             transaction.set_rollback(True)
         client.cookies = deepcopy(cookies)
         cache.clear()
-        statuses[status] = statuses.get(status, 0) + 1
-        place = f"request {number} of seed {SEED} as {role}: {attack}"
-        assert status < 500, f"{status} for {place}"
+        statuses.add(status)
         found = [word for word in FORBIDDEN[role] if word in shown]
-        assert not found, f"{found} in the answer to {place}"
+        if status >= 500 or found:
+            problems.append(f"{number}: {status} {found} {attack}\n{shown[-1_500:]}")
+    listed = "\n\n".join(problems[:10])
+    assert not problems, f"{len(problems)} problems as {role} with FUZZ_SEED={SEED}:\n{listed}"
     assert len(statuses) >= 3, statuses
 
 
 def send(client: Client, attack: Attack) -> tuple[int, str]:
-    """The status of the answer, and all that a person gets: its headers and its content."""
+    """The status of the answer, and what it shows; of a server error, the traceback."""
     options = dict(attack.options)
     if attack.fills_form:
         form = Fields(text(client.get(attack.path))).values
         merged = {**form, **options.pop("data")}
         options["data"] = {name: value for name, value in merged.items() if value is not None}
-    elif attack.method == "POST" and isinstance(options["data"], dict):
+    elif isinstance(options.get("data"), dict):
         options["data"] = {
             name: value for name, value in options["data"].items() if value is not None
         }
-    if attack.method == "POST":
+    if isinstance(options.get("data"), dict):
         response = client.post(attack.path, **options)
     else:
         response = client.generic(attack.method, attack.path, **options)
+    if response.status_code >= 500:
+        return response.status_code, "".join(traceback.format_exception(*response.exc_info))
     return response.status_code, text(response)
 
 
 def text(response: Any) -> str:
+    """All that a person gets: the headers, the cookies and the content."""
     content = b"".join(response.streaming_content if response.streaming else [response.content])
     headers = "\n".join(f"{name}: {value}" for name, value in response.headers.items())
     return f"{headers}\n{response.cookies.output()}\n{content.decode('utf-8', 'replace')}"

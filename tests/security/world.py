@@ -39,6 +39,8 @@ from tests.factories import gift_code, guild, member
 
 #: A part of everything that only people of the other guild may read. No request contains it.
 MARKER = "zqxjk"
+#: A part of what people without a role must not read either.
+OWN_MARKER = "hhbwz"
 #: The beginning of the player IDs of the other guild, and of its realm.
 MARKED_DIGITS = "7770001"
 #: A part of each address of a channel, which no page shows to any person.
@@ -64,13 +66,13 @@ def build() -> World:
     """Two guilds that play the same game, and a third that plays another one."""
     for module, function in _SEEDS:
         getattr(importlib.import_module(module), function)(apps, None)
-    own = guild("Wolves", notes="Our notes.")
+    own = guild(f"Wolves {OWN_MARKER}", notes="Our notes.")
     other = guild(f"Guild {MARKER}", notes=f"Notes {MARKER}", realm=7770001)
     far = guild(f"Far {MARKER}", provider="kingshot", realm=7770001)
     shared, mine = gift_code("SHARED", rewards="Gems"), gift_code("MINE")
     foreign = gift_code(f"CODE{MARKER}", provider="kingshot", rewards=f"Gems {MARKER}")
     for number in range(3):
-        member(own, f"2000{number}", nickname=f"Amber{number}", notes="Ours.")
+        member(own, f"2000{number}", nickname=f"Amber{number} {OWN_MARKER}", notes="Ours.")
         for strange in (other, far):
             member(
                 strange,
@@ -89,11 +91,9 @@ def build() -> World:
     Feed.objects.get_or_create(provider="simulator", defaults={"error": f"Failed {MARKER}"})
     Directory.objects.get_or_create(provider="simulator")
     Heartbeat.objects.get_or_create(name="tick")
-    for kind, subject in (
-        (Alarm.Kind.PROVIDER_PAUSED, "simulator"),
-        (Alarm.Kind.FEED, "simulator"),
-    ):
-        Alarm.objects.create(kind=kind, subject=subject, message=f"Paused, says {MARKER}.")
+    Alarm.objects.create(
+        kind=Alarm.Kind.PROVIDER_PAUSED, subject="simulator", message=f"Paused, says {MARKER}."
+    )
     return World(own, other, _clients(own, other))
 
 
@@ -155,7 +155,7 @@ def _player_of_both(own: Guild, other: Guild, code: GiftCode) -> None:
 
 def _moved(own: Guild, other: Guild) -> None:
     """A member who came from the other guild, and one who went there."""
-    came = member(other, "20010", nickname="Came", notes=f"About {MARKER}")
+    came = member(other, "20010", nickname="Came", notes=f"About {MARKER}", realm=1042)
     went = member(own, "20011", nickname="Went")
     move_members([came.pk], guild_id=own.pk)
     move_members([went.pk], guild_id=other.pk)

@@ -8,7 +8,7 @@ from django.contrib import admin, messages
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.contrib.admin.utils import get_fields_from_path, unquote
 from django.contrib.admin.widgets import AutocompleteSelectMultiple
-from django.core.exceptions import BadRequest, ValidationError
+from django.core.exceptions import BadRequest
 from django.db import IntegrityError, models
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.utils.http import url_has_allowed_host_and_scheme
@@ -17,6 +17,7 @@ from unfold.widgets import UnfoldAdminTextInputWidget
 
 from giftcodes.admin.common import scope
 from giftcodes.admin.common.html import list_url
+from giftcodes.admin.common.row_select import RowSelect, RowSelectMultiple, can_be_id
 from giftcodes.domain.text import clean_name, clean_token
 from giftcodes.form_fields import WholeNumberField
 
@@ -107,11 +108,15 @@ class Scoped(_Mixin):
 
     def formfield_for_foreignkey(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
         """Limit the choices, and thereby what a form accepts."""
+        if db_field.name in self.get_autocomplete_fields(request):
+            kwargs.setdefault("widget", RowSelect(db_field, self.admin_site))
         return super().formfield_for_foreignkey(
             db_field, request, **self._limited(db_field, request, kwargs)
         )
 
     def formfield_for_manytomany(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        if db_field.name in self.get_autocomplete_fields(request):
+            kwargs.setdefault("widget", RowSelectMultiple(db_field, self.admin_site))
         field = super().formfield_for_manytomany(
             db_field, request, **self._limited(db_field, request, kwargs)
         )
@@ -152,23 +157,10 @@ class Scoped(_Mixin):
             BadRequest: a chosen row is named by what no row can have as its ID.
         """
         chosen = request.POST.getlist(ACTION_CHECKBOX_NAME)
-        if not all(_can_be(self.model._meta.pk, value) for value in chosen):
+        if not all(can_be_id(self.model._meta.pk, value) for value in chosen):
             raise BadRequest("A chosen row has no valid ID.")
         response: HttpResponse | None = super().response_action(request, queryset)
         return response
-
-    def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
-        """The values in the address of a form, without those that no related row can have."""
-        initial = super().get_changeform_initial_data(request)
-        relations = {
-            field.name: field for field in self.model._meta.get_fields() if field.is_relation
-        }
-        for name in initial.keys() & relations.keys():
-            key = relations[name].related_model._meta.pk
-            values = initial[name] if isinstance(initial[name], list) else [initial[name]]
-            if not all(_can_be(key, value) for value in values):
-                del initial[name]
-        return initial
 
     def get_list_filter(self, request: HttpRequest) -> Any:
         """Filters by a row of another model offer only what the person may see."""
@@ -198,15 +190,6 @@ class Scoped(_Mixin):
         ):
             return True
         return scope.visible(self.model._default_manager.filter(pk=row.pk), request.user).exists()
-
-
-def _can_be(key: Any, value: str) -> bool:
-    """Whether a row could have this value as its primary key."""
-    try:
-        key.run_validators(key.to_python(value))
-    except ValidationError:
-        return False
-    return True
 
 
 def _own(request: HttpRequest) -> set[tuple[type[Model], Any]]:
