@@ -101,7 +101,8 @@ def test_no_request_is_a_server_error_and_no_answer_shows_what_is_not_theirs(
         cache.clear()
         statuses.add(status)
         found = [word for word in FORBIDDEN[role] if word in shown]
-        if status >= 500 or found:
+        is_health = status == 503 and attack.path.startswith("/healthz")
+        if (status >= 500 and not is_health) or found:
             problems.append(f"{number}: {status} {found} {attack}\n{shown[-1_500:]}")
     listed = "\n\n".join(problems[:10])
     assert not problems, f"{len(problems)} problems as {role} with FUZZ_SEED={SEED}:\n{listed}"
@@ -123,7 +124,8 @@ def send(client: Client, attack: Attack) -> tuple[int, str]:
         response = client.post(attack.path, **options)
     else:
         response = client.generic(attack.method, attack.path, **options)
-    if response.status_code >= 500:
+    # Without an exception: /healthz says that beat does not tick.
+    if response.status_code >= 500 and response.exc_info:
         return response.status_code, "".join(traceback.format_exception(*response.exc_info))
     return response.status_code, text(response)
 

@@ -147,7 +147,7 @@ class Scoped(_Mixin):
         return {
             name: action
             for name, action in actions.items()
-            if hasattr(action[0], "allowed_permissions")
+            if action and hasattr(action[0], "allowed_permissions")
         }
 
     def response_action(self, request: HttpRequest, queryset: QuerySet[Any]) -> HttpResponse | None:  # type: ignore[override]

@@ -44,5 +44,5 @@ class RowSelect(_ShowsPossibleRows, AutocompleteSelect):
     pass
 
 
-class RowSelectMultiple(_ShowsPossibleRows, AutocompleteSelectMultiple):  # type: ignore[misc]
+class RowSelectMultiple(_ShowsPossibleRows, AutocompleteSelectMultiple):
     pass

@@ -121,7 +121,7 @@ def _log_move(request: HttpRequest, guild: Guild, result: MoveResult) -> None:
     )
     log(request, [guild], arrived % number)
     left = gettext("Members moved to another guild.")
-    log(request, Guild.objects.filter(pk__in=result.left), left)
+    log(request, list(Guild.objects.filter(pk__in=result.left)), left)
 
 
 def set_realm(request: HttpRequest, page: Page, members: QuerySet[Member]) -> HttpResponse | None:
