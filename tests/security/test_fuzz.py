@@ -1,6 +1,7 @@
 """Random and hostile requests for every address, as each kind of person.
 
-No request fails with a server error, and no answer shows a person what is not theirs.
+No request fails with a server error, and no answer shows a person what is not theirs, or changes
+what they may not change.
 `make attack` sends many more requests; `FUZZ_SEED` repeats the requests of a failure.
 """
 
@@ -89,6 +90,8 @@ def test_no_request_is_a_server_error_and_no_answer_shows_what_is_not_theirs(
     fuzzer = Fuzzer(SEED * 10 + list(FORBIDDEN).index(role))
     client = world.clients[role]
     cookies = deepcopy(client.cookies)
+    watched = {"officer": [world.other], "administrator": []}.get(role, [world.own, world.other])
+    before = worlds.rows_of(watched)
     statuses: set[int] = set()
     problems: list[str] = []
     for number in range(REQUESTS // len(FORBIDDEN)):
@@ -96,11 +99,13 @@ def test_no_request_is_a_server_error_and_no_answer_shows_what_is_not_theirs(
         # Each request meets the same rows, so that one can be repeated alone.
         with transaction.atomic():
             status, shown = send(client, attack)
+            after = before if attack.method == "GET" else worlds.rows_of(watched)
             transaction.set_rollback(True)
         client.cookies = deepcopy(cookies)
         cache.clear()
         statuses.add(status)
         found = [word for word in FORBIDDEN[role] if word in shown]
+        found += [f"changed {name}" for name in before if after[name] != before[name]]
         is_health = status == 503 and attack.path.startswith("/healthz")
         if (status >= 500 and not is_health) or found:
             problems.append(f"{number}: {status} {found} {attack}\n{shown[-1_500:]}")

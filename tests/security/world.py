@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import importlib
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from django.apps import apps
 from django.contrib.admin.models import CHANGE, LogEntry
@@ -16,6 +18,7 @@ from giftcodes.admin.access.roles import OFFICERS, VIEWERS
 from giftcodes.models import (
     Alarm,
     Announcement,
+    Attempt,
     Channel,
     Directory,
     DirectoryLookup,
@@ -60,6 +63,31 @@ class World:
     own: Guild
     other: Guild
     clients: dict[str, Client] = field(default_factory=dict)
+
+
+#: How rows of each model belong to a guild.
+_PATHS: dict[type[Model], str] = {
+    Guild: "pk",
+    Member: "guild",
+    MemberImport: "guild",
+    Channel: "guild",
+    Redemption: "guild",
+    MemberRedemption: "redemption__guild",
+    Attempt: "member_redemption__redemption__guild",
+    RedemptionEvent: "redemption__guild",
+    Announcement: "redemption__guild",
+}
+
+
+def rows_of(guilds: Sequence[Guild]) -> dict[str, list[Any]]:
+    """All rows of these guilds, to be compared."""
+    ids = [one.pk for one in guilds]
+    return {
+        model.__name__: list(
+            model._default_manager.filter(**{f"{path}__in": ids}).order_by("pk").values_list()
+        )
+        for model, path in _PATHS.items()
+    }
 
 
 def build() -> World:
