@@ -178,13 +178,23 @@ class Fuzzer:
         self._random = Random(seed)
         self._routes = sorted(set(routes()))
         models = list(admin.site._registry)
-        self._ids = sorted(
-            {
+        #: The IDs of the first rows of each model, by the address of its list.
+        self._ids_at = {
+            f"/admin/{model._meta.app_label}/{model._meta.model_name}/": sorted(
                 str(pk)
-                for model in models
-                for pk in model._default_manager.values_list("pk", flat=True)[:8]
-            }
-        )
+                for pk in model._default_manager.order_by("pk").values_list("pk", flat=True)[:12]
+            )
+            for model in models
+        }
+        self._actions_at = {
+            f"/admin/{model._meta.app_label}/{model._meta.model_name}/": [
+                name for _function, name, _words in page._get_base_actions()
+            ]
+            for model, page in admin.site._registry.items()
+        }
+        self._ids = sorted({pk for ids in self._ids_at.values() for pk in ids})
+        self._forms = [route for route in self._routes if route.endswith(("/change/", "/add/"))]
+        self._forms += sorted(self._ids_at)
         self._apps = sorted({model._meta.app_label for model in models})
         fields = sorted({one.name for model in models for one in model._meta.get_fields()})
         self._names = [*_NAMES, *fields]
@@ -215,7 +225,7 @@ class Fuzzer:
     def attack(self) -> Attack:
         """The next request."""
         path = self._path()
-        if self._chance(0.6):
+        if self._chance(0.4):
             path += "?" + self._query()
         if self._chance(0.5):
             return Attack("GET", path, self._headers())
@@ -225,13 +235,21 @@ class Fuzzer:
             data = self._body()
             kind = self._random.choice(_CONTENT_TYPES)
             return Attack("POST", path, {"data": data, "content_type": kind, **self._headers()})
-        return Attack(
-            "POST", path, {"data": self._form(), **self._headers()}, fills_form=self._chance(0.7)
-        )
+        data = self._action(path) if path in self._ids_at and self._chance(0.7) else self._form()
+        options = {"data": data, **self._headers()}
+        return Attack("POST", path, options, fills_form=self._chance(0.8))
+
+    def _action(self, path: str) -> dict[str, Any]:
+        """An action of a list on some of its rows."""
+        chosen = [self._valid(self._id(path)) for _ in range(self._random.choice((1, 1, 3)))]
+        action = self._random.choice(self._actions_at[path] or self._words)
+        further = self._form() if self._chance(0.5) else {}
+        return {**further, "action": action, "_selected_action": chosen, "index": "0"}
 
     def _path(self) -> str:
-        route = self._random.choice(self._routes)
-        path = re.sub(r"<[^>]*>", lambda _part: quote(self._id(), errors="replace"), route)
+        route = self._random.choice(self._forms if self._chance(0.5) else self._routes)
+        start = "/".join(route.split("/")[:4]) + "/"
+        path = re.sub(r"<[^>]*>", lambda _part: quote(self._id(start), errors="replace"), route)
         path = re.sub(
             r"\(\?P<app_label>[^)]*\)", lambda _part: self._random.choice(self._apps), path
         )
@@ -241,8 +259,12 @@ class Fuzzer:
             path = path[:place] + quote(self._text(), errors="replace") + path[place:]
         return path.replace("$", "").replace("\\", "")
 
-    def _id(self) -> str:
-        return self._text() if self._chance(0.15) else self._random.choice(self._ids)
+    def _id(self, start: str = "") -> str:
+        """An ID of the model whose list is there, of another model, or what is no ID."""
+        if self._chance(0.15):
+            return self._text()
+        known = self._ids_at.get(start) or self._ids
+        return self._random.choice(known if self._chance(0.8) else self._ids)
 
     def _text(self) -> str:
         if self._chance(0.4):
@@ -263,7 +285,7 @@ class Fuzzer:
     def _form(self) -> dict[str, Any]:
         """Some fields. `None` removes a field of the form that the page has."""
         data: dict[str, Any] = {}
-        for _ in range(self._random.randint(0, 5)):
+        for _ in range(self._random.choice((0, 0, 1, 1, 2, 5))):
             name = self._random.choice(self._names)
             if self._chance(0.05):
                 content = (
@@ -280,11 +302,6 @@ class Fuzzer:
                 data[name] = [
                     self._valid(self._text()) for _ in range(self._random.choice((1, 1, 2)))
                 ]
-        if self._chance(0.3):
-            data |= {
-                "action": self._random.choice(self._words),
-                "_selected_action": self._valid(self._id()),
-            }
         return {self._valid(name): value for name, value in data.items()}
 
     def _body(self) -> bytes:
