@@ -6,7 +6,7 @@ RUN := .venv/bin/python
 LOCK := $(RUN) -m uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	--no-emit-find-links --custom-compile-command 'make lock'
 
-.PHONY: help up test test-fast properties year attack bench chaos guards screenshots docs lint format lock
+.PHONY: help up test test-fast properties year attack bench chaos guards screenshots docs lint advisories format lock
 
 help:  ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1	/p' Makefile
@@ -55,6 +55,9 @@ lint: .venv/.installed-dev  ## Check style, types, imports and migrations
 	.venv/bin/lint-imports
 	@# Without a database, the models are only compared with the migration files.
 	DATABASE_URL= $(RUN) -W ignore::RuntimeWarning manage.py makemigrations --check --dry-run
+
+advisories: .venv/.installed-dev  ## Check the pinned packages for known vulnerabilities; needs the network
+	@$(RUN) .ci/advisories.py requirements.txt requirements-dev.txt
 
 format: .venv/.installed-dev  ## Format the code, and fix what ruff can fix
 	$(RUN) -m ruff check --fix .

@@ -1,4 +1,4 @@
-"""The time of the admin's pages, with a million member redemptions and a large matrix."""
+"""How long the admin's pages take with a million member redemptions and a large matrix."""
 
 from __future__ import annotations
 
@@ -157,7 +157,7 @@ def _pages_of_an_officer() -> None:
 
 
 def _spread_over_two_weeks() -> None:
-    """The worst case for the chart: every answer is within its time."""
+    """The worst case for the chart: every answer falls within the two weeks that it shows."""
     with connection.cursor() as cursor:
         cursor.execute(
             f"UPDATE {Attempt._meta.db_table} "
@@ -167,7 +167,7 @@ def _spread_over_two_weeks() -> None:
 
 
 def _milliseconds(client: Client, address: str) -> float:
-    """The shortest of three times."""
+    """The time of the fastest of three requests."""
     return min(_once(client, address) for _ in range(3))
 
 

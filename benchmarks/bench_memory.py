@@ -50,7 +50,7 @@ def _guild(running: System, folder: Path, name: str, number: int) -> None:
 
 
 def _redeem(running: System, code: str, guild: str, redeemed: int) -> None:
-    """Redeem a code for a guild, and wait until this many rows in all are redeemed."""
+    """Redeem a code for a guild, and wait until a total of this many rows is redeemed."""
     # The other guild must not get the code by catch-up.
     running.rows(
         f"UPDATE giftcodes_guild SET automatic = false WHERE name <> '{guild}' RETURNING id"

@@ -1,4 +1,4 @@
-"""A new code for 10,000 guilds of 100 members: the time of each step while all runs go on."""
+"""A new code for 10,000 guilds of 100 members: how long each step takes while all runs are open."""
 
 from __future__ import annotations
 
@@ -156,7 +156,7 @@ def _dispatch(claims: int) -> Callable[[], Any]:
 
 
 def _rolled_back(step: Callable[[], Any]) -> Callable[[], Any]:
-    """The step in a transaction that is rolled back, so that each time finds the same rows."""
+    """Wrap the step in a transaction that is rolled back, so that each call finds the same rows."""
 
     def and_back() -> None:
         with transaction.atomic():
@@ -167,7 +167,7 @@ def _rolled_back(step: Callable[[], Any]) -> Callable[[], Any]:
 
 
 def _report(what: str, step: Callable[[], Any], *, limit: float, times: int = 5) -> None:
-    """Report the median and the longest of several times."""
+    """Call the step several times, and report the median and the longest time."""
     took = sorted(_milliseconds(step) for _ in range(times))
     report(f"{what}: median", took[len(took) // 2], limit=limit, unit="ms")
     report(f"{what}: worst of {times}", took[-1], limit=limit, unit="ms")

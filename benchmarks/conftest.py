@@ -17,6 +17,8 @@ from typing import Any
 import psycopg
 import pytest
 
+from tests.servers import SUPERUSER_URL
+
 FILE = Path(os.environ.get("BENCH_JSON", "var/bench.json"))
 
 
@@ -28,7 +30,7 @@ class Figure:
         what: what was measured.
         figure: the value, in `unit`.
         unit: the unit of the figure and of its limit.
-        limit: the bound of the figure; None: the figure is for comparison only.
+        limit: the bound of the figure. None if the figure is for comparison only.
         at_least: the limit is a minimum instead of a maximum.
         load: the load average of the last minute, since other programs disturb the measurement.
     """
@@ -42,7 +44,10 @@ class Figure:
 
     @property
     def ratio(self) -> float | None:
-        """The figure relative to its limit, or the inverse for a minimum: above 1 is beyond it."""
+        """The figure divided by its limit; for a minimum, the limit divided by the figure.
+
+        The figure is beyond its limit if this is above 1.
+        """
         if self.limit is None:
             return None
         part, whole = (self.limit, self.figure) if self.at_least else (self.figure, self.limit)
@@ -55,7 +60,7 @@ class Figure:
         return self.ratio is not None and self.ratio > 1
 
     def row(self) -> tuple[str, str, str, str, str]:
-        """The cells of the table's row."""
+        """The cells of the figure's row in the table."""
         sign = "≥" if self.at_least else "≤"
         limit = "" if self.limit is None else f"{sign} {self.limit:g} {self.unit}"
         ratio = "" if self.ratio is None else f"{self.ratio:.2f}"
@@ -73,8 +78,8 @@ _FIGURES: list[Figure] = []
 
 @pytest.fixture(scope="session", autouse=True)
 def _autovacuum() -> None:
-    """The server vacuums and analyses as in an installation, which the other tests keep off."""
-    with psycopg.connect(os.environ["DATABASE_URL"], autocommit=True) as connection:
+    """Switch autovacuum on, as in an installation. For the other tests it is off."""
+    with psycopg.connect(os.environ[SUPERUSER_URL], autocommit=True) as connection:
         connection.execute("ALTER SYSTEM SET autovacuum = on")
         connection.execute("SELECT pg_reload_conf()")
 
@@ -87,8 +92,8 @@ def report(
     Args:
         what: what was measured.
         figure: the value.
-        limit: the maximum; None: the figure is only shown.
-        unit: the unit of both.
+        limit: the maximum. None if the figure is only shown.
+        unit: the unit of the value and of the limit.
         at_least: the limit is a minimum instead.
     """
     found = Figure(what, figure, unit, limit, at_least, round(os.getloadavg()[0], 1))

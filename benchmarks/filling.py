@@ -11,8 +11,8 @@ from pathlib import Path
 
 from django.db import connection
 
-#: In every second guild, the first so many members are also in the guild before it, and have each
-#: code through that one: one member in twenty.
+#: In every second guild, this many members are also in the guild before it, and have each code
+#: through that one. They are one member in twenty.
 DUPLICATES = 5
 
 _FILL = (

@@ -1,4 +1,4 @@
-"""The checks at the end of every round: our rows against the game's ledger.
+"""The checks at the end of every round. They compare our rows with the game's ledger.
 
 They use none of the code under test.
 """
@@ -40,7 +40,7 @@ class Evidence:
 
     @property
     def repeats(self) -> Counter[Key]:
-        """For each player and code: the requests beyond the first that could have had an effect.
+        """The number of repeated requests that could have had an effect, for each player and code.
 
         Requests that the game refused before it judged them (429, too frequent, a scripted fault)
         are not counted.
@@ -59,9 +59,9 @@ class Evidence:
 
     @property
     def allowed_repeats(self) -> Counter[Key]:
-        """For each player and code: our requests whose effect we could not know.
+        """The number of our requests whose effect was unknown to us, for each player and code.
 
-        They had no answer, no readable answer, or one that came after the lease had expired.
+        They had no answer, no readable answer, or an answer that came after the lease had expired.
         """
         return Counter(
             (attempt["player_id"], attempt["code"])
@@ -159,11 +159,11 @@ def _repeats(round_: Round, evidence: Evidence) -> Iterator[str]:
     for key, number in evidence.repeats.items():
         if number > allowed_repeats[key]:
             lost = f"{allowed_repeats[key]} answer(s) lost"
-            yield f"asked {number} time(s) too often, with {lost}: {key}"
+            yield f"{number} repeated request(s), with {lost}: {key}"
     unexplained = {attempt["id"] for attempt in evidence.unanswered} - round_.in_flight
     if unexplained:
         yield (
-            f"{len(unexplained)} attempt(s) without an answer that were not in flight at a fault: "
+            f"{len(unexplained)} unanswered attempt(s) that were not in flight during a fault: "
             f"{unexplained}"
         )
     sent = Counter((entry["player"], entry["code"]) for entry in evidence.requests)

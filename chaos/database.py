@@ -1,4 +1,4 @@
-"""The database of the system under test, read and prepared by SQL, without the code under test."""
+"""Reads and prepares the database of the system under test with SQL, without that system's code."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ REALM = 1042
 
 
 class Database:
-    """A connection that is opened again after it was lost."""
+    """A connection that is reopened when it is lost."""
 
     def __init__(self, url: str) -> None:
         self._url = url
@@ -107,7 +107,7 @@ class Database:
         )
 
     def poll_now(self) -> None:
-        """Make the feed due now."""
+        """Make the feed due for polling now."""
         self.execute(
             "UPDATE giftcodes_feed SET next_poll_at = clock_timestamp() "
             "WHERE provider = 'simulator'"

@@ -1,4 +1,4 @@
-"""The simulated game: its world, which a scenario changes, and its ledger of requests."""
+"""The simulated game. A scenario changes its world; the checks read its ledger of requests."""
 
 from __future__ import annotations
 
@@ -13,14 +13,20 @@ Entry = dict[str, Any]
 class Game:
     """A client of the simulator's control interface."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, token: str) -> None:
+        """
+        Args:
+            url: the simulator's base address.
+            token: its SIMULATOR_TOKEN.
+        """
         self.url = url
+        self._headers = {"Authorization": f"Bearer {token}"}
         self.api_url = f"{url}/api/gift_code"
         self.feed_url = f"{url}/feed"
 
     def is_up(self) -> bool:
         try:
-            return requests.get(f"{self.url}/_sim/players", timeout=2).ok
+            return requests.get(f"{self.url}/_sim/players", headers=self._headers, timeout=2).ok
         except requests.RequestException:
             return False
 
@@ -30,19 +36,21 @@ class Game:
         Raises:
             ValueError: the simulator does not accept the change.
         """
-        answer = requests.post(f"{self.url}/_sim/world", json=world, timeout=10)
+        answer = requests.post(
+            f"{self.url}/_sim/world", json=world, headers=self._headers, timeout=10
+        )
         if answer.status_code != 200:
             message = f"The simulator does not accept {world}: {answer.text}"
             raise ValueError(message)
 
     def script_fault(self, fault: str, **details: Any) -> None:
-        """Add one fault to the script of the simulator."""
+        """Add one fault to the simulator's script."""
         self.change(faults=[{"fault": fault, **details}])
 
     def ledger(self, since: int = 0) -> dict[str, Any]:
         """The requests and grants after request number `since`."""
         found: dict[str, Any] = requests.get(
-            f"{self.url}/_sim/ledger", params={"since": since}, timeout=30
+            f"{self.url}/_sim/ledger", params={"since": since}, headers=self._headers, timeout=30
         ).json()
         return found
 

@@ -1,7 +1,7 @@
-"""`make guards`: remove each guard from a copy of the project; the test that watches it must fail.
+"""`make guards`: remove each guard from a copy of the project, and check that its test then fails.
 
-If that test or scenario still passes, the guard protects nothing or is not tested: exit status 1.
-`GUARD=name[,name]` chooses guards. docs/reference/faults-and-guards.md lists them.
+If the test or scenario still passes, the guard protects nothing or is not tested, and the exit
+status is 1. `GUARD=name[,name]` chooses guards. docs/reference/faults-and-guards.md lists them.
 """
 
 from __future__ import annotations
@@ -29,9 +29,9 @@ class Guard:
     """A piece of code that protects an invariant, and the test that must fail without it.
 
     Args:
-        name: the guard.
-        cuts: for each: the file, the text of the guard, and its replacement.
-        watched_by: a test, by its node id; or `chaos:` and a scenario.
+        name: the name of the guard.
+        cuts: for each cut, the file, the guard's text in that file, and its replacement.
+        watched_by: the node id of a test, or `chaos:` and the name of a scenario.
     """
 
     name: str
@@ -246,7 +246,7 @@ GUARDS = (
         "tests/pipeline/test_claim_limits.py::test_used_for_a_whole_guild_does_not_close_the_code",
     ),
     Guard(
-        "a member whom the game does not know is not asked for each new code",
+        "no request for each new code for a member whom the game does not know",
         (
             (
                 _MEMBERS_SQL,
@@ -271,7 +271,7 @@ GUARDS = (
 
 
 def main() -> int:
-    """Test the guards that `GUARD` names, or all. Returns the exit status."""
+    """Test the guards that `GUARD` names, or all guards. Returns the exit status."""
     names = [name for name in os.environ.get("GUARD", "").split(",") if name]
     chosen = [guard for guard in GUARDS if not names or any(name in guard.name for name in names)]
     print_line(f"{len(chosen)} guard(s), at most {_PATIENCE_SECONDS} s each, usually 10 s.")
@@ -303,7 +303,7 @@ def _cut(path: Path, text: str, without: str) -> None:
     """Replace the guard's text, which must occur exactly once.
 
     Raises:
-        SystemExit: it does not occur exactly once.
+        SystemExit: the text does not occur exactly once.
     """
     whole = path.read_text(encoding="utf-8")
     if whole.count(text) != 1:

@@ -1,6 +1,6 @@
 """A process that does what the admin's buttons do.
 
-It reads one JSON object a line from stdin, and answers each with one line on stdout.
+It reads one JSON object per line from stdin, and answers each with one line on stdout.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from giftcodes.services import providers, run_actions  # noqa: E402
 
 
 def press(what: str, guild: int, code: str, players: list[str]) -> Any:
-    """Do what one button does. Returns its result, as far as JSON can express it."""
+    """Do what one button does. Returns its result."""
     row = GiftCode.objects.filter(code=code).order_by("-issue").first()
     if row is None:
         return "no such code yet"
@@ -56,7 +56,10 @@ def press(what: str, guild: int, code: str, players: list[str]) -> Any:
 
 
 def main() -> None:
-    """Press the buttons that stdin names, until it ends."""
+    """Press each button that stdin names, until stdin ends. Write each result as JSON.
+
+    Values that JSON cannot express are written as text.
+    """
     for line in sys.stdin:
         sys.stdout.write(json.dumps(press(**json.loads(line)), default=str) + "\n")
         sys.stdout.flush()

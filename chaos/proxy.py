@@ -12,7 +12,7 @@ _CHUNK_BYTES = 65_536
 
 
 class Proxy:
-    """Forwards a port of its own to another local port.
+    """Forwards its own port to another local port.
 
     While the proxy is frozen, it neither reads nor sends. The kernel accepts new connections, but
     the proxy does not answer them. Neither side gets an error.
@@ -42,7 +42,7 @@ class Proxy:
         self._loop.call_soon_threadsafe(self._open.clear)
 
     def thaw(self) -> None:
-        """Forward again, beginning with what was sent meanwhile."""
+        """Forward again, starting with what was sent in the meantime."""
         self._loop.call_soon_threadsafe(self._open.set)
 
     async def _serve(self) -> None:

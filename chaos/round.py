@@ -24,7 +24,7 @@ class Round:
 
     Args:
         system: the system under test.
-        random: decides what happens when; it gives the same numbers for the same seed.
+        random: decides which faults happen, and when. The same seed gives the same numbers.
         players: all players of the guilds, each once.
         guilds: guild ids by name.
         members: the number of member redemptions that each code gets.
@@ -43,15 +43,15 @@ class Round:
     in_flight: set[int] = field(default_factory=set)
     #: Problems that the scenario found.
     problems: list[str] = field(default_factory=list)
-    #: Texts for the line of the result.
+    #: Remarks that are shown with the round's result.
     notes: list[str] = field(default_factory=list)
-    #: Players who need not have the code at the end. Their rows still need a reason.
+    #: Players who may lack the code at the end. Their rows still need a reason.
     exempt: set[str] = field(default_factory=set)
     #: The game may refuse requests with a 429 that our pace did not cause, such as a scripted one.
     may_be_throttled: bool = False
-    #: Added to the allowed recovery time: until a process that was cut off has reconnected.
+    #: Added to the allowed recovery time: how long a disconnected process may take to reconnect.
     extra_seconds: float = 0.0
-    #: Added to the allowed time until all is settled: while a game is paused and probed.
+    #: Added to the time allowed until all is settled: how long a game's pause and probes may take.
     game_seconds: float = 0.0
     #: The number of issues of each code. Each player gets every issue.
     issues: int = 1
@@ -85,7 +85,11 @@ class Round:
         self.system.wait_until(is_done, f"{goal:.0f} settled rows", seconds=self.patience_seconds)
 
     def wait_for_random_moment(self, until: float = 0.9) -> None:
-        """Wait until a random fraction is settled, then usually for a request and a moment."""
+        """Wait until a random fraction is settled, then usually for a request, then a short time.
+
+        Args:
+            until: the largest fraction.
+        """
         self.wait_for_progress(self.random.uniform(0, until))
         if self.random.random() < 0.8:
             self.wait_for_request()
@@ -109,7 +113,7 @@ class Round:
         self.note_in_flight()
 
     def note_in_flight(self) -> None:
-        """After a fault, note which requests are in flight, as soon as the database answers."""
+        """Note which requests are in flight after a fault, as soon as the database answers."""
         if self._must_note_in_flight and self.try_database(
             lambda: self.in_flight.update(self.system.database.unanswered())
         ):
@@ -161,7 +165,7 @@ class Round:
         )
 
     def is_settled(self) -> bool:
-        """Whether no member redemption and no run of this round's codes is open."""
+        """Whether the round has all its member redemptions, and none of them and no run is open."""
         self.note_in_flight()
         progress = self.system.database.progress(self.codes)
         if progress["expired"]:

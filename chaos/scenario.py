@@ -20,8 +20,9 @@ class Scenario:
         description: what happens, in one sentence.
         play: runs one round of it.
         rounds: the number of rounds, unless ROUNDS is set.
-        members: the member redemptions of a code; a tenth of the players is in two guilds.
-        fault_seconds: how long the faults may take, beside the run and the recovery.
+        members: the number of member redemptions of a code. A tenth of the players is in two
+            guilds.
+        fault_seconds: how long the faults may take, in addition to the run and the recovery.
     """
 
     name: str

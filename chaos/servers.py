@@ -54,11 +54,17 @@ class Running:
 
 
 class Servers:
-    """The two servers, in a folder of their own."""
+    """The two servers, in a separate folder."""
 
     def __init__(self, folder: Path) -> None:
         folder.chmod(0o755)  # The database user must be able to enter it.
-        postgres = Postgres(folder, port=pick_port(), password=_PASSWORD, settings=_SETTINGS)
+        postgres = Postgres(
+            folder,
+            port=pick_port(),
+            password=_PASSWORD,
+            owner_password=_PASSWORD,
+            settings=_SETTINGS,
+        )
         self._own_place = postgres.folder if postgres.folder != folder else None
         self.valkey_data = folder / "valkey"
         self.postgres = Running(postgres, folder / "postgresql.log")

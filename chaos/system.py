@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import secrets
 import shutil
 import signal
 import subprocess
@@ -36,6 +37,7 @@ _QUIET = [
     "INFO",
 ]
 _SALT = "only-for-chaos"
+_TOKEN = secrets.token_hex(16)
 
 
 class TimeUpError(Exception):
@@ -50,14 +52,14 @@ class System:
         self.servers = Servers(self.folder)
         self.database = Database(self.servers.database_url)
         port = pick_port()
-        self.game = Game(f"http://127.0.0.1:{port}")
+        self.game = Game(f"http://127.0.0.1:{port}", _TOKEN)
         self.environment = self._environment()
         self.processes = {
             name: self._process(name, command) for name, command in self._commands(port).items()
         }
-        #: For the audit, which checks all rounds: the number of answers that were lost so far.
+        #: The number of answers lost so far, for the audit, which checks all rounds.
         self.repeats_allowed = 0
-        #: Is called with the name of a process that has died.
+        #: Called with the name of a process that has died.
         self.on_death: Callable[[str], None] = lambda name: None
 
     # --- Start and end ----------------------------------------------------------------------------
@@ -159,14 +161,15 @@ class System:
     def _environment(self) -> dict[str, str]:
         return {
             **os.environ,
-            "REDEEMER_HOME": str(self.folder),  # A running `make up` is none of ours,
-            **{game.setting("SALT"): "" for game in GAMES},  # and neither is what stands in .env.
+            "REDEEMER_HOME": str(self.folder),  # Do not use a running `make up`,
+            **{game.setting("SALT"): "" for game in GAMES},  # or the games in .env.
             "DJANGO_SETTINGS_MODULE": "redeemer.settings",
             "DATABASE_URL": self.servers.database_url,
             "DATABASE_POOL": "1",
             "REDIS_URL": self.servers.redis_url,
             "SECRET_KEY": "only-for-chaos-but-long-enough-to-please-the-checks-of-django",
             "SIMULATOR_SALT": _SALT,
+            "SIMULATOR_TOKEN": _TOKEN,
             "SIMULATOR_API_URL": self.game.api_url,
             "SIMULATOR_FEED_URL": self.game.feed_url,
             "SIMULATOR_FEED_KEY": "",

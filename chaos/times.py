@@ -30,7 +30,7 @@ LATENCY_SECONDS = 0.3
 
 #: The wait before a dead process is restarted, as the first one of the supervisor of `make up`.
 RESTART_SECONDS = 0.5
-#: The time from the start of a worker until it works, on a busy machine.
+#: The time from the start of a worker until it takes tasks, on a busy machine.
 STARTUP_SECONDS = 8.0
 #: Added to each limit for a busy machine; `SLACK` sets it.
 SLACK_SECONDS = float(os.environ.get("SLACK", "10"))

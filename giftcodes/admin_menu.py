@@ -1,4 +1,4 @@
-"""The pages of the admin in the order of the daily work, and the side bar that shows them."""
+"""The admin's pages in the order of daily work, and the side bar that lists them."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class Entry:
     Args:
         title: the text of the entry.
         icon: the name of a Material symbol.
-        page: the app label and the name of the model, as in the names of its addresses.
+        page: the app label and the model's name, as in the names of its URLs: `giftcodes_guild`.
     """
 
     title: Words

@@ -75,7 +75,10 @@ def is_demo() -> bool:
 
 
 def _has_nul(request: HttpRequest) -> bool:
-    """Without form fields and the search box: their validators show the error in the page."""
+    """Whether the request has a NUL character in a place that no form validates.
+
+    Form fields and the search box are left out: their validators show the error in the page.
+    """
     asked = [
         value
         for name, values in request.GET.lists()

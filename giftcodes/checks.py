@@ -11,7 +11,7 @@ from django.conf import settings
 from django.core.checks import CheckMessage, Error, Tags, Warning, register
 from django.db import connections
 
-from giftcodes import secret_key, site_address
+from giftcodes import channel_rules, secret_key, site_address
 from giftcodes.clients.channels import BadAddressError, channel_client_for
 from giftcodes.clients.directories.base import ID_PLACEHOLDER
 from giftcodes.clients.feeds import FORMATS
@@ -19,11 +19,12 @@ from giftcodes.clients.games import CLIENTS
 from giftcodes.domain import failpoints
 from giftcodes.domain.database_encoding import wrong_encoding
 
-#: The time that a worker needs beside the call: to be scheduled, to write its intent, to record.
+#: The time that a worker needs besides the call: to be scheduled, to write its intent, and to
+#: record the answer.
 LEASE_MARGIN_SECONDS = failpoints.seconds("LEASE_MARGIN_SECONDS", 10.0)
 
 LEAST_DAYS_KEPT = 2
-#: A century: a date so long ago can still be calculated.
+#: A century. A date that long ago can still be calculated.
 MOST_DAYS_KEPT = 36_500
 #: A feed that is polled less often than daily brings codes that have ended.
 LEAST_POLL_SECONDS, MOST_POLL_SECONDS = 3.0, 86_400.0
@@ -178,10 +179,30 @@ def check_operator_channel(**_: Any) -> list[CheckMessage]:
     problems = []
     if settings.OPERATOR_CHANNEL:
         try:
-            channel_client_for(settings.OPERATOR_CHANNEL, total_seconds=1, connect_seconds=1)
+            channel_client_for(
+                settings.OPERATOR_CHANNEL,
+                total_seconds=1,
+                connect_seconds=1,
+                rules=channel_rules.for_operator(),
+            )
         except BadAddressError as error:
             problems.append(f"OPERATOR_CHANNEL: {error}")
     return _errors("giftcodes.E010", problems, hint="See docs/how-to/announce.md.")
+
+
+@register
+def check_private_hosts(**_: Any) -> list[CheckMessage]:
+    """A misspelled entry would refuse the channel that it is there for."""
+    problems = []
+    try:
+        channel_rules.for_guilds()
+    except ValueError as error:
+        problems.append(f"CHANNEL_PRIVATE_HOSTS: {error}")
+    return _errors(
+        "giftcodes.E014",
+        problems,
+        hint="Write host names, IP addresses, or networks such as 192.168.1.0/24.",
+    )
 
 
 @register(deploy=True)

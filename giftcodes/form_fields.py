@@ -12,12 +12,12 @@ from django.utils.translation import gettext_lazy as _
 from giftcodes.domain.numbers import NotWholeError, whole_digits
 from giftcodes.domain.text import clean_name, clean_token
 
-#: More than any number of ours has.
+#: No number in a form needs more digits.
 _MAX_DIGITS = 18
 
 
 class CleanCharField(forms.CharField):
-    """A text, cleaned as a name or with `clean_text`."""
+    """A text that is cleaned with `clean_text`, by default as a name."""
 
     def __init__(self, *, clean_text: Callable[[str], str] = clean_name, **options: Any) -> None:
         """Take Django's options, and the function that cleans the text."""

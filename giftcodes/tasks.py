@@ -8,8 +8,8 @@
     prune: old rows
 
 The database is the queue, and Celery only wakes the workers. Each task calls one step, which
-commits, and then enqueues the next task. A lost message costs one tick; a duplicate one finds
-nothing to do.
+commits, and then enqueues the next task. A lost message delays the work by one tick. A duplicate
+message finds nothing to do.
 """
 
 from __future__ import annotations
@@ -40,15 +40,15 @@ from giftcodes.pipeline import start as start_step
 from giftcodes.pipeline import start_many as start_many_step
 from giftcodes.pipeline import sweep as sweep_step
 
-#: A tick within this time after another one does nothing: it was piled up, or came from a second
-#: beat.
+#: A tick within this time after another one does nothing: it waited in the queue, or came from a
+#: second beat.
 TICK_REST_SECONDS = 0.1
-#: Requests to a directory each time beat enqueues it; each is a message of its own.
+#: Requests to a directory each time beat enqueues the task. Each is a separate message.
 LOOKUPS = 5
 
 
 def enqueue_on_commit(task: Any, *args: Any, **kwargs: Any) -> None:
-    """Enqueue a task after the commit. If the broker is away, the next tick does the work."""
+    """Enqueue a task after the commit. If the broker is down, the next tick does the work."""
 
     def publish() -> None:
         try:
@@ -130,7 +130,7 @@ def start_many(gift_code_id: int, trigger: str, user_id: int | None = None) -> N
 
 @shared_task
 def dispatch(provider: str) -> None:
-    """Claim the rows whose turn it is, and enqueue one message for each."""
+    """Claim the rows that are next, and enqueue one message for each."""
     for claim in dispatch_step.dispatch(provider):
         failpoints.hit("before-publish")
         enqueue_on_commit(redeem_member, claim.member_redemption_id, claim.token)

@@ -1,4 +1,4 @@
-"""Pages outside of the admin."""
+"""Views outside the admin."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from giftcodes.queries.heartbeat import SILENT_SECONDS, pulse_age_seconds
 def healthz(_request: HttpRequest) -> JsonResponse:
     """The age of beat's last tick in seconds.
 
-    200 while it is young; 503 when it is old, or when the database does not answer. It only
-    answers: the alarm is raised by the site's own process (`redeemer.serving`).
+    The status is 200 if the tick is recent, and 503 if it is too old or the database does not
+    answer. This view raises no alarm. The web server's process does (`redeemer.serving`).
     """
     try:
         age = pulse_age_seconds(database_now())

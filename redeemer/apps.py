@@ -15,7 +15,7 @@ class RedeemerConfig(AppConfig):
 class RedeemerAdminConfig(AdminConfig):
     """Django's admin with our site.
 
-    The site is outside of `giftcodes.admin`, whose modules register their pages with it.
+    The site is outside `giftcodes.admin`, whose modules register their pages with it.
     """
 
     default_site = "giftcodes.admin_site.RedeemerSite"

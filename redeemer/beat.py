@@ -1,4 +1,4 @@
-"""Celery beat's schedule from the database, in which a bad row does not stop the others.
+"""Celery beat's schedule from the database. A bad row does not stop the other rows.
 
 The rows belong to django-celery-beat, and people edit them. Its own scheduler ends beat when a row
 cannot be read, cannot say when it is due, or cannot be saved. Beat then ends at every start, and
@@ -18,7 +18,7 @@ from django_celery_beat.schedulers import DatabaseScheduler, ModelEntry
 from giftcodes.domain import log_lines
 from giftcodes.models import Alarm
 
-#: A row that failed is tried again after so long, or when the schedule is edited.
+#: A row that failed is tried again after this time, or when the schedule is edited.
 RETRY_SECONDS = 60.0
 _DATABASE_DOWN = (OperationalError, InterfaceError)
 
@@ -27,7 +27,7 @@ class TolerantEntry(ModelEntry):  # type: ignore[misc] # Untyped.
     """A row of the schedule."""
 
     def is_due(self) -> Any:
-        """Whether it is due, and when to ask again. A row that raises is skipped for a while."""
+        """Whether it is due, and when to check again. A row that raises is skipped for a while."""
         try:
             due = super().is_due()
         except _DATABASE_DOWN:

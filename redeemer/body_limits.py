@@ -15,8 +15,8 @@ from waitress.utilities import BadRequest, RequestEntityTooLarge
 BODY_BYTES_IN_MEMORY = 65_536
 #: Django accepts 2.5 MB in a form, and explains what to do about a larger one.
 _FORM_BYTES = 4_000_000
-#: The largest list of members has 5 MB. A somewhat larger one is rejected by its form, with an
-#: explanation.
+#: A list of members may have up to 5 MB. If it is only somewhat larger, the request still reaches
+#: the form, which rejects the list with an explanation.
 _LIST_BYTES = 16_000_000
 #: The disk that the bodies of all requests may use together.
 MAX_BYTES_OF_ALL = 128_000_000

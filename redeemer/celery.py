@@ -10,6 +10,7 @@ from celery import Celery, signals
 from django.core.exceptions import ImproperlyConfigured
 from kombu.asynchronous import get_event_loop
 
+from redeemer import broker
 from redeemer.startup_errors import install_excepthook, require_secret_key
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "redeemer.settings")
@@ -28,6 +29,7 @@ for _name in (
 _WAKE_DELAY_SECONDS = 0.001
 
 install_excepthook()
+broker.install()
 app = Celery("redeemer")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
@@ -49,8 +51,8 @@ def _wake_event_loop(**_: Any) -> None:
 
     With prefetching switched off, the loop fetches a message only when a thread is free, and does
     not notice that one has become free: it sleeps until something else wakes it, about a tenth of a
-    second (decision 2). The signal is sent just before Celery releases the request, hence
-    the millisecond.
+    second (decision 2). The delay of a millisecond is needed because the signal is sent just before
+    Celery releases the request.
     """
     if hub := get_event_loop():
         hub.call_soon(hub.call_later, _WAKE_DELAY_SECONDS, _do_nothing)

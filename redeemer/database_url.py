@@ -34,12 +34,13 @@ def parameters(url: str) -> dict[str, str]:
     """The connection parameters in a URL, by their libpq names.
 
     Args:
-        url: the value of DATABASE_URL. Reserved characters are percent-encoded: the socket folder
-            `%2Fvar%2Frun`, which may also be given as `?host=/var/run`. A password may contain them
+        url: the value of DATABASE_URL. Reserved characters are percent-encoded: the folder of a
+            socket is written as `%2Fvar%2Frun`, or as `?host=/var/run`. A password may contain them
             unencoded.
 
     Raises:
-        SettingError: it is not such a URL. The text does not show it, because it has a password.
+        SettingError: `url` is not valid. The error text does not show it, because it contains a
+            password.
     """
     return _parse(url)[0]
 
@@ -60,7 +61,7 @@ def django_settings(url: str) -> dict[str, Any]:
 
 
 def with_name(url: str, name: str) -> str:
-    """The URL of another database of the same server.
+    """The URL of another database on the same server.
 
     Raises:
         SettingError: as `parameters`.
@@ -70,7 +71,7 @@ def with_name(url: str, name: str) -> str:
 
 
 def _parse(url: str) -> tuple[dict[str, str], dict[str, Any]]:
-    """The libpq parameters, and the options that are for Django."""
+    """The parameters for libpq, and the options for Django."""
     scheme, separator, rest = url.strip().partition("://")
     if not separator or scheme.lower() not in _SCHEMES:
         raise SettingError(f"DATABASE_URL must be a postgres:// address, in the form {_FORM}")
@@ -95,8 +96,8 @@ def _parse(url: str) -> tuple[dict[str, str], dict[str, Any]]:
     except psycopg.Error:
         # libpq's error shows the part that it cannot parse, which may be the password.
         problem = (
-            f"DATABASE_URL cannot be read. Write {_FORM}, with reserved characters as %40 for @ or "
-            "%2F for /."
+            f"DATABASE_URL cannot be read. Write {_FORM}, and encode reserved characters: @ as %40 "
+            "and / as %2F."
         )
     else:
         _check_port(str(found.get("port", "")))
@@ -105,11 +106,14 @@ def _parse(url: str) -> tuple[dict[str, str], dict[str, Any]]:
 
 
 def _check_port(ports: str) -> None:
-    """libpq accepts any text here, and shows it in its error; it may be the end of a password."""
+    """Refuse a port that is not a number.
+
+    libpq would accept it and show it in its error, and it may be the end of a password.
+    """
     if not all(re.fullmatch(r"[0-9]*", port) for port in ports.split(",")):
         raise SettingError(
-            f"DATABASE_URL: the port must be a number. Write {_FORM}, with / in the password as "
-            "%2F."
+            f"DATABASE_URL: the port must be a number. Write {_FORM}, and encode / in the password "
+            "as %2F."
         )
 
 

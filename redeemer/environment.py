@@ -1,4 +1,4 @@
-"""Reads all settings, from the environment and from `.env` beside manage.py.
+"""Reads all settings, from the environment and from `.env` in the folder of manage.py.
 
 docs/reference/settings.md lists them.
 
@@ -35,7 +35,7 @@ _MAX_DIGITS = 18
 _YES = frozenset({"1", "true", "yes", "on", "y", "t", "ok"})
 _NO = frozenset({"0", "false", "no", "off", "n", "f"})
 _UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
-#: An address never begins with a quote, so that a quote there was meant for a shell.
+#: An address never begins with a quote, so a quote there was meant for a shell.
 _ADDRESSES = ("DATABASE_URL", "REDIS_URL")
 
 
@@ -48,7 +48,7 @@ def load(path: Path, environment: MutableMapping[str, str] = os.environ) -> None
 
     Args:
         path: the file. It need not exist.
-        environment: gets the settings. Its own values win, also empty ones.
+        environment: gets the settings. Its own values win, even empty ones.
 
     Raises:
         SettingError: the file, or a line of it, cannot be read.

@@ -100,7 +100,7 @@ def configure(*, log_format: str, level: str) -> dict[str, Any]:
             "django.server": {"level": "WARNING"},
             # Its lines contain the decoded path of a request, whose line breaks would forge lines.
             "waitress": {"level": "WARNING", "filters": ["one line"]},
-            # It warns whenever requests wait for a thread for a moment.
+            # It logs a warning whenever a request waits for a thread, even for a moment.
             "waitress.queue": {"level": "ERROR"},
             # Its warnings show raw bytes of broken responses, which the redactor has not seen.
             "urllib3": {"level": "ERROR"},

@@ -76,7 +76,7 @@ def _address(entry: str) -> IPv4Address | IPv6Address | None:
 
 
 def bind_client_address(request: HttpRequest, **_signal: Any) -> None:
-    """Add `client_address` to the log lines of a request, not an address that the client wrote."""
+    """Add `client_address` to a request's log lines, and never an address that the client wrote."""
     structlog.contextvars.bind_contextvars(ip=client_address(request))
 
 

@@ -2,9 +2,9 @@
 
     python -m redeemer.serving --bind 127.0.0.1:8000
 
-Waitress reads a whole request, header and body, before a thread gets it. It has no limit for the
-time of reading: a client that sends one byte every ten seconds counts as active. This module adds
-that limit.
+Waitress reads a whole request, header and body, before a thread gets it. It does not limit the time
+that this takes: a client that sends one byte every ten seconds counts as active. This module adds a
+limit.
 """
 
 from __future__ import annotations
@@ -33,21 +33,21 @@ from giftcodes.domain import failpoints
 from redeemer.body_limits import BODY_BYTES_IN_MEMORY, MAX_BYTES_OF_ALL, Request
 
 THREADS = 8
-#: A request, header and body, has to arrive within so many seconds, plus the time that its bytes
-#: would take at the slowest accepted rate.
+#: A request, header and body, must arrive within this time plus the time that its bytes would take
+#: at the slowest accepted rate.
 REQUEST_SECONDS = 20.0
 MIN_BYTES_PER_SECOND = 16_384
-#: How long a connection may be idle between a response and the next request. Proxies keep theirs
-#: for 60 s.
+#: How long a connection may be idle between a response and the next request. Proxies keep idle
+#: connections for 60 s.
 IDLE_SECONDS = 75.0
-#: A client that reads nothing of its response for so long is disconnected: a long response occupies
-#: a thread.
+#: A client that reads nothing of its response for this long is disconnected, because a long
+#: response occupies a thread.
 UNREAD_SECONDS = 30.0
-#: When all connections are in use, those that have waited for a request for so long are closed.
+#: When all connections are in use, those that have waited this long for a request are closed.
 CROWDED_SECONDS = 2.0
 #: How long running requests may take after SIGTERM.
 GRACE_SECONDS = 5.0
-#: Between two checks whether beat ticks.
+#: The time between two checks of beat's tick.
 BEAT_CHECK_SECONDS = failpoints.seconds("BEAT_CHECK_SECONDS", 15.0)
 
 MAX_HEADER_BYTES = 32_768
@@ -76,19 +76,19 @@ class Channel(HTTPChannel):  # type: ignore[misc] # Untyped.
         self.parser_class = functools.partial(Request, self.server)
 
     def received(self, data: bytes) -> bool:
-        """Count the bytes. Blank lines before a request belong to it, so that they gain no time."""
+        """Count the bytes, including blank lines before a request, which must not gain time."""
         if self.begun_at is None:
             self.begun_at = time.monotonic()
         self.received_bytes += len(data)
         return bool(super().received(data))
 
     def service(self) -> None:
-        """Answer a request, in a thread. The time of the next one begins when it arrives."""
+        """Answer a request, in a thread. The next request's time starts with its first byte."""
         self.begun_at, self.received_bytes, self.idle_since = None, 0, time.monotonic()
         super().service()
 
     def is_overdue(self, now: float, *, is_crowded: bool) -> bool:
-        """Whether the client's time is over. The application's own time is not counted."""
+        """Whether the client has taken too long. The application's time is not counted."""
         if self.is_busy():
             self.idle_since = now
             return self._is_unread(now)
@@ -101,11 +101,11 @@ class Channel(HTTPChannel):  # type: ignore[misc] # Untyped.
         return now - began > REQUEST_SECONDS + self.received_bytes / MIN_BYTES_PER_SECOND
 
     def _is_unread(self, now: float) -> bool:
-        """Whether the client has not read its response for too long."""
+        """Whether the client has left its response unread for too long."""
         if not self.total_outbufs_len:
             self._unread_since = None
             return False
-        # Waitress records when it last sent something, by the wall clock. Only a change counts.
+        # Waitress records the wall-clock time of the last send. Only a change of it is used here.
         if self._unread_since is None or self._unread_since[0] != self.last_activity:
             self._unread_since = (self.last_activity, now)
         return now - self._unread_since[1] > UNREAD_SECONDS
@@ -119,10 +119,10 @@ class _WithDeadlines(BaseWSGIServer):  # type: ignore[misc] # Untyped.
     channel_class = Channel
 
     def maintenance(self, now: float) -> None:  # noqa: ARG002 - the wall clock
-        """Close each overdue connection at once. Called by the loop, about once a second.
+        """Close each overdue connection at once. The loop calls this about once a second.
 
-        Waitress would close a channel only when its socket is writable, which the socket of an
-        unread response never is.
+        Waitress would close a channel only when its socket is writable. The socket of an unread
+        response never is.
         """
         for channel in list(self.active_channels.values()):
             if channel.is_overdue(time.monotonic(), is_crowded=self.in_connection_overflow):
@@ -153,13 +153,13 @@ def listen(bind: str) -> _Listener:
         raise ValueError(msg)
     found = socket.getaddrinfo(host, int(port), type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
     family, _type, _protocol, _name, address = found[0]
-    # All interfaces: IPv4 as well.
+    # `::` means all interfaces, so IPv4 is included.
     all_interfaces = host == "::" and socket.has_dualstack_ipv6()
     return socket.create_server(address, family=family, backlog=1024, dualstack_ipv6=all_interfaces)
 
 
 def _listen_on_path(path: Path) -> _Listener:
-    """Listen on a path. The socket of a killed server is replaced; one that answers is in use."""
+    """Listen on a path. A socket left by a killed server is replaced, unless it is in use."""
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
         if _is_left_behind(path):
@@ -186,7 +186,7 @@ def serve(listener: _Listener, application: Callable[..., Any], *, trusts_proxie
     Args:
         listener: a listening socket.
         application: a WSGI application.
-        trusts_proxies: whether `X-Forwarded-…` headers reach the application, or are removed.
+        trusts_proxies: whether `X-Forwarded-…` headers are passed on. If not, they are removed.
     """
     server = _server(listener, application, trusts_proxies=trusts_proxies)
     received: list[int] = []
@@ -223,7 +223,7 @@ def _server(listener: _Listener, application: Callable[..., Any], *, trusts_prox
 
 
 def _connection_limit() -> int:
-    """The limit that the number of open files allows: one connection may need two."""
+    """The number of connections that the limit on open files allows. One may need two files."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = 2 * _MAX_CONNECTIONS + _OWN_FILES
     if soft != resource.RLIM_INFINITY and soft < wanted:
@@ -236,7 +236,7 @@ def _connection_limit() -> int:
 
 
 def _drain(server: Any) -> None:
-    """Accept no more connections. Go on until no request is running, or the time is over."""
+    """Accept no more connections. Continue until no request is running or the time is up."""
     dispatcher.close(server)
     end = time.monotonic() + GRACE_SECONDS
     while time.monotonic() < end:
@@ -252,9 +252,9 @@ def _drain(server: Any) -> None:
 
 
 class BeatWatch:
-    """Raises the alarm that beat is silent: while beat or the workers are down, no task could.
+    """Raises the alarm that beat is silent. A task cannot, since beat or the workers may be down.
 
-    It runs in a thread of the site's process, and holds a database connection only while it looks.
+    It runs in a thread of the site's process, and holds a database connection only during a check.
     """
 
     def __init__(self) -> None:
@@ -262,11 +262,11 @@ class BeatWatch:
         self._has_failed = False
 
     def start(self) -> None:
-        """Check in a thread of its own until the process ends."""
+        """Check in a separate thread until the process ends."""
         threading.Thread(target=self._run, name="beat-watch", daemon=True).start()
 
     def check(self) -> None:
-        """Check once. Errors in a row are logged once."""
+        """Check once. Of several errors in a row, only the first is logged."""
         from django.db import connection
 
         from giftcodes.domain import log_lines
@@ -302,8 +302,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
         sys.stderr.write(
-            f"The site cannot listen on {bind}: {reason}. Set BIND and PORT to an address that is "
-            "free.\n"
+            f"The site cannot listen on {bind}: {reason}. Set BIND and PORT to a free address.\n"
         )
         return 1
     with listener:

@@ -29,8 +29,8 @@ discovery.load_running_environment()
 
 # --- Django ---------------------------------------------------------------------------------------
 DEBUG = env.bool("DEBUG", default=False)
-# Without one, commands that need none still run. The site, the workers, beat, and commands that
-# hash or sign do not (giftcodes.secret_key). There is no default.
+# There is no default. If it is missing, commands that do not need it still run. The site, the
+# workers, beat, and commands that hash or sign do not (giftcodes.secret_key).
 SECRET_KEY = env.str("SECRET_KEY", default="")
 THIS_MACHINE = {"localhost", "127.0.0.1", "[::1]"}
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=sorted(THIS_MACHINE))
@@ -115,7 +115,7 @@ UNFOLD = {
     "SITE_HEADER": "Redeemer",
     "SITE_SUBHEADER": "Gift codes for guilds",
     "SITE_SYMBOL": "redeem",
-    # The admin is the whole site, so that there is no site to link to.
+    # The admin is the whole site, so there is no other site to link to.
     "SITE_URL": None,
     "LOGIN": {"form": "giftcodes.login_form.LoginForm"},
     "DASHBOARD_CALLBACK": "giftcodes.admin.monitoring.dashboard.add_board",
@@ -165,7 +165,7 @@ POOL = {
     # return.
     "reconnect_timeout": 2,
 }
-#: By this host, the commands recognise that no server is running.
+#: The commands recognise by this host that no server is running.
 NO_SERVER_HOST = discovery.NO_SERVER_HOST
 DATABASES: dict[str, dict[str, Any]] = {}
 if env.str("DATABASE_URL", default=""):
@@ -180,7 +180,7 @@ if env.str("DATABASE_URL", default=""):
             "application_name": "redeemer",
             "server_side_binding": True,
             "prepare_threshold": 5,
-            # A broken connection is noticed within half a minute, not after the kernel's two hours.
+            # A broken connection is noticed within half a minute. The kernel would take two hours.
             "keepalives_idle": 10,
             "keepalives_interval": 5,
             "keepalives_count": 3,
@@ -213,7 +213,7 @@ CELERY_BROKER_TRANSPORT_OPTIONS = {
     "socket_keepalive": True,
     "health_check_interval": 25,
 }
-# A lost message costs one tick, so that publishing does not retry when the broker is down.
+# A lost message delays the work by one tick, so publishing does not retry when the broker is down.
 CELERY_TASK_PUBLISH_RETRY = False
 CELERY_TASK_DEFAULT_QUEUE = "control"
 CELERY_TASK_ROUTES = {"giftcodes.tasks.redeem_member": {"queue": "redeem"}}
@@ -242,6 +242,10 @@ SIMPLE_HISTORY_DATE_INDEX = False
 # --- Notifications --------------------------------------------------------------------------------
 #: The channel for alarms: a Discord webhook, or an Apprise address. A secret.
 OPERATOR_CHANNEL = env.str("OPERATOR_CHANNEL", default="")
+#: Hosts in private networks that a guild's channel may be at: names, IP addresses, networks.
+CHANNEL_PRIVATE_HOSTS = env.list("CHANNEL_PRIVATE_HOSTS", default=[])
+#: Schemes of Apprise that an address may have besides the known ones.
+CHANNEL_SCHEMES = env.list("CHANNEL_SCHEMES", default=[])
 #: The public address of the site, for links in messages; empty: no links.
 SITE_URL = env.str("SITE_URL", default="").strip().rstrip("/")
 #: The limit for one message, in seconds. Only a few are sent at a time, so that a channel that does
@@ -255,6 +259,9 @@ try:
     PROVIDERS: dict[str, ProviderConfig] = providers(GAMES, env)
 except ValueError as error:
     raise ImproperlyConfigured(str(error)) from error
+
+#: The token of the bundled simulator's control paths, from which the demo and the audit read.
+SIMULATOR_TOKEN = env.str("SIMULATOR_TOKEN", default="")
 
 # --- Transport security outside DEBUG -------------------------------------------------------------
 # HTTPS=1: a proxy with TLS is in front of the site. `make up` on localhost is plain HTTP.

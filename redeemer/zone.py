@@ -1,6 +1,6 @@
 """Times are shown, and read from forms, in the viewer's time zone.
 
-The browser names it in a cookie (giftcodes/static/giftcodes/frame.js).
+The browser sends its name in a cookie (giftcodes/static/giftcodes/frame.js).
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ COOKIE = "timezone"
 
 
 class ViewerTimeZoneMiddleware:
-    """Activates the viewer's zone; without a valid cookie, the zone of the settings."""
+    """Activates the viewer's time zone, or the zone in the settings if there is no valid cookie."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
         self._get_response = get_response
@@ -29,7 +29,7 @@ class ViewerTimeZoneMiddleware:
 
 
 def _valid_zone(name: str) -> str | None:
-    """The name, if it is the name of a zone; None means the zone of the settings."""
+    """The name if it is a known zone, otherwise None. None means the zone in the settings."""
     try:
         return name if name and name in _zones() else None
     except DatabaseError:
@@ -41,7 +41,7 @@ def _valid_zone(name: str) -> str | None:
 def _zones() -> frozenset[str]:
     """The zones that Python and PostgreSQL both know.
 
-    Their lists differ. PostgreSQL counts the days, and fails with a name that it does not know.
+    Their lists differ. PostgreSQL groups rows by day, and fails if it does not know the zone.
     """
     with connection.cursor() as cursor:
         cursor.execute("SELECT name FROM pg_timezone_names")

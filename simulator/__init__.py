@@ -2,15 +2,17 @@
 
 Run it
     `python -m simulator --port 8099 --players 40` or, with the same options, `manage.py
-    simulate_game`. `--help` lists the options. SIMULATOR_SALT (salt of the signatures) and
-    SIMULATOR_FEED_KEY (key of the feed; empty: any key is accepted) come from the environment only.
+    simulate_game`. `--help` lists the options. SIMULATOR_SALT (salt of the signatures),
+    SIMULATOR_FEED_KEY (key of the feed; empty: any key is accepted) and SIMULATOR_TOKEN (token of
+    the control paths; empty: they are closed) come from the environment only.
     A test uses `with Simulator(players=20) as simulator:`.
 
 What it serves
     POST /api/gift_code         redeems a code for a player (docs/reference/protocol.md)
     POST /api/gift_code_config  reports whether the game is up
     GET  /feed                  lists the published codes
-    /_sim/…                     controls the simulator; no game has these paths
+    /_sim/…                     controls the simulator; no game has these paths. They require
+                                `Authorization: Bearer <token>`, and JSON in what is posted
         GET  /_sim/ledger       every request and grant, as the game saw them; `?since=N`: those
                                 after request N
         GET  /_sim/world        players, codes, feed, faults, options and rate
@@ -25,8 +27,8 @@ How faults are set
 
 A request is read in `wire`, routed in `server` and handled in `game_api` or `feed_api`, which apply
 the `rate_limits` and the `faults`, decide against the `world`, and record everything in the ledger
-(`state`). The package imports nothing of the app, so the app and its simulator cannot share a
-mistake.
+(`state`). `control` has the control paths. The package imports nothing of the app, so the app and
+its simulator cannot share a mistake.
 """
 
 from simulator.server import DEFAULT_SALT, Simulator

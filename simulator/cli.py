@@ -19,7 +19,8 @@ from simulator.validation import InvalidWorldError
 DESCRIPTION = (
     "Simulate the game's gift-code API and its code feed over HTTP, with a ledger of every "
     "request. SIMULATOR_SALT is the salt of the signatures, SIMULATOR_FEED_KEY the key of the feed "
-    "(empty: any key is accepted); both come from the environment only."
+    "(empty: any key is accepted), SIMULATOR_TOKEN the token of the control paths below /_sim/ "
+    "(empty: they are closed); all three come from the environment only."
 )
 
 
@@ -76,6 +77,9 @@ def run(options: Mapping[str, Any], environment: Mapping[str, str] = os.environ)
     salt = environment.get("SIMULATOR_SALT", "")
     if not salt:
         _note(f"SIMULATOR_SALT is not set; using {DEFAULT_SALT!r}.")
+    token = environment.get("SIMULATOR_TOKEN", "")
+    if not token:
+        _note("SIMULATOR_TOKEN is not set; the control paths below /_sim/ are closed.")
     # Block the signals before the first thread starts, so that they stay pending until sigwait().
     ends = {signal.SIGTERM, signal.SIGINT}
     signal.pthread_sigmask(signal.SIG_BLOCK, ends)
@@ -86,6 +90,7 @@ def run(options: Mapping[str, Any], environment: Mapping[str, str] = os.environ)
             port=options["port"],
             salt=salt or DEFAULT_SALT,
             feed_key=environment.get("SIMULATOR_FEED_KEY", ""),
+            token=token,
             rate=options["rate"],
             players=options["players"],
             seed=options["seed"],

@@ -84,7 +84,7 @@ _DETAILS: dict[str, validation.Check] = {
 
 @dataclass(slots=True)
 class Fault:
-    """One scripted fault. `times` is how many requests it can still affect; None: no limit."""
+    """One scripted fault. `times` is how many more requests it can affect. None means no limit."""
 
     kind: str
     number: int = 0
@@ -113,7 +113,7 @@ class Fault:
         )
 
     def as_json(self) -> dict[str, Any]:
-        """The JSON in which it was posted, with what is left of `times`."""
+        """The JSON with which it was posted, with what is left of `times`."""
         shown = {"fault": self.kind}
         for item in fields(self):
             value = getattr(self, item.name)
@@ -195,8 +195,8 @@ class FaultScript:
 def faulty_reply(fault: Fault, intended: Response, *, seed: int, n: int) -> Reply:
     """The reply that replaces `intended` for request `n`.
 
-    Not for the kinds `delay` and `msg`, which the caller handles: a delay is followed by the
-    intended response, and a message varies like the game's own.
+    The caller handles the kinds `delay` and `msg`: a delay is followed by the intended response,
+    and a message varies like the game's own messages.
 
     Raises:
         ValueError: the kind has no reply.
@@ -253,7 +253,7 @@ def too_many_attempts(seed: int, n: int) -> Response:
 def forced_message(fault: Fault, *, seed: int, n: int, vary: bool) -> tuple[str, int | str]:
     """The message and err_code of a fault of kind `msg`.
 
-    With a scripted err_code nothing is varied.
+    If the err_code is scripted, nothing is varied.
     """
     if fault.err_code is not None:
         return fault.msg, fault.err_code

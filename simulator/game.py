@@ -29,8 +29,8 @@ ERR_CODES: dict[str, int | str] = {
     "NOT LOGIN": 40009,
     "Sign Error": 0,
     "params error": "",
-    # For these numbers the game's messages are not known. The messages are ours; no client may
-    # depend on them.
+    # The game's messages for these numbers are not known. These messages are invented, so no client
+    # may depend on them.
     "ACCOUNT AGE ERROR": 40012,
     "LEVEL OR MONEY ERROR": 40010,
     "CDK GENERAL ERROR": 40015,
@@ -182,7 +182,7 @@ def feed_line(name: str, now: float) -> str:
 
 
 def signature(fields: Mapping[str, str], salt: str) -> str:
-    """The signature the game expects: MD5 of the fields but `sign`, by name, and the salt."""
+    """The signature the game expects: MD5 of all fields except `sign`, by name, and the salt."""
     signed = "&".join(f"{name}={fields[name]}" for name in sorted(fields) if name != "sign")
     return hashlib.md5((signed + salt).encode(), usedforsecurity=False).hexdigest()
 

@@ -33,16 +33,16 @@ from simulator.wire import Reply, Request, Response, html_response
 from simulator.world import World
 
 _REQUIRED = ("fid", "cdk", "kid", "time", "sign")
-#: Where a fault comes before the game's work, the response that it cuts or truncates.
+#: The response that a fault cuts off or truncates, if the game has not processed the request.
 _NOT_DONE = Response(200, message_body("TIMEOUT RETRY", 40004))
 
 
 def decide(world: World, fields: Mapping[str, str], *, salt: str, now: float) -> str:
     """The game's message for a request processed at `now` (unix seconds). Grants nothing.
 
-    docs/reference/protocol.md says that player and realm are checked before the code, and no more
-    about the order. Here the gap between a player's requests is checked right after the player: it
-    needs to know the player, and it protects every later check.
+    docs/reference/protocol.md says only that player and realm are checked before the code. Here the
+    gap between a player's requests is checked right after player and realm: it can be checked only
+    for a known player, and it protects every later check.
     """
     if any(not fields.get(name) for name in _REQUIRED):
         return "params error"
@@ -210,10 +210,9 @@ class GiftApi:
 
 @dataclass(slots=True)
 class ConfigApi:
-    """`POST /api/gift_code_config`: signed with `time` only, for no player.
+    """`POST /api/gift_code_config`: the request has only a signed `time`, and names no player.
 
-    It has a window of its own, and a list of its own in the ledger, because it is not a redeem
-    request.
+    It has a separate window, and a separate list in the ledger, because it is not a redeem request.
     """
 
     world: World

@@ -10,7 +10,7 @@ from simulator.validation import InvalidWorldError
 
 @dataclass(frozen=True, slots=True)
 class Rate:
-    """`requests` in a window of `seconds`. No limit is None in place of a rate."""
+    """`requests` in a window of `seconds`. Where there is no limit, None stands for the rate."""
 
     requests: int
     seconds: float
@@ -103,7 +103,7 @@ class PlayerPace:
     def is_too_soon(self, player: str, now: float, gap_seconds: float) -> bool:
         """Count one request for `player`, and return whether it came too soon.
 
-        A gap of 0 allows all.
+        A gap of 0 allows every request.
         """
         if not gap_seconds:
             return False

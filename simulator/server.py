@@ -1,9 +1,8 @@
-"""The server, on a thread of its own: routes a request to an API or to the control paths."""
+"""The simulator's server. It has its own thread, and routes requests to APIs and control paths."""
 
 from __future__ import annotations
 
 import asyncio
-import json
 import socket
 import threading
 import time
@@ -12,16 +11,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
+from simulator.control import PREFIX, ControlApi
 from simulator.feed_api import FeedApi
 from simulator.game_api import ConfigApi, GiftApi
 from simulator.rate_limits import read_rate
 from simulator.state import State
-from simulator.validation import InvalidWorldError
 from simulator.wire import (
     BadRequestError,
     Reply,
     Request,
-    Response,
     html_response,
     json_response,
     read_request,
@@ -32,7 +30,7 @@ DEFAULT_SALT = "simulator-salt"
 API_PATH = "/api/gift_code"
 CONFIG_PATH = "/api/gift_code_config"
 FEED_PATH = "/feed"
-#: Removed by the game in July 2026. Only an outdated client requests them.
+#: The game removed these paths in July 2026. Only an outdated client requests them.
 _OLD_PATHS = ("/api/player", "/api/captcha")
 _BACKLOG = 1024
 
@@ -40,11 +38,11 @@ T = TypeVar("T")
 
 
 class Simulator:
-    """A game and a code feed on one port of this machine.
+    """A game and a code feed on one local port.
 
     All state belongs to one thread with an event loop, so nothing needs a lock, and a connection
-    that hangs costs a coroutine. It can be stopped and started again on the same port, which
-    simulates an outage. Its public methods may be called from any thread.
+    that hangs occupies only a coroutine. To simulate an outage, stop the simulator and start it
+    again on the same port. Its public methods may be called from any thread.
     """
 
     def __init__(
@@ -54,6 +52,7 @@ class Simulator:
         port: int = 0,
         salt: str = DEFAULT_SALT,
         feed_key: str = "",
+        token: str = "",
         rate: str = "30/60",
         players: int = 0,
         seed: int = 1,
@@ -63,22 +62,23 @@ class Simulator:
         state: Path | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        """Create the world. It does not listen yet.
+        """Create the world. `start` makes the server listen.
 
         Args:
             host: the address to listen on.
-            port: 0 picks a free one at the first start, and keeps it.
+            port: the port. With 0, the first start picks a free port, and later starts reuse it.
             salt: the salt of the signatures.
             feed_key: the X-API-Key that the feed requires; empty: it accepts any.
-            rate: `30/60` is 30 requests in 60 s for each address; or `unlimited`.
+            token: the control paths require it. If it is empty, they are closed.
+            rate: the limit for each address: `30/60` is 30 requests in 60 s; or `unlimited`.
             players: the number of seeded players.
             seed: the seed of players, codes and variations.
             latency: seconds before the game processes a request.
             player_gap: minimum seconds between requests for one player; 0: none.
-            publish_every: seconds between new codes in the feed, the first at once; None publishes
-                none.
+            publish_every: seconds between new codes in the feed. The first one is published at
+                once. With None, no codes are published.
             state: the state file; None: the state ends with the process.
-            clock: returns unix seconds; a test may set it.
+            clock: returns Unix seconds. A test may replace it.
 
         Raises:
             StateFileError: the state file cannot be used.
@@ -94,6 +94,7 @@ class Simulator:
             GiftApi(world, ledger, salt, clock),
             FeedApi(world, ledger, feed_key, clock),
             ConfigApi(world, ledger, salt, clock),
+            ControlApi(self.state, token, host),
         )
         self._host, self._port = host, port
         self._publish_every = publish_every
@@ -133,7 +134,7 @@ class Simulator:
         return self
 
     def stop(self) -> None:
-        """Close the port and every connection. The state stays, and it can be started again."""
+        """Close the port and every connection. The state is kept for the next `start`."""
         if self._loop is None or self._thread is None:
             return
         self._loop.call_soon_threadsafe(self._stopping.set)
@@ -176,7 +177,7 @@ class Simulator:
         self._on_loop(self.state.reset)
 
     def _on_loop(self, action: Callable[[], T]) -> T:
-        """Call `action` on the thread that owns the state; directly if there is no such thread."""
+        """Call `action` on the thread that owns the state, or directly if that does not run."""
         if self._loop is None:
             return action()
 
@@ -191,8 +192,8 @@ class Simulator:
         publishing = asyncio.create_task(self._publish())
         is_up.set()
         await self._stopping.wait()
-        # Do not wait for the server to close: it waits for its connections, and a dripping one
-        # never ends. asyncio.run() cancels them.
+        # Do not wait for the server to close: it waits for its connections, and one with the fault
+        # `drip` never ends. asyncio.run() cancels them.
         server.close()
         publishing.cancel()
         self._loop = None
@@ -200,7 +201,7 @@ class Simulator:
     async def _publish(self) -> None:
         """Publish a code at each interval.
 
-        After a restart, the next is due when it would have been before.
+        A restart does not change when the next code is due.
         """
         if self._publish_every is None:
             return
@@ -217,6 +218,7 @@ class _Router:
     api: GiftApi
     feed: FeedApi
     config: ConfigApi
+    control: ControlApi
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Serve a connection until either side closes it."""
@@ -225,8 +227,8 @@ class _Router:
         except (ConnectionError, TimeoutError):
             pass  # The client closed the connection; the ledger already has the request.
         except asyncio.CancelledError:
-            # The simulator stops. Not re-raised: Python 3.11 reports a cancelled connection as an
-            # error.
+            # The simulator stops. The exception is not raised again, because Python 3.11 reports a
+            # cancelled connection as an error.
             writer.transport.abort()
         finally:
             writer.close()
@@ -262,7 +264,7 @@ class _Router:
         reply, entry = await self.api.respond(request)
         entry.status = reply.status
         # Record the entry before the reply is sent, because a client that has read the reply may
-        # kill this process at once, and again when the exchange has ended.
+        # kill this process at once. Record it again when the exchange has ended.
         self.state.ledger.close(entry)
         try:
             return await reply.send(writer)
@@ -277,49 +279,10 @@ class _Router:
         return await reply.send(writer)
 
     def _answer_other(self, request: Request) -> Reply:
-        if request.path.startswith("/_sim/"):
-            return _control(self.state, request)
+        if request.path.startswith(PREFIX):
+            return self.control.respond(request)
         if request.path in _OLD_PATHS:
             self.state.ledger.violation(
                 "old endpoint", self.state.clock(), method=request.method, path=request.path
             )
         return html_response(405 if request.path in (API_PATH, CONFIG_PATH) else 404)
-
-
-def _control(state: State, request: Request) -> Response:
-    """Answer a request to `/_sim/…`."""
-    try:
-        match request.method, request.path:
-            case "GET", "/_sim/ledger":
-                return json_response(state.ledger.as_json(_since(request)))
-            case "GET", "/_sim/world":
-                return json_response(state.world.as_json())
-            case "GET", "/_sim/players":
-                return json_response({"players": state.world.players_as_json()})
-            case "POST", "/_sim/world":
-                state.merge(_posted(request))
-                return json_response({"merged": True})
-            case "POST", "/_sim/reset":
-                state.reset()
-                return json_response({"reset": True})
-            case _, "/_sim/trap":
-                # The default target of redirects. A correct client never follows one.
-                state.ledger.violation("redirect followed", state.clock(), method=request.method)
-                return json_response({"trapped": True})
-    except InvalidWorldError as error:
-        return json_response({"error": str(error)}, 400)
-    return json_response({"error": f"There is no {request.method} {request.path} here."}, 404)
-
-
-def _posted(request: Request) -> Any:
-    try:
-        return json.loads(request.body)
-    except ValueError as error:
-        raise InvalidWorldError("body", f"must be JSON: {error}") from error
-
-
-def _since(request: Request) -> int:
-    since = request.query.get("since", "0")
-    if not since.isdecimal():
-        raise InvalidWorldError("since", f"must be the number of a request, not {since!r}")
-    return int(since)

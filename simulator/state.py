@@ -25,7 +25,7 @@ class Entry:
     Args:
         n: its number in the ledger, from 1.
         at: when the whole request had arrived.
-        player, realm, code: as sent; None: not sent.
+        player, realm, code: as sent. None if not sent.
         window_opened_at, window_number: the window it was counted in, and its number there; None:
             no rate is set, or the game never saw the request.
         answered_at: when the exchange ended; for a dropped response, when the connection was
@@ -168,11 +168,19 @@ class StateFileError(Exception):
     """The state file cannot be used. The text says why."""
 
 
+def _private(path: str, flags: int) -> int:
+    """Open a file for its owner only, also if it was made by a release that left it to others."""
+    descriptor = os.open(path, flags, 0o600)
+    if os.fstat(descriptor).st_uid == os.geteuid():
+        os.fchmod(descriptor, 0o600)
+    return descriptor
+
+
 class StateFile:
     """An open and locked state file: one JSON record per line, append-only.
 
-    A record is written before the response is sent, but not synced to disk: a killed process loses
-    nothing, a power failure may.
+    A record is written before the response is sent, but not synced to disk. A killed process loses
+    no records, but a power failure may lose some.
     """
 
     def __init__(self, path: Path) -> None:
@@ -183,7 +191,7 @@ class StateFile:
         """
         self.path = path
         try:
-            self._file = path.open("ab+", buffering=0)
+            self._file = open(path, "ab+", buffering=0, opener=_private)  # noqa: SIM115 - it stays open
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
             self._file.close()
@@ -224,7 +232,7 @@ class StateFile:
 
 
 class State:
-    """World and ledger. Without a state file they last as long as the process."""
+    """The world and the ledger. Without a state file, they are lost when the process ends."""
 
     def __init__(
         self, initial: InitialWorld, *, file: Path | None, clock: Callable[[], float] = time.time

@@ -48,9 +48,9 @@ def number(minimum: float = 0, maximum: float = float("inf")) -> Check:
 
 
 def text(field: str, value: Any) -> str:
-    """A string that is not empty."""
+    """A non-empty string."""
     if not isinstance(value, str) or not value:
-        raise InvalidWorldError(field, f"must be a text that is not empty, not {value!r}")
+        raise InvalidWorldError(field, f"must be a non-empty string, not {value!r}")
     return value
 
 
@@ -114,7 +114,7 @@ def texts(field: str, value: Any) -> dict[str, str]:
             or not (name + item).isprintable()
         ):
             raise InvalidWorldError(
-                f"{field}.{name}", f"must be a text of printable ASCII, not {item!r}"
+                f"{field}.{name}", f"must be a string of printable ASCII, not {item!r}"
             )
     return dict(given)
 
@@ -127,13 +127,13 @@ def sequence(field: str, value: Any) -> list[Any]:
 
 
 def record(field: str, value: Any, checks: Mapping[str, Check]) -> dict[str, Any]:
-    """A JSON object that has no other fields than `checks` names. Returns the checked values."""
+    """A JSON object with no fields except those in `checks`. Returns the checked values."""
     given = mapping(field, value)
     for name in given:
         if name not in checks:
             known = ", ".join(checks)
             raise InvalidWorldError(
-                f"{field}.{name}" if field else name, f"is not known here; known are {known}"
+                f"{field}.{name}" if field else name, f"is unknown; the known fields are {known}"
             )
     return {
         name: checks[name](f"{field}.{name}" if field else name, item)

@@ -1,7 +1,7 @@
 """The subset of HTTP/1.1 that the simulator needs: read a request, send a whole or broken reply.
 
-It is written by hand because some replies break the protocol on purpose, and to use little
-processor time: in a benchmark the app shares the processor with it.
+It is written by hand because some replies break the protocol on purpose, and because it must use
+little processor time: in a benchmark, the app shares the processor with it.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class Request:
     def form(self) -> dict[str, str]:
         """The form fields; empty if the content type is not that of a form.
 
-        Of equal names, the last counts.
+        If a name occurs several times, the last value counts.
         """
         if not self.headers.get("content-type", "").startswith("application/x-www-form-urlencoded"):
             return {}
@@ -86,7 +86,7 @@ async def read_request(reader: asyncio.StreamReader, address: str) -> Request | 
 
 
 class Reply(Protocol):
-    """What is sent for a request. `status` goes into the ledger; None: no status line is sent."""
+    """What is sent for a request. The ledger gets `status`, which is None without a status line."""
 
     @property
     def status(self) -> int | None: ...

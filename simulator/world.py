@@ -1,4 +1,4 @@
-"""The simulated world: players, codes, feed, faults, options, and posted changes of them."""
+"""The simulated world: players, codes, feed, faults, options, and posted changes to them."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ _OPTIONS: dict[str, validation.Check] = {
     "config_checks_sign": validation.flag,
     "feed_format": validation.one_of("community", "kingshot.net"),
 }
-#: The fields of a change that a state file keeps. Faults belong to one test, and the rate to the
+#: The fields of a change that a state file keeps. Faults are set by each test, and the rate by the
 #: command line.
 KEPT = ("players", "codes", "feed", "remove_from_feed", "options")
 _FIELDS = (*KEPT, "faults", "feed_faults", "rate")
@@ -60,15 +60,15 @@ class Options:
 
     #: The game's responses carry X-RateLimit-Limit and X-RateLimit-Remaining.
     rate_headers: bool = True
-    #: A 429 carries Retry-After (seconds). Not confirmed of the game.
+    #: A 429 carries Retry-After (seconds). It is not known whether the game sends it.
     retry_after: bool = False
-    #: A 429 carries X-RateLimit-Reset (unix seconds). Not confirmed of the game.
+    #: A 429 carries X-RateLimit-Reset (unix seconds). It is not known whether the game sends it.
     reset_header: bool = False
     #: The feed sends ETag and Last-Modified, and answers 304.
     etag: bool = False
     #: About half of the error messages end with a full stop.
     vary: bool = True
-    #: An unknown player is "role not exist", the older wording, instead of USER INFO ERROR.
+    #: The message for an unknown player is the older "role not exist", not USER INFO ERROR.
     old_wording: bool = False
     #: RECEIVED is checked before the code's expiry, cap and conditions. The game's order is
     #: unknown.
@@ -165,7 +165,7 @@ class World:
 
     @property
     def seed(self) -> int:
-        """The seed of every draw."""
+        """The seed of every random choice."""
         return self.initial.seed
 
     def reset(self) -> None:
@@ -182,7 +182,7 @@ class World:
         self.holders = {}
 
     def apply(self, change: Change, now: float) -> None:
-        """Merge a change. Whatever it does not name stays as it is."""
+        """Merge a change. What it does not name stays unchanged."""
         for player_id, player in change.players.items():
             if player is None:
                 self.players.pop(player_id, None)
@@ -213,20 +213,20 @@ class World:
         self.codes[name] = replace(old, **conditions, issue=old.issue + is_reissued)
 
     def grant(self, player: str, code: str) -> int:
-        """Grant a player the code. Returns the code's issue."""
+        """Grant the code to a player. Returns the code's issue."""
         self.holders.setdefault(code, set()).add(player)
         return self.codes[code].issue
 
     def restore_grant(self, grant: Fields) -> None:
-        """Restore a grant from the state file, also of a code that has been removed."""
+        """Restore a grant from the state file, even if its code has been removed."""
         self.holders.setdefault(grant["code"], set()).add(grant["player"])
 
     def players_as_json(self) -> dict[str, Any]:
-        """The players, in the form in which they are posted."""
+        """The players, in the format in which they are posted."""
         return {player_id: asdict(player) for player_id, player in self.players.items()}
 
     def as_json(self) -> dict[str, Any]:
-        """The world, in the form in which it is posted. `issue` is shown and cannot be posted."""
+        """The world, in the format in which it is posted, plus the issue of each code."""
         return {
             "players": self.players_as_json(),
             "codes": {name: asdict(code) for name, code in self.codes.items()},

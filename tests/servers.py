@@ -31,6 +31,8 @@ _SETTINGS = {**THROW_AWAY, "autovacuum": "off"}
 _PREFIX = "redeemer-tests-"
 _PASSWORD = "only-for-tests"
 _WORKER = "PYTEST_XDIST_WORKER"
+#: The variable with the superuser's address of the server.
+SUPERUSER_URL = "TESTS_SUPERUSER_URL"
 
 _servers = ExitStack()
 
@@ -48,15 +50,19 @@ def pytest_load_initial_conftests() -> None:
         "REDEEMER_HOME": str(folder),  # A running `make up` is none of ours,
         **{game.setting("SALT"): "" for game in GAMES},  # and neither is what stands in .env.
         "DATABASE_URL": postgres.url,
+        SUPERUSER_URL: postgres.superuser_url(),
         "DATABASE_POOL": "0",
         "REDIS_URL": valkey.url,
         "SECRET_KEY": "only-for-tests-but-long-enough-to-please-the-checks-of-django",
         "SIMULATOR_SALT": "test-salt",
+        "SIMULATOR_TOKEN": "test-token",
         "SIMULATOR_API_URL": "http://127.0.0.1:9/nobody-listens-here",
         "SIMULATOR_FEED_URL": "",
         "SIMULATOR_FEED_KEY": "",
         "SIMULATOR_DIRECTORY_KEY": "",
         "SIMULATOR_RATE": "30/10",
+        # Stand-ins of channels run on this machine.
+        "CHANNEL_PRIVATE_HOSTS": "127.0.0.1",
     }
 
 
@@ -81,7 +87,13 @@ def _running() -> Iterator[tuple[Postgres, Valkey, Path]]:
         folder.chmod(0o755)  # The database's user goes through it.
         lock = stack.enter_context((folder / "lock").open("wb"))
         fcntl.flock(lock, fcntl.LOCK_EX)
-        postgres = Postgres(folder, port=pick_port(), password=_PASSWORD, settings=_SETTINGS)
+        postgres = Postgres(
+            folder,
+            port=pick_port(),
+            password=_PASSWORD,
+            owner_password=_PASSWORD,
+            settings=_SETTINGS,
+        )
         if postgres.folder != folder:
             stack.callback(shutil.rmtree, postgres.folder, ignore_errors=True)
         valkey = Valkey(folder, port=pick_port(), password=_PASSWORD)

@@ -40,14 +40,17 @@ pytestmark = pytest.mark.slow
 
 _DOCKERFILE = (REPOSITORY / "Dockerfile").read_text(encoding="utf-8")
 _APPLICATION = ("web", "control", "redeem", "beat")
+_SERVERS = ("postgres", "redis")
 _PASSWORD = "only-for-compose"
+_TOKEN = "only-for-compose"
 _MEMBERS = 20
 
 
 def _compose() -> dict[str, Any]:
-    """The file, with every `${NAME:-default}` replaced by its default."""
+    """The file, with every `${NAME:-default}` replaced by its default, and `$$` by `$`."""
     text = (REPOSITORY / "compose.yaml").read_text(encoding="utf-8")
-    found: dict[str, Any] = yaml.safe_load(re.sub(r"\$\{\w+:-([^}]*)\}", r"\1", text))
+    text = re.sub(r"\$\{\w+:-([^}]*)\}", r"\1", text).replace("$$", "$")
+    found: dict[str, Any] = yaml.safe_load(text)
     return found
 
 
@@ -93,11 +96,36 @@ def test_a_worker_that_is_stopped_has_time_to_finish_its_requests(service: str) 
 
 
 def test_no_service_can_write_gain_rights_or_run_as_root() -> None:
-    for name in (*_APPLICATION, "migrate"):
-        service = SERVICES[name]
+    assert set(SERVICES) == {*_APPLICATION, "migrate", *_SERVERS}
+    for service in SERVICES.values():
         assert (service["read_only"], service["cap_drop"]) == (True, ["ALL"])
         assert "no-new-privileges:true" in service["security_opt"]
+    for name in _SERVERS:
+        assert SERVICES[name]["user"] not in ("", "root", "0")
     assert re.findall(r"^USER (.*)$", _DOCKERFILE, re.MULTILINE) == ["10001"]
+
+
+def test_a_service_gets_only_the_secrets_that_it_needs() -> None:
+    secrets = {name: service.get("secrets", []) for name, service in SERVICES.items()}
+    files = {name: [_path(file) for file in _env_files(name)] for name in SERVICES}
+
+    assert secrets.pop("postgres") == ["postgres-password"]
+    assert secrets.pop("redis") == ["redis-password"]
+    assert set(map(tuple, secrets.values())) == {("postgres-password", "redis-password")}
+    assert files == {
+        **{
+            name: [".env", "secrets/outside.env"]
+            for name in ("migrate", "web", "control", "redeem")
+        },
+        "beat": [".env"],
+        **{name: [] for name in _SERVERS},
+    }
+
+
+def test_no_password_is_in_a_command_line() -> None:
+    """Every user of the host can read it there."""
+    for service in SERVICES.values():
+        assert "requirepass " not in " ".join(service["command"]).partition("<<")[0]
 
 
 def test_dockerignore_admits_exactly_what_the_image_copies() -> None:
@@ -129,15 +157,25 @@ class Engine:
         self._programs = folder / "bin"
         self._programs.mkdir()
         (self._programs / "valkey-server").symlink_to(servers.valkey_program())
-        password = folder / "postgres-password"
-        password.write_text(_PASSWORD + "\n", encoding="utf-8")
-        self.postgres = Postgres(folder, port=pick_port(), password=_PASSWORD, settings=THROW_AWAY)
-        self.game = Game(f"http://127.0.0.1:{pick_port()}")
+        for server in ("postgres", "redis"):
+            (folder / f"{server}-password").write_text(_PASSWORD + "\n", encoding="utf-8")
+        self.postgres = Postgres(
+            folder,
+            port=pick_port(),
+            password=_PASSWORD,
+            owner_password=_PASSWORD,
+            settings=THROW_AWAY,
+        )
+        self.game = Game(f"http://127.0.0.1:{pick_port()}", _TOKEN)
+        self._database = f"composed@127.0.0.1:{self.postgres.port}/composed"
+        self.database_url = f"postgres://{self._database.replace('@', f':{_PASSWORD}@')}"
         #: Replacements for what only a container and its network have.
         self._replacements = {
-            "postgres:5432": f"127.0.0.1:{self.postgres.port}",
+            "redeemer@postgres:5432/redeemer": self._database,
             "redis:6379": f"127.0.0.1:{self._redis}",
-            "/run/secrets/postgres-password": str(password),
+            "valkey-server -": f"valkey-server - --port {self._redis} --bind 127.0.0.1 "
+            f"--dir {folder}",
+            "/run/secrets": str(folder),
             "/srv/redeemer": str(REPOSITORY),
             "0.0.0.0:8000": f"127.0.0.1:{site}",
             '"127.0.0.1", 8000': f'"127.0.0.1", {site}',
@@ -146,6 +184,9 @@ class Engine:
         self.env_file = {
             **{game.setting("SALT"): "" for game in GAMES},
             "SECRET_KEY": "only-for-compose-but-long-enough-to-please-the-checks-of-django-itself",
+        }
+        #: The content of secrets/outside.env.
+        self.outside = {
             "SIMULATOR_SALT": "only-for-compose",
             "SIMULATOR_API_URL": self.game.api_url,
             "SIMULATOR_FEED_URL": self.game.feed_url,
@@ -160,27 +201,42 @@ class Engine:
     def start_game(self) -> None:
         """Start the simulator, which is not in the compose file."""
         port = self.game.url.rpartition(":")[2]
-        command = [
-            "python",
-            "-m",
-            "simulator",
-            "--port",
-            port,
-            "--rate",
-            "unlimited",
-            "--players",
-            "0",
-        ]
-        self._launch("game", command)
+        command = ["python", "-m", "simulator", "--port", port, "--rate", "unlimited"]
+        self._launch("game", [*command, "--players", "0"])
         wait_for(self.game.is_up, "the game to listen")
 
     def start_redis(self) -> None:
         """Start the service `redis` with its own command, on our port and in our folder."""
-        here = ["--port", str(self._redis), "--bind", "127.0.0.1", "--dir", str(self._folder)]
-        self._launch("redis", [*SERVICES["redis"]["command"], *here])
-        with redis.Redis(port=self._redis) as client:
+        self._launch("redis", SERVICES["redis"]["command"])
+        with redis.Redis(port=self._redis, password=_PASSWORD) as client:
             wait_for(lambda: _pings(client), "Redis to answer")
             assert client.config_get("maxmemory-policy") == {"maxmemory-policy": "noeviction"}
+
+    def make_owner(self) -> None:
+        """Run what the image of PostgreSQL runs in a new volume, under names that are free here."""
+        script = COMPOSE["configs"]["postgres-owner"]["content"]
+        for there, here in {
+            "--username postgres": "--username redeemer",
+            "ROLE postgres": "ROLE redeemer_owner",
+            "ROLE redeemer ": "ROLE composed ",
+            "DATABASE redeemer OWNER redeemer": "DATABASE composed OWNER composed",
+        }.items():
+            assert there in script
+            script = script.replace(there, here)
+        programs = servers.postgres_programs(None, Path)
+        subprocess.run(
+            ["bash", "-Eeo", "pipefail", "-c", script],
+            env={
+                "PATH": f"{programs}:{os.defpath}",
+                "POSTGRES_PASSWORD": _PASSWORD,
+                "PGPASSWORD": _PASSWORD,
+                "PGHOST": "127.0.0.1",
+                "PGPORT": str(self.postgres.port),
+            },
+            check=True,
+            capture_output=True,
+            timeout=PATIENCE_SECONDS,
+        )
 
     def is_healthy(self, service: str) -> bool:
         """Run the service's own health check, or else the image's."""
@@ -229,10 +285,13 @@ class Engine:
     def _environment(self, service: str) -> dict[str, str]:
         """The environment as in a container, except for PATH."""
         own = SERVICES.get(service, {}).get("environment", {})
+        files, is_game = map(_path, _env_files(service)), service == "game"
         values = {name: self._place(str(value)) for name, value in own.items()}
         path = f"{self._programs}:{Path(sys.executable).parent}:{os.environ['PATH']}"
         return {
             **self.env_file,
+            **(self.outside if is_game or "secrets/outside.env" in files else {}),
+            "SIMULATOR_TOKEN": _TOKEN if is_game else "",
             "PYTHONUNBUFFERED": "1",
             **values,
             "PATH": path,
@@ -259,6 +318,7 @@ def engine() -> Iterator[Engine]:
         postgres = Running(made.postgres, folder / "postgres.log")
         stack.callback(postgres.stop)
         postgres.start()
+        made.make_owner()
         made.start_redis()
         made.start_game()
         yield made
@@ -291,7 +351,7 @@ def test_without_a_secret_key_nothing_is_started(engine: Engine) -> None:
 
 def _redeem_a_code(engine: Engine) -> None:
     players = [str(500_000 + number) for number in range(_MEMBERS)]
-    database = Database(engine.postgres.url)
+    database = Database(engine.database_url)
     try:
         database.add_guild("Wolves", players)
         engine.game.change(
@@ -306,6 +366,15 @@ def _redeem_a_code(engine: Engine) -> None:
     finally:
         database.close()
     assert sorted(grant["player"] for grant in engine.game.ledger()["grants"]) == players
+
+
+def _env_files(service: str) -> list[Any]:
+    found: list[Any] = SERVICES.get(service, {}).get("env_file", [])
+    return found
+
+
+def _path(file: str | dict[str, Any]) -> str:
+    return file if isinstance(file, str) else str(file["path"])
 
 
 def _of_image(instruction: str, *, of: str = "") -> list[str]:

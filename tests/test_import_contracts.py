@@ -25,7 +25,7 @@ Import = tuple[str, str]
 
 
 def layer_imports(contract: dict[str, Any]) -> list[Import]:
-    """For each module of a layer: an import of the layer above, and one of each neighbour."""
+    """Imports that the layers forbid: of a module in the layer above, and of each neighbour."""
     (container,) = contract["containers"]
     layers = [
         [f"{container}.{name.strip()}" for name in layer.split("|")] for layer in contract["layers"]

@@ -19,7 +19,7 @@ _FAULTS: list[tuple[str, str, list[dict[str, Any]]]] = [
     ),
     (
         "game-timeouts",
-        "One request in twenty is answered after our timeout, granted or not.",
+        "One request in twenty is answered after our timeout. Half of them are granted.",
         [
             {
                 "fault": "delay",
@@ -47,7 +47,7 @@ _FAULTS: list[tuple[str, str, list[dict[str, Any]]]] = [
     ),
     (
         "game-html",
-        "A proxy's page with status 200 instead of an answer, before or after the grant.",
+        "A proxy answers with an HTML page and status 200, before or after the grant.",
         [
             {"fault": "html", "probability": 0.04, "times": None},
             {"fault": "html", "when": "after", "probability": 0.04, "times": None},
@@ -73,7 +73,7 @@ _FAULTS: list[tuple[str, str, list[dict[str, Any]]]] = [
     ),
     (
         "game-drips",
-        "Endless answers, a byte at a time, in the head or the body; and two of 10 MB.",
+        "Endless answers, sent one byte at a time in the head or the body, and two of 10 MB.",
         [
             {"fault": "drip", "seconds": 0.2, "part": "head", "times": 4},
             {"fault": "drip", "seconds": 0.2, "part": "body", "when": "after", "times": 4},
@@ -95,7 +95,7 @@ _FAULTS: list[tuple[str, str, list[dict[str, Any]]]] = [
     ),
     (
         "game-hiccups",
-        "TIMEOUT RETRY, NOT LOGIN and TOO FREQUENT, one request in ten.",
+        "One request in ten is answered with TIMEOUT RETRY, NOT LOGIN or TOO FREQUENT.",
         [
             {
                 "fault": "msg",
@@ -112,12 +112,12 @@ _FAULTS: list[tuple[str, str, list[dict[str, Any]]]] = [
 
 
 def _play(round_: Round, faults: list[dict[str, Any]]) -> None:
-    """Script the faults for requests for this code only, before the run or during it."""
+    """Script the faults before or during the run. They affect only requests for its code."""
     code = round_.new_code(feed=False)
     is_early = all("probability" in fault for fault in faults) and round_.random.random() < 0.5
     scripted = [{**fault, "code": code} for fault in faults]
     round_.may_be_throttled = True
-    round_.game_seconds = 60.0  # A game that fails is paused, and probed at intervals.
+    round_.game_seconds = 60.0  # A game that fails is paused and probed at intervals.
     if is_early:
         round_.system.game.change(faults=scripted)
     round_.publish(code)
@@ -138,13 +138,13 @@ for _name, _description, _faults in _FAULTS:
     )
 
 
-#: The most requests in its first minute for a code that gets unknown answers.
+#: A code that gets unknown answers may cause this many requests in its first minute.
 MOST_ODD_REQUESTS = 12
 
 
 @scenario(
     "game-odd-code",
-    "Of two new codes, one gets only unknown answers; the other is redeemed.",
+    "One of two new codes gets only unknown answers. The other one is redeemed.",
     fault_seconds=75,
 )
 def odd_code(round_: Round) -> None:
@@ -175,7 +175,7 @@ def odd_code(round_: Round) -> None:
     early = [moment for moment in asked if moment <= asked[0] + 60]
     round_.notes.append(f"{len(early)} requests for the odd code in its first minute")
     if len(early) > MOST_ODD_REQUESTS:
-        round_.problems.append(f"the odd code cost {len(early)} requests in its first minute")
+        round_.problems.append(f"the odd code got {len(early)} requests in its first minute")
     if round_.system.database.value("SELECT sum(pauses) FROM giftcodes_ratebudget"):
         round_.problems.append("the odd code paused the game")
 

@@ -36,7 +36,8 @@ def postgres_terminate(round_: Round) -> None:
         round_.system.pause(0.5)
         terminated += round_.system.database.value(
             "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity "
-            "WHERE datname = current_database() AND pid <> pg_backend_pid()"
+            "WHERE datname = current_database() AND usename = current_user "
+            "AND pid <> pg_backend_pid()"
         )
         round_.record_fault()
     round_.notes.append(f"{terminated} connections terminated")

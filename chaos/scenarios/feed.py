@@ -77,7 +77,7 @@ def feed_reissue(round_: Round) -> None:
 
 
 def _poll(round_: Round) -> None:
-    """Have the feed polled, and wait until the answer is stored."""
+    """Make the feed due, and wait until the answer is stored."""
     round_.record_fault()
     round_.system.database.poll_now()
     round_.system.pause(2.5)

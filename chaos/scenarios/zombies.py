@@ -86,7 +86,7 @@ def zombie_record(round_: Round) -> None:
         return {row["id"]: row["token"] for row in rows if row["token"] > tokens[row["id"]]}
 
     round_.system.wait_until(
-        lambda: bool(asked_again()), "the member to be asked again", seconds=round_.patience_seconds
+        lambda: bool(asked_again()), "the request to be repeated", seconds=round_.patience_seconds
     )
     fresh = asked_again()
     _wake_up(round_)
@@ -95,7 +95,7 @@ def zombie_record(round_: Round) -> None:
 
 
 def _find_stale_writes(round_: Round, fresh: dict[int, int]) -> None:
-    """Until the answer of the new claim is recorded, its row must not have changed."""
+    """Find rows that changed before the answer of their new claim was recorded."""
     written = round_.system.database.execute(
         "SELECT m.id, m.state FROM giftcodes_memberredemption m JOIN giftcodes_attempt a "
         "ON a.member_redemption_id = m.id AND a.token = ANY(%s) AND a.outcome = '' "

@@ -1,6 +1,6 @@
 """A MkDocs hook that writes the parts of the reference that the code knows.
 
-A page names a part in a line of its own, `<!-- generated: settings -->`, and `PARTS` has the
+A page names a part in a separate line, `<!-- generated: settings -->`, and `PARTS` has the
 function that writes it as Markdown. An unknown name, or a setting without a description, stops the
 build.
 """
@@ -81,7 +81,7 @@ class Setting:
     Args:
         section: the title above it.
         name: as it is in the file.
-        value: what stands behind the `=`, which is the default; empty if there is none.
+        value: the text after the `=`, which is the default. Empty if there is none.
         description: the comment above it, on one line.
     """
 

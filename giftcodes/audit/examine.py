@@ -1,4 +1,4 @@
-"""Run the invariants: each is one query over all rows, and all queries see the same moment."""
+"""Check the invariants. Each is one query over all rows, and all queries use the same snapshot."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from giftcodes.audit.invariant import EXAMPLES, Finding, Invariant, Population
 from giftcodes.audit.invariants import INVARIANTS
 from giftcodes.audit.ledger import Ledger, fetch
 
-#: The sweep comes every 10 s, and catch-up every 60 s (giftcodes/migrations/0002_schedule.py).
+#: The sweep runs every 10 s, and catch-up every 60 s (giftcodes/migrations/0002_schedule.py).
 TWO_SWEEPS = dt.timedelta(seconds=20)
 TWO_CATCH_UPS = dt.timedelta(seconds=120)
 #: The sweep flags a run after two minutes without progress.
@@ -37,7 +37,7 @@ class Report:
     """The result of an audit.
 
     Args:
-        at: the moment that was examined, by the database's clock.
+        at: the time of the snapshot that was examined, by the database's clock.
         findings: one for each invariant.
         ledger: figures of the simulator's ledger, if it was compared.
     """
@@ -54,7 +54,7 @@ class Report:
 
 @dataclass(slots=True)
 class _Snapshot:
-    """One moment of the database."""
+    """The state of the database at one moment."""
 
     now: dt.datetime
     counted: dict[Population, int] = field(default_factory=dict)
@@ -96,21 +96,23 @@ def audit(
     repeats_allowed: int = 0,
     on_wait: Callable[[float], None] | None = None,
 ) -> Report:
-    """Check every invariant at one moment. It only reads, and blocks nothing.
+    """Check every invariant in one snapshot of the database. This only reads, and blocks nothing.
 
-    An invariant that the system restores within some time is examined again after that time.
+    Some invariants may be broken until the system restores them within a known time. They are
+    examined again after that time.
 
     Args:
-        ledger_url: the simulator's address; empty: its ledger is not compared.
+        ledger_url: the simulator's address. If it is empty, the ledger is not compared.
         repeats_allowed: how many repeated requests the ledger may show: one for each request that
-            was in flight when a worker was killed, and for each answer that was dropped.
-        on_wait: called with the seconds before the second examination; None: there is none.
+            was in flight when a worker was killed, and one for each answer that was dropped.
+        on_wait: called with the seconds until the second examination. If it is None, there is no
+            second examination.
 
     Raises:
         LedgerError: the ledger cannot be read.
     """
-    # Before the database: an attempt is written before its request, so that each request in the
-    # ledger has its attempt.
+    # The ledger is read before the database. An attempt is written before its request is sent, so
+    # the database has an attempt for each request in the ledger.
     ledger = fetch(ledger_url) if ledger_url else None
     with _one_moment() as snapshot:
         findings = [snapshot.examine(invariant) for invariant in INVARIANTS]
@@ -138,12 +140,12 @@ def _examine_again(findings: Iterable[Finding], on_wait: Callable[[float], None]
 
 @contextmanager
 def _one_moment() -> Iterator[_Snapshot]:
-    """A transaction that sees one moment; within another transaction, what that one sees."""
+    """A transaction with one snapshot. Within another transaction, it sees what that one sees."""
     is_own = not connection.in_atomic_block
     with transaction.atomic(), connection.cursor() as cursor:
         if is_own:
             cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
-        # Millions of rows are joined: in memory where possible, and without slow compilation.
+        # The queries join millions of rows: in memory where possible, and without slow compilation.
         cursor.execute("SET LOCAL work_mem = '64MB'")
         cursor.execute("SET LOCAL jit = off")
         cursor.execute("SELECT clock_timestamp()")

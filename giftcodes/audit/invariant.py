@@ -44,8 +44,8 @@ class Invariant:
             `stalled`.
         words: one broken row in words, as a format string.
         look_again_seconds: the system restores it within this time. If it is broken, it is examined
-            again after that time: not every change has a time in the database that a query could
-            allow for.
+            again after that time. A query cannot allow for the time, because the database does not
+            have the time of every change.
     """
 
     name: str

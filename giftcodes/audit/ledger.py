@@ -7,16 +7,16 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from http import HTTPStatus
 from typing import Any
 
 import requests
+from django.conf import settings
 
 from giftcodes.models import database_now
 
 _PATH = "/_sim/ledger"
 _SECONDS = 120.0
-_TOO_MANY = 429
-
 Entry = dict[str, Any]
 
 
@@ -30,11 +30,11 @@ class Ledger:
 
     Args:
         url: the simulator's base address.
-        asked_at: when it was read, by the database's clock: earlier answers are in it.
+        asked_at: when it was read, by the database's clock. It contains earlier answers.
         requests: every request, those of `check_provider` too.
         grants: which player was granted which issue of which code.
         violations: what no honest client does.
-        limit: requests that the game allows in a window now; None: any number.
+        limit: the number of requests that the game allows in a window now. None if unlimited.
     """
 
     url: str
@@ -58,12 +58,17 @@ class Ledger:
         return [entry for entry in self.requests if self._is_excess(entry)]
 
     def _is_excess(self, entry: Entry) -> bool:
-        """The game refused it, but not by a script. Without an answer, its number decides."""
+        """Whether the game refused the request because its window was full, and not by a script.
+
+        If the request has no answer, its number within the window decides.
+        """
         if entry["window_number"] is None:
             return False
         if entry["status"] is None:
             return self.limit is not None and entry["window_number"] > self.limit
-        return bool(entry["status"] == _TOO_MANY and entry["fault"] in (None, "delay"))
+        return bool(
+            entry["status"] == HTTPStatus.TOO_MANY_REQUESTS and entry["fault"] in (None, "delay")
+        )
 
 
 def _repeated(entries: Iterable[Entry]) -> Iterator[Entry]:
@@ -108,8 +113,14 @@ def fetch(url: str) -> Ledger:
 
 
 def _get(url: str) -> Any:
+    headers = {"Authorization": f"Bearer {settings.SIMULATOR_TOKEN}"}
     try:
-        answer = requests.get(url, timeout=_SECONDS, allow_redirects=False)
+        answer = requests.get(url, headers=headers, timeout=_SECONDS, allow_redirects=False)
+        if answer.status_code in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN):
+            raise LedgerError(
+                f"The simulator at {url} refuses this request: set SIMULATOR_TOKEN to the one that "
+                "it was started with. `make up` sets both."
+            )
         answer.raise_for_status()
         return answer.json()
     except (requests.RequestException, ValueError) as error:

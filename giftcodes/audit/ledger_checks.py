@@ -1,9 +1,9 @@
 """Invariant 6: the requests that the game saw agree with our attempts.
 
-A request has no number of ours. Requests and attempts are therefore compared by how many there are
-for each player, code and realm, which needs no clock. An answer with an HTTP status needs a request
-that ended with that status; the other requests need attempts that may have been sent and got no
-answer.
+A request does not contain the id of its attempt. So the numbers of requests and attempts for each
+player, code and realm are compared, which needs no clock. An answer with an HTTP status needs a
+request that ended with that status. The other requests need attempts that may have been sent and
+got no answer.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ def compare(ledger: Ledger, *, repeats_allowed: int) -> list[Finding]:
 
 
 def _erased(players: set[str], providers: list[str]) -> set[str]:
-    """Those of these players who were erased: no row has their ID, but their opt-out is kept."""
+    """The erased players among these: no row has their ID, but their opt-out is kept."""
     unknown = players - set(
         Attempt.objects.filter(player_id__in=players).values_list("player_id", flat=True)
     )
@@ -147,7 +147,7 @@ def _answers_have_requests(answers: int, differences: list[dict[str, Any]]) -> F
 def _repeats(ledger: Ledger, allowed: int) -> Finding:
     return _finding(
         "repeats_are_allowed",
-        "No player was asked for again after the grant "
+        "No request for a player was repeated after the grant "
         f"(repeats: {len(ledger.repeats)}, allowed: {allowed}).",
         of="requests in the ledger",
         checked=len(ledger.requests),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from giftcodes.audit.invariant import Invariant, Section
 from giftcodes.audit.populations import IN_FLIGHT, PENDING, RUNNING, UNCONFIRMED, WAITING
 
-#: The game of code `c` with budget `b` may be asked, and no request was sent for long.
+#: Requests to the game of code `c` with budget `b` may be sent, but none was sent for long.
 _GAME_IS_IDLE = """coalesce(b.pause_kind, '') = ''
               AND (b.window_ends_at IS NULL OR b.window_ends_at < %(now)s - %(stalled)s)
               AND c.provider NOT IN (

@@ -1,4 +1,4 @@
-"""Invariant 3: what is settled has a proof, and no request follows; and the fields of attempts."""
+"""Invariant 3 (a settled row has a proof, and no request follows), and the fields of attempts."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ PROOFS = (
             "Every member redemption that its own request settled has an attempt that proves it."
         ),
         of=PROVEN,
-        # RECEIVED proves “redeemed” if an earlier request of ours may have been granted. The answer
-        # to that one may have come late and say something else, so that only its existence counts.
+        # RECEIVED proves “redeemed” if an earlier request of ours may have been granted. It is
+        # enough that there was such a request: its answer may have come late, and say anything.
         broken="""
             SELECT m.id, m.player_id, m.state, c.code
             FROM giftcodes_memberredemption m
@@ -70,7 +70,8 @@ PROOFS = (
             "the code by another one."
         ),
         of=SUCCESSES,
-        # An answer that came after its lease is on the attempt, until the next sweep settles by it.
+        # An answer that came after the lease had expired is recorded only on its attempt, until the
+        # next sweep settles the row.
         broken="""
             SELECT m.id, m.player_id, m.state, a.id AS attempt_id, a.answered_at
             FROM giftcodes_attempt a
@@ -96,7 +97,7 @@ PROOFS = (
         section=Section.FIELDS,
         sentence=(
             "An attempt has its member redemption's player and code, one of its tokens, and an "
-            "answer with its time."
+            "answer time if, and only if, it has an answer."
         ),
         of=ATTEMPTS,
         broken="""

@@ -13,7 +13,7 @@ from django.core.management.base import CommandError, OutputWrapper
 
 @contextmanager
 def atomic_file(path: Path) -> Iterator[TextIO]:
-    """Open a file that appears under its name only when it is complete.
+    """Open a file that appears under its name only when it is complete, for its owner only.
 
     A path that exists and is not a regular file, such as a pipe, is written to directly.
 
@@ -28,13 +28,18 @@ def atomic_file(path: Path) -> Iterator[TextIO]:
     draft = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         try:
-            with draft.open("w", encoding="utf-8", newline="") as file:
+            draft.unlink(missing_ok=True)
+            with open(draft, "x", encoding="utf-8", newline="", opener=_private) as file:
                 yield file
             draft.replace(path)
         except OSError as error:
             raise CommandError(f"{path} cannot be written: {error.strerror or error}.") from error
     finally:
         draft.unlink(missing_ok=True)
+
+
+def _private(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)
 
 
 @contextmanager

@@ -45,7 +45,9 @@ def show_dry_run(screen: Screen, guild: Guild, typed: str, *, as_json: bool) -> 
         headers = ("Player", "Nickname", "Asked", "Why")
         screen.table(Table(f"Code {code} for guild {guild}", headers, rows))
         asked = sum(one.is_asked for one in planned)
-        screen.line(f"{asked} of {len(planned)} member(s) would be asked for. Nothing was changed.")
+        screen.line(
+            f"Requests would be sent for {asked} of {len(planned)} member(s). Nothing was changed."
+        )
     if refusal:
         raise CommandError(
             f"It would be refused: {refusal}", returncode=REFUSED_STATUS if is_running else 1

@@ -1,8 +1,8 @@
-"""Exponential back-off with jitter: pure functions, the random number is an argument.
+"""Exponential back-off with jitter. The functions are pure: the random number is an argument.
 
-Delays double up to a cap. Jitter adds up to a quarter, so that many that failed at the same time do
-not retry at the same time. It never shortens a delay, so that a wait that a service asked for is
-kept.
+Delays double up to a cap. Jitter adds up to a quarter, so that requests that failed at the same
+time are not all retried at the same time. Jitter never shortens a delay, because a service may have
+asked for it.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ _MAX_DOUBLINGS = 32
 def feed_delay_seconds(failures: int, *, jitter: float) -> float:
     """Seconds until a feed is polled again, from 30 s to 300 s.
 
-    docs/reference/protocol.md, section 2, has the reason.
+    docs/reference/protocol.md, section 2, gives the reason.
 
     Args:
         failures: the failures in a row; less than 1 counts as 1.

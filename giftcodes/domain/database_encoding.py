@@ -1,10 +1,10 @@
-"""The encoding of the database. It must be UTF8, because player names are in any script."""
+"""The encoding of the database. It must be UTF8, because player names can be in any script."""
 
 from __future__ import annotations
 
 
 def wrong_encoding(encoding: str | None) -> str:
-    """Why a database with this encoding cannot be used, and what to do; empty: it can be used.
+    """Why a database with this encoding cannot be used, and what to do. Empty if it can be used.
 
     Args:
         encoding: the server's `server_encoding`; None if a pooler does not report it.

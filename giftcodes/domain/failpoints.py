@@ -7,8 +7,8 @@ They do nothing unless the environment (never `.env`) has `REDEEMER_FAULTS=1`. T
     REDEEMER_FAULT_TIMES=UNCONFIRMED_SECONDS=5,PAUSE_SECONDS=4     shorten waits for a test
 
 A process with the switch on logs a warning at start. With the other variables and without the
-switch, a process does not start (`giftcodes.checks`). docs/how-to/run-the-tests.md lists the
-failpoints.
+switch, a process does not start (`giftcodes.checks`). docs/reference/faults-and-guards.md
+lists the failpoints.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The log lines that people read and monitoring searches (README, “How to read the log”).
+"""The log lines that people read and monitoring looks for (README, “How to read the log”).
 
 Their words are an interface: a change needs a note in CHANGELOG.md.
 """

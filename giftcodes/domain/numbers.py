@@ -1,6 +1,6 @@
 """Whole numbers as people and spreadsheets write them.
 
-A number is read in full, or refused with a proposal of what to write; never shortened.
+A number is read in full, or refused with a proposal of what to write. It is never shortened.
 """
 
 from __future__ import annotations
@@ -22,9 +22,11 @@ _DECIMAL = re.compile(r"[0-9]+[.,\u066b][0-9]*[1-9][0-9]*")
 _ZERO_FRACTION = re.compile(r"([0-9]{1,20})[.,\u066b]0+")
 _SIGNED = re.compile(r"[+\-\u2212][0-9]+")
 _WRAPPED = re.compile(r"[^0-9]*([0-9]+)[^0-9]*")
+#: A longer text is no number. The time of some of these patterns grows with its square.
+_MOST_CHARACTERS = 100
 #: The most digits of a proposal: a longer one does not help.
 _PROPOSAL_DIGITS = 20
-#: A PostgreSQL bigint holds every number of so many digits.
+#: A PostgreSQL bigint holds every number with this many digits.
 _BIGINT_DIGITS = 18
 
 
@@ -55,6 +57,8 @@ def whole_digits(text: str) -> str:
         return text
     if match := _WITHOUT_FRACTION.fullmatch(text):
         return match[1]
+    if len(text) > _MOST_CHARACTERS:
+        raise NotWholeError("Write digits only.")
     if _ROUNDED.fullmatch(text):
         raise RoundedError("It was rounded by a spreadsheet, and its last digits are lost.")
     raise NotWholeError(_reason(text))
@@ -93,5 +97,5 @@ def _reason(text: str) -> str:
     if _SIGNED.fullmatch(text):
         return f"It has a sign. {proposal}"
     if joined and (match := _WRAPPED.fullmatch(text)) and match[1] == joined:
-        return f"There are other characters beside the digits. {proposal}"
+        return f"There are other characters besides the digits. {proposal}"
     return "Write digits only."

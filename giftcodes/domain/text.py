@@ -22,10 +22,15 @@ _INVISIBLE = re.compile(
 _BLANKS = dict.fromkeys(map(ord, "\u115f\u1160\u3164\uffa0\u2800"), " ")
 _ZWNJ, _ZWJ = "\u200c", "\u200d"
 _REPEATED_JOINER = re.compile("([\u200c\u200d])[\u200c\u200d]+")
+#: The most combining marks on one letter, as in Unicode's stream-safe text format (Unicode Standard
+#: Annex 15). The time of normalizing grows with the square of their number.
+_MOST_MARKS = 30
 _EMOJI_VARIATION = re.compile("[\ufe0e\ufe0f]")
 _OTHER_VARIATION = re.compile("[\ufe00-\ufe0d\U000e0100-\U000e01ef]")
 #: Flags that are encoded with tags, such as those of England, Scotland and Wales.
 _TAGGED_FLAG = re.compile("\U0001f3f4[\U000e0030-\U000e0039\U000e0061-\U000e007a]{3,6}\U000e007f")
+#: The most characters of such a flag: the black flag, six tags and the end.
+_FLAG = 8
 _TAG = re.compile("[\U000e0020-\U000e007f]")
 _KEYCAP = "\u20e3"
 #: Emoji that are not in the category of symbols.
@@ -48,13 +53,14 @@ def visible(text: str) -> str:
     """The text in Unicode's composed form (NFC), without the invisible characters.
 
     A joiner or variation selector stays where it shapes an emoji, or a letter of a script that uses
-    it. Control characters stay, and validators refuse them.
+    it. Only 30 combining marks in a row are kept. Control characters stay, and validators refuse
+    them.
     """
     if text.isascii():
         return text
-    text = _REPEATED_JOINER.sub(r"\1", unicodedata.normalize("NFC", text.translate(_BLANKS)))
+    text = _REPEATED_JOINER.sub(r"\1", _composed(text.translate(_BLANKS)))
     kept = _INVISIBLE.sub(lambda found: found[0] if _belongs(text, found.start()) else "", text)
-    return unicodedata.normalize("NFC", kept)
+    return _composed(kept)
 
 
 def clean_name(text: str) -> str:
@@ -84,14 +90,7 @@ def printable(text: str) -> str:
 
     Line ends and tabs stay.
     """
-    if text.isascii() and text.isprintable():
-        return text
-    return "".join(
-        _REPLACEMENT
-        if unicodedata.category(character) in _CONTROLS and character not in "\n\t"
-        else character
-        for character in visible(text)
-    )
+    return _without_controls(visible(text))
 
 
 def isolated(name: str) -> str:
@@ -107,7 +106,7 @@ def isolated(name: str) -> str:
 
 
 def sentence(text: str) -> str:
-    """A sentence of ours with isolated names: `visible`, and the names stay isolated."""
+    """A sentence of this program: `visible`, but isolated names in it stay isolated."""
     if text.isascii():
         return text
     parts = _ISOLATED.split(text)
@@ -116,18 +115,57 @@ def sentence(text: str) -> str:
     )
 
 
+def printable_sentence(text: str) -> str:
+    """A text of ours with names in it, safe to show: `sentence`, control characters replaced."""
+    return _without_controls(sentence(text))
+
+
+def _without_controls(text: str) -> str:
+    if text.isprintable():
+        return text
+    return "".join(
+        _REPLACEMENT
+        if unicodedata.category(character) in _CONTROLS and character not in "\n\t"
+        else character
+        for character in text
+    )
+
+
+def _composed(text: str) -> str:
+    """The text in NFC, with at most `_MOST_MARKS` combining marks in a row."""
+    # A mark may be composed of several.
+    return _with_few_marks(unicodedata.normalize("NFC", _with_few_marks(text)))
+
+
+def _with_few_marks(text: str) -> str:
+    if len(text) <= _MOST_MARKS:
+        return text
+    marks = [
+        sign for sign in set(text) if unicodedata.combining(unicodedata.normalize("NFD", sign)[0])
+    ]
+    if not marks:
+        return text
+    run = f"[{re.escape(''.join(marks))}]"
+    return re.sub(f"({run}{{{_MOST_MARKS}}}){run}+", r"\1", text)
+
+
 def _ascii_digit(character: str) -> str:
     value = unicodedata.decimal(character, None)
     return character if value is None else str(value)
 
 
 def _belongs(text: str, place: int) -> bool:
-    """Whether the invisible character at `place` shapes an adjacent character."""
-    sign, before, after = text[place], text[place - 1 : place], text[place + 1 : place + 2]
+    """Whether the invisible character at `place` shapes an adjacent character.
+
+    It looks at a few characters around it, so that the time for a long text is proportional to its
+    length.
+    """
+    sign, before, after = text[place], text[max(0, place - 1) : place], text[place + 1 : place + 2]
     if not before:
         return False
     if sign == _ZWJ:
-        return (_ends_in_emoji(text[:place]) and _is_emoji(after)) or _joins_letters(before, after)
+        near = text[max(0, place - 2) : place]
+        return (_ends_in_emoji(near) and _is_emoji(after)) or _joins_letters(before, after)
     if sign == _ZWNJ:
         return _joins_letters(before, after)
     if _EMOJI_VARIATION.match(sign):
@@ -137,7 +175,8 @@ def _belongs(text: str, place: int) -> bool:
     if "\u180b" <= sign <= "\u180f":
         return bool(_MONGOLIAN_LETTER.match(before))
     return bool(_TAG.match(sign)) and any(
-        flag.start() < place < flag.end() for flag in _TAGGED_FLAG.finditer(text, max(0, place - 8))
+        flag.start() < place < flag.end()
+        for flag in _TAGGED_FLAG.finditer(text, max(0, place - _FLAG), place + _FLAG)
     )
 
 

@@ -110,7 +110,7 @@ class Transition:
     Args:
         state: the next state.
         reason: for people.
-        delay_seconds: until the next request; None: none is planned.
+        delay_seconds: the seconds until the next request. None if none is planned.
         counts: the attempt counts as a try.
         is_uncounted_failure: it counts as an uncounted failure, which makes the next delay longer.
     """
@@ -161,7 +161,7 @@ def _after_code_answer(reason: str, context: AttemptContext) -> Transition:
             delay_seconds=DOUBT_SECONDS,
         )
     if context.confirming:
-        reason += " An earlier request had no clear answer, so the player may have it all the same."
+        reason += " An earlier request had no clear answer, so the player may still have the code."
     return Transition(State.CANCELLED, reason)
 
 

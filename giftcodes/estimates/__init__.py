@@ -1,4 +1,4 @@
-"""How long it takes: a moment for the end of each run. docs/explanation/design.md, “Estimates”.
+"""Estimates of the end of each run. docs/explanation/design.md, “Estimates”, describes them.
 
 pace             when the nth request from now is answered
 forecast         which request is the last one of a run, and so the outlook of each run

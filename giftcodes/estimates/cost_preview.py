@@ -36,10 +36,10 @@ class Preview:
 
     Args:
         members: the guild's members for whom codes may be redeemed.
-        requests: for how many of them a request would be sent: not if the player has the code, or
-            is being asked for it.
-        outlook: as if the run began now, together with the others of the preview; if it runs
-            already, the run's own.
+        requests: the number of members for whom a request would be sent. None is sent if the player
+            has the code, or if a request for it is under way.
+        outlook: the outlook as if the run began now, together with the others of the preview. If
+            the run exists already, its own outlook.
         is_running: it runs already, so that a start would be refused.
     """
 
@@ -93,7 +93,7 @@ def previews(pairs: Iterable[tuple[int, int]]) -> dict[tuple[int, int], Preview]
 
 
 def _key(row: _CostRow, nth: int) -> int:
-    """The redemption's id; for a pair without a redemption a number that is no id."""
+    """The redemption's id. For a pair without a redemption, a number that is not an id."""
     return row.redemption_id or -1 - nth
 
 
@@ -123,7 +123,7 @@ def _preview(outlook: Outlook, *, members: int, is_running: bool) -> Preview:
 
 
 def together(found: Iterable[Preview]) -> Preview:
-    """The cost of several runs in all."""
+    """The total cost of several runs."""
     several = list(found)
     return _preview(
         in_all(one.outlook for one in several),

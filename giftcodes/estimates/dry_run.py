@@ -13,8 +13,8 @@ from giftcodes.models import CancelKind
 from giftcodes.models.member_redemption import REFUSED_FOR, STATE_LABELS, is_refused_sql
 from giftcodes.sql import fetch_as
 
-# `elsewhere` is the member redemption of another guild through which the player has the code, or is
-# being asked for it.
+# `elsewhere` is the member redemption of another guild through which the player has the code, or
+# which has a request for it under way.
 _MEMBERS = f"""
 SELECT m.player_id, m.nickname, m.active, m.opted_out, own.state, coalesce(own.cancel_kind, ''),
        coalesce(own.reason, ''), own.covered_by_id IS NOT NULL, elsewhere.state, elsewhere.guild,
@@ -70,11 +70,11 @@ class PlannedMember:
 def plan(
     *, guild_id: int, gift_code_id: int | None, names_guilds: bool = True
 ) -> list[PlannedMember]:
-    """What would happen for each member of a guild, also for those who have left. One statement.
+    """What would happen for each member of a guild, including those who have left. One statement.
 
     Args:
         guild_id: the guild.
-        gift_code_id: the code; None: one that is not stored yet.
+        gift_code_id: the code. None if it is not stored yet.
         names_guilds: whether the words may name another guild through which a player has the code.
     """
     rows = fetch_as(
@@ -94,7 +94,7 @@ def _planned(row: _MemberRow, *, names_guilds: bool) -> PlannedMember:
 
 
 def _elsewhere(row: _MemberRow, *, names_guilds: bool) -> str:
-    # The reason of a covered member redemption names the guild, so that it is not shown.
+    # The reason of a covered member redemption names the guild, so it is not shown.
     if names_guilds and row.guild_elsewhere:
         return gettext("guild %s") % isolated(visible(row.guild_elsewhere))
     return gettext("another guild")
@@ -109,11 +109,9 @@ def _decide(row: _MemberRow, *, elsewhere: str) -> tuple[bool, str]:
             return False, gettext("has the code through %s") % elsewhere
         return False, gettext("has the code: %s") % STATE_LABELS[state]
     if state is State.IN_FLIGHT:
-        return False, gettext("is being asked for just now")
+        return False, gettext("has a request under way")
     if state is State.UNCONFIRMED:
-        return False, gettext(
-            "is asked for again automatically: an earlier request had no clear answer"
-        )
+        return False, gettext("is retried automatically: an earlier request had no clear answer")
     if row.opted_out:
         return False, gettext("has opted out")
     if not row.active:
@@ -121,7 +119,7 @@ def _decide(row: _MemberRow, *, elsewhere: str) -> tuple[bool, str]:
     if row.state_elsewhere in SETTLED:
         return False, gettext("has the code through %s") % elsewhere
     if row.state_elsewhere:
-        return False, gettext("is being asked for in %s") % elsewhere
+        return False, gettext("has a request under way in %s") % elsewhere
     if state in PARKED:
         return True, gettext("once more: %s") % (reason or STATE_LABELS[state])
     if state is State.CANCELLED:

@@ -1,6 +1,6 @@
-"""The outlook of each run, from the queue and the pace.
+"""Forecast each run from the queue and the pace.
 
-Pure; docs/explanation/design.md, “Estimates”.
+The functions are pure. docs/explanation/design.md, “Estimates”, describes the method.
 """
 
 from __future__ import annotations
@@ -19,19 +19,20 @@ class Run:
     """The requests that a run, or a redemption that waits to be started, still needs.
 
     Args:
-        id: the redemption's.
-        rank: a smaller one is served completely before a larger one: the code's deadline, then the
-            guild's priority. Equal ones take turns.
-        requests: members who wait, without those whose duplicate is asked for.
-        later: for those among them who are not due yet, the seconds until they are.
-        confirmations: for each unconfirmed member, the seconds until it is asked for again; 0 or
-            less: now.
-        in_flight: requests under way.
-        waits_for: redemptions that ask for duplicates of its members, and for how many.
-        is_stopping: no more requests are sent, but for those under way.
+        id: the id of the redemption.
+        rank: the code's deadline, then the guild's priority. A run with a smaller rank is served
+            completely before a run with a larger one. Runs of equal rank take turns.
+        requests: the number of waiting members, without those whose duplicate gets the request.
+        later: the seconds until a waiting member is due, for each of them who is not due yet.
+        confirmations: the seconds until the next request for each unconfirmed member; 0 or less
+            means now.
+        in_flight: the number of requests under way.
+        waits_for: the redemptions that send requests for duplicates of its members, each with the
+            number of these duplicates.
+        is_stopping: requests under way are finished, and no more are sent.
         is_proven: a member got the code, and there is no doubt about it.
-        hindrance: why it is unknown when its requests are sent, in words. Others do not wait for
-            them.
+        hindrance: the reason why it is unknown when its requests will be sent, in words. Other runs
+            do not wait for them.
     """
 
     id: int
@@ -51,13 +52,13 @@ class Outlook:
     """The forecast for a run.
 
     Args:
-        requests: its requests that are still to be sent.
-        ahead_of_next: requests of others that come before its next one.
-        ahead_of_last: requests of others that come before its last one.
-        seconds: until it is finished; None: unknown.
+        requests: the number of its requests that have not been sent yet.
+        ahead_of_next: the number of requests of other runs before its next one.
+        ahead_of_last: the number of requests of other runs before its last one.
+        seconds: the seconds until it is finished; None if unknown.
         why_unknown: why the seconds are unknown, in words.
-        is_paused: the game is paused; the seconds are right if it answers its next probe.
-        is_stopping, is_proven: those of the run.
+        is_paused: the game is paused. The seconds are right if the game answers its next probe.
+        is_stopping, is_proven: as in `Run`.
     """
 
     requests: int = 0
@@ -75,10 +76,10 @@ def forecast(pace: Pace, queue: Sequence[Run]) -> dict[int, Outlook]:
 
     Args:
         pace: how fast the game takes requests.
-        queue: its runs in the order of dispatch: by rank, and among equals by whose turn is next.
+        queue: its runs in the order of dispatch: by rank, then in the order of their turns.
 
     Returns:
-        The outlook of each, by the redemption's id.
+        The outlook of each run, by the redemption's id.
     """
     queue = [replace(run, requests=0, later=()) if run.is_stopping else run for run in queue]
     found = {run.id: _hindered(run, pace) for run in queue if run.hindrance}
@@ -120,10 +121,10 @@ def in_all(outlooks: Iterable[Outlook]) -> Outlook:
 
 
 def last_turns(requests: Sequence[int]) -> list[int]:
-    """The place of each run's last request, if runs of equal rank send one request in turn.
+    """The place of each run's last request, if runs of equal rank take turns of one request.
 
     Args:
-        requests: how many each run has, in the order of their turns; 0 takes no part.
+        requests: the number of requests of each run, in the order of their turns. It may be 0.
 
     Returns:
         For each run the place, counted from 1; 0 if it has no request.
@@ -132,12 +133,13 @@ def last_turns(requests: Sequence[int]) -> list[int]:
     sums = [0, *accumulate(ascending)]
 
     def sent_in(rounds: int) -> int:
-        """Requests that all runs have sent after so many rounds."""
+        """The number of requests that all runs have sent after this many rounds."""
         exhausted = bisect_right(ascending, rounds)
         return sums[exhausted] + rounds * (len(ascending) - exhausted)
 
     places = [0] * len(requests)
-    # Longest first: the runs in this list take part in the round of the current run's last request.
+    # The loop starts with the longest run. The list contains the runs that send a request in the
+    # round of the current run's last request.
     taking_part: list[int] = []
     for turn in sorted(range(len(requests)), key=lambda turn: (-requests[turn], turn)):
         if requests[turn] > 0:
@@ -148,14 +150,15 @@ def last_turns(requests: Sequence[int]) -> list[int]:
 
 @dataclass(slots=True)
 class _Line:
-    """A walk through the queue: what is ahead of the current rank.
+    """A walk through the queue. It counts the requests that are ahead of the current rank.
 
     Args:
         pace: how fast the queue moves.
-        total: requests in the whole queue.
-        confirmed_first: unconfirmed members of any run that are due: they go first.
-        ahead: requests of better rank that are due, and `confirmed_first`.
-        later: for requests of better rank that are not due, the seconds until they are, in order.
+        total: the number of requests in the whole queue.
+        confirmed_first: the number of due requests for unconfirmed members. They go first.
+        ahead: the number of due requests of better rank, plus `confirmed_first`.
+        later: the sorted seconds until a request is due, for each request of better rank and each
+            request for an unconfirmed member that is not due yet.
     """
 
     pace: Pace
@@ -182,7 +185,7 @@ class _Line:
     def place(self, nth: int) -> int:
         """The place in the whole queue of the nth request of this rank.
 
-        Requests of better rank that fall due before it go first.
+        Requests of better rank that become due before it go first.
         """
         nth += self.ahead
         if not self.later or self.pace.why_unknown:
@@ -203,10 +206,10 @@ class _Line:
         return max(0, place - own - confirmations)
 
     def answered_from(self, seconds: float) -> float:
-        """Seconds until the answer to a request that falls due later, and then goes first.
+        """Seconds until the answer to a request that is not due yet. Once it is due, it goes first.
 
         Args:
-            seconds: until it falls due.
+            seconds: the seconds until it is due.
         """
         ready = seconds + TICK_WAIT_SECONDS + self.pace.latency
         nth = 1 + bisect_left(range(1, self.total + 1), ready, key=self.pace.answered_in)
@@ -219,7 +222,7 @@ def _outlook(run: Run, line: _Line, *, first: int, last: int) -> Outlook:
     Args:
         run: the run.
         line: what is ahead of its rank.
-        first, last: the places of its next and its last request among those of its rank.
+        first, last: the places of its next and its last request among the requests of its rank.
     """
     requests = run.requests + len(run.confirmations)
     is_unknown = bool(line.pace.why_unknown and (requests or line.pace.hindrance))
@@ -236,11 +239,11 @@ def _outlook(run: Run, line: _Line, *, first: int, last: int) -> Outlook:
 
 
 def _seconds(run: Run, line: _Line, *, last: int) -> float:
-    """Seconds until the answer to the last of its requests, whichever that is."""
+    """Seconds until all its requests are answered."""
     pace = line.pace
     answers = [pace.latency if run.in_flight else 0.0]
     if run.requests:
-        # The first request proves the code, and is alone until it is answered.
+        # The first request proves the code. The others wait until it is answered.
         proof = pace.latency if run.requests > 1 and not run.is_proven else 0.0
         answers.append(pace.answered_in(line.place(last)) + proof)
     if any(seconds <= 0 for seconds in run.confirmations):
@@ -251,9 +254,9 @@ def _seconds(run: Run, line: _Line, *, last: int) -> float:
 
 
 def _with_duplicates(queue: Sequence[Run], found: dict[int, Outlook]) -> dict[int, Outlook]:
-    """Add the wait for duplicates, whose turn comes in another run.
+    """Add the wait for duplicates, for which other runs send the requests.
 
-    The last one of n is expected at n/(n+1) of that run.
+    The last of n duplicates in a run is expected after n/(n+1) of the run's time.
     """
     waiting = {}
     for run in queue:

@@ -26,7 +26,7 @@ class Window:
         limit: requests in each window, at least 1.
         seconds: from one window's first answer to the next window's first request.
         left: requests that may still be sent in the open window.
-        ends_in: seconds until the open window ends; None: no window is open.
+        ends_in: seconds until the open window ends. None if no window is open.
         openers_out: requests in flight that open a window.
     """
 
@@ -42,7 +42,7 @@ class Pace:
     """How fast requests are sent and answered.
 
     Args:
-        window: the limit; None: there is none, and the measured speed decides.
+        window: the limit. None if there is no limit, and the measured speed decides.
         speed: measured requests a second; None: unknown. Only used without a window.
         latency: seconds from a claim to its answer, more than 0.
         threads: the most requests under way at once, at least 1.
@@ -101,7 +101,7 @@ class Pace:
             starts_in = max(window.ends_in + self._noticed_after(window), self._held)
         windows, place = divmod(nth - 1, self._in_each(window))
         length = self.latency + window.seconds + self._noticed_after(window)
-        # The first request of a window is alone until it is answered.
+        # No other request of a window is sent until its first one is answered.
         return starts_in + windows * length + self.latency + self._batches(place)
 
     def _noticed_after(self, window: Window) -> float:

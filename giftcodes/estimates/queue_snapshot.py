@@ -1,7 +1,6 @@
 """A snapshot of every game's queue, read by a fixed number of statements, and its forecast.
 
-The order of a queue is that of dispatch: the code's deadline, the guild's priority, whose turn is
-next.
+A queue has the order of dispatch: by the code's deadline, then the guild's priority, then by turn.
 """
 
 from __future__ import annotations
@@ -24,10 +23,10 @@ from giftcodes.models.deadline import deadline
 from giftcodes.models.rate_budget import MARGIN_SECONDS, UNLIMITED, USUAL_WINDOW_SECONDS
 from giftcodes.sql import fetch_as, statement
 
-#: With more members waiting than this, duplicates are counted as if each were asked for: to find
-#: them would cost seconds, and at 30 requests a minute the end is half a day away.
+#: If more members wait than this, duplicates are counted as if each needed a request: finding them
+#: would take seconds, and at 30 requests a minute the end is half a day away.
 MOST_DUPLICATES_SOUGHT = 20_000
-#: The speed is measured over this time, and by no fewer requests.
+#: The speed is measured over this time, and from at least this many requests.
 MEASURED_SECONDS = 60.0
 FEWEST_MEASURED = 5
 #: A longer time without a request is idleness, not slowness.
@@ -50,9 +49,10 @@ class _QueueRow(NamedTuple):
 
 
 class _DuplicatesRow(NamedTuple):
-    """Waiting members of a redemption whose player another one asks for.
+    """Waiting members of a redemption who need no request from it.
 
-    `asked_by` None: none has to, because the player has the code.
+    `asked_by` is the redemption that sends the request for their player. It is None if no request
+    is needed, because the player has the code.
     """
 
     redemption_id: int
@@ -65,9 +65,9 @@ class _MeasuredRow(NamedTuple):
 
     Args:
         provider: the game.
-        latency: seconds from request to answer, on average; None: nothing was answered.
-        gaps: how many requests followed another one closely.
-        seconds: the sum of the times between those.
+        latency: seconds from request to answer, on average. None if nothing was answered.
+        gaps: how many requests closely followed the one before.
+        seconds: the sum of the times between these requests and the ones before them.
     """
 
     provider: str
@@ -77,7 +77,7 @@ class _MeasuredRow(NamedTuple):
 
     @property
     def speed(self) -> float | None:
-        """Requests a second; None: too few to tell."""
+        """Requests a second. None if there were too few to measure it."""
         return self.gaps / self.seconds if self.seconds and self.gaps >= FEWEST_MEASURED else None
 
 
@@ -98,7 +98,7 @@ class Outlooks:
     runs: dict[str, int]
 
     def moment(self, outlook: Outlook) -> dt.datetime | None:
-        """The moment at which it is finished, to the second; None: unknown."""
+        """The moment at which it is finished, to the second. None if unknown."""
         if outlook.seconds is None:
             return None
         return (self.at + dt.timedelta(seconds=outlook.seconds + 0.5)).replace(microsecond=0)
@@ -128,7 +128,7 @@ def read_outlooks() -> Outlooks:
 
 
 def queues_at(now: dt.datetime) -> dict[str, Queue]:
-    """The queue of each game, also of those that have nothing to do.
+    """The queue of each game, even if it is empty.
 
     Args:
         now: the moment from which seconds are counted.
@@ -179,10 +179,10 @@ def _run(row: _QueueRow) -> Run:
 
 
 def _duplicates(waiting: int) -> dict[int, list[_DuplicatesRow]]:
-    """By redemption: its waiting members whose player another redemption asks for.
+    """The waiting members of each redemption who need no request from it.
 
     Args:
-        waiting: how many members wait in all.
+        waiting: the total number of waiting members.
     """
     found: dict[int, list[_DuplicatesRow]] = defaultdict(list)
     if 0 < waiting <= MOST_DUPLICATES_SOUGHT:

@@ -23,7 +23,7 @@ class AlarmQuerySet(models.QuerySet["Alarm"]):
         return self.raised().filter(cleared_at__isnull=True)
 
     def raise_once(self, kind: str, subject: str, message: str) -> bool:
-        """Raise an alarm unless it stands already. Returns whether it is new."""
+        """Raise an alarm unless it is raised already. Returns whether it is new."""
         try:
             with transaction.atomic():
                 alarm = self.create(kind=kind, subject=subject, message=message)
@@ -33,7 +33,7 @@ class AlarmQuerySet(models.QuerySet["Alarm"]):
         return True
 
     def clear(self, kind: str, subject: str) -> bool:
-        """Clear an alarm. Returns whether it stood."""
+        """Clear an alarm. Returns whether it was raised."""
         return bool(self.filter(kind=kind, subject=subject).clear_all())
 
     def raise_pause(self, provider: str, pause_kind: str, reason: str) -> bool:
@@ -54,12 +54,12 @@ class AlarmQuerySet(models.QuerySet["Alarm"]):
         return self.raise_once(kind, provider, reason)
 
     def clear_pause(self, provider: str) -> bool:
-        """Clear the alarm about a pause. Returns whether one stood."""
+        """Clear the alarm about a pause. Returns whether one was raised."""
         return bool(self.filter(kind__in=PAUSE_ALARMS, subject=provider).clear_all())
 
     @transaction.atomic
     def clear_all(self) -> int:
-        """Clear those of these alarms that stand. Returns how many did."""
+        """Clear the alarms among these that are raised. Returns how many were."""
         ids = list(self.standing().select_for_update().order_by("pk").values_list("pk", flat=True))
         if ids:
             self.model._default_manager.filter(pk__in=ids).update(cleared_at=Clock())

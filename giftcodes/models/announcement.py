@@ -15,8 +15,8 @@ from giftcodes.models.redemption import Redemption
 class Announcement(Outbox):
     """A message to a guild's channel about one run. At most one of each kind for each run.
 
-    In a channel that can edit, both kinds are one message: `started` posts it, and `complete` is
-    its last edit.
+    In a channel that allows edits, both kinds are one message: `started` posts it, and `complete`
+    is its last edit.
     """
 
     class Kind(models.TextChoices):
@@ -65,7 +65,7 @@ class Announcement(Outbox):
 
     @property
     def may_have_been_posted(self) -> bool:
-        """As for any message; but an end that edits the message of its start can be repeated."""
+        """As for any message, except that an edit of an earlier message can safely be repeated."""
         return super().may_have_been_posted and not self.message_id
 
 

@@ -1,4 +1,4 @@
-"""Each request to the game, append-only, and the figures that remain of pruned ones."""
+"""Attempts (append-only, one for each request to the game), and the counts of pruned rows."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ PRUNABLE = sorted(
 
 
 class Attempt(models.Model):
-    """One request to the game, written before it is sent and completed after."""
+    """One request to the game. It is written before the request is sent, and completed later."""
 
     member_redemption = models.ForeignKey(
         "giftcodes.MemberRedemption",
@@ -75,7 +75,7 @@ class Attempt(models.Model):
 
 
 class PrunedFigure(models.Model):
-    """The number of rows of a day that were pruned, which the totals still count."""
+    """The number of pruned rows of one day. The totals still include them."""
 
     class Of(models.TextChoices):
         ATTEMPT = "attempt", _("attempts")

@@ -10,7 +10,8 @@ from django.db import models
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from giftcodes.clients.channels import BadAddressError, channel_client_for
+from giftcodes import channel_rules
+from giftcodes.clients.channels import BadAddressError, channel_client_for, check_host
 from giftcodes.models.guild import Guild
 from giftcodes.secret_key import secret_key
 
@@ -18,11 +19,15 @@ from giftcodes.secret_key import secret_key
 def validate_channel(address: str) -> None:
     """Check the address of a channel. The error never repeats it: it is a secret.
 
+    The host is looked up, for two seconds at most. Each message checks its address again.
+
     Raises:
-        ValidationError: no channel has such an address.
+        ValidationError: no channel has such an address, or it is not allowed.
     """
+    rules = channel_rules.for_guilds()
     try:
-        channel_client_for(address, total_seconds=1, connect_seconds=1)
+        client = channel_client_for(address, total_seconds=1, connect_seconds=1, rules=rules)
+        check_host(client, rules, seconds=2)
     except BadAddressError as error:
         raise ValidationError(str(error), code="channel") from error
 
@@ -47,7 +52,7 @@ class Channel(models.Model):
             "A Discord webhook, or an address of Apprise. It is kept, and never shown again."
         ),
     )
-    #: Until then nothing is sent: the channel asked for that, or refused a message.
+    #: Nothing is sent before this time: the channel asked for the pause, or refused a message.
     not_before = models.DateTimeField(_("rests until"), null=True, editable=False)
     #: Every request since then was refused or could not be made. Null: the last one was accepted.
     refused_since = models.DateTimeField(_("refuses since"), null=True, editable=False)

@@ -20,7 +20,7 @@ class Clock(Func):
 
 
 def clock_plus(seconds: float) -> Combinable:
-    """The moment that is so many seconds from now, as an expression."""
+    """The moment this many seconds from now, as an expression."""
     return ExpressionWrapper(
         Clock() + Value(timedelta(seconds=seconds)), output_field=DateTimeField()
     )

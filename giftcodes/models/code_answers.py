@@ -1,6 +1,6 @@
 """What is known of a code, and what each answer of the game changes about it.
 
-Abstract: `GiftCode` has these fields and this behaviour. docs/reference/outcomes.md is the
+The model is abstract: `GiftCode` inherits its fields and methods. docs/reference/outcomes.md is the
 specification.
 """
 
@@ -25,20 +25,20 @@ from giftcodes.domain.validators import validate_code
 from giftcodes.models.code_state import OPEN_STATES, CodeAnswer, CodeChange, CodeState
 from giftcodes.models.fields import TokenField
 
-#: A closed code that may still work is asked for once more after each of these: codes are published
-#: early and typed wrong, and a claim limit may be lifted.
+#: A closed code that may still work is tried once more after each of these times: codes are
+#: published early and typed wrong, and a claim limit may be lifted.
 PROBE_AFTER_SECONDS = (600, 3_600, 21_600)
 _PROBED = frozenset({Outcome.CODE_NOT_FOUND, Outcome.CLAIM_LIMIT})
 
-#: A claim limit counts as the code's, and not as the accounts', when this many players of this many
-#: guilds met it in a row.
+#: If a claim limit refuses this many players in a row, from at least this many guilds, it is taken
+#: to be a limit of the code and not of the accounts.
 CLAIM_LIMIT_PLAYERS = 10
 CLAIM_LIMIT_GUILDS = 2
 
-#: A code that works for others is held back after unclear answers for this many players in a row.
+#: A proven code is held back only after unclear answers for this many players in a row.
 ODD_PLAYERS = 3
-#: A code with unclear answers waits for the first, then three times longer each time, up to the
-#: last. In seconds.
+#: How long a code is held back after the first unclear answer that counts against it. Each further
+#: one triples the time, up to the longest.
 FIRST_HOLD_SECONDS = 5.0
 LONGEST_HOLD_SECONDS = 3_600.0
 
@@ -64,7 +64,7 @@ LIFE_FIELDS = (
     "other_spellings",
     "tried_spellings",
 )
-#: What `CodeLife.reopen` sets: if a code works again, an end in the past was not its end.
+#: What `CodeLife.reopen` sets. If a code works again, an end date in the past was wrong.
 REOPENED_FIELDS = (*LIFE_FIELDS, "expires_at", "feed_end")
 
 
@@ -91,8 +91,7 @@ class CodeLife(models.Model):
     )
     next_probe_at = models.DateTimeField(_("next probe"), null=True, editable=False)
 
-    # Unclear answers in a row, with no known answer about the code between them
-    # (decision 18).
+    # Unclear answers in a row, with no known answer about the code between them (decision 18).
     odd_answers = models.PositiveIntegerField(
         _("unclear answers in a row"), default=0, db_default=0, editable=False
     )
@@ -101,12 +100,12 @@ class CodeLife(models.Model):
     )
     odd_players = models.JSONField(default=list, db_default=[], editable=False)
     odd_since = models.DateTimeField(_("unclear answers since"), null=True, editable=False)
-    #: The code is held back: one member at a time is asked for, the next one at this moment at the
-    #: earliest.
+    #: No request with this code is sent before this moment. After it, the code is tried for one
+    #: member at a time.
     held_until = models.DateTimeField(_("held back until"), null=True, editable=False)
 
     # Redeemer compares codes without case, and the game compares them with case.
-    #: Spellings that were seen and have not been asked for.
+    #: Spellings that were seen and have not been tried.
     other_spellings = models.JSONField(default=list, db_default=[], editable=False)
     #: Spellings that the game did not know.
     tried_spellings = models.JSONField(default=list, db_default=[], editable=False)
@@ -124,7 +123,7 @@ class CodeLife(models.Model):
 
     @property
     def is_held(self) -> bool:
-        """Unclear answers hold it back."""
+        """Whether unclear answers hold the code back."""
         return self.held_until is not None
 
     def spellings(self) -> list[str]:
@@ -133,11 +132,11 @@ class CodeLife(models.Model):
 
     # --- Answers ----------------------------------------------------------------------------------
     def apply_response(self, answer: CodeAnswer) -> CodeChange:
-        """Take in what the game said of this code, and save it. The row must be locked.
+        """Apply what the game said about this code, and save it. The row must be locked.
 
-        A code is closed only when two members got that answer, or the same one twice a minute
-        apart; a code that is being probed is closed again by one answer, so that a dead code costs
-        little.
+        A code is closed only after two refusals: for two members, or for one member at least a
+        minute apart. A code that is being probed is closed again by one refusal, so that a dead
+        code needs few requests.
 
         Returns:
             What changed.
@@ -203,7 +202,7 @@ class CodeLife(models.Model):
         return clear
 
     def _weigh_refusal(self, answer: CodeAnswer) -> CodeChange | None:
-        """The game does not know the code, or says that it has ended."""
+        """Weigh the answer that the game does not know the code, or that the code has ended."""
         is_not_found = answer.outcome is Outcome.CODE_NOT_FOUND
         if is_not_found and answer.spelling != self.code:
             return None
@@ -221,7 +220,7 @@ class CodeLife(models.Model):
     def _limit_is_the_codes(self, answer: CodeAnswer) -> bool:
         """Whether many players of different guilds met the claim limit.
 
-        For a code that was closed by it, one probe is enough.
+        For a code that was closed for its claim limit, one probe is enough.
         """
         if self.state == CodeState.PROBING:
             return self.closed_outcome == Outcome.CLAIM_LIMIT
@@ -251,10 +250,12 @@ class CodeLife(models.Model):
             self.held_until = answer.now + dt.timedelta(seconds=seconds)
 
     def _oddness_is_the_codes(self, answer: CodeAnswer) -> bool:
-        """Whether unclear answers count against the code, and not the game or a member.
+        """Whether unclear answers count against the code, and not against the game or a member.
 
-        Unclear words do so at once if the code was never granted. Pages and errors of the server do
-        so only if the game has answered for other codes since.
+        An unclear message from the game counts at once if the code was never granted, and otherwise
+        after `ODD_PLAYERS` players. An unreadable answer or a server error counts only after that
+        many players, and only if the game has answered for other codes since. Once the code is held
+        back, every unclear answer counts.
         """
         if self.is_held:
             return True
@@ -279,7 +280,7 @@ class CodeLife(models.Model):
 
     # --- Spellings --------------------------------------------------------------------------------
     def _use_spelling(self, spelling: str) -> None:
-        """The game granted this spelling."""
+        """Keep the spelling that the game granted, and drop the others that were to be tried."""
         if spelling != self.code:
             self.code = spelling
         self.other_spellings = []
@@ -287,9 +288,9 @@ class CodeLife(models.Model):
     def can_take(self, spelling: str, *, is_person: bool) -> bool:
         """Whether another spelling of this code should be tried.
 
-        Not if the game has granted the code, or said that it has ended: then the spelling in use is
-        right. The feed cannot bring back a code that a person closed. A spelling that the game did
-        not know is tried again only if a person gives it.
+        If the game has granted the code, or said that it has ended, the spelling in use is right,
+        and no other is tried. The feed cannot bring back a code that a person closed. A spelling
+        that the game did not know is tried again only if a person gives it.
         """
         if (
             spelling == self.code
@@ -307,11 +308,11 @@ class CodeLife(models.Model):
         )
 
     def take_spelling(self, spelling: str, *, is_person: bool, now: dt.datetime) -> None:
-        """Have the code asked for in another spelling, and save it. The row must be locked.
+        """Use another spelling of the code in requests, and save it. The row must be locked.
 
-        While the code is open, the spelling is used when the game does not know the one in use. If
-        a person gives it, a closed code opens with it; if the feed gives it, the code is probed
-        with it.
+        If the code is open, the new spelling is used only once the game says that it does not know
+        the current one. If the code is closed, a person's spelling reopens it, and the feed's
+        spelling is probed.
         """
         others = [one for one in self.other_spellings if one != spelling]
         if self.is_open:
@@ -350,7 +351,7 @@ class CodeLife(models.Model):
         """Set the fields of a closed code.
 
         A code that may still work is closed provisionally and probed. If it has several spellings,
-        each probe takes another one.
+        each probe uses a different one.
         """
         self.state, self.reason, self.closed_at = CodeState.CLOSED, reason, now
         self.closed_outcome = outcome.value if outcome else ""
@@ -365,12 +366,12 @@ class CodeLife(models.Model):
                 self.code, self.tried_spellings = first, [*others, self.code]
 
     def give_up_probing(self) -> None:
-        """Set the fields of a code that no member can be asked for: it stays closed."""
+        """Stop probing a code for which no member can be asked. It stays closed."""
         self.state, self.next_probe_at = CodeState.CLOSED, None
         self._forget_odd()
 
     def reopen(self, now: dt.datetime) -> None:
-        """Set the fields of a code that works again. A past end was wrong and is removed."""
+        """Set the fields of a code that works again. A past end was evidently wrong: remove it."""
         if self.expires_at and self.expires_at <= now:
             self.expires_at = self.feed_end = None
         self.state, self.reason, self.closed_outcome, self.closed_at = (

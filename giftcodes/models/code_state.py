@@ -18,7 +18,7 @@ class CodeState(models.TextChoices):
     DELETED = "deleted", _("deleted")
 
 
-#: In these states a code may be asked for.
+#: In these states, requests for a code may be sent.
 OPEN_STATES = (CodeState.ACTIVE.value, CodeState.PROBING.value)
 
 
@@ -42,11 +42,11 @@ class CodeAnswer:
     Args:
         outcome: what it means.
         words: the answer as the game gave it, in short, for a person.
-        spelling: of the code, as it was asked for.
-        player_id, guild_id: for whom.
-        claim_limits: with CLAIM_LIMIT: players, and guilds, that met it since the code was last
-            granted, this one included.
-        game_answered_at: when the game last gave a known answer, for any code; None: never.
+        spelling: the spelling of the code in the request.
+        player_id, guild_id: the player and the guild of the request.
+        claim_limits: with CLAIM_LIMIT, the numbers of players and guilds that met it since the code
+            was last granted, including this one.
+        game_answered_at: when the game last gave a known answer, for any code. None if never.
         now: the database's time.
     """
 

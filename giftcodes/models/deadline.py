@@ -1,4 +1,4 @@
-"""When a gift code is expected to end: the order of everything that waits. It stands only here."""
+"""When a gift code is expected to end. Everything that waits is ordered by this rule."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ DAYS_AHEAD = 1
 
 #: On its first day a new code is served as if it ended in an hour, so that it does not wait behind
 #: the members of older codes. A code whose known end is even nearer goes first. New codes keep
-#: their order among each other: the time to their own ends is divided by SHRUNK, which is little
-#: beside the hour.
+#: their order: the time until each one's own end is divided by SHRUNK, so that it is short compared
+#: with the hour.
 NEW_FOR = "1 day"
 NEW_LASTS = "1 hour"
 SHRUNK = 1_000_000
@@ -40,7 +40,7 @@ def deadline(row: str) -> str:
 
 
 def believed(published_on: dt.date | None) -> dt.date | None:
-    """The published day; None: it is not known, or in the future and so not believed."""
+    """The published day. None if it is not known, or not believed because it is in the future."""
     if published_on is None or published_on > dt.datetime.now(dt.UTC).date() + dt.timedelta(
         days=DAYS_AHEAD
     ):

@@ -10,7 +10,7 @@ from django.db.models import F
 from django.utils.translation import gettext_lazy as _
 
 from giftcodes.models.clock import Clock
-from giftcodes.models.fields import provider_choices
+from giftcodes.models.fields import NameField, provider_choices
 from giftcodes.sql import execute, fetch, statement
 
 if TYPE_CHECKING:
@@ -18,10 +18,10 @@ if TYPE_CHECKING:
 
     from giftcodes.clients.games.config import Rate
 
-#: A player who needs correction is asked for again no earlier than this after the last request.
+#: A player who needs correction is looked up again this long after the last request, or later.
 WANTED_AGAIN_AFTER = dt.timedelta(hours=1)
 
-#: SQL for: the directory may be asked for this member. `m` is the member, `g` the guild.
+#: SQL for: this member may be looked up in the directory. `m` is the member, `g` the guild.
 AGREED = "g.active AND m.active AND NOT m.opted_out AND m.consented_on IS NOT NULL"
 
 
@@ -99,7 +99,7 @@ class DirectoryLookupQuerySet(models.QuerySet["DirectoryLookup"]):
         execute(statement("directory", "enrol", agreed=AGREED), provider=provider)
 
     def forget(self) -> int:
-        """Delete the rows of players who do not agree any more, also if the directory is off.
+        """Delete the rows of players who no longer agree, even if the directory is off.
 
         Returns:
             The number of deleted rows.
@@ -107,10 +107,10 @@ class DirectoryLookupQuerySet(models.QuerySet["DirectoryLookup"]):
         return execute(statement("directory", "forget", agreed=AGREED))
 
     def want(self, providers: Collection[str], *, guild_id: int | None = None) -> int:
-        """Put players first, and make them due now, whom the game refused for their realm.
+        """Make players due now, and first in the order, if the game refused them for their realm.
 
-        Only players who have agreed. Rows that another transaction holds are left out: a run does
-        not wait for this.
+        This changes only players who have agreed. Rows that another transaction holds are left out:
+        a run does not wait for this.
 
         Args:
             providers: games that have a directory.
@@ -132,7 +132,7 @@ class DirectoryLookupQuerySet(models.QuerySet["DirectoryLookup"]):
         """Lock the row that is due next.
 
         Returns:
-            Id and player ID; None: no player who has agreed is due.
+            Id and player ID. None if no player who has agreed is due.
         """
         rows = fetch(statement("directory", "next", agreed=AGREED), provider=provider)
         return rows[0] if rows else None
@@ -156,7 +156,7 @@ class DirectoryLookup(models.Model):
     said = models.CharField(
         _("answer"), max_length=10, choices=Said, blank=True, default="", db_default=""
     )
-    name = models.CharField(_("name"), max_length=80, blank=True, default="", db_default="")
+    name = NameField(_("name"), max_length=80, blank=True, default="", db_default="")
     realm = models.PositiveIntegerField(_("realm"), null=True)
     #: The first of the answers in a row that name this realm.
     realm_since = models.DateTimeField(_("realm named since"), null=True)

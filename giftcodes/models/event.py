@@ -13,7 +13,7 @@ from giftcodes.models.fields import SentenceField
 
 
 class Trigger(models.TextChoices):
-    """What asked for a run."""
+    """What requested a run."""
 
     POLL = "poll", _("poll")
     ADMIN = "admin", _("admin")

@@ -19,7 +19,7 @@ _SUBJECT_LENGTH = 100
 
 
 class FailureIsolation:
-    """A pass over many items. A failing item is left out, and has an alarm as long as it fails.
+    """A pass over many items. A failing item is skipped, and has an alarm until it succeeds.
 
         with FailureIsolation("sweep") as isolation:
             for pk in ids:
@@ -43,10 +43,10 @@ class FailureIsolation:
             work: the function. It must not be called in a transaction, nor leave one open.
 
         Returns:
-            What the function returns; None: it failed.
+            What the function returns. None if it failed.
 
         Raises:
-            OperationalError, InterfaceError: the database is away; the other items would fail, too.
+            OperationalError, InterfaceError: the database is down. The other items would fail, too.
         """
         try:
             return work(*args, **kwargs)

@@ -39,11 +39,11 @@ class NameField(CharField):
         return value if value is None else visible(value)
 
     def formfield(self, **options: Any) -> Any:
-        """The form's field cleans, too: forms compare names before they are written."""
+        """Use a form field that cleans too, because forms compare names before they are written."""
         return super().formfield(**{"form_class": CleanCharField, **options})
 
     def deconstruct(self) -> Any:
-        """In migrations it is Django's own field."""
+        """Migrations contain Django's own field instead."""
         name, _path, args, options = super().deconstruct()
         return name, f"{_DJANGO}.CharField", args, options
 
@@ -69,10 +69,10 @@ class TokenField(CharField):
 
 
 class SentenceField(TextField):
-    """A sentence of this program, in which names may stand."""
+    """A sentence of this program that may contain names."""
 
     def from_db_value(self, value: str | None, *_: Any) -> str | None:
-        """As above; isolated names in the sentence stay isolated."""
+        """Remove the invisible characters of earlier versions, but keep names isolated."""
         return value if value is None else sentence(value)
 
     def deconstruct(self) -> Any:

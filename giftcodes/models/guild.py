@@ -18,8 +18,8 @@ from giftcodes.models.date_bounds import DAYS, within
 from giftcodes.models.fields import NameField, NotesField, TokenField, provider_choices
 from giftcodes.models.history import MemberVersion, Versions
 
-#: The beginning of the name of an erased player. No player ID looks like it, so the game is never
-#: asked for one.
+#: The beginning of the name of an erased player. No player ID looks like it, so no request is ever
+#: sent for one.
 ERASED = "erased-"
 
 
@@ -71,7 +71,7 @@ class Guild(models.Model):
 
 class MemberQuerySet(models.QuerySet["Member"]):
     def eligible(self) -> MemberQuerySet:
-        """Members for whom the game may be asked."""
+        """Members for whom codes may be redeemed."""
         return self.filter(active=True, opted_out=False)
 
 
@@ -103,8 +103,8 @@ class Member(models.Model):
     )
     notes = NotesField(_("notes"), blank=True, default="", db_default="")
     joined_at = models.DateTimeField(_("joined"), default=timezone.now, editable=False)
-    #: The last realm in which the game did not know this player, and when it said so. The game is
-    #: not asked with it again for a week.
+    #: The last realm in which the game did not know this player, and when it said so. No request
+    #: with this realm is sent for a week.
     refused_realm = models.PositiveIntegerField(null=True, editable=False)
     refused_at = models.DateTimeField(null=True, editable=False)
 
@@ -142,7 +142,7 @@ class Member(models.Model):
             )
             if unwilling.exists():
                 words = _(
-                    "This player has opted out, and is not redeemed for. "
-                    "Only at the player's wish: opt_out --undo."
+                    "This player has opted out, so no codes are redeemed for the player. If the "
+                    "player asks for it, run opt_out --undo."
                 )
                 raise ValidationError({"player_id": words}, code="opted_out")

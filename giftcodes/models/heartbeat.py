@@ -9,7 +9,7 @@ from giftcodes.sql import execute
 
 
 class Heartbeat(models.Model):
-    """When a periodic task last ran, by name. /healthz and the pulse read beat's, "tick"."""
+    """When a periodic task last ran, by name. /healthz and `pulse` read the row "tick"."""
 
     name = models.CharField(max_length=20, primary_key=True)
     at = models.DateTimeField(db_default=Clock())
@@ -26,8 +26,8 @@ class Heartbeat(models.Model):
             rest_seconds: the least time between two runs.
 
         Returns:
-            Whether the task shall run. False for all but the first of many messages that have piled
-            up, so that the others end at once.
+            Whether the task should run. If many messages have piled up, only the first one gets
+            true, so that the others end at once.
         """
         changed = execute(
             """

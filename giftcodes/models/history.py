@@ -1,7 +1,7 @@
 """Versions of guilds, members and codes: what people changed, kept by django-simple-history.
 
-What the pipeline writes stands in the journal and the attempts. It leaves no version, because each
-version costs a row.
+What the pipeline writes is in the journal and the attempts. It leaves no version, because each
+version is one more row.
 """
 
 from __future__ import annotations
@@ -32,11 +32,11 @@ class Versions(HistoricalRecords):  # type: ignore[misc] # Untyped.
     """
 
     def __init__(self, **options: Any) -> None:
-        """As HistoricalRecords."""
+        """Take the options of HistoricalRecords."""
         super().__init__(history_id_field=models.BigAutoField(), **options)
 
     def get_meta_options(self, model: type[Model]) -> dict[str, Any]:
-        """Versions are read with their row: there are no permissions of their own."""
+        """Versions are read with their row, so they have no separate permissions."""
         return {**super().get_meta_options(model), "default_permissions": ()}
 
     def get_meta_options_m2m(self, through_model: type[Model]) -> dict[str, Any]:
@@ -44,7 +44,7 @@ class Versions(HistoricalRecords):  # type: ignore[misc] # Untyped.
         return {**super().get_meta_options_m2m(through_model), "default_permissions": ()}
 
     def finalize(self, sender: type[Model], **kwargs: Any) -> None:
-        """Also look at rows before they are saved."""
+        """Connect a handler that sees rows before they are saved, too."""
         super().finalize(sender, **kwargs)
         if sender is self.cls:
             pre_save.connect(self._before_save, sender=sender, weak=False)

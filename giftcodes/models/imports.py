@@ -1,4 +1,4 @@
-"""Imports of members: by which user, into which guild, and whether it was undone."""
+"""Imports of members: who imported a list, into which guild, and whether it was undone."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from giftcodes.models.clock import Clock
 from giftcodes.models.code import Source
 from giftcodes.models.guild import Guild
 
-#: Fields of a member that an import may set, and that undoing it sets back.
+#: Fields of a member that an import may set, and that undoing it restores.
 IMPORTED_FIELDS = ("nickname", "realm", "consented_on", "active")
 
 
 class MemberImport(models.Model):
-    """A list that was imported and changed a guild. The members' versions show what it did."""
+    """An imported list that changed a guild. The members' versions show what it changed."""
 
     guild = models.ForeignKey(
         Guild, on_delete=models.PROTECT, related_name="imports", verbose_name=_("guild")

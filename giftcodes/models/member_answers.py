@@ -27,7 +27,7 @@ class Asked:
         row_id: the member redemption.
         member_id: the member.
         realm: the realm in the request.
-        last_outcome: the row's answer before this one; empty: none.
+        last_outcome: the row's answer before this one. Empty if there is none.
         is_marked: the member is marked as unknown to the game (`Member.refused_at`).
     """
 
@@ -89,7 +89,7 @@ WHERE member_id = %(member)s AND id <> %(row)s AND state = 'not_eligible' AND ou
   AND next_attempt_at < clock_timestamp() + interval '12 hours'
 """
 
-# The outcome is emptied so that none of these rows waits for another one
+# The outcome is emptied so that none of these rows waits for another of them
 # (MemberRedemptionQuerySet.reopenable).
 _AT_ONCE = """
 UPDATE giftcodes_memberredemption

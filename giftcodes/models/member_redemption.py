@@ -37,7 +37,7 @@ STATE_LABELS = {
 #: Unsettled states that a recorded SUCCESS may still settle.
 IN_VAIN = PARKED | CLOSED | {State.PENDING, State.UNCONFIRMED}
 
-#: For so long the game is not asked again for a player ID in a realm in which it did not know it.
+#: If the game does not know a player ID in a realm, no request with both is sent for this long.
 REFUSED_FOR = timedelta(days=7)
 
 WAITS_FOR_CORRECTION = (
@@ -97,7 +97,7 @@ class MemberRedemptionQuerySet(models.QuerySet["MemberRedemption"]):
         return self.filter(state=State.PENDING)
 
     def reopenable(self, *, is_person: bool) -> MemberRedemptionQuerySet:
-        """Rows that may be tried again (docs/reference/outcomes.md). The rule stands only here.
+        """Rows that may be tried again (docs/reference/outcomes.md). Only this method has the rule.
 
         Args:
             is_person: a person asks for it, which reopens more than the automatic steps do.
@@ -131,7 +131,7 @@ class MemberRedemptionQuerySet(models.QuerySet["MemberRedemption"]):
             member=OuterRef("member"),
             outcome=OuterRef("outcome"),
             outcome__in=[o.value for o in ACCOUNT_CONDITIONS],
-            # A code that is held back may not be asked for soon.
+            # A request for a code that is held back may have to wait for long.
             gift_code__held_until__isnull=True,
         )
         is_due = Q(
@@ -173,7 +173,7 @@ class MemberRedemptionQuerySet(models.QuerySet["MemberRedemption"]):
         return [pk for (pk,) in found]
 
     def requeue(self) -> int:
-        """Let these rows wait to be asked for again, with all their tries."""
+        """Let these rows wait for a new request, with all their tries."""
         return self.update(
             state=State.PENDING,
             cancel_kind="",
@@ -283,8 +283,8 @@ class MemberRedemption(models.Model):
                 condition=Q(state="not_eligible"),
             ),
             models.Index(fields=["gift_code", "player_id"], name="share_twins"),
-            # For the sweep: rows that were asked for and are not settled, and rows that were
-            # settled lately (decision 10).
+            # For the sweep: rows that had a request and are not settled, and rows that were settled
+            # recently (decision 10).
             models.Index(
                 fields=["id"],
                 name="share_asked_in_vain",

@@ -18,7 +18,7 @@ class DeliveryState(models.TextChoices):
     DROPPED = "dropped", _("not needed any more")
 
 
-#: States in which a message is still to be posted or edited.
+#: States in which a message must still be posted or edited.
 UNFINISHED = (DeliveryState.WAITING, DeliveryState.SENT)
 
 
@@ -30,8 +30,8 @@ class Outbox(models.Model):
     is set, the message becomes unknown.
 
     The end of a run may be an edit of an earlier message (`Announcement.message_id`). `sending_at`
-    is kept in the same way, but the edit is repeated; once an edit had no answer, the end is never
-    posted as a message of its own.
+    is kept in the same way, but the edit is repeated. After an edit without an answer, the end is
+    never posted as a separate message.
     """
 
     state = models.CharField(
@@ -55,7 +55,7 @@ class Outbox(models.Model):
 
     @property
     def is_unfinished(self) -> bool:
-        """Whether it is still to be posted or edited."""
+        """Whether it must still be posted or edited."""
         return self.state in UNFINISHED
 
     @property

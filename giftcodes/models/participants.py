@@ -26,8 +26,8 @@ def admit_members(redemption_ids: list[int]) -> tuple[int, bool]:
     realm wait for correction.
 
     Returns:
-        How many rows were added that wait to be asked for; whether there are rows in other states
-        than waiting.
+        The number of added rows that wait for a request, and whether there are rows in any other
+        state.
     """
     ((added, has_others),) = fetch(
         statement("members", "admit", is_refused=is_refused_sql("m", "g")),
@@ -44,17 +44,18 @@ def bring_in_members(redemption_ids: list[int], trigger: Trigger) -> int:
     The redemptions must be locked.
 
     Returns:
-        How many rows were added or reopened to wait.
+        The number of rows that were added or reopened, and now wait for a request.
     """
     rows = MemberRedemption.objects.filter(redemption__in=redemption_ids)
-    # Before rows are added: a person's trigger would reopen the new rows that wait for correction.
+    # This precedes the insert: a person's trigger would also reopen new rows that wait for
+    # correction.
     reopened = rows.reopenable(is_person=True).requeue() if trigger.is_person else 0
     added, has_others = admit_members(redemption_ids)
     if has_others and not trigger.is_person:
         reopened = rows.reopenable(is_person=False).requeue()
     elif has_others:
-        # A person resumes the run. Members who left in the meantime are no longer stopped: their
-        # rows are reopened when they return.
+        # A person resumes the run. The rows of members who left in the meantime change from
+        # “stopped” to “left”, so that they are reopened when the members return.
         rows.filter(state=State.CANCELLED, cancel_kind=CancelKind.STOPPED).update(
             cancel_kind=CancelKind.LEFT,
             reason=CANCEL_REASONS[CancelKind.LEFT],

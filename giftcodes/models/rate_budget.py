@@ -30,9 +30,9 @@ UNLIMITED = 1_000_000
 
 PAUSE_SECONDS = failpoints.seconds("PAUSE_SECONDS", 60.0)
 LONGEST_PAUSE_SECONDS = failpoints.seconds("LONGEST_PAUSE_SECONDS", 600.0)
-#: Unknown answers for so many players in a row pause the game.
+#: Unknown answers for this many players in a row pause the game.
 UNKNOWN_PLAYERS = 3
-#: Unrecognised words of the game count against the code, until they come for so many codes in a
+#: Unrecognised words of the game count against the code, until they come for this many codes in a
 #: row.
 UNKNOWN_CODES = 2
 _SAYS_NOTHING = frozenset({Outcome.THROTTLED, Outcome.NOT_SENT})
@@ -93,9 +93,9 @@ class RateBudget(models.Model):
     )
     reported_limit = models.PositiveIntegerField(_("limit reported by the game"), null=True)
     used = models.PositiveIntegerField(_("used in this window"), default=0)
-    #: For other programs that send from our address: how many of `used` are theirs, as far as
-    #: answers show it, and how many permits of each window are left to them because they used so
-    #: many before.
+    #: Other programs may send from our address. `others`: how many of `used` are theirs, according
+    #: to the answers. `reserve`: how many permits of each window are left to them, because they
+    #: used that many before.
     others = models.PositiveIntegerField(_("of them not ours"), default=0, db_default=0)
     reserve = models.PositiveIntegerField(_("left to others"), default=0, db_default=0)
     permits_until = models.DateTimeField(null=True)
@@ -111,7 +111,7 @@ class RateBudget(models.Model):
     pauses = models.PositiveIntegerField(_("pauses in a row"), default=0)
     #: Players whose last answers were unknown, with no recognised answer between.
     unknown_players = models.JSONField(default=list, blank=True)
-    #: The codes that they were asked for.
+    #: The codes in those requests.
     unknown_codes = models.JSONField(default=list, db_default=[], blank=True)
     last_answer_at = models.DateTimeField(_("last recognised answer"), null=True)
 
@@ -203,7 +203,7 @@ class RateBudget(models.Model):
             self._count(limit - report.remaining)
 
     def _count(self, counted: int) -> None:
-        """The game has counted so many in this window. Those beyond our permits are not ours."""
+        """Note how many requests the game has counted. Those beyond our permits are not ours."""
         self.others += max(0, counted - self.used)
         self.used = max(self.used, counted)
 
@@ -222,10 +222,10 @@ class RateBudget(models.Model):
             self.window_ends_at = now + dt.timedelta(seconds=reset + MARGIN_SECONDS)
 
     def _close_window(self, seen: Observation, *, rate: Rate | None, now: dt.datetime) -> None:
-        """The game refused: send nothing more until its next window.
+        """The game refused a request: send nothing more until its next window.
 
-        If the window is known, that is its end. If the request that opens the next one is refused
-        as well, the window is not known any more.
+        If the window is known, the next one begins at its end. If the request that opens the next
+        one is refused as well, the window is no longer known.
         """
         reported = seen.report.retry_after_seconds or seen.report.reset_after_seconds
         is_known = (
@@ -247,12 +247,12 @@ class RateBudget(models.Model):
             self.used = max(self.used, UNLIMITED - 1)
             return
         self._count(limit)
-        # The game did not count this request of ours, but one of another program.
+        # The game did not count this request, but one of another program.
         self.others = min(self.others + 1, limit - 1)
 
     # --- The pause --------------------------------------------------------------------------------
     def is_probing(self, now: dt.datetime) -> bool:
-        """Whether the time of the pause is over: one request finds out whether the game answers."""
+        """Whether the pause has run out. One request then finds out whether the game answers."""
         return bool(self.pause_kind) and self.paused_until is not None and now >= self.paused_until
 
     def is_paused(self, now: dt.datetime) -> bool:
@@ -305,7 +305,7 @@ class RateBudget(models.Model):
         ends_a_streak = bool(self.unknown_players)
         if ends_a_streak:
             self.unknown_players, self.unknown_codes = [], []
-        # Not at each answer, so that the row is seldom written; but always after unknown answers.
+        # The row is written seldom, and not at each answer, but always after unknown answers.
         if (
             ends_a_streak
             or self.last_answer_at is None

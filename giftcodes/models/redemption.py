@@ -23,7 +23,7 @@ class RunState(models.TextChoices):
     STOPPED = "stopped", _("stopped")
 
 
-#: A catch-up run for at most so many members is not announced. Otherwise each new member would be
+#: A catch-up run for at most this many members is not announced. Otherwise each new member would be
 #: announced for each code.
 FEW_MEMBERS = 5
 

@@ -1,4 +1,4 @@
-"""May a run start? The rule stands here: for one redemption, and as a condition on many."""
+"""The rule that says whether a run may start: for one redemption, and as a condition on many."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class ObstacleKind(TextChoices):
 
     GUILD_INACTIVE = "guild_inactive", _("Guild %(guild)s is inactive. Activate it first.")
     OTHER_GAME = "other_game", _("Code %(code)s belongs to another game than guild %(guild)s.")
-    GAME_UNKNOWN = "game_unknown", _("The game %(game)s is not in the settings any more.")
+    GAME_UNKNOWN = "game_unknown", _("The game %(game)s is no longer in the settings.")
     GAME_OFF = "game_off", _("%(title)s is off: %(setting)s is not set.")
     CODE_PROBED = (
         "code_probed",
@@ -65,7 +65,7 @@ def providers_on() -> list[str]:
 
 
 def provider_obstacle(provider: str) -> Obstacle | None:
-    """Why a game cannot be asked at all; None: it can, now or when its pause is over."""
+    """Why no request can be sent to a game. None if one can, now or when its pause is over."""
     config = settings.PROVIDERS.get(provider)
     if config is None:
         return Obstacle.of(ObstacleKind.GAME_UNKNOWN, game=provider)
@@ -76,14 +76,14 @@ def provider_obstacle(provider: str) -> Obstacle | None:
 
 
 def guild_obstacle(guild: Guild) -> Obstacle | None:
-    """Why nothing can be redeemed for a guild now; None: it can."""
+    """Why nothing can be redeemed for a guild now. None if it can."""
     if not guild.active:
         return Obstacle.of(ObstacleKind.GUILD_INACTIVE, guild=guild)
     return provider_obstacle(guild.provider)
 
 
 def code_obstacle(code: GiftCode) -> Obstacle | None:
-    """Why a code can be redeemed for no guild now; None: it can."""
+    """Why a code can be redeemed for no guild now. None if it can."""
     if code.state == CodeState.ACTIVE:
         return provider_obstacle(code.provider)
     if code.state == CodeState.PROBING:
@@ -94,7 +94,7 @@ def code_obstacle(code: GiftCode) -> Obstacle | None:
 
 
 def start_obstacle(redemption: Redemption, trigger: Trigger) -> Obstacle | None:
-    """Why this trigger may not start a run now, or join it; None: it may."""
+    """Why this trigger may not start a run now, or join it. None if it may."""
     guild, code = redemption.guild, redemption.gift_code
     if obstacle := guild_obstacle(guild):
         return obstacle

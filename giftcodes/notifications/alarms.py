@@ -11,7 +11,7 @@ from django.conf import settings
 from django.db import transaction
 from django.db.models import Q
 
-from giftcodes import site_address
+from giftcodes import channel_rules, site_address
 from giftcodes.clients.channels import (
     BadAddressError,
     Delivery,
@@ -47,7 +47,7 @@ class Changes:
 def evaluate() -> Changes:
     """Look for all causes once, in a fixed number of statements.
 
-    Beat's task calls it, so that it runs clears the alarm that beat is silent.
+    A task that beat enqueues calls this. That it runs clears the alarm that beat is silent.
     """
     with transaction.atomic():
         _forget_after_a_gap()
@@ -63,11 +63,12 @@ def evaluate() -> Changes:
 def check_beat(*, running_seconds: float) -> bool:
     """Raise the alarm, and send it, if beat has been silent for too long.
 
-    The site's process calls this: while beat or the workers are down, no task could.
+    The site's process calls this. A task cannot, because beat or the workers may be down.
 
     Args:
-        running_seconds: since the caller's start. After a stop of the whole system the last tick is
-            old, and the workers start beside the site: it waits for them before it judges.
+        running_seconds: the seconds since the caller's start. After the whole system was stopped,
+            the last tick is old, and the workers start at the same time as the site. So the site
+            waits for them before it raises the alarm.
 
     Returns:
         Whether the alarm is new.
@@ -95,7 +96,7 @@ def _forget_after_a_gap() -> None:
 
 
 def _compare_with(found: list[Finding]) -> list[int]:
-    """Suspect what was found, and forget what was suspected and is not found any more.
+    """Suspect the causes that were found, and forget suspected ones that are no longer found.
 
     Returns:
         Ids of the raised alarms that are over.
@@ -205,7 +206,7 @@ def _line(notice: AlarmNotice) -> str:
 
 def _deliver(message: Message) -> Delivery:
     try:
-        client = outbox.channel_client(settings.OPERATOR_CHANNEL)
+        client = outbox.channel_client(settings.OPERATOR_CHANNEL, channel_rules.for_operator())
     except BadAddressError as error:
         return Delivery(DeliveryOutcome.REFUSED, error=f"OPERATOR_CHANNEL: {error}")
     return client.create(message)

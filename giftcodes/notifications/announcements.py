@@ -17,6 +17,7 @@ from django.db import transaction
 from django.db.models import Exists, F, OuterRef, Q, QuerySet, Value
 from django.db.models.functions import Coalesce, NullIf
 
+from giftcodes import channel_rules
 from giftcodes.clients.channels import (
     BadAddressError,
     ChannelClient,
@@ -45,19 +46,19 @@ from giftcodes.sql import fetch, statement
 
 #: Between two edits of a message.
 EDIT_SECONDS = failpoints.seconds("EDIT_SECONDS", 5.0)
-#: The same for an old message. Discord does not publish how many edits of it it takes (code 30046).
+#: The same for an old message. Discord does not publish how many edits it accepts (code 30046).
 OLD_AFTER, OLD_EDIT_SECONDS = dt.timedelta(hours=1), 60.0
 MOST_TRIES = 10
-#: Until the next try of an edit that the channel does not take for now, while the run goes on.
+#: The time until an edit that the channel does not accept for now is tried again, during a run.
 FROZEN_SECONDS = 600.0
-#: After the last claim of a run, its figures may change for so long.
+#: The figures of a run may change for this long after its last claim.
 STILL_CHANGING = dt.timedelta(seconds=20)
 #: The key of the advisory lock under which announcements are claimed: one process at a time.
 _CLAIM_LOCK = 7_310_001
 
-_NO_CHANNEL = "The guild has no channel any more."
+_NO_CHANNEL = "The guild no longer has a channel."
 _NOT_EDITED = (
-    "It is not edited any more: the end of the run is in another message, or was not announced."
+    "It is no longer edited: the end of the run is in another message, or was not announced."
 )
 
 
@@ -160,7 +161,7 @@ def send(announcement_id: int, token: int) -> bool:
     ):
         _record(job, Delivery(DeliveryOutcome.DELIVERED, message_id=job.edited.message_id))
         return True
-    # The process was held up since the intent for so long that the claim may be over.
+    # So much time has passed since the intent that the claim may be over.
     if time.monotonic() - begun > LEASE_MARGIN_SECONDS / 2:
         _held(job.row).filter(state__in=UNFINISHED).update(
             sending_at=job.row.sending_at,
@@ -202,7 +203,7 @@ def _intend(announcement_id: int, token: int) -> _Job | None:
         held.update(lease_until=None)
         return None
     try:
-        client = outbox.channel_client(channel.address)
+        client = outbox.channel_client(channel.address, channel_rules.for_guilds())
     except BadAddressError as error:
         _fail(row, channel, DeliveryState.FAILED, str(error))
         return None
@@ -215,7 +216,7 @@ def _intend(announcement_id: int, token: int) -> _Job | None:
 
 
 def _message_of(row: Announcement, channel: Channel, client: ChannelClient) -> Announcement | None:
-    """The row whose message is edited; None: there is none, or it is in another channel."""
+    """The row whose message is edited. None if there is none, or it is in another channel."""
     if not client.can_edit:
         return None
     if row.kind == Announcement.Kind.STARTED:
@@ -302,9 +303,9 @@ def _edit_seconds(row: Announcement) -> float:
 
 
 def _post_end_separately(job: _Job, delivery: Delivery) -> None:
-    """The start's message takes no edit: post the end as a message of its own.
+    """Post the end as a separate message, because the start's message cannot be edited.
 
-    Not if an edit before may have worked: the end would be announced twice.
+    If an earlier edit may have worked, the end is not posted: it would be announced twice.
     """
     row = job.row
     is_gone = delivery.outcome is DeliveryOutcome.GONE
@@ -322,7 +323,7 @@ def _post_end_separately(job: _Job, delivery: Delivery) -> None:
 
 
 def _doubt(row: Announcement, error: str) -> None:
-    """It may have been posted. If it is the end of a run, a person must look."""
+    """Give up a message that may have been posted. If it ends a run, raise an alarm, too."""
     is_ours = outbox.give_up(_held(row), DeliveryState.UNKNOWN, error)
     if is_ours and row.kind == Announcement.Kind.COMPLETE:
         _alarm_of_doubt(row.pk, error)
@@ -342,7 +343,7 @@ def _raise_alarm(guild: Guild, message: str) -> None:
 
 
 def _try_again(job: _Job, delivery: Delivery) -> None:
-    """Back off. A request to wait is no failure. A channel that refuses longer is tried less."""
+    """Back off. A request to wait is no failure. A channel that keeps refusing is tried less."""
     row, channel = job.row, job.channel
     tries = row.tries + (delivery.wait_seconds == 0)
     if tries >= MOST_TRIES:

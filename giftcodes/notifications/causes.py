@@ -38,7 +38,7 @@ PATIENCE = {
     Alarm.Kind.DIRECTORY_KEY: dt.timedelta(0),
     Alarm.Kind.DIRECTORY_FAILING: dt.timedelta(days=1),
 }
-#: A feed without an answer for so long is suspected, even if no failure was recorded.
+#: A feed that has had no answer for this long is suspected, even if no failure was recorded.
 QUIET_AFTER = dt.timedelta(minutes=15)
 
 

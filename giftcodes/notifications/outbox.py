@@ -1,4 +1,4 @@
-"""The outbox: messages are claimed with a lease, sent, and recorded; a dead sender's claim ends."""
+"""The outbox. Messages are claimed with a lease, sent, and recorded. A dead sender's claim ends."""
 
 from __future__ import annotations
 
@@ -11,18 +11,23 @@ from django.conf import settings
 from django.db.models import F, Q, QuerySet
 from django.db.models.expressions import Combinable
 
-from giftcodes.clients.channels import ChannelClient, DeliveryOutcome, channel_client_for
+from giftcodes.clients.channels import (
+    ChannelClient,
+    ChannelRules,
+    DeliveryOutcome,
+    channel_client_for,
+)
 from giftcodes.domain import failpoints
 from giftcodes.domain.backoff import retry_delay_seconds
 from giftcodes.models import Clock, DeliveryState
 from giftcodes.models.clock import clock_plus
 from giftcodes.models.outbox import UNFINISHED, Outbox
 
-#: A claim lasts for one message (`ANNOUNCE_SECONDS`) and this, half of it to wait in the queue.
+#: A claim lasts for one message (`ANNOUNCE_SECONDS`) plus this. Half of it is for the queue.
 LEASE_MARGIN_SECONDS = failpoints.seconds("ANNOUNCE_MARGIN_SECONDS", 20.0)
 #: The longest back-off.
 LONGEST_DELAY_SECONDS = 600.0
-#: Of the time for one message, the most for reaching the channel.
+#: The longest time for reaching the channel, as a part of the time for one message.
 CONNECT_SECONDS = 3.0
 SENDER_DIED = "The process that sent it died before the answer came. It is not sent again."
 
@@ -45,7 +50,7 @@ def claim(
     Args:
         model: of the messages.
         ids: the messages; finished and claimed ones are left out.
-        sending_at: set where the request follows at once.
+        sending_at: the value to set, if the request follows at once.
 
     Returns:
         Token by id.
@@ -83,7 +88,7 @@ def recover(model: type[Row]) -> list[Row]:
 def held(model: type[Row], claims: Mapping[int, int]) -> QuerySet[Row]:
     """The messages whose claim is still ours.
 
-    An unknown message is among them: a late answer may say what became of it.
+    They include unknown messages, because a late answer may show whether one was posted.
 
     Args:
         model: of the messages.
@@ -108,14 +113,17 @@ def delay_seconds(tries: int) -> float:
     return retry_delay_seconds(tries, jitter=random.random(), cap=LONGEST_DELAY_SECONDS)  # noqa: S311
 
 
-def channel_client(address: str) -> ChannelClient:
-    """The channel at an address, with the times of the settings.
+def channel_client(address: str, rules: ChannelRules) -> ChannelClient:
+    """The channel at an address, with the time limits from the settings.
 
     Raises:
-        BadAddressError: no channel has such an address.
+        BadAddressError: no channel has such an address, or the rules do not allow it.
     """
     return channel_client_for(
-        address, total_seconds=settings.ANNOUNCE_SECONDS, connect_seconds=CONNECT_SECONDS
+        address,
+        total_seconds=settings.ANNOUNCE_SECONDS,
+        connect_seconds=CONNECT_SECONDS,
+        rules=rules,
     )
 
 

@@ -1,4 +1,4 @@
-"""The message about a run: its figures, and their words."""
+"""The message about a run: its figures and its text."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from giftcodes.estimates.queue_snapshot import read_outlooks
 from giftcodes.models import Announcement, Redemption, RunState
 
 BAR_LENGTH = 20
-#: Members named in a message, of those that need a person.
+#: A message names at most this many of the members that need a person.
 NAMED = 10
 NAME_LENGTH, REASON_LENGTH = 60, 120
 
@@ -31,8 +31,8 @@ class RunReport:
         is_over: the run has ended.
         is_stopped: a person stopped it.
         in_trouble: name and reason of the first members that need a person.
-        estimate: when it is done, in words that change seldom; empty: unknown.
-        url: the page of the run; empty: none.
+        estimate: when it will be done, in words that seldom change. Empty if unknown.
+        url: the page of the run. Empty if there is none.
     """
 
     guild: str
@@ -75,13 +75,13 @@ def _in_trouble(redemption: Redemption) -> tuple[tuple[str, str], ...]:
 
 
 def _estimate(redemption: Redemption) -> str:
-    """When the run is done, in words that change seldom, since each change is an edit."""
+    """When the run will be done, in words that seldom change, since each change is an edit."""
     outlook = read_outlooks().by_redemption.get(redemption.pk)
     return "" if outlook is None or outlook.seconds is None else formatting.left(outlook)
 
 
 def compose(report: RunReport) -> Message:
-    """The message about a run: its progress, and in the end what needs a person. Pure."""
+    """The message about a run: its progress and, once it has ended, what needs a person. Pure."""
     return Message(
         title=f"{_headline(report)}: {visible(report.code)} for {isolated(visible(report.guild))}",
         text="\n".join(line for line in (_bar(report), *_troubles(report)) if line),

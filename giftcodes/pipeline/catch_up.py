@@ -59,7 +59,7 @@ def withdraw_leavers(isolation: FailureIsolation | None = None) -> list[int]:
     """Cancel waiting rows of members who left or opted out, and of guilds that were switched off.
 
     Args:
-        isolation: of the pass that this is a part of; None: one of its own.
+        isolation: that of the calling pass. If it is None, this pass gets its own.
 
     Returns:
         The ids of the redemptions that may be over now.

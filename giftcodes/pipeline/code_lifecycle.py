@@ -1,6 +1,6 @@
 """The life of a code: closing and reopening it, probes, and the rows that wait for a closed one.
 
-What the game says of a code is applied by `GiftCode.apply_response`.
+`GiftCode.apply_response` applies what the game says about a code.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ BATCH = 500
 
 
 def cancel_waiting(gift_code_id: int) -> list[int]:
-    """Cancel, without a request, the rows that wait for a code that is not open any more.
+    """Cancel, without a request, the rows that wait for a code that is no longer open.
 
     Rows in flight finish.
 
@@ -65,7 +65,7 @@ def _cancel_batch(code: GiftCode) -> list[int]:
     if code.is_open or not redemptions:
         return []
     MemberRedemption.objects.filter(redemption__in=ids).cancel(
-        CancelKind.CODE_CLOSED, f"{code.reason} Not asked for.".strip()
+        CancelKind.CODE_CLOSED, f"{code.reason} No request was sent.".strip()
     )
     RedemptionEvent.objects.bulk_create(
         RedemptionEvent(
@@ -146,10 +146,10 @@ def close(
 
 
 def close_ended(isolation: FailureIsolation | None = None) -> list[int]:
-    """Close the codes whose end has come, as a person or the feed gave it, without asking the game.
+    """Close the codes whose end, set by a person or the feed, has come, without asking the game.
 
     Args:
-        isolation: of the pass that this is a part of; None: one of its own.
+        isolation: that of the calling pass. If it is None, this pass gets its own.
 
     Returns:
         The ids of the closed codes.
@@ -178,10 +178,10 @@ def _close_ended(gift_code_id: int) -> bool:
 
 
 def probe_due(isolation: FailureIsolation | None = None) -> list[int]:
-    """Probe codes that the game did not know some time ago: one row of each is opened again.
+    """Probe codes that the game did not know some time ago, by opening one row of each again.
 
     Args:
-        isolation: of the pass that this is a part of; None: one of its own.
+        isolation: that of the calling pass. If it is None, this pass gets its own.
 
     Returns:
         The ids of the redemptions that run for a probe.
@@ -196,9 +196,9 @@ def probe_due(isolation: FailureIsolation | None = None) -> list[int]:
 
 
 def _probe(gift_code_id: int) -> int | None:
-    """Open one row of a code again, of a member whom the game knows.
+    """Open one row of a code again, for a member whom the game knows.
 
-    Of the member who was asked least often, and longest ago.
+    The member is the one with the fewest requests; among equals, the one with the oldest.
     """
     closed = Q(state=State.CANCELLED, cancel_kind=CancelKind.CODE_CLOSED)
     limited = Q(state=State.NOT_ELIGIBLE, outcome=Outcome.CLAIM_LIMIT)

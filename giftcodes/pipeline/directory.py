@@ -18,20 +18,21 @@ from giftcodes.clients.games.config import ProviderConfig
 from giftcodes.domain import log_lines
 from giftcodes.domain.backoff import retry_delay_seconds
 from giftcodes.domain.outcomes import PROVING, Outcome
+from giftcodes.domain.text import isolated
 from giftcodes.models import Directory, DirectoryLookup, Guild, Heartbeat, Member, database_now
 from giftcodes.models.guild import member_words, own_realm
 from giftcodes.sql import fetch, statement
 
 #: The time between two requests for a player who agreed.
 EVERY = dt.timedelta(days=7)
-#: The most for one request, and for connecting within it. A claim lasts for a request and a margin.
+#: The time limits of one request, and of its connecting. A claim lasts for a request and a margin.
 TOTAL_SECONDS, CONNECT_SECONDS, LEASE_MARGIN_SECONDS = 6.0, 3.0, 20.0
-#: The time between two searches for players who have agreed, or do not agree any more.
+#: The time between two searches for players who have agreed, or who no longer agree.
 ENROL_SECONDS = 60.0
-#: The longest rest of a directory that fails; the rest of one that refuses our key; the longest
-#: rest that a 429 can ask for.
+#: The longest pause of a directory that fails, the pause of one that refuses our key, and the
+#: longest pause that a 429 can ask for.
 LONGEST_REST_SECONDS, KEY_REST_SECONDS, LONGEST_WAIT_SECONDS = 3_600.0, 900.0, 86_400.0
-#: A player whose request failed is asked for again after this; it doubles up to a day.
+#: A player whose request failed is looked up again after this time. It doubles up to a day.
 PLAYER_REST_SECONDS, LONGEST_PLAYER_REST_SECONDS = 600.0, 86_400.0
 REASON_LENGTH = 100
 
@@ -90,7 +91,7 @@ def takes_realm(
 
 @dataclass(slots=True)
 class LookupResult:
-    """What came of one lookup.
+    """The result of one lookup.
 
     Args:
         asked: a request was made.
@@ -244,7 +245,7 @@ def _take_in(
         return LookupResult(
             True,
             may_go_on=True,
-            message="The player does not agree any more; the answer is not used.",
+            message="The player no longer agrees; the answer is not used.",
         )
     result = LookupResult(True, may_go_on=True)
     if answer.status is LookupStatus.FOUND and answer.realm is not None:
@@ -311,7 +312,8 @@ def _correct(
     changes: dict[str, str] = {}
     # If the directory's name has not changed, a person may have chosen another one since.
     if answer.name not in (lookup.name, member.nickname):
-        changes["nickname"] = f"nickname {member.nickname or 'none'} → {answer.name}"
+        before = isolated(member.nickname) or "none"
+        changes["nickname"] = f"nickname {before} → {isolated(answer.name)}"
         member.nickname = answer.name
     now = member.guild.realm if member.realm is None else member.realm
     if takes_realm(

@@ -1,4 +1,4 @@
-"""Dispatch: give the permits of this moment, as claims, to the members whose turn it is.
+"""Dispatch: claim the members that are next, one for each permit that is available now.
 
 There is one writer for each game: its RateBudget row is locked for the whole step, so that permits
 and claims are one decision. The statement `choose` in sql/dispatch.sql says which rows are chosen
@@ -23,20 +23,20 @@ from giftcodes.sql import execute, fetch, statement
 #: after TOO FREQUENT.
 PLAYER_GAP_SECONDS = 2.2
 PLAYER_GAP_AFTER_REFUSAL_SECONDS = 4.0
-#: So many runs of each code are looked at for each permit: two runs may want the same player, and
-#: then one of them has to wait.
+#: For each permit, this many runs of each code are considered: two runs may want the same player,
+#: and then one of them has to wait.
 RUNS_FOR_A_PERMIT = 2
 
 
 class Claim(NamedTuple):
-    """A member redemption that this token may ask for."""
+    """A member redemption for which the holder of this token may send a request."""
 
     member_redemption_id: int
     token: int
 
 
 class _Chosen(NamedTuple):
-    """A row whose turn it is."""
+    """A row that was chosen to be claimed."""
 
     member_redemption_id: int
     redemption_id: int
@@ -79,7 +79,7 @@ def dispatch(provider: str) -> list[Claim]:
 
 
 def _has_work(provider: str) -> bool:
-    """A look without a lock: most ticks find nothing to do."""
+    """Whether there is work. This takes no lock, because most ticks find nothing to do."""
     ((found,),) = fetch(statement("dispatch", "any_work"), provider=provider)
     return bool(found)
 

@@ -10,8 +10,8 @@ from giftcodes.models.participants import admit_members
 from giftcodes.models.start_rules import closed_with_code
 from giftcodes.sql import fetch
 
-#: Guilds in one transaction. The first ones are asked for while the rows of the others are still
-#: being inserted.
+#: Guilds in one transaction. Requests for the first ones are sent while the rows of the others are
+#: still being inserted.
 BATCH = 100
 
 _INSERT = """

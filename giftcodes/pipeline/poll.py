@@ -40,7 +40,7 @@ class FeedLineKind(StrEnum):
 
 @dataclass(slots=True)
 class PollResult:
-    """What came of a poll. It was not asked if it was not due, or the game has no feed."""
+    """The result of a poll. No request is sent if the feed is not due, or the game has no feed."""
 
     asked: bool
     message: str
@@ -68,12 +68,12 @@ def decide(published: PublishedCode, known: GiftCode | None) -> FeedLineKind:
 def poll(provider: str, *, force: bool = False) -> PollResult:
     """Ask a feed if it is due, and store what is new.
 
-    The next poll is set before the network is touched: two beats, or a worker that dies, do not ask
-    twice.
+    The time of the next poll is set before the request is sent, so that two beats, or a worker that
+    dies, do not cause a second request.
 
     Args:
         provider: the game's name.
-        force: ask although it is not due, because a person asked for it.
+        force: poll even if the feed is not due, because a person asked for it.
 
     Raises:
         KeyError: no such game is configured.
@@ -148,7 +148,7 @@ def _store(feed: Feed, reading: FeedReading, *, config: ProviderConfig) -> PollR
 
 @transaction.atomic
 def _store_codes(reading: FeedReading, *, provider: str, now: dt.datetime) -> list[int]:
-    """Store each line. A code that is not listed any more stays as it is.
+    """Store each line. A code that is no longer listed stays as it is.
 
     Returns:
         The ids of the codes to fan out.

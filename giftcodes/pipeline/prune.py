@@ -14,10 +14,10 @@ from giftcodes.models import PrunedFigure, database_now
 from giftcodes.models.attempt import PRUNABLE
 from giftcodes.sql import fetch, statement
 
-#: Rows in one transaction: it takes a few ms, and little is lost if it is cut off.
+#: Rows deleted in one transaction. It takes a few ms, and little is lost if it is interrupted.
 BATCH = 500
 
-#: What the statements in sql/prune.sql delete, and what their figures are of.
+#: The statements in sql/prune.sql, each with the kind of figure that counts its deleted rows.
 FIGURES = {
     "attempts": PrunedFigure.Of.ATTEMPT,
     "entries": PrunedFigure.Of.EVENT,
@@ -37,8 +37,8 @@ class Batch(NamedTuple):
     """One batch.
 
     Args:
-        last_id: the last row, or redemption, of the batch; None: there was nothing left.
-        has_more_of_last: the last redemption may have more rows to be deleted.
+        last_id: the last row, or redemption, of the batch. None if nothing was left.
+        has_more_of_last: whether the last redemption may have more rows to delete.
         deleted: the number of deleted rows.
     """
 
@@ -50,11 +50,11 @@ class Batch(NamedTuple):
 def prune() -> Pruned:
     """Delete attempts and journal entries that are older than the settings say.
 
-    It may be repeated, interrupted, and run twice at once: each batch is a transaction of its own,
+    It may be repeated, interrupted, and run twice at once: each batch is a separate transaction,
     and rows that another transaction holds are left to the next prune.
 
-    Attempts that prove something, or have no decisive answer, are never deleted. Neither is the
-    last run of each redemption in the journal.
+    Attempts that prove something, or have no decisive answer, are never deleted. The journal keeps
+    the last run of each redemption.
     """
     attempts = entries = 0
     if days := settings.KEEP_ATTEMPTS_DAYS:

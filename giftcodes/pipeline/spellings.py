@@ -18,7 +18,7 @@ from giftcodes.models import EventKind, GiftCode, RedemptionEvent, Trigger, data
 
 @dataclass(frozen=True, slots=True)
 class SpellingResult:
-    """What became of a spelling.
+    """The result of offering a spelling.
 
     Args:
         taken: the spelling will be tried.
@@ -46,7 +46,7 @@ def offer_spelling(
         code = GiftCode.objects.select_for_update(no_key=True).get(pk=gift_code_id)
         if not code.can_take(spelling, is_person=True):
             return SpellingResult(
-                False, False, f"Code {code} is known already, and is asked for as {code.code}."
+                False, False, f"Code {code} is known already, and is tried as {code.code}."
             )
         was, was_open = code.code, code.is_open
         code.take_spelling(spelling, is_person=True, now=database_now())
@@ -59,9 +59,9 @@ def offer_spelling(
                 detail=f"{was} → {code.code}",
             )
     message = (
-        f"Code {was} is asked for as {spelling}, too, if the game does not know it as {was}."
+        f"Code {was} is also tried as {spelling}, if the game does not know it as {was}."
         if was_open
-        else f"Code {was} is asked for as {spelling} now: the capitals are different."
+        else f"Code {was} is now tried as {spelling}: the capitals are different."
     )
     log_lines.info(f"🔡 {message}", code=str(code), trigger=trigger.value)
     return SpellingResult(True, not was_open, message)

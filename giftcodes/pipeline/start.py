@@ -42,7 +42,7 @@ class StartKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class StartResult:
-    """What became of the call, and a sentence for a person."""
+    """The result of the call, and a sentence for a person."""
 
     kind: StartKind
     redemption_id: int
@@ -64,7 +64,7 @@ class _Call:
 
 
 class _Look(NamedTuple):
-    """The answer of the first look.
+    """What the first query found.
 
     Args:
         is_locked: this call holds the row. The other fields are None then.
@@ -91,11 +91,11 @@ def start(
     Args:
         guild_id: the guild's id.
         gift_code_id: the code's id.
-        trigger: what asks. A person's trigger reopens more (docs/reference/outcomes.md).
+        trigger: what requests it. A person's trigger reopens more (docs/reference/outcomes.md).
         user_id: the user who asks, if there is one.
 
     Returns:
-        What became of it. `REFUSED`: a run is in progress. `BUSY`: another transaction held the row
+        The result. `REFUSED`: a run is in progress. `BUSY`: another transaction held the row
         for too long. Both are journalled. Housekeeping (`Trigger.is_housekeeping`) is not refused:
         it joins the run.
 
@@ -183,7 +183,7 @@ def _give_up(call: _Call) -> StartResult:
 
 
 def _start_locked(redemption: Redemption, *, trigger: Trigger, user_id: int | None) -> StartResult:
-    """Under the row lock, when the call is no duplicate: join, start, or say why not."""
+    """Join or start the run, or say why not. The row is locked, and the call is no duplicate."""
     guild, code = redemption.guild.name, str(redemption.gift_code)
     if obstacle := start_obstacle(redemption, trigger):
         return StartResult(StartKind.NOT_ALLOWED, redemption.pk, obstacle.words)

@@ -27,7 +27,7 @@ class Batch:
     Args:
         provider: the game of the code.
         started: redemptions whose run began.
-        maybe_over: those of them in which no member has to be asked for.
+        maybe_over: those of them in which no request has to be sent.
     """
 
     provider: str
@@ -73,8 +73,8 @@ def _start_batch(
     """Start some runs.
 
     Returns:
-        By redemption id: the guild's name of each that was locked, and the number of members to be
-        asked for in each that was started. None: there was none left.
+        The guild's name of each redemption that was locked, and the number of members to redeem for
+        in each that was started, by redemption id. None if no redemption was left.
     """
     locked = _lock_batch(code, after=after)
     if not locked:

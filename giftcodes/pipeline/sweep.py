@@ -31,8 +31,8 @@ from giftcodes.models.participants import settle_duplicates
 from giftcodes.models.start_rules import startable
 from giftcodes.sql import fetch, statement
 
-#: A run with a due member and no progress for so long is flagged, unless the game is paused or its
-#: window is used up.
+#: A run with a due member and no progress for this long is flagged, unless the game is paused or
+#: its window is used up.
 STALLED_AFTER = dt.timedelta(seconds=120)
 
 #: Sweeps come every 10 s. If the last one is older than this, the system was down, and nothing
@@ -64,7 +64,7 @@ def sweep(isolation: FailureIsolation | None = None) -> Findings:
     A part that fails, or an item of one, does not stop the others.
 
     Args:
-        isolation: of the pass; None: one of its own.
+        isolation: that of the pass. If it is None, one is created.
     """
     isolation = isolation or FailureIsolation("sweep")
     isolation.call("expired leases", recover_expired_leases, isolation)
@@ -85,7 +85,7 @@ def recover_expired_leases(isolation: FailureIsolation | None = None) -> int:
     and no try is counted.
 
     Args:
-        isolation: of the pass that this is a part of; None: one of its own.
+        isolation: that of the calling pass. If it is None, this pass gets its own.
 
     Returns:
         The number of recovered claims.
@@ -125,7 +125,7 @@ def _report_recovered(redemption: Redemption, number: int) -> None:
 
 
 def _expired(left_out: set[int]) -> list[int]:
-    """Ids of some claims whose lease is over, without those that were tried already."""
+    """The ids of some claims whose lease is over, except those that were tried already."""
     expired = (
         MemberRedemption.objects.in_flight()
         .filter(lease_until__lt=Clock())
@@ -182,7 +182,7 @@ def settle_by_evidence(isolation: FailureIsolation | None = None) -> int:
     """Settle rows whose Attempts hold a SUCCESS that a late worker could not record.
 
     Args:
-        isolation: of the pass that this is a part of; None: one of its own.
+        isolation: that of the calling pass. If it is None, this pass gets its own.
 
     Returns:
         The number of settled rows.
@@ -205,7 +205,7 @@ def _settle_by_evidence(pk: int) -> int:
 
 @transaction.atomic
 def settle_new_duplicates() -> None:
-    """Settle the duplicates of rows that were settled since the last sweep, if that was cut off.
+    """Settle duplicates of rows settled since the last sweep, in case settling was interrupted.
 
     A transaction that opens a row settles it at once if the player has the code already. So only
     proofs remain that are newer than the row, or were written at the same time.
@@ -219,11 +219,11 @@ def settle_new_duplicates() -> None:
 def flag_stalled(isolation: FailureIsolation | None = None) -> None:
     """Raise an alarm for each run with a due member and no progress although permits are unused.
 
-    The alarm is cleared when the run makes progress. The time in which the system was down does not
-    count: after a start each run has the whole time again.
+    The alarm is cleared when the run makes progress. Time in which the system was down is not
+    counted: after a start, each run has the whole time again.
 
     Args:
-        isolation: of the pass that this is a part of; None: one of its own.
+        isolation: that of the calling pass. If it is None, this pass gets its own.
     """
     isolation = isolation or FailureIsolation("sweep")
     _note_sweep()
@@ -281,7 +281,7 @@ def _maybe_over() -> list[int]:
 
 
 def _codes_with_waiting_rows() -> list[int]:
-    """Closed codes with rows that still wait: cancelling was cut off, or a claim was given back."""
+    """Closed codes for which rows still wait, after an interruption or a claim given back."""
     closed = [CodeState.CLOSED, CodeState.DELETED]
     waiting = MemberRedemption.objects.pending().filter(redemption=OuterRef("pk"))
     # A run that has ended has no row that waits.

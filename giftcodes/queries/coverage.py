@@ -19,9 +19,9 @@ class CodeCoverage:
 
     Args:
         code: the code.
-        redemption_id: of the guild's redemption of the code; None: there is none yet.
-        settled: the members who have the code.
-        total: the members of the redemption.
+        redemption_id: the id of the guild's redemption of the code; None if there is none yet.
+        settled: the number of members who have the code.
+        total: the number of members in the redemption.
     """
 
     code: GiftCode
@@ -31,7 +31,7 @@ class CodeCoverage:
 
 
 class Standing(NamedTuple):
-    """What is known of a member and a code."""
+    """What is known about a member and a code."""
 
     member_redemption_id: int
     state: State
@@ -39,11 +39,11 @@ class Standing(NamedTuple):
 
 
 def codes_of(guild: Guild, *, most: int) -> list[CodeCoverage]:
-    """The codes of the guild's game: open ones first, then newest first. Without deleted codes.
+    """The codes of the guild's game, except deleted ones: open codes first, then newest first.
 
     Args:
-        guild: whose members are counted.
-        most: the highest number of codes.
+        guild: the guild whose members are counted.
+        most: the maximum number of codes.
     """
     closed_last = Case(
         When(state__in=[CodeState.ACTIVE, CodeState.PROBING], then=Value(0)),
@@ -73,7 +73,7 @@ def members_of(
     """The active members of a guild, by nickname.
 
     Args:
-        guild: whose members.
+        guild: the guild.
         search: a part of the nickname, or the beginning of the player ID.
         unsettled_in: only members who may still get one of these codes; None: all members.
     """

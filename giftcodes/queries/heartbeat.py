@@ -10,9 +10,9 @@ from django.db.models import Max
 from giftcodes.domain import failpoints
 from giftcodes.models import Heartbeat, database_now
 
-#: `status`, `pulse` and the backups call beat stopped after so long without a tick.
+#: After this long without a tick, `status`, `pulse` and the backups say that beat has stopped.
 STALE_SECONDS = 10.0
-#: After so long without a tick /healthz says 503, and the site raises the alarm.
+#: After this long without a tick, /healthz returns 503 and the site raises the alarm.
 SILENT_SECONDS = failpoints.seconds("BEAT_SILENT_SECONDS", 30.0)
 
 
@@ -22,7 +22,7 @@ def last_tick_at() -> dt.datetime | None:
 
 
 def pulse_age_seconds(now: dt.datetime) -> float | None:
-    """The age of the last tick by the database's clock; None: there was none."""
+    """The age of the last tick by the database's clock. None if there was no tick."""
     at = last_tick_at()
     return None if at is None else (now - at).total_seconds()
 

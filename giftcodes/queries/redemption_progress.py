@@ -56,7 +56,7 @@ def newest_attempts(member_redemption_ids: Iterable[int], *, most: int) -> dict[
 
     Args:
         member_redemption_ids: whose attempts.
-        most: the highest number of attempts of each.
+        most: the maximum number of attempts of each.
     """
     place = Window(RowNumber(), partition_by="member_redemption_id", order_by=F("id").desc())
     rows = (

@@ -1,10 +1,21 @@
 """Reading lists of members from files: a workbook, CSV, or one player ID per line.
 
 Bytes (`text`, `workbook`) -> records and their columns (`parse`, `columns`) -> values (`cells`) ->
-members, and bad lines with their reason. There is no database here.
+members, and bad lines with their reason. There is no database here. `limits` says how much a list
+may hold.
 """
 
-from giftcodes.roster.parse import MemberList, read_members
+from giftcodes.roster.parse import MemberList, members_in, read_members
+from giftcodes.roster.text import MAX_BYTES, text_of
 from giftcodes.roster.values import BadLine, ListedMember, UnreadableListError
 
-__all__ = ["BadLine", "ListedMember", "MemberList", "UnreadableListError", "read_members"]
+__all__ = [
+    "MAX_BYTES",
+    "BadLine",
+    "ListedMember",
+    "MemberList",
+    "UnreadableListError",
+    "members_in",
+    "read_members",
+    "text_of",
+]

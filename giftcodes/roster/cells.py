@@ -10,6 +10,7 @@ from django.core.exceptions import ValidationError
 from giftcodes.domain.numbers import NotWholeError, RoundedError, whole_digits
 from giftcodes.domain.text import clean_name, clean_token, one_line
 from giftcodes.domain.validators import validate_day, validate_one_line, validate_player_id
+from giftcodes.roster.limits import LIMITS
 
 NICKNAME_LENGTH = 80
 #: A spreadsheet reads a cell that starts with one of these as a formula. Our exports prefix it with
@@ -19,8 +20,10 @@ FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 _REALM_DIGITS = 6
 _QUOTES = "'\"`‘’“”"
 _FORMULA = re.compile(r'="?([^"]*)"?')
-_LINE_BREAKS = re.compile(r"\s*[\r\n\v\f\x85\u2028\u2029]\s*")
+_LINE_BREAKS = re.compile(r"[\r\n\v\f\x85\u2028\u2029]+")
 _ISO_DAY = re.compile(r"([0-9]{4})-([0-9]{1,2})-([0-9]{1,2})")
+#: What a spreadsheet shows in place of a value that it cannot compute.
+_ERROR = re.compile(r"#(VALUE!|REF!|NAME\?|NUM!|NULL!|DIV/0!|N/A)")
 _DOTTED_DAY = re.compile(r"([0-9]{1,2})\.([0-9]{1,2})\.([0-9]{4})")
 
 
@@ -41,7 +44,8 @@ def player_id(cell: str) -> str:
     except RoundedError as error:
         raise CellError(_rounded(cell)) from error
     except NotWholeError as error:
-        raise CellError(f"{_shown(cell)} is not a player ID. {error}") from error
+        advice = _format_advice(cell) or error
+        raise CellError(f"{_shown(cell)} is not a player ID. {advice}") from error
     if not text:
         raise CellError("There is no player ID.")
     try:
@@ -57,16 +61,24 @@ def nickname(cell: str) -> str:
     Raises:
         CellError: it is too long, or has control characters.
     """
-    text = clean_name(_LINE_BREAKS.sub(" ", cell.strip()))
+    cell = cell.strip()
+    if len(cell) > LIMITS.cell:  # Cleaning a long text takes long.
+        raise CellError(_too_long(cell))
+    lines = (line.strip() for line in _LINE_BREAKS.split(cell))
+    text = clean_name(" ".join(line for line in lines if line))
     if text.startswith("'") and text[1:].startswith(FORMULA_STARTS):
         text = text[1:]
     if len(text) > NICKNAME_LENGTH:
-        raise CellError(f"The nickname has {len(text)} characters; {NICKNAME_LENGTH} are allowed.")
+        raise CellError(_too_long(text))
     try:
         validate_one_line(text)
     except ValidationError as error:
         raise CellError(f"The nickname cannot be used. {error.messages[0]}") from error
     return text
+
+
+def _too_long(text: str) -> str:
+    return f"The nickname has {len(text)} characters; {NICKNAME_LENGTH} are allowed."
 
 
 def realm(cell: str) -> int | None:
@@ -119,7 +131,7 @@ def _day(text: str) -> date | None:
 
 
 def looks_like_id(cell: str) -> bool:
-    """Whether a cell is a number, so that its line cannot be the column names."""
+    """Whether a cell is a number. If so, its line cannot be the column names."""
     try:
         return len(whole_digits(_unwrapped(cell))) >= 3
     except RoundedError:
@@ -134,6 +146,14 @@ def _unwrapped(cell: str) -> str:
     if match := _FORMULA.fullmatch(text):
         text = match[1]
     return clean_token(text.strip(_QUOTES))
+
+
+def _format_advice(cell: str) -> str:
+    """What to do about a number that a spreadsheet shows in another format; empty if it is none."""
+    text = clean_token(cell)
+    if _ERROR.fullmatch(text) or _ISO_DAY.fullmatch(text) or _DOTTED_DAY.fullmatch(text):
+        return "Format the column as a number, not as a date, and save."
+    return ""
 
 
 def _rounded(cell: str) -> str:

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import csv
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import islice
+from itertools import chain, islice
 
 from giftcodes.domain.text import clean_token
 from giftcodes.roster import cells
 from giftcodes.roster.columns import Columns, columns_of
+from giftcodes.roster.limits import LIMITS, too_much
 from giftcodes.roster.text import text_of
 from giftcodes.roster.values import BadLine, ListedMember
 
@@ -26,6 +27,8 @@ _THOUSANDS = re.compile(r"\d{3}")
 _LINES_TO_SNIFF = 200
 #: The characters of a record without values.
 _FILLING = " \t,;\u00a0"
+#: What reading a line costs beside its characters, in characters.
+_LINE_COST = 20
 #: The columns that hold numbers.
 _NUMBERS = ("player_id", "realm")
 
@@ -67,27 +70,47 @@ def read_members(data: bytes) -> MemberList:
             ID, nickname, realm and day of consent. A quoted cell may contain line breaks.
 
     Raises:
-        UnreadableListError: nothing of it can be used.
+        UnreadableListError: no part of it can be used, or it exceeds `LIMITS`.
     """
-    lines = re.split(r"\r\n|\r|\n", text_of(data))
+    return members_in(text_of(data))
+
+
+def members_in(text: str) -> MemberList:
+    """Read the text of a file, as `text_of` returns it.
+
+    Raises:
+        UnreadableListError: no part of it can be used, or it exceeds `LIMITS`.
+    """
+    lines = _lines(text)
     delimiter, start = _delimiter(lines)
-    records = [record for record in _records(lines, delimiter, start) if not _is_empty(record)]
-    columns = columns_of((records[0].cells if records else None) or [])
+    records = _filled(_records(lines, delimiter, start))
+    first = next(records, None)
+    columns = columns_of((first.cells if first else None) or [])
+    if first and not columns.has_header:
+        records = chain([first], records)
     good: dict[str, ListedMember] = {}
     repeated: list[BadLine] = []
     bad: list[BadLine] = []
-    for record in islice(records, int(columns.has_header), None):
+    for record in records:
         try:
             listed = _member(record, columns, delimiter)
         except cells.CellError as error:
             bad.append(BadLine(record.line, f"{error}{_joined_lines(record)}"))
             continue
-        first = good.setdefault(listed.player_id, listed)
-        if first is not listed:
+        earlier = good.setdefault(listed.player_id, listed)
+        if earlier is not listed:
             repeated.append(
-                BadLine(record.line, f"player {listed.player_id} is already on line {first.line}.")
+                BadLine(
+                    record.line, f"player {listed.player_id} is already on line {earlier.line}."
+                )
             )
     return MemberList(tuple(good.values()), tuple(repeated), tuple(bad), columns.ignored)
+
+
+def _lines(text: str) -> list[str]:
+    if text.count("\n") + text.count("\r") - text.count("\r\n") > LIMITS.lines:
+        raise too_much("lines")
+    return re.split(r"\r\n|\r|\n", text)
 
 
 def _delimiter(lines: Sequence[str]) -> tuple[str, int]:
@@ -95,29 +118,77 @@ def _delimiter(lines: Sequence[str]) -> tuple[str, int]:
 
     A first line `sep=;`, as Excel writes it, names the delimiter and is not part of the list.
     """
-    filled = [number for number, line in enumerate(lines) if clean_token(line).strip(_FILLING)]
+    is_filled = (number for number, line in enumerate(lines) if clean_token(line).strip(_FILLING))
+    filled = list(islice(is_filled, _LINES_TO_SNIFF))
     if filled and (hint := _EXCEL_HINT.fullmatch(lines[filled[0]].strip(" "))):
         return hint[1], filled[0] + 1
-    sample = [lines[number] for number in filled[:_LINES_TO_SNIFF]]
+    sample = [lines[number] for number in filled]
     return max(_DELIMITERS, key=lambda delimiter: sum(delimiter in line for line in sample)), 0
 
 
+class _LongRecordError(Exception):
+    """A record has too many lines: a quotation mark is not closed."""
+
+
 def _records(lines: Sequence[str], delimiter: str, start: int) -> Iterator[_Record]:
-    """The records in order. An unclosed quotation mark makes only its own line bad."""
-    at = start
+    """The records in order. An unclosed quotation mark makes only its own line bad.
+
+    The lines after it, which were read as part of its record, are read again.
+    """
+    at = last = start
+    rereading = 0
+
+    def rest() -> Iterator[str]:
+        nonlocal last
+        for last in range(at, len(lines)):
+            if last - at >= LIMITS.record_lines:
+                raise _LongRecordError
+            yield _SPACE_AFTER_QUOTE.sub('"', lines[last]) + "\n"
+
     while at < len(lines):
         begun = at
-        rest = (
-            _SPACE_AFTER_QUOTE.sub('"', lines[number]) + "\n" for number in range(begun, len(lines))
-        )
-        reader = csv.reader(rest, delimiter=delimiter, skipinitialspace=True, strict=True)
+        reader = csv.reader(rest(), delimiter=delimiter, skipinitialspace=True, strict=True)
         try:
             for row in reader:
                 yield _Record(at + 1, begun + reader.line_num, row)
                 at = begun + reader.line_num
-        except csv.Error:
+        except (csv.Error, _LongRecordError):
             yield _Record(at + 1, at + 1, None)
+            rereading += sum(len(line) + _LINE_COST for line in lines[at + 1 : last + 1])
+            if rereading > LIMITS.rereading:
+                raise too_much("rereading") from None
             at += 1
+
+
+def _filled(records: Iterable[_Record]) -> Iterator[_Record]:
+    """The records with values.
+
+    Raises:
+        UnreadableListError: there are too many, or one has too many cells.
+    """
+    number = 0
+    for record in records:
+        width = None if record.cells is None else _width(record.cells)
+        if width == 0:
+            continue
+        if width is not None and width > LIMITS.columns:
+            raise too_much("columns")
+        number += 1
+        if number > LIMITS.rows:
+            raise too_much("rows")
+        yield record
+
+
+def _width(row: Sequence[str]) -> int:
+    """How many cells a record has, up to the last one with a value."""
+    return next(
+        (
+            place
+            for place in range(len(row), 0, -1)
+            if row[place - 1] and clean_token(row[place - 1]).strip(_FILLING)
+        ),
+        0,
+    )
 
 
 def _joined_lines(record: _Record) -> str:
@@ -127,12 +198,6 @@ def _joined_lines(record: _Record) -> str:
     return (
         f" A quotation mark joins the lines {record.line} to {record.last_line}: none of them is "
         "used."
-    )
-
-
-def _is_empty(record: _Record) -> bool:
-    return record.cells is not None and not any(
-        clean_token(cell).strip(_FILLING) for cell in record.cells
     )
 
 

@@ -7,7 +7,7 @@ from datetime import date
 
 
 class UnreadableListError(ValueError):
-    """Nothing of the list can be used. The text says what to do."""
+    """No part of the list can be used. The text says what to do."""
 
 
 @dataclass(frozen=True, slots=True)

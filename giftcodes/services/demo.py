@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from http import HTTPStatus
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
@@ -77,8 +78,14 @@ def _players() -> dict[str, dict[str, Any]]:
         connect_seconds=settings.HTTP_CONNECT_SECONDS,
         max_bytes=_MAX_BYTES,
     )
+    headers = {"Authorization": f"Bearer {settings.SIMULATOR_TOKEN}"}
     try:
-        reply = transport.exchange("GET", url, headers={})
+        reply = transport.exchange("GET", url, headers=headers)
+        if reply.status in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN):
+            raise DemoError(
+                f"The simulator at {api.netloc} refuses this request: set SIMULATOR_TOKEN to the "
+                "one that it was started with. `make up` sets both."
+            )
         players: dict[str, dict[str, Any]] = json.loads(reply.body)["players"]
     except ExchangeError as error:
         raise DemoError(

@@ -31,7 +31,7 @@ from giftcodes.models.imports import IMPORTED_FIELDS
 from giftcodes.models.opted_out import player_hash
 from giftcodes.roster import ListedMember, MemberList
 
-#: Members who are written at once.
+#: The number of members that are written at once.
 BATCH = 1_000
 
 Item = TypeVar("Item")
@@ -47,7 +47,7 @@ class ImportResult:
         updated: player ID and changes in words, for members whose fields were changed.
         reactivated: player IDs of members who had left.
         opted_out: player IDs that were left out because of an opt-out.
-        import_id: to undo it by; None if nothing was changed.
+        import_id: identifies the import, to undo it later. None if nothing was changed.
     """
 
     added: list[str] = field(default_factory=list)
@@ -74,7 +74,7 @@ def import_members(
     """Add new members to a guild, reactivate those who had left, and correct those who are members.
 
     A field that a line leaves empty is not changed. A realm that equals the guild's is stored as
-    none. Catch-up redeems for new members later.
+    None. Catch-up redeems for new members later.
 
     Args:
         guild_id: the guild.
@@ -97,7 +97,7 @@ def import_members(
             guild=guild, source=source, user_id=user_id, added=0, updated=0, reactivated=0
         )
         for batch in _batches(listed):
-            _import_batch(made, batch, result)
+            _import_batch(made, batch, result, is_real=not dry_run)
         made.added, made.updated, made.reactivated = (
             len(result.added),
             len(result.updated),
@@ -117,12 +117,16 @@ def _batches(items: Sequence[Item]) -> Iterator[list[Item]]:
         yield batch
 
 
-def _import_batch(made: MemberImport, batch: list[ListedMember], result: ImportResult) -> None:
+def _import_batch(
+    made: MemberImport, batch: list[ListedMember], result: ImportResult, *, is_real: bool
+) -> None:
+    """Import a batch, or only report what would happen, in a fixed number of statements."""
     guild = made.guild
     ids = [line.player_id for line in batch]
     rows = guild.members.select_for_update(no_key=True).filter(player_id__in=ids).order_by("pk")
     known = {row.player_id: row for row in rows}
-    keep_first_versions(known.values())
+    if is_real:
+        keep_first_versions(known.values())
     opted_out = _opted_out(guild, ids) | {row.player_id for row in known.values() if row.opted_out}
     new: list[Member] = []
     changed: list[Member] = []
@@ -135,6 +139,8 @@ def _import_batch(made: MemberImport, batch: list[ListedMember], result: ImportR
             result.added.append(line.player_id)
         elif _correct(guild, row, line, result):
             changed.append(row)
+    if not is_real:
+        return
     about: dict[str, Any] = {
         "default_user": made.user,
         "default_change_reason": "Imported.",
@@ -145,7 +151,7 @@ def _import_batch(made: MemberImport, batch: list[ListedMember], result: ImportR
 
 
 def _opted_out(guild: Guild, player_ids: list[str]) -> set[str]:
-    """Those of these players who have opted out."""
+    """The IDs of those of these players who have opted out."""
     hashes = {player_hash(guild.provider, player_id): player_id for player_id in player_ids}
     return {
         hashes[found] for found in OptOut.objects.filter(pk__in=hashes).values_list("pk", flat=True)
@@ -209,7 +215,7 @@ class UndoResult:
         retired: player IDs that the import added, and that have redemptions: inactive now.
         restored: player IDs whose fields have their earlier values again.
         kept: player IDs and fields that were changed after the import, and were left alone.
-        obstacle: why nothing was done; empty if it was.
+        obstacle: why the import could not be undone. Empty if it was undone.
     """
 
     deleted: list[str] = field(default_factory=list)
@@ -235,7 +241,7 @@ def undo_import(import_id: int, *, user_id: int | None, dry_run: bool = False) -
         MemberImport.DoesNotExist: there is no such import.
     """
     guild_id = MemberImport.objects.values_list("guild_id", flat=True).get(pk=import_id)
-    # Imports into the guild, and their undoing, take turns.
+    # Imports into a guild, and undoing them, take turns.
     Guild.objects.select_for_update(no_key=True).get(pk=guild_id)
     made = MemberImport.objects.get(pk=import_id)
     if made.undone_at:
@@ -250,7 +256,7 @@ def undo_import(import_id: int, *, user_id: int | None, dry_run: bool = False) -
 
 
 def _touched(made: MemberImport) -> Iterator[list[int]]:
-    """Ids of the members that the import changed, in batches, in the usual order of locks."""
+    """Ids of the members that the import changed, in batches, in the usual lock order."""
     touched = (
         Member.history.filter(member_import=made)
         .order_by("id")
@@ -266,7 +272,7 @@ def _undo_batch(
     """Undo a batch, or only report what would happen, in a fixed number of statements."""
     versions = Member.history.filter(member_import=made, id__in=member_ids).order_by("history_id")
     left = {version.id: version for version in versions}
-    # Locked as for a deletion: no run can include them meanwhile.
+    # Locked for deletion (FOR UPDATE), so that no run can include them in the meantime.
     members = list(Member.objects.select_for_update().filter(pk__in=member_ids).order_by("pk"))
     before = versions_before(
         Member, [version for version in left.values() if version.history_type != "+"]
@@ -294,7 +300,7 @@ def _undo_batch(
 def _set_back(
     member: Member, version: Any, before: Any, touched: list[str], result: UndoResult
 ) -> bool:
-    """Give the fields that the import set their earlier values. Returns whether any has changed."""
+    """Restore the fields that the import set. Returns whether any of them changed."""
     is_new = version.history_type == "+"
     was = {"active": False} if is_new else {name: getattr(before, name) for name in IMPORTED_FIELDS}
     ours = [name for name, value in was.items() if getattr(version, name) != value]

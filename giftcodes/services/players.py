@@ -39,7 +39,7 @@ class OptOutResult:
     """The result of an opt-out, or of its end.
 
     Args:
-        changed: whether it was not so before.
+        changed: whether this changed anything.
         members: how many memberships the player has, one for each guild.
     """
 
@@ -49,9 +49,9 @@ class OptOutResult:
 
 @transaction.atomic
 def opt_out(provider: str, player_id: str) -> OptOutResult:
-    """Redeem no more for this player, in no guild.
+    """Stop redeeming codes for this player, in every guild.
 
-    What waits for them is cancelled by the next catch-up; what was redeemed stays.
+    The next catch-up cancels what waits for them. What was redeemed stays.
 
     Args:
         provider: the game.
@@ -119,7 +119,7 @@ def erase_player(provider: str, player_id: str) -> EraseResult:
         members.update(active=False, opted_out=True)
     with transaction.atomic():
         result = _erase(provider, player_id, members)
-    # In statements of their own: dispatch and record lock these rows before member redemptions.
+    # In separate statements, because dispatch and record lock these rows before member redemptions.
     RateBudget.objects.filter(provider=provider, unknown_players__contains=[player_id]).update(
         unknown_players=[], unknown_codes=[]
     )

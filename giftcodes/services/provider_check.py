@@ -15,7 +15,7 @@ from giftcodes.services import feeds
 from giftcodes.services.provider_requests import Finding, check_game, check_service
 
 _NOT_ASKED = Finding(
-    None, "not asked for a code, since its service is down: whether the salt is right is not known."
+    None, "not tried with a code, since its service is down: it is not known if the salt is right."
 )
 
 

@@ -1,13 +1,13 @@
 """Two harmless questions to a game: is its service up, and does it accept our signature?
 
-Otherwise only the redeem step calls the game. This service does so too, because a person at
-installation time needs the answer before there is a member to redeem for. No member redemption
-takes part, so there is nothing to claim, and no attempt is written.
+Only the redeem step and this service call the game. This service is needed because, during an
+installation, a person wants the answer before there is a member to redeem for. It involves no
+member redemption, so there is nothing to claim, and no attempt is written.
 
 The first question takes no permit of the rate budget. The game limits requests for each address and
-endpoint (docs/reference/protocol.md), and this one has an endpoint of its own: a permit would take
-a request from the members and protect nothing. For the same reason the budget does not see the
-answer. The question is sent once, when a person runs the command. The second one goes to the
+endpoint (docs/reference/protocol.md), and this question has its own endpoint: a permit would cost
+the members a request and protect nothing. For the same reason the answer is not recorded in the
+budget. The question is sent once, when a person runs the command. The second question goes to the
 endpoint where codes are redeemed, so it takes a permit like any request.
 """
 
@@ -33,7 +33,7 @@ from giftcodes.domain.outcomes import Outcome, Scope, meaning
 from giftcodes.models import MemberRedemption, PauseKind, RateBudget, database_now
 from giftcodes.models.rate_budget import Observation
 
-#: Answers that the game may give without a look at the signature.
+#: Answers that the game may give without checking the signature.
 _WITHOUT_SIGNATURE = frozenset({Outcome.TIMEOUT_RETRY, Outcome.NOT_LOGIN, Outcome.SERVER_BUSY})
 
 
@@ -42,7 +42,7 @@ class Finding:
     """The result of a question.
 
     Args:
-        ok: whether the result is good; None: neither good nor bad.
+        ok: whether the result is good. None if it is neither good nor bad.
         words: the result, for a person.
         is_down: whether further questions are useless.
     """
@@ -61,7 +61,8 @@ def check_service(config: ProviderConfig) -> Finding | None:
     """Ask whether the service is up.
 
     Returns:
-        What the answer proves; None if the game has no such question, or an operator has paused it.
+        What the answer proves. None if the game has no endpoint for it, or an operator has paused
+        the game.
     """
     if RateBudget.objects.filter(pk=config.name, pause_kind=PauseKind.OPERATOR).exists():
         return None
@@ -141,7 +142,7 @@ def _not_now(config: ProviderConfig, budget: RateBudget, *, now: dt.datetime) ->
     if budget.window_ends_at is not None and budget.window_ends_at > now:
         when = f"in {(budget.window_ends_at - now).total_seconds():.0f} s"
     return (
-        f"{config.title} is not asked: its request limit is used up just now. "
+        f"{config.title} is not asked: its request limit is used up at the moment. "
         f"Run this again {when}."
     )
 
@@ -180,7 +181,8 @@ def judge(config: ProviderConfig, answer: Answer) -> Finding:
         case Outcome.PARAMS_ERROR:
             return Finding(
                 False,
-                f"{host} lacks a field in our request ({said}): the game's protocol has changed.",
+                f"{host} says that our request lacks a field ({said}): the game's protocol has "
+                "changed.",
             )
         case Outcome.CAPTCHA | Outcome.FORBIDDEN:
             return Finding(False, f"{host} refuses us. {row.reason}")

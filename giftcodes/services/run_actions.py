@@ -1,7 +1,7 @@
-"""Start, stop and resume runs for a person, and say of each what came of it.
+"""Start, stop and resume runs for a person, and return the result of each.
 
 `start_run`, `stop_run` and `resume_run` may not be called inside a transaction: the lock, and the
-journal of a refusal, are transactions of their own, and must be committed before a result is
+journal entry of a refusal, are separate transactions, which must be committed before a result is
 reported.
 """
 
@@ -20,7 +20,7 @@ from giftcodes.pipeline.start import StartKind, start
 
 
 class ActionKind(Enum):
-    """What came of an action: done; nothing to do; refused; it failed, and may be tried again."""
+    """The result of an action: done, nothing to do, refused, or failed but worth another try."""
 
     DONE = auto()
     NOTHING = auto()
@@ -30,12 +30,12 @@ class ActionKind(Enum):
 
 @dataclass(frozen=True, slots=True)
 class ActionResult:
-    """What came of an action on one run.
+    """The result of an action on one run.
 
     Args:
-        kind: what came of it.
+        kind: the result.
         message: a sentence for a person.
-        to_dispatch: the game whose dispatch must be enqueued; empty: none.
+        to_dispatch: the game whose dispatch must be enqueued. Empty if there is none.
     """
 
     kind: ActionKind
@@ -50,7 +50,7 @@ class ActionResult:
 def start_run(
     guild_id: int, gift_code_id: int, *, trigger: Trigger, user_id: int | None
 ) -> ActionResult:
-    """Start a run, and finish it if no member has to be asked for."""
+    """Start a run, and finish it if no request has to be sent."""
     try:
         result = start(
             guild_id=guild_id, gift_code_id=gift_code_id, trigger=trigger, user_id=user_id
@@ -65,14 +65,14 @@ def start_run(
         )
         return ActionResult(
             ActionKind.FAILED,
-            _("The database was busy or away and did not start a run. Press Redeem now again."),
+            _("The database was busy or down and did not start a run. Press Redeem now again."),
         )
     if result.kind is StartKind.NOTHING_TO_DO:
         return ActionResult(ActionKind.NOTHING, result.message)
     if not result.has_work:
         return ActionResult(ActionKind.REFUSED, result.message)
     if finish(result.redemption_id):
-        words = _("%s It is complete: no member is left to be asked for.")
+        words = _("%s It is complete: there is no member left to redeem for.")
         return ActionResult(ActionKind.DONE, words % result.message)
     provider = Redemption.objects.values_list("gift_code__provider", flat=True).get(
         pk=result.redemption_id
@@ -138,7 +138,7 @@ def stop(redemption_id: int, *, trigger: Trigger, user_id: int | None = None) ->
 def take_back_stop(
     redemption_id: int, *, trigger: Trigger, user_id: int | None = None
 ) -> ActionResult:
-    """Let a run that is being stopped go on."""
+    """Continue a run that is being stopped."""
     with transaction.atomic():
         redemption = _locked(redemption_id)
         if not redemption.is_stopping:

@@ -1,8 +1,8 @@
 """SQL statements that are too long for a Python file: each .sql file here holds some, by name.
 
 A statement begins with the line `-- name: ` and its name, and ends before the next one. Comment
-lines directly below the name describe it and are not sent. What Python decides (an expression that
-several statements share) stands in the file as `{name}`.
+lines directly below the name describe it and are not sent. A part that Python supplies (such as an
+expression that several statements share) is written as `{name}` in the file.
 """
 
 from __future__ import annotations

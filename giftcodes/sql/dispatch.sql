@@ -23,7 +23,7 @@ JOIN giftcodes_giftcode c ON c.id = m.gift_code_id AND c.provider = %(provider)s
 WHERE m.state = 'in_flight'
 
 -- name: due
--- The members of run `r` who may be asked now: a part of `choose`, where it stands twice.
+-- The members of run `r` for whom a request may be sent now: a part that `choose` uses twice.
         FROM giftcodes_memberredemption m
         JOIN giftcodes_member person
           ON person.id = m.member_id AND person.active AND NOT person.opted_out
@@ -109,8 +109,8 @@ turns AS (
            ) AS nth_of_code
     FROM due
 ),
--- The turns of a code are decided first, and then which of a player's rows is asked. In the other
--- order a player's row that must wait would block the row whose turn it is.
+-- The turns of a code are decided first, and then which of a player's rows gets the request. In the
+-- other order, a player's row that must wait would block the row that is next.
 ordered AS (
     SELECT turns.*,
            row_number() OVER (

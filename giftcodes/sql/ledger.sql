@@ -1,9 +1,9 @@
 -- The simulator's ledger and our attempts.
 
 -- name: compare
--- Nothing of a NOT_SENT or UNREACHABLE attempt arrived. An answer that came after the ledger was
--- read may be missing there. A request without a status is under way, or its end was lost: it may
--- belong to any attempt.
+-- No part of a NOT_SENT or UNREACHABLE attempt arrived. An answer that came after the ledger was
+-- read may be missing there. A request without a status is under way, or its end was lost, so it
+-- may belong to any attempt.
 WITH requests AS MATERIALIZED (
     SELECT player_id, folded, realm, nullif(status, 0) AS status, number
     FROM unnest(%(players)s::text[], %(codes)s::text[], %(realms)s::text[], %(statuses)s::int[],

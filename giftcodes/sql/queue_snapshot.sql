@@ -17,7 +17,7 @@ WITH waiting AS (
            array_agg(extract(epoch FROM m.next_attempt_at - %(now)s)::float)
                FILTER (WHERE m.state = 'unconfirmed') AS confirmations
     FROM (
-        -- Each half has an index of its own.
+        -- Each half has its own index.
         SELECT redemption_id, state, permit_until, next_attempt_at
         FROM giftcodes_memberredemption WHERE state = 'in_flight'
         UNION ALL
@@ -47,8 +47,8 @@ WHERE r.state = 'running'
 ORDER BY c.provider, deadline, -g.priority, r.last_served_at NULLS FIRST, r.id
 
 -- name: duplicates
--- Of several member redemptions of one player and code, one is asked for: the one that holds the
--- claim or the proof, else the one whose turn is first. Here are the others, counted.
+-- If a player and a code have several member redemptions, a request is sent for one: the one that
+-- has the claim or the proof, or else the first one by turn. This counts the others.
 WITH waiting AS (
     SELECT m.redemption_id, m.gift_code_id, m.player_id, row_number() OVER turns AS nth,
            first_value(m.redemption_id) OVER turns AS first
@@ -72,7 +72,7 @@ WHERE w.nth > 1 OR held.id IS NOT NULL
 GROUP BY 1, 2
 
 -- name: measured
--- Latency and gaps between requests, of each game that was asked lately.
+-- Latency and gaps between requests, of each game that had requests recently.
 SELECT provider, avg(latency_ms)::float / 1000 AS latency,
        count(*) FILTER (WHERE gap < %(idle)s) AS gaps,
        extract(epoch FROM sum(gap) FILTER (WHERE gap < %(idle)s))::float AS seconds

@@ -1,6 +1,6 @@
 -- name: granted
--- Each row is looked at separately: only few rows were asked for and have nothing, which the planner
--- cannot know.
+-- Each row is looked at separately, because only a few rows had a request and no result. The
+-- planner cannot know that.
 SELECT m.id
 FROM giftcodes_memberredemption m
 CROSS JOIN LATERAL (

@@ -13,7 +13,8 @@ from psycopg.pq import Conninfo
 
 from redeemer import database_url
 
-#: Databases that every server has. A connection to one of them creates or renames another one.
+#: Databases that every server has. Other databases are created or renamed through a connection to
+#: one of these.
 _MAINTENANCE_DATABASES = ("postgres", "template1")
 #: The programs must answer in English, because their output is parsed.
 _LOCALE = {"LC_ALL": "C", "TZ": "UTC"}
@@ -22,7 +23,7 @@ _INHERITED = ("PATH", "HOME", "SYSTEMROOT")
 
 @dataclass(frozen=True)
 class Address:
-    """One database. `url` is the value of DATABASE_URL; it has the password, and is never shown."""
+    """One database. `url` is DATABASE_URL. It contains the password, and is never shown."""
 
     url: str = field(repr=False)
 
@@ -32,7 +33,7 @@ class Address:
         return database_url.parameters(self.url).get("dbname", "")
 
     def with_name(self, name: str) -> Address:
-        """Another database of the same server."""
+        """Another database on the same server."""
         return Address(database_url.with_name(self.url, name))
 
     def connect(self) -> psycopg.Connection[tuple[Any, ...]]:
@@ -50,7 +51,7 @@ class Address:
         return psycopg.connect(make_conninfo(**settings), autocommit=True)
 
     def connect_to_server(self) -> psycopg.Connection[tuple[Any, ...]]:
-        """A connection to another database of the server, so that this one can be renamed.
+        """A connection to another database on the server, so that this one can be renamed.
 
         Raises:
             CommandError: the server does not answer or refuses us.

@@ -28,7 +28,7 @@ _DUMP_OPTIONS = (
     "--verbose",
     "--no-password",
     "--lock-wait-timeout=60s",
-    # A session's key is enough to be logged in.
+    # A session's key is enough to log in.
     "--exclude-table-data=*.django_session",
 )
 _TABLE_BEGUN = re.compile(r'dumping contents of table "?([^"]+)"?')
@@ -52,8 +52,8 @@ def write_dump(address: Address, file: Path, tell: ReportProgress = lambda _part
         The file's size in bytes.
 
     Raises:
-        CommandError: in one line, why not. Nothing is left behind, and an existing file is
-            unchanged.
+        CommandError: the dump failed; the message is one line. No partial file is left, and an
+            existing file is unchanged.
     """
     with address.connect() as connection:
         client = client_to_dump(
@@ -105,7 +105,7 @@ def note_on_opt_outs(address: Address, note: str) -> str | None:
     """Store `note` as the comment of the table of opt-outs, so that every dump contains it.
 
     Returns:
-        The note that it replaces; None if there was none.
+        The note that was replaced. None if there was none.
 
     Raises:
         CommandError: this user does not own the table.
@@ -155,7 +155,7 @@ def check_value(key: str) -> str:
 
 @dataclass(frozen=True)
 class Dump:
-    """A file of pg_dump that was read from its beginning to its end."""
+    """A file of pg_dump that was read to its end."""
 
     file: Path
     made_at: str
@@ -166,7 +166,7 @@ class Dump:
     note: str | None
 
     def unknown_migrations(self) -> list[str]:
-        """Its migrations that this release does not have, such as `giftcodes.0009_more`."""
+        """The dump's migrations that this release does not have, such as `giftcodes.0009_more`."""
         loader = MigrationLoader(None, ignore_no_migrations=True)
         known = set(loader.disk_migrations)
         for migration in loader.disk_migrations.values():

@@ -108,7 +108,7 @@ def _installed() -> Iterator[Client]:
 
 
 def _major(folder: Path) -> int | None:
-    """The version that both programs have; None: they are missing, differ, or do not run."""
+    """The version of both programs. None if they are missing, differ, or do not run."""
     versions = {_version(folder / name) for name in ("pg_dump", "pg_restore")}
     return versions.pop() if len(versions) == 1 else None
 
@@ -173,7 +173,7 @@ def run(
 
 
 def _is_progress(line: str) -> bool:
-    """Whether `--verbose` wrote it."""
+    """Whether the line is there because of `--verbose`."""
     return line.startswith(("pg_dump: ", "pg_restore: "))
 
 

@@ -1,4 +1,4 @@
-"""Replace a database by a dump. The old one stays in use until the new one is complete."""
+"""Replace a database with a dump. The old one stays in use until the new one is complete."""
 
 from __future__ import annotations
 
@@ -168,7 +168,7 @@ def _swap(address: Address, fresh: Address) -> str | None:
 
 
 def _holds_data(address: Address) -> bool | None:
-    """Whether the database has tables; None: it does not exist."""
+    """Whether the database has tables. None if it does not exist."""
     with address.connect_to_server() as server:
         found = server.execute("SELECT 1 FROM pg_database WHERE datname = %s", [address.name])
         if found.fetchone() is None:
@@ -216,7 +216,7 @@ def refuse_while_connected(address: Address) -> None:
 
 
 def refuse_while_ticking(address: Address) -> None:
-    """A worker may have no connection at this moment, but it takes several ticks per second.
+    """Check for workers. One may have no connection now, but it takes several ticks per second.
 
     Raises:
         CommandError: a worker took a tick less than ten seconds ago.

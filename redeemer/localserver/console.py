@@ -13,7 +13,7 @@ _OWN_NAME = "up"
 
 
 class Console:
-    """Prefixed lines on one stream. If its reader goes away (`make up | head`), nothing stops."""
+    """Writes prefixed lines to a stream. If its reader exits (`make up | head`), `up` continues."""
 
     def __init__(self, stream: TextIO | None = None) -> None:
         """
@@ -21,7 +21,9 @@ class Console:
             stream: stdout by default. Coloured if it is a terminal and NO_COLOR is not set.
         """
         self._stream: TextIO | None = stream or sys.stdout
-        self._colourful = self._stream.isatty() and not os.environ.get("NO_COLOR")
+        #: Whether a person reads it, and not a file or a journal that keeps it.
+        self.is_terminal = self._stream.isatty()
+        self._colourful = self.is_terminal and not os.environ.get("NO_COLOR")
         self._colours: dict[str, int] = {}
 
     def say(self, text: str) -> None:

@@ -17,16 +17,17 @@ _PLAYERS = 50
 
 @dataclass(frozen=True)
 class Demo:
-    """The simulator's port, players (from the seed) and secrets: the same after every restart."""
+    """The simulator's port, seed (for the players) and secrets. They stay the same on a restart."""
 
     port: int
     seed: int
     salt: str
     feed_key: str
+    token: str
 
     @classmethod
     def load(cls, store: SecretStore) -> Demo:
-        """The demo of this installation, which is generated the first time."""
+        """The demo of this installation. It is generated the first time."""
         port = pick_port(int(store.get("simulator_port") or 0) or None)
         seed = store.get("simulator_seed") or str(secrets.randbelow(1_000_000))
         return cls(
@@ -34,6 +35,7 @@ class Demo:
             seed=int(store.set("simulator_seed", seed)),
             salt=store.get_or_create("simulator_salt"),
             feed_key=store.get_or_create("simulator_feed_key"),
+            token=store.get_or_create("simulator_token"),
         )
 
     @property
@@ -42,6 +44,7 @@ class Demo:
         return {
             "SIMULATOR_SALT": self.salt,
             "SIMULATOR_FEED_KEY": self.feed_key,
+            "SIMULATOR_TOKEN": self.token,
             "SIMULATOR_API_URL": f"http://127.0.0.1:{self.port}/api/gift_code",
             "SIMULATOR_FEED_URL": f"http://127.0.0.1:{self.port}/feed",
             "SIMULATOR_RATE": _RATE,
@@ -49,7 +52,7 @@ class Demo:
         }
 
     def program(self, programs: Programs, home: Home) -> Program:
-        """The simulator. It reads its salt and feed key from the environment."""
+        """The simulator. It reads its salt, feed key and token from the environment."""
         options = {
             "--port": self.port,
             "--rate": _RATE,
@@ -63,4 +66,5 @@ class Demo:
 
     def is_ready(self) -> bool:
         """Whether the simulator answers."""
-        return http_status("127.0.0.1", self.port, "/_sim/players") == 200
+        headers = {"Authorization": f"Bearer {self.token}"}
+        return http_status("127.0.0.1", self.port, "/_sim/players", headers) == 200

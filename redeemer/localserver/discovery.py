@@ -40,7 +40,8 @@ def instance_lock(lock: Path, address: str) -> Iterator[None]:
         CannotStartError: another process holds it; the message has that process's address.
     """
     try:
-        descriptor = os.open(lock, os.O_RDWR | os.O_CREAT, 0o644)
+        descriptor = os.open(lock, os.O_RDWR | os.O_CREAT, 0o600)
+        os.fchmod(descriptor, 0o600)  # An earlier release let every user read it, and so lock it.
     except OSError as error:
         raise CannotStartError(
             f"Cannot open {lock} ({error.strerror}): was it started by another user before?"
@@ -75,9 +76,14 @@ def _acquire(descriptor: int) -> bool:
 
 
 def is_running(lock: Path) -> bool:
-    """Whether a living supervisor holds `lock`. The file of a dead one is not locked."""
+    """Whether a living supervisor holds `lock`. The file of a dead one is not locked.
+
+    True also if this user cannot find out, because the installation belongs to another user.
+    """
     try:
         descriptor = os.open(lock, os.O_RDONLY)
+    except PermissionError:
+        return True
     except OSError:
         return False
     try:
@@ -96,9 +102,9 @@ def load_running_environment() -> None:
     """Add the addresses and secrets of a running `make up` to the environment.
 
     Variables that have a value keep it; an empty value counts as none. If `DATABASE_URL` names
-    another database, that is another installation, and nothing is added: a mixture of two
-    installations would be worse than either. If the database is the embedded one, libpq's variables
-    are removed, because they name another server. Never raises.
+    another database, it belongs to another installation, and nothing is added, so that two
+    installations are never mixed. If the database is the embedded one, libpq's variables are
+    removed, because they name another server. Never raises.
     """
     try:
         home = Home.from_environment()
@@ -123,7 +129,7 @@ def database_of_running(home: Home) -> str | None:
 
 
 def remove_libpq_variables(environment: MutableMapping[str, str]) -> None:
-    """Remove the variables of PostgreSQL's client library; from this process if it is `os.environ`.
+    """Remove the variables of PostgreSQL's client library. `os.environ` changes this process.
 
     libpq takes the parts that an address leaves out from PGSSLMODE, PGSERVICE, PGHOSTADDR,
     PGOPTIONS and similar variables. In a shell they describe another server. The embedded one
@@ -139,8 +145,8 @@ def _read(path: Path) -> dict[str, str]:
     except PermissionError:
         if not os.environ.get("DATABASE_URL"):
             sys.stderr.write(
-                f"A `make up` of another user is running here, and only that user can read {path}."
-                "\n"
+                f"This installation belongs to another user, and only that user can read {path}: "
+                "run this as that user.\n"
             )
         return {}
     except (OSError, ValueError):

@@ -9,6 +9,7 @@ import errno
 import json
 import os
 import secrets
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,6 +18,17 @@ from pathlib import Path
 from redeemer.localserver.errors import CannotStartError
 
 REPOSITORY = Path(__file__).resolve().parents[2]
+#: How the names of what an installation makes in its home begin.
+_OWN_NAMES = (
+    "admin-password",
+    "backups",
+    "log",
+    "postgres",
+    "run",
+    "secrets.json",
+    "simulator.jsonl",
+    "valkey",
+)
 
 
 @dataclass(frozen=True)
@@ -43,7 +55,11 @@ class Home:
 
     @property
     def lock(self) -> Path:
-        """Locked while a supervisor lives; holds its address. Every user may read it."""
+        """Locked while a supervisor lives; holds its address.
+
+        Only the installation's own user can open it: who can read a file can also lock it, and the
+        next start would be refused.
+        """
         return self.folder / "run" / "up.lock"
 
     @property
@@ -63,7 +79,7 @@ class Home:
 
     @property
     def logs(self) -> Path:
-        """The output of the embedded servers, which is needed only when there is trouble."""
+        """The output of the embedded servers, which is needed only to find a problem."""
         return self.folder / "log"
 
     @property
@@ -72,7 +88,10 @@ class Home:
         return self.folder / "backups"
 
     def prepare(self) -> None:
-        """Make the folders.
+        """Make the folders, and close those below the home to other users.
+
+        A new home is closed, too: other users cannot list it. So is one that an earlier release
+        left open, if it holds nothing but ours. Another folder that was chosen keeps its mode.
 
         Raises:
             CannotStartError: this user cannot write here, or no program could use such a path.
@@ -83,8 +102,11 @@ class Home:
                 "folder."
             )
         for folder in (self.folder, self.lock.parent, self.logs):
+            is_ours = folder != self.folder or not folder.exists() or self._holds_only_ours()
             try:
                 make_folder(folder)
+                if is_ours:
+                    _close(folder, is_passage=folder == self.folder)
             except OSError as error:
                 raise CannotStartError(
                     f"Cannot make {folder} ({error.strerror}). {_CHOOSE_HOME}"
@@ -93,6 +115,13 @@ class Home:
                 raise CannotStartError(
                     f"Cannot write to {folder}: it belongs to another user. {_CHOOSE_HOME}"
                 )
+
+    def _holds_only_ours(self) -> bool:
+        try:
+            names = [path.name for path in self.folder.iterdir()]
+        except OSError:
+            return False
+        return self.secrets.name in names and all(name.startswith(_OWN_NAMES) for name in names)
 
 
 _CHOOSE_HOME = (
@@ -140,15 +169,28 @@ class SecretStore:
         return value
 
     def get_or_create(self, name: str) -> str:
-        """The value of `name`; the first time, 64 random hexadecimal digits."""
+        """The value of `name`. The first call generates it: 64 random hexadecimal digits."""
         return self._values.get(name) or self.set(name, secrets.token_hex(32))
+
+
+def _close(folder: Path, *, is_passage: bool) -> None:
+    """Take the rights of other users away from a folder of this user.
+
+    Args:
+        folder: an existing folder.
+        is_passage: leave the right to go through it, for the server that root runs as another user.
+    """
+    found = folder.stat()
+    left = found.st_mode & (0o711 if is_passage and os.geteuid() == 0 else 0o700)
+    if found.st_uid == os.geteuid() and stat.S_IMODE(found.st_mode) != left:
+        folder.chmod(left)
 
 
 def make_folder(folder: Path) -> None:
     """Make `folder` and its missing parents. The modes of existing folders are not changed.
 
-    Whatever root's umask is, other users can enter the folders that root makes: PostgreSQL runs as
-    one of them.
+    Other users can enter the folders that root makes, whatever root's umask is, because PostgreSQL
+    runs as another user.
 
     Raises:
         OSError: it cannot be made.
@@ -161,9 +203,9 @@ def make_folder(folder: Path) -> None:
         raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(folder))
 
 
-# `giftcodes.cli.atomic_file` also replaces a file in one step, for exports: with the modes that the
-# umask gives, through pipes, and with errors for a command line. It needs Django, which is not
-# there yet when this module is imported; and `giftcodes` must not import `redeemer`.
+# `giftcodes.cli.atomic_file` also replaces a file in one step, for exports: through pipes, and with
+# errors for a command line. It needs Django, which is not there yet when this module is imported;
+# and `giftcodes` must not import `redeemer`.
 @contextmanager
 def private_draft(path: Path) -> Iterator[Path]:
     """An empty draft beside `path`, for its owner only, which replaces `path` when the block ends.

@@ -38,6 +38,14 @@ from redeemer.localserver.valkey import Valkey
 
 _READY_SECONDS = 60.0
 _STOP_TIMEOUT_SECONDS = 30.0
+#: PostgreSQL changes to another user. Redeemer does not: a user that other services share, such as
+#: `nobody`, would let those services read its keys.
+_ROOT = """\
+  WARNING:  You are root, and so are the site, the workers and beat: a flaw in one of them gives
+            the whole computer away. They do not change to another user, because the code, .env and
+            the home belong to root, and there is no user for them alone. Use this for trials only.
+            Otherwise make a user (useradd --create-home redeemer), and run `make up` as that user
+            in a clone that belongs to it, or use compose.yaml."""
 
 
 class Installation:
@@ -60,7 +68,7 @@ class Installation:
 
         Raises:
             CannotStartError: a step failed. The children that were started before it still run.
-            StopRequestedError: a person asked to stop meanwhile.
+            StopRequestedError: a person asked to stop in the meantime.
         """
         self._start_servers()
         demo = None if self._config.has_provider else Demo.load(self._store)
@@ -78,7 +86,7 @@ class Installation:
         self._show_address(demo, password)
 
     def health_status(self) -> int | None:
-        """The HTTP status of /healthz, requested as a TLS proxy would; None: there is no answer."""
+        """The HTTP status of /healthz, requested like a TLS proxy does. None without an answer."""
         allowed = self._environment.get("ALLOWED_HOSTS", "").split(",")[0].strip()
         is_name = bool(allowed) and not allowed.startswith((".", "*"))
         headers = {"Host": allowed if is_name else "localhost", "X-Forwarded-Proto": "https"}
@@ -183,11 +191,14 @@ class Installation:
             + (" DEMO: the game is simulated; no real code is redeemed." if demo else "")
         )
         say(f"  Address:  {self._config.address}/")
-        if password:
+        if password and self._console.is_terminal:
             say(f"  Log in:   admin, password {password}   (shown only once, kept in {file})")
         elif file.exists():
-            say(f"  Log in:   admin, password in {file} unless it was changed")
+            unless = "" if password else " unless it was changed"
+            say(f"  Log in:   admin, password in {file}{unless}")
         say("  To stop:  Ctrl-C")
+        if os.geteuid() == 0:
+            say(_ROOT)
         say("")
 
 
@@ -203,14 +214,17 @@ def postgres_for(home: Home, store: SecretStore, say: Callable[[str], None]) -> 
 
     Args:
         home: prepared.
-        store: has its password, which is generated the first time.
+        store: has its passwords, which are generated the first time.
         say: called with a line if the data are not in the home.
 
     Raises:
         CannotStartError: there is no user or no folder for it, or its data are elsewhere.
     """
     postgres = Postgres(
-        home.folder, port=pick_port(), password=store.get_or_create("postgres_password")
+        home.folder,
+        port=pick_port(),
+        password=store.get_or_create("postgres_password"),
+        owner_password=store.get_or_create("postgres_owner_password"),
     )
     _check_data_folder(store, postgres.data)
     if postgres.account and postgres.folder != home.folder:
@@ -246,8 +260,8 @@ def database_only(home: Home, holder: str, say: Callable[[str], None]) -> Iterat
     Yields the database's address.
 
     Args:
-        home: of the installation; made if necessary.
-        holder: what the error of a `make up` that is started meanwhile says is running.
+        home: the home of the installation. It is created if necessary.
+        holder: what is running, for the error of a `make up` that is started in the meantime.
         say: called with a line if the data are not in the home.
 
     Raises:
@@ -255,7 +269,7 @@ def database_only(home: Home, holder: str, say: Callable[[str], None]) -> Iterat
     """
     home.prepare()
     with instance_lock(home.lock, holder):
-        # A killed supervisor left it, and other commands would believe it while the lock is held.
+        # A killed supervisor left it, and other commands would use it while the lock is held.
         home.environment.unlink(missing_ok=True)
         postgres = postgres_for(home, SecretStore(home.secrets), say)
         with _running(postgres, home.logs / f"{postgres.name}.log"):

@@ -1,7 +1,7 @@
 """End a server that a killed supervisor left running in our data, and no other process.
 
-Process ids are reused, at the latest after a reboot. A pid file therefore counts only if the
-command line of that process names our data.
+Process ids are reused, for example after a reboot. A pid file therefore counts only if the command
+line of that process names our data.
 """
 
 from __future__ import annotations

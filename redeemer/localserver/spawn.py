@@ -1,4 +1,4 @@
-"""Start a process that cannot outlive this one, however this one ends."""
+"""Start a process that cannot outlive this one, even if this one is killed."""
 
 from __future__ import annotations
 
@@ -60,9 +60,9 @@ def spawn_with_parent_death_signal(
 ) -> subprocess.Popen[bytes]:
     """Start `command` in its own session; it gets `parent_death_signal` when this process dies.
 
-    Call it from the main thread: the kernel watches the thread that starts a process, not its
-    process. Where the kernel has no such watch (macOS), a shell checks once a second whether this
-    process still lives.
+    Call it from the main thread, because the kernel watches the thread that starts a process, and
+    not the thread's process. If the kernel has no such watch (macOS), a shell checks once a second
+    whether this process is still alive.
 
     Args:
         command: the program and its arguments.

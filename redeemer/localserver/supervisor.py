@@ -31,7 +31,7 @@ _SAME_REQUEST_SECONDS = 0.7
 
 _FIRST_RESTART_DELAY_SECONDS = 0.5
 _MAX_RESTART_DELAY_SECONDS = 30.0
-#: A child that ran for so long counts as healthy: its next delay is the first one again.
+#: A child that ran for this long counts as healthy, and its next delay is the first one again.
 _HEALTHY_AFTER_SECONDS = 60.0
 
 _MAX_LINE_CHARACTERS = 64 * 1024
@@ -39,7 +39,7 @@ _MAX_LOG_BYTES = 1_000_000
 
 
 class StopRequest:
-    """Whether a person has asked to stop (`requested`), and again to stop at once (`forced`)."""
+    """Whether a person has asked to stop (`requested`), and then to stop at once (`forced`)."""
 
     def __init__(self) -> None:
         self.forced = False
@@ -47,7 +47,7 @@ class StopRequest:
 
     @property
     def requested(self) -> bool:
-        """Whether the supervisor has to end."""
+        """Whether the supervisor must stop."""
         return self._requested_at is not None
 
     def install_handlers(self) -> None:
@@ -89,7 +89,10 @@ class LineReader:
         self._rest = b""
 
     def read(self) -> bool:
-        """Pass on the available lines. False if there was nothing; `has_ended` says if it ended."""
+        """Pass on the available lines. Returns False if there was nothing to read.
+
+        `has_ended` is then true if the output has ended.
+        """
         try:
             found = os.read(self.pipe.fileno(), 65_536)
         except BlockingIOError:
@@ -198,7 +201,7 @@ class Child:
 def restart_delay_seconds(*, uptime_seconds: float, previous_seconds: float | None) -> float:
     """How long to wait before a child that died is started again.
 
-    Half a second at first, then twice as long after each early death, up to half a minute.
+    The wait is half a second at first. It doubles after each early death, up to half a minute.
     """
     if previous_seconds is None or uptime_seconds >= _HEALTHY_AFTER_SECONDS:
         return _FIRST_RESTART_DELAY_SECONDS

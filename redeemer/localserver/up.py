@@ -28,7 +28,7 @@ _KILLED_SITE_ENDS_WITHIN_SECONDS = 10.0
 #: How long beat and the workers may take to start.
 _HEALTH_GRACE_SECONDS = 60.0
 _HEALTH_CHECK_SECONDS = 15.0
-#: /healthz answers with it when beat does not tick (giftcodes.views).
+#: The status of /healthz when beat does not tick (giftcodes.views).
 _STALE = 503
 
 
@@ -49,7 +49,7 @@ def main(argv: list[str]) -> int:
 def _up(config: Config, home: Home) -> int:
     home.prepare()
     with instance_lock(home.lock, config.address):
-        # An orderly stop removes this file, so that a killed run left it. The site of that run may
+        # An orderly stop removes this file, so a killed run left it. The site of that run may
         # still be ending. Other commands, which find the lock held, would believe the file.
         was_killed = home.environment.exists()
         home.environment.unlink(missing_ok=True)
@@ -103,7 +103,7 @@ def _is_free(config: Config) -> bool:
 
 
 class HealthWatch:
-    """Requests /healthz from time to time, to see whether beat ticks.
+    """Requests /healthz regularly, to see whether beat ticks.
 
     Reports once that beat does not tick, and once that it ticks again. The request is made in a
     thread, because the supervisor must not wait for a site that hangs.
@@ -119,10 +119,10 @@ class HealthWatch:
     ) -> None:
         """
         Args:
-            ask: returns the HTTP status of /healthz; None: there is no answer.
+            ask: returns the HTTP status of /healthz, or None if there is no answer.
             say: shows a line on the console.
-            grace_seconds: until the first request.
-            every_seconds: between two requests.
+            grace_seconds: the time until the first request.
+            every_seconds: the time between two requests.
         """
         self._ask = ask
         self._say = say

@@ -45,7 +45,7 @@ _DAMAGED_FOLDERS_KEPT = 3
 
 
 class Valkey:
-    """Celery's broker. Losing its data costs one tick (decision 2)."""
+    """Celery's broker. Losing its data delays the work by one tick (decision 2)."""
 
     name = "valkey"
     stop_signal = signal.SIGTERM
@@ -152,10 +152,10 @@ class Valkey:
             self._last_warning = line.partition(" # ")[2]
 
     def repair(self, exit_status: int) -> str | None:
-        """Move data away that it could not read. They are worthless: the database is the queue.
+        """Move away data that it could not read. Nothing is lost: the work is in the database.
 
         Returns:
-            What was done; None: the data were not the reason, or they have just been moved away.
+            What was done. None if the data were not the reason, or have just been moved away.
 
         Raises:
             CannotStartError: they cannot be moved.

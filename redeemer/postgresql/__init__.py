@@ -1,1 +1,1 @@
-"""Django's PostgreSQL engine, with what this project needs of each connection: see `base`."""
+"""Django's PostgreSQL engine, adapted to what this project needs of a connection (see `base`)."""

@@ -1,4 +1,4 @@
-"""A database engine that works with any defaults of the database, and when those change.
+"""A database engine that works with any defaults of the database, even if they change.
 
 Django loads this module by its name: `ENGINE` in DATABASES.
 """
@@ -12,7 +12,7 @@ from weakref import WeakKeyDictionary
 from django.db.backends.postgresql import base
 from psycopg import Connection
 
-#: While the server refuses writes, a session is replaced at most once in so many seconds.
+#: While the server refuses writes, a session is replaced at most once in this many seconds.
 _READ_ONLY_SECONDS = 1.0
 
 #: When each session was opened, by the monotonic clock.
@@ -20,14 +20,14 @@ _opened_at: WeakKeyDictionary[Connection[Any], float] = WeakKeyDictionary()
 
 
 class DatabaseWrapper(base.DatabaseWrapper):
-    """Django's, with READ COMMITTED transactions, and without sessions that stay read-only."""
+    """Django's wrapper with READ COMMITTED transactions, and no sessions that stay read-only."""
 
     def get_new_connection(self, conn_params: dict[str, Any]) -> Any:
         """A connection. A pooled one that was opened while the server was read-only is replaced.
 
         A session takes over `default_transaction_read_only` of a database or role when it begins,
-        and keeps it; the same holds for the host that a name resolved to. A session that was opened
-        then would refuse every write for up to an hour.
+        and keeps it, like the host that a name resolved to. A session that was opened at that time
+        would refuse every write for up to an hour.
         """
         connection = super().get_new_connection(conn_params)
         while self.pool and _is_read_only(connection) and _age(connection) > _READ_ONLY_SECONDS:
@@ -41,7 +41,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
         super()._configure_connection(connection)  # type: ignore[misc]
         _opened_at[connection] = time.monotonic()
         with connection.cursor() as cursor:
-            # The steps of the pipeline must read what others have committed meanwhile. At a
+            # The steps of the pipeline must read what others have just committed. At a
             # stricter default level, PostgreSQL would refuse concurrent statements although the
             # row lock makes each of them correct.
             cursor.execute("SET default_transaction_isolation TO 'read committed'")
@@ -49,7 +49,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
 
 
 def _is_read_only(connection: Connection[Any]) -> bool:
-    """What the server reported with its last answer (PostgreSQL 14 and newer)."""
+    """Whether the server reported with its last answer that it is read-only (PostgreSQL 14+)."""
     return "on" in (
         connection.info.parameter_status("default_transaction_read_only"),
         connection.info.parameter_status("in_hot_standby"),

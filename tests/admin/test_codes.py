@@ -44,7 +44,7 @@ def test_nothing_is_enqueued_before_the_commit(browser: Browser, task_queue: Tas
 def test_a_code_without_any_guild_is_saved_and_says_so(browser: Browser) -> None:
     messages = browser.save("giftcode_add", **form())
     assert messages[0][0] == "warning"
-    assert "no guild of this game redeems codes" in messages[0][1]
+    assert "no guild that redeems codes of this game automatically" in messages[0][1]
 
 
 def test_a_code_of_a_game_that_is_off_is_saved_and_says_what_is_missing(browser: Browser) -> None:
@@ -88,9 +88,9 @@ def test_a_known_code_in_another_spelling_is_explained_by_its_state(
 @pytest.mark.parametrize(
     ("state", "outcome", "spelling", "words"),
     [
-        (CodeState.ACTIVE, "", "frost2026", "is asked for as FROST2026, too"),
-        (CodeState.CLOSED, "code_not_found", "FROST2026", "is asked for as FROST2026 now"),
-        (CodeState.DELETED, "", "FROST2026", "is asked for as FROST2026 now"),
+        (CodeState.ACTIVE, "", "frost2026", "is also tried as FROST2026"),
+        (CodeState.CLOSED, "code_not_found", "FROST2026", "is now tried as FROST2026"),
+        (CodeState.DELETED, "", "FROST2026", "is now tried as FROST2026"),
     ],
 )
 def test_a_code_that_was_never_granted_takes_another_spelling(
@@ -265,8 +265,8 @@ def test_many_redemptions_are_handed_to_the_workers(
     assert messages == [
         (
             "success",
-            "51 redemptions were asked for. The journal shows what comes of them, and what is "
-            "refused.",
+            "51 redemptions were requested. The journal shows the result of each, and which ones "
+            "are refused.",
         )
     ]
     assert sorted(task_queue.arguments("redeem")) == sorted(
@@ -317,7 +317,7 @@ def test_a_code_is_closed_by_hand(browser: Browser, task_queue: TaskQueue) -> No
     messages = browser.press("close_codes", code)
     code.refresh_from_db()
     assert (code.state, code.reason) == ("closed", "Closed by admin in the admin.")
-    assert messages == [("success", "Code AAA is closed: it is redeemed for no member any more.")]
+    assert messages == [("success", "Code AAA is closed: it is no longer redeemed for any member.")]
     assert task_queue.enqueued == [("close_code", [code.pk])]
 
 

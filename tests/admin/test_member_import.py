@@ -13,8 +13,11 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 from django.urls import reverse
 
+from giftcodes.admin.members import import_page
 from giftcodes.models import Guild, Member
+from giftcodes.roster import MemberList, text
 from tests.factories import guild, member
+from tests.roster.bombs import honest_workbook
 
 pytestmark = pytest.mark.django_db
 PAGE = "/admin/import/"
@@ -113,15 +116,17 @@ def _sent_as_a_browser_does(client: Client, page: str, fields: dict[str, Any]) -
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["雪" * 24, "Amber"], ids=["three bytes each", "many short lines"])
+@pytest.mark.parametrize(
+    "name", ["雪" * 24, "Amber " * 7 + "Amber"], ids=["three bytes each", "many lines"]
+)
 def test_a_list_of_nearly_a_megabyte_is_imported_after_its_preview(
     admin_client: Client, wolves: Guild, name: str
 ) -> None:
     line = f"300000001,{name}\n"
-    text = line + "".join(
+    listing_text = line + "".join(
         f"nobody,{name}\n" for _ in range(990_000 // len(f"nobody,{name}\n".encode()))
     )
-    file = SimpleUploadedFile("members.csv", text.encode())
+    file = SimpleUploadedFile("members.csv", listing_text.encode())
 
     page = admin_client.post(PAGE, {"guild": wolves.pk, "file": file}).content.decode()
     assert "New: 1" in page
@@ -143,6 +148,48 @@ def test_a_pasted_list_that_is_too_long_says_what_to_do(
 
     assert "The list is longer than 1 MB. Split it, and import the parts." in page
     assert "Choose a file, or paste a list." not in page
+
+
+def test_a_workbook_is_read_once_for_its_preview_and_its_import(
+    admin_client: Client, wolves: Guild, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read: list[str] = []
+    csv_of_workbook, members_in = text.csv_of_workbook, import_page.members_in
+
+    def counted_workbook(data: bytes) -> str:
+        read.append("workbook")
+        return csv_of_workbook(data)
+
+    def counted_text(listing: str) -> MemberList:
+        read.append("text")
+        return members_in(listing)
+
+    monkeypatch.setattr(text, "csv_of_workbook", counted_workbook)
+    monkeypatch.setattr(import_page, "members_in", counted_text)
+    file = SimpleUploadedFile("members.xlsx", honest_workbook(50))
+
+    page = admin_client.post(PAGE, {"guild": wolves.pk, "file": file}).content.decode()
+    assert "New: 48" in page, "two are members already"
+    assert read == ["workbook", "text"]
+    listing = re.search(r'<textarea name="listing" hidden>(.*?)</textarea>', page, re.DOTALL)
+    assert listing
+    shown(admin_client, wolves, unescape(listing[1]), apply="yes")
+
+    assert read == ["workbook", "text", "text"]
+    assert wolves.members.filter(nickname__startswith="Member ").count() == 50
+
+
+def test_a_preview_of_two_thousand_members_takes_few_statements_and_writes_no_member(
+    admin_client: Client, wolves: Guild, django_assert_max_num_queries: Any
+) -> None:
+    file = SimpleUploadedFile("members.xlsx", honest_workbook(2_000))
+
+    with django_assert_max_num_queries(30) as statements:
+        page = admin_client.post(PAGE, {"guild": wolves.pk, "file": file}).content.decode()
+
+    assert "New: 1998" in page
+    written = re.compile(r'(INSERT INTO|UPDATE|DELETE FROM) "giftcodes_(historical)?member"')
+    assert not [one["sql"][:60] for one in statements if written.match(one["sql"])]
 
 
 def test_markup_in_a_list_stays_text(admin_client: Client, wolves: Guild) -> None:

@@ -45,7 +45,7 @@ def test_what_is_known_is_shown_and_nothing_done(browser: Browser, wolves: Guild
 def test_a_player_opts_out_and_in_again(
     browser: Browser, wolves: Guild, task_queue: TaskQueue
 ) -> None:
-    assert "No code is redeemed for player" in wish(browser, "opt_out")
+    assert "Codes are no longer redeemed for player" in wish(browser, "opt_out")
     assert Member.objects.get().opted_out
     assert 'value="opt_in"' in wish(browser)
     assert "Codes are redeemed for player" in wish(browser, "opt_in")
@@ -54,7 +54,7 @@ def test_a_player_opts_out_and_in_again(
 
 
 def test_a_player_who_is_in_no_guild_can_opt_out_beforehand(browser: Browser) -> None:
-    assert "Nothing is kept of this player." in wish(browser)
+    assert "No data is kept about this player." in wish(browser)
     wish(browser, "opt_out")
     assert OptOut.objects.count() == 1
 

@@ -61,7 +61,7 @@ def test_nothing_to_do_is_reported_as_such_and_not_as_a_success(
 def test_a_run_that_is_over_at_once_says_so(browser: Browser) -> None:
     row = redemption(state=State.PENDING, member_state="redeemed")
     told = browser.press("redeem_now", row)
-    assert told[0][1].endswith("It is complete: no member is left to be asked for.")
+    assert told[0][1].endswith("It is complete: there is no member left to redeem for.")
     row.refresh_from_db()
     assert row.state == State.COMPLETE
 

@@ -284,7 +284,7 @@ def test_a_member_cannot_be_added_to_another_guild(officer: Browser, world: Worl
 def test_an_officer_of_no_guild_sees_none_and_what_to_do(world: World) -> None:
     client = person("fresh", OFFICERS)
     assert (
-        "You see only the guilds of which you are an officer."
+        "You see only the guilds in which you are an officer."
         in client.get("/admin/").content.decode()
     )
     assert (

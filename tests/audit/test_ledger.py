@@ -242,6 +242,15 @@ def test_both_addresses_are_taken(simulator: Simulator, db: None, ending: str) -
     assert fetch(simulator.url + ending).url == simulator.url
 
 
+def test_a_ledger_with_another_token_is_reported(
+    simulator: Simulator, db: None, settings: Any
+) -> None:
+    settings.SIMULATOR_TOKEN = "another"
+
+    with pytest.raises(LedgerError, match="set SIMULATOR_TOKEN"):
+        fetch(simulator.url)
+
+
 @pytest.mark.parametrize("url", ["http://127.0.0.1:9", "not an address", "{}/feed"])
 def test_a_missing_ledger_is_reported(simulator: Simulator, db: None, url: str) -> None:
     with pytest.raises(LedgerError):

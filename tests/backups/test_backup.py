@@ -154,7 +154,7 @@ def test_a_changed_key_is_reported_if_there_are_opt_outs(site: Site) -> None:
     done = site.manage("backup", site.folder, SECRET_KEY="another")
 
     assert done.returncode == 0
-    assert done.stderr.startswith("SECRET_KEY is another one than at the last backup.")
+    assert done.stderr.startswith("SECRET_KEY is different from that of the last backup.")
 
 
 def test_a_dump_has_no_sessions(site: Site) -> None:

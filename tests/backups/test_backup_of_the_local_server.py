@@ -101,7 +101,7 @@ def test_data_of_another_postgresql_version_stop_the_start_with_one_line(
     version: str,
 ) -> None:
     with fresh_home() as home:
-        postgres = Postgres(home, port=pick_port(), password="x")
+        postgres = Postgres(home, port=pick_port(), password="x", owner_password="x")
         postgres.data.mkdir()
         (postgres.data / "PG_VERSION").write_text(version + "\n")
 

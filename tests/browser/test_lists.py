@@ -89,7 +89,7 @@ def test_a_player_opts_out_gets_the_data_and_is_erased(
     page.get_by_role("link", name="opt out, download the data, erase").click()
     page.get_by_role("button", name="Look up").click()
     page.get_by_role("button", name="Opt out").click()
-    expect(page.get_by_text("No code is redeemed for player 300000001 any more")).to_be_visible()
+    expect(page.get_by_text("Codes are no longer redeemed for player 300000001")).to_be_visible()
     with page.expect_download() as download:
         page.get_by_role("button", name="Download the data").click()
     assert "Amber" in Path(download.value.path()).read_text()

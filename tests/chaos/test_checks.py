@@ -105,7 +105,7 @@ def test_a_repeat_is_found_unless_an_answer_was_lost(round_: Round, evidence: Ev
     evidence.requests.append(_request(msg="RECEIVED"))
     evidence.attempts.append(_attempt(2, "received"))
     assert judge(round_, evidence) == [
-        f"asked 1 time(s) too often, with 0 answer(s) lost: {(PLAYER, CODE)}"
+        f"1 repeated request(s), with 0 answer(s) lost: {(PLAYER, CODE)}"
     ]
 
     evidence.attempts[0]["outcome"] = "unanswered"
@@ -116,7 +116,7 @@ def test_an_answer_that_was_lost_without_a_fault_is_found(
     round_: Round, evidence: Evidence
 ) -> None:
     evidence.attempts[0]["outcome"] = ""
-    assert judge(round_, evidence)[0].startswith("1 attempt(s) without an answer")
+    assert judge(round_, evidence)[0].startswith("1 unanswered attempt(s)")
 
     round_.in_flight = {1}
     assert judge(round_, evidence) == []

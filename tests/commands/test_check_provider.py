@@ -81,7 +81,7 @@ def test_a_service_that_is_down_is_not_asked_for_a_code(world: World) -> None:
 
     assert said.status == 1
     assert "is down (HTTP 503. The server reports an error.)" in said.out
-    assert "– Game: not asked for a code, since its service is down" in said.out
+    assert "– Game: not tried with a code, since its service is down" in said.out
     assert world.requests == []
 
 
@@ -170,7 +170,7 @@ def test_a_game_out_of_reach_is_told(world: World) -> None:
     assert said.status == 1
     assert "✗ Service: 127.0.0.1:" in said.out
     assert "Check SIMULATOR_API_URL" in said.out
-    assert "– Game: not asked" in said.out
+    assert "– Game: not tried with a code" in said.out
     assert "✗ Feed: The feed could not be reached" in said.out
 
 
@@ -228,7 +228,7 @@ def test_a_used_up_window_is_respected(world: World, settings: Any) -> None:
     said = run("check_provider", "simulator")
 
     assert said.status == 1
-    assert "its request limit is used up just now. Run this again in" in said.out
+    assert "its request limit is used up at the moment. Run this again in" in said.out
     assert world.requests == []
     assert RateBudget.objects.get().used == 30
 

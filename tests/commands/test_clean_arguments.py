@@ -92,7 +92,7 @@ def test_a_player_opts_out_whatever_stands_around_the_id(enqueued: Enqueued) -> 
 
     assert said.status == 0, said.err
     assert OptOut.objects.filter(pk=player_hash("simulator", "123456789")).exists()
-    assert "Player 123456789 " in said.out
+    assert "player 123456789 " in said.out
 
 
 def test_an_error_names_a_guild_from_right_to_left_as_it_is(enqueued: Enqueued) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import csv
 import io
 import json
@@ -162,8 +163,24 @@ def test_a_file_is_complete_or_not_there(world: World, tmp_path: Path) -> None:
     said = run("export_history", "--output", file)
 
     assert said.out == ""
-    assert file.read_text().startswith("guild,provider,code,")
+    assert file.read_text("utf-8-sig").startswith("guild,provider,code,")
     assert list(tmp_path.iterdir()) == [file]
+
+
+@pytest.mark.parametrize(
+    ("words", "starts"), [((), codecs.BOM_UTF8 + b"guild,"), (("--format", "jsonl"), b"{")]
+)
+def test_a_csv_file_begins_with_a_byte_order_mark_for_spreadsheets(
+    world: World, tmp_path: Path, words: tuple[str, ...], starts: bytes
+) -> None:
+    world.begin(guild("Śnieg", members=1), gift_code("FROST"))
+    file = tmp_path / "history"
+
+    run("export_history", "--output", file, *words)
+    shown = run("export_history", *words)
+
+    assert file.read_bytes().startswith(starts)
+    assert not shown.out.startswith("\ufeff"), "programs read the standard output"
 
 
 def test_an_export_that_breaks_off_leaves_the_file_before(

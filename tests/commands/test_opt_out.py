@@ -30,7 +30,9 @@ def test_who_opted_out_is_not_asked_for_in_any_guild_and_no_import_brings_them_b
     world.redeem(bears, code)
     import_members(bears.pk, [ListedMember(line=1, player_id="300000001")])
 
-    assert said.lines == ["Player 300000001 of Simulator is not asked for any more: 2 guild(s)."]
+    assert said.lines == [
+        "Codes are no longer redeemed for player 300000001 of Simulator: 2 guild(s)."
+    ]
     assert states(redemption) == {"300000001": "cancelled", "300000002": "redeemed"}
     assert {request["player"] for request in world.requests} == {"300000002"}
     assert set(
@@ -61,7 +63,7 @@ def test_at_their_own_wish_they_are_redeemed_for_again(world: World) -> None:
     assert [player for player, _ in world.grants] == ["300000001"]
     assert not OptOut.objects.exists()
     again = run("opt_out", "300000001", "--provider", "simulator", "--undo")
-    assert "It was so already." in again.out
+    assert "This was already the case." in again.out
 
 
 def test_what_is_no_player_id_is_refused(world: World) -> None:

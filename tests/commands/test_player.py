@@ -106,7 +106,7 @@ def test_it_goes_into_a_file(world: World, wolves: Guild, tmp_path: Path) -> Non
 
 
 def test_of_somebody_unknown_it_says_so(world: World) -> None:
-    assert "Nothing is kept of player 300000001 of Simulator." in run("export_player", *WHO).err
+    assert "No data is kept about player 300000001 of Simulator." in run("export_player", *WHO).err
     wrong = run("export_player", "anna", "--provider", "simulator")
     assert "“anna” is not a player ID" in wrong.err
 

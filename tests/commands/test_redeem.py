@@ -356,7 +356,7 @@ def test_a_dry_run_says_for_each_member_what_would_happen_and_why_not(world: Wor
         "Left": (False, "has left the guild"),
         "New": (True, "for the first time"),
     }
-    assert "2 of 6 member(s) would be asked for. Nothing was changed." in shown.lines
+    assert "Requests would be sent for 2 of 6 member(s). Nothing was changed." in shown.lines
     assert list(MemberRedemption.objects.order_by("pk").values()) == before
     asked = len(world.requests)
     world.redeem(wolves, code, Trigger.COMMAND)
@@ -383,5 +383,5 @@ def test_a_dry_run_of_a_code_that_nobody_knows_adds_none(world: World) -> None:
     said = run("redeem", "BRANDNEW", "--guild", "Wolves", "--dry-run")
 
     assert said.status == 0
-    assert "2 of 2 member(s) would be asked for." in said.out
+    assert "Requests would be sent for 2 of 2 member(s)." in said.out
     assert not GiftCode.objects.exists()

@@ -92,6 +92,15 @@ def test_a_simulator_that_is_away_is_one_line(world: World) -> None:
     assert not Guild.objects.exists()
 
 
+def test_a_simulator_with_another_token_is_one_line(world: World, settings: Any) -> None:
+    settings.SIMULATOR_TOKEN = "another"
+
+    said = run("seed_demo")
+
+    assert (said.status, "set SIMULATOR_TOKEN" in said.err) == (1, True)
+    assert not Guild.objects.exists()
+
+
 def test_a_simulator_that_is_not_configured_is_one_line(world: World, settings: Any) -> None:
     off = replace(settings.PROVIDERS["simulator"], api_url="")
     settings.PROVIDERS = {**settings.PROVIDERS, "simulator": off}

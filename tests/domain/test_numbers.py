@@ -71,3 +71,15 @@ def test_a_number_loses_no_digit_but_those_of_an_empty_fraction(text: str) -> No
 )
 def test_a_row_id_fits_into_a_bigint(text: str, pk: int | None) -> None:
     assert row_id(text) == pk
+
+
+def test_a_long_text_is_refused_before_the_slow_patterns(monkeypatch: pytest.MonkeyPatch) -> None:
+    def explained(text: str) -> str:
+        assert len(text) <= 100
+        return ""
+
+    monkeypatch.setattr("giftcodes.domain.numbers._reason", explained)
+
+    for text in ("1." + "1" * 100_000 + "x", "1,1x", "1e" + "1" * 1_000 + "x"):
+        with pytest.raises(NotWholeError):
+            whole_digits(text)

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import unicodedata
+from typing import Any
+
 import pytest
 
+from giftcodes.domain import text as text_module
 from giftcodes.domain.text import clean_name, clean_notes, clean_token, isolated, printable, visible
 
 BIDI_CONTROLS = "\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
@@ -101,3 +105,58 @@ def test_a_name_from_left_to_right_needs_no_isolation(name: str) -> None:
 @pytest.mark.parametrize("name", ["אבג", "علي", "Clan ١٢"])
 def test_a_name_from_right_to_left_is_isolated(name: str) -> None:
     assert isolated(name) == f"\u2068{name}\u2069"
+
+
+MANY_MARKS = {
+    "unordered": "a" + "\u0301\u0327" * 1_000,
+    "composed": "a" + "\u0f73" * 1_000,
+    "separated by an invisible character": "a" + ("\u0327" * 15 + "\u034f") * 100,
+}
+
+
+@pytest.mark.parametrize("text", MANY_MARKS.values(), ids=MANY_MARKS)
+def test_a_letter_keeps_thirty_marks(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    longest: list[int] = []
+
+    class Counted:
+        combining = staticmethod(unicodedata.combining)
+        category = staticmethod(unicodedata.category)
+
+        @staticmethod
+        def normalize(form: Any, text: str) -> str:
+            longest.append(len(text.replace("\u034f", "a").rpartition("a")[2]))
+            return unicodedata.normalize(form, text)
+
+    monkeypatch.setattr(text_module, "unicodedata", Counted)
+
+    kept = visible(text)
+
+    assert 29 <= sum(map(bool, map(unicodedata.combining, kept))) <= 30  # One may be part of “á”.
+    assert visible(kept) == kept
+    assert max(longest) <= 30
+
+
+@pytest.mark.parametrize("text", ["\N{MAN}\u200d" * 1_000, "\U000e0041" * 1_000])
+def test_the_time_of_cleaning_is_proportional_to_the_length(
+    text: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Around each invisible character a few others are looked at, not all before it."""
+    seen: list[int] = []
+    ends_in_emoji, flag = text_module._ends_in_emoji, text_module._TAGGED_FLAG
+
+    class Counted:
+        @staticmethod
+        def finditer(text: str, begin: int, end: int) -> Any:
+            seen.append(end - begin)
+            return flag.finditer(text, begin, end)
+
+    def counted(text: str) -> bool:
+        seen.append(len(text))
+        return ends_in_emoji(text)
+
+    monkeypatch.setattr(text_module, "_ends_in_emoji", counted)
+    monkeypatch.setattr(text_module, "_TAGGED_FLAG", Counted)
+    clean_name(text)
+
+    assert seen
+    assert max(seen) <= 16

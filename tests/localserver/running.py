@@ -110,11 +110,11 @@ class Up:
 
     @property
     def output(self) -> str:
-        """Its output so far."""
+        """The output so far."""
         return self._log.read_text(encoding="utf-8", errors="replace")
 
     def descendants(self) -> list[psutil.Process]:
-        """Its children, and their children."""
+        """The process's children, and their children."""
         return psutil.Process(self._process.pid).children(recursive=True)
 
     def child(self, *words: str) -> psutil.Process:
@@ -136,7 +136,7 @@ class Up:
         return self._process.wait(PATIENCE_SECONDS)
 
     def survivors(self, *, seconds: float) -> list[psutil.Process]:
-        """Its processes that still run so long after `end`."""
+        """The descendants that still run this long after `end`."""
         deadline = time.monotonic() + seconds
         while (
             alive := [found for found in self._seen if _is_alive(found)]

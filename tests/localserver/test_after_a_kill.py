@@ -23,7 +23,13 @@ from tests.waiting import PATIENCE_SECONDS, wait_for
 
 
 def _postgres(home: Path) -> Postgres:
-    return Postgres(home, port=pick_port(), password="only-for-tests", settings=THROW_AWAY)
+    return Postgres(
+        home,
+        port=pick_port(),
+        password="only-for-tests",
+        owner_password="only-for-tests",
+        settings=THROW_AWAY,
+    )
 
 
 def _started(postgres: Postgres) -> subprocess.Popen[bytes]:

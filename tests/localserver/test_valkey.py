@@ -1,4 +1,4 @@
-"""The broker starts with any kind of damage to its data, which are worthless."""
+"""The broker starts after any kind of damage to its data, which nothing depends on."""
 
 from __future__ import annotations
 

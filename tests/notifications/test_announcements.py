@@ -490,3 +490,16 @@ def test_a_channel_that_cannot_edit_gets_a_start_and_an_end(world: World) -> Non
         "✅ Auto-Redeem Complete",
     ]
     assert deliveries(redemption) == [("started", "done"), ("complete", "done")]
+
+
+@pytest.mark.parametrize("site", ["codes.example.org", "https://exa mple.org", "javascript:x", ""])
+def test_without_a_valid_address_of_the_site_a_message_goes_out_without_a_link(
+    world: World, discord: StandIn, settings: Any, site: str
+) -> None:
+    settings.SITE_URL = site
+    redemption = world.begin(with_channel(discord, members=2), gift_code())
+
+    send_due(world)
+
+    assert deliveries(redemption) == [("started", "sent")]
+    assert "url" not in discord.of(redemption.guild_id)[0].now

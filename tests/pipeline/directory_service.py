@@ -83,7 +83,7 @@ def look(world: World, times: int = 1) -> None:
 
 
 def later(world: World, seconds: float) -> None:
-    """Let time pass, also for the directory."""
+    """Let time pass, for the directory too."""
     ago = timedelta(seconds=seconds)
     world.pass_time(seconds)
     DirectoryLookup.objects.update(

@@ -39,7 +39,7 @@ def test_an_expired_code_costs_two_requests_for_a_guild_of_a_hundred(world: Worl
     assert set(states(redemption).values()) == {"cancelled"}
     assert set(redemption.member_redemptions.values_list("reason", flat=True)) <= {
         "The code has expired.",
-        "The code has expired. Not asked for.",
+        "The code has expired. No request was sent.",
     }
 
 

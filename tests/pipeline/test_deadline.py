@@ -1,4 +1,4 @@
-"""When a code is taken to end: one rule, in all places that put codes into an order."""
+"""When a code is expected to end: one rule, in all places that sort codes."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ DAY = dt.timedelta(days=1)
 
 
 def _codes() -> list[GiftCode]:
-    """In the order in which they are taken to end."""
+    """Codes in the order in which they are expected to end."""
     now = database_now()
     today = now.astimezone(dt.UTC).date()
 

@@ -22,7 +22,7 @@ def asked(world: World, code: GiftCode) -> list[str]:
 
 
 def live(world: World, seconds: int) -> None:
-    """So many seconds, with a tick and a sweep in every fifth."""
+    """Let this many seconds pass, with a tick and a sweep every five seconds."""
     for _ in range(0, seconds, 5):
         world.pass_time(5)
         world.tick()

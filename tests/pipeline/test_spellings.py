@@ -76,7 +76,7 @@ def test_the_command_line_uses_the_spelling_that_it_is_given(
     live(world)
 
     assert len(world.grants) == 4
-    assert "asked for as HandCase7" in capsys.readouterr().out
+    assert "tried as HandCase7" in capsys.readouterr().out
 
 
 def test_of_two_spellings_in_one_answer_of_the_feed_the_right_one_is_found(

@@ -1,1 +1,1 @@
-"""Attacks on the running system, and on its pages."""
+"""Attacks against parts of the running system, one file for each theme."""

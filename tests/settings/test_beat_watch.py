@@ -31,7 +31,9 @@ def database() -> Iterator[tuple[Copy, str]]:
     with ExitStack() as stack:
         folder = Path(stack.enter_context(TemporaryDirectory(prefix="redeemer-beat-")))
         folder.chmod(0o755)  # The database's user goes through it.
-        server = Postgres(folder, port=pick_port(), password="only-for-tests")
+        server = Postgres(
+            folder, port=pick_port(), password="only-for-tests", owner_password="only-for-tests"
+        )
         running = Running(server, folder / "postgres.log")
         stack.callback(running.stop)
         running.start()

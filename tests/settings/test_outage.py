@@ -36,7 +36,7 @@ class Site:
     def __init__(self, stack: ExitStack) -> None:
         folder = Path(stack.enter_context(TemporaryDirectory(prefix="redeemer-outage-")))
         folder.chmod(0o755)  # PostgreSQL's user must be able to enter it.
-        server = Postgres(folder, port=pick_port(), password=_PASSWORD)
+        server = Postgres(folder, port=pick_port(), password=_PASSWORD, owner_password=_PASSWORD)
         self.postgres = Running(server, folder / "postgres.log")
         stack.callback(self.postgres.stop)
         self.postgres.start()

@@ -12,7 +12,7 @@ from typing import Any
 import requests
 
 from simulator import Simulator
-from tests.simulator.fixtures import SALT
+from tests.simulator.fixtures import SALT, TOKEN
 
 ANNA, BERT = "100000001", "100000002"
 REALM = 1042
@@ -48,6 +48,11 @@ def word(
 ) -> str:
     """The game's message for a request, without a full stop."""
     return str(ask(simulator, player, code, realm, **options).json()["msg"]).removesuffix(".")
+
+
+def control_headers(token: str = TOKEN) -> dict[str, str]:
+    """The headers that the control paths require."""
+    return {"Authorization": f"Bearer {token}"}
 
 
 def read_feed(simulator: Simulator, key: str = "any", **options: Any) -> requests.Response:

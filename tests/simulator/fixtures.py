@@ -11,8 +11,10 @@ import pytest
 from simulator import Simulator
 
 SALT = "test-salt"
+#: tests.servers sets it for other processes, too.
+TOKEN = "test-token"
 #: A rate that no test reaches, but that answers have headers for.
-GENEROUS = {"salt": SALT, "rate": "100000/60", "player_gap": 0.0, "players": 20}
+GENEROUS = {"salt": SALT, "token": TOKEN, "rate": "100000/60", "player_gap": 0.0, "players": 20}
 
 
 class Clock:

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 import requests
 
-from tests.simulator.asking import SECONDS
+from tests.simulator.asking import SECONDS, control_headers
 
 pytestmark = pytest.mark.slow
 
@@ -55,11 +55,15 @@ def address(process: subprocess.Popen[str]) -> str:
     return line.split()[-1]
 
 
+def get(url: str) -> requests.Response:
+    return requests.get(url, headers=control_headers(), timeout=SECONDS)
+
+
 @BOTH
 def test_it_says_where_it_listens_and_answers_there(begin, command):
     url = address(begin(command, "--port", "0", "--players", "7"))
 
-    players = requests.get(f"{url}/_sim/players", timeout=SECONDS).json()["players"]
+    players = get(f"{url}/_sim/players").json()["players"]
 
     assert len(players) == 7
 
@@ -123,6 +127,21 @@ def test_a_missing_salt_is_noted(begin):
     assert errors.startswith("SIMULATOR_SALT is not set")
 
 
+def test_without_a_token_the_control_paths_are_closed(begin):
+    process = begin(PLAIN, "--port", "0", SIMULATOR_SALT="salt", SIMULATOR_TOKEN="")
+    url = address(process)
+
+    statuses = [
+        requests.get(f"{url}/_sim/world", headers=headers, timeout=SECONDS).status_code
+        for headers in ({}, control_headers(""), control_headers())
+    ]
+    process.terminate()
+    _rest, errors = process.communicate(timeout=SECONDS)
+
+    assert statuses == [403] * 3
+    assert errors == "SIMULATOR_TOKEN is not set; the control paths below /_sim/ are closed.\n"
+
+
 def test_the_key_of_the_feed_comes_from_the_environment(begin):
     url = address(begin(PLAIN, "--port", "0", SIMULATOR_FEED_KEY="secret"))
 
@@ -147,7 +166,12 @@ def test_a_killed_simulator_continues_where_it_was(begin, tmp_path):
     )
     process = begin(PLAIN, *arguments)
     url = address(process)
-    requests.post(f"{url}/_sim/world", json={"codes": {"SNOW": {}}}, timeout=SECONDS)
+    requests.post(
+        f"{url}/_sim/world",
+        json={"codes": {"SNOW": {}}},
+        headers=control_headers(),
+        timeout=SECONDS,
+    ).raise_for_status()
     for _ in range(5):
         requests.post(f"{url}/api/gift_code", data={"fid": "1"}, timeout=SECONDS)
     process.kill()
@@ -155,9 +179,9 @@ def test_a_killed_simulator_continues_where_it_was(begin, tmp_path):
 
     url = address(begin(PLAIN, *arguments))
 
-    ledger = requests.get(f"{url}/_sim/ledger", timeout=SECONDS).json()
+    ledger = get(f"{url}/_sim/ledger").json()
     assert [entry["msg"] for entry in ledger["requests"]] == ["params error"] * 5
-    assert "SNOW" in requests.get(f"{url}/_sim/world", timeout=SECONDS).json()["codes"]
+    assert "SNOW" in get(f"{url}/_sim/world").json()["codes"]
 
 
 def test_it_imports_neither_the_app_nor_django():

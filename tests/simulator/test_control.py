@@ -11,15 +11,17 @@ import time
 import pytest
 import requests
 
-from tests.simulator.asking import ANNA, BERT, REALM, SECONDS, ask, read_feed, word
+from tests.simulator.asking import ANNA, BERT, REALM, SECONDS, ask, control_headers, read_feed, word
 
 
 def get(simulator, path: str):
-    return requests.get(simulator.url + path, timeout=SECONDS).json()
+    return requests.get(simulator.url + path, headers=control_headers(), timeout=SECONDS).json()
 
 
 def post(simulator, path: str, body) -> requests.Response:
-    return requests.post(simulator.url + path, json=body, timeout=SECONDS)
+    return requests.post(
+        simulator.url + path, json=body, headers=control_headers(), timeout=SECONDS
+    )
 
 
 def test_a_world_can_be_posted(simulator):
@@ -120,7 +122,10 @@ def test_a_bad_world_changes_nothing(simulator):
 
 
 def test_a_body_that_is_not_json_is_refused(simulator):
-    answer = requests.post(simulator.url + "/_sim/world", data=b"{", timeout=SECONDS)
+    headers = {**control_headers(), "Content-Type": "application/json"}
+    answer = requests.post(
+        simulator.url + "/_sim/world", data=b"{", headers=headers, timeout=SECONDS
+    )
 
     assert (answer.status_code, answer.json()["error"][:5]) == (400, "body:")
 
@@ -181,7 +186,9 @@ def test_the_ledger_can_be_read_from_a_request_on(simulator):
 
 
 def test_a_since_that_is_not_a_number_is_refused(simulator):
-    answer = requests.get(simulator.url + "/_sim/ledger?since=yesterday", timeout=SECONDS)
+    answer = requests.get(
+        simulator.url + "/_sim/ledger?since=yesterday", headers=control_headers(), timeout=SECONDS
+    )
 
     assert (answer.status_code, answer.json()["error"][:6]) == (400, "since:")
 
@@ -230,7 +237,7 @@ def test_most_players_but_not_all_live_in_the_home_realm(make_simulator):
 
 
 def test_an_unknown_control_path_is_not_found(simulator):
-    assert requests.get(simulator.url + "/_sim/nothing", timeout=SECONDS).status_code == 404
+    assert get(simulator, "/_sim/nothing") == {"error": "There is no GET /_sim/nothing here."}
 
 
 def test_a_request_that_is_not_http_is_refused(simulator):

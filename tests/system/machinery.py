@@ -16,6 +16,7 @@ import psycopg
 import requests
 
 from tests import databases
+from tests.simulator.asking import control_headers
 from tests.waiting import PATIENCE_SECONDS, wait_for
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -104,12 +105,17 @@ class System:
 
     def world(self, **change: Any) -> None:
         """Change the game's world."""
-        answer = requests.post(f"{self.game_url}/_sim/world", json=change, timeout=PATIENCE_SECONDS)
+        answer = requests.post(
+            f"{self.game_url}/_sim/world",
+            json=change,
+            headers=control_headers(),
+            timeout=PATIENCE_SECONDS,
+        )
         assert answer.status_code == 200, answer.text
 
     def ledger(self) -> dict[str, Any]:
         found: dict[str, Any] = requests.get(
-            f"{self.game_url}/_sim/ledger", timeout=PATIENCE_SECONDS
+            f"{self.game_url}/_sim/ledger", headers=control_headers(), timeout=PATIENCE_SECONDS
         ).json()
         return found
 

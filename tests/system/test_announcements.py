@@ -90,11 +90,11 @@ class Stage:
             code,
             code,
         )
-        # A run has two rows, also if its start and its end were separate messages.
+        # A run has two rows, even if its start and its end were separate messages.
         return bool(found[0][0] == GUILDS and found[0][1] == 2 * GUILDS)
 
     def shown(self) -> dict[tuple[str, str], Counter[str]]:
-        """For each channel and code: how many messages show the start, and the end."""
+        """How many messages show the start, and the end, for each channel and code."""
         counted: dict[tuple[str, str], Counter[str]] = {}
         for message in self.discord.messages.values():
             code = message.titles[0].split(": ")[1].split(" for ")[0]

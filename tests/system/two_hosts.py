@@ -197,7 +197,7 @@ def running(folder: Path) -> Iterator[TwoHosts]:
         stack.callback(broker.stop)
         broker.start()
         _open_to(valkey, network.server)
-        game = Game(f"http://{network.server}:{pick_port()}")
+        game = Game(f"http://{network.server}:{pick_port()}", os.environ["SIMULATOR_TOKEN"])
         database = Database(postgres.server.url)
         stack.callback(database.close)
         both = TwoHosts(
@@ -254,7 +254,13 @@ def _postgres(folder: Path, network: Network) -> Running:
         "hba_file": str(rules),
         "listen_addresses": ",".join(sorted({"127.0.0.1", network.server})),
     }
-    server = Postgres(folder, port=pick_port(), password=_PASSWORD, settings=THROW_AWAY | settings)
+    server = Postgres(
+        folder,
+        port=pick_port(),
+        password=_PASSWORD,
+        owner_password=_PASSWORD,
+        settings=THROW_AWAY | settings,
+    )
     return Running(server, folder / "postgresql.log")
 
 

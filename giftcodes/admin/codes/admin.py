@@ -1,4 +1,7 @@
-"""Gift codes: adding, redeeming, closing, reopening, and deleting them with their history kept."""
+"""The admin of gift codes: add, redeem, close, reopen and reissue them.
+
+A deleted code keeps its row and its history.
+"""
 
 from __future__ import annotations
 
@@ -73,11 +76,10 @@ _BUTTONS: dict[CodeState, list[tuple[str, Any]]] = {
 class GiftCodeAdmin(KeepsHistory):
     form = GiftCodeForm
     intro = _("The feeds add codes automatically. A code that you add is redeemed at once.")
-    empty_hint = _("No codes yet: they come from the feed, or add one by hand.")
+    empty_hint = _("No codes yet. The feed adds codes, or you can add one by hand.")
     retire_words = _(
-        "The code is closed permanently: it is redeemed for no member any more, and the feed "
-        "cannot add "
-        "it again. Its history stays, and Bring back on its page undoes this."
+        "The code is closed permanently: it is no longer redeemed for any member, and the feed "
+        "cannot add it again. Its history stays, and Bring back on its page undoes this."
     )
 
     list_display = [
@@ -106,11 +108,11 @@ class GiftCodeAdmin(KeepsHistory):
         return context(self.get_object(request, unquote(object_id)), request.user)
 
     def get_fieldsets(self, request: HttpRequest, obj: GiftCode | None = None) -> Any:
-        """Without the history fields when a code is added."""
+        """Leave out the history fields when a code is added."""
         return super().get_fieldsets(request, obj) if obj else self.fieldsets[:1]
 
     def get_readonly_fields(self, request: HttpRequest, obj: GiftCode | None = None) -> list[str]:  # noqa: ARG002
-        """The game and the spelling never change: another pair is another code."""
+        """The game and the spelling cannot be changed, because they identify the code."""
         return ["provider", "code", *_PIPELINE_FIELDS] if obj else []
 
     def decorate(self, request: HttpRequest, rows: list[GiftCode]) -> None:
@@ -151,7 +153,10 @@ class GiftCodeAdmin(KeepsHistory):
 
     # --- Adding -------------------------------------------------------------------------------
     def save_model(self, request: HttpRequest, obj: GiftCode, form: Any, change: bool) -> None:
-        """Start a new code after the commit. Add another spelling to the known code."""
+        """Save a code. A new one is redeemed after the commit.
+
+        If the code is another spelling of a known code, the spelling is added to that code.
+        """
         if isinstance(form, GiftCodeForm) and form.respelled is not None:
             self._offer_spelling(request, obj, form.respelled)
             return
@@ -166,9 +171,9 @@ class GiftCodeAdmin(KeepsHistory):
             self._say_what_follows(request, obj)
 
     def _offer_spelling(self, request: HttpRequest, typed: GiftCode, known: GiftCode) -> None:
-        """Do not save a new row.
+        """Offer the spelling for the known code, without saving a new row.
 
-        The row of the form becomes the known code, whose page is shown next.
+        The form's instance becomes the known code, whose page is shown next.
         """
         result = offer_spelling(
             known.pk, typed.code, trigger=Trigger.ADMIN, user_id=request.user.pk
@@ -181,7 +186,7 @@ class GiftCodeAdmin(KeepsHistory):
         typed.pk, typed.issue = known.pk, known.issue
 
     def log_addition(self, request: HttpRequest, obj: GiftCode, message: Any) -> Any:
-        """Another spelling is a change of the known code."""
+        """Log another spelling as a change of the known code."""
         if obj._state.adding:
             return self.log_change(request, obj, gettext("Offered as %s.") % obj.code)
         return super().log_addition(request, obj, message)
@@ -195,7 +200,7 @@ class GiftCodeAdmin(KeepsHistory):
         return super().response_add(request, obj, post_url_continue)
 
     def _say_what_follows(self, request: HttpRequest, code: GiftCode) -> None:
-        """Say what will happen with a new code, before a worker has started."""
+        """Say what will happen to a new code. No worker has started it yet."""
         guilds = Guild.objects.automatic().filter(provider=code.provider)
         members = Member.objects.eligible().filter(guild__in=guilds).count()
         if obstacle := provider_obstacle(code.provider):
@@ -205,8 +210,8 @@ class GiftCodeAdmin(KeepsHistory):
             )
         elif not members:
             words = gettext(
-                "Code %s is saved, but no guild of this game redeems codes automatically for a "
-                "member."
+                "Code %s is saved, but no guild that redeems codes of this game automatically has "
+                "an active member."
             )
             self.message_user(request, words % code, messages.WARNING)
         else:
@@ -223,7 +228,7 @@ class GiftCodeAdmin(KeepsHistory):
     # --- Actions ------------------------------------------------------------------------------
     @admin.action(description=_("Redeem now …"), permissions=["redeem"])
     def redeem_now(self, request: HttpRequest, codes: QuerySet[GiftCode]) -> HttpResponse | None:
-        """Show the effects for each guild. After a confirmation, start the chosen ones."""
+        """Show the effects for each guild. After confirmation, redeem for the chosen guilds."""
         report = Report()
         lines = lines_of(codes, request.user, report)
         chosen = chosen_of(lines, request)
@@ -271,13 +276,14 @@ class GiftCodeAdmin(KeepsHistory):
             tasks.enqueue_on_commit(tasks.fan_out, code.pk, Trigger.CATCH_UP)
             self.log_change(request, code, gettext("Reopened."))
             report.done(
-                gettext("Code %s is open again, and is redeemed for the members without it.") % code
+                gettext("Code %s is open again, and is redeemed for members who do not have it.")
+                % code
             )
         report.tell(request)
 
     @admin.action(description=_("Close code"), permissions=["code"])
     def close_codes(self, request: HttpRequest, codes: QuerySet[GiftCode]) -> None:
-        """Send no more requests for these codes."""
+        """Close codes. No more requests are sent for them."""
         report = Report()
         reason = gettext("Closed by %s in the admin.") % request.user
         for code in codes:
@@ -313,11 +319,13 @@ class GiftCodeAdmin(KeepsHistory):
                 % code
             )
         else:
-            report.done(gettext("Code %s is closed: it is redeemed for no member any more.") % code)
+            report.done(
+                gettext("Code %s is closed: it is no longer redeemed for any member.") % code
+            )
 
 
 def _results_url(lines: list[Line]) -> str:
-    """The address of the page of one redemption, or of the list of several."""
+    """The address of the page for one redemption, or of the list for several."""
     if len(lines) == 1:
         row = Redemption.objects.filter(guild=lines[0].guild, gift_code=lines[0].code).first()
         if row:

@@ -39,7 +39,7 @@ class Report:
         self._lines[messages.ERROR][text] += 1
 
     def tell(self, request: HttpRequest, *, is_silent: bool = False) -> None:
-        """Show the lines on the next page. Without any line, say that there was nothing to do.
+        """Show the lines on the next page. If there are none, say that there was nothing to do.
 
         Args:
             request: whose next page shows them.

@@ -11,11 +11,11 @@ from django.contrib.admin.widgets import AutocompleteSelectMultiple
 from django.core.exceptions import BadRequest
 from django.db import IntegrityError, models
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
-from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext_lazy as _
 from unfold.widgets import UnfoldAdminTextInputWidget
 
 from giftcodes.admin.common import scope
+from giftcodes.admin.common.back import page_before
 from giftcodes.admin.common.html import list_url
 from giftcodes.admin.common.row_select import RowSelect, RowSelectMultiple, can_be_id
 from giftcodes.domain.text import clean_name, clean_token
@@ -60,8 +60,8 @@ class OwnRowsFilter(admin.RelatedFieldListFilter):
 def without_clear(field: Any) -> None:
     """Remove the button that clears a whole search field.
 
-    It stands in the list of chosen items, where screen readers expect items only. Each item has a
-    button of its own.
+    The button is in the list of chosen items, where screen readers expect only items. Each item has
+    its own button.
     """
     if field is not None and isinstance(field.widget, AutocompleteSelectMultiple):
         field.widget.is_required = True
@@ -107,7 +107,7 @@ class Scoped(_Mixin):
         return found, may_repeat
 
     def formfield_for_foreignkey(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
-        """Limit the choices, and thereby what a form accepts."""
+        """Limit the choices, and so the values that a form accepts."""
         if db_field.name in self.get_autocomplete_fields(request):
             kwargs.setdefault("widget", RowSelect(db_field, self.admin_site))
         return super().formfield_for_foreignkey(
@@ -291,7 +291,7 @@ class Page(Scoped, _ModelAdmin):
         return fields if scope.sees_all(request.user) else [*fields, *self.reserved]
 
     def get_actions(self, request: HttpRequest) -> Any:
-        """Without Django's bulk deletion: rows with a history stay."""
+        """Leave out Django's bulk deletion, because rows with a history stay."""
         actions = super().get_actions(request)
         actions.pop("delete_selected", None)
         return actions
@@ -299,11 +299,9 @@ class Page(Scoped, _ModelAdmin):
     def response_action(self, request: HttpRequest, queryset: QuerySet[Any]) -> HttpResponse | None:  # type: ignore[override]
         """Return to the page of the row, if the action was a button there."""
         response: HttpResponse | None = super().response_action(request, queryset)
-        back = request.POST.get("back", "")
+        back = page_before(request)
         is_over = isinstance(response, HttpResponseRedirect)
-        if is_over and url_has_allowed_host_and_scheme(back, allowed_hosts={request.get_host()}):
-            return HttpResponseRedirect(back)
-        return response
+        return HttpResponseRedirect(back) if back and is_over else response
 
     @property
     def list_url(self) -> str:
@@ -312,23 +310,23 @@ class Page(Scoped, _ModelAdmin):
 
     # The permissions of actions. Viewing history and causing it are separate permissions.
     def has_redeem_permission(self, request: HttpRequest) -> bool:
-        """Start, stop and resume runs."""
+        """Whether the user may start, stop and resume runs."""
         return _may(request, "change_redemption")
 
     def has_code_permission(self, request: HttpRequest) -> bool:
-        """Close and reopen codes."""
+        """Whether the user may close and reopen codes."""
         return _may(request, "change_giftcode")
 
     def has_operate_permission(self, request: HttpRequest) -> bool:
-        """Change what officers may not change."""
+        """Whether the user may change what officers may not."""
         return self.has_change_permission(request) and scope.sees_all(request.user)
 
     def has_provider_permission(self, request: HttpRequest) -> bool:
-        """Pause and resume a game."""
+        """Whether the user may pause and resume a game."""
         return _may(request, "change_ratebudget")
 
     def has_feed_permission(self, request: HttpRequest) -> bool:
-        """Poll a feed now."""
+        """Whether the user may poll a feed now."""
         return _may(request, "change_feed")
 
 
@@ -339,7 +337,7 @@ def _may(request: HttpRequest, permission: str) -> bool:
 class History(Page):
     """Rows that only the pipeline writes: the pages show them and change nothing."""
 
-    # Counting a long history for "12 results (3,141,592 total)" would cost more than the page.
+    # Counting a long history for "12 results (3,141,592 total)" would take longer than the page.
     show_full_result_count = False
 
     def has_add_permission(self, request: HttpRequest) -> bool:  # noqa: ARG002

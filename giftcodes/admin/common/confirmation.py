@@ -9,6 +9,8 @@ from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.contrib.admin.models import CHANGE, LogEntry
 from django.template.response import TemplateResponse
 
+from giftcodes.admin.common.back import page_before
+
 if TYPE_CHECKING:
     from django import forms
     from django.db.models import Model
@@ -23,7 +25,7 @@ SHOWN = "shown"
 
 
 def group(title: Any, badge: str, lines: Iterable[Any]) -> dict[str, Any]:
-    """Lines under one heading, of which the page shows the first `MOST_SHOWN`.
+    """Lines under one heading. The page shows the first `MOST_SHOWN` of them.
 
     Args:
         title: the heading.
@@ -79,7 +81,7 @@ def confirmation_page(
         "shown": SHOWN,
         "selected": request.POST.getlist(ACTION_CHECKBOX_NAME),
         "select_across": request.POST.get("select_across", "0"),
-        "back": request.POST.get("back") or request.get_full_path(),
+        "back": page_before(request) or request.get_full_path(),
         "list_url": page.list_url,
     }
     return TemplateResponse(request, "admin/giftcodes/confirmation.html", context)

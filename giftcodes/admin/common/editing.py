@@ -65,7 +65,7 @@ class KeepsHistory(Editable):
     def history_view(
         self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
     ) -> Any:
-        """The changes of the row, each with its author, and the actions on it."""
+        """Show the changes to the row and the actions on it, each with its author."""
         row = self.get_object(request, unquote(object_id))
         entries, has_older = entries_of(row, request.user)
         context = {"entries": entries, "has_older": has_older}
@@ -74,7 +74,7 @@ class KeepsHistory(Editable):
     def delete_view(
         self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
     ) -> Any:
-        """Ask for a confirmation, and say what Delete does."""
+        """Ask for confirmation, and say what Delete does."""
         return super().delete_view(
             request, object_id, {"retire_words": self.retire_words, **(extra_context or {})}
         )
@@ -86,9 +86,10 @@ class KeepsHistory(Editable):
         report.tell(request)
 
     def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:
-        """Django's bulk deletion is not offered.
+        """Retire the rows.
 
-        If it is added again, it deletes nothing either.
+        Django's bulk deletion is not offered. If it were added again, it would not delete rows
+        either.
         """
         report = Report()
         self.retire(request, queryset, report)
@@ -109,7 +110,7 @@ class KeepsHistory(Editable):
 
 
 def game_choices() -> list[tuple[str, str]]:
-    """The games of the settings. The label of a game that is off says so."""
+    """The games in the settings. The label of a game that is off says so."""
     return [
         (
             config.name,

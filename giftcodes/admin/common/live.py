@@ -1,8 +1,8 @@
 """Pages that update without a reload: the browser fetches parts and replaces changed ones.
 
-The parts are rendered here by the templates of the page itself. So there is one way to show a
-thing, and everything in it is escaped. `static/giftcodes/live.js` asks, and the answer says how
-soon it should ask again.
+The parts are rendered here, by the same templates as the whole page. So a part always looks
+the same, and everything in it is escaped. `static/giftcodes/live.js` requests the parts, and each
+response says how soon to request them again.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from django.http import HttpRequest
 
-#: The time between two requests of a page while something runs, and while nothing does.
+#: The time between two requests of a page while a run is open, and while none is.
 BUSY_SECONDS = 2.0
 IDLE_SECONDS = 10.0
 
@@ -29,7 +29,7 @@ def parts_of(
     """Render parts of a page.
 
     Args:
-        request: the browser's.
+        request: the browser's request.
         templates: the template of each part, by the part's name.
         context: the values that the templates show.
 
@@ -43,7 +43,7 @@ def parts_of(
 
 
 def answer(parts: Mapping[str, str], *, again_in_seconds: float | None) -> JsonResponse:
-    """The response to live.js. `again_in_seconds` None: the page does not change any more."""
+    """The response to live.js. If `again_in_seconds` is None, the page no longer changes."""
     response = JsonResponse({"parts": parts, "again_in_seconds": again_in_seconds})
     add_never_cache_headers(response)
     return response

@@ -67,7 +67,7 @@ def sees_all(person: Person) -> bool:
 
 
 def visible(rows: QuerySet[Row], person: Person) -> QuerySet[Row]:
-    """Those of these rows that a person may see."""
+    """The rows among these that a person may see."""
     return rows.filter(limit(rows.model, person))
 
 
@@ -86,8 +86,8 @@ def _nothing(_person: Person) -> Q:
 def _guilds(person: Person) -> list[int]:
     """The ids of the person's guilds, fetched once in a request.
 
-    They are values and no subquery: PostgreSQL cannot know how few rows a subquery has, and would
-    read a million member redemptions to find the newest fifty.
+    They are values and not a subquery: PostgreSQL cannot know how few rows a subquery has, and
+    would read a million member redemptions to find the newest fifty.
     """
     ids: list[int] | None = getattr(person, _KEPT, None)
     if ids is None:
@@ -167,8 +167,8 @@ RULES: dict[type[Model], Callable[[Person], Q]] = {
 def redact(rows: Iterable[Model], person: Person) -> None:
     """Remove the names of other guilds from member redemptions that are shown and not saved.
 
-    A player may be in two guilds, and the game is asked for one of them. The member redemption of
-    the other guild names the guild whose answer proves that the player has the code.
+    A player may be in two guilds, and the request is sent for one of them. The member redemption of
+    the other guild names that guild, whose answer proves that the player has the code.
     """
     if sees_all(person):
         return

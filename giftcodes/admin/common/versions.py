@@ -23,7 +23,7 @@ from giftcodes.domain.numbers import row_id
 from giftcodes.models import Guild
 from giftcodes.models.history import FIRST_KNOWN
 
-#: The highest number of versions, and of actions, that a page shows.
+#: The maximum number of versions, and of actions, that a page shows.
 MOST_ENTRIES = 200
 #: An action that was logged within this time of a version belongs to that version.
 _SOON = dt.timedelta(seconds=2)
@@ -108,7 +108,7 @@ def _with_guilds(entries: list[Entry], person: scope.Person) -> list[Entry]:
 
 
 def _add(logged: Entry, entries: list[Entry]) -> None:
-    """Add a logged action: to the entry of the version that it made, or as an entry of its own."""
+    """Add a logged action to the entry of the version that it made, or as a separate entry."""
     same = next(
         (one for one in entries if one.who == logged.who and abs(one.at - logged.at) < _SOON), None
     )
@@ -170,7 +170,7 @@ def _of_version(before: Any, version: Any, related: _Related) -> Entry | None:
 
 
 def _logged(row: Model, since: dt.datetime | None) -> Iterable[Entry]:
-    """The actions that the admin logged, without those that the versions describe better."""
+    """The actions that the admin logged, except those that the versions describe better."""
     kind = ContentType.objects.get_for_model(row)
     logs = LogEntry.objects.filter(content_type=kind, object_id=str(row.pk)).select_related("user")
     for log in logs.order_by("-action_time")[:MOST_ENTRIES]:

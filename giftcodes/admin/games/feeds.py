@@ -76,16 +76,14 @@ class FeedAdmin(Editable):
     def poll_now(self, request: HttpRequest, feeds: QuerySet[Feed]) -> None:
         """Poll one feed at once and show the result.
 
-        Several take too long, so workers poll them.
+        Polling several feeds takes too long, so workers poll them.
         """
         report = Report()
         chosen = list(feeds)
         for feed in chosen:
             config = settings.PROVIDERS.get(feed.provider)
             if config is None:
-                report.refused(
-                    gettext("The game %s is not in the settings any more.") % feed.provider
-                )
+                report.refused(gettext("The game %s is no longer in the settings.") % feed.provider)
             elif len(chosen) == 1 or not config.has_feed:
                 self._poll(feed, report)
             else:

@@ -33,7 +33,7 @@ def ensure_rows(model: type[Model]) -> None:
 
 
 def title_of(provider: str) -> str:
-    """The title of a game, or its key if it is not in the settings any more."""
+    """The title of a game, or its key if it is no longer in the settings."""
     config = settings.PROVIDERS.get(provider)
     return config.title if config else provider
 

@@ -34,7 +34,7 @@ class GuildAdmin(KeepsHistory):
     intro = _("The alliances whose members get each new code.")
     empty_hint = _("No guilds yet: add one, then its members.")
     retire_words = _(
-        "The guild becomes inactive: no code is redeemed for its members any more, and waiting "
+        "The guild becomes inactive: codes are no longer redeemed for its members, and waiting "
         "redemptions are cancelled. Its members and their history stay, and you can activate it "
         "again "
         "at any time."
@@ -55,7 +55,7 @@ class GuildAdmin(KeepsHistory):
     ]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Guild]:
-        """With the number of eligible members."""
+        """Add the number of eligible members."""
         eligible = Member.objects.eligible().filter(guild=OuterRef("pk")).order_by().values("guild")
         number = Subquery(
             eligible.annotate(number=Count("pk")).values("number"), output_field=IntegerField()
@@ -72,11 +72,10 @@ class GuildAdmin(KeepsHistory):
     def get_form(
         self, request: HttpRequest, obj: Guild | None = None, change: bool = False, **kwargs: Any
     ) -> Any:
-        """With an error for a taken name that says what to do."""
+        """Set an error message for a taken name that says what to do."""
         taken = _(
             "There is a guild of this name already (it may be inactive). Choose another name, or "
-            "use "
-            "that guild."
+            "use that guild."
         )
         kwargs["error_messages"] = {"name": {"unique": taken}}
         return super().get_form(request, obj, change, **kwargs)

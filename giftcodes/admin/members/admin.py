@@ -72,7 +72,7 @@ class MemberAdmin(KeepsHistory):
     )
     empty_hint = _("No members yet: add a guild first, then its players.")
     retire_words = _(
-        "The member becomes inactive: no code is redeemed for the player in this guild any more, "
+        "The member becomes inactive: codes are no longer redeemed for the player in this guild, "
         "and "
         "waiting redemptions are cancelled. The history stays, and you can make the member "
         "active again "
@@ -90,12 +90,12 @@ class MemberAdmin(KeepsHistory):
     quiet_buttons = True
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Member]:
-        """With the realm that requests to the game name."""
+        """Add the realm that is sent to the game: the member's own, or else the guild's."""
         rows: QuerySet[Member] = super().get_queryset(request)
         return rows.annotate(realm_now=Coalesce("realm", "guild__realm"))
 
     def get_readonly_fields(self, request: HttpRequest, obj: Member | None = None) -> list[str]:  # noqa: ARG002
-        """The player and the guild of a member never change: another pair is another member."""
+        """The player and the guild cannot be changed, because they identify the member."""
         return (
             ["opted_out_shown", "joined_at", "look_at", "directory", "wishes", "guild", "player_id"]
             if obj
@@ -103,7 +103,7 @@ class MemberAdmin(KeepsHistory):
         )
 
     def get_fieldsets(self, request: HttpRequest, obj: Member | None = None) -> Any:
-        """Without the history fields when a member is added."""
+        """Leave out the history fields when a member is added."""
         if obj:
             shown = ["active", "opted_out_shown", "consented_on", "joined_at", "look_at"]
             if directory_words(obj):
@@ -167,7 +167,7 @@ class MemberAdmin(KeepsHistory):
 
     @admin.action(description=_("Move to another guild …"), permissions=["change"])
     def move(self, request: HttpRequest, members: QuerySet[Member]) -> HttpResponse | None:
-        """Ask for the guild, show the effects, and do it after a confirmation."""
+        """Ask for the guild, show the effects, and move the members after confirmation."""
         return move(request, self, members)
 
     @admin.action(description=_("Set the realm …"), permissions=["change"])

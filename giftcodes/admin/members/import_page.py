@@ -24,8 +24,7 @@ from giftcodes.admin.common.html import list_link, list_url
 from giftcodes.domain.numbers import row_id
 from giftcodes.models import Guild, Member, MemberImport, Source
 from giftcodes.models.guild import member_words
-from giftcodes.roster import MemberList, UnreadableListError, read_members
-from giftcodes.roster.text import text_of
+from giftcodes.roster import MemberList, UnreadableListError, members_in, text_of
 from giftcodes.services.imports import ImportResult, import_members, summary
 
 if TYPE_CHECKING:
@@ -63,7 +62,9 @@ class ImportForm(forms.Form):
 
     guild = forms.ModelChoiceField(Guild.objects.none(), label=_("Guild"))
     file = forms.FileField(
-        label=_("An Excel, CSV or text file"), required=False, help_text=_("At most 1 MB.")
+        label=_("An Excel, CSV or text file"),
+        required=False,
+        help_text=_("At most 1 MB and 20,000 members."),
     )
     listing = ListField(
         label=_("Or the list itself"),
@@ -96,12 +97,12 @@ class ImportForm(forms.Form):
         if not data.strip():
             raise forms.ValidationError(_("Choose a file, or paste a list."))
         try:
-            cleaned["text"] = text_of(data)
-            cleaned["members"] = read_members(data)
+            text = text_of(data)
+            if len(text.encode("utf-8", "replace")) > MOST_BYTES:
+                raise forms.ValidationError({"file" if uploaded else "listing": _TOO_LONG})
+            cleaned["text"], cleaned["members"] = text, members_in(text)
         except UnreadableListError as error:
             raise forms.ValidationError({"file" if uploaded else "listing": str(error)}) from error
-        if len(cleaned["text"].encode("utf-8", "replace")) > MOST_BYTES:
-            raise forms.ValidationError({"file": _TOO_LONG})
         return cleaned
 
 

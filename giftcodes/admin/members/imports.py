@@ -53,11 +53,11 @@ class MemberImportAdmin(History):
     change_form_template = "admin/giftcodes/import/change_form.html"
 
     def has_undo_permission(self, request: HttpRequest) -> bool:
-        """A person who may import members may undo an import."""
+        """Whether the user may import members, and so undo an import."""
         return request.user.has_perms(["giftcodes.add_member", "giftcodes.change_member"])
 
     def buttons_of(self, row: MemberImport) -> list[tuple[str, Any]]:
-        """An import can be undone once."""
+        """Offer to undo the import, unless it was undone already."""
         return [] if row.undone_at else [("undo", "")]
 
     @admin.display(description=_("undone"), ordering="undone_at")

@@ -57,7 +57,7 @@ def may_open(person: Any) -> bool:
 
 
 def page(request: HttpRequest) -> HttpResponse:
-    """The form for a player, the player's data with the buttons, and the action of a button."""
+    """Show the form and, once a player is chosen, the data and buttons. Act on a pressed button."""
     if not may_open(request.user):
         raise PermissionDenied
     form = PlayerForm(
@@ -75,9 +75,9 @@ def page(request: HttpRequest) -> HttpResponse:
 
 
 def _initial(member_id: str | None) -> dict[str, str]:
-    """The player of a member.
+    """The form's initial values: the game and player ID of this member.
 
-    Links name the member's row, so that no address contains a player ID.
+    Links to the page contain the member's primary key, so that no URL contains a player ID.
     """
     members = Member.objects.select_related("guild")
     member = members.filter(pk=pk).first() if (pk := row_id(member_id)) else None
@@ -89,7 +89,7 @@ def _opt_out(request: HttpRequest, provider: str, player_id: str) -> None:
     _note(request, provider, player_id, gettext("Opted out."))
     tasks.enqueue_on_commit(tasks.catch_up)
     words = gettext(
-        "No code is redeemed for player %s any more, in any guild. An imported list does not bring "
+        "Codes are no longer redeemed for player %s, in any guild. An imported list does not bring "
         "the player back."
     )
     messages.success(request, words % player_id if result.changed else _UNCHANGED)
@@ -101,8 +101,7 @@ def _opt_in(request: HttpRequest, provider: str, player_id: str) -> None:
     tasks.enqueue_on_commit(tasks.catch_up)
     words = gettext(
         "Codes are redeemed for player %s again. The player catches up in every guild with an "
-        "active "
-        "membership."
+        "active membership."
     )
     messages.success(request, words % player_id if result.changed else _UNCHANGED)
 
@@ -154,7 +153,7 @@ class OptOutAdmin(History):
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> Any:
-        """With a link to the page for a player's wish."""
+        """Add a link to the page for a player's wish."""
         here = {}
         if may_open(request.user):
             page_link = format_html(

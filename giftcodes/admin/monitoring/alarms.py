@@ -47,7 +47,7 @@ class AlarmAdmin(History):
     readonly_fields = ["state_shown", "about", "notices"]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Alarm]:
-        """Without alarms that are only suspected."""
+        """Leave out alarms that are only suspected."""
         return super().get_queryset(request).filter(raised_at__isnull=False)
 
     @admin.display(description=_("state"), ordering="cleared_at")

@@ -65,7 +65,7 @@ class Chart:
 
     @property
     def is_empty(self) -> bool:
-        """No game answered on any of these days."""
+        """Whether no game answered on any of these days."""
         return self.most == 0
 
 

@@ -38,7 +38,7 @@ from giftcodes.queries.overview import Rows, overview
 if TYPE_CHECKING:
     from django.http import HttpRequest
 
-#: The numbers of runs and alarms that are shown. The others are counted, with a link to the list.
+#: The most runs and alarms that are shown. The others are counted, with a link to their list.
 RUNS_SHOWN = 8
 ALARMS_SHOWN = 5
 CHART_SECONDS = 300.0
@@ -55,7 +55,7 @@ def may_look(request: HttpRequest) -> bool:
 
 
 def add_board(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
-    """Add the context of the index. Unfold calls it (settings, `DASHBOARD_CALLBACK`)."""
+    """Add the dashboard to the index page. Unfold calls this (settings, `DASHBOARD_CALLBACK`)."""
     if not may_look(request):
         return context
     shown = board(request.user)
@@ -75,7 +75,7 @@ def live(request: HttpRequest) -> JsonResponse:
 
 
 def live_chart(request: HttpRequest) -> JsonResponse:
-    """The chart. It counts all answers of two weeks, so the page fetches it later, and rarely."""
+    """The chart. It counts the answers of two weeks, so the page fetches it later, and rarely."""
     if not may_look(request):
         raise PermissionDenied
     shown = chart(scope.visible(Attempt.objects.all(), request.user))
@@ -91,7 +91,7 @@ def board(person: Any) -> dict[str, Any]:
             redemptions=scope.visible(Redemption.objects.all(), person),
             events=scope.visible(RedemptionEvent.objects.all(), person),
             alarms=scope.visible(Alarm.objects.all(), person),
-            # The list of announcements shows which channels are paused.
+            # The dashboard shows no channels; the list of announcements shows which are paused.
             channels=Channel.objects.none(),
         ),
         most_runs=RUNS_SHOWN,
@@ -154,7 +154,11 @@ def _run(run: dict[str, Any]) -> dict[str, Any]:
 
 
 def _games(games: list[dict[str, Any]], person: Any) -> list[dict[str, Any]]:
-    """All games. An officer sees those of their guilds, without what only operators can repair."""
+    """The games that a person may see.
+
+    An officer sees only the games of their own guilds, without the feed and the links, which are
+    for operators.
+    """
     if scope.sees_all(person):
         return [_game(game) for game in games]
     own = set(scope.visible(Guild.objects.all(), person).values_list("provider", flat=True))

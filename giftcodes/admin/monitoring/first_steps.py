@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One thing to do. Without an address it is done outside of the admin."""
+    """One thing to do. If it has no address, it is done outside the admin."""
 
     title: Words
     how: Words
@@ -37,8 +37,7 @@ def first_steps(person: Any) -> list[Step]:
             _("Connect a game"),
             _(
                 "Set its salt in the settings, and restart. The simulator counts as a game, too: "
-                "it is "
-                "for trying things out."
+                "it is for trying things out."
             ),
             any(config.is_on for config in settings.PROVIDERS.values()),
         ),
@@ -52,8 +51,7 @@ def first_steps(person: Any) -> list[Step]:
             _("Add its members"),
             _(
                 "Their player IDs, one by one here, or a whole list with: manage.py "
-                "import_members FILE "
-                "--guild NAME."
+                "import_members FILE --guild NAME."
             ),
             Member.objects.eligible().exists(),
             model_url(Member, "add"),
@@ -74,13 +72,13 @@ def first_steps(person: Any) -> list[Step]:
 
 
 def _steps_of_officer(person: Any) -> list[Step]:
-    """Without guilds and games, which only operators add."""
+    """The steps for an officer. Games and guilds are not among them: only operators add those."""
     if scope.visible(MemberRedemption.objects.settled(), person).exists():
         return []
     return [
         Step(
             _("Become an officer of a guild"),
-            _("Ask the administrator. You see only the guilds of which you are an officer."),
+            _("Ask the administrator. You see only the guilds in which you are an officer."),
             scope.visible(Guild.objects.all(), person).exists(),
         ),
         Step(
@@ -99,5 +97,5 @@ def _steps_of_officer(person: Any) -> list[Step]:
 
 
 def next_of(steps: list[Step]) -> Any:
-    """The first step that is not done. None: all are."""
+    """The first step that is not done. None if all are."""
     return next((step for step in steps if not step.is_done), None)

@@ -71,7 +71,7 @@ class RedemptionAdmin(History):
         return super().get_queryset(request).select_related(*self.list_select_related)
 
     def page_context(self, request: HttpRequest, object_id: str) -> dict[str, Any]:
-        """The progress, the journal, and the members without the code."""
+        """The progress, the journal, and the members who do not have the code."""
         return context(self.get_object(request, unquote(object_id)))
 
     def decorate(self, request: HttpRequest, rows: list[Redemption]) -> None:  # noqa: ARG002
@@ -127,7 +127,7 @@ class RedemptionAdmin(History):
     # --- Actions ------------------------------------------------------------------------------
     @admin.action(description=_("Redeem now"), permissions=["redeem"])
     def redeem_now(self, request: HttpRequest, redemptions: QuerySet[Redemption]) -> None:
-        """Start these again for the members without the code."""
+        """Start these again for the members who do not have the code."""
         report = Report()
         pairs = redemptions.values_list("guild_id", "gift_code_id")[: MOST + 1]
         redeem_now(pairs, user_id=request.user.pk, report=report)

@@ -62,7 +62,7 @@ MISSING = gettext_lazy("not part of it")
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """One member and one code. Without an address there is nothing to do about it."""
+    """One member and one code. If it has no address, there is nothing to do about it."""
 
     state: str
     sign: str
@@ -91,7 +91,7 @@ class Wish:
 
     @classmethod
     def of(cls, request: HttpRequest) -> Wish:
-        """Read the wish from the address. Without a guild in it, take the first one.
+        """Read the choices from the address. If it names no guild, the first one is used.
 
         Raises:
             Http404: there is no such guild, or this person may not see it.

@@ -1,4 +1,7 @@
-"""What Redeem now would do for a guild and a code, member by member. The page changes nothing."""
+"""The page that shows, member by member, what Redeem now would do for a guild and a code.
+
+It changes nothing.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +30,8 @@ def page(request: HttpRequest) -> HttpResponse:
     """The page of a guild and a code.
 
     Raises:
-        Http404: one of them does not exist, this person may not see it, or their games differ.
+        Http404: the guild or the code does not exist, the person may not see it, or they belong to
+            different games.
     """
     if not request.user.has_perms(["giftcodes.view_member", "giftcodes.view_memberredemption"]):
         raise PermissionDenied

@@ -9,6 +9,7 @@ from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.utils.translation import gettext as _
 
 from giftcodes.admin.common import scope
+from giftcodes.admin.common.back import page_before
 from giftcodes.admin.redemptions.runs import MOST
 from giftcodes.estimates import formatting
 from giftcodes.estimates.cost_preview import Preview, previews, together
@@ -116,7 +117,7 @@ def context(lines: list[Line], chosen: list[Line], request: HttpRequest) -> dict
         "total_words": formatting.left(total.outlook),
         "selected": request.POST.getlist(ACTION_CHECKBOX_NAME),
         "select_across": request.POST.get("select_across", "0"),
-        "back": request.POST.get("back", ""),
+        "back": page_before(request),
     }
 
 

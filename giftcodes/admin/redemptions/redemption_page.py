@@ -1,4 +1,4 @@
-"""The page of one redemption: its progress, its journal, and the members without the code."""
+"""The page of one redemption: its progress, its journal, and members who do not have the code."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 
     from giftcodes.models import Attempt
 
-#: The numbers of journal entries, of members, and of requests of each member that the page shows.
-#: The lists have the others.
+#: The page shows this many journal entries, members, and requests for each member. The linked lists
+#: show the rest.
 EVENTS_SHOWN = 50
 MEMBERS_SHOWN = 50
 ATTEMPTS_SHOWN = 3
@@ -52,7 +52,7 @@ def context(redemption: Redemption) -> dict[str, Any]:
 
 
 def again_in_seconds(redemption: Redemption) -> float:
-    """The time after which the page asks again. A run that is over may be started again."""
+    """The seconds until the page polls again. Polling never ends, as a run may be started again."""
     return BUSY_SECONDS if redemption.state == RunState.RUNNING else IDLE_SECONDS
 
 
@@ -97,7 +97,7 @@ def _counts(redemption: Redemption, tally: dict[State, int]) -> list[dict[str, A
 
 
 def _outlook(redemption: Redemption) -> dict[str, Any] | None:
-    """When the redemption ends, and which requests come before. None: it does not run."""
+    """When the redemption ends, and how many requests come first. None if there is no estimate."""
     if redemption.state not in (RunState.RUNNING, RunState.PENDING):
         return None
     outlooks = read_outlooks()

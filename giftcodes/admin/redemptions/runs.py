@@ -1,7 +1,7 @@
-"""Start, stop and resume runs from a page, and report what came of each.
+"""Start, stop and resume runs from a page, and report the result of each.
 
 Nothing here may be called inside a transaction (services.run_actions). Django runs the actions of a
-list outside of one, but its forms inside.
+list outside a transaction, but forms inside one.
 """
 
 from __future__ import annotations
@@ -25,8 +25,7 @@ if TYPE_CHECKING:
 
     from giftcodes.admin.common.action_report import Report
 
-#: So many are started while the person waits, a few milliseconds each. More are left to the
-#: workers.
+#: This many are started while the person waits, a few milliseconds each. Workers start the rest.
 AT_ONCE = 50
 #: The most for one action.
 MOST = 1_000
@@ -50,8 +49,8 @@ def redeem_now(pairs: Iterable[tuple[int, int]], *, user_id: int | None, report:
         for guild_id, code_id in wanted:
             tasks.enqueue_on_commit(tasks.redeem, guild_id, code_id, Trigger.ADMIN, user_id)
         words = _(
-            "%d redemptions were asked for. The journal shows what comes of them, and what is "
-            "refused."
+            "%d redemptions were requested. The journal shows the result of each, and which ones "
+            "are refused."
         )
         report.done(words % len(wanted))
     else:
@@ -66,7 +65,7 @@ def stop_now(redemptions: Iterable[Redemption], *, user_id: int | None, report: 
 
 
 def resume(redemptions: Iterable[Redemption], *, user_id: int | None, report: Report) -> None:
-    """Let runs go on that are stopped or being stopped."""
+    """Continue runs that are stopped or being stopped."""
     for redemption in redemptions:
         _report(resume_run(redemption, trigger=Trigger.ADMIN, user_id=user_id), report)
 

@@ -1,6 +1,8 @@
 """Channels of other services, by an Apprise address (https://github.com/caronc/apprise/wiki).
 
-Their messages cannot be edited.
+Their messages cannot be edited. `services` says which addresses are allowed, and `safe_text` makes
+names harmless. The rule about private addresses holds for each connection that Apprise makes; it
+follows no redirect.
 """
 
 from __future__ import annotations
@@ -8,16 +10,32 @@ from __future__ import annotations
 import logging
 import queue
 import threading
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from giftcodes.clients.channels.apprise_http import noted_answers, take_over
 from giftcodes.clients.channels.base import (
+    PRIVATE_HOST,
+    UNNAMED_WAIT_SECONDS,
     BadAddressError,
+    ChannelRules,
     Delivery,
     DeliveryOutcome,
     Message,
     Severity,
-    shortened,
 )
+from giftcodes.clients.channels.safe_text import Markup, cut, safe
+from giftcodes.clients.channels.services import (
+    Service,
+    check_arguments,
+    host_of,
+    scheme_of,
+    service_of,
+)
+from giftcodes.clients.http.guard import Guard, guarded
+from giftcodes.clients.http.headers import retry_after_seconds
+
+if TYPE_CHECKING:
+    import requests
 
 _NOTIFY_TYPES = {
     Severity.RUNNING: "info",
@@ -34,46 +52,48 @@ class AppriseClient:
     Args:
         address: such as `tgram://token/chat`. A secret.
         total_seconds: the limit for one message.
+        rules: what the address may be.
 
     Raises:
-        BadAddressError: Apprise is not installed, or does not know the address.
+        BadAddressError: Apprise is not installed, or the address is unknown or not allowed.
     """
 
     can_edit = False
 
-    def __init__(self, address: str, *, total_seconds: float) -> None:
-        self._service = _service(address, seconds=total_seconds)
+    def __init__(self, address: str, *, total_seconds: float, rules: ChannelRules) -> None:
+        self._service = service_of(address, rules)
+        self._plugin = _plugin(address, self._service, seconds=total_seconds)
         self._seconds = total_seconds
+        self._rules = rules
+        self.host = host_of(self._service, self._plugin)
 
     def create(self, message: Message) -> Delivery:
         """Post a message, once.
 
-        Apprise returns only True or False: no status, no body, no time to wait. True is any success
-        of HTTP, also that of a proxy's page. False may mean that only the answer was lost, so its
-        outcome is unknown. Apprise has no time limit for the whole request, so it runs in a thread,
-        which is abandoned when the time is over.
+        Apprise returns only True or False, so the answers are looked at, too. After False the
+        message may have been posted, unless no connection was made or the one answer asks to wait.
+        Apprise has no time limit for the whole request, so it runs in a thread, which is abandoned
+        when the time is over.
         """
-        results: queue.SimpleQueue[bool] = queue.SimpleQueue()
-
-        def send() -> None:
-            try:
-                results.put(bool(self._service.notify(**_arguments(message))))
-            except Exception:  # noqa: BLE001 (its text may contain the address)
-                results.put(False)
-
-        threading.Thread(target=send, name="apprise", daemon=True).start()
+        results: queue.SimpleQueue[Delivery] = queue.SimpleQueue()
+        threading.Thread(
+            target=lambda: results.put(self._send(message)), name="apprise", daemon=True
+        ).start()
         try:
-            if results.get(timeout=self._seconds):
-                return Delivery(DeliveryOutcome.DELIVERED)
+            return results.get(timeout=self._seconds)
         except queue.Empty:
             return Delivery(
                 DeliveryOutcome.UNKNOWN,
                 error=f"The channel's service did not answer in {self._seconds:g} s.",
             )
-        return Delivery(
-            DeliveryOutcome.UNKNOWN,
-            error="The channel's service did not take the message. Check its address.",
-        )
+
+    def _send(self, message: Message) -> Delivery:
+        with guarded(self._rules.private_hosts) as guard, noted_answers() as answers:
+            try:
+                is_sent = bool(self._plugin.notify(**_arguments(message, self._service.markup)))
+            except Exception:  # noqa: BLE001 (its text may contain the address)
+                is_sent = False
+        return _delivery(is_sent=is_sent, guard=guard, answers=answers)
 
     def edit(self, message_id: str, message: Message) -> Delivery:  # noqa: ARG002
         """Refuse: Apprise cannot edit."""
@@ -82,27 +102,74 @@ class AppriseClient:
         )
 
 
-def _service(address: str, *, seconds: float) -> Any:
+def _delivery(*, is_sent: bool, guard: Guard, answers: list[requests.Response]) -> Delivery:
+    """What became of a message."""
+    if guard.has_refused and not guard.has_connected:
+        return Delivery(DeliveryOutcome.REFUSED, error=PRIVATE_HOST)
+    if not is_sent and not guard.has_connected:
+        return Delivery(DeliveryOutcome.LATER, error="The channel's service could not be reached.")
+    if not is_sent and len(answers) == 1 and answers[0].status_code == 429:
+        return Delivery(
+            DeliveryOutcome.LATER,
+            error="The channel's service asks for fewer messages (HTTP 429).",
+            wait_seconds=retry_after_seconds(answers[0].headers) or UNNAMED_WAIT_SECONDS,
+        )
+    if is_sent and any(_is_web_page(answer) for answer in answers):
+        return Delivery(
+            DeliveryOutcome.UNKNOWN,
+            error="The answer is a web page, and not one of the channel's service.",
+        )
+    if is_sent:
+        return Delivery(DeliveryOutcome.DELIVERED)
+    return Delivery(
+        DeliveryOutcome.UNKNOWN,
+        error="The channel's service did not take the message. Check its address.",
+    )
+
+
+def _is_web_page(answer: requests.Response) -> bool:
+    try:
+        return answer.content.lstrip()[:1] == b"<"
+    except RuntimeError:  # The plug-in has read it in pieces, and was content with it.
+        return False
+
+
+def _plugin(address: str, service: Service, *, seconds: float) -> Any:
+    """Apprise's object for an address."""
     try:
         # Imported here: it takes half a second and some memory, and few installations need it.
         import apprise
+        from apprise.plugins import url_to_dict
     except ImportError as error:
         message = "For channels other than Discord's the package apprise must be installed."
         raise BadAddressError(message) from error
     # Its log lines contain addresses, at every level.
     logging.getLogger("apprise").disabled = True
-    joiner = "&" if "?" in address else "?"
-    service = apprise.Apprise.instantiate(
-        f"{address}{joiner}cto={seconds / 2:g}&rto={seconds / 2:g}"
-    )
-    if service is None:
+    parsed: dict[str, Any] | None = url_to_dict(address)  # type: ignore[no-untyped-call]
+    plugin = None
+    if parsed and parsed.get("schema") == scheme_of(address):
+        check_arguments(service, parsed)
+        parsed |= {"cto": seconds / 2, "rto": seconds / 2}
+        asset = apprise.AppriseAsset(http_redirects=False)
+        plugin = apprise.Apprise.instantiate(parsed, asset=asset)
+        take_over()
+    if plugin is None:
         message = "Apprise does not know this address: look at its list of services."
         raise BadAddressError(message)
-    return service
+    return plugin
 
 
-def _arguments(message: Message) -> dict[str, str]:
+def _arguments(message: Message, markup: Markup) -> dict[str, str]:
+    """The message for Apprise. Only our own link stays as it is."""
     facts = "\n".join(f"{name}: {value}" for name, value in message.facts)
-    body = "\n\n".join(part for part in (message.text, facts, message.url) if part) or message.title
-    title, body = shortened(message.title, TITLE_LENGTH), shortened(body, TEXT_LENGTH)
-    return {"title": title, "body": body, "notify_type": _NOTIFY_TYPES[message.severity]}
+    words = "\n\n".join(part for part in (message.text, facts) if part)
+    room = TEXT_LENGTH - (len(message.url) + 2 if message.url else 0)
+    text = cut(safe(words, markup), room)
+    title = cut(safe(message.title, markup), TITLE_LENGTH)
+    body = "\n\n".join(part for part in (text, message.url) if part) or title
+    return {
+        "title": title,
+        "body": body,
+        "notify_type": _NOTIFY_TYPES[message.severity],
+        "body_format": "markdown" if markup is Markup.MARKDOWN else "text",
+    }

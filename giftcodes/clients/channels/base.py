@@ -11,7 +11,11 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
 
+from giftcodes.clients.http.destinations import NO_PRIVATE_HOSTS, PrivateHosts
+
 ERROR_LENGTH = 300
+#: The wait after a 429 that names none. The outbox's own back-off is longer, and grows.
+UNNAMED_WAIT_SECONDS = 1.0
 _JOINER = "\u200d"
 _LOOSE_ENDS = " \t\r\n,;:-"
 
@@ -33,7 +37,7 @@ class Message:
         title: one line.
         text: one or more lines.
         facts: name and value of each figure.
-        url: a page with details; empty: none.
+        url: a page with details. Empty if there is none.
         severity: for channels that can show it.
     """
 
@@ -48,15 +52,17 @@ class DeliveryOutcome(StrEnum):
     """The outcome of a request to a channel."""
 
     DELIVERED = "delivered"
-    #: Certainly not posted. It can be retried.
+    #: The message was certainly not posted. It can be retried.
     LATER = "later"
     #: The message, or the whole channel, no longer exists.
     GONE = "gone"
     #: The channel refuses this message. A retry does not help.
     REFUSED = "refused"
-    #: Certainly not edited: this message cannot be, for now. The channel accepts other messages.
+    #: The message was certainly not edited, and cannot be edited for now. The channel accepts other
+    #: messages.
     FROZEN = "frozen"
-    #: It may have been posted or not. A new message must not be retried; an edit can be.
+    #: The message may or may not have been posted. A new message must not be retried. An edit can
+    #: be.
     UNKNOWN = "unknown"
 
 
@@ -66,9 +72,9 @@ class Delivery:
 
     Args:
         outcome: the class of the result.
-        message_id: for edits of a delivered message; empty: it cannot be edited.
+        message_id: identifies a delivered message for edits. Empty if it cannot be edited.
         error: what went wrong and what to do, for people. It contains no secret.
-        wait_seconds: how long the channel asks us to send nothing.
+        wait_seconds: how long the channel asks us to wait before the next request.
     """
 
     outcome: DeliveryOutcome
@@ -77,10 +83,34 @@ class Delivery:
     wait_seconds: float = 0.0
 
 
+@dataclass(frozen=True, slots=True)
+class ChannelRules:
+    """What an address of a channel may be.
+
+    Args:
+        private_hosts: the private hosts that a channel may be at.
+        more_schemes: schemes of Apprise that are allowed besides the known ones, in lower case.
+    """
+
+    private_hosts: PrivateHosts = NO_PRIVATE_HOSTS
+    more_schemes: frozenset[str] = frozenset()
+
+
+STRICT_RULES = ChannelRules()
+
+#: The error for a channel at a private address.
+PRIVATE_HOST = (
+    "The address leads to this machine or into a private network, which is not allowed. If the "
+    "host is yours, add it to the setting CHANNEL_PRIVATE_HOSTS."
+)
+
+
 class ChannelClient(Protocol):
     """A client of one channel. Its methods never raise or sleep, and keep to their time limit."""
 
     can_edit: bool
+    #: The host that a person typed; empty: the service has a host of its own.
+    host: str
 
     def create(self, message: Message) -> Delivery:
         """Post a new message, once."""
@@ -92,13 +122,13 @@ class ChannelClient(Protocol):
 
 
 class BadAddressError(ValueError):
-    """The address is not that of a channel. The text does not contain the address."""
+    """The address does not belong to a channel. The text does not contain the address."""
 
 
 def shortened(text: str, limit: int, *, length: Callable[[str], int] = len) -> str:
     """The text, or its beginning with an ellipsis.
 
-    No word, number or code is cut, unless it alone is too long.
+    A word, number or code is cut only if it alone is too long.
 
     Args:
         text: the text to show.
@@ -118,8 +148,8 @@ def shortened(text: str, limit: int, *, length: Callable[[str], int] = len) -> s
 def _last_break(text: str, end: int) -> int:
     """The best place to cut, at `end` or before.
 
-    That is after a word; if that loses too much, before a number or code; else between two
-    characters.
+    This is after a word. If that would lose too much, it is at a place where it cuts no number,
+    code or Latin word, or else between any two characters.
     """
     places = range(end, 0, -1)
     words = next((at for at in places if text[at].isspace() and not text[at - 1].isspace()), 0)
@@ -130,14 +160,14 @@ def _last_break(text: str, end: int) -> int:
 
 
 def _is_between(text: str, at: int) -> bool:
-    """Whether a cut at `at` divides no number, code, Latin word or combined character."""
+    """Whether a cut at `at` leaves every number, code, Latin word and combined character whole."""
     return not (
         text[at - 1].isascii() and text[at].isascii() and text[at].isalnum()
     ) and not _joins(text, at)
 
 
 def _joins(text: str, at: int) -> bool:
-    """Whether the character at `at` combines with the one before, such as an accent."""
+    """Whether the character at `at`, such as an accent, combines with the one before it."""
     sign = text[at]
     is_part = (
         unicodedata.combining(sign)

@@ -14,14 +14,25 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from giftcodes.clients.channels.base import (
     ERROR_LENGTH,
+    PRIVATE_HOST,
+    UNNAMED_WAIT_SECONDS,
     BadAddressError,
+    ChannelRules,
     Delivery,
     DeliveryOutcome,
     Message,
     Severity,
     shortened,
 )
-from giftcodes.clients.http import NoAnswerError, NotSentError, Response, Transport, Truncation
+from giftcodes.clients.channels.safe_text import Markup, cut, safe
+from giftcodes.clients.http import (
+    ForbiddenHostError,
+    NoAnswerError,
+    NotSentError,
+    Response,
+    Transport,
+    Truncation,
+)
 from giftcodes.clients.http.headers import LONGEST_WAIT_SECONDS, retry_after_seconds
 from giftcodes.clients.http.redactor import Redactor
 from giftcodes.domain.text import one_line
@@ -35,14 +46,18 @@ TITLE_LENGTH, TEXT_LENGTH, FACTS, NAME_LENGTH, VALUE_LENGTH, TOTAL_LENGTH = (
     1024,
     6000,
 )
-#: The wait after a 429 that names none. The outbox's own back-off is longer, and grows.
-UNNAMED_WAIT_SECONDS = 1.0
 #: The longest wait after a success. If Discord needs more, it refuses the next request.
 LONGEST_PAUSE_SECONDS = 3_600.0
 
 _PATH = re.compile(r"/api(?:/v[0-9]+)?/webhooks/([0-9]{1,25})/([A-Za-z0-9_.-]{1,120})/?")
 _LOCAL_HOSTS = frozenset({"127.0.0.1", "localhost", "::1"})
-_MARKUP = re.compile(r"([\\*_~`|>#\[\]<@])")
+#: Where webhooks are, for an address in Apprise's form.
+ORIGIN = "https://discord.com"
+#: Apprise's form of the address of a webhook.
+_APPRISE = re.compile(
+    r"discord://(?:[^/?#@]*@)?([0-9]{1,25})/([A-Za-z0-9_.-]{1,120})/?(?:\?(.*))?",
+    re.IGNORECASE | re.DOTALL,
+)
 _COLOURS = {
     Severity.RUNNING: 0x3498DB,
     Severity.GOOD: 0x2ECC71,
@@ -62,9 +77,11 @@ class DiscordClient:
     """The client of one webhook.
 
     Args:
-        address: as Discord shows it. A secret: it is all that is needed to post.
+        address: as Discord shows it, or `discord://number/token`, as Apprise writes it. A secret:
+            it is all that is needed to post.
         total_seconds: the limit for one request.
         connect_seconds: the part of it that connecting may take.
+        rules: what the address may be.
 
     Raises:
         BadAddressError: the address is not that of a webhook.
@@ -72,10 +89,14 @@ class DiscordClient:
 
     can_edit = True
 
-    def __init__(self, address: str, *, total_seconds: float, connect_seconds: float) -> None:
+    def __init__(
+        self, address: str, *, total_seconds: float, connect_seconds: float, rules: ChannelRules
+    ) -> None:
         self._url, self._query, secrets = _parts(address)
         self._hide = Redactor(*secrets)
         self._seconds = (total_seconds, connect_seconds)
+        self._rules = rules
+        self.host = urlsplit(self._url).hostname or ""
 
     def create(self, message: Message) -> Delivery:
         """Post a new message. The delivery has its ID."""
@@ -87,11 +108,18 @@ class DiscordClient:
 
     def _request(self, method: str, url: str, query: dict[str, str], message: Message) -> Delivery:
         total, connect = self._seconds
-        transport = Transport(total_seconds=total, connect_seconds=connect, max_bytes=MAX_BYTES)
+        transport = Transport(
+            total_seconds=total,
+            connect_seconds=connect,
+            max_bytes=MAX_BYTES,
+            private_hosts=self._rules.private_hosts,
+        )
         address = f"{url}?{urlencode(query)}" if query else url
         headers = {"Content-Type": "application/json", "Accept": "application/json"}
         try:
             response = transport.exchange(method, address, headers=headers, body=_encoded(message))
+        except ForbiddenHostError:
+            return self._failed(DeliveryOutcome.REFUSED, PRIVATE_HOST)
         except NotSentError as error:
             return self._failed(DeliveryOutcome.LATER, f"Discord could not be reached ({error}).")
         except NoAnswerError as error:
@@ -145,14 +173,16 @@ class DiscordClient:
 
 def is_webhook(address: str) -> bool:
     """Whether an address has the form of a Discord webhook."""
-    parts = urlsplit(address)
+    try:
+        parts = urlsplit(_as_discord_writes(address))
+    except ValueError:
+        return False
     return parts.scheme in ("http", "https") and _PATH.fullmatch(parts.path) is not None
 
 
 def escaped(text: str) -> str:
     """The text, escaped: Discord shows it without markup, links and mentions."""
-    text = text.encode("utf-8", "replace").decode()
-    return _MARKUP.sub(r"\\\1", text.replace("@", "@\u200b").replace("://", ":\u200b//"))
+    return safe(text, Markup.MARKDOWN)
 
 
 def payload(message: Message) -> dict[str, Any]:
@@ -177,14 +207,8 @@ def payload(message: Message) -> dict[str, Any]:
 
 
 def _fit(text: str, limit: int, room: int) -> tuple[str, int]:
-    """The text cut to `limit` and `room`, and the room left.
-
-    A backslash at the cut would escape the ellipsis.
-    """
-    limit = min(limit, room)
-    if _length(text) > limit:
-        kept = shortened(text, limit, length=_length).removesuffix("…")
-        text = f"{kept.rstrip(chr(92))}…" if limit > 0 else ""
+    """The text cut to `limit` and `room`, and the room left."""
+    text = cut(text, min(limit, room), length=_length)
     return text, room - _length(text)
 
 
@@ -199,7 +223,7 @@ def _encoded(message: Message) -> bytes:
 
 def _parts(address: str) -> tuple[str, dict[str, str], tuple[str, ...]]:
     """The URL with our API version, its query (a thread), and the parts of it that are secret."""
-    parts = urlsplit(address.strip())
+    parts = urlsplit(_as_discord_writes(address))
     match = _PATH.fullmatch(parts.path)
     if match is None or parts.scheme not in ("http", "https") or "@" in parts.netloc:
         message = (
@@ -216,6 +240,18 @@ def _parts(address: str) -> tuple[str, dict[str, str], tuple[str, ...]]:
     return url, thread, (address, address.strip(), f"{number}/{token}", token)
 
 
+def _as_discord_writes(address: str) -> str:
+    match = _APPRISE.fullmatch(address.strip())
+    if match is None:
+        return address.strip()
+    number, token, query = match.groups()
+    threads = [
+        value for name, value in parse_qsl(query or "") if name in ("thread", "thread_id") and value
+    ]
+    thread = f"?{urlencode({'thread_id': threads[-1]})}" if threads else ""
+    return f"{ORIGIN}/api/webhooks/{number}/{token}{thread}"
+
+
 def _json(response: Response) -> dict[str, Any]:
     try:
         answer = json.loads(response.body) if response.truncation is Truncation.NONE else {}
@@ -225,7 +261,7 @@ def _json(response: Response) -> dict[str, Any]:
 
 
 def _code(answer: dict[str, Any]) -> int | None:
-    """Discord's error code; None: the answer is not Discord's."""
+    """Discord's error code. None if the answer is not from Discord."""
     code = answer.get("code")
     return code if isinstance(code, int) and not isinstance(code, bool) else None
 
@@ -270,7 +306,7 @@ def _id(answer: dict[str, Any]) -> str:
 def _delivered(response: Response, answer: dict[str, Any]) -> Delivery:
     """The delivery of a posted message.
 
-    Where no request is left in the window, it asks for a pause.
+    If no request is left in the window, it asks for a pause.
     """
     pause = 0.0
     if response.headers.get("X-RateLimit-Remaining", "").strip() == "0":

@@ -103,7 +103,7 @@ def _request(
     key_header: str,
 ) -> DirectoryAnswer:
     if not (player_id.isascii() and player_id.isdecimal()):
-        return _unreadable("The player ID is not digits only, and is not asked for.")
+        return _unreadable("The player ID has other characters than digits, and is not looked up.")
     key = config.directory_key
     if not (key.isascii() and key.isprintable() and key == key.strip()):
         complaint = "The directory's key has characters that no header can carry."
@@ -128,7 +128,7 @@ def _request(
 
 
 def _answer_by_status(config: DirectoryConfig, response: Response) -> DirectoryAnswer | None:
-    """The answer, if the HTTP status alone decides it; None: read the body."""
+    """The answer, if the HTTP status alone decides it. None if the body must be read."""
     status = response.status
     if status in (401, 403):
         words = f"The directory refused our key (HTTP {status}). {_check(config, 'DIRECTORY_KEY')}"

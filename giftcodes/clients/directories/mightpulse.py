@@ -18,6 +18,7 @@ from giftcodes.clients.directories.base import (
     LookupStatus,
     request_player,
 )
+from giftcodes.domain.text import clean_name
 
 #: The header that carries the key. Assumed.
 KEY_HEADER = "X-API-Key"
@@ -66,7 +67,7 @@ def read_player(value: object, player_id: str) -> DirectoryAnswer:
         return _unreadable("The answer is not a JSON object.")
     ids = {str(one[key]) for one in objects for key in _IDS if _is_id(one.get(key))}
     if ids and player_id not in ids:
-        return _unreadable("The answer is about another player than the one that was asked for.")
+        return _unreadable("The answer is about a different player.")
     names = [name for one in objects for key in _NAMES if (name := _name(one.get(key)))]
     realms = {realm for one in objects for key in _REALMS if (realm := _realm(one.get(key)))}
     if not names:
@@ -93,17 +94,18 @@ def _is_id(value: object) -> bool:
 
 
 def _name(value: object) -> str:
-    """The text in one line, as a nickname can be stored; empty: it is not a name."""
+    """The text in one line, clean, as a nickname can be stored; empty: it is not a name."""
     if not isinstance(value, str):
         return ""
     kept = "".join(
         " " if unicodedata.category(one) in _CONTROL else one for one in value[: 10 * NAME_LENGTH]
     )
-    return " ".join(kept.split())[:NAME_LENGTH].strip()
+    # Cleaned again, because the cut may leave a joiner without the character that it joins.
+    return clean_name(" ".join(clean_name(kept).split())[:NAME_LENGTH])
 
 
 def _realm(value: object) -> int | None:
-    """A realm, from a number or its digits; None: it is neither."""
+    """A realm, from a number or its digits. None if it is neither."""
     if isinstance(value, bool) or not isinstance(value, (int, str)):
         return None
     text = str(value).strip() if isinstance(value, str) or abs(value) < 10**9 else ""

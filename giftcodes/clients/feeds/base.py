@@ -66,7 +66,7 @@ class Listing:
     Args:
         codes: the published codes.
         skipped: why each skipped line was skipped.
-        problem: why there is no list, in our words; empty: there is one.
+        problem: why there is no list, in our words. Empty if there is one.
         words: the feed's own words for the problem.
         notes: what was dropped of codes that were kept.
 

@@ -9,7 +9,8 @@ import re
 FIRST = dt.datetime(2000, 1, 1, tzinfo=dt.UTC)
 LAST = dt.datetime(2100, 1, 1, tzinfo=dt.UTC)
 
-#: From here on a number is in milliseconds. In seconds this is the year 5138, in milliseconds 1973.
+#: From this value on, a number is in milliseconds. In seconds it would be in the year 5138; in
+#: milliseconds it is in 1973.
 _MILLISECONDS_FROM = 1e11
 _NUMBER = re.compile(r"-?\d{1,20}(\.\d{1,9})?", re.ASCII)
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)

@@ -52,7 +52,7 @@ def read_health(response: Response) -> tuple[Health, str]:
     if response.status == 429:
         return Health.UNCLEAR, "It refuses more questions of this kind for now."
     if not 200 <= response.status < 300:
-        return Health.UNCLEAR, "It may not have this endpoint any more."
+        return Health.UNCLEAR, "It may no longer have this endpoint."
     if response.truncation is not Truncation.NONE:
         return Health.UNCLEAR, response.truncation.value
     try:

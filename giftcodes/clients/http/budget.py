@@ -5,7 +5,9 @@ from __future__ import annotations
 import time
 from contextvars import ContextVar
 
-#: Room for the status line, the headers and the framing of chunks, on top of twice the body.
+from giftcodes.clients.http.destinations import PrivateHosts
+
+#: Allowed for the status line, headers and chunk framing, in addition to twice the body.
 _OVERHEAD_BYTES = 64 * 1024
 
 
@@ -14,20 +16,29 @@ class AnswerTooLongError(Exception):
 
 
 class Budget:
-    """The time and bytes that are left of one exchange, which runs on one thread.
+    """The time and bytes that are left for one exchange, which runs on one thread.
 
     Args:
         total_seconds: the limit for the exchange, from now.
         connect_seconds: the part of it that connecting may take.
         max_bytes: the longest body, after decompression.
+        private_hosts: the private hosts that it may connect to; None: every host.
     """
 
-    def __init__(self, *, total_seconds: float, connect_seconds: float, max_bytes: int) -> None:
+    def __init__(
+        self,
+        *,
+        total_seconds: float,
+        connect_seconds: float,
+        max_bytes: int,
+        private_hosts: PrivateHosts | None = None,
+    ) -> None:
         now = time.monotonic()
         self._total_seconds = total_seconds
         self._ends_at = now + total_seconds
         self._connect_ends_at = now + min(connect_seconds, total_seconds)
         self._bytes_left = 2 * max_bytes + _OVERHEAD_BYTES
+        self._private_hosts = private_hosts
         #: Set just before the first byte of a request is passed to the kernel. From then on the
         #: request may have arrived.
         self.sent = False
@@ -49,6 +60,15 @@ class Budget:
             TimeoutError: none are left.
         """
         return _positive(self._connect_ends_at - time.monotonic(), "not connected in time")
+
+    def check_address(self, address: str) -> None:
+        """Check an IP address just before a connection to it.
+
+        Raises:
+            ForbiddenAddressError: it may not be connected to.
+        """
+        if self._private_hosts is not None:
+            self._private_hosts.check(address)
 
     def spend_bytes(self, count: int) -> None:
         """Count bytes that were read from the network, before decompression.

@@ -22,11 +22,12 @@ from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.connection import HTTPConnection, HTTPSConnection
 
 from giftcodes.clients.http.budget import CURRENT, Budget
+from giftcodes.clients.http.destinations import ForbiddenAddressError
 from giftcodes.domain import failpoints
 
 #: A pooled connection that has been idle for longer is not reused. Servers close idle connections
-#: after 5 s or more, and a request sent just then has an unknown outcome, which costs the member a
-#: minute.
+#: after 5 s or more, and a request sent at that moment has an unknown outcome, which delays the
+#: member by a minute.
 IDLE_SECONDS = 4.0
 
 #: Connections kept for reuse: more than there are threads in a worker.
@@ -145,16 +146,20 @@ def connect(host: str, port: int, budget: Budget) -> socket.socket:
 
     Raises:
         OSError: the name is unknown, or no address could be reached in time.
+        ForbiddenAddressError: none of its addresses may be connected to.
     """
-    addresses = _resolve(host, port, budget.connect_seconds_left())
-    problem: OSError = OSError(f"no address for {host}")
+    addresses = resolve(host, port, budget.connect_seconds_left())
+    problem: OSError | None = None
     for position, (family, kind, protocol, _, address) in enumerate(addresses):
         seconds = budget.connect_seconds_left() / (len(addresses) - position)
         try:
+            budget.check_address(str(address[0]))
             return _connected(socket.socket(family, kind, protocol), address, seconds)
         except OSError as error:
-            problem = error
-    raise problem
+            # A host that has an allowed address, too, may only be down.
+            if problem is None or not isinstance(error, ForbiddenAddressError):
+                problem = error
+    raise problem or OSError(f"no address for {host}")
 
 
 def _connected(sock: socket.socket, address: Any, seconds: float) -> socket.socket:
@@ -167,11 +172,17 @@ def _connected(sock: socket.socket, address: Any, seconds: float) -> socket.sock
     return sock
 
 
-def _resolve(host: str, port: int, seconds: float) -> Sequence[_Address]:
+def resolve(host: str, port: int | None, seconds: float) -> Sequence[_Address]:
     """The addresses of a host, looked up in at most `seconds`.
 
     The system's resolver has no timeout, so it runs in a thread, which is abandoned when the time
     is over.
+
+    Returns:
+        For each address what `socket.getaddrinfo` returns; the last item begins with the address.
+
+    Raises:
+        OSError: the name is unknown, or was not found in time.
     """
     found: queue.SimpleQueue[Sequence[_Address] | OSError] = queue.SimpleQueue()
 

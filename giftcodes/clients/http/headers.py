@@ -14,7 +14,7 @@ from email.utils import parsedate_to_datetime
 #: The longest wait that is accepted.
 LONGEST_WAIT_SECONDS = 86_400.0
 _MAX_LENGTH = 64
-#: From these on, a number is a time in seconds, or in milliseconds, since 1970.
+#: From these values on, a number is a time in seconds, or in milliseconds, since 1970.
 _UNIX_SECONDS_FROM = 1e9
 _UNIX_MILLISECONDS_FROM = 1e12
 

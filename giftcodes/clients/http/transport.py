@@ -12,6 +12,7 @@ import requests
 from giftcodes import __version__
 from giftcodes.clients.http.budget import CURRENT, AnswerTooLongError, Budget
 from giftcodes.clients.http.connections import BoundedAdapter
+from giftcodes.clients.http.destinations import ForbiddenAddressError, PrivateHosts
 
 USER_AGENT = f"Redeemer/{__version__}"
 
@@ -49,8 +50,12 @@ class NotSentError(ExchangeError):
     """Certainly nothing was sent: bad address, DNS, refused, TLS, or not connected in time."""
 
 
+class ForbiddenHostError(NotSentError):
+    """Nothing was sent: the host is at a private address that is not allowed."""
+
+
 class NoAnswerError(ExchangeError):
-    """At least a part of the request was sent. Its effect is unknown."""
+    """There is no answer, and at least a part of the request was sent. Its effect is unknown."""
 
 
 class Transport:
@@ -63,6 +68,8 @@ class Transport:
         connect_seconds: the part of it that DNS, connect and TLS may take together.
         max_bytes: the longest body, after decompression.
         verify: True, or a file with the certificates to trust.
+        private_hosts: the private hosts it may connect to; None: every host. Give it where a person
+            can type the address.
     """
 
     def __init__(
@@ -72,11 +79,13 @@ class Transport:
         connect_seconds: float,
         max_bytes: int,
         verify: bool | str = True,
+        private_hosts: PrivateHosts | None = None,
     ) -> None:
         self._total_seconds = total_seconds
         self._connect_seconds = connect_seconds
         self._max_bytes = max_bytes
         self._verify = verify
+        self._private_hosts = private_hosts
         self._adapter = BoundedAdapter()
 
     def exchange(
@@ -96,6 +105,7 @@ class Transport:
             body: used instead of `form`; `headers` has its content type.
 
         Raises:
+            ForbiddenHostError: nothing was sent, because the host is not allowed.
             NotSentError: nothing was sent.
             NoAnswerError: it may have arrived.
         """
@@ -104,6 +114,8 @@ class Transport:
                 return self._exchange(method, url, headers, form if body is None else body)
             except Exception as error:  # noqa: BLE001 (urllib3 lets many kinds through)
                 # `from None`, because the chained traceback could contain the feed key.
+                if not budget.sent and _is_forbidden(error):
+                    raise ForbiddenHostError(root_cause(error)) from None
                 raise (NoAnswerError if budget.sent else NotSentError)(root_cause(error)) from None
 
     def close(self) -> None:
@@ -116,6 +128,7 @@ class Transport:
             total_seconds=self._total_seconds,
             connect_seconds=self._connect_seconds,
             max_bytes=self._max_bytes,
+            private_hosts=self._private_hosts,
         )
         token = CURRENT.set(budget)
         try:
@@ -167,11 +180,20 @@ def root_cause(error: BaseException) -> str:
 
 
 def _truncation_of(error: BaseException) -> Truncation:
-    seen: BaseException | None = error
-    while seen is not None:
+    for seen in _causes(error):
         if isinstance(seen, TimeoutError):
             return Truncation.TOO_SLOW
         if isinstance(seen, AnswerTooLongError):
             return Truncation.TOO_LONG
-        seen = seen.__cause__ or seen.__context__
     return Truncation.BROKEN_OFF
+
+
+def _is_forbidden(error: BaseException) -> bool:
+    return any(isinstance(seen, ForbiddenAddressError) for seen in _causes(error))
+
+
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    seen: BaseException | None = error
+    while seen is not None:
+        yield seen
+        seen = seen.__cause__ or seen.__context__

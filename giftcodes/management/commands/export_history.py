@@ -22,7 +22,8 @@ class Command(ServerCommand):
     help = (
         "Export the history: one row for each member and code, as CSV or as one JSON object a "
         "line. In CSV, a cell that a spreadsheet would read as a formula begins with an "
-        "apostrophe. Times are UTC. A file appears only when it is complete."
+        "apostrophe; a CSV file begins with a byte order mark, so that spreadsheets read it as "
+        "UTF-8. Times are UTC. A file appears only when it is complete."
     )
     requires_system_checks: list[str] = []
 
@@ -45,6 +46,8 @@ class Command(ServerCommand):
         """
         found = history_export.rows(**_filters(options["guild"], options["code"], options["since"]))
         with output_stream(options["output"], self.stdout) as file:
+            if options["output"] and options["format"] == "csv":
+                file.write(history_export.BYTE_ORDER_MARK)
             number = _WRITERS[options["format"]](found, file)
         self.stderr.write(f"{number} row(s) exported.", lambda text: text)
 

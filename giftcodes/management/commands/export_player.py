@@ -15,9 +15,9 @@ from giftcodes.queries.player_data import data_of, in_json, is_known
 
 class Command(ServerCommand):
     help = (
-        "Write all data that is kept of a player as JSON: memberships and their changes, "
+        "Write all data that is kept about a player as JSON: memberships and their changes, "
         "redemptions, requests to the game and its answers. No other person is named. Exit "
-        "status: 0, or 1 if nothing is kept of the player."
+        "status: 0, or 1 if no data is kept about the player."
     )
     requires_system_checks: list[str] = []
 
@@ -32,11 +32,11 @@ class Command(ServerCommand):
         """Write the data.
 
         Raises:
-            CommandError: nothing is kept of the player, or the file cannot be written.
+            CommandError: no data is kept about the player, or the file cannot be written.
         """
         config, player_id = parse_player(options["provider"], options["player_id"])
         data = data_of(config.name, player_id)
         if not is_known(data):
-            raise CommandError(f"Nothing is kept of player {player_id} of {config.title}.")
+            raise CommandError(f"No data is kept about player {player_id} of {config.title}.")
         with output_stream(options["output"], self.stdout) as file:
             file.write(in_json(data) + "\n")

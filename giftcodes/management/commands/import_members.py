@@ -14,8 +14,7 @@ from giftcodes import secret_key, tasks
 from giftcodes.cli.base import ServerCommand
 from giftcodes.cli.lookup import find_guild
 from giftcodes.models import OptOut
-from giftcodes.roster import MemberList, UnreadableListError, read_members
-from giftcodes.roster.text import MAX_BYTES
+from giftcodes.roster import MAX_BYTES, MemberList, UnreadableListError, read_members
 from giftcodes.services.imports import ImportResult, import_members, summary
 
 _MOST_SHOWN = 50
@@ -34,7 +33,9 @@ class Command(ServerCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument(
-            "file", metavar="FILE", help="the list, at most 5 MB; - for standard input"
+            "file",
+            metavar="FILE",
+            help="the list, at most 5 MB and 20,000 members; - for standard input",
         )
         parser.add_argument(
             "--guild", required=True, metavar="NAME", help="the guild the players are members of"
@@ -103,7 +104,7 @@ def _read(file: str) -> MemberList:
 
 
 def _bytes_of(file: str) -> bytes:
-    """The content. Of a file that is too large, one byte more than the reader accepts."""
+    """The content. If the file is too large, only one byte more than the reader accepts."""
     try:
         if file == "-":
             return sys.stdin.buffer.read(MAX_BYTES + 1)

@@ -13,10 +13,10 @@ from giftcodes.services.players import opt_in, opt_out
 
 class Command(ServerCommand):
     help = (
-        "Stop redeeming codes for a player in every guild, at the player's wish. No import adds "
-        "the player again, and the opt-out is stored as a keyed hash. With --undo, codes are "
-        "redeemed for the player again. Exit status: 0, or 1 if the player ID or the game is "
-        "wrong."
+        "Stop redeeming codes for a player, in every guild. Use this when the player asks for it. "
+        "No import adds the player again, and the opt-out is stored as a keyed hash. With --undo, "
+        "codes are redeemed for the player again. Exit status: 0, or 1 if the player ID or the "
+        "game is wrong."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -25,7 +25,7 @@ class Command(ServerCommand):
         )
         parser.add_argument("--provider", required=True, metavar="P", help="the game")
         parser.add_argument(
-            "--undo", action="store_true", help="end the opt-out, at the player's wish"
+            "--undo", action="store_true", help="end the opt-out, when the player asks for it"
         )
 
     def run(self, **options: Any) -> None:
@@ -36,9 +36,10 @@ class Command(ServerCommand):
         """
         config, player_id = parse_player(options["provider"], options["player_id"])
         result = (opt_in if options["undo"] else opt_out)(config.name, player_id)
-        words = "is redeemed for again" if options["undo"] else "is not asked for any more"
-        note = "" if result.changed else " It was so already."
+        words = "redeemed again" if options["undo"] else "no longer redeemed"
+        note = "" if result.changed else " This was already the case."
         self.screen.line(
-            f"Player {player_id} of {config.title} {words}: {result.members} guild(s).{note}"
+            f"Codes are {words} for player {player_id} of {config.title}: {result.members} "
+            f"guild(s).{note}"
         )
         tasks.enqueue_on_commit(tasks.catch_up)

@@ -28,7 +28,7 @@ class Command(ServerCommand):
         "already. With --wait: 0 if every member has the code at the end, else 3."
     )
 
-    #: Waits between two reads of the run. A test replaces it, and lets the workers work meanwhile.
+    #: Waits between two reads of the run. A test replaces it to let the workers work in that time.
     pause = staticmethod(time.sleep)
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -92,7 +92,7 @@ class Command(ServerCommand):
                 raise CommandError(result.message)
         self.screen.line(result.message)
         if result.has_work:
-            # As in tasks.redeem: a run without anyone to ask ends at once.
+            # As in tasks.redeem: a run that needs no request ends at once.
             tasks.finish(result.redemption_id)
             tasks.enqueue_on_commit(tasks.dispatch, guild.provider)
         return result

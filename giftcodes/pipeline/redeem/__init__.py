@@ -25,8 +25,8 @@ from giftcodes.pipeline.redeem.recording import FollowUp, record, settle_what_wa
 
 __all__ = ["FollowUp", "Intent", "ask", "intend", "record", "redeem_member"]
 
-#: So many times the database is asked to take an answer. Each time waits some seconds for a
-#: connection if there is none.
+#: How often recording an answer is tried. If there is no connection to the database, each try waits
+#: some seconds for one.
 RECORD_TRIES = 3
 
 NOT_SENT = Answer(
@@ -52,7 +52,7 @@ def redeem_member(member_redemption_id: int, token: int) -> FollowUp | None:
         token: the claim's number.
 
     Returns:
-        What to enqueue next; None: nothing was done.
+        What to enqueue next. None if nothing was done.
     """
     started_at = time.monotonic()
     intent = intend(member_redemption_id, token)
@@ -80,13 +80,13 @@ def ask(intent: Intent) -> Answer:
 
 
 def record_with_retry(intent: Intent, answer: Answer) -> FollowUp:
-    """Record an answer although the database may be away for a moment.
+    """Record an answer even if the database is down for a moment.
 
-    An answer that is lost here would have to be asked for again. If only the reply to the commit
-    was lost, the second try finds the claim over and changes nothing.
+    If the answer were lost here, the request would have to be repeated. If only the reply to the
+    commit was lost, the second try finds that the claim is over and changes nothing.
 
     Raises:
-        django.db.OperationalError, django.db.InterfaceError: the database stays away; the sweep
+        django.db.OperationalError, django.db.InterfaceError: the database stays down. The sweep
             recovers the claim.
     """
     for _ in range(RECORD_TRIES - 1):

@@ -70,7 +70,7 @@ class Snapshot:
 
 
 def update_budget(intent: Intent, answer: Answer, known: Snapshot) -> bool:
-    """Update the game's budget by an answer, if that changes it. Returns whether it did."""
+    """Update the game's budget with an answer, if that changes it. Returns whether it did."""
     config = settings.PROVIDERS[intent.provider]
     seen = Observation(
         outcome=answer.outcome,
@@ -105,7 +105,7 @@ def _update_alarm(budget: RateBudget, *, title: str, was: str) -> None:
 
 
 def update_code(intent: Intent, answer: Answer, known: Snapshot) -> tuple[CodeChange, Snapshot]:
-    """Update the code by an answer, if the answer concerns it: its row is seldom locked.
+    """Update the code with an answer, if the answer concerns it. Its row is seldom locked.
 
     Returns:
         What changed, and the snapshot with the state that the code has now.

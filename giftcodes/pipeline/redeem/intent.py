@@ -16,7 +16,7 @@ from giftcodes.models.guild import member_words
 from giftcodes.models.member_answers import Asked
 from giftcodes.sql import fetch, statement
 
-#: When the request is sent, the rest of the lease must be longer than the whole call by this.
+#: When the request is sent, the lease must last this much longer than the whole call may take.
 SEND_MARGIN_SECONDS = 1.0
 
 
@@ -24,11 +24,11 @@ class Intent(NamedTuple):
     """A request that is written down, with all that is needed to send it and to record its answer.
 
     Args:
-        id, sent_at: of its Attempt.
+        id, sent_at: those of its Attempt.
         row_id, token: the claim that it belongs to.
         published, issue: the code as it is sent, and which of its issues it is.
-        permit_until: the end of the window that its permit came from; None: it opens one.
-        confirming, is_probe, tries, uncounted_failures: of the row, when it was claimed.
+        permit_until: the end of the window of its permit. None if it opens a window.
+        confirming, is_probe, tries, uncounted_failures: those of the row, when it was claimed.
         last_outcome: the row's answer before this one.
         is_marked: the member is marked as unknown to the game (Member.refused_at).
         nickname, listed_as: the member's name and player ID in the guild.

@@ -56,7 +56,7 @@ class FollowUp:
 def record(intent: Intent, answer: Answer) -> FollowUp:
     """Record an answer.
 
-    It stays on the Attempt in any case. A late SUCCESS still settles its row, because it is true.
+    The Attempt keeps it in any case. A late SUCCESS still settles its row, because it is true.
     """
     failpoints.hit("before-record")
     known = Snapshot.of(intent)
@@ -141,10 +141,10 @@ def _write(intent: Intent, answer: Answer, transition: Transition) -> bool:
 
 
 class _WhatFollows(NamedTuple):
-    """One look after an answer.
+    """What was read after an answer was recorded.
 
     Args:
-        is_over: no row of the redemption is open any more.
+        is_over: no row of the redemption is open.
         has_duplicates: the player has a row for this code in another guild.
         in_flight: requests of this game that are under way.
     """
@@ -180,7 +180,7 @@ def _after_recorded(intent: Intent, transition: Transition, followed: Followed) 
 
 
 def _after_late_answer(intent: Intent, outcome: Outcome) -> FollowUp:
-    """The claim was lost: settle what the answer proves all the same."""
+    """The claim was lost. Settle what the answer proves nevertheless."""
     log_lines.warning(
         "A late answer came after its claim was over.",
         member=intent.member,
@@ -219,7 +219,7 @@ def _settle_by_evidence(pk: int) -> list[int]:
         with transaction.atomic():
             settled = MemberRedemption.objects.settle_by_evidence([pk])
     except IntegrityError:
-        # A duplicate is in flight or settled. It is the proof, and the sweep settles this row by
+        # A duplicate is in flight or settled. It is the proof, and the sweep settles this row with
         # it.
         return []
     if not settled:
@@ -231,7 +231,7 @@ def _settle_by_evidence(pk: int) -> list[int]:
 
 
 def _without_open_rows(redemption_ids: Iterable[int]) -> tuple[int, ...]:
-    """Those of some redemptions in which no row is open any more."""
+    """The redemptions among these that have no open row."""
     ids = set(redemption_ids)
     if not ids:
         return ()

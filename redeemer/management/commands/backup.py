@@ -63,14 +63,14 @@ class Command(ServerCommand):
         if key is None:
             if opt_outs:
                 raise CommandError(
-                    "SECRET_KEY is not set here, so that the backup cannot record which key its "
+                    "SECRET_KEY is not set here, so the backup cannot record which key its "
                     f"{opt_outs} opt-out(s) need. Set it to the server's key."
                 )
             return
         before = note_on_opt_outs(address, check_value(key))
         if opt_outs and before not in {None, check_value(key)}:
             self.warn(
-                "SECRET_KEY is another one than at the last backup. If the server uses it too, "
+                "SECRET_KEY is different from that of the last backup. If the server uses it too, "
                 f"then {opt_outs} opt-out(s) are no longer recognised."
             )
 

@@ -27,7 +27,7 @@ class Command(BaseCommand):
             self.stdout.write("There is an administrator already.")
             return
         password, path = secrets.token_urlsafe(15), Home.from_environment().admin_password
-        # The file first: an unknown password would be worse than one without a user.
+        # Write the file first: an unknown password would be worse than one without a user.
         write_private(path, password + "\n")
         get_user_model().objects.create_superuser("admin", password=password)
         self.stdout.write(f"The administrator `admin` was created; the password is in {path}.")

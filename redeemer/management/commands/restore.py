@@ -32,14 +32,14 @@ _HOLDER = "`manage.py restore`"
 
 
 class Command(ServerCommand):
-    """Replace the database by a backup.
+    """Replace the database with a backup.
 
     The old database stays in use until the new one is complete, and is kept afterwards.
     """
 
     expected_errors = (CannotStartError,)
     help = (
-        "Replace the database by a backup. Stop `make up` first, or with DATABASE_URL everything "
+        "Replace the database with a backup. Stop `make up` first, or with DATABASE_URL everything "
         "that uses the database. The present database is kept under another name. Start everything "
         "again afterwards: it continues from where the backup was made."
     )
@@ -62,7 +62,7 @@ class Command(ServerCommand):
         """Restore the backup.
 
         Raises:
-            CommandError: in one line, why not. The database is unchanged.
+            CommandError: the restore failed; the message is one line. The database is unchanged.
         """
         home = Home.from_environment()
         _refuse_while_up(home)
@@ -147,5 +147,10 @@ def _refuse_while_up(home: Home) -> None:
     own = os.environ.get("DATABASE_URL")
     if own and own != discovery.database_of_running(home):
         return  # DATABASE_URL names the database of another installation.
-    holder = home.lock.read_text(encoding="utf-8", errors="replace").strip()
+    try:
+        holder = home.lock.read_text(encoding="utf-8", errors="replace").strip()
+    except OSError as error:
+        raise CommandError(
+            f"{home.folder} belongs to another user: run this as that user."
+        ) from error
     raise CommandError(f"Stop what is running here ({holder}), restore, and start it again.")

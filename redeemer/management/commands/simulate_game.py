@@ -22,7 +22,7 @@ class Command(BaseCommand):
         cli.add_arguments(parser)
 
     def handle(self, *_args: object, **options: Any) -> None:
-        """Run it; exit with status 1 after one line if it cannot start."""
+        """Run the simulator. If it cannot start, print one line and exit with status 1."""
         status = cli.run(options)
         if status:
             sys.exit(status)

@@ -198,6 +198,8 @@ def _problem(body: dict[str, Any]) -> str:
     lengths = [len(text.encode("utf-16-le")) // 2 for text in texts]
     if lengths[0] > 256 or lengths[1] > 4096 or len(embed["fields"]) > 25 or sum(lengths) > 6000:
         return "Invalid Form Body"
+    if "url" in embed and urlsplit(embed["url"]).scheme not in ("http", "https"):
+        return "Not a well formed URL."
     if not all(texts[:1] + texts[2:]) or any(length > 1024 for length in lengths[2:]):
         return "Invalid Form Body"
     return "" if body["allowed_mentions"] == {"parse": []} else "This message could mention people."

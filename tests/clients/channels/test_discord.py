@@ -8,23 +8,28 @@ import pytest
 
 from giftcodes.clients.channels import (
     BadAddressError,
+    ChannelRules,
     Delivery,
     DeliveryOutcome,
     Message,
     channel_client_for,
 )
 from giftcodes.clients.channels.discord import escaped, payload
+from giftcodes.clients.http.destinations import PrivateHosts
 from tests.clients.channels.standin import PROXY_PAGE, TOKEN, StandIn
 
+RULES = ChannelRules(PrivateHosts.of(["127.0.0.1"]))
 POST = Message(title="Started", text="Half", facts=(("Members", "7"),), url="http://localhost/run")
 
 
 def create(address: str, post: Message = POST, seconds: float = 60.0) -> Delivery:
-    return channel_client_for(address, total_seconds=seconds, connect_seconds=60.0).create(post)
+    return channel_client_for(
+        address, total_seconds=seconds, connect_seconds=60.0, rules=RULES
+    ).create(post)
 
 
 def edit(address: str, message_id: str, post: Message = POST) -> Delivery:
-    return channel_client_for(address, total_seconds=60.0, connect_seconds=60.0).edit(
+    return channel_client_for(address, total_seconds=60.0, connect_seconds=60.0, rules=RULES).edit(
         message_id, post
     )
 
@@ -254,7 +259,9 @@ def test_names_cannot_mention_or_be_markup() -> None:
     assert "@everyone" not in embed["title"]
     assert "<@1" not in embed["title"]
     assert "https://" not in embed["title"]
-    assert embed["description"] == r"\`a\` \[b\](http:​//c) \|\|d\|\| \# e \_f\_"
+    assert (
+        embed["description"] == "\\`a\\` \\[b\\]\u200b(http:\u200b//c) \\|\\|d\\|\\| \\# e \\_f\\_"
+    )
 
 
 @pytest.mark.parametrize("character", ["x", "*", "🎁", "\ud800", "\0"])

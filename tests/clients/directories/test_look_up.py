@@ -10,6 +10,8 @@ from typing import Any
 import pytest
 
 from giftcodes.clients.directories import DirectoryAnswer, LookupStatus, look_up
+from giftcodes.clients.directories.mightpulse import read_player
+from giftcodes.domain.text import clean_name
 from tests.clients.conftest import config_for
 from tests.clients.http.raw_server import RawServer, Talk, answering, http
 
@@ -63,6 +65,23 @@ def test_a_player_is_asked_for_with_the_key_in_a_header_and_not_in_the_address(
 )
 def test_these_forms_are_read(serve: Serve, body: Any) -> None:
     assert said(serve, body) == DirectoryAnswer(LookupStatus.FOUND, name="Anna", realm=1042)
+
+
+@pytest.mark.parametrize(
+    ("written", "name"),
+    [
+        ("\u202eAn\u2067na\u200b", "Anna"),
+        ("Zoe\u0308 🏳️\u200d🌈\u202e", "Zoë 🏳️\u200d🌈"),
+        ("a" * 78 + "👨\u200d👩", "a" * 78 + "👨"),
+    ],
+    ids=["reordered", "an emoji that needs its joiner", "cut off at a joiner"],
+)
+def test_a_name_has_no_invisible_characters(written: str, name: str) -> None:
+    """Players choose their names, and each name comes to pages, logs and messages."""
+    answer = read_player({"name": written, "kid": 1042}, PLAYER)
+
+    assert answer == DirectoryAnswer(LookupStatus.FOUND, name=name, realm=1042)
+    assert clean_name(answer.name) == answer.name, "else it would differ from what was stored"
 
 
 @pytest.mark.parametrize(

@@ -30,7 +30,7 @@ SHORT_SECONDS = 1.0
 
 @pytest.fixture
 def within_the_budget() -> Iterator[None]:
-    """For clients with SHORT_SECONDS: the call takes them, and ends long before the server does."""
+    """A call with SHORT_SECONDS takes about that long, and ends long before the server does."""
     started = time.monotonic()
     yield
     assert 0.9 * SHORT_SECONDS < time.monotonic() - started < SLOW_SECONDS / 2

@@ -1,0 +1,19 @@
+"""The page that a person came from, as the browser names it."""
+
+from __future__ import annotations
+
+from django.http import HttpRequest
+from django.utils.http import url_has_allowed_host_and_scheme
+
+
+def page_before(request: HttpRequest) -> str:
+    """The address in the form's field `back`; empty if it is not a page of this site.
+
+    A page of another site can send any form field: another site, or a script, must not become a
+    link or a redirect.
+    """
+    address = request.POST.get("back", "")
+    is_ours = url_has_allowed_host_and_scheme(
+        address, allowed_hosts={request.get_host()}, require_https=request.is_secure()
+    )
+    return address if is_ours else ""

@@ -1,0 +1,144 @@
+"""The services that a channel's address may name, and the arguments that it may have.
+
+An argument of Apprise can be another method, a header, a local file or a second host. So an address
+may have the arguments that are known here to be harmless, and no others.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from giftcodes.clients.channels.base import BadAddressError, ChannelRules
+from giftcodes.clients.channels.safe_text import Markup
+
+#: Arguments that each service may have. `format` may only be `text`: messages are plain text.
+_COMMON = frozenset({"verify", "user", "pass", "password", "format"})
+#: Arguments that no service may have, also not one that a setting adds: they would change the
+#: request, its repetition or its result, or read a local file.
+_DANGEROUS = frozenset(
+    {"attach", "attachment", "file", "headers", "method", "proxy", "redirect", "store", "template"}
+    | {"cto", "optional", "overflow", "retry", "rto", "wait"}
+    | {"pem", "pgp", "pgpkey", "pgpprv", "pgppub", "smime", "wkd"}
+)
+_SCHEME = re.compile(r"([a-z0-9][a-z0-9+.-]*)://", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """A service of Apprise.
+
+    Args:
+        arguments: those that an address may have; None: all but the dangerous ones.
+        markup: how it reads a text.
+        host: the field of Apprise's service that is the host of an address; empty: the host is
+            fixed. Where it has a `mode`, `cloud` and `t2bot` have a fixed host.
+    """
+
+    arguments: frozenset[str] | None
+    markup: Markup = Markup.PLAIN
+    host: str = ""
+
+
+def _service(arguments: str, *, markup: Markup = Markup.PLAIN, host: str = "") -> Service:
+    return Service(_COMMON | frozenset(arguments.split()), markup, host)
+
+
+_JSON = _service("", host="host")
+_EMAIL = _service("to cc bcc from name smtp mode reply", host="smtp_host")
+_GOTIFY = _service("priority", host="host")
+_MATRIX = _service("to mode token version v msgtype image discovery hsreq path e2ee", host="host")
+_MATTERMOST = _service(
+    "to channel channels image mode team botname", markup=Markup.MARKDOWN, host="host"
+)
+_NTFY = _service("to priority tags xtags mode auth token image", host="host")
+_ROCKET = _service("to mode avatar webhook", markup=Markup.MARKDOWN, host="host")
+
+#: The services that are known to show a name as it is (tests/clients/channels/test_services.py).
+SERVICES: Mapping[str, Service] = {
+    "gchat": _service("workspace key token thread threadkey", markup=Markup.MARKDOWN),
+    "gotify": _GOTIFY,
+    "gotifys": _GOTIFY,
+    "json": _JSON,
+    "jsons": _JSON,
+    "mailto": _EMAIL,
+    "mailtos": _EMAIL,
+    "matrix": _MATRIX,
+    "matrixs": _MATRIX,
+    "mmost": _MATTERMOST,
+    "mmosts": _MATTERMOST,
+    "ntfy": _NTFY,
+    "ntfys": _NTFY,
+    "pover": _service("to priority sound expire interval"),
+    "rocket": _ROCKET,
+    "rockets": _ROCKET,
+    "slack": _service("to token mode image footer timestamp"),
+    "tgram": _service("to topic thread silent preview detect"),
+}
+_FIXED_HOST_MODES = frozenset({"cloud", "t2bot"})
+
+
+def scheme_of(address: str) -> str:
+    """The scheme of an address, in lower case; empty if it has none."""
+    match = _SCHEME.match(address)
+    return match[1].lower() if match else ""
+
+
+def service_of(address: str, rules: ChannelRules) -> Service:
+    """The service that an address names.
+
+    Raises:
+        BadAddressError: it is not known here, and no setting allows it.
+    """
+    scheme = scheme_of(address)
+    if scheme in SERVICES:
+        return SERVICES[scheme]
+    if scheme in rules.more_schemes:
+        return Service(None)
+    message = (
+        "Addresses of this service are not allowed. Allowed are Discord webhooks and "
+        f"{', '.join(f'{name}://' for name in SERVICES)}. The setting CHANNEL_SCHEMES adds others."
+    )
+    raise BadAddressError(message)
+
+
+def check_arguments(service: Service, parsed: Mapping[str, Any]) -> None:
+    """Check the arguments of an address.
+
+    Args:
+        service: that it names.
+        parsed: the address as Apprise reads it.
+
+    Raises:
+        BadAddressError: it has an argument that it may not have. The text names it, without its
+            value.
+    """
+    arguments: Mapping[str, str] = parsed.get("qsd") or {}
+    for name, value in arguments.items():
+        is_allowed = (
+            name[:1] not in ("+", "-", ":")
+            and name not in _DANGEROUS
+            and (service.arguments is None or name in service.arguments)
+            and (name != "format" or value.lower() == "text")
+        )
+        if not is_allowed:
+            shown = name if re.fullmatch(r"[+:-]?[a-z_]{1,20}", name) else "…"
+            message = (
+                f"The address has the argument “{shown}”, which is not allowed here. Remove it: no "
+                "argument may set a method, header, template, format, file or repetition."
+            )
+            raise BadAddressError(message)
+
+
+def host_of(service: Service, plugin: Any) -> str:
+    """The host that a person typed; empty: the service has a host of its own.
+
+    Args:
+        service: of the address.
+        plugin: Apprise's object for the address.
+    """
+    if not service.host or str(getattr(plugin, "mode", "")).lower() in _FIXED_HOST_MODES:
+        return ""
+    return str(getattr(plugin, service.host, "") or "")

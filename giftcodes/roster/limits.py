@@ -1,0 +1,56 @@
+"""How much a list may hold. All readers count against the same limits while they read.
+
+A small file may describe a list of millions of lines, so the size of the file limits nothing.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from giftcodes.roster.values import UnreadableListError
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """The limits of one list.
+
+    Args:
+        lines: lines of a text, or rows of all sheets of a workbook that are read; also empty ones.
+        rows: records with values.
+        columns: cells of one record, up to the last one with a value.
+        characters: of all cells of a workbook. A text has fewer: its file is limited.
+        cell: characters of one cell that is used.
+        record_lines: lines of one record, whose quoted cells may have line breaks.
+        rereading: characters that are read again, because a quotation mark was not closed.
+    """
+
+    lines: int = 50_000
+    rows: int = 20_000
+    columns: int = 256
+    characters: int = 5_000_000
+    cell: int = 1_000
+    record_lines: int = 100
+    rereading: int = 5_000_000
+
+
+LIMITS = Limits()
+
+_ADVICE = {
+    "lines": "more than {:,} lines, empty ones included. Copy the lines of members into a new "
+    "file, and import that.",
+    "rows": "more than {:,} members. Split it, and import the parts.",
+    "columns": "a line with more than {:,} columns. Keep only the columns player ID, nickname, "
+    "realm and consent.",
+    "characters": "more than {:,} characters. Keep only the columns player ID, nickname, realm and "
+    "consent.",
+    "rereading": "too many quotation marks that are not closed. Save it again as CSV, or as xlsx.",
+}
+
+
+def too_much(limit: str) -> UnreadableListError:
+    """The error of a list that exceeds a limit.
+
+    Args:
+        limit: the name of a field of `Limits` whose excess ends the reading.
+    """
+    return UnreadableListError(f"The list has {_ADVICE[limit].format(getattr(LIMITS, limit))}")

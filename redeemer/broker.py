@@ -1,0 +1,67 @@
+"""Celery's transport for Redis, with a worker that survives what is no message.
+
+Kombu reads an element of a list and delivers it in one step. An element that is no message raises
+an error in the worker's event loop, which ends the worker. The broker may be used by others, or
+have been written to by hand.
+"""
+
+from __future__ import annotations
+
+import time
+from queue import Empty
+from typing import Any
+
+from kombu.transport import TRANSPORT_ALIASES, redis
+
+from giftcodes.domain import log_lines
+
+#: What kombu raises for an element that is not JSON, not a message, or has no readable body. The
+#: errors of a lost connection are others.
+_NOT_A_MESSAGE = (ValueError, LookupError, TypeError, AttributeError, RecursionError)
+#: At most one line in so many seconds: a list can hold many such elements.
+_SECONDS_BETWEEN_LINES = 60.0
+
+
+class TolerantChannel(redis.Channel):
+    """Drops what is no message. The database is the queue, so that nothing is lost with it."""
+
+    _reported_at: float | None = None
+    _dropped = 0
+
+    def _brpop_read(self, **options: Any) -> Any:
+        """Read and deliver one element.
+
+        Raises:
+            Empty: there was none, or it was no message. The caller then waits for the next one.
+        """
+        try:
+            return super()._brpop_read(**options)  # type: ignore[misc] # A private method.
+        except _NOT_A_MESSAGE as error:
+            if self.client.connection is None:
+                raise  # The connection was lost.
+            self._report(error)
+            raise Empty from None
+
+    def _report(self, error: Exception) -> None:
+        self._dropped += 1
+        now = time.monotonic()
+        if self._reported_at is not None and now - self._reported_at < _SECONDS_BETWEEN_LINES:
+            return
+        # The element is not shown: it may hold anything.
+        log_lines.warning(
+            f"The broker's list had {self._dropped} element(s) that are no messages of ours "
+            f"({type(error).__name__}); dropped. Does another program use the same REDIS_URL?"
+        )
+        self._reported_at, self._dropped = now, 0
+
+
+class TolerantTransport(redis.Transport):
+    """Kombu's, with our channel."""
+
+    Channel = TolerantChannel
+
+
+def install() -> None:
+    """Use this transport for the addresses that kombu's own transport for Redis is for."""
+    for scheme in ("redis", "rediss"):
+        TRANSPORT_ALIASES[scheme] = f"{__name__}:{TolerantTransport.__name__}"
