@@ -111,7 +111,7 @@ def test_no_request_is_a_server_error_and_no_answer_shows_what_is_not_theirs(
             problems.append(f"{number}: {status} {found} {attack}\n{shown[-1_500:]}")
     listed = "\n\n".join(problems[:10])
     assert not problems, f"{len(problems)} problems as {role} with FUZZ_SEED={SEED}:\n{listed}"
-    assert len(statuses) >= 3, statuses
+    assert len(statuses) >= 2, statuses
 
 
 @contextmanager

@@ -108,9 +108,12 @@ class Front:
         return Caller(self.port, source=source, is_tls=True)
 
 
-@pytest.fixture(params=PROGRAMS)
-def front(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Front]:
-    program = request.param
+@pytest.fixture(scope="module", params=PROGRAMS)
+def front(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Front]:
+    """One proxy for all tests. Each test that fails to log in has client addresses of its own."""
+    program, tmp_path = request.param, tmp_path_factory.mktemp(request.param)
     if not shutil.which(program):
         pytest.skip(f"{program} is not installed: install the Debian package {program}.")
     origins = {"CSRF_TRUSTED_ORIGINS": f"https://{NAME}"}
