@@ -4,7 +4,7 @@ After five wrong logins an address waits, whatever the account (decision 12). An
 addresses could still try five passwords for one account from each of them. So an account for which
 many logins have failed is guarded: a network from which it has never logged in has one attempt in
 the time in which it would have five for each address. What one network does never counts for
-another, so nobody can lock the owner of an account out.
+another, so the owner of an account cannot be locked out by others.
 """
 
 from __future__ import annotations
