@@ -8,8 +8,9 @@ from typing import Any
 
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.contrib.admin.views.main import SEARCH_VAR
+from django.core.exceptions import PermissionDenied
 from django.core.paginator import InvalidPage
-from django.http import Http404, HttpRequest, HttpResponseBadRequest
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBadRequest
 from django.urls import URLPattern, path
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
@@ -54,6 +55,26 @@ class RedeemerSite(UnfoldAdminSite):
         for app in apps:
             app["models"].sort(key=lambda model: rank(app["app_label"], model["object_name"]))
         return sorted(apps, key=lambda app: app["app_label"] != _APP)
+
+    def autocomplete_view(self, request: HttpRequest) -> HttpResponse:
+        """The choices of a search field that a form has. Django would answer for any relation.
+
+        Raises:
+            PermissionDenied: no form has this search field.
+        """
+        names = [request.GET.get(name, "") for name in ("app_label", "model_name", "field_name")]
+        if tuple(names) not in self._search_fields_of_forms(request):
+            raise PermissionDenied
+        choices: HttpResponse = super().autocomplete_view(request)
+        return choices
+
+    def _search_fields_of_forms(self, request: HttpRequest) -> set[tuple[str, ...]]:
+        """The app label, the model's name and the field's name of each."""
+        return {
+            (model._meta.app_label, model._meta.model_name or "", name)
+            for model, page in self._registry.items()
+            for name in page.get_autocomplete_fields(request)
+        }
 
     def admin_view(self, view: Callable[..., Any], cacheable: bool = False) -> Any:
         """Refuse requests with a NUL character, which PostgreSQL would answer with an error."""

@@ -29,6 +29,10 @@ MOST_DAYS_KEPT = 36_500
 #: A feed that is polled less often than daily brings codes that have ended.
 LEAST_POLL_SECONDS, MOST_POLL_SECONDS = 3.0, 86_400.0
 
+#: A shorter limit would cancel ordinary pages.
+LEAST_STATEMENT_SECONDS, MOST_STATEMENT_SECONDS = 1.0, 3_600.0
+LEAST_KEY_LENGTH = 32
+
 _ORIGIN = re.compile(r"https?://[A-Za-z0-9.-]+(:[0-9]{1,5})?")
 
 
@@ -205,9 +209,38 @@ def check_private_hosts(**_: Any) -> list[CheckMessage]:
     )
 
 
+@register
+def check_statement_limit(**_: Any) -> list[CheckMessage]:
+    """A limit of no time, or of days, is a mistake."""
+    seconds = settings.WEB_STATEMENT_SECONDS
+    is_valid = seconds == 0 or LEAST_STATEMENT_SECONDS <= seconds <= MOST_STATEMENT_SECONDS
+    return _errors(
+        "giftcodes.E015",
+        [] if is_valid else [f"WEB_STATEMENT_SECONDS is {seconds:g}."],
+        hint=(
+            f"Make it 0 (no limit), or from {LEAST_STATEMENT_SECONDS:g} to "
+            f"{MOST_STATEMENT_SECONDS:g}."
+        ),
+    )
+
+
+@register
+def check_encryption_keys(**_: Any) -> list[CheckMessage]:
+    """A short key can be guessed from a copy of the database."""
+    is_short = any(len(key) < LEAST_KEY_LENGTH for key in settings.ENCRYPTION_KEYS)
+    return _errors(
+        "giftcodes.E016",
+        ["ENCRYPTION_KEYS has a key that is too short."] if is_short else [],
+        hint=(
+            f"Each key needs {LEAST_KEY_LENGTH} random characters or more, such as the output of "
+            "`openssl rand -hex 32`, without a comma in it."
+        ),
+    )
+
+
 @register(deploy=True)
 def check_secret_key(**_: Any) -> list[CheckMessage]:
-    """Sessions and the opt-out list are keyed with it."""
+    """Sessions, the opt-out list and the addresses of channels are keyed with it."""
     return _errors(
         "giftcodes.E004",
         [] if secret_key.is_set() else ["SECRET_KEY is not set."],

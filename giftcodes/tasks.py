@@ -22,7 +22,7 @@ from django.conf import settings
 from django.db import transaction
 
 from giftcodes.domain import failpoints, log_lines
-from giftcodes.models import DirectoryLookup, Heartbeat, Trigger
+from giftcodes.models import Channel, DirectoryLookup, Heartbeat, Trigger
 from giftcodes.models.failure_isolation import FailureIsolation
 from giftcodes.models.start_rules import providers_on
 from giftcodes.notifications import alarms as alarms_step
@@ -247,12 +247,14 @@ def alarms() -> None:
 
 @shared_task
 def prune() -> None:
-    """Every day: delete what is old and proves nothing."""
+    """Every day: delete what is old and proves nothing, and replace old encryption keys."""
     pruned = prune_step.prune()
     if pruned.attempts or pruned.entries:
         log_lines.info(
             f"🧹 Pruned {pruned.attempts} attempt(s) and {pruned.entries} journal entries."
         )
+    if number := Channel.objects.encrypt_again():
+        log_lines.info(f"🔑 {number} channel address(es) were encrypted with the newest key.")
 
 
 def want_lookups() -> None:

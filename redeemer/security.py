@@ -10,6 +10,7 @@ import structlog
 from axes.helpers import get_client_username
 from axes.models import AccessAttempt
 from django.conf import settings
+from django.contrib.admin.exceptions import DisallowedModelAdminLookup, DisallowedModelAdminToField
 from django.core.exceptions import RequestDataTooBig, TooManyFieldsSent, TooManyFilesSent
 from django.middleware.csrf import REASON_NO_CSRF_COOKIE
 from django.shortcuts import render
@@ -22,6 +23,7 @@ from redeemer.logins import of_network
 if TYPE_CHECKING:
     from django.http import HttpRequest, HttpResponse
 
+_BAD_FILTERS = (DisallowedModelAdminLookup, DisallowedModelAdminToField)
 #: Internet providers give each customer at least a /64.
 _IPV6_CUSTOMER_BITS = 64
 _ENTRY = re.compile(
@@ -100,10 +102,15 @@ def locked_out(
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
-    """Explain a form with too much data. Any other bad request gets Django's own response."""
+    """Explain a form with too much data, and an address with a filter that no list offers.
+
+    Any other bad request gets Django's own response.
+    """
     if isinstance(exception, RequestDataTooBig | TooManyFieldsSent | TooManyFilesSent):
         most = settings.DATA_UPLOAD_MAX_MEMORY_SIZE // 1_000_000
         return render(request, "admin/too_much.html", {"most": most}, status=413)
+    if isinstance(exception, _BAD_FILTERS):
+        return render(request, "admin/bad_filter.html", {"list_url": request.path}, status=400)
     return defaults.bad_request(request, exception)
 
 

@@ -33,6 +33,9 @@ DEBUG = env.bool("DEBUG", default=False)
 # workers, beat, and commands that hash or sign do not (giftcodes.secret_key).
 SECRET_KEY = env.str("SECRET_KEY", default="")
 THIS_MACHINE = {"localhost", "127.0.0.1", "[::1]"}
+#: Texts from which the keys of the secrets in tables are derived (giftcodes.encryption). The first
+#: one encrypts. SECRET_KEY comes last, and encrypts if there are none.
+ENCRYPTION_KEYS = env.list("ENCRYPTION_KEYS", default=[])
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=sorted(THIS_MACHINE))
 CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
 ROOT_URLCONF = "redeemer.urls"
@@ -70,6 +73,7 @@ MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_structlog.middlewares.RequestMiddleware",
     "simple_history.middleware.HistoryRequestMiddleware",
+    "redeemer.statement_limit.StatementLimitMiddleware",
     # Last: it replaces the response when there were too many failed logins.
     "axes.middleware.AxesMiddleware",
 ]
@@ -100,6 +104,8 @@ USE_TZ = True
 USE_I18N = True
 FORMAT_MODULE_PATH = ["redeemer.formats"]
 LOGIN_REDIRECT_URL = "/admin/"
+# The table holds a hash of each session's key.
+SESSION_ENGINE = "redeemer.sessions"
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
     {
@@ -195,6 +201,9 @@ else:
         "NAME": "redeemer",
         "HOST": NO_SERVER_HOST,
     }
+
+#: The limit for one statement of a page, in seconds; 0: no limit. Workers and commands have none.
+WEB_STATEMENT_SECONDS = env.float("WEB_STATEMENT_SECONDS", default=15.0)
 
 # --- Celery: messages only wake workers (decision 2) -------------------------------------
 CELERY_BROKER_URL = env.str("REDIS_URL", default="") or "redis://127.0.0.1:6379/0"

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import os
 
+from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from django.core.wsgi import get_wsgi_application
 
+from redeemer.postgresql import base
 from redeemer.startup_errors import exit_with, require_secret_key
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "redeemer.settings")
 
 try:
     require_secret_key()
+    base.statement_seconds = settings.WEB_STATEMENT_SECONDS
     application = get_wsgi_application()
 except ImproperlyConfigured as error:
     exit_with(error)

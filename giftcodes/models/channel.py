@@ -6,14 +6,23 @@ import hashlib
 import hmac
 
 from django.core.exceptions import ValidationError
-from django.db import models
+from django.db import models, transaction
+from django.db.models import Q
+from django.db.models.functions import Left
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from giftcodes import channel_rules
+from giftcodes import channel_rules, encryption
 from giftcodes.clients.channels import BadAddressError, channel_client_for, check_host
+from giftcodes.models.encrypted import EncryptedTextField, Unreadable
 from giftcodes.models.guild import Guild
 from giftcodes.secret_key import secret_key
+
+#: Why a channel takes no message, and what to do.
+UNREADABLE = (
+    "Its address cannot be decrypted, because SECRET_KEY or ENCRYPTION_KEYS have changed. Put the "
+    "old key back, or enter the address again."
+)
 
 
 def validate_channel(address: str) -> None:
@@ -39,13 +48,37 @@ def address_hash(address: str) -> str:
     ).hexdigest()[:16]
 
 
+class ChannelQuerySet(models.QuerySet["Channel"]):
+    def with_key(self) -> ChannelQuerySet:
+        """With `key`: the beginning of the stored address, which names its key."""
+        return self.annotate(key=Left("address", encryption.PREFIX_LENGTH))
+
+    def encrypt_again(self) -> int:
+        """Encrypt with the first key of the settings what it has not encrypted yet.
+
+        Returns:
+            The number of addresses. Those that cannot be read stay as they are.
+        """
+        is_older = ~Q(key__in=encryption.prefixes()[:1])
+        ids = self.with_key().filter(is_older).order_by("pk").values_list("pk", flat=True)
+        return sum(self._encrypt_again(pk) for pk in ids)
+
+    @transaction.atomic
+    def _encrypt_again(self, pk: int) -> bool:
+        channel = self.model._default_manager.select_for_update().filter(pk=pk).first()
+        if channel is None or not channel.is_readable:
+            return False
+        channel.save(update_fields=["address"])
+        return True
+
+
 class Channel(models.Model):
     """The channel of a guild. The address is a secret: anyone who has it can post."""
 
     guild = models.OneToOneField(
         Guild, on_delete=models.CASCADE, related_name="channel", verbose_name=_("guild")
     )
-    address = models.TextField(
+    address = EncryptedTextField(
         _("address"),
         validators=[validate_channel],
         help_text=_(
@@ -59,6 +92,8 @@ class Channel(models.Model):
     error = models.TextField(_("last error"), blank=True, default="", db_default="", editable=False)
     delivered_at = models.DateTimeField(_("last delivery"), null=True, editable=False)
 
+    objects = ChannelQuerySet.as_manager()
+
     class Meta:
         ordering = ["guild"]
         verbose_name = _("channel")
@@ -66,6 +101,11 @@ class Channel(models.Model):
 
     def __str__(self) -> str:
         return f"channel of {self.guild}"
+
+    @property
+    def is_readable(self) -> bool:
+        """Whether the settings have the key of the address. Otherwise the address is empty."""
+        return not isinstance(self.address, Unreadable)
 
     @property
     def is_resting(self) -> bool:

@@ -37,6 +37,7 @@ from giftcodes.models import (
     RunState,
     database_now,
 )
+from giftcodes.models.channel import UNREADABLE
 from giftcodes.models.clock import clock_plus
 from giftcodes.models.outbox import UNFINISHED
 from giftcodes.notifications import outbox
@@ -202,6 +203,9 @@ def _intend(announcement_id: int, token: int) -> _Job | None:
     if channel is None:
         held.update(lease_until=None)
         return None
+    if not channel.is_readable:
+        _fail(row, channel, DeliveryState.FAILED, UNREADABLE)
+        return None
     try:
         client = outbox.channel_client(channel.address, channel_rules.for_guilds())
     except BadAddressError as error:
@@ -261,8 +265,13 @@ def _held(row: Announcement) -> QuerySet[Announcement]:
 
 
 def _as_asked(channel: Channel) -> QuerySet[Channel]:
-    """The channel, unless its address has changed: this answer says nothing about the new one."""
-    return Channel.objects.filter(pk=channel.pk, address=channel.address)
+    """The channel, unless its address has changed: this answer says nothing about the new one.
+
+    It is locked, because no statement can compare encrypted addresses.
+    """
+    now = Channel.objects.select_for_update().filter(pk=channel.pk).first()
+    is_same = now is not None and now.address == channel.address
+    return Channel.objects.filter(pk=channel.pk) if is_same else Channel.objects.none()
 
 
 def _delivered(job: _Job, delivery: Delivery) -> None:

@@ -9,6 +9,7 @@ from typing import NamedTuple
 from django.conf import settings
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
+from giftcodes import encryption
 from giftcodes.models import (
     Alarm,
     Announcement,
@@ -24,6 +25,7 @@ from giftcodes.models import (
     Redemption,
     RunState,
 )
+from giftcodes.models.channel import UNREADABLE
 from giftcodes.models.clock import clock_plus
 from giftcodes.models.outbox import UNFINISHED
 from giftcodes.models.start_rules import providers_on
@@ -120,16 +122,24 @@ def _silent_channels() -> Iterator[Finding]:
     refused = Announcement.objects.filter(
         redemption__guild=OuterRef("guild"), state__in=UNFINISHED
     ).exclude(error="")
+    # In this order, PostgreSQL looks for messages of refusing channels only.
+    is_silent = Q(refused_since__isnull=False) & Q(Exists(refused))
+    is_unreadable = ~Q(key__in=encryption.prefixes())
     kind = Alarm.Kind.CHANNEL_SILENT
-    for channel in Channel.objects.filter(
-        Exists(refused), refused_since__isnull=False
-    ).select_related("guild"):
-        yield Finding(
-            kind,
-            str(channel.guild_id),
-            f"The channel of guild {channel.guild.name} has taken no message for "
-            f"{_patience(kind)}: {channel.error} It is tried again. Redeeming is not touched.",
-        )
+    for channel in (
+        Channel.objects.with_key().filter(is_unreadable | is_silent).select_related("guild")
+    ):
+        name = channel.guild.name
+        if not channel.is_readable:
+            words = f"The channel of guild {name} takes no messages: {UNREADABLE}"
+        elif channel.refused_since:
+            words = (
+                f"The channel of guild {name} has taken no message for {_patience(kind)}: "
+                f"{channel.error} It is tried again."
+            )
+        else:
+            continue
+        yield Finding(kind, str(channel.guild_id), f"{words} Redeeming is not touched.")
 
 
 def _directories_without_key() -> Iterator[Finding]:

@@ -52,8 +52,17 @@ _STOP_THEM = "Stop the workers, beat and the site, and try again."
 Stage = Callable[[str], AbstractContextManager[ReportProgress]]
 
 
-def replace_database(address: Address, dump: Dump, stage: Stage) -> str | None:
+def replace_database(
+    address: Address, dump: Dump, stage: Stage, *, secret_key: str = ""
+) -> str | None:
     """Load `dump` into a new database, migrate it, and swap the names in one transaction.
+
+    Args:
+        address: of the database.
+        dump: the backup.
+        stage: shows a stage of the work by its title.
+        secret_key: the installation's SECRET_KEY, with which a migration encrypts; empty: that of
+            the environment.
 
     Returns:
         The old database's new name; None if there was none, or nothing in it.
@@ -67,7 +76,7 @@ def replace_database(address: Address, dump: Dump, stage: Stage) -> str | None:
         with stage("Loading the data") as tell:
             _load(fresh, dump, tell)
         with stage("Bringing the schema up to date"):
-            _migrate(fresh)
+            _migrate(fresh, secret_key)
         refuse_while_connected(address)
         return _swap(address, fresh)
     except BaseException:
@@ -131,9 +140,11 @@ def _load(fresh: Address, dump: Dump, tell: ReportProgress) -> None:
             ) from error
 
 
-def _migrate(fresh: Address) -> None:
+def _migrate(fresh: Address, secret_key: str) -> None:
     """Migrate in another process, because this one's settings name another database, or none."""
     environment = {**os.environ, "DATABASE_URL": fresh.url, "DATABASE_POOL": "0"}
+    if secret_key:
+        environment["SECRET_KEY"] = secret_key
     command = ["migrate", "--no-input", "--skip-checks", "-v", "0"]
     try:
         run([sys.executable, str(REPOSITORY / "manage.py"), *command], environment=environment)

@@ -10,7 +10,15 @@ from redeemer.localserver.errors import CannotStartError
 from redeemer.localserver.home import REPOSITORY
 
 #: The settings, besides those of the games, that other commands share with `up`.
-_PUBLISHED = ("DATABASE_URL", "REDIS_URL", "SECRET_KEY", "ALLOWED_HOSTS", "TIME_ZONE", "PORT")
+_PUBLISHED = (
+    "DATABASE_URL",
+    "REDIS_URL",
+    "SECRET_KEY",
+    "ENCRYPTION_KEYS",
+    "ALLOWED_HOSTS",
+    "TIME_ZONE",
+    "PORT",
+)
 #: A browser cannot open the address that stands for all interfaces.
 _LOOPBACK = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104
 

@@ -15,12 +15,19 @@ from psycopg import Connection
 #: While the server refuses writes, a session is replaced at most once in this many seconds.
 _READ_ONLY_SECONDS = 1.0
 
+#: The limit for one statement in the sessions of this process, in seconds; 0: no limit. The site's
+#: process sets it before its first session: a request must not occupy a thread for long.
+statement_seconds = 0.0
+
 #: When each session was opened, by the monotonic clock.
 _opened_at: WeakKeyDictionary[Connection[Any], float] = WeakKeyDictionary()
 
 
 class DatabaseWrapper(base.DatabaseWrapper):
-    """Django's wrapper with READ COMMITTED transactions, and no sessions that stay read-only."""
+    """Django's wrapper with READ COMMITTED transactions, and no sessions that stay read-only.
+
+    In the site's process its statements have a time limit.
+    """
 
     def get_new_connection(self, conn_params: dict[str, Any]) -> Any:
         """A connection. A pooled one that was opened while the server was read-only is replaced.
@@ -45,6 +52,8 @@ class DatabaseWrapper(base.DatabaseWrapper):
             # stricter default level, PostgreSQL would refuse concurrent statements although the
             # row lock makes each of them correct.
             cursor.execute("SET default_transaction_isolation TO 'read committed'")
+            if statement_seconds:
+                cursor.execute(f"SET statement_timeout TO {round(statement_seconds * 1000)}")
         return True
 
 

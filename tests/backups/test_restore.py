@@ -19,10 +19,13 @@ import psycopg
 import pytest
 import time_machine
 from django.core.management.base import CommandError
+from django.test import override_settings
 
+from giftcodes import encryption
 from giftcodes.cli.progress import ReportProgress
 from redeemer.backups.dumps import read_dump, write_dump
 from redeemer.backups.replacing import replace_database
+from redeemer.localserver.home import Home, SecretStore
 from tests.backups.dumping import ROOT, Site, site, template, unseen
 from tests.commands.conftest import Said, run
 
@@ -306,10 +309,40 @@ def test_another_key_is_refused_because_it_would_lose_the_opt_outs(
     assert with_any_key.err.startswith(
         "SECRET_KEY is another one: its 1 opt-out(s) are not recognised"
     )
+    assert "addresses of channels that it encrypted cannot be decrypted" in with_any_key.err
+    assert "cannot be decrypted" not in same.err
 
 
 def test_without_opt_outs_any_key_is_accepted(restore: Callable[..., Said], file: Path) -> None:
     assert restore("--yes", file, SECRET_KEY="another").status == 0
+
+
+def test_addresses_in_a_backup_of_the_version_before_are_encrypted_with_the_own_key(
+    site: Site, restore: Callable[..., Said]
+) -> None:
+    """Also if only the file of `make up` has the key."""
+    assert site.manage("migrate", "giftcodes", "0025").returncode == 0
+    site.query(
+        "INSERT INTO giftcodes_channel (guild_id, address) "
+        "SELECT id, 'json://example.org/aVerySecretToken' FROM giftcodes_guild"
+    )
+    file = site.folder / "redeemer.dump"
+    write_dump(site.address, file)
+
+    without = restore("--yes", file, SECRET_KEY="")
+    assert without.status == 1
+    assert "SECRET_KEY is not set" in without.err
+    assert "The database is as it was" in without.err
+
+    home = Home(Path(site.environment["REDEEMER_HOME"]))
+    home.prepare()
+    key = SecretStore(home.secrets).get_or_create("secret_key")
+    assert restore("--yes", file, SECRET_KEY="").status == 0
+    found = site.query("SELECT address FROM giftcodes_channel")
+    assert len(found) == 2
+    with override_settings(SECRET_KEY=key):
+        decrypted = {encryption.decrypt(address) for (address,) in found}
+    assert decrypted == {"json://example.org/aVerySecretToken"}
 
 
 def test_without_a_terminal_yes_is_required(

@@ -13,18 +13,26 @@ import pytest
 from django.db import connection
 
 from giftcodes.models import GiftCode, Guild
+from giftcodes.pipeline.start import LOCK_TIMEOUT_MS
 from tests.factories import gift_code
 from tests.waiting import PATIENCE_SECONDS
 
 
 def stampede(
-    guild: Guild, code: GiftCode, *, processes: int, callers: int
+    guild: Guild,
+    code: GiftCode,
+    *,
+    processes: int,
+    callers: int,
+    lock_timeout_ms: int = LOCK_TIMEOUT_MS,
 ) -> list[tuple[str, float]]:
     """Start one redemption by many callers at once.
 
     Args:
         processes: how many processes.
         callers: how many callers in each of them.
+        lock_timeout_ms: how long a caller waits for the row's lock. On a busy machine a caller may
+            wait for longer than the product's timeout, and is told to try again.
 
     Returns:
         Each result, and its time in ms.
@@ -40,7 +48,7 @@ def stampede(
         sys.executable,
         "-m",
         "tests.lock.stampede",
-        *map(str, (guild.pk, code.pk, gift_code().pk, callers)),
+        *map(str, (guild.pk, code.pk, gift_code().pk, callers, lock_timeout_ms)),
     ]
     running = [
         subprocess.Popen(

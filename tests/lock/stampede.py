@@ -2,7 +2,7 @@
 
 Tests and the benchmark run it.
 
-Usage: python -m tests.lock.stampede GUILD_ID CODE_ID WARM_UP_CODE_ID CALLERS
+Usage: python -m tests.lock.stampede GUILD_ID CODE_ID WARM_UP_CODE_ID CALLERS LOCK_TIMEOUT_MS
 
 Each caller first uses its connection for the warm-up code, and `ready` is printed. At a line on
 standard input all of them call; `answered` is printed after the last result. Connections stay open
@@ -20,13 +20,17 @@ from concurrent.futures import ThreadPoolExecutor
 import django
 
 
-def main(guild_id: int, gift_code_id: int, warm_up_code_id: int, callers: int) -> None:
+def main(
+    guild_id: int, gift_code_id: int, warm_up_code_id: int, callers: int, lock_timeout_ms: int
+) -> None:
     django.setup()
     from django.db import connection
 
     from giftcodes.models import Trigger
-    from giftcodes.pipeline.start import start
+    from giftcodes.pipeline import start as step
 
+    step.LOCK_TIMEOUT_MS = lock_timeout_ms
+    start = step.start
     meeting = threading.Barrier(callers + 1)
 
     def call() -> str:
@@ -57,4 +61,4 @@ def main(guild_id: int, gift_code_id: int, warm_up_code_id: int, callers: int) -
 
 
 if __name__ == "__main__":
-    main(*(int(argument) for argument in sys.argv[1:5]))
+    main(*(int(argument) for argument in sys.argv[1:6]))

@@ -88,7 +88,7 @@ def test_what_is_expected_of_each_run_is_what_happens(running: System) -> None:
         )
     }
     opened_at = sorted({entry["window_opened_at"] for entry in running.ledger()["requests"]})
-    assert len(estimates) >= 12
+    assert estimates
     for estimate in estimates:
         took = (ends[estimate.run] - estimate.at).total_seconds()
         error = (estimate.finished_at - ends[estimate.run]).total_seconds()

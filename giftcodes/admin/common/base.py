@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from django.contrib import admin, messages
+from django.contrib.admin.exceptions import DisallowedModelAdminLookup
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
+from django.contrib.admin.options import IncorrectLookupParameters
 from django.contrib.admin.utils import get_fields_from_path, unquote
 from django.contrib.admin.widgets import AutocompleteSelectMultiple
 from django.core.exceptions import BadRequest
@@ -14,7 +16,7 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.utils.translation import gettext_lazy as _
 from unfold.widgets import UnfoldAdminTextInputWidget
 
-from giftcodes.admin.common import scope
+from giftcodes.admin.common import lookups, scope
 from giftcodes.admin.common.back import page_before
 from giftcodes.admin.common.html import list_url
 from giftcodes.admin.common.row_select import RowSelect, RowSelectMultiple, can_be_id
@@ -49,6 +51,13 @@ _NUMBERS = (
 class OwnRowsFilter(admin.RelatedFieldListFilter):
     """A filter by a row of another model, which offers only the rows that the person may see."""
 
+    def has_output(self) -> bool:
+        """Also with one choice or none, if the address has this filter.
+
+        Django leaves a filter without output out, and the list would show all rows.
+        """
+        return super().has_output() or bool(self.used_parameters)
+
     def field_choices(self, field: Any, request: HttpRequest, model_admin: Any) -> Any:
         return field.get_choices(
             include_blank=False,
@@ -70,10 +79,37 @@ def without_clear(field: Any) -> None:
 class Scoped(_Mixin):
     """Limits an admin class to the rows that a person may see (scope.py). Other rows are not found.
 
-    Every admin class has this mixin, before Django's class.
+    The address of its list may have only known filters (lookups.py). Every admin class has this
+    mixin, before Django's class.
     """
 
+    #: Filters that links of our own pages use and `list_filter` does not offer.
+    linked_lookups: tuple[str, ...] = ()
+
     formfield_overrides = dict.fromkeys(_NUMBERS, _WHOLE_NUMBER)
+    show_facets = admin.ShowFacets.NEVER
+
+    def lookup_allowed(self, lookup: str, value: Any, request: HttpRequest | None = None) -> bool:  # noqa: ARG002
+        """Whether the address of the list may have this filter. Otherwise the answer is a 400."""
+        return request is not None and lookup in lookups.allowed(self, request)
+
+    def to_field_allowed(self, request: HttpRequest, to_field: str) -> bool:  # noqa: ARG002
+        """Pages find and name a row by its primary key only."""
+        key = self.opts.pk
+        return key is not None and to_field in (key.name, key.attname)
+
+    def get_changelist_instance(self, request: HttpRequest) -> ChangeList:
+        """The list with its filters.
+
+        Raises:
+            DisallowedModelAdminLookup: the list has no such filter, or it has an unusable value.
+                In the second case Django would redirect to the list without any filter.
+        """
+        try:
+            return super().get_changelist_instance(request)
+        except IncorrectLookupParameters as error:
+            words = f"A filter of the list of {self.opts.label_lower} has an unusable value."
+            raise DisallowedModelAdminLookup(words) from error
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         """The rows that lists, actions, exports and autocompletes start from."""
@@ -225,7 +261,6 @@ class Page(Scoped, _ModelAdmin):
     reserved: tuple[str, ...] = ()
 
     list_per_page = 50
-    show_facets = admin.ShowFacets.NEVER
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:  # noqa: ARG002
         return PageOfRows

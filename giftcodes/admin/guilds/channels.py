@@ -13,6 +13,7 @@ from giftcodes.admin.common.base import Page
 from giftcodes.admin.common.html import NOTHING
 from giftcodes.form_fields import CleanCharField
 from giftcodes.models import Alarm, Channel
+from giftcodes.models.channel import UNREADABLE
 
 if TYPE_CHECKING:
     from django.http import HttpRequest
@@ -29,7 +30,7 @@ class ChannelForm(forms.ModelForm):  # type: ignore[type-arg]
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        if self.instance.pk and "address" in self.fields:
+        if self.instance.pk and self.instance.is_readable and "address" in self.fields:
             self.fields["address"].required = False
             self.fields["address"].help_text = _(
                 "Leave it empty to keep the address. It is never shown again."
@@ -86,6 +87,8 @@ class ChannelAdmin(Page):
     @admin.display(description=_("kept address"))
     def address_shown(self, channel: Channel) -> str:
         """Enough of the address to recognise it, and not enough to use it."""
+        if not channel.is_readable:
+            return UNREADABLE
         return (
             f"{urlsplit(channel.address).scheme}://… ({channel.hash[:6]})"
             if channel.address

@@ -48,6 +48,7 @@ class RedemptionEventAdmin(History):
     ]
     list_select_related = ["redemption__guild", "redemption__gift_code", "gift_code", "user"]
     list_filter = ["kind", "trigger", "gift_code__provider", "redemption__guild"]
+    linked_lookups = ("redemption__id__exact", "gift_code__id__exact")
     search_fields = ["gift_code__code", "redemption__guild__name", "user__username"]
     search_help_text = _("Code, guild or user")
     ordering = ["-id"]

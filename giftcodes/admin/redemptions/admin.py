@@ -49,6 +49,7 @@ class RedemptionAdmin(History):
     ]
     list_select_related = ["guild", "gift_code", "triggered_by"]
     list_filter = ["state", "trigger", "gift_code__provider", "guild"]
+    linked_lookups = ("gift_code__id__exact",)
     search_fields = [
         "gift_code__code",
         "guild__name",

@@ -97,6 +97,7 @@ class MemberRedemptionAdmin(History):
     ]
     list_select_related = ["member", "gift_code", "redemption__guild"]
     list_filter = ["state", "gift_code__provider", "redemption__guild"]
+    linked_lookups = ("redemption__id__exact",)
     search_fields = ["=player_id", "member__nickname", "gift_code__code", "redemption__guild__name"]
     search_help_text = _("Player ID, nickname, code or guild")
     # By id: ordering by redemption would join and sort the whole table.

@@ -25,7 +25,7 @@ from redeemer.backups.replacing import (
 )
 from redeemer.localserver import discovery
 from redeemer.localserver.errors import CannotStartError
-from redeemer.localserver.home import Home
+from redeemer.localserver.home import Home, SecretStore
 from redeemer.localserver.installation import database_only
 
 _HOLDER = "`manage.py restore`"
@@ -75,7 +75,7 @@ class Command(ServerCommand):
                 self._confirm(dump)
             with self._address(home) as address:
                 refuse_while_connected(address)
-                kept = replace_database(address, dump, show)
+                kept = replace_database(address, dump, show, secret_key=_key_of(home))
         self._report(kept)
 
     def _check(self, dump: Dump, home: Home, *, any_key: bool) -> None:
@@ -85,8 +85,17 @@ class Command(ServerCommand):
                 "Update Redeemer first."
             )
         key = own_key(home)
-        if not dump.opt_outs or (key is not None and dump.note == check_value(key)):
+        if key is not None and dump.note == check_value(key):
             return
+        if dump.opt_outs:
+            self._check_opt_outs(dump, any_key=any_key)
+        if dump.note is not None:
+            self.warn(
+                "SECRET_KEY is another one: addresses of channels that it encrypted cannot be "
+                "decrypted, and must be entered again."
+            )
+
+    def _check_opt_outs(self, dump: Dump, *, any_key: bool) -> None:
         opt_outs = f"its {dump.opt_outs} opt-out(s)"
         if not any_key:
             raise CommandError(
@@ -135,6 +144,18 @@ class Command(ServerCommand):
         self.screen.line(
             f"  {sys.executable} manage.py shell --no-imports -c '{_DROP.format(kept)}'"
         )
+
+
+def _key_of(home: Home) -> str:
+    """The installation's SECRET_KEY. Without one `make up` makes its own, and so does this.
+
+    Empty: there is none, and the database is not that of `make up`.
+    """
+    if key := own_key(home):
+        return key
+    if os.environ.get("DATABASE_URL"):
+        return ""
+    return SecretStore(home.secrets).get_or_create("secret_key")
 
 
 _DROP = 'from django.db import connection as c; c.cursor().execute("DROP DATABASE \\"{}\\"")'

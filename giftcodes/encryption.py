@@ -1,0 +1,104 @@
+"""Encryption of the secrets that tables hold: a dump or a copy of the database shows none of them.
+
+The keys are in the settings, never in the database: those of ENCRYPTION_KEYS, then SECRET_KEY.
+The first one encrypts, and each of them decrypts what it has encrypted.
+
+A stored secret is `enc1:<name of the key>:<Fernet token>`. Fernet encrypts with AES-128 in CBC mode
+and authenticates with HMAC-SHA256: https://github.com/fernet/spec. The name of a key is derived
+from it, and says in SQL which rows can be read.
+"""
+
+from __future__ import annotations
+
+from base64 import urlsafe_b64encode
+from dataclasses import dataclass
+from functools import lru_cache
+
+from cryptography.fernet import Fernet, InvalidToken
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
+
+from giftcodes import secret_key
+
+_MARK = "enc1:"
+_NAME_BYTES = 4
+_KEY_BYTES = 32
+#: The number of characters of a stored secret that name its key.
+PREFIX_LENGTH = len(_MARK) + 2 * _NAME_BYTES + 1
+
+_NO_KEY = "Its key is not in the settings: SECRET_KEY or ENCRYPTION_KEYS have changed."
+
+
+class UnreadableError(ValueError):
+    """No key in the settings decrypts it. The text contains no secret."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Key:
+    """A key that was derived from a text in the settings.
+
+    Args:
+        prefix: with which everything begins that it has encrypted.
+        fernet: encrypts and decrypts.
+    """
+
+    prefix: str
+    fernet: Fernet
+
+
+def encrypt(text: str) -> str:
+    """Encrypt with the first key.
+
+    Raises:
+        ImproperlyConfigured: no key is set. The text says what to do.
+    """
+    keys = _keys()
+    if not keys:
+        raise ImproperlyConfigured(secret_key.NOT_SET)
+    return keys[0].prefix + keys[0].fernet.encrypt(text.encode()).decode()
+
+
+def decrypt(stored: str) -> str:
+    """The text of a stored secret.
+
+    Raises:
+        UnreadableError: no key in the settings decrypts it.
+    """
+    for key in _keys():
+        if stored.startswith(key.prefix):
+            try:
+                return key.fernet.decrypt(stored[len(key.prefix) :]).decode()
+            except InvalidToken as error:
+                raise UnreadableError(_NO_KEY) from error
+    raise UnreadableError(_NO_KEY)
+
+
+def is_encrypted(stored: str) -> bool:
+    """Whether it was encrypted here. Earlier versions stored the text itself."""
+    return stored.startswith(_MARK)
+
+
+def prefixes() -> list[str]:
+    """The beginnings of the stored secrets that can be read now. The first is that of new ones."""
+    return [key.prefix for key in _keys()]
+
+
+def _keys() -> tuple[_Key, ...]:
+    texts = [text for text in settings.ENCRYPTION_KEYS if text]
+    if secret_key.is_set():
+        texts.append(secret_key.secret_key())
+    return tuple(_derived(text) for text in texts)
+
+
+@lru_cache(maxsize=32)
+def _derived(text: str) -> _Key:
+    """The key from a text of the settings. The purpose keeps it apart from other uses of it."""
+    name = _hkdf(text, b"redeemer: name of the encryption key", _NAME_BYTES).hex()
+    secret = _hkdf(text, b"redeemer: secrets in tables", _KEY_BYTES)
+    return _Key(f"{_MARK}{name}:", Fernet(urlsafe_b64encode(secret)))
+
+
+def _hkdf(text: str, purpose: bytes, length: int) -> bytes:
+    return HKDF(algorithm=SHA256(), length=length, salt=None, info=purpose).derive(text.encode())
