@@ -6,7 +6,7 @@ RUN := .venv/bin/python
 LOCK := $(RUN) -m uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	--no-emit-find-links --custom-compile-command 'make lock'
 
-.PHONY: help up test test-fast properties year bench chaos guards screenshots docs lint advisories format lock
+.PHONY: help up test test-fast properties year attack bench chaos guards screenshots docs lint advisories format lock
 
 help:  ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1	/p' Makefile
@@ -28,6 +28,9 @@ properties: .venv/.installed-dev  ## Check the properties on many random histori
 
 year: .venv/.installed-dev  ## Simulate a year of codes, members and feeds in a few minutes
 	$(RUN) -m pytest -m long tests/year $(ARGS)
+
+attack: .venv/.installed-dev  ## Attack every page and a running system; REQUESTS=n SEED=n for the random requests
+	FUZZ_REQUESTS=$(or $(REQUESTS),10000) FUZZ_SEED=$(or $(SEED),0) HOLD_SECONDS=60 $(RUN) -m pytest -m '' tests/security $(ARGS)
 
 bench: .venv/.installed-dev  ## Measure on throw-away servers; prints each figure beside its limit
 	$(RUN) -m pytest -q --no-header --capture=no -o python_files='bench_*.py' -o python_functions='bench_*' benchmarks $(ARGS)

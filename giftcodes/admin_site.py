@@ -9,7 +9,8 @@ from typing import Any
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.contrib.admin.views.main import SEARCH_VAR
 from django.core.exceptions import PermissionDenied
-from django.http import HttpRequest, HttpResponse, HttpResponseBadRequest
+from django.core.paginator import InvalidPage
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBadRequest
 from django.urls import URLPattern, path
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
@@ -36,6 +37,13 @@ class RedeemerSite(UnfoldAdminSite):
     def extra_urls(self) -> list[URLPattern]:
         """Pages of the app that belong to no model."""
         return [path(route, self.admin_view(view), name=name) for route, view, name in PAGES]
+
+    def search(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
+        """The search in the side bar. A page that does not exist is not found."""
+        try:
+            return super().search(request, extra_context)
+        except InvalidPage as error:
+            raise Http404 from error
 
     def get_sidebar_list(self, request: HttpRequest) -> list[dict[str, Any]]:
         """Our menu. Unfold's own would check the permissions of each entry several times."""

@@ -7,6 +7,7 @@ from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
 from typing import TYPE_CHECKING, Any
 
 import structlog
+from axes.helpers import get_client_username
 from axes.models import AccessAttempt
 from django.conf import settings
 from django.contrib.admin.exceptions import DisallowedModelAdminLookup, DisallowedModelAdminToField
@@ -16,6 +17,8 @@ from django.shortcuts import render
 from django.utils import timezone
 from django.views import defaults
 from django.views.csrf import csrf_failure
+
+from redeemer.logins import of_network
 
 if TYPE_CHECKING:
     from django.http import HttpRequest, HttpResponse
@@ -80,16 +83,22 @@ def bind_client_address(request: HttpRequest, **_signal: Any) -> None:
 
 
 def locked_out(
-    request: HttpRequest, _response: HttpResponse | None, _credentials: Any = None
+    request: HttpRequest, _response: HttpResponse | None, credentials: Any = None
 ) -> HttpResponse:
-    """The response after too many failed logins from one address, with the time when it ends."""
-    last = (
-        AccessAttempt.objects.filter(ip_address=lockout_address(request))
-        .order_by("-attempt_time")
-        .first()
-    )
+    """The response after too many failed logins, with the time when the next one is accepted."""
+    address = lockout_address(request)
+    is_guarded = getattr(request, "account_is_guarded", False)
+    if is_guarded:
+        of_account = AccessAttempt.objects.filter(
+            username=get_client_username(request, credentials)
+        )
+        attempts = of_network(of_account, address)
+    else:
+        attempts = AccessAttempt.objects.filter(ip_address=address)
+    last = attempts.order_by("-attempt_time").first()
     until = (last.attempt_time if last else timezone.now()) + settings.AXES_COOLOFF_TIME
-    return render(request, "admin/locked_out.html", {"until": until}, status=429)
+    context = {"until": until, "is_guarded": is_guarded}
+    return render(request, "admin/locked_out.html", context, status=429)
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:

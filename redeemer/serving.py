@@ -10,6 +10,7 @@ limit.
 from __future__ import annotations
 
 import argparse
+import functools
 import os
 import resource
 import signal
@@ -29,6 +30,7 @@ from waitress.server import BaseWSGIServer, TcpWSGIServer, UnixWSGIServer
 from waitress.wasyncore import close_all, dispatcher, loop
 
 from giftcodes.domain import failpoints
+from redeemer.body_limits import BODY_BYTES_IN_MEMORY, MAX_BYTES_OF_ALL, Request
 
 THREADS = 8
 #: A request, header and body, must arrive within this time plus the time that its bytes would take
@@ -48,12 +50,7 @@ GRACE_SECONDS = 5.0
 #: The time between two checks of beat's tick.
 BEAT_CHECK_SECONDS = failpoints.seconds("BEAT_CHECK_SECONDS", 15.0)
 
-#: A list of members may have up to 5 MB. If it is only somewhat larger, the request still reaches
-#: the form, which rejects the list with an explanation.
-MAX_BODY_BYTES = 16_000_000
 MAX_HEADER_BYTES = 32_768
-#: A body larger than this is kept in a file.
-_BODY_BYTES_IN_MEMORY = 65_536
 _MAX_CONNECTIONS = 1_000
 #: Open files of the application itself: database connections, static files, bodies kept in a file.
 _OWN_FILES = 64
@@ -76,6 +73,7 @@ class Channel(HTTPChannel):  # type: ignore[misc] # Untyped.
         self.received_bytes = 0
         self._unread_since: tuple[float, float] | None = None
         super().__init__(*args, **kwargs)
+        self.parser_class = functools.partial(Request, self.server)
 
     def received(self, data: bytes) -> bool:
         """Count the bytes, including blank lines before a request, which must not gain time."""
@@ -214,8 +212,9 @@ def _server(listener: _Listener, application: Callable[..., Any], *, trusts_prox
         clear_untrusted_proxy_headers=not trusts_proxies,
         log_socket_errors=False,
         max_request_header_size=MAX_HEADER_BYTES,
-        max_request_body_size=MAX_BODY_BYTES,
-        inbuf_overflow=_BODY_BYTES_IN_MEMORY,
+        # The limits for each path are smaller (body_limits.py).
+        max_request_body_size=MAX_BYTES_OF_ALL,
+        inbuf_overflow=BODY_BYTES_IN_MEMORY,
     )
     where = (listener.family, listener.type, listener.proto, listener.getsockname())
     server = kind(application, _sock=listener, adj=adjustments, sockinfo=where, bind_socket=False)

@@ -123,6 +123,7 @@ UNFOLD = {
     "SITE_SYMBOL": "redeem",
     # The admin is the whole site, so there is no other site to link to.
     "SITE_URL": None,
+    "LOGIN": {"form": "giftcodes.login_form.LoginForm"},
     "DASHBOARD_CALLBACK": "giftcodes.admin.monitoring.dashboard.add_board",
     "SITE_FAVICONS": [
         {
@@ -308,12 +309,14 @@ CONTENT_SECURITY_POLICY = {
 }
 
 # --- Logins: after five failures, the address is locked out for 15 minutes ------------------------
+# redeemer/logins.py slows down guesses at one account from many addresses.
 AUTHENTICATION_BACKENDS = [
     "axes.backends.AxesStandaloneBackend",
     "django.contrib.auth.backends.ModelBackend",
 ]
 #: The number of our proxies in front of the site, each of which appends to X-Forwarded-For.
 PROXIES = env.int("PROXIES", default=1 if HTTPS else 0)
+AXES_HANDLER = "redeemer.logins.LoginHandler"
 AXES_CLIENT_IP_CALLABLE = "redeemer.security.lockout_address"
 AXES_LOCKOUT_CALLABLE = "redeemer.security.locked_out"
 # By address: if the account were locked, anyone could lock its owner out.

@@ -52,6 +52,7 @@ def still_clock(db: None) -> None:
 _SLOW_FOLDERS = (
     "browser",
     "system",
+    "security",
     "localserver",
     "backups",
     "chaos",

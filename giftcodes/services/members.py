@@ -1,4 +1,8 @@
-"""Move members to another guild of the same game. Codes that they have are not redeemed again."""
+"""Move members to another guild of the same game. Codes that they have are not redeemed again.
+
+The notes of a guild about a member stay in that guild: the officers of the other one are other
+people.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +13,11 @@ from django.db import transaction
 
 from giftcodes.models import Guild, Member
 from giftcodes.models.guild import own_realm
+
+#: The reasons of the versions. They name the other guild by its row, because not every reader of a
+#: history may know it: giftcodes.admin.common.versions shows its name or "another guild".
+MOVED_FROM = "Moved from guild #{}."
+MOVED_TO = "Moved to guild #{}."
 
 
 @dataclass(slots=True)
@@ -68,13 +77,12 @@ def _move(member: Member, old: Guild, new: Guild, result: MoveResult) -> None:
     )
     moved.nickname = member.nickname or moved.nickname
     moved.realm = own_realm(new, member.realm or old.realm)
-    moved.notes = moved.notes or member.notes
     moved.consented_on = member.consented_on or moved.consented_on
     moved.active = True
-    moved._change_reason = f"Moved from {old}."  # type: ignore[attr-defined]
+    moved._change_reason = MOVED_FROM.format(old.pk)  # type: ignore[attr-defined]
     moved.save()
     member.active = False
-    member._change_reason = f"Moved to {new}."  # type: ignore[attr-defined]
+    member._change_reason = MOVED_TO.format(new.pk)  # type: ignore[attr-defined]
     member.save(update_fields=["active"])
     result.moved.append(moved)
     result.left.add(old.pk)

@@ -40,7 +40,7 @@ def test_an_action_and_what_it_changed_are_one_entry(browser: Browser) -> None:
     amber = member(guild(), nickname="Amber")
     browser.press("deactivate", amber)
 
-    newest = entries_of(amber)[0][0]
+    newest = entries_of(amber, User.objects.get(username="admin"))[0][0]
 
     assert (newest.who, newest.words) == ("admin", "Made inactive.")
     assert [(change.name, change.old, change.new) for change in newest.changes] == [

@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import importlib
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 import pytest
+from axes.models import AccessAttempt
 from django.apps import apps
 from django.contrib import admin
-from django.contrib.admin.models import LogEntry
-from django.contrib.auth.models import Group, User
+from django.contrib.admin.models import CHANGE, LogEntry
+from django.contrib.auth.models import Group, Permission, User
 from django.db import connection
 from django.db.models import Model
 from django.test import Client, RequestFactory
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
+from django_celery_beat.models import PeriodicTask
 
 from giftcodes.admin.access.roles import OFFICERS, VIEWERS, Role, role_of
 from giftcodes.admin.common import scope
@@ -625,6 +628,98 @@ def test_an_officer_moves_members_between_the_own_guilds_only(
 
     assert world.wolves.members.get(nickname="Amber").active
     assert not world.strangers.members.filter(player_id=amber.player_id).exists()
+
+
+def test_a_move_takes_no_private_notes_along_and_no_history_names_the_other_guild(
+    officer: Browser, browser: Browser, world: World
+) -> None:
+    """An administrator moves two members: one out of the officer's guild, one into it."""
+    amber = world.wolves.members.get(nickname="Amber")
+    other = member(world.strangers, "777000222", notes="A secret of Strangers.")
+    browser.press("move", amber, guild=world.strangers.pk, shown="yes")
+    browser.press("move", other, guild=world.wolves.pk, shown="yes")
+    arrived = world.wolves.members.get(player_id="777000222")
+    # As earlier versions wrote it.
+    amber._change_reason = "Moved to Strangers."  # type: ignore[attr-defined]
+    amber.save()
+    for row in (world.wolves, arrived):
+        browser_log(row, "12 members moved to guild Strangers.")
+
+    assert arrived.notes == ""
+    pages = crawl.read(
+        officer.client,
+        [
+            address("member_history", amber.pk),
+            address("member_history", arrived.pk),
+            address("member_change", arrived.pk),
+            address("guild_history", world.wolves.pk),
+        ],
+    )
+    assert crawl.leaks(pages, ["Strangers"]) == []
+    shown = " ".join(pages.values())
+    assert "Moved to another guild." in shown
+    assert "Moved from another guild." in shown
+    assert "12 members moved to another guild." in shown
+    assert "1 member came from another guild." in shown
+    for row, words in (
+        (amber, "Moved to Strangers."),
+        (arrived, "Moved from Strangers."),
+    ):
+        assert words in browser.open("member_history", row.pk).content.decode()
+
+
+def browser_log(row: Model, words: str) -> None:
+    """An action that the admin logged."""
+    LogEntry.objects.log_actions(User.objects.get(username="admin").pk, [row], CHANGE, words)
+
+
+def test_the_preview_of_an_import_says_nothing_of_players_of_other_guilds(
+    officer: Browser, browser: Browser, world: World
+) -> None:
+    bears = guild("Bears")
+    bears.officers.add(User.objects.get(username="officer"))
+    member(bears, "300000001")
+    listing = {"guild": world.wolves.pk, "listing": "777000111\n300000001\n300000002\n"}
+
+    def elsewhere(one: Browser) -> int:
+        number: int = one.client.post(reverse("admin:member_import"), listing).context["elsewhere"]
+        return number
+
+    assert (elsewhere(officer), elsewhere(browser)) == (1, 2)
+
+
+def test_an_action_of_another_package_needs_the_permission_to_change(
+    world: World, task_queue: TaskQueue
+) -> None:
+    """Those packages declare no permission for their actions."""
+    client = person("watcher", VIEWERS)
+    user = User.objects.get(username="watcher")
+    task = PeriodicTask.objects.first()
+    assert task is not None
+    attempt = AccessAttempt.objects.create(
+        ip_address="192.0.2.1",
+        attempt_time=timezone.now() - timedelta(days=1),
+        failures_since_start=1,
+    )
+    user.user_permissions.set(
+        Permission.objects.filter(codename__in=["view_periodictask", "view_accessattempt"])
+    )
+    for row in (task, attempt):
+        page = admin.site._registry[type(row)]
+        listing = reverse(f"admin:{row._meta.app_label}_{row._meta.model_name}_changelist")
+        assert client.get(listing).status_code == 200
+        for action in page._get_base_actions():
+            client.post(listing, {"action": action[1], "_selected_action": row.pk, "index": 0})
+            task.refresh_from_db()
+            attempt.refresh_from_db()
+            assert task.enabled, action[1]
+    assert task_queue.enqueued == []
+
+    user.user_permissions.add(Permission.objects.get(codename="change_periodictask"))
+    listing = reverse("admin:django_celery_beat_periodictask_changelist")
+    client.post(listing, {"action": "disable_tasks", "_selected_action": task.pk, "index": 0})
+    task.refresh_from_db()
+    assert not task.enabled
 
 
 def test_an_officer_s_plan_is_of_the_own_guilds_and_names_no_other(

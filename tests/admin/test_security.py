@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 import structlog
+from axes.handlers.proxy import AxesProxyHandler
 from axes.models import AccessAttempt, AccessLog
 from django.http import HttpResponse
 from django.test import Client, RequestFactory
@@ -22,6 +23,7 @@ from django.utils import timezone
 from django_structlog.middlewares import RequestMiddleware
 
 from redeemer.localserver.servers import pick_port
+from redeemer.logins import GUARDED_AFTER_FAILURES, is_guarded_against
 from redeemer.security import client_address
 from tests.admin.conftest import Browser
 from tests.waiting import PATIENCE_SECONDS
@@ -148,6 +150,100 @@ def test_the_addresses_of_one_ipv6_customer_are_counted_together(db: None, setti
     until = AccessAttempt.objects.latest("attempt_time").attempt_time + timedelta(minutes=15)
     assert f"until {until:%H:%M} UTC" in locked.content.decode()
     assert attempt("right-password", x_forwarded_for="2001:db8:1:3::1").status_code == 302
+
+
+def fail_from_many_networks(username: str = "owner") -> None:
+    """Twenty failed logins for one account, each from another network."""
+    for number in range(GUARDED_AFTER_FAILURES):
+        assert attempt(username=username, x_forwarded_for=f"203.0.{number}.9").status_code == 200
+
+
+def test_after_failures_from_many_networks_each_new_network_has_one_attempt(
+    db: None, settings: Any
+) -> None:
+    settings.PROXIES = 1
+    fail_from_many_networks()
+    assert attempt(x_forwarded_for="198.51.100.7").status_code == 200
+    for same_network in ("198.51.100.7", "198.51.100.200"):
+        page = attempt("right-password", x_forwarded_for=same_network)
+        assert page.status_code == 429
+        assert "Too many logins for this account have failed" in page.content.decode()
+    until = AccessAttempt.objects.latest("attempt_time").attempt_time + timedelta(minutes=15)
+    assert f"Try again after {until:%H:%M} UTC" in page.content.decode()
+    AccessAttempt.objects.filter(ip_address="198.51.100.7").update(
+        attempt_time=timezone.now() - timedelta(minutes=16)
+    )
+    assert attempt("right-password", x_forwarded_for="198.51.100.7").status_code == 302
+
+
+def test_the_addresses_of_an_ipv6_network_have_one_attempt_together(
+    db: None, settings: Any
+) -> None:
+    settings.PROXIES = 1
+    fail_from_many_networks()
+    assert attempt(x_forwarded_for="2001:db8:1:2::1").status_code == 200
+    assert attempt("right-password", x_forwarded_for="2001:db8:1:3::1").status_code == 429
+    assert attempt("right-password", x_forwarded_for="2001:db8:2::1").status_code == 302
+
+
+def test_what_others_try_never_locks_the_owner_of_an_account_out(db: None, settings: Any) -> None:
+    settings.PROXIES = 1
+    assert attempt("right-password", x_forwarded_for="198.51.100.7").status_code == 302
+    fail_from_many_networks()
+    for _ in range(4):
+        assert attempt(x_forwarded_for="198.51.100.8").status_code == 200, "a known network"
+    assert attempt("right-password", x_forwarded_for="198.51.100.8").status_code == 302
+    assert attempt("right-password", x_forwarded_for="192.0.2.1").status_code == 302, "a new one"
+
+
+def test_failures_for_one_account_do_not_slow_down_another(
+    db: None, settings: Any, django_user_model: Any
+) -> None:
+    settings.PROXIES = 1
+    django_user_model.objects.create_superuser("second", password="right-password")
+    fail_from_many_networks()
+    assert attempt(username="second", x_forwarded_for="198.51.100.7").status_code == 200
+    last = attempt("right-password", username="second", x_forwarded_for="198.51.100.7")
+    assert last.status_code == 302
+
+
+def test_a_name_that_no_account_has_is_guarded_in_the_same_way(db: None, settings: Any) -> None:
+    settings.PROXIES = 1
+    fail_from_many_networks("nobody")
+    assert attempt(username="nobody", x_forwarded_for="198.51.100.7").status_code == 200
+    assert attempt(username="nobody", x_forwarded_for="198.51.100.7").status_code == 429
+
+
+def test_a_site_without_addresses_guards_accounts_too(db: None) -> None:
+    """Behind a proxy on a Unix socket that sends no address, all logins come from one network."""
+    request = RequestFactory().get("/", REMOTE_ADDR="")
+    AxesProxyHandler.update_request(request)
+    AccessAttempt.objects.create(
+        username="owner", ip_address="203.0.113.9", failures_since_start=GUARDED_AFTER_FAILURES
+    )
+    assert not is_guarded_against(request, "owner")
+    AccessAttempt.objects.create(username="owner", ip_address=None, failures_since_start=1)
+    assert is_guarded_against(request, "owner")
+
+
+def test_a_name_longer_than_any_account_s_is_refused_by_the_form(db: None) -> None:
+    for length in (151, 256, 5_000):
+        page = attempt(username="x" * length)
+        assert page.status_code == 200
+        assert "at most 150 characters" in page.content.decode()
+    assert not AccessAttempt.objects.exists()
+
+
+def test_expired_attempts_can_be_removed(browser: Browser) -> None:
+    old, new = (
+        AccessAttempt.objects.create(username=name, ip_address="192.0.2.1", failures_since_start=1)
+        for name in ("old", "new")
+    )
+    AccessAttempt.objects.filter(pk=old.pk).update(attempt_time=timezone.now() - timedelta(days=1))
+    listing = reverse("admin:axes_accessattempt_changelist")
+    action = {"action": "cleanup_expired_attempts", "_selected_action": new.pk, "index": 0}
+    assert browser.client.post(listing, action).status_code == 302
+    assert list(AccessAttempt.objects.all()) == [new]
 
 
 def test_a_log_line_names_the_address_that_is_counted(settings: Any) -> None:
@@ -333,7 +429,7 @@ def site() -> Iterator[int]:
 def test_the_answer_reaches_a_browser_that_is_still_sending(site: int) -> None:
     body = b"notes=" + b"x" * 12_000_000
     head = (
-        "POST /admin/login/ HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n"
+        "POST /admin/import/ HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n"
         f"Cookie: csrftoken={'a' * 32}\r\nContent-Type: application/x-www-form-urlencoded\r\n"
         f"Content-Length: {len(body)}\r\n\r\n"
     )
@@ -343,6 +439,40 @@ def test_the_answer_reaches_a_browser_that_is_still_sending(site: int) -> None:
 
     assert b" 413 " in answer.splitlines()[0]
     assert b"Nothing was changed" in answer
+
+
+@pytest.mark.parametrize("chosen", ["x", "", "1.5", "9" * 400, "1,2"])
+@pytest.mark.parametrize(
+    "page", ["giftcodes_member", "axes_accessattempt", "django_celery_beat_periodictask"]
+)
+def test_an_action_on_what_is_no_row_is_a_bad_request(
+    browser: Browser, page: str, chosen: str
+) -> None:
+    listing = reverse(f"admin:{page}_changelist")
+    data = {"action": "cleanup_expired_attempts", "_selected_action": chosen, "index": 0}
+    assert browser.client.post(listing, data).status_code == 400
+
+
+@pytest.mark.parametrize("guild", ["x", "-1", "9" * 400, "1,2"])
+def test_a_form_for_a_guild_that_cannot_be_opens_and_is_refused(
+    browser: Browser, guild: str
+) -> None:
+    for page in ("member", "channel"):
+        address = reverse(f"admin:giftcodes_{page}_add")
+        assert browser.client.get(address, {"guild": guild}).status_code == 200
+        response = browser.client.post(address, {"guild": guild, "player_id": "1"})
+        assert response.status_code == 200
+        assert response.context["errors"]
+    address = reverse("admin:giftcodes_guild_add")
+    assert browser.client.get(address, {"officers": guild}).status_code == 200
+    assert browser.client.post(address, {"officers": guild}).context["errors"]
+
+
+@pytest.mark.parametrize("page", ["x", "0", "-1", "2", "9" * 400, "1.5", ""])
+def test_a_page_of_the_search_that_is_not_there_is_not_found(browser: Browser, page: str) -> None:
+    address = reverse("admin:search")
+    assert browser.client.get(address, {"s": "guild", "page": page}).status_code == 404
+    assert browser.client.get(address, {"s": "guild", "page": "1"}).status_code == 200
 
 
 def test_another_bad_request_is_answered_as_usual(browser: Browser) -> None:

@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from axes.admin import AccessAttemptAdmin, AccessLogAdmin
+from axes.handlers.proxy import AxesProxyHandler
 from axes.models import AccessAttempt, AccessFailureLog, AccessLog
 from django.contrib import admin
 from django.contrib.auth.models import Group, User
 from django.db.models import Model
+from django.utils.translation import gettext_lazy as _
 from django_celery_beat.admin import (
     ClockedScheduleAdmin,
     CrontabScheduleAdmin,
@@ -33,6 +35,7 @@ from giftcodes.admin.access.users import PersonAdmin, RoleGroupAdmin
 from giftcodes.admin.common.base import Scoped
 
 if TYPE_CHECKING:
+    from django.db.models import QuerySet
     from django.http import HttpRequest
 
 
@@ -55,6 +58,14 @@ class FramedTaskAdmin(Scoped, PeriodicTaskAdmin, ModelAdmin):
 
 class FramedTaskInline(TabularInline, PeriodicTaskInline):
     pass
+
+
+class FramedAttemptAdmin(Scoped, AccessAttemptAdmin, ModelAdmin):
+    @admin.action(description=_("Remove expired attempts"), permissions=["delete"])
+    def cleanup_expired_attempts(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:
+        """Remove the attempts that no longer count. The package expects a request of a login."""
+        AxesProxyHandler.update_request(request)
+        super().cleanup_expired_attempts(request, queryset)
 
 
 class FramedLoginAdmin(Scoped, AccessLogAdmin, ModelAdmin):
@@ -83,7 +94,7 @@ PAGES: dict[type[Model], type[Any]] = {
     CrontabSchedule: _schedule(CrontabScheduleAdmin),
     ClockedSchedule: _schedule(ClockedScheduleAdmin),
     SolarSchedule: _schedule(SolarScheduleAdmin),
-    AccessAttempt: _framed(AccessAttemptAdmin),
+    AccessAttempt: FramedAttemptAdmin,
     AccessLog: FramedLoginAdmin,
 }
 # The log of failures is off, because an attacker could fill it. The attempts have the counts.

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any
 
 from django import forms
 from django.contrib import admin
-from django.contrib.admin.widgets import AutocompleteSelectMultiple
 from django.contrib.auth.admin import GroupAdmin, UserAdmin
 from django.contrib.auth.models import Group, User
 from django.utils.html import format_html_join
@@ -18,6 +17,7 @@ from unfold.widgets import UnfoldAdminRadioSelectWidget
 from giftcodes.admin.access.roles import GROUPS, Role, give_flags, give_group, role_of
 from giftcodes.admin.common.base import Scoped, without_clear
 from giftcodes.admin.common.html import NOTHING, link
+from giftcodes.admin.common.row_select import RowSelectMultiple
 from giftcodes.models import Guild, Member
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ class RoleFields(forms.Form):
         queryset=Guild.objects.all(),
         required=False,
         # The same search field for guilds as on the page of a member.
-        widget=AutocompleteSelectMultiple(Member._meta.get_field("guild"), admin.site),
+        widget=RowSelectMultiple(Member._meta.get_field("guild"), admin.site),
         help_text=_(
             "The guilds that an officer sees and acts on. They can also be chosen on the page of "
             "a guild."

@@ -6,9 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 from django.contrib import admin, messages
 from django.contrib.admin.exceptions import DisallowedModelAdminLookup
+from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.contrib.admin.options import IncorrectLookupParameters
 from django.contrib.admin.utils import get_fields_from_path, unquote
 from django.contrib.admin.widgets import AutocompleteSelectMultiple
+from django.core.exceptions import BadRequest
 from django.db import IntegrityError, models
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.utils.translation import gettext_lazy as _
@@ -17,6 +19,7 @@ from unfold.widgets import UnfoldAdminTextInputWidget
 from giftcodes.admin.common import lookups, scope
 from giftcodes.admin.common.back import page_before
 from giftcodes.admin.common.html import list_url
+from giftcodes.admin.common.row_select import RowSelect, RowSelectMultiple, can_be_id
 from giftcodes.domain.text import clean_name, clean_token
 from giftcodes.form_fields import WholeNumberField
 
@@ -141,11 +144,15 @@ class Scoped(_Mixin):
 
     def formfield_for_foreignkey(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
         """Limit the choices, and so the values that a form accepts."""
+        if db_field.name in self.get_autocomplete_fields(request):
+            kwargs.setdefault("widget", RowSelect(db_field, self.admin_site))
         return super().formfield_for_foreignkey(
             db_field, request, **self._limited(db_field, request, kwargs)
         )
 
     def formfield_for_manytomany(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        if db_field.name in self.get_autocomplete_fields(request):
+            kwargs.setdefault("widget", RowSelectMultiple(db_field, self.admin_site))
         field = super().formfield_for_manytomany(
             db_field, request, **self._limited(db_field, request, kwargs)
         )
@@ -163,6 +170,33 @@ class Scoped(_Mixin):
         if rows is None:
             rows = db_field.remote_field.model._default_manager.all()
         return {**kwargs, "queryset": scope.visible(rows, request.user)}
+
+    def get_actions(self, request: HttpRequest) -> Any:
+        """The actions that this person may run.
+
+        Django offers an action that declares no permission to each person who sees the list. Those
+        of other packages declare none: here they need the permission to change.
+        """
+        actions = super().get_actions(request)
+        if self.has_change_permission(request):
+            return actions
+        return {
+            name: action
+            for name, action in actions.items()
+            if action and hasattr(action[0], "allowed_permissions")
+        }
+
+    def response_action(self, request: HttpRequest, queryset: QuerySet[Any]) -> HttpResponse | None:  # type: ignore[override]
+        """Run an action on the chosen rows.
+
+        Raises:
+            BadRequest: a chosen row is named by what no row can have as its ID.
+        """
+        chosen = request.POST.getlist(ACTION_CHECKBOX_NAME)
+        if not all(can_be_id(self.model._meta.pk, value) for value in chosen):
+            raise BadRequest("A chosen row has no valid ID.")
+        response: HttpResponse | None = super().response_action(request, queryset)
+        return response
 
     def get_list_filter(self, request: HttpRequest) -> Any:
         """Filters by a row of another model offer only what the person may see."""

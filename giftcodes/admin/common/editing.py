@@ -67,7 +67,7 @@ class KeepsHistory(Editable):
     ) -> Any:
         """Show the changes to the row and the actions on it, each with its author."""
         row = self.get_object(request, unquote(object_id))
-        entries, has_older = entries_of(row)
+        entries, has_older = entries_of(row, request.user)
         context = {"entries": entries, "has_older": has_older}
         return super().history_view(request, object_id, {**context, **(extra_context or {})})
 

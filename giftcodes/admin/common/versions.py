@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import re
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
@@ -16,13 +17,20 @@ from django.contrib.contenttypes.models import ContentType
 from django.db.models import Field, ForeignKey, Model
 from django.utils.translation import gettext as _
 
+from giftcodes.admin.common import scope
 from giftcodes.admin.common.html import NOTHING
+from giftcodes.domain.numbers import row_id
+from giftcodes.models import Guild
 from giftcodes.models.history import FIRST_KNOWN
 
 #: The maximum number of versions, and of actions, that a page shows.
 MOST_ENTRIES = 200
 #: An action that was logged within this time of a version belongs to that version.
 _SOON = dt.timedelta(seconds=2)
+#: Entries about members who moved. Those of earlier versions contain the name of the other guild.
+_MOVES = re.compile(
+    r"(?P<start>Moved (?:from|to)|[0-9]+ members? moved to) (?:guild #(?P<id>[0-9]+)|.+)\."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,8 +64,12 @@ class Entry:
     changes: list[Change] = field(default_factory=list)
 
 
-def entries_of(row: Any) -> tuple[list[Entry], bool]:
+def entries_of(row: Any, person: scope.Person) -> tuple[list[Entry], bool]:
     """The history of a row of a model that has versions.
+
+    Args:
+        row: the row.
+        person: who reads it. A guild that this person may not see is not named.
 
     Returns:
         The newest entries, newest first, and whether there are older ones.
@@ -67,11 +79,32 @@ def entries_of(row: Any) -> tuple[list[Entry], bool]:
     has_older = len(versions) > MOST_ENTRIES
     related = _Related(versions)
     pairs = pairwise(versions if has_older else [None, *versions])
-    entries = [entry for pair in pairs if (entry := _of_version(*pair, related))]
-    for logged in _logged(row, versions[0].history_date if versions else None):
+    of_versions = [entry for pair in pairs if (entry := _of_version(*pair, related))]
+    of_actions = list(_logged(row, versions[0].history_date if versions else None))
+    named = _with_guilds([*of_versions, *of_actions], person)
+    entries = named[: len(of_versions)]
+    for logged in named[len(of_versions) :]:
         _add(logged, entries)
     entries.sort(key=lambda entry: entry.at, reverse=True)
     return entries[:MOST_ENTRIES], has_older or len(entries) > MOST_ENTRIES
+
+
+def _with_guilds(entries: list[Entry], person: scope.Person) -> list[Entry]:
+    """The entries with the names of the guilds that this person may see, and of no other guild."""
+    moves = [move for entry in entries for move in _MOVES.finditer(entry.words)]
+    if not moves:
+        return entries
+    ids = {pk for move in moves if (pk := row_id(move["id"]))}
+    names = scope.visible(Guild.objects.filter(pk__in=ids), person).in_bulk()
+    sees_all = scope.sees_all(person)
+
+    def named(move: re.Match[str]) -> str:
+        if move["id"] is None and sees_all:
+            return move[0]
+        guild = names.get(row_id(move["id"]))
+        return f"{move['start']} {guild or _('another guild')}."
+
+    return [replace(entry, words=_MOVES.sub(named, entry.words)) for entry in entries]
 
 
 def _add(logged: Entry, entries: list[Entry]) -> None:

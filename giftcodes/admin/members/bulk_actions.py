@@ -59,8 +59,7 @@ def move(request: HttpRequest, page: Page, members: QuerySet[Member]) -> HttpRes
     if not form.is_valid():
         intro = _(
             "The members become inactive in their guild, and active in the other one. Their "
-            "history "
-            "stays, and no code is redeemed for them twice."
+            "history and the notes about them stay, and no code is redeemed for them twice."
         )
         chosen = group(_("Chosen"), "pending", members)
         is_possible = guilds.exclude(pk__in=members.order_by().values("guild")).exists()
@@ -107,11 +106,22 @@ def _done(request: HttpRequest, guild: Guild, result: MoveResult) -> None:
             "%d member moved to guild %s.", "%d members moved to guild %s.", number
         ) % (number, guild)
         report.done(words)
-        log(request, [*Guild.objects.filter(pk__in=result.left), guild], words)
+        _log_move(request, guild, result)
         tasks.enqueue_on_commit(tasks.catch_up, sorted({guild.pk, *result.left}))
     for member, why in result.refused:
         report.refused(f"{member} {why}.")
     report.tell(request)
+
+
+def _log_move(request: HttpRequest, guild: Guild, result: MoveResult) -> None:
+    """Add the move to the histories of the guilds. Not every reader of one may see the other."""
+    number = len(result.moved)
+    arrived = ngettext(
+        "%d member came from another guild.", "%d members came from another guild.", number
+    )
+    log(request, [guild], arrived % number)
+    left = gettext("Members moved to another guild.")
+    log(request, list(Guild.objects.filter(pk__in=result.left)), left)
 
 
 def set_realm(request: HttpRequest, page: Page, members: QuerySet[Member]) -> HttpResponse | None:

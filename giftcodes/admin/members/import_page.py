@@ -127,19 +127,21 @@ def page(request: HttpRequest) -> HttpResponse:
         context |= {
             "guild": guild,
             "text": form.cleaned_data["text"],
-            **_preview(guild, listed, result),
+            **_preview(request, guild, listed, result),
         }
     return TemplateResponse(request, "admin/giftcodes/member_import.html", context)
 
 
-def _preview(guild: Guild, listed: MemberList, result: ImportResult) -> dict[str, Any]:
+def _preview(
+    request: HttpRequest, guild: Guild, listed: MemberList, result: ImportResult
+) -> dict[str, Any]:
     names = {line.player_id: member_words(line.nickname, line.player_id) for line in listed.members}
     unused = sorted([*listed.bad, *listed.repeated], key=lambda line: line.line)
-    others = Member.objects.filter(
+    others = scope.visible(Member.objects.all(), request.user).filter(
         guild__provider=guild.provider,
         player_id__in=[line.player_id for line in listed.members],
         active=True,
-    ).exclude(guild=guild)
+    )
     return {
         "result": result,
         "has_something": result.has_changes,
@@ -154,7 +156,8 @@ def _preview(guild: Guild, listed: MemberList, result: ImportResult) -> dict[str
             ),
         ],
         "unchanged": result.already_there - len(result.updated) - len(result.reactivated),
-        "elsewhere": others.values("player_id").distinct().count(),
+        # Only the guilds that this person may see: an officer could ask for any player otherwise.
+        "elsewhere": others.exclude(guild=guild).values("player_id").distinct().count(),
     }
 
 

@@ -1,0 +1,48 @@
+"""Fields that find a row by typing, and the check of the IDs that a form names."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from django.contrib.admin.widgets import AutocompleteSelect, AutocompleteSelectMultiple
+from django.core.exceptions import ValidationError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from django.db.models import Field
+
+    _Widget = AutocompleteSelect
+else:
+    _Widget = object
+
+
+def can_be_id(key: Field[Any, Any], value: Any) -> bool:
+    """Whether a row could have this value as its primary key.
+
+    Args:
+        key: the field of the primary key.
+        value: as a form or an address has it.
+    """
+    try:
+        key.run_validators(key.to_python(value))
+    except ValidationError:
+        return False
+    return True
+
+
+class _ShowsPossibleRows(_Widget):
+    """Django looks the chosen rows up before their IDs were checked, and fails on a wrong one."""
+
+    def optgroups(self, name: str, value: Sequence[str], attrs: Any = None) -> Any:
+        """The chosen rows, without values that no row can have: the form refuses these."""
+        key = self.field.remote_field.model._meta.pk
+        return super().optgroups(name, [one for one in value if can_be_id(key, one)], attrs)
+
+
+class RowSelect(_ShowsPossibleRows, AutocompleteSelect):
+    pass
+
+
+class RowSelectMultiple(_ShowsPossibleRows, AutocompleteSelectMultiple):
+    pass

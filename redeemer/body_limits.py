@@ -1,0 +1,100 @@
+"""How long the body of a request may be: by its path, and of all requests together.
+
+The web server asks before it reads a body, because a body above 64 kB is kept in a file, and no
+login is checked until the whole body has arrived.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from waitress.parser import HTTPRequestParser
+from waitress.utilities import BadRequest, RequestEntityTooLarge
+
+#: A body larger than this is kept in a file.
+BODY_BYTES_IN_MEMORY = 65_536
+#: Django accepts 2.5 MB in a form, and explains what to do about a larger one.
+_FORM_BYTES = 4_000_000
+#: A list of members may have up to 5 MB. If it is only somewhat larger, the request still reaches
+#: the form, which rejects the list with an explanation.
+_LIST_BYTES = 16_000_000
+#: The disk that the bodies of all requests may use together.
+MAX_BYTES_OF_ALL = 128_000_000
+
+_ADMIN = "/admin/"
+#: Pages that take more or less than the other pages of the admin.
+_PAGES = {
+    "/admin/login/": BODY_BYTES_IN_MEMORY,
+    "/admin/import/": _LIST_BYTES,
+}
+
+
+class _TooLong(RequestEntityTooLarge):  # type: ignore[misc] # Untyped.
+    reason = "Content Too Large"
+
+
+class _LengthRequired(BadRequest):  # type: ignore[misc] # Untyped.
+    code = 411
+    reason = "Length Required"
+
+
+class _Full(BadRequest):  # type: ignore[misc] # Untyped.
+    code = 503
+    reason = "Service Unavailable"
+
+
+def max_body_bytes(path: str) -> int:
+    """How long the body of a request for this path may be.
+
+    Args:
+        path: as Django gets it, without the query. A path that no page has takes what the login
+            page takes.
+    """
+    if path in _PAGES:
+        return _PAGES[path]
+    return _FORM_BYTES if path.startswith(_ADMIN) else BODY_BYTES_IN_MEMORY
+
+
+class Request(HTTPRequestParser):  # type: ignore[misc] # Untyped.
+    """A request whose body is refused, before it is read, if it is too long or has no length."""
+
+    def __init__(self, server: Any, adjustments: Any) -> None:
+        """As HTTPRequestParser.
+
+        Args:
+            server: which has the other requests.
+            adjustments: of waitress.
+        """
+        self._server = server
+        super().__init__(adjustments)
+
+    def parse_header(self, header_plus: bytes) -> None:
+        """Read the header, and refuse the request if its body cannot be accepted."""
+        super().parse_header(header_plus)
+        if error := self._refusal():
+            self.error, self.completed, self.expect_continue = error, True, False
+
+    def _refusal(self) -> BadRequest | None:
+        if self.chunked:
+            return _LengthRequired("Send the length of the body in Content-Length.")
+        most = max_body_bytes(self.path)
+        if self.content_length > most:
+            return _TooLong(f"This address takes {most} bytes at most.")
+        if self.body_is_large and self._others_bytes() + self.content_length > MAX_BYTES_OF_ALL:
+            return _Full("Too many forms are being received. Try again in a minute.")
+        return None
+
+    @property
+    def body_is_large(self) -> bool:
+        """Whether the body is kept in a file."""
+        return bool(self.content_length > BODY_BYTES_IN_MEMORY)
+
+    def _others_bytes(self) -> int:
+        """The disk that other requests use, or will use when they have arrived."""
+        channels = list(self._server.active_channels.values())
+        found = [one for channel in channels for one in (*channel.requests, channel.request)]
+        return sum(
+            one.content_length
+            for one in found
+            if one not in (None, self) and one.error is None and one.body_is_large
+        )

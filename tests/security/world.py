@@ -1,0 +1,227 @@
+"""Two guilds with rows of every kind, of which an officer may see one, and five kinds of people."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from django.apps import apps
+from django.contrib.admin.models import CHANGE, LogEntry
+from django.contrib.auth.models import Group, User
+from django.db.models import Model
+from django.test import Client
+from django.utils import timezone
+
+from giftcodes.admin.access.roles import OFFICERS, VIEWERS
+from giftcodes.models import (
+    Alarm,
+    Announcement,
+    Attempt,
+    Channel,
+    Directory,
+    DirectoryLookup,
+    Feed,
+    GiftCode,
+    Guild,
+    Heartbeat,
+    Member,
+    MemberImport,
+    MemberRedemption,
+    OptOut,
+    Redemption,
+    RedemptionEvent,
+    Source,
+    Trigger,
+)
+from giftcodes.models.member_redemption import COVERED
+from giftcodes.services.members import move_members
+from tests.admin import past
+from tests.factories import gift_code, guild, member
+
+#: A part of everything that only people of the other guild may read. No request contains it.
+MARKER = "zqxjk"
+#: A part of what people without a role must not read either.
+OWN_MARKER = "hhbwz"
+#: The beginning of the player IDs of the other guild, and of its realm.
+MARKED_DIGITS = "7770001"
+#: A part of each address of a channel, which no page shows to any person.
+SECRET = "wvvkqz"
+
+_SEEDS = (
+    ("giftcodes.migrations.0005_roles", "seed"),
+    ("giftcodes.migrations.0010_see_imports", "let_see"),
+    ("giftcodes.migrations.0018_directory_schedule", "let_see"),
+)
+
+
+@dataclass(slots=True)
+class World:
+    """The rows, and a client for each kind of person: anonymous, plain staff, viewer and others."""
+
+    own: Guild
+    other: Guild
+    clients: dict[str, Client] = field(default_factory=dict)
+
+
+#: How rows of each model belong to a guild.
+_PATHS: dict[type[Model], str] = {
+    Guild: "pk",
+    Member: "guild",
+    MemberImport: "guild",
+    Channel: "guild",
+    Redemption: "guild",
+    MemberRedemption: "redemption__guild",
+    Attempt: "member_redemption__redemption__guild",
+    RedemptionEvent: "redemption__guild",
+    Announcement: "redemption__guild",
+}
+
+
+def rows_of(guilds: Sequence[Guild]) -> dict[str, list[Any]]:
+    """All rows of these guilds, to be compared."""
+    ids = [one.pk for one in guilds]
+    return {
+        model.__name__: list(
+            model._default_manager.filter(**{f"{path}__in": ids}).order_by("pk").values_list()
+        )
+        for model, path in _PATHS.items()
+    }
+
+
+def build() -> World:
+    """Two guilds that play the same game, and a third that plays another one."""
+    for module, function in _SEEDS:
+        getattr(importlib.import_module(module), function)(apps, None)
+    own = guild(f"Wolves {OWN_MARKER}", notes="Our notes.")
+    other = guild(f"Guild {MARKER}", notes=f"Notes {MARKER}", realm=7770001)
+    far = guild(f"Far {MARKER}", provider="kingshot", realm=7770001)
+    shared, mine = gift_code("SHARED", rewards="Gems"), gift_code("MINE")
+    foreign = gift_code(f"CODE{MARKER}", provider="kingshot", rewards=f"Gems {MARKER}")
+    for number in range(3):
+        member(own, f"2000{number}", nickname=f"Amber{number} {OWN_MARKER}", notes="Ours.")
+        for strange in (other, far):
+            member(
+                strange,
+                f"{MARKED_DIGITS}{strange.pk % 100:02d}{number}",
+                nickname=f"Nick{number} {MARKER}",
+                notes=f"About {MARKER}",
+                realm=7770001 if number else None,
+            )
+    for of, code in ((own, shared), (own, mine), (other, shared), (far, foreign)):
+        _run(of, code)
+    _player_of_both(own, other, shared)
+    _moved(own, other)
+    _evidence(other, shared)
+    RedemptionEvent.objects.create(gift_code=shared, kind="code_reopened")
+    OptOut.objects.create(player_hash="0" * 64)
+    Feed.objects.get_or_create(provider="simulator", defaults={"error": f"Failed {MARKER}"})
+    Directory.objects.get_or_create(provider="simulator")
+    Heartbeat.objects.get_or_create(name="tick")
+    Alarm.objects.create(
+        kind=Alarm.Kind.PROVIDER_PAUSED, subject="simulator", message=f"Paused, says {MARKER}."
+    )
+    return World(own, other, _clients(own, other))
+
+
+def _run(of: Guild, code: GiftCode) -> None:
+    """A redemption with all its related rows, whose texts have the guild's marker."""
+    mark = of.name
+    row = Redemption.objects.create(
+        guild=of, gift_code=code, state="running", run_number=1, trigger=Trigger.POLL
+    )
+    for one in of.members.all():
+        of_member = MemberRedemption.objects.create(
+            redemption=row,
+            member=one,
+            gift_code=code,
+            player_id=one.player_id,
+            state="failed",
+            reason=f"Refused, says {mark}.",
+        )
+        attempt = past.attempt(of_member)
+        attempt.msg, attempt.body, attempt.answered_at = f"msg {mark}", mark, timezone.now()
+        attempt.save()
+        DirectoryLookup.objects.get_or_create(
+            provider=of.provider, player_id=one.player_id, defaults={"name": one.nickname}
+        )
+    row.journal("refused", trigger=Trigger.ADMIN, detail=f"Refused, says {mark}.")  # type: ignore[arg-type]
+    Announcement.objects.create(
+        redemption=row, run_number=1, kind=Announcement.Kind.COMPLETE, error=f"Failed, says {mark}"
+    )
+    MemberImport.objects.create(guild=of, source=Source.COMMAND, added=1, updated=0, reactivated=0)
+    Channel.objects.get_or_create(
+        guild=of,
+        defaults={
+            "address": f"https://discord.com/api/webhooks/{of.pk}/{SECRET}{of.pk}",
+            "error": f"Refused, says {mark}",
+        },
+    )
+    for kind, subject in ((Alarm.Kind.NO_PROGRESS, row.pk), (Alarm.Kind.UNCOVERED, of.pk)):
+        Alarm.objects.get_or_create(
+            kind=kind, subject=str(subject), defaults={"message": f"About {of}."}
+        )
+
+
+def _player_of_both(own: Guild, other: Guild, code: GiftCode) -> None:
+    """A player of both guilds, who has the code through the other one."""
+    proof, covered = (
+        MemberRedemption.objects.create(
+            redemption=Redemption.objects.get(guild=of, gift_code=code),
+            member=member(of, "555"),
+            gift_code=code,
+            player_id="555",
+            state=state,
+        )
+        for of, state in ((other, "redeemed"), (own, "pending"))
+    )
+    MemberRedemption.objects.filter(pk=covered.pk).update(
+        state="already_received", covered_by=proof, reason=COVERED
+    )
+
+
+def _moved(own: Guild, other: Guild) -> None:
+    """A member who came from the other guild, and one who went there."""
+    came = member(other, "20010", nickname="Came", notes=f"About {MARKER}", realm=1042)
+    went = member(own, "20011", nickname="Went")
+    move_members([came.pk], guild_id=own.pk)
+    move_members([went.pk], guild_id=other.pk)
+
+
+def _evidence(other: Guild, code: GiftCode) -> None:
+    """A member of the other guild is the reason for doubts about a code that both guilds have."""
+    theirs = other.members.order_by("pk")[0]
+    GiftCode.objects.filter(pk=code.pk).update(
+        doubt_player_id=theirs.player_id, doubt_guild=other, odd_players=[theirs.player_id]
+    )
+
+
+def _clients(own: Guild, other: Guild) -> dict[str, Client]:
+    admin = User.objects.create_superuser("administrator")
+    officer = _user("officer", OFFICERS)
+    own.officers.add(officer)
+    other.officers.add(_user(f"user-{MARKER}", OFFICERS))
+    rows: list[Model] = [other, *Member.objects.filter(guild=other)]
+    LogEntry.objects.log_actions(admin.pk, rows, CHANGE, f"Words of {MARKER}.")  # type: ignore[arg-type]
+    users = {
+        "plain staff": _user("staff"),
+        "viewer": _user("viewer", VIEWERS),
+        "officer": officer,
+        "administrator": admin,
+    }
+    clients = {"anonymous": _client()}
+    for role, user in users.items():
+        clients[role] = _client()
+        clients[role].force_login(user)
+    return clients
+
+
+def _user(name: str, *groups: str) -> User:
+    user = User.objects.create_user(name, password=None, is_staff=True)
+    user.groups.set(Group.objects.filter(name__in=groups))
+    return user
+
+
+def _client() -> Client:
+    return Client(raise_request_exception=False)
