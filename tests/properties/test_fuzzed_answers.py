@@ -157,7 +157,7 @@ def _store(row: MemberRedemption, answer: Answer) -> None:
         uncounted_failures=0,
         settled_at=None,
     )
-    GiftCode.objects.filter(pk=row.gift_code_id).update(state=CodeState.ACTIVE)
+    GiftCode.objects.filter(pk=row.gift_code_id).update(state=CodeState.ACTIVE, held_until=None)
     RateBudget.objects.update(pause_kind="", window_ends_at=None, permits_until=None)
     intent = step.intend(row.pk, row.token + 1)
     assert intent is not None
