@@ -39,6 +39,7 @@ _SIZES = """
 """
 _MAGIC = b"PGDMP"
 _MIGRATIONS, _OPT_OUTS = "django_migrations", "giftcodes_optout"
+_CHANNELS = "giftcodes_channel"
 _NOTE = re.compile(r"^COMMENT ON TABLE \S*giftcodes_optout IS '(.*)';$", re.MULTILINE)
 _ENTRY_BEGUN = re.compile(r"^pg_restore: (creating|processing|executing) ")
 _READ_TIMEOUT_SECONDS = 600
@@ -163,6 +164,7 @@ class Dump:
     entries: int
     migrations: frozenset[tuple[str, str]]
     opt_outs: int
+    channels: int
     note: str | None
 
     def unknown_migrations(self) -> list[str]:
@@ -191,9 +193,8 @@ def read_dump(file: Path, tell: ReportProgress = lambda _part: None) -> Dump:
     head = _pg_restore(client, file, "--list")
     entries = sum(1 for line in head.splitlines() if line and not line.startswith(";"))
     _read_through(client, file, entries, tell)
-    rows = _pg_restore(
-        client, file, "--data-only", f"--table={_MIGRATIONS}", f"--table={_OPT_OUTS}", "--file=-"
-    )
+    tables = [f"--table={table}" for table in (_MIGRATIONS, _OPT_OUTS, _CHANNELS)]
+    rows = _pg_restore(client, file, "--data-only", *tables, "--file=-")
     note = _NOTE.search(_pg_restore(client, file, "--schema-only", "--file=-"))
     migrations = frozenset((row["app"], row["name"]) for row in _rows(rows, _MIGRATIONS))
     if not any(app == "giftcodes" for app, _ in migrations):
@@ -205,6 +206,7 @@ def read_dump(file: Path, tell: ReportProgress = lambda _part: None) -> Dump:
         entries=entries,
         migrations=migrations,
         opt_outs=len(_rows(rows, _OPT_OUTS)),
+        channels=len(_rows(rows, _CHANNELS)),
         note=note[1] if note else None,
     )
 

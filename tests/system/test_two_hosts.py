@@ -74,6 +74,7 @@ def test_a_code_that_both_hosts_start_at_the_same_moment_runs_once_and_the_rest_
         str(code),
         str(warm_up),
         str(CALLERS),
+        "100000",  # A busy machine must not make a caller give up.
     ]
 
     results = meet(

@@ -89,7 +89,7 @@ class Command(ServerCommand):
             return
         if dump.opt_outs:
             self._check_opt_outs(dump, any_key=any_key)
-        if dump.note is not None:
+        if dump.channels:
             self.warn(
                 "SECRET_KEY is another one: addresses of channels that it encrypted cannot be "
                 "decrypted, and must be entered again."
