@@ -9,15 +9,15 @@ import json
 import math
 import os
 import platform
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import psycopg
 import pytest
 
-from tests.servers import SUPERUSER_URL
+from tests.servers import autovacuum
 
 FILE = Path(os.environ.get("BENCH_JSON", "var/bench.json"))
 
@@ -77,11 +77,10 @@ _FIGURES: list[Figure] = []
 
 
 @pytest.fixture(scope="session", autouse=True)
-def _autovacuum() -> None:
-    """Switch autovacuum on, as in an installation. For the other tests it is off."""
-    with psycopg.connect(os.environ[SUPERUSER_URL], autocommit=True) as connection:
-        connection.execute("ALTER SYSTEM SET autovacuum = on")
-        connection.execute("SELECT pg_reload_conf()")
+def _autovacuum() -> Iterator[None]:
+    """For the other tests it is off."""
+    with autovacuum():
+        yield
 
 
 def report(

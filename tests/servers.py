@@ -17,7 +17,9 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Literal
 
+import psycopg
 import pytest
 
 from redeemer.games import GAMES
@@ -26,8 +28,6 @@ from redeemer.localserver.servers import Server, pick_port, wait_until_ready
 from redeemer.localserver.valkey import Valkey
 from tests import reaper
 
-#: A plan must not depend on whether a test took so long that the tables were analysed meanwhile.
-_SETTINGS = {**THROW_AWAY, "autovacuum": "off"}
 _PREFIX = "redeemer-tests-"
 _PASSWORD = "only-for-tests"
 _WORKER = "PYTEST_XDIST_WORKER"
@@ -72,6 +72,21 @@ def pytest_unconfigure() -> None:
     _servers.close()
 
 
+@contextlib.contextmanager
+def autovacuum() -> Iterator[None]:
+    """Switch autovacuum on, as in an installation, for tests that change rows for minutes."""
+    _set_autovacuum(os.environ[SUPERUSER_URL], "on")
+    yield
+    _set_autovacuum(os.environ[SUPERUSER_URL], "off")
+
+
+def _set_autovacuum(superuser_url: str, value: Literal["on", "off"]) -> None:
+    # Not an option of the server's command line: nothing could override it.
+    with psycopg.connect(superuser_url, autocommit=True) as connection:
+        connection.execute(f"ALTER SYSTEM SET autovacuum = {value}")
+        connection.execute("SELECT pg_reload_conf()")
+
+
 def _end_all(reaping: subprocess.Popen[bytes]) -> None:
     assert reaping.stdin is not None
     reaping.stdin.close()
@@ -92,12 +107,15 @@ def _running() -> Iterator[tuple[Postgres, Valkey, Path]]:
             port=pick_port(),
             password=_PASSWORD,
             owner_password=_PASSWORD,
-            settings=_SETTINGS,
+            settings=THROW_AWAY,
         )
         if postgres.folder != folder:
             stack.callback(shutil.rmtree, postgres.folder, ignore_errors=True)
         valkey = Valkey(folder, port=pick_port(), password=_PASSWORD)
         stack.enter_context(_started(postgres, folder / "postgres.log"))
+        # A plan must not depend on whether a test took so long that the tables were analysed
+        # meanwhile.
+        _set_autovacuum(postgres.superuser_url(), "off")
         stack.enter_context(_started(valkey, folder / "valkey.log"))
         yield postgres, valkey, folder
 

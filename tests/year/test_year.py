@@ -12,6 +12,7 @@ from giftcodes.domain.transitions import OPEN, SETTLED, State, values
 from giftcodes.models import Alarm, Member, MemberRedemption, Redemption
 from tests.commands.conftest import run
 from tests.pipeline.conftest import World, world
+from tests.servers import autovacuum
 from tests.year.clock import TravellingClock
 from tests.year.life import Size, Year
 
@@ -41,6 +42,13 @@ AT_LEAST = {
 
 #: Each step is committed. In one long transaction, dead rows would never be vacuumed.
 pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _autovacuum() -> Iterator[None]:
+    """Without it, a year's dead rows and the plans for empty tables would make each step slow."""
+    with autovacuum():
+        yield
 
 
 @pytest.fixture
