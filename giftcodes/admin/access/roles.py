@@ -53,7 +53,7 @@ def give_group(user: User, role: Role) -> None:
 
 
 def promote_to_officers(officers: Iterable[User]) -> list[User]:
-    """Give the role of an officer to those of these users who cannot log in yet.
+    """Give the officer role to each of these users who cannot log in yet.
 
     Returns:
         The users who got the role.

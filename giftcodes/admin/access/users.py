@@ -31,7 +31,7 @@ else:
 
 
 class RoleFields(forms.Form):
-    """The role and the guilds of an officer: a mixin for the forms of users."""
+    """A mixin for the forms of users: the role, and the guilds of an officer."""
 
     role = forms.ChoiceField(
         label=_("Role"), choices=Role.choices, widget=UnfoldAdminRadioSelectWidget
@@ -140,7 +140,7 @@ class PersonAdmin(Scoped, _UserAdmin, ModelAdmin):
         give_group(form.instance, Role(form.cleaned_data["role"]))
         form.instance.guilds.set(form.cleaned_data["guilds"])
 
-    # A person who may change users can create an administrator.
+    # Only administrators may change users: a person who can do that can create an administrator.
     def has_add_permission(self, request: HttpRequest) -> bool:
         return bool(request.user.is_superuser)
 

@@ -59,7 +59,7 @@ class FeedAdmin(Editable):
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> Any:
-        """List all feeds, including those without a poll so far."""
+        """List all feeds, including those that have not been polled yet."""
         ensure_rows(Feed)
         return super().changelist_view(request, extra_context)
 

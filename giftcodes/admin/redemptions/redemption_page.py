@@ -97,7 +97,7 @@ def _counts(redemption: Redemption, tally: dict[State, int]) -> list[dict[str, A
 
 
 def _outlook(redemption: Redemption) -> dict[str, Any] | None:
-    """When the redemption ends, and how many requests come first. None if there is no estimate."""
+    """When the redemption ends, and how many requests come first, or None without an estimate."""
     if redemption.state not in (RunState.RUNNING, RunState.PENDING):
         return None
     outlooks = read_outlooks()
