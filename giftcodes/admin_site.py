@@ -22,7 +22,7 @@ from giftcodes.models.start_rules import providers_on
 _APP = "giftcodes"
 
 
-#: Route, view and name of each page that belongs to no model. Filled by giftcodes.admin.urls.
+#: The route, view and name of each page that belongs to no model. giftcodes.admin.urls adds them.
 PAGES: list[tuple[str, Callable[..., Any], str]] = []
 
 
@@ -91,14 +91,15 @@ class RedeemerSite(UnfoldAdminSite):
 
 
 def is_demo() -> bool:
-    """Whether only the bundled simulator is configured, and so no request reaches a game."""
+    """Whether only the bundled simulator is configured. In a demo, no request reaches a game."""
     return providers_on() == ["simulator"]
 
 
 def _has_nul(request: HttpRequest) -> bool:
     """Whether the request has a NUL character in a place that no form validates.
 
-    Form fields and the search box are left out: their validators show the error in the page.
+    Form fields and the search box are left out, because their validators show the error on the
+    page.
     """
     asked = [
         value

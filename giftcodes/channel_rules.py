@@ -20,7 +20,7 @@ def for_guilds() -> ChannelRules:
 
 
 def for_operator() -> ChannelRules:
-    """The rules for OPERATOR_CHANNEL: only the operator can set it, so every host is allowed."""
+    """The rules for OPERATOR_CHANNEL. Only the operator can set it, so every host is allowed."""
     return ChannelRules(EVERY_HOST, _schemes(tuple(settings.CHANNEL_SCHEMES)))
 
 

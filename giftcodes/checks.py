@@ -95,7 +95,7 @@ def check_retention(**_: Any) -> list[CheckMessage]:
 
 @register
 def check_poll_interval(**_: Any) -> list[CheckMessage]:
-    """The feed asks for three seconds between two calls (docs/reference/protocol.md)."""
+    """The feed wants at least three seconds between two calls (docs/reference/protocol.md)."""
     least, most = LEAST_POLL_SECONDS, MOST_POLL_SECONDS
     return _errors(
         "giftcodes.E003",
@@ -113,7 +113,7 @@ def check_poll_interval(**_: Any) -> list[CheckMessage]:
 
 @register
 def check_feed_format(**_: Any) -> list[CheckMessage]:
-    """A feed that is read in the wrong format brings no code."""
+    """A feed that is read in the wrong format yields no codes."""
     return _errors(
         "giftcodes.E030",
         (
@@ -158,7 +158,7 @@ def check_origin(**_: Any) -> list[CheckMessage]:
 
 @register
 def check_some_provider(**_: Any) -> list[CheckMessage]:
-    """A game without a salt is off; if all are off, nothing can be redeemed."""
+    """A game without a salt is off. If all games are off, nothing can be redeemed."""
     if any(config.is_on for config in settings.PROVIDERS.values()):
         return []
     return [
@@ -264,7 +264,7 @@ def check_site_url(**_: Any) -> list[CheckMessage]:
 
 @register(Tags.database)
 def check_encoding(databases: Sequence[str] | None = None, **_: Any) -> list[CheckMessage]:
-    """A database that cannot hold every character refuses names, or cannot find them."""
+    """A database that cannot hold every character refuses some names, or cannot find them."""
     messages: list[CheckMessage] = []
     for alias in databases or ():
         with connections[alias].cursor() as cursor:

@@ -13,7 +13,7 @@ from django_celery_beat.models import ClockedSchedule, IntervalSchedule, Periodi
 
 from giftcodes.domain.validators import validate_moment
 
-#: The largest number of units in a period. So many days can still be added to today's date, and so
+#: The largest number of units in a period. This many days can still be added to today's date. This
 #: many seconds are about a month.
 MAX_UNITS = 2_500_000
 

@@ -1,4 +1,4 @@
-"""All tasks, top to bottom:
+"""All tasks, from top to bottom:
 
     tick -> poll -> fan_out -> redeem (start: lock, refuse duplicates)
          -> dispatch -> redeem_member -> finish
@@ -202,7 +202,7 @@ def look_up(provider: str, left: int = LOOKUPS) -> None:
 
 @shared_task
 def sweep() -> None:
-    """Every ten seconds: continue what was left behind."""
+    """Every ten seconds: continue work that was left behind."""
     with FailureIsolation("sweep") as isolation:
         ended = isolation.call("codes that have ended", code_lifecycle.close_ended, isolation) or []
         findings = sweep_step.sweep(isolation)
@@ -260,7 +260,7 @@ def prune() -> None:
 
 
 def want_lookups() -> None:
-    """Let the task `directory` soon look up the members who need correction before their runs."""
+    """Ask the task `directory` to look up members who need correction soon, before their runs."""
     DirectoryLookup.objects.want(
         [name for name in providers_on() if settings.PROVIDERS[name].has_directory]
     )

@@ -15,7 +15,8 @@ from django.core.management.base import CommandError, OutputWrapper
 def atomic_file(path: Path) -> Iterator[TextIO]:
     """Open a file that appears under its name only when it is complete.
 
-    Only its owner can read it. A path that exists and is not a regular file, such as a pipe, is written to directly.
+    Only its owner can read it. A path that exists and is not a regular file, such as a pipe, is
+    written to directly.
 
     Raises:
         CommandError: the file cannot be written.

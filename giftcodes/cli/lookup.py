@@ -1,4 +1,7 @@
-"""Find rows by what a person typed. Case is ignored if the result is clear; errors list choices."""
+"""Find rows by the text that a person typed.
+
+Case is ignored if the result is clear. Errors list the possible choices.
+"""
 
 from __future__ import annotations
 
@@ -39,7 +42,7 @@ def find_provider(name: str) -> ProviderConfig:
 
 
 def whole_number(text: str) -> int:
-    """Parse a whole number, in digits of any script and with an optional minus.
+    """Parse a whole number in digits of any script, with an optional minus sign.
 
     Raises:
         ArgumentTypeError: the text is not clearly a whole number. The message says what to write.
@@ -72,10 +75,10 @@ def parse_player(provider: str, player_id: str) -> tuple[ProviderConfig, str]:
 
 
 def find_guild(name: str) -> Guild:
-    """The guild with this name, or else the only guild whose name differs just in case.
+    """The guild with this name. If there is none, the guild whose name differs only in case.
 
     Raises:
-        CommandError: there is no such guild, or the names of several guilds differ only in case.
+        CommandError: there is no such guild, or several guilds have names that differ only in case.
     """
     wanted = clean_name(name)
     guild = Guild.objects.filter(name__in=[name, wanted]).first()
@@ -132,7 +135,7 @@ def parse_moment(text: str) -> dt.datetime:
     If the text names no time zone, the project's time zone applies.
 
     Raises:
-        CommandError: the text is neither.
+        CommandError: the text is neither a moment nor a day.
     """
     try:
         day = parse_date(text)

@@ -53,7 +53,7 @@ def preview(*, guild_id: int, gift_code_id: int) -> Preview:
     """The cost of redeeming a code for a guild. This takes six statements and changes nothing.
 
     Raises:
-        ValueError: there is no such guild, or the code is of another game.
+        ValueError: there is no such guild, or the code belongs to another game.
     """
     found = previews([(guild_id, gift_code_id)])
     if not found:
@@ -95,7 +95,7 @@ def previews(pairs: Iterable[tuple[int, int]]) -> dict[tuple[int, int], Preview]
 
 
 def _key(row: _CostRow, nth: int) -> int:
-    """The redemption's id. For a pair without a redemption, a number that is not an id."""
+    """The redemption's id. A pair without a redemption gets a number that is not an id."""
     return row.redemption_id or -1 - nth
 
 
@@ -112,7 +112,7 @@ def _forecast_with(rows: list[_CostRow]) -> dict[int, Outlook]:
             )
     outlooks: dict[int, Outlook] = {}
     for provider, queue in queues.items():
-        # The sort is stable: of equal rank, the new runs come first, as they were never served.
+        # The sort is stable. Of runs of equal rank, the new ones come first: none was ever served.
         runs = sorted([*new[provider], *queue.runs], key=lambda run: run.rank)
         outlooks |= forecast(queue.pace, runs)
     return outlooks

@@ -13,8 +13,8 @@ from giftcodes.models import CancelKind
 from giftcodes.models.member_redemption import REFUSED_FOR, STATE_LABELS, is_refused_sql
 from giftcodes.sql import fetch_as
 
-# `elsewhere` is a member redemption of the player in another guild. Through it the player has the
-# code, or its request for the code is under way.
+# `elsewhere` is a member redemption of the player in another guild. Either the player has the code
+# through it, or its request for the code is under way.
 _MEMBERS = f"""
 SELECT m.player_id, m.nickname, m.active, m.opted_out, own.state, coalesce(own.cancel_kind, ''),
        coalesce(own.reason, ''), own.covered_by_id IS NOT NULL, elsewhere.state, elsewhere.guild,

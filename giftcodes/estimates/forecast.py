@@ -28,7 +28,7 @@ class Run:
             means now.
         in_flight: the number of requests under way.
         waits_for: the other redemptions that send requests for players who are also members here.
-            Each is the id of the redemption and the number of these players.
+            Each entry is the id of such a redemption and the number of these players.
         is_stopping: whether requests under way are finished, but no more are sent.
         is_proven: whether a member has certainly got the code.
         hindrance: the reason why it is unknown when the requests will be sent, in words. It is

@@ -23,7 +23,7 @@ from giftcodes.models.deadline import deadline
 from giftcodes.models.rate_budget import MARGIN_SECONDS, UNLIMITED, USUAL_WINDOW_SECONDS
 from giftcodes.sql import fetch_as, statement
 
-#: If more members wait than this, duplicates are counted as if each needed a request. To find them
+#: If more members wait than this, duplicates are counted as if each needed a request. Finding them
 #: would take seconds, and at 30 requests a minute the end is half a day away in any case.
 MOST_DUPLICATES_SOUGHT = 20_000
 #: The speed is measured over this time, and from at least this many requests.

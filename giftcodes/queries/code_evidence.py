@@ -25,7 +25,10 @@ def _answers(code: GiftCode) -> QuerySet[Attempt]:
 
 
 def holding_answers(code: GiftCode) -> list[Attempt]:
-    """The latest unclear answers, which are why the code is held. None if it is not held."""
+    """The latest unclear answers, because of which the code is held.
+
+    The list is empty if the code is not held.
+    """
     if not code.is_held or code.odd_since is None:
         return []
     unclear = _answers(code).filter(

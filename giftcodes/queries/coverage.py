@@ -98,7 +98,8 @@ def standings(
     """The member redemptions of these members and codes, in one query.
 
     Returns:
-        A standing for each (member id, code id). A member who is not part of a redemption has none.
+        A standing for each pair of member id and code id. A member who is not part of a redemption
+        has none.
     """
     rows = MemberRedemption.objects.filter(member__in=members, gift_code__in=codes).order_by()
     return {

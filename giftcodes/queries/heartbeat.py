@@ -1,4 +1,7 @@
-"""Find out whether beat and a worker run, by the age of beat's tick (four a second)."""
+"""The age of beat's tick, which shows whether beat and a worker run.
+
+Beat ticks four times a second.
+"""
 
 from __future__ import annotations
 

@@ -171,7 +171,7 @@ class GiftCodeAdmin(KeepsHistory):
             self._say_what_follows(request, obj)
 
     def _offer_spelling(self, request: HttpRequest, typed: GiftCode, known: GiftCode) -> None:
-        """Offer the spelling for the known code, without saving a new row.
+        """Offer the typed spelling for the known code, without saving a new row.
 
         The form's instance becomes the known code, whose page is shown next.
         """

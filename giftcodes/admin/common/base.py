@@ -146,7 +146,7 @@ class Scoped(_Mixin):
         return found, may_repeat
 
     def formfield_for_foreignkey(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
-        """Limit the choices to the rows that the person may see. A form accepts no other value."""
+        """Limit the choices to rows that the person may see. The form accepts no other values."""
         if db_field.name in self.get_autocomplete_fields(request):
             kwargs.setdefault("widget", RowSelect(db_field, self.admin_site))
         return super().formfield_for_foreignkey(
@@ -244,7 +244,7 @@ class PageOfRows(ChangeList):
         super().get_results(request)
         self.result_list: Any = list(self.result_list)
         if self.full_result_count is None and not (self.query or self.has_active_filters):
-            # The list has no filter, so the count includes all rows. The title needs no other one.
+            # Without a filter the count includes all rows, and the title needs no second count.
             self.full_result_count = self.result_count
         scope.redact(self.result_list, request.user)
         self.model_admin.decorate(request, self.result_list)  # type: ignore[attr-defined]

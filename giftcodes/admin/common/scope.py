@@ -67,7 +67,7 @@ def sees_all(person: Person) -> bool:
 
 
 def visible(rows: QuerySet[Row], person: Person) -> QuerySet[Row]:
-    """Those of the given rows that a person may see."""
+    """The given rows, limited to those that a person may see."""
     return rows.filter(limit(rows.model, person))
 
 
@@ -97,7 +97,7 @@ def _guilds(person: Person) -> list[int]:
 
 
 def _of_guild(path: str) -> Callable[[Person], Q]:
-    """The rule for a model with this path to its guild."""
+    """The rule for a model. The path is the lookup that leads from the model to its guild."""
     return lambda person: Q(**{f"{path}__in": _guilds(person)})
 
 

@@ -70,7 +70,7 @@ def entries_of(row: Any, person: scope.Person) -> tuple[list[Entry], bool]:
 
     Args:
         row: the row.
-        person: the person who reads the history. It does not name guilds that they may not see.
+        person: the person who reads the history. No guild that this person may not see is named.
 
     Returns:
         The newest entries, newest first, and whether there are older ones.
@@ -91,7 +91,7 @@ def entries_of(row: Any, person: scope.Person) -> tuple[list[Entry], bool]:
 
 
 def _with_guilds(entries: list[Entry], person: scope.Person) -> list[Entry]:
-    """The entries, in which only guilds that this person may see are named."""
+    """The entries. Their words name only the guilds that this person may see."""
     moves = [move for entry in entries for move in _MOVES.finditer(entry.words)]
     if not moves:
         return entries

@@ -49,11 +49,11 @@ class FeedAdmin(Editable):
     readonly_fields = _READ_ONLY
 
     def has_add_permission(self, request: HttpRequest) -> bool:  # noqa: ARG002
-        """The settings decide which feeds there are."""
+        """Always false: the settings decide which feeds there are."""
         return False
 
     def has_delete_permission(self, request: HttpRequest, obj: Feed | None = None) -> bool:  # noqa: ARG002
-        """The settings decide which feeds there are."""
+        """Always false: the settings decide which feeds there are."""
         return False
 
     def changelist_view(

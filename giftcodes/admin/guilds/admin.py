@@ -1,4 +1,4 @@
-"""Guilds: their members get the codes of one game."""
+"""Guilds, whose members get the codes of one game."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ class GuildAdmin(KeepsHistory):
     def get_form(
         self, request: HttpRequest, obj: Guild | None = None, change: bool = False, **kwargs: Any
     ) -> Any:
-        """Set an error message for a taken name that says what to do."""
+        """Set an error message that says what to do if the name is taken."""
         taken = _(
             "There is a guild of this name already (it may be inactive). Choose another name, or "
             "use that guild."
@@ -87,7 +87,7 @@ class GuildAdmin(KeepsHistory):
 
     @admin.display(description=_("see also"))
     def look_at(self, guild: Guild) -> Any:
-        """Links to what belongs to the guild."""
+        """Links to the guild's members, redemptions and coverage, and to the import of members."""
         if guild.pk is None:
             return _("Save the guild first, then add its members.")
         members = list_link(Member, _("its members"), guild__id__exact=guild.pk)

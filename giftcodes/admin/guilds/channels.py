@@ -38,7 +38,7 @@ class ChannelForm(forms.ModelForm):  # type: ignore[type-arg]
             self.initial["address"] = ""
 
     def clean_address(self) -> str:
-        """An empty field keeps the address."""
+        """The address that was entered, or the stored address if the field is empty."""
         address: str = self.cleaned_data["address"].strip()
         return address or self.instance.address
 

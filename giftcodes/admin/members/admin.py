@@ -122,7 +122,7 @@ class MemberAdmin(KeepsHistory):
 
     @admin.display(description=_("realm"), ordering="realm_now")
     def realm_shown(self, member: Member) -> str:
-        """The realm of the guild, or the member's own."""
+        """The realm of the guild, or the member's own realm."""
         return str(member.guild.realm) if member.realm is None else _("%d (own)") % member.realm
 
     @admin.display(description=_("see also"))
@@ -131,7 +131,7 @@ class MemberAdmin(KeepsHistory):
 
     @admin.display(description=_("directory"))
     def directory(self, member: Member) -> str:
-        """What the directory of players answered."""
+        """The answer from the directory of players."""
         return directory_words(member)
 
     @admin.display(description=_("wishes"))

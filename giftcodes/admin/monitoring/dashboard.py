@@ -65,7 +65,7 @@ def add_board(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
 
 
 def live(request: HttpRequest) -> JsonResponse:
-    """The parts of the dashboard that change."""
+    """Respond with the parts of the dashboard that change."""
     if not may_look(request):
         raise PermissionDenied
     shown = board(request.user)
@@ -76,7 +76,7 @@ def live(request: HttpRequest) -> JsonResponse:
 
 
 def live_chart(request: HttpRequest) -> JsonResponse:
-    """The chart. It counts two weeks of answers, so the page fetches it separately and rarely."""
+    """Respond with the chart. It counts two weeks of answers, so the page fetches it rarely."""
     if not may_look(request):
         raise PermissionDenied
     shown = chart(scope.visible(Attempt.objects.all(), request.user))

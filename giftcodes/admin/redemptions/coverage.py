@@ -218,7 +218,7 @@ def cell(standing: Standing) -> Cell:
 
 
 def _query(request: HttpRequest) -> str:
-    """The parameters of the address, without the page number. Links to other pages keep them."""
+    """The parameters that links to other pages and to the export keep: all but the page number."""
     query = request.GET.copy()
     query.pop("p", None)
     return query.urlencode()

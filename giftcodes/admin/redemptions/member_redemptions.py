@@ -34,7 +34,7 @@ NEWEST = 50
 class NewestRows(_FormSet):
     """Limits the inline to the newest rows.
 
-    This works because the page has no form. A submitted form would expect all rows that it showed.
+    This works because the page has no form. A submitted form would have to name the same rows.
     """
 
     def get_queryset(self) -> Any:
