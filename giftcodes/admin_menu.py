@@ -15,12 +15,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """The list of a model in the side bar.
+    """An entry in the side bar, which links to the list of a model.
 
     Args:
         title: the text of the entry.
         icon: the name of a Material symbol.
-        page: the app label and the model's name, as in the names of its URLs: `giftcodes_guild`.
+        page: the app label and the model name, as in the names of the model's URLs, such as
+            `giftcodes_guild`.
     """
 
     title: Words
@@ -93,7 +94,7 @@ def rank(app_label: str, object_name: str) -> int:
 
 
 def side_bar(request: HttpRequest) -> list[dict[str, Any]]:
-    """The sections that the person may see, in the format of Unfold's templates."""
+    """The sections that the person may see, in the format that Unfold's templates expect."""
     dashboard = _item(request, _("Dashboard"), "dashboard", reverse("admin:index"), is_exact=True)
     coverage = _item(request, _("Coverage"), "grid_on", reverse("admin:matrix"))
     first = [dashboard, *([coverage] if request.user.has_perms(_COVERAGE) else [])]

@@ -1,4 +1,4 @@
-"""The admin site: its pages and their order, the note of a demo, and a check for NUL characters."""
+"""The admin site: its pages, their order, the note of a demo, and a check for NUL characters."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from giftcodes.models.start_rules import providers_on
 _APP = "giftcodes"
 
 
-#: Route, view and name of each page that belongs to no model. Filled by giftcodes.admin.urls.
+#: The route, view and name of each page that belongs to no model. giftcodes.admin.urls adds them.
 PAGES: list[tuple[str, Callable[..., Any], str]] = []
 
 
@@ -30,23 +30,23 @@ class RedeemerSite(UnfoldAdminSite):
     index_title = _("Gift codes for every member of every guild, once")
 
     def each_context(self, request: HttpRequest) -> dict[str, Any]:
-        """Every page shows the time zone of its times, and a note if it is a demo."""
+        """Add the time zone, which every page shows, and whether the site is a demo."""
         zone = timezone.get_current_timezone_name()
         return {**super().each_context(request), "demo": is_demo(), "zone": zone}
 
     def extra_urls(self) -> list[URLPattern]:
-        """Pages of the app that belong to no model."""
+        """The URLs of the app's pages that belong to no model."""
         return [path(route, self.admin_view(view), name=name) for route, view, name in PAGES]
 
     def search(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
-        """The search in the side bar. A page that does not exist is not found."""
+        """The search in the side bar. A page of results that does not exist is a 404."""
         try:
             return super().search(request, extra_context)
         except InvalidPage as error:
             raise Http404 from error
 
     def get_sidebar_list(self, request: HttpRequest) -> list[dict[str, Any]]:
-        """Our menu. Unfold's own would check the permissions of each entry several times."""
+        """Our menu. Unfold's own menu would check the permissions of each entry several times."""
         return side_bar(request)
 
     def get_app_list(self, request: HttpRequest, app_label: str | None = None) -> list[Any]:
@@ -57,7 +57,7 @@ class RedeemerSite(UnfoldAdminSite):
         return sorted(apps, key=lambda app: app["app_label"] != _APP)
 
     def autocomplete_view(self, request: HttpRequest) -> HttpResponse:
-        """The choices of a search field that a form has. Django would answer for any relation.
+        """The choices for a search field of a form. Django would answer for any relation.
 
         Raises:
             PermissionDenied: no form has this search field.
@@ -69,7 +69,7 @@ class RedeemerSite(UnfoldAdminSite):
         return choices
 
     def _search_fields_of_forms(self, request: HttpRequest) -> set[tuple[str, ...]]:
-        """The app label, the model's name and the field's name of each."""
+        """The app label, model name and field name of each search field."""
         return {
             (model._meta.app_label, model._meta.model_name or "", name)
             for model, page in self._registry.items()
@@ -91,14 +91,15 @@ class RedeemerSite(UnfoldAdminSite):
 
 
 def is_demo() -> bool:
-    """Whether only the bundled simulator is configured, so that no request reaches a game."""
+    """Whether only the bundled simulator is configured. In a demo, no request reaches a game."""
     return providers_on() == ["simulator"]
 
 
 def _has_nul(request: HttpRequest) -> bool:
     """Whether the request has a NUL character in a place that no form validates.
 
-    Form fields and the search box are left out: their validators show the error in the page.
+    Form fields and the search box are left out, because their validators show the error on the
+    page.
     """
     asked = [
         value

@@ -1,4 +1,4 @@
-"""What the settings allow an address of a channel to be."""
+"""The rules for the addresses of channels, as the settings define them."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ def for_guilds() -> ChannelRules:
     """The rules for addresses that a person enters in the admin.
 
     Raises:
-        ValueError: CHANNEL_PRIVATE_HOSTS has an entry that is no host (giftcodes.E014).
+        ValueError: CHANNEL_PRIVATE_HOSTS has an entry that is not a host (giftcodes.E014).
     """
     return _rules(tuple(settings.CHANNEL_PRIVATE_HOSTS), tuple(settings.CHANNEL_SCHEMES))
 
 
 def for_operator() -> ChannelRules:
-    """The rules for OPERATOR_CHANNEL: only the operator can set it, so every host is allowed."""
+    """The rules for OPERATOR_CHANNEL. Only the operator can set it, so every host is allowed."""
     return ChannelRules(EVERY_HOST, _schemes(tuple(settings.CHANNEL_SCHEMES)))
 
 

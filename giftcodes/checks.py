@@ -1,4 +1,4 @@
-"""System checks: settings that cannot work stop the start, with a hint."""
+"""System checks. A setting that cannot work stops the start, and the error has a hint."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ from giftcodes.clients.games import CLIENTS
 from giftcodes.domain import failpoints
 from giftcodes.domain.database_encoding import wrong_encoding
 
-#: The time that a worker needs besides the call: to be scheduled, to write its intent, and to
-#: record the answer.
+#: The time that a worker needs in addition to the request: to be scheduled, to write its intent,
+#: and to record the answer.
 LEASE_MARGIN_SECONDS = failpoints.seconds("LEASE_MARGIN_SECONDS", 10.0)
 
 LEAST_DAYS_KEPT = 2
@@ -39,7 +39,7 @@ _ORIGIN = re.compile(r"https?://[A-Za-z0-9.-]+(:[0-9]{1,5})?")
 def _errors(
     error_id: str, problems: Iterable[str], *, hint: str | None = None
 ) -> list[CheckMessage]:
-    """An error for each problem, all with one hint."""
+    """An error for each problem, all with the same hint."""
     return [Error(problem, hint=hint, id=error_id) for problem in problems]
 
 
@@ -60,7 +60,7 @@ def check_lease(**_: Any) -> list[CheckMessage]:
 
 @register
 def check_numbers(**_: Any) -> list[CheckMessage]:
-    """Numbers that must be positive."""
+    """These settings must be positive."""
     names = (
         "HTTP_SECONDS",
         "HTTP_CONNECT_SECONDS",
@@ -78,7 +78,7 @@ def check_numbers(**_: Any) -> list[CheckMessage]:
 
 @register
 def check_retention(**_: Any) -> list[CheckMessage]:
-    """The pipeline reads the last minute of attempts, and the admin the last day."""
+    """The pipeline reads the attempts of the last minute, and the admin those of the last day."""
     days = {name: getattr(settings, name) for name in ("KEEP_ATTEMPTS_DAYS", "KEEP_JOURNAL_DAYS")}
     return _errors(
         "giftcodes.E011",
@@ -95,7 +95,7 @@ def check_retention(**_: Any) -> list[CheckMessage]:
 
 @register
 def check_poll_interval(**_: Any) -> list[CheckMessage]:
-    """The feed asks for three seconds between two calls (docs/reference/protocol.md)."""
+    """The feed wants at least three seconds between two calls (docs/reference/protocol.md)."""
     least, most = LEAST_POLL_SECONDS, MOST_POLL_SECONDS
     return _errors(
         "giftcodes.E003",
@@ -113,7 +113,7 @@ def check_poll_interval(**_: Any) -> list[CheckMessage]:
 
 @register
 def check_feed_format(**_: Any) -> list[CheckMessage]:
-    """A feed that is read in the wrong format brings no code."""
+    """A feed that is read in the wrong format yields no codes."""
     return _errors(
         "giftcodes.E030",
         (
@@ -127,7 +127,7 @@ def check_feed_format(**_: Any) -> list[CheckMessage]:
 
 @register
 def check_protocol(**_: Any) -> list[CheckMessage]:
-    """A game without a client cannot be asked."""
+    """No request can be sent to a game that has no client."""
     return _errors(
         "giftcodes.E031",
         (
@@ -158,7 +158,7 @@ def check_origin(**_: Any) -> list[CheckMessage]:
 
 @register
 def check_some_provider(**_: Any) -> list[CheckMessage]:
-    """A game without a salt is off; if all are off, nothing can be redeemed."""
+    """A game without a salt is off. If all games are off, nothing can be redeemed."""
     if any(config.is_on for config in settings.PROVIDERS.values()):
         return []
     return [
@@ -171,7 +171,7 @@ def check_some_provider(**_: Any) -> list[CheckMessage]:
 
 
 def _salts() -> str:
-    """The settings that switch a real game on. The simulator needs an address, too."""
+    """The settings that switch a real game on. The simulator is left out: it needs an address."""
     return " or ".join(
         f"{config.name.upper()}_SALT" for config in settings.PROVIDERS.values() if config.api_url
     )
@@ -196,7 +196,7 @@ def check_operator_channel(**_: Any) -> list[CheckMessage]:
 
 @register
 def check_private_hosts(**_: Any) -> list[CheckMessage]:
-    """A misspelled entry would refuse the channel that it is there for."""
+    """With a misspelled entry, the channel that needs the entry would be refused."""
     problems = []
     try:
         channel_rules.for_guilds()
@@ -211,7 +211,7 @@ def check_private_hosts(**_: Any) -> list[CheckMessage]:
 
 @register
 def check_statement_limit(**_: Any) -> list[CheckMessage]:
-    """A limit of no time, or of days, is a mistake."""
+    """A limit of less than a second, or of more than an hour, is a mistake."""
     seconds = settings.WEB_STATEMENT_SECONDS
     is_valid = seconds == 0 or LEAST_STATEMENT_SECONDS <= seconds <= MOST_STATEMENT_SECONDS
     return _errors(
@@ -240,7 +240,7 @@ def check_encryption_keys(**_: Any) -> list[CheckMessage]:
 
 @register(deploy=True)
 def check_secret_key(**_: Any) -> list[CheckMessage]:
-    """Sessions, the opt-out list and the addresses of channels are keyed with it."""
+    """Sessions, the opt-out list and the addresses of channels are protected with this key."""
     return _errors(
         "giftcodes.E004",
         [] if secret_key.is_set() else ["SECRET_KEY is not set."],
@@ -264,7 +264,7 @@ def check_site_url(**_: Any) -> list[CheckMessage]:
 
 @register(Tags.database)
 def check_encoding(databases: Sequence[str] | None = None, **_: Any) -> list[CheckMessage]:
-    """A database that cannot hold every character refuses names, or cannot find them."""
+    """A database that cannot hold every character refuses some names, or cannot find them."""
     messages: list[CheckMessage] = []
     for alias in databases or ():
         with connections[alias].cursor() as cursor:

@@ -1,11 +1,11 @@
 """Encryption of the secrets that tables hold: a dump or a copy of the database shows none of them.
 
-The keys are in the settings, never in the database: those of ENCRYPTION_KEYS, then SECRET_KEY.
-The first one encrypts, and each of them decrypts what it has encrypted.
+The keys are in the settings, never in the database: first those in ENCRYPTION_KEYS, then
+SECRET_KEY. The first key encrypts new secrets. Each key decrypts the secrets that it encrypted.
 
 A stored secret is `enc1:<name of the key>:<Fernet token>`. Fernet encrypts with AES-128 in CBC mode
 and authenticates with HMAC-SHA256: https://github.com/fernet/spec. The name of a key is derived
-from it, and says in SQL which rows can be read.
+from the key. With it, a query can select the rows that can be read.
 """
 
 from __future__ import annotations
@@ -25,14 +25,14 @@ from giftcodes import secret_key
 _MARK = "enc1:"
 _NAME_BYTES = 4
 _KEY_BYTES = 32
-#: The number of characters of a stored secret that name its key.
+#: The length of the prefix of a stored secret, which names the key.
 PREFIX_LENGTH = len(_MARK) + 2 * _NAME_BYTES + 1
 
 _NO_KEY = "Its key is not in the settings: SECRET_KEY or ENCRYPTION_KEYS have changed."
 
 
 class UnreadableError(ValueError):
-    """No key in the settings decrypts it. The text contains no secret."""
+    """No key in the settings decrypts the stored text. The message contains no secret."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,8 +40,8 @@ class _Key:
     """A key that was derived from a text in the settings.
 
     Args:
-        prefix: with which everything begins that it has encrypted.
-        fernet: encrypts and decrypts.
+        prefix: the beginning of every secret that this key encrypted.
+        fernet: encrypts and decrypts with this key.
     """
 
     prefix: str
@@ -49,10 +49,10 @@ class _Key:
 
 
 def encrypt(text: str) -> str:
-    """Encrypt with the first key.
+    """Encrypt a text with the first key.
 
     Raises:
-        ImproperlyConfigured: no key is set. The text says what to do.
+        ImproperlyConfigured: no key is set. The message says what to do.
     """
     keys = _keys()
     if not keys:
@@ -76,12 +76,12 @@ def decrypt(stored: str) -> str:
 
 
 def is_encrypted(stored: str) -> bool:
-    """Whether it was encrypted here. Earlier versions stored the text itself."""
+    """Whether a stored text is encrypted. Earlier versions stored the plain text."""
     return stored.startswith(_MARK)
 
 
 def prefixes() -> list[str]:
-    """The beginnings of the stored secrets that can be read now. The first is that of new ones."""
+    """The prefixes of the stored secrets that can be read now. New secrets get the first one."""
     return [key.prefix for key in _keys()]
 
 
@@ -94,7 +94,10 @@ def _keys() -> tuple[_Key, ...]:
 
 @lru_cache(maxsize=32)
 def _derived(text: str) -> _Key:
-    """The key from a text of the settings. The purpose keeps it apart from other uses of it."""
+    """Derive a key from a text in the settings.
+
+    The purposes make it differ from other keys that are derived from the same text.
+    """
     name = _hkdf(text, b"redeemer: name of the encryption key", _NAME_BYTES).hex()
     secret = _hkdf(text, b"redeemer: secrets in tables", _KEY_BYTES)
     return _Key(f"{_MARK}{name}:", Fernet(urlsafe_b64encode(secret)))

@@ -40,7 +40,7 @@ class WholeNumberField(forms.IntegerField):
         """Read the number in full.
 
         Raises:
-            ValidationError: it is not clearly a whole number.
+            ValidationError: the value is not clearly a whole number.
         """
         if isinstance(value, str):
             value = self._digits(clean_token(value))

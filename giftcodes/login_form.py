@@ -11,12 +11,12 @@ from unfold.forms import AuthenticationForm
 class LoginForm(AuthenticationForm):  # type: ignore[misc] # Untyped.
     """Refuses a name that no account can have.
 
-    Django limits its length in the browser only, and the table of failed logins has no room for a
-    longer one.
+    Django limits the length of the name only in the browser. A longer name does not fit into the
+    table of failed logins.
     """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
-        """As AuthenticationForm."""
+        """Take the arguments of AuthenticationForm."""
         super().__init__(*args, **kwargs)
         name = self.fields["username"]
         name.validators.append(MaxLengthValidator(name.max_length))

@@ -1,7 +1,8 @@
-"""Bounds for the schedule of beat. Its models belong to a package, whose forms accept any date.
+"""Bounds for the schedule of Celery beat.
 
-The periods are rows, which operators edit in the admin. Migrations insert them (0002_schedule and
-the later migrations whose names end in `_schedule`).
+The models of the schedule belong to a package whose forms accept any date. The periods are rows
+that operators edit in the admin. Migrations insert them (0002_schedule and the later migrations
+whose names end in `_schedule`).
 """
 
 from __future__ import annotations
@@ -12,12 +13,13 @@ from django_celery_beat.models import ClockedSchedule, IntervalSchedule, Periodi
 
 from giftcodes.domain.validators import validate_moment
 
-#: The longest period that can be added to today in days. In seconds it is a month.
+#: The largest number of units in a period. This many days can still be added to today's date. This
+#: many seconds are about a month.
 MAX_UNITS = 2_500_000
 
 
 def bound_the_schedule() -> None:
-    """Add bounds to the times and periods of the models, and so to every form of them."""
+    """Add bounds to the times and periods of the models. Every form of the models then has them."""
     bounded = (
         (PeriodicTask, "expires"),
         (PeriodicTask, "start_time"),

@@ -1,4 +1,4 @@
-"""SECRET_KEY of the installation. It has no default, because a published key protects nothing."""
+"""The SECRET_KEY of the installation. It has no default: a published key protects nothing."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ def is_set() -> bool:
     try:
         return bool(settings.SECRET_KEY)
     except ImproperlyConfigured:
-        # Django raises it for an empty key.
+        # Django raises this for an empty key.
         return False
 
 
 def secret_key() -> str:
-    """SECRET_KEY.
+    """The value of SECRET_KEY.
 
     Raises:
-        ImproperlyConfigured: it is not set. The text says what to do.
+        ImproperlyConfigured: it is not set. The message says what to do.
     """
     if not is_set():
         raise ImproperlyConfigured(NOT_SET)

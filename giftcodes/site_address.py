@@ -9,16 +9,16 @@ from django.conf import settings
 
 
 def link(path: str) -> str:
-    """The full URL of a page; empty if SITE_URL is not set or not valid.
+    """The full URL of a page, or an empty string if SITE_URL is not set or not valid.
 
     Args:
-        path: starts with a slash.
+        path: the path of the page, which starts with a slash.
     """
     return f"{settings.SITE_URL}{path}" if is_valid(settings.SITE_URL) else ""
 
 
 def is_valid(address: str) -> bool:
-    """Whether channels accept it as the start of a link."""
+    """Whether channels accept this address as the start of a link."""
     try:
         parts = urlsplit(address)
         host, _ = parts.hostname, parts.port

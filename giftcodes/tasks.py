@@ -1,4 +1,4 @@
-"""All tasks, top to bottom:
+"""All tasks, from top to bottom:
 
     tick -> poll -> fan_out -> redeem (start: lock, refuse duplicates)
          -> dispatch -> redeem_member -> finish
@@ -40,10 +40,11 @@ from giftcodes.pipeline import start as start_step
 from giftcodes.pipeline import start_many as start_many_step
 from giftcodes.pipeline import sweep as sweep_step
 
-#: A tick within this time after another one does nothing: it waited in the queue, or came from a
-#: second beat.
+#: A tick that comes this soon after another tick does nothing: it waited in the queue, or came from
+#: a second beat.
 TICK_REST_SECONDS = 0.1
-#: Requests to a directory each time beat enqueues the task. Each is a separate message.
+#: The number of requests to a directory each time that beat enqueues the task. Each request is a
+#: separate message.
 LOOKUPS = 5
 
 
@@ -64,7 +65,7 @@ def enqueue_on_commit(task: Any, *args: Any, **kwargs: Any) -> None:
 
 
 def for_each(games: list[str], work: Callable[[str], Any]) -> None:
-    """Work for each game. The first error is raised after all of them."""
+    """Do the work for each game. If some of it fails, raise the first error at the end."""
     errors: list[Exception] = []
     for game in games:
         try:
@@ -85,7 +86,7 @@ def tick() -> None:
 
 @shared_task
 def poll(provider: str = "", *, force: bool = False) -> None:
-    """Ask the feeds that are due; fan out each new code."""
+    """Poll the feeds that are due, and fan out each new code."""
 
     def ask(name: str) -> None:
         if settings.PROVIDERS[name].has_feed:
@@ -97,19 +98,20 @@ def poll(provider: str = "", *, force: bool = False) -> None:
 
 @shared_task
 def fan_out(gift_code_id: int, trigger: str = Trigger.POLL, user_id: int | None = None) -> None:
-    """Insert the rows of a code and start its runs, some guilds at a time."""
+    """Insert the rows of a code and start its runs, a few guilds at a time."""
     want_lookups()
     while fan_out_step.make_batch(gift_code_id):
         start_many(gift_code_id, trigger, user_id)
     start_many(gift_code_id, trigger, user_id)
-    # Redemptions that were locked by others, and runs that members of a reopened code must join.
+    # These are redemptions that were locked by another process, and runs of a reopened code that
+    # more members must join.
     for guild_id, code_id in fan_out_step.fan_out(gift_code_id):
         enqueue_on_commit(redeem, guild_id, code_id, trigger, user_id)
 
 
 @shared_task
 def redeem(guild_id: int, gift_code_id: int, trigger: str, user_id: int | None = None) -> None:
-    """Start the run of a code for a guild under the row lock; a duplicate is refused there."""
+    """Start the run of a code for a guild under the row lock, and refuse a duplicate run."""
     result = start_step.start(
         guild_id=guild_id, gift_code_id=gift_code_id, trigger=Trigger(trigger), user_id=user_id
     )
@@ -130,7 +132,7 @@ def start_many(gift_code_id: int, trigger: str, user_id: int | None = None) -> N
 
 @shared_task
 def dispatch(provider: str) -> None:
-    """Claim the rows that are next, and enqueue one message for each."""
+    """Claim the next rows, and enqueue one message for each."""
     for claim in dispatch_step.dispatch(provider):
         failpoints.hit("before-publish")
         enqueue_on_commit(redeem_member, claim.member_redemption_id, claim.token)
@@ -171,7 +173,7 @@ def finish(redemption_id: int) -> None:
 
 @shared_task
 def catch_up(guild_ids: list[int] | None = None) -> None:
-    """Take up members who joined, were corrected, or left since their guild's runs."""
+    """Handle members who have joined, left or been corrected since their guild's runs."""
     with FailureIsolation("catch-up") as isolation:
         for redemption_id in catch_up_step.withdraw_leavers(isolation):
             isolation.call(f"redemption {redemption_id}", finish, redemption_id)
@@ -183,14 +185,14 @@ def catch_up(guild_ids: list[int] | None = None) -> None:
 
 @shared_task
 def directory() -> None:
-    """Every five seconds: ask each directory of players, if it may be asked."""
+    """Every five seconds: ask each directory of players that may be asked now."""
     for provider in directory_step.enrol():
         enqueue_on_commit(look_up, provider)
 
 
 @shared_task
 def look_up(provider: str, left: int = LOOKUPS) -> None:
-    """Ask for one player, then enqueue the next one, so that other messages go between."""
+    """Look up one player, then enqueue the next lookup, so that other messages run in between."""
     result = directory_step.look_up_next(provider)
     if result.guild_ids:
         enqueue_on_commit(catch_up, result.guild_ids)
@@ -200,7 +202,7 @@ def look_up(provider: str, left: int = LOOKUPS) -> None:
 
 @shared_task
 def sweep() -> None:
-    """Every ten seconds: continue what was left behind."""
+    """Every ten seconds: continue work that was left behind."""
     with FailureIsolation("sweep") as isolation:
         ended = isolation.call("codes that have ended", code_lifecycle.close_ended, isolation) or []
         findings = sweep_step.sweep(isolation)
@@ -217,7 +219,7 @@ def sweep() -> None:
 
 @shared_task
 def announce() -> None:
-    """Every five seconds, and after each message: send a few of the waiting ones."""
+    """Every five seconds, and after each message: send a few of the waiting messages."""
     for announcement_id, token in announce_step.claim():
         enqueue_on_commit(send_announcement, announcement_id, token)
     if alarms_step.has_notices():
@@ -239,7 +241,7 @@ def tell_operator() -> None:
 
 @shared_task
 def alarms() -> None:
-    """Every minute: find what needs a person."""
+    """Every minute: find the problems that need a person."""
     findings = alarms_step.evaluate()
     if findings.raised or findings.cleared:
         enqueue_on_commit(announce)
@@ -247,7 +249,7 @@ def alarms() -> None:
 
 @shared_task
 def prune() -> None:
-    """Every day: delete what is old and proves nothing, and replace old encryption keys."""
+    """Every day: delete old rows that prove nothing, and encrypt secrets with the newest key."""
     pruned = prune_step.prune()
     if pruned.attempts or pruned.entries:
         log_lines.info(
@@ -258,7 +260,7 @@ def prune() -> None:
 
 
 def want_lookups() -> None:
-    """Before runs: let the task `directory` soon look up the members who need correction."""
+    """Ask the task `directory` to look up members who need correction soon, before their runs."""
     DirectoryLookup.objects.want(
         [name for name in providers_on() if settings.PROVIDERS[name].has_directory]
     )

@@ -1,6 +1,6 @@
-"""The admin pages, in one folder for each thing that a person looks at.
+"""The admin pages, with one folder for each subject.
 
-The form of a model that the pipeline writes saves only changed fields. History is read-only.
+The form of a model that the pipeline also writes saves only changed fields. History is read-only.
 """
 
 from giftcodes.admin import access, codes, games, guilds, members, monitoring, redemptions, urls

@@ -13,9 +13,10 @@ from django.core.management.base import CommandError, OutputWrapper
 
 @contextmanager
 def atomic_file(path: Path) -> Iterator[TextIO]:
-    """Open a file that appears under its name only when it is complete, for its owner only.
+    """Open a file that appears under its name only when it is complete.
 
-    A path that exists and is not a regular file, such as a pipe, is written to directly.
+    Only its owner can read it. A path that exists and is not a regular file, such as a pipe, is
+    written to directly.
 
     Raises:
         CommandError: the file cannot be written.
@@ -44,7 +45,7 @@ def _private(path: str, flags: int) -> int:
 
 @contextmanager
 def output_stream(path: str | None, stdout: OutputWrapper) -> Iterator[TextIO]:
-    """Open what `--output` names; without it, the command's stdout.
+    """Open the file that `--output` names, or the command's stdout if the option is missing.
 
     Raises:
         CommandError: the file cannot be written.

@@ -24,15 +24,15 @@ LOG_VERBOSITY = 2
 
 
 class ServerCommand(BaseCommand, ABC):
-    """A command on the database of a running installation.
+    """A command that uses the database of a running installation.
 
     Subclasses do their work in `run`. For an expected error they raise a CommandError whose message
-    says what to do. Results go to `screen`, warnings go to `warn`.
+    says what to do. Results go to `screen`, and warnings go to `warn`.
     """
 
-    #: Other errors of a subclass that are shown as their text, without a traceback.
+    #: Other errors that a subclass expects. Only their text is shown, without a traceback.
     expected_errors: tuple[type[Exception], ...] = ()
-    #: Django sets it when the command was started from the command line.
+    #: Django sets this if the command was started from the command line.
     _called_from_command_line = False
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:

@@ -21,7 +21,7 @@ def show_dry_run(screen: Screen, guild: Guild, typed: str, *, as_json: bool) -> 
     """Print what would happen to each member.
 
     Raises:
-        CommandError: the start would be refused. The exit status is that of the start.
+        CommandError: the start would be refused. The exit status is the same as for a real start.
         ValidationError: the text cannot be a code.
     """
     code = find_code(guild.provider, typed) or new_code(guild.provider, typed)

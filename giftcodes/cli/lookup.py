@@ -1,4 +1,7 @@
-"""Find rows by what a person typed. Case is ignored if the result is clear; errors list choices."""
+"""Find rows by the text that a person typed.
+
+Case is ignored if the result is clear. Errors list the possible choices.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +30,7 @@ def find_provider(name: str) -> ProviderConfig:
     """The game with this name.
 
     Raises:
-        CommandError: no game has it.
+        CommandError: no game has this name.
     """
     providers: dict[str, ProviderConfig] = settings.PROVIDERS
     config = providers.get(clean_token(name).casefold())
@@ -39,7 +42,7 @@ def find_provider(name: str) -> ProviderConfig:
 
 
 def whole_number(text: str) -> int:
-    """Parse a whole number, in digits of any script and with an optional minus.
+    """Parse a whole number in digits of any script, with an optional minus sign.
 
     Raises:
         ArgumentTypeError: the text is not clearly a whole number. The message says what to write.
@@ -72,17 +75,17 @@ def parse_player(provider: str, player_id: str) -> tuple[ProviderConfig, str]:
 
 
 def find_guild(name: str) -> Guild:
-    """The guild with this name. If no name is equal, one that differs only in case.
+    """The guild with this name. If there is none, the guild whose name differs only in case.
 
     Raises:
-        CommandError: there is no such guild, or several differ only in case.
+        CommandError: there is no such guild, or several guilds have names that differ only in case.
     """
     wanted = clean_name(name)
     guild = Guild.objects.filter(name__in=[name, wanted]).first()
     if guild is not None:
         return guild
-    # Compared in Python, on names that the model has cleaned while it read them: an older version
-    # stored names as they were typed.
+    # The names are compared in Python, because the model cleans them when it reads them. An older
+    # version stored names as they were typed.
     known = Guild.objects.values_list("pk", "name")
     alike = [pk for pk, other in known if other.strip().casefold() == wanted.casefold()]
     if len(alike) == 1:
@@ -108,7 +111,7 @@ def find_known_code(guild: Guild, code: str) -> GiftCode:
 
 
 def find_code_of_any_game(code: str) -> tuple[str, str]:
-    """The game and the folded code of a code that is typed without its game.
+    """The game and the folded text of a code that was typed without its game.
 
     Raises:
         CommandError: the code is unknown, or several games have it.
@@ -127,10 +130,12 @@ def find_code_of_any_game(code: str) -> tuple[str, str]:
 
 
 def parse_moment(text: str) -> dt.datetime:
-    """Parse a day (as its start) or a moment, in the project's time zone if the text names none.
+    """Parse a moment, or a day, which stands for the moment at which it starts.
+
+    If the text names no time zone, the project's time zone applies.
 
     Raises:
-        CommandError: the text is neither.
+        CommandError: the text is neither a moment nor a day.
     """
     try:
         day = parse_date(text)

@@ -1,4 +1,4 @@
-"""Progress of work in stages: a bar for each stage on a terminal, a line for each elsewhere."""
+"""Show the progress of work in stages: a bar for each stage on a terminal, or else a line."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 
 from giftcodes.cli.terminal import Screen
 
-#: Is called with the fraction that is done, from 0 to 1.
+#: A function that is called with the fraction that is done, from 0 to 1.
 ReportProgress = Callable[[float], None]
 
 

@@ -23,7 +23,7 @@ from giftcodes.domain.text import printable
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """A table. `more` is printed below it, such as how many rows were left out."""
+    """A table. `more` is printed below it, for example the number of rows that were left out."""
 
     title: str
     headers: Sequence[str]
@@ -92,7 +92,7 @@ def _rich(table: Table) -> rich.table.Table:
 
 
 def _plain(table: Table) -> list[str]:
-    """The lines of a table. Widths are those of a terminal, where a Chinese character takes two."""
+    """The lines of a table, aligned for a terminal. A Chinese character is two columns wide."""
     rows = [[printable(str(cell)) for cell in row] for row in [table.headers, *table.rows]]
     widths = [max(map(cell_len, column)) for column in zip(*rows, strict=True)]
     lines = [

@@ -1,4 +1,4 @@
-"""Show the progress of a run until it ends: a bar on a terminal, some lines elsewhere."""
+"""Show the progress of a run until it ends: a bar on a terminal, or else a few lines."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class RunProgress:
 
     @classmethod
     def of(cls, redemption_id: int) -> Self:
-        # The state is read before the numbers, so that those of a finished run are final.
+        # The state is read before the numbers, so that the numbers of a finished run are final.
         redemption = Redemption.objects.get(pk=redemption_id)
         return cls(is_running=redemption.state == RunState.RUNNING, tally=redemption.tally())
 
@@ -61,7 +61,7 @@ class RunProgress:
 
     @property
     def words(self) -> str:
-        """The members by state, such as `40 redeemed, 2 needs correction`."""
+        """The number of members in each state, such as `40 redeemed, 2 needs correction`."""
         return ", ".join(
             f"{self.tally[state]} {STATE_LABELS[state]}" for state in State if self.tally.get(state)
         )
@@ -111,7 +111,7 @@ def watch(
     Args:
         redemption: the run.
         screen: shows the progress.
-        warn: is called when the run cannot go on, once for each reason.
+        warn: called with the reason when the run cannot go on, once for each reason.
         pause: waits for a number of seconds.
 
     Returns:
@@ -154,13 +154,13 @@ def _members_without_code(redemption: Redemption) -> Table:
 
 
 def _time_left(redemption_id: int) -> str:
-    """The estimated time until the run ends, in words; empty if there is no estimate."""
+    """The estimated time until the run ends, in words. It is empty if there is no estimate."""
     outlook = read_outlooks().by_redemption.get(redemption_id)
     return "" if outlook is None or outlook.seconds is None else f"left: {words.left(outlook)}"
 
 
 def _obstacle(provider: str) -> str:
-    """Why no run of this game can go on now; empty if it can."""
+    """The reason why no run of this game can go on now. It is empty if runs can go on."""
     now = database_now()
     age = pulse_age_seconds(now)
     if not is_beating(age):

@@ -32,15 +32,15 @@ class _CostRow(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """The cost of a run that was not started yet.
+    """The cost of a run that has not been started yet.
 
     Args:
         members: the guild's members for whom codes may be redeemed.
         requests: the number of members for whom a request would be sent. None is sent if the player
             has the code, or if a request for it is under way.
-        outlook: the outlook as if the run began now, together with the others of the preview. If
-            the run exists already, its own outlook.
-        is_running: it runs already, so that a start would be refused.
+        outlook: the outlook if this run and the others in the preview began now. A run that exists
+            already has its own outlook.
+        is_running: whether the run has been started already. Another start would be refused.
     """
 
     members: int
@@ -50,10 +50,10 @@ class Preview:
 
 
 def preview(*, guild_id: int, gift_code_id: int) -> Preview:
-    """The cost of redeeming a code for a guild. Six statements; nothing is changed.
+    """The cost of redeeming a code for a guild. This takes six statements and changes nothing.
 
     Raises:
-        ValueError: there is no such guild, or the code is of another game.
+        ValueError: there is no such guild, or the code belongs to another game.
     """
     found = previews([(guild_id, gift_code_id)])
     if not found:
@@ -62,10 +62,12 @@ def preview(*, guild_id: int, gift_code_id: int) -> Preview:
 
 
 def previews(pairs: Iterable[tuple[int, int]]) -> dict[tuple[int, int], Preview]:
-    """The cost of redeeming codes for guilds, all at once. Six statements, for any number of pairs.
+    """The cost of redeeming several codes for several guilds at once.
+
+    This takes six statements for any number of pairs.
 
     Args:
-        pairs: (guild id, code id).
+        pairs: the guild id and the code id of each run.
 
     Returns:
         A preview for each pair whose guild plays the code's game, by the guilds' priority.
@@ -93,12 +95,12 @@ def previews(pairs: Iterable[tuple[int, int]]) -> dict[tuple[int, int], Preview]
 
 
 def _key(row: _CostRow, nth: int) -> int:
-    """The redemption's id. For a pair without a redemption, a number that is not an id."""
+    """The redemption's id. A pair without a redemption gets a number that is not an id."""
     return row.redemption_id or -1 - nth
 
 
 def _forecast_with(rows: list[_CostRow]) -> dict[int, Outlook]:
-    """The outlook of every run, as if those of the preview began now, by `_key`."""
+    """The outlook of every run by its `_key`, as if the runs in the preview began now."""
     queues = queues_at(database_now())
     queued = {run.id for queue in queues.values() for run in queue.runs}
     new: dict[str, list[Run]] = defaultdict(list)
@@ -110,7 +112,7 @@ def _forecast_with(rows: list[_CostRow]) -> dict[int, Outlook]:
             )
     outlooks: dict[int, Outlook] = {}
     for provider, queue in queues.items():
-        # The sort is stable: among equals, those that were never served come first.
+        # The sort is stable. Of runs of equal rank, the new ones come first: none was ever served.
         runs = sorted([*new[provider], *queue.runs], key=lambda run: run.rank)
         outlooks |= forecast(queue.pace, runs)
     return outlooks

@@ -13,8 +13,8 @@ from giftcodes.models import CancelKind
 from giftcodes.models.member_redemption import REFUSED_FOR, STATE_LABELS, is_refused_sql
 from giftcodes.sql import fetch_as
 
-# `elsewhere` is the member redemption of another guild through which the player has the code, or
-# which has a request for it under way.
+# `elsewhere` is a member redemption of the player in another guild. Either the player has the code
+# through it, or its request for the code is under way.
 _MEMBERS = f"""
 SELECT m.player_id, m.nickname, m.active, m.opted_out, own.state, coalesce(own.cancel_kind, ''),
        coalesce(own.reason, ''), own.covered_by_id IS NOT NULL, elsewhere.state, elsewhere.guild,
@@ -56,9 +56,9 @@ class PlannedMember:
     """One member's part of a plan. `redeem --dry-run --json` prints these fields.
 
     Args:
-        player_id, nickname: of the member.
+        player_id, nickname: the member's player ID and nickname.
         is_asked: whether a request would be sent.
-        words: why, or why not.
+        words: the reason why a request would be sent, or would not be sent.
     """
 
     player_id: str
@@ -70,7 +70,9 @@ class PlannedMember:
 def plan(
     *, guild_id: int, gift_code_id: int | None, names_guilds: bool = True
 ) -> list[PlannedMember]:
-    """What would happen for each member of a guild, including those who have left. One statement.
+    """What would happen for each member of a guild, including those who have left.
+
+    This takes one statement.
 
     Args:
         guild_id: the guild.

@@ -23,16 +23,16 @@ class Run:
         rank: the code's deadline, then the guild's priority. A run with a smaller rank is served
             completely before a run with a larger one. Runs of equal rank take turns.
         requests: the number of waiting members, without those whose duplicate gets the request.
-        later: the seconds until a waiting member is due, for each of them who is not due yet.
-        confirmations: the seconds until the next request for each unconfirmed member; 0 or less
+        later: the seconds until each waiting member who is not due yet becomes due.
+        confirmations: the seconds until the next request for each unconfirmed member. 0 or less
             means now.
         in_flight: the number of requests under way.
-        waits_for: the redemptions that send requests for duplicates of its members, each with the
-            number of these duplicates.
-        is_stopping: requests under way are finished, and no more are sent.
-        is_proven: a member got the code, and there is no doubt about it.
-        hindrance: the reason why it is unknown when its requests will be sent, in words. Other runs
-            do not wait for them.
+        waits_for: the other redemptions that send requests for players who are also members here.
+            Each entry is the id of such a redemption and the number of these players.
+        is_stopping: whether requests under way are finished, but no more are sent.
+        is_proven: whether a member has certainly got the code.
+        hindrance: the reason why it is unknown when the requests will be sent, in words. It is
+            empty if nothing prevents them. Other runs do not wait for these requests.
     """
 
     id: int
@@ -52,12 +52,13 @@ class Outlook:
     """The forecast for a run.
 
     Args:
-        requests: the number of its requests that have not been sent yet.
-        ahead_of_next: the number of requests of other runs before its next one.
-        ahead_of_last: the number of requests of other runs before its last one.
-        seconds: the seconds until it is finished; None if unknown.
-        why_unknown: why the seconds are unknown, in words.
-        is_paused: the game is paused. The seconds are right if the game answers its next probe.
+        requests: the number of the run's requests that have not been sent yet.
+        ahead_of_next: the number of requests of other runs before this run's next request.
+        ahead_of_last: the number of requests of other runs before this run's last request.
+        seconds: the seconds until the run is finished, or None if unknown.
+        why_unknown: the reason why the seconds are unknown, in words.
+        is_paused: whether the game is paused. If so, the seconds are right only if the game answers
+            the next probe.
         is_stopping, is_proven: as in `Run`.
     """
 
@@ -76,7 +77,7 @@ def forecast(pace: Pace, queue: Sequence[Run]) -> dict[int, Outlook]:
 
     Args:
         pace: how fast the game takes requests.
-        queue: its runs in the order of dispatch: by rank, then in the order of their turns.
+        queue: the game's runs in the order of dispatch: by rank, then in the order of their turns.
 
     Returns:
         The outlook of each run, by the redemption's id.
@@ -121,13 +122,15 @@ def in_all(outlooks: Iterable[Outlook]) -> Outlook:
 
 
 def last_turns(requests: Sequence[int]) -> list[int]:
-    """The place of each run's last request, if runs of equal rank take turns of one request.
+    """The place of each run's last request among runs of equal rank, which take turns.
+
+    In each turn a run sends one request.
 
     Args:
         requests: the number of requests of each run, in the order of their turns. It may be 0.
 
     Returns:
-        For each run the place, counted from 1; 0 if it has no request.
+        The place for each run, counted from 1, or 0 if the run has no request.
     """
     ascending = sorted(requests)
     sums = [0, *accumulate(ascending)]
@@ -169,14 +172,14 @@ class _Line:
 
     @classmethod
     def of(cls, pace: Pace, queue: Sequence[Run]) -> _Line:
-        """The start of the walk."""
+        """Begin the walk at the first rank of the queue."""
         confirmations = sorted(seconds for run in queue for seconds in run.confirmations)
         due = bisect_right(confirmations, 0.0)
         total = len(confirmations) + sum(run.requests for run in queue)
         return cls(pace, total=total, confirmed_first=due, ahead=due, later=confirmations[due:])
 
     def pass_by(self, runs: Iterable[Run]) -> None:
-        """Go on to the next rank."""
+        """Go past the runs of the current rank, to the next rank."""
         for run in runs:
             self.ahead += run.requests - len(run.later)
             for seconds in run.later:
@@ -221,8 +224,8 @@ def _outlook(run: Run, line: _Line, *, first: int, last: int) -> Outlook:
 
     Args:
         run: the run.
-        line: what is ahead of its rank.
-        first, last: the places of its next and its last request among the requests of its rank.
+        line: the walk through the queue, at the rank of the run.
+        first, last: the places of the run's next and last requests among the requests of its rank.
     """
     requests = run.requests + len(run.confirmations)
     is_unknown = bool(line.pace.why_unknown and (requests or line.pace.hindrance))
@@ -239,7 +242,7 @@ def _outlook(run: Run, line: _Line, *, first: int, last: int) -> Outlook:
 
 
 def _seconds(run: Run, line: _Line, *, last: int) -> float:
-    """Seconds until all its requests are answered."""
+    """Seconds until all requests of the run are answered."""
     pace = line.pace
     answers = [pace.latency if run.in_flight else 0.0]
     if run.requests:
@@ -254,9 +257,9 @@ def _seconds(run: Run, line: _Line, *, last: int) -> float:
 
 
 def _with_duplicates(queue: Sequence[Run], found: dict[int, Outlook]) -> dict[int, Outlook]:
-    """Add the wait for duplicates, for which other runs send the requests.
+    """Add the wait for members whose requests are sent by other runs (duplicates).
 
-    The last of n duplicates in a run is expected after n/(n+1) of the run's time.
+    If another run has n such members, the last one is expected after n/(n+1) of that run's time.
     """
     waiting = {}
     for run in queue:

@@ -1,4 +1,4 @@
-"""An outlook in words that are no more exact than the forecast. Pure."""
+"""Describe an outlook in words that are no more exact than the forecast. Pure functions."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ _MINUTE, _HOUR, _DAY = 60, 3_600, 86_400
 
 
 def left(outlook: Outlook) -> str:
-    """The time that is left: `about 3 min`, or why it is unknown."""
+    """The time that is left, such as `about 3 min`, or the reason why it is unknown."""
     if outlook.seconds is None:
         return gettext(outlook.why_unknown)
     time = {"time": about(outlook.seconds)}

@@ -1,4 +1,4 @@
-"""When the game answers the nth request from now. Pure."""
+"""Calculate when a game answers the nth request from now. Pure functions."""
 
 from __future__ import annotations
 
@@ -7,10 +7,11 @@ from dataclasses import dataclass
 
 from django.utils.translation import gettext_noop
 
-#: Nothing is enqueued when a window or a pause ends or a member falls due: the next tick sees it.
+#: When a window or a pause ends, or a member becomes due, nothing is enqueued. The next tick finds
+#: the work.
 TICK_SECONDS = 0.25
 TICK_WAIT_SECONDS = TICK_SECONDS / 2
-#: Used if nothing was measured.
+#: The latency that is assumed if nothing was measured.
 USUAL_LATENCY_SECONDS = 0.5
 
 NOT_MEASURED = gettext_noop(
@@ -23,11 +24,11 @@ class Window:
     """The game's request limit, and how much of it is left.
 
     Args:
-        limit: requests in each window, at least 1.
-        seconds: from one window's first answer to the next window's first request.
-        left: requests that may still be sent in the open window.
-        ends_in: seconds until the open window ends. None if no window is open.
-        openers_out: requests in flight that open a window.
+        limit: the number of requests in each window, at least 1.
+        seconds: the time from one window's first answer to the next window's first request.
+        left: the number of requests that may still be sent in the open window.
+        ends_in: the seconds until the open window ends, or None if no window is open.
+        openers_out: the number of requests in flight that open a window.
     """
 
     limit: int
@@ -42,14 +43,15 @@ class Pace:
     """How fast requests are sent and answered.
 
     Args:
-        window: the limit. None if there is no limit, and the measured speed decides.
-        speed: measured requests a second; None: unknown. Only used without a window.
-        latency: seconds from a claim to its answer, more than 0.
-        threads: the most requests under way at once, at least 1.
-        in_flight: requests under way now.
-        held_for: seconds in which nothing is sent, because of a pause or a refusal.
-        is_on_trial: the game is paused, and a probe goes first to find out whether it answers.
-        hindrance: why nothing will be sent, in words; empty if nothing prevents it.
+        window: the limit. If there is no limit, this is None, and the measured speed decides.
+        speed: the measured requests per second, or None if unknown. Only used without a window.
+        latency: the seconds from a claim to its answer, more than 0.
+        threads: the maximum number of requests under way at once, at least 1.
+        in_flight: the number of requests under way now.
+        held_for: the seconds for which nothing is sent, because of a pause or a refusal.
+        is_on_trial: whether the game is paused, so that a probe must be answered first.
+        hindrance: the reason why nothing will be sent, in words. It is empty if nothing prevents
+            requests.
     """
 
     window: Window | None = None
@@ -63,16 +65,16 @@ class Pace:
 
     @property
     def why_unknown(self) -> str:
-        """Why the pace is unknown, in words; empty if it is known."""
+        """The reason why the pace is unknown, in words. It is empty if the pace is known."""
         return self.hindrance or ("" if self.window or self.speed else NOT_MEASURED)
 
     def answered_in(self, nth: int) -> float:
         """Seconds until the nth request that is not under way yet is answered.
 
-        It grows with n, or stays the same.
+        For a larger n, the result is the same or larger.
 
         Args:
-            nth: 1 is the next one.
+            nth: the number of the request. 1 is the next one.
 
         Raises:
             ValueError: the pace is unknown.
@@ -85,7 +87,7 @@ class Pace:
 
     @property
     def _held(self) -> float:
-        """Seconds until requests are sent again: the pause is over, and its probe answered."""
+        """Seconds until the pause is over and its probe is answered, so that requests are sent."""
         noticed = TICK_WAIT_SECONDS if self.held_for else 0.0
         return self.held_for + noticed + (self.latency if self.is_on_trial else 0.0)
 
@@ -110,7 +112,7 @@ class Pace:
         return math.ceil(length / TICK_SECONDS) * TICK_SECONDS - length
 
     def _free(self, window: Window) -> int:
-        """Requests that the open window still takes, if there is time for them in it."""
+        """The number of requests that the open window still has room and time for."""
         if window.ends_in is None:
             return 0
         in_time = self._sendable(window.ends_in - self._held) - self.in_flight
@@ -120,7 +122,7 @@ class Pace:
         return max(1, min(window.limit, self._sendable(window.seconds)))
 
     def _sendable(self, seconds: float) -> int:
-        """Requests that the threads can send, and get answered, in this time."""
+        """The number of requests that the threads can send and get answered in this time."""
         return self.threads * math.floor(max(0.0, seconds) / self.latency)
 
     def _batches(self, requests: int) -> float:

@@ -1,6 +1,6 @@
-"""A snapshot of every game's queue, read by a fixed number of statements, and its forecast.
+"""A snapshot of every game's queue, read with a fixed number of statements, and its forecast.
 
-A queue has the order of dispatch: by the code's deadline, then the guild's priority, then by turn.
+A queue is in the order of dispatch: by the code's deadline, then the guild's priority, then turn.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ from giftcodes.models.deadline import deadline
 from giftcodes.models.rate_budget import MARGIN_SECONDS, UNLIMITED, USUAL_WINDOW_SECONDS
 from giftcodes.sql import fetch_as, statement
 
-#: If more members wait than this, duplicates are counted as if each needed a request: finding them
-#: would take seconds, and at 30 requests a minute the end is half a day away.
+#: If more members wait than this, duplicates are counted as if each needed a request. Finding them
+#: would take seconds, and at 30 requests a minute the end is half a day away in any case.
 MOST_DUPLICATES_SOUGHT = 20_000
 #: The speed is measured over this time, and from at least this many requests.
 MEASURED_SECONDS = 60.0
@@ -65,9 +65,9 @@ class _MeasuredRow(NamedTuple):
 
     Args:
         provider: the game.
-        latency: seconds from request to answer, on average. None if nothing was answered.
-        gaps: how many requests closely followed the one before.
-        seconds: the sum of the times between these requests and the ones before them.
+        latency: the average seconds from request to answer, or None if nothing was answered.
+        gaps: the number of requests that were sent soon after the request before.
+        seconds: the sum of the times between each of these requests and the request before it.
     """
 
     provider: str
@@ -77,7 +77,7 @@ class _MeasuredRow(NamedTuple):
 
     @property
     def speed(self) -> float | None:
-        """Requests a second. None if there were too few to measure it."""
+        """Requests per second, or None if there were too few requests to measure the speed."""
         return self.gaps / self.seconds if self.seconds and self.gaps >= FEWEST_MEASURED else None
 
 
@@ -87,9 +87,9 @@ class Outlooks:
 
     Args:
         at: the moment.
-        by_redemption: the outlook of each redemption that runs, or waits to be started, by its id.
+        by_redemption: the outlook of each redemption that runs or waits to be started, by its id.
         by_provider: the outlook of each game's queue as a whole.
-        runs: how many redemptions each game's queue holds.
+        runs: the number of redemptions in each game's queue.
     """
 
     at: dt.datetime
@@ -98,7 +98,10 @@ class Outlooks:
     runs: dict[str, int]
 
     def moment(self, outlook: Outlook) -> dt.datetime | None:
-        """The moment at which it is finished, to the second. None if unknown."""
+        """The moment at which a run with this outlook is finished, to the second.
+
+        It is None if the moment is unknown.
+        """
         if outlook.seconds is None:
             return None
         return (self.at + dt.timedelta(seconds=outlook.seconds + 0.5)).replace(microsecond=0)
@@ -113,7 +116,7 @@ class Queue:
 
 
 def read_outlooks() -> Outlooks:
-    """Read every game's queue, and forecast it. At most five statements."""
+    """Read every game's queue, and forecast it. This takes at most five statements."""
     now = database_now()
     queues = queues_at(now)
     found = {provider: forecast(queue.pace, queue.runs) for provider, queue in queues.items()}
@@ -232,7 +235,7 @@ def _pace(
         window=None if is_unlimited else _window(budget, config, now=now, openers_out=openers_out),
         speed=measured.speed,
         latency=max(measured.latency or USUAL_LATENCY_SECONDS, 0.001),
-        # Twice as many are claimed as there are threads (settings.IN_FLIGHT_MAX).
+        # Twice as many members are claimed as there are threads (settings.IN_FLIGHT_MAX).
         threads=max(1, settings.IN_FLIGHT_MAX // 2),
         in_flight=in_flight,
         held_for=max(pause_over_in, window_over_in if is_unlimited else 0.0),
@@ -264,5 +267,5 @@ def _hindrance(budget: RateBudget, config: ProviderConfig) -> str:
 
 
 def _seconds_to(moment: dt.datetime | None, now: dt.datetime) -> float:
-    """Seconds until a moment; 0 if it is over or unknown."""
+    """Seconds until a moment, or 0 if it has passed or is unknown."""
     return max(0.0, (moment - now).total_seconds()) if moment else 0.0

@@ -1,1 +1,1 @@
-"""Reading the database for pages, commands and exports alike."""
+"""Queries that read the database for pages, commands and exports."""

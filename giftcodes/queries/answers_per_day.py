@@ -1,4 +1,4 @@
-"""The number of answers of the games on each day."""
+"""The number of the games' answers on each day."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from giftcodes.models import Attempt, PrunedFigure
 def answers_per_day(
     first: dt.date, attempts: QuerySet[Attempt] | None = None
 ) -> dict[dt.date, dict[Outcome, int]]:
-    """Count answers by day and outcome, in two queries: for attempts, and for pruned ones.
+    """Count answers by day and outcome, in two queries: one for attempts, one for pruned attempts.
 
     Args:
         first: the first day, in the current time zone.
-        attempts: the rows to count; None: all, with the pruned ones. Pruned rows are counted for
-            all guilds together, and cannot be limited to some.
+        attempts: the rows to count. None counts all rows, including pruned ones. Pruned rows are
+            counted for all guilds together, so they cannot be limited to some guilds.
     """
     rows = Attempt.objects.all() if attempts is None else attempts
     since = timezone.make_aware(dt.datetime.combine(first, dt.time.min))

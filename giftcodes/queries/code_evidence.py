@@ -1,4 +1,4 @@
-"""Why a code is in its state: the answers that caused it, and the decisions of people."""
+"""The reasons for the state of a code: the answers that caused it, and people's decisions."""
 
 from __future__ import annotations
 
@@ -25,7 +25,10 @@ def _answers(code: GiftCode) -> QuerySet[Attempt]:
 
 
 def holding_answers(code: GiftCode) -> list[Attempt]:
-    """The latest unclear answers, which are why the code is held. Empty if it is not held."""
+    """The latest unclear answers, because of which the code is held.
+
+    The list is empty if the code is not held.
+    """
     if not code.is_held or code.odd_since is None:
         return []
     unclear = _answers(code).filter(
@@ -36,7 +39,7 @@ def holding_answers(code: GiftCode) -> list[Attempt]:
 
 
 def closing_answers(code: GiftCode) -> list[Attempt]:
-    """The latest answers that closed the code. Empty: the game did not close it."""
+    """The latest answers that closed the code. The list is empty if the game did not close it."""
     if not code.closed_outcome or code.closed_at is None:
         return []
     closing = _answers(code).filter(
@@ -46,7 +49,7 @@ def closing_answers(code: GiftCode) -> list[Attempt]:
 
 
 def proving_answers(code: GiftCode) -> list[Attempt]:
-    """The first answer that proved that the code works. Empty: there is none."""
+    """A list with the first answer that proved that the code works. It is empty without one."""
     if code.proven_at is None:
         return []
     proving = _answers(code).filter(outcome__in=PROVING, answered_at__gte=code.proven_at - _SLACK)

@@ -19,7 +19,7 @@ class CodeCoverage:
 
     Args:
         code: the code.
-        redemption_id: the id of the guild's redemption of the code; None if there is none yet.
+        redemption_id: the id of the guild's redemption of the code, or None if there is none yet.
         settled: the number of members who have the code.
         total: the number of members in the redemption.
     """
@@ -75,7 +75,8 @@ def members_of(
     Args:
         guild: the guild.
         search: a part of the nickname, or the beginning of the player ID.
-        unsettled_in: only members who may still get one of these codes; None: all members.
+        unsettled_in: limits the result to members who may still get one of these codes. None means
+            all members.
     """
     members = Member.objects.filter(guild=guild, active=True).order_by(
         "nickname", "player_id", "pk"
@@ -97,7 +98,8 @@ def standings(
     """The member redemptions of these members and codes, in one query.
 
     Returns:
-        A standing for each (member id, code id). A member who is not part of a redemption has none.
+        A standing for each pair of member id and code id. A member who is not part of a redemption
+        has none.
     """
     rows = MemberRedemption.objects.filter(member__in=members, gift_code__in=codes).order_by()
     return {

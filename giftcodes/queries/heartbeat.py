@@ -1,4 +1,7 @@
-"""Whether beat and a worker run: the age of beat's tick, which comes four times a second."""
+"""The age of beat's tick, which shows whether beat and a worker run.
+
+Beat ticks four times a second.
+"""
 
 from __future__ import annotations
 
@@ -17,12 +20,12 @@ SILENT_SECONDS = failpoints.seconds("BEAT_SILENT_SECONDS", 30.0)
 
 
 def last_tick_at() -> dt.datetime | None:
-    """When a worker last took a tick; None: never."""
+    """The time when a worker last took a tick, or None if it never did."""
     return Heartbeat.objects.filter(name="tick").values_list("at", flat=True).first()
 
 
 def pulse_age_seconds(now: dt.datetime) -> float | None:
-    """The age of the last tick by the database's clock. None if there was no tick."""
+    """The age of the last tick by the database's clock, or None if there was no tick."""
     at = last_tick_at()
     return None if at is None else (now - at).total_seconds()
 
@@ -33,7 +36,7 @@ def is_beating(age_seconds: float | None) -> bool:
 
 
 def silent_seconds() -> float:
-    """The time without a tick: since the last one, or since the newest migration if none came."""
+    """The time since the last tick, or since the newest migration if there was no tick."""
     now = database_now()
     since = last_tick_at() or MigrationRecorder.Migration.objects.aggregate(at=Max("applied"))["at"]
     return (now - since).total_seconds() if since else 0.0

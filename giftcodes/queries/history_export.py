@@ -14,7 +14,7 @@ from giftcodes.models import MemberRedemption
 from giftcodes.roster.cells import FORMULA_STARTS
 
 CHUNK_ROWS = 2_000
-#: The beginning of a CSV file for a person: spreadsheets then read it as UTF-8.
+#: A CSV file for a person begins with this mark, so that spreadsheets read it as UTF-8.
 BYTE_ORDER_MARK = "\ufeff"
 
 _SOURCES = {
@@ -57,9 +57,9 @@ def rows(
     """The rows, oldest redemption first, read a few thousand at a time.
 
     Args:
-        guild_id: only of this guild.
-        code: only of all issues of this code: game and folded code.
-        since: only those that have changed since then.
+        guild_id: limits the rows to this guild.
+        code: limits the rows to all issues of this code, given as its game and its folded text.
+        since: limits the rows to those that have changed since then.
     """
     found = MemberRedemption.objects.all()
     if guild_id is not None:
@@ -77,7 +77,7 @@ def rows(
 
 
 def write_csv(found: Iterable[dict[str, Any]], stream: TextIO) -> int:
-    """Write CSV with a header, in which no cell is a formula. Returns how many rows there were."""
+    """Write CSV with a header, in which no cell is a formula. Return the number of rows."""
     writer = csv.writer(stream, lineterminator="\n")
     writer.writerow(COLUMNS)
     number = 0
@@ -88,7 +88,7 @@ def write_csv(found: Iterable[dict[str, Any]], stream: TextIO) -> int:
 
 
 def write_jsonl(found: Iterable[dict[str, Any]], stream: TextIO) -> int:
-    """Write one JSON object in each line. Returns how many there were."""
+    """Write one JSON object in each line. Return the number of objects."""
     number = 0
     for row in found:
         stream.write(
@@ -104,5 +104,5 @@ def _plain(value: Any) -> Any:
 
 
 def harmless(cell: Any) -> Any:
-    """A cell that no spreadsheet reads as a formula: players choose their nicknames."""
+    """Make a cell safe for spreadsheets, because a player may choose a formula as a nickname."""
     return f"'{cell}" if isinstance(cell, str) and cell.startswith(FORMULA_STARTS) else cell

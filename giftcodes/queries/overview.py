@@ -50,13 +50,14 @@ def overview(rows: Rows | None = None, *, most_runs: int | None = None) -> dict[
     """The state of the system. Times are ISO 8601 in UTC, or None.
 
     Args:
-        rows: the rows to count and show; None: all. Games and beat are the same for every person.
-        most_runs: the most runs, longest first; None: all.
+        rows: the rows to count and show. None means all rows. Games and beat are the same for every
+            person.
+        most_runs: the maximum number of runs to show. None shows all runs.
     """
     rows = rows or Rows()
     now = database_now()
     outlooks = read_outlooks()
-    # In one statement each, however many games there are.
+    # Each takes one statement, however many games there are.
     budgets, feeds = RateBudget.objects.in_bulk(), Feed.objects.in_bulk()
     states = Counter(dict(rows.redemptions.order_by().values_list("state").annotate(Count("pk"))))
     return {
@@ -110,7 +111,7 @@ def _pause(budget: RateBudget) -> dict[str, Any] | None:
 
 
 def _budget(budget: RateBudget, config: ProviderConfig, now: dt.datetime) -> dict[str, Any]:
-    """The window of a game. After its end nothing is used; a limit of None is no limit."""
+    """The window of a game. After its end, `used` is 0. Without a limit, `limit` is None."""
     limit = budget.limit(config.rate)
     is_over = budget.window_ends_at is not None and budget.window_ends_at <= now
     return {
@@ -135,7 +136,7 @@ def _feed(config: ProviderConfig, feed: Feed) -> dict[str, Any] | None:
 
 
 def _running(rows: Rows, outlooks: Outlooks, most: int | None) -> list[dict[str, Any]]:
-    """The runs, longest first."""
+    """The runs. Those that have been running for the longest time come first."""
     running = rows.redemptions.filter(state=RunState.RUNNING).select_related("guild", "gift_code")
     shown = list(running.order_by("locked_at", "pk")[:most])
     counted = tallies(shown)
@@ -163,20 +164,20 @@ def _run(redemption: Redemption, tally: dict[State, int]) -> dict[str, Any]:
 
 
 def _outlook(outlooks: Outlooks, redemption_id: int) -> dict[str, Any]:
-    """The outlook of a run; None if the run began after the queue was read."""
+    """The outlook of a run, or None if the run began after the queue was read."""
     outlook = outlooks.by_redemption.get(redemption_id)
     return {"outlook": outlook and _as_values(outlook, outlooks)}
 
 
 def _queue(config: ProviderConfig, outlooks: Outlooks) -> dict[str, Any]:
-    """The queue of a game. `ahead_…` means nothing there."""
+    """The queue of a game. The keys `ahead_…` are left out: nothing is ahead of a whole queue."""
     queue = _as_values(outlooks.by_provider[config.name], outlooks)
     del queue["ahead_of_next"], queue["ahead_of_last"]
     return {"queue": {"redemptions": outlooks.runs[config.name], **queue}}
 
 
 def _as_values(outlook: Outlook, outlooks: Outlooks) -> dict[str, Any]:
-    """An outlook. If it is unknown, seconds and moment are None, and the words say why."""
+    """An outlook as plain values. If it is unknown, both times are None, and the words say why."""
     return {
         "requests": outlook.requests,
         "ahead_of_next": outlook.ahead_of_next,
@@ -200,7 +201,7 @@ def _alarms(rows: Rows) -> list[dict[str, Any]]:
 
 
 def _resting(rows: Rows, now: dt.datetime) -> list[dict[str, Any]]:
-    """Channels that refused a message, and to which nothing is sent for now."""
+    """Channels that refused a message, so that nothing is sent to them for now."""
     resting = rows.channels.filter(refused_since__isnull=False, not_before__gt=now).select_related(
         "guild"
     )

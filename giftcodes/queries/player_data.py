@@ -22,7 +22,7 @@ from giftcodes.models.opted_out import player_hash
 
 _MEMBER = ("player_id", "nickname", "realm", "active", "opted_out", "consented_on", "notes")
 
-#: Fields of an answer of a directory of players.
+#: The fields of an answer from a directory of players.
 _LOOKUP = ("asked_at", "answered_at", "said", "name", "realm", "realm_since", "due_at")
 
 
@@ -31,7 +31,7 @@ def data_of(provider: str, player_id: str) -> dict[str, Any]:
 
     Args:
         provider: the game.
-        player_id: decimal digits.
+        player_id: the player ID, in decimal digits.
     """
     members = Member.objects.filter(guild__provider=provider, player_id=player_id).order_by("pk")
     redemptions = MemberRedemption.objects.filter(
@@ -56,7 +56,7 @@ def in_json(data: dict[str, Any]) -> str:
 
 
 def is_known(data: dict[str, Any]) -> bool:
-    """Whether there is any data of the player."""
+    """Whether there is any data about the player."""
     return bool(data["members"] or data["redemptions"] or data["directory"] or data["opted_out"])
 
 

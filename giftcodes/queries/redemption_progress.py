@@ -1,4 +1,4 @@
-"""How far redemptions are, and which members do not have the code."""
+"""The progress of redemptions, and the members who do not have the code."""
 
 from __future__ import annotations
 
@@ -55,8 +55,8 @@ def newest_attempts(member_redemption_ids: Iterable[int], *, most: int) -> dict[
     """The newest attempts of each member redemption, by its id, in one query.
 
     Args:
-        member_redemption_ids: whose attempts.
-        most: the maximum number of attempts of each.
+        member_redemption_ids: the ids of the member redemptions.
+        most: the maximum number of attempts for each member redemption.
     """
     place = Window(RowNumber(), partition_by="member_redemption_id", order_by=F("id").desc())
     rows = (

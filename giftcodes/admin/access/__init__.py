@@ -1,6 +1,6 @@
-"""Users, their roles, and the pages of packages.
+"""Users, their roles, and the admin pages of other packages.
 
-Which rows a user may see is decided in giftcodes.admin.common.scope.
+giftcodes.admin.common.scope decides which rows a user may see.
 """
 
 from giftcodes.admin.access import third_party

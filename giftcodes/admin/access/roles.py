@@ -38,7 +38,7 @@ def role_of(user: User) -> Role:
 
 
 def give_flags(user: User, role: Role) -> None:
-    """Set the flags of a role. The group follows with `give_group` after the user is saved."""
+    """Set the flags of a role. After the user is saved, `give_group` sets the group."""
     user.is_superuser = role is Role.ADMINISTRATOR
     user.is_staff = role is not Role.NOBODY
 
@@ -53,7 +53,7 @@ def give_group(user: User, role: Role) -> None:
 
 
 def promote_to_officers(officers: Iterable[User]) -> list[User]:
-    """Give the role of an officer to those of these users who cannot log in yet.
+    """Give the officer role to each of these users who cannot log in yet.
 
     Returns:
         The users who got the role.

@@ -63,7 +63,10 @@ class FramedTaskInline(TabularInline, PeriodicTaskInline):
 class FramedAttemptAdmin(Scoped, AccessAttemptAdmin, ModelAdmin):
     @admin.action(description=_("Remove expired attempts"), permissions=["delete"])
     def cleanup_expired_attempts(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:
-        """Remove the attempts that no longer count. The package expects a request of a login."""
+        """Remove the attempts that no longer count.
+
+        The package expects the attributes that it adds to the request of a login.
+        """
         AxesProxyHandler.update_request(request)
         super().cleanup_expired_attempts(request, queryset)
 
@@ -97,7 +100,7 @@ PAGES: dict[type[Model], type[Any]] = {
     AccessAttempt: FramedAttemptAdmin,
     AccessLog: FramedLoginAdmin,
 }
-# The log of failures is off, because an attacker could fill it. The attempts have the counts.
+# The log of failures is off, because an attacker could fill it. The table of attempts has counts.
 admin.site.unregister(AccessFailureLog)
 for _model, _page in PAGES.items():
     admin.site.unregister(_model)

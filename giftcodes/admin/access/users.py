@@ -31,7 +31,7 @@ else:
 
 
 class RoleFields(forms.Form):
-    """The role and the guilds of an officer: a mixin for the forms of users."""
+    """A mixin for the forms of users: the role, and the guilds of an officer."""
 
     role = forms.ChoiceField(
         label=_("Role"), choices=Role.choices, widget=UnfoldAdminRadioSelectWidget
@@ -40,7 +40,7 @@ class RoleFields(forms.Form):
         label=_("Officer of"),
         queryset=Guild.objects.all(),
         required=False,
-        # The same search field for guilds as on the page of a member.
+        # The search field for guilds is the same as on the page of a member.
         widget=RowSelectMultiple(Member._meta.get_field("guild"), admin.site),
         help_text=_(
             "The guilds that an officer sees and acts on. They can also be chosen on the page of "
@@ -61,7 +61,7 @@ class RoleFields(forms.Form):
             )
 
     def clean(self) -> dict[str, Any] | None:
-        """Only roles that may act on guilds can have guilds, and one administrator must stay."""
+        """Allow guilds only for roles that may act on them, and keep at least one administrator."""
         cleaned = super().clean()
         may_act = self.cleaned_data.get("role") not in (Role.VIEWER, Role.NOBODY)
         if self.cleaned_data.get("guilds") and not may_act:
@@ -140,7 +140,7 @@ class PersonAdmin(Scoped, _UserAdmin, ModelAdmin):
         give_group(form.instance, Role(form.cleaned_data["role"]))
         form.instance.guilds.set(form.cleaned_data["guilds"])
 
-    # A person who may change users can create an administrator.
+    # Only administrators may change users: a person who can do that can create an administrator.
     def has_add_permission(self, request: HttpRequest) -> bool:
         return bool(request.user.is_superuser)
 
@@ -148,13 +148,13 @@ class PersonAdmin(Scoped, _UserAdmin, ModelAdmin):
         return bool(request.user.is_superuser)
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:  # noqa: ARG002
-        """The journal refers to users. A user who leaves is made inactive instead."""
+        """Always false: the journal refers to users. A user who leaves is made inactive instead."""
         return False
 
 
 class RoleGroupAdmin(Scoped, GroupAdmin, ModelAdmin):  # type: ignore[misc]
     def get_readonly_fields(self, request: HttpRequest, obj: Group | None = None) -> list[str]:  # noqa: ARG002
-        """Roles find their groups by name, so the names cannot change."""
+        """Roles find their groups by name, so the names of these groups cannot change."""
         return ["name"] if obj and obj.name in GROUPS.values() else []
 
     def has_add_permission(self, request: HttpRequest) -> bool:
@@ -168,7 +168,7 @@ class RoleGroupAdmin(Scoped, GroupAdmin, ModelAdmin):  # type: ignore[misc]
         return bool(request.user.is_superuser) and not is_role
 
     def get_actions(self, request: HttpRequest) -> Any:
-        """Groups are deleted one at a time, with a confirmation."""
+        """Leave out the bulk deletion. Groups are deleted one at a time, with a confirmation."""
         actions = super().get_actions(request)
         actions.pop("delete_selected", None)
         return actions

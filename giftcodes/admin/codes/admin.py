@@ -171,7 +171,7 @@ class GiftCodeAdmin(KeepsHistory):
             self._say_what_follows(request, obj)
 
     def _offer_spelling(self, request: HttpRequest, typed: GiftCode, known: GiftCode) -> None:
-        """Offer the spelling for the known code, without saving a new row.
+        """Offer the typed spelling for the known code, without saving a new row.
 
         The form's instance becomes the known code, whose page is shown next.
         """
@@ -194,13 +194,13 @@ class GiftCodeAdmin(KeepsHistory):
     def response_add(
         self, request: HttpRequest, obj: GiftCode, post_url_continue: str | None = None
     ) -> HttpResponse:
-        """After another spelling, redirect to the page of the known code."""
+        """If the code was another spelling of a known code, redirect to that code's page."""
         if obj._state.adding:
             return HttpResponseRedirect(page_url(obj))
         return super().response_add(request, obj, post_url_continue)
 
     def _say_what_follows(self, request: HttpRequest, code: GiftCode) -> None:
-        """Say what will happen to a new code. No worker has started it yet."""
+        """Say what will happen to a new code. No worker has started to redeem it yet."""
         guilds = Guild.objects.automatic().filter(provider=code.provider)
         members = Member.objects.eligible().filter(guild__in=guilds).count()
         if obstacle := provider_obstacle(code.provider):
@@ -292,7 +292,7 @@ class GiftCodeAdmin(KeepsHistory):
 
     @admin.action(description=KeepsHistory.retire_action_words, permissions=["delete"])
     def delete_codes(self, request: HttpRequest, codes: QuerySet[GiftCode]) -> None:
-        """The replacement for a bulk deletion."""
+        """Retire the codes. This replaces Django's bulk deletion."""
         report = Report()
         self.retire(request, codes, report)
         report.tell(request)

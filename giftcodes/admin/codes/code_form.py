@@ -1,4 +1,4 @@
-"""The form that adds a code. If the code is known already, it says what to do instead."""
+"""The form that adds a code. If the code is known already, the form says what to do instead."""
 
 from __future__ import annotations
 

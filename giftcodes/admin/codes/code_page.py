@@ -1,4 +1,4 @@
-"""The page of one code: its state, the answers that caused it, and the decisions of people."""
+"""The page of one code: its state, the answers that caused the state, and people's decisions."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def context(code: GiftCode, person: Any) -> dict[str, Any]:
 
 
 def _shown(attempts: list[Attempt], person: Any) -> list[dict[str, Any]]:
-    """Hide members of other guilds from officers."""
+    """The answers as the template needs them. Officers do not see members of other guilds."""
     these = Attempt.objects.filter(pk__in=[row.pk for row in attempts])
     own = set(scope.visible(these, person).values_list("pk", flat=True))
     return [

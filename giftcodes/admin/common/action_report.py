@@ -1,4 +1,4 @@
-"""The messages that an action shows: each result once, a long list shortened."""
+"""The messages that an action shows. Each result is shown once, and a long list is shortened."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 if TYPE_CHECKING:
     from django.http import HttpRequest
 
-#: More lines of one level than this are joined into one message.
+#: If there are more lines of one level than this, they are joined into one message.
 SHOWN = 5
 _ORDER = (messages.SUCCESS, messages.INFO, messages.WARNING, messages.ERROR)
 
@@ -23,27 +23,27 @@ class Report:
         self._lines: dict[int, Counter[str]] = {level: Counter() for level in _ORDER}
 
     def done(self, text: str) -> None:
-        """The action did it."""
+        """Add a line about something that the action did."""
         self._lines[messages.SUCCESS][text] += 1
 
     def nothing(self, text: str) -> None:
-        """There was nothing to do."""
+        """Add a line about a row for which there was nothing to do."""
         self._lines[messages.INFO][text] += 1
 
     def refused(self, text: str) -> None:
-        """The action did not do it, and this is the reason."""
+        """Add the reason why the action did not do something."""
         self._lines[messages.WARNING][text] += 1
 
     def failed(self, text: str) -> None:
-        """The action should have done it, and could not."""
+        """Add a line about something that the action should have done but could not do."""
         self._lines[messages.ERROR][text] += 1
 
     def tell(self, request: HttpRequest, *, is_silent: bool = False) -> None:
         """Show the lines on the next page. If there are none, say that there was nothing to do.
 
         Args:
-            request: whose next page shows them.
-            is_silent: the next page is the answer itself, so show nothing if there are no lines.
+            request: the request of the person whose next page shows the lines.
+            is_silent: show nothing if there are no lines, because the next page is the answer.
         """
         has_lines = False
         for level in _ORDER:

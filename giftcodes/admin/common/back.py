@@ -1,4 +1,4 @@
-"""The page that a person came from, as the browser names it."""
+"""The page that a person came from, as their browser reports it."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from django.utils.http import url_has_allowed_host_and_scheme
 
 
 def page_before(request: HttpRequest) -> str:
-    """The address in the form's field `back`; empty if it is not a page of this site.
+    """The address in the form field `back`, or an empty string if it is not a page of this site.
 
-    A page of another site can send any form field: another site, or a script, must not become a
-    link or a redirect.
+    A page of another site can send any form field. The address of another site, or of a script,
+    must not become a link or a redirect.
     """
     address = request.POST.get("back", "")
     is_ours = url_has_allowed_host_and_scheme(

@@ -52,9 +52,9 @@ class OwnRowsFilter(admin.RelatedFieldListFilter):
     """A filter by a row of another model, which offers only the rows that the person may see."""
 
     def has_output(self) -> bool:
-        """Also with one choice or none, if the address has this filter.
+        """Whether there are several choices, or the address uses this filter.
 
-        Django leaves a filter without output out, and the list would show all rows.
+        Django ignores a filter that has no output. The list would then show all rows.
         """
         return super().has_output() or bool(self.used_parameters)
 
@@ -79,22 +79,22 @@ def without_clear(field: Any) -> None:
 class Scoped(_Mixin):
     """Limits an admin class to the rows that a person may see (scope.py). Other rows are not found.
 
-    The address of its list may have only known filters (lookups.py). Every admin class has this
-    mixin, before Django's class.
+    The address of its list may have only known filters (lookups.py). Every admin class inherits
+    from this mixin, before Django's class.
     """
 
-    #: Filters that links of our own pages use and `list_filter` does not offer.
+    #: Filters that links on our own pages use, but that `list_filter` does not offer.
     linked_lookups: tuple[str, ...] = ()
 
     formfield_overrides = dict.fromkeys(_NUMBERS, _WHOLE_NUMBER)
     show_facets = admin.ShowFacets.NEVER
 
     def lookup_allowed(self, lookup: str, value: Any, request: HttpRequest | None = None) -> bool:  # noqa: ARG002
-        """Whether the address of the list may have this filter. Otherwise the answer is a 400."""
+        """Whether the address of the list may have this filter. If not, the response is a 400."""
         return request is not None and lookup in lookups.allowed(self, request)
 
     def to_field_allowed(self, request: HttpRequest, to_field: str) -> bool:  # noqa: ARG002
-        """Pages find and name a row by its primary key only."""
+        """Whether this is the primary key. Pages find and name a row by no other field."""
         key = self.opts.pk
         return key is not None and to_field in (key.name, key.attname)
 
@@ -102,8 +102,8 @@ class Scoped(_Mixin):
         """The list with its filters.
 
         Raises:
-            DisallowedModelAdminLookup: the list has no such filter, or it has an unusable value.
-                In the second case Django would redirect to the list without any filter.
+            DisallowedModelAdminLookup: the list has no such filter, or the filter has an unusable
+                value. In the second case Django would redirect to the list without any filter.
         """
         try:
             return super().get_changelist_instance(request)
@@ -133,7 +133,10 @@ class Scoped(_Mixin):
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
     ) -> tuple[QuerySet[Any], bool]:
-        """Search without invisible characters. An ID is found in the digits of any script."""
+        """Search for the term without invisible characters.
+
+        An ID is found even if it was typed in the digits of another script.
+        """
         term = clean_name(search_term)
         found, may_repeat = super().get_search_results(request, queryset, term)
         token = clean_token(search_term)
@@ -143,7 +146,7 @@ class Scoped(_Mixin):
         return found, may_repeat
 
     def formfield_for_foreignkey(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
-        """Limit the choices, and so the values that a form accepts."""
+        """Limit the choices to rows that the person may see. The form accepts no other values."""
         if db_field.name in self.get_autocomplete_fields(request):
             kwargs.setdefault("widget", RowSelect(db_field, self.admin_site))
         return super().formfield_for_foreignkey(
@@ -174,8 +177,8 @@ class Scoped(_Mixin):
     def get_actions(self, request: HttpRequest) -> Any:
         """The actions that this person may run.
 
-        Django offers an action that declares no permission to each person who sees the list. Those
-        of other packages declare none: here they need the permission to change.
+        Django offers an action that declares no permission to each person who sees the list.
+        Actions of other packages declare none. Here they need the change permission.
         """
         actions = super().get_actions(request)
         if self.has_change_permission(request):
@@ -190,7 +193,7 @@ class Scoped(_Mixin):
         """Run an action on the chosen rows.
 
         Raises:
-            BadRequest: a chosen row is named by what no row can have as its ID.
+            BadRequest: the ID of a chosen row is a value that no row can have.
         """
         chosen = request.POST.getlist(ACTION_CHECKBOX_NAME)
         if not all(can_be_id(self.model._meta.pk, value) for value in chosen):
@@ -207,7 +210,7 @@ class Scoped(_Mixin):
             return (item, OwnRowsFilter)
         return item
 
-    # Code that finds a row without `get_object` asks one of these permissions.
+    # Code that finds a row without `get_object` checks one of these permissions.
     def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return super().has_view_permission(request, obj) and self._is_own(request, obj)
 
@@ -235,13 +238,13 @@ def _own(request: HttpRequest) -> set[tuple[type[Model], Any]]:
 
 
 class PageOfRows(ChangeList):
-    """One page of a list. The admin class adds what it looks up for all its rows at once."""
+    """One page of a list. The admin class adds values to all rows of the page at once."""
 
     def get_results(self, request: HttpRequest) -> None:
         super().get_results(request)
         self.result_list: Any = list(self.result_list)
         if self.full_result_count is None and not (self.query or self.has_active_filters):
-            # All rows are shown, and counted: the title needs no second number.
+            # Without a filter the count includes all rows, and the title needs no second count.
             self.full_result_count = self.result_count
         scope.redact(self.result_list, request.user)
         self.model_admin.decorate(request, self.result_list)  # type: ignore[attr-defined]
@@ -253,9 +256,9 @@ class Page(Scoped, _ModelAdmin):
     #: A sentence above the list, and a hint for an empty list.
     intro: Words | str = ""
     empty_hint: Words | str = ""
-    #: Actions that the page of one row offers as buttons.
+    #: The actions that the page of one row offers as buttons.
     buttons: tuple[str, ...] = ()
-    #: No button is the main purpose of the page, so none is highlighted.
+    #: Whether no button is highlighted, because none is the main purpose of the page.
     quiet_buttons = False
     #: Fields that officers can read but not write.
     reserved: tuple[str, ...] = ()
@@ -266,7 +269,7 @@ class Page(Scoped, _ModelAdmin):
         return PageOfRows
 
     def decorate(self, request: HttpRequest, rows: list[Any]) -> None:
-        """Add to the rows of a page what its columns show, in a fixed number of queries."""
+        """Add the values that the columns show to the rows, in a fixed number of queries."""
 
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
@@ -313,15 +316,18 @@ class Page(Scoped, _ModelAdmin):
         }
 
     def buttons_of(self, row: Any) -> list[tuple[str, Any]]:  # noqa: ARG002
-        """The buttons of one row: each an action and its label. Empty: the action's description."""
+        """The buttons of one row: the name of an action, and a label.
+
+        If the label is empty, the button shows the action's description.
+        """
         return [(name, "") for name in self.buttons]
 
     def page_context(self, request: HttpRequest, object_id: str) -> dict[str, Any]:  # noqa: ARG002
-        """What the template of the page of one row needs in addition to its fields."""
+        """The values that the template of a row's page needs in addition to the row's fields."""
         return {}
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
-        """Officers cannot write what the operator decides."""
+        """Make the reserved fields read-only for officers, because the operator decides them."""
         fields = super().get_readonly_fields(request, obj)
         return fields if scope.sees_all(request.user) else [*fields, *self.reserved]
 

@@ -30,7 +30,7 @@ def group(title: Any, badge: str, lines: Iterable[Any]) -> dict[str, Any]:
     Args:
         title: the heading.
         badge: the state whose colour the heading has.
-        lines: one text each.
+        lines: the lines, which are converted to text.
     """
     lines = [str(line) for line in lines]
     return {
@@ -58,15 +58,16 @@ def confirmation_page(
     """A page whose button sends the same action again.
 
     Args:
-        request: of the action.
+        request: the request that runs the action.
         page: the admin class that has the action.
-        action: its name.
+        action: the name of the action.
         title, intro: the heading and the first sentence of the page.
         confirm: the label of the button.
         groups: the effects, each made by `group`.
         form: the values that the action needs.
-        is_asking: show the form for input; otherwise its values are sent along as hidden fields.
-        has_something: there is something to do.
+        is_asking: whether to show the form for input. If not, the page contains the form's values
+            as hidden fields.
+        has_something: whether there is anything to do.
     """
     context = {
         **page.admin_site.each_context(request),
@@ -88,7 +89,7 @@ def confirmation_page(
 
 
 def log(request: HttpRequest, rows: Sequence[Model], words: str) -> None:
-    """Add what a person did to the history of these rows, all of one model."""
-    assert request.user.pk is not None  # The site's login.
+    """Add what a person did to the history of each of these rows, which all belong to one model."""
+    assert request.user.pk is not None  # The site requires a login.
     if rows:
         LogEntry.objects.log_actions(request.user.pk, rows, CHANGE, words)

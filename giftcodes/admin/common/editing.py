@@ -59,7 +59,7 @@ class KeepsHistory(Editable):
     retire_action_words = _("Delete (keeps the history)")
 
     def retire(self, request: HttpRequest, rows: Iterable[Any], report: Report) -> None:
-        """Do what Delete means for this model, for each row, and report it."""
+        """Do for each row what Delete means for this model, and report the results."""
         raise NotImplementedError
 
     def history_view(
@@ -80,7 +80,7 @@ class KeepsHistory(Editable):
         )
 
     def delete_model(self, request: HttpRequest, obj: Any) -> None:
-        """Called by the Delete button."""
+        """Retire the row. The Delete button calls this."""
         report = Report()
         self.retire(request, [obj], report)
         report.tell(request)
@@ -100,7 +100,7 @@ class KeepsHistory(Editable):
         return [], {}, set(), []
 
     def log_deletions(self, request: HttpRequest, queryset: Any) -> Any:
-        """`retire` logs a change instead."""
+        """Log nothing here, because `retire` logs a change instead."""
 
     def response_delete(self, request: HttpRequest, obj_display: str, obj_id: Any) -> HttpResponse:
         """Redirect to the list. The messages come from `retire`."""

@@ -1,4 +1,4 @@
-"""Small pieces of the pages: addresses and links of rows and lists, and a state as a badge."""
+"""Small pieces of HTML: links to rows and lists, their addresses, and badges for states."""
 
 from __future__ import annotations
 
@@ -37,8 +37,8 @@ def list_url(model: type[Model], **filters: Any) -> str:
     """The address of the list of a model.
 
     Args:
-        model: whose rows are listed.
-        filters: lookups as the list's address has them, such as `state__exact`.
+        model: the model whose rows are listed.
+        filters: lookups as they stand in the address of the list, such as `state__exact`.
     """
     return model_url(model, "changelist", query=filters)
 
@@ -46,7 +46,7 @@ def list_url(model: type[Model], **filters: Any) -> str:
 def model_url(
     model: type[Model], page: str, *args: Any, query: dict[str, Any] | None = None
 ) -> str:
-    """The address of a page that the admin has for a model: "add", "change" or "changelist"."""
+    """The address of one of a model's pages in the admin: "add", "change" or "changelist"."""
     opts = model._meta
     name = f"admin:{opts.app_label}_{opts.model_name}_{page}"
     return reverse(name, args=args, query=query or None)

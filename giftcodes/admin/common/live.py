@@ -1,8 +1,8 @@
 """Pages that update without a reload: the browser fetches parts and replaces changed ones.
 
-The parts are rendered here, by the same templates as the whole page. So a part always looks
-the same, and everything in it is escaped. `static/giftcodes/live.js` requests the parts, and each
-response says how soon to request them again.
+The parts are rendered here, by the same templates as the whole page. So a part looks the same as
+in the whole page, and everything in it is escaped. `static/giftcodes/live.js` requests the parts,
+and each response says how soon to request them again.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from django.http import HttpRequest
 
-#: The time between two requests of a page while a run is open, and while none is.
+#: The time between two requests of a page: while a run is open, and while no run is open.
 BUSY_SECONDS = 2.0
 IDLE_SECONDS = 10.0
 

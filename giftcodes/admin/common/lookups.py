@@ -1,8 +1,8 @@
-"""Which filters the address of a list may have.
+"""The filters that the address of a list may have.
 
-Django lets every address filter by every column of a model, also by one that no page shows. With
-such a filter a person can read a hidden value: the list shows a row, or it does not. Our lists
-allow only the filters that they offer, and the ones that links of our own pages use.
+Django lets an address filter by any column of a model, even by one that no page shows. With such a
+filter a person can guess a hidden value, because the list shows the row only if the guess is right.
+Our lists allow only the filters that they offer, and those that links on our own pages use.
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ def allowed(page: ModelAdmin[Any], request: HttpRequest) -> frozenset[str]:
     """The filters that the list of an admin class accepts, as they stand in its address.
 
     Args:
-        page: the admin class. Its `linked_lookups` are the filters of our own links that
-            `list_filter` does not offer.
-        request: of the person, because the offered filters may depend on it.
+        page: the admin class. Its `linked_lookups` are filters that links on our own pages use,
+            but that `list_filter` does not offer.
+        request: the person's request, because the offered filters may depend on it.
     """
     names: set[str] = set(getattr(page, "linked_lookups", ()))
     for item in page.get_list_filter(request):

@@ -1,4 +1,4 @@
-"""Fields that find a row by typing, and the check of the IDs that a form names."""
+"""Form fields that search for a row, and a check of the IDs that a form contains."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def can_be_id(key: Field[Any, Any], value: Any) -> bool:
 
     Args:
         key: the field of the primary key.
-        value: as a form or an address has it.
+        value: the value from a form or an address.
     """
     try:
         key.run_validators(key.to_python(value))
@@ -32,10 +32,10 @@ def can_be_id(key: Field[Any, Any], value: Any) -> bool:
 
 
 class _ShowsPossibleRows(_Widget):
-    """Django looks the chosen rows up before their IDs were checked, and fails on a wrong one."""
+    """Ignores invalid IDs. Django would look up the chosen rows first, and fail on such an ID."""
 
     def optgroups(self, name: str, value: Sequence[str], attrs: Any = None) -> Any:
-        """The chosen rows, without values that no row can have: the form refuses these."""
+        """The chosen rows, without IDs that no row can have. The form refuses those IDs."""
         key = self.field.remote_field.model._meta.pk
         return super().optgroups(name, [one for one in value if can_be_id(key, one)], attrs)
 

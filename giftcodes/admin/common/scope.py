@@ -1,4 +1,4 @@
-"""Which rows a person may see.
+"""The rules that decide which rows a person may see.
 
 A person with the permission `giftcodes.view_every_guild` (superusers and viewers) sees all rows.
 Any other person is an officer, and sees the rows of the guilds that have this person as an officer.
@@ -67,12 +67,12 @@ def sees_all(person: Person) -> bool:
 
 
 def visible(rows: QuerySet[Row], person: Person) -> QuerySet[Row]:
-    """The rows among these that a person may see."""
+    """The given rows, limited to those that a person may see."""
     return rows.filter(limit(rows.model, person))
 
 
 def limit(model: type[Model], person: Person) -> Q:
-    """The same as a condition, for choices and filters."""
+    """The condition for the rows that a person may see. Choices and filters use it directly."""
     if sees_all(person):
         return Q()
     rule = RULES.get(model, _nothing)
@@ -84,7 +84,7 @@ def _nothing(_person: Person) -> Q:
 
 
 def _guilds(person: Person) -> list[int]:
-    """The ids of the person's guilds, fetched once in a request.
+    """The ids of the person's guilds, fetched once per request.
 
     They are values and not a subquery: PostgreSQL cannot know how few rows a subquery has, and
     would read a million member redemptions to find the newest fifty.
@@ -97,7 +97,7 @@ def _guilds(person: Person) -> list[int]:
 
 
 def _of_guild(path: str) -> Callable[[Person], Q]:
-    """The rule for a model with this path to its guild."""
+    """The rule for a model. The path is the lookup that leads from the model to its guild."""
     return lambda person: Q(**{f"{path}__in": _guilds(person)})
 
 
@@ -108,7 +108,10 @@ def _codes(person: Person, path: str = "") -> Q:
 
 
 def _events(person: Person) -> Q:
-    """Events of the person's redemptions, and those of a code, which belong to no redemption."""
+    """Events of the redemptions in the person's guilds, and events of a code itself.
+
+    Events of a code itself belong to no redemption.
+    """
     of_code = Q(redemption__isnull=True) & _codes(person, "gift_code__")
     return Q(redemption__guild__in=_guilds(person)) | of_code
 
@@ -167,8 +170,9 @@ RULES: dict[type[Model], Callable[[Person], Q]] = {
 def redact(rows: Iterable[Model], person: Person) -> None:
     """Remove the names of other guilds from member redemptions that are shown and not saved.
 
-    A player may be in two guilds, and the request is sent for one of them. The member redemption of
-    the other guild names that guild, whose answer proves that the player has the code.
+    A player may be in two guilds, and the request is sent for only one of them. The member
+    redemption of the second guild then refers to that of the first guild, because the answer there
+    proves that the player has the code.
     """
     if sees_all(person):
         return

@@ -27,7 +27,8 @@ from giftcodes.models.history import FIRST_KNOWN
 MOST_ENTRIES = 200
 #: An action that was logged within this time of a version belongs to that version.
 _SOON = dt.timedelta(seconds=2)
-#: Entries about members who moved. Those of earlier versions contain the name of the other guild.
+#: Entries about members who moved. Earlier versions of this software wrote the name of the other
+#: guild into them.
 _MOVES = re.compile(
     r"(?P<start>Moved (?:from|to)|[0-9]+ members? moved to) (?:guild #(?P<id>[0-9]+)|.+)\."
 )
@@ -52,10 +53,10 @@ class Entry:
     """One entry of the history.
 
     Args:
-        at: the time.
-        who: the user's name; empty: the command line, or the pipeline.
+        at: the time of the action.
+        who: the user's name, or an empty string for the command line and the pipeline.
         words: the action in words.
-        changes: the fields that it changed.
+        changes: the fields that the action changed.
     """
 
     at: dt.datetime
@@ -69,7 +70,7 @@ def entries_of(row: Any, person: scope.Person) -> tuple[list[Entry], bool]:
 
     Args:
         row: the row.
-        person: who reads it. A guild that this person may not see is not named.
+        person: the person who reads the history. No guild that this person may not see is named.
 
     Returns:
         The newest entries, newest first, and whether there are older ones.
@@ -90,7 +91,7 @@ def entries_of(row: Any, person: scope.Person) -> tuple[list[Entry], bool]:
 
 
 def _with_guilds(entries: list[Entry], person: scope.Person) -> list[Entry]:
-    """The entries with the names of the guilds that this person may see, and of no other guild."""
+    """The entries. Their words name only the guilds that this person may see."""
     moves = [move for entry in entries for move in _MOVES.finditer(entry.words)]
     if not moves:
         return entries
@@ -121,7 +122,7 @@ def _add(logged: Entry, entries: list[Entry]) -> None:
 def changes_between(before: Any, after: Any) -> list[Change]:
     """The fields in which two versions of a row differ.
 
-    Without an earlier version there are none.
+    If there is no earlier version, the list is empty.
     """
     if before is None:
         return []
@@ -133,7 +134,7 @@ def changes_between(before: Any, after: Any) -> list[Change]:
 
 
 class _Related:
-    """The related rows of many versions (a guild's officers), fetched for all of them at once."""
+    """Related rows, such as a guild's officers, fetched for many versions at once."""
 
     def __init__(self, versions: list[Any]) -> None:
         self._fields = versions[0]._history_m2m_fields if versions else []

@@ -85,7 +85,7 @@ class DirectoryLookupAdmin(History):
 
 
 def directory_words(member: Member) -> str:
-    """The directory's answer for a member, in words. Empty: the game has no directory."""
+    """The directory's answer for a member, in words. It is empty if the game has no directory."""
     config = settings.PROVIDERS.get(member.guild.provider)
     if config is None or not config.has_directory:
         return ""

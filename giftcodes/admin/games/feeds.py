@@ -49,17 +49,17 @@ class FeedAdmin(Editable):
     readonly_fields = _READ_ONLY
 
     def has_add_permission(self, request: HttpRequest) -> bool:  # noqa: ARG002
-        """The settings decide which feeds there are."""
+        """Always false: the settings decide which feeds there are."""
         return False
 
     def has_delete_permission(self, request: HttpRequest, obj: Feed | None = None) -> bool:  # noqa: ARG002
-        """The settings decide which feeds there are."""
+        """Always false: the settings decide which feeds there are."""
         return False
 
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> Any:
-        """List all feeds, including those without a poll so far."""
+        """List all feeds, including those that have not been polled yet."""
         ensure_rows(Feed)
         return super().changelist_view(request, extra_context)
 

@@ -75,7 +75,7 @@ class RateBudgetAdmin(History):
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> Any:
-        """List all games, including those without a request so far."""
+        """List all games, including those that have not had a request yet."""
         ensure_rows(RateBudget)
         return super().changelist_view(request, extra_context)
 

@@ -1,4 +1,4 @@
-"""Guilds: their members get the codes of one game."""
+"""Guilds, whose members get the codes of one game."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class GuildAdmin(KeepsHistory):
     actions = ["redeem_now", "activate", "deactivate"]
     buttons = ("redeem_now",)
     autocomplete_fields = ["officers"]
-    #: With these an officer could get priority over other guilds, or give access to others.
+    #: With these fields, an officer could get priority over other guilds, or give others access.
     reserved = ("name", "provider", "active", "priority", "officers")
     fieldsets = [
         (None, {"fields": ["name", "provider", "realm", "look_at"]}),
@@ -72,7 +72,7 @@ class GuildAdmin(KeepsHistory):
     def get_form(
         self, request: HttpRequest, obj: Guild | None = None, change: bool = False, **kwargs: Any
     ) -> Any:
-        """Set an error message for a taken name that says what to do."""
+        """Set an error message that says what to do if the name is taken."""
         taken = _(
             "There is a guild of this name already (it may be inactive). Choose another name, or "
             "use that guild."
@@ -87,7 +87,7 @@ class GuildAdmin(KeepsHistory):
 
     @admin.display(description=_("see also"))
     def look_at(self, guild: Guild) -> Any:
-        """Links to what belongs to the guild."""
+        """Links to the guild's members, redemptions and coverage, and to the import of members."""
         if guild.pk is None:
             return _("Save the guild first, then add its members.")
         members = list_link(Member, _("its members"), guild__id__exact=guild.pk)
@@ -105,7 +105,10 @@ class GuildAdmin(KeepsHistory):
         return format_html("{} · {} · {} · {}", members, redemptions, coverage, importing)
 
     def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
-        """A guild that is new, active again or has another realm has codes to catch up on."""
+        """Give new officers their role, and let the guild catch up on codes.
+
+        A guild that is new, is active again or has another realm has codes to catch up on.
+        """
         super().save_related(request, form, formsets, change)
         for officer in promote_to_officers(form.instance.officers.all()):
             self.message_user(
@@ -153,7 +156,7 @@ class GuildAdmin(KeepsHistory):
 
     @admin.action(description=KeepsHistory.retire_action_words, permissions=["delete"])
     def deactivate(self, request: HttpRequest, guilds: QuerySet[Guild]) -> None:
-        """The replacement for a bulk deletion."""
+        """Retire the guilds. This replaces Django's bulk deletion."""
         report = Report()
         self.retire(request, guilds, report)
         report.tell(request)

@@ -38,7 +38,7 @@ class ChannelForm(forms.ModelForm):  # type: ignore[type-arg]
             self.initial["address"] = ""
 
     def clean_address(self) -> str:
-        """An empty field keeps the address."""
+        """The address that was entered, or the stored address if the field is empty."""
         address: str = self.cleaned_data["address"].strip()
         return address or self.instance.address
 
@@ -73,7 +73,7 @@ class ChannelAdmin(Page):
     autocomplete_fields = ["guild"]
 
     def get_fields(self, request: HttpRequest, obj: Channel | None = None) -> Any:
-        """Django would show the address to a person who may not change it."""
+        """Hide the address from a person who may not change it. Django would show it."""
         may_write = (
             self.has_change_permission(request, obj) if obj else self.has_add_permission(request)
         )
@@ -86,7 +86,7 @@ class ChannelAdmin(Page):
 
     @admin.display(description=_("kept address"))
     def address_shown(self, channel: Channel) -> str:
-        """Enough of the address to recognise it, and not enough to use it."""
+        """Enough of the address to recognise it, but not enough to use it."""
         if not channel.is_readable:
             return UNREADABLE
         return (
@@ -104,7 +104,7 @@ class ChannelAdmin(Page):
             obj.save(update_fields=["address", "error", "not_before", "refused_since"])
 
     def delete_model(self, request: HttpRequest, obj: Channel) -> None:
-        """Clear the alarms about the channel, too."""
+        """Delete the channel, and clear the alarms about it."""
         for kind in (Alarm.Kind.CHANNEL_GONE, Alarm.Kind.CHANNEL_SILENT):
             Alarm.objects.clear(kind, str(obj.guild_id))
         super().delete_model(request, obj)

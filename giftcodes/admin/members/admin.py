@@ -117,12 +117,12 @@ class MemberAdmin(KeepsHistory):
 
     @admin.display(description=_("opted out"), ordering="opted_out")
     def opted_out_shown(self, member: Member) -> SafeString | str:
-        """A badge, because a tick or a cross would look like good or bad."""
+        """A badge, because a tick or a cross would suggest that an opt-out is good or bad."""
         return badge("opted-out", _("opted out")) if member.opted_out else NOTHING
 
     @admin.display(description=_("realm"), ordering="realm_now")
     def realm_shown(self, member: Member) -> str:
-        """The realm of the guild, or the member's own."""
+        """The realm of the guild, or the member's own realm."""
         return str(member.guild.realm) if member.realm is None else _("%d (own)") % member.realm
 
     @admin.display(description=_("see also"))
@@ -131,7 +131,7 @@ class MemberAdmin(KeepsHistory):
 
     @admin.display(description=_("directory"))
     def directory(self, member: Member) -> str:
-        """What the directory of players answered."""
+        """The answer from the directory of players."""
         return directory_words(member)
 
     @admin.display(description=_("wishes"))
@@ -141,7 +141,10 @@ class MemberAdmin(KeepsHistory):
         return format_html('<a href="{}">{}</a>', url, _("opt out, download the data, erase"))
 
     def save_model(self, request: HttpRequest, obj: Member, form: Any, change: bool) -> None:
-        """A member who is new, active again or corrected has codes to catch up on."""
+        """Save the member, and let the guild catch up.
+
+        A member who is new, active again or corrected has codes to catch up on.
+        """
         super().save_model(request, obj, form, change)
         tasks.enqueue_on_commit(tasks.catch_up, [obj.guild_id])
 
@@ -160,7 +163,7 @@ class MemberAdmin(KeepsHistory):
 
     @admin.action(description=KeepsHistory.retire_action_words, permissions=["delete"])
     def deactivate(self, request: HttpRequest, members: QuerySet[Member]) -> None:
-        """The replacement for a bulk deletion."""
+        """Retire the members. This replaces Django's bulk deletion."""
         report = Report()
         self.retire(request, members, report)
         report.tell(request)

@@ -51,7 +51,7 @@ class RealmForm(forms.Form):
 
 
 def move(request: HttpRequest, page: Page, members: QuerySet[Member]) -> HttpResponse | None:
-    """The steps of a move: ask for the guild, show the effects, move."""
+    """Do the next step of a move: ask for the guild, show the effects, or move the members."""
     games = members.order_by().values("guild__provider")
     guilds = scope.visible(Guild.objects.active().filter(provider__in=games), request.user)
     form = GuildForm(request.POST if "guild" in request.POST else None, guilds=guilds)
@@ -114,7 +114,10 @@ def _done(request: HttpRequest, guild: Guild, result: MoveResult) -> None:
 
 
 def _log_move(request: HttpRequest, guild: Guild, result: MoveResult) -> None:
-    """Add the move to the histories of the guilds. Not every reader of one may see the other."""
+    """Add the move to the histories of the guilds.
+
+    Neither history names the other guild, because not every reader may see both guilds.
+    """
     number = len(result.moved)
     arrived = ngettext(
         "%d member came from another guild.", "%d members came from another guild.", number
@@ -125,7 +128,7 @@ def _log_move(request: HttpRequest, guild: Guild, result: MoveResult) -> None:
 
 
 def set_realm(request: HttpRequest, page: Page, members: QuerySet[Member]) -> HttpResponse | None:
-    """The steps of a correction: ask for the realm, set it."""
+    """Do the next step of a correction: ask for the realm, or set it."""
     form = RealmForm(request.POST if "realm" in request.POST else None)
     if not form.is_valid():
         return confirmation_page(

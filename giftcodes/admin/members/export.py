@@ -27,7 +27,7 @@ _XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 def csv_of(members: QuerySet[Member]) -> HttpResponse:
     """A CSV file to download: a header, and a line for each member. No cell is a formula.
 
-    The file begins with a byte order mark. Without one Excel does not recognise UTF-8 and garbles
+    The file begins with a byte order mark. Without it, Excel does not recognise UTF-8 and garbles
     names. The realm is the member's own, and empty if the member has the guild's.
     """
     response = _download("members.csv", "text/csv; charset=utf-8")
@@ -40,7 +40,7 @@ def csv_of(members: QuerySet[Member]) -> HttpResponse:
 
 
 def workbook_of(members: QuerySet[Member]) -> HttpResponse:
-    """The same as an Excel workbook.
+    """The same table as an Excel workbook to download.
 
     Text cells stay text, even if they look like a formula or a number.
     """

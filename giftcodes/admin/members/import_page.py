@@ -1,7 +1,7 @@
 """The import of members from a list: a preview of its effects, and the import after a confirmation.
 
-The form of the preview contains the list, so that the confirmed list is the one that was shown. Its
-effects are computed again when it is imported.
+The form of the preview contains the list, so that the confirmed list is the one that was shown. The
+effects are computed again when the list is imported.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ class ListField(forms.CharField):
     """A pasted list. Browsers send CR and LF for a line end, which counts as one character here."""
 
     def to_python(self, value: Any) -> Any:
-        """Replace CR and LF by LF."""
+        """Replace each pair of CR and LF with LF."""
         text = super().to_python(value)
         return text.replace("\r\n", "\n") if isinstance(text, str) else text
 
@@ -58,7 +58,7 @@ class ListField(forms.CharField):
 
 
 class ImportForm(forms.Form):
-    """The guild, and the list as a file or pasted."""
+    """The guild, and the list as a file or as pasted text."""
 
     guild = forms.ModelChoiceField(Guild.objects.none(), label=_("Guild"))
     file = forms.FileField(
@@ -107,7 +107,7 @@ class ImportForm(forms.Form):
 
 
 def page(request: HttpRequest) -> HttpResponse:
-    """The form, the preview, and the import."""
+    """Show the form or the preview, or import the list after confirmation."""
     if not request.user.has_perms(["giftcodes.add_member", "giftcodes.change_member"]):
         raise PermissionDenied
     guilds = scope.visible(Guild.objects.active(), request.user)
@@ -156,13 +156,13 @@ def _preview(
             ),
         ],
         "unchanged": result.already_there - len(result.updated) - len(result.reactivated),
-        # Only the guilds that this person may see: an officer could ask for any player otherwise.
+        # Only guilds that this person may see count. Otherwise an officer could look up any player.
         "elsewhere": others.exclude(guild=guild).values("player_id").distinct().count(),
     }
 
 
 def _apply(request: HttpRequest, guild: Guild, listed: MemberList) -> HttpResponse:
-    assert request.user.pk is not None  # The site's login.
+    assert request.user.pk is not None  # The site requires a login.
     result = import_members(guild.pk, listed.members, source=Source.ADMIN, user_id=request.user.pk)
     words = gettext("Imported %(summary)s.") % {"summary": summary(listed, result)}
     log(request, [guild], words)

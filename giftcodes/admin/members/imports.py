@@ -84,7 +84,7 @@ class MemberImportAdmin(History):
 
     @admin.action(description=_("Undo this import …"), permissions=["undo"])
     def undo(self, request: HttpRequest, imports: QuerySet[MemberImport]) -> HttpResponse | None:
-        """Show the effects, and undo after a confirmation: the newest import first."""
+        """Show the effects. After confirmation, undo the imports, beginning with the newest."""
         chosen = list(imports.order_by("-pk"))
         if SHOWN not in request.POST:
             results = [(made, undo_import(made.pk, user_id=None, dry_run=True)) for made in chosen]

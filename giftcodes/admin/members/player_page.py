@@ -1,4 +1,4 @@
-"""What a player may ask for: to opt out or in, to get their data, and to be erased."""
+"""The page for a player's wishes: to opt out or in, to get their data, and to be erased."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class PlayerForm(forms.Form):
 
 
 def may_open(person: Any) -> bool:
-    """Whether a person may open the page. It concerns all guilds, so officers may not."""
+    """Whether a person may open the page. Officers may not, because it concerns all guilds."""
     return scope.sees_all(person) and bool(person.has_perms(PERMISSIONS))
 
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from django.http import HttpRequest
     from django.utils.safestring import SafeString
 
-#: The state whose badge a delivery state has.
+#: For each delivery state, the state whose badge it uses.
 _COLOURS = {
     "waiting": "pending",
     "sent": "running",

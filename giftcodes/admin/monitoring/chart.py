@@ -52,7 +52,7 @@ class Day:
 
     @property
     def total(self) -> int:
-        """All answers of the day."""
+        """The number of answers on the day."""
         return sum(self.numbers)
 
 
@@ -70,7 +70,7 @@ class Chart:
 
 
 def kind_of(outcome: Outcome) -> str:
-    """The one of `KINDS` that an answer belongs to."""
+    """The kind of an answer: a key of `KINDS`."""
     if outcome in PROVING:
         return "good"
     if outcome in ABOUT_THE_CODE:
@@ -88,7 +88,7 @@ def chart(attempts: QuerySet[Attempt] | None = None) -> Chart:
     """The chart of the last two weeks.
 
     Args:
-        attempts: the rows to count; None: all, with the pruned ones.
+        attempts: the rows to count. None counts all rows, including pruned ones.
     """
     first = timezone.localdate() - dt.timedelta(days=DAYS - 1)
     found = answers_per_day(first, attempts)
@@ -97,7 +97,7 @@ def chart(attempts: QuerySet[Attempt] | None = None) -> Chart:
 
 
 def _numbers(answers: dict[Outcome, int]) -> tuple[int, ...]:
-    """The answers of a day, counted by `KINDS`."""
+    """The number of a day's answers of each kind, in the order of `KINDS`."""
     numbers = dict.fromkeys(KINDS, 0)
     for outcome, number in answers.items():
         numbers[kind_of(outcome)] += number
@@ -105,7 +105,7 @@ def _numbers(answers: dict[Outcome, int]) -> tuple[int, ...]:
 
 
 def draw(counted: list[tuple[dt.date, tuple[int, ...]]]) -> Chart:
-    """Lay out the bars. The highest bar has the whole height."""
+    """Lay out the bars. The tallest bar fills the whole height."""
     most = max((sum(numbers) for _date, numbers in counted), default=0)
     step = WIDTH / max(len(counted), 1)
     days = [

@@ -38,7 +38,8 @@ from giftcodes.queries.overview import Rows, overview
 if TYPE_CHECKING:
     from django.http import HttpRequest
 
-#: The most runs and alarms that are shown. The others are counted, with a link to their list.
+#: The maximum numbers of runs and alarms that are shown. The others are counted, with a link to
+#: their list.
 RUNS_SHOWN = 8
 ALARMS_SHOWN = 5
 CHART_SECONDS = 300.0
@@ -64,7 +65,7 @@ def add_board(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
 
 
 def live(request: HttpRequest) -> JsonResponse:
-    """The parts of the dashboard that change."""
+    """Respond with the parts of the dashboard that change."""
     if not may_look(request):
         raise PermissionDenied
     shown = board(request.user)
@@ -75,7 +76,7 @@ def live(request: HttpRequest) -> JsonResponse:
 
 
 def live_chart(request: HttpRequest) -> JsonResponse:
-    """The chart. It counts the answers of two weeks, so the page fetches it later, and rarely."""
+    """Respond with the chart. It counts two weeks of answers, so the page fetches it rarely."""
     if not may_look(request):
         raise PermissionDenied
     shown = chart(scope.visible(Attempt.objects.all(), request.user))

@@ -97,5 +97,5 @@ def _steps_of_officer(person: Any) -> list[Step]:
 
 
 def next_of(steps: list[Step]) -> Any:
-    """The first step that is not done. None if all are."""
+    """The first step that is not done, or None if all steps are done."""
     return next((step for step in steps if not step.is_done), None)

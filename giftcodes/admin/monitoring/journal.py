@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def journal_lines(events: QuerySet[RedemptionEvent]) -> list[dict[str, Any]]:
-    """Events as the journals on other pages show them."""
+    """Events in the form in which the journals on other pages show them."""
     return [
         {
             "kind": event.kind,
@@ -70,7 +70,7 @@ class RedemptionEventAdmin(History):
 
     @admin.display(description=_("guild"), ordering="redemption__guild__name")
     def guild(self, event: RedemptionEvent) -> str | None:
-        """Empty if the event is about the code itself."""
+        """The guild's name, or None if the event is about the code itself."""
         return event.redemption.guild.name if event.redemption else None
 
     @admin.display(description=_("redemption"))

@@ -76,7 +76,7 @@ class RedemptionAdmin(History):
         return context(self.get_object(request, unquote(object_id)))
 
     def decorate(self, request: HttpRequest, rows: list[Redemption]) -> None:  # noqa: ARG002
-        """Add the number of members in each state, and the estimates of redemptions that run."""
+        """Add the number of members in each state, and the estimate if the redemption has one."""
         counted = tallies(rows)
         is_any_expected = any(redemption.state in _EXPECTED for redemption in rows)
         outlooks = read_outlooks().by_redemption if is_any_expected else {}
@@ -101,7 +101,7 @@ class RedemptionAdmin(History):
 
     @admin.display(description=_("left"))
     def left(self, redemption: Redemption) -> str:
-        """The estimated time, and the requests of others that come before the last one."""
+        """The estimated time, and the number of requests of other runs before the last request."""
         outlook: Outlook | None = redemption.outlook  # type: ignore[attr-defined]
         if not outlook:
             return NOTHING
@@ -128,7 +128,7 @@ class RedemptionAdmin(History):
     # --- Actions ------------------------------------------------------------------------------
     @admin.action(description=_("Redeem now"), permissions=["redeem"])
     def redeem_now(self, request: HttpRequest, redemptions: QuerySet[Redemption]) -> None:
-        """Start these again for the members who do not have the code."""
+        """Start the chosen redemptions again for the members who do not have the code."""
         report = Report()
         pairs = redemptions.values_list("guild_id", "gift_code_id")[: MOST + 1]
         redeem_now(pairs, user_id=request.user.pk, report=report)
@@ -136,7 +136,7 @@ class RedemptionAdmin(History):
 
     @admin.action(description=_("Retry unsettled"), permissions=["redeem"])
     def retry(self, request: HttpRequest, redemptions: QuerySet[Redemption]) -> None:
-        """Start those of these again that have members without the code."""
+        """Start the chosen redemptions again, unless all members have the code."""
         report = Report()
         pairs = []
         for redemption in self._few(redemptions, report):

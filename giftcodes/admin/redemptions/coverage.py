@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from django.http import HttpRequest
 
 ROWS = 200
-#: The numbers of columns to choose from.
+#: The numbers of columns that a person can choose from.
 COLUMNS = (10, 20, 40)
 GUILDS_TO_CHOOSE = 1_000
 UNSETTLED = "unsettled"
@@ -62,7 +62,7 @@ MISSING = gettext_lazy("not part of it")
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """One member and one code. If it has no address, there is nothing to do about it."""
+    """The cell of one member and one code. A cell that needs no action has no address."""
 
     state: str
     sign: str
@@ -116,7 +116,7 @@ class Wish:
 
 
 def coverage(request: HttpRequest) -> TemplateResponse:
-    """The page."""
+    """Show the coverage page."""
     wish = Wish.of(request)
     context: dict[str, Any] = {
         **admin.site.each_context(request),
@@ -142,7 +142,7 @@ def coverage(request: HttpRequest) -> TemplateResponse:
 
 
 def export(request: HttpRequest) -> StreamingHttpResponse:
-    """All members of the page as a CSV file for a spreadsheet. No cell is a formula."""
+    """Download the whole table as a CSV file for a spreadsheet. No cell is a formula."""
     wish = Wish.of(request)
     if wish.guild is None:
         raise PermissionDenied
@@ -206,7 +206,7 @@ def _rows(page: Page[Member], columns: list[Column]) -> list[tuple[Member, list[
 def cell(standing: Standing) -> Cell:
     """The cell of a member redemption.
 
-    If the player has the code, it needs no reason and no link.
+    If the player has the code, the cell needs no reason and no link.
     """
     label = str(STATE_LABELS[standing.state])
     sign = SIGNS[standing.state]
@@ -218,7 +218,7 @@ def cell(standing: Standing) -> Cell:
 
 
 def _query(request: HttpRequest) -> str:
-    """The parameters of the address that the other pages and the export keep."""
+    """The parameters that links to other pages and to the export keep: all but the page number."""
     query = request.GET.copy()
     query.pop("p", None)
     return query.urlencode()

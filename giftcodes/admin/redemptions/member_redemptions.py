@@ -32,9 +32,9 @@ NEWEST = 50
 
 
 class NewestRows(_FormSet):
-    """The newest rows only.
+    """Limits the inline to the newest rows.
 
-    The page has no form: a submitted one would expect the rows it showed.
+    This works because the page has no form. A submitted form would have to name the same rows.
     """
 
     def get_queryset(self) -> Any:
@@ -100,7 +100,7 @@ class MemberRedemptionAdmin(History):
     linked_lookups = ("redemption__id__exact",)
     search_fields = ["=player_id", "member__nickname", "gift_code__code", "redemption__guild__name"]
     search_help_text = _("Player ID, nickname, code or guild")
-    # By id: ordering by redemption would join and sort the whole table.
+    # Ordering by redemption would join and sort the whole table, so the order is by id.
     ordering = ["-id"]
     inlines = [AttemptInline]
     fieldsets = [

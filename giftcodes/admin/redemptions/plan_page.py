@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 
 def page(request: HttpRequest) -> HttpResponse:
-    """The page of a guild and a code.
+    """Show the plan for a guild and a code.
 
     Raises:
         Http404: the guild or the code does not exist, the person may not see it, or they belong to

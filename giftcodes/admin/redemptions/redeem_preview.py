@@ -1,4 +1,4 @@
-"""Redeem now for codes: a preview of each guild, from which the person chooses."""
+"""The preview of Redeem now for codes, in which a person chooses among the guilds."""
 
 from __future__ import annotations
 
@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 
     from giftcodes.admin.common.action_report import Report
 
-#: With more lines than this the person cannot choose: a form can have no more fields.
+#: If there are more lines than this, the person cannot choose, because a form is limited to a
+#: certain number of fields.
 CHOOSABLE = 500
 
 
@@ -32,7 +33,8 @@ class Line:
     """A guild and a code.
 
     Args:
-        is_wanted: the guild redeems automatically, or was asked to redeem this code before.
+        guild, code: the guild for which the code would be redeemed, and the code.
+        is_wanted: whether the guild redeems automatically, or has a redemption of this code.
     """
 
     guild: Guild
@@ -41,7 +43,7 @@ class Line:
 
     @property
     def pair(self) -> tuple[int, int]:
-        """(guild id, code id)."""
+        """The guild's id and the code's id."""
         return self.guild.pk, self.code.pk
 
     @property
@@ -51,11 +53,11 @@ class Line:
 
 
 def lines_of(codes: Iterable[GiftCode], person: Any, report: Report) -> list[Line]:
-    """Each active guild that a person may see, with each code of its game, by priority.
+    """A line for each code and each active guild of its game, by the guilds' priority.
 
     Args:
         codes: the codes to redeem.
-        person: whose guilds.
+        person: the person who chooses. Guilds that this person may not see are left out.
         report: gets the reasons why a code cannot be redeemed.
     """
     able = []
@@ -88,9 +90,9 @@ def lines_of(codes: Iterable[GiftCode], person: Any, report: Report) -> list[Lin
 
 
 def chosen_of(lines: list[Line], request: HttpRequest) -> list[Line]:
-    """The lines that the form names.
+    """The lines that the person has chosen in the form.
 
-    Without a form, and if it has too many lines to choose from, these are the wanted lines.
+    If no form was sent, or if it has too many lines to choose from, these are the wanted lines.
     """
     if "chosen" not in request.POST:
         return [line for line in lines if line.is_wanted]

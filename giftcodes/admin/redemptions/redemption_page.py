@@ -36,7 +36,7 @@ _PARTS = {
 
 
 def live(request: HttpRequest, redemption_id: int) -> JsonResponse:
-    """The parts of the page that change."""
+    """Respond with the parts of the page that change."""
     if not request.user.has_perm("giftcodes.view_redemption"):
         raise PermissionDenied
     rows = scope.visible(Redemption.objects.select_related("guild", "gift_code"), request.user)
@@ -97,7 +97,7 @@ def _counts(redemption: Redemption, tally: dict[State, int]) -> list[dict[str, A
 
 
 def _outlook(redemption: Redemption) -> dict[str, Any] | None:
-    """When the redemption ends, and how many requests come first. None if there is no estimate."""
+    """The time when the redemption ends, and the requests before it. None without an estimate."""
     if redemption.state not in (RunState.RUNNING, RunState.PENDING):
         return None
     outlooks = read_outlooks()

@@ -25,9 +25,10 @@ if TYPE_CHECKING:
 
     from giftcodes.admin.common.action_report import Report
 
-#: This many are started while the person waits, a few milliseconds each. Workers start the rest.
+#: Up to this many runs are started while the person waits, which takes a few milliseconds for each.
+#: If there are more, workers start them.
 AT_ONCE = 50
-#: The most for one action.
+#: The maximum number of runs for one action.
 MOST = 1_000
 
 
@@ -35,9 +36,9 @@ def redeem_now(pairs: Iterable[tuple[int, int]], *, user_id: int | None, report:
     """Start the runs of these guilds and codes.
 
     Args:
-        pairs: (guild id, code id).
-        user_id: the person.
-        report: takes a line for each.
+        pairs: the guild id and the code id of each run.
+        user_id: the id of the person who starts the runs.
+        report: gets a line for each result.
     """
     wanted = list(dict.fromkeys(pairs))
     if len(wanted) > MOST:

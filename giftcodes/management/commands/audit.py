@@ -104,7 +104,7 @@ def _number(text: str) -> int:
 
 
 def _as_json(report: Report) -> dict[str, Any]:
-    """The report as JSON. The keys are an interface: add keys, and rename none."""
+    """The report as values for JSON. The keys are an interface: add new ones, but rename none."""
     return {
         "at": report.at.astimezone(dt.UTC).isoformat(timespec="seconds"),
         "holds": not report.broken,

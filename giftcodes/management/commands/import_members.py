@@ -104,7 +104,7 @@ def _read(file: str) -> MemberList:
 
 
 def _bytes_of(file: str) -> bytes:
-    """The content. If the file is too large, only one byte more than the reader accepts."""
+    """The content of the file, but at most one byte more than the reader accepts."""
     try:
         if file == "-":
             return sys.stdin.buffer.read(MAX_BYTES + 1)
@@ -116,7 +116,13 @@ def _bytes_of(file: str) -> bytes:
 
 
 def _require_readable_opt_outs() -> None:
-    """Opt-outs are hashed with SECRET_KEY. Without the right key, no player would match one."""
+    """Check that opt-outs can be recognised.
+
+    Opt-outs are hashed with SECRET_KEY. Without the right key, no player would match an opt-out.
+
+    Raises:
+        CommandError: there are opt-outs, but SECRET_KEY is not set.
+    """
     if not secret_key.is_set() and OptOut.objects.exists():
         raise CommandError(
             "SECRET_KEY is not set here, so players who opted out cannot be recognised. "

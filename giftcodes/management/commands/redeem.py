@@ -28,7 +28,7 @@ class Command(ServerCommand):
         "already. With --wait: 0 if every member has the code at the end, else 3."
     )
 
-    #: Waits between two reads of the run. A test replaces it to let the workers work in that time.
+    #: Waits between two reads of the run. A test replaces this to let workers work in that time.
     pause = staticmethod(time.sleep)
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -57,8 +57,8 @@ class Command(ServerCommand):
         """Start the run, and wait for its end if asked to.
 
         Raises:
-            CommandError: the start was refused or is not possible; with `wait`, a member does not
-                have the code.
+            CommandError: the start was refused or is not possible, or, with `--wait`, a member does
+                not have the code at the end.
         """
         if options["json"] and not options["dry_run"]:
             raise CommandError("--json needs --dry-run.")
