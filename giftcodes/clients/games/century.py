@@ -14,8 +14,8 @@ from typing import Any
 from giftcodes.clients.games.base import GameClient, SignedRequest, Translation
 from giftcodes.domain.outcomes import Outcome
 
-#: The msg and err_code of each known answer (docs/reference/protocol.md, section 1). An empty one is
-#: not known, or does not exist.
+#: The msg and err_code of each known answer (docs/reference/protocol.md, section 1). An empty text
+#: means that it is not known, or that there is none.
 _TABLE: tuple[tuple[str, str, Outcome], ...] = (
     ("SUCCESS", "20000", Outcome.SUCCESS),
     ("RECEIVED", "40008", Outcome.RECEIVED),

@@ -36,7 +36,7 @@ class Rate:
 class ProviderConfig:
     """One game.
 
-    The secrets `salt`, `feed_key` and `directory_key` are not in the `repr`, to keep them out of logs.
+    The `repr` omits the secrets `salt`, `feed_key` and `directory_key`, to keep them out of logs.
     """
 
     name: str
