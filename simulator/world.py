@@ -62,7 +62,7 @@ class Options:
     rate_headers: bool = True
     #: A 429 carries Retry-After (seconds). It is not known whether the game sends it.
     retry_after: bool = False
-    #: A 429 carries X-RateLimit-Reset (unix seconds). It is not known whether the game sends it.
+    #: A 429 carries X-RateLimit-Reset (Unix seconds). It is not known whether the game sends it.
     reset_header: bool = False
     #: The feed sends ETag and Last-Modified, and answers 304.
     etag: bool = False
@@ -77,7 +77,7 @@ class Options:
     latency: float = 0.0
     #: Minimum seconds between requests for one player; 0 switches TOO FREQUENT off.
     player_gap: float = 2.0
-    #: The HTTP status of `/api/gift_code_config`. Any other than 200 comes with an HTML page.
+    #: The HTTP status of `/api/gift_code_config`. Any status but 200 comes with an HTML page.
     config_status: int = 200
     #: `/api/gift_code_config` refuses a wrong signature. It is not known whether the game does so.
     config_checks_sign: bool = False

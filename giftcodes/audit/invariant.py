@@ -43,9 +43,9 @@ class Invariant:
             parameters `now`, `on` (the games that are on), `two_sweeps`, `two_catch_ups` and
             `stalled`.
         words: one broken row in words, as a format string.
-        look_again_seconds: the system restores the invariant within this time, so a broken one is
-            examined again after it. The query itself cannot allow for this time, because the
-            database does not record when every change was made.
+        look_again_seconds: the system restores the invariant within this time. So if it is broken,
+            it is examined again after that time. The query itself cannot allow for the time,
+            because the database does not record when every change was made.
     """
 
     name: str

@@ -30,7 +30,7 @@ class Ledger:
 
     Args:
         url: the simulator's base address.
-        asked_at: when it was read, by the database's clock. It contains all answers before that.
+        asked_at: when it was read, by the database's clock. The ledger has all earlier answers.
         requests: every request, including those of `check_provider`.
         grants: which player was granted which issue of which code.
         violations: what the game saw that an honest client would not do.

@@ -50,7 +50,7 @@ def compare(ledger: Ledger, *, repeats_allowed: int) -> list[Finding]:
 
 
 def _erased(players: set[str], providers: list[str]) -> set[str]:
-    """Return the players who were erased: no row has their ID, but their opt-out is kept."""
+    """Return which of these players were erased: no row has their ID, but an opt-out is kept."""
     unknown = players - set(
         Attempt.objects.filter(player_id__in=players).values_list("player_id", flat=True)
     )

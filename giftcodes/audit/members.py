@@ -62,8 +62,8 @@ MEMBERS = (
         name="leavers_do_not_wait",
         section=Section.MEMBERS,
         sentence=(
-            "No member redemption waits whose member left or opted out, or whose guild is switched "
-            "off."
+            "No member redemption is waiting if its member left or opted out, or if its guild is "
+            "switched off."
         ),
         of=PENDING,
         broken="""

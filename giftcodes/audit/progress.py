@@ -5,7 +5,7 @@ from __future__ import annotations
 from giftcodes.audit.invariant import Invariant, Section
 from giftcodes.audit.populations import IN_FLIGHT, PENDING, RUNNING, UNCONFIRMED, WAITING
 
-#: The budget `b` of code `c`'s game allows requests, but none was sent for a long time.
+#: The rate budget `b` allows requests to the game of code `c`, but none was sent for a long time.
 _GAME_IS_IDLE = """coalesce(b.pause_kind, '') = ''
               AND (b.window_ends_at IS NULL OR b.window_ends_at < %(now)s - %(stalled)s)
               AND c.provider NOT IN (
@@ -66,7 +66,7 @@ PROGRESS = (
         """,  # noqa: S608 - a constant of this module
         words=(
             "Redemption {id} (guild {guild}, code {code}) has been running since {locked_at}; a "
-            "member is due, and no request is sent."
+            "member is due, but no request is sent."
         ),
         look_again_seconds=20.0,
     ),
@@ -74,8 +74,8 @@ PROGRESS = (
         name="unconfirmed_rows_move",
         section=Section.PROGRESS,
         sentence=(
-            "No unconfirmed member redemption stays so while requests to the game are allowed but "
-            "none is sent."
+            "No member redemption stays unconfirmed while requests to the game are allowed but none "
+            "is sent."
         ),
         of=UNCONFIRMED,
         broken=f"""
@@ -88,7 +88,7 @@ PROGRESS = (
               AND {_GAME_IS_IDLE}
         """,  # noqa: S608 - a constant of this module
         words=(
-            "Member redemption {id} (player {player_id}) is unconfirmed, and has been due since "
+            "Member redemption {id} (player {player_id}) is unconfirmed and has been due since "
             "{next_attempt_at}."
         ),
         look_again_seconds=20.0,
@@ -114,7 +114,7 @@ PROGRESS = (
         """,
         words=(
             "Redemption {id} has been running since {locked_at} (stop requested "
-            "{stop_requested_at}), and has nothing left to do."
+            "{stop_requested_at}), but has nothing left to do."
         ),
         look_again_seconds=20.0,
     ),
@@ -136,7 +136,7 @@ PROGRESS = (
                 SELECT FROM giftcodes_memberredemption m
                 WHERE m.redemption_id = r.id AND m.created_at > %(now)s - %(two_catch_ups)s)
         """,
-        words="Redemption {id} (guild {guild}, code {code}) waits, and is not started.",
+        words="Redemption {id} (guild {guild}, code {code}) is waiting and was not started.",
         look_again_seconds=120.0,
     ),
     Invariant(

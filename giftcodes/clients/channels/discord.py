@@ -66,9 +66,9 @@ _COLOURS = {
 # Discord's own codes: https://discord.com/developers/docs/topics/opcodes-and-status-codes#json
 _NO_SUCH_CHANNEL, _NO_SUCH_MESSAGE, _NO_SUCH_WEBHOOK, _BAD_TOKEN = 10003, 10008, 10015, 50027
 _NO_REASON = 0
-#: The message was edited too often: it is in an announcement channel, or older than an hour.
+#: Too many edits of a message that is in an announcement channel or older than an hour.
 _EDITED_TOO_OFTEN = frozenset({20022, 30046})
-#: The thread is archived. A new message opens it, unless it is locked; an edit does not.
+#: The thread is archived. A new message opens it unless it is locked, but an edit does not.
 _CLOSED_THREAD = frozenset({50083, 160005})
 
 

@@ -56,7 +56,7 @@ _MATTERMOST = _service(
 _NTFY = _service("to priority tags xtags mode auth token image", host="host")
 _ROCKET = _service("to mode avatar webhook", markup=Markup.MARKDOWN, host="host")
 
-#: The services that are known to show a name as it is (tests/clients/channels/test_services.py).
+#: Services that are known to show a name unchanged (tests/clients/channels/test_services.py).
 SERVICES: Mapping[str, Service] = {
     "gchat": _service("workspace key token thread threadkey", markup=Markup.MARKDOWN),
     "gotify": _GOTIFY,

@@ -48,7 +48,8 @@ def end_of(value: object) -> dt.datetime | None:
 
 
 def _of_number(value: float) -> dt.datetime:
-    # Compare before dividing: an integer in JSON may be larger than any float. NaN is refused, too.
+    # Compare before dividing, because an integer in JSON may be larger than any float. This also
+    # refuses NaN.
     if not 0 <= value < _MILLISECONDS_FROM * 1000:
         raise ValueError("not between 2000 and 2100")
     seconds = value / 1000 if value >= _MILLISECONDS_FROM else value

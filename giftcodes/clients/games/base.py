@@ -41,8 +41,8 @@ class Answer:
     Args:
         outcome: what the answer means, or why there is none.
         http_status: the HTTP status. None if there is no answer.
-        err_code, msg: as the game sent them.
-        latency_ms: from the start of the request to the end of the answer.
+        err_code, msg: the values as the game sent them.
+        latency_ms: the milliseconds from the start of the request to the end of the answer.
         body: an excerpt of the body if the answer is not a known one or refuses us, else empty.
         rate: what the headers say about the request limit.
         detail: what happened, if there is no answer or only part of one.
@@ -97,7 +97,7 @@ class GameClient(ABC):
 
         Args:
             player_id: decimal digits.
-            code: as it was published.
+            code: the code as it was published.
             realm: the number of the state or kingdom.
         """
         started = time.monotonic()

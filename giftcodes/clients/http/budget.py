@@ -7,7 +7,7 @@ from contextvars import ContextVar
 
 from giftcodes.clients.http.destinations import PrivateHosts
 
-#: Allowed for the status line, headers and chunk framing, in addition to twice the body.
+#: Bytes allowed for the status line, headers and chunk framing, in addition to twice the body.
 _OVERHEAD_BYTES = 64 * 1024
 
 

@@ -25,12 +25,12 @@ from giftcodes.clients.http.budget import CURRENT, Budget
 from giftcodes.clients.http.destinations import ForbiddenAddressError
 from giftcodes.domain import failpoints
 
-#: A pooled connection that has been idle for longer is not reused. Servers close idle connections
-#: after 5 s or more, and a request sent at that moment has an unknown outcome, which delays the
-#: member by a minute.
+#: A pooled connection that has been idle for longer than this is not reused. Servers close idle
+#: connections after 5 s or more. A request sent at that moment has an unknown outcome, which delays
+#: the member by a minute.
 IDLE_SECONDS = 4.0
 
-#: Connections kept for reuse: more than there are threads in a worker.
+#: The number of connections kept for reuse. It is larger than the number of threads in a worker.
 POOL_SIZE = 64
 
 _Address = tuple[int, int, int, str, Any]

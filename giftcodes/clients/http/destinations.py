@@ -4,8 +4,8 @@ Public addresses are always allowed. Private networks, this machine and special 
 allowed only if a setting allows them. Otherwise, a person who may type an address could reach
 services that only this machine can reach, such as a cloud's metadata service.
 
-The check uses the address that the connection is made to. So it does not matter if a name resolves
-to a different address than before.
+The check uses the exact address of the connection, so a name cannot resolve to another address
+between the check and the connection.
 """
 
 from __future__ import annotations

@@ -28,9 +28,9 @@ class Guard:
 
     def __init__(self, private_hosts: PrivateHosts) -> None:
         self._private_hosts = private_hosts
-        #: A connection was prevented.
+        #: Whether a connection was prevented.
         self.has_refused = False
-        #: A connection was allowed, so something may have been sent.
+        #: Whether a connection was allowed. If so, something may have been sent.
         self.has_connected = False
 
     def check(self, address: object) -> None:

@@ -14,7 +14,7 @@ from email.utils import parsedate_to_datetime
 #: The longest wait that is accepted.
 LONGEST_WAIT_SECONDS = 86_400.0
 _MAX_LENGTH = 64
-#: A number of at least these values is a time in seconds, or in milliseconds, since 1970.
+#: Numbers from these values on are times since 1970, in seconds or in milliseconds.
 _UNIX_SECONDS_FROM = 1e9
 _UNIX_MILLISECONDS_FROM = 1e12
 
