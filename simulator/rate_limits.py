@@ -10,7 +10,7 @@ from simulator.validation import InvalidWorldError
 
 @dataclass(frozen=True, slots=True)
 class Rate:
-    """A limit of `requests` in a window of `seconds`. No limit is represented by None instead."""
+    """A limit of `requests` in a window of `seconds`. Without a limit, None is used instead."""
 
     requests: int
     seconds: float
@@ -73,7 +73,7 @@ class Windows:
     _open: dict[tuple[str, str], WindowCount] = field(default_factory=dict)
 
     def count(self, address: str, endpoint: str, now: float) -> WindowCount | None:
-        """Count a request that arrived at `now` (Unix seconds). None is returned if unlimited."""
+        """Count a request that arrived at `now` (Unix seconds). Return None if unlimited."""
         if self.rate is None:
             return None
         last = self._open.get((address, endpoint))

@@ -28,11 +28,11 @@ class Entry:
         player, realm, code: the values as they were sent. None if they were not sent.
         window_opened_at: when the window in which the request was counted opened. None if no rate
             is set, or if the game never saw the request.
-        window_number: the request's number within that window, or None likewise.
+        window_number: the request's number within that window. None in the same cases.
         answered_at: when the exchange ended. For a dropped response, this is when the connection
             was closed. None if the exchange has not ended, or if the process was killed before it
-            did. If there is a status then, it was killed while the response was being sent.
-        status: the HTTP status. None if no status was sent, or if it is not sent yet.
+            did. A status then means that it was killed while the response was being sent.
+        status: the HTTP status. None if no status was sent, or none has been sent yet.
         msg: the game's message, without a full stop.
         fault, fault_when: the kind and the `when` of the fault that affected the request.
         granted: whether the player was granted the code.
@@ -157,7 +157,8 @@ class Ledger:
     def as_json(self, since: int = 0) -> Record:
         """Return the ledger as JSON.
 
-        Of the requests and grants, it has only those after request number `since`.
+        It has all violations and other calls, but only the requests and grants after request number
+        `since`.
         """
         return {
             "requests": [asdict(entry) for entry in self.requests[max(0, since) :]],

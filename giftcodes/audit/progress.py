@@ -74,8 +74,8 @@ PROGRESS = (
         name="unconfirmed_rows_move",
         section=Section.PROGRESS,
         sentence=(
-            "No member redemption stays unconfirmed while requests to the game are allowed but none "
-            "is sent."
+            "No member redemption stays unconfirmed while requests to the game are allowed but "
+            "none is sent."
         ),
         of=UNCONFIRMED,
         broken=f"""

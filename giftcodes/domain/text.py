@@ -1,4 +1,4 @@
-"""Clean text from people and feeds: invisible characters, and digits of all scripts.
+"""Remove invisible characters from text of people and feeds, and convert digits to ASCII.
 
 Text is cleaned on input (model and form fields, lists, feeds, command line arguments) with
 `clean_name`, `clean_notes` and `clean_token`. Text that an older version stored is cleaned when it
@@ -64,7 +64,7 @@ def visible(text: str) -> str:
 
 
 def clean_name(text: str) -> str:
-    """Clean a name of one line: it becomes `visible`, and is stripped."""
+    """Clean a one-line name: apply `visible`, and strip white space."""
     return visible(text).strip()
 
 
@@ -85,7 +85,7 @@ def clean_token(text: str) -> str:
 
 
 def printable(text: str) -> str:
-    """Make a text safe to show: `visible`, and with its control characters replaced.
+    """Make a text safe to show: apply `visible`, and replace control characters.
 
     Line ends and tabs stay.
     """
@@ -210,5 +210,5 @@ def plain_text(text: str, limit: int) -> str:
 
 
 def one_line(text: str, limit: int) -> str:
-    """Return `plain_text` in one line, with white space collapsed: it cannot forge a log line."""
+    """Return `plain_text` on one line with white space collapsed, so it cannot forge a log line."""
     return plain_text(" ".join(text[: 4 * limit].split()), limit)

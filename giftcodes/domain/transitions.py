@@ -149,7 +149,7 @@ def decide(outcome: Outcome, context: AttemptContext) -> Transition:
 
 
 def _waiting(context: AttemptContext) -> State:
-    """Return the state to wait in: UNCONFIRMED if an earlier request may have been granted."""
+    """Return UNCONFIRMED if the effect of an earlier request is unknown, else PENDING."""
     return State.UNCONFIRMED if context.confirming else State.PENDING
 
 

@@ -212,7 +212,7 @@ def _fit(text: str, limit: int, room: int) -> tuple[str, int]:
 
 
 def _length(text: str) -> int:
-    """Return the length as Discord counts it, in UTF-16 code units. Most emoji have two or more."""
+    """Return the length as Discord counts it, in UTF-16 code units. Most emoji count as two."""
     return len(text.encode("utf-16-le")) // 2
 
 
@@ -318,7 +318,7 @@ def _delivered(response: Response, answer: dict[str, Any]) -> Delivery:
 def _wait_seconds(response: Response, answer: dict[str, Any]) -> float:
     """Return the longest of the waits that the answer asks for.
 
-    All are in seconds; the one in the body is since API version 8.
+    All are in seconds. The one in the body has been in seconds since API version 8.
     """
     asked = [
         _seconds(response.headers.get("X-RateLimit-Reset-After")),

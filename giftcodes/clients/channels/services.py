@@ -1,7 +1,7 @@
 """The services that a channel's address may name, and the arguments that it may have.
 
-With its arguments, an Apprise address could set the HTTP method, a header, a local file or a second
-host. So an address may only have the arguments that are listed here as harmless.
+The arguments of an Apprise address can change the HTTP method, set a header, read a local file or
+name a second host. So an address may only have the arguments that are listed here as harmless.
 """
 
 from __future__ import annotations

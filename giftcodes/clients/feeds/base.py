@@ -89,7 +89,7 @@ class FeedReading:
     Args:
         status: whether there is a list.
         codes: the published codes. No two differ only in case.
-        skipped: why lines were skipped, for the first of them.
+        skipped: why the first skipped lines were skipped.
         skipped_count: how many lines were skipped.
         error: what is wrong and what to do, for an operator.
         etag, last_modified: the values for the next request. They are the feed's if it sent a list,

@@ -78,7 +78,7 @@ class CenturyClient(GameClient):
 
 
 def signature(fields: Mapping[str, str], salt: str) -> str:
-    """Return the MD5 hash, in lower-case hex, of the raw fields sorted by name plus the salt."""
+    """Return the MD5 hash, in lower-case hex, of the raw fields, sorted by name, and the salt."""
     text = "&".join(f"{name}={fields[name]}" for name in sorted(fields)) + salt
     return hashlib.md5(text.encode(), usedforsecurity=False).hexdigest()
 

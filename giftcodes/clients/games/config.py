@@ -1,4 +1,4 @@
-"""The configuration of a game. The settings read its plain values from the environment."""
+"""The configuration of a game, as plain values. The settings read them from the environment."""
 
 from __future__ import annotations
 
