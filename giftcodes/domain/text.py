@@ -1,4 +1,4 @@
-"""Remove invisible characters from text of people and feeds, and convert digits to ASCII.
+"""Clean the text that people and feeds send: remove invisible characters, convert digits.
 
 Text is cleaned on input (model and form fields, lists, feeds, command line arguments) with
 `clean_name`, `clean_notes` and `clean_token`. Text that an older version stored is cleaned when it
