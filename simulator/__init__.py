@@ -2,22 +2,22 @@
 
 Run it
     `python -m simulator --port 8099 --players 40` or, with the same options, `manage.py
-    simulate_game`. `--help` lists the options. SIMULATOR_SALT (salt of the signatures),
-    SIMULATOR_FEED_KEY (key of the feed; empty: any key is accepted) and SIMULATOR_TOKEN (token of
-    the control paths; empty: they are closed) come from the environment only.
-    A test uses `with Simulator(players=20) as simulator:`.
+    simulate_game`. `--help` lists the options. Three values come from the environment only:
+    SIMULATOR_SALT is the salt of the signatures. SIMULATOR_FEED_KEY is the key of the feed; if it
+    is empty, any key is accepted. SIMULATOR_TOKEN is the token of the control paths; if it is
+    empty, they are closed. A test uses `with Simulator(players=20) as simulator:`.
 
 What it serves
     POST /api/gift_code         redeems a code for a player (docs/reference/protocol.md)
     POST /api/gift_code_config  reports whether the game is up
     GET  /feed                  lists the published codes
     /_sim/…                     controls the simulator; no game has these paths. They require
-                                `Authorization: Bearer <token>`, and JSON in what is posted
-        GET  /_sim/ledger       every request and grant, as the game saw them; `?since=N`: those
-                                after request N
+                                `Authorization: Bearer <token>`, and a posted body must be JSON
+        GET  /_sim/ledger       every request and grant, as the game saw them; with `?since=N`, only
+                                those after request N
         GET  /_sim/world        players, codes, feed, faults, options and rate
         GET  /_sim/players      the players only
-        POST /_sim/world        merges a JSON object of that form into the world
+        POST /_sim/world        merges a JSON object of the same form into the world
         POST /_sim/reset        restores the initial world and clears the ledger
 
 How faults are set
@@ -25,10 +25,10 @@ How faults are set
     requests fail with HTTP 429. `feed_faults` does the same for the feed. simulator/faults.py lists
     the kinds and their fields.
 
-A request is read in `wire`, routed in `server` and handled in `game_api` or `feed_api`, which apply
-the `rate_limits` and the `faults`, decide against the `world`, and record everything in the ledger
-(`state`). `control` has the control paths. The package imports nothing of the app, so the app and
-its simulator cannot share a mistake.
+A request is read in `wire`, routed in `server` and handled in `game_api` or `feed_api`. These apply
+the `rate_limits` and the `faults`, decide according to the `world`, and record everything in the
+ledger (`state`). `control` has the control paths. This package imports nothing from the app, so the
+app and its simulator cannot share a mistake.
 """
 
 from simulator.server import DEFAULT_SALT, Simulator

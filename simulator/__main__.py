@@ -1,4 +1,4 @@
-"""`python -m simulator`."""
+"""Run the simulator with `python -m simulator`."""
 
 import sys
 

@@ -73,7 +73,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: Mapping[str, Any], environment: Mapping[str, str] = os.environ) -> int:
-    """Run until SIGTERM or Ctrl-C, and return the exit status. An error is one line on stderr."""
+    """Run until SIGTERM or Ctrl-C, and return the exit status. Errors are one line on stderr."""
     salt = environment.get("SIMULATOR_SALT", "")
     if not salt:
         _note(f"SIMULATOR_SALT is not set; using {DEFAULT_SALT!r}.")

@@ -1,10 +1,10 @@
 """The control paths, `/_sim/…`: read the ledger and the world, and change the world.
 
 Only a program that knows the token may use them. Every user of this computer can reach the port,
-and every web page that is open in a browser here can send requests to it. A page can neither set
-the `Authorization` header nor send `application/json` to another site without that site's consent,
-which this server never gives. A page whose host name has been pointed at this computer would not
-need the consent; its requests have that name in `Host`.
+and every web page that is open in a browser here can send requests to it. But without the consent
+of another site, a page can neither set the `Authorization` header of a request to that site nor
+send `application/json` to it, and this server never consents. If the page's own host name points
+to this computer, the page needs no consent, but its requests have that name in `Host`.
 """
 
 from __future__ import annotations
@@ -22,19 +22,19 @@ from simulator.validation import InvalidWorldError
 from simulator.wire import JSON, Request, Response, json_response
 
 PREFIX = "/_sim/"
-#: The default target of redirects. It needs no token, because a client that follows one has none.
+#: The default target of redirects. It needs no token, since a client that follows them has none.
 TRAP_PATH = "/_sim/trap"
 
 
 @dataclass(slots=True)
 class ControlApi:
-    """The paths below `/_sim/`. With an empty `token` they are closed, except for the trap.
+    """The paths below `/_sim/`. If `token` is empty, they are closed, except for the trap.
 
     Args:
-        state: what they read and change.
-        token: expected as `Authorization: Bearer <token>`.
-        host: the host name that the server listens on. A request may name it in `Host`, or
-            `localhost`, or any IP address.
+        state: the state that the paths read and change.
+        token: the token that is expected as `Authorization: Bearer <token>`.
+        host: the host name that the server listens on. The `Host` of a request must be this name,
+            `localhost` or an IP address.
     """
 
     state: State

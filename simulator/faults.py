@@ -1,17 +1,18 @@
 """Scripted faults: which requests they affect, and the reply that each of them sends.
 
-A fault is posted as JSON. Which requests it affects:
+A fault is posted as JSON. These fields say what it does, and to which requests:
 
-    fault        the kind, see `API_KINDS` and `FEED_KINDS`; it also says which further fields are
-    allowed when         `unseen`: the request is lost before the game counts it
-                 `before` (default): the game counts it in its window, and does nothing else
-                 `after`: the game does its work, a grant included, and the reply is replaced
+    fault        the kind; `API_KINDS` and `FEED_KINDS` list the kinds and the further fields that
+                 each allows
+    when         `unseen`: the request is lost before the game counts it
+                 `before` (default): the game counts it in its window, but does nothing else
+                 `after`: the game does its work, including a grant, but the reply is replaced
     player, code only requests for this player or code
-    nth          only request number `nth` of the ledger
+    nth          only the request that is number `nth` in the ledger
     times        how many requests it affects (default 1; null: no limit)
-    probability  the chance for each of these requests (default 1)
+    probability  the probability that it affects each of these requests (default 1)
 
-The feed has no `when`, `player` and `code`.
+Faults of the feed do not have `when`, `player` or `code`.
 """
 
 from __future__ import annotations
@@ -39,7 +40,7 @@ UNSEEN = "unseen"
 BEFORE = "before"
 AFTER = "after"
 
-#: Every kind, with the fields it allows.
+#: Every kind, with the fields that it allows.
 _COMMON_KINDS: dict[str, frozenset[str]] = {
     "delay": frozenset({"seconds"}),
     "drop": frozenset(),
@@ -84,7 +85,7 @@ _DETAILS: dict[str, validation.Check] = {
 
 @dataclass(slots=True)
 class Fault:
-    """One scripted fault. `times` is how many more requests it can affect. None means no limit."""
+    """One scripted fault. It can affect `times` more requests, or any number if None."""
 
     kind: str
     number: int = 0
@@ -105,7 +106,7 @@ class Fault:
     err_code: Any = None
 
     def matches(self, n: int, player: str, code: str) -> bool:
-        """Whether its selectors match request `n`."""
+        """Whether the fault's selectors match request `n`."""
         return (
             (self.nth is None or self.nth == n)
             and (self.player is None or self.player == player)
@@ -113,7 +114,7 @@ class Fault:
         )
 
     def as_json(self) -> dict[str, Any]:
-        """The JSON with which it was posted, with what is left of `times`."""
+        """Return the fault as it was posted, but with what is left of `times`."""
         shown = {"fault": self.kind}
         for item in fields(self):
             value = getattr(self, item.name)
@@ -125,7 +126,7 @@ class Fault:
 
 
 def read_faults(name: str, value: Any, *, feed: bool = False) -> list[Fault]:
-    """Read a posted list of faults. `name` is the field's name, for errors.
+    """Read a posted list of faults. `name` is the name of the field, for errors.
 
     Raises:
         InvalidWorldError: a kind is unknown, or a kind does not allow a field.
@@ -154,9 +155,9 @@ def _read_fault(
 
 @dataclass(slots=True)
 class FaultScript:
-    """The faults in force, oldest first.
+    """The active faults, oldest first.
 
-    The first that matches a request affects it, and no other does.
+    A request is affected only by the first fault that matches it.
     """
 
     seed: int
@@ -173,7 +174,7 @@ class FaultScript:
     def choose(
         self, n: int, whens: Collection[str], *, player: str = "", code: str = ""
     ) -> Fault | None:
-        """The fault that affects request `n`, which reduces its `times`; None if there is none."""
+        """Return the fault that affects request `n`, or None. This uses up one of its `times`."""
         for fault in self.faults:
             if fault.when in whens and fault.matches(n, player, code) and self._is_drawn(fault, n):
                 self._count(fault)
@@ -193,7 +194,7 @@ class FaultScript:
 
 
 def faulty_reply(fault: Fault, intended: Response, *, seed: int, n: int) -> Reply:
-    """The reply that replaces `intended` for request `n`.
+    """Return the reply that replaces `intended` for request `n`.
 
     The caller handles the kinds `delay` and `msg`: a delay is followed by the intended response,
     and a message varies like the game's own messages.
@@ -238,22 +239,22 @@ def faulty_reply(fault: Fault, intended: Response, *, seed: int, n: int) -> Repl
 
 
 def with_headers(fault: Fault, response: Response) -> Response:
-    """`response` with the fault's headers added."""
+    """Add the fault's headers to `response`, and return it."""
     response.headers |= fault.headers or {}
     return response
 
 
 def too_many_attempts(seed: int, n: int) -> Response:
-    """HTTP 429 in one of the game's two forms, an empty page or JSON. Neither has rate headers."""
+    """Return a 429 in one of the game's two forms: an empty page or JSON, without rate headers."""
     if draw(seed, n, "429") < 0.5:
         return Response(429, content_type=HTML)
     return json_response({"message": "Too Many Attempts."}, 429)
 
 
 def forced_message(fault: Fault, *, seed: int, n: int, vary: bool) -> tuple[str, int | str]:
-    """The message and err_code of a fault of kind `msg`.
+    """Return the message and err_code of a fault of kind `msg`.
 
-    If the err_code is scripted, nothing is varied.
+    If the fault sets the err_code, the message is not varied.
     """
     if fault.err_code is not None:
         return fault.msg, fault.err_code

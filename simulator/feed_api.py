@@ -18,7 +18,7 @@ from simulator.world import World
 
 @dataclass(slots=True)
 class FeedApi:
-    """A community service that requires a key. With an empty `key` it accepts any."""
+    """A community service that requires a key. If `key` is empty, it accepts any key."""
 
     world: World
     ledger: Ledger
@@ -26,7 +26,7 @@ class FeedApi:
     clock: Callable[[], float]
 
     async def respond(self, request: Request) -> tuple[Reply, dict[str, Any]]:
-        """Process one call. The caller closes the ledger's record when the status is known."""
+        """Process one call. The caller closes its ledger record when the status is known."""
         call = self.ledger.open_feed_call(self.clock(), request.method)
         n = call["n"]
         if request.method != "GET":
@@ -54,7 +54,7 @@ class FeedApi:
         return json_response({"codes": self.world.feed})
 
     def _entry(self, line: Any) -> Any:
-        """A line in the kingshot.net format. A line that is not a string is listed unchanged."""
+        """Return a line in the kingshot.net format. A line that is not a string stays unchanged."""
         if not isinstance(line, str):
             return line
         name, _, day = line.partition(" ")
@@ -73,7 +73,7 @@ class FeedApi:
         )
 
     def _unless_not_modified(self, request: Request, listing: Response) -> Response:
-        """The list, or 304 if the client's validators match it."""
+        """Return the list, or 304 if the client's validators match it."""
         if not self.world.options.etag:
             return listing
         etag = f'"{hashlib.md5(listing.body, usedforsecurity=False).hexdigest()}"'

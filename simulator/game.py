@@ -1,4 +1,4 @@
-"""The game's data: its messages, players and codes, and how they are drawn from a seed."""
+"""The game's data: messages, players and codes, and how players and codes are made from a seed."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 
 SUCCESS = "SUCCESS"
 
-#: From the table in docs/reference/protocol.md.
+#: The err_code of each message, from the table in docs/reference/protocol.md.
 ERR_CODES: dict[str, int | str] = {
     SUCCESS: 20000,
     "RECEIVED": 40008,
@@ -40,7 +40,7 @@ ERR_CODES: dict[str, int | str] = {
     "CAPTCHA EXPIRED": 40102,
     "CAPTCHA CHECK ERROR": 40103,
 }
-#: For a message that is not in the table.
+#: The err_code of a message that is not in the table.
 UNKNOWN_ERR_CODE = 49999
 
 HOME_REALM = 1042
@@ -93,7 +93,7 @@ _CODE_LETTERS = "ABCDEFGHJKLMNPQRSTUVWXYZ23456789"
 
 @dataclass(frozen=True, slots=True)
 class Player:
-    """A player. `realm` is the game's `kid`, `age` that of the account in days."""
+    """A player. `realm` is the game's `kid`; `age` is the age of the account in days."""
 
     realm: int = HOME_REALM
     level: int = 30
@@ -105,9 +105,9 @@ class Player:
 
 @dataclass(frozen=True, slots=True)
 class Code:
-    """The conditions of one code. Times are unix seconds, None is no limit, `min_age` is in days.
+    """The conditions of one code. Times are Unix seconds, `min_age` is in days, None is no limit.
 
-    A reissue raises `issue`: grants of an earlier issue no longer count.
+    A reissue increases `issue`. Grants of earlier issues then no longer count.
     """
 
     works_from: float | None = None
@@ -122,19 +122,19 @@ class Code:
 
 
 def draw(*parts: object) -> float:
-    """A pseudo-random number in [0, 1): a hash of `parts`, and so the same for the same parts.
+    """Return a pseudo-random number in [0, 1): a hash of `parts`. Equal parts give equal numbers.
 
-    Unlike a random generator it has no state, so the order of requests changes no result.
+    Unlike a random generator, this has no state, so the order of requests changes no result.
     """
     digest = hashlib.blake2b("/".join(map(str, parts)).encode(), digest_size=6).digest()
     return int.from_bytes(digest, "big") / 2**48
 
 
 def seeded_players(count: int, seed: int) -> dict[str, Player]:
-    """`count` players with nine-digit IDs. A larger count keeps the players of a smaller one.
+    """Make `count` players with nine-digit IDs. A larger count keeps the players of a smaller one.
 
     Every twelfth player is in another realm, so that a guild of the home realm has a member to
-    correct. Every tenth has a level too low for the demo's codes.
+    correct. Every tenth player has a level that is too low for the demo's codes.
     """
     players: dict[str, Player] = {}
     attempt = 0
@@ -164,9 +164,9 @@ def _seeded_player(index: int, seed: int) -> Player:
 
 
 def seeded_code_name(seed: int, counter: int) -> str:
-    """The name of the demo's code number `counter`.
+    """Return the name of the demo's code number `counter`.
 
-    The number is part of the name, which makes it unique.
+    The number is part of the name, so the name is unique.
     """
     word = _CODE_WORDS[int(draw("word", seed, counter) * len(_CODE_WORDS))]
     tail = "".join(
@@ -177,20 +177,23 @@ def seeded_code_name(seed: int, counter: int) -> str:
 
 
 def feed_line(name: str, now: float) -> str:
-    """The feed's line for a code that was published on the day (UTC) of `now`, in unix seconds."""
+    """Return the feed's line for a code published on the UTC day of `now` (Unix seconds)."""
     return f"{name} {datetime.fromtimestamp(now, UTC):%d.%m.%Y}"
 
 
 def signature(fields: Mapping[str, str], salt: str) -> str:
-    """The signature the game expects: MD5 of all fields except `sign`, by name, and the salt."""
+    """Return the signature that the game expects.
+
+    It is the MD5 hash of all fields except `sign`, sorted by name, followed by the salt.
+    """
     signed = "&".join(f"{name}={fields[name]}" for name in sorted(fields) if name != "sign")
     return hashlib.md5((signed + salt).encode(), usedforsecurity=False).hexdigest()
 
 
 def varied_message(seed: int, n: int, msg: str, *, vary: bool) -> tuple[str, int | str]:
-    """The message and err_code as request `n` gets them: the same for the same seed.
+    """Return the message and err_code for request `n`. The same seed gives the same result.
 
-    With `vary`, about half of the error messages end with a full stop, as the game's do.
+    With `vary`, about half of the error messages end with a full stop, like the game's.
     """
     err_code = ERR_CODES.get(msg, UNKNOWN_ERR_CODE)
     if msg != SUCCESS and vary and draw(seed, n, "full stop") < 0.5:
@@ -199,6 +202,6 @@ def varied_message(seed: int, n: int, msg: str, *, vary: bool) -> tuple[str, int
 
 
 def message_body(msg: str, err_code: Any) -> bytes:
-    """The JSON of one answer. `code` is 0 for a success and 1 for everything else."""
+    """Return the JSON of one answer. `code` is 0 for a success and 1 for everything else."""
     code = 0 if msg == SUCCESS else 1
     return json.dumps({"code": code, "data": [], "msg": msg, "err_code": err_code}).encode()

@@ -33,16 +33,16 @@ from simulator.wire import Reply, Request, Response, html_response
 from simulator.world import World
 
 _REQUIRED = ("fid", "cdk", "kid", "time", "sign")
-#: The response that a fault cuts off or truncates, if the game has not processed the request.
+#: The response that a fault cuts off or truncates if the game did not process the request.
 _NOT_DONE = Response(200, message_body("TIMEOUT RETRY", 40004))
 
 
 def decide(world: World, fields: Mapping[str, str], *, salt: str, now: float) -> str:
-    """The game's message for a request processed at `now` (unix seconds). Grants nothing.
+    """Return the game's message for a request processed at `now` (Unix seconds). Grants nothing.
 
-    docs/reference/protocol.md says only that player and realm are checked before the code. Here the
-    gap between a player's requests is checked right after player and realm: it can be checked only
-    for a known player, and it protects every later check.
+    docs/reference/protocol.md says only that player and realm are checked before the code. Here,
+    the gap between a player's requests is checked right after them: it can be checked only for a
+    known player, and it protects every later check.
     """
     if any(not fields.get(name) for name in _REQUIRED):
         return "params error"
@@ -106,7 +106,7 @@ def _rate_headers(world: World, counted: WindowCount | None) -> dict[str, str]:
 
 @dataclass(slots=True)
 class GiftApi:
-    """`POST /api/gift_code`: count the request, apply a fault, decide, grant and record."""
+    """`POST /api/gift_code`: it counts a request, applies a fault, decides, grants and records."""
 
     world: World
     ledger: Ledger
@@ -116,7 +116,7 @@ class GiftApi:
     async def respond(self, request: Request) -> tuple[Reply, Entry]:
         """Process one request.
 
-        The caller closes the ledger's entry when the reply has been sent.
+        The caller closes the ledger entry when the reply has been sent.
         """
         fields = request.form()
         entry = Entry(
@@ -168,7 +168,7 @@ class GiftApi:
         return response
 
     def _redeem(self, fields: Mapping[str, str], entry: Entry) -> Response:
-        """Decide, and grant the code on a success."""
+        """Decide on a request, and grant the code if the message is SUCCESS."""
         now = self.clock()
         msg = decide(self.world, fields, salt=self.salt, now=now)
         if msg == SUCCESS:
@@ -180,7 +180,7 @@ class GiftApi:
         return self._message(entry, *varied_message(self.world.seed, entry.n, msg, vary=vary))
 
     async def _apply_fault(self, fault: Fault, entry: Entry, intended: Response) -> Reply | None:
-        """The reply that replaces `intended`; None after a delay, which replaces nothing."""
+        """Return the reply that replaces `intended`, or None after a delay: it replaces nothing."""
         entry.fault, entry.fault_when = fault.kind, fault.when
         if fault.kind == "delay":
             await asyncio.sleep(fault.seconds)
@@ -210,9 +210,10 @@ class GiftApi:
 
 @dataclass(slots=True)
 class ConfigApi:
-    """`POST /api/gift_code_config`: the request has only a signed `time`, and names no player.
+    """`POST /api/gift_code_config`: a request has only a signed `time`, and names no player.
 
-    It has a separate window, and a separate list in the ledger, because it is not a redeem request.
+    These requests have their own window and their own list in the ledger, because they do not
+    redeem a code.
     """
 
     world: World
@@ -221,7 +222,7 @@ class ConfigApi:
     clock: Callable[[], float]
 
     def respond(self, request: Request) -> tuple[Response, dict[str, Any]]:
-        """Process one call. The caller closes the ledger's record when the status is known."""
+        """Process one call. The caller closes its ledger record when the status is known."""
         call = self.ledger.open_config_call(self.clock(), sorted(request.form()))
         counted = self.world.windows.count(request.address, request.path, self.clock())
         return self._response(request, counted, call["n"]), call

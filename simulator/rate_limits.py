@@ -1,4 +1,4 @@
-"""The game's request limits: a fixed window for each address, and a gap for each player."""
+"""The game's request limits: a fixed window per address, and a minimum gap per player."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from simulator.validation import InvalidWorldError
 
 @dataclass(frozen=True, slots=True)
 class Rate:
-    """`requests` in a window of `seconds`. Where there is no limit, None stands for the rate."""
+    """A limit of `requests` in a window of `seconds`. Without a limit, None is used instead."""
 
     requests: int
     seconds: float
@@ -20,10 +20,10 @@ class Rate:
 
 
 def read_rate(field_name: str, value: object) -> Rate | None:
-    """Read `30/60`, or `unlimited`, which gives None.
+    """Read a rate such as `30/60`, or `unlimited`, which gives None.
 
     Raises:
-        InvalidWorldError: it is neither.
+        InvalidWorldError: the value is neither.
     """
     if value == "unlimited":
         return None
@@ -39,7 +39,7 @@ def read_rate(field_name: str, value: object) -> Rate | None:
 
 @dataclass(frozen=True, slots=True)
 class WindowCount:
-    """The number of a request within its window. `opened_at` is in unix seconds."""
+    """The number of a request within its window. `opened_at` is in Unix seconds."""
 
     opened_at: float
     number: int
@@ -57,7 +57,7 @@ class WindowCount:
 
     @property
     def closes_at(self) -> float:
-        """When the window ends, in unix seconds."""
+        """When the window ends, in Unix seconds."""
         return self.opened_at + self.rate.seconds
 
 
@@ -65,7 +65,7 @@ class WindowCount:
 class Windows:
     """One open window for each address and endpoint.
 
-    A window opens with its first request. Refused requests do not move its end:
+    A window opens with its first request. Refused requests do not move its end, because
     docs/reference/protocol.md says that a request 62 s after a 429 is in a new window.
     """
 
@@ -73,7 +73,7 @@ class Windows:
     _open: dict[tuple[str, str], WindowCount] = field(default_factory=dict)
 
     def count(self, address: str, endpoint: str, now: float) -> WindowCount | None:
-        """Count one request that arrived at `now` (unix seconds). None if there is no limit."""
+        """Count a request that arrived at `now` (Unix seconds). Return None if unlimited."""
         if self.rate is None:
             return None
         last = self._open.get((address, endpoint))
@@ -85,7 +85,7 @@ class Windows:
         return counted
 
     def change_rate(self, rate: Rate | None) -> None:
-        """Set another rate. Open windows are dropped."""
+        """Set a new rate, and drop the open windows."""
         self.rate = rate
         self._open.clear()
 
@@ -95,13 +95,13 @@ class PlayerPace:
     """The minimum gap between requests for one player.
 
     docs/reference/protocol.md: a gap of about 2 s is safe, or 4 s after a refusal. So a refusal
-    doubles the gap, and another early request restarts the longer gap.
+    doubles the gap, and another early request starts the longer gap again.
     """
 
     _next_at: dict[str, float] = field(default_factory=dict)
 
     def is_too_soon(self, player: str, now: float, gap_seconds: float) -> bool:
-        """Count one request for `player`, and return whether it came too soon.
+        """Count a request for `player`, and return whether it came too soon.
 
         A gap of 0 allows every request.
         """

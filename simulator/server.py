@@ -1,4 +1,4 @@
-"""The simulator's server. It has its own thread, and routes requests to APIs and control paths."""
+"""The simulator's server. It has its own thread, and routes requests to the APIs."""
 
 from __future__ import annotations
 
@@ -68,16 +68,16 @@ class Simulator:
             host: the address to listen on.
             port: the port. With 0, the first start picks a free port, and later starts reuse it.
             salt: the salt of the signatures.
-            feed_key: the X-API-Key that the feed requires; empty: it accepts any.
-            token: the control paths require it. If it is empty, they are closed.
-            rate: the limit for each address: `30/60` is 30 requests in 60 s; or `unlimited`.
+            feed_key: the X-API-Key that the feed requires. If it is empty, the feed accepts any.
+            token: the token that the control paths require. If it is empty, they are closed.
+            rate: the limit for each address: `unlimited`, or `30/60` for 30 requests in 60 s.
             players: the number of seeded players.
             seed: the seed of players, codes and variations.
             latency: seconds before the game processes a request.
-            player_gap: minimum seconds between requests for one player; 0: none.
+            player_gap: minimum seconds between requests for one player. 0 means no minimum.
             publish_every: seconds between new codes in the feed. The first one is published at
-                once. With None, no codes are published.
-            state: the state file; None: the state ends with the process.
+                once. If None, no codes are published.
+            state: the state file. If None, the state is lost when the process ends.
             clock: returns Unix seconds. A test may replace it.
 
         Raises:
@@ -118,10 +118,10 @@ class Simulator:
         return self.url + FEED_PATH
 
     def start(self) -> Self:
-        """Listen, on a new thread. Requests are accepted when this returns.
+        """Listen on a new thread. When this returns, the server accepts requests.
 
         Raises:
-            OSError: it cannot listen on the port.
+            OSError: the server cannot listen on the port.
         """
         listener = socket.create_server((self._host, self._port), backlog=_BACKLOG)
         self._port = listener.getsockname()[1]
@@ -142,7 +142,7 @@ class Simulator:
         self._thread = None
 
     def close(self) -> None:
-        """Stop, and close the state file."""
+        """Stop the server, and close the state file."""
         self.stop()
         self.state.close()
 
@@ -161,15 +161,15 @@ class Simulator:
         self._on_loop(lambda: self.state.merge(world))
 
     def publish(self, code: str, **conditions: Any) -> None:
-        """Add a code to the game and, with today's day, to the feed."""
+        """Add a code to the game and, with today's date (UTC), to the feed."""
         self._on_loop(lambda: self.state.publish(code, **conditions))
 
     def ledger(self, since: int = 0) -> dict[str, Any]:
-        """The ledger, as `GET /_sim/ledger` returns it."""
+        """Return the ledger, as `GET /_sim/ledger` does."""
         return self._on_loop(lambda: self.state.ledger.as_json(since))
 
     def world(self) -> dict[str, Any]:
-        """The world, as `GET /_sim/world` returns it."""
+        """Return the world, as `GET /_sim/world` does."""
         return self._on_loop(self.state.world.as_json)
 
     def reset(self) -> None:
@@ -177,7 +177,7 @@ class Simulator:
         self._on_loop(self.state.reset)
 
     def _on_loop(self, action: Callable[[], T]) -> T:
-        """Call `action` on the thread that owns the state, or directly if that does not run."""
+        """Call `action` on the thread that owns the state, or directly if it is not running."""
         if self._loop is None:
             return action()
 
@@ -192,8 +192,8 @@ class Simulator:
         publishing = asyncio.create_task(self._publish())
         is_up.set()
         await self._stopping.wait()
-        # Do not wait for the server to close: it waits for its connections, and one with the fault
-        # `drip` never ends. asyncio.run() cancels them.
+        # Do not wait for the server to close: it would wait for its connections, and one with the
+        # fault `drip` never ends. asyncio.run() cancels them.
         server.close()
         publishing.cancel()
         self._loop = None
@@ -225,10 +225,10 @@ class _Router:
         try:
             await self._serve_requests(reader, writer)
         except (ConnectionError, TimeoutError):
-            pass  # The client closed the connection; the ledger already has the request.
+            pass  # The client closed the connection. The request is already in the ledger.
         except asyncio.CancelledError:
-            # The simulator stops. The exception is not raised again, because Python 3.11 reports a
-            # cancelled connection as an error.
+            # The simulator is stopping. Do not raise the exception again, because Python 3.11
+            # reports a cancelled connection as an error.
             writer.transport.abort()
         finally:
             writer.close()

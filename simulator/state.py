@@ -1,4 +1,4 @@
-"""The simulator's state: ledger and world, and the file that keeps both across restarts."""
+"""The simulator's state: the ledger, the world, and the file that keeps both across restarts."""
 
 from __future__ import annotations
 
@@ -20,22 +20,23 @@ Record = dict[str, Any]
 
 @dataclass(slots=True)
 class Entry:
-    """One request to `/api/gift_code`. Times are unix seconds.
+    """One request to `/api/gift_code`. Times are Unix seconds.
 
     Args:
-        n: its number in the ledger, from 1.
+        n: the request's number in the ledger, from 1.
         at: when the whole request had arrived.
-        player, realm, code: as sent. None if not sent.
-        window_opened_at, window_number: the window it was counted in, and its number there; None:
-            no rate is set, or the game never saw the request.
-        answered_at: when the exchange ended; for a dropped response, when the connection was
-            closed. None: it has not ended, or the process was killed before it did (with a status:
-            while the response was being sent).
-        status: the HTTP status; None: none was sent, or not yet.
+        player, realm, code: the values as they were sent. None if they were not sent.
+        window_opened_at: when the window in which the request was counted opened. None if no rate
+            is set, or if the game never saw the request.
+        window_number: the request's number within that window. None in the same cases.
+        answered_at: when the exchange ended. For a dropped response, this is when the connection
+            was closed. None if the exchange has not ended, or if the process was killed before it
+            did. A status then means that it was killed while the response was being sent.
+        status: the HTTP status. None if no status was sent, or none has been sent yet.
         msg: the game's message, without a full stop.
-        fault, fault_when: the fault that affected it.
+        fault, fault_when: the kind and the `when` of the fault that affected the request.
         granted: whether the player was granted the code.
-        address: the client's; None in a state file of an older version.
+        address: the client's address. None in a state file of an older version.
     """
 
     n: int
@@ -72,7 +73,7 @@ _AT_END = (
 
 @dataclass(slots=True)
 class Ledger:
-    """Requests in order of arrival, grants in order of effect.
+    """The requests in order of arrival, and the grants in the order in which they were made.
 
     `persist` is called with each record.
     """
@@ -85,7 +86,7 @@ class Ledger:
     config: list[Record] = field(default_factory=list)
 
     def next_number(self) -> int:
-        """The number of the next request, from 1."""
+        """Return the number of the next request, from 1."""
         return len(self.requests) + 1
 
     def open(self, entry: Entry) -> None:
@@ -105,13 +106,13 @@ class Ledger:
         self.persist({"grant": grant})
 
     def violation(self, kind: str, at: float, **details: Any) -> None:
-        """Record something that no correct client does."""
+        """Record something that a correct client would not do."""
         violation = {"kind": kind, "at": at, **details}
         self.violations.append(violation)
         self.persist({"violation": violation})
 
     def open_feed_call(self, at: float, method: str) -> Record:
-        """Record a call of the feed that has arrived."""
+        """Record that a call of the feed has arrived."""
         call: Record = {
             "n": len(self.feed) + 1,
             "at": at,
@@ -123,17 +124,17 @@ class Ledger:
         return call
 
     def close_feed_call(self, call: Record) -> None:
-        """Hand on a call whose status is known."""
+        """Persist a call whose status is known."""
         self.persist({"feed_call": call})
 
     def open_config_call(self, at: float, fields: list[str]) -> Record:
-        """Record a call of `/api/gift_code_config` that has arrived, with its field names."""
+        """Record that a call of `/api/gift_code_config` has arrived, with its field names."""
         call: Record = {"n": len(self.config) + 1, "at": at, "fields": fields, "status": None}
         self.config.append(call)
         return call
 
     def close_config_call(self, call: Record) -> None:
-        """Hand on a call whose status is known."""
+        """Persist a call whose status is known."""
         self.persist({"config_call": call})
 
     def restore(self, kind: str, record: Record) -> None:
@@ -149,12 +150,16 @@ class Ledger:
             (lists | {"config_call": self.config})[kind].append(record)
 
     def clear(self) -> None:
-        """Remove everything. The next request is number 1 again."""
+        """Remove all records. The next request is number 1 again."""
         for records in (self.requests, self.grants, self.violations, self.feed, self.config):
             records.clear()
 
     def as_json(self, since: int = 0) -> Record:
-        """Requests after number `since` with their grants, and all violations and other calls."""
+        """Return the ledger as JSON.
+
+        It has all violations and other calls, but only the requests and grants after request number
+        `since`.
+        """
         return {
             "requests": [asdict(entry) for entry in self.requests[max(0, since) :]],
             "grants": [grant for grant in self.grants if grant["n"] > since],
@@ -169,7 +174,10 @@ class StateFileError(Exception):
 
 
 def _private(path: str, flags: int) -> int:
-    """Open a file for its owner only, also if it was made by a release that left it to others."""
+    """Open a file so that only its owner may use it.
+
+    Older releases created the file with access for others. This access is removed.
+    """
     descriptor = os.open(path, flags, 0o600)
     if os.fstat(descriptor).st_uid == os.geteuid():
         os.fchmod(descriptor, 0o600)
@@ -187,7 +195,7 @@ class StateFile:
         """Open the file, and create it if it is missing.
 
         Raises:
-            StateFileError: it cannot be opened, or another simulator holds its lock.
+            StateFileError: the file cannot be opened, or another simulator holds its lock.
         """
         self.path = path
         try:
@@ -202,7 +210,7 @@ class StateFile:
             raise StateFileError(message) from error
 
     def records(self) -> Iterator[tuple[str, Any]]:
-        """Each record as (kind, content), oldest first. An incomplete last line is removed.
+        """Yield each record as (kind, content), oldest first. An incomplete last line is removed.
 
         Raises:
             StateFileError: a line before the last cannot be read.
@@ -227,7 +235,7 @@ class StateFile:
         self._file.write(json.dumps(record).encode() + b"\n")
 
     def close(self) -> None:
-        """Close the file, which releases its lock."""
+        """Close the file. This releases its lock."""
         self._file.close()
 
 
@@ -237,7 +245,7 @@ class State:
     def __init__(
         self, initial: InitialWorld, *, file: Path | None, clock: Callable[[], float] = time.time
     ) -> None:
-        """Create the world, and restore what the state file holds.
+        """Create the world, and restore what is in the state file.
 
         Raises:
             StateFileError: the state file cannot be used.
@@ -245,7 +253,7 @@ class State:
         self.clock = clock
         self.world = World(initial)
         self.ledger = Ledger()
-        #: How many demo codes have been published, and when the last was. A reset keeps both.
+        #: How many demo codes have been published, and when the last one was. A reset keeps both.
         self.published = 0
         self.last_published_at: float | None = None
         self._file: StateFile | None = None

@@ -1,4 +1,4 @@
-"""Validation of JSON that is posted to the simulator. Every error names the field."""
+"""Validate JSON that is posted to the simulator. Every error names the field."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class InvalidWorldError(ValueError):
 
 
 def whole(minimum: int = 0) -> Check:
-    """A whole number of at least `minimum`. Booleans are refused."""
+    """Return a check for a whole number of at least `minimum`. Booleans are refused."""
 
     def check(field: str, value: Any) -> int:
         if isinstance(value, bool) or not isinstance(value, int) or value < minimum:
@@ -30,7 +30,7 @@ def whole(minimum: int = 0) -> Check:
 
 
 def number(minimum: float = 0, maximum: float = float("inf")) -> Check:
-    """A number from `minimum` to `maximum`."""
+    """Return a check for a number from `minimum` to `maximum`."""
 
     def check(field: str, value: Any) -> float:
         if (
@@ -48,21 +48,21 @@ def number(minimum: float = 0, maximum: float = float("inf")) -> Check:
 
 
 def text(field: str, value: Any) -> str:
-    """A non-empty string."""
+    """Check that a value is a non-empty string."""
     if not isinstance(value, str) or not value:
         raise InvalidWorldError(field, f"must be a non-empty string, not {value!r}")
     return value
 
 
 def flag(field: str, value: Any) -> bool:
-    """`true` or `false`."""
+    """Check that a value is `true` or `false`."""
     if not isinstance(value, bool):
         raise InvalidWorldError(field, f"must be true or false, not {value!r}")
     return value
 
 
 def moment(field: str, value: Any) -> float:
-    """Unix seconds, or an ISO 8601 time with its zone. Returns unix seconds."""
+    """Check that a value is Unix seconds or an ISO 8601 time with a zone. Return Unix seconds."""
     if isinstance(value, int | float) and not isinstance(value, bool):
         return float(value)
     try:
@@ -77,12 +77,12 @@ def moment(field: str, value: Any) -> float:
 
 
 def anything(_field: str, value: Any) -> Any:
-    """Any JSON value."""
+    """Accept any JSON value."""
     return value
 
 
 def one_of(*words: str) -> Check:
-    """One of these words."""
+    """Return a check for one of these words."""
 
     def check(field: str, value: Any) -> str:
         if value not in words:
@@ -93,19 +93,19 @@ def one_of(*words: str) -> Check:
 
 
 def or_null(check: Check) -> Check:
-    """A value that `check` accepts, or null."""
+    """Return a check for null or a value that `check` accepts."""
     return lambda field, value: None if value is None else check(field, value)
 
 
 def mapping(field: str, value: Any) -> Mapping[str, Any]:
-    """A JSON object."""
+    """Check that a value is a JSON object."""
     if not isinstance(value, dict):
         raise InvalidWorldError(field, f"must be an object, not {value!r}"[:200])
     return value
 
 
 def texts(field: str, value: Any) -> dict[str, str]:
-    """A JSON object whose values can be sent as HTTP headers."""
+    """Check that a value is a JSON object whose content can be sent as HTTP headers."""
     given = mapping(field, value)
     for name, item in given.items():
         if (
@@ -120,14 +120,14 @@ def texts(field: str, value: Any) -> dict[str, str]:
 
 
 def sequence(field: str, value: Any) -> list[Any]:
-    """A JSON list."""
+    """Check that a value is a JSON list."""
     if not isinstance(value, list):
         raise InvalidWorldError(field, f"must be a list, not {value!r}"[:200])
     return value
 
 
 def record(field: str, value: Any, checks: Mapping[str, Check]) -> dict[str, Any]:
-    """A JSON object with no fields except those in `checks`. Returns the checked values."""
+    """Check that a value is a JSON object with only fields in `checks`. Return checked values."""
     given = mapping(field, value)
     for name in given:
         if name not in checks:

@@ -1,7 +1,7 @@
 """The subset of HTTP/1.1 that the simulator needs: read a request, send a whole or broken reply.
 
 It is written by hand because some replies break the protocol on purpose, and because it must use
-little processor time: in a benchmark, the app shares the processor with it.
+little CPU time: in a benchmark, the app shares the CPU with it.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from http import HTTPStatus
 from typing import Any, Protocol
 from urllib.parse import parse_qsl, urlsplit
 
-#: A world with a large guild, posted as one document, fits.
+#: Enough to post a world with a large guild in one body.
 MAX_BODY_BYTES = 32_000_000
 JSON = "application/json"
 HTML = "text/html; charset=UTF-8"
@@ -23,7 +23,7 @@ _CHUNK_BYTES = 65_536
 
 
 class BadRequestError(ValueError):
-    """The bytes are not a request that can be read."""
+    """The bytes are not a readable request."""
 
 
 @dataclass(slots=True)
@@ -39,7 +39,7 @@ class Request:
     keeps_alive: bool
 
     def form(self) -> dict[str, str]:
-        """The form fields; empty if the content type is not that of a form.
+        """Return the form fields, or an empty dict if the content type is not a form's.
 
         If a name occurs several times, the last value counts.
         """
@@ -49,10 +49,10 @@ class Request:
 
 
 async def read_request(reader: asyncio.StreamReader, address: str) -> Request | None:
-    """Read the next request of a connection; None if the client has closed it.
+    """Read the next request of a connection, or return None if the client has closed it.
 
     Raises:
-        BadRequestError: it is not HTTP, or too large.
+        BadRequestError: the request is not HTTP, or is too large.
     """
     try:
         head = await reader.readuntil(b"\r\n\r\n")
@@ -86,13 +86,13 @@ async def read_request(reader: asyncio.StreamReader, address: str) -> Request | 
 
 
 class Reply(Protocol):
-    """What is sent for a request. The ledger gets `status`, which is None without a status line."""
+    """What is sent for a request. `status` is for the ledger. It is None without a status line."""
 
     @property
     def status(self) -> int | None: ...
 
     async def send(self, writer: asyncio.StreamWriter) -> bool:
-        """Send it. Returns whether the connection can carry another request."""
+        """Send the reply, and return whether the connection can carry another request."""
         ...
 
 
@@ -106,7 +106,7 @@ class Response:
     headers: dict[str, str] = field(default_factory=dict)
 
     def encoded(self, length: int | None = None) -> bytes:
-        """The bytes to send. `length` replaces the true Content-Length."""
+        """Return the bytes to send. If given, `length` replaces the true Content-Length."""
         lines = [f"HTTP/1.1 {self.status} {_phrase(self.status)}"]
         if self.status != HTTPStatus.NOT_MODIFIED:
             lines += [
@@ -123,12 +123,12 @@ class Response:
 
 
 def json_response(value: Any, status: int = 200) -> Response:
-    """A response with `value` as JSON."""
+    """Return a response with `value` as JSON."""
     return Response(status, json.dumps(value).encode())
 
 
 def html_response(status: int) -> Response:
-    """The HTML page that a proxy sends for a game that is down."""
+    """Return the HTML page that a proxy sends if the game is down."""
     return Response(
         status, f"<html><body><h1>{status} {_phrase(status)}</h1></body></html>".encode(), HTML
     )
@@ -146,7 +146,7 @@ class NoResponse:
 
 @dataclass(slots=True)
 class ConnectionReset:
-    """Reset the connection: closing a socket with SO_LINGER of 0 seconds sends a TCP RST."""
+    """Reset the connection. Closing a socket with an SO_LINGER of 0 seconds sends a TCP RST."""
 
     status: int | None = None
 
@@ -159,7 +159,7 @@ class ConnectionReset:
 
 @dataclass(slots=True)
 class CutResponse:
-    """Announce the whole body in Content-Length, send half of it, and close the connection."""
+    """Announce the whole body in Content-Length, but send half of it and close the connection."""
 
     response: Response
 
@@ -179,7 +179,7 @@ class CutResponse:
 
 @dataclass(slots=True)
 class HugeResponse:
-    """A body of `size` bytes that claims to be JSON and is not."""
+    """Send a body of `size` bytes that claims to be JSON but is not."""
 
     size: int
     status: int = 200
@@ -195,7 +195,7 @@ class HugeResponse:
 
 @dataclass(slots=True)
 class DripResponse:
-    """Send a byte every `seconds`, in the head or the body, until the client disconnects."""
+    """Send one byte every `seconds` seconds, in the head or the body, until the client leaves."""
 
     seconds: float
     part: str = "body"

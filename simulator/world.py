@@ -45,30 +45,30 @@ _OPTIONS: dict[str, validation.Check] = {
     "config_checks_sign": validation.flag,
     "feed_format": validation.one_of("community", "kingshot.net"),
 }
-#: The fields of a change that a state file keeps. Faults are set by each test, and the rate by the
-#: command line.
+#: The fields of a change that a state file keeps. It does not keep the faults, because each test
+#: sets its own, or the rate, because the command line sets it.
 KEPT = ("players", "codes", "feed", "remove_from_feed", "options")
 _FIELDS = (*KEPT, "faults", "feed_faults", "rate")
 
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """How the game and the feed behave where the protocol leaves it open.
+    """Options for what the protocol leaves open in the behaviour of the game and the feed.
 
-    A running simulator can change them.
+    They can be changed while the simulator runs.
     """
 
     #: The game's responses carry X-RateLimit-Limit and X-RateLimit-Remaining.
     rate_headers: bool = True
     #: A 429 carries Retry-After (seconds). It is not known whether the game sends it.
     retry_after: bool = False
-    #: A 429 carries X-RateLimit-Reset (unix seconds). It is not known whether the game sends it.
+    #: A 429 carries X-RateLimit-Reset (Unix seconds). It is not known whether the game sends it.
     reset_header: bool = False
     #: The feed sends ETag and Last-Modified, and answers 304.
     etag: bool = False
     #: About half of the error messages end with a full stop.
     vary: bool = True
-    #: The message for an unknown player is the older "role not exist", not USER INFO ERROR.
+    #: An unknown player gets the older message "role not exist" instead of USER INFO ERROR.
     old_wording: bool = False
     #: RECEIVED is checked before the code's expiry, cap and conditions. The game's order is
     #: unknown.
@@ -77,11 +77,11 @@ class Options:
     latency: float = 0.0
     #: Minimum seconds between requests for one player; 0 switches TOO FREQUENT off.
     player_gap: float = 2.0
-    #: The HTTP status of `/api/gift_code_config`. Any other than 200 comes with an HTML page.
+    #: The HTTP status of `/api/gift_code_config`. Any status but 200 comes with an HTML page.
     config_status: int = 200
-    #: `/api/gift_code_config` refuses a wrong signature. Whether the game does so is not known.
+    #: `/api/gift_code_config` refuses a wrong signature. It is not known whether the game does so.
     config_checks_sign: bool = False
-    #: The format of the feed: `community`, or `kingshot.net`, which has the expiry of each code.
+    #: The format of the feed: `community`, or `kingshot.net`, which says when each code expires.
     feed_format: str = "community"
 
 
@@ -135,7 +135,7 @@ def _read_rows(
 
 @dataclass(frozen=True, slots=True)
 class InitialWorld:
-    """What a world starts with, and is reset to."""
+    """What a world starts with, and what a reset restores."""
 
     seed: int
     players: int
@@ -157,7 +157,7 @@ class World:
     feed_script: FaultScript = field(init=False)
     windows: Windows = field(init=False)
     pace: PlayerPace = field(init=False)
-    #: By code: the players who have been granted its current issue.
+    #: For each code, the players who have been granted its current issue.
     holders: dict[str, set[str]] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -169,7 +169,7 @@ class World:
         return self.initial.seed
 
     def reset(self) -> None:
-        """Restore the initial world: the players of the seed, no code, no fault."""
+        """Restore the initial world: the seeded players, no codes and no faults."""
         self.players = seeded_players(self.initial.players, self.seed)
         self.codes = {}
         self.options = self.initial.options
@@ -213,7 +213,7 @@ class World:
         self.codes[name] = replace(old, **conditions, issue=old.issue + is_reissued)
 
     def grant(self, player: str, code: str) -> int:
-        """Grant the code to a player. Returns the code's issue."""
+        """Grant the code to a player, and return the code's issue."""
         self.holders.setdefault(code, set()).add(player)
         return self.codes[code].issue
 
@@ -222,11 +222,11 @@ class World:
         self.holders.setdefault(grant["code"], set()).add(grant["player"])
 
     def players_as_json(self) -> dict[str, Any]:
-        """The players, in the format in which they are posted."""
+        """Return the players in the format in which they are posted."""
         return {player_id: asdict(player) for player_id, player in self.players.items()}
 
     def as_json(self) -> dict[str, Any]:
-        """The world, in the format in which it is posted, plus the issue of each code."""
+        """Return the world in the format in which it is posted, plus the issue of each code."""
         return {
             "players": self.players_as_json(),
             "codes": {name: asdict(code) for name, code in self.codes.items()},
@@ -239,7 +239,7 @@ class World:
 
 
 def _names(line: Any) -> set[str]:
-    """The names by which a line of the feed can be removed: the whole line, and its code."""
+    """Return the names that remove a line from the feed: the whole line, and its code."""
     if isinstance(line, dict):
         return {line["code"]} if isinstance(line.get("code"), str) else set()
     return {line, line.partition(" ")[0]} if isinstance(line, str) else set()

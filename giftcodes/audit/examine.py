@@ -39,7 +39,7 @@ class Report:
     Args:
         at: the time of the snapshot that was examined, by the database's clock.
         findings: one for each invariant.
-        ledger: figures of the simulator's ledger, if it was compared.
+        ledger: figures of the simulator's ledger. None if it was not compared.
     """
 
     at: dt.datetime
@@ -140,12 +140,13 @@ def _examine_again(findings: Iterable[Finding], on_wait: Callable[[float], None]
 
 @contextmanager
 def _one_moment() -> Iterator[_Snapshot]:
-    """A transaction with one snapshot. Within another transaction, it sees what that one sees."""
+    """Open a transaction with one snapshot. Inside another transaction, keep its snapshot."""
     is_own = not connection.in_atomic_block
     with transaction.atomic(), connection.cursor() as cursor:
         if is_own:
             cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
-        # The queries join millions of rows: in memory where possible, and without slow compilation.
+        # The queries join millions of rows. They should do so in memory where possible, and without
+        # the slow JIT compilation.
         cursor.execute("SET LOCAL work_mem = '64MB'")
         cursor.execute("SET LOCAL jit = off")
         cursor.execute("SELECT clock_timestamp()")

@@ -11,7 +11,7 @@ EXAMPLES = 5
 
 
 class Section(StrEnum):
-    """The section of docs/reference/invariants.md. Fields are what the others rely on."""
+    """The section of docs/reference/invariants.md. The other sections rely on `FIELDS`."""
 
     RUNS = "1 runs"
     PLAYERS = "2 players"
@@ -24,7 +24,7 @@ class Section(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Population:
-    """The rows that an invariant is about: their name, and the query that counts them."""
+    """The rows that an invariant checks: what they are called, and a query that counts them."""
 
     words: str
     count: str
@@ -35,17 +35,17 @@ class Invariant:
     """A sentence that must be true, and the query that finds where it is not.
 
     Args:
-        name: stable, for programs.
+        name: a stable identifier for programs.
         section: which part of the design it belongs to.
         sentence: what must be true.
-        of: what is checked.
+        of: the rows that are checked.
         broken: selects the broken rows, with the columns that `words` names. It may use the
             parameters `now`, `on` (the games that are on), `two_sweeps`, `two_catch_ups` and
             `stalled`.
         words: one broken row in words, as a format string.
-        look_again_seconds: the system restores it within this time. If it is broken, it is examined
-            again after that time. A query cannot allow for the time, because the database does not
-            have the time of every change.
+        look_again_seconds: the system restores the invariant within this time. So if it is broken,
+            it is examined again after that time. The query itself cannot allow for the time,
+            because the database does not record when every change was made.
     """
 
     name: str
@@ -61,7 +61,7 @@ class Invariant:
 class Finding:
     """The result for one invariant.
 
-    `examples` are some of the broken rows as plain values; each has its `words`.
+    `examples` are some of the broken rows as plain values, each with its description in `words`.
     """
 
     name: str

@@ -26,14 +26,14 @@ class LedgerError(Exception):
 
 @dataclass(frozen=True)
 class Ledger:
-    """Requests in order of arrival and grants, as simulator/state.py describes them.
+    """The requests in order of arrival, and the grants, as simulator/state.py describes them.
 
     Args:
         url: the simulator's base address.
-        asked_at: when it was read, by the database's clock. It contains earlier answers.
-        requests: every request, those of `check_provider` too.
+        asked_at: when it was read, by the database's clock. The ledger has all earlier answers.
+        requests: every request, including those of `check_provider`.
         grants: which player was granted which issue of which code.
-        violations: what no honest client does.
+        violations: what the game saw that an honest client would not do.
         limit: the number of requests that the game allows in a window now. None if unlimited.
     """
 
@@ -58,7 +58,9 @@ class Ledger:
         return [entry for entry in self.requests if self._is_excess(entry)]
 
     def _is_excess(self, entry: Entry) -> bool:
-        """Whether the game refused the request because its window was full, and not by a script.
+        """Whether the game refused the request because its window was full.
+
+        A refusal that a fault script ordered does not count.
 
         If the request has no answer, its number within the window decides.
         """
@@ -72,7 +74,11 @@ class Ledger:
 
 
 def _repeated(entries: Iterable[Entry]) -> Iterator[Entry]:
-    """Requests after a grant. Between grants of two issues, only RECEIVED shows which was meant."""
+    """Yield the requests for a code that had been granted before.
+
+    A request between the grants of two issues may have been for either issue. Only a RECEIVED
+    answer shows that it was for the first one.
+    """
     is_granted = False
     since: list[Entry] = []
     for entry in entries:
@@ -90,10 +96,10 @@ def fetch(url: str) -> Ledger:
     """Read the ledger of the simulator at this address.
 
     Args:
-        url: its base address, or that of its ledger.
+        url: the simulator's base address, or the address of its ledger.
 
     Raises:
-        LedgerError: it does not answer, or not as a simulator does.
+        LedgerError: there is no answer, or the answer is not a simulator's.
     """
     base = url.strip().rstrip("/").removesuffix(_PATH)
     asked_at = database_now()

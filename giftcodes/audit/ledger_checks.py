@@ -1,9 +1,9 @@
 """Invariant 6: the requests that the game saw agree with our attempts.
 
-A request does not contain the id of its attempt. So the numbers of requests and attempts for each
-player, code and realm are compared, which needs no clock. An answer with an HTTP status needs a
-request that ended with that status. The other requests need attempts that may have been sent and
-got no answer.
+A request does not contain the ID of its attempt. So the audit counts the requests and the attempts
+for each player, code and realm, and compares the counts, which does not depend on any clock. An
+attempt that got an HTTP status must match a request that ended with that status. The remaining
+requests must match attempts that may have been sent but got no answer.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ def compare(ledger: Ledger, *, repeats_allowed: int) -> list[Finding]:
 
 
 def _erased(players: set[str], providers: list[str]) -> set[str]:
-    """The erased players among these: no row has their ID, but their opt-out is kept."""
+    """Return which of these players were erased: no row has their ID, but an opt-out is kept."""
     unknown = players - set(
         Attempt.objects.filter(player_id__in=players).values_list("player_id", flat=True)
     )
@@ -61,7 +61,10 @@ def _erased(players: set[str], providers: list[str]) -> set[str]:
 
 
 def _providers(url: str) -> list[str]:
-    """The games that use this simulator; if none has its address (a proxy has), all that are on."""
+    """Return the games that use this simulator.
+
+    If no game has its address, a proxy may be in between: then all games that are on are returned.
+    """
     address = urlsplit(url).netloc
     on = [config for config in settings.PROVIDERS.values() if config.is_on]
     asking = [config.name for config in on if urlsplit(config.api_url).netloc == address]
@@ -133,7 +136,7 @@ def _requests_have_attempts(asked: list[Entry], differences: list[dict[str, Any]
 def _answers_have_requests(answers: int, differences: list[dict[str, Any]]) -> Finding:
     return _finding(
         "answers_have_requests",
-        "Every attempt with an HTTP status has a request in the ledger that ended with it.",
+        "Every attempt with an HTTP status has a request in the ledger with that status.",
         of="answered attempts",
         checked=answers,
         broken=[row for row in differences if not row["too_many_requests"]],
@@ -174,7 +177,7 @@ def _windows(ledger: Ledger) -> Finding:
 def _honesty(ledger: Ledger) -> Finding:
     return _finding(
         "client_is_honest",
-        "The game saw nothing that no honest client does.",
+        "The game saw nothing that an honest client would not do.",
         of="requests in the ledger",
         checked=len(ledger.requests),
         broken=ledger.violations,

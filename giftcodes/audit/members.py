@@ -61,7 +61,10 @@ MEMBERS = (
     Invariant(
         name="leavers_do_not_wait",
         section=Section.MEMBERS,
-        sentence="No member who left or opted out waits, and none of a guild that is switched off.",
+        sentence=(
+            "No member redemption is waiting if its member left or opted out, or if its guild is "
+            "switched off."
+        ),
         of=PENDING,
         broken="""
             SELECT m.id, m.player_id, g.name AS guild, m.redemption_id

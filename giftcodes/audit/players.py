@@ -1,4 +1,4 @@
-"""Invariant 2: at most one member redemption of a player and a code issue asks the game, or holds
+"""Invariant 2: for a player and a code issue, at most one member redemption asks the game or holds
 its answer."""
 
 from __future__ import annotations
@@ -11,11 +11,11 @@ PLAYERS = (
         name="one_row_holds_a_code_of_a_player",
         section=Section.PLAYERS,
         sentence=(
-            "At most one member redemption of a player and a code issue is in flight, unconfirmed "
-            "or settled by its own request."
+            "For a player and a code issue, at most one member redemption is in flight, "
+            "unconfirmed or settled by its own request."
         ),
         of=HOLDING,
-        # Checked besides the database's constraint: an index can be dropped or damaged.
+        # Checked although the database has a constraint: its index can be dropped or damaged.
         broken="""
             SELECT m.gift_code_id, m.player_id, array_agg(m.id ORDER BY m.id) AS rows,
                    array_agg(m.state ORDER BY m.id) AS states
@@ -35,8 +35,8 @@ PLAYERS = (
         name="cover_is_a_proof",
         section=Section.PLAYERS,
         sentence=(
-            "A covered member redemption is settled, and points to one of the same player and code "
-            "that is settled by its own request."
+            "A covered member redemption is settled and points to another one for the same player "
+            "and code, which was settled by its own request."
         ),
         of=COVERED,
         broken="""
@@ -60,8 +60,8 @@ PLAYERS = (
         name="copies_agree",
         section=Section.FIELDS,
         sentence=(
-            "A member redemption has its member's player and its redemption's code, and both are "
-            "of one guild."
+            "A member redemption has the player of its member and the code of its redemption, and "
+            "that member and redemption belong to the same guild."
         ),
         of=ROWS,
         broken="""

@@ -1,11 +1,11 @@
-"""Invariant 5: nothing is left behind, after the time that the design gives to each step."""
+"""Invariant 5: no step takes longer than the design allows for it."""
 
 from __future__ import annotations
 
 from giftcodes.audit.invariant import Invariant, Section
 from giftcodes.audit.populations import IN_FLIGHT, PENDING, RUNNING, UNCONFIRMED, WAITING
 
-#: Requests to the game of code `c` with budget `b` may be sent, but none was sent for long.
+#: The rate budget `b` allows requests to the game of code `c`, but none was sent for a long time.
 _GAME_IS_IDLE = """coalesce(b.pause_kind, '') = ''
               AND (b.window_ends_at IS NULL OR b.window_ends_at < %(now)s - %(stalled)s)
               AND c.provider NOT IN (
@@ -18,7 +18,7 @@ PROGRESS = (
     Invariant(
         name="leases_are_kept",
         section=Section.PROGRESS,
-        sentence="Nothing is in flight past its lease by more than two sweeps.",
+        sentence="Nothing stays in flight for more than two sweeps after its lease ended.",
         of=IN_FLIGHT,
         broken="""
             SELECT id, player_id, redemption_id, lease_until
@@ -35,11 +35,11 @@ PROGRESS = (
         name="runs_move",
         section=Section.PROGRESS,
         sentence=(
-            "No run with a due member stands still while the game may be asked and no request is "
-            "sent."
+            "No run with a due member stands still while requests to the game are allowed but none "
+            "is sent."
         ),
         of=RUNNING,
-        # A member whose player another member redemption holds is not due: that one goes first.
+        # A member is not due while another member redemption holds the player: that one goes first.
         broken=f"""
             SELECT r.id, g.name AS guild, c.code, r.locked_at
             FROM giftcodes_redemption r
@@ -66,7 +66,7 @@ PROGRESS = (
         """,  # noqa: S608 - a constant of this module
         words=(
             "Redemption {id} (guild {guild}, code {code}) has been running since {locked_at}; a "
-            "member is due, and no request is sent."
+            "member is due, but no request is sent."
         ),
         look_again_seconds=20.0,
     ),
@@ -74,8 +74,8 @@ PROGRESS = (
         name="unconfirmed_rows_move",
         section=Section.PROGRESS,
         sentence=(
-            "No unconfirmed member redemption stays while the game may be asked and no request is "
-            "sent."
+            "No member redemption stays unconfirmed while requests to the game are allowed but "
+            "none is sent."
         ),
         of=UNCONFIRMED,
         broken=f"""
@@ -88,7 +88,7 @@ PROGRESS = (
               AND {_GAME_IS_IDLE}
         """,  # noqa: S608 - a constant of this module
         words=(
-            "Member redemption {id} (player {player_id}) is unconfirmed, and has been due since "
+            "Member redemption {id} (player {player_id}) is unconfirmed and has been due since "
             "{next_attempt_at}."
         ),
         look_again_seconds=20.0,
@@ -96,7 +96,10 @@ PROGRESS = (
     Invariant(
         name="runs_end",
         section=Section.PROGRESS,
-        sentence="No run goes on with nothing left to do, or after a stop with nothing in flight.",
+        sentence=(
+            "No run continues when it has nothing left to do, or when a stop was requested and "
+            "nothing is in flight."
+        ),
         of=RUNNING,
         broken="""
             SELECT r.id, r.locked_at, r.stop_requested_at
@@ -111,14 +114,14 @@ PROGRESS = (
         """,
         words=(
             "Redemption {id} has been running since {locked_at} (stop requested "
-            "{stop_requested_at}), and has nothing left to do."
+            "{stop_requested_at}), but has nothing left to do."
         ),
         look_again_seconds=20.0,
     ),
     Invariant(
         name="redemptions_start",
         section=Section.PROGRESS,
-        sentence="No redemption of an active code and guild waits to be started.",
+        sentence="No redemption of an active code by an active guild is left waiting to start.",
         of=WAITING,
         broken="""
             SELECT r.id, g.name AS guild, c.code
@@ -133,7 +136,7 @@ PROGRESS = (
                 SELECT FROM giftcodes_memberredemption m
                 WHERE m.redemption_id = r.id AND m.created_at > %(now)s - %(two_catch_ups)s)
         """,
-        words="Redemption {id} (guild {guild}, code {code}) waits, and is not started.",
+        words="Redemption {id} (guild {guild}, code {code}) is waiting and was not started.",
         look_again_seconds=120.0,
     ),
     Invariant(

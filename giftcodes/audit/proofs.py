@@ -1,4 +1,4 @@
-"""Invariant 3 (a settled row has a proof, and no request follows), and the fields of attempts."""
+"""Invariant 3: a settled row has a proof and no later request. Also checks attempts' fields."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ PROOFS = (
         ),
         of=PROVEN,
         # RECEIVED proves “redeemed” if an earlier request of ours may have been granted. It is
-        # enough that there was such a request: its answer may have come late, and say anything.
+        # enough that there was an earlier request. Its answer does not matter: it may have come
+        # late.
         broken="""
             SELECT m.id, m.player_id, m.state, c.code
             FROM giftcodes_memberredemption m
@@ -37,8 +38,8 @@ PROOFS = (
                   AND a.outcome = 'received')
         """,
         words=(
-            "Member redemption {id} (player {player_id}, code {code}) is {state}, and no attempt "
-            "of it proves that."
+            "Member redemption {id} (player {player_id}, code {code}) is {state}, but none of its "
+            "attempts proves that."
         ),
     ),
     Invariant(
@@ -66,8 +67,8 @@ PROOFS = (
         name="success_settles",
         section=Section.PROOFS,
         sentence=(
-            "A member redemption with a SUCCESS is redeemed, or in flight again, or the player has "
-            "the code by another one."
+            "A member redemption with a SUCCESS is redeemed or in flight again, or another member "
+            "redemption of the player holds the code."
         ),
         of=SUCCESSES,
         # An answer that came after the lease had expired is recorded only on its attempt, until the
@@ -96,8 +97,8 @@ PROOFS = (
         name="attempts_are_of_their_row",
         section=Section.FIELDS,
         sentence=(
-            "An attempt has its member redemption's player and code, one of its tokens, and an "
-            "answer time if, and only if, it has an answer."
+            "An attempt has the player, the code and one of the tokens of its member redemption; "
+            "it has an answer time if, and only if, it has an answer."
         ),
         of=ATTEMPTS,
         broken="""
@@ -121,7 +122,7 @@ PROOFS = (
         name="claims_end_with_their_answer",
         section=Section.FIELDS,
         sentence=(
-            "The attempt of the present token waits for its answer if, and only if, the member "
+            "The attempt with the current token waits for its answer if, and only if, its member "
             "redemption is in flight."
         ),
         of=ATTEMPTS,

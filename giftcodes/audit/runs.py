@@ -1,4 +1,4 @@
-"""Invariant 1: at most one run of a redemption at any time; and the state of its members."""
+"""Invariant 1: a redemption has at most one run at a time, and its members' states fit it."""
 
 from __future__ import annotations
 
@@ -36,7 +36,10 @@ RUNS = (
     Invariant(
         name="state_agrees_with_journal",
         section=Section.RUNS,
-        sentence="A redemption runs if, and only if, its journal ends with the lock of that run.",
+        sentence=(
+            "A redemption is running if, and only if, its journal ends with the lock of its "
+            "current run."
+        ),
         of=REDEMPTIONS,
         broken="""
             SELECT r.id, r.state, r.run_number, coalesce(last.kind, 'nothing') AS last_kind,
@@ -61,7 +64,8 @@ RUNS = (
         name="ended_runs_have_nothing_open",
         section=Section.RUNS,
         sentence=(
-            "A complete redemption has no open member; a stopped one only those to be confirmed."
+            "A complete redemption has no open members; a stopped one has only those whose earlier "
+            "request must be confirmed."
         ),
         of=REDEMPTIONS,
         broken="""
@@ -80,7 +84,7 @@ RUNS = (
     Invariant(
         name="requests_belong_to_a_run",
         section=Section.RUNS,
-        sentence="Nothing is in flight outside of a run, except to confirm an earlier request.",
+        sentence="Nothing is in flight outside a run, except to confirm an earlier request.",
         of=IN_FLIGHT,
         broken="""
             SELECT m.id, m.player_id, r.id AS redemption_id, r.state
@@ -97,8 +101,8 @@ RUNS = (
         name="run_fields_agree",
         section=Section.FIELDS,
         sentence=(
-            "A run has a number and a time; only a run can be asked to stop; a run that ended has "
-            "its end."
+            "A running redemption has a run number and a lock time, and no unlock time; only a "
+            "running one has a stop request; one whose run has ended has an unlock time."
         ),
         of=REDEMPTIONS,
         broken="""

@@ -10,8 +10,8 @@ STATES = (
         name="settled_rows_say_when",
         section=Section.FIELDS,
         sentence=(
-            "A member redemption has a time of settling if, and only if, it is settled; no other "
-            "one is covered."
+            "A member redemption has a settlement time if, and only if, it is settled; only a "
+            "settled one may be covered."
         ),
         of=ROWS,
         broken="""
@@ -30,8 +30,8 @@ STATES = (
         name="what_is_tried_again_says_when",
         section=Section.FIELDS,
         sentence=(
-            "A member redemption has a next attempt if, and only if, it is open, or not eligible "
-            "now."
+            "A member redemption has a time for its next attempt if, and only if, it is open or "
+            "not eligible now."
         ),
         of=ROWS,
         broken="""
@@ -49,7 +49,8 @@ STATES = (
         name="claims_have_a_lease",
         section=Section.FIELDS,
         sentence=(
-            "A member redemption has a lease if, and only if, it is in flight, and then a token."
+            "A member redemption has a lease if, and only if, it is in flight; one in flight has "
+            "a token."
         ),
         of=ROWS,
         broken="""
@@ -66,7 +67,7 @@ STATES = (
     Invariant(
         name="cancelled_rows_say_why",
         section=Section.FIELDS,
-        sentence="A member redemption has a reason of cancelling if, and only if, it is cancelled.",
+        sentence="A member redemption has a cancellation reason if, and only if, it is cancelled.",
         of=ROWS,
         broken="""
             SELECT id, player_id, state, cancel_kind

@@ -1,4 +1,4 @@
-"""Exponential back-off with jitter. The functions are pure: the random number is an argument.
+"""Exponential back-off with jitter. The functions are pure: they take the random number as input.
 
 Delays double up to a cap. Jitter adds up to a quarter, so that requests that failed at the same
 time are not all retried at the same time. Jitter never shortens a delay, because a service may have
@@ -8,17 +8,17 @@ asked for it.
 from __future__ import annotations
 
 _MAX_JITTER = 0.25
-#: More doublings would change nothing, and overflow.
+#: More doublings would not change the delay, but would overflow.
 _MAX_DOUBLINGS = 32
 
 
 def feed_delay_seconds(failures: int, *, jitter: float) -> float:
-    """Seconds until a feed is polled again, from 30 s to 300 s.
+    """Return the seconds until a feed is polled again: 30 to 300 s, before jitter.
 
     docs/reference/protocol.md, section 2, gives the reason.
 
     Args:
-        failures: the failures in a row; less than 1 counts as 1.
+        failures: the number of failures in a row. Less than 1 counts as 1.
         jitter: a random number in [0, 1).
 
     Raises:
@@ -30,10 +30,10 @@ def feed_delay_seconds(failures: int, *, jitter: float) -> float:
 def retry_delay_seconds(
     uncounted_failures: int, *, jitter: float, base: float = 5, cap: float = 60
 ) -> float:
-    """Seconds until a member redemption is retried.
+    """Return the seconds until a member redemption is retried.
 
     Args:
-        uncounted_failures: the uncounted failures in a row; less than 1 counts as 1.
+        uncounted_failures: the number of uncounted failures in a row. Less than 1 counts as 1.
         jitter: a random number in [0, 1).
         base, cap: the first and the longest delay in seconds, before jitter.
 

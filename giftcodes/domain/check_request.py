@@ -1,4 +1,4 @@
-"""The request of `check_provider`: whatever the game checks first, it grants nothing."""
+"""The request of `check_provider`. Whatever the game checks first, it grants nothing."""
 
 #: An ID that no player has.
 PLAYER_ID = "1"

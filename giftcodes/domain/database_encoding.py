@@ -4,10 +4,10 @@ from __future__ import annotations
 
 
 def wrong_encoding(encoding: str | None) -> str:
-    """Why a database with this encoding cannot be used, and what to do. Empty if it can be used.
+    """Return why a database with this encoding cannot be used, and what to do. Empty if it can.
 
     Args:
-        encoding: the server's `server_encoding`; None if a pooler does not report it.
+        encoding: the server's `server_encoding`. None if a pooler does not report it.
     """
     if encoding in {None, "UTF8"}:
         return ""

@@ -1,14 +1,14 @@
-"""Failpoints: places at which a process kills or stops itself on purpose, for `make chaos` only.
+"""Failpoints: places where a process kills or stops itself on purpose, for `make chaos` only.
 
-They do nothing unless the environment (never `.env`) has `REDEEMER_FAULTS=1`. Then:
+They do nothing unless `REDEEMER_FAULTS=1` is in the environment (never in `.env`). Then:
 
     REDEEMER_FAULT=before-send:kill:0.02     kill at each hit of the failpoint with this probability
     REDEEMER_FAULT=before-record:stop:#5     stop at the fifth hit
     REDEEMER_FAULT_TIMES=UNCONFIRMED_SECONDS=5,PAUSE_SECONDS=4     shorten waits for a test
 
-A process with the switch on logs a warning at start. With the other variables and without the
-switch, a process does not start (`giftcodes.checks`). docs/reference/faults-and-guards.md
-lists the failpoints.
+If the switch is on, a process logs a warning when it starts. If the other variables are set without
+the switch, a process does not start (`giftcodes.checks`). docs/reference/faults-and-guards.md lists
+the failpoints.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ SWITCH, FAILPOINT, TIMES = "REDEEMER_FAULTS", "REDEEMER_FAULT", "REDEEMER_FAULT_
 #: Every failpoint, in the order in which a member redemption passes them.
 NAMES = frozenset(
     {
-        "before-publish",  # claimed and committed; the message is not published
-        "after-intent",  # the Attempt is committed; the deadline is not checked yet
-        "before-send",  # everything is checked; nothing is sent
+        "before-publish",  # the claim is committed; the message is not published
+        "after-intent",  # the Attempt is committed; the deadline is not yet checked
+        "before-send",  # everything is checked; nothing is sent yet
         "after-send",  # the whole request is sent
         "before-record",  # the answer has been read
-        "before-commit",  # the answer is written and not committed
-        "after-record",  # the answer is committed; the follow-up tasks are not enqueued
+        "before-commit",  # the answer is written, but not committed
+        "after-record",  # the answer is committed; no follow-up task is enqueued yet
     }
 )
 _SIGNALS = {"kill": signal.SIGKILL, "stop": signal.SIGSTOP}
@@ -61,14 +61,14 @@ def is_set_without_switch() -> bool:
 
 
 def hit(name: str) -> None:
-    """Kill or stop this process, if the failpoint of this name is set and due."""
+    """Kill or stop this process if the failpoint with this name is set and due."""
     if _FAILPOINT is not None and name == _FAILPOINT.name and _FAILPOINT.is_due():
         os.write(2, f"FAILPOINT: {_FAILPOINT.action} at {name}\n".encode())
         os.kill(os.getpid(), _SIGNALS[_FAILPOINT.action])
 
 
 def seconds(name: str, real: float) -> float:
-    """The seconds of the wait `name`: `real`, unless failpoints are on and shorten it."""
+    """Return the seconds of the wait `name`: `real`, unless failpoints are on and shorten it."""
     return _TIMES.get(name, real)
 
 

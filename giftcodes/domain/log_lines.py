@@ -25,14 +25,14 @@ def duplicate(guild: str, code: str, *, trigger: str, user: str = "") -> None:
 
 
 def duplicate_text(guild: str, code: str) -> str:
-    """The text of a refused duplicate start, for the log and the admin."""
+    """Return the text about a refused duplicate start, for the log and the admin."""
     return (
         f"⚠️ Auto-redeem already in progress for guild {guild} with code {code}, skipping duplicate"
     )
 
 
 def answered(member: str, words: str, *, settled: bool, guild: str, code: str) -> None:
-    """Log the answer for one member. `settled`: the member has the code now."""
+    """Log the answer for one member. `settled` says whether the member now has the code."""
     if settled:
         log.info(f"✅ Redeemed for {member}: {words}", guild=guild, code=code)
     else:

@@ -1,4 +1,4 @@
-"""Whole numbers as people and spreadsheets write them.
+"""Read whole numbers as people and spreadsheets write them.
 
 A number is read in full, or refused with a proposal of what to write. It is never shortened.
 """
@@ -10,7 +10,7 @@ import re
 from giftcodes.domain.text import clean_token
 
 _DIGITS = re.compile(r"[0-9]+")
-#: `1042.0` and `1042,00`. With three zeros it may be thousands: `1.000`.
+#: `1042.0` and `1042,00`. With three zeros, the separator may be for thousands: `1.000`.
 _WITHOUT_FRACTION = re.compile(r"([0-9]+)[.,\u066b]0{1,2}")
 _ROUNDED = re.compile(r"[0-9]+([.,\u066b][0-9]+)?[eE][+-]?[0-9]+")
 #: Commas, points, spaces, apostrophes, underscores, and the Arabic separators of thousands and
@@ -22,9 +22,9 @@ _DECIMAL = re.compile(r"[0-9]+[.,\u066b][0-9]*[1-9][0-9]*")
 _ZERO_FRACTION = re.compile(r"([0-9]{1,20})[.,\u066b]0+")
 _SIGNED = re.compile(r"[+\-\u2212][0-9]+")
 _WRAPPED = re.compile(r"[^0-9]*([0-9]+)[^0-9]*")
-#: A longer text is no number. The time of some of these patterns grows with its square.
+#: A longer text is not a number. The time that some patterns take grows with its length squared.
 _MOST_CHARACTERS = 100
-#: The most digits of a proposal: a longer one does not help.
+#: The most digits in a proposal. A longer one would not help.
 _PROPOSAL_DIGITS = 20
 #: A PostgreSQL bigint holds every number with this many digits.
 _BIGINT_DIGITS = 18
@@ -39,18 +39,18 @@ class RoundedError(NotWholeError):
 
 
 def whole_digits(text: str) -> str:
-    """The digits of a whole number, as ASCII.
+    """Return the digits of a whole number, as ASCII.
 
     Args:
-        text: digits of any script. Invisible characters are ignored, and `1042.0` is 1042; any
-            other character is refused.
+        text: digits of any script. Invisible characters are ignored, and `1042.0` is read as 1042.
+            Any other character is refused.
 
     Returns:
-        The digits, with leading zeros; empty if the text is.
+        The digits, with any leading zeros. Empty if the text is empty.
 
     Raises:
-        RoundedError: it has an exponent.
-        NotWholeError: it has other characters than digits.
+        RoundedError: the text has an exponent.
+        NotWholeError: the text has characters other than digits.
     """
     text = clean_token(text)
     if not text or _DIGITS.fullmatch(text):
@@ -65,11 +65,13 @@ def whole_digits(text: str) -> str:
 
 
 def row_id(text: str | None) -> int | None:
-    """The ID of a database row, from a URL or a form; None if there is none, or no row can have it.
+    """Read the ID of a database row from a URL or a form.
+
+    The result is None if there is no ID, or if no row can have it.
 
     Args:
-        text: decimal digits. More than 18 are refused, since PostgreSQL fails on a number larger
-            than a bigint.
+        text: decimal digits. More than 18 are refused, because PostgreSQL fails if a number is
+            larger than a bigint.
     """
     if text and text.isdecimal() and len(text) <= _BIGINT_DIGITS:
         return int(text)

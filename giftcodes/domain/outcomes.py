@@ -1,6 +1,7 @@
 """The outcomes of an attempt and their meanings: the table on which every decision is based.
 
-Pure values, no I/O. Only `giftcodes.clients.games` knows the game's own strings.
+This module has only values and does no I/O. Only `giftcodes.clients.games` knows the game's own
+strings.
 """
 
 from __future__ import annotations
@@ -17,10 +18,10 @@ class Outcome(StrEnum):
     SAME_TYPE = "same_type"
     CODE_NOT_FOUND = "code_not_found"
     CODE_EXPIRED = "code_expired"
-    #: USED: a claim limit is reached, the account's or the code's. The stored value predates this
-    #: finding.
+    #: USED: the claim limit of the account or of the code is reached. The stored value dates from
+    #: before this was known.
     CLAIM_LIMIT = "code_used_up"
-    #: A general error about the code, without saying which.
+    #: An error about the code that does not say what is wrong.
     CODE_ERROR = "code_error"
     WRONG_REALM = "wrong_realm"
     NO_SUCH_PLAYER = "no_such_player"
@@ -46,9 +47,9 @@ class Outcome(StrEnum):
     UNREADABLE = "unreadable"
     #: HTTP 5xx.
     SERVER_ERROR = "server_error"
-    #: Sent without an answer: timeout after sending, reset, too slow.
+    #: Sent, but not answered: timeout after sending, connection reset, too slow.
     UNANSWERED = "unanswered"
-    #: Certainly not received: connection refused, DNS, TLS.
+    #: Certainly not received: connection refused, DNS or TLS failed.
     UNREACHABLE = "unreachable"
     #: HTTP 429.
     THROTTLED = "throttled"
@@ -70,13 +71,14 @@ class Meaning:
     """The meaning of an outcome: a row of the table in docs/reference/outcomes.md.
 
     Args:
-        scope: what it concerns.
-        words: the game's message, or our words where the game sent none. Log lines show it.
+        scope: what the outcome concerns.
+        words: the game's message, or our words if the game sends none. Log lines show this.
         reason: what happened and what to do, for people.
-        proves_code: the code works: this player has just been granted it, or has it.
+        proves_code: the answer proves that the code works. The player was just granted it, or
+            already has it.
         decisive: the effect in the game is known. After an attempt that is not decisive, the code
             may have been granted.
-        recognised: a known answer of the game, which ends a series of unknown ones.
+        recognised: this is a known answer of the game, which ends a series of unknown answers.
     """
 
     scope: Scope
@@ -248,10 +250,10 @@ MEANINGS: dict[Outcome, Meaning] = {
 
 
 def meaning(outcome: Outcome | str) -> Meaning:
-    """The meaning of an outcome.
+    """Return the meaning of an outcome.
 
     Raises:
-        ValueError: it is not a value of `Outcome`.
+        ValueError: `outcome` is not a value of `Outcome`.
     """
     return MEANINGS[Outcome(outcome)]
 
@@ -259,9 +261,9 @@ def meaning(outcome: Outcome | str) -> Meaning:
 PROVING = frozenset(o for o, m in MEANINGS.items() if m.proves_code)
 UNDECIDED = frozenset(o for o, m in MEANINGS.items() if not m.decisive)
 ABOUT_THE_CODE = frozenset(o for o, m in MEANINGS.items() if m.scope is Scope.CODE)
-#: The game does not know the pair of player ID and realm, which it checks before the code.
+#: The game does not know this pair of player ID and realm. It checks the pair before the code.
 WRONG_PLAYER = frozenset({Outcome.WRONG_REALM, Outcome.NO_SUCH_PLAYER})
-#: The account does not meet a condition. Once it does, it does so for all codes with that
+#: The account does not meet a condition. Once it does, it meets it for all codes with that
 #: condition.
 ACCOUNT_CONDITIONS = frozenset(
     {
@@ -272,9 +274,9 @@ ACCOUNT_CONDITIONS = frozenset(
         Outcome.ACCOUNT_TOO_YOUNG,
     }
 )
-#: The game has checked the code, and sent a known answer about it.
+#: The game has checked the code and sent a known answer about it.
 JUDGES_CODE = PROVING | ABOUT_THE_CODE | ACCOUNT_CONDITIONS | {Outcome.CLAIM_LIMIT}
 #: The game itself answered, with an unknown or general message.
 ODD_WORDS = frozenset({Outcome.UNRECOGNISED, Outcome.CODE_ERROR})
-#: There is an answer, and it is not a known one.
+#: There is an answer, but not a known one.
 ODD_ANSWERS = ODD_WORDS | {Outcome.UNREADABLE, Outcome.SERVER_ERROR}

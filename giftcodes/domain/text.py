@@ -1,8 +1,8 @@
-"""Cleaning of text from people and feeds: invisible characters, and digits of all scripts.
+"""Clean the text that people and feeds send: remove invisible characters, convert digits.
 
 Text is cleaned on input (model and form fields, lists, feeds, command line arguments) with
-`clean_name`, `clean_notes` and `clean_token`. Text that an older version has stored is cleaned when
-it is read (`visible`) or shown (`printable`).
+`clean_name`, `clean_notes` and `clean_token`. Text that an older version stored is cleaned when it
+is read (`visible`) or shown (`printable`).
 
 The invisible characters are those with the property Default_Ignorable_Code_Point of the Unicode
 Character Database (DerivedCoreProperties.txt) and the marks of interlinear annotation.
@@ -23,17 +23,17 @@ _BLANKS = dict.fromkeys(map(ord, "\u115f\u1160\u3164\uffa0\u2800"), " ")
 _ZWNJ, _ZWJ = "\u200c", "\u200d"
 _REPEATED_JOINER = re.compile("([\u200c\u200d])[\u200c\u200d]+")
 #: The most combining marks on one letter, as in Unicode's stream-safe text format (Unicode Standard
-#: Annex 15). The time of normalizing grows with the square of their number.
+#: Annex 15). The time that normalizing takes grows with the square of their number.
 _MOST_MARKS = 30
 _EMOJI_VARIATION = re.compile("[\ufe0e\ufe0f]")
 _OTHER_VARIATION = re.compile("[\ufe00-\ufe0d\U000e0100-\U000e01ef]")
 #: Flags that are encoded with tags, such as those of England, Scotland and Wales.
 _TAGGED_FLAG = re.compile("\U0001f3f4[\U000e0030-\U000e0039\U000e0061-\U000e007a]{3,6}\U000e007f")
-#: The most characters of such a flag: the black flag, six tags and the end.
+#: The most characters in such a flag: the black flag, six tags and the end tag.
 _FLAG = 8
 _TAG = re.compile("[\U000e0020-\U000e007f]")
 _KEYCAP = "\u20e3"
-#: Emoji that are not in the category of symbols.
+#: Emoji that are not in Unicode's category of symbols.
 _ODD_EMOJI = "\u203c\u2049\u3030\u303d"
 #: Scripts in which a joiner or non-joiner changes the shape of adjacent letters.
 _JOINING_LETTER = re.compile(
@@ -50,10 +50,10 @@ _REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
 
 
 def visible(text: str) -> str:
-    """The text in Unicode's composed form (NFC), without the invisible characters.
+    """Return the text in Unicode's composed form (NFC), without the invisible characters.
 
     A joiner or variation selector stays where it shapes an emoji, or a letter of a script that uses
-    it. Only 30 combining marks in a row are kept. Control characters stay, and validators refuse
+    it. At most 30 combining marks in a row are kept. Control characters stay; validators refuse
     them.
     """
     if text.isascii():
@@ -64,20 +64,19 @@ def visible(text: str) -> str:
 
 
 def clean_name(text: str) -> str:
-    """A name of one line: `visible`, and stripped."""
+    """Clean a one-line name: apply `visible`, and strip white space."""
     return visible(text).strip()
 
 
 def clean_notes(text: str) -> str:
-    """A text of several lines: `visible`. Line ends stay as the browser sent them."""
+    """Clean a text of several lines with `visible`. Line ends stay as the browser sent them."""
     return visible(text)
 
 
 def clean_token(text: str) -> str:
-    """An ID, a code or a number: without invisible characters, and with ASCII digits.
+    """Clean an ID, a code or a number: invisible characters are removed, digits become ASCII.
 
-    Full-width letters and symbols become ASCII, too. Other characters stay, and validators refuse
-    them.
+    Full-width letters and symbols become ASCII too. Other characters stay; validators refuse them.
     """
     if text.isascii():
         return text.strip()
@@ -86,7 +85,7 @@ def clean_token(text: str) -> str:
 
 
 def printable(text: str) -> str:
-    """Text that is safe to show: `visible`, control characters replaced.
+    """Make a text safe to show: apply `visible`, and replace control characters.
 
     Line ends and tabs stay.
     """
@@ -94,9 +93,9 @@ def printable(text: str) -> str:
 
 
 def isolated(name: str) -> str:
-    """The name for use in a sentence.
+    """Return the name for use in a sentence.
 
-    Right-to-left names are isolated, so they do not reorder its words.
+    A right-to-left name is isolated, so that it does not reorder the words of the sentence.
     """
     if name.isascii() or not any(
         unicodedata.bidirectional(sign) in _RIGHT_TO_LEFT for sign in name
@@ -106,7 +105,7 @@ def isolated(name: str) -> str:
 
 
 def sentence(text: str) -> str:
-    """A sentence of this program: `visible`, but isolated names in it stay isolated."""
+    """Apply `visible` to a sentence of this program. Isolated names in it stay isolated."""
     if text.isascii():
         return text
     parts = _ISOLATED.split(text)
@@ -116,7 +115,7 @@ def sentence(text: str) -> str:
 
 
 def printable_sentence(text: str) -> str:
-    """A text of ours with names in it, safe to show: `sentence`, control characters replaced."""
+    """Apply `sentence` to a text of ours with names in it, and replace control characters."""
     return _without_controls(sentence(text))
 
 
@@ -132,8 +131,8 @@ def _without_controls(text: str) -> str:
 
 
 def _composed(text: str) -> str:
-    """The text in NFC, with at most `_MOST_MARKS` combining marks in a row."""
-    # A mark may be composed of several.
+    """Return the text in NFC, with at most `_MOST_MARKS` combining marks in a row."""
+    # Marks are cut a second time, because NFC can turn one mark into several.
     return _with_few_marks(unicodedata.normalize("NFC", _with_few_marks(text)))
 
 
@@ -157,8 +156,8 @@ def _ascii_digit(character: str) -> str:
 def _belongs(text: str, place: int) -> bool:
     """Whether the invisible character at `place` shapes an adjacent character.
 
-    It looks at a few characters around it, so that the time for a long text is proportional to its
-    length.
+    Only a few characters around it are examined, so the time for a whole text is proportional to
+    its length.
     """
     sign, before, after = text[place], text[max(0, place - 1) : place], text[place + 1 : place + 2]
     if not before:
@@ -187,7 +186,7 @@ def _ends_in_emoji(text: str) -> bool:
 
 
 def _is_emoji(character: str) -> bool:
-    """Whether it is an emoji, also one of a later Unicode version than Python's, or a skin tone."""
+    """Whether it is an emoji or a skin tone, even of a newer Unicode version than Python's."""
     if not character:
         return False
     if unicodedata.category(character) == "So" or character in _ODD_EMOJI:
@@ -196,17 +195,20 @@ def _is_emoji(character: str) -> bool:
 
 
 def _joins_letters(before: str, after: str) -> bool:
-    """Whether a joiner is within a word, or follows a virama, as in Malayalam."""
+    """Whether a joiner between the two is within a word or, as in Malayalam, follows a virama."""
     if not _JOINING_LETTER.match(before):
         return False
     return bool(_JOINING_LETTER.match(after)) or unicodedata.combining(before) == _VIRAMA_CLASS
 
 
 def plain_text(text: str, limit: int) -> str:
-    """The first `limit` characters, unprintable ones replaced. Line ends and tabs stay."""
+    """Return the first `limit` characters, with unprintable ones replaced.
+
+    Line ends and tabs stay.
+    """
     return "".join(c if c.isprintable() or c in "\n\t" else _REPLACEMENT for c in text[:limit])
 
 
 def one_line(text: str, limit: int) -> str:
-    """The same in one line, with white space collapsed, so it cannot forge a log line."""
+    """Return `plain_text` on one line with white space collapsed, so it cannot forge a log line."""
     return plain_text(" ".join(text[: 4 * limit].split()), limit)

@@ -45,7 +45,7 @@ CLOSED = frozenset({State.CANCELLED})
 HOLDING = frozenset({State.IN_FLIGHT, State.UNCONFIRMED}) | SETTLED
 
 MAX_TRIES = 5
-#: The tries after unknown messages. Then a person has to check.
+#: The number of tries after unknown messages. Then a person must check.
 MAX_ODD_TRIES = 2
 UNCONFIRMED_SECONDS = failpoints.seconds("UNCONFIRMED_SECONDS", 60.0)
 DOUBT_SECONDS = failpoints.seconds("DOUBT_SECONDS", 60.0)
@@ -58,22 +58,22 @@ _SETTLES = {
     Outcome.SAME_TYPE: State.SAME_TYPE,
 }
 _NOT_ELIGIBLE = ACCOUNT_CONDITIONS | {Outcome.CLAIM_LIMIT}
-#: The provider's pause or rate window is the delay.
+#: Outcomes without a delay of their own, because the provider's pause or rate window delays them.
 _WITHOUT_DELAY = frozenset({Outcome.THROTTLED, Outcome.NOT_SENT}) | {
     outcome for outcome, row in MEANINGS.items() if row.scope is Scope.PROVIDER
 }
 
 
 def values(states: Iterable[Enum]) -> list[str]:
-    """States as a sorted list of strings, as a constraint or a query wants them."""
+    """Return states as a sorted list of strings, for a constraint or a query."""
     return sorted(state.value for state in states)
 
 
 def literals(states: Iterable[Enum]) -> str:
-    """States as SQL literals, for `IN ({name})` in a statement that uses a partial index.
+    """Return states as SQL literals, for `IN ({name})` in a statement that uses a partial index.
 
-    The server prepares statements, and the plan that it keeps for all values of a parameter cannot
-    use an index with the condition `state IN (…)`.
+    The server prepares statements. If the states were a parameter, the plan that it keeps for all
+    values could not use an index with the condition `state IN (…)`.
     """
     return ", ".join(f"'{value}'" for value in values(states))
 
@@ -84,10 +84,10 @@ class AttemptContext:
 
     Args:
         confirming: the effect of an earlier request is still unknown.
-        tries: the counted tries before this attempt.
-        uncounted_failures: the uncounted failures in a row before this attempt.
-        earlier_unknown: an earlier attempt for this player and code may have been granted.
-        code_is_closed: this answer, an earlier one or a person has closed the code.
+        tries: the number of counted tries before this attempt.
+        uncounted_failures: the number of uncounted failures in a row before this attempt.
+        earlier_unknown: the game may have granted the code to this player in an earlier attempt.
+        code_is_closed: the code was closed by this answer, an earlier one or a person.
         code_is_held: the code is held because of unclear answers.
         is_probe: the request was a probe of a paused provider, which does not count as a try.
         jitter: a random number in [0, 1) that spreads the delays.
@@ -109,10 +109,10 @@ class Transition:
 
     Args:
         state: the next state.
-        reason: for people.
-        delay_seconds: the seconds until the next request. None if none is planned.
+        reason: why, for people.
+        delay_seconds: the seconds until the next request. None if no request is planned.
         counts: the attempt counts as a try.
-        is_uncounted_failure: it counts as an uncounted failure, which makes the next delay longer.
+        is_uncounted_failure: the attempt is an uncounted failure, so the next delay is longer.
     """
 
     state: State
@@ -123,7 +123,7 @@ class Transition:
 
 
 def decide(outcome: Outcome, context: AttemptContext) -> Transition:
-    """The next state after `outcome` (docs/reference/outcomes.md)."""
+    """Return the next state after `outcome` (docs/reference/outcomes.md)."""
     reason = meaning(outcome).reason
     if outcome is Outcome.RECEIVED and context.earlier_unknown:
         return Transition(
@@ -149,7 +149,7 @@ def decide(outcome: Outcome, context: AttemptContext) -> Transition:
 
 
 def _waiting(context: AttemptContext) -> State:
-    """The waiting state. UNCONFIRMED stays, because the effect of an earlier request is unknown."""
+    """Return UNCONFIRMED if the effect of an earlier request is unknown, else PENDING."""
     return State.UNCONFIRMED if context.confirming else State.PENDING
 
 

@@ -23,8 +23,8 @@ validate_player_id = RegexValidator(
     _("A player ID is digits only (8 to 10 as a rule). The game shows it in the player's profile."),
 )
 #: The bounds of every day and time that a person, a list or a feed sets. PostgreSQL can store dates
-#: that Python cannot read (the year 10000), and a time next to the last cannot be converted to
-#: another zone.
+#: that Python cannot read (the year 10000), and a time that is close to Python's last cannot be
+#: converted to another zone.
 EARLIEST_DAY, LATEST_DAY = dt.date(2000, 1, 1), dt.date(2100, 1, 1)
 EARLIEST = dt.datetime.combine(EARLIEST_DAY, dt.time(), dt.UTC)
 LATEST = dt.datetime.combine(LATEST_DAY, dt.time(), dt.UTC)
@@ -34,7 +34,7 @@ def validate_one_line(text: str) -> None:
     """Refuse control characters. PostgreSQL cannot store NUL; a line break could forge a log line.
 
     Raises:
-        ValidationError: the text has one.
+        ValidationError: the text has a control character.
     """
     for character in text:
         if unicodedata.category(character) in ("Cc", "Cs", "Zl", "Zp"):
@@ -49,7 +49,7 @@ def validate_day(day: dt.date) -> None:
     """Refuse a day out of bounds.
 
     Raises:
-        ValidationError: it is before `EARLIEST_DAY` or after `LATEST_DAY`.
+        ValidationError: the day is before `EARLIEST_DAY` or after `LATEST_DAY`.
     """
     if not EARLIEST_DAY <= day <= LATEST_DAY:
         raise _out_of_bounds()
@@ -62,7 +62,7 @@ def validate_moment(moment: dt.datetime) -> None:
         moment: an aware datetime, in any zone.
 
     Raises:
-        ValidationError: it is before `EARLIEST` or after `LATEST`.
+        ValidationError: the time is before `EARLIEST` or after `LATEST`.
     """
     if not EARLIEST <= moment <= LATEST:
         raise _out_of_bounds()

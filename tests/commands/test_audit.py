@@ -60,9 +60,8 @@ def test_what_is_broken_is_shown_with_its_rows_and_ends_with_1(world: World) -> 
 
     assert said.status == 1
     at = said.lines.index(
-        "✗ A member redemption has a time of settling if, and only if, it is settled; "
-        "no other one is "
-        "covered. "
+        "✗ A member redemption has a settlement time if, and only if, it is settled; only a "
+        "settled one may be covered. "
         "(5 member redemptions, 1 broken)"
     )
     assert said.lines[at + 1] == (

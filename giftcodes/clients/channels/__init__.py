@@ -1,4 +1,4 @@
-"""Clients of the channels that receive messages: one file for each kind of service. No Django."""
+"""Clients of the channels that receive messages. This package does not need Django."""
 
 from __future__ import annotations
 
@@ -40,18 +40,18 @@ def channel_client_for(
     connect_seconds: float,
     rules: ChannelRules = STRICT_RULES,
 ) -> ChannelClient:
-    """The client for an address: a Discord webhook, or a service that Apprise supports.
+    """Return the client for an address of a Discord webhook or of a service that Apprise supports.
 
-    It does not look the host up.
+    It does not look up the host.
 
     Args:
-        address: a secret; no error contains it.
+        address: the channel's address. It is a secret, so no error contains it.
         total_seconds: the limit for one message.
-        connect_seconds: the part of it that connecting may take.
-        rules: what the address may be.
+        connect_seconds: the part of `total_seconds` that connecting may take.
+        rules: which addresses are allowed.
 
     Raises:
-        BadAddressError: the address is not that of a channel, or not allowed.
+        BadAddressError: the address does not belong to a channel, or is not allowed.
     """
     address = address.strip()
     if is_webhook(address):
@@ -65,15 +65,15 @@ def channel_client_for(
 
 
 def check_host(client: ChannelClient, rules: ChannelRules, *, seconds: float) -> None:
-    """Look up the host that a person typed. A host that is not found is not refused.
+    """Look up the host that a person typed, and check it. A host that is not found is accepted.
 
     Args:
-        client: of the address.
-        rules: with the private hosts that are allowed.
-        seconds: the limit for looking it up.
+        client: the client for the address with this host.
+        rules: which private hosts are allowed.
+        seconds: the limit for the lookup.
 
     Raises:
-        BadAddressError: all its addresses are private ones that are not allowed.
+        BadAddressError: all addresses of the host are private and not allowed.
     """
     if not client.host:
         return

@@ -1,8 +1,8 @@
-"""Channels of other services, by an Apprise address (https://github.com/caronc/apprise/wiki).
+"""Channels of other services, by Apprise addresses (https://github.com/caronc/apprise/wiki).
 
-Their messages cannot be edited. `services` says which addresses are allowed, and `safe_text` makes
-names harmless. The rule about private addresses holds for each connection that Apprise makes; it
-follows no redirect.
+Their messages cannot be edited. `services` decides which addresses are allowed, and `safe_text`
+makes names harmless. The rule about private addresses applies to every connection that Apprise
+makes. Redirects are not followed.
 """
 
 from __future__ import annotations
@@ -47,12 +47,12 @@ TITLE_LENGTH, TEXT_LENGTH = 200, 3000
 
 
 class AppriseClient:
-    """The client of one channel, by Apprise.
+    """The client of one channel that Apprise supports.
 
     Args:
-        address: such as `tgram://token/chat`. A secret.
+        address: an address such as `tgram://token/chat`. It is a secret.
         total_seconds: the limit for one message.
-        rules: what the address may be.
+        rules: which addresses are allowed.
 
     Raises:
         BadAddressError: Apprise is not installed, or the address is unknown or not allowed.
@@ -70,10 +70,10 @@ class AppriseClient:
     def create(self, message: Message) -> Delivery:
         """Post a message, once.
 
-        Apprise returns only True or False, so the answers are looked at, too. After False the
-        message may have been posted, unless no connection was made or the one answer asks to wait.
-        Apprise has no time limit for the whole request, so it runs in a thread, which is abandoned
-        when the time is over.
+        Apprise returns only True or False, so this also looks at the HTTP answers. After False, the
+        message may have been posted, unless no connection was made or the only answer asks us to
+        wait. Apprise has no time limit for the whole request, so it runs in a thread, which is
+        abandoned when the time is up.
         """
         results: queue.SimpleQueue[Delivery] = queue.SimpleQueue()
         threading.Thread(
@@ -96,14 +96,14 @@ class AppriseClient:
         return _delivery(is_sent=is_sent, guard=guard, answers=answers)
 
     def edit(self, message_id: str, message: Message) -> Delivery:  # noqa: ARG002
-        """Refuse: Apprise cannot edit."""
+        """Refuse, because Apprise cannot edit messages."""
         return Delivery(
             DeliveryOutcome.REFUSED, error="This kind of channel cannot change a message."
         )
 
 
 def _delivery(*, is_sent: bool, guard: Guard, answers: list[requests.Response]) -> Delivery:
-    """What became of a message."""
+    """Decide whether a message was delivered."""
     if guard.has_refused and not guard.has_connected:
         return Delivery(DeliveryOutcome.REFUSED, error=PRIVATE_HOST)
     if not is_sent and not guard.has_connected:
@@ -130,14 +130,15 @@ def _delivery(*, is_sent: bool, guard: Guard, answers: list[requests.Response]) 
 def _is_web_page(answer: requests.Response) -> bool:
     try:
         return answer.content.lstrip()[:1] == b"<"
-    except RuntimeError:  # The plug-in has read it in pieces, and was content with it.
+    except RuntimeError:  # The plug-in has read the body in pieces, and accepted it.
         return False
 
 
 def _plugin(address: str, service: Service, *, seconds: float) -> Any:
-    """Apprise's object for an address."""
+    """Create Apprise's object for an address."""
     try:
-        # Imported here: it takes half a second and some memory, and few installations need it.
+        # Imported here because it costs half a second and some memory, and few installations need
+        # it.
         import apprise
         from apprise.plugins import url_to_dict
     except ImportError as error:
@@ -160,7 +161,7 @@ def _plugin(address: str, service: Service, *, seconds: float) -> Any:
 
 
 def _arguments(message: Message, markup: Markup) -> dict[str, str]:
-    """The message for Apprise. Only our own link stays as it is."""
+    """Return the message as arguments for Apprise. Only our own link stays as it is."""
     facts = "\n".join(f"{name}: {value}" for name, value in message.facts)
     words = "\n\n".join(part for part in (message.text, facts) if part)
     room = TEXT_LENGTH - (len(message.url) + 2 if message.url else 0)

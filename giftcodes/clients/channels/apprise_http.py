@@ -1,8 +1,8 @@
-"""HTTP for Apprise's plug-ins: no proxies, no redirects, and the answers are noted.
+"""HTTP for Apprise's plug-ins, without proxies and redirects. It records the answers.
 
 A plug-in calls functions of the module `requests`, which read proxies and passwords from the
-environment, and it returns only True or False. So the name `requests` in the plug-ins leads to the
-object here.
+environment, and it returns only True or False. So the name `requests` in the plug-ins is replaced
+by the object defined here.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _METHODS = frozenset({"delete", "get", "head", "options", "patch", "post", "put"
 
 
 class _Requests:
-    """The module `requests`, with other functions for requests."""
+    """The module `requests`, but with its own functions for sending requests."""
 
     def __getattr__(self, name: str) -> Any:
         if name in _METHODS:
@@ -28,7 +28,7 @@ class _Requests:
         return getattr(requests, name)
 
     def request(self, method: str, url: str, **options: Any) -> requests.Response:
-        """One request, as `requests.request`."""
+        """Send one request, like `requests.request`."""
         with requests.Session() as session:
             session.trust_env = False
             answer = session.request(method, url, **{**options, "allow_redirects": False})
@@ -42,7 +42,7 @@ _REQUESTS = _Requests()
 
 
 def take_over() -> None:
-    """Make the plug-ins that are loaded use this module. It is safe to repeat."""
+    """Make all loaded plug-ins use this module. It is safe to call this repeatedly."""
     for name, module in list(sys.modules.items()):
         if name.startswith("apprise.plugins.") and vars(module).get("requests") is requests:
             module.requests = _REQUESTS  # type: ignore[attr-defined]
@@ -50,7 +50,7 @@ def take_over() -> None:
 
 @contextmanager
 def noted_answers() -> Iterator[list[requests.Response]]:
-    """The answers to the requests that the plug-ins make meanwhile in this thread."""
+    """Record the answers to the requests that plug-ins make in this thread during the block."""
     answers: list[requests.Response] = []
     token = _ANSWERS.set(answers)
     try:

@@ -1,6 +1,6 @@
 """What the channel clients share: the message, its delivery, and the interface of a client.
 
-A client translates a message for its service. It keeps no state and does not sleep.
+A client translates messages for its service. It keeps no state and does not sleep.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Protocol
 from giftcodes.clients.http.destinations import NO_PRIVATE_HOSTS, PrivateHosts
 
 ERROR_LENGTH = 300
-#: The wait after a 429 that names none. The outbox's own back-off is longer, and grows.
+#: The wait after a 429 that does not say how long. The outbox's own back-off is longer, and grows.
 UNNAMED_WAIT_SECONDS = 1.0
 _JOINER = "\u200d"
 _LOOSE_ENDS = " \t\r\n,;:-"
@@ -36,9 +36,9 @@ class Message:
     Args:
         title: one line.
         text: one or more lines.
-        facts: name and value of each figure.
+        facts: the name and value of each figure.
         url: a page with details. Empty if there is none.
-        severity: for channels that can show it.
+        severity: the severity, for channels that can show it.
     """
 
     title: str
@@ -61,8 +61,8 @@ class DeliveryOutcome(StrEnum):
     #: The message was certainly not edited, and cannot be edited for now. The channel accepts other
     #: messages.
     FROZEN = "frozen"
-    #: The message may or may not have been posted. A new message must not be retried. An edit can
-    #: be.
+    #: The message may or may not have been posted. An edit can be retried, but a new message must
+    #: not be.
     UNKNOWN = "unknown"
 
 
@@ -71,7 +71,7 @@ class Delivery:
     """The result of sending one message.
 
     Args:
-        outcome: the class of the result.
+        outcome: whether the message was delivered and, if not, whether a retry makes sense.
         message_id: identifies a delivered message for edits. Empty if it cannot be edited.
         error: what went wrong and what to do, for people. It contains no secret.
         wait_seconds: how long the channel asks us to wait before the next request.
@@ -85,11 +85,11 @@ class Delivery:
 
 @dataclass(frozen=True, slots=True)
 class ChannelRules:
-    """What an address of a channel may be.
+    """The rules for the address of a channel.
 
     Args:
-        private_hosts: the private hosts that a channel may be at.
-        more_schemes: schemes of Apprise that are allowed besides the known ones, in lower case.
+        private_hosts: the private hosts at which a channel may be.
+        more_schemes: Apprise's schemes that are allowed besides the known ones, in lower case.
     """
 
     private_hosts: PrivateHosts = NO_PRIVATE_HOSTS
@@ -109,7 +109,7 @@ class ChannelClient(Protocol):
     """A client of one channel. Its methods never raise or sleep, and keep to their time limit."""
 
     can_edit: bool
-    #: The host that a person typed; empty: the service has a host of its own.
+    #: The host that a person typed. Empty if the service has its own host.
     host: str
 
     def create(self, message: Message) -> Delivery:
@@ -126,7 +126,7 @@ class BadAddressError(ValueError):
 
 
 def shortened(text: str, limit: int, *, length: Callable[[str], int] = len) -> str:
-    """The text, or its beginning with an ellipsis.
+    """Return the text, or its beginning with an ellipsis if it is too long.
 
     A word, number or code is cut only if it alone is too long.
 
@@ -146,10 +146,10 @@ def shortened(text: str, limit: int, *, length: Callable[[str], int] = len) -> s
 
 
 def _last_break(text: str, end: int) -> int:
-    """The best place to cut, at `end` or before.
+    """Return the best place to cut, at `end` or before.
 
-    This is after a word. If that would lose too much, it is at a place where it cuts no number,
-    code or Latin word, or else between any two characters.
+    This is after a word. If that would lose too much, it is a place that splits no number, code or
+    Latin word. If there is no such place, it is between any two characters.
     """
     places = range(end, 0, -1)
     words = next((at for at in places if text[at].isspace() and not text[at - 1].isspace()), 0)
@@ -160,7 +160,7 @@ def _last_break(text: str, end: int) -> int:
 
 
 def _is_between(text: str, at: int) -> bool:
-    """Whether a cut at `at` leaves every number, code, Latin word and combined character whole."""
+    """Whether a cut at `at` splits no number, code, Latin word or combined character."""
     return not (
         text[at - 1].isascii() and text[at].isascii() and text[at].isalnum()
     ) and not _joins(text, at)

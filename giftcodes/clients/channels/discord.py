@@ -1,8 +1,7 @@
 """Discord's webhooks: create a message, and edit it later.
 
-Facts: https://discord.com/developers/docs/resources/webhook and …/topics/rate-limits. The URL
-names the API version, because `retry_after` is in milliseconds without one, and in seconds since
-version 8.
+Facts: https://discord.com/developers/docs/resources/webhook and …/topics/rate-limits. Our URL names
+the API version: without one, `retry_after` is in milliseconds; since version 8, it is in seconds.
 """
 
 from __future__ import annotations
@@ -51,7 +50,7 @@ LONGEST_PAUSE_SECONDS = 3_600.0
 
 _PATH = re.compile(r"/api(?:/v[0-9]+)?/webhooks/([0-9]{1,25})/([A-Za-z0-9_.-]{1,120})/?")
 _LOCAL_HOSTS = frozenset({"127.0.0.1", "localhost", "::1"})
-#: Where webhooks are, for an address in Apprise's form.
+#: The origin of webhooks whose address is in Apprise's form.
 ORIGIN = "https://discord.com"
 #: Apprise's form of the address of a webhook.
 _APPRISE = re.compile(
@@ -67,9 +66,9 @@ _COLOURS = {
 # Discord's own codes: https://discord.com/developers/docs/topics/opcodes-and-status-codes#json
 _NO_SUCH_CHANNEL, _NO_SUCH_MESSAGE, _NO_SUCH_WEBHOOK, _BAD_TOKEN = 10003, 10008, 10015, 50027
 _NO_REASON = 0
-#: Too many edits of this message: it is in an announcement channel, or older than an hour.
+#: Too many edits of a message that is in an announcement channel or older than an hour.
 _EDITED_TOO_OFTEN = frozenset({20022, 30046})
-#: The thread is archived. A new message opens it, unless it is locked; an edit does not.
+#: The thread is archived. A new message opens it unless it is locked, but an edit does not.
 _CLOSED_THREAD = frozenset({50083, 160005})
 
 
@@ -77,14 +76,14 @@ class DiscordClient:
     """The client of one webhook.
 
     Args:
-        address: as Discord shows it, or `discord://number/token`, as Apprise writes it. A secret:
-            it is all that is needed to post.
+        address: the address as Discord shows it, or as `discord://number/token`, Apprise's form.
+            It is a secret, because nothing else is needed to post.
         total_seconds: the limit for one request.
-        connect_seconds: the part of it that connecting may take.
-        rules: what the address may be.
+        connect_seconds: the part of `total_seconds` that connecting may take.
+        rules: which addresses are allowed.
 
     Raises:
-        BadAddressError: the address is not that of a webhook.
+        BadAddressError: the address does not belong to a webhook, or does not use HTTPS.
     """
 
     can_edit = True
@@ -99,11 +98,11 @@ class DiscordClient:
         self.host = urlsplit(self._url).hostname or ""
 
     def create(self, message: Message) -> Delivery:
-        """Post a new message. The delivery has its ID."""
+        """Post a new message. The delivery contains the message's ID."""
         return self._request("POST", self._url, {**self._query, "wait": "true"}, message)
 
     def edit(self, message_id: str, message: Message) -> Delivery:
-        """Replace a message. It is safe to repeat."""
+        """Replace a message. This is safe to repeat."""
         return self._request("PATCH", f"{self._url}/messages/{message_id}", self._query, message)
 
     def _request(self, method: str, url: str, query: dict[str, str], message: Message) -> Delivery:
@@ -181,12 +180,12 @@ def is_webhook(address: str) -> bool:
 
 
 def escaped(text: str) -> str:
-    """The text, escaped: Discord shows it without markup, links and mentions."""
+    """Escape a text, so that Discord shows it without markup, links and mentions."""
     return safe(text, Markup.MARKDOWN)
 
 
 def payload(message: Message) -> dict[str, Any]:
-    """The message as JSON for Discord, within its length limits.
+    """Return the message as JSON for Discord, within Discord's length limits.
 
     It never mentions a user or a role.
     """
@@ -207,13 +206,13 @@ def payload(message: Message) -> dict[str, Any]:
 
 
 def _fit(text: str, limit: int, room: int) -> tuple[str, int]:
-    """The text cut to `limit` and `room`, and the room left."""
+    """Return the text, cut to `limit` and `room`, and the room that is left after it."""
     text = cut(text, min(limit, room), length=_length)
     return text, room - _length(text)
 
 
 def _length(text: str) -> int:
-    """The length as Discord counts it, in UTF-16 code units: an emoji has two."""
+    """Return the length as Discord counts it, in UTF-16 code units. Most emoji count as two."""
     return len(text.encode("utf-16-le")) // 2
 
 
@@ -222,7 +221,7 @@ def _encoded(message: Message) -> bytes:
 
 
 def _parts(address: str) -> tuple[str, dict[str, str], tuple[str, ...]]:
-    """The URL with our API version, its query (a thread), and the parts of it that are secret."""
+    """Return the URL with our API version, its query (a thread), and the secret parts of it."""
     parts = urlsplit(_as_discord_writes(address))
     match = _PATH.fullmatch(parts.path)
     if match is None or parts.scheme not in ("http", "https") or "@" in parts.netloc:
@@ -261,13 +260,13 @@ def _json(response: Response) -> dict[str, Any]:
 
 
 def _code(answer: dict[str, Any]) -> int | None:
-    """Discord's error code. None if the answer is not from Discord."""
+    """Return Discord's error code, or None if the answer is not from Discord."""
     code = answer.get("code")
     return code if isinstance(code, int) and not isinstance(code, bool) else None
 
 
 def _refusal(status: int, code: int, words: str) -> tuple[DeliveryOutcome, str]:
-    """The outcome for a refusal by Discord itself, and what to do about it."""
+    """Return the outcome of a refusal by Discord itself, and what to do about it."""
     if code == _NO_SUCH_MESSAGE:
         return DeliveryOutcome.GONE, "The message was deleted in the channel."
     if code in (_NO_SUCH_WEBHOOK, _BAD_TOKEN):
@@ -304,9 +303,9 @@ def _id(answer: dict[str, Any]) -> str:
 
 
 def _delivered(response: Response, answer: dict[str, Any]) -> Delivery:
-    """The delivery of a posted message.
+    """Return the delivery of a posted message.
 
-    If no request is left in the window, it asks for a pause.
+    If no request is left in the rate window, the delivery asks for a pause.
     """
     pause = 0.0
     if response.headers.get("X-RateLimit-Remaining", "").strip() == "0":
@@ -317,9 +316,9 @@ def _delivered(response: Response, answer: dict[str, Any]) -> Delivery:
 
 
 def _wait_seconds(response: Response, answer: dict[str, Any]) -> float:
-    """The longest wait that the answer names.
+    """Return the longest of the waits that the answer asks for.
 
-    All are in seconds, the body's since API version 8.
+    All are in seconds. The one in the body has been in seconds since API version 8.
     """
     asked = [
         _seconds(response.headers.get("X-RateLimit-Reset-After")),
@@ -330,7 +329,7 @@ def _wait_seconds(response: Response, answer: dict[str, Any]) -> float:
 
 
 def _seconds(value: object) -> float:
-    """A header's or field's seconds, at most a day; 0.0 if it is not a positive number."""
+    """Read seconds from a header or field, at most a day. 0.0 if it is not a positive number."""
     try:
         seconds = float(str(value))
     except ValueError:

@@ -1,7 +1,7 @@
-"""Text that pings no person, is no link and has no markup, for each kind of service.
+"""Make text safe for each kind of service: it mentions no person and has no links or markup.
 
-Players choose their names, and names are in messages. Every text of a message except its own link
-passes through here.
+Messages contain names, which players choose themselves. Every text of a message, except for the
+message's own link, passes through here.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from giftcodes.clients.channels.base import shortened
 from giftcodes.domain.text import printable_sentence
 
 _ZERO_WIDTH_SPACE = "\u200b"
-#: Where a service would begin a mention, a link or an element of its markup: `@all`, `<!channel>`,
-#: `://`, `evil.example`, `mailto:x`, `[text](…)`. A space without width after it prevents that.
+#: Places where a service would see a mention, a link or markup: `@all`, `<!channel>`, `://`,
+#: `evil.example`, `mailto:x`, `[text](…)`. A zero-width space after the match prevents that.
 _STARTS = re.compile(
     r"@|<(?=\S)|:(?=//)|(?<=\w)\.(?=[^\W\d_])|\b(?:mailto|tel|javascript|data):|\](?=[(\[])",
     re.IGNORECASE,
@@ -26,16 +26,16 @@ _MARKUP = re.compile(r"([\\*_~`|>#\[\]<])")
 class Markup(StrEnum):
     """How a service reads a text."""
 
-    #: As plain text, or Apprise escapes it for the service.
+    #: As plain text, or as markup for which Apprise escapes the text.
     PLAIN = "plain"
-    #: As Markdown in which a backslash escapes.
+    #: As Markdown in which a backslash escapes a character.
     MARKDOWN = "markdown"
 
 
 def safe(text: str, markup: Markup) -> str:
-    """The text as a service shows it without mentions, links and markup.
+    """Change a text so that a service shows it without mentions, links and markup.
 
-    Invisible and control characters are removed or replaced first; line ends stay.
+    Invisible characters are removed and control characters are replaced first. Line ends stay.
     """
     text = printable_sentence(text.encode("utf-8", "replace").decode())
     text = _STARTS.sub(rf"\g<0>{_ZERO_WIDTH_SPACE}", text)
@@ -43,10 +43,12 @@ def safe(text: str, markup: Markup) -> str:
 
 
 def cut(text: str, limit: int, *, length: Callable[[str], int] = len) -> str:
-    """A safe text, or its beginning with an ellipsis, which no backslash escapes.
+    """Return a safe text, or its beginning with an ellipsis if it is too long.
+
+    No backslash escapes the ellipsis.
 
     Args:
-        text: made by `safe`.
+        text: a result of `safe`.
         limit: the maximum length of the result, ellipsis included.
         length: measures a text in the unit of `limit`.
     """

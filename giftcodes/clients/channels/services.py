@@ -1,7 +1,7 @@
 """The services that a channel's address may name, and the arguments that it may have.
 
-An argument of Apprise can be another method, a header, a local file or a second host. So an address
-may have the arguments that are known here to be harmless, and no others.
+The arguments of an Apprise address can change the HTTP method, set a header, read a local file or
+name a second host. So an address may only have the arguments that are listed here as harmless.
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ from typing import Any
 from giftcodes.clients.channels.base import BadAddressError, ChannelRules
 from giftcodes.clients.channels.safe_text import Markup
 
-#: Arguments that each service may have. `format` may only be `text`: messages are plain text.
+#: Arguments that every service may have. `format` may only be `text`, as messages are plain text.
 _COMMON = frozenset({"verify", "user", "pass", "password", "format"})
-#: Arguments that no service may have, also not one that a setting adds: they would change the
-#: request, its repetition or its result, or read a local file.
+#: Arguments that no service may have, not even one that a setting adds. They would change the
+#: request, how often it is retried or its result, or read a local file.
 _DANGEROUS = frozenset(
     {"attach", "attachment", "file", "headers", "method", "proxy", "redirect", "store", "template"}
     | {"cto", "optional", "overflow", "retry", "rto", "wait"}
@@ -31,10 +31,10 @@ class Service:
     """A service of Apprise.
 
     Args:
-        arguments: those that an address may have; None: all but the dangerous ones.
-        markup: how it reads a text.
-        host: the field of Apprise's service that is the host of an address; empty: the host is
-            fixed. Where it has a `mode`, `cloud` and `t2bot` have a fixed host.
+        arguments: the arguments that an address may have. If None, all but the dangerous ones.
+        markup: how the service reads a text.
+        host: the attribute of Apprise's object that contains the host of the address. Empty if the
+            service has a fixed host. In the modes `cloud` and `t2bot`, the host is fixed too.
     """
 
     arguments: frozenset[str] | None
@@ -56,7 +56,7 @@ _MATTERMOST = _service(
 _NTFY = _service("to priority tags xtags mode auth token image", host="host")
 _ROCKET = _service("to mode avatar webhook", markup=Markup.MARKDOWN, host="host")
 
-#: The services that are known to show a name as it is (tests/clients/channels/test_services.py).
+#: Services that are known to show a name unchanged (tests/clients/channels/test_services.py).
 SERVICES: Mapping[str, Service] = {
     "gchat": _service("workspace key token thread threadkey", markup=Markup.MARKDOWN),
     "gotify": _GOTIFY,
@@ -81,16 +81,16 @@ _FIXED_HOST_MODES = frozenset({"cloud", "t2bot"})
 
 
 def scheme_of(address: str) -> str:
-    """The scheme of an address, in lower case; empty if it has none."""
+    """Return the scheme of an address, in lower case, or an empty string if it has none."""
     match = _SCHEME.match(address)
     return match[1].lower() if match else ""
 
 
 def service_of(address: str, rules: ChannelRules) -> Service:
-    """The service that an address names.
+    """Return the service that an address names.
 
     Raises:
-        BadAddressError: it is not known here, and no setting allows it.
+        BadAddressError: the service is not known here, and no setting allows it.
     """
     scheme = scheme_of(address)
     if scheme in SERVICES:
@@ -108,12 +108,12 @@ def check_arguments(service: Service, parsed: Mapping[str, Any]) -> None:
     """Check the arguments of an address.
 
     Args:
-        service: that it names.
+        service: the service that the address names.
         parsed: the address as Apprise reads it.
 
     Raises:
-        BadAddressError: it has an argument that it may not have. The text names it, without its
-            value.
+        BadAddressError: the address has a forbidden argument. The text contains the name of the
+            argument, but not its value.
     """
     arguments: Mapping[str, str] = parsed.get("qsd") or {}
     for name, value in arguments.items():
@@ -133,10 +133,10 @@ def check_arguments(service: Service, parsed: Mapping[str, Any]) -> None:
 
 
 def host_of(service: Service, plugin: Any) -> str:
-    """The host that a person typed; empty: the service has a host of its own.
+    """Return the host that a person typed. Empty if the service has its own host.
 
     Args:
-        service: of the address.
+        service: the service that the address names.
         plugin: Apprise's object for the address.
     """
     if not service.host or str(getattr(plugin, "mode", "")).lower() in _FIXED_HOST_MODES:

@@ -1,4 +1,4 @@
-"""Clients of player directories, which know a player's name and realm: one file for each."""
+"""Clients of player directories, one file each. A directory knows a player's name and realm."""
 
 from giftcodes.clients.directories.base import DirectoryAnswer, DirectoryConfig, LookupStatus
 from giftcodes.clients.directories.mightpulse import look_up

@@ -1,6 +1,6 @@
-"""One request to a directory of players.
+"""Make one request to a directory of players.
 
-This module does the HTTP; a directory's reads the body.
+This module does the HTTP; the module of each directory reads the body.
 """
 
 from __future__ import annotations
@@ -50,8 +50,8 @@ class DirectoryAnswer:
 
     Args:
         status: FOUND, or why there is no player.
-        name, realm: with FOUND only.
-        error: without FOUND, what is wrong and what to do, for an operator.
+        name, realm: set only if the status is FOUND.
+        error: what is wrong and what to do, for an operator. Empty if the status is FOUND.
         retry_after_seconds: the wait that the directory asks for, at most a day.
     """
 
@@ -75,10 +75,10 @@ def request_player(
 
     Args:
         player_id: decimal digits.
-        read: returns the answer for the body's JSON value and the player ID.
+        read: takes the body's JSON value and the player ID, and returns the answer.
         key_header: the header that carries the key.
         total_seconds: the limit for the request.
-        connect_seconds: the part of it that connecting may take.
+        connect_seconds: the part of `total_seconds` that connecting may take.
     """
     hide = Redactor(config.directory_key)
     transport = Transport(
@@ -128,7 +128,7 @@ def _request(
 
 
 def _answer_by_status(config: DirectoryConfig, response: Response) -> DirectoryAnswer | None:
-    """The answer, if the HTTP status alone decides it. None if the body must be read."""
+    """Return the answer if the HTTP status alone decides it, or None if the body must be read."""
     status = response.status
     if status in (401, 403):
         words = f"The directory refused our key (HTTP {status}). {_check(config, 'DIRECTORY_KEY')}"
@@ -164,8 +164,8 @@ def _read(
         words = f"The answer is not JSON (HTTP {status}). {_check(config, 'DIRECTORY_URL')}"
         return _unreadable(words)
     if status == 404:
-        # Only a JSON object is the service's own answer. A web server without this address sends a
-        # page.
+        # Only a JSON object is the service's own answer. A web server that does not have this
+        # address sends an HTML page.
         if isinstance(value, dict):
             return DirectoryAnswer(
                 LookupStatus.NOT_FOUND, error="The directory does not know the player."

@@ -1,9 +1,9 @@
 """The directory at api.mightpulse.com, for Kingshot.
 
-CLAIMED, not confirmed (docs/reference/protocol.md, section 3): the URL and the need for a key are
-reported by the service's users. The name of the key's header and the form of the answer are
-assumptions of this module. If one is wrong, the answer is a refusal or unreadable, an alarm is
-raised, and no member is changed.
+CLAIMED, not confirmed (docs/reference/protocol.md, section 3): the service's users report the URL
+and that a key is needed. The name of the key's header and the form of the answer are assumptions of
+this module. If an assumption is wrong, the lookup is refused or unreadable, an alarm is raised, and
+no member is changed.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ from giftcodes.clients.directories.base import (
 )
 from giftcodes.domain.text import clean_name
 
-#: The header that carries the key. Assumed.
+#: The header that carries the key. This name is an assumption.
 KEY_HEADER = "X-API-Key"
 
-# The form of the answer. Assumed: the fields are at the top level, or in objects under these names.
+# The assumed form of the answer: the fields are at the top level, or in objects under these names.
 _WRAPPERS = ("data", "player", "base")
 _MAX_LEVELS = 4
 _NAMES = ("nickname", "name")
@@ -44,7 +44,7 @@ def look_up(
     Args:
         player_id: decimal digits.
         total_seconds: the limit for the request.
-        connect_seconds: the part of it that connecting may take.
+        connect_seconds: the part of `total_seconds` that connecting may take.
     """
     return request_player(
         config,
@@ -59,8 +59,8 @@ def look_up(
 def read_player(value: object, player_id: str) -> DirectoryAnswer:
     """Read the JSON value of an answer.
 
-    A player is FOUND only with a name and exactly one realm, and, if the answer has an ID, with the
-    requested one. Anything else is UNREADABLE.
+    The result is FOUND only if the answer has a name and exactly one realm. If the answer has IDs,
+    the requested one must be among them. Any other answer is UNREADABLE.
     """
     objects = _objects(value)
     if not objects:
@@ -79,7 +79,7 @@ def read_player(value: object, player_id: str) -> DirectoryAnswer:
 
 
 def _objects(value: object) -> list[dict[str, Any]]:
-    """The object and the objects in it under the known names, outermost first."""
+    """Return the object, and the objects in it under the known names, outermost first."""
     found: list[dict[str, Any]] = []
     level = [value]
     for _ in range(_MAX_LEVELS):
@@ -94,7 +94,7 @@ def _is_id(value: object) -> bool:
 
 
 def _name(value: object) -> str:
-    """The text in one line, clean, as a nickname can be stored; empty: it is not a name."""
+    """Return a nickname in one clean line, as it can be stored. Empty if `value` is no name."""
     if not isinstance(value, str):
         return ""
     kept = "".join(
@@ -105,7 +105,7 @@ def _name(value: object) -> str:
 
 
 def _realm(value: object) -> int | None:
-    """A realm, from a number or its digits. None if it is neither."""
+    """Read a realm from a number or a text of digits. None if `value` is neither."""
     if isinstance(value, bool) or not isinstance(value, (int, str)):
         return None
     text = str(value).strip() if isinstance(value, str) or abs(value) < 10**9 else ""

@@ -1,4 +1,4 @@
-"""Clients of the feeds in which codes are published: one file for each format."""
+"""Clients of the feeds in which codes are published, with one file for each feed format."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from giftcodes.clients.feeds.base import (
 
 __all__ = ["FORMATS", "FeedConfig", "FeedReading", "FeedStatus", "PublishedCode", "fetch"]
 
-#: The reader of a body, by the name that `<GAME>_FEED_FORMAT` has.
+#: The function that reads a body, by the value of `<GAME>_FEED_FORMAT`.
 FORMATS: dict[str, Callable[[bytes], Listing]] = {
     "community": community.read_list,
     "kingshot.net": kingshot_net.read_list,
@@ -34,9 +34,10 @@ def fetch(
     """Fetch the feed's list once. Never raises and never sleeps.
 
     Args:
-        etag, last_modified: from the last reading; the feed may then answer "not modified".
+        etag, last_modified: the values of the last reading. With them, the feed may answer "not
+            modified".
         total_seconds: the limit for the request.
-        connect_seconds: the part of it that connecting may take.
+        connect_seconds: the part of `total_seconds` that connecting may take.
     """
     read = FORMATS.get(config.feed_format)
     if read is None:

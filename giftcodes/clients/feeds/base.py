@@ -1,4 +1,4 @@
-"""One request to a feed. This module does the HTTP; the module of a format reads the body."""
+"""Make one request to a feed. This module does the HTTP; the module of a format reads the body."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class FeedStatus(StrEnum):
 class PublishedCode:
     """A published code. `expires_at` is in UTC.
 
-    `other_spellings` are those that differ from `code` in upper and lower case only.
+    `other_spellings` contains the spellings that differ from `code` only in upper and lower case.
     """
 
     code: str
@@ -68,7 +68,7 @@ class Listing:
         skipped: why each skipped line was skipped.
         problem: why there is no list, in our words. Empty if there is one.
         words: the feed's own words for the problem.
-        notes: what was dropped of codes that were kept.
+        notes: what was dropped from the codes that were kept.
 
     `skipped`, `words` and `notes` quote the feed. They are redacted later, before they are cut.
     """
@@ -88,13 +88,14 @@ class FeedReading:
 
     Args:
         status: whether there is a list.
-        codes: unique without regard to case.
-        skipped, skipped_count: why the first skipped lines were skipped, and how many were.
+        codes: the published codes. No two differ only in case.
+        skipped: why the first skipped lines were skipped.
+        skipped_count: how many lines were skipped.
         error: what is wrong and what to do, for an operator.
-        etag, last_modified: for the next request: the feed's, if it sent a list, else those of this
-            request.
+        etag, last_modified: the values for the next request. They are the feed's if it sent a list,
+            otherwise those of this request.
         retry_after_seconds: the wait that the feed asks for, at most a day.
-        notes: what was dropped of codes that were kept.
+        notes: what was dropped from the codes that were kept.
     """
 
     status: FeedStatus
@@ -109,7 +110,7 @@ class FeedReading:
 
 
 def json_object(body: bytes) -> dict[str, Any] | Listing:
-    """The JSON object in a body, or a listing with the problem."""
+    """Return the JSON object in a body, or a listing that contains the problem."""
     try:
         answer = json.loads(body)
     except (ValueError, RecursionError):
@@ -120,10 +121,10 @@ def json_object(body: bytes) -> dict[str, Any] | Listing:
 
 
 def unique(found: Iterable[PublishedCode]) -> tuple[PublishedCode, ...]:
-    """The codes, each once, in the order of the list.
+    """Return each code once, in the order of the list.
 
-    A repeated code keeps its first spelling, its latest day and its latest end. Its other spellings
-    are kept, too.
+    For a repeated code, the first spelling is used, with the latest day and the latest end. Its
+    other spellings are kept too.
     """
     codes: dict[str, PublishedCode] = {}
     for one in found:
@@ -235,7 +236,7 @@ def _reading(response: Response, listing: Listing) -> FeedReading:
 
 
 def _problem(config: FeedConfig, response: Response) -> str:
-    """Why a response has no list, by HTTP alone; empty: its body can be read."""
+    """Return why HTTP alone shows that a response has no list. Empty if the body can be read."""
     status = response.status
     if status in (401, 403):
         return f"The feed refused our key (HTTP {status}). {_check(config, 'FEED_KEY')}"

@@ -1,6 +1,6 @@
 """The community's list of published codes, `{"codes": ["CODE dd.mm.yyyy", ...]}`.
 
-It is only read, never written. docs/reference/protocol.md, section 2, has the facts.
+The list is only read, never written. docs/reference/protocol.md, section 2, has the facts.
 """
 
 from __future__ import annotations
@@ -45,9 +45,10 @@ def _listing(lines: Iterable[Any]) -> Listing:
 
 
 def _published(line: object) -> PublishedCode | str:
-    """A line's code and day, or why it is skipped.
+    """Return the code and day of a line, or why the line is skipped.
 
-    A code without a day is accepted. With an invalid day, the code may be wrong, too.
+    A code without a day is accepted. If the day is invalid, the code may be wrong too, so the line
+    is skipped.
     """
     if not isinstance(line, str):
         return f"not a text but a {type(line).__name__}"

@@ -1,6 +1,6 @@
-"""The list of kingshot.net: `{"status": …, "data": {"giftCodes": [{"code", …}]}}`.
+"""The code list of kingshot.net: `{"status": …, "data": {"giftCodes": [{"code", …}]}}`.
 
-It has the end of each code. docs/reference/protocol.md, section 2, has the facts.
+It says when each code ends. docs/reference/protocol.md, section 2, has the facts.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ def _listing(entries: list[Any]) -> Listing:
 
 
 def _published(code: str, entry: dict[str, Any], notes: list[str]) -> PublishedCode:
-    """The code with its dates. An unreadable date is dropped with a note."""
+    """Return the code with its dates. An unreadable date is dropped, and a note is added."""
     published, end = None, None
     try:
         published = moment(entry.get("createdAt"))

@@ -1,27 +1,27 @@
-"""Times as feeds write them: text with or without a zone, or (milli)seconds since 1970."""
+"""Read times as feeds write them: as text with or without a zone, or (milli)seconds since 1970."""
 
 from __future__ import annotations
 
 import datetime as dt
 import re
 
-#: A date outside of these is a mistake or means "never", and counts as unknown.
+#: A date outside these bounds is a mistake or means "never", and counts as unknown.
 FIRST = dt.datetime(2000, 1, 1, tzinfo=dt.UTC)
 LAST = dt.datetime(2100, 1, 1, tzinfo=dt.UTC)
 
-#: From this value on, a number is in milliseconds. In seconds it would be in the year 5138; in
-#: milliseconds it is in 1973.
+#: A number of at least this value is in milliseconds. As seconds, it would be in the year 5138; as
+#: milliseconds, it is in 1973.
 _MILLISECONDS_FROM = 1e11
 _NUMBER = re.compile(r"-?\d{1,20}(\.\d{1,9})?", re.ASCII)
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 
 
 def moment(value: object) -> dt.datetime | None:
-    """Read a time, as UTC if it has no zone. None: no value was given.
+    """Read a time. Without a zone, it is in UTC. The result is None if there is no value.
 
     Raises:
-        ValueError: it cannot be read, or is not from 2000-01-01 to 2100-01-01. The text describes
-            the value.
+        ValueError: the value cannot be read, or is not from 2000-01-01 to 2100-01-01. The error's
+            text describes the value.
     """
     if value is None or (isinstance(value, str) and not value.strip()):
         return None
@@ -48,7 +48,8 @@ def end_of(value: object) -> dt.datetime | None:
 
 
 def _of_number(value: float) -> dt.datetime:
-    # Compare before dividing: an integer in JSON may be larger than any float. NaN is refused, too.
+    # Compare before dividing, because an integer in JSON may be larger than any float. This also
+    # refuses NaN.
     if not 0 <= value < _MILLISECONDS_FROM * 1000:
         raise ValueError("not between 2000 and 2100")
     seconds = value / 1000 if value >= _MILLISECONDS_FROM else value

@@ -23,20 +23,20 @@ __all__ = [
     "client_for",
 ]
 
-#: By `ProviderConfig.protocol`.
+#: The client classes, by `ProviderConfig.protocol`.
 CLIENTS: dict[str, type[GameClient]] = {"century": CenturyClient}
 
 
 def client_for(
     config: ProviderConfig, *, total_seconds: float, connect_seconds: float
 ) -> GameClient:
-    """The client of a game, with its connections: the same one for the same arguments.
+    """Return the client of a game, with its connections.
 
-    Threads may share it.
+    Calls with the same arguments return the same client. Threads may share it.
 
     Args:
         total_seconds: the limit for one request.
-        connect_seconds: the part of it that connecting may take.
+        connect_seconds: the part of `total_seconds` that connecting may take.
 
     Raises:
         ValueError: no client is registered for the configuration's protocol.

@@ -26,7 +26,7 @@ _BODY_IS_KEPT = ODD_ANSWERS | {Outcome.CAPTCHA, Outcome.FORBIDDEN}
 
 @dataclass(frozen=True, slots=True)
 class RateReport:
-    """What an answer says about the request limit. None: not given. Times are from now."""
+    """What an answer says about the request limit. None if it does not say. Times are from now."""
 
     limit: int | None = None
     remaining: int | None = None
@@ -39,13 +39,13 @@ class Answer:
     """The result of one request. Texts contain no secret, and nothing that PostgreSQL cannot store.
 
     Args:
-        outcome: its meaning.
-        http_status: None without an answer.
-        err_code, msg: as the game sent them.
-        latency_ms: from the start of the request to the end of the answer.
-        body: an excerpt of an answer that is not a known one, or that refuses us; else empty.
+        outcome: what the answer means, or why there is none.
+        http_status: the HTTP status. None if there is no answer.
+        err_code, msg: the values as the game sent them.
+        latency_ms: the milliseconds from the start of the request to the end of the answer.
+        body: an excerpt of the body if the answer is not a known one or refuses us, else empty.
         rate: what the headers say about the request limit.
-        detail: what happened, if there is no answer or only a part of it.
+        detail: what happened, if there is no answer or only part of one.
     """
 
     outcome: Outcome
@@ -91,12 +91,13 @@ class GameClient(ABC):
     def redeem(self, *, player_id: str, code: str, realm: int) -> Answer:
         """Send one request, once. Never raises and never sleeps; takes at most `total_seconds`.
 
-        UNREACHABLE guarantees that nothing arrived. A request that may have arrived, without an
-        answer that can be trusted, is UNANSWERED, UNREADABLE, UNRECOGNISED or SERVER_ERROR.
+        UNREACHABLE guarantees that nothing arrived. If the request may have arrived but there is no
+        answer that can be trusted, the outcome is UNANSWERED, UNREADABLE, UNRECOGNISED or
+        SERVER_ERROR.
 
         Args:
             player_id: decimal digits.
-            code: as it was published.
+            code: the code as it was published.
             realm: the number of the state or kingdom.
         """
         started = time.monotonic()
@@ -113,7 +114,7 @@ class GameClient(ABC):
             lost = Outcome.UNREACHABLE if isinstance(error, NotSentError) else Outcome.UNANSWERED
             translation = Translation(lost, detail=str(error))
         except Exception as error:  # noqa: BLE001 (the attempt needs a result)
-            # Without a response nothing was sent; with one, reading it failed.
+            # Without a response, nothing was sent. With one, reading it failed.
             broken = Outcome.UNREADABLE if response else Outcome.UNREACHABLE
             translation = Translation(broken, detail=f"{type(error).__name__}: {error}")
         return _answer(
@@ -123,7 +124,7 @@ class GameClient(ABC):
     def check_health(self) -> HealthReport | None:
         """Check once whether the service is up, without a player or a code. Never raises or sleeps.
 
-        None: no health check is known for this protocol or this API URL.
+        Returns None if no health check is known for this protocol or this API URL.
         """
         url, request = health_url(self.config.api_url), self.sign_health_check()
         if not url or request is None:
@@ -142,23 +143,24 @@ class GameClient(ABC):
         return HealthReport(health, status, latency_ms, one_line(hide(detail), MSG_LENGTH))
 
     def sign_health_check(self) -> SignedRequest | None:
-        """The signed health check. None: the protocol has none."""
+        """Return the signed health check, or None if the protocol has none."""
         return None
 
     @abstractmethod
     def sign_redeem(self, *, player_id: str, code: str, realm: int) -> SignedRequest:
-        """The signed request that redeems a code."""
+        """Return the signed request that redeems a code."""
 
     @abstractmethod
     def translate(self, body: bytes) -> Translation:
-        """The meaning of a complete body, whatever the HTTP status."""
+        """Return the meaning of a complete body, whatever the HTTP status is."""
 
     def _interpret(self, response: Response) -> Translation:
-        """The meaning of a response. The status goes before the body, which may be a proxy's page.
+        """Return the meaning of a response.
 
-        The body of a client error (4xx) is translated, since the game might send its own answer
-        there. But only with 2xx does an answer prove that the player has the code. 401 and 403
-        without a known answer are FORBIDDEN.
+        The status takes precedence over the body, which may be a proxy's page. The body of a client
+        error (4xx) is translated too, because it might be the game's own answer. But an answer
+        proves that the player has the code only if the status is 2xx. A 401 or 403 without a known
+        answer is FORBIDDEN.
         """
         if response.status == 429:
             return Translation(Outcome.THROTTLED, detail=response.truncation)

@@ -14,8 +14,8 @@ from typing import Any
 from giftcodes.clients.games.base import GameClient, SignedRequest, Translation
 from giftcodes.domain.outcomes import Outcome
 
-#: msg and err_code of each known answer (docs/reference/protocol.md, section 1). Empty: not known,
-#: or none.
+#: The msg and err_code of each known answer (docs/reference/protocol.md, section 1). An empty text
+#: means that it is not known, or that there is none.
 _TABLE: tuple[tuple[str, str, Outcome], ...] = (
     ("SUCCESS", "20000", Outcome.SUCCESS),
     ("RECEIVED", "40008", Outcome.RECEIVED),
@@ -53,7 +53,7 @@ _BY_ERR_CODE = {err_code: outcome for _, err_code, outcome in _TABLE if err_code
 
 
 class CenturyClient(GameClient):
-    """Signs requests as the game's gift page does, and translates the answers."""
+    """Signs requests like the game's gift page, and translates the answers."""
 
     def sign_redeem(self, *, player_id: str, code: str, realm: int) -> SignedRequest:
         fields = {"cdk": code, "fid": player_id, "kid": str(realm), "time": str(int(time.time()))}
@@ -67,7 +67,7 @@ class CenturyClient(GameClient):
         origin = self.config.origin
         return SignedRequest(
             fields={**fields, "sign": sign},
-            # As public clients send them: the Referer ends with a slash
+            # Public clients send the same headers, with a slash at the end of the Referer
             # (docs/reference/protocol.md).
             headers={"Origin": origin, "Referer": f"{origin}/"} if origin else {},
             secrets=(sign,),
@@ -78,16 +78,16 @@ class CenturyClient(GameClient):
 
 
 def signature(fields: Mapping[str, str], salt: str) -> str:
-    """The MD5, in lower-case hex, of the raw fields sorted by name, followed by the salt."""
+    """Return the MD5 hash, in lower-case hex, of the raw fields, sorted by name, and the salt."""
     text = "&".join(f"{name}={fields[name]}" for name in sorted(fields)) + salt
     return hashlib.md5(text.encode(), usedforsecurity=False).hexdigest()
 
 
 def translate(body: bytes) -> Translation:
-    """The meaning of a body. Never raises.
+    """Return the meaning of a body. Never raises.
 
-    A known message decides; with an unknown or missing message, a known `err_code` does. If both
-    are known and differ, the answer is UNRECOGNISED. So is a success whose `code` is not 0.
+    A known message decides. If the message is unknown or missing, a known `err_code` decides. If
+    both are known and differ, the answer is UNRECOGNISED. So is a success whose `code` is not 0.
     """
     answer = _json(body)
     if not isinstance(answer, dict):
@@ -114,7 +114,7 @@ def _json(body: bytes) -> Any:
 
 
 def _number(value: object) -> str:
-    """A number as text: 40008, "40008" and 40008.0 are the same."""
+    """Return a number as text. 40008, "40008" and 40008.0 give the same text."""
     if isinstance(value, float) and value.is_integer():
         value = int(value)
     return str(value).strip() if isinstance(value, str | int | float) else ""

@@ -1,4 +1,4 @@
-"""The configuration of a game: plain values, which the settings read from the environment."""
+"""The configuration of a game, as plain values. The settings read them from the environment."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True, slots=True)
 class Rate:
-    """`requests` in a window of `seconds`, for one address."""
+    """A limit of `requests` in a window of `seconds`, for one address."""
 
     requests: int
     seconds: float
 
     @classmethod
     def parse(cls, text: str) -> Rate | None:
-        """Read `30/60` (30 requests in 60 s); `unlimited` gives None.
+        """Read a rate such as `30/60` (30 requests in 60 s). `unlimited` gives None.
 
         Raises:
             ValueError: the text has another form, or a number in it is not positive.
@@ -36,7 +36,7 @@ class Rate:
 class ProviderConfig:
     """One game.
 
-    The secrets `salt`, `feed_key` and `directory_key` are not in `repr`, so no log has them.
+    The `repr` omits the secrets `salt`, `feed_key` and `directory_key`, to keep them out of logs.
     """
 
     name: str
@@ -53,7 +53,7 @@ class ProviderConfig:
     protocol: str = "century"
     #: A key of `giftcodes.clients.feeds.FORMATS`.
     feed_format: str = "community"
-    #: The URL of a player in a directory of players. `{id}` stands for the player ID.
+    #: The URL of a player in a player directory. `{id}` stands for the player ID.
     directory_url: str = ""
     directory_key: str = field(default="", repr=False)
     directory_rate: Rate | None = Rate(60, 60.0)
@@ -61,7 +61,7 @@ class ProviderConfig:
 
     @property
     def is_on(self) -> bool:
-        """Whether codes are redeemed. Without a salt, nothing can be signed."""
+        """Whether codes are redeemed for this game. Without a salt, no request can be signed."""
         return bool(self.salt and self.api_url)
 
     @property

@@ -1,7 +1,7 @@
 """The health check of a game's service: a request without a player or a code.
 
-docs/reference/protocol.md, section 1: a good answer proves that the service can be reached. It does
-not prove the salt.
+A good answer proves that the service can be reached, but not that the salt is right
+(docs/reference/protocol.md, section 1).
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ from giftcodes.clients.http import Response, Truncation
 
 
 class Health(StrEnum):
-    """The health of the service, by one answer."""
+    """The health of the service, as one answer shows it."""
 
     UP = "up"
     #: It answered, and refused the signature of the request.
     REFUSED = "refused"
     #: No answer, or a server error.
     DOWN = "down"
-    #: The answer shows none of these.
+    #: The answer does not show which.
     UNCLEAR = "unclear"
 
 
@@ -37,7 +37,10 @@ class HealthReport:
 
 
 def health_url(api_url: str) -> str:
-    """The URL of the health check: `…/gift_code` gives `…/gift_code_config`, any other URL ''."""
+    """Return the URL of the health check: for `…/gift_code`, it is `…/gift_code_config`.
+
+    For any other URL, the result is empty.
+    """
     parts = urlsplit(api_url)
     path = parts.path.rstrip("/")
     if not path.endswith("/gift_code"):
@@ -46,7 +49,7 @@ def health_url(api_url: str) -> str:
 
 
 def read_health(response: Response) -> tuple[Health, str]:
-    """The health that an answer shows, and its description."""
+    """Return the health that an answer shows, and a description of it."""
     if response.status >= 500:
         return Health.DOWN, "The server reports an error."
     if response.status == 429:

@@ -7,7 +7,7 @@ from contextvars import ContextVar
 
 from giftcodes.clients.http.destinations import PrivateHosts
 
-#: Allowed for the status line, headers and chunk framing, in addition to twice the body.
+#: Bytes allowed for the status line, headers and chunk framing, in addition to twice the body.
 _OVERHEAD_BYTES = 64 * 1024
 
 
@@ -22,7 +22,7 @@ class Budget:
         total_seconds: the limit for the exchange, from now.
         connect_seconds: the part of it that connecting may take.
         max_bytes: the longest body, after decompression.
-        private_hosts: the private hosts that it may connect to; None: every host.
+        private_hosts: the private hosts that it may connect to. If None, every host is allowed.
     """
 
     def __init__(
@@ -44,20 +44,20 @@ class Budget:
         self.sent = False
 
     def seconds_left(self) -> float:
-        """Seconds left for the exchange, more than 0.
+        """Return the seconds left for the exchange, always more than 0.
 
         Raises:
-            TimeoutError: none are left.
+            TimeoutError: no time is left.
         """
         return _positive(
             self._ends_at - time.monotonic(), f"no time left of {self._total_seconds:g} s"
         )
 
     def connect_seconds_left(self) -> float:
-        """Seconds left for connecting (DNS, TCP, TLS), more than 0.
+        """Return the seconds left for connecting (DNS, TCP, TLS), always more than 0.
 
         Raises:
-            TimeoutError: none are left.
+            TimeoutError: no time is left.
         """
         return _positive(self._connect_ends_at - time.monotonic(), "not connected in time")
 
@@ -65,16 +65,16 @@ class Budget:
         """Check an IP address just before a connection to it.
 
         Raises:
-            ForbiddenAddressError: it may not be connected to.
+            ForbiddenAddressError: connecting to the address is not allowed.
         """
         if self._private_hosts is not None:
             self._private_hosts.check(address)
 
     def spend_bytes(self, count: int) -> None:
-        """Count bytes that were read from the network, before decompression.
+        """Count bytes that were read from the network and are not yet decompressed.
 
         Raises:
-            AnswerTooLongError: more were read than an answer may have.
+            AnswerTooLongError: more bytes were read than an answer may have.
         """
         self._bytes_left -= count
         if self._bytes_left < 0:

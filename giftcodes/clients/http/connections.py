@@ -1,8 +1,8 @@
 """Connections that keep to the budget of their exchange.
 
-The timeouts of `requests` apply to each read, so a server that sends a byte now and then, in its
-headers too, can hold a thread without end; and they do not cover DNS. Here every read from the
-socket gets the time that is left.
+The timeouts of `requests` apply to each read, so a server that sends a byte now and then, even in
+its headers, can block a thread forever. They do not cover DNS either. Here, the timeout of every
+read from the socket is the time that is left.
 """
 
 from __future__ import annotations
@@ -25,19 +25,19 @@ from giftcodes.clients.http.budget import CURRENT, Budget
 from giftcodes.clients.http.destinations import ForbiddenAddressError
 from giftcodes.domain import failpoints
 
-#: A pooled connection that has been idle for longer is not reused. Servers close idle connections
-#: after 5 s or more, and a request sent at that moment has an unknown outcome, which delays the
-#: member by a minute.
+#: A pooled connection that has been idle for longer than this is not reused. Servers close idle
+#: connections after 5 s or more. A request sent at that moment has an unknown outcome, which delays
+#: the member by a minute.
 IDLE_SECONDS = 4.0
 
-#: Connections kept for reuse: more than there are threads in a worker.
+#: The number of connections kept for reuse. It is larger than the number of threads in a worker.
 POOL_SIZE = 64
 
 _Address = tuple[int, int, int, str, Any]
 
 
 class _BoundedReader(io.RawIOBase):
-    """A socket's bytes, each read with the time that is left."""
+    """Reads a socket's bytes. The timeout of each read is the time that is left."""
 
     def __init__(self, sock: socket.socket, budget: Budget) -> None:
         self._sock = sock
@@ -79,7 +79,7 @@ class _BoundedConnection(HTTPConnection):
 
     @property
     def is_connected(self) -> bool:
-        """Whether urllib3 may reuse it: neither closed by the server nor idle for too long."""
+        """Whether urllib3 may reuse it: it is neither closed nor has it been idle for too long."""
         return super().is_connected and time.monotonic() - self._answered_at < IDLE_SECONDS
 
     def _new_conn(self) -> socket.socket:
@@ -88,7 +88,7 @@ class _BoundedConnection(HTTPConnection):
         try:
             for option in self.socket_options or ():
                 sock.setsockopt(*option)
-            # The TLS handshake, if any, has the rest of the same time.
+            # A TLS handshake, if there is one, gets what is left of the connect time.
             sock.settimeout(budget.connect_seconds_left())
         except OSError:
             sock.close()
@@ -103,7 +103,7 @@ class _BoundedConnection(HTTPConnection):
         budget.sent = True
         super().send(data)
 
-    # urllib3 overrides it with the same incompatible type.
+    # urllib3 itself overrides this method with the same incompatible type.
     def getresponse(self) -> urllib3.HTTPResponse:  # type: ignore[override]
         failpoints.hit("after-send")
         response = super().getresponse()
@@ -112,7 +112,7 @@ class _BoundedConnection(HTTPConnection):
 
 
 class _BoundedTLSConnection(_BoundedConnection, HTTPSConnection):
-    """The same over TLS: the budget limits the reads above and below the encryption."""
+    """A bounded connection over TLS. The budget limits reads above and below the encryption."""
 
 
 class _BoundedPool(HTTPConnectionPool):
@@ -140,7 +140,7 @@ class BoundedAdapter(HTTPAdapter):
 
 
 def connect(host: str, port: int, budget: Budget) -> socket.socket:
-    """A socket connected to the first address of the host that accepts.
+    """Return a socket that is connected to the first address of the host that accepts.
 
     Each address gets an equal part of the connect time, so that a dead one does not use all of it.
 
@@ -156,7 +156,7 @@ def connect(host: str, port: int, budget: Budget) -> socket.socket:
             budget.check_address(str(address[0]))
             return _connected(socket.socket(family, kind, protocol), address, seconds)
         except OSError as error:
-            # A host that has an allowed address, too, may only be down.
+            # If the host also has an allowed address, it may just be down, so report that error.
             if problem is None or not isinstance(error, ForbiddenAddressError):
                 problem = error
     raise problem or OSError(f"no address for {host}")
@@ -173,16 +173,17 @@ def _connected(sock: socket.socket, address: Any, seconds: float) -> socket.sock
 
 
 def resolve(host: str, port: int | None, seconds: float) -> Sequence[_Address]:
-    """The addresses of a host, looked up in at most `seconds`.
+    """Look up the addresses of a host, in at most `seconds`.
 
     The system's resolver has no timeout, so it runs in a thread, which is abandoned when the time
-    is over.
+    is up.
 
     Returns:
-        For each address what `socket.getaddrinfo` returns; the last item begins with the address.
+        One tuple for each address, as `socket.getaddrinfo` returns it. Its last item begins with
+        the address.
 
     Raises:
-        OSError: the name is unknown, or was not found in time.
+        OSError: the name is unknown, or the lookup took too long.
     """
     found: queue.SimpleQueue[Sequence[_Address] | OSError] = queue.SimpleQueue()
 

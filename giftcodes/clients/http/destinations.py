@@ -1,11 +1,11 @@
 """Which addresses we connect to when a person typed the host.
 
-The public internet, always. A private network, this machine and special addresses only where a
-setting allows them: otherwise a person who may type an address could reach services that only this
-machine can reach, such as the metadata service of a cloud.
+Public addresses are always allowed. Private networks, this machine and special addresses are
+allowed only if a setting allows them. Otherwise, a person who may type an address could reach
+services that only this machine can reach, such as a cloud's metadata service.
 
-The check is made with the very address of the connection, so that a name cannot have another
-address by then.
+The check uses the exact address of the connection, so a name cannot resolve to another address
+between the check and the connection.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 #: Prefixes of NAT64 (RFC 6052, RFC 8215): the last 32 bits are an IPv4 address.
 _NAT64 = (ipaddress.ip_network("64:ff9b::/96"), ipaddress.ip_network("64:ff9b:1::/48"))
-#: Once what fc00::/7 is today (RFC 3879).
+#: The private addresses of IPv6 before fc00::/7 replaced them (RFC 3879).
 _SITE_LOCAL = ipaddress.ip_network("fec0::/10")
 
 
@@ -37,7 +37,7 @@ class PrivateHosts:
 
     Args:
         networks: addresses and networks.
-        names: host names, in lower case. A name allows the addresses that it has at that moment.
+        names: host names, in lower case. A name allows the addresses that it has when checked.
     """
 
     networks: tuple[_Network, ...] = ()
@@ -45,10 +45,10 @@ class PrivateHosts:
 
     @classmethod
     def of(cls, entries: Iterable[str]) -> PrivateHosts:
-        """The hosts of a setting.
+        """Read the hosts from the value of a setting.
 
         Args:
-            entries: each a host name, an IP address, or a network such as `192.168.1.0/24`.
+            entries: each is a host name, an IP address, or a network such as `192.168.1.0/24`.
 
         Raises:
             ValueError: an entry is none of these. The text says which.
@@ -65,10 +65,10 @@ class PrivateHosts:
         """Check an address just before a connection to it.
 
         Args:
-            address: an IP address, as the socket gets it.
+            address: an IP address, as it is passed to the socket.
 
         Raises:
-            ForbiddenAddressError: it is not public, and not allowed here.
+            ForbiddenAddressError: it is not public, and these hosts do not include it.
         """
         try:
             ip = ipaddress.ip_address(address.partition("%")[0])
@@ -90,7 +90,7 @@ EVERY_HOST = PrivateHosts((ipaddress.ip_network("0.0.0.0/0"), ipaddress.ip_netwo
 
 
 def is_public(address: str) -> bool:
-    """Whether an IP address is one of the public internet; False for a text that is none."""
+    """Whether a text is an IP address of the public internet."""
     try:
         return _is_public(ipaddress.ip_address(address.partition("%")[0]))
     except ValueError:
@@ -105,7 +105,11 @@ def _is_public(ip: _Address) -> bool:
 
 
 def _forms(ip: _Address) -> tuple[_Address, ...]:
-    """The address, or the IPv4 address in it: mapped, translated by NAT64, or both ends of 6to4."""
+    """Return the addresses to check in place of `ip`.
+
+    For a mapped or NAT64 address, this is the IPv4 address in it. For a 6to4 address, these are
+    the address itself and the IPv4 address in it. For any other, it is the address itself.
+    """
     if isinstance(ip, ipaddress.IPv4Address):
         return (ip,)
     if ip.ipv4_mapped is not None:

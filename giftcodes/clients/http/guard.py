@@ -1,8 +1,8 @@
 """The rule about private addresses, for libraries that open their own connections.
 
-Python reports each connection to its audit hooks before it is made (PEP 578, event
-`socket.connect`), with the address that the socket gets. An error in the hook prevents it. So the
-rule holds for every library, and for a name whose address has changed since it was checked.
+Before a connection is made, Python reports it to its audit hooks (PEP 578, event `socket.connect`)
+with the address that is passed to the socket. An error in the hook prevents the connection. So the
+rule holds for every library, even if a name's address has changed since it was checked.
 """
 
 from __future__ import annotations
@@ -23,23 +23,23 @@ class Guard:
     """The rule for the connections of one thread.
 
     Args:
-        private_hosts: those it may connect to.
+        private_hosts: the private hosts that the thread may connect to.
     """
 
     def __init__(self, private_hosts: PrivateHosts) -> None:
         self._private_hosts = private_hosts
-        #: A connection was prevented.
+        #: Whether a connection was prevented.
         self.has_refused = False
-        #: A connection was allowed, so something may have been sent.
+        #: Whether a connection was allowed. If so, something may have been sent.
         self.has_connected = False
 
     def check(self, address: object) -> None:
         """Check the address of a socket.
 
         Raises:
-            ForbiddenAddressError: it is not allowed. Local sockets never are.
+            ForbiddenAddressError: the address is not allowed. Unix sockets are never allowed.
         """
-        # The path of a local socket is no IP address.
+        # The path of a Unix socket is not an IP address, so it is refused.
         host = address[0] if isinstance(address, tuple) else ""
         try:
             self._private_hosts.check(str(host))
@@ -54,7 +54,7 @@ _GUARD: ContextVar[Guard | None] = ContextVar("_GUARD", default=None)
 
 @contextmanager
 def guarded(private_hosts: PrivateHosts) -> Iterator[Guard]:
-    """Apply the rule to all connections that this thread makes meanwhile."""
+    """Apply the rule to all connections that this thread makes inside the `with` block."""
     _install()
     guard = Guard(private_hosts)
     token = _GUARD.set(guard)
@@ -66,7 +66,7 @@ def guarded(private_hosts: PrivateHosts) -> Iterator[Guard]:
 
 @functools.cache
 def _install() -> None:
-    # A hook cannot be removed. It is installed where it is needed first.
+    # A hook cannot be removed, so it is installed only when it is first needed.
     sys.addaudithook(_on_event)
 
 

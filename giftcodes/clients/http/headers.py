@@ -1,4 +1,4 @@
-"""Headers of an answer: how long to wait, and validators to send next time.
+"""Read an answer's headers: how long to wait, and the validators to send next time.
 
 A malformed header counts as missing.
 """
@@ -14,23 +14,23 @@ from email.utils import parsedate_to_datetime
 #: The longest wait that is accepted.
 LONGEST_WAIT_SECONDS = 86_400.0
 _MAX_LENGTH = 64
-#: From these values on, a number is a time in seconds, or in milliseconds, since 1970.
+#: Numbers from these values on are times since 1970, in seconds or in milliseconds.
 _UNIX_SECONDS_FROM = 1e9
 _UNIX_MILLISECONDS_FROM = 1e12
 
 
 def count(headers: Mapping[str, str], name: str) -> int | None:
-    """A header's whole number of at most nine digits; None if it is not one."""
+    """Return a header's value if it is a whole number of at most nine digits, else None."""
     match = re.fullmatch(r"[0-9]{1,9}", headers.get(name, "").strip())
     return int(match[0]) if match else None
 
 
 def retry_after_seconds(headers: Mapping[str, str]) -> float | None:
-    """`Retry-After` in seconds (RFC 9110, section 10.2.3).
+    """Return `Retry-After` in seconds (RFC 9110, section 10.2.3).
 
-    It is a number of seconds, never milliseconds, or a date, which is compared with the answer's
-    own `Date`. More than a day counts as a day. None if there is no such header, or it is in the
-    past.
+    The header is either a number of seconds, never milliseconds, or a date, which is compared with
+    the answer's own `Date`. More than a day counts as a day. The result is None if there is no such
+    header, or if its date is in the past.
     """
     text = headers.get("Retry-After", "").strip()
     seconds = _number(text)
@@ -41,9 +41,10 @@ def retry_after_seconds(headers: Mapping[str, str]) -> float | None:
 
 
 def reset_after_seconds(headers: Mapping[str, str]) -> float | None:
-    """`X-RateLimit-Reset` in seconds from now. Some servers send a delay, others a time.
+    """Return `X-RateLimit-Reset` in seconds from now. Some servers send a delay, others a time.
 
-    None if there is no such header, or it is in the past or more than a day away.
+    The result is None if there is no such header, or if its time is in the past or more than a day
+    away.
     """
     number = _number(headers.get("X-RateLimit-Reset", "").strip())
     if number is None:
@@ -56,10 +57,10 @@ def reset_after_seconds(headers: Mapping[str, str]) -> float | None:
 
 
 def sendable(value: str, limit: int) -> str:
-    """The stripped value, if a header can carry it and it is not longer than `limit`; else empty.
+    """Return the stripped value if a header can carry it and it fits `limit`, else an empty string.
 
-    A validator is never shortened: a changed one would match nothing. Without a validator the list
-    is read in full.
+    A validator is never shortened, because a changed one would match nothing. If no validator is
+    sent, the feed sends the full list.
     """
     value = value.strip()
     return value if value.isascii() and value.isprintable() and len(value) <= limit else ""
@@ -80,6 +81,6 @@ def _date(text: str) -> float | None:
 
 
 def _answered_at(headers: Mapping[str, str]) -> float:
-    """The server's time of the answer, in unix seconds, because our own clock may be wrong."""
+    """Return when the server answered, in Unix seconds, by its own clock: ours may be wrong."""
     moment = _date(headers.get("Date", "").strip())
     return time.time() if moment is None else moment

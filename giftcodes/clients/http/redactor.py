@@ -1,4 +1,4 @@
-"""Removal of our secrets from texts that other services send."""
+"""Remove our secrets from texts that other services send."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ HIDDEN = "[hidden]"
 
 
 class Redactor:
-    """Replaces secrets in a text, also quoted, escaped or URL-encoded ones."""
+    """Replaces secrets in a text, including quoted, escaped and URL-encoded ones."""
 
     def __init__(self, *secrets: str) -> None:
         spellings = {
@@ -20,7 +20,7 @@ class Redactor:
         self._pattern = re.compile(longest_first, re.IGNORECASE) if spellings else None
 
     def __call__(self, text: str) -> str:
-        """The text with each secret replaced. Redact before you cut: half a secret is not found."""
+        """Replace each secret in a text. Redact before you cut: half a secret is not found."""
         return self._pattern.sub(HIDDEN, text) if self._pattern else text
 
 

@@ -1,4 +1,4 @@
-"""One HTTP exchange within a budget of time and bytes. It is never repeated."""
+"""Make one HTTP exchange within a budget of time and bytes. It is never repeated."""
 
 from __future__ import annotations
 
@@ -47,7 +47,11 @@ class ExchangeError(Exception):
 
 
 class NotSentError(ExchangeError):
-    """Certainly nothing was sent: bad address, DNS, refused, TLS, or not connected in time."""
+    """Nothing was sent.
+
+    The address was bad, the DNS lookup or TLS handshake failed, the connection was refused, or it
+    was not made in time.
+    """
 
 
 class ForbiddenHostError(NotSentError):
@@ -55,7 +59,7 @@ class ForbiddenHostError(NotSentError):
 
 
 class NoAnswerError(ExchangeError):
-    """There is no answer, and at least a part of the request was sent. Its effect is unknown."""
+    """There is no answer, but at least part of the request was sent. Its effect is unknown."""
 
 
 class Transport:
@@ -68,8 +72,8 @@ class Transport:
         connect_seconds: the part of it that DNS, connect and TLS may take together.
         max_bytes: the longest body, after decompression.
         verify: True, or a file with the certificates to trust.
-        private_hosts: the private hosts it may connect to; None: every host. Give it where a person
-            can type the address.
+        private_hosts: the private hosts that it may connect to. If None, every host is allowed, so
+            set this wherever a person can type the address.
     """
 
     def __init__(
@@ -97,22 +101,22 @@ class Transport:
         form: Mapping[str, str] | None = None,
         body: bytes | None = None,
     ) -> Response:
-        """Send one request, once. Redirects are not followed: they are answers.
+        """Send one request, once. A redirect is not followed but returned as the answer.
 
         Args:
             headers: sent in addition to `User-Agent` and `Accept-Encoding: identity`.
             form: fields for an `application/x-www-form-urlencoded` body.
-            body: used instead of `form`; `headers` has its content type.
+            body: sent instead of `form`. Its content type must be in `headers`.
 
         Raises:
             ForbiddenHostError: nothing was sent, because the host is not allowed.
             NotSentError: nothing was sent.
-            NoAnswerError: it may have arrived.
+            NoAnswerError: the request may have arrived.
         """
         with self._budget() as budget:
             try:
                 return self._exchange(method, url, headers, form if body is None else body)
-            except Exception as error:  # noqa: BLE001 (urllib3 lets many kinds through)
+            except Exception as error:  # noqa: BLE001 (urllib3 raises many kinds)
                 # `from None`, because the chained traceback could contain the feed key.
                 if not budget.sent and _is_forbidden(error):
                     raise ForbiddenHostError(root_cause(error)) from None
@@ -170,7 +174,7 @@ class Transport:
 
 
 def root_cause(error: BaseException) -> str:
-    """The class and text of the innermost error. The outer ones contain URLs and say less."""
+    """Return the class and text of the innermost error. Outer ones contain URLs and say less."""
     for _ in range(10):
         inner = error.__cause__ or error.__context__
         if inner is None:
