@@ -1,4 +1,5 @@
-# One image for the site, the workers, beat and the commands. See compose.yaml and docs/explanation/scaling.md.
+# One image for the site, the workers, beat and the commands. See compose.yaml and
+# docs/explanation/scaling.md.
 ARG PYTHON=python:3.11.14-slim-bookworm
 
 # --- The build stage: packages and static files. pip and its caches stay here --------------------

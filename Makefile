@@ -14,7 +14,7 @@ help:  ## Show this list
 up: .venv/.installed  ## Run everything, with its own database, until Ctrl-C
 	@$(RUN) manage.py up
 
-# Let Python write .pyc files: without them, each of hundreds of processes would compile the project.
+# Let Python write .pyc files. Without them, hundreds of processes would each compile the project.
 test test-fast: export PYTHONDONTWRITEBYTECODE =
 
 test: .venv/.installed-dev  ## Run the tests in three processes; ARGS="-k lock" for some tests, JOBS=n for n processes

@@ -1,4 +1,4 @@
-"""The time to work off the messages that beat has enqueued in an hour without workers."""
+"""Measures how long the messages take that beat enqueues in an hour without workers."""
 
 from __future__ import annotations
 

@@ -49,10 +49,10 @@ def _use_django_logging(**_: Any) -> None:
 def _wake_event_loop(**_: Any) -> None:
     """Wake the worker's event loop when a thread becomes free.
 
-    With prefetching switched off, the loop fetches a message only when a thread is free. It does not
-    notice when a thread becomes free: it sleeps until something else wakes it, which takes about a
-    tenth of a second (decision 2). The delay of a millisecond is needed because the signal is sent
-    just before Celery releases the request.
+    With prefetching switched off, the loop fetches a message only when a thread is free. It does
+    not notice when a thread becomes free: it sleeps until something else wakes it, which takes
+    about a tenth of a second (decision 2). The delay of a millisecond is needed because the signal
+    is sent just before Celery releases the request.
     """
     if hub := get_event_loop():
         hub.call_soon(hub.call_later, _WAKE_DELAY_SECONDS, _do_nothing)

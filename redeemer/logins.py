@@ -30,7 +30,7 @@ _NETWORK_BITS = {4: 24, 6: 48}
 
 
 class LoginHandler(AxesDatabaseHandler):  # type: ignore[misc] # Untyped.
-    """Counts failed logins by address, as axes does, and guards accounts whose password is guessed."""
+    """Counts failed logins by address, as axes does, and guards accounts that are attacked."""
 
     def is_locked(self, request: HttpRequest, credentials: dict[str, Any] | None = None) -> bool:
         """Whether a login is refused without checking its password."""

@@ -39,7 +39,7 @@ def client_address(request: HttpRequest) -> str | None:
     """Return the address that the outermost of our proxies saw, without a port.
 
     Each proxy appends the address of its own client, so only the last `PROXIES` entries can be
-    trusted. The client may have written the entries before them. An invalid entry counts as missing.
+    trusted. The client may have written the others. An invalid entry counts as missing.
 
     Returns:
         The address. None if it is not known.

@@ -130,8 +130,8 @@ class _WithDeadlines(BaseWSGIServer):  # type: ignore[misc] # Untyped.
     def maintenance(self, now: float) -> None:  # noqa: ARG002 - the wall clock
         """Close each overdue connection at once. The loop calls this about once a second.
 
-        Waitress would close a channel only when its socket is writable, which it never becomes while
-        the client leaves the response unread.
+        Waitress would close a channel only when its socket is writable. The socket never becomes
+        writable while the client leaves the response unread.
         """
         for channel in list(self.active_channels.values()):
             if channel.is_overdue(time.monotonic(), is_crowded=self.in_connection_overflow):

@@ -167,9 +167,9 @@ POOL = {
     # In seconds. There are enough connections for all threads, so a thread waits only if the server
     # does not answer.
     "timeout": 4,
-    # In seconds. This is the length of one round of attempts, in which the wait between two attempts
-    # doubles. When a round is over, the next thread that needs a connection begins a new one. So with
-    # short rounds, work resumes within seconds of the server's return.
+    # In seconds. This is the length of one round of attempts, in which each wait is twice as long
+    # as the one before. When a round is over, the next thread that needs a connection begins a new
+    # round. So with short rounds, work resumes within seconds of the server's return.
     "reconnect_timeout": 2,
 }
 #: If the database has this host, the commands know that no server is running.
@@ -238,8 +238,8 @@ CELERY_BEAT_MAX_LOOP_INTERVAL = 1
 HTTP_SECONDS = env.float("HTTP_SECONDS", default=15.0)
 HTTP_CONNECT_SECONDS = env.float("HTTP_CONNECT_SECONDS", default=5.0)
 LEASE_SECONDS = env.float("LEASE_SECONDS", default=30.0)
-#: How many requests all workers together may have in flight. Twice the number of threads keeps every
-#: thread busy.
+#: How many requests all workers together may have in flight. Twice the number of threads keeps
+#: every thread busy.
 IN_FLIGHT_MAX = env.int("IN_FLIGHT_MAX", default=2 * REDEEM_THREADS)
 
 # --- Retention (decision 10) --------------------------------------------------------------

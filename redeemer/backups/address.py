@@ -84,7 +84,7 @@ class Address:
         )
 
     def _parameters(self) -> dict[str, str]:
-        """Return the libpq parameters of the address, without those that only Django understands."""
+        """Return the libpq parameters of the address, without the options that are for Django."""
         return {
             keyword: value for keyword, value in database_url.parameters(self.url).items() if value
         }

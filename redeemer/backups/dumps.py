@@ -47,7 +47,9 @@ _CHECK_VALUE_LENGTH = 32
 
 
 def write_dump(address: Address, file: Path, tell: ReportProgress = lambda _part: None) -> int:
-    """Dump the database into `file`. The file appears when it is complete, readable only by its owner.
+    """Dump the database into `file`, which only its owner can read.
+
+    The file appears when it is complete.
 
     Args:
         address: the database.

@@ -102,8 +102,8 @@ def _installed() -> Iterator[Client]:
         yield Client(POSTGRES_MAJOR, speaks_tls=False, folder=bundled)
     folders = set[Path]()
     if on_path := shutil.which("pg_dump"):
-        # On Debian, pg_dump is a link to a script that runs one of the programs in _PACKAGE_FOLDERS.
-        # The script is in a folder without the programs.
+        # On Debian, pg_dump is a link to a script, which runs one of the programs in
+        # _PACKAGE_FOLDERS. The script is in a folder without the programs.
         folders.add(Path(on_path).resolve().parent)
     for pattern in _PACKAGE_FOLDERS:
         folders.update(Path("/").glob(pattern.lstrip("/")))

@@ -55,7 +55,10 @@ class Demo:
         }
 
     def program(self, programs: Programs, home: Home) -> Program:
-        """Return the simulator's program. It reads its salt, feed key and token from the environment."""
+        """Return the simulator's program.
+
+        It reads its salt, feed key and token from the environment.
+        """
         options = {
             "--port": self.port,
             "--rate": _RATE,

@@ -39,7 +39,9 @@ class Home:
 
     @classmethod
     def from_environment(cls) -> Home:
-        """Return the home that `REDEEMER_HOME` names, or `var`. Both are relative to the repository.
+        """Return the home that `REDEEMER_HOME` names. The default is `var`.
+
+        A relative path is relative to the repository.
 
         Raises:
             CannotStartError: the name begins with `~`, but there is no such user, or the user's
@@ -207,15 +209,15 @@ def make_folder(folder: Path) -> None:
 
 
 # `giftcodes.cli.atomic_file` also replaces a file in one step. It is for exports: it can write to
-# pipes, and its errors are those of a command. It cannot be used here, because it needs Django, which
-# is not ready when this module is imported. And `giftcodes` must not import this module.
+# pipes, and its errors are those of a command. It cannot be used here, because it needs Django,
+# which is not ready when this module is imported. And `giftcodes` must not import this module.
 @contextmanager
 def private_draft(path: Path) -> Iterator[Path]:
     """Yield an empty file beside `path`. When the block ends, that file replaces `path`.
 
     Only its owner can read the file. A reader of `path` sees either the old content or the new one.
-    Afterwards the content is safe on the disk. If the block raises an error, the new file is removed
-    and `path` is unchanged.
+    Afterwards the content is safe on the disk. If the block raises an error, the new file is
+    removed and `path` is unchanged.
 
     Raises:
         OSError: the file cannot be written.

@@ -86,7 +86,11 @@ class Installation:
         self._show_address(demo, password)
 
     def health_status(self) -> int | None:
-        """Request /healthz as a TLS proxy would. Returns the HTTP status, or None without an answer."""
+        """Request /healthz as a TLS proxy would.
+
+        Returns:
+            The HTTP status. None if there is no answer.
+        """
         allowed = self._environment.get("ALLOWED_HOSTS", "").split(",")[0].strip()
         is_name = bool(allowed) and not allowed.startswith((".", "*"))
         headers = {"Host": allowed if is_name else "localhost", "X-Forwarded-Proto": "https"}

@@ -122,7 +122,7 @@ def _exists(pid: int) -> bool:
 
 
 def _is_exiting(pid: int) -> bool:
-    """Whether a process is a zombie or about to end. False if the system does not show its state."""
+    """Whether a process is a zombie or about to end. False if the system does not show this."""
     state, flags = _state_of(pid)
     return state in ("Z", "X") or bool(flags & _EXITING)
 

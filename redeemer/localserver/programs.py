@@ -41,7 +41,7 @@ class Programs:
         return self._program(name or arguments[0], command)
 
     def web(self) -> Program:
-        """Return the site's program. One process is enough, because the workers redeem the codes."""
+        """Return the site's program. One process is enough, because the workers redeem codes."""
         return self._program("web", _module("redeemer.serving", "--bind", self._config.bind))
 
     def worker_control(self) -> Program:
