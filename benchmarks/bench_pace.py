@@ -276,7 +276,7 @@ class Found:
         )
 
     def refused(self, begin: float = 0.0, end: float = math.inf) -> int:
-        """The number of our requests that got a 429, between two Unix times."""
+        """Return the number of our requests that got a 429 between two Unix times."""
         return sum(one["status"] == 429 and begin <= one["at"] < end for one in self._ours)
 
     @property

@@ -67,7 +67,7 @@ def _running(folder: Path, *, members: int, latency: float) -> Iterator[System]:
         folder, WHITEOUT_SALT=SALT, SIMULATOR_SALT=SALT, WHITEOUT_RATE="unlimited"
     ) as running:
         running.environment |= {"SIMULATOR_API_URL": ""}
-        # A commit waits for the WAL, as in production. But the test server runs without fsync.
+        # Make commits wait for the WAL, as in production. The test server still runs without fsync.
         with psycopg.connect(running.environment["DATABASE_URL"], autocommit=True) as connection:
             name = connection.info.dbname
             statement = f"ALTER DATABASE {name} SET synchronous_commit = on"

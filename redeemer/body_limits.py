@@ -90,7 +90,7 @@ class Request(HTTPRequestParser):  # type: ignore[misc] # Untyped.
         return bool(self.content_length > BODY_BYTES_IN_MEMORY)
 
     def _others_bytes(self) -> int:
-        """The disk space that other requests use, or will use when they have arrived, in bytes."""
+        """Return the bytes on disk that other requests use, or will use when they are complete."""
         channels = list(self._server.active_channels.values())
         found = [one for channel in channels for one in (*channel.requests, channel.request)]
         return sum(

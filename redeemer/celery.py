@@ -59,7 +59,7 @@ def _wake_event_loop(**_: Any) -> None:
 
 
 def _do_nothing() -> None:
-    """A callback whose only purpose is to wake the loop."""
+    """Do nothing: this callback only wakes the loop."""
 
 
 @signals.import_modules.connect(sender=app)

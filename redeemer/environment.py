@@ -130,7 +130,7 @@ def _text_of(path: Path) -> str:
         return content.decode(encoding)
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
-        # Not chained: the error contains the content of the file.
+        # The error is not chained, because it contains the content of the file.
         problem = f"{path}, line {line}: this is not UTF-8 text. Save the file as UTF-8."
     raise SettingError(problem)
 

@@ -47,7 +47,7 @@ UNREAD_SECONDS = 30.0
 CROWDED_SECONDS = 2.0
 #: How long running requests may take after SIGTERM.
 GRACE_SECONDS = 5.0
-#: The time between two checks that beat ticks.
+#: The time between two checks of whether beat ticks.
 BEAT_CHECK_SECONDS = failpoints.seconds("BEAT_CHECK_SECONDS", 15.0)
 
 MAX_HEADER_BYTES = 32_768

@@ -34,7 +34,7 @@ DEBUG = env.bool("DEBUG", default=False)
 SECRET_KEY = env.str("SECRET_KEY", default="")
 THIS_MACHINE = {"localhost", "127.0.0.1", "[::1]"}
 #: Texts from which the keys of the secrets in tables are derived (giftcodes.encryption). The first
-#: one encrypts. SECRET_KEY comes last, and encrypts if there are none.
+#: one encrypts. SECRET_KEY is added at the end, so it encrypts if this list is empty.
 ENCRYPTION_KEYS = env.list("ENCRYPTION_KEYS", default=[])
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=sorted(THIS_MACHINE))
 CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
@@ -246,8 +246,8 @@ IN_FLIGHT_MAX = env.int("IN_FLIGHT_MAX", default=2 * REDEEM_THREADS)
 #: In days. 0 means that attempts are kept without a limit. Attempts that prove that a member has a
 #: code, or that have no clear answer, are always kept.
 KEEP_ATTEMPTS_DAYS = env.int("KEEP_ATTEMPTS_DAYS", default=90)
-#: In days. 0 means that runs are kept without a limit. The last run of each redemption is always
-#: kept.
+#: In days. 0 means that the journal is kept without a limit. The last run of each redemption is
+#: always kept.
 KEEP_JOURNAL_DAYS = env.int("KEEP_JOURNAL_DAYS", default=365)
 
 # Versions are looked up by row, not by date, so they need no index on the date.

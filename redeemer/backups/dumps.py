@@ -28,7 +28,7 @@ _DUMP_OPTIONS = (
     "--verbose",
     "--no-password",
     "--lock-wait-timeout=60s",
-    # The backup must not contain sessions, which are enough to log in.
+    # A backup must not contain sessions, because the key of a session is enough to log in.
     "--exclude-table-data=*.django_session",
 )
 _TABLE_BEGUN = re.compile(r'dumping contents of table "?([^"]+)"?')

@@ -226,7 +226,7 @@ def private_draft(path: Path) -> Iterator[Path]:
     draft.unlink(missing_ok=True)
     try:
         descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        os.fchmod(descriptor, 0o600)  # The umask may have removed more.
+        os.fchmod(descriptor, 0o600)  # The umask may have removed the owner's rights.
         os.close(descriptor)
         yield draft
         _sync(draft)

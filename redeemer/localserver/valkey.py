@@ -148,7 +148,7 @@ class Valkey:
             self._is_loading = True
         elif "Ready to accept connections" in line:
             self._is_loading = self._was_emptied = False
-        if " # " in line:  # The mark of a warning in Valkey's log.
+        if " # " in line:  # Valkey's log marks warnings in this way.
             self._last_warning = line.partition(" # ")[2]
 
     def repair(self, exit_status: int) -> str | None:
