@@ -1,4 +1,4 @@
-"""Measures how long the messages take that beat enqueues in an hour without workers."""
+"""Measures how long a worker takes for the messages that beat enqueues in an hour without one."""
 
 from __future__ import annotations
 

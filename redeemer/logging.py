@@ -1,4 +1,4 @@
-"""Structured log lines: readable on a terminal, JSON where `LOG_FORMAT=json`."""
+"""Configures structured log lines. They are readable text, or JSON with `LOG_FORMAT=json`."""
 
 from __future__ import annotations
 

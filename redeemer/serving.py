@@ -190,7 +190,7 @@ def _is_left_behind(path: Path) -> bool:
 
 
 def serve(listener: _Listener, application: Callable[..., Any], *, trusts_proxies: bool) -> None:
-    """Serve until SIGTERM or SIGINT; then accept no new request, finish running ones, and return.
+    """Serve until SIGTERM or SIGINT. Then accept no new requests, finish running ones, and return.
 
     Args:
         listener: a listening socket.

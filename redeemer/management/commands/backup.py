@@ -1,4 +1,4 @@
-"""`manage.py backup [FILE]`."""
+"""`manage.py backup [FILE]`: write a backup of the database into a file."""
 
 from __future__ import annotations
 
