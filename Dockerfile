@@ -1,7 +1,8 @@
-# One image for the site, the workers, beat and the commands. See compose.yaml and docs/explanation/scaling.md.
+# One image for the site, the workers, beat and the commands. See compose.yaml and
+# docs/explanation/scaling.md.
 ARG PYTHON=python:3.11.14-slim-bookworm
 
-# --- Packages and static files: pip and its leftovers stay in this stage -------------------------
+# --- The build stage: packages and static files. pip and its caches stay here --------------------
 FROM ${PYTHON} AS build
 ENV PIP_NO_CACHE_DIR=1 \
     PIP_ROOT_USER_ACTION=ignore
@@ -9,7 +10,7 @@ WORKDIR /srv/redeemer
 # The requirements come first: their layer is reused until they change.
 COPY .ci/install.py .ci/
 COPY requirements.txt ./
-# As `make up`: pip checks every file against its hash, and resolves nothing.
+# This is how `make up` installs, too: pip checks every file against its hash, and resolves nothing.
 RUN ["python", ".ci/install.py", ".venv/.installed", "requirements.txt"]
 COPY manage.py ./
 COPY .docker/with-password .docker/
@@ -17,8 +18,8 @@ COPY redeemer redeemer
 COPY giftcodes giftcodes
 COPY simulator simulator
 COPY templates templates
-# Compile now: the files are read-only when the container runs. Unchecked, because copying may
-# change the dates of the files.
+# Compile the code now, because the files are read-only when the container runs. `unchecked-hash`,
+# because copying may change the dates of the files.
 RUN ./.venv/bin/python manage.py collectstatic --no-input --verbosity 0 \
     && ./.venv/bin/python -m compileall -q --invalidation-mode unchecked-hash \
        redeemer giftcodes simulator
@@ -39,8 +40,8 @@ USER 10001
 EXPOSE 8000
 # SIGTERM: workers finish the requests that they have sent, and begin no others.
 STOPSIGNAL SIGTERM
-# Beat ticks, a worker takes the ticks, and this container reaches the database. The site has its
-# own check (compose.yaml).
+# Healthy means that beat ticks, a worker takes the ticks, and this container reaches the database.
+# The site has its own check (compose.yaml).
 HEALTHCHECK --interval=60s --timeout=15s --start-period=90s --retries=3 \
     CMD ["/srv/redeemer/.docker/with-password", "python", "manage.py", "pulse"]
 ENTRYPOINT ["/srv/redeemer/.docker/with-password"]

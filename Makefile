@@ -1,4 +1,4 @@
-# One way to run things, here and in CI. Only Python 3.11 or newer, and make, must be installed.
+# The commands for developers and for CI. Only make and Python 3.11 or newer must be installed.
 
 PYTHON ?= $(shell for python in python3.11 python3 python; do \
 	$$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$python && break; done)
@@ -14,7 +14,7 @@ help:  ## Show this list
 up: .venv/.installed  ## Run everything, with its own database, until Ctrl-C
 	@$(RUN) manage.py up
 
-# Hundreds of processes would compile the project again.
+# Let Python write .pyc files. Without them, hundreds of processes would each compile the project.
 test test-fast: export PYTHONDONTWRITEBYTECODE =
 
 test: .venv/.installed-dev  ## Run the tests in three processes; ARGS="-k lock" for some tests, JOBS=n for n processes
@@ -53,7 +53,7 @@ lint: .venv/.installed-dev  ## Check style, types, imports and migrations
 	$(RUN) -m ruff format --check .
 	$(RUN) -m mypy
 	.venv/bin/lint-imports
-	@# Without a database, the models are only compared with the migration files.
+	@# Without a database, makemigrations only compares the models with the migration files.
 	DATABASE_URL= $(RUN) -W ignore::RuntimeWarning manage.py makemigrations --check --dry-run
 
 advisories: .venv/.installed-dev  ## Check the pinned packages for known vulnerabilities; needs the network

@@ -1,11 +1,11 @@
 """Check pinned requirements for known vulnerabilities, for the Makefile: `advisories.py FILE …`.
 
-pip-audit does the work, in an environment of its own. It asks the Python Package Index, and then
-OSV about the rest. It says “No known vulnerabilities found” also if a service knows nothing about a
-package; here such a package counts as not checked.
+pip-audit does the work, in an environment of its own. It asks the Python Package Index first, and
+then OSV about the packages that remain. It also says “No known vulnerabilities found” if a service
+knows nothing about a package; here such a package counts as not checked.
 
-Exit status: 0 if every package was checked, and none has a known vulnerability; 1 if one has; 2 if
-not all could be checked.
+The exit status is 0 if every package was checked and none has a known vulnerability, 1 if a package
+has one, and 2 if some packages could not be checked.
 """
 
 from __future__ import annotations
@@ -23,10 +23,11 @@ _TOOL = "pip-audit==2.10.1"
 SERVICES = ("pypi", "osv")
 _SECONDS = 600
 _PINNED = re.compile(r"^([A-Za-z0-9][\w.-]*)(?:\[[^]]*\])?==", re.MULTILINE)
-#: How many packages that were not checked are named.
+#: At most this many of the unchecked packages are listed by name.
 _NAMED = 5
 
-#: Runs the tool with a service and requirements; returns its JSON, or says why there is none.
+#: Runs the tool with a service and requirements files. Returns its JSON output, or a sentence that
+#: says why there is none.
 Audit = Callable[[str, Iterable[Path]], "dict[str, Any] | str"]
 
 
@@ -38,7 +39,7 @@ class Result:
         missing: the names that no service has answered for.
         elsewhere: the names that are not installed on this system.
         found: a line for each vulnerability.
-        reasons: a line for each service that did not answer for all.
+        reasons: a line for each service that did not answer for every package.
     """
 
     missing: set[str]
@@ -52,7 +53,7 @@ class Result:
             self.reasons.append(f"{service}: {answer}")
             return
         packages = {normal(package["name"]): package for package in answer["dependencies"]}
-        # The tool leaves out what the requirements install on other systems only.
+        # The tool leaves out packages that the requirements install only on other systems.
         self.elsewhere |= self.missing - packages.keys()
         self.missing &= packages.keys()
         skipped = [
@@ -73,7 +74,7 @@ def _line(package: dict[str, Any], vulnerability: dict[str, Any]) -> str:
 
 
 def check(files: Iterable[Path], audit: Audit) -> Result:
-    """Ask one service after the other, until every pinned package was checked."""
+    """Ask one service after the other until every pinned package has been checked."""
     files = list(files)
     result = Result({name for file in files for name in pinned(file.read_text("utf-8"))})
     for service in SERVICES:
@@ -83,17 +84,21 @@ def check(files: Iterable[Path], audit: Audit) -> Result:
 
 
 def pinned(requirements: str) -> set[str]:
-    """The names of the pinned packages, in their normal form."""
+    """Return the names of the pinned packages, in their normal form."""
     return {normal(name) for name in _PINNED.findall(requirements)}
 
 
 def normal(name: str) -> str:
-    """A package's name as the index compares it."""
+    """Return a package's name in the form in which the index compares names."""
     return re.sub(r"[-_.]+", "-", name).lower()
 
 
 def run_tool(service: str, files: Iterable[Path]) -> dict[str, Any] | str:
-    """Run pip-audit. It reads the files alone, and installs and resolves nothing."""
+    """Run pip-audit. It only reads the files: it installs and resolves nothing.
+
+    Returns:
+        Its JSON output, or a sentence that says why there is none.
+    """
     command = [sys.executable, "-m", "uv", "tool", "run", _TOOL, "--format", "json"]
     command += ["--vulnerability-service", service, "--require-hashes", "--disable-pip"]
     command += ["--progress-spinner", "off"]
@@ -113,7 +118,7 @@ def run_tool(service: str, files: Iterable[Path]) -> dict[str, Any] | str:
 
 
 def main(*files: Path, audit: Audit = run_tool) -> int:
-    """Check the files, and show the result. Returns the exit status."""
+    """Check the files, show the result, and return the exit status."""
     result = check(files, audit)
     for line in result.found:
         _say(f"VULNERABLE: {line}")

@@ -1,8 +1,8 @@
 """Install pinned requirements into .venv, for the Makefile: `install.py STAMP REQUIREMENTS …`.
 
-Concurrent calls wait for each other. An interrupted one is repeated by the next, because the stamp
-is written last. pip inherits the lock, because it may run on for a while after this process was
-killed.
+Concurrent calls wait for each other. The stamp is written last, so the next call repeats an
+installation that was interrupted. pip inherits the lock, because it may keep running for a while
+after this process has been killed.
 """
 
 from __future__ import annotations
@@ -15,12 +15,13 @@ from pathlib import Path
 
 VENV = Path(".venv")
 PYTHON = VENV / "bin" / "python"
-#: Exists while packages are being installed. At a start, it means that one was interrupted.
+#: Exists while packages are being installed. If it exists at the start, an earlier installation was
+#: interrupted.
 INSTALLING = VENV / ".installing"
 
 
 def main(stamp: Path, *requirements: Path) -> int:
-    """Install, unless another process did it while this one waited. Returns an exit status."""
+    """Install, unless another process did so while this one waited. Returns an exit status."""
     with Path(__file__).open() as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         os.set_inheritable(lock.fileno(), True)
@@ -41,14 +42,14 @@ def main(stamp: Path, *requirements: Path) -> int:
 
 
 def is_current(stamp: Path, *requirements: Path) -> bool:
-    """Whether the present version of `requirements` is installed."""
+    """Whether what the current `requirements` files list has been installed completely."""
     if not stamp.exists() or INSTALLING.exists():
         return False
     return all(stamp.stat().st_mtime >= path.stat().st_mtime for path in requirements)
 
 
 def is_usable() -> bool:
-    """Whether .venv has pip and a recent enough Python."""
+    """Whether .venv has pip and a Python that is recent enough."""
     check = "import sys, pip; sys.exit(sys.version_info < (3, 11))"
     try:
         done = subprocess.run([PYTHON, "-c", check], capture_output=True, check=False)  # noqa: S603
@@ -68,8 +69,8 @@ def install(*requirements: Path) -> int:
         if "==" in line and not line.lstrip().startswith("#")
     }
     say(f"Installing up to {len(names)} packages; the first time this takes a minute.")
-    # --no-deps: the files are complete. For a package with extras, older versions of pip would look
-    # for newer releases than the pinned one.
+    # --no-deps, because the files list every package. Without it, older versions of pip would look
+    # for releases newer than the pinned one if a package has extras.
     options = [
         "--require-hashes",
         "--no-deps",
@@ -83,7 +84,7 @@ def install(*requirements: Path) -> int:
 
 
 def say(line: str) -> None:
-    """Write to stderr, which is unbuffered, so that the order with pip's output is kept."""
+    """Write to stderr, which is unbuffered, so that the lines stay in order with pip's output."""
     sys.stderr.write(f"{line}\n")
 
 

@@ -1,4 +1,4 @@
-"""A minimal client for comparison: one session, one request after the other, no database."""
+"""A minimal client for comparison. It sends one request at a time, and uses no database."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ class BareClient:
     """Sends requests to the game, and waits after each refusal.
 
     Args:
-        url: the address for the requests.
-        salt: the salt of the signature.
+        url: the address to which the requests are sent.
+        salt: the salt with which they are signed.
     """
 
     def __init__(self, url: str, salt: str) -> None:
@@ -23,7 +23,7 @@ class BareClient:
         self.refused = 0
 
     def redeem(self, player_id: str, code: str, *, realm: int) -> str:
-        """Send one request. Returns the game's message, or an empty text after a 429."""
+        """Send one request. Returns the game's message, or an empty string after a 429."""
         fields = {"cdk": code, "fid": player_id, "kid": str(realm), "time": str(int(time.time()))}
         answer = self._session.post(
             self._url, data={**fields, "sign": signature(fields, self._salt)}, timeout=30
@@ -38,10 +38,13 @@ class BareClient:
     def redeem_all(
         self, player_ids: list[str], code: str, *, realm: int, wait_seconds: float = 0.0
     ) -> float:
-        """Redeem for all players. Returns the seconds from the first request to the last answer.
+        """Redeem a code for all players.
 
         Args:
-            wait_seconds: the wait after each refusal.
+            wait_seconds: how long to wait after each refusal.
+
+        Returns:
+            The seconds from the first request to the last answer.
         """
         started_at = time.monotonic()
         for player_id in player_ids:

@@ -1,4 +1,4 @@
-"""How long the admin's pages take with a million member redemptions and a large matrix."""
+"""Measures how long the admin's pages take with a million member redemptions and a large matrix."""
 
 from __future__ import annotations
 
@@ -94,7 +94,7 @@ def bench_the_pages_of_the_admin(admin_client: Client) -> None:
         limit=300,
         unit="ms",
     )
-    # The worst case: the answers that closed the code have been pruned.
+    # This is the worst case: the answers that closed the code have been pruned.
     code = GiftCode.objects.earliest("pk")
     now = timezone.now()
     GiftCode.objects.filter(pk=code.pk).update(
@@ -124,7 +124,7 @@ def bench_the_pages_of_the_admin(admin_client: Client) -> None:
 
 
 def _pages_of_an_officer() -> None:
-    """An officer of one guild among hundreds sees only a small part of each table."""
+    """Measure the pages of an officer of one guild, who sees only a small part of each table."""
     importlib.import_module("giftcodes.migrations.0005_roles").seed(apps, None)
     officer = User.objects.create_user("officer", is_staff=True)
     officer.groups.add(Group.objects.get(name="Guild officers"))
@@ -157,7 +157,7 @@ def _pages_of_an_officer() -> None:
 
 
 def _spread_over_two_weeks() -> None:
-    """The worst case for the chart: every answer falls within the two weeks that it shows."""
+    """Spread the answers over the two weeks that the chart shows, which is its worst case."""
     with connection.cursor() as cursor:
         cursor.execute(
             f"UPDATE {Attempt._meta.db_table} "
@@ -167,7 +167,7 @@ def _spread_over_two_weeks() -> None:
 
 
 def _milliseconds(client: Client, address: str) -> float:
-    """The time of the fastest of three requests."""
+    """Return the time of the fastest of three requests."""
     return min(_once(client, address) for _ in range(3))
 
 

@@ -1,4 +1,4 @@
-"""The time and the memory of an audit of a million member redemptions."""
+"""Measures the time and the memory that an audit of a million member redemptions needs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The growth of the workers' memory during a run."""
+"""Measures how much the workers' memory grows during a run."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from benchmarks.conftest import report
 from tests.system.machinery import System, system
 from tests.waiting import wait_for
 
-#: The first run loads all modules and uses every thread once. The growth is measured in the second.
+#: The number of members in each run. The first run loads all modules and uses every thread once.
+#: The growth is measured during the second run.
 WARM_UP, REDEMPTIONS = 1_000, 3_000
 
 
@@ -51,7 +52,7 @@ def _guild(running: System, folder: Path, name: str, number: int) -> None:
 
 def _redeem(running: System, code: str, guild: str, redeemed: int) -> None:
     """Redeem a code for a guild, and wait until a total of this many rows is redeemed."""
-    # The other guild must not get the code by catch-up.
+    # The catch-up must not redeem the code for the other guild.
     running.rows(
         f"UPDATE giftcodes_guild SET automatic = false WHERE name <> '{guild}' RETURNING id"
     )
@@ -61,6 +62,6 @@ def _redeem(running: System, code: str, guild: str, redeemed: int) -> None:
 
 
 def _memory_mb(running: System, name: str) -> float:
-    """The resident memory of a process."""
+    """Return the resident memory of a process, in MB."""
     status = Path(f"/proc/{running.processes[name].pid}/status").read_text(encoding="utf-8")
     return int(status.partition("VmRSS:")[2].split()[0]) / 1024

@@ -1,4 +1,7 @@
-"""How close the pace comes to the game's limit, with workers, guilds, and other programs."""
+"""Measures how close the pace comes to the game's limit.
+
+The number of workers and guilds varies, and other programs may use the same limit.
+"""
 
 from __future__ import annotations
 
@@ -57,7 +60,7 @@ def bench_100_members_at_30_in_60_s(tmp_path: Path) -> None:
 
 
 def bench_the_bare_client(tmp_path: Path) -> None:
-    """The bare client sends until it is refused, waits a second, and tries again."""
+    """The bare client sends requests until one is refused, waits a second, and tries again."""
     with _running_system(tmp_path, {"Wolves": 100}, window=WINDOW) as running:
         running.world(codes={"BARE": {}})
         bare = BareClient(f"{running.game_url}/api/gift_code", SALT)
@@ -86,7 +89,7 @@ def bench_five_guilds_share_every_window(tmp_path: Path) -> None:
 
 
 def bench_something_else_takes_10_of_30(tmp_path: Path) -> None:
-    """The other program begins in the second window."""
+    """The other program begins in our second window."""
     members, theirs = 150, 10
     with (
         _running_system(tmp_path, {"Wolves": members}, window=WINDOW) as running,
@@ -171,7 +174,15 @@ def _running_system(
     workers: int = 1,
     poll_seconds: float = 3_600,
 ) -> Iterator[System]:
-    """A system with a game that accepts 30 requests in a window, and with guilds."""
+    """Run a system with these guilds and a game that accepts 30 requests in a window.
+
+    Args:
+        folder: the folder for the files of the system.
+        guilds: the number of members of each guild, by its name.
+        window: the length of the game's window, in seconds.
+        workers: the number of redeem workers.
+        poll_seconds: the time between two polls of the feed.
+    """
     rate = f"{LIMIT}/{window:g}"
     with system(folder, WHITEOUT_SALT=SALT, SIMULATOR_SALT=SALT, WHITEOUT_RATE=rate) as running:
         running.environment |= {"SIMULATOR_API_URL": ""}
@@ -205,11 +216,11 @@ def _players(begin: int, number: int) -> list[str]:
 
 @contextmanager
 def _others(running: System, *, number: int) -> Iterator[list[float]]:
-    """Another program on our address, which sends `number` requests at once.
+    """Run another program on our address, which sends `number` requests at once.
 
     It begins during our second window, and then sends at the start of each of the game's windows.
 
-    Yields the time of its first requests.
+    Yields a list. As soon as the program begins, the list contains the time of its first requests.
     """
     is_over = threading.Event()
     started: list[float] = []
@@ -254,7 +265,7 @@ class Found:
         for request in self._ours:
             if request["status"] != 429:
                 by_window[request["window_opened_at"]][guild_of[request["player"]]] += 1
-        #: For each window, in the order of time: the number of requests of each guild.
+        #: The number of requests of each guild in each window. The windows are in order of time.
         self.windows = [by_window[opened_at] for opened_at in sorted(by_window)]
 
     @property
@@ -265,7 +276,7 @@ class Found:
         )
 
     def refused(self, begin: float = 0.0, end: float = math.inf) -> int:
-        """The number of our requests that got a 429, between two Unix times."""
+        """Return the number of our requests that got a 429 between two Unix times."""
         return sum(one["status"] == 429 and begin <= one["at"] < end for one in self._ours)
 
     @property
@@ -300,6 +311,9 @@ def _found(running: System) -> Found:
 
 
 def _ideal(members: int, *, window: float, limit: int = LIMIT) -> tuple[float, int]:
-    """The seconds until the last window begins, if each is full, and the number of boundaries."""
+    """Return the ideal duration in seconds, and the number of boundaries between windows.
+
+    Ideally each window is full. The duration then ends when the last window begins.
+    """
     boundaries = math.ceil(members / limit) - 1
     return boundaries * window, boundaries

@@ -1,4 +1,4 @@
-"""The time to work off the messages that beat has enqueued in an hour without workers."""
+"""Measures how long a worker takes for the messages that beat enqueues in an hour without one."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The time of a refusal when many callers in several processes start one redemption."""
+"""Measures how long a refusal takes when callers in several processes start the same redemption."""
 
 from __future__ import annotations
 

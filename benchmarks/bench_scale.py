@@ -1,4 +1,7 @@
-"""A new code for 10,000 guilds of 100 members: how long each step takes while all runs are open."""
+"""Measures how long each step takes for a new code and 10,000 guilds of 100 members.
+
+All runs are open during the measurements.
+"""
 
 from __future__ import annotations
 
@@ -35,7 +38,7 @@ pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("
 
 GUILDS, MEMBERS = 10_000, 100
 
-#: The task as a worker runs it, without the messages that it enqueues for other workers.
+#: This runs the task as a worker does, but enqueues no messages for other workers.
 _FAN_OUT = """
 import django, logging, sys, time
 django.setup()
@@ -77,7 +80,7 @@ def bench_a_million_members(admin_client: Client, settings: Any) -> None:
     report("Peak memory of that process", fan_out.peak_mb, limit=300, unit="MB")
     report("From its start to the first message of dispatch", first, limit=1.5, unit="s")
     with connection.cursor() as cursor:
-        cursor.execute("VACUUM ANALYZE")  # As autovacuum does within a minute.
+        cursor.execute("VACUUM ANALYZE")  # Autovacuum would do this within a minute.
 
     _dispatches(code, settings)
     _sweeps()

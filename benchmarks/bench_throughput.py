@@ -1,4 +1,4 @@
-"""Redemptions a second for a game without a limit, and the processor time of each process."""
+"""Measures redemptions per second for a game without a limit, and each process's processor time."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def _running(folder: Path, *, members: int, latency: float) -> Iterator[System]:
         folder, WHITEOUT_SALT=SALT, SIMULATOR_SALT=SALT, WHITEOUT_RATE="unlimited"
     ) as running:
         running.environment |= {"SIMULATOR_API_URL": ""}
-        # As in production, a commit waits for the WAL. The test server runs without fsync.
+        # Make commits wait for the WAL, as in production. The test server still runs without fsync.
         with psycopg.connect(running.environment["DATABASE_URL"], autocommit=True) as connection:
             name = connection.info.dbname
             statement = f"ALTER DATABASE {name} SET synchronous_commit = on"
@@ -95,7 +95,7 @@ def _running(folder: Path, *, members: int, latency: float) -> Iterator[System]:
 
 
 def _processor_seconds(running: System) -> dict[str, float]:
-    """The processor seconds of each process and its children so far."""
+    """Return the processor seconds that each process and its children have used so far."""
     names = {
         "game": "the simulated game",
         "redeem": "redeem worker",
@@ -109,7 +109,7 @@ def _processor_seconds(running: System) -> dict[str, float]:
 
 
 def _listener(port: int | None) -> int:
-    """The id of the process that listens on a port."""
+    """Return the id of the process that listens on a port."""
     return next(
         one.pid
         for one in psutil.net_connections("tcp")
@@ -118,7 +118,7 @@ def _listener(port: int | None) -> int:
 
 
 def _used(pid: int) -> float:
-    """The processor seconds of a process and its children, ended ones included."""
+    """Return the processor seconds of a process and its children, including ended children."""
     process = psutil.Process(pid)
     return sum(process.cpu_times()[:4]) + sum(
         sum(one.cpu_times()[:2]) for one in process.children(recursive=True)

@@ -1,4 +1,4 @@
-"""`python -m benchmarks.chart FIGURES.json CHART.svg`: draw each figure as a bar."""
+"""`python -m benchmarks.chart FIGURES.json CHART.svg` draws each figure as a bar."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ LONGEST = 1.2
 
 
 def chart(figures: list[dict[str, Any]]) -> str:
-    """Draw the figures that have a limit as SVG, those nearest to it first.
+    """Draw the figures that have a limit as SVG. They are sorted by how near they are to it.
 
     Args:
-        figures: as `make bench` writes them.
+        figures: the figures in the form in which `make bench` writes them.
     """
     rows = sorted(
         (figure for figure in figures if figure["ratio"] is not None),

@@ -1,6 +1,7 @@
-"""`make bench`: print each figure with its limit, then a table, and write a JSON file.
+"""`make bench` prints each figure with its limit and then a table, and writes a JSON file.
 
-The file is `BENCH_JSON`, or `var/bench.json`. The exit status is 1 if a figure is beyond its limit.
+The path of the file is `BENCH_JSON`, or `var/bench.json`. The exit status is 1 if a figure is
+beyond its limit.
 """
 
 from __future__ import annotations
@@ -30,9 +31,9 @@ class Figure:
         what: what was measured.
         figure: the value, in `unit`.
         unit: the unit of the figure and of its limit.
-        limit: the bound of the figure. None if the figure is for comparison only.
-        at_least: the limit is a minimum instead of a maximum.
-        load: the load average of the last minute, since other programs disturb the measurement.
+        limit: the limit for the figure. None if the figure is only for comparison.
+        at_least: whether the limit is a minimum. If not, it is a maximum.
+        load: the load average of the last minute, because other programs disturb the measurement.
     """
 
     what: str
@@ -44,9 +45,9 @@ class Figure:
 
     @property
     def ratio(self) -> float | None:
-        """The figure divided by its limit; for a minimum, the limit divided by the figure.
+        """The figure divided by its limit, or the reverse if the limit is a minimum.
 
-        The figure is beyond its limit if this is above 1.
+        The figure is beyond its limit if the ratio is above 1.
         """
         if self.limit is None:
             return None
@@ -60,7 +61,7 @@ class Figure:
         return self.ratio is not None and self.ratio > 1
 
     def row(self) -> tuple[str, str, str, str, str]:
-        """The cells of the figure's row in the table."""
+        """Return the cells of the figure's row in the table."""
         sign = "≥" if self.at_least else "≤"
         limit = "" if self.limit is None else f"{sign} {self.limit:g} {self.unit}"
         ratio = "" if self.ratio is None else f"{self.ratio:.2f}"
@@ -78,7 +79,7 @@ _FIGURES: list[Figure] = []
 
 @pytest.fixture(scope="session", autouse=True)
 def _autovacuum() -> Iterator[None]:
-    """For the other tests it is off."""
+    """Switch autovacuum on, as in an installation. In other tests it is off."""
     with autovacuum():
         yield
 
@@ -91,9 +92,9 @@ def report(
     Args:
         what: what was measured.
         figure: the value.
-        limit: the maximum. None if the figure is only shown.
+        limit: the limit for the value. None if the figure is only shown.
         unit: the unit of the value and of the limit.
-        at_least: the limit is a minimum instead.
+        at_least: whether the limit is a minimum. If not, it is a maximum.
     """
     found = Figure(what, figure, unit, limit, at_least, round(os.getloadavg()[0], 1))
     _FIGURES.append(found)
@@ -101,7 +102,7 @@ def report(
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:
-    """Print the table as Markdown, for docs/explanation/performance.md, and write the file."""
+    """Print the table in Markdown, for docs/explanation/performance.md, and write the JSON file."""
     if not _FIGURES:
         return
     terminalreporter.write_sep("=", "figures")
@@ -124,7 +125,7 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
-    """Fail if a figure is beyond its limit."""
+    """Make the exit status 1 if a figure is beyond its limit."""
     if session.exitstatus == 0 and any(figure.is_beyond for figure in _FIGURES):
         session.exitstatus = 1
 

@@ -1,4 +1,4 @@
-"""Fill a database with a million rows, and measure a process."""
+"""Fills a database with a million rows, and measures a process."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from pathlib import Path
 
 from django.db import connection
 
-#: In every second guild, this many members are also in the guild before it, and have each code
-#: through that one. They are one member in twenty.
+#: In every second guild, this many members are also in the guild before it, and have got each code
+#: as members of that guild. They are five in a hundred members of such a guild.
 DUPLICATES = 5
 
 _FILL = (
@@ -54,7 +54,7 @@ _FILL = (
          unnest(ARRAY['locked', 'unlocked']) WITH ORDINALITY AS k (kind, place)
     ORDER BY id, place
     """,
-    # Covered rows are inserted last, since they refer to the rows that cover them.
+    # Covered rows are inserted last, because they refer to the rows that cover them.
     """
     INSERT INTO giftcodes_memberredemption (redemption_id, member_id, gift_code_id, player_id,
                                             state, outcome, reason, next_attempt_at, settled_at,
@@ -75,7 +75,7 @@ _FILL = (
     FROM giftcodes_memberredemption
     ORDER BY id
     """,
-    # Without statistics, the next statement would join all members of a code with each other.
+    # Without statistics, the next statement would compare all members of a code with each other.
     "ANALYZE",
     """
     INSERT INTO giftcodes_memberredemption (redemption_id, member_id, gift_code_id, player_id,
@@ -110,7 +110,7 @@ def fill(*, guilds: int = 1_000, members: int = 100, codes: int = 10) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """The output of a process, its elapsed and processor seconds, and its peak memory in MB."""
+    """A process's output, its elapsed seconds, its processor seconds, and its peak memory in MB."""
 
     output: str
     seconds: float
@@ -119,7 +119,7 @@ class Measured:
 
 
 def measure(*arguments: str) -> Measured:
-    """Run Python with these arguments, on this test's database.
+    """Run Python with these arguments and with the database of this test.
 
     Raises:
         AssertionError: the process failed.

@@ -1,6 +1,6 @@
-"""`make chaos`: inject faults into the whole system, which runs as processes, and check the data.
+"""`make chaos` injects faults into the whole system, which runs as processes, and checks the data.
 
-Each round of a scenario publishes a code, injects faults at moments that the seed chooses, waits
+Each round of a scenario publishes a code, injects faults at moments that the seed determines, waits
 until the system has recovered without help, checks the data, and prints one line.
 docs/how-to/run-the-tests.md explains how to run it, and which guard each scenario tests.
 """

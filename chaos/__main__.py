@@ -1,7 +1,7 @@
-"""`python -m chaos`, which is `make chaos`.
+"""The command `python -m chaos`, which `make chaos` runs.
 
-SEED=n repeats a run; SCENARIO=name[,name], ROUNDS=n and MEMBERS=n choose what is run.
-Exit status: 1 if a round failed, 2 if there is no scenario of that name.
+SEED=n repeats a run. SCENARIO=name[,name], ROUNDS=n and MEMBERS=n choose what is run. The exit
+status is 1 if a round failed, and 2 if there is no scenario with a given name.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _START_SECONDS = 60
 
 def main() -> int:
     """Run what the environment variables choose. Returns the exit status."""
-    # SIGTERM becomes an exception, so that all processes are ended.
+    # Turn SIGTERM into an exception, so that all processes are ended.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     load()
     names = [name for name in os.environ.get("SCENARIO", "").split(",") if name] or list(SCENARIOS)

@@ -1,6 +1,6 @@
 """The checks at the end of every round. They compare our rows with the game's ledger.
 
-They use none of the code under test.
+They do not use any of the code under test.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from chaos.round import Round
 
 SETTLED = ("redeemed", "already_received", "same_type")
 OPEN = ("pending", "in_flight", "unconfirmed")
-#: Outcomes that leave open whether the code was granted.
+#: Outcomes that do not show whether the code was granted.
 UNDECIDED = ("unanswered", "server_error", "unreadable", "unrecognised", "timeout_retry")
 
 Key = tuple[str, str]
@@ -40,10 +40,10 @@ class Evidence:
 
     @property
     def repeats(self) -> Counter[Key]:
-        """The number of repeated requests that could have had an effect, for each player and code.
+        """For each player and code, how many repeated requests could have had an effect.
 
-        Requests that the game refused before it judged them (429, too frequent, a scripted fault)
-        are not counted.
+        Requests that the game refused without judging them (because of a 429, TOO FREQUENT or a
+        scripted fault) are not counted.
         """
         judged = Counter(
             (entry["player"], entry["code"]) for entry in self.requests if _was_judged(entry)
@@ -54,14 +54,14 @@ class Evidence:
 
     @property
     def scripted_faults(self) -> int:
-        """The number of requests with a fault that a scenario scripted."""
+        """The number of requests that got a fault scripted by a scenario."""
         return sum(entry["fault"] is not None for entry in self.requests)
 
     @property
     def allowed_repeats(self) -> Counter[Key]:
-        """The number of our requests whose effect was unknown to us, for each player and code.
+        """For each player and code, the number of our requests whose effect we could not know.
 
-        They had no answer, no readable answer, or an answer that came after the lease had expired.
+        These requests got no answer, no readable answer, or an answer after the lease had expired.
         """
         return Counter(
             (attempt["player_id"], attempt["code"])
@@ -75,7 +75,7 @@ def _was_judged(entry: dict[str, Any]) -> bool:
 
 
 def collect(round_: Round) -> Evidence:
-    """Read the database and the ledger."""
+    """Read the round's rows from the database and from the game's ledger."""
     database, codes = round_.system.database, round_.codes
     ledger = round_.system.game.ledger(round_.since)
     of_code = "JOIN giftcodes_giftcode c ON c.id = x.gift_code_id AND c.code = ANY(%s)"
@@ -100,7 +100,7 @@ def collect(round_: Round) -> Evidence:
 
 
 def judge(round_: Round, evidence: Evidence) -> list[str]:
-    """Describe everything that is wrong. The round has passed if the list is empty."""
+    """Return a line for everything that is wrong. The round has passed if the list is empty."""
     return [
         *round_.problems,
         *_rows(round_, evidence),
@@ -141,7 +141,7 @@ def _grants(round_: Round, evidence: Evidence) -> Iterator[str]:
 
 
 def _runs(evidence: Evidence) -> Iterator[str]:
-    """The events of each redemption must alternate: locked, unlocked, locked, unlocked."""
+    """Check that the events of each redemption alternate: locked, unlocked, locked, unlocked."""
     running: dict[int, bool] = {}
     for event in evidence.events:
         if event["kind"] in ("locked", "unlocked"):

@@ -1,4 +1,4 @@
-"""Reads and prepares the database of the system under test with SQL, without that system's code."""
+"""Reads and prepares the database of the system under test with SQL, without using its code."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ REALM = 1042
 
 
 class Database:
-    """A connection that is reopened when it is lost."""
+    """A connection to the database. It is opened again if it is lost."""
 
     def __init__(self, url: str) -> None:
         self._url = url
         self._connection: psycopg.Connection[Row] | None = None
 
     def execute(self, statement: str, *parameters: Any) -> list[Row]:
-        """Execute a statement. Returns its rows, if it has any.
+        """Execute a statement. Returns its rows, or an empty list if it returns none.
 
         Raises:
             psycopg.OperationalError: the database is down.
@@ -28,7 +28,7 @@ class Database:
         return cursor.fetchall() if cursor.description else []
 
     def value(self, statement: str, *parameters: Any) -> Any:
-        """Execute a statement that returns one row of one column. Returns that value."""
+        """Execute a statement that returns one row with one column. Returns its value."""
         ((value,),) = (row.values() for row in self.execute(statement, *parameters))
         return value
 
@@ -100,14 +100,14 @@ class Database:
         self.close_codes()
 
     def close_codes(self) -> None:
-        """Close all codes, as an operator would, so that they are no longer redeemed."""
+        """Close all codes as an operator would, so that they are no longer redeemed."""
         self.execute(
             "UPDATE giftcodes_giftcode SET state = 'closed', reason = 'The round is over.', "
             "closed_at = now(), next_probe_at = NULL WHERE state <> 'closed'"
         )
 
     def poll_now(self) -> None:
-        """Make the feed due for polling now."""
+        """Make the feed's next poll due now."""
         self.execute(
             "UPDATE giftcodes_feed SET next_poll_at = clock_timestamp() "
             "WHERE provider = 'simulator'"
@@ -115,7 +115,7 @@ class Database:
 
     # --- Progress ---------------------------------------------------------------------------------
     def unanswered(self) -> set[int]:
-        """The ids of the attempts without a recorded answer."""
+        """Return the ids of the attempts without a recorded answer."""
         return {
             row["id"] for row in self.execute("SELECT id FROM giftcodes_attempt WHERE outcome = ''")
         }

@@ -1,4 +1,4 @@
-"""The simulated game. A scenario changes its world; the checks read its ledger of requests."""
+"""The simulated game. Scenarios change its world, and the checks read its ledger of requests."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class Game:
         """
         Args:
             url: the simulator's base address.
-            token: its SIMULATOR_TOKEN.
+            token: the simulator's SIMULATOR_TOKEN.
         """
         self.url = url
         self._headers = {"Authorization": f"Bearer {token}"}
@@ -31,7 +31,7 @@ class Game:
             return False
 
     def change(self, **world: Any) -> None:
-        """Merge a change into the world.
+        """Merge a change into the simulator's world.
 
         Raises:
             ValueError: the simulator does not accept the change.
@@ -48,17 +48,17 @@ class Game:
         self.change(faults=[{"fault": fault, **details}])
 
     def ledger(self, since: int = 0) -> dict[str, Any]:
-        """The requests and grants after request number `since`."""
+        """Return the requests and grants that came after request number `since`."""
         found: dict[str, Any] = requests.get(
             f"{self.url}/_sim/ledger", params={"since": since}, headers=self._headers, timeout=30
         ).json()
         return found
 
     def last_number(self) -> int:
-        """The number of the newest request."""
+        """Return the number of the newest request."""
         return len(self.ledger()["requests"])
 
 
 def line(code: str, day: dt.date | None = None) -> str:
-    """A line of the feed, with the day of publication (today by default)."""
+    """Return a line of the feed: a code and the day of its publication, by default today."""
     return f"{code} {day or dt.datetime.now(dt.UTC).date():%d.%m.%Y}"

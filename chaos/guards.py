@@ -1,7 +1,7 @@
-"""`make guards`: remove each guard from a copy of the project, and check that its test then fails.
+"""`make guards` removes each guard from a copy of the project, and checks that its test then fails.
 
-If the test or scenario still passes, the guard protects nothing or is not tested, and the exit
-status is 1. `GUARD=name[,name]` chooses guards. docs/reference/faults-and-guards.md lists them.
+If a test or scenario still passes, its guard protects nothing or is not tested, and the exit status
+is 1. `GUARD=name[,name]` chooses guards. docs/reference/faults-and-guards.md lists them.
 """
 
 from __future__ import annotations
@@ -30,8 +30,9 @@ class Guard:
 
     Args:
         name: the name of the guard.
-        cuts: for each cut, the file, the guard's text in that file, and its replacement.
-        watched_by: the node id of a test, or `chaos:` and the name of a scenario.
+        cuts: the changes that remove the guard. Each is a file, the guard's text in that file, and
+            the text that replaces it.
+        watched_by: the node id of the test, or `chaos:` and the name of a scenario.
     """
 
     name: str
@@ -281,7 +282,7 @@ def main() -> int:
 
 
 def _goes_red(guard: Guard) -> bool:
-    """Whether the test fails without the guard."""
+    """Return whether the guard's test fails without the guard, and print the result."""
     started_at = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="redeemer-guard-") as folder:
         copy = Path(folder) / "project"
@@ -312,7 +313,7 @@ def _cut(path: Path, text: str, without: str) -> None:
 
 
 def _first_failure(test: str, copy: Path) -> str:
-    """The first failure of a test or scenario in the copy; empty if it passes.
+    """Return the first failure of a test or scenario in the copy. It is empty if there is none.
 
     Raises:
         SystemExit: the test could not run.

@@ -1,4 +1,4 @@
-"""An operator who works in the admin during a round: the client of `chaos.operator_process`."""
+"""An operator who works in the admin during a round. It is a client of `chaos.operator_process`."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class Operator:
         """Press a button, and wait for the result.
 
         Raises:
-            RuntimeError: the action failed; the traceback is in operator.log.
+            RuntimeError: the action failed. The traceback is in operator.log.
         """
         assert self._process.stdin is not None
         assert self._process.stdout is not None

@@ -1,6 +1,6 @@
 """A process that does what the admin's buttons do.
 
-It reads one JSON object per line from stdin, and answers each with one line on stdout.
+It reads one JSON object per line from stdin, and writes one line to stdout for each.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from giftcodes.services import providers, run_actions  # noqa: E402
 
 
 def press(what: str, guild: int, code: str, players: list[str]) -> Any:
-    """Do what one button does. Returns its result."""
+    """Do what one button does, and return the result."""
     row = GiftCode.objects.filter(code=code).order_by("-issue").first()
     if row is None:
         return "no such code yet"
@@ -56,7 +56,7 @@ def press(what: str, guild: int, code: str, players: list[str]) -> Any:
 
 
 def main() -> None:
-    """Press each button that stdin names, until stdin ends. Write each result as JSON.
+    """Press each button that stdin names, and write each result as JSON, until stdin ends.
 
     Values that JSON cannot express are written as text.
     """

@@ -1,4 +1,4 @@
-"""One process of the system: start, stop, freeze, and restart after its death."""
+"""One process of the system, with methods to start, stop, freeze and restart it."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from redeemer.localserver.spawn import spawn_with_parent_death_signal
 
 
 class Process:
-    """A command with a log file. The kernel kills the process when the harness dies."""
+    """A command with a log file. The kernel kills its process when this process dies."""
 
     def __init__(
         self, name: str, command: Sequence[str], environment: Mapping[str, str], log: Path
     ) -> None:
         self.name = name
         self.log = log
-        #: Environment variables of this process alone. They take effect at the next start.
+        #: Environment variables that only this process gets. They take effect at the next start.
         self.extra: dict[str, str] = {}
         #: Whether the process is restarted after its death.
         self.is_restarted = True
@@ -50,7 +50,7 @@ class Process:
 
     @property
     def is_frozen(self) -> bool:
-        """Whether the process is stopped by SIGSTOP, which it may have sent itself."""
+        """Whether SIGSTOP has stopped the process. It may have sent the signal to itself."""
         try:
             state = (
                 Path(f"/proc/{self.pid}/stat")
@@ -78,7 +78,7 @@ class Process:
             os.kill(self.pid, number)
 
     def kill(self) -> None:
-        """Send SIGKILL, and wait for the end."""
+        """Send SIGKILL, and wait for the process to end."""
         self.send(signal.SIGKILL)
         if self._popen is not None:
             self._popen.wait(10)
@@ -88,7 +88,7 @@ class Process:
         self.send(signal.SIGTERM)
 
     def wait_for_end(self, patience_seconds: float = 10.0) -> None:
-        """Wait for the end of the process, and kill it after that time."""
+        """Wait for the process to end. If it still runs after this time, kill it."""
         if self._popen is None:
             return
         try:
@@ -98,7 +98,7 @@ class Process:
         self._popen = None
 
     def notice_death(self) -> bool:
-        """Whether the process has died since the last call. If so, its restart is scheduled."""
+        """Return whether the process has died since the last call. If so, schedule its restart."""
         if self._popen is None or self._popen.poll() is None:
             return False
         self._popen = None
@@ -110,6 +110,6 @@ class Process:
             self.start()
 
     def mark(self, line: str) -> None:
-        """Write a line into the log."""
+        """Write a line into the process's log."""
         with self.log.open("ab") as output:
             output.write(f"--- {line}\n".encode())

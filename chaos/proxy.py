@@ -12,10 +12,10 @@ _CHUNK_BYTES = 65_536
 
 
 class Proxy:
-    """Forwards its own port to another local port.
+    """Forwards connections from its own port to another local port.
 
-    While the proxy is frozen, it neither reads nor sends. The kernel accepts new connections, but
-    the proxy does not answer them. Neither side gets an error.
+    While the proxy is frozen, it neither reads nor sends. The kernel still accepts new connections,
+    but the proxy does not answer them. Neither side gets an error.
     """
 
     def __init__(self, target_port: int) -> None:
@@ -42,7 +42,7 @@ class Proxy:
         self._loop.call_soon_threadsafe(self._open.clear)
 
     def thaw(self) -> None:
-        """Forward again, starting with what was sent in the meantime."""
+        """Forward again, beginning with the data that arrived in the meantime."""
         self._loop.call_soon_threadsafe(self._open.set)
 
     async def _serve(self) -> None:

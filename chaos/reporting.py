@@ -1,4 +1,4 @@
-"""The printed results: a line for each round, and one for all rounds of a scenario."""
+"""Prints the results: a line for each round, and a line for all rounds of a scenario."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _SHOWN = 8
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """The result of one round: the evidence, the problems, and the times."""
+    """The result of one round, with its evidence, problems and times."""
 
     scenario: str
     number: int
@@ -24,7 +24,7 @@ class Result:
     lasted_seconds: float
 
     def line(self, rounds: int) -> str:
-        """The verdict with its figures, and the problems below it."""
+        """Return the verdict with its figures and, on the lines below it, the problems."""
         parts = [f"{self.round_.faults} fault(s)", *self._figures(), *self.round_.notes]
         verdict = "FAIL" if self.problems else "ok  "
         head = (
@@ -85,7 +85,7 @@ class Tally:
             self.repeats += result.evidence.repeats.total()
 
     def line(self) -> str:
-        """The scenario's verdict."""
+        """Return the verdict on the scenario, with its figures."""
         return (
             f"{'FAILED' if self.failed else 'PASSED'}  {self.scenario}: {self.rounds} round(s), "
             f"{self.failed} failed, {self.faults} faults, {self.granted} granted by "

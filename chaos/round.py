@@ -1,4 +1,4 @@
-"""One round of a scenario: its guilds and codes, and the operations that inject faults."""
+"""One round of a scenario, with its guilds and codes, and with operations that inject faults."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ _numbers = count(1)
 
 @dataclass(slots=True)
 class Round:
-    """One round. The scenario publishes codes and injects faults; the runner waits and checks.
+    """One round. The scenario publishes codes and injects faults. The runner waits and checks.
 
     Args:
         system: the system under test.
         random: decides which faults happen, and when. The same seed gives the same numbers.
-        players: all players of the guilds, each once.
-        guilds: guild ids by name.
+        players: the players of all guilds. A player in two guilds is listed once.
+        guilds: the ids of the guilds, by their names.
         members: the number of member redemptions that each code gets.
     """
 
@@ -39,23 +39,26 @@ class Round:
     codes: list[str] = field(default_factory=list)
     faults: int = 0
     last_fault_at: float = 0.0
-    #: Ids of attempts that were in flight at a fault. They may stay without an answer.
+    #: The ids of attempts that were in flight at a fault. They may remain without an answer.
     in_flight: set[int] = field(default_factory=set)
     #: Problems that the scenario found.
     problems: list[str] = field(default_factory=list)
     #: Remarks that are shown with the round's result.
     notes: list[str] = field(default_factory=list)
-    #: Players who may lack the code at the end. Their rows still need a reason.
+    #: Players who need not have the code at the end. Their rows still need a reason.
     exempt: set[str] = field(default_factory=set)
-    #: The game may refuse requests with a 429 that our pace did not cause, such as a scripted one.
+    #: Whether the game may refuse requests with a 429 that our pace did not cause, such as a
+    #: scripted one.
     may_be_throttled: bool = False
-    #: Added to the allowed recovery time: how long a disconnected process may take to reconnect.
+    #: How long a disconnected process may take to reconnect. This is added to the allowed recovery
+    #: time.
     extra_seconds: float = 0.0
-    #: Added to the time allowed until all is settled: how long a game's pause and probes may take.
+    #: How long a game's pause and probes may take. This is added to the time that is allowed until
+    #: everything is settled.
     game_seconds: float = 0.0
     #: The number of issues of each code. Each player gets every issue.
     issues: int = 1
-    #: Seconds after the last fault at which a claim with an expired lease was last seen.
+    #: When a claim with an expired lease was last seen, in seconds after the last fault.
     expired_claims_seconds: float = 0.0
     _must_note_in_flight: bool = False
 
@@ -85,7 +88,10 @@ class Round:
         self.system.wait_until(is_done, f"{goal:.0f} settled rows", seconds=self.patience_seconds)
 
     def wait_for_random_moment(self, until: float = 0.9) -> None:
-        """Wait until a random fraction is settled, then usually for a request, then a short time.
+        """Wait for a random moment of the run.
+
+        The wait lasts until a random fraction of the member redemptions is settled, then usually
+        until a request is in flight, and then for a short random time.
 
         Args:
             until: the largest fraction.
@@ -105,7 +111,7 @@ class Round:
 
     # --- Faults -----------------------------------------------------------------------------------
     def record_fault(self) -> None:
-        """Note that a fault has happened now. Requests in flight may be lost."""
+        """Record that a fault has happened now. Requests in flight may be lost."""
         self.faults += 1
         self.last_fault_at = time.monotonic()
         self.expired_claims_seconds = 0.0
@@ -113,7 +119,7 @@ class Round:
         self.note_in_flight()
 
     def note_in_flight(self) -> None:
-        """Note which requests are in flight after a fault, as soon as the database answers."""
+        """After a fault, record which requests were in flight, as soon as the database answers."""
         if self._must_note_in_flight and self.try_database(
             lambda: self.in_flight.update(self.system.database.unanswered())
         ):
@@ -128,7 +134,7 @@ class Round:
         self.system.processes[name].send(number)
 
     def try_database(self, action: Callable[[], object]) -> bool:
-        """Do something with the database. Returns False if it is down."""
+        """Call a function that uses the database. Returns False if the database is down."""
         try:
             action()
         except psycopg.OperationalError:
@@ -138,7 +144,7 @@ class Round:
     # --- The end ----------------------------------------------------------------------------------
     @property
     def patience_seconds(self) -> float:
-        """The allowed time from the last fault, or from the start, until all is settled."""
+        """The time allowed until everything is settled, from the last fault or from the start."""
         work = times.run_seconds(self.members * max(1, len(self.codes)))
         return (
             work
@@ -155,7 +161,7 @@ class Round:
 
     @property
     def recovery_seconds(self) -> float:
-        """The allowed time from the last fault until all claims of dead workers are recovered."""
+        """The time allowed from the last fault until all claims of dead workers are recovered."""
         return (
             2 * times.LEASE_SECONDS
             + 2 * times.SWEEP_SECONDS
@@ -165,7 +171,7 @@ class Round:
         )
 
     def is_settled(self) -> bool:
-        """Whether the round has all its member redemptions, and none of them and no run is open."""
+        """Whether all member redemptions of the round exist, and no redemption or run is open."""
         self.note_in_flight()
         progress = self.system.database.progress(self.codes)
         if progress["expired"]:
@@ -175,10 +181,10 @@ class Round:
         )
 
     def settle(self) -> float:
-        """Wait until all is settled. Returns the seconds since the last fault.
+        """Wait until everything is settled. Returns the seconds since the last fault.
 
         Raises:
-            TimeUpError: it took too long. The message says what is open.
+            TimeUpError: this took too long. The message says what is still open.
         """
         begun = self.last_fault_at or time.monotonic()
         try:

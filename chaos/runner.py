@@ -1,4 +1,4 @@
-"""Run scenarios round by round on one system, and check each round."""
+"""Runs scenarios round by round on one system, and checks each round."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ class Runner:
         )
 
     def _next_round(self, before: Round, scenario: Scenario, number: int) -> Round:
-        """A new round with the same guilds."""
+        """Return a new round with the same guilds."""
         system = before.system
         system.database.close_codes()
         system.mark(f"{scenario.name}, round {number}, seed {self._seed}")
@@ -102,7 +102,7 @@ class Runner:
         )
 
     def _audit(self, round_: Round) -> list[str]:
-        """Run `manage.py audit`, and return its lines if it fails."""
+        """Run `manage.py audit`. Returns its lines if it fails, otherwise an empty list."""
         url = f"{round_.system.game.url}/_sim/ledger"
         allowed = str(round_.system.repeats_allowed)
         result = round_.system.manage(

@@ -20,8 +20,8 @@ class Scenario:
         description: what happens, in one sentence.
         play: runs one round of it.
         rounds: the number of rounds, unless ROUNDS is set.
-        members: the number of member redemptions of a code. A tenth of the players is in two
-            guilds.
+        members: the number of member redemptions of a code. A tenth of this number of players are
+            in two guilds.
         fault_seconds: how long the faults may take, in addition to the run and the recovery.
     """
 

@@ -1,4 +1,4 @@
-"""PostgreSQL and Valkey for one system, which a scenario may crash, freeze and empty."""
+"""PostgreSQL and Valkey for one system. A scenario may crash, freeze and empty them."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Running:
         wait_until_ready(self.server, lambda: process.poll() is None, self._log)
 
     def stop(self, number: signal.Signals | None = None) -> None:
-        """Stop the server, in order or by another signal."""
+        """Stop the server. Without a signal, it shuts down in an orderly way."""
         if self._process is None:
             return
         for sent in (signal.SIGCONT, number or self.server.stop_signal):
@@ -57,7 +57,7 @@ class Servers:
     """The two servers, in a separate folder."""
 
     def __init__(self, folder: Path) -> None:
-        folder.chmod(0o755)  # The database user must be able to enter it.
+        folder.chmod(0o755)  # The user that runs PostgreSQL must be able to enter it.
         postgres = Postgres(
             folder,
             port=pick_port(),
@@ -85,11 +85,11 @@ class Servers:
             shutil.rmtree(self._own_place, ignore_errors=True)
 
     def crash_postgres(self) -> None:
-        """Stop as `pg_ctl stop -m immediate` does: without a checkpoint."""
+        """Stop PostgreSQL without a checkpoint, as `pg_ctl stop -m immediate` does."""
         self.postgres.stop(signal.SIGQUIT)
 
     def broker(self) -> redis.Redis:
-        """A new connection to Valkey."""
+        """Open a new connection to Valkey."""
         return redis.Redis.from_url(self.redis_url, socket_timeout=5)
 
     def lose_valkey(self) -> None:

@@ -1,4 +1,4 @@
-"""The whole system as processes: two servers, the simulated game, three workers and beat."""
+"""Runs the whole system as processes: two servers, the simulated game, three workers and beat."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class TimeUpError(Exception):
 
 
 class System:
-    """All processes. The kernel kills them when the harness dies."""
+    """All processes of the system. The kernel kills them when this process dies."""
 
     def __init__(self) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="redeemer-chaos-"))
@@ -57,7 +57,8 @@ class System:
         self.processes = {
             name: self._process(name, command) for name, command in self._commands(port).items()
         }
-        #: The number of answers lost so far, for the audit, which checks all rounds.
+        #: How many repeated requests the rounds so far allow. The audit needs it, because it checks
+        #: all rounds together.
         self.repeats_allowed = 0
         #: Called with the name of a process that has died.
         self.on_death: Callable[[str], None] = lambda name: None
@@ -75,7 +76,7 @@ class System:
         self.wait_until(self._ticks, "the first tick", seconds=60)
 
     def stop(self) -> None:
-        """End all processes, then the servers."""
+        """End all processes, and then the servers."""
         for process in self.processes.values():
             process.is_restarted = False
             process.terminate()
@@ -102,7 +103,7 @@ class System:
 
     # --- While it runs ----------------------------------------------------------------------------
     def supervise(self) -> None:
-        """Report dead processes, and restart those whose wait is over."""
+        """Report processes that have died, and restart those whose delay is over."""
         for process in self.processes.values():
             if process.notice_death():
                 self.on_death(process.name)
@@ -112,7 +113,7 @@ class System:
         """Supervise the processes until a condition is met.
 
         Raises:
-            TimeUpError: it was not met in time.
+            TimeUpError: the condition was not met in time.
         """
         end = time.monotonic() + seconds
         while True:
@@ -161,8 +162,10 @@ class System:
     def _environment(self) -> dict[str, str]:
         return {
             **os.environ,
-            "REDEEMER_HOME": str(self.folder),  # Do not use a running `make up`,
-            **{game.setting("SALT"): "" for game in GAMES},  # or the games in .env.
+            # Do not use the servers of a running `make up`.
+            "REDEEMER_HOME": str(self.folder),
+            # Do not use the games that .env configures.
+            **{game.setting("SALT"): "" for game in GAMES},
             "DJANGO_SETTINGS_MODULE": "redeemer.settings",
             "DATABASE_URL": self.servers.database_url,
             "DATABASE_POOL": "1",
@@ -214,7 +217,7 @@ class System:
         return Process(name, command, self.environment, self.folder / f"{name}.log")
 
     def add(self, name: str, like: str) -> Process:
-        """Add a process with the command of another one. It is not started."""
+        """Add a process with the same command as another one. It is not started."""
         found = self.processes[like]
         command = [part.replace(f"{like}@", f"{name}@") for part in found.command]
         process = self.processes[name] = self._process(name, command)

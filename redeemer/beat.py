@@ -1,4 +1,4 @@
-"""Celery beat's schedule from the database. A bad row does not stop the other rows.
+"""Celery beat's scheduler, which reads the database. A bad row does not stop the other rows.
 
 The rows belong to django-celery-beat, and people edit them. Its own scheduler ends beat when a row
 cannot be read, cannot say when it is due, or cannot be saved. Beat then ends at every start, and
@@ -27,7 +27,10 @@ class TolerantEntry(ModelEntry):  # type: ignore[misc] # Untyped.
     """A row of the schedule."""
 
     def is_due(self) -> Any:
-        """Whether it is due, and when to check again. A row that raises is skipped for a while."""
+        """Return whether the row is due, and in how many seconds to check again.
+
+        If the check raises an error, the row is skipped for RETRY_SECONDS.
+        """
         try:
             due = super().is_due()
         except _DATABASE_DOWN:
@@ -38,9 +41,9 @@ class TolerantEntry(ModelEntry):  # type: ignore[misc] # Untyped.
         return due
 
     def save(self) -> None:
-        """Store the last run. If the row fails its own validation, store it without validation.
+        """Store the time of the last run, even if the row fails its own validation.
 
-        Otherwise the row would be due again at once.
+        If it were not stored, the row would be due again at once.
         """
         try:
             super().save()
@@ -57,7 +60,7 @@ class TolerantScheduler(DatabaseScheduler):  # type: ignore[misc]
     Entry = TolerantEntry
 
     def all_as_schedule(self) -> dict[str, Any]:
-        """Every usable entry, by name."""
+        """Return every usable entry, by name."""
         found = {}
         failed = set()
         for pk, name in self.enabled_models_qs().values_list("pk", "name"):
@@ -81,7 +84,7 @@ def _subject(name: str) -> str:
 
 
 def _report_skipped(name: str, error: Exception) -> str:
-    """Raise the alarm of a row that is skipped. Returns the alarm's subject."""
+    """Raise the alarm that a row is skipped. Returns the alarm's subject."""
     message = (
         f"Beat leaves out “{name}” ({type(error).__name__}): its row in the schedule cannot be "
         "used. The other rows go on. Open it under Schedule, and correct its dates and its length."

@@ -1,6 +1,6 @@
-"""How long the body of a request may be: by its path, and of all requests together.
+"""Limits on the size of request bodies: one for each path, and one for all requests together.
 
-The web server asks before it reads a body, because a body above 64 kB is kept in a file, and no
+The web server applies them before it reads a body. A body above 64 kB is kept in a file, and no
 login is checked until the whole body has arrived.
 """
 
@@ -18,11 +18,11 @@ _FORM_BYTES = 4_000_000
 #: A list of members may have up to 5 MB. If it is only somewhat larger, the request still reaches
 #: the form, which rejects the list with an explanation.
 _LIST_BYTES = 16_000_000
-#: The disk that the bodies of all requests may use together.
+#: The disk space that the bodies of all requests may use together.
 MAX_BYTES_OF_ALL = 128_000_000
 
 _ADMIN = "/admin/"
-#: Pages that take more or less than the other pages of the admin.
+#: Pages whose limit differs from that of the other pages of the admin.
 _PAGES = {
     "/admin/login/": BODY_BYTES_IN_MEMORY,
     "/admin/import/": _LIST_BYTES,
@@ -44,11 +44,11 @@ class _Full(BadRequest):  # type: ignore[misc] # Untyped.
 
 
 def max_body_bytes(path: str) -> int:
-    """How long the body of a request for this path may be.
+    """Return the size limit for the body of a request, in bytes.
 
     Args:
-        path: as Django gets it, without the query. A path that no page has takes what the login
-            page takes.
+        path: the path of the request as Django gets it, without the query. Outside the admin, the
+            limit is the same as for the login page.
     """
     if path in _PAGES:
         return _PAGES[path]
@@ -59,11 +59,11 @@ class Request(HTTPRequestParser):  # type: ignore[misc] # Untyped.
     """A request whose body is refused, before it is read, if it is too long or has no length."""
 
     def __init__(self, server: Any, adjustments: Any) -> None:
-        """As HTTPRequestParser.
+        """Create the parser for one request.
 
         Args:
-            server: which has the other requests.
-            adjustments: of waitress.
+            server: the server that receives the request. It also knows the other requests.
+            adjustments: the configuration of waitress.
         """
         self._server = server
         super().__init__(adjustments)
@@ -90,7 +90,7 @@ class Request(HTTPRequestParser):  # type: ignore[misc] # Untyped.
         return bool(self.content_length > BODY_BYTES_IN_MEMORY)
 
     def _others_bytes(self) -> int:
-        """The disk that other requests use, or will use when they have arrived."""
+        """Return the bytes on disk that other requests use, or will use when they are complete."""
         channels = list(self._server.active_channels.values())
         found = [one for channel in channels for one in (*channel.requests, channel.request)]
         return sum(

@@ -1,8 +1,8 @@
-"""Celery's transport for Redis, with a worker that survives what is no message.
+"""Celery's transport for Redis, adapted so that a list element that is not a message is dropped.
 
-Kombu reads an element of a list and delivers it in one step. An element that is no message raises
-an error in the worker's event loop, which ends the worker. The broker may be used by others, or
-have been written to by hand.
+Kombu reads an element of a list and delivers it in one step. An element that is not a message
+raises an error in the worker's event loop, which ends the worker. Such elements can come from other
+programs that use the same broker, or from a person who wrote to it by hand.
 """
 
 from __future__ import annotations
@@ -15,15 +15,18 @@ from kombu.transport import TRANSPORT_ALIASES, redis
 
 from giftcodes.domain import log_lines
 
-#: What kombu raises for an element that is not JSON, not a message, or has no readable body. The
-#: errors of a lost connection are others.
+#: What kombu raises for an element that is not JSON, is not a message, or has no readable body. A
+#: lost connection raises other errors.
 _NOT_A_MESSAGE = (ValueError, LookupError, TypeError, AttributeError, RecursionError)
-#: At most one line in so many seconds: a list can hold many such elements.
+#: At most one line is logged in this many seconds, because a list can hold many such elements.
 _SECONDS_BETWEEN_LINES = 60.0
 
 
 class TolerantChannel(redis.Channel):
-    """Drops what is no message. The database is the queue, so that nothing is lost with it."""
+    """A channel that drops elements that are not messages.
+
+    No work can be lost with them, because the database is the queue.
+    """
 
     _reported_at: float | None = None
     _dropped = 0
@@ -32,7 +35,8 @@ class TolerantChannel(redis.Channel):
         """Read and deliver one element.
 
         Raises:
-            Empty: there was none, or it was no message. The caller then waits for the next one.
+            Empty: there was no element, or it was not a message. The caller then waits for the next
+                one.
         """
         try:
             return super()._brpop_read(**options)  # type: ignore[misc] # A private method.
@@ -47,7 +51,7 @@ class TolerantChannel(redis.Channel):
         now = time.monotonic()
         if self._reported_at is not None and now - self._reported_at < _SECONDS_BETWEEN_LINES:
             return
-        # The element is not shown: it may hold anything.
+        # The element is not shown, because it may contain anything.
         log_lines.warning(
             f"The broker's list had {self._dropped} element(s) that are no messages of ours "
             f"({type(error).__name__}); dropped. Does another program use the same REDIS_URL?"
@@ -56,12 +60,12 @@ class TolerantChannel(redis.Channel):
 
 
 class TolerantTransport(redis.Transport):
-    """Kombu's, with our channel."""
+    """Kombu's transport for Redis, with our channel."""
 
     Channel = TolerantChannel
 
 
 def install() -> None:
-    """Use this transport for the addresses that kombu's own transport for Redis is for."""
+    """Use this transport for redis:// and rediss:// addresses instead of kombu's own."""
     for scheme in ("redis", "rediss"):
         TRANSPORT_ALIASES[scheme] = f"{__name__}:{TolerantTransport.__name__}"

@@ -1,4 +1,4 @@
-"""The Celery application. decision 2 explains its settings (`CELERY_…`)."""
+"""The Celery application. Decision 2 explains its settings (`CELERY_…`)."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from redeemer import broker
 from redeemer.startup_errors import install_excepthook, require_secret_key
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "redeemer.settings")
-# Celery prefers these variables to the settings. In a shell they belong to another project, and our
-# messages would go to its broker.
+# Celery prefers these variables to the settings. If they are set in a shell, they belong to another
+# project, and our messages would go to that project's broker.
 for _name in (
     "BROKER_URL",
     "BROKER_READ_URL",
@@ -37,7 +37,7 @@ app.autodiscover_tasks()
 
 @signals.setup_logging.connect
 def _use_django_logging(**_: Any) -> None:
-    """Keep Celery from replacing the log configuration: one format for web, workers and beat."""
+    """Keep Celery from replacing our log configuration, so that all processes log in one format."""
     from logging.config import dictConfig
 
     from django.conf import settings
@@ -49,24 +49,25 @@ def _use_django_logging(**_: Any) -> None:
 def _wake_event_loop(**_: Any) -> None:
     """Wake the worker's event loop when a thread becomes free.
 
-    With prefetching switched off, the loop fetches a message only when a thread is free, and does
-    not notice that one has become free: it sleeps until something else wakes it, about a tenth of a
-    second (decision 2). The delay of a millisecond is needed because the signal is sent just before
-    Celery releases the request.
+    With prefetching switched off, the loop fetches a message only when a thread is free. It does
+    not notice when a thread becomes free: it sleeps until something else wakes it, which takes
+    about a tenth of a second (decision 2). The delay of a millisecond is needed because the signal
+    is sent just before Celery releases the request.
     """
     if hub := get_event_loop():
         hub.call_soon(hub.call_later, _WAKE_DELAY_SECONDS, _do_nothing)
 
 
 def _do_nothing() -> None:
-    """A callback whose only purpose is to wake the loop."""
+    """Do nothing: this callback only wakes the loop."""
 
 
 @signals.import_modules.connect(sender=app)
 def _check_secret_key(**_: Any) -> None:
     """End the process if there is no SECRET_KEY. The signal is sent when workers and beat start.
 
-    Celery logs an exception of a receiver with its traceback, unless it ends the process.
+    If a receiver raises an ordinary exception, Celery logs its traceback and continues. SystemExit
+    ends the process.
     """
     try:
         require_secret_key()

@@ -31,7 +31,7 @@ _DJANGO_NAMES = {
 
 
 def parameters(url: str) -> dict[str, str]:
-    """The connection parameters in a URL, by their libpq names.
+    """Return the connection parameters in a URL, by their libpq names.
 
     Args:
         url: the value of DATABASE_URL. Reserved characters are percent-encoded: the folder of a
@@ -46,10 +46,10 @@ def parameters(url: str) -> dict[str, str]:
 
 
 def django_settings(url: str) -> dict[str, Any]:
-    """Django's DATABASES entry for a URL, without ENGINE.
+    """Return Django's DATABASES entry for a URL, without ENGINE.
 
     Raises:
-        SettingError: as `parameters`.
+        SettingError: the URL is not valid, or does not name a database.
     """
     found, options = _parse(url)
     settings: dict[str, Any] = {
@@ -61,17 +61,17 @@ def django_settings(url: str) -> dict[str, Any]:
 
 
 def with_name(url: str, name: str) -> str:
-    """The URL of another database on the same server.
+    """Return the URL of another database on the same server.
 
     Raises:
-        SettingError: as `parameters`.
+        SettingError: `url` is not valid.
     """
     others = {keyword: value for keyword, value in parameters(url).items() if keyword != "dbname"}
     return f"postgresql:///{quote(name, safe='')}?{urlencode(others, quote_via=quote)}"
 
 
 def _parse(url: str) -> tuple[dict[str, str], dict[str, Any]]:
-    """The parameters for libpq, and the options for Django."""
+    """Return the parameters for libpq and the options for Django."""
     scheme, separator, rest = url.strip().partition("://")
     if not separator or scheme.lower() not in _SCHEMES:
         raise SettingError(f"DATABASE_URL must be a postgres:// address, in the form {_FORM}")
@@ -108,7 +108,7 @@ def _parse(url: str) -> tuple[dict[str, str], dict[str, Any]]:
 def _check_port(ports: str) -> None:
     """Refuse a port that is not a number.
 
-    libpq would accept it and show it in its error, and it may be the end of a password.
+    libpq would accept it and show it in an error message. It may be the end of a password.
     """
     if not all(re.fullmatch(r"[0-9]*", port) for port in ports.split(",")):
         raise SettingError(
@@ -118,7 +118,7 @@ def _check_port(ports: str) -> None:
 
 
 def _encoded(account: str) -> str:
-    """The user and the password with every reserved character percent-encoded."""
+    """Return the user and the password with every reserved character percent-encoded."""
     parts = account.split(":", 1)
     return ":".join(quote(unquote(part), safe="") for part in parts)
 

@@ -1,6 +1,6 @@
-"""Reads all settings, from the environment and from `.env` in the folder of manage.py.
+"""Reads all settings from the environment and from `.env` in the folder of manage.py.
 
-docs/reference/settings.md lists them.
+docs/reference/settings.md lists the settings.
 
 A value is used as written: nothing in it is expanded. An error names the setting, and never shows
 its value.
@@ -40,7 +40,7 @@ _ADDRESSES = ("DATABASE_URL", "REDIS_URL")
 
 
 class SettingError(ImproperlyConfigured):
-    """A setting that cannot be used. The text is one line, and names it without its value."""
+    """A setting cannot be used. The text is one line that names the setting, but not its value."""
 
 
 def load(path: Path, environment: MutableMapping[str, str] = os.environ) -> None:
@@ -48,7 +48,8 @@ def load(path: Path, environment: MutableMapping[str, str] = os.environ) -> None
 
     Args:
         path: the file. It need not exist.
-        environment: gets the settings. Its own values win, even empty ones.
+        environment: the settings are added to it. A name that it already has keeps its value, even
+            an empty one.
 
     Raises:
         SettingError: the file, or a line of it, cannot be read.
@@ -61,14 +62,15 @@ def load(path: Path, environment: MutableMapping[str, str] = os.environ) -> None
 
 
 def parse(text: str, file: str) -> dict[str, str]:
-    """The settings in the text of a `.env` file, by name.
+    """Return the settings in the text of a `.env` file, by name.
 
     Args:
         text: lines of the form `NAME=value`, with comments and empty lines between them.
         file: the file's name, for errors.
 
     Raises:
-        SettingError: a line has another form, or a name has two values. It has the line's number.
+        SettingError: a line has another form, or a name has two values. The text contains the
+            number of the line.
     """
     found: dict[str, str] = {}
     lines: dict[str, int] = {}
@@ -128,7 +130,7 @@ def _text_of(path: Path) -> str:
         return content.decode(encoding)
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
-        # Not chained: the error contains the content of the file.
+        # The error is not chained, because it contains the content of the file.
         problem = f"{path}, line {line}: this is not UTF-8 text. Save the file as UTF-8."
     raise SettingError(problem)
 
@@ -140,7 +142,7 @@ def _without_quotes(value: str) -> str:
     return value
 
 
-# The methods below are named after types, and would hide those in annotations.
+# The methods below are named after types. In annotations they would hide the types themselves.
 _Text: TypeAlias = str
 _Texts: TypeAlias = list[str]
 _Whole: TypeAlias = int
@@ -155,7 +157,7 @@ class Settings:
         self._environment = environment
 
     def str(self, name: _Text, *, default: _Text = "") -> _Text:
-        """The value as written; the default if there is none."""
+        """Return the value as written, or the default if the setting is missing."""
         return self._environment.get(name, default)
 
     def int(
@@ -166,10 +168,10 @@ class Settings:
         least: _Whole | None = None,
         most: _Whole | None = None,
     ) -> _Whole:
-        """A whole number.
+        """Return a whole number.
 
         Raises:
-            SettingError: it is not a whole number, or not from `least` to `most`.
+            SettingError: the value is not a whole number, or is not between `least` and `most`.
         """
         text = self._text(name)
         if not text:
@@ -183,10 +185,10 @@ class Settings:
         return number
 
     def float(self, name: _Text, *, default: _Number) -> _Number:
-        """A number with or without decimals.
+        """Return a number, with or without decimals.
 
         Raises:
-            SettingError: it is not a number.
+            SettingError: the value is not a number.
         """
         text = self._text(name)
         if not text:
@@ -196,10 +198,10 @@ class Settings:
         return float(text)
 
     def bool(self, name: _Text, *, default: _Switch) -> _Switch:
-        """Whether it is switched on.
+        """Return whether the setting is switched on.
 
         Raises:
-            SettingError: it means neither yes nor no.
+            SettingError: the value means neither yes nor no.
         """
         text = self._text(name).lower()
         if not text:
@@ -209,16 +211,19 @@ class Settings:
         return text in _YES
 
     def list(self, name: _Text, *, default: Sequence[_Text] = ()) -> _Texts:
-        """Comma-separated values, without spaces around them. An empty value is an empty list."""
+        """Return comma-separated values without the spaces around them.
+
+        An empty value gives an empty list.
+        """
         if name not in self._environment:
             return list(default)
         return [part.strip() for part in self._environment[name].split(",") if part.strip()]
 
     def choice(self, name: _Text, choices: Iterable[_Text], *, default: _Text) -> _Text:
-        """One of the choices, in their spelling; compared without case.
+        """Return one of the choices, spelled as in `choices`. Upper and lower case do not matter.
 
         Raises:
-            SettingError: it is not one of them.
+            SettingError: the value is not one of the choices.
         """
         by_name = {choice.lower(): choice for choice in choices}
         text = self._text(name).lower()
@@ -229,7 +234,7 @@ class Settings:
         return by_name[text]
 
     def zone(self, name: _Text, *, default: _Text) -> _Text:
-        """A time zone's name, such as Europe/Berlin.
+        """Return the name of a time zone, such as Europe/Berlin.
 
         Raises:
             SettingError: there is no such zone.

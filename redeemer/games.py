@@ -1,6 +1,6 @@
 """The games whose codes can be redeemed.
 
-A new game of a known protocol is one more block in GAMES, and no other change.
+To add a game with a known protocol, add a block to GAMES. Nothing else needs to change.
 """
 
 from __future__ import annotations
@@ -12,23 +12,26 @@ from dataclasses import dataclass
 from giftcodes.clients.games.config import ProviderConfig, Rate
 from redeemer.environment import SettingError, Settings
 
-#: The database columns have this length, and the name is the prefix of the game's settings.
+#: The length is that of the database columns. The characters must be allowed in the names of
+#: settings, because the name is the prefix of the game's settings.
 _NAME = re.compile(r"[a-z][a-z0-9]{0,19}")
 
 
 @dataclass(frozen=True, slots=True)
 class Game:
-    """What is known about a game without the environment.
+    """A game, with the defaults for its settings.
 
     Args:
-        name: up to 20 lower-case letters and digits. In upper case, the prefix of the settings.
+        name: up to 20 lower-case letters and digits. In upper case, it is the prefix of the game's
+            settings.
         title: the name that players use.
-        realm_word: the game's own word for `kid`.
-        api_url: where codes are redeemed.
-        origin: the gift page, without a slash at the end.
-        rate: `30/60` is 30 requests in 60 seconds.
+        realm_word: the game's own word for what its API calls `kid`.
+        api_url: the address at which codes are redeemed.
+        origin: the address of the gift page, without a slash at the end.
+        rate: the rate limit. `30/60` means 30 requests in 60 seconds.
         protocol: a key of `giftcodes.clients.games.CLIENTS`.
-        directory_url: the address of a player in a directory of players; `{id}` is the player ID.
+        directory_url: the address of a player in a directory of players. `{id}` stands for the
+            player ID.
 
     Raises:
         ValueError: the name cannot be used.
@@ -50,11 +53,11 @@ class Game:
             )
 
     def setting(self, what: str) -> str:
-        """The name of one of its settings: `SALT` gives `WHITEOUT_SALT`."""
+        """Return the name of one of the game's settings: `SALT` gives `WHITEOUT_SALT`."""
         return f"{self.name.upper()}_{what}"
 
 
-#: docs/reference/protocol.md has what is known about each.
+#: docs/reference/protocol.md says what is known about each game.
 GAMES: tuple[Game, ...] = (
     Game(
         name="whiteout",
@@ -91,10 +94,11 @@ GAMES: tuple[Game, ...] = (
 
 
 def providers(games: Iterable[Game], env: Settings) -> dict[str, ProviderConfig]:
-    """The configuration of each game, by its name.
+    """Return the configuration of each game, by the game's name.
 
     Raises:
-        ValueError: two games have one name, or a setting cannot be read. The text names it.
+        ValueError: two games have the same name, or a setting has a value that is not allowed.
+        SettingError: a setting cannot be read. The text names the setting.
     """
     found: dict[str, ProviderConfig] = {}
     for game in games:

@@ -1,4 +1,4 @@
-"""Structured log lines: readable on a terminal, JSON where `LOG_FORMAT=json`."""
+"""Configures structured log lines. They are readable text, or JSON with `LOG_FORMAT=json`."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _MAX_LINE_CHARACTERS = 2_000
 def only_printable(_logger: Any, _method: str, event: Any) -> Any:
     """Remove the characters that hide or reorder text from every value of a log line.
 
-    Names of players and answers of servers are among the values.
+    The values include the names of players and the responses of servers.
     """
     return {name: _printable_value(value) for name, value in event.items()}
 

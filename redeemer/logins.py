@@ -1,10 +1,10 @@
-"""Which logins are refused: those of an address, and those of many addresses for one account.
+"""Decides which logins are refused, by the client's address and by the account.
 
-After five wrong logins an address waits, whatever the account (decision 12). An attacker with many
-addresses could still try five passwords for one account from each of them. So an account for which
-many logins have failed is guarded: a network from which it has never logged in has one attempt in
-the time in which it would have five for each address. What one network does never counts for
-another, so the owner of an account cannot be locked out by others.
+After five wrong logins an address must wait, whatever the account (decision 12). An attacker with
+many addresses could still try five passwords for one account from each of them. So an account is
+guarded after many failed logins: a network from which its owner has never logged in then has one
+attempt within the cool-off time, instead of five for each address. The attempts of one network
+never count for another network, so other people cannot lock out the owner of an account.
 """
 
 from __future__ import annotations
@@ -22,17 +22,18 @@ if TYPE_CHECKING:
     from django.db.models import QuerySet
     from django.http import HttpRequest
 
-#: An account is guarded when so many logins for it have failed within the cool-off time.
+#: An account is guarded when this many logins for it have failed within the cool-off time.
 GUARDED_AFTER_FAILURES = 20
-#: The networks of which each has one attempt: an attacker easily gets all addresses of one.
+#: The prefix length of a network that has one attempt, by IP version. An attacker can easily get
+#: all the addresses of such a network.
 _NETWORK_BITS = {4: 24, 6: 48}
 
 
 class LoginHandler(AxesDatabaseHandler):  # type: ignore[misc] # Untyped.
-    """Counts failed logins by address as axes does, and guards accounts that are guessed at."""
+    """Counts failed logins by address, as axes does, and guards accounts that are attacked."""
 
     def is_locked(self, request: HttpRequest, credentials: dict[str, Any] | None = None) -> bool:
-        """Whether a login is refused without a look at its password."""
+        """Whether a login is refused without checking its password."""
         if super().is_locked(request, credentials):
             return True
         username = get_client_username(request, credentials)
@@ -41,11 +42,12 @@ class LoginHandler(AxesDatabaseHandler):  # type: ignore[misc] # Untyped.
 
 
 def is_guarded_against(request: HttpRequest, username: str) -> bool:
-    """Whether an account is guarded, and the request's network has used its attempt.
+    """Whether an account is guarded and the request's network has already used its attempt.
 
     Args:
-        request: with the attributes of axes.
-        username: of the account. It need not exist, so that nothing is told about accounts.
+        request: a request that has the attributes that axes adds.
+        username: the name of the account. Names without an account are treated in the same way, so
+            that the response does not reveal which accounts exist.
     """
     failed = AccessAttempt.objects.filter(
         username=username, attempt_time__gte=get_cool_off_threshold(request)
@@ -59,7 +61,12 @@ def is_guarded_against(request: HttpRequest, username: str) -> bool:
 
 
 def of_network(rows: QuerySet[Any], address: str | None) -> QuerySet[Any]:
-    """Those of these attempts that came from the network of an address."""
+    """Return the rows whose attempt came from the same network as `address`.
+
+    Args:
+        rows: rows of axes, such as AccessAttempt or AccessLog.
+        address: an IP address. None stands for the attempts whose address is not known.
+    """
     if address is None:
         return rows.filter(ip_address__isnull=True)
     bits = _NETWORK_BITS[ip_address(address).version]

@@ -36,10 +36,13 @@ _ENTRY = re.compile(
 
 
 def client_address(request: HttpRequest) -> str | None:
-    """The address that the outermost of our proxies saw, without a port; None if it is not known.
+    """Return the address that the outermost of our proxies saw, without a port.
 
-    Each proxy appends the address of its own client, so that only the last `PROXIES` entries can be
-    trusted. The client may have written those before them. An invalid entry counts as missing.
+    Each proxy appends the address of its own client, so only the last `PROXIES` entries can be
+    trusted. The client may have written the others. An invalid entry counts as missing.
+
+    Returns:
+        The address. None if it is not known.
     """
     proxies: int = settings.PROXIES
     entries = request.headers.get("X-Forwarded-For", "").split(",")
@@ -49,9 +52,9 @@ def client_address(request: HttpRequest) -> str | None:
 
 
 def lockout_address(request: HttpRequest) -> str | None:
-    """The key by which failed logins are counted.
+    """Return the key by which failed logins are counted.
 
-    An IPv4 address, or the /64 of an IPv6 address, which belongs to one customer.
+    It is an IPv4 address, or the /64 network of an IPv6 address, which belongs to one customer.
     """
     found = client_address(request)
     if found is None or ":" not in found:
@@ -60,10 +63,11 @@ def lockout_address(request: HttpRequest) -> str | None:
 
 
 def _address(entry: str) -> IPv4Address | IPv6Address | None:
-    """The address in an entry of X-Forwarded-For.
+    """Return the address in an entry of X-Forwarded-For.
 
-    `1.2.3.4`, `1.2.3.4:5678`, `2001:db8::1`, `[2001:db8::1]:443`, each also in quotes, with or
-    without a zone. An IPv4-mapped IPv6 address (`::ffff:1.2.3.4`) is the IPv4 address.
+    An entry may be `1.2.3.4`, `1.2.3.4:5678`, `2001:db8::1` or `[2001:db8::1]:443`, and each of
+    these may be in quotes and may have a zone. For an IPv4-mapped IPv6 address (`::ffff:1.2.3.4`),
+    the IPv4 address is returned.
     """
     match = _ENTRY.fullmatch(entry.strip())
     if match is None:
@@ -78,14 +82,17 @@ def _address(entry: str) -> IPv4Address | IPv6Address | None:
 
 
 def bind_client_address(request: HttpRequest, **_signal: Any) -> None:
-    """Add `client_address` to a request's log lines, and never an address that the client wrote."""
+    """Add the result of `client_address`, which a client cannot forge, to a request's log lines."""
     structlog.contextvars.bind_contextvars(ip=client_address(request))
 
 
 def locked_out(
     request: HttpRequest, _response: HttpResponse | None, credentials: Any = None
 ) -> HttpResponse:
-    """The response after too many failed logins, with the time when the next one is accepted."""
+    """Return the response after too many failed logins.
+
+    It shows the time at which the next login is accepted.
+    """
     address = lockout_address(request)
     is_guarded = getattr(request, "account_is_guarded", False)
     if is_guarded:
@@ -102,7 +109,7 @@ def locked_out(
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
-    """Explain a form with too much data, and an address with a filter that no list offers.
+    """Explain a form that has too much data, or a URL with a filter that the list does not offer.
 
     Any other bad request gets Django's own response.
     """
@@ -115,7 +122,7 @@ def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 
 def csrf_failed(request: HttpRequest, reason: str = "") -> HttpResponse:
-    """Explain a missing cookie: without TLS, browsers send no secure cookie, and no login works."""
+    """Explain a missing cookie: without TLS browsers send no secure cookies, so logins fail."""
     if reason == REASON_NO_CSRF_COOKIE and settings.CSRF_COOKIE_SECURE and not request.is_secure():
         return render(request, "admin/no_cookie.html", status=403)
     return csrf_failure(request, reason)

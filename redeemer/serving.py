@@ -2,9 +2,9 @@
 
     python -m redeemer.serving --bind 127.0.0.1:8000
 
-Waitress reads a whole request, header and body, before a thread gets it. It does not limit the time
-that this takes: a client that sends one byte every ten seconds counts as active. This module adds a
-limit.
+Waitress reads a whole request, header and body, before it passes it to a thread. It does not limit
+the time that this takes: a client that sends one byte every ten seconds counts as active. This
+module adds a limit.
 """
 
 from __future__ import annotations
@@ -40,19 +40,20 @@ MIN_BYTES_PER_SECOND = 16_384
 #: How long a connection may be idle between a response and the next request. Proxies keep idle
 #: connections for 60 s.
 IDLE_SECONDS = 75.0
-#: A client that reads nothing of its response for this long is disconnected, because a long
-#: response occupies a thread.
+#: A client that does not read its response for this long is disconnected, because a long response
+#: occupies a thread.
 UNREAD_SECONDS = 30.0
 #: When all connections are in use, those that have waited this long for a request are closed.
 CROWDED_SECONDS = 2.0
 #: How long running requests may take after SIGTERM.
 GRACE_SECONDS = 5.0
-#: The time between two checks of beat's tick.
+#: The time between two checks of whether beat ticks.
 BEAT_CHECK_SECONDS = failpoints.seconds("BEAT_CHECK_SECONDS", 15.0)
 
 MAX_HEADER_BYTES = 32_768
 _MAX_CONNECTIONS = 1_000
-#: Open files of the application itself: database connections, static files, bodies kept in a file.
+#: How many files the application itself may have open: database connections, static files, and
+#: request bodies that are kept in files.
 _OWN_FILES = 64
 
 _Listener = socket.socket
@@ -67,7 +68,7 @@ class Channel(HTTPChannel):  # type: ignore[misc] # Untyped.
     """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
-        """As HTTPChannel."""
+        """Accept the same arguments as HTTPChannel."""
         self.idle_since = time.monotonic()
         self.begun_at: float | None = self.idle_since
         self.received_bytes = 0
@@ -76,7 +77,10 @@ class Channel(HTTPChannel):  # type: ignore[misc] # Untyped.
         self.parser_class = functools.partial(Request, self.server)
 
     def received(self, data: bytes) -> bool:
-        """Count the bytes, including blank lines before a request, which must not gain time."""
+        """Count the bytes that arrive.
+
+        Blank lines before a request count, too: a client must not gain time by sending them.
+        """
         if self.begun_at is None:
             self.begun_at = time.monotonic()
         self.received_bytes += len(data)
@@ -88,7 +92,12 @@ class Channel(HTTPChannel):  # type: ignore[misc] # Untyped.
         super().service()
 
     def is_overdue(self, now: float, *, is_crowded: bool) -> bool:
-        """Whether the client has taken too long. The application's time is not counted."""
+        """Whether the client has taken too long. The time of the application does not count.
+
+        Args:
+            now: the time of the monotonic clock, in seconds.
+            is_crowded: whether all connections are in use.
+        """
         if self.is_busy():
             self.idle_since = now
             return self._is_unread(now)
@@ -111,7 +120,7 @@ class Channel(HTTPChannel):  # type: ignore[misc] # Untyped.
         return now - self._unread_since[1] > UNREAD_SECONDS
 
     def is_busy(self) -> bool:
-        """Whether a request is being answered, or its response sent."""
+        """Whether a request is being answered, or its response is being sent."""
         return bool(self.requests or self.total_outbufs_len)
 
 
@@ -121,8 +130,8 @@ class _WithDeadlines(BaseWSGIServer):  # type: ignore[misc] # Untyped.
     def maintenance(self, now: float) -> None:  # noqa: ARG002 - the wall clock
         """Close each overdue connection at once. The loop calls this about once a second.
 
-        Waitress would close a channel only when its socket is writable. The socket of an unread
-        response never is.
+        Waitress would close a channel only when its socket is writable. The socket never becomes
+        writable while the client leaves the response unread.
         """
         for channel in list(self.active_channels.values()):
             if channel.is_overdue(time.monotonic(), is_crowded=self.in_connection_overflow):
@@ -159,7 +168,7 @@ def listen(bind: str) -> _Listener:
 
 
 def _listen_on_path(path: Path) -> _Listener:
-    """Listen on a path. A socket left by a killed server is replaced, unless it is in use."""
+    """Listen on a path. Replace a socket that a killed server left there, unless it is in use."""
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
         if _is_left_behind(path):
@@ -181,7 +190,7 @@ def _is_left_behind(path: Path) -> bool:
 
 
 def serve(listener: _Listener, application: Callable[..., Any], *, trusts_proxies: bool) -> None:
-    """Serve until SIGTERM or SIGINT; then accept no new request, finish running ones, and return.
+    """Serve until SIGTERM or SIGINT. Then accept no new requests, finish running ones, and return.
 
     Args:
         listener: a listening socket.
@@ -223,7 +232,10 @@ def _server(listener: _Listener, application: Callable[..., Any], *, trusts_prox
 
 
 def _connection_limit() -> int:
-    """The number of connections that the limit on open files allows. One may need two files."""
+    """Return how many connections the limit on open files allows. Each may need two files.
+
+    The limit is raised first if necessary.
+    """
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = 2 * _MAX_CONNECTIONS + _OWN_FILES
     if soft != resource.RLIM_INFINITY and soft < wanted:
@@ -252,7 +264,9 @@ def _drain(server: Any) -> None:
 
 
 class BeatWatch:
-    """Raises the alarm that beat is silent. A task cannot, since beat or the workers may be down.
+    """Raises an alarm if beat does not tick.
+
+    A task could not do this, because beat or the workers may be down.
 
     It runs in a thread of the site's process, and holds a database connection only during a check.
     """
@@ -266,7 +280,7 @@ class BeatWatch:
         threading.Thread(target=self._run, name="beat-watch", daemon=True).start()
 
     def check(self) -> None:
-        """Check once. Of several errors in a row, only the first is logged."""
+        """Check once. If several checks in a row fail, only the first error is logged."""
         from django.db import connection
 
         from giftcodes.domain import log_lines

@@ -1,6 +1,6 @@
-"""Sessions in the database, each under a hash of its key: a copy of the table logs no one in.
+"""Stores sessions in the database under a hash of their key.
 
-The key of a session is in the cookie of its browser only.
+The key itself is only in the browser's cookie, so a copy of the table is not enough to log in.
 """
 
 from __future__ import annotations
@@ -11,19 +11,23 @@ from typing import Any
 from django.contrib.sessions.backends import db
 from django.utils import timezone
 
-#: The length of the column.
+#: The length of the column `session_key`.
 _HASH_LENGTH = 40
 
 
 def stored_key(key: str) -> str:
-    """What the table holds instead of the key. Keys are long and random: no salt is needed."""
+    """Return the hash that the table holds instead of the key.
+
+    No salt is needed, because keys are long and random.
+    """
     return hashlib.sha256(key.encode()).hexdigest()[:_HASH_LENGTH]
 
 
 class SessionStore(db.SessionStore):
-    """Django's. Only the synchronous methods are adapted, because the site is a WSGI application.
+    """Django's session store, with hashed keys.
 
-    Django loads this class by the name of the module: `SESSION_ENGINE`.
+    Only the synchronous methods are adapted, because the site is a WSGI application. Django loads
+    this class by the name of the module, which is in `SESSION_ENGINE`.
     """
 
     def _get_session_from_db(self) -> Any:
@@ -39,13 +43,13 @@ class SessionStore(db.SessionStore):
         return bool(super().exists(stored_key(session_key)))
 
     def create_model_instance(self, data: dict[str, Any]) -> Any:
-        """The row of this session."""
+        """Return the row of this session, with the hash of its key."""
         row = super().create_model_instance(data)
         row.session_key = stored_key(row.session_key)
         return row
 
     def delete(self, session_key: str | None = None) -> None:
-        """Delete a session; without a key, this one."""
+        """Delete the session with this key. Without a key, delete this session."""
         key = session_key or self.session_key
         if key is not None:
             super().delete(stored_key(key))

@@ -1,6 +1,6 @@
-"""Settings. What differs between installations comes from the environment or from `.env`.
+"""Django's settings. Values that differ between installations come from the environment or `.env`.
 
-docs/reference/settings.md lists those settings.
+docs/reference/settings.md lists those values.
 """
 
 from __future__ import annotations
@@ -29,12 +29,12 @@ discovery.load_running_environment()
 
 # --- Django ---------------------------------------------------------------------------------------
 DEBUG = env.bool("DEBUG", default=False)
-# There is no default. If it is missing, commands that do not need it still run. The site, the
-# workers, beat, and commands that hash or sign do not (giftcodes.secret_key).
+# There is no default. If the key is missing, commands that do not need it still run. The site, the
+# workers, beat, and the commands that hash or sign do not start (giftcodes.secret_key).
 SECRET_KEY = env.str("SECRET_KEY", default="")
 THIS_MACHINE = {"localhost", "127.0.0.1", "[::1]"}
 #: Texts from which the keys of the secrets in tables are derived (giftcodes.encryption). The first
-#: one encrypts. SECRET_KEY comes last, and encrypts if there are none.
+#: one encrypts. SECRET_KEY is added at the end, so it encrypts if this list is empty.
 ENCRYPTION_KEYS = env.list("ENCRYPTION_KEYS", default=[])
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=sorted(THIS_MACHINE))
 CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
@@ -45,7 +45,7 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 INSTALLED_APPS = [
     "giftcodes",
     "redeemer.apps.RedeemerConfig",
-    # Without its `ready`, which would replace our admin site by its own.
+    # The basic configuration has no `ready`, which would replace our admin site with Unfold's own.
     "unfold.apps.BasicAppConfig",
     "redeemer.apps.RedeemerAdminConfig",
     "django.contrib.auth",
@@ -74,7 +74,7 @@ MIDDLEWARE = [
     "django_structlog.middlewares.RequestMiddleware",
     "simple_history.middleware.HistoryRequestMiddleware",
     "redeemer.statement_limit.StatementLimitMiddleware",
-    # Last: it replaces the response when there were too many failed logins.
+    # This must be last: it replaces the response when there were too many failed logins.
     "axes.middleware.AxesMiddleware",
 ]
 
@@ -95,7 +95,8 @@ TEMPLATES = [
 
 STATIC_URL = "static/"
 STATIC_ROOT = BASE_DIR / "staticfiles"
-# Static files are served from the packages, without collectstatic. WhiteNoise need not warn of it.
+# Static files are served from the packages, without collectstatic. The filter below hides
+# WhiteNoise's warning that STATIC_ROOT does not exist.
 WHITENOISE_USE_FINDERS = True
 warnings.filterwarnings("ignore", message="No directory at", module="django.core.handlers.base")
 LANGUAGE_CODE = "en"
@@ -163,15 +164,15 @@ _ENGINE = "redeemer.postgresql"
 POOL = {
     "min_size": 1,
     "max_size": max(REDEEM_THREADS, CONTROL_THREADS) + 4,
-    # In seconds. There are enough connections for all threads: a thread waits only when the server
+    # In seconds. There are enough connections for all threads, so a thread waits only if the server
     # does not answer.
     "timeout": 4,
-    # In seconds. The wait between two attempts doubles within one round of attempts. After a short
-    # round, the next thread that asks begins a new one: work resumes within seconds of the server's
-    # return.
+    # In seconds. This is the length of one round of attempts, in which each wait is twice as long
+    # as the one before. When a round is over, the next thread that needs a connection begins a new
+    # round. So with short rounds, work resumes within seconds of the server's return.
     "reconnect_timeout": 2,
 }
-#: The commands recognise by this host that no server is running.
+#: If the database has this host, the commands know that no server is running.
 NO_SERVER_HOST = discovery.NO_SERVER_HOST
 DATABASES: dict[str, dict[str, Any]] = {}
 if env.str("DATABASE_URL", default=""):
@@ -195,14 +196,15 @@ if env.str("DATABASE_URL", default=""):
     if env.bool("DATABASE_POOL", default=True):
         DATABASES["default"]["OPTIONS"]["pool"] = POOL
 else:
-    # No server. The host makes the driver's error say what to do.
+    # There is no server. The name of this host says what to do, and the driver's error shows it.
     DATABASES["default"] = {
         "ENGINE": _ENGINE,
         "NAME": "redeemer",
         "HOST": NO_SERVER_HOST,
     }
 
-#: The limit for one statement of a page, in seconds; 0: no limit. Workers and commands have none.
+#: The time limit for one statement of a page, in seconds. 0 means no limit. Workers and commands
+#: have no limit.
 WEB_STATEMENT_SECONDS = env.float("WEB_STATEMENT_SECONDS", default=15.0)
 
 # --- Celery: messages only wake workers (decision 2) -------------------------------------
@@ -231,62 +233,66 @@ CELERY_BEAT_SCHEDULER = "redeemer.beat:TolerantScheduler"
 CELERY_BEAT_MAX_LOOP_INTERVAL = 1
 
 # --- The pipeline ---------------------------------------------------------------------------------
-#: The limit for one request to the game, in seconds. The lease must be ten seconds longer
+#: The time limit for one request to the game, in seconds. The lease must be ten seconds longer
 #: (giftcodes.checks).
 HTTP_SECONDS = env.float("HTTP_SECONDS", default=15.0)
 HTTP_CONNECT_SECONDS = env.float("HTTP_CONNECT_SECONDS", default=5.0)
 LEASE_SECONDS = env.float("LEASE_SECONDS", default=30.0)
-#: The limit of concurrent requests of all workers. Twice the threads keeps each thread busy.
+#: How many requests all workers together may have in flight. Twice the number of threads keeps
+#: every thread busy.
 IN_FLIGHT_MAX = env.int("IN_FLIGHT_MAX", default=2 * REDEEM_THREADS)
 
 # --- Retention (decision 10) --------------------------------------------------------------
-#: In days; 0: no limit. Attempts that are proof, or that have no clear answer, are always kept.
+#: In days. 0 means that attempts are kept without a limit. Attempts that prove that a member has a
+#: code, or that have no clear answer, are always kept.
 KEEP_ATTEMPTS_DAYS = env.int("KEEP_ATTEMPTS_DAYS", default=90)
-#: In days; 0: no limit. The last run of each redemption is always kept.
+#: In days. 0 means that the journal is kept without a limit. The last run of each redemption is
+#: always kept.
 KEEP_JOURNAL_DAYS = env.int("KEEP_JOURNAL_DAYS", default=365)
 
-# Versions are read by row, not by date, and need no index on the date.
+# Versions are looked up by row, not by date, so they need no index on the date.
 SIMPLE_HISTORY_DATE_INDEX = False
 
 # --- Notifications --------------------------------------------------------------------------------
-#: The channel for alarms: a Discord webhook, or an Apprise address. A secret.
+#: The channel for alarms: a Discord webhook or an Apprise address. It is a secret.
 OPERATOR_CHANNEL = env.str("OPERATOR_CHANNEL", default="")
-#: Hosts in private networks that a guild's channel may be at: names, IP addresses, networks.
+#: The hosts in private networks that a guild's channel may be at: host names, IP addresses or
+#: networks.
 CHANNEL_PRIVATE_HOSTS = env.list("CHANNEL_PRIVATE_HOSTS", default=[])
-#: Schemes of Apprise that an address may have besides the known ones.
+#: The schemes of Apprise that an address may have besides the known ones.
 CHANNEL_SCHEMES = env.list("CHANNEL_SCHEMES", default=[])
-#: The public address of the site, for links in messages; empty: no links.
+#: The public address of the site, for links in messages. If it is empty, messages have no links.
 SITE_URL = env.str("SITE_URL", default="").strip().rstrip("/")
-#: The limit for one message, in seconds. Only a few are sent at a time, so that a channel that does
-#: not answer does not delay the ticks.
+#: The time limit for one message, in seconds. Only a few messages are sent at a time, so that
+#: channels that do not answer do not delay the ticks.
 ANNOUNCE_SECONDS = env.float("ANNOUNCE_SECONDS", default=6.0)
 ANNOUNCE_MAX = env.int("ANNOUNCE_MAX", default=max(1, CONTROL_THREADS // 4))
 
 
-# --- The games: a new one is a block in redeemer/games.py -----------------------------------------
+# --- The games (to add one, see redeemer/games.py) ------------------------------------------------
 try:
     PROVIDERS: dict[str, ProviderConfig] = providers(GAMES, env)
 except ValueError as error:
     raise ImproperlyConfigured(str(error)) from error
 
-#: The token of the bundled simulator's control paths, from which the demo and the audit read.
+#: The token for the control paths of the bundled simulator, which the demo and the audit use.
 SIMULATOR_TOKEN = env.str("SIMULATOR_TOKEN", default="")
 
 # --- Transport security outside DEBUG -------------------------------------------------------------
 # HTTPS=1: a proxy with TLS is in front of the site. `make up` on localhost is plain HTTP.
 HTTPS = env.bool("HTTPS", default=False)
 # A site that other hosts can reach sends cookies only over TLS, unless SECURE_COOKIES=0 says that
-# there is none.
+# there is no TLS.
 SECURE_COOKIES = env.bool(
     "SECURE_COOKIES", default=HTTPS or not (DEBUG or set(ALLOWED_HOSTS) <= THIS_MACHINE)
 )
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_COOKIES
 CSRF_FAILURE_VIEW = "redeemer.security.csrf_failed"
 SECURE_SSL_REDIRECT = HTTPS
-# Monitors call it directly, without the proxy.
+# Monitors request /healthz directly, without the proxy.
 SECURE_REDIRECT_EXEMPT = [r"^healthz$"]
 SECURE_HSTS_SECONDS = 31_536_000 if HTTPS else 0
-# HSTS for subdomains and in the browsers' preload lists is the domain owner's decision.
+# The owner of the domain decides whether HSTS includes subdomains and the browsers' preload lists.
 SILENCED_SYSTEM_CHECKS = ["security.W005", "security.W021"]
 if HTTPS:
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
@@ -319,7 +325,7 @@ PROXIES = env.int("PROXIES", default=1 if HTTPS else 0)
 AXES_HANDLER = "redeemer.logins.LoginHandler"
 AXES_CLIENT_IP_CALLABLE = "redeemer.security.lockout_address"
 AXES_LOCKOUT_CALLABLE = "redeemer.security.locked_out"
-# By address: if the account were locked, anyone could lock its owner out.
+# Lock the address, not the account: otherwise anyone could lock out the owner of an account.
 AXES_LOCKOUT_PARAMETERS = ["ip_address"]
 AXES_FAILURE_LIMIT = 5
 AXES_COOLOFF_TIME = dt.timedelta(minutes=15)
@@ -334,5 +340,6 @@ LOGGING = configure(
 )
 LOGGING_CONFIG = "logging.config.dictConfig"
 DJANGO_STRUCTLOG_CELERY_ENABLED = True
-# It would trust any X-Forwarded-For: redeemer.security.bind_client_address adds the address.
+# django-structlog would trust any X-Forwarded-For. redeemer.security.bind_client_address adds the
+# address instead.
 DJANGO_STRUCTLOG_IP_LOGGING_ENABLED = False

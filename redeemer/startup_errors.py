@@ -1,4 +1,4 @@
-"""Errors in the settings end a start with one clear line instead of a traceback."""
+"""Makes an error in the settings end a start with one clear line instead of a traceback."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def exit_with(error: ImproperlyConfigured) -> NoReturn:
 
 
 def require_secret_key() -> None:
-    """Check SECRET_KEY, for the processes that sign: the site, the workers and beat.
+    """Check SECRET_KEY in the processes that need it: the site, the workers and beat.
 
     Raises:
         ImproperlyConfigured: there is no SECRET_KEY. The text says what to do.

@@ -1,4 +1,4 @@
-"""The answer of a page whose statement took too long, so that the database cancelled it."""
+"""The response of a page if the database cancelled one of its statements, which took too long."""
 
 from __future__ import annotations
 
@@ -17,10 +17,13 @@ if TYPE_CHECKING:
 
 
 class StatementLimitMiddleware:
-    """Explains a cancelled statement. The limit is `WEB_STATEMENT_SECONDS` (redeemer.wsgi)."""
+    """Explains a cancelled statement to the user.
+
+    redeemer.wsgi sets the limit, which is `WEB_STATEMENT_SECONDS`.
+    """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
-        """As Django requires."""
+        """Store the next middleware or the view, which Django passes."""
         self._get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
@@ -28,7 +31,7 @@ class StatementLimitMiddleware:
         return self._get_response(request)
 
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
-        """A 503 with what to do, if the database cancelled a statement of this page."""
+        """Return a 503 that says what to do, if the database cancelled a statement of this page."""
         if not is_cancelled(exception):
             return None
         log_lines.warning("⏱ A page was given up: its statement took too long.", path=request.path)
@@ -37,7 +40,7 @@ class StatementLimitMiddleware:
 
 
 def is_cancelled(exception: BaseException) -> bool:
-    """Whether the database cancelled the statement, as it does at the end of its time."""
+    """Whether the database cancelled the statement, as it does when the time limit is reached."""
     return isinstance(exception, OperationalError) and isinstance(
         exception.__cause__, QueryCanceled
     )

@@ -1,4 +1,4 @@
-"""The URLs: the admin is the whole site."""
+"""The URLs. The admin is the whole site."""
 
 from __future__ import annotations
 

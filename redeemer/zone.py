@@ -1,6 +1,6 @@
-"""Times are shown, and read from forms, in the viewer's time zone.
+"""Pages show times, and forms read them, in the viewer's time zone.
 
-The browser sends its name in a cookie (giftcodes/static/giftcodes/frame.js).
+The browser sends the name of the zone in a cookie (giftcodes/static/giftcodes/frame.js).
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ class ViewerTimeZoneMiddleware:
         self._get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
-        """Answer in the viewer's zone, and restore the thread's zone."""
+        """Answer in the viewer's time zone, and restore the thread's own zone afterwards."""
         with timezone.override(_valid_zone(request.COOKIES.get(COOKIE, ""))):
             return self._get_response(request)
 
 
 def _valid_zone(name: str) -> str | None:
-    """The name if it is a known zone, otherwise None. None means the zone in the settings."""
+    """Return `name` if it is a known zone. Otherwise return None: the zone in the settings."""
     try:
         return name if name and name in _zones() else None
     except DatabaseError:
@@ -39,9 +39,9 @@ def _valid_zone(name: str) -> str | None:
 
 @cache
 def _zones() -> frozenset[str]:
-    """The zones that Python and PostgreSQL both know.
+    """Return the zones that both Python and PostgreSQL know.
 
-    Their lists differ. PostgreSQL groups rows by day, and fails if it does not know the zone.
+    Their lists differ. PostgreSQL groups rows by day in the zone, and fails if it does not know it.
     """
     with connection.cursor() as cursor:
         cursor.execute("SELECT name FROM pg_timezone_names")

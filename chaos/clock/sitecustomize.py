@@ -1,7 +1,8 @@
-"""Shift the clock of a Python process by CHAOS_CLOCK_SECONDS.
+"""Shifts the clock of a Python process by CHAOS_CLOCK_SECONDS.
 
-Python imports this module at start if its folder is on PYTHONPATH. Only time.time and datetime.now
-are shifted. The clocks of PostgreSQL and the kernel stay right: the product must use PostgreSQL's.
+Python imports this module when it starts, if the module's folder is on PYTHONPATH. Only the current
+time in the modules time and datetime is shifted. The clocks of PostgreSQL and the kernel stay
+right, and the system under test must use PostgreSQL's clock.
 """
 
 import datetime

@@ -1,4 +1,4 @@
-"""The scenarios, in a file for each part of the system that gets the faults."""
+"""The scenarios. There is a file for each part of the system into which faults are injected."""
 
 from __future__ import annotations
 
@@ -19,6 +19,6 @@ _FILES = (
 
 
 def load() -> None:
-    """Import the files, which registers their scenarios in this order."""
+    """Import the files. This registers their scenarios in the order of the files."""
     for name in _FILES:
         import_module(f"{__name__}.{name}")

@@ -1,4 +1,4 @@
-"""The game answers incorrectly, late, or not at all."""
+"""Scenarios in which the game answers incorrectly, late, or not at all."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from chaos.game import line
 from chaos.round import Round
 from chaos.scenario import SCENARIOS, Scenario, scenario
 
-#: Name, description and faults. With `when: after`, the game grants the code before it fails.
+#: The name, the description and the faults of each scenario. With `when: after`, the game grants
+#: the code before it fails.
 _FAULTS: list[tuple[str, str, list[dict[str, Any]]]] = [
     (
         "effect-without-answer",
@@ -112,12 +113,13 @@ _FAULTS: list[tuple[str, str, list[dict[str, Any]]]] = [
 
 
 def _play(round_: Round, faults: list[dict[str, Any]]) -> None:
-    """Script the faults before or during the run. They affect only requests for its code."""
+    """Script the faults before or during the run. They affect only requests for its own code."""
     code = round_.new_code(feed=False)
     is_early = all("probability" in fault for fault in faults) and round_.random.random() < 0.5
     scripted = [{**fault, "code": code} for fault in faults]
     round_.may_be_throttled = True
-    round_.game_seconds = 60.0  # A game that fails is paused and probed at intervals.
+    # If the game fails, it is paused and probed at intervals, which takes time.
+    round_.game_seconds = 60.0
     if is_early:
         round_.system.game.change(faults=scripted)
     round_.publish(code)
@@ -148,7 +150,7 @@ MOST_ODD_REQUESTS = 12
     fault_seconds=75,
 )
 def odd_code(round_: Round) -> None:
-    """The odd code is not one of the round's codes, since its rows stay open."""
+    """Publish both codes. The odd one is not a code of the round, because its rows stay open."""
     good = round_.new_code(feed=False)
     odd = f"Odd{good}"
     unknown_answer = {
@@ -181,7 +183,7 @@ def odd_code(round_: Round) -> None:
 
 
 def _request_times(round_: Round, code: str) -> list[float]:
-    """The times of the requests for a code, as Unix seconds."""
+    """Return the times of the requests for a code, in Unix seconds."""
     return [
         entry["at"]
         for entry in round_.system.game.ledger(round_.since)["requests"]

@@ -1,4 +1,4 @@
-"""Redis loses its data, dies, freezes, and loses or repeats messages."""
+"""Scenarios in which Redis loses its data, dies, freezes, or loses or repeats messages."""
 
 from __future__ import annotations
 
@@ -57,7 +57,10 @@ def doubled_message(round_: Round) -> None:
 
 
 def _take(round_: Round, number: int) -> list[tuple[bytes, bytes]]:
-    """Take messages from the queues before a worker gets them, for at most 20 s."""
+    """Take up to `number` messages from the queues before a worker gets them.
+
+    This takes at most 20 s.
+    """
     broker = round_.system.servers.broker()
     taken: list[tuple[bytes, bytes]] = []
     end = time.monotonic() + 20
@@ -100,7 +103,8 @@ def _kill_and_restart(round_: Round, seconds: float) -> None:
     servers.valkey.start()
     round_.record_fault()
     round_.notes.append(f"down for {seconds:g} s, data {'lost' if is_lost else 'kept'}")
-    round_.extra_seconds = 35.0  # Celery reconnects after 2, 4, … and at most 32 s.
+    # Celery waits 2 s, 4 s and so on between two attempts to reconnect, and at most 32 s.
+    round_.extra_seconds = 35.0
 
 
 @scenario("redis-client-kill", "Redis closes all connections, ten times.")

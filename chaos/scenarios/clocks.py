@@ -1,4 +1,4 @@
-"""Two beats, wrong clocks, SIGTERM during a run, another worker, and the children of `make up`."""
+"""Scenarios with two beats, wrong clocks, SIGTERM, another worker, and a killed `make up`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""PostgreSQL crashes, and terminates connections."""
+"""Scenarios in which PostgreSQL crashes or terminates connections."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The feed is empty, unreadable or contradictory during a run."""
+"""Scenarios in which the feed is empty, unreadable or contradictory during a run."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def feed_junk(round_: Round) -> None:
 
 
 def _use_up_faults(round_: Round) -> None:
-    """Poll until no scripted fault is left. The feed's back-off would take longer."""
+    """Poll until no scripted fault is left. Waiting for the feed's back-off would take longer."""
 
     def is_clean() -> bool:
         round_.system.database.poll_now()
@@ -77,7 +77,7 @@ def feed_reissue(round_: Round) -> None:
 
 
 def _poll(round_: Round) -> None:
-    """Make the feed due, and wait until the answer is stored."""
+    """Make the feed's next poll due now, and wait until its answer has been stored."""
     round_.record_fault()
     round_.system.database.poll_now()
     round_.system.pause(2.5)

@@ -1,4 +1,4 @@
-"""Processes are killed at random moments."""
+"""Scenarios in which processes are killed at random moments."""
 
 from __future__ import annotations
 

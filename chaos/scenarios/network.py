@@ -1,4 +1,4 @@
-"""Half-open connections: no data arrives, and neither side gets an error."""
+"""Scenarios with half-open connections. No data arrives, and neither side gets an error."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from chaos.system import WORKERS
 
 
 def _through(url: str, proxy: Proxy) -> str:
-    """The same address, through the proxy."""
+    """Return the same address, but with the port of the proxy."""
     return url.replace(f":{urlsplit(url).port}/", f":{proxy.port}/")
 
 

@@ -1,4 +1,4 @@
-"""An operator interferes with a run at random moments, and then redeems the rest."""
+"""Scenarios in which an operator interferes with a run at random moments, then redeems the rest."""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Processes that kill themselves at a fail point. A round lasts until at least one has died."""
+"""Scenarios in which processes kill themselves at a fail point.
+
+A round lasts until at least one process has died.
+"""
 
 from __future__ import annotations
 
@@ -8,8 +11,8 @@ from chaos.round import Round
 from chaos.scenario import SCENARIOS, Scenario
 from chaos.system import REDEEM, TimeUpError
 
-#: The probability at each pass. A run of 120 members has a few deaths, each with up to eight
-#: requests in flight.
+#: The probability that a process dies each time it reaches the fail point. During a run of 120
+#: members a few processes die, each with up to eight requests in flight.
 _CHANCE = 0.03
 
 _POINTS = {
@@ -41,7 +44,8 @@ def _die_at(round_: Round, point: str) -> None:
     round_.system.pause(round_.random.uniform(0, 6))
     for name in names:
         round_.system.processes[name].extra = {}
-    for name in names:  # A process that still has the fault must be restarted without it.
+    # A process that still has the fault must be restarted without it.
+    for name in names:
         if round_.system.processes[name].is_alive:
             round_.kill(name)
     deaths = sum(round_.system.log(name).count(f"FAULT: kill at {point}") for name in names)

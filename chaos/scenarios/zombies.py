@@ -1,4 +1,4 @@
-"""A frozen worker: the sweep recovers its claim, and then the worker wakes up and goes on."""
+"""Scenarios with a frozen worker: the sweep recovers its claim, and then the worker continues."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from chaos.round import Round
 from chaos.scenario import scenario
 
 _ZOMBIE = "redeem-2"
-#: The time until its claims are recovered: a lease, two sweeps, and a margin.
+#: The time until the worker's claims have been recovered: a lease, two sweeps, and a margin.
 _SLEEP_SECONDS = times.LEASE_SECONDS + 2 * times.SWEEP_SECONDS + 0.5
 
 
 def _fall_asleep(round_: Round, point: str) -> None:
-    """Let the worker freeze itself at a fail point, and note its requests in flight."""
+    """Let the worker freeze itself at a fail point, and record its requests in flight."""
     round_.system.restart(_ZOMBIE, REDEEMER_FAULT=f"{point}:stop:#{round_.random.randint(3, 20)}")
     round_.new_code()
     process = round_.system.processes[_ZOMBIE]
@@ -95,7 +95,7 @@ def zombie_record(round_: Round) -> None:
 
 
 def _find_stale_writes(round_: Round, fresh: dict[int, int]) -> None:
-    """Find rows that changed before the answer of their new claim was recorded."""
+    """Report rows that changed before the answer of their new claim was recorded."""
     written = round_.system.database.execute(
         "SELECT m.id, m.state FROM giftcodes_memberredemption m JOIN giftcodes_attempt a "
         "ON a.member_redemption_id = m.id AND a.token = ANY(%s) AND a.outcome = '' "

@@ -23,7 +23,10 @@ _INHERITED = ("PATH", "HOME", "SYSTEMROOT")
 
 @dataclass(frozen=True)
 class Address:
-    """One database. `url` is DATABASE_URL. It contains the password, and is never shown."""
+    """The address of one database. `url` has the form of DATABASE_URL, and is never shown.
+
+    It contains the password.
+    """
 
     url: str = field(repr=False)
 
@@ -33,11 +36,11 @@ class Address:
         return database_url.parameters(self.url).get("dbname", "")
 
     def with_name(self, name: str) -> Address:
-        """Another database on the same server."""
+        """Return the address of another database on the same server."""
         return Address(database_url.with_name(self.url, name))
 
     def connect(self) -> psycopg.Connection[tuple[Any, ...]]:
-        """A connection in autocommit mode.
+        """Open a connection in autocommit mode.
 
         Raises:
             psycopg.OperationalError: the server does not answer or refuses us, or there is no such
@@ -51,7 +54,7 @@ class Address:
         return psycopg.connect(make_conninfo(**settings), autocommit=True)
 
     def connect_to_server(self) -> psycopg.Connection[tuple[Any, ...]]:
-        """A connection to another database on the server, so that this one can be renamed.
+        """Open a connection to another database on the server, so that this one can be renamed.
 
         Raises:
             CommandError: the server does not answer or refuses us.
@@ -64,9 +67,9 @@ class Address:
         raise CommandError(f"The database server does not answer ({reason}). Correct DATABASE_URL.")
 
     def environment(self) -> dict[str, str]:
-        """The environment for PostgreSQL's programs.
+        """Return the environment for PostgreSQL's programs.
 
-        It has the password, so that no command line needs it.
+        It contains the password, so that no command line has to.
         """
         given = self._parameters()
         inherited = {
@@ -81,7 +84,7 @@ class Address:
         )
 
     def _parameters(self) -> dict[str, str]:
-        """The libpq parameters of the address, without those that only Django understands."""
+        """Return the libpq parameters of the address, without the options that are for Django."""
         return {
             keyword: value for keyword, value in database_url.parameters(self.url).items() if value
         }

@@ -1,4 +1,4 @@
-"""Write a consistent dump of a database, and read what a dump contains without a server."""
+"""Writes a consistent dump of a database, and reads the content of a dump without a server."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ _DUMP_OPTIONS = (
     "--verbose",
     "--no-password",
     "--lock-wait-timeout=60s",
-    # A session's key is enough to log in.
+    # A backup must not contain sessions, because the key of a session is enough to log in.
     "--exclude-table-data=*.django_session",
 )
 _TABLE_BEGUN = re.compile(r'dumping contents of table "?([^"]+)"?')
-#: The approximate size of each table. The exact size would wait for a lock on the table.
+#: Reads the approximate size of each table. Reading the exact size would wait for a lock on it.
 _SIZES = """
     SELECT nspname || '.' || relname, greatest(relpages, 1)
     FROM pg_class JOIN pg_namespace n ON n.oid = relnamespace WHERE relkind = 'r'
@@ -47,7 +47,14 @@ _CHECK_VALUE_LENGTH = 32
 
 
 def write_dump(address: Address, file: Path, tell: ReportProgress = lambda _part: None) -> int:
-    """Dump the database into `file`, which appears when it is complete, for its owner only.
+    """Dump the database into `file`, which only its owner can read.
+
+    The file appears when it is complete.
+
+    Args:
+        address: the database.
+        file: the path of the dump.
+        tell: called with the completed part, from 0 to 1.
 
     Returns:
         The file's size in bytes.
@@ -78,7 +85,10 @@ def write_dump(address: Address, file: Path, tell: ReportProgress = lambda _part
 
 
 def _tables_done(sizes: dict[str, int], tell: ReportProgress) -> Callable[[str], None]:
-    """Reads pg_dump's output, and reports the completed part when a table begins."""
+    """Return a function that reads pg_dump's output line by line.
+
+    It reports the completed part, from 0 to 1, whenever a table begins.
+    """
     total = sum(sizes.values()) or 1
     begun: list[int] = []
 
@@ -106,7 +116,7 @@ def note_on_opt_outs(address: Address, note: str) -> str | None:
     """Store `note` as the comment of the table of opt-outs, so that every dump contains it.
 
     Returns:
-        The note that was replaced. None if there was none.
+        The note that was replaced, or None if there was no note.
 
     Raises:
         CommandError: this user does not own the table.
@@ -129,10 +139,11 @@ def note_on_opt_outs(address: Address, note: str) -> str | None:
 
 
 def own_key(home: Home) -> str | None:
-    """The site's SECRET_KEY: from the environment, else the one that `make up` generated.
+    """Return the site's SECRET_KEY.
 
     Returns:
-        None if there is none yet.
+        The key in the environment, otherwise the one that `make up` generated. None if there is
+        no key yet.
 
     Raises:
         CommandError: the file with the key cannot be read.
@@ -146,7 +157,7 @@ def own_key(home: Home) -> str | None:
 
 
 def check_value(key: str) -> str:
-    """What a dump says about SECRET_KEY: enough to recognise it, too little to find it.
+    """Return a hash by which a dump can be matched to its SECRET_KEY. It does not reveal the key.
 
     The opt-outs in a dump are hashes that need the same key (decision 9).
     """
@@ -156,7 +167,7 @@ def check_value(key: str) -> str:
 
 @dataclass(frozen=True)
 class Dump:
-    """A file of pg_dump that was read to its end."""
+    """What a file of pg_dump contains. The file has been read to its end."""
 
     file: Path
     made_at: str
@@ -168,7 +179,7 @@ class Dump:
     note: str | None
 
     def unknown_migrations(self) -> list[str]:
-        """The dump's migrations that this release does not have, such as `giftcodes.0009_more`."""
+        """Return the dump's migrations that this release lacks, such as `giftcodes.0009_more`."""
         loader = MigrationLoader(None, ignore_no_migrations=True)
         known = set(loader.disk_migrations)
         for migration in loader.disk_migrations.values():
@@ -182,11 +193,15 @@ class Dump:
 
 
 def read_dump(file: Path, tell: ReportProgress = lambda _part: None) -> Dump:
-    """Read all of a dump.
+    """Read a dump to its end.
+
+    Args:
+        file: the path of the dump.
+        tell: called with the completed part, from 0 to 1.
 
     Raises:
-        CommandError: it cannot be read, is not a dump of ours, is truncated or damaged, or is too
-            new for the programs here.
+        CommandError: the file cannot be read, is not a dump of ours, is truncated or damaged, or is
+            too new for the programs on this computer.
     """
     _check_beginning(file)
     client = client_to_load()
@@ -212,7 +227,10 @@ def read_dump(file: Path, tell: ReportProgress = lambda _part: None) -> Dump:
 
 
 def entries_done(entries: int, tell: ReportProgress) -> Callable[[str], None]:
-    """Reads pg_restore's output, and reports the completed part when an entry begins."""
+    """Return a function that reads pg_restore's output line by line.
+
+    It reports the completed part, from 0 to 1, whenever an entry begins.
+    """
     begun = count()
 
     def on_line(line: str) -> None:
@@ -241,7 +259,7 @@ def _read_through(client: Client, file: Path, entries: int, tell: ReportProgress
 
 
 def _pg_restore(client: Client, file: Path, *arguments: str) -> str:
-    """The output of pg_restore for a file."""
+    """Run pg_restore on a file, and return its output."""
     done = subprocess.run(  # noqa: S603
         [client.program("pg_restore"), *arguments, str(file)],
         capture_output=True,
@@ -271,7 +289,7 @@ def _header(head: str, title: str) -> str:
 
 
 def _rows(text: str, table: str) -> list[dict[str, str]]:
-    """The rows of one table, from the COPY blocks that pg_restore writes."""
+    """Return the rows of one table, from the COPY blocks that pg_restore writes."""
     found = re.search(
         rf"^COPY \S*{table} \((.*)\) FROM stdin;\n((?:.*\n)*?)\\\.$", text, re.MULTILINE
     )

@@ -1,4 +1,4 @@
-"""PostgreSQL's client programs: find pg_dump and pg_restore, and run them."""
+"""Finds and runs PostgreSQL's client programs, pg_dump and pg_restore."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ from redeemer.localserver.errors import CannotStartError
 from redeemer.localserver.servers import POSTGRES_MAJOR, postgres_programs
 from redeemer.localserver.spawn import spawn_with_parent_death_signal
 
-#: Where packages install them, besides PATH: Debian, the PostgreSQL project's RPMs, and Homebrew on
-#: both architectures.
+#: Where packages install the programs, besides PATH: Debian's packages, the PostgreSQL project's
+#: RPMs, and Homebrew on both architectures.
 _PACKAGE_FOLDERS = (
     "/usr/lib/postgresql/*/bin",
     "/usr/pgsql-*/bin",
@@ -33,27 +33,29 @@ _LINES_KEPT = 200
 
 @dataclass(frozen=True, order=True)
 class Client:
-    """A folder with both programs. The embedded server's own were built without TLS."""
+    """A folder that contains both programs. Those of the embedded server were built without TLS."""
 
     major: int
     speaks_tls: bool
     folder: Path
 
     def program(self, name: str) -> str:
-        """The path of one of the programs."""
+        """Return the path of one of the programs."""
         return str(self.folder / name)
 
 
 def client_to_dump(server_major: int, *, needs_tls: bool) -> Client:
-    """The oldest usable programs: pg_dump refuses a server that is newer than itself.
+    """Find the oldest programs that can dump a database of this server.
+
+    pg_dump refuses a server that is newer than itself.
 
     Args:
-        server_major: such as 18.
-        needs_tls: whether the site uses TLS to reach the server. Its data must not travel
-            unencrypted then.
+        server_major: the server's major version, such as 18.
+        needs_tls: whether the site uses TLS to reach the server. If so, the data must not travel
+            unencrypted.
 
     Raises:
-        CommandError: there are none; the message says what to install.
+        CommandError: there are no such programs. The message says what to install.
     """
     fitting = [client for client in _usable(needs_tls=needs_tls) if client.major >= server_major]
     if not fitting:
@@ -66,10 +68,13 @@ def client_to_dump(server_major: int, *, needs_tls: bool) -> Client:
 
 
 def client_to_load(*, needs_tls: bool = False) -> Client:
-    """The newest programs: pg_restore reads every older dump.
+    """Find the newest programs. pg_restore reads the dumps of every older version.
+
+    Args:
+        needs_tls: whether the programs must be able to use TLS.
 
     Raises:
-        CommandError: there are none.
+        CommandError: there are no such programs.
     """
     usable = _usable(needs_tls=needs_tls)
     if not usable:
@@ -97,8 +102,8 @@ def _installed() -> Iterator[Client]:
         yield Client(POSTGRES_MAJOR, speaks_tls=False, folder=bundled)
     folders = set[Path]()
     if on_path := shutil.which("pg_dump"):
-        # Debian's pg_dump is a script that chooses one of those in _PACKAGE_FOLDERS. Its link leads
-        # to a folder without the programs.
+        # On Debian, pg_dump is a link to a script, which runs one of the programs in
+        # _PACKAGE_FOLDERS. The script is in a folder without the programs.
         folders.add(Path(on_path).resolve().parent)
     for pattern in _PACKAGE_FOLDERS:
         folders.update(Path("/").glob(pattern.lstrip("/")))
@@ -108,7 +113,11 @@ def _installed() -> Iterator[Client]:
 
 
 def _major(folder: Path) -> int | None:
-    """The version of both programs. None if they are missing, differ, or do not run."""
+    """Return the major version of both programs.
+
+    Returns:
+        None if a program is missing or does not run, or if the versions differ.
+    """
     versions = {_version(folder / name) for name in ("pg_dump", "pg_restore")}
     return versions.pop() if len(versions) == 1 else None
 
@@ -125,7 +134,7 @@ def _version(program: Path) -> int | None:
 
 
 class ProgramError(Exception):
-    """A program failed. `errors` are its own messages, one for each error that it reported."""
+    """A program failed. `errors` has one message for each error that the program reported."""
 
     def __init__(self, errors: Sequence[str]) -> None:
         self.errors = list(errors)
@@ -141,12 +150,12 @@ def run(
     """Run `command` to its end. It cannot outlive this process.
 
     Args:
-        command: the program's path and its arguments; paths must be absolute.
-        environment: its whole environment.
-        on_line: called with each line of its output.
+        command: the program's path and its arguments. Paths must be absolute.
+        environment: the whole environment of the program.
+        on_line: called with each line of the program's output.
 
     Raises:
-        ProgramError: it failed, or cannot be started.
+        ProgramError: the program failed or cannot be started.
     """
     try:
         process = spawn_with_parent_death_signal(
@@ -173,7 +182,7 @@ def run(
 
 
 def _is_progress(line: str) -> bool:
-    """Whether the line is there because of `--verbose`."""
+    """Whether the program wrote the line only because of `--verbose`."""
     return line.startswith(("pg_dump: ", "pg_restore: "))
 
 
@@ -184,9 +193,9 @@ def _errors(lines: Sequence[str]) -> list[str]:
 
 @contextmanager
 def exit_on_signals() -> Iterator[None]:
-    """Inside the block, SIGTERM and SIGHUP raise SystemExit, so that unfinished work is undone.
+    """Make SIGTERM and SIGHUP raise SystemExit inside the block, so that unfinished work is undone.
 
-    The exit status is 128 + the signal's number.
+    The exit status is 128 plus the number of the signal.
     """
     if threading.current_thread() is not threading.main_thread():
         yield

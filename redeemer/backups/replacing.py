@@ -1,4 +1,4 @@
-"""Replace a database with a dump. The old one stays in use until the new one is complete."""
+"""Replaces a database with a dump. The old one stays in use until the new one is complete."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from redeemer.backups.dumps import Dump, entries_done
 from redeemer.backups.programs import ProgramError, client_to_load, run
 from redeemer.localserver.home import REPOSITORY
 
-#: PostgreSQL truncates longer names silently, in bytes.
+#: PostgreSQL silently truncates names that have more bytes.
 _MAX_NAME_BYTES = 63
 #: A newer pg_restore sets this parameter, which an older server does not know. It has no effect on
 #: the data.
@@ -58,14 +58,14 @@ def replace_database(
     """Load `dump` into a new database, migrate it, and swap the names in one transaction.
 
     Args:
-        address: of the database.
+        address: the database to replace.
         dump: the backup.
         stage: shows a stage of the work by its title.
-        secret_key: the installation's SECRET_KEY, with which a migration encrypts; empty: that of
-            the environment.
+        secret_key: the installation's SECRET_KEY, which a migration uses to encrypt. If it is
+            empty, the key in the environment is used.
 
     Returns:
-        The old database's new name; None if there was none, or nothing in it.
+        The new name of the old database. None if there was no database, or if it had no tables.
 
     Raises:
         CommandError: a step failed. The database is unchanged, and the new one is dropped.
@@ -80,14 +80,17 @@ def replace_database(
         refuse_while_connected(address)
         return _swap(address, fresh)
     except BaseException:
-        # Keep the first error, even if the server is gone. The next restore drops what is left.
+        # Raise the first error, even if the server is gone. The next restore drops what is left.
         with suppress(CommandError, psycopg.Error):
             _drop(address, fresh)
         raise
 
 
 def _create(address: Address, fresh: Address) -> None:
-    """Create the new database with the old one's locale. Drop one that an earlier attempt left."""
+    """Create the new database with the locale of the old one.
+
+    If an earlier attempt left a database with the same name, that one is dropped first.
+    """
     _drop(address, fresh)
     with address.connect_to_server() as server:
         old = server.execute(_LOCALE, [address.name]).fetchone()
@@ -141,7 +144,10 @@ def _load(fresh: Address, dump: Dump, tell: ReportProgress) -> None:
 
 
 def _migrate(fresh: Address, secret_key: str) -> None:
-    """Migrate in another process, because this one's settings name another database, or none."""
+    """Migrate the new database, and collect its statistics.
+
+    This runs in another process, because the settings of this one name another database, or none.
+    """
     environment = {**os.environ, "DATABASE_URL": fresh.url, "DATABASE_POOL": "0"}
     if secret_key:
         environment["SECRET_KEY"] = secret_key
@@ -179,7 +185,7 @@ def _swap(address: Address, fresh: Address) -> str | None:
 
 
 def _holds_data(address: Address) -> bool | None:
-    """Whether the database has tables. None if it does not exist."""
+    """Return whether the database has tables. None means that it does not exist."""
     with address.connect_to_server() as server:
         found = server.execute("SELECT 1 FROM pg_database WHERE datname = %s", [address.name])
         if found.fetchone() is None:
@@ -200,7 +206,7 @@ def _drop(address: Address, what: Address) -> None:
 
 
 def _free_name(server: psycopg.Connection[Any], name: str, suffix: str) -> str:
-    """An unused name: two restores may end within one second."""
+    """Return a name that no database has. Two restores may end within the same second."""
     taken = {row[0] for row in server.execute("SELECT datname FROM pg_database").fetchall()}
     suffixes = chain([suffix], (f"{suffix}_{number}" for number in count(2)))
     return next(found for found in (_suffixed(name, one) for one in suffixes) if found not in taken)
@@ -215,9 +221,10 @@ def _first_line(error: psycopg.Error) -> str:
 
 
 def refuse_while_connected(address: Address) -> None:
-    """
+    """Check that no other session is connected to the database.
+
     Raises:
-        CommandError: another session is connected to the database.
+        CommandError: another session is connected.
     """
     with address.connect_to_server() as server:
         found = server.execute(_SESSIONS, [address.name]).fetchall()
@@ -227,7 +234,9 @@ def refuse_while_connected(address: Address) -> None:
 
 
 def refuse_while_ticking(address: Address) -> None:
-    """Check for workers. One may have no connection now, but it takes several ticks per second.
+    """Check that no worker is running.
+
+    A worker may have no connection at the moment, but it takes several ticks per second.
 
     Raises:
         CommandError: a worker took a tick less than ten seconds ago.

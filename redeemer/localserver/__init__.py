@@ -1,1 +1,1 @@
-"""`make up`: PostgreSQL and Valkey from wheels, and a supervisor for them and the application."""
+"""`make up`: runs PostgreSQL and Valkey from wheels, and supervises them and the application."""

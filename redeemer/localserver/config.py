@@ -1,4 +1,4 @@
-"""What the environment and `.env` say about this start. Read before Django's settings."""
+"""The configuration of `make up`. It is read from the environment before Django's settings are."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from redeemer.games import GAMES
 from redeemer.localserver.errors import CannotStartError
 from redeemer.localserver.home import REPOSITORY
 
-#: The settings, besides those of the games, that other commands share with `up`.
+#: The settings that other commands share with `up`, besides those of the games.
 _PUBLISHED = (
     "DATABASE_URL",
     "REDIS_URL",
@@ -19,13 +19,13 @@ _PUBLISHED = (
     "TIME_ZONE",
     "PORT",
 )
-#: A browser cannot open the address that stands for all interfaces.
+#: For each address that stands for all interfaces, the one that a browser can open.
 _LOOPBACK = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104
 
 
 @dataclass(frozen=True)
 class Config:
-    """Where the site listens, the workers' threads, and whether there is a provider."""
+    """Where the site listens, how many threads each worker has, and whether there is a provider."""
 
     host: str
     port: int
@@ -50,10 +50,12 @@ class Config:
 
 
 def read() -> Config:
-    """Add `.env` to the environment, where a variable has no value yet, and read both.
+    """Read the configuration from the environment, after adding the variables of `.env` to it.
+
+    Variables that exist already keep their values.
 
     Raises:
-        CannotStartError: `.env` or a number cannot be read.
+        CannotStartError: `.env` or a setting cannot be read.
     """
     try:
         environment.load(REPOSITORY / ".env")
@@ -72,7 +74,7 @@ def read() -> Config:
 
 
 def published(variables: dict[str, str]) -> dict[str, str]:
-    """The part of `variables` that other commands need to work on the same installation."""
+    """Return those of the variables that other commands need to work on the same installation."""
     prefixes = tuple(game.setting("") for game in GAMES)
     return {
         name: value

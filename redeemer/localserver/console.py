@@ -1,4 +1,4 @@
-"""The output of `up` on the terminal: each line begins with the name of its source."""
+"""The output of `up` on the terminal, in which each line begins with the name of its source."""
 
 from __future__ import annotations
 
@@ -18,10 +18,11 @@ class Console:
     def __init__(self, stream: TextIO | None = None) -> None:
         """
         Args:
-            stream: stdout by default. Coloured if it is a terminal and NO_COLOR is not set.
+            stream: where to write; stdout by default. Lines are coloured if it is a terminal and
+                NO_COLOR is not set.
         """
         self._stream: TextIO | None = stream or sys.stdout
-        #: Whether a person reads it, and not a file or a journal that keeps it.
+        #: Whether the output goes to a terminal, and not to a file or a journal that keeps it.
         self.is_terminal = self._stream.isatty()
         self._colourful = self.is_terminal and not os.environ.get("NO_COLOR")
         self._colours: dict[str, int] = {}
@@ -32,11 +33,11 @@ class Console:
             self.line(_OWN_NAME, line)
 
     def sink(self, name: str) -> Callable[[str], None]:
-        """A function that shows a line of `name`."""
+        """Return a function that shows a line of the source `name`."""
         return lambda text: self.line(name, text)
 
     def line(self, name: str, text: str) -> None:
-        """Show one line of `name`."""
+        """Show one line of the source `name`."""
         prefix = f"{name:<{_WIDTH}}|"
         if self._colourful:
             colour = self._colours.setdefault(name, _COLOURS[len(self._colours) % len(_COLOURS)])

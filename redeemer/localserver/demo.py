@@ -17,7 +17,7 @@ _PLAYERS = 50
 
 @dataclass(frozen=True)
 class Demo:
-    """The simulator's port, seed (for the players) and secrets. They stay the same on a restart."""
+    """The simulator's port, the seed for its players, and its secrets. A restart keeps them."""
 
     port: int
     seed: int
@@ -27,7 +27,10 @@ class Demo:
 
     @classmethod
     def load(cls, store: SecretStore) -> Demo:
-        """The demo of this installation. It is generated the first time."""
+        """Load the demo of this installation. The first call generates its values.
+
+        If another program uses the port, a new one is chosen.
+        """
         port = pick_port(int(store.get("simulator_port") or 0) or None)
         seed = store.get("simulator_seed") or str(secrets.randbelow(1_000_000))
         return cls(
@@ -52,7 +55,10 @@ class Demo:
         }
 
     def program(self, programs: Programs, home: Home) -> Program:
-        """The simulator. It reads its salt, feed key and token from the environment."""
+        """Return the simulator's program.
+
+        It reads its salt, feed key and token from the environment.
+        """
         options = {
             "--port": self.port,
             "--rate": _RATE,

@@ -1,6 +1,6 @@
 """The lock of a running installation, and how other commands find its servers.
 
-The settings import this module, so that it needs no Django.
+The settings import this module, so it must not need Django.
 """
 
 from __future__ import annotations
@@ -17,12 +17,14 @@ from pathlib import Path
 from redeemer.localserver.errors import CannotStartError
 from redeemer.localserver.home import Home
 
-#: The database host in the settings when no server runs: the driver's error then says what to do.
+#: The database host in the settings when no server is running. The driver's error shows this name,
+#: which says what to do.
 NO_SERVER_HOST = "/no-server-is-running/start-it-with-make-up"
-#: A key of the environment file that is not a variable: the database is the embedded one.
+#: This key of the environment file is not a variable. It means that the database is the embedded
+#: one.
 EMBEDDED_DATABASE = "own_database"
 
-#: `is_running` holds the lock itself for a moment.
+#: How long a start waits for the lock, because `is_running` holds it for a moment.
 _LOCK_TIMEOUT_SECONDS = 0.5
 #: The prefix of libpq's variables (https://www.postgresql.org/docs/18/libpq-envars.html).
 _LIBPQ_PREFIX = "PG"
@@ -34,14 +36,17 @@ def instance_lock(lock: Path, address: str) -> Iterator[None]:
 
     Args:
         lock: the file that is locked.
-        address: written into the file, for the error of a second start.
+        address: the site's address. It is written into the file, and the error of a second start
+            shows it.
 
     Raises:
-        CannotStartError: another process holds it; the message has that process's address.
+        CannotStartError: another process holds the lock. The message shows the address of that
+            process.
     """
     try:
         descriptor = os.open(lock, os.O_RDWR | os.O_CREAT, 0o600)
-        os.fchmod(descriptor, 0o600)  # An earlier release let every user read it, and so lock it.
+        # In an earlier release every user could read the file, and so lock it.
+        os.fchmod(descriptor, 0o600)
     except OSError as error:
         raise CannotStartError(
             f"Cannot open {lock} ({error.strerror}): was it started by another user before?"
@@ -76,9 +81,10 @@ def _acquire(descriptor: int) -> bool:
 
 
 def is_running(lock: Path) -> bool:
-    """Whether a living supervisor holds `lock`. The file of a dead one is not locked.
+    """Whether a running supervisor holds `lock`. The kernel unlocks the file when it dies.
 
-    True also if this user cannot find out, because the installation belongs to another user.
+    Also returns True if this user cannot find out, because the installation belongs to another
+    user.
     """
     try:
         descriptor = os.open(lock, os.O_RDONLY)
@@ -101,10 +107,10 @@ def is_running(lock: Path) -> bool:
 def load_running_environment() -> None:
     """Add the addresses and secrets of a running `make up` to the environment.
 
-    Variables that have a value keep it; an empty value counts as none. If `DATABASE_URL` names
-    another database, it belongs to another installation, and nothing is added, so that two
-    installations are never mixed. If the database is the embedded one, libpq's variables are
-    removed, because they name another server. Never raises.
+    Variables that have a value keep it. An empty value counts as missing. If `DATABASE_URL` names
+    another database, that database belongs to another installation, and nothing is added, so that
+    two installations are never mixed. If the database is the embedded one, libpq's variables are
+    removed, because they describe another server. This function never raises an error.
     """
     try:
         home = Home.from_environment()
@@ -124,16 +130,19 @@ def load_running_environment() -> None:
 
 
 def database_of_running(home: Home) -> str | None:
-    """The DATABASE_URL of the installation that runs in `home`; None if it is not known."""
+    """Return the DATABASE_URL of the installation that runs in `home`, or None if it is unknown."""
     return _read(home.environment).get("DATABASE_URL")
 
 
 def remove_libpq_variables(environment: MutableMapping[str, str]) -> None:
-    """Remove the variables of PostgreSQL's client library. `os.environ` changes this process.
+    """Remove the variables of PostgreSQL's client library.
 
     libpq takes the parts that an address leaves out from PGSSLMODE, PGSERVICE, PGHOSTADDR,
-    PGOPTIONS and similar variables. In a shell they describe another server. The embedded one
-    speaks no TLS, is in no service file, and is reached by its address alone.
+    PGOPTIONS and similar variables. If they are set in a shell, they describe another server. The
+    embedded server does not use TLS, is not in a service file, and needs nothing but its address.
+
+    Args:
+        environment: the variables. With `os.environ`, this process itself is changed.
     """
     for name in [name for name in environment if name.startswith(_LIBPQ_PREFIX)]:
         del environment[name]

@@ -1,6 +1,6 @@
 """The folder of one installation: its paths, its secrets, and how private files are written.
 
-The settings import this module, so that it needs no Django.
+The settings import this module, so it must not need Django.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from pathlib import Path
 from redeemer.localserver.errors import CannotStartError
 
 REPOSITORY = Path(__file__).resolve().parents[2]
-#: How the names of what an installation makes in its home begin.
+#: The files and folders that an installation creates in its home have names that begin like this.
 _OWN_NAMES = (
     "admin-password",
     "backups",
@@ -33,16 +33,19 @@ _OWN_NAMES = (
 
 @dataclass(frozen=True)
 class Home:
-    """Paths under `REDEEMER_HOME`. Only `prepare` touches the disk."""
+    """The paths under `REDEEMER_HOME`. Only `prepare` changes anything on the disk."""
 
     folder: Path
 
     @classmethod
     def from_environment(cls) -> Home:
-        """The folder that `REDEEMER_HOME` names, or `var`, relative to the repository.
+        """Return the home that `REDEEMER_HOME` names. The default is `var`.
+
+        A relative path is relative to the repository.
 
         Raises:
-            CannotStartError: it begins with `~`, and that user or its home folder is not known.
+            CannotStartError: the name begins with `~`, but there is no such user, or the user's
+                home folder is not known.
         """
         name = os.environ.get("REDEEMER_HOME") or "var"
         try:
@@ -55,31 +58,31 @@ class Home:
 
     @property
     def lock(self) -> Path:
-        """Locked while a supervisor lives; holds its address.
+        """The file that is locked while a supervisor runs. It contains the site's address.
 
-        Only the installation's own user can open it: who can read a file can also lock it, and the
-        next start would be refused.
+        Only the installation's own user can open it. A user who can read a file can also lock it,
+        and then the next start would be refused.
         """
         return self.folder / "run" / "up.lock"
 
     @property
     def environment(self) -> Path:
-        """How to reach the running servers; only the installation's own user may read it."""
+        """The file that says how to reach the running servers. Only its owner may read it."""
         return self.folder / "run" / "environment.json"
 
     @property
     def secrets(self) -> Path:
-        """The secrets that were generated for this installation."""
+        """The file with the secrets that were generated for this installation."""
         return self.folder / "secrets.json"
 
     @property
     def admin_password(self) -> Path:
-        """The password that the first administrator was created with."""
+        """The file with the password that the first administrator was created with."""
         return self.folder / "admin-password"
 
     @property
     def logs(self) -> Path:
-        """The output of the embedded servers, which is needed only to find a problem."""
+        """The folder for the output of the embedded servers, which helps to find a problem."""
         return self.folder / "log"
 
     @property
@@ -88,13 +91,14 @@ class Home:
         return self.folder / "backups"
 
     def prepare(self) -> None:
-        """Make the folders, and close those below the home to other users.
+        """Create the folders, and close those below the home to other users.
 
-        A new home is closed, too: other users cannot list it. So is one that an earlier release
-        left open, if it holds nothing but ours. Another folder that was chosen keeps its mode.
+        A new home is closed, too, so that other users cannot list it. The same is done to an
+        existing home that an earlier release left open, if it contains only what Redeemer creates.
+        Any other existing folder keeps its mode.
 
         Raises:
-            CannotStartError: this user cannot write here, or no program could use such a path.
+            CannotStartError: this user cannot write here, or the path contains a control character.
         """
         if any(ord(letter) < ord(" ") or ord(letter) == 127 for letter in str(self.folder)):
             raise CannotStartError(
@@ -130,19 +134,19 @@ _CHOOSE_HOME = (
 
 
 class SecretStore:
-    """Values generated once for an installation: passwords, the secret key, the demo's settings.
+    """The values that are generated once for an installation, such as passwords and keys.
 
-    They are kept by name in one file that only its owner can read.
+    They are stored by name in one file that only its owner can read.
     """
 
     def __init__(self, path: Path) -> None:
         """
         Args:
-            path: the file; it need not exist.
+            path: the file. It need not exist.
 
         Raises:
-            CannotStartError: it exists and cannot be used. It is not replaced, because existing
-                data were made with the passwords in it.
+            CannotStartError: the file exists but cannot be used. It is not replaced, because
+                existing data were created with the passwords in it.
         """
         self._path = path
         self._values: dict[str, str] = {}
@@ -158,27 +162,28 @@ class SecretStore:
             ) from error
 
     def get(self, name: str) -> str | None:
-        """The value of `name`."""
+        """Return the value of `name`, or None if there is none."""
         return self._values.get(name)
 
     def set(self, name: str, value: str) -> str:
-        """Store `value` under `name`. Returns it."""
+        """Store `value` under `name`, and return it."""
         if self._values.get(name) != value:
             self._values[name] = value
             write_private(self._path, json.dumps(self._values, indent=1))
         return value
 
     def get_or_create(self, name: str) -> str:
-        """The value of `name`. The first call generates it: 64 random hexadecimal digits."""
+        """Return the value of `name`. The first call generates 64 random hexadecimal digits."""
         return self._values.get(name) or self.set(name, secrets.token_hex(32))
 
 
 def _close(folder: Path, *, is_passage: bool) -> None:
-    """Take the rights of other users away from a folder of this user.
+    """Remove the rights of other users from a folder that belongs to this user.
 
     Args:
         folder: an existing folder.
-        is_passage: leave the right to go through it, for the server that root runs as another user.
+        is_passage: if root calls this, other users keep the right to pass through the folder. The
+            server needs it, because root runs it as another user.
     """
     found = folder.stat()
     left = found.st_mode & (0o711 if is_passage and os.geteuid() == 0 else 0o700)
@@ -187,13 +192,13 @@ def _close(folder: Path, *, is_passage: bool) -> None:
 
 
 def make_folder(folder: Path) -> None:
-    """Make `folder` and its missing parents. The modes of existing folders are not changed.
+    """Create `folder` and its missing parents. The modes of existing folders are not changed.
 
-    Other users can enter the folders that root makes, whatever root's umask is, because PostgreSQL
-    runs as another user.
+    Other users can enter the folders that root creates, whatever root's umask is, because root runs
+    PostgreSQL as another user.
 
     Raises:
-        OSError: it cannot be made.
+        OSError: the folder cannot be created.
     """
     for missing in reversed([path for path in (folder, *folder.parents) if not path.exists()]):
         missing.mkdir(mode=0o755, exist_ok=True)
@@ -203,24 +208,25 @@ def make_folder(folder: Path) -> None:
         raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(folder))
 
 
-# `giftcodes.cli.atomic_file` also replaces a file in one step, for exports: through pipes, and with
-# errors for a command line. It needs Django, which is not there yet when this module is imported;
-# and `giftcodes` must not import `redeemer`.
+# `giftcodes.cli.atomic_file` also replaces a file in one step. It is for exports: it can write to
+# pipes, and its errors are those of a command. It cannot be used here, because it needs Django,
+# which is not ready when this module is imported. And `giftcodes` must not import this module.
 @contextmanager
 def private_draft(path: Path) -> Iterator[Path]:
-    """An empty draft beside `path`, for its owner only, which replaces `path` when the block ends.
+    """Yield an empty file beside `path`. When the block ends, that file replaces `path`.
 
-    A reader of `path` sees the old content or the new one. The content is safe on the disk
-    afterwards. If the block raises, the draft is removed and `path` is unchanged.
+    Only its owner can read the file. A reader of `path` sees either the old content or the new one.
+    Afterwards the content is safe on the disk. If the block raises an error, the new file is
+    removed and `path` is unchanged.
 
     Raises:
-        OSError: it cannot be written.
+        OSError: the file cannot be written.
     """
     draft = path.with_name(f".{path.name}.{os.getpid()}.part")
     draft.unlink(missing_ok=True)
     try:
         descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        os.fchmod(descriptor, 0o600)  # The umask may have removed more.
+        os.fchmod(descriptor, 0o600)  # The umask may have removed the owner's rights.
         os.close(descriptor)
         yield draft
         _sync(draft)
@@ -231,7 +237,7 @@ def private_draft(path: Path) -> Iterator[Path]:
 
 
 def write_private(path: Path, text: str) -> None:
-    """Replace the content of `path` in one step, readable by its owner only."""
+    """Replace the content of `path` in one step. Only its owner can read the file."""
     with private_draft(path) as draft:
         draft.write_text(text, encoding="utf-8")
 

@@ -1,4 +1,4 @@
-"""One installation: its start, step by step, and its database on its own.
+"""Starts one installation step by step, or only its database.
 
 Generated values, such as passwords, are kept for the next start.
 """
@@ -38,8 +38,8 @@ from redeemer.localserver.valkey import Valkey
 
 _READY_SECONDS = 60.0
 _STOP_TIMEOUT_SECONDS = 30.0
-#: PostgreSQL changes to another user. Redeemer does not: a user that other services share, such as
-#: `nobody`, would let those services read its keys.
+#: As root, PostgreSQL changes to another user. Redeemer does not: if it ran as a user that other
+#: services share, such as `nobody`, those services could read its keys.
 _ROOT = """\
   WARNING:  You are root, and so are the site, the workers and beat: a flaw in one of them gives
             the whole computer away. They do not change to another user, because the code, .env and
@@ -67,7 +67,7 @@ class Installation:
         """Start everything, and show the address.
 
         Raises:
-            CannotStartError: a step failed. The children that were started before it still run.
+            CannotStartError: a step failed. The children that were started before still run.
             StopRequestedError: a person asked to stop in the meantime.
         """
         self._start_servers()
@@ -86,14 +86,18 @@ class Installation:
         self._show_address(demo, password)
 
     def health_status(self) -> int | None:
-        """The HTTP status of /healthz, requested like a TLS proxy does. None without an answer."""
+        """Request /healthz as a TLS proxy would.
+
+        Returns:
+            The HTTP status. None if there is no answer.
+        """
         allowed = self._environment.get("ALLOWED_HOSTS", "").split(",")[0].strip()
         is_name = bool(allowed) and not allowed.startswith((".", "*"))
         headers = {"Host": allowed if is_name else "localhost", "X-Forwarded-Proto": "https"}
         return http_status(self._config.local_host, self._config.port, "/healthz", headers)
 
     def _start_servers(self) -> None:
-        """Start the servers that the environment does not name."""
+        """Check the servers that the environment names, and start the others."""
         database, broker = self._environment.get("DATABASE_URL"), self._environment.get("REDIS_URL")
         if database:
             check_database(database)
@@ -135,7 +139,7 @@ class Installation:
     def _publish_environment(self, demo: Demo | None) -> None:
         """Complete the environment of the children, and publish it for other commands.
 
-        They read it in redeemer.localserver.discovery.
+        redeemer.localserver.discovery reads it in those commands.
         """
         if not self._environment.get("SECRET_KEY"):
             self._environment["SECRET_KEY"] = self._store.get_or_create("secret_key")
@@ -147,7 +151,11 @@ class Installation:
         write_private(self._home.environment, json.dumps(published, indent=1))
 
     def _run(self, *command: str, doing: str) -> None:
-        """Run a command of manage.py that must succeed."""
+        """Run a command of manage.py.
+
+        Raises:
+            CannotStartError: the command failed.
+        """
         self._console.say(doing)
         status = self._supervisor.run_once(self._programs.manage(*command))
         if status != 0:
@@ -156,7 +164,7 @@ class Installation:
             )
 
     def _ensure_admin(self) -> str | None:
-        """Returns the password if an administrator has just been created."""
+        """Create an administrator if there is none. Returns the new password, otherwise None."""
         before = _changed_at(self._home.admin_password)
         self._run("ensure_admin", doing="Looking for an administrator.")
         if _changed_at(self._home.admin_password) == before:
@@ -210,15 +218,16 @@ def _changed_at(path: Path) -> int | None:
 
 
 def postgres_for(home: Home, store: SecretStore, say: Callable[[str], None]) -> Postgres:
-    """The PostgreSQL server of an installation, not yet started.
+    """Return the PostgreSQL server of an installation. It is not started.
 
     Args:
-        home: prepared.
-        store: has its passwords, which are generated the first time.
-        say: called with a line if the data are not in the home.
+        home: the home of the installation. Its folders must exist.
+        store: the secrets of the installation. The server's passwords are generated the first time.
+        say: called with a line to show if the data are not in the home.
 
     Raises:
-        CannotStartError: there is no user or no folder for it, or its data are elsewhere.
+        CannotStartError: there is no user or no folder for the server, or its existing data are in
+            another folder.
     """
     postgres = Postgres(
         home.folder,
@@ -236,7 +245,11 @@ def postgres_for(home: Home, store: SecretStore, say: Callable[[str], None]) -> 
 
 
 def _check_data_folder(store: SecretStore, data: Path) -> None:
-    """Refuse to make an empty database while the existing one is only in another folder."""
+    """Check that a start would not create an empty database while the existing one is elsewhere.
+
+    Raises:
+        CannotStartError: the existing database is in another folder.
+    """
     before = store.get("postgres_data") or str(data)
     if before != str(data) and not _has_data(data) and _has_data(Path(before)):
         raise CannotStartError(
@@ -255,21 +268,23 @@ def _has_data(folder: Path) -> bool:
 
 @contextmanager
 def database_only(home: Home, holder: str, say: Callable[[str], None]) -> Iterator[str]:
-    """Run only the installation's PostgreSQL, and hold the lock that prevents a `make up`.
+    """Run only the installation's PostgreSQL, and hold the lock, so that `make up` cannot start.
 
     Yields the database's address.
 
     Args:
         home: the home of the installation. It is created if necessary.
-        holder: what is running, for the error of a `make up` that is started in the meantime.
-        say: called with a line if the data are not in the home.
+        holder: the name of what is running. A `make up` that is started in the meantime shows it in
+            its error.
+        say: called with a line to show if the data are not in the home.
 
     Raises:
         CannotStartError: another process holds the lock, or the server does not start.
     """
     home.prepare()
     with instance_lock(home.lock, holder):
-        # A killed supervisor left it, and other commands would use it while the lock is held.
+        # If this file exists, a killed supervisor left it. Other commands would use it while the
+        # lock is held.
         home.environment.unlink(missing_ok=True)
         postgres = postgres_for(home, SecretStore(home.secrets), say)
         with _running(postgres, home.logs / f"{postgres.name}.log"):

@@ -1,7 +1,7 @@
-"""End a server that a killed supervisor left running in our data, and no other process.
+"""Ends a server that a killed supervisor left running on our data, but never any other process.
 
-Process ids are reused, for example after a reboot. A pid file therefore counts only if the command
-line of that process names our data.
+Process ids are reused, for example after a reboot. So a pid file counts only if the command line of
+the process with that id names our data.
 """
 
 from __future__ import annotations
@@ -24,17 +24,19 @@ _EXITING = 0x4
 def end_leftover(
     pid_file: Path, *, mark: str, first_signal: signal.Signals, second_signal: signal.Signals
 ) -> None:
-    """End the process in `pid_file` if its command line contains `mark`; else remove the file.
+    """End the process named in `pid_file`, if its command line contains `mark`.
 
-    A process that is already exiting is waited for. A zombie (it has ended, and its parent has not
-    reaped it) still has its process id, and a server would take that for a living process: its file
-    is removed as well.
+    If the id belongs to another process, only the file is removed. If the process is already
+    exiting, this function waits for it. A zombie (a process that has ended, but that its parent has
+    not reaped) keeps its process id, and a new server would believe that it still runs. So the file
+    of a zombie is removed, too.
 
     Args:
-        pid_file: its first line is a process id.
-        mark: a text that only our server has in its command line.
-        first_signal: sent first.
-        second_signal: sent if the process still runs after 15 s. SIGKILL follows 15 s later.
+        pid_file: the pid file. Its first line is a process id.
+        mark: a text that occurs only in the command line of our server.
+        first_signal: the signal that is sent first.
+        second_signal: the signal that is sent if the process still runs after 15 s. SIGKILL follows
+            15 s later.
 
     Raises:
         CannotStartError: the process does not end, or belongs to another user.
@@ -51,12 +53,12 @@ def end_leftover(
 
 
 def end_orphans(folder: Path, *, program: str) -> None:
-    """End the processes of `program` whose working directory is `folder`, after their server died.
+    """End the processes of `program` whose working directory is `folder`, if their server has died.
 
-    Does nothing where the system does not show a process's working directory (macOS).
+    This does nothing on a system that does not show the working directory of a process (macOS).
 
     Raises:
-        CannotStartError: one does not end, or belongs to another user.
+        CannotStartError: a process does not end, or belongs to another user.
     """
     found = [pid for pid in _all_processes() if _works_in(pid, folder, program)]
     if found:
@@ -64,7 +66,7 @@ def end_orphans(folder: Path, *, program: str) -> None:
 
 
 def command_line(pid: int) -> str:
-    """The command line of a process, separated by spaces; empty if there is no such process."""
+    """Return the command line of a process, separated by spaces. It is empty without a process."""
     if Path("/proc/self/cmdline").exists():
         try:
             raw = Path(f"/proc/{pid}/cmdline").read_bytes()
@@ -81,7 +83,11 @@ def command_line(pid: int) -> str:
 
 
 def _end(pids: list[int], signals: tuple[signal.Signals, ...], *, folder: Path) -> None:
-    """Send one signal after the other until all processes have ended."""
+    """Send one signal after the other until all processes have ended.
+
+    Raises:
+        CannotStartError: a process does not end, or belongs to another user.
+    """
     for number in signals:
         for pid in pids:
             try:
@@ -105,7 +111,7 @@ def _still_running(pids: list[int], folder: Path) -> CannotStartError:
 
 def _exists(pid: int) -> bool:
     if pid <= 0:
-        return False  # `kill` would take it for a group of processes.
+        return False  # `kill` would treat it as the id of a group of processes.
     try:
         os.kill(pid, 0)
     except (ProcessLookupError, OverflowError):
@@ -116,7 +122,7 @@ def _exists(pid: int) -> bool:
 
 
 def _is_exiting(pid: int) -> bool:
-    """Whether a process is a zombie or about to end. False where the system does not say."""
+    """Whether a process is a zombie or about to end. False if the system does not show this."""
     state, flags = _state_of(pid)
     return state in ("Z", "X") or bool(flags & _EXITING)
 
@@ -127,9 +133,10 @@ def _has_ended(pid: int) -> bool:
 
 
 def _state_of(pid: int) -> tuple[str, int]:
-    """The state letter and the flags of a process; empty and 0 where they are not known."""
+    """Return the state letter and the flags of a process, or "" and 0 if they are not known."""
     try:
-        # The name before them, in brackets, may contain any character.
+        # The fields follow the name of the program, which is in brackets and may contain any
+        # character.
         fields = (
             Path(f"/proc/{pid}/stat")
             .read_text(encoding="utf-8", errors="replace")
@@ -165,7 +172,7 @@ def _pid_in(pid_file: Path) -> int | None:
 
 
 def _wait_for(condition: Callable[[], bool]) -> bool:
-    """Wait until the condition holds. Returns False after the timeout."""
+    """Wait until the condition holds. Returns False if it does not hold before the timeout."""
     deadline = time.monotonic() + _TIMEOUT_SECONDS
     while not condition():
         if time.monotonic() > deadline:

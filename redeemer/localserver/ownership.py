@@ -1,9 +1,9 @@
-"""The role that owns the databases of the embedded server, and that Redeemer connects as.
+"""Creates the role that owns the databases of the embedded server. Redeemer connects as this role.
 
-The role that `initdb` makes is a superuser, and PostgreSQL does not let it be anything less. With
-`COPY … TO PROGRAM` it runs programs, and it reads every file of the server's user. It is used only
-here. Redeemer's own role may do neither: it owns its databases, and may create more, which
-`restore` needs.
+The role that `initdb` creates is a superuser, and PostgreSQL does not allow it to be anything less.
+A superuser can run programs with `COPY … TO PROGRAM`, and can read every file of the server's user.
+So the superuser is used only here. Redeemer's own role can do neither. It owns its databases, and
+may create more, because `restore` needs to.
 """
 
 from __future__ import annotations
@@ -16,8 +16,9 @@ from psycopg.sql import SQL, Identifier, Literal
 
 Connection = psycopg.Connection[Any]
 
-#: What the superuser owns in a database, except what belongs to the system or to an extension: the
-#: statement that gives each to another role. Owned sequences and row types follow their tables.
+#: Returns the statements that give what the superuser owns in a database to another role. Objects
+#: that belong to the system or to an extension are left out. Owned sequences and row types follow
+#: their tables.
 _GIVE_AWAY = """
     WITH extension_members AS (
         SELECT classid, objid FROM pg_depend WHERE deptype = 'e'
@@ -64,17 +65,18 @@ def ensure_owner(
     password: str,
     database: str,
 ) -> None:
-    """Make the role `owner` and its database if they are missing, and give it what is there.
+    """Create the role `owner` and its database if necessary, and give it the existing databases.
 
-    An earlier release connected as the superuser, which then owns every database. Each of them gets
-    the new owner, also those that a restore has kept. A repeated call finishes an interrupted one.
+    An earlier release connected as the superuser, so the superuser owns every database of that
+    release. Each of them gets the new owner, including those that a restore has kept. If a call was
+    interrupted, the next one completes it.
 
     Args:
         server: the superuser's connection to the database `postgres`, in autocommit mode.
         connect: connects the superuser to a database, given its name, in autocommit mode.
-        superuser: the role that `initdb` made.
+        superuser: the role that `initdb` created.
         owner: the role that gets everything.
-        password: of `owner`. It is sent as a SCRAM verifier only.
+        password: the password of `owner`. Only its SCRAM verifier is sent to the server.
         database: the name of the database that must exist.
     """
     verifier = server.pgconn.encrypt_password(password.encode(), owner.encode(), b"scram-sha-256")
@@ -89,7 +91,7 @@ def ensure_owner(
     )
     for (name,) in server.execute(_DATABASES, [superuser]).fetchall():
         _give_away(connect, name, superuser=superuser, owner=owner)
-        # Last: the database then counts as done.
+        # This comes last, because a database that has the new owner counts as completed.
         server.execute(
             SQL("ALTER DATABASE {} OWNER TO {}").format(Identifier(name), Identifier(owner))
         )

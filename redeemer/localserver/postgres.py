@@ -1,4 +1,4 @@
-"""PostgreSQL as a child process: in the foreground, on 127.0.0.1 only, with a password."""
+"""Runs PostgreSQL as a child process, in the foreground, on 127.0.0.1 only, with a password."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from redeemer.localserver.ownership import ensure_owner
 from redeemer.localserver.servers import POSTGRES_MAJOR, postgres_programs
 from redeemer.localserver.spawn import Account, spawn_with_parent_death_signal
 
-#: The role that `initdb` makes, a superuser. Earlier releases connected as it.
+#: The role that `initdb` creates, which is a superuser. Earlier releases connected as this role.
 _SUPERUSER = "redeemer"
 #: The role that Redeemer connects as.
 _OWNER = "redeemer_owner"
@@ -40,19 +40,19 @@ _SETTINGS = {
     # Releases the row locks of a process that is frozen in a transaction.
     "idle_in_transaction_session_timeout": "30s",
 }
-#: Settings for data that may be lost. Never for an installation.
+#: Settings for data that may be lost. They must never be used for an installation.
 THROW_AWAY = {
     "fsync": "off",
     "synchronous_commit": "off",
     "full_page_writes": "off",
     "max_connections": "300",
 }
-#: The users that root runs PostgreSQL as.
+#: If root starts PostgreSQL, it runs as the first of these users that exists.
 _SYSTEM_USERS = ("postgres", "nobody")
 #: Where a system keeps the data of its services across reboots.
 _SYSTEM_FOLDER = Path("/var/lib")
-#: Linux's POSIX shared memory. A container often has 64 MB of it, and sometimes less than a start
-#: needs.
+#: The folder of Linux's POSIX shared memory. A container often has only 64 MB of it, and sometimes
+#: less than a start needs.
 _SHARED_MEMORY = Path("/dev/shm")  # noqa: S108 - not written to
 _ENOUGH_SHARED_BYTES = 256 * 1024 * 1024
 
@@ -61,7 +61,8 @@ class Postgres:
     """One server with one database, `redeemer`."""
 
     name = "postgresql"
-    stop_signal = signal.SIGINT  # Fast shutdown: end the connections, write everything, exit.
+    # A fast shutdown: PostgreSQL ends the connections, writes everything and exits.
+    stop_signal = signal.SIGINT
     parent_death_signal = signal.SIGINT
 
     def __init__(
@@ -78,12 +79,13 @@ class Postgres:
             home: the installation's folder. The data are in `postgres` below it, or below a system
                 folder if the server's user cannot reach it.
             port: a free port of 127.0.0.1.
-            password: of the superuser. Existing data must have been made with it.
-            owner_password: of the role that owns the database and is in `url`. It may change.
-            settings: of the server, in addition to ours.
+            password: the superuser's password. Existing data must have been created with it.
+            owner_password: the password of the role that owns the database and is in `url`. It may
+                change.
+            settings: settings of the server, in addition to ours.
 
         Raises:
-            CannotStartError: there is no user or no folder for it.
+            CannotStartError: there is no user to run the server as, or no folder for it.
         """
         self.port = port
         self._password = password
@@ -96,21 +98,22 @@ class Postgres:
 
     @property
     def url(self) -> str:
-        """The address of the database, for Django. Its role is no superuser."""
+        """The address of the database, for Django. The role in it is not a superuser."""
         return self._address(_OWNER, self._owner_password, _DATABASE)
 
     def superuser_url(self, database: str = "postgres") -> str:
-        """The superuser's address of a database: for the server's own set-up, and for tests."""
+        """Return a database's address for the superuser. Only the set-up and tests use it."""
         return self._address(_SUPERUSER, self._password, database)
 
     def prepare(self) -> None:
-        """End what an earlier run left; make the data folder if there is none.
+        """End the processes that an earlier run left, and create the data folder if it is missing.
 
-        Removes libpq's variables from this process: they would misdirect its own connections.
+        libpq's variables are removed from this process, because they would misdirect its own
+        connections.
 
         Raises:
-            CannotStartError: another version wrote the data, or a program failed; the message then
-                has the end of its output.
+            CannotStartError: another version wrote the data, or a program failed. If a program
+                failed, the message contains the end of its output.
         """
         remove_libpq_variables(os.environ)
         (self.folder / _PASSWORD_FILE).unlink(missing_ok=True)
@@ -135,7 +138,7 @@ class Postgres:
         )
 
     def is_ready(self) -> bool:
-        """Whether the database answers. Creates it, and the role that owns it, the first time.
+        """Whether the database answers. The first call creates the database and its owner's role.
 
         Raises:
             CannotStartError: the server refuses our password.
@@ -160,13 +163,18 @@ class Postgres:
         return True
 
     def observe_line(self, line: str) -> None:
-        """Nothing in its output is needed."""
+        """Do nothing: nothing in the server's output is needed."""
 
     def repair(self, _exit_status: int) -> None:
-        """Nothing: the data are never removed without a person's decision."""
+        """Do nothing: only a person may decide to remove the data."""
 
     def _check_version(self) -> None:
-        """Explain what to do, which PostgreSQL's own message does not."""
+        """Check the version of the data.
+
+        Raises:
+            CannotStartError: another version wrote the data. Unlike PostgreSQL's own message, this
+                one says what to do.
+        """
         wrote = (self.data / "PG_VERSION").read_text(encoding="utf-8", errors="replace").strip()
         if wrote != str(POSTGRES_MAJOR):
             raise CannotStartError(
@@ -177,9 +185,9 @@ class Postgres:
             )
 
     def _initialise(self) -> None:
-        """Make the data folder under another name, and rename it.
+        """Create the data folder under another name, and rename it.
 
-        An interrupted attempt leaves nothing that looks complete.
+        If this is interrupted, the folder that is left does not look complete.
         """
         self._check_can_initialise()
         draft, password = self.data.with_name("postgres.part"), self.folder / _PASSWORD_FILE
@@ -207,7 +215,8 @@ class Postgres:
         arguments = [f"--pgdata={data}", f"--username={_SUPERUSER}", f"--pwfile={password}"]
         arguments += ["--auth=scram-sha-256", "--encoding=UTF8"]
         arguments += [f"--set=dynamic_shared_memory_type={shared_memory_type()}"]
-        # The same sort order and upper case on every computer, whatever locales it has.
+        # With these options, sort order and upper case are the same on every computer, whatever
+        # locales it has.
         arguments += ["--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8"]
         if self._settings.get("fsync") == "off":
             arguments.append("--no-sync")
@@ -222,7 +231,7 @@ class Postgres:
             )
 
     def _check_can_initialise(self) -> None:
-        """Check what initdb would not notice, or not explain.
+        """Check for problems that initdb would not notice, or would not explain.
 
         Raises:
             CannotStartError: the folder may contain a database; the server's user has no name; or
@@ -275,14 +284,14 @@ class Postgres:
             ) from error
 
     def _programs(self) -> Path:
-        """The folder with the programs that this server's user can run."""
+        """Return the folder with the programs that the server's user can run."""
         return postgres_programs(
             self.account,
             lambda: self.folder if _is_plain(self.folder) else system_folder(self._home),
         )
 
     def _connect(self, database: str) -> psycopg.Connection[Any]:
-        """The superuser's connection to a database, in autocommit mode."""
+        """Connect the superuser to a database, in autocommit mode."""
         return psycopg.connect(self.superuser_url(database), connect_timeout=2, autocommit=True)
 
     def _address(self, user: str, password: str, database: str) -> str:
@@ -291,13 +300,13 @@ class Postgres:
 
 
 def account_for_server(data: Path) -> Account | None:
-    """The user to run PostgreSQL as, which refuses to run as root.
+    """Find the user to run PostgreSQL as, because PostgreSQL refuses to run as root.
 
     Returns:
-        None if this user is not root; else the owner of the data, or a system user.
+        None if this user is not root. Otherwise the owner of the data, or a system user.
 
     Raises:
-        CannotStartError: this is root, and there is no user to run it as.
+        CannotStartError: this user is root, and there is no other user to run PostgreSQL as.
     """
     if os.geteuid() != 0:
         return None
@@ -318,14 +327,15 @@ def account_for_server(data: Path) -> Account | None:
 
 
 def reachable_folder(home: Path, account: Account | None) -> Path:
-    """A folder that `account` can reach: `home`, else a folder below /var/lib named after `home`.
+    """Return a folder for the server that `account` can reach.
 
-    Makes it if necessary. The modes of existing folders are not changed, except for our own below
-    /var/lib.
+    This is `home` if possible. Otherwise it is a folder below /var/lib that is named after `home`,
+    and that is created if necessary. The modes of existing folders are not changed, except that of
+    our own folder below /var/lib.
 
     Raises:
-        CannotStartError: neither is possible, or `home` contains data that `account` can no longer
-            reach.
+        CannotStartError: `account` can reach neither folder, or `home` contains data that `account`
+            can no longer reach.
     """
     if account is None or account.can_reach(home / "postgres"):
         return home
@@ -353,24 +363,28 @@ _CHOOSE_OPEN_HOME = "Set REDEEMER_HOME to a folder that this user can reach."
 
 
 def system_folder(home: Path) -> Path:
-    """The folder below /var/lib that is named after `home`. Other users can enter it.
+    """Return the folder below /var/lib that is named after `home`. Other users can enter it.
+
+    It is created if necessary.
 
     Raises:
-        OSError: it cannot be made.
+        OSError: the folder cannot be created.
     """
     name_hash = hashlib.sha256(os.fsencode(home.resolve())).hexdigest()[:8]
     folder = _SYSTEM_FOLDER / f"redeemer-{name_hash}"
     make_folder(folder)
     if (mode := folder.stat().st_mode) & 0o111 != 0o111 and folder.stat().st_uid == os.geteuid():
-        folder.chmod(mode | 0o111)  # An earlier release made it closed under some umasks.
+        # With some umasks, an earlier release created a folder that other users cannot enter.
+        folder.chmod(mode | 0o111)
     return folder
 
 
 def shared_memory_type(folder: Path = _SHARED_MEMORY) -> str:
-    """The value of PostgreSQL's `dynamic_shared_memory_type`, for example for parallel workers.
+    """Return the value for PostgreSQL's `dynamic_shared_memory_type`.
 
-    `posix`, unless this is Linux and /dev/shm is missing, closed, or has less than 256 MB left.
-    Then `mmap`: files in the data folder, limited only by the disk.
+    Parallel workers, for example, use this memory. The value is `posix`, unless this is Linux and
+    /dev/shm is missing, closed to other users, or has less than 256 MB left. Then it is `mmap`:
+    PostgreSQL uses files in the data folder, which only the size of the disk limits.
     """
     if sys.platform != "linux":
         return "posix"
@@ -383,5 +397,5 @@ def shared_memory_type(folder: Path = _SHARED_MEMORY) -> str:
 
 
 def _is_plain(folder: Path) -> bool:
-    """Whether initdb can run programs there: it puts their path into a quoted shell command."""
+    """Whether initdb can run programs in this folder. It puts their path into a shell command."""
     return not set(str(folder)) & set('"$`\\')

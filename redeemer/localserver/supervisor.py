@@ -1,6 +1,6 @@
-"""Keep child processes running, show their output, and end them in order.
+"""Keeps child processes running, shows their output, and ends them in order.
 
-Everything happens in one thread: a child is bound to the thread that started it
+Everything happens in one thread, because a child is bound to the thread that started it
 (redeemer.localserver.spawn).
 """
 
@@ -26,12 +26,13 @@ from redeemer.localserver.servers import tail
 
 _POLL_SECONDS = 0.2
 _KILL_TIMEOUT_SECONDS = 5.0
-#: `make` and the terminal may each deliver the same Ctrl-C.
+#: Two signals within this time count as one Ctrl-C, because both `make` and the terminal may
+#: deliver it.
 _SAME_REQUEST_SECONDS = 0.7
 
 _FIRST_RESTART_DELAY_SECONDS = 0.5
 _MAX_RESTART_DELAY_SECONDS = 30.0
-#: A child that ran for this long counts as healthy, and its next delay is the first one again.
+#: A child that ran for this long counts as healthy. Its next delay is the first delay again.
 _HEALTHY_AFTER_SECONDS = 60.0
 
 _MAX_LINE_CHARACTERS = 64 * 1024
@@ -51,14 +52,15 @@ class StopRequest:
         return self._requested_at is not None
 
     def install_handlers(self) -> None:
-        """Handle SIGINT, SIGTERM, and SIGHUP unless `nohup` has it ignored."""
+        """Handle SIGINT and SIGTERM, and also SIGHUP, unless `nohup` made the process ignore it."""
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, self._on_signal)
         if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
             signal.signal(signal.SIGHUP, self._on_signal)
 
     def raise_if_requested(self) -> None:
-        """
+        """Interrupt a wait if a person has asked to stop.
+
         Raises:
             StopRequestedError: a person has asked to stop.
         """
@@ -79,8 +81,8 @@ class LineReader:
     def __init__(self, pipe: IO[bytes], sink: Callable[[str], None]) -> None:
         """
         Args:
-            pipe: the reading end.
-            sink: called with each line, without its line end.
+            pipe: the end of the pipe to read from.
+            sink: called with each line, without its line break.
         """
         os.set_blocking(pipe.fileno(), False)
         self.pipe = pipe
@@ -89,9 +91,11 @@ class LineReader:
         self._rest = b""
 
     def read(self) -> bool:
-        """Pass on the available lines. Returns False if there was nothing to read.
+        """Pass on the lines that are available.
 
-        `has_ended` is then true if the output has ended.
+        Returns:
+            Whether there was something to read. If not, `has_ended` says whether the output is
+            complete.
         """
         try:
             found = os.read(self.pipe.fileno(), 65_536)
@@ -108,7 +112,7 @@ class LineReader:
 
 
 def log_file(path: Path) -> Callable[[str], None]:
-    """A sink that writes to `path`. It is rotated at 1 MB, and one older file is kept.
+    """Return a sink that writes to `path`. The file is rotated at 1 MB, and one older file is kept.
 
     Raises:
         OSError: the file cannot be written.
@@ -126,14 +130,14 @@ class Program:
     """What a child runs, and how it is ended.
 
     Args:
-        name: shown before each of its lines.
-        launch: starts it; the argument is where its output goes.
-        sink: called with each line of its output.
-        log: the file with its output, if there is one; its end is shown when the child dies.
-        repair: called with the exit status when it dies. It may remove what prevents a start, and
-            then returns a line for the person; the program is started again at once.
-        stop_signal: asks it to end.
-        stop_timeout_seconds: from `stop_signal` to SIGKILL.
+        name: the name that is shown before each line of output.
+        launch: starts the program. The argument is where its output goes.
+        sink: called with each line of output.
+        log: the file with the output, if there is one. Its end is shown when the child dies.
+        repair: called with the exit status when the child dies. It may remove what prevents a
+            start. If it does, it returns a line to show, and the program is started again at once.
+        stop_signal: the signal that asks the program to end.
+        stop_timeout_seconds: the time from `stop_signal` to SIGKILL.
     """
 
     name: str
@@ -165,7 +169,11 @@ class Child:
         self._started_at = time.monotonic()
 
     def reap(self) -> int | None:
-        """The exit status, once, when the process has ended. Its own children are then killed."""
+        """Clean up if the process has ended. Its own children are then killed.
+
+        Returns:
+            The exit status, once. None while the process runs, and after the status was returned.
+        """
         if self.process is None or self.reader is None or (status := self.process.poll()) is None:
             return None
         self.kill()
@@ -176,7 +184,7 @@ class Child:
         return status
 
     def schedule_restart(self) -> float:
-        """Decide when to start it again. Returns the delay in seconds."""
+        """Decide when to start the child again. Returns the delay in seconds."""
         now = time.monotonic()
         self._delay = restart_delay_seconds(
             uptime_seconds=now - self._started_at, previous_seconds=self._delay
@@ -185,23 +193,27 @@ class Child:
         return self._delay
 
     def request_stop(self) -> None:
-        """Send its stop signal, and cancel a restart."""
+        """Send the program's stop signal, and cancel a restart."""
         self.restart_at = None
         if self.process:
             with contextlib.suppress(ProcessLookupError):
                 self.process.send_signal(self.program.stop_signal)
 
     def kill(self) -> None:
-        """Kill it and the processes that it has started."""
+        """Kill the process and the processes that it has started."""
         if self.process:
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.killpg(self.process.pid, signal.SIGKILL)
 
 
 def restart_delay_seconds(*, uptime_seconds: float, previous_seconds: float | None) -> float:
-    """How long to wait before a child that died is started again.
+    """Return how long to wait before a child that died is started again.
 
     The wait is half a second at first. It doubles after each early death, up to half a minute.
+
+    Args:
+        uptime_seconds: how long the child ran before it died.
+        previous_seconds: the wait before its last start. None if it has not been restarted yet.
     """
     if previous_seconds is None or uptime_seconds >= _HEALTHY_AFTER_SECONDS:
         return _FIRST_RESTART_DELAY_SECONDS
@@ -209,14 +221,14 @@ def restart_delay_seconds(*, uptime_seconds: float, previous_seconds: float | No
 
 
 def describe_exit(exit_status: int) -> str:
-    """How a process ended, for a person."""
+    """Describe to a person how a process ended."""
     if exit_status < 0:
         return f"was ended by signal {-exit_status} ({signal.strsignal(-exit_status)})"
     return f"ended with status {exit_status}"
 
 
 class Supervisor:
-    """Child processes in stages. A stage starts after the previous one, and ends before it."""
+    """Runs child processes in stages. A stage starts after the previous one, and ends before it."""
 
     def __init__(self, console: Console, request: StopRequest) -> None:
         self._console = console
@@ -248,7 +260,7 @@ class Supervisor:
         """Run a program to its end while supervising the children. Returns its exit status.
 
         Raises:
-            StopRequestedError: a person asked to stop; the program is ended.
+            StopRequestedError: a person asked to stop. The program has been ended.
         """
         child = Child(program)
         child.start()
@@ -280,7 +292,11 @@ class Supervisor:
         self._request.raise_if_requested()
 
     def poll(self, extra: Child | None = None) -> None:
-        """Pass on output for up to 0.2 s. Restart dead children whose back-off has elapsed."""
+        """Pass on output for up to 0.2 s, and restart dead children whose delay is over.
+
+        Args:
+            extra: another child whose output is passed on. It is not restarted.
+        """
         children = [child for stage in self._stages for child in stage]
         self._read_output([*children, extra] if extra else children)
         for child in children:

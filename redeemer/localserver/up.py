@@ -25,7 +25,7 @@ from redeemer.localserver.supervisor import StopRequest, Supervisor
 
 _KILLED_SITE_ENDS_WITHIN_SECONDS = 10.0
 
-#: How long beat and the workers may take to start.
+#: How long to wait before the first check of beat, because it and the workers need time to start.
 _HEALTH_GRACE_SECONDS = 60.0
 _HEALTH_CHECK_SECONDS = 15.0
 #: The status of /healthz when beat does not tick (giftcodes.views).
@@ -49,8 +49,9 @@ def main(argv: list[str]) -> int:
 def _up(config: Config, home: Home) -> int:
     home.prepare()
     with instance_lock(home.lock, config.address):
-        # An orderly stop removes this file, so a killed run left it. The site of that run may
-        # still be ending. Other commands, which find the lock held, would believe the file.
+        # An orderly stop removes this file. If it exists, a run was killed, and the site of that
+        # run may not have ended yet. The file must go, because other commands use it while the lock
+        # is held.
         was_killed = home.environment.exists()
         home.environment.unlink(missing_ok=True)
         check_port(config, timeout_seconds=_KILLED_SITE_ENDS_WITHIN_SECONDS if was_killed else 0.0)
@@ -77,8 +78,8 @@ def check_port(config: Config, *, timeout_seconds: float) -> None:
     """Check that the site can listen on its port.
 
     Args:
-        config: has the address.
-        timeout_seconds: how long to wait for a port that is in use.
+        config: the configuration with the address to check.
+        timeout_seconds: how long to wait until a port that is in use becomes free.
 
     Raises:
         CannotStartError: the port is in use, or not available to this user.
@@ -105,8 +106,8 @@ def _is_free(config: Config) -> bool:
 class HealthWatch:
     """Requests /healthz regularly, to see whether beat ticks.
 
-    Reports once that beat does not tick, and once that it ticks again. The request is made in a
-    thread, because the supervisor must not wait for a site that hangs.
+    It reports once when beat stops ticking, and once when it ticks again. Each request is made in a
+    separate thread, because the supervisor must not wait for a site that hangs.
     """
 
     def __init__(
@@ -132,7 +133,7 @@ class HealthWatch:
         self._is_stale = False
 
     def poll(self) -> None:
-        """Report what the last answer changed, and send a request if one is due. Never blocks."""
+        """Report a change since the last answer, and send a request if one is due. Never blocks."""
         while self._statuses:
             self._report(self._statuses.pop(0))
         if time.monotonic() >= self._due_at:

@@ -1,4 +1,4 @@
-"""Valkey, which speaks Redis's protocol, as a child process: on 127.0.0.1 only, with a password."""
+"""Runs Valkey as a child process on 127.0.0.1 only, with a password. It speaks Redis's protocol."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ daemonize no
 loglevel notice
 """
 _PLAIN_CHARACTERS = string.ascii_letters + string.digits + "/._-"
-#: Valkey ends by one of these signals when its data are damaged. Other signals come from outside.
+#: One of these signals ends Valkey if its data are damaged. Other signals come from outside.
 _CRASHES = (signal.SIGABRT, signal.SIGSEGV, signal.SIGBUS, signal.SIGFPE, signal.SIGILL)
 #: How many damaged data folders are kept beside the one in use.
 _DAMAGED_FOLDERS_KEPT = 3
@@ -56,7 +56,7 @@ class Valkey:
         Args:
             home: the installation's folder. The data are in `valkey` below it.
             port: a free port of 127.0.0.1.
-            password: only letters and digits.
+            password: the password. It may contain only letters and digits.
         """
         self.port = port
         self._password = password
@@ -69,11 +69,11 @@ class Valkey:
 
     @property
     def url(self) -> str:
-        """The address, for Celery."""
+        """The server's address, for Celery."""
         return f"redis://:{quote(self._password, safe='')}@127.0.0.1:{self.port}/0"
 
     def prepare(self) -> None:
-        """Make the data folder; end a server that an earlier run left in it.
+        """Create the data folder, and end a server that an earlier run left in it.
 
         Raises:
             CannotStartError: the folder belongs to another user, or the server does not end.
@@ -91,7 +91,7 @@ class Valkey:
     def launch(self, output: int | IO[bytes]) -> subprocess.Popen[bytes]:
         """Start the server.
 
-        Its configuration goes through stdin, because every user can read a command line.
+        Its configuration is passed through stdin, because every user can read a command line.
         """
         self._make_folder()
         configuration = _CONFIGURATION.format(
@@ -114,20 +114,20 @@ class Valkey:
         except OSError as error:
             raise CannotStartError(f"{valkey_program()} cannot be started: {error}") from error
         assert process.stdin is not None
-        # If it has already ended, the supervisor handles its exit status.
+        # If the process has already ended, the supervisor handles its exit status.
         with contextlib.suppress(BrokenPipeError), process.stdin as stdin:
             stdin.write(configuration.encode())
         return process
 
     def is_ready(self) -> bool:
-        """Whether it answers, and has loaded its data."""
+        """Whether the server answers and has loaded its data."""
         try:
             with redis.Redis(
                 host="127.0.0.1",
                 port=self.port,
                 password=self._password,
                 socket_timeout=2,
-                # The caller asks again; the client's own retries would wait for seconds.
+                # The caller tries again. The client's own retries would take seconds.
                 retry=Retry(NoBackoff(), 0),
             ) as client:
                 return bool(client.ping())
@@ -143,22 +143,25 @@ class Valkey:
             ) from error
 
     def observe_line(self, line: str) -> None:
-        """Note whether it is loading its data, and its last warning."""
+        """Remember whether the server is loading its data, and its last warning."""
         if "Server initialized" in line:
             self._is_loading = True
         elif "Ready to accept connections" in line:
             self._is_loading = self._was_emptied = False
-        if " # " in line:  # The mark of a warning in Valkey's log.
+        if " # " in line:  # Valkey's log marks warnings in this way.
             self._last_warning = line.partition(" # ")[2]
 
     def repair(self, exit_status: int) -> str | None:
-        """Move away data that it could not read. Nothing is lost: the work is in the database.
+        """Move away data that the server could not read.
+
+        Nothing is lost, because the work is in the database.
 
         Returns:
-            What was done. None if the data were not the reason, or have just been moved away.
+            A line that says what was done. None if the data were not the reason, or if they were
+            already moved away before the last start.
 
         Raises:
-            CannotStartError: they cannot be moved.
+            CannotStartError: the data cannot be moved.
         """
         if (
             not self._is_loading
@@ -190,7 +193,10 @@ class Valkey:
 
 
 def _quoted(path: Path) -> str:
-    """A path as a quoted word of Valkey's configuration, with special characters as bytes."""
+    """Return a path as a quoted word of Valkey's configuration.
+
+    Special characters are written as escaped bytes.
+    """
     escaped = (
         chr(byte) if chr(byte) in _PLAIN_CHARACTERS else f"\\x{byte:02x}"
         for byte in os.fsencode(path)

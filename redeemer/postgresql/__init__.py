@@ -1,1 +1,1 @@
-"""Django's PostgreSQL engine, adapted to what this project needs of a connection (see `base`)."""
+"""Django's PostgreSQL engine with the connections that this project needs (see `base`)."""

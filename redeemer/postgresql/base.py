@@ -1,4 +1,4 @@
-"""A database engine that works with any defaults of the database, even if they change.
+"""A database engine that works whatever defaults the database has, even if they change.
 
 Django loads this module by its name: `ENGINE` in DATABASES.
 """
@@ -15,26 +15,27 @@ from psycopg import Connection
 #: While the server refuses writes, a session is replaced at most once in this many seconds.
 _READ_ONLY_SECONDS = 1.0
 
-#: The limit for one statement in the sessions of this process, in seconds; 0: no limit. The site's
-#: process sets it before its first session: a request must not occupy a thread for long.
+#: The time limit for one statement in the sessions of this process, in seconds. 0 means no limit.
+#: The site's process sets it before its first session, because a request must not occupy a thread
+#: for long.
 statement_seconds = 0.0
 
-#: When each session was opened, by the monotonic clock.
+#: The time of the monotonic clock at which each session was opened.
 _opened_at: WeakKeyDictionary[Connection[Any], float] = WeakKeyDictionary()
 
 
 class DatabaseWrapper(base.DatabaseWrapper):
-    """Django's wrapper with READ COMMITTED transactions, and no sessions that stay read-only.
+    """Django's wrapper with READ COMMITTED transactions and without sessions that stay read-only.
 
-    In the site's process its statements have a time limit.
+    In the site's process, statements have a time limit.
     """
 
     def get_new_connection(self, conn_params: dict[str, Any]) -> Any:
-        """A connection. A pooled one that was opened while the server was read-only is replaced.
+        """Return a connection. Replace a pooled one that was opened while the server was read-only.
 
-        A session takes over `default_transaction_read_only` of a database or role when it begins,
-        and keeps it, like the host that a name resolved to. A session that was opened at that time
-        would refuse every write for up to an hour.
+        When a session begins, it takes the value of `default_transaction_read_only` from the
+        database or role, and keeps it. It also keeps the host that a name resolved to. A session
+        that was opened while the server was read-only would refuse every write for up to an hour.
         """
         connection = super().get_new_connection(conn_params)
         while self.pool and _is_read_only(connection) and _age(connection) > _READ_ONLY_SECONDS:
@@ -44,12 +45,12 @@ class DatabaseWrapper(base.DatabaseWrapper):
         return connection
 
     def _configure_connection(self, connection: Connection[Any]) -> bool:
-        """Called once for each session: by the pool, or by Django if there is no pool."""
+        """Prepare a session. The pool, or Django if there is no pool, calls this once for each."""
         super()._configure_connection(connection)  # type: ignore[misc]
         _opened_at[connection] = time.monotonic()
         with connection.cursor() as cursor:
-            # The steps of the pipeline must read what others have just committed. At a
-            # stricter default level, PostgreSQL would refuse concurrent statements although the
+            # The steps of the pipeline must read what other sessions have just committed. At a
+            # stricter isolation level, PostgreSQL would refuse concurrent statements although the
             # row lock makes each of them correct.
             cursor.execute("SET default_transaction_isolation TO 'read committed'")
             if statement_seconds:

@@ -1,4 +1,4 @@
-"""`manage.py backup [FILE]`."""
+"""`manage.py backup [FILE]`: write a backup of the database into a file."""
 
 from __future__ import annotations
 
@@ -76,10 +76,10 @@ class Command(ServerCommand):
 
 
 def _file(named: str | None, home: Home) -> Path:
-    """The path of the backup. Its folder exists afterwards.
+    """Return the path of the backup. Its folder exists afterwards.
 
     Raises:
-        CommandError: it cannot be written.
+        CommandError: the backup cannot be written there.
     """
     name = f"redeemer-{dt.datetime.now(dt.UTC):%Y%m%dT%H%M%SZ}.dump"
     path = Path(named).expanduser().absolute() if named else home.backups / name

@@ -23,7 +23,7 @@ class Command(ServerCommand):
         """Show the age of the last tick.
 
         Raises:
-            CommandError: there is none, or it is too old.
+            CommandError: there has been no tick, or the last one is too old.
         """
         age = pulse_age_seconds(database_now())
         if age is None:
@@ -32,5 +32,5 @@ class Command(ServerCommand):
             raise CommandError(
                 f"The last tick was {age:.0f} s ago: beat or the control worker is not running."
             )
-        # The tick may be newer than the time with which its age was counted.
+        # The age is negative if the tick came after the time to which it is compared.
         self.screen.line(f"The last tick was {max(0.0, age):.1f} s ago.")

@@ -1,4 +1,4 @@
-"""`manage.py restore FILE`."""
+"""`manage.py restore FILE`: replace the database with a backup."""
 
 from __future__ import annotations
 
@@ -120,7 +120,7 @@ class Command(ServerCommand):
 
     @contextmanager
     def _address(self, home: Home) -> Iterator[Address]:
-        """The database's address, after a check that no other program is using it."""
+        """Yield the database's address, after a check that no other program uses the database."""
         if url := os.environ.get("DATABASE_URL"):
             address = Address(url)
             refuse_while_ticking(address)
@@ -147,9 +147,10 @@ class Command(ServerCommand):
 
 
 def _key_of(home: Home) -> str:
-    """The installation's SECRET_KEY. Without one `make up` makes its own, and so does this.
+    """Return the installation's SECRET_KEY.
 
-    Empty: there is none, and the database is not that of `make up`.
+    If there is no key yet, one is generated and stored, as `make up` does. If DATABASE_URL is set,
+    the database is not the one of `make up`: no key is generated, and the result is empty.
     """
     if key := own_key(home):
         return key
@@ -162,7 +163,11 @@ _DROP = 'from django.db import connection as c; c.cursor().execute("DROP DATABAS
 
 
 def _refuse_while_up(home: Home) -> None:
-    """Refuse while a `make up` runs, whose workers would lose their database."""
+    """Refuse to restore while `make up` is running, because its workers would lose their database.
+
+    Raises:
+        CommandError: `make up` is running, or the installation belongs to another user.
+    """
     if not discovery.is_running(home.lock):
         return
     own = os.environ.get("DATABASE_URL")

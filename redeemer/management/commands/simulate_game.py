@@ -18,7 +18,7 @@ class Command(BaseCommand):
     requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        """Add the options that the simulator has without Django."""
+        """Add the options of the simulator's own command line."""
         cli.add_arguments(parser)
 
     def handle(self, *_args: object, **options: Any) -> None:
