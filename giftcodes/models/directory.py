@@ -1,4 +1,4 @@
-"""Directories of players: a row for each game, with its pace, and one for each player who agreed."""
+"""Directories of players: a row for each game with its pace, and one for each player who agreed."""
 
 from __future__ import annotations
 

@@ -53,7 +53,7 @@ class Snapshot:
 
     @classmethod
     def of(cls, intent: Intent) -> Snapshot:
-        """One statement for everything, because it is read for each answer."""
+        """Read everything in one statement, because this runs for each answer."""
         rows = RateBudget.objects.raw(
             statement("redeem", "snapshot"), {"code": intent.gift_code_id}
         )
@@ -159,7 +159,7 @@ def _words(answer: Answer) -> str:
 
 
 def _claim_limits(intent: Intent) -> tuple[int, int]:
-    """Players, and guilds, that met a claim limit since the code was last granted."""
+    """How many players and how many guilds have met a claim limit since the code's last grant."""
     ((players, guilds),) = fetch(
         statement("redeem", "claim_limits"),
         code=intent.gift_code_id,
