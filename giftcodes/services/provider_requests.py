@@ -1,7 +1,7 @@
 """Two harmless questions to a game: is its service up, and does it accept our signature?
 
-Only the redeem step and this service call the game. This service is needed because, during an
-installation, a person wants the answer before there is a member to redeem for. It involves no
+Only the redeem step and this service call the game. This service is needed because a person who
+installs Redeemer wants the answer before there is a member to redeem for. It involves no
 member redemption, so there is nothing to claim, and no attempt is written.
 
 The first question takes no permit of the rate budget. The game limits requests for each address and
