@@ -117,7 +117,7 @@ class Alarm(models.Model):
 #: The kinds of alarm that say that a game is paused.
 PAUSE_ALARMS = {Alarm.Kind.PROVIDER_PAUSED, Alarm.Kind.CAPTCHA, Alarm.Kind.FORBIDDEN}
 #: The model of the row that an alarm of each kind is about. The alarm's subject is the row's
-#: primary key. Alarms of other kinds are about nothing that has a page.
+#: primary key. Alarms of other kinds have no page to link to.
 SUBJECT_MODELS: dict[str, str] = {
     Alarm.Kind.PROVIDER_PAUSED: "ratebudget",
     Alarm.Kind.CAPTCHA: "ratebudget",

@@ -1,4 +1,4 @@
-"""The database's clock. It decides when leases, windows and pauses end: workers' clocks differ."""
+"""The database's clock, by which leases, windows and pauses end. Workers' clocks may differ."""
 
 from __future__ import annotations
 

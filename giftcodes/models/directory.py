@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 #: A player who needs correction is looked up again no sooner than this after the last request.
 WANTED_AGAIN_AFTER = dt.timedelta(hours=1)
 
-#: An SQL condition that a member may be looked up in the directory. `m` is the member, and `g` is
+#: An SQL condition for members who may be looked up in the directory. `m` is the member, and `g` is
 #: the guild.
 AGREED = "g.active AND m.active AND NOT m.opted_out AND m.consented_on IS NOT NULL"
 

@@ -61,7 +61,7 @@ class Guild(models.Model):
         ordering = ["name"]
         verbose_name = _("guild")
         verbose_name_plural = _("guilds")
-        #: Without it a person sees only the guilds in which they are an officer
+        #: Without this permission, a person sees only the guilds in which they are an officer
         #: (admin/common/scope.py).
         permissions = [("view_every_guild", _("Can view every guild, and the system"))]
 

@@ -51,7 +51,7 @@ COVERED = "Covered: the player has it through another guild."
 
 
 def is_refused_sql(member: str, guild: str) -> str:
-    """An SQL condition that the game has recently not known a member in the member's present realm.
+    """An SQL condition: the game recently did not know a member in the member's present realm.
 
     Recently means less than `REFUSED_FOR` ago. `MemberRedemptionQuerySet.reopenable` expresses the
     same condition with the ORM. The statement needs the parameter `refused_for`.

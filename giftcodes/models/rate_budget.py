@@ -47,7 +47,7 @@ class PauseKind(models.TextChoices):
     FORBIDDEN = "forbidden", _("the game's server refuses us")
 
 
-#: How a game is paused by an answer that concerns the game as a whole.
+#: The kind of pause for each answer that concerns the game as a whole.
 _PAUSES = {
     Outcome.SIGN_ERROR: PauseKind.SIGNATURE,
     Outcome.PARAMS_ERROR: PauseKind.SIGNATURE,

@@ -40,7 +40,7 @@ class RedemptionQuerySet(models.QuerySet["Redemption"]):
         key = {"guild_id": guild_id, "gift_code_id": gift_code_id}
         ids = self.filter(**key).values_list("pk", flat=True)
         found = ids.first()
-        while found is None:  # A second round only if another transaction has inserted it.
+        while found is None:  # This repeats only if another transaction has inserted it.
             self.bulk_create([Redemption(**key)], ignore_conflicts=True)
             found = ids.first()
         return found

@@ -110,7 +110,7 @@ def start_obstacle(redemption: Redemption, trigger: Trigger) -> Obstacle | None:
 
 
 def startable() -> Q:
-    """A condition that no obstacle keeps an automatic trigger from starting (`start_obstacle`)."""
+    """A condition for redemptions whose run an automatic trigger may start (`start_obstacle`)."""
     return Q(
         ~Q(state=RunState.STOPPED),
         Q(stop_requested_at__isnull=True) | ~Q(state=RunState.RUNNING),
@@ -122,7 +122,7 @@ def startable() -> Q:
 
 
 def closed_with_code() -> Exists:
-    """A condition that a redemption has rows that were cancelled because the code was closed."""
+    """A condition for redemptions with rows that were cancelled because the code was closed."""
     # Literals, so that a prepared plan can use the partial index `share_code_closed`.
     rows = MemberRedemption.objects.filter(
         redemption=OuterRef("pk"),

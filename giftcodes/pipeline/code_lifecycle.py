@@ -151,7 +151,7 @@ def close_ended(isolation: FailureIsolation | None = None) -> list[int]:
     A person or the feed has set that end.
 
     Args:
-        isolation: the calling pass's. If it is None, this function creates one.
+        isolation: the isolation of the calling pass. If it is None, a new one is created.
 
     Returns:
         The ids of the closed codes.
@@ -183,7 +183,7 @@ def probe_due(isolation: FailureIsolation | None = None) -> list[int]:
     """Probe the closed codes whose next probe is due, by opening one row of each again.
 
     Args:
-        isolation: the calling pass's. If it is None, this function creates one.
+        isolation: the isolation of the calling pass. If it is None, a new one is created.
 
     Returns:
         The ids of the redemptions that run for a probe.

@@ -59,12 +59,12 @@ class Findings:
 
 
 def sweep(isolation: FailureIsolation | None = None) -> Findings:
-    """Make one pass over everything that may have been left behind, each part in transactions.
+    """Make one pass over everything that may have been left behind.
 
-    A part that fails, or an item that fails, does not stop the others.
+    Each part has its own transactions. A part or an item that fails does not stop the others.
 
     Args:
-        isolation: the calling pass's. If it is None, this function creates one.
+        isolation: the isolation of the calling pass. If it is None, a new one is created.
     """
     isolation = isolation or FailureIsolation("sweep")
     isolation.call("expired leases", recover_expired_leases, isolation)
@@ -85,7 +85,7 @@ def recover_expired_leases(isolation: FailureIsolation | None = None) -> int:
     sent waits again, and no try is counted.
 
     Args:
-        isolation: the calling pass's. If it is None, this function creates one.
+        isolation: the isolation of the calling pass. If it is None, a new one is created.
 
     Returns:
         The number of recovered claims.
@@ -182,7 +182,7 @@ def settle_by_evidence(isolation: FailureIsolation | None = None) -> int:
     """Settle rows that have an Attempt with a SUCCESS that a late worker could not record.
 
     Args:
-        isolation: the calling pass's. If it is None, this function creates one.
+        isolation: the isolation of the calling pass. If it is None, a new one is created.
 
     Returns:
         The number of settled rows.
@@ -223,7 +223,7 @@ def flag_stalled(isolation: FailureIsolation | None = None) -> None:
     count: after a start of the system, each run has the whole time again.
 
     Args:
-        isolation: the calling pass's. If it is None, this function creates one.
+        isolation: the isolation of the calling pass. If it is None, a new one is created.
     """
     isolation = isolation or FailureIsolation("sweep")
     _note_sweep()
@@ -283,7 +283,7 @@ def _maybe_over() -> list[int]:
 def _codes_with_waiting_rows() -> list[int]:
     """The ids of closed codes for which rows still wait.
 
-    Rows do so after an interruption, or after their claim was given back.
+    This happens after an interruption, or after a claim was given back.
     """
     closed = [CodeState.CLOSED, CodeState.DELETED]
     waiting = MemberRedemption.objects.pending().filter(redemption=OuterRef("pk"))

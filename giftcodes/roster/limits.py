@@ -1,6 +1,6 @@
 """How much a list may hold. All readers count against the same limits while they read.
 
-A small file may describe a list of millions of lines, so limiting the size of the file is useless.
+A small file may describe a list of millions of lines, so a limit on the file's size does not help.
 """
 
 from __future__ import annotations

@@ -74,7 +74,7 @@ def csv_of_workbook(data: bytes) -> str:
             first.
 
     Returns:
-        CSV lines with the numbers of the rows.
+        CSV text, in which the number of each line is that of its row in the sheet.
 
     Raises:
         UnreadableListError: it is not a workbook, is too large or is empty, or no process can read

@@ -11,7 +11,10 @@ from giftcodes.pipeline.spellings import offer_spelling
 
 @dataclass(frozen=True, slots=True)
 class TypedCode:
-    """The code that a person typed, and a message about what was done. Empty if nothing was."""
+    """The code that a person typed, and a message about what was done.
+
+    The message is empty if the code was known.
+    """
 
     code: GiftCode
     message: str = ""

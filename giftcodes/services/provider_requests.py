@@ -150,7 +150,7 @@ def _not_now(config: ProviderConfig, budget: RateBudget, *, now: dt.datetime) ->
 def _update_budget(
     config: ProviderConfig, answer: Answer, *, permit: _Permit, sent_at: dt.datetime
 ) -> None:
-    """Record what the answer shows of the request limit, and nothing about the game's health."""
+    """Record what the answer shows about the request limit, but nothing about the game's health."""
     observation = Observation(
         outcome=Outcome.THROTTLED if answer.outcome is Outcome.THROTTLED else Outcome.NOT_SENT,
         has_status=answer.http_status is not None,

@@ -40,8 +40,8 @@ def statement(file: str, name: str, **parts: str) -> str:
     Args:
         file: the file's name without `.sql`.
         name: the statement's name in the file.
-        parts: the SQL for each `{name}` in the statement. Values from outside never go in here:
-            they are parameters.
+        parts: the SQL for each `{name}` in the statement. A value from outside must be a parameter
+            instead.
 
     Raises:
         KeyError: there is no such statement, or a part is missing.

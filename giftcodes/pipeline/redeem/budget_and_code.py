@@ -41,7 +41,7 @@ from giftcodes.sql import fetch, statement
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """What is known of the game and the code when an answer comes in, read without a lock."""
+    """What is known about the game and the code when an answer comes in, read without a lock."""
 
     now: dt.datetime
     budget: RateBudget
@@ -70,7 +70,7 @@ class Snapshot:
 
 
 def update_budget(intent: Intent, answer: Answer, known: Snapshot) -> bool:
-    """Update the game's budget with an answer, if that changes it. Returns whether it did."""
+    """Update the game's budget with an answer, if that changes it. Returns whether it changes."""
     config = settings.PROVIDERS[intent.provider]
     seen = Observation(
         outcome=answer.outcome,
