@@ -1,6 +1,6 @@
-"""The tables, a file for each noun: methods act on one row, querysets on many.
+"""The models, one file for each noun. Methods act on one row, and querysets act on many.
 
-Rules that several steps share are here, too: `start_rules` (may a run start?), `participants`
+The rules that several steps share are here, too: `start_rules` (may a run start?), `participants`
 (who takes part in it), `deadline` (the order of codes), `code_answers` and `member_answers` (what
 an answer means for the code, and for the member's other rows).
 """

@@ -1,4 +1,4 @@
-"""Alarms about what needs a person, and the notices of them to the operator."""
+"""Alarms about problems that need a person, and the notices about them for the operator."""
 
 from __future__ import annotations
 
@@ -37,12 +37,12 @@ class AlarmQuerySet(models.QuerySet["Alarm"]):
         return bool(self.filter(kind=kind, subject=subject).clear_all())
 
     def raise_pause(self, provider: str, pause_kind: str, reason: str) -> bool:
-        """Raise the alarm about a pause, and clear those about another kind of pause.
+        """Raise the alarm about a game's pause, and clear its alarms about other kinds of pause.
 
         Args:
             provider: the paused game.
-            pause_kind: why it is paused.
-            reason: the same in words, for the message.
+            pause_kind: the kind of the pause (`PauseKind`).
+            reason: why the game is paused, in words. This is the alarm's message.
 
         Returns:
             Whether the alarm is new.
@@ -59,7 +59,7 @@ class AlarmQuerySet(models.QuerySet["Alarm"]):
 
     @transaction.atomic
     def clear_all(self) -> int:
-        """Clear the alarms among these that are raised. Returns how many were."""
+        """Clear the raised alarms in this queryset. Returns how many there were."""
         ids = list(self.standing().select_for_update().order_by("pk").values_list("pk", flat=True))
         if ids:
             self.model._default_manager.filter(pk__in=ids).update(cleared_at=Clock())
@@ -68,9 +68,9 @@ class AlarmQuerySet(models.QuerySet["Alarm"]):
 
 
 class Alarm(models.Model):
-    """Something that needs a person, raised once and cleared once.
+    """A problem that needs a person. Each alarm is raised once and cleared once.
 
-    Without `raised_at` it is only suspected: its cause has not lasted long enough.
+    An alarm without `raised_at` is only suspected, because its cause has not lasted long enough.
     """
 
     class Kind(models.TextChoices):
@@ -114,9 +114,10 @@ class Alarm(models.Model):
         return f"{self.get_kind_display()}: {self.subject}"
 
 
-#: Kinds that say that a game is paused.
+#: The kinds of alarm that say that a game is paused.
 PAUSE_ALARMS = {Alarm.Kind.PROVIDER_PAUSED, Alarm.Kind.CAPTCHA, Alarm.Kind.FORBIDDEN}
-#: The model of the row that an alarm is about: its subject is the primary key. Others have no page.
+#: The model of the row that an alarm of each kind is about. The alarm's subject is the row's
+#: primary key. Alarms of other kinds have no page to link to.
 SUBJECT_MODELS: dict[str, str] = {
     Alarm.Kind.PROVIDER_PAUSED: "ratebudget",
     Alarm.Kind.CAPTCHA: "ratebudget",
@@ -139,7 +140,7 @@ class AlarmNoticeQuerySet(models.QuerySet["AlarmNotice"]):
 
 
 class AlarmNotice(Outbox):
-    """A message to the operator's channel: an alarm was raised, or cleared. Each is sent once."""
+    """A message to the operator's channel that an alarm was raised or cleared. It is sent once."""
 
     class Kind(models.TextChoices):
         RAISED = "raised", _("raised")

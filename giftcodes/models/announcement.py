@@ -13,7 +13,7 @@ from giftcodes.models.redemption import Redemption
 
 
 class Announcement(Outbox):
-    """A message to a guild's channel about one run. At most one of each kind for each run.
+    """A message to a guild's channel about one run. Each run has at most one of each kind.
 
     In a channel that allows edits, both kinds are one message: `started` posts it, and `complete`
     is its last edit.
@@ -34,7 +34,7 @@ class Announcement(Outbox):
     message_id = models.CharField(
         _("message"), max_length=30, blank=True, default="", db_default=""
     )
-    #: Hashes of the message's channel and of its text: an edit that changes nothing is not sent.
+    #: Hashes of the message's channel and text, so that an edit that changes nothing is not sent.
     channel_hash = models.CharField(max_length=16, blank=True, default="", db_default="")
     content_hash = models.CharField(max_length=64, blank=True, default="", db_default="")
     edited_at = models.DateTimeField(_("last edit"), null=True)
@@ -65,14 +65,17 @@ class Announcement(Outbox):
 
     @property
     def may_have_been_posted(self) -> bool:
-        """As for any message, except that an edit of an earlier message can safely be repeated."""
+        """Whether a request for a new message was begun, and has no answer yet.
+
+        An edit of an earlier message does not count, because it can safely be repeated.
+        """
         return super().may_have_been_posted and not self.message_id
 
 
 def queue_complete(redemption: Redemption) -> None:
     """Queue the "complete" announcement of a run that has just ended.
 
-    It is queued if the guild has a channel and the start was announced, or would have been.
+    It is queued if the guild has a channel, and the run's start was announced or would have been.
     """
     run = {"redemption": redemption, "run_number": redemption.run_number}
     announced = Announcement.objects.filter(**run, kind=Announcement.Kind.STARTED)

@@ -75,7 +75,7 @@ class Attempt(models.Model):
 
 
 class PrunedFigure(models.Model):
-    """The number of pruned rows of one day. The totals still include them."""
+    """How many rows of one day were pruned. The totals still include these rows."""
 
     class Of(models.TextChoices):
         ATTEMPT = "attempt", _("attempts")
@@ -84,7 +84,7 @@ class PrunedFigure(models.Model):
     provider = models.CharField(_("game"), max_length=20)
     day = models.DateField(_("day"))
     of = models.CharField(_("of"), max_length=10, choices=Of)
-    #: The outcome of the attempts, or the kind of the entries.
+    #: The outcome of the attempts, or the kind of the journal entries.
     what = models.CharField(_("what"), max_length=20)
     number = models.PositiveIntegerField(_("number"))
 

@@ -18,7 +18,7 @@ from giftcodes.models.encrypted import EncryptedTextField, Unreadable
 from giftcodes.models.guild import Guild
 from giftcodes.secret_key import secret_key
 
-#: Why a channel takes no message, and what to do.
+#: Why a channel whose address is unreadable takes no messages, and what to do about it.
 UNREADABLE = (
     "Its address cannot be decrypted, because SECRET_KEY or ENCRYPTION_KEYS have changed. Put the "
     "old key back, or enter the address again."
@@ -26,9 +26,10 @@ UNREADABLE = (
 
 
 def validate_channel(address: str) -> None:
-    """Check the address of a channel. The error never repeats it: it is a secret.
+    """Check the address of a channel. The error never repeats the address, which is a secret.
 
-    The host is looked up, for two seconds at most. Each message checks its address again.
+    The host name is resolved, for two seconds at most. The address is checked again before each
+    message.
 
     Raises:
         ValidationError: no channel has such an address, or it is not allowed.
@@ -42,7 +43,7 @@ def validate_channel(address: str) -> None:
 
 
 def address_hash(address: str) -> str:
-    """A keyed hash: it distinguishes addresses, and reveals none."""
+    """A keyed hash of an address. It distinguishes addresses without revealing them."""
     return hmac.new(
         f"channel:{secret_key()}".encode(), address.encode(), hashlib.sha256
     ).hexdigest()[:16]
@@ -50,14 +51,16 @@ def address_hash(address: str) -> str:
 
 class ChannelQuerySet(models.QuerySet["Channel"]):
     def with_key(self) -> ChannelQuerySet:
-        """With `key`: the beginning of the stored address, which names its key."""
+        """Add `key` to each row: the start of the stored address, which names its key."""
         return self.annotate(key=Left("address", encryption.PREFIX_LENGTH))
 
     def encrypt_again(self) -> int:
-        """Encrypt with the first key of the settings what it has not encrypted yet.
+        """Encrypt each address with the first key in the settings, unless it already is.
+
+        Addresses that cannot be read stay as they are.
 
         Returns:
-            The number of addresses. Those that cannot be read stay as they are.
+            The number of addresses that were encrypted again.
         """
         is_older = ~Q(key__in=encryption.prefixes()[:1])
         ids = self.with_key().filter(is_older).order_by("pk").values_list("pk", flat=True)
@@ -73,7 +76,7 @@ class ChannelQuerySet(models.QuerySet["Channel"]):
 
 
 class Channel(models.Model):
-    """The channel of a guild. The address is a secret: anyone who has it can post."""
+    """A guild's channel. The address is a secret, because anyone who has it can post."""
 
     guild = models.OneToOneField(
         Guild, on_delete=models.CASCADE, related_name="channel", verbose_name=_("guild")
@@ -85,9 +88,10 @@ class Channel(models.Model):
             "A Discord webhook, or an address of Apprise. It is kept, and never shown again."
         ),
     )
-    #: Nothing is sent before this time: the channel asked for the pause, or refused a message.
+    #: Nothing is sent before this time, because the channel asked for a pause or refused a message.
     not_before = models.DateTimeField(_("rests until"), null=True, editable=False)
-    #: Every request since then was refused or could not be made. Null: the last one was accepted.
+    #: Since this time, every request was refused or could not be made. Null if the last request was
+    #: accepted.
     refused_since = models.DateTimeField(_("refuses since"), null=True, editable=False)
     error = models.TextField(_("last error"), blank=True, default="", db_default="", editable=False)
     delivered_at = models.DateTimeField(_("last delivery"), null=True, editable=False)
@@ -104,15 +108,15 @@ class Channel(models.Model):
 
     @property
     def is_readable(self) -> bool:
-        """Whether the settings have the key of the address. Otherwise the address is empty."""
+        """Whether the settings have the key for the address. If not, the address reads as empty."""
         return not isinstance(self.address, Unreadable)
 
     @property
     def is_resting(self) -> bool:
-        """Whether it refused a message, and nothing is sent for now."""
+        """Whether the channel refused a message, so that nothing is sent to it for now."""
         return bool(self.refused_since and self.not_before and self.not_before > timezone.now())
 
     @property
     def hash(self) -> str:
-        """Kept with each message, to see later whether it is in this channel."""
+        """A hash of the address. Each message keeps it, to show later if it is in this channel."""
         return address_hash(self.address)

@@ -1,4 +1,4 @@
-"""The database's clock, which judges leases, windows and pauses. Workers' clocks may differ."""
+"""The database's clock, by which leases, windows and pauses end. Workers' clocks may differ."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from django.db.models.expressions import Combinable
 
 
 class Clock(Func):
-    """The current moment, in SQL. Django's `Now()` is the start of the transaction: too early."""
+    """The current time in SQL. Django's `Now()` is too early: it is the transaction's start."""
 
     template = "clock_timestamp()"
 
@@ -20,7 +20,7 @@ class Clock(Func):
 
 
 def clock_plus(seconds: float) -> Combinable:
-    """The moment this many seconds from now, as an expression."""
+    """An expression for the moment this many seconds from now."""
     return ExpressionWrapper(
         Clock() + Value(timedelta(seconds=seconds)), output_field=DateTimeField()
     )

@@ -1,4 +1,4 @@
-"""Gift codes: one row for each issue of a code of a game."""
+"""Gift codes. There is one row for each issue of a game's code."""
 
 from __future__ import annotations
 
@@ -59,13 +59,13 @@ class GiftCodeQuerySet(models.QuerySet["GiftCode"]):
         )
 
     def in_order(self) -> GiftCodeQuerySet:
-        """Soonest end first; a code without a known end is taken to last a week."""
+        """Order by end, soonest first. A code without a known end is assumed to last a week."""
         end = RawSQL(deadline(self.model._meta.db_table), (), output_field=models.DateTimeField())  # noqa: S611
         return self.order_by(end, "id")
 
 
 class GiftCode(CodeLife):
-    """A code of a game: kept as published, compared without case, one row for each issue."""
+    """One issue of a game's code. It is kept as published, and compared without case."""
 
     provider = models.CharField(_("game"), max_length=20, choices=provider_choices)
     folded = models.CharField(max_length=32, editable=False)
@@ -130,15 +130,15 @@ class GiftCode(CodeLife):
 
     @property
     def has_end_of_feed(self) -> bool:
-        """Whether the end is the feed's: no person has set, changed or cleared it since."""
+        """Whether the end came from the feed, and no person has changed or cleared it since."""
         return self.expires_at is not None and self.expires_at == self.feed_end
 
     def takes_end(self, end: dt.datetime, now: dt.datetime) -> bool:
-        """Whether this end, which the feed gives now, must be stored.
+        """Whether this end, which the feed now gives, must be stored.
 
-        A person's end is never overwritten. A past end is not stored either: the game's answers
-        show that a code has ended, and a code that was reopened would be closed again. An extended
-        end reopens a code that was closed only because of the feed's earlier end.
+        An end that a person set is never overwritten. A past end is not stored either: the game's
+        answers show that a code has ended, and a stored past end would close a reopened code again.
+        A later end reopens a code that was closed only because the feed's earlier end had come.
         """
         if end <= now or end == self.expires_at:
             return False

@@ -1,4 +1,4 @@
-"""What is known of a code, and what each answer of the game changes about it.
+"""What is known about a code, and what each answer from the game changes about it.
 
 The model is abstract: `GiftCode` inherits its fields and methods. docs/reference/outcomes.md is the
 specification.
@@ -25,8 +25,8 @@ from giftcodes.domain.validators import validate_code
 from giftcodes.models.code_state import OPEN_STATES, CodeAnswer, CodeChange, CodeState
 from giftcodes.models.fields import TokenField
 
-#: A closed code that may still work is tried once more after each of these times: codes are
-#: published early and typed wrong, and a claim limit may be lifted.
+#: A closed code that may still work is tried once more after each of these times, because codes are
+#: published too early or typed wrong, and a claim limit may be lifted.
 PROBE_AFTER_SECONDS = (600, 3_600, 21_600)
 _PROBED = frozenset({Outcome.CODE_NOT_FOUND, Outcome.CLAIM_LIMIT})
 
@@ -38,7 +38,7 @@ CLAIM_LIMIT_GUILDS = 2
 #: A proven code is held back only after unclear answers for this many players in a row.
 ODD_PLAYERS = 3
 #: How long a code is held back after the first unclear answer that counts against it. Each further
-#: one triples the time, up to the longest.
+#: one triples the time, up to `LONGEST_HOLD_SECONDS`.
 FIRST_HOLD_SECONDS = 5.0
 LONGEST_HOLD_SECONDS = 3_600.0
 
@@ -64,7 +64,7 @@ LIFE_FIELDS = (
     "other_spellings",
     "tried_spellings",
 )
-#: What `CodeLife.reopen` sets. If a code works again, an end date in the past was wrong.
+#: The fields that `CodeLife.reopen` sets. If a code works again, an end in the past was wrong.
 REOPENED_FIELDS = (*LIFE_FIELDS, "expires_at", "feed_end")
 
 
@@ -79,7 +79,8 @@ class CodeLife(models.Model):
     closed_outcome = models.CharField(_("closed by"), max_length=20, blank=True, editable=False)
     closed_at = models.DateTimeField(_("closed"), null=True, editable=False)
     proven_at = models.DateTimeField(_("proven"), null=True, editable=False)
-    # One member got the answer that the code does not work; one more is asked before it is closed.
+    # One member got the answer that the code does not work. Another one is asked before the code is
+    # closed.
     doubt_outcome = models.CharField(max_length=20, blank=True, editable=False)
     doubt_player_id = models.CharField(max_length=20, blank=True, editable=False)
     doubt_guild = models.ForeignKey(
@@ -113,7 +114,7 @@ class CodeLife(models.Model):
     class Meta:
         abstract = True
 
-    # Of `GiftCode`.
+    # `GiftCode` defines these fields.
     expires_at: dt.datetime | None
     feed_end: dt.datetime | None
 
@@ -218,9 +219,9 @@ class CodeLife(models.Model):
         return closed if is_second_opinion or is_late_enough else None
 
     def _limit_is_the_codes(self, answer: CodeAnswer) -> bool:
-        """Whether many players of different guilds met the claim limit.
+        """Whether the claim limit is the code's: many players of different guilds have met it.
 
-        For a code that was closed for its claim limit, one probe is enough.
+        For a code that was closed because of its claim limit, one probe is enough.
         """
         if self.state == CodeState.PROBING:
             return self.closed_outcome == Outcome.CLAIM_LIMIT
@@ -280,7 +281,7 @@ class CodeLife(models.Model):
 
     # --- Spellings --------------------------------------------------------------------------------
     def _use_spelling(self, spelling: str) -> None:
-        """Keep the spelling that the game granted, and drop the others that were to be tried."""
+        """Keep the spelling that the game granted, and drop the others that have not been tried."""
         if spelling != self.code:
             self.code = spelling
         self.other_spellings = []
@@ -334,9 +335,9 @@ class CodeLife(models.Model):
         self._save_with_code(REOPENED_FIELDS)
 
     def _save_with_code(self, fields: tuple[str, ...]) -> None:
-        """Save, and write the code separately.
+        """Save these fields, and write `code` separately.
 
-        `save` would record a version of it, and versions are for what people change.
+        Saving `code` would record a version, and versions are for what people change.
         """
         type(self)._default_manager.filter(pk=self.pk).update(code=self.code)
         self.save(update_fields=fields)
@@ -386,7 +387,7 @@ class CodeLife(models.Model):
 
 
 def _reason(outcome: Outcome) -> str:
-    """Why a code is closed, for a person."""
+    """The reason why a code is closed, in words for a person."""
     if outcome is Outcome.CLAIM_LIMIT:
         return (
             f"The game says USED to {CLAIM_LIMIT_PLAYERS} players or more of different guilds, and "

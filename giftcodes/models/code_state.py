@@ -1,4 +1,4 @@
-"""The states of a code, and what it takes in of an answer and gives back."""
+"""The states of a code, what it needs to know about an answer, and what an answer changes."""
 
 from __future__ import annotations
 
@@ -37,16 +37,16 @@ class CodeChange(models.TextChoices):
 
 @dataclass(frozen=True, slots=True)
 class CodeAnswer:
-    """What a code must know of one answer.
+    """What a code needs to know about one answer.
 
     Args:
-        outcome: what it means.
+        outcome: what the answer means.
         words: the answer as the game gave it, in short, for a person.
         spelling: the spelling of the code in the request.
         player_id, guild_id: the player and the guild of the request.
-        claim_limits: with CLAIM_LIMIT, the numbers of players and guilds that met it since the code
-            was last granted, including this one.
-        game_answered_at: when the game last gave a known answer, for any code. None if never.
+        claim_limits: if the outcome is CLAIM_LIMIT, how many players and how many guilds have met
+            it since the code was last granted, including this one.
+        game_answered_at: when the game last gave a known answer for any code. None if it never did.
         now: the database's time.
     """
 

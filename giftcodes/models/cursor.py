@@ -1,4 +1,4 @@
-"""How far a periodic step has come."""
+"""Cursors, which record how far periodic steps have progressed."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from giftcodes.sql import fetch
 
 
 class Cursor(models.Model):
-    """The moment up to which a periodic step has looked, by name. No page shows it."""
+    """The moment up to which the periodic step of this name has looked. No page shows it."""
 
     name = models.CharField(max_length=20, primary_key=True)
     at = models.DateTimeField(db_default=Clock())
@@ -24,7 +24,7 @@ class Cursor(models.Model):
 
     @classmethod
     def position(cls, name: str) -> dt.datetime | None:
-        """Where a cursor is; None: it has never been moved."""
+        """The moment to which a cursor was moved last. None if it has never been moved."""
         return cls.objects.filter(name=name).values_list("at", flat=True).first()
 
     @classmethod
@@ -37,12 +37,12 @@ class Cursor(models.Model):
         """Move a cursor to this moment.
 
         Args:
-            name: of the cursor.
-            longest_gap: between two moves while the system runs.
+            name: the cursor's name.
+            longest_gap: the longest time between two moves while the system runs.
 
         Returns:
-            Whether the move before was no longer ago than that. A cursor in the future counts as
-            a gap: the clock was set back.
+            Whether the previous move was at most `longest_gap` ago. If the cursor is in the future,
+            the clock was set back, and this is false.
         """
         ((in_time,),) = fetch(
             """

@@ -1,4 +1,4 @@
-"""Bounds of dates, in the database and when they are read from it."""
+"""The bounds of dates: constraints in the database, and corrections when dates are read from it."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from psycopg.types.datetime import DateLoader
 from giftcodes.domain.validators import EARLIEST, EARLIEST_DAY, LATEST, LATEST_DAY
 
 #: A date that Python cannot represent, or cannot calculate with (in another time zone it may be an
-#: hour earlier or later), is read as one of these. No form accepts such a date, but a wrong clock
-#: or a statement by hand may have written one.
+#: hour earlier or later), is read as the first day of one of these years. No form accepts such a
+#: date, but a wrong clock or a statement by hand may have written one.
 _FIRST_YEAR, _LAST_YEAR = 1000, 9000
 _Date = TypeVar("_Date", bound=dt.date)
 
@@ -26,17 +26,17 @@ MOMENTS = (EARLIEST, LATEST)
 
 
 def within(bounds: tuple[dt.date, dt.date], field: str, *, name: str) -> CheckConstraint:
-    """A constraint: a date is null, or within bounds (`DAYS` or `MOMENTS`)."""
+    """A constraint that a date is null or within bounds (`DAYS` or `MOMENTS`)."""
     return CheckConstraint(
         condition=Q(**{f"{field}__gte": bounds[0], f"{field}__lte": bounds[1]}), name=name
     )
 
 
 class _PatientDateLoader(DateLoader):
-    """Loads days; one that is out of bounds becomes the nearest bound."""
+    """Loads days. A day that is out of bounds becomes the nearest bound."""
 
     def load(self, data: Any) -> dt.date:
-        """A day as PostgreSQL writes it."""
+        """Load a day from what PostgreSQL sends."""
         try:
             found = super().load(data)
         except DataError:

@@ -24,11 +24,11 @@ SHRUNK = 1_000_000
 def deadline(row: str) -> str:
     """SQL for the moment by which codes are ordered.
 
-    It is the end if that is known, else a week after the code's day (`day_of`). For a new code it
-    is in about an hour, or at its end if that is nearer.
+    It is the code's end if that is known, and otherwise a week after the code's day (`day_of`). For
+    a new code it is about an hour from now, or the code's end if that is nearer.
 
     Args:
-        row: the statement's name for the row of giftcodes_giftcode.
+        row: the alias of giftcodes_giftcode in the statement.
     """
     usual = f"""coalesce({row}.expires_at, (least(
         CASE WHEN {row}.published_on <= (now() AT TIME ZONE 'UTC')::date + {DAYS_AHEAD}
@@ -40,7 +40,7 @@ def deadline(row: str) -> str:
 
 
 def believed(published_on: dt.date | None) -> dt.date | None:
-    """The published day. None if it is not known, or not believed because it is in the future."""
+    """The published day. None if it is unknown, or not believed because it is in the future."""
     if published_on is None or published_on > dt.datetime.now(dt.UTC).date() + dt.timedelta(
         days=DAYS_AHEAD
     ):

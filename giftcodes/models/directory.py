@@ -1,4 +1,4 @@
-"""A directory of players: a row for each game with its pace, and one for each player who agreed."""
+"""Directories of players: a row for each game with its pace, and one for each player who agreed."""
 
 from __future__ import annotations
 
@@ -18,21 +18,22 @@ if TYPE_CHECKING:
 
     from giftcodes.clients.games.config import Rate
 
-#: A player who needs correction is looked up again this long after the last request, or later.
+#: A player who needs correction is looked up again no sooner than this after the last request.
 WANTED_AGAIN_AFTER = dt.timedelta(hours=1)
 
-#: SQL for: this member may be looked up in the directory. `m` is the member, `g` the guild.
+#: An SQL condition for members who may be looked up in the directory. `m` is the member, and `g` is
+#: the guild.
 AGREED = "g.active AND m.active AND NOT m.opted_out AND m.consented_on IS NOT NULL"
 
 
 class Directory(models.Model):
-    """The state and the pace of a game's directory. It is used under its row lock."""
+    """The state and the pace of a game's directory. It is used only under its row lock."""
 
     provider = models.CharField(
         _("game"), max_length=20, choices=provider_choices, primary_key=True
     )
-    #: For each request of the last window: the last moment at which it can have reached the
-    #: directory, in unix seconds.
+    #: For each request of the last window, the latest moment at which it can have reached the
+    #: directory, in Unix seconds.
     sent = models.JSONField(default=list, blank=True)
     day = models.DateField(_("day"), null=True)
     used_today = models.PositiveIntegerField(_("requests on this day (UTC)"), default=0)
@@ -55,11 +56,11 @@ class Directory(models.Model):
     def may_ask_at(
         self, *, rate: Rate | None, per_day: int, now: dt.datetime
     ) -> dt.datetime | None:
-        """The moment at which the next request may be sent; None: now.
+        """The moment at which the next request may be sent. None if it may be sent now.
 
         Args:
-            rate: the configured rate; None: unlimited.
-            per_day: requests on a day in UTC.
+            rate: the configured rate. None if it is unlimited.
+            per_day: how many requests are allowed on a day in UTC.
             now: the database's time.
         """
         moments = [
@@ -88,14 +89,14 @@ class Directory(models.Model):
         self.sent = [*before, self.lease_until.timestamp()]
 
     def give_back(self, *, now: dt.datetime) -> None:
-        """End the current claim: its request reached the directory before now, or not at all."""
+        """End the current claim. Its request has reached the directory by now, or never will."""
         self.sent = [*sorted(self.sent)[:-1], now.timestamp()]
         self.lease_until = None
 
 
 class DirectoryLookupQuerySet(models.QuerySet["DirectoryLookup"]):
     def enrol(self, provider: str) -> None:
-        """Insert a row, due now, for each player of a game who has agreed and has none."""
+        """Insert a row, due now, for each player of a game who has agreed and has no row yet."""
         execute(statement("directory", "enrol", agreed=AGREED), provider=provider)
 
     def forget(self) -> int:
@@ -109,12 +110,12 @@ class DirectoryLookupQuerySet(models.QuerySet["DirectoryLookup"]):
     def want(self, providers: Collection[str], *, guild_id: int | None = None) -> int:
         """Make players due now, and first in the order, if the game refused them for their realm.
 
-        This changes only players who have agreed. Rows that another transaction holds are left out:
-        a run does not wait for this.
+        This changes only players who have agreed. Rows that another transaction holds are left out,
+        so that a run does not wait for this.
 
         Args:
-            providers: games that have a directory.
-            guild_id: members of this guild only.
+            providers: the games that have a directory.
+            guild_id: look only at members of this guild. None for all guilds.
 
         Returns:
             The number of existing rows that were changed.
@@ -132,14 +133,14 @@ class DirectoryLookupQuerySet(models.QuerySet["DirectoryLookup"]):
         """Lock the row that is due next.
 
         Returns:
-            Id and player ID. None if no player who has agreed is due.
+            The row's id and its player ID. None if no player who has agreed is due.
         """
         rows = fetch(statement("directory", "next", agreed=AGREED), provider=provider)
         return rows[0] if rows else None
 
 
 class DirectoryLookup(models.Model):
-    """A player who has agreed: the next request to the directory, and its last answer."""
+    """A player who has agreed, with the next request to the directory and its last answer."""
 
     class Said(models.TextChoices):
         NOTHING = "", _("not asked yet")
@@ -158,7 +159,7 @@ class DirectoryLookup(models.Model):
     )
     name = NameField(_("name"), max_length=80, blank=True, default="", db_default="")
     realm = models.PositiveIntegerField(_("realm"), null=True)
-    #: The first of the answers in a row that name this realm.
+    #: When the directory first named this realm. Each answer since then has named it, too.
     realm_since = models.DateTimeField(_("realm named since"), null=True)
 
     objects = DirectoryLookupQuerySet.as_manager()

@@ -1,4 +1,4 @@
-"""A field for a secret: the table holds it encrypted, and no statement can compare it."""
+"""A field for a secret. The table holds it encrypted, so that no statement can compare it."""
 
 from __future__ import annotations
 
@@ -15,9 +15,10 @@ else:
 
 
 class Unreadable(str):
-    """What a secret is without its key: an empty text. If it is saved, the table keeps its value.
+    """A secret whose key is missing. It is an empty text.
 
-    So the secret is there again when the key is.
+    If it is saved, the table keeps the encrypted value, so that the secret can be read again once
+    the key is back.
     """
 
     __slots__ = ("stored",)
@@ -25,21 +26,21 @@ class Unreadable(str):
     stored: str
 
     def __new__(cls, stored: str) -> Unreadable:
-        """Keep what the table holds."""
+        """Make an empty text that keeps the value in the table."""
         text = super().__new__(cls)
         text.stored = stored
         return text
 
 
 class EncryptedTextField(TextField):
-    """A secret. Its value is the text; without the key it is `Unreadable`.
+    """A secret text. Without its key, the value is `Unreadable`.
 
-    Each encryption of the same text differs, so that lists cannot be filtered by it. The column is
-    that of Django's TextField.
+    Encrypting the same text twice gives different results, so rows cannot be filtered by it. The
+    column is the same as that of Django's TextField.
     """
 
     def from_db_value(self, value: str | None, *_: Any) -> str | None:
-        """Decrypt. A row that an earlier version wrote holds the text itself."""
+        """Decrypt the value. In a row that an earlier version wrote, it is the text itself."""
         if not value or not encryption.is_encrypted(value):
             return value
         try:
@@ -48,7 +49,7 @@ class EncryptedTextField(TextField):
             return Unreadable(value)
 
     def get_db_prep_save(self, value: Any, connection: Any) -> Any:
-        """Encrypt.
+        """Encrypt the value.
 
         Raises:
             ImproperlyConfigured: no key is set.
@@ -60,14 +61,14 @@ class EncryptedTextField(TextField):
         return super().get_db_prep_save(value, connection)
 
     def get_lookup(self, lookup_name: str) -> Any:
-        """None, for which Django raises a FieldError, except for `isnull`."""
+        """Allow only `isnull`. For any other lookup, None makes Django raise a FieldError."""
         return super().get_lookup(lookup_name) if lookup_name == "isnull" else None
 
     def get_transform(self, lookup_name: str) -> Any:  # noqa: ARG002
-        """None: no part of it can be compared."""
+        """Allow no transform, because no part of the value can be compared."""
         return None
 
     def deconstruct(self) -> Any:
-        """In migrations it is Django's own field: they see what the table holds."""
+        """Use Django's own field in migrations, so that they see what the table holds."""
         name, _path, args, options = super().deconstruct()
         return name, "django.db.models.TextField", args, options

@@ -1,4 +1,4 @@
-"""The journal of redemptions and codes, append-only."""
+"""The append-only journal of redemptions and codes."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ class Trigger(models.TextChoices):
 
     @property
     def is_person(self) -> bool:
-        """Whether a person asked. Then more is reopened, and a stopped redemption starts again."""
+        """Whether a person asked. If so, more is reopened, and a stopped redemption may start."""
         return self in (Trigger.ADMIN, Trigger.COMMAND)
 
     @property
     def is_housekeeping(self) -> bool:
-        """Whether it joins a run instead of being refused; no refusal is journalled."""
+        """Whether this trigger joins a run instead of being refused. No refusal is journalled."""
         return self in (Trigger.CATCH_UP, Trigger.SWEEP)
 
     @property
@@ -53,7 +53,7 @@ class EventKind(models.TextChoices):
 
 
 class RedemptionEvent(models.Model):
-    """One event, with its user and time: a run begins, a call is refused, a code is closed."""
+    """An event with its user and time: a run began, a call was refused, or a code was closed."""
 
     redemption = models.ForeignKey(
         "giftcodes.Redemption",

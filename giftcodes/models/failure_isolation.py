@@ -19,14 +19,14 @@ _SUBJECT_LENGTH = 100
 
 
 class FailureIsolation:
-    """A pass over many items. A failing item is skipped, and has an alarm until it succeeds.
+    """A pass over many items. A failing item is skipped, and its alarm stands until it succeeds.
 
         with FailureIsolation("sweep") as isolation:
             for pk in ids:
                 isolation.call(f"code {pk}", close, pk)
 
     Args:
-        step: the name of the pass, with which the alarms' subjects begin.
+        step: the name of the pass. The subjects of its alarms begin with it.
     """
 
     def __init__(self, step: str) -> None:
@@ -39,8 +39,8 @@ class FailureIsolation:
         """Call a function for one item.
 
         Args:
-            what: the item, for people: `code 17`.
-            work: the function. It must not be called in a transaction, nor leave one open.
+            what: the item in words, such as `code 17`.
+            work: the function. It must not be called in a transaction, and must not leave one open.
 
         Returns:
             What the function returns. None if it failed.
@@ -57,7 +57,11 @@ class FailureIsolation:
             return None
 
     def _note(self, what: str, error: Exception) -> None:
-        """The error's message is left out: PostgreSQL quotes whole rows, including secrets."""
+        """Raise an alarm about an item that failed.
+
+        The alarm leaves out the error's message, because PostgreSQL quotes whole rows in it,
+        including secrets.
+        """
         subject = f"{self._step}: {what}"[:_SUBJECT_LENGTH]
         self._failed.add(subject)
         frame = traceback.extract_tb(error.__traceback__)[-1]

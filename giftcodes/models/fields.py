@@ -1,10 +1,11 @@
-"""Fields for texts that people and feeds send, which clean them.
+"""Fields that clean the texts that people and feeds send.
 
-They are cleaned when a form takes them, and when they are written or looked up.
+A text is cleaned when a form takes it, and when it is written or looked up, because Django writes
+and looks up what `to_python` returns. giftcodes.domain.text defines what is cleaned.
 
-Django writes and looks up what `to_python` returns; giftcodes.domain.text says what is cleaned.
 Names are also cleaned when they are read, because an older version may have stored invisible
-characters, which no page, message or export may show. The columns are those of Django's own fields.
+characters, which no page, message or export may show. The columns are the same as those of Django's
+own fields.
 """
 
 from __future__ import annotations
@@ -35,21 +36,21 @@ class NameField(CharField):
         return clean_name(text) if isinstance(text, str) else text
 
     def from_db_value(self, value: str | None, *_: Any) -> str | None:
-        """Remove the invisible characters of earlier versions."""
+        """Remove invisible characters that an earlier version may have stored."""
         return value if value is None else visible(value)
 
     def formfield(self, **options: Any) -> Any:
-        """Use a form field that cleans too, because forms compare names before they are written."""
+        """Use a form field that also cleans, because forms compare names before they are saved."""
         return super().formfield(**{"form_class": CleanCharField, **options})
 
     def deconstruct(self) -> Any:
-        """Migrations contain Django's own field instead."""
+        """Use Django's own field in migrations."""
         name, _path, args, options = super().deconstruct()
         return name, f"{_DJANGO}.CharField", args, options
 
 
 class TokenField(CharField):
-    """A player ID or a gift code: digits of every script are stored as ASCII."""
+    """A player ID or a gift code. Digits of every script are stored as ASCII digits."""
 
     def to_python(self, value: Any) -> Any:
         """Clean the text."""
@@ -57,32 +58,35 @@ class TokenField(CharField):
         return clean_token(text) if isinstance(text, str) else text
 
     def formfield(self, **options: Any) -> Any:
-        """As above."""
+        """Use a form field that also cleans, because forms compare values before they are saved."""
         return super().formfield(
             **{"form_class": CleanCharField, "clean_text": clean_token, **options}
         )
 
     def deconstruct(self) -> Any:
-        """As above."""
+        """Use Django's own field in migrations."""
         name, _path, args, options = super().deconstruct()
         return name, f"{_DJANGO}.CharField", args, options
 
 
 class SentenceField(TextField):
-    """A sentence of this program that may contain names."""
+    """A sentence that this program has written. It may contain names."""
 
     def from_db_value(self, value: str | None, *_: Any) -> str | None:
-        """Remove the invisible characters of earlier versions, but keep names isolated."""
+        """Remove invisible characters that an earlier version may have stored.
+
+        Names stay isolated.
+        """
         return value if value is None else sentence(value)
 
     def deconstruct(self) -> Any:
-        """As above."""
+        """Use Django's own field in migrations."""
         name, _path, args, options = super().deconstruct()
         return name, f"{_DJANGO}.TextField", args, options
 
 
 class NotesField(TextField):
-    """A text of several lines."""
+    """A text that may have several lines."""
 
     def to_python(self, value: Any) -> Any:
         """Clean the text."""
@@ -90,15 +94,15 @@ class NotesField(TextField):
         return clean_notes(text) if isinstance(text, str) else text
 
     def from_db_value(self, value: str | None, *_: Any) -> str | None:
-        """As above."""
+        """Remove invisible characters that an earlier version may have stored."""
         return value if value is None else visible(value)
 
     def deconstruct(self) -> Any:
-        """As above."""
+        """Use Django's own field in migrations."""
         name, _path, args, options = super().deconstruct()
         return name, f"{_DJANGO}.TextField", args, options
 
 
 def provider_choices() -> list[tuple[str, str]]:
-    """The games, from the settings. A callable, so that a new game needs no migration."""
+    """The games in the settings. This is a function, so that a new game needs no migration."""
     return [(config.name, config.title) for config in settings.PROVIDERS.values()]

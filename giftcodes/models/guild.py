@@ -18,8 +18,8 @@ from giftcodes.models.date_bounds import DAYS, within
 from giftcodes.models.fields import NameField, NotesField, TokenField, provider_choices
 from giftcodes.models.history import MemberVersion, Versions
 
-#: The beginning of the name of an erased player. No player ID looks like it, so no request is ever
-#: sent for one.
+#: The beginning of the pseudonym of an erased player. No player ID looks like it, so no request is
+#: ever sent for an erased player.
 ERASED = "erased-"
 
 
@@ -61,7 +61,7 @@ class Guild(models.Model):
         ordering = ["name"]
         verbose_name = _("guild")
         verbose_name_plural = _("guilds")
-        #: Without it a person sees only the guilds in which they are an officer
+        #: Without this permission, a person sees only the guilds in which they are an officer
         #: (admin/common/scope.py).
         permissions = [("view_every_guild", _("Can view every guild, and the system"))]
 
@@ -81,7 +81,7 @@ def member_words(nickname: str, player_id: str) -> str:
 
 
 def own_realm(guild: Guild, realm: int | None) -> int | None:
-    """The realm to be stored for a member: None if it is the guild's."""
+    """The realm to store for a member. None if it is the guild's realm."""
     return None if realm == guild.realm else realm
 
 
@@ -132,7 +132,7 @@ class Member(models.Model):
         """Check that the player has not opted out.
 
         Raises:
-            ValidationError: the player has.
+            ValidationError: the player has opted out.
         """
         from giftcodes.models.opted_out import OptOut, player_hash
 

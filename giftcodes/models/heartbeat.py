@@ -1,4 +1,4 @@
-"""Signs of life of periodic tasks."""
+"""Heartbeats of periodic tasks."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from giftcodes.sql import execute
 
 
 class Heartbeat(models.Model):
-    """When a periodic task last ran, by name. /healthz and `pulse` read the row "tick"."""
+    """When the periodic task of this name last ran. /healthz and `pulse` read the row "tick"."""
 
     name = models.CharField(max_length=20, primary_key=True)
     at = models.DateTimeField(db_default=Clock())
@@ -22,12 +22,12 @@ class Heartbeat(models.Model):
         """Note that a periodic task runs now, unless it ran just before.
 
         Args:
-            name: of the task.
-            rest_seconds: the least time between two runs.
+            name: the task's name.
+            rest_seconds: the shortest time between two runs, in seconds.
 
         Returns:
-            Whether the task should run. If many messages have piled up, only the first one gets
-            true, so that the others end at once.
+            Whether the task should run. If many messages have piled up, this is true only for the
+            first one, and the others end at once.
         """
         changed = execute(
             """

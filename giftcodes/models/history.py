@@ -1,7 +1,7 @@
-"""Versions of guilds, members and codes: what people changed, kept by django-simple-history.
+"""Versions of guilds, members and codes. They show what people changed (django-simple-history).
 
-What the pipeline writes is in the journal and the attempts. It leaves no version, because each
-version is one more row.
+The journal and the attempts show what the pipeline wrote. The pipeline leaves no versions, because
+each version is one more row.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ if TYPE_CHECKING:
 
     from django.db.models import Model
 
-#: The reason of a version that no change made: the row as it was before its first change.
+#: The change reason of a version that keeps the row as it was before its first change.
 FIRST_KNOWN = "first known"
 
 
 class Versions(HistoricalRecords):  # type: ignore[misc] # Untyped.
-    """The versions of a model, left by each save that writes a tracked field.
+    """The versions of a model. Each save that writes a tracked field leaves one.
 
     A row that was written without a version (by the feed, or in bulk) gets its first one before it
     is changed, so that the earlier values of each change are known.
@@ -36,15 +36,15 @@ class Versions(HistoricalRecords):  # type: ignore[misc] # Untyped.
         super().__init__(history_id_field=models.BigAutoField(), **options)
 
     def get_meta_options(self, model: type[Model]) -> dict[str, Any]:
-        """Versions are read with their row, so they have no separate permissions."""
+        """Give versions no permissions of their own, because they are read with their row."""
         return {**super().get_meta_options(model), "default_permissions": ()}
 
     def get_meta_options_m2m(self, through_model: type[Model]) -> dict[str, Any]:
-        """As above."""
+        """Give the versions of relations no permissions of their own, for the same reason."""
         return {**super().get_meta_options_m2m(through_model), "default_permissions": ()}
 
     def finalize(self, sender: type[Model], **kwargs: Any) -> None:
-        """Connect a handler that sees rows before they are saved, too."""
+        """Also connect a handler that sees rows before they are saved."""
         super().finalize(sender, **kwargs)
         if sender is self.cls:
             pre_save.connect(self._before_save, sender=sender, weak=False)
@@ -52,17 +52,17 @@ class Versions(HistoricalRecords):  # type: ignore[misc] # Untyped.
     def post_save(
         self, instance: Model, created: bool, using: str | None = None, **kwargs: Any
     ) -> None:
-        """Leave a version, unless only fields were written that are not tracked."""
+        """Leave a version, unless only untracked fields were written."""
         if self._is_tracked(kwargs.get("update_fields")):
             super().post_save(instance, created, using=using, **kwargs)
 
     def m2m_changed(
         self, instance: Model, action: str, pk_set: Any, reverse: bool, **_signal: Any
     ) -> None:
-        """Leave a version also when the relation was changed from its other end.
+        """Leave a version, even if the relation was changed from its other end.
 
-        Clearing it from there leaves none, because the signal does not say which rows it had. No
-        code does that.
+        Clearing the relation from its other end leaves no version, because the signal does not say
+        which rows were in it. No code does that.
         """
         rows = self.cls._default_manager.filter(pk__in=pk_set or []) if reverse else [instance]
         for row in rows:
@@ -77,7 +77,7 @@ class Versions(HistoricalRecords):  # type: ignore[misc] # Untyped.
                 self._keep_first(row)
 
     def _keep_first(self, row: Any) -> None:
-        """Keep a row as it is in the database, with its relations, if it has no version yet."""
+        """Leave a version of a row as it is in the database, with its relations, if it has none."""
         if not row.history.exists():
             known = type(row)._default_manager.get(pk=row.pk)
             known._change_reason = FIRST_KNOWN
@@ -90,10 +90,10 @@ class Versions(HistoricalRecords):  # type: ignore[misc] # Untyped.
 
 
 def keep_first_versions(rows: Iterable[Any]) -> None:
-    """Keep the first version of many rows without relations, before they are changed in bulk.
+    """Leave a first version of each row that has none, before the rows are changed in bulk.
 
     Args:
-        rows: of one model that has versions; as they are in the database.
+        rows: rows of one model that has versions and no relations, as they are in the database.
     """
     rows = list(rows)
     if not rows:
@@ -107,12 +107,12 @@ def keep_first_versions(rows: Iterable[Any]) -> None:
 def update_with_versions(rows: Collection[Any], fields: Iterable[str], **about: Any) -> None:
     """Update rows and leave a version of each, in two statements.
 
-    `bulk_update` takes seconds for a thousand rows.
+    `bulk_update` would take seconds for a thousand rows.
 
     Args:
-        rows: of one model that has versions, with their new values.
-        fields: what is written of them.
-        about: of the versions, as `bulk_history_create` takes it.
+        rows: rows of one model that has versions, with their new values.
+        fields: the names of the fields to write.
+        about: options of `bulk_history_create` for the versions.
     """
     if not rows:
         return
@@ -136,19 +136,19 @@ def update_with_versions(rows: Collection[Any], fields: Iterable[str], **about: 
 
 
 def _type_of(column: Any) -> str:
-    """A column's type; for a serial number it is the integer type."""
+    """The SQL type of a column. For a serial primary key it is the integer type."""
     return str(column.rel_db_type(connection) if column.primary_key else column.db_type(connection))
 
 
 def delete_with_versions(rows: Collection[Any], *, reason: str) -> None:
     """Delete rows and leave the last version of each, in two statements.
 
-    Django's own deletion takes one for each row.
+    Django's own deletion would take one statement for each row.
 
     Args:
-        rows: of one model that has versions. They are locked, and no row of another table refers to
-            them; otherwise the database refuses the commit.
-        reason: of the versions.
+        rows: rows of one model that has versions. They must be locked, and no row of another table
+            may refer to them: otherwise the database refuses the commit.
+        reason: the change reason of the versions.
     """
     if not rows:
         return
@@ -171,11 +171,11 @@ def delete_with_versions(rows: Collection[Any], *, reason: str) -> None:
 
 
 def versions_before(model: type[Any], versions: Iterable[Any]) -> dict[int, Any]:
-    """The version before each of these, by row.
+    """The version that precedes each of these versions, by the id of the row.
 
     Args:
-        model: whose versions.
-        versions: at most one of each row.
+        model: the model of the rows.
+        versions: versions of these rows, at most one for each row.
     """
     kept = model.history.model.objects
     earlier = kept.filter(id=OuterRef("id"), history_id__lt=OuterRef("history_id")).order_by(
@@ -191,7 +191,7 @@ def versions_before(model: type[Any], versions: Iterable[Any]) -> dict[int, Any]
 
 
 class MemberVersion(models.Model):
-    """The further field of a member's version: the import that made it, if any."""
+    """An additional field of a member's version: the import that made the version, if any."""
 
     member_import = models.ForeignKey(
         "giftcodes.MemberImport",

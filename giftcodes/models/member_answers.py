@@ -1,7 +1,7 @@
 """What an answer about a member means for the member's other rows.
 
-Without it the same request would be sent for each code. Each function is a part of the transaction
-that records the answer.
+Without this module, the same request would be sent for each code. Each function runs in the
+transaction that records the answer.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ class Asked:
     """The member that a request was for.
 
     Args:
-        row_id: the member redemption.
-        member_id: the member.
+        row_id: the id of the member redemption.
+        member_id: the id of the member.
         realm: the realm in the request.
-        last_outcome: the row's answer before this one. Empty if there is none.
-        is_marked: the member is marked as unknown to the game (`Member.refused_at`).
+        last_outcome: the outcome of the row's previous answer. Empty if there is none.
+        is_marked: whether the member is marked as unknown to the game (`Member.refused_at`).
     """
 
     row_id: int
@@ -43,8 +43,8 @@ class Followed:
     """What an answer did to the member's other rows.
 
     Args:
-        parked: redemptions in which rows were parked.
-        are_due: rows that were parked became due.
+        parked: the ids of the redemptions in which rows were parked.
+        are_due: whether rows that were parked have become due.
     """
 
     parked: tuple[int, ...] = ()

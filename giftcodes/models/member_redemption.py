@@ -34,10 +34,10 @@ STATE_LABELS = {
 }
 
 
-#: Unsettled states that a recorded SUCCESS may still settle.
+#: The unsettled states of a row that a recorded SUCCESS may still settle.
 IN_VAIN = PARKED | CLOSED | {State.PENDING, State.UNCONFIRMED}
 
-#: If the game does not know a player ID in a realm, no request with both is sent for this long.
+#: If the game does not know a player ID in a realm, no request for the two is sent for this long.
 REFUSED_FOR = timedelta(days=7)
 
 WAITS_FOR_CORRECTION = (
@@ -45,19 +45,19 @@ WAITS_FOR_CORRECTION = (
     "member, and every code is tried at once; otherwise the game is asked once a week."
 )
 
-#: What is stored on a row that another guild's row proves. It names no guild: not every officer may
-#: see which one it is (`MemberRedemption.full_reason`).
+#: The reason that is stored on a row that another guild's row proves. It names no guild, because
+#: not every officer may see which one it is (`MemberRedemption.full_reason`).
 COVERED = "Covered: the player has it through another guild."
 
 
 def is_refused_sql(member: str, guild: str) -> str:
-    """SQL for: the game did not know this member in today's realm, less than `REFUSED_FOR` ago.
+    """An SQL condition: the game recently did not know a member in the member's present realm.
 
-    `MemberRedemptionQuerySet.reopenable` says the same with the ORM. The statement needs the
-    parameter `refused_for`.
+    Recently means less than `REFUSED_FOR` ago. `MemberRedemptionQuerySet.reopenable` expresses the
+    same condition with the ORM. The statement needs the parameter `refused_for`.
 
     Args:
-        member, guild: the statement's names for the rows of the member and of the member's guild.
+        member, guild: the aliases of the member and of the member's guild in the statement.
     """
     return (
         f"coalesce({member}.refused_realm = coalesce({member}.realm, {guild}.realm)"
@@ -97,10 +97,10 @@ class MemberRedemptionQuerySet(models.QuerySet["MemberRedemption"]):
         return self.filter(state=State.PENDING)
 
     def reopenable(self, *, is_person: bool) -> MemberRedemptionQuerySet:
-        """Rows that may be tried again (docs/reference/outcomes.md). Only this method has the rule.
+        """Rows that may be tried again. Only this method has the rule (docs/reference/outcomes.md).
 
         Args:
-            is_person: a person asks for it, which reopens more than the automatic steps do.
+            is_person: whether a person asks. That reopens more than the automatic steps do.
         """
         realm_now = Coalesce("member__realm", "member__guild__realm")
         is_refused = Q(
@@ -122,16 +122,17 @@ class MemberRedemptionQuerySet(models.QuerySet["MemberRedemption"]):
         return self.filter(again, member__active=True, member__opted_out=False)
 
     def _asked_first(self) -> MemberRedemptionQuerySet:
-        """Other rows of the member that are asked before a row that is not eligible (`OuterRef`).
+        """The member's other rows that are asked before a row that is not eligible (`OuterRef`).
 
-        They have the same answer. If the account meets the condition now, that helps all of them,
-        so one request a day finds out: for the row that was asked longest ago.
+        All these rows have the same answer, and if the account meets the condition now, all of them
+        can be redeemed. So one request a day is enough: the one for the row that was asked longest
+        ago.
         """
         others = self.model._default_manager.filter(
             member=OuterRef("member"),
             outcome=OuterRef("outcome"),
             outcome__in=[o.value for o in ACCOUNT_CONDITIONS],
-            # A request for a code that is held back may have to wait for long.
+            # A request for a code that is held back may have to wait for a long time.
             gift_code__held_until__isnull=True,
         )
         is_due = Q(
@@ -147,7 +148,11 @@ class MemberRedemptionQuerySet(models.QuerySet["MemberRedemption"]):
         )
 
     def cancel(self, kind: CancelKind, reason: str = "") -> int:
-        """Cancel the pending rows among these, which were never sent."""
+        """Cancel the pending rows in this queryset, for which no request is under way.
+
+        Returns:
+            The number of cancelled rows.
+        """
         return self.pending().update(
             state=State.CANCELLED,
             cancel_kind=kind,
@@ -157,9 +162,9 @@ class MemberRedemptionQuerySet(models.QuerySet["MemberRedemption"]):
         )
 
     def settle_by_evidence(self, ids: list[int]) -> list[int]:
-        """Settle rows whose Attempts hold a SUCCESS: what the game granted stays granted.
+        """Settle rows that have an Attempt with SUCCESS: what the game granted stays granted.
 
-        A row in flight is left alone: its own answer is under way.
+        A row in flight is left alone, because its own answer is still to come.
 
         Returns:
             The ids of the rows that were settled.
@@ -173,7 +178,7 @@ class MemberRedemptionQuerySet(models.QuerySet["MemberRedemption"]):
         return [pk for (pk,) in found]
 
     def requeue(self) -> int:
-        """Let these rows wait for a new request, with all their tries."""
+        """Let these rows wait for a new request, with all their tries again. Returns how many."""
         return self.update(
             state=State.PENDING,
             cancel_kind="",
@@ -237,11 +242,11 @@ class MemberRedemption(models.Model):
     # The claim: the holder of a lower token may not change the row.
     token = models.PositiveIntegerField(default=0, db_default=0)
     lease_until = models.DateTimeField(null=True)
-    #: End of the rate window of its permit; null for the request that opens a window.
+    #: Until when the permit of the claim may be used. Null if the request opens a rate window.
     permit_until = models.DateTimeField(null=True)
-    #: Claimed while the effect of an earlier request is unknown.
+    #: Whether the row was claimed while the effect of an earlier request was unknown.
     confirming = models.BooleanField(default=False, db_default=False)
-    #: Claimed to find out whether a paused provider answers again.
+    #: Whether the row was claimed to find out if a paused game answers again.
     is_probe = models.BooleanField(default=False, db_default=False)
 
     objects = MemberRedemptionQuerySet.as_manager()
@@ -317,9 +322,9 @@ class MemberRedemption(models.Model):
         return f"Covered: the player has it through guild {self.covered_by.redemption.guild}."
 
     def give_back(self) -> None:
-        """Give back a claim that was not sent, without counting a try.
+        """Give back a claim whose request was not sent, without counting a try.
 
-        The row must be locked. Its token grows, so that the old claim is void.
+        The row must be locked. Its token is increased, so that the old claim is void.
         """
         self.state = State.UNCONFIRMED if self.confirming else State.PENDING
         self.token += 1

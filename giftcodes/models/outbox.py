@@ -29,9 +29,9 @@ class Outbox(models.Model):
     only by an answer that says that nothing was posted. If a claim's lease ends while `sending_at`
     is set, the message becomes unknown.
 
-    The end of a run may be an edit of an earlier message (`Announcement.message_id`). `sending_at`
-    is kept in the same way, but the edit is repeated. After an edit without an answer, the end is
-    never posted as a separate message.
+    The end of a run may be announced by an edit of an earlier message (`Announcement.message_id`).
+    `sending_at` is kept in the same way, but the edit is repeated. After an edit without an answer,
+    the end is never posted as a separate message.
     """
 
     state = models.CharField(
@@ -55,7 +55,7 @@ class Outbox(models.Model):
 
     @property
     def is_unfinished(self) -> bool:
-        """Whether it must still be posted or edited."""
+        """Whether the message must still be posted or edited."""
         return self.state in UNFINISHED
 
     @property

@@ -76,9 +76,9 @@ def settle_duplicates(
     Each of these rows points at the row that proves it (`covered_by`).
 
     Args:
-        redemption_ids: only rows of these redemptions.
-        proof_id: only rows that this settled row proves.
-        settled_after: only rows whose proof was settled after this moment.
+        redemption_ids: settle only rows of these redemptions.
+        proof_id: settle only rows that this settled row proves.
+        settled_after: settle only rows whose proof was settled after this moment.
 
     Returns:
         The ids of the redemptions in which a row was settled.

@@ -1,4 +1,4 @@
-"""The pace of a game: how many requests it still takes, and its pause. One row for all workers."""
+"""The pace of a game: how many requests it still accepts, and its pause. Workers share one row."""
 
 from __future__ import annotations
 
@@ -25,15 +25,15 @@ REFUSED_MARGIN_SECONDS = 2.0
 #: The window's length if the game reports a limit and none is configured.
 USUAL_WINDOW_SECONDS = 60.0
 LONGEST_WAIT_SECONDS = 3_600.0
-#: No limit: more than can ever be in flight.
+#: This stands for no limit: it is more than can ever be in flight.
 UNLIMITED = 1_000_000
 
 PAUSE_SECONDS = failpoints.seconds("PAUSE_SECONDS", 60.0)
 LONGEST_PAUSE_SECONDS = failpoints.seconds("LONGEST_PAUSE_SECONDS", 600.0)
 #: Unknown answers for this many players in a row pause the game.
 UNKNOWN_PLAYERS = 3
-#: Unrecognised words of the game count against the code, until they come for this many codes in a
-#: row.
+#: Unrecognised messages from the game count against the code, until they come for this many codes
+#: in a row.
 UNKNOWN_CODES = 2
 _SAYS_NOTHING = frozenset({Outcome.THROTTLED, Outcome.NOT_SENT})
 
@@ -47,7 +47,7 @@ class PauseKind(models.TextChoices):
     FORBIDDEN = "forbidden", _("the game's server refuses us")
 
 
-#: How a game is paused by an answer that concerns the game as a whole.
+#: The kind of pause for each answer that concerns the game as a whole.
 _PAUSES = {
     Outcome.SIGN_ERROR: PauseKind.SIGNATURE,
     Outcome.PARAMS_ERROR: PauseKind.SIGNATURE,
@@ -58,16 +58,16 @@ _PAUSES = {
 
 @dataclass(frozen=True, slots=True)
 class Observation:
-    """What the budget needs to know of one answer.
+    """What the budget needs to know about one answer.
 
     Args:
-        outcome: what it means.
-        has_status: the game's server answered, so it counted the request.
-        report: what its headers said.
-        player_id, code_id: of the request.
+        outcome: what the answer means.
+        has_status: whether the game's server answered. If so, it counted the request.
+        report: what the answer's headers said about the rate.
+        player_id, code_id: the player and the code in the request.
         sent_at: when the request was sent, by the database's clock.
-        permit_until: the end of the window of its permit; None: the request opens a window.
-        is_probe: the request probed a paused game.
+        permit_until: until when the request's permit could be used. None if it opens a window.
+        is_probe: whether the request probed a paused game.
     """
 
     outcome: Outcome
@@ -81,11 +81,11 @@ class Observation:
 
 
 class RateBudget(models.Model):
-    """The rate window as the game reports it, and the pause.
+    """A game's rate window, as the game reports it, and its pause.
 
     A window is anchored at the answer to the request that opened it. Until then `window_ends_at` is
-    null, and one permit is out. `permits_until` is earlier than `window_ends_at`: a request sent
-    after it could open the game's next window.
+    null, and there is no other permit. `permits_until` is earlier than `window_ends_at`, because a
+    request sent after it could open the game's next window.
     """
 
     provider = models.CharField(
@@ -93,9 +93,9 @@ class RateBudget(models.Model):
     )
     reported_limit = models.PositiveIntegerField(_("limit reported by the game"), null=True)
     used = models.PositiveIntegerField(_("used in this window"), default=0)
-    #: Other programs may send from our address. `others`: how many of `used` are theirs, according
-    #: to the answers. `reserve`: how many permits of each window are left to them, because they
-    #: used that many before.
+    #: Other programs may send from our address. `others` is how many of `used` are theirs,
+    #: according to the answers. `reserve` is how many permits of each window are left to them,
+    #: because they used that many before.
     others = models.PositiveIntegerField(_("of them not ours"), default=0, db_default=0)
     reserve = models.PositiveIntegerField(_("left to others"), default=0, db_default=0)
     permits_until = models.DateTimeField(null=True)
@@ -109,7 +109,7 @@ class RateBudget(models.Model):
         _("paused until"), null=True, help_text=_("Empty: until a person resumes it.")
     )
     pauses = models.PositiveIntegerField(_("pauses in a row"), default=0)
-    #: Players whose last answers were unknown, with no recognised answer between.
+    #: Players whose last answers were unknown, with no recognised answer in between.
     unknown_players = models.JSONField(default=list, blank=True)
     #: The codes in those requests.
     unknown_codes = models.JSONField(default=list, db_default=[], blank=True)
@@ -124,7 +124,7 @@ class RateBudget(models.Model):
 
     # --- The window -------------------------------------------------------------------------------
     def limit(self, rate: Rate | None) -> int:
-        """Requests in a window. What the game reports goes before what is configured."""
+        """How many requests a window has. The game's own report overrides the configured rate."""
         if self.reported_limit is not None:
             return self.reported_limit
         return rate.requests if rate else UNLIMITED
@@ -133,9 +133,9 @@ class RateBudget(models.Model):
         """How many requests may be sent now.
 
         Args:
-            rate: the configured rate; None: unlimited.
+            rate: the configured rate. None if it is unlimited.
             now: the database's time.
-            openers_out: requests in flight that open a window.
+            openers_out: how many requests that open a window are in flight.
         """
         limit = self.limit(rate)
         in_window = self.window_ends_at is not None and now < self.window_ends_at
@@ -151,11 +151,11 @@ class RateBudget(models.Model):
         """Open the next window if the last one is over.
 
         Returns:
-            Until when permits may be used; None: the next request opens a window.
+            Until when permits may be used. None if the next request opens a window.
         """
         if self.window_ends_at is not None and now >= self.window_ends_at:
-            # What others took is left to them in the next window; when they take less, half of
-            # the rest is taken back.
+            # The next window leaves to others as many permits as they took in this one. If they
+            # took fewer than were left to them, half of the difference is taken back.
             self.reserve = max(self.others, (self.reserve + self.others) // 2)
             self.window_ends_at, self.permits_until, self.used, self.others = None, None, 0, 0
         return self.permits_until
@@ -167,17 +167,17 @@ class RateBudget(models.Model):
         return permits_until
 
     def would_change(self, seen: Observation, *, rate: Rate | None, now: dt.datetime) -> bool:
-        """Whether `apply_response` would change anything; this instance stays as it is.
+        """Whether `apply_response` would change anything. This instance stays as it is.
 
         Most answers change nothing, and then the row need not be locked.
         """
         return copy.copy(self).apply_response(seen, rate=rate, now=now)
 
     def apply_response(self, seen: Observation, *, rate: Rate | None, now: dt.datetime) -> bool:
-        """Update window and pause by an answer.
+        """Update the window and the pause with an answer.
 
         Returns:
-            Whether anything changed, and so must be saved under the row lock.
+            Whether anything changed, so that the row must be saved under its lock.
         """
         before = self._fingerprint()
         if seen.has_status:
@@ -208,10 +208,10 @@ class RateBudget(models.Model):
         self.used = max(self.used, counted)
 
     def _anchor(self, seen: Observation, *, rate: Rate | None, now: dt.datetime) -> None:
-        """Set the window of an answer to the request that opened it.
+        """Set the window by the answer to the request that opened it.
 
-        The game's window opened between the request and its answer. So it is open at least until
-        its length after the request, and certainly over its length after the answer.
+        The game's window opened between the request and its answer. So it is open for at least one
+        window's length after the request, and is certainly over one length after the answer.
         """
         length = rate.seconds if rate else USUAL_WINDOW_SECONDS
         self.permits_until = seen.sent_at + dt.timedelta(seconds=length)
@@ -222,7 +222,7 @@ class RateBudget(models.Model):
             self.window_ends_at = now + dt.timedelta(seconds=reset + MARGIN_SECONDS)
 
     def _close_window(self, seen: Observation, *, rate: Rate | None, now: dt.datetime) -> None:
-        """The game refused a request: send nothing more until its next window.
+        """Allow no more requests until the game's next window, because it refused one.
 
         If the window is known, the next one begins at its end. If the request that opens the next
         one is refused as well, the window is no longer known.
@@ -247,7 +247,7 @@ class RateBudget(models.Model):
             self.used = max(self.used, UNLIMITED - 1)
             return
         self._count(limit)
-        # The game did not count this request, but one of another program.
+        # The game refused this request, so it has counted another program's request instead.
         self.others = min(self.others + 1, limit - 1)
 
     # --- The pause --------------------------------------------------------------------------------
@@ -259,7 +259,7 @@ class RateBudget(models.Model):
         return bool(self.pause_kind) and not self.is_probing(now)
 
     def pause(self, kind: PauseKind, reason: str, *, now: dt.datetime | None) -> None:
-        """Set the fields of a pause. With `now` None it lasts until a person resumes it."""
+        """Set the fields of a pause. If `now` is None, it lasts until a person resumes the game."""
         self.pause_kind, self.pause_reason = kind, reason
         self.unknown_players, self.unknown_codes = [], []
         self.pauses += 1
@@ -305,7 +305,8 @@ class RateBudget(models.Model):
         ends_a_streak = bool(self.unknown_players)
         if ends_a_streak:
             self.unknown_players, self.unknown_codes = [], []
-        # The row is written seldom, and not at each answer, but always after unknown answers.
+        # This is not set at every answer, so that the row is seldom written. It is always set after
+        # unknown answers.
         if (
             ends_a_streak
             or self.last_answer_at is None

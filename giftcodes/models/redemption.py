@@ -36,24 +36,24 @@ class RedemptionQuerySet(models.QuerySet["Redemption"]):
         return self.filter(state=RunState.PENDING)
 
     def ensure(self, *, guild_id: int, gift_code_id: int) -> int:
-        """The id of the row for this guild and code. A missing row is inserted."""
+        """Return the id of the row for this guild and code, and insert the row if it is missing."""
         key = {"guild_id": guild_id, "gift_code_id": gift_code_id}
         ids = self.filter(**key).values_list("pk", flat=True)
         found = ids.first()
-        while found is None:  # A second round only if another transaction has inserted it.
+        while found is None:  # This repeats only if another transaction has inserted it.
             self.bulk_create([Redemption(**key)], ignore_conflicts=True)
             found = ids.first()
         return found
 
     def for_update(self, *, nowait: bool = False, skip_locked: bool = False) -> RedemptionQuerySet:
-        """Take the row locks, in id order. Rows that refer to these may be inserted (`no_key`).
+        """Take the row locks in id order. Rows that refer to these can be inserted (`no_key`).
 
         Args:
             nowait: raise an error if another transaction holds a row.
             skip_locked: leave out rows that another transaction holds.
 
         Raises (when evaluated):
-            django.db.OperationalError: `nowait`, and another transaction holds a row.
+            django.db.OperationalError: `nowait` is set, and another transaction holds a row.
         """
         return self.select_for_update(
             nowait=nowait, skip_locked=skip_locked, no_key=True, of=("self",)
@@ -61,7 +61,7 @@ class RedemptionQuerySet(models.QuerySet["Redemption"]):
 
 
 class Redemption(models.Model):
-    """One gift code and one guild.
+    """The redemption of one gift code for one guild.
 
     A run lasts from the moment this row is `running` until it is unlocked. No process owns it.
     """
@@ -162,11 +162,11 @@ def begin_runs(
 ) -> dict[int, int]:
     """Begin a run of each of these redemptions, journal it, and queue its announcement.
 
-    The redemptions must be locked and not running. It is one statement, because other callers wait
-    for the lock.
+    The redemptions must be locked and not running. This is one statement, because other callers
+    wait for the lock.
 
     Returns:
-        Run number by redemption id.
+        The number of each run, by the id of its redemption.
     """
     return dict(
         fetch(

@@ -1,4 +1,4 @@
-"""The rule that says whether a run may start: for one redemption, and as a condition on many."""
+"""The rule that decides whether a run may start, for one redemption and as a condition on many."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class ObstacleKind(TextChoices):
 
 @dataclass(frozen=True, slots=True)
 class Obstacle:
-    """What keeps a run from starting, and the sentence for a person."""
+    """What keeps a run from starting, with a sentence for a person."""
 
     kind: ObstacleKind
     words: str
@@ -60,12 +60,12 @@ class Obstacle:
 
 
 def providers_on() -> list[str]:
-    """The games that can be asked."""
+    """The names of the games that can be asked."""
     return [config.name for config in settings.PROVIDERS.values() if config.is_on]
 
 
 def provider_obstacle(provider: str) -> Obstacle | None:
-    """Why no request can be sent to a game. None if one can, now or when its pause is over."""
+    """Why no request can be sent to a game. None if one can be sent now or after its pause."""
     config = settings.PROVIDERS.get(provider)
     if config is None:
         return Obstacle.of(ObstacleKind.GAME_UNKNOWN, game=provider)
@@ -76,14 +76,14 @@ def provider_obstacle(provider: str) -> Obstacle | None:
 
 
 def guild_obstacle(guild: Guild) -> Obstacle | None:
-    """Why nothing can be redeemed for a guild now. None if it can."""
+    """Why no code can be redeemed for a guild now. None if codes can be redeemed for it."""
     if not guild.active:
         return Obstacle.of(ObstacleKind.GUILD_INACTIVE, guild=guild)
     return provider_obstacle(guild.provider)
 
 
 def code_obstacle(code: GiftCode) -> Obstacle | None:
-    """Why a code can be redeemed for no guild now. None if it can."""
+    """Why a code cannot be redeemed for any guild now. None if it can."""
     if code.state == CodeState.ACTIVE:
         return provider_obstacle(code.provider)
     if code.state == CodeState.PROBING:
@@ -94,7 +94,7 @@ def code_obstacle(code: GiftCode) -> Obstacle | None:
 
 
 def start_obstacle(redemption: Redemption, trigger: Trigger) -> Obstacle | None:
-    """Why this trigger may not start a run now, or join it. None if it may."""
+    """Why this trigger may not start or join a run now. None if it may."""
     guild, code = redemption.guild, redemption.gift_code
     if obstacle := guild_obstacle(guild):
         return obstacle
@@ -110,7 +110,7 @@ def start_obstacle(redemption: Redemption, trigger: Trigger) -> Obstacle | None:
 
 
 def startable() -> Q:
-    """Redemptions without an obstacle for a trigger that is not a person's (`start_obstacle`)."""
+    """A condition for redemptions whose run an automatic trigger may start (`start_obstacle`)."""
     return Q(
         ~Q(state=RunState.STOPPED),
         Q(stop_requested_at__isnull=True) | ~Q(state=RunState.RUNNING),
@@ -122,7 +122,7 @@ def startable() -> Q:
 
 
 def closed_with_code() -> Exists:
-    """Redemptions with members whose rows were cancelled because the code was closed."""
+    """A condition for redemptions with rows that were cancelled because the code was closed."""
     # Literals, so that a prepared plan can use the partial index `share_code_closed`.
     rows = MemberRedemption.objects.filter(
         redemption=OuterRef("pk"),

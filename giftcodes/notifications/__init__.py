@@ -1,8 +1,8 @@
-"""Messages to channels: about runs to the guilds, about alarms to the operator.
+"""Messages to channels: to the guilds about runs, and to the operator about alarms.
 
 run_message.py    the words of a message about a run
-causes.py         the words of an alarm, and when there is one
-outbox.py         claim, recover, record, give up: the same for announcements and notices
+causes.py         finds the causes of alarms, and has the words of each alarm
+outbox.py         claims, recovers and gives up messages: announcements and notices alike
 announcements.py  claims a guild's message, posts or edits it, and records the result
 alarms.py         raises and clears alarms, and sends notices of both to the operator's channel
 

@@ -27,12 +27,12 @@ from giftcodes.notifications import causes, outbox
 from giftcodes.notifications.causes import PATIENCE, Finding
 from giftcodes.queries.heartbeat import SILENT_SECONDS, silent_seconds
 
-#: If the last check is older than this, we were down too. Suspected alarms then start again.
+#: If the last check is older than this, the system was down, and suspected alarms start again.
 BLIND_AFTER = dt.timedelta(minutes=5)
-#: Notices in one message, lines of it, and characters of a line.
+#: The most notices in one message, lines in its text, and characters in a line.
 BATCH, LINES, LINE_LENGTH = 1_000, 15, 240
-#: Rows of one statement: PostgreSQL takes at most 65,535 parameters. What one pass leaves of the
-#: raised and of the cleared alarms, the next one takes.
+#: The most rows in one statement, because PostgreSQL accepts at most 65,535 parameters. If one pass
+#: cannot raise or clear all alarms for this reason, the next one raises or clears the rest.
 _ROWS = 5_000
 
 
@@ -47,7 +47,8 @@ class Changes:
 def evaluate() -> Changes:
     """Look for all causes once, in a fixed number of statements.
 
-    A task that beat enqueues calls this. That it runs clears the alarm that beat is silent.
+    A task that beat enqueues calls this. So each call proves that beat works, and clears the alarm
+    that beat is silent.
     """
     with transaction.atomic():
         _forget_after_a_gap()
@@ -61,7 +62,7 @@ def evaluate() -> Changes:
 
 
 def check_beat(*, running_seconds: float) -> bool:
-    """Raise the alarm, and send it, if beat has been silent for too long.
+    """Raise an alarm and send its notice if beat has been silent for too long.
 
     The site's process calls this. A task cannot, because beat or the workers may be down.
 
@@ -99,7 +100,7 @@ def _compare_with(found: list[Finding]) -> list[int]:
     """Suspect the causes that were found, and forget suspected ones that are no longer found.
 
     Returns:
-        Ids of the raised alarms that are over.
+        The ids of the raised alarms whose cause is over.
     """
     here = {(finding.kind.value, finding.subject) for finding in found}
     gone = [
@@ -141,13 +142,13 @@ def _raise_what_lasted() -> int:
 
 # --- The operator's channel ----------------------------------------------------------------------
 def has_notices() -> bool:
-    """Whether a notice waits for the operator, who has a channel."""
+    """Whether a notice waits, and the operator has a channel."""
     waiting = AlarmNotice.objects.filter(state=DeliveryState.WAITING)
     return bool(settings.OPERATOR_CHANNEL) and waiting.exists()
 
 
 def send_notices() -> int:
-    """Send the waiting notices in one message. It is not repeated if its outcome is unknown.
+    """Send the waiting notices in one message. If its outcome is unknown, it is not repeated.
 
     Returns:
         How many notices were in it.
@@ -164,10 +165,12 @@ def send_notices() -> int:
 
 @transaction.atomic(durable=True)
 def _claim() -> dict[int, int]:
-    """Claim all waiting notices, oldest first; none while others are sent, or during a back-off.
+    """Claim the waiting notices, oldest first.
+
+    None is claimed while others are being sent, or during a back-off.
 
     Returns:
-        Token by id.
+        The token of each claimed notice, by its id.
     """
     outbox.recover(AlarmNotice)
     waiting = AlarmNotice.objects.select_for_update().filter(state=DeliveryState.WAITING)

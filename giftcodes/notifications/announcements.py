@@ -1,6 +1,6 @@
 """Announcements: post a message about each run in its guild's channel, and keep it up to date.
 
-claim (a few at a time, one for each channel) -> intend (a new message is noted before it is sent)
+claim (a few at a time, one for each channel) -> intend (note a new message before it is sent)
 -> call -> record
 """
 
@@ -45,12 +45,13 @@ from giftcodes.notifications.outbox import LEASE_MARGIN_SECONDS, LONGEST_DELAY_S
 from giftcodes.notifications.run_message import compose, report_of
 from giftcodes.sql import fetch, statement
 
-#: Between two edits of a message.
+#: The time between two edits of a message.
 EDIT_SECONDS = failpoints.seconds("EDIT_SECONDS", 5.0)
-#: The same for an old message. Discord does not publish how many edits it accepts (code 30046).
+#: The age from which a message is old, and the time between two edits of an old message. Discord
+#: does not publish how many edits it accepts (code 30046).
 OLD_AFTER, OLD_EDIT_SECONDS = dt.timedelta(hours=1), 60.0
 MOST_TRIES = 10
-#: The time until an edit that the channel does not accept for now is tried again, during a run.
+#: During a run, an edit that the channel does not accept for now is tried again after this time.
 FROZEN_SECONDS = 600.0
 #: The figures of a run may change for this long after its last claim.
 STILL_CHANGING = dt.timedelta(seconds=20)
@@ -65,14 +66,14 @@ _NOT_EDITED = (
 
 @dataclass(frozen=True, slots=True)
 class _Job:
-    """One message to be sent, and all that is needed for it.
+    """One message to send, and all that is needed to send it.
 
     Args:
         row: the claimed announcement.
-        channel: of its guild.
-        client: sends to the channel.
-        message: what to send.
-        edited: the row whose message is edited; None: a new message is posted.
+        channel: the guild's channel.
+        client: the client that sends to the channel.
+        message: the message to send.
+        edited: the row whose message is edited. None if a new message is posted.
     """
 
     row: Announcement
@@ -94,7 +95,7 @@ class _Job:
 def claim() -> list[tuple[int, int]]:
     """Claim the messages that are next.
 
-    At most `ANNOUNCE_MAX` are under way, and one for each channel.
+    At most `ANNOUNCE_MAX` messages are under way at once, and at most one for each channel.
 
     Returns:
         (id, token) of each claim.
@@ -126,7 +127,7 @@ def _drop_without_channel() -> None:
 
 
 def _settle_starts() -> None:
-    """End the edits of start messages whose run is over, once its end waits for no edit."""
+    """Stop editing start messages whose run is over, unless the run's end waits to be announced."""
     ends = Announcement.objects.filter(
         redemption=OuterRef("redemption"),
         run_number=OuterRef("run_number"),
@@ -184,7 +185,8 @@ def send(announcement_id: int, token: int) -> bool:
 def _intend(announcement_id: int, token: int) -> _Job | None:
     """Prepare the message, and commit that a new one, or the end of a run, is about to be sent.
 
-    None: the claim is over, or there is nothing to send to.
+    Returns:
+        The job. None if the claim is over, or there is no channel to which it can be sent.
     """
     held = Announcement.objects.filter(
         pk=announcement_id,
@@ -220,7 +222,7 @@ def _intend(announcement_id: int, token: int) -> _Job | None:
 
 
 def _message_of(row: Announcement, channel: Channel, client: ChannelClient) -> Announcement | None:
-    """The row whose message is edited. None if there is none, or it is in another channel."""
+    """The row whose message is edited. None if there is none or it is in another channel."""
     if not client.can_edit:
         return None
     if row.kind == Announcement.Kind.STARTED:
@@ -265,9 +267,9 @@ def _held(row: Announcement) -> QuerySet[Announcement]:
 
 
 def _as_asked(channel: Channel) -> QuerySet[Channel]:
-    """The channel, unless its address has changed: this answer says nothing about the new one.
+    """The channel, or no row if its address has changed: an answer says nothing about a new one.
 
-    It is locked, because no statement can compare encrypted addresses.
+    The row is locked to compare the addresses, because no statement can compare encrypted ones.
     """
     now = Channel.objects.select_for_update().filter(pk=channel.pk).first()
     is_same = now is not None and now.address == channel.address
@@ -314,7 +316,7 @@ def _edit_seconds(row: Announcement) -> float:
 def _post_end_separately(job: _Job, delivery: Delivery) -> None:
     """Post the end as a separate message, because the start's message cannot be edited.
 
-    If an earlier edit may have worked, the end is not posted: it would be announced twice.
+    If an earlier edit may have worked, the end is not posted, because it could be announced twice.
     """
     row = job.row
     is_gone = delivery.outcome is DeliveryOutcome.GONE
@@ -332,7 +334,7 @@ def _post_end_separately(job: _Job, delivery: Delivery) -> None:
 
 
 def _doubt(row: Announcement, error: str) -> None:
-    """Give up a message that may have been posted. If it ends a run, raise an alarm, too."""
+    """Give up a message that may have been posted. If it announces an end, also raise an alarm."""
     is_ours = outbox.give_up(_held(row), DeliveryState.UNKNOWN, error)
     if is_ours and row.kind == Announcement.Kind.COMPLETE:
         _alarm_of_doubt(row.pk, error)
@@ -352,7 +354,10 @@ def _raise_alarm(guild: Guild, message: str) -> None:
 
 
 def _try_again(job: _Job, delivery: Delivery) -> None:
-    """Back off. A request to wait is no failure. A channel that keeps refusing is tried less."""
+    """Back off. A channel's request to wait does not count as a failure.
+
+    A channel that keeps refusing is tried less often.
+    """
     row, channel = job.row, job.channel
     tries = row.tries + (delivery.wait_seconds == 0)
     if tries >= MOST_TRIES:
@@ -373,7 +378,7 @@ def _try_again(job: _Job, delivery: Delivery) -> None:
         lease_until=None,
         **begun,
     )
-    # The channel rests, so that its other messages wait too. At a new address nothing waits.
+    # The channel rests, so that its other messages wait, too. If it has a new address, none wait.
     _as_asked(channel).update(
         error=delivery.error,
         not_before=clock_plus(max(delay, delivery.wait_seconds)),
@@ -382,7 +387,7 @@ def _try_again(job: _Job, delivery: Delivery) -> None:
 
 
 def _fail(row: Announcement, channel: Channel, state: DeliveryState, error: str) -> None:
-    """Give the message up. Redeeming goes on; a person must look at the channel."""
+    """Give the message up. Redeeming goes on, but a person must look at the channel."""
     outbox.give_up(_held(row), state, error)
     _as_asked(channel).update(error=error, refused_since=None)
     guild = channel.guild

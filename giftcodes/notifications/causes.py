@@ -1,4 +1,4 @@
-"""The causes of alarms: what needs a person, and how long it must last until it is an alarm."""
+"""The causes of alarms: what needs a person, and how long it must last until an alarm is raised."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ class Finding(NamedTuple):
 
 
 def find() -> list[Finding]:
-    """Every cause that exists now, however long it has existed. One statement for each kind."""
+    """Find every cause that exists now, however new it is, with one statement for each kind."""
     return [finding for look_for in _CAUSES for finding in look_for()]
 
 

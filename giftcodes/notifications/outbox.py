@@ -1,4 +1,4 @@
-"""The outbox. Messages are claimed with a lease, sent, and recorded. A dead sender's claim ends."""
+"""The outbox: messages are claimed with a lease, sent and recorded. A dead sender's claim ends."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from giftcodes.models.outbox import UNFINISHED, Outbox
 LEASE_MARGIN_SECONDS = failpoints.seconds("ANNOUNCE_MARGIN_SECONDS", 20.0)
 #: The longest back-off.
 LONGEST_DELAY_SECONDS = 600.0
-#: The longest time for reaching the channel, as a part of the time for one message.
+#: The longest time for connecting to the channel. It is part of the time for one message.
 CONNECT_SECONDS = 3.0
 SENDER_DIED = "The process that sent it died before the answer came. It is not sent again."
 
@@ -48,12 +48,12 @@ def claim(
     """Claim messages: each gets a lease and the next token.
 
     Args:
-        model: of the messages.
-        ids: the messages; finished and claimed ones are left out.
-        sending_at: the value to set, if the request follows at once.
+        model: the model of the messages.
+        ids: the ids of the messages. Finished and claimed messages are left out.
+        sending_at: the value of `sending_at` to set if the request follows at once.
 
     Returns:
-        Token by id.
+        The token of each claimed message, by its id.
     """
     free = model._default_manager.select_for_update().filter(
         pk__in=ids, state__in=UNFINISHED, lease_until__isnull=True
@@ -72,7 +72,8 @@ def recover(model: type[Row]) -> list[Row]:
     """End the claims whose lease is over.
 
     Returns:
-        Messages that may have been posted: they are unknown now, and are not sent again.
+        The messages that may have been posted. Their state is unknown now, and they are not sent
+        again.
     """
     locked = model._default_manager.select_for_update(of=("self",))
     # In this order PostgreSQL reads the claimed rows by their index, and not every message.
@@ -91,8 +92,8 @@ def held(model: type[Row], claims: Mapping[int, int]) -> QuerySet[Row]:
     They include unknown messages, because a late answer may show whether one was posted.
 
     Args:
-        model: of the messages.
-        claims: token by id.
+        model: the model of the messages.
+        claims: the token of each claim, by the id of its message.
     """
     ids_by_token = defaultdict(list)
     for pk, token in claims.items():
@@ -114,7 +115,7 @@ def delay_seconds(tries: int) -> float:
 
 
 def channel_client(address: str, rules: ChannelRules) -> ChannelClient:
-    """The channel at an address, with the time limits from the settings.
+    """The client of the channel at an address, with the time limits from the settings.
 
     Raises:
         BadAddressError: no channel has such an address, or the rules do not allow it.

@@ -27,11 +27,11 @@ class RunReport:
 
     Args:
         guild, code: their names.
-        tally: members by state.
-        is_over: the run has ended.
-        is_stopped: a person stopped it.
-        in_trouble: name and reason of the first members that need a person.
-        estimate: when it will be done, in words that seldom change. Empty if unknown.
+        tally: the number of members in each state.
+        is_over: whether the run has ended.
+        is_stopped: whether a person stopped the run.
+        in_trouble: the name and the reason of each of the first members that need a person.
+        estimate: when the run will be done, in words that seldom change. Empty if unknown.
         url: the page of the run. Empty if there is none.
     """
 
@@ -81,7 +81,10 @@ def _estimate(redemption: Redemption) -> str:
 
 
 def compose(report: RunReport) -> Message:
-    """The message about a run: its progress and, once it has ended, what needs a person. Pure."""
+    """The message about a run: its progress and, once it has ended, what needs a person.
+
+    This is a pure function.
+    """
     return Message(
         title=f"{_headline(report)}: {visible(report.code)} for {isolated(visible(report.guild))}",
         text="\n".join(line for line in (_bar(report), *_troubles(report)) if line),

@@ -30,10 +30,11 @@ def find_behind(guild_ids: list[int] | None = None) -> list[tuple[int, int]]:
     """Find guilds and active codes for which a member has no row, or a row that may be tried again.
 
     Args:
-        guild_ids: look at these guilds only.
+        guild_ids: look only at these guilds. None for all guilds.
 
     Returns:
-        (guild id, code id) of each redemption that must be started or joined, by code and guild.
+        (guild id, code id) of each redemption that must be started or joined, sorted by code and
+        guild.
     """
     without_row = ~Exists(
         MemberRedemption.objects.filter(redemption=OuterRef(OuterRef("pk")), member=OuterRef("pk"))
@@ -59,7 +60,7 @@ def withdraw_leavers(isolation: FailureIsolation | None = None) -> list[int]:
     """Cancel waiting rows of members who left or opted out, and of guilds that were switched off.
 
     Args:
-        isolation: that of the calling pass. If it is None, this pass gets its own.
+        isolation: the isolation of the calling pass. If it is None, a new one is created.
 
     Returns:
         The ids of the redemptions that may be over now.

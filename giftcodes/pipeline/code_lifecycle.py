@@ -37,7 +37,7 @@ BATCH = 500
 def cancel_waiting(gift_code_id: int) -> list[int]:
     """Cancel, without a request, the rows that wait for a code that is no longer open.
 
-    Rows in flight finish.
+    Rows in flight are left to finish.
 
     Returns:
         The ids of the redemptions that may be over now.
@@ -60,7 +60,7 @@ def _cancel_batch(code: GiftCode) -> list[int]:
         .values_list("pk", flat=True)[:BATCH]
     )
     redemptions = list(Redemption.objects.filter(pk__in=ids).for_update())
-    # Read again under the locks: the code may have been reopened.
+    # The code is read again under the locks, because it may have been reopened.
     code.refresh_from_db()
     if code.is_open or not redemptions:
         return []
@@ -146,10 +146,12 @@ def close(
 
 
 def close_ended(isolation: FailureIsolation | None = None) -> list[int]:
-    """Close the codes whose end, set by a person or the feed, has come, without asking the game.
+    """Close the codes whose end has come, without asking the game.
+
+    A person or the feed has set that end.
 
     Args:
-        isolation: that of the calling pass. If it is None, this pass gets its own.
+        isolation: the isolation of the calling pass. If it is None, a new one is created.
 
     Returns:
         The ids of the closed codes.
@@ -178,10 +180,10 @@ def _close_ended(gift_code_id: int) -> bool:
 
 
 def probe_due(isolation: FailureIsolation | None = None) -> list[int]:
-    """Probe codes that the game did not know some time ago, by opening one row of each again.
+    """Probe the closed codes whose next probe is due, by opening one row of each again.
 
     Args:
-        isolation: that of the calling pass. If it is None, this pass gets its own.
+        isolation: the isolation of the calling pass. If it is None, a new one is created.
 
     Returns:
         The ids of the redemptions that run for a probe.
@@ -198,7 +200,11 @@ def probe_due(isolation: FailureIsolation | None = None) -> list[int]:
 def _probe(gift_code_id: int) -> int | None:
     """Open one row of a code again, for a member whom the game knows.
 
-    The member is the one with the fewest requests; among equals, the one with the oldest.
+    The row that had the fewest claims is chosen. Among equal rows, it is the one that changed
+    longest ago.
+
+    Returns:
+        The id of the redemption that runs for the probe. None if the code is not probed.
     """
     closed = Q(state=State.CANCELLED, cancel_kind=CancelKind.CODE_CLOSED)
     limited = Q(state=State.NOT_ELIGIBLE, outcome=Outcome.CLAIM_LIMIT)
@@ -240,6 +246,6 @@ def _newer_issues(code: GiftCode) -> GiftCodeQuerySet:
 
 
 def _give_up_probing(code: GiftCode) -> None:
-    """No member can be asked: the code stays closed until it is reopened or published again."""
+    """Keep the code closed until it is reopened or published again: no member can be asked."""
     code.give_up_probing()
     code.save(update_fields=LIFE_FIELDS)

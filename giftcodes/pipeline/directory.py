@@ -1,4 +1,4 @@
-"""Ask a directory of players for names and realms of those who agreed (decision 16).
+"""Ask a directory of players for the names and realms of players who agreed (decision 16).
 
 Runs never wait for it.
 """
@@ -25,14 +25,15 @@ from giftcodes.sql import fetch, statement
 
 #: The time between two requests for a player who agreed.
 EVERY = dt.timedelta(days=7)
-#: The time limits of one request, and of its connecting. A claim lasts for a request and a margin.
+#: The time limits of a request and of its connection. A claim lasts for one request plus a margin.
 TOTAL_SECONDS, CONNECT_SECONDS, LEASE_MARGIN_SECONDS = 6.0, 3.0, 20.0
 #: The time between two searches for players who have agreed, or who no longer agree.
 ENROL_SECONDS = 60.0
 #: The longest pause of a directory that fails, the pause of one that refuses our key, and the
 #: longest pause that a 429 can ask for.
 LONGEST_REST_SECONDS, KEY_REST_SECONDS, LONGEST_WAIT_SECONDS = 3_600.0, 900.0, 86_400.0
-#: A player whose request failed is looked up again after this time. It doubles up to a day.
+#: A player whose request failed is looked up again after this time. It doubles with each failure,
+#: up to a day.
 PLAYER_REST_SECONDS, LONGEST_PLAYER_REST_SECONDS = 600.0, 86_400.0
 REASON_LENGTH = 100
 
@@ -59,7 +60,7 @@ class GameAnswers:
 
 @dataclass(frozen=True, slots=True)
 class Named:
-    """The realm that the directory names for a player, since when, and its last answer."""
+    """The realm that the directory names for a player, since when, and when it last answered."""
 
     realm: int | None = None
     since: dt.datetime | None = None
@@ -69,12 +70,12 @@ class Named:
 def takes_realm(
     *, now: int, said: int, before: Named, of_now: GameAnswers, of_said: GameAnswers
 ) -> bool:
-    """Whether a member gets the realm that the directory names. The game's own answers go first.
+    """Whether a member gets the realm that the directory names. The game's own answers weigh more.
 
     Args:
-        now: the realm that the game is asked with.
+        now: the realm that is sent to the game now.
         said: the realm that the directory names.
-        before: what the directory named the last time.
+        before: what the directory named last time.
         of_now, of_said: the game's answers about the player in these realms.
     """
     if said == now:
@@ -84,8 +85,8 @@ def takes_realm(
         return False  # The game refused the realm that the directory still names.
     if of_now.is_refused:
         return True
-    # The member followed the directory, which names another realm now. If a code was redeemed with
-    # the old realm after the directory's last answer, that is the newer knowledge.
+    # The member's realm came from the directory, which names another one now. If a code was
+    # redeemed with the old realm after the directory's last answer, that proof is newer and counts.
     return before.realm == now and not of_now.is_proven_since(before.answered_at)
 
 
@@ -94,9 +95,9 @@ class LookupResult:
     """The result of one lookup.
 
     Args:
-        asked: a request was made.
-        may_go_on: the answer was good, and the next request may follow at once.
-        guild_ids: guilds in which a member's realm has changed: the member may be tried again.
+        asked: whether a request was made.
+        may_go_on: whether the answer was good, so that the next request may follow at once.
+        guild_ids: the guilds in which a member's realm has changed. That member may be tried again.
         message: a sentence for a person.
     """
 
@@ -114,7 +115,7 @@ class _Claim:
 
 
 def enrol() -> list[str]:
-    """Once a minute: insert a row for each player who has agreed, and delete all others.
+    """Insert a row for each player who has agreed, and delete all others, at most once a minute.
 
     Returns:
         The games that have a directory.
@@ -196,7 +197,7 @@ def _note_failure(
     *,
     now: dt.datetime,
 ) -> None:
-    """Let the directory rest. Members are not changed."""
+    """Record a failure, and let the directory rest. Members are not changed."""
     directory.failures += 1
     directory.error = answer.error
     directory.key_refused = answer.status is LookupStatus.KEY_REFUSED
@@ -238,7 +239,10 @@ def _delay(times: int, base: float, cap: float) -> dt.timedelta:
 def _take_in(
     config: ProviderConfig, claim: _Claim, answer: DirectoryAnswer, *, now: dt.datetime
 ) -> LookupResult:
-    """Under the directory's lock: lock guilds, members, the lookup, in the usual order."""
+    """Store a good answer. The directory must be locked.
+
+    This locks guilds, members and the lookup, in the usual order.
+    """
     members = _lock_members(config.name, claim.player_id)
     lookup = DirectoryLookup.objects.select_for_update().filter(pk=claim.lookup_id).first()
     if lookup is None:
@@ -261,7 +265,7 @@ def _take_in(
 
 
 def _lock_members(provider: str, player_id: str) -> list[Member]:
-    """The player's members that may be changed: active, and the player has agreed."""
+    """Lock the player's memberships that may be changed: they are active, and have consent."""
     rows = Member.objects.eligible().filter(
         guild__provider=provider,
         guild__active=True,
@@ -287,7 +291,7 @@ def _lock_members(provider: str, player_id: str) -> list[Member]:
 def _correct_all(
     config: ProviderConfig, members: list[Member], lookup: DirectoryLookup, answer: DirectoryAnswer
 ) -> list[int]:
-    """Correct each of the player's members. Returns the guilds in which a realm has changed."""
+    """Correct each of the player's memberships. Returns the ids of guilds with a changed realm."""
     answers = _game_answers(config.name, lookup.player_id)
     moved = []
     for member in members:
@@ -303,7 +307,7 @@ def _correct(
     answer: DirectoryAnswer,
     answers: dict[int, GameAnswers],
 ) -> list[str]:
-    """Set what the directory knows better, as a version that names the directory.
+    """Set the fields that the directory knows better, and leave a version that names it.
 
     Returns:
         The fields that have changed.
@@ -335,7 +339,7 @@ def _correct(
 
 
 def _game_answers(provider: str, player_id: str) -> dict[int, GameAnswers]:
-    """What the game said of a player, in any guild, by realm."""
+    """What the game said about a player in any guild, by realm."""
     rows = fetch(
         statement("directory", "game_answers"),
         provider=provider,

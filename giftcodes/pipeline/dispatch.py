@@ -19,12 +19,12 @@ from giftcodes.models.code_state import OPEN_STATES
 from giftcodes.models.deadline import deadline
 from giftcodes.sql import execute, fetch, statement
 
-#: Two requests for one player this far apart are safe. Of the game's protocol: about 2 s, and 4 s
-#: after TOO FREQUENT.
+#: Two requests for one player are safe if they are this far apart. The game's protocol demands
+#: about 2 s, and 4 s after TOO FREQUENT.
 PLAYER_GAP_SECONDS = 2.2
 PLAYER_GAP_AFTER_REFUSAL_SECONDS = 4.0
-#: For each permit, this many runs of each code are considered: two runs may want the same player,
-#: and then one of them has to wait.
+#: For each permit, this many runs of each code are considered, because two runs may want the same
+#: player, and then one of them has to wait.
 RUNS_FOR_A_PERMIT = 2
 
 
@@ -43,13 +43,14 @@ class _Chosen(NamedTuple):
 
 
 def dispatch(provider: str) -> list[Claim]:
-    """Claim as many member redemptions as the game takes now.
+    """Claim as many member redemptions as the game accepts now.
 
     Args:
         provider: the game's name.
 
     Returns:
-        The claims, for one message each; empty if there is nothing to do or nothing may be sent.
+        The claims. The caller enqueues a message for each. The list is empty if there is nothing to
+        do or nothing may be sent.
 
     Raises:
         KeyError: no such game is configured.
@@ -85,7 +86,7 @@ def _has_work(provider: str) -> bool:
 
 
 def _claim(budget: RateBudget, *, permits: int, is_probe: bool, now: dt.datetime) -> list[Claim]:
-    """Choose, lock the redemptions in order, claim, and use exactly as many permits as rows."""
+    """Choose rows, lock their redemptions in order, claim the rows, and use a permit for each."""
     chosen = _choose(budget.provider, permits=permits, now=now)
     if not chosen:
         return []

@@ -1,4 +1,4 @@
-"""Fan out a code: a redemption for every automatic guild, with a row for each member."""
+"""Fan out a code: insert a redemption for every automatic guild, with a row for each member."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from giftcodes.models.participants import admit_members
 from giftcodes.models.start_rules import closed_with_code
 from giftcodes.sql import fetch
 
-#: Guilds in one transaction. Requests for the first ones are sent while the rows of the others are
-#: still being inserted.
+#: The number of guilds in one transaction. Requests for the first guilds are sent while the rows of
+#: the others are still being inserted.
 BATCH = 100
 
 _INSERT = """
@@ -31,7 +31,7 @@ RETURNING id
 def fan_out(gift_code_id: int) -> list[tuple[int, int]]:
     """Insert the missing rows of an active code.
 
-    It may be repeated and interrupted: the next call inserts what is missing.
+    This may be repeated and interrupted: the next call inserts what is missing.
 
     Args:
         gift_code_id: the code.
@@ -58,7 +58,7 @@ def make_batch(gift_code_id: int) -> int:
     No other transaction sees the new redemptions before the commit.
 
     Returns:
-        The number of redemptions; 0: none was missing.
+        The number of inserted redemptions. It is 0 if none was missing.
     """
     ids = [pk for (pk,) in fetch(_INSERT, code=gift_code_id, batch=BATCH)]
     if ids:

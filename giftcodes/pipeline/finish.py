@@ -11,12 +11,12 @@ from giftcodes.models.announcement import queue_complete
 
 
 def finish(redemption_id: int) -> bool:
-    """Unlock the run if it is over. It may be repeated.
+    """Unlock the run if it is over. This may be repeated.
 
     The run is checked first without a lock, and then again under the row lock.
 
     Returns:
-        Whether this call unlocked it.
+        Whether this call unlocked the run.
     """
     if not _seems_over(redemption_id):
         return False

@@ -1,4 +1,4 @@
-"""Poll a feed: retrieve, decide, store. `decide` is a pure function of values."""
+"""Poll a feed: retrieve it, decide what is new, and store that. `decide` is a pure function."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from giftcodes.models.deadline import believed, day_of
 
 
 class FeedLineKind(StrEnum):
-    """What a line of the feed says, compared with what is known."""
+    """What a line of the feed says, compared with what is known about its code."""
 
     NEW = "new"
     KNOWN = "known"
@@ -112,7 +112,7 @@ def _claim(config: ProviderConfig, *, force: bool) -> Feed | None:
 
 
 def _store_failure(feed: Feed, reading: FeedReading, *, title: str) -> PollResult:
-    """Back off. Codes are not changed."""
+    """Record a failure, and back off. Codes are not changed."""
     delay = feed_delay_seconds(feed.failures + 1, jitter=random.random())  # noqa: S311
     delay = max(delay, reading.retry_after_seconds or 0.0)
     feed.failures += 1
@@ -188,7 +188,7 @@ def _store_codes(reading: FeedReading, *, provider: str, now: dt.datetime) -> li
 def _follow_ends(
     reading: FeedReading, known: dict[str, GiftCode], *, now: dt.datetime
 ) -> list[int]:
-    """Store the ends that the feed gives for known codes, but not over a person's (`takes_end`).
+    """Store the ends that the feed gives for known codes, unless a person set one (`takes_end`).
 
     Returns:
         The ids of the codes that are open again because the feed has extended their end.
@@ -200,7 +200,7 @@ def _follow_ends(
             continue
         if decide(line, code) is FeedLineKind.REISSUED:
             continue
-        # Checked again under the row lock: a person may set the end at this moment.
+        # This is checked again under the row lock, because a person may set the end at this moment.
         code = GiftCode.objects.select_for_update(no_key=True).get(pk=code.pk)
         if not code.takes_end(line.expires_at, now):
             continue
@@ -246,7 +246,8 @@ def _new(line: PublishedCode, *, provider: str, issue: int, now: dt.datetime) ->
         last_seen_at=now,
     )
     if line.expires_at is not None and line.expires_at <= now:
-        # Kept, so that people see it and a later end can reopen it. The game is not asked.
+        # The code is kept, so that people see it and a later end can reopen it. The game is not
+        # asked.
         ended = f"It had ended at {line.expires_at:%Y-%m-%d %H:%M} UTC, as the feed says, "
         code.close(f"{ended}when it was first seen. It was not redeemed.", outcome=None, now=now)
     return code

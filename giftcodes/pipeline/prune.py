@@ -14,7 +14,8 @@ from giftcodes.models import PrunedFigure, database_now
 from giftcodes.models.attempt import PRUNABLE
 from giftcodes.sql import fetch, statement
 
-#: Rows deleted in one transaction. It takes a few ms, and little is lost if it is interrupted.
+#: The number of rows that one transaction deletes. It takes a few ms, and little is lost if it is
+#: interrupted.
 BATCH = 500
 
 #: The statements in sql/prune.sql, each with the kind of figure that counts its deleted rows.
@@ -34,10 +35,10 @@ class Pruned:
 
 
 class Batch(NamedTuple):
-    """One batch.
+    """The result of one batch.
 
     Args:
-        last_id: the last row, or redemption, of the batch. None if nothing was left.
+        last_id: the id of the batch's last row, or last redemption. None if nothing was left.
         has_more_of_last: whether the last redemption may have more rows to delete.
         deleted: the number of deleted rows.
     """
@@ -50,7 +51,7 @@ class Batch(NamedTuple):
 def prune() -> Pruned:
     """Delete attempts and journal entries that are older than the settings say.
 
-    It may be repeated, interrupted, and run twice at once: each batch is a separate transaction,
+    This may be repeated, interrupted, and run twice at once: each batch is a separate transaction,
     and rows that another transaction holds are left to the next prune.
 
     Attempts that prove something, or have no decisive answer, are never deleted. The journal keeps
@@ -80,8 +81,8 @@ def prune_batch(name: str, *, before: dt.datetime, first_id: int) -> Batch:
 
     Args:
         name: the statement in sql/prune.sql.
-        before: rows that are older than this.
-        first_id: rows from this id on.
+        before: delete only rows that are older than this.
+        first_id: begin with the row, or redemption, of this id.
     """
     parts = {"count_gone": statement("prune", "count_gone")}
     if name == "attempts":

@@ -1,6 +1,6 @@
-"""Another spelling of a known code.
+"""Try another spelling of a known code.
 
-Redeemer compares codes without case, and the game compares them with case.
+Redeemer compares codes without case, but the game compares them with case.
 
 A code that the game has never granted may have been published, or typed, with wrong capitals. So
 another spelling of it is tried, from any source (decision 19).
@@ -21,8 +21,8 @@ class SpellingResult:
     """The result of offering a spelling.
 
     Args:
-        taken: the spelling will be tried.
-        is_open_again: the code was closed and is open now. It has not been fanned out yet.
+        taken: whether the spelling will be tried.
+        is_open_again: whether the code was closed and is open now. It has not been fanned out yet.
         message: a sentence for the person who offered it.
     """
 
@@ -34,12 +34,12 @@ class SpellingResult:
 def offer_spelling(
     gift_code_id: int, spelling: str, *, trigger: Trigger, user_id: int | None = None
 ) -> SpellingResult:
-    """Let a code be tried in the spelling that a person typed. This opens a closed code.
+    """Let a code be tried in the spelling that a person typed. This reopens a closed code.
 
     Args:
         gift_code_id: the newest issue of the code.
         spelling: the code with other capitals.
-        trigger: where it comes from.
+        trigger: where the spelling comes from.
         user_id: the user who typed it, if there is one.
     """
     with transaction.atomic():

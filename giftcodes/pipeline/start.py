@@ -25,9 +25,9 @@ from giftcodes.models.start_rules import start_obstacle
 from giftcodes.sql import fetch, statement
 
 #: A row lock is held for a few ms. A transaction that holds it for longer than this was stopped or
-#: cut off, and is not waited for.
+#: cut off, so callers do not wait for it.
 LOCK_TIMEOUT_MS = 250
-#: A caller that finds the row locked waits for the lock, and then looks again.
+#: How often a call looks at the row. If the row is locked, the call waits and then looks again.
 LOOKS = 3
 
 
@@ -67,9 +67,9 @@ class _Look(NamedTuple):
     """What the first query found.
 
     Args:
-        is_locked: this call holds the row. The other fields are None then.
-        guild, code, issue, held_until: of a redemption that runs; the call is refused and
-            journalled.
+        is_locked: whether this call has locked the row. If so, the other fields are None.
+        guild, code, issue, held_until: those of a redemption that is running. The call has been
+            refused and journalled.
     """
 
     is_locked: bool
@@ -84,14 +84,15 @@ def start(
 ) -> StartResult:
     """Start the run of a code for a guild, unless it is running already.
 
-    The row is inserted and committed first. Then one durable transaction looks at it. If it does
-    not run, it is locked and a run begins; if it runs, the duplicate is refused and journalled. No
-    network call happens under the lock.
+    The row is inserted and committed first. Then one durable transaction looks at it. If no run is
+    in progress, the row is locked and a run begins. Otherwise the duplicate is refused and
+    journalled. No network call happens under the lock.
 
     Args:
         guild_id: the guild's id.
         gift_code_id: the code's id.
-        trigger: what requests it. A person's trigger reopens more (docs/reference/outcomes.md).
+        trigger: what requests the run. A person's trigger reopens more rows
+            (docs/reference/outcomes.md).
         user_id: the user who asks, if there is one.
 
     Returns:
@@ -105,8 +106,8 @@ def start(
     """
     redemption_id = Redemption.objects.ensure(guild_id=guild_id, gift_code_id=gift_code_id)
     if not trigger.is_housekeeping:
-        # Before a person's trigger reopens the rows: another task soon looks up the members who
-        # need correction.
+        # This precedes the reopening of rows by a person's trigger. Another task soon looks up the
+        # members who need correction.
         games = [config.name for config in settings.PROVIDERS.values() if config.has_directory]
         DirectoryLookup.objects.want(games, guild_id=guild_id)
     call = _Call(redemption_id, trigger, user_id)
@@ -117,7 +118,7 @@ def start(
 
 
 def _try_to_start(call: _Call) -> StartResult | None:
-    """Start or refuse. None: another transaction held the row, and no run has begun since."""
+    """Start the run or refuse it. None if another transaction held the row and began no run."""
     try:
         with transaction.atomic(durable=True):
             look = _look(call)
@@ -133,13 +134,13 @@ def _try_to_start(call: _Call) -> StartResult | None:
                 result = _start_locked(redemption, trigger=call.trigger, user_id=call.user_id)
                 held_until = redemption.gift_code.held_until
     except OperationalError as error:
-        # Caught outside of the transaction, which takes no more statements after an error.
+        # This is caught outside the transaction, which accepts no more statements after an error.
         if isinstance(error.__cause__, LockNotAvailable):
             return None
         raise
     if held_until is not None and call.trigger.is_person:
-        # A person has looked at the unclear answers. After the commit: codes are not locked after
-        # redemptions.
+        # A person has looked at the unclear answers. This follows the commit, because a code must
+        # not be locked after a redemption.
         GiftCode.objects.filter(redemptions=call.redemption_id).release()
     if not look.is_locked:
         return _refused(call, look.guild, str(GiftCode(code=look.code, issue=look.issue)))
@@ -151,7 +152,7 @@ def _try_to_start(call: _Call) -> StartResult | None:
 
 
 def _look(call: _Call) -> _Look | None:
-    """Lock the row, or refuse and journal. None: neither, because another transaction held it."""
+    """Lock the row, or journal a refusal. None if another transaction held the row."""
     rows = fetch(
         statement("start", "look"),
         id=call.redemption_id,
@@ -169,7 +170,7 @@ def _refused(call: _Call, guild: str, code: str) -> StartResult:
 
 
 def _give_up(call: _Call) -> StartResult:
-    """Refuse after the last look. If the row runs now, the call is an ordinary duplicate."""
+    """Refuse after the last look. If a run is in progress now, the call is a normal duplicate."""
     redemption = Redemption.objects.select_related("guild", "gift_code").get(pk=call.redemption_id)
     words = f"{redemption} is being changed just now. Try again."
     if call.trigger.is_housekeeping:
@@ -205,7 +206,7 @@ def _start_locked(redemption: Redemption, *, trigger: Trigger, user_id: int | No
 
 
 def _join(redemption: Redemption, *, added: int, trigger: Trigger) -> StartResult:
-    """Housekeeping found a run in progress: late members join it."""
+    """Let late members join the run in progress that housekeeping has found."""
     if not added:
         return StartResult(
             StartKind.NOTHING_TO_DO, redemption.pk, "All members are in the run already."

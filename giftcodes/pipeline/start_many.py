@@ -15,8 +15,8 @@ from giftcodes.models.participants import bring_in_members
 from giftcodes.models.redemption import begin_runs
 from giftcodes.models.start_rules import closed_with_code, startable
 
-#: Redemptions in one transaction. Another caller that wants to start one of them waits for its
-#: commit (start.LOCK_TIMEOUT_MS).
+#: The number of redemptions in one transaction. Another caller that wants to start one of them
+#: waits for the commit (start.LOCK_TIMEOUT_MS).
 BATCH = 100
 
 
@@ -26,8 +26,8 @@ class Batch:
 
     Args:
         provider: the game of the code.
-        started: redemptions whose run began.
-        maybe_over: those of them in which no request has to be sent.
+        started: the ids of the redemptions whose run began.
+        maybe_over: the ids of those in which no request has to be sent.
     """
 
     provider: str
@@ -38,17 +38,18 @@ class Batch:
 def start_many(
     gift_code_id: int, *, trigger: Trigger, user_id: int | None = None
 ) -> Iterator[Batch]:
-    """Start the waiting redemptions of a code, and complete ones whose rows were closed with it.
+    """Start a code's waiting redemptions, and its completed ones whose rows were closed with it.
 
-    A running one is left alone and not journalled as refused: the call did not name it.
+    A running redemption is left alone. It is not journalled as refused, because the call did not
+    name it.
 
     Args:
         gift_code_id: the code.
-        trigger: what asks.
+        trigger: what requests the runs.
         user_id: the user who asks, if there is one.
 
     Returns:
-        Batch by batch, each after its commit.
+        An iterator over the batches. It yields each batch after its commit.
 
     Raises:
         RuntimeError: called inside a transaction, which would hold all locks until its end.
@@ -73,8 +74,9 @@ def _start_batch(
     """Start some runs.
 
     Returns:
-        The guild's name of each redemption that was locked, and the number of members to redeem for
-        in each that was started, by redemption id. None if no redemption was left.
+        Two dictionaries by redemption id: the guild's name for each redemption that was locked, and
+        the number of members to redeem for in each one that was started. None if no redemption was
+        left.
     """
     locked = _lock_batch(code, after=after)
     if not locked:
@@ -93,9 +95,9 @@ def _start_batch(
 
 
 def _lock_batch(code: GiftCode, *, after: int) -> list[Redemption]:
-    """Startable redemptions that no other transaction holds.
+    """Lock startable redemptions that no other transaction holds.
 
-    A locked one is left to its holder or to the next sweep.
+    A redemption that another transaction holds is left to that one or to the next sweep.
     """
     waiting = Q(state=RunState.PENDING) | Q(closed_with_code(), state=RunState.COMPLETE)
     rows = Redemption.objects.filter(startable(), waiting, gift_code=code, pk__gt=after)

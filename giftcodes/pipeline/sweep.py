@@ -39,18 +39,18 @@ STALLED_AFTER = dt.timedelta(seconds=120)
 #: could make progress.
 DOWN_AFTER = dt.timedelta(seconds=30)
 
-#: A transaction that settles or opens a row has ended after this time.
+#: Every transaction that settles or opens a row has ended after this time.
 TRANSACTIONS_END_AFTER = dt.timedelta(seconds=60)
 
 
 @dataclass(slots=True)
 class Findings:
-    """What the task does next.
+    """What the task must do next.
 
     Args:
-        to_start: codes of redemptions that wait to be started.
-        maybe_over: runs that look over.
-        closed_codes: closed codes that rows still wait for.
+        to_start: the ids of codes that have redemptions waiting to be started.
+        maybe_over: the ids of redemptions whose run looks over.
+        closed_codes: the ids of closed codes that rows still wait for.
     """
 
     to_start: list[int] = field(default_factory=list)
@@ -59,12 +59,12 @@ class Findings:
 
 
 def sweep(isolation: FailureIsolation | None = None) -> Findings:
-    """One pass over everything that may have been left behind. Each part has its own transactions.
+    """Make one pass over everything that may have been left behind.
 
-    A part that fails, or an item of one, does not stop the others.
+    Each part has its own transactions. A part or an item that fails does not stop the others.
 
     Args:
-        isolation: that of the pass. If it is None, one is created.
+        isolation: the isolation of the calling pass. If it is None, a new one is created.
     """
     isolation = isolation or FailureIsolation("sweep")
     isolation.call("expired leases", recover_expired_leases, isolation)
@@ -81,11 +81,11 @@ def sweep(isolation: FailureIsolation | None = None) -> Findings:
 def recover_expired_leases(isolation: FailureIsolation | None = None) -> int:
     """Recover the claims whose lease is over.
 
-    A row that was sent without an answer becomes unconfirmed. One that was not sent waits again,
-    and no try is counted.
+    A row whose request was sent and has no answer becomes unconfirmed. A row whose request was not
+    sent waits again, and no try is counted.
 
     Args:
-        isolation: that of the calling pass. If it is None, this pass gets its own.
+        isolation: the isolation of the calling pass. If it is None, a new one is created.
 
     Returns:
         The number of recovered claims.
@@ -96,7 +96,7 @@ def recover_expired_leases(isolation: FailureIsolation | None = None) -> int:
     while ids := _expired(left_out):
         batch = isolation.call("a batch of claims", _recover_batch, ids)
         if batch is None:
-            # One of them cannot be recovered: recover them one by one.
+            # One of the claims cannot be recovered, so recover them one by one.
             batch = [
                 found
                 for pk in ids
@@ -157,7 +157,7 @@ def _recover_batch(ids: list[int]) -> list[int]:
 def _recover(row: MemberRedemption, attempt: Attempt | None) -> None:
     """Take a claim from a worker that is gone.
 
-    The token grows, so that the worker cannot record an answer if it comes back.
+    The token is increased, so that the worker cannot record an answer if it comes back.
     """
     if attempt is None or attempt.outcome == Outcome.NOT_SENT:
         row.give_back()
@@ -179,10 +179,10 @@ def _recover(row: MemberRedemption, attempt: Attempt | None) -> None:
 
 
 def settle_by_evidence(isolation: FailureIsolation | None = None) -> int:
-    """Settle rows whose Attempts hold a SUCCESS that a late worker could not record.
+    """Settle rows that have an Attempt with a SUCCESS that a late worker could not record.
 
     Args:
-        isolation: that of the calling pass. If it is None, this pass gets its own.
+        isolation: the isolation of the calling pass. If it is None, a new one is created.
 
     Returns:
         The number of settled rows.
@@ -199,7 +199,7 @@ def _settle_by_evidence(pk: int) -> int:
         with transaction.atomic():
             return len(MemberRedemption.objects.settle_by_evidence([pk]))
     except IntegrityError:
-        # A duplicate holds the code in the meantime. When it is settled, this row is covered by it.
+        # A duplicate holds the code by now. Once the duplicate is settled, it covers this row.
         return 0
 
 
@@ -207,8 +207,8 @@ def _settle_by_evidence(pk: int) -> int:
 def settle_new_duplicates() -> None:
     """Settle duplicates of rows settled since the last sweep, in case settling was interrupted.
 
-    A transaction that opens a row settles it at once if the player has the code already. So only
-    proofs remain that are newer than the row, or were written at the same time.
+    A transaction that opens a row settles it at once if the player has the code already. So the
+    only proofs left are those that are newer than the row or were written at the same time.
     """
     now = database_now()
     last = Cursor.position("duplicates")
@@ -217,13 +217,13 @@ def settle_new_duplicates() -> None:
 
 
 def flag_stalled(isolation: FailureIsolation | None = None) -> None:
-    """Raise an alarm for each run with a due member and no progress although permits are unused.
+    """Raise an alarm for each run that has a due member and unused permits, but no progress.
 
-    The alarm is cleared when the run makes progress. Time in which the system was down is not
-    counted: after a start, each run has the whole time again.
+    The alarm is cleared when the run makes progress. Time in which the system was down does not
+    count: after a start of the system, each run has the whole time again.
 
     Args:
-        isolation: that of the calling pass. If it is None, this pass gets its own.
+        isolation: the isolation of the calling pass. If it is None, a new one is created.
     """
     isolation = isolation or FailureIsolation("sweep")
     _note_sweep()
@@ -281,7 +281,10 @@ def _maybe_over() -> list[int]:
 
 
 def _codes_with_waiting_rows() -> list[int]:
-    """Closed codes for which rows still wait, after an interruption or a claim given back."""
+    """The ids of closed codes for which rows still wait.
+
+    This happens after an interruption, or after a claim was given back.
+    """
     closed = [CodeState.CLOSED, CodeState.DELETED]
     waiting = MemberRedemption.objects.pending().filter(redemption=OuterRef("pk"))
     # A run that has ended has no row that waits.

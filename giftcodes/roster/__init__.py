@@ -1,8 +1,8 @@
-"""Reading lists of members from files: a workbook, CSV, or one player ID per line.
+"""Read lists of members from files: a workbook, CSV, or one player ID per line.
 
 Bytes (`text`, `workbook`) -> records and their columns (`parse`, `columns`) -> values (`cells`) ->
-members, and bad lines with their reason. There is no database here. `limits` says how much a list
-may hold.
+members, and bad lines with their reason. Nothing here uses the database. `limits` says how much a
+list may hold.
 """
 
 from giftcodes.roster.parse import MemberList, members_in, read_members

@@ -1,4 +1,7 @@
-"""One cell to one value. What spreadsheets add to numbers is removed; lost digits are refused."""
+"""Convert a cell to a value.
+
+What spreadsheets add to numbers is removed. A number whose last digits are lost is refused.
+"""
 
 from __future__ import annotations
 
@@ -56,13 +59,13 @@ def player_id(cell: str) -> str:
 
 
 def nickname(cell: str) -> str:
-    """A name in one line, without the apostrophe that our exports put before a formula.
+    """A name on one line, without the apostrophe that our exports put before a formula.
 
     Raises:
-        CellError: it is too long, or has control characters.
+        CellError: it is too long, or it has control characters.
     """
     cell = cell.strip()
-    if len(cell) > LIMITS.cell:  # Cleaning a long text takes long.
+    if len(cell) > LIMITS.cell:  # Cleaning a long text is slow.
         raise CellError(_too_long(cell))
     lines = (line.strip() for line in _LINE_BREAKS.split(cell))
     text = clean_name(" ".join(line for line in lines if line))
@@ -82,7 +85,7 @@ def _too_long(text: str) -> str:
 
 
 def realm(cell: str) -> int | None:
-    """The number of a state or kingdom, also as `#1042`; None if the cell is empty.
+    """The number of a state or kingdom, such as `1042` or `#1042`. None if the cell is empty.
 
     Raises:
         CellError: it is not such a number.
@@ -101,10 +104,10 @@ def realm(cell: str) -> int | None:
 
 
 def consented_on(cell: str) -> date | None:
-    """A day, `2026-12-31` or `31.12.2026`; None if the cell is empty.
+    """A day, such as `2026-12-31` or `31.12.2026`. None if the cell is empty.
 
     Raises:
-        CellError: it is not a day, or out of bounds.
+        CellError: it is not a day, or it is out of bounds.
     """
     text = clean_token(cell)
     if not text:
@@ -131,7 +134,7 @@ def _day(text: str) -> date | None:
 
 
 def looks_like_id(cell: str) -> bool:
-    """Whether a cell is a number. If so, its line cannot be the column names."""
+    """Whether a cell is a number of at least three digits. If so, its line has no column names."""
     try:
         return len(whole_digits(_unwrapped(cell))) >= 3
     except RoundedError:
@@ -149,7 +152,7 @@ def _unwrapped(cell: str) -> str:
 
 
 def _format_advice(cell: str) -> str:
-    """What to do about a number that a spreadsheet shows in another format; empty if it is none."""
+    """What to do about a number that a spreadsheet shows as a date or an error. Otherwise empty."""
     text = clean_token(cell)
     if _ERROR.fullmatch(text) or _ISO_DAY.fullmatch(text) or _DOTTED_DAY.fullmatch(text):
         return "Format the column as a number, not as a date, and save."

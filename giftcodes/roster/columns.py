@@ -1,4 +1,4 @@
-"""Which column has which value: by the names in the first line, else by position."""
+"""Find out which column has which value, by the names in the first line or else by position."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Columns:
     ignored: tuple[str, ...] = field(default=())
 
     def cell(self, cells: Sequence[str], name: str) -> str:
-        """The cell of a column in a line; empty if there is no such column or cell."""
+        """The cell of a column in a line. Empty if there is no such column or cell."""
         position = self.positions.get(name)
         return cells[position] if position is not None and position < len(cells) else ""
 
@@ -43,7 +43,7 @@ def columns_of(first: Sequence[str]) -> Columns:
     """The columns of a list, by its first line.
 
     Raises:
-        UnreadableListError: it names columns, and none is that of the player ID.
+        UnreadableListError: the line names columns, but none of them is the player ID.
     """
     if any(looks_like_id(cell) for cell in first):
         return BY_POSITION

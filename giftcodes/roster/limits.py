@@ -1,6 +1,6 @@
 """How much a list may hold. All readers count against the same limits while they read.
 
-A small file may describe a list of millions of lines, so the size of the file limits nothing.
+A small file may describe a list of millions of lines, so a limit on the file's size does not help.
 """
 
 from __future__ import annotations
@@ -15,10 +15,11 @@ class Limits:
     """The limits of one list.
 
     Args:
-        lines: lines of a text, or rows of all sheets of a workbook that are read; also empty ones.
+        lines: lines of a text, or rows of all sheets of a workbook that are read. Empty ones count.
         rows: records with values.
         columns: cells of one record, up to the last one with a value.
-        characters: of all cells of a workbook. A text has fewer: its file is limited.
+        characters: characters of all cells of a workbook. A text has fewer, because the size of its
+            file is limited.
         cell: characters of one cell that is used.
         record_lines: lines of one record, whose quoted cells may have line breaks.
         rereading: characters that are read again, because a quotation mark was not closed.
@@ -51,6 +52,6 @@ def too_much(limit: str) -> UnreadableListError:
     """The error of a list that exceeds a limit.
 
     Args:
-        limit: the name of a field of `Limits` whose excess ends the reading.
+        limit: the name of a field of `Limits`. Reading must end when this limit is exceeded.
     """
     return UnreadableListError(f"The list has {_ADVICE[limit].format(getattr(LIMITS, limit))}")

@@ -1,6 +1,6 @@
-"""Reading a list record by record. A bad record does not affect the others.
+"""Read a list record by record. A bad record does not affect the others.
 
-A record may have several lines, since a quoted cell may.
+A record may have several lines, because a quoted cell may have several.
 """
 
 from __future__ import annotations
@@ -18,7 +18,8 @@ from giftcodes.roster.limits import LIMITS, too_much
 from giftcodes.roster.text import text_of
 from giftcodes.roster.values import BadLine, ListedMember
 
-#: In order of preference, for those in equally many lines: a comma may be part of a nickname.
+#: If several of these are in equally many lines, the first one is taken. The comma comes last,
+#: because it may be part of a nickname.
 _DELIMITERS = ("\t", ";", ",")
 _EXCEL_HINT = re.compile(r"sep=([\t;,])", re.IGNORECASE)
 _SPACE_AFTER_QUOTE = re.compile(r'" +(?=[\t;,]|$)')
@@ -27,7 +28,7 @@ _THOUSANDS = re.compile(r"\d{3}")
 _LINES_TO_SNIFF = 200
 #: The characters of a record without values.
 _FILLING = " \t,;\u00a0"
-#: What reading a line costs beside its characters, in characters.
+#: The fixed cost of reading a line, in characters. The line's own characters are added to it.
 _LINE_COST = 20
 #: The columns that hold numbers.
 _NUMBERS = ("player_id", "realm")
@@ -39,11 +40,11 @@ class MemberList:
 
     Args:
         members: the good lines, with each player once.
-        repeated: lines with a player of an earlier line.
+        repeated: lines with a player who is on an earlier line, too.
         bad: lines that cannot be used.
         ignored_columns: the names of unknown columns.
 
-    A record of several lines has the number of its first.
+    The line number of a record with several lines is that of its first line.
     """
 
     members: tuple[ListedMember, ...]
@@ -54,7 +55,7 @@ class MemberList:
 
 @dataclass(frozen=True, slots=True)
 class _Record:
-    """The cells from one line to another. `cells` is None if they cannot be separated."""
+    """The cells from `line` to `last_line`. `cells` is None if they cannot be separated."""
 
     line: int
     last_line: int
@@ -192,7 +193,7 @@ def _width(row: Sequence[str]) -> int:
 
 
 def _joined_lines(record: _Record) -> str:
-    """A sentence about the lines of a bad record, if there are several; else empty."""
+    """A sentence about the lines of a bad record. Empty if it has only one line."""
     if record.last_line == record.line:
         return ""
     return (
@@ -231,7 +232,7 @@ def _member(record: _Record, columns: Columns, delimiter: str) -> ListedMember:
 
 
 def _number_in_two_cells(row: Sequence[str], columns: Columns) -> str:
-    """A number, such as `1,042`, whose comma may have split it into two cells; else empty."""
+    """A number, such as `1,042`, that its comma may have split into two cells. Empty if none."""
     for name in _NUMBERS:
         position = columns.positions.get(name)
         pair = row[position : position + 2] if position is not None else []

@@ -1,4 +1,4 @@
-"""Bytes to text: workbooks, the encodings of spreadsheets, and clear errors for other files."""
+"""Decode the bytes of a file: a workbook, or text. Other files get a clear error."""
 
 from __future__ import annotations
 

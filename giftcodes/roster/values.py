@@ -12,7 +12,7 @@ class UnreadableListError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class ListedMember:
-    """A good line. A value that the list does not have is empty or None, and is left unchanged."""
+    """A good line. A value that the list does not have is empty or None, and changes nothing."""
 
     line: int
     player_id: str
@@ -23,7 +23,7 @@ class ListedMember:
 
 @dataclass(frozen=True, slots=True)
 class BadLine:
-    """A line that is not used, and why, for people."""
+    """A line that is not used, with the reason in words."""
 
     line: int
     reason: str

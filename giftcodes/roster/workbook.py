@@ -1,7 +1,7 @@
-"""An Excel workbook as CSV text. A process of its own reads it, with little memory and time.
+"""Convert an Excel workbook to CSV text, in a separate process with little memory and time.
 
 A workbook is a compressed archive of XML: a few kilobytes can describe gigabytes, and libraries
-read it with no limit.
+set no limit when they read it.
 """
 
 from __future__ import annotations
@@ -26,11 +26,11 @@ class Process:
     """The limits of the process that reads a workbook.
 
     Args:
-        unpacked: bytes of the parts of the archive that are needed.
-        marks: XML tags in these parts. A workbook of 20,000 members has about 600,000.
-        other_marks: XML tags in those of them that have no cells, such as the styles.
-        memory_bytes: its address space, of which the interpreter needs about 60 MB.
-        cpu_seconds, wall_seconds: it is killed after so long.
+        unpacked: bytes in the needed parts of the archive, after unpacking.
+        marks: XML tags in the needed parts. A workbook of 20,000 members has about 600,000.
+        other_marks: XML tags in the needed parts that have no cells, such as the styles.
+        memory_bytes: the address space, of which the interpreter needs about 60 MB.
+        cpu_seconds, wall_seconds: the time after which the process is killed.
     """
 
     unpacked: int = 20_000_000
@@ -46,7 +46,7 @@ PROCESS = Process()
 WAIT_SECONDS = 5.0
 
 _READER = Path(__file__).with_name("workbook_reader.py")
-#: The variables of the environment that the process gets: those that Python itself may need.
+#: The environment variables that the process gets: those that Python itself may need.
 _ENVIRONMENT = ("LANG", "LD_LIBRARY_PATH")
 _TOO_LARGE = "This workbook is too large. Copy the list into a new workbook, and save that."
 _UNREADABLE = "This workbook cannot be read. Open it and save it again as xlsx, or as CSV."
@@ -74,11 +74,11 @@ def csv_of_workbook(data: bytes) -> str:
             first.
 
     Returns:
-        CSV lines with the numbers of the rows.
+        CSV text, in which the number of each line is that of its row in the sheet.
 
     Raises:
-        UnreadableListError: it is not a workbook, too large, or empty; or no process can read it
-            now.
+        UnreadableListError: it is not a workbook, is too large or is empty, or no process can read
+            it now.
     """
     if not _turn.acquire(timeout=WAIT_SECONDS):
         raise UnreadableListError(
@@ -105,7 +105,7 @@ def command() -> list[str]:
 
 
 def _run(data: bytes) -> tuple[int, bytes]:
-    """The exit status and the output of the process. It is gone when this returns.
+    """Run the process. Returns its exit status and output, after it has ended.
 
     Raises:
         OSError: it cannot be started.

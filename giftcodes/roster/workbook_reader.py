@@ -1,4 +1,4 @@
-"""A program that reads one workbook from standard input, under limits of memory and time.
+"""A program that reads one workbook from standard input, within limits of memory and time.
 
     python -I workbook_reader.py LIMITS < members.xlsx
 
@@ -35,7 +35,7 @@ from openpyxl.reader.excel import ExcelReader
 from openpyxl.utils.cell import range_boundaries
 from openpyxl.utils.escape import unescape
 
-#: Parts are read in pieces of so many bytes.
+#: Parts are read in pieces of this many bytes.
 _PIECE_BYTES = 65_536
 #: Excel stores 15 digits. A larger number has lost some.
 _EXACT = 10**15
@@ -70,14 +70,14 @@ _TRANSITIONAL = {
 
 
 class Exceeded(Exception):  # noqa: N818 - not an error of the program
-    """The workbook exceeds a limit. The text is its name."""
+    """The workbook exceeds a limit. The text is the limit's name."""
 
 
 class Refused(Exception):  # noqa: N818
     """The workbook cannot be used. The text is the key of the reason.
 
-    `large`: unpacked it is too large, or takes too much memory. `not_xlsx`: an archive of another
-    kind. `password`: it is encrypted. `unreadable`: it is damaged.
+    `large`: it is too large when unpacked, or takes too much memory. `not_xlsx`: it is an archive
+    of another kind. `password`: it is encrypted. `unreadable`: it is damaged.
     """
 
 
@@ -86,13 +86,13 @@ class Budget:
     """What may still be read.
 
     Args:
-        lines: rows of all sheets, also empty ones.
-        rows: rows with values, of one sheet.
-        columns: cells of one row. This one is never spent.
-        characters: of the cells of all sheets.
-        unpacked: bytes of the parts that are needed.
-        marks: XML tags in these parts.
-        other_marks: XML tags in those of them that have no cells, such as the styles.
+        lines: rows of all sheets, including empty ones.
+        rows: rows of one sheet that have values.
+        columns: cells of one row. This limit is not used up by reading.
+        characters: characters in the cells of all sheets.
+        unpacked: bytes in the needed parts of the archive, after unpacking.
+        marks: XML tags in the needed parts.
+        other_marks: XML tags in the needed parts that have no cells, such as the styles.
     """
 
     lines: int
@@ -116,7 +116,7 @@ class Budget:
 
 
 def csv_of(data: bytes, budget: Budget) -> str:
-    """The rows of the sheet that opens first, or of the next one that has values.
+    """The rows, as CSV, of the sheet that opens first or of the next one that has values.
 
     Args:
         data: a workbook, strict or transitional. Cells that are merged vertically all have the
@@ -124,7 +124,7 @@ def csv_of(data: bytes, budget: Budget) -> str:
         budget: counts what is read.
 
     Returns:
-        CSV with a line for each row, also for empty ones. Empty if no sheet has a value.
+        CSV with a line for each row, including empty rows. Empty if no sheet has a value.
 
     Raises:
         Exceeded: it exceeds a limit.
@@ -154,23 +154,26 @@ class _Reader(ExcelReader):
     """openpyxl's reader, without the parts that are not needed."""
 
     def read_properties(self) -> None:
-        """Not needed."""
+        """Skip the properties, which are not needed."""
 
     def read_custom(self) -> None:
-        """Not needed."""
+        """Skip the custom properties, which are not needed."""
 
     def read_theme(self) -> None:
-        """Not needed."""
+        """Skip the theme, which is not needed."""
 
     def read_chartsheet(self, sheet: Any, _rel: Any) -> None:
-        """Keep its place, since sheets are counted to find the one that opens first."""
+        """Keep the sheet's place, because sheets are counted to find the one that opens first."""
         chart: Any = Chartsheet(parent=self.wb)
         chart.title = sheet.name
         book: Any = self.wb
         book._sheets.append(chart)
 
     def read_worksheets(self) -> None:
-        """Look at the sheets. Each costs a reading of its part, also if two have the same one."""
+        """Read the sheets, unless there are too many or two of them have the same part.
+
+        Each sheet costs one reading of its part, even if another sheet has the same part.
+        """
         targets = [relation.target for _sheet, relation in self.parser.find_sheets()]
         if len(targets) > _MAX_SHEETS or len(set(targets)) < len(targets):
             raise Refused("large")
@@ -217,7 +220,7 @@ def _is_needed(name: str) -> bool:
 
 
 def _unpacked(archive: zipfile.ZipFile, name: str, budget: Budget, *, has_cells: bool) -> bytes:
-    """A part, in pieces until a limit is reached."""
+    """Unpack a part, piece by piece, so that this ends as soon as a limit is exceeded."""
     if archive.getinfo(name).compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
         raise Refused("unreadable")
     pieces: list[bytes] = []
@@ -240,7 +243,7 @@ def _transitional(part: bytes) -> bytes:
 
 
 def _csv_of_sheet(sheet: Any, budget: Budget) -> str:
-    """The rows of a sheet, empty if it has no value. Rows after the last value are left out."""
+    """The rows of a sheet as CSV, up to the last one with a value. Empty if there is no value."""
     written = io.StringIO()
     writer = csv.writer(written, lineterminator="\n")
     empty = 0
@@ -330,7 +333,7 @@ def _text(value: Any, budget: Budget) -> str:
 
 
 def _restrict(memory_bytes: int, cpu_seconds: int, wall_seconds: int) -> None:
-    """Limit this process for good. If its parent dies, it ends by these limits."""
+    """Limit this process permanently. If its parent dies, these limits end this process."""
     signal.alarm(wall_seconds)
     for kind, most in (
         (resource.RLIMIT_AS, memory_bytes),

@@ -11,7 +11,10 @@ from giftcodes.pipeline.spellings import offer_spelling
 
 @dataclass(frozen=True, slots=True)
 class TypedCode:
-    """A code, and what was done about it for the person who typed it. Empty if it was known."""
+    """The code that a person typed, and a message about what was done.
+
+    The message is empty if the code was known.
+    """
 
     code: GiftCode
     message: str = ""
@@ -24,7 +27,7 @@ def find_code(provider: str, typed: str) -> GiftCode | None:
 
 
 def find_or_add_code(provider: str, typed: str) -> TypedCode:
-    """Find a code. An unknown code is added; another spelling of a known one is offered to it.
+    """Find a code. An unknown code is added, and another spelling of a known code is tried.
 
     Raises:
         ValidationError: the text cannot be a code.

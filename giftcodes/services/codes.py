@@ -12,7 +12,7 @@ from giftcodes.models import CodeState, EventKind, GiftCode, RedemptionEvent, So
 
 @dataclass(frozen=True, slots=True)
 class ReissueResult:
-    """The id of the new issue, or None if there is none; and a message for the user."""
+    """The id of the new issue (None if there is none), and a message for the user."""
 
     gift_code_id: int | None
     message: str
@@ -29,7 +29,7 @@ def reissue(gift_code_id: int, *, trigger: Trigger, user_id: int | None = None) 
         user_id: the user who asked, if known.
 
     Returns:
-        The new issue, which the caller must fan out; or the reason why there is none.
+        The new issue, which the caller must fan out, or the reason why there is none.
     """
     try:
         with transaction.atomic():

@@ -43,7 +43,7 @@ def fill_demo_guild() -> tuple[Guild, ImportResult]:
     realms = Counter(player["realm"] for player in players.values())
     guild = _guild(realm=realms.most_common(1)[0][0])
     known = set(guild.members.values_list("player_id", flat=True))
-    # The players' realms are left out: those who live elsewhere show what a correction is.
+    # The players' realms are left out, so that players who live elsewhere show what correction is.
     missing = [
         ListedMember(line=number, player_id=player_id, nickname=player["name"])
         for number, (player_id, player) in enumerate(players.items(), start=1)

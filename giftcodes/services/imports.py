@@ -44,7 +44,7 @@ class ImportResult:
     Args:
         added: player IDs of new members.
         already_there: how many were active members before, changed or not.
-        updated: player ID and changes in words, for members whose fields were changed.
+        updated: the player ID of each member whose fields were changed, and the changes in words.
         reactivated: player IDs of members who had left.
         opted_out: player IDs that were left out because of an opt-out.
         import_id: identifies the import, to undo it later. None if nothing was changed.
@@ -78,7 +78,7 @@ def import_members(
 
     Args:
         guild_id: the guild.
-        listed: each player once.
+        listed: the lines of the list, with each player once.
         source: where the request came from.
         user_id: the user who asked, if known.
         dry_run: report what would happen, and change nothing.
@@ -151,7 +151,7 @@ def _import_batch(
 
 
 def _opted_out(guild: Guild, player_ids: list[str]) -> set[str]:
-    """The IDs of those of these players who have opted out."""
+    """The IDs of the players in this list who have opted out."""
     hashes = {player_hash(guild.provider, player_id): player_id for player_id in player_ids}
     return {
         hashes[found] for found in OptOut.objects.filter(pk__in=hashes).values_list("pk", flat=True)
@@ -211,10 +211,10 @@ class UndoResult:
     """What an undo did to the members of an import.
 
     Args:
-        deleted: player IDs that the import added, and that have no redemptions.
-        retired: player IDs that the import added, and that have redemptions: inactive now.
+        deleted: player IDs that the import added and that have no redemptions.
+        retired: player IDs that the import added and that have redemptions. They are inactive now.
         restored: player IDs whose fields have their earlier values again.
-        kept: player IDs and fields that were changed after the import, and were left alone.
+        kept: player IDs, each with the fields that were changed after the import and left alone.
         obstacle: why the import could not be undone. Empty if it was undone.
     """
 
@@ -229,8 +229,8 @@ class UndoResult:
 def undo_import(import_id: int, *, user_id: int | None, dry_run: bool = False) -> UndoResult:
     """Undo an import, in one transaction.
 
-    Fields that were changed after the import stay. A member who was added by it and has redemptions
-    becomes inactive, and keeps the history.
+    Fields that were changed after the import stay as they are. A member whom the import added and
+    who has redemptions becomes inactive and keeps the history.
 
     Args:
         import_id: the import.
@@ -256,7 +256,7 @@ def undo_import(import_id: int, *, user_id: int | None, dry_run: bool = False) -
 
 
 def _touched(made: MemberImport) -> Iterator[list[int]]:
-    """Ids of the members that the import changed, in batches, in the usual lock order."""
+    """The ids of the members that the import changed, in batches and in the usual lock order."""
     touched = (
         Member.history.filter(member_import=made)
         .order_by("id")
@@ -272,7 +272,7 @@ def _undo_batch(
     """Undo a batch, or only report what would happen, in a fixed number of statements."""
     versions = Member.history.filter(member_import=made, id__in=member_ids).order_by("history_id")
     left = {version.id: version for version in versions}
-    # Locked for deletion (FOR UPDATE), so that no run can include them in the meantime.
+    # The members are locked for deletion (FOR UPDATE), so that no run can include them meanwhile.
     members = list(Member.objects.select_for_update().filter(pk__in=member_ids).order_by("pk"))
     before = versions_before(
         Member, [version for version in left.values() if version.history_type != "+"]

@@ -1,7 +1,6 @@
 """Move members to another guild of the same game. Codes that they have are not redeemed again.
 
-The notes of a guild about a member stay in that guild: the officers of the other one are other
-people.
+A guild's notes about a member stay in that guild, because the other guild has other officers.
 """
 
 from __future__ import annotations
@@ -14,8 +13,9 @@ from django.db import transaction
 from giftcodes.models import Guild, Member
 from giftcodes.models.guild import own_realm
 
-#: The reasons of the versions. They name the other guild by its row, because not every reader of a
-#: history may know it: giftcodes.admin.common.versions shows its name or "another guild".
+#: The change reasons of the versions. They name the other guild by its id, because not every reader
+#: of a history may know that guild: giftcodes.admin.common.versions shows its name or "another
+#: guild".
 MOVED_FROM = "Moved from guild #{}."
 MOVED_TO = "Moved to guild #{}."
 
@@ -27,7 +27,7 @@ class MoveResult:
     Args:
         moved: the members in the new guild.
         refused: members who were not moved, and why.
-        left: ids of the guilds that members have left.
+        left: the ids of the guilds that members have left.
     """
 
     moved: list[Member] = field(default_factory=list)
@@ -39,7 +39,7 @@ class MoveResult:
 def move_members(member_ids: Iterable[int], *, guild_id: int, dry_run: bool = False) -> MoveResult:
     """Make members inactive in their guild, and active in another one, in one transaction.
 
-    A member keeps the realm: it is stored with the member if the new guild's differs.
+    A member keeps the realm: it is stored with the member if the new guild's realm differs.
 
     Args:
         member_ids: the members.
@@ -51,7 +51,7 @@ def move_members(member_ids: Iterable[int], *, guild_id: int, dry_run: bool = Fa
     """
     result = MoveResult()
     ids = list(member_ids)
-    # Guilds are locked in order, so that opposite moves cannot deadlock, and imports wait.
+    # Guilds are locked in order, so that opposite moves cannot deadlock and imports wait.
     concerned = {guild_id, *Member.objects.filter(pk__in=ids).values_list("guild_id", flat=True)}
     guilds = {
         guild.pk: guild
@@ -89,7 +89,7 @@ def _move(member: Member, old: Guild, new: Guild, result: MoveResult) -> None:
 
 
 def _obstacle(member: Member, old: Guild, new: Guild) -> str:
-    """Why a member cannot move, in words; empty if nothing prevents it."""
+    """Why a member cannot move, in words. Empty if nothing prevents it."""
     if new == old:
         return f"is in guild {new} already"
     if new.provider != old.provider:

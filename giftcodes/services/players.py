@@ -36,7 +36,7 @@ _NEVER_KNOWN = "Erased before it was known whether the game had granted it."
 
 @dataclass(frozen=True, slots=True)
 class OptOutResult:
-    """The result of an opt-out, or of its end.
+    """The result of an opt-out, or of ending one.
 
     Args:
         changed: whether this changed anything.
@@ -51,7 +51,7 @@ class OptOutResult:
 def opt_out(provider: str, player_id: str) -> OptOutResult:
     """Stop redeeming codes for this player, in every guild.
 
-    The next catch-up cancels what waits for them. What was redeemed stays.
+    The next catch-up cancels their waiting rows. What was redeemed stays.
 
     Args:
         provider: the game.
@@ -89,10 +89,10 @@ class EraseResult:
     """The result of an erasure.
 
     Args:
-        obstacle: why nothing was erased, in words; empty if it was.
-        pseudonym: the new player ID in every row; empty if there was no row of the player.
-        numbers: how many rows were changed, by their kind.
-        redemptions: ids of redemptions whose run may be over now.
+        obstacle: why nothing was erased, in words. Empty if the player was erased.
+        pseudonym: the new player ID in every row. Empty if the player had no rows.
+        numbers: how many rows of each kind were changed.
+        redemptions: the ids of redemptions whose run may be over now.
     """
 
     obstacle: str = ""
@@ -113,13 +113,14 @@ def erase_player(provider: str, player_id: str) -> EraseResult:
         player_id: decimal digits.
     """
     members = Member.objects.filter(guild__provider=provider, player_id=player_id)
-    # Committed first: runs that start from now on leave this player out.
+    # This is committed first, so that runs that start from now on leave this player out.
     with transaction.atomic():
         OptOut.objects.get_or_create(player_hash=player_hash(provider, player_id))
         members.update(active=False, opted_out=True)
     with transaction.atomic():
         result = _erase(provider, player_id, members)
-    # In separate statements, because dispatch and record lock these rows before member redemptions.
+    # These are separate statements, because dispatch and record lock these rows before member
+    # redemptions.
     RateBudget.objects.filter(provider=provider, unknown_players__contains=[player_id]).update(
         unknown_players=[], unknown_codes=[]
     )
@@ -131,7 +132,7 @@ def erase_player(provider: str, player_id: str) -> EraseResult:
 
 def _erase(provider: str, player_id: str, members: QuerySet[Member]) -> EraseResult:
     theirs = MemberRedemption.objects.filter(gift_code__provider=provider, player_id=player_id)
-    # In the usual order of locks: redemptions, members, member redemptions.
+    # Rows are locked in the usual order: redemptions, members, member redemptions.
     redemptions = list(
         Redemption.objects.for_update().filter(pk__in=theirs.order_by().values("redemption"))
     )

@@ -28,7 +28,8 @@ def check_provider(
 
     Args:
         config: the game.
-        during: makes a context, from a check's name, in which the check runs, such as a spinner.
+        during: takes a check's name, and returns a context manager in which the check runs, such as
+            a spinner.
     """
     is_down = False
     for name, check in _CHECKS.items():
@@ -83,7 +84,7 @@ def _check_feed(config: ProviderConfig) -> Finding | None:
     return Finding(True, f"{len(answer.codes)} code(s) listed{skipped}.")
 
 
-#: In this order, since the result of an earlier check explains that of a later one.
+#: The checks run in this order, because the result of an earlier one explains that of a later one.
 _CHECKS: dict[str, Callable[[ProviderConfig], Finding | None]] = {
     "Salt": _check_salt,
     "Service": _check_service,

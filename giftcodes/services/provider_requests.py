@@ -1,7 +1,7 @@
 """Two harmless questions to a game: is its service up, and does it accept our signature?
 
-Only the redeem step and this service call the game. This service is needed because, during an
-installation, a person wants the answer before there is a member to redeem for. It involves no
+Only the redeem step and this service call the game. This service is needed because a person who
+installs Redeemer wants the answer before there is a member to redeem for. It involves no
 member redemption, so there is nothing to claim, and no attempt is written.
 
 The first question takes no permit of the rate budget. The game limits requests for each address and
@@ -150,7 +150,7 @@ def _not_now(config: ProviderConfig, budget: RateBudget, *, now: dt.datetime) ->
 def _update_budget(
     config: ProviderConfig, answer: Answer, *, permit: _Permit, sent_at: dt.datetime
 ) -> None:
-    """Record what the answer shows of the request limit, and nothing about the game's health."""
+    """Record what the answer shows about the request limit, but nothing about the game's health."""
     observation = Observation(
         outcome=Outcome.THROTTLED if answer.outcome is Outcome.THROTTLED else Outcome.NOT_SENT,
         has_status=answer.http_status is not None,

@@ -12,7 +12,7 @@ def pause(provider: str, *, reason: str) -> bool:
     """Send no more requests to a game until it is resumed. Requests under way finish.
 
     Returns:
-        False if an operator has paused it already.
+        Whether the game was paused now. False if an operator had paused it already.
     """
     RateBudget.objects.get_or_create(provider=provider)
     with transaction.atomic():
@@ -29,7 +29,7 @@ def resume(provider: str) -> bool:
     """End any pause of a game.
 
     Returns:
-        False if it was not paused.
+        Whether a pause was ended. False if the game was not paused.
     """
     with transaction.atomic():
         budget = RateBudget.objects.select_for_update().filter(pk=provider).first()

@@ -56,7 +56,7 @@ def start_run(
             guild_id=guild_id, gift_code_id=gift_code_id, trigger=trigger, user_id=user_id
         )
     except OperationalError as error:
-        # An expected failure is a result: the caller goes on with its other runs.
+        # An expected failure is a result, so that the caller goes on with its other runs.
         log_lines.warning(
             "The database refused to start a run.",
             guild=guild_id,
@@ -93,7 +93,7 @@ def stop_run(redemption: Redemption, *, trigger: Trigger, user_id: int | None) -
 
 
 def resume_run(redemption: Redemption, *, trigger: Trigger, user_id: int | None) -> ActionResult:
-    """Take back a stop that has not taken effect, or start again what is stopped."""
+    """Take back a stop that has not taken effect yet, or start a stopped redemption again."""
     if redemption.is_stopping:
         result = take_back_stop(redemption.pk, trigger=trigger, user_id=user_id)
         if result.done:

@@ -1,4 +1,4 @@
-"""SQL statements that are too long for a Python file: each .sql file here holds some, by name.
+"""SQL statements that are too long for Python files. Each .sql file here holds some, by name.
 
 A statement begins with the line `-- name: ` and its name, and ends before the next one. Comment
 lines directly below the name describe it and are not sent. A part that Python supplies (such as an
@@ -35,12 +35,13 @@ def _statements(file: str) -> dict[str, str]:
 
 @cache
 def statement(file: str, name: str, **parts: str) -> str:
-    """A statement, with its parts put in.
+    """Return a statement with its parts inserted.
 
     Args:
-        file: without `.sql`.
-        name: of the statement in the file.
-        parts: SQL for each `{name}` in it. Never a value from outside: values are parameters.
+        file: the file's name without `.sql`.
+        name: the statement's name in the file.
+        parts: the SQL for each `{name}` in the statement. A value from outside must be a parameter
+            instead.
 
     Raises:
         KeyError: there is no such statement, or a part is missing.

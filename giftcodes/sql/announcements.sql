@@ -1,7 +1,7 @@
--- Announcements: which messages are next.
+-- Announcements: find the messages that are next.
 
 -- name: choose
--- One message of each guild whose channel is free: new messages first, then edits of running runs.
+-- One message for each guild whose channel is free: first new messages, then edits during a run.
 WITH busy AS MATERIALIZED (
     SELECT r.guild_id
     FROM giftcodes_announcement a JOIN giftcodes_redemption r ON r.id = a.redemption_id
@@ -16,7 +16,7 @@ WITH busy AS MATERIALIZED (
       AND (ch.not_before IS NULL OR ch.not_before <= clock_timestamp())
       AND NOT EXISTS (SELECT FROM busy WHERE busy.guild_id = r.guild_id)
       AND CASE
-        WHEN a.state = 'sent' THEN  -- Its end is the other row's.
+        WHEN a.state = 'sent' THEN  -- The other row announces the end.
             r.state = 'running' AND r.run_number = a.run_number
             AND r.last_served_at > a.edited_at - %(still)s
         WHEN a.kind = 'started' THEN true

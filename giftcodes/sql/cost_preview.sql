@@ -14,7 +14,7 @@ WITH wanted AS (
            row_number() OVER (PARTITION BY w.code_id, m.player_id
                               ORDER BY g.priority DESC, g.id) AS nth,
            held.player_id IS NOT NULL OR (
-               -- It would wait for correction (models.participants.admit_members).
+               -- A new row would wait for correction (models.participants.admit_members).
                {is_refused}
                AND NOT EXISTS (
                    SELECT FROM giftcodes_memberredemption own

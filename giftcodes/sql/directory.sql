@@ -56,8 +56,9 @@ LIMIT 1
 FOR UPDATE OF l SKIP LOCKED
 
 -- name: game_answers
--- The game's last answers about a player, by realm. It checks this pair before the code. Requests that
--- prove something are never pruned; of an old refusal the mark on the member remains.
+-- The game's last answers about a player, by realm. The game checks the player and the realm before
+-- the code. Attempts that prove something are never pruned. Of an old refusal, only the mark on the
+-- member may be left.
 WITH rows AS MATERIALIZED (
     SELECT m.id FROM giftcodes_member m
     JOIN giftcodes_guild g ON g.id = m.guild_id AND g.provider = %(provider)s

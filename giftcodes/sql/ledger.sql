@@ -1,8 +1,8 @@
--- The simulator's ledger and our attempts.
+-- Compare the simulator's ledger with our attempts.
 
 -- name: compare
 -- No part of a NOT_SENT or UNREACHABLE attempt arrived. An answer that came after the ledger was
--- read may be missing there. A request without a status is under way, or its end was lost, so it
+-- read may be missing from it. A request without a status is under way, or its end was lost, so it
 -- may belong to any attempt.
 WITH requests AS MATERIALIZED (
     SELECT player_id, folded, realm, nullif(status, 0) AS status, number

@@ -1,6 +1,6 @@
 -- name: admit
--- A row for every eligible member of the guilds of these redemptions. Members whom the game does not
--- know in their realm wait for correction.
+-- Insert a row for every eligible member of these redemptions' guilds. Members whom the game does
+-- not know in their realm wait for correction.
 WITH added AS (
     INSERT INTO giftcodes_memberredemption
         (redemption_id, member_id, gift_code_id, player_id,
@@ -40,7 +40,7 @@ WHERE proof.gift_code_id = duplicate.gift_code_id AND proof.player_id = duplicat
 RETURNING duplicate.redemption_id
 
 -- name: settle_by_evidence
--- A row in flight is left alone: its own answer is under way.
+-- A row in flight is left alone, because its own answer is still to come.
 UPDATE giftcodes_memberredemption m
 SET state = 'redeemed', outcome = 'success', reason = 'Redeemed.', cancel_kind = '',
     next_attempt_at = NULL, settled_at = clock_timestamp(), updated_at = clock_timestamp()
@@ -50,8 +50,8 @@ WHERE m.id = ANY(%(ids)s) AND m.covered_by_id IS NULL AND m.state = ANY(%(unsett
 RETURNING m.id
 
 -- name: park
--- Rows of the member that wait with a realm in which the game does not know the player. A row in
--- flight is not changed: its own answer is still to come.
+-- Park the member's rows that wait with a realm in which the game does not know the player. A row
+-- in flight is not changed, because its own answer is still to come.
 WITH waiting AS (
     SELECT m.id
     FROM giftcodes_memberredemption m

@@ -1,12 +1,13 @@
 -- name: count_gone
--- A part of the statements below: rows are deleted and counted in one statement. The figures are
--- written in the order of days, so that two prunes wait for each other and do not block each other.
+-- A part of the statements below, which delete and count rows in one statement. The figures are
+-- written in the order of days, so that two prunes wait for each other and never deadlock.
     INSERT INTO giftcodes_prunedfigure AS f (provider, day, of, what, number)
     SELECT provider, day, %(of)s, what, count(*) FROM gone GROUP BY 1, 2, 4 ORDER BY 2, 1, 4
     ON CONFLICT (day, provider, of, what) DO UPDATE SET number = f.number + excluded.number
 
 -- name: attempts
--- A request before a RECEIVED that counts as redeemed is kept, whatever its own late answer says now.
+-- An attempt before a RECEIVED is kept, even if its own late answer proves nothing: because of that
+-- attempt, the RECEIVED may count as redeemed.
 WITH old AS MATERIALIZED (
     SELECT a.id
     FROM giftcodes_attempt a
@@ -43,10 +44,10 @@ WITH old AS MATERIALIZED (
 SELECT max(id) AS last_id, false AS has_more_of_last, count(*) AS deleted FROM old
 
 -- name: runs
--- The runs of a redemption are deleted oldest first, each with both its entries, and the last run is
--- kept. So the journal alternates and agrees with the state, wherever pruning is interrupted. The
--- redemption's lock keeps two prunes from deleting the same runs. The ids are those of redemptions; if
--- runs of the last one were deleted, it may have more.
+-- The runs of a redemption are deleted oldest first, each with both its entries, and the last run
+-- is kept. So the journal alternates and agrees with the state, wherever pruning is interrupted.
+-- The redemption's lock keeps two prunes from deleting the same runs. The ids are those of
+-- redemptions. If runs of the last redemption were deleted, it may have more.
 WITH ended AS MATERIALIZED (
     SELECT r.id, e.run_number
     FROM giftcodes_redemptionevent e

@@ -47,8 +47,9 @@ WHERE r.state = 'running'
 ORDER BY c.provider, deadline, -g.priority, r.last_served_at NULLS FIRST, r.id
 
 -- name: duplicates
--- If a player and a code have several member redemptions, a request is sent for one: the one that
--- has the claim or the proof, or else the first one by turn. This counts the others.
+-- If a player has several member redemptions for a code, a request is sent for only one of them:
+-- the one that has the claim or the proof, or else the one whose turn is first. This counts the
+-- others.
 WITH waiting AS (
     SELECT m.redemption_id, m.gift_code_id, m.player_id, row_number() OVER turns AS nth,
            first_value(m.redemption_id) OVER turns AS first
@@ -72,7 +73,7 @@ WHERE w.nth > 1 OR held.id IS NOT NULL
 GROUP BY 1, 2
 
 -- name: measured
--- Latency and gaps between requests, of each game that had requests recently.
+-- For each game that had requests recently, the latency and the gaps between requests.
 SELECT provider, avg(latency_ms)::float / 1000 AS latency,
        count(*) FILTER (WHERE gap < %(idle)s) AS gaps,
        extract(epoch FROM sum(gap) FILTER (WHERE gap < %(idle)s))::float AS seconds

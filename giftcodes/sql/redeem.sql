@@ -1,6 +1,6 @@
 -- name: intend
--- Every condition under which the request may be sent is judged in the statement that writes the
--- intent. The row is locked, so that two messages for one claim take turns.
+-- The statement that writes the intent also checks every condition under which the request may be
+-- sent. It locks the row, so that two messages for one claim take turns.
 WITH claim AS MATERIALIZED (
     SELECT * FROM giftcodes_memberredemption
     WHERE id = %(id)s AND token = %(token)s AND state = 'in_flight'
@@ -78,7 +78,8 @@ SELECT NOT EXISTS (
         WHERE m.state = 'in_flight') AS in_flight
 
 -- name: claim_limits
--- Players, and guilds, that met a claim limit since the code was last granted, this answer included.
+-- How many players and how many guilds have met a claim limit since the code was last granted. This
+-- answer is included.
 SELECT count(DISTINCT a.player_id), count(DISTINCT r.guild_id)
 FROM giftcodes_attempt a
 JOIN giftcodes_memberredemption m ON m.id = a.member_redemption_id

@@ -1,5 +1,5 @@
 -- name: granted
--- Each row is looked at separately, because only a few rows had a request and no result. The
+-- Each row is looked up separately, because only a few rows have had a request and no result. The
 -- planner cannot know that.
 SELECT m.id
 FROM giftcodes_memberredemption m
@@ -24,7 +24,7 @@ WHERE r.state = 'running' AND r.stop_requested_at IS NULL
       SELECT FROM giftcodes_memberredemption m
       WHERE m.redemption_id = r.id AND m.state = 'pending'
         AND m.next_attempt_at < clock_timestamp() - %(after)s
-        -- A row is not due while a row of another guild holds its player: that one is asked first.
+        -- A row is not due while another guild's row holds its player. That row is asked first.
         AND NOT EXISTS (
             SELECT FROM giftcodes_memberredemption duplicate
             WHERE duplicate.gift_code_id = m.gift_code_id AND duplicate.player_id = m.player_id

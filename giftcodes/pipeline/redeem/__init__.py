@@ -1,6 +1,6 @@
 """Redeem one member: write the intent, call the game, record the answer.
 
-Only this step sends redeem requests. `intent` is the first part, `recording` the last one, and
+Only this step sends redeem requests. `intent` is its first part, and `recording` is its last one.
 `budget_and_code` applies an answer to the game's budget and to the code.
 
 An answer is judged in this order: the client of the game translates it into an outcome
@@ -59,8 +59,8 @@ def redeem_member(member_redemption_id: int, token: int) -> FollowUp | None:
     if intent is None:
         return settle_what_was_granted(member_redemption_id)
     failpoints.hit("after-intent")
-    # The database judged the lease. If this process was held up since, the request must not be
-    # sent.
+    # The database checked the lease. If this process has been held up since then, the request must
+    # not be sent.
     is_late = (
         time.monotonic() - started_at
         > settings.LEASE_SECONDS - settings.HTTP_SECONDS - SEND_MARGIN_SECONDS

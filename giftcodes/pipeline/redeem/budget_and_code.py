@@ -41,7 +41,7 @@ from giftcodes.sql import fetch, statement
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """What is known of the game and the code when an answer comes in, read without a lock."""
+    """What is known about the game and the code when an answer comes in, read without a lock."""
 
     now: dt.datetime
     budget: RateBudget
@@ -53,7 +53,7 @@ class Snapshot:
 
     @classmethod
     def of(cls, intent: Intent) -> Snapshot:
-        """One statement for everything, because it is read for each answer."""
+        """Read everything in one statement, because this runs for each answer."""
         rows = RateBudget.objects.raw(
             statement("redeem", "snapshot"), {"code": intent.gift_code_id}
         )
@@ -70,7 +70,7 @@ class Snapshot:
 
 
 def update_budget(intent: Intent, answer: Answer, known: Snapshot) -> bool:
-    """Update the game's budget with an answer, if that changes it. Returns whether it did."""
+    """Update the game's budget with an answer, if that changes it. Returns whether it changes."""
     config = settings.PROVIDERS[intent.provider]
     seen = Observation(
         outcome=answer.outcome,
@@ -159,7 +159,7 @@ def _words(answer: Answer) -> str:
 
 
 def _claim_limits(intent: Intent) -> tuple[int, int]:
-    """Players, and guilds, that met a claim limit since the code was last granted."""
+    """How many players and how many guilds have met a claim limit since the code's last grant."""
     ((players, guilds),) = fetch(
         statement("redeem", "claim_limits"),
         code=intent.gift_code_id,

@@ -25,12 +25,12 @@ class Intent(NamedTuple):
 
     Args:
         id, sent_at: those of its Attempt.
-        row_id, token: the claim that it belongs to.
-        published, issue: the code as it is sent, and which of its issues it is.
-        permit_until: the end of the window of its permit. None if it opens a window.
-        confirming, is_probe, tries, uncounted_failures: those of the row, when it was claimed.
-        last_outcome: the row's answer before this one.
-        is_marked: the member is marked as unknown to the game (Member.refused_at).
+        row_id, token: those of its claim.
+        published, issue: the code as it is sent, and the number of its issue.
+        permit_until: until when its permit may be used. None if the request opens a window.
+        confirming, is_probe, tries, uncounted_failures: those of the row when it was claimed.
+        last_outcome: the outcome of the row's previous answer.
+        is_marked: whether the member is marked as unknown to the game (Member.refused_at).
         nickname, listed_as: the member's name and player ID in the guild.
     """
 
@@ -74,13 +74,16 @@ class Intent(NamedTuple):
 def intend(member_redemption_id: int, token: int) -> Intent | None:
     """Write the Attempt and commit it, or give the claim back.
 
+    Returns:
+        The intent. None if no request may be sent.
+
     Raises:
         RuntimeError: another transaction is open, and the Attempt would not be committed before the
             request is sent.
     """
     with transaction.atomic(durable=True):
-        pass  # Only to refuse an open transaction. Nothing is sent to the database.
-    # Outside of a block the statement is its own transaction, which saves BEGIN and COMMIT.
+        pass  # This only refuses an open transaction. Nothing is sent to the database.
+    # Outside a block, the statement is its own transaction, which saves BEGIN and COMMIT.
     written = fetch(
         statement("redeem", "intend"),
         id=member_redemption_id,

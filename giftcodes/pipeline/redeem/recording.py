@@ -1,4 +1,4 @@
-"""Record an answer: on the budget, the code, the Attempt, and the row if the claim still holds."""
+"""Record an answer in the budget, the code, the Attempt and, if the claim holds, the row."""
 
 from __future__ import annotations
 
@@ -37,12 +37,12 @@ class FollowUp:
 
     Args:
         provider: the game whose permits may have become free.
-        finished: redemptions that look over.
-        closed_code_id: a code whose waiting rows must be cancelled.
-        reopened_code_id: a code that works again.
-        behind_guild_id: a guild in which a member may be asked again for other codes.
-        has_room: more may be claimed now. Otherwise enough requests are under way, and one of them
-            enqueues the next dispatch.
+        finished: the ids of redemptions whose run looks over.
+        closed_code_id: the id of a code whose waiting rows must be cancelled.
+        reopened_code_id: the id of a code that works again.
+        behind_guild_id: the id of a guild in which a member may be asked again for other codes.
+        has_room: whether more may be claimed now. If not, enough requests are under way, and one of
+            them enqueues the next dispatch.
     """
 
     provider: str
@@ -56,7 +56,8 @@ class FollowUp:
 def record(intent: Intent, answer: Answer) -> FollowUp:
     """Record an answer.
 
-    The Attempt keeps it in any case. A late SUCCESS still settles its row, because it is true.
+    The Attempt keeps the answer in any case. A late SUCCESS still settles its row, because it is
+    true.
     """
     failpoints.hit("before-record")
     known = Snapshot.of(intent)
@@ -115,7 +116,7 @@ def _may_have_been_granted(intent: Intent) -> bool:
 
 
 def _write(intent: Intent, answer: Answer, transition: Transition) -> bool:
-    """Write the answer, and the transition if the claim still holds. Returns whether it did."""
+    """Write the answer, and the transition if the claim still holds. Returns whether it holds."""
     is_cancelled = transition.state is State.CANCELLED
     changed = execute(
         statement("redeem", "write_answer"),
@@ -144,9 +145,9 @@ class _WhatFollows(NamedTuple):
     """What was read after an answer was recorded.
 
     Args:
-        is_over: no row of the redemption is open.
-        has_duplicates: the player has a row for this code in another guild.
-        in_flight: requests of this game that are under way.
+        is_over: whether no row of the redemption is open.
+        has_duplicates: whether the player has a row for this code in another guild.
+        in_flight: how many requests to this game are under way.
     """
 
     is_over: bool
@@ -155,7 +156,7 @@ class _WhatFollows(NamedTuple):
 
 
 def _after_recorded(intent: Intent, transition: Transition, followed: Followed) -> FollowUp:
-    """The claim held: settle the duplicates of a settled row, and see what comes next."""
+    """Settle the duplicates of a settled row, and find what comes next. The claim held."""
     if transition.state is State.FAILED:
         log_lines.trouble(intent.guild, intent.code, f"{intent.member}: {transition.reason}")
     (look,) = fetch(
@@ -180,7 +181,7 @@ def _after_recorded(intent: Intent, transition: Transition, followed: Followed) 
 
 
 def _after_late_answer(intent: Intent, outcome: Outcome) -> FollowUp:
-    """The claim was lost. Settle what the answer proves nevertheless."""
+    """Settle what the answer proves, although the claim was lost."""
     log_lines.warning(
         "A late answer came after its claim was over.",
         member=intent.member,
@@ -213,7 +214,7 @@ def _settle_by_evidence(pk: int) -> list[int]:
     """Settle a row that its Attempts prove, and its duplicates.
 
     Returns:
-        The redemptions in which a row was settled.
+        The ids of the redemptions in which a row was settled.
     """
     try:
         with transaction.atomic():
@@ -231,7 +232,7 @@ def _settle_by_evidence(pk: int) -> list[int]:
 
 
 def _without_open_rows(redemption_ids: Iterable[int]) -> tuple[int, ...]:
-    """The redemptions among these that have no open row."""
+    """Those of these redemptions that have no open row."""
     ids = set(redemption_ids)
     if not ids:
         return ()
