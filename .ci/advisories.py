@@ -1,8 +1,9 @@
 """Check pinned requirements for known vulnerabilities, for the Makefile: `advisories.py FILE …`.
 
-pip-audit does the work, in an environment of its own. It asks the Python Package Index first, and
-then OSV about the packages that remain. It also says “No known vulnerabilities found” if a service
-knows nothing about a package; here such a package counts as not checked.
+pip-audit does the work, in an environment of its own. This program has it ask the Python Package
+Index first, and then OSV about the packages that remain. pip-audit also says “No known
+vulnerabilities found” if a service knows nothing about a package; here such a package counts as not
+checked.
 
 The exit status is 0 if every package was checked and none has a known vulnerability, 1 if a package
 has one, and 2 if some packages could not be checked.

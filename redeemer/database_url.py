@@ -81,7 +81,7 @@ def _parse(url: str) -> tuple[dict[str, str], dict[str, Any]]:
         raise SettingError(
             "DATABASE_URL cannot be read: in the password, write ? as %3F and @ as %40."
         )
-    # The other options are passed to libpq unchanged.
+    # Django's options are taken out. All others are passed to libpq unchanged.
     libpq_options: list[str] = []
     django_options: dict[str, Any] = {}
     for option in filter(None, query.split("&")):

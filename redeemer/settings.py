@@ -33,8 +33,9 @@ DEBUG = env.bool("DEBUG", default=False)
 # workers, beat, and the commands that hash or sign do not start (giftcodes.secret_key).
 SECRET_KEY = env.str("SECRET_KEY", default="")
 THIS_MACHINE = {"localhost", "127.0.0.1", "[::1]"}
-#: Texts from which the keys of the secrets in tables are derived (giftcodes.encryption). The first
-#: one encrypts. SECRET_KEY is added at the end, so it encrypts if this list is empty.
+#: Texts from which the keys are derived that encrypt the secrets in the database
+#: (giftcodes.encryption). The first text's key encrypts, and all of them decrypt. SECRET_KEY is
+#: added at the end, so it encrypts if this list is empty.
 ENCRYPTION_KEYS = env.list("ENCRYPTION_KEYS", default=[])
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=sorted(THIS_MACHINE))
 CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
@@ -45,7 +46,8 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 INSTALLED_APPS = [
     "giftcodes",
     "redeemer.apps.RedeemerConfig",
-    # The basic configuration has no `ready`, which would replace our admin site with Unfold's own.
+    # Unlike Unfold's default configuration, the basic one has no `ready()`: the default's would
+    # replace our admin site with Unfold's.
     "unfold.apps.BasicAppConfig",
     "redeemer.apps.RedeemerAdminConfig",
     "django.contrib.auth",
@@ -167,9 +169,9 @@ POOL = {
     # In seconds. There are enough connections for all threads, so a thread waits only if the server
     # does not answer.
     "timeout": 4,
-    # In seconds. This is the length of one round of attempts, in which each wait is twice as long
-    # as the one before. When a round is over, the next thread that needs a connection begins a new
-    # round. So with short rounds, work resumes within seconds of the server's return.
+    # In seconds. The pool tries to reconnect for this long, and doubles the wait between two tries.
+    # After that it tries again only when a thread needs a connection, and begins with short waits.
+    # So with a low value, work resumes within seconds of the server's return.
     "reconnect_timeout": 2,
 }
 #: If the database has this host, the commands know that no server is running.
@@ -196,7 +198,8 @@ if env.str("DATABASE_URL", default=""):
     if env.bool("DATABASE_POOL", default=True):
         DATABASES["default"]["OPTIONS"]["pool"] = POOL
 else:
-    # There is no server. The name of this host says what to do, and the driver's error shows it.
+    # There is no server, and this host does not exist. Its name says what to do ("start it with
+    # make up"), because the driver's error shows the name.
     DATABASES["default"] = {
         "ENGINE": _ENGINE,
         "NAME": "redeemer",
@@ -259,7 +262,7 @@ OPERATOR_CHANNEL = env.str("OPERATOR_CHANNEL", default="")
 #: The hosts in private networks that a guild's channel may be at: host names, IP addresses or
 #: networks.
 CHANNEL_PRIVATE_HOSTS = env.list("CHANNEL_PRIVATE_HOSTS", default=[])
-#: The schemes of Apprise that an address may have besides the known ones.
+#: Further schemes of Apprise to allow, besides those that Redeemer supports itself.
 CHANNEL_SCHEMES = env.list("CHANNEL_SCHEMES", default=[])
 #: The public address of the site, for links in messages. If it is empty, messages have no links.
 SITE_URL = env.str("SITE_URL", default="").strip().rstrip("/")

@@ -1,4 +1,4 @@
-"""A MkDocs hook that writes the parts of the reference that the code knows.
+"""A MkDocs hook that generates the parts of the reference that follow from the code.
 
 A page names a part in a separate line, `<!-- generated: settings -->`, and `PARTS` has the
 function that writes it as Markdown. An unknown name, or a setting without a description, stops the
@@ -25,7 +25,7 @@ _MARKER = re.compile(r"^<!-- generated: (?P<name>[a-z-]+) -->$", re.MULTILINE)
 #: .env.example shows the settings of one game. Every game has the same ones.
 _SHOWN_GAME = "WHITEOUT_"
 _ANY_GAME = "<GAME>_"
-#: Where settings are read, beside redeemer/games.py.
+#: Where settings are read, in addition to redeemer/games.py.
 _SETTING_SOURCES = ("redeemer/settings.py", "redeemer/localserver/*.py")
 #: Conventions of the shell that are no settings of this project.
 _FOREIGN = {"NO_COLOR"}
@@ -54,7 +54,7 @@ _HELP_COLUMNS = "80"
 
 
 def on_page_markdown(markdown: str, **_: Any) -> str:
-    """Replace the markers of a page (an event of MkDocs)."""
+    """Replace the markers in a page. MkDocs calls this for its event `page_markdown`."""
     return _MARKER.sub(lambda match: write_part(match["name"]), markdown)
 
 

@@ -45,7 +45,8 @@ CLOSED = frozenset({State.CANCELLED})
 HOLDING = frozenset({State.IN_FLIGHT, State.UNCONFIRMED}) | SETTLED
 
 MAX_TRIES = 5
-#: The number of tries after unknown messages. Then a person must check.
+#: The most tries if the game answers with an unknown message, or if the code is held back. After
+#: that, a person must check.
 MAX_ODD_TRIES = 2
 UNCONFIRMED_SECONDS = failpoints.seconds("UNCONFIRMED_SECONDS", 60.0)
 DOUBT_SECONDS = failpoints.seconds("DOUBT_SECONDS", 60.0)
@@ -58,7 +59,8 @@ _SETTLES = {
     Outcome.SAME_TYPE: State.SAME_TYPE,
 }
 _NOT_ELIGIBLE = ACCOUNT_CONDITIONS | {Outcome.CLAIM_LIMIT}
-#: Outcomes without a delay of their own, because the provider's pause or rate window delays them.
+#: Outcomes after which no delay is set, because the provider's pause or rate window delays the next
+#: request anyway.
 _WITHOUT_DELAY = frozenset({Outcome.THROTTLED, Outcome.NOT_SENT}) | {
     outcome for outcome, row in MEANINGS.items() if row.scope is Scope.PROVIDER
 }
@@ -72,8 +74,8 @@ def values(states: Iterable[Enum]) -> list[str]:
 def literals(states: Iterable[Enum]) -> str:
     """Return states as SQL literals, for `IN ({name})` in a statement that uses a partial index.
 
-    The server prepares statements. If the states were a parameter, the plan that it keeps for all
-    values could not use an index with the condition `state IN (…)`.
+    Statements are prepared on the server. If the states were a parameter, PostgreSQL's generic plan
+    could not use a partial index whose condition is `state IN (…)`.
     """
     return ", ".join(f"'{value}'" for value in values(states))
 

@@ -27,7 +27,8 @@ from giftcodes.notifications import causes, outbox
 from giftcodes.notifications.causes import PATIENCE, Finding
 from giftcodes.queries.heartbeat import SILENT_SECONDS, silent_seconds
 
-#: If the last check is older than this, the system was down, and suspected alarms start again.
+#: If the last check is older than this, the system was down, and suspected alarms must last
+#: their full time again.
 BLIND_AFTER = dt.timedelta(minutes=5)
 #: The most notices in one message, lines in its text, and characters in a line.
 BATCH, LINES, LINE_LENGTH = 1_000, 15, 240
@@ -47,8 +48,8 @@ class Changes:
 def evaluate() -> Changes:
     """Look for all causes once, in a fixed number of statements.
 
-    A task that beat enqueues calls this. So each call proves that beat works, and clears the alarm
-    that beat is silent.
+    This is called by a task that Celery beat schedules. So each call proves that beat works, and
+    clears the alarm `BEAT_SILENT`.
     """
     with transaction.atomic():
         _forget_after_a_gap()
@@ -67,9 +68,9 @@ def check_beat(*, running_seconds: float) -> bool:
     The site's process calls this. A task cannot, because beat or the workers may be down.
 
     Args:
-        running_seconds: the seconds since the caller's start. After the whole system was stopped,
-            the last tick is old, and the workers start at the same time as the site. So the site
-            waits for them before it raises the alarm.
+        running_seconds: how long the caller has been running. Right after a restart of the whole
+            system, the last tick is old only because the workers have just started, too. So no
+            alarm is raised until the caller has run for long enough.
 
     Returns:
         Whether the alarm is new.

@@ -85,8 +85,8 @@ def takes_realm(
         return False  # The game refused the realm that the directory still names.
     if of_now.is_refused:
         return True
-    # The member's realm came from the directory, which names another one now. If a code was
-    # redeemed with the old realm after the directory's last answer, that proof is newer and counts.
+    # Otherwise the directory is followed only if the member's realm came from it, and the game has
+    # not accepted that realm since the directory's last answer.
     return before.realm == now and not of_now.is_proven_since(before.answered_at)
 
 
@@ -307,14 +307,15 @@ def _correct(
     answer: DirectoryAnswer,
     answers: dict[int, GameAnswers],
 ) -> list[str]:
-    """Set the fields that the directory knows better, and leave a version that names it.
+    """Set the fields that the directory knows better. The member's history names it as the source.
 
     Returns:
         The fields that have changed.
     """
     assert answer.realm is not None
     changes: dict[str, str] = {}
-    # If the directory's name has not changed, a person may have chosen another one since.
+    # If the directory still gives the same name as last time, the nickname stays: a person may have
+    # changed it since.
     if answer.name not in (lookup.name, member.nickname):
         before = isolated(member.nickname) or "none"
         changes["nickname"] = f"nickname {before} → {isolated(answer.name)}"

@@ -27,7 +27,7 @@ from giftcodes.sql import fetch, statement
 #: A row lock is held for a few ms. A transaction that holds it for longer than this was stopped or
 #: cut off, so callers do not wait for it.
 LOCK_TIMEOUT_MS = 250
-#: How often a call looks at the row. If the row is locked, the call waits and then looks again.
+#: How many times a call looks at the row. If the row is locked, the call waits, and looks again.
 LOOKS = 3
 
 
@@ -106,8 +106,8 @@ def start(
     """
     redemption_id = Redemption.objects.ensure(guild_id=guild_id, gift_code_id=gift_code_id)
     if not trigger.is_housekeeping:
-        # This precedes the reopening of rows by a person's trigger. Another task soon looks up the
-        # members who need correction.
+        # This comes before a person's trigger reopens rows, because it finds the members by their
+        # state, `needs_correction`. It only marks them as due: another task looks them up soon.
         games = [config.name for config in settings.PROVIDERS.values() if config.has_directory]
         DirectoryLookup.objects.want(games, guild_id=guild_id)
     call = _Call(redemption_id, trigger, user_id)
@@ -118,7 +118,7 @@ def start(
 
 
 def _try_to_start(call: _Call) -> StartResult | None:
-    """Start the run or refuse it. None if another transaction held the row and began no run."""
+    """Start the run or refuse it. None if another transaction holds the row: look again."""
     try:
         with transaction.atomic(durable=True):
             look = _look(call)
@@ -139,8 +139,9 @@ def _try_to_start(call: _Call) -> StartResult | None:
             return None
         raise
     if held_until is not None and call.trigger.is_person:
-        # A person has looked at the unclear answers. This follows the commit, because a code must
-        # not be locked after a redemption.
+        # A start by a person counts as having looked at the unclear answers, so the code is no
+        # longer held back. It is released after the commit, because a transaction that holds a
+        # redemption's lock must not lock a code.
         GiftCode.objects.filter(redemptions=call.redemption_id).release()
     if not look.is_locked:
         return _refused(call, look.guild, str(GiftCode(code=look.code, issue=look.issue)))

@@ -26,7 +26,7 @@ _SPACE_AFTER_QUOTE = re.compile(r'" +(?=[\t;,]|$)')
 _BEFORE_THOUSANDS = re.compile(r"\d{1,3}")
 _THOUSANDS = re.compile(r"\d{3}")
 _LINES_TO_SNIFF = 200
-#: The characters of a record without values.
+#: A record that consists only of these characters has no values, and is skipped.
 _FILLING = " \t,;\u00a0"
 #: The fixed cost of reading a line, in characters. The line's own characters are added to it.
 _LINE_COST = 20

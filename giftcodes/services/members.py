@@ -51,7 +51,8 @@ def move_members(member_ids: Iterable[int], *, guild_id: int, dry_run: bool = Fa
     """
     result = MoveResult()
     ids = list(member_ids)
-    # Guilds are locked in order, so that opposite moves cannot deadlock and imports wait.
+    # The guilds are locked, so that imports wait, and in a fixed order, so that opposite moves
+    # cannot deadlock.
     concerned = {guild_id, *Member.objects.filter(pk__in=ids).values_list("guild_id", flat=True)}
     guilds = {
         guild.pk: guild

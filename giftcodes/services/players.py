@@ -119,8 +119,8 @@ def erase_player(provider: str, player_id: str) -> EraseResult:
         members.update(active=False, opted_out=True)
     with transaction.atomic():
         result = _erase(provider, player_id, members)
-    # These are separate statements, because dispatch and record lock these rows before member
-    # redemptions.
+    # These updates are outside the transaction above, because the steps `dispatch` and `record`
+    # lock these rows before they lock member redemptions.
     RateBudget.objects.filter(provider=provider, unknown_players__contains=[player_id]).update(
         unknown_players=[], unknown_codes=[]
     )

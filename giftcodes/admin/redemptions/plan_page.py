@@ -1,4 +1,4 @@
-"""The page that shows, member by member, what Redeem now would do for a guild and a code.
+"""The page that shows, member by member, what “Redeem now” would do for a guild and a code.
 
 It changes nothing.
 """

@@ -1,4 +1,4 @@
-"""The preview of Redeem now for codes, in which a person chooses among the guilds."""
+"""The preview of the codes' action “Redeem now”, where the person chooses the guilds."""
 
 from __future__ import annotations
 
