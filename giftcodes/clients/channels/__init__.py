@@ -17,7 +17,6 @@ from giftcodes.clients.channels.base import (
 )
 from giftcodes.clients.channels.discord import DiscordClient, is_webhook
 from giftcodes.clients.http.connections import resolve
-from giftcodes.clients.http.destinations import ForbiddenAddressError
 
 __all__ = [
     "BadAddressError",
@@ -81,13 +80,5 @@ def check_host(client: ChannelClient, rules: ChannelRules, *, seconds: float) ->
         found = resolve(client.host.strip("[]"), None, seconds)
     except OSError:
         return
-    if not any(_is_allowed(str(address[0]), rules) for *_, address in found):
+    if not any(rules.private_hosts.allow(str(address[0])) for *_, address in found):
         raise BadAddressError(PRIVATE_HOST)
-
-
-def _is_allowed(address: str, rules: ChannelRules) -> bool:
-    try:
-        rules.private_hosts.check(address)
-    except ForbiddenAddressError:
-        return False
-    return True

@@ -70,14 +70,18 @@ class PrivateHosts:
         Raises:
             ForbiddenAddressError: it is not public, and these hosts do not include it.
         """
+        if not self.allow(address):
+            raise ForbiddenAddressError
+
+    def allow(self, address: str) -> bool:
+        """Whether a text is a public IP address, or the IP address of one of these hosts."""
         try:
             ip = ipaddress.ip_address(address.partition("%")[0])
         except ValueError:
-            raise ForbiddenAddressError from None
-        if not _is_public(ip) and not self._allows(ip):
-            raise ForbiddenAddressError
+            return False
+        return _is_public(ip) or self._include(ip)
 
-    def _allows(self, ip: _Address) -> bool:
+    def _include(self, ip: _Address) -> bool:
         plain = _forms(ip)
         if any(form in network for form in plain for network in self.networks):
             return True
@@ -87,14 +91,6 @@ class PrivateHosts:
 NO_PRIVATE_HOSTS = PrivateHosts()
 #: For addresses that only the operator can set: every host is allowed.
 EVERY_HOST = PrivateHosts((ipaddress.ip_network("0.0.0.0/0"), ipaddress.ip_network("::/0")))
-
-
-def is_public(address: str) -> bool:
-    """Whether a text is an IP address of the public internet."""
-    try:
-        return _is_public(ipaddress.ip_address(address.partition("%")[0]))
-    except ValueError:
-        return False
 
 
 def _is_public(ip: _Address) -> bool:
