@@ -71,13 +71,16 @@ def bench_the_pages_of_the_admin(admin_client: Client) -> None:
     Redemption.objects.filter(pk__lte=20).update(state="running")
     report("The dashboard", _milliseconds(admin_client, "/admin/"), limit=500, unit="ms")
     report(
-        "What the dashboard asks for again",
+        "The live part of the dashboard",
         _milliseconds(admin_client, reverse("admin:live")),
         limit=500,
         unit="ms",
     )
     report(
-        "Its chart", _milliseconds(admin_client, reverse("admin:live_chart")), limit=500, unit="ms"
+        "The dashboard's chart",
+        _milliseconds(admin_client, reverse("admin:live_chart")),
+        limit=500,
+        unit="ms",
     )
     for name in LISTS:
         address = reverse(f"admin:giftcodes_{name}_changelist")
@@ -114,13 +117,18 @@ def bench_the_pages_of_the_admin(admin_client: Client) -> None:
             cursor.execute(statement)
     matrix = reverse("admin:matrix", query={"guild": 1_000_000, "codes": 40})
     report(
-        "A matrix of 600 members and 40 codes, a page of it",
+        "One page of a matrix of 600 members and 40 codes",
         _milliseconds(admin_client, matrix),
         limit=1_000,
         unit="ms",
     )
     export = reverse("admin:matrix_export", query={"guild": 1_000_000, "codes": 40})
-    report("Its export", _milliseconds(admin_client, export), limit=2_000, unit="ms")
+    report(
+        "The export of a matrix of 600 members and 40 codes",
+        _milliseconds(admin_client, export),
+        limit=2_000,
+        unit="ms",
+    )
 
 
 def _pages_of_an_officer() -> None:
@@ -149,7 +157,7 @@ def _pages_of_an_officer() -> None:
     started_at = time.monotonic()
     found = previews([(guild, code.pk) for guild in guilds])
     report(
-        f"What Redeem now would do for {len(found)} guilds",
+        f"The preview of “Redeem now” for {len(found)} guilds",
         (time.monotonic() - started_at) * 1_000,
         limit=2_000,
         unit="ms",

@@ -51,7 +51,7 @@ def _guild(running: System, folder: Path, name: str, number: int) -> None:
 
 
 def _redeem(running: System, code: str, guild: str, redeemed: int) -> None:
-    """Redeem a code for a guild, and wait until a total of this many rows is redeemed."""
+    """Redeem a code for a guild, and wait until this many rows are redeemed in total."""
     # The catch-up must not redeem the code for the other guild.
     running.rows(
         f"UPDATE giftcodes_guild SET automatic = false WHERE name <> '{guild}' RETURNING id"

@@ -80,7 +80,7 @@ def bench_five_guilds_share_every_window(tmp_path: Path) -> None:
         share = LIMIT / len(guilds)
         off = max(abs(window[guild] - share) for window in found.windows[:-1] for guild in guilds)
         report(
-            "5 guilds of 20: furthest from a guild's share of a window, 6 requests",
+            "5 guilds of 20: largest deviation from a guild's share of a window (6 requests)",
             off,
             unit="requests",
             limit=1,
@@ -89,7 +89,7 @@ def bench_five_guilds_share_every_window(tmp_path: Path) -> None:
 
 
 def bench_something_else_takes_10_of_30(tmp_path: Path) -> None:
-    """The other program begins in our second window."""
+    """From our second window on, another program takes 10 of the 30 requests of every window."""
     members, theirs = 150, 10
     with (
         _running_system(tmp_path, {"Wolves": members}, window=WINDOW) as running,
@@ -99,7 +99,7 @@ def bench_something_else_takes_10_of_30(tmp_path: Path) -> None:
         settled = started[0] + 2 * WINDOW
         left, _ = _ideal(members - theirs, window=WINDOW, limit=LIMIT - theirs)
         report(
-            "Others take 10 of 30: refused at the first change",
+            "Others take 10 of 30: refused in their first two windows",
             found.refused(end=settled),
             unit="",
             limit=THREADS,
@@ -218,7 +218,8 @@ def _players(begin: int, number: int) -> list[str]:
 def _others(running: System, *, number: int) -> Iterator[list[float]]:
     """Run another program on our address, which sends `number` requests at once.
 
-    It begins during our second window, and then sends at the start of each of the game's windows.
+    It begins during our second window, and then sends again at the start of each of the game's
+    windows.
 
     Yields a list. As soon as the program begins, the list contains the time of its first requests.
     """

@@ -1,4 +1,4 @@
-"""Measures how long a worker takes for the messages that beat enqueues in an hour without one."""
+"""Measures how fast a worker handles the messages that beat enqueued in an hour without workers."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def bench_an_hours_pile(tmp_path: Path) -> None:
         started_at = time.monotonic()
         wait_for(lambda: broker.llen("control") == 0, "the queue to be empty", seconds=300)
         report(
-            f"An hour's pile of {sum(AN_HOUR.values()):,} messages of beat",
+            f"A backlog of one hour of beat's messages ({sum(AN_HOUR.values()):,})",
             time.monotonic() - started_at,
             limit=30,
             unit="s",

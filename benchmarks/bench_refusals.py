@@ -53,4 +53,9 @@ def bench_a_single_refusal() -> None:
         took.append((time.perf_counter() - started_at) * 1_000)
         assert result.kind is StartKind.REFUSED
     took.sort()
-    report("A single refusal while it runs: p99", took[len(took) * 99 // 100], limit=5, unit="ms")
+    report(
+        "A single refusal while the redemption runs: p99",
+        took[len(took) * 99 // 100],
+        limit=5,
+        unit="ms",
+    )

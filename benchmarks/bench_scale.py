@@ -72,13 +72,13 @@ def bench_a_million_members(admin_client: Client, settings: Any) -> None:
     assert Redemption.objects.running().filter(gift_code=code).count() == GUILDS
     first = float(fan_out.output.rpartition("after")[2])
     report(
-        "Fan out to 10,000 guilds, 1,000,000 members, all started",
+        "Fan-out to 10,000 guilds, 1,000,000 members, all started",
         fan_out.seconds,
         limit=60,
         unit="s",
     )
-    report("Peak memory of that process", fan_out.peak_mb, limit=300, unit="MB")
-    report("From its start to the first message of dispatch", first, limit=1.5, unit="s")
+    report("Peak memory of the fan-out's process", fan_out.peak_mb, limit=300, unit="MB")
+    report("From the start of fan-out to the first message of dispatch", first, limit=1.5, unit="s")
     with connection.cursor() as cursor:
         cursor.execute("VACUUM ANALYZE")  # Autovacuum would do this within a minute.
 
@@ -90,8 +90,13 @@ def bench_a_million_members(admin_client: Client, settings: Any) -> None:
         state="redeemed", settled_at=timezone.now()
     )
     report("Finish of a run", _milliseconds(lambda: finish.finish(over.pk)), limit=20, unit="ms")
-    _report("One catch-up: who is missing", lambda: catch_up.find_behind(), limit=10_000, times=2)
-    _report("One catch-up: who left", catch_up.withdraw_leavers, limit=1_000)
+    _report(
+        "One catch-up: finding missing members",
+        lambda: catch_up.find_behind(),
+        limit=10_000,
+        times=2,
+    )
+    _report("One catch-up: withdrawing members who left", catch_up.withdraw_leavers, limit=1_000)
     _report("One evaluation of the alarms", alarms.evaluate, limit=500)
     _report("The estimates of all 10,000 runs", read_outlooks, limit=500)
     everybody = User.objects.get(is_superuser=True)
@@ -99,7 +104,7 @@ def bench_a_million_members(admin_client: Client, settings: Any) -> None:
     _report("The chart's query", chart.chart, limit=500)
     _report("The dashboard, rendered", lambda: admin_client.get("/admin/"), limit=1_000)
     status = measure("manage.py", "status")
-    report("`status`, with its start", status.seconds, limit=5, unit="s")
+    report("`manage.py status`, with its start", status.seconds, limit=5, unit="s")
 
 
 def bench_audit_and_prune_of_it() -> None:

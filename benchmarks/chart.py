@@ -14,7 +14,7 @@ LONGEST = 1.2
 
 
 def chart(figures: list[dict[str, Any]]) -> str:
-    """Draw the figures that have a limit as SVG. They are sorted by how near they are to it.
+    """Draw the figures that have a limit as SVG, beginning with the highest ratio to the limit.
 
     Args:
         figures: the figures in the form in which `make bench` writes them.

@@ -33,7 +33,7 @@ class Figure:
         unit: the unit of the figure and of its limit.
         limit: the limit for the figure. None if the figure is only for comparison.
         at_least: whether the limit is a minimum. If not, it is a maximum.
-        load: the load average of the last minute, because other programs disturb the measurement.
+        load: the load average of the last minute. A high load may have disturbed the figure.
     """
 
     what: str

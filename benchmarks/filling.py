@@ -12,7 +12,7 @@ from pathlib import Path
 from django.db import connection
 
 #: In every second guild, this many members are also in the guild before it, and have got each code
-#: as members of that guild. They are five in a hundred members of such a guild.
+#: as members of that guild.
 DUPLICATES = 5
 
 _FILL = (

@@ -1,4 +1,4 @@
-"""The checks at the end of every round. They compare our rows with the game's ledger.
+"""The checks at the end of every round. They compare our database with the game's ledger.
 
 They do not use any of the code under test.
 """
@@ -116,13 +116,13 @@ def _rows(round_: Round, evidence: Evidence) -> Iterator[str]:
     for row in evidence.rows:
         who = f"{row['player_id']} {row['code']}"
         if row["state"] in OPEN:
-            yield f"{who} is {row['state']}"
+            yield f"{who} is still {row['state']}"
         elif row["state"] not in SETTLED and not row["reason"]:
             yield f"{who} is {row['state']} without a reason"
         elif row["state"] not in SETTLED and row["player_id"] not in round_.exempt:
             yield f"{who} is {row['state']}: {row['reason']}"
     if len(evidence.rows) < round_.expected_rows:
-        yield f"{len(evidence.rows)} rows instead of {round_.expected_rows}"
+        yield f"{len(evidence.rows)} member redemptions instead of {round_.expected_rows}"
 
 
 def _grants(round_: Round, evidence: Evidence) -> Iterator[str]:
@@ -158,18 +158,18 @@ def _repeats(round_: Round, evidence: Evidence) -> Iterator[str]:
     allowed_repeats = evidence.allowed_repeats
     for key, number in evidence.repeats.items():
         if number > allowed_repeats[key]:
-            lost = f"{allowed_repeats[key]} answer(s) lost"
-            yield f"{number} repeated request(s), with {lost}: {key}"
+            lost = f"only {allowed_repeats[key]} answer(s) were lost"
+            yield f"{number} request(s) were repeated, but {lost}: {key}"
     unexplained = {attempt["id"] for attempt in evidence.unanswered} - round_.in_flight
     if unexplained:
         yield (
-            f"{len(unexplained)} unanswered attempt(s) that were not in flight during a fault: "
+            f"{len(unexplained)} attempt(s) have no answer, but were not in flight at a fault: "
             f"{unexplained}"
         )
     sent = Counter((entry["player"], entry["code"]) for entry in evidence.requests)
     recorded = Counter((attempt["player_id"], attempt["code"]) for attempt in evidence.attempts)
     yield from (
-        f"{number} requests with {recorded[key]} attempts: {key}"
+        f"the game got {number} requests, but only {recorded[key]} have an attempt: {key}"
         for key, number in sent.items()
         if number > recorded[key]
     )
@@ -182,7 +182,7 @@ def _pace(round_: Round, evidence: Evidence) -> Iterator[str]:
     if over and not round_.may_be_throttled:
         most = max(entry["window_number"] for entry in over)
         yield (
-            f"{most} requests in a window of {times.RATE_REQUESTS}; "
+            f"{most} requests in a window that allows {times.RATE_REQUESTS}; "
             f"{len(over)} were refused with a 429"
         )
 
@@ -190,6 +190,6 @@ def _pace(round_: Round, evidence: Evidence) -> Iterator[str]:
 def _recovery(round_: Round) -> Iterator[str]:
     if round_.expired_claims_seconds > round_.recovery_seconds:
         yield (
-            f"expired claims were seen for {round_.expired_claims_seconds:.1f} s, "
-            f"more than {round_.recovery_seconds:.0f} s"
+            f"expired claims were still seen {round_.expired_claims_seconds:.1f} s after the last "
+            f"fault; the limit is {round_.recovery_seconds:.0f} s"
         )

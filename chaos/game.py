@@ -1,4 +1,4 @@
-"""The simulated game. Scenarios change its world, and the checks read its ledger of requests."""
+"""The simulated game. Scenarios change its world, and the checks read its ledger."""
 
 from __future__ import annotations
 

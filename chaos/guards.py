@@ -72,17 +72,17 @@ GUARDS = (
         "tests/lock/test_start.py::test_of_many_callers_at_the_same_moment_one_runs_and_all_others_are_refused_and_journalled",
     ),
     Guard(
-        "`running` refused",
+        "start refuses a running redemption",
         ((_START_SQL, "AND (state <> 'running' OR %(is_housekeeping)s)\n", "\n"),),
         "tests/lock/test_start.py::test_while_it_runs_every_further_caller_is_refused_and_journalled",
     ),
     Guard(
-        "token in record",
+        "record requires the current token",
         ((_REDEEM_SQL, "WHERE id = %(row)s AND token = %(token)s AND", "WHERE id = %(row)s AND"),),
         "tests/pipeline/test_recovery.py::test_a_stale_worker_cannot_record",
     ),
     Guard(
-        "token in record (the whole system)",
+        "record requires the current token (the whole system)",
         ((_REDEEM_SQL, "WHERE id = %(row)s AND token = %(token)s AND", "WHERE id = %(row)s AND"),),
         "chaos:zombie-record",
     ),
@@ -98,12 +98,12 @@ GUARDS = (
         "tests/pipeline/test_recovery.py::test_a_claim_that_waited_too_long_is_given_back_unsent",
     ),
     Guard(
-        "own deadline before the request",
+        "a worker checks its own deadline before the request",
         ((_REDEEM, "NOT_SENT if is_late else ask(intent)", "ask(intent)"),),
         "tests/pipeline/test_recovery.py::test_a_worker_held_up_between_its_intent_and_the_request_does_not_send",
     ),
     Guard(
-        "own deadline before the request (the whole system)",
+        "a worker checks its own deadline before the request (the whole system)",
         ((_REDEEM, "NOT_SENT if is_late else ask(intent)", "ask(intent)"),),
         "chaos:zombie-after-intent",
     ),
@@ -191,12 +191,12 @@ GUARDS = (
         "tests/pipeline/test_budget.py::test_a_window_is_anchored_at_the_answer_and_then_used_whole",
     ),
     Guard(
-        "SUCCESS monotone: by the sweep",
+        "a SUCCESS settles its row: by the sweep",
         ((_SWEEP, '    isolation.call("evidence", settle_by_evidence, isolation)\n', ""),),
         "tests/pipeline/test_recovery.py::test_the_sweep_settles_a_row_whose_success_nobody_recorded",
     ),
     Guard(
-        "SUCCESS monotone: by a late answer",
+        "a SUCCESS settles its row: by a late answer",
         (
             (
                 _RECORDING,
@@ -277,7 +277,7 @@ def main() -> int:
     chosen = [guard for guard in GUARDS if not names or any(name in guard.name for name in names)]
     print_line(f"{len(chosen)} guard(s), at most {_PATIENCE_SECONDS} s each, usually 10 s.")
     untested = [guard for guard in chosen if not _goes_red(guard)]
-    print_line(f"{len(chosen) - len(untested)} of {len(chosen)} guard(s) are watched.")
+    print_line(f"{len(chosen) - len(untested)} of {len(chosen)} guard(s) are tested.")
     return 1 if untested else 0
 
 

@@ -144,7 +144,10 @@ class Round:
     # --- The end ----------------------------------------------------------------------------------
     @property
     def patience_seconds(self) -> float:
-        """The time allowed until everything is settled, from the last fault or from the start."""
+        """The time allowed until everything is settled.
+
+        It counts from the last fault or, if there was none, from the beginning of the wait.
+        """
         work = times.run_seconds(self.members * max(1, len(self.codes)))
         return (
             work

@@ -18,7 +18,7 @@ class Scenario:
     Args:
         name: the name for `SCENARIO=`.
         description: what happens, in one sentence.
-        play: runs one round of it.
+        play: runs one round of the scenario.
         rounds: the number of rounds, unless ROUNDS is set.
         members: the number of member redemptions of a code. A tenth of this number of players are
             in two guilds.

@@ -1,4 +1,4 @@
-"""The times of the system under test. They are those of production, shortened in proportion."""
+"""The times of the system under test: the times of production, shortened in proportion."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ HTTP_SECONDS = 1.5
 LEASE_SECONDS = 4.0
 #: The interval of the sweep. In production it is 10 s.
 SWEEP_SECONDS = 1.0
-#: The intervals of beat's tasks. In production they are 1 s, 5 s, 10 s and 60 s.
+#: The intervals of Celery beat's tasks. In production they are 0.25 s, 5 s, 10 s and 60 s.
 BEAT_SECONDS = {"tick": 1.0, "poll": 2.0, "sweep": SWEEP_SECONDS, "catch_up": 3.0}
 #: The wait before a request without an answer is repeated. In production it is 60 s.
 UNCONFIRMED_SECONDS = 5.0
-#: The times that REDEEMER_FAULT_TIMES shortens. In production they are 60 s, but the longest pause
-#: is 600 s and the margin is 10 s.
+#: The times that REDEEMER_FAULT_TIMES shortens. In production the longest pause is 600 s, the lease
+#: margin is 10 s, and the others are 60 s.
 SHORTENED = {
     "UNCONFIRMED_SECONDS": UNCONFIRMED_SECONDS,
     "DOUBT_SECONDS": 3.0,
@@ -44,6 +44,7 @@ RECOVERY_SECONDS = 2 * LEASE_SECONDS + 2 * SWEEP_SECONDS + UNCONFIRMED_SECONDS
 def run_seconds(members: int) -> float:
     """Return how long a run takes at the game's limit.
 
-    Each 40 members take a window and a margin of one second. One more of each is added.
+    Every 40 members take one window and a margin of one second. One extra window with its margin is
+    added.
     """
     return (members / RATE_REQUESTS + 1) * (RATE_SECONDS + 1.0)

@@ -2,7 +2,7 @@
 
 Python imports this module when it starts, if the module's folder is on PYTHONPATH. Only the current
 time in the modules time and datetime is shifted. The clocks of PostgreSQL and the kernel stay
-right. So this tests that the system relies only on PostgreSQL's clock.
+right, so a round passes only if the system relies on nothing but PostgreSQL's clock.
 """
 
 import datetime

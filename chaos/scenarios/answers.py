@@ -74,7 +74,7 @@ _FAULTS: list[tuple[str, str, list[dict[str, Any]]]] = [
     ),
     (
         "game-drips",
-        "Endless answers, sent one byte at a time in the head or the body, and two of 10 MB.",
+        "Endless answers, one byte at a time in the head or the body, and two answers of 10 MB.",
         [
             {"fault": "drip", "seconds": 0.2, "part": "head", "times": 4},
             {"fault": "drip", "seconds": 0.2, "part": "body", "when": "after", "times": 4},
@@ -113,7 +113,7 @@ _FAULTS: list[tuple[str, str, list[dict[str, Any]]]] = [
 
 
 def _play(round_: Round, faults: list[dict[str, Any]]) -> None:
-    """Script the faults before or during the run. They affect only requests for its own code."""
+    """Script the faults before or during the run. They affect only requests for the new code."""
     code = round_.new_code(feed=False)
     is_early = all("probability" in fault for fault in faults) and round_.random.random() < 0.5
     scripted = [{**fault, "code": code} for fault in faults]
@@ -150,7 +150,7 @@ MOST_ODD_REQUESTS = 12
     fault_seconds=75,
 )
 def odd_code(round_: Round) -> None:
-    """Publish both codes. The odd one is not a code of the round, because its rows stay open."""
+    """Publish two codes. The odd code's rows stay open, so it is not added to the round's codes."""
     good = round_.new_code(feed=False)
     odd = f"Odd{good}"
     unknown_answer = {

@@ -14,7 +14,7 @@ from chaos.system import REDEEM
 _QUEUES = ["redeem", "control"]
 
 
-@scenario("flush", "FLUSHALL three times during a run, once with messages in the queue.")
+@scenario("flush", "Redis is flushed three times during a run, once with messages in the queue.")
 def flush(round_: Round) -> None:
     round_.new_code()
     round_.wait_for_random_moment(0.3)

@@ -1,4 +1,4 @@
-"""Scenarios with two beats, wrong clocks, SIGTERM, another worker, and a killed `make up`."""
+"""Scenarios: two Celery beats, wrong clocks, SIGTERM, another worker, a killed `make up`."""
 
 from __future__ import annotations
 
@@ -17,7 +17,10 @@ from redeemer.localserver.servers import pick_port
 _CLOCK = Path(__file__).resolve().parent.parent / "clock"
 
 
-@scenario("two-beats", "Two beats enqueue every task twice; one of them is killed and restarted.")
+@scenario(
+    "two-beats",
+    "Two Celery beats enqueue every task twice; one of them is killed and restarted.",
+)
 def two_beats(round_: Round) -> None:
     second = round_.system.add("beat-2", like="beat")
     second.start()
@@ -32,7 +35,7 @@ def two_beats(round_: Round) -> None:
 
 @scenario(
     "wrong-clock",
-    "The clock of a redeem worker is an hour fast, and the control worker's an hour slow.",
+    "A redeem worker's clock is an hour fast, and the control worker's clock is an hour slow.",
 )
 def wrong_clock(round_: Round) -> None:
     round_.system.restart("redeem-1", PYTHONPATH=str(_CLOCK), CHAOS_CLOCK_SECONDS="3600")
@@ -57,7 +60,7 @@ def sigterm(round_: Round) -> None:
 
 @scenario(
     "pace",
-    "Three redeem workers and FLUSHALL every second: the pace stays within the game's limit.",
+    "Redis is flushed every second: the pace of three redeem workers stays within the limit.",
     fault_seconds=30,
 )
 def pace(round_: Round) -> None:

@@ -39,7 +39,7 @@ def _use_up_faults(round_: Round) -> None:
 
 @scenario(
     "feed-vanish",
-    "A code leaves the feed during a run, comes back, and comes back in other capitals.",
+    "A code leaves the feed during a run, returns, and is then listed with other capitals.",
 )
 def feed_vanish(round_: Round) -> None:
     code = round_.new_code()

@@ -16,7 +16,11 @@ def kill_worker(round_: Round) -> None:
     round_.kill(round_.random.choice(REDEEM))
 
 
-@scenario("kill-all", "All workers and beat are killed at the same time during a run.", members=120)
+@scenario(
+    "kill-all",
+    "All workers and Celery beat are killed at the same time during a run.",
+    members=120,
+)
 def kill_all(round_: Round) -> None:
     round_.new_code()
     round_.wait_for_random_moment()
@@ -24,7 +28,7 @@ def kill_all(round_: Round) -> None:
         round_.kill(name)
 
 
-@scenario("kill-beat", "Beat is killed three times during a run.", members=120)
+@scenario("kill-beat", "Celery beat is killed three times during a run.", members=120)
 def kill_beat(round_: Round) -> None:
     round_.new_code()
     for _ in range(3):

@@ -1,4 +1,4 @@
-"""Scenarios in which processes kill themselves at a fail point.
+"""Scenarios in which processes kill themselves at a failpoint.
 
 A round lasts until at least one process has died.
 """
@@ -11,7 +11,7 @@ from chaos.round import Round
 from chaos.scenario import SCENARIOS, Scenario
 from chaos.system import REDEEM, TimeUpError
 
-#: The probability that a process dies each time it reaches the fail point. During a run of 120
+#: The probability that a process dies each time it reaches the failpoint. During a run of 120
 #: members a few processes die, each with up to eight requests in flight.
 _CHANCE = 0.03
 

@@ -12,7 +12,7 @@ _SLEEP_SECONDS = times.LEASE_SECONDS + 2 * times.SWEEP_SECONDS + 0.5
 
 
 def _fall_asleep(round_: Round, point: str) -> None:
-    """Let the worker freeze itself at a fail point, and record its requests in flight."""
+    """Let the worker freeze itself at a failpoint, and record its requests in flight."""
     round_.system.restart(_ZOMBIE, REDEEMER_FAULT=f"{point}:stop:#{round_.random.randint(3, 20)}")
     round_.new_code()
     process = round_.system.processes[_ZOMBIE]

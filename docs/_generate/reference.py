@@ -1,8 +1,8 @@
 """A MkDocs hook that generates the parts of the reference that follow from the code.
 
-A page names a part in a separate line, `<!-- generated: settings -->`, and `PARTS` has the
-function that writes it as Markdown. An unknown name, or a setting without a description, stops the
-build.
+A line such as `<!-- generated: settings -->` in a page marks the place of a part. `PARTS` has the
+function that writes the part as Markdown. An unknown name, or a setting without a description,
+stops the build.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _SHOWN_GAME = "WHITEOUT_"
 _ANY_GAME = "<GAME>_"
 #: Where settings are read, in addition to redeemer/games.py.
 _SETTING_SOURCES = ("redeemer/settings.py", "redeemer/localserver/*.py")
-#: Conventions of the shell that are no settings of this project.
+#: Variables that the code reads, but that belong to the shell and are no settings of this project.
 _FOREIGN = {"NO_COLOR"}
 _KINDS = {
     "str": "text",
@@ -39,7 +39,7 @@ _KINDS = {
     "zone": "time zone",
 }
 _OWN_APPS = ("giftcodes", "redeemer")
-#: Options that every command of Django has. The page names them once.
+#: Options that every command of Django has. The page mentions them once, for all commands.
 _DJANGO_OPTIONS = {
     "version",
     "verbosity",
@@ -59,15 +59,13 @@ def on_page_markdown(markdown: str, **_: Any) -> str:
 
 
 def write_part(name: str) -> str:
-    """The part of this name, as Markdown.
+    """Return the part with this name, as Markdown.
 
     Raises:
         PluginError: there is no such part, or the code does not have what it needs.
     """
     if name not in PARTS:
-        raise PluginError(
-            f"No part of the reference has the name {name!r}. Known are: {', '.join(PARTS)}."
-        )
+        raise PluginError(f"The reference has no part {name!r}. The parts are: {', '.join(PARTS)}.")
     return PARTS[name]()
 
 
@@ -80,8 +78,8 @@ class Setting:
 
     Args:
         section: the title above it.
-        name: as it is in the file.
-        value: the text after the `=`, which is the default. Empty if there is none.
+        name: the name, as it is in the file.
+        value: the text after the `=`, which is the default. Empty if there is no default.
         description: the comment above it, on one line.
     """
 
@@ -92,7 +90,7 @@ class Setting:
 
 
 def settings_of_the_example(text: str) -> Iterator[Setting]:
-    """The settings in the text of `.env.example`, in their order."""
+    """Yield the settings in the text of `.env.example`, in their order."""
     section = ""
     comment: list[str] = []
     for line in text.splitlines():
@@ -108,7 +106,7 @@ def settings_of_the_example(text: str) -> Iterator[Setting]:
 
 
 def settings_that_are_read() -> dict[str, str]:
-    """The settings that the code reads, with the kind of each ("text", "whole number" …)."""
+    """Return the settings that the code reads, each with its kind ("text", "whole number" …)."""
     found: dict[str, str] = {}
     for file in (file for pattern in _SETTING_SOURCES for file in sorted(REPOSITORY.glob(pattern))):
         text = file.read_text(encoding="utf-8")
@@ -137,7 +135,7 @@ def _settings() -> str:
 
 def _definition(setting: Setting, kinds: dict[str, str]) -> str:
     if setting.name not in kinds:
-        raise PluginError(f".env.example has {setting.name}, which nothing reads.")
+        raise PluginError(f".env.example has {setting.name}, but no code reads this setting.")
     name = setting.name.replace(_SHOWN_GAME, _ANY_GAME)
     default = f", default `{setting.value}`" if setting.value else ""
     return f"**`{name}`** ({kinds[setting.name]}{default})\n:   {setting.description}"
@@ -167,12 +165,12 @@ def _games() -> str:
 
 
 def own_commands() -> list[str]:
-    """The names of this project's manage.py commands."""
+    """Return the names of this project's manage.py commands."""
     _set_up_django()
     from django.core.management import get_commands
 
     found = {name for name, app in get_commands().items() if app in _OWN_APPS}
-    # `up` starts before Django does.
+    # manage.py runs `up` without Django, so Django does not list it.
     return sorted(found | {"up"})
 
 
@@ -181,7 +179,7 @@ def _commands() -> str:
 
 
 def _help_of(name: str) -> str:
-    """What `manage.py NAME --help` prints, without the options that every command has.
+    """Return what `manage.py NAME --help` prints, without the options that every command has.
 
     Raises:
         PluginError: a command or one of its arguments has no help.
@@ -196,9 +194,9 @@ def _help_of(name: str) -> str:
         kept = [action for action in getattr(group, actions) if action.dest not in _DJANGO_OPTIONS]
         setattr(group, actions, kept)
     if not parser.description:
-        raise PluginError(f"The command {name} has no help.")
+        raise PluginError(f"The command {name} has no help text.")
     if missing := [action.dest for action in parser._actions if not action.help]:
-        raise PluginError(f"The command {name} has no help of {', '.join(missing)}.")
+        raise PluginError(f"The command {name} has no help text for {', '.join(missing)}.")
     os.environ["COLUMNS"] = _HELP_COLUMNS
     return parser.format_help().strip()
 
@@ -219,7 +217,7 @@ def _printed_by(*command: str) -> str:
 
 
 def make_targets() -> dict[str, str]:
-    """The Makefile's targets, with the description of each."""
+    """Return the Makefile's targets, each with its description."""
     makefile = (REPOSITORY / "Makefile").read_text(encoding="utf-8")
     return dict(re.findall(r"^([a-z-]+):.*?## (.+)$", makefile, re.MULTILINE))
 

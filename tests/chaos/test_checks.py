@@ -55,13 +55,13 @@ def test_a_round_in_which_all_went_well_is_won(round_: Round, evidence: Evidence
 def test_an_open_row_is_found(round_: Round, evidence: Evidence, state: str) -> None:
     evidence.rows[0]["state"] = state
 
-    assert f"{PLAYER} {CODE} is {state}" in judge(round_, evidence)
+    assert f"{PLAYER} {CODE} is still {state}" in judge(round_, evidence)
 
 
 def test_a_row_that_is_missing_is_found(round_: Round, evidence: Evidence) -> None:
     evidence.rows.clear()
 
-    assert "0 rows instead of 1" in judge(round_, evidence)
+    assert "0 member redemptions instead of 1" in judge(round_, evidence)
 
 
 def test_a_failed_row_is_found_unless_it_is_excused_and_has_a_reason(
@@ -105,7 +105,7 @@ def test_a_repeat_is_found_unless_an_answer_was_lost(round_: Round, evidence: Ev
     evidence.requests.append(_request(msg="RECEIVED"))
     evidence.attempts.append(_attempt(2, "received"))
     assert judge(round_, evidence) == [
-        f"1 repeated request(s), with 0 answer(s) lost: {(PLAYER, CODE)}"
+        f"1 request(s) were repeated, but only 0 answer(s) were lost: {(PLAYER, CODE)}"
     ]
 
     evidence.attempts[0]["outcome"] = "unanswered"
@@ -116,7 +116,7 @@ def test_an_answer_that_was_lost_without_a_fault_is_found(
     round_: Round, evidence: Evidence
 ) -> None:
     evidence.attempts[0]["outcome"] = ""
-    assert judge(round_, evidence)[0].startswith("1 unanswered attempt(s)")
+    assert judge(round_, evidence)[0].startswith("1 attempt(s) have no answer")
 
     round_.in_flight = {1}
     assert judge(round_, evidence) == []
@@ -125,16 +125,20 @@ def test_an_answer_that_was_lost_without_a_fault_is_found(
 def test_a_request_without_an_attempt_is_found(round_: Round, evidence: Evidence) -> None:
     evidence.requests.append(_request(msg="TOO FREQUENT"))
 
-    assert judge(round_, evidence) == [f"2 requests with 1 attempts: {(PLAYER, CODE)}"]
+    assert judge(round_, evidence) == [
+        f"the game got 2 requests, but only 1 have an attempt: {(PLAYER, CODE)}"
+    ]
 
 
 def test_a_window_that_was_overdrawn_is_found(round_: Round, evidence: Evidence) -> None:
     evidence.requests[0]["window_number"] = 41
 
-    assert judge(round_, evidence) == ["41 requests in a window of 40; 1 were refused with a 429"]
+    assert judge(round_, evidence) == [
+        "41 requests in a window that allows 40; 1 were refused with a 429"
+    ]
 
 
 def test_claims_that_nobody_took_up_in_time_are_found(round_: Round, evidence: Evidence) -> None:
     round_.expired_claims_seconds = round_.recovery_seconds + 1
 
-    assert judge(round_, evidence)[0].startswith("expired claims were seen for")
+    assert judge(round_, evidence)[0].startswith("expired claims were still seen")
