@@ -1,4 +1,4 @@
-"""The times of the system under test: the times of production, shortened in proportion."""
+"""The times of the system under test. Most of them are shorter than in production."""
 
 from __future__ import annotations
 
