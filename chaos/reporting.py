@@ -48,10 +48,10 @@ class Result:
             f"{len(found.rows)} rows",
             f"{len(found.grants)} granted by {len(found.requests)} requests",
             f"{len(found.unanswered)} unanswered",
-            f"{found.repeats.total()} repeats of {found.allowed_repeats.total()} allowed",
+            f"{found.repeats.total()} repeats (at most {found.allowed_repeats.total()} allowed)",
             f"expired claims for {round_.expired_claims_seconds:.1f} s "
-            f"of {round_.recovery_seconds:.0f}",
-            f"settled after {self.settled_seconds:.1f} s of {round_.patience_seconds:.0f}",
+            f"(limit {round_.recovery_seconds:.0f} s)",
+            f"settled after {self.settled_seconds:.1f} s (limit {round_.patience_seconds:.0f} s)",
         ]
 
 
@@ -90,8 +90,8 @@ class Tally:
             f"{'FAILED' if self.failed else 'PASSED'}  {self.scenario}: {self.rounds} round(s), "
             f"{self.failed} failed, {self.faults} faults, {self.granted} granted by "
             f"{self.requests} requests, {self.unanswered} unanswered, {self.repeats} repeats; "
-            f"at most, expired claims for {self.longest_expired_claims_seconds:.1f} s, "
-            f"all settled after {self.longest_settled_seconds:.1f} s"
+            f"longest times: expired claims for {self.longest_expired_claims_seconds:.1f} s, "
+            f"settled after {self.longest_settled_seconds:.1f} s"
         )
 
 

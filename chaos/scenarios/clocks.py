@@ -106,7 +106,7 @@ def kill_supervisor(round_: Round) -> None:
     system.pause(1.0)
     if left := [child for child in children if _is_alive(child)]:
         round_.problems.append(f"{len(left)} of {len(children)} children outlived their supervisor")
-    round_.notes.append(f"{len(children)} children ended with it")
+    round_.notes.append(f"{len(children)} children of `make up` ended")
     system.wait_until(round_.is_settled, "everything to settle", seconds=round_.patience_seconds)
     system.remove("up")
     for name in ours:

@@ -49,7 +49,7 @@ def _die_at(round_: Round, point: str) -> None:
         if round_.system.processes[name].is_alive:
             round_.kill(name)
     deaths = sum(round_.system.log(name).count(f"FAULT: kill at {point}") for name in names)
-    round_.notes.append(f"{deaths} deaths at the point so far")
+    round_.notes.append(f"{deaths} death(s) at the failpoint so far")
 
 
 for _point, _description in _POINTS.items():

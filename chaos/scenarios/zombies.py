@@ -1,4 +1,4 @@
-"""Scenarios with a frozen worker: the sweep recovers its claim, and then the worker continues."""
+"""Scenarios with a zombie: a frozen worker that continues after the sweep recovered its claim."""
 
 from __future__ import annotations
 
@@ -104,8 +104,8 @@ def _find_stale_writes(round_: Round, fresh: dict[int, int]) -> None:
         list(fresh.values()),
         list(fresh),
     )
-    round_.problems += [f"a stale worker made row {row['id']} {row['state']}" for row in written]
-    round_.notes.append(f"{len(fresh)} request(s) repeated when the zombie woke up")
+    round_.problems += [f"a late worker made row {row['id']} {row['state']}" for row in written]
+    round_.notes.append(f"{len(fresh)} request(s) were being repeated when the zombie woke up")
     if "A late answer came after its claim was over." not in round_.system.log(_ZOMBIE):
         round_.problems.append("the zombie's answer was not refused")
 
