@@ -113,7 +113,7 @@ GUARDS = (
         "tests/lock/test_dispatch.py::test_the_database_itself_refuses_a_second_request_for_a_player_and_a_code",
     ),
     Guard(
-        "one writer in dispatch",
+        "one dispatcher at a time",
         (
             (
                 _DISPATCH,
@@ -157,7 +157,7 @@ GUARDS = (
         "chaos:die-before-publish",
     ),
     Guard(
-        "probation",
+        "probation of unproven codes",
         (
             (
                 _DISPATCH_SQL,

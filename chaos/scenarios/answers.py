@@ -40,7 +40,7 @@ _FAULTS: list[tuple[str, str, list[dict[str, Any]]]] = [
     ),
     (
         "game-5xx-storm",
-        "Twenty-four server errors in a row, most of them after the grant.",
+        "The game sends 24 server errors in a row, most of them after the grant.",
         [
             {"fault": "status", "status": 500, "when": "after", "times": 16},
             {"fault": "status", "status": 503, "times": 8},
@@ -56,7 +56,7 @@ _FAULTS: list[tuple[str, str, list[dict[str, Any]]]] = [
     ),
     (
         "game-broken-json",
-        "Answers that are cut off, truncated or not text.",
+        "The game sends answers that are cut off, truncated or not text.",
         [
             {"fault": "truncated", "when": "after", "probability": 0.03, "times": None},
             {"fault": "cut", "when": "after", "probability": 0.03, "times": None},
@@ -65,7 +65,7 @@ _FAULTS: list[tuple[str, str, list[dict[str, Any]]]] = [
     ),
     (
         "game-resets",
-        "Connections that are reset before or after the grant, or before the request is read.",
+        "The game resets connections before or after the grant, or before it reads the request.",
         [
             {"fault": "reset", "probability": 0.03, "times": None},
             {"fault": "reset", "when": "after", "probability": 0.03, "times": None},
@@ -74,7 +74,7 @@ _FAULTS: list[tuple[str, str, list[dict[str, Any]]]] = [
     ),
     (
         "game-drips",
-        "Endless answers, one byte at a time in the head or the body, and two answers of 10 MB.",
+        "The game sends endless heads or bodies, byte by byte, and two answers of 10 MB.",
         [
             {"fault": "drip", "seconds": 0.2, "part": "head", "times": 4},
             {"fault": "drip", "seconds": 0.2, "part": "body", "when": "after", "times": 4},

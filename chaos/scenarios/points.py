@@ -21,7 +21,7 @@ _POINTS = {
     "before-send": "just before the first byte of the request is sent",
     "after-send": "after the request is sent, before its answer arrives",
     "before-record": "after the answer has arrived, before it is recorded",
-    "before-commit": "before the answer's commit",
+    "before-commit": "after the answer is written, before its commit",
     "after-record": "after the answer's commit, before the next task is enqueued",
 }
 
