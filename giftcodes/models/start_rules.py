@@ -37,11 +37,14 @@ class ObstacleKind(TextChoices):
     STOPPED = (
         "stopped",
         _(
-            "Stopped by a person for guild %(guild)s with code %(code)s; "
-            "only a person starts it again."
+            "The run for guild %(guild)s with code %(code)s was stopped by a person. "
+            "Only a person can start it again."
         ),
     )
-    STOPPING = "stopping", _("Being stopped for guild %(guild)s with code %(code)s.")
+    STOPPING = (
+        "stopping",
+        _("The run for guild %(guild)s with code %(code)s is being stopped."),
+    )
 
 
 @dataclass(frozen=True, slots=True)
