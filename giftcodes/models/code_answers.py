@@ -30,8 +30,8 @@ from giftcodes.models.fields import TokenField
 PROBE_AFTER_SECONDS = (600, 3_600, 21_600)
 _PROBED = frozenset({Outcome.CODE_NOT_FOUND, Outcome.CLAIM_LIMIT})
 
-#: If a claim limit refuses this many players in a row, from at least this many guilds, it is taken
-#: to be a limit of the code and not of the accounts.
+#: If a claim limit refuses `CLAIM_LIMIT_PLAYERS` players in a row, from `CLAIM_LIMIT_GUILDS` guilds
+#: or more, it is taken to be a limit of the code and not of the accounts.
 CLAIM_LIMIT_PLAYERS = 10
 CLAIM_LIMIT_GUILDS = 2
 

@@ -28,7 +28,7 @@ class Versions(HistoricalRecords):  # type: ignore[misc] # Untyped.
     """The versions of a model. Each save that writes a tracked field leaves one.
 
     A row that was written without a version (by the feed, or in bulk) gets its first one before it
-    is changed, so that the earlier values of each change are known.
+    is changed, so that the values before each change are known.
     """
 
     def __init__(self, **options: Any) -> None:

@@ -34,7 +34,7 @@ STATE_LABELS = {
 }
 
 
-#: The unsettled states of a row that a recorded SUCCESS may still settle.
+#: The unsettled states in which a recorded SUCCESS may still settle a row.
 IN_VAIN = PARKED | CLOSED | {State.PENDING, State.UNCONFIRMED}
 
 #: If the game does not know a player ID in a realm, no request for that ID and realm is sent for
@@ -46,7 +46,7 @@ WAITS_FOR_CORRECTION = (
     "member, and every code is tried at once; otherwise the game is asked once a week."
 )
 
-#: The reason that is stored on a row if the player has the code by another guild's row. It names no
+#: The reason that is stored if another guild's row proves that the player has the code. It names no
 #: guild, because not every officer may see that guild (`MemberRedemption.full_reason`).
 COVERED = "Covered: the player has it through another guild."
 

@@ -113,7 +113,7 @@ def start_obstacle(redemption: Redemption, trigger: Trigger) -> Obstacle | None:
 
 
 def startable() -> Q:
-    """A condition for redemptions whose run an automatic trigger may start (`start_obstacle`)."""
+    """A condition for redemptions that an automatic trigger may start (see `start_obstacle`)."""
     return Q(
         ~Q(state=RunState.STOPPED),
         Q(stop_requested_at__isnull=True) | ~Q(state=RunState.RUNNING),
