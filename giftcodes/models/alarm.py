@@ -116,8 +116,8 @@ class Alarm(models.Model):
 
 #: The kinds of alarm that say that a game is paused.
 PAUSE_ALARMS = {Alarm.Kind.PROVIDER_PAUSED, Alarm.Kind.CAPTCHA, Alarm.Kind.FORBIDDEN}
-#: The model of the row that an alarm of each kind is about. The alarm's subject is the row's
-#: primary key. Alarms of other kinds have no page to link to.
+#: For each kind of alarm, the model of the row that the alarm is about. The alarm's subject is that
+#: row's primary key. Alarms of the kinds that are missing here have no page to link to.
 SUBJECT_MODELS: dict[str, str] = {
     Alarm.Kind.PROVIDER_PAUSED: "ratebudget",
     Alarm.Kind.CAPTCHA: "ratebudget",

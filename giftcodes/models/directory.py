@@ -108,10 +108,10 @@ class DirectoryLookupQuerySet(models.QuerySet["DirectoryLookup"]):
         return execute(statement("directory", "forget", agreed=AGREED))
 
     def want(self, providers: Collection[str], *, guild_id: int | None = None) -> int:
-        """Make players due now, and first in the order, if the game refused them for their realm.
+        """Make players due now, and urgent, if the game does not know them in their realm.
 
-        This changes only players who have agreed. Rows that another transaction holds are left out,
-        so that a run does not wait for this.
+        Urgent players come first. This changes only players who have agreed. Rows that another
+        transaction holds are left out, so that a run does not wait for them.
 
         Args:
             providers: the games that have a directory.

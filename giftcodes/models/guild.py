@@ -143,6 +143,6 @@ class Member(models.Model):
             if unwilling.exists():
                 words = _(
                     "This player has opted out, so no codes are redeemed for the player. If the "
-                    "player asks for it, run opt_out --undo."
+                    "player asks to end the opt-out, run opt_out --undo."
                 )
                 raise ValidationError({"player_id": words}, code="opted_out")
