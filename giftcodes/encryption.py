@@ -96,7 +96,7 @@ def _keys() -> tuple[_Key, ...]:
 def _derived(text: str) -> _Key:
     """Derive a key from a text in the settings.
 
-    The purposes make it differ from other keys that are derived from the same text.
+    The purpose makes it differ from other keys that are derived from the same text.
     """
     name = _hkdf(text, b"redeemer: name of the encryption key", _NAME_BYTES).hex()
     secret = _hkdf(text, b"redeemer: secrets in tables", _KEY_BYTES)

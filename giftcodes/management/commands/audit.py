@@ -16,7 +16,7 @@ from giftcodes.cli.base import ServerCommand
 
 class Command(ServerCommand):
     help = (
-        "Check every invariant of docs/reference/invariants.md against the data; "
+        "Check every invariant of docs/reference/invariants.md against the data. "
         "docs/how-to/audit.md explains the "
         "output. This changes nothing, and may run at any time. Exit status: 0 if all invariants "
         "hold, else 1."
@@ -41,7 +41,7 @@ class Command(ServerCommand):
         parser.add_argument(
             "--at-once",
             action="store_true",
-            help="check once; do not wait up to 2 min for work under way and check again",
+            help="check only once: do not wait (up to 2 min) for work under way and check again",
         )
 
     def run(self, **options: Any) -> None:
