@@ -1,4 +1,4 @@
-"""The admin site: its pages, their order, a note if it is a demo, and a check for NUL characters."""
+"""The admin site: its pages and their order, a note if it is a demo, and a check for NULs."""
 
 from __future__ import annotations
 

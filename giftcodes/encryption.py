@@ -28,7 +28,7 @@ _KEY_BYTES = 32
 #: The length of the prefix of a stored secret, which names the key.
 PREFIX_LENGTH = len(_MARK) + 2 * _NAME_BYTES + 1
 
-_NO_KEY = "Its key is not in the settings: SECRET_KEY or ENCRYPTION_KEYS have changed."
+_NO_KEY = "The secret's key is not in the settings: SECRET_KEY or ENCRYPTION_KEYS have changed."
 
 
 class UnreadableError(ValueError):

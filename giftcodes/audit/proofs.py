@@ -117,8 +117,8 @@ PROOFS = (
         """,
         words=(
             "Attempt {id} (token {token}, player {player_id}, code {gift_code_id}, outcome "
-            "“{outcome}”, answered {answered_at}) of member redemption {row_id} (token "
-            "{row_token}, player {row_player_id}, code {row_gift_code_id})."
+            "“{outcome}”, answered {answered_at}) belongs to member redemption {row_id} "
+            "(token {row_token}, player {row_player_id}, code {row_gift_code_id})."
         ),
     ),
     Invariant(

@@ -41,7 +41,7 @@ class Command(ServerCommand):
         parser.add_argument(
             "--at-once",
             action="store_true",
-            help="check only once: do not wait (up to 2 min) for work under way and check again",
+            help="skip the second check, which waits up to 2 min for work under way",
         )
 
     def run(self, **options: Any) -> None:
