@@ -1,7 +1,7 @@
 """Invariant 6: the requests that the game saw agree with our attempts.
 
 A request does not contain the ID of its attempt. So the audit counts the requests and the attempts
-for each player, code and realm, and compares the counts. So it does not depend on any clock. An
+for each player, code and realm, and compares the counts. This does not depend on any clock. An
 attempt that got an HTTP status must match a request that ended with that status. The remaining
 requests must match attempts that may have been sent but got no answer.
 """

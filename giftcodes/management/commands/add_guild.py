@@ -65,7 +65,7 @@ class Command(ServerCommand):
         self.screen.line(f"Next: manage.py import_members FILE --guild {_quoted(guild.name)}")
         if not config.is_on:
             self.warn(
-                f"{config.title} is off: set {config.name.upper()}_SALT. "
+                f"{config.title} is off until {config.name.upper()}_SALT is set. "
                 "Until then, nothing is redeemed."
             )
 

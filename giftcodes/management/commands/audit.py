@@ -99,7 +99,7 @@ class Command(ServerCommand):
 
 def _number(text: str) -> int:
     if not text.isdecimal():
-        raise ArgumentTypeError(f"must be a whole number from 0, not {text!r}")
+        raise ArgumentTypeError(f"must be a whole number, 0 or more, not {text!r}")
     return int(text)
 
 
