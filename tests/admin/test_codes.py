@@ -511,7 +511,7 @@ def test_a_code_that_is_held_back_shows_the_answers_and_when_it_goes_on(browser:
 
     page = browser.open("giftcode_change", member_redemption.gift_code_id).content.decode()
 
-    assert "It is tried for one member at a time" in page
+    assert "The code is tried for one member at a time" in page
     assert "“MOON PHASE ERROR” (41234)" in page
     assert address("attempt_change", row.pk) in page
     assert "it is requested as odd" in page

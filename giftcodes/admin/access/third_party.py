@@ -65,8 +65,7 @@ class FramedAttemptAdmin(Scoped, AccessAttemptAdmin, ModelAdmin):
     def cleanup_expired_attempts(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:
         """Remove the attempts that no longer count.
 
-        The package reads attributes of the request that it adds only at a login, so they are added
-        here.
+        The package reads request attributes that it adds only at a login, so they are added here.
         """
         AxesProxyHandler.update_request(request)
         super().cleanup_expired_attempts(request, queryset)

@@ -38,7 +38,7 @@ else:
     _Mixin = object
 
 #: Numbers are typed into a text field, because a browser's number field accepts only ASCII digits.
-#: It also submits `1.000` unchanged, which Django would read as 1.
+#: `WholeNumberField` refuses `1.000`, which a number field submits and Django would read as 1.
 _WHOLE_NUMBER = {"form_class": WholeNumberField, "widget": UnfoldAdminTextInputWidget}
 _NUMBERS = (
     models.IntegerField,
@@ -95,7 +95,7 @@ class Scoped(_Mixin):
         return request is not None and lookup in lookups.allowed(self, request)
 
     def to_field_allowed(self, request: HttpRequest, to_field: str) -> bool:  # noqa: ARG002
-        """Whether the field is the primary key: pages find and name rows only by that."""
+        """Whether the field is the primary key, by which alone pages find and name rows."""
         key = self.opts.pk
         return key is not None and to_field in (key.name, key.attname)
 
@@ -333,7 +333,7 @@ class Page(Scoped, _ModelAdmin):
         return fields if scope.sees_all(request.user) else [*fields, *self.reserved]
 
     def get_actions(self, request: HttpRequest) -> Any:
-        """Leave out Django's bulk deletion, because rows with a history stay."""
+        """Leave out Django's bulk deletion, because rows with a history are never deleted."""
         actions = super().get_actions(request)
         actions.pop("delete_selected", None)
         return actions

@@ -65,7 +65,7 @@ class KeepsHistory(Editable):
     retire_action_words = _("Delete (keeps the history)")
 
     def retire(self, request: HttpRequest, rows: Iterable[Any], report: Report) -> None:
-        """Do with each row what “Delete” means for this model, and report the results."""
+        """Do for each row what “Delete” means for this model, and report the results."""
         raise NotImplementedError
 
     def history_view(

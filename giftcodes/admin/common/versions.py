@@ -70,8 +70,8 @@ def entries_of(row: Any, person: scope.Person) -> tuple[list[Entry], bool]:
 
     Args:
         row: the row.
-        person: the person who reads the history. The entries name only guilds that
-            this person may see.
+        person: the person who reads the history. The entries name only guilds that this person may
+            see.
 
     Returns:
         The newest entries, newest first, and whether there are older ones.

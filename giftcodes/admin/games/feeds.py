@@ -40,7 +40,7 @@ _READ_ONLY = [
 class FeedAdmin(Editable):
     intro = _(
         "Where the codes come from. Each feed is polled automatically. The action “Poll now” polls "
-        "it at once."
+        "a feed at once."
     )
 
     list_display = ["provider", "state_shown", "answered_at", "next_poll_at", "failures", "error"]
