@@ -39,7 +39,8 @@ _READ_ONLY = [
 @admin.register(Feed)
 class FeedAdmin(Editable):
     intro = _(
-        "Where the codes come from. Each feed is polled automatically; Poll now polls it at once."
+        "Where the codes come from. Each feed is polled automatically. The action “Poll now” polls "
+        "a feed at once."
     )
 
     list_display = ["provider", "state_shown", "answered_at", "next_poll_at", "failures", "error"]

@@ -57,8 +57,7 @@ class MemberForm(forms.ModelForm):  # type: ignore[type-arg]
         if not known.active:
             words = _(
                 "Player {} is an inactive member of this guild: {}. Open that page and make the "
-                "member "
-                "active."
+                "member active."
             )
         raise ValidationError(
             {"player_id": format_html(str(words), known.player_id, link(known))}, code="unique"
@@ -75,10 +74,8 @@ class MemberAdmin(KeepsHistory):
     empty_hint = _("No members yet: add a guild first, then its players.")
     retire_words = _(
         "The member becomes inactive: codes are no longer redeemed for the player in this guild, "
-        "and "
-        "waiting redemptions are cancelled. The history stays, and you can make the member "
-        "active again "
-        "at any time."
+        "and waiting redemptions are cancelled. The history stays, and you can make the member "
+        "active again at any time."
     )
 
     list_display = ["player_id", "nickname", "guild", "realm_shown", "active", "opted_out_shown"]

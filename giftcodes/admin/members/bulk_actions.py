@@ -58,7 +58,7 @@ def move(request: HttpRequest, page: Page, members: QuerySet[Member]) -> HttpRes
     title = _("Move members to another guild")
     if not form.is_valid():
         intro = _(
-            "The members become inactive in their guild, and active in the other one. Their "
+            "The members become inactive in their guild, and active in the new one. Their "
             "history and the notes about them stay, and no code is redeemed for them twice."
         )
         chosen = group(_("Chosen"), "pending", members)
@@ -88,8 +88,10 @@ def move(request: HttpRequest, page: Page, members: QuerySet[Member]) -> HttpRes
             intro=_("Nothing has been changed yet. These members would move to guild %s.") % guild,
             confirm=_("Move"),
             groups=[
-                group(_("Moves"), "redeemed", result.moved),
-                group(_("Stays"), "failed", [f"{member} {why}" for member, why in result.refused]),
+                group(_("Would move"), "redeemed", result.moved),
+                group(
+                    _("Would stay"), "failed", [f"{member} {why}" for member, why in result.refused]
+                ),
             ],
             has_something=bool(result.moved),
             title=title,
@@ -149,7 +151,7 @@ def set_realm(request: HttpRequest, page: Page, members: QuerySet[Member]) -> Ht
     report = Report()
     for member in changed:
         report.done(
-            gettext("%(member)s: realm %(realm)s.")
+            gettext("%(member)s has realm %(realm)s now.")
             % {"member": member, "realm": member.realm or member.guild.realm}
         )
     for member in same:
