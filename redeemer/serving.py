@@ -34,8 +34,8 @@ from giftcodes.domain import failpoints
 from redeemer.body_limits import BODY_BYTES_IN_MEMORY, MAX_BYTES_OF_ALL, Request
 
 THREADS = 8
-#: Paths that have threads of their own, and how many. So the health check and the login answer
-#: while slow pages occupy all other threads.
+#: The number of threads that serve only one path, by the path. They let the health check and the
+#: login answer while slow pages occupy all other threads.
 OWN_THREADS = {"/healthz": 1, "/admin/login/": 2}
 #: A request, header and body, must arrive within this time plus the time that its bytes would take
 #: at the slowest accepted rate.

@@ -77,7 +77,7 @@ class Alarm(models.Model):
         PROVIDER_PAUSED = "provider_paused", _("provider paused")
         CAPTCHA = "captcha", _("the game asks for a captcha")
         FORBIDDEN = "forbidden", _("the game's server refuses us")
-        CODE_ODD = "code_odd", _("code with answers that are not known")
+        CODE_ODD = "code_odd", _("code with unclear answers")
         NO_PROGRESS = "no_progress", _("run without progress")
         FEED_SILENT = "feed_silent", _("feed silent or failing")
         UNCOVERED = "uncovered", _("guild without a run for an active code")

@@ -391,7 +391,8 @@ def _reason(outcome: Outcome) -> str:
     """The reason why a code is closed, in words for a person."""
     if outcome is Outcome.CLAIM_LIMIT:
         return (
-            f"The game says USED to {CLAIM_LIMIT_PLAYERS} players or more of different guilds, and "
-            "granted it to none between them: the code has been used as often as the game allows."
+            f"The game answered USED for {CLAIM_LIMIT_PLAYERS} or more players of different "
+            "guilds, and granted the code to no player in that time. So the code has been used as "
+            "often as the game allows."
         )
     return meaning(outcome).reason

@@ -75,7 +75,9 @@ class CancelKind(models.TextChoices):
 
 
 CANCEL_REASONS = {
-    CancelKind.STOPPED: "Stopped by a person before it was this member's turn. Redeem now goes on.",
+    CancelKind.STOPPED: (
+        "A person stopped the run before it was this member's turn. “Redeem now” continues it."
+    ),
     CancelKind.CODE_CLOSED: "The code was closed before it was this member's turn.",
     CancelKind.LEFT: "The member left the guild, or asked not to be redeemed for.",
 }

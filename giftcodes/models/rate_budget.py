@@ -106,7 +106,7 @@ class RateBudget(models.Model):
     )
     pause_reason = models.TextField(_("reason of the pause"), blank=True)
     paused_until = models.DateTimeField(
-        _("paused until"), null=True, help_text=_("Empty: until a person resumes it.")
+        _("paused until"), null=True, help_text=_("If empty, until a person resumes the game.")
     )
     pauses = models.PositiveIntegerField(_("pauses in a row"), default=0)
     #: Players whose last answers were unknown, with no recognised answer in between.

@@ -83,8 +83,8 @@ def _players() -> dict[str, dict[str, Any]]:
         reply = transport.exchange("GET", url, headers=headers)
         if reply.status in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN):
             raise DemoError(
-                f"The simulator at {api.netloc} refuses this request: set SIMULATOR_TOKEN to the "
-                "one that it was started with. `make up` sets both."
+                f"The simulator at {api.netloc} refuses this request: set SIMULATOR_TOKEN to "
+                "the token with which the simulator was started. `make up` sets both."
             )
         players: dict[str, dict[str, Any]] = json.loads(reply.body)["players"]
     except ExchangeError as error:
