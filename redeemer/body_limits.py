@@ -1,7 +1,7 @@
 """Limits on the size of request bodies: one for each path, and one for all requests together.
 
 The web server applies them before it reads a body. A body above 64 kB is kept in a file, and no
-login is checked until the whole body has arrived.
+login is checked until the whole body has arrived. So without limits, anyone could fill the disk.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ class Request(HTTPRequestParser):  # type: ignore[misc] # Untyped.
         """Create the parser for one request.
 
         Args:
-            server: the server that receives the request. It also knows the other requests.
+            server: the server that receives the request, and that holds the other requests.
             adjustments: the configuration of waitress.
         """
         self._server = server

@@ -23,9 +23,9 @@ _INHERITED = ("PATH", "HOME", "SYSTEMROOT")
 
 @dataclass(frozen=True)
 class Address:
-    """The address of one database. `url` has the form of DATABASE_URL, and is never shown.
+    """The address of one database.
 
-    It contains the password.
+    `url` has the form of DATABASE_URL. It is never shown, because it contains the password.
     """
 
     url: str = field(repr=False)
