@@ -13,7 +13,8 @@ from waitress.utilities import BadRequest, RequestEntityTooLarge
 
 #: A body larger than this is kept in a file.
 BODY_BYTES_IN_MEMORY = 65_536
-#: Django accepts 2.5 MB in a form, and explains what to do about a larger one.
+#: Django accepts 2.5 MB in a form, and explains what to do about a larger one. This limit is
+#: higher, so that such a form reaches Django.
 _FORM_BYTES = 4_000_000
 #: A list of members may have up to 5 MB. If it is only somewhat larger, the request still reaches
 #: the form, which rejects the list with an explanation.

@@ -29,7 +29,7 @@ class ViewerTimeZoneMiddleware:
 
 
 def _valid_zone(name: str) -> str | None:
-    """Return `name` if it is a known zone. Otherwise return None, which is the settings' zone."""
+    """Return `name` if it is a known zone. Otherwise return None, for the settings' zone."""
     try:
         return name if name and name in _zones() else None
     except DatabaseError:

@@ -54,7 +54,7 @@ class Address:
         return psycopg.connect(make_conninfo(**settings), autocommit=True)
 
     def connect_to_server(self) -> psycopg.Connection[tuple[Any, ...]]:
-        """Open a connection to another database on the server, so that this one can be renamed.
+        """Connect to another database on the server, so that this database can be renamed.
 
         Raises:
             CommandError: the server does not answer or refuses us.

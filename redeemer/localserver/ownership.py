@@ -65,7 +65,7 @@ def ensure_owner(
     password: str,
     database: str,
 ) -> None:
-    """Create the role `owner` and its database if necessary, and give all databases to the role.
+    """Create the role `owner` and its database if necessary, and give it the superuser's databases.
 
     An earlier release connected as the superuser, so the superuser owns every database of that
     release. Each of them gets the new owner, including those that a restore has kept. If a call was
