@@ -103,7 +103,9 @@ def _request(
     key_header: str,
 ) -> DirectoryAnswer:
     if not (player_id.isascii() and player_id.isdecimal()):
-        return _unreadable("The player ID has characters other than digits. Correct it.")
+        return _unreadable(
+            "The player ID has characters other than digits, so it is not looked up. Correct it."
+        )
     key = config.directory_key
     if not (key.isascii() and key.isprintable() and key == key.strip()):
         complaint = "The directory's key has characters that no header can carry."

@@ -37,7 +37,7 @@ class PrivateHosts:
 
     Args:
         networks: addresses and networks.
-        names: host names, in lower case. A name allows the addresses that DNS gives for it at the
+        names: host names, in lower case. A name allows the addresses to which it resolves at the
             time of the check.
     """
 
