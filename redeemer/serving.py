@@ -118,7 +118,8 @@ class Channel(HTTPChannel):  # type: ignore[misc] # Untyped.
         if not self.total_outbufs_len:
             self._unread_since = None
             return False
-        # Waitress records the wall-clock time of the last send. Only a change of it is used here.
+        # Waitress records the wall-clock time of the last send. The comparison only shows whether
+        # something was sent since the last check.
         if self._unread_since is None or self._unread_since[0] != self.last_activity:
             self._unread_since = (self.last_activity, now)
         return now - self._unread_since[1] > UNREAD_SECONDS

@@ -393,7 +393,7 @@ def test_a_channel_that_takes_nothing_for_an_hour_is_an_alarm_until_it_does(
 
     alarm = Alarm.objects.standing().get()
     assert (alarm.kind, alarm.subject) == ("channel_silent", str(wolves.pk))
-    assert f"guild {wolves} has taken no message for 1 hour: Not Discord itself" in alarm.message
+    assert f"guild {wolves} has taken no message for 1 hour: A proxy in front" in alarm.message
     assert TOKEN not in alarm.message
 
     send_due(world, 601)

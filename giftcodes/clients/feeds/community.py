@@ -27,7 +27,7 @@ def read_list(body: bytes) -> Listing:
         )
     if not isinstance(answer.get("codes"), list):
         return Listing(
-            problem="The answer has no list of codes: the address may be that of another service."
+            problem="The answer has no list of codes. The address may belong to another service."
         )
     return _listing(answer["codes"])
 

@@ -1,6 +1,6 @@
 """The code list of kingshot.net: `{"status": …, "data": {"giftCodes": [{"code", …}]}}`.
 
-It says when each code ends. docs/reference/protocol.md, section 2, has the facts.
+The list says when each code ends. docs/reference/protocol.md, section 2, has the facts.
 """
 
 from __future__ import annotations
@@ -27,7 +27,8 @@ def read_list(body: bytes) -> Listing:
         )
     if not isinstance(entries, list):
         return Listing(
-            problem="The answer has no list data.giftCodes: the address or the format may be wrong."
+            problem="The answer has no list “data.giftCodes”. The feed's address or format may be "
+            "wrong."
         )
     return _listing(entries)
 
