@@ -20,6 +20,7 @@ from giftcodes.domain.backoff import retry_delay_seconds
 from giftcodes.domain.outcomes import PROVING, Outcome
 from giftcodes.domain.text import isolated
 from giftcodes.models import Directory, DirectoryLookup, Guild, Heartbeat, Member, database_now
+from giftcodes.models.directory import providers_with_directory
 from giftcodes.models.guild import member_words, own_realm
 from giftcodes.sql import fetch, statement
 
@@ -120,7 +121,7 @@ def enrol() -> list[str]:
     Returns:
         The games that have a directory.
     """
-    games = [config.name for config in settings.PROVIDERS.values() if config.has_directory]
+    games = providers_with_directory()
     if Heartbeat.beat("directory", rest_seconds=ENROL_SECONDS):
         DirectoryLookup.objects.forget()
         for provider in games:

@@ -7,7 +7,6 @@ from datetime import datetime
 from enum import StrEnum
 from typing import NamedTuple
 
-from django.conf import settings
 from django.db import OperationalError, transaction
 from psycopg.errors import LockNotAvailable
 
@@ -20,6 +19,7 @@ from giftcodes.models import (
     RunState,
     Trigger,
 )
+from giftcodes.models.directory import providers_with_directory
 from giftcodes.models.participants import bring_in_members
 from giftcodes.models.start_rules import start_obstacle
 from giftcodes.sql import fetch, statement
@@ -106,10 +106,9 @@ def start(
     """
     redemption_id = Redemption.objects.ensure(guild_id=guild_id, gift_code_id=gift_code_id)
     if not trigger.is_housekeeping:
-        # This comes before a person's trigger reopens rows, because it finds the members by their
-        # state, `needs_correction`. It only marks them as due: another task looks them up soon.
-        games = [config.name for config in settings.PROVIDERS.values() if config.has_directory]
-        DirectoryLookup.objects.want(games, guild_id=guild_id)
+        # This comes before a person's trigger reopens rows, because `want` finds the members by
+        # the state `needs_correction`. It only marks them as due: another task looks them up soon.
+        DirectoryLookup.objects.want(providers_with_directory(), guild_id=guild_id)
     call = _Call(redemption_id, trigger, user_id)
     for _ in range(LOOKS):
         if result := _try_to_start(call):
