@@ -42,7 +42,7 @@ class StartKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class StartResult:
-    """The result of the call, and a sentence for a person."""
+    """The result of a call of `start`, with a sentence for a person."""
 
     kind: StartKind
     redemption_id: int
@@ -84,9 +84,9 @@ def start(
 ) -> StartResult:
     """Start the run of a code for a guild, unless it is running already.
 
-    The row is inserted and committed first. Then one durable transaction looks at it. If no run is
-    in progress, the row is locked and a run begins. Otherwise the duplicate is refused and
-    journalled. No network call happens under the lock.
+    If the redemption's row is missing, it is first inserted and committed. Then one durable
+    transaction looks at the row. If no run is in progress, the row is locked and a run begins.
+    Otherwise the duplicate is refused and journalled. No network call happens under the lock.
 
     Args:
         guild_id: the guild's id.
@@ -117,7 +117,7 @@ def start(
 
 
 def _try_to_start(call: _Call) -> StartResult | None:
-    """Start the run or refuse it. None if another transaction holds the row: look again."""
+    """Start the run or refuse it. Returns None if another transaction holds the row."""
     try:
         with transaction.atomic(durable=True):
             look = _look(call)
@@ -138,9 +138,9 @@ def _try_to_start(call: _Call) -> StartResult | None:
             return None
         raise
     if held_until is not None and call.trigger.is_person:
-        # A start by a person counts as having looked at the unclear answers, so the code is no
-        # longer held back. It is released after the commit, because a transaction that holds a
-        # redemption's lock must not lock a code.
+        # A person who starts a run is taken to have looked at the code's unclear answers, so the
+        # code is no longer held back. It is released after the commit, because a transaction that
+        # holds a redemption's lock must not lock a code.
         GiftCode.objects.filter(redemptions=call.redemption_id).release()
     if not look.is_locked:
         return _refused(call, look.guild, str(GiftCode(code=look.code, issue=look.issue)))
@@ -152,7 +152,7 @@ def _try_to_start(call: _Call) -> StartResult | None:
 
 
 def _look(call: _Call) -> _Look | None:
-    """Lock the row, or journal a refusal. None if another transaction held the row."""
+    """Lock the row, or journal a refusal. Returns None if another transaction held the row."""
     rows = fetch(
         statement("start", "look"),
         id=call.redemption_id,

@@ -15,7 +15,7 @@ class Limits:
     """The limits of one list.
 
     Args:
-        lines: lines of a text, or rows of all sheets of a workbook that are read. Empty ones count.
+        lines: lines of a text, or rows of all sheets that are read, including empty ones.
         rows: records with values.
         columns: cells of one record, up to the last one with a value.
         characters: characters of all cells of a workbook. A text has fewer, because the size of its

@@ -69,9 +69,9 @@ def csv_of_workbook(data: bytes) -> str:
     """Read a workbook.
 
     Args:
-        data: an xlsx file, strict or transitional. If the sheet that opens first is empty, the next
-            one that is not is read. Cells that are merged vertically all have the value of the
-            first.
+        data: an xlsx file, strict or transitional. The sheet that opens first is read or, if it is
+            empty, the next sheet with values. Cells that are merged vertically all have the value
+            of the first.
 
     Returns:
         CSV text, in which the number of each line is that of its row in the sheet.

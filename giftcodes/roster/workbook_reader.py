@@ -47,7 +47,7 @@ _CONTENT_TYPES = "[Content_Types].xml"
 _WORKBOOK_TYPE = re.compile(
     r"application/vnd\.(openxmlformats-officedocument\.spreadsheetml|ms-excel)\..*main\+xml"
 )
-#: The parts that a long list makes large.
+#: The types of the parts that are large if the list is long.
 _LIST_TYPE = re.compile(r".*\.(worksheet|sharedStrings)\+xml")
 #: Parts that are not needed to read cells.
 _UNUSED_PART = re.compile(
@@ -205,7 +205,7 @@ def _needed_parts(data: bytes, budget: Budget) -> io.BytesIO:
 
 
 def _content_types(archive: zipfile.ZipFile, budget: Budget) -> dict[str, str]:
-    """The type of each part, and of each extension of a part."""
+    """The content type of each part that has its own, and of each file extension."""
     if _CONTENT_TYPES not in archive.namelist():
         raise Refused("unreadable" if "xl/workbook.xml" in archive.namelist() else "not_xlsx")
     types = fromstring(_unpacked(archive, _CONTENT_TYPES, budget, has_cells=False))
@@ -327,7 +327,8 @@ def _text(value: Any, budget: Budget) -> str:
         return str(int(value)) if abs(value) < _EXACT else f"{value:.14E}"
     if value is None:
         return ""
-    # A workbook writes a carriage return as `_x000D_`. Half of a surrogate pair is not a character.
+    # A workbook writes a carriage return as `_x000D_`. Half of a surrogate pair is not a character,
+    # so it is replaced.
     text = unescape(str(value)).encode("utf-16", "surrogatepass").decode("utf-16", "replace")
     return " ".join(text.splitlines())
 
