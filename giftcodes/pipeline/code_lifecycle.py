@@ -154,7 +154,7 @@ def close_ended(isolation: FailureIsolation | None = None) -> list[int]:
     A person or the feed has set that end.
 
     Args:
-        isolation: the isolation of the calling pass. If it is None, a new one is created.
+        isolation: the caller's `FailureIsolation`. If it is None, a new one is created.
 
     Returns:
         The ids of the closed codes.
@@ -186,7 +186,7 @@ def probe_due(isolation: FailureIsolation | None = None) -> list[int]:
     """Probe the closed codes whose next probe is due, by opening one row of each code again.
 
     Args:
-        isolation: the isolation of the calling pass. If it is None, a new one is created.
+        isolation: the caller's `FailureIsolation`. If it is None, a new one is created.
 
     Returns:
         The ids of the redemptions that run for a probe.

@@ -16,7 +16,7 @@ from giftcodes.models.redemption import begin_runs
 from giftcodes.models.start_rules import closed_with_code, startable
 
 #: The number of redemptions in one transaction. Another caller that wants to start one of them
-#: waits for the commit (start.LOCK_TIMEOUT_MS).
+#: waits for the commit, but not for long (start.LOCK_TIMEOUT_MS).
 BATCH = 100
 
 

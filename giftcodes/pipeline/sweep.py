@@ -64,7 +64,7 @@ def sweep(isolation: FailureIsolation | None = None) -> Findings:
     Each part has its own transactions. A part or an item that fails does not stop the others.
 
     Args:
-        isolation: the isolation of the calling pass. If it is None, a new one is created.
+        isolation: the caller's `FailureIsolation`. If it is None, a new one is created.
     """
     isolation = isolation or FailureIsolation("sweep")
     isolation.call("expired leases", recover_expired_leases, isolation)
@@ -85,7 +85,7 @@ def recover_expired_leases(isolation: FailureIsolation | None = None) -> int:
     sent waits again, and no try is counted.
 
     Args:
-        isolation: the isolation of the calling pass. If it is None, a new one is created.
+        isolation: the caller's `FailureIsolation`. If it is None, a new one is created.
 
     Returns:
         The number of recovered claims.
@@ -182,7 +182,7 @@ def settle_by_evidence(isolation: FailureIsolation | None = None) -> int:
     """Settle rows whose Attempt has a SUCCESS that a late worker could not write to the row.
 
     Args:
-        isolation: the isolation of the calling pass. If it is None, a new one is created.
+        isolation: the caller's `FailureIsolation`. If it is None, a new one is created.
 
     Returns:
         The number of settled rows.
@@ -223,7 +223,7 @@ def flag_stalled(isolation: FailureIsolation | None = None) -> None:
     count: after a start of the system, each run has the whole time again.
 
     Args:
-        isolation: the isolation of the calling pass. If it is None, a new one is created.
+        isolation: the caller's `FailureIsolation`. If it is None, a new one is created.
     """
     isolation = isolation or FailureIsolation("sweep")
     _note_sweep()
@@ -287,7 +287,7 @@ def _codes_with_waiting_rows() -> list[int]:
     """
     closed = [CodeState.CLOSED, CodeState.DELETED]
     waiting = MemberRedemption.objects.pending().filter(redemption=OuterRef("pk"))
-    # A run that has ended has no row that waits.
+    # A redemption in another state has no row that waits.
     rows = Redemption.objects.filter(
         Exists(waiting),
         Q(state=RunState.RUNNING) | Q(state=RunState.PENDING),

@@ -52,6 +52,7 @@ def too_much(limit: str) -> UnreadableListError:
     """The error of a list that exceeds a limit.
 
     Args:
-        limit: the name of a field of `Limits`. Reading must end when this limit is exceeded.
+        limit: the name of a field of `Limits` that ends the reading when it is exceeded: each field
+            but `cell` and `record_lines`.
     """
     return UnreadableListError(f"The list has {_ADVICE[limit].format(getattr(LIMITS, limit))}")

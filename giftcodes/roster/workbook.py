@@ -28,7 +28,7 @@ class Process:
     Args:
         unpacked: bytes in the needed parts of the archive, after unpacking.
         marks: XML tags in the needed parts. A workbook of 20,000 members has about 600,000.
-        other_marks: XML tags in the needed parts that have no cells, such as the styles.
+        other_marks: XML tags in those needed parts that have no cells, such as the styles.
         memory_bytes: the address space, of which the interpreter needs about 60 MB.
         cpu_seconds, wall_seconds: the time after which the process is killed.
     """

@@ -43,7 +43,8 @@ _MAX_MERGED_RANGES = 10_000
 _MAX_PARTS = 2_000
 _MAX_SHEETS = 100
 _CONTENT_TYPES = "[Content_Types].xml"
-#: The type of the part that names the sheets: of a workbook or a template, with or without macros.
+#: The content type of the part that names the sheets. The file may be a workbook or a template,
+#: with or without macros.
 _WORKBOOK_TYPE = re.compile(
     r"application/vnd\.(openxmlformats-officedocument\.spreadsheetml|ms-excel)\..*main\+xml"
 )
@@ -92,7 +93,7 @@ class Budget:
         characters: characters in the cells of all sheets.
         unpacked: bytes in the needed parts of the archive, after unpacking.
         marks: XML tags in the needed parts.
-        other_marks: XML tags in the needed parts that have no cells, such as the styles.
+        other_marks: XML tags in those needed parts that have no cells, such as the styles.
     """
 
     lines: int
@@ -172,7 +173,8 @@ class _Reader(ExcelReader):
     def read_worksheets(self) -> None:
         """Read the sheets, unless there are too many or two of them have the same part.
 
-        Each sheet costs one reading of its part, even if another sheet has the same part.
+        Each sheet costs one reading of its part, so many sheets with the same large part would take
+        too long.
         """
         targets = [relation.target for _sheet, relation in self.parser.find_sheets()]
         if len(targets) > _MAX_SHEETS or len(set(targets)) < len(targets):

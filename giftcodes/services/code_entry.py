@@ -21,7 +21,7 @@ class TypedCode:
 
 
 def find_code(provider: str, typed: str) -> GiftCode | None:
-    """The newest issue of a code, in any spelling."""
+    """The newest issue of a code, typed in any spelling. None if the code is unknown."""
     folded = clean_token(typed).casefold()
     return GiftCode.objects.latest_issues(provider, [folded]).get(folded)
 

@@ -90,10 +90,13 @@ def _players() -> dict[str, dict[str, Any]]:
         players: dict[str, dict[str, Any]] = json.loads(reply.body)["players"]
     except ExchangeError as error:
         raise DemoError(
-            f"The simulator at {api.netloc} does not answer ({one_line(str(error), 200)})."
+            f"The simulator at {api.netloc} does not answer ({one_line(str(error), 200)}). "
+            "Check SIMULATOR_API_URL."
         ) from error
     except (ValueError, KeyError, TypeError) as error:
-        raise DemoError(f"The server at {api.netloc} is not the simulator.") from error
+        raise DemoError(
+            f"The server at {api.netloc} is not the simulator. Check SIMULATOR_API_URL."
+        ) from error
     finally:
         transport.close()
     return players

@@ -56,8 +56,8 @@ class FollowUp:
 def record(intent: Intent, answer: Answer) -> FollowUp:
     """Record an answer.
 
-    The Attempt keeps the answer in any case. A late SUCCESS still settles its row, because it is
-    true.
+    The Attempt keeps the answer in any case. A late SUCCESS still settles its row, because the
+    player has the code.
     """
     failpoints.hit("before-record")
     known = Snapshot.of(intent)
