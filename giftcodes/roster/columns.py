@@ -55,7 +55,7 @@ def columns_of(first: Sequence[str]) -> Columns:
         found = one_line(", ".join(cell for cell in first if cell.strip()), 100)
         raise UnreadableListError(
             f"The first line names the columns ({found}), and none of them is the player ID. Name "
-            "the column of the player IDs player_id."
+            "the column with the player IDs “player_id”."
         )
     known = set(positions.values())
     ignored = [
