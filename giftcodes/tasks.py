@@ -23,6 +23,7 @@ from django.db import transaction
 
 from giftcodes.domain import failpoints, log_lines
 from giftcodes.models import Channel, DirectoryLookup, Heartbeat, Trigger
+from giftcodes.models.directory import providers_with_directory
 from giftcodes.models.failure_isolation import FailureIsolation
 from giftcodes.models.start_rules import providers_on
 from giftcodes.notifications import alarms as alarms_step
@@ -264,9 +265,7 @@ def want_lookups() -> None:
 
     This only marks them as due. The task `directory` soon sends the requests.
     """
-    DirectoryLookup.objects.want(
-        [name for name in providers_on() if settings.PROVIDERS[name].has_directory]
-    )
+    DirectoryLookup.objects.want(providers_with_directory())
 
 
 def provider_of(redemption_id: int) -> str:

@@ -27,6 +27,7 @@ from giftcodes.models import (
 )
 from giftcodes.models.channel import UNREADABLE
 from giftcodes.models.clock import clock_plus
+from giftcodes.models.directory import providers_with_directory
 from giftcodes.models.outbox import UNFINISHED
 from giftcodes.models.start_rules import providers_on
 
@@ -169,8 +170,7 @@ def _automatic_guilds() -> QuerySet[Guild]:
 
 
 def _directories() -> QuerySet[Directory]:
-    configs = settings.PROVIDERS.values()
-    return Directory.objects.filter(provider__in=[c.name for c in configs if c.has_directory])
+    return Directory.objects.filter(provider__in=providers_with_directory())
 
 
 def _patience(kind: Alarm.Kind) -> str:

@@ -23,8 +23,8 @@ from giftcodes.models.imports import IMPORTED_FIELDS
 BATCH = 1_000
 
 #: The change reasons of the versions. They name the other guild by its id, because not every reader
-#: of a history may know that guild: giftcodes.admin.common.versions shows its name or "another
-#: guild".
+#: of a history is allowed to see that guild: giftcodes.admin.common.versions shows its name or
+#: "another guild".
 MOVED_FROM = "Moved from guild #{}."
 MOVED_TO = "Moved to guild #{}."
 
@@ -89,8 +89,8 @@ def move_members(member_ids: Iterable[int], *, guild_id: int, dry_run: bool = Fa
     """
     result = MoveResult()
     ids = list(member_ids)
-    # The guilds are locked, so that imports wait, and in a fixed order, so that opposite moves
-    # cannot deadlock.
+    # The guilds are locked so that imports wait. They are locked in a fixed order so that opposite
+    # moves cannot deadlock.
     concerned = {guild_id, *Member.objects.filter(pk__in=ids).values_list("guild_id", flat=True)}
     guilds = {
         guild.pk: guild

@@ -68,7 +68,7 @@ class FeedAdmin(Editable):
     def state_shown(self, feed: Feed) -> SafeString:
         config = settings.PROVIDERS.get(feed.provider)
         if config is None or not config.has_feed:
-            return badge("off", _("off: no address or salt is set"))
+            return badge("off", _("off: the feed's address or the game's salt is not set"))
         if not feed.enabled:
             return badge("paused", _("not polled"))
         return badge("failed", _("failing")) if feed.failures else badge("on", _("on"))

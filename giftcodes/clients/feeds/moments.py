@@ -32,7 +32,7 @@ def moment(value: object) -> dt.datetime | None:
         return _of_text(text)
     if isinstance(value, int | float) and not isinstance(value, bool):
         return _of_number(value)
-    raise ValueError(f"no date but a {type(value).__name__}")
+    raise ValueError(f"not a date but a value of type {type(value).__name__}")
 
 
 def end_of(value: object) -> dt.datetime | None:
