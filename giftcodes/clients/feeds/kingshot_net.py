@@ -46,9 +46,9 @@ def _listing(entries: list[Any]) -> Listing:
     for entry in entries:
         code = entry.get("code") if isinstance(entry, dict) else None
         if not isinstance(entry, dict):
-            skipped.append(f"not an object but a {type(entry).__name__}")
+            skipped.append(f"not an object but a value of type {type(entry).__name__}")
         elif not isinstance(code, str):
-            skipped.append(f"its code is not a text but a {type(code).__name__}")
+            skipped.append(f"its code is not a text but a value of type {type(code).__name__}")
         elif not CODE.fullmatch(code.strip()):
             skipped.append(f"not 1 to 32 letters and digits: {code}")
         else:
