@@ -10,7 +10,7 @@ WORKDIR /srv/redeemer
 # The requirements come first: their layer is reused until they change.
 COPY .ci/install.py .ci/
 COPY requirements.txt ./
-# This is how `make up` installs, too: pip checks every file against its hash, and resolves nothing.
+# `make up` installs in the same way: pip checks every file against its hash, and resolves nothing.
 RUN ["python", ".ci/install.py", ".venv/.installed", "requirements.txt"]
 COPY manage.py ./
 COPY .docker/with-password .docker/
@@ -18,8 +18,8 @@ COPY redeemer redeemer
 COPY giftcodes giftcodes
 COPY simulator simulator
 COPY templates templates
-# Compile the code now, because the files are read-only when the container runs. `unchecked-hash`,
-# because copying may change the dates of the files.
+# Compile the code now, because the files are read-only when the container runs. Copying may change
+# the dates of the files, so the mode `unchecked-hash` ignores them.
 RUN ./.venv/bin/python manage.py collectstatic --no-input --verbosity 0 \
     && ./.venv/bin/python -m compileall -q --invalidation-mode unchecked-hash \
        redeemer giftcodes simulator
@@ -30,7 +30,7 @@ ENV PATH=/srv/redeemer/.venv/bin:$PATH \
     PYTHONDONTWRITEBYTECODE=1 \
     PYTHONUNBUFFERED=1 \
     REDEEMER_HOME=/var/lib/redeemer
-# Only commands write to the home: the first administrator's password, and backups.
+# Only commands write to this folder: they store the first administrator's password and backups.
 RUN useradd --system --uid 10001 --home-dir /var/lib/redeemer --shell /usr/sbin/nologin redeemer \
     && install -d -o redeemer -g redeemer -m 0700 /var/lib/redeemer
 # The code belongs to root, so that the user who runs it cannot change it.
@@ -38,7 +38,7 @@ COPY --from=build /srv/redeemer /srv/redeemer
 WORKDIR /srv/redeemer
 USER 10001
 EXPOSE 8000
-# SIGTERM: workers finish the requests that they have sent, and begin no others.
+# On SIGTERM, workers finish the requests that they have sent, and begin no others.
 STOPSIGNAL SIGTERM
 # Healthy means that beat ticks, a worker takes the ticks, and this container reaches the database.
 # The site has its own check (compose.yaml).

@@ -38,7 +38,7 @@ bench: .venv/.installed-dev  ## Measure on throw-away servers; prints each figur
 chaos: .venv/.installed-dev  ## Kill, stop and cut off each part of a running system; SCENARIO=name,name ROUNDS=n SEED=n
 	@$(RUN) -m chaos
 
-guards: .venv/.installed-dev  ## Remove each guard from a copy, and check that its test fails; GUARD=name
+guards: .venv/.installed-dev  ## Remove each guard from a copy of the code, and check that its test fails; GUARD=name
 	@$(RUN) -m chaos.guards
 
 screenshots: .venv/.installed-dev  ## Create docs/screenshots again, with the installed Chromium

@@ -37,8 +37,8 @@ class Result:
     """What is known about the packages so far.
 
     Args:
-        missing: the names that no service has answered for.
-        elsewhere: the names that are not installed on this system.
+        missing: the names of packages that no service has answered for.
+        elsewhere: the names of packages that are not installed on this system.
         found: a line for each vulnerability.
         reasons: a line for each service that did not answer for every package.
     """
@@ -61,7 +61,7 @@ class Result:
             package["skip_reason"] for package in packages.values() if "vulns" not in package
         ]
         if skipped:
-            self.reasons.append(f"{service}, of {len(skipped)} package(s): {skipped[0]}")
+            self.reasons.append(f"{service}, for {len(skipped)} package(s): {skipped[0]}")
         for name in sorted(self.missing):
             if "vulns" in packages[name]:
                 self.missing.remove(name)

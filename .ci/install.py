@@ -1,8 +1,8 @@
 """Install pinned requirements into .venv, for the Makefile: `install.py STAMP REQUIREMENTS …`.
 
 Concurrent calls wait for each other. The stamp is written last, so the next call repeats an
-installation that was interrupted. pip inherits the lock, because it may keep running for a while
-after this process has been killed.
+installation that was interrupted. pip may keep running for a while after this process has been
+killed, so it inherits the lock, and the next call waits for it.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ def main(stamp: Path, *requirements: Path) -> int:
 
 
 def is_current(stamp: Path, *requirements: Path) -> bool:
-    """Whether what the current `requirements` files list has been installed completely."""
+    """Return whether every package in the present `requirements` files has been installed."""
     if not stamp.exists() or INSTALLING.exists():
         return False
     return all(stamp.stat().st_mtime >= path.stat().st_mtime for path in requirements)

@@ -1,4 +1,4 @@
-"""The admin site: its pages, their order, the note of a demo, and a check for NUL characters."""
+"""The admin site: its pages and their order, a note if it is a demo, and a check for NULs."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ class RedeemerSite(UnfoldAdminSite):
         return sorted(apps, key=lambda app: app["app_label"] != _APP)
 
     def autocomplete_view(self, request: HttpRequest) -> HttpResponse:
-        """The choices for a search field of a form. Django would answer for any relation.
+        """The choices for a search field of a form. Django alone would answer for any relation.
 
         Raises:
             PermissionDenied: no form has this search field.

@@ -78,7 +78,7 @@ def check_numbers(**_: Any) -> list[CheckMessage]:
 
 @register
 def check_retention(**_: Any) -> list[CheckMessage]:
-    """The pipeline reads the attempts of the last minute, and the admin those of the last day."""
+    """Rows are kept for longer than the pipeline (a minute) and the admin (a day) read them."""
     days = {name: getattr(settings, name) for name in ("KEEP_ATTEMPTS_DAYS", "KEEP_JOURNAL_DAYS")}
     return _errors(
         "giftcodes.E011",
@@ -121,7 +121,7 @@ def check_feed_format(**_: Any) -> list[CheckMessage]:
             for config in settings.PROVIDERS.values()
             if config.feed_format not in FORMATS
         ),
-        hint=f"Known are: {', '.join(FORMATS)}.",
+        hint=f"The known formats are: {', '.join(FORMATS)}.",
     )
 
 
@@ -135,7 +135,7 @@ def check_protocol(**_: Any) -> list[CheckMessage]:
             for config in settings.PROVIDERS.values()
             if config.protocol not in CLIENTS
         ),
-        hint=f"Known are: {', '.join(CLIENTS)} (CONTRIBUTING.md).",
+        hint=f"The known protocols are: {', '.join(CLIENTS)} (CONTRIBUTING.md).",
     )
 
 
@@ -171,7 +171,7 @@ def check_some_provider(**_: Any) -> list[CheckMessage]:
 
 
 def _salts() -> str:
-    """The settings that switch a real game on. The simulator is left out: it needs an address."""
+    """The settings that switch a game on. The simulator is left out unless it has an address."""
     return " or ".join(
         f"{config.name.upper()}_SALT" for config in settings.PROVIDERS.values() if config.api_url
     )

@@ -28,7 +28,7 @@ _KEY_BYTES = 32
 #: The length of the prefix of a stored secret, which names the key.
 PREFIX_LENGTH = len(_MARK) + 2 * _NAME_BYTES + 1
 
-_NO_KEY = "Its key is not in the settings: SECRET_KEY or ENCRYPTION_KEYS have changed."
+_NO_KEY = "The secret's key is not in the settings: SECRET_KEY or ENCRYPTION_KEYS have changed."
 
 
 class UnreadableError(ValueError):
@@ -96,7 +96,7 @@ def _keys() -> tuple[_Key, ...]:
 def _derived(text: str) -> _Key:
     """Derive a key from a text in the settings.
 
-    The purposes make it differ from other keys that are derived from the same text.
+    The purpose makes it differ from other keys that are derived from the same text.
     """
     name = _hkdf(text, b"redeemer: name of the encryption key", _NAME_BYTES).hex()
     secret = _hkdf(text, b"redeemer: secrets in tables", _KEY_BYTES)

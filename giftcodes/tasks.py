@@ -23,6 +23,7 @@ from django.db import transaction
 
 from giftcodes.domain import failpoints, log_lines
 from giftcodes.models import Channel, DirectoryLookup, Heartbeat, Trigger
+from giftcodes.models.directory import providers_with_directory
 from giftcodes.models.failure_isolation import FailureIsolation
 from giftcodes.models.start_rules import providers_on
 from giftcodes.notifications import alarms as alarms_step
@@ -43,8 +44,8 @@ from giftcodes.pipeline import sweep as sweep_step
 #: A tick that comes this soon after another tick does nothing: it waited in the queue, or came from
 #: a second beat.
 TICK_REST_SECONDS = 0.1
-#: The number of requests to a directory each time that beat enqueues the task. Each request is a
-#: separate message.
+#: The most requests to a directory each time that beat enqueues the task `directory`. Each request
+#: is a separate message.
 LOOKUPS = 5
 
 
@@ -103,7 +104,7 @@ def fan_out(gift_code_id: int, trigger: str = Trigger.POLL, user_id: int | None 
     while fan_out_step.make_batch(gift_code_id):
         start_many(gift_code_id, trigger, user_id)
     start_many(gift_code_id, trigger, user_id)
-    # These are redemptions that were locked by another process, and runs of a reopened code that
+    # What is left: redemptions that another process had locked, and runs of a reopened code, which
     # more members must join.
     for guild_id, code_id in fan_out_step.fan_out(gift_code_id):
         enqueue_on_commit(redeem, guild_id, code_id, trigger, user_id)
@@ -260,10 +261,11 @@ def prune() -> None:
 
 
 def want_lookups() -> None:
-    """Ask the task `directory` to look up members who need correction soon, before their runs."""
-    DirectoryLookup.objects.want(
-        [name for name in providers_on() if settings.PROVIDERS[name].has_directory]
-    )
+    """Have members who need correction looked up before their runs.
+
+    This only marks them as due. The task `directory` soon sends the requests.
+    """
+    DirectoryLookup.objects.want(providers_with_directory())
 
 
 def provider_of(redemption_id: int) -> str:

@@ -1,8 +1,8 @@
 """Celery beat's scheduler, which reads the database. A bad row does not stop the other rows.
 
-The rows belong to django-celery-beat, and people edit them. Its own scheduler ends beat when a row
-cannot be read, cannot say when it is due, or cannot be saved. Beat then ends at every start, and
-nothing is redeemed.
+The rows belong to django-celery-beat, and people edit them. The scheduler of django-celery-beat
+ends beat when a row cannot be read or saved, or when its next time cannot be computed. Beat would
+then end at every start, and nothing would be redeemed.
 """
 
 from __future__ import annotations
@@ -86,8 +86,9 @@ def _subject(name: str) -> str:
 def _report_skipped(name: str, error: Exception) -> str:
     """Raise the alarm that a row is skipped. Returns the alarm's subject."""
     message = (
-        f"Beat leaves out “{name}” ({type(error).__name__}): its row in the schedule cannot be "
-        "used. The other rows go on. Open it under Schedule, and correct its dates and its length."
+        f"Beat skips “{name}” ({type(error).__name__}): its row in the schedule cannot be used. "
+        "All other rows still run. Open this row under Schedule, and correct its dates and its "
+        "interval."
     )
     if Alarm.objects.raise_once(Alarm.Kind.BAD_ROW, _subject(name), message):
         log_lines.warning(f"🔔 {message}")

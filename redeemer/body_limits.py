@@ -1,7 +1,7 @@
 """Limits on the size of request bodies: one for each path, and one for all requests together.
 
 The web server applies them before it reads a body. A body above 64 kB is kept in a file, and no
-login is checked until the whole body has arrived.
+login is checked until the whole body has arrived. So without limits, anyone could fill the disk.
 """
 
 from __future__ import annotations
@@ -13,7 +13,8 @@ from waitress.utilities import BadRequest, RequestEntityTooLarge
 
 #: A body larger than this is kept in a file.
 BODY_BYTES_IN_MEMORY = 65_536
-#: Django accepts 2.5 MB in a form, and explains what to do about a larger one.
+#: Django accepts 2.5 MB in a form, and explains what to do about a larger one. This limit is
+#: higher, so that such a form reaches Django.
 _FORM_BYTES = 4_000_000
 #: A list of members may have up to 5 MB. If it is only somewhat larger, the request still reaches
 #: the form, which rejects the list with an explanation.
@@ -62,7 +63,7 @@ class Request(HTTPRequestParser):  # type: ignore[misc] # Untyped.
         """Create the parser for one request.
 
         Args:
-            server: the server that receives the request. It also knows the other requests.
+            server: the server that receives the request, and that holds the other requests.
             adjustments: the configuration of waitress.
         """
         self._server = server

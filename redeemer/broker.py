@@ -16,7 +16,7 @@ from kombu.transport import TRANSPORT_ALIASES, redis
 from giftcodes.domain import log_lines
 
 #: What kombu raises for an element that is not JSON, is not a message, or has no readable body. A
-#: lost connection raises other errors.
+#: lost connection raises other errors, or leaves the client without a connection.
 _NOT_A_MESSAGE = (ValueError, LookupError, TypeError, AttributeError, RecursionError)
 #: At most one line is logged in this many seconds, because a list can hold many such elements.
 _SECONDS_BETWEEN_LINES = 60.0

@@ -34,9 +34,9 @@ def parameters(url: str) -> dict[str, str]:
     """Return the connection parameters in a URL, by their libpq names.
 
     Args:
-        url: the value of DATABASE_URL. Reserved characters are percent-encoded: the folder of a
-            socket is written as `%2Fvar%2Frun`, or as `?host=/var/run`. A password may contain them
-            unencoded.
+        url: the value of DATABASE_URL. In the password, only `?` and `%` must be percent-encoded;
+            in the other parts, every reserved character. The folder of a socket is written as the
+            host `%2Fvar%2Frun`, or as `?host=/var/run`.
 
     Raises:
         SettingError: `url` is not valid. The error text does not show it, because it contains a
@@ -108,7 +108,7 @@ def _parse(url: str) -> tuple[dict[str, str], dict[str, Any]]:
 def _check_port(ports: str) -> None:
     """Refuse a port that is not a number.
 
-    libpq would accept it and show it in an error message. It may be the end of a password.
+    Such a port may be the end of a password, and libpq would show it in an error message.
     """
     if not all(re.fullmatch(r"[0-9]*", port) for port in ports.split(",")):
         raise SettingError(

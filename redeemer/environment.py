@@ -35,7 +35,8 @@ _MAX_DIGITS = 18
 _YES = frozenset({"1", "true", "yes", "on", "y", "t", "ok"})
 _NO = frozenset({"0", "false", "no", "off", "n", "f"})
 _UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
-#: An address never begins with a quote, so a quote there was meant for a shell.
+#: These settings are addresses, which never begin with a quote. Quotes around an address were meant
+#: for a shell, and are removed.
 _ADDRESSES = ("DATABASE_URL", "REDIS_URL")
 
 
@@ -69,8 +70,8 @@ def parse(text: str, file: str) -> dict[str, str]:
         file: the file's name, for errors.
 
     Raises:
-        SettingError: a line has another form, or a name has two values. The text contains the
-            number of the line.
+        SettingError: a line has another form, or a name has two values. The error shows the number
+            of the line.
     """
     found: dict[str, str] = {}
     lines: dict[str, int] = {}
@@ -109,7 +110,7 @@ def _parse_line(line: str, location: str) -> tuple[str, str]:
         )
     if not _COMMENT.fullmatch(quoted["after"]):
         raise SettingError(
-            f"{location}: there is text behind the closing quote of {name}. Put the whole value in "
+            f"{location}: there is text after the closing quote of {name}. Put the whole value in "
             "quotes."
         )
     value = quoted["value"]
@@ -142,7 +143,8 @@ def _without_quotes(value: str) -> str:
     return value
 
 
-# The methods below are named after types. In annotations they would hide the types themselves.
+# The methods below are named after types, which they hide in annotations. So the annotations use
+# these aliases.
 _Text: TypeAlias = str
 _Texts: TypeAlias = list[str]
 _Whole: TypeAlias = int
@@ -151,7 +153,10 @@ _Switch: TypeAlias = bool
 
 
 class Settings:
-    """Settings by name and type. Except for `str` and `list`, an empty value means the default."""
+    """Reads settings by name. Each method returns a value of one type.
+
+    An empty value means the default, except in the methods `str` and `list`.
+    """
 
     def __init__(self, environment: MutableMapping[_Text, str] = os.environ) -> None:
         self._environment = environment

@@ -1,6 +1,7 @@
 """The games whose codes can be redeemed.
 
-To add a game with a known protocol, add a block to GAMES. Nothing else needs to change.
+To add a game that uses a protocol in `giftcodes.clients.games.CLIENTS`, add a block to GAMES.
+Nothing else needs to change.
 """
 
 from __future__ import annotations
@@ -12,8 +13,8 @@ from dataclasses import dataclass
 from giftcodes.clients.games.config import ProviderConfig, Rate
 from redeemer.environment import SettingError, Settings
 
-#: The length is that of the database columns. The characters must be allowed in the names of
-#: settings, because the name is the prefix of the game's settings.
+#: A game's name. Database columns limit its length. Its characters must be allowed in the names of
+#: settings, because it is their prefix.
 _NAME = re.compile(r"[a-z][a-z0-9]{0,19}")
 
 

@@ -15,7 +15,7 @@ _MAX_LINE_CHARACTERS = 2_000
 
 
 def only_printable(_logger: Any, _method: str, event: Any) -> Any:
-    """Remove the characters that hide or reorder text from every value of a log line.
+    """Remove from every value of a log line the characters that hide or reorder text.
 
     The values include the names of players and the responses of servers.
     """
@@ -102,7 +102,7 @@ def configure(*, log_format: str, level: str) -> dict[str, Any]:
             "waitress": {"level": "WARNING", "filters": ["one line"]},
             # It logs a warning whenever a request waits for a thread, even for a moment.
             "waitress.queue": {"level": "ERROR"},
-            # Its warnings show raw bytes of broken responses, which the redactor has not seen.
+            # Its warnings show raw bytes of broken responses, from which no secrets were removed.
             "urllib3": {"level": "ERROR"},
         },
     }

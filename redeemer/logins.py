@@ -1,11 +1,11 @@
 """Decides which logins are refused, by the client's address and by the account.
 
 After five wrong logins an address must wait, whatever the account (decision 12). An attacker with
-many addresses could still try five passwords for one account from each of them. So after
-many failed logins an account is guarded. While it is, each network from which the account's owner
-has never logged in gets one attempt in each cool-off time, instead of five for each address. The
-attempts of one network never count for another network, so other people cannot lock out the owner
-of an account.
+many addresses could still try five passwords for one account from each of them. So after many
+failed logins an account is guarded. While it is guarded, each network from which the account's
+owner has never logged in gets one attempt in each cool-off time, instead of five for each address.
+The attempts of one network never count for another network, so other people cannot lock out the
+owner of an account.
 """
 
 from __future__ import annotations

@@ -27,12 +27,16 @@ from typing import Any
 from waitress.adjustments import Adjustments
 from waitress.channel import HTTPChannel
 from waitress.server import BaseWSGIServer, TcpWSGIServer, UnixWSGIServer
+from waitress.task import ThreadedTaskDispatcher
 from waitress.wasyncore import close_all, dispatcher, loop
 
 from giftcodes.domain import failpoints
 from redeemer.body_limits import BODY_BYTES_IN_MEMORY, MAX_BYTES_OF_ALL, Request
 
 THREADS = 8
+#: The number of threads that serve only one path, by the path. They let the health check and the
+#: login answer while slow pages occupy all other threads.
+OWN_THREADS = {"/healthz": 1, "/admin/login/": 2}
 #: A request, header and body, must arrive within this time plus the time that its bytes would take
 #: at the slowest accepted rate.
 REQUEST_SECONDS = 20.0
@@ -114,7 +118,8 @@ class Channel(HTTPChannel):  # type: ignore[misc] # Untyped.
         if not self.total_outbufs_len:
             self._unread_since = None
             return False
-        # Waitress records the wall-clock time of the last send. Only a change of it is used here.
+        # Waitress records the wall-clock time of the last send. The comparison only shows whether
+        # something was sent since the last check.
         if self._unread_since is None or self._unread_since[0] != self.last_activity:
             self._unread_since = (self.last_activity, now)
         return now - self._unread_since[1] > UNREAD_SECONDS
@@ -122,6 +127,33 @@ class Channel(HTTPChannel):  # type: ignore[misc] # Untyped.
     def is_busy(self) -> bool:
         """Whether a request is being answered, or its response is being sent."""
         return bool(self.requests or self.total_outbufs_len)
+
+
+class _Dispatcher(ThreadedTaskDispatcher):  # type: ignore[misc] # Untyped.
+    """Passes requests to threads: those for some paths to threads that serve no other path."""
+
+    def __init__(self) -> None:
+        """Start all threads."""
+        super().__init__()
+        self.set_thread_count(THREADS)
+        self._own = {path: ThreadedTaskDispatcher() for path in OWN_THREADS}
+        for path, count in OWN_THREADS.items():
+            self._own[path].set_thread_count(count)
+
+    def add_task(self, task: Channel) -> None:
+        """Queue a connection. A thread will answer the first of its complete requests."""
+        # A request whose header cannot be parsed has no path.
+        own = self._own.get(getattr(task.requests[0], "path", ""))
+        if own is None:
+            super().add_task(task)
+        else:
+            own.add_task(task)
+
+    def shutdown(self, cancel_pending: bool = True, timeout: float = 5) -> bool:
+        """End the threads, and drop the requests that none of them has begun."""
+        for own in self._own.values():
+            own.shutdown(cancel_pending, timeout)
+        return bool(super().shutdown(cancel_pending, timeout))
 
 
 class _WithDeadlines(BaseWSGIServer):  # type: ignore[misc] # Untyped.
@@ -226,9 +258,14 @@ def _server(listener: _Listener, application: Callable[..., Any], *, trusts_prox
         inbuf_overflow=BODY_BYTES_IN_MEMORY,
     )
     where = (listener.family, listener.type, listener.proto, listener.getsockname())
-    server = kind(application, _sock=listener, adj=adjustments, sockinfo=where, bind_socket=False)
-    server.task_dispatcher.set_thread_count(THREADS)
-    return server
+    return kind(
+        application,
+        dispatcher=_Dispatcher(),
+        _sock=listener,
+        adj=adjustments,
+        sockinfo=where,
+        bind_socket=False,
+    )
 
 
 def _connection_limit() -> int:

@@ -33,9 +33,9 @@ DEBUG = env.bool("DEBUG", default=False)
 # workers, beat, and the commands that hash or sign do not start (giftcodes.secret_key).
 SECRET_KEY = env.str("SECRET_KEY", default="")
 THIS_MACHINE = {"localhost", "127.0.0.1", "[::1]"}
-#: Texts from which the keys are derived that encrypt the secrets in the database
-#: (giftcodes.encryption). The first text's key encrypts, and all of them decrypt. SECRET_KEY is
-#: added at the end, so it encrypts if this list is empty.
+#: Texts, each of which gives a key for the secrets in the database (giftcodes.encryption). The
+#: first key encrypts, and all of them decrypt. SECRET_KEY is added at the end, so its key encrypts
+#: if this list is empty.
 ENCRYPTION_KEYS = env.list("ENCRYPTION_KEYS", default=[])
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=sorted(THIS_MACHINE))
 CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
@@ -46,8 +46,8 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 INSTALLED_APPS = [
     "giftcodes",
     "redeemer.apps.RedeemerConfig",
-    # Unlike Unfold's default configuration, the basic one has no `ready()`: the default's would
-    # replace our admin site with Unfold's.
+    # The `ready()` of Unfold's default configuration would replace our admin site with Unfold's.
+    # The basic configuration has no `ready()`.
     "unfold.apps.BasicAppConfig",
     "redeemer.apps.RedeemerAdminConfig",
     "django.contrib.auth",
@@ -295,7 +295,8 @@ SECURE_SSL_REDIRECT = HTTPS
 # Monitors request /healthz directly, without the proxy.
 SECURE_REDIRECT_EXEMPT = [r"^healthz$"]
 SECURE_HSTS_SECONDS = 31_536_000 if HTTPS else 0
-# The owner of the domain decides whether HSTS includes subdomains and the browsers' preload lists.
+# The owner of the domain decides whether HSTS includes subdomains (W005) and the browsers' preload
+# lists (W021).
 SILENCED_SYSTEM_CHECKS = ["security.W005", "security.W021"]
 if HTTPS:
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")

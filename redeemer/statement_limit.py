@@ -1,4 +1,4 @@
-"""The response of a page if the database cancelled one of its statements, which took too long."""
+"""The response of a page if one of its statements took too long, and the database cancelled it."""
 
 from __future__ import annotations
 

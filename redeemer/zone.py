@@ -29,7 +29,7 @@ class ViewerTimeZoneMiddleware:
 
 
 def _valid_zone(name: str) -> str | None:
-    """Return `name` if it is a known zone. Otherwise return None: the zone in the settings."""
+    """Return `name` if it is a known zone. Otherwise return None, for the settings' zone."""
     try:
         return name if name and name in _zones() else None
     except DatabaseError:
@@ -41,7 +41,7 @@ def _valid_zone(name: str) -> str | None:
 def _zones() -> frozenset[str]:
     """Return the zones that both Python and PostgreSQL know.
 
-    Their lists differ. PostgreSQL groups rows by day in the zone, and fails if it does not know it.
+    Their lists differ. PostgreSQL groups rows by day in a zone, and fails if it lacks the zone.
     """
     with connection.cursor() as cursor:
         cursor.execute("SELECT name FROM pg_timezone_names")

@@ -18,9 +18,10 @@ from simulator.validation import InvalidWorldError
 
 DESCRIPTION = (
     "Simulate the game's gift-code API and its code feed over HTTP, with a ledger of every "
-    "request. SIMULATOR_SALT is the salt of the signatures, SIMULATOR_FEED_KEY the key of the feed "
-    "(empty: any key is accepted), SIMULATOR_TOKEN the token of the control paths below /_sim/ "
-    "(empty: they are closed); all three come from the environment only."
+    "request. Three values come from the environment only: SIMULATOR_SALT is the salt of the "
+    "signatures. SIMULATOR_FEED_KEY is the key of the feed; if it is empty, any key is accepted. "
+    "SIMULATOR_TOKEN is the token of the control paths below /_sim/; if it is empty, they are "
+    "closed."
 )
 
 

@@ -1,10 +1,10 @@
 """The control paths, `/_sim/…`: read the ledger and the world, and change the world.
 
 Only a program that knows the token may use them. Every user of this computer can reach the port,
-and every web page that is open in a browser here can send requests to it. But without the consent
-of another site, a page can neither set the `Authorization` header of a request to that site nor
-send `application/json` to it, and this server never consents. If the page's own host name points
-to this computer, the page needs no consent, but its requests have that name in `Host`.
+and every web page that is open in a browser here can send requests to it. But a page can set the
+`Authorization` header or send `application/json` only in requests to its own site, and to sites
+that consent. This server never consents. If the page's own host name points to this computer, this
+server is the page's own site. Such requests have that host name in `Host`, and are refused.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from simulator.validation import InvalidWorldError
 from simulator.wire import JSON, Request, Response, json_response
 
 PREFIX = "/_sim/"
-#: The default target of redirects. It needs no token, since a client that follows them has none.
+#: The default target of redirects. It needs no token: a client that follows a redirect has none.
 TRAP_PATH = "/_sim/trap"
 
 

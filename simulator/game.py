@@ -105,9 +105,10 @@ class Player:
 
 @dataclass(frozen=True, slots=True)
 class Code:
-    """The conditions of one code. Times are Unix seconds, `min_age` is in days, None is no limit.
+    """The conditions of one code.
 
-    A reissue increases `issue`. Grants of earlier issues then no longer count.
+    Times are Unix seconds, and `min_age` is in days. None means that there is no limit. A reissue
+    increases `issue`. Grants of earlier issues then no longer count.
     """
 
     works_from: float | None = None
@@ -131,7 +132,7 @@ def draw(*parts: object) -> float:
 
 
 def seeded_players(count: int, seed: int) -> dict[str, Player]:
-    """Make `count` players with nine-digit IDs. A larger count keeps the players of a smaller one.
+    """Make `count` players with nine-digit IDs. A larger count adds players, and changes none.
 
     Every twelfth player is in another realm, so that a guild of the home realm has a member to
     correct. Every tenth player has a level that is too low for the demo's codes.

@@ -180,7 +180,7 @@ class GiftApi:
         return self._message(entry, *varied_message(self.world.seed, entry.n, msg, vary=vary))
 
     async def _apply_fault(self, fault: Fault, entry: Entry, intended: Response) -> Reply | None:
-        """Return the reply that replaces `intended`, or None after a delay: it replaces nothing."""
+        """Return the reply that replaces `intended`. None after a delay, which replaces nothing."""
         entry.fault, entry.fault_when = fault.kind, fault.when
         if fault.kind == "delay":
             await asyncio.sleep(fault.seconds)

@@ -30,8 +30,8 @@ class Entry:
             is set, or if the game never saw the request.
         window_number: the request's number within that window. None in the same cases.
         answered_at: when the exchange ended. For a dropped response, this is when the connection
-            was closed. None if the exchange has not ended, or if the process was killed before it
-            did. A status then means that it was killed while the response was being sent.
+            was closed. None if the exchange has not ended, or if the process was killed before the
+            end. If there is a `status` then, the process was killed while it sent the response.
         status: the HTTP status. None if no status was sent, or none has been sent yet.
         msg: the game's message, without a full stop.
         fault, fault_when: the kind and the `when` of the fault that affected the request.
@@ -293,7 +293,7 @@ class State:
             self.ledger.persist({"merge": {"at": now, "world": kept}})
 
     def publish(self, name: str, **conditions: Any) -> None:
-        """Add a code to the game and, with today's day (UTC), to the feed."""
+        """Add a code to the game and, with today's date (UTC), to the feed."""
         self.merge({"codes": {name: conditions}, "feed": [feed_line(name, self.clock())]})
 
     def publish_next(self) -> str:

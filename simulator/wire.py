@@ -86,7 +86,7 @@ async def read_request(reader: asyncio.StreamReader, address: str) -> Request | 
 
 
 class Reply(Protocol):
-    """What is sent for a request. `status` is for the ledger. It is None without a status line."""
+    """What is sent for a request. `status` is for the ledger: None if there is no status line."""
 
     @property
     def status(self) -> int | None: ...

@@ -53,7 +53,7 @@ _FIELDS = (*KEPT, "faults", "feed_faults", "rate")
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """Options for what the protocol leaves open in the behaviour of the game and the feed.
+    """Options for behaviour of the game and the feed that the protocol does not define.
 
     They can be changed while the simulator runs.
     """

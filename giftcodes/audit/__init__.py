@@ -1,7 +1,7 @@
 """The audit: each invariant is one query that finds the rows in which it does not hold.
 
-It only reads, and knows nothing of the pipeline. Its SQL has the names of states as literals, on
-purpose: a mistake in the sets of `domain.transitions` must not hide in the audit as well.
+The audit only reads, and uses nothing of the pipeline. Its SQL has the names of states as literals:
+if it used the sets of `domain.transitions`, it could not find a mistake in these sets.
 """
 
 from giftcodes.audit.examine import Report, audit

@@ -21,7 +21,7 @@ from giftcodes.audit.ledger import Ledger, fetch
 #: The sweep runs every 10 s, and catch-up every 60 s (giftcodes/migrations/0002_schedule.py).
 TWO_SWEEPS = dt.timedelta(seconds=20)
 TWO_CATCH_UPS = dt.timedelta(seconds=120)
-#: The sweep flags a run after two minutes without progress.
+#: The sweep raises an alarm about a run after two minutes without progress.
 STALLED = dt.timedelta(seconds=120) + TWO_SWEEPS
 
 _EXAMINE = """
@@ -140,7 +140,7 @@ def _examine_again(findings: Iterable[Finding], on_wait: Callable[[float], None]
 
 @contextmanager
 def _one_moment() -> Iterator[_Snapshot]:
-    """Open a transaction with one snapshot. Inside another transaction, keep its snapshot."""
+    """Open a transaction with one snapshot, or join the caller's transaction if there is one."""
     is_own = not connection.in_atomic_block
     with transaction.atomic(), connection.cursor() as cursor:
         if is_own:

@@ -6,12 +6,12 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-#: Broken rows that are shown for each invariant.
+#: The most broken rows that are shown for each invariant.
 EXAMPLES = 5
 
 
 class Section(StrEnum):
-    """The section of docs/reference/invariants.md. The other sections rely on `FIELDS`."""
+    """The part of the audit (docs/reference/invariants.md). The other parts rely on `FIELDS`."""
 
     RUNS = "1 runs"
     PLAYERS = "2 players"
@@ -36,16 +36,17 @@ class Invariant:
 
     Args:
         name: a stable identifier for programs.
-        section: which part of the design it belongs to.
+        section: the part of the audit to which it belongs.
         sentence: what must be true.
         of: the rows that are checked.
         broken: selects the broken rows, with the columns that `words` names. It may use the
             parameters `now`, `on` (the games that are on), `two_sweeps`, `two_catch_ups` and
             `stalled`.
         words: one broken row in words, as a format string.
-        look_again_seconds: the system restores the invariant within this time. So if it is broken,
-            it is examined again after that time. The query itself cannot allow for the time,
-            because the database does not record when every change was made.
+        look_again_seconds: the time within which the running system restores the invariant, or 0 if
+            it must always hold. If it is broken, it is examined again after this time. The query
+            cannot allow for the time, because the database does not record when every change was
+            made.
     """
 
     name: str
@@ -61,7 +62,8 @@ class Invariant:
 class Finding:
     """The result for one invariant.
 
-    `examples` are some of the broken rows as plain values, each with its description in `words`.
+    `examples` are some of the broken rows as plain values, each with its description under the key
+    `words`.
     """
 
     name: str

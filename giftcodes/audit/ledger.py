@@ -30,7 +30,8 @@ class Ledger:
 
     Args:
         url: the simulator's base address.
-        asked_at: when it was read, by the database's clock. The ledger has all earlier answers.
+        asked_at: the time just before it was read, by the database's clock. The ledger has all
+            answers from before this time.
         requests: every request, including those of `check_provider`.
         grants: which player was granted which issue of which code.
         violations: what the game saw that an honest client would not do.
@@ -60,9 +61,8 @@ class Ledger:
     def _is_excess(self, entry: Entry) -> bool:
         """Whether the game refused the request because its window was full.
 
-        A refusal that a fault script ordered does not count.
-
-        If the request has no answer, its number within the window decides.
+        A refusal that a fault script ordered does not count. If the request has no answer, its
+        number within the window decides.
         """
         if entry["window_number"] is None:
             return False
@@ -124,8 +124,8 @@ def _get(url: str) -> Any:
         answer = requests.get(url, headers=headers, timeout=_SECONDS, allow_redirects=False)
         if answer.status_code in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN):
             raise LedgerError(
-                f"The simulator at {url} refuses this request: set SIMULATOR_TOKEN to the one that "
-                "it was started with. `make up` sets both."
+                f"The simulator at {url} refuses this request: set SIMULATOR_TOKEN to the token "
+                "that the simulator was started with. `make up` sets both."
             )
         answer.raise_for_status()
         return answer.json()

@@ -1,7 +1,7 @@
 """Invariant 6: the requests that the game saw agree with our attempts.
 
 A request does not contain the ID of its attempt. So the audit counts the requests and the attempts
-for each player, code and realm, and compares the counts, which does not depend on any clock. An
+for each player, code and realm, and compares the counts. This does not depend on any clock. An
 attempt that got an HTTP status must match a request that ended with that status. The remaining
 requests must match attempts that may have been sent but got no answer.
 """
@@ -50,7 +50,7 @@ def compare(ledger: Ledger, *, repeats_allowed: int) -> list[Finding]:
 
 
 def _erased(players: set[str], providers: list[str]) -> set[str]:
-    """Return which of these players were erased: no row has their ID, but an opt-out is kept."""
+    """Return which of these players were erased: no attempt has their ID, but they opted out."""
     unknown = players - set(
         Attempt.objects.filter(player_id__in=players).values_list("player_id", flat=True)
     )
@@ -63,7 +63,8 @@ def _erased(players: set[str], providers: list[str]) -> set[str]:
 def _providers(url: str) -> list[str]:
     """Return the games that use this simulator.
 
-    If no game has its address, a proxy may be in between: then all games that are on are returned.
+    If no game uses its address, there may be a proxy in between. Then all games that are on are
+    returned.
     """
     address = urlsplit(url).netloc
     on = [config for config in settings.PROVIDERS.values() if config.is_on]
@@ -150,7 +151,7 @@ def _answers_have_requests(answers: int, differences: list[dict[str, Any]]) -> F
 def _repeats(ledger: Ledger, allowed: int) -> Finding:
     return _finding(
         "repeats_are_allowed",
-        "No request for a player was repeated after the grant "
+        "After a grant, no more requests are repeated than allowed "
         f"(repeats: {len(ledger.repeats)}, allowed: {allowed}).",
         of="requests in the ledger",
         checked=len(ledger.requests),
@@ -177,7 +178,7 @@ def _windows(ledger: Ledger) -> Finding:
 def _honesty(ledger: Ledger) -> Finding:
     return _finding(
         "client_is_honest",
-        "The game saw nothing that an honest client would not do.",
+        "Every request that the game saw is one that an honest client sends.",
         of="requests in the ledger",
         checked=len(ledger.requests),
         broken=ledger.violations,

@@ -11,7 +11,7 @@ MEMBERS = (
         section=Section.MEMBERS,
         sentence=(
             "Every active member of an automatic guild has a member redemption for each active "
-            "code, unless its run was stopped."
+            "code, unless the guild's run of the code was stopped."
         ),
         of=DUE_MEMBERS,
         broken="""
@@ -53,8 +53,8 @@ MEMBERS = (
               AND greatest(proof.settled_at, m.updated_at) < %(now)s - %(two_sweeps)s
         """,
         words=(
-            "Member redemption {id} (player {player_id}) is {state}; the player has the code: "
-            "member redemption {proof_id} is {proof_state}."
+            "Member redemption {id} (player {player_id}) is {state}, although the player has the "
+            "code: member redemption {proof_id} is {proof_state}."
         ),
         look_again_seconds=20.0,
     ),
@@ -75,8 +75,8 @@ MEMBERS = (
               AND m.updated_at < %(now)s - %(two_catch_ups)s
         """,
         words=(
-            "Member redemption {id} (player {player_id} of guild {guild}) waits, though the member "
-            "or the guild is switched off."
+            "Member redemption {id} (player {player_id} of guild {guild}) waits, although the "
+            "member or the guild is switched off."
         ),
         look_again_seconds=120.0,
     ),

@@ -15,7 +15,7 @@ PLAYERS = (
             "unconfirmed or settled by its own request."
         ),
         of=HOLDING,
-        # Checked although the database has a constraint: its index can be dropped or damaged.
+        # The database has a constraint for this, but its index can be dropped or damaged.
         broken="""
             SELECT m.gift_code_id, m.player_id, array_agg(m.id ORDER BY m.id) AS rows,
                    array_agg(m.state ORDER BY m.id) AS states
@@ -52,16 +52,16 @@ PLAYERS = (
                OR proof.player_id <> m.player_id OR proof.gift_code_id <> m.gift_code_id
         """,
         words=(
-            "Member redemption {id} (player {player_id}) is {state} by {proof_id} (player "
-            "{proof_player_id}), which is {proof_state} and covered by {proof_covered_by}."
+            "Member redemption {id} (player {player_id}) is {state}, covered by {proof_id} (player "
+            "{proof_player_id}), which is {proof_state} and itself covered by {proof_covered_by}."
         ),
     ),
     Invariant(
         name="copies_agree",
         section=Section.FIELDS,
         sentence=(
-            "A member redemption has the player of its member and the code of its redemption, and "
-            "that member and redemption belong to the same guild."
+            "A member redemption has the same player as its member and the same code as its "
+            "redemption, and its member and its redemption belong to the same guild."
         ),
         of=ROWS,
         broken="""

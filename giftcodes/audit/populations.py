@@ -59,7 +59,7 @@ SUCCESSES = Population(
     "attempts with SUCCESS", "SELECT count(*) FROM giftcodes_attempt WHERE outcome = 'success'"
 )
 DUE_MEMBERS = Population(
-    "members and active codes",
+    "pairs of a member and an active code",
     """
     SELECT count(*)
     FROM giftcodes_giftcode c

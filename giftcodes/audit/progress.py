@@ -5,7 +5,8 @@ from __future__ import annotations
 from giftcodes.audit.invariant import Invariant, Section
 from giftcodes.audit.populations import IN_FLIGHT, PENDING, RUNNING, UNCONFIRMED, WAITING
 
-#: The rate budget `b` allows requests to the game of code `c`, but none was sent for a long time.
+#: SQL: the rate budget `b` allows requests to the game of code `c`, but none was sent to it for the
+#: time `stalled`.
 _GAME_IS_IDLE = """coalesce(b.pause_kind, '') = ''
               AND (b.window_ends_at IS NULL OR b.window_ends_at < %(now)s - %(stalled)s)
               AND c.provider NOT IN (
@@ -35,11 +36,12 @@ PROGRESS = (
         name="runs_move",
         section=Section.PROGRESS,
         sentence=(
-            "No run with a due member stands still while requests to the game are allowed but none "
-            "is sent."
+            "While a run has a due member and its game may be asked, requests are sent to that "
+            "game."
         ),
         of=RUNNING,
-        # A member is not due while another member redemption holds the player: that one goes first.
+        # A member does not count while another guild's row for the player and code is in flight,
+        # unconfirmed or settled: that row goes first.
         broken=f"""
             SELECT r.id, g.name AS guild, c.code, r.locked_at
             FROM giftcodes_redemption r
@@ -74,8 +76,8 @@ PROGRESS = (
         name="unconfirmed_rows_move",
         section=Section.PROGRESS,
         sentence=(
-            "No member redemption stays unconfirmed while requests to the game are allowed but "
-            "none is sent."
+            "While an unconfirmed member redemption is due and its game may be asked, requests "
+            "are sent to that game."
         ),
         of=UNCONFIRMED,
         broken=f"""
@@ -97,8 +99,8 @@ PROGRESS = (
         name="runs_end",
         section=Section.PROGRESS,
         sentence=(
-            "No run continues when it has nothing left to do, or when a stop was requested and "
-            "nothing is in flight."
+            "A run ends when it has nothing left to do, or when a stop was requested and nothing "
+            "is in flight."
         ),
         of=RUNNING,
         broken="""
@@ -121,7 +123,7 @@ PROGRESS = (
     Invariant(
         name="redemptions_start",
         section=Section.PROGRESS,
-        sentence="No redemption of an active code by an active guild is left waiting to start.",
+        sentence="Every waiting redemption of an active code is started if its guild is active.",
         of=WAITING,
         broken="""
             SELECT r.id, g.name AS guild, c.code

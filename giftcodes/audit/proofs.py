@@ -1,4 +1,7 @@
-"""Invariant 3: a settled row has a proof and no later request. Also checks attempts' fields."""
+"""Invariant 3: a settled row has a proof and no later request.
+
+Also: the fields of attempts agree with their rows.
+"""
 
 from __future__ import annotations
 
@@ -13,9 +16,9 @@ PROOFS = (
             "Every member redemption that its own request settled has an attempt that proves it."
         ),
         of=PROVEN,
-        # RECEIVED proves “redeemed” if an earlier request of ours may have been granted. It is
-        # enough that there was an earlier request. Its answer does not matter: it may have come
-        # late.
+        # RECEIVED proves “redeemed” if an earlier request of ours may have been granted. Here every
+        # earlier request counts, whatever its answer is now: the answer may have come only after
+        # the row was settled.
         broken="""
             SELECT m.id, m.player_id, m.state, c.code
             FROM giftcodes_memberredemption m
@@ -59,8 +62,8 @@ PROOFS = (
               AND m.state IN ('redeemed', 'already_received', 'same_type')
         """,
         words=(
-            "Attempt {id} (player {player_id}) was written at {sent_at}; member redemption "
-            "{row_id} was {state} at {settled_at}."
+            "Attempt {id} (player {player_id}) was written at {sent_at}, but member redemption "
+            "{row_id} has been {state} since {settled_at}."
         ),
     ),
     Invariant(
@@ -114,8 +117,8 @@ PROOFS = (
         """,
         words=(
             "Attempt {id} (token {token}, player {player_id}, code {gift_code_id}, outcome "
-            "“{outcome}”, answered {answered_at}) of member redemption {row_id} (token "
-            "{row_token}, player {row_player_id}, code {row_gift_code_id})."
+            "“{outcome}”, answered {answered_at}) belongs to member redemption {row_id} "
+            "(token {row_token}, player {row_player_id}, code {row_gift_code_id})."
         ),
     ),
     Invariant(
@@ -135,7 +138,7 @@ PROOFS = (
         """,
         words=(
             "Member redemption {id} (player {player_id}) is {state} with token {token}; attempt "
-            "{attempt_id} says “{outcome}”."
+            "{attempt_id} has the outcome “{outcome}”."
         ),
     ),
 )

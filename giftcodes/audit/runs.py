@@ -56,16 +56,16 @@ RUNS = (
                OR last.run_number <> r.run_number
         """,
         words=(
-            "Redemption {id} is {state} in run {run_number}; its journal ends with {last_kind} of "
-            "run {last_run}."
+            "Redemption {id} is {state} in run {run_number}; its journal ends with “{last_kind}” "
+            "of run {last_run}."
         ),
     ),
     Invariant(
         name="ended_runs_have_nothing_open",
         section=Section.RUNS,
         sentence=(
-            "A complete redemption has no open members; a stopped one has only those whose earlier "
-            "request must be confirmed."
+            "A complete redemption has no open members; in a stopped one, only members whose "
+            "earlier request must be confirmed are open."
         ),
         of=REDEMPTIONS,
         broken="""
@@ -102,7 +102,7 @@ RUNS = (
         section=Section.FIELDS,
         sentence=(
             "A running redemption has a run number and a lock time, and no unlock time; only a "
-            "running one has a stop request; one whose run has ended has an unlock time."
+            "running redemption has a stop request; if the run has ended, there is an unlock time."
         ),
         of=REDEMPTIONS,
         broken="""

@@ -75,8 +75,8 @@ STATES = (
             WHERE (cancel_kind <> '') <> (state = 'cancelled')
         """,
         words=(
-            "Member redemption {id} (player {player_id}) is {state}: cancelled because "
-            "“{cancel_kind}”."
+            "Member redemption {id} (player {player_id}) is {state}, with the "
+            "cancellation reason “{cancel_kind}”."
         ),
     ),
     Invariant(

@@ -50,5 +50,5 @@ def show_dry_run(screen: Screen, guild: Guild, typed: str, *, as_json: bool) -> 
         )
     if refusal:
         raise CommandError(
-            f"It would be refused: {refusal}", returncode=REFUSED_STATUS if is_running else 1
+            f"The start would be refused: {refusal}", returncode=REFUSED_STATUS if is_running else 1
         )

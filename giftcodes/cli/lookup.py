@@ -1,6 +1,6 @@
 """Find rows by the text that a person typed.
 
-Case is ignored if the result is clear. Errors list the possible choices.
+Case is ignored if that leaves only one match. Errors list the possible choices.
 """
 
 from __future__ import annotations
@@ -84,8 +84,8 @@ def find_guild(name: str) -> Guild:
     guild = Guild.objects.filter(name__in=[name, wanted]).first()
     if guild is not None:
         return guild
-    # The names are compared in Python, because the model cleans them when it reads them. An older
-    # version stored names as they were typed.
+    # The names are compared in Python, because an older version stored names as they were typed.
+    # The model cleans them only when it reads them.
     known = Guild.objects.values_list("pk", "name")
     alike = [pk for pk, other in known if other.strip().casefold() == wanted.casefold()]
     if len(alike) == 1:

@@ -1,6 +1,6 @@
 """The commands' output: tables and spinners on a terminal, plain lines elsewhere.
 
-Both honour NO_COLOR.
+All output honours NO_COLOR (no-color.org).
 """
 
 from __future__ import annotations

@@ -164,7 +164,7 @@ def _obstacle(provider: str) -> str:
     now = database_now()
     age = pulse_age_seconds(now)
     if not is_beating(age):
-        cause = "" if age is None else ", or it was stopped"
+        cause = "" if age is None else ", or Celery beat has stopped"
         return (
             f"No worker is running{cause}: start `make up`. "
             "The run then goes on. This command is still waiting."

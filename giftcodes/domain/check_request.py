@@ -1,4 +1,7 @@
-"""The request of `check_provider`. Whatever the game checks first, it grants nothing."""
+"""The request of the command `check_provider`.
+
+Neither the player nor the code exists, so the game grants nothing, whichever it checks first.
+"""
 
 #: An ID that no player has.
 PLAYER_ID = "1"

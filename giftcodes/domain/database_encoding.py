@@ -4,7 +4,9 @@ from __future__ import annotations
 
 
 def wrong_encoding(encoding: str | None) -> str:
-    """Return why a database with this encoding cannot be used, and what to do. Empty if it can.
+    """Return why a database with this encoding cannot be used, and what to do.
+
+    The result is empty if the database can be used.
 
     Args:
         encoding: the server's `server_encoding`. None if a pooler does not report it.

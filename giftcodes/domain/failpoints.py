@@ -1,6 +1,6 @@
 """Failpoints: places where a process kills or stops itself on purpose, for `make chaos` only.
 
-They do nothing unless `REDEEMER_FAULTS=1` is in the environment (never in `.env`). Then:
+They do nothing unless the switch `REDEEMER_FAULTS=1` is in the environment (never in `.env`). Then:
 
     REDEEMER_FAULT=before-send:kill:0.02     kill at each hit of the failpoint with this probability
     REDEEMER_FAULT=before-record:stop:#5     stop at the fifth hit
@@ -51,12 +51,12 @@ class _Failpoint:
 
 
 def is_on() -> bool:
-    """Whether failpoints are switched on for this process."""
+    """Return whether failpoints are switched on for this process."""
     return os.environ.get(SWITCH) == "1"
 
 
 def is_set_without_switch() -> bool:
-    """Whether a failpoint or a wait is set without the switch, which is a mistake."""
+    """Return whether a failpoint or a wait is set without the switch, which is a mistake."""
     return not is_on() and bool(os.environ.get(FAILPOINT) or os.environ.get(TIMES))
 
 

@@ -10,7 +10,7 @@ import re
 from giftcodes.domain.text import clean_token
 
 _DIGITS = re.compile(r"[0-9]+")
-#: `1042.0` and `1042,00`. With three zeros, the separator may be for thousands: `1.000`.
+#: Matches `1042.0` and `1042,00`, but not `1.000`, whose separator may be for thousands.
 _WITHOUT_FRACTION = re.compile(r"([0-9]+)[.,\u066b]0{1,2}")
 _ROUNDED = re.compile(r"[0-9]+([.,\u066b][0-9]+)?[eE][+-]?[0-9]+")
 #: Commas, points, spaces, apostrophes, underscores, and the Arabic separators of thousands and

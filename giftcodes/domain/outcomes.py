@@ -18,8 +18,8 @@ class Outcome(StrEnum):
     SAME_TYPE = "same_type"
     CODE_NOT_FOUND = "code_not_found"
     CODE_EXPIRED = "code_expired"
-    #: USED: the claim limit of the account or of the code is reached. The stored value dates from
-    #: before this was known.
+    #: The game's message USED: the claim limit of the account or of the code is reached. The stored
+    #: value is from a time when only the limit of the code was known.
     CLAIM_LIMIT = "code_used_up"
     #: An error about the code that does not say what is wrong.
     CODE_ERROR = "code_error"
@@ -78,7 +78,7 @@ class Meaning:
             already has it.
         decisive: the effect in the game is known. After an attempt that is not decisive, the code
             may have been granted.
-        recognised: this is a known answer of the game, which ends a series of unknown answers.
+        recognised: the answer is a known one of the game. It ends a series of unknown answers.
     """
 
     scope: Scope
@@ -263,8 +263,8 @@ UNDECIDED = frozenset(o for o, m in MEANINGS.items() if not m.decisive)
 ABOUT_THE_CODE = frozenset(o for o, m in MEANINGS.items() if m.scope is Scope.CODE)
 #: The game does not know this pair of player ID and realm. It checks the pair before the code.
 WRONG_PLAYER = frozenset({Outcome.WRONG_REALM, Outcome.NO_SUCH_PLAYER})
-#: The account does not meet a condition. Once it does, it meets it for all codes with that
-#: condition.
+#: The account does not meet a condition of the code. An account that meets a condition meets it for
+#: all codes with that condition.
 ACCOUNT_CONDITIONS = frozenset(
     {
         Outcome.LEVEL_TOO_LOW,

@@ -154,7 +154,7 @@ def _ascii_digit(character: str) -> str:
 
 
 def _belongs(text: str, place: int) -> bool:
-    """Whether the invisible character at `place` shapes an adjacent character.
+    """Return whether the invisible character at `place` shapes an adjacent character.
 
     Only a few characters around it are examined, so the time for a whole text is proportional to
     its length.
@@ -186,7 +186,7 @@ def _ends_in_emoji(text: str) -> bool:
 
 
 def _is_emoji(character: str) -> bool:
-    """Whether it is an emoji or a skin tone, even of a newer Unicode version than Python's."""
+    """Return whether it is an emoji or a skin tone, even if it is newer than Python's Unicode."""
     if not character:
         return False
     if unicodedata.category(character) == "So" or character in _ODD_EMOJI:
@@ -195,7 +195,10 @@ def _is_emoji(character: str) -> bool:
 
 
 def _joins_letters(before: str, after: str) -> bool:
-    """Whether a joiner between the two is within a word or, as in Malayalam, follows a virama."""
+    """Return whether a joiner between two characters is within a word, or follows a virama.
+
+    In Malayalam, a joiner that follows a virama may end a word.
+    """
     if not _JOINING_LETTER.match(before):
         return False
     return bool(_JOINING_LETTER.match(after)) or unicodedata.combining(before) == _VIRAMA_CLASS

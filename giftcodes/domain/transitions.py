@@ -40,8 +40,8 @@ OPEN = frozenset({State.PENDING, State.IN_FLIGHT, State.UNCONFIRMED})
 SETTLED = frozenset({State.REDEEMED, State.ALREADY_RECEIVED, State.SAME_TYPE})
 PARKED = frozenset({State.NEEDS_CORRECTION, State.NOT_ELIGIBLE, State.FAILED})
 CLOSED = frozenset({State.CANCELLED})
-#: While a member redemption is in one of these, no other one may send a request for the same player
-#: and code.
+#: While a member redemption is in one of these states, no other member redemption may send a
+#: request for the same player and code.
 HOLDING = frozenset({State.IN_FLIGHT, State.UNCONFIRMED}) | SETTLED
 
 MAX_TRIES = 5
@@ -90,7 +90,7 @@ class AttemptContext:
         uncounted_failures: the number of uncounted failures in a row before this attempt.
         earlier_unknown: the game may have granted the code to this player in an earlier attempt.
         code_is_closed: the code was closed by this answer, an earlier one or a person.
-        code_is_held: the code is held because of unclear answers.
+        code_is_held: the code is held back because of unclear answers.
         is_probe: the request was a probe of a paused provider, which does not count as a try.
         jitter: a random number in [0, 1) that spreads the delays.
     """

@@ -1,7 +1,7 @@
 """Estimates of the end of each run. docs/explanation/design.md, “Estimates”, describes them.
 
 pace             when the nth request from now is answered
-forecast         which request is the last one of a run, and so the outlook of each run
+forecast         finds the last request of each run, and from it the run's outlook
 formatting       describes an outlook in words
 queue_snapshot   reads the queues and the measured speed, and forecasts them
 cost_preview     the cost of runs before they are started

@@ -36,10 +36,10 @@ class Preview:
 
     Args:
         members: the guild's members for whom codes may be redeemed.
-        requests: the number of members for whom a request would be sent. None is sent if the player
-            has the code, or if a request for it is under way.
-        outlook: the outlook if this run and the others in the preview began now. A run that exists
-            already has its own outlook.
+        requests: the number of members for whom a request would be sent. No request is sent if the
+            player has the code, or if a request for it is under way.
+        outlook: the outlook if this run and the others in the preview began now. If the run is in
+            the queue already, it is the outlook of that run.
         is_running: whether the run has been started already. Another start would be refused.
     """
 
@@ -57,7 +57,7 @@ def preview(*, guild_id: int, gift_code_id: int) -> Preview:
     """
     found = previews([(guild_id, gift_code_id)])
     if not found:
-        raise ValueError("There is no such guild, or the code is of another game.")
+        raise ValueError("There is no such guild, or the code belongs to another game.")
     return found[(guild_id, gift_code_id)]
 
 
@@ -70,7 +70,8 @@ def previews(pairs: Iterable[tuple[int, int]]) -> dict[tuple[int, int], Preview]
         pairs: the guild id and the code id of each run.
 
     Returns:
-        A preview for each pair whose guild plays the code's game, by the guilds' priority.
+        A preview for each pair whose guild plays the code's game, in the order of the guilds'
+        priority.
     """
     wanted = list(pairs)
     rows = fetch_as(
@@ -95,7 +96,7 @@ def previews(pairs: Iterable[tuple[int, int]]) -> dict[tuple[int, int], Preview]
 
 
 def _key(row: _CostRow, nth: int) -> int:
-    """The redemption's id. A pair without a redemption gets a number that is not an id."""
+    """The redemption's id. A pair without a redemption gets a negative number, which is no id."""
     return row.redemption_id or -1 - nth
 
 
@@ -112,7 +113,8 @@ def _forecast_with(rows: list[_CostRow]) -> dict[int, Outlook]:
             )
     outlooks: dict[int, Outlook] = {}
     for provider, queue in queues.items():
-        # The sort is stable. Of runs of equal rank, the new ones come first: none was ever served.
+        # The sort is stable, so of runs of equal rank, the new ones come first. This is right,
+        # because no new run has sent a request yet.
         runs = sorted([*new[provider], *queue.runs], key=lambda run: run.rank)
         outlooks |= forecast(queue.pace, runs)
     return outlooks

@@ -70,7 +70,7 @@ class PlannedMember:
 def plan(
     *, guild_id: int, gift_code_id: int | None, names_guilds: bool = True
 ) -> list[PlannedMember]:
-    """What would happen for each member of a guild, including those who have left.
+    """Return what would happen for each member of a guild, including those who have left.
 
     This takes one statement.
 
@@ -96,14 +96,15 @@ def _planned(row: _MemberRow, *, names_guilds: bool) -> PlannedMember:
 
 
 def _elsewhere(row: _MemberRow, *, names_guilds: bool) -> str:
-    # The reason of a covered member redemption names the guild, so it is not shown.
+    # The words of this function are shown instead of a covered member redemption's reason, which
+    # always names the guild.
     if names_guilds and row.guild_elsewhere:
         return gettext("guild %s") % isolated(visible(row.guild_elsewhere))
     return gettext("another guild")
 
 
 def _decide(row: _MemberRow, *, elsewhere: str) -> tuple[bool, str]:
-    """Whether a request would be sent, and why."""
+    """Return whether a request would be sent, and why."""
     state = State(row.state) if row.state else None
     reason = sentence(row.reason)
     if state in SETTLED:

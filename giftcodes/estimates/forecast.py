@@ -22,7 +22,8 @@ class Run:
         id: the id of the redemption.
         rank: the code's deadline, then the guild's priority. A run with a smaller rank is served
             completely before a run with a larger one. Runs of equal rank take turns.
-        requests: the number of waiting members, without those whose duplicate gets the request.
+        requests: the number of waiting members who need a request from this run. No request is
+            needed for a player who has or gets the code through another guild.
         later: the seconds until each waiting member who is not due yet becomes due.
         confirmations: the seconds until the next request for each unconfirmed member. 0 or less
             means now.
@@ -259,7 +260,7 @@ def _seconds(run: Run, line: _Line, *, last: int) -> float:
 def _with_duplicates(queue: Sequence[Run], found: dict[int, Outlook]) -> dict[int, Outlook]:
     """Add the wait for members whose requests are sent by other runs (duplicates).
 
-    If another run has n such members, the last one is expected after n/(n+1) of that run's time.
+    If another run sends n such requests, the last one is expected after n/(n+1) of that run's time.
     """
     waiting = {}
     for run in queue:

@@ -87,7 +87,7 @@ class Pace:
 
     @property
     def _held(self) -> float:
-        """Seconds until the pause is over and its probe is answered, so that requests are sent."""
+        """Seconds until requests are sent again: the pause is over, and its probe is answered."""
         noticed = TICK_WAIT_SECONDS if self.held_for else 0.0
         return self.held_for + noticed + (self.latency if self.is_on_trial else 0.0)
 

@@ -1,6 +1,7 @@
 """A snapshot of every game's queue, read with a fixed number of statements, and its forecast.
 
-A queue is in the order of dispatch: by the code's deadline, then the guild's priority, then turn.
+A queue is in the order of dispatch: by the code's deadline, then by the guild's priority. Runs that
+are equal in both take turns.
 """
 
 from __future__ import annotations
@@ -66,8 +67,8 @@ class _MeasuredRow(NamedTuple):
     Args:
         provider: the game.
         latency: the average seconds from request to answer, or None if nothing was answered.
-        gaps: the number of requests that were sent soon after the request before.
-        seconds: the sum of the times between each of these requests and the request before it.
+        gaps: the number of requests that were sent soon after the previous request.
+        seconds: the sum of the times between each of these requests and its previous request.
     """
 
     provider: str
@@ -167,7 +168,7 @@ def queues_at(now: dt.datetime) -> dict[str, Queue]:
 
 
 def _run(row: _QueueRow) -> Run:
-    held = gettext("unknown: the game's answers for this code are not known here")
+    held = gettext("unknown: the game's answers for this code are unclear")
     return Run(
         id=row.redemption_id,
         rank=(row.deadline, row.priority),

@@ -77,7 +77,7 @@ class Alarm(models.Model):
         PROVIDER_PAUSED = "provider_paused", _("provider paused")
         CAPTCHA = "captcha", _("the game asks for a captcha")
         FORBIDDEN = "forbidden", _("the game's server refuses us")
-        CODE_ODD = "code_odd", _("code with answers that are not known")
+        CODE_ODD = "code_odd", _("code with unclear answers")
         NO_PROGRESS = "no_progress", _("run without progress")
         FEED_SILENT = "feed_silent", _("feed silent or failing")
         UNCOVERED = "uncovered", _("guild without a run for an active code")
@@ -116,8 +116,8 @@ class Alarm(models.Model):
 
 #: The kinds of alarm that say that a game is paused.
 PAUSE_ALARMS = {Alarm.Kind.PROVIDER_PAUSED, Alarm.Kind.CAPTCHA, Alarm.Kind.FORBIDDEN}
-#: The model of the row that an alarm of each kind is about. The alarm's subject is the row's
-#: primary key. Alarms of other kinds have no page to link to.
+#: For each kind of alarm, the model of the row that the alarm is about. The alarm's subject is that
+#: row's primary key. Alarms of the kinds that are missing here have no page to link to.
 SUBJECT_MODELS: dict[str, str] = {
     Alarm.Kind.PROVIDER_PAUSED: "ratebudget",
     Alarm.Kind.CAPTCHA: "ratebudget",

@@ -75,7 +75,8 @@ class Announcement(Outbox):
 def queue_complete(redemption: Redemption) -> None:
     """Queue the "complete" announcement of a run that has just ended.
 
-    It is queued if the guild has a channel, and the run's start was announced or would have been.
+    It is queued if the guild has a channel, and the start of the run was announced, or would have
+    been if the guild had already had the channel.
     """
     run = {"redemption": redemption, "run_number": redemption.run_number}
     announced = Announcement.objects.filter(**run, kind=Announcement.Kind.STARTED)

@@ -75,7 +75,7 @@ class Attempt(models.Model):
 
 
 class PrunedFigure(models.Model):
-    """How many rows of one day were pruned. The totals still include these rows."""
+    """How many rows of one day were pruned, so that charts still count these rows."""
 
     class Of(models.TextChoices):
         ATTEMPT = "attempt", _("attempts")

@@ -28,11 +28,11 @@ UNREADABLE = (
 def validate_channel(address: str) -> None:
     """Check the address of a channel. The error never repeats the address, which is a secret.
 
-    The host name is resolved, for two seconds at most. The address is checked again before each
+    Resolving the host name takes at most two seconds. The address is checked again before each
     message.
 
     Raises:
-        ValidationError: no channel has such an address, or it is not allowed.
+        ValidationError: the address is not that of a channel, or is not allowed.
     """
     rules = channel_rules.for_guilds()
     try:
@@ -51,7 +51,7 @@ def address_hash(address: str) -> str:
 
 class ChannelQuerySet(models.QuerySet["Channel"]):
     def with_key(self) -> ChannelQuerySet:
-        """Add `key` to each row: the start of the stored address, which names its key."""
+        """Add `key` to each row: the start of the stored address. It names the encryption key."""
         return self.annotate(key=Left("address", encryption.PREFIX_LENGTH))
 
     def encrypt_again(self) -> int:
@@ -118,5 +118,5 @@ class Channel(models.Model):
 
     @property
     def hash(self) -> str:
-        """A hash of the address. Each message keeps it, to show later if it is in this channel."""
+        """A hash of the address. A message stores it, to show later if the channel has changed."""
         return address_hash(self.address)

@@ -30,8 +30,8 @@ from giftcodes.models.fields import TokenField
 PROBE_AFTER_SECONDS = (600, 3_600, 21_600)
 _PROBED = frozenset({Outcome.CODE_NOT_FOUND, Outcome.CLAIM_LIMIT})
 
-#: If a claim limit refuses this many players in a row, from at least this many guilds, it is taken
-#: to be a limit of the code and not of the accounts.
+#: If a claim limit refuses `CLAIM_LIMIT_PLAYERS` players in a row, from `CLAIM_LIMIT_GUILDS` guilds
+#: or more, it is taken to be a limit of the code and not of the accounts.
 CLAIM_LIMIT_PLAYERS = 10
 CLAIM_LIMIT_GUILDS = 2
 
@@ -64,7 +64,8 @@ LIFE_FIELDS = (
     "other_spellings",
     "tried_spellings",
 )
-#: The fields that `CodeLife.reopen` sets. If a code works again, an end in the past was wrong.
+#: The fields that `CodeLife.reopen` sets. They include the end of the code, because a past end was
+#: wrong if the code works again.
 REOPENED_FIELDS = (*LIFE_FIELDS, "expires_at", "feed_end")
 
 
@@ -221,7 +222,7 @@ class CodeLife(models.Model):
     def _limit_is_the_codes(self, answer: CodeAnswer) -> bool:
         """Whether the claim limit is the code's: many players of different guilds have met it.
 
-        For a code that was closed because of its claim limit, one probe is enough.
+        For a code that was closed because of its claim limit, one probe that meets it is enough.
         """
         if self.state == CodeState.PROBING:
             return self.closed_outcome == Outcome.CLAIM_LIMIT
@@ -390,7 +391,8 @@ def _reason(outcome: Outcome) -> str:
     """The reason why a code is closed, in words for a person."""
     if outcome is Outcome.CLAIM_LIMIT:
         return (
-            f"The game says USED to {CLAIM_LIMIT_PLAYERS} players or more of different guilds, and "
-            "granted it to none between them: the code has been used as often as the game allows."
+            f"The game answered USED for {CLAIM_LIMIT_PLAYERS} or more players of different "
+            "guilds, and granted the code to no player in that time. So the code has been used as "
+            "often as the game allows."
         )
     return meaning(outcome).reason

@@ -45,7 +45,7 @@ class CodeAnswer:
         spelling: the spelling of the code in the request.
         player_id, guild_id: the player and the guild of the request.
         claim_limits: if the outcome is CLAIM_LIMIT, how many players and how many guilds have met
-            it since the code was last granted, including this one.
+            the limit since the code was last granted. This answer is included.
         game_answered_at: when the game last gave a known answer for any code. None if it never did.
         now: the database's time.
     """

@@ -16,7 +16,7 @@ from giftcodes.domain.validators import EARLIEST, EARLIEST_DAY, LATEST, LATEST_D
 
 #: A date that Python cannot represent, or cannot calculate with (in another time zone it may be an
 #: hour earlier or later), is read as the first day of one of these years. No form accepts such a
-#: date, but a wrong clock or a statement by hand may have written one.
+#: date, but a wrong clock or a manual SQL statement may have written one.
 _FIRST_YEAR, _LAST_YEAR = 1000, 9000
 _Date = TypeVar("_Date", bound=dt.date)
 
@@ -82,7 +82,7 @@ def _read_patiently(connection: Any, **_signal: Any) -> None:
 def read_patiently() -> None:
     """Make every date readable, on each connection to the database from now on.
 
-    Otherwise one row with an unreadable date makes its whole query fail, and with it every page,
-    sweep and command that reads it.
+    Otherwise one row with an unreadable date breaks every page, sweep and command that reads the
+    row, because the whole query fails.
     """
     connection_created.connect(_read_patiently, dispatch_uid="read_patiently")

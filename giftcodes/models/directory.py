@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from typing import TYPE_CHECKING
 
+from django.conf import settings
 from django.db import models
 from django.db.models import F
 from django.utils.translation import gettext_lazy as _
@@ -24,6 +25,11 @@ WANTED_AGAIN_AFTER = dt.timedelta(hours=1)
 #: An SQL condition for members who may be looked up in the directory. `m` is the member, and `g` is
 #: the guild.
 AGREED = "g.active AND m.active AND NOT m.opted_out AND m.consented_on IS NOT NULL"
+
+
+def providers_with_directory() -> list[str]:
+    """The names of the games whose players can be looked up in a directory."""
+    return [config.name for config in settings.PROVIDERS.values() if config.has_directory]
 
 
 class Directory(models.Model):
@@ -108,10 +114,10 @@ class DirectoryLookupQuerySet(models.QuerySet["DirectoryLookup"]):
         return execute(statement("directory", "forget", agreed=AGREED))
 
     def want(self, providers: Collection[str], *, guild_id: int | None = None) -> int:
-        """Make players due now, and first in the order, if the game refused them for their realm.
+        """Make players due now, and urgent, if the game does not know them in their realm.
 
-        This changes only players who have agreed. Rows that another transaction holds are left out,
-        so that a run does not wait for this.
+        Urgent players come first. This changes only players who have agreed. Rows that another
+        transaction holds are left out, so that a run does not wait for them.
 
         Args:
             providers: the games that have a directory.

@@ -26,7 +26,7 @@ class Unreadable(str):
     stored: str
 
     def __new__(cls, stored: str) -> Unreadable:
-        """Make an empty text that keeps the value in the table."""
+        """Make an empty text that carries the encrypted value from the table."""
         text = super().__new__(cls)
         text.stored = stored
         return text
@@ -40,7 +40,7 @@ class EncryptedTextField(TextField):
     """
 
     def from_db_value(self, value: str | None, *_: Any) -> str | None:
-        """Decrypt the value. In a row that an earlier version wrote, it is the text itself."""
+        """Decrypt the value. A value that an earlier version wrote is not encrypted."""
         if not value or not encryption.is_encrypted(value):
             return value
         try:

@@ -24,17 +24,17 @@ class Trigger(models.TextChoices):
 
     @property
     def is_person(self) -> bool:
-        """Whether a person asked. If so, more is reopened, and a stopped redemption may start."""
+        """Whether a person asked. People reopen more rows, and may start a stopped redemption."""
         return self in (Trigger.ADMIN, Trigger.COMMAND)
 
     @property
     def is_housekeeping(self) -> bool:
-        """Whether this trigger joins a run instead of being refused. No refusal is journalled."""
+        """Whether this trigger joins a run instead of being refused, and journals no refusal."""
         return self in (Trigger.CATCH_UP, Trigger.SWEEP)
 
     @property
     def always_announced(self) -> bool:
-        """Whether its runs are announced even if they are for few members."""
+        """Whether this trigger's runs are announced even if they are for few members."""
         return self.is_person or self is Trigger.POLL
 
 

@@ -66,8 +66,8 @@ class FailureIsolation:
         self._failed.add(subject)
         frame = traceback.extract_tb(error.__traceback__)[-1]
         message = (
-            f"The {self._step} fails for {what} ({type(error).__name__}) and goes on with the "
-            "rest. It is tried again each time. Look at that row."
+            f"The {self._step} fails for {what} ({type(error).__name__}), and continues with "
+            "the other rows. It tries this row again each time. Look at the row."
         )
         if Alarm.objects.raise_once(Alarm.Kind.BAD_ROW, subject, message):
             log_lines.warning(f"🔔 {message}", at=f"{Path(frame.filename).name}:{frame.lineno}")

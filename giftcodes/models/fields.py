@@ -75,7 +75,7 @@ class SentenceField(TextField):
     def from_db_value(self, value: str | None, *_: Any) -> str | None:
         """Remove invisible characters that an earlier version may have stored.
 
-        Names stay isolated.
+        The characters that isolate the names in the sentence stay.
         """
         return value if value is None else sentence(value)
 

@@ -46,7 +46,9 @@ class Guild(models.Model):
         help_text=_("Redeem each new code without being asked."),
     )
     priority = models.SmallIntegerField(
-        _("priority"), default=0, help_text=_("Higher goes first where codes end at the same time.")
+        _("priority"),
+        default=0,
+        help_text=_("Of codes that end at the same time, those of the higher number are first."),
     )
     officers = models.ManyToManyField(
         settings.AUTH_USER_MODEL, verbose_name=_("officers"), blank=True, related_name="guilds"
@@ -143,6 +145,6 @@ class Member(models.Model):
             if unwilling.exists():
                 words = _(
                     "This player has opted out, so no codes are redeemed for the player. If the "
-                    "player asks for it, run opt_out --undo."
+                    "player asks to end the opt-out, run opt_out --undo."
                 )
                 raise ValidationError({"player_id": words}, code="opted_out")

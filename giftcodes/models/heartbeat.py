@@ -19,7 +19,7 @@ class Heartbeat(models.Model):
 
     @classmethod
     def beat(cls, name: str, *, rest_seconds: float = 0.0) -> bool:
-        """Note that a periodic task runs now, unless it ran just before.
+        """Note that a periodic task runs now, unless it ran less than `rest_seconds` ago.
 
         Args:
             name: the task's name.

@@ -28,7 +28,7 @@ class Versions(HistoricalRecords):  # type: ignore[misc] # Untyped.
     """The versions of a model. Each save that writes a tracked field leaves one.
 
     A row that was written without a version (by the feed, or in bulk) gets its first one before it
-    is changed, so that the earlier values of each change are known.
+    is changed, so that the values before each change are known.
     """
 
     def __init__(self, **options: Any) -> None:
@@ -40,7 +40,7 @@ class Versions(HistoricalRecords):  # type: ignore[misc] # Untyped.
         return {**super().get_meta_options(model), "default_permissions": ()}
 
     def get_meta_options_m2m(self, through_model: type[Model]) -> dict[str, Any]:
-        """Give the versions of relations no permissions of their own, for the same reason."""
+        """Give the versions of relations no permissions, because they are read with their row."""
         return {**super().get_meta_options_m2m(through_model), "default_permissions": ()}
 
     def finalize(self, sender: type[Model], **kwargs: Any) -> None:
@@ -77,7 +77,7 @@ class Versions(HistoricalRecords):  # type: ignore[misc] # Untyped.
                 self._keep_first(row)
 
     def _keep_first(self, row: Any) -> None:
-        """Leave a version of a row as it is in the database, with its relations, if it has none."""
+        """If a row has no version, leave one of the row as stored, with its relations."""
         if not row.history.exists():
             known = type(row)._default_manager.get(pk=row.pk)
             known._change_reason = FIRST_KNOWN
@@ -93,7 +93,8 @@ def keep_first_versions(rows: Iterable[Any]) -> None:
     """Leave a first version of each row that has none, before the rows are changed in bulk.
 
     Args:
-        rows: rows of one model that has versions and no relations, as they are in the database.
+        rows: rows of one model, as they are in the database. The model's versions must not include
+            relations.
     """
     rows = list(rows)
     if not rows:
@@ -141,7 +142,7 @@ def _type_of(column: Any) -> str:
 
 
 def delete_with_versions(rows: Collection[Any], *, reason: str) -> None:
-    """Delete rows and leave the last version of each, in two statements.
+    """Delete rows and leave a version that records the deletion of each, in two statements.
 
     Django's own deletion would take one statement for each row.
 
@@ -174,8 +175,8 @@ def versions_before(model: type[Any], versions: Iterable[Any]) -> dict[int, Any]
     """The version that precedes each of these versions, by the id of the row.
 
     Args:
-        model: the model of the rows.
-        versions: versions of these rows, at most one for each row.
+        model: the model of the rows that have these versions.
+        versions: the versions, at most one for each row.
     """
     kept = model.history.model.objects
     earlier = kept.filter(id=OuterRef("id"), history_id__lt=OuterRef("history_id")).order_by(

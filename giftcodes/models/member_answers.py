@@ -1,7 +1,7 @@
 """What an answer about a member means for the member's other rows.
 
-Without this module, the same request would be sent for each code. Each function runs in the
-transaction that records the answer.
+Without this module, a request would be sent for each code to learn the same thing. Each function
+runs in the transaction that records the answer.
 """
 
 from __future__ import annotations
@@ -56,10 +56,11 @@ def follow(asked: Asked, outcome: Outcome) -> Followed:
 
     - The game does not know the player in this realm: the member is marked, and the rows that wait
       with the same realm are parked without a request.
-    - The game judged the code: it checks the player before that, so the mark is removed.
-    - A condition of the account is still not met: the rows that are parked for the same reason wait
-      for one more day, too.
-    - A condition is met now: those rows are due at once.
+    - The game judged the code. It checks the player first, so it knows the player: the mark is
+      removed.
+    - A condition of the account is still not met: the rows that are parked for the same condition
+      wait for one more day, too.
+    - A condition is met now: the rows that are parked for it are due at once.
     """
     if outcome in WRONG_PLAYER:
         return Followed(parked=_park(asked))

@@ -34,10 +34,11 @@ STATE_LABELS = {
 }
 
 
-#: The unsettled states of a row that a recorded SUCCESS may still settle.
+#: The unsettled states in which a recorded SUCCESS may still settle a row.
 IN_VAIN = PARKED | CLOSED | {State.PENDING, State.UNCONFIRMED}
 
-#: If the game does not know a player ID in a realm, no request for the two is sent for this long.
+#: If the game does not know a player ID in a realm, no request for that ID and realm is sent for
+#: this long.
 REFUSED_FOR = timedelta(days=7)
 
 WAITS_FOR_CORRECTION = (
@@ -45,16 +46,16 @@ WAITS_FOR_CORRECTION = (
     "member, and every code is tried at once; otherwise the game is asked once a week."
 )
 
-#: The reason that is stored on a row that another guild's row proves. It names no guild, because
-#: not every officer may see which one it is (`MemberRedemption.full_reason`).
+#: The reason that is stored if another guild's row proves that the player has the code. It names no
+#: guild, because not every officer may see that guild (`MemberRedemption.full_reason`).
 COVERED = "Covered: the player has it through another guild."
 
 
 def is_refused_sql(member: str, guild: str) -> str:
-    """An SQL condition: the game recently did not know a member in the member's present realm.
+    """An SQL condition: less than `REFUSED_FOR` ago, the game did not know a member in their realm.
 
-    Recently means less than `REFUSED_FOR` ago. `MemberRedemptionQuerySet.reopenable` expresses the
-    same condition with the ORM. The statement needs the parameter `refused_for`.
+    `MemberRedemptionQuerySet.reopenable` expresses the same condition with the ORM. The statement
+    needs the parameter `refused_for`.
 
     Args:
         member, guild: the aliases of the member and of the member's guild in the statement.
@@ -74,7 +75,9 @@ class CancelKind(models.TextChoices):
 
 
 CANCEL_REASONS = {
-    CancelKind.STOPPED: "Stopped by a person before it was this member's turn. Redeem now goes on.",
+    CancelKind.STOPPED: (
+        "A person stopped the run before it was this member's turn. “Redeem now” continues it."
+    ),
     CancelKind.CODE_CLOSED: "The code was closed before it was this member's turn.",
     CancelKind.LEFT: "The member left the guild, or asked not to be redeemed for.",
 }
@@ -100,7 +103,7 @@ class MemberRedemptionQuerySet(models.QuerySet["MemberRedemption"]):
         """Rows that may be tried again. Only this method has the rule (docs/reference/outcomes.md).
 
         Args:
-            is_person: whether a person asks. That reopens more than the automatic steps do.
+            is_person: whether a person asks. A person reopens more rows than the automatic steps.
         """
         realm_now = Coalesce("member__realm", "member__guild__realm")
         is_refused = Q(
@@ -122,7 +125,7 @@ class MemberRedemptionQuerySet(models.QuerySet["MemberRedemption"]):
         return self.filter(again, member__active=True, member__opted_out=False)
 
     def _asked_first(self) -> MemberRedemptionQuerySet:
-        """The member's other rows that are asked before a row that is not eligible (`OuterRef`).
+        """The member's other rows whose turn comes before a `not_eligible` row (`OuterRef`).
 
         All these rows have the same answer, and if the account meets the condition now, all of them
         can be redeemed. So one request a day is enough: the one for the row that was asked longest
@@ -132,7 +135,7 @@ class MemberRedemptionQuerySet(models.QuerySet["MemberRedemption"]):
             member=OuterRef("member"),
             outcome=OuterRef("outcome"),
             outcome__in=[o.value for o in ACCOUNT_CONDITIONS],
-            # A request for a code that is held back may have to wait for a long time.
+            # A code may be held back for a long time. No row waits for a row of such a code.
             gift_code__held_until__isnull=True,
         )
         is_due = Q(
@@ -230,7 +233,7 @@ class MemberRedemption(models.Model):
         related_name="covers",
         verbose_name=_("covered by"),
     )
-    #: The realm of the last attempt. If today's realm differs, the member has been corrected.
+    #: The realm of the last attempt. If the member's realm differs, it has been corrected since.
     asked_realm = models.PositiveIntegerField(_("realm asked for"), null=True)
     tries = models.PositiveSmallIntegerField(_("tries"), default=0, db_default=0)
     uncounted_failures = models.PositiveSmallIntegerField(default=0, db_default=0)
@@ -239,7 +242,7 @@ class MemberRedemption(models.Model):
     created_at = models.DateTimeField(_("created"), db_default=Clock())
     updated_at = models.DateTimeField(_("changed"), db_default=Clock())
 
-    # The claim: the holder of a lower token may not change the row.
+    # The claim. A worker with a lower token may not change the row.
     token = models.PositiveIntegerField(default=0, db_default=0)
     lease_until = models.DateTimeField(null=True)
     #: Until when the permit of the claim may be used. Null if the request opens a rate window.
@@ -314,8 +317,8 @@ class MemberRedemption(models.Model):
     def full_reason(self) -> str:
         """The reason, with the guild through which the player has the code.
 
-        Not every officer may see that guild: `admin.common.scope.redact` takes `covered_by` out of
-        the rows of a page, and then the reason names none.
+        Not every officer may see that guild. For those who may not, `admin.common.scope.redact`
+        removes `covered_by` from the rows of a page, and the reason names no guild.
         """
         if self.covered_by is None:
             return self.reason

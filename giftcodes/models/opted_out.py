@@ -19,7 +19,7 @@ def player_hash(provider: str, player_id: str) -> str:
 
 
 class OptOut(models.Model):
-    """A player for whom no code may be redeemed. No import can undo it."""
+    """A player for whom no code may be redeemed. No import can undo the opt-out."""
 
     player_hash = models.CharField(_("keyed hash"), max_length=64, primary_key=True)
     created_at = models.DateTimeField(_("since"), db_default=Clock())

@@ -27,11 +27,11 @@ class Outbox(models.Model):
 
     A new message is posted at most once: `sending_at` is committed before the request, and cleared
     only by an answer that says that nothing was posted. If a claim's lease ends while `sending_at`
-    is set, the message becomes unknown.
+    is set, the state becomes `unknown`.
 
     The end of a run may be announced by an edit of an earlier message (`Announcement.message_id`).
-    `sending_at` is kept in the same way, but the edit is repeated. After an edit without an answer,
-    the end is never posted as a separate message.
+    `sending_at` is set and cleared in the same way, but an edit without an answer is repeated. From
+    then on, the end is never posted as a separate message.
     """
 
     state = models.CharField(

@@ -26,8 +26,8 @@ def admit_members(redemption_ids: list[int]) -> tuple[int, bool]:
     realm wait for correction.
 
     Returns:
-        The number of added rows that wait for a request, and whether there are rows in any other
-        state.
+        The number of added rows that wait for a request, and whether the redemptions have rows in
+        any state except `pending`.
     """
     ((added, has_others),) = fetch(
         statement("members", "admit", is_refused=is_refused_sql("m", "g")),
@@ -47,8 +47,8 @@ def bring_in_members(redemption_ids: list[int], trigger: Trigger) -> int:
         The number of rows that were added or reopened, and now wait for a request.
     """
     rows = MemberRedemption.objects.filter(redemption__in=redemption_ids)
-    # This precedes the insert: a person's trigger would also reopen new rows that wait for
-    # correction.
+    # This precedes the insert, because new rows that wait for correction must not be reopened. A
+    # person's trigger would reopen them.
     reopened = rows.reopenable(is_person=True).requeue() if trigger.is_person else 0
     added, has_others = admit_members(redemption_ids)
     if has_others and not trigger.is_person:

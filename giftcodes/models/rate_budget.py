@@ -33,7 +33,7 @@ LONGEST_PAUSE_SECONDS = failpoints.seconds("LONGEST_PAUSE_SECONDS", 600.0)
 #: Unknown answers for this many players in a row pause the game.
 UNKNOWN_PLAYERS = 3
 #: Unrecognised messages from the game count against the code, until they come for this many codes
-#: in a row.
+#: in a row. Then they count against the game.
 UNKNOWN_CODES = 2
 _SAYS_NOTHING = frozenset({Outcome.THROTTLED, Outcome.NOT_SENT})
 
@@ -85,7 +85,7 @@ class RateBudget(models.Model):
 
     A window is anchored at the answer to the request that opened it. Until then `window_ends_at` is
     null, and there is no other permit. `permits_until` is earlier than `window_ends_at`, because a
-    request sent after it could open the game's next window.
+    request sent after `permits_until` could open the game's next window.
     """
 
     provider = models.CharField(
@@ -106,7 +106,7 @@ class RateBudget(models.Model):
     )
     pause_reason = models.TextField(_("reason of the pause"), blank=True)
     paused_until = models.DateTimeField(
-        _("paused until"), null=True, help_text=_("Empty: until a person resumes it.")
+        _("paused until"), null=True, help_text=_("If empty, until a person resumes the game.")
     )
     pauses = models.PositiveIntegerField(_("pauses in a row"), default=0)
     #: Players whose last answers were unknown, with no recognised answer in between.
@@ -148,7 +148,7 @@ class RateBudget(models.Model):
         return max(0, limit - self.used - max(0, self.reserve - self.others))
 
     def roll_window(self, now: dt.datetime) -> dt.datetime | None:
-        """Open the next window if the last one is over.
+        """If the window is over, forget it, so that the next request opens a new one.
 
         Returns:
             Until when permits may be used. None if the next request opens a window.
@@ -224,8 +224,8 @@ class RateBudget(models.Model):
     def _close_window(self, seen: Observation, *, rate: Rate | None, now: dt.datetime) -> None:
         """Allow no more requests until the game's next window, because it refused one.
 
-        If the window is known, the next one begins at its end. If the request that opens the next
-        one is refused as well, the window is no longer known.
+        If the game does not say when that is, it is the known end of this window. If the refused
+        request should have opened a window, no end is known, and the wait is a whole window.
         """
         reported = seen.report.retry_after_seconds or seen.report.reset_after_seconds
         is_known = (
@@ -274,7 +274,8 @@ class RateBudget(models.Model):
         if self.pause_kind == PauseKind.OPERATOR or seen.outcome in _SAYS_NOTHING:
             return
         row = meaning(seen.outcome)
-        # An answer to a request from before the pause neither lengthens nor ends it.
+        # An answer to a request from before the pause does not lengthen it, and ends it only if the
+        # reason was unclear answers.
         is_straggler = bool(self.pause_kind) and not seen.is_probe
         if row.scope is Scope.PROVIDER:
             if not is_straggler:

@@ -40,13 +40,13 @@ class RedemptionQuerySet(models.QuerySet["Redemption"]):
         key = {"guild_id": guild_id, "gift_code_id": gift_code_id}
         ids = self.filter(**key).values_list("pk", flat=True)
         found = ids.first()
-        while found is None:  # This repeats only if another transaction has inserted it.
+        while found is None:  # This repeats only if the row is deleted in between.
             self.bulk_create([Redemption(**key)], ignore_conflicts=True)
             found = ids.first()
         return found
 
     def for_update(self, *, nowait: bool = False, skip_locked: bool = False) -> RedemptionQuerySet:
-        """Take the row locks in id order. Rows that refer to these can be inserted (`no_key`).
+        """Take the row locks in id order. Rows that refer to these may be inserted (`no_key`).
 
         Args:
             nowait: raise an error if another transaction holds a row.

@@ -37,11 +37,14 @@ class ObstacleKind(TextChoices):
     STOPPED = (
         "stopped",
         _(
-            "Stopped by a person for guild %(guild)s with code %(code)s; "
-            "only a person starts it again."
+            "The run for guild %(guild)s with code %(code)s was stopped by a person. "
+            "Only a person can start it again."
         ),
     )
-    STOPPING = "stopping", _("Being stopped for guild %(guild)s with code %(code)s.")
+    STOPPING = (
+        "stopping",
+        _("The run for guild %(guild)s with code %(code)s is being stopped."),
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +113,7 @@ def start_obstacle(redemption: Redemption, trigger: Trigger) -> Obstacle | None:
 
 
 def startable() -> Q:
-    """A condition for redemptions whose run an automatic trigger may start (`start_obstacle`)."""
+    """A condition for redemptions that an automatic trigger may start (see `start_obstacle`)."""
     return Q(
         ~Q(state=RunState.STOPPED),
         Q(stop_requested_at__isnull=True) | ~Q(state=RunState.RUNNING),

@@ -6,7 +6,7 @@ outbox.py         claims, recovers and gives up messages: announcements and noti
 announcements.py  claims a guild's message, posts or edits it, and records the result
 alarms.py         raises and clears alarms, and sends notices of both to the operator's channel
 
-A message is queued where its row is written: at the start of a run (models.redemption), at its end
-(models.announcement), and when an alarm changes (models.alarm). The tasks call announcements and
-alarms; giftcodes.clients.channels makes the request.
+Messages are queued at the start of a run (models.redemption), at its end (models.announcement), and
+when an alarm changes (models.alarm). The tasks call announcements.py and alarms.py, and
+giftcodes.clients.channels makes the requests.
 """

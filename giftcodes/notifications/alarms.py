@@ -32,8 +32,8 @@ from giftcodes.queries.heartbeat import SILENT_SECONDS, silent_seconds
 BLIND_AFTER = dt.timedelta(minutes=5)
 #: The most notices in one message, lines in its text, and characters in a line.
 BATCH, LINES, LINE_LENGTH = 1_000, 15, 240
-#: The most rows in one statement, because PostgreSQL accepts at most 65,535 parameters. If one pass
-#: cannot raise or clear all alarms for this reason, the next one raises or clears the rest.
+#: The most rows in one statement, because PostgreSQL accepts at most 65,535 parameters. If
+#: there are more alarms to raise or clear, the next pass raises or clears the rest.
 _ROWS = 5_000
 
 
@@ -82,8 +82,8 @@ def check_beat(*, running_seconds: float) -> bool:
     if Alarm.objects.standing().filter(kind=kind).exists():
         return False
     message = (
-        f"No worker has taken a tick of beat for {silent:.0f} s: nothing is redeemed. "
-        "Look at `make up`."
+        f"Celery beat or the workers have not run for {silent:.0f} s, so nothing is redeemed. "
+        "Start `make up`, and look at its log."
     )
     is_new = Alarm.objects.raise_once(kind, "beat", message)
     if is_new:

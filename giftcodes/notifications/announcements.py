@@ -48,14 +48,14 @@ from giftcodes.sql import fetch, statement
 #: The time between two edits of a message.
 EDIT_SECONDS = failpoints.seconds("EDIT_SECONDS", 5.0)
 #: The age from which a message is old, and the time between two edits of an old message. Discord
-#: does not publish how many edits it accepts (code 30046).
+#: limits the edits of old messages (its error 30046), but does not publish the limit.
 OLD_AFTER, OLD_EDIT_SECONDS = dt.timedelta(hours=1), 60.0
 MOST_TRIES = 10
 #: During a run, an edit that the channel does not accept for now is tried again after this time.
 FROZEN_SECONDS = 600.0
 #: The figures of a run may change for this long after its last claim.
 STILL_CHANGING = dt.timedelta(seconds=20)
-#: The key of the advisory lock under which announcements are claimed: one process at a time.
+#: The key of the advisory lock under which announcements are claimed, by one process at a time.
 _CLAIM_LOCK = 7_310_001
 
 _NO_CHANNEL = "The guild no longer has a channel."
@@ -183,10 +183,10 @@ def send(announcement_id: int, token: int) -> bool:
 # --- Before the call ------------------------------------------------------------------------------
 @transaction.atomic(durable=True)
 def _intend(announcement_id: int, token: int) -> _Job | None:
-    """Prepare the message, and commit that a new one, or the end of a run, is about to be sent.
+    """Prepare the message. Commit that it is about to be sent, if it is new or the end of a run.
 
     Returns:
-        The job. None if the claim is over, or there is no channel to which it can be sent.
+        The job. None if the claim is over, or the guild has no channel that can take the message.
     """
     held = Announcement.objects.filter(
         pk=announcement_id,
@@ -222,7 +222,7 @@ def _intend(announcement_id: int, token: int) -> _Job | None:
 
 
 def _message_of(row: Announcement, channel: Channel, client: ChannelClient) -> Announcement | None:
-    """The row whose message is edited. None if there is none or it is in another channel."""
+    """The row whose message is edited. None if no message in this channel can be edited."""
     if not client.can_edit:
         return None
     if row.kind == Announcement.Kind.STARTED:
@@ -267,9 +267,10 @@ def _held(row: Announcement) -> QuerySet[Announcement]:
 
 
 def _as_asked(channel: Channel) -> QuerySet[Channel]:
-    """The channel, or no row if its address has changed: an answer says nothing about a new one.
+    """The channel, or no row if its address has changed since the request.
 
-    The row is locked to compare the addresses, because no statement can compare encrypted ones.
+    The answer says nothing about a new address. The addresses are compared in Python, under a row
+    lock, because SQL cannot compare encrypted texts.
     """
     now = Channel.objects.select_for_update().filter(pk=channel.pk).first()
     is_same = now is not None and now.address == channel.address
@@ -344,8 +345,8 @@ def _alarm_of_doubt(announcement_id: int, error: str) -> None:
     rows = Announcement.objects.select_related("redemption__guild", "redemption__gift_code")
     redemption = rows.get(pk=announcement_id).redemption
     guild, code = redemption.guild, redemption.gift_code
-    words = f"may not show that the run of {code} is over: {error}"
-    _raise_alarm(guild, f"The channel of guild {guild} {words}")
+    words = f"shows that the run of {code} is over: {error}"
+    _raise_alarm(guild, f"It is unknown whether the channel of guild {guild} {words}")
 
 
 def _raise_alarm(guild: Guild, message: str) -> None:
@@ -367,7 +368,8 @@ def _try_again(job: _Job, delivery: Delivery) -> None:
     if channel.refused_since:
         refused_seconds = (database_now() - channel.refused_since).total_seconds()
         delay = max(delay, min(refused_seconds, LONGEST_DELAY_SECONDS))
-    # An edit without an answer may have worked: the time of the first such edit is kept.
+    # An edit without an answer may have worked, so the time of the first such edit is kept. After a
+    # refusal, `sending_at` becomes what it was before the request.
     begun: dict[str, Any] = {}
     if delivery.outcome is not DeliveryOutcome.UNKNOWN:
         begun["sending_at"] = row.sending_at if job.edited else None
@@ -391,5 +393,5 @@ def _fail(row: Announcement, channel: Channel, state: DeliveryState, error: str)
     outbox.give_up(_held(row), state, error)
     _as_asked(channel).update(error=error, refused_since=None)
     guild = channel.guild
-    message = f"The channel of guild {guild} takes no messages: {error} Redeeming is not touched."
+    message = f"The channel of guild {guild} takes no messages: {error} Redeeming goes on."
     _raise_alarm(guild, message)

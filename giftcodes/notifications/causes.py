@@ -27,6 +27,7 @@ from giftcodes.models import (
 )
 from giftcodes.models.channel import UNREADABLE
 from giftcodes.models.clock import clock_plus
+from giftcodes.models.directory import providers_with_directory
 from giftcodes.models.outbox import UNFINISHED
 from giftcodes.models.start_rules import providers_on
 
@@ -83,9 +84,9 @@ def _odd_codes() -> Iterator[Finding]:
         yield Finding(
             Alarm.Kind.CODE_ODD,
             str(code.pk),
-            f"Code {code.code} gets answers that are not known here, last: {code.odd_answer}. It "
-            "is held back, and other codes go on. Look at its requests. Close it, or press Redeem "
-            "now to try again.",
+            f"The game's answer for code {code.code} is unclear: {code.odd_answer}. The code is "
+            "held back, and other codes go on. Look at the code's requests. Then close the code, "
+            "or press “Redeem now” to try again.",
         )
 
 
@@ -95,8 +96,8 @@ def _guilds_without_members() -> Iterator[Finding]:
         yield Finding(
             Alarm.Kind.NO_MEMBERS,
             str(guild.pk),
-            f"Guild {guild.name} redeems automatically, and has no member. Add its members, or "
-            "switch it off.",
+            f"Guild {guild.name} redeems automatically, but has no members. Add its members, or "
+            "switch the guild off.",
         )
 
 
@@ -139,7 +140,7 @@ def _silent_channels() -> Iterator[Finding]:
             )
         else:
             continue
-        yield Finding(kind, str(channel.guild_id), f"{words} Redeeming is not touched.")
+        yield Finding(kind, str(channel.guild_id), f"{words} Redeeming goes on.")
 
 
 def _directories_without_key() -> Iterator[Finding]:
@@ -169,8 +170,7 @@ def _automatic_guilds() -> QuerySet[Guild]:
 
 
 def _directories() -> QuerySet[Directory]:
-    configs = settings.PROVIDERS.values()
-    return Directory.objects.filter(provider__in=[c.name for c in configs if c.has_directory])
+    return Directory.objects.filter(provider__in=providers_with_directory())
 
 
 def _patience(kind: Alarm.Kind) -> str:

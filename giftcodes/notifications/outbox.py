@@ -23,7 +23,8 @@ from giftcodes.models import Clock, DeliveryState
 from giftcodes.models.clock import clock_plus
 from giftcodes.models.outbox import UNFINISHED, Outbox
 
-#: A claim lasts for one message (`ANNOUNCE_SECONDS`) plus this. Half of it is for the queue.
+#: A claim lasts as long as a request may take (`ANNOUNCE_SECONDS`), plus this margin. Half of the
+#: margin is for the wait in the queue.
 LEASE_MARGIN_SECONDS = failpoints.seconds("ANNOUNCE_MARGIN_SECONDS", 20.0)
 #: The longest back-off.
 LONGEST_DELAY_SECONDS = 600.0
@@ -50,7 +51,8 @@ def claim(
     Args:
         model: the model of the messages.
         ids: the ids of the messages. Finished and claimed messages are left out.
-        sending_at: the value of `sending_at` to set if the request follows at once.
+        sending_at: the new value of the column `sending_at`, if the request follows at once. If it
+            is None, the column is not changed.
 
     Returns:
         The token of each claimed message, by its id.
@@ -72,7 +74,7 @@ def recover(model: type[Row]) -> list[Row]:
     """End the claims whose lease is over.
 
     Returns:
-        The messages that may have been posted. Their state is unknown now, and they are not sent
+        The messages that may have been posted. Their state is now UNKNOWN, and they are not sent
         again.
     """
     locked = model._default_manager.select_for_update(of=("self",))
@@ -89,7 +91,8 @@ def recover(model: type[Row]) -> list[Row]:
 def held(model: type[Row], claims: Mapping[int, int]) -> QuerySet[Row]:
     """The messages whose claim is still ours.
 
-    They include unknown messages, because a late answer may show whether one was posted.
+    They include messages in the state UNKNOWN, because a late answer may show whether one was
+    posted.
 
     Args:
         model: the model of the messages.

@@ -60,7 +60,7 @@ def withdraw_leavers(isolation: FailureIsolation | None = None) -> list[int]:
     """Cancel waiting rows of members who left or opted out, and of guilds that were switched off.
 
     Args:
-        isolation: the isolation of the calling pass. If it is None, a new one is created.
+        isolation: the caller's `FailureIsolation`. If it is None, a new one is created.
 
     Returns:
         The ids of the redemptions that may be over now.

@@ -1,4 +1,4 @@
-"""The life of a code: closing and reopening it, probes, and the rows that wait for a closed one.
+"""Close, probe and reopen codes, and cancel the rows that wait for a closed code.
 
 `GiftCode.apply_response` applies what the game says about a code.
 """
@@ -35,7 +35,7 @@ BATCH = 500
 
 
 def cancel_waiting(gift_code_id: int) -> list[int]:
-    """Cancel, without a request, the rows that wait for a code that is no longer open.
+    """Cancel the rows that wait for a code that is no longer open. No request is sent for them.
 
     Rows in flight are left to finish.
 
@@ -101,7 +101,10 @@ def reopen(gift_code_id: int, *, trigger: Trigger, user_id: int | None = None) -
 
 
 def note_reopened(gift_code_id: int) -> None:
-    """Journal that the game granted a closed code, which `GiftCode.apply_response` has reopened."""
+    """Journal that a closed code is open again.
+
+    The game has granted it, and `GiftCode.apply_response` has reopened it.
+    """
     code = GiftCode.objects.get(pk=gift_code_id)
     _journal_reopened(code, trigger=Trigger.PROBE, user_id=None)
     log_lines.info(f"🔁 Code {code} works again.", code=str(code))
@@ -151,7 +154,7 @@ def close_ended(isolation: FailureIsolation | None = None) -> list[int]:
     A person or the feed has set that end.
 
     Args:
-        isolation: the isolation of the calling pass. If it is None, a new one is created.
+        isolation: the caller's `FailureIsolation`. If it is None, a new one is created.
 
     Returns:
         The ids of the closed codes.
@@ -180,10 +183,10 @@ def _close_ended(gift_code_id: int) -> bool:
 
 
 def probe_due(isolation: FailureIsolation | None = None) -> list[int]:
-    """Probe the closed codes whose next probe is due, by opening one row of each again.
+    """Probe the closed codes whose next probe is due, by opening one row of each code again.
 
     Args:
-        isolation: the isolation of the calling pass. If it is None, a new one is created.
+        isolation: the caller's `FailureIsolation`. If it is None, a new one is created.
 
     Returns:
         The ids of the redemptions that run for a probe.
@@ -200,7 +203,7 @@ def probe_due(isolation: FailureIsolation | None = None) -> list[int]:
 def _probe(gift_code_id: int) -> int | None:
     """Open one row of a code again, for a member whom the game knows.
 
-    The row that had the fewest claims is chosen. Among equal rows, it is the one that changed
+    The row with the fewest claims is chosen. If several have as few, it is the one that changed
     longest ago.
 
     Returns:
@@ -246,6 +249,9 @@ def _newer_issues(code: GiftCode) -> GiftCodeQuerySet:
 
 
 def _give_up_probing(code: GiftCode) -> None:
-    """Keep the code closed until it is reopened or published again: no member can be asked."""
+    """Stop probing a code for which no member can be asked, or which has a newer issue.
+
+    It stays closed until it is reopened or published again.
+    """
     code.give_up_probing()
     code.save(update_fields=LIFE_FIELDS)

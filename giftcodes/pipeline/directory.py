@@ -20,6 +20,7 @@ from giftcodes.domain.backoff import retry_delay_seconds
 from giftcodes.domain.outcomes import PROVING, Outcome
 from giftcodes.domain.text import isolated
 from giftcodes.models import Directory, DirectoryLookup, Guild, Heartbeat, Member, database_now
+from giftcodes.models.directory import providers_with_directory
 from giftcodes.models.guild import member_words, own_realm
 from giftcodes.sql import fetch, statement
 
@@ -60,7 +61,7 @@ class GameAnswers:
 
 @dataclass(frozen=True, slots=True)
 class Named:
-    """The realm that the directory names for a player, since when, and when it last answered."""
+    """The realm that the directory names for a player, since when, and the last answer's time."""
 
     realm: int | None = None
     since: dt.datetime | None = None
@@ -76,7 +77,8 @@ def takes_realm(
         now: the realm that is sent to the game now.
         said: the realm that the directory names.
         before: what the directory named last time.
-        of_now, of_said: the game's answers about the player in these realms.
+        of_now: the game's answers about the player in the realm `now`.
+        of_said: the game's answers about the player in the realm `said`.
     """
     if said == now:
         return False
@@ -120,7 +122,7 @@ def enrol() -> list[str]:
     Returns:
         The games that have a directory.
     """
-    games = [config.name for config in settings.PROVIDERS.values() if config.has_directory]
+    games = providers_with_directory()
     if Heartbeat.beat("directory", rest_seconds=ENROL_SECONDS):
         DirectoryLookup.objects.forget()
         for provider in games:
@@ -140,7 +142,7 @@ def look_up_next(provider: str) -> LookupResult:
     config = settings.PROVIDERS[provider]
     if not config.has_directory:
         return LookupResult(
-            False, message=f"{config.title} has no directory: {provider.upper()}_DIRECTORY_KEY."
+            False, message=f"{config.title} has no directory: set {provider.upper()}_DIRECTORY_KEY."
         )
     claim = _claim(config)
     if claim is None:
@@ -265,7 +267,7 @@ def _take_in(
 
 
 def _lock_members(provider: str, player_id: str) -> list[Member]:
-    """Lock the player's memberships that may be changed: they are active, and have consent."""
+    """Lock the player's memberships that may be changed: the active ones with consent."""
     rows = Member.objects.eligible().filter(
         guild__provider=provider,
         guild__active=True,
@@ -291,7 +293,11 @@ def _lock_members(provider: str, player_id: str) -> list[Member]:
 def _correct_all(
     config: ProviderConfig, members: list[Member], lookup: DirectoryLookup, answer: DirectoryAnswer
 ) -> list[int]:
-    """Correct each of the player's memberships. Returns the ids of guilds with a changed realm."""
+    """Correct each of the player's memberships.
+
+    Returns:
+        The ids of the guilds in which the member's realm has changed.
+    """
     answers = _game_answers(config.name, lookup.player_id)
     moved = []
     for member in members:
@@ -307,7 +313,7 @@ def _correct(
     answer: DirectoryAnswer,
     answers: dict[int, GameAnswers],
 ) -> list[str]:
-    """Set the fields that the directory knows better. The member's history names it as the source.
+    """Set the fields that the directory knows better, and name it as the source in the history.
 
     Returns:
         The fields that have changed.

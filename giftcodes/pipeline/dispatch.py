@@ -1,8 +1,8 @@
 """Dispatch: claim the members that are next, one for each permit that is available now.
 
-There is one writer for each game: its RateBudget row is locked for the whole step, so that permits
-and claims are one decision. The statement `choose` in sql/dispatch.sql says which rows are chosen
-and why; docs/explanation/design.md, “The lock”, is its specification.
+A game has one dispatch at a time: the game's RateBudget row is locked for the whole step, so that
+permits and claims are one decision. The statement `choose` in sql/dispatch.sql says which rows are
+chosen and why; docs/explanation/design.md, “The lock”, is its specification.
 """
 
 from __future__ import annotations
@@ -127,7 +127,7 @@ def _choose(provider: str, *, permits: int, now: dt.datetime) -> list[_Chosen]:
 
 
 def _note_served(chosen: list[_Chosen], running: list[int], *, now: dt.datetime) -> None:
-    """Put these runs behind the others of their code, in the order of their last turn."""
+    """Put the runs that were served behind the other runs of their code, in the same order."""
     last = {
         row.redemption_id: place for place, row in enumerate(chosen) if row.redemption_id in running
     }

@@ -40,7 +40,10 @@ class FeedLineKind(StrEnum):
 
 @dataclass(slots=True)
 class PollResult:
-    """The result of a poll. No request is sent if the feed is not due, or the game has no feed."""
+    """The result of a poll.
+
+    `asked` is false if no request was sent, because the feed is not due or the game has no feed.
+    """
 
     asked: bool
     message: str
@@ -49,7 +52,7 @@ class PollResult:
 
 
 def decide(published: PublishedCode, known: GiftCode | None) -> FeedLineKind:
-    """Compare one line of the feed with the newest issue of that code."""
+    """Compare one line of the feed with the newest issue of the line's code, if it is known."""
     if known is None:
         return FeedLineKind.NEW
     if known.state == CodeState.DELETED:
@@ -68,8 +71,8 @@ def decide(published: PublishedCode, known: GiftCode | None) -> FeedLineKind:
 def poll(provider: str, *, force: bool = False) -> PollResult:
     """Ask a feed if it is due, and store what is new.
 
-    The time of the next poll is set before the request is sent, so that two beats, or a worker that
-    dies, do not cause a second request.
+    The time of the next poll is set before the request is sent, so that neither a second Celery
+    beat nor a worker that dies causes a second request.
 
     Args:
         provider: the game's name.

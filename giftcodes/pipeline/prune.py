@@ -14,8 +14,8 @@ from giftcodes.models import PrunedFigure, database_now
 from giftcodes.models.attempt import PRUNABLE
 from giftcodes.sql import fetch, statement
 
-#: The number of rows that one transaction deletes. It takes a few ms, and little is lost if it is
-#: interrupted.
+#: The number of rows that one transaction deletes. Such a transaction takes a few ms, and little is
+#: lost if it is interrupted.
 BATCH = 500
 
 #: The statements in sql/prune.sql, each with the kind of figure that counts its deleted rows.
@@ -38,7 +38,8 @@ class Batch(NamedTuple):
     """The result of one batch.
 
     Args:
-        last_id: the id of the batch's last row, or last redemption. None if nothing was left.
+        last_id: the id of the batch's last row or, for the statement `runs`, of its last
+            redemption. None if nothing was left.
         has_more_of_last: whether the last redemption may have more rows to delete.
         deleted: the number of deleted rows.
     """
@@ -82,7 +83,8 @@ def prune_batch(name: str, *, before: dt.datetime, first_id: int) -> Batch:
     Args:
         name: the statement in sql/prune.sql.
         before: delete only rows that are older than this.
-        first_id: begin with the row, or redemption, of this id.
+        first_id: begin with the row of this id or, for the statement `runs`, with the redemption of
+            this id.
     """
     parts = {"count_gone": statement("prune", "count_gone")}
     if name == "attempts":

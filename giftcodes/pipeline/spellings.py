@@ -3,7 +3,7 @@
 Redeemer compares codes without case, but the game compares them with case.
 
 A code that the game has never granted may have been published, or typed, with wrong capitals. So
-another spelling of it is tried, from any source (decision 19).
+another spelling of it is tried, whether the feed or a person gives that spelling (decision 19).
 """
 
 from __future__ import annotations

@@ -7,7 +7,6 @@ from datetime import datetime
 from enum import StrEnum
 from typing import NamedTuple
 
-from django.conf import settings
 from django.db import OperationalError, transaction
 from psycopg.errors import LockNotAvailable
 
@@ -20,6 +19,7 @@ from giftcodes.models import (
     RunState,
     Trigger,
 )
+from giftcodes.models.directory import providers_with_directory
 from giftcodes.models.participants import bring_in_members
 from giftcodes.models.start_rules import start_obstacle
 from giftcodes.sql import fetch, statement
@@ -42,7 +42,7 @@ class StartKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class StartResult:
-    """The result of the call, and a sentence for a person."""
+    """The result of a call of `start`, with a sentence for a person."""
 
     kind: StartKind
     redemption_id: int
@@ -84,9 +84,9 @@ def start(
 ) -> StartResult:
     """Start the run of a code for a guild, unless it is running already.
 
-    The row is inserted and committed first. Then one durable transaction looks at it. If no run is
-    in progress, the row is locked and a run begins. Otherwise the duplicate is refused and
-    journalled. No network call happens under the lock.
+    If the redemption's row is missing, it is first inserted and committed. Then one durable
+    transaction looks at the row. If no run is in progress, the row is locked and a run begins.
+    Otherwise the duplicate is refused and journalled. No network call happens under the lock.
 
     Args:
         guild_id: the guild's id.
@@ -106,10 +106,9 @@ def start(
     """
     redemption_id = Redemption.objects.ensure(guild_id=guild_id, gift_code_id=gift_code_id)
     if not trigger.is_housekeeping:
-        # This comes before a person's trigger reopens rows, because it finds the members by their
-        # state, `needs_correction`. It only marks them as due: another task looks them up soon.
-        games = [config.name for config in settings.PROVIDERS.values() if config.has_directory]
-        DirectoryLookup.objects.want(games, guild_id=guild_id)
+        # This comes before a person's trigger reopens rows, because `want` finds the members by
+        # the state `needs_correction`. It only marks them as due: another task looks them up soon.
+        DirectoryLookup.objects.want(providers_with_directory(), guild_id=guild_id)
     call = _Call(redemption_id, trigger, user_id)
     for _ in range(LOOKS):
         if result := _try_to_start(call):
@@ -118,7 +117,7 @@ def start(
 
 
 def _try_to_start(call: _Call) -> StartResult | None:
-    """Start the run or refuse it. None if another transaction holds the row: look again."""
+    """Start the run or refuse it. Returns None if another transaction holds the row."""
     try:
         with transaction.atomic(durable=True):
             look = _look(call)
@@ -139,9 +138,9 @@ def _try_to_start(call: _Call) -> StartResult | None:
             return None
         raise
     if held_until is not None and call.trigger.is_person:
-        # A start by a person counts as having looked at the unclear answers, so the code is no
-        # longer held back. It is released after the commit, because a transaction that holds a
-        # redemption's lock must not lock a code.
+        # A person who starts a run is taken to have looked at the code's unclear answers, so the
+        # code is no longer held back. It is released after the commit, because a transaction that
+        # holds a redemption's lock must not lock a code.
         GiftCode.objects.filter(redemptions=call.redemption_id).release()
     if not look.is_locked:
         return _refused(call, look.guild, str(GiftCode(code=look.code, issue=look.issue)))
@@ -153,7 +152,7 @@ def _try_to_start(call: _Call) -> StartResult | None:
 
 
 def _look(call: _Call) -> _Look | None:
-    """Lock the row, or journal a refusal. None if another transaction held the row."""
+    """Lock the row, or journal a refusal. Returns None if another transaction held the row."""
     rows = fetch(
         statement("start", "look"),
         id=call.redemption_id,

@@ -16,7 +16,7 @@ from giftcodes.models.redemption import begin_runs
 from giftcodes.models.start_rules import closed_with_code, startable
 
 #: The number of redemptions in one transaction. Another caller that wants to start one of them
-#: waits for the commit (start.LOCK_TIMEOUT_MS).
+#: waits for the commit, but not for long (start.LOCK_TIMEOUT_MS).
 BATCH = 100
 
 
@@ -27,7 +27,7 @@ class Batch:
     Args:
         provider: the game of the code.
         started: the ids of the redemptions whose run began.
-        maybe_over: the ids of those in which no request has to be sent.
+        maybe_over: the ids of those redemptions in which no request has to be sent.
     """
 
     provider: str
@@ -38,10 +38,11 @@ class Batch:
 def start_many(
     gift_code_id: int, *, trigger: Trigger, user_id: int | None = None
 ) -> Iterator[Batch]:
-    """Start a code's waiting redemptions, and its completed ones whose rows were closed with it.
+    """Start all redemptions of a code that can be started.
 
-    A running redemption is left alone. It is not journalled as refused, because the call did not
-    name it.
+    These are the waiting ones, and the complete ones with rows that were cancelled because the code
+    was closed. A running redemption is left alone. No refusal is journalled for it, because the
+    caller did not name it.
 
     Args:
         gift_code_id: the code.
@@ -97,7 +98,7 @@ def _start_batch(
 def _lock_batch(code: GiftCode, *, after: int) -> list[Redemption]:
     """Lock startable redemptions that no other transaction holds.
 
-    A redemption that another transaction holds is left to that one or to the next sweep.
+    A redemption that another transaction holds is left to that transaction or to the next sweep.
     """
     waiting = Q(state=RunState.PENDING) | Q(closed_with_code(), state=RunState.COMPLETE)
     rows = Redemption.objects.filter(startable(), waiting, gift_code=code, pk__gt=after)

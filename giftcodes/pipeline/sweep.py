@@ -49,7 +49,7 @@ class Findings:
 
     Args:
         to_start: the ids of codes that have redemptions waiting to be started.
-        maybe_over: the ids of redemptions whose run looks over.
+        maybe_over: the ids of redemptions whose run seems to be over.
         closed_codes: the ids of closed codes that rows still wait for.
     """
 
@@ -64,7 +64,7 @@ def sweep(isolation: FailureIsolation | None = None) -> Findings:
     Each part has its own transactions. A part or an item that fails does not stop the others.
 
     Args:
-        isolation: the isolation of the calling pass. If it is None, a new one is created.
+        isolation: the caller's `FailureIsolation`. If it is None, a new one is created.
     """
     isolation = isolation or FailureIsolation("sweep")
     isolation.call("expired leases", recover_expired_leases, isolation)
@@ -85,7 +85,7 @@ def recover_expired_leases(isolation: FailureIsolation | None = None) -> int:
     sent waits again, and no try is counted.
 
     Args:
-        isolation: the isolation of the calling pass. If it is None, a new one is created.
+        isolation: the caller's `FailureIsolation`. If it is None, a new one is created.
 
     Returns:
         The number of recovered claims.
@@ -179,10 +179,10 @@ def _recover(row: MemberRedemption, attempt: Attempt | None) -> None:
 
 
 def settle_by_evidence(isolation: FailureIsolation | None = None) -> int:
-    """Settle rows that have an Attempt with a SUCCESS that a late worker could not record.
+    """Settle rows whose Attempt has a SUCCESS that a late worker could not write to the row.
 
     Args:
-        isolation: the isolation of the calling pass. If it is None, a new one is created.
+        isolation: the caller's `FailureIsolation`. If it is None, a new one is created.
 
     Returns:
         The number of settled rows.
@@ -207,8 +207,8 @@ def _settle_by_evidence(pk: int) -> int:
 def settle_new_duplicates() -> None:
     """Settle duplicates of rows settled since the last sweep, in case settling was interrupted.
 
-    A transaction that opens a row settles it at once if the player has the code already. So the
-    only proofs left are those that are newer than the row or were written at the same time.
+    Rows that were settled earlier need no look: a transaction that opens a duplicate of one settles
+    the duplicate at once.
     """
     now = database_now()
     last = Cursor.position("duplicates")
@@ -223,7 +223,7 @@ def flag_stalled(isolation: FailureIsolation | None = None) -> None:
     count: after a start of the system, each run has the whole time again.
 
     Args:
-        isolation: the isolation of the calling pass. If it is None, a new one is created.
+        isolation: the caller's `FailureIsolation`. If it is None, a new one is created.
     """
     isolation = isolation or FailureIsolation("sweep")
     _note_sweep()
@@ -252,7 +252,7 @@ def _flag_stalled(redemption: Redemption) -> None:
 
 @transaction.atomic
 def _note_sweep() -> None:
-    """Note this sweep, and whether it is the first one after the system was down (`awake`)."""
+    """Note the time of this sweep, also as `awake` if it is the first after the system was down."""
     if not Cursor.move_to_now("sweep", longest_gap=DOWN_AFTER):
         Cursor.move_to("awake", database_now())
 
@@ -283,11 +283,11 @@ def _maybe_over() -> list[int]:
 def _codes_with_waiting_rows() -> list[int]:
     """The ids of closed codes for which rows still wait.
 
-    This happens after an interruption, or after a claim was given back.
+    A row is left waiting by an interruption, or by a claim that is given back after the closing.
     """
     closed = [CodeState.CLOSED, CodeState.DELETED]
     waiting = MemberRedemption.objects.pending().filter(redemption=OuterRef("pk"))
-    # A run that has ended has no row that waits.
+    # A redemption in another state has no row that waits.
     rows = Redemption.objects.filter(
         Exists(waiting),
         Q(state=RunState.RUNNING) | Q(state=RunState.PENDING),

@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 WITNESSES = 2
 #: The number of unclear answers that are shown.
 ODDITIES = 3
-#: An answer and the state that it causes are stored in one transaction, but with different times.
+#: An answer and the state that it causes are stored in one transaction, but with times that differ
+#: a little. This much is tolerated.
 _SLACK = dt.timedelta(seconds=5)
 
 
@@ -25,9 +26,9 @@ def _answers(code: GiftCode) -> QuerySet[Attempt]:
 
 
 def holding_answers(code: GiftCode) -> list[Attempt]:
-    """The latest unclear answers, because of which the code is held.
+    """The latest unclear answers that hold the code back.
 
-    The list is empty if the code is not held.
+    The list is empty if the code is not held back.
     """
     if not code.is_held or code.odd_since is None:
         return []
@@ -49,7 +50,7 @@ def closing_answers(code: GiftCode) -> list[Attempt]:
 
 
 def proving_answers(code: GiftCode) -> list[Attempt]:
-    """A list with the first answer that proved that the code works. It is empty without one."""
+    """A list with the first answer that proved the code. It is empty if the code is not proven."""
     if code.proven_at is None:
         return []
     proving = _answers(code).filter(outcome__in=PROVING, answered_at__gte=code.proven_at - _SLACK)

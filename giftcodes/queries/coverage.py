@@ -98,8 +98,7 @@ def standings(
     """The member redemptions of these members and codes, in one query.
 
     Returns:
-        A standing for each pair of member id and code id. A member who is not part of a redemption
-        has none.
+        The standings by member id and code id. A pair without a member redemption is left out.
     """
     rows = MemberRedemption.objects.filter(member__in=members, gift_code__in=codes).order_by()
     return {

@@ -77,7 +77,7 @@ def rows(
 
 
 def write_csv(found: Iterable[dict[str, Any]], stream: TextIO) -> int:
-    """Write CSV with a header, in which no cell is a formula. Return the number of rows."""
+    """Write CSV with a header. No cell is a formula. Return the number of rows."""
     writer = csv.writer(stream, lineterminator="\n")
     writer.writerow(COLUMNS)
     number = 0

@@ -16,10 +16,10 @@ from giftcodes.domain.validators import validate_day, validate_one_line, validat
 from giftcodes.roster.limits import LIMITS
 
 NICKNAME_LENGTH = 80
-#: A spreadsheet reads a cell that starts with one of these as a formula. Our exports prefix it with
-#: an apostrophe.
+#: A spreadsheet reads a cell that starts with one of these as a formula. Our exports put an
+#: apostrophe before such a cell.
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
-#: Realms have four digits today. A player ID in this column has more than six.
+#: Realms have four digits today. A number with more than six is a player ID in the wrong column.
 _REALM_DIGITS = 6
 _QUOTES = "'\"`‘’“”"
 _FORMULA = re.compile(r'="?([^"]*)"?')

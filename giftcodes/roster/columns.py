@@ -10,7 +10,8 @@ from giftcodes.domain.text import one_line
 from giftcodes.roster.cells import looks_like_id
 from giftcodes.roster.values import UnreadableListError
 
-#: The accepted names of each column, the best first. `player` is the ID unless another column is.
+#: The accepted names of each column, the best first. A column `player` has the player IDs, or the
+#: nicknames if another column has the player IDs.
 NAMES: dict[str, tuple[str, ...]] = {
     "player_id": ("playerid", "fid", "gameid", "userid", "uid", "id", "player"),
     "nickname": ("nickname", "nick", "playername", "name", "player"),
@@ -53,8 +54,8 @@ def columns_of(first: Sequence[str]) -> Columns:
     if "player_id" not in positions:
         found = one_line(", ".join(cell for cell in first if cell.strip()), 100)
         raise UnreadableListError(
-            f"The first line names the columns ({found}), and none of them is the player ID. Call "
-            "that one player_id."
+            f"The first line names the columns ({found}), and none of them is the player ID. Name "
+            "the column with the player IDs “player_id”."
         )
     known = set(positions.values())
     ignored = [

@@ -15,7 +15,7 @@ class Limits:
     """The limits of one list.
 
     Args:
-        lines: lines of a text, or rows of all sheets of a workbook that are read. Empty ones count.
+        lines: lines of a text, or rows of all sheets that are read, including empty ones.
         rows: records with values.
         columns: cells of one record, up to the last one with a value.
         characters: characters of all cells of a workbook. A text has fewer, because the size of its
@@ -52,6 +52,7 @@ def too_much(limit: str) -> UnreadableListError:
     """The error of a list that exceeds a limit.
 
     Args:
-        limit: the name of a field of `Limits`. Reading must end when this limit is exceeded.
+        limit: the name of a field of `Limits` that ends the reading when it is exceeded: each field
+            but `cell` and `record_lines`.
     """
     return UnreadableListError(f"The list has {_ADVICE[limit].format(getattr(LIMITS, limit))}")

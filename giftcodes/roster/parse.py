@@ -205,10 +205,13 @@ def _joined_lines(record: _Record) -> str:
 def _member(record: _Record, columns: Columns, delimiter: str) -> ListedMember:
     row = record.cells
     if row is None:
-        raise cells.CellError("A quotation mark is not closed, or text follows it.")
+        raise cells.CellError(
+            "A quotation mark is not closed, or text follows the closing quotation mark."
+        )
     if any(cell.strip() for cell in row[columns.width :]):
         raise cells.CellError(
-            "There are more cells than columns. Put a nickname that holds a delimiter into quotes."
+            "There are more cells than columns. Put a nickname that contains a delimiter into "
+            "quotation marks."
         )
     if delimiter == "," and (number := _number_in_two_cells(row, columns)):
         raise cells.CellError(

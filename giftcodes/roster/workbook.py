@@ -28,7 +28,7 @@ class Process:
     Args:
         unpacked: bytes in the needed parts of the archive, after unpacking.
         marks: XML tags in the needed parts. A workbook of 20,000 members has about 600,000.
-        other_marks: XML tags in the needed parts that have no cells, such as the styles.
+        other_marks: XML tags in those needed parts that have no cells, such as the styles.
         memory_bytes: the address space, of which the interpreter needs about 60 MB.
         cpu_seconds, wall_seconds: the time after which the process is killed.
     """
@@ -69,9 +69,9 @@ def csv_of_workbook(data: bytes) -> str:
     """Read a workbook.
 
     Args:
-        data: an xlsx file, strict or transitional. If the sheet that opens first is empty, the next
-            one that is not is read. Cells that are merged vertically all have the value of the
-            first.
+        data: an xlsx file, strict or transitional. The sheet that opens first is read or, if it is
+            empty, the next sheet with values. Cells that are merged vertically all have the value
+            of the first.
 
     Returns:
         CSV text, in which the number of each line is that of its row in the sheet.

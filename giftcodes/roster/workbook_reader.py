@@ -43,11 +43,12 @@ _MAX_MERGED_RANGES = 10_000
 _MAX_PARTS = 2_000
 _MAX_SHEETS = 100
 _CONTENT_TYPES = "[Content_Types].xml"
-#: The type of the part that names the sheets: of a workbook or a template, with or without macros.
+#: The content type of the part that names the sheets. The file may be a workbook or a template,
+#: with or without macros.
 _WORKBOOK_TYPE = re.compile(
     r"application/vnd\.(openxmlformats-officedocument\.spreadsheetml|ms-excel)\..*main\+xml"
 )
-#: The parts that a long list makes large.
+#: The types of the parts that are large if the list is long.
 _LIST_TYPE = re.compile(r".*\.(worksheet|sharedStrings)\+xml")
 #: Parts that are not needed to read cells.
 _UNUSED_PART = re.compile(
@@ -92,7 +93,7 @@ class Budget:
         characters: characters in the cells of all sheets.
         unpacked: bytes in the needed parts of the archive, after unpacking.
         marks: XML tags in the needed parts.
-        other_marks: XML tags in the needed parts that have no cells, such as the styles.
+        other_marks: XML tags in those needed parts that have no cells, such as the styles.
     """
 
     lines: int
@@ -172,7 +173,8 @@ class _Reader(ExcelReader):
     def read_worksheets(self) -> None:
         """Read the sheets, unless there are too many or two of them have the same part.
 
-        Each sheet costs one reading of its part, even if another sheet has the same part.
+        Each sheet costs one reading of its part, so many sheets with the same large part would take
+        too long.
         """
         targets = [relation.target for _sheet, relation in self.parser.find_sheets()]
         if len(targets) > _MAX_SHEETS or len(set(targets)) < len(targets):
@@ -205,7 +207,7 @@ def _needed_parts(data: bytes, budget: Budget) -> io.BytesIO:
 
 
 def _content_types(archive: zipfile.ZipFile, budget: Budget) -> dict[str, str]:
-    """The type of each part, and of each extension of a part."""
+    """The content type of each part that has its own, and of each file extension."""
     if _CONTENT_TYPES not in archive.namelist():
         raise Refused("unreadable" if "xl/workbook.xml" in archive.namelist() else "not_xlsx")
     types = fromstring(_unpacked(archive, _CONTENT_TYPES, budget, has_cells=False))
@@ -327,7 +329,8 @@ def _text(value: Any, budget: Budget) -> str:
         return str(int(value)) if abs(value) < _EXACT else f"{value:.14E}"
     if value is None:
         return ""
-    # A workbook writes a carriage return as `_x000D_`. Half of a surrogate pair is not a character.
+    # A workbook writes a carriage return as `_x000D_`. Half of a surrogate pair is not a character,
+    # so it is replaced.
     text = unescape(str(value)).encode("utf-16", "surrogatepass").decode("utf-16", "replace")
     return " ".join(text.splitlines())
 

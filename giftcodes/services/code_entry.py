@@ -13,7 +13,7 @@ from giftcodes.pipeline.spellings import offer_spelling
 class TypedCode:
     """The code that a person typed, and a message about what was done.
 
-    The message is empty if the code was known.
+    The message is empty if the code was known in that spelling.
     """
 
     code: GiftCode
@@ -21,7 +21,7 @@ class TypedCode:
 
 
 def find_code(provider: str, typed: str) -> GiftCode | None:
-    """The newest issue of a code, in any spelling."""
+    """The newest issue of a code, typed in any spelling. None if the code is unknown."""
     folded = clean_token(typed).casefold()
     return GiftCode.objects.latest_issues(provider, [folded]).get(folded)
 
@@ -70,7 +70,7 @@ def _respell(known: GiftCode, typed: str) -> TypedCode:
     result = offer_spelling(known.pk, typed, trigger=Trigger.COMMAND)
     if not result.taken:
         return TypedCode(known, f"This code is known as {known.code}; that spelling is used.")
-    # The code is not fanned out here, which would also start this guild's run. The catch-up offers
-    # it to the other guilds within a minute.
+    # The code is not fanned out here, because that would also start this guild's run. Catch-up
+    # starts it for the other guilds within a minute.
     known.refresh_from_db()
     return TypedCode(known, result.message)

@@ -1,4 +1,4 @@
-"""Reissue a code for an operator. The poll reissues a closed code that the feed publishes again."""
+"""Reissue a code by hand. If a feed publishes a closed code again, the poll reissues it."""
 
 from __future__ import annotations
 

@@ -35,7 +35,7 @@ def fill_demo_guild() -> tuple[Guild, ImportResult]:
     Existing members are not changed, since an operator may have edited them.
 
     Raises:
-        DemoError: the simulator cannot be used, or a guild of another game has the name.
+        DemoError: the simulator cannot be used, or a guild of another game is named “Demo guild”.
     """
     players = _players()
     if not players:
@@ -43,7 +43,8 @@ def fill_demo_guild() -> tuple[Guild, ImportResult]:
     realms = Counter(player["realm"] for player in players.values())
     guild = _guild(realm=realms.most_common(1)[0][0])
     known = set(guild.members.values_list("player_id", flat=True))
-    # The players' realms are left out, so that players who live elsewhere show what correction is.
+    # The players' realms are left out, so that players who live elsewhere have a wrong realm, and
+    # the demo shows what happens then.
     missing = [
         ListedMember(line=number, player_id=player_id, nickname=player["name"])
         for number, (player_id, player) in enumerate(players.items(), start=1)
@@ -59,7 +60,7 @@ def _guild(*, realm: int) -> Guild:
     )
     if guild.provider != "simulator":
         raise DemoError(
-            f"Another game's guild ({guild.provider}) has the name {_GUILD}. "
+            f"A guild of another game ({guild.provider}) has the name “{_GUILD}”. "
             "Rename it, and run this again."
         )
     return guild
@@ -84,15 +85,18 @@ def _players() -> dict[str, dict[str, Any]]:
         if reply.status in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN):
             raise DemoError(
                 f"The simulator at {api.netloc} refuses this request: set SIMULATOR_TOKEN to the "
-                "one that it was started with. `make up` sets both."
+                "token that the simulator was started with. `make up` does that."
             )
         players: dict[str, dict[str, Any]] = json.loads(reply.body)["players"]
     except ExchangeError as error:
         raise DemoError(
-            f"The simulator at {api.netloc} does not answer ({one_line(str(error), 200)})."
+            f"The simulator at {api.netloc} does not answer ({one_line(str(error), 200)}). "
+            "Check SIMULATOR_API_URL."
         ) from error
     except (ValueError, KeyError, TypeError) as error:
-        raise DemoError(f"The server at {api.netloc} is not the simulator.") from error
+        raise DemoError(
+            f"The server at {api.netloc} is not the simulator. Check SIMULATOR_API_URL."
+        ) from error
     finally:
         transport.close()
     return players

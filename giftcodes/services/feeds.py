@@ -9,7 +9,7 @@ from django.db import transaction
 
 from giftcodes.models import Feed, database_now
 
-#: The service demands this much time between two calls (docs/reference/protocol.md, section 2).
+#: The feed's service demands this time between two calls (docs/reference/protocol.md, section 2).
 GAP_SECONDS = 3.0
 
 

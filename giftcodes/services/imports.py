@@ -43,7 +43,7 @@ class ImportResult:
 
     Args:
         added: player IDs of new members.
-        already_there: how many were active members before, changed or not.
+        already_there: how many of the players were active members before, whether changed or not.
         updated: the player ID of each member whose fields were changed, and the changes in words.
         reactivated: player IDs of members who had left.
         opted_out: player IDs that were left out because of an opt-out.
@@ -191,7 +191,10 @@ def _correct(guild: Guild, row: Member, line: ListedMember, result: ImportResult
 
 
 def summary(listed: MemberList, result: ImportResult) -> str:
-    """The numbers in one line: `47, already there 2, bad 3`, and other numbers that are not 0."""
+    """The numbers in one line: `47, already there 2, bad 3` if 47 members were added.
+
+    The other numbers follow if they are not 0.
+    """
     parts = [
         str(len(result.added)),
         f"already there {result.already_there}",

@@ -1,21 +1,30 @@
-"""Move members to another guild of the same game. Codes that they have are not redeemed again.
+"""Changes of many members at once, and moves to another guild of the same game.
+
+The codes that a member has are not redeemed again after a move.
 
 A guild's notes about a member stay in that guild, because the other guild has other officers.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from typing import Any
 
 from django.db import transaction
+from simple_history.utils import bulk_create_with_history
 
 from giftcodes.models import Guild, Member
 from giftcodes.models.guild import own_realm
+from giftcodes.models.history import keep_first_versions, update_with_versions
+from giftcodes.models.imports import IMPORTED_FIELDS
+
+#: How many members are moved by one statement.
+BATCH = 1_000
 
 #: The change reasons of the versions. They name the other guild by its id, because not every reader
-#: of a history may know that guild: giftcodes.admin.common.versions shows its name or "another
-#: guild".
+#: of a history is allowed to see that guild: giftcodes.admin.common.versions shows its name or
+#: "another guild".
 MOVED_FROM = "Moved from guild #{}."
 MOVED_TO = "Moved to guild #{}."
 
@@ -36,6 +45,35 @@ class MoveResult:
 
 
 @transaction.atomic
+def set_on_members(
+    member_ids: Iterable[int], name: str, value_of: Callable[[Member], Any]
+) -> tuple[list[Member], list[Member]]:
+    """Set a field of members, and leave a version of each changed one, in few statements.
+
+    Args:
+        member_ids: the members.
+        name: the name of the field.
+        value_of: returns the new value for a member, whose guild is loaded.
+
+    Returns:
+        The members who were changed, and those who had the value already.
+    """
+    members = list(
+        Member.objects.select_for_update(no_key=True, of=("self",))
+        .filter(pk__in=list(member_ids))
+        .select_related("guild")
+        .order_by("guild_id", "pk")
+    )
+    changed = [member for member in members if getattr(member, name) != value_of(member)]
+    keep_first_versions(changed)
+    for member in changed:
+        setattr(member, name, value_of(member))
+    update_with_versions(changed, [name])
+    pks = {member.pk for member in changed}
+    return changed, [member for member in members if member.pk not in pks]
+
+
+@transaction.atomic
 def move_members(member_ids: Iterable[int], *, guild_id: int, dry_run: bool = False) -> MoveResult:
     """Make members inactive in their guild, and active in another one, in one transaction.
 
@@ -51,8 +89,8 @@ def move_members(member_ids: Iterable[int], *, guild_id: int, dry_run: bool = Fa
     """
     result = MoveResult()
     ids = list(member_ids)
-    # The guilds are locked, so that imports wait, and in a fixed order, so that opposite moves
-    # cannot deadlock.
+    # The guilds are locked so that imports wait. They are locked in a fixed order so that opposite
+    # moves cannot deadlock.
     concerned = {guild_id, *Member.objects.filter(pk__in=ids).values_list("guild_id", flat=True)}
     guilds = {
         guild.pk: guild
@@ -62,31 +100,60 @@ def move_members(member_ids: Iterable[int], *, guild_id: int, dry_run: bool = Fa
     }
     if guild_id not in guilds:
         raise Guild.DoesNotExist
-    for member in Member.objects.select_for_update(no_key=True).filter(pk__in=ids).order_by("pk"):
-        _move(member, guilds[member.guild_id], guilds[guild_id], result)
-    if dry_run:
-        transaction.set_rollback(True)
+    movable: list[Member] = []
+    members = Member.objects.select_for_update(no_key=True).filter(pk__in=ids).order_by("pk")
+    for member in members:
+        if obstacle := _obstacle(member, guilds[member.guild_id], guilds[guild_id]):
+            result.refused.append((member, obstacle))
+        else:
+            movable.append(member)
+    for first in range(0, len(movable), BATCH):
+        _move(movable[first : first + BATCH], guilds, guilds[guild_id], result, is_real=not dry_run)
     return result
 
 
-def _move(member: Member, old: Guild, new: Guild, result: MoveResult) -> None:
-    if obstacle := _obstacle(member, old, new):
-        result.refused.append((member, obstacle))
-        return
-    moved = new.members.filter(player_id=member.player_id).first() or Member(
-        guild=new, player_id=member.player_id
-    )
-    moved.nickname = member.nickname or moved.nickname
-    moved.realm = own_realm(new, member.realm or old.realm)
-    moved.consented_on = member.consented_on or moved.consented_on
-    moved.active = True
-    moved._change_reason = MOVED_FROM.format(old.pk)  # type: ignore[attr-defined]
-    moved.save()
-    member.active = False
-    member._change_reason = MOVED_TO.format(new.pk)  # type: ignore[attr-defined]
-    member.save(update_fields=["active"])
-    result.moved.append(moved)
-    result.left.add(old.pk)
+def _move(
+    members: list[Member],
+    guilds: dict[int, Guild],
+    new: Guild,
+    result: MoveResult,
+    *,
+    is_real: bool,
+) -> None:
+    """Move a batch, or only report what would happen, in a fixed number of statements.
+
+    Args:
+        members: the members to move, locked.
+        guilds: the guilds that are locked, by their ids.
+        new: the new guild.
+        result: gets the moved members.
+        is_real: whether to write anything.
+    """
+    players = [member.player_id for member in members]
+    rows = new.members.select_for_update(no_key=True).filter(player_id__in=players).order_by("pk")
+    known = {row.player_id: row for row in rows}
+    if is_real:
+        keep_first_versions([*members, *known.values()])
+    # A player who leaves two guilds for this one gets one row.
+    created: dict[str, Member] = {}
+    for member in members:
+        old = guilds[member.guild_id]
+        row = known.get(member.player_id) or created.setdefault(
+            member.player_id, Member(guild=new, player_id=member.player_id)
+        )
+        row.nickname = member.nickname or row.nickname
+        row.realm = own_realm(new, member.realm or old.realm)
+        row.consented_on = member.consented_on or row.consented_on
+        row.active = True
+        row._change_reason = MOVED_FROM.format(old.pk)  # type: ignore[attr-defined]
+        member.active = False
+        member._change_reason = MOVED_TO.format(new.pk)  # type: ignore[attr-defined]
+        result.moved.append(row)
+        result.left.add(old.pk)
+    if is_real:
+        bulk_create_with_history(list(created.values()), Member)
+        update_with_versions(known.values(), IMPORTED_FIELDS)
+        update_with_versions(members, ["active"])
 
 
 def _obstacle(member: Member, old: Guild, new: Guild) -> str:

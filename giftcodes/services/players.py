@@ -1,4 +1,4 @@
-"""What a player may ask for: to be left out (opt-out), to be taken back, and to be erased."""
+"""What a player may ask for: to be left out (opt-out), included again (opt-in), or erased."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class OptOutResult:
     """The result of an opt-out, or of ending one.
 
     Args:
-        changed: whether this changed anything.
+        changed: whether an opt-out was stored, or deleted.
         members: how many memberships the player has, one for each guild.
     """
 
@@ -74,7 +74,7 @@ def opt_in(provider: str, player_id: str) -> OptOutResult:
 
 
 def _mark(provider: str, player_id: str, *, opted_out: bool) -> int:
-    """Mark each membership of a player. Returns how many the player has."""
+    """Set `opted_out` in each of a player's memberships. Returns the number of memberships."""
     rows = Member.objects.select_for_update(no_key=True, of=["self"]).order_by("pk")
     members = list(rows.filter(guild__provider=provider, player_id=player_id))
     for member in members:

@@ -15,7 +15,8 @@ from giftcodes.services import feeds
 from giftcodes.services.provider_requests import Finding, check_game, check_service
 
 _NOT_ASKED = Finding(
-    None, "not tried with a code, since its service is down: it is not known if the salt is right."
+    None,
+    "no code was tried, because the service is down. It is not known whether the salt is right.",
 )
 
 
@@ -67,7 +68,9 @@ def _check_pause(config: ProviderConfig) -> Finding | None:
     if budget.paused_until is None:
         return Finding(False, f"paused until it is resumed in the admin: {budget.pause_reason}")
     seconds = max(0.0, (budget.paused_until - database_now()).total_seconds())
-    return Finding(False, f"{budget.pause_reason} Paused; one request tests it in {seconds:.0f} s.")
+    return Finding(
+        False, f"{budget.pause_reason} Paused. In {seconds:.0f} s one request tests the game."
+    )
 
 
 def _check_feed(config: ProviderConfig) -> Finding | None:

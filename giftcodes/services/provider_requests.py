@@ -1,8 +1,8 @@
 """Two harmless questions to a game: is its service up, and does it accept our signature?
 
 Only the redeem step and this service call the game. This service is needed because a person who
-installs Redeemer wants the answer before there is a member to redeem for. It involves no
-member redemption, so there is nothing to claim, and no attempt is written.
+installs Redeemer wants the answers before there is a member to redeem for. It involves no member
+redemption, so there is nothing to claim, and no attempt is written.
 
 The first question takes no permit of the rate budget. The game limits requests for each address and
 endpoint (docs/reference/protocol.md), and this question has its own endpoint: a permit would cost
@@ -44,7 +44,7 @@ class Finding:
     Args:
         ok: whether the result is good. None if it is neither good nor bad.
         words: the result, for a person.
-        is_down: whether further questions are useless.
+        is_down: whether the service is down, so that further questions are useless.
     """
 
     ok: bool | None

@@ -12,7 +12,7 @@ def pause(provider: str, *, reason: str) -> bool:
     """Send no more requests to a game until it is resumed. Requests under way finish.
 
     Returns:
-        Whether the game was paused now. False if an operator had paused it already.
+        Whether this call paused the game. False if an operator had paused it already.
     """
     RateBudget.objects.get_or_create(provider=provider)
     with transaction.atomic():

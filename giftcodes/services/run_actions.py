@@ -56,7 +56,7 @@ def start_run(
             guild_id=guild_id, gift_code_id=gift_code_id, trigger=trigger, user_id=user_id
         )
     except OperationalError as error:
-        # An expected failure is a result, so that the caller goes on with its other runs.
+        # An expected failure is returned, not raised, so that the caller goes on with other runs.
         log_lines.warning(
             "The database refused to start a run.",
             guild=guild_id,
@@ -65,7 +65,7 @@ def start_run(
         )
         return ActionResult(
             ActionKind.FAILED,
-            _("The database was busy or down and did not start a run. Press Redeem now again."),
+            _("The database was busy or down and did not start a run. Press “Redeem now” again."),
         )
     if result.kind is StartKind.NOTHING_TO_DO:
         return ActionResult(ActionKind.NOTHING, result.message)

@@ -57,7 +57,7 @@ def fetch(sql: str, **parameters: Any) -> list[Any]:
 
 
 def fetch_as(row: Callable[..., Row], sql: str, **parameters: Any) -> list[Row]:
-    """Execute a statement and return its rows, each made by `row` from its columns, in order."""
+    """Execute a statement and return the result of `row(*columns)` for each of its rows."""
     return [row(*columns) for columns in fetch(sql, **parameters)]
 
 

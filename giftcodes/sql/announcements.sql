@@ -1,4 +1,4 @@
--- Announcements: find the messages that are next.
+-- Announcements: find the messages to send next.
 
 -- name: choose
 -- One message for each guild whose channel is free: first new messages, then edits during a run.
@@ -16,7 +16,7 @@ WITH busy AS MATERIALIZED (
       AND (ch.not_before IS NULL OR ch.not_before <= clock_timestamp())
       AND NOT EXISTS (SELECT FROM busy WHERE busy.guild_id = r.guild_id)
       AND CASE
-        WHEN a.state = 'sent' THEN  -- The other row announces the end.
+        WHEN a.state = 'sent' THEN  -- The row `complete` announces the end.
             r.state = 'running' AND r.run_number = a.run_number
             AND r.last_served_at > a.edited_at - %(still)s
         WHEN a.kind = 'started' THEN true

@@ -1,8 +1,8 @@
 -- What redeeming codes for guilds would cost.
 
 -- name: cost
--- One row for each pair of a guild and a code of its game. A player who is in two of the guilds
--- counts in the first one only.
+-- One row for each pair of a guild and a code of its game. The request for a player who is in two
+-- of the guilds counts in the first guild only.
 WITH wanted AS (
     SELECT guild_id, code_id
     FROM unnest(%(guilds)s::bigint[], %(codes)s::bigint[]) AS pair (guild_id, code_id)

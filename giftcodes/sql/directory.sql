@@ -57,8 +57,8 @@ FOR UPDATE OF l SKIP LOCKED
 
 -- name: game_answers
 -- The game's last answers about a player, by realm. The game checks the player and the realm before
--- the code. Attempts that prove something are never pruned. Of an old refusal, only the mark on the
--- member may be left.
+-- the code. Attempts that prove something are never pruned. Old refusals are pruned, and then only
+-- the mark on the member is left.
 WITH rows AS MATERIALIZED (
     SELECT m.id FROM giftcodes_member m
     JOIN giftcodes_guild g ON g.id = m.guild_id AND g.provider = %(provider)s

@@ -37,8 +37,8 @@ WHERE m.state = 'in_flight'
 
 -- name: choose
 -- The rows that get a permit now. A code may have ten thousand runs. They are sorted, and searched
--- one after the other until enough of them have a member who is due. By the order at the end, every
--- row that is chosen belongs to one of those runs (decision 10).
+-- one after the other until enough of them have a member who is due. Because of the ORDER BY at the
+-- end, every row that is chosen belongs to one of those runs (decision 10).
 WITH in_flight AS MATERIALIZED (
     SELECT m.player_id, m.gift_code_id
     FROM giftcodes_memberredemption m
@@ -89,7 +89,7 @@ due AS (
     FROM runs r
     CROSS JOIN LATERAL (
         SELECT m.id, m.player_id, row_number() OVER (ORDER BY m.next_attempt_at, m.id) AS place
-        -- If there are more runs of equal priority than permits, none of them has a third turn.
+        -- With this many runs of equal priority, the permits end before any run's third turn.
         {due} LIMIT CASE WHEN r.equals >= %(runs)s THEN 2 ELSE %(permits)s END
     ) m
     UNION ALL
@@ -110,7 +110,7 @@ turns AS (
     FROM due
 ),
 -- The turns of a code are decided first, and then which of a player's rows gets the request. In the
--- other order, a player's row that must wait would block the row that is next.
+-- other order, a row that must wait for its code could block the player's other rows.
 ordered AS (
     SELECT turns.*,
            row_number() OVER (
@@ -138,8 +138,8 @@ WHERE m.id = ANY(%(ids)s)
 RETURNING m.id, m.token
 
 -- name: served
--- Runs that were served together get different moments, in their order. With equal moments the same
--- ones would always be served first.
+-- Runs that were served together get different moments, in their order. With equal moments, the
+-- same runs would always be served first.
 UPDATE giftcodes_redemption r
 SET last_served_at = %(now)s + served.place * interval '1 microsecond'
 FROM unnest(%(ids)s::bigint[], %(places)s::int[]) AS served (id, place)

@@ -1,9 +1,9 @@
 -- Compare the simulator's ledger with our attempts.
 
 -- name: compare
--- No part of a NOT_SENT or UNREACHABLE attempt arrived. An answer that came after the ledger was
--- read may be missing from it. A request without a status is under way, or its end was lost, so it
--- may belong to any attempt.
+-- NOT_SENT and UNREACHABLE attempts are left out, because no part of their requests arrived. The
+-- ledger may lack an answer that came after it was read. A request without a status is under way,
+-- or its end was lost, so it may belong to any attempt.
 WITH requests AS MATERIALIZED (
     SELECT player_id, folded, realm, nullif(status, 0) AS status, number
     FROM unnest(%(players)s::text[], %(codes)s::text[], %(realms)s::text[], %(statuses)s::int[],

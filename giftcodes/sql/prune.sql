@@ -46,8 +46,8 @@ SELECT max(id) AS last_id, false AS has_more_of_last, count(*) AS deleted FROM o
 -- name: runs
 -- The runs of a redemption are deleted oldest first, each with both its entries, and the last run
 -- is kept. So the journal alternates and agrees with the state, wherever pruning is interrupted.
--- The redemption's lock keeps two prunes from deleting the same runs. The ids are those of
--- redemptions. If runs of the last redemption were deleted, it may have more.
+-- The redemption's lock keeps two prunes from deleting the same runs. `first_id` and `last_id` are
+-- ids of redemptions. If runs of the last redemption were deleted, it may have more to delete.
 WITH ended AS MATERIALIZED (
     SELECT r.id, e.run_number
     FROM giftcodes_redemptionevent e

@@ -3,7 +3,7 @@
 -- name: queue
 -- Redemptions that run, wait to be started, or have a request under way, in the order of dispatch.
 WITH waiting AS (
-    -- A million of these are counted from their index alone.
+    -- There may be a million of these rows, so an index alone must suffice to count them.
     SELECT m.redemption_id, count(*) AS requests,
            array_agg(extract(epoch FROM m.next_attempt_at - %(now)s)::float)
                FILTER (WHERE m.next_attempt_at > %(now)s) AS later

@@ -41,7 +41,7 @@ WITH claim AS MATERIALIZED (
 SELECT written.id, written.sent_at, known.* FROM written CROSS JOIN known
 
 -- name: snapshot
--- The game's budget with what is known of the code, read without a lock.
+-- The game's budget with what is known about the code, read without a lock.
 SELECT b.*, clock_timestamp() AS now, c.state AS code_state,
        c.proven_at IS NOT NULL AND c.doubted_at IS NULL AS code_is_proven,
        c.odd_since IS NOT NULL AS code_is_odd, c.held_until IS NOT NULL AS code_is_held
@@ -78,8 +78,8 @@ SELECT NOT EXISTS (
         WHERE m.state = 'in_flight') AS in_flight
 
 -- name: claim_limits
--- How many players and how many guilds have met a claim limit since the code was last granted. This
--- answer is included.
+-- How many players and how many guilds have met a claim limit since the code was last granted. The
+-- attempt `this` is included.
 SELECT count(DISTINCT a.player_id), count(DISTINCT r.guild_id)
 FROM giftcodes_attempt a
 JOIN giftcodes_memberredemption m ON m.id = a.member_redemption_id

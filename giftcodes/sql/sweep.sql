@@ -24,7 +24,7 @@ WHERE r.state = 'running' AND r.stop_requested_at IS NULL
       SELECT FROM giftcodes_memberredemption m
       WHERE m.redemption_id = r.id AND m.state = 'pending'
         AND m.next_attempt_at < clock_timestamp() - %(after)s
-        -- A row is not due while another guild's row holds its player. That row is asked first.
+        -- A row is not due while its player is asked, or has an answer, in another guild's row.
         AND NOT EXISTS (
             SELECT FROM giftcodes_memberredemption duplicate
             WHERE duplicate.gift_code_id = m.gift_code_id AND duplicate.player_id = m.player_id

@@ -23,9 +23,9 @@ _INHERITED = ("PATH", "HOME", "SYSTEMROOT")
 
 @dataclass(frozen=True)
 class Address:
-    """The address of one database. `url` has the form of DATABASE_URL, and is never shown.
+    """The address of one database.
 
-    It contains the password.
+    `url` has the form of DATABASE_URL. It is never shown, because it contains the password.
     """
 
     url: str = field(repr=False)
@@ -54,7 +54,7 @@ class Address:
         return psycopg.connect(make_conninfo(**settings), autocommit=True)
 
     def connect_to_server(self) -> psycopg.Connection[tuple[Any, ...]]:
-        """Open a connection to another database on the server, so that this one can be renamed.
+        """Connect to another database on the server, so that this database can be renamed.
 
         Raises:
             CommandError: the server does not answer or refuses us.

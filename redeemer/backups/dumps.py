@@ -32,7 +32,7 @@ _DUMP_OPTIONS = (
     "--exclude-table-data=*.django_session",
 )
 _TABLE_BEGUN = re.compile(r'dumping contents of table "?([^"]+)"?')
-#: Reads the approximate size of each table. Reading the exact size would wait for a lock on it.
+#: Reads the approximate size of each table. The exact size would require a lock on the table.
 _SIZES = """
     SELECT nspname || '.' || relname, greatest(relpages, 1)
     FROM pg_class JOIN pg_namespace n ON n.oid = relnamespace WHERE relkind = 'r'
@@ -106,8 +106,8 @@ def _explanation(error: ProgramError, file: Path) -> str:
         return f"The disk of {file.parent} is full."
     if "lock timeout" in first:
         return (
-            "A table has been locked for over a minute, perhaps by a migration: try again when it "
-            "is over."
+            "A table has been locked for over a minute, perhaps by a migration: try again when the "
+            "lock is gone."
         )
     return f"pg_dump: {first}."
 
@@ -278,7 +278,7 @@ def _damaged(file: Path, reason: str) -> str:
     if "unsupported version" in reason:
         return (
             f"{file} was written by a pg_dump that is newer than every pg_restore here: install a "
-            "newer one."
+            "newer pg_restore."
         )
     return f"{file} is cut off or damaged ({reason})."
 

@@ -33,7 +33,7 @@ _LINES_KEPT = 200
 
 @dataclass(frozen=True, order=True)
 class Client:
-    """A folder that contains both programs. Those of the embedded server were built without TLS."""
+    """A folder with pg_dump and pg_restore. Those of the embedded server were built without TLS."""
 
     major: int
     speaks_tls: bool
@@ -103,7 +103,7 @@ def _installed() -> Iterator[Client]:
     folders = set[Path]()
     if on_path := shutil.which("pg_dump"):
         # On Debian, pg_dump is a link to a script, which runs one of the programs in
-        # _PACKAGE_FOLDERS. The script is in a folder without the programs.
+        # _PACKAGE_FOLDERS. The script's own folder has no programs, so it is skipped below.
         folders.add(Path(on_path).resolve().parent)
     for pattern in _PACKAGE_FOLDERS:
         folders.update(Path("/").glob(pattern.lstrip("/")))
@@ -113,7 +113,7 @@ def _installed() -> Iterator[Client]:
 
 
 def _major(folder: Path) -> int | None:
-    """Return the major version of both programs.
+    """Return the major version of pg_dump and pg_restore in `folder`.
 
     Returns:
         None if a program is missing or does not run, or if the versions differ.

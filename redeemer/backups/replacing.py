@@ -1,4 +1,4 @@
-"""Replaces a database with a dump. The old one stays in use until the new one is complete."""
+"""Replaces a database with a dump. The old database stays in use until the new one is complete."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ from redeemer.localserver.home import REPOSITORY
 
 #: PostgreSQL silently truncates names that have more bytes.
 _MAX_NAME_BYTES = 63
-#: A newer pg_restore sets this parameter, which an older server does not know. It has no effect on
-#: the data.
+#: The error of an older server that does not know a parameter which a newer pg_restore sets. It is
+#: ignored, because the parameter has no effect on the data.
 _HARMLESS = 'unrecognized configuration parameter "transaction_timeout"'
 _LOCALE = """
     SELECT pg_encoding_to_char(encoding), datcollate, datctype, datlocprovider,
@@ -48,7 +48,7 @@ _TICK_AGE = """
 """
 _STOP_THEM = "Stop the workers, beat and the site, and try again."
 
-#: Shows a stage of the work by its title.
+#: Given the title of a step, shows the title and the progress while the step runs.
 Stage = Callable[[str], AbstractContextManager[ReportProgress]]
 
 
@@ -60,7 +60,7 @@ def replace_database(
     Args:
         address: the database to replace.
         dump: the backup.
-        stage: shows a stage of the work by its title.
+        stage: shows the title and the progress of a step.
         secret_key: the installation's SECRET_KEY, which a migration uses to encrypt. If it is
             empty, the key in the environment is used.
 
@@ -146,7 +146,7 @@ def _load(fresh: Address, dump: Dump, tell: ReportProgress) -> None:
 def _migrate(fresh: Address, secret_key: str) -> None:
     """Migrate the new database, and collect its statistics.
 
-    This runs in another process, because the settings of this one name another database, or none.
+    This runs in another process, because this process's settings name another database, or none.
     """
     environment = {**os.environ, "DATABASE_URL": fresh.url, "DATABASE_POOL": "0"}
     if secret_key:
@@ -206,7 +206,7 @@ def _drop(address: Address, what: Address) -> None:
 
 
 def _free_name(server: psycopg.Connection[Any], name: str, suffix: str) -> str:
-    """Return a name that no database has. Two restores may end within the same second."""
+    """Return a name that no database has, even if two restores end within the same second."""
     taken = {row[0] for row in server.execute("SELECT datname FROM pg_database").fetchall()}
     suffixes = chain([suffix], (f"{suffix}_{number}" for number in count(2)))
     return next(found for found in (_suffixed(name, one) for one in suffixes) if found not in taken)

@@ -24,7 +24,7 @@ NO_SERVER_HOST = "/no-server-is-running/start-it-with-make-up"
 #: one.
 EMBEDDED_DATABASE = "own_database"
 
-#: How long a start waits for the lock, because `is_running` holds it for a moment.
+#: How long a start waits for the lock, which `is_running` may be holding for a moment.
 _LOCK_TIMEOUT_SECONDS = 0.5
 #: The prefix of libpq's variables (https://www.postgresql.org/docs/18/libpq-envars.html).
 _LIBPQ_PREFIX = "PG"
@@ -49,13 +49,14 @@ def instance_lock(lock: Path, address: str) -> Iterator[None]:
         os.fchmod(descriptor, 0o600)
     except OSError as error:
         raise CannotStartError(
-            f"Cannot open {lock} ({error.strerror}): was it started by another user before?"
+            f"Cannot open {lock} ({error.strerror}): did another user start this installation?"
         ) from error
     try:
         if not _acquire(descriptor):
             holder = os.pread(descriptor, 1000, 0).decode(errors="replace").strip()
             raise CannotStartError(
-                f"Already running: {holder or lock}. For a second one, set REDEEMER_HOME and PORT."
+                f"Already running: {holder or lock}. To run a second installation, set "
+                "REDEEMER_HOME and PORT."
             )
         os.ftruncate(descriptor, 0)
         os.pwrite(descriptor, f"{address} (process {os.getpid()})\n".encode(), 0)
@@ -81,10 +82,10 @@ def _acquire(descriptor: int) -> bool:
 
 
 def is_running(lock: Path) -> bool:
-    """Whether a running supervisor holds `lock`. The kernel unlocks the file when it dies.
+    """Return whether a supervisor holds `lock`. The kernel unlocks the file when the holder dies.
 
-    Also returns True if this user cannot find out, because the installation belongs to another
-    user.
+    The result is also True if this user cannot find out, because the installation belongs to
+    another user.
     """
     try:
         descriptor = os.open(lock, os.O_RDONLY)
@@ -137,12 +138,12 @@ def database_of_running(home: Home) -> str | None:
 def remove_libpq_variables(environment: MutableMapping[str, str]) -> None:
     """Remove the variables of PostgreSQL's client library.
 
-    libpq takes the parts that an address leaves out from PGSSLMODE, PGSERVICE, PGHOSTADDR,
-    PGOPTIONS and similar variables. If they are set in a shell, they describe another server. The
-    embedded server does not use TLS, is not in a service file, and needs nothing but its address.
+    If an address leaves out a part, libpq takes the part from PGSSLMODE, PGSERVICE, PGHOSTADDR,
+    PGOPTIONS or a similar variable. If a shell sets these variables, they describe another server.
+    The embedded server does not use TLS, is not in a service file, and needs only its address.
 
     Args:
-        environment: the variables. With `os.environ`, this process itself is changed.
+        environment: the variables, from which those of libpq are removed.
     """
     for name in [name for name in environment if name.startswith(_LIBPQ_PREFIX)]:
         del environment[name]

@@ -18,7 +18,7 @@ from pathlib import Path
 from redeemer.localserver.errors import CannotStartError
 
 REPOSITORY = Path(__file__).resolve().parents[2]
-#: The files and folders that an installation creates in its home have names that begin like this.
+#: The beginnings of the names of all files and folders that an installation creates in its home.
 _OWN_NAMES = (
     "admin-password",
     "backups",
@@ -52,8 +52,8 @@ class Home:
             return cls(REPOSITORY / Path(name).expanduser())
         except RuntimeError as error:
             raise CannotStartError(
-                f"REDEEMER_HOME is {name!r}, and there is no such user or no HOME: write the "
-                "whole path."
+                f"REDEEMER_HOME is {name!r}, but there is no such user, or HOME is not set: write "
+                "the whole path."
             ) from error
 
     @property
@@ -182,8 +182,8 @@ def _close(folder: Path, *, is_passage: bool) -> None:
 
     Args:
         folder: an existing folder.
-        is_passage: if root calls this, other users keep the right to pass through the folder. The
-            server needs it, because root runs it as another user.
+        is_passage: whether other users keep the right to pass through the folder if root calls
+            this. The server needs that right, because root runs the server as another user.
     """
     found = folder.stat()
     left = found.st_mode & (0o711 if is_passage and os.geteuid() == 0 else 0o700)
@@ -210,7 +210,8 @@ def make_folder(folder: Path) -> None:
 
 # `giftcodes.cli.atomic_file` also replaces a file in one step. It is for exports: it can write to
 # pipes, and its errors are those of a command. It cannot be used here, because it needs Django,
-# which is not ready when this module is imported. And `giftcodes` must not import this module.
+# which is not ready when this module is imported. `giftcodes` cannot use this function instead,
+# because it must not import `redeemer`.
 @contextmanager
 def private_draft(path: Path) -> Iterator[Path]:
     """Yield an empty file beside `path`. When the block ends, that file replaces `path`.

@@ -38,14 +38,14 @@ from redeemer.localserver.valkey import Valkey
 
 _READY_SECONDS = 60.0
 _STOP_TIMEOUT_SECONDS = 30.0
-#: As root, PostgreSQL changes to another user. Redeemer does not: if it ran as a user that other
-#: services share, such as `nobody`, those services could read its keys.
+#: If root starts this, PostgreSQL runs as another user. Redeemer does not: if it ran as a user that
+#: other services share, such as `nobody`, those services could read its keys.
 _ROOT = """\
   WARNING:  You are root, and so are the site, the workers and beat: a flaw in one of them gives
-            the whole computer away. They do not change to another user, because the code, .env and
-            the home belong to root, and there is no user for them alone. Use this for trials only.
-            Otherwise make a user (useradd --create-home redeemer), and run `make up` as that user
-            in a clone that belongs to it, or use compose.yaml."""
+            an attacker the whole computer. They do not change to another user, because the code,
+            .env and the home belong to root, and there is no user for them alone. Run this as root
+            for trials only. Otherwise make a user (useradd --create-home redeemer), and run
+            `make up` as that user in a clone that belongs to it, or use compose.yaml."""
 
 
 class Installation:
@@ -223,7 +223,7 @@ def postgres_for(home: Home, store: SecretStore, say: Callable[[str], None]) -> 
     Args:
         home: the home of the installation. Its folders must exist.
         store: the secrets of the installation. The server's passwords are generated the first time.
-        say: called with a line to show if the data are not in the home.
+        say: shows a line to the user. It is called if the data are not in the home.
 
     Raises:
         CannotStartError: there is no user or no folder for the server, or its existing data are in
@@ -276,15 +276,15 @@ def database_only(home: Home, holder: str, say: Callable[[str], None]) -> Iterat
         home: the home of the installation. It is created if necessary.
         holder: the name of what is running. A `make up` that is started in the meantime shows it in
             its error.
-        say: called with a line to show if the data are not in the home.
+        say: shows a line to the user. It is called if the data are not in the home.
 
     Raises:
         CannotStartError: another process holds the lock, or the server does not start.
     """
     home.prepare()
     with instance_lock(home.lock, holder):
-        # If this file exists, a killed supervisor left it. Other commands would use it while the
-        # lock is held.
+        # If this file exists, a killed supervisor left it. While the lock is held, other commands
+        # would use the outdated addresses in it.
         home.environment.unlink(missing_ok=True)
         postgres = postgres_for(home, SecretStore(home.secrets), say)
         with _running(postgres, home.logs / f"{postgres.name}.log"):

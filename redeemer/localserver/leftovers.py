@@ -53,9 +53,10 @@ def end_leftover(
 
 
 def end_orphans(folder: Path, *, program: str) -> None:
-    """End the processes of `program` whose working directory is `folder`, if their server has died.
+    """End all processes of `program` whose working directory is `folder`.
 
-    This does nothing on a system that does not show the working directory of a process (macOS).
+    Call this when their server no longer runs. This does nothing on a system that does not show the
+    working directory of a process (macOS).
 
     Raises:
         CannotStartError: a process does not end, or belongs to another user.
@@ -66,7 +67,7 @@ def end_orphans(folder: Path, *, program: str) -> None:
 
 
 def command_line(pid: int) -> str:
-    """Return the command line of a process, separated by spaces. It is empty without a process."""
+    """Return the command line of a process, separated by spaces, or "" if there is no process."""
     if Path("/proc/self/cmdline").exists():
         try:
             raw = Path(f"/proc/{pid}/cmdline").read_bytes()

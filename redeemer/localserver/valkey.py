@@ -91,7 +91,8 @@ class Valkey:
     def launch(self, output: int | IO[bytes]) -> subprocess.Popen[bytes]:
         """Start the server.
 
-        Its configuration is passed through stdin, because every user can read a command line.
+        The configuration contains the password, so it is passed through stdin: every user can read
+        a command line.
         """
         self._make_folder()
         configuration = _CONFIGURATION.format(
@@ -177,8 +178,8 @@ class Valkey:
             self.data.mkdir(mode=0o700)
         except OSError as error:
             raise CannotStartError(
-                f"Valkey cannot read {self.data}, and it cannot be moved away ({error.strerror}): "
-                "remove it. Nothing is lost by that."
+                f"Valkey cannot read {self.data}, and the folder cannot be moved away "
+                f"({error.strerror}): remove it. Nothing is lost: the database is the queue."
             ) from error
         self._was_emptied = True
         for old in sorted(self.data.parent.glob(f"{self.data.name}.damaged-*"))[
@@ -187,8 +188,8 @@ class Valkey:
             shutil.rmtree(old, ignore_errors=True)
         why = f" ({self._last_warning})" if self._last_warning else ""
         return (
-            f"{self.name} could not read its data{why}. They are kept as {aside}, and it starts "
-            "empty. Nothing is lost: the database is the queue."
+            f"{self.name} could not read its data{why}. The data are kept as {aside}, and "
+            "the server starts empty. Nothing is lost: the database is the queue."
         )
 
 

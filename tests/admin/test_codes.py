@@ -69,8 +69,8 @@ def test_a_code_of_another_shape_is_refused(browser: Browser, wrong: str) -> Non
     [
         (CodeState.ACTIVE, "known already and active"),
         (CodeState.PROBING, "tried once more"),
-        (CodeState.CLOSED, "The code has expired. Use Reopen code"),
-        (CodeState.DELETED, "Open its page and press Bring back"),
+        (CodeState.CLOSED, "The code has expired. Use “Reopen code”"),
+        (CodeState.DELETED, "Open its page and press “Bring back”"),
     ],
 )
 def test_a_known_code_in_another_spelling_is_explained_by_its_state(
@@ -130,7 +130,7 @@ def test_a_code_that_the_feed_stores_at_the_same_moment_is_no_server_error(
     monkeypatch.setattr(GiftCodeForm, "clean", meanwhile)
     messages = browser.save("giftcode_add", **form())
     assert messages[0][0] == "error"
-    assert "saved the same at this moment" in messages[0][1]
+    assert "saved the same row at this moment" in messages[0][1]
     assert task_queue.enqueued == []
 
 
@@ -494,7 +494,7 @@ def test_another_end_of_a_closed_code_says_that_it_stays_closed(browser: Browser
     )
     assert (
         "info",
-        f"Code {code} is closed, and stays closed until you press Reopen code.",
+        f"Code {code} is closed, and stays closed until you press “Reopen code”.",
     ) in messages
 
 
@@ -511,7 +511,7 @@ def test_a_code_that_is_held_back_shows_the_answers_and_when_it_goes_on(browser:
 
     page = browser.open("giftcode_change", member_redemption.gift_code_id).content.decode()
 
-    assert "It is tried for one member at a time" in page
+    assert "The code is tried for one member at a time" in page
     assert "“MOON PHASE ERROR” (41234)" in page
     assert address("attempt_change", row.pk) in page
     assert "it is requested as odd" in page

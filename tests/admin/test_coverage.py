@@ -172,7 +172,7 @@ def test_the_export_has_every_member_in_words(browser: Browser, wolves: Guild) -
     assert [row[1:] for row in rows] == [
         ["Ann", "had it already", "redeemed"],
         ["Bea", "waiting", "needs correction: Check the realm."],
-        ["Cyd", "redeemed", "not part of it"],
+        ["Cyd", "redeemed", "not part of the redemption"],
     ]
 
 

@@ -239,7 +239,7 @@ def test_the_side_bar_shows_only_pages_that_the_person_may_open(
 
 
 def test_only_an_administrator_is_asked_to_start_the_worker(browser: Browser) -> None:
-    assert "Start it with: make up" in parts(browser)["numbers"]
+    assert "Start one with: make up" in parts(browser)["numbers"]
     officer = User.objects.create_user("otto", is_staff=True)
     officer.user_permissions.set(
         Permission.objects.filter(codename__in=["view_guild", "view_redemption"])

@@ -39,7 +39,7 @@ def test_a_move_is_asked_for_shown_and_done(
     assert str(others) not in page
 
     page = ask(browser, "move", amber, birch, guild=bears.pk, confirm="yes")
-    assert "Moves: 1" in page
+    assert "Would move: 1" in page
     assert f"{birch} has opted out" in page
     assert Member.objects.filter(guild=bears).count() == 0, "it was only shown"
 
@@ -69,7 +69,7 @@ def test_a_realm_is_set_and_the_guild_s_own_is_stored_as_none(
     messages = browser.press("set_realm", amber, birch, realm=str(REALM))
 
     assert messages == [
-        ("success", f"{amber}: realm {REALM}."),
+        ("success", f"{amber} has realm {REALM} now."),
         ("info", f"{birch} has this realm already."),
     ]
     amber.refresh_from_db()

@@ -58,7 +58,7 @@ def test_what_a_list_would_do_is_shown_and_nothing_is_done(
     assert "Line 4:" in page
     assert "Line 5:" in page
     assert "Line 6:" in page
-    for words in ("Not used: 3", "New: 1", "Changed: 1", "Back again: 1"):
+    for words in ("Not used: 3", "New: 1", "Changed: 1", "Active again: 1"):
         assert words in page
     assert "300000002: nickname" in page
     assert list(Member.objects.order_by("pk").values()) == before

@@ -37,13 +37,13 @@ def test_an_undo_is_shown_first_and_then_done(
 ) -> None:
     data = {"action": "undo", "_selected_action": [made.pk], "index": 0}
     page = browser.post("memberimport_changelist", data=data).content.decode()
-    assert "Is removed again: 1" in page
-    assert "Becomes as before: 1" in page
+    assert "Would be removed again: 1" in page
+    assert "Would get the earlier values back: 1" in page
     assert made.guild.members.count() == 2
 
     messages = browser.press("undo", made, shown="yes")
 
-    assert messages == [("success", "The import was undone: 1 removed, 1 as before.")]
+    assert messages == [("success", "The import was undone: 1 removed, 1 restored.")]
     assert list(made.guild.members.values_list("nickname", flat=True)) == ["Beech"]
     assert task_queue.arguments("catch_up") == [[[made.guild_id]]]
     assert (

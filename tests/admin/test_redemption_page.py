@@ -37,7 +37,7 @@ def test_the_bar_counts_finished_members_and_the_words_those_who_have_it(browser
     set_states(row, "redeemed", "already_received", "failed", "pending", "in_flight")
     shown = part(browser, row, "state")
     assert '<progress value="3" max="5"' in shown
-    assert "2 of 5 have it, 3 are finished" in shown
+    assert "2 of 5 have the code, 3 are finished" in shown
 
 
 def test_a_running_redemption_is_fetched_often_and_others_rarely(browser: Browser) -> None:
@@ -123,7 +123,7 @@ def test_retry_starts_those_with_members_left_and_leaves_the_others_alone(
     messages = browser.press("retry", left, done)
     assert messages == [
         ("success", f"Started for guild {left.guild} with code {left.gift_code}."),
-        ("info", f"{done}: all members have it."),
+        ("info", f"{done}: all members have the code."),
     ]
     assert list(Redemption.objects.running()) == [left]
     assert task_queue.arguments("dispatch") == [["simulator"]]

@@ -527,7 +527,9 @@ def test_a_person_is_made_an_officer_on_the_own_page_and_made_a_viewer_later(
         "role": "viewer",
     }
     response = browser.client.post(page, {**form, "guilds": [world.wolves.pk]})
-    assert "Choose the role of a guild officer, or no guilds." in errors(response)
+    assert "This role has no guilds. Choose the role “Guild officer”, or no guilds." in errors(
+        response
+    )
     assert browser.client.post(page, form).status_code == 302
     bram.refresh_from_db()
     assert (role_of(bram), bram.is_staff, bram.is_superuser) == (Role.VIEWER, True, False)

@@ -310,9 +310,9 @@ def test_another_key_is_refused_because_it_would_lose_the_opt_outs(
     assert "another SECRET_KEY than this installation has: its 1 opt-out(s)" in refused.err
     assert "Set SECRET_KEY in the environment or in .env" in refused.err
     assert with_any_key.err.startswith(
-        "SECRET_KEY is another one: its 1 opt-out(s) are not recognised"
+        "The backup was made with another SECRET_KEY: its 1 opt-out(s) are not recognised"
     )
-    assert "addresses of channels that it encrypted cannot be decrypted" in with_any_key.err
+    assert "addresses of channels that this key encrypted cannot be decrypted" in with_any_key.err
     assert "cannot be decrypted" not in same.err
 
 

@@ -86,7 +86,7 @@ def show_an_undo(page: Page, url: str, address: str) -> None:
     """Open the preview of an undo."""
     page.goto(f"{url}{address}")
     page.get_by_role("button", name="Undo this import").click()
-    page.get_by_role("heading", name="Becomes as before").wait_for()
+    page.get_by_role("heading", name="Would get the earlier values back").wait_for()
 
 
 def show_a_player(page: Page, url: str, address: str) -> None:

@@ -40,12 +40,12 @@ def test_a_workbook_is_imported_undone_and_imported_and_a_member_moves(
     log_in(page.context, live_server.url, admin_user)
 
     _import(page, live_server.url, wolves.pk, workbook)
-    page.get_by_role("link", name="It can be undone.").click()
+    page.get_by_role("link", name="The import can be undone.").click()
     page.locator("#result_list tbody").get_by_role("link").first.click()
     page.get_by_role("button", name="Undo this import").click()
-    expect(page.get_by_text("Is removed again: 1")).to_be_visible()
+    expect(page.get_by_text("Would be removed again: 1")).to_be_visible()
     page.get_by_role("button", name="Undo", exact=True).click()
-    expect(page.get_by_text("The import was undone: 1 removed, 1 as before.")).to_be_visible()
+    expect(page.get_by_text("The import was undone: 1 removed, 1 restored.")).to_be_visible()
     assert list(wolves.members.values_list("nickname", flat=True)) == ["Ash"]
 
     _import(page, live_server.url, wolves.pk, workbook)
@@ -54,7 +54,7 @@ def test_a_workbook_is_imported_undone_and_imported_and_a_member_moves(
     page.get_by_role("button", name="Run").click()
     page.get_by_label("Guild").select_option("Bears")
     page.get_by_role("button", name="Show what it would do").click()
-    expect(page.get_by_text("Moves: 1")).to_be_visible()
+    expect(page.get_by_text("Would move: 1")).to_be_visible()
     page.get_by_role("button", name="Move", exact=True).click()
     expect(page.get_by_text("1 member moved to guild Bears.")).to_be_visible()
     birch = bears.members.get()

@@ -147,7 +147,7 @@ def _find_who_is_left(page: Page, site: str) -> None:
     assert "Player ID and realm do not belong together" in str(
         left.first.get_attribute("aria-label")
     )
-    page.get_by_label("Members").select_option("with something left")
+    page.get_by_label("Members").select_option("without one of the codes")
     page.get_by_role("button", name="Show").click()
     expect(page.locator(".matrix tbody tr")).to_have_count(len(ASTRAY))
 
@@ -165,7 +165,7 @@ def _correct_one_and_see_it_settle(page: Page) -> None:
     expect(page.locator('[data-part="members"] .badge-needs_correction')).to_have_count(
         len(ASTRAY) - 1
     )
-    expect(page.get_by_text("46 of 47 have it")).to_be_visible()
+    expect(page.get_by_text("46 of 47 have the code")).to_be_visible()
     expect(page.locator('[data-part="state"] .badge-complete')).to_be_visible()
     assert page.evaluate("window.neverReloaded") is True
 

@@ -55,8 +55,8 @@ def test_a_guild_that_exists_is_explained() -> None:
             ("Wolves", "--provider", "chess", "--realm", "1"),
             "There are: kingshot, lordrush, simulator, whiteout.",
         ),
-        (("Wolves", "--provider", "simulator", "--realm", "0"), "from 1"),
-        (("Wolves", "--provider", "simulator", "--realm=-5"), "from 1"),
+        (("Wolves", "--provider", "simulator", "--realm", "0"), "1 or more"),
+        (("Wolves", "--provider", "simulator", "--realm=-5"), "1 or more"),
         (("Wolves", "--provider", "simulator", "--realm", "99999999999"), "realm: "),
         (
             ("Wolves", "--provider", "simulator", "--realm", "1", "--priority", "99999"),

@@ -81,7 +81,7 @@ def test_a_service_that_is_down_is_not_asked_for_a_code(world: World) -> None:
 
     assert said.status == 1
     assert "is down (HTTP 503. The server reports an error.)" in said.out
-    assert "– Game: not tried with a code, since its service is down" in said.out
+    assert "– Game: no code was tried, because the service is down." in said.out
     assert world.requests == []
 
 
@@ -170,7 +170,7 @@ def test_a_game_out_of_reach_is_told(world: World) -> None:
     assert said.status == 1
     assert "✗ Service: 127.0.0.1:" in said.out
     assert "Check SIMULATOR_API_URL" in said.out
-    assert "– Game: not tried with a code" in said.out
+    assert "– Game: no code was tried" in said.out
     assert "✗ Feed: The feed could not be reached" in said.out
 
 
@@ -258,7 +258,8 @@ def test_a_game_that_paused_itself_can_be_checked_and_stays_paused(world: World)
 
     assert said.status == 1
     assert "✓ Game" in said.out
-    assert "✗ Pause: Sign Error. Paused; one request tests it in" in said.out
+    assert "✗ Pause: Sign Error. Paused. In " in said.out
+    assert " s one request tests the game." in said.out
     assert RateBudget.objects.get().pause_kind == PauseKind.SIGNATURE
 
 

@@ -135,8 +135,8 @@ def test_a_rate_that_cannot_be_read_names_its_setting(monkeypatch: pytest.Monkey
 @pytest.mark.parametrize(
     ("change", "check", "words"),
     [
-        ({"feed_format": "rss"}, "giftcodes.E030", "Known are: community, kingshot.net."),
-        ({"protocol": "chess"}, "giftcodes.E031", "Known are: century"),
+        ({"feed_format": "rss"}, "giftcodes.E030", "known formats are: community, kingshot.net."),
+        ({"protocol": "chess"}, "giftcodes.E031", "The known protocols are: century"),
         ({"origin": "ks-giftcode.centurygame.com"}, "giftcodes.E032", "It must look like https://"),
         ({"origin": "https://a.example/page"}, "giftcodes.E032", "no path"),
     ],

@@ -233,7 +233,7 @@ def test_a_code_that_cannot_be_closed_does_not_keep_the_others_open(world: World
     assert GiftCode.objects.get(pk=bad.pk).state == CodeState.ACTIVE
     assert standing() == [f"sweep: code {bad.pk}"]
     message = Alarm.objects.get().message
-    assert "goes on with the rest" in message
+    assert "continues with the other rows" in message
     assert "my-secret-value" not in message
 
     heal()

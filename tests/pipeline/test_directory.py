@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -11,6 +12,7 @@ from django.db import connection, transaction
 from giftcodes import tasks
 from giftcodes.clients.games import Rate
 from giftcodes.models import Directory, DirectoryLookup, Member, database_now
+from giftcodes.models.directory import providers_with_directory
 from giftcodes.pipeline import directory as step
 from tests.factories import gift_code, guild, member
 from tests.pipeline.conftest import World
@@ -58,6 +60,23 @@ def test_without_a_key_nobody_is_asked_for_and_nothing_is_written(
 
     assert service.asked == []
     assert not DirectoryLookup.objects.exists()
+
+
+@pytest.mark.parametrize("missing", ["salt", "directory_url", "directory_key"])
+def test_without_a_salt_an_address_or_a_key_a_game_has_no_directory(
+    settings: Any, missing: str
+) -> None:
+    complete = replace(
+        settings.PROVIDERS["whiteout"],
+        salt="salt",
+        api_url="https://game.example",
+        directory_url="https://directory.example/{id}",
+        directory_key="key",
+    )
+    without = replace(complete, name="kingshot", **{missing: ""})
+    settings.PROVIDERS = {"whiteout": complete, "kingshot": without}
+
+    assert providers_with_directory() == ["whiteout"]
 
 
 def test_nobody_is_added_by_it(world: World, service: Service) -> None:

@@ -63,7 +63,7 @@ def test_lines_of_every_system_are_read(end: str) -> None:
         ("X: hush", ".env, line 1: this is not a setting"),
         ("X='hush", ".env, line 1: the value of X begins with a quote that is not closed"),
         ('A=1\r\nX="hush', ".env, line 2: the value of X begins with a quote that is not closed"),
-        ("X='hu'sh", ".env, line 1: there is text behind the closing quote of X"),
+        ("X='hu'sh", ".env, line 1: there is text after the closing quote of X"),
         ("X=hu\0sh", ".env, line 1: the value of X has a zero byte"),
         ("X=1\n\nX=hush", ".env, line 3: X has another value in line 1"),
     ],

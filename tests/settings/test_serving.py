@@ -16,7 +16,7 @@ import pytest
 from redeemer.body_limits import MAX_BYTES_OF_ALL
 from redeemer.localserver.home import REPOSITORY
 from redeemer.localserver.servers import pick_port
-from redeemer.serving import MAX_HEADER_BYTES, THREADS
+from redeemer.serving import MAX_HEADER_BYTES, OWN_THREADS, THREADS
 from tests.waiting import PATIENCE_SECONDS, wait_for
 
 pytestmark = pytest.mark.slow
@@ -36,6 +36,10 @@ def application(environ, start_response):
         sys.stderr.write("begun\\n")
         sys.stderr.flush()
         time.sleep(2)
+    if path == "/endless":
+        sys.stderr.write("begun\\n")
+        sys.stderr.flush()
+        time.sleep(3600)
     if path == "/large":
         sys.stderr.write("begun\\n")
         sys.stderr.flush()
@@ -165,6 +169,21 @@ def test_clients_that_do_not_read_their_responses_are_disconnected_and_others_ar
         connection.close()
 
 
+@pytest.mark.parametrize("path", OWN_THREADS)
+def test_the_health_check_and_the_login_answer_while_slow_pages_occupy_all_threads(
+    site: Site, path: str
+) -> None:
+    slow = [site.connect() for _ in range(2 * THREADS)]
+    for connection in slow:
+        connection.sendall(b"GET /endless HTTP/1.1\r\nHost: x\r\n\r\n")
+    wait_for(lambda: site.said.count("begun") == THREADS, "all threads to be at work")
+
+    assert site.ask(path) == (200, b"hello")
+
+    for connection in slow:
+        connection.close()
+
+
 def test_when_all_connections_are_used_those_with_incomplete_requests_are_closed(
     start: Callable[..., Site],
 ) -> None:
@@ -271,6 +290,11 @@ def test_bodies_use_only_so_much_of_the_disk_together(site: Site) -> None:
 
 def test_a_list_of_members_of_the_largest_size_is_accepted(site: Site) -> None:
     assert site.ask("/admin/import/", method="POST", body=b"x" * 5_500_000) == (200, b"5500000")
+
+
+def test_a_header_that_cannot_be_parsed_is_refused_and_others_are_served(site: Site) -> None:
+    assert raw(site, b"hello?\r\nX\r\n\r\n").startswith(b"HTTP/1.0 400")
+    assert site.ask("/") == (200, b"hello")
 
 
 def test_an_endless_header_is_refused(site: Site) -> None:

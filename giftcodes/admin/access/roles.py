@@ -20,7 +20,7 @@ class Role(TextChoices):
     ADMINISTRATOR = "administrator", _("Administrator: sees and does everything")
     OFFICER = "officer", _("Guild officer: sees and acts on their own guilds only")
     VIEWER = "viewer", _("Viewer: sees every guild, changes nothing")
-    CUSTOM = "custom", _("Only what the further groups allow")
+    CUSTOM = "custom", _("Custom: may do only what the further groups allow")
     NOBODY = "nobody", _("May not log in")
 
 

@@ -65,7 +65,7 @@ class FramedAttemptAdmin(Scoped, AccessAttemptAdmin, ModelAdmin):
     def cleanup_expired_attempts(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:
         """Remove the attempts that no longer count.
 
-        The package expects the attributes that it adds to the request of a login.
+        The package reads request attributes that it adds only at a login, so they are added here.
         """
         AxesProxyHandler.update_request(request)
         super().cleanup_expired_attempts(request, queryset)
@@ -100,7 +100,7 @@ PAGES: dict[type[Model], type[Any]] = {
     AccessAttempt: FramedAttemptAdmin,
     AccessLog: FramedLoginAdmin,
 }
-# The log of failures is off, because an attacker could fill it. The table of attempts has counts.
+# The log of failures is off, because an attacker could fill it. The table of attempts counts them.
 admin.site.unregister(AccessFailureLog)
 for _model, _page in PAGES.items():
     admin.site.unregister(_model)

@@ -43,8 +43,8 @@ class RoleFields(forms.Form):
         # The search field for guilds is the same as on the page of a member.
         widget=RowSelectMultiple(Member._meta.get_field("guild"), admin.site),
         help_text=_(
-            "The guilds that an officer sees and acts on. They can also be chosen on the page of "
-            "a guild."
+            "The guilds that an officer sees and acts on. The page of a guild can also name its "
+            "officers."
         ),
     )
 
@@ -65,9 +65,15 @@ class RoleFields(forms.Form):
         cleaned = super().clean()
         may_act = self.cleaned_data.get("role") not in (Role.VIEWER, Role.NOBODY)
         if self.cleaned_data.get("guilds") and not may_act:
-            self.add_error("guilds", _("Choose the role of a guild officer, or no guilds."))
+            self.add_error(
+                "guilds",
+                _("This role has no guilds. Choose the role “Guild officer”, or no guilds."),
+            )
         if self._removes_last_administrator():
-            self.add_error("role", _("This is the last administrator. Make another one first."))
+            self.add_error(
+                "role",
+                _("This is the last administrator. Make another user an administrator first."),
+            )
         return cleaned
 
     def _removes_last_administrator(self) -> bool:

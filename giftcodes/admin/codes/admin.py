@@ -79,7 +79,7 @@ class GiftCodeAdmin(KeepsHistory):
     empty_hint = _("No codes yet. The feed adds codes, or you can add one by hand.")
     retire_words = _(
         "The code is closed permanently: it is no longer redeemed for any member, and the feed "
-        "cannot add it again. Its history stays, and Bring back on its page undoes this."
+        "cannot add it again. Its history stays, and “Bring back” on its page undoes this."
     )
 
     list_display = [
@@ -164,7 +164,7 @@ class GiftCodeAdmin(KeepsHistory):
             obj.source = Source.ADMIN
         super().save_model(request, obj, form, change)
         if change and "expires_at" in form.changed_data and not obj.is_open:
-            words = gettext("Code %s is closed, and stays closed until you press Reopen code.")
+            words = gettext("Code %s is closed, and stays closed until you press “Reopen code”.")
             self.message_user(request, words % obj, messages.INFO)
         if not change:
             tasks.enqueue_on_commit(tasks.fan_out, obj.pk, Trigger.ADMIN, request.user.pk)

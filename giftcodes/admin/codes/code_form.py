@@ -16,20 +16,20 @@ from giftcodes.models import CodeState, GiftCode
 if TYPE_CHECKING:
     from django.utils.safestring import SafeString
 
-#: What to do about a code that is known already, by its state. The first {} is a link to it.
+#: What to do about a code that is known already, by its state. The first {} is a link to the code,
+#: and the second, if there is one, is the reason for its state.
 KNOWN = {
     CodeState.ACTIVE: _(
-        "This code is known already and active: {}. Use Redeem now to redeem it again."
+        "This code is known already and active: {}. Use “Redeem now” to redeem it again."
     ),
     CodeState.PROBING: _(
         "This code is known already: {}. The game did not know it, and it is being tried once "
-        "more for "
-        "one member."
+        "more for one member."
     ),
     CodeState.CLOSED: _(
-        "This code is known already and closed: {}. {} Use Reopen code if it works again."
+        "This code is known already and closed: {}. {} Use “Reopen code” if it works again."
     ),
-    CodeState.DELETED: _("This code was deleted: {}. {} Open its page and press Bring back."),
+    CodeState.DELETED: _("This code was deleted: {}. {} Open its page and press “Bring back”."),
 }
 
 
@@ -47,8 +47,7 @@ class GiftCodeForm(forms.ModelForm):  # type: ignore[type-arg]
             "published_on": _("Leave it empty if you do not know."),
             "expires_at": _(
                 "Codes that end sooner are redeemed sooner, and a code is closed when it ends. "
-                "Leave it "
-                "empty if you do not know: the game says when a code has expired."
+                "Leave it empty if you do not know: the game says when a code has expired."
             ),
         }
 

@@ -43,7 +43,8 @@ class Report:
 
         Args:
             request: the request of the person whose next page shows the lines.
-            is_silent: show nothing if there are no lines, because the next page is the answer.
+            is_silent: whether to show nothing if there are no lines, because the next page says
+                enough.
         """
         has_lines = False
         for level in _ORDER:

@@ -37,7 +37,8 @@ else:
 
     _Mixin = object
 
-#: A browser's number field accepts ASCII digits only, and submits `1.000` unchanged.
+#: Numbers are typed into a text field, because a browser's number field accepts only ASCII digits.
+#: `WholeNumberField` refuses `1.000`, which a number field submits and Django would read as 1.
 _WHOLE_NUMBER = {"form_class": WholeNumberField, "widget": UnfoldAdminTextInputWidget}
 _NUMBERS = (
     models.IntegerField,
@@ -94,7 +95,7 @@ class Scoped(_Mixin):
         return request is not None and lookup in lookups.allowed(self, request)
 
     def to_field_allowed(self, request: HttpRequest, to_field: str) -> bool:  # noqa: ARG002
-        """Whether this is the primary key. Pages find and name a row by no other field."""
+        """Whether the field is the primary key, by which alone pages find and name rows."""
         key = self.opts.pk
         return key is not None and to_field in (key.name, key.attname)
 
@@ -102,8 +103,8 @@ class Scoped(_Mixin):
         """The list with its filters.
 
         Raises:
-            DisallowedModelAdminLookup: the list has no such filter, or the filter has an unusable
-                value. In the second case Django would redirect to the list without any filter.
+            DisallowedModelAdminLookup: the address has a filter that the list does not offer, or an
+                unusable value. For such a value, Django would redirect to the unfiltered list.
         """
         try:
             return super().get_changelist_instance(request)
@@ -177,8 +178,8 @@ class Scoped(_Mixin):
     def get_actions(self, request: HttpRequest) -> Any:
         """The actions that this person may run.
 
-        Django offers an action that declares no permission to each person who sees the list.
-        Actions of other packages declare none. Here they need the change permission.
+        Django offers an action that declares no permission to everyone who sees the list. Actions
+        of other packages declare none, so here they need the change permission.
         """
         actions = super().get_actions(request)
         if self.has_change_permission(request):
@@ -202,7 +203,7 @@ class Scoped(_Mixin):
         return response
 
     def get_list_filter(self, request: HttpRequest) -> Any:
-        """Filters by a row of another model offer only what the person may see."""
+        """Let each filter by a row of another model offer only rows that the person may see."""
         return [self._filter(item) for item in super().get_list_filter(request)]
 
     def _filter(self, item: Any) -> Any:
@@ -210,7 +211,8 @@ class Scoped(_Mixin):
             return (item, OwnRowsFilter)
         return item
 
-    # Code that finds a row without `get_object` checks one of these permissions.
+    # These permissions also refuse rows that the person may not see, because some code finds a row
+    # without `get_object`.
     def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return super().has_view_permission(request, obj) and self._is_own(request, obj)
 
@@ -244,7 +246,7 @@ class PageOfRows(ChangeList):
         super().get_results(request)
         self.result_list: Any = list(self.result_list)
         if self.full_result_count is None and not (self.query or self.has_active_filters):
-            # Without a filter the count includes all rows, and the title needs no second count.
+            # Without a search or a filter the results are all rows, so no second count is needed.
             self.full_result_count = self.result_count
         scope.redact(self.result_list, request.user)
         self.model_admin.decorate(request, self.result_list)  # type: ignore[attr-defined]
@@ -258,7 +260,7 @@ class Page(Scoped, _ModelAdmin):
     empty_hint: Words | str = ""
     #: The actions that the page of one row offers as buttons.
     buttons: tuple[str, ...] = ()
-    #: Whether no button is highlighted, because none is the main purpose of the page.
+    #: If true, no button is highlighted, because none is the main purpose of the page.
     quiet_buttons = False
     #: Fields that officers can read but not write.
     reserved: tuple[str, ...] = ()
@@ -293,9 +295,8 @@ class Page(Scoped, _ModelAdmin):
             self.message_user(
                 request,
                 _(
-                    "Nothing was saved: another person, or the feed, saved the same at this "
-                    "moment. "
-                    "Look again."
+                    "Nothing was saved, because another person or the feed saved the same row at "
+                    "this moment. Open the page again and check it."
                 ),
                 messages.ERROR,
             )
@@ -332,7 +333,7 @@ class Page(Scoped, _ModelAdmin):
         return fields if scope.sees_all(request.user) else [*fields, *self.reserved]
 
     def get_actions(self, request: HttpRequest) -> Any:
-        """Leave out Django's bulk deletion, because rows with a history stay."""
+        """Leave out Django's bulk deletion, because rows with a history are never deleted."""
         actions = super().get_actions(request)
         actions.pop("delete_selected", None)
         return actions
@@ -349,7 +350,7 @@ class Page(Scoped, _ModelAdmin):
         """The address of the list."""
         return list_url(self.model)
 
-    # The permissions of actions. Viewing history and causing it are separate permissions.
+    # The permissions of actions. A person who may see rows may not always act on them.
     def has_redeem_permission(self, request: HttpRequest) -> bool:
         """Whether the user may start, stop and resume runs."""
         return _may(request, "change_redemption")
@@ -359,7 +360,7 @@ class Page(Scoped, _ModelAdmin):
         return _may(request, "change_giftcode")
 
     def has_operate_permission(self, request: HttpRequest) -> bool:
-        """Whether the user may change what officers may not."""
+        """Whether the user may change what officers may not change."""
         return self.has_change_permission(request) and scope.sees_all(request.user)
 
     def has_provider_permission(self, request: HttpRequest) -> bool:
@@ -378,7 +379,7 @@ def _may(request: HttpRequest, permission: str) -> bool:
 class History(Page):
     """Rows that only the pipeline writes: the pages show them and change nothing."""
 
-    # Counting a long history for "12 results (3,141,592 total)" would take longer than the page.
+    # In "12 results (3,141,592 total)", counting the total would take longer than the rest.
     show_full_result_count = False
 
     def has_add_permission(self, request: HttpRequest) -> bool:  # noqa: ARG002

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from giftcodes.admin.common.base import Page
 
-#: The number of lines that a group shows. The rest is counted.
+#: The maximum number of lines that a group shows. The page says how many more there are.
 MOST_SHOWN = 200
 #: The name of the form field which says that the person has seen the effects.
 SHOWN = "shown"

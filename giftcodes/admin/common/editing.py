@@ -25,7 +25,10 @@ if TYPE_CHECKING:
 
 
 class Editable(Page):
-    """Saves only the fields that were changed in the form, because the page may be minutes old."""
+    """Saves only the fields that were changed in the form.
+
+    The pipeline may have written the other fields since the page was opened.
+    """
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
         """Insert a new row, or update the changed fields of an existing one."""
@@ -52,14 +55,17 @@ class Editable(Page):
 
 
 class KeepsHistory(Editable):
-    """Rows that are never deleted: Delete calls `retire`, and its page says what that does."""
+    """Rows that are never deleted. The button “Delete” calls `retire` instead.
+
+    The page that asks for confirmation shows `retire_words`, which say what `retire` does.
+    """
 
     object_history_template = "admin/giftcodes/object_history.html"
     retire_words: Words | str = ""
     retire_action_words = _("Delete (keeps the history)")
 
     def retire(self, request: HttpRequest, rows: Iterable[Any], report: Report) -> None:
-        """Do for each row what Delete means for this model, and report the results."""
+        """Do for each row what “Delete” means for this model, and report the results."""
         raise NotImplementedError
 
     def history_view(
@@ -74,13 +80,13 @@ class KeepsHistory(Editable):
     def delete_view(
         self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
     ) -> Any:
-        """Ask for confirmation, and say what Delete does."""
+        """Ask for confirmation, and say what “Delete” does."""
         return super().delete_view(
             request, object_id, {"retire_words": self.retire_words, **(extra_context or {})}
         )
 
     def delete_model(self, request: HttpRequest, obj: Any) -> None:
-        """Retire the row. The Delete button calls this."""
+        """Retire the row. The button “Delete” calls this."""
         report = Report()
         self.retire(request, [obj], report)
         report.tell(request)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from django.http import HttpRequest
 
-#: The time between two requests of a page: while a run is open, and while no run is open.
+#: The time between two requests of a page: during a run, and while there is no run.
 BUSY_SECONDS = 2.0
 IDLE_SECONDS = 10.0
 

@@ -32,7 +32,7 @@ def can_be_id(key: Field[Any, Any], value: Any) -> bool:
 
 
 class _ShowsPossibleRows(_Widget):
-    """Ignores invalid IDs. Django would look up the chosen rows first, and fail on such an ID."""
+    """Leaves out invalid IDs. Django looks up the chosen rows, and would fail on such an ID."""
 
     def optgroups(self, name: str, value: Sequence[str], attrs: Any = None) -> Any:
         """The chosen rows, without IDs that no row can have. The form refuses those IDs."""

@@ -168,7 +168,7 @@ RULES: dict[type[Model], Callable[[Person], Q]] = {
 
 
 def redact(rows: Iterable[Model], person: Person) -> None:
-    """Remove the names of other guilds from member redemptions that are shown and not saved.
+    """Remove references to other guilds from member redemptions. Do not save the rows afterwards.
 
     A player may be in two guilds, and the request is sent for only one of them. The member
     redemption of the second guild then refers to that of the first guild, because the answer there

@@ -70,7 +70,8 @@ def entries_of(row: Any, person: scope.Person) -> tuple[list[Entry], bool]:
 
     Args:
         row: the row.
-        person: the person who reads the history. No guild that this person may not see is named.
+        person: the person who reads the history. The entries name only guilds that this person may
+            see.
 
     Returns:
         The newest entries, newest first, and whether there are older ones.
@@ -171,7 +172,10 @@ def _of_version(before: Any, version: Any, related: _Related) -> Entry | None:
 
 
 def _logged(row: Model, since: dt.datetime | None) -> Iterable[Entry]:
-    """The actions that the admin logged, except those that the versions describe better."""
+    """The actions that the admin logged, except changes of fields, which the versions describe.
+
+    Changes before the first version are included.
+    """
     kind = ContentType.objects.get_for_model(row)
     logs = LogEntry.objects.filter(content_type=kind, object_id=str(row.pk)).select_related("user")
     for log in logs.order_by("-action_time")[:MOST_ENTRIES]:

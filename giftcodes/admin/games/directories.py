@@ -55,7 +55,7 @@ class DirectoryAdmin(History):
     def state_shown(self, directory: Directory) -> SafeString:
         config = settings.PROVIDERS.get(directory.provider)
         if config is None or not config.has_directory:
-            return badge("off", _("off: no key or address is set"))
+            return badge("off", _("off: the key or the address of the directory is not set"))
         if directory.key_refused:
             return badge("failed", _("the key is refused"))
         return badge("failed", _("failing")) if directory.failures else badge("on", _("on"))

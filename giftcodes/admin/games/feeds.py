@@ -39,7 +39,8 @@ _READ_ONLY = [
 @admin.register(Feed)
 class FeedAdmin(Editable):
     intro = _(
-        "Where the codes come from. Each feed is polled automatically; Poll now polls it at once."
+        "Where the codes come from. Each feed is polled automatically. The action “Poll now” polls "
+        "a feed at once."
     )
 
     list_display = ["provider", "state_shown", "answered_at", "next_poll_at", "failures", "error"]
@@ -67,7 +68,7 @@ class FeedAdmin(Editable):
     def state_shown(self, feed: Feed) -> SafeString:
         config = settings.PROVIDERS.get(feed.provider)
         if config is None or not config.has_feed:
-            return badge("off", _("off: no address or salt is set"))
+            return badge("off", _("off: the feed's address or the game's salt is not set"))
         if not feed.enabled:
             return badge("paused", _("not polled"))
         return badge("failed", _("failing")) if feed.failures else badge("on", _("on"))

@@ -88,7 +88,7 @@ class RateBudgetAdmin(History):
             return badge("on", _("on"))
         label = PauseKind(budget.pause_kind).label
         if budget.is_probing(timezone.now()):
-            return badge("probing", _("%s: one request checks whether it is over") % label)
+            return badge("probing", _("%s: one request checks whether the pause can end") % label)
         return badge("paused", label)
 
     @admin.display(description=_("requests in this window"))

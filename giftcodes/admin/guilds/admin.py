@@ -36,8 +36,7 @@ class GuildAdmin(KeepsHistory):
     retire_words = _(
         "The guild becomes inactive: codes are no longer redeemed for its members, and waiting "
         "redemptions are cancelled. Its members and their history stay, and you can activate it "
-        "again "
-        "at any time."
+        "again at any time."
     )
 
     list_display = ["name", "provider", "realm", "members_shown", "active", "automatic", "priority"]
@@ -46,7 +45,7 @@ class GuildAdmin(KeepsHistory):
     actions = ["redeem_now", "activate", "deactivate"]
     buttons = ("redeem_now",)
     autocomplete_fields = ["officers"]
-    #: With these fields, an officer could get priority over other guilds, or give others access.
+    #: If officers could write these fields, they could put their guild first or give people access.
     reserved = ("name", "provider", "active", "priority", "officers")
     fieldsets = [
         (None, {"fields": ["name", "provider", "realm", "look_at"]}),
@@ -118,7 +117,7 @@ class GuildAdmin(KeepsHistory):
 
     @admin.action(description=_("Redeem now: all active codes"), permissions=["redeem"])
     def redeem_now(self, request: HttpRequest, guilds: QuerySet[Guild]) -> None:
-        """Start every active code of the guilds' games, even if automatic redeeming is off."""
+        """Start a run of each active code for each guild, even if automatic redeeming is off."""
         report = Report()
         pairs: list[tuple[int, int]] = []
         for guild in guilds:
@@ -166,7 +165,7 @@ class GuildAdmin(KeepsHistory):
         for guild in rows:
             if not guild.active:
                 report.nothing(
-                    gettext("Guild %s is inactive already. A guild with its history stays.") % guild
+                    gettext("Guild %s is inactive already. Nothing was deleted.") % guild
                 )
                 continue
             self._switch(request, guild, active=False)

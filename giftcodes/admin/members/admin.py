@@ -15,6 +15,7 @@ from django.utils.translation import gettext_lazy as _
 
 from giftcodes import tasks
 from giftcodes.admin.common.action_report import Report
+from giftcodes.admin.common.confirmation import log
 from giftcodes.admin.common.editing import KeepsHistory
 from giftcodes.admin.common.html import NOTHING, badge, link, list_link
 from giftcodes.admin.games.directories import directory_words
@@ -22,6 +23,7 @@ from giftcodes.admin.members.bulk_actions import move, set_realm
 from giftcodes.admin.members.export import csv_of, log_export, workbook_of
 from giftcodes.admin.members.player_page import may_open
 from giftcodes.models import Member, MemberRedemption
+from giftcodes.services.members import set_on_members
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -55,8 +57,7 @@ class MemberForm(forms.ModelForm):  # type: ignore[type-arg]
         if not known.active:
             words = _(
                 "Player {} is an inactive member of this guild: {}. Open that page and make the "
-                "member "
-                "active."
+                "member active."
             )
         raise ValidationError(
             {"player_id": format_html(str(words), known.player_id, link(known))}, code="unique"
@@ -73,10 +74,8 @@ class MemberAdmin(KeepsHistory):
     empty_hint = _("No members yet: add a guild first, then its players.")
     retire_words = _(
         "The member becomes inactive: codes are no longer redeemed for the player in this guild, "
-        "and "
-        "waiting redemptions are cancelled. The history stays, and you can make the member "
-        "active again "
-        "at any time."
+        "and waiting redemptions are cancelled. The history stays, and you can make the member "
+        "active again at any time."
     )
 
     list_display = ["player_id", "nickname", "guild", "realm_shown", "active", "opted_out_shown"]
@@ -152,13 +151,15 @@ class MemberAdmin(KeepsHistory):
     def activate(self, request: HttpRequest, members: QuerySet[Member]) -> None:
         """Make members active again. They catch up on all active codes."""
         report = Report()
-        for member in members:
-            if member.active:
-                report.nothing(gettext("%s is active already.") % member)
-            else:
-                self._switch(request, member, active=True)
-                report.done(gettext("%s is active and catches up on all active codes.") % member)
-        self._catch_up(members)
+        changed, same = set_on_members(
+            members.values_list("pk", flat=True), "active", lambda _member: True
+        )
+        for member in changed:
+            report.done(gettext("%s is active and catches up on all active codes.") % member)
+        for member in same:
+            report.nothing(gettext("%s is active already.") % member)
+        log(request, changed, gettext("Made active."))
+        self._catch_up([*changed, *same])
         report.tell(request)
 
     @admin.action(description=KeepsHistory.retire_action_words, permissions=["delete"])
@@ -195,25 +196,17 @@ class MemberAdmin(KeepsHistory):
 
     def retire(self, request: HttpRequest, rows: Iterable[Member], report: Report) -> None:
         """Make members inactive."""
-        members = list(rows)
-        for member in members:
-            if not member.active:
-                report.nothing(
-                    gettext("%s is inactive already. A member with history stays.") % member
-                )
-                continue
-            self._switch(request, member, active=False)
+        changed, same = set_on_members(
+            [member.pk for member in rows], "active", lambda _member: False
+        )
+        for member in changed:
             report.done(
                 gettext("%s is inactive now. Nothing was deleted: the history stays.") % member
             )
-        self._catch_up(members)
-
-    def _switch(self, request: HttpRequest, member: Member, *, active: bool) -> None:
-        member.active = active
-        member.save(update_fields=["active"])
-        self.log_change(
-            request, member, gettext("Made active.") if active else gettext("Made inactive.")
-        )
+        for member in same:
+            report.nothing(gettext("%s is inactive already. A member with history stays.") % member)
+        log(request, changed, gettext("Made inactive."))
+        self._catch_up([*changed, *same])
 
     def _catch_up(self, members: Iterable[Member]) -> None:
         if guild_ids := sorted({member.guild_id for member in members}):

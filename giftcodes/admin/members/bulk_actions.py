@@ -15,7 +15,7 @@ from giftcodes.admin.common.confirmation import SHOWN, confirmation_page, group,
 from giftcodes.form_fields import WholeNumberField
 from giftcodes.models import Guild, Member
 from giftcodes.models.guild import own_realm
-from giftcodes.services.members import MoveResult, move_members
+from giftcodes.services.members import MoveResult, move_members, set_on_members
 
 if TYPE_CHECKING:
     from django.db.models import QuerySet
@@ -58,7 +58,7 @@ def move(request: HttpRequest, page: Page, members: QuerySet[Member]) -> HttpRes
     title = _("Move members to another guild")
     if not form.is_valid():
         intro = _(
-            "The members become inactive in their guild, and active in the other one. Their "
+            "The members become inactive in their guild, and active in the new one. Their "
             "history and the notes about them stay, and no code is redeemed for them twice."
         )
         chosen = group(_("Chosen"), "pending", members)
@@ -88,8 +88,10 @@ def move(request: HttpRequest, page: Page, members: QuerySet[Member]) -> HttpRes
             intro=_("Nothing has been changed yet. These members would move to guild %s.") % guild,
             confirm=_("Move"),
             groups=[
-                group(_("Moves"), "redeemed", result.moved),
-                group(_("Stays"), "failed", [f"{member} {why}" for member, why in result.refused]),
+                group(_("Would move"), "redeemed", result.moved),
+                group(
+                    _("Would stay"), "failed", [f"{member} {why}" for member, why in result.refused]
+                ),
             ],
             has_something=bool(result.moved),
             title=title,
@@ -142,19 +144,18 @@ def set_realm(request: HttpRequest, page: Page, members: QuerySet[Member]) -> Ht
             form=form,
             is_asking=True,
         )
-    report, changed = Report(), []
-    for member in members.select_related("guild"):
-        realm = own_realm(member.guild, form.cleaned_data["realm"])
-        if member.realm != realm:
-            member.realm = realm
-            member.save(update_fields=["realm"])
-            changed.append(member)
-            report.done(
-                gettext("%(member)s: realm %(realm)s.")
-                % {"member": member, "realm": realm or member.guild.realm}
-            )
-        else:
-            report.nothing(gettext("%s has this realm already.") % member)
+    realm = form.cleaned_data["realm"]
+    changed, same = set_on_members(
+        members.values_list("pk", flat=True), "realm", lambda member: own_realm(member.guild, realm)
+    )
+    report = Report()
+    for member in changed:
+        report.done(
+            gettext("%(member)s has realm %(realm)s now.")
+            % {"member": member, "realm": member.realm or member.guild.realm}
+        )
+    for member in same:
+        report.nothing(gettext("%s has this realm already.") % member)
     log(request, changed, gettext("Set the realm."))
     if changed:
         tasks.enqueue_on_commit(tasks.catch_up, sorted({member.guild_id for member in changed}))

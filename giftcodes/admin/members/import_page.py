@@ -31,8 +31,8 @@ if TYPE_CHECKING:
     from django.db.models import QuerySet
     from django.http import HttpRequest, HttpResponse
 
-#: About 20,000 lines. Django accepts 2.5 MB in a form (DATA_UPLOAD_MAX_MEMORY_SIZE). A multipart
-#: form does not change the size of the text; URL encoding makes Chinese three times as long.
+#: About 20,000 lines. Django accepts 2.5 MB in a form (DATA_UPLOAD_MAX_MEMORY_SIZE). The forms are
+#: multipart, because URL encoding would make Chinese text three times as long.
 MOST_BYTES = 1_000_000
 _TOO_LONG = _("The list is longer than 1 MB. Split it, and import the parts.")
 _EXAMPLE = "player_id, nickname, realm\n123456789, Amber\n123456790, Birch, 1043"
@@ -150,13 +150,14 @@ def _preview(
             group(_("Not used"), "failed", [str(line) for line in unused]),
             group(_("Opted out, and left out"), "opted-out", result.opted_out),
             group(_("New"), "redeemed", [names[player] for player in result.added]),
-            group(_("Back again"), "redeemed", result.reactivated),
+            group(_("Active again"), "redeemed", result.reactivated),
             group(
                 _("Changed"), "running", [f"{player}: {what}" for player, what in result.updated]
             ),
         ],
         "unchanged": result.already_there - len(result.updated) - len(result.reactivated),
-        # Only guilds that this person may see count. Otherwise an officer could look up any player.
+        # Guilds that this person may not see are left out. Otherwise an officer could use this
+        # number to find out whether a player is a member anywhere.
         "elsewhere": others.exclude(guild=guild).values("player_id").distinct().count(),
     }
 
@@ -166,7 +167,7 @@ def _apply(request: HttpRequest, guild: Guild, listed: MemberList) -> HttpRespon
     result = import_members(guild.pk, listed.members, source=Source.ADMIN, user_id=request.user.pk)
     words = gettext("Imported %(summary)s.") % {"summary": summary(listed, result)}
     log(request, [guild], words)
-    undo = list_link(MemberImport, gettext("It can be undone."), guild__id__exact=guild.pk)
+    undo = list_link(MemberImport, gettext("The import can be undone."), guild__id__exact=guild.pk)
     messages.success(request, format_html("{} {}", words, undo) if result.import_id else words)
     for line in sorted([*listed.bad, *listed.repeated], key=lambda line: line.line)[:10]:
         messages.warning(request, str(line))

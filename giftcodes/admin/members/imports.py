@@ -123,11 +123,11 @@ def _change(before: Any, after: Any) -> str:
 def _groups(result: UndoResult) -> list[dict[str, Any]]:
     return [
         group(_("Cannot be undone"), "failed", [result.obstacle] if result.obstacle else []),
-        group(_("Is removed again"), "cancelled", result.deleted),
-        group(_("Becomes inactive, because it has a history"), "cancelled", result.retired),
-        group(_("Becomes as before"), "redeemed", result.restored),
+        group(_("Would be removed again"), "cancelled", result.deleted),
+        group(_("Would become inactive, because they have a history"), "cancelled", result.retired),
+        group(_("Would get the earlier values back"), "redeemed", result.restored),
         group(
-            _("Stays, because it has been changed since"),
+            _("Would not change, because they have been edited since"),
             "failed",
             [f"{who}: {what}" for who, what in result.kept],
         ),
@@ -142,7 +142,7 @@ def _words(result: UndoResult) -> str:
     parts: dict[str, Sized] = {
         gettext("%d removed"): result.deleted,
         gettext("%d inactive now"): result.retired,
-        gettext("%d as before"): result.restored,
+        gettext("%d restored"): result.restored,
         gettext("%d unchanged, because they have been edited since"): result.kept,
     }
     return ", ".join(words % len(found) for words, found in parts.items() if found) + "."

@@ -137,7 +137,7 @@ _WISHES = {"opt_out": _opt_out, "opt_in": _opt_in, "export": _export, "erase": _
 
 
 def _note(request: HttpRequest, provider: str, player_id: str, words: str) -> None:
-    """Add words to the history of the opt-out, which has only a hash of the player."""
+    """Add words to the history of the opt-out, which identifies the player only by a hash."""
     log(request, [OptOut(player_hash=player_hash(provider, player_id))], words)
 
 

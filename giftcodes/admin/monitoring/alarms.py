@@ -60,7 +60,7 @@ class AlarmAdmin(History):
 
     @admin.display(description=_("about"))
     def about(self, alarm: Alarm) -> SafeString | str:
-        """A link to the subject of the alarm, if it has a page."""
+        """The subject of the alarm, with a link to the subject's page if there is one."""
         name = SUBJECT_MODELS.get(alarm.kind)
         if name is None:
             return alarm.subject
@@ -83,5 +83,5 @@ class HeartbeatAdmin(History):
         "When the periodic tasks last ran. The tick runs four times a second while everything is "
         "well."
     )
-    empty_hint = _("Beat has not run yet.")
+    empty_hint = _("No periodic task has run yet.")
     list_display = ["name", "at"]

@@ -88,10 +88,9 @@ class AnnouncementAdmin(History):
 class AlarmNoticeAdmin(History):
     intro = _(
         "Messages to the operator's channel (OPERATOR_CHANNEL in the settings), and the delivery "
-        "of "
-        "each."
+        "of each."
     )
-    empty_hint = _("The operator has been sent no message yet.")
+    empty_hint = _("No message has been sent to the operator yet.")
     list_display = ["created_at", "kind", "alarm", "delivery_shown", "sent_at", "error"]
     list_select_related = ["alarm"]
     list_filter = ["state", "kind"]

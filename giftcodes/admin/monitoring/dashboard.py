@@ -76,7 +76,7 @@ def live(request: HttpRequest) -> JsonResponse:
 
 
 def live_chart(request: HttpRequest) -> JsonResponse:
-    """Respond with the chart. It counts two weeks of answers, so the page fetches it rarely."""
+    """Respond with the chart. The page fetches it rarely: counting two weeks of answers is slow."""
     if not may_look(request):
         raise PermissionDenied
     shown = chart(scope.visible(Attempt.objects.all(), request.user))

@@ -72,7 +72,7 @@ def first_steps(person: Any) -> list[Step]:
 
 
 def _steps_of_officer(person: Any) -> list[Step]:
-    """The steps for an officer. Games and guilds are not among them: only operators add those."""
+    """The steps for an officer, without games and guilds, which only operators add."""
     if scope.visible(MemberRedemption.objects.settled(), person).exists():
         return []
     return [

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def journal_lines(events: QuerySet[RedemptionEvent]) -> list[dict[str, Any]]:
-    """Events in the form in which the journals on other pages show them."""
+    """For each event, the values that the journals on other pages show."""
     return [
         {
             "kind": event.kind,
@@ -136,9 +136,9 @@ class AttemptAdmin(History):
 @admin.register(PrunedFigure)
 class PrunedFigureAdmin(History):
     intro = _(
-        "The number of attempts and journal entries of each day that were deleted because of their "
-        "age."
+        "For each day, the number of its attempts and journal entries that were deleted because of "
+        "their age."
     )
-    empty_hint = _("Nothing has been old enough yet.")
+    empty_hint = _("Nothing has been old enough to be deleted yet.")
     list_display = ["day", "provider", "of", "what", "number"]
     list_filter = ["of", "provider"]

@@ -33,7 +33,9 @@ _EXPECTED = (RunState.RUNNING, RunState.PENDING)
 
 @admin.register(Redemption)
 class RedemptionAdmin(History):
-    intro = _("Each code for each guild. A run is locked: while it runs, a second one is refused.")
+    intro = _(
+        "Each code for each guild. A redemption is locked while it runs: a second start is refused."
+    )
     empty_hint = _(
         "No redemptions yet: they appear as soon as there is a guild and a code of its game."
     )
@@ -90,7 +92,7 @@ class RedemptionAdmin(History):
             return badge("stopping", _("stopping"))
         return badge(redemption.state, redemption.get_state_display())
 
-    @admin.display(description=_("members who have it"))
+    @admin.display(description=_("members who have the code"))
     def progress(self, redemption: Redemption) -> str:
         counted: dict[State, int] = redemption.counted  # type: ignore[attr-defined]
         settled = sum(number for state, number in counted.items() if state in SETTLED)
@@ -101,7 +103,7 @@ class RedemptionAdmin(History):
 
     @admin.display(description=_("left"))
     def left(self, redemption: Redemption) -> str:
-        """The estimated time, and the number of requests of other runs before the last request."""
+        """The estimated time left, and how many requests of others precede the run's last one."""
         outlook: Outlook | None = redemption.outlook  # type: ignore[attr-defined]
         if not outlook:
             return NOTHING
@@ -143,7 +145,7 @@ class RedemptionAdmin(History):
             if redemption.member_redemptions.unsettled().exists():
                 pairs.append((redemption.guild_id, redemption.gift_code_id))
             else:
-                report.nothing(gettext("%s: all members have it.") % redemption)
+                report.nothing(gettext("%s: all members have the code.") % redemption)
         redeem_now(pairs, user_id=request.user.pk, report=report)
         report.tell(request)
 

@@ -44,7 +44,7 @@ COLUMNS = (10, 20, 40)
 GUILDS_TO_CHOOSE = 1_000
 UNSETTLED = "unsettled"
 
-#: The sign of each state. Cells differ in sign and in colour, so that one of the two is enough.
+#: The sign of each state. Cells differ in sign and in colour: either is enough to tell them apart.
 SIGNS = {
     State.REDEEMED: "✓",
     State.ALREADY_RECEIVED: "✓",
@@ -57,7 +57,7 @@ SIGNS = {
     State.FAILED: "✗",
     State.CANCELLED: "–",
 }
-MISSING = gettext_lazy("not part of it")
+MISSING = gettext_lazy("not part of the redemption")
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +91,7 @@ class Wish:
 
     @classmethod
     def of(cls, request: HttpRequest) -> Wish:
-        """Read the choices from the address. If it names no guild, the first one is used.
+        """Read the choices from the address. If it names no guild, the first active one is used.
 
         Raises:
             Http404: there is no such guild, or this person may not see it.
@@ -218,7 +218,7 @@ def cell(standing: Standing) -> Cell:
 
 
 def _query(request: HttpRequest) -> str:
-    """The parameters that links to other pages and to the export keep: all but the page number."""
+    """The address's parameters without the page number, for links to other pages and the export."""
     query = request.GET.copy()
     query.pop("p", None)
     return query.urlencode()

@@ -53,7 +53,7 @@ class Line:
 
 
 def lines_of(codes: Iterable[GiftCode], person: Any, report: Report) -> list[Line]:
-    """A line for each code and each active guild of its game, by the guilds' priority.
+    """A line for each code and each active guild of its game, in the order of the guilds' priority.
 
     Args:
         codes: the codes to redeem.
@@ -92,7 +92,8 @@ def lines_of(codes: Iterable[GiftCode], person: Any, report: Report) -> list[Lin
 def chosen_of(lines: list[Line], request: HttpRequest) -> list[Line]:
     """The lines that the person has chosen in the form.
 
-    If no form was sent, or if it has too many lines to choose from, these are the wanted lines.
+    If no form was sent, or if it has too many lines to choose from, these are the lines
+    with `is_wanted`.
     """
     if "chosen" not in request.POST:
         return [line for line in lines if line.is_wanted]

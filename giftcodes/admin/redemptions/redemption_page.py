@@ -97,7 +97,7 @@ def _counts(redemption: Redemption, tally: dict[State, int]) -> list[dict[str, A
 
 
 def _outlook(redemption: Redemption) -> dict[str, Any] | None:
-    """The time when the redemption ends, and the requests before it. None without an estimate."""
+    """The estimated end and the requests until then, or None if there is no estimate."""
     if redemption.state not in (RunState.RUNNING, RunState.PENDING):
         return None
     outlooks = read_outlooks()

@@ -41,7 +41,7 @@ def channel_client_for(
 ) -> ChannelClient:
     """Return the client for an address of a Discord webhook or of a service that Apprise supports.
 
-    It does not look up the host.
+    The host in the address is not looked up; `check_host` does that.
 
     Args:
         address: the channel's address. It is a secret, so no error contains it.
@@ -58,7 +58,10 @@ def channel_client_for(
             address, total_seconds=total_seconds, connect_seconds=connect_seconds, rules=rules
         )
     if "://" not in address or address.startswith(("http://", "https://")):
-        message = "Not the address of a Discord webhook, nor one of Apprise (service://…)."
+        message = (
+            "This is not the address of a Discord webhook. For another service, write its Apprise "
+            "address (service://…)."
+        )
         raise BadAddressError(message)
     return AppriseClient(address, total_seconds=total_seconds, rules=rules)
 

@@ -1,8 +1,8 @@
-"""Channels of other services, by Apprise addresses (https://github.com/caronc/apprise/wiki).
+"""Channels that the library Apprise supports (https://github.com/caronc/apprise/wiki).
 
-Their messages cannot be edited. `services` decides which addresses are allowed, and `safe_text`
-makes names harmless. The rule about private addresses applies to every connection that Apprise
-makes. Redirects are not followed.
+Their messages cannot be edited. The module `services` decides which addresses are allowed, and
+`safe_text` makes names harmless. The rule about private addresses (`http.destinations`) applies to
+every connection that Apprise makes. Redirects are not followed.
 """
 
 from __future__ import annotations
@@ -70,10 +70,10 @@ class AppriseClient:
     def create(self, message: Message) -> Delivery:
         """Post a message, once.
 
-        Apprise returns only True or False, so this also looks at the HTTP answers. After False, the
-        message may have been posted, unless no connection was made or the only answer asks us to
-        wait. Apprise has no time limit for the whole request, so it runs in a thread, which is
-        abandoned when the time is up.
+        Apprise returns only True or False, so this method also looks at the HTTP answers. If the
+        result is False, the message may have been posted, unless no connection was made or the only
+        answer asks us to wait. Apprise has no time limit for the whole request, so it is called in
+        a thread, which is abandoned when the time is up.
         """
         results: queue.SimpleQueue[Delivery] = queue.SimpleQueue()
         threading.Thread(
@@ -91,7 +91,7 @@ class AppriseClient:
         with guarded(self._rules.private_hosts) as guard, noted_answers() as answers:
             try:
                 is_sent = bool(self._plugin.notify(**_arguments(message, self._service.markup)))
-            except Exception:  # noqa: BLE001 (its text may contain the address)
+            except Exception:  # noqa: BLE001 (dropped: its text may contain the address)
                 is_sent = False
         return _delivery(is_sent=is_sent, guard=guard, answers=answers)
 
@@ -117,13 +117,14 @@ def _delivery(*, is_sent: bool, guard: Guard, answers: list[requests.Response]) 
     if is_sent and any(_is_web_page(answer) for answer in answers):
         return Delivery(
             DeliveryOutcome.UNKNOWN,
-            error="The answer is a web page, and not one of the channel's service.",
+            error="The answer is a web page, not an answer of the channel's service. Check the "
+            "channel's address.",
         )
     if is_sent:
         return Delivery(DeliveryOutcome.DELIVERED)
     return Delivery(
         DeliveryOutcome.UNKNOWN,
-        error="The channel's service did not take the message. Check its address.",
+        error="The channel's service did not take the message. Check the channel's address.",
     )
 
 
@@ -142,9 +143,9 @@ def _plugin(address: str, service: Service, *, seconds: float) -> Any:
         import apprise
         from apprise.plugins import url_to_dict
     except ImportError as error:
-        message = "For channels other than Discord's the package apprise must be installed."
+        message = "This channel needs the package apprise, which is not installed. Install it."
         raise BadAddressError(message) from error
-    # Its log lines contain addresses, at every level.
+    # Apprise's log lines contain addresses, at every log level.
     logging.getLogger("apprise").disabled = True
     parsed: dict[str, Any] | None = url_to_dict(address)  # type: ignore[no-untyped-call]
     plugin = None
@@ -155,13 +156,13 @@ def _plugin(address: str, service: Service, *, seconds: float) -> Any:
         plugin = apprise.Apprise.instantiate(parsed, asset=asset)
         take_over()
     if plugin is None:
-        message = "Apprise does not know this address: look at its list of services."
+        message = "Apprise does not know this address. Compare it with Apprise's list of services."
         raise BadAddressError(message)
     return plugin
 
 
 def _arguments(message: Message, markup: Markup) -> dict[str, str]:
-    """Return the message as arguments for Apprise. Only our own link stays as it is."""
+    """Return the message as arguments for Apprise. All texts except our own link are made safe."""
     facts = "\n".join(f"{name}: {value}" for name, value in message.facts)
     words = "\n\n".join(part for part in (message.text, facts) if part)
     room = TEXT_LENGTH - (len(message.url) + 2 if message.url else 0)

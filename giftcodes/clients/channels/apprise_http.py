@@ -1,8 +1,8 @@
-"""HTTP for Apprise's plug-ins, without proxies and redirects. It records the answers.
+"""HTTP for Apprise's plug-ins, without proxies and redirects, and with a record of the answers.
 
 A plug-in calls functions of the module `requests`, which read proxies and passwords from the
-environment, and it returns only True or False. So the name `requests` in the plug-ins is replaced
-by the object defined here.
+environment, and it returns only True or False. So the name `requests` in the plug-ins' modules is
+bound to the object `_REQUESTS`, which is defined here.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _METHODS = frozenset({"delete", "get", "head", "options", "patch", "post", "put"
 
 
 class _Requests:
-    """The module `requests`, but with its own functions for sending requests."""
+    """A substitute for the module `requests` that differs only in the functions that send."""
 
     def __getattr__(self, name: str) -> Any:
         if name in _METHODS:
@@ -42,7 +42,7 @@ _REQUESTS = _Requests()
 
 
 def take_over() -> None:
-    """Make all loaded plug-ins use this module. It is safe to call this repeatedly."""
+    """Make all loaded plug-ins use `_REQUESTS`. It is safe to call this repeatedly."""
     for name, module in list(sys.modules.items()):
         if name.startswith("apprise.plugins.") and vars(module).get("requests") is requests:
             module.requests = _REQUESTS  # type: ignore[attr-defined]

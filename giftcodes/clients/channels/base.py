@@ -14,7 +14,8 @@ from typing import Protocol
 from giftcodes.clients.http.destinations import NO_PRIVATE_HOSTS, PrivateHosts
 
 ERROR_LENGTH = 300
-#: The wait after a 429 that does not say how long. The outbox's own back-off is longer, and grows.
+#: The wait after an HTTP 429 that does not say how long to wait. It may be short, because the
+#: outbox has its own back-off, which is longer and grows.
 UNNAMED_WAIT_SECONDS = 1.0
 _JOINER = "\u200d"
 _LOOSE_ENDS = " \t\r\n,;:-"
@@ -36,7 +37,7 @@ class Message:
     Args:
         title: one line.
         text: one or more lines.
-        facts: the name and value of each figure.
+        facts: pairs of a name and a value, for example of a count. They are shown as a list.
         url: a page with details. Empty if there is none.
         severity: the severity, for channels that can show it.
     """
@@ -89,7 +90,8 @@ class ChannelRules:
 
     Args:
         private_hosts: the private hosts at which a channel may be.
-        more_schemes: Apprise's schemes that are allowed besides the known ones, in lower case.
+        more_schemes: Apprise's schemes that are allowed besides those in `services.SERVICES`, in
+            lower case.
     """
 
     private_hosts: PrivateHosts = NO_PRIVATE_HOSTS
@@ -109,7 +111,7 @@ class ChannelClient(Protocol):
     """A client of one channel. Its methods never raise or sleep, and keep to their time limit."""
 
     can_edit: bool
-    #: The host that a person typed. Empty if the service has its own host.
+    #: The host that a person typed in the address. Empty if the service's host is fixed.
     host: str
 
     def create(self, message: Message) -> Delivery:
@@ -148,8 +150,8 @@ def shortened(text: str, limit: int, *, length: Callable[[str], int] = len) -> s
 def _last_break(text: str, end: int) -> int:
     """Return the best place to cut, at `end` or before.
 
-    This is after a word. If that would lose too much, it is a place that splits no number, code or
-    Latin word. If there is no such place, it is between any two characters.
+    The best place is after a word. If that would lose more than half of the text, it is a place
+    that splits no number, code or Latin word. If there is none, it is between any two characters.
     """
     places = range(end, 0, -1)
     words = next((at for at in places if text[at].isspace() and not text[at - 1].isspace()), 0)
@@ -160,14 +162,14 @@ def _last_break(text: str, end: int) -> int:
 
 
 def _is_between(text: str, at: int) -> bool:
-    """Whether a cut at `at` splits no number, code, Latin word or combined character."""
+    """Return whether a cut at `at` splits no number, code, Latin word or combined character."""
     return not (
         text[at - 1].isascii() and text[at].isascii() and text[at].isalnum()
     ) and not _joins(text, at)
 
 
 def _joins(text: str, at: int) -> bool:
-    """Whether the character at `at`, such as an accent, combines with the one before it."""
+    """Return whether the character at `at`, such as an accent, combines with the one before it."""
     sign = text[at]
     is_part = (
         unicodedata.combining(sign)

@@ -1,7 +1,8 @@
 """Discord's webhooks: create a message, and edit it later.
 
-Facts: https://discord.com/developers/docs/resources/webhook and …/topics/rate-limits. Our URL names
-the API version: without one, `retry_after` is in milliseconds; since version 8, it is in seconds.
+Documentation: https://discord.com/developers/docs/resources/webhook and …/topics/rate-limits. Our
+URL names version 10 of the API. Since version 8, `retry_after` is in seconds; if the URL named no
+version, it would be in milliseconds.
 """
 
 from __future__ import annotations
@@ -45,7 +46,8 @@ TITLE_LENGTH, TEXT_LENGTH, FACTS, NAME_LENGTH, VALUE_LENGTH, TOTAL_LENGTH = (
     1024,
     6000,
 )
-#: The longest wait after a success. If Discord needs more, it refuses the next request.
+#: The longest wait after a delivered message. If Discord needs a longer one, it refuses the next
+#: request.
 LONGEST_PAUSE_SECONDS = 3_600.0
 
 _PATH = re.compile(r"/api(?:/v[0-9]+)?/webhooks/([0-9]{1,25})/([A-Za-z0-9_.-]{1,120})/?")
@@ -66,9 +68,10 @@ _COLOURS = {
 # Discord's own codes: https://discord.com/developers/docs/topics/opcodes-and-status-codes#json
 _NO_SUCH_CHANNEL, _NO_SUCH_MESSAGE, _NO_SUCH_WEBHOOK, _BAD_TOKEN = 10003, 10008, 10015, 50027
 _NO_REASON = 0
-#: Too many edits of a message that is in an announcement channel or older than an hour.
+#: The codes for too many edits of a message that is in an announcement channel or older than an
+#: hour.
 _EDITED_TOO_OFTEN = frozenset({20022, 30046})
-#: The thread is archived. A new message opens it unless it is locked, but an edit does not.
+#: The codes for an archived thread. A new message opens it unless it is locked; an edit does not.
 _CLOSED_THREAD = frozenset({50083, 160005})
 
 
@@ -137,7 +140,7 @@ class DiscordClient:
             return _delivered(response, answer)
         if status < 400:
             return self._failed(
-                DeliveryOutcome.UNKNOWN, f"The answer is not Discord's (HTTP {status})."
+                DeliveryOutcome.UNKNOWN, f"The answer did not come from Discord (HTTP {status})."
             )
         if status >= 500:
             return self._failed(
@@ -154,7 +157,7 @@ class DiscordClient:
             return self._failed(DeliveryOutcome.LATER, words, _wait_seconds(response, answer))
         if code is None:
             words = (
-                "Not Discord itself, but a proxy in front of it refused the message "
+                "A proxy in front of Discord, not Discord itself, refused the message "
                 f"(HTTP {status})."
             )
             return self._failed(DeliveryOutcome.LATER, words, _wait_seconds(response, answer))
@@ -171,7 +174,7 @@ class DiscordClient:
 
 
 def is_webhook(address: str) -> bool:
-    """Whether an address has the form of a Discord webhook."""
+    """Return whether an address has the form of a Discord webhook's address."""
     try:
         parts = urlsplit(_as_discord_writes(address))
     except ValueError:
@@ -221,13 +224,16 @@ def _encoded(message: Message) -> bytes:
 
 
 def _parts(address: str) -> tuple[str, dict[str, str], tuple[str, ...]]:
-    """Return the URL with our API version, its query (a thread), and the secret parts of it."""
+    """Return the URL of a webhook, its query (the thread, if any), and the secrets to redact.
+
+    The URL names the version of the API that we use.
+    """
     parts = urlsplit(_as_discord_writes(address))
     match = _PATH.fullmatch(parts.path)
     if match is None or parts.scheme not in ("http", "https") or "@" in parts.netloc:
         message = (
-            "This is not the address of a Discord webhook: copy it in the channel's settings, "
-            "“Integrations”."
+            "This is not the address of a Discord webhook. Copy the address from “Integrations” in "
+            "the channel's settings."
         )
         raise BadAddressError(message)
     if parts.scheme != "https" and parts.hostname not in _LOCAL_HOSTS:
@@ -272,12 +278,12 @@ def _refusal(status: int, code: int, words: str) -> tuple[DeliveryOutcome, str]:
     if code in (_NO_SUCH_WEBHOOK, _BAD_TOKEN):
         return (
             DeliveryOutcome.GONE,
-            f"The webhook no longer exists (HTTP {status}). Make a new one.",
+            f"The webhook no longer exists (HTTP {status}). Make a new webhook.",
         )
     if code == _NO_SUCH_CHANNEL:
         return (
             DeliveryOutcome.GONE,
-            "The channel or thread of the webhook no longer exists. Choose another.",
+            "The channel or thread of the webhook no longer exists. Choose another channel.",
         )
     if code in _CLOSED_THREAD:
         return (
@@ -292,7 +298,7 @@ def _refusal(status: int, code: int, words: str) -> tuple[DeliveryOutcome, str]:
     if status in (401, 403, 404):
         return (
             DeliveryOutcome.GONE,
-            f"The webhook may not post there (HTTP {status}: {words}). Make a new one.",
+            f"The webhook may not post in its channel (HTTP {status}: {words}). Make a new one.",
         )
     return DeliveryOutcome.REFUSED, f"Discord refused the message (HTTP {status}): {words}"
 
@@ -316,9 +322,9 @@ def _delivered(response: Response, answer: dict[str, Any]) -> Delivery:
 
 
 def _wait_seconds(response: Response, answer: dict[str, Any]) -> float:
-    """Return the longest of the waits that the answer asks for.
+    """Return the longest of the waits that the answer asks for, in seconds.
 
-    All are in seconds. The one in the body has been in seconds since API version 8.
+    The result is `UNNAMED_WAIT_SECONDS` if the answer asks for none.
     """
     asked = [
         _seconds(response.headers.get("X-RateLimit-Reset-After")),
@@ -329,7 +335,10 @@ def _wait_seconds(response: Response, answer: dict[str, Any]) -> float:
 
 
 def _seconds(value: object) -> float:
-    """Read seconds from a header or field, at most a day. 0.0 if it is not a positive number."""
+    """Read seconds from a header or field, at most a day.
+
+    The result is 0.0 if `value` is not a positive number.
+    """
     try:
         seconds = float(str(value))
     except ValueError:

@@ -35,7 +35,7 @@ class Markup(StrEnum):
 def safe(text: str, markup: Markup) -> str:
     """Change a text so that a service shows it without mentions, links and markup.
 
-    Invisible characters are removed and control characters are replaced first. Line ends stay.
+    Invisible characters are removed, and control characters are replaced. Line ends stay.
     """
     text = printable_sentence(text.encode("utf-8", "replace").decode())
     text = _STARTS.sub(rf"\g<0>{_ZERO_WIDTH_SPACE}", text)
@@ -45,7 +45,7 @@ def safe(text: str, markup: Markup) -> str:
 def cut(text: str, limit: int, *, length: Callable[[str], int] = len) -> str:
     """Return a safe text, or its beginning with an ellipsis if it is too long.
 
-    No backslash escapes the ellipsis.
+    Backslashes before the ellipsis are removed, because the last one could escape it.
 
     Args:
         text: a result of `safe`.

@@ -17,7 +17,7 @@ from giftcodes.clients.channels.safe_text import Markup
 #: Arguments that every service may have. `format` may only be `text`, as messages are plain text.
 _COMMON = frozenset({"verify", "user", "pass", "password", "format"})
 #: Arguments that no service may have, not even one that a setting adds. They would change the
-#: request, how often it is retried or its result, or read a local file.
+#: request, its retries or its result, or read a local file.
 _DANGEROUS = frozenset(
     {"attach", "attachment", "file", "headers", "method", "proxy", "redirect", "store", "template"}
     | {"cto", "optional", "overflow", "retry", "rto", "wait"}
@@ -31,7 +31,7 @@ class Service:
     """A service of Apprise.
 
     Args:
-        arguments: the arguments that an address may have. If None, all but the dangerous ones.
+        arguments: the arguments that an address may have. None allows all except `_DANGEROUS`.
         markup: how the service reads a text.
         host: the attribute of Apprise's object that contains the host of the address. Empty if the
             service has a fixed host. In the modes `cloud` and `t2bot`, the host is fixed too.
@@ -98,7 +98,7 @@ def service_of(address: str, rules: ChannelRules) -> Service:
     if scheme in rules.more_schemes:
         return Service(None)
     message = (
-        "Addresses of this service are not allowed. Allowed are Discord webhooks and "
+        "Addresses of this service are not allowed. The allowed ones are Discord webhooks and "
         f"{', '.join(f'{name}://' for name in SERVICES)}. The setting CHANNEL_SCHEMES adds others."
     )
     raise BadAddressError(message)
@@ -133,7 +133,7 @@ def check_arguments(service: Service, parsed: Mapping[str, Any]) -> None:
 
 
 def host_of(service: Service, plugin: Any) -> str:
-    """Return the host that a person typed. Empty if the service has its own host.
+    """Return the host that a person typed in the address. Empty if the service's host is fixed.
 
     Args:
         service: the service that the address names.

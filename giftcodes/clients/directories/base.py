@@ -46,10 +46,10 @@ class LookupStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class DirectoryAnswer:
-    """The result of one lookup. Texts contain no secret, and nothing that PostgreSQL cannot store.
+    """The result of one lookup. Its texts contain no secret, and PostgreSQL can store them.
 
     Args:
-        status: FOUND, or why there is no player.
+        status: FOUND, or why the player was not found.
         name, realm: set only if the status is FOUND.
         error: what is wrong and what to do, for an operator. Empty if the status is FOUND.
         retry_after_seconds: the wait that the directory asks for, at most a day.
@@ -71,11 +71,11 @@ def request_player(
     total_seconds: float,
     connect_seconds: float,
 ) -> DirectoryAnswer:
-    """GET one player, once. Never raises and never sleeps.
+    """Request one player, once. Never raises and never sleeps.
 
     Args:
         player_id: decimal digits.
-        read: takes the body's JSON value and the player ID, and returns the answer.
+        read: a function that takes the body's JSON value and the player ID, and returns the answer.
         key_header: the header that carries the key.
         total_seconds: the limit for the request.
         connect_seconds: the part of `total_seconds` that connecting may take.
@@ -103,7 +103,9 @@ def _request(
     key_header: str,
 ) -> DirectoryAnswer:
     if not (player_id.isascii() and player_id.isdecimal()):
-        return _unreadable("The player ID has other characters than digits, and is not looked up.")
+        return _unreadable(
+            "The player ID has characters other than digits, so it is not looked up. Correct it."
+        )
     key = config.directory_key
     if not (key.isascii() and key.isprintable() and key == key.strip()):
         complaint = "The directory's key has characters that no header can carry."
@@ -121,7 +123,7 @@ def _request(
         )
     answer = _answer_by_status(config, response)
     if answer is None:
-        # Redact before any part of the text is cut: half a secret is not found.
+        # Redact the text before it is cut: a cut secret is not recognised.
         body = Redactor(key)(response.body.decode("utf-8", "replace"))
         return _read(config, response.status, body, player_id, read)
     return replace(answer, retry_after_seconds=retry_after_seconds(response.headers))

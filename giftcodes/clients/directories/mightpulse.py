@@ -79,7 +79,10 @@ def read_player(value: object, player_id: str) -> DirectoryAnswer:
 
 
 def _objects(value: object) -> list[dict[str, Any]]:
-    """Return the object, and the objects in it under the known names, outermost first."""
+    """Return `value` and the objects in it under the names `_WRAPPERS`, outermost first.
+
+    The result is empty if `value` is not an object.
+    """
     found: list[dict[str, Any]] = []
     level = [value]
     for _ in range(_MAX_LEVELS):
@@ -116,7 +119,7 @@ def _unreadable(words: str) -> DirectoryAnswer:
     return DirectoryAnswer(
         LookupStatus.UNREADABLE,
         error=(
-            f"{words} The directory's form may have changed; giftcodes/clients/directories reads "
-            "it."
+            f"{words} The form of the directory's answers may have changed. If so, the code in "
+            "giftcodes/clients/directories must be changed too."
         ),
     )

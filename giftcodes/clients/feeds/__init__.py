@@ -43,7 +43,7 @@ def fetch(
     if read is None:
         setting, known = f"{config.name.upper()}_FEED_FORMAT", ", ".join(FORMATS)
         return FeedReading(
-            FeedStatus.FAILED, error=f"{setting} is unknown. Known formats: {known}."
+            FeedStatus.FAILED, error=f"{setting} has an unknown value. Known formats: {known}."
         )
     return read_feed(
         config,

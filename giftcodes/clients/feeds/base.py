@@ -1,4 +1,4 @@
-"""Make one request to a feed. This module does the HTTP; the module of a format reads the body."""
+"""Make one request to a feed. This does the HTTP; the module of each feed format reads the body."""
 
 from __future__ import annotations
 
@@ -61,14 +61,14 @@ class PublishedCode:
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """The content of a body.
+    """The content of a feed's answer.
 
     Args:
         codes: the published codes.
         skipped: why each skipped line was skipped.
-        problem: why there is no list, in our words. Empty if there is one.
+        problem: why there is no list, in our words. Empty if there is a list.
         words: the feed's own words for the problem.
-        notes: what was dropped from the codes that were kept.
+        notes: the dates that could not be read, of codes that were kept without them.
 
     `skipped`, `words` and `notes` quote the feed. They are redacted later, before they are cut.
     """
@@ -84,7 +84,7 @@ class Listing:
 class FeedReading:
     """The result of one request to a feed.
 
-    Texts contain no secret, and nothing that PostgreSQL cannot store.
+    Its texts contain no secret, and PostgreSQL can store them.
 
     Args:
         status: whether there is a list.
@@ -92,10 +92,10 @@ class FeedReading:
         skipped: why the first skipped lines were skipped.
         skipped_count: how many lines were skipped.
         error: what is wrong and what to do, for an operator.
-        etag, last_modified: the values for the next request. They are the feed's if it sent a list,
-            otherwise those of this request.
+        etag, last_modified: the values for the next request. They are from the feed's answer if it
+            has a list, otherwise from this request.
         retry_after_seconds: the wait that the feed asks for, at most a day.
-        notes: what was dropped from the codes that were kept.
+        notes: the dates that could not be read, of codes that were kept without them.
     """
 
     status: FeedStatus
@@ -114,7 +114,7 @@ def json_object(body: bytes) -> dict[str, Any] | Listing:
     try:
         answer = json.loads(body)
     except (ValueError, RecursionError):
-        return Listing(problem="The answer is not JSON, but perhaps a proxy's page.")
+        return Listing(problem="The answer is not JSON. It may be a proxy's page.")
     if not isinstance(answer, dict):
         return Listing(problem="The answer is JSON, but not in the form of a feed.")
     return answer
@@ -147,7 +147,7 @@ def read_feed(
     total_seconds: float,
     connect_seconds: float,
 ) -> FeedReading:
-    """GET a list once, and read its body with `read`. Never raises and never sleeps."""
+    """Request a list once, and read its body with `read`. Never raises and never sleeps."""
     hide = Redactor(config.feed_key)
     before = FeedReading(
         FeedStatus.FAILED,
@@ -236,7 +236,7 @@ def _reading(response: Response, listing: Listing) -> FeedReading:
 
 
 def _problem(config: FeedConfig, response: Response) -> str:
-    """Return why HTTP alone shows that a response has no list. Empty if the body can be read."""
+    """Return the problem that the HTTP status or a cut body shows. Empty if there is none."""
     status = response.status
     if status in (401, 403):
         return f"The feed refused our key (HTTP {status}). {_check(config, 'FEED_KEY')}"
@@ -245,7 +245,7 @@ def _problem(config: FeedConfig, response: Response) -> str:
     if status >= 500:
         return f"The feed's server failed (HTTP {status}). It will be polled again."
     if 300 <= status < 400:
-        words = f"The feed redirects (HTTP {status}), which is not followed."
+        words = f"The feed answers with a redirect (HTTP {status}), which is not followed."
         return f"{words} {_check(config, 'FEED_URL')}"
     if status != 200:
         return f"The feed does not know this address (HTTP {status}). {_check(config, 'FEED_URL')}"

@@ -27,7 +27,7 @@ def read_list(body: bytes) -> Listing:
         )
     if not isinstance(answer.get("codes"), list):
         return Listing(
-            problem="The answer has no list of codes: the address may be that of another service."
+            problem="The answer has no list of codes. The address may belong to another service."
         )
     return _listing(answer["codes"])
 
@@ -51,7 +51,7 @@ def _published(line: object) -> PublishedCode | str:
     is skipped.
     """
     if not isinstance(line, str):
-        return f"not a text but a {type(line).__name__}"
+        return f"not a text but a value of type {type(line).__name__}"
     words = clean_token(line).split()
     if not 1 <= len(words) <= 2:
         return f"not a code and a day: {line}"

@@ -1,6 +1,6 @@
 """The code list of kingshot.net: `{"status": …, "data": {"giftCodes": [{"code", …}]}}`.
 
-It says when each code ends. docs/reference/protocol.md, section 2, has the facts.
+The list says when each code ends. docs/reference/protocol.md, section 2, has the facts.
 """
 
 from __future__ import annotations
@@ -27,7 +27,8 @@ def read_list(body: bytes) -> Listing:
         )
     if not isinstance(entries, list):
         return Listing(
-            problem="The answer has no list data.giftCodes: the address or the format may be wrong."
+            problem="The answer has no list “data.giftCodes”. The feed's address or format may be "
+            "wrong."
         )
     return _listing(entries)
 
@@ -45,9 +46,9 @@ def _listing(entries: list[Any]) -> Listing:
     for entry in entries:
         code = entry.get("code") if isinstance(entry, dict) else None
         if not isinstance(entry, dict):
-            skipped.append(f"not an object but a {type(entry).__name__}")
+            skipped.append(f"not an object but a value of type {type(entry).__name__}")
         elif not isinstance(code, str):
-            skipped.append(f"its code is not a text but a {type(code).__name__}")
+            skipped.append(f"its code is not a text but a value of type {type(code).__name__}")
         elif not CODE.fullmatch(code.strip()):
             skipped.append(f"not 1 to 32 letters and digits: {code}")
         else:

@@ -17,7 +17,7 @@ _DAY = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 
 
 def moment(value: object) -> dt.datetime | None:
-    """Read a time. Without a zone, it is in UTC. The result is None if there is no value.
+    """Read a time. One without a zone is read as UTC. The result is None if there is no value.
 
     Raises:
         ValueError: the value cannot be read, or is not from 2000-01-01 to 2100-01-01. The error's
@@ -32,14 +32,14 @@ def moment(value: object) -> dt.datetime | None:
         return _of_text(text)
     if isinstance(value, int | float) and not isinstance(value, bool):
         return _of_number(value)
-    raise ValueError(f"no date but a {type(value).__name__}")
+    raise ValueError(f"not a date but a value of type {type(value).__name__}")
 
 
 def end_of(value: object) -> dt.datetime | None:
     """Read the end of a code. A day without a time means the end of that day.
 
     Raises:
-        ValueError: as for `moment`.
+        ValueError: the value cannot be read, or the end is not from 2000-01-01 to 2100-01-01.
     """
     end = moment(value)
     if end and isinstance(value, str) and _DAY.fullmatch(value.strip()):
@@ -48,8 +48,8 @@ def end_of(value: object) -> dt.datetime | None:
 
 
 def _of_number(value: float) -> dt.datetime:
-    # Compare before dividing, because an integer in JSON may be larger than any float. This also
-    # refuses NaN.
+    # Compare before dividing: an integer in JSON may be larger than any float, so that the division
+    # would fail. The comparison also refuses NaN.
     if not 0 <= value < _MILLISECONDS_FROM * 1000:
         raise ValueError("not between 2000 and 2100")
     seconds = value / 1000 if value >= _MILLISECONDS_FROM else value

@@ -41,7 +41,7 @@ def client_for(
     Raises:
         ValueError: no client is registered for the configuration's protocol.
     """
-    # The process ID is part of the key, because connections must not be shared with a parent
+    # The process ID is part of the cache key, because connections must not be shared with a parent
     # process.
     return _client(config, total_seconds, connect_seconds, os.getpid())
 
@@ -53,7 +53,7 @@ def _client(
     if config.protocol not in CLIENTS:
         known = ", ".join(sorted(CLIENTS))
         raise ValueError(
-            f"There is no client for the protocol {config.protocol!r}; there are: {known}."
+            f"There is no client for the protocol {config.protocol!r}. Known protocols: {known}."
         )
     return CLIENTS[config.protocol](
         config, total_seconds=total_seconds, connect_seconds=connect_seconds

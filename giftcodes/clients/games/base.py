@@ -1,4 +1,7 @@
-"""The base class of the game clients. It does the HTTP; a subclass signs and translates."""
+"""The base class of the game clients.
+
+It does the HTTP; a subclass signs the requests and translates the answers.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +29,10 @@ _BODY_IS_KEPT = ODD_ANSWERS | {Outcome.CAPTCHA, Outcome.FORBIDDEN}
 
 @dataclass(frozen=True, slots=True)
 class RateReport:
-    """What an answer says about the request limit. None if it does not say. Times are from now."""
+    """What an answer says about the request limit. Times are counted from now.
+
+    A value is None if the answer does not contain it.
+    """
 
     limit: int | None = None
     remaining: int | None = None
@@ -36,7 +42,7 @@ class RateReport:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """The result of one request. Texts contain no secret, and nothing that PostgreSQL cannot store.
+    """The result of one request. Its texts contain no secret, and PostgreSQL can store them.
 
     Args:
         outcome: what the answer means, or why there is none.
@@ -91,9 +97,9 @@ class GameClient(ABC):
     def redeem(self, *, player_id: str, code: str, realm: int) -> Answer:
         """Send one request, once. Never raises and never sleeps; takes at most `total_seconds`.
 
-        UNREACHABLE guarantees that nothing arrived. If the request may have arrived but there is no
-        answer that can be trusted, the outcome is UNANSWERED, UNREADABLE, UNRECOGNISED or
-        SERVER_ERROR.
+        The outcome UNREACHABLE guarantees that nothing arrived. If the request may have arrived but
+        there is no answer that can be trusted, the outcome is UNANSWERED, UNREADABLE, UNRECOGNISED
+        or SERVER_ERROR.
 
         Args:
             player_id: decimal digits.
@@ -114,7 +120,7 @@ class GameClient(ABC):
             lost = Outcome.UNREACHABLE if isinstance(error, NotSentError) else Outcome.UNANSWERED
             translation = Translation(lost, detail=str(error))
         except Exception as error:  # noqa: BLE001 (the attempt needs a result)
-            # Without a response, nothing was sent. With one, reading it failed.
+            # If there is no response, nothing was sent. If there is one, it could not be read.
             broken = Outcome.UNREADABLE if response else Outcome.UNREACHABLE
             translation = Translation(broken, detail=f"{type(error).__name__}: {error}")
         return _answer(
@@ -159,8 +165,8 @@ class GameClient(ABC):
 
         The status takes precedence over the body, which may be a proxy's page. The body of a client
         error (4xx) is translated too, because it might be the game's own answer. But an answer
-        proves that the player has the code only if the status is 2xx. A 401 or 403 without a known
-        answer is FORBIDDEN.
+        proves that the player has the code only if the status is 2xx. The outcome of a 401 or 403
+        without a known answer is FORBIDDEN.
         """
         if response.status == 429:
             return Translation(Outcome.THROTTLED, detail=response.truncation)
@@ -178,7 +184,7 @@ class GameClient(ABC):
             )
         if response.status < 200 or 300 <= response.status < 400:
             return Translation(
-                Outcome.UNREADABLE, detail="A redirect, or a status that is not an answer."
+                Outcome.UNREADABLE, detail="The HTTP status is a redirect, or below 200."
             )
         translation = self.translate(response.body)
         if response.status >= 400 and translation.outcome in PROVING:
@@ -186,7 +192,7 @@ class GameClient(ABC):
                 Outcome.UNRECOGNISED,
                 translation.msg,
                 translation.err_code,
-                "A success with a failing status.",
+                "The body reports a success, but the HTTP status an error.",
             )
         return translation
 

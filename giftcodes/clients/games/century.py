@@ -14,8 +14,8 @@ from typing import Any
 from giftcodes.clients.games.base import GameClient, SignedRequest, Translation
 from giftcodes.domain.outcomes import Outcome
 
-#: The msg and err_code of each known answer (docs/reference/protocol.md, section 1). An empty text
-#: means that it is not known, or that there is none.
+#: The msg and err_code of each known answer (docs/reference/protocol.md, section 1). An empty msg
+#: or err_code means that we do not know it, or that the game sends none.
 _TABLE: tuple[tuple[str, str, Outcome], ...] = (
     ("SUCCESS", "20000", Outcome.SUCCESS),
     ("RECEIVED", "40008", Outcome.RECEIVED),
@@ -86,8 +86,9 @@ def signature(fields: Mapping[str, str], salt: str) -> str:
 def translate(body: bytes) -> Translation:
     """Return the meaning of a body. Never raises.
 
-    A known message decides. If the message is unknown or missing, a known `err_code` decides. If
-    both are known and differ, the answer is UNRECOGNISED. So is a success whose `code` is not 0.
+    A known message decides. If the message is unknown or missing, a known `err_code` decides. The
+    answer is UNRECOGNISED if the message and the `err_code` are known and have different meanings,
+    or if it is a success whose `code` is not 0.
     """
     answer = _json(body)
     if not isinstance(answer, dict):

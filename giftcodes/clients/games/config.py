@@ -8,14 +8,14 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True, slots=True)
 class Rate:
-    """A limit of `requests` in a window of `seconds`, for one address."""
+    """A limit for one IP address: this many `requests` in a window of `seconds`."""
 
     requests: int
     seconds: float
 
     @classmethod
     def parse(cls, text: str) -> Rate | None:
-        """Read a rate such as `30/60` (30 requests in 60 s). `unlimited` gives None.
+        """Read a rate such as `30/60` (30 requests in 60 s). The word `unlimited` gives None.
 
         Raises:
             ValueError: the text has another form, or a number in it is not positive.

@@ -22,7 +22,7 @@ class Health(StrEnum):
     REFUSED = "refused"
     #: No answer, or a server error.
     DOWN = "down"
-    #: The answer does not show which.
+    #: The answer shows none of these.
     UNCLEAR = "unclear"
 
 
@@ -53,9 +53,9 @@ def read_health(response: Response) -> tuple[Health, str]:
     if response.status >= 500:
         return Health.DOWN, "The server reports an error."
     if response.status == 429:
-        return Health.UNCLEAR, "It refuses more questions of this kind for now."
+        return Health.UNCLEAR, "The server refuses further health checks for now."
     if not 200 <= response.status < 300:
-        return Health.UNCLEAR, "It may no longer have this endpoint."
+        return Health.UNCLEAR, "The server may no longer have this endpoint."
     if response.truncation is not Truncation.NONE:
         return Health.UNCLEAR, response.truncation.value
     try:
@@ -63,7 +63,7 @@ def read_health(response: Response) -> tuple[Health, str]:
     except (ValueError, RecursionError):
         answer = None
     if not isinstance(answer, dict):
-        return Health.UNCLEAR, "The answer is not JSON, but perhaps a proxy's page."
+        return Health.UNCLEAR, "The answer is not JSON. It may be a proxy's page."
     msg = answer.get("msg")
     words = " ".join(msg.split()).rstrip(". ") if isinstance(msg, str) else ""
     if words.lower() == "sign error":

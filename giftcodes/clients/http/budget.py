@@ -20,9 +20,9 @@ class Budget:
 
     Args:
         total_seconds: the limit for the exchange, from now.
-        connect_seconds: the part of it that connecting may take.
+        connect_seconds: the part of `total_seconds` that connecting may take.
         max_bytes: the longest body, after decompression.
-        private_hosts: the private hosts that it may connect to. If None, every host is allowed.
+        private_hosts: the private hosts that may be connected to. If None, every host is allowed.
     """
 
     def __init__(
@@ -50,7 +50,7 @@ class Budget:
             TimeoutError: no time is left.
         """
         return _positive(
-            self._ends_at - time.monotonic(), f"no time left of {self._total_seconds:g} s"
+            self._ends_at - time.monotonic(), f"the limit of {self._total_seconds:g} s is over"
         )
 
     def connect_seconds_left(self) -> float:

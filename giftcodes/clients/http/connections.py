@@ -2,7 +2,7 @@
 
 The timeouts of `requests` apply to each read, so a server that sends a byte now and then, even in
 its headers, can block a thread forever. They do not cover DNS either. Here, the timeout of every
-read from the socket is the time that is left.
+read from the socket is the time that is left for the whole exchange.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ _Address = tuple[int, int, int, str, Any]
 
 
 class _BoundedReader(io.RawIOBase):
-    """Reads a socket's bytes. The timeout of each read is the time that is left."""
+    """Reads a socket's bytes. The timeout of each read is the time left for the exchange."""
 
     def __init__(self, sock: socket.socket, budget: Budget) -> None:
         self._sock = sock
@@ -79,7 +79,7 @@ class _BoundedConnection(HTTPConnection):
 
     @property
     def is_connected(self) -> bool:
-        """Whether urllib3 may reuse it: it is neither closed nor has it been idle for too long."""
+        """Whether urllib3 may reuse this connection: it is open, and was not idle for too long."""
         return super().is_connected and time.monotonic() - self._answered_at < IDLE_SECONDS
 
     def _new_conn(self) -> socket.socket:
@@ -112,7 +112,7 @@ class _BoundedConnection(HTTPConnection):
 
 
 class _BoundedTLSConnection(_BoundedConnection, HTTPSConnection):
-    """A bounded connection over TLS. The budget limits reads above and below the encryption."""
+    """A bounded connection over TLS. The budget counts the bytes after decryption."""
 
 
 class _BoundedPool(HTTPConnectionPool):
@@ -127,8 +127,8 @@ class BoundedAdapter(HTTPAdapter):
     """The adapter of `requests` with bounded connections.
 
     It never retries: a redeem POST is sent once. It is used without a `requests.Session`, which
-    would read proxies and .netrc from the environment (fair use: one address), keep cookies, and
-    read the whole body of a redirect that it does not follow.
+    would read proxies and .netrc from the environment (but fair use allows only our own address),
+    keep cookies, and read the whole body of a redirect that it does not follow.
     """
 
     def __init__(self) -> None:
@@ -156,7 +156,8 @@ def connect(host: str, port: int, budget: Budget) -> socket.socket:
             budget.check_address(str(address[0]))
             return _connected(socket.socket(family, kind, protocol), address, seconds)
         except OSError as error:
-            # If the host also has an allowed address, it may just be down, so report that error.
+            # If an allowed address of the host could not be reached, report that: the host may just
+            # be down.
             if problem is None or not isinstance(error, ForbiddenAddressError):
                 problem = error
     raise problem or OSError(f"no address for {host}")
@@ -179,8 +180,8 @@ def resolve(host: str, port: int | None, seconds: float) -> Sequence[_Address]:
     is up.
 
     Returns:
-        One tuple for each address, as `socket.getaddrinfo` returns it. Its last item begins with
-        the address.
+        One tuple for each address, as `socket.getaddrinfo` returns it. Its last item is a tuple
+        that begins with the IP address.
 
     Raises:
         OSError: the name is unknown, or the lookup took too long.

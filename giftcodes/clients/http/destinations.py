@@ -18,14 +18,14 @@ from dataclasses import dataclass
 _Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 _Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
-#: Prefixes of NAT64 (RFC 6052, RFC 8215): the last 32 bits are an IPv4 address.
+#: Prefixes of NAT64 addresses (RFC 6052, RFC 8215), whose last 32 bits are an IPv4 address.
 _NAT64 = (ipaddress.ip_network("64:ff9b::/96"), ipaddress.ip_network("64:ff9b:1::/48"))
 #: The private addresses of IPv6 before fc00::/7 replaced them (RFC 3879).
 _SITE_LOCAL = ipaddress.ip_network("fec0::/10")
 
 
 class ForbiddenAddressError(OSError):
-    """The address is not public, and no setting allows it. The text does not contain it."""
+    """The address is not public, and no setting allows it. The error's text does not contain it."""
 
     def __init__(self) -> None:
         super().__init__("the host is this machine, or in a private network")
@@ -37,7 +37,8 @@ class PrivateHosts:
 
     Args:
         networks: addresses and networks.
-        names: host names, in lower case. A name allows the addresses that it has when checked.
+        names: host names, in lower case. A name allows the addresses to which it resolves at the
+            time of the check.
     """
 
     networks: tuple[_Network, ...] = ()
@@ -51,7 +52,7 @@ class PrivateHosts:
             entries: each is a host name, an IP address, or a network such as `192.168.1.0/24`.
 
         Raises:
-            ValueError: an entry is none of these. The text says which.
+            ValueError: an entry is none of these. The error's text contains the entry.
         """
         networks, names = [], []
         for entry in filter(None, (entry.strip() for entry in entries)):
@@ -68,13 +69,13 @@ class PrivateHosts:
             address: an IP address, as it is passed to the socket.
 
         Raises:
-            ForbiddenAddressError: it is not public, and these hosts do not include it.
+            ForbiddenAddressError: the address is not public, and is not one of these hosts.
         """
         if not self.allow(address):
             raise ForbiddenAddressError
 
     def allow(self, address: str) -> bool:
-        """Whether a text is a public IP address, or the IP address of one of these hosts."""
+        """Return whether a text is a public IP address, or the IP address of one of these hosts."""
         try:
             ip = ipaddress.ip_address(address.partition("%")[0])
         except ValueError:

@@ -1,4 +1,4 @@
-"""Read an answer's headers: how long to wait, and the validators to send next time.
+"""Read an answer's headers: how long to wait, and which `ETag` and date to send next time.
 
 A malformed header counts as missing.
 """
@@ -59,8 +59,8 @@ def reset_after_seconds(headers: Mapping[str, str]) -> float | None:
 def sendable(value: str, limit: int) -> str:
     """Return the stripped value if a header can carry it and it fits `limit`, else an empty string.
 
-    A validator is never shortened, because a changed one would match nothing. If no validator is
-    sent, the feed sends the full list.
+    A validator (`ETag`, `Last-Modified`) is never shortened, because a changed one would match
+    nothing. If no validator is sent, the feed sends the full list.
     """
     value = value.strip()
     return value if value.isascii() and value.isprintable() and len(value) <= limit else ""

@@ -20,7 +20,7 @@ class Redactor:
         self._pattern = re.compile(longest_first, re.IGNORECASE) if spellings else None
 
     def __call__(self, text: str) -> str:
-        """Replace each secret in a text. Redact before you cut: half a secret is not found."""
+        """Replace each secret in a text. Redact before you cut: a cut secret is not recognised."""
         return self._pattern.sub(HIDDEN, text) if self._pattern else text
 
 

@@ -69,11 +69,11 @@ class Transport:
 
     Args:
         total_seconds: the limit for one exchange: DNS, connect, TLS, sending, headers and body.
-        connect_seconds: the part of it that DNS, connect and TLS may take together.
+        connect_seconds: the part of `total_seconds` that DNS, connect and TLS may take together.
         max_bytes: the longest body, after decompression.
         verify: True, or a file with the certificates to trust.
-        private_hosts: the private hosts that it may connect to. If None, every host is allowed, so
-            set this wherever a person can type the address.
+        private_hosts: the private hosts that may be connected to. If None, every host is allowed,
+            so set this wherever a person can type the address.
     """
 
     def __init__(
@@ -161,7 +161,7 @@ class Transport:
                 body += chunk
                 if len(body) > self._max_bytes:
                     return self._cut(response, body, Truncation.TOO_LONG)
-        except Exception as error:  # noqa: BLE001 (the status counts without a body)
+        except Exception as error:  # noqa: BLE001 (the status counts even if the body is cut)
             return self._cut(response, body, _truncation_of(error))
         return bytes(body), Truncation.NONE
 

@@ -35,7 +35,7 @@ class Command(ServerCommand):
             "--priority",
             type=whole_number,
             default=0,
-            help="of codes that end at the same time, a higher priority goes first (default: 0)",
+            help="if codes end at the same time, a higher priority goes first (default: 0)",
         )
         parser.add_argument(
             "--not-automatic",
@@ -65,8 +65,8 @@ class Command(ServerCommand):
         self.screen.line(f"Next: manage.py import_members FILE --guild {_quoted(guild.name)}")
         if not config.is_on:
             self.warn(
-                f"{config.title} is off until {config.name.upper()}_SALT is set: "
-                "nothing is redeemed before."
+                f"{config.title} is off until {config.name.upper()}_SALT is set. "
+                "Until then, nothing is redeemed."
             )
 
 
@@ -78,7 +78,7 @@ def _check(guild: Guild) -> None:
             f"realm {existing.realm}). Change it in the admin, or choose another name."
         )
     if guild.realm < 1:
-        raise CommandError("The realm must be a state or kingdom number, from 1.")
+        raise CommandError("The realm must be the number of a state or kingdom: 1 or more.")
     try:
         guild.full_clean()
     except ValidationError as error:

@@ -16,7 +16,7 @@ from giftcodes.cli.base import ServerCommand
 
 class Command(ServerCommand):
     help = (
-        "Check every invariant of docs/reference/invariants.md against the data; "
+        "Check every invariant of docs/reference/invariants.md against the data. "
         "docs/how-to/audit.md explains the "
         "output. This changes nothing, and may run at any time. Exit status: 0 if all invariants "
         "hold, else 1."
@@ -41,7 +41,7 @@ class Command(ServerCommand):
         parser.add_argument(
             "--at-once",
             action="store_true",
-            help="check once; do not wait up to 2 min for work under way and check again",
+            help="skip the second check, which waits up to 2 min for work under way",
         )
 
     def run(self, **options: Any) -> None:
@@ -99,7 +99,7 @@ class Command(ServerCommand):
 
 def _number(text: str) -> int:
     if not text.isdecimal():
-        raise ArgumentTypeError(f"must be a whole number from 0, not {text!r}")
+        raise ArgumentTypeError(f"must be a whole number, 0 or more, not {text!r}")
     return int(text)
 
 

@@ -47,7 +47,7 @@ class Command(ServerCommand):
             tasks.enqueue_on_commit(tasks.finish, redemption_id)
         if not result.pseudonym:
             self.screen.line(
-                f"Nothing was kept of player {player_id} of {config.title}. "
+                f"No data was kept about player {player_id} of {config.title}. "
                 "The player is now opted out."
             )
             return

@@ -29,9 +29,9 @@ class Command(ServerCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--guild", metavar="NAME", help="this guild only")
-        parser.add_argument("--code", metavar="CODE", help="this code only, all issues of it")
+        parser.add_argument("--code", metavar="CODE", help="this code only, in all its issues")
         parser.add_argument(
-            "--since", metavar="DATE", help="only rows changed since then, such as 2026-06-01"
+            "--since", metavar="DATE", help="only rows changed since this date, such as 2026-06-01"
         )
         parser.add_argument(
             "--format", choices=sorted(_WRITERS), default="csv", help="default: csv"

@@ -44,5 +44,5 @@ class Command(ServerCommand):
         if not result.done:
             raise CommandError(result.message)
         self.screen.line(result.message)
-        # Without a request under way the run ends at once.
+        # If no request is under way, the run ends at once.
         tasks.finish(redemption.pk)

@@ -43,9 +43,9 @@ NOT_SENT = Answer(
 def redeem_member(member_redemption_id: int, token: int) -> FollowUp | None:
     """Ask the game for one member, if this claim still holds, and record the answer.
 
-    A duplicate message finds the Attempt of the first one and does nothing. A claim that may no
-    longer be used is given back, unsent and uncounted. If that is because the game has granted the
-    code already, the row is settled.
+    A duplicate message finds the Attempt of the first one and does nothing. If the claim may no
+    longer be used, it is given back: no request is sent, and no try is counted. If that is because
+    the game has granted the code already, the row is settled.
 
     Args:
         member_redemption_id: the claimed row.

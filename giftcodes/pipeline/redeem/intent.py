@@ -78,7 +78,7 @@ def intend(member_redemption_id: int, token: int) -> Intent | None:
         The intent. None if no request may be sent.
 
     Raises:
-        RuntimeError: another transaction is open, and the Attempt would not be committed before the
+        RuntimeError: another transaction is open, so the Attempt would not be committed before the
             request is sent.
     """
     with transaction.atomic(durable=True):
@@ -99,7 +99,7 @@ def intend(member_redemption_id: int, token: int) -> Intent | None:
 
 @transaction.atomic(durable=True)
 def _give_back(member_redemption_id: int, token: int) -> None:
-    """Give back a claim that may not be used, unless it has been used: a message may come twice."""
+    """Give back a claim that may not be used, unless a duplicate message has used it already."""
     row = (
         MemberRedemption.objects.select_for_update(no_key=True)
         .filter(pk=member_redemption_id, token=token, state=State.IN_FLIGHT)

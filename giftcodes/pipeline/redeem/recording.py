@@ -37,7 +37,7 @@ class FollowUp:
 
     Args:
         provider: the game whose permits may have become free.
-        finished: the ids of redemptions whose run looks over.
+        finished: the ids of redemptions whose run seems to be over.
         closed_code_id: the id of a code whose waiting rows must be cancelled.
         reopened_code_id: the id of a code that works again.
         behind_guild_id: the id of a guild in which a member may be asked again for other codes.
@@ -56,8 +56,8 @@ class FollowUp:
 def record(intent: Intent, answer: Answer) -> FollowUp:
     """Record an answer.
 
-    The Attempt keeps the answer in any case. A late SUCCESS still settles its row, because it is
-    true.
+    The Attempt keeps the answer in any case. A late SUCCESS still settles its row, because the
+    player has the code.
     """
     failpoints.hit("before-record")
     known = Snapshot.of(intent)
@@ -105,7 +105,7 @@ def _context(intent: Intent, outcome: Outcome, known: Snapshot) -> AttemptContex
 
 
 def _may_have_been_granted(intent: Intent) -> bool:
-    """Whether an earlier request for this player and code has no answer that rules out a grant."""
+    """Whether the game may have granted an earlier request for this player and code."""
     earlier = Attempt.objects.filter(
         gift_code_id=intent.gift_code_id, player_id=intent.player_id, pk__lt=intent.id
     )
@@ -156,7 +156,7 @@ class _WhatFollows(NamedTuple):
 
 
 def _after_recorded(intent: Intent, transition: Transition, followed: Followed) -> FollowUp:
-    """Settle the duplicates of a settled row, and find what comes next. The claim held."""
+    """Settle the duplicates of a settled row, and find what comes next. The claim still held."""
     if transition.state is State.FAILED:
         log_lines.trouble(intent.guild, intent.code, f"{intent.member}: {transition.reason}")
     (look,) = fetch(
@@ -220,8 +220,7 @@ def _settle_by_evidence(pk: int) -> list[int]:
         with transaction.atomic():
             settled = MemberRedemption.objects.settle_by_evidence([pk])
     except IntegrityError:
-        # A duplicate is in flight or settled. It is the proof, and the sweep settles this row with
-        # it.
+        # A duplicate is in flight or settled. Once it is settled, the sweep settles this row, too.
         return []
     if not settled:
         return []
@@ -232,7 +231,7 @@ def _settle_by_evidence(pk: int) -> list[int]:
 
 
 def _without_open_rows(redemption_ids: Iterable[int]) -> tuple[int, ...]:
-    """Those of these redemptions that have no open row."""
+    """The ids of those redemptions that have no open row."""
     ids = set(redemption_ids)
     if not ids:
         return ()

@@ -26,9 +26,9 @@ class Command(ServerCommand):
 
     expected_errors = (CannotStartError,)
     help = (
-        "Write a backup of the database into one file, while everything runs. The file is "
-        "complete or not there, and only its owner can read it. `restore` reads it. SECRET_KEY is "
-        "not in it: keep it elsewhere (docs/how-to/back-up-and-restore.md)."
+        "Write a backup of the database into one file, while everything runs. The file appears "
+        "when it is complete, and only its owner can read it. `restore` loads it. The file does "
+        "not contain SECRET_KEY: keep the key elsewhere (docs/how-to/back-up-and-restore.md)."
     )
     requires_system_checks: list[str] = []
 
@@ -70,8 +70,8 @@ class Command(ServerCommand):
         before = note_on_opt_outs(address, check_value(key))
         if opt_outs and before not in {None, check_value(key)}:
             self.warn(
-                "SECRET_KEY is different from that of the last backup. If the server uses it too, "
-                f"then {opt_outs} opt-out(s) are no longer recognised."
+                "SECRET_KEY is different from that of the last backup. If the server uses the new "
+                f"key too, then {opt_outs} opt-out(s) are no longer recognised."
             )
 
 

@@ -39,9 +39,9 @@ class Command(ServerCommand):
 
     expected_errors = (CannotStartError,)
     help = (
-        "Replace the database with a backup. Stop `make up` first, or with DATABASE_URL everything "
-        "that uses the database. The present database is kept under another name. Start everything "
-        "again afterwards: it continues from where the backup was made."
+        "Replace the database with a backup. Stop `make up` first; if DATABASE_URL is set, stop "
+        "everything that uses the database. The present database is kept under another name. Start "
+        "everything again afterwards: the work continues from the time of the backup."
     )
     requires_system_checks: list[str] = []
 
@@ -91,8 +91,8 @@ class Command(ServerCommand):
             self._check_opt_outs(dump, any_key=any_key)
         if dump.channels:
             self.warn(
-                "SECRET_KEY is another one: addresses of channels that it encrypted cannot be "
-                "decrypted, and must be entered again."
+                "The backup was made with another SECRET_KEY: addresses of channels that this key "
+                "encrypted cannot be decrypted, and must be entered again."
             )
 
     def _check_opt_outs(self, dump: Dump, *, any_key: bool) -> None:
@@ -106,8 +106,8 @@ class Command(ServerCommand):
                 "--any-key to go on without the opt-outs."
             )
         self.warn(
-            f"SECRET_KEY is another one: {opt_outs} are not recognised, and codes are redeemed for "
-            "those players again."
+            f"The backup was made with another SECRET_KEY: {opt_outs} are not recognised, and "
+            "codes are redeemed for those players again."
         )
 
     def _confirm(self, dump: Dump) -> None:
@@ -134,7 +134,7 @@ class Command(ServerCommand):
 
     def _report(self, kept: str | None) -> None:
         self.screen.good(
-            "Restored. Start everything again: it goes on from where the backup was made."
+            "Restored. Start everything again: the work continues from the time of the backup."
         )
         if kept is None:
             return

@@ -125,7 +125,7 @@ def test_a_proxy_that_refuses_says_nothing_of_the_webhook(discord: StandIn, stat
 
     assert answer.outcome is DeliveryOutcome.LATER
     assert answer.wait_seconds > 0
-    assert f"in front of it refused the message (HTTP {status})" in answer.error
+    assert f"not Discord itself, refused the message (HTTP {status})" in answer.error
 
 
 @pytest.mark.parametrize(
@@ -133,7 +133,7 @@ def test_a_proxy_that_refuses_says_nothing_of_the_webhook(discord: StandIn, stat
     [
         (401, 50027, "The webhook no longer exists"),
         (404, 10003, "The channel or thread of the webhook no longer exists"),
-        (403, 50013, "may not post there"),
+        (403, 50013, "may not post in its channel"),
     ],
 )
 def test_the_error_says_why_a_channel_is_gone(

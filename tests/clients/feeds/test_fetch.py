@@ -189,7 +189,7 @@ def test_the_first_skipped_lines_are_shown_and_all_are_counted(serve: Serve) -> 
         ("403 Forbidden", b"<html>", "WHITEOUT_FEED_KEY"),
         ("404 Not Found", b"", "WHITEOUT_FEED_URL"),
         ("400 Bad Request", LIST, "WHITEOUT_FEED_URL"),
-        ("301 Moved", LIST, "redirects (HTTP 301), which is not followed. Check WHITEOUT_FEED_URL"),
+        ("301 Moved", LIST, "redirect (HTTP 301), which is not followed. Check WHITEOUT_FEED_URL"),
         ("429 Slow", b"", "fewer requests"),
         ("502 Bad Gateway", b"<html>", "HTTP 502"),
         ("503 Maintenance", LIST, "HTTP 503"),

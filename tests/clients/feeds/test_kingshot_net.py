@@ -68,7 +68,8 @@ def test_an_unknown_format_is_refused_with_the_known_ones() -> None:
 
     assert reading.status is FeedStatus.FAILED
     assert (
-        reading.error == "WHITEOUT_FEED_FORMAT is unknown. Known formats: community, kingshot.net."
+        reading.error == "WHITEOUT_FEED_FORMAT has an unknown value. "
+        "Known formats: community, kingshot.net."
     )
 
 
