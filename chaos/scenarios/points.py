@@ -48,7 +48,7 @@ def _die_at(round_: Round, point: str) -> None:
     for name in names:
         if round_.system.processes[name].is_alive:
             round_.kill(name)
-    deaths = sum(round_.system.log(name).count(f"FAULT: kill at {point}") for name in names)
+    deaths = sum(round_.system.log(name).count(f"FAILPOINT: kill at {point}") for name in names)
     round_.notes.append(f"{deaths} death(s) at the failpoint so far")
 
 

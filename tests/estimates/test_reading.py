@@ -333,7 +333,7 @@ def test_previews_of_many_are_summed_and_count_a_player_of_two_guilds_once(
 
 @pytest.mark.django_db
 def test_a_preview_for_another_game_s_guild_is_refused() -> None:
-    with pytest.raises(ValueError, match="of another game"):
+    with pytest.raises(ValueError, match="belongs to another game"):
         preview(guild_id=guild(provider="kingshot").pk, gift_code_id=gift_code().pk)
 
 
@@ -364,7 +364,7 @@ def test_a_code_that_is_held_back_has_no_estimate_and_others_do_not_wait_for_it(
     GiftCode.objects.filter(code="ODD").update(held_until=database_now(), odd_since=database_now())
 
     assert (outlook(odd).requests, outlook(odd).seconds) == (3, None)
-    assert "not known" in outlook(odd).why_unknown
+    assert "unclear" in outlook(odd).why_unknown
     assert outlook(good).ahead_of_last == 0
 
 
