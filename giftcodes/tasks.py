@@ -44,8 +44,8 @@ from giftcodes.pipeline import sweep as sweep_step
 #: A tick that comes this soon after another tick does nothing: it waited in the queue, or came from
 #: a second beat.
 TICK_REST_SECONDS = 0.1
-#: The most requests to a directory each time that beat enqueues the task `directory`. Each request
-#: is a separate message.
+#: How many players at most are looked up in a game's directory after each run of the task
+#: `directory`. Each lookup has its own message.
 LOOKUPS = 5
 
 
@@ -104,8 +104,8 @@ def fan_out(gift_code_id: int, trigger: str = Trigger.POLL, user_id: int | None 
     while fan_out_step.make_batch(gift_code_id):
         start_many(gift_code_id, trigger, user_id)
     start_many(gift_code_id, trigger, user_id)
-    # What is left: redemptions that another process had locked, and runs of a reopened code, which
-    # more members must join.
+    # What is left: redemptions that another process had locked, and redemptions whose rows were
+    # closed with the code and must be reopened.
     for guild_id, code_id in fan_out_step.fan_out(gift_code_id):
         enqueue_on_commit(redeem, guild_id, code_id, trigger, user_id)
 
@@ -186,7 +186,7 @@ def catch_up(guild_ids: list[int] | None = None) -> None:
 
 @shared_task
 def directory() -> None:
-    """Every five seconds: ask each directory of players that may be asked now."""
+    """Every five seconds: start a few lookups in the directory of each game that has one."""
     for provider in directory_step.enrol():
         enqueue_on_commit(look_up, provider)
 
@@ -261,9 +261,9 @@ def prune() -> None:
 
 
 def want_lookups() -> None:
-    """Have members who need correction looked up before their runs.
+    """Make the lookups of members who need correction due now, before the runs start.
 
-    This only marks them as due. The task `directory` soon sends the requests.
+    This sends no request. The task `directory` does so a few seconds later.
     """
     DirectoryLookup.objects.want(providers_with_directory())
 

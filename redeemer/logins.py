@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 
 #: An account is guarded when this many logins for it have failed within the cool-off time.
 GUARDED_AFTER_FAILURES = 20
-#: The prefix length of a network that has one attempt, by IP version. An attacker can easily get
-#: all the addresses of such a network.
+#: The prefix length of the networks that get one attempt each, by IP version. An attacker can
+#: easily get all addresses of such a network, so they count as one.
 _NETWORK_BITS = {4: 24, 6: 48}
 
 

@@ -62,7 +62,8 @@ def write_part(name: str) -> str:
     """Return the part with this name, as Markdown.
 
     Raises:
-        PluginError: there is no such part, or the code does not have what it needs.
+        PluginError: there is no such part, or the code lacks something that the part describes,
+            such as a help text.
     """
     if name not in PARTS:
         raise PluginError(f"The reference has no part {name!r}. The parts are: {', '.join(PARTS)}.")

@@ -163,7 +163,7 @@ def send(announcement_id: int, token: int) -> bool:
     ):
         _record(job, Delivery(DeliveryOutcome.DELIVERED, message_id=job.edited.message_id))
         return True
-    # So much time has passed since the intent that the claim may be over.
+    # If the claim may be over by now, send nothing, and leave the message for later.
     if time.monotonic() - begun > LEASE_MARGIN_SECONDS / 2:
         _held(job.row).filter(state__in=UNFINISHED).update(
             sending_at=job.row.sending_at,
@@ -183,7 +183,7 @@ def send(announcement_id: int, token: int) -> bool:
 # --- Before the call ------------------------------------------------------------------------------
 @transaction.atomic(durable=True)
 def _intend(announcement_id: int, token: int) -> _Job | None:
-    """Prepare the message. Commit that it is about to be sent, if it is new or the end of a run.
+    """Prepare the message. If it is new or ends a run, commit that it is about to be sent.
 
     Returns:
         The job. None if the claim is over, or the guild has no channel that can take the message.
@@ -322,7 +322,11 @@ def _post_end_separately(job: _Job, delivery: Delivery) -> None:
     row = job.row
     is_gone = delivery.outcome is DeliveryOutcome.GONE
     if row.sending_at is not None and not is_gone:
-        _doubt(row, f"{delivery.error} An edit before it had no answer. It is not sent again.")
+        _doubt(
+            row,
+            f"{delivery.error} An earlier edit had no answer, and may have announced the end of"
+            " the run. The end is not announced again.",
+        )
         return
     if (
         _held(row).update(sending_at=None, message_id="", lease_until=None, next_attempt_at=Clock())

@@ -43,8 +43,8 @@ def fill_demo_guild() -> tuple[Guild, ImportResult]:
     realms = Counter(player["realm"] for player in players.values())
     guild = _guild(realm=realms.most_common(1)[0][0])
     known = set(guild.members.values_list("player_id", flat=True))
-    # The players' realms are left out, so that players who live elsewhere have a wrong realm, and
-    # the demo shows what happens then.
+    # The players' realms are left out, so members get the guild's realm, which is wrong for players
+    # who live elsewhere. So the demo shows members who need correction.
     missing = [
         ListedMember(line=number, player_id=player_id, nickname=player["name"])
         for number, (player_id, player) in enumerate(players.items(), start=1)

@@ -14,8 +14,8 @@ from redeemer.localserver.home import Home, write_private
 class Command(BaseCommand):
     """Create `admin` if there is no administrator.
 
-    The password is written to a file that only this user can read. It never goes to the output,
-    because that may be a log.
+    The password is written to a file that only the operating system user who runs this command can
+    read. The password is never printed, because the output may go to a log.
     """
 
     help = "Create the administrator `admin` with a random password, if there is none yet."
