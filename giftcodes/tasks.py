@@ -141,7 +141,7 @@ def dispatch(provider: str) -> None:
 
 @shared_task
 def redeem_member(member_redemption_id: int, token: int) -> None:
-    """Ask the game for one member, and enqueue what follows from the answer."""
+    """Redeem the code for one member, and enqueue what follows from the answer."""
     follow_up = redeem_step.redeem_member(member_redemption_id, token)
     if follow_up is None:
         return

@@ -75,8 +75,8 @@ class Announcement(Outbox):
 def queue_complete(redemption: Redemption) -> None:
     """Queue the "complete" announcement of a run that has just ended.
 
-    It is queued if the guild has a channel, and the start of the run was announced, or would have
-    been if the guild had already had the channel.
+    The guild must have a channel. Also, the start of the run must have been announced, or must be
+    one that would have been announced if the guild had already had the channel.
     """
     run = {"redemption": redemption, "run_number": redemption.run_number}
     announced = Announcement.objects.filter(**run, kind=Announcement.Kind.STARTED)

@@ -118,5 +118,5 @@ class Channel(models.Model):
 
     @property
     def hash(self) -> str:
-        """A hash of the address. A message stores it, to show later if the channel has changed."""
+        """A hash of the address. A message stores it, to show later whether the address changed."""
         return address_hash(self.address)

@@ -11,7 +11,7 @@ from giftcodes.sql import fetch
 
 
 class Cursor(models.Model):
-    """The moment up to which the periodic step of this name has looked. No page shows it."""
+    """The moment up to which the periodic step of this name has read rows. No page shows it."""
 
     name = models.CharField(max_length=20, primary_key=True)
     at = models.DateTimeField(db_default=Clock())

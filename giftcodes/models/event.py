@@ -29,7 +29,7 @@ class Trigger(models.TextChoices):
 
     @property
     def is_housekeeping(self) -> bool:
-        """Whether this trigger joins a run instead of being refused, and journals no refusal."""
+        """Whether members join a run in progress, and no refusal is written to the journal."""
         return self in (Trigger.CATCH_UP, Trigger.SWEEP)
 
     @property

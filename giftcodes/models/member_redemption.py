@@ -67,7 +67,7 @@ def is_refused_sql(member: str, guild: str) -> str:
 
 
 class CancelKind(models.TextChoices):
-    """Why a member's row is cancelled, which decides what may reopen it."""
+    """Why a member's row was cancelled. This decides what may reopen the row."""
 
     STOPPED = "stopped", _("stopped by a person")
     CODE_CLOSED = "code_closed", _("the code was closed")
@@ -181,7 +181,7 @@ class MemberRedemptionQuerySet(models.QuerySet["MemberRedemption"]):
         return [pk for (pk,) in found]
 
     def requeue(self) -> int:
-        """Let these rows wait for a new request, with all their tries again. Returns how many."""
+        """Make these rows pending and due now, with no tries counted. Returns how many."""
         return self.update(
             state=State.PENDING,
             cancel_kind="",

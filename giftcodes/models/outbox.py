@@ -30,8 +30,8 @@ class Outbox(models.Model):
     is set, the state becomes `unknown`.
 
     The end of a run may be announced by an edit of an earlier message (`Announcement.message_id`).
-    `sending_at` is set and cleared in the same way, but an edit without an answer is repeated. From
-    then on, the end is never posted as a separate message.
+    `sending_at` is set and cleared in the same way, but an edit without an answer is repeated.
+    After such an edit, the end is never posted as a separate message.
     """
 
     state = models.CharField(

@@ -66,7 +66,8 @@ class Observation:
         report: what the answer's headers said about the rate.
         player_id, code_id: the player and the code in the request.
         sent_at: when the request was sent, by the database's clock.
-        permit_until: until when the request's permit could be used. None if it opens a window.
+        permit_until: until when the request's permit could be used. None if the request opens a
+            window.
         is_probe: whether the request probed a paused game.
     """
 
@@ -274,8 +275,8 @@ class RateBudget(models.Model):
         if self.pause_kind == PauseKind.OPERATOR or seen.outcome in _SAYS_NOTHING:
             return
         row = meaning(seen.outcome)
-        # An answer to a request from before the pause does not lengthen it, and ends it only if the
-        # reason was unclear answers.
+        # An answer to a request from before the pause does not lengthen the pause. It ends the pause
+        # only if unclear answers were its reason.
         is_straggler = bool(self.pause_kind) and not seen.is_probe
         if row.scope is Scope.PROVIDER:
             if not is_straggler:

@@ -46,7 +46,7 @@ class RedemptionQuerySet(models.QuerySet["Redemption"]):
         return found
 
     def for_update(self, *, nowait: bool = False, skip_locked: bool = False) -> RedemptionQuerySet:
-        """Take the row locks in id order. Rows that refer to these may be inserted (`no_key`).
+        """Lock the rows in id order. Others may still insert rows that refer to them (`no_key`).
 
         Args:
             nowait: raise an error if another transaction holds a row.

@@ -86,7 +86,7 @@ def guild_obstacle(guild: Guild) -> Obstacle | None:
 
 
 def code_obstacle(code: GiftCode) -> Obstacle | None:
-    """Why a code cannot be redeemed for any guild now. None if it can."""
+    """Why a code cannot be redeemed for any guild now. None if it can be redeemed."""
     if code.state == CodeState.ACTIVE:
         return provider_obstacle(code.provider)
     if code.state == CodeState.PROBING:

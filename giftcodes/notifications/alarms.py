@@ -149,10 +149,12 @@ def has_notices() -> bool:
 
 
 def send_notices() -> int:
-    """Send the waiting notices in one message. If its outcome is unknown, it is not repeated.
+    """Send the waiting notices in one message.
+
+    If it is unknown whether the message was posted, the message is not sent again.
 
     Returns:
-        How many notices were in it.
+        How many notices were in the message.
     """
     if not settings.OPERATOR_CHANNEL:
         return 0
@@ -168,7 +170,7 @@ def send_notices() -> int:
 def _claim() -> dict[int, int]:
     """Claim the waiting notices, oldest first.
 
-    None is claimed while others are being sent, or during a back-off.
+    No notice is claimed while others are being sent, or during a back-off.
 
     Returns:
         The token of each claimed notice, by its id.

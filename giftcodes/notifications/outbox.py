@@ -91,8 +91,8 @@ def recover(model: type[Row]) -> list[Row]:
 def held(model: type[Row], claims: Mapping[int, int]) -> QuerySet[Row]:
     """The messages whose claim is still ours.
 
-    They include messages in the state UNKNOWN, because a late answer may show whether one was
-    posted.
+    They include messages in the state UNKNOWN, because a late answer may show whether such a
+    message was posted.
 
     Args:
         model: the model of the messages.

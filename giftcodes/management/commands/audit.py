@@ -35,8 +35,8 @@ class Command(ServerCommand):
             metavar="N",
             type=_number,
             default=0,
-            help="with --ledger: how many requests were in flight when a worker was killed, "
-            "or lost their answer",
+            help="with --ledger: allow N repeated requests, one for each request that was in flight "
+            "when a worker was killed, and one for each lost answer (default: 0)",
         )
         parser.add_argument(
             "--at-once",

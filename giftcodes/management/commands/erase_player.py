@@ -16,8 +16,8 @@ from giftcodes.services.players import erase_player
 class Command(ServerCommand):
     help = (
         "Erase a player's data for good: ID, nickname, realm, consent, notes and history of "
-        "changes. Redemptions stay, under a pseudonym. The player is opted out, which is stored "
-        "as a keyed hash, so that no import adds them again. Backups, log files and posted "
+        "changes. Redemptions stay, under a pseudonym. The player is opted out, so that no import "
+        "adds them again; the opt-out is stored as a keyed hash. Backups, log files and posted "
         "messages are not changed. Exit status: 0, or 1 if a request for the player is under way."
     )
 
