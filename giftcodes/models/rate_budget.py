@@ -275,8 +275,8 @@ class RateBudget(models.Model):
         if self.pause_kind == PauseKind.OPERATOR or seen.outcome in _SAYS_NOTHING:
             return
         row = meaning(seen.outcome)
-        # An answer to a request from before the pause does not lengthen the pause. It ends the pause
-        # only if unclear answers were its reason.
+        # An answer to a request from before the pause does not lengthen the pause. It ends a pause
+        # only if unclear answers were the reason.
         is_straggler = bool(self.pause_kind) and not seen.is_probe
         if row.scope is Scope.PROVIDER:
             if not is_straggler:

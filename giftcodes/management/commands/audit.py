@@ -35,8 +35,8 @@ class Command(ServerCommand):
             metavar="N",
             type=_number,
             default=0,
-            help="with --ledger: allow N repeated requests, one for each request that was in flight "
-            "when a worker was killed, and one for each lost answer (default: 0)",
+            help="with --ledger: how many repeated requests are allowed: one for each request in "
+            "flight when a worker was killed, and one for each lost answer (default: 0)",
         )
         parser.add_argument(
             "--at-once",
