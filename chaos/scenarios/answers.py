@@ -74,7 +74,7 @@ _FAULTS: list[tuple[str, str, list[dict[str, Any]]]] = [
     ),
     (
         "game-drips",
-        "The game sends endless heads or bodies, byte by byte, and two answers of 10 MB.",
+        "The game sends endless HTTP heads or bodies, byte by byte, and two answers of 10 MB.",
         [
             {"fault": "drip", "seconds": 0.2, "part": "head", "times": 4},
             {"fault": "drip", "seconds": 0.2, "part": "body", "when": "after", "times": 4},
