@@ -168,7 +168,7 @@ def close_code(gift_code_id: int) -> None:
 
 @shared_task
 def finish(redemption_id: int) -> None:
-    """Unlock a run that is over."""
+    """Unlock the redemption if its run is over."""
     finish_step.finish(redemption_id)
 
 

@@ -77,7 +77,7 @@ class Versions(HistoricalRecords):  # type: ignore[misc] # Untyped.
                 self._keep_first(row)
 
     def _keep_first(self, row: Any) -> None:
-        """If a row has no version, leave one of the row as stored, with its relations."""
+        """If a row has no version, leave one that has the stored row and its relations."""
         if not row.history.exists():
             known = type(row)._default_manager.get(pk=row.pk)
             known._change_reason = FIRST_KNOWN

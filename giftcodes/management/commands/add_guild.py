@@ -15,7 +15,7 @@ from giftcodes.models import Guild
 
 
 class Command(ServerCommand):
-    help = "Add a guild without members. Add them with import_members, or in the admin."
+    help = "Add a guild. Then add its members with import_members, or in the admin."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument(

@@ -93,7 +93,7 @@ class Command(ServerCommand):
 def _why_nothing(listed: MemberList) -> str:
     if listed.bad:
         return f"none of the {len(listed.bad)} line(s) could be used."
-    return "the file has column names and no member."
+    return "the file has column names, but no members."
 
 
 def _read(file: str) -> MemberList:

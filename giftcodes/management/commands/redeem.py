@@ -37,7 +37,7 @@ class Command(ServerCommand):
         )
         parser.add_argument("--guild", required=True, metavar="NAME", help="the guild")
         parser.add_argument(
-            "--provider", metavar="P", help="the game, as a safeguard: it must be the guild's"
+            "--provider", metavar="P", help="a safeguard: refuse if the guild plays another game"
         )
         parser.add_argument(
             "--dry-run",
