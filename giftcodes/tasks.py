@@ -66,7 +66,7 @@ def enqueue_on_commit(task: Any, *args: Any, **kwargs: Any) -> None:
 
 
 def for_each(games: list[str], work: Callable[[str], Any]) -> None:
-    """Do the work for each game. If some of it fails, raise the first error at the end."""
+    """Do the work for each game, even after a failure. Raise the first error at the end."""
     errors: list[Exception] = []
     for game in games:
         try:

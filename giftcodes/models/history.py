@@ -62,7 +62,7 @@ class Versions(HistoricalRecords):  # type: ignore[misc] # Untyped.
         """Leave a version, even if the relation was changed from its other end.
 
         Clearing the relation from its other end leaves no version, because the signal does not say
-        which rows were in it. No code does that.
+        which rows were in it. No code clears a relation in this way.
         """
         rows = self.cls._default_manager.filter(pk__in=pk_set or []) if reverse else [instance]
         for row in rows:

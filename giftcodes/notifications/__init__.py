@@ -4,7 +4,7 @@ run_message.py    the words of a message about a run
 causes.py         finds the causes of alarms, and has the words of each alarm
 outbox.py         claims, recovers and gives up messages: announcements and notices alike
 announcements.py  claims a guild's message, posts or edits it, and records the result
-alarms.py         raises and clears alarms, and sends notices of both to the operator's channel
+alarms.py         raises and clears alarms, and notifies the operator's channel of each change
 
 Messages are queued at the start of a run (models.redemption), at its end (models.announcement), and
 when an alarm changes (models.alarm). The tasks call announcements.py and alarms.py, and
