@@ -24,5 +24,5 @@ def healthz(_request: HttpRequest) -> JsonResponse:
     except DatabaseError:
         return JsonResponse({"ok": False, "error": "The database does not answer."}, status=503)
     healthy = age is not None and age < SILENT_SECONDS
-    body = {"ok": healthy, "beat_age_seconds": None if age is None else round(age, 1)}
+    body = {"ok": healthy, "beat_age_seconds": None if age is None else round(max(age, 0.0), 1)}
     return JsonResponse(body, status=200 if healthy else 503)

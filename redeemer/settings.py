@@ -197,6 +197,8 @@ if env.str("DATABASE_URL", default=""):
     )
     if env.bool("DATABASE_POOL", default=True):
         DATABASES["default"]["OPTIONS"]["pool"] = POOL
+        # The engine checks pooled connections itself, because the pool does it too slowly.
+        DATABASES["default"]["CONN_HEALTH_CHECKS"] = False
 else:
     # There is no server, and this host does not exist. Its name says what to do ("start it with
     # make up"), because the driver's error shows the name.

@@ -10,10 +10,12 @@ from typing import Any
 from weakref import WeakKeyDictionary
 
 from django.db.backends.postgresql import base
-from psycopg import Connection
+from psycopg import Connection, OperationalError
+from psycopg_pool import ConnectionPool
 
-#: While the server refuses writes, a session is replaced at most once in this many seconds.
-_READ_ONLY_SECONDS = 1.0
+#: A session that is younger than this, in seconds, is given out without a check. So an outage, or
+#: a server that refuses writes, cannot keep a thread replacing one new session after the other.
+_NEW_SECONDS = 1.0
 
 #: The time limit for one statement in the sessions of this process, in seconds. 0 means no limit.
 #: The site's process sets it before its first session, because a request must not occupy a thread
@@ -25,20 +27,27 @@ _opened_at: WeakKeyDictionary[Connection[Any], float] = WeakKeyDictionary()
 
 
 class DatabaseWrapper(base.DatabaseWrapper):
-    """Django's wrapper with READ COMMITTED transactions and without sessions that stay read-only.
+    """Django's wrapper with READ COMMITTED transactions, which takes only usable sessions.
 
     In the site's process, statements have a time limit.
     """
 
     def get_new_connection(self, conn_params: dict[str, Any]) -> Any:
-        """Return a connection. Replace a pooled one that was opened while the server was read-only.
+        """Return a connection. Replace pooled ones that are broken or were opened read-only.
+
+        The pool could check its connections itself (`CONN_HEALTH_CHECKS`), but it waits after each
+        broken one: 1 s, 2 s, and so on. After an outage of the server, all idle connections are
+        broken, so a thread would run into the pool's timeout several times in a row.
 
         When a session begins, it takes the value of `default_transaction_read_only` from the
         database or role, and keeps it. It also keeps the host that a name resolved to. A session
         that was opened while the server was read-only would refuse every write for up to an hour.
+
+        Raises:
+            psycopg_pool.PoolTimeout: there is no connection within the pool's timeout.
         """
         connection = super().get_new_connection(conn_params)
-        while self.pool and _is_read_only(connection) and _age(connection) > _READ_ONLY_SECONDS:
+        while self.pool and _age(connection) > _NEW_SECONDS and not _is_usable(connection):
             connection.close()
             self.pool.putconn(connection)
             connection = super().get_new_connection(conn_params)
@@ -56,6 +65,15 @@ class DatabaseWrapper(base.DatabaseWrapper):
             if statement_seconds:
                 cursor.execute(f"SET statement_timeout TO {round(statement_seconds * 1000)}")
         return True
+
+
+def _is_usable(connection: Connection[Any]) -> bool:
+    """Whether the server answers on this connection, and allows writes."""
+    try:
+        ConnectionPool.check_connection(connection)
+    except OperationalError:
+        return False
+    return not _is_read_only(connection)
 
 
 def _is_read_only(connection: Connection[Any]) -> bool:

@@ -14,6 +14,7 @@ from django.db import InternalError
 from django.db.utils import ConnectionHandler
 
 from redeemer.database_url import django_settings
+from redeemer.postgresql import base
 from redeemer.settings import POOL
 
 pytestmark = pytest.mark.django_db
@@ -34,17 +35,22 @@ def change() -> Iterator[Callable[[str], None]]:
 
 
 @contextmanager
-def connected(*, pooled: bool) -> Iterator[Any]:
-    """A connection of Django to this database, with the site's engine."""
+def connected(*, pooled: bool, most: int = 2) -> Iterator[Any]:
+    """A connection of Django to this database, with the site's engine.
+
+    Args:
+        pooled: whether there is a pool, as in all processes but the commands of tests.
+        most: the maximum number of sessions in the pool.
+    """
     url = os.environ["DATABASE_URL"].rpartition("/")[0] + "/" + _name()
     alias = f"defaults_{pooled}"
     database: dict[str, Any] = {
         **django_settings(url),
         "ENGINE": "redeemer.postgresql",
-        "CONN_HEALTH_CHECKS": True,
+        "CONN_HEALTH_CHECKS": not pooled,
         "TEST": {},
     }
-    database["OPTIONS"] = {"pool": {**POOL, "max_size": 2}} if pooled else {}
+    database["OPTIONS"] = {"pool": {**POOL, "max_size": most}} if pooled else {}
     connection = ConnectionHandler({"default": {}, alias: database})[alias]
     try:
         yield connection
@@ -100,6 +106,29 @@ def test_a_read_only_database_can_be_read(change: Callable[[str], None]) -> None
             connection.close()
             assert time.monotonic() < deadline, "a read-only session was kept"
             time.sleep(0.1)
+
+
+def test_after_an_outage_the_first_thread_gets_a_session_although_all_idle_ones_are_broken(
+    change: Callable[[str], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The pool itself would give up after three broken ones (POOL's timeout)."""
+    change("SET timezone TO 'UTC'")
+    with connected(pooled=True, most=8) as connection:
+        assert _ask(connection, "SELECT 1") == 1
+        pool = connection.pool
+        idle = [pool.getconn(timeout=WITHIN_SECONDS) for _ in range(7)]
+        for session in idle:
+            pool.putconn(session)
+        connection.close()
+        with psycopg.connect(os.environ["DATABASE_URL"], autocommit=True) as server:
+            ended = server.execute(
+                "SELECT pg_terminate_backend(pid, 60000) FROM pg_stat_activity WHERE datname = %s",
+                [_name()],
+            ).fetchall()
+        monkeypatch.setattr(base, "_NEW_SECONDS", 0.0)
+
+        assert ended == [(True,)] * 8
+        assert _ask(connection, "SELECT 1") == 1
 
 
 def _writes(connection: Any) -> bool:
