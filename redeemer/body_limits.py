@@ -117,6 +117,9 @@ class Request(HTTPRequestParser):  # type: ignore[misc] # Untyped.
     `reserved_bytes` is the disk space that its body uses, in whole blocks.
     """
 
+    completed: bool
+    content_length: int
+
     def __init__(self, server: Any, peer: str, adjustments: Any) -> None:
         """Create the parser for one request.
 

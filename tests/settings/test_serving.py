@@ -304,8 +304,13 @@ def is_accepted(site: Site, length: int, *more: str, source: str = "127.0.0.1") 
     return answer.startswith(b"HTTP/1.1 100 ")
 
 
-def test_bodies_that_are_announced_and_not_sent_take_no_space_from_others(site: Site) -> None:
-    announced = [site.connect() for _ in range(2 * MAX_BYTES_OF_ALL // 16_000_000)]
+@pytest.mark.parametrize("source", ["127.0.0.1", "127.0.0.{}"])
+def test_bodies_that_are_announced_and_not_sent_take_no_space_from_others(
+    site: Site, source: str
+) -> None:
+    """From one address, and from many."""
+    count = 2 * MAX_BYTES_OF_ALL // 16_000_000
+    announced = [site.connect(source.format(number)) for number in range(2, 2 + count)]
     for connection in announced:
         connection.sendall(a_list(15_999_000))
 
