@@ -31,7 +31,6 @@ LEAST_POLL_SECONDS, MOST_POLL_SECONDS = 3.0, 86_400.0
 
 #: A shorter limit would cancel ordinary pages.
 LEAST_STATEMENT_SECONDS, MOST_STATEMENT_SECONDS = 1.0, 3_600.0
-LEAST_KEY_LENGTH = 32
 
 _ORIGIN = re.compile(r"https?://[A-Za-z0-9.-]+(:[0-9]{1,5})?")
 
@@ -227,14 +226,20 @@ def check_statement_limit(**_: Any) -> list[CheckMessage]:
 @register
 def check_encryption_keys(**_: Any) -> list[CheckMessage]:
     """A short key can be guessed from a copy of the database."""
-    is_short = any(len(key) < LEAST_KEY_LENGTH for key in settings.ENCRYPTION_KEYS)
+    is_weak = any(secret_key.is_weak(key) for key in settings.ENCRYPTION_KEYS)
     return _errors(
         "giftcodes.E016",
-        ["ENCRYPTION_KEYS has a key that is too short."] if is_short else [],
-        hint=(
-            f"Each key needs {LEAST_KEY_LENGTH} random characters or more, such as the output of "
-            "`openssl rand -hex 32`, without a comma in it."
-        ),
+        ["ENCRYPTION_KEYS has a key that is too short, or that can be guessed."] if is_weak else [],
+        hint=f"Each key needs {secret_key.WHAT_A_KEY_NEEDS}, without a comma in it.",
+    )
+
+
+@register
+def check_key_strength(**_: Any) -> list[CheckMessage]:
+    """With a guessed key, a copy of the database shows addresses and players who opted out."""
+    is_weak = secret_key.is_set() and secret_key.is_weak(secret_key.secret_key())
+    return _errors(
+        "giftcodes.E017", [secret_key.WEAK] if is_weak else [], hint=secret_key.HOW_TO_REPLACE
     )
 
 

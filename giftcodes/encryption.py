@@ -1,7 +1,8 @@
 """Encryption of the secrets that tables hold: a dump or a copy of the database shows none of them.
 
 The keys are in the settings, never in the database: first those in ENCRYPTION_KEYS, then
-SECRET_KEY. The first key encrypts new secrets. Each key decrypts the secrets that it encrypted.
+SECRET_KEY and OLD_SECRET_KEY. The first key encrypts new secrets. Each key decrypts the secrets
+that it encrypted.
 
 A stored secret is `enc1:<name of the key>:<Fernet token>`. Fernet encrypts with AES-128 in CBC mode
 and authenticates with HMAC-SHA256: https://github.com/fernet/spec. The name of a key is derived
@@ -88,7 +89,7 @@ def prefixes() -> list[str]:
 def _keys() -> tuple[_Key, ...]:
     texts = [text for text in settings.ENCRYPTION_KEYS if text]
     if secret_key.is_set():
-        texts.append(secret_key.secret_key())
+        texts += [text for text in (secret_key.secret_key(), settings.OLD_SECRET_KEY) if text]
     return tuple(_derived(text) for text in texts)
 
 

@@ -9,6 +9,20 @@ NOT_SET = (
     "SECRET_KEY is not set. Put a long random one into .env, the same for all processes of the "
     "site, and keep it; `make up` makes its own."
 )
+LEAST_KEY_LENGTH = 32
+#: Random text of this length has more different characters than this. A repeated word has fewer.
+_LEAST_DIFFERENT_CHARACTERS = 5
+#: The start of the keys that Django generates for a new project. They are often in a repository.
+_SAMPLE = "django-insecure-"
+WHAT_A_KEY_NEEDS = (
+    f"{LEAST_KEY_LENGTH} random characters or more, such as the output of `openssl rand -hex 32`"
+)
+WEAK = "SECRET_KEY can be guessed: it is short, has few different characters, or is a sample."
+HOW_TO_REPLACE = (
+    f"Set SECRET_KEY to {WHAT_A_KEY_NEEDS}, and OLD_SECRET_KEY to the present value. Then the "
+    "addresses of channels can still be decrypted, and players who opted out are still recognised. "
+    "Keep OLD_SECRET_KEY in the settings. People must log in again."
+)
 
 
 def is_set() -> bool:
@@ -34,3 +48,22 @@ def secret_key() -> str:
     if not is_set():
         raise ImproperlyConfigured(NOT_SET)
     return str(settings.SECRET_KEY)
+
+
+def is_weak(key: str) -> bool:
+    """Whether a key can be guessed from a copy of the database."""
+    return (
+        len(key) < LEAST_KEY_LENGTH
+        or len(set(key)) < _LEAST_DIFFERENT_CHARACTERS
+        or key.startswith(_SAMPLE)
+    )
+
+
+def require_strong() -> None:
+    """Check SECRET_KEY before a process of the site starts.
+
+    Raises:
+        ImproperlyConfigured: it is not set, or it can be guessed. The message says what to do.
+    """
+    if is_weak(secret_key()):
+        raise ImproperlyConfigured(f"{WEAK} {HOW_TO_REPLACE}")

@@ -22,7 +22,7 @@ from django.conf import settings
 from django.db import transaction
 
 from giftcodes.domain import failpoints, log_lines
-from giftcodes.models import Channel, DirectoryLookup, Heartbeat, Trigger
+from giftcodes.models import Channel, DirectoryLookup, Heartbeat, RunRequest, Trigger
 from giftcodes.models.directory import providers_with_directory
 from giftcodes.models.failure_isolation import FailureIsolation
 from giftcodes.models.start_rules import providers_on
@@ -47,6 +47,8 @@ TICK_REST_SECONDS = 0.1
 #: How many players at most are looked up in a game's directory after each run of the task
 #: `directory`. Each lookup has its own message.
 LOOKUPS = 5
+#: How many requested runs one message starts. Other messages run before the next ones.
+REQUESTS = 10
 
 
 def enqueue_on_commit(task: Any, *args: Any, **kwargs: Any) -> None:
@@ -113,12 +115,37 @@ def fan_out(gift_code_id: int, trigger: str = Trigger.POLL, user_id: int | None 
 @shared_task
 def redeem(guild_id: int, gift_code_id: int, trigger: str, user_id: int | None = None) -> None:
     """Start the run of a code for a guild under the row lock, and refuse a duplicate run."""
+    if provider := start_run(guild_id, gift_code_id, Trigger(trigger), user_id):
+        enqueue_on_commit(dispatch, provider)
+
+
+@shared_task
+def start_requested() -> None:
+    """Start a few runs that a person requested, then let other messages run before the rest."""
+    providers = set()
+    with FailureIsolation("requested runs") as isolation:
+        for request in RunRequest.objects.claim(REQUESTS):
+            pair = (request.guild_id, request.gift_code_id)
+            providers.add(
+                isolation.call(str(request), start_run, *pair, Trigger.ADMIN, request.user_id)
+            )
+            # If the database is down, the request stays, and is claimed again later.
+            request.delete()
+    for provider in sorted(filter(None, providers)):
+        enqueue_on_commit(dispatch, provider)
+    if RunRequest.objects.free().exists():
+        enqueue_on_commit(start_requested)
+
+
+def start_run(guild_id: int, gift_code_id: int, trigger: Trigger, user_id: int | None) -> str:
+    """Start a run, or refuse it. Returns the game to dispatch, or an empty string."""
     result = start_step.start(
-        guild_id=guild_id, gift_code_id=gift_code_id, trigger=Trigger(trigger), user_id=user_id
+        guild_id=guild_id, gift_code_id=gift_code_id, trigger=trigger, user_id=user_id
     )
-    if result.has_work:
-        finish(result.redemption_id)
-        enqueue_on_commit(dispatch, provider_of(result.redemption_id))
+    if not result.has_work:
+        return ""
+    finish(result.redemption_id)
+    return provider_of(result.redemption_id)
 
 
 def start_many(gift_code_id: int, trigger: str, user_id: int | None = None) -> None:
@@ -213,6 +240,8 @@ def sweep() -> None:
             isolation.call(f"redemption {redemption_id}", finish, redemption_id)
         for code_id in findings.to_start:
             isolation.call(f"code {code_id}", start_many, code_id, Trigger.SWEEP)
+        if isolation.call("requested runs", RunRequest.objects.free().exists):
+            enqueue_on_commit(start_requested)
         if isolation.call("codes to probe", code_lifecycle.probe_due, isolation):
             for provider in providers_on():
                 enqueue_on_commit(dispatch, provider)

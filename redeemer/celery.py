@@ -64,8 +64,9 @@ def _do_nothing() -> None:
 
 @signals.import_modules.connect(sender=app)
 def _check_secret_key(**_: Any) -> None:
-    """End the process if there is no SECRET_KEY. The signal is sent when workers and beat start.
+    """End the process if SECRET_KEY is missing or weak.
 
+    The signal is sent when workers and beat start.
     If a receiver raises an ordinary exception, Celery logs its traceback and continues. SystemExit
     ends the process.
     """

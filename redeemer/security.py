@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
 from typing import TYPE_CHECKING, Any
 
 import structlog
@@ -18,37 +16,23 @@ from django.utils import timezone
 from django.views import defaults
 from django.views.csrf import csrf_failure
 
+from redeemer.client_address import address_of, customer_of
 from redeemer.logins import of_network
 
 if TYPE_CHECKING:
     from django.http import HttpRequest, HttpResponse
 
 _BAD_FILTERS = (DisallowedModelAdminLookup, DisallowedModelAdminToField)
-#: Internet providers give each customer at least a /64.
-_IPV6_CUSTOMER_BITS = 64
-_ENTRY = re.compile(
-    r'"?(?:'
-    r'\[(?P<bracketed>[^\[\]"]+)\](?::[0-9]{1,5})?'
-    r"|(?P<dotted>[0-9.]+)(?::[0-9]{1,5})?"
-    r'|(?P<bare>[^\[\]"]+)'
-    r')"?'
-)
 
 
 def client_address(request: HttpRequest) -> str | None:
     """Return the address that the outermost of our proxies saw, without a port.
 
-    Each proxy appends the address of its own client, so only the last `PROXIES` entries can be
-    trusted. The client may have written the others. An invalid entry counts as missing.
-
     Returns:
         The address. None if it is not known.
     """
-    proxies: int = settings.PROXIES
-    entries = request.headers.get("X-Forwarded-For", "").split(",")
-    forwarded = _address(entries[-proxies]) if 0 < proxies <= len(entries) else None
-    address = forwarded or _address(request.META.get("REMOTE_ADDR", ""))
-    return str(address) if address else None
+    forwarded = request.headers.get("X-Forwarded-For", "")
+    return address_of(forwarded, request.META.get("REMOTE_ADDR", ""), proxies=settings.PROXIES)
 
 
 def lockout_address(request: HttpRequest) -> str | None:
@@ -56,29 +40,7 @@ def lockout_address(request: HttpRequest) -> str | None:
 
     It is an IPv4 address, or the /64 network of an IPv6 address, which belongs to one customer.
     """
-    found = client_address(request)
-    if found is None or ":" not in found:
-        return found
-    return str(IPv6Network((found, _IPV6_CUSTOMER_BITS), strict=False).network_address)
-
-
-def _address(entry: str) -> IPv4Address | IPv6Address | None:
-    """Return the address in an entry of X-Forwarded-For.
-
-    An entry may be `1.2.3.4`, `1.2.3.4:5678`, `2001:db8::1` or `[2001:db8::1]:443`, and each of
-    these may be in quotes and may have a zone. For an IPv4-mapped IPv6 address (`::ffff:1.2.3.4`),
-    the IPv4 address is returned.
-    """
-    match = _ENTRY.fullmatch(entry.strip())
-    if match is None:
-        return None
-    try:
-        found = ip_address(
-            (match["bracketed"] or match["dotted"] or match["bare"]).partition("%")[0]
-        )
-    except ValueError:
-        return None
-    return getattr(found, "ipv4_mapped", None) or found
+    return customer_of(client_address(request))
 
 
 def bind_client_address(request: HttpRequest, **_signal: Any) -> None:

@@ -31,7 +31,7 @@ from waitress.task import ThreadedTaskDispatcher
 from waitress.wasyncore import close_all, dispatcher, loop
 
 from giftcodes.domain import failpoints
-from redeemer.body_limits import BODY_BYTES_IN_MEMORY, MAX_BYTES_OF_ALL, Request
+from redeemer.body_limits import BODY_BYTES_IN_MEMORY, MAX_BYTES_OF_ALL, BodyRules, Request
 
 THREADS = 8
 #: The number of threads that serve only one path, by the path. They let the health check and the
@@ -78,7 +78,7 @@ class Channel(HTTPChannel):  # type: ignore[misc] # Untyped.
         self.received_bytes = 0
         self._unread_since: tuple[float, float] | None = None
         super().__init__(*args, **kwargs)
-        self.parser_class = functools.partial(Request, self.server)
+        self.parser_class = functools.partial(Request, self.server, str(self.addr[0]))
 
     def received(self, data: bytes) -> bool:
         """Count the bytes that arrive.
@@ -221,15 +221,23 @@ def _is_left_behind(path: Path) -> bool:
         return probe.connect_ex(str(path)) != 0
 
 
-def serve(listener: _Listener, application: Callable[..., Any], *, trusts_proxies: bool) -> None:
+def serve(
+    listener: _Listener,
+    application: Callable[..., Any],
+    *,
+    trusts_proxies: bool,
+    body_rules: BodyRules = BodyRules(),  # noqa: B008 - it is immutable
+) -> None:
     """Serve until SIGTERM or SIGINT. Then accept no new requests, finish running ones, and return.
 
     Args:
         listener: a listening socket.
         application: a WSGI application.
         trusts_proxies: whether `X-Forwarded-…` headers are passed on. If not, they are removed.
+        body_rules: what the limits on bodies need to know about the installation.
     """
     server = _server(listener, application, trusts_proxies=trusts_proxies)
+    server.body_rules = body_rules
     received: list[int] = []
 
     def stop(number: int, _frame: Any) -> None:
@@ -362,7 +370,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         from redeemer.wsgi import application
 
         BeatWatch().start()
-        serve(listener, application, trusts_proxies=bool(settings.PROXIES or settings.HTTPS))
+        serve(
+            listener,
+            application,
+            trusts_proxies=bool(settings.PROXIES or settings.HTTPS),
+            body_rules=BodyRules(settings.PROXIES, settings.SESSION_COOKIE_NAME),
+        )
     if bind.startswith("unix:"):
         Path(bind.removeprefix("unix:")).unlink(missing_ok=True)
     return 0

@@ -32,6 +32,8 @@ DEBUG = env.bool("DEBUG", default=False)
 # There is no default. If the key is missing, commands that do not need it still run. The site, the
 # workers, beat, and the commands that hash or sign do not start (giftcodes.secret_key).
 SECRET_KEY = env.str("SECRET_KEY", default="")
+#: The key before SECRET_KEY. It only decrypts, and recognises players who opted out.
+OLD_SECRET_KEY = env.str("OLD_SECRET_KEY", default="")
 THIS_MACHINE = {"localhost", "127.0.0.1", "[::1]"}
 #: Texts, each of which gives a key for the secrets in the database (giftcodes.encryption). The
 #: first key encrypts, and all of them decrypt. SECRET_KEY is added at the end, so its key encrypts

@@ -24,11 +24,12 @@ def require_secret_key() -> None:
     """Check SECRET_KEY in the processes that need it: the site, the workers and beat.
 
     Raises:
-        ImproperlyConfigured: there is no SECRET_KEY. The text says what to do.
+        ImproperlyConfigured: there is no SECRET_KEY, or it can be guessed. The text says what to
+            do.
     """
-    from giftcodes.secret_key import secret_key
+    from giftcodes.secret_key import require_strong
 
-    secret_key()
+    require_strong()
 
 
 def _excepthook(

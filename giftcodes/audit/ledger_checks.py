@@ -21,7 +21,7 @@ from giftcodes.audit.ledger import Entry, Ledger
 from giftcodes.domain import check_request
 from giftcodes.models import Attempt, OptOut
 from giftcodes.models.guild import ERASED
-from giftcodes.models.opted_out import player_hash
+from giftcodes.models.opted_out import player_hashes
 from giftcodes.sql import statement
 
 
@@ -54,7 +54,12 @@ def _erased(players: set[str], providers: list[str]) -> set[str]:
     unknown = players - set(
         Attempt.objects.filter(player_id__in=players).values_list("player_id", flat=True)
     )
-    hashes = {player_hash(provider, player): player for player in unknown for provider in providers}
+    hashes = {
+        found: player
+        for player in unknown
+        for provider in providers
+        for found in player_hashes(provider, player)
+    }
     return {
         hashes[found] for found in OptOut.objects.filter(pk__in=hashes).values_list("pk", flat=True)
     }

@@ -24,6 +24,7 @@ from giftcodes.models.opted_out import OptOut
 from giftcodes.models.outbox import DeliveryState
 from giftcodes.models.rate_budget import PauseKind, RateBudget
 from giftcodes.models.redemption import Redemption, RunState
+from giftcodes.models.run_request import RunRequest
 
 __all__ = [
     "Alarm",
@@ -54,6 +55,7 @@ __all__ = [
     "RateBudget",
     "Redemption",
     "RedemptionEvent",
+    "RunRequest",
     "RunState",
     "Source",
     "Trigger",

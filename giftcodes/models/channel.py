@@ -25,6 +25,10 @@ UNREADABLE = (
 )
 
 
+#: The maximum length of an address, in characters. Addresses in use have a few hundred at most.
+MOST_ADDRESS = 2_000
+
+
 def validate_channel(address: str) -> None:
     """Check the address of a channel. The error never repeats the address, which is a secret.
 
@@ -34,6 +38,9 @@ def validate_channel(address: str) -> None:
     Raises:
         ValidationError: the address is not that of a channel, or is not allowed.
     """
+    if len(address) > MOST_ADDRESS:
+        words = _("This address is too long. Use one of at most %(most)d characters.")
+        raise ValidationError(words, code="max_length", params={"most": MOST_ADDRESS})
     rules = channel_rules.for_guilds()
     try:
         client = channel_client_for(address, total_seconds=1, connect_seconds=1, rules=rules)

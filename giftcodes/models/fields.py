@@ -13,7 +13,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
+from django.core.exceptions import ValidationError
 from django.db import models
+from django.db.models.functions import Length
+from django.utils.translation import gettext_lazy as _
 
 from giftcodes.domain.text import clean_name, clean_notes, clean_token, sentence, visible
 from giftcodes.form_fields import CleanCharField
@@ -25,6 +28,10 @@ else:
     CharField, TextField = models.CharField, models.TextField
 
 _DJANGO = "django.db.models"
+#: The maximum length of notes, in characters. A line break counts as one character.
+MOST_NOTES = 10_000
+#: How many foreign keys away from a row `without_notes` looks for notes.
+_FURTHEST = 3
 
 
 class NameField(CharField):
@@ -86,7 +93,30 @@ class SentenceField(TextField):
 
 
 class NotesField(TextField):
-    """A text that may have several lines."""
+    """A text that may have several lines, of at most `MOST_NOTES` characters.
+
+    A longer text that an earlier version has stored stays until it is made shorter.
+    """
+
+    def clean(self, value: Any, model_instance: models.Model | None) -> Any:
+        """Clean the text of a form, unless it is too long.
+
+        Raises:
+            ValidationError: the text is longer than `MOST_NOTES`, and longer than the stored text.
+        """
+        if isinstance(value, str):
+            length = len(value.replace("\r\n", "\n"))
+            if length > MOST_NOTES and length > self._stored_length(model_instance):
+                words = _("This text has %(length)s characters. Shorten it to at most %(most)s.")
+                numbers = {"length": f"{length:,}", "most": f"{MOST_NOTES:,}"}
+                raise ValidationError(words, code="max_length", params=numbers)
+        return super().clean(value, model_instance)
+
+    def _stored_length(self, row: models.Model | None) -> int:
+        if row is None or row.pk is None:
+            return 0
+        stored = type(row)._base_manager.filter(pk=row.pk)
+        return stored.values_list(Length(self.attname), flat=True).first() or 0
 
     def to_python(self, value: Any) -> Any:
         """Clean the text."""
@@ -101,6 +131,26 @@ class NotesField(TextField):
         """Use Django's own field in migrations."""
         name, _path, args, options = super().deconstruct()
         return name, f"{_DJANGO}.TextField", args, options
+
+
+def without_notes(rows: models.QuerySet[Any]) -> models.QuerySet[Any]:
+    """The same rows, without the notes of the rows and of the rows that they refer to.
+
+    Lists use this, because they show no notes, and a list has many rows. Notes that are used
+    after all are read from the database, one row at a time.
+    """
+    return rows.defer(*_paths_of_notes(rows.model, _FURTHEST))
+
+
+def _paths_of_notes(model: type[models.Model], furthest: int) -> list[str]:
+    paths: list[str] = []
+    for field in model._meta.concrete_fields:
+        if isinstance(field, NotesField):
+            paths.append(field.name)
+        elif isinstance(field, models.ForeignKey) and furthest:
+            found = _paths_of_notes(field.related_model, furthest - 1)
+            paths += [f"{field.name}__{path}" for path in found]
+    return paths
 
 
 def provider_choices() -> list[tuple[str, str]]:

@@ -136,11 +136,11 @@ class Member(models.Model):
         Raises:
             ValidationError: the player has opted out.
         """
-        from giftcodes.models.opted_out import OptOut, player_hash
+        from giftcodes.models.opted_out import OptOut, player_hashes
 
         if self.pk is None and self.guild_id and self.player_id:
             unwilling = OptOut.objects.filter(
-                player_hash=player_hash(self.guild.provider, self.player_id)
+                pk__in=player_hashes(self.guild.provider, self.player_id)
             )
             if unwilling.exists():
                 words = _(

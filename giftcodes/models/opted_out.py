@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 
+from django.conf import settings
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
@@ -14,8 +15,21 @@ from giftcodes.secret_key import secret_key
 
 def player_hash(provider: str, player_id: str) -> str:
     """A keyed hash of a player ID, so that the list of opt-outs does not reveal the players."""
-    key = f"opt-out:{secret_key()}".encode()
-    return hmac.new(key, f"{provider}:{player_id}".encode(), hashlib.sha256).hexdigest()
+    return _hash(secret_key(), provider, player_id)
+
+
+def player_hashes(provider: str, player_id: str) -> list[str]:
+    """The hashes under which an opt-out of a player may be stored.
+
+    The first is that of SECRET_KEY. The second is that of OLD_SECRET_KEY, if it is set.
+    """
+    old = [settings.OLD_SECRET_KEY] if settings.OLD_SECRET_KEY else []
+    return [_hash(key, provider, player_id) for key in [secret_key(), *old]]
+
+
+def _hash(key: str, provider: str, player_id: str) -> str:
+    text = f"{provider}:{player_id}".encode()
+    return hmac.new(f"opt-out:{key}".encode(), text, hashlib.sha256).hexdigest()
 
 
 class OptOut(models.Model):

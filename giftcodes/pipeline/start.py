@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -114,6 +115,39 @@ def start(
         if result := _try_to_start(call):
             return result
     return _give_up(call)
+
+
+def refuse_running(
+    pairs: Collection[tuple[int, int]], *, trigger: Trigger, user_id: int | None
+) -> dict[tuple[int, int], str]:
+    """Refuse and journal the runs in progress among many, in one statement.
+
+    Args:
+        pairs: the guild id and the code id of each run.
+        trigger: what requests the runs.
+        user_id: the user who asks, if there is one.
+
+    Returns:
+        The sentence for a person, by the guild id and the code id of each refused run. Runs that
+        another transaction is changing just now are not among them: `start` decides about these.
+
+    Raises:
+        RuntimeError: called inside a transaction, which would hold the shared locks until its end.
+    """
+    with transaction.atomic(durable=True):
+        rows = fetch(
+            statement("start", "refuse_running"),
+            guilds=[guild_id for guild_id, _code_id in pairs],
+            codes=[code_id for _guild_id, code_id in pairs],
+            trigger=trigger.value,
+            user=user_id,
+        )
+    refused: dict[tuple[int, int], str] = {}
+    for guild_id, code_id, guild, code, issue in rows:
+        words = str(GiftCode(code=code, issue=issue))
+        log_lines.duplicate(guild, words, trigger=trigger.value, user=str(user_id or ""))
+        refused[guild_id, code_id] = log_lines.duplicate_text(guild, words)
+    return refused
 
 
 def _try_to_start(call: _Call) -> StartResult | None:

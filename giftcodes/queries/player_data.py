@@ -18,7 +18,7 @@ from giftcodes.models import (
     OptOut,
     database_now,
 )
-from giftcodes.models.opted_out import player_hash
+from giftcodes.models.opted_out import player_hashes
 
 _MEMBER = ("player_id", "nickname", "realm", "active", "opted_out", "consented_on", "notes")
 
@@ -41,7 +41,7 @@ def data_of(provider: str, player_id: str) -> dict[str, Any]:
         "game": provider,
         "player_id": player_id,
         "exported_at": database_now(),
-        "opted_out": OptOut.objects.filter(player_hash=player_hash(provider, player_id)).exists(),
+        "opted_out": OptOut.objects.filter(pk__in=player_hashes(provider, player_id)).exists(),
         "members": [_member(member) for member in members.select_related("guild")],
         "directory": list(
             DirectoryLookup.objects.filter(provider=provider, player_id=player_id).values(*_LOOKUP)

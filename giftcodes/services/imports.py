@@ -28,7 +28,7 @@ from giftcodes.models.history import (
     versions_before,
 )
 from giftcodes.models.imports import IMPORTED_FIELDS
-from giftcodes.models.opted_out import player_hash
+from giftcodes.models.opted_out import player_hashes
 from giftcodes.roster import ListedMember, MemberList
 
 #: The number of members that are written at once.
@@ -152,7 +152,11 @@ def _import_batch(
 
 def _opted_out(guild: Guild, player_ids: list[str]) -> set[str]:
     """The IDs of the players in this list who have opted out."""
-    hashes = {player_hash(guild.provider, player_id): player_id for player_id in player_ids}
+    hashes = {
+        found: player_id
+        for player_id in player_ids
+        for found in player_hashes(guild.provider, player_id)
+    }
     return {
         hashes[found] for found in OptOut.objects.filter(pk__in=hashes).values_list("pk", flat=True)
     }

@@ -12,9 +12,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from django.db import transaction
+from django.db.models import Prefetch, prefetch_related_objects
 from simple_history.utils import bulk_create_with_history
 
 from giftcodes.models import Guild, Member
+from giftcodes.models.fields import without_notes
 from giftcodes.models.guild import own_realm
 from giftcodes.models.history import keep_first_versions, update_with_versions
 from giftcodes.models.imports import IMPORTED_FIELDS
@@ -61,9 +63,10 @@ def set_on_members(
     members = list(
         Member.objects.select_for_update(no_key=True, of=("self",))
         .filter(pk__in=list(member_ids))
-        .select_related("guild")
         .order_by("guild_id", "pk")
     )
+    # Each guild is loaded once, not with each of its members.
+    prefetch_related_objects(members, Prefetch("guild", without_notes(Guild.objects.all())))
     changed = [member for member in members if getattr(member, name) != value_of(member)]
     keep_first_versions(changed)
     for member in changed:

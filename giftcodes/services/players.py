@@ -25,7 +25,7 @@ from giftcodes.models import (
     Redemption,
 )
 from giftcodes.models.guild import ERASED
-from giftcodes.models.opted_out import player_hash
+from giftcodes.models.opted_out import player_hash, player_hashes
 
 _BUSY = (
     "A code is being redeemed for this player right now. They are opted out, and nothing is erased "
@@ -57,7 +57,7 @@ def opt_out(provider: str, player_id: str) -> OptOutResult:
         provider: the game.
         player_id: decimal digits.
     """
-    _, changed = OptOut.objects.get_or_create(player_hash=player_hash(provider, player_id))
+    changed = _write_opt_out(provider, player_id)
     return OptOutResult(changed, _mark(provider, player_id, opted_out=True))
 
 
@@ -69,8 +69,15 @@ def opt_in(provider: str, player_id: str) -> OptOutResult:
         provider: the game.
         player_id: decimal digits.
     """
-    deleted, _ = OptOut.objects.filter(player_hash=player_hash(provider, player_id)).delete()
+    deleted, _ = OptOut.objects.filter(pk__in=player_hashes(provider, player_id)).delete()
     return OptOutResult(bool(deleted), _mark(provider, player_id, opted_out=False))
+
+
+def _write_opt_out(provider: str, player_id: str) -> bool:
+    """Store an opt-out with the hash of the present key. Returns whether it is new."""
+    is_known = OptOut.objects.filter(pk__in=player_hashes(provider, player_id)).exists()
+    OptOut.objects.get_or_create(player_hash=player_hash(provider, player_id))
+    return not is_known
 
 
 def _mark(provider: str, player_id: str, *, opted_out: bool) -> int:
@@ -115,7 +122,7 @@ def erase_player(provider: str, player_id: str) -> EraseResult:
     members = Member.objects.filter(guild__provider=provider, player_id=player_id)
     # This is committed first, so that runs that start from now on leave this player out.
     with transaction.atomic():
-        OptOut.objects.get_or_create(player_hash=player_hash(provider, player_id))
+        _write_opt_out(provider, player_id)
         members.update(active=False, opted_out=True)
     with transaction.atomic():
         result = _erase(provider, player_id, members)

@@ -32,6 +32,25 @@ SELECT true AS is_locked, NULL AS guild, NULL AS code, NULL AS issue, NULL AS he
 UNION ALL
 SELECT false, name, code, issue, held_until FROM seen WHERE state = 'running'
 
+-- name: refuse_running
+-- Refuse and journal the running redemptions among many, under the shared row lock. A row that
+-- another transaction holds, and the row of a code that is held back, are left to `look`.
+WITH seen AS MATERIALIZED (
+    SELECT r.id, r.guild_id, r.gift_code_id, r.run_number, g.name, c.code, c.issue
+    FROM giftcodes_redemption r
+    JOIN giftcodes_guild g ON g.id = r.guild_id
+    JOIN giftcodes_giftcode c ON c.id = r.gift_code_id
+    WHERE (r.guild_id, r.gift_code_id) IN (
+        SELECT * FROM unnest(%(guilds)s::bigint[], %(codes)s::bigint[])
+    ) AND r.state = 'running' AND c.held_until IS NULL
+    FOR SHARE OF r SKIP LOCKED
+), journal AS (
+    INSERT INTO giftcodes_redemptionevent
+        (redemption_id, gift_code_id, kind, run_number, trigger, user_id, detail)
+    SELECT id, gift_code_id, 'refused', run_number, %(trigger)s, %(user)s, '' FROM seen
+)
+SELECT guild_id, gift_code_id, name, code, issue FROM seen ORDER BY id
+
 -- name: begin_runs
 WITH run AS (
     UPDATE giftcodes_redemption

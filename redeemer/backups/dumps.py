@@ -156,6 +156,16 @@ def own_key(home: Home) -> str | None:
         raise CommandError(str(error)) from error
 
 
+def is_note_of(note: str | None, home: Home) -> bool:
+    """Return whether a backup was made with the site's SECRET_KEY or OLD_SECRET_KEY.
+
+    Raises:
+        CommandError: the file with the key cannot be read.
+    """
+    keys = [own_key(home), os.environ.get("OLD_SECRET_KEY")]
+    return note in {check_value(key) for key in keys if key}
+
+
 def check_value(key: str) -> str:
     """Return a hash by which a dump can be matched to its SECRET_KEY. It does not reveal the key.
 

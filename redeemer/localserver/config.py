@@ -14,6 +14,7 @@ _PUBLISHED = (
     "DATABASE_URL",
     "REDIS_URL",
     "SECRET_KEY",
+    "OLD_SECRET_KEY",
     "ENCRYPTION_KEYS",
     "ALLOWED_HOSTS",
     "TIME_ZONE",

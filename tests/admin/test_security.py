@@ -408,7 +408,10 @@ def test_a_form_that_is_sent_too_much_says_what_to_do(
 @pytest.fixture
 def site() -> Iterator[int]:
     """The port of a web server as `make up` starts it. The pages here need no database."""
-    nowhere = {"DATABASE_URL": "postgres://nobody@127.0.0.1:1/none", "SECRET_KEY": "x" * 50}
+    nowhere = {
+        "DATABASE_URL": "postgres://nobody@127.0.0.1:1/none",
+        "SECRET_KEY": "only-for-tests-" * 4,
+    }
     port = pick_port()
     command = [sys.executable, "-m", "redeemer.serving", "--bind", f"127.0.0.1:{port}"]
     server = subprocess.Popen(command, env={**os.environ, **nowhere}, stderr=subprocess.DEVNULL)

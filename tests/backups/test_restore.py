@@ -302,18 +302,18 @@ def test_another_key_is_refused_because_it_would_lose_the_opt_outs(
     refused = restore("--yes", file, SECRET_KEY="another")
     without_key = restore("--yes", file, SECRET_KEY="")
     same = restore("--yes", file, SECRET_KEY="one")
-    with_any_key = restore("--yes", "--any-key", file, SECRET_KEY="another")
+    replaced = restore("--yes", file, SECRET_KEY="another", OLD_SECRET_KEY="one")
+    with_any_key = restore("--yes", "--any-key", file, SECRET_KEY="another", OLD_SECRET_KEY="")
 
-    assert [said.status for said in (refused, without_key, same, with_any_key)] == [1, 1, 0, 0], (
-        with_any_key.err
-    )
+    said = (refused, without_key, same, replaced, with_any_key)
+    assert [one.status for one in said] == [1, 1, 0, 0, 0], with_any_key.err
     assert "another SECRET_KEY than this installation has: its 1 opt-out(s)" in refused.err
     assert "Set SECRET_KEY in the environment or in .env" in refused.err
     assert with_any_key.err.startswith(
         "The backup was made with another SECRET_KEY: its 1 opt-out(s) are not recognised"
     )
     assert "addresses of channels that this key encrypted cannot be decrypted" in with_any_key.err
-    assert "cannot be decrypted" not in same.err
+    assert "cannot be decrypted" not in same.err + replaced.err
 
 
 def test_without_opt_outs_and_channels_any_key_is_accepted(

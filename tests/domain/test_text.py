@@ -127,6 +127,10 @@ def test_a_letter_keeps_thirty_marks(text: str, monkeypatch: pytest.MonkeyPatch)
             longest.append(len(text.replace("\u034f", "a").rpartition("a")[2]))
             return unicodedata.normalize(form, text)
 
+        @classmethod
+        def is_normalized(cls, form: Any, text: str) -> bool:
+            return bool(cls.normalize(form, text) == text)
+
     monkeypatch.setattr(text_module, "unicodedata", Counted)
 
     kept = visible(text)
@@ -160,3 +164,12 @@ def test_the_time_of_cleaning_is_proportional_to_the_length(
 
     assert seen
     assert max(seen) <= 16
+
+
+@pytest.mark.parametrize("text", ["Zoë", "Łukasz", "狼群", "Волки", "ăâêô"])
+def test_a_clean_text_takes_the_fast_path(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(_text: str) -> str:
+        raise AssertionError("The text was cleaned.")
+
+    monkeypatch.setattr(text_module, "_composed", refuse)
+    assert visible(text) is text

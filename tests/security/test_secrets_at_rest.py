@@ -9,6 +9,7 @@ import re
 import subprocess
 from contextlib import closing
 from dataclasses import replace
+from secrets import token_urlsafe
 from typing import Any
 
 import pytest
@@ -16,7 +17,7 @@ import redis
 from django.conf import settings as django_settings
 from django.contrib.auth.models import User
 from django.contrib.sessions.models import Session
-from django.core.exceptions import FieldError, ImproperlyConfigured
+from django.core.exceptions import FieldError, ImproperlyConfigured, ValidationError
 from django.core.management import call_command
 from django.db import connection
 from django.db.migrations.loader import MigrationLoader
@@ -24,13 +25,17 @@ from django.test import Client, override_settings
 from django.urls import reverse
 
 from giftcodes import encryption, tasks
-from giftcodes.checks import check_encryption_keys
-from giftcodes.models import Alarm, Announcement, Channel, Feed
+from giftcodes.checks import check_encryption_keys, check_key_strength
+from giftcodes.models import Alarm, Announcement, Channel, Feed, Member, OptOut
 from giftcodes.models.encrypted import Unreadable
 from giftcodes.notifications import announcements, causes
+from giftcodes.queries.player_data import data_of
+from giftcodes.roster import read_members
+from giftcodes.services import imports, players
 from redeemer.backups.address import Address
 from redeemer.backups.programs import client_to_dump
 from redeemer.sessions import stored_key
+from redeemer.startup_errors import require_secret_key
 from tests.admin import past
 from tests.databases import url_of
 from tests.factories import guild
@@ -344,3 +349,56 @@ def test_a_short_key_is_refused_and_not_repeated(settings: Any) -> None:
     assert "short-key" not in str(problem)
     settings.ENCRYPTION_KEYS = [NEW_KEY]
     assert check_encryption_keys() == []
+
+
+WEAK_KEYS = [
+    "abc",
+    "x" * 31,
+    "x" * 80,
+    "abab" * 20,
+    "django-insecure-0k2h8d7s5f4g3a2q1w9e8r7t6y5u4i3o2p1",
+]
+
+
+@pytest.mark.parametrize("key", WEAK_KEYS)
+def test_a_site_with_a_key_that_can_be_guessed_does_not_start(settings: Any, key: str) -> None:
+    """The message says how to replace the key, and does not repeat it."""
+    settings.SECRET_KEY = key
+    with pytest.raises(ImproperlyConfigured, match="OLD_SECRET_KEY") as caught:
+        require_secret_key()
+    (problem,) = check_key_strength()
+    for text in (str(caught.value), str(problem)):
+        assert "can be guessed" in text
+        assert "openssl rand -hex 32" in text
+        assert key not in text
+    assert problem.id == "giftcodes.E017"
+
+
+@pytest.mark.parametrize("key", ["0123456789abcdef" * 4, token_urlsafe(32), NEW_KEY])
+def test_a_generated_key_is_accepted(settings: Any, key: str) -> None:
+    settings.SECRET_KEY = key
+    require_secret_key()
+    assert check_key_strength() == []
+
+
+@pytest.mark.django_db
+def test_after_the_key_was_replaced_addresses_and_opt_outs_are_still_read(settings: Any) -> None:
+    settings.SECRET_KEY = "weak"
+    wolves = guild()
+    Channel.objects.create(guild=wolves, address=ADDRESS)
+    players.opt_out(wolves.provider, "300000001")
+
+    settings.SECRET_KEY, settings.OLD_SECRET_KEY = NEW_KEY, "weak"
+
+    assert Channel.objects.get().address == ADDRESS
+    assert Channel.objects.encrypt_again() == 1
+    with pytest.raises(ValidationError, match="has opted out"):
+        Member(guild=wolves, player_id="300000001").clean()
+    lines = read_members(b"player_id\n300000001\n").members
+    assert imports.import_members(wolves.pk, lines).opted_out == ["300000001"]
+    assert data_of(wolves.provider, "300000001")["opted_out"]
+    assert not players.opt_out(wolves.provider, "300000001").changed
+    assert players.opt_in(wolves.provider, "300000001").changed
+    assert not OptOut.objects.exists()
+    settings.OLD_SECRET_KEY = ""
+    assert Channel.objects.get().address == ADDRESS

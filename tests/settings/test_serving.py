@@ -23,11 +23,13 @@ pytestmark = pytest.mark.slow
 
 _PROGRAM = """
 import sys, time
-from redeemer import serving
+from redeemer import body_limits, serving
 
 serving.UNREAD_SECONDS = 2.0
 if "crowded" in sys.argv:
     serving._MAX_CONNECTIONS, serving.REQUEST_SECONDS = 20, 3600.0
+if "small" in sys.argv:
+    body_limits.MAX_BYTES_OF_ALL, body_limits.MAX_BYTES_OF_CLIENT = 2_000_000, 1_000_000
 
 def application(environ, start_response):
     path = environ["PATH_INFO"]
@@ -57,7 +59,8 @@ trusts = "trust" in sys.argv
 listener = serving.listen(sys.argv[1])
 sys.stderr.write("listening\\n")
 sys.stderr.flush()
-serving.serve(listener, application, trusts_proxies=trusts)
+rules = body_limits.BodyRules(proxies=1 if trusts else 0)
+serving.serve(listener, application, trusts_proxies=trusts, body_rules=rules)
 """
 
 
@@ -80,8 +83,10 @@ class Site:
     def said(self) -> str:
         return self._log.read_text(encoding="utf-8")
 
-    def connect(self) -> socket.socket:
-        return socket.create_connection(("127.0.0.1", self.port), timeout=PATIENCE_SECONDS)
+    def connect(self, source: str = "127.0.0.1") -> socket.socket:
+        return socket.create_connection(
+            ("127.0.0.1", self.port), timeout=PATIENCE_SECONDS, source_address=(source, 0)
+        )
 
     def ask(
         self, path: str, *, method: str = "GET", body: bytes | None = None, **headers: str
@@ -249,6 +254,7 @@ def test_a_body_that_is_too_large_is_refused_before_it_is_read(
     """No byte of the body is sent, and the client waits for a word that it may be."""
     head = (
         f"POST {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\nExpect: 100-continue\r\n"
+        "Cookie: other=1; sessionid=x\r\n"
         "Content-Type: multipart/form-data; boundary=x\r\nContent-Length: "
     )
 
@@ -267,29 +273,139 @@ def test_a_body_without_a_length_is_refused(site: Site, path: str) -> None:
     assert site.ask("/") == (200, b"hello")
 
 
-def test_bodies_use_only_so_much_of_the_disk_together(site: Site) -> None:
-    head = b"POST /admin/import/ HTTP/1.1\r\nHost: x\r\nContent-Length: 16000000\r\n"
-    receiving = [site.connect() for _ in range(MAX_BYTES_OF_ALL // 16_000_000)]
-    for connection in receiving:
-        connection.sendall(head + b"Expect: 100-continue\r\n\r\n")
-        assert connection.recv(100).startswith(b"HTTP/1.1 100 ")
+_LIST = "POST /admin/import/ HTTP/1.1\r\nHost: x\r\nCookie: sessionid=x\r\n"
 
-    assert raw(site, head + b"Connection: close\r\n\r\n").startswith(b"HTTP/1.1 503 ")
+
+def a_list(length: int, *more: str) -> bytes:
+    """The header of a request with a list of this length."""
+    lines = "".join(f"{line}\r\n" for line in more)
+    return f"{_LIST}Content-Length: {length}\r\n{lines}\r\n".encode()
+
+
+def sent(site: Site, byte_count: int, *more: str, source: str = "127.0.0.1") -> socket.socket:
+    """A connection that has sent so many bytes of a list, which is somewhat longer."""
+    connection = site.connect(source)
+    connection.sendall(a_list(byte_count + 1_000, *more, "Expect: 100-continue"))
+    assert connection.recv(100).startswith(b"HTTP/1.1 100 ")
+    connection.sendall(b"x" * byte_count)
+    return connection
+
+
+def refusal(site: Site, request: bytes, source: str = "127.0.0.1") -> bytes:
+    """The response to the header of a request, whose body is not sent. Empty if none comes."""
+    with site.connect(source) as connection:
+        connection.sendall(request)
+        return connection.recv(65_536)
+
+
+def is_accepted(site: Site, length: int, *more: str, source: str = "127.0.0.1") -> bool:
+    """Whether the server asks for the body of a list."""
+    answer = refusal(site, a_list(length, *more, "Expect: 100-continue"), source)
+    return answer.startswith(b"HTTP/1.1 100 ")
+
+
+@pytest.mark.parametrize("source", ["127.0.0.1", "127.0.0.{}"])
+def test_bodies_that_are_announced_and_not_sent_take_no_space_from_others(
+    site: Site, source: str
+) -> None:
+    """From one address, and from many."""
+    count = 2 * MAX_BYTES_OF_ALL // 16_000_000
+    announced = [site.connect(source.format(number)) for number in range(2, 2 + count)]
+    for connection in announced:
+        connection.sendall(a_list(15_999_000))
+
+    body, cookie = b"x" * 1_000_000, "sessionid=x"
+    assert site.ask("/admin/import/", method="POST", body=body, Cookie=cookie)[0] == 200
+
+    for connection in announced:
+        connection.close()
+
+
+def test_bodies_use_only_so_much_of_the_disk_together(start: Callable[..., Site]) -> None:
+    """Each of the clients uses less than its own share."""
+    site = start("small")
+    receiving = [sent(site, 400_000, source=f"127.0.0.{number // 2 + 2}") for number in range(4)]
+
+    wait_for(lambda: not is_accepted(site, 800_000), "the bodies to arrive")
+    assert b" 503 " in refusal(site, a_list(800_000))
     assert site.ask("/admin/login/", method="POST", body=b"x" * 1_000) == (200, b"hello")
 
     for connection in receiving:
         connection.close()
+    wait_for(lambda: is_accepted(site, 800_000), "the server to notice the closed connections")
 
-    def is_accepted() -> bool:
-        with site.connect() as connection:
-            connection.sendall(head + b"Expect: 100-continue\r\n\r\n")
-            return connection.recv(100).startswith(b"HTTP/1.1 100 ")
 
-    wait_for(is_accepted, "the server to notice that the connections are closed")
+def test_one_client_cannot_take_the_space_of_the_others(start: Callable[..., Site]) -> None:
+    site = start("small")
+    receiving = [sent(site, 400_000) for _ in range(2)]
+
+    wait_for(lambda: not is_accepted(site, 400_000), "the bodies to arrive")
+    assert b"from your address" in refusal(site, a_list(400_000))
+    assert is_accepted(site, 400_000, source="127.0.0.9")
+
+    for connection in receiving:
+        connection.close()
+
+
+def test_a_body_is_refused_while_it_arrives_if_others_have_used_the_space(
+    start: Callable[..., Site],
+) -> None:
+    """When they are announced, there is space for each of them."""
+    site = start("small")
+    receiving = [site.connect() for _ in range(4)]
+    for connection in receiving:
+        connection.sendall(a_list(900_000))
+    assert site.ask("/") == (200, b"hello")
+
+    for connection in receiving[1:]:
+        connection.sendall(b"x" * 300_000)
+    assert b" 503 " in receiving[-1].recv(65_536)
+
+    for connection in receiving:
+        connection.close()
+
+
+def test_behind_a_proxy_each_forwarded_address_has_its_own_share(
+    start: Callable[..., Site],
+) -> None:
+    site = start("small", "trust")
+    mine, other = "X-Forwarded-For: 203.0.113.8, 203.0.113.9", "X-Forwarded-For: 203.0.113.8"
+    receiving = [sent(site, 400_000, mine) for _ in range(2)]
+
+    wait_for(lambda: not is_accepted(site, 400_000, mine), "the bodies to arrive")
+    assert is_accepted(site, 400_000, other)
+
+    for connection in receiving:
+        connection.close()
+
+
+@pytest.mark.parametrize("path", ["/admin/import/", "/admin/giftcodes/guild/add/"])
+@pytest.mark.parametrize("cookie", ["", "Cookie: other=1; csrftoken=sessionid\r\n"])
+def test_without_a_session_no_body_that_needs_a_file_is_read(
+    site: Site, path: str, cookie: str
+) -> None:
+    head = f"POST {path} HTTP/1.1\r\nHost: x\r\n{cookie}Connection: close\r\n"
+
+    answer = raw(site, f"{head}Content-Length: 65537\r\n\r\n".encode())
+
+    assert answer.startswith(b"HTTP/1.1 403 ")
+    assert b"Log in, and send this again." in answer
+    assert site.ask(path, method="POST", body=b"x" * 65_536)[0] == 200
+
+
+@pytest.mark.parametrize("length", [16_000_001, 10**30])
+def test_the_refusal_of_a_list_that_is_too_long_says_what_to_do(site: Site, length: int) -> None:
+    answer = raw(site, a_list(length, "Connection: close"))
+
+    assert b" 413 " in answer
+    assert b"Split it" in answer
+    assert b"generated by" not in answer
 
 
 def test_a_list_of_members_of_the_largest_size_is_accepted(site: Site) -> None:
-    assert site.ask("/admin/import/", method="POST", body=b"x" * 5_500_000) == (200, b"5500000")
+    assert site.ask(
+        "/admin/import/", method="POST", body=b"x" * 5_500_000, Cookie="sessionid=x"
+    ) == (200, b"5500000")
 
 
 def test_a_header_that_cannot_be_parsed_is_refused_and_others_are_served(site: Site) -> None:

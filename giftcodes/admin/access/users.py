@@ -19,6 +19,7 @@ from giftcodes.admin.common.base import Scoped, without_clear
 from giftcodes.admin.common.html import NOTHING, link
 from giftcodes.admin.common.row_select import RowSelectMultiple
 from giftcodes.models import Guild, Member
+from giftcodes.models.fields import without_notes
 
 if TYPE_CHECKING:
     from django.db.models import QuerySet
@@ -38,7 +39,7 @@ class RoleFields(forms.Form):
     )
     guilds = forms.ModelMultipleChoiceField(
         label=_("Officer of"),
-        queryset=Guild.objects.all(),
+        queryset=without_notes(Guild.objects.all()),
         required=False,
         # The search field for guilds is the same as on the page of a member.
         widget=RowSelectMultiple(Member._meta.get_field("guild"), admin.site),

@@ -22,6 +22,7 @@ from giftcodes.admin.common.html import list_url
 from giftcodes.admin.common.row_select import RowSelect, RowSelectMultiple, can_be_id
 from giftcodes.domain.text import clean_name, clean_token
 from giftcodes.form_fields import WholeNumberField
+from giftcodes.models.fields import without_notes
 
 if TYPE_CHECKING:
     from django.contrib.admin.views.main import ChangeList
@@ -60,11 +61,13 @@ class OwnRowsFilter(admin.RelatedFieldListFilter):
         return super().has_output() or bool(self.used_parameters)
 
     def field_choices(self, field: Any, request: HttpRequest, model_admin: Any) -> Any:
-        return field.get_choices(
-            include_blank=False,
-            ordering=self.field_admin_ordering(field, request, model_admin),
-            limit_choices_to=scope.limit(field.remote_field.model, request.user),
+        rows = field.remote_field.model._default_manager.filter(
+            scope.limit(field.remote_field.model, request.user)
         )
+        ordering = self.field_admin_ordering(field, request, model_admin)
+        if ordering:
+            rows = rows.order_by(*ordering)
+        return [(row.pk, str(row)) for row in without_notes(rows)]
 
 
 def without_clear(field: Any) -> None:
@@ -144,7 +147,8 @@ class Scoped(_Mixin):
         if token != term:
             more, _may_repeat = super().get_search_results(request, queryset, token)
             found |= more
-        return found, may_repeat
+        # Lists, their actions and autocompletes all get their rows here.
+        return without_notes(found), may_repeat
 
     def formfield_for_foreignkey(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
         """Limit the choices to rows that the person may see. The form accepts no other values."""
@@ -173,7 +177,7 @@ class Scoped(_Mixin):
         )
         if rows is None:
             rows = db_field.remote_field.model._default_manager.all()
-        return {**kwargs, "queryset": scope.visible(rows, request.user)}
+        return {**kwargs, "queryset": without_notes(scope.visible(rows, request.user))}
 
     def get_actions(self, request: HttpRequest) -> Any:
         """The actions that this person may run.

@@ -45,6 +45,7 @@ from giftcodes.models import (
     RateBudget,
     Redemption,
     RedemptionEvent,
+    RunRequest,
 )
 from giftcodes.models.alarm import SUBJECT_MODELS
 
@@ -152,6 +153,7 @@ RULES: dict[type[Model], Callable[[Person], Q]] = {
             OptOut,
             PrunedFigure,
             RateBudget,
+            RunRequest,
             User,
             Group,
             AccessAttempt,

@@ -21,10 +21,13 @@ from giftcodes.admin.common import scope
 from giftcodes.admin.common.html import NOTHING
 from giftcodes.domain.numbers import row_id
 from giftcodes.models import Guild
+from giftcodes.models.fields import without_notes
 from giftcodes.models.history import FIRST_KNOWN
 
 #: The maximum number of versions, and of actions, that a page shows.
 MOST_ENTRIES = 200
+#: The maximum number of characters of a value that a page shows.
+MOST_SHOWN = 300
 #: An action that was logged within this time of a version belongs to that version.
 _SOON = dt.timedelta(seconds=2)
 #: Entries about members who moved. Earlier versions of this software wrote the name of the other
@@ -97,7 +100,7 @@ def _with_guilds(entries: list[Entry], person: scope.Person) -> list[Entry]:
     if not moves:
         return entries
     ids = {pk for move in moves if (pk := row_id(move["id"]))}
-    names = scope.visible(Guild.objects.filter(pk__in=ids), person).in_bulk()
+    names = without_notes(scope.visible(Guild.objects.filter(pk__in=ids), person)).in_bulk()
     sees_all = scope.sees_all(person)
 
     def named(move: re.Match[str]) -> str:
@@ -211,4 +214,14 @@ def _shown(version: Any, column: Field[Any, Any]) -> str:
     value = getattr(version, column.attname)
     if isinstance(value, bool):
         return _("yes") if value else _("no")
-    return str(display_for_field(value, column, NOTHING)) or NOTHING
+    return _shortened(str(display_for_field(value, column, NOTHING))) or NOTHING
+
+
+def _shortened(text: str) -> str:
+    """The beginning of a long text, and the length of the whole text."""
+    if len(text) <= MOST_SHOWN:
+        return text
+    return _("%(start)s… (%(length)s characters)") % {
+        "start": text[:MOST_SHOWN],
+        "length": f"{len(text):,}",
+    }

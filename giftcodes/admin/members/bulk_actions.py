@@ -14,6 +14,7 @@ from giftcodes.admin.common.action_report import Report
 from giftcodes.admin.common.confirmation import SHOWN, confirmation_page, group, log
 from giftcodes.form_fields import WholeNumberField
 from giftcodes.models import Guild, Member
+from giftcodes.models.fields import without_notes
 from giftcodes.models.guild import own_realm
 from giftcodes.services.members import MoveResult, move_members, set_on_members
 
@@ -53,7 +54,9 @@ class RealmForm(forms.Form):
 def move(request: HttpRequest, page: Page, members: QuerySet[Member]) -> HttpResponse | None:
     """Do the next step of a move: ask for the guild, show the effects, or move the members."""
     games = members.order_by().values("guild__provider")
-    guilds = scope.visible(Guild.objects.active().filter(provider__in=games), request.user)
+    guilds = without_notes(
+        scope.visible(Guild.objects.active().filter(provider__in=games), request.user)
+    )
     form = GuildForm(request.POST if "guild" in request.POST else None, guilds=guilds)
     title = _("Move members to another guild")
     if not form.is_valid():
@@ -126,7 +129,7 @@ def _log_move(request: HttpRequest, guild: Guild, result: MoveResult) -> None:
     )
     log(request, [guild], arrived % number)
     left = gettext("Members moved to another guild.")
-    log(request, list(Guild.objects.filter(pk__in=result.left)), left)
+    log(request, list(without_notes(Guild.objects.filter(pk__in=result.left))), left)
 
 
 def set_realm(request: HttpRequest, page: Page, members: QuerySet[Member]) -> HttpResponse | None:

@@ -14,6 +14,7 @@ from openpyxl.utils.exceptions import IllegalCharacterError
 
 from giftcodes.admin.common.confirmation import log
 from giftcodes.models import Guild, Member
+from giftcodes.models.fields import without_notes
 from giftcodes.queries.history_export import BYTE_ORDER_MARK, harmless
 
 if TYPE_CHECKING:
@@ -58,7 +59,8 @@ def workbook_of(members: QuerySet[Member]) -> HttpResponse:
 
 def log_export(request: HttpRequest, members: QuerySet[Member]) -> None:
     """Log the export in the history of each guild, because the data is personal."""
-    guilds = Guild.objects.filter(members__in=members.order_by()).distinct()
+    ids = members.order_by().values("guild")
+    guilds = without_notes(Guild.objects.filter(pk__in=ids))
     log(request, list(guilds), gettext("Members were exported."))
 
 

@@ -23,6 +23,7 @@ from giftcodes.domain.numbers import row_id
 from giftcodes.domain.text import clean_name
 from giftcodes.domain.transitions import SETTLED, State
 from giftcodes.models import GiftCode, Guild, Member, MemberRedemption, Redemption
+from giftcodes.models.fields import without_notes
 from giftcodes.models.member_redemption import STATE_LABELS
 from giftcodes.queries.coverage import (
     CodeCoverage,
@@ -123,7 +124,9 @@ def coverage(request: HttpRequest) -> TemplateResponse:
         "title": _("Coverage"),
         "is_fullwidth": "1",
         "wish": wish,
-        "guilds": scope.visible(Guild.objects.active(), request.user)[:GUILDS_TO_CHOOSE],
+        "guilds": without_notes(scope.visible(Guild.objects.active(), request.user))[
+            :GUILDS_TO_CHOOSE
+        ],
         "choices": COLUMNS,
         "unsettled": UNSETTLED,
         "legend": [(state, SIGNS[state], STATE_LABELS[state]) for state in SIGNS],

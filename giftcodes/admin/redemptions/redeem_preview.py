@@ -14,6 +14,7 @@ from giftcodes.admin.redemptions.runs import MOST
 from giftcodes.estimates import formatting
 from giftcodes.estimates.cost_preview import Preview, previews, together
 from giftcodes.models import GiftCode, Guild, Redemption
+from giftcodes.models.fields import without_notes
 from giftcodes.models.start_rules import code_obstacle
 
 if TYPE_CHECKING:
@@ -67,7 +68,11 @@ def lines_of(codes: Iterable[GiftCode], person: Any, report: Report) -> list[Lin
         else:
             able.append(code)
     active = Guild.objects.active().filter(provider__in={code.provider for code in able})
-    guilds = list(scope.visible(active, person).order_by("-priority", "pk")) if able else []
+    guilds = (
+        list(without_notes(scope.visible(active, person)).order_by("-priority", "pk"))
+        if able
+        else []
+    )
     known = set(
         Redemption.objects.filter(gift_code__in=able).values_list("guild_id", "gift_code_id")
     )

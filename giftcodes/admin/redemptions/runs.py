@@ -19,6 +19,7 @@ from giftcodes.services.run_actions import (
     start_run,
     stop_run,
 )
+from giftcodes.services.run_requests import request_runs
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -47,13 +48,16 @@ def redeem_now(pairs: Iterable[tuple[int, int]], *, user_id: int | None, report:
             % {"number": len(wanted), "most": MOST}
         )
     elif len(wanted) > AT_ONCE:
-        for guild_id, code_id in wanted:
-            tasks.enqueue_on_commit(tasks.redeem, guild_id, code_id, Trigger.ADMIN, user_id)
-        words = _(
-            "%d redemptions were requested. The journal shows the result of each, and which ones "
-            "are refused."
-        )
-        report.done(words % len(wanted))
+        result = request_runs(wanted, user_id=user_id)
+        for sentence in result.refused:
+            report.refused(sentence)
+        if result.requested:
+            tasks.enqueue_on_commit(tasks.start_requested)
+            words = _(
+                "%d redemptions were requested. The journal shows the result of each, and which "
+                "ones are refused."
+            )
+            report.done(words % result.requested)
     else:
         for guild_id, code_id in wanted:
             _report(start_run(guild_id, code_id, trigger=Trigger.ADMIN, user_id=user_id), report)

@@ -15,7 +15,7 @@ from giftcodes.cli.base import ServerCommand
 from giftcodes.cli.progress import stage
 from giftcodes.models import OptOut
 from redeemer.backups.address import Address
-from redeemer.backups.dumps import check_value, note_on_opt_outs, own_key, write_dump
+from redeemer.backups.dumps import check_value, is_note_of, note_on_opt_outs, own_key, write_dump
 from redeemer.backups.programs import exit_on_signals
 from redeemer.localserver.errors import CannotStartError
 from redeemer.localserver.home import Home
@@ -68,7 +68,7 @@ class Command(ServerCommand):
                 )
             return
         before = note_on_opt_outs(address, check_value(key))
-        if opt_outs and before not in {None, check_value(key)}:
+        if opt_outs and before is not None and not is_note_of(before, home):
             self.warn(
                 "SECRET_KEY is different from that of the last backup. If the server uses the new "
                 f"key too, then {opt_outs} opt-out(s) are no longer recognised."

@@ -16,7 +16,7 @@ from django.core.management.base import CommandError
 from giftcodes.cli.base import ServerCommand
 from giftcodes.cli.progress import stage
 from redeemer.backups.address import Address
-from redeemer.backups.dumps import Dump, check_value, own_key, read_dump
+from redeemer.backups.dumps import Dump, is_note_of, own_key, read_dump
 from redeemer.backups.programs import exit_on_signals
 from redeemer.backups.replacing import (
     refuse_while_connected,
@@ -84,8 +84,7 @@ class Command(ServerCommand):
                 f"{dump.file} is from a newer release: this one does not know {unknown[0]}. "
                 "Update Redeemer first."
             )
-        key = own_key(home)
-        if key is not None and dump.note == check_value(key):
+        if is_note_of(dump.note, home):
             return
         if dump.opt_outs:
             self._check_opt_outs(dump, any_key=any_key)

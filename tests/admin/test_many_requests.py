@@ -1,0 +1,141 @@
+"""“Redeem now” for more runs than a request starts itself: workers start them, a few at a time."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+
+from giftcodes import tasks
+from giftcodes.models import Redemption, RedemptionEvent, RunRequest, RunState, database_now
+from giftcodes.models.run_request import CLAIM
+from tests.admin.conftest import Browser, TaskQueue
+from tests.admin.past import redemption
+from tests.factories import gift_code, guild
+
+
+@pytest.fixture(autouse=True)
+def _few(monkeypatch: pytest.MonkeyPatch) -> None:
+    """More than two runs are many."""
+    monkeypatch.setattr("giftcodes.admin.redemptions.runs.AT_ONCE", 2)
+    monkeypatch.setattr(tasks, "REQUESTS", 3)
+
+
+def _wait_for_all(number: int, **fields: Any) -> list[Redemption]:
+    """Complete redemptions with one member who can be tried again."""
+    rows = [redemption(member_state="failed") for _ in range(number)]
+    Redemption.objects.update(**fields)
+    return rows
+
+
+def test_a_request_for_many_runs_is_one_message(browser: Browser, task_queue: TaskQueue) -> None:
+    rows = _wait_for_all(8)
+
+    messages = browser.press("redeem_now", *rows)
+
+    assert [level for level, _words in messages] == ["success"]
+    assert "8 redemptions were requested" in messages[0][1]
+    assert task_queue.enqueued == [("start_requested", [])]
+    assert RunRequest.objects.count() == 8
+
+
+def test_what_cannot_start_is_refused_before_anything_is_enqueued(
+    browser: Browser, task_queue: TaskQueue, admin_user: User
+) -> None:
+    closed, inactive = redemption(), redemption()
+    closed.gift_code.state = "closed"
+    closed.gift_code.save()
+    inactive.guild.active = False
+    inactive.guild.save()
+    running = redemption(state=RunState.RUNNING, member_state="pending")
+
+    messages = browser.press("redeem_now", closed, inactive, running)
+
+    assert {level for level, _words in messages} == {"warning"}
+    words = "\n".join(words for _level, words in messages)
+    assert f"Code {closed.gift_code} is closed" in words
+    assert f"Guild {inactive.guild} is inactive" in words
+    assert "skipping duplicate" in words
+    assert not task_queue.enqueued
+    assert not RunRequest.objects.exists()
+    (event,) = RedemptionEvent.objects.all()
+    assert (event.redemption, event.kind, event.trigger) == (running, "refused", "admin")
+    assert event.user == admin_user
+
+
+def test_a_pair_that_is_requested_already_is_refused(
+    browser: Browser, task_queue: TaskQueue
+) -> None:
+    rows = _wait_for_all(3)
+    browser.press("redeem_now", *rows)
+
+    messages = browser.press("redeem_now", *rows)
+
+    assert [level for level, _words in messages] == ["warning"] * 3
+    assert messages[0][1].endswith("is requested already.")
+    assert len(task_queue.enqueued) == 1
+    assert RunRequest.objects.count() == 3
+
+
+def test_refusing_many_takes_a_fixed_number_of_statements(browser: Browser) -> None:
+    def statements(number: int) -> int:
+        rows = [redemption(state=RunState.RUNNING, member_state="pending") for _ in range(number)]
+        with CaptureQueriesContext(connection) as queries:
+            browser.press("redeem_now", *rows)
+        return len(queries)
+
+    assert statements(3) == statements(9)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_workers_start_a_few_runs_and_let_other_messages_run(task_queue: TaskQueue) -> None:
+    person = User.objects.create_superuser("anna")
+    rows = _wait_for_all(4)
+    pairs = [(row.guild_id, row.gift_code_id) for row in rows]
+    RunRequest.objects.add(pairs, user_id=person.pk)
+
+    tasks.start_requested()
+
+    started = Redemption.objects.running()
+    assert [row.pk for row in started.order_by("pk")] == [row.pk for row in rows[:3]]
+    assert {row.triggered_by for row in started} == {person}
+    assert [name for name, _ in task_queue.enqueued] == ["dispatch", "start_requested"]
+
+    tasks.start_requested()
+
+    assert Redemption.objects.running().count() == 4
+    assert not RunRequest.objects.exists()
+    assert task_queue.arguments("start_requested") == [[]]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_run_that_began_in_between_is_refused_and_journalled(task_queue: TaskQueue) -> None:
+    row = redemption(state=RunState.RUNNING, member_state="pending")
+    RunRequest.objects.add([(row.guild_id, row.gift_code_id)], user_id=None)
+
+    tasks.start_requested()
+
+    assert list(row.events.values_list("kind", "trigger")) == [("refused", "admin")]
+    assert not RunRequest.objects.exists()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_sweep_continues_requests_whose_message_was_lost(task_queue: TaskQueue) -> None:
+    wolves, code = guild(members=1), gift_code()
+    RunRequest.objects.add([(wolves.pk, code.pk)], user_id=None)
+
+    tasks.sweep()
+    assert task_queue.arguments("start_requested") == [[]]
+
+    # A worker has claimed the request and died.
+    RunRequest.objects.update(claimed_at=database_now())
+    tasks.start_requested()
+    assert RunRequest.objects.exists()
+
+    RunRequest.objects.update(claimed_at=database_now() - CLAIM * 2)
+    tasks.start_requested()
+    assert Redemption.objects.get().state == RunState.RUNNING
+    assert not RunRequest.objects.exists()
