@@ -93,6 +93,10 @@ class MemberRedemptionQuerySet(models.QuerySet["MemberRedemption"]):
     def unsettled(self) -> MemberRedemptionQuerySet:
         return self.exclude(state__in=values(SETTLED))
 
+    def remaining(self) -> MemberRedemptionQuerySet:
+        """Rows that count: without members who left, or opted out, before they had the code."""
+        return self.exclude(state=State.CANCELLED, cancel_kind=CancelKind.LEFT)
+
     def in_flight(self) -> MemberRedemptionQuerySet:
         return self.filter(state=State.IN_FLIGHT)
 
