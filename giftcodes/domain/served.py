@@ -266,6 +266,17 @@ class Result:
         return Tone.NEUTRAL if self.served.has else Tone.BAD
 
     @property
+    def served_nobody(self) -> bool:
+        """Whether it is over, and no member has the code although members wanted it."""
+        is_over = self.tone is not Tone.BUSY and self.kind is not ResultKind.NOTHING
+        return is_over and bool(self.served.total) and not self.served.has
+
+    @property
+    def title(self) -> str:
+        """The words with a capital, for the beginning of a line."""
+        return f"{self.words[:1].upper()}{self.words[1:]}"
+
+    @property
     def sign(self) -> str:
         """One character for a page or a terminal. It repeats the tone."""
         return SIGNS[self.tone]

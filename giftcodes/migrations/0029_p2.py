@@ -35,5 +35,15 @@ class Migration(migrations.Migration):
             model_name='redemption',
             index=models.Index(condition=models.Q(('unlocked_at__isnull', False)), fields=['unlocked_at'], name='redemption_ended'),
         ),
+        migrations.AlterField(
+            model_name='redemption',
+            name='state',
+            field=models.CharField(choices=[('pending', 'waiting'), ('running', 'running'), ('complete', 'finished'), ('stopped', 'stopped')], db_default='pending', default='pending', max_length=10, verbose_name='state'),
+        ),
+        migrations.AlterField(
+            model_name='memberredemption',
+            name='tries',
+            field=models.PositiveSmallIntegerField(db_default=0, default=0, verbose_name='tries without a clear answer'),
+        ),
         migrations.RunPython(keep_the_known_time, migrations.RunPython.noop),
     ]

@@ -20,7 +20,7 @@ from giftcodes.sql import fetch, statement
 class RunState(models.TextChoices):
     PENDING = "pending", _("waiting")
     RUNNING = "running", _("running")
-    COMPLETE = "complete", _("complete")
+    COMPLETE = "complete", _("finished")
     STOPPED = "stopped", _("stopped")
 
 
