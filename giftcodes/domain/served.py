@@ -331,9 +331,9 @@ class Result:
             case ResultKind.USED_UP:
                 return gettext("The game gives this code to no more players.")
             case ResultKind.CODE_CLOSED:
-                return gettext("“Reopen code” on the code's page continues.")
+                return gettext("“Reopen code” on the page of the code continues.")
             case ResultKind.STOPPED:
-                return gettext("“Resume” continues the run.")
+                return gettext("“Resume” on the page of the run continues it.")
             case ResultKind.NOTHING if not served.total:
                 return gettext("The guild has no members to redeem for.")
         return ""
