@@ -178,7 +178,6 @@ def _ended(run: RedemptionServed) -> dict[str, Any]:
         "numbers": run.served,
         "badge": result_badge(run.result),
         "bar": served_bar(run.served),
-        "advice": run.result.advice,
     }
 
 
