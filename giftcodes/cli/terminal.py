@@ -150,7 +150,7 @@ def _blocks(table: Table, width: int) -> list[str]:
 
 
 def _wrapped(text: str, width: int) -> list[str]:
-    return [str(line) for line in Text(text).wrap(_RULER, max(width, 10))] or [""]
+    return [str(line).rstrip() for line in Text(text).wrap(_RULER, max(width, 10))] or [""]
 
 
 #: Rich measures texts with a console, whose output is not used.

@@ -8,13 +8,16 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pytest
+from django.contrib.staticfiles import finders
 from django.urls import reverse
 
 from giftcodes import tasks
-from giftcodes.models import Channel, Guild, Redemption
+from giftcodes.management.commands.redeem import Command
+from giftcodes.models import Channel, Guild, Heartbeat, Redemption
 from tests.admin.conftest import Browser, address
 from tests.clients.channels.standin import StandIn, running
 from tests.commands.conftest import run
@@ -24,8 +27,11 @@ from tests.pipeline.conftest import World, world
 __all__ = ["world"]
 
 GREEN, YELLOW, GREY, RED = 0x2ECC71, 0xF1C40F, 0x95A5A6, 0xE74C3C
-#: What would call a run good news.
-GOOD = re.compile(r"tone-good|badge-complete|badge-active|✅|✓|\bcomplete\b", re.IGNORECASE)
+#: What would call a run good news, in words and in the classes of a page.
+GOOD = re.compile(r"✅|✓|\bcomplete\b", re.IGNORECASE)
+GREEN_CLASSES = re.compile(r"tone-good|badge-complete")
+#: What is green about a member who has the code.
+GREEN_MEMBERS = re.compile(r"badge-redeemed|badge-success|share-has\"|cell-redeemed")
 
 
 @dataclass(frozen=True)
@@ -105,10 +111,10 @@ def played(world: World, day: Day, discord: StandIn, settings: Any) -> Redemptio
     return redemption
 
 
-def _about_the_result(html: str) -> str:
-    """The page without what is not about the result: scripts, styles, and the bar's green share."""
+def _words(html: str) -> str:
+    """What a person reads on a page."""
     html = re.sub(r"(?s)<(script|style|head)\b.*?</\1>", "", html)
-    return re.sub(r"(?s)<(select|nav|aside)\b.*?</\1>", "", html)
+    return re.sub(r"<[^>]+>", " ", html)
 
 
 def test_no_page_calls_it_good_and_each_says_what_it_is(
@@ -122,12 +128,21 @@ def test_no_page_calls_it_good_and_each_says_what_it_is(
         "home": "/admin/",
     }
     for name, url in pages.items():
-        html = _about_the_result(browser.client.get(url).content.decode())
-        found = GOOD.search(html)
-        assert not found, f"{name}: {html[found.start() - 200 : found.end() + 50]}"
+        html = browser.client.get(url).content.decode()
+        assert not GOOD.findall(_words(html)), name
+        assert not GREEN_CLASSES.findall(html), name
+        assert day.has or not GREEN_MEMBERS.findall(html.replace('swatch share-has"', "")), name
         assert day.words in html, name
         assert f"{day.has} of 4 have it" in html, name
         assert ('class="share-has"' in html) == bool(day.has), name
+
+
+def test_only_classes_about_members_and_devices_that_work_are_green() -> None:
+    css = Path(finders.find("giftcodes/admin.css")).read_text(encoding="utf-8")
+    (green,) = re.findall(r"([^{}]+){\s*background: var\(--good-bg\);[^}]*}\s*/?\*?", css)[:1]
+    classes = set(re.findall(r"\.([\w-]+)", green))
+    assert "tone-good" in classes
+    assert not classes & {"badge-active", "badge-complete", "badge-same_type"}
 
 
 def test_coverage_counts_who_has_it(played: Redemption, day: Day, browser: Browser) -> None:
@@ -152,21 +167,28 @@ def test_status_says_what_it_is(played: Redemption, day: Day) -> None:
     assert not GOOD.search(line)
 
 
-def test_redeem_and_wait_says_what_it_is(played: Redemption, day: Day) -> None:
+def test_redeem_and_wait_says_what_it_is(
+    played: Redemption, day: Day, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def work(_seconds: float) -> None:
+        Heartbeat.objects.update_or_create(name="tick")
+        world.breathe()
+
+    monkeypatch.setattr(Command, "pause", staticmethod(work))
     said = run("redeem", "FROST", "--guild", "Wolves", "--wait")
     assert said.status != 0
     assert not GOOD.search(said.out + said.err)
 
 
-@pytest.fixture
+@pytest.fixture(autouse=True)
 def _logged(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level("INFO", logger="giftcodes")
 
 
 def test_the_last_lines_of_the_log_say_what_it_is(
-    _logged: None, caplog: pytest.LogCaptureFixture, played: Redemption, day: Day
+    caplog: pytest.LogCaptureFixture, played: Redemption, day: Day
 ) -> None:
-    lines = {record.getMessage(): record.levelname for record in caplog.records}
+    lines = {record.getMessage(): record.levelname for record in caplog.get_records("setup")}
     (end,) = [line for line in lines if "Auto-Redeem Complete (Guild: Wolves" in line]
     warned = [line for line in lines if "No member of guild Wolves has code FROST" in line]
     assert "✅" not in end
@@ -181,7 +203,6 @@ def test_a_day_on_which_everyone_gets_it_is_good_everywhere(
     world: World, discord: StandIn, browser: Browser, settings: Any, caplog: Any
 ) -> None:
     """What the tests above look for is there when it is true."""
-    caplog.set_level("INFO", logger="giftcodes")
     settings.ANNOUNCE_SECONDS = 1.0
     wolves = guild("Wolves", members=2)
     Channel.objects.create(guild=wolves, address=discord.address(wolves.pk))

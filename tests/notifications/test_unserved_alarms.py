@@ -27,7 +27,9 @@ def evaluate_for(minutes: int) -> None:
 
 
 def standing() -> list[tuple[str, str]]:
-    return list(Alarm.objects.standing().order_by("kind").values_list("kind", "subject"))
+    """The alarms of these two kinds."""
+    found = Alarm.objects.standing().filter(kind__in=["unserved", "uncorrected"])
+    return list(found.order_by("kind").values_list("kind", "subject"))
 
 
 def play(world: World, code: GiftCode, *guilds: Guild) -> None:
