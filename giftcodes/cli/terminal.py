@@ -5,6 +5,7 @@ All output honours NO_COLOR (no-color.org).
 
 from __future__ import annotations
 
+import io
 import sys
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
@@ -57,12 +58,29 @@ class Screen:
         """Print a line about something that is neither good nor bad."""
         self._stdout.write(printable(f"– {text}"))
 
+    def paragraph(self, text: str, *, indent: int = 0) -> None:
+        """Print a text. On a terminal, its lines end with whole words."""
+        margin = " " * indent
+        if not self.is_terminal:
+            self.line(f"{margin}{text}")
+            return
+        for line in _wrapped(printable(text), self.console().width - indent):
+            self._stdout.write(f"{margin}{line}")
+
     def table(self, table: Table) -> None:
-        """Print a table with aligned columns. A table without rows is not printed."""
+        """Print a table with aligned columns. A table without rows is not printed.
+
+        On a terminal that is too narrow for it, each row is a block of lines: no word is broken.
+        """
         if not table.rows:
             return
         if self.is_terminal:
-            self.console().print(_rich(table))
+            console = self.console()
+            widths = _widths(table, console.width)
+            if widths is None:
+                self._stdout.write("\n".join(_blocks(table, console.width)))
+            else:
+                console.print(_rich(table, widths))
         else:
             self._stdout.write("\n".join(_plain(table)))
         if table.more:
@@ -80,15 +98,63 @@ class Screen:
         )
 
 
-def _rich(table: Table) -> rich.table.Table:
+#: What a table needs beside the texts: for each column, and once.
+_BESIDE_COLUMN, _BESIDE_TABLE = 3, 1
+#: A word that is longer than this, such as an address, may be broken.
+_LONGEST_WORD = 40
+
+
+def _rich(table: Table, widths: Sequence[int]) -> rich.table.Table:
     found = rich.table.Table(
         title=Text(printable(table.title)), title_justify="left", header_style="bold"
     )
-    for header in table.headers:
-        found.add_column(Text(header), overflow="fold")
+    for header, width in zip(table.headers, widths, strict=True):
+        found.add_column(Text(header), overflow="fold", width=width)
     for row in table.rows:
         found.add_row(*(Text(printable(str(cell))) for cell in row))
     return found
+
+
+def _widths(table: Table, available: int) -> list[int] | None:
+    """The width of each column, so that no word is broken. None if there is not enough room."""
+    columns = list(zip(table.headers, *table.rows, strict=True))
+    texts = [[printable(str(cell)) for cell in column] for column in columns]
+    widths = [max(map(cell_len, column)) for column in texts]
+    fewest = [
+        max(
+            (min(cell_len(word), _LONGEST_WORD) for text in column for word in text.split()),
+            default=1,
+        )
+        for column in texts
+    ]
+    room = available - _BESIDE_TABLE - _BESIDE_COLUMN * len(columns)
+    if sum(fewest) > room:
+        return None
+    while sum(widths) > room:
+        # The column with the most words to spare gives way.
+        spare = [width - least for width, least in zip(widths, fewest, strict=True)]
+        widths[spare.index(max(spare))] -= 1
+    return widths
+
+
+def _blocks(table: Table, width: int) -> list[str]:
+    """Each row as a block: its first cell, and below it the others with their headers."""
+    lines = [printable(f"{table.title}:")]
+    for row in table.rows:
+        first, *others = (printable(str(cell)) for cell in row)
+        lines += [f"  {line}" for line in _wrapped(first, width - 2)]
+        for header, cell in zip(table.headers[1:], others, strict=True):
+            if cell:
+                lines += [f"    {line}" for line in _wrapped(f"{header}: {cell}", width - 4)]
+    return lines
+
+
+def _wrapped(text: str, width: int) -> list[str]:
+    return [str(line).rstrip() for line in Text(text).wrap(_RULER, max(width, 10))] or [""]
+
+
+#: Rich measures texts with a console, whose output is not used.
+_RULER = Console(file=io.StringIO(), markup=False, highlight=False, emoji=False)
 
 
 def _plain(table: Table) -> list[str]:

@@ -18,11 +18,18 @@ from rich.progress import (
 )
 
 from giftcodes.cli.base import INTERRUPTED_STATUS
-from giftcodes.cli.terminal import Screen, Table
-from giftcodes.domain.transitions import OPEN, SETTLED, State
+from giftcodes.cli.terminal import Screen
+from giftcodes.domain.served import NEEDING_YOU, Result, Served, Tone
+from giftcodes.domain.transitions import State
 from giftcodes.estimates import formatting as words
 from giftcodes.estimates.queue_snapshot import read_outlooks
-from giftcodes.models import CancelKind, RateBudget, Redemption, RunState, database_now
+from giftcodes.models import (
+    MemberRedemption,
+    RateBudget,
+    Redemption,
+    RunState,
+    database_now,
+)
 from giftcodes.models.member_redemption import STATE_LABELS
 from giftcodes.queries.heartbeat import is_beating, pulse_age_seconds
 
@@ -30,41 +37,34 @@ REFRESH_SECONDS = 1.0
 LINE_SECONDS = 5.0
 LINE_PERCENT = 10
 NOT_EVERYONE_STATUS = 3
+#: The most members that are named for a reason, and for one about which nothing can be done.
+NAMES_SHOWN, FEW_NAMES = 50, 3
 
 
 @dataclass(frozen=True, slots=True)
 class RunProgress:
     """The numbers of a run at one moment."""
 
-    tally: dict[State, int]
+    served: Served
+    result: Result
     is_running: bool
 
     @classmethod
     def of(cls, redemption_id: int) -> Self:
         # The state is read before the numbers, so that the numbers of a finished run are final.
-        redemption = Redemption.objects.get(pk=redemption_id)
-        return cls(is_running=redemption.state == RunState.RUNNING, tally=redemption.tally())
+        redemption = Redemption.objects.select_related("gift_code").get(pk=redemption_id)
+        served = Served.of(redemption.tally())
+        is_running = redemption.state == RunState.RUNNING
+        return cls(served, redemption.result(served), is_running)
 
     @property
     def total(self) -> int:
-        return sum(self.tally.values())
+        return self.served.total
 
     @property
     def done(self) -> int:
         """The number of members for whom no request is left."""
-        return sum(number for state, number in self.tally.items() if state not in OPEN)
-
-    @property
-    def settled(self) -> int:
-        """The number of members who have the code."""
-        return sum(number for state, number in self.tally.items() if state in SETTLED)
-
-    @property
-    def words(self) -> str:
-        """The number of members in each state, such as `40 redeemed, 2 needs correction`."""
-        return ", ".join(
-            f"{self.tally[state]} {STATE_LABELS[state]}" for state in State if self.tally.get(state)
-        )
+        return self.total - self.served.waiting
 
 
 def wait_for_everyone(
@@ -89,14 +89,30 @@ def wait_for_everyone(
             f'--guild "{redemption.guild}"` stops it.',
             returncode=INTERRUPTED_STATUS,
         ) from None
+    _show_result(end.result, screen)
     missing = _members_without_code(redemption)
-    screen.table(missing)
-    if missing.rows:
-        raise CommandError(
-            f"{len(missing.rows)} of {end.total} member(s) do not have code {code}.",
-            returncode=NOT_EVERYONE_STATUS,
+    _show_missing(missing, screen)
+    if missing:
+        words = f"{len(missing)} of {end.total} member(s) do not have code {code}."
+        raise CommandError(f"{words} {end.result.advice}".rstrip(), returncode=NOT_EVERYONE_STATUS)
+    if end.served.has == end.total and end.total:
+        screen.line(f"All {end.total} member(s) have code {code}.")
+    elif end.total:
+        screen.line(
+            f"{end.served.words}. The others have another code of the same group, and the game "
+            "gives one of them only."
         )
-    screen.line(f"All {end.settled} member(s) have code {code}.")
+
+
+def _show_result(result: Result, screen: Screen) -> None:
+    """One line with the result, which is good only if every member has the code."""
+    line = f"{result.title}: {result.served.all_words}."
+    if result.tone is Tone.GOOD:
+        screen.good(line)
+    elif result.tone in (Tone.BAD, Tone.ATTENTION):
+        screen.bad(line)
+    else:
+        screen.neutral(line if result.served.total else f"{result.title}: {result.advice}")
 
 
 def watch(
@@ -135,22 +151,28 @@ def watch(
             pause(REFRESH_SECONDS)
 
 
-def _members_without_code(redemption: Redemption) -> Table:
+def _members_without_code(redemption: Redemption) -> list[MemberRedemption]:
     """The members who do not have the code, and why. Those who left the guild are not counted."""
-    rows = (
-        redemption.member_redemptions.unsettled()
-        .exclude(state=State.CANCELLED, cancel_kind=CancelKind.LEFT)
-        .select_related("member")
-        .order_by("state", "pk")
-    )
-    return Table(
-        "Not redeemed",
-        ("Player", "Nickname", "State", "Why"),
-        [
-            (row.player_id, row.member.nickname, str(STATE_LABELS[State(row.state)]), row.reason)
-            for row in rows
-        ],
-    )
+    rows = redemption.member_redemptions.unsettled().remaining().select_related("member")
+    return list(rows.order_by("state", "pk"))
+
+
+def _show_missing(rows: list[MemberRedemption], screen: Screen) -> None:
+    """Say each reason once, with the members that it concerns."""
+    if not rows:
+        return
+    screen.line("Without the code:")
+    by_reason: dict[tuple[State, str], list[str]] = {}
+    for row in rows:
+        by_reason.setdefault((State(row.state), row.reason), []).append(str(row.member))
+    for (state, reason), names in by_reason.items():
+        label = f"{len(names)} {STATE_LABELS[state]}"
+        screen.paragraph(f"{label}: {reason}" if reason else label, indent=2)
+        # A person need not do anything for these, and there may be hundreds with one reason.
+        if state in NEEDING_YOU or len(names) <= FEW_NAMES:
+            more = len(names) - NAMES_SHOWN
+            shown = ", ".join(names[:NAMES_SHOWN]) + (f" and {more} more" if more > 0 else "")
+            screen.paragraph(shown, indent=4)
 
 
 def _time_left(redemption_id: int) -> str:
@@ -206,7 +228,7 @@ class _Bar:
             self._task,
             total=progress.total,
             completed=progress.done,
-            description=progress.words or "Redeeming",
+            description=progress.served.all_words if progress.total else "Redeeming",
             left=left if progress.is_running else "",
         )
 
@@ -230,9 +252,7 @@ class _Lines:
             return
         self._shown, self._shown_at = progress, time.monotonic()
         more = f"; {left}" if left and progress.is_running else ""
-        self.screen.line(
-            f"{progress.done} of {progress.total}: {progress.words or 'no members'}{more}"
-        )
+        self.screen.line(f"{progress.served.all_words if progress.total else 'No members'}{more}")
 
     def _is_due(self, progress: RunProgress) -> bool:
         if self._shown is None:

@@ -9,6 +9,8 @@ from typing import Any
 
 import structlog
 
+from giftcodes.domain.served import Result
+
 log: Any = structlog.get_logger("giftcodes")
 
 
@@ -44,9 +46,24 @@ def trouble(guild: str, code: str, what: str) -> None:
     log.error(f"❌ Error in auto-redeem for guild {guild} with code {code}: {what}")
 
 
-def complete(guild: str, code: str, *, success: int, already: int, failed: int) -> None:
+def complete(
+    guild: str, code: str, *, success: int, already: int, failed: int, result: Result
+) -> None:
+    """Log the end of a run. The icon and the level say whether it is good news.
+
+    If the run served nobody, a second line says why.
+    """
     counts = f"Success: {success}, Already: {already}, Failed: {failed}"
-    log.info(f"✅ Auto-Redeem Complete (Guild: {guild}, Code: {code}, {counts})")
+    line = f"{result.icon} Auto-Redeem Complete (Guild: {guild}, Code: {code}, {counts})"
+    if not result.served_nobody:
+        log.info(line, result=result.kind.value)
+        return
+    log.warning(line, result=result.kind.value)
+    log.warning(
+        f"{result.icon} No member of guild {guild} has code {code}: {result.words}, "
+        f"{result.served.all_words}. {result.advice}".rstrip(),
+        result=result.kind.value,
+    )
 
 
 def unlocked(guild: str, code: str) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from giftcodes.domain.served import HAVING
 from giftcodes.domain.transitions import HOLDING, State, values
 from giftcodes.estimates.forecast import Outlook, Run, forecast, in_all
 from giftcodes.estimates.queue_snapshot import queues_at
@@ -25,6 +26,8 @@ class _CostRow(NamedTuple):
     priority: int
     members: int
     requests: int
+    having: int
+    elsewhere: int
     redemption_id: int | None
     is_running: bool
     is_proven: bool
@@ -41,12 +44,16 @@ class Preview:
         outlook: the outlook if this run and the others in the preview began now. If the run is in
             the queue already, it is the outlook of that run.
         is_running: whether the run has been started already. Another start would be refused.
+        having: the number of members whose player has the code, in this guild or another one.
+        elsewhere: the number of members for whom another guild in the preview sends the request.
     """
 
     members: int
     requests: int
     outlook: Outlook
     is_running: bool = False
+    having: int = 0
+    elsewhere: int = 0
 
 
 def preview(*, guild_id: int, gift_code_id: int) -> Preview:
@@ -82,15 +89,14 @@ def previews(pairs: Iterable[tuple[int, int]]) -> dict[tuple[int, int], Preview]
         guilds=[guild_id for guild_id, _ in wanted],
         codes=[code_id for _, code_id in wanted],
         held=values(HOLDING | {State.PENDING}),
+        having=values(HAVING),
         refused_for=REFUSED_FOR,
     )
     if not rows:
         return {}
     outlooks = _forecast_with(rows)
     return {
-        (row.guild_id, row.code_id): _preview(
-            outlooks[_key(row, nth)], members=row.members, is_running=row.is_running
-        )
+        (row.guild_id, row.code_id): _preview(outlooks[_key(row, nth)], row)
         for nth, row in enumerate(rows)
     }
 
@@ -120,17 +126,26 @@ def _forecast_with(rows: list[_CostRow]) -> dict[int, Outlook]:
     return outlooks
 
 
-def _preview(outlook: Outlook, *, members: int, is_running: bool) -> Preview:
+def _preview(outlook: Outlook, row: _CostRow) -> Preview:
     return Preview(
-        members=members, requests=outlook.requests, outlook=outlook, is_running=is_running
+        members=row.members,
+        requests=outlook.requests,
+        outlook=outlook,
+        is_running=row.is_running,
+        having=row.having,
+        elsewhere=row.elsewhere,
     )
 
 
 def together(found: Iterable[Preview]) -> Preview:
     """The total cost of several runs."""
     several = list(found)
-    return _preview(
-        in_all(one.outlook for one in several),
+    outlook = in_all(one.outlook for one in several)
+    return Preview(
         members=sum(one.members for one in several),
+        requests=outlook.requests,
+        outlook=outlook,
         is_running=any(one.is_running for one in several),
+        having=sum(one.having for one in several),
+        elsewhere=sum(one.elsewhere for one in several),
     )

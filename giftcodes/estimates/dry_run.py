@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from django.utils.translation import gettext
 
+from giftcodes.domain.served import HAVING
 from giftcodes.domain.text import isolated, sentence, visible
 from giftcodes.domain.transitions import HOLDING, PARKED, SETTLED, State, values
 from giftcodes.models import CancelKind
@@ -110,7 +111,8 @@ def _decide(row: _MemberRow, *, elsewhere: str) -> tuple[bool, str]:
     if state in SETTLED:
         if row.is_covered:
             return False, gettext("has the code through %s") % elsewhere
-        return False, gettext("has the code: %s") % STATE_LABELS[state]
+        words = gettext("has the code: %s") if state in HAVING else gettext("cannot have it: %s")
+        return False, words % STATE_LABELS[state]
     if state is State.IN_FLIGHT:
         return False, gettext("has a request under way")
     if state is State.UNCONFIRMED:

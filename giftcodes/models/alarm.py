@@ -88,6 +88,8 @@ class Alarm(models.Model):
         BAD_ROW = "bad_row", _("a row that cannot be worked on")
         DIRECTORY_KEY = "directory_key", _("key of a directory of players refused")
         DIRECTORY_FAILING = "directory_failing", _("directory of players failing")
+        UNSERVED = "unserved", _("guild gets nothing from a code")
+        UNCORRECTED = "uncorrected", _("members need a correction for days")
 
     kind = models.CharField(_("kind"), max_length=20, choices=Kind)
     subject = models.CharField(_("subject"), max_length=100)
@@ -129,6 +131,8 @@ SUBJECT_MODELS: dict[str, str] = {
     Alarm.Kind.NO_MEMBERS: "guild",
     Alarm.Kind.CHANNEL_GONE: "guild",
     Alarm.Kind.CHANNEL_SILENT: "guild",
+    Alarm.Kind.UNSERVED: "guild",
+    Alarm.Kind.UNCORRECTED: "guild",
 }
 
 

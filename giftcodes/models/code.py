@@ -11,6 +11,8 @@ from django.db.models.expressions import RawSQL
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from giftcodes.domain.outcomes import Outcome
+from giftcodes.domain.served import Ending
 from giftcodes.domain.text import visible
 from giftcodes.domain.validators import (
     validate_day,
@@ -25,6 +27,13 @@ from giftcodes.models.history import Versions
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+
+_ENDINGS = {
+    Outcome.CODE_NOT_FOUND: Ending.UNKNOWN,
+    Outcome.CODE_EXPIRED: Ending.EXPIRED,
+    Outcome.CLAIM_LIMIT: Ending.USED_UP,
+}
 
 
 class Source(models.TextChoices):
@@ -129,6 +138,25 @@ class GiftCode(CodeLife):
         super().save(*args, **kwargs)
 
     @property
+    def ending(self) -> Ending:
+        """How the code ended. A code that is probed still counts as it did when it was closed."""
+        if self.state == CodeState.ACTIVE:
+            return Ending.OPEN
+        if self.closed_outcome in _ENDINGS:
+            return _ENDINGS[Outcome(self.closed_outcome)]
+        return Ending.EXPIRED if self.closed_at_its_end else Ending.CLOSED
+
+    @property
+    def closed_at_its_end(self) -> bool:
+        """Whether the end that a person or the feed gave had come when the code was closed."""
+        return (
+            not self.closed_outcome
+            and self.closed_at is not None
+            and self.expires_at is not None
+            and self.expires_at <= self.closed_at
+        )
+
+    @property
     def has_end_of_feed(self) -> bool:
         """Whether the end came from the feed, and no person has changed or cleared it since."""
         return self.expires_at is not None and self.expires_at == self.feed_end
@@ -149,14 +177,4 @@ class GiftCode(CodeLife):
     @property
     def ended_by_feed(self) -> bool:
         """Whether the code was closed only because the feed's end had come."""
-        came = (
-            self.closed_at is not None
-            and self.expires_at is not None
-            and self.expires_at <= self.closed_at
-        )
-        return (
-            self.state == CodeState.CLOSED
-            and not self.closed_outcome
-            and self.has_end_of_feed
-            and came
-        )
+        return self.state == CodeState.CLOSED and self.has_end_of_feed and self.closed_at_its_end

@@ -5,6 +5,8 @@ from __future__ import annotations
 from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.db import models
+from django.db.models import Q
+from django.db.models.functions import Coalesce
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
@@ -76,6 +78,11 @@ class MemberQuerySet(models.QuerySet["Member"]):
         """Members for whom codes may be redeemed."""
         return self.filter(active=True, opted_out=False)
 
+    def needing_correction(self) -> MemberQuerySet:
+        """Members whom the game does not know in their realm, until it is corrected."""
+        realm = Coalesce("realm", "guild__realm")
+        return self.eligible().filter(refused_at__isnull=False, refused_realm=realm)
+
 
 def member_words(nickname: str, player_id: str) -> str:
     """A member as logs and pages show it."""
@@ -109,10 +116,13 @@ class Member(models.Model):
     #: with this realm is sent for a week.
     refused_realm = models.PositiveIntegerField(null=True, editable=False)
     refused_at = models.DateTimeField(null=True, editable=False)
+    #: When the game first said so. A realm that is also unknown does not restart this time.
+    refused_since = models.DateTimeField(null=True, editable=False)
 
     objects = MemberQuerySet.as_manager()
     history = Versions(
-        excluded_fields=["joined_at", "refused_realm", "refused_at"], bases=[MemberVersion]
+        excluded_fields=["joined_at", "refused_realm", "refused_at", "refused_since"],
+        bases=[MemberVersion],
     )
 
     class Meta:
@@ -125,7 +135,14 @@ class Member(models.Model):
             ),
             within(DAYS, "consented_on", name="consent_within_bounds"),
         ]
-        indexes = [models.Index(fields=["player_id"], name="member_player")]
+        indexes = [
+            models.Index(fields=["player_id"], name="member_player"),
+            models.Index(
+                fields=["guild"],
+                name="member_refused",
+                condition=Q(refused_at__isnull=False),
+            ),
+        ]
 
     def __str__(self) -> str:
         return member_words(self.nickname, self.player_id)

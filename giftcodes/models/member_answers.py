@@ -75,13 +75,15 @@ def follow(asked: Asked, outcome: Outcome) -> Followed:
 
 
 _MARK = """
-UPDATE giftcodes_member SET refused_realm = %(realm)s, refused_at = clock_timestamp()
+UPDATE giftcodes_member SET refused_realm = %(realm)s, refused_at = clock_timestamp(),
+                            refused_since = coalesce(refused_since, clock_timestamp())
 WHERE id = %(member)s
 """
 
-_UNMARK = (
-    "UPDATE giftcodes_member SET refused_realm = NULL, refused_at = NULL WHERE id = %(member)s"
-)
+_UNMARK = """
+UPDATE giftcodes_member SET refused_realm = NULL, refused_at = NULL, refused_since = NULL
+WHERE id = %(member)s
+"""
 
 _ANOTHER_DAY = """
 UPDATE giftcodes_memberredemption

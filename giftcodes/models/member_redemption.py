@@ -93,6 +93,10 @@ class MemberRedemptionQuerySet(models.QuerySet["MemberRedemption"]):
     def unsettled(self) -> MemberRedemptionQuerySet:
         return self.exclude(state__in=values(SETTLED))
 
+    def remaining(self) -> MemberRedemptionQuerySet:
+        """Rows that count: without members who left, or opted out, before they had the code."""
+        return self.exclude(state=State.CANCELLED, cancel_kind=CancelKind.LEFT)
+
     def in_flight(self) -> MemberRedemptionQuerySet:
         return self.filter(state=State.IN_FLIGHT)
 
@@ -235,7 +239,9 @@ class MemberRedemption(models.Model):
     )
     #: The realm of the last attempt. If the member's realm differs, it has been corrected since.
     asked_realm = models.PositiveIntegerField(_("realm asked for"), null=True)
-    tries = models.PositiveSmallIntegerField(_("tries"), default=0, db_default=0)
+    tries = models.PositiveSmallIntegerField(
+        _("tries without a clear answer"), default=0, db_default=0
+    )
     uncounted_failures = models.PositiveSmallIntegerField(default=0, db_default=0)
     next_attempt_at = models.DateTimeField(_("next attempt"), null=True, db_default=Clock())
     settled_at = models.DateTimeField(_("settled"), null=True)

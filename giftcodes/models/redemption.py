@@ -9,6 +9,7 @@ from django.db import models
 from django.db.models import Count, Q
 from django.utils.translation import gettext_lazy as _
 
+from giftcodes.domain.served import Phase, Result, Served
 from giftcodes.domain.transitions import OPEN, State, literals
 from giftcodes.models.code import GiftCode
 from giftcodes.models.event import EventKind, RedemptionEvent, Trigger
@@ -19,7 +20,7 @@ from giftcodes.sql import fetch, statement
 class RunState(models.TextChoices):
     PENDING = "pending", _("waiting")
     RUNNING = "running", _("running")
-    COMPLETE = "complete", _("complete")
+    COMPLETE = "complete", _("finished")
     STOPPED = "stopped", _("stopped")
 
 
@@ -109,6 +110,12 @@ class Redemption(models.Model):
             models.Index(
                 fields=["gift_code"], name="redemption_pending", condition=Q(state="pending")
             ),
+            # For the runs that ended last.
+            models.Index(
+                fields=["unlocked_at"],
+                name="redemption_ended",
+                condition=Q(unlocked_at__isnull=False),
+            ),
         ]
 
     def __str__(self) -> str:
@@ -117,6 +124,20 @@ class Redemption(models.Model):
     @property
     def is_stopping(self) -> bool:
         return self.state == RunState.RUNNING and self.stop_requested_at is not None
+
+    @property
+    def phase(self) -> Phase:
+        """The state of the run, or that it is being stopped."""
+        return Phase.STOPPING if self.is_stopping else Phase(self.state)
+
+    def result(self, served: Served) -> Result:
+        """What has come of this redemption.
+
+        Args:
+            served: the numbers of its members (`Served.of(self.tally())`, or for a list
+                `queries.served.served_in`).
+        """
+        return Result.of(served, phase=self.phase, ending=self.gift_code.ending)
 
     # The methods below need the row lock (docs/explanation/design.md, “The lock”).
 
@@ -152,9 +173,9 @@ class Redemption(models.Model):
         )
 
     def tally(self) -> dict[State, int]:
-        """The number of members in each state."""
-        rows = self.member_redemptions.order_by().values_list("state").annotate(number=Count("pk"))
-        return {State(state): number for state, number in rows}
+        """The number of members in each state, without those who left before they had the code."""
+        counted = self.member_redemptions.remaining().order_by().values_list("state")
+        return {State(state): number for state, number in counted.annotate(number=Count("pk"))}
 
 
 def begin_runs(

@@ -103,12 +103,10 @@ def _compare_with(found: list[Finding]) -> list[int]:
     Returns:
         The ids of the raised alarms whose cause is over.
     """
-    here = {(finding.kind.value, finding.subject) for finding in found}
-    gone = [
-        alarm
-        for alarm in Alarm.objects.filter(cleared_at__isnull=True)
-        if (alarm.kind, alarm.subject) not in here
-    ]
+    here = {(finding.kind.value, finding.subject): finding.message for finding in found}
+    known = list(Alarm.objects.filter(cleared_at__isnull=True))
+    gone = [alarm for alarm in known if (alarm.kind, alarm.subject) not in here]
+    _refresh_messages(known, here)
     forgotten = [alarm.pk for alarm in gone if alarm.raised_at is None]
     for begin in range(0, len(forgotten), _ROWS):
         some = forgotten[begin : begin + _ROWS]
@@ -120,6 +118,18 @@ def _compare_with(found: list[Finding]) -> list[int]:
     )
     judged_here = {*PATIENCE, Alarm.Kind.BEAT_SILENT}
     return [alarm.pk for alarm in gone if alarm.raised_at and alarm.kind in judged_here]
+
+
+def _refresh_messages(known: list[Alarm], here: dict[tuple[str, str], str]) -> None:
+    """Keep the messages of alarms up to date, because some say a number that changes."""
+    changed = []
+    for alarm in known:
+        message = here.get((alarm.kind, alarm.subject), alarm.message)
+        if message != alarm.message:
+            alarm.message = message
+            changed.append(alarm)
+    if changed:
+        Alarm.objects.bulk_update(changed[:_ROWS], ["message"], batch_size=_ROWS)
 
 
 def _raise_what_lasted() -> int:

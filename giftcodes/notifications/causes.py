@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Iterator
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import NamedTuple
 
 from django.conf import settings
-from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models import Count, Exists, Max, OuterRef, Q, QuerySet
 
 from giftcodes import encryption
+from giftcodes.domain.served import HAVING, NEEDING_YOU
+from giftcodes.domain.transitions import SETTLED, State, values
 from giftcodes.models import (
     Alarm,
     Announcement,
@@ -21,12 +24,14 @@ from giftcodes.models import (
     GiftCode,
     Guild,
     Member,
+    MemberRedemption,
     RateBudget,
     Redemption,
     RunState,
 )
 from giftcodes.models.channel import UNREADABLE
 from giftcodes.models.clock import clock_plus
+from giftcodes.models.code_state import OPEN_STATES
 from giftcodes.models.directory import providers_with_directory
 from giftcodes.models.outbox import UNFINISHED
 from giftcodes.models.start_rules import providers_on
@@ -40,7 +45,16 @@ PATIENCE = {
     Alarm.Kind.CHANNEL_SILENT: dt.timedelta(hours=1),
     Alarm.Kind.DIRECTORY_KEY: dt.timedelta(0),
     Alarm.Kind.DIRECTORY_FAILING: dt.timedelta(days=1),
+    Alarm.Kind.UNSERVED: dt.timedelta(minutes=30),
+    # The members' own marks say since when, so that a restart does not restart the three days.
+    Alarm.Kind.UNCORRECTED: dt.timedelta(0),
 }
+#: How long a member must need a correction until the guild's alarm is raised.
+UNCORRECTED_FOR = dt.timedelta(days=3)
+#: After its end, a code still counts for this long for a guild that got nothing from it.
+CLOSED_WITHIN = dt.timedelta(days=7)
+#: The message about a guild that gets nothing names at most this many codes.
+CODES_NAMED = 3
 #: A feed that has had no answer for this long is suspected, even if no failure was recorded.
 QUIET_AFTER = dt.timedelta(minutes=15)
 
@@ -54,7 +68,7 @@ class Finding(NamedTuple):
 
 
 def find() -> list[Finding]:
-    """Find every cause that exists now, however new it is, with one statement for each kind."""
+    """Find every cause that exists now, however new it is, in a fixed number of statements."""
     return [finding for look_for in _CAUSES for finding in look_for()]
 
 
@@ -116,6 +130,95 @@ def _uncovered_guilds() -> Iterator[Finding]:
             str(guild.pk),
             f"Guild {guild.name} has waited for {_patience(kind)} for a run of an active code, "
             "although its game works.",
+        )
+
+
+def _unserved_guilds() -> Iterator[Finding]:
+    """Guilds whose members got nothing from a code that other guilds have.
+
+    Such a guild's player IDs or realm are probably wrong. A guild counts only if the game knows
+    none of its players so far, and each was asked or is marked as unknown.
+    """
+    rows = MemberRedemption.objects.remaining().filter(
+        redemption=OuterRef("pk"), member__active=True
+    )
+    known = rows.filter(state__in=values(SETTLED | {State.NOT_ELIGIBLE}))
+    wrong = rows.filter(Q(state__in=values(NEEDING_YOU)) | Q(member__refused_at__isnull=False))
+    unasked = rows.open().filter(outcome="", member__refused_at__isnull=True)
+    others = MemberRedemption.objects.filter(
+        gift_code=OuterRef("gift_code"), state__in=values(HAVING)
+    ).exclude(redemption=OuterRef("pk"))
+    is_recent = Q(state__in=OPEN_STATES) | Q(
+        closed_at__gt=clock_plus(-CLOSED_WITHIN.total_seconds())
+    )
+    codes = GiftCode.objects.filter(
+        is_recent, proven_at__isnull=False, provider__in=providers_on()
+    ).exclude(state=CodeState.DELETED)
+    got_nothing = (
+        Redemption.objects.filter(
+            ~Exists(known),
+            ~Exists(unasked),
+            Exists(wrong),
+            Exists(others),
+            gift_code__in=codes,
+            guild__active=True,
+        )
+        .select_related("guild", "gift_code")
+        .order_by("guild_id", "gift_code__first_seen_at", "pk")
+    )
+    by_guild: dict[int, list[Redemption]] = defaultdict(list)
+    for redemption in got_nothing:
+        by_guild[redemption.guild_id].append(redemption)
+    served_at = _last_served(by_guild)
+    for guild_id, redemptions in by_guild.items():
+        last = served_at.get(guild_id)
+        without = [
+            row.gift_code for row in redemptions if not last or row.gift_code.first_seen_at > last
+        ]
+        if without:
+            yield Finding(
+                Alarm.Kind.UNSERVED,
+                str(guild_id),
+                f"No member of guild {redemptions[0].guild.name} got {_names(without)}, although "
+                "members of other guilds did. The game does not know these players: check their "
+                "player IDs, and the state or kingdom. This is over when one member gets a code.",
+            )
+
+
+def _last_served(guild_ids: Collection[int]) -> dict[int, dt.datetime]:
+    """When a member of each of these guilds last got a code."""
+    if not guild_ids:
+        return {}
+    rows = MemberRedemption.objects.filter(
+        redemption__guild__in=guild_ids, state__in=values(HAVING), settled_at__isnull=False
+    )
+    return dict(
+        rows.order_by().values_list("redemption__guild_id").annotate(last=Max("settled_at"))
+    )
+
+
+def _names(codes: Sequence[GiftCode]) -> str:
+    """The newest of these codes, in words. The codes are given oldest first."""
+    newest = [str(code) for code in reversed(codes)][:CODES_NAMED]
+    more = len(codes) - len(newest)
+    if len(codes) == 1:
+        return f"code {newest[0]}"
+    return f"the codes {', '.join(newest)}" + (f" and {more} more" if more else "")
+
+
+def _uncorrected_members() -> Iterator[Finding]:
+    waiting = Member.objects.needing_correction().filter(
+        guild__active=True, refused_since__lt=clock_plus(-UNCORRECTED_FOR.total_seconds())
+    )
+    counted = waiting.order_by("guild_id").values_list("guild_id", "guild__name")
+    for guild_id, name, number in counted.annotate(number=Count("pk")):
+        members = "1 member" if number == 1 else f"{number} members"
+        yield Finding(
+            Alarm.Kind.UNCORRECTED,
+            str(guild_id),
+            f"The game has not known {members} of guild {name} for {UNCORRECTED_FOR.days} days or "
+            "longer. Correct the player ID, or the state or kingdom, and every code is tried at "
+            "once. Make inactive who has left.",
         )
 
 
@@ -187,6 +290,8 @@ _CAUSES: tuple[Callable[[], Iterator[Finding]], ...] = (
     _odd_codes,
     _guilds_without_members,
     _uncovered_guilds,
+    _unserved_guilds,
+    _uncorrected_members,
     _silent_channels,
     _directories_without_key,
     _failing_directories,

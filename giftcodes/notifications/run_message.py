@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 from django.urls import reverse
+from django.utils.translation import gettext
 
 from giftcodes import site_address
 from giftcodes.clients.channels.base import Message, Severity, shortened
+from giftcodes.domain.served import NEEDING_YOU, Ending, Phase, Result, Served, Tone
 from giftcodes.domain.text import isolated, visible
-from giftcodes.domain.transitions import OPEN, PARKED, State
+from giftcodes.domain.transitions import State, values
 from giftcodes.estimates import formatting
 from giftcodes.estimates.queue_snapshot import read_outlooks
 from giftcodes.models import Announcement, Redemption, RunState
@@ -18,7 +21,8 @@ from giftcodes.models import Announcement, Redemption, RunState
 BAR_LENGTH = 20
 #: A message names at most this many of the members that need a person.
 NAMED = 10
-NAME_LENGTH, REASON_LENGTH = 60, 120
+#: The reasons that are known are shorter than this, so that none of them is cut.
+NAME_LENGTH, REASON_LENGTH, REWARD_LENGTH = 60, 240, 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,8 +35,11 @@ class RunReport:
         is_over: whether the run has ended.
         is_stopped: whether a person stopped the run.
         in_trouble: the name and the reason of each of the first members that need a person.
-        estimate: when the run will be done, in words that seldom change. Empty if unknown.
+        estimate: the time that is left, in words that seldom change. Empty if unknown.
         url: the page of the run. Empty if there is none.
+        ending: how the code ended.
+        rewards: what the code gives, if it is known.
+        expires: when the code ends, in words. Empty if unknown.
     """
 
     guild: str
@@ -43,6 +50,22 @@ class RunReport:
     in_trouble: tuple[tuple[str, str], ...] = ()
     estimate: str = ""
     url: str = ""
+    ending: Ending = Ending.OPEN
+    rewards: str = ""
+    expires: str = ""
+
+    @property
+    def served(self) -> Served:
+        """The numbers of members who have the code, and of the others."""
+        return Served.of(self.tally)
+
+    @property
+    def result(self) -> Result:
+        """What has come of the run."""
+        phase = Phase.STOPPED if self.is_stopped else Phase.COMPLETE
+        return Result.of(
+            self.served, phase=phase if self.is_over else Phase.RUNNING, ending=self.ending
+        )
 
     def count(self, *states: State) -> int:
         """The number of members in these states."""
@@ -52,25 +75,33 @@ class RunReport:
 def report_of(row: Announcement) -> RunReport:
     """The figures of an announcement's run, read now."""
     redemption: Redemption = row.redemption
+    code = redemption.gift_code
     is_over = row.kind == Announcement.Kind.COMPLETE
     is_last_run = redemption.run_number == row.run_number
     page = reverse("admin:giftcodes_redemption_change", args=[redemption.pk])
     return RunReport(
         guild=redemption.guild.name,
-        code=str(redemption.gift_code),
+        code=str(code),
         tally=redemption.tally(),
         is_over=is_over,
         is_stopped=is_over and is_last_run and redemption.state == RunState.STOPPED,
         in_trouble=_in_trouble(redemption) if is_over else (),
         estimate="" if is_over else _estimate(redemption),
         url=site_address.link(page),
+        ending=code.ending,
+        rewards=code.rewards,
+        expires=_moment(code.expires_at),
     )
 
 
+def _moment(at: dt.datetime | None) -> str:
+    return "" if at is None else f"{at.astimezone(dt.UTC):%Y-%m-%d %H:%M} UTC"
+
+
 def _in_trouble(redemption: Redemption) -> tuple[tuple[str, str], ...]:
-    rows = redemption.member_redemptions.filter(
-        state__in=[State.NEEDS_CORRECTION, State.FAILED]
-    ).select_related("member")
+    rows = redemption.member_redemptions.filter(state__in=values(NEEDING_YOU)).select_related(
+        "member"
+    )
     return tuple((str(row.member), row.reason) for row in rows.order_by("state", "pk")[:NAMED])
 
 
@@ -81,53 +112,76 @@ def _estimate(redemption: Redemption) -> str:
 
 
 def compose(report: RunReport) -> Message:
-    """The message about a run: its progress and, once it has ended, what needs a person.
+    """The message about a run: who has the code and, once it has ended, what needs a person.
 
     This is a pure function.
     """
     return Message(
         title=f"{_headline(report)}: {visible(report.code)} for {isolated(visible(report.guild))}",
-        text="\n".join(line for line in (_bar(report), *_troubles(report)) if line),
+        text="\n".join((*_numbers(report), *_ending(report), *_troubles(report))),
         facts=_facts(report),
         url=report.url,
-        severity=_severity(report),
+        severity=_SEVERITIES[report.result.tone],
     )
 
 
 def _headline(report: RunReport) -> str:
     if not report.is_over:
         return "🎁 Auto-Redeem Started"
-    return "⏹️ Auto-Redeem Stopped" if report.is_stopped else "✅ Auto-Redeem Complete"
+    return f"{report.result.icon} {report.result.title}"
 
 
-def _severity(report: RunReport) -> Severity:
-    if not report.is_over:
-        return Severity.RUNNING
-    needs_person = report.is_stopped or report.count(State.NEEDS_CORRECTION, State.FAILED)
-    return Severity.ATTENTION if needs_person else Severity.GOOD
+_SEVERITIES = {
+    Tone.BUSY: Severity.RUNNING,
+    Tone.GOOD: Severity.GOOD,
+    Tone.NEUTRAL: Severity.NEUTRAL,
+    Tone.ATTENTION: Severity.ATTENTION,
+    Tone.BAD: Severity.ALARM,
+}
 
 
-def _bar(report: RunReport) -> str:
-    total = sum(report.tally.values())
-    done = total - report.count(*OPEN)
-    part = done / total if total else 1.0
-    filled = int(part * BAR_LENGTH)
-    return f"{'▰' * filled}{'▱' * (BAR_LENGTH - filled)} {int(part * 100)} % ({done} of {total})"
+def _numbers(report: RunReport) -> list[str]:
+    """A bar of who has the code, and the numbers of the others."""
+    served = report.served
+    if not served.total:
+        return [gettext("The guild has no members to redeem for.")]
+    filled = served.has * BAR_LENGTH // served.total
+    bar = "▰" * filled + "▱" * (BAR_LENGTH - filled)
+    lines = [f"{bar} {served.percent} % ({served.words})"]
+    return [*lines, f"{served.rest}."] if served.rest else lines
+
+
+def _ending(report: RunReport) -> list[str]:
+    """What to do, or why nothing can be done, once the run is over."""
+    if not report.is_over or not report.served.total or not report.result.advice:
+        return []
+    return ["", report.result.advice]
 
 
 def _facts(report: RunReport) -> tuple[tuple[str, str], ...]:
-    facts = [
-        ("Members", sum(report.tally.values())),
-        ("Success", report.count(State.REDEEMED)),
-        ("Already", report.count(State.ALREADY_RECEIVED, State.SAME_TYPE)),
-        ("Not eligible", report.count(State.NOT_ELIGIBLE)),
-        ("Needs correction", report.count(State.NEEDS_CORRECTION)),
-        ("Failed", report.count(State.FAILED)),
+    """The figures. Those that are zero are left out, except for the first three."""
+    always = [
+        (gettext("Members"), report.served.total),
+        (gettext("Success"), report.count(State.REDEEMED)),
+        (gettext("Already"), report.count(State.ALREADY_RECEIVED)),
     ]
-    if cancelled := report.count(State.CANCELLED):
-        facts.append(("Cancelled", cancelled))
-    shown = tuple((name, str(number)) for name, number in facts)
-    return (*shown, ("Done", report.estimate)) if report.estimate and not report.is_over else shown
+    others = [
+        (gettext("Same group"), report.count(State.SAME_TYPE)),
+        (gettext("Not eligible"), report.count(State.NOT_ELIGIBLE)),
+        (gettext("Needs correction"), report.count(State.NEEDS_CORRECTION)),
+        (gettext("Failed"), report.count(State.FAILED)),
+        (gettext("Cancelled"), report.count(State.CANCELLED)),
+    ]
+    texts = [
+        (gettext("Left"), "" if report.is_over else report.estimate),
+        (gettext("Reward"), shortened(visible(" ".join(report.rewards.split())), REWARD_LENGTH)),
+        (gettext("Expires"), report.expires),
+    ]
+    return (
+        *((name, str(number)) for name, number in always),
+        *((name, str(number)) for name, number in others if number),
+        *((name, text) for name, text in texts if text),
+    )
 
 
 def _shown(name: str) -> str:
@@ -135,12 +189,13 @@ def _shown(name: str) -> str:
 
 
 def _troubles(report: RunReport) -> list[str]:
-    """Lines about members that need a person, if the run is over."""
+    """Lines about members that need a person, if the run is over: each reason with its members."""
     if not report.is_over or not report.in_trouble:
         return []
-    lines = [
-        f"{_shown(name)}: {shortened(reason, REASON_LENGTH)}"
-        for name, reason in report.in_trouble[:NAMED]
-    ]
-    more = report.count(*(PARKED - {State.NOT_ELIGIBLE})) - len(lines)
-    return ["", "Needs a person:", *lines, *([f"… and {more} more."] if more > 0 else [])]
+    by_reason: dict[str, list[str]] = {}
+    for name, reason in report.in_trouble[:NAMED]:
+        by_reason.setdefault(shortened(reason, REASON_LENGTH), []).append(_shown(name))
+    lines = [f"{', '.join(names)}: {reason}" for reason, names in by_reason.items()]
+    more = report.served.needs_you - min(len(report.in_trouble), NAMED)
+    others = [gettext("… and %d more.") % more] if more > 0 else []
+    return ["", gettext("Needs you:"), *lines, *others]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.db import transaction
 
 from giftcodes.domain import log_lines
+from giftcodes.domain.served import Served
 from giftcodes.domain.transitions import SETTLED, State
 from giftcodes.models import CancelKind, Redemption, RunState, database_now
 from giftcodes.models.announcement import queue_complete
@@ -59,6 +60,12 @@ def _log_end(redemption: Redemption, tally: dict[State, int]) -> None:
     if redemption.state == RunState.STOPPED:
         log_lines.info(f"⏹️ Auto-Redeem Stopped (Guild: {guild}, Code: {code}, Success: {success})")
     else:
-        failed = sum(tally.values()) - settled
-        log_lines.complete(guild, code, success=success, already=settled - success, failed=failed)
+        log_lines.complete(
+            guild,
+            code,
+            success=success,
+            already=settled - success,
+            failed=sum(tally.values()) - settled,
+            result=redemption.result(Served.of(tally)),
+        )
     log_lines.unlocked(guild, code)

@@ -12,6 +12,7 @@ from django.db import OperationalError, transaction
 from psycopg.errors import LockNotAvailable
 
 from giftcodes.domain import log_lines
+from giftcodes.domain.served import Served
 from giftcodes.models import (
     DirectoryLookup,
     EventKind,
@@ -226,12 +227,12 @@ def _start_locked(redemption: Redemption, *, trigger: Trigger, user_id: int | No
     if redemption.state == RunState.RUNNING:
         return _join(redemption, added=added, trigger=trigger)
     if redemption.state != RunState.PENDING and not redemption.member_redemptions.open().exists():
-        settled = redemption.member_redemptions.settled().count()
+        served = Served.of(redemption.tally())
         return StartResult(
             StartKind.NOTHING_TO_DO,
             redemption.pk,
             f"Nothing to do for guild {guild} with code {code}: no member is left to be tried"
-            f" ({settled} have it).",
+            f" ({served.words}).",
         )
     redemption.begin_run(trigger=trigger, user_id=user_id)
     return StartResult(

@@ -8,9 +8,18 @@ from typing import NamedTuple
 
 from django.db.models import Case, Count, Exists, IntegerField, OuterRef, Q, QuerySet, Value, When
 
+from giftcodes.domain.served import HAVING
 from giftcodes.domain.text import clean_token
-from giftcodes.domain.transitions import OPEN, PARKED, SETTLED, State, values
-from giftcodes.models import CodeState, GiftCode, Guild, Member, MemberRedemption, Redemption
+from giftcodes.domain.transitions import OPEN, PARKED, State, values
+from giftcodes.models import (
+    CancelKind,
+    CodeState,
+    GiftCode,
+    Guild,
+    Member,
+    MemberRedemption,
+    Redemption,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,13 +29,13 @@ class CodeCoverage:
     Args:
         code: the code.
         redemption_id: the id of the guild's redemption of the code, or None if there is none yet.
-        settled: the number of members who have the code.
+        has: the number of members who have the code.
         total: the number of members in the redemption.
     """
 
     code: GiftCode
     redemption_id: int | None = None
-    settled: int = 0
+    has: int = 0
     total: int = 0
 
 
@@ -53,15 +62,18 @@ def codes_of(guild: Guild, *, most: int) -> list[CodeCoverage]:
     found = GiftCode.objects.filter(provider=guild.provider).exclude(state=CodeState.DELETED)
     codes = list(found.order_by(closed_last, "-first_seen_at", "-pk")[:most])
     is_active = Q(member_redemptions__member__active=True)
-    is_settled = Q(member_redemptions__state__in=values(SETTLED))
+    has_it = Q(member_redemptions__state__in=values(HAVING))
+    has_left = Q(
+        member_redemptions__state=State.CANCELLED, member_redemptions__cancel_kind=CancelKind.LEFT
+    )
     counts = (
         Redemption.objects.filter(guild=guild, gift_code__in=codes)
         .order_by()
         .annotate(
-            total=Count("member_redemptions", filter=is_active),
-            settled=Count("member_redemptions", filter=is_active & is_settled),
+            total=Count("member_redemptions", filter=is_active & ~has_left),
+            has=Count("member_redemptions", filter=is_active & has_it),
         )
-        .values_list("gift_code_id", "pk", "settled", "total")
+        .values_list("gift_code_id", "pk", "has", "total")
     )
     known = {code_id: numbers for code_id, *numbers in counts}
     return [CodeCoverage(code, *known.get(code.pk, ())) for code in codes]

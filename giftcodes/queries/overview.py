@@ -5,6 +5,7 @@ The keys are an interface: new ones may be added, but none renamed.
 
 from __future__ import annotations
 
+import dataclasses
 import datetime as dt
 from collections import Counter
 from dataclasses import dataclass, field
@@ -14,6 +15,7 @@ from django.conf import settings
 from django.db.models import Count, QuerySet
 
 from giftcodes.clients.games.config import ProviderConfig
+from giftcodes.domain.served import Result, Served
 from giftcodes.domain.transitions import OPEN, State
 from giftcodes.estimates import formatting
 from giftcodes.estimates.forecast import Outlook
@@ -32,6 +34,7 @@ from giftcodes.models import (
 from giftcodes.models.rate_budget import UNLIMITED
 from giftcodes.queries.heartbeat import is_beating, last_tick_at
 from giftcodes.queries.redemption_progress import tallies
+from giftcodes.queries.served import RedemptionServed, recent_results
 
 _DAY = dt.timedelta(days=1)
 
@@ -46,13 +49,16 @@ class Rows:
     channels: QuerySet[Channel] = field(default_factory=Channel.objects.all)
 
 
-def overview(rows: Rows | None = None, *, most_runs: int | None = None) -> dict[str, Any]:
+def overview(
+    rows: Rows | None = None, *, most_runs: int | None = None, most_recent: int = 10
+) -> dict[str, Any]:
     """The state of the system. Times are ISO 8601 in UTC, or None.
 
     Args:
         rows: the rows to count and show. None means all rows. Games and beat are the same for every
             person.
         most_runs: the maximum number of runs to show. None shows all runs.
+        most_recent: the maximum number of ended runs to show.
     """
     rows = rows or Rows()
     now = database_now()
@@ -70,6 +76,7 @@ def overview(rows: Rows | None = None, *, most_runs: int | None = None) -> dict[
         ],
         "redemptions": {state.value: states[state.value] for state in RunState},
         "running": _running(rows, outlooks, most_runs),
+        "recent": [_ended(run) for run in recent_results(rows.redemptions, most=most_recent)],
         "alarms": _alarms(rows),
         "channels_that_rest": _resting(rows, now),
         "refused_last_24_h": rows.events.filter(kind=EventKind.REFUSED, at__gte=now - _DAY).count(),
@@ -146,7 +153,35 @@ def _running(rows: Rows, outlooks: Outlooks, most: int | None) -> list[dict[str,
     ]
 
 
+def _ended(run: RedemptionServed) -> dict[str, Any]:
+    """A run that has ended, with its result. The newest come first."""
+    redemption = run.redemption
+    return {
+        "id": redemption.pk,
+        "guild": redemption.guild.name,
+        "provider": redemption.guild.provider,
+        "code": redemption.gift_code.code,
+        "issue": redemption.gift_code.issue,
+        "ended_at": _iso(redemption.unlocked_at),
+        **_served(run.served, run.result),
+    }
+
+
+def _served(served: Served, result: Result) -> dict[str, Any]:
+    words = {"words": served.all_words, "rest": served.rest}
+    return {
+        "served": {**dataclasses.asdict(served), "total": served.total, **words},
+        "result": {
+            "kind": result.kind.value,
+            "tone": result.tone.value,
+            "words": result.words,
+            "advice": result.advice,
+        },
+    }
+
+
 def _run(redemption: Redemption, tally: dict[State, int]) -> dict[str, Any]:
+    served = Served.of(tally)
     return {
         "id": redemption.pk,
         "guild": redemption.guild.name,
@@ -160,6 +195,7 @@ def _run(redemption: Redemption, tally: dict[State, int]) -> dict[str, Any]:
         "done": sum(number for state, number in tally.items() if state not in OPEN),
         "total": sum(tally.values()),
         "by_state": {state.value: tally[state] for state in sorted(tally)},
+        **_served(served, redemption.result(served)),
     }
 
 

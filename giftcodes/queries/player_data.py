@@ -82,6 +82,7 @@ def _member(member: Member) -> dict[str, Any]:
         "joined_at": member.joined_at,
         "realm_refused_by_the_game": member.refused_realm,
         "refused_at": member.refused_at,
+        "refused_since": member.refused_since,
         "versions": list(member.history.order_by("history_id").values("history_date", *_MEMBER)),
         "actions": [{"at": log.action_time, "what": log.get_change_message()} for log in logged],
     }

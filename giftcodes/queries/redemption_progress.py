@@ -24,9 +24,10 @@ WITHOUT_CODE = (
 
 
 def tallies(redemptions: Iterable[Redemption]) -> dict[int, dict[State, int]]:
-    """The number of members in each state, by redemption id, in one query."""
+    """The number of members in each state (`Redemption.tally`), by redemption id, in one query."""
     counted = (
-        MemberRedemption.objects.filter(redemption__in=redemptions)
+        MemberRedemption.objects.remaining()
+        .filter(redemption__in=redemptions)
         .order_by()
         .values_list("redemption_id", "state")
         .annotate(Count("pk"))

@@ -181,6 +181,7 @@ def _rename(provider: str, player_id: str, ids: list[int], pseudonym: str) -> di
         "notes": "",
         "refused_realm": None,
         "refused_at": None,
+        "refused_since": None,
     }
     return {
         "members": Member.objects.filter(pk__in=ids).update(player_id=pseudonym, **empty),

@@ -7,12 +7,15 @@ WITH wanted AS (
     SELECT guild_id, code_id
     FROM unnest(%(guilds)s::bigint[], %(codes)s::bigint[]) AS pair (guild_id, code_id)
 ), held AS MATERIALIZED (
-    SELECT DISTINCT gift_code_id, player_id FROM giftcodes_memberredemption
+    SELECT gift_code_id, player_id, bool_or(state = ANY(%(having)s)) AS has_it
+    FROM giftcodes_memberredemption
     WHERE gift_code_id = ANY(%(codes)s) AND state = ANY(%(held)s)
+    GROUP BY gift_code_id, player_id
 ), counted AS (
     SELECT w.guild_id, w.code_id,
            row_number() OVER (PARTITION BY w.code_id, m.player_id
                               ORDER BY g.priority DESC, g.id) AS nth,
+           coalesce(held.has_it, false) AS has_it,
            held.player_id IS NOT NULL OR (
                -- A new row would wait for correction (models.participants.admit_members).
                {is_refused}
@@ -25,12 +28,15 @@ WITH wanted AS (
     LEFT JOIN held ON held.gift_code_id = w.code_id AND held.player_id = m.player_id
 ), cost AS (
     SELECT guild_id, code_id, count(*) AS members,
-           count(*) FILTER (WHERE nth = 1 AND is_held IS NOT TRUE) AS requests
+           count(*) FILTER (WHERE nth = 1 AND is_held IS NOT TRUE) AS requests,
+           count(*) FILTER (WHERE has_it) AS having,
+           count(*) FILTER (WHERE nth > 1 AND is_held IS NOT TRUE) AS elsewhere
     FROM counted GROUP BY guild_id, code_id
 )
 SELECT g.id AS guild_id, c.id AS code_id, c.provider, {deadline} AS deadline,
        -g.priority AS priority, coalesce(cost.members, 0) AS members,
-       coalesce(cost.requests, 0) AS requests, r.id AS redemption_id,
+       coalesce(cost.requests, 0) AS requests, coalesce(cost.having, 0) AS having,
+       coalesce(cost.elsewhere, 0) AS elsewhere, r.id AS redemption_id,
        coalesce(r.state = 'running', false) AS is_running,
        c.proven_at IS NOT NULL AND c.doubted_at IS NULL AND c.state <> 'probing' AS is_proven
 FROM wanted w

@@ -311,6 +311,28 @@ def test_the_preview_costs_the_same_for_many_guilds_and_codes(
     assert response.context["number"] == 48
 
 
+def test_the_preview_says_that_another_guild_asks_and_not_that_all_have_it(
+    browser: Browser,
+) -> None:
+    first, second = guild(members=1), guild()
+    member(second, first.members.get().player_id)
+    shown = {
+        one["line"].guild: one["remark"] for one in preview(browser, gift_code()).context["lines"]
+    }
+    assert shown == {first: "", second: "1 is asked for in another guild of this list"}
+
+
+def test_the_preview_says_how_many_have_it_and_how_many_need_a_person(browser: Browser) -> None:
+    row = redemption(members=2)
+    assert preview(browser, row.gift_code).context["lines"][0]["remark"] == (
+        "all members have the code"
+    )
+    lost = member(row.guild, refused_realm=row.guild.realm, refused_at=timezone.now())
+    (line,) = preview(browser, row.gift_code).context["lines"]
+    assert line["remark"] == "1 waits already, or needs you, 2 have it"
+    assert lost.guild == row.guild
+
+
 # --- Closing, reopening, deleting -----------------------------------------------------------------
 def test_a_code_is_closed_by_hand(browser: Browser, task_queue: TaskQueue) -> None:
     code = gift_code("AAA")

@@ -94,8 +94,8 @@ def test_every_state_has_a_sign_and_words_and_only_the_settled_have_no_link() ->
 
 def test_each_code_says_how_many_have_it(browser: Browser, wolves: Guild) -> None:
     snow, frost = show(browser).context["columns"]
-    assert (snow.settled, snow.total) == (2, 3)
-    assert (frost.settled, frost.total) == (1, 2)
+    assert (snow.has, snow.total) == (2, 3)
+    assert (frost.has, frost.total) == (1, 2)
 
 
 def test_open_codes_come_before_closed_ones_and_deleted_ones_are_left_out(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from django.db import connection
@@ -32,12 +33,27 @@ def set_states(row: Redemption, *states: str) -> list[MemberRedemption]:
     return member_redemptions
 
 
-def test_the_bar_counts_finished_members_and_the_words_those_who_have_it(browser: Browser) -> None:
-    row = past.redemption(state="running", members=5)
-    set_states(row, "redeemed", "already_received", "failed", "pending", "in_flight")
+def test_the_bar_and_the_words_count_those_who_have_the_code(browser: Browser) -> None:
+    row = past.redemption(state="running", members=6)
+    set_states(row, "redeemed", "already_received", "same_type", "failed", "pending", "in_flight")
     shown = part(browser, row, "state")
-    assert '<progress value="3" max="5"' in shown
-    assert "2 of 5 have the code, 3 are finished" in shown
+    assert 'aria-label="2 of 6 have it, 1 needs you, 2 are waiting, 1 cannot have it"' in shown
+    assert re.findall(r'<rect class="share-(\w+)" x="([\d.]+)"', shown) == [
+        ("has", "0.00"),
+        ("needs_you", "33.33"),
+        ("waiting", "50.00"),
+        ("cannot", "83.33"),
+    ]
+    assert "2 of 6 have it</span>" in shown
+    assert "1 needs you, 2 are waiting, 1 cannot have it." in shown
+
+
+def test_a_small_share_stays_visible_and_the_bar_stays_whole(browser: Browser) -> None:
+    row = past.redemption(members=300)
+    set_states(row, *["redeemed"] * 299, "failed")
+    widths = re.findall(r'width="([\d.]+)"', part(browser, row, "state"))
+    assert float(widths[-1]) > 1
+    assert round(sum(map(float, widths))) == 100
 
 
 def test_a_running_redemption_is_fetched_often_and_others_rarely(browser: Browser) -> None:

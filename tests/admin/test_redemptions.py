@@ -52,7 +52,7 @@ def test_nothing_to_do_is_reported_as_such_and_not_as_a_success(
         (
             "info",
             f"Nothing to do for guild {row.guild} with code {row.gift_code}: "
-            "no member is left to be tried (1 have it).",
+            "no member is left to be tried (1 of 1 has it).",
         )
     ]
     assert task_queue.enqueued == []

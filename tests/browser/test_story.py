@@ -129,11 +129,11 @@ def _see_it_through_on_the_dashboard(page: Page, site: str) -> None:
     """The progress bar moves and the run ends without a reload of the page."""
     page.goto(f"{site}/admin/")
     page.evaluate("window.neverReloaded = true")
-    bar = page.get_by_role("progressbar", name="Progress of FROST2026 for Wolves")
-    expect(bar).to_be_visible()
-    page.wait_for_function("document.querySelector('.runs progress')?.value >= 5")
-    early = page.evaluate("document.querySelector('.runs progress').value")
-    page.wait_for_function(f"document.querySelector('.runs progress')?.value > {early}")
+    expect(page.locator(".runs .share-bar").first).to_be_visible()
+    having = "parseInt(document.querySelector('.runs .run-progress')?.textContent)"
+    page.wait_for_function(f"{having} >= 5")
+    early = page.evaluate(having)
+    page.wait_for_function(f"{having} > {early}")
     expect(page.get_by_text("Nothing is running now.")).to_be_visible()
     expect(page.get_by_text("First steps")).to_have_count(0)
     assert page.evaluate("window.neverReloaded") is True
@@ -165,8 +165,8 @@ def _correct_one_and_see_it_settle(page: Page) -> None:
     expect(page.locator('[data-part="members"] .badge-needs_correction')).to_have_count(
         len(ASTRAY) - 1
     )
-    expect(page.get_by_text("46 of 47 have the code")).to_be_visible()
-    expect(page.locator('[data-part="state"] .badge-complete')).to_be_visible()
+    expect(page.get_by_text("46 of 47 have it")).to_be_visible()
+    expect(page.locator('[data-part="state"] .badge.tone-attention')).to_be_visible()
     assert page.evaluate("window.neverReloaded") is True
 
 
@@ -184,7 +184,7 @@ def _press_redeem_now_twice(page: Page, site: str) -> list[str]:
     ).to_be_visible()
     page.evaluate("window.neverReloaded = true")
     expect(page.locator(".timeline .event-refused")).to_have_count(1)
-    expect(page.locator('[data-part="state"] .badge-complete')).to_be_visible()
+    expect(page.locator('[data-part="state"] .badge.tone-attention')).to_be_visible()
     expect(page.locator(".timeline li").first).to_contain_text("unlocked")
     assert page.evaluate("window.neverReloaded") is True
     live = page.locator("[data-live]").first.get_attribute("data-live")

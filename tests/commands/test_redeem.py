@@ -173,8 +173,8 @@ def test_waiting_ends_when_everybody_has_the_code(working: World) -> None:
 
     assert said.status == 0
     assert said.lines[-3:] == [
-        "0 of 3: 3 waiting",
-        "3 of 3: 3 redeemed",
+        "3 of 3 have it",
+        "✓ Done, everyone has it: 3 of 3 have it.",
         "All 3 member(s) have code FROST.",
     ]
 
@@ -189,10 +189,37 @@ def test_waiting_names_who_was_left_out_and_why(working: World) -> None:
 
     assert said.status == 3
     assert "1 of 3 member(s) do not have code FROST." in said.err
-    (row,) = [line for line in said.lines if stranger.player_id in line]
-    assert "Stranger" in row
-    assert "needs correction" in row
-    assert "Correct the member's realm" in row
+    assert "✗ Done, 1 needs you: 2 of 3 have it, 1 needs you." in said.lines
+    reason, names = said.lines[-2:]
+    assert reason.startswith("  1 needs correction: ")
+    assert "Correct the member's realm" in reason
+    assert names == f"    Stranger ({stranger.player_id})"
+
+
+def test_a_reason_that_concerns_many_is_said_once(working: World) -> None:
+    wolves = guild("Wolves", members=12)
+    working.knows(wolves)
+
+    said = run("redeem", "NOSUCH", "--guild", "Wolves", "--wait")
+
+    assert said.status == 3
+    assert "✗ The code does not exist: 0 of 12 have it, 12 cannot have it." in said.lines
+    assert said.out.count("The game does not know this code.") <= 2
+    assert "12 of 12 member(s) do not have code NOSUCH. The game does not know this" in said.err
+    assert not [line for line in said.lines if line.startswith("All")]
+
+
+def test_members_with_another_code_of_the_group_do_not_count_as_having_it(working: World) -> None:
+    wolves = guild("Wolves", members=2)
+    working.knows(wolves)
+    working.has("FROST")
+    working.says("SAME TYPE EXCHANGE.", err_code=40011, times=1)
+
+    said = run("redeem", "FROST", "--guild", "Wolves", "--wait")
+
+    assert said.status == 0
+    assert "– Done: 1 of 2 have it, 1 cannot have it." in said.lines
+    assert "another code of the same group" in said.lines[-1]
 
 
 def test_who_left_the_guild_is_not_missed(working: World) -> None:

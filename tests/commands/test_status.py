@@ -36,6 +36,7 @@ def test_the_keys_for_programs_are_these() -> None:
             "providers",
             "redemptions",
             "running",
+            "recent",
             "alarms",
             "channels_that_rest",
             "refused_last_24_h",
@@ -70,6 +71,8 @@ def test_a_run_shows_how_far_it_is(world: World) -> None:
     assert (run_now["guild"], run_now["code"], run_now["trigger"]) == ("Wolves", "FROST", "admin")
     assert (run_now["done"], run_now["total"]) == (1, 3)
     assert run_now["by_state"] == {"pending": 2, "redeemed": 1}
+    assert run_now["served"]["has"] == 1
+    assert run_now["result"]["tone"] == "busy"
     assert found()["redemptions"]["running"] == 1
     (line,) = [line for line in shown.splitlines() if "Wolves" in line]
     assert re.split(r" {2,}", line) == [
@@ -77,7 +80,7 @@ def test_a_run_shows_how_far_it_is(world: World) -> None:
         "Wolves",
         "FROST",
         "1 of 3",
-        "2 waiting, 1 redeemed",
+        "2 are waiting",
         "0",
         run_now["outlook"]["words"],
     ]
@@ -211,5 +214,5 @@ def test_it_costs_as_many_queries_for_many_runs_as_for_one(
     for _ in range(12):
         world.begin(guild(members=2), gift_code())
 
-    with django_assert_max_num_queries(17):
+    with django_assert_max_num_queries(18):
         run("status")

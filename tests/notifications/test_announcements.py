@@ -78,7 +78,7 @@ def test_a_run_is_one_message_from_its_start_to_its_end(world: World, discord: S
     (message,) = discord.of(wolves.pk)
     assert message.titles == [
         f"🎁 Auto-Redeem Started: {code} for {wolves}",
-        f"✅ Auto-Redeem Complete: {code} for {wolves}",
+        f"✅ Done, everyone has it: {code} for {wolves}",
     ]
     assert (message.facts["Members"], message.facts["Success"]) == ("3", "3")
     assert (
@@ -99,7 +99,7 @@ def test_the_message_says_when_the_run_is_done_while_it_goes_on(
     send_due(world)
 
     (message,) = discord.of(wolves.pk)
-    assert message.facts["Done"] == "about 2 min"
+    assert message.facts["Left"] == "about 2 min"
 
 
 def test_the_message_follows_the_run_and_only_when_something_changed(
@@ -120,7 +120,7 @@ def test_the_message_follows_the_run_and_only_when_something_changed(
 
     (message,) = discord.of(wolves.pk)
     assert [method for method, _, _ in discord.requests] == ["POST", "PATCH"]
-    assert message.now["description"].endswith("25 % (1 of 4)")
+    assert message.now["description"].endswith("25 % (1 of 4 have it)\n3 are waiting.")
 
 
 def test_a_guild_without_a_channel_gets_no_message_and_costs_nothing(world: World) -> None:
@@ -150,7 +150,7 @@ def test_what_needs_a_person_is_named_and_mentions_no_user(world: World, discord
 
     (message,) = discord.of(wolves.pk)
     assert message.facts["Needs correction"] == "1"
-    assert "Needs a person:" in message.now["description"]
+    assert "Needs you:" in message.now["description"]
     assert "@everyone" not in message.now["description"]
 
 
@@ -184,7 +184,7 @@ def test_where_the_start_is_unknown_the_end_has_a_message_of_its_own(
 
     assert [message.titles[0].split(":")[0] for message in discord.of(wolves.pk)] == [
         "🎁 Auto-Redeem Started",
-        "✅ Auto-Redeem Complete",
+        "☑️ Nothing to do",
     ]
     assert deliveries(redemption) == [("started", "unknown"), ("complete", "done")]
 
@@ -280,7 +280,7 @@ def test_an_edit_without_an_answer_is_repeated(world: World, discord: StandIn) -
 
     (message,) = discord.of(wolves.pk)
     assert [method for method, _, _ in discord.requests] == ["POST", "PATCH", "PATCH", "PATCH"]
-    assert message.titles[-1].startswith("✅ Auto-Redeem Complete")
+    assert message.titles[-1].startswith("☑️ Nothing to do")
 
 
 def test_asked_for_fewer_messages_the_channel_is_left_alone_for_so_long(
@@ -358,7 +358,7 @@ def test_a_deleted_message_is_not_edited_any_more_and_redeeming_goes_on(
     # The end is a message of its own; the channel works again.
     send_due(world, 60)
     (message,) = discord.of(wolves.pk)
-    assert message.titles[0].startswith("✅ Auto-Redeem Complete")
+    assert message.titles[0].startswith("☑️ Nothing to do")
     assert not Alarm.objects.standing().exists()
 
 
@@ -487,7 +487,7 @@ def test_a_channel_that_cannot_edit_gets_a_start_and_an_end(world: World) -> Non
 
     assert [body["title"].split(":")[0] for body in service.bodies] == [
         "🎁 Auto-Redeem Started",
-        "✅ Auto-Redeem Complete",
+        "☑️ Nothing to do",
     ]
     assert deliveries(redemption) == [("started", "done"), ("complete", "done")]
 

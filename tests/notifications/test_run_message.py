@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
-from giftcodes.clients.channels import Severity
+from typing import Any
+
+import pytest
+
+from giftcodes.clients.channels import Message, Severity
+from giftcodes.domain.outcomes import MEANINGS
+from giftcodes.domain.served import Ending
 from giftcodes.domain.transitions import State
 from giftcodes.notifications.run_message import RunReport, compose
 
@@ -19,19 +25,21 @@ def test_a_run_in_progress_shows_how_far_it_is() -> None:
     post = compose(RunReport("Wolves", "FROST", HALF, estimate="about 14:20"))
 
     assert post.title == "🎁 Auto-Redeem Started: FROST for Wolves"
-    assert post.text == "▰▰▰▰▰▰▰▰▰▰▱▱▱▱▱▱▱▱▱▱ 50 % (5 of 10)"
+    assert post.text.splitlines() == [
+        "▰▰▰▰▰▰▰▰▱▱▱▱▱▱▱▱▱▱▱▱ 40 % (4 of 10 have it)",
+        "5 are waiting, 1 cannot have it.",
+    ]
     assert dict(post.facts) == {
         "Members": "10",
         "Success": "3",
-        "Already": "2",
-        "Not eligible": "0",
-        "Needs correction": "0",
-        "Failed": "0",
-        "Done": "about 14:20",
+        "Already": "1",
+        "Same group": "1",
+        "Left": "about 14:20",
     }
+    assert post.severity is Severity.RUNNING
 
 
-def test_in_the_end_it_says_what_needs_a_person() -> None:
+def test_in_the_end_it_says_who_needs_you_each_reason_once_and_what_to_do() -> None:
     tally = {State.REDEEMED: 3, State.NEEDS_CORRECTION: 12}
     troubles = tuple((f"Nick{number}", "The realm is wrong.") for number in range(10))
     post = compose(
@@ -40,21 +48,71 @@ def test_in_the_end_it_says_what_needs_a_person() -> None:
         )
     )
 
-    assert post.title == "✅ Auto-Redeem Complete: FROST for Wolves"
-    assert "Nick0: The realm is wrong." in post.text
+    assert post.title == "⚠️ Done, 12 need you: FROST for Wolves"
+    assert "20 % (3 of 15 have it)" in post.text
+    assert "After a correction, every code is tried again at once." in post.text
+    assert "Nick0, Nick1, Nick2" in post.text
+    assert post.text.count("The realm is wrong.") == 1
     assert post.text.endswith("… and 2 more.")
     assert post.severity is Severity.ATTENTION
-    assert "Done" not in dict(post.facts)
+    assert "Left" not in dict(post.facts)
 
 
-def test_a_run_without_members_is_complete() -> None:
-    assert "100 % (0 of 0)" in compose(RunReport("Wolves", "FROST", {}, is_over=True)).text
+def over(tally: dict[State, int], **more: Any) -> Message:
+    return compose(RunReport("Wolves", "FROST", tally, is_over=True, **more))
+
+
+@pytest.mark.parametrize(
+    ("tally", "more", "title", "severity"),
+    [
+        ({State.REDEEMED: 2}, {}, "✅ Done, everyone has it", Severity.GOOD),
+        ({State.REDEEMED: 1, State.NOT_ELIGIBLE: 1}, {}, "☑️ Done", Severity.NEUTRAL),
+        ({State.NOT_ELIGIBLE: 2}, {}, "⚠️ Nobody got it", Severity.ATTENTION),
+        ({State.NEEDS_CORRECTION: 2}, {}, "❌ Nobody got it", Severity.ALARM),
+        (
+            {State.CANCELLED: 2},
+            {"ending": Ending.UNKNOWN},
+            "❌ The code does not exist",
+            Severity.ALARM,
+        ),
+        (
+            {State.CANCELLED: 2},
+            {"ending": Ending.EXPIRED},
+            "⌛ The code has expired",
+            Severity.ALARM,
+        ),
+        ({}, {}, "☑️ Nothing to do", Severity.NEUTRAL),
+    ],
+)
+def test_title_and_colour_say_what_came_of_it(
+    tally: dict[State, int], more: dict[str, Any], title: str, severity: Severity
+) -> None:
+    post = over(tally, **more)
+    assert post.title == f"{title}: FROST for Wolves"
+    assert post.severity is severity
+
+
+def test_a_run_without_members_shows_no_percentage() -> None:
+    assert over({}).text == "The guild has no members to redeem for."
 
 
 def test_a_run_that_a_person_stopped_says_so() -> None:
-    report = RunReport("Wolves", "FROST", {State.CANCELLED: 2}, is_over=True, is_stopped=True)
-    assert compose(report).title.startswith("⏹️ Auto-Redeem Stopped")
-    assert dict(compose(report).facts)["Cancelled"] == "2"
+    post = over({State.CANCELLED: 2}, is_stopped=True)
+    assert post.title.startswith("⏹️ Stopped")
+    assert dict(post.facts)["Cancelled"] == "2"
+    assert "“Resume” on the page of the run continues it." in post.text
+
+
+def test_the_reward_and_the_end_of_the_code_are_told_if_they_are_known() -> None:
+    post = over({State.REDEEMED: 1}, rewards="1,000 gems\n2 keys", expires="2026-12-01 10:00 UTC")
+    facts = dict(post.facts)
+    assert (facts["Reward"], facts["Expires"]) == ("1,000 gems 2 keys", "2026-12-01 10:00 UTC")
+
+
+def test_no_reason_that_we_know_is_cut() -> None:
+    for one in MEANINGS.values():
+        text = over({State.FAILED: 1}, in_trouble=(("Amber", one.reason),)).text
+        assert one.reason in text
 
 
 def test_no_name_hides_or_reorders_what_is_announced() -> None:
@@ -69,11 +127,10 @@ def test_no_name_hides_or_reorders_what_is_announced() -> None:
 
     post = compose(report)
 
-    assert post.title == "✅ Auto-Redeem Complete: FROST for Wolves"
-    assert post.text.splitlines()[-3:] == [
+    assert post.title == "❌ Nobody got it: FROST for Wolves"
+    assert post.text.splitlines()[-2:] == [
         "Amber (1): The realm is wrong.",
-        "\u2068אבג (2)\u2069: No.",
-        f"\u2068{'א' * 59}…\u2069: No.",
+        f"\u2068אבג (2)\u2069, \u2068{'א' * 59}…\u2069: No.",
     ]
     assert (
         compose(RunReport("אבג", "FROST", {})).title

@@ -115,7 +115,7 @@ class World:
                 "odd_since",
                 "held_until",
             ],
-            Member: ["refused_at"],
+            Member: ["refused_at", "refused_since"],
             Redemption: ["locked_at", "last_served_at", "unlocked_at"],
             Feed: ["next_poll_at", "polled_at"],
             Heartbeat: ["at"],

@@ -100,7 +100,7 @@ class Stage:
             code = message.titles[0].split(": ")[1].split(" for ")[0]
             parts = counted.setdefault((message.channel, code), Counter())
             parts["started"] += message.titles[0].startswith("🎁 Auto-Redeem Started")
-            parts["complete"] += message.titles[-1].startswith("✅ Auto-Redeem Complete")
+            parts["complete"] += message.titles[-1].startswith("✅ Done, everyone has it")
         return counted
 
     def was_killed_within(self, begun: float) -> bool:

@@ -5,28 +5,35 @@ A deleted code keeps its row and its history.
 
 from __future__ import annotations
 
-from collections import defaultdict
 from typing import TYPE_CHECKING, Any
 
 from django.contrib import admin, messages
 from django.contrib.admin.utils import unquote
-from django.db.models import Count
 from django.http import HttpResponseRedirect
 from django.template.response import TemplateResponse
-from django.utils.html import format_html, format_html_join
+from django.utils.html import format_html
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
 from giftcodes import tasks
 from giftcodes.admin.codes.code_form import GiftCodeForm
 from giftcodes.admin.codes.code_page import context
-from giftcodes.admin.common import scope
 from giftcodes.admin.common.action_report import Report
 from giftcodes.admin.common.editing import KeepsHistory
-from giftcodes.admin.common.html import NOTHING, badge, list_link, list_url, page_url
+from giftcodes.admin.common.html import (
+    NOTHING,
+    badge,
+    list_link,
+    list_url,
+    page_url,
+    result_badge,
+    served_bar,
+)
+from giftcodes.admin.common.served import codes_served
 from giftcodes.admin.redemptions.redeem_preview import Line, chosen_of, lines_of
 from giftcodes.admin.redemptions.redeem_preview import context as preview
 from giftcodes.admin.redemptions.runs import redeem_now
+from giftcodes.domain.outcomes import meaning
 from giftcodes.models import (
     CodeState,
     GiftCode,
@@ -34,7 +41,6 @@ from giftcodes.models import (
     Member,
     Redemption,
     RedemptionEvent,
-    RunState,
     Source,
     Trigger,
 )
@@ -50,6 +56,8 @@ if TYPE_CHECKING:
     from django.http import HttpRequest, HttpResponse
     from django.utils.safestring import SafeString
 
+    from giftcodes.queries.served import CodeServed
+
 _PIPELINE_FIELDS: list[Any] = [
     "state",
     "reason",
@@ -59,7 +67,7 @@ _PIPELINE_FIELDS: list[Any] = [
     "last_seen_at",
     "proven_at",
     "closed_at",
-    "closed_outcome",
+    "closed_by",
     "probes",
     "next_probe_at",
     "look_at",
@@ -86,6 +94,8 @@ class GiftCodeAdmin(KeepsHistory):
         "__str__",
         "provider",
         "state_shown",
+        "result_shown",
+        "served_shown",
         "runs_shown",
         "source",
         "expires_at",
@@ -116,34 +126,42 @@ class GiftCodeAdmin(KeepsHistory):
         return ["provider", "code", *_PIPELINE_FIELDS] if obj else []
 
     def decorate(self, request: HttpRequest, rows: list[GiftCode]) -> None:
-        """Count the redemptions of each code by state, in one query."""
-        runs: dict[int, dict[str, int]] = defaultdict(dict)
-        own = scope.visible(Redemption.objects.filter(gift_code__in=rows), request.user)
-        found = own.order_by().values_list("gift_code", "state")
-        for code_id, state, number in found.annotate(number=Count("pk")):
-            runs[code_id][state] = number
+        """Add what has come of each code in the guilds of the person, in two statements."""
+        found = codes_served(rows, request.user)
         for code in rows:
-            code.runs = runs[code.pk]  # type: ignore[attr-defined]
+            code.found = found[code.pk]  # type: ignore[attr-defined]
 
     @admin.display(description=_("state"), ordering="state")
     def state_shown(self, code: GiftCode) -> SafeString:
         return badge(code.state, code.get_state_display())
 
+    @admin.display(description=_("result"))
+    def result_shown(self, code: GiftCode) -> SafeString | str:
+        """What has come of the code in the guilds of the person."""
+        found: CodeServed = code.found  # type: ignore[attr-defined]
+        return result_badge(found.result) if found.guilds else NOTHING
+
+    @admin.display(description=_("members who have the code"))
+    def served_shown(self, code: GiftCode) -> SafeString | str:
+        """The number of members who have the code in all guilds of the person, with a bar."""
+        found: CodeServed = code.found  # type: ignore[attr-defined]
+        if not found.served.total:
+            return NOTHING
+        return format_html("{} {}", found.served.words, served_bar(found.served))
+
     @admin.display(description=_("guilds"))
     def runs_shown(self, code: GiftCode) -> SafeString | str:
-        """The number of redemptions in each state, with links."""
-        runs: dict[str, int] = code.runs  # type: ignore[attr-defined]
-        links = [
-            list_link(
-                Redemption,
-                f"{runs[state]} {state.label}",
-                gift_code__id__exact=code.pk,
-                state__exact=state.value,
-            )
-            for state in RunState
-            if state in runs
-        ]
-        return format_html_join(", ", "{}", ((one,) for one in links)) or NOTHING
+        """The number of guilds that have a redemption of the code, with a link to them."""
+        found: CodeServed = code.found  # type: ignore[attr-defined]
+        if not found.guilds:
+            return NOTHING
+        words = ngettext("%d guild", "%d guilds", found.guilds) % found.guilds
+        return list_link(Redemption, words, gift_code__id__exact=code.pk)
+
+    @admin.display(description=_("closed by"))
+    def closed_by(self, code: GiftCode) -> str:
+        """The game's answer by which the code was closed, in words."""
+        return meaning(code.closed_outcome).reason if code.closed_outcome else NOTHING
 
     @admin.display(description=_("see also"))
     def look_at(self, code: GiftCode) -> SafeString:

@@ -5,33 +5,68 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from giftcodes.admin.common import scope
-from giftcodes.admin.common.html import page_url
+from giftcodes.admin.common.html import (
+    list_url,
+    page_url,
+    result_badge,
+    served_bar,
+    served_legend,
+)
+from giftcodes.admin.common.served import codes_served
 from giftcodes.admin.monitoring.journal import journal_lines
 from giftcodes.domain.outcomes import ODD_WORDS
-from giftcodes.models import Attempt
+from giftcodes.models import Attempt, Redemption
 from giftcodes.queries.code_evidence import (
     closing_answers,
     decisions,
     holding_answers,
     proving_answers,
 )
+from giftcodes.queries.served import with_results
 
 if TYPE_CHECKING:
+    from django.db.models import QuerySet
+
     from giftcodes.models import GiftCode
 
+#: The number of guilds that the page shows. The linked list has the others.
+GUILDS_SHOWN = 20
 #: The number of decisions that the page shows. The journal has the others.
 EVENTS_SHOWN = 20
 
 
 def context(code: GiftCode, person: Any) -> dict[str, Any]:
     """The context of the page's template, in a fixed number of queries."""
+    found = codes_served([code], person)[code.pk]
+    own = scope.visible(Redemption.objects.filter(gift_code=code), person)
     return {
         "code": code,
+        "found": found,
+        "result_badge": result_badge(found.result),
+        "bar": served_bar(found.served),
+        "legend": served_legend(),
+        "guilds": _guilds(own),
+        "guilds_url": list_url(Redemption, gift_code__id__exact=code.pk),
         "oddities": _shown(holding_answers(code), person),
         "closers": _shown(closing_answers(code), person),
         "provers": _shown(proving_answers(code), person),
         "events": journal_lines(decisions(code)[:EVENTS_SHOWN]),
     }
+
+
+def _guilds(redemptions: QuerySet[Redemption]) -> list[dict[str, Any]]:
+    """The first guilds with their numbers, by name."""
+    rows = redemptions.select_related("guild", "gift_code").order_by("guild__name")
+    return [
+        {
+            "guild": one.redemption.guild,
+            "url": page_url(one.redemption),
+            "served": one.served,
+            "badge": result_badge(one.result),
+            "bar": served_bar(one.served),
+        }
+        for one in with_results(rows[:GUILDS_SHOWN])
+    ]
 
 
 def _shown(attempts: list[Attempt], person: Any) -> list[dict[str, Any]]:

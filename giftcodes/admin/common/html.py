@@ -1,4 +1,4 @@
-"""Small pieces of HTML: links to rows and lists, their addresses, and badges for states."""
+"""Small pieces of HTML: links to rows and lists, their addresses, badges, and bars."""
 
 from __future__ import annotations
 
@@ -6,16 +6,71 @@ from typing import Any
 
 from django.db.models import Model
 from django.urls import reverse
-from django.utils.html import format_html
+from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext
+
+from giftcodes.domain.served import SHARE_LABELS, Result, Served, Share
 
 #: Shown in place of an empty value.
 NOTHING = "–"
+#: The least width of a share of a bar, in percent of the bar.
+_NARROWEST = 1.5
 
 
 def badge(state: str, label: Any) -> SafeString:
     """A state in words. Its colour comes from admin.css and only repeats what the words say."""
     return format_html('<span class="badge badge-{}">{}</span>', state, label)
+
+
+def result_badge(result: Result) -> SafeString:
+    """The result of a redemption or a code: a sign and words, in the colour of its tone."""
+    return format_html(
+        '<span class="badge tone-{}"><span aria-hidden="true">{}</span> {}</span>',
+        result.tone,
+        result.sign,
+        result.words,
+    )
+
+
+def served_bar(served: Served) -> SafeString:
+    """A bar of five shares: has it, not eligible, needs you, waiting, cannot have it.
+
+    The numbers are its name for screen readers and on hover. They must also stand beside it, since
+    a colour only repeats words (`Served.all_words`).
+    """
+    parts, begin = [], 0.0
+    for share, width in _widths(served):
+        parts.append((share.value, f"{begin:.2f}", f"{width:.2f}"))
+        begin += width
+    words = served.all_words if served.total else gettext("no members")
+    return format_html(
+        '<svg class="share-bar" viewBox="0 0 100 8" preserveAspectRatio="none" role="img"'
+        ' aria-label="{}"><title>{}</title>{}</svg>',
+        words,
+        words,
+        format_html_join(
+            "", '<rect class="share-{}" x="{}" y="0" width="{}" height="8"></rect>', parts
+        ),
+    )
+
+
+def _widths(served: Served) -> list[tuple[Share, float]]:
+    """The width of each share in percent. A small share stays visible."""
+    widths = [
+        (share, max(100 * number / served.total, _NARROWEST)) for share, number in served.counts
+    ]
+    whole = sum(width for _share, width in widths)
+    return [(share, 100 * width / whole) for share, width in widths]
+
+
+def served_legend() -> SafeString:
+    """What the colours of the bars mean."""
+    shares = [(share.value, label) for share, label in SHARE_LABELS.items()]
+    return format_html(
+        '<ul class="legend">{}</ul>',
+        format_html_join("", '<li><span class="swatch share-{}"></span>{}</li>', shares),
+    )
 
 
 def link(row: Model, text: Any = None) -> SafeString:

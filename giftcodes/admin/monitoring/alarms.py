@@ -39,7 +39,7 @@ class AlarmAdmin(History):
         "Problems that need a person. An alarm is raised once, and is cleared when its cause is "
         "gone."
     )
-    empty_hint = _("No alarms. Good.")
+    empty_hint = _("No alarms.")
     list_display = ["raised_at", "kind", "state_shown", "message", "cleared_at"]
     list_filter = [StandingFilter, "kind"]
     search_fields = ["message", "subject"]

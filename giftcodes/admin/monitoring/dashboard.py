@@ -13,11 +13,19 @@ from django.http import JsonResponse
 from django.utils.translation import gettext_lazy as _
 
 from giftcodes.admin.common import scope
-from giftcodes.admin.common.html import list_url, model_url
+from giftcodes.admin.common.html import (
+    list_url,
+    model_url,
+    page_url,
+    result_badge,
+    served_bar,
+)
 from giftcodes.admin.common.live import BUSY_SECONDS, IDLE_SECONDS, answer, parts_of
+from giftcodes.admin.common.served import recent_runs
 from giftcodes.admin.monitoring.chart import HEIGHT, KINDS, WIDTH, chart
 from giftcodes.admin.monitoring.first_steps import first_steps, next_of
-from giftcodes.domain.transitions import SETTLED, State
+from giftcodes.domain.served import Served
+from giftcodes.domain.transitions import State
 from giftcodes.models import (
     Alarm,
     Attempt,
@@ -27,21 +35,25 @@ from giftcodes.models import (
     Feed,
     GiftCode,
     Guild,
+    Member,
+    MemberRedemption,
     RateBudget,
     Redemption,
     RedemptionEvent,
     RunState,
 )
-from giftcodes.models.member_redemption import STATE_LABELS
 from giftcodes.queries.overview import Rows, overview
 
 if TYPE_CHECKING:
     from django.http import HttpRequest
 
+    from giftcodes.queries.served import RedemptionServed
+
 #: The maximum numbers of runs and alarms that are shown. The others are counted, with a link to
 #: their list.
 RUNS_SHOWN = 8
 ALARMS_SHOWN = 5
+RECENT_SHOWN = 5
 CHART_SECONDS = 300.0
 
 _PARTS = {
@@ -96,6 +108,7 @@ def board(person: Any) -> dict[str, Any]:
             channels=Channel.objects.none(),
         ),
         most_runs=RUNS_SHOWN,
+        most_recent=0,
     )
     runs = [_run(run) for run in now["running"]]
     running = now["redemptions"][RunState.RUNNING.value]
@@ -109,6 +122,8 @@ def board(person: Any) -> dict[str, Any]:
         "steps": steps,
         "next_step": next_of(steps),
         "runs": runs,
+        "recent": [_ended(run) for run in recent_runs(person, most=RECENT_SHOWN)],
+        "in_need": _in_need(person),
         "runs_more": max(running - len(runs), 0),
         "runs_url": list_url(Redemption, state__exact=RunState.RUNNING.value),
         "games": _games(now["providers"], person),
@@ -144,13 +159,34 @@ def _number(title: Any, number: int, url: str, *, is_bad: bool = False) -> dict[
 
 def _run(run: dict[str, Any]) -> dict[str, Any]:
     """A run with its address, its progress and its counts."""
-    tally = {State(state): number for state, number in run["by_state"].items()}
+    served = Served.of({State(state): number for state, number in run["by_state"].items()})
     return {
         **run,
         "url": model_url(Redemption, "change", run["id"]),
-        "settled": sum(number for state, number in tally.items() if state in SETTLED),
-        "percent": 100 * run["done"] // max(run["total"], 1),
-        "counts": [(state, STATE_LABELS[state], tally[state]) for state in State if state in tally],
+        "numbers": served,
+        "bar": served_bar(served),
+    }
+
+
+def _ended(run: RedemptionServed) -> dict[str, Any]:
+    """A run that has ended, with its result."""
+    return {
+        "code": run.redemption.gift_code,
+        "guild": run.redemption.guild,
+        "at": run.redemption.unlocked_at,
+        "url": page_url(run.redemption),
+        "numbers": run.served,
+        "badge": result_badge(run.result),
+        "bar": served_bar(run.served),
+    }
+
+
+def _in_need(person: Any) -> dict[str, Any]:
+    """The number of members who need a correction, and the address of their list."""
+    members = scope.visible(Member.objects.all(), person).needing_correction()  # type: ignore[attr-defined]
+    return {
+        "number": members.count(),
+        "url": list_url(MemberRedemption, state__exact=State.NEEDS_CORRECTION.value),
     }
 
 

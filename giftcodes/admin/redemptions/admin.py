@@ -6,25 +6,26 @@ from typing import TYPE_CHECKING, Any
 
 from django.contrib import admin
 from django.contrib.admin.utils import unquote
+from django.utils.html import format_html
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
 from giftcodes.admin.common.action_report import Report
 from giftcodes.admin.common.base import History
-from giftcodes.admin.common.html import NOTHING, badge, link
+from giftcodes.admin.common.html import NOTHING, link, result_badge, served_bar
 from giftcodes.admin.redemptions.redemption_page import context
 from giftcodes.admin.redemptions.runs import MOST, redeem_now, resume, stop_now
-from giftcodes.domain.transitions import SETTLED, State
 from giftcodes.estimates import formatting
 from giftcodes.estimates.queue_snapshot import read_outlooks
 from giftcodes.models import Redemption, RunState
-from giftcodes.queries.redemption_progress import tallies
+from giftcodes.queries.served import served_in
 
 if TYPE_CHECKING:
     from django.db.models import QuerySet
     from django.http import HttpRequest
     from django.utils.safestring import SafeString
 
+    from giftcodes.domain.served import Served
     from giftcodes.estimates.forecast import Outlook
 
 #: The states in which an end can be estimated.
@@ -78,28 +79,25 @@ class RedemptionAdmin(History):
         return context(self.get_object(request, unquote(object_id)))
 
     def decorate(self, request: HttpRequest, rows: list[Redemption]) -> None:  # noqa: ARG002
-        """Add the number of members in each state, and the estimate if the redemption has one."""
-        counted = tallies(rows)
+        """Add the number of members in each share, and the estimate if the redemption has one."""
+        numbers = served_in(rows)
         is_any_expected = any(redemption.state in _EXPECTED for redemption in rows)
         outlooks = read_outlooks().by_redemption if is_any_expected else {}
         for redemption in rows:
-            redemption.counted = counted[redemption.pk]  # type: ignore[attr-defined]
+            redemption.served = numbers[redemption.pk]  # type: ignore[attr-defined]
             redemption.outlook = outlooks.get(redemption.pk)  # type: ignore[attr-defined]
 
-    @admin.display(description=_("state"), ordering="state")
+    @admin.display(description=_("result"), ordering="state")
     def state_shown(self, redemption: Redemption) -> SafeString:
-        if redemption.is_stopping:
-            return badge("stopping", _("stopping"))
-        return badge(redemption.state, redemption.get_state_display())
+        served: Served = redemption.served  # type: ignore[attr-defined]
+        return result_badge(redemption.result(served))
 
     @admin.display(description=_("members who have the code"))
-    def progress(self, redemption: Redemption) -> str:
-        counted: dict[State, int] = redemption.counted  # type: ignore[attr-defined]
-        settled = sum(number for state, number in counted.items() if state in SETTLED)
-        return gettext("%(settled)d of %(all)d") % {
-            "settled": settled,
-            "all": sum(counted.values()),
-        }
+    def progress(self, redemption: Redemption) -> SafeString | str:
+        served: Served = redemption.served  # type: ignore[attr-defined]
+        if not served.total:
+            return gettext("no members")
+        return format_html("{} {}", served.words, served_bar(served))
 
     @admin.display(description=_("left"))
     def left(self, redemption: Redemption) -> str:

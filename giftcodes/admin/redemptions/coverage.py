@@ -76,7 +76,7 @@ class Column:
     """One code, the number of members who have it, and the address of its redemption or code."""
 
     code: GiftCode
-    settled: int
+    has: int
     total: int
     url: str
 
@@ -182,7 +182,7 @@ def _columns(guild: Guild, wish: Wish) -> list[Column]:
 
 def _column(found: CodeCoverage) -> Column:
     row = Redemption(pk=found.redemption_id) if found.redemption_id else found.code
-    return Column(found.code, found.settled, found.total, page_url(row))
+    return Column(found.code, found.has, found.total, page_url(row))
 
 
 def _members(guild: Guild, wish: Wish, columns: list[Column]) -> QuerySet[Member]:

@@ -121,6 +121,7 @@ class MemberRedemptionAdmin(History):
             _("Tries"),
             {
                 "fields": [
+                    "requests",
                     "tries",
                     "asked_realm",
                     "next_attempt_at",
@@ -139,6 +140,7 @@ class MemberRedemptionAdmin(History):
         "reason_shown",
         "answer",
         "covered_link",
+        "requests",
     )
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[MemberRedemption]:
@@ -178,6 +180,11 @@ class MemberRedemptionAdmin(History):
     @admin.display(description=_("redemption"))
     def redemption_link(self, row: MemberRedemption) -> SafeString:
         return link(row.redemption)
+
+    @admin.display(description=_("requests to the game"))
+    def requests(self, row: MemberRedemption) -> int:
+        """All requests for this row. Only those without a clear answer count as tries."""
+        return row.attempts.count()
 
     @admin.display(description=_("covered by"))
     def covered_link(self, row: MemberRedemption) -> SafeString | str:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from giftcodes.admin.common import scope
 from giftcodes.admin.common.back import page_before
@@ -135,4 +136,33 @@ def _shown(line: Line, preview: Preview, *, is_chosen: bool) -> dict[str, Any]:
         "preview": preview,
         "is_chosen": is_chosen,
         "words": formatting.left(preview.outlook) if preview.requests or preview.is_running else "",
+        "remark": _remark(line, preview),
     }
+
+
+def _remark(line: Line, preview: Preview) -> str:
+    """Why a run would send fewer requests than the guild has members. Empty if it sends them."""
+    if not line.is_wanted:
+        return _("automatic redeeming is off")
+    if not preview.members:
+        return _("no members")
+    if preview.having == preview.members:
+        return _("all members have the code")
+    parts = []
+    if preview.elsewhere:
+        words = ngettext(
+            "%d is asked for in another guild of this list",
+            "%d are asked for in another guild of this list",
+            preview.elsewhere,
+        )
+        parts.append(words % preview.elsewhere)
+    if not preview.requests:
+        others = preview.members - preview.having - preview.elsewhere
+        if others:
+            words = ngettext(
+                "%d waits already, or needs you", "%d wait already, or need you", others
+            )
+            parts.append(words % others)
+        if preview.having:
+            parts.append(ngettext("%d has it", "%d have it", preview.having) % preview.having)
+    return ", ".join(parts)

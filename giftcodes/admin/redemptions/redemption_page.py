@@ -8,11 +8,18 @@ from django.core.exceptions import PermissionDenied
 from django.shortcuts import get_object_or_404
 
 from giftcodes.admin.common import scope
-from giftcodes.admin.common.html import list_url, page_url
+from giftcodes.admin.common.html import (
+    list_url,
+    page_url,
+    result_badge,
+    served_bar,
+    served_legend,
+)
 from giftcodes.admin.common.live import BUSY_SECONDS, IDLE_SECONDS, answer, parts_of
 from giftcodes.admin.monitoring.journal import journal_lines
 from giftcodes.domain.outcomes import meaning
-from giftcodes.domain.transitions import OPEN, PARKED, SETTLED, State
+from giftcodes.domain.served import Served
+from giftcodes.domain.transitions import PARKED, State
 from giftcodes.estimates import formatting as words
 from giftcodes.estimates.queue_snapshot import read_outlooks
 from giftcodes.models import MemberRedemption, Redemption, RedemptionEvent, RunState
@@ -59,17 +66,17 @@ def again_in_seconds(redemption: Redemption) -> float:
 def board(redemption: Redemption) -> dict[str, Any]:
     """The progress of a redemption, in a fixed number of queries."""
     tally = redemption.tally()
-    total = sum(tally.values())
-    done = sum(number for state, number in tally.items() if state not in OPEN)
-    settled = sum(number for state, number in tally.items() if state in SETTLED)
+    served = Served.of(tally)
+    result = redemption.result(served)
     parked = sum(number for state, number in tally.items() if state in PARKED)
     may_retry = redemption.state != RunState.RUNNING and redemption.gift_code.is_open
     return {
         "redemption": redemption,
-        "state": "stopping" if redemption.is_stopping else redemption.state,
-        "total": total,
-        "done": done,
-        "settled": settled,
+        "served": served,
+        "result": result,
+        "result_badge": result_badge(result),
+        "bar": served_bar(served),
+        "legend": served_legend(),
         "parked": parked if may_retry else 0,
         "counts": _counts(redemption, tally),
         "outlook": _outlook(redemption),

@@ -40,6 +40,7 @@ if TYPE_CHECKING:
 _NOTIFY_TYPES = {
     Severity.RUNNING: "info",
     Severity.GOOD: "success",
+    Severity.NEUTRAL: "info",
     Severity.ATTENTION: "warning",
     Severity.ALARM: "failure",
 }

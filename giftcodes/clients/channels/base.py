@@ -26,6 +26,7 @@ class Severity(StrEnum):
 
     RUNNING = "running"
     GOOD = "good"
+    NEUTRAL = "neutral"
     ATTENTION = "attention"
     ALARM = "alarm"
 

@@ -62,6 +62,7 @@ _APPRISE = re.compile(
 _COLOURS = {
     Severity.RUNNING: 0x3498DB,
     Severity.GOOD: 0x2ECC71,
+    Severity.NEUTRAL: 0x95A5A6,
     Severity.ATTENTION: 0xF1C40F,
     Severity.ALARM: 0xE74C3C,
 }

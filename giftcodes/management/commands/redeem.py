@@ -25,7 +25,8 @@ class Command(ServerCommand):
         "Redeem a code, published or not, for all members of a guild, including those who could "
         "not get it before. An unknown code is added. Exit status: 0 if the run was started or "
         "there was nothing to do; 1 if it cannot be started; 2 if the code is being redeemed "
-        "already. With --wait: 0 if every member has the code at the end, else 3."
+        "already. With --wait: 0 if at the end every member has the code, or another one of its "
+        "group; else 3."
     )
 
     #: Waits between two reads of the run. A test replaces this to let workers work in that time.

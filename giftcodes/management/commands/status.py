@@ -9,8 +9,8 @@ from typing import Any
 
 from giftcodes.cli.base import ServerCommand
 from giftcodes.cli.terminal import Table
-from giftcodes.domain.transitions import State
-from giftcodes.models.member_redemption import STATE_LABELS
+from giftcodes.domain.served import SIGNS, Tone
+from giftcodes.models.code import code_words
 from giftcodes.queries.overview import overview
 
 _MOST_RUNS = 50
@@ -39,13 +39,27 @@ class Command(ServerCommand):
             self.screen.table(_runs(found["running"], found["redemptions"]["running"]))
         else:
             self.screen.line("Nothing is being redeemed.")
+        self._show_recent(found["recent"])
         number = found["redemptions"]
         self.screen.line(
-            f"Waiting: {number['pending']}. Stopped: {number['stopped']}. "
-            f"Complete: {number['complete']}."
+            f"Redemptions that wait: {number['pending']}. Stopped: {number['stopped']}. "
+            f"Finished: {number['complete']}."
         )
         self.screen.line(f"Duplicates refused in the last 24 h: {found['refused_last_24_h']}.")
         self._show_health(found)
+
+    def _show_recent(self, runs: list[dict[str, Any]]) -> None:
+        """The runs that ended last, each with its result."""
+        if not runs:
+            return
+        self.screen.line("Ended last:")
+        for run in runs:
+            sign = SIGNS[Tone(run["result"]["tone"])]
+            self.screen.paragraph(
+                f"{sign} {_clock(run['ended_at'])} {_code(run)} for {run['guild']}: "
+                f"{run['result']['words']} ({run['served']['words']})",
+                indent=2,
+            )
 
     def _show_health(self, found: dict[str, Any]) -> None:
         for alarm in found["alarms"]:
@@ -120,12 +134,10 @@ def _runs(running: list[dict[str, Any]], number: int) -> Table:
     rows = [
         (
             run["guild"],
-            run["code"] if run["issue"] == 1 else f"{run['code']} (issue {run['issue']})",
-            f"{run['done']} of {run['total']}" + (", stopping" if run["is_stopping"] else ""),
-            ", ".join(
-                f"{number} {STATE_LABELS[State(state)]}"
-                for state, number in run["by_state"].items()
-            ),
+            _code(run),
+            f"{run['served']['has']} of {run['total']}"
+            + (", stopping" if run["is_stopping"] else ""),
+            run["served"]["rest"],
             run["outlook"]["ahead_of_last"] if run["outlook"] else "",
             run["outlook"]["words"] if run["outlook"] else "",
         )
@@ -134,10 +146,14 @@ def _runs(running: list[dict[str, Any]], number: int) -> Table:
     left = number - len(rows)
     return Table(
         "Being redeemed",
-        ("Guild", "Code", "Done", "Members", "Ahead", "Left"),
+        ("Guild", "Code", "Have it", "The others", "Ahead", "Left"),
         rows,
         more=f"… and {left} more runs." if left > 0 else "",
     )
+
+
+def _code(run: dict[str, Any]) -> str:
+    return code_words(run["code"], run["issue"])
 
 
 def _clock(iso: str | None) -> str:

@@ -106,8 +106,12 @@
     }
 
     /* Times are shown in the viewer's zone. Those marked as relative are shown as a distance from now. */
-    const relative = new Intl.RelativeTimeFormat(document.documentElement.lang || "en", {numeric: "always", style: "short"});
-    const absolute = new Intl.DateTimeFormat(document.documentElement.lang || "en", {dateStyle: "medium", timeStyle: "medium"});
+    const relative = new Intl.RelativeTimeFormat(document.documentElement.lang || "en", {numeric: "always", style: "long"});
+    /* As redeemer/formats writes them on the server: one format on all pages. */
+    const padded = (number) => String(number).padStart(2, "0");
+    const absolute = (moment) =>
+        `${moment.getFullYear()}-${padded(moment.getMonth() + 1)}-${padded(moment.getDate())} ` +
+        `${padded(moment.getHours())}:${padded(moment.getMinutes())}:${padded(moment.getSeconds())}`;
     const STEPS = [["day", 86400], ["hour", 3600], ["minute", 60], ["second", 1]];
 
     const distance = (moment) => {
@@ -122,8 +126,8 @@
             if (Number.isNaN(moment.valueOf())) {
                 continue;
             }
-            time.title = absolute.format(moment);
-            time.textContent = "relative" in time.dataset ? distance(moment) : absolute.format(moment);
+            time.title = absolute(moment);
+            time.textContent = "relative" in time.dataset ? distance(moment) : absolute(moment);
         }
     };
 

@@ -1,0 +1,355 @@
+"""Who has a code, and the result of a redemption: values that pages, messages and commands share.
+
+Only a member who has the code is served. A settled member may have another code of the same group,
+and a run that has ended may have served nobody. So this module is the only place that decides which
+numbers count as a success, and in which tone a result is shown.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, fields
+from enum import StrEnum
+from typing import Self
+
+from django.utils.translation import gettext, ngettext
+from django.utils.translation import gettext_lazy as _
+
+from giftcodes.domain.transitions import OPEN, State
+
+
+class Share(StrEnum):
+    """The shares of a redemption's members, in the order in which a bar shows them."""
+
+    HAS = "has"
+    NOT_ELIGIBLE = "not_eligible"
+    NEEDS_YOU = "needs_you"
+    WAITING = "waiting"
+    CANNOT = "cannot"
+
+
+#: The share of each state. Every state has one.
+SHARES: dict[State, Share] = {
+    State.REDEEMED: Share.HAS,
+    State.ALREADY_RECEIVED: Share.HAS,
+    State.NOT_ELIGIBLE: Share.NOT_ELIGIBLE,
+    State.NEEDS_CORRECTION: Share.NEEDS_YOU,
+    State.FAILED: Share.NEEDS_YOU,
+    **dict.fromkeys(OPEN, Share.WAITING),
+    State.SAME_TYPE: Share.CANNOT,
+    State.CANCELLED: Share.CANNOT,
+}
+#: The states of members who have the code.
+HAVING = frozenset(state for state, share in SHARES.items() if share is Share.HAS)
+#: The states of members for whom a person must do something.
+NEEDING_YOU = frozenset(state for state, share in SHARES.items() if share is Share.NEEDS_YOU)
+
+SHARE_LABELS = {
+    Share.HAS: _("has it"),
+    Share.NOT_ELIGIBLE: _("not eligible"),
+    Share.NEEDS_YOU: _("needs you"),
+    Share.WAITING: _("waiting"),
+    Share.CANNOT: _("cannot have it"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    """The number of members in each share. Members who left the guild are not counted.
+
+    Args:
+        has: have the code.
+        not_eligible: do not meet a condition of the code now. They are asked again every day.
+        needs_you: a person must do something: correct the member, or look at unclear answers.
+        waiting: are asked now or later.
+        cannot: cannot have the code now: it was closed, the run was stopped, or the player has
+            another code of the same group.
+    """
+
+    has: int = 0
+    not_eligible: int = 0
+    needs_you: int = 0
+    waiting: int = 0
+    cannot: int = 0
+
+    @classmethod
+    def of(cls, tally: Mapping[State, int]) -> Self:
+        """The shares of a number of members in each state."""
+        numbers = dict.fromkeys(Share, 0)
+        for state, number in tally.items():
+            numbers[SHARES[state]] += number
+        return cls(**{share.value: number for share, number in numbers.items()})
+
+    @classmethod
+    def together(cls, several: Iterable[Served]) -> Self:
+        """The sum of several redemptions."""
+        found = list(several)
+        return cls(
+            **{each.name: sum(getattr(one, each.name) for one in found) for each in fields(cls)}
+        )
+
+    @property
+    def total(self) -> int:
+        """The number of members."""
+        return self.has + self.not_eligible + self.needs_you + self.waiting + self.cannot
+
+    @property
+    def percent(self) -> int:
+        """The percentage of members who have the code, rounded down: 100 means every member."""
+        return 100 * self.has // self.total if self.total else 0
+
+    @property
+    def counts(self) -> list[tuple[Share, int]]:
+        """The shares that are not empty, in the order of a bar."""
+        return [(share, number) for share in Share if (number := getattr(self, share.value))]
+
+    @property
+    def words(self) -> str:
+        """How many have the code, such as `41 of 50 have it`."""
+        return ngettext(
+            "%(has)d of %(total)d has it", "%(has)d of %(total)d have it", self.total
+        ) % {"has": self.has, "total": self.total}
+
+    @property
+    def rest(self) -> str:
+        """The other shares, such as `6 are not eligible, 3 need you`. Empty if all have it."""
+        return ", ".join(
+            _in_words(share, number) for share, number in self.counts if share is not Share.HAS
+        )
+
+    @property
+    def all_words(self) -> str:
+        """All shares, such as `41 of 50 have it, 6 are not eligible, 3 need you`."""
+        return ", ".join(part for part in (self.words, self.rest) if part)
+
+
+def _in_words(share: Share, number: int) -> str:
+    match share:
+        case Share.HAS:
+            words = ngettext("%d has it", "%d have it", number)
+        case Share.NOT_ELIGIBLE:
+            words = ngettext("%d is not eligible", "%d are not eligible", number)
+        case Share.NEEDS_YOU:
+            words = ngettext("%d needs you", "%d need you", number)
+        case Share.WAITING:
+            words = ngettext("%d is waiting", "%d are waiting", number)
+        case Share.CANNOT:
+            words = ngettext("%d cannot have it", "%d cannot have it", number)
+    return words % number
+
+
+class Phase(StrEnum):
+    """Where a redemption is. The values are those of `RunState`, and `stopping`."""
+
+    PENDING = "pending"
+    RUNNING = "running"
+    STOPPING = "stopping"
+    COMPLETE = "complete"
+    STOPPED = "stopped"
+
+
+class Ending(StrEnum):
+    """How a code ended, as far as it matters to those who wait for it."""
+
+    OPEN = "open"
+    UNKNOWN = "unknown"
+    EXPIRED = "expired"
+    USED_UP = "used_up"
+    CLOSED = "closed"
+
+
+class Tone(StrEnum):
+    """How a result is meant: the colour of pages and messages, and the level of the log."""
+
+    GOOD = "good"
+    ATTENTION = "attention"
+    BAD = "bad"
+    NEUTRAL = "neutral"
+    BUSY = "busy"
+
+
+#: The sign of each tone in a terminal and on pages.
+SIGNS = {
+    Tone.GOOD: "✓",
+    Tone.ATTENTION: "!",
+    Tone.BAD: "✗",
+    Tone.NEUTRAL: "–",
+    Tone.BUSY: "→",
+}
+
+
+class ResultKind(StrEnum):
+    """What has come of a redemption."""
+
+    WAITING = "waiting"
+    RUNNING = "running"
+    STOPPING = "stopping"
+    STOPPED = "stopped"
+    #: Every member who can have the code has it.
+    DONE = "done"
+    #: Some have it, and a person must do something for others.
+    NEEDS_YOU = "needs_you"
+    NOBODY = "nobody"
+    CODE_UNKNOWN = "code_unknown"
+    EXPIRED = "expired"
+    USED_UP = "used_up"
+    CODE_CLOSED = "code_closed"
+    #: No member, or only members with another code of the same group.
+    NOTHING = "nothing"
+
+
+_ENDED = {
+    Ending.UNKNOWN: ResultKind.CODE_UNKNOWN,
+    Ending.EXPIRED: ResultKind.EXPIRED,
+    Ending.USED_UP: ResultKind.USED_UP,
+    Ending.CLOSED: ResultKind.CODE_CLOSED,
+}
+_IN_PHASE = {
+    Phase.RUNNING: ResultKind.RUNNING,
+    Phase.STOPPING: ResultKind.STOPPING,
+}
+_ICONS = {
+    ResultKind.WAITING: "⏳",
+    ResultKind.RUNNING: "🎁",
+    ResultKind.STOPPING: "⏹️",
+    ResultKind.STOPPED: "⏹️",
+    ResultKind.EXPIRED: "⌛",
+}
+_TONE_ICONS = {Tone.GOOD: "✅", Tone.NEUTRAL: "☑️", Tone.ATTENTION: "⚠️", Tone.BAD: "❌"}
+_WORDS = {
+    ResultKind.WAITING: _("waiting"),
+    ResultKind.RUNNING: _("running"),
+    ResultKind.STOPPING: _("stopping"),
+    ResultKind.STOPPED: _("stopped"),
+    ResultKind.NOBODY: _("nobody got it"),
+    ResultKind.CODE_UNKNOWN: _("the code does not exist"),
+    ResultKind.EXPIRED: _("the code has expired"),
+    ResultKind.USED_UP: _("the code is used up"),
+    ResultKind.CODE_CLOSED: _("the code was closed"),
+    ResultKind.NOTHING: _("nothing to do"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What has come of a redemption, or of a code in several guilds, in words and in a tone."""
+
+    kind: ResultKind
+    served: Served
+
+    @classmethod
+    def of(cls, served: Served, *, phase: Phase, ending: Ending = Ending.OPEN) -> Self:
+        """The result.
+
+        Args:
+            served: the numbers of members.
+            phase: where the redemption is.
+            ending: how the code ended.
+        """
+        return cls(_kind(served, phase, ending), served)
+
+    @property
+    def tone(self) -> Tone:
+        """The tone. It is good only if every member has the code."""
+        match self.kind:
+            case ResultKind.WAITING | ResultKind.RUNNING | ResultKind.STOPPING:
+                return Tone.BUSY
+            case ResultKind.DONE:
+                return Tone.GOOD if self.served.has == self.served.total else Tone.NEUTRAL
+            case ResultKind.NEEDS_YOU | ResultKind.STOPPED:
+                return Tone.ATTENTION
+            case ResultKind.NOTHING:
+                return Tone.NEUTRAL
+            case ResultKind.NOBODY:
+                return Tone.BAD if self.served.needs_you else Tone.ATTENTION
+        # The code has ended.
+        return Tone.NEUTRAL if self.served.has else Tone.BAD
+
+    @property
+    def served_nobody(self) -> bool:
+        """Whether it is over, and no member has the code although members wanted it."""
+        is_over = self.tone is not Tone.BUSY and self.kind is not ResultKind.NOTHING
+        return is_over and bool(self.served.total) and not self.served.has
+
+    @property
+    def title(self) -> str:
+        """The words with a capital, for the beginning of a line."""
+        return f"{self.words[:1].upper()}{self.words[1:]}"
+
+    @property
+    def sign(self) -> str:
+        """One character for a page or a terminal. It repeats the tone."""
+        return SIGNS[self.tone]
+
+    @property
+    def icon(self) -> str:
+        """An emoji for a message or a line of the log. It repeats the tone."""
+        return _ICONS.get(self.kind) or _TONE_ICONS[self.tone]
+
+    @property
+    def words(self) -> str:
+        """The result in a few words, such as `done, 3 need you`."""
+        if self.kind is ResultKind.NEEDS_YOU:
+            number = self.served.needs_you
+            return ngettext("done, %d needs you", "done, %d need you", number) % number
+        if self.kind is ResultKind.DONE:
+            is_all = self.served.has == self.served.total
+            return gettext("done, everyone has it") if is_all else gettext("done")
+        return str(_WORDS[self.kind])
+
+    @property
+    def advice(self) -> str:
+        """What a person can do, or why there is nothing to do. Empty if all is well or busy."""
+        served = self.served
+        match self.kind:
+            case ResultKind.NEEDS_YOU:
+                return gettext(
+                    "Look at the members who need you. After a correction, every code is tried "
+                    "again at once."
+                )
+            case ResultKind.NOBODY if served.needs_you:
+                return gettext(
+                    "The player IDs, or the state or kingdom, are probably wrong. Correct them, "
+                    "and every code is tried again at once."
+                )
+            case ResultKind.NOBODY:
+                return gettext(
+                    "No member meets the conditions of this code now. It is tried again every day."
+                )
+            case ResultKind.DONE if served.not_eligible:
+                return gettext(
+                    "Members who are not eligible are tried again every day. You need not do "
+                    "anything."
+                )
+            case ResultKind.CODE_UNKNOWN:
+                return gettext(
+                    "The game does not know this code. Check its spelling. If it was published "
+                    "too early, it is tried again later."
+                )
+            case ResultKind.EXPIRED:
+                return gettext("The game no longer gives this code to anyone.")
+            case ResultKind.USED_UP:
+                return gettext("The game gives this code to no more players.")
+            case ResultKind.CODE_CLOSED:
+                return gettext("“Reopen code” on the page of the code continues.")
+            case ResultKind.STOPPED:
+                return gettext("“Resume” on the page of the run continues it.")
+            case ResultKind.NOTHING if not served.total:
+                return gettext("The guild has no members to redeem for.")
+        return ""
+
+
+def _kind(served: Served, phase: Phase, ending: Ending) -> ResultKind:
+    if phase in _IN_PHASE:
+        return _IN_PHASE[phase]
+    if served.total and served.has == served.total:
+        return ResultKind.DONE
+    if ending in _ENDED:
+        return _ENDED[ending]
+    if phase is Phase.STOPPED:
+        return ResultKind.STOPPED
+    if served.waiting:
+        return ResultKind.WAITING
+    if served.has:
+        return ResultKind.NEEDS_YOU if served.needs_you else ResultKind.DONE
+    return ResultKind.NOBODY if served.needs_you or served.not_eligible else ResultKind.NOTHING

@@ -1,0 +1,127 @@
+"""Who has which codes: the numbers behind each bar and each result, for lists and for codes.
+
+The rows are given by the caller, who limits them to those that a person may see. Every function
+takes a fixed number of statements, however many codes, guilds and members there are.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from django.db.models import Count, QuerySet
+
+from giftcodes.domain.served import Phase, Result, Served
+from giftcodes.domain.transitions import State
+from giftcodes.models import GiftCode, MemberRedemption, Redemption, RunState
+from giftcodes.queries.redemption_progress import tallies
+
+
+@dataclass(frozen=True, slots=True)
+class CodeServed:
+    """A code in several guilds.
+
+    Args:
+        code: the code.
+        served: the numbers of members, in all guilds together.
+        result: what has come of the code in these guilds: running if a run of one is under way.
+        guilds: the number of guilds that have a redemption of the code.
+        running: the number of them in which a run is under way.
+    """
+
+    code: GiftCode
+    served: Served
+    result: Result
+    guilds: int = 0
+    running: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class RedemptionServed:
+    """A redemption with its numbers and its result."""
+
+    redemption: Redemption
+    served: Served
+    result: Result
+
+
+def served_in(redemptions: Iterable[Redemption]) -> dict[int, Served]:
+    """The numbers of each redemption, by its id, in one statement."""
+    rows = list(redemptions)
+    counted = tallies(rows)
+    return {row.pk: Served.of(counted.get(row.pk, {})) for row in rows}
+
+
+def with_results(redemptions: Iterable[Redemption]) -> list[RedemptionServed]:
+    """Redemptions with their numbers and results, in one statement for the numbers.
+
+    Args:
+        redemptions: rows with `select_related("gift_code")`, as the code decides the result.
+    """
+    rows = list(redemptions)
+    numbers = served_in(rows)
+    return [RedemptionServed(row, numbers[row.pk], row.result(numbers[row.pk])) for row in rows]
+
+
+def served_by_code(
+    codes: Sequence[GiftCode],
+    *,
+    redemptions: QuerySet[Redemption],
+    member_redemptions: QuerySet[MemberRedemption],
+) -> dict[int, CodeServed]:
+    """What has come of each code in the guilds of a person, by the code's id, in two statements.
+
+    Args:
+        codes: the codes.
+        redemptions: the redemptions that the person may see, of any code.
+        member_redemptions: the member redemptions that the person may see, of any code.
+
+    Returns:
+        An entry for each code, also for codes without a redemption.
+    """
+    ids = [code.pk for code in codes]
+    tally: dict[int, dict[State, int]] = defaultdict(dict)
+    counted = member_redemptions.remaining().filter(gift_code__in=ids).order_by()  # type: ignore[attr-defined]
+    for code_id, state, number in counted.values_list("gift_code_id", "state").annotate(
+        number=Count("pk")
+    ):
+        tally[code_id][State(state)] = number
+    phases: dict[int, dict[Phase, int]] = defaultdict(dict)
+    grouped = redemptions.filter(gift_code__in=ids).order_by()
+    for code_id, state, number in grouped.values_list("gift_code_id", "state").annotate(
+        number=Count("pk")
+    ):
+        phases[code_id][Phase(state)] = number
+    return {code.pk: _of_code(code, Served.of(tally[code.pk]), phases[code.pk]) for code in codes}
+
+
+def _of_code(code: GiftCode, served: Served, phases: dict[Phase, int]) -> CodeServed:
+    return CodeServed(
+        code=code,
+        served=served,
+        result=Result.of(served, phase=_phase_of_all(phases), ending=code.ending),
+        guilds=sum(phases.values()),
+        running=phases.get(Phase.RUNNING, 0),
+    )
+
+
+def _phase_of_all(phases: dict[Phase, int]) -> Phase:
+    """The phase of a code: one run is enough to be running; only if all are stopped, it is."""
+    for phase in (Phase.RUNNING, Phase.PENDING, Phase.COMPLETE):
+        if phases.get(phase):
+            return phase
+    return Phase.STOPPED if phases else Phase.COMPLETE
+
+
+def recent_results(redemptions: QuerySet[Redemption], *, most: int) -> list[RedemptionServed]:
+    """The runs that ended last, newest first, in two statements.
+
+    Args:
+        redemptions: the rows to choose from.
+        most: the maximum number of runs.
+    """
+    ended = redemptions.filter(
+        state__in=[RunState.COMPLETE, RunState.STOPPED], unlocked_at__isnull=False
+    ).select_related("guild", "gift_code")
+    return with_results(ended.order_by("-unlocked_at", "-pk")[:most])

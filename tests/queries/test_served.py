@@ -1,0 +1,144 @@
+"""Who has which codes, for lists and for codes in several guilds, at a fixed cost."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+
+from giftcodes.admin.common.served import codes_served, recent_runs
+from giftcodes.domain.served import Ending, ResultKind, Served
+from giftcodes.models import (
+    CodeState,
+    GiftCode,
+    MemberRedemption,
+    Redemption,
+    RunState,
+    database_now,
+)
+from giftcodes.queries.served import served_by_code, served_in, with_results
+from tests.admin import past
+from tests.factories import gift_code, guild, member
+
+pytestmark = pytest.mark.django_db
+
+
+def redemption(code: GiftCode, *states: str, run: str = RunState.COMPLETE) -> Redemption:
+    """A redemption of the code for a new guild, with a member in each of these states."""
+    row = Redemption.objects.create(guild=guild(), gift_code=code, state=run, run_number=1)
+    for state in states:
+        player = member(row.guild)
+        MemberRedemption.objects.create(
+            redemption=row,
+            member=player,
+            gift_code=code,
+            player_id=player.player_id,
+            state=state.removesuffix(" left"),
+            cancel_kind="left" if state.endswith(" left") else "",
+        )
+    return row
+
+
+def of_all(*codes: GiftCode) -> dict[int, tuple[Served, ResultKind, int, int]]:
+    found = served_by_code(
+        codes,
+        redemptions=Redemption.objects.all(),
+        member_redemptions=MemberRedemption.objects.all(),
+    )
+    return {pk: (one.served, one.result.kind, one.guilds, one.running) for pk, one in found.items()}
+
+
+def test_a_code_adds_its_guilds_and_one_guild_that_runs_makes_it_run() -> None:
+    frost, snow, new = gift_code(), gift_code(), gift_code()
+    redemption(frost, "redeemed", "needs_correction")
+    redemption(frost, "not_eligible", "cancelled left")
+    redemption(snow, "redeemed")
+    redemption(snow, "pending", run=RunState.RUNNING)
+
+    assert of_all(frost, snow, new) == {
+        frost.pk: (Served(has=1, not_eligible=1, needs_you=1), ResultKind.NEEDS_YOU, 2, 0),
+        snow.pk: (Served(has=1, waiting=1), ResultKind.RUNNING, 2, 1),
+        new.pk: (Served(), ResultKind.NOTHING, 0, 0),
+    }
+
+
+def test_members_who_left_do_not_count() -> None:
+    row = redemption(gift_code(), "redeemed", "cancelled left", "cancelled")
+    assert served_in([row]) == {row.pk: Served(has=1, cannot=1)}
+    assert Served.of(row.tally()) == Served(has=1, cannot=1)
+
+
+@pytest.mark.parametrize(
+    ("fields", "ending"),
+    [
+        ({}, Ending.OPEN),
+        ({"state": CodeState.CLOSED, "closed_outcome": "code_not_found"}, Ending.UNKNOWN),
+        ({"state": CodeState.PROBING, "closed_outcome": "code_not_found"}, Ending.UNKNOWN),
+        ({"state": CodeState.CLOSED, "closed_outcome": "code_expired"}, Ending.EXPIRED),
+        ({"state": CodeState.CLOSED, "closed_outcome": "code_used_up"}, Ending.USED_UP),
+        ({"state": CodeState.CLOSED}, Ending.CLOSED),
+        ({"state": CodeState.DELETED}, Ending.CLOSED),
+    ],
+)
+def test_how_a_code_ended(fields: dict[str, str], ending: Ending) -> None:
+    assert gift_code(**fields).ending is ending
+
+
+def test_a_code_whose_end_had_come_when_it_was_closed_has_expired() -> None:
+    now = database_now()
+    closed = {"state": CodeState.CLOSED, "closed_at": now}
+    assert gift_code(**closed, expires_at=now - timedelta(hours=1)).ending is Ending.EXPIRED
+    assert gift_code(**closed, expires_at=now + timedelta(hours=1)).ending is Ending.CLOSED
+
+
+def test_an_officer_counts_only_the_own_guilds(django_user_model: type) -> None:
+    officer = django_user_model.objects.create_user("officer", is_staff=True)  # type: ignore[attr-defined]
+    code = gift_code()
+    own, other = redemption(code, "redeemed"), redemption(code, "failed", "failed")
+    Redemption.objects.update(unlocked_at=database_now())
+    own.guild.officers.add(officer)
+
+    found = codes_served([code], officer)[code.pk]
+
+    assert (found.served, found.guilds) == (Served(has=1), 1)
+    assert [run.redemption for run in recent_runs(officer, most=5)] == [own]
+    assert other.guild_id != own.guild_id
+
+
+def test_the_runs_that_ended_last_come_first_and_running_ones_are_left_out() -> None:
+    now = database_now()
+    early, late = past.redemption(), past.redemption(member_state="needs_correction")
+    past.redemption(state=RunState.RUNNING, member_state="pending")
+    for row, minutes in ((early, 9), (late, 2)):
+        Redemption.objects.filter(pk=row.pk).update(unlocked_at=now - timedelta(minutes=minutes))
+
+    runs = recent_runs(_superuser(), most=5)
+
+    assert [(run.redemption, run.result.kind) for run in runs] == [
+        (late, ResultKind.NOBODY),
+        (early, ResultKind.DONE),
+    ]
+
+
+def _superuser() -> object:
+    from django.contrib.auth.models import User
+
+    return User.objects.create_superuser("root")
+
+
+def test_the_cost_does_not_grow_with_codes_guilds_and_members() -> None:
+    def cost(codes: list[GiftCode]) -> int:
+        with CaptureQueriesContext(connection) as queries:
+            of_all(*codes)
+            with_results(Redemption.objects.select_related("gift_code"))
+        return len(queries)
+
+    code = gift_code()
+    redemption(code, "redeemed")
+    one = cost([code])
+    for _ in range(4):
+        redemption(code, "redeemed", "failed")
+        redemption(gift_code(), "redeemed", "pending")
+    assert cost(list(GiftCode.objects.all())) == one == 4
