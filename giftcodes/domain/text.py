@@ -84,6 +84,16 @@ def clean_token(text: str) -> str:
     return "".join(_ascii_digit(character) for character in text).strip()
 
 
+def ascii_digits(text: str) -> str:
+    """Convert the digits of every script, and full-width letters and symbols, to ASCII.
+
+    Each character becomes one character, so places in the text stay the same.
+    """
+    if text.isascii():
+        return text
+    return "".join(_ascii_digit(character) for character in text.translate(_FULL_WIDTH))
+
+
 def printable(text: str) -> str:
     """Make a text safe to show: apply `visible`, and replace control characters.
 

@@ -31,7 +31,15 @@ _DOTTED_DAY = re.compile(r"([0-9]{1,2})\.([0-9]{1,2})\.([0-9]{4})")
 
 
 class CellError(ValueError):
-    """The cell cannot be used. The text says why."""
+    """The cell cannot be used. The text says why.
+
+    Args:
+        field: the name of the value, if it is known.
+    """
+
+    def __init__(self, words: str, field: str = "") -> None:
+        super().__init__(words)
+        self.field = field
 
 
 def player_id(cell: str) -> str:
