@@ -6,7 +6,14 @@ around them) -> a review of all lines (`review`). Nothing here uses the database
 much a list may hold.
 """
 
-from giftcodes.roster.review import listed, member_list, members_in, read_members, review_of
+from giftcodes.roster.review import (
+    listed,
+    listed_values,
+    member_list,
+    members_in,
+    read_members,
+    review_of,
+)
 from giftcodes.roster.text import MAX_BYTES, text_of
 from giftcodes.roster.values import (
     BadLine,
@@ -28,6 +35,7 @@ __all__ = [
     "UnreadableListError",
     "Verdict",
     "listed",
+    "listed_values",
     "member_list",
     "members_in",
     "read_members",

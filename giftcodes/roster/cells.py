@@ -6,7 +6,9 @@ What spreadsheets add to numbers is removed. A number whose last digits are lost
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from datetime import date
+from typing import TypeVar
 
 from django.core.exceptions import ValidationError
 
@@ -14,6 +16,8 @@ from giftcodes.domain.numbers import NotWholeError, RoundedError, whole_digits
 from giftcodes.domain.text import clean_name, clean_token, one_line
 from giftcodes.domain.validators import validate_day, validate_one_line, validate_player_id
 from giftcodes.roster.limits import LIMITS
+
+Value = TypeVar("Value")
 
 NICKNAME_LENGTH = 80
 #: A spreadsheet reads a cell that starts with one of these as a formula. Our exports put an
@@ -40,6 +44,19 @@ class CellError(ValueError):
     def __init__(self, words: str, field: str = "") -> None:
         super().__init__(words)
         self.field = field
+
+
+def value(field: str, convert: Callable[[str], Value], cell: str) -> Value:
+    """Convert a cell. An error says which value it is about.
+
+    Raises:
+        CellError: it cannot be used.
+    """
+    try:
+        return convert(cell)
+    except CellError as error:
+        error.field = field
+        raise
 
 
 def player_id(cell: str) -> str:

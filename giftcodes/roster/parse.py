@@ -7,10 +7,9 @@ from __future__ import annotations
 
 import csv
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain, islice
-from typing import TypeVar
 
 from giftcodes.domain.text import clean_token
 from giftcodes.roster import cells
@@ -18,8 +17,6 @@ from giftcodes.roster.cells import looks_like_id
 from giftcodes.roster.columns import Columns, columns_of, known_names
 from giftcodes.roster.limits import LIMITS, too_much
 from giftcodes.roster.values import ListedMember
-
-Value = TypeVar("Value")
 
 #: If several of these are in equally many lines, the first one is taken. The comma comes last,
 #: because it may be part of a nickname.
@@ -216,7 +213,7 @@ def member_of(record: Record, columns: Columns, delimiter: str) -> ListedMember:
             "divide the columns by semicolons.",
             "realm",
         )
-    player_id = _value("player_id", cells.player_id, columns.cell(row, "player_id"))
+    player_id = cells.value("player_id", cells.player_id, columns.cell(row, "player_id"))
     nickname, realm = columns.cell(row, "nickname"), columns.cell(row, "realm")
     if not columns.has_header and nickname.strip().isdecimal() and not realm.strip():
         raise cells.CellError(
@@ -227,18 +224,12 @@ def member_of(record: Record, columns: Columns, delimiter: str) -> ListedMember:
     return ListedMember(
         line=record.line,
         player_id=player_id,
-        nickname=_value("nickname", cells.nickname, nickname),
-        realm=_value("realm", cells.realm, realm),
-        consented_on=_value("consented_on", cells.consented_on, columns.cell(row, "consented_on")),
+        nickname=cells.value("nickname", cells.nickname, nickname),
+        realm=cells.value("realm", cells.realm, realm),
+        consented_on=cells.value(
+            "consented_on", cells.consented_on, columns.cell(row, "consented_on")
+        ),
     )
-
-
-def _value(name: str, convert: Callable[[str], Value], cell: str) -> Value:
-    try:
-        return convert(cell)
-    except cells.CellError as error:
-        error.field = name
-        raise
 
 
 def _number_in_two_cells(row: Sequence[str], columns: Columns) -> str:

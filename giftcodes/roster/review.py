@@ -86,14 +86,24 @@ def listed(line: ReviewedLine) -> ListedMember:
     Raises:
         CellError: a value cannot be used. The error's `field` is its name.
     """
-    converted: dict[str, object] = {}
-    for name in _FIELDS:
-        try:
-            converted[name] = getattr(cells, name)(getattr(line, name))
-        except cells.CellError as error:
-            error.field = name
-            raise
-    return ListedMember(line=line.line, **converted)  # type: ignore[arg-type]
+    return listed_values(line.line, **{name: getattr(line, name) for name in _FIELDS})
+
+
+def listed_values(
+    line: int, *, player_id: str, nickname: str = "", realm: str = "", consented_on: str = ""
+) -> ListedMember:
+    """The member with these values, which are texts as people and spreadsheets write them.
+
+    Raises:
+        CellError: a value cannot be used. The error's `field` is its name.
+    """
+    return ListedMember(
+        line=line,
+        player_id=cells.value("player_id", cells.player_id, player_id),
+        nickname=cells.value("nickname", cells.nickname, nickname),
+        realm=cells.value("realm", cells.realm, realm),
+        consented_on=cells.value("consented_on", cells.consented_on, consented_on),
+    )
 
 
 def review_of(text: str) -> Review:
