@@ -20,6 +20,7 @@ _INVISIBLE = re.compile(
 )
 #: Characters that look like a space: the Hangul fillers and the empty Braille pattern.
 _BLANKS = dict.fromkeys(map(ord, "\u115f\u1160\u3164\uffa0\u2800"), " ")
+_SPACE = re.compile("[\u00a0\u1680\u2000-\u200a\u202f\u205f\u3000]")
 _ZWNJ, _ZWJ = "\u200c", "\u200d"
 _REPEATED_JOINER = re.compile("([\u200c\u200d])[\u200c\u200d]+")
 #: The most combining marks on one letter, as in Unicode's stream-safe text format (Unicode Standard
@@ -92,6 +93,11 @@ def ascii_digits(text: str) -> str:
     if text.isascii():
         return text
     return "".join(_ascii_digit(character) for character in text.translate(_FULL_WIDTH))
+
+
+def one_kind_of_space(text: str) -> str:
+    """Replace thin, wide and non-breaking spaces by the usual one. Tabs and line ends stay."""
+    return text if text.isascii() else _SPACE.sub(" ", text)
 
 
 def printable(text: str) -> str:
@@ -219,7 +225,10 @@ def plain_text(text: str, limit: int) -> str:
 
     Line ends and tabs stay.
     """
-    return "".join(c if c.isprintable() or c in "\n\t" else _REPLACEMENT for c in text[:limit])
+    text = text[:limit]
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() or c in "\n\t" else _REPLACEMENT for c in text)
 
 
 def one_line(text: str, limit: int) -> str:

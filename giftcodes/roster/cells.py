@@ -16,6 +16,7 @@ from giftcodes.domain.numbers import NotWholeError, RoundedError, whole_digits
 from giftcodes.domain.text import clean_name, clean_token, one_line
 from giftcodes.domain.validators import validate_day, validate_one_line, validate_player_id
 from giftcodes.roster.limits import LIMITS
+from giftcodes.roster.masks import realm_in
 
 Value = TypeVar("Value")
 
@@ -110,7 +111,7 @@ def _too_long(text: str) -> str:
 
 
 def realm(cell: str) -> int | None:
-    """The number of a state or kingdom, such as `1042` or `#1042`. None if the cell is empty.
+    """The number of a state or kingdom: `1042`, `#1042`, `K1042`. None if the cell is empty.
 
     Raises:
         CellError: it is not such a number.
@@ -120,7 +121,9 @@ def realm(cell: str) -> int | None:
     except RoundedError as error:
         raise CellError(_rounded(cell)) from error
     except NotWholeError as error:
-        raise CellError(f"{_shown(cell)} is not a state or kingdom number. {error}") from error
+        text = realm_in(clean_token(cell[: LIMITS.cell]))
+        if not text:
+            raise CellError(f"{_shown(cell)} is not a state or kingdom number. {error}") from error
     if not text:
         return None
     if len(text) > _REALM_DIGITS or int(text) == 0:

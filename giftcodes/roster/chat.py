@@ -11,13 +11,13 @@ from itertools import pairwise
 
 from django.utils.translation import gettext
 
-from giftcodes.domain.text import ascii_digits, visible
+from giftcodes.domain.text import ascii_digits, one_kind_of_space, visible
 from giftcodes.roster import masks, names
 from giftcodes.roster.masks import MASK
 from giftcodes.roster.player_ids import FoundId, player_ids
 
 #: A longer line is not read, because the time that some patterns take grows with its length.
-MOST_CHARACTERS = 2_000
+MOST_CHARACTERS = 1_000
 
 _SPACES = " \t\u00a0\u2000-\u200a\u202f\u3000"
 _LEAD = re.compile(rf"[{_SPACES}]*(?:[>|│»][{_SPACES}]*)*")
@@ -40,8 +40,8 @@ _WHOLE_ID = re.compile(
 _STAMP = re.compile(rf"[{_SPACES}\[\](){{}},.|•~–—-]*\0[{_SPACES}\0\[\](){{}},.|•~–—-]*")
 _SENDER = re.compile(rf"~?[{_SPACES}]*([^:\0]{{1,40}}?)[{_SPACES}]*:(?=[{_SPACES}\0])")
 _MASKED_SENDER = re.compile(rf"[{_SPACES}\0]*:(?=[{_SPACES}])")
-#: What stands between a sender and a time on a line of their own.
-_BEFORE_STAMP = re.compile(rf"\w.*(?:[—–,\[(|•-][{_SPACES}]*|[{_SPACES}]{{2,}})\Z")
+#: What stands between a sender and a time on a line of their own, if it is not several spaces.
+_BEFORE_STAMP = tuple("—–,[(|•-")
 #: A line of a form, such as “Name: Amber”.
 _NAMED = re.compile(
     rf"[{_SPACES}]*(?:player[{_SPACES}]?name|nick(?:name)?|name|ign|имя)[{_SPACES}]?[:=]",
@@ -158,7 +158,7 @@ def numbering_of(lines: list[str]) -> bool | None:
 
 
 def _prepared(text: str) -> _Line:
-    shown = visible(text)
+    shown = one_kind_of_space(visible(text))
     return _Line(shown, ascii_digits(shown).replace("\t", " "))
 
 
@@ -203,7 +203,8 @@ def _without_player(line: _Line, sender: str, *, has_phone: bool) -> LineReading
         # “Amber — Today at 14:05”: the message is on the next line.
         before, _stamp, after = line.plain.partition(MASK)
         is_alone = not names.clean_piece(after.replace(MASK, " ").strip("])"))
-        if is_alone and _BEFORE_STAMP.search(before):
+        name = before.rstrip()
+        if is_alone and (name.endswith(_BEFORE_STAMP) or len(before) > len(name) + 1):
             sender = names.clean_piece(line.shown[: len(before)])
     elif not sender and _NAMED.match(line.plain):
         sender = text

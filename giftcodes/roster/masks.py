@@ -33,7 +33,7 @@ _DAY = re.compile(
 _PHONE = re.compile(r"(?<![\w+])\+(?:[ ().\u00a0/-]{0,2}[0-9]){10,15}(?![0-9])")
 _AMOUNT = r"(?:[0-9]{1,3}(?:[ \u00a0\u202f][0-9]{3})+(?![0-9])|[0-9]+(?:[.,'’][0-9]+)*)"
 _AMOUNT_AFTER_WORD = re.compile(
-    r"(?<![^\W_])(?:power|might|cp|kills?|score|points?|pts|troops|level|lvl|furnace|战力|мощь|сила)"
+    r"(?<![^\W_])(?:power|might|cp|kills?|score|points?|pts|troops|level|lvl?\.?|furnace|战力|мощь|сила)"
     rf"[\s:=-]{{0,3}}{_AMOUNT}(?:\s?[kmb])?(?![^\W_])",
     re.IGNORECASE,
 )

@@ -22,7 +22,7 @@ _FORMATS = ("***", "**", "__", "~~", "``", "`")
 _EMPTY_PAIR = re.compile(r"\(\s*\)|\[\s*\]|\{\s*\}|<\s*>|\"\s*\"|“\s*”|`\s*`")
 _RANK = re.compile(r"\A[([]?R[1-5][)\]]?\Z", re.IGNORECASE)
 _BARE = re.compile(r"\A[([]?([0-9]{3,4})[)\]]?\Z")
-_NUMBER = re.compile(r"\A[([]?[0-9]+(?:[.,'’ ][0-9]+)*[)\]]?\Z")
+_NUMBER = re.compile(r"\A[([]?[0-9]+(?:[.,'’ ][0-9]+)*[)\].:]?\Z")
 _CELLS = re.compile(r"\t|[|;]|\s{2,}")
 _BARE_AFTER = re.compile(r"\A(.*?\w.*?)[\s,;|/–—-]+[([]?([0-9]{3,4})[)\]]?\Z")
 #: Words that people write beside their ID. A name of nothing else is none.
@@ -39,11 +39,13 @@ _FILLERS = frozenset(
 _WORD = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)?|[0-9]\w*")
 #: A name that is longer, or has more words, may be a sentence.
 _MOST_CHARACTERS, _MOST_WORDS = 30, 4
+#: More characters of a piece are not looked at: it is no name, and trimming it would take long.
+_MOST_OF_PIECE = 200
 
 
 def clean_piece(piece: str) -> str:
     """A piece of a line without labels, separators, marks and quotation marks at its ends."""
-    parts = [_trimmed(part) for part in piece.split(MASK)]
+    parts = [_trimmed(part) for part in piece[:_MOST_OF_PIECE].split(MASK)]
     return _trimmed(" ".join(part for part in parts if part))
 
 
@@ -75,7 +77,7 @@ def without_numbers(piece: str) -> tuple[str, str]:
         piece: what is before or after a player ID. Tabs, bars, semicolons or several spaces divide
             it into cells.
     """
-    cells = [clean_piece(cell) for cell in _CELLS.split(piece)]
+    cells = [clean_piece(cell) for cell in _CELLS.split(piece[:_MOST_OF_PIECE])]
     bare = [found[1] for cell in cells if (found := _BARE.match(cell))]
     kept = [cell for cell in cells if cell and not is_rank(cell) and not _NUMBER.match(cell)]
     return " ".join(kept), bare[0] if len(bare) == 1 else ""

@@ -32,6 +32,8 @@ LABEL_BEFORE = re.compile(
 _LABEL_REACH = 24
 #: Numbers in groups of three with more digits may have a line number in front of them.
 _MOST_GROUPED = 10
+#: More groups of digits in a row are not joined to numbers.
+_MOST_GROUPS = 40
 _LEAST_PARTED = 7
 
 
@@ -64,8 +66,13 @@ def player_ids(text: str, *, is_numbered: bool | None, start: int = 0) -> list[F
     found: list[FoundId] = []
     for chain in _CHAIN.finditer(text):
         groups = [(chain.start() + one.start(), one[0]) for one in _GROUP.finditer(chain[0])]
+        if len(groups) > _MOST_GROUPS:
+            # These are no numbers in parts: only whole numbers are read.
+            groups = [one for one in groups if len(one[1]) >= LEAST_DIGITS]
         found += _numbers(text, groups, is_numbered=is_numbered, start=start)
-    found += _lettered(text, found)
+    lettered = list(_lettered(text))
+    found = [one for one in found if not any(_overlap(one, other) for other in lettered)]
+    found += lettered
     found.sort(key=lambda one: one.start)
     for one in found:
         before = text[max(0, one.start - _LABEL_REACH) : one.start]
@@ -151,7 +158,7 @@ def _last_of_parts(text: str, groups: list[tuple[int, str]], first: int) -> int:
     separator = text[_end(groups, first) : _end(groups, first) + 1]
     while (
         last + 1 < len(groups)
-        and 2 <= len(groups[last + 1][1]) < LEAST_DIGITS
+        and len(groups[last + 1][1]) < LEAST_DIGITS
         and text[_end(groups, last)] == separator
         and len(groups[first][1]) >= 2
     ):
@@ -191,7 +198,11 @@ def _doubt_of_grouped(number: str, first: str, *, may_be_numbered: bool) -> str:
     return ""
 
 
-def _lettered(text: str, found: list[FoundId]) -> Iterator[FoundId]:
+def _overlap(one: FoundId, other: FoundId) -> bool:
+    return one.start < other.end and other.start < one.end
+
+
+def _lettered(text: str) -> Iterator[FoundId]:
     """Numbers in which letters stand for digits. They are never certain."""
     for match in _LETTERED.finditer(text):
         shown = match[0]
@@ -200,7 +211,6 @@ def _lettered(text: str, found: list[FoundId]) -> Iterator[FoundId]:
             sum(sign.isdecimal() for sign in shown) < _FEWEST_DIGITS
             or not any(sign.isalpha() for sign in shown)
             or not LEAST_DIGITS <= len(digits) <= MOST_DIGITS
-            or any(one.start < match.end() and match.start() < one.end for one in found)
         ):
             continue
         doubt = gettext("Letters were read as digits: is “%(shown)s” the player ID %(digits)s?")

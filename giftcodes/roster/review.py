@@ -11,10 +11,11 @@ from dataclasses import replace
 
 from django.utils.translation import gettext
 
-from giftcodes.domain.text import ascii_digits, plain_text, visible
+from giftcodes.domain.text import ascii_digits, one_kind_of_space, plain_text, visible
 from giftcodes.roster import cells
 from giftcodes.roster.chat import LineReading, Reading, numbering_of, read_line
 from giftcodes.roster.context import Entry, complete
+from giftcodes.roster.limits import LIMITS, too_much
 from giftcodes.roster.masks import realm_in
 from giftcodes.roster.parse import Record, Table, joined_lines, member_of, table_of
 from giftcodes.roster.player_ids import odd_length, player_ids
@@ -126,9 +127,13 @@ def review_of(text: str) -> Review:
     is_numbered = numbering_of(
         [entry.original for entry in entries if entry.member is None and entry.reading is None]
     )
+    players = 0
     for entry in entries:
         if entry.member is None and entry.reading is None:
             entry.reading = read_line(entry.original, is_numbered=is_numbered)
+        players += len(entry.reading.players) if entry.reading else 1
+        if players > LIMITS.rows:
+            raise too_much("rows")
     if not table.columns.has_header:
         complete(entries)
     lines = [line for entry in entries for line in _reviewed(entry, table)]
@@ -167,7 +172,7 @@ def _entries(table: Table, record: Record) -> Iterator[Entry]:
             return
         whole.reason, whole.field = odd_length(member.player_id), "player_id"
     if columns.has_header:
-        is_id_bad = whole.field in ("", "player_id")
+        is_id_bad = whole.field in ("", "player_id") or not _is_player_id(whole.cells[0])
         first = whole.original.partition("\n")[0]
         whole.reading = read_line(first) if is_id_bad else LineReading()
         yield whole
@@ -224,7 +229,7 @@ def _is_player_id(cell: str) -> bool:
 
 def _reviewed(entry: Entry, table: Table) -> Iterator[ReviewedLine]:
     """The lines of the review for an entry: one for each player, or one without a player."""
-    shown = plain_text(visible(entry.original[: 2 * _SHOWN]), _SHOWN)
+    shown = _shown(entry.original, _SHOWN)
     blank = ReviewedLine(entry.line, shown, Verdict.SKIPPED)
     if entry.member is not None:
         yield _of_member(blank, entry.member)
@@ -234,7 +239,7 @@ def _reviewed(entry: Entry, table: Table) -> Iterator[ReviewedLine]:
         for player in reading.players:
             line = _of_player(blank, player)
             if entry.reason and (table.columns.has_header or not entry.cells):
-                line = replace(line, verdict=Verdict.UNSURE, reason=entry.reason)
+                line = replace(line, verdict=Verdict.UNSURE, reason=_reason_of(entry))
                 line = replace(line, field=line.field or entry.field or "player_id")
             yield line
     elif entry.cells and _has_id(entry.cells[0]):
@@ -256,6 +261,13 @@ def _reviewed(entry: Entry, table: Table) -> Iterator[ReviewedLine]:
         yield replace(blank, reason=entry.reason or reading.reason, nickname=nickname)
 
 
+def _reason_of(entry: Entry) -> str:
+    """Why a line that was read as text is not certain."""
+    if entry.cells and not entry.cells[0].strip():
+        return gettext("The cells of the line do not fit the columns. Was it read right?")
+    return entry.reason
+
+
 def _has_id(cell: str) -> bool:
     try:
         return bool(cells.player_id(cell))
@@ -263,8 +275,13 @@ def _has_id(cell: str) -> bool:
         return False
 
 
+def _shown(text: str, limit: int) -> str:
+    return plain_text(one_kind_of_space(visible(text[: 2 * limit])), limit)
+
+
 def _shortened(cell: str) -> str:
-    return plain_text(visible(cell[: 2 * cells.NICKNAME_LENGTH]).strip(), 2 * cells.NICKNAME_LENGTH)
+    """The text of a cell for a field. It may be too long for a nickname, and says so."""
+    return _shown(cell, 2 * cells.NICKNAME_LENGTH).strip()
 
 
 def _of_member(blank: ReviewedLine, member: ListedMember) -> ReviewedLine:

@@ -16,12 +16,10 @@ from typing import Any
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from giftcodes.domain.text import ascii_digits
 from giftcodes.models import Guild
 from giftcodes.roster import ListedMember, Review, ReviewedLine, Verdict, listed_values
 from giftcodes.roster.cells import CellError
 from giftcodes.roster.chat import read_line
-from giftcodes.roster.masks import realm_in
 from giftcodes.services.imports import ImportResult, import_members
 
 FIELDS = ("player_id", "nickname", "realm", "consented_on")
@@ -294,9 +292,9 @@ def _check(rows: Sequence[Row]) -> None:
 
 
 def _typed(values: dict[str, str]) -> dict[str, str]:
-    """The values, without the separators in an ID and the words beside a realm that people type."""
-    player_id, realm = values["player_id"], ascii_digits(values["realm"])
+    """The values, without the separators that people type within an ID."""
+    player_id = values["player_id"]
     players = [] if player_id.isdecimal() else read_line(player_id).players
     if len(players) == 1 and not players[0].nickname and not players[0].doubt:
         player_id = players[0].player_id
-    return {**values, "player_id": player_id, "realm": realm_in(realm) or values["realm"]}
+    return {**values, "player_id": player_id}
