@@ -104,8 +104,9 @@ def _numbers(
         place, digits = groups[at]
         if len(digits) >= LEAST_DIGITS:
             doubt = _doubt_of(text, place, digits)
-            if at and groups[at - 1][1].startswith("0"):
-                doubt = doubt or _phone_question(f"{groups[at - 1][1]} {digits}")
+            before = groups[at - 1][1] if at else ""
+            if len(before) > 1 and before.startswith("0"):
+                doubt = doubt or _phone_question(f"{before} {digits}")
             yield FoundId(place, place + len(digits), digits, doubt)
             at += 1
             continue
