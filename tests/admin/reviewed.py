@@ -98,15 +98,14 @@ class Reviewed:
         if "checked" in tick.attrib:
             self.fields[f"{key}.use"] = "on"
         reasons = [*_with_class(row, "why"), *_with_class(row, "trouble")]
-        badges = list(_with_class(row, "badge"))
-        effect = f"{_words(badges[0])} {badges[0].tail or ''}" if badges else ""
-        (original,) = row.iter("bdi")
+        effects = [_words(one) for one in _with_class(row, "effect")]
+        (original,) = [bdi for one in _with_class(row, "original") for bdi in one.iter("bdi")]
         return ShownRow(
             key,
             {one.get("name", "").rpartition(".")[2]: one.get("value", "") for one in inputs[1:]},
             "checked" in tick.attrib,
             _words(reasons[0]) if reasons else "",
-            " ".join(effect.split()),
+            effects[0] if effects else "",
             "".join(original.itertext()),
         )
 

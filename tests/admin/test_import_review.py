@@ -121,7 +121,7 @@ def test_a_change_that_reaches_a_known_member_is_shown_before_it_is_done(
 
     again = Reviewed(admin_client, review.press("apply"))
     assert "a line that you changed is about a known player" in again.page
-    assert again.row("300000002").effect == "Changes nickname Beech → Amber"
+    assert again.row("300000002").effect == "Changes name Beech → Amber"
     assert wolves.members.get(player_id="300000002").nickname == "Beech"
 
     assert "updated 1" in again.press("apply")

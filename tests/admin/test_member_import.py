@@ -57,11 +57,11 @@ def test_what_a_list_would_do_is_shown_and_nothing_is_done(
 
     assert review.numbers == {"Needs a look": 1, "Good": 3, "Left out": 2}
     assert review.effects == {"New": 1, "Changes": 1, "Active again": 1}
-    assert review.row("300000002").effect == "Changes nickname Beech → Birch, realm 1042 → 1043"
+    assert review.row("300000002").effect == "Changes name Beech → Birch, state 1042 → 1043"
     assert review.row("300000001").effect == "New"
     assert review.row("300000003").words.startswith("“x” is not a state or kingdom number.")
     assert "“Amber” is not a player ID." in review.page
-    assert "player 300000001 is already on line 2." in review.page
+    assert "Player 300000001 is already on line 2." in review.page
     assert review.button == "Import 3 members"
     assert list(Member.objects.order_by("pk").values()) == before
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from django import forms
-from django.conf import settings
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.http import HttpResponseRedirect
@@ -270,7 +269,7 @@ def _shown(request: HttpRequest, guild: Guild, rows: Rows) -> dict[str, Any]:
         "page": number,
         "pages": range(1, pages + 1) if pages > 1 else [],
         "ignored": ", ".join(rows.ignored_columns),
-        "realm_label": _realm_label(guild),
+        "realm_label": import_rows.realm_word(guild).capitalize(),
         # Guilds that this person may not see are left out. Otherwise an officer could use this
         # number to find out whether a player is a member anywhere.
         "elsewhere": others.exclude(guild=guild).values("player_id").distinct().count(),
@@ -295,14 +294,8 @@ def _focused(rows: Rows, shown: list[Row]) -> str:
     wrong = [row for row in shown if row.is_used and row.error]
     unsure = [row for row in shown if row.line.verdict is Verdict.UNSURE and not row.is_used]
     for row in [*wrong, *unsure]:
-        return f"{row.key}.{row.field or 'player_id'}"
+        return f"{row.key}.{row.doubtful or 'player_id'}"
     return "" if rows.wrong else "apply"
-
-
-def _realm_label(guild: Guild) -> str:
-    """The game's own word for a realm, to head a column."""
-    config = settings.PROVIDERS.get(guild.provider)
-    return (config.realm_word if config else gettext("realm")).capitalize()
 
 
 def _apply(request: HttpRequest, guild: Guild, rows: Rows) -> HttpResponse:

@@ -13,9 +13,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from django.conf import settings
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
+from giftcodes.admin.common.html import NOTHING
+from giftcodes.domain.text import isolated
 from giftcodes.models import Guild
 from giftcodes.roster import ListedMember, Review, ReviewedLine, Verdict, listed_values
 from giftcodes.roster.cells import CellError
@@ -58,7 +61,8 @@ class Row:
         is_forgotten: whether this request changed its values and did not select it.
         member: the member, if the values can be used.
         error, error_field: why they cannot be used, and which value it is. Empty if they can.
-        effect, effect_words: what the import would do.
+        effect: what the import would do.
+        changes: the name, the old and the new value of each field that it would change.
     """
 
     key: str
@@ -71,7 +75,7 @@ class Row:
     error: str = ""
     error_field: str = ""
     effect: str = ""
-    effect_words: str = ""
+    changes: list[tuple[str, str, str]] = field(default_factory=list)
 
     @property
     def is_changed(self) -> bool:
@@ -81,8 +85,8 @@ class Row:
         )
 
     @property
-    def field(self) -> str:
-        """The value that needs a look. Empty if none does."""
+    def doubtful(self) -> str:
+        """The name of the value that needs a look. Empty if none does."""
         if self.is_used:
             return self.error_field
         return self.line.field if self.line.verdict is Verdict.UNSURE else ""
@@ -98,6 +102,11 @@ class Row:
         return EFFECTS[self.effect][1] if self.effect else ""
 
     @property
+    def shows_effect(self) -> bool:
+        """Whether the page says what would happen. A line without a tick is not imported."""
+        return bool(self.effect) and (self.is_used or self.effect != NEW)
+
+    @property
     def counts(self) -> bool:
         """Whether it can be imported if it is selected."""
         return self.effect != OPTED_OUT
@@ -109,7 +118,7 @@ class Row:
                 "name": f"{self.key}.{name}",
                 "field": name,
                 "value": self.values[name],
-                "is_doubtful": self.field == name,
+                "is_doubtful": self.doubtful == name,
                 "is_wrong": self.is_used and self.error_field == name,
             }
 
@@ -192,16 +201,26 @@ def rows_of(review: Review, changes: str, form: Mapping[str, Any]) -> Rows:
     return Rows(rows, review.ignored_columns)
 
 
+def realm_word(guild: Guild) -> str:
+    """The game's own word for a realm: state, kingdom or realm."""
+    config = settings.PROVIDERS.get(guild.provider)
+    return str(config.realm_word) if config else gettext("realm")
+
+
 def preview(guild: Guild, rows: Rows) -> None:
     """Find out what the import would do with each row, and change nothing."""
+    labels = {
+        "nickname": gettext("name"),
+        "realm": realm_word(guild),
+        "consented_on": gettext("consented on"),
+    }
     members: dict[str, ListedMember] = {}
     for row in [*rows.used, *rows.rows]:
         if row.member:
             members.setdefault(row.member.player_id, row.member)
     rows.result = result = import_members(guild.pk, list(members.values()), dry_run=True)
-    updated = dict(result.updated)
     effects = {
-        **dict.fromkeys(updated, CHANGED),
+        **dict.fromkeys(result.changes, CHANGED),
         **dict.fromkeys(result.reactivated, BACK),
         **dict.fromkeys(result.added, NEW),
         **dict.fromkeys(result.opted_out, OPTED_OUT),
@@ -209,7 +228,10 @@ def preview(guild: Guild, rows: Rows) -> None:
     for row in rows.rows:
         if row.member:
             row.effect = effects.get(row.member.player_id, THERE)
-            row.effect_words = updated.get(row.member.player_id, "")
+            row.changes = [
+                (labels[name], isolated(old) or NOTHING, isolated(new))
+                for name, old, new in result.changes.get(row.member.player_id, [])
+            ]
 
 
 def select_unsure(rows: Rows) -> None:

@@ -1,5 +1,6 @@
-/* The review of a pasted list: a line that is edited is ticked, and the button says how many members it imports. Without
-   this script the server counts, and says which edited lines have no tick. */
+/* The review of a pasted list: the first field that needs a look has the focus, a line that is edited is ticked, and the
+   button says how many members it imports. Without this script the server counts, and says which edited lines have no
+   tick. */
 
 (() => {
     "use strict";
@@ -22,6 +23,8 @@
         }
         count();
     });
+    /* A browser ignores the attribute if something had the focus while the page loaded. */
+    form.querySelector("[autofocus]")?.focus();
     /* A browser may restore ticks on the way back. */
     window.addEventListener("pageshow", count);
 })();
