@@ -335,9 +335,9 @@ def _joined(lines: Sequence[ReviewedLine]) -> list[ReviewedLine]:
         if earlier is line:
             continue
         if earlier.verdict is Verdict.UNSURE and line.verdict is Verdict.GOOD:
-            place, kept[line.player_id] = len(joined) - 1, len(joined) - 1
-            joined[place] = _with_more(line, earlier)
-            joined[joined.index(earlier)] = _repeated(earlier, line)
+            joined[place] = _repeated(earlier, line)
+            joined[-1] = _with_more(line, earlier)
+            kept[line.player_id] = len(joined) - 1
         else:
             joined[place] = _with_more(earlier, line)
             joined[-1] = _repeated(line, earlier)

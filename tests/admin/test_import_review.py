@@ -270,6 +270,44 @@ def test_the_column_of_the_realm_has_the_word_of_the_game(
     assert "Kingdom on line 1" in reviewed(admin_client, wolves, "300000011\n").page
 
 
+def test_thousands_of_unsure_lines_are_ticked_at_once(admin_client: Client, wolves: Guild) -> None:
+    """The form carries one short entry for each of them."""
+    listing = "".join(f"{n}\n" for n in range(10_000, 15_000))
+    review = reviewed(admin_client, wolves, listing)
+    assert review.numbers["Needs a look"] == 5_000
+
+    again = Reviewed(admin_client, review.press("select_unsure"))
+
+    assert again.button == "Import 5000 members"
+    assert len(again.fields["changes"]) < 200_000
+
+
+# --- The ways to the page -------------------------------------------------------------------------
+def test_first_steps_lists_and_a_saved_guild_lead_to_it(
+    admin_client: Client, settings: Any
+) -> None:
+    form = {"name": "Wolves", "provider": "simulator", "realm": "1042", "priority": "0"}
+    assert f'href="{PAGE}"' in admin_client.get("/admin/").content.decode()
+
+    saved = admin_client.post("/admin/giftcodes/guild/add/", form, follow=True).content.decode()
+
+    new = Guild.objects.get()
+    assert f'<a href="{PAGE}?guild={new.pk}">Paste a member list</a>' in saved
+    for address in (
+        f"/admin/giftcodes/member/?guild__id__exact={new.pk}",
+        f"/admin/giftcodes/memberimport/?guild__id__exact={new.pk}",
+    ):
+        assert f'href="{PAGE}?guild={new.pk}"' in admin_client.get(address).content.decode()
+
+
+def test_the_only_guild_is_chosen(admin_client: Client, wolves: Guild) -> None:
+    option = f'<option value="{wolves.pk}" selected>'
+    assert option in admin_client.get(PAGE).content.decode()
+
+    guild("Bears")
+    assert option not in admin_client.get(PAGE).content.decode()
+
+
 def test_the_original_line_is_shown_escaped_and_without_format_characters(
     admin_client: Client, wolves: Guild
 ) -> None:

@@ -28,7 +28,7 @@ from giftcodes.services.imports import ImportResult, import_members
 FIELDS = ("player_id", "nickname", "realm", "consented_on")
 #: The rows of one page. Django accepts 1,000 fields in a form, and a row has up to five.
 ROWS_OF_PAGE = 100
-#: The characters of the changes that a form carries, and of one changed value.
+#: The bytes of the changes that a form carries, and the characters of one changed value.
 MOST_CHANGES, MOST_VALUE = 500_000, 1_000
 
 NEW, CHANGED, BACK, THERE, OPTED_OUT = "new", "changed", "back", "there", "opted-out"
@@ -76,13 +76,6 @@ class Row:
     error_field: str = ""
     effect: str = ""
     changes: list[tuple[str, str, str]] = field(default_factory=list)
-
-    @property
-    def is_changed(self) -> bool:
-        """Whether a person changed it."""
-        return self.values != _values_of(self.line) or self.is_used != _is_used_by_default(
-            self.line
-        )
 
     @property
     def doubtful(self) -> str:
@@ -170,13 +163,14 @@ class Rows:
         Raises:
             TooManyChangesError: the form cannot carry them.
         """
-        changes = {
-            row.key: [int(row.is_used), *(row.values[name] for name in FIELDS)]
-            for row in self.rows
-            if row.is_changed
-        }
+        changes: dict[str, int | list[int | str]] = {}
+        for row in self.rows:
+            if row.values != _values_of(row.line):
+                changes[row.key] = [int(row.is_used), *(row.values[name] for name in FIELDS)]
+            elif row.is_used != _is_used_by_default(row.line):
+                changes[row.key] = int(row.is_used)
         text = json.dumps(changes, ensure_ascii=False, separators=(",", ":"))
-        if len(text) > MOST_CHANGES:
+        if len(text.encode("utf-8", "replace")) > MOST_CHANGES:
             raise TooManyChangesError
         return text
 
@@ -192,8 +186,9 @@ def rows_of(review: Review, changes: str, form: Mapping[str, Any]) -> Rows:
     rows = list(_rows(review.lines))
     known = _known_changes(changes)
     for row in rows:
-        if earlier := known.get(row.key):
-            row.is_used, row.values = earlier
+        if row.key in known:
+            row.is_used, values = known[row.key]
+            row.values = values or row.values
         _take(row, form)
     order = {Verdict.UNSURE: 0, Verdict.GOOD: 1}
     rows.sort(key=lambda row: order.get(row.line.verdict, 2))
@@ -258,21 +253,23 @@ def _is_used_by_default(line: ReviewedLine) -> bool:
     return line.verdict is Verdict.GOOD
 
 
-def _known_changes(text: str) -> dict[str, tuple[bool, dict[str, str]]]:
-    """The changes in the hidden field, which anybody may have written."""
+def _known_changes(text: str) -> dict[str, tuple[bool, dict[str, str] | None]]:
+    """The changes in the hidden field, which anybody may have written. None: the tick only."""
     try:
         changes = json.loads(text) if text and len(text) <= MOST_CHANGES else {}
     except (ValueError, RecursionError):
         return {}
-    if not isinstance(changes, dict):
-        return {}
-    return {
-        key: (bool(entry[0]), dict(zip(FIELDS, entry[1:], strict=True)))
-        for key, entry in changes.items()
-        if isinstance(entry, list)
-        and len(entry) == len(FIELDS) + 1
-        and all(isinstance(value, str) and len(value) <= MOST_VALUE for value in entry[1:])
-    }
+    known: dict[str, tuple[bool, dict[str, str] | None]] = {}
+    for key, entry in changes.items() if isinstance(changes, dict) else ():
+        if isinstance(entry, int):
+            known[key] = (bool(entry), None)
+        elif (
+            isinstance(entry, list)
+            and len(entry) == len(FIELDS) + 1
+            and all(isinstance(value, str) and len(value) <= MOST_VALUE for value in entry[1:])
+        ):
+            known[key] = (bool(entry[0]), dict(zip(FIELDS, entry[1:], strict=True)))
+    return known
 
 
 def _take(row: Row, form: Mapping[str, Any]) -> None:
