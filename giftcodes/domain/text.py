@@ -21,6 +21,7 @@ _INVISIBLE = re.compile(
 #: Characters that look like a space: the Hangul fillers and the empty Braille pattern.
 _BLANKS = dict.fromkeys(map(ord, "\u115f\u1160\u3164\uffa0\u2800"), " ")
 _TO_EXAMINE = re.compile(f"{_INVISIBLE.pattern[:-1]}{''.join(map(chr, _BLANKS))}]")
+_SPACE = re.compile("[\u00a0\u1680\u2000-\u200a\u202f\u205f\u3000]")
 _ZWNJ, _ZWJ = "\u200c", "\u200d"
 _REPEATED_JOINER = re.compile("([\u200c\u200d])[\u200c\u200d]+")
 #: The most combining marks on one letter, as in Unicode's stream-safe text format (Unicode Standard
@@ -83,6 +84,21 @@ def clean_token(text: str) -> str:
         return text.strip()
     text = _INVISIBLE.sub("", text.translate(_BLANKS)).translate(_FULL_WIDTH)
     return "".join(_ascii_digit(character) for character in text).strip()
+
+
+def ascii_digits(text: str) -> str:
+    """Convert the digits of every script, and full-width letters and symbols, to ASCII.
+
+    Each character becomes one character, so places in the text stay the same.
+    """
+    if text.isascii():
+        return text
+    return "".join(_ascii_digit(character) for character in text.translate(_FULL_WIDTH))
+
+
+def one_kind_of_space(text: str) -> str:
+    """Replace thin, wide and non-breaking spaces by the usual one. Tabs and line ends stay."""
+    return text if text.isascii() else _SPACE.sub(" ", text)
 
 
 def printable(text: str) -> str:
@@ -219,7 +235,10 @@ def plain_text(text: str, limit: int) -> str:
 
     Line ends and tabs stay.
     """
-    return "".join(c if c.isprintable() or c in "\n\t" else _REPLACEMENT for c in text[:limit])
+    text = text[:limit]
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() or c in "\n\t" else _REPLACEMENT for c in text)
 
 
 def one_line(text: str, limit: int) -> str:

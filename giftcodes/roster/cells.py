@@ -6,7 +6,9 @@ What spreadsheets add to numbers is removed. A number whose last digits are lost
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from datetime import date
+from typing import TypeVar
 
 from django.core.exceptions import ValidationError
 
@@ -14,6 +16,9 @@ from giftcodes.domain.numbers import NotWholeError, RoundedError, whole_digits
 from giftcodes.domain.text import clean_name, clean_token, one_line
 from giftcodes.domain.validators import validate_day, validate_one_line, validate_player_id
 from giftcodes.roster.limits import LIMITS
+from giftcodes.roster.masks import realm_in
+
+Value = TypeVar("Value")
 
 NICKNAME_LENGTH = 80
 #: A spreadsheet reads a cell that starts with one of these as a formula. Our exports put an
@@ -31,7 +36,28 @@ _DOTTED_DAY = re.compile(r"([0-9]{1,2})\.([0-9]{1,2})\.([0-9]{4})")
 
 
 class CellError(ValueError):
-    """The cell cannot be used. The text says why."""
+    """The cell cannot be used. The text says why.
+
+    Args:
+        field: the name of the value, if it is known.
+    """
+
+    def __init__(self, words: str, field: str = "") -> None:
+        super().__init__(words)
+        self.field = field
+
+
+def value(field: str, convert: Callable[[str], Value], cell: str) -> Value:
+    """Convert a cell. An error says which value it is about.
+
+    Raises:
+        CellError: it cannot be used.
+    """
+    try:
+        return convert(cell)
+    except CellError as error:
+        error.field = field
+        raise
 
 
 def player_id(cell: str) -> str:
@@ -85,7 +111,7 @@ def _too_long(text: str) -> str:
 
 
 def realm(cell: str) -> int | None:
-    """The number of a state or kingdom, such as `1042` or `#1042`. None if the cell is empty.
+    """The number of a state or kingdom: `1042`, `#1042`, `K1042`. None if the cell is empty.
 
     Raises:
         CellError: it is not such a number.
@@ -95,7 +121,9 @@ def realm(cell: str) -> int | None:
     except RoundedError as error:
         raise CellError(_rounded(cell)) from error
     except NotWholeError as error:
-        raise CellError(f"{_shown(cell)} is not a state or kingdom number. {error}") from error
+        text = realm_in(clean_token(cell[: LIMITS.cell]))
+        if not text:
+            raise CellError(f"{_shown(cell)} is not a state or kingdom number. {error}") from error
     if not text:
         return None
     if len(text) > _REALM_DIGITS or int(text) == 0:

@@ -43,13 +43,15 @@ BY_POSITION = Columns(
 def columns_of(first: Sequence[str]) -> Columns:
     """The columns of a list, by its first line.
 
+    One known name that is not the player ID is no line of names. A chat may begin with such a word.
+
     Raises:
         UnreadableListError: the line names columns, but none of them is the player ID.
     """
     if any(looks_like_id(cell) for cell in first):
         return BY_POSITION
-    positions = _positions([re.sub(r"[\W_]+", "", cell.casefold()) for cell in first])
-    if not positions:
+    positions = known_names(first)
+    if not positions or (len(positions) == 1 and "player_id" not in positions):
         return BY_POSITION
     if "player_id" not in positions:
         found = one_line(", ".join(cell for cell in first if cell.strip()), 100)
@@ -66,7 +68,9 @@ def columns_of(first: Sequence[str]) -> Columns:
     return Columns(positions, width=len(first), has_header=True, ignored=tuple(ignored))
 
 
-def _positions(header: list[str]) -> dict[str, int]:
+def known_names(cells: Sequence[str]) -> dict[str, int]:
+    """The position of each column that a record names."""
+    header = [re.sub(r"[\W_]+", "", cell.casefold()) for cell in cells]
     positions: dict[str, int] = {}
     for name, spellings in NAMES.items():
         found = [header.index(spelling) for spelling in spellings if spelling in header]

@@ -1,4 +1,4 @@
-"""Read a list record by record. A bad record does not affect the others.
+"""Divide a text into records and cells. A bad record does not affect the others.
 
 A record may have several lines, because a quoted cell may have several.
 """
@@ -13,21 +13,23 @@ from itertools import chain, islice
 
 from giftcodes.domain.text import clean_token
 from giftcodes.roster import cells
-from giftcodes.roster.columns import Columns, columns_of
+from giftcodes.roster.cells import looks_like_id
+from giftcodes.roster.columns import Columns, columns_of, known_names
 from giftcodes.roster.limits import LIMITS, too_much
-from giftcodes.roster.text import text_of
-from giftcodes.roster.values import BadLine, ListedMember
+from giftcodes.roster.values import ListedMember
 
 #: If several of these are in equally many lines, the first one is taken. The comma comes last,
 #: because it may be part of a nickname.
-_DELIMITERS = ("\t", ";", ",")
+_DELIMITERS = ("\t", ";", "|", ",")
 _EXCEL_HINT = re.compile(r"sep=([\t;,])", re.IGNORECASE)
-_SPACE_AFTER_QUOTE = re.compile(r'" +(?=[\t;,]|$)')
+_SPACE_AFTER_QUOTE = re.compile(r'" +(?=[\t;|,]|$)')
 _BEFORE_THOUSANDS = re.compile(r"\d{1,3}")
 _THOUSANDS = re.compile(r"\d{3}")
 _LINES_TO_SNIFF = 200
+#: The names of the columns are searched in so many records.
+_RECORDS_TO_SNIFF = 5
 #: A record that consists only of these characters has no values, and is skipped.
-_FILLING = " \t,;\u00a0"
+_FILLING = " \t,;|\u00a0"
 #: The fixed cost of reading a line, in characters. The line's own characters are added to it.
 _LINE_COST = 20
 #: The columns that hold numbers.
@@ -35,26 +37,7 @@ _NUMBERS = ("player_id", "realm")
 
 
 @dataclass(frozen=True, slots=True)
-class MemberList:
-    """The content of a file.
-
-    Args:
-        members: the good lines, with each player once.
-        repeated: lines with a player who is on an earlier line, too.
-        bad: lines that cannot be used.
-        ignored_columns: the names of unknown columns.
-
-    The line number of a record with several lines is that of its first line.
-    """
-
-    members: tuple[ListedMember, ...]
-    repeated: tuple[BadLine, ...]
-    bad: tuple[BadLine, ...]
-    ignored_columns: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class _Record:
+class Record:
     """The cells from `line` to `last_line`. `cells` is None if they cannot be separated."""
 
     line: int
@@ -62,50 +45,55 @@ class _Record:
     cells: list[str] | None
 
 
-def read_members(data: bytes) -> MemberList:
-    """Read a file.
+@dataclass(frozen=True, slots=True)
+class Table:
+    """The records of a text, and the columns in which their values are.
 
     Args:
-        data: an xlsx workbook, or text in UTF-8 or UTF-16 whose columns are separated by commas,
-            semicolons or tabs. The first record names the columns; without names they are player
-            ID, nickname, realm and day of consent. A quoted cell may contain line breaks.
-
-    Raises:
-        UnreadableListError: no part of it can be used, or it exceeds `LIMITS`.
+        lines: the lines of the text.
+        before: the records before the one that names the columns.
+        records: the records with values. They are read, and limits are checked, while they are
+            taken.
+        columns: by the names in the first record, or else by position.
+        delimiter: the character between two cells.
     """
-    return members_in(text_of(data))
+
+    lines: Sequence[str]
+    before: Sequence[Record]
+    records: Iterator[Record]
+    columns: Columns
+    delimiter: str
 
 
-def members_in(text: str) -> MemberList:
-    """Read the text of a file, as `text_of` returns it.
+def table_of(text: str) -> Table:
+    """Divide a text into records.
 
     Raises:
-        UnreadableListError: no part of it can be used, or it exceeds `LIMITS`.
+        UnreadableListError: the first record names columns without the player ID, or the text
+            exceeds `LIMITS`. The limits of records are checked later, while they are taken.
     """
     lines = _lines(text)
     delimiter, start = _delimiter(lines)
     records = _filled(_records(lines, delimiter, start))
-    first = next(records, None)
-    columns = columns_of((first.cells if first else None) or [])
-    if first and not columns.has_header:
-        records = chain([first], records)
-    good: dict[str, ListedMember] = {}
-    repeated: list[BadLine] = []
-    bad: list[BadLine] = []
-    for record in records:
-        try:
-            listed = _member(record, columns, delimiter)
-        except cells.CellError as error:
-            bad.append(BadLine(record.line, f"{error}{_joined_lines(record)}"))
-            continue
-        earlier = good.setdefault(listed.player_id, listed)
-        if earlier is not listed:
-            repeated.append(
-                BadLine(
-                    record.line, f"player {listed.player_id} is already on line {earlier.line}."
-                )
-            )
-    return MemberList(tuple(good.values()), tuple(repeated), tuple(bad), columns.ignored)
+    head = list(islice(records, _RECORDS_TO_SNIFF))
+    named = _record_with_names(head)
+    columns = columns_of(head[named].cells or [] if head else [])
+    after = head[named + 1 :] if columns.has_header else head[named:]
+    return Table(lines, head[:named], chain(after, records), columns, delimiter)
+
+
+def _record_with_names(head: Sequence[Record]) -> int:
+    """The number of the record that names the columns. 0 if none does, or the first one does.
+
+    A title or a greeting may stand above the names.
+    """
+    for number, record in enumerate(head):
+        if any(looks_like_id(cell) for cell in record.cells or []):
+            break
+        names = known_names(record.cells or [])
+        if number and "player_id" in names and len(names) > 1:
+            return number
+    return 0
 
 
 def _lines(text: str) -> list[str]:
@@ -131,7 +119,7 @@ class _LongRecordError(Exception):
     """A record has too many lines: a quotation mark is not closed."""
 
 
-def _records(lines: Sequence[str], delimiter: str, start: int) -> Iterator[_Record]:
+def _records(lines: Sequence[str], delimiter: str, start: int) -> Iterator[Record]:
     """The records in order. An unclosed quotation mark makes only its own line bad.
 
     The lines after it, which were read as part of its record, are read again.
@@ -151,17 +139,17 @@ def _records(lines: Sequence[str], delimiter: str, start: int) -> Iterator[_Reco
         reader = csv.reader(rest(), delimiter=delimiter, skipinitialspace=True, strict=True)
         try:
             for row in reader:
-                yield _Record(at + 1, begun + reader.line_num, row)
+                yield Record(at + 1, begun + reader.line_num, row)
                 at = begun + reader.line_num
         except (csv.Error, _LongRecordError):
-            yield _Record(at + 1, at + 1, None)
+            yield Record(at + 1, at + 1, None)
             rereading += sum(len(line) + _LINE_COST for line in lines[at + 1 : last + 1])
             if rereading > LIMITS.rereading:
                 raise too_much("rereading") from None
             at += 1
 
 
-def _filled(records: Iterable[_Record]) -> Iterator[_Record]:
+def _filled(records: Iterable[Record]) -> Iterator[Record]:
     """The records with values.
 
     Raises:
@@ -192,7 +180,7 @@ def _width(row: Sequence[str]) -> int:
     )
 
 
-def _joined_lines(record: _Record) -> str:
+def joined_lines(record: Record) -> str:
     """A sentence about the lines of a bad record. Empty if it has only one line."""
     if record.last_line == record.line:
         return ""
@@ -202,7 +190,12 @@ def _joined_lines(record: _Record) -> str:
     )
 
 
-def _member(record: _Record, columns: Columns, delimiter: str) -> ListedMember:
+def member_of(record: Record, columns: Columns, delimiter: str) -> ListedMember:
+    """The member in a record.
+
+    Raises:
+        CellError: the record cannot be used. Its `field` is set if one value is the reason.
+    """
     row = record.cells
     if row is None:
         raise cells.CellError(
@@ -211,26 +204,31 @@ def _member(record: _Record, columns: Columns, delimiter: str) -> ListedMember:
     if any(cell.strip() for cell in row[columns.width :]):
         raise cells.CellError(
             "There are more cells than columns. Put a nickname that contains a delimiter into "
-            "quotation marks."
+            "quotation marks.",
+            "nickname",
         )
     if delimiter == "," and (number := _number_in_two_cells(row, columns)):
         raise cells.CellError(
             f"“{number}” may be one number or two cells. Write numbers without separators, or "
-            "divide the columns by semicolons."
+            "divide the columns by semicolons.",
+            "realm",
         )
-    player_id = cells.player_id(columns.cell(row, "player_id"))
+    player_id = cells.value("player_id", cells.player_id, columns.cell(row, "player_id"))
     nickname, realm = columns.cell(row, "nickname"), columns.cell(row, "realm")
     if not columns.has_header and nickname.strip().isdecimal() and not realm.strip():
         raise cells.CellError(
             "Is the second number a nickname or a realm? Name the columns in a first line, such "
-            "as: player_id,realm"
+            "as: player_id,realm",
+            "nickname",
         )
     return ListedMember(
         line=record.line,
         player_id=player_id,
-        nickname=cells.nickname(nickname),
-        realm=cells.realm(realm),
-        consented_on=cells.consented_on(columns.cell(row, "consented_on")),
+        nickname=cells.value("nickname", cells.nickname, nickname),
+        realm=cells.value("realm", cells.realm, realm),
+        consented_on=cells.value(
+            "consented_on", cells.consented_on, columns.cell(row, "consented_on")
+        ),
     )
 
 

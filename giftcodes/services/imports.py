@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Sized
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any, TypeVar
@@ -33,6 +33,8 @@ from giftcodes.roster import ListedMember, MemberList
 
 #: The number of members that are written at once.
 BATCH = 1_000
+_WORDS = {"nickname": "nickname", "realm": "realm", "consented_on": "consented on"}
+_NOTHING = {"nickname": "none", "realm": "none", "consented_on": "no day"}
 
 Item = TypeVar("Item")
 
@@ -44,7 +46,8 @@ class ImportResult:
     Args:
         added: player IDs of new members.
         already_there: how many of the players were active members before, whether changed or not.
-        updated: the player ID of each member whose fields were changed, and the changes in words.
+        changes: by the player ID of each member whose fields were changed: the name of each field,
+            with the old and the new value as text. An empty text is no value.
         reactivated: player IDs of members who had left.
         opted_out: player IDs that were left out because of an opt-out.
         import_id: identifies the import, to undo it later. None if nothing was changed.
@@ -52,15 +55,29 @@ class ImportResult:
 
     added: list[str] = field(default_factory=list)
     already_there: int = 0
-    updated: list[tuple[str, str]] = field(default_factory=list)
+    changes: dict[str, list[tuple[str, str, str]]] = field(default_factory=dict)
     reactivated: list[str] = field(default_factory=list)
     opted_out: list[str] = field(default_factory=list)
     import_id: int | None = None
 
     @property
+    def updated(self) -> list[tuple[str, str]]:
+        """The player ID of each member whose fields were changed, and the changes in words."""
+        return [
+            (
+                player_id,
+                ", ".join(
+                    f"{_WORDS[name]} {isolated(old) or _NOTHING[name]} → {isolated(new)}"
+                    for name, old, new in changes
+                ),
+            )
+            for player_id, changes in self.changes.items()
+        ]
+
+    @property
     def has_changes(self) -> bool:
         """Whether any member was added, changed or reactivated."""
-        return bool(self.added or self.updated or self.reactivated)
+        return bool(self.added or self.changes or self.reactivated)
 
 
 def import_members(
@@ -100,7 +117,7 @@ def import_members(
             _import_batch(made, batch, result, is_real=not dry_run)
         made.added, made.updated, made.reactivated = (
             len(result.added),
-            len(result.updated),
+            len(result.changes),
             len(result.reactivated),
         )
         made.save()
@@ -174,18 +191,19 @@ def _new(guild: Guild, line: ListedMember) -> Member:
 
 def _correct(guild: Guild, row: Member, line: ListedMember, result: ImportResult) -> bool:
     """Set the fields that the line names. Returns whether the row has changed."""
-    changes: list[str] = []
+    changes: list[tuple[str, str, str]] = []
     if line.nickname and line.nickname != row.nickname:
-        changes.append(f"nickname {isolated(row.nickname) or 'none'} → {isolated(line.nickname)}")
+        changes.append(("nickname", row.nickname, line.nickname))
         row.nickname = line.nickname
     if line.realm is not None and own_realm(guild, line.realm) != row.realm:
-        changes.append(f"realm {row.realm or guild.realm} → {line.realm}")
+        changes.append(("realm", str(row.realm or guild.realm), str(line.realm)))
         row.realm = own_realm(guild, line.realm)
     if line.consented_on and line.consented_on != row.consented_on:
-        changes.append(f"consented on {row.consented_on or 'no day'} → {line.consented_on}")
+        old = "" if row.consented_on is None else str(row.consented_on)
+        changes.append(("consented_on", old, str(line.consented_on)))
         row.consented_on = line.consented_on
     if changes:
-        result.updated.append((row.player_id, ", ".join(changes)))
+        result.changes[row.player_id] = changes
     if row.active:
         result.already_there += 1
         return bool(changes)
@@ -204,8 +222,8 @@ def summary(listed: MemberList, result: ImportResult) -> str:
         f"already there {result.already_there}",
         f"bad {len(listed.bad)}",
     ]
-    others: dict[str, Sequence[object]] = {
-        "updated": result.updated,
+    others: dict[str, Sized] = {
+        "updated": result.changes,
         "reactivated": result.reactivated,
         "opted out": result.opted_out,
         "repeated": listed.repeated,

@@ -15,12 +15,12 @@ from django.urls import reverse
 
 from giftcodes.admin.members import import_page
 from giftcodes.models import Guild, Member
-from giftcodes.roster import MemberList, text
+from giftcodes.roster import Review, text
+from tests.admin.reviewed import PAGE, Reviewed, reviewed
 from tests.factories import guild, member
 from tests.roster.bombs import honest_workbook
 
 pytestmark = pytest.mark.django_db
-PAGE = "/admin/import/"
 LISTING = "\n".join(
     [
         "player_id,nickname,realm",
@@ -53,14 +53,16 @@ def test_what_a_list_would_do_is_shown_and_nothing_is_done(
 ) -> None:
     before = list(Member.objects.order_by("pk").values())
 
-    page = shown(admin_client, wolves, LISTING + "300000004,,\n")
+    review = reviewed(admin_client, wolves, LISTING + "300000004,,\n")
 
-    assert "Line 4:" in page
-    assert "Line 5:" in page
-    assert "Line 6:" in page
-    for words in ("Not used: 3", "New: 1", "Changed: 1", "Active again: 1"):
-        assert words in page
-    assert "300000002: nickname" in page
+    assert review.numbers == {"Needs a look": 1, "Good": 3, "Left out": 2}
+    assert review.effects == {"New": 1, "Changes": 1, "Active again": 1}
+    assert review.row("300000002").effect == "Changes name Beech → Birch, state 1042 → 1043"
+    assert review.row("300000001").effect == "New"
+    assert review.row("300000003").words.startswith("“x” is not a state or kingdom number.")
+    assert "“Amber” is not a player ID." in review.page
+    assert "Player 300000001 is already on line 2." in review.page
+    assert review.button == "Import 3 members"
     assert list(Member.objects.order_by("pk").values()) == before
 
 
@@ -68,7 +70,6 @@ def test_what_was_shown_is_done_when_it_is_confirmed(admin_client: Client, wolve
     page = shown(admin_client, wolves, LISTING, apply="yes")
 
     assert "Imported 1, already there 1, bad 2, updated 1, repeated 1." in page
-    assert "Line 4:" in page
     assert set(wolves.members.values_list("player_id", "nickname", "realm")) == {
         ("300000001", "Amber", None),
         ("300000002", "Birch", 1043),
@@ -77,19 +78,36 @@ def test_what_was_shown_is_done_when_it_is_confirmed(admin_client: Client, wolve
     assert "Imported 1" in LogEntry.objects.get().change_message
 
 
+def test_a_clean_list_is_imported_with_one_press_after_the_paste(
+    admin_client: Client, wolves: Guild
+) -> None:
+    review = reviewed(admin_client, wolves, "1. Amber 300 000 011\n2. Birch 300 000 012 K1043\n")
+    assert review.numbers == {"Needs a look": 0, "Good": 2, "Left out": 0}
+    assert review.focused == "apply"
+
+    page = review.press("apply")
+
+    assert "Imported 2, already there 0, bad 0." in page
+    assert set(wolves.members.filter(active=True).values_list("nickname", "realm")) == {
+        ("Beech", None),
+        ("Amber", None),
+        ("Birch", 1043),
+    }
+
+
 def test_a_file_is_read_as_a_pasted_list_is(admin_client: Client, wolves: Guild) -> None:
     file = SimpleUploadedFile("members.csv", LISTING.encode("utf-16"))
 
     page = admin_client.post(PAGE, {"guild": wolves.pk, "file": file}).content.decode()
 
-    assert "New: 1" in page
+    assert Reviewed(admin_client, page).effects["New"] == 1
     assert "300000001,Amber" in page, "it travels with the form"
 
 
 @pytest.mark.parametrize(
     ("posted", "words"),
     [
-        ({"listing": " \n"}, "Choose a file, or paste a list."),
+        ({"listing": " \n"}, "There is no list yet. Paste one here, or choose a file."),
         ({"file": SimpleUploadedFile("members.xlsx", b"PK\x03\x04\x00\x00" * 50)}, "CSV"),
         ({"file": SimpleUploadedFile("members.csv", b"1" * 1_000_001)}, "larger than 1 MB"),
     ],
@@ -100,7 +118,7 @@ def test_a_list_that_cannot_be_used_says_what_to_do(
     page = admin_client.post(PAGE, {"guild": wolves.pk, **posted}).content.decode()
 
     assert words in page
-    assert "Show what it would do" in page
+    assert ">Review</button>" in page
 
 
 def _sent_as_a_browser_does(client: Client, page: str, fields: dict[str, Any]) -> Any:
@@ -129,8 +147,8 @@ def test_a_list_of_nearly_a_megabyte_is_imported_after_its_preview(
     file = SimpleUploadedFile("members.csv", listing_text.encode())
 
     page = admin_client.post(PAGE, {"guild": wolves.pk, "file": file}).content.decode()
-    assert "New: 1" in page
-    listing = re.search(r'<textarea name="listing" hidden>(.*?)</textarea>', page, re.DOTALL)
+    assert Reviewed(admin_client, page).effects == {"New": 1}
+    listing = re.search(r'<textarea name="listing" hidden>\n(.*?)</textarea>', page, re.DOTALL)
     assert listing
     response = _sent_as_a_browser_does(
         admin_client, page, {"guild": wolves.pk, "listing": unescape(listing[1]), "apply": "yes"}
@@ -147,31 +165,31 @@ def test_a_pasted_list_that_is_too_long_says_what_to_do(
     page = shown(admin_client, wolves, "雪" * 350_000)
 
     assert "The list is longer than 1 MB. Split it, and import the parts." in page
-    assert "Choose a file, or paste a list." not in page
+    assert "There is no list yet" not in page
 
 
 def test_a_workbook_is_read_once_for_its_preview_and_its_import(
     admin_client: Client, wolves: Guild, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     read: list[str] = []
-    csv_of_workbook, members_in = text.csv_of_workbook, import_page.members_in
+    csv_of_workbook, review_of = text.csv_of_workbook, import_page.review_of
 
     def counted_workbook(data: bytes) -> str:
         read.append("workbook")
         return csv_of_workbook(data)
 
-    def counted_text(listing: str) -> MemberList:
+    def counted_text(listing: str) -> Review:
         read.append("text")
-        return members_in(listing)
+        return review_of(listing)
 
     monkeypatch.setattr(text, "csv_of_workbook", counted_workbook)
-    monkeypatch.setattr(import_page, "members_in", counted_text)
+    monkeypatch.setattr(import_page, "review_of", counted_text)
     file = SimpleUploadedFile("members.xlsx", honest_workbook(50))
 
     page = admin_client.post(PAGE, {"guild": wolves.pk, "file": file}).content.decode()
-    assert "New: 48" in page, "two are members already"
+    assert Reviewed(admin_client, page).effects["New"] == 48, "two are members already"
     assert read == ["workbook", "text"]
-    listing = re.search(r'<textarea name="listing" hidden>(.*?)</textarea>', page, re.DOTALL)
+    listing = re.search(r'<textarea name="listing" hidden>\n(.*?)</textarea>', page, re.DOTALL)
     assert listing
     shown(admin_client, wolves, unescape(listing[1]), apply="yes")
 
@@ -187,7 +205,7 @@ def test_a_preview_of_two_thousand_members_takes_few_statements_and_writes_no_me
     with django_assert_max_num_queries(30) as statements:
         page = admin_client.post(PAGE, {"guild": wolves.pk, "file": file}).content.decode()
 
-    assert "New: 1998" in page
+    assert Reviewed(admin_client, page).effects["New"] == 1998
     written = re.compile(r'(INSERT INTO|UPDATE|DELETE FROM) "giftcodes_(historical)?member"')
     assert not [one["sql"][:60] for one in statements if written.match(one["sql"])]
 

@@ -72,14 +72,15 @@ def press_redeem_now(page: Page, url: str, world: World) -> None:
 
 
 def show_an_import(page: Page, url: str, world: World) -> None:
-    """Open the preview of an import: one new member, one changed member, one unusable line."""
+    """Open the review of a pasted chat: new, known, changed and unsure members, and a greeting."""
     known = world.guild.members.order_by("pk")[0]
     page.goto(f"{url}/admin/import/?guild={world.guild.pk}")
-    page.get_by_label("Or the list itself").fill(
-        f"player_id,nickname\n300000009,Quinn\n{known.player_id},Amy\nRosa,\n"
+    page.get_by_label("The list").fill(
+        "Good morning all!\n1. Quinn 300 000 009\n2. 🐺Rosa🐺 → 300000010 K1043\n"
+        f"3. Amy {known.player_id}\n4. Sven 30OOOOO11\n5. Tove 300000012 said hello today\n"
     )
-    page.get_by_role("button", name="Show what it would do").click()
-    page.get_by_role("heading", name="In all").wait_for()
+    page.get_by_role("button", name="Review").click()
+    page.get_by_role("heading", name="Into guild").wait_for()
 
 
 def show_an_undo(page: Page, url: str, address: str) -> None:

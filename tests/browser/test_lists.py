@@ -70,12 +70,12 @@ def test_a_workbook_is_imported_undone_and_imported_and_a_member_moves(
 
 def _import(page: Page, url: str, guild_id: int, file: Path) -> None:
     page.goto(f"{url}/admin/import/?guild={guild_id}")
-    page.get_by_label("An Excel, CSV or text file").set_input_files(file)
-    page.get_by_role("button", name="Show what it would do").click()
+    page.get_by_label("Or a file: Excel, CSV or text").set_input_files(file)
+    page.get_by_role("button", name="Review").click()
     expect(page.get_by_text("New: 1")).to_be_visible()
-    expect(page.get_by_text("Changed: 1")).to_be_visible()
-    expect(page.get_by_text("Line 4: “?” is not a player ID.")).to_be_visible()
-    page.get_by_role("button", name="Import", exact=True).click()
+    expect(page.get_by_text("Changes: 1")).to_be_visible()
+    expect(page.get_by_text("“?” is not a player ID.")).to_be_visible()
+    page.get_by_role("button", name="Import 2 members").click()
     expect(page.get_by_text("Imported 1, already there 1, bad 1, updated 1.")).to_be_visible()
 
 

@@ -203,8 +203,39 @@ def test_many_bad_lines_are_not_all_shown(file: Path, enqueued: Enqueued) -> Non
 
     said = run("import_members", file, "--guild", "Wolves")
 
-    assert said.err.count("is not a player ID") == 50
+    assert said.err.count("There is no player ID in this line.") == 50
     assert "… and 10 more like these." in said.err
+
+
+def test_a_chat_is_read_with_the_words_of_the_page(file: Path, enqueued: Enqueued) -> None:
+    wolves = guild("Wolves")
+    file.write_text(
+        "hi all\n1. Amber 300 000 001 K1043\n2. Birch 30OOOO002\n300000003, 300000004\n"
+    )
+
+    said = run("import_members", file, "--guild", "Wolves")
+
+    assert said.lines[-1] == "Imported 3, already there 0, bad 2."
+    assert said.err.splitlines() == [
+        "Line 1: There is no player ID in this line.",
+        "Line 3: Letters were read as digits: is “30OOOO002” the player ID 300000002?",
+    ]
+    assert set(wolves.members.values_list("player_id", "nickname", "realm")) == {
+        ("300000001", "Amber", 1043),
+        ("300000003", "", None),
+        ("300000004", "", None),
+    }
+
+
+def test_unsure_lines_are_imported_if_that_is_asked_for(file: Path, enqueued: Enqueued) -> None:
+    wolves = guild("Wolves")
+    file.write_text("Birch 30OOOO002\n123\nhello\n")
+
+    assert run("import_members", file, "--guild", "Wolves").status == 1
+    said = run("import_members", file, "--guild", "Wolves", "--take-unsure")
+
+    assert said.lines[-1] == "Imported 2, already there 0, bad 1."
+    assert set(wolves.members.values_list("player_id", flat=True)) == {"300000002", "123"}
 
 
 def test_a_guild_in_another_case_is_found_and_an_unknown_one_answered_with_similar_names(

@@ -13,7 +13,7 @@ import pytest
 
 from tests.system.machinery import CELERY, QUIET, System, system
 
-PLAYERS = range(400, 490)
+PLAYERS = range(400_000_000, 400_000_090)
 
 
 def _audit(running: System, *options: str) -> dict[str, Any]:

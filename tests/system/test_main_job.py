@@ -28,8 +28,8 @@ def test_a_code_in_the_feed_is_redeemed_for_all_members_of_two_guilds_once(tmp_p
             "WHITEOUT_POLL_SECONDS": "3",
         }
         players = {
-            "Wolves": [SHARED, *map(str, range(310, 329))],
-            "Bears": [SHARED, *map(str, range(340, 359))],
+            "Wolves": [SHARED, *map(str, range(310_000_000, 310_000_019))],
+            "Bears": [SHARED, *map(str, range(340_000_000, 340_000_019))],
         }
         ids = sorted({player for members in players.values() for player in members})
         running.world(players={player: {"realm": 1042} for player in ids})

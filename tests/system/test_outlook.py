@@ -17,7 +17,11 @@ from tests.waiting import wait_for
 
 REQUESTS, WINDOW_SECONDS = 30, 4
 #: In the order of dispatch: Foxes have priority, Wolves and Bears take turns.
-GUILDS = {"Foxes": range(100, 116), "Wolves": range(200, 230), "Bears": range(226, 250)}
+GUILDS = {
+    "Foxes": range(100_000_000, 100_000_016),
+    "Wolves": range(200_000_000, 200_000_030),
+    "Bears": range(200_000_026, 200_000_050),
+}
 #: The code that was published first also ends first, and is redeemed first.
 CODES = {"EARLY2026": "20.11.2026", "LATE2026": "24.11.2026"}
 

@@ -277,10 +277,18 @@ class Page(Scoped, _ModelAdmin):
     def decorate(self, request: HttpRequest, rows: list[Any]) -> None:
         """Add the values that the columns show to the rows, in a fixed number of queries."""
 
+    def list_links(self, request: HttpRequest) -> list[tuple[str, Any]]:  # noqa: ARG002
+        """Links above the list, each an address and its words."""
+        return []
+
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> Any:
-        words = {"intro": self.intro, "empty_hint": self.empty_hint}
+        words = {
+            "intro": self.intro,
+            "empty_hint": self.empty_hint,
+            "list_links": self.list_links(request),
+        }
         return super().changelist_view(request, {**words, **(extra_context or {})})
 
     def changeform_view(

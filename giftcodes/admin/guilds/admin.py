@@ -17,6 +17,7 @@ from giftcodes.admin.access.roles import promote_to_officers
 from giftcodes.admin.common.action_report import Report
 from giftcodes.admin.common.editing import KeepsHistory
 from giftcodes.admin.common.html import list_link
+from giftcodes.admin.members.import_page import import_link, may_import
 from giftcodes.admin.redemptions.runs import redeem_now
 from giftcodes.models import GiftCode, Guild, Member, Redemption
 from giftcodes.models.start_rules import guild_obstacle
@@ -96,11 +97,7 @@ class GuildAdmin(KeepsHistory):
             reverse("admin:matrix", query={"guild": guild.pk}),
             _("who has which code"),
         )
-        importing = format_html(
-            '<a href="{}">{}</a>',
-            reverse("admin:member_import", query={"guild": guild.pk}),
-            _("import members"),
-        )
+        importing = import_link(guild, _("paste a member list"))
         return format_html("{} · {} · {} · {}", members, redemptions, coverage, importing)
 
     def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
@@ -109,6 +106,8 @@ class GuildAdmin(KeepsHistory):
         A guild that is new, is active again or has another realm has codes to catch up on.
         """
         super().save_related(request, form, formsets, change)
+        if not change and may_import(request.user):
+            self.message_user(request, import_link(form.instance))
         for officer in promote_to_officers(form.instance.officers.all()):
             self.message_user(
                 request, gettext("%s is a guild officer from now on, and may log in.") % officer

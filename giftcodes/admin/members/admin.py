@@ -21,7 +21,9 @@ from giftcodes.admin.common.html import NOTHING, badge, link, list_link
 from giftcodes.admin.games.directories import directory_words
 from giftcodes.admin.members.bulk_actions import move, set_realm
 from giftcodes.admin.members.export import csv_of, log_export, workbook_of
+from giftcodes.admin.members.import_page import IMPORT_TITLE, import_url, may_import
 from giftcodes.admin.members.player_page import may_open
+from giftcodes.domain.numbers import row_id
 from giftcodes.models import Member, MemberRedemption
 from giftcodes.services.members import set_on_members
 
@@ -71,7 +73,7 @@ class MemberAdmin(KeepsHistory):
         "Players who get each code of their guild. A player may be in two guilds: each code is "
         "requested once."
     )
-    empty_hint = _("No members yet: add a guild first, then its players.")
+    empty_hint = _("No members yet. Add a guild first, then paste a list of its players.")
     retire_words = _(
         "The member becomes inactive: codes are no longer redeemed for the player in this guild, "
         "and waiting redemptions are cancelled. The history stays, and you can make the member "
@@ -92,6 +94,12 @@ class MemberAdmin(KeepsHistory):
         """Add the realm that is sent to the game: the member's own, or else the guild's."""
         rows: QuerySet[Member] = super().get_queryset(request)
         return rows.annotate(realm_now=Coalesce("realm", "guild__realm"))
+
+    def list_links(self, request: HttpRequest) -> list[tuple[str, Any]]:
+        """A link to the import of members, into the guild of the list."""
+        if not may_import(request.user):
+            return []
+        return [(import_url(row_id(request.GET.get("guild__id__exact"))), IMPORT_TITLE)]
 
     def get_readonly_fields(self, request: HttpRequest, obj: Member | None = None) -> list[str]:  # noqa: ARG002
         """The player and the guild cannot be changed, because they identify the member."""

@@ -1,7 +1,8 @@
-"""The import of members from a list: a preview of its effects, and the import after a confirmation.
+"""The import of members from a pasted text or a file: a review of every line, and the import.
 
-The form of the preview contains the list, so that the confirmed list is the one that was shown. The
-effects are computed again when the list is imported.
+The form of the review contains the list and what a person changed (`import_rows`), so that nothing
+is lost on an error or on the way back, and the imported list is the one that was shown. The effects
+are computed again when the list is imported.
 """
 
 from __future__ import annotations
@@ -13,29 +14,41 @@ from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.http import HttpResponseRedirect
 from django.template.response import TemplateResponse
+from django.urls import reverse
 from django.utils.html import format_html
-from django.utils.translation import gettext
+from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
 from giftcodes import tasks
 from giftcodes.admin.common import scope
-from giftcodes.admin.common.confirmation import group, log
+from giftcodes.admin.common.confirmation import log
 from giftcodes.admin.common.html import list_link, list_url
+from giftcodes.admin.members import import_rows
+from giftcodes.admin.members.import_rows import ROWS_OF_PAGE, Row, Rows
 from giftcodes.domain.numbers import row_id
 from giftcodes.models import Guild, Member, MemberImport, Source
-from giftcodes.models.guild import member_words
-from giftcodes.roster import MemberList, UnreadableListError, members_in, text_of
-from giftcodes.services.imports import ImportResult, import_members, summary
+from giftcodes.roster import (
+    BadLine,
+    MemberList,
+    UnreadableListError,
+    Verdict,
+    review_of,
+    text_of,
+)
+from giftcodes.services.imports import import_members, summary
 
 if TYPE_CHECKING:
     from django.db.models import QuerySet
     from django.http import HttpRequest, HttpResponse
+    from django.utils.safestring import SafeString
 
 #: About 20,000 lines. Django accepts 2.5 MB in a form (DATA_UPLOAD_MAX_MEMORY_SIZE). The forms are
 #: multipart, because URL encoding would make Chinese text three times as long.
 MOST_BYTES = 1_000_000
 _TOO_LONG = _("The list is longer than 1 MB. Split it, and import the parts.")
-_EXAMPLE = "player_id, nickname, realm\n123456789, Amber\n123456790, Birch, 1043"
+_EXAMPLE = "1. Amber 410 000 105\n2. Birch – 410000106 – K1043\n410000107 Cinder"
+_TEMPLATE = "admin/giftcodes/member_import.html"
+IMPORT_TITLE = _("Paste a member list")
 
 
 class ListField(forms.CharField):
@@ -58,28 +71,34 @@ class ListField(forms.CharField):
 
 
 class ImportForm(forms.Form):
-    """The guild, and the list as a file or as pasted text."""
+    """The guild, and the list as pasted text or as a file."""
 
     guild = forms.ModelChoiceField(Guild.objects.none(), label=_("Guild"))
+    listing = ListField(
+        label=_("The list"),
+        required=False,
+        strip=False,
+        widget=forms.Textarea({"rows": 14, "placeholder": _EXAMPLE, "spellcheck": "false"}),
+        help_text=_(
+            "Any text with player IDs: a chat, a screenshot's text, cells of a spreadsheet. The "
+            "rest of a line is the name."
+        ),
+    )
     file = forms.FileField(
-        label=_("An Excel, CSV or text file"),
+        label=_("Or a file: Excel, CSV or text"),
         required=False,
         help_text=_("At most 1 MB and 20,000 members."),
     )
-    listing = ListField(
-        label=_("Or the list itself"),
-        required=False,
-        strip=False,
-        widget=forms.Textarea({"rows": 12, "placeholder": _EXAMPLE, "spellcheck": "false"}),
-        help_text=_("One player ID in each line, or columns with a line of headings above them."),
-    )
 
     def __init__(self, *data: Any, guilds: QuerySet[Guild], **options: Any) -> None:
-        """Offer these guilds as choices."""
+        """Offer these guilds as choices. If there is only one, it is chosen."""
         super().__init__(*data, **options)
         choice = self.fields["guild"]
         assert isinstance(choice, forms.ModelChoiceField)
         choice.queryset = guilds
+        if not self.initial.get("guild") and len(few := list(guilds[:2])) == 1:
+            self.initial["guild"] = few[0].pk
+        self.file_text: str | None = None
 
     def clean(self) -> dict[str, Any]:
         """Read the list."""
@@ -95,81 +114,210 @@ class ImportForm(forms.Form):
             uploaded.read() if uploaded else cleaned.get("listing", "").encode("utf-8", "replace")
         )
         if not data.strip():
-            raise forms.ValidationError(_("Choose a file, or paste a list."))
+            raise forms.ValidationError(
+                {"listing": _("There is no list yet. Paste one here, or choose a file.")}
+            )
         try:
             text = text_of(data)
             if len(text.encode("utf-8", "replace")) > MOST_BYTES:
                 raise forms.ValidationError({"file" if uploaded else "listing": _TOO_LONG})
-            cleaned["text"], cleaned["members"] = text, members_in(text)
+            self.file_text = text if uploaded else None
+            cleaned["text"], cleaned["review"] = text, review_of(text)
         except UnreadableListError as error:
             raise forms.ValidationError({"file" if uploaded else "listing": str(error)}) from error
         return cleaned
 
 
 def page(request: HttpRequest) -> HttpResponse:
-    """Show the form or the preview, or import the list after confirmation."""
-    if not request.user.has_perms(["giftcodes.add_member", "giftcodes.change_member"]):
+    """Show the form or the review, or import the list."""
+    if not may_import(request.user):
         raise PermissionDenied
     guilds = scope.visible(Guild.objects.active(), request.user)
-    form = ImportForm(
-        request.POST if request.method == "POST" else None,
-        request.FILES if request.method == "POST" else None,
-        guilds=guilds,
-        initial={"guild": row_id(request.GET.get("guild"))},
+    if request.method != "POST":
+        initial = {"guild": row_id(request.GET.get("guild"))}
+        return _form_page(request, ImportForm(guilds=guilds, initial=initial))
+    form = ImportForm(request.POST, request.FILES, guilds=guilds)
+    if not form.is_valid():
+        if form.file_text is not None:
+            # A browser does not send the file again, so the form gets its text.
+            data = request.POST.copy()
+            data["listing"] = form.file_text
+            form = ImportForm(data, guilds=guilds)
+        return _form_page(request, form)
+    guild: Guild = form.cleaned_data["guild"]
+    text: str = form.cleaned_data["text"]
+    rows = import_rows.rows_of(
+        form.cleaned_data["review"], request.POST.get("changes", ""), request.POST
     )
-    context = {**admin.site.each_context(request), "title": _("Import members"), "form": form}
-    if request.method == "POST" and form.is_valid():
-        guild: Guild = form.cleaned_data["guild"]
-        listed: MemberList = form.cleaned_data["members"]
-        if "apply" in request.POST:
-            return _apply(request, guild, listed)
-        result = import_members(guild.pk, listed.members, dry_run=True)
-        context |= {
-            "guild": guild,
-            "text": form.cleaned_data["text"],
-            **_preview(request, guild, listed, result),
-        }
-    return TemplateResponse(request, "admin/giftcodes/member_import.html", context)
+    if "select_unsure" in request.POST:
+        import_rows.select_unsure(rows)
+    try:
+        changes = rows.changes()
+    except import_rows.TooManyChangesError:
+        words = _("Too many lines were changed. Change them in the text, and review it again.")
+        form.add_error("listing", words)
+        return _form_page(request, form)
+    if "back" in request.POST:
+        again = ImportForm(guilds=guilds, initial={"guild": guild.pk, "listing": text})
+        return _form_page(request, again, changes=changes)
+    import_rows.preview(guild, rows)
+    notes = _obstacles(rows) if "apply" in request.POST else []
+    if "apply" in request.POST and not notes:
+        return _apply(request, guild, rows)
+    context = {
+        **admin.site.each_context(request),
+        "title": IMPORT_TITLE,
+        "guild": guild,
+        "text": text,
+        "changes": changes,
+        "notes": notes,
+        **_shown(request, guild, rows),
+    }
+    return TemplateResponse(request, _TEMPLATE, context)
 
 
-def _preview(
-    request: HttpRequest, guild: Guild, listed: MemberList, result: ImportResult
-) -> dict[str, Any]:
-    names = {line.player_id: member_words(line.nickname, line.player_id) for line in listed.members}
-    unused = sorted([*listed.bad, *listed.repeated], key=lambda line: line.line)
+def may_import(user: Any) -> bool:
+    """Whether a user may import members."""
+    return bool(user.has_perms(["giftcodes.add_member", "giftcodes.change_member"]))
+
+
+def import_link(guild: Guild | None = None, words: Any = IMPORT_TITLE) -> SafeString:
+    """A link to this page, on which the guild is chosen already."""
+    return format_html('<a href="{}">{}</a>', import_url(guild.pk if guild else None), words)
+
+
+def import_url(guild_id: int | None = None) -> str:
+    """The address of this page."""
+    query = {"guild": guild_id} if guild_id else None
+    return reverse("admin:member_import", query=query)
+
+
+def _form_page(request: HttpRequest, form: ImportForm, *, changes: str = "") -> HttpResponse:
+    context = {
+        **admin.site.each_context(request),
+        "title": IMPORT_TITLE,
+        "form": form,
+        "changes": changes or request.POST.get("changes", ""),
+    }
+    return TemplateResponse(request, _TEMPLATE, context)
+
+
+def _obstacles(rows: Rows) -> list[str]:
+    """Why the import cannot be done yet, in words. Empty if it can."""
+    notes: list[str] = []
+    if wrong := len(rows.wrong):
+        notes.append(
+            ngettext(
+                "Nothing was imported yet: %d line needs a correction. Its field is marked.",
+                "Nothing was imported yet: %d lines need a correction. Their fields are marked.",
+                wrong,
+            )
+            % wrong
+        )
+    if forgotten := sum(row.is_forgotten for row in rows.rows):
+        notes.append(
+            ngettext(
+                "Nothing was imported yet: %d line was changed, but its box is not ticked. Tick "
+                "it, or import without it.",
+                "Nothing was imported yet: %d lines were changed, but their boxes are not ticked. "
+                "Tick them, or import without them.",
+                forgotten,
+            )
+            % forgotten
+        )
+    if not notes and rows.surprising:
+        notes.append(
+            gettext(
+                "Nothing was imported yet: a line that you changed is about a known player. See "
+                "what it would do, and import again."
+            )
+        )
+    if not notes and not rows.used:
+        notes.append(gettext("Nothing was imported: no line is ticked."))
+    return notes
+
+
+def _shown(request: HttpRequest, guild: Guild, rows: Rows) -> dict[str, Any]:
+    """The rows of one page, and the numbers of all rows."""
+    wanted = row_id(request.POST.get("page")) or row_id(request.POST.get("shown_page")) or 1
+    in_error = rows.wrong[:1] if "apply" in request.POST else []
+    pages = max(1, -(-len(rows.rows) // ROWS_OF_PAGE))
+    number = rows.page_of(in_error[0]) if in_error else min(wanted, pages)
+    shown = rows.rows[(number - 1) * ROWS_OF_PAGE : number * ROWS_OF_PAGE]
+    sections = [
+        _section(_("Needs a look"), "unsure", rows, shown, Verdict.UNSURE),
+        _section(_("Good"), "good", rows, shown, Verdict.GOOD),
+        _section(_("Left out"), "skipped", rows, shown, Verdict.SKIPPED, Verdict.REPEATED),
+    ]
+    result = rows.result
+    effects = [
+        (label, sum(row.effect == effect for row in rows.used))
+        for effect, (_badge, label) in import_rows.EFFECTS.items()
+    ]
+    member_ids = [row.member.player_id for row in rows.rows if row.member]
     others = scope.visible(Member.objects.all(), request.user).filter(
-        guild__provider=guild.provider,
-        player_id__in=[line.player_id for line in listed.members],
-        active=True,
+        guild__provider=guild.provider, player_id__in=member_ids, active=True
     )
     return {
-        "result": result,
+        "rows": rows,
+        "sections": sections,
+        "effects": effects,
         "has_something": result.has_changes,
-        "ignored": ", ".join(listed.ignored_columns),
-        "groups": [
-            group(_("Not used"), "failed", [str(line) for line in unused]),
-            group(_("Opted out, and left out"), "opted-out", result.opted_out),
-            group(_("New"), "redeemed", [names[player] for player in result.added]),
-            group(_("Active again"), "redeemed", result.reactivated),
-            group(
-                _("Changed"), "running", [f"{player}: {what}" for player, what in result.updated]
-            ),
-        ],
-        "unchanged": result.already_there - len(result.updated) - len(result.reactivated),
+        "number": rows.number,
+        "number_elsewhere": rows.number - sum(row.is_used and row.counts for row in shown),
+        "focused": _focused(rows, shown),
+        "page": number,
+        "pages": range(1, pages + 1) if pages > 1 else [],
+        "ignored": ", ".join(rows.ignored_columns),
+        "realm_label": import_rows.realm_word(guild).capitalize(),
         # Guilds that this person may not see are left out. Otherwise an officer could use this
         # number to find out whether a player is a member anywhere.
         "elsewhere": others.exclude(guild=guild).values("player_id").distinct().count(),
     }
 
 
-def _apply(request: HttpRequest, guild: Guild, listed: MemberList) -> HttpResponse:
+def _section(
+    title: Any, name: str, rows: Rows, shown: list[Row], *verdicts: Verdict
+) -> dict[str, Any]:
+    of_all = rows.of(*verdicts)
+    return {
+        "title": title,
+        "name": name,
+        "number": len(of_all),
+        "page": rows.page_of(of_all[0]) if of_all else 1,
+        "rows": [row for row in shown if row.line.verdict in verdicts],
+    }
+
+
+def _focused(rows: Rows, shown: list[Row]) -> str:
+    """The name of the field that gets the focus: of the first row that needs a look."""
+    wrong = [row for row in shown if row.is_used and row.error]
+    unsure = [row for row in shown if row.line.verdict is Verdict.UNSURE and not row.is_used]
+    for row in [*wrong, *unsure]:
+        return f"{row.key}.{row.doubtful or 'player_id'}"
+    return "" if rows.wrong else "apply"
+
+
+def _apply(request: HttpRequest, guild: Guild, rows: Rows) -> HttpResponse:
     assert request.user.pk is not None  # The site requires a login.
+    listed = _chosen(rows)
     result = import_members(guild.pk, listed.members, source=Source.ADMIN, user_id=request.user.pk)
     words = gettext("Imported %(summary)s.") % {"summary": summary(listed, result)}
     log(request, [guild], words)
     undo = list_link(MemberImport, gettext("The import can be undone."), guild__id__exact=guild.pk)
     messages.success(request, format_html("{} {}", words, undo) if result.import_id else words)
-    for line in sorted([*listed.bad, *listed.repeated], key=lambda line: line.line)[:10]:
-        messages.warning(request, str(line))
     tasks.enqueue_on_commit(tasks.catch_up, [guild.pk])
     return HttpResponseRedirect(list_url(Member, guild__id__exact=guild.pk))
+
+
+def _chosen(rows: Rows) -> MemberList:
+    """The chosen members, and the lines that are left out."""
+    left_out = [row.line for row in rows.rows if not row.is_used]
+    repeated = [line for line in left_out if line.verdict is Verdict.REPEATED]
+    bad = [line for line in left_out if line.verdict is not Verdict.REPEATED]
+    return MemberList(
+        members=tuple(row.member for row in rows.used if row.member),
+        repeated=tuple(BadLine(line.line, line.reason) for line in repeated),
+        bad=tuple(BadLine(line.line, line.reason) for line in bad),
+        ignored_columns=rows.ignored_columns,
+    )

@@ -16,6 +16,8 @@ from giftcodes.admin.common.base import History
 from giftcodes.admin.common.confirmation import SHOWN, confirmation_page, group, log
 from giftcodes.admin.common.html import NOTHING
 from giftcodes.admin.common.versions import changes_between
+from giftcodes.admin.members.import_page import IMPORT_TITLE, import_url, may_import
+from giftcodes.domain.numbers import row_id
 from giftcodes.domain.text import isolated
 from giftcodes.models import Member, MemberImport
 from giftcodes.models.history import versions_before
@@ -31,7 +33,7 @@ class MemberImportAdmin(History):
     intro = _(
         "Imported lists of members that changed something. Each can be undone, even days later."
     )
-    empty_hint = _("No imports yet: start one on the page of a guild.")
+    empty_hint = _("No imports yet. Paste a member list to begin.")
 
     list_display = [
         "at",
@@ -51,6 +53,12 @@ class MemberImportAdmin(History):
     readonly_fields = ("undone_shown",)
     actions = ["undo"]
     change_form_template = "admin/giftcodes/import/change_form.html"
+
+    def list_links(self, request: HttpRequest) -> list[tuple[str, Any]]:
+        """A link to the import of members, into the guild of the list."""
+        if not may_import(request.user):
+            return []
+        return [(import_url(row_id(request.GET.get("guild__id__exact"))), IMPORT_TITLE)]
 
     def has_undo_permission(self, request: HttpRequest) -> bool:
         """Whether the user may import members, and so undo an import."""

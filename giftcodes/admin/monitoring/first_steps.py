@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
+from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
 from giftcodes.admin.common import scope
@@ -14,6 +15,10 @@ from giftcodes.models import GiftCode, Guild, Member, MemberRedemption, Redempti
 
 if TYPE_CHECKING:
     from django.utils.functional import _StrPromise as Words
+
+_ADD_MEMBERS = _(
+    "Paste a list with their player IDs: a chat message, a screenshot's text or a spreadsheet."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,12 +54,9 @@ def first_steps(person: Any) -> list[Step]:
         ),
         Step(
             _("Add its members"),
-            _(
-                "Their player IDs, one by one here, or a whole list with: manage.py "
-                "import_members FILE --guild NAME."
-            ),
+            _ADD_MEMBERS,
             Member.objects.eligible().exists(),
-            model_url(Member, "add"),
+            reverse("admin:member_import"),
         ),
         Step(
             _("Wait for a code, or add one"),
@@ -83,9 +85,9 @@ def _steps_of_officer(person: Any) -> list[Step]:
         ),
         Step(
             _("Add its members"),
-            _("Their player IDs, one by one."),
+            _ADD_MEMBERS,
             scope.visible(Member.objects.eligible(), person).exists(),
-            model_url(Member, "add"),
+            reverse("admin:member_import"),
         ),
         Step(
             _("See the first code redeemed"),

@@ -14,7 +14,14 @@ from giftcodes import secret_key, tasks
 from giftcodes.cli.base import ServerCommand
 from giftcodes.cli.lookup import find_guild
 from giftcodes.models import OptOut
-from giftcodes.roster import MAX_BYTES, MemberList, UnreadableListError, read_members
+from giftcodes.roster import (
+    MAX_BYTES,
+    MemberList,
+    UnreadableListError,
+    member_list,
+    review_of,
+    text_of,
+)
 from giftcodes.services.imports import ImportResult, import_members, summary
 
 _MOST_SHOWN = 50
@@ -22,13 +29,14 @@ _MOST_SHOWN = 50
 
 class Command(ServerCommand):
     help = (
-        "Import a guild's members from an Excel workbook (xlsx), a CSV file or a list of player "
-        "IDs. The first line may name the columns: player_id, nickname, realm, consented_on (also "
-        "id, fid, player, name, kid, state, kingdom). Without such a line, the columns are read "
-        "in that order. Existing members are corrected, members who left are reactivated, and "
-        "players who opted out are skipped. Bad lines are reported on stderr, and the rest is "
-        "imported. The import can be undone in the admin. Exit status: 0, or 1 if the file has no "
-        "usable line."
+        "Import a guild's members from an Excel workbook (xlsx), a CSV file, or any text with "
+        "player IDs: a message of a chat, a numbered list, a screenshot's text. A line may name "
+        "the columns: player_id, nickname, realm, consented_on (also id, fid, player, name, kid, "
+        "state, kingdom). Without such a line, cells are read in that order; in other lines, the "
+        "rest of the line is the name. Existing members are corrected, members who left are "
+        "reactivated, and players who opted out are skipped. Lines without a player, and lines "
+        "that are not certain, are reported on stderr, and the rest is imported. The import can be "
+        "undone in the admin. Exit status: 0, or 1 if the file has no usable line."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -44,6 +52,12 @@ class Command(ServerCommand):
             "--dry-run", action="store_true", help="show what would happen; change nothing"
         )
 
+        parser.add_argument(
+            "--take-unsure",
+            action="store_true",
+            help="import the lines that are not certain, too; see them with --dry-run first",
+        )
+
     def run(self, **options: Any) -> None:
         """Import the list, print the result, and enqueue the catch-up for the new members.
 
@@ -52,7 +66,7 @@ class Command(ServerCommand):
         """
         guild = find_guild(options["guild"])
         _require_readable_opt_outs()
-        listed = _read(options["file"])
+        listed = _read(options["file"], with_unsure=options["take_unsure"])
         self._show_problems(listed)
         if not listed.members:
             raise CommandError(f"Nothing was imported: {_why_nothing(listed)}")
@@ -96,9 +110,10 @@ def _why_nothing(listed: MemberList) -> str:
     return "the file has column names, but no members."
 
 
-def _read(file: str) -> MemberList:
+def _read(file: str, *, with_unsure: bool) -> MemberList:
     try:
-        return read_members(_bytes_of(file))
+        review = review_of(text_of(_bytes_of(file)))
+        return member_list(review, with_unsure=with_unsure)
     except UnreadableListError as error:
         raise CommandError(f"{'Standard input' if file == '-' else file}: {error}") from error
 

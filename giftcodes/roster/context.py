@@ -1,0 +1,161 @@
+"""Complete what was read line by line with what the lines around it say.
+
+A chat has the sender on the line above the message, a form has a line for each value, and a list
+without names of columns may have the realm as a second number.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from django.utils.translation import gettext
+
+from giftcodes.roster.chat import LineReading, Reading
+from giftcodes.roster.masks import names_a_realm, realm_in
+from giftcodes.roster.names import is_filler, may_be_a_sentence
+from giftcodes.roster.values import ListedMember
+
+#: So many pairs of lines, a name and its player ID, are a list of such pairs.
+_LEAST_PAIRS = 2
+
+
+@dataclass(slots=True)
+class Entry:
+    """A line, or a record of several lines, and what was read in it.
+
+    Args:
+        member: the member, if the record was read as cells.
+        reading: what was read otherwise.
+        reason: why the cells could not be used. Empty if the line has no cells.
+        field: the value that is the reason.
+        cells: the values of a record that cannot be used, as text. Empty if there are none.
+    """
+
+    line: int
+    original: str
+    member: ListedMember | None = None
+    reading: LineReading | None = None
+    reason: str = ""
+    field: str = ""
+    cells: tuple[str, ...] = ()
+
+
+def complete(entries: Sequence[Entry]) -> None:
+    """Complete the players of the lines that were read as text."""
+    readings = [(entry, entry.reading or LineReading()) for entry in entries]
+    if not _pair(readings):
+        _follow(readings)
+    _decide_bare_numbers(readings)
+
+
+def _only_player(reading: LineReading) -> Reading | None:
+    return reading.players[0] if len(reading.players) == 1 else None
+
+
+def _pair(readings: Sequence[tuple[Entry, LineReading]]) -> bool:
+    """Name the players of a list in which each name has the line above its player ID."""
+    above, below = readings[0::2], readings[1::2]
+    if len(below) < _LEAST_PAIRS or len(above) != len(below):
+        return False
+    names = [reading.text for _entry, reading in above]
+    if any(entry.member for entry, _reading in above):
+        return False
+    if not all(name and not may_be_a_sentence(name) and not is_filler(name) for name in names):
+        return False
+    if any(reading.players or reading.sender for _entry, reading in above):
+        return False
+    if any(_named(entry, reading) for entry, reading in below):
+        return False
+    for (_title, title_reading), (entry, reading), name in zip(above, below, names, strict=True):
+        _set_name(entry, reading, name)
+        title_reading.reason = _used(entry)
+    return True
+
+
+def _named(entry: Entry, reading: LineReading) -> bool:
+    """Whether a line has a name, or no single player."""
+    if entry.member:
+        return bool(entry.member.nickname)
+    player = _only_player(reading)
+    return player is None or bool(player.nickname)
+
+
+def _set_name(entry: Entry, reading: LineReading, name: str) -> None:
+    if entry.member:
+        entry.reading = LineReading([_as_reading(entry)])
+        entry.member = None
+        entry.reading.players[0].nickname = name
+    else:
+        reading.players[0].nickname = name
+
+
+def _as_reading(entry: Entry) -> Reading:
+    assert entry.member is not None
+    realm = entry.member.realm
+    return Reading(entry.member.player_id, realm="" if realm is None else str(realm))
+
+
+def _follow(readings: Sequence[tuple[Entry, LineReading]]) -> None:
+    """Use the sender, the name and the realm of the lines above and below a player ID."""
+    sender: tuple[str, LineReading] | None = None
+    realm: tuple[str, LineReading] | None = None
+    last: Entry | None = None
+    for entry, reading in readings:
+        if not entry.member and not reading.players:
+            found = realm_in(entry.original.strip())
+            if found and last is not None and _takes_realm(last, found):
+                reading.reason = _used(last)
+            elif found and sender:
+                realm = (found, reading)
+            elif reading.sender:
+                sender, realm, last = (reading.sender, reading), None, None
+            continue
+        last = None
+        player = _only_player(reading)
+        if not _named(entry, reading) and sender:
+            _set_name(entry, reading, sender[0])
+            sender[1].reason = _used(entry)
+            player = _only_player(entry.reading or reading)
+            if realm and player and not player.realm:
+                player.realm = realm[0]
+                realm[1].reason = _used(entry)
+        sender = realm = None
+        if reading.is_labelled and player and not player.realm:
+            last = entry
+
+
+def _takes_realm(entry: Entry, realm: str) -> bool:
+    """Give the player above a line that is only a realm this realm, in a form."""
+    player = _only_player(entry.reading or LineReading())
+    if player is None or player.realm:
+        return False
+    player.realm = realm
+    return True
+
+
+def _used(entry: Entry) -> str:
+    return gettext("It belongs to the player on line %d.") % entry.line
+
+
+def _decide_bare_numbers(readings: Sequence[tuple[Entry, LineReading]]) -> None:
+    """Decide whether short numbers beside the players are realms: if all are the same."""
+    players = [player for _entry, reading in readings for player in reading.players]
+    bare = [player for player in players if player.bare and not player.realm]
+    if not bare:
+        return
+    has_title = any(
+        not reading.players and not entry.member and names_a_realm(entry.original)
+        for entry, reading in readings
+    )
+    is_realm = has_title or (len(bare) > 1 and len({player.bare for player in bare}) == 1)
+    for player in bare:
+        is_part_of_name = player.bare_name != player.nickname
+        if is_realm:
+            player.realm = player.bare
+            if is_part_of_name and not player.doubt:
+                player.nickname = player.bare_name
+        elif not is_part_of_name:
+            player.realm = player.bare
+            words = gettext("Is %s the number of the state or kingdom?") % player.bare
+            player.question(words, "realm")

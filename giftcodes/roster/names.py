@@ -1,0 +1,134 @@
+"""Take a player's name out of what a line has besides the player ID."""
+
+from __future__ import annotations
+
+import re
+
+from giftcodes.roster.masks import MASK
+from giftcodes.roster.player_ids import LABEL_BEFORE
+
+#: What people write before a name, and what is no part of it.
+_NAME_LABEL = re.compile(
+    r"\A(?:player[\s_-]?name|nick(?:name)?|name|ign|player|member|spieler|имя|игрок)\s?[:=]\s*",
+    re.IGNORECASE,
+)
+_EDGES = "` \t\u00a0\u2000-\u200a\u202f\u3000|│/\\\\:;,=•·●○▪▫■□◦‣…،؛、，；：–—>→➡➜➔⇒⟶←⬅⇐«»‹›-"
+_AT_EDGES = re.compile(rf"\A[{_EDGES}]+|[{_EDGES}]+\Z")
+#: Signs and emoji that mark a line and belong to no name, with their skin tones and variants.
+_MARKS = "✅☑✔❌✖❎👉👈➡⬅⏩▶🔹🔸🔷🔶🔵🔴🟢🟡🟠🟣⚪⚫◾◽🆔🏷📌📍🎮👤🙋➕🆕🔰💠♦♢◆◇❖➤➢►"
+_MARK_EDGES = re.compile(rf"\A(?:[{_MARKS}]\ufe0f?)+|(?:[{_MARKS}]\ufe0f?)+\Z")
+_PAIRS = {"(": ")", "[": "]", "{": "}", "<": ">", '"': '"', "“": "”", "„": "“", "«": "»", "'": "'"}
+_FORMATS = ("***", "**", "__", "~~", "``", "`")
+_EMPTY_PAIR = re.compile(r"\(\s*\)|\[\s*\]|\{\s*\}|<\s*>|\"\s*\"|“\s*”|`\s*`")
+_RANK = re.compile(r"\A[([]?R[1-5][)\]]?\Z", re.IGNORECASE)
+_BARE = re.compile(r"\A[([]?([0-9]{3,4})[)\]]?\Z")
+_NUMBER = re.compile(r"\A[([]?[0-9]+(?:[.,'’ ][0-9]+)*[)\].:]?\Z")
+_CELLS = re.compile(r"\t|[|;]|\s{2,}")
+_BARE_AFTER = re.compile(r"\A(.*?\w.*?)[\s,;|/–—-]+[([]?([0-9]{3,4})[)\]]?\Z")
+#: Words that people write beside their ID. A name of nothing else is none.
+_FILLERS = frozenset(
+    word
+    for words in (
+        "my id is mine me here hi hey hello please pls plz add adding thanks thx and the it its",
+        "it's this that for new alt main account acc farm char second 2nd other first player game",
+        "uid fid number also too all everyone guys team mein meine ist bitte und hier danke mi es",
+        "el la por favor moi mon",
+    )
+    for word in words.split()
+)
+_WORD = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)?|[0-9]\w*")
+#: A name that is longer, or has more words, may be a sentence.
+_MOST_CHARACTERS, _MOST_WORDS = 30, 4
+#: More characters of a piece are not looked at: it is no name, and trimming it would take long.
+_MOST_OF_PIECE = 200
+
+
+def clean_piece(piece: str) -> str:
+    """A piece of a line without labels, separators, marks and quotation marks at its ends."""
+    parts = [_trimmed(part) for part in piece[:_MOST_OF_PIECE].split(MASK)]
+    return _trimmed(" ".join(part for part in parts if part))
+
+
+def label_removed(piece: str) -> str:
+    """The piece before a player ID, without a label such as “ID:” at its end."""
+    return LABEL_BEFORE.sub("", piece)
+
+
+def name_before(piece: str) -> str:
+    """The name in the piece before a player ID."""
+    return clean_piece(label_removed(piece))
+
+
+def is_filler(name: str) -> bool:
+    """Whether a piece has only words such as “my ID is”, or no letter and no digit at all."""
+    words = _WORD.findall(name.casefold())
+    return all(word in _FILLERS for word in words) if words else not _is_emoji_name(name)
+
+
+def is_rank(piece: str) -> bool:
+    """Whether a piece is only a rank in the alliance, R1 to R5."""
+    return bool(_RANK.match(piece))
+
+
+def without_numbers(piece: str) -> tuple[str, str]:
+    """A piece without its cells that are only a rank or a number, and a number that may be a realm.
+
+    Args:
+        piece: what is before or after a player ID. Tabs, bars, semicolons or several spaces divide
+            it into cells.
+    """
+    cells = [clean_piece(cell) for cell in _CELLS.split(piece[:_MOST_OF_PIECE])]
+    bare = [found[1] for cell in cells if (found := _BARE.match(cell))]
+    kept = [cell for cell in cells if cell and not is_rank(cell) and not _NUMBER.match(cell)]
+    return " ".join(kept), bare[0] if len(bare) == 1 else ""
+
+
+def number_after(piece: str) -> tuple[str, str]:
+    """A piece that ends with a short number: the text before it, and its digits."""
+    found = _BARE_AFTER.match(piece)
+    return (clean_piece(found[1]), found[2]) if found else (piece, "")
+
+
+def may_be_a_sentence(name: str) -> bool:
+    """Whether a name is so long that it may be no name."""
+    return len(name) > _MOST_CHARACTERS or len(name.split()) > _MOST_WORDS
+
+
+def _is_emoji_name(name: str) -> bool:
+    return any(ord(sign) > 0x2190 for sign in name)
+
+
+def _trimmed(text: str) -> str:
+    before = None
+    while text and text != before:
+        before = text
+        text = _EMPTY_PAIR.sub(" ", text)
+        text = _AT_EDGES.sub("", text)
+        text = _MARK_EDGES.sub("", text)
+        text = _NAME_LABEL.sub("", text)
+        text = _without_pair(text)
+    return text
+
+
+def _without_pair(text: str) -> str:
+    """Without the quotation marks, brackets or formats around the text or open at its ends."""
+    for sign in _FORMATS:
+        if len(text) > 2 * len(sign) and text.startswith(sign) and text.endswith(sign):
+            return text[len(sign) : -len(sign)]
+    for opening, closing in _PAIRS.items():
+        if text.startswith(opening) and text.endswith(closing) and len(text) > 1:
+            inside = text[1:-1]
+            if opening not in inside and closing not in inside:
+                return inside
+        if opening != closing:
+            if text.endswith(opening) and closing not in text:
+                return text[:-1]
+            if text.startswith(closing) and opening not in text:
+                return text[1:]
+            if text.startswith(opening) and closing not in text:
+                return text[1:]
+            if text.endswith(closing) and opening not in text:
+                return text[:-1]
+        elif text.count(opening) == 1 and '"' == opening:
+            return text.strip(opening)
+    return text

@@ -1,0 +1,30 @@
+/* The review of a pasted list: the first field that needs a look has the focus, a line that is edited is ticked, and the
+   button says how many members it imports. Without this script the server counts, and says which edited lines have no
+   tick. */
+
+(() => {
+    "use strict";
+
+    const form = document.getElementById("review");
+    const button = form?.querySelector("button[name=apply]");
+    if (!button) {
+        return;
+    }
+
+    const count = () => {
+        const ticked = form.querySelectorAll("input[type=checkbox][data-counts]:checked").length;
+        const number = Number(button.dataset.elsewhere) + ticked;
+        button.textContent = number === 1 ? button.dataset.one : button.dataset.many.replace("%d", number);
+    };
+
+    form.addEventListener("input", (event) => {
+        if (event.target.matches("input[type=text]")) {
+            event.target.closest("tr").querySelector("input[type=checkbox]").checked = true;
+        }
+        count();
+    });
+    /* A browser ignores the attribute if something had the focus while the page loaded. */
+    form.querySelector("[autofocus]")?.focus();
+    /* A browser may restore ticks on the way back. */
+    window.addEventListener("pageshow", count);
+})();
