@@ -13,7 +13,7 @@ def keep_the_known_time(apps, schema_editor):
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('giftcodes', '0028_help_texts'),
+        ('giftcodes', '0029_run_requests'),
     ]
 
     operations = [
