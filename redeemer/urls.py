@@ -8,7 +8,10 @@ from django.views.generic import RedirectView
 
 from giftcodes.views import healthz
 
-handler400 = "redeemer.security.bad_request"
+handler400 = "redeemer.error_pages.bad_request"
+handler403 = "redeemer.error_pages.forbidden"
+handler404 = "redeemer.error_pages.not_found"
+handler500 = "redeemer.error_pages.server_error"
 
 urlpatterns = [
     path("", RedirectView.as_view(url="/admin/", permanent=False)),
