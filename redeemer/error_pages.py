@@ -283,7 +283,9 @@ def plain(request: HttpRequest, trouble: Trouble) -> HttpResponse:
     """Explain it on a page of its own, without a statement and without another template."""
     again = request.get_full_path() if trouble.can_reload and request.method == "GET" else ""
     try:
-        text = loader.render_to_string("errors/plain.html", {"trouble": trouble, "again": again})
+        text: str = loader.render_to_string(
+            "errors/plain.html", {"trouble": trouble, "again": again}
+        )
     except Exception:  # noqa: BLE001 - The last page must not fail.
         text = _LAST_RESORT
     return HttpResponse(text, status=trouble.status)

@@ -74,7 +74,7 @@ class Alarm(models.Model):
     """
 
     class Kind(models.TextChoices):
-        PROVIDER_PAUSED = "provider_paused", _("provider paused")
+        PROVIDER_PAUSED = "provider_paused", _("game paused")
         CAPTCHA = "captcha", _("the game asks for a captcha")
         FORBIDDEN = "forbidden", _("the game's server refuses us")
         CODE_ODD = "code_odd", _("code with unclear answers")

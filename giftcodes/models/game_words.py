@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
+
 from django.conf import settings
 from django.utils.functional import lazy
 from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop
 
+_REALM = re.compile(r"\brealm\b")
 #: The words of the known games, for translators.
 _WORDS = (gettext_noop("state"), gettext_noop("kingdom"), gettext_noop("realm"))
 
@@ -37,3 +40,8 @@ def _places() -> str:
 
 #: The same, for headings of columns and labels of fields: evaluated when it is shown.
 places = lazy(_places, str)
+
+
+def spoken(sentence: str, provider: str) -> str:
+    """A stored sentence in the words of a game. It was stored with the word `realm`."""
+    return _REALM.sub(lambda _found: place_word(provider).lower(), sentence)

@@ -57,7 +57,9 @@ def opt_out(provider: str, player_id: str) -> OptOutResult:
         provider: the game.
         player_id: decimal digits.
     """
-    _, changed = OptOut.objects.get_or_create(player_hash=player_hash(provider, player_id))
+    _, changed = OptOut.objects.get_or_create(
+        player_hash=player_hash(provider, player_id), defaults={"provider": provider}
+    )
     return OptOutResult(changed, _mark(provider, player_id, opted_out=True))
 
 
@@ -115,7 +117,9 @@ def erase_player(provider: str, player_id: str) -> EraseResult:
     members = Member.objects.filter(guild__provider=provider, player_id=player_id)
     # This is committed first, so that runs that start from now on leave this player out.
     with transaction.atomic():
-        OptOut.objects.get_or_create(player_hash=player_hash(provider, player_id))
+        OptOut.objects.get_or_create(
+            player_hash=player_hash(provider, player_id), defaults={"provider": provider}
+        )
         members.update(active=False, opted_out=True)
     with transaction.atomic():
         result = _erase(provider, player_id, members)

@@ -12,6 +12,7 @@ from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 
 from giftcodes.admin_menu import entry_at, page_of
+from giftcodes.models.game_words import place_word, spoken
 
 if TYPE_CHECKING:
     from django.contrib.admin.views.main import ChangeList
@@ -90,3 +91,7 @@ def left_out_on_a_phone(cl: ChangeList) -> str:
         for place, column in enumerate(columns, start=1)
         if column not in shown and column != "action_checkbox"
     )
+
+
+register.filter("spoken", spoken)
+register.filter("place", place_word)

@@ -35,6 +35,8 @@ if TYPE_CHECKING:
 #: multipart, because URL encoding would make Chinese text three times as long.
 MOST_BYTES = 1_000_000
 _TOO_LONG = _("The list is longer than 1 MB. Split it, and import the parts.")
+#: The permissions that the page needs.
+PERMISSIONS = ("giftcodes.add_member", "giftcodes.change_member")
 _EXAMPLE = "player_id, nickname, realm\n123456789, Amber\n123456790, Birch, 1043"
 
 
@@ -108,7 +110,7 @@ class ImportForm(forms.Form):
 
 def page(request: HttpRequest) -> HttpResponse:
     """Show the form or the preview, or import the list after confirmation."""
-    if not request.user.has_perms(["giftcodes.add_member", "giftcodes.change_member"]):
+    if not request.user.has_perms(PERMISSIONS):
         raise PermissionDenied
     guilds = scope.visible(Guild.objects.active(), request.user)
     form = ImportForm(

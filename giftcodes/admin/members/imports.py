@@ -43,6 +43,7 @@ class MemberImportAdmin(History):
         "reactivated",
         "undone_shown",
     ]
+    phone_columns = ("at", "guild", "user", "undone_shown")
     list_select_related = ["guild", "user", "undone_by"]
     list_filter = ["guild", "source"]
     search_fields = ["guild__name"]

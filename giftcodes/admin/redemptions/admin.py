@@ -33,9 +33,7 @@ _EXPECTED = (RunState.RUNNING, RunState.PENDING)
 
 @admin.register(Redemption)
 class RedemptionAdmin(History):
-    intro = _(
-        "Each code for each guild. A redemption is locked while it runs: a second start is refused."
-    )
+    intro = _("Each code for each guild. While a redemption runs, a second start is refused.")
     empty_hint = _(
         "No redemptions yet: they appear as soon as there is a guild and a code of its game."
     )
