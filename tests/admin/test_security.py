@@ -468,13 +468,6 @@ def test_a_form_for_a_guild_that_cannot_be_opens_and_is_refused(
     assert browser.client.post(address, {"officers": guild}).context["errors"]
 
 
-@pytest.mark.parametrize("page", ["x", "0", "-1", "2", "9" * 400, "1.5", ""])
-def test_a_page_of_the_search_that_is_not_there_is_not_found(browser: Browser, page: str) -> None:
-    address = reverse("admin:search")
-    assert browser.client.get(address, {"s": "guild", "page": page}).status_code == 404
-    assert browser.client.get(address, {"s": "guild", "page": "1"}).status_code == 200
-
-
 def test_another_bad_request_is_answered_as_usual(browser: Browser) -> None:
     response = browser.client.get("/admin/", headers={"host": "evil.example"})
     assert response.status_code == 400
