@@ -11,6 +11,7 @@ from django.utils.translation import gettext_lazy as _
 
 from giftcodes.models.clock import Clock
 from giftcodes.models.fields import SentenceField
+from giftcodes.models.game_words import title_of
 from giftcodes.models.outbox import Outbox
 
 
@@ -111,7 +112,7 @@ class Alarm(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.get_kind_display()}: {self.subject}"
+        return f"{self.get_kind_display()}: {title_of(self.subject)}"
 
 
 #: The kinds of alarm that say that a game is paused.
