@@ -223,7 +223,7 @@ def no_database(request: HttpRequest) -> HttpResponse:
     sentences = [
         _("The database does not answer. Nothing was changed, and no code is redeemed meanwhile."),
         _(
-            "Try again in a minute. Nothing is lost: redeeming continues by itself when the "
+            "Try again in a minute. Nothing is lost: redeeming continues on its own when the "
             "database is back."
         ),
     ]
