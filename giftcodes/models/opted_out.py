@@ -37,6 +37,6 @@ class OptOut(models.Model):
         verbose_name_plural = _("opt-outs")
 
     def __str__(self) -> str:
-        if self.created_at is None:
+        if self._state.adding:
             return gettext("Opt-out")
         return gettext("Opt-out since %s") % date_format(timezone.localtime(self.created_at))

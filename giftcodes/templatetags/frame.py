@@ -32,7 +32,7 @@ def breadcrumbs(context: Context) -> dict[str, Any]:
     """
     trail = [*_menu_part(context), *_row_part(context)]
     title = _own_title(context)
-    if title is None and trail:
+    if trail and (title is None or str(title) == str(trail[-1]["title"])):
         title = trail.pop()["title"]
     return {"trail": trail, "heading": title or ""}
 

@@ -46,7 +46,7 @@ def wolves(db: None) -> None:
         ("٤١٠٠٠٠١٠٥", {"Players": ["Wolfgang (410000105)"]}),
         ("amb", {"Players": ["Amber (410000106)"]}),
         (
-            "wolf",
+            "wol",
             {"Players": ["Wolfgang (410000105)"], "Codes": ["WOLF2026"], "Guilds": ["Wolves"]},
         ),
         ("wolf2026", {"Codes": ["WOLF2026"]}),

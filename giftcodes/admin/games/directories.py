@@ -106,5 +106,5 @@ def directory_words(member: Member) -> str:
     asked = localize(timezone.localtime(row.asked_at))
     said = row.get_said_display()
     if row.said == DirectoryLookup.Said.FOUND:
-        said = f"{row.name}, {place_word(config.name)} {row.realm}"
+        said = f"{row.name}, {place_word(config.name).lower()} {row.realm}"
     return gettext("Last asked %(asked)s. Answer: %(said)s.") % {"asked": asked, "said": said}

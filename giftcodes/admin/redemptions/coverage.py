@@ -202,7 +202,7 @@ def _rows(page: Page[Member], columns: list[Column]) -> list[tuple[Member, list[
     ]
 
 
-def cell(standing: Standing, provider: str) -> Cell:
+def cell(standing: Standing, provider: str = "") -> Cell:
     """The cell of a member redemption, in the words of the game.
 
     If the player has the code, the cell needs no reason and no link.
