@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
@@ -55,6 +55,7 @@ class Trouble:
         sentences: what is the case, then what to do.
         links: the address and the text of each link.
         can_reload: whether the page offers to load the same address again.
+        outside: the sentences for a person who is not logged in, if they differ.
     """
 
     status: int
@@ -62,6 +63,7 @@ class Trouble:
     sentences: Sequence[str]
     links: Sequence[tuple[str, str]] = ()
     can_reload: bool = False
+    outside: Sequence[str] = ()
 
 
 def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:  # noqa: ARG001
@@ -79,6 +81,7 @@ def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:  # no
                 _("Check the address, search for what you want above, or choose it in the menu."),
             ],
             [("/admin/", _("Home"))],
+            outside=[_("Check the address, or log in and search for what you want.")],
         ),
     )
 
@@ -271,7 +274,7 @@ def _framed(request: HttpRequest, trouble: Trouble) -> HttpResponse:
         # A request that was refused early has no person yet.
         user: Any = getattr(request, "user", None)
         if user is None or not (user.is_active and user.is_staff):
-            return plain(request, trouble)
+            return plain(request, replace(trouble, sentences=trouble.outside or trouble.sentences))
         context = {**admin.site.each_context(request), "title": trouble.title, "trouble": trouble}
         text = loader.render_to_string("errors/framed.html", context, request)
     except DatabaseError:

@@ -126,7 +126,7 @@ class MemberAdmin(KeepsHistory):
             return [(None, {"fields": [*PLAYER, "notes"]}), redeeming]
         return [(None, {"fields": [*PLAYER, "active", "consented_on", "notes"]})]
 
-    @admin.display(description=_("state"), ordering="active")
+    @admin.display(description=_("membership"), ordering="active")
     def state_shown(self, member: Member) -> SafeString:
         """Whether codes are redeemed for the member. Nothing is green for a player who left."""
         if member.opted_out:

@@ -35,6 +35,12 @@ _UNITS: dict[str, Callable[[int], str]] = {
     IntervalSchedule.SECONDS: lambda number: ngettext("every second", "every %d seconds", number),
 }
 _MICROSECONDS_OF_A_SECOND = 1_000_000
+#: A unit, the next smaller one, and how many of these it has.
+_LARGER = (
+    (IntervalSchedule.MINUTES, IntervalSchedule.SECONDS, 60),
+    (IntervalSchedule.HOURS, IntervalSchedule.MINUTES, 60),
+    (IntervalSchedule.DAYS, IntervalSchedule.HOURS, 24),
+)
 
 
 # Only the schedule itself has pages. A period has no meaning without its task.
@@ -49,11 +55,11 @@ class ScheduleAdmin(History):
         "wrong period would stop the system."
     )
     empty_hint = _("The schedule is empty, so nothing is redeemed. Run: manage.py migrate")
-    list_display = ["name", "when", "state_shown", "last_run_at", "total_run_count"]
+    list_display = ["name", "when", "state_shown", "last_run", "runs"]
     list_select_related = ["interval", "crontab", "clocked", "solar"]
     phone_columns = ("name", "when", "state_shown")
-    fields = ["name", "when", "state_shown", "last_run_at", "total_run_count", "description"]
-    readonly_fields = ["when", "state_shown"]
+    fields = ["name", "when", "state_shown", "last_run", "runs"]
+    readonly_fields = ["when", "state_shown", "last_run", "runs"]
 
     @admin.display(description=_("when"))
     def when(self, task: PeriodicTask) -> str:
@@ -62,6 +68,14 @@ class ScheduleAdmin(History):
     @admin.display(description=_("state"), ordering="enabled")
     def state_shown(self, task: PeriodicTask) -> SafeString:
         return badge("on", _("on")) if task.enabled else badge("failed", _("off"))
+
+    @admin.display(description=_("last run"), ordering="last_run_at", empty_value=NOTHING)
+    def last_run(self, task: PeriodicTask) -> Any:
+        return task.last_run_at
+
+    @admin.display(description=_("runs"), ordering="total_run_count")
+    def runs(self, task: PeriodicTask) -> int:
+        return int(task.total_run_count)
 
 
 def when_of(task: Any) -> str:
@@ -91,6 +105,9 @@ def every(number: int, period: str) -> str:
             times = _MICROSECONDS_OF_A_SECOND // number
             return ngettext("every second", "%d times a second", times) % times
         return gettext("every %g seconds") % (number / _MICROSECONDS_OF_A_SECOND)
+    for larger, smaller, units in _LARGER:
+        if period == smaller and number % units == 0:
+            return every(number // units, larger)
     unit = _UNITS.get(period)
     if unit is None:
         return f"{number} {period}"

@@ -47,6 +47,7 @@ class RedemptionAdmin(History):
         "locked_at",
         "unlocked_at",
     ]
+    phone_columns = ("__str__", "state_shown", "progress")
     list_select_related = ["guild", "gift_code", "triggered_by"]
     list_filter = ["state", "trigger", "gift_code__provider", "guild"]
     linked_lookups = ("gift_code__id__exact",)

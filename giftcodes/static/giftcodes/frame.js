@@ -135,6 +135,7 @@
     window.addEventListener("load", () => {
         enableFind();
         noteOffline();
+        document.querySelector("#tabs-items .active")?.scrollIntoView({block: "nearest", inline: "center"});
         nameChoosers();
         new MutationObserver(nameChoosers).observe(document.body, {childList: true, subtree: true});
     });
