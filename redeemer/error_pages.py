@@ -81,7 +81,10 @@ def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:  # no
                 _("Check the address, search for what you want above, or choose it in the menu."),
             ],
             [("/admin/", _("Home"))],
-            outside=[_("Check the address, or log in and search for what you want.")],
+            outside=[
+                _("The address is wrong, or what was here is no longer here."),
+                _("Check the address. If you have an account, log in first."),
+            ],
         ),
     )
 

@@ -79,7 +79,7 @@ def test_the_first_tab_skips_to_the_content(
     expect(link).to_be_in_viewport()
     page.keyboard.press("Enter")
     page.keyboard.press("Tab")
-    expect(page.get_by_role("link", name="Redemptions")).to_be_focused()
+    expect(page.locator(".hub a").first).to_be_focused()
 
 
 def test_the_menu_of_the_person_works_by_keyboard(

@@ -123,6 +123,14 @@
         });
     };
 
+    /* `scrollIntoView` would also move the place from which the Tab key goes on. */
+    const showCurrentTab = () => {
+        const current = document.querySelector("#tabs-items .active");
+        if (current) {
+            current.parentElement.scrollLeft += current.getBoundingClientRect().left - current.parentElement.getBoundingClientRect().left;
+        }
+    };
+
     const noteOffline = () => {
         const note = document.querySelector("[data-offline]");
         if (note) {
@@ -135,7 +143,7 @@
     window.addEventListener("load", () => {
         enableFind();
         noteOffline();
-        document.querySelector("#tabs-items .active")?.scrollIntoView({block: "nearest", inline: "center"});
+        showCurrentTab();
         nameChoosers();
         new MutationObserver(nameChoosers).observe(document.body, {childList: true, subtree: true});
     });
