@@ -104,7 +104,7 @@ def test_the_search_opens_by_shortcut_and_is_announced(
     page.goto(f"{live_server.url}/admin/giftcodes/member/")
     page.wait_for_load_state("networkidle")
     page.keyboard.press("Control+k")
-    field = page.get_by_role("searchbox", name="Search players, codes, guilds and pages")
+    field = page.get_by_role("searchbox", name="Search the site")
     expect(field).to_be_focused()
     page.keyboard.type("wolves")
     note = page.locator("[data-find-note]")
