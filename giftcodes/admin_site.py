@@ -8,15 +8,14 @@ from typing import Any
 
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.contrib.admin.views.main import SEARCH_VAR
-from django.core.exceptions import PermissionDenied
-from django.core.paginator import InvalidPage
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBadRequest
-from django.urls import URLPattern, path
+from django.core.exceptions import BadRequest, PermissionDenied
+from django.http import HttpRequest, HttpResponse
+from django.urls import path
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from unfold.sites import UnfoldAdminSite
 
-from giftcodes.admin_menu import rank, side_bar
+from giftcodes.admin_menu import rank, side_bar, tabs
 from giftcodes.models.start_rules import providers_on
 
 _APP = "giftcodes"
@@ -34,20 +33,18 @@ class RedeemerSite(UnfoldAdminSite):
         zone = timezone.get_current_timezone_name()
         return {**super().each_context(request), "demo": is_demo(), "zone": zone}
 
-    def extra_urls(self) -> list[URLPattern]:
-        """The URLs of the app's pages that belong to no model."""
-        return [path(route, self.admin_view(view), name=name) for route, view, name in PAGES]
-
-    def search(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
-        """The search in the side bar. A page of results that does not exist is a 404."""
-        try:
-            return super().search(request, extra_context)
-        except InvalidPage as error:
-            raise Http404 from error
+    def get_urls(self) -> list[Any]:
+        """Our pages come before Unfold's, so that our search replaces Unfold's."""
+        own = [path(route, self.admin_view(view), name=name) for route, view, name in PAGES]
+        return [*own, *super().get_urls()]
 
     def get_sidebar_list(self, request: HttpRequest) -> list[dict[str, Any]]:
         """Our menu. Unfold's own menu would check the permissions of each entry several times."""
         return side_bar(request)
+
+    def get_tabs_list(self, request: HttpRequest) -> list[dict[str, Any]]:
+        """The tabs above the lists that belong to the same entry of the menu."""
+        return tabs(request)
 
     def get_app_list(self, request: HttpRequest, app_label: str | None = None) -> list[Any]:
         """The app's models in the order of the menu, before those of other packages."""
@@ -82,9 +79,7 @@ class RedeemerSite(UnfoldAdminSite):
 
         def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
             if _has_nul(request):
-                return HttpResponseBadRequest(
-                    _("The address contains an invisible NUL character. Remove it.")
-                )
+                raise BadRequest("The address contains a NUL character.")
             return inner(request, *args, **kwargs)
 
         return update_wrapper(guarded, inner)

@@ -8,10 +8,8 @@ class GiftcodesConfig(AppConfig):
     verbose_name = "Gift codes"
 
     def ready(self) -> None:
-        """Register the system checks, and keep dates and the schedule within bounds."""
+        """Register the system checks, and read dates that Python cannot hold."""
         from giftcodes import checks  # noqa: F401
         from giftcodes.models.date_bounds import read_patiently
-        from giftcodes.schedule import bound_the_schedule
 
         read_patiently()
-        bound_the_schedule()

@@ -1,4 +1,4 @@
-"""Client IP detection, and the responses to rejected requests (decision 12)."""
+"""Client IP detection, and the response after too many failed logins (decision 12)."""
 
 from __future__ import annotations
 
@@ -8,21 +8,14 @@ import structlog
 from axes.helpers import get_client_username
 from axes.models import AccessAttempt
 from django.conf import settings
-from django.contrib.admin.exceptions import DisallowedModelAdminLookup, DisallowedModelAdminToField
-from django.core.exceptions import RequestDataTooBig, TooManyFieldsSent, TooManyFilesSent
-from django.middleware.csrf import REASON_NO_CSRF_COOKIE
-from django.shortcuts import render
 from django.utils import timezone
-from django.views import defaults
-from django.views.csrf import csrf_failure
 
+from redeemer import error_pages
 from redeemer.client_address import address_of, customer_of
 from redeemer.logins import of_network
 
 if TYPE_CHECKING:
     from django.http import HttpRequest, HttpResponse
-
-_BAD_FILTERS = (DisallowedModelAdminLookup, DisallowedModelAdminToField)
 
 
 def client_address(request: HttpRequest) -> str | None:
@@ -66,25 +59,4 @@ def locked_out(
         attempts = AccessAttempt.objects.filter(ip_address=address)
     last = attempts.order_by("-attempt_time").first()
     until = (last.attempt_time if last else timezone.now()) + settings.AXES_COOLOFF_TIME
-    context = {"until": until, "is_guarded": is_guarded}
-    return render(request, "admin/locked_out.html", context, status=429)
-
-
-def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
-    """Explain a form that has too much data, or a URL with a filter that the list does not offer.
-
-    Any other bad request gets Django's own response.
-    """
-    if isinstance(exception, RequestDataTooBig | TooManyFieldsSent | TooManyFilesSent):
-        most = settings.DATA_UPLOAD_MAX_MEMORY_SIZE // 1_000_000
-        return render(request, "admin/too_much.html", {"most": most}, status=413)
-    if isinstance(exception, _BAD_FILTERS):
-        return render(request, "admin/bad_filter.html", {"list_url": request.path}, status=400)
-    return defaults.bad_request(request, exception)
-
-
-def csrf_failed(request: HttpRequest, reason: str = "") -> HttpResponse:
-    """Explain a missing cookie: without TLS browsers send no secure cookies, so logins fail."""
-    if reason == REASON_NO_CSRF_COOKIE and settings.CSRF_COOKIE_SECURE and not request.is_secure():
-        return render(request, "admin/no_cookie.html", status=403)
-    return csrf_failure(request, reason)
+    return error_pages.locked_out(request, until, is_guarded=is_guarded)

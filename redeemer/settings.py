@@ -294,7 +294,7 @@ SECURE_COOKIES = env.bool(
     "SECURE_COOKIES", default=HTTPS or not (DEBUG or set(ALLOWED_HOSTS) <= THIS_MACHINE)
 )
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_COOKIES
-CSRF_FAILURE_VIEW = "redeemer.security.csrf_failed"
+CSRF_FAILURE_VIEW = "redeemer.error_pages.csrf_failed"
 SECURE_SSL_REDIRECT = HTTPS
 # Monitors request /healthz directly, without the proxy.
 SECURE_REDIRECT_EXEMPT = [r"^healthz$"]

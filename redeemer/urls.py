@@ -3,15 +3,23 @@
 from __future__ import annotations
 
 from django.contrib import admin
-from django.urls import path
+from django.urls import path, re_path
 from django.views.generic import RedirectView
 
 from giftcodes.views import healthz
 
-handler400 = "redeemer.security.bad_request"
+handler400 = "redeemer.error_pages.bad_request"
+handler403 = "redeemer.error_pages.forbidden"
+handler404 = "redeemer.error_pages.not_found"
+handler500 = "redeemer.error_pages.server_error"
 
 urlpatterns = [
     path("", RedirectView.as_view(url="/admin/", permanent=False)),
     path("healthz", healthz),
+    # The periods of the schedule have no pages of their own any more.
+    re_path(
+        r"^admin/django_celery_beat/(?:interval|crontab|clocked|solar)schedule/",
+        RedirectView.as_view(pattern_name="admin:django_celery_beat_periodictask_changelist"),
+    ),
     path("admin/", admin.site.urls),
 ]

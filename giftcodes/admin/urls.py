@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from functools import partial
+
+from giftcodes.admin import hubs, search
 from giftcodes.admin.members import import_page, player_page
 from giftcodes.admin.monitoring import dashboard
 from giftcodes.admin.redemptions import coverage, plan_page, redemption_page
+from giftcodes.admin_menu import MENU
 from giftcodes.admin_site import PAGES
 
 PAGES += [
+    ("search/", search.page, "search"),
     ("live/", dashboard.live, "live"),
     ("live/chart/", dashboard.live_chart, "live_chart"),
     ("live/redemption/<int:redemption_id>/", redemption_page.live, "live_redemption"),
@@ -16,4 +21,9 @@ PAGES += [
     ("player/", player_page.page, "player"),
     ("plan/", plan_page.page, "plan"),
     ("import/", import_page.page, "member_import"),
+    *(
+        (f"{entry.hub}/", partial(hubs.hub, name=entry.hub), entry.hub)
+        for entry in MENU
+        if entry.hub
+    ),
 ]

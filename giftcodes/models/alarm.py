@@ -11,6 +11,7 @@ from django.utils.translation import gettext_lazy as _
 
 from giftcodes.models.clock import Clock
 from giftcodes.models.fields import SentenceField
+from giftcodes.models.game_words import title_of
 from giftcodes.models.outbox import Outbox
 
 
@@ -74,7 +75,7 @@ class Alarm(models.Model):
     """
 
     class Kind(models.TextChoices):
-        PROVIDER_PAUSED = "provider_paused", _("provider paused")
+        PROVIDER_PAUSED = "provider_paused", _("game paused")
         CAPTCHA = "captcha", _("the game asks for a captcha")
         FORBIDDEN = "forbidden", _("the game's server refuses us")
         CODE_ODD = "code_odd", _("code with unclear answers")
@@ -113,7 +114,7 @@ class Alarm(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.get_kind_display()}: {self.subject}"
+        return f"{self.get_kind_display()}: {title_of(self.subject)}"
 
 
 #: The kinds of alarm that say that a game is paused.

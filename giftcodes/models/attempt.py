@@ -31,7 +31,7 @@ class Attempt(models.Model):
         GiftCode, on_delete=models.PROTECT, related_name="+", verbose_name=_("gift code")
     )
     player_id = models.CharField(_("player ID"), max_length=20)
-    realm = models.PositiveIntegerField(_("realm"))
+    realm = models.PositiveIntegerField(_("state or kingdom"))
     token = models.PositiveIntegerField(_("token"))
     sent_at = models.DateTimeField(_("sent"), db_default=Clock())
     answered_at = models.DateTimeField(_("answered"), null=True)

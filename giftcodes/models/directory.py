@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING
 from django.conf import settings
 from django.db import models
 from django.db.models import F
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from giftcodes.models.clock import Clock
 from giftcodes.models.fields import NameField, provider_choices
+from giftcodes.models.game_words import title_of
 from giftcodes.sql import execute, fetch, statement
 
 if TYPE_CHECKING:
@@ -57,7 +59,7 @@ class Directory(models.Model):
         verbose_name_plural = _("directories of players")
 
     def __str__(self) -> str:
-        return f"directory of {self.provider}"
+        return gettext("Directory of %s") % title_of(self.provider)
 
     def may_ask_at(
         self, *, rate: Rate | None, per_day: int, now: dt.datetime
@@ -164,9 +166,9 @@ class DirectoryLookup(models.Model):
         _("answer"), max_length=10, choices=Said, blank=True, default="", db_default=""
     )
     name = NameField(_("name"), max_length=80, blank=True, default="", db_default="")
-    realm = models.PositiveIntegerField(_("realm"), null=True)
+    realm = models.PositiveIntegerField(_("state or kingdom"), null=True)
     #: When the directory first named this realm. Each answer since then has named it, too.
-    realm_since = models.DateTimeField(_("realm named since"), null=True)
+    realm_since = models.DateTimeField(_("state or kingdom named since"), null=True)
 
     objects = DirectoryLookupQuerySet.as_manager()
 

@@ -39,9 +39,9 @@ class Trigger(models.TextChoices):
 
 
 class EventKind(models.TextChoices):
-    LOCKED = "locked", _("locked")
+    LOCKED = "locked", _("started")
     REFUSED = "refused", _("duplicate refused")
-    UNLOCKED = "unlocked", _("unlocked")
+    UNLOCKED = "unlocked", _("finished")
     STOP_REQUESTED = "stop", _("stop requested")
     RESUMED = "resumed", _("resumed")
     JOINED = "joined", _("members joined")

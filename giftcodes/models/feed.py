@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from django.db import models
 from django.utils import timezone
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from giftcodes.models.fields import provider_choices
+from giftcodes.models.game_words import title_of
 
 
 class Feed(models.Model):
@@ -34,4 +36,4 @@ class Feed(models.Model):
         verbose_name_plural = _("feeds")
 
     def __str__(self) -> str:
-        return f"feed of {self.provider}"
+        return gettext("Feed of %s") % title_of(self.provider)

@@ -39,7 +39,8 @@ class Guild(models.Model):
     name = NameField(_("name"), max_length=80, unique=True, validators=[validate_one_line])
     provider = models.CharField(_("game"), max_length=20, choices=provider_choices)
     realm = models.PositiveIntegerField(
-        _("realm"), help_text=_("The state or kingdom number. Members may have one of their own.")
+        _("state or kingdom"),
+        help_text=_("The number of most members. A member may have one of their own."),
     )
     active = models.BooleanField(_("active"), default=True)
     automatic = models.BooleanField(
@@ -103,7 +104,10 @@ class Member(models.Model):
     player_id = TokenField(_("player ID"), max_length=20, validators=[validate_player_id])
     nickname = NameField(_("nickname"), max_length=80, blank=True, validators=[validate_one_line])
     realm = models.PositiveIntegerField(
-        _("realm"), null=True, blank=True, help_text=_("Only where it differs from the guild's.")
+        _("state or kingdom"),
+        null=True,
+        blank=True,
+        help_text=_("Only if it differs from the guild's."),
     )
     active = models.BooleanField(_("active"), default=True)
     opted_out = models.BooleanField(_("opted out"), default=False, editable=False)

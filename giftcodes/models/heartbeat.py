@@ -15,7 +15,7 @@ class Heartbeat(models.Model):
     at = models.DateTimeField(db_default=Clock())
 
     def __str__(self) -> str:
-        return f"{self.name} at {self.at:%H:%M:%S}"
+        return self.name
 
     @classmethod
     def beat(cls, name: str, *, rest_seconds: float = 0.0) -> bool:

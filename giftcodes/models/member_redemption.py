@@ -238,7 +238,7 @@ class MemberRedemption(models.Model):
         verbose_name=_("covered by"),
     )
     #: The realm of the last attempt. If the member's realm differs, it has been corrected since.
-    asked_realm = models.PositiveIntegerField(_("realm asked for"), null=True)
+    asked_realm = models.PositiveIntegerField(_("state or kingdom in the request"), null=True)
     tries = models.PositiveSmallIntegerField(
         _("tries without a clear answer"), default=0, db_default=0
     )

@@ -7,9 +7,13 @@ import hmac
 
 from django.conf import settings
 from django.db import models
+from django.utils import timezone
+from django.utils.formats import date_format
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from giftcodes.models.clock import Clock
+from giftcodes.models.fields import provider_choices
 from giftcodes.secret_key import secret_key
 
 
@@ -36,6 +40,10 @@ class OptOut(models.Model):
     """A player for whom no code may be redeemed. No import can undo the opt-out."""
 
     player_hash = models.CharField(_("keyed hash"), max_length=64, primary_key=True)
+    #: Empty for an opt-out of an earlier version, which did not store the game.
+    provider = models.CharField(
+        _("game"), max_length=20, choices=provider_choices, blank=True, default="", db_default=""
+    )
     created_at = models.DateTimeField(_("since"), db_default=Clock())
 
     class Meta:
@@ -43,4 +51,6 @@ class OptOut(models.Model):
         verbose_name_plural = _("opt-outs")
 
     def __str__(self) -> str:
-        return f"{self.player_hash[:8]}…"
+        if self._state.adding:
+            return gettext("Opt-out")
+        return gettext("Opt-out since %s") % date_format(timezone.localtime(self.created_at))

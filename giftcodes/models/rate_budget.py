@@ -13,6 +13,7 @@ from django.utils.translation import gettext_lazy as _
 from giftcodes.domain import failpoints
 from giftcodes.domain.outcomes import ODD_WORDS, Outcome, Scope, meaning
 from giftcodes.models.fields import provider_choices
+from giftcodes.models.game_words import title_of
 
 if TYPE_CHECKING:
     from giftcodes.clients.games.base import RateReport
@@ -121,7 +122,7 @@ class RateBudget(models.Model):
         verbose_name_plural = _("games")
 
     def __str__(self) -> str:
-        return f"budget of {self.provider}"
+        return title_of(self.provider)
 
     # --- The window -------------------------------------------------------------------------------
     def limit(self, rate: Rate | None) -> int:

@@ -88,8 +88,8 @@ class Redemption(models.Model):
         verbose_name=_("by"),
     )
     stop_requested_at = models.DateTimeField(_("stop requested"), null=True)
-    locked_at = models.DateTimeField(_("locked"), null=True)
-    unlocked_at = models.DateTimeField(_("unlocked"), null=True)
+    locked_at = models.DateTimeField(_("started"), null=True)
+    unlocked_at = models.DateTimeField(_("finished"), null=True)
     last_served_at = models.DateTimeField(_("last served"), null=True)
 
     objects = RedemptionQuerySet.as_manager()

@@ -33,6 +33,7 @@ from giftcodes.models.channel import UNREADABLE
 from giftcodes.models.clock import clock_plus
 from giftcodes.models.code_state import OPEN_STATES
 from giftcodes.models.directory import providers_with_directory
+from giftcodes.models.game_words import title_of
 from giftcodes.models.outbox import UNFINISHED
 from giftcodes.models.start_rules import providers_on
 
@@ -85,7 +86,8 @@ def _silent_feeds() -> Iterator[Finding]:
         yield Finding(
             kind,
             feed.provider,
-            f"The feed of {feed.provider} has failed or been silent for {_patience(kind)}: {error}",
+            f"The feed of {title_of(feed.provider)} has failed or been silent for "
+            f"{_patience(kind)}: {error}",
         )
 
 
@@ -251,8 +253,8 @@ def _directories_without_key() -> Iterator[Finding]:
         yield Finding(
             Alarm.Kind.DIRECTORY_KEY,
             directory.provider,
-            f"The directory of players of {directory.provider} refuses our key, and no player is "
-            f"looked up: {directory.error}",
+            f"The directory of players of {title_of(directory.provider)} refuses our key, and no "
+            f"player is looked up: {directory.error}",
         )
 
 
@@ -263,8 +265,8 @@ def _failing_directories() -> Iterator[Finding]:
         yield Finding(
             kind,
             directory.provider,
-            f"The directory of players of {directory.provider} has given no good answer for "
-            f"{_patience(kind)}: {directory.error}",
+            f"The directory of players of {title_of(directory.provider)} has given no good answer "
+            f"for {_patience(kind)}: {directory.error}",
         )
 
 

@@ -76,7 +76,9 @@ def opt_in(provider: str, player_id: str) -> OptOutResult:
 def _write_opt_out(provider: str, player_id: str) -> bool:
     """Store an opt-out with the hash of the present key. Returns whether it is new."""
     is_known = OptOut.objects.filter(pk__in=player_hashes(provider, player_id)).exists()
-    OptOut.objects.get_or_create(player_hash=player_hash(provider, player_id))
+    OptOut.objects.get_or_create(
+        player_hash=player_hash(provider, player_id), defaults={"provider": provider}
+    )
     return not is_known
 
 

@@ -9,6 +9,8 @@ from django.contrib import admin
 from django.db.models import Model
 from django.urls import reverse
 
+from giftcodes.admin_menu import MENU
+
 
 def lists() -> Iterator[str]:
     """The pages of a model that belong to no row: the list, the form for adding, and others."""
@@ -21,12 +23,14 @@ def lists() -> Iterator[str]:
             f"admin:{model._meta.app_label}_{model._meta.model_name}_changelist",
             query={"all": "", "q": "2"},
         )
-    for name in ("index", "live", "live_chart", "matrix", "matrix_export", "member_import"):
+    hubs = [entry.hub for entry in MENU if entry.hub]
+    pages = ("index", "live", "live_chart", "matrix", "matrix_export", "member_import")
+    for name in (*pages, *hubs):
         yield reverse(f"admin:{name}")
     for app in {model._meta.app_label for model in admin.site._registry}:
         yield reverse("admin:app_list", args=[app])
     for term in ("guild", "2", "nick"):
-        yield reverse("admin:search", query={"s": term, "extended": "1"})
+        yield reverse("admin:search", query={"s": term})
 
 
 def autocompletes() -> Iterator[str]:

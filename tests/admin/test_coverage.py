@@ -81,7 +81,7 @@ def test_a_cell_with_something_left_says_why_and_leads_to_its_row(
     row = MemberRedemption.objects.get(state="needs_correction")
     page = show(browser).content.decode()
     url = address("memberredemption_change", row.pk)
-    assert f'href="{url}" aria-label="needs correction: Check the realm."' in page
+    assert f'href="{url}" aria-label="needs correction: Check the state."' in page
 
 
 def test_every_state_has_a_sign_and_words_and_only_the_settled_have_no_link() -> None:
@@ -171,7 +171,7 @@ def test_the_export_has_every_member_in_words(browser: Browser, wolves: Guild) -
     assert header == ["player_id", "nickname", "SNOW", "FROST"]
     assert [row[1:] for row in rows] == [
         ["Ann", "had it already", "redeemed"],
-        ["Bea", "waiting", "needs correction: Check the realm."],
+        ["Bea", "waiting", "needs correction: Check the state."],
         ["Cyd", "redeemed", "not part of the redemption"],
     ]
 

@@ -232,9 +232,10 @@ def test_the_side_bar_shows_only_pages_that_the_person_may_open(
     client.force_login(user)
     sections = client.get("/admin/").context["sidebar_navigation"]
     assert [str(item["title"]) for section in sections for item in section["items"]] == [
-        "Dashboard",
+        "Home",
         "Guilds",
         "Codes",
+        "Activity",
     ]
 
 

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import datetime as dt
-from typing import Any
 
 import pytest
 from django.core.exceptions import ValidationError
-from django.urls import reverse
-from django_celery_beat.models import ClockedSchedule, IntervalSchedule, PeriodicTask
 
 from giftcodes.clients.feeds.community import read_list
 from giftcodes.domain.validators import (
@@ -128,49 +125,6 @@ def test_a_day_of_a_feed_has_the_same_bounds_and_costs_only_its_line() -> None:
     for day in taken.values():
         assert day is None or EARLIEST_DAY <= day <= LATEST_DAY
     assert len(listing.skipped) == 3
-
-
-# --- The schedule ---------------------------------------------------------------------------------
-def task_form(**fields: Any) -> dict[str, Any]:
-    every, _made = IntervalSchedule.objects.get_or_create(every=10, period="seconds")
-    form = {"name": "Mine", "task": "giftcodes.tasks.sweep", "interval": every.pk, "enabled": "on"}
-    return {**form, "args": "[]", "kwargs": "{}", "headers": "{}", **fields}
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("field", ["expires", "start_time"])
-@pytest.mark.parametrize(("day", "time"), FAR)
-def test_a_moment_of_the_schedule_out_of_bounds_is_a_form_error(
-    abroad: Browser, field: str, day: str, time: str
-) -> None:
-    form = task_form(**{f"{field}_0": day, f"{field}_1": time})
-    response = abroad.client.post(reverse("admin:django_celery_beat_periodictask_add"), form)
-    assert WORDS in errors(response)
-    assert not PeriodicTask.objects.filter(name="Mine").exists()
-
-
-def test_the_moment_of_a_clocked_schedule_has_bounds(abroad: Browser) -> None:
-    inline = {"periodictask_set-TOTAL_FORMS": "0", "periodictask_set-INITIAL_FORMS": "0"}
-    form = {"clocked_time_0": "9999-12-31", "clocked_time_1": "23:59", **inline}
-    response = abroad.client.post(reverse("admin:django_celery_beat_clockedschedule_add"), form)
-    assert WORDS in errors(response)
-    assert not ClockedSchedule.objects.exists()
-
-
-def test_a_length_that_cannot_be_counted_on_is_a_form_error(browser: Browser) -> None:
-    inline = {"periodictask_set-TOTAL_FORMS": "0", "periodictask_set-INITIAL_FORMS": "0"}
-    form = {"every": "2147483647", "period": "days", **inline}
-    response = browser.client.post(reverse("admin:django_celery_beat_intervalschedule_add"), form)
-    assert "This is too long. Set 2500000 at most, or a larger unit." in errors(response)
-    assert not IntervalSchedule.objects.filter(period="days", every=2147483647).exists()
-
-
-def test_a_moment_within_bounds_is_taken_by_each_form(browser: Browser) -> None:
-    form = task_form(
-        expires_0="2099-01-01", expires_1="12:00", start_time_0="2026-01-01", start_time_1="12:00"
-    )
-    response = browser.client.post(reverse("admin:django_celery_beat_periodictask_add"), form)
-    assert response.status_code == 302, errors(response)
 
 
 def test_a_member_with_a_day_of_consent_is_still_saved() -> None:

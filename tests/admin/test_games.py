@@ -6,9 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from django.urls import reverse
 from django.utils import timezone
-from django_celery_beat.models import IntervalSchedule, PeriodicTask, PeriodicTasks
 
 from giftcodes.models import Feed, GiftCode, PauseKind, RateBudget
 from giftcodes.services import providers
@@ -136,59 +134,3 @@ def test_only_whether_a_feed_is_polled_can_be_changed(browser: Browser, feed: Fe
     assert feed.next_poll_at.year < 2030
     assert browser.open("feed_add").status_code == 403
     assert browser.open("feed_delete", feed.pk).status_code == 403
-
-
-# --- The schedule ---------------------------------------------------------------------------------
-@pytest.mark.parametrize(
-    "page",
-    ["periodictask", "intervalschedule", "crontabschedule", "solarschedule", "clockedschedule"],
-)
-def test_the_schedule_s_pages_open(browser: Browser, page: str) -> None:
-    for kind in ("changelist", "add"):
-        assert (
-            browser.client.get(reverse(f"admin:django_celery_beat_{page}_{kind}")).status_code
-            == 200
-        )
-
-
-@pytest.fixture
-def sweep() -> PeriodicTask:
-    """An entry of the schedule. Tests that empty the tables remove those of the migrations."""
-    every, _made = IntervalSchedule.objects.get_or_create(every=10, period="seconds")
-    return PeriodicTask.objects.create(
-        name="Any sweep", task="giftcodes.tasks.sweep", interval=every
-    )
-
-
-def test_an_interval_is_edited_and_beat_notices(browser: Browser, sweep: PeriodicTask) -> None:
-    before = PeriodicTasks.last_change()
-    url = reverse("admin:django_celery_beat_intervalschedule_change", args=[sweep.interval_id])
-    page = browser.client.get(url)
-    assert page.status_code == 200
-    data = {
-        "every": 20,
-        "period": "seconds",
-        "periodictask_set-TOTAL_FORMS": 0,
-        "periodictask_set-INITIAL_FORMS": 0,
-    }
-    assert browser.client.post(url, data).status_code == 302
-    assert IntervalSchedule.objects.get(pk=sweep.interval_id).every == 20
-    assert PeriodicTasks.last_change() != before
-
-
-def test_a_periodic_task_is_edited(browser: Browser, sweep: PeriodicTask) -> None:
-    faster, _made = IntervalSchedule.objects.get_or_create(every=5, period="seconds")
-    url = reverse("admin:django_celery_beat_periodictask_change", args=[sweep.pk])
-    assert browser.client.get(url).status_code == 200
-    data = {
-        "name": sweep.name,
-        "task": sweep.task,
-        "interval": faster.pk,
-        "enabled": "on",
-        "args": "[]",
-        "kwargs": "{}",
-    }
-    response = browser.client.post(url, {**data, "headers": "{}"})
-    assert response.status_code == 302, response.context["errors"]
-    sweep.refresh_from_db()
-    assert sweep.interval == faster

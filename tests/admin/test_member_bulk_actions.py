@@ -69,8 +69,8 @@ def test_a_realm_is_set_and_the_guild_s_own_is_stored_as_none(
     messages = browser.press("set_realm", amber, birch, realm=str(REALM))
 
     assert messages == [
-        ("success", f"{amber} has realm {REALM} now."),
-        ("info", f"{birch} has this realm already."),
+        ("success", f"{amber} is in State {REALM} now."),
+        ("info", f"{birch} is there already."),
     ]
     amber.refresh_from_db()
     assert amber.realm is None

@@ -10,6 +10,7 @@ import pytest
 from axes.models import AccessAttempt, AccessLog
 from django.apps import apps
 from django.contrib import admin
+from django.contrib.admin.models import CHANGE, LogEntry
 from django.contrib.auth.models import Group, Permission, User
 from django.db import connection
 from django.db.models import Model
@@ -152,6 +153,7 @@ def _of_packages(times: int) -> None:
             failures_since_start=1,
         )
         AccessLog.objects.create(username=f"u{number}", ip_address="10.0.0.1", user_agent="x")
+        LogEntry.objects.log_actions(user.pk, [user], CHANGE, "Changed.")
 
 
 _numbers = count(100)

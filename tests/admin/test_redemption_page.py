@@ -100,7 +100,7 @@ def test_the_journal_says_who_or_what_did_it(browser: Browser, admin_user: Any) 
     assert "run 1, by poll" in shown
     assert "run 1, by admin" in shown
     assert "2 claim(s) whose worker was gone." in shown
-    assert shown.index("recovered") < shown.index("duplicate refused") < shown.index("locked<")
+    assert shown.index("recovered") < shown.index("duplicate refused") < shown.index("started<")
 
 
 def test_the_page_costs_the_same_with_four_members_and_with_forty(browser: Browser) -> None:

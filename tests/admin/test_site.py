@@ -18,8 +18,8 @@ from tests.factories import gift_code, guild
 def test_the_index_lists_the_pages_in_the_order_of_the_day_s_work(browser: Browser) -> None:
     apps = browser.client.get("/admin/").context["app_list"]
     names = [model["object_name"] for model in apps[0]["models"]]
-    assert names[:5] == ["Guild", "Member", "GiftCode", "Redemption", "MemberRedemption"]
-    assert names[5:9] == ["RateBudget", "Feed", "Directory", "Alarm"]
+    assert names[:5] == ["Guild", "Announcement", "Channel", "Member", "MemberImport"]
+    assert names[5:9] == ["OptOut", "GiftCode", "Redemption", "RedemptionEvent"]
     assert apps[0]["app_label"] == "giftcodes"
     assert {app["app_label"] for app in apps[1:]} == {"auth", "axes", "django_celery_beat"}
 

@@ -13,7 +13,6 @@ import pytest
 from django.db import OperationalError, connection
 from django.test import Client
 from django.utils import timezone
-from django_celery_beat.models import ClockedSchedule
 
 from giftcodes.models import Attempt, GiftCode, RedemptionEvent
 from redeemer import zone
@@ -65,18 +64,6 @@ def test_a_time_that_is_entered_is_read_in_the_viewers_zone_and_shown_again_as_i
     page = in_tokyo.open("giftcode_change", code.pk).content.decode()
     assert 'value="2026-12-24"' in page
     assert 'value="12:00:00"' in page
-
-
-def test_schedules_are_read_in_the_viewers_zone_as_well(in_tokyo: Browser) -> None:
-    inline = {"periodictask_set-TOTAL_FORMS": "0", "periodictask_set-INITIAL_FORMS": "0"}
-    form = {"clocked_time_0": "2026-12-24", "clocked_time_1": "12:00", **inline}
-    assert (
-        in_tokyo.client.post("/admin/django_celery_beat/clockedschedule/add/", form).status_code
-        == 302
-    )
-    assert ClockedSchedule.objects.get().clocked_time == dt.datetime(
-        2026, 12, 24, 3, 0, tzinfo=dt.UTC
-    )
 
 
 def test_live_parts_are_in_the_same_zone_as_their_page(

@@ -97,7 +97,7 @@ def _log_in(page: Page, site: str, username: str, password: str) -> None:
 def _make_a_guild(page: Page, name: str) -> None:
     page.get_by_label("Name").fill(name)
     page.get_by_label("Game").select_option("Whiteout Survival")
-    page.get_by_label("Realm").fill("1042")
+    page.get_by_label("State or kingdom").fill("1042")
     page.get_by_role("button", name="Save", exact=True).click()
     expect(page.locator("#result_list").get_by_role("link", name=name, exact=True)).to_be_visible()
 
@@ -143,7 +143,7 @@ def _find_who_is_left(page: Page, site: str) -> None:
     expect(page.locator(".cell-redeemed:not(.key)")).to_have_count(len(MEMBERS) - len(ASTRAY))
     left = page.locator(".cell-needs_correction:not(.key) a")
     expect(left).to_have_count(len(ASTRAY))
-    assert "Player ID and realm do not belong together" in str(
+    assert "Player ID and state do not belong together" in str(
         left.first.get_attribute("aria-label")
     )
     page.get_by_label("Members").select_option("without one of the codes")
@@ -157,7 +157,7 @@ def _correct_one_and_see_it_settle(page: Page) -> None:
     redemption = page.url
     expect(page.locator('[data-part="members"] .badge-needs_correction')).to_have_count(len(ASTRAY))
     page.locator('[data-part="members"]').get_by_role("link", name="Correct").first.click()
-    page.get_by_label("Realm").fill("77")
+    page.get_by_label("State").fill("77")
     page.get_by_role("button", name="Save", exact=True).click()
     page.goto(redemption)
     page.evaluate("window.neverReloaded = true")
@@ -184,7 +184,7 @@ def _press_redeem_now_twice(page: Page, site: str) -> list[str]:
     page.evaluate("window.neverReloaded = true")
     expect(page.locator(".timeline .event-refused")).to_have_count(1)
     expect(page.locator('[data-part="state"] .badge.tone-attention')).to_be_visible()
-    expect(page.locator(".timeline li").first).to_contain_text("unlocked")
+    expect(page.locator(".timeline li").first).to_contain_text("finished")
     assert page.evaluate("window.neverReloaded") is True
     live = page.locator("[data-live]").first.get_attribute("data-live")
     links = page.locator("#content a[href*='/change/']").evaluate_all(

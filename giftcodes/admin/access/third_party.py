@@ -1,4 +1,4 @@
-"""Admin pages of other packages in our layout: users, groups, logins, and the schedule of tasks."""
+"""Admin pages of other packages in our layout: users, groups and logins."""
 
 from __future__ import annotations
 
@@ -11,25 +11,7 @@ from django.contrib import admin
 from django.contrib.auth.models import Group, User
 from django.db.models import Model
 from django.utils.translation import gettext_lazy as _
-from django_celery_beat.admin import (
-    ClockedScheduleAdmin,
-    CrontabScheduleAdmin,
-    IntervalScheduleAdmin,
-    PeriodicTaskAdmin,
-    PeriodicTaskForm,
-    PeriodicTaskInline,
-    SolarScheduleAdmin,
-    TaskSelectWidget,
-)
-from django_celery_beat.models import (
-    ClockedSchedule,
-    CrontabSchedule,
-    IntervalSchedule,
-    PeriodicTask,
-    SolarSchedule,
-)
-from unfold.admin import ModelAdmin, TabularInline
-from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
+from unfold.admin import ModelAdmin
 
 from giftcodes.admin.access.users import PersonAdmin, RoleGroupAdmin
 from giftcodes.admin.common.base import Scoped
@@ -37,27 +19,6 @@ from giftcodes.admin.common.base import Scoped
 if TYPE_CHECKING:
     from django.db.models import QuerySet
     from django.http import HttpRequest
-
-
-class FramedTaskSelect(UnfoldAdminSelectWidget, TaskSelectWidget):
-    """The tasks that Celery knows, in a select field of Unfold."""
-
-
-class FramedTaskForm(PeriodicTaskForm):
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.fields["task"].widget = UnfoldAdminTextInputWidget()
-        self.fields["regtask"].widget = FramedTaskSelect()
-
-
-class FramedTaskAdmin(Scoped, PeriodicTaskAdmin, ModelAdmin):
-    form = FramedTaskForm
-    # The package's template contains an inline script, which the content security policy forbids.
-    change_form_template = None
-
-
-class FramedTaskInline(TabularInline, PeriodicTaskInline):
-    pass
 
 
 class FramedAttemptAdmin(Scoped, AccessAttemptAdmin, ModelAdmin):
@@ -81,22 +42,9 @@ class FramedLoginAdmin(Scoped, AccessLogAdmin, ModelAdmin):
         return False
 
 
-def _framed(base: type[Any], **attributes: Any) -> type[Any]:
-    return type(f"Framed{base.__name__}", (Scoped, base, ModelAdmin), attributes)
-
-
-def _schedule(base: type[Any]) -> type[Any]:
-    return _framed(base, inlines=[FramedTaskInline])
-
-
 PAGES: dict[type[Model], type[Any]] = {
     User: PersonAdmin,
     Group: RoleGroupAdmin,
-    PeriodicTask: FramedTaskAdmin,
-    IntervalSchedule: _schedule(IntervalScheduleAdmin),
-    CrontabSchedule: _schedule(CrontabScheduleAdmin),
-    ClockedSchedule: _schedule(ClockedScheduleAdmin),
-    SolarSchedule: _schedule(SolarScheduleAdmin),
     AccessAttempt: FramedAttemptAdmin,
     AccessLog: FramedLoginAdmin,
 }

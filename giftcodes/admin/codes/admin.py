@@ -101,6 +101,7 @@ class GiftCodeAdmin(KeepsHistory):
         "expires_at",
         "reason",
     ]
+    phone_columns = ("__str__", "state_shown", "provider", "expires_at")
     list_filter = ["state", "provider", "source"]
     search_fields = ["code"]
     actions = ["redeem_now", "reopen_codes", "reissue_codes", "close_codes", "delete_codes"]

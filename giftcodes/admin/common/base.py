@@ -20,6 +20,7 @@ from giftcodes.admin.common import lookups, scope
 from giftcodes.admin.common.back import page_before
 from giftcodes.admin.common.html import list_url
 from giftcodes.admin.common.row_select import RowSelect, RowSelectMultiple, can_be_id
+from giftcodes.admin_menu import page_of
 from giftcodes.domain.text import clean_name, clean_token
 from giftcodes.form_fields import WholeNumberField
 from giftcodes.models.fields import without_notes
@@ -101,6 +102,14 @@ class Scoped(_Mixin):
         """Whether the field is the primary key, by which alone pages find and name rows."""
         key = self.opts.pk
         return key is not None and to_field in (key.name, key.attname)
+
+    def changelist_view(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> Any:
+        """The list, with the sentence of the menu that says what it is for."""
+        page = page_of(self.opts.label_lower)
+        intro = {"intro": page.purpose} if page else {}
+        return super().changelist_view(request, {**intro, **(extra_context or {})})
 
     def get_changelist_instance(self, request: HttpRequest) -> ChangeList:
         """The list with its filters.
@@ -270,6 +279,8 @@ class Page(Scoped, _ModelAdmin):
     reserved: tuple[str, ...] = ()
 
     list_per_page = 50
+    #: The columns that a phone shows. If empty, the first four.
+    phone_columns: tuple[str, ...] = ()
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:  # noqa: ARG002
         return PageOfRows
@@ -277,8 +288,8 @@ class Page(Scoped, _ModelAdmin):
     def decorate(self, request: HttpRequest, rows: list[Any]) -> None:
         """Add the values that the columns show to the rows, in a fixed number of queries."""
 
-    def list_links(self, request: HttpRequest) -> list[tuple[str, Any]]:  # noqa: ARG002
-        """Links above the list, each an address and its words."""
+    def get_list_links(self, request: HttpRequest) -> list[tuple[str, Any]]:  # noqa: ARG002
+        """The buttons above the list: the address and the words of each."""
         return []
 
     def changelist_view(
@@ -287,7 +298,7 @@ class Page(Scoped, _ModelAdmin):
         words = {
             "intro": self.intro,
             "empty_hint": self.empty_hint,
-            "list_links": self.list_links(request),
+            "list_links": self.get_list_links(request),
         }
         return super().changelist_view(request, {**words, **(extra_context or {})})
 

@@ -14,6 +14,7 @@ from django.utils.translation import gettext_lazy as _
 from giftcodes.admin.common.action_report import Report
 from giftcodes.admin.common.base import Page
 from giftcodes.admin.common.versions import entries_of
+from giftcodes.models.game_words import place_word
 from giftcodes.models.start_rules import providers_on
 
 if TYPE_CHECKING:
@@ -38,6 +39,14 @@ class Editable(Page):
         columns = {field.name for field in obj._meta.concrete_fields}
         if changed := [name for name in form.changed_data if name in columns]:
             obj.save(update_fields=changed)
+
+    def get_form(
+        self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any
+    ) -> Any:
+        """Label the state or kingdom in the words of the row's game."""
+        guild = getattr(obj, "guild", obj)
+        labels = {"realm": place_word(getattr(guild, "provider", ""))}
+        return super().get_form(request, obj, change, **{"labels": labels, **kwargs})
 
     def formfield_for_choice_field(
         self, db_field: Field[Any, Any], request: HttpRequest, **kwargs: Any

@@ -14,6 +14,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from axes.models import AccessAttempt, AccessLog
+from django.contrib.admin.models import LogEntry
 from django.contrib.auth.models import Group, User
 from django.db.models import CharField, Model, Q
 from django.db.models.functions import Cast
@@ -126,6 +127,20 @@ def _alarms(person: Person) -> Q:
     )
 
 
+def _changes(person: Person) -> Q:
+    """What people did with the rows that belong to the person's guilds."""
+    own = Q(pk__in=[])
+    for model in (Guild, Member, Redemption, MemberImport, Channel):
+        rows = model._default_manager.filter(RULES[model](person)).order_by()
+        ids = rows.annotate(logged=Cast("pk", CharField())).values("logged")
+        own |= Q(
+            content_type__app_label=model._meta.app_label,
+            content_type__model=model._meta.model_name,
+            object_id__in=ids,
+        )
+    return own
+
+
 def _kinds_about(model: type[Model]) -> list[str]:
     return [kind for kind, name in SUBJECT_MODELS.items() if name == model._meta.model_name]
 
@@ -142,6 +157,7 @@ RULES: dict[type[Model], Callable[[Person], Q]] = {
     Announcement: _of_guild("redemption__guild"),
     Channel: _of_guild("guild"),
     Alarm: _alarms,
+    LogEntry: _changes,
     # Only operators see how the system runs, and who may log in.
     **dict.fromkeys(
         (

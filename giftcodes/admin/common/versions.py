@@ -86,7 +86,7 @@ def entries_of(row: Any, person: scope.Person) -> tuple[list[Entry], bool]:
     pairs = pairwise(versions if has_older else [None, *versions])
     of_versions = [entry for pair in pairs if (entry := _of_version(*pair, related))]
     of_actions = list(_logged(row, versions[0].history_date if versions else None))
-    named = _with_guilds([*of_versions, *of_actions], person)
+    named = with_guilds([*of_versions, *of_actions], person)
     entries = named[: len(of_versions)]
     for logged in named[len(of_versions) :]:
         _add(logged, entries)
@@ -94,7 +94,7 @@ def entries_of(row: Any, person: scope.Person) -> tuple[list[Entry], bool]:
     return entries[:MOST_ENTRIES], has_older or len(entries) > MOST_ENTRIES
 
 
-def _with_guilds(entries: list[Entry], person: scope.Person) -> list[Entry]:
+def with_guilds(entries: list[Entry], person: scope.Person) -> list[Entry]:
     """The entries. Their words name only the guilds that this person may see."""
     moves = [move for entry in entries for move in _MOVES.finditer(entry.words)]
     if not moves:

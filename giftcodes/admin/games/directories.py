@@ -14,6 +14,7 @@ from django.utils.translation import gettext_lazy as _
 from giftcodes.admin.common.base import History
 from giftcodes.admin.common.html import badge
 from giftcodes.models import Directory, DirectoryLookup, Member
+from giftcodes.models.game_words import place_word, places
 
 if TYPE_CHECKING:
     from django.utils.safestring import SafeString
@@ -22,7 +23,8 @@ if TYPE_CHECKING:
 @admin.register(Directory)
 class DirectoryAdmin(History):
     intro = _(
-        "Services that know names and realms of players. They are asked once a week, and only for "
+        "Services that look up the names of players, and their state or kingdom. They are asked "
+        "once a week, and only for "
         "members who have consented."
     )
     empty_hint = _(
@@ -73,7 +75,7 @@ class DirectoryLookupAdmin(History):
         "provider",
         "said",
         "name",
-        "realm",
+        "place_shown",
         "answered_at",
         "due_at",
         "failures",
@@ -82,6 +84,11 @@ class DirectoryLookupAdmin(History):
     search_fields = ["=player_id"]
     search_help_text = _("Player ID")
     ordering = ["-id"]
+
+    @admin.display(description=places(), ordering="realm", empty_value="–")
+    def place_shown(self, lookup: DirectoryLookup) -> int | None:
+        """The number, under a heading in the words of the games."""
+        return lookup.realm
 
 
 def directory_words(member: Member) -> str:
@@ -99,5 +106,5 @@ def directory_words(member: Member) -> str:
     asked = localize(timezone.localtime(row.asked_at))
     said = row.get_said_display()
     if row.said == DirectoryLookup.Said.FOUND:
-        said = f"{row.name}, {config.realm_word} {row.realm}"
+        said = f"{row.name}, {place_word(config.name).lower()} {row.realm}"
     return gettext("Last asked %(asked)s. Answer: %(said)s.") % {"asked": asked, "said": said}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from django.conf import settings
 from django.contrib import admin
@@ -13,8 +13,9 @@ from giftcodes import tasks
 from giftcodes.admin.common.action_report import Report
 from giftcodes.admin.common.editing import Editable
 from giftcodes.admin.common.html import badge
-from giftcodes.admin.games.providers import ensure_rows, title_of
+from giftcodes.admin.games.providers import GameRows
 from giftcodes.models import Feed, Trigger
+from giftcodes.models.game_words import title_of
 from giftcodes.pipeline import poll as poll_step
 
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ _READ_ONLY = [
 
 
 @admin.register(Feed)
-class FeedAdmin(Editable):
+class FeedAdmin(GameRows, Editable):
     intro = _(
         "Where the codes come from. Each feed is polled automatically. The action “Poll now” polls "
         "a feed at once."
@@ -56,13 +57,6 @@ class FeedAdmin(Editable):
     def has_delete_permission(self, request: HttpRequest, obj: Feed | None = None) -> bool:  # noqa: ARG002
         """Always false: the settings decide which feeds there are."""
         return False
-
-    def changelist_view(
-        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
-    ) -> Any:
-        """List all feeds, including those that have not been polled yet."""
-        ensure_rows(Feed)
-        return super().changelist_view(request, extra_context)
 
     @admin.display(description=_("state"))
     def state_shown(self, feed: Feed) -> SafeString:

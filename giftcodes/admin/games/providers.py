@@ -6,16 +6,16 @@ from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
 from django.contrib import admin
-from django.db.models import Model
 from django.utils import timezone
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from giftcodes import tasks
 from giftcodes.admin.common.action_report import Report
-from giftcodes.admin.common.base import History
+from giftcodes.admin.common.base import History, Page
 from giftcodes.admin.common.html import badge
 from giftcodes.models import PauseKind, RateBudget
+from giftcodes.models.game_words import title_of
 from giftcodes.models.rate_budget import UNLIMITED
 from giftcodes.services import providers as pause_step
 
@@ -25,21 +25,24 @@ if TYPE_CHECKING:
     from django.utils.safestring import SafeString
 
 
-def ensure_rows(model: type[Model]) -> None:
-    """Create the missing rows of games, so that a game can be paused before its first request."""
-    known = set(model._default_manager.values_list("pk", flat=True))
-    missing = [model(pk=name) for name in settings.PROVIDERS if name not in known]
-    model._default_manager.bulk_create(missing, ignore_conflicts=True)
+class GameRows(Page):
+    """A model with one row for each game in the settings.
 
+    A row is created by the first request or poll of its game. Its page and the list exist before
+    that, so that a game can be paused at once, and so that no link to a game is ever dead.
+    """
 
-def title_of(provider: str) -> str:
-    """The title of a game, or its key if it is no longer in the settings."""
-    config = settings.PROVIDERS.get(provider)
-    return config.title if config else provider
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        """The rows of all games, including those that have not been created yet."""
+        rows = self.model._default_manager
+        known = set(rows.values_list("pk", flat=True))
+        missing = [self.model(pk=name) for name in settings.PROVIDERS if name not in known]
+        rows.bulk_create(missing, ignore_conflicts=True)
+        return super().get_queryset(request)
 
 
 @admin.register(RateBudget)
-class RateBudgetAdmin(History):
+class RateBudgetAdmin(GameRows, History):
     intro = _(
         "The requests that each game accepts. A game can be paused; requests under way finish."
     )
@@ -53,6 +56,7 @@ class RateBudgetAdmin(History):
         "pause_reason",
         "last_answer_at",
     ]
+    phone_columns = ("provider", "state_shown", "used_shown", "paused_until")
     actions = ["pause_providers", "resume_providers"]
     buttons = ("pause_providers", "resume_providers")
     fieldsets = [
@@ -71,13 +75,6 @@ class RateBudgetAdmin(History):
         ),
     ]
     readonly_fields = ["state_shown", "used_shown", "configured"]
-
-    def changelist_view(
-        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
-    ) -> Any:
-        """List all games, including those that have not had a request yet."""
-        ensure_rows(RateBudget)
-        return super().changelist_view(request, extra_context)
 
     @admin.display(description=_("state"), ordering="pause_kind")
     def state_shown(self, budget: RateBudget) -> SafeString:
@@ -111,7 +108,7 @@ class RateBudgetAdmin(History):
         words = gettext("%(requests)d requests in %(seconds)g seconds")
         return words % {"requests": config.rate.requests, "seconds": config.rate.seconds}
 
-    @admin.action(description=_("Pause provider"), permissions=["provider"])
+    @admin.action(description=_("Pause the game"), permissions=["provider"])
     def pause_providers(self, request: HttpRequest, budgets: QuerySet[RateBudget]) -> None:
         """Send no more requests until a person resumes the game."""
         report = Report()
@@ -130,7 +127,7 @@ class RateBudgetAdmin(History):
                 )
         report.tell(request)
 
-    @admin.action(description=_("Resume provider"), permissions=["provider"])
+    @admin.action(description=_("Resume the game"), permissions=["provider"])
     def resume_providers(self, request: HttpRequest, budgets: QuerySet[RateBudget]) -> None:
         """End any pause."""
         report = Report()

@@ -20,6 +20,7 @@ from giftcodes.admin.common.html import list_link
 from giftcodes.admin.members.import_page import import_link, may_import
 from giftcodes.admin.redemptions.runs import redeem_now
 from giftcodes.models import GiftCode, Guild, Member, Redemption
+from giftcodes.models.game_words import places
 from giftcodes.models.start_rules import guild_obstacle
 
 if TYPE_CHECKING:
@@ -40,7 +41,16 @@ class GuildAdmin(KeepsHistory):
         "again at any time."
     )
 
-    list_display = ["name", "provider", "realm", "members_shown", "active", "automatic", "priority"]
+    list_display = [
+        "name",
+        "provider",
+        "realm_shown",
+        "members_shown",
+        "active",
+        "automatic",
+        "priority",
+    ]
+    phone_columns = ("name", "provider", "realm_shown", "members_shown")
     list_filter = ["provider", "active", "automatic"]
     search_fields = ["name"]
     actions = ["redeem_now", "activate", "deactivate"]
@@ -79,6 +89,11 @@ class GuildAdmin(KeepsHistory):
         )
         kwargs["error_messages"] = {"name": {"unique": taken}}
         return super().get_form(request, obj, change, **kwargs)
+
+    @admin.display(description=places(), ordering="realm")
+    def realm_shown(self, guild: Guild) -> int:
+        """The number, under a heading in the words of the games."""
+        return guild.realm
 
     @admin.display(description=_("members"), ordering="members_number")
     def members_shown(self, guild: Guild) -> SafeString:

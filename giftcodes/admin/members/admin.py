@@ -17,7 +17,7 @@ from giftcodes import tasks
 from giftcodes.admin.common.action_report import Report
 from giftcodes.admin.common.confirmation import log
 from giftcodes.admin.common.editing import KeepsHistory
-from giftcodes.admin.common.html import NOTHING, badge, link, list_link
+from giftcodes.admin.common.html import badge, link, list_link
 from giftcodes.admin.games.directories import directory_words
 from giftcodes.admin.members.bulk_actions import move, set_realm
 from giftcodes.admin.members.export import csv_of, log_export, workbook_of
@@ -25,6 +25,7 @@ from giftcodes.admin.members.import_page import IMPORT_TITLE, import_url, may_im
 from giftcodes.admin.members.player_page import may_open
 from giftcodes.domain.numbers import row_id
 from giftcodes.models import Member, MemberRedemption
+from giftcodes.models.game_words import places
 from giftcodes.services.members import set_on_members
 
 if TYPE_CHECKING:
@@ -80,7 +81,8 @@ class MemberAdmin(KeepsHistory):
         "active again at any time."
     )
 
-    list_display = ["player_id", "nickname", "guild", "realm_shown", "active", "opted_out_shown"]
+    list_display = ["player_id", "nickname", "guild", "realm_shown", "state_shown"]
+    phone_columns = ("player_id", "nickname", "guild", "state_shown")
     list_select_related = ["guild"]
     list_filter = ["active", "opted_out", "guild__provider", "guild"]
     search_fields = ["player_id", "nickname", "guild__name"]
@@ -95,16 +97,20 @@ class MemberAdmin(KeepsHistory):
         rows: QuerySet[Member] = super().get_queryset(request)
         return rows.annotate(realm_now=Coalesce("realm", "guild__realm"))
 
-    def list_links(self, request: HttpRequest) -> list[tuple[str, Any]]:
-        """A link to the import of members, into the guild of the list."""
-        if not may_import(request.user):
-            return []
-        return [(import_url(row_id(request.GET.get("guild__id__exact"))), IMPORT_TITLE)]
+    def get_list_links(self, request: HttpRequest) -> list[tuple[str, Any]]:
+        """Offer the import into the guild of the list, and the page on which a player opts out."""
+        links = []
+        if may_import(request.user):
+            guild_id = row_id(request.GET.get("guild__id__exact"))
+            links.append((import_url(guild_id), IMPORT_TITLE))
+        if may_open(request.user):
+            links.append((reverse("admin:player"), _("Enter a player's wish")))
+        return links
 
     def get_readonly_fields(self, request: HttpRequest, obj: Member | None = None) -> list[str]:  # noqa: ARG002
         """The player and the guild cannot be changed, because they identify the member."""
         return (
-            ["opted_out_shown", "joined_at", "look_at", "directory", "wishes", "guild", "player_id"]
+            ["state_shown", "joined_at", "look_at", "directory", "wishes", "guild", "player_id"]
             if obj
             else []
         )
@@ -112,7 +118,7 @@ class MemberAdmin(KeepsHistory):
     def get_fieldsets(self, request: HttpRequest, obj: Member | None = None) -> Any:
         """Leave out the history fields when a member is added."""
         if obj:
-            shown = ["active", "opted_out_shown", "consented_on", "joined_at", "look_at"]
+            shown = ["active", "state_shown", "consented_on", "joined_at", "look_at"]
             if directory_words(obj):
                 shown.append("directory")
             redeeming = (
@@ -122,14 +128,16 @@ class MemberAdmin(KeepsHistory):
             return [(None, {"fields": [*PLAYER, "notes"]}), redeeming]
         return [(None, {"fields": [*PLAYER, "active", "consented_on", "notes"]})]
 
-    @admin.display(description=_("opted out"), ordering="opted_out")
-    def opted_out_shown(self, member: Member) -> SafeString | str:
-        """A badge, because a tick or a cross would suggest that an opt-out is good or bad."""
-        return badge("opted-out", _("opted out")) if member.opted_out else NOTHING
+    @admin.display(description=_("membership"), ordering="active")
+    def state_shown(self, member: Member) -> SafeString:
+        """Whether codes are redeemed for the member. Nothing is green for a player who left."""
+        if member.opted_out:
+            return badge("opted-out", _("opted out"))
+        return badge("active", _("active")) if member.active else badge("off", _("inactive"))
 
-    @admin.display(description=_("realm"), ordering="realm_now")
+    @admin.display(description=places(), ordering="realm_now")
     def realm_shown(self, member: Member) -> str:
-        """The realm of the guild, or the member's own realm."""
+        """The state or kingdom of the guild, or the member's own."""
         return str(member.guild.realm) if member.realm is None else _("%d (own)") % member.realm
 
     @admin.display(description=_("see also"))
@@ -182,7 +190,7 @@ class MemberAdmin(KeepsHistory):
         """Ask for the guild, show the effects, and move the members after confirmation."""
         return move(request, self, members)
 
-    @admin.action(description=_("Set the realm …"), permissions=["change"])
+    @admin.action(description=_("Set the state or kingdom …"), permissions=["change"])
     def set_realm(self, request: HttpRequest, members: QuerySet[Member]) -> HttpResponse | None:
         """Ask for the realm and set it.
 

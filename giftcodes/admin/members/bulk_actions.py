@@ -1,4 +1,4 @@
-"""Actions on many members that ask for a value first: move to a guild, set the realm."""
+"""Actions on many members that ask for a value first: move to a guild, set the state or kingdom."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from giftcodes.admin.common.confirmation import SHOWN, confirmation_page, group,
 from giftcodes.form_fields import WholeNumberField
 from giftcodes.models import Guild, Member
 from giftcodes.models.fields import without_notes
+from giftcodes.models.game_words import place_word, places
 from giftcodes.models.guild import own_realm
 from giftcodes.services.members import MoveResult, move_members, set_on_members
 
@@ -42,12 +43,12 @@ class RealmForm(forms.Form):
     """The state or kingdom number."""
 
     realm = WholeNumberField(
-        label=_("Realm"),
+        label=places(),
         required=False,
         min_value=1,
         max_value=999_999,
         widget=forms.TextInput({"inputmode": "numeric"}),
-        help_text=_("The state or kingdom number. Leave it empty to use the guild's."),
+        help_text=_("A number. Leave it empty to use the guild's."),
     )
 
 
@@ -140,9 +141,11 @@ def set_realm(request: HttpRequest, page: Page, members: QuerySet[Member]) -> Ht
             request,
             page,
             "set_realm",
-            title=_("Set the realm of members"),
-            intro=_("Members without a code because of a wrong realm are tried again at once."),
-            confirm=_("Set the realm"),
+            title=_("Set the state or kingdom of members"),
+            intro=_(
+                "Members who have no code because the number was wrong are asked for again at once."
+            ),
+            confirm=_("Set it"),
             groups=[group(_("Chosen"), "pending", members)],
             form=form,
             is_asking=True,
@@ -154,12 +157,16 @@ def set_realm(request: HttpRequest, page: Page, members: QuerySet[Member]) -> Ht
     report = Report()
     for member in changed:
         report.done(
-            gettext("%(member)s has realm %(realm)s now.")
-            % {"member": member, "realm": member.realm or member.guild.realm}
+            gettext("%(member)s is in %(place)s %(number)s now.")
+            % {
+                "member": member,
+                "place": place_word(member.guild.provider),
+                "number": member.realm or member.guild.realm,
+            }
         )
     for member in same:
-        report.nothing(gettext("%s has this realm already.") % member)
-    log(request, changed, gettext("Set the realm."))
+        report.nothing(gettext("%s is there already.") % member)
+    log(request, changed, gettext("Set the state or kingdom."))
     if changed:
         tasks.enqueue_on_commit(tasks.catch_up, sorted({member.guild_id for member in changed}))
     report.tell(request)

@@ -45,6 +45,7 @@ class MemberImportAdmin(History):
         "reactivated",
         "undone_shown",
     ]
+    phone_columns = ("at", "guild", "user", "undone_shown")
     list_select_related = ["guild", "user", "undone_by"]
     list_filter = ["guild", "source"]
     search_fields = ["guild__name"]
@@ -54,7 +55,7 @@ class MemberImportAdmin(History):
     actions = ["undo"]
     change_form_template = "admin/giftcodes/import/change_form.html"
 
-    def list_links(self, request: HttpRequest) -> list[tuple[str, Any]]:
+    def get_list_links(self, request: HttpRequest) -> list[tuple[str, Any]]:
         """A link to the import of members, into the guild of the list."""
         if not may_import(request.user):
             return []

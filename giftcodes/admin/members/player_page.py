@@ -10,13 +10,11 @@ from django.core.exceptions import PermissionDenied
 from django.http import HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import reverse
-from django.utils.html import format_html
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from giftcodes import tasks
 from giftcodes.admin.common import scope
-from giftcodes.admin.common.base import History
 from giftcodes.admin.common.confirmation import log
 from giftcodes.admin.common.editing import game_choices
 from giftcodes.domain.numbers import row_id
@@ -139,25 +137,3 @@ _WISHES = {"opt_out": _opt_out, "opt_in": _opt_in, "export": _export, "erase": _
 def _note(request: HttpRequest, provider: str, player_id: str, words: str) -> None:
     """Add words to the history of the opt-out, which identifies the player only by a hash."""
     log(request, [OptOut(player_hash=player_hash(provider, player_id))], words)
-
-
-@admin.register(OptOut)
-class OptOutAdmin(History):
-    intro = _(
-        "Players who do not want codes to be redeemed for them. Only a keyed hash of each is kept."
-    )
-    empty_hint = _("No player has opted out.")
-    list_display = ["player_hash", "created_at"]
-    ordering = ["-created_at"]
-
-    def changelist_view(
-        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
-    ) -> Any:
-        """Add a link to the page for a player's wish."""
-        here = {}
-        if may_open(request.user):
-            page_link = format_html(
-                '<a href="{}">{}</a>', reverse("admin:player"), _("Enter a player's wish")
-            )
-            here = {"intro": format_html("{} {}", self.intro, page_link)}
-        return super().changelist_view(request, {**here, **(extra_context or {})})

@@ -1,5 +1,5 @@
 """The state of the system: dashboard, alarms, announcements, journal and requests."""
 
-from giftcodes.admin.monitoring import alarms, announcements, journal
+from giftcodes.admin.monitoring import alarms, announcements, changes, journal, schedule
 
-__all__ = ["alarms", "announcements", "journal"]
+__all__ = ["alarms", "announcements", "changes", "journal", "schedule"]

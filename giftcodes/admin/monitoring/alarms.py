@@ -6,14 +6,15 @@ from typing import TYPE_CHECKING, Any
 
 from django.apps import apps
 from django.contrib import admin
-from django.utils.html import format_html, format_html_join
+from django.utils.html import format_html_join
 from django.utils.translation import gettext_lazy as _
 
 from giftcodes.admin.common.base import History
-from giftcodes.admin.common.html import NOTHING, badge, model_url
+from giftcodes.admin.common.html import NOTHING, badge, link
 from giftcodes.admin.monitoring.announcements import delivery_badge
 from giftcodes.models import Alarm, Heartbeat
 from giftcodes.models.alarm import SUBJECT_MODELS
+from giftcodes.models.game_words import title_of
 
 if TYPE_CHECKING:
     from django.db.models import QuerySet
@@ -64,8 +65,8 @@ class AlarmAdmin(History):
         name = SUBJECT_MODELS.get(alarm.kind)
         if name is None:
             return alarm.subject
-        url = model_url(apps.get_model("giftcodes", name), "change", alarm.subject)
-        return format_html('<a href="{}">{}</a>', url, alarm.subject)
+        row = apps.get_model("giftcodes", name)._default_manager.filter(pk=alarm.subject).first()
+        return link(row) if row else title_of(alarm.subject)
 
     @admin.display(description=_("notices to the operator"))
     def notices(self, alarm: Alarm) -> SafeString | str:

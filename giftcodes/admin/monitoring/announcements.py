@@ -50,6 +50,7 @@ class AnnouncementAdmin(History):
         "edited_at",
         "error",
     ]
+    phone_columns = ("created_at", "kind", "redemption", "delivery_shown")
     list_select_related = ["redemption__guild__channel", "redemption__gift_code"]
     list_filter = ["state", "kind", "redemption__gift_code__provider", "redemption__guild"]
     search_fields = ["redemption__guild__name", "redemption__gift_code__code"]

@@ -10,6 +10,7 @@ from django.utils.translation import gettext_lazy as _
 from giftcodes.admin.common.base import History
 from giftcodes.admin.common.html import NOTHING, badge, link
 from giftcodes.models import Attempt, PrunedFigure, RedemptionEvent, Trigger
+from giftcodes.models.game_words import places
 
 if TYPE_CHECKING:
     from django.db.models import QuerySet
@@ -33,7 +34,9 @@ def journal_lines(events: QuerySet[RedemptionEvent]) -> list[dict[str, Any]]:
 
 @admin.register(RedemptionEvent)
 class RedemptionEventAdmin(History):
-    intro = _("Every lock, refusal, stop and reopening, with the person or task that asked for it.")
+    intro = _(
+        "Every start, end, refusal, stop and reopening, with the person or task that asked for it."
+    )
     empty_hint = _("Nothing has happened yet.")
 
     list_display = [
@@ -92,6 +95,7 @@ class AttemptAdmin(History):
         "msg",
         "latency_ms",
     ]
+    phone_columns = ("sent_at", "player_id", "gift_code", "outcome_shown")
     list_select_related = ["gift_code", "member_redemption__redemption__guild"]
     list_filter = ["outcome", "gift_code__provider", "member_redemption__redemption__guild"]
     search_fields = [
@@ -105,7 +109,7 @@ class AttemptAdmin(History):
         "member_redemption_link",
         "gift_code",
         "player_id",
-        "realm",
+        "place_shown",
         "token",
         "sent_at",
         "answered_at",
@@ -116,11 +120,16 @@ class AttemptAdmin(History):
         "msg",
         "body",
     ]
-    readonly_fields = ["member_redemption_link", "outcome_shown"]
+    readonly_fields = ["member_redemption_link", "place_shown", "outcome_shown"]
 
     @admin.display(description=_("guild"), ordering="member_redemption__redemption__guild__name")
     def guild(self, attempt: Attempt) -> str:
         return attempt.member_redemption.redemption.guild.name
+
+    @admin.display(description=places(), ordering="realm")
+    def place_shown(self, attempt: Attempt) -> int:
+        """The number in the request, under a heading in the words of the games."""
+        return attempt.realm
 
     @admin.display(description=_("outcome"), ordering="outcome")
     def outcome_shown(self, attempt: Attempt) -> SafeString:

@@ -34,9 +34,7 @@ _EXPECTED = (RunState.RUNNING, RunState.PENDING)
 
 @admin.register(Redemption)
 class RedemptionAdmin(History):
-    intro = _(
-        "Each code for each guild. A redemption is locked while it runs: a second start is refused."
-    )
+    intro = _("Each code for each guild. While a redemption runs, a second start is refused.")
     empty_hint = _(
         "No redemptions yet: they appear as soon as there is a guild and a code of its game."
     )
@@ -50,6 +48,7 @@ class RedemptionAdmin(History):
         "locked_at",
         "unlocked_at",
     ]
+    phone_columns = ("__str__", "state_shown", "progress")
     list_select_related = ["guild", "gift_code", "triggered_by"]
     list_filter = ["state", "trigger", "gift_code__provider", "guild"]
     linked_lookups = ("gift_code__id__exact",)

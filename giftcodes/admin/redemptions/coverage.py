@@ -24,6 +24,7 @@ from giftcodes.domain.text import clean_name
 from giftcodes.domain.transitions import SETTLED, State
 from giftcodes.models import GiftCode, Guild, Member, MemberRedemption, Redemption
 from giftcodes.models.fields import without_notes
+from giftcodes.models.game_words import spoken
 from giftcodes.models.member_redemption import STATE_LABELS
 from giftcodes.queries.coverage import (
     CodeCoverage,
@@ -194,11 +195,9 @@ def _members(guild: Guild, wish: Wish, columns: list[Column]) -> QuerySet[Member
 
 def _rows(page: Page[Member], columns: list[Column]) -> list[tuple[Member, list[Cell]]]:
     """Each member of a page, with a cell for each code."""
-    members = list(page)
-    cells = {
-        pair: cell(standing)
-        for pair, standing in standings(members, [column.code for column in columns]).items()
-    }
+    members, codes = list(page), [column.code for column in columns]
+    provider = codes[0].provider if codes else ""
+    cells = {pair: cell(standing, provider) for pair, standing in standings(members, codes).items()}
     missing = Cell("missing", "·", str(MISSING))
     return [
         (member, [cells.get((member.pk, column.code.pk), missing) for column in columns])
@@ -206,8 +205,8 @@ def _rows(page: Page[Member], columns: list[Column]) -> list[tuple[Member, list[
     ]
 
 
-def cell(standing: Standing) -> Cell:
-    """The cell of a member redemption.
+def cell(standing: Standing, provider: str = "") -> Cell:
+    """The cell of a member redemption, in the words of the game.
 
     If the player has the code, the cell needs no reason and no link.
     """
@@ -215,7 +214,7 @@ def cell(standing: Standing) -> Cell:
     sign = SIGNS[standing.state]
     if standing.state in SETTLED:
         return Cell(standing.state, sign, label)
-    words = f"{label}: {standing.reason}" if standing.reason else label
+    words = f"{label}: {spoken(standing.reason, provider)}" if standing.reason else label
     url = page_url(MemberRedemption(pk=standing.member_redemption_id))
     return Cell(standing.state, sign, words, url)
 

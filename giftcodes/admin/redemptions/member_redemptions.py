@@ -14,6 +14,7 @@ from giftcodes.admin.common.html import NOTHING, badge, link
 from giftcodes.domain.outcomes import meaning
 from giftcodes.domain.transitions import State
 from giftcodes.models import Attempt, MemberRedemption
+from giftcodes.models.game_words import place_word, places, spoken
 from giftcodes.models.member_redemption import STATE_LABELS
 
 if TYPE_CHECKING:
@@ -60,11 +61,16 @@ class AttemptInline(_Tabular):
         "http_status",
         "err_code",
         "msg",
-        "realm",
+        "place_shown",
         "latency_ms",
         "body",
     )
     readonly_fields = fields
+
+    @admin.display(description=places())
+    def place_shown(self, attempt: Attempt) -> int:
+        """The number in the request, under a heading in the words of the games."""
+        return attempt.realm
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         return super().get_queryset(request).order_by("-id")
@@ -95,6 +101,7 @@ class MemberRedemptionAdmin(History):
         "reason_shown",
         "next_attempt_at",
     ]
+    phone_columns = ("player_id", "nickname", "gift_code", "state_shown")
     list_select_related = ["member", "gift_code", "redemption__guild"]
     list_filter = ["state", "gift_code__provider", "redemption__guild"]
     linked_lookups = ("redemption__id__exact",)
@@ -123,7 +130,7 @@ class MemberRedemptionAdmin(History):
                 "fields": [
                     "requests",
                     "tries",
-                    "asked_realm",
+                    "asked_place",
                     "next_attempt_at",
                     "settled_at",
                     "created_at",
@@ -134,6 +141,7 @@ class MemberRedemptionAdmin(History):
         (_("Claim"), {"fields": ["token", "lease_until", "permit_until"], "classes": ["collapse"]}),
     ]
     readonly_fields = (
+        "asked_place",
         "member_link",
         "redemption_link",
         "state_shown",
@@ -159,7 +167,14 @@ class MemberRedemptionAdmin(History):
 
     @admin.display(description=_("reason"))
     def reason_shown(self, row: MemberRedemption) -> str:
-        return row.full_reason
+        return spoken(row.full_reason, row.gift_code.provider)
+
+    @admin.display(description=_("asked for"))
+    def asked_place(self, row: MemberRedemption) -> str:
+        """The state or kingdom of the last request."""
+        if row.asked_realm is None:
+            return NOTHING
+        return f"{place_word(row.gift_code.provider)} {row.asked_realm}"
 
     @admin.display(description=_("nickname"), ordering="member__nickname")
     def nickname(self, row: MemberRedemption) -> str:

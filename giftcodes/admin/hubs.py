@@ -1,0 +1,32 @@
+"""The pages Activity, Games and feeds, and System: what is behind each, with a sentence on it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from django.contrib import admin
+from django.core.exceptions import PermissionDenied
+from django.template.response import TemplateResponse
+
+from giftcodes.admin_menu import MENU
+
+if TYPE_CHECKING:
+    from django.http import HttpRequest, HttpResponse
+
+
+def hub(request: HttpRequest, name: str) -> HttpResponse:
+    """Show the pages of a menu entry that the person may see.
+
+    Args:
+        request: the person's request.
+        name: the entry's `hub`.
+
+    Raises:
+        PermissionDenied: the person may see none of them.
+    """
+    entry = next(entry for entry in MENU if entry.hub == name)
+    pages = entry.pages_for(request.user)
+    if not pages:
+        raise PermissionDenied
+    context = {**admin.site.each_context(request), "title": entry.title, "pages": pages}
+    return TemplateResponse(request, "frame/hub.html", context)

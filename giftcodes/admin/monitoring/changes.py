@@ -1,0 +1,103 @@
+"""What people did in the admin, newest first: who, when, with which row."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from django.contrib import admin
+from django.contrib.admin.models import LogEntry
+from django.contrib.admin.utils import unquote
+from django.contrib.contenttypes.models import ContentType
+from django.http import HttpResponseRedirect
+from django.urls import NoReverseMatch
+from django.utils.html import format_html
+from django.utils.text import capfirst
+from django.utils.translation import gettext_lazy as _
+
+from giftcodes.admin.common.base import History
+from giftcodes.admin.common.html import NOTHING, model_url
+from giftcodes.admin.common.versions import Entry, with_guilds
+
+if TYPE_CHECKING:
+    from django.db.models import QuerySet
+    from django.http import HttpRequest, HttpResponse
+    from django.utils.safestring import SafeString
+
+_PERMISSION = "giftcodes.view_guild"
+
+
+@admin.register(LogEntry)
+class ChangeAdmin(History):
+    """The log of the admin. A person sees the entries about rows that they may see."""
+
+    intro = _(
+        "What people did here, newest first. The history of a guild, a member or a code also shows "
+        "each value before and after, and what was done on the command line."
+    )
+    empty_hint = _("No person has changed anything yet.")
+    list_display = ["action_time", "user", "row_shown", "words_shown"]
+    list_display_links = None
+    phone_columns = ("action_time", "user", "row_shown", "words_shown")
+    list_select_related = ["user", "content_type"]
+    search_fields = ["object_repr", "user__username"]
+    search_help_text = _("Name of the row or of the person")
+    ordering = ["-action_time", "-id"]
+
+    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Whoever may see guilds may see what was done with them."""
+        return bool(request.user.has_perm(_PERMISSION)) and self._is_own(request, obj)
+
+    def has_module_permission(self, request: HttpRequest) -> bool:  # noqa: ARG002
+        """The pages of apps do not list the log."""
+        return False
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[LogEntry]:
+        """Only entries about kinds of rows that the person may see."""
+        kinds = [
+            (model._meta.app_label, model._meta.model_name)
+            for model, page in self.admin_site._registry.items()
+            if model is not LogEntry and page.has_view_permission(request)
+        ]
+        known = ContentType.objects.all()
+        ids = [kind.pk for kind in known if (kind.app_label, kind.model) in kinds]
+        rows: QuerySet[LogEntry] = super().get_queryset(request)
+        return rows.filter(content_type__in=ids)
+
+    def change_view(
+        self,
+        request: HttpRequest,
+        object_id: str,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> HttpResponse:
+        """An entry has no page of its own: it leads to the list."""
+        del form_url, extra_context
+        self.get_object(request, unquote(object_id))
+        return HttpResponseRedirect(self.list_url)
+
+    def decorate(self, request: HttpRequest, rows: list[LogEntry]) -> None:
+        """Add the words of each entry. They name only guilds that the person may see."""
+        entries = [
+            Entry(row.action_time, row.user.get_username(), row.get_change_message())
+            for row in rows
+        ]
+        for row, entry in zip(rows, with_guilds(entries, request.user), strict=True):
+            row.words = entry.words  # type: ignore[attr-defined]
+
+    @admin.display(description=_("what"))
+    def row_shown(self, entry: LogEntry) -> SafeString | str:
+        """The kind and the name of the row, with a link if it has a page."""
+        kind = entry.content_type
+        model = kind.model_class() if kind else None
+        if kind is None or model is None:
+            return entry.object_repr or NOTHING
+        words = f"{capfirst(model._meta.verbose_name)} {entry.object_repr}"
+        try:
+            url = model_url(model, "change", entry.object_id)
+        except NoReverseMatch:
+            return words
+        return format_html('<a href="{}">{}</a>', url, words)
+
+    @admin.display(description=_("done"))
+    def words_shown(self, entry: LogEntry) -> str:
+        return str(entry.words) or str(_("Added.") if entry.is_addition() else NOTHING)  # type: ignore[attr-defined]

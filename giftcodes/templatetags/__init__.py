@@ -1,0 +1,1 @@
+"""Tags for the frame around each page."""

@@ -1,0 +1,97 @@
+"""Tags for the frame around each page: the breadcrumbs, and the columns of a list on a phone."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from django import template
+from django.contrib.admin.utils import quote
+from django.db.models import Model
+from django.urls import NoReverseMatch, reverse
+from django.utils.text import capfirst
+from django.utils.translation import gettext as _
+
+from giftcodes.admin_menu import entry_at, page_of
+from giftcodes.models.game_words import place_word, spoken
+
+if TYPE_CHECKING:
+    from django.contrib.admin.views.main import ChangeList
+    from django.template import Context
+
+register = template.Library()
+
+#: How many columns of a list a phone shows, unless the list names them in `phone_columns`.
+_PHONE_COLUMNS = 4
+
+
+@register.inclusion_tag("frame/breadcrumbs.html", takes_context=True)
+def breadcrumbs(context: Context) -> dict[str, Any]:
+    """The way from the menu to this page. The page itself is the heading.
+
+    Names of rows are shown as they are stored: a code keeps its capitals.
+    """
+    trail = [*_menu_part(context), *_row_part(context)]
+    title = _own_title(context)
+    if trail and (title is None or str(title) == str(trail[-1]["title"])):
+        title = trail.pop()["title"]
+    return {"trail": trail, "heading": title or ""}
+
+
+def _menu_part(context: Context) -> list[dict[str, Any]]:
+    """The entry of the menu, and the list, if this is a page of a model."""
+    request, opts = context["request"], context.get("opts")
+    entry = entry_at(request.path)
+    trail = []
+    if entry is not None and entry.pages_for(request.user):
+        trail.append({"title": entry.title, "url": entry.url_for(request.user)})
+    if opts is not None:
+        page = page_of(opts.label_lower)
+        title = page.title if page else capfirst(opts.verbose_name_plural)
+        if [str(one["title"]) for one in trail] != [str(title)]:
+            trail.append({"title": title, "url": _url(opts, "changelist")})
+    return trail
+
+
+def _row_part(context: Context) -> list[dict[str, Any]]:
+    """The row, if this is a page of one row."""
+    row = context.get("original") or context.get("object")
+    if not isinstance(row, Model):
+        return []
+    return [{"title": str(row), "url": _url(row._meta, "change", quote(row.pk))}]
+
+
+def _own_title(context: Context) -> Any:
+    """The title of the page. None if it is that of the list or of the row."""
+    row = context.get("original") or context.get("object")
+    if "cl" in context or ("adminform" in context and isinstance(row, Model)):
+        return None
+    if isinstance(row, Model) and "deleted_objects" in context:
+        return _("Delete")
+    if isinstance(row, Model) and ("action_list" in context or "entries" in context):
+        return _("History")
+    return context.get("title")
+
+
+def _url(opts: Any, page: str, *args: Any) -> str:
+    try:
+        return reverse(f"admin:{opts.app_label}_{opts.model_name}_{page}", args=args)
+    except NoReverseMatch:
+        return ""
+
+
+@register.simple_tag
+def left_out_on_a_phone(cl: ChangeList) -> str:
+    """Classes for the table of a list, which name the columns that a phone leaves out."""
+    named = getattr(cl.model_admin, "phone_columns", ())
+    columns = list(cl.list_display)
+    has_boxes = bool(columns) and columns[0] == "action_checkbox"
+    shown = named or columns[: _PHONE_COLUMNS + has_boxes]
+    return " ".join(
+        f"without-{place}"
+        for place, column in enumerate(columns, start=1)
+        if column not in shown and column != "action_checkbox"
+    )
+
+
+register.filter("spoken", spoken)
+register.filter("place", place_word)

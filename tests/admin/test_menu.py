@@ -1,0 +1,222 @@
+"""The menu, the pages behind its entries, the tabs and the breadcrumbs, for each kind of person."""
+
+from __future__ import annotations
+
+import re
+from html import escape
+from typing import Any
+
+import pytest
+from django.test import Client
+from django.urls import reverse
+
+from giftcodes.admin_menu import MENU
+from giftcodes.models import Guild
+from tests.admin import past
+from tests.admin.conftest import Browser, address
+from tests.factories import gift_code, guild, member
+from tests.security.people import Person, everyone
+
+#: The lists that have always been there, by their addresses.
+OLD_LISTS = {
+    f"giftcodes_{name}"
+    for name in (
+        *("guild", "member", "giftcode", "redemption", "memberredemption", "ratebudget", "feed"),
+        *("directory", "alarm", "redemptionevent", "attempt", "announcement", "memberimport"),
+        *("optout", "heartbeat", "prunedfigure"),
+    )
+} | {
+    "axes_accesslog",
+    "axes_accessattempt",
+    "auth_user",
+    "auth_group",
+    "django_celery_beat_periodictask",
+}
+
+
+@pytest.fixture
+def people(db: None) -> dict[str, Person]:
+    past.live(1)
+    return everyone(Guild.objects.order_by("pk").first())  # type: ignore[arg-type]
+
+
+def entries(client: Client) -> list[str]:
+    """The entries of the side bar."""
+    groups = client.get(reverse("admin:index")).context["sidebar_navigation"]
+    return [str(item["title"]) for group in groups for item in group["items"]]
+
+
+def links(client: Client, url: str) -> set[str]:
+    """The addresses that a page links to."""
+    return set(re.findall(r'href="([^"?#]+)', client.get(url).content.decode()))
+
+
+def test_each_kind_of_person_sees_the_entries_that_lead_somewhere(
+    people: dict[str, Person],
+) -> None:
+    first = ["Home", "Guilds", "Members", "Codes", "Coverage", "Activity"]
+    assert entries(people["administrator"].client) == [
+        *first,
+        "Games and feeds",
+        "People",
+        "System",
+    ]
+    assert entries(people["viewer"].client) == [*first, "Games and feeds", "System"]
+    assert entries(people["officer"].client) == first
+    assert entries(people["staff"].client) == ["Home"]
+
+
+@pytest.mark.parametrize("role", ["administrator", "viewer", "officer"])
+def test_every_page_of_the_menu_is_one_more_click_away_and_opens(
+    people: dict[str, Person], role: str
+) -> None:
+    client, user = people[role].client, people[role].user
+    home = links(client, reverse("admin:index"))
+    for entry in MENU:
+        pages = entry.pages_for(user)
+        if not pages:
+            continue
+        url = entry.url_for(user)
+        assert url in home
+        reached = links(client, url) | {url}
+        for page in pages:
+            assert page.url in reached, (role, page.name)
+            assert client.get(page.url).status_code == 200, (role, page.name)
+
+
+def test_no_list_has_been_lost() -> None:
+    assert {page.name for entry in MENU for page in entry.pages} >= OLD_LISTS
+
+
+@pytest.mark.parametrize("hub", [entry.hub for entry in MENU if entry.hub])
+def test_a_page_of_pages_shows_only_those_that_the_person_may_open(
+    people: dict[str, Person], hub: str
+) -> None:
+    entry = next(entry for entry in MENU if entry.hub == hub)
+    for role, person in people.items():
+        response = person.client.get(reverse(f"admin:{hub}"))
+        allowed = entry.pages_for(person.user)
+        assert response.status_code == (200 if allowed else 403), role
+        if allowed:
+            shown = response.content.decode()
+            for page in entry.pages:
+                assert (f'class="panel" href="{page.url}"' in shown) is (page in allowed), role
+                assert (escape(str(page.purpose)) in shown) is (page in allowed), role
+
+
+def current(client: Client, url: str) -> list[str]:
+    """The entries of the side bar that are marked as the current one."""
+    groups = client.get(url).context["sidebar_navigation"]
+    return [str(item["title"]) for group in groups for item in group["items"] if item["active"]]
+
+
+def test_each_page_marks_its_entry(browser: Browser) -> None:
+    for name, entry in (
+        ("index", "Home"),
+        ("giftcodes_memberimport_changelist", "Members"),
+        ("member_import", "Members"),
+        ("player", "Members"),
+        ("giftcodes_channel_changelist", "Guilds"),
+        ("matrix", "Coverage"),
+        ("activity", "Activity"),
+        ("giftcodes_alarm_changelist", "Activity"),
+        ("games", "Games and feeds"),
+        ("giftcodes_feed_changelist", "Games and feeds"),
+        ("system", "System"),
+        ("axes_accesslog_changelist", "System"),
+        ("auth_user_add", "People"),
+    ):
+        assert current(browser.client, reverse(f"admin:{name}")) == [entry], name
+
+
+def trail(browser: Browser, url: str) -> list[str]:
+    """The breadcrumbs, and the heading."""
+    page = browser.client.get(url).content.decode()
+    found = re.search(r'<div class="trail">(.*?)</div>', page, re.DOTALL)
+    assert found
+    return [
+        re.sub(r"<[^>]+>", "", one).strip()
+        for one in re.findall(r"<li>(.*?)</li>|<h1>(.*?)</h1>", found[1], re.DOTALL)
+        for one in one
+        if one
+    ]
+
+
+def test_breadcrumbs_name_the_entry_the_list_and_the_row(browser: Browser) -> None:
+    wolves = guild("Wolves")
+    for url, expected in {
+        address("guild_changelist"): ["Guilds"],
+        address("guild_change", wolves.pk): ["Guilds", "Wolves"],
+        address("guild_history", wolves.pk): ["Guilds", "Wolves", "History"],
+        address("guild_delete", wolves.pk): ["Guilds", "Wolves", "Delete"],
+        address("guild_add"): ["Guilds", "Add guild"],
+        address("redemptionevent_changelist"): ["Activity", "Journal"],
+        reverse("admin:activity"): ["Activity"],
+        reverse("admin:matrix"): ["Coverage"],
+    }.items():
+        assert [re.sub("[\u2066-\u2069]", "", one) for one in trail(browser, url)] == expected, url
+
+
+def test_a_code_keeps_its_capitals(browser: Browser) -> None:
+    code = gift_code("frost2026")
+    assert trail(browser, address("giftcode_change", code.pk)) == ["Codes", "frost2026"]
+
+
+def test_tabs_lead_to_the_lists_of_the_same_entry(browser: Browser) -> None:
+    (group,) = [
+        group
+        for group in browser.open("member_changelist").context["tab_list"]
+        if "giftcodes.member" in group["models"]
+    ]
+    assert [(str(tab["title"]), tab["active"]) for tab in group["items"]] == [
+        ("Members", True),
+        ("Imports", False),
+        ("Opt-outs", False),
+    ]
+
+
+def test_the_members_list_offers_the_import_and_the_wishes(
+    browser: Browser, people: dict[str, Person]
+) -> None:
+    both = [reverse("admin:member_import"), reverse("admin:player")]
+    listing = address("member_changelist")
+    assert [link[0] for link in browser.client.get(listing).context["list_links"]] == both
+    officer = people["officer"].client.get(listing).context["list_links"]
+    assert [link[0] for link in officer] == both[:1]
+    assert people["viewer"].client.get(listing).context["list_links"] == []
+
+
+# --- What people did ------------------------------------------------------------------------------
+def test_the_changes_name_the_person_the_row_and_what_was_done(browser: Browser) -> None:
+    amber = member(guild("Wolves"), nickname="Amber")
+    browser.press("deactivate", amber)
+    page = browser.client.get(reverse("admin:admin_logentry_changelist")).content.decode()
+    assert "Made inactive." in page
+    assert f'href="{address("member_change", amber.pk)}"' in page
+    assert "admin" in page
+
+
+def test_an_officer_sees_only_what_was_done_in_the_own_guilds(
+    browser: Browser, people: dict[str, Person]
+) -> None:
+    own = Guild.objects.get(officers=people["officer"].user)
+    mine, theirs = member(own, nickname="Mine"), member(guild("Strangers"), nickname="Theirs")
+    browser.press("deactivate", mine)
+    browser.press("deactivate", theirs)
+    url = reverse("admin:admin_logentry_changelist")
+    page = people["officer"].client.get(url).content.decode()
+    assert "Mine" in page
+    assert "Theirs" not in page
+    assert "Theirs" in people["viewer"].client.get(url).content.decode()
+    assert people["staff"].client.get(url).status_code == 403
+
+
+def test_an_entry_about_a_person_is_shown_only_to_those_who_may_see_people(
+    browser: Browser, people: dict[str, Person], django_user_model: Any
+) -> None:
+    form = {"username": "newcomer", "usable_password": "false", "role": "viewer"}
+    browser.client.post(reverse("admin:auth_user_add"), form)
+    assert django_user_model.objects.filter(username="newcomer").exists()
+    url = reverse("admin:admin_logentry_changelist")
+    assert "newcomer" in browser.client.get(url).content.decode()
+    assert "newcomer" not in people["viewer"].client.get(url).content.decode()

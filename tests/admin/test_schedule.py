@@ -1,0 +1,102 @@
+"""The schedule: read-only, in words."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+import pytest
+from django.contrib import admin
+from django.urls import reverse
+from django_celery_beat.models import (
+    ClockedSchedule,
+    CrontabSchedule,
+    IntervalSchedule,
+    PeriodicTask,
+    SolarSchedule,
+)
+
+from giftcodes.admin.monitoring.schedule import every, when_of
+from tests.admin.conftest import Browser
+
+LIST = "admin:django_celery_beat_periodictask_changelist"
+
+
+@pytest.mark.parametrize(
+    ("number", "period", "words"),
+    [
+        (250_000, "microseconds", "4 times a second"),
+        (1_000_000, "microseconds", "every second"),
+        (15_000_000, "microseconds", "every 15 seconds"),
+        (1_500_000, "microseconds", "every 1.5 seconds"),
+        (300_000, "microseconds", "every 0.3 seconds"),
+        (1, "seconds", "every second"),
+        (15, "seconds", "every 15 seconds"),
+        (1, "minutes", "every minute"),
+        (60, "seconds", "every minute"),
+        (86_400, "seconds", "every day"),
+        (90, "minutes", "every 90 minutes"),
+        (5, "hours", "every 5 hours"),
+        (1, "days", "every day"),
+        (2, "moons", "2 moons"),
+    ],
+)
+def test_a_period_is_told_in_words(number: int, period: str, words: str) -> None:
+    assert every(number, period) == words
+
+
+@pytest.mark.parametrize(
+    ("fields", "words"),
+    [
+        ({"hour": "4", "minute": "10"}, "at 04:10 (UTC)"),
+        ({"minute": "5"}, "5 minutes after every full hour"),
+    ],
+)
+def test_a_time_of_day_is_told_in_words(fields: dict[str, str], words: str) -> None:
+    assert when_of(PeriodicTask(crontab=CrontabSchedule(**fields))) == words
+
+
+def test_other_entries_are_told_as_well(db: None) -> None:
+    clocked = ClockedSchedule(clocked_time=dt.datetime(2026, 5, 1, 12, tzinfo=dt.UTC))
+    assert when_of(PeriodicTask(clocked=clocked)) == "once, at 2026-05-01 12:00 UTC"
+    monday = CrontabSchedule(hour="4", minute="10", day_of_week="1")
+    assert "Monday" in when_of(PeriodicTask(crontab=monday))
+    assert when_of(PeriodicTask()) == "–"
+
+
+@pytest.fixture
+def task(db: None) -> PeriodicTask:
+    interval, _made = IntervalSchedule.objects.get_or_create(every=250_000, period="microseconds")
+    return PeriodicTask.objects.create(name="Any", task="giftcodes.tasks.tick", interval=interval)
+
+
+def test_the_list_has_words_and_no_button(browser: Browser, task: PeriodicTask) -> None:
+    page = browser.client.get(reverse(LIST)).content.decode()
+    assert "4 times a second" in page
+    assert "icrosecond" not in page
+    assert "Solar" not in page
+    assert 'name="action"' not in page
+
+
+def test_nobody_changes_the_schedule(browser: Browser, task: PeriodicTask) -> None:
+    before = list(PeriodicTask.objects.order_by("pk").values())
+    name = "admin:django_celery_beat_periodictask"
+    change, delete = (reverse(f"{name}_{kind}", args=[task.pk]) for kind in ("change", "delete"))
+    assert browser.client.get(change).status_code == 200
+    assert browser.client.get(reverse(f"{name}_add")).status_code == 403
+    for url in (change, delete):
+        assert browser.client.post(url, {"post": "yes", "name": "Mine"}).status_code == 403
+    for action in ("disable_tasks", "toggle_tasks", "run_tasks", "delete_selected"):
+        data = {"action": action, "_selected_action": task.pk, "index": 0}
+        browser.client.post(reverse(LIST), data)
+    assert list(PeriodicTask.objects.order_by("pk").values()) == before
+
+
+@pytest.mark.parametrize("kind", ["interval", "crontab", "clocked", "solar"])
+def test_the_pages_of_periods_lead_to_the_schedule(browser: Browser, kind: str) -> None:
+    for rest in ("", "add/", "1/change/"):
+        response = browser.client.get(f"/admin/django_celery_beat/{kind}schedule/{rest}")
+        assert response.status_code == 302
+        assert response.headers["Location"] == reverse(LIST)
+    assert not {IntervalSchedule, CrontabSchedule, ClockedSchedule, SolarSchedule} & set(
+        admin.site._registry
+    )
