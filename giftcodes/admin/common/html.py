@@ -83,6 +83,11 @@ def page_url(row: Model) -> str:
     return model_url(type(row), "change", row.pk)
 
 
+def player_url(member_id: int) -> str:
+    """The address of the page of a member's player, with all their codes. It has no player ID."""
+    return reverse("admin:player_codes", args=[member_id])
+
+
 def list_link(model: type[Model], text: Any, **filters: Any) -> SafeString:
     """A link to the list of a model, filtered as in `list_url`."""
     return format_html('<a href="{}">{}</a>', list_url(model, **filters), text)

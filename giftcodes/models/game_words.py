@@ -1,0 +1,47 @@
+"""The words of players: the names of the games, and their words for what the API calls `kid`."""
+
+from __future__ import annotations
+
+import re
+
+from django.conf import settings
+from django.utils.functional import lazy
+from django.utils.text import capfirst
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
+
+_REALM = re.compile(r"\brealm\b")
+#: The words of the known games, for translators.
+_WORDS = (gettext_noop("state"), gettext_noop("kingdom"), gettext_noop("realm"))
+
+
+def title_of(provider: str) -> str:
+    """The name of a game, or its key if it is no longer in the settings."""
+    config = settings.PROVIDERS.get(provider)
+    return config.title if config else provider
+
+
+def place_word(provider: str) -> str:
+    """What a game calls the place of a player, such as `State` or `Kingdom`.
+
+    Args:
+        provider: the key of the game. If no such game is in the settings, the word fits all games.
+    """
+    config = settings.PROVIDERS.get(provider)
+    return capfirst(_(config.realm_word)) if config else _places()
+
+
+def _places() -> str:
+    """The word for pages that may show several games: `State`, or `State or kingdom`."""
+    on = {config.realm_word for config in settings.PROVIDERS.values() if config.is_on}
+    words = sorted(on or {"state", "kingdom"}, reverse=True)
+    return capfirst(_(" or ").join(_(word) for word in words))
+
+
+#: The same, for headings of columns and labels of fields: evaluated when it is shown.
+places = lazy(_places, str)
+
+
+def spoken(sentence: str, provider: str) -> str:
+    """A stored sentence in the words of a game. It was stored with the word `realm`."""
+    return _REALM.sub(lambda _found: place_word(provider).lower(), sentence)
