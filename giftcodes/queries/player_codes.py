@@ -193,7 +193,15 @@ def _rank(row: MemberRedemption) -> tuple[int, int, int, int]:
 def _share(row: MemberRedemption) -> Share:
     """The share of a row. Nothing can be done about a code that has ended, or after leaving."""
     is_over = not row.gift_code.is_open or not is_redeemed_for(row.member)
+    if not is_over and is_corrected(row):
+        return Share.WAITING
     return _share_of(State(row.state), is_over=is_over)
+
+
+def is_corrected(row: MemberRedemption) -> bool:
+    """Whether the member was corrected since the row waits for it: catch-up reopens the row."""
+    was_asked = row.state == State.NEEDS_CORRECTION and row.asked_realm is not None
+    return was_asked and row.asked_realm != place_of(row.member)
 
 
 def _share_of(state: State, *, is_over: bool) -> Share:

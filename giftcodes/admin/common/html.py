@@ -33,17 +33,21 @@ def result_badge(result: Result) -> SafeString:
     )
 
 
-def served_bar(served: Served) -> SafeString:
+def served_bar(served: Served, *, words: str = "") -> SafeString:
     """A bar of five shares: has it, not eligible, needs you, waiting, cannot have it.
 
     The numbers are its name for screen readers and on hover. They must also stand beside it, since
     a colour only repeats words (`Served.all_words`).
+
+    Args:
+        served: the numbers.
+        words: the name, if these are not the numbers of members.
     """
     parts, begin = [], 0.0
     for share, width in _widths(served):
         parts.append((share.value, f"{begin:.2f}", f"{width:.2f}"))
         begin += width
-    words = served.all_words if served.total else gettext("no members")
+    words = words or (served.all_words if served.total else gettext("no members"))
     return format_html(
         '<svg class="share-bar" viewBox="0 0 100 8" preserveAspectRatio="none" role="img"'
         ' aria-label="{}"><title>{}</title>{}</svg>',

@@ -9,7 +9,7 @@ from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpResponse, HttpResponseRedirect, JsonResponse
 from django.template.response import TemplateResponse
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, ngettext
 
 from giftcodes import tasks
 from giftcodes.admin.common import scope
@@ -27,7 +27,7 @@ from giftcodes.admin.members.bulk_actions import RealmForm
 from giftcodes.admin.members.correction import asked_again_words
 from giftcodes.admin.members.reply import reply_to
 from giftcodes.domain.numbers import row_id
-from giftcodes.domain.served import Share
+from giftcodes.domain.served import Served, Share
 from giftcodes.domain.transitions import PARKED, State
 from giftcodes.models import Member, MemberRedemption, Redemption
 from giftcodes.models.game_words import place_word, spoken, title_of
@@ -155,10 +155,18 @@ def _board(request: HttpRequest, player: Player) -> dict[str, Any]:
             sections.append({"share": share.value, "heading": heading, "lines": lines})
     return {
         "served": served,
-        "bar": served_bar(served),
+        "words": _has_words(served),
+        "bar": served_bar(served, words=_has_words(served)),
         "sections": sections,
         "reply": reply_to(player),
     }
+
+
+def _has_words(served: Served) -> str:
+    """Such as `5 of 9 codes, 3 need you`."""
+    words = ngettext("%(has)d of %(total)d code", "%(has)d of %(total)d codes", served.total)
+    first = words % {"has": served.has, "total": served.total}
+    return ", ".join(part for part in (first, served.rest) if part)
 
 
 def _line(one: PlayerCode, *, may_retry: bool, names_guild: bool) -> dict[str, Any]:
@@ -191,6 +199,8 @@ def _badge(one: PlayerCode) -> SafeString:
     if one.share is Share.CANNOT and state in PARKED:
         words = _("left the guild") if one.code.is_open else _("the code has ended")
         return badge(State.CANCELLED, words)
+    if one.share is Share.WAITING and state in PARKED:
+        state = State.PENDING
     return badge(state, STATE_LABELS[state])
 
 
@@ -199,6 +209,14 @@ def _reason(one: PlayerCode) -> str:
     assert one.row is not None
     if one.share is Share.HAS and one.row.covered_by_id is None:
         return ""
+    if one.share is Share.WAITING and one.state in PARKED:
+        return _("The member was corrected, so the code is asked for again.")
+    if one.share is Share.NEEDS_YOU and one.state is State.NEEDS_CORRECTION:
+        # The stored reason is long, and most often the same for all codes.
+        place = place_word(one.code.provider)
+        number = one.row.asked_realm or place_of(one.row.member)
+        words = _("The game does not know the player ID in %(place)s %(number)s.")
+        return words % {"place": place, "number": number}
     return spoken(one.row.full_reason, one.code.provider)
 
 

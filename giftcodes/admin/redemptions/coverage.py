@@ -77,6 +77,16 @@ class Cell:
 
 
 @dataclass(frozen=True, slots=True)
+class Missing:
+    """Codes that a member does not have for the same reason, with the cell of each."""
+
+    state: str
+    sign: str
+    words: str
+    codes: list[tuple[GiftCode, Cell]]
+
+
+@dataclass(frozen=True, slots=True)
 class Row:
     """A member with a cell for each code.
 
@@ -89,13 +99,18 @@ class Row:
 
     member: Member
     cells: list[Cell]
-    missing: list[tuple[GiftCode, Cell]]
-    missed: list[tuple[GiftCode, Cell]]
+    missing: list[Missing]
+    missed: list[Missing]
 
     @property
     def url(self) -> str:
         """The page of the player, with all codes."""
         return player_url(self.member.pk)
+
+    @property
+    def missed_number(self) -> int:
+        """The number of closed codes that the member did not get."""
+        return sum(len(one.codes) for one in self.missed)
 
     @property
     def has(self) -> int:
@@ -258,9 +273,20 @@ def _row(member: Member, codes: list[GiftCode], cells: list[Cell]) -> Row:
     return Row(
         member,
         cells,
-        missing=[pair for pair in left if pair[0].is_open],
-        missed=[pair for pair in left if not pair[0].is_open],
+        missing=_by_reason([pair for pair in left if pair[0].is_open]),
+        missed=_by_reason([pair for pair in left if not pair[0].is_open]),
     )
+
+
+def _by_reason(left: list[tuple[GiftCode, Cell]]) -> list[Missing]:
+    """Codes with the same state and reason together, in the order of the first of each."""
+    found: dict[tuple[str, str], Missing] = {}
+    for code, one in left:
+        of_reason = found.setdefault(
+            (one.state, one.words), Missing(one.state, one.sign, one.words, [])
+        )
+        of_reason.codes.append((code, one))
+    return list(found.values())
 
 
 def cell(standing: Standing, provider: str = "") -> Cell:
