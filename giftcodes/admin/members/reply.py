@@ -152,4 +152,4 @@ def _names(codes: list[PlayerCode], *, with_days: bool = False) -> str:
 def _name(one: PlayerCode, *, with_days: bool) -> str:
     if not with_days or one.at is None:
         return str(one.code)
-    return f"{one.code} ({formats.date_format(timezone.localtime(one.at), 'Y-m-d')})"
+    return f"{one.code} ({formats.date_format(timezone.localdate(one.at))})"

@@ -160,7 +160,8 @@ def _outlook(redemption: Redemption) -> dict[str, Any] | None:
     if outlook is None:
         return None
     return {
-        "words": words.left(outlook),
+        # The reason why an end is unknown may be a sentence. The template adds the full stop.
+        "words": words.left(outlook).removesuffix("."),
         "finished_at": outlooks.moment(outlook),
         "requests": outlook.requests,
         "ahead_of_next": outlook.ahead_of_next,
