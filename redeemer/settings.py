@@ -140,6 +140,7 @@ UNFOLD = {
     "SCRIPTS": [
         lambda _request: static("giftcodes/live.js"),
         lambda _request: static("giftcodes/frame.js"),
+        lambda _request: static("giftcodes/copy.js"),
     ],
     "STYLES": [lambda _request: static("giftcodes/admin.css")],
     "COLORS": {

@@ -5,7 +5,17 @@ from __future__ import annotations
 from itertools import count
 from typing import Any
 
-from giftcodes.models import GiftCode, Guild, Member, Source
+from django.utils import timezone
+
+from giftcodes.models import (
+    GiftCode,
+    Guild,
+    Member,
+    MemberRedemption,
+    Redemption,
+    RunState,
+    Source,
+)
 
 _numbers = count(1)
 
@@ -35,3 +45,27 @@ def gift_code(code: str = "", **fields: Any) -> GiftCode:
     return GiftCode.objects.create(
         **{"provider": "simulator", "code": code, "source": Source.COMMAND, **fields}
     )
+
+
+def member_redemption(of: Member, code: GiftCode, state: str, **fields: Any) -> MemberRedemption:
+    """A member's part of a run that has ended."""
+    run, _made = Redemption.objects.get_or_create(
+        guild=of.guild, gift_code=code, defaults={"state": RunState.COMPLETE, "run_number": 1}
+    )
+    return MemberRedemption.objects.create(
+        redemption=run, member=of, gift_code=code, player_id=of.player_id, state=state, **fields
+    )
+
+
+def astray(of: Guild, *codes: GiftCode, **fields: Any) -> Member:
+    """A member whom the game does not know in the guild's realm. These codes wait for that."""
+    row = member(
+        of,
+        refused_realm=of.realm,
+        refused_at=timezone.now(),
+        refused_since=timezone.now(),
+        **fields,
+    )
+    for code in codes:
+        member_redemption(row, code, "needs_correction", asked_realm=of.realm, reason="Why.")
+    return row

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 
 from giftcodes.admin import hubs, search
-from giftcodes.admin.members import import_page, player_page
+from giftcodes.admin.members import import_page, player_codes, player_page
 from giftcodes.admin.monitoring import dashboard
 from giftcodes.admin.redemptions import coverage, plan_page, redemption_page
 from giftcodes.admin_menu import MENU
@@ -19,6 +19,8 @@ PAGES += [
     ("matrix/", coverage.coverage, "matrix"),
     ("matrix/csv/", coverage.export, "matrix_export"),
     ("player/", player_page.page, "player"),
+    ("player/<int:member_id>/", player_codes.page, "player_codes"),
+    ("live/player/<int:member_id>/", player_codes.live, "live_player"),
     ("plan/", plan_page.page, "plan"),
     ("import/", import_page.page, "member_import"),
     *(

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from django.db import transaction
-from django.db.models import Exists, F, OuterRef, Q
+from django.db.models import Count, Exists, F, OuterRef, Q, QuerySet
 
 from giftcodes.models import (
     CancelKind,
@@ -41,12 +43,7 @@ def find_behind(guild_ids: list[int] | None = None) -> list[tuple[int, int]]:
     )
     missing = Member.objects.eligible().filter(without_row, guild=OuterRef("guild"))
     again = MemberRedemption.objects.reopenable(is_person=False).filter(redemption=OuterRef("pk"))
-    behind = Redemption.objects.filter(
-        Exists(missing) | Exists(again),
-        guild__active=True,
-        guild__provider=F("gift_code__provider"),
-        gift_code__state=CodeState.ACTIVE,
-    ).exclude(state=RunState.STOPPED)
+    behind = _redeemable().filter(Exists(missing) | Exists(again))
     if guild_ids is not None:
         behind = behind.filter(guild__in=guild_ids)
     found = [
@@ -54,6 +51,31 @@ def find_behind(guild_ids: list[int] | None = None) -> list[tuple[int, int]]:
         *behind.order_by().values_list("guild_id", "gift_code_id"),
     ]
     return sorted(found, key=lambda pair: (pair[1], pair[0]))
+
+
+def find_again(member_ids: Iterable[int]) -> dict[int, int]:
+    """Count the codes that the next catch-up asks for again, for members who were corrected.
+
+    Args:
+        member_ids: the members.
+
+    Returns:
+        The number of codes by member id. Members without such a code are left out.
+    """
+    rows = MemberRedemption.objects.reopenable(is_person=False).filter(
+        member__in=list(member_ids), redemption__in=_redeemable()
+    )
+    counted = rows.order_by().values_list("member_id").annotate(number=Count("gift_code"))
+    return dict(counted)
+
+
+def _redeemable() -> QuerySet[Redemption]:
+    """The redemptions that catch-up may start or join."""
+    return Redemption.objects.filter(
+        guild__active=True,
+        guild__provider=F("gift_code__provider"),
+        gift_code__state=CodeState.ACTIVE,
+    ).exclude(state=RunState.STOPPED)
 
 
 def withdraw_leavers(isolation: FailureIsolation | None = None) -> list[int]:

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from django.db.models import Case, Count, Exists, IntegerField, OuterRef, Q, QuerySet, Value, When
 
-from giftcodes.domain.served import HAVING
+from giftcodes.domain.served import HAVING, NEEDING_YOU
 from giftcodes.domain.text import clean_token
 from giftcodes.domain.transitions import OPEN, PARKED, State, values
 from giftcodes.models import (
@@ -80,7 +80,11 @@ def codes_of(guild: Guild, *, most: int) -> list[CodeCoverage]:
 
 
 def members_of(
-    guild: Guild, *, search: str = "", unsettled_in: Collection[GiftCode] | None = None
+    guild: Guild,
+    *,
+    search: str = "",
+    unsettled_in: Collection[GiftCode] | None = None,
+    needing_you_in: Collection[GiftCode] | None = None,
 ) -> QuerySet[Member]:
     """The active members of a guild, by nickname.
 
@@ -89,6 +93,8 @@ def members_of(
         search: a part of the nickname, or the beginning of the player ID.
         unsettled_in: limits the result to members who may still get one of these codes. None means
             all members.
+        needing_you_in: limits the result to members for whom a person must do something, so that
+            they get one of these codes. Closed codes are ignored. None means all members.
     """
     members = Member.objects.filter(guild=guild, active=True).order_by(
         "nickname", "player_id", "pk"
@@ -101,6 +107,14 @@ def members_of(
             member=OuterRef("pk"), gift_code__in=unsettled_in, state__in=values(OPEN | PARKED)
         )
         members = members.filter(Exists(unsettled))
+    if needing_you_in is not None:
+        needing = MemberRedemption.objects.filter(
+            member=OuterRef("pk"),
+            member__opted_out=False,
+            gift_code__in=[code for code in needing_you_in if code.is_open],
+            state__in=values(NEEDING_YOU),
+        )
+        members = members.filter(Exists(needing))
     return members
 
 

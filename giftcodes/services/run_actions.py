@@ -36,11 +36,14 @@ class ActionResult:
         kind: the result.
         message: a sentence for a person.
         to_dispatch: the game whose dispatch must be enqueued. Empty if there is none.
+        running_id: the id of the redemption whose run is under way already, if that is the reason
+            of a refusal. None otherwise.
     """
 
     kind: ActionKind
     message: str
     to_dispatch: str = ""
+    running_id: int | None = None
 
     @property
     def done(self) -> bool:
@@ -70,7 +73,12 @@ def start_run(
     if result.kind is StartKind.NOTHING_TO_DO:
         return ActionResult(ActionKind.NOTHING, result.message)
     if not result.has_work:
-        return ActionResult(ActionKind.REFUSED, result.message)
+        is_running = result.kind is StartKind.REFUSED
+        return ActionResult(
+            ActionKind.REFUSED,
+            result.message,
+            running_id=result.redemption_id if is_running else None,
+        )
     if finish(result.redemption_id):
         words = _("%s It is complete: there is no member left to redeem for.")
         return ActionResult(ActionKind.DONE, words % result.message)
@@ -104,11 +112,8 @@ def resume_run(redemption: Redemption, *, trigger: Trigger, user_id: int | None)
         return start_run(
             redemption.guild_id, redemption.gift_code_id, trigger=trigger, user_id=user_id
         )
-    words = _("%(redemption)s is not stopped: it is %(state)s.")
-    return ActionResult(
-        ActionKind.REFUSED,
-        words % {"redemption": redemption, "state": redemption.get_state_display()},
-    )
+    words = _("There is nothing to resume: %(redemption)s is %(state)s.")
+    return ActionResult(ActionKind.REFUSED, words % _names(redemption))
 
 
 def stop(redemption_id: int, *, trigger: Trigger, user_id: int | None = None) -> ActionResult:
@@ -124,15 +129,17 @@ def stop(redemption_id: int, *, trigger: Trigger, user_id: int | None = None) ->
             redemption.state = RunState.STOPPED
             redemption.save(update_fields=["state"])
         elif redemption.state != RunState.RUNNING:
-            words = f"{redemption} does not run: it is {redemption.get_state_display()}."
-            return ActionResult(ActionKind.REFUSED, words)
+            words = _("There is nothing to stop: %(redemption)s is %(state)s.")
+            return ActionResult(ActionKind.REFUSED, words % _names(redemption))
         elif redemption.is_stopping:
-            return ActionResult(ActionKind.REFUSED, f"{redemption} is being stopped already.")
+            words = _("%s is being stopped already: requests under way finish first.")
+            return ActionResult(ActionKind.REFUSED, words % redemption)
         else:
             redemption.stop_requested_at = database_now()
             redemption.save(update_fields=["stop_requested_at"])
         redemption.journal(EventKind.STOP_REQUESTED, trigger=trigger, user_id=user_id)
-    return ActionResult(ActionKind.DONE, f"{redemption} stops; requests under way finish first.")
+    words = _("%s is being stopped: requests under way finish first.")
+    return ActionResult(ActionKind.DONE, words % redemption)
 
 
 def take_back_stop(
@@ -142,12 +149,14 @@ def take_back_stop(
     with transaction.atomic():
         redemption = _locked(redemption_id)
         if not redemption.is_stopping:
-            return ActionResult(ActionKind.REFUSED, f"{redemption} is not being stopped.")
+            return ActionResult(ActionKind.REFUSED, _("%s is not being stopped.") % redemption)
         redemption.stop_requested_at = None
         redemption.save(update_fields=["stop_requested_at"])
         redemption.journal(EventKind.RESUMED, trigger=trigger, user_id=user_id)
     return ActionResult(
-        ActionKind.DONE, f"{redemption} goes on.", to_dispatch=redemption.gift_code.provider
+        ActionKind.DONE,
+        _("%s goes on.") % redemption,
+        to_dispatch=redemption.gift_code.provider,
     )
 
 
@@ -155,3 +164,8 @@ def _locked(redemption_id: int) -> Redemption:
     return (
         Redemption.objects.for_update().select_related("guild", "gift_code").get(pk=redemption_id)
     )
+
+
+def _names(redemption: Redemption) -> dict[str, str]:
+    """The names for a sentence: the redemption, and its state in words."""
+    return {"redemption": str(redemption), "state": str(redemption.get_state_display())}

@@ -33,17 +33,21 @@ def result_badge(result: Result) -> SafeString:
     )
 
 
-def served_bar(served: Served) -> SafeString:
+def served_bar(served: Served, *, words: str = "") -> SafeString:
     """A bar of five shares: has it, not eligible, needs you, waiting, cannot have it.
 
     The numbers are its name for screen readers and on hover. They must also stand beside it, since
     a colour only repeats words (`Served.all_words`).
+
+    Args:
+        served: the numbers.
+        words: the name, if these are not the numbers of members.
     """
     parts, begin = [], 0.0
     for share, width in _widths(served):
         parts.append((share.value, f"{begin:.2f}", f"{width:.2f}"))
         begin += width
-    words = served.all_words if served.total else gettext("no members")
+    words = words or (served.all_words if served.total else gettext("no members"))
     return format_html(
         '<svg class="share-bar" viewBox="0 0 100 8" preserveAspectRatio="none" role="img"'
         ' aria-label="{}"><title>{}</title>{}</svg>',
@@ -81,6 +85,11 @@ def link(row: Model, text: Any = None) -> SafeString:
 def page_url(row: Model) -> str:
     """The address of the page of a row."""
     return model_url(type(row), "change", row.pk)
+
+
+def player_url(member_id: int) -> str:
+    """The address of the page of a member's player, with all their codes. It has no player ID."""
+    return reverse("admin:player_codes", args=[member_id])
 
 
 def list_link(model: type[Model], text: Any, **filters: Any) -> SafeString:

@@ -5,27 +5,30 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from django import forms
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.core.exceptions import ValidationError
 from django.db.models.functions import Coalesce
 from django.urls import reverse
 from django.utils.html import format_html
-from django.utils.translation import gettext
+from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
 from giftcodes import tasks
 from giftcodes.admin.common.action_report import Report
 from giftcodes.admin.common.confirmation import log
 from giftcodes.admin.common.editing import KeepsHistory
-from giftcodes.admin.common.html import badge, link, list_link
+from giftcodes.admin.common.html import badge, link, list_link, player_url
 from giftcodes.admin.games.directories import directory_words
 from giftcodes.admin.members.bulk_actions import move, set_realm
+from giftcodes.admin.members.correction import asked_again_words
 from giftcodes.admin.members.export import csv_of, log_export, workbook_of
 from giftcodes.admin.members.import_page import IMPORT_TITLE, import_url, may_import
 from giftcodes.admin.members.player_page import may_open
 from giftcodes.domain.numbers import row_id
+from giftcodes.domain.served import Served
 from giftcodes.models import Member, MemberRedemption
 from giftcodes.models.game_words import places
+from giftcodes.queries.player_codes import places_of_mates, served_by_member
 from giftcodes.services.members import set_on_members
 
 if TYPE_CHECKING:
@@ -44,6 +47,13 @@ class MemberForm(forms.ModelForm):  # type: ignore[type-arg]
     class Meta:
         model = Member
         fields = ["guild", "player_id", "nickname", "realm", "active", "consented_on", "notes"]
+
+    def __init__(self, *data: Any, **options: Any) -> None:
+        """Name the states or kingdoms of guild-mates, which help to find the right one."""
+        super().__init__(*data, **options)
+        if self.instance.pk and "realm" in self.fields:
+            field = self.fields["realm"]
+            field.help_text = f"{field.help_text} {_mates_words(self.instance)}".rstrip()
 
     def clean(self) -> dict[str, Any] | None:
         """If the player is in the guild already, name the member and say what to do."""
@@ -67,6 +77,38 @@ class MemberForm(forms.ModelForm):  # type: ignore[type-arg]
         )
 
 
+def _needs_you(served: Served) -> SafeString | str:
+    if not served.needs_you:
+        return ""
+    words = ngettext("%d needs you", "%d need you", served.needs_you) % served.needs_you
+    return badge("needs_correction", words)
+
+
+def _mates_words(member: Member) -> str:
+    """Where the guild-mates are, such as `Guild-mates are in 1043 (38 members).`"""
+    parts = [
+        ngettext("%(place)d (%(number)d member)", "%(place)d (%(number)d members)", number)
+        % {"place": place, "number": number}
+        for place, number in places_of_mates(member)
+    ]
+    return gettext("Guild-mates are in %s.") % ", ".join(parts) if parts else ""
+
+
+class NeedsFilter(admin.SimpleListFilter):
+    """Members for whom a person must do something."""
+
+    title = _("what they need")
+    parameter_name = "needs"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:  # noqa: ARG002
+        return [("correction", _("needs correction"))]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Member]) -> QuerySet[Member]:  # noqa: ARG002
+        if self.value() != "correction":
+            return queryset
+        return queryset.filter(pk__in=Member.objects.needing_correction().order_by().values("pk"))
+
+
 @admin.register(Member)
 class MemberAdmin(KeepsHistory):
     form = MemberForm
@@ -81,10 +123,10 @@ class MemberAdmin(KeepsHistory):
         "active again at any time."
     )
 
-    list_display = ["player_id", "nickname", "guild", "realm_shown", "state_shown"]
-    phone_columns = ("player_id", "nickname", "guild", "state_shown")
+    list_display = ["player_id", "nickname", "guild", "realm_shown", "codes_shown", "state_shown"]
+    phone_columns = ("player_id", "nickname", "guild", "codes_shown", "state_shown")
     list_select_related = ["guild"]
-    list_filter = ["active", "opted_out", "guild__provider", "guild"]
+    list_filter = [NeedsFilter, "active", "opted_out", "guild__provider", "guild"]
     search_fields = ["player_id", "nickname", "guild__name"]
     search_help_text = _("Player ID, nickname or guild")
     autocomplete_fields = ["guild"]
@@ -106,6 +148,12 @@ class MemberAdmin(KeepsHistory):
         if may_open(request.user):
             links.append((reverse("admin:player"), _("Enter a player's wish")))
         return links
+
+    def decorate(self, request: HttpRequest, rows: list[Member]) -> None:  # noqa: ARG002
+        """Add the number of codes in each share."""
+        numbers = served_by_member([row.pk for row in rows])
+        for row in rows:
+            row.served = numbers.get(row.pk, Served())  # type: ignore[attr-defined]
 
     def get_readonly_fields(self, request: HttpRequest, obj: Member | None = None) -> list[str]:  # noqa: ARG002
         """The player and the guild cannot be changed, because they identify the member."""
@@ -140,9 +188,26 @@ class MemberAdmin(KeepsHistory):
         """The state or kingdom of the guild, or the member's own."""
         return str(member.guild.realm) if member.realm is None else _("%d (own)") % member.realm
 
+    @admin.display(description=_("codes"))
+    def codes_shown(self, member: Member) -> SafeString:
+        """How many codes the player has, with a link to the page that names them."""
+        served: Served = member.served  # type: ignore[attr-defined]
+        words = _("%(has)d of %(total)d") % {"has": served.has, "total": served.total}
+        needing = _needs_you(served)
+        return format_html(
+            '<a href="{}">{}<span class="sr-only"> {} {}</span></a> {}',
+            player_url(member.pk),
+            words if served.total else _("none yet"),
+            _("codes of"),
+            member,
+            needing,
+        )
+
     @admin.display(description=_("see also"))
     def look_at(self, member: Member) -> SafeString:
-        return list_link(MemberRedemption, _("redemptions of this player"), q=member.player_id)
+        codes = format_html('<a href="{}">{}</a>', player_url(member.pk), _("codes of this player"))
+        rows = list_link(MemberRedemption, _("in all lists"), q=member.player_id)
+        return format_html("{}, {}", codes, rows)
 
     @admin.display(description=_("directory"))
     def directory(self, member: Member) -> str:
@@ -161,6 +226,8 @@ class MemberAdmin(KeepsHistory):
         A member who is new, active again or corrected has codes to catch up on.
         """
         super().save_model(request, obj, form, change)
+        if change and "realm" in form.changed_data and (again := asked_again_words([obj])):
+            messages.success(request, again)
         tasks.enqueue_on_commit(tasks.catch_up, [obj.guild_id])
 
     @admin.action(description=_("Make active"), permissions=["change"])

@@ -12,6 +12,7 @@ from giftcodes import tasks
 from giftcodes.admin.common import scope
 from giftcodes.admin.common.action_report import Report
 from giftcodes.admin.common.confirmation import SHOWN, confirmation_page, group, log
+from giftcodes.admin.members.correction import asked_again_words
 from giftcodes.form_fields import WholeNumberField
 from giftcodes.models import Guild, Member
 from giftcodes.models.fields import without_notes
@@ -168,6 +169,8 @@ def set_realm(request: HttpRequest, page: Page, members: QuerySet[Member]) -> Ht
         report.nothing(gettext("%s is there already.") % member)
     log(request, changed, gettext("Set the state or kingdom."))
     if changed:
+        if again := asked_again_words(changed):
+            report.done(again)
         tasks.enqueue_on_commit(tasks.catch_up, sorted({member.guild_id for member in changed}))
     report.tell(request)
     return None

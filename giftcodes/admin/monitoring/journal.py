@@ -2,19 +2,29 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from django.contrib import admin
+from django.contrib.admin.views.main import ORDER_VAR
+from django.utils.html import format_html, format_html_join
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext
 
 from giftcodes.admin.common.base import History
-from giftcodes.admin.common.html import NOTHING, badge, link
-from giftcodes.models import Attempt, PrunedFigure, RedemptionEvent, Trigger
+from giftcodes.admin.common.html import NOTHING, badge, link, page_url
+from giftcodes.models import Attempt, EventKind, PrunedFigure, RedemptionEvent, Trigger
 from giftcodes.models.game_words import places
 
 if TYPE_CHECKING:
     from django.db.models import QuerySet
+    from django.http import HttpRequest
     from django.utils.safestring import SafeString
+
+
+#: Entries of one kind that catch-up makes for a guild within this time are shown as one.
+BURST = timedelta(minutes=10)
+_GROUPED = frozenset({EventKind.LOCKED, EventKind.UNLOCKED, EventKind.JOINED})
 
 
 def journal_lines(events: QuerySet[RedemptionEvent]) -> list[dict[str, Any]]:
@@ -32,6 +42,41 @@ def journal_lines(events: QuerySet[RedemptionEvent]) -> list[dict[str, Any]]:
     ]
 
 
+def group_housekeeping(events: list[RedemptionEvent]) -> list[RedemptionEvent]:
+    """One entry for what one catch-up did for a guild.
+
+    After a correction, catch-up starts a run for each code that the member can have now. These
+    belong together, so the first entry stands for all of them: `together` has the others, too.
+
+    Args:
+        events: the entries of a page, the newest first, with their redemptions.
+    """
+    shown: list[RedemptionEvent] = []
+    open_groups: dict[tuple[Any, ...], RedemptionEvent] = {}
+    for event in events:
+        event.together = [event]  # type: ignore[attr-defined]
+        if event.kind not in _GROUPED or event.redemption is None or not _is_housekeeping(event):
+            shown.append(event)
+            continue
+        key = (event.redemption.guild_id, event.kind, event.trigger)
+        first = open_groups.get(key)
+        if first is not None and first.at - event.at <= BURST:
+            first.together.append(event)  # type: ignore[attr-defined]
+            continue
+        open_groups[key] = event
+        shown.append(event)
+    return shown
+
+
+def _together(event: RedemptionEvent) -> list[RedemptionEvent]:
+    found: list[RedemptionEvent] = event.together  # type: ignore[attr-defined]
+    return found
+
+
+def _is_housekeeping(event: RedemptionEvent) -> bool:
+    return bool(event.trigger) and Trigger(event.trigger).is_housekeeping
+
+
 @admin.register(RedemptionEvent)
 class RedemptionEventAdmin(History):
     intro = _(
@@ -43,11 +88,11 @@ class RedemptionEventAdmin(History):
         "at",
         "kind_shown",
         "guild",
-        "gift_code",
-        "run_number",
+        "code_shown",
+        "run_shown",
         "trigger",
         "user",
-        "detail",
+        "detail_shown",
     ]
     list_select_related = ["redemption__guild", "redemption__gift_code", "gift_code", "user"]
     list_filter = ["kind", "trigger", "gift_code__provider", "redemption__guild"]
@@ -66,6 +111,38 @@ class RedemptionEventAdmin(History):
         "detail",
     ]
     readonly_fields = ["kind_shown", "redemption_link"]
+
+    def decorate(self, request: HttpRequest, rows: list[RedemptionEvent]) -> None:
+        """Show what one catch-up did for a guild as one entry, unless the list is sorted."""
+        if ORDER_VAR in request.GET:
+            for row in rows:
+                row.together = [row]  # type: ignore[attr-defined]
+        else:
+            rows[:] = group_housekeeping(rows)
+
+    @admin.display(description=_("gift code"), ordering="gift_code__code")
+    def code_shown(self, event: RedemptionEvent) -> SafeString | str:
+        """The code, or all codes of an entry that stands for several."""
+        together = _together(event)
+        if len(together) == 1:
+            return str(event.gift_code)
+        words = ngettext("%d code", "%d codes", len(together)) % len(together)
+        lines = format_html_join(
+            "",
+            '<li><a href="{}">{}</a></li>',
+            ((page_url(one), str(one.gift_code)) for one in together),
+        )
+        return format_html("<details><summary>{}</summary><ul>{}</ul></details>", words, lines)
+
+    @admin.display(description=_("run"), ordering="run_number")
+    def run_shown(self, event: RedemptionEvent) -> str:
+        return str(event.run_number) if len(_together(event)) == 1 else NOTHING
+
+    @admin.display(description=_("detail"), ordering="detail")
+    def detail_shown(self, event: RedemptionEvent) -> str:
+        """The detail. Those of several entries are on their own pages."""
+        details = {one.detail for one in _together(event)}
+        return event.detail if len(details) == 1 else NOTHING
 
     @admin.display(description=_("event"), ordering="kind")
     def kind_shown(self, event: RedemptionEvent) -> SafeString:

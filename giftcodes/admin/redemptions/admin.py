@@ -60,7 +60,6 @@ class RedemptionAdmin(History):
     ]
     search_help_text = _("Code, guild, player ID or nickname")
     actions = ["redeem_now", "retry", "stop", "resume"]
-    buttons = ("redeem_now", "retry", "stop", "resume")
     fieldsets = [
         # The values that change during a run are above the form, in parts that update.
         (
@@ -74,8 +73,8 @@ class RedemptionAdmin(History):
         return super().get_queryset(request).select_related(*self.list_select_related)
 
     def page_context(self, request: HttpRequest, object_id: str) -> dict[str, Any]:
-        """The progress, the journal, and the members who do not have the code."""
-        return context(self.get_object(request, unquote(object_id)))
+        """The progress, the journal, the members without the code, and the buttons."""
+        return context(self.get_object(request, unquote(object_id)), request.user)
 
     def decorate(self, request: HttpRequest, rows: list[Redemption]) -> None:  # noqa: ARG002
         """Add the number of members in each share, and the estimate if the redemption has one."""

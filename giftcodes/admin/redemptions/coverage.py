@@ -18,8 +18,9 @@ from django.utils.translation import gettext_lazy
 
 from giftcodes.admin.common import scope
 from giftcodes.admin.common.confirmation import log
-from giftcodes.admin.common.html import page_url
+from giftcodes.admin.common.html import page_url, player_url
 from giftcodes.domain.numbers import row_id
+from giftcodes.domain.served import HAVING
 from giftcodes.domain.text import clean_name
 from giftcodes.domain.transitions import SETTLED, State
 from giftcodes.models import GiftCode, Guild, Member, MemberRedemption, Redemption
@@ -44,7 +45,10 @@ ROWS = 200
 #: The numbers of columns that a person can choose from.
 COLUMNS = (10, 20, 40)
 GUILDS_TO_CHOOSE = 1_000
+#: The choices of members: all, those who need a person, and those without one of the codes.
+NEEDS_YOU = "needs_you"
 UNSETTLED = "unsettled"
+_SHOWN = (NEEDS_YOU, UNSETTLED)
 
 #: The sign of each state. Cells differ in sign and in colour: either is enough to tell them apart.
 SIGNS = {
@@ -70,6 +74,49 @@ class Cell:
     sign: str
     words: str
     url: str = ""
+    has_code: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Missing:
+    """Codes that a member does not have for the same reason, with the cell of each."""
+
+    state: str
+    sign: str
+    words: str
+    codes: list[tuple[GiftCode, Cell]]
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A member with a cell for each code.
+
+    Args:
+        member: the member.
+        cells: the cells, in the order of the codes.
+        missing: the open codes that the member does not have, for the layout of a phone.
+        missed: the closed codes that the member did not get.
+    """
+
+    member: Member
+    cells: list[Cell]
+    missing: list[Missing]
+    missed: list[Missing]
+
+    @property
+    def url(self) -> str:
+        """The page of the player, with all codes."""
+        return player_url(self.member.pk)
+
+    @property
+    def missed_number(self) -> int:
+        """The number of closed codes that the member did not get."""
+        return sum(len(one.codes) for one in self.missed)
+
+    @property
+    def has(self) -> int:
+        """The number of codes that the member has."""
+        return sum(cell.has_code for cell in self.cells)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,8 +135,13 @@ class Wish:
 
     guild: Guild | None
     columns: int
-    only_unsettled: bool
+    show: str
     search: str
+
+    @property
+    def is_limited(self) -> bool:
+        """Whether some members may be left out."""
+        return bool(self.show or self.search)
 
     @classmethod
     def of(cls, request: HttpRequest) -> Wish:
@@ -108,11 +160,11 @@ class Wish:
             if asked
             else guilds.filter(active=True).first()
         )
-        columns = request.GET.get("codes", "")
+        columns, show = request.GET.get("codes", ""), request.GET.get("show", "")
         return cls(
             guild=guild,
             columns=next((number for number in COLUMNS if str(number) == columns), COLUMNS[1]),
-            only_unsettled=request.GET.get("show") == UNSETTLED,
+            show=show if show in _SHOWN else "",
             search=clean_name(request.GET.get("who", "")),
         )
 
@@ -129,7 +181,11 @@ def coverage(request: HttpRequest) -> TemplateResponse:
             :GUILDS_TO_CHOOSE
         ],
         "choices": COLUMNS,
-        "unsettled": UNSETTLED,
+        "shows": [
+            ("", _("all")),
+            (NEEDS_YOU, _("who need you")),
+            (UNSETTLED, _("without one of the codes")),
+        ],
         "legend": [(state, SIGNS[state], STATE_LABELS[state]) for state in SIGNS],
         "missing": MISSING,
     }
@@ -141,6 +197,8 @@ def coverage(request: HttpRequest) -> TemplateResponse:
             "page": page,
             "rows": _rows(page, columns),
             "query": _query(request),
+            "needing": _needing(wish.guild, columns),
+            "needing_url": _address(request, show=NEEDS_YOU),
         }
     return TemplateResponse(request, "admin/giftcodes/coverage.html", context)
 
@@ -172,9 +230,9 @@ def _csv(members: QuerySet[Member], columns: list[Column]) -> Iterator[str]:
     yield str(writer.writerow([harmless(cell) for cell in header]))
     pages = Paginator(members, ROWS)
     for number in pages.page_range:
-        for member, cells in _rows(pages.page(number), columns):
-            row = [member.player_id, member.nickname, *(cell.words for cell in cells)]
-            yield str(writer.writerow([harmless(cell) for cell in row]))
+        for row in _rows(pages.page(number), columns):
+            cells = [row.member.player_id, row.member.nickname, *(cell.words for cell in row.cells)]
+            yield str(writer.writerow([harmless(cell) for cell in cells]))
 
 
 def _columns(guild: Guild, wish: Wish) -> list[Column]:
@@ -189,20 +247,49 @@ def _column(found: CodeCoverage) -> Column:
 def _members(guild: Guild, wish: Wish, columns: list[Column]) -> QuerySet[Member]:
     codes = [column.code for column in columns]
     return members_of(
-        guild, search=wish.search, unsettled_in=codes if wish.only_unsettled else None
+        guild,
+        search=wish.search,
+        unsettled_in=codes if wish.show == UNSETTLED else None,
+        needing_you_in=codes if wish.show == NEEDS_YOU else None,
     )
 
 
-def _rows(page: Page[Member], columns: list[Column]) -> list[tuple[Member, list[Cell]]]:
+def _needing(guild: Guild, columns: list[Column]) -> int:
+    """The number of members who need a person, on all pages."""
+    return members_of(guild, needing_you_in=[column.code for column in columns]).count()
+
+
+def _rows(page: Page[Member], columns: list[Column]) -> list[Row]:
     """Each member of a page, with a cell for each code."""
     members, codes = list(page), [column.code for column in columns]
     provider = codes[0].provider if codes else ""
     cells = {pair: cell(standing, provider) for pair, standing in standings(members, codes).items()}
     missing = Cell("missing", "·", str(MISSING))
     return [
-        (member, [cells.get((member.pk, column.code.pk), missing) for column in columns])
+        _row(member, codes, [cells.get((member.pk, code.pk), missing) for code in codes])
         for member in members
     ]
+
+
+def _row(member: Member, codes: list[GiftCode], cells: list[Cell]) -> Row:
+    left = [(code, one) for code, one in zip(codes, cells, strict=True) if not one.has_code]
+    return Row(
+        member,
+        cells,
+        missing=_by_reason([pair for pair in left if pair[0].is_open]),
+        missed=_by_reason([pair for pair in left if not pair[0].is_open]),
+    )
+
+
+def _by_reason(left: list[tuple[GiftCode, Cell]]) -> list[Missing]:
+    """Codes with the same state and reason together, in the order of the first of each."""
+    found: dict[tuple[str, str], Missing] = {}
+    for code, one in left:
+        of_reason = found.setdefault(
+            (one.state, one.words), Missing(one.state, one.sign, one.words, [])
+        )
+        of_reason.codes.append((code, one))
+    return list(found.values())
 
 
 def cell(standing: Standing, provider: str = "") -> Cell:
@@ -213,10 +300,19 @@ def cell(standing: Standing, provider: str = "") -> Cell:
     label = str(STATE_LABELS[standing.state])
     sign = SIGNS[standing.state]
     if standing.state in SETTLED:
-        return Cell(standing.state, sign, label)
+        return Cell(standing.state, sign, label, has_code=standing.state in HAVING)
     words = f"{label}: {spoken(standing.reason, provider)}" if standing.reason else label
     url = page_url(MemberRedemption(pk=standing.member_redemption_id))
     return Cell(standing.state, sign, words, url)
+
+
+def _address(request: HttpRequest, **changes: str) -> str:
+    """The address of this page with other choices, from its first row on."""
+    query = request.GET.copy()
+    query.pop("p", None)
+    for name, value in changes.items():
+        query[name] = value
+    return f"?{query.urlencode()}"
 
 
 def _query(request: HttpRequest) -> str:

@@ -6,11 +6,13 @@ from typing import TYPE_CHECKING, Any
 
 from django.core.exceptions import PermissionDenied
 from django.shortcuts import get_object_or_404
+from django.utils.translation import gettext_lazy
 
 from giftcodes.admin.common import scope
 from giftcodes.admin.common.html import (
     list_url,
     page_url,
+    player_url,
     result_badge,
     served_bar,
     served_legend,
@@ -19,11 +21,13 @@ from giftcodes.admin.common.live import BUSY_SECONDS, IDLE_SECONDS, answer, part
 from giftcodes.admin.monitoring.journal import journal_lines
 from giftcodes.domain.outcomes import meaning
 from giftcodes.domain.served import Served
-from giftcodes.domain.transitions import PARKED, State
+from giftcodes.domain.transitions import SETTLED, State
 from giftcodes.estimates import formatting as words
 from giftcodes.estimates.queue_snapshot import read_outlooks
 from giftcodes.models import MemberRedemption, Redemption, RedemptionEvent, RunState
+from giftcodes.models.game_words import place_word, spoken
 from giftcodes.models.member_redemption import STATE_LABELS
+from giftcodes.models.start_rules import Obstacle, code_obstacle, guild_obstacle
 from giftcodes.queries.redemption_progress import WITHOUT_CODE, newest_attempts, without_code
 
 if TYPE_CHECKING:
@@ -38,8 +42,14 @@ MEMBERS_SHOWN = 50
 ATTEMPTS_SHOWN = 3
 
 _PARTS = {
-    name: f"admin/giftcodes/redemption/{name}.html" for name in ("state", "members", "journal")
+    name: f"admin/giftcodes/redemption/{name}.html"
+    for name in ("actions", "state", "members", "journal")
 }
+#: The actions of `RedemptionAdmin` that are buttons here, with their labels.
+REDEEM_NOW = ("redeem_now", gettext_lazy("Redeem now"))
+RETRY = ("retry", gettext_lazy("Retry unsettled"))
+STOP = ("stop", gettext_lazy("Stop"))
+RESUME = ("resume", gettext_lazy("Resume"))
 
 
 def live(request: HttpRequest, redemption_id: int) -> JsonResponse:
@@ -49,13 +59,20 @@ def live(request: HttpRequest, redemption_id: int) -> JsonResponse:
     rows = scope.visible(Redemption.objects.select_related("guild", "gift_code"), request.user)
     redemption = get_object_or_404(rows, pk=redemption_id)
     return answer(
-        parts_of(request, _PARTS, board(redemption)), again_in_seconds=again_in_seconds(redemption)
+        parts_of(request, _PARTS, board(redemption, request.user)),
+        again_in_seconds=again_in_seconds(redemption),
     )
 
 
-def context(redemption: Redemption) -> dict[str, Any]:
+def context(redemption: Redemption, person: Any) -> dict[str, Any]:
     """The context of the page's template."""
-    return {**board(redemption), "parts": _PARTS, "again_in_seconds": again_in_seconds(redemption)}
+    return {
+        **board(redemption, person),
+        "parts": _PARTS,
+        "again_in_seconds": again_in_seconds(redemption),
+        "runs_url": list_url(Redemption),
+        "back": page_url(redemption),
+    }
 
 
 def again_in_seconds(redemption: Redemption) -> float:
@@ -63,13 +80,19 @@ def again_in_seconds(redemption: Redemption) -> float:
     return BUSY_SECONDS if redemption.state == RunState.RUNNING else IDLE_SECONDS
 
 
-def board(redemption: Redemption) -> dict[str, Any]:
-    """The progress of a redemption, in a fixed number of queries."""
+def board(redemption: Redemption, person: Any) -> dict[str, Any]:
+    """The progress of a redemption, and the buttons that apply now, in a fixed number of queries.
+
+    Args:
+        redemption: the row, with its guild and its code.
+        person: the person who looks at the page.
+    """
     tally = redemption.tally()
     served = Served.of(tally)
     result = redemption.result(served)
-    parked = sum(number for state, number in tally.items() if state in PARKED)
-    may_retry = redemption.state != RunState.RUNNING and redemption.gift_code.is_open
+    unsettled = sum(number for state, number in tally.items() if state not in SETTLED)
+    obstacle = guild_obstacle(redemption.guild) or code_obstacle(redemption.gift_code)
+    may_press = person.has_perm("giftcodes.change_redemption")
     return {
         "redemption": redemption,
         "served": served,
@@ -77,7 +100,11 @@ def board(redemption: Redemption) -> dict[str, Any]:
         "result_badge": result_badge(result),
         "bar": served_bar(served),
         "legend": served_legend(),
-        "parked": parked if may_retry else 0,
+        "unsettled": unsettled,
+        "actions": actions_of(redemption, unsettled, obstacle) if may_press else [],
+        "obstacle": obstacle if redemption.state != RunState.RUNNING and unsettled else None,
+        "place": place_word(redemption.gift_code.provider),
+        "code_url": page_url(redemption.gift_code),
         "counts": _counts(redemption, tally),
         "outlook": _outlook(redemption),
         "members": _members(redemption),
@@ -86,6 +113,27 @@ def board(redemption: Redemption) -> dict[str, Any]:
         "events": journal_lines(redemption.events.order_by("-id")[:EVENTS_SHOWN]),
         "journal_url": list_url(RedemptionEvent, redemption__id__exact=redemption.pk),
     }
+
+
+def actions_of(
+    redemption: Redemption, unsettled: int, obstacle: Obstacle | None
+) -> list[tuple[str, Any]]:
+    """The actions that do something in this state, with the labels of their buttons.
+
+    The server answers every action in every state, because the state may change before the press.
+
+    Args:
+        redemption: the row.
+        unsettled: the number of members who may still get the code.
+        obstacle: why no run may start now, or None.
+    """
+    if redemption.state == RunState.RUNNING:
+        return [RESUME] if redemption.is_stopping else [STOP]
+    if redemption.state == RunState.PENDING:
+        return [STOP] if obstacle else [REDEEM_NOW, STOP]
+    if obstacle or (redemption.state == RunState.COMPLETE and not unsettled):
+        return []
+    return [RESUME] if redemption.state == RunState.STOPPED else [RETRY]
 
 
 def _counts(redemption: Redemption, tally: dict[State, int]) -> list[dict[str, Any]]:
@@ -112,7 +160,8 @@ def _outlook(redemption: Redemption) -> dict[str, Any] | None:
     if outlook is None:
         return None
     return {
-        "words": words.left(outlook),
+        # The reason why an end is unknown may be a sentence. The template adds the full stop.
+        "words": words.left(outlook).removesuffix("."),
         "finished_at": outlooks.moment(outlook),
         "requests": outlook.requests,
         "ahead_of_next": outlook.ahead_of_next,
@@ -123,12 +172,14 @@ def _outlook(redemption: Redemption) -> dict[str, Any] | None:
 def _members(redemption: Redemption) -> list[dict[str, Any]]:
     rows = without_code(redemption)[:MEMBERS_SHOWN]
     attempts = newest_attempts([row.pk for row in rows], most=ATTEMPTS_SHOWN)
+    provider = redemption.gift_code.provider
     return [
         {
             "row": row,
             "url": page_url(row),
-            "member_url": page_url(row.member),
+            "player_url": player_url(row.member_id),
             "label": STATE_LABELS[State(row.state)],
+            "reason": spoken(row.reason, provider),
             "needs_correction": row.state == State.NEEDS_CORRECTION,
             "attempts": [_attempt(attempt) for attempt in attempts[row.pk]],
         }

@@ -11,7 +11,10 @@ from typing import TYPE_CHECKING
 from django.utils.translation import gettext as _
 
 from giftcodes import tasks
-from giftcodes.models import Redemption, Trigger
+from giftcodes.estimates import formatting
+from giftcodes.estimates.queue_snapshot import read_outlooks
+from giftcodes.models import Redemption, RunState, Trigger
+from giftcodes.queries.served import served_in
 from giftcodes.services.run_actions import (
     ActionKind,
     ActionResult,
@@ -25,6 +28,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from giftcodes.admin.common.action_report import Report
+    from giftcodes.domain.served import Served
+    from giftcodes.estimates.forecast import Outlook
 
 #: Up to this many runs are started while the person waits, which takes a few milliseconds for each.
 #: If there are more, workers start them.
@@ -48,19 +53,24 @@ def redeem_now(pairs: Iterable[tuple[int, int]], *, user_id: int | None, report:
             % {"number": len(wanted), "most": MOST}
         )
     elif len(wanted) > AT_ONCE:
-        result = request_runs(wanted, user_id=user_id)
-        for sentence in result.refused:
+        requests = request_runs(wanted, user_id=user_id)
+        for sentence in requests.refused:
             report.refused(sentence)
-        if result.requested:
+        if requests.requested:
             tasks.enqueue_on_commit(tasks.start_requested)
             words = _(
                 "%d redemptions were requested. The journal shows the result of each, and which "
                 "ones are refused."
             )
-            report.done(words % result.requested)
+            report.done(words % requests.requested)
     else:
-        for guild_id, code_id in wanted:
-            _report(start_run(guild_id, code_id, trigger=Trigger.ADMIN, user_id=user_id), report)
+        results = [
+            start_run(guild_id, code_id, trigger=Trigger.ADMIN, user_id=user_id)
+            for guild_id, code_id in wanted
+        ]
+        refusals = _refusals([one.running_id for one in results if one.running_id])
+        for result in results:
+            _report(result, report, words=refusals.get(result.running_id or 0, ""))
 
 
 def stop_now(redemptions: Iterable[Redemption], *, user_id: int | None, report: Report) -> None:
@@ -75,13 +85,51 @@ def resume(redemptions: Iterable[Redemption], *, user_id: int | None, report: Re
         _report(resume_run(redemption, trigger=Trigger.ADMIN, user_id=user_id), report)
 
 
-def _report(result: ActionResult, report: Report) -> None:
+def _report(result: ActionResult, report: Report, *, words: str = "") -> None:
+    """Add a line for a result. The words replace its message, which stands in the log."""
     add_line = {
         ActionKind.DONE: report.done,
         ActionKind.NOTHING: report.nothing,
         ActionKind.REFUSED: report.refused,
         ActionKind.FAILED: report.failed,
     }[result.kind]
-    add_line(result.message)
+    add_line(words or result.message)
     if result.to_dispatch:
         tasks.enqueue_on_commit(tasks.dispatch, result.to_dispatch)
+
+
+def _refusals(redemption_ids: list[int]) -> dict[int, str]:
+    """Why these runs were not started a second time, by the redemption's id.
+
+    The sentence says how far the run is, in a fixed number of statements. If the run has ended in
+    the meantime, it says so.
+    """
+    if not redemption_ids:
+        return {}
+    rows = list(
+        Redemption.objects.filter(pk__in=redemption_ids).select_related("guild", "gift_code")
+    )
+    numbers = served_in(rows)
+    outlooks = read_outlooks().by_redemption
+    return {row.pk: _refusal(row, numbers[row.pk], outlooks.get(row.pk)) for row in rows}
+
+
+def _refusal(redemption: Redemption, served: Served, outlook: Outlook | None) -> str:
+    names = {"redemption": redemption, "served": served.words}
+    if redemption.state != RunState.RUNNING:
+        words = _("%(redemption)s was running until just now: %(served)s. Nothing is asked twice.")
+    elif redemption.is_stopping:
+        words = _("%(redemption)s is being stopped: %(served)s. “Resume” continues it.")
+    else:
+        names["left"] = _left(outlook)
+        words = _("%(redemption)s is running already: %(served)s%(left)s. Nothing is asked twice.")
+    return words % names
+
+
+def _left(outlook: Outlook | None) -> str:
+    """The time left, as the end of a sentence. Empty if it is unknown."""
+    if outlook is None or outlook.seconds is None:
+        return ""
+    if outlook.is_paused or not outlook.is_proven:
+        return f". {_('Left:')} {formatting.left(outlook)}"
+    return _(", %s left") % formatting.left(outlook)

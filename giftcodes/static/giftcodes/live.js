@@ -9,6 +9,12 @@
     const LONGEST_WAIT_SECONDS = 60;
     const FIRST_WAIT_SECONDS = 2;
 
+    /* What tells an element apart from the others of its part, before and after an exchange. */
+    const keyOf = (element) => [
+        element.tagName,
+        element.getAttribute("href") ?? (element.id || element.value || element.closest("[id]")?.id),
+    ].join(" ");
+
     class Live {
         constructor(root) {
             this.root = root;
@@ -78,13 +84,14 @@
             if (!part || part.liveHtml === html) {
                 return;
             }
-            const focused = part.contains(document.activeElement) ? document.activeElement.getAttribute("href") : null;
+            const focused = part.contains(document.activeElement) ? keyOf(document.activeElement) : null;
             const open = [...part.querySelectorAll("details[open][id]")].map((details) => details.id);
             part.liveHtml = html;
             part.innerHTML = html;
             open.forEach((id) => document.getElementById(id)?.setAttribute("open", ""));
             if (focused) {
-                part.querySelector(`a[href="${CSS.escape(focused)}"]`)?.focus();
+                [...part.querySelectorAll("a[href], button, summary, textarea")]
+                    .find((element) => keyOf(element) === focused)?.focus();
             }
             showTimes(part);
         }

@@ -1,0 +1,312 @@
+"""The page of one player: each code once, the correction, and an answer to send to the player."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
+from django.http import Http404, HttpResponse, HttpResponseRedirect, JsonResponse
+from django.template.response import TemplateResponse
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, ngettext
+
+from giftcodes import tasks
+from giftcodes.admin.common import scope
+from giftcodes.admin.common.confirmation import log
+from giftcodes.admin.common.html import (
+    badge,
+    list_url,
+    model_url,
+    page_url,
+    player_url,
+    served_bar,
+)
+from giftcodes.admin.common.live import BUSY_SECONDS, IDLE_SECONDS, answer, parts_of
+from giftcodes.admin.members.bulk_actions import RealmForm
+from giftcodes.admin.members.correction import asked_again_words
+from giftcodes.admin.members.reply import reply_to
+from giftcodes.domain.numbers import row_id
+from giftcodes.domain.served import Served, Share
+from giftcodes.domain.transitions import PARKED, State
+from giftcodes.models import Member, MemberRedemption, Redemption
+from giftcodes.models.game_words import place_word, spoken, title_of
+from giftcodes.models.guild import own_realm
+from giftcodes.models.member_redemption import STATE_LABELS
+from giftcodes.queries.player_codes import (
+    Player,
+    PlayerCode,
+    is_redeemed_for,
+    memberships_of,
+    place_of,
+    places_of_mates,
+    player_of,
+)
+from giftcodes.services.members import set_on_members
+
+if TYPE_CHECKING:
+    from django.http import HttpRequest
+    from django.utils.safestring import SafeString
+
+#: The permissions that the page needs.
+PERMISSIONS = ("giftcodes.view_member", "giftcodes.view_memberredemption")
+_CHANGE = "giftcodes.change_member"
+
+_PARTS = {
+    name: f"admin/giftcodes/player_codes/{name}.html" for name in ("summary", "codes", "reply")
+}
+#: The parts of the list of codes in their order: what a person must do comes first.
+_HEADINGS = {
+    Share.NEEDS_YOU: gettext_lazy("Needs you"),
+    Share.WAITING: gettext_lazy("Waiting"),
+    Share.NOT_ELIGIBLE: gettext_lazy("Not eligible now"),
+    Share.HAS: gettext_lazy("Has it"),
+    Share.CANNOT: gettext_lazy("Cannot have it"),
+}
+
+
+def may_open(person: Any) -> bool:
+    """Whether a person may open the page. Which players they find there, `scope` decides."""
+    return bool(person.has_perms(PERMISSIONS))
+
+
+def page(request: HttpRequest, member_id: int) -> HttpResponse:
+    """Show the player's codes, or correct a membership."""
+    member = _member(request, member_id)
+    memberships = memberships_of(member, scope.visible(Member.objects.all(), request.user))
+    form = None
+    if request.method == "POST":
+        form = _form(request.POST.get("offered") or request.POST.get("realm", ""))
+        corrected = next((one for one in memberships if str(one.pk) == _chosen(request)), None)
+        if corrected is None or not request.user.has_perm(_CHANGE):
+            raise PermissionDenied
+        if form.is_valid():
+            _correct(request, corrected, form.cleaned_data["realm"])
+            return HttpResponseRedirect(player_url(member.pk))
+        form.corrected_id = corrected.pk  # type: ignore[attr-defined]
+    player = _player(request, memberships)
+    context = {
+        **admin.site.each_context(request),
+        "title": str(member),
+        **_board(request, player),
+        "member": member,
+        "parts": _PARTS,
+        "again_in_seconds": _again_in_seconds(player),
+        "memberships": [_membership(one) for one in memberships],
+        "corrections": _corrections(request, player, form),
+        "codes_url": list_url(MemberRedemption, q=member.player_id) if player.has_more else "",
+        "may_change": request.user.has_perm(_CHANGE),
+        "runs_url": list_url(Redemption),
+    }
+    return TemplateResponse(request, "admin/giftcodes/player_codes/page.html", context)
+
+
+def live(request: HttpRequest, member_id: int) -> JsonResponse:
+    """Respond with the parts of the page that change."""
+    member = _member(request, member_id)
+    memberships = memberships_of(member, scope.visible(Member.objects.all(), request.user))
+    player = _player(request, memberships)
+    return answer(
+        parts_of(request, _PARTS, _board(request, player)),
+        again_in_seconds=_again_in_seconds(player),
+    )
+
+
+def _member(request: HttpRequest, member_id: int) -> Member:
+    """The member of the address.
+
+    Raises:
+        PermissionDenied: this person may not see members and their codes.
+        Http404: there is no such member, or this person may not see the guild.
+    """
+    if not may_open(request.user):
+        raise PermissionDenied
+    rows = scope.visible(Member.objects.select_related("guild"), request.user)
+    member = rows.filter(pk=member_id).first()
+    if member is None:
+        raise Http404
+    return member
+
+
+def _player(request: HttpRequest, memberships: list[Member]) -> Player:
+    rows = scope.visible(MemberRedemption.objects.all(), request.user)
+    player = player_of(memberships, rows)
+    scope.redact([one.row for one in player.codes if one.row], request.user)
+    return player
+
+
+def _again_in_seconds(player: Player) -> float:
+    return BUSY_SECONDS if player.served.waiting else IDLE_SECONDS
+
+
+def _board(request: HttpRequest, player: Player) -> dict[str, Any]:
+    """What changes on the page."""
+    served = player.served
+    may_retry = request.user.has_perm("giftcodes.change_redemption")
+    has_several = len(player.members) > 1
+    sections = []
+    for share, heading in _HEADINGS.items():
+        lines = [
+            _line(one, may_retry=may_retry, names_guild=has_several)
+            for one in player.codes
+            if one.share is share
+        ]
+        if lines:
+            sections.append({"share": share.value, "heading": heading, "lines": lines})
+    return {
+        "served": served,
+        "words": _has_words(served),
+        "bar": served_bar(served, words=_has_words(served)),
+        "sections": sections,
+        "reply": reply_to(player),
+    }
+
+
+def _has_words(served: Served) -> str:
+    """Such as `5 of 9 codes, 3 need you`."""
+    words = ngettext("%(has)d of %(total)d code", "%(has)d of %(total)d codes", served.total)
+    first = words % {"has": served.has, "total": served.total}
+    return ", ".join(part for part in (first, served.rest) if part)
+
+
+def _line(one: PlayerCode, *, may_retry: bool, names_guild: bool) -> dict[str, Any]:
+    row = one.row
+    if row is None:
+        return {
+            "code": one.code,
+            "url": page_url(one.code),
+            "badge": badge(State.PENDING, STATE_LABELS[State.PENDING]),
+            "reason": _("Not asked yet."),
+        }
+    is_retryable = may_retry and one.can_be_tried_again
+    is_waiting = one.share is Share.WAITING and row.next_attempt_at is not None
+    return {
+        "code": one.code,
+        "url": page_url(row),
+        "badge": _badge(one),
+        "reason": _reason(one),
+        "at": one.at,
+        "next_at": row.next_attempt_at if is_waiting or one.share is Share.NOT_ELIGIBLE else None,
+        "guild": row.redemption.guild if names_guild else None,
+        "retry": row.redemption_id if is_retryable else None,
+        "is_stopped": one.state is State.CANCELLED,
+    }
+
+
+def _badge(one: PlayerCode) -> SafeString:
+    """The state in words. A code that has ended needs nobody, whatever its state was."""
+    state = one.state or State.PENDING
+    if one.share is Share.CANNOT and state in PARKED:
+        words = _("left the guild") if one.code.is_open else _("the code has ended")
+        return badge(State.CANCELLED, words)
+    if one.share is Share.WAITING and state in PARKED:
+        state = State.PENDING
+    return badge(state, STATE_LABELS[state])
+
+
+def _reason(one: PlayerCode) -> str:
+    """Why the player does not have the code. Who has it needs no reason, except another guild."""
+    assert one.row is not None
+    if one.share is Share.HAS and one.row.covered_by_id is None:
+        return ""
+    if one.share is Share.WAITING and one.state in PARKED:
+        return _("The member was corrected, so the code is asked for again.")
+    if one.share is Share.NEEDS_YOU and one.state is State.NEEDS_CORRECTION:
+        # The stored reason is long, and most often the same for all codes.
+        place = place_word(one.code.provider)
+        number = one.row.asked_realm or place_of(one.row.member)
+        words = _("The game does not know the player ID in %(place)s %(number)s.")
+        return words % {"place": place, "number": number}
+    return spoken(one.row.full_reason, one.code.provider)
+
+
+def _membership(member: Member) -> dict[str, Any]:
+    provider = member.guild.provider
+    if member.opted_out:
+        state = badge("opted-out", _("opted out"))
+    elif is_redeemed_for(member):
+        state = badge("active", _("active"))
+    else:
+        state = badge("off", _("inactive"))
+    return {
+        "member": member,
+        "guild_url": page_url(member.guild),
+        "url": page_url(member),
+        "place": f"{place_word(provider)} {place_of(member)}",
+        "game": title_of(provider),
+        "state": state,
+    }
+
+
+# --- The correction -------------------------------------------------------------------------------
+def _form(number: str | None = None, *, member: Member | None = None) -> RealmForm:
+    """The form for a state or kingdom, bound to a number, or with the number of a member."""
+    if number is not None:
+        return RealmForm({"realm": number})
+    assert member is not None
+    return RealmForm(initial={"realm": place_of(member)})
+
+
+def _chosen(request: HttpRequest) -> str:
+    """The membership that a form corrects, as its id in digits."""
+    return str(row_id(request.POST.get("membership", "")) or "")
+
+
+def _corrections(request: HttpRequest, player: Player, form: Any) -> list[dict[str, Any]]:
+    """A form for each membership with codes that wait for a correction."""
+    if not request.user.has_perm(_CHANGE):
+        return []
+    found = []
+    for member in player.eligible:
+        is_sent = form is not None and form.corrected_id == member.pk
+        if not (is_sent or player.waiting_for.get(member.pk)):
+            continue
+        place = place_word(member.guild.provider)
+        shown = form if is_sent else _form(member=member)
+        found.append(
+            {
+                "member": member,
+                "place": place,
+                "place_lower": place.lower(),
+                "number": place_of(member),
+                "waiting": player.waiting_for.get(member.pk, 0),
+                "offers": places_of_mates(member),
+                "field": shown["realm"],
+                "add_url": model_url(
+                    Member,
+                    "add",
+                    query={"guild": member.guild_id, "nickname": member.nickname},
+                ),
+                "url": page_url(member),
+            }
+        )
+    return found
+
+
+def _correct(request: HttpRequest, member: Member, number: int | None) -> None:
+    """Set the state or kingdom of a membership, and say how many codes are asked for again.
+
+    Args:
+        request: the request of the person who corrects it.
+        member: the membership.
+        number: the state or kingdom. None for the guild's.
+    """
+    changed, same = set_on_members([member.pk], "realm", lambda one: own_realm(one.guild, number))
+    log(request, changed, _("Set the state or kingdom."))
+    for one in [*changed, *same]:
+        names = {
+            "member": one,
+            "place": place_word(one.guild.provider),
+            "number": place_of(one),
+        }
+        if changed:
+            words = _("%(member)s is in %(place)s %(number)s now.") % names
+            again = asked_again_words(changed) or _("No code waited for this.")
+            messages.success(request, f"{words} {again}")
+            tasks.enqueue_on_commit(tasks.catch_up, [one.guild_id])
+        else:
+            words = _(
+                "%(member)s was in %(place)s %(number)s already, and the game does not know the "
+                "player there. Nothing was changed."
+            )
+            messages.warning(request, words % names)

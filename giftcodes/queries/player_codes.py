@@ -1,0 +1,255 @@
+"""The codes of one player, each once, and the states or kingdoms that a correction can choose from.
+
+A player may be in several guilds. The caller gives the memberships and the member redemptions that
+a person may see, so nothing here finds a row of another guild.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from django.db.models import Count, Exists, F, OuterRef, Q, QuerySet
+from django.db.models.functions import Coalesce
+
+from giftcodes.domain.served import SHARES, Served, Share
+from giftcodes.domain.transitions import PARKED, SETTLED, State
+from giftcodes.models import (
+    CancelKind,
+    CodeState,
+    GiftCode,
+    Member,
+    MemberRedemption,
+    Redemption,
+    RunState,
+)
+from giftcodes.models.code_state import OPEN_STATES
+
+#: The page shows this many codes, the newest ones.
+MOST_CODES = 200
+#: How many states or kingdoms of guild-mates are offered.
+MOST_PLACES = 5
+
+#: Which row counts if the player is in several guilds: the first of these states.
+_RANK = {
+    state: rank
+    for rank, state in enumerate(
+        (
+            State.REDEEMED,
+            State.ALREADY_RECEIVED,
+            State.SAME_TYPE,
+            State.IN_FLIGHT,
+            State.UNCONFIRMED,
+            State.PENDING,
+            State.NEEDS_CORRECTION,
+            State.FAILED,
+            State.NOT_ELIGIBLE,
+            State.CANCELLED,
+        )
+    )
+}
+
+
+@dataclass(frozen=True, slots=True)
+class PlayerCode:
+    """A code, and what is known about it for the player.
+
+    Args:
+        code: the code.
+        share: whether the player has it, waits, needs a person, is not eligible, or cannot have it.
+        row: the member redemption that counts, or None if the player was never part of a run.
+    """
+
+    code: GiftCode
+    share: Share
+    row: MemberRedemption | None = None
+
+    @property
+    def state(self) -> State | None:
+        return State(self.row.state) if self.row else None
+
+    @property
+    def at(self) -> dt.datetime | None:
+        """When the player got the code, or else when the state last changed."""
+        return (self.row.settled_at or self.row.updated_at) if self.row else None
+
+    @property
+    def can_be_tried_again(self) -> bool:
+        """Whether a person can let the game be asked again without a correction."""
+        if self.row is None or not self.code.is_open:
+            return False
+        is_stopped = self.state is State.CANCELLED and self.row.cancel_kind == CancelKind.STOPPED
+        return self.state is State.FAILED or is_stopped
+
+
+@dataclass(frozen=True, slots=True)
+class Player:
+    """A player with the codes, the newest first.
+
+    Args:
+        members: the memberships, those that count first.
+        codes: each code once.
+        waiting_for: the number of codes that wait for a correction, by the membership's id.
+        has_more: whether there are older codes, which are left out.
+    """
+
+    members: list[Member]
+    codes: list[PlayerCode]
+    waiting_for: dict[int, int]
+    has_more: bool = False
+
+    @property
+    def served(self) -> Served:
+        """The number of codes in each share."""
+        numbers = Counter(one.share.value for one in self.codes)
+        return Served(**{share.value: numbers[share.value] for share in Share})
+
+    @property
+    def eligible(self) -> list[Member]:
+        """The memberships in which codes are redeemed for the player."""
+        return [one for one in self.members if is_redeemed_for(one)]
+
+
+def is_redeemed_for(member: Member) -> bool:
+    """Whether codes are redeemed for a member, whose guild is loaded."""
+    return member.active and not member.opted_out and member.guild.active
+
+
+def memberships_of(member: Member, members: QuerySet[Member]) -> list[Member]:
+    """The player's memberships, those that count first.
+
+    Args:
+        member: one of them, with the guild.
+        members: the members to choose from.
+    """
+    same = members.filter(guild__provider=member.guild.provider, player_id=member.player_id)
+    found = same.select_related("guild").order_by("pk")
+    return sorted(found, key=lambda one: (not is_redeemed_for(one), one.pk != member.pk, one.pk))
+
+
+def player_of(members: Sequence[Member], rows: QuerySet[MemberRedemption]) -> Player:
+    """The player's codes, in two statements.
+
+    Args:
+        members: the player's memberships (`memberships_of`).
+        rows: the member redemptions to choose from.
+    """
+    of_member = {one.pk: one for one in members}
+    asked = (
+        rows.filter(member__in=list(of_member))
+        .exclude(gift_code__state=CodeState.DELETED)
+        .select_related("gift_code", "redemption__guild", "covered_by__redemption__guild")
+        .order_by("-gift_code__first_seen_at", "-gift_code_id", "pk")
+    )
+    # One more than is shown, in each guild, tells whether there are more.
+    found = list(asked[: (MOST_CODES + 1) * max(1, len(of_member))])
+    by_code: dict[int, list[MemberRedemption]] = defaultdict(list)
+    for row in found:
+        row.member = of_member[row.member_id]
+        by_code[row.gift_code_id].append(row)
+    codes = [_of_rows(group) for group in by_code.values()]
+    codes += [PlayerCode(code, Share.WAITING) for code in _not_asked(members, set(by_code))]
+    codes.sort(key=lambda one: (one.code.first_seen_at, one.code.pk), reverse=True)
+    waiting = Counter(row.member_id for row in found if _waits_for_correction(row))
+    return Player(list(members), codes[:MOST_CODES], dict(waiting), len(codes) > MOST_CODES)
+
+
+def served_by_member(member_ids: Iterable[int]) -> dict[int, Served]:
+    """The number of codes in each share, by member id, in one statement.
+
+    Only the rows of these members count, and not those of the player in another guild.
+    """
+    counted = (
+        MemberRedemption.objects.filter(member__in=list(member_ids))
+        .exclude(gift_code__state=CodeState.DELETED)
+        .order_by()
+        .values_list("member_id", "state", "gift_code__state")
+        .annotate(number=Count("pk"))
+    )
+    numbers: dict[int, Counter[str]] = defaultdict(Counter)
+    for member_id, state, code_state, number in counted:
+        is_over = code_state not in OPEN_STATES
+        numbers[member_id][_share_of(State(state), is_over=is_over).value] += number
+    return {
+        member_id: Served(**{share.value: found[share.value] for share in Share})
+        for member_id, found in numbers.items()
+    }
+
+
+def _of_rows(rows: list[MemberRedemption]) -> PlayerCode:
+    """The code of these rows, which belong to the player's guilds."""
+    row = min(rows, key=_rank)
+    return PlayerCode(row.gift_code, _share(row), row)
+
+
+def _rank(row: MemberRedemption) -> tuple[int, int, int, int]:
+    state = State(row.state)
+    has_left = state not in SETTLED and not is_redeemed_for(row.member)
+    return int(has_left), _RANK[state], int(row.covered_by_id is not None), row.pk
+
+
+def _share(row: MemberRedemption) -> Share:
+    """The share of a row. Nothing can be done about a code that has ended, or after leaving."""
+    is_over = not row.gift_code.is_open or not is_redeemed_for(row.member)
+    if not is_over and is_corrected(row):
+        return Share.WAITING
+    return _share_of(State(row.state), is_over=is_over)
+
+
+def is_corrected(row: MemberRedemption) -> bool:
+    """Whether the member was corrected since the row waits for it: catch-up reopens the row."""
+    was_asked = row.state == State.NEEDS_CORRECTION and row.asked_realm is not None
+    return was_asked and row.asked_realm != place_of(row.member)
+
+
+def _share_of(state: State, *, is_over: bool) -> Share:
+    return Share.CANNOT if is_over and state in PARKED else SHARES[state]
+
+
+def _waits_for_correction(row: MemberRedemption) -> bool:
+    return row.state == State.NEEDS_CORRECTION and _share(row) is Share.NEEDS_YOU
+
+
+def _not_asked(members: Iterable[Member], known: set[int]) -> list[GiftCode]:
+    """The active codes that the player will get without being asked."""
+    automatic = [one for one in members if is_redeemed_for(one) and one.guild.automatic]
+    if not automatic:
+        return []
+    stopped = Redemption.objects.filter(
+        guild__in=[one.guild_id for one in automatic], state=RunState.STOPPED
+    )
+    codes = GiftCode.objects.filter(
+        provider=automatic[0].guild.provider, state=CodeState.ACTIVE
+    ).exclude(Q(pk__in=known) | Exists(stopped.filter(gift_code=OuterRef("pk"))))
+    return list(codes.order_by("-first_seen_at", "-pk")[:MOST_CODES])
+
+
+def place_of(member: Member) -> int:
+    """The number of the member's state or kingdom: the member's own, or else the guild's."""
+    return member.guild.realm if member.realm is None else member.realm
+
+
+def places_of_mates(member: Member) -> list[tuple[int, int]]:
+    """The states or kingdoms of the other members of the guild, the most frequent first.
+
+    The number in which the game does not know the member is left out, and so are members whom the
+    game does not know in theirs.
+
+    Args:
+        member: the member, with the guild.
+
+    Returns:
+        The number and how many members are there, for at most `MOST_PLACES` numbers.
+    """
+    mates = (
+        Member.objects.eligible()
+        .filter(guild=member.guild_id)
+        .exclude(pk=member.pk)
+        .annotate(place=Coalesce("realm", "guild__realm"))
+        .exclude(refused_at__isnull=False, refused_realm=F("place"))
+        .exclude(place__in=[place_of(member), member.refused_realm or 0])
+    )
+    counted = mates.order_by().values_list("place").annotate(number=Count("pk"))
+    return list(counted.order_by("-number", "place")[:MOST_PLACES])
