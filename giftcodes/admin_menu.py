@@ -43,6 +43,7 @@ SECTIONS: tuple[tuple[Words | str, tuple[Entry, ...]], ...] = (
             Entry(_("Members"), "person", "giftcodes_member"),
             Entry(_("Codes"), "redeem", "giftcodes_giftcode"),
             Entry(_("Redemptions"), "playlist_add_check", "giftcodes_redemption"),
+            Entry(_("Proposed codes"), "rate_review", "giftcodes_codeproposal"),
             Entry(_("Member redemptions"), "how_to_reg", "giftcodes_memberredemption"),
         ),
     ),
@@ -70,6 +71,7 @@ SECTIONS: tuple[tuple[Words | str, tuple[Entry, ...]], ...] = (
         _("Settings"),
         (
             Entry(_("Users"), "badge", "auth_user"),
+            Entry(_("Invitations"), "person_add", "giftcodes_invitation"),
             Entry(_("Groups"), "shield_person", "auth_group"),
             Entry(_("Schedule"), "schedule", "django_celery_beat_periodictask"),
             Entry(_("Opt-outs"), "do_not_disturb_on", "giftcodes_optout"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from giftcodes.admin.access import officer_rules
 from giftcodes.admin.members import import_page, player_page
 from giftcodes.admin.monitoring import dashboard
 from giftcodes.admin.redemptions import coverage, plan_page, redemption_page
@@ -15,5 +16,6 @@ PAGES += [
     ("matrix/csv/", coverage.export, "matrix_export"),
     ("player/", player_page.page, "player"),
     ("plan/", plan_page.page, "plan"),
+    ("officer-rules/", officer_rules.page, "officer_rules"),
     ("import/", import_page.page, "member_import"),
 ]

@@ -21,7 +21,6 @@ from django.urls import reverse
 from django.utils import timezone
 from django_celery_beat.models import PeriodicTask
 
-from giftcodes.admin.access.roles import OFFICERS, VIEWERS, Role, role_of
 from giftcodes.admin.common import scope
 from giftcodes.models import (
     Alarm,
@@ -41,6 +40,7 @@ from giftcodes.models import (
     Trigger,
 )
 from giftcodes.models.member_redemption import COVERED
+from giftcodes.models.roles import OFFICERS, VIEWERS, Role, role_of
 from tests.admin import crawl, past
 from tests.admin.conftest import Browser, TaskQueue, address, errors
 from tests.factories import gift_code, guild, member

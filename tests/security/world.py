@@ -14,7 +14,6 @@ from django.db.models import Model
 from django.test import Client
 from django.utils import timezone
 
-from giftcodes.admin.access.roles import OFFICERS, VIEWERS
 from giftcodes.models import (
     Alarm,
     Announcement,
@@ -36,6 +35,7 @@ from giftcodes.models import (
     Trigger,
 )
 from giftcodes.models.member_redemption import COVERED
+from giftcodes.models.roles import OFFICERS, VIEWERS
 from giftcodes.services.members import move_members
 from tests.admin import past
 from tests.factories import gift_code, guild, member

@@ -12,6 +12,7 @@ from django.db.models import Count, QuerySet
 from django.http import JsonResponse
 from django.utils.translation import gettext_lazy as _
 
+from giftcodes.admin.codes.proposals import proposals_for
 from giftcodes.admin.common import scope
 from giftcodes.admin.common.html import list_url, model_url
 from giftcodes.admin.common.live import BUSY_SECONDS, IDLE_SECONDS, answer, parts_of
@@ -46,7 +47,7 @@ CHART_SECONDS = 300.0
 
 _PARTS = {
     name: f"admin/giftcodes/dashboard/{name}.html"
-    for name in ("steps", "numbers", "running", "alarms", "games", "codes")
+    for name in ("proposals", "steps", "numbers", "running", "alarms", "games", "codes")
 }
 
 
@@ -106,6 +107,10 @@ def board(person: Any) -> dict[str, Any]:
         "is_alive": now["beat"]["is_alive"],
         "last_tick_at": now["beat"]["last_tick_at"],
         "may_start": person.is_superuser,
+        "no_guild": not scope.sees_all(person)
+        and not scope.visible(Guild.objects.all(), person).exists(),
+        "person": person,
+        **proposals_for(person),
         "steps": steps,
         "next_step": next_of(steps),
         "runs": runs,
