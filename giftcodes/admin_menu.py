@@ -43,8 +43,8 @@ SECTIONS: tuple[tuple[Words | str, tuple[Entry, ...]], ...] = (
             Entry(_("Members"), "person", "giftcodes_member"),
             Entry(_("Codes"), "redeem", "giftcodes_giftcode"),
             Entry(_("Redemptions"), "playlist_add_check", "giftcodes_redemption"),
-            Entry(_("Proposed codes"), "rate_review", "giftcodes_codeproposal"),
             Entry(_("Member redemptions"), "how_to_reg", "giftcodes_memberredemption"),
+            Entry(_("Proposed codes"), "rate_review", "giftcodes_codeproposal"),
         ),
     ),
     (

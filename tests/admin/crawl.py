@@ -21,7 +21,15 @@ def lists() -> Iterator[str]:
             f"admin:{model._meta.app_label}_{model._meta.model_name}_changelist",
             query={"all": "", "q": "2"},
         )
-    for name in ("index", "live", "live_chart", "matrix", "matrix_export"):
+    for name in (
+        "index",
+        "live",
+        "live_chart",
+        "matrix",
+        "matrix_export",
+        "player",
+        "officer_rules",
+    ):
         yield reverse(f"admin:{name}")
     for app in {model._meta.app_label for model in admin.site._registry}:
         yield reverse("admin:app_list", args=[app])

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from django import forms
 from django.contrib import admin, messages
+from django.contrib.admin.utils import unquote
 from django.contrib.auth.admin import GroupAdmin
 from django.contrib.auth.forms import UsernameField
 from django.contrib.auth.models import Group, User
@@ -16,7 +17,6 @@ from django.urls import path, reverse
 from django.utils.html import format_html, format_html_join
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
-from django.views.decorators.http import require_POST
 from unfold.admin import ModelAdmin
 from unfold.widgets import UnfoldAdminRadioSelectWidget, UnfoldAdminTextInputWidget
 
@@ -132,12 +132,12 @@ class PersonAdmin(Page):
     def get_urls(self) -> list[Any]:
         """Add the link for a new password. The page that set a password leads to the user."""
         making = path(
-            "<int:user_id>/password-link/",
+            "<path:object_id>/password-link/",
             self.admin_site.admin_view(self.password_link),
             name="auth_user_password_link",
         )
         old = path(
-            "<int:user_id>/password/",
+            "<path:object_id>/password/",
             self.admin_site.admin_view(self.old_password_page),
             name="auth_user_password_change",
         )
@@ -164,12 +164,11 @@ class PersonAdmin(Page):
             return super().add_view(request, form_url, extra_context)
         return HttpResponseRedirect(model_url(Invitation, "add"))
 
-    def password_link(self, request: HttpRequest, user_id: int) -> HttpResponse:
+    def password_link(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """Make a link with which the user chooses a new password, and show it once."""
-        return require_POST(self._make_password_link)(request, user_id)
-
-    def _make_password_link(self, request: HttpRequest, user_id: int) -> HttpResponse:
-        user: User = self._changeable(request, user_id)
+        user = self._changeable(request, object_id)
+        if request.method != "POST":
+            return HttpResponseRedirect(page_url(user))
         if not user.is_active:
             words = gettext("%s is not active. Make the user active first.")
             self.message_user(request, words % user, messages.WARNING)
@@ -191,12 +190,12 @@ class PersonAdmin(Page):
             ],
         )
 
-    def old_password_page(self, request: HttpRequest, user_id: int) -> HttpResponse:
+    def old_password_page(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """Redirect to the page of the user."""
-        return HttpResponseRedirect(page_url(self._changeable(request, user_id)))
+        return HttpResponseRedirect(page_url(self._changeable(request, object_id)))
 
-    def _changeable(self, request: HttpRequest, user_id: int) -> Any:
-        user = self.get_object(request, str(user_id))
+    def _changeable(self, request: HttpRequest, object_id: str) -> User:
+        user: User = self.get_object(request, unquote(object_id))
         if not self.has_change_permission(request, user):
             raise PermissionDenied
         return user
