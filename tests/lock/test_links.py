@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import importlib
 import threading
 from collections.abc import Callable
 from typing import Any
 
 import pytest
+from django.apps import apps
 from django.contrib.auth.models import User
 
 from giftcodes.models import Invitation
@@ -21,7 +23,9 @@ ROUNDS = 5
 
 
 @pytest.fixture(autouse=True)
-def _cheap_passwords(settings: Any) -> None:
+def _site(settings: Any, transactional_db: None) -> None:
+    """Cheap passwords, and the groups of the migration, which other tests remove."""
+    importlib.import_module("giftcodes.migrations.0005_roles").seed(apps, None)
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 
 

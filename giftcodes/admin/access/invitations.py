@@ -118,6 +118,12 @@ class InvitationAdmin(Page):
         rows: QuerySet[Invitation] = super().get_queryset(request)
         return rows.prefetch_related("guilds")
 
+    def decorate(self, request: HttpRequest, rows: list[Invitation]) -> None:  # noqa: ARG002
+        """Ask the database for the time once, because the state of a link depends on it."""
+        now = database_now()
+        for row in rows:
+            row.asked_at = now  # type: ignore[attr-defined]
+
     def has_add_permission(self, request: HttpRequest) -> bool:
         """Administrators, and officers for their own guilds."""
         return super().has_add_permission(request) and (
@@ -261,7 +267,7 @@ class InvitationAdmin(Page):
 
     @admin.display(description=_("state"))
     def state_shown(self, row: Invitation) -> SafeString:
-        state = row.state(database_now())
+        state = row.state(getattr(row, "asked_at", None) or database_now())
         return badge(_BADGES.get(state, state.value), state.label)
 
     @admin.display(description=_("gives"))

@@ -76,7 +76,7 @@ class CodeEntry(KeepsHistory):
             words = gettext("Code %s is closed, and stays closed until you press “Reopen code”.")
             self.message_user(request, words % obj, messages.INFO)
         if not change:
-            tasks.enqueue_on_commit(tasks.fan_out, obj.pk, Trigger.ADMIN, request.user.pk)
+            tasks.enqueue_on_commit(tasks.fan_out, obj.pk, Trigger.ADMIN, _named(request))
             self._say_what_follows(request, obj)
 
     def _propose(self, request: HttpRequest, typed: GiftCode) -> None:
@@ -105,10 +105,9 @@ class CodeEntry(KeepsHistory):
 
         The form's instance becomes the known code, whose page is shown next.
         """
-        # Officers of all guilds read the journal of a code, and must not meet each other's names
-        # there. The history of the code says who offered the spelling.
-        user_id = request.user.pk if scope.sees_all(request.user) else None
-        result = offer_spelling(known.pk, typed.code, trigger=Trigger.ADMIN, user_id=user_id)
+        result = offer_spelling(
+            known.pk, typed.code, trigger=Trigger.ADMIN, user_id=_named(request)
+        )
         if result.is_open_again:
             tasks.enqueue_on_commit(tasks.fan_out, known.pk, Trigger.CATCH_UP)
         self.message_user(
@@ -161,3 +160,11 @@ class CodeEntry(KeepsHistory):
                 "link": list_link(Redemption, gettext("Follow it"), gift_code__id__exact=code.pk),
             }
             self.message_user(request, format_html(words, **values), messages.INFO)
+
+
+def _named(request: HttpRequest) -> int | None:
+    """The user that the journals of all guilds name. None for an officer.
+
+    Officers of other guilds must not read that name. The history of the code has it.
+    """
+    return request.user.pk if scope.sees_all(request.user) else None

@@ -18,7 +18,7 @@ from giftcodes.admin.common.action_report import Report
 from giftcodes.admin.common.base import History
 from giftcodes.admin.common.confirmation import log
 from giftcodes.admin.common.html import NOTHING, badge, link
-from giftcodes.domain.text import clean_name
+from giftcodes.domain.text import clean_name, one_line
 from giftcodes.models import CodeProposal, Trigger
 from giftcodes.models.code_proposal import KNOWN_WORDS, ProposalState
 from giftcodes.services.code_proposals import approve, reject
@@ -119,7 +119,7 @@ class CodeProposalAdmin(History):
     def reject(self, request: HttpRequest, rows: QuerySet[CodeProposal]) -> None:
         """Reject the proposals. A reason in the form field `answer` is shown to the officers."""
         report = Report()
-        answer = clean_name(request.POST.get("answer", ""))[:_ANSWER_LENGTH]
+        answer = one_line(clean_name(request.POST.get("answer", "")), _ANSWER_LENGTH)
         for row in rows:
             if not reject(row.pk, user_id=request.user.pk, answer=answer).is_made:
                 report.nothing(gettext("Another person has decided about code %s.") % row)
