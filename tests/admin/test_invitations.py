@@ -67,7 +67,9 @@ def test_an_administrator_invites_an_officer_who_chooses_name_and_password(
     assert user().has_usable_password()
     assert list(wolves.officers.all()) == [user()]
     assert AccessLog.objects.filter(username="bram").exists()
-    assert "You are an officer of Wolves." in new.get("/admin/").content.decode()
+    home = new.get("/admin/").content.decode()
+    assert "Your account is ready. You are an officer of" in home
+    assert reverse("admin:giftcodes_guild_change", args=[wolves.pk]) in home
     row = newest()
     assert (row.accepted_by, str(row.made_by)) == (user(), "admin")
 

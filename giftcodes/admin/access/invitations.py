@@ -14,7 +14,7 @@ from django.utils.formats import date_format
 from django.utils.html import format_html, format_html_join
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
-from unfold.widgets import UnfoldAdminRadioSelectWidget
+from unfold.widgets import UnfoldAdminRadioSelectWidget, UnfoldAdminSelectWidget
 
 from giftcodes.admin.access.link_page import address_of, link_page
 from giftcodes.admin.common.action_report import Report
@@ -56,6 +56,7 @@ class InvitationForm(forms.ModelForm):  # type: ignore[type-arg]
         choices=_DAYS,
         coerce=int,
         initial=INVITATION_DAYS,
+        widget=UnfoldAdminSelectWidget,
         help_text=_("After that, the link ends. You can renew it at any time."),
     )
 
@@ -107,7 +108,7 @@ class InvitationAdmin(Page):
         "invited",
         "state_shown",
         "gives",
-        "made_by",
+        "made_by_shown",
         "created_at",
         "ends_at",
         "accepted_shown",
@@ -144,6 +145,20 @@ class InvitationAdmin(Page):
     def get_readonly_fields(self, request: HttpRequest, obj: Invitation | None = None) -> Any:  # noqa: ARG002
         return self._shown if obj else ()
 
+    def changeform_view(
+        self,
+        request: HttpRequest,
+        object_id: str | None = None,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> Any:
+        """Leave out the buttons that lead away without showing the link, or that change nothing."""
+        hidden = dict.fromkeys(
+            ("show_save_and_add_another", "show_save_and_continue", *_save_of(object_id)), False
+        )
+        context = {**hidden, **(extra_context or {})}
+        return super().changeform_view(request, object_id, form_url, context)
+
     def get_form(
         self,
         request: HttpRequest,
@@ -160,6 +175,8 @@ class InvitationAdmin(Page):
         if guilds := form.base_fields.get("guilds"):
             guilds.queryset = guilds_to_offer(request.user)  # type: ignore[arg-type]
             guilds.label = _("Officer of")
+            # Adding a guild from here would lead away from the invitation.
+            guilds.widget.can_add_related = guilds.widget.can_view_related = False
             guilds.required = not request.user.is_superuser
             guilds.help_text = _("The guilds that the new officer sees and acts on.")
         return form
@@ -279,10 +296,20 @@ class InvitationAdmin(Page):
         names = format_html_join(", ", "{}", ((link(guild),) for guild in guilds))
         return format_html("{} {}", gettext("Officer of"), names or gettext("no guild yet"))
 
+    @admin.display(description=_("made by"))
+    def made_by_shown(self, row: Invitation) -> str:
+        """The name without a link, because officers may not open the pages of users."""
+        return str(row.made_by) if row.made_by else NOTHING
+
     @admin.display(description=_("accepted by"))
     def accepted_shown(self, row: Invitation) -> str:
         return str(row.accepted_by) if row.accepted_by else NOTHING
 
 
+def _save_of(object_id: str | None) -> tuple[str, ...]:
+    """The button that saves, if the page is that of an invitation. Nothing of one can change."""
+    return ("show_save",) if object_id else ()
+
+
 def _moment(value: dt.datetime) -> str:
-    return date_format(timezone.localtime(value), "DATETIME_FORMAT")
+    return date_format(timezone.localtime(value), "Y-m-d H:i")

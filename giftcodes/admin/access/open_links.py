@@ -20,6 +20,7 @@ from django.contrib.auth.validators import UnicodeUsernameValidator
 from django.core.exceptions import ValidationError
 from django.core.validators import MaxLengthValidator
 from django.shortcuts import redirect, render
+from django.utils.html import format_html, format_html_join
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.cache import never_cache
@@ -27,6 +28,7 @@ from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_GET, require_http_methods
 from unfold.widgets import UnfoldAdminPasswordWidget, UnfoldAdminTextInputWidget
 
+from giftcodes.admin.common.html import link
 from giftcodes.models import Guild, Invitation
 from giftcodes.models.link import hash_of
 from giftcodes.models.roles import Role
@@ -46,11 +48,25 @@ from giftcodes.services.links import (
 
 if TYPE_CHECKING:
     from django.http import HttpRequest, HttpResponse
+    from django.utils.safestring import SafeString
 
 _INVITATION = "invitation"
 _PASSWORD = "password_link"  # noqa: S105 - a name in the session
 _BACKEND = "django.contrib.auth.backends.ModelBackend"
+_RULES: dict[type[Any], Any] = {
+    password_validation.MinimumLengthValidator: _("At least %(min_length)d characters."),
+    password_validation.CommonPasswordValidator: _("Not one that many people use."),
+    password_validation.UserAttributeSimilarityValidator: _("Not like your user name."),
+}
 _TAKEN = _("This user name is taken. Choose another one.")
+
+
+def _rules() -> list[str]:
+    """What a password must be like, in plain words."""
+    return [
+        _RULES[type(one)] % vars(one) if type(one) in _RULES else one.get_help_text()
+        for one in password_validation.get_default_password_validators()
+    ]
 
 
 class PasswordForm(forms.Form):
@@ -73,9 +89,7 @@ class PasswordForm(forms.Form):
         """Take the user whose password it is, if there is one already."""
         super().__init__(*args, **kwargs)
         self._user = user
-        self.fields["password1"].help_text = " ".join(
-            password_validation.password_validators_help_texts()
-        )
+        self.fields["password1"].help_text = " ".join(_rules())
 
     def clean(self) -> dict[str, Any]:
         """Check that both passwords are the same, and good enough."""
@@ -178,8 +192,8 @@ def _welcome(request: HttpRequest, user: User, row: Invitation) -> HttpResponse:
     login(request, user, backend=_BACKEND)
     request.session.pop(_INVITATION, None)
     if guilds:
-        words = gettext("Your account is ready. You are an officer of %s.")
-        messages.success(request, words % _names(guilds))
+        words = gettext("Your account is ready. You are an officer of {}.")
+        messages.success(request, format_html(words, _names(guilds)))
     else:
         messages.success(request, gettext("Your account is ready."))
     return redirect("admin:index")
@@ -194,7 +208,8 @@ def _join(request: HttpRequest, row: Invitation, key: str) -> HttpResponse:
         guilds, _row = join(key, user)
         request.session.pop(_INVITATION, None)
         _log(user, user, gettext("Accepted the invitation of %s.") % row.made_by)
-        messages.success(request, gettext("You are an officer of %s now.") % _names(guilds))
+        words = gettext("You are an officer of {} now.")
+        messages.success(request, format_html(words, _names(guilds)))
         return redirect("admin:index")
     return _page(
         request,
@@ -264,8 +279,9 @@ def _page(request: HttpRequest, template: str, *, status: int = 200, **values: A
     return render(request, f"accounts/{template}", context, status=status)
 
 
-def _names(guilds: list[Guild]) -> str:
-    return ", ".join(str(guild) for guild in guilds)
+def _names(guilds: list[Guild]) -> SafeString:
+    """The names of the guilds, as links to their pages."""
+    return format_html_join(", ", "{}", ((link(guild),) for guild in guilds))
 
 
 def _log(actor: User, user: User, words: str) -> None:

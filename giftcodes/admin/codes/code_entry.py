@@ -13,7 +13,7 @@ from giftcodes import tasks
 from giftcodes.admin.codes.code_form import GiftCodeForm, games_of, must_propose
 from giftcodes.admin.common import scope
 from giftcodes.admin.common.editing import KeepsHistory
-from giftcodes.admin.common.html import list_link, page_url
+from giftcodes.admin.common.html import list_link, model_url, page_url
 from giftcodes.models import GiftCode, Guild, Member, Redemption, Source, Trigger
 from giftcodes.models.start_rules import provider_obstacle
 from giftcodes.pipeline.spellings import offer_spelling
@@ -92,10 +92,13 @@ class CodeEntry(KeepsHistory):
         typed.proposal = proposal  # type: ignore[attr-defined]
         if is_new:
             words = gettext(
-                "Code %s is proposed. An administrator decides about it. The result is shown on "
-                "your first page."
+                "Code {} is proposed. An administrator decides about it. The result is shown on "
+                "your first page. {}"
             )
-            self.message_user(request, words % typed, messages.SUCCESS)
+            another = format_html(
+                '<a href="{}">{}</a>', model_url(GiftCode, "add"), gettext("Propose another code")
+            )
+            self.message_user(request, format_html(words, typed, another), messages.SUCCESS)
         else:
             words = gettext("You have proposed code %s already. It waits for an administrator.")
             self.message_user(request, words % typed, messages.INFO)

@@ -56,28 +56,19 @@ class CodeProposalAdmin(History):
     list_filter = ["state", "provider"]
     search_fields = ["code"]
     actions = ["approve", "reject"]
-    fieldsets = [
-        (None, {"fields": ["provider", "code", "expires_at", "rewards"]}),
-        (
-            _("Decision"),
-            {
-                "fields": [
-                    "state_shown",
-                    "proposed_by",
-                    "proposed_at",
-                    "decided_by",
-                    "decided_at",
-                    "answer",
-                    "code_link",
-                ]
-            },
-        ),
-    ]
-    readonly_fields = ("state_shown", "code_link")
+    readonly_fields = ("state_shown", "proposer", "decider", "code_link")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[CodeProposal]:
         rows: QuerySet[Any] = super().get_queryset(request)
         return rows.with_known()  # type: ignore[attr-defined, no-any-return]
+
+    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:  # noqa: ARG002
+        """Leave out the decision as long as there is none."""
+        proposed = ["provider", "code", "expires_at", "rewards", "proposer", "proposed_at"]
+        decided = ["decider", "decided_at", "answer", "code_link"]
+        is_waiting = obj is None or obj.state == ProposalState.WAITING
+        fields = ["state_shown", *proposed, *([] if is_waiting else decided)]
+        return [(None, {"fields": fields})]
 
     def buttons_of(self, row: CodeProposal) -> list[tuple[str, Any]]:
         """Both decisions, as long as nobody has decided."""
@@ -91,6 +82,15 @@ class CodeProposalAdmin(History):
     @admin.display(description=_("state"), ordering="state")
     def state_shown(self, row: CodeProposal) -> SafeString:
         return state_badge(row)
+
+    # Names without links, because officers may not open the pages of users.
+    @admin.display(description=_("proposed by"))
+    def proposer(self, row: CodeProposal) -> str:
+        return str(row.proposed_by)
+
+    @admin.display(description=_("decided by"))
+    def decider(self, row: CodeProposal) -> str:
+        return str(row.decided_by) if row.decided_by else NOTHING
 
     @admin.display(description=_("gift code"))
     def code_link(self, row: CodeProposal) -> SafeString | str:

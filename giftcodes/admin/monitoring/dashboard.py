@@ -47,7 +47,7 @@ CHART_SECONDS = 300.0
 
 _PARTS = {
     name: f"admin/giftcodes/dashboard/{name}.html"
-    for name in ("proposals", "steps", "numbers", "running", "alarms", "games", "codes")
+    for name in ("steps", "numbers", "running", "alarms", "games", "codes")
 }
 
 
@@ -62,7 +62,14 @@ def add_board(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
         return context
     shown = board(request.user)
     again = BUSY_SECONDS if shown["runs"] else IDLE_SECONDS
-    return {**context, **shown, "parts": _PARTS, "again_in_seconds": again}
+    # These have form fields, so they are no parts: a part is replaced while a person types.
+    asked = {"no_guild": _has_no_guild(request.user), **proposals_for(request.user)}
+    return {**context, **shown, **asked, "parts": _PARTS, "again_in_seconds": again}
+
+
+def _has_no_guild(person: Any) -> bool:
+    own = scope.visible(Guild.objects.all(), person)
+    return not scope.sees_all(person) and not own.exists()
 
 
 def live(request: HttpRequest) -> JsonResponse:
@@ -107,10 +114,6 @@ def board(person: Any) -> dict[str, Any]:
         "is_alive": now["beat"]["is_alive"],
         "last_tick_at": now["beat"]["last_tick_at"],
         "may_start": person.is_superuser,
-        "no_guild": not scope.sees_all(person)
-        and not scope.visible(Guild.objects.all(), person).exists(),
-        "person": person,
-        **proposals_for(person),
         "steps": steps,
         "next_step": next_of(steps),
         "runs": runs,
