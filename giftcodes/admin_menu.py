@@ -127,7 +127,14 @@ MENU: tuple[Entry, ...] = (
     Entry(
         _("Codes"),
         "redeem",
-        (MenuPage(_("Codes"), _("The gift codes of each game."), "giftcodes_giftcode"),),
+        (
+            MenuPage(_("Codes"), _("The gift codes of each game."), "giftcodes_giftcode"),
+            MenuPage(
+                _("Proposed codes"),
+                _("New codes that officers proposed, until an administrator decides."),
+                "giftcodes_codeproposal",
+            ),
+        ),
         also=("plan",),
     ),
     Entry(
@@ -207,7 +214,14 @@ MENU: tuple[Entry, ...] = (
     Entry(
         _("People"),
         "badge",
-        (MenuPage(_("People"), _("Who may log in, and what each may do."), "auth_user"),),
+        (
+            MenuPage(_("People"), _("Who may log in, and what each may do."), "auth_user"),
+            MenuPage(
+                _("Invitations"),
+                _("Links by which people make their own accounts."),
+                "giftcodes_invitation",
+            ),
+        ),
     ),
     Entry(
         _("System"),

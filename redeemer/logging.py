@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import re
+from collections.abc import Callable
 from typing import Any
 
 import structlog
@@ -12,6 +14,8 @@ from giftcodes.domain.text import one_line, printable
 FORMATS = ("console", "json")
 LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 _MAX_LINE_CHARACTERS = 2_000
+#: The secret in the address of a link with which a person gets an account (redeemer/urls.py).
+_SECRET_IN_PATH = re.compile(r"(/(?:invitation|password-link)/)[^/\s'\"?&<>]+")
 
 
 def only_printable(_logger: Any, _method: str, event: Any) -> Any:
@@ -19,16 +23,26 @@ def only_printable(_logger: Any, _method: str, event: Any) -> Any:
 
     The values include the names of players and the responses of servers.
     """
-    return {name: _printable_value(value) for name, value in event.items()}
+    return {name: _each_text(value, printable) for name, value in event.items()}
 
 
-def _printable_value(value: Any) -> Any:
+def without_secrets(_logger: Any, _method: str, event: Any) -> Any:
+    """Remove from every value of a log line the secrets in addresses of links."""
+    return {name: _each_text(value, _without_secrets) for name, value in event.items()}
+
+
+def _without_secrets(text: str) -> str:
+    return _SECRET_IN_PATH.sub(r"\1…", text)
+
+
+def _each_text(value: Any, change: Callable[[str], str]) -> Any:
+    """The value, with each text in it changed."""
     if isinstance(value, str):
-        return printable(value)
+        return change(value)
     if isinstance(value, dict):
-        return {name: _printable_value(inner) for name, inner in value.items()}
+        return {name: _each_text(inner, change) for name, inner in value.items()}
     if isinstance(value, list | tuple):
-        return [_printable_value(inner) for inner in value]
+        return [_each_text(inner, change) for inner in value]
     return value
 
 
@@ -40,6 +54,7 @@ _SHARED: list[Any] = [
     structlog.processors.StackInfoRenderer(),
     structlog.processors.format_exc_info,
     only_printable,
+    without_secrets,
 ]
 
 

@@ -277,6 +277,11 @@ ANNOUNCE_SECONDS = env.float("ANNOUNCE_SECONDS", default=6.0)
 ANNOUNCE_MAX = env.int("ANNOUNCE_MAX", default=max(1, CONTROL_THREADS // 4))
 
 
+# --- Officers -------------------------------------------------------------------------------------
+#: What happens to a code that an officer enters and that is new to everybody: "add" or "propose".
+#: If it is empty, an administrator decides in the browser (giftcodes.models.officer_rules).
+OFFICER_CODES = env.choice("OFFICER_CODES", ("add", "propose"), default="")
+
 # --- The games (to add one, see redeemer/games.py) ------------------------------------------------
 try:
     PROVIDERS: dict[str, ProviderConfig] = providers(GAMES, env)

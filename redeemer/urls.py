@@ -1,4 +1,4 @@
-"""The URLs. The admin is the whole site."""
+"""The URLs: the admin, and the pages of links for people who cannot log in yet."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from django.contrib import admin
 from django.urls import path, re_path
 from django.views.generic import RedirectView
 
+from giftcodes.admin.access import open_links
 from giftcodes.views import healthz
 
 handler400 = "redeemer.error_pages.bad_request"
@@ -22,4 +23,8 @@ urlpatterns = [
         RedirectView.as_view(pattern_name="admin:django_celery_beat_periodictask_changelist"),
     ),
     path("admin/", admin.site.urls),
+    path("invitation/", open_links.invitation, name="invitation"),
+    path("invitation/<str:secret>/", open_links.invitation_link, name="invitation_link"),
+    path("password-link/", open_links.password, name="password"),
+    path("password-link/<str:secret>/", open_links.password_link, name="password_link"),
 ]

@@ -72,3 +72,21 @@ def test_emoji_and_the_line_breaks_of_an_error_stay(lines: io.StringIO) -> None:
     event = json.loads(text)["event"] if text.startswith("{") else text
     assert "🏳️\u200d🌈 Amber\tgoes on" in event
     assert "first\\nsecond" in text or "first\nsecond" in text
+
+
+@pytest.mark.parametrize("page", ["invitation", "password-link"])
+def test_the_secret_in_the_address_of_a_link_reaches_no_log_line(
+    lines: io.StringIO, page: str
+) -> None:
+    address = f"/{page}/a-Secret_9/"
+    logging.getLogger("django.request").warning("Gone: %s", address)
+    log_lines.warning("Asked.", request=f"GET {address}", more=[{"path": address}])
+    try:
+        raise ValueError(address)  # noqa: TRY301
+    except ValueError:
+        logging.getLogger("django.request").exception("Failed.")
+
+    told = lines.getvalue()
+
+    assert f"/{page}/…" in told
+    assert "a-Secret_9" not in told

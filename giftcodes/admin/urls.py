@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import partial
 
 from giftcodes.admin import hubs, search
+from giftcodes.admin.access import officer_rules
 from giftcodes.admin.members import import_page, player_codes, player_page
 from giftcodes.admin.monitoring import dashboard
 from giftcodes.admin.redemptions import coverage, plan_page, redemption_page
@@ -22,6 +23,7 @@ PAGES += [
     ("player/<int:member_id>/", player_codes.page, "player_codes"),
     ("live/player/<int:member_id>/", player_codes.live, "live_player"),
     ("plan/", plan_page.page, "plan"),
+    ("officer-rules/", officer_rules.page, "officer_rules"),
     ("import/", import_page.page, "member_import"),
     *(
         (f"{entry.hub}/", partial(hubs.hub, name=entry.hub), entry.hub)

@@ -11,6 +11,7 @@ from giftcodes.models.attempt import Attempt, PrunedFigure
 from giftcodes.models.channel import Channel
 from giftcodes.models.clock import Clock, database_now
 from giftcodes.models.code import GiftCode, Source
+from giftcodes.models.code_proposal import CodeProposal
 from giftcodes.models.code_state import CodeAnswer, CodeChange, CodeState
 from giftcodes.models.cursor import Cursor
 from giftcodes.models.directory import Directory, DirectoryLookup
@@ -19,7 +20,9 @@ from giftcodes.models.feed import Feed
 from giftcodes.models.guild import Guild, Member
 from giftcodes.models.heartbeat import Heartbeat
 from giftcodes.models.imports import MemberImport
+from giftcodes.models.link import Invitation, PasswordLink
 from giftcodes.models.member_redemption import CancelKind, MemberRedemption
+from giftcodes.models.officer_rules import OfficerRules
 from giftcodes.models.opted_out import OptOut
 from giftcodes.models.outbox import DeliveryState
 from giftcodes.models.rate_budget import PauseKind, RateBudget
@@ -36,6 +39,7 @@ __all__ = [
     "Clock",
     "CodeAnswer",
     "CodeChange",
+    "CodeProposal",
     "CodeState",
     "Cursor",
     "DeliveryState",
@@ -46,10 +50,13 @@ __all__ = [
     "GiftCode",
     "Guild",
     "Heartbeat",
+    "Invitation",
     "Member",
     "MemberImport",
     "MemberRedemption",
+    "OfficerRules",
     "OptOut",
+    "PasswordLink",
     "PauseKind",
     "PrunedFigure",
     "RateBudget",

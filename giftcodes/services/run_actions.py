@@ -1,8 +1,8 @@
 """Start, stop and resume runs for a person, and return the result of each.
 
-`start_run`, `stop_run` and `resume_run` may not be called inside a transaction: the lock, and the
-journal entry of a refusal, are separate transactions, which must be committed before a result is
-reported.
+`start_run`, `stop_run`, `resume_run` and `skip_code` may not be called inside a transaction: the
+lock, and the journal entry of a refusal, are separate transactions, which must be committed before
+a result is reported.
 """
 
 from __future__ import annotations
@@ -14,7 +14,16 @@ from django.db import OperationalError, transaction
 from django.utils.translation import gettext as _
 
 from giftcodes.domain import log_lines
-from giftcodes.models import CancelKind, EventKind, Redemption, RunState, Trigger, database_now
+from giftcodes.models import (
+    CancelKind,
+    EventKind,
+    GiftCode,
+    Guild,
+    Redemption,
+    RunState,
+    Trigger,
+    database_now,
+)
 from giftcodes.pipeline.finish import finish
 from giftcodes.pipeline.start import StartKind, start
 
@@ -114,6 +123,38 @@ def resume_run(redemption: Redemption, *, trigger: Trigger, user_id: int | None)
         )
     words = _("There is nothing to resume: %(redemption)s is %(state)s.")
     return ActionResult(ActionKind.REFUSED, words % _names(redemption))
+
+
+def skip_code(
+    guild_id: int, gift_code_id: int, *, trigger: Trigger, user_id: int | None
+) -> ActionResult:
+    """Stop redeeming a code for a guild. It starts again only if a person starts it.
+
+    The redemption is stopped in any state, even before its first run or after its last one. So new
+    members of the guild do not get the code either.
+    """
+    guild, code = Guild.objects.get(pk=guild_id), GiftCode.objects.get(pk=gift_code_id)
+    names = {"guild": guild, "code": code}
+    if guild.provider != code.provider:
+        return ActionResult(
+            ActionKind.REFUSED, _("Code %(code)s belongs to another game than %(guild)s.") % names
+        )
+    redemption_id = Redemption.objects.ensure(guild_id=guild_id, gift_code_id=gift_code_id)
+    with transaction.atomic():
+        redemption = _locked(redemption_id)
+        if redemption.state == RunState.STOPPED or redemption.is_stopping:
+            words = _("Guild %(guild)s skips code %(code)s already.")
+            return ActionResult(ActionKind.NOTHING, words % names)
+        if redemption.state == RunState.RUNNING:
+            redemption.stop_requested_at = database_now()
+            redemption.save(update_fields=["stop_requested_at"])
+        else:
+            redemption.member_redemptions.cancel(CancelKind.STOPPED)
+            redemption.state = RunState.STOPPED
+            redemption.save(update_fields=["state"])
+        redemption.journal(EventKind.STOP_REQUESTED, trigger=trigger, user_id=user_id)
+    finish(redemption_id)
+    return ActionResult(ActionKind.DONE, _("Guild %(guild)s skips code %(code)s.") % names)
 
 
 def stop(redemption_id: int, *, trigger: Trigger, user_id: int | None = None) -> ActionResult:

@@ -25,7 +25,7 @@ def lists() -> Iterator[str]:
         )
     hubs = [entry.hub for entry in MENU if entry.hub]
     pages = ("index", "live", "live_chart", "matrix", "matrix_export", "member_import")
-    for name in (*pages, *hubs):
+    for name in (*pages, "player", "officer_rules", *hubs):
         yield reverse(f"admin:{name}")
     for app in {model._meta.app_label for model in admin.site._registry}:
         yield reverse("admin:app_list", args=[app])

@@ -380,8 +380,8 @@ def test_an_active_code_is_not_reopened_and_an_old_issue_neither(
 @pytest.mark.parametrize(
     ("state", "buttons"),
     [
-        (CodeState.ACTIVE, ["Redeem now …", "Close code"]),
-        (CodeState.PROBING, ["Reopen code", "Close code"]),
+        (CodeState.ACTIVE, ["Redeem now …", "Skip for a guild …", "Close code"]),
+        (CodeState.PROBING, ["Reopen code", "Skip for a guild …", "Close code"]),
         (CodeState.CLOSED, ["Reopen code", "Reissue"]),
         (CodeState.DELETED, ["Bring back"]),
     ],

@@ -19,14 +19,14 @@ def test_the_index_lists_the_pages_in_the_order_of_the_day_s_work(browser: Brows
     apps = browser.client.get("/admin/").context["app_list"]
     names = [model["object_name"] for model in apps[0]["models"]]
     assert names[:5] == ["Guild", "Announcement", "Channel", "Member", "MemberImport"]
-    assert names[5:9] == ["OptOut", "GiftCode", "Redemption", "RedemptionEvent"]
+    assert names[5:9] == ["OptOut", "GiftCode", "CodeProposal", "Redemption"]
     assert apps[0]["app_label"] == "giftcodes"
     assert {app["app_label"] for app in apps[1:]} == {"auth", "axes", "django_celery_beat"}
 
 
 def test_the_page_of_the_app_lists_all_of_it(browser: Browser) -> None:
     (app,) = browser.client.get("/admin/giftcodes/").context["app_list"]
-    assert len(app["models"]) == 19
+    assert len(app["models"]) == 21
 
 
 def test_the_site_is_called_redeemer_before_and_after_the_login(browser: Browser) -> None:

@@ -97,6 +97,13 @@ def show_a_player(page: Page, url: str, address: str) -> None:
     page.get_by_role("heading", name="Erase").wait_for()
 
 
+def show_an_invitation(page: Page, url: str, world: World) -> str:
+    """Invite an officer, and open the page with the link. Returns the link."""
+    page.goto(f"{url}/admin/giftcodes/invitation/add/?guild={world.guild.pk}")
+    page.get_by_role("button", name="Save", exact=True).click()
+    return page.get_by_label("Link", exact=True).input_value()
+
+
 def shoot_all(chromium: Browser, live_server: Any, admin_user: Any, client: Any) -> None:
     FOLDER.mkdir(parents=True, exist_ok=True)
     for variant, options in VARIANTS.items():
@@ -121,6 +128,11 @@ def shoot_all(chromium: Browser, live_server: Any, admin_user: Any, client: Any)
         _shoot(page, "undo", variant)
         show_a_player(page, live_server.url, of_members["wish"])
         _shoot(page, "wish", variant)
+        link = show_an_invitation(page, live_server.url, world)
+        _shoot(page, "link", variant)
+        page.context.clear_cookies()
+        page.goto(link)
+        _shoot(page, "invitation", variant)
         if variant == "light":
             log_in(context, live_server.url, world.officer)
             page.goto(f"{live_server.url}/admin/")

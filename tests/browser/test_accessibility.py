@@ -16,12 +16,19 @@ from tests.browser.screenshots import (
     press_redeem_now,
     show_a_player,
     show_an_import,
+    show_an_invitation,
     show_an_undo,
 )
 from tests.browser.world import build
 
 pytestmark = pytest.mark.django_db(transaction=True)
 GRAVE = ("serious", "critical")
+#: Pages with which people get an account.
+ACCESS = {
+    "rules for officers": "/admin/officer-rules/",
+    "invite": "/admin/giftcodes/invitation/add/",
+    "invitations": "/admin/giftcodes/invitation/",
+}
 #: Lists are all alike. They are checked in light only, except for one.
 LISTS = {
     "guilds",
@@ -77,6 +84,18 @@ def test_no_page_has_a_serious_fault(
     found["undo"] = faults(page)
     show_a_player(page, live_server.url, of_members["wish"])
     found["a player's wish"] = faults(page)
+    for name, address in ACCESS.items():
+        page.goto(f"{live_server.url}{address}")
+        found[name] = faults(page)
+    link = show_an_invitation(page, live_server.url, world)
+    found["link"] = faults(page)
+    page.goto(link)
+    found["one more guild"] = faults(page)
+    page.context.clear_cookies()
+    page.goto(link)
+    found["invitation"] = faults(page)
+    page.goto(f"{live_server.url}/invitation/nonsense/")
+    found["link that does not work"] = faults(page)
     context.close()
     assert {name: faults for name, faults in found.items() if faults} == {}
     assert troubles == []

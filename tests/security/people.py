@@ -9,11 +9,11 @@ from django.apps import apps
 from django.contrib.auth.models import Group, Permission, User
 from django.test import Client
 
-from giftcodes.admin.access.roles import OFFICERS, VIEWERS
 from giftcodes.models import Guild
+from giftcodes.models.roles import OFFICERS, VIEWERS
 
 #: The migrations that give the roles their permissions. Tests that empty the tables remove them.
-_SEEDS = (("0005_roles", "seed"), ("0010_see_imports", "let_see"))
+_SEEDS = (("0005_roles", "seed"), ("0010_see_imports", "let_see"), ("0029_p5", "grant"))
 
 
 @dataclass(frozen=True, slots=True)

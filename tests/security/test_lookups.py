@@ -275,6 +275,7 @@ def test_only_the_search_fields_of_forms_have_an_autocomplete(people: dict[str, 
     assert {name for name, status in answers.items() if status == 200} == {
         "Channel.guild",
         "Guild.officers",
+        "Invitation.guilds",
         "Member.guild",
     }
     assert set(answers.values()) == {200, 403}

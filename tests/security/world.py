@@ -14,7 +14,6 @@ from django.db.models import Model
 from django.test import Client
 from django.utils import timezone
 
-from giftcodes.admin.access.roles import OFFICERS, VIEWERS
 from giftcodes.models import (
     Alarm,
     Announcement,
@@ -36,6 +35,9 @@ from giftcodes.models import (
     Trigger,
 )
 from giftcodes.models.member_redemption import COVERED
+from giftcodes.models.roles import OFFICERS, VIEWERS, Role
+from giftcodes.services.code_proposals import propose
+from giftcodes.services.links import invite
 from giftcodes.services.members import move_members
 from tests.admin import past
 from tests.factories import gift_code, guild, member
@@ -53,6 +55,7 @@ _SEEDS = (
     ("giftcodes.migrations.0005_roles", "seed"),
     ("giftcodes.migrations.0010_see_imports", "let_see"),
     ("giftcodes.migrations.0018_directory_schedule", "let_see"),
+    ("giftcodes.migrations.0029_p5", "grant"),
 )
 
 
@@ -84,10 +87,18 @@ def rows_of(guilds: Sequence[Guild]) -> dict[str, list[Any]]:
     ids = [one.pk for one in guilds]
     return {
         model.__name__: list(
-            model._default_manager.filter(**{f"{path}__in": ids}).order_by("pk").values_list()
+            model._default_manager.filter(**{f"{path}__in": ids})
+            .order_by("pk")
+            .values_list(*_columns(model))
         )
         for model, path in _PATHS.items()
     }
+
+
+def _columns(model: type[Model]) -> list[str]:
+    """All columns, except the opt-out: an officer may take it, and it holds for every guild."""
+    names = [column.name for column in model._meta.concrete_fields]
+    return [name for name in names if (model, name) != (Member, "opted_out")]
 
 
 def build() -> World:
@@ -201,7 +212,17 @@ def _clients(own: Guild, other: Guild) -> dict[str, Client]:
     admin = User.objects.create_superuser("administrator")
     officer = _user("officer", OFFICERS)
     own.officers.add(officer)
-    other.officers.add(_user(f"user-{MARKER}", OFFICERS))
+    stranger = _user(f"user-{MARKER}", OFFICERS)
+    other.officers.add(stranger)
+    for person, of, mark in ((officer, own, OWN_MARKER), (stranger, other, MARKER)):
+        invite(made_by=person, role=Role.OFFICER, guilds=[of], invited=f"Friend {mark}")
+        propose(
+            provider=of.provider,
+            code=f"P{mark}",
+            expires_at=None,
+            rewards=f"Says {mark}",
+            user_id=person.pk,
+        )
     rows: list[Model] = [other, *Member.objects.filter(guild=other)]
     LogEntry.objects.log_actions(admin.pk, rows, CHANGE, f"Words of {MARKER}.")  # type: ignore[arg-type]
     users = {

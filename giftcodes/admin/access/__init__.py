@@ -3,6 +3,6 @@
 giftcodes.admin.common.scope decides which rows a user may see.
 """
 
-from giftcodes.admin.access import third_party
+from giftcodes.admin.access import invitations, third_party
 
-__all__ = ["third_party"]
+__all__ = ["invitations", "third_party"]

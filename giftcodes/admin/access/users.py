@@ -1,39 +1,50 @@
-"""Users: their roles, and the guilds of officers."""
+"""Users: their roles, the guilds of officers, and links for new passwords."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
 from django import forms
-from django.contrib import admin
-from django.contrib.auth.admin import GroupAdmin, UserAdmin
+from django.contrib import admin, messages
+from django.contrib.admin.utils import unquote
+from django.contrib.auth.admin import GroupAdmin
+from django.contrib.auth.forms import UsernameField
 from django.contrib.auth.models import Group, User
-from django.utils.html import format_html_join
+from django.contrib.auth.validators import UnicodeUsernameValidator
+from django.core.exceptions import PermissionDenied
+from django.http import HttpResponseRedirect
+from django.urls import path, reverse
+from django.utils.html import format_html, format_html_join
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from unfold.admin import ModelAdmin
-from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
-from unfold.widgets import UnfoldAdminRadioSelectWidget
+from unfold.widgets import UnfoldAdminRadioSelectWidget, UnfoldAdminTextInputWidget
 
-from giftcodes.admin.access.roles import GROUPS, Role, give_flags, give_group, role_of
-from giftcodes.admin.common.base import Scoped, without_clear
-from giftcodes.admin.common.html import NOTHING, link
+from giftcodes.admin.access.link_page import address_of, link_page
+from giftcodes.admin.common.base import Page, Scoped, without_clear
+from giftcodes.admin.common.html import NOTHING, link, list_link, model_url, page_url
 from giftcodes.admin.common.row_select import RowSelectMultiple
-from giftcodes.models import Guild, Member
+from giftcodes.models import Guild, Invitation, Member
 from giftcodes.models.fields import without_notes
+from giftcodes.models.roles import GROUPS, Role, give_flags, give_group, role_of
+from giftcodes.services.links import PASSWORD_DAYS, make_password_link
 
 if TYPE_CHECKING:
     from django.db.models import QuerySet
-    from django.http import HttpRequest
+    from django.http import HttpRequest, HttpResponse
     from django.utils.safestring import SafeString
 
-    _UserAdmin = UserAdmin[User]
-else:
-    _UserAdmin = UserAdmin
 
+class PersonForm(forms.ModelForm):  # type: ignore[type-arg]
+    """A user: the name, the role, and the guilds of an officer."""
 
-class RoleFields(forms.Form):
-    """A mixin for the forms of users: the role, and the guilds of an officer."""
-
+    username = UsernameField(
+        label=_("User name"),
+        max_length=150,
+        validators=[UnicodeUsernameValidator()],
+        widget=UnfoldAdminTextInputWidget(),
+        help_text=_("The person logs in with this name. Tell the person before you change it."),
+    )
     role = forms.ChoiceField(
         label=_("Role"), choices=Role.choices, widget=UnfoldAdminRadioSelectWidget
     )
@@ -49,9 +60,20 @@ class RoleFields(forms.Form):
         ),
     )
 
+    class Meta:
+        model = User
+        fields = ["username", "is_active", "groups"]
+        help_texts = {
+            "is_active": _(
+                "A user who is not active cannot log in. Users are never deleted, because the "
+                "journal names them."
+            ),
+            "groups": _("For the role “Custom”, and for further permissions of any role."),
+        }
+
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        user: Any = self.instance  # type: ignore[attr-defined]
+        user = self.instance
         self.initial.setdefault("role", role_of(user).value if user.pk else Role.OFFICER.value)
         without_clear(self.fields["guilds"])
         if user.pk:
@@ -78,50 +100,119 @@ class RoleFields(forms.Form):
         return cleaned
 
     def _removes_last_administrator(self) -> bool:
-        user: Any = self.instance  # type: ignore[attr-defined]
+        user = self.instance
         stays = self.cleaned_data.get("role") == Role.ADMINISTRATOR and self.cleaned_data.get(
             "is_active", True
         )
         if stays or not User.objects.filter(pk=user.pk, is_superuser=True).exists():
             return False
-        return (
-            not User.objects.filter(is_superuser=True, is_active=True).exclude(pk=user.pk).exists()
-        )
+        # The lock makes two administrators who demote each other wait for one another.
+        others = User.objects.select_for_update().filter(is_superuser=True, is_active=True)
+        return all(row.pk == user.pk for row in others)
 
 
-class PersonChangeForm(RoleFields, UserChangeForm):
-    pass
-
-
-class PersonCreationForm(RoleFields, UserCreationForm):
-    pass
-
-
-class PersonAdmin(Scoped, _UserAdmin, ModelAdmin):
-    form = PersonChangeForm
-    add_form = PersonCreationForm
-    change_password_form = AdminPasswordChangeForm
-
+class PersonAdmin(Page):
+    intro = _("Who may log in, and what each person sees and does.")
+    form = PersonForm
+    # Django looks for templates of this name only for the models of our app.
+    change_list_template = "admin/giftcodes/change_list.html"
+    change_form_template = "admin/giftcodes/user/change_form.html"
     list_display = ["username", "role_shown", "guilds_shown", "is_active", "last_login"]
     list_filter = ["is_active", "groups", "guilds"]
-    filter_horizontal = ()
-    readonly_fields = ["last_login", "date_joined"]
+    search_fields = ["username"]
+    ordering = ["username"]
+    readonly_fields = ["last_login", "date_joined", "invited_by"]
     fieldsets = [
-        (None, {"fields": ["username", "password", "is_active"]}),
-        (_("What this person may do"), {"fields": ["role", "guilds"]}),
-        (
-            _("Person"),
-            {"fields": ["first_name", "last_name", "email", "last_login", "date_joined"]},
-        ),
+        (None, {"fields": ["username", "role", "guilds", "is_active"]}),
+        (_("Account"), {"fields": ["last_login", "date_joined", "invited_by"]}),
         (_("Further groups"), {"fields": ["groups"], "classes": ["collapse"]}),
-    ]
-    add_fieldsets = [
-        (None, {"fields": ["username", "usable_password", "password1", "password2"]}),
-        (_("What this person may do"), {"fields": ["role", "guilds"]}),
     ]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[User]:
-        return super().get_queryset(request).prefetch_related("groups", "guilds")
+        rows: QuerySet[User] = super().get_queryset(request)
+        return rows.prefetch_related("groups", "guilds")
+
+    def get_urls(self) -> list[Any]:
+        """Add the link for a new password. The page that set a password leads to the user."""
+        making = path(
+            "<path:object_id>/password-link/",
+            self.admin_site.admin_view(self.password_link),
+            name="auth_user_password_link",
+        )
+        old = path(
+            "<path:object_id>/password/",
+            self.admin_site.admin_view(self.old_password_page),
+            name="auth_user_password_change",
+        )
+        return [making, old, *super().get_urls()]
+
+    def changelist_view(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> Any:
+        """Add links to the invitations and to the rules for officers."""
+        here = {}
+        if request.user.is_superuser:
+            rules = format_html(
+                '<a href="{}">{}</a>', reverse("admin:officer_rules"), _("Rules for officers")
+            )
+            invitations = list_link(Invitation, _("Invitations"))
+            here = {"intro": format_html("{} {} · {}", self.intro, invitations, rules)}
+        return super().changelist_view(request, {**here, **(extra_context or {})})
+
+    def changeform_view(
+        self,
+        request: HttpRequest,
+        object_id: str | None = None,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> Any:
+        """Leave out “Save and add another”, because users are invited."""
+        context = {"show_save_and_add_another": False, **(extra_context or {})}
+        return super().changeform_view(request, object_id, form_url, context)
+
+    def add_view(
+        self, request: HttpRequest, form_url: str = "", extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """Invite the person, who then chooses the user name and the password."""
+        if not self.has_add_permission(request):
+            return super().add_view(request, form_url, extra_context)
+        return HttpResponseRedirect(model_url(Invitation, "add"))
+
+    def password_link(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """Make a link with which the user chooses a new password, and show it once."""
+        user = self._changeable(request, object_id)
+        if request.method != "POST":
+            return HttpResponseRedirect(page_url(user))
+        if not user.is_active:
+            words = gettext("%s is not active. Make the user active first.")
+            self.message_user(request, words % user, messages.WARNING)
+            return HttpResponseRedirect(page_url(user))
+        secret = make_password_link(user, made_by=request.user)  # type: ignore[arg-type]
+        self.log_change(request, user, gettext("A link for a new password was made."))
+        words = gettext(
+            "Send it to {user} in a private message: whoever opens it can set the password. It "
+            "works once, for {days} days. The old password works until then."
+        )
+        return link_page(
+            request,
+            title=gettext("A new password for %s") % user,
+            address=address_of(request, "password_link", secret),
+            words=format_html(words, user=user, days=PASSWORD_DAYS),
+            next_steps=[
+                (gettext("Back to %s") % user, page_url(user)),
+                (gettext("See all users"), self.list_url),
+            ],
+        )
+
+    def old_password_page(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """Redirect to the page of the user."""
+        return HttpResponseRedirect(page_url(self._changeable(request, object_id)))
+
+    def _changeable(self, request: HttpRequest, object_id: str) -> User:
+        user: User = self.get_object(request, unquote(object_id))
+        if not self.has_change_permission(request, user):
+            raise PermissionDenied
+        return user
 
     @admin.display(description=_("role"))
     def role_shown(self, user: User) -> str:
@@ -135,6 +226,13 @@ class PersonAdmin(Scoped, _UserAdmin, ModelAdmin):
     def guilds_shown(self, user: User) -> SafeString | str:
         guilds = user.guilds.all()
         return format_html_join(", ", "{}", ((link(guild),) for guild in guilds)) or NOTHING
+
+    @admin.display(description=_("invited by"))
+    def invited_by(self, user: User) -> SafeString | str:
+        """The people whose invitations this user has accepted."""
+        accepted = user.invitations.select_related("made_by").order_by("pk")
+        rows = ((link(one, one.made_by or NOTHING),) for one in accepted)
+        return format_html_join(", ", "{}", rows) or NOTHING
 
     def save_model(self, request: HttpRequest, obj: User, form: Any, change: bool) -> None:
         """Save the flags of the role with the user."""

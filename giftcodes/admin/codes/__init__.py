@@ -1,5 +1,5 @@
 """Gift codes."""
 
-from giftcodes.admin.codes import admin
+from giftcodes.admin.codes import admin, proposals
 
-__all__ = ["admin"]
+__all__ = ["admin", "proposals"]

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from django.contrib import admin, messages
+from django.contrib import admin
 from django.contrib.admin.utils import unquote
 from django.http import HttpResponseRedirect
 from django.template.response import TemplateResponse
@@ -16,8 +16,11 @@ from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
 from giftcodes import tasks
-from giftcodes.admin.codes.code_form import GiftCodeForm
+from giftcodes.admin.codes.code_entry import CodeEntry
+from giftcodes.admin.codes.code_form import must_propose
 from giftcodes.admin.codes.code_page import context
+from giftcodes.admin.codes.skip import skip
+from giftcodes.admin.common import scope
 from giftcodes.admin.common.action_report import Report
 from giftcodes.admin.common.editing import KeepsHistory
 from giftcodes.admin.common.html import (
@@ -37,16 +40,11 @@ from giftcodes.domain.outcomes import meaning
 from giftcodes.models import (
     CodeState,
     GiftCode,
-    Guild,
-    Member,
     Redemption,
     RedemptionEvent,
-    Source,
     Trigger,
 )
-from giftcodes.models.start_rules import provider_obstacle
 from giftcodes.pipeline import code_lifecycle as codes_step
-from giftcodes.pipeline.spellings import offer_spelling
 from giftcodes.services.codes import reissue
 
 if TYPE_CHECKING:
@@ -73,16 +71,15 @@ _PIPELINE_FIELDS: list[Any] = [
     "look_at",
 ]
 _BUTTONS: dict[CodeState, list[tuple[str, Any]]] = {
-    CodeState.ACTIVE: [("redeem_now", ""), ("close_codes", "")],
-    CodeState.PROBING: [("reopen_codes", ""), ("close_codes", "")],
+    CodeState.ACTIVE: [("redeem_now", ""), ("skip_codes", ""), ("close_codes", "")],
+    CodeState.PROBING: [("reopen_codes", ""), ("skip_codes", ""), ("close_codes", "")],
     CodeState.CLOSED: [("reopen_codes", ""), ("reissue_codes", "")],
     CodeState.DELETED: [("reopen_codes", _("Bring back"))],
 }
 
 
 @admin.register(GiftCode)
-class GiftCodeAdmin(KeepsHistory):
-    form = GiftCodeForm
+class GiftCodeAdmin(CodeEntry):
     intro = _("The feeds add codes automatically. A code that you add is redeemed at once.")
     empty_hint = _("No codes yet. The feed adds codes, or you can add one by hand.")
     retire_words = _(
@@ -104,7 +101,14 @@ class GiftCodeAdmin(KeepsHistory):
     phone_columns = ("__str__", "state_shown", "provider", "expires_at")
     list_filter = ["state", "provider", "source"]
     search_fields = ["code"]
-    actions = ["redeem_now", "reopen_codes", "reissue_codes", "close_codes", "delete_codes"]
+    actions = [
+        "redeem_now",
+        "skip_codes",
+        "reopen_codes",
+        "reissue_codes",
+        "close_codes",
+        "delete_codes",
+    ]
     fieldsets = [
         (None, {"fields": ["provider", "code", "published_on", "expires_at", "rewards"]}),
         (_("State"), {"fields": _PIPELINE_FIELDS}),
@@ -119,8 +123,16 @@ class GiftCodeAdmin(KeepsHistory):
         return context(self.get_object(request, unquote(object_id)), request.user)
 
     def get_fieldsets(self, request: HttpRequest, obj: GiftCode | None = None) -> Any:
-        """Leave out the history fields when a code is added."""
-        return super().get_fieldsets(request, obj) if obj else self.fieldsets[:1]
+        """Leave out the history fields when a code is added.
+
+        Officers do not set dates: a wrong end would end the code for all guilds.
+        """
+        if obj:
+            return super().get_fieldsets(request, obj)
+        if scope.sees_all(request.user):
+            return self.fieldsets[:1]
+        end = ["expires_at"] if must_propose(request.user) else []
+        return [(None, {"fields": ["provider", "code", *end, "rewards"]})]
 
     def get_readonly_fields(self, request: HttpRequest, obj: GiftCode | None = None) -> list[str]:  # noqa: ARG002
         """The game and the spelling cannot be changed, because they identify the code."""
@@ -170,80 +182,6 @@ class GiftCodeAdmin(KeepsHistory):
         journal = list_link(RedemptionEvent, _("its journal"), gift_code__id__exact=code.pk)
         return format_html("{} · {}", redemptions, journal)
 
-    # --- Adding -------------------------------------------------------------------------------
-    def save_model(self, request: HttpRequest, obj: GiftCode, form: Any, change: bool) -> None:
-        """Save a code. A new one is redeemed after the commit.
-
-        If the code is another spelling of a known code, the spelling is added to that code.
-        """
-        if isinstance(form, GiftCodeForm) and form.respelled is not None:
-            self._offer_spelling(request, obj, form.respelled)
-            return
-        if not change:
-            obj.source = Source.ADMIN
-        super().save_model(request, obj, form, change)
-        if change and "expires_at" in form.changed_data and not obj.is_open:
-            words = gettext("Code %s is closed, and stays closed until you press “Reopen code”.")
-            self.message_user(request, words % obj, messages.INFO)
-        if not change:
-            tasks.enqueue_on_commit(tasks.fan_out, obj.pk, Trigger.ADMIN, request.user.pk)
-            self._say_what_follows(request, obj)
-
-    def _offer_spelling(self, request: HttpRequest, typed: GiftCode, known: GiftCode) -> None:
-        """Offer the typed spelling for the known code, without saving a new row.
-
-        The form's instance becomes the known code, whose page is shown next.
-        """
-        result = offer_spelling(
-            known.pk, typed.code, trigger=Trigger.ADMIN, user_id=request.user.pk
-        )
-        if result.is_open_again:
-            tasks.enqueue_on_commit(tasks.fan_out, known.pk, Trigger.CATCH_UP)
-        self.message_user(
-            request, result.message, messages.INFO if result.taken else messages.WARNING
-        )
-        typed.pk, typed.issue = known.pk, known.issue
-
-    def log_addition(self, request: HttpRequest, obj: GiftCode, message: Any) -> Any:
-        """Log another spelling as a change of the known code."""
-        if obj._state.adding:
-            return self.log_change(request, obj, gettext("Offered as %s.") % obj.code)
-        return super().log_addition(request, obj, message)
-
-    def response_add(
-        self, request: HttpRequest, obj: GiftCode, post_url_continue: str | None = None
-    ) -> HttpResponse:
-        """If the code was another spelling of a known code, redirect to that code's page."""
-        if obj._state.adding:
-            return HttpResponseRedirect(page_url(obj))
-        return super().response_add(request, obj, post_url_continue)
-
-    def _say_what_follows(self, request: HttpRequest, code: GiftCode) -> None:
-        """Say what will happen to a new code. No worker has started to redeem it yet."""
-        guilds = Guild.objects.automatic().filter(provider=code.provider)
-        members = Member.objects.eligible().filter(guild__in=guilds).count()
-        if obstacle := provider_obstacle(code.provider):
-            words = gettext("Code %(code)s is saved, but cannot be redeemed yet. %(obstacle)s")
-            self.message_user(
-                request, words % {"code": code, "obstacle": obstacle}, messages.WARNING
-            )
-        elif not members:
-            words = gettext(
-                "Code %s is saved, but no guild that redeems codes of this game automatically has "
-                "an active member."
-            )
-            self.message_user(request, words % code, messages.WARNING)
-        else:
-            number = guilds.count()
-            words = gettext("Code {code} is redeemed now for {members} in {guilds}. {link}")
-            values = {
-                "code": code,
-                "members": ngettext("%d member", "%d members", members) % members,
-                "guilds": ngettext("%d guild", "%d guilds", number) % number,
-                "link": list_link(Redemption, gettext("Follow it"), gift_code__id__exact=code.pk),
-            }
-            self.message_user(request, format_html(words, **values), messages.INFO)
-
     # --- Actions ------------------------------------------------------------------------------
     @admin.action(description=_("Redeem now …"), permissions=["redeem"])
     def redeem_now(self, request: HttpRequest, codes: QuerySet[GiftCode]) -> HttpResponse | None:
@@ -259,6 +197,11 @@ class GiftCodeAdmin(KeepsHistory):
         redeem_now([line.pair for line in chosen], user_id=request.user.pk, report=report)
         report.tell(request)
         return HttpResponseRedirect(_results_url(chosen)) if chosen else None
+
+    @admin.action(description=_("Skip for a guild …"), permissions=["redeem"])
+    def skip_codes(self, request: HttpRequest, codes: QuerySet[GiftCode]) -> HttpResponse | None:
+        """Ask for the guilds, and stop redeeming the codes for them."""
+        return skip(request, self, codes)
 
     @admin.action(description=_("Reissue"), permissions=["code"])
     def reissue_codes(self, request: HttpRequest, codes: QuerySet[GiftCode]) -> HttpResponse | None:

@@ -10,8 +10,10 @@ from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
 
+from giftcodes.admin.common import scope
 from giftcodes.admin.common.html import link
-from giftcodes.models import CodeState, GiftCode
+from giftcodes.models import CodeState, GiftCode, Guild
+from giftcodes.models.officer_rules import NewCodes, new_codes
 
 if TYPE_CHECKING:
     from django.utils.safestring import SafeString
@@ -33,11 +35,42 @@ KNOWN = {
 }
 
 
+#: The same for people who may not decide about codes.
+KNOWN_TO_OFFICERS = {
+    CodeState.ACTIVE: _(
+        "This code is known already and active: {}. Open its page, and press “Redeem now …” to "
+        "redeem it for your guild."
+    ),
+    CodeState.PROBING: KNOWN[CodeState.PROBING],
+    CodeState.CLOSED: _(
+        "This code is known already and closed: {}. {} If it works again, ask an administrator to "
+        "reopen it."
+    ),
+    CodeState.DELETED: _(
+        "This code was deleted: {}. {} If it works after all, ask an administrator to bring it "
+        "back."
+    ),
+}
+
+
+def games_of(person: scope.Person) -> set[str]:
+    """The games that the guilds of a person play."""
+    guilds = scope.visible(Guild.objects.active(), person)
+    return set(guilds.order_by().values_list("provider", flat=True))
+
+
+def must_propose(person: scope.Person) -> bool:
+    """Whether an administrator must approve the codes that a person enters."""
+    return not scope.sees_all(person) and new_codes() == NewCodes.PROPOSE
+
+
 class GiftCodeForm(forms.ModelForm):  # type: ignore[type-arg]
     """A new code of a game. Another spelling of a known code is added to that code."""
 
     #: The known code to which this spelling is added.
     respelled: GiftCode | None = None
+    #: Whether the person may close and reopen codes.
+    may_decide = True
 
     class Meta:
         model = GiftCode
@@ -68,11 +101,12 @@ class GiftCodeForm(forms.ModelForm):  # type: ignore[type-arg]
             folded = code.casefold()
             if known := GiftCode.objects.latest_issues(provider, [folded]).get(folded):
                 if not known.can_take(code, is_person=True):
-                    raise ValidationError({"code": explain(known)}, code="unique")
+                    raise ValidationError({"code": explain(known, self.may_decide)}, code="unique")
                 self.respelled = known
         return cleaned
 
 
-def explain(known: GiftCode) -> SafeString:
+def explain(known: GiftCode, may_decide: bool) -> SafeString:
     """Why a known code cannot be added again, and what to do."""
-    return format_html(str(KNOWN[CodeState(known.state)]), link(known), known.reason)
+    words = KNOWN if may_decide else KNOWN_TO_OFFICERS
+    return format_html(str(words[CodeState(known.state)]), link(known), known.reason)

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from axes.models import AccessAttempt, AccessLog
 from django.contrib.admin.models import LogEntry
 from django.contrib.auth.models import Group, User
-from django.db.models import CharField, Model, Q
+from django.db.models import CharField, Exists, Model, OuterRef, Q
 from django.db.models.functions import Cast
 from django_celery_beat.models import (
     ClockedSchedule,
@@ -32,12 +32,14 @@ from giftcodes.models import (
     Announcement,
     Attempt,
     Channel,
+    CodeProposal,
     Directory,
     DirectoryLookup,
     Feed,
     GiftCode,
     Guild,
     Heartbeat,
+    Invitation,
     Member,
     MemberImport,
     MemberRedemption,
@@ -141,6 +143,13 @@ def _changes(person: Person) -> Q:
     return own
 
 
+def _invitations(person: Person) -> Q:
+    """Invitations that the person made, unless they name a guild that is no longer their own."""
+    through = Invitation.guilds.through.objects
+    foreign = through.filter(invitation=OuterRef("pk")).exclude(guild__in=_guilds(person))
+    return Q(~Exists(foreign), made_by=person)
+
+
 def _kinds_about(model: type[Model]) -> list[str]:
     return [kind for kind, name in SUBJECT_MODELS.items() if name == model._meta.model_name]
 
@@ -158,6 +167,8 @@ RULES: dict[type[Model], Callable[[Person], Q]] = {
     Channel: _of_guild("guild"),
     Alarm: _alarms,
     LogEntry: _changes,
+    Invitation: _invitations,
+    CodeProposal: lambda person: Q(proposed_by=person),
     # Only operators see how the system runs, and who may log in.
     **dict.fromkeys(
         (

@@ -13,14 +13,15 @@ from typing import Any
 
 from django.contrib.admin.models import LogEntry
 from django.contrib.admin.utils import display_for_field
+from django.contrib.auth.models import User
 from django.contrib.contenttypes.models import ContentType
-from django.db.models import Field, ForeignKey, Model
+from django.db.models import Field, ForeignKey, Model, Q
 from django.utils.translation import gettext as _
 
 from giftcodes.admin.common import scope
 from giftcodes.admin.common.html import NOTHING
 from giftcodes.domain.numbers import row_id
-from giftcodes.models import Guild
+from giftcodes.models import GiftCode, Guild
 from giftcodes.models.fields import without_notes
 from giftcodes.models.history import FIRST_KNOWN
 
@@ -87,6 +88,8 @@ def entries_of(row: Any, person: scope.Person) -> tuple[list[Entry], bool]:
     of_versions = [entry for pair in pairs if (entry := _of_version(*pair, related))]
     of_actions = list(_logged(row, versions[0].history_date if versions else None))
     named = with_guilds([*of_versions, *of_actions], person)
+    if isinstance(row, GiftCode):
+        named = _without_strangers(named, person)
     entries = named[: len(of_versions)]
     for logged in named[len(of_versions) :]:
         _add(logged, entries)
@@ -110,6 +113,23 @@ def with_guilds(entries: list[Entry], person: scope.Person) -> list[Entry]:
         return f"{move['start']} {guild or _('another guild')}."
 
     return [replace(entry, words=_MOVES.sub(named, entry.words)) for entry in entries]
+
+
+def _without_strangers(entries: list[Entry], person: scope.Person) -> list[Entry]:
+    """The entries of a code, which officers of all guilds read, without officers of other guilds.
+
+    They name the person, officers of the person's guilds, and administrators.
+    """
+    if scope.sees_all(person):
+        return entries
+    own = Guild.objects.filter(officers=person)
+    known = Q(pk=person.pk) | Q(is_superuser=True) | Q(guilds__in=own)
+    names = {entry.who for entry in entries if entry.who}
+    shown = set(User.objects.filter(known, username__in=names).values_list("username", flat=True))
+    return [
+        entry if not entry.who or entry.who in shown else replace(entry, who=_("another person"))
+        for entry in entries
+    ]
 
 
 def _add(logged: Entry, entries: list[Entry]) -> None:

@@ -13,15 +13,16 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from giftcodes import tasks
-from giftcodes.admin.access.roles import promote_to_officers
 from giftcodes.admin.common.action_report import Report
 from giftcodes.admin.common.editing import KeepsHistory
-from giftcodes.admin.common.html import list_link
+from giftcodes.admin.common.html import list_link, model_url
 from giftcodes.admin.members.import_page import import_link, may_import
 from giftcodes.admin.redemptions.runs import redeem_now
-from giftcodes.models import GiftCode, Guild, Member, Redemption
+from giftcodes.models import GiftCode, Guild, Invitation, Member, Redemption
 from giftcodes.models.game_words import places
+from giftcodes.models.roles import promote_to_officers
 from giftcodes.models.start_rules import guild_obstacle
+from giftcodes.services.links import guilds_to_offer
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -76,8 +77,15 @@ class GuildAdmin(KeepsHistory):
     def get_readonly_fields(self, request: HttpRequest, obj: Guild | None = None) -> list[str]:
         """A guild with redemptions in one game cannot change to another game."""
         has_history = obj is not None and obj.redemptions.exists()
-        fixed = ["look_at", "provider"] if has_history else ["look_at"]
+        fixed = ["look_at", "invite", *(["provider"] if has_history else [])]
         return [*fixed, *super().get_readonly_fields(request, obj)]
+
+    def get_fieldsets(self, request: HttpRequest, obj: Guild | None = None) -> Any:
+        """Add a link to the invitation of an officer, for a person who may invite."""
+        sections = super().get_fieldsets(request, obj)
+        if obj is None or not may_invite_to(obj, request.user):
+            return sections
+        return [*sections[:-1], (_("People"), {"fields": ["officers", "invite", "notes"]})]
 
     def get_form(
         self, request: HttpRequest, obj: Guild | None = None, change: bool = False, **kwargs: Any
@@ -114,6 +122,12 @@ class GuildAdmin(KeepsHistory):
         )
         importing = import_link(guild, _("paste a member list"))
         return format_html("{} · {} · {} · {}", members, redemptions, coverage, importing)
+
+    @admin.display(description=_("invite"))
+    def invite(self, guild: Guild) -> SafeString:
+        """A link to the invitation of an officer of this guild."""
+        url = model_url(Invitation, "add", query={"guild": guild.pk})
+        return format_html('<a href="{}">{}</a>', url, _("Invite an officer by a link"))
 
     def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
         """Give new officers their role, and let the guild catch up on codes.
@@ -195,3 +209,9 @@ class GuildAdmin(KeepsHistory):
             request, guild, gettext("Activated.") if active else gettext("Deactivated.")
         )
         tasks.enqueue_on_commit(tasks.catch_up, [guild.pk])
+
+
+def may_invite_to(guild: Guild, person: Any) -> bool:
+    """Whether a person may invite officers of this guild."""
+    may_invite = person.has_perm("giftcodes.add_invitation")
+    return bool(may_invite and guilds_to_offer(person).filter(pk=guild.pk).exists())

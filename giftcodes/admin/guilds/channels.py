@@ -9,10 +9,11 @@ from django import forms
 from django.contrib import admin
 from django.utils.translation import gettext_lazy as _
 
+from giftcodes.admin.common import scope
 from giftcodes.admin.common.base import Page
 from giftcodes.admin.common.html import NOTHING
 from giftcodes.form_fields import CleanCharField
-from giftcodes.models import Alarm, Channel
+from giftcodes.models import Alarm, Channel, Guild
 from giftcodes.models.channel import UNREADABLE
 
 if TYPE_CHECKING:
@@ -83,6 +84,15 @@ class ChannelAdmin(Page):
         """A channel cannot move to another guild."""
         always = ["address_shown", "delivered_at", "not_before", "refused_since", "error"]
         return [*always, "guild"] if obj else always
+
+    def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
+        """If an officer has one guild, it is chosen."""
+        initial: dict[str, Any] = super().get_changeform_initial_data(request)
+        if "guild" not in initial and not scope.sees_all(request.user):
+            own = list(scope.visible(Guild.objects.active(), request.user)[:2])
+            if len(own) == 1:
+                initial["guild"] = own[0].pk
+        return initial
 
     @admin.display(description=_("kept address"))
     def address_shown(self, channel: Channel) -> str:

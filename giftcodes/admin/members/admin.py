@@ -23,7 +23,7 @@ from giftcodes.admin.members.bulk_actions import move, set_realm
 from giftcodes.admin.members.correction import asked_again_words
 from giftcodes.admin.members.export import csv_of, log_export, workbook_of
 from giftcodes.admin.members.import_page import IMPORT_TITLE, import_url, may_import
-from giftcodes.admin.members.player_page import may_open
+from giftcodes.admin.members.player_page import may_do_all, may_open
 from giftcodes.domain.numbers import row_id
 from giftcodes.domain.served import Served
 from giftcodes.models import Member, MemberRedemption
@@ -39,6 +39,8 @@ if TYPE_CHECKING:
     from django.utils.safestring import SafeString
 
 PLAYER: list[Any] = ["guild", "player_id", "nickname", "realm"]
+#: The links to the page for a player's wishes, of which the page of a member shows at most one.
+WISHES = ("wishes", "opt_out")
 
 
 class MemberForm(forms.ModelForm):  # type: ignore[type-arg]
@@ -158,7 +160,7 @@ class MemberAdmin(KeepsHistory):
     def get_readonly_fields(self, request: HttpRequest, obj: Member | None = None) -> list[str]:  # noqa: ARG002
         """The player and the guild cannot be changed, because they identify the member."""
         return (
-            ["state_shown", "joined_at", "look_at", "directory", "wishes", "guild", "player_id"]
+            ["state_shown", "joined_at", "look_at", "directory", *WISHES, "guild", "player_id"]
             if obj
             else []
         )
@@ -171,7 +173,7 @@ class MemberAdmin(KeepsHistory):
                 shown.append("directory")
             redeeming = (
                 _("Redeeming"),
-                {"fields": [*shown, *(["wishes"] if may_open(request.user) else [])]},
+                {"fields": [*shown, *_wishes(request.user)]},
             )
             return [(None, {"fields": [*PLAYER, "notes"]}), redeeming]
         return [(None, {"fields": [*PLAYER, "active", "consented_on", "notes"]})]
@@ -217,8 +219,12 @@ class MemberAdmin(KeepsHistory):
     @admin.display(description=_("wishes"))
     def wishes(self, member: Member) -> SafeString:
         """A link to the page for the player's wishes."""
-        url = reverse("admin:player", query={"member": member.pk})
-        return format_html('<a href="{}">{}</a>', url, _("opt out, download the data, erase"))
+        return _wish_link(member, _("opt out, download the data, erase"))
+
+    @admin.display(description=_("wishes"))
+    def opt_out(self, member: Member) -> SafeString:
+        """The same link for officers, who only take an opt-out."""
+        return _wish_link(member, _("opt out"))
 
     def save_model(self, request: HttpRequest, obj: Member, form: Any, change: bool) -> None:
         """Save the member, and let the guild catch up.
@@ -294,3 +300,15 @@ class MemberAdmin(KeepsHistory):
     def _catch_up(self, members: Iterable[Member]) -> None:
         if guild_ids := sorted({member.guild_id for member in members}):
             tasks.enqueue_on_commit(tasks.catch_up, guild_ids)
+
+
+def _wishes(person: Any) -> list[str]:
+    """The link to the page for a player's wishes that a person gets."""
+    if may_do_all(person):
+        return ["wishes"]
+    return ["opt_out"] if may_open(person) else []
+
+
+def _wish_link(member: Member, words: Any) -> SafeString:
+    url = reverse("admin:player", query={"member": member.pk})
+    return format_html('<a href="{}">{}</a>', url, words)

@@ -1,7 +1,12 @@
-"""The page for a player's wishes: to opt out or in, to get their data, and to be erased."""
+"""The page for a player's wishes: to opt out or in, to get their data, and to be erased.
+
+Officers take only an opt-out, and only of players in their own guilds. It holds for every guild of
+the game, and the page shows them nothing of other guilds.
+"""
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from django import forms
@@ -21,16 +26,18 @@ from giftcodes.domain.numbers import row_id
 from giftcodes.domain.text import clean_token
 from giftcodes.domain.validators import validate_player_id
 from giftcodes.form_fields import CleanCharField
-from giftcodes.models import Member, OptOut
+from giftcodes.models import Member, MemberRedemption, OptOut
 from giftcodes.models.opted_out import player_hash
 from giftcodes.queries.player_data import data_of, in_json
 from giftcodes.services.players import erase_player, opt_in, opt_out
 
 if TYPE_CHECKING:
+    from django.db.models import QuerySet
     from django.http import HttpRequest
 
-#: The permissions that the page needs.
+#: The permissions for all wishes, and for an opt-out alone.
 PERMISSIONS = ("giftcodes.add_optout", "giftcodes.delete_optout")
+_OPT_OUT = "giftcodes.add_optout"
 
 
 _UNCHANGED = _("Nothing to change.")
@@ -50,7 +57,12 @@ class PlayerForm(forms.Form):
 
 
 def may_open(person: Any) -> bool:
-    """Whether a person may open the page. Officers may not, because it concerns all guilds."""
+    """Whether a person may open the page: for all wishes, or to take an opt-out as an officer."""
+    return may_do_all(person) or (not scope.sees_all(person) and person.has_perm(_OPT_OUT))
+
+
+def may_do_all(person: Any) -> bool:
+    """Whether a person may fulfil every wish. Officers may not, because it concerns all guilds."""
     return scope.sees_all(person) and bool(person.has_perms(PERMISSIONS))
 
 
@@ -58,26 +70,62 @@ def page(request: HttpRequest) -> HttpResponse:
     """Show the form and, once a player is chosen, the data and buttons. Act on a pressed button."""
     if not may_open(request.user):
         raise PermissionDenied
+    does_all = may_do_all(request.user)
     form = PlayerForm(
         request.POST if request.method == "POST" else None,
-        initial=_initial(request.GET.get("member")),
+        initial=_initial(request.GET.get("member"), request.user),
     )
-    context = {**admin.site.each_context(request), "title": _("A player's wish"), "form": form}
+    context = {
+        **admin.site.each_context(request),
+        "title": _("A player's wish") if does_all else _("A player opts out"),
+        "form": form,
+        "does_all": does_all,
+    }
     if request.method == "POST" and form.is_valid():
         provider, player_id = form.cleaned_data["provider"], form.cleaned_data["player_id"]
-        wish = _WISHES.get(request.POST.get("wish", ""))
-        if wish is not None and (answer := wish(request, provider, player_id)):
+        wish = (_WISHES if does_all else _WISHES_OF_OFFICER).get(request.POST.get("wish", ""))
+        if not does_all and not _own_members(provider, player_id, request.user).exists():
+            form.add_error(
+                "player_id",
+                _("None of your guilds has a member with this ID. Only an administrator can help."),
+            )
+            return TemplateResponse(request, "admin/giftcodes/player.html", context)
+        answer: HttpResponse | None = wish(request, provider, player_id) if wish else None
+        if answer:
             return answer
-        context |= {"known": data_of(provider, player_id), "game": dict(game_choices())[provider]}
+        known = data_of if does_all else partial(_data_for_officer, person=request.user)
+        context |= {"known": known(provider, player_id), "game": dict(game_choices())[provider]}
     return TemplateResponse(request, "admin/giftcodes/player.html", context)
 
 
-def _initial(member_id: str | None) -> dict[str, str]:
+def _own_members(provider: str, player_id: str, person: scope.Person) -> QuerySet[Member]:
+    """The memberships of a player in the guilds of an officer."""
+    members = Member.objects.filter(guild__provider=provider, player_id=player_id)
+    return scope.visible(members, person).select_related("guild")
+
+
+def _data_for_officer(provider: str, player_id: str, *, person: scope.Person) -> dict[str, Any]:
+    """What the page shows to an officer: the own guilds, and nothing of others."""
+    members = list(_own_members(provider, player_id, person))
+    redemptions = MemberRedemption.objects.filter(member__in=members)
+    return {
+        "player_id": player_id,
+        # The mark of the membership, which the officer also sees in the list of members.
+        "opted_out": any(member.opted_out for member in members),
+        "members": [
+            {"guild": one.guild.name, "nickname": one.nickname, "active": one.active}
+            for one in members
+        ],
+        "redemptions": range(redemptions.count()),
+    }
+
+
+def _initial(member_id: str | None, person: scope.Person) -> dict[str, str]:
     """The form's initial values: the game and player ID of this member.
 
     Links to the page contain the member's primary key, so that no URL contains a player ID.
     """
-    members = Member.objects.select_related("guild")
+    members = scope.visible(Member.objects.select_related("guild"), person)
     member = members.filter(pk=pk).first() if (pk := row_id(member_id)) else None
     return {"provider": member.guild.provider, "player_id": member.player_id} if member else {}
 
@@ -131,7 +179,14 @@ def _erase(request: HttpRequest, provider: str, player_id: str) -> HttpResponse 
     return HttpResponseRedirect(reverse("admin:player"))
 
 
-_WISHES = {"opt_out": _opt_out, "opt_in": _opt_in, "export": _export, "erase": _erase}
+_WISHES: dict[str, Any] = {
+    "opt_out": _opt_out,
+    "opt_in": _opt_in,
+    "export": _export,
+    "erase": _erase,
+}
+#: Only an administrator ends an opt-out: the player may have given it in another guild.
+_WISHES_OF_OFFICER: dict[str, Any] = {"opt_out": _opt_out}
 
 
 def _note(request: HttpRequest, provider: str, player_id: str, words: str) -> None:

@@ -12,6 +12,7 @@ from django.db.models import Count, QuerySet
 from django.http import JsonResponse
 from django.utils.translation import gettext_lazy as _
 
+from giftcodes.admin.codes.proposals import proposals_for
 from giftcodes.admin.common import scope
 from giftcodes.admin.common.html import (
     list_url,
@@ -73,7 +74,14 @@ def add_board(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
         return context
     shown = board(request.user)
     again = BUSY_SECONDS if shown["runs"] else IDLE_SECONDS
-    return {**context, **shown, "parts": _PARTS, "again_in_seconds": again}
+    # These have form fields, so they are no parts: a part is replaced while a person types.
+    asked = {"no_guild": _has_no_guild(request.user), **proposals_for(request.user)}
+    return {**context, **shown, **asked, "parts": _PARTS, "again_in_seconds": again}
+
+
+def _has_no_guild(person: Any) -> bool:
+    own = scope.visible(Guild.objects.all(), person)
+    return not scope.sees_all(person) and not own.exists()
 
 
 def live(request: HttpRequest) -> JsonResponse:

@@ -75,14 +75,11 @@ def first_steps(person: Any) -> list[Step]:
 
 def _steps_of_officer(person: Any) -> list[Step]:
     """The steps for an officer, without games and guilds, which only operators add."""
+    if not scope.visible(Guild.objects.all(), person).exists():
+        return []  # The page says first how to become an officer of a guild.
     if scope.visible(MemberRedemption.objects.settled(), person).exists():
         return []
     return [
-        Step(
-            _("Become an officer of a guild"),
-            _("Ask the administrator. You see only the guilds in which you are an officer."),
-            scope.visible(Guild.objects.all(), person).exists(),
-        ),
         Step(
             _("Add its members"),
             _ADD_MEMBERS,
@@ -91,7 +88,7 @@ def _steps_of_officer(person: Any) -> list[Step]:
         ),
         Step(
             _("See the first code redeemed"),
-            _("Codes are added automatically, and you can follow their redemption here."),
+            _("The feed adds codes, and you can add one. You can follow the redemption here."),
             False,
             list_url(Redemption),
         ),

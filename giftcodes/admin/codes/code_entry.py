@@ -1,0 +1,173 @@
+"""Adding a code by hand. Depending on the rules for officers, it is added or proposed."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from django.contrib import messages
+from django.http import HttpResponseRedirect
+from django.utils.html import format_html
+from django.utils.translation import gettext, ngettext
+
+from giftcodes import tasks
+from giftcodes.admin.codes.code_form import GiftCodeForm, games_of, must_propose
+from giftcodes.admin.common import scope
+from giftcodes.admin.common.editing import KeepsHistory
+from giftcodes.admin.common.html import list_link, model_url, page_url
+from giftcodes.models import GiftCode, Guild, Member, Redemption, Source, Trigger
+from giftcodes.models.start_rules import provider_obstacle
+from giftcodes.pipeline.spellings import offer_spelling
+from giftcodes.services.code_proposals import propose
+
+if TYPE_CHECKING:
+    from django.http import HttpRequest, HttpResponse
+
+
+class CodeEntry(KeepsHistory):
+    """The part of the admin of codes that adds them."""
+
+    form = GiftCodeForm
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        """Officers may add codes of the games that their guilds play."""
+        return super().has_add_permission(request) and (
+            scope.sees_all(request.user) or bool(games_of(request.user))
+        )
+
+    def get_form(
+        self, request: HttpRequest, obj: GiftCode | None = None, change: bool = False, **kwargs: Any
+    ) -> Any:
+        """Tell the form who enters the code."""
+        form: Any = super().get_form(request, obj, change, **kwargs)
+        form.may_decide = self.has_code_permission(request)
+        return form
+
+    def formfield_for_choice_field(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        """Offer officers only the games that their guilds play."""
+        field: Any = super().formfield_for_choice_field(db_field, request, **kwargs)
+        if db_field.name == "provider" and not scope.sees_all(request.user):
+            own = games_of(request.user)
+            field.choices = [one for one in field.choices if not one[0] or one[0] in own]
+        return field
+
+    def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
+        """If an officer's guilds play one game, it is chosen."""
+        initial = super().get_changeform_initial_data(request)
+        if not scope.sees_all(request.user):
+            own = games_of(request.user)
+            initial["provider"] = own.pop() if len(own) == 1 else ""
+        return initial
+
+    def save_model(self, request: HttpRequest, obj: GiftCode, form: Any, change: bool) -> None:
+        """Save a code. A new one is redeemed after the commit.
+
+        If the code is another spelling of a known code, the spelling is added to that code.
+        """
+        if not change and must_propose(request.user):
+            self._propose(request, obj)
+            return
+        if isinstance(form, GiftCodeForm) and form.respelled is not None:
+            self._offer_spelling(request, obj, form.respelled)
+            return
+        if not change:
+            obj.source = Source.ADMIN
+        super().save_model(request, obj, form, change)
+        if change and "expires_at" in form.changed_data and not obj.is_open:
+            words = gettext("Code %s is closed, and stays closed until you press “Reopen code”.")
+            self.message_user(request, words % obj, messages.INFO)
+        if not change:
+            tasks.enqueue_on_commit(tasks.fan_out, obj.pk, Trigger.ADMIN, _named(request))
+            self._say_what_follows(request, obj)
+
+    def _propose(self, request: HttpRequest, typed: GiftCode) -> None:
+        """Keep the code as a proposal. An administrator decides whether it is redeemed."""
+        assert request.user.pk is not None  # The site requires a login.
+        proposal, is_new = propose(
+            provider=typed.provider,
+            code=typed.code,
+            expires_at=typed.expires_at,
+            rewards=typed.rewards,
+            user_id=request.user.pk,
+        )
+        typed.proposal = proposal  # type: ignore[attr-defined]
+        if is_new:
+            words = gettext(
+                "Code {} is proposed. An administrator decides about it. The result is shown on "
+                "your first page. {}"
+            )
+            another = format_html(
+                '<a href="{}">{}</a>', model_url(GiftCode, "add"), gettext("Propose another code")
+            )
+            self.message_user(request, format_html(words, typed, another), messages.SUCCESS)
+        else:
+            words = gettext("You have proposed code %s already. It waits for an administrator.")
+            self.message_user(request, words % typed, messages.INFO)
+
+    def _offer_spelling(self, request: HttpRequest, typed: GiftCode, known: GiftCode) -> None:
+        """Offer the typed spelling for the known code, without saving a new row.
+
+        The form's instance becomes the known code, whose page is shown next.
+        """
+        result = offer_spelling(
+            known.pk, typed.code, trigger=Trigger.ADMIN, user_id=_named(request)
+        )
+        if result.is_open_again:
+            tasks.enqueue_on_commit(tasks.fan_out, known.pk, Trigger.CATCH_UP)
+        self.message_user(
+            request, result.message, messages.INFO if result.taken else messages.WARNING
+        )
+        typed.pk, typed.issue = known.pk, known.issue
+
+    def log_addition(self, request: HttpRequest, obj: GiftCode, message: Any) -> Any:
+        """Log another spelling as a change of the known code, and a proposal as its own row."""
+        if proposal := getattr(obj, "proposal", None):
+            return super().log_addition(request, proposal, message)
+        if obj._state.adding:
+            return self.log_change(request, obj, gettext("Offered as %s.") % obj.code)
+        return super().log_addition(request, obj, message)
+
+    def response_add(
+        self, request: HttpRequest, obj: GiftCode, post_url_continue: str | None = None
+    ) -> HttpResponse:
+        """Redirect to the proposal, or to the known code whose spelling was offered, if any."""
+        if proposal := getattr(obj, "proposal", None):
+            return HttpResponseRedirect(page_url(proposal))
+        if obj._state.adding:
+            return HttpResponseRedirect(page_url(obj))
+        return super().response_add(request, obj, post_url_continue)
+
+    def _say_what_follows(self, request: HttpRequest, code: GiftCode) -> None:
+        """Say what will happen to a new code. No worker has started to redeem it yet."""
+        guilds = scope.visible(
+            Guild.objects.automatic().filter(provider=code.provider), request.user
+        )
+        members = Member.objects.eligible().filter(guild__in=guilds).count()
+        if obstacle := provider_obstacle(code.provider):
+            words = gettext("Code %(code)s is saved, but cannot be redeemed yet. %(obstacle)s")
+            self.message_user(
+                request, words % {"code": code, "obstacle": obstacle}, messages.WARNING
+            )
+        elif not members:
+            words = gettext(
+                "Code %s is saved, but no guild that redeems codes of this game automatically has "
+                "an active member."
+            )
+            self.message_user(request, words % code, messages.WARNING)
+        else:
+            number = guilds.count()
+            words = gettext("Code {code} is redeemed now for {members} in {guilds}. {link}")
+            values = {
+                "code": code,
+                "members": ngettext("%d member", "%d members", members) % members,
+                "guilds": ngettext("%d guild", "%d guilds", number) % number,
+                "link": list_link(Redemption, gettext("Follow it"), gift_code__id__exact=code.pk),
+            }
+            self.message_user(request, format_html(words, **values), messages.INFO)
+
+
+def _named(request: HttpRequest) -> int | None:
+    """The user that the journals of all guilds name. None for an officer.
+
+    Officers of other guilds must not read that name. The history of the code has it.
+    """
+    return request.user.pk if scope.sees_all(request.user) else None

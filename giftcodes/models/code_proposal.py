@@ -1,0 +1,105 @@
+"""Codes that officers propose, if the rules say that an administrator approves new codes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.conf import settings
+from django.db import models
+from django.db.models import Exists, OuterRef, Q
+from django.utils.translation import gettext_lazy as _
+
+from giftcodes.domain.validators import validate_moment
+from giftcodes.models.clock import Clock
+from giftcodes.models.code import GiftCode
+from giftcodes.models.date_bounds import MOMENTS, within
+from giftcodes.models.fields import NameField, NotesField, provider_choices
+
+
+class ProposalState(models.TextChoices):
+    WAITING = "waiting", _("waits for an administrator")
+    APPROVED = "approved", _("approved")
+    REJECTED = "rejected", _("rejected")
+
+
+#: The words for a proposal that still waits although the feed or another person has added the code.
+KNOWN_WORDS = _("added in the meantime")
+
+
+def _is_known() -> Exists:
+    """A condition for proposals of a code that is there in this spelling."""
+    known = GiftCode.objects.filter(provider=OuterRef("provider"), code=OuterRef("code"))
+    return Exists(known)
+
+
+class CodeProposalQuerySet(models.QuerySet["CodeProposal"]):
+    def with_known(self) -> CodeProposalQuerySet:
+        """Add `is_known` to each row: whether there is a code of this spelling by now."""
+        return self.annotate(is_known=_is_known())
+
+    def waiting(self) -> CodeProposalQuerySet:
+        """Proposals that need a decision. The code of each is still unknown in this spelling."""
+        return self.filter(~_is_known(), state=ProposalState.WAITING)
+
+
+class CodeProposal(models.Model):
+    """A code that an officer proposed, and the decision of an administrator."""
+
+    provider = models.CharField(_("game"), max_length=20, choices=provider_choices)
+    code = models.CharField(_("code"), max_length=32)
+    folded = models.CharField(max_length=32, editable=False)
+    expires_at = models.DateTimeField(
+        _("expires"), null=True, blank=True, validators=[validate_moment]
+    )
+    rewards = NotesField(_("rewards"), blank=True)
+    state = models.CharField(
+        _("state"), max_length=10, choices=ProposalState, default=ProposalState.WAITING
+    )
+    proposed_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        on_delete=models.CASCADE,
+        related_name="code_proposals",
+        verbose_name=_("proposed by"),
+    )
+    proposed_at = models.DateTimeField(_("proposed"), db_default=Clock())
+    decided_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        on_delete=models.SET_NULL,
+        null=True,
+        related_name="+",
+        verbose_name=_("decided by"),
+    )
+    decided_at = models.DateTimeField(_("decided"), null=True)
+    answer = NameField(_("answer"), max_length=200, blank=True)
+    gift_code = models.ForeignKey(
+        GiftCode,
+        on_delete=models.SET_NULL,
+        null=True,
+        related_name="proposals",
+        verbose_name=_("gift code"),
+    )
+
+    objects = CodeProposalQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-id"]
+        verbose_name = _("proposed code")
+        verbose_name_plural = _("proposed codes")
+        constraints = [
+            models.UniqueConstraint(
+                fields=["provider", "folded", "proposed_by"],
+                condition=Q(state="waiting"),
+                name="one_waiting_proposal_of_a_code_by_a_person",
+            ),
+            within(MOMENTS, "expires_at", name="proposed_end_within_bounds"),
+        ]
+        indexes = [
+            models.Index(fields=["id"], name="proposal_waiting", condition=Q(state="waiting"))
+        ]
+
+    def __str__(self) -> str:
+        return self.code
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        self.folded = self.code.casefold()
+        super().save(*args, **kwargs)

@@ -1,0 +1,139 @@
+"""Propose a code, and approve or reject a proposal."""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass
+
+from django.db import IntegrityError, transaction
+
+from giftcodes.models import CodeProposal, GiftCode, Source, Trigger, database_now
+from giftcodes.models.code_proposal import ProposalState
+from giftcodes.pipeline.spellings import offer_spelling
+from giftcodes.services.code_entry import find_code
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """The result of approving or rejecting a proposal.
+
+    Args:
+        is_made: whether this call decided. If not, another person had decided before.
+        gift_code: the code that was approved.
+        must_fan_out: whether the caller must fan the code out.
+    """
+
+    is_made: bool
+    gift_code: GiftCode | None = None
+    must_fan_out: bool = False
+
+
+def propose(
+    *, provider: str, code: str, expires_at: dt.datetime | None, rewards: str, user_id: int
+) -> tuple[CodeProposal, bool]:
+    """Propose a code.
+
+    Returns:
+        The proposal, and whether it is new. If this user has a waiting proposal of the same code,
+        that one is returned unchanged.
+    """
+    key = {"provider": provider, "folded": code.casefold(), "proposed_by_id": user_id}
+    waiting = CodeProposal.objects.filter(state=ProposalState.WAITING, **key)
+    try:
+        with transaction.atomic():
+            if (known := waiting.first()) is not None:
+                return known, False
+            row = CodeProposal.objects.create(
+                **key, code=code, expires_at=expires_at, rewards=rewards
+            )
+    except IntegrityError:
+        return waiting.get(), False
+    return row, True
+
+
+@transaction.atomic
+def approve(proposal_id: int, *, user_id: int | None) -> Decision:
+    """Add the proposed code. All waiting proposals of the same code are approved with it.
+
+    Args:
+        proposal_id: the proposal.
+        user_id: the administrator who approves it.
+
+    Raises:
+        CodeProposal.DoesNotExist: there is no such proposal.
+    """
+    proposal = CodeProposal.objects.select_for_update().get(pk=proposal_id)
+    if proposal.state != ProposalState.WAITING:
+        return Decision(False, proposal.gift_code)
+    code, must_fan_out = _add(proposal, user_id)
+    _decide(proposal, ProposalState.APPROVED, user_id=user_id, gift_code=code)
+    return Decision(True, code, must_fan_out)
+
+
+@transaction.atomic
+def reject(proposal_id: int, *, user_id: int | None, answer: str = "") -> Decision:
+    """Reject a proposal, and all other waiting proposals of the same code.
+
+    Args:
+        proposal_id: the proposal.
+        user_id: the administrator who rejects it.
+        answer: the reason, which the officer reads.
+
+    Raises:
+        CodeProposal.DoesNotExist: there is no such proposal.
+    """
+    proposal = CodeProposal.objects.select_for_update().get(pk=proposal_id)
+    if proposal.state != ProposalState.WAITING:
+        return Decision(False, proposal.gift_code)
+    _decide(proposal, ProposalState.REJECTED, user_id=user_id, answer=answer)
+    return Decision(True)
+
+
+def _decide(
+    proposal: CodeProposal,
+    state: ProposalState,
+    *,
+    user_id: int | None,
+    gift_code: GiftCode | None = None,
+    answer: str = "",
+) -> None:
+    same = CodeProposal.objects.filter(
+        provider=proposal.provider, code=proposal.code, state=ProposalState.WAITING
+    )
+    same.update(
+        state=state,
+        decided_by_id=user_id,
+        decided_at=database_now(),
+        gift_code=gift_code,
+        answer=answer,
+    )
+
+
+def _add(proposal: CodeProposal, user_id: int | None) -> tuple[GiftCode, bool]:
+    """The proposed code, and whether it must be fanned out. The code is added if it is unknown."""
+    if known := find_code(proposal.provider, proposal.code):
+        return known, _respell(known, proposal.code, user_id)
+    is_over = proposal.expires_at is not None and proposal.expires_at <= database_now()
+    new = GiftCode(
+        provider=proposal.provider,
+        code=proposal.code,
+        expires_at=None if is_over else proposal.expires_at,
+        rewards=proposal.rewards,
+        source=Source.ADMIN,
+    )
+    try:
+        with transaction.atomic():
+            new.save()
+    except IntegrityError:
+        # The poll has just stored the same code.
+        known = find_code(proposal.provider, proposal.code)
+        assert known is not None
+        return known, False
+    return new, True
+
+
+def _respell(known: GiftCode, spelling: str, user_id: int | None) -> bool:
+    if not known.can_take(spelling, is_person=True):
+        return False
+    result = offer_spelling(known.pk, spelling, trigger=Trigger.ADMIN, user_id=user_id)
+    return result.is_open_again
