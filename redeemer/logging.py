@@ -8,6 +8,7 @@ from typing import Any
 import structlog
 
 from giftcodes.domain.text import one_line, printable
+from giftcodes.domain.tokens import hide_tokens
 
 FORMATS = ("console", "json")
 LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
@@ -15,16 +16,17 @@ _MAX_LINE_CHARACTERS = 2_000
 
 
 def only_printable(_logger: Any, _method: str, event: Any) -> Any:
-    """Remove from every value of a log line the characters that hide or reorder text.
+    """Remove from every value of a log line the characters that hide or reorder text, and tokens.
 
-    The values include the names of players and the responses of servers.
+    The values include the names of players, the responses of servers, and the paths of requests. A
+    path may have the token of a player's link.
     """
     return {name: _printable_value(value) for name, value in event.items()}
 
 
 def _printable_value(value: Any) -> Any:
     if isinstance(value, str):
-        return printable(value)
+        return hide_tokens(printable(value))
     if isinstance(value, dict):
         return {name: _printable_value(inner) for name, inner in value.items()}
     if isinstance(value, list | tuple):

@@ -1,9 +1,9 @@
-"""The URLs. The admin is the whole site."""
+"""The URLs: the admin, the health check, and the pages of players, who have no account."""
 
 from __future__ import annotations
 
 from django.contrib import admin
-from django.urls import path
+from django.urls import include, path
 from django.views.generic import RedirectView
 
 from giftcodes.views import healthz
@@ -14,4 +14,5 @@ urlpatterns = [
     path("", RedirectView.as_view(url="/admin/", permanent=False)),
     path("healthz", healthz),
     path("admin/", admin.site.urls),
+    path("", include("giftcodes.players.urls")),
 ]

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from giftcodes.admin.members import import_page, player_page
+from giftcodes.admin.guilds import joining
+from giftcodes.admin.members import import_page, personal_link, player_page
 from giftcodes.admin.monitoring import dashboard
 from giftcodes.admin.redemptions import coverage, plan_page, redemption_page
 from giftcodes.admin_site import PAGES
@@ -16,4 +17,6 @@ PAGES += [
     ("player/", player_page.page, "player"),
     ("plan/", plan_page.page, "plan"),
     ("import/", import_page.page, "member_import"),
+    ("joining/<int:guild_id>/", joining.page, "joining"),
+    ("personal-link/<int:member_id>/", personal_link.page, "personal_link"),
 ]

@@ -19,11 +19,15 @@ from giftcodes.models.feed import Feed
 from giftcodes.models.guild import Guild, Member
 from giftcodes.models.heartbeat import Heartbeat
 from giftcodes.models.imports import MemberImport
+from giftcodes.models.joining import JoinLink, JoinRequest, PublicPage
 from giftcodes.models.member_redemption import CancelKind, MemberRedemption
 from giftcodes.models.opted_out import OptOut
 from giftcodes.models.outbox import DeliveryState
+from giftcodes.models.player_link import PlayerLink
 from giftcodes.models.rate_budget import PauseKind, RateBudget
 from giftcodes.models.redemption import Redemption, RunState
+from giftcodes.models.self_service_event import SelfServiceEvent, SelfServiceKind
+from giftcodes.models.throttle import Throttle
 
 __all__ = [
     "Alarm",
@@ -45,17 +49,24 @@ __all__ = [
     "GiftCode",
     "Guild",
     "Heartbeat",
+    "JoinLink",
+    "JoinRequest",
     "Member",
     "MemberImport",
     "MemberRedemption",
     "OptOut",
     "PauseKind",
+    "PlayerLink",
     "PrunedFigure",
+    "PublicPage",
     "RateBudget",
     "Redemption",
     "RedemptionEvent",
     "RunState",
+    "SelfServiceEvent",
+    "SelfServiceKind",
     "Source",
+    "Throttle",
     "Trigger",
     "database_now",
 ]

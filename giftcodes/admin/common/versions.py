@@ -22,6 +22,7 @@ from giftcodes.admin.common.html import NOTHING
 from giftcodes.domain.numbers import row_id
 from giftcodes.models import Guild
 from giftcodes.models.history import FIRST_KNOWN
+from giftcodes.models.self_service_event import reason_words
 
 #: The maximum number of versions, and of actions, that a page shows.
 MOST_ENTRIES = 200
@@ -162,7 +163,7 @@ def _of_version(before: Any, version: Any, related: _Related) -> Entry | None:
     if version is None or version.history_change_reason == FIRST_KNOWN:
         return None
     changes = changes_between(before, version) + related.changes(before, version)
-    words = str(version.history_change_reason or "")
+    words = str(reason_words(version.history_change_reason or ""))
     if version.history_type == "+":
         words = words or _("Added.")
     elif not changes and not words:

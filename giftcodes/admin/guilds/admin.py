@@ -17,6 +17,7 @@ from giftcodes.admin.access.roles import promote_to_officers
 from giftcodes.admin.common.action_report import Report
 from giftcodes.admin.common.editing import KeepsHistory
 from giftcodes.admin.common.html import list_link
+from giftcodes.admin.guilds import joining
 from giftcodes.admin.redemptions.runs import redeem_now
 from giftcodes.models import GiftCode, Guild, Member, Redemption
 from giftcodes.models.start_rules import guild_obstacle
@@ -86,7 +87,7 @@ class GuildAdmin(KeepsHistory):
 
     @admin.display(description=_("see also"))
     def look_at(self, guild: Guild) -> Any:
-        """Links to the guild's members, redemptions and coverage, and to the import of members."""
+        """Links to the guild's members, redemptions and coverage, and to how members are added."""
         if guild.pk is None:
             return _("Save the guild first, then add its members.")
         members = list_link(Member, _("its members"), guild__id__exact=guild.pk)
@@ -101,7 +102,14 @@ class GuildAdmin(KeepsHistory):
             reverse("admin:member_import", query={"guild": guild.pk}),
             _("import members"),
         )
-        return format_html("{} · {} · {} · {}", members, redemptions, coverage, importing)
+        return format_html(
+            "{} · {} · {} · {} · {}",
+            members,
+            redemptions,
+            coverage,
+            importing,
+            joining.link_to(guild),
+        )
 
     def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
         """Give new officers their role, and let the guild catch up on codes.

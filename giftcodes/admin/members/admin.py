@@ -126,7 +126,13 @@ class MemberAdmin(KeepsHistory):
 
     @admin.display(description=_("see also"))
     def look_at(self, member: Member) -> SafeString:
-        return list_link(MemberRedemption, _("redemptions of this player"), q=member.player_id)
+        """Links to the player's redemptions, and to the personal link that an officer may send."""
+        redemptions = list_link(
+            MemberRedemption, _("redemptions of this player"), q=member.player_id
+        )
+        url = reverse("admin:personal_link", args=[member.pk])
+        personal = format_html('<a href="{}">{}</a>', url, _("personal link for the player"))
+        return format_html("{} · {}", redemptions, personal)
 
     @admin.display(description=_("directory"))
     def directory(self, member: Member) -> str:
