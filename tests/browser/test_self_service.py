@@ -99,7 +99,7 @@ def test_a_player_waits_for_an_officer_and_withdraws(
     phone.get_by_label("Your name in the game").fill("Anna")
     phone.get_by_label("I want this, and it is my own account.").check()
     phone.get_by_role("button", name="Ask to join").click()
-    expect(phone.get_by_role("heading", level=1)).to_contain_text("An officer looks at it")
+    expect(phone.get_by_role("heading", level=1)).to_contain_text("An officer looks at your request")
     assert fits(phone)
     phone.get_by_role("button", name="Withdraw the request").click()
     expect(phone.get_by_role("heading", level=1)).to_have_text("Your request is withdrawn")
