@@ -67,6 +67,7 @@ class RealmField(WholeNumberField):
 def _realm_field(word: str) -> RealmField:
     return RealmField(
         label=word.capitalize(),
+        error_messages={"required": _("Enter the number of your %(word)s.") % {"word": word}},
         min_value=1,
         max_value=_HIGHEST_REALM,
         help_text=_("The number of your %(word)s. The game shows it in your profile.")
@@ -82,6 +83,7 @@ class JoinForm(forms.Form):
         label=gettext_lazy("Player ID"),
         clean_text=clean_token,
         max_length=60,
+        error_messages={"required": gettext_lazy("Enter your player ID.")},
         help_text=gettext_lazy(
             "In the game, tap your picture at the top left. The ID is below your name."
         ),
@@ -90,6 +92,7 @@ class JoinForm(forms.Form):
     nickname = CleanCharField(
         label=gettext_lazy("Your name in the game"),
         max_length=40,
+        error_messages={"required": gettext_lazy("Enter your name.")},
         validators=[validate_one_line],
         help_text=gettext_lazy("So that the officers know who you are."),
         widget=forms.TextInput({"autocomplete": "nickname", "dir": "auto"}),

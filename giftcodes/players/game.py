@@ -12,10 +12,12 @@ from giftcodes.players.words import realm_word_of
 
 @dataclass(frozen=True, slots=True)
 class GameWords:
-    """Args:
-    title: the name of the game.
-    realm: what the game calls a realm, such as `state`.
-    has_directory: whether players who agree are looked up in a directory.
+    """A game.
+
+    Args:
+        title: the name of the game.
+        realm: what the game calls a realm, such as `state`.
+        has_directory: whether players who agree are looked up in a directory.
     """
 
     title: str

@@ -61,6 +61,8 @@ def page(view: View) -> View:
         response = inner(request, *args, **kwargs)
         assert isinstance(response, HttpResponse)
         response.headers["Referrer-Policy"] = "no-referrer"
+        # With its time, it would differ from answer to answer. `Cache-Control` says the same.
+        del response.headers["Expires"]
         response.headers["X-Robots-Tag"] = "noindex, nofollow, noarchive"
         return response
 

@@ -1,6 +1,6 @@
-"""What a code's state means for the player, and what the player can do. No user reads these pages.
+"""What a code's state means for the player, and what the player can do.
 
-The texts of `giftcodes.domain.outcomes` are for people who work with the admin.
+The texts of `giftcodes.domain.outcomes` are for people who work with the admin, not for players.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING, NamedTuple
 
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from giftcodes.domain.outcomes import Outcome
@@ -48,7 +49,6 @@ class _Text(NamedTuple):
 
 _NOTHING = _("You need not do anything.")
 _WAITING = _Text(Group.ON_THE_WAY, _("Waiting for its turn"), "", _NOTHING)
-_MAIL = _("Look into your mail in the game.")
 _AGAIN = _("It is tried again every day while the code works.")
 
 _STATES: dict[State, _Text] = {
@@ -60,7 +60,7 @@ _STATES: dict[State, _Text] = {
         _("The game gave no clear answer, so it is asked again."),
         _NOTHING,
     ),
-    State.REDEEMED: _Text(Group.HAVE, _("Redeemed for you"), "", _MAIL),
+    State.REDEEMED: _Text(Group.HAVE, _("Redeemed for you")),
     State.ALREADY_RECEIVED: _Text(Group.HAVE, _("You have it already")),
     State.SAME_TYPE: _Text(
         Group.HAVE,
@@ -136,7 +136,7 @@ def _text(mine: MyCode) -> _Text:
         reason = _NOT_YET.get(mine.outcome, "")
         if not mine.code.is_open:
             return _Text(Group.GONE, _("Not for your account"), reason)
-        return _Text(Group.NOT_YET, _("Not for your account yet"), reason, _AGAIN)
+        return _Text(Group.NOT_YET, reason or _("Not for your account yet"), "", _AGAIN)
     if mine.state is State.CANCELLED:
         closed = _CLOSED.get(mine.code.closed_outcome or mine.outcome, "")
         default = _Text(Group.GONE, _("The code ended before it was your turn"), closed)
@@ -148,10 +148,10 @@ def _text(mine: MyCode) -> _Text:
 
 def _wrong_realm(mine: MyCode, realm_word: str) -> Line:
     values = {"word": realm_word, "number": mine.asked_realm or "?"}
-    reason = _("The game does not know your player ID in %(word)s %(number)s.") % values
+    reason = gettext("The game does not know your player ID in %(word)s %(number)s.") % values
     if not mine.code.is_open:
         return Line(mine, Group.GONE, _("Not received"), reason)
-    advice = _("Correct your %(word)s below. Then the code is tried again.") % values
+    advice = gettext("Correct your %(word)s. Then the code is tried again.") % values
     return Line(mine, Group.NEEDS_YOU, _("Your account was not found"), reason, advice, True)
 
 

@@ -75,6 +75,7 @@ def test_a_player_joins_sees_the_codes_corrects_the_state_and_leaves(
     Member.objects.update(refused_realm=1042, refused_at=timezone.now())
     phone.reload()
     phone.get_by_role("link", name="Correct your state").click()
+    expect(phone.get_by_role("heading", name="Your state")).to_be_in_viewport()
     phone.get_by_label("State").fill("1043")
     phone.get_by_role("button", name="Save").click()
     expect(phone.get_by_role("status")).to_contain_text("1 code is tried again now")
@@ -99,7 +100,9 @@ def test_a_player_waits_for_an_officer_and_withdraws(
     phone.get_by_label("Your name in the game").fill("Anna")
     phone.get_by_label("I want this, and it is my own account.").check()
     phone.get_by_role("button", name="Ask to join").click()
-    expect(phone.get_by_role("heading", level=1)).to_contain_text("An officer looks at your request")
+    expect(phone.get_by_role("heading", level=1)).to_contain_text(
+        "An officer looks at your request"
+    )
     assert fits(phone)
     phone.get_by_role("button", name="Withdraw the request").click()
     expect(phone.get_by_role("heading", level=1)).to_have_text("Your request is withdrawn")

@@ -35,7 +35,7 @@ REFUSED = {"outcome": "wrong_realm", "asked_realm": 1042}
 @pytest.mark.parametrize(
     ("state", "fields", "closed_by", "words"),
     [
-        ("redeemed", {}, "", ("You have these", "Redeemed for you", "mail in the game")),
+        ("redeemed", {}, "", ("You have these", "Redeemed for you", "in your mail in the game")),
         ("already_received", {}, "", ("You have these", "You have it already")),
         ("same_type", {}, "", ("another code of this group",)),
         ("pending", {}, "", ("On the way", "Waiting for its turn", "need not do anything")),

@@ -25,7 +25,7 @@ from giftcodes.services import joining, personal_links
 from giftcodes.services.imports import import_members, undo_import
 from giftcodes.services.joining import Wish
 from giftcodes.services.players import opt_out
-from tests.factories import gift_code, guild, member
+from tests.factories import REALM, gift_code, guild, member
 from tests.pipeline.conftest import World, states
 
 pytestmark = pytest.mark.django_db
@@ -165,7 +165,7 @@ def test_a_confirmed_link_is_the_member_s_only_one(wolves: Guild, officer: User)
 def test_joining_redeems_the_codes_that_work(world: World, officer: User) -> None:
     wolves = guild("Wolves", members=1)
     world.knows(wolves)
-    world.game.world.players[ANNA] = world.game.world.players[wolves.members.get().player_id]
+    world.game.merge({"players": {ANNA: {"realm": REALM}}})
     frost = gift_code("FROST")
     world.has(frost)
     world.redeem(wolves, frost)

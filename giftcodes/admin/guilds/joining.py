@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from django import forms
+from django.conf import settings
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpResponse, HttpResponseRedirect
@@ -107,12 +108,14 @@ def block(request: HttpRequest, guild: Guild) -> dict[str, Any]:
         request: the request of a person who may see the guild and `may_open` the page.
         guild: the guild.
     """
+    config = settings.PROVIDERS.get(guild.provider)
     join_link = JoinLink.objects.filter(guild=guild).first()
     public = PublicPage.objects.filter(guild=guild).first()
     events = guild.self_service_events.select_related("member", "user")[:MOST_EVENTS]
     initial = {"approval": "no" if join_link and not join_link.needs_approval else "yes"}
     return {
         "guild": guild,
+        "realm_word": config.realm_word if config else "",
         "joining_url": reverse("admin:joining", args=[guild.pk]),
         "join_link": join_link,
         "join_address": _join_address(request, join_link),
