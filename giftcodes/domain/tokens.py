@@ -1,4 +1,4 @@
-"""Tokens of links that need no login: whoever has the link may use it.
+"""Tokens of links that need no login: each person who has the link may use it.
 
 A table holds a token's hash. The token itself is only in the link, and never in a log.
 """

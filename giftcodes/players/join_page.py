@@ -39,9 +39,8 @@ def page(request: HttpRequest, token: str) -> HttpResponse:
             return protect.too_often(request, seconds)
         if form.is_valid() and (answer := _join(link, form)):
             return answer
-    status = 200 if request.method != "POST" else 422
     context = {"link": link, "guild": link.guild, "game": game, "form": form}
-    return render(request, "players/join.html", context, status=status)
+    return render(request, "players/join.html", context)
 
 
 @sensitive_variables("token")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -10,6 +11,7 @@ from django.contrib import messages
 from django.http import HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.urls import reverse
+from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.debug import sensitive_variables
@@ -19,13 +21,17 @@ from giftcodes.models import JoinRequest, PlayerLink
 from giftcodes.players import protect
 from giftcodes.players.forms import RealmForm
 from giftcodes.players.game import GameWords, game_of
-from giftcodes.players.words import HEADINGS, Group, Line, line_of
+from giftcodes.players.words import HEADINGS, NOTES, Group, Line, line_of
 from giftcodes.queries.my_codes import codes_of
 from giftcodes.queries.player_data import in_json
 from giftcodes.services import joining, personal_links
 
 if TYPE_CHECKING:
     from django.http import HttpRequest
+
+
+#: For this long after it was made, the link stands at the top of the page.
+_NEW = dt.timedelta(hours=1)
 
 
 @dataclass(slots=True)
@@ -122,7 +128,7 @@ def _withdraw(visit: Visit) -> HttpResponse:
 
 def _correct(visit: Visit) -> HttpResponse | None:
     if not visit.form.is_valid():
-        return _shown(visit, status=422)
+        return _shown(visit)
     if seconds := protect.seconds_until_correction(visit.link.pk):
         return protect.too_often(visit.request, seconds)
     realm = visit.form.cleaned_data["realm"]
@@ -213,7 +219,7 @@ def _is_sure(visit: Visit) -> bool:
 
 
 # --- The page -------------------------------------------------------------------------------------
-def _shown(visit: Visit, *, status: int = 200) -> HttpResponse:
+def _shown(visit: Visit) -> HttpResponse:
     link = visit.link
     path = reverse("players:my", args=[visit.token])
     context: dict[str, Any] = {
@@ -228,8 +234,10 @@ def _shown(visit: Visit, *, status: int = 200) -> HttpResponse:
         "realm": (link.member.realm if link.member else None) or link.guild.realm,
     }
     if link.member is None:
-        return render(visit.request, "players/waiting.html", context, status=status)
+        return render(visit.request, "players/waiting.html", context)
     link.member.guild = link.guild
+    # The player has only just got the link, and must not leave without it.
+    context["is_new"] = link.made_by_id is None and link.made_at > timezone.now() - _NEW
     lines = [line_of(mine, visit.game.realm) for mine in codes_of(link.member)]
     context |= {
         "parts": _parts(lines),
@@ -238,13 +246,18 @@ def _shown(visit: Visit, *, status: int = 200) -> HttpResponse:
         "needs": sum(line.group is Group.NEEDS_YOU for line in lines),
         "wants_realm": any(line.wants_realm for line in lines),
     }
-    return render(visit.request, "players/my.html", context, status=status)
+    return render(visit.request, "players/my.html", context)
 
 
-def _parts(lines: list[Line]) -> list[tuple[str, Any, list[Line]]]:
-    """The parts of the page that have codes: the name of the colour, the heading and the codes."""
+def _parts(lines: list[Line]) -> list[dict[str, Any]]:
+    """The parts of the page that have codes."""
     parts = [
-        (group.value, HEADINGS[group], [line for line in lines if line.group is group])
+        {
+            "colour": group.value,
+            "heading": HEADINGS[group],
+            "note": NOTES.get(group, ""),
+            "lines": [line for line in lines if line.group is group],
+        }
         for group in Group
     ]
-    return [part for part in parts if part[2]]
+    return [part for part in parts if part["lines"]]

@@ -12,6 +12,7 @@ from csp.decorators import csp_replace
 from django.http import HttpRequest, HttpResponse
 from django.middleware.csrf import CsrfViewMiddleware
 from django.shortcuts import render
+from django.utils.cache import patch_vary_headers
 from django.utils.decorators import decorator_from_middleware
 from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_exempt
@@ -61,7 +62,10 @@ def page(view: View) -> View:
         response = inner(request, *args, **kwargs)
         assert isinstance(response, HttpResponse)
         response.headers["Referrer-Policy"] = "no-referrer"
-        # With its time, it would differ from answer to answer. `Cache-Control` says the same.
+        # Answers must not differ by what was found. Whether a version of a member was written shows
+        # in `Vary` otherwise, because the version looks for a user in the session.
+        patch_vary_headers(response, ["Cookie"])
+        # `Cache-Control` says the same without the time.
         del response.headers["Expires"]
         response.headers["X-Robots-Tag"] = "noindex, nofollow, noarchive"
         return response

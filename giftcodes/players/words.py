@@ -40,25 +40,30 @@ HEADINGS: dict[Group, Words] = {
 }
 
 
+#: A sentence below the heading, which holds for each code of the part.
+NOTES: dict[Group, Words] = {
+    Group.ON_THE_WAY: _("You need not do anything."),
+    Group.NOT_YET: _("They are tried again every day while they work."),
+    Group.HAVE: _("The rewards are in your mail in the game."),
+}
+
+
 class _Text(NamedTuple):
     group: Group
-    title: Words
+    title: Words | str
     reason: Words | str = ""
     advice: Words | str = ""
 
 
-_NOTHING = _("You need not do anything.")
-_WAITING = _Text(Group.ON_THE_WAY, _("Waiting for its turn"), "", _NOTHING)
-_AGAIN = _("It is tried again every day while the code works.")
+_WAITING = _Text(Group.ON_THE_WAY, _("Waiting for its turn"))
 
 _STATES: dict[State, _Text] = {
     State.PENDING: _WAITING,
-    State.IN_FLIGHT: _Text(Group.ON_THE_WAY, _("Being redeemed right now"), "", _NOTHING),
+    State.IN_FLIGHT: _Text(Group.ON_THE_WAY, _("Being redeemed right now")),
     State.UNCONFIRMED: _Text(
         Group.ON_THE_WAY,
         _("Being checked"),
         _("The game gave no clear answer, so it is asked again."),
-        _NOTHING,
     ),
     State.REDEEMED: _Text(Group.HAVE, _("Redeemed for you")),
     State.ALREADY_RECEIVED: _Text(Group.HAVE, _("You have it already")),
@@ -136,7 +141,7 @@ def _text(mine: MyCode) -> _Text:
         reason = _NOT_YET.get(mine.outcome, "")
         if not mine.code.is_open:
             return _Text(Group.GONE, _("Not for your account"), reason)
-        return _Text(Group.NOT_YET, reason or _("Not for your account yet"), "", _AGAIN)
+        return _Text(Group.NOT_YET, reason or _("Not for your account yet"))
     if mine.state is State.CANCELLED:
         closed = _CLOSED.get(mine.code.closed_outcome or mine.outcome, "")
         default = _Text(Group.GONE, _("The code ended before it was your turn"), closed)

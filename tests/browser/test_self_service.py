@@ -76,7 +76,7 @@ def test_a_player_joins_sees_the_codes_corrects_the_state_and_leaves(
     phone.reload()
     phone.get_by_role("link", name="Correct your state").click()
     expect(phone.get_by_role("heading", name="Your state")).to_be_in_viewport()
-    phone.get_by_label("State").fill("1043")
+    phone.get_by_role("textbox", name="State").fill("1043")
     phone.get_by_role("button", name="Save").click()
     expect(phone.get_by_role("status")).to_contain_text("1 code is tried again now")
     anna.refresh_from_db()

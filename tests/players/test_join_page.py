@@ -118,7 +118,7 @@ def test_a_wrong_field_says_what_to_do_and_nothing_is_stored(
     response = visitor.join(open_link, **fields)
 
     page = response.content.decode()
-    assert response.status_code == 422
+    assert response.status_code == 200
     assert words in page
     assert "You have not joined yet" in page
     assert 'value="Anna"' in page or "nickname" in fields
@@ -284,7 +284,7 @@ def test_a_full_list_of_requests_takes_no_more_from_anybody(
 
     response = visitor.join(link, BRAM)
 
-    assert response.status_code == 422
+    assert response.status_code == 200
     assert "Very many requests" in response.content.decode()
     assert JoinRequest.objects.count() == 1
     assert not Member.objects.exists()
