@@ -22,8 +22,9 @@ from django.conf import settings
 from django.db import transaction
 
 from giftcodes.domain import failpoints, log_lines
-from giftcodes.models import Channel, DirectoryLookup, Heartbeat, RunRequest, Trigger
+from giftcodes.models import Channel, DirectoryLookup, Heartbeat, JoinLink, RunRequest, Trigger
 from giftcodes.models.directory import providers_with_directory
+from giftcodes.models.encrypted import encrypt_again
 from giftcodes.models.failure_isolation import FailureIsolation
 from giftcodes.models.start_rules import providers_on
 from giftcodes.notifications import alarms as alarms_step
@@ -40,6 +41,7 @@ from giftcodes.pipeline import redeem as redeem_step
 from giftcodes.pipeline import start as start_step
 from giftcodes.pipeline import start_many as start_many_step
 from giftcodes.pipeline import sweep as sweep_step
+from giftcodes.services import joining
 
 #: A tick that comes this soon after another tick does nothing: it waited in the queue, or came from
 #: a second beat.
@@ -287,6 +289,9 @@ def prune() -> None:
         )
     if number := Channel.objects.encrypt_again():
         log_lines.info(f"🔑 {number} channel address(es) were encrypted with the newest key.")
+    if number := encrypt_again(JoinLink.objects.all(), "token"):
+        log_lines.info(f"🔑 {number} join link(s) were encrypted with the newest key.")
+    joining.prune()
 
 
 def want_lookups() -> None:

@@ -27,6 +27,8 @@ _FORM_BYTES = 4_000_000
 #: A list of members may have up to 5 MB. If it is only somewhat larger, the request still reaches
 #: the form, which rejects the list with an explanation.
 _LIST_BYTES = 16_000_000
+#: The forms of players have a few short fields. A body of this size is kept in memory.
+_PLAYER_BYTES = 8_192
 #: The disk space that the bodies of all requests may use together.
 MAX_BYTES_OF_ALL = 128_000_000
 #: The part of it that the requests of one client may use together: two of the longest lists.
@@ -35,6 +37,8 @@ MAX_BYTES_OF_CLIENT = 32_000_000
 _BLOCK_BYTES = 262_144
 
 _ADMIN = "/admin/"
+#: The pages of players, which anyone may send forms to.
+_PLAYERS = ("/join/", "/my/", "/codes/")
 #: Pages whose limit differs from that of the other pages of the admin.
 _PAGES = {
     "/admin/login/": BODY_BYTES_IN_MEMORY,
@@ -108,6 +112,8 @@ def max_body_bytes(path: str) -> int:
     """
     if path in _PAGES:
         return _PAGES[path]
+    if path.startswith(_PLAYERS):
+        return _PLAYER_BYTES
     return _FORM_BYTES if path.startswith(_ADMIN) else BODY_BYTES_IN_MEMORY
 
 

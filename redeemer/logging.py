@@ -10,6 +10,7 @@ from typing import Any
 import structlog
 
 from giftcodes.domain.text import one_line, printable
+from giftcodes.domain.tokens import hide_tokens
 
 FORMATS = ("console", "json")
 LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
@@ -32,7 +33,7 @@ def without_secrets(_logger: Any, _method: str, event: Any) -> Any:
 
 
 def _without_secrets(text: str) -> str:
-    return _SECRET_IN_PATH.sub(r"\1…", text)
+    return hide_tokens(_SECRET_IN_PATH.sub(r"\1…", text))
 
 
 def _each_text(value: Any, change: Callable[[str], str]) -> Any:

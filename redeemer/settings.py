@@ -126,7 +126,7 @@ UNFOLD = {
     "SITE_HEADER": "Redeemer",
     "SITE_SUBHEADER": "Gift codes for guilds",
     "SITE_SYMBOL": "redeem",
-    # The admin is the whole site, so there is no other site to link to.
+    # Users have no other site to link to.
     "SITE_URL": None,
     "LOGIN": {"form": "giftcodes.login_form.LoginForm"},
     "DASHBOARD_CALLBACK": "giftcodes.admin.monitoring.dashboard.add_board",
@@ -269,7 +269,8 @@ OPERATOR_CHANNEL = env.str("OPERATOR_CHANNEL", default="")
 CHANNEL_PRIVATE_HOSTS = env.list("CHANNEL_PRIVATE_HOSTS", default=[])
 #: Further schemes of Apprise to allow, besides those that Redeemer supports itself.
 CHANNEL_SCHEMES = env.list("CHANNEL_SCHEMES", default=[])
-#: The public address of the site, for links in messages. If it is empty, messages have no links.
+#: The public address of the site, for links in messages and links for players. If it is empty,
+#: messages have no links, and links for players begin with the address in the officer's browser.
 SITE_URL = env.str("SITE_URL", default="").strip().rstrip("/")
 #: The time limit for one message, in seconds. Only a few messages are sent at a time, so that
 #: channels that do not answer do not delay the ticks.

@@ -1,9 +1,9 @@
-"""The URLs: the admin, and the pages of links for people who cannot log in yet."""
+"""The URLs: the admin, the health check, and the pages of people who have no account."""
 
 from __future__ import annotations
 
 from django.contrib import admin
-from django.urls import path, re_path
+from django.urls import include, path, re_path
 from django.views.generic import RedirectView
 
 from giftcodes.admin.access import open_links
@@ -27,4 +27,5 @@ urlpatterns = [
     path("invitation/<str:secret>/", open_links.invitation_link, name="invitation_link"),
     path("password-link/", open_links.password, name="password"),
     path("password-link/<str:secret>/", open_links.password_link, name="password_link"),
+    path("", include("giftcodes.players.urls")),
 ]

@@ -6,7 +6,8 @@ from functools import partial
 
 from giftcodes.admin import hubs, search
 from giftcodes.admin.access import officer_rules
-from giftcodes.admin.members import import_page, player_codes, player_page
+from giftcodes.admin.guilds import joining
+from giftcodes.admin.members import import_page, personal_link, player_codes, player_page
 from giftcodes.admin.monitoring import dashboard
 from giftcodes.admin.redemptions import coverage, plan_page, redemption_page
 from giftcodes.admin_menu import MENU
@@ -25,6 +26,8 @@ PAGES += [
     ("plan/", plan_page.page, "plan"),
     ("officer-rules/", officer_rules.page, "officer_rules"),
     ("import/", import_page.page, "member_import"),
+    ("joining/<int:guild_id>/", joining.page, "joining"),
+    ("personal-link/<int:member_id>/", personal_link.page, "personal_link"),
     *(
         (f"{entry.hub}/", partial(hubs.hub, name=entry.hub), entry.hub)
         for entry in MENU

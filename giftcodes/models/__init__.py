@@ -20,14 +20,18 @@ from giftcodes.models.feed import Feed
 from giftcodes.models.guild import Guild, Member
 from giftcodes.models.heartbeat import Heartbeat
 from giftcodes.models.imports import MemberImport
+from giftcodes.models.joining import JoinLink, JoinRequest, PublicPage
 from giftcodes.models.link import Invitation, PasswordLink
 from giftcodes.models.member_redemption import CancelKind, MemberRedemption
 from giftcodes.models.officer_rules import OfficerRules
 from giftcodes.models.opted_out import OptOut
 from giftcodes.models.outbox import DeliveryState
+from giftcodes.models.player_link import PlayerLink
 from giftcodes.models.rate_budget import PauseKind, RateBudget
 from giftcodes.models.redemption import Redemption, RunState
 from giftcodes.models.run_request import RunRequest
+from giftcodes.models.self_service_event import SelfServiceEvent, SelfServiceKind
+from giftcodes.models.throttle import Throttle
 
 __all__ = [
     "Alarm",
@@ -51,6 +55,8 @@ __all__ = [
     "Guild",
     "Heartbeat",
     "Invitation",
+    "JoinLink",
+    "JoinRequest",
     "Member",
     "MemberImport",
     "MemberRedemption",
@@ -58,13 +64,18 @@ __all__ = [
     "OptOut",
     "PasswordLink",
     "PauseKind",
+    "PlayerLink",
     "PrunedFigure",
+    "PublicPage",
     "RateBudget",
     "Redemption",
     "RedemptionEvent",
     "RunRequest",
     "RunState",
+    "SelfServiceEvent",
+    "SelfServiceKind",
     "Source",
+    "Throttle",
     "Trigger",
     "database_now",
 ]

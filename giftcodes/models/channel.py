@@ -6,15 +6,14 @@ import hashlib
 import hmac
 
 from django.core.exceptions import ValidationError
-from django.db import models, transaction
-from django.db.models import Q
+from django.db import models
 from django.db.models.functions import Left
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from giftcodes import channel_rules, encryption
 from giftcodes.clients.channels import BadAddressError, channel_client_for, check_host
-from giftcodes.models.encrypted import EncryptedTextField, Unreadable
+from giftcodes.models.encrypted import EncryptedTextField, Unreadable, encrypt_again
 from giftcodes.models.guild import Guild
 from giftcodes.secret_key import secret_key
 
@@ -69,17 +68,7 @@ class ChannelQuerySet(models.QuerySet["Channel"]):
         Returns:
             The number of addresses that were encrypted again.
         """
-        is_older = ~Q(key__in=encryption.prefixes()[:1])
-        ids = self.with_key().filter(is_older).order_by("pk").values_list("pk", flat=True)
-        return sum(self._encrypt_again(pk) for pk in ids)
-
-    @transaction.atomic
-    def _encrypt_again(self, pk: int) -> bool:
-        channel = self.model._default_manager.select_for_update().filter(pk=pk).first()
-        if channel is None or not channel.is_readable:
-            return False
-        channel.save(update_fields=["address"])
-        return True
+        return encrypt_again(self, "address")
 
 
 class Channel(models.Model):

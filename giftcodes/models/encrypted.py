@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from django.db import models
+from django.db import models, transaction
+from django.db.models import Q
+from django.db.models.functions import Left
 
 from giftcodes import encryption
 
@@ -72,3 +74,30 @@ class EncryptedTextField(TextField):
         """Use Django's own field in migrations, so that they see what the table holds."""
         name, _path, args, options = super().deconstruct()
         return name, "django.db.models.TextField", args, options
+
+
+def encrypt_again(rows: models.QuerySet[Any], name: str) -> int:
+    """Encrypt a field of each row with the first key in the settings, unless it already is.
+
+    Values that cannot be read stay as they are.
+
+    Args:
+        rows: rows of a model that has an `EncryptedTextField`.
+        name: the name of the field.
+
+    Returns:
+        The number of values that were encrypted again.
+    """
+    is_older = ~Q(key__in=encryption.prefixes()[:1])
+    older = rows.annotate(key=Left(name, encryption.PREFIX_LENGTH)).filter(is_older)
+    pks = list(older.order_by("pk").values_list("pk", flat=True))
+    return sum(_encrypt_again(rows.model, pk, name) for pk in pks)
+
+
+@transaction.atomic
+def _encrypt_again(model: type[models.Model], pk: int, name: str) -> bool:
+    row = model._default_manager.select_for_update().filter(pk=pk).first()
+    if row is None or isinstance(getattr(row, name), Unreadable):
+        return False
+    row.save(update_fields=[name])
+    return True

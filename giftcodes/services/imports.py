@@ -17,6 +17,8 @@ from giftcodes.models import (
     MemberImport,
     MemberRedemption,
     OptOut,
+    PlayerLink,
+    SelfServiceEvent,
     Source,
     database_now,
 )
@@ -236,8 +238,9 @@ class UndoResult:
     """What an undo did to the members of an import.
 
     Args:
-        deleted: player IDs that the import added and that have no redemptions.
-        retired: player IDs that the import added and that have redemptions. They are inactive now.
+        deleted: player IDs that the import added and that nothing refers to, such as a redemption.
+        retired: player IDs that the import added, and that are inactive now: something refers to
+            them.
         restored: player IDs whose fields have their earlier values again.
         kept: player IDs, each with the fields that were changed after the import and left alone.
         obstacle: why the import could not be undone. Empty if it was undone.
@@ -255,7 +258,7 @@ def undo_import(import_id: int, *, user_id: int | None, dry_run: bool = False) -
     """Undo an import, in one transaction.
 
     Fields that were changed after the import stay as they are. A member whom the import added and
-    who has redemptions becomes inactive and keeps the history.
+    who has redemptions or a personal link becomes inactive and keeps the history.
 
     Args:
         import_id: the import.
@@ -302,16 +305,17 @@ def _undo_batch(
     before = versions_before(
         Member, [version for version in left.values() if version.history_type != "+"]
     )
-    redeemed = set(
-        MemberRedemption.objects.filter(member__in=members).values_list("member_id", flat=True)
-    )
+    in_use: set[int] = set()
+    for model in (MemberRedemption, PlayerLink, SelfServiceEvent):
+        rows = model._default_manager.filter(member__in=members).order_by()
+        in_use.update(rows.values_list("member_id", flat=True))
     unwanted, changed = [], []
     for member in members:
         version = left[member.pk]
         touched = [
             name for name in IMPORTED_FIELDS if getattr(member, name) != getattr(version, name)
         ]
-        if version.history_type == "+" and not touched and member.pk not in redeemed:
+        if version.history_type == "+" and not touched and member.pk not in in_use:
             unwanted.append(member)
             result.deleted.append(member.player_id)
         elif _set_back(member, version, before.get(member.pk), touched, result):

@@ -18,11 +18,15 @@ from giftcodes.models import (
     Clock,
     DirectoryLookup,
     GiftCode,
+    Guild,
+    JoinRequest,
     Member,
     MemberRedemption,
     OptOut,
+    PlayerLink,
     RateBudget,
     Redemption,
+    SelfServiceEvent,
 )
 from giftcodes.models.guild import ERASED
 from giftcodes.models.opted_out import player_hash, player_hashes
@@ -31,6 +35,16 @@ _BUSY = (
     "A code is being redeemed for this player right now. They are opted out, and nothing is erased "
     "yet: repeat this in a minute."
 )
+#: The values of an erased member's fields.
+_EMPTY: dict[str, Any] = {
+    "nickname": "",
+    "realm": None,
+    "consented_on": None,
+    "notes": "",
+    "refused_realm": None,
+    "refused_at": None,
+    "refused_since": None,
+}
 _NEVER_KNOWN = "Erased before it was known whether the game had granted it."
 
 
@@ -48,7 +62,7 @@ class OptOutResult:
 
 
 @transaction.atomic
-def opt_out(provider: str, player_id: str) -> OptOutResult:
+def opt_out(provider: str, player_id: str, *, reason: str = "") -> OptOutResult:
     """Stop redeeming codes for this player, in every guild.
 
     The next catch-up cancels their waiting rows. What was redeemed stays.
@@ -56,21 +70,23 @@ def opt_out(provider: str, player_id: str) -> OptOutResult:
     Args:
         provider: the game.
         player_id: decimal digits.
+        reason: the change reason of the members' versions.
     """
     changed = _write_opt_out(provider, player_id)
-    return OptOutResult(changed, _mark(provider, player_id, opted_out=True))
+    return OptOutResult(changed, _mark(provider, player_id, opted_out=True, reason=reason))
 
 
 @transaction.atomic
-def opt_in(provider: str, player_id: str) -> OptOutResult:
+def opt_in(provider: str, player_id: str, *, reason: str = "") -> OptOutResult:
     """End a player's opt-out, at their request. Catch-up then redeems what they do not have.
 
     Args:
         provider: the game.
         player_id: decimal digits.
+        reason: the change reason of the members' versions.
     """
     deleted, _ = OptOut.objects.filter(pk__in=player_hashes(provider, player_id)).delete()
-    return OptOutResult(bool(deleted), _mark(provider, player_id, opted_out=False))
+    return OptOutResult(bool(deleted), _mark(provider, player_id, opted_out=False, reason=reason))
 
 
 def _write_opt_out(provider: str, player_id: str) -> bool:
@@ -82,13 +98,14 @@ def _write_opt_out(provider: str, player_id: str) -> bool:
     return not is_known
 
 
-def _mark(provider: str, player_id: str, *, opted_out: bool) -> int:
+def _mark(provider: str, player_id: str, *, opted_out: bool, reason: str) -> int:
     """Set `opted_out` in each of a player's memberships. Returns the number of memberships."""
     rows = Member.objects.select_for_update(no_key=True, of=["self"]).order_by("pk")
     members = list(rows.filter(guild__provider=provider, player_id=player_id))
     for member in members:
         if member.opted_out is not opted_out:
             member.opted_out = opted_out
+            member._change_reason = reason or None  # type: ignore[attr-defined]
             member.save(update_fields=["opted_out"])
     return len(members)
 
@@ -151,6 +168,7 @@ def _erase(provider: str, player_id: str, members: QuerySet[Member]) -> EraseRes
     ]
     if State.IN_FLIGHT in states:
         return EraseResult(_BUSY)
+    _delete_self_service(provider, player_id, members)
     if not locked and not states:
         return EraseResult()
     theirs.cancel(CancelKind.LEFT)
@@ -165,28 +183,30 @@ def _erase(provider: str, player_id: str, members: QuerySet[Member]) -> EraseRes
     return EraseResult("", pseudonym, numbers, [redemption.pk for redemption in redemptions])
 
 
+def _delete_self_service(
+    provider: str, player_id: str, members: QuerySet[Member], guild: Guild | None = None
+) -> None:
+    """Delete the player's links, and requests to join, in one guild or in all. Forget the events.
+
+    The journal of self-service keeps what happened, without the member.
+    """
+    requests = JoinRequest.objects.filter(guild__provider=provider, player_id=player_id)
+    if guild is not None:
+        requests = requests.filter(guild=guild)
+    PlayerLink.objects.filter(Q(member__in=members) | Q(request__in=requests)).delete()
+    SelfServiceEvent.objects.filter(member__in=members).update(member=None)
+
+
 def _rename(provider: str, player_id: str, ids: list[int], pseudonym: str) -> dict[str, int]:
     """Replace the player ID everywhere. Returns how many rows of each kind there were."""
     of_player = Q(gift_code__provider=provider, player_id=player_id)
     versions = Member.history.filter(
         Q(id__in=ids) | Q(guild__provider=provider, player_id=player_id)
     )
-    logged = LogEntry.objects.filter(
-        content_type=ContentType.objects.get_for_model(Member),
-        object_id__in=[str(pk) for pk in ids],
-    )
+    logged = _logged(ids)
     doubted = GiftCode.objects.filter(provider=provider, doubt_player_id=player_id)
-    empty: dict[str, Any] = {
-        "nickname": "",
-        "realm": None,
-        "consented_on": None,
-        "notes": "",
-        "refused_realm": None,
-        "refused_at": None,
-        "refused_since": None,
-    }
     return {
-        "members": Member.objects.filter(pk__in=ids).update(player_id=pseudonym, **empty),
+        "members": Member.objects.filter(pk__in=ids).update(player_id=pseudonym, **_EMPTY),
         "versions": versions.delete()[0],
         "redemptions": MemberRedemption.objects.filter(of_player).update(player_id=pseudonym),
         "attempts": Attempt.objects.filter(of_player).update(player_id=pseudonym, body=""),
@@ -196,3 +216,27 @@ def _rename(provider: str, player_id: str, ids: list[int], pseudonym: str) -> di
         ],
         "codes in doubt": doubted.update(doubt_player_id=pseudonym),
     }
+
+
+def _logged(ids: list[int]) -> QuerySet[LogEntry]:
+    """What the admin logged about these members."""
+    kind = ContentType.objects.get_for_model(Member)
+    return LogEntry.objects.filter(content_type=kind, object_id__in=[str(pk) for pk in ids])
+
+
+def forget_in_guild(member: Member) -> None:
+    """Remove what one guild knows of a player who is known in other guilds of the game, too.
+
+    The player ID stays in the rows of redemptions, because it prevents a second request for a code
+    that the player has. The player must have opted out.
+
+    Args:
+        member: the member, locked.
+    """
+    _delete_self_service(
+        member.guild.provider, member.player_id, Member.objects.filter(pk=member.pk), member.guild
+    )
+    Member.history.filter(id=member.pk).delete()
+    Member.objects.filter(pk=member.pk).update(active=False, **_EMPTY)
+    Attempt.objects.filter(member_redemption__member=member).update(body="")
+    _logged([member.pk]).update(object_repr=member.player_id)

@@ -10,6 +10,10 @@ from django.db.models import Model
 from django.urls import reverse
 
 from giftcodes.admin_menu import MENU
+from giftcodes.models import Guild, Member
+
+#: Pages of a row that are not pages of its model's admin class.
+_MORE_PAGES: dict[type[Model], str] = {Guild: "joining", Member: "personal_link"}
 
 
 def lists() -> Iterator[str]:
@@ -54,6 +58,8 @@ def pages_of(row: Model) -> Iterator[str]:
         if pattern.name and names:
             values = {name: row.pk if name in ("object_id", "id") else 1 for name in names}
             yield reverse(f"admin:{pattern.name}", kwargs=values)
+    if type(row) in _MORE_PAGES:
+        yield reverse(f"admin:{_MORE_PAGES[type(row)]}", args=[row.pk])
 
 
 def rows() -> Iterator[Model]:

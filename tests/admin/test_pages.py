@@ -26,17 +26,23 @@ from django_celery_beat.models import (
 )
 from simple_history.models import HistoricalChanges
 
-from giftcodes.models import Cursor, GiftCode, Guild, MemberRedemption, Redemption, RedemptionEvent
+from giftcodes.models import GiftCode, Guild, MemberRedemption, Redemption, RedemptionEvent
 from tests.admin import past
 from tests.admin.conftest import Browser, address
 from tests.factories import guild
 
-# Versions are shown in the history of their row. Cursors of periodic steps are shown nowhere.
+#: Shown on other pages than a list: how players join is on a page of the guild, and each personal
+#: link on that of its member. Cursors of periodic steps and counts of uses are shown nowhere.
+WITHOUT_LIST = {
+    *("JoinLink", "JoinRequest", "PlayerLink", "PublicPage", "SelfServiceEvent"),
+    *("Cursor", "Throttle"),
+}
+# Versions are shown in the history of their row.
 MODELS = sorted(
     (
         model
         for model in apps.get_app_config("giftcodes").get_models()
-        if not issubclass(model, HistoricalChanges) and model is not Cursor
+        if not issubclass(model, HistoricalChanges) and model.__name__ not in WITHOUT_LIST
     ),
     key=lambda model: model.__name__,
 )

@@ -99,6 +99,7 @@ _NAMES = (
     *("old_password", "new_password1", "new_password2", "csrfmiddlewaretoken", "initial-guild"),
     *("form-TOTAL_FORMS", "form-INITIAL_FORMS", "channel-TOTAL_FORMS", "channel-INITIAL_FORMS"),
     *("periodictask_set-TOTAL_FORMS", "expires_at_0", "expires_at_1", "drop", "unknown"),
+    *("act", "consent", "one", "approval", "days"),
 )
 _METHODS = ("HEAD", "OPTIONS", "PUT", "PATCH", "DELETE", "TRACE")
 _CONTENT_TYPES = (
@@ -174,7 +175,14 @@ def routes(patterns: Iterable[Any] | None = None, start: str = "/") -> Iterator[
 class Fuzzer:
     """Makes requests. The next ones depend only on the seed and on the rows."""
 
-    def __init__(self, seed: int) -> None:
+    def __init__(self, seed: int, keys: dict[str, list[str]] | None = None) -> None:
+        """Take the seed, and what stands in the addresses of pages outside the admin.
+
+        Args:
+            seed: the same seed gives the same requests for the same rows.
+            keys: tokens and other names, by the first part of the path.
+        """
+        self._keys = keys or {}
         self._random = Random(seed)
         self._routes = sorted(set(routes()))
         models = list(admin.site._registry)
@@ -219,6 +227,8 @@ class Fuzzer:
                     "unsettled",
                 ),
                 *("20000", "SHARED", "Amber", "player_id\n20000\n300000001\n"),
+                *("correct", "leave", "stop", "start", "renew", "ask", "download", "withdraw"),
+                *("make", "change", "end", "publish", "approve", "refuse", "300000002"),
             }
         )
 
@@ -248,6 +258,9 @@ class Fuzzer:
 
     def _path(self) -> str:
         route = self._random.choice(self._forms if self._chance(0.5) else self._routes)
+        if self._keys and self._chance(0.1):
+            first = self._random.choice(sorted(self._keys))
+            return f"/{first}/{self._random.choice(self._keys[first])}/"
         start = "/".join(route.split("/")[:4]) + "/"
         path = re.sub(r"<[^>]*>", lambda _part: quote(self._id(start), errors="replace"), route)
         path = re.sub(

@@ -61,6 +61,11 @@ def test_the_fuzz_knows_every_address(world: worlds.World) -> None:
         except Resolver404:
             pytest.fail(f"{route} is no address")
     assert any("<path:object_id>" in route for route in routes())
+    players = {route.split("/")[1] for route in routes() if "<slug:" in route}
+    assert players == set(world.keys)
+    for first, keys in world.keys.items():
+        for key in keys:
+            assert world.clients["anonymous"].get(f"/{first}/{key}/").status_code == 200
 
 
 def test_what_is_forbidden_is_there_to_be_read(world: worlds.World) -> None:
@@ -88,7 +93,7 @@ def test_what_is_forbidden_is_there_to_be_read(world: worlds.World) -> None:
 def test_no_request_is_a_server_error_and_no_answer_shows_what_is_not_theirs(
     world: worlds.World, role: str
 ) -> None:
-    fuzzer = Fuzzer(SEED * 10 + list(FORBIDDEN).index(role))
+    fuzzer = Fuzzer(SEED * 10 + list(FORBIDDEN).index(role), world.keys)
     client = world.clients[role]
     cookies = deepcopy(client.cookies)
     watched = {"officer": [world.other], "administrator": []}.get(role, [world.own, world.other])

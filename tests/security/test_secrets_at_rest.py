@@ -26,7 +26,7 @@ from django.urls import reverse
 
 from giftcodes import encryption, tasks
 from giftcodes.checks import check_encryption_keys, check_key_strength
-from giftcodes.models import Alarm, Announcement, Channel, Feed, Member, OptOut
+from giftcodes.models import Alarm, Announcement, Channel, Feed, Guild, JoinLink, Member, OptOut
 from giftcodes.models.encrypted import Unreadable
 from giftcodes.notifications import announcements, causes
 from giftcodes.queries.player_data import data_of
@@ -79,6 +79,23 @@ def messages_in_the_broker() -> str:
         raw = b"".join(part for key in ("control", "redeem") for part in broker.lrange(key, 0, -1))
         bodies = [base64.b64decode(body) for body in re.findall(rb'"body": ?"([^"]+)"', raw)]
         return (raw + b"".join([*broker.keys("*"), *bodies])).decode()
+
+
+def join_as_a_player(client: Client, wolves: Guild) -> dict[str, str]:
+    """A player joins, and an officer makes a link. Returns the tokens."""
+    joins = reverse("admin:joining", args=[wolves.pk])
+    assert client.post(joins, {"act": "make", "approval": "no"}).status_code == 302
+    link = JoinLink.objects.get()
+    form = {"player_id": "300000001", "realm": "1042", "nickname": "Anna", "consent": "on"}
+    joined = Client().post(reverse("players:join", args=[link.token]), form)
+    made = client.post(reverse("admin:personal_link", args=[Member.objects.latest("pk").pk]))
+    found = re.search(r"pl-[a-z0-9]{28}", made.content.decode())
+    assert found
+    return {
+        "join link": link.token,
+        "link of the player": joined["Location"].split("/")[2],
+        "link of the officer": found[0],
+    }
 
 
 # --- The dump -------------------------------------------------------------------------------------
@@ -137,6 +154,7 @@ def test_a_dump_without_the_key_shows_no_secret(settings: Any) -> None:
     call_command("status", stdout=io.StringIO())
 
     secrets["session"] = client.cookies["sessionid"].value
+    secrets |= join_as_a_player(client, wolves)
 
     text = dump() + messages_in_the_broker()
 

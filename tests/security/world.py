@@ -29,6 +29,8 @@ from giftcodes.models import (
     MemberImport,
     MemberRedemption,
     OptOut,
+    PlayerLink,
+    PublicPage,
     Redemption,
     RedemptionEvent,
     Source,
@@ -36,7 +38,9 @@ from giftcodes.models import (
 )
 from giftcodes.models.member_redemption import COVERED
 from giftcodes.models.roles import OFFICERS, VIEWERS, Role
+from giftcodes.services import joining
 from giftcodes.services.code_proposals import propose
+from giftcodes.services.joining import Wish
 from giftcodes.services.links import invite
 from giftcodes.services.members import move_members
 from tests.admin import past
@@ -65,6 +69,8 @@ class World:
 
     own: Guild
     other: Guild
+    #: The tokens of players' links and the names of public pages, by the first part of the path.
+    keys: dict[str, list[str]] = field(default_factory=dict)
     clients: dict[str, Client] = field(default_factory=dict)
 
 
@@ -133,7 +139,25 @@ def build() -> World:
     Alarm.objects.create(
         kind=Alarm.Kind.PROVIDER_PAUSED, subject="simulator", message=f"Paused, says {MARKER}."
     )
-    return World(own, other, _clients(own, other))
+    return World(own, other, _keys_of_players(other), _clients(own, other))
+
+
+def _keys_of_players(other: Guild) -> dict[str, list[str]]:
+    """A guild whose players help themselves. One of them is in the other guild, too."""
+    pack = guild("Pack")
+    joins = joining.make_join_link(pack.pk, needs_approval=False)
+    both, alone = member(pack, "300000001", nickname="Both"), member(pack, "300000002")
+    member(other, "300000001", nickname=f"Both {MARKER}", notes=f"About {MARKER}")
+    links = [
+        PlayerLink.objects.issue(guild_id=pack.pk, member=one, is_confirmed=is_confirmed)
+        for one, is_confirmed in ((both, False), (alone, True))
+    ]
+    waiting, _has_joined = joining.ask_to_join(joins, Wish("300000001", "Somebody", 1042))
+    return {
+        "join": [joins.token],
+        "my": [*(token for _link, token in links), waiting],
+        "codes": [PublicPage.objects.create(guild=pack).public_id],
+    }
 
 
 def _run(of: Guild, code: GiftCode) -> None:

@@ -24,6 +24,7 @@ from giftcodes.domain.numbers import row_id
 from giftcodes.models import GiftCode, Guild
 from giftcodes.models.fields import without_notes
 from giftcodes.models.history import FIRST_KNOWN
+from giftcodes.models.self_service_event import reason_words
 
 #: The maximum number of versions, and of actions, that a page shows.
 MOST_ENTRIES = 200
@@ -185,7 +186,7 @@ def _of_version(before: Any, version: Any, related: _Related) -> Entry | None:
     if version is None or version.history_change_reason == FIRST_KNOWN:
         return None
     changes = changes_between(before, version) + related.changes(before, version)
-    words = str(version.history_change_reason or "")
+    words = str(reason_words(version.history_change_reason or ""))
     if version.history_type == "+":
         words = words or _("Added.")
     elif not changes and not words:

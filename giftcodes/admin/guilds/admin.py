@@ -16,6 +16,7 @@ from giftcodes import tasks
 from giftcodes.admin.common.action_report import Report
 from giftcodes.admin.common.editing import KeepsHistory
 from giftcodes.admin.common.html import list_link, model_url
+from giftcodes.admin.guilds import joining
 from giftcodes.admin.members.import_page import import_link, may_import
 from giftcodes.admin.redemptions.runs import redeem_now
 from giftcodes.models import GiftCode, Guild, Invitation, Member, Redemption
@@ -110,7 +111,7 @@ class GuildAdmin(KeepsHistory):
 
     @admin.display(description=_("see also"))
     def look_at(self, guild: Guild) -> Any:
-        """Links to the guild's members, redemptions and coverage, and to the import of members."""
+        """Links to the guild's members, redemptions and coverage, and to how members are added."""
         if guild.pk is None:
             return _("Save the guild first, then add its members.")
         members = list_link(Member, _("its members"), guild__id__exact=guild.pk)
@@ -121,7 +122,14 @@ class GuildAdmin(KeepsHistory):
             _("who has which code"),
         )
         importing = import_link(guild, _("paste a member list"))
-        return format_html("{} · {} · {} · {}", members, redemptions, coverage, importing)
+        return format_html(
+            "{} · {} · {} · {} · {}",
+            members,
+            redemptions,
+            coverage,
+            importing,
+            joining.link_to(guild),
+        )
 
     @admin.display(description=_("invite"))
     def invite(self, guild: Guild) -> SafeString:

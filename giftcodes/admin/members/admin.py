@@ -207,9 +207,12 @@ class MemberAdmin(KeepsHistory):
 
     @admin.display(description=_("see also"))
     def look_at(self, member: Member) -> SafeString:
+        """Links to the player's codes, and to the personal link that an officer may send."""
         codes = format_html('<a href="{}">{}</a>', player_url(member.pk), _("codes of this player"))
         rows = list_link(MemberRedemption, _("in all lists"), q=member.player_id)
-        return format_html("{}, {}", codes, rows)
+        url = reverse("admin:personal_link", args=[member.pk])
+        personal = format_html('<a href="{}">{}</a>', url, _("personal link for the player"))
+        return format_html("{} · {} · {}", codes, rows, personal)
 
     @admin.display(description=_("directory"))
     def directory(self, member: Member) -> str:

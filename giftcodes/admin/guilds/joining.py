@@ -1,0 +1,280 @@
+"""How players of a guild help themselves: the join link, waiting requests, and the public page.
+
+`templates/admin/giftcodes/joining/block.html` shows all of it, with the context from `block`. Any
+page of a guild may include it: its forms are sent to the page here, which then leads back.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from django import forms
+from django.conf import settings
+from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
+from django.http import Http404, HttpResponse, HttpResponseRedirect
+from django.template.response import TemplateResponse
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.html import format_html
+from django.utils.translation import gettext, ngettext
+from django.utils.translation import gettext_lazy as _
+
+from giftcodes import site_address, tasks
+from giftcodes.admin.common import scope
+from giftcodes.admin.common.back import page_before
+from giftcodes.admin.common.confirmation import log
+from giftcodes.admin.common.html import link
+from giftcodes.admin.members.player_page import may_open as may_end_opt_outs
+from giftcodes.domain.numbers import row_id
+from giftcodes.models import Guild, JoinLink, OptOut, PublicPage
+from giftcodes.models.opted_out import player_hash
+from giftcodes.services import joining
+
+if TYPE_CHECKING:
+    from django.http import HttpRequest
+    from django.utils.safestring import SafeString
+
+#: The permissions that the page needs: those for adding members by hand.
+PERMISSIONS = ("giftcodes.add_member", "giftcodes.change_member")
+#: How many entries of the journal of self-service the page shows.
+MOST_EVENTS = 30
+
+_DAYS = {
+    "": _("without an end"),
+    "1": _("for a day"),
+    "7": _("for a week"),
+    "30": _("for 30 days"),
+}
+
+
+class LinkForm(forms.Form):
+    """The conditions of a join link."""
+
+    approval = forms.ChoiceField(
+        label=_("Who decides"),
+        choices=[
+            ("yes", _("An officer approves each request")),
+            ("no", _("Everybody who has the link joins at once")),
+        ],
+    )
+    days = forms.ChoiceField(label=_("The link works"), choices=list(_DAYS.items()), required=False)
+
+    @property
+    def ends_at(self) -> dt.datetime | None:
+        """When the link ends. The form must be valid."""
+        days = self.cleaned_data["days"]
+        return timezone.now() + dt.timedelta(days=int(days)) if days else None
+
+
+def may_open(person: Any) -> bool:
+    """Whether a person may open the page for the guilds that they see."""
+    return bool(person.has_perms(PERMISSIONS))
+
+
+def link_to(guild: Guild) -> SafeString:
+    """A link to the page of a guild, with the number of requests that wait."""
+    number = guild.join_requests.count()
+    words = gettext("players join by themselves")
+    if number:
+        words += " " + ngettext("(%d request waits)", "(%d requests wait)", number) % number
+    return format_html('<a href="{}">{}</a>', reverse("admin:joining", args=[guild.pk]), words)
+
+
+def page(request: HttpRequest, guild_id: int) -> HttpResponse:
+    """Show the page, or do what a pressed button says."""
+    if not may_open(request.user):
+        raise PermissionDenied
+    own = scope.visible(Guild.objects.all(), request.user)
+    guild = own.filter(pk=pk).first() if (pk := row_id(str(guild_id))) else None
+    if guild is None:
+        raise Http404
+    if request.method == "POST":
+        if act := _ACTS.get(request.POST.get("act", "")):
+            act(request, guild)
+        here = reverse("admin:joining", args=[guild.pk])
+        return HttpResponseRedirect(page_before(request) or here)
+    title = gettext("How players join %s") % guild
+    context = {**admin.site.each_context(request), "title": title, **block(request, guild)}
+    return TemplateResponse(request, "admin/giftcodes/joining/page.html", context)
+
+
+def block(request: HttpRequest, guild: Guild) -> dict[str, Any]:
+    """The context of the block, in a fixed number of queries.
+
+    Args:
+        request: the request of a person who may see the guild and `may_open` the page.
+        guild: the guild.
+    """
+    config = settings.PROVIDERS.get(guild.provider)
+    join_link = JoinLink.objects.filter(guild=guild).first()
+    public = PublicPage.objects.filter(guild=guild).first()
+    events = guild.self_service_events.select_related("member", "user")[:MOST_EVENTS]
+    initial = {"approval": "no" if join_link and not join_link.needs_approval else "yes"}
+    return {
+        "guild": guild,
+        "realm_word": config.realm_word if config else "",
+        "joining_url": reverse("admin:joining", args=[guild.pk]),
+        "join_link": join_link,
+        "join_address": _join_address(request, join_link),
+        "link_form": LinkForm(initial=initial, auto_id="joining_%s"),
+        "public_address": public and _full(request, "players:public", public.public_id),
+        "waiting": _waiting(guild),
+        "may_end_opt_outs": may_end_opt_outs(request.user),
+        "events": [{"event": one, "who": link(one.member) if one.member else ""} for one in events],
+        "back": request.get_full_path(),
+    }
+
+
+def _join_address(request: HttpRequest, join_link: JoinLink | None) -> str:
+    if join_link is None or join_link.has_ended or not join_link.is_readable:
+        return ""
+    return _full(request, "players:join", join_link.token)
+
+
+def _full(request: HttpRequest, name: str, key: str) -> str:
+    path = reverse(name, args=[key])
+    return site_address.link(path) or request.build_absolute_uri(path)
+
+
+def _waiting(guild: Guild) -> list[dict[str, Any]]:
+    """The requests, with what an officer should know about the player."""
+    requests = list(guild.join_requests.all())
+    ids = [one.player_id for one in requests]
+    members = {one.player_id: one for one in guild.members.filter(player_id__in=ids)}
+    hashes = {player_hash(guild.provider, player): player for player in ids}
+    opted_out = {
+        hashes[pk] for pk in OptOut.objects.filter(pk__in=hashes).values_list("pk", flat=True)
+    }
+    return [
+        {
+            "request": one,
+            "member": members.get(one.player_id),
+            "opted_out": one.player_id in opted_out,
+            "is_repeated": ids.count(one.player_id) > 1,
+        }
+        for one in requests
+    ]
+
+
+# --- The buttons ----------------------------------------------------------------------------------
+def _make(request: HttpRequest, guild: Guild) -> None:
+    form = LinkForm(request.POST)
+    if not form.is_valid():
+        messages.error(request, gettext("The link was not made. Choose who decides, and how long."))
+        return
+    approval = form.cleaned_data["approval"] == "yes"
+    had_one = JoinLink.objects.filter(guild=guild).exists()
+    joining.make_join_link(guild.pk, needs_approval=approval, ends_at=form.ends_at)
+    words = gettext("The join link is ready. Copy it, and post it where your members see it.")
+    if had_one:
+        words = gettext("There is a new join link. The old one no longer works.")
+    log(request, [guild], gettext("Made a join link."))
+    messages.success(request, words)
+
+
+def _change(request: HttpRequest, guild: Guild) -> None:
+    form = LinkForm(request.POST)
+    if not form.is_valid():
+        messages.error(request, gettext("Nothing was saved. Choose who decides, and how long."))
+        return
+    approval = form.cleaned_data["approval"] == "yes"
+    rows = JoinLink.objects.filter(guild=guild)
+    if rows.update(needs_approval=approval, ends_at=form.ends_at):
+        log(request, [guild], gettext("Changed the conditions of the join link."))
+        messages.success(request, gettext("Saved. The link itself is the same as before."))
+
+
+def _end(request: HttpRequest, guild: Guild) -> None:
+    if joining.end_join_link(guild.pk):
+        log(request, [guild], gettext("Ended the join link."))
+        messages.success(
+            request, gettext("The join link no longer works. Members keep their personal links.")
+        )
+
+
+def _publish(request: HttpRequest, guild: Guild) -> None:
+    _row, is_new = PublicPage.objects.get_or_create(guild=guild)
+    if is_new:
+        log(request, [guild], gettext("Switched the public page on."))
+        messages.success(request, gettext("The public page is on. It shows codes, and no names."))
+
+
+def _unpublish(request: HttpRequest, guild: Guild) -> None:
+    if PublicPage.objects.filter(guild=guild).delete()[0]:
+        log(request, [guild], gettext("Switched the public page off."))
+        messages.success(
+            request, gettext("The public page is off. If you switch it on, it has a new address.")
+        )
+
+
+def _approve(request: HttpRequest, guild: Guild) -> None:
+    decision = joining.approve(
+        guild.pk,
+        _chosen(request),
+        user_id=_user_id(request),
+        may_end_opt_outs=may_end_opt_outs(request.user),
+    )
+    number = len(decision.approved)
+    if number:
+        tasks.enqueue_on_commit(tasks.catch_up, [guild.pk])
+        words = ngettext(
+            "%d request is approved. The codes that still work are redeemed now.",
+            "%d requests are approved. The codes that still work are redeemed now.",
+            number,
+        )
+        messages.success(request, words % number)
+    if decision.refused:
+        words = ngettext(
+            "%d other request with the same player ID was refused.",
+            "%d other requests with the same player ID were refused.",
+            decision.refused,
+        )
+        messages.info(request, words % decision.refused)
+    if decision.opted_out:
+        words = gettext(
+            "These players asked earlier to be left out, so only an administrator can approve: %s."
+        )
+        messages.warning(request, words % ", ".join(str(one) for one in decision.opted_out))
+    if not number and not decision.opted_out:
+        messages.info(request, _NONE_CHOSEN)
+
+
+def _refuse(request: HttpRequest, guild: Guild) -> None:
+    number = joining.refuse(guild.pk, _chosen(request), user_id=_user_id(request))
+    if not number:
+        messages.info(request, _NONE_CHOSEN)
+        return
+    words = ngettext(
+        "%d request is refused, and what the player entered is deleted.",
+        "%d requests are refused, and what the players entered is deleted.",
+        number,
+    )
+    messages.success(request, words % number)
+
+
+_NONE_CHOSEN = _("No request was chosen, or another officer has decided already.")
+
+
+def _chosen(request: HttpRequest) -> list[int]:
+    """The request of a row's own button, or else those with a tick."""
+    texts = request.GET.getlist("one") or request.POST.getlist("chosen")
+    return [pk for text in texts if (pk := row_id(text))]
+
+
+def _user_id(request: HttpRequest) -> int:
+    assert request.user.pk is not None  # The site requires a login.
+    return request.user.pk
+
+
+_ACTS: dict[str, Callable[[HttpRequest, Guild], None]] = {
+    "make": _make,
+    "change": _change,
+    "end": _end,
+    "publish": _publish,
+    "unpublish": _unpublish,
+    "approve": _approve,
+    "refuse": _refuse,
+}

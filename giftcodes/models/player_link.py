@@ -1,0 +1,88 @@
+"""The personal links of players: a page without a login, for the player who has the link."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from django.conf import settings
+from django.db import models
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from giftcodes.domain.tokens import TokenKind, new_token, token_hash
+from giftcodes.models.clock import Clock
+from giftcodes.models.guild import Guild, Member
+
+#: How long a personal link works. The player can renew it at any time.
+LINK_LASTS = timedelta(days=365)
+
+
+class PlayerLinkQuerySet(models.QuerySet["PlayerLink"]):
+    def issue(
+        self,
+        *,
+        guild_id: int,
+        member: Member | None = None,
+        is_confirmed: bool = False,
+        user_id: int | None = None,
+    ) -> tuple[PlayerLink, str]:
+        """Make a link. Only the caller gets its token.
+
+        Args:
+            guild_id: the guild to which the link belongs.
+            member: the member whose page it opens. None while a request to join waits.
+            is_confirmed: whether an officer vouches that the player has the link.
+            user_id: the user who made the link. None if the player did.
+
+        Returns:
+            The link and its token.
+        """
+        link = self.model(
+            guild_id=guild_id, member=member, is_confirmed=is_confirmed, made_by_id=user_id
+        )
+        return link, link.replace_token()
+
+    def with_token(self, token: str) -> PlayerLink | None:
+        """The link with this token, with its guild, member and request. None if it has ended."""
+        found = self.filter(token_hash=token_hash(token), ends_at__gt=Clock())
+        return found.select_related("guild", "member", "request").first()
+
+
+class PlayerLink(models.Model):
+    """A personal link. It shows what one guild knows of one player, and nothing of other guilds.
+
+    A player who joins without an officer only claims to be this player. So the link cannot act on
+    all guilds before an officer has confirmed it (`is_confirmed`).
+    """
+
+    guild = models.ForeignKey(Guild, on_delete=models.CASCADE, related_name="player_links")
+    member = models.ForeignKey(
+        Member, on_delete=models.CASCADE, null=True, related_name="player_links"
+    )
+    token_hash = models.CharField(max_length=64, unique=True)
+    is_confirmed = models.BooleanField(_("confirmed"), default=False)
+    made_at = models.DateTimeField(_("made"), db_default=Clock())
+    made_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="+"
+    )
+    ends_at = models.DateTimeField(_("ends"))
+    #: When this link opted the player out. The same link can take only this opt-out back.
+    opted_out_at = models.DateTimeField(null=True)
+
+    objects = PlayerLinkQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("personal link")
+        verbose_name_plural = _("personal links")
+        default_permissions = ()
+
+    def __str__(self) -> str:
+        return f"personal link {self.pk}"
+
+    def replace_token(self) -> str:
+        """Give the link a new token, save it, and return the token. The old one stops working."""
+        token = new_token(TokenKind.PLAYER)
+        self.token_hash = token_hash(token)
+        self.ends_at = timezone.now() + LINK_LASTS
+        self.save()
+        return token

@@ -1,0 +1,9 @@
+"""The pages for players, who have no account: a link is enough.
+
+- `/join/…`: ask to join a guild.
+- `/my/…`: a player's own codes and wishes.
+- `/codes/…`: a guild's codes, for anyone, without names.
+
+The pages work without JavaScript. A GET changes nothing. The address of a page of the first two
+kinds has a secret token, so these pages are not cached, not indexed, and not named to other sites.
+"""

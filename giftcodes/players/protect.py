@@ -1,0 +1,100 @@
+"""What protects the players' pages: headers, the check of forms, and limits on their use."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+
+from axes.helpers import get_client_ip_address
+from csp.constants import NONE, SELF
+from csp.decorators import csp_replace
+from django.http import HttpRequest, HttpResponse
+from django.middleware.csrf import CsrfViewMiddleware
+from django.shortcuts import render
+from django.utils.cache import patch_vary_headers
+from django.utils.decorators import decorator_from_middleware
+from django.views.decorators.cache import never_cache
+from django.views.decorators.csrf import csrf_exempt
+from django.views.decorators.http import require_http_methods
+
+from giftcodes.models import Throttle
+
+View = Callable[..., HttpResponse]
+
+_HOUR = 3_600
+#: How often one address may send the form of a join link in an hour. A family or an office has one.
+JOINS_OF_ADDRESS = 30
+#: How often the form of one join link may be sent in an hour.
+JOINS_OF_LINK = 300
+#: How often the buttons of one personal link may be pressed in an hour.
+WISHES_OF_LINK = 30
+#: How often a player may correct the realm in an hour. Each correction sends requests to the game.
+CORRECTIONS_OF_LINK = 5
+
+#: These pages have no scripts and no inline styles.
+_POLICY = {"script-src": [NONE], "style-src": [SELF], "connect-src": [NONE]}
+
+
+class _CsrfCheck(CsrfViewMiddleware):
+    """Django's check of forms, for pages whose address is a secret.
+
+    Such a page sends no referrer, and then browsers send `Origin: null` with its forms. The token
+    in the cookie is still compared with the one in the form.
+    """
+
+    def _origin_verified(self, request: HttpRequest) -> bool:
+        is_hidden = request.META.get("HTTP_ORIGIN") == "null"
+        return is_hidden or bool(super()._origin_verified(request))  # type: ignore[misc]
+
+
+_check_csrf = decorator_from_middleware(_CsrfCheck)
+
+
+def page(view: View) -> View:
+    """A page of a player: no referrer, not indexed, not cached, no scripts, and checked forms."""
+    inner = never_cache(csp_replace(_POLICY)(_check_csrf(view)))
+
+    @csrf_exempt  # `_CsrfCheck` checks instead.
+    @require_http_methods(["GET", "HEAD", "POST"])
+    @wraps(view)
+    def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        response = inner(request, *args, **kwargs)
+        assert isinstance(response, HttpResponse)
+        response.headers["Referrer-Policy"] = "no-referrer"
+        # Answers must not differ by what was found. Whether a version of a member was written shows
+        # in `Vary` otherwise, because the version looks for a user in the session.
+        patch_vary_headers(response, ["Cookie"])
+        # `Cache-Control` says the same without the time.
+        del response.headers["Expires"]
+        response.headers["X-Robots-Tag"] = "noindex, nofollow, noarchive"
+        return response
+
+    return guarded
+
+
+def seconds_until_join(request: HttpRequest, link_id: int) -> int:
+    """Count a form of a join link. 0 if it is accepted, else the seconds until the next one is."""
+    address = get_client_ip_address(request) or "unknown"
+    of_address = Throttle.objects.take("join", address, most=JOINS_OF_ADDRESS, seconds=_HOUR)
+    return of_address or Throttle.objects.take(
+        "join link", str(link_id), most=JOINS_OF_LINK, seconds=_HOUR
+    )
+
+
+def seconds_until_wish(link_id: int) -> int:
+    """Count a button of a personal link: see `seconds_until_join`."""
+    return Throttle.objects.take("wish", str(link_id), most=WISHES_OF_LINK, seconds=_HOUR)
+
+
+def seconds_until_correction(link_id: int) -> int:
+    """Count a correction of the realm by a personal link: see `seconds_until_join`."""
+    return Throttle.objects.take("realm", str(link_id), most=CORRECTIONS_OF_LINK, seconds=_HOUR)
+
+
+def too_often(request: HttpRequest, seconds: int) -> HttpResponse:
+    """Say when the form is accepted again."""
+    context = {"minutes": -(-seconds // 60)}
+    response = render(request, "players/too_often.html", context, status=429)
+    response.headers["Retry-After"] = str(seconds)
+    return response

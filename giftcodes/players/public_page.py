@@ -1,0 +1,71 @@
+"""The public page of a guild's codes: no names, and nothing about one player."""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from django.http import HttpResponse
+from django.shortcuts import render
+from django.utils import timezone
+
+from giftcodes.domain.outcomes import Outcome
+from giftcodes.models import GiftCode, PublicPage
+from giftcodes.players import protect
+from giftcodes.players.game import game_of
+from giftcodes.queries.coverage import CodeCoverage, codes_of
+
+if TYPE_CHECKING:
+    from django.http import HttpRequest
+
+#: How many codes the page shows.
+MOST_CODES = 60
+#: The share is shown only if it is of at least this many members, so that it says nothing of one.
+LEAST_MEMBERS = 5
+
+
+@dataclass(frozen=True, slots=True)
+class PublicCode:
+    """A code on the page.
+
+    Args:
+        code: the code.
+        since: its day of publication, or the day on which it was first seen.
+        percent: how many of 100 members have the code. None if it is not shown.
+    """
+
+    code: GiftCode
+    since: dt.date
+    percent: int | None
+
+
+@protect.page
+def page(request: HttpRequest, public_id: str) -> HttpResponse:
+    """Show the codes of a guild whose page is switched on."""
+    found = PublicPage.objects.filter(public_id=public_id, guild__active=True)
+    shown = found.select_related("guild").first()
+    if shown is None:
+        return render(request, "players/ended.html", {"is_public": True}, status=404)
+    guild = shown.guild
+    codes = [
+        _public(one)
+        for one in codes_of(guild, most=MOST_CODES)
+        if one.code.closed_outcome != Outcome.CODE_NOT_FOUND
+    ]
+    context = {
+        "guild": guild,
+        "game": game_of(guild),
+        "active": [one for one in codes if one.code.is_open],
+        "over": [one for one in codes if not one.code.is_open],
+    }
+    return render(request, "players/public.html", context)
+
+
+def _public(coverage: CodeCoverage) -> PublicCode:
+    code = coverage.code
+    since = code.published_on or timezone.localdate(code.first_seen_at)
+    has_share = coverage.total >= LEAST_MEMBERS
+    # Rounded down: 100 % means everybody.
+    percent = 100 * coverage.has // coverage.total if has_share else None
+    return PublicCode(code, since, percent)

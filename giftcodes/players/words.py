@@ -1,0 +1,168 @@
+"""What a code's state means for the player, and what the player can do.
+
+The texts of `giftcodes.domain.outcomes` are for people who work with the admin, not for players.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+from typing import TYPE_CHECKING, NamedTuple
+
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
+
+from giftcodes.domain.outcomes import Outcome
+from giftcodes.domain.transitions import OPEN, SETTLED, State
+from giftcodes.models import CancelKind
+from giftcodes.queries.my_codes import MyCode
+
+if TYPE_CHECKING:
+    from django.utils.functional import _StrPromise as Words
+
+
+class Group(Enum):
+    """The parts of the page, in their order. The value is the name of the part's colour."""
+
+    NEEDS_YOU = "needs"
+    ON_THE_WAY = "way"
+    NOT_YET = "notyet"
+    HAVE = "have"
+    GONE = "gone"
+
+
+HEADINGS: dict[Group, Words] = {
+    Group.NEEDS_YOU: _("Needs you"),
+    Group.ON_THE_WAY: _("On the way"),
+    Group.NOT_YET: _("Not for your account yet"),
+    Group.HAVE: _("You have these"),
+    Group.GONE: _("Not received"),
+}
+
+
+#: A sentence below the heading, which holds for each code of the part.
+NOTES: dict[Group, Words] = {
+    Group.ON_THE_WAY: _("You need not do anything."),
+    Group.NOT_YET: _("They are tried again every day while they work."),
+    Group.HAVE: _("The rewards are in your mail in the game."),
+}
+
+
+class _Text(NamedTuple):
+    group: Group
+    title: Words | str
+    reason: Words | str = ""
+    advice: Words | str = ""
+
+
+_WAITING = _Text(Group.ON_THE_WAY, _("Waiting for its turn"))
+
+_STATES: dict[State, _Text] = {
+    State.PENDING: _WAITING,
+    State.IN_FLIGHT: _Text(Group.ON_THE_WAY, _("Being redeemed right now")),
+    State.UNCONFIRMED: _Text(
+        Group.ON_THE_WAY,
+        _("Being checked"),
+        _("The game gave no clear answer, so it is asked again."),
+    ),
+    State.REDEEMED: _Text(Group.HAVE, _("Redeemed for you")),
+    State.ALREADY_RECEIVED: _Text(Group.HAVE, _("You have it already")),
+    State.SAME_TYPE: _Text(
+        Group.HAVE,
+        _("You have another code of this group"),
+        _("The game gives each player one code of the group."),
+    ),
+    State.FAILED: _Text(
+        Group.NEEDS_YOU,
+        _("No clear answer from the game"),
+        _("The game was asked several times and did not say whether you have the code."),
+        _("Look into your mail in the game. If the code is not there, tell an officer."),
+    ),
+}
+_NOT_YET: dict[str, Words] = {
+    Outcome.LEVEL_TOO_LOW: _("Your level is too low for this code."),
+    Outcome.SPEND_TOO_LOW: _("The code is for players who have spent more in the game."),
+    Outcome.VIP_TOO_LOW: _("Your VIP level is too low for this code."),
+    Outcome.LEVEL_OR_SPEND_TOO_LOW: _(
+        "Your level is too low for this code, or it is for players who have spent more in the game."
+    ),
+    Outcome.ACCOUNT_TOO_YOUNG: _("Your account is too young for this code."),
+    Outcome.CLAIM_LIMIT: _("The game says that this code was claimed too often."),
+}
+_CANCELLED: dict[str, _Text] = {
+    CancelKind.STOPPED: _Text(
+        Group.GONE, _("Stopped by an officer"), "", _("Ask an officer to continue it.")
+    ),
+    CancelKind.LEFT: _Text(Group.GONE, _("You were not in the guild at that time")),
+}
+_CLOSED: dict[str, Words] = {
+    Outcome.CODE_NOT_FOUND: _("The game does not know this code."),
+    Outcome.CODE_EXPIRED: _("The code has expired."),
+    Outcome.CLAIM_LIMIT: _("The code was claimed so often that the game gives out no more."),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A code as the page shows it.
+
+    Args:
+        mine: the code and the member's state.
+        group: the part of the page.
+        title: the state, in a few words.
+        reason: why, or an empty string.
+        advice: what the player can do, or an empty string.
+        wants_realm: whether a correction of the realm helps.
+    """
+
+    mine: MyCode
+    group: Group
+    title: Words | str
+    reason: Words | str = ""
+    advice: Words | str = ""
+    wants_realm: bool = False
+
+
+def line_of(mine: MyCode, realm_word: str) -> Line:
+    """A code in words.
+
+    Args:
+        mine: the code and the member's state.
+        realm_word: what the game calls a realm, such as `state`.
+    """
+    if mine.state is State.NEEDS_CORRECTION:
+        return _wrong_realm(mine, realm_word)
+    text = _text(mine)
+    return Line(mine, text.group, text.title, text.reason, text.advice)
+
+
+def _text(mine: MyCode) -> _Text:
+    if mine.state is State.NOT_ELIGIBLE:
+        reason = _NOT_YET.get(mine.outcome, "")
+        if not mine.code.is_open:
+            return _Text(Group.GONE, _("Not for your account"), reason)
+        return _Text(Group.NOT_YET, reason or _("Not for your account yet"))
+    if mine.state is State.CANCELLED:
+        closed = _CLOSED.get(mine.code.closed_outcome or mine.outcome, "")
+        default = _Text(Group.GONE, _("The code ended before it was your turn"), closed)
+        return _CANCELLED.get(mine.cancel_kind, default)
+    if mine.state is None or mine.state in OPEN | SETTLED or mine.code.is_open:
+        return _STATES.get(mine.state or State.PENDING, _WAITING)
+    return _Text(Group.GONE, _("Not received"), _CLOSED.get(mine.code.closed_outcome, ""))
+
+
+def _wrong_realm(mine: MyCode, realm_word: str) -> Line:
+    values = {"word": realm_word, "number": mine.asked_realm or "?"}
+    reason = gettext("The game does not know your player ID in %(word)s %(number)s.") % values
+    if not mine.code.is_open:
+        return Line(mine, Group.GONE, _("Not received"), reason)
+    advice = gettext("Correct your %(word)s. Then the code is tried again.") % values
+    return Line(mine, Group.NEEDS_YOU, _("Your account was not found"), reason, advice, True)
+
+
+def realm_word_of(config_word: str) -> Words | str:
+    """What a game calls a realm, in the language of the page."""
+    return _REALMS.get(config_word, _REALMS["realm"])
+
+
+_REALMS: dict[str, Words] = {"state": _("state"), "kingdom": _("kingdom"), "realm": _("realm")}

@@ -1,0 +1,73 @@
+"""The codes of one member, each once, for the page that the player opens."""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass
+
+from giftcodes.domain.transitions import State
+from giftcodes.models import CodeState, GiftCode, Member, MemberRedemption
+
+#: How many codes a page shows. Older ones are left out.
+MOST_CODES = 200
+
+
+@dataclass(frozen=True, slots=True)
+class MyCode:
+    """A code and what is known about it for the member.
+
+    Args:
+        code: the newest issue of the code.
+        state: the state of the member's redemption. None if none has been made yet.
+        outcome: the last answer of the game, or an empty string.
+        cancel_kind: why the redemption is cancelled, or an empty string.
+        asked_realm: the realm of the last request.
+        at: when the member got the code, or when the state last changed.
+    """
+
+    code: GiftCode
+    state: State | None = None
+    outcome: str = ""
+    cancel_kind: str = ""
+    asked_realm: int | None = None
+    at: dt.datetime | None = None
+
+
+def codes_of(member: Member) -> list[MyCode]:
+    """The member's codes, newest first, in two queries.
+
+    Args:
+        member: the member, with the guild.
+    """
+    rows = (
+        MemberRedemption.objects.filter(member=member)
+        .exclude(gift_code__state=CodeState.DELETED)
+        .select_related("gift_code")
+        .order_by("-gift_code__first_seen_at", "-gift_code_id")[:MOST_CODES]
+    )
+    found = [
+        MyCode(
+            row.gift_code,
+            State(row.state),
+            row.outcome,
+            row.cancel_kind,
+            row.asked_realm,
+            row.settled_at or row.updated_at,
+        )
+        for row in rows
+    ]
+    found += [MyCode(code) for code in _without_row(member, {one.code.pk for one in found})]
+    found.sort(key=lambda one: (one.code.first_seen_at, one.code.issue), reverse=True)
+    newest: dict[str, MyCode] = {}
+    for one in found:
+        newest.setdefault(one.code.folded, one)
+    return list(newest.values())
+
+
+def _without_row(member: Member, known: set[int]) -> list[GiftCode]:
+    """The active codes that the member will get without being asked."""
+    guild = member.guild
+    if not (member.active and not member.opted_out and guild.active and guild.automatic):
+        return []
+    active = GiftCode.objects.active().filter(provider=guild.provider)
+    return list(active.exclude(pk__in=known)[:MOST_CODES])

@@ -1,0 +1,396 @@
+"""A player's own page: the codes in words, and what each button does."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from typing import Any
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
+from django.utils import timezone
+
+from giftcodes.models import (
+    Guild,
+    JoinRequest,
+    Member,
+    MemberRedemption,
+    OptOut,
+    PlayerLink,
+    SelfServiceEvent,
+)
+from giftcodes.players import protect
+from giftcodes.services import joining, personal_links
+from giftcodes.services.players import opt_in, opt_out
+from tests.factories import gift_code, guild, member
+from tests.players.conftest import ANNA, TaskQueue, Visitor, personal, row
+
+pytestmark = pytest.mark.django_db
+REFUSED = {"outcome": "wrong_realm", "asked_realm": 1042}
+
+
+# --- The codes ------------------------------------------------------------------------------------
+@pytest.mark.parametrize(
+    ("state", "fields", "closed_by", "words"),
+    [
+        ("redeemed", {}, "", ("You have these", "Redeemed for you", "in your mail in the game")),
+        ("already_received", {}, "", ("You have these", "You have it already")),
+        ("same_type", {}, "", ("another code of this group",)),
+        ("pending", {}, "", ("On the way", "Waiting for its turn", "need not do anything")),
+        ("in_flight", {}, "", ("On the way", "Being redeemed right now")),
+        ("unconfirmed", {}, "", ("On the way", "no clear answer")),
+        (
+            "needs_correction",
+            REFUSED,
+            "",
+            ("Needs you", "does not know your player ID in state 1042", "Correct your state"),
+        ),
+        (
+            "not_eligible",
+            {"outcome": "level_too_low"},
+            "",
+            ("Not for your account yet", "Your level is too low", "every day"),
+        ),
+        ("failed", {}, "", ("Needs you", "No clear answer", "tell an officer")),
+        (
+            "cancelled",
+            {"cancel_kind": "code_closed", "outcome": "code_not_found"},
+            "code_not_found",
+            ("Not received", "The game does not know this code."),
+        ),
+        ("cancelled", {"cancel_kind": "stopped"}, "", ("Stopped by an officer",)),
+        ("needs_correction", REFUSED, "code_expired", ("Not received",)),
+        ("failed", {}, "code_expired", ("Not received", "The code has expired.")),
+    ],
+)
+def test_each_state_is_said_in_the_player_s_words(
+    visitor: Visitor,
+    anna: Member,
+    state: str,
+    fields: dict[str, Any],
+    closed_by: str,
+    words: tuple[str, ...],
+) -> None:
+    closed = {"state": "closed", "closed_outcome": closed_by} if closed_by else {}
+    row(anna, gift_code("FROST", rewards="500 gems", **closed), state, **fields)
+
+    page = visitor.get(personal(anna))
+
+    for text in (*words, "FROST", "500 gems"):
+        assert text in page, text
+    assert "Correct your" not in page or (state, closed_by) == ("needs_correction", "")
+
+
+def test_a_code_without_a_row_is_on_the_way_and_a_reissued_code_is_there_once(
+    visitor: Visitor, anna: Member
+) -> None:
+    old = gift_code("FROST", state="closed")
+    row(anna, old, "redeemed")
+    gift_code("FROST", issue=2)
+    gift_code("GONE", state="deleted")
+    gift_code("OTHERGAME", provider="kingshot")
+
+    page = visitor.get(personal(anna))
+
+    assert page.count("FROST") == 1
+    assert "Waiting for its turn" in page
+    assert "GONE" not in page
+    assert "OTHERGAME" not in page
+
+
+def test_the_page_has_no_word_of_another_guild(visitor: Visitor, anna: Member) -> None:
+    bears = guild("Bears")
+    other = member(bears, ANNA, nickname="Bear-Anna", notes="Bear notes", realm=77)
+    frost = gift_code("FROST")
+    proof = row(other, frost, "redeemed")
+    row(anna, frost, "already_received", covered_by=proof, reason="Covered: another guild.")
+    row(other, gift_code("SECRET", state="closed"), "redeemed")
+    address = personal(anna)
+
+    page = visitor.get(address)
+    data = visitor.post(address, act="download").content.decode()
+
+    for text in (page, data):
+        assert "Bear" not in text
+        assert "SECRET" not in text
+    assert "another guild" not in page
+    assert "You have it already" in page
+
+
+def test_without_codes_the_page_says_so(visitor: Visitor, anna: Member) -> None:
+    assert "No codes yet" in visitor.get(personal(anna))
+
+
+def test_the_number_of_queries_does_not_depend_on_the_codes(visitor: Visitor, anna: Member) -> None:
+    address = personal(anna)
+    counts = []
+    for _ in range(2):
+        for _ in range(3):
+            row(anna, gift_code(), "redeemed")
+        with CaptureQueriesContext(
+            connection,
+        ) as queries:
+            visitor.get(address)
+        counts.append(len(queries))
+    assert counts[0] == counts[1] <= 6
+
+
+def test_a_name_from_a_game_is_text(visitor: Visitor, anna: Member) -> None:
+    Member.objects.filter(pk=anna.pk).update(nickname="<script>x</script>")
+    assert "<script>" not in visitor.get(personal(anna))
+
+
+# --- Links ----------------------------------------------------------------------------------------
+def test_an_unknown_an_ended_and_another_s_token_open_nothing(
+    visitor: Visitor, anna: Member
+) -> None:
+    address = personal(anna)
+    PlayerLink.objects.update(ends_at=timezone.now() - dt.timedelta(seconds=1))
+    for one in (address, "/my/pl-unknown/", "/my/x/"):
+        response = visitor.client.get(one)
+        assert response.status_code == 404
+        assert "This link does not work" in response.content.decode()
+        assert visitor.post(one, act="leave", sure="yes").status_code == 404
+    anna.refresh_from_db()
+    assert anna.active
+
+
+def test_a_new_link_replaces_the_old_one(visitor: Visitor, anna: Member) -> None:
+    old = personal(anna)
+    response = visitor.post(old, act="renew")
+    new = response["Location"]
+    assert new != old
+    assert "This is your new link" in visitor.get(new)
+    assert visitor.client.get(old).status_code == 404
+    assert PlayerLink.objects.get().is_confirmed
+
+
+def test_no_get_changes_anything(visitor: Visitor, anna: Member) -> None:
+    address = personal(anna)
+    before = list(Member.objects.values()), list(PlayerLink.objects.values())
+    for act in ("correct", "leave", "stop", "erase", "renew", "download", "ask", "withdraw"):
+        fields = {"act": act, "sure": "yes", "realm": "7"}
+        for method in (visitor.client.get, visitor.client.head):
+            assert method(address, fields).status_code == 200
+    assert (list(Member.objects.values()), list(PlayerLink.objects.values())) == before
+    assert not SelfServiceEvent.objects.exists()
+
+
+def test_a_button_that_does_not_apply_does_nothing(visitor: Visitor, anna: Member) -> None:
+    address = personal(anna, is_confirmed=False)
+    for act in ("stop", "download", "erase", "start", "withdraw", "unknown", ""):
+        assert "Nothing was changed" in visitor.press(address, act, sure="yes"), act
+    assert not OptOut.objects.exists()
+    assert Member.objects.get().nickname == "Anna"
+
+
+# --- The realm ------------------------------------------------------------------------------------
+def test_a_corrected_realm_says_how_many_codes_are_tried_again(
+    visitor: Visitor, anna: Member, task_queue: TaskQueue
+) -> None:
+    Member.objects.filter(pk=anna.pk).update(refused_realm=1042, refused_at=timezone.now())
+    for _ in range(2):
+        row(anna, gift_code(), "needs_correction", **REFUSED)
+    row(anna, gift_code(state="closed"), "needs_correction", **REFUSED)
+    row(anna, gift_code(), "redeemed")
+
+    page = visitor.press(personal(anna), "correct", realm="#1043")
+
+    assert "Saved: State 1043. 2 codes are tried again now." in page
+    anna.refresh_from_db()
+    assert anna.realm == 1043
+    assert task_queue.arguments("catch_up") == [[[anna.guild_id]]]
+    assert anna.history.latest().history_change_reason == "player:corrected"
+    assert SelfServiceEvent.objects.get().kind == "player:corrected"
+
+
+def test_the_same_realm_changes_nothing(
+    visitor: Visitor, anna: Member, task_queue: TaskQueue
+) -> None:
+    assert "Nothing to change: State 1042" in visitor.press(personal(anna), "correct", realm="1042")
+    assert task_queue.enqueued == []
+    assert not SelfServiceEvent.objects.exists()
+
+
+def test_a_wrong_realm_is_an_error_on_the_page(visitor: Visitor, anna: Member) -> None:
+    response = visitor.post(personal(anna), act="correct", realm="north")
+    assert response.status_code == 200
+    assert "Write digits only" in response.content.decode()
+
+
+def test_corrections_are_limited_because_each_sends_requests(
+    visitor: Visitor, anna: Member, monkeypatch: Any
+) -> None:
+    monkeypatch.setattr(protect, "CORRECTIONS_OF_LINK", 1)
+    address = personal(anna)
+    visitor.press(address, "correct", realm="1043")
+    assert visitor.post(address, act="correct", realm="1044").status_code == 429
+    anna.refresh_from_db()
+    assert anna.realm == 1043
+
+
+def test_presses_are_limited(visitor: Visitor, anna: Member, monkeypatch: Any) -> None:
+    monkeypatch.setattr(protect, "WISHES_OF_LINK", 1)
+    address = personal(anna)
+    visitor.post(address, act="download")
+    assert visitor.post(address, act="leave", sure="yes").status_code == 429
+
+
+# --- Leaving and coming back ----------------------------------------------------------------------
+def test_leaving_needs_a_tick_and_coming_back_an_officer(
+    visitor: Visitor, anna: Member, task_queue: TaskQueue
+) -> None:
+    address = personal(anna)
+    assert "Tick “I am sure” first" in visitor.press(address, "leave")
+    assert Member.objects.get().active
+
+    page = visitor.press(address, "leave", sure="yes")
+
+    assert "You have left" in page
+    assert "You are not in this guild now" in page
+    assert not Member.objects.get().active
+    assert anna.history.latest().history_change_reason == "player:left"
+    assert task_queue.arguments("catch_up") == [[[anna.guild_id]]]
+    assert "An officer looks at it" in visitor.press(address, "ask")
+    assert JoinRequest.objects.get().link == PlayerLink.objects.get()
+    assert not Member.objects.get().active
+    assert "This is the page as it is now" in visitor.press(address, "ask")
+
+
+def test_stopping_everything_holds_in_every_guild_and_the_same_link_takes_it_back(
+    visitor: Visitor, anna: Member, task_queue: TaskQueue
+) -> None:
+    member(guild("Bears"), ANNA)
+    address = personal(anna)
+
+    page = visitor.press(address, "stop", sure="yes")
+
+    assert "You asked to be left out" in page
+    assert list(Member.objects.values_list("opted_out", flat=True)) == [True, True]
+    assert anna.history.latest().history_change_reason == "player:opted_out"
+    assert task_queue.arguments("catch_up") == [[]]
+    assert "Welcome back" in visitor.press(address, "start")
+    assert list(Member.objects.values_list("opted_out", flat=True)) == [False, False]
+    assert not OptOut.objects.exists()
+
+
+def test_a_link_takes_back_no_opt_out_that_was_asked_for_elsewhere(
+    visitor: Visitor, anna: Member
+) -> None:
+    address = personal(anna)
+    opt_out("simulator", ANNA)
+    page = visitor.get(address)
+    assert "An administrator of this site decides" in page
+    assert 'value="start"' not in page
+    visitor.press(address, "start")
+    assert OptOut.objects.exists()
+
+    opt_in("simulator", ANNA)
+    visitor.press(address, "stop", sure="yes")
+    opt_in("simulator", ANNA)
+    opt_out("simulator", ANNA)
+    visitor.press(address, "start")
+    assert OptOut.objects.exists()
+
+
+# --- Data -----------------------------------------------------------------------------------------
+def test_the_download_has_the_player_s_data(visitor: Visitor, anna: Member) -> None:
+    row(anna, gift_code("FROST"), "redeemed")
+
+    response = visitor.post(personal(anna), act="download")
+
+    assert response["Content-Type"] == "application/json"
+    assert "attachment" in response["Content-Disposition"]
+    assert "no-store" in response["Cache-Control"]
+    data = json.loads(response.content)
+    assert data["members"][0]["nickname"] == "Anna"
+    assert data["redemptions"][0]["code"] == "FROST"
+    assert SelfServiceEvent.objects.get().kind == "player:downloaded"
+
+
+def test_an_erased_player_is_gone_with_the_link(visitor: Visitor, anna: Member) -> None:
+    row(anna, gift_code("FROST"), "redeemed")
+    address = personal(anna)
+    assert "Tick “I am sure” first" in visitor.press(address, "erase")
+
+    page = visitor.press(address, "erase", sure="yes")
+
+    assert "Your data is erased" in page
+    assert visitor.client.get(address).status_code == 404
+    assert Member.objects.get().player_id.startswith("erased-")
+    assert Member.objects.get().nickname == ""
+    assert OptOut.objects.exists()
+    assert not PlayerLink.objects.exists()
+    assert [event.member for event in SelfServiceEvent.objects.all()] == [None]
+
+
+def test_nothing_is_erased_while_a_request_is_under_way(visitor: Visitor, anna: Member) -> None:
+    row(anna, gift_code("FROST"), "in_flight")
+    address = personal(anna)
+    assert "Press the button again in a minute" in visitor.press(address, "erase", sure="yes")
+    assert Member.objects.get().player_id == ANNA
+
+
+def test_a_player_of_two_guilds_is_erased_here_and_nothing_is_lost_there(
+    visitor: Visitor, anna: Member
+) -> None:
+    bears = guild("Bears")
+    other = member(bears, ANNA, nickname="Bear-Anna", notes="Bear notes")
+    anna.nickname = "Annalise"
+    anna.save()
+    row(anna, gift_code("FROST"), "redeemed")
+
+    page = visitor.press(personal(anna), "erase", sure="yes")
+
+    assert "Your data is erased" in page
+    anna.refresh_from_db()
+    other.refresh_from_db()
+    assert (anna.nickname, anna.active, anna.opted_out) == ("", False, True)
+    assert not anna.history.exists()
+    assert (other.nickname, other.notes, other.opted_out) == ("Bear-Anna", "Bear notes", True)
+    assert (other.player_id, other.active) == (ANNA, True)
+    assert MemberRedemption.objects.get().player_id == ANNA
+    assert not PlayerLink.objects.exists()
+
+
+# --- Who joined without an officer ----------------------------------------------------------------
+def test_an_unconfirmed_link_asks_an_officer_before_it_acts_on_all_guilds(
+    visitor: Visitor, anna: Member
+) -> None:
+    address = personal(anna, is_confirmed=False)
+    page = visitor.get(address)
+    assert "an officer first confirms that it is you" in page
+    for act in ("stop", "download", "erase"):
+        assert f'value="{act}"' not in page
+    assert "The officers have your request" in visitor.press(address, "ask")
+    assert JoinRequest.objects.get().player_id == ANNA
+    assert "You asked for it" in visitor.get(address)
+
+
+def test_a_waiting_request_can_be_withdrawn(visitor: Visitor, wolves: Guild) -> None:
+    link = joining.make_join_link(wolves.pk)
+    address = visitor.join(link)["Location"]
+    assert "What you entered" in visitor.get(address)
+
+    response = visitor.post(address, act="withdraw")
+
+    assert "Your request is withdrawn" in response.content.decode()
+    assert not JoinRequest.objects.exists()
+    assert visitor.client.get(address).status_code == 404
+
+
+def test_a_link_lasts_a_year(anna: Member) -> None:
+    personal(anna)
+    left = PlayerLink.objects.get().ends_at - timezone.now()
+    assert dt.timedelta(days=364) < left <= dt.timedelta(days=365)
+
+
+def test_an_officer_s_new_link_ends_the_one_before(
+    visitor: Visitor, anna: Member, admin_user: Any
+) -> None:
+    old = personal(anna)
+    token = personal_links.make_for(anna, user_id=admin_user.pk)
+    assert visitor.client.get(old).status_code == 404
+    assert "Hello" in visitor.get(reverse("players:my", args=[token]))

@@ -1,0 +1,85 @@
+"""The public page of a guild's codes."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
+from django.utils import timezone
+
+from giftcodes.models import Guild, PublicPage
+from tests.factories import gift_code, guild, member
+from tests.players.conftest import Visitor, row
+
+pytestmark = pytest.mark.django_db
+
+
+def address(of: Guild) -> str:
+    return reverse("players:public", args=[PublicPage.objects.get_or_create(guild=of)[0].public_id])
+
+
+def test_it_shows_codes_ends_rewards_and_shares_and_no_names(
+    visitor: Visitor, wolves: Guild
+) -> None:
+    frost = gift_code(
+        "FROST",
+        rewards="500 gems",
+        published_on=dt.date(2026, 5, 1),
+        expires_at=timezone.now() + dt.timedelta(days=3),
+    )
+    gift_code("OVER", state="closed", closed_outcome="code_expired", closed_at=timezone.now())
+    gift_code("NEVERWAS", state="closed", closed_outcome="code_not_found")
+    for number in range(8):
+        one = member(wolves, f"30000000{number}", nickname=f"Nick{number}")
+        row(one, frost, "redeemed" if number < 7 else "failed")
+
+    page = visitor.get(address(wolves))
+
+    assert "Gift codes of <bdi>Wolves</bdi>" in page
+    for text in ("FROST", "500 gems", "since 1 May 2026", "Ends ", "87 % have it", "OVER"):
+        assert text in page, text
+    for text in ("Nick", "30000000", "NEVERWAS"):
+        assert text not in page
+
+
+def test_the_share_of_few_members_would_say_something_of_one(
+    visitor: Visitor, wolves: Guild
+) -> None:
+    row(member(wolves), gift_code("FROST"), "redeemed")
+    page = visitor.get(address(wolves))
+    assert "FROST" in page
+    assert "% have it" not in page
+
+
+def test_a_guild_without_codes_says_so(visitor: Visitor, wolves: Guild) -> None:
+    assert "There is no code at the moment" in visitor.get(address(wolves))
+
+
+def test_a_page_that_is_off_and_one_that_never_was_are_the_same(
+    visitor: Visitor, wolves: Guild
+) -> None:
+    where = address(wolves)
+    PublicPage.objects.all().delete()
+    unknown = visitor.client.get("/codes/abcdefghij/")
+    off = visitor.client.get(where)
+    assert off.status_code == unknown.status_code == 404
+    assert off.content == unknown.content
+    asleep = guild("Asleep", active=False)
+    assert visitor.client.get(address(asleep)).status_code == 404
+
+
+def test_the_number_of_queries_does_not_depend_on_the_codes(
+    visitor: Visitor, wolves: Guild
+) -> None:
+    where = address(wolves)
+    counts = []
+    for _ in range(2):
+        for _ in range(3):
+            gift_code()
+        with CaptureQueriesContext(connection) as queries:
+            visitor.get(where)
+        counts.append(len(queries))
+    assert counts[0] == counts[1] <= 4
