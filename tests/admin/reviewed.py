@@ -85,8 +85,8 @@ class Reviewed:
         self.numbers = {name: int(number) for name, number in totals if name and number}
         counts = [_words(one).rpartition(": ") for one in _with_class(form, "effect-count")]
         self.effects = {name: int(number) for name, _colon, number in counts}
-        (button,) = [one for one in form.iter("button") if one.get("name") == "apply"]
-        self.button = _words(button)
+        buttons = {_words(one) for one in form.iter("button") if one.get("name") == "apply"}
+        (self.button,) = buttons
         focused = [one.get("name", "") for one in form.iter() if "autofocus" in one.attrib]
         assert len(focused) < 2
         self.focused = focused[0] if focused else ""

@@ -6,15 +6,16 @@
     "use strict";
 
     const form = document.getElementById("review");
-    const button = form?.querySelector("button[name=apply]");
-    if (!button) {
+    if (!form) {
         return;
     }
 
     const count = () => {
         const ticked = form.querySelectorAll("input[type=checkbox][data-counts]:checked").length;
-        const number = Number(button.dataset.elsewhere) + ticked;
-        button.textContent = number === 1 ? button.dataset.one : button.dataset.many.replace("%d", number);
+        for (const button of form.querySelectorAll("button[name=apply]")) {
+            const number = Number(button.dataset.elsewhere) + ticked;
+            button.textContent = number === 1 ? button.dataset.one : button.dataset.many.replace("%d", number);
+        }
     };
 
     form.addEventListener("input", (event) => {
