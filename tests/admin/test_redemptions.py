@@ -147,7 +147,7 @@ def test_a_redemption_that_waits_is_stopped_before_it_starts(browser: Browser) -
 
 def test_what_does_not_run_is_not_stopped_and_says_why(browser: Browser) -> None:
     row = redemption(state=State.COMPLETE)
-    assert browser.press("stop", row) == [("warning", f"{row} does not run: it is complete.")]
+    assert browser.press("stop", row) == [("warning", f"{row} does not run: it is finished.")]
 
 
 # --- Resume ---------------------------------------------------------------------------------------
@@ -175,7 +175,7 @@ def test_a_stopped_run_starts_again_for_those_who_were_waiting(
 
 def test_what_is_not_stopped_is_not_resumed_and_says_why(browser: Browser) -> None:
     row = redemption(state=State.COMPLETE)
-    assert browser.press("resume", row) == [("warning", f"{row} is not stopped: it is complete.")]
+    assert browser.press("resume", row) == [("warning", f"{row} is not stopped: it is finished.")]
 
 
 # --- The page of one redemption -------------------------------------------------------------------

@@ -170,7 +170,7 @@ def test_the_message_of_a_thread_that_is_opened_again_is_kept_up_to_date(
     send_due(world, 601)
 
     (message,) = discord.of(wolves.pk)
-    assert message.now["description"].endswith("(1 of 3)")
+    assert message.now["description"].endswith("(1 of 3 have it)\n2 are waiting.")
     assert Announcement.objects.get().error == ""
 
 

@@ -358,7 +358,7 @@ def test_a_deleted_message_is_not_edited_any_more_and_redeeming_goes_on(
     # The end is a message of its own; the channel works again.
     send_due(world, 60)
     (message,) = discord.of(wolves.pk)
-    assert message.titles[0].startswith("☑️ Nothing to do")
+    assert message.titles[0].startswith("✅ Done, everyone has it")
     assert not Alarm.objects.standing().exists()
 
 
@@ -454,7 +454,7 @@ def test_a_stopped_run_says_so(world: World, discord: StandIn) -> None:
 
     send_due(world)
 
-    assert discord.of(wolves.pk)[0].titles[-1].startswith("⏹️ Auto-Redeem Stopped")
+    assert discord.of(wolves.pk)[0].titles[-1].startswith("⏹️ Stopped")
     assert events(redemption)[-1] == "unlocked"
 
 
