@@ -97,7 +97,7 @@ def _log_in(page: Page, site: str, username: str, password: str) -> None:
 def _make_a_guild(page: Page, name: str) -> None:
     page.get_by_label("Name").fill(name)
     page.get_by_label("Game").select_option("Whiteout Survival")
-    page.get_by_label("State or kingdom").fill("1042")
+    page.get_by_label("State").fill("1042")
     page.get_by_role("button", name="Save", exact=True).click()
     expect(page.locator("#result_list").get_by_role("link", name=name, exact=True)).to_be_visible()
 
