@@ -208,8 +208,8 @@ def _make_an_officer_of_another_guild(page: Page, site: str) -> None:
     page.goto(link)
     expect(page.get_by_text("Bears")).to_be_visible()
     page.get_by_label("User name").fill("bjorn")
-    page.get_by_label("Password", exact=True).fill(OFFICERS_PASSWORD)
-    page.get_by_label("Password again").fill(OFFICERS_PASSWORD)
+    page.locator("#id_password1").fill(OFFICERS_PASSWORD)
+    page.locator("#id_password2").fill(OFFICERS_PASSWORD)
     page.get_by_role("button", name="Make my account").click()
     expect(page.get_by_text("You are an officer of")).to_be_visible()
 
