@@ -62,6 +62,13 @@ def pages_of(row: Model) -> Iterator[str]:
         yield reverse(f"admin:{_MORE_PAGES[type(row)]}", args=[row.pk])
 
 
+def pages_of_players(members: Iterable[Any]) -> Iterator[str]:
+    """The page of each member's player, and the parts of it that update."""
+    for member in members:
+        for name in ("player_codes", "live_player"):
+            yield reverse(f"admin:{name}", args=[member.pk])
+
+
 def rows() -> Iterator[Model]:
     """Every row that has a page."""
     for model in admin.site._registry:

@@ -231,7 +231,7 @@ def test_what_is_confirmed_is_started_for_the_guilds_that_are_chosen(
     assert task_queue.arguments("dispatch") == [["simulator"], ["simulator"]]
     assert preview(browser, code).context["lines"][0]["preview"].is_running
     messages = browser.press("redeem_now", code, chosen="yes", pair=pairs[:1], confirm="yes")
-    assert "already in progress for guild Wolves with code AAA" in messages[0][1]
+    assert "AAA for Wolves is running already" in messages[0][1]
 
 
 def test_a_guild_that_was_asked_to_redeem_the_code_before_is_chosen_beforehand(

@@ -62,7 +62,8 @@ def show(browser: Browser, **query: Any) -> Any:
 
 
 def table(response: Any) -> dict[str, list[str]]:
-    return {who.nickname: [cell.state for cell in cells] for who, cells in response.context["rows"]}
+    rows = response.context["rows"]
+    return {row.member.nickname: [cell.state for cell in row.cells] for row in rows}
 
 
 def test_members_go_down_and_codes_across_the_newest_first(browser: Browser, wolves: Guild) -> None:
@@ -81,7 +82,8 @@ def test_a_cell_with_something_left_says_why_and_leads_to_its_row(
     row = MemberRedemption.objects.get(state="needs_correction")
     page = show(browser).content.decode()
     url = address("memberredemption_change", row.pk)
-    assert f'href="{url}" aria-label="needs correction: Check the state."' in page
+    words = "needs correction: Check the state."  # The simulator's word for a realm.
+    assert f'href="{url}" aria-label="{words}" title="{words}" data-tip' in page
 
 
 def test_every_state_has_a_sign_and_words_and_only_the_settled_have_no_link() -> None:
@@ -120,6 +122,61 @@ def test_it_shows_as_many_codes_as_are_wished(browser: Browser, wolves: Guild) -
 
 def test_it_can_show_only_members_with_something_left(browser: Browser, wolves: Guild) -> None:
     assert list(table(show(browser, show="unsettled"))) == ["Bea"]
+
+
+def test_it_can_show_only_members_who_need_a_person_for_an_open_code(
+    browser: Browser, wolves: Guild
+) -> None:
+    cyd = wolves.members.get(nickname="Cyd")
+    ended = gift_code("ENDED", state="closed")
+    run = Redemption.objects.create(guild=wolves, gift_code=ended)
+    member_redemption(run, cyd, "failed")
+    assert list(table(show(browser, show="needs_you"))) == ["Bea"]
+    assert [row[1] for row in export(browser, show="needs_you")[1:]] == ["Bea"]
+
+
+def test_it_says_how_many_members_need_a_person_and_leads_to_them(
+    browser: Browser, wolves: Guild
+) -> None:
+    response = show(browser, guild=wolves.pk, codes=10, p=1)
+    assert "1 member needs you</a>" in response.content.decode()
+    found = browser.client.get(reverse("admin:matrix") + response.context["needing_url"])
+    assert list(table(found)) == ["Bea"]
+    assert found.context["wish"].columns == 10
+    assert "needs you</a>" not in found.content.decode()
+
+
+@pytest.mark.parametrize(
+    ("query", "words"),
+    [
+        ({"show": "needs_you"}, "No member needs you."),
+        ({"show": "unsettled"}, "All members have all codes."),
+        ({"who": "Zoe"}, "No member with this nickname or player ID is in the selection."),
+    ],
+)
+def test_an_empty_selection_says_why(
+    browser: Browser, wolves: Guild, query: dict[str, str], words: str
+) -> None:
+    MemberRedemption.objects.update(state="redeemed")
+    assert words in show(browser, **query).content.decode()
+
+
+def test_a_phone_gets_each_member_s_missing_codes_together_by_reason(
+    browser: Browser, wolves: Guild
+) -> None:
+    bea = wolves.members.get(nickname="Bea")
+    for name, state in (("HAIL", "active"), ("OLD", "closed")):
+        code = gift_code(name, state=state)
+        run = Redemption.objects.create(guild=wolves, gift_code=code)
+        member_redemption(run, bea, "needs_correction", "Check the realm.")
+    _ann, row, _cyd = show(browser).context["rows"]
+    assert [(one.words, [str(code) for code, _cell in one.codes]) for one in row.missing] == [
+        ("needs correction: Check the state.", ["HAIL", "FROST"]),
+        ("waiting", ["SNOW"]),
+    ]
+    assert (row.has, row.missed_number) == (0, 1)
+    page = show(browser).content.decode()
+    assert "1 closed code was missed" in page
 
 
 def test_it_can_be_searched_by_nickname_and_player_id(browser: Browser, wolves: Guild) -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from giftcodes.models import Guild, Member
 from tests.admin.conftest import Browser, TaskQueue
-from tests.factories import REALM, guild, member
+from tests.factories import REALM, astray, gift_code, guild, member
 
 
 @pytest.fixture
@@ -75,6 +75,19 @@ def test_a_realm_is_set_and_the_guild_s_own_is_stored_as_none(
     amber.refresh_from_db()
     assert amber.realm is None
     assert task_queue.arguments("catch_up") == [[[wolves.pk]]]
+
+
+def test_a_correction_of_several_members_says_how_many_codes_are_asked_for_again(
+    browser: Browser, wolves: Guild
+) -> None:
+    codes = [gift_code(), gift_code()]
+    members = [astray(wolves, *codes), astray(wolves, codes[0]), member(wolves)]
+    messages = browser.press("set_realm", *members, realm="1043")
+    assert messages[-1] == ("success", "3 codes are asked for again, for 2 members in all.")
+    messages = browser.press("set_realm", members[1], realm="1044")
+    assert messages[-1] == ("success", "1 code is asked for again.")
+    messages = browser.press("set_realm", members[2], realm="1044")
+    assert "asked for again" not in str(messages)
 
 
 def test_an_empty_realm_is_that_of_the_guild(browser: Browser, wolves: Guild) -> None:

@@ -5,11 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from giftcodes.models import Member
 from tests.admin.conftest import Browser, TaskQueue, address, errors
 from tests.admin.past import redemption
-from tests.factories import guild, member
+from tests.factories import astray, gift_code, guild, member, member_redemption
 
 
 def form(**fields: Any) -> dict[str, Any]:
@@ -121,3 +123,54 @@ def test_the_bulk_actions_let_members_go_and_take_them_back(
     assert wolves.members.eligible().count() == 2
     assert [level for level, _words in messages] == ["success", "success"]
     assert task_queue.arguments("catch_up") == [[[wolves.pk]], [[wolves.pk]]]
+
+
+# --- Who needs a correction -----------------------------------------------------------------------
+def test_the_list_can_show_only_members_who_need_a_correction(browser: Browser) -> None:
+    wolves = guild()
+    ann, bea = astray(wolves, nickname="Ann"), astray(wolves, nickname="Bea")
+    member(wolves, nickname="Cyd")
+    Member.objects.filter(pk=bea.pk).update(realm=1043)  # Corrected since.
+    found = browser.open("member_changelist", needs="correction").context["cl"].result_list
+    assert found == [ann]
+    assert len(browser.open("member_changelist").context["cl"].result_list) == 3
+
+
+def test_the_list_says_how_many_codes_each_member_has(browser: Browser) -> None:
+    ann = astray(guild(), gift_code(), gift_code())
+    member_redemption(ann, gift_code(), "redeemed")
+    page = browser.open("member_changelist").content.decode()
+    assert ">1 of 3<" in page
+    assert "2 need you" in page
+
+
+def test_the_list_costs_the_same_with_more_members_and_codes(browser: Browser) -> None:
+    def cost() -> int:
+        with CaptureQueriesContext(connection) as queries:
+            browser.open("member_changelist")
+        return len(queries)
+
+    wolves, codes = guild(), [gift_code() for _ in range(4)]
+    astray(wolves, codes[0])
+    cost()
+    few = cost()
+    for _ in range(6):
+        astray(wolves, *codes)
+    assert cost() == few
+
+
+def test_a_correction_in_the_form_says_how_many_codes_are_asked_for_again(
+    browser: Browser,
+) -> None:
+    ann = astray(guild(), gift_code(), gift_code())
+    messages = browser.save("member_change", ann.pk, **form(realm=1043))
+    assert ("success", "2 codes are asked for again.") in messages
+    messages = browser.save("member_change", ann.pk, **form(realm=1043, nickname="Amy"))
+    assert "asked for again" not in str(messages)
+
+
+def test_the_form_names_the_places_of_guild_mates(browser: Browser) -> None:
+    ann = astray(guild())
+    member(ann.guild, realm=1050), member(ann.guild, realm=1050)
+    page = browser.open("member_change", ann.pk).content.decode()
+    assert "Guild-mates are in 1050 (2 members)." in page

@@ -77,7 +77,7 @@ def test_members_who_need_a_person_come_first_with_the_reason_and_a_link_to_corr
     shown = part(browser, row, "members")
     assert shown.index(wrong.player_id) < shown.index(failed.player_id)
     assert "The game knows no such player." in shown
-    assert f'href="{address("member_change", wrong.member_id)}"' in shown
+    assert f'href="{reverse("admin:player_codes", args=[wrong.member_id])}"' in shown
     assert redeemed.player_id not in shown
     assert waiting.player_id not in shown
 

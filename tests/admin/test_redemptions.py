@@ -6,13 +6,24 @@ import re
 from typing import Any
 
 import pytest
+from django.contrib.auth.models import Permission
 from django.db import OperationalError, transaction
+from django.test import Client
+from django.urls import reverse
 
-from giftcodes.domain import log_lines
-from giftcodes.models import MemberRedemption, Redemption, RedemptionEvent, RunState
+from giftcodes.admin.redemptions.runs import refusal_words
+from giftcodes.domain.served import Served
+from giftcodes.estimates.forecast import Outlook
+from giftcodes.models import (
+    GiftCode,
+    MemberRedemption,
+    Redemption,
+    RedemptionEvent,
+    RunState,
+)
 from giftcodes.services import run_actions
 from tests.admin import past
-from tests.admin.conftest import Browser, TaskQueue, address
+from tests.admin.conftest import Browser, TaskQueue, address, messages_of
 from tests.admin.past import redemption
 
 State = RunState
@@ -25,15 +36,52 @@ def kinds(row: Redemption) -> list[str]:
 
 
 # --- Redeem now -----------------------------------------------------------------------------------
-def test_a_duplicate_is_refused_in_the_words_of_the_log_and_journalled_with_the_user(
+def test_a_duplicate_is_refused_with_the_progress_and_journalled_with_the_user(
     browser: Browser, task_queue: TaskQueue, admin_user: Any
 ) -> None:
-    row = redemption(state=State.RUNNING, member_state="pending")
-    messages = browser.press("redeem_now", row)
-    assert messages == [("warning", log_lines.duplicate_text(row.guild.name, row.gift_code.code))]
+    row = redemption(state=State.RUNNING, member_state="pending", members=3)
+    MemberRedemption.objects.filter(pk=row.member_redemptions.first().pk).update(state="redeemed")
+    ((level, words),) = browser.press("redeem_now", row)
+    assert level == "warning"
+    assert words.startswith(f"{row} is running already: 1 of 3 have it")
+    assert words.endswith("Nothing is asked twice.")
     event = RedemptionEvent.objects.get(redemption=row)
     assert (event.kind, event.trigger, event.user) == ("refused", "admin", admin_user)
     assert task_queue.enqueued == []
+
+
+@pytest.mark.parametrize(
+    ("outlook", "words"),
+    [
+        (None, "1 of 2 have it. Nothing"),
+        (Outlook(seconds=None, why_unknown="The game is off."), "1 of 2 have it. Nothing"),
+        (Outlook(seconds=12), "1 of 2 have it, about 10 s left. Nothing"),
+        (
+            Outlook(seconds=12, is_proven=False),
+            "1 of 2 have it. Left: about 10 s if the code works. Nothing",
+        ),
+        (
+            Outlook(seconds=12, is_paused=True),
+            "1 of 2 have it. Left: paused: about 10 s if the game answers then. Nothing",
+        ),
+    ],
+)
+def test_the_refusal_says_how_much_time_is_left_if_that_is_known(
+    db: None, outlook: Outlook | None, words: str
+) -> None:
+    row = redemption(state=State.RUNNING)
+    said = refusal_words(row, Served(has=1, waiting=1), outlook)
+    assert said == f"{row} is running already: {words} is asked twice."
+
+
+def test_a_run_that_is_being_stopped_is_refused_with_the_way_on(browser: Browser) -> None:
+    row = redemption(state=State.RUNNING, member_state="in_flight")
+    browser.press("stop", row)
+    ((level, words),) = browser.press("redeem_now", row)
+    assert (level, words) == (
+        "warning",
+        f"{row} is being stopped: 0 of 1 has it. “Resume” continues it.",
+    )
 
 
 def test_a_second_press_is_refused(browser: Browser) -> None:
@@ -103,7 +151,7 @@ def test_a_long_report_is_shortened_and_counts_the_rest(browser: Browser) -> Non
     rows = [redemption(state=State.RUNNING, member_state="pending") for _ in range(8)]
     ((level, words),) = browser.press("redeem_now", *rows)
     assert level == "warning"
-    assert words.count("already in progress") == 5
+    assert words.count("is running already") == 5
     assert words.endswith("… and 3 more, 8 in all.")
 
 
@@ -114,7 +162,7 @@ def test_the_lines_of_a_long_report_stand_one_below_the_other_and_as_text(browse
     data = {"action": "redeem_now", "_selected_action": [row.pk for row in rows], "index": 0}
     browser.post("redemption_changelist", data=data)
     page = browser.open("redemption_changelist").content.decode()
-    assert "skipping duplicate<br>" in page
+    assert "Nothing is asked twice.<br>" in page
     assert "<b>Wolves" not in page
 
 
@@ -133,7 +181,7 @@ def test_a_run_without_requests_under_way_is_stopped_at_once(
 def test_a_run_with_a_request_under_way_stops_after_it(browser: Browser) -> None:
     row = redemption(state=State.RUNNING, member_state="in_flight")
     assert browser.press("stop", row) == [
-        ("success", f"{row} stops; requests under way finish first.")
+        ("success", f"{row} is being stopped: requests under way finish first.")
     ]
     row.refresh_from_db()
     assert row.is_stopping
@@ -147,7 +195,9 @@ def test_a_redemption_that_waits_is_stopped_before_it_starts(browser: Browser) -
 
 def test_what_does_not_run_is_not_stopped_and_says_why(browser: Browser) -> None:
     row = redemption(state=State.COMPLETE)
-    assert browser.press("stop", row) == [("warning", f"{row} does not run: it is finished.")]
+    assert browser.press("stop", row) == [
+        ("warning", f"There is nothing to stop: {row} is {row.get_state_display()}.")
+    ]
 
 
 # --- Resume ---------------------------------------------------------------------------------------
@@ -175,21 +225,79 @@ def test_a_stopped_run_starts_again_for_those_who_were_waiting(
 
 def test_what_is_not_stopped_is_not_resumed_and_says_why(browser: Browser) -> None:
     row = redemption(state=State.COMPLETE)
-    assert browser.press("resume", row) == [("warning", f"{row} is not stopped: it is finished.")]
+    assert browser.press("resume", row) == [
+        ("warning", f"There is nothing to resume: {row} is {row.get_state_display()}.")
+    ]
 
 
 # --- The page of one redemption -------------------------------------------------------------------
-def test_the_page_of_a_redemption_has_the_buttons_and_they_lead_back_to_it(
-    browser: Browser,
+def buttons(browser: Browser, row: Redemption) -> list[str]:
+    """The buttons of the page, which are the same in the part that updates."""
+    page = browser.client.get(address("redemption_change", row.pk)).content.decode()
+    live = browser.client.get(reverse("admin:live_redemption", args=[row.pk])).json()
+    found = re.findall(r'form="run-form" name="action" value="(\w+)"', page)
+    assert found == re.findall(r'name="action" value="(\w+)"', live["parts"]["actions"])
+    return found
+
+
+@pytest.mark.parametrize(
+    ("state", "member_state", "expected"),
+    [
+        (State.PENDING, "pending", ["redeem_now", "stop"]),
+        (State.RUNNING, "pending", ["stop"]),
+        (State.STOPPED, "cancelled", ["resume"]),
+        (State.COMPLETE, "failed", ["retry"]),
+        (State.COMPLETE, "not_eligible", ["retry"]),
+        (State.COMPLETE, "redeemed", []),
+        (State.COMPLETE, "same_type", []),
+    ],
+)
+def test_the_page_has_only_the_buttons_that_apply(
+    browser: Browser, state: str, member_state: str, expected: list[str]
 ) -> None:
-    row = redemption()
+    assert buttons(browser, redemption(state=state, member_state=member_state)) == expected
+
+
+def test_a_run_that_is_being_stopped_can_only_be_resumed(browser: Browser) -> None:
+    row = redemption(state=State.RUNNING, member_state="in_flight")
+    browser.press("stop", row)
+    assert buttons(browser, row) == ["resume"]
+
+
+@pytest.mark.parametrize("state", [State.COMPLETE, State.STOPPED])
+def test_the_run_of_a_closed_code_has_no_button_and_says_why(browser: Browser, state: str) -> None:
+    row = redemption(state=state, member_state="cancelled")
+    GiftCode.objects.update(state="closed", reason="The code has expired.")
+    assert buttons(browser, row) == []
+    page = browser.client.get(address("redemption_change", row.pk)).content.decode()
+    assert "The code has expired. Reopen it first." in page
+
+
+def test_a_viewer_gets_no_buttons(django_user_model: Any) -> None:
+    row = redemption(state=State.RUNNING, member_state="pending")
+    viewer = django_user_model.objects.create_user("viewer", password="x", is_staff=True)
+    names = ["view_every_guild", "view_redemption"]
+    viewer.user_permissions.set(Permission.objects.filter(codename__in=names))
+    client = Client()
+    client.force_login(viewer)
+    page = client.get(address("redemption_change", row.pk))
+    assert page.status_code == 200
+    assert 'name="action" value="stop"' not in page.content.decode()
+
+
+@pytest.mark.parametrize("action", ["redeem_now", "retry", "stop", "resume"])
+@pytest.mark.parametrize("state", State.values)
+def test_the_server_answers_each_press_in_every_state_and_leads_back(
+    browser: Browser, state: str, action: str
+) -> None:
+    row = redemption(state=state, member_state="pending" if state == "running" else "failed")
     page = address("redemption_change", row.pk)
-    content = browser.client.get(page).content.decode()
-    assert all(
-        f'name="action" value="{action}"' in content for action in ("redeem_now", "stop", "resume")
-    )
-    data = {"action": "stop", "_selected_action": row.pk, "index": 0, "back": page}
-    assert browser.post("redemption_changelist", data=data)["Location"] == page
+    data = {"action": action, "_selected_action": row.pk, "index": 0, "back": page}
+    response = browser.post("redemption_changelist", data=data)
+    assert response["Location"] == page
+    ((level, words),) = messages_of(response)
+    assert level in ("success", "warning", "info")
+    assert words.endswith(".")
 
 
 def test_a_button_does_not_lead_to_another_site(browser: Browser) -> None:

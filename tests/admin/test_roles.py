@@ -232,6 +232,7 @@ def test_no_page_list_filter_choice_or_export_shows_an_officer_anything_of_anoth
             for row in own
             if isinstance(row, Redemption)
         ),
+        *crawl.pages_of_players(row for row in own if isinstance(row, Member)),
     ]
     assert len(addresses) > 100
     pages = crawl.read(officer.client, addresses)
@@ -263,6 +264,7 @@ def test_every_address_of_a_row_of_another_guild_is_not_found(
                 assert response.status_code == 404, (page, response.status_code)
     for page in (
         reverse("admin:live_redemption", args=[world.foreign.pk]),
+        *crawl.pages_of_players(world.strangers.members.all()),
         reverse("admin:matrix", query={"guild": world.strangers.pk}),
         reverse("admin:matrix_export", query={"guild": world.strangers.pk}),
     ):
@@ -390,7 +392,7 @@ def test_an_officer_changes_the_guild_but_not_what_is_the_operator_s(
 
 def test_an_officer_starts_stops_and_resumes_the_own_runs(officer: Browser, world: World) -> None:
     messages = officer.press("redeem_now", world.own)
-    assert "already in progress" in messages[0][1]
+    assert "is running already" in messages[0][1]
     assert RedemptionEvent.objects.latest("pk").user == User.objects.get(username="officer")
     officer.press("stop", world.own)
     world.own.refresh_from_db()
@@ -439,7 +441,7 @@ def test_redeem_now_of_a_code_that_others_have_too_is_for_the_own_guilds(
     pairs = [f"{of.pk}-{code.pk}" for of in (world.strangers, world.wolves)]
     messages = officer.press("redeem_now", code, chosen="yes", pair=pairs, confirm="yes")
     assert [words for _level, words in messages if "Strangers" in words] == []
-    assert "already in progress for guild Wolves" in messages[0][1]
+    assert "SHARED for Wolves is running already" in messages[0][1]
     assert list(world.foreign.events.values()) == before
 
 

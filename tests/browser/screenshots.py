@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page
 
-from giftcodes.models import Guild
+from giftcodes.models import Guild, Member
 from tests.browser.conftest import log_in
 from tests.browser.world import World, build, imported
 
@@ -35,6 +35,7 @@ def pages(world: World) -> dict[str, str]:
         "redemption-complete": f"/admin/giftcodes/redemption/{world.complete.pk}/change/",
         "matrix": f"/admin/matrix/?guild={world.guild.pk}",
         "members": "/admin/giftcodes/member/",
+        "player": f"/admin/player/{_astray(world.guild).pk}/",
         "guild": f"/admin/giftcodes/guild/{world.guild.pk}/change/",
         "code": f"/admin/giftcodes/giftcode/{world.closed.pk}/change/",
         "person": f"/admin/auth/user/{world.officer.pk}/change/",
@@ -52,6 +53,13 @@ def pages(world: World) -> dict[str, str]:
         "import": f"/admin/import/?guild={world.guild.pk}",
         "plan": f"/admin/plan/?guild={world.guild.pk}&code={world.complete.gift_code_id}",
     }
+
+
+def _astray(guild: Guild) -> Member:
+    """A member who needs a correction, and has other codes."""
+    return Member.objects.filter(
+        guild=guild, member_redemptions__state="needs_correction", active=True
+    ).order_by("pk")[0]
 
 
 def pages_of_members(guild: Guild, user: Any) -> dict[str, str]:

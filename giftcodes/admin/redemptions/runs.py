@@ -111,10 +111,17 @@ def _refusals(redemption_ids: list[int]) -> dict[int, str]:
     )
     numbers = served_in(rows)
     outlooks = read_outlooks().by_redemption
-    return {row.pk: _refusal(row, numbers[row.pk], outlooks.get(row.pk)) for row in rows}
+    return {row.pk: refusal_words(row, numbers[row.pk], outlooks.get(row.pk)) for row in rows}
 
 
-def _refusal(redemption: Redemption, served: Served, outlook: Outlook | None) -> str:
+def refusal_words(redemption: Redemption, served: Served, outlook: Outlook | None) -> str:
+    """Why a run was not started a second time, and how far it is.
+
+    Args:
+        redemption: the redemption, with its guild and its code.
+        served: the numbers of its members.
+        outlook: the estimate, if there is one.
+    """
     names = {"redemption": redemption, "served": served.words}
     if redemption.state != RunState.RUNNING:
         words = _("%(redemption)s was running until just now: %(served)s. Nothing is asked twice.")

@@ -1,0 +1,75 @@
+"""The journal: what one catch-up did for a guild is one entry, and everything else stands alone."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+from giftcodes.models import Guild, Redemption, RedemptionEvent
+from tests.admin.conftest import Browser
+from tests.factories import gift_code, guild
+
+
+def event(of: Guild, kind: str = "locked", trigger: str = "catch_up", **fields: Any) -> str:
+    """An entry about a new code. Returns the code."""
+    run = Redemption.objects.create(guild=of, gift_code=gift_code())
+    run.journal(kind, trigger=trigger, **fields)  # type: ignore[arg-type]
+    return str(run.gift_code)
+
+
+def entries(browser: Browser, **query: Any) -> list[tuple[str, list[str]]]:
+    """The kind and the codes of each entry."""
+    found = browser.open("redemptionevent_changelist", **query).context["cl"].result_list
+    return [(row.kind, [str(one.gift_code) for one in row.together]) for row in found]
+
+
+def test_the_runs_of_one_catch_up_are_one_entry_that_names_each_code(browser: Browser) -> None:
+    wolves = guild("Wolves")
+    codes = [event(wolves) for _ in range(18)]
+    ends = [event(wolves, "unlocked") for _ in range(18)]
+    assert entries(browser) == [("unlocked", ends[::-1]), ("locked", codes[::-1])]
+    page = browser.open("redemptionevent_changelist").content.decode()
+    assert page.count("<summary>18 codes</summary>") == 2
+    assert all(code in page for code in codes)
+
+
+def test_starts_and_ends_that_alternate_belong_together_too(browser: Browser) -> None:
+    wolves = guild()
+    for _ in range(3):
+        event(wolves), event(wolves, "unlocked")
+    assert [(kind, len(codes)) for kind, codes in entries(browser)] == [
+        ("unlocked", 3),
+        ("locked", 3),
+    ]
+
+
+def test_other_guilds_other_kinds_and_later_ones_stand_alone(browser: Browser) -> None:
+    wolves, bears = guild(), guild()
+    event(wolves)
+    RedemptionEvent.objects.update(at=RedemptionEvent.objects.get().at - timedelta(minutes=11))
+    event(wolves), event(bears), event(wolves, "stalled")
+    assert [len(codes) for _kind, codes in entries(browser)] == [1, 1, 1, 1]
+
+
+def test_what_a_person_or_a_feed_started_stands_alone(browser: Browser) -> None:
+    wolves = guild()
+    for trigger in ("admin", "poll"):
+        event(wolves, trigger=trigger), event(wolves, trigger=trigger)
+    assert [len(codes) for _kind, codes in entries(browser)] == [1, 1, 1, 1]
+
+
+def test_a_sorted_list_has_every_entry(browser: Browser) -> None:
+    wolves = guild()
+    event(wolves), event(wolves)
+    assert [len(codes) for _kind, codes in entries(browser, o="4")] == [1, 1]
+
+
+def test_a_detail_is_shown_if_it_is_that_of_all(browser: Browser) -> None:
+    wolves = guild()
+    for detail in ("1 member(s) joined the run.", "1 member(s) joined the run."):
+        event(wolves, "joined", detail=detail)
+    assert "1 member(s) joined the run." in (
+        browser.open("redemptionevent_changelist").content.decode()
+    )
+    event(wolves, "joined", detail="2 member(s) joined the run.")
+    assert "member(s) joined" not in browser.open("redemptionevent_changelist").content.decode()
