@@ -1,4 +1,4 @@
-"""The admin site: its pages and their order, a note if it is a demo, and a check for NULs."""
+"""The admin site: its pages and their order, a note if it is a demo, and checks of addresses."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from django.contrib.admin.views.main import SEARCH_VAR
 from django.core.exceptions import PermissionDenied
 from django.core.paginator import InvalidPage
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBadRequest
+from django.shortcuts import render
 from django.urls import URLPattern, path
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
@@ -20,7 +21,8 @@ from giftcodes.admin_menu import rank, side_bar
 from giftcodes.models.start_rules import providers_on
 
 _APP = "giftcodes"
-
+#: How long the part of an address after the question mark may be.
+_MAX_QUERY_CHARACTERS = 2_000
 
 #: The route, view and name of each page that belongs to no model. giftcodes.admin.urls adds them.
 PAGES: list[tuple[str, Callable[..., Any], str]] = []
@@ -77,7 +79,10 @@ class RedeemerSite(UnfoldAdminSite):
         }
 
     def admin_view(self, view: Callable[..., Any], cacheable: bool = False) -> Any:
-        """Refuse requests with a NUL character, which PostgreSQL would answer with an error."""
+        """Refuse requests with a NUL character, and requests whose query is very long.
+
+        PostgreSQL would answer a NUL with an error. Many links of a page repeat its query.
+        """
         inner = super().admin_view(view, cacheable)
 
         def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
@@ -85,6 +90,9 @@ class RedeemerSite(UnfoldAdminSite):
                 return HttpResponseBadRequest(
                     _("The address contains an invisible NUL character. Remove it.")
                 )
+            if len(request.META.get("QUERY_STRING", "")) > _MAX_QUERY_CHARACTERS:
+                about = {"list_url": request.path}
+                return render(request, "admin/long_address.html", about, status=414)
             return inner(request, *args, **kwargs)
 
         return update_wrapper(guarded, inner)

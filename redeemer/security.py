@@ -9,19 +9,26 @@ from axes.helpers import get_client_username
 from axes.models import AccessAttempt
 from django.conf import settings
 from django.contrib.admin.exceptions import DisallowedModelAdminLookup, DisallowedModelAdminToField
-from django.core.exceptions import RequestDataTooBig, TooManyFieldsSent, TooManyFilesSent
+from django.core.exceptions import (
+    DisallowedHost,
+    RequestDataTooBig,
+    TooManyFieldsSent,
+    TooManyFilesSent,
+)
 from django.middleware.csrf import REASON_NO_CSRF_COOKIE
 from django.shortcuts import render
 from django.utils import timezone
 from django.views import defaults
 from django.views.csrf import csrf_failure
 
+from giftcodes.domain.text import one_line
 from redeemer.client_address import address_of, customer_of
 from redeemer.logins import of_network
 
 if TYPE_CHECKING:
     from django.http import HttpRequest, HttpResponse
 
+_REASON_LENGTH = 200
 _BAD_FILTERS = (DisallowedModelAdminLookup, DisallowedModelAdminToField)
 
 
@@ -71,10 +78,16 @@ def locked_out(
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
-    """Explain a form that has too much data, or a URL with a filter that the list does not offer.
+    """Explain a form with too much data, a filter that the list does not offer, or a wrong host.
 
-    Any other bad request gets Django's own response.
+    Any other bad request gets Django's own response. The line in the log about the end of the
+    request gets the reason.
     """
+    if "request_id" in structlog.contextvars.get_contextvars():
+        structlog.contextvars.bind_contextvars(reason=one_line(str(exception), _REASON_LENGTH))
+    if isinstance(exception, DisallowedHost):
+        host = one_line(request.META.get("HTTP_HOST", ""), _REASON_LENGTH)
+        return render(None, "admin/bad_host.html", {"host": host}, status=400)
     if isinstance(exception, RequestDataTooBig | TooManyFieldsSent | TooManyFilesSent):
         most = settings.DATA_UPLOAD_MAX_MEMORY_SIZE // 1_000_000
         return render(request, "admin/too_much.html", {"most": most}, status=413)
