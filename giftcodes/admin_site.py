@@ -1,4 +1,4 @@
-"""The admin site: its pages and their order, a note if it is a demo, and a check for NULs."""
+"""The admin site: its pages and their order, a note if it is a demo, and checks of addresses."""
 
 from __future__ import annotations
 
@@ -19,10 +19,15 @@ from giftcodes.admin_menu import rank, side_bar, tabs
 from giftcodes.models.start_rules import providers_on
 
 _APP = "giftcodes"
-
+#: How long the part of an address after the question mark may be.
+_MAX_QUERY_CHARACTERS = 2_000
 
 #: The route, view and name of each page that belongs to no model. giftcodes.admin.urls adds them.
 PAGES: list[tuple[str, Callable[..., Any], str]] = []
+
+
+class LongAddressError(BadRequest):
+    """The address of a page has more words or filters than any page offers."""
 
 
 class RedeemerSite(UnfoldAdminSite):
@@ -74,12 +79,20 @@ class RedeemerSite(UnfoldAdminSite):
         }
 
     def admin_view(self, view: Callable[..., Any], cacheable: bool = False) -> Any:
-        """Refuse requests with a NUL character, which PostgreSQL would answer with an error."""
+        """Refuse requests with a NUL character, and requests whose query is very long.
+
+        PostgreSQL would answer a NUL with an error. Many links of a page repeat its query.
+
+        Raises:
+            BadRequest: the view was called with such a request.
+        """
         inner = super().admin_view(view, cacheable)
 
         def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
             if _has_nul(request):
                 raise BadRequest("The address contains a NUL character.")
+            if len(request.META.get("QUERY_STRING", "")) > _MAX_QUERY_CHARACTERS:
+                raise LongAddressError("The address is too long.")
             return inner(request, *args, **kwargs)
 
         return update_wrapper(guarded, inner)

@@ -11,10 +11,16 @@ import sys
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+import structlog
 from django.conf import settings
 from django.contrib import admin
 from django.contrib.admin.exceptions import DisallowedModelAdminLookup, DisallowedModelAdminToField
-from django.core.exceptions import RequestDataTooBig, TooManyFieldsSent, TooManyFilesSent
+from django.core.exceptions import (
+    DisallowedHost,
+    RequestDataTooBig,
+    TooManyFieldsSent,
+    TooManyFilesSent,
+)
 from django.db import DatabaseError, InterfaceError, OperationalError
 from django.http import HttpResponse
 from django.middleware.csrf import REASON_NO_CSRF_COOKIE
@@ -24,13 +30,16 @@ from django.utils.timezone import localtime
 from django.utils.translation import gettext as _
 from psycopg.errors import QueryCanceled
 
+from giftcodes.admin_site import LongAddressError
 from giftcodes.domain import log_lines
+from giftcodes.domain.text import one_line
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from django.http import HttpRequest
 
+_REASON_LENGTH = 200
 _TOO_MUCH = (RequestDataTooBig, TooManyFieldsSent, TooManyFilesSent)
 _BAD_FILTERS = (DisallowedModelAdminLookup, DisallowedModelAdminToField)
 #: What PostgreSQL answers to a connection that it cannot serve: connection errors, shutdown and
@@ -106,14 +115,23 @@ def forbidden(request: HttpRequest, exception: Exception) -> HttpResponse:  # no
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
-    """Answer a form that has too much data, an unusable filter, or any other bad request."""
+    """Answer a form with too much data, an unusable filter or host, or any other bad request.
+
+    The line in the log about the end of the request gets the reason.
+    """
+    if "request_id" in structlog.contextvars.get_contextvars():
+        structlog.contextvars.bind_contextvars(reason=one_line(str(exception), _REASON_LENGTH))
+    if isinstance(exception, DisallowedHost):
+        return plain(request, _unknown_host(request))
+    if isinstance(exception, LongAddressError):
+        return _framed(request, _too_long(request))
     if isinstance(exception, _TOO_MUCH):
         return _framed(request, _too_much())
     if isinstance(exception, _BAD_FILTERS):
         sentences = [
             _(
-                "Nothing was changed. The address has a filter that this page does not offer, or a "
-                "value that the filter cannot use."
+                "Nothing was changed. The address has a filter that this page does not offer, a "
+                "value that the filter cannot use, or too many values."
             ),
             _("Open the page without filters, and choose the filters there."),
         ]
@@ -133,6 +151,34 @@ def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
             ],
             [("/admin/", _("Home"))],
         ),
+    )
+
+
+def _unknown_host(request: HttpRequest) -> Trouble:
+    host = one_line(request.META.get("HTTP_HOST", ""), _REASON_LENGTH)
+    return Trouble(
+        400,
+        _("Unknown host name"),
+        [
+            _(
+                "This site does not answer to the name “%s”. Open it under the address that its "
+                "operator gave you."
+            )
+            % host,
+            _(
+                "If you are the operator: add the name to the setting ALLOWED_HOSTS, and start the "
+                "site again. Behind a proxy, let the proxy pass on the name that the browser sent."
+            ),
+        ],
+    )
+
+
+def _too_long(request: HttpRequest) -> Trouble:
+    return Trouble(
+        414,
+        _("This address is too long"),
+        [_("Nothing was changed. Search for fewer words, or use fewer filters.")],
+        [(request.path, _("Open the page without filters"))],
     )
 
 

@@ -68,6 +68,37 @@ class OneLine(logging.Filter):
         return True
 
 
+class RefusedRequest(logging.Filter):
+    """Writes a request that Django refused as one line.
+
+    Django adds a traceback, which shows only how the request was refused.
+    """
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Replace the traceback by the path and the client's address.
+
+        Returns:
+            False if the line about the end of the request has the reason too
+            (redeemer.security.bad_request).
+        """
+        request = getattr(record, "request", None)
+        if request is None or not record.exc_info or getattr(record, "status_code", 500) >= 500:
+            return True
+        if "reason" in structlog.contextvars.get_contextvars():
+            return False
+        record.exc_info = record.exc_text = None
+        record.msg, record.args = one_line(record.getMessage(), _MAX_LINE_CHARACTERS), ()
+        record.path, record.ip = request.path, _client_address(request)
+        return True
+
+
+def _client_address(request: Any) -> str | None:
+    # Django configures the logs before its apps, which this module needs, are ready.
+    from redeemer.security import client_address
+
+    return client_address(request)
+
+
 def configure(*, log_format: str, level: str) -> dict[str, Any]:
     """Configure structlog and return the `LOGGING` dictionary for Django and Celery.
 
@@ -100,11 +131,20 @@ def configure(*, log_format: str, level: str) -> dict[str, Any]:
                     structlog.stdlib.ProcessorFormatter.remove_processors_meta,
                     renderer,
                 ],
-                "foreign_pre_chain": _SHARED,
+                "foreign_pre_chain": [
+                    structlog.stdlib.ExtraAdder(allow=("path", "ip")),
+                    *_SHARED,
+                ],
             }
         },
-        "filters": {"one line": {"()": OneLine}},
-        "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "structured"}},
+        "filters": {"one line": {"()": OneLine}, "refused": {"()": RefusedRequest}},
+        "handlers": {
+            "stderr": {
+                "class": "logging.StreamHandler",
+                "formatter": "structured",
+                "filters": ["refused"],
+            }
+        },
         "root": {"handlers": ["stderr"], "level": level},
         "loggers": {
             "axes": {"level": "WARNING"},

@@ -668,7 +668,8 @@ def test_an_officer_moves_members_between_the_own_guilds_only(
     page = officer.post(
         "member_changelist", data={"action": "move", "_selected_action": [amber.pk], "index": 0}
     )
-    assert "This game has no other guild to move to" in page.content.decode()
+    assert "You are an officer of no other guild of this game." in page.content.decode()
+    assert "Add one" not in page.content.decode()
 
     data = {
         "action": "move",

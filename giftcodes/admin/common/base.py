@@ -9,6 +9,7 @@ from django.contrib.admin.exceptions import DisallowedModelAdminLookup
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.contrib.admin.options import IncorrectLookupParameters
 from django.contrib.admin.utils import get_fields_from_path, unquote
+from django.contrib.admin.views.main import PAGE_VAR
 from django.contrib.admin.widgets import AutocompleteSelectMultiple
 from django.core.exceptions import BadRequest
 from django.db import IntegrityError, models
@@ -20,8 +21,9 @@ from giftcodes.admin.common import lookups, scope
 from giftcodes.admin.common.back import page_before
 from giftcodes.admin.common.html import list_url
 from giftcodes.admin.common.row_select import RowSelect, RowSelectMultiple, can_be_id
+from giftcodes.admin.common.search_limits import has_too_many_values, search_problem
 from giftcodes.admin_menu import page_of
-from giftcodes.domain.text import clean_name, clean_token
+from giftcodes.domain.text import clean_name, clean_token, one_line
 from giftcodes.form_fields import WholeNumberField
 from giftcodes.models.fields import without_notes
 
@@ -118,11 +120,38 @@ class Scoped(_Mixin):
             DisallowedModelAdminLookup: the address has a filter that the list does not offer, or an
                 unusable value. For such a value, Django would redirect to the unfiltered list.
         """
+        if has_too_many_values(request.GET):
+            words = f"A filter of the list of {self.opts.label_lower} has too many values."
+            raise DisallowedModelAdminLookup(words)
         try:
-            return super().get_changelist_instance(request)
+            rows = self._existing_page(request)
         except IncorrectLookupParameters as error:
             words = f"A filter of the list of {self.opts.label_lower} has an unusable value."
             raise DisallowedModelAdminLookup(words) from error
+        if problem := search_problem(rows.query):
+            self.message_user(request, problem, messages.ERROR)
+        return rows
+
+    def _existing_page(self, request: HttpRequest) -> ChangeList:
+        """The page of the list that the address names. If rows have vanished, the last page."""
+        try:
+            return super().get_changelist_instance(request)
+        except IncorrectLookupParameters:
+            if PAGE_VAR not in request.GET:
+                raise
+        asked = request.GET[PAGE_VAR]
+        _show_page(request, 1)
+        rows = super().get_changelist_instance(request)
+        if rows.paginator.num_pages > 1 and not asked.startswith("-") and asked.strip("0"):
+            _show_page(request, rows.paginator.num_pages)
+            rows = super().get_changelist_instance(request)
+        words = _("The list has no page %(page)s. This is page %(shown)d of %(last)d.") % {
+            "page": one_line(asked, 20),
+            "shown": rows.page_num,
+            "last": rows.paginator.num_pages,
+        }
+        self.message_user(request, words, messages.WARNING)
+        return rows
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         """The rows that lists, actions, exports and autocompletes start from."""
@@ -148,8 +177,11 @@ class Scoped(_Mixin):
     ) -> tuple[QuerySet[Any], bool]:
         """Search for the term without invisible characters.
 
-        An ID is found even if it was typed in the digits of another script.
+        An ID is found even if it was typed in the digits of another script. A term that is too long
+        finds nothing, and the page says why.
         """
+        if search_problem(search_term):
+            return queryset.none(), False
         term = clean_name(search_term)
         found, may_repeat = super().get_search_results(request, queryset, term)
         token = clean_token(search_term)
@@ -244,6 +276,13 @@ class Scoped(_Mixin):
         ):
             return True
         return scope.visible(self.model._default_manager.filter(pk=row.pk), request.user).exists()
+
+
+def _show_page(request: HttpRequest, number: int) -> None:
+    """Make the list show another page than the address names."""
+    query = request.GET.copy()
+    query[PAGE_VAR] = str(number)
+    request.GET = query  # type: ignore[assignment] # A copy can be changed, which is no harm.
 
 
 def _own(request: HttpRequest) -> set[tuple[type[Model], Any]]:

@@ -53,6 +53,16 @@ class RealmForm(forms.Form):
     )
 
 
+def _no_other_guild(request: HttpRequest) -> Any:
+    """Why there is no choice, and what this person can do about it."""
+    if scope.sees_all(request.user):
+        return _("This game has no other guild to move to. Add one first.")
+    return _(
+        "You are an officer of no other guild of this game. Ask an administrator to move the "
+        "members, or to make you an officer of the other guild too."
+    )
+
+
 def move(request: HttpRequest, page: Page, members: QuerySet[Member]) -> HttpResponse | None:
     """Do the next step of a move: ask for the guild, show the effects, or move the members."""
     games = members.order_by().values("guild__provider")
@@ -72,9 +82,7 @@ def move(request: HttpRequest, page: Page, members: QuerySet[Member]) -> HttpRes
             request,
             page,
             "move",
-            intro=intro
-            if is_possible
-            else _("This game has no other guild to move to. Add one first."),
+            intro=intro if is_possible else _no_other_guild(request),
             confirm=_("Show what it would do"),
             groups=[chosen],
             is_asking=is_possible,

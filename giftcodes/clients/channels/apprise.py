@@ -25,6 +25,7 @@ from giftcodes.clients.channels.base import (
 )
 from giftcodes.clients.channels.safe_text import Markup, cut, safe
 from giftcodes.clients.channels.services import (
+    ALLOWED,
     Service,
     check_arguments,
     host_of,
@@ -157,7 +158,11 @@ def _plugin(address: str, service: Service, *, seconds: float) -> Any:
         plugin = apprise.Apprise.instantiate(parsed, asset=asset)
         take_over()
     if plugin is None:
-        message = "Apprise does not know this address. Compare it with Apprise's list of services."
+        message = (
+            f"Apprise does not know this address: it is not a whole address of {scheme_of(address)}"
+            "://. Compare it with the page about this service in Apprise's wiki "
+            f"(https://github.com/caronc/apprise/wiki). {ALLOWED}"
+        )
         raise BadAddressError(message)
     return plugin
 

@@ -52,6 +52,10 @@ LONGEST_PAUSE_SECONDS = 3_600.0
 
 _PATH = re.compile(r"/api(?:/v[0-9]+)?/webhooks/([0-9]{1,25})/([A-Za-z0-9_.-]{1,120})/?")
 _LOCAL_HOSTS = frozenset({"127.0.0.1", "localhost", "::1"})
+_DISCORD_HOSTS = ("discord.com", "discordapp.com")
+#: How a host looks to a person. The name has been changed in the same way.
+_LOOK_ALIKES = str.maketrans("01l", "oii", "-_")
+_NAME = "discord"
 #: The origin of webhooks whose address is in Apprise's form.
 ORIGIN = "https://discord.com"
 #: Apprise's form of the address of a webhook.
@@ -240,10 +244,31 @@ def _parts(address: str) -> tuple[str, dict[str, str], tuple[str, ...]]:
     if parts.scheme != "https" and parts.hostname not in _LOCAL_HOSTS:
         message = "The address of a webhook is a secret: it must begin with https://."
         raise BadAddressError(message)
+    if _imitates_discord(parts.hostname or ""):
+        message = (
+            "The host in this address only looks like Discord's. A Discord webhook begins with "
+            f"{ORIGIN}/api/webhooks/. Copy the address from “Integrations” in the channel's "
+            "settings."
+        )
+        raise BadAddressError(message)
     thread = {name: value for name, value in parse_qsl(parts.query) if name == "thread_id"}
     number, token = match.groups()
     url = f"{parts.scheme}://{parts.netloc}/api/v10/webhooks/{number}/{token}"
     return url, thread, (address, address.strip(), f"{number}/{token}", token)
+
+
+def _imitates_discord(host: str) -> bool:
+    """Return whether a person could take a host for one of Discord's.
+
+    A webhook may be at another host, such as a proxy. But an address that a stranger sends to an
+    officer must not bring messages to the stranger because the officer reads “discord” in it.
+    """
+    host = host.rstrip(".")
+    if host in _DISCORD_HOSTS or host.endswith(tuple(f".{name}" for name in _DISCORD_HOSTS)):
+        return False
+    # Foreign letters may look like Latin ones. A host may also be written as their ASCII encoding.
+    is_foreign = not host.isascii() or host.startswith("xn--") or ".xn--" in host
+    return is_foreign or _NAME in host.translate(_LOOK_ALIKES)
 
 
 def _as_discord_writes(address: str) -> str:

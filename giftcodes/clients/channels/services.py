@@ -79,6 +79,12 @@ SERVICES: Mapping[str, Service] = {
 }
 _FIXED_HOST_MODES = frozenset({"cloud", "t2bot"})
 
+_DISCORD_FORM = "It looks like https://discord.com/api/webhooks/number/token."
+ALLOWED = (
+    "The allowed ones are Discord webhooks and "
+    f"{', '.join(f'{name}://' for name in SERVICES)}. The setting CHANNEL_SCHEMES adds others."
+)
+
 
 def scheme_of(address: str) -> str:
     """Return the scheme of an address, in lower case, or an empty string if it has none."""
@@ -97,11 +103,9 @@ def service_of(address: str, rules: ChannelRules) -> Service:
         return SERVICES[scheme]
     if scheme in rules.more_schemes:
         return Service(None)
-    message = (
-        "Addresses of this service are not allowed. The allowed ones are Discord webhooks and "
-        f"{', '.join(f'{name}://' for name in SERVICES)}. The setting CHANNEL_SCHEMES adds others."
-    )
-    raise BadAddressError(message)
+    if scheme == "discord":
+        raise BadAddressError(f"This is not a whole address of a Discord webhook. {_DISCORD_FORM}")
+    raise BadAddressError(f"Addresses of this service are not allowed. {ALLOWED}")
 
 
 def check_arguments(service: Service, parsed: Mapping[str, Any]) -> None:

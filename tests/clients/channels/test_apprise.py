@@ -80,6 +80,7 @@ def test_it_is_bounded_in_time(service: Service) -> None:
     [
         ("nonsense://x/aSecretWord", "Addresses of this service are not allowed"),
         ("slack://aSecretWord", "Apprise does not know this address"),
+        ("mailto://u:aSecretWord@127.0.0.1", "not a whole address of mailto://.*mailtos://"),
     ],
 )
 def test_an_address_that_is_not_known_is_refused(address: str, words: str) -> None:

@@ -319,3 +319,50 @@ def test_no_error_shows_the_secret(
     assert TOKEN not in repr(
         channel_client_for(discord.address(), total_seconds=1, connect_seconds=1)
     )
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        "discord.com.evil.example",
+        "evil-discord.com",
+        "discord.co",
+        "d1scord.com",
+        "dlscord.com",
+        "disc0rdapp.com",
+        "dis-cord.com",
+        "disc\u043erd.com",
+        "xn--discrd-dye.com",
+        "DISCORD.COM.evil.example",
+    ],
+)
+def test_a_host_that_only_looks_like_discord_is_refused(host: str) -> None:
+    address = f"https://{host}/api/webhooks/1/{TOKEN}"
+
+    with pytest.raises(
+        BadAddressError, match=r"only looks like Discord.*https://discord\.com/"
+    ) as (caught):
+        channel_client_for(address, total_seconds=1, connect_seconds=1)
+    assert TOKEN not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        "discord.com",
+        "discord.com.",
+        "ptb.discord.com",
+        "canary.discord.com",
+        "discordapp.com",
+        "hooks.example.org",
+    ],
+)
+def test_hosts_of_discord_and_other_proxies_are_accepted(host: str) -> None:
+    address = f"https://{host}/api/webhooks/1/{TOKEN}"
+
+    assert channel_client_for(address, total_seconds=1, connect_seconds=1).host == host
+
+
+def test_a_part_of_an_address_in_apprise_s_form_is_explained() -> None:
+    with pytest.raises(BadAddressError, match="not a whole address of a Discord webhook"):
+        channel_client_for("discord://1", total_seconds=1, connect_seconds=1)
