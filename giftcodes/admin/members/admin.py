@@ -20,10 +20,10 @@ from giftcodes.admin.common.editing import KeepsHistory
 from giftcodes.admin.common.html import NOTHING, badge, link, list_link
 from giftcodes.admin.games.directories import directory_words
 from giftcodes.admin.members.bulk_actions import move, set_realm
-from giftcodes.admin.members.export import csv_of, log_export, workbook_of
+from giftcodes.admin.members.export import csv_of, exported, workbook_of
 from giftcodes.admin.members.player_page import may_open
 from giftcodes.models import Member, MemberRedemption
-from giftcodes.services.members import set_on_members
+from giftcodes.services.members import activate_members, set_on_members
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -151,9 +151,9 @@ class MemberAdmin(KeepsHistory):
     def activate(self, request: HttpRequest, members: QuerySet[Member]) -> None:
         """Make members active again. They catch up on all active codes."""
         report = Report()
-        changed, same = set_on_members(
-            members.values_list("pk", flat=True), "active", lambda _member: True
-        )
+        changed, same, refused = activate_members(members.values_list("pk", flat=True))
+        for sentence in refused:
+            report.refused(sentence)
         for member in changed:
             report.done(gettext("%s is active and catches up on all active codes.") % member)
         for member in same:
@@ -183,16 +183,14 @@ class MemberAdmin(KeepsHistory):
         return set_realm(request, self, members)
 
     @admin.action(description=_("Export as CSV"), permissions=["view"])
-    def export_csv(self, request: HttpRequest, members: QuerySet[Member]) -> HttpResponse:
+    def export_csv(self, request: HttpRequest, members: QuerySet[Member]) -> HttpResponse | None:
         """Download the chosen members as a CSV file."""
-        log_export(request, members)
-        return csv_of(members)
+        return exported(request, members, csv_of)
 
     @admin.action(description=_("Export as an Excel workbook"), permissions=["view"])
-    def export_xlsx(self, request: HttpRequest, members: QuerySet[Member]) -> HttpResponse:
+    def export_xlsx(self, request: HttpRequest, members: QuerySet[Member]) -> HttpResponse | None:
         """Download the chosen members as a workbook."""
-        log_export(request, members)
-        return workbook_of(members)
+        return exported(request, members, workbook_of)
 
     def retire(self, request: HttpRequest, rows: Iterable[Member], report: Report) -> None:
         """Make members inactive."""

@@ -23,7 +23,7 @@ from giftcodes.admin.common.confirmation import group, log
 from giftcodes.admin.common.html import list_link, list_url
 from giftcodes.domain.numbers import row_id
 from giftcodes.models import Guild, Member, MemberImport, Source
-from giftcodes.models.guild import member_words
+from giftcodes.models.guild import GuildFullError, member_words
 from giftcodes.roster import MemberList, UnreadableListError, members_in, text_of
 from giftcodes.services.imports import ImportResult, import_members, summary
 
@@ -121,14 +121,18 @@ def page(request: HttpRequest) -> HttpResponse:
     if request.method == "POST" and form.is_valid():
         guild: Guild = form.cleaned_data["guild"]
         listed: MemberList = form.cleaned_data["members"]
-        if "apply" in request.POST:
-            return _apply(request, guild, listed)
-        result = import_members(guild.pk, listed.members, dry_run=True)
-        context |= {
-            "guild": guild,
-            "text": form.cleaned_data["text"],
-            **_preview(request, guild, listed, result),
-        }
+        try:
+            if "apply" in request.POST:
+                return _apply(request, guild, listed)
+            result = import_members(guild.pk, listed.members, dry_run=True)
+        except GuildFullError as error:
+            form.add_error(None, str(error))
+        else:
+            context |= {
+                "guild": guild,
+                "text": form.cleaned_data["text"],
+                **_preview(request, guild, listed, result),
+            }
     return TemplateResponse(request, "admin/giftcodes/member_import.html", context)
 
 
