@@ -13,7 +13,11 @@ from giftcodes.secret_key import secret_key
 
 
 def player_hash(provider: str, player_id: str) -> str:
-    """A keyed hash of a player ID, so that the list of opt-outs does not reveal the players."""
+    """A keyed hash of a player ID, so that the list of opt-outs does not reveal the players.
+
+    Zeros in front of the ID do not count. An earlier version accepted them.
+    """
+    player_id = player_id.lstrip("0") or player_id
     key = f"opt-out:{secret_key()}".encode()
     return hmac.new(key, f"{provider}:{player_id}".encode(), hashlib.sha256).hexdigest()
 
