@@ -76,6 +76,17 @@ def check_numbers(**_: Any) -> list[CheckMessage]:
 
 
 @register
+def check_limits(**_: Any) -> list[CheckMessage]:
+    """A guild can have members."""
+    number = settings.MEMBERS_PER_GUILD
+    return _errors(
+        "giftcodes.E024",
+        [f"MEMBERS_PER_GUILD is {number}."] if number < 1 else [],
+        hint="Make it at least 1.",
+    )
+
+
+@register
 def check_retention(**_: Any) -> list[CheckMessage]:
     """Rows are kept for longer than the pipeline (a minute) and the admin (a day) read them."""
     days = {name: getattr(settings, name) for name in ("KEEP_ATTEMPTS_DAYS", "KEEP_JOURNAL_DAYS")}
@@ -313,7 +324,7 @@ def check_directories(**_: Any) -> list[CheckMessage]:
             )
         if config.directory_url and not _has_place_for_id(config.directory_url):
             found += _errors(
-                "giftcodes.E020",
+                "giftcodes.E022",
                 [f"{prefix}_URL is not the address of a player."],
                 hint=(
                     "It looks like https://host/players/{id}, with the word {id} in place of the "

@@ -17,6 +17,27 @@ LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 _MAX_LINE_CHARACTERS = 2_000
 #: The secret in the address of a link with which a person gets an account (redeemer/urls.py).
 _SECRET_IN_PATH = re.compile(r"(/(?:invitation|password-link)/)[^/\s'\"?&<>]+")
+#: The maximum length of what a stranger sends: a path, or a header. A path may have 30,000
+#: characters, and a request has two lines.
+_MAX_SENT_CHARACTERS = 200
+#: The values of a line that a request sends.
+_SENT = ("request", "user_agent", "correlation_id", "request_id")
+
+
+def shortened(_logger: Any, _method: str, event: Any) -> Any:
+    """Cut what a request sends, and the messages of Django that contain a path or a header."""
+    for name in _SENT:
+        if isinstance(event.get(name), str):
+            event[name] = _cut(event[name], _MAX_SENT_CHARACTERS)
+    if isinstance(event.get("event"), str):
+        is_django = str(event.get("logger", "")).startswith(("django.", "axes"))
+        most = _MAX_SENT_CHARACTERS if is_django else _MAX_LINE_CHARACTERS
+        event["event"] = _cut(event["event"], most)
+    return event
+
+
+def _cut(text: str, most: int) -> str:
+    return text if len(text) <= most else f"{text[: most - 1]}…"
 
 
 def only_printable(_logger: Any, _method: str, event: Any) -> Any:
@@ -54,6 +75,7 @@ _SHARED: list[Any] = [
     structlog.processors.TimeStamper(fmt="iso", utc=True),
     structlog.processors.StackInfoRenderer(),
     structlog.processors.format_exc_info,
+    shortened,
     only_printable,
     without_secrets,
 ]

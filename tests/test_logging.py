@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+import structlog
+from django.test import Client
 
 from giftcodes.domain import log_lines
 from redeemer.logging import configure
@@ -88,3 +90,34 @@ def test_the_secret_in_the_address_of_a_link_reaches_no_log_line(
 
     assert f"/{page}/…" in told
     assert "a-Secret_9" not in told
+
+
+def test_a_long_path_is_short_in_each_line(lines: io.StringIO) -> None:
+    """Django and django-structlog each write the path of a request that finds no page."""
+    path = "/" + "a" * 30_000
+    structlog.get_logger("django_structlog").warning(
+        "request_finished", request=f"GET {path}", user_agent="b" * 8_000, correlation_id="c" * 999
+    )
+    logging.getLogger("django.request").warning("%s: %s", "Not Found", path)
+
+    text = lines.getvalue()
+    assert f"GET {path[:190]}" in text
+    assert f"Not Found: {path[:180]}" in text
+    assert len(text) < 2_000
+
+
+def test_a_long_line_of_a_library_is_cut_and_its_traceback_is_not(lines: io.StringIO) -> None:
+    error = ValueError("x" * 4_000)
+    logging.getLogger("some.library").error("y" * 9_000, exc_info=error)
+
+    text = lines.getvalue()
+    assert "x" * 4_000 in text
+    assert "y" * 1_999 + "…" in text
+
+
+def test_a_path_of_a_stranger_makes_short_lines(
+    lines: io.StringIO, client: Client, db: None
+) -> None:
+    assert client.get("/" + "a" * 30_000).status_code == 404
+    assert "Not Found" in lines.getvalue()
+    assert len(lines.getvalue()) < 2_000

@@ -19,8 +19,13 @@ validate_code = RegexValidator(
     ),
 )
 validate_player_id = RegexValidator(
-    r"\A[0-9]{3,20}\Z",
-    _("A player ID is digits only (8 to 10 as a rule). The game shows it in the player's profile."),
+    # No ID begins with 0. A game may ignore zeros in front of an ID, which would then be a second
+    # name of the same player, under which an opt-out is not found.
+    r"\A[1-9][0-9]{2,19}\Z",
+    _(
+        "A player ID is digits only (8 to 10 as a rule), and does not begin with 0. The game shows "
+        "it in the player's profile."
+    ),
 )
 #: The bounds of every day and time that a person, a list or a feed sets. PostgreSQL can store dates
 #: that Python cannot read (the year 10000), and a time that is close to Python's last cannot be

@@ -78,7 +78,8 @@ def plan(
     Args:
         guild_id: the guild.
         gift_code_id: the code. None if it is not stored yet.
-        names_guilds: whether the words may name another guild through which a player has the code.
+        names_guilds: whether the words may say that a player has the code through another guild,
+            and name that guild.
     """
     rows = fetch_as(
         _MemberRow,
@@ -92,25 +93,30 @@ def plan(
 
 
 def _planned(row: _MemberRow, *, names_guilds: bool) -> PlannedMember:
-    is_asked, words = _decide(row, elsewhere=_elsewhere(row, names_guilds=names_guilds))
+    elsewhere = isolated(visible(row.guild_elsewhere or "")) if names_guilds else ""
+    is_asked, words = _decide(row, elsewhere=elsewhere)
     return PlannedMember(row.player_id, visible(row.nickname), is_asked, words)
 
 
-def _elsewhere(row: _MemberRow, *, names_guilds: bool) -> str:
-    # The words of this function are shown instead of a covered member redemption's reason, which
-    # always names the guild.
-    if names_guilds and row.guild_elsewhere:
-        return gettext("guild %s") % isolated(visible(row.guild_elsewhere))
-    return gettext("another guild")
+def _has_code(elsewhere: str) -> str:
+    if elsewhere:
+        return gettext("has the code through guild %s") % elsewhere
+    return gettext("has the code already")
 
 
 def _decide(row: _MemberRow, *, elsewhere: str) -> tuple[bool, str]:
-    """Return whether a request would be sent, and why."""
+    """Return whether a request would be sent, and why.
+
+    Args:
+        row: the member.
+        elsewhere: the name of another guild through which the player has the code. It is empty if
+            the reader may not learn that the player is in another guild.
+    """
     state = State(row.state) if row.state else None
     reason = sentence(row.reason)
     if state in SETTLED:
         if row.is_covered:
-            return False, gettext("has the code through %s") % elsewhere
+            return False, _has_code(elsewhere)
         words = gettext("has the code: %s") if state in HAVING else gettext("cannot have it: %s")
         return False, words % STATE_LABELS[state]
     if state is State.IN_FLIGHT:
@@ -122,9 +128,11 @@ def _decide(row: _MemberRow, *, elsewhere: str) -> tuple[bool, str]:
     if not row.active:
         return False, gettext("has left the guild")
     if row.state_elsewhere in SETTLED:
-        return False, gettext("has the code through %s") % elsewhere
+        return False, _has_code(elsewhere)
+    if row.state_elsewhere and elsewhere:
+        return False, gettext("has a request under way in guild %s") % elsewhere
     if row.state_elsewhere:
-        return False, gettext("has a request under way in %s") % elsewhere
+        return False, gettext("has a request under way")
     if state in PARKED:
         return True, gettext("once more: %s") % (reason or STATE_LABELS[state])
     if state is State.CANCELLED:

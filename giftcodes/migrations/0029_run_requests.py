@@ -1,5 +1,6 @@
-"""The runs that people asked for, until a worker has started each."""
+"""The runs that people asked for, until a worker has started each; and no IDs that begin with 0."""
 
+import django.core.validators
 import django.db.models.deletion
 from django.conf import settings
 from django.db import migrations, models
@@ -13,6 +14,16 @@ class Migration(migrations.Migration):
     ]
 
     operations = [
+        migrations.AlterField(
+            model_name='historicalmember',
+            name='player_id',
+            field=models.CharField(max_length=20, validators=[django.core.validators.RegexValidator('\\A[1-9][0-9]{2,19}\\Z', "A player ID is digits only (8 to 10 as a rule), and does not begin with 0. The game shows it in the player's profile.")], verbose_name='player ID'),
+        ),
+        migrations.AlterField(
+            model_name='member',
+            name='player_id',
+            field=models.CharField(max_length=20, validators=[django.core.validators.RegexValidator('\\A[1-9][0-9]{2,19}\\Z', "A player ID is digits only (8 to 10 as a rule), and does not begin with 0. The game shows it in the player's profile.")], verbose_name='player ID'),
+        ),
         migrations.CreateModel(
             name='RunRequest',
             fields=[

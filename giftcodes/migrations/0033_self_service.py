@@ -84,7 +84,7 @@ class Migration(migrations.Migration):
             name='JoinRequest',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('player_id', models.CharField(max_length=20, validators=[django.core.validators.RegexValidator('\\A[0-9]{3,20}\\Z', "A player ID is digits only (8 to 10 as a rule). The game shows it in the player's profile.")], verbose_name='player ID')),
+                ('player_id', models.CharField(max_length=20, validators=[django.core.validators.RegexValidator('\\A[1-9][0-9]{2,19}\\Z', "A player ID is digits only (8 to 10 as a rule), and does not begin with 0. The game shows it in the player's profile.")], verbose_name='player ID')),
                 ('nickname', models.CharField(max_length=80, validators=[giftcodes.domain.validators.validate_one_line], verbose_name='nickname')),
                 ('realm', models.PositiveIntegerField(verbose_name='realm')),
                 ('consented_on', models.DateField(verbose_name='consented on')),

@@ -25,6 +25,10 @@ from giftcodes.models.history import MemberVersion, Versions
 ERASED = "erased-"
 
 
+class GuildFullError(ValueError):
+    """A guild would have too many active members. The text says the limit and what to do."""
+
+
 class GuildQuerySet(models.QuerySet["Guild"]):
     def active(self) -> GuildQuerySet:
         return self.filter(active=True)
@@ -72,6 +76,20 @@ class Guild(models.Model):
 
     def __str__(self) -> str:
         return isolated(self.name)
+
+    def room(self) -> int:
+        """How many more active members the guild may have. 0 if it is full, or too large."""
+        return max(0, settings.MEMBERS_PER_GUILD - self.members.filter(active=True).count())
+
+    def full_words(self, *, more: int, room: int) -> str:
+        """A sentence: there is room for `room` members, and not for `more`."""
+        words = _(
+            "Guild %(guild)s may have at most %(most)s active members. It has room for %(room)s "
+            "more, and not for %(more)s. Make members inactive first, or ask the administrator to "
+            "raise MEMBERS_PER_GUILD."
+        )
+        numbers = {"most": settings.MEMBERS_PER_GUILD, "room": room, "more": more}
+        return words % {"guild": self, **{name: f"{number:,}" for name, number in numbers.items()}}
 
 
 class MemberQuerySet(models.QuerySet["Member"]):
@@ -152,12 +170,17 @@ class Member(models.Model):
         return member_words(self.nickname, self.player_id)
 
     def clean(self) -> None:
-        """Check that the player has not opted out.
+        """Check that the guild has room for the member, and that the player has not opted out.
 
         Raises:
-            ValidationError: the player has opted out.
+            ValidationError: the guild has no room, or the player has opted out.
         """
         from giftcodes.models.opted_out import OptOut, player_hashes
+
+        if self.guild_id and self.active and not self._is_stored_as_active():
+            room = self.guild.room()
+            if room < 1:
+                raise ValidationError(self.guild.full_words(more=1, room=room), code="guild_full")
 
         if self.pk is None and self.guild_id and self.player_id:
             unwilling = OptOut.objects.filter(
@@ -169,3 +192,9 @@ class Member(models.Model):
                     "player asks to end the opt-out, run opt_out --undo."
                 )
                 raise ValidationError({"player_id": words}, code="opted_out")
+
+    def _is_stored_as_active(self) -> bool:
+        return (
+            self.pk is not None
+            and type(self)._base_manager.filter(pk=self.pk, active=True).exists()
+        )

@@ -46,9 +46,12 @@ WAITS_FOR_CORRECTION = (
     "member, and every code is tried at once; otherwise the game is asked once a week."
 )
 
-#: The reason that is stored if another guild's row proves that the player has the code. It names no
-#: guild, because not every officer may see that guild (`MemberRedemption.full_reason`).
-COVERED = "Covered: the player has it through another guild."
+#: The reason that is stored if another guild's row proves that the player has the code. It does not
+#: say so, because an officer must not learn that a player is in a guild which the officer may not
+#: see (`MemberRedemption.full_reason`).
+COVERED = "The player has the code already."
+#: The beginning of the reason that earlier versions stored instead. It mentions the other guild.
+_EARLIER_COVERED = "Covered: "
 
 
 def is_refused_sql(member: str, guild: str) -> str:
@@ -324,10 +327,10 @@ class MemberRedemption(models.Model):
         """The reason, with the guild through which the player has the code.
 
         Not every officer may see that guild. For those who may not, `admin.common.scope.redact`
-        removes `covered_by` from the rows of a page, and the reason names no guild.
+        removes `covered_by` from the rows of a page, and the reason mentions no guild.
         """
         if self.covered_by is None:
-            return self.reason
+            return COVERED if self.reason.startswith(_EARLIER_COVERED) else self.reason
         return f"Covered: the player has it through guild {self.covered_by.redemption.guild}."
 
     def give_back(self) -> None:

@@ -18,7 +18,10 @@ from giftcodes.secret_key import secret_key
 
 
 def player_hash(provider: str, player_id: str) -> str:
-    """A keyed hash of a player ID, so that the list of opt-outs does not reveal the players."""
+    """A keyed hash of a player ID, so that the list of opt-outs does not reveal the players.
+
+    Zeros in front of the ID do not count. An earlier version accepted them.
+    """
     return _hash(secret_key(), provider, player_id)
 
 
@@ -32,7 +35,7 @@ def player_hashes(provider: str, player_id: str) -> list[str]:
 
 
 def _hash(key: str, provider: str, player_id: str) -> str:
-    text = f"{provider}:{player_id}".encode()
+    text = f"{provider}:{player_id.lstrip('0') or player_id}".encode()
     return hmac.new(f"opt-out:{key}".encode(), text, hashlib.sha256).hexdigest()
 
 

@@ -22,7 +22,7 @@ from giftcodes.models import (
     Source,
     database_now,
 )
-from giftcodes.models.guild import own_realm
+from giftcodes.models.guild import GuildFullError, own_realm
 from giftcodes.models.history import (
     delete_with_versions,
     keep_first_versions,
@@ -104,6 +104,7 @@ def import_members(
 
     Raises:
         Guild.DoesNotExist: there is no such guild.
+        GuildFullError: the guild would have too many active members. Nothing was changed.
         ValueError: a player is listed twice.
     """
     if len({line.player_id for line in listed}) < len(listed):
@@ -115,8 +116,13 @@ def import_members(
         made = MemberImport.objects.create(
             guild=guild, source=source, user_id=user_id, added=0, updated=0, reactivated=0
         )
+        room = guild.room()
         for batch in _batches(listed):
             _import_batch(made, batch, result, is_real=not dry_run)
+        more = len(result.added) + len(result.reactivated)
+        if more > room:
+            # The members that were written count already, so the transaction is rolled back.
+            raise GuildFullError(guild.full_words(more=more, room=room))
         made.added, made.updated, made.reactivated = (
             len(result.added),
             len(result.changes),

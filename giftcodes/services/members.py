@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
+from django.conf import settings
 from django.db import transaction
 from django.db.models import Prefetch, prefetch_related_objects
 from simple_history.utils import bulk_create_with_history
@@ -77,6 +78,30 @@ def set_on_members(
 
 
 @transaction.atomic
+def activate_members(
+    member_ids: Iterable[int],
+) -> tuple[list[Member], list[Member], list[str]]:
+    """Make members active again, up to the limit of each guild.
+
+    Returns:
+        The members who were changed, those who were active already, and a sentence for each guild
+        that had no room for all of its members. These members stay inactive.
+    """
+    ids = list(member_ids)
+    rows = Member.objects.filter(pk__in=ids)
+    # Imports and moves lock the guilds, too, so that together they keep the limit.
+    concerned = Guild.objects.filter(pk__in=rows.order_by().values("guild"))
+    refused = []
+    for guild in without_notes(concerned).select_for_update(no_key=True).order_by("pk"):
+        more = set(rows.filter(guild=guild, active=False).values_list("pk", flat=True))
+        if len(more) > (room := guild.room()):
+            refused.append(guild.full_words(more=len(more), room=room))
+            ids = [pk for pk in ids if pk not in more]
+    changed, same = set_on_members(ids, "active", lambda _member: True)
+    return changed, same, refused
+
+
+@transaction.atomic
 def move_members(member_ids: Iterable[int], *, guild_id: int, dry_run: bool = False) -> MoveResult:
     """Make members inactive in their guild, and active in another one, in one transaction.
 
@@ -105,11 +130,13 @@ def move_members(member_ids: Iterable[int], *, guild_id: int, dry_run: bool = Fa
         raise Guild.DoesNotExist
     movable: list[Member] = []
     members = Member.objects.select_for_update(no_key=True).filter(pk__in=ids).order_by("pk")
+    there = set(guilds[guild_id].members.filter(active=True).values_list("player_id", flat=True))
     for member in members:
-        if obstacle := _obstacle(member, guilds[member.guild_id], guilds[guild_id]):
+        if obstacle := _obstacle(member, guilds[member.guild_id], guilds[guild_id], there):
             result.refused.append((member, obstacle))
         else:
             movable.append(member)
+            there.add(member.player_id)
     for first in range(0, len(movable), BATCH):
         _move(movable[first : first + BATCH], guilds, guilds[guild_id], result, is_real=not dry_run)
     return result
@@ -159,8 +186,14 @@ def _move(
         update_with_versions(members, ["active"])
 
 
-def _obstacle(member: Member, old: Guild, new: Guild) -> str:
-    """Why a member cannot move, in words. Empty if nothing prevents it."""
+def _obstacle(member: Member, old: Guild, new: Guild, there: set[str]) -> str:
+    """Why a member cannot move, in words. Empty if nothing prevents it.
+
+    Args:
+        member: the member.
+        old, new: the guilds.
+        there: the player IDs of those who are active in the new guild, and of those who move.
+    """
     if new == old:
         return f"is in guild {new} already"
     if new.provider != old.provider:
@@ -171,4 +204,9 @@ def _obstacle(member: Member, old: Guild, new: Guild) -> str:
         return "has opted out"
     if not member.active:
         return f"has left guild {old}. Import or add the player to guild {new}"
+    if member.player_id not in there and len(there) >= settings.MEMBERS_PER_GUILD:
+        return (
+            f"cannot move: guild {new} may have at most {settings.MEMBERS_PER_GUILD:,} active "
+            "members (MEMBERS_PER_GUILD)"
+        )
     return ""

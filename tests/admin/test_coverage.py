@@ -220,7 +220,7 @@ def export(browser: Browser, **query: Any) -> list[list[str]]:
     response = browser.client.get(reverse("admin:matrix_export"), query)
     assert response.status_code == 200
     assert response.headers["Content-Type"] == "text/csv; charset=utf-8"
-    return list(csv.reader(io.StringIO(b"".join(response.streaming_content).decode("utf-8-sig"))))
+    return list(csv.reader(io.StringIO(response.content.decode("utf-8-sig"))))
 
 
 def test_the_export_has_every_member_in_words(browser: Browser, wolves: Guild) -> None:

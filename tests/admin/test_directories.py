@@ -35,8 +35,9 @@ def lookup(row: Member, **fields: Any) -> DirectoryLookup:
 def test_the_member_s_page_says_what_the_directory_said(browser: Browser) -> None:
     wolves = guild()
     anna, ben, cora, dora, eva = (member(wolves, consented_on=date(2026, 1, 1)) for _ in range(5))
-    lookup(anna, said="found", name="Annalise", realm=77, asked_at=database_now())
-    lookup(ben, said="not_found", asked_at=database_now())
+    now = {"asked_at": database_now(), "answered_at": database_now()}
+    lookup(anna, said="found", name="Annalise", realm=77, **now)
+    lookup(ben, said="not_found", **now)
     Member.objects.filter(pk=dora.pk).update(consented_on=None)
     Member.objects.filter(pk=eva.pk).update(active=False)
 
@@ -51,6 +52,31 @@ def test_where_the_game_has_no_directory_the_page_says_nothing_of_it(browser: Br
     anna = member(guild(), consented_on=date(2026, 1, 1))
 
     assert "field-directory" not in page(browser, anna)
+
+
+@pytest.mark.usefixtures("_on")
+def test_an_answer_from_before_the_guild_s_own_consent_is_not_shown(browser: Browser) -> None:
+    """Another guild caused it. A day of consent in the past does not help."""
+    member(guild("Bears"), "300000001", consented_on=date(2026, 1, 1))
+    earlier = {"asked_at": database_now(), "answered_at": database_now()}
+    own = member(guild("Wolves"), "300000001")
+    row = lookup(own, said="found", name="Annalise", realm=77, **earlier)
+
+    own.consented_on = date(2026, 1, 1)
+    own.save()
+    shown = page(browser, own)
+    assert "Not asked yet." in shown
+    assert "Annalise" not in shown
+
+    row.asked_at = database_now()
+    row.save()
+    shown = page(browser, own)
+    assert "There is no answer yet." in shown
+    assert "Annalise" not in shown
+
+    row.answered_at = database_now()
+    row.save()
+    assert "Answer: Annalise, state 77." in page(browser, own)
 
 
 @pytest.mark.usefixtures("_on")

@@ -239,7 +239,9 @@ def test_no_page_list_filter_choice_or_export_shows_an_officer_anything_of_anoth
     assert crawl.leaks(pages, STRANGE) == []
     seen = " ".join(pages.values())
     assert [
-        word for word in ("Wolves", "Amber", "SHARED", "another guild") if word not in seen
+        word
+        for word in ("Wolves", "Amber", "SHARED", "The player has the code already")
+        if word not in seen
     ] == []
 
 
@@ -776,8 +778,26 @@ def test_an_officer_s_plan_is_of_the_own_guilds_and_names_no_other(
 
     assert page(world.strangers).status_code == 404
     own = page(world.wolves).content.decode()
-    assert "has the code through another guild" in own
+    assert "has the code already" in own
+    assert "through" not in own
     assert not [name for name in STRANGE if name in own]
+
+
+def test_an_officer_s_plan_does_not_say_that_a_player_is_in_another_guild(
+    officer: Browser, world: World
+) -> None:
+    """A request under way, and a code that the player has, look as if they were the own ones."""
+    member(world.wolves, "777000111", nickname="Ash")
+    query = {"guild": world.wolves.pk, "code": world.own.gift_code_id}
+    foreign = world.foreign.member_redemptions.filter(player_id="777000111")
+    for state, words in (
+        ("redeemed", "has the code already"),
+        ("in_flight", "has a request under way"),
+    ):
+        foreign.update(state=state)
+        shown = officer.client.get(reverse("admin:plan"), query).content.decode()
+        assert words in shown
+        assert not [word for word in ("another guild", "through", "way in") if word in shown]
 
 
 def test_a_viewer_does_not_open_the_page_for_wishes(viewer: Browser) -> None:

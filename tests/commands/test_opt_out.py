@@ -6,7 +6,7 @@ import pytest
 from django.core.exceptions import ValidationError
 
 from giftcodes.models import Member, OptOut
-from giftcodes.roster import ListedMember
+from giftcodes.roster import ListedMember, members_in
 from giftcodes.services.imports import import_members
 from tests.commands.conftest import World, run
 from tests.factories import gift_code, guild, member
@@ -39,6 +39,24 @@ def test_who_opted_out_is_not_asked_for_in_any_guild_and_no_import_brings_them_b
         Member.objects.filter(player_id="300000001").values_list("opted_out", flat=True)
     ) == {True}
     assert "300000001" not in str(OptOut.objects.values().get()), "the list does not list anybody"
+
+
+@pytest.mark.parametrize("spelling", ["0300000001", "00300000001", "٠٣٠٠٠٠٠٠٠١"])
+def test_they_do_not_come_back_with_zeros_in_front_of_their_id(world: World, spelling: str) -> None:
+    wolves = guild("Wolves")
+    run("opt_out", "300000001", "--provider", "simulator")
+
+    listed = members_in(f"{spelling}\n300000002")
+
+    assert [line.player_id for line in listed.members] == ["300000002"]
+    assert "does not begin with 0" in str(listed.bad[0])
+    # A caller that does not check the ID does not get around the opt-out either.
+    result = import_members(wolves.pk, [ListedMember(line=1, player_id="0300000001")])
+    assert result.opted_out == ["0300000001"]
+    with pytest.raises(ValidationError, match="does not begin with 0"):
+        Member(guild=wolves, player_id=spelling).full_clean()
+    with pytest.raises(ValidationError, match="has opted out"):
+        Member(guild=wolves, player_id="0300000001").clean()
 
 
 def test_nobody_adds_them_by_hand(world: World) -> None:

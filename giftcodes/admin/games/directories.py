@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from typing import TYPE_CHECKING
 
 from django.conf import settings
@@ -101,10 +102,29 @@ def directory_words(member: Member) -> str:
     if not member.active or member.opted_out:
         return gettext("Not asked: the member has left, or has opted out.")
     row = DirectoryLookup.objects.filter(provider=config.name, player_id=member.player_id).first()
-    if row is None or row.asked_at is None:
+    since = _consent_recorded_at(member)
+    if row is None or row.asked_at is None or row.asked_at < since:
+        # Another guild of the player may have had an answer earlier. This guild must not learn it.
         return gettext("Not asked yet.")
     asked = localize(timezone.localtime(row.asked_at))
+    if row.answered_at is None or row.answered_at < since:
+        return gettext("Last asked %s. There is no answer yet.") % asked
     said = row.get_said_display()
     if row.said == DirectoryLookup.Said.FOUND:
         said = f"{row.name}, {place_word(config.name).lower()} {row.realm}"
     return gettext("Last asked %(asked)s. Answer: %(said)s.") % {"asked": asked, "said": said}
+
+
+def _consent_recorded_at(member: Member) -> dt.datetime:
+    """When this guild recorded the member's consent.
+
+    This is the time of the version, because a person may enter an earlier day of consent.
+    """
+    versions = member.history.order_by("history_date", "history_id")
+    without = versions.filter(consented_on__isnull=True).last()
+    with_consent = versions.filter(consented_on__isnull=False)
+    if without is not None:
+        with_consent = with_consent.filter(history_id__gt=without.history_id)
+    first = with_consent.first()
+    recorded: dt.datetime = first.history_date if first else member.joined_at
+    return max(recorded, member.joined_at)

@@ -21,7 +21,7 @@ from giftcodes.admin.common.html import badge, link, list_link, player_url
 from giftcodes.admin.games.directories import directory_words
 from giftcodes.admin.members.bulk_actions import move, set_realm
 from giftcodes.admin.members.correction import asked_again_words
-from giftcodes.admin.members.export import csv_of, log_export, workbook_of
+from giftcodes.admin.members.export import csv_of, exported, workbook_of
 from giftcodes.admin.members.import_page import IMPORT_TITLE, import_url, may_import
 from giftcodes.admin.members.player_page import may_do_all, may_open
 from giftcodes.domain.numbers import row_id
@@ -29,7 +29,7 @@ from giftcodes.domain.served import Served
 from giftcodes.models import Member, MemberRedemption
 from giftcodes.models.game_words import places
 from giftcodes.queries.player_codes import places_of_mates, served_by_member
-from giftcodes.services.members import set_on_members
+from giftcodes.services.members import activate_members, set_on_members
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -243,9 +243,9 @@ class MemberAdmin(KeepsHistory):
     def activate(self, request: HttpRequest, members: QuerySet[Member]) -> None:
         """Make members active again. They catch up on all active codes."""
         report = Report()
-        changed, same = set_on_members(
-            members.values_list("pk", flat=True), "active", lambda _member: True
-        )
+        changed, same, refused = activate_members(members.values_list("pk", flat=True))
+        for sentence in refused:
+            report.refused(sentence)
         for member in changed:
             report.done(gettext("%s is active and catches up on all active codes.") % member)
         for member in same:
@@ -275,16 +275,14 @@ class MemberAdmin(KeepsHistory):
         return set_realm(request, self, members)
 
     @admin.action(description=_("Export as CSV"), permissions=["view"])
-    def export_csv(self, request: HttpRequest, members: QuerySet[Member]) -> HttpResponse:
+    def export_csv(self, request: HttpRequest, members: QuerySet[Member]) -> HttpResponse | None:
         """Download the chosen members as a CSV file."""
-        log_export(request, members)
-        return csv_of(members)
+        return exported(request, members, csv_of)
 
     @admin.action(description=_("Export as an Excel workbook"), permissions=["view"])
-    def export_xlsx(self, request: HttpRequest, members: QuerySet[Member]) -> HttpResponse:
+    def export_xlsx(self, request: HttpRequest, members: QuerySet[Member]) -> HttpResponse | None:
         """Download the chosen members as a workbook."""
-        log_export(request, members)
-        return workbook_of(members)
+        return exported(request, members, workbook_of)
 
     def retire(self, request: HttpRequest, rows: Iterable[Member], report: Report) -> None:
         """Make members inactive."""

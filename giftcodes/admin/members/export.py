@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from django.http import HttpResponse
@@ -13,6 +13,7 @@ from openpyxl.cell import WriteOnlyCell
 from openpyxl.utils.exceptions import IllegalCharacterError
 
 from giftcodes.admin.common.confirmation import log
+from giftcodes.admin.common.exporting import only_export
 from giftcodes.models import Guild, Member
 from giftcodes.models.fields import without_notes
 from giftcodes.queries.history_export import BYTE_ORDER_MARK, harmless
@@ -23,6 +24,25 @@ if TYPE_CHECKING:
 
 COLUMNS = ["player_id", "nickname", "realm", "consented_on", "guild", "active"]
 _XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+
+
+def exported(
+    request: HttpRequest,
+    members: QuerySet[Member],
+    write: Callable[[QuerySet[Member]], HttpResponse],
+) -> HttpResponse | None:
+    """The file with these members. None if the person's last export is still being written.
+
+    Args:
+        request: the request of the person who exports.
+        members: the members.
+        write: returns the file.
+    """
+    with only_export(request) as is_free:
+        if not is_free:
+            return None
+        log_export(request, members)
+        return write(members)
 
 
 def csv_of(members: QuerySet[Member]) -> HttpResponse:

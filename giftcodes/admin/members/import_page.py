@@ -27,6 +27,7 @@ from giftcodes.admin.members import import_rows
 from giftcodes.admin.members.import_rows import ROWS_OF_PAGE, Row, Rows
 from giftcodes.domain.numbers import row_id
 from giftcodes.models import Guild, Member, MemberImport, Source
+from giftcodes.models.guild import GuildFullError
 from giftcodes.roster import (
     BadLine,
     MemberList,
@@ -160,10 +161,14 @@ def page(request: HttpRequest) -> HttpResponse:
     if "back" in request.POST:
         again = ImportForm(guilds=guilds, initial={"guild": guild.pk, "listing": text})
         return _form_page(request, again, changes=changes)
-    import_rows.preview(guild, rows)
-    notes = _obstacles(rows) if "apply" in request.POST else []
-    if "apply" in request.POST and not notes:
-        return _apply(request, guild, rows)
+    try:
+        import_rows.preview(guild, rows)
+        notes = _obstacles(rows) if "apply" in request.POST else []
+        if "apply" in request.POST and not notes:
+            return _apply(request, guild, rows)
+    except GuildFullError as error:
+        form.add_error("listing", str(error))
+        return _form_page(request, form, changes=changes)
     context = {
         **admin.site.each_context(request),
         "title": IMPORT_TITLE,

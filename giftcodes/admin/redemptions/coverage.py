@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from django.contrib import admin
 from django.core.exceptions import PermissionDenied
 from django.core.paginator import Paginator
-from django.http import StreamingHttpResponse
+from django.http import HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404
 from django.template.response import TemplateResponse
+from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from giftcodes.admin.common import scope
 from giftcodes.admin.common.confirmation import log
+from giftcodes.admin.common.exporting import only_export
 from giftcodes.admin.common.html import page_url, player_url
 from giftcodes.domain.numbers import row_id
 from giftcodes.domain.served import HAVING
@@ -37,7 +40,6 @@ from giftcodes.queries.coverage import (
 from giftcodes.queries.history_export import BYTE_ORDER_MARK, harmless
 
 if TYPE_CHECKING:
-    from django.core.paginator import Page
     from django.db.models import QuerySet
     from django.http import HttpRequest
 
@@ -203,36 +205,37 @@ def coverage(request: HttpRequest) -> TemplateResponse:
     return TemplateResponse(request, "admin/giftcodes/coverage.html", context)
 
 
-def export(request: HttpRequest) -> StreamingHttpResponse:
-    """Download the whole table as a CSV file for a spreadsheet. No cell is a formula."""
+def export(request: HttpRequest) -> HttpResponse:
+    """Download the whole table as a CSV file for a spreadsheet. No cell is a formula.
+
+    If the person's last export is still being written, the coverage page is shown instead.
+    """
     wish = Wish.of(request)
     if wish.guild is None:
         raise PermissionDenied
-    log(request, [wish.guild], _("The coverage was exported."))
-    columns = _columns(wish.guild, wish)
-    lines = _csv(_members(wish.guild, wish, columns), columns)
-    response = StreamingHttpResponse(lines, content_type="text/csv; charset=utf-8")
+    with only_export(request) as is_free:
+        if not is_free:
+            page = reverse("admin:matrix")
+            return HttpResponseRedirect(f"{page}?{_query(request)}")
+        log(request, [wish.guild], _("The coverage was exported."))
+        columns = _columns(wish.guild, wish)
+        response = HttpResponse(content_type="text/csv; charset=utf-8")
+        _write_csv(response, _members(wish.guild, wish, columns), columns)
     response.headers["Content-Disposition"] = f'attachment; filename="coverage-{wish.guild.pk}.csv"'
     return response
 
 
-class _Echo:
-    """A file whose `write` returns the text, so that a CSV writer returns each line."""
-
-    def write(self, text: str) -> str:
-        return text
-
-
-def _csv(members: QuerySet[Member], columns: list[Column]) -> Iterator[str]:
-    writer = csv.writer(_Echo())
-    yield BYTE_ORDER_MARK
+def _write_csv(response: HttpResponse, members: QuerySet[Member], columns: list[Column]) -> None:
+    """Write a line for each member. The members are read once, with a cursor of the database."""
+    response.write(BYTE_ORDER_MARK)
+    writer = csv.writer(response)
     header = ["player_id", "nickname", *(str(column.code) for column in columns)]
-    yield str(writer.writerow([harmless(cell) for cell in header]))
-    pages = Paginator(members, ROWS)
-    for number in pages.page_range:
-        for row in _rows(pages.page(number), columns):
+    writer.writerow([harmless(cell) for cell in header])
+    remaining = members.iterator(chunk_size=ROWS)
+    while batch := list(islice(remaining, ROWS)):
+        for row in _rows(batch, columns):
             cells = [row.member.player_id, row.member.nickname, *(cell.words for cell in row.cells)]
-            yield str(writer.writerow([harmless(cell) for cell in cells]))
+            writer.writerow([harmless(cell) for cell in cells])
 
 
 def _columns(guild: Guild, wish: Wish) -> list[Column]:
@@ -246,12 +249,13 @@ def _column(found: CodeCoverage) -> Column:
 
 def _members(guild: Guild, wish: Wish, columns: list[Column]) -> QuerySet[Member]:
     codes = [column.code for column in columns]
-    return members_of(
+    found = members_of(
         guild,
         search=wish.search,
         unsettled_in=codes if wish.show == UNSETTLED else None,
         needing_you_in=codes if wish.show == NEEDS_YOU else None,
     )
+    return without_notes(found)
 
 
 def _needing(guild: Guild, columns: list[Column]) -> int:
@@ -259,7 +263,7 @@ def _needing(guild: Guild, columns: list[Column]) -> int:
     return members_of(guild, needing_you_in=[column.code for column in columns]).count()
 
 
-def _rows(page: Page[Member], columns: list[Column]) -> list[Row]:
+def _rows(page: Iterable[Member], columns: list[Column]) -> list[Row]:
     """Each member of a page, with a cell for each code."""
     members, codes = list(page), [column.code for column in columns]
     provider = codes[0].provider if codes else ""

@@ -14,6 +14,7 @@ from giftcodes import secret_key, tasks
 from giftcodes.cli.base import ServerCommand
 from giftcodes.cli.lookup import find_guild
 from giftcodes.models import OptOut
+from giftcodes.models.guild import GuildFullError
 from giftcodes.roster import (
     MAX_BYTES,
     MemberList,
@@ -62,7 +63,7 @@ class Command(ServerCommand):
         """Import the list, print the result, and enqueue the catch-up for the new members.
 
         Raises:
-            CommandError: the guild is unknown, or the file has no usable line.
+            CommandError: the guild is unknown or has no room, or the file has no usable line.
         """
         guild = find_guild(options["guild"])
         _require_readable_opt_outs()
@@ -70,7 +71,10 @@ class Command(ServerCommand):
         self._show_problems(listed)
         if not listed.members:
             raise CommandError(f"Nothing was imported: {_why_nothing(listed)}")
-        result = import_members(guild.pk, listed.members, dry_run=options["dry_run"])
+        try:
+            result = import_members(guild.pk, listed.members, dry_run=options["dry_run"])
+        except GuildFullError as error:
+            raise CommandError(f"Nothing was imported: {error}") from error
         self._show_result(result)
         prefix = "Would import" if options["dry_run"] else "Imported"
         self.screen.line(f"{prefix} {summary(listed, result)}.")
