@@ -25,17 +25,28 @@ from django_celery_beat.models import (
 )
 from simple_history.models import HistoricalChanges
 
-from giftcodes.models import Cursor, GiftCode, Guild, MemberRedemption, Redemption, RedemptionEvent
+from giftcodes.models import (
+    Cursor,
+    GiftCode,
+    Guild,
+    MemberRedemption,
+    OfficerRules,
+    PasswordLink,
+    Redemption,
+    RedemptionEvent,
+)
 from tests.admin import past
 from tests.admin.conftest import Browser, address
 from tests.factories import guild
 
-# Versions are shown in the history of their row. Cursors of periodic steps are shown nowhere.
+# Versions are shown in the history of their row. Cursors of periodic steps are shown nowhere. The
+# rules for officers and the links for passwords have pages of their own.
+_WITHOUT_LIST = (Cursor, OfficerRules, PasswordLink)
 MODELS = sorted(
     (
         model
         for model in apps.get_app_config("giftcodes").get_models()
-        if not issubclass(model, HistoricalChanges) and model is not Cursor
+        if not issubclass(model, HistoricalChanges) and model not in _WITHOUT_LIST
     ),
     key=lambda model: model.__name__,
 )
@@ -51,6 +62,7 @@ HISTORY = {
     "Announcement",
     "Heartbeat",
     "OptOut",
+    "CodeProposal",
     "PrunedFigure",
     "Directory",
     "DirectoryLookup",
