@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from datetime import date
 
+from django.contrib.auth.models import User
+
 from giftcodes.models import (
     Alarm,
     AlarmNotice,
     Announcement,
     Attempt,
     Channel,
+    CodeProposal,
     Directory,
     DirectoryLookup,
     EventKind,
@@ -24,6 +27,8 @@ from giftcodes.models import (
     Source,
     Trigger,
 )
+from giftcodes.models.roles import Role
+from giftcodes.services.links import invite
 from tests.factories import gift_code, guild, member
 
 #: The secret part of the channels' addresses.
@@ -97,5 +102,10 @@ def live(times: int) -> None:
             provider="simulator", player_id=member_redemption.player_id, said="found", name="Nick"
         )
         Heartbeat.objects.get_or_create(name=f"tick {row.pk}")
+        officer, _is_new = User.objects.get_or_create(username="proposer")
+        CodeProposal.objects.create(
+            provider="simulator", code=f"PROPOSED{row.pk}", proposed_by=officer
+        )
+        invite(made_by=officer, role=Role.OFFICER, guilds=[row.guild])
     Feed.objects.get_or_create(provider="simulator")
     Directory.objects.get_or_create(provider="simulator")

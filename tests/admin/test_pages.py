@@ -31,11 +31,12 @@ from tests.admin import past
 from tests.admin.conftest import Browser, address
 from tests.factories import guild
 
-#: Shown on other pages than a list: how players join is on a page of the guild, and each personal
-#: link on that of its member. Cursors of periodic steps and counts of uses are shown nowhere.
+#: Shown on other pages than a list: how players join is on a page of the guild, each personal link
+#: on that of its member; the rules for officers and the links for passwords have pages of their own.
+#: Cursors of periodic steps, counts of uses and requested runs are shown nowhere.
 WITHOUT_LIST = {
     *("JoinLink", "JoinRequest", "PlayerLink", "PublicPage", "SelfServiceEvent"),
-    *("Cursor", "Throttle"),
+    *("OfficerRules", "PasswordLink", "Cursor", "Throttle", "RunRequest"),
 }
 # Versions are shown in the history of their row.
 MODELS = sorted(
@@ -58,6 +59,7 @@ HISTORY = {
     "Announcement",
     "Heartbeat",
     "OptOut",
+    "CodeProposal",
     "PrunedFigure",
     "Directory",
     "DirectoryLookup",

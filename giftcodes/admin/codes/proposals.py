@@ -147,9 +147,8 @@ def proposals_for(person: scope.Person) -> dict[str, Any]:
     """
     if may_decide(person):
         waiting = CodeProposal.objects.waiting().select_related("proposed_by").order_by("pk")
-        shown = list(waiting[:SHOWN])
-        more = waiting.count() - len(shown) if len(shown) == SHOWN else 0
-        return {"to_decide": shown, "to_decide_more": more, "own_proposals": []}
+        more = max(0, waiting.count() - SHOWN)
+        return {"to_decide": waiting[:SHOWN], "to_decide_more": more, "own_proposals": []}
     recent = Q(state=ProposalState.WAITING) | Q(decided_at__gte=timezone.now() - TOLD_FOR)
     own = CodeProposal.objects.with_known().filter(recent, proposed_by=person)
     rows = list(own.select_related("gift_code")[:SHOWN])
