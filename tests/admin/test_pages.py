@@ -32,7 +32,7 @@ from tests.admin.conftest import Browser, address
 from tests.factories import guild
 
 #: Shown on other pages than a list: how players join is on a page of the guild, each personal link
-#: on that of its member; the rules for officers and the links for passwords have pages of their own.
+#: on that of its member, and the rules for officers and links for passwords have their own pages.
 #: Cursors of periodic steps, counts of uses and requested runs are shown nowhere.
 WITHOUT_LIST = {
     *("JoinLink", "JoinRequest", "PlayerLink", "PublicPage", "SelfServiceEvent"),
