@@ -195,9 +195,7 @@ def _entries(table: Table, record: Record) -> Iterator[Entry]:
 def _is_better_read_as_text(member: ListedMember) -> bool:
     """Whether cells by position may be something else: the name has a realm or another player."""
     name = ascii_digits(member.nickname)
-    return bool(
-        odd_length(member.player_id) or realm_in(name) or player_ids(name, is_numbered=False)
-    )
+    return bool(realm_in(name) or player_ids(name, is_numbered=False))
 
 
 def _are_cells(record: Record, field: str) -> bool:

@@ -274,10 +274,13 @@ LISTS: dict[str, tuple[str, str]] = {
         """,
     ),
     "a spreadsheet without headings": (
-        "1\tAmber\t410000101\t1043\tR4\t35.2M\n2\tBirch\t410000102\t1043\tR3\t12M\n",
+        "1\tAmber\t410000101\t1043\tR4\t35.2M\n2\tBirch\t410000102\t1043\tR3\t12M\n"
+        "103\tCinder\t410000103\t1043\tR3\t12M\n104\t410000104\tDahlia\n",
         """
         + 410000101 | Amber | 1043
         + 410000102 | Birch | 1043
+        + 410000103 | Cinder | 1043
+        + 410000104 | Dahlia |
         """,
     ),
     "a spreadsheet with numbers that may be states": (
