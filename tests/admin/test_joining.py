@@ -13,8 +13,8 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
-from giftcodes.admin.access.roles import OFFICERS, VIEWERS
 from giftcodes.models import Guild, JoinLink, JoinRequest, OptOut, PlayerLink, PublicPage
+from giftcodes.models.roles import OFFICERS, VIEWERS
 from giftcodes.services import joining
 from giftcodes.services.joining import Wish
 from giftcodes.services.players import opt_out
