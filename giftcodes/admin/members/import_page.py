@@ -14,7 +14,7 @@ from django.core.exceptions import PermissionDenied
 from django.http import HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.utils.html import format_html
-from django.utils.translation import gettext
+from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
 from giftcodes import tasks
@@ -125,6 +125,7 @@ def page(request: HttpRequest) -> HttpResponse:
             if "apply" in request.POST:
                 return _apply(request, guild, listed)
             result = import_members(guild.pk, listed.members, dry_run=True)
+            _log_opted_out(request, guild, result)
         except GuildFullError as error:
             form.add_error(None, str(error))
         else:
@@ -164,6 +165,17 @@ def _preview(
         # number to find out whether a player is a member anywhere.
         "elsewhere": others.exclude(guild=guild).values("player_id").distinct().count(),
     }
+
+
+def _log_opted_out(request: HttpRequest, guild: Guild, result: ImportResult) -> None:
+    """Add to the guild's history that the person learned which players have opted out."""
+    if number := len(result.opted_out):
+        words = ngettext(
+            "The preview of an import named %d player who has opted out.",
+            "The preview of an import named %d players who have opted out.",
+            number,
+        )
+        log(request, [guild], words % number)
 
 
 def _apply(request: HttpRequest, guild: Guild, listed: MemberList) -> HttpResponse:
