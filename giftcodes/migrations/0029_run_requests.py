@@ -14,6 +14,11 @@ class Migration(migrations.Migration):
     ]
 
     operations = [
+        migrations.AddField(
+            model_name='giftcode',
+            name='released_until',
+            field=models.DateTimeField(editable=False, null=True),
+        ),
         migrations.AlterField(
             model_name='historicalmember',
             name='player_id',

@@ -6,7 +6,7 @@ import datetime as dt
 from typing import TYPE_CHECKING, Any
 
 from django.db import models
-from django.db.models import Q
+from django.db.models import F, Q
 from django.db.models.expressions import RawSQL
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
@@ -18,6 +18,7 @@ from giftcodes.domain.validators import (
     validate_day,
     validate_moment,
 )
+from giftcodes.models.clock import Clock
 from giftcodes.models.code_answers import LIFE_FIELDS, CodeLife
 from giftcodes.models.code_state import CodeState
 from giftcodes.models.date_bounds import DAYS, MOMENTS, within
@@ -60,11 +61,15 @@ class GiftCodeQuerySet(models.QuerySet["GiftCode"]):
     def release(self) -> int:
         """Release codes that unclear answers hold back, because a person has looked at them.
 
+        The wait after the next unclear answer is longer. A code is released once in each waiting
+        time: until the wait that was cut short would have ended, nothing happens.
+
         Returns:
             The number of released codes.
         """
-        return self.filter(held_until__isnull=False).update(
-            odd_answers=0, odd_players=[], odd_since=None, held_until=None
+        may_again = Q(released_until__isnull=True) | Q(released_until__lte=Clock())
+        return self.filter(may_again, held_until__isnull=False).update(
+            odd_players=[], odd_since=None, held_until=None, released_until=F("held_until")
         )
 
     def in_order(self) -> GiftCodeQuerySet:

@@ -61,6 +61,7 @@ LIFE_FIELDS = (
     "odd_players",
     "odd_since",
     "held_until",
+    "released_until",
     "other_spellings",
     "tried_spellings",
 )
@@ -105,6 +106,10 @@ class CodeLife(models.Model):
     #: No request with this code is sent before this moment. After it, the code is tried for one
     #: member at a time.
     held_until = models.DateTimeField(_("held back until"), null=True, editable=False)
+
+    #: The end of the last wait that a person cut short. Until then, no person can cut short another
+    #: one. Otherwise one guild's presses would use up the tries of all guilds.
+    released_until = models.DateTimeField(null=True, editable=False)
 
     # Redeemer compares codes without case, and the game compares them with case.
     #: Spellings that were seen and have not been tried.
@@ -272,13 +277,8 @@ class CodeLife(models.Model):
         return len(self.odd_players) >= ODD_PLAYERS and (is_in_words or others_are_answered)
 
     def _forget_odd(self) -> None:
-        self.odd_answers, self.odd_answer, self.odd_players, self.odd_since, self.held_until = (
-            0,
-            "",
-            [],
-            None,
-            None,
-        )
+        self.odd_answers, self.odd_answer, self.odd_players = 0, "", []
+        self.odd_since = self.held_until = self.released_until = None
 
     # --- Spellings --------------------------------------------------------------------------------
     def _use_spelling(self, spelling: str) -> None:

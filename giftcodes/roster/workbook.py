@@ -44,6 +44,8 @@ class Process:
 PROCESS = Process()
 #: How long a workbook waits for the one that is being read. There is one process at a time.
 WAIT_SECONDS = 5.0
+#: How many workbooks may wait at the same time. Each holds a thread of the site.
+MOST_WAITING = 2
 
 _READER = Path(__file__).with_name("workbook_reader.py")
 #: The environment variables that the process gets: those that Python itself may need.
@@ -60,9 +62,11 @@ _TOO_SLOW = (
     "Reading this workbook took too long. Save the list as CSV, and import that; or wait a minute, "
     "and import this workbook again."
 )
+_BUSY = "The server is reading other workbooks. Wait a minute, and import this one again."
 #: Signals of the system that end the process when it needs too much time or memory.
 _TOO_MUCH = (signal.SIGXCPU, signal.SIGKILL)
 _turn = threading.Lock()
+_places = threading.BoundedSemaphore(1 + MOST_WAITING)
 
 
 def csv_of_workbook(data: bytes) -> str:
@@ -80,19 +84,17 @@ def csv_of_workbook(data: bytes) -> str:
         UnreadableListError: it is not a workbook, is too large or is empty, or no process can read
             it now.
     """
-    if not _turn.acquire(timeout=WAIT_SECONDS):
-        raise UnreadableListError(
-            "The server is reading another workbook. Wait a minute, and import this one again."
-        )
+    if not _places.acquire(blocking=False):
+        raise UnreadableListError(_BUSY)
     try:
-        status, output = _run(data)
+        status, output = _run_in_turn(data)
     except OSError as error:
         log_lines.warning(f"The process that reads workbooks did not start: {error.strerror}.")
         raise UnreadableListError(
             "The server cannot read workbooks now. Save the list as CSV, and import that."
         ) from error
     finally:
-        _turn.release()
+        _places.release()
     text = _answer(status, output)
     if not text:
         raise UnreadableListError("The workbook is empty.")
@@ -102,6 +104,21 @@ def csv_of_workbook(data: bytes) -> str:
 def command() -> list[str]:
     """The command that reads a workbook from its standard input."""
     return [sys.executable, "-I", str(_READER), json.dumps({**asdict(LIMITS), **asdict(PROCESS)})]
+
+
+def _run_in_turn(data: bytes) -> tuple[int, bytes]:
+    """Wait for the workbooks before this one, and run the process.
+
+    Raises:
+        OSError: it cannot be started.
+        UnreadableListError: the wait, or the process, took too long.
+    """
+    if not _turn.acquire(timeout=WAIT_SECONDS):
+        raise UnreadableListError(_BUSY)
+    try:
+        return _run(data)
+    finally:
+        _turn.release()
 
 
 def _run(data: bytes) -> tuple[int, bytes]:

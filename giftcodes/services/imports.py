@@ -113,9 +113,13 @@ def import_members(
     with transaction.atomic():
         # Imports into one guild take turns.
         guild = Guild.objects.select_for_update(no_key=True).get(pk=guild_id)
-        made = MemberImport.objects.create(
+        made = MemberImport(
             guild=guild, source=source, user_id=user_id, added=0, updated=0, reactivated=0
         )
+        if not dry_run:
+            # A dry run inserts nothing. It would use up an id, and ids show how many imports other
+            # guilds make.
+            made.save()
         room = guild.room()
         for batch in _batches(listed):
             _import_batch(made, batch, result, is_real=not dry_run)
@@ -123,16 +127,18 @@ def import_members(
         if more > room:
             # The members that were written count already, so the transaction is rolled back.
             raise GuildFullError(guild.full_words(more=more, room=room))
+        if dry_run:
+            return result
         made.added, made.updated, made.reactivated = (
             len(result.added),
             len(result.changes),
             len(result.reactivated),
         )
         made.save()
-        if dry_run or not result.has_changes:
-            transaction.set_rollback(True)
-        else:
+        if result.has_changes:
             result.import_id = made.pk
+        else:
+            transaction.set_rollback(True)
     return result
 
 

@@ -10,11 +10,14 @@ from urllib.parse import urlencode
 import pytest
 from django.contrib.admin.models import LogEntry
 from django.core.files.uploadedfile import SimpleUploadedFile
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from giftcodes.admin.members import import_page
-from giftcodes.models import Guild, Member
+from giftcodes.models import Guild, Member, OptOut
+from giftcodes.models.opted_out import player_hash
 from giftcodes.roster import Review, text
 from tests.admin.reviewed import PAGE, Reviewed, reviewed
 from tests.factories import guild, member
@@ -238,3 +241,28 @@ def test_the_page_of_a_guild_leads_to_it(admin_client: Client, wolves: Guild) ->
         f'<option value="{wolves.pk}" selected>'
         in admin_client.get(f"{PAGE}?guild={wolves.pk}").content.decode()
     )
+
+
+def test_a_preview_that_names_players_who_opted_out_is_in_the_history(
+    admin_client: Client, wolves: Guild
+) -> None:
+    for player in ("300000007", "300000008"):
+        OptOut.objects.create(player_hash=player_hash("simulator", player))
+
+    page = shown(admin_client, wolves, "300000007\n300000008\n300000009\n")
+    shown(admin_client, wolves, "300000009\n")
+
+    assert "300000007" in page
+    (entry,) = LogEntry.objects.all()
+    assert entry.object_id == str(wolves.pk)
+    assert "named 2 players who have opted out" in entry.get_change_message()
+
+
+def test_a_preview_inserts_no_row_and_uses_up_no_id(admin_client: Client, wolves: Guild) -> None:
+    """The ids of imports would show how many imports other guilds make."""
+    with CaptureQueriesContext(connection) as queries:
+        shown(admin_client, wolves, LISTING)
+
+    statements = [query["sql"] for query in queries]
+    assert any('"giftcodes_member"' in statement for statement in statements)
+    assert not [one for one in statements if one.startswith("INSERT") and "giftcodes" in one]

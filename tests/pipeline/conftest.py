@@ -113,6 +113,7 @@ class World:
                 "expires_at",
                 "feed_end",
                 "odd_since",
+                "released_until",
                 "held_until",
             ],
             Member: ["refused_at", "refused_since"],

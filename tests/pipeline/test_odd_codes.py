@@ -120,6 +120,27 @@ def test_redeem_now_ends_the_wait(world: World, odd: GiftCode) -> None:
     assert len(world.requests) == 2
 
 
+def test_redeem_now_ends_one_wait_in_each_waiting_time(world: World, odd: GiftCode) -> None:
+    """One guild's presses do not use up the tries of all guilds."""
+    wolves, bears = guild(members=9), guild(members=9)
+    world.knows(wolves, bears)
+    world.redeem(wolves, odd)
+    world.redeem(bears, odd)
+    sent = []
+    for _ in range(60):
+        for _press in range(2):
+            world.redeem(wolves, odd, Trigger.ADMIN)
+            world.tick()
+        world.pass_time(1)
+        world.tick()
+        sent.append(len(world.requests))
+
+    # Without presses, the waits of 5, 15 and 45 s give three requests in the first minute. Each
+    # press that ends a wait adds one.
+    assert sent[0] == 2
+    assert sent[-1] <= 6
+
+
 def test_unknown_words_for_several_codes_pause_the_game(world: World) -> None:
     wolves = guild(members=6)
     codes = [gift_code(f"ODD{number}") for number in range(2)]

@@ -7,8 +7,10 @@ import json
 import signal
 import subprocess
 import sys
+import threading
 import zipfile
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -26,6 +28,7 @@ from giftcodes.roster import (
 )
 from giftcodes.roster.workbook_reader import Budget, Exceeded, Refused, csv_of
 from tests.roster import bombs
+from tests.waiting import wait_for
 
 #: Runs a command and reports how much memory it took. A process that is started by a large one
 #: would be charged with the memory of that one.
@@ -416,3 +419,29 @@ def test_a_long_number_is_refused(column: str) -> None:
 
     assert not listed.members
     assert len(str(listed.bad[0])) < 200
+
+
+def test_only_two_workbooks_wait_and_others_are_refused_at_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Each workbook that waits holds a thread of the site."""
+    go, seconds = threading.Event(), 60.0
+    monkeypatch.setattr(workbook, "WAIT_SECONDS", seconds)
+
+    def read(_data: bytes) -> tuple[int, bytes]:
+        go.wait(seconds)
+        return 0, json.dumps({"csv": "300000001"}).encode()
+
+    monkeypatch.setattr(workbook, "_run", read)
+    with ThreadPoolExecutor(3) as pool:
+        read_or_wait = [pool.submit(workbook.csv_of_workbook, b"") for _ in range(3)]
+        wait_for(lambda: workbook._places._value == 0, "three workbooks")
+        try:
+            for _ in range(5):
+                with pytest.raises(UnreadableListError, match="Wait a minute"):
+                    workbook.csv_of_workbook(b"")
+            assert not any(one.done() for one in read_or_wait)
+        finally:
+            go.set()
+        assert [one.result(seconds) for one in read_or_wait] == ["300000001"] * 3
+    assert workbook.csv_of_workbook(b"") == "300000001"
