@@ -125,15 +125,18 @@ def read_line(text: str, *, is_numbered: bool | None = None) -> LineReading:
     line.plain = masks.without_links(line.plain)
     line.plain = masks.without_phones(line.plain)
     has_phone = has_phone and MASK in line.plain
-    line.plain = masks.without_times(line.plain)
-    line.plain = masks.without_amounts(line.plain)
+    without_times = masks.without_times(line.plain)
+    has_time = without_times != line.plain
+    line.plain = without_times
+    sender_above = _sender_alone(line) if has_time else ""
     sender = _take_sender(line)
+    line.plain = masks.without_amounts(line.plain)
     _skip_numbering(line, is_numbered=is_numbered)
     rest, realms = masks.realms(line.plain)
     line.plain = rest
     found = player_ids(line.plain, is_numbered=is_numbered, start=line.start)
     if not found:
-        return _without_player(line, sender, has_phone=has_phone)
+        return _without_player(line, sender or sender_above, has_phone=has_phone)
     players = _players(line, found, realms)
     if sender:
         _name_by_sender(players, sender)
@@ -182,6 +185,18 @@ def _take_sender(line: _Line) -> str:
     return ""
 
 
+def _sender_alone(line: _Line) -> str:
+    """The sender in a line such as “Amber — Today at 14:05”: the message is on the next line."""
+    before, stamp, after = line.plain.partition(MASK)
+    if not stamp or names.clean_piece(after.replace(MASK, " ").strip("])")):
+        return ""
+    name = before.rstrip()
+    if not name.endswith(_BEFORE_STAMP) and len(before) < len(name) + 2:
+        return ""
+    sender = names.clean_piece(line.shown[: len(before)])
+    return sender if any(sign.isalpha() for sign in sender) else ""
+
+
 def _skip_numbering(line: _Line, *, is_numbered: bool | None) -> None:
     """Move the start behind bullets and the number of the line."""
     for pattern in (_LEAD, _BULLETS, _NUMBERING, _BULLETS):
@@ -199,14 +214,7 @@ def _skip_numbering(line: _Line, *, is_numbered: bool | None) -> None:
 
 def _without_player(line: _Line, sender: str, *, has_phone: bool) -> LineReading:
     text = names.clean_piece(line.piece(0, len(line.plain)))
-    if not sender and MASK in line.plain:
-        # “Amber — Today at 14:05”: the message is on the next line.
-        before, _stamp, after = line.plain.partition(MASK)
-        is_alone = not names.clean_piece(after.replace(MASK, " ").strip("])"))
-        name = before.rstrip()
-        if is_alone and (name.endswith(_BEFORE_STAMP) or len(before) > len(name) + 1):
-            sender = names.clean_piece(line.shown[: len(before)])
-    elif not sender and _NAMED.match(line.plain):
+    if not sender and _NAMED.match(line.plain):
         sender = text
     if has_phone and not _SHORT_NUMBER.search(line.plain):
         reason = gettext("The number in this line is a phone number.")

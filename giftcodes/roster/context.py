@@ -61,7 +61,7 @@ def _pair(readings: Sequence[tuple[Entry, LineReading]]) -> bool:
     names = [reading.text for _entry, reading in above]
     if any(entry.member for entry, _reading in above):
         return False
-    if not all(name and not may_be_a_sentence(name) and not is_filler(name) for name in names):
+    if not all(_may_be_a_name(name) for name in names):
         return False
     if any(reading.players or reading.sender for _entry, reading in above):
         return False
@@ -71,6 +71,11 @@ def _pair(readings: Sequence[tuple[Entry, LineReading]]) -> bool:
         _set_name(entry, reading, name)
         title_reading.reason = _used(entry)
     return True
+
+
+def _may_be_a_name(text: str) -> bool:
+    has_letter = any(sign.isalpha() for sign in text)
+    return has_letter and not may_be_a_sentence(text) and not is_filler(text)
 
 
 def _named(entry: Entry, reading: LineReading) -> bool:

@@ -297,6 +297,8 @@ def _of_member(blank: ReviewedLine, member: ListedMember) -> ReviewedLine:
 
 
 def _of_player(blank: ReviewedLine, player: Reading) -> ReviewedLine:
+    if not player.doubt and (question := odd_length(player.player_id)):
+        player.question(question, "player_id")
     line = replace(
         blank,
         verdict=Verdict.UNSURE if player.doubt else Verdict.GOOD,

@@ -233,6 +233,34 @@ LISTS: dict[str, tuple[str, str]] = {
         + 410000102 | Birch |
         """,
     ),
+    "a name above each number of an odd length": (
+        "Amber\n123\nBirch\n1234567890123\n",
+        """
+        - | |
+        ? 123 | Amber |
+        - | |
+        ? 1234567890123 | Birch |
+        """,
+    ),
+    "cells with an odd length first": (
+        "123,K1043\n123\n12345;Amber;1043\n1234567890123456,Birch\n",
+        """
+        ? 123 | K1043 |
+        = 123 | |
+        - | |
+        ? 1234567890123456 | Birch |
+        """,
+    ),
+    "a title with a state above bare IDs": (
+        "Wolves, K1043\n410000101\nBirch, https://example.com\n410000102\n410000103\n",
+        """
+        - | |
+        + 410000101 | |
+        - | |
+        + 410000102 | |
+        + 410000103 | |
+        """,
+    ),
     "forms": (
         "Name: Amber\nID: 410000101\nState: 1043\n\n"
         "Name: Birch\nState: 1044\nPlayer ID: 410000102\n",
