@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
+from ipaddress import ip_address
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -12,10 +13,11 @@ from django.core.checks import CheckMessage, Error, Tags, Warning, register
 from django.db import connections
 
 from giftcodes import channel_rules, secret_key, site_address
-from giftcodes.clients.channels import BadAddressError, channel_client_for
+from giftcodes.clients.channels import BadAddressError, channel_client_for, unknown_schemes
 from giftcodes.clients.directories.base import ID_PLACEHOLDER
 from giftcodes.clients.feeds import FORMATS
 from giftcodes.clients.games import CLIENTS
+from giftcodes.clients.http.headers import is_sendable_key
 from giftcodes.domain import failpoints
 from giftcodes.domain.database_encoding import wrong_encoding
 
@@ -32,6 +34,10 @@ LEAST_POLL_SECONDS, MOST_POLL_SECONDS = 3.0, 86_400.0
 #: A shorter limit would cancel ordinary pages.
 LEAST_STATEMENT_SECONDS, MOST_STATEMENT_SECONDS = 1.0, 3_600.0
 
+#: An hour, and a number that no machine needs.
+MOST_SECONDS, MOST_AT_ONCE = 3_600, 10_000
+
+_HOST_NAME = re.compile(r"\.?[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*\.?|\[[0-9A-Fa-f:.]+\]")
 _ORIGIN = re.compile(r"https?://[A-Za-z0-9.-]+(:[0-9]{1,5})?")
 
 
@@ -59,19 +65,24 @@ def check_lease(**_: Any) -> list[CheckMessage]:
 
 @register
 def check_numbers(**_: Any) -> list[CheckMessage]:
-    """These settings must be positive."""
-    names = (
-        "HTTP_SECONDS",
-        "HTTP_CONNECT_SECONDS",
-        "REDEEM_THREADS",
-        "CONTROL_THREADS",
-        "IN_FLIGHT_MAX",
-        "ANNOUNCE_SECONDS",
-        "ANNOUNCE_MAX",
-    )
+    """These settings must be positive. The system accepts no endless time limit."""
+    most = {
+        "HTTP_SECONDS": MOST_SECONDS,
+        "HTTP_CONNECT_SECONDS": MOST_SECONDS,
+        "LEASE_SECONDS": MOST_SECONDS,
+        "ANNOUNCE_SECONDS": MOST_SECONDS,
+        "REDEEM_THREADS": MOST_AT_ONCE,
+        "CONTROL_THREADS": MOST_AT_ONCE,
+        "IN_FLIGHT_MAX": MOST_AT_ONCE,
+        "ANNOUNCE_MAX": MOST_AT_ONCE,
+    }
     return _errors(
         "giftcodes.E002",
-        (f"{name} must be more than 0." for name in names if getattr(settings, name) <= 0),
+        (
+            f"{name} must be more than 0, and at most {limit}."
+            for name, limit in most.items()
+            if not 0 < getattr(settings, name) <= limit
+        ),
     )
 
 
@@ -146,6 +157,128 @@ def check_protocol(**_: Any) -> list[CheckMessage]:
             if config.protocol not in CLIENTS
         ),
         hint=f"The known protocols are: {', '.join(CLIENTS)} (CONTRIBUTING.md).",
+    )
+
+
+@register
+def check_addresses_of_games(**_: Any) -> list[CheckMessage]:
+    """No request can be sent to an address that is not one of the web."""
+    return _errors(
+        "giftcodes.E033",
+        (
+            f"{config.name.upper()}_{what} is not an address that begins with https:// or http://."
+            for config in settings.PROVIDERS.values()
+            for what, url in (("API_URL", config.api_url), ("FEED_URL", config.feed_url))
+            if url and not _is_web_address(url)
+        ),
+        hint="Write the whole address, such as https://host/path.",
+    )
+
+
+@register
+def check_keys_of_games(**_: Any) -> list[CheckMessage]:
+    """A key is sent in a header, which cannot carry every character."""
+    return _errors(
+        "giftcodes.E034",
+        (
+            f"{config.name.upper()}_{what} has characters that no header can carry."
+            for config in settings.PROVIDERS.values()
+            for what, key in (
+                ("FEED_KEY", config.feed_key),
+                ("DIRECTORY_KEY", config.directory_key),
+            )
+            if not is_sendable_key(key)
+        ),
+        hint="Copy the key again. It has letters and digits of ASCII, and no space around it.",
+    )
+
+
+def _is_web_address(url: str) -> bool:
+    return _is_address(url, {"http", "https"})
+
+
+def _is_address(url: str, schemes: Iterable[str]) -> bool:
+    """Whether an address has one of the schemes, a host, a valid port and no white space."""
+    try:
+        parts = urlsplit(url)
+        host, _port = parts.hostname, parts.port
+    except ValueError:
+        return False
+    return parts.scheme in schemes and bool(host) and not re.search(r"[\s<>\"]", url)
+
+
+@register
+def check_broker(**_: Any) -> list[CheckMessage]:
+    """The address contains a password, so no error repeats it."""
+    url = settings.CELERY_BROKER_URL
+    is_valid = all(
+        _is_address(part, {"redis", "rediss", "sentinel"}) or part.startswith("redis+socket://")
+        for part in url.split(";")
+    )
+    return _errors(
+        "giftcodes.E018",
+        [] if is_valid else ["REDIS_URL is not the address of a Redis or Valkey."],
+        hint="It looks like redis://:password@host:6379/0, or begins with rediss:// for TLS.",
+    )
+
+
+@register
+def check_hosts(**_: Any) -> list[CheckMessage]:
+    """A host with a scheme or a port never matches, so each request would be refused."""
+    hosts = [host for host in settings.ALLOWED_HOSTS if host != "*"]
+    found = _errors(
+        "giftcodes.E019",
+        (
+            f"ALLOWED_HOSTS has the entry {host!r}, which is not a host name."
+            for host in hosts
+            if not _HOST_NAME.fullmatch(host)
+        ),
+        hint="Write names without https:// and without a port, separated by commas.",
+    )
+    if not settings.ALLOWED_HOSTS and not settings.DEBUG:
+        hint = "Write the site's name, or remove the line: the default is this machine."
+        found += _errors(
+            "giftcodes.E019", ["ALLOWED_HOSTS is empty: each request would be refused."], hint=hint
+        )
+    if "*" in settings.ALLOWED_HOSTS and not settings.DEBUG:
+        words = "ALLOWED_HOSTS is *: the site answers to every name, also to a stranger's."
+        hint = "Write the names of the site, separated by commas."
+        found.append(Warning(words, hint=hint, id="giftcodes.W003"))
+    return found
+
+
+@register
+def check_bind(**_: Any) -> list[CheckMessage]:
+    """The port has a setting of its own."""
+    is_valid = not settings.BIND or _is_interface(settings.BIND)
+    return _errors(
+        "giftcodes.E023",
+        [] if is_valid else [f"BIND is {settings.BIND!r}, which is not an IP address or a name."],
+        hint="It looks like 127.0.0.1, 0.0.0.0 or ::. Write the port into PORT.",
+    )
+
+
+def _is_interface(text: str) -> bool:
+    try:
+        ip_address(text.removeprefix("[").removesuffix("]"))
+    except ValueError:
+        return bool(re.fullmatch(r"[A-Za-z0-9_.-]+", text))
+    return True
+
+
+@register
+def check_channel_schemes(**_: Any) -> list[CheckMessage]:
+    """With a misspelled scheme, the channel that needs the scheme would be refused."""
+    return _errors(
+        "giftcodes.E022",
+        (
+            f"CHANNEL_SCHEMES has the entry {name!r}, which Apprise does not know."
+            for name in unknown_schemes(settings.CHANNEL_SCHEMES)
+        ),
+        hint=(
+            "Write the schemes of Apprise's services without ://, separated by commas, such as "
+            "signal,whatsapp. Apprise's wiki lists them: https://github.com/caronc/apprise/wiki."
+        ),
     )
 
 
@@ -337,9 +470,7 @@ def check_directories(**_: Any) -> list[CheckMessage]:
 
 
 def _has_place_for_id(url: str) -> bool:
+    if not _is_web_address(url):
+        return False
     parts = urlsplit(url)
-    return (
-        parts.scheme in ("http", "https")
-        and bool(parts.hostname)
-        and ID_PLACEHOLDER in parts.path + parts.query
-    )
+    return ID_PLACEHOLDER in parts.path + parts.query

@@ -118,9 +118,23 @@ def _check_port(ports: str) -> None:
 
 
 def _encoded(account: str) -> str:
-    """Return the user and the password with every reserved character percent-encoded."""
+    """Return the user and the password with every reserved character percent-encoded.
+
+    A `%` without two hexadecimal digits after it stands for itself.
+
+    Raises:
+        SettingError: an encoded character is not UTF-8.
+    """
     parts = account.split(":", 1)
-    return ":".join(quote(unquote(part), safe="") for part in parts)
+    try:
+        return ":".join(quote(unquote(part, errors="strict"), safe="") for part in parts)
+    except UnicodeDecodeError:
+        # The error is not chained, because it contains the password.
+        problem = (
+            "DATABASE_URL: the user or the password has an encoded character that is not UTF-8. "
+            "Write % as %25."
+        )
+    raise SettingError(problem)
 
 
 def _django_option(name: str, value: str) -> dict[str, Any]:

@@ -41,6 +41,9 @@ THIS_MACHINE = {"localhost", "127.0.0.1", "[::1]"}
 ENCRYPTION_KEYS = env.list("ENCRYPTION_KEYS", default=[])
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=sorted(THIS_MACHINE))
 CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
+# `make up` reads these two before Django's settings. Here they are only checked.
+BIND = env.str("BIND", default="").strip()
+PORT = env.int("PORT", default=8000, least=1, most=65_535)
 ROOT_URLCONF = "redeemer.urls"
 WSGI_APPLICATION = "redeemer.wsgi.application"
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
@@ -161,8 +164,8 @@ UNFOLD = {
 }
 
 # --- Database: PostgreSQL only --------------------------------------------------------------------
-REDEEM_THREADS = env.int("REDEEM_THREADS", default=8)
-CONTROL_THREADS = env.int("CONTROL_THREADS", default=4)
+REDEEM_THREADS = env.int("REDEEM_THREADS", default=8, least=1, most=1000)
+CONTROL_THREADS = env.int("CONTROL_THREADS", default=4, least=1, most=1000)
 
 #: Django's engine with our additions for each connection (redeemer/postgresql/base.py).
 _ENGINE = "redeemer.postgresql"
@@ -340,7 +343,7 @@ AUTHENTICATION_BACKENDS = [
     "django.contrib.auth.backends.ModelBackend",
 ]
 #: The number of our proxies in front of the site, each of which appends to X-Forwarded-For.
-PROXIES = env.int("PROXIES", default=1 if HTTPS else 0)
+PROXIES = env.int("PROXIES", default=1 if HTTPS else 0, least=0, most=20)
 AXES_HANDLER = "redeemer.logins.LoginHandler"
 AXES_CLIENT_IP_CALLABLE = "redeemer.security.lockout_address"
 AXES_LOCKOUT_CALLABLE = "redeemer.security.locked_out"

@@ -23,6 +23,7 @@ from redeemer.environment import SettingError
             {"user": "u", "password": "p@s/s#w%", "host": "h", "dbname": "db"},
         ),
         ("postgres://u:$a*b@h/db", {"password": "$a*b"}),
+        ("postgres://u:p%zz%40@h/db", {"password": "p%zz@"}),
         ("postgres://u@[::1]:5/db", {"host": "::1", "port": "5"}),
         ("postgres://h1:1,h2:2/db", {"host": "h1,h2", "port": "1,2"}),
         (
@@ -50,6 +51,7 @@ def test_a_url_is_read(url: str, found: dict[str, str]) -> None:
         "postgres://u:hu?hush@h/db",
         "postgres://u:hush@[::1/db",
         "postgres://u:p@h/db?host=%zzhush",
+        "postgres://u:hush%ff@h/db",
     ],
 )
 def test_an_invalid_url_is_one_line_without_the_password(url: str) -> None:

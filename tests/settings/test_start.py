@@ -74,6 +74,8 @@ BAD = [
     (f"LOG_LEVEL={HUSH}\n", ("LOG_LEVEL must be one of",)),
     (f"REDEEM_THREADS={HUSH}\n", ("REDEEM_THREADS must be a whole number",)),
     (f"HTTPS={HUSH}\n", ("HTTPS must be 1 (yes) or 0 (no).",)),
+    ("PROXIES=-1\n", ("PROXIES must be a whole number from 0 to 20.",)),
+    ("PORT=99999\n", ("PORT must be a whole number from 1 to 65535.",)),
     (f"TIME_ZONE={HUSH}\n", ("TIME_ZONE must be",)),
     (f"DATABASE_URL=mysql://u:{HUSH}@h/db\n", ("DATABASE_URL must be a postgres:// address",)),
     (f"DATABASE_URL=postgres://u:{HUSH}@h:x/db\n", ("DATABASE_URL: the port",)),
@@ -94,7 +96,7 @@ def test_a_setting_that_cannot_be_read_is_one_line_for_every_command(
     assert done.stdout == ""
 
 
-@pytest.mark.parametrize(("text", "words"), BAD[:2] + BAD[3:4] + BAD[6:])
+@pytest.mark.parametrize(("text", "words"), BAD[:2] + BAD[3:4] + BAD[6:7] + BAD[8:])
 def test_a_setting_that_cannot_be_read_is_one_line_for_make_up(
     copy: Copy, text: str, words: tuple[str, ...]
 ) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from giftcodes.clients.channels.apprise import AppriseClient
+from giftcodes.clients.channels.apprise import AppriseClient, unknown_schemes
 from giftcodes.clients.channels.base import (
     PRIVATE_HOST,
     STRICT_RULES,
@@ -29,6 +29,7 @@ __all__ = [
     "channel_client_for",
     "check_host",
     "shortened",
+    "unknown_schemes",
 ]
 
 

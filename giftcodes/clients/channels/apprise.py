@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 import queue
 import threading
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from giftcodes.clients.channels.apprise_http import noted_answers, take_over
@@ -165,6 +166,19 @@ def _plugin(address: str, service: Service, *, seconds: float) -> Any:
         )
         raise BadAddressError(message)
     return plugin
+
+
+def unknown_schemes(names: Iterable[str]) -> list[str]:
+    """Return those of the schemes that Apprise does not know. If it is not installed, none."""
+    wanted = list(names)
+    if not wanted:
+        return []
+    try:
+        from apprise.manager_plugins import NotificationManager
+    except ImportError:
+        return []
+    known = NotificationManager().schemas()  # type: ignore[no-untyped-call]
+    return [name for name in wanted if name.strip().lower().removesuffix("://") not in known]
 
 
 def _arguments(message: Message, markup: Markup) -> dict[str, str]:

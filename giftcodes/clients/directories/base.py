@@ -12,7 +12,7 @@ from enum import StrEnum
 from typing import Protocol
 
 from giftcodes.clients.http import ExchangeError, Response, Transport, Truncation
-from giftcodes.clients.http.headers import retry_after_seconds
+from giftcodes.clients.http.headers import is_sendable_key, retry_after_seconds
 from giftcodes.clients.http.redactor import Redactor
 from giftcodes.domain.text import one_line
 
@@ -107,7 +107,7 @@ def _request(
             "The player ID has characters other than digits, so it is not looked up. Correct it."
         )
     key = config.directory_key
-    if not (key.isascii() and key.isprintable() and key == key.strip()):
+    if not is_sendable_key(key):
         complaint = "The directory's key has characters that no header can carry."
         return DirectoryAnswer(
             LookupStatus.KEY_REFUSED, error=f"{complaint} {_check(config, 'DIRECTORY_KEY')}"

@@ -11,7 +11,7 @@ from enum import StrEnum
 from typing import Any, Protocol
 
 from giftcodes.clients.http import NoAnswerError, NotSentError, Response, Transport, Truncation
-from giftcodes.clients.http.headers import retry_after_seconds, sendable
+from giftcodes.clients.http.headers import is_sendable_key, retry_after_seconds, sendable
 from giftcodes.clients.http.redactor import Redactor
 from giftcodes.domain.text import one_line
 
@@ -181,7 +181,7 @@ def _request(
     before: FeedReading,
     hide: Redactor,
 ) -> FeedReading:
-    if not _key_is_sendable(config.feed_key):
+    if not is_sendable_key(config.feed_key):
         complaint = "The feed's key has characters that no header can carry."
         return replace(before, error=f"{complaint} {_check(config, 'FEED_KEY')}")
     try:
@@ -206,10 +206,6 @@ def _request(
             retry_after_seconds=retry_after_seconds(response.headers),
         )
     return _reading(response, listing)
-
-
-def _key_is_sendable(key: str) -> bool:
-    return key.isascii() and key.isprintable() and key == key.strip()
 
 
 def _headers(config: FeedConfig, reading: FeedReading) -> dict[str, str]:

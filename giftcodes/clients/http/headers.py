@@ -19,6 +19,11 @@ _UNIX_SECONDS_FROM = 1e9
 _UNIX_MILLISECONDS_FROM = 1e12
 
 
+def is_sendable_key(key: str) -> bool:
+    """Return whether a header can carry a key unchanged."""
+    return key.isascii() and key.isprintable() and key == key.strip()
+
+
 def count(headers: Mapping[str, str], name: str) -> int | None:
     """Return a header's value if it is a whole number of at most nine digits, else None."""
     match = re.fullmatch(r"[0-9]{1,9}", headers.get(name, "").strip())
