@@ -24,7 +24,7 @@ from giftcodes.admin.common import scope
 from giftcodes.admin.common.confirmation import log
 from giftcodes.admin.common.html import list_link, list_url
 from giftcodes.admin.members import import_rows
-from giftcodes.admin.members.import_rows import ROWS_OF_PAGE, Rows
+from giftcodes.admin.members.import_rows import ROWS_OF_PAGE, Row, Rows
 from giftcodes.domain.numbers import row_id
 from giftcodes.models import Guild, Member, MemberImport, Source
 from giftcodes.models.guild import GuildFullError
