@@ -32,7 +32,7 @@ _ADD = "admin:giftcodes_invitation_add"
 def _groups(db: None) -> None:
     """The groups of the migrations. Tests that empty the tables remove them."""
     importlib.import_module("giftcodes.migrations.0005_roles").seed(apps, None)
-    importlib.import_module("giftcodes.migrations.0029_p5").grant(apps, None)
+    importlib.import_module("giftcodes.migrations.0032_invitations").grant(apps, None)
 
 
 @pytest.fixture

@@ -45,7 +45,7 @@ class Guilds:
 @pytest.fixture
 def guilds(db: None) -> Guilds:
     importlib.import_module("giftcodes.migrations.0005_roles").seed(apps, None)
-    importlib.import_module("giftcodes.migrations.0029_p5").grant(apps, None)
+    importlib.import_module("giftcodes.migrations.0032_invitations").grant(apps, None)
     wolves, strangers = guild("Wolves", automatic=True), guild("Strangers", automatic=True)
     member(wolves, "200"), member(strangers, "777000111")
     return Guilds(wolves, strangers)

@@ -49,7 +49,7 @@ from tests.factories import gift_code, guild, member
 
 migration = importlib.import_module("giftcodes.migrations.0005_roles")
 imports_migration = importlib.import_module("giftcodes.migrations.0010_see_imports")
-officers_migration = importlib.import_module("giftcodes.migrations.0029_p5")
+officers_migration = importlib.import_module("giftcodes.migrations.0032_invitations")
 directories_migration = importlib.import_module("giftcodes.migrations.0018_directory_schedule")
 #: Names and player IDs that an officer of Wolves must never see.
 STRANGE = (

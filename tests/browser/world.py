@@ -151,7 +151,7 @@ def _close(code: GiftCode, now: dt.datetime) -> None:
 def _officer(guild: Guild) -> User:
     """A user who sees one guild. An earlier test may have emptied the tables of the migration."""
     importlib.import_module("giftcodes.migrations.0005_roles").seed(apps, None)
-    importlib.import_module("giftcodes.migrations.0029_p5").grant(apps, None)
+    importlib.import_module("giftcodes.migrations.0032_invitations").grant(apps, None)
     officer = User.objects.create_user("amber", is_staff=True, first_name="Amber")
     officer.groups.add(Group.objects.get(name="Guild officers"))
     guild.officers.add(officer)

@@ -13,7 +13,7 @@ from giftcodes.models import Guild
 from giftcodes.models.roles import OFFICERS, VIEWERS
 
 #: The migrations that give the roles their permissions. Tests that empty the tables remove them.
-_SEEDS = (("0005_roles", "seed"), ("0010_see_imports", "let_see"), ("0029_p5", "grant"))
+_SEEDS = (("0005_roles", "seed"), ("0010_see_imports", "let_see"), ("0032_invitations", "grant"))
 
 
 @dataclass(frozen=True, slots=True)

@@ -59,7 +59,7 @@ _SEEDS = (
     ("giftcodes.migrations.0005_roles", "seed"),
     ("giftcodes.migrations.0010_see_imports", "let_see"),
     ("giftcodes.migrations.0018_directory_schedule", "let_see"),
-    ("giftcodes.migrations.0029_p5", "grant"),
+    ("giftcodes.migrations.0032_invitations", "grant"),
 )
 
 

@@ -24,7 +24,7 @@ from giftcodes.admin.common import scope
 from giftcodes.admin.common.confirmation import log
 from giftcodes.admin.common.html import list_link, list_url
 from giftcodes.admin.members import import_rows
-from giftcodes.admin.members.import_rows import ROWS_OF_PAGE, Rows
+from giftcodes.admin.members.import_rows import ROWS_OF_PAGE, Row, Rows
 from giftcodes.domain.numbers import row_id
 from giftcodes.models import Guild, Member, MemberImport, Source
 from giftcodes.models.guild import GuildFullError
@@ -36,7 +36,7 @@ from giftcodes.roster import (
     review_of,
     text_of,
 )
-from giftcodes.services.imports import import_members, summary
+from giftcodes.services.imports import ImportResult, import_members, summary
 
 if TYPE_CHECKING:
     from django.db.models import QuerySet
@@ -280,6 +280,28 @@ def _shown(request: HttpRequest, guild: Guild, rows: Rows) -> dict[str, Any]:
         # number to find out whether a player is a member anywhere.
         "elsewhere": others.exclude(guild=guild).values("player_id").distinct().count(),
     }
+
+
+def _section(
+    title: Any, name: str, rows: Rows, shown: list[Row], *verdicts: Verdict
+) -> dict[str, Any]:
+    of_all = rows.of(*verdicts)
+    return {
+        "title": title,
+        "name": name,
+        "number": len(of_all),
+        "page": rows.page_of(of_all[0]) if of_all else 1,
+        "rows": [row for row in shown if row.line.verdict in verdicts],
+    }
+
+
+def _focused(rows: Rows, shown: list[Row]) -> str:
+    """The name of the field that gets the focus: of the first row that needs a look."""
+    wrong = [row for row in shown if row.is_used and row.error]
+    unsure = [row for row in shown if row.line.verdict is Verdict.UNSURE and not row.is_used]
+    for row in [*wrong, *unsure]:
+        return f"{row.key}.{row.doubtful or 'player_id'}"
+    return "" if rows.wrong else "apply"
 
 
 def _log_opted_out(request: HttpRequest, guild: Guild, result: ImportResult) -> None:
