@@ -135,6 +135,7 @@ def _must_wait(link: JoinLink, guild: Guild, wish: Wish) -> bool:
         or guild.members.filter(player_id=wish.player_id).exists()
         or _has_opted_out(guild, wish.player_id)
         or _joined_lately(guild) >= MOST_JOINS_IN_AN_HOUR
+        or not guild.room()
     )
 
 
@@ -207,11 +208,13 @@ class Decision:
         refused: how many requests were deleted.
         opted_out: the requests of players who once opted out. They still wait, because only an
             administrator may end an opt-out.
+        without_room: the requests of players for whom the guild has no room. They still wait.
     """
 
     approved: list[Member] = field(default_factory=list)
     refused: int = 0
     opted_out: list[JoinRequest] = field(default_factory=list)
+    without_room: list[JoinRequest] = field(default_factory=list)
 
 
 @transaction.atomic
@@ -238,6 +241,10 @@ def approve(
     decision = Decision()
     for request in _waiting(guild, request_ids):
         if request.player_id in {member.player_id for member in decision.approved}:
+            continue
+        is_active = guild.members.filter(player_id=request.player_id, active=True).exists()
+        if not is_active and not guild.room():
+            decision.without_room.append(request)
             continue
         if _has_opted_out(guild, request.player_id):
             if not may_end_opt_outs:

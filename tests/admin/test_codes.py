@@ -11,7 +11,15 @@ from django.utils import timezone
 
 from giftcodes.admin.codes.code_form import GiftCodeForm
 from giftcodes.clients.feeds import PublishedCode
-from giftcodes.models import Attempt, CodeState, GiftCode, Redemption, RedemptionEvent, Source
+from giftcodes.models import (
+    Attempt,
+    CodeState,
+    GiftCode,
+    Redemption,
+    RedemptionEvent,
+    RunRequest,
+    Source,
+)
 from giftcodes.pipeline.poll import FeedLineKind, decide
 from tests.admin.conftest import Browser, TaskQueue, address, errors, messages_of
 from tests.admin.past import attempt, redemption
@@ -269,8 +277,9 @@ def test_many_redemptions_are_handed_to_the_workers(
             "are refused.",
         )
     ]
-    assert sorted(task_queue.arguments("redeem")) == sorted(
-        [row.pk, code.pk, "admin", admin_user.pk] for row in guilds
+    assert task_queue.enqueued == [("start_requested", [])]
+    assert sorted(RunRequest.objects.values_list("guild", "gift_code", "user")) == sorted(
+        (row.pk, code.pk, admin_user.pk) for row in guilds
     )
     assert not Redemption.objects.exists()
 

@@ -93,6 +93,29 @@ def test_a_leaver_comes_back_with_what_was_entered(wolves: Guild, officer: User)
     assert (anna.nickname, anna.realm, anna.active) == ("Anna", 1043, True)
 
 
+def test_a_player_waits_while_the_guild_has_no_room(
+    wolves: Guild, officer: User, settings: Any
+) -> None:
+    settings.MEMBERS_PER_GUILD = 2
+    member(wolves, BRAM)
+    link = joining.make_join_link(wolves.pk)
+    link.needs_approval = False
+    link.save()
+    joining.ask_to_join(link, Wish(ANNA, "Anna", 1042))
+    assert wolves.members.count() == 2
+
+    cora, of_member = ask(wolves, "300000003"), ask(wolves, BRAM)
+    decision = approve(wolves, cora, of_member, by=officer)
+
+    assert decision.without_room == [cora]
+    assert [one.player_id for one in decision.approved] == [BRAM]
+    assert JoinRequest.objects.get() == cora
+    assert wolves.members.count() == 2
+
+    settings.MEMBERS_PER_GUILD = 3
+    assert approve(wolves, cora, by=officer).approved
+
+
 def test_of_two_requests_for_a_player_one_is_approved(wolves: Guild, officer: User) -> None:
     right, wrong = ask(wolves), ask(wolves, nickname="Impostor")
     other = ask(wolves, BRAM)

@@ -238,7 +238,9 @@ def _approve(request: HttpRequest, guild: Guild) -> None:
             "These players asked earlier to be left out, so only an administrator can approve: %s."
         )
         messages.warning(request, words % ", ".join(str(one) for one in decision.opted_out))
-    if not number and not decision.opted_out:
+    if more := len(decision.without_room):
+        messages.warning(request, guild.full_words(more=more, room=guild.room()))
+    if not number and not decision.opted_out and not decision.without_room:
         messages.info(request, _NONE_CHOSEN)
 
 
