@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from io import BytesIO
 from typing import Any
 
 from django.http import parse_cookie
@@ -117,6 +118,31 @@ def max_body_bytes(path: str) -> int:
     return _FORM_BYTES if path.startswith(_ADMIN) else BODY_BYTES_IN_MEMORY
 
 
+class _Discarded:
+    """Receives a body without keeping it, because a browser reads the response only after it."""
+
+    error = None
+
+    def __init__(self, byte_count: int) -> None:
+        self._left = byte_count
+
+    @property
+    def completed(self) -> bool:
+        return self._left <= 0
+
+    def received(self, data: bytes) -> int:
+        """Return how many of the bytes belong to the body."""
+        used = min(len(data), self._left)
+        self._left -= used
+        return used
+
+    def getbuf(self) -> BytesIO:
+        return BytesIO()
+
+    def __len__(self) -> int:
+        return 0
+
+
 class Request(HTTPRequestParser):  # type: ignore[misc] # Untyped.
     """A request whose body is refused if it is too long, has no length, or finds no space.
 
@@ -125,6 +151,8 @@ class Request(HTTPRequestParser):  # type: ignore[misc] # Untyped.
 
     completed: bool
     content_length: int
+    body_rcv: Any
+    expect_continue: bool
 
     def __init__(self, server: Any, peer: str, adjustments: Any) -> None:
         """Create the parser for one request.
@@ -143,13 +171,13 @@ class Request(HTTPRequestParser):  # type: ignore[misc] # Untyped.
     def received(self, data: bytes) -> int:
         """Read the next part of the request, and return how many of its bytes were used.
 
-        The rest of a body that finds no space is not read.
+        The rest of a body that finds no space is not kept.
         """
         if self.headers_finished and not self.completed and self.body_is_large:
             arrived = min(self.body_bytes_received + len(data), self.content_length)
             if error := self._reserve(arrived):
-                self.error, self.completed = error, True
-                return len(data)
+                self.body_rcv.getbuf().close()
+                self._discard_body(error, self.content_length - self.body_bytes_received)
         return int(super().received(data))
 
     def parse_header(self, header_plus: bytes) -> None:
@@ -160,10 +188,20 @@ class Request(HTTPRequestParser):  # type: ignore[misc] # Untyped.
                 self.headers.get("X_FORWARDED_FOR", ""), self._peer, proxies=self._rules.proxies
             )
         )
-        if error := self._refusal():
-            self.error, self.completed, self.expect_continue = error, True, False
-            # Waitress would replace the error because of the length.
-            self.content_length = 0
+        error = self._refusal()
+        if error is None:
+            return
+        if isinstance(error, _Forbidden | _Full) and not self.expect_continue:
+            self._discard_body(error, self.content_length)
+            return
+        self.error, self.completed, self.expect_continue = error, True, False
+        # Waitress would replace the error because of the length.
+        self.content_length = 0
+
+    def _discard_body(self, error: BadRequest, byte_count: int) -> None:
+        """Respond with an error when the rest of the body has arrived, and keep none of it."""
+        self.error, self.body_rcv = error, _Discarded(byte_count)
+        self.content_length = self.reserved_bytes = 0
 
     @property
     def _rules(self) -> BodyRules:

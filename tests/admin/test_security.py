@@ -433,7 +433,8 @@ def test_the_answer_reaches_a_browser_that_is_still_sending(site: int) -> None:
     body = b"notes=" + b"x" * 12_000_000
     head = (
         "POST /admin/import/ HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n"
-        f"Cookie: csrftoken={'a' * 32}\r\nContent-Type: application/x-www-form-urlencoded\r\n"
+        f"Cookie: csrftoken={'a' * 32}; sessionid=x\r\n"
+        "Content-Type: application/x-www-form-urlencoded\r\n"
         f"Content-Length: {len(body)}\r\n\r\n"
     )
     with socket.create_connection(("127.0.0.1", site), timeout=PATIENCE_SECONDS) as browser:

@@ -292,15 +292,18 @@ def sent(site: Site, byte_count: int, *more: str, source: str = "127.0.0.1") -> 
 
 
 def refusal(site: Site, request: bytes, source: str = "127.0.0.1") -> bytes:
-    """The response to the header of a request, whose body is not sent. Empty if none comes."""
+    """The response to the header of a request, whose client waits before it sends the body."""
     with site.connect(source) as connection:
-        connection.sendall(request)
-        return connection.recv(65_536)
+        connection.sendall(request.replace(b"\r\n\r\n", b"\r\nExpect: 100-continue\r\n\r\n"))
+        answer = connection.recv(65_536)
+        while not answer.startswith(b"HTTP/1.1 100 ") and (part := connection.recv(65_536)):
+            answer += part
+        return answer
 
 
 def is_accepted(site: Site, length: int, *more: str, source: str = "127.0.0.1") -> bool:
     """Whether the server asks for the body of a list."""
-    answer = refusal(site, a_list(length, *more, "Expect: 100-continue"), source)
+    answer = refusal(site, a_list(length, *more), source)
     return answer.startswith(b"HTTP/1.1 100 ")
 
 
@@ -359,6 +362,8 @@ def test_a_body_is_refused_while_it_arrives_if_others_have_used_the_space(
 
     for connection in receiving[1:]:
         connection.sendall(b"x" * 300_000)
+    # A browser reads the response only when it has sent the whole body.
+    receiving[-1].sendall(b"x" * 600_000)
     assert b" 503 " in receiving[-1].recv(65_536)
 
     for connection in receiving:
@@ -385,12 +390,30 @@ def test_without_a_session_no_body_that_needs_a_file_is_read(
     site: Site, path: str, cookie: str
 ) -> None:
     head = f"POST {path} HTTP/1.1\r\nHost: x\r\n{cookie}Connection: close\r\n"
+    length = "Content-Length: 3000000\r\n"
 
-    answer = raw(site, f"{head}Content-Length: 65537\r\n\r\n".encode())
+    waits = raw(site, f"{head}{length}Expect: 100-continue\r\n\r\n".encode())
+    sends = raw(site, f"{head}{length}\r\n".encode() + b"x" * 3_000_000)
 
-    assert answer.startswith(b"HTTP/1.1 403 ")
-    assert b"Log in, and send this again." in answer
+    for answer in (waits, sends):
+        assert answer.startswith(b"HTTP/1.1 403 ")
+        assert b"Log in, and send this again." in answer
     assert site.ask(path, method="POST", body=b"x" * 65_536)[0] == 200
+
+
+def test_bodies_without_a_session_take_no_space(start: Callable[..., Site]) -> None:
+    """They are not kept while they arrive."""
+    site = start("small")
+    head = b"POST /admin/import/ HTTP/1.1\r\nHost: x\r\nContent-Length: 3000000\r\n\r\n"
+    sending = [site.connect() for _ in range(4)]
+    for connection in sending:
+        connection.sendall(head + b"x" * 2_000_000)
+
+    body = b"x" * 800_000
+    assert site.ask("/admin/import/", method="POST", body=body, Cookie="sessionid=x")[0] == 200
+
+    for connection in sending:
+        connection.close()
 
 
 @pytest.mark.parametrize("length", [16_000_001, 10**30])
