@@ -34,7 +34,8 @@ _PLAYER_BYTES = 8_192
 MAX_BYTES_OF_ALL = 128_000_000
 #: The part of it that the requests of one client may use together: two of the longest lists.
 MAX_BYTES_OF_CLIENT = 32_000_000
-#: A body takes disk space in blocks of this size, so that the sum is not counted for every packet.
+#: Disk space is reserved for a body in blocks of this size. So the total of all bodies need not be
+#: added up for every packet.
 _BLOCK_BYTES = 262_144
 
 _ADMIN = "/admin/"
@@ -108,8 +109,7 @@ def max_body_bytes(path: str) -> int:
     """Return the size limit for the body of a request, in bytes.
 
     Args:
-        path: the path of the request as Django gets it, without the query. Outside the admin, the
-            limit is the same as for the login page.
+        path: the path of the request as Django gets it, without the query.
     """
     if path in _PAGES:
         return _PAGES[path]

@@ -1,7 +1,7 @@
 """The pages that say what went wrong, and what to do.
 
-A person who is logged in sees most of them inside the frame of the site. The others need neither
-the database nor another template, because they also explain that these fail.
+A person who is logged in sees most of them inside the frame of the site. The others use neither the
+database nor a second template, because they must also work when the database or a template fails.
 """
 
 from __future__ import annotations
@@ -117,7 +117,7 @@ def forbidden(request: HttpRequest, exception: Exception) -> HttpResponse:  # no
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
     """Answer a form with too much data, an unusable filter or host, or any other bad request.
 
-    The line in the log about the end of the request gets the reason.
+    The reason is added to the log line that is written when the request ends.
     """
     if "request_id" in structlog.contextvars.get_contextvars():
         structlog.contextvars.bind_contextvars(reason=one_line(str(exception), _REASON_LENGTH))
@@ -286,7 +286,7 @@ def no_database(request: HttpRequest) -> HttpResponse:
 
 
 def too_slow(request: HttpRequest) -> HttpResponse:
-    """Answer a request one of whose statements the database cancelled, and log it."""
+    """Answer a request in which the database cancelled a statement, and log the cancellation."""
     log_lines.warning("⏱ A page was given up: its statement took too long.", path=request.path)
     sentences = [
         _(
@@ -332,7 +332,7 @@ def _framed(request: HttpRequest, trouble: Trouble) -> HttpResponse:
 
 
 def plain(request: HttpRequest, trouble: Trouble) -> HttpResponse:
-    """Explain it on a page of its own, without a statement and without another template."""
+    """Return a standalone page that needs no database query and no second template."""
     again = request.get_full_path() if trouble.can_reload and request.method == "GET" else ""
     try:
         text: str = loader.render_to_string(

@@ -41,8 +41,8 @@ class Preview:
         members: the guild's members for whom codes may be redeemed.
         requests: the number of members for whom a request would be sent. No request is sent if the
             player has the code, or if a request for it is under way.
-        outlook: the outlook if this run and the others in the preview began now. If the run is in
-            the queue already, it is the outlook of that run.
+        outlook: the outlook as if this run and the others in the preview began now. For a run that
+            is in the queue already, its outlook there.
         is_running: whether the run has been started already. Another start would be refused.
         having: the number of members whose player has the code, in this guild or another one.
         elsewhere: the number of members for whom another guild in the preview sends the request.
@@ -119,8 +119,8 @@ def _forecast_with(rows: list[_CostRow]) -> dict[int, Outlook]:
             )
     outlooks: dict[int, Outlook] = {}
     for provider, queue in queues.items():
-        # The sort is stable, so of runs of equal rank, the new ones come first. This is right,
-        # because no new run has sent a request yet.
+        # Runs of equal rank take turns, and a run that was never served goes first. The sort is
+        # stable, so the new runs come before queued runs of the same rank, as in dispatch.
         runs = sorted([*new[provider], *queue.runs], key=lambda run: run.rank)
         outlooks |= forecast(queue.pace, runs)
     return outlooks

@@ -27,7 +27,7 @@ KNOWN_WORDS = _("added in the meantime")
 
 
 def _is_known() -> Exists:
-    """A condition for proposals of a code that is there in this spelling."""
+    """A condition: there is already a gift code with exactly the proposed spelling."""
     known = GiftCode.objects.filter(provider=OuterRef("provider"), code=OuterRef("code"))
     return Exists(known)
 

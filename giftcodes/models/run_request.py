@@ -66,9 +66,9 @@ class RunRequestQuerySet(models.QuerySet["RunRequest"]):
 
 
 class RunRequest(models.Model):
-    """A guild and a code whose run a person requested. It is deleted when the run was started.
+    """A guild and a code whose run a person requested.
 
-    It is deleted also if the start was refused.
+    The row is deleted once the run has been started or the start has been refused.
     """
 
     guild = models.ForeignKey(Guild, on_delete=models.CASCADE, related_name="+")

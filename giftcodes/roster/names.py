@@ -7,7 +7,7 @@ import re
 from giftcodes.roster.masks import MASK
 from giftcodes.roster.player_ids import LABEL_BEFORE
 
-#: What people write before a name, and what is no part of it.
+#: Labels that people write before a name, and that are not part of it.
 _NAME_LABEL = re.compile(
     r"\A(?:player[\s_-]?name|nick(?:name)?|name|ign|player|member|spieler|имя|игрок)\s?[:=]\s*",
     re.IGNORECASE,
@@ -25,7 +25,7 @@ _BARE = re.compile(r"\A[([]?([0-9]{3,4})[)\]]?\Z")
 _NUMBER = re.compile(r"\A[([]?[0-9]+(?:[.,'’ ][0-9]+)*[)\].:]?\Z")
 _CELLS = re.compile(r"\t|[|;]|\s{2,}")
 _BARE_AFTER = re.compile(r"\A(.*?\w.*?)[\s,;|/–—-]+[([]?([0-9]{3,4})[)\]]?\Z")
-#: Words that people write beside their ID. A name of nothing else is none.
+#: Words that people write beside their ID. A piece that has no other words is not a name.
 _FILLERS = frozenset(
     word
     for words in (
@@ -39,7 +39,8 @@ _FILLERS = frozenset(
 _WORD = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)?|[0-9]\w*")
 #: A name that is longer, or has more words, may be a sentence.
 _MOST_CHARACTERS, _MOST_WORDS = 30, 4
-#: More characters of a piece are not looked at: it is no name, and trimming it would take long.
+#: Only this many characters of a piece are read. A longer piece is not a name, and trimming it would
+#: be slow.
 _MOST_OF_PIECE = 200
 
 
@@ -71,7 +72,9 @@ def is_rank(piece: str) -> bool:
 
 
 def without_numbers(piece: str) -> tuple[str, str]:
-    """A piece without its cells that are only a rank or a number, and a number that may be a realm.
+    """Return the piece without cells that are only a rank or a number, and a number for the realm.
+
+    The number, which may be a realm, is an empty text if there is none.
 
     Args:
         piece: what is before or after a player ID. Tabs, bars, semicolons or several spaces divide
@@ -111,7 +114,7 @@ def _trimmed(text: str) -> str:
 
 
 def _without_pair(text: str) -> str:
-    """Without the quotation marks, brackets or formats around the text or open at its ends."""
+    """Remove a pair of quotes, brackets or format signs around the text, and an unpaired one."""
     for sign in _FORMATS:
         if len(text) > 2 * len(sign) and text.startswith(sign) and text.endswith(sign):
             return text[len(sign) : -len(sign)]

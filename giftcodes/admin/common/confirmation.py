@@ -89,7 +89,7 @@ def confirmation_page(
 
 
 def log(request: HttpRequest, rows: Sequence[Model], words: str) -> None:
-    """Add what a person did to the history of each of these rows, which all belong to one model."""
+    """Record in the history of each row what a person did. All rows must belong to one model."""
     assert request.user.pk is not None  # The site requires a login.
     if rows:
         LogEntry.objects.log_actions(request.user.pk, rows, CHANGE, words)
