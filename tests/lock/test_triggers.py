@@ -105,5 +105,5 @@ def test_redeem_now_pressed_twice_at_the_same_moment_runs_once_and_tells_the_oth
         ("locked", officer.pk),
         ("refused", officer.pk),
     ]
-    words = "Auto-redeem already in progress for guild Wolves with code FROST, skipping duplicate"
+    words = "FROST for Wolves is running already"
     assert sorted(words in page for page in pages) == [False, True]

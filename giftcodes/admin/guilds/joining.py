@@ -27,7 +27,7 @@ from giftcodes.admin.common import scope
 from giftcodes.admin.common.back import page_before
 from giftcodes.admin.common.confirmation import log
 from giftcodes.admin.common.html import link
-from giftcodes.admin.members.player_page import may_open as may_end_opt_outs
+from giftcodes.admin.members.player_page import may_do_all as may_end_opt_outs
 from giftcodes.domain.numbers import row_id
 from giftcodes.models import Guild, JoinLink, OptOut, PublicPage
 from giftcodes.models.opted_out import player_hash
