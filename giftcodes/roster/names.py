@@ -39,8 +39,8 @@ _FILLERS = frozenset(
 _WORD = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)?|[0-9]\w*")
 #: A name that is longer, or has more words, may be a sentence.
 _MOST_CHARACTERS, _MOST_WORDS = 30, 4
-#: Only this many characters of a piece are read. A longer piece is not a name, and trimming it would
-#: be slow.
+#: Only this many characters of a piece are read. A longer piece is not a name, and trimming it
+#: would be slow.
 _MOST_OF_PIECE = 200
 
 
