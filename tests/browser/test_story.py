@@ -167,7 +167,7 @@ def _correct_one_and_see_it_settle(page: Page) -> None:
     expect(page.locator('[data-part="members"] .badge-needs_correction')).to_have_count(
         len(ASTRAY) - 1
     )
-    expect(page.get_by_text("46 of 47 have it")).to_be_visible()
+    expect(page.get_by_text("46 of 47 have it", exact=True)).to_be_visible()
     expect(page.locator('[data-part="state"] .badge.tone-attention')).to_be_visible()
     assert page.evaluate("window.neverReloaded") is True
 
