@@ -199,7 +199,9 @@ def _press_redeem_now_twice(page: Page, site: str) -> list[str]:
     )
     guild = next(link for link in links if "/guild/" in link).split("/")[-3]
     coverage = [f"{site}/admin/matrix/?guild={guild}", f"{site}/admin/matrix/csv/?guild={guild}"]
-    return [page.url, f"{site}{live}", *coverage, *links]
+    player = page.locator('[data-part="members"] a[href*="/player/"]').first.get_attribute("href")
+    member = f"{site}/admin/giftcodes/member/{str(player).split('/')[-2]}/change/"
+    return [page.url, f"{site}{live}", f"{site}{player}", member, *coverage, *links]
 
 
 def _make_an_officer_of_another_guild(page: Page, site: str) -> None:
