@@ -236,7 +236,7 @@ def buttons(browser: Browser, row: Redemption) -> list[str]:
     page = browser.client.get(address("redemption_change", row.pk)).content.decode()
     live = browser.client.get(reverse("admin:live_redemption", args=[row.pk])).json()
     found = re.findall(r'form="run-form" name="action" value="(\w+)"', page)
-    assert found == re.findall(r'name="action" value="(\w+)"', live["parts"]["actions"])
+    assert found == re.findall(r'name="action" value="(\w+)"', live["parts"]["run_buttons"])
     return found
 
 
@@ -319,3 +319,10 @@ def test_a_run_says_how_many_requests_of_others_come_before(browser: Browser) ->
     page = browser.open("redemption_changelist").content.decode()
 
     assert re.search(r"after [1-5] requests? of others", page)
+
+
+def test_the_list_offers_its_actions(browser: Browser) -> None:
+    redemption()
+    page = browser.open("redemption_changelist").content.decode()
+    assert 'name="index"' in page
+    assert '<option value="redeem_now">' in page

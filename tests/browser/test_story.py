@@ -166,7 +166,7 @@ def _correct_one_and_see_it_settle(page: Page) -> None:
     expect(page.locator('[data-part="members"] .badge-needs_correction')).to_have_count(
         len(ASTRAY) - 1
     )
-    expect(page.get_by_text("46 of 47 have it")).to_be_visible()
+    expect(page.get_by_text("46 of 47 have it", exact=True)).to_be_visible()
     expect(page.locator('[data-part="state"] .badge.tone-attention')).to_be_visible()
     assert page.evaluate("window.neverReloaded") is True
 
@@ -198,7 +198,9 @@ def _press_redeem_now_twice(page: Page, site: str) -> list[str]:
     )
     guild = next(link for link in links if "/guild/" in link).split("/")[-3]
     coverage = [f"{site}/admin/matrix/?guild={guild}", f"{site}/admin/matrix/csv/?guild={guild}"]
-    return [page.url, f"{site}{live}", *coverage, *links]
+    player = page.locator('[data-part="members"] a[href*="/player/"]').first.get_attribute("href")
+    member = f"{site}/admin/giftcodes/member/{str(player).split('/')[-2]}/change/"
+    return [page.url, f"{site}{live}", f"{site}{player}", member, *coverage, *links]
 
 
 def _make_an_officer_of_another_guild(page: Page, site: str) -> None:

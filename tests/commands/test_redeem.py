@@ -332,7 +332,7 @@ def test_a_request_under_way_ends_before_the_stop_takes_effect(world: World) -> 
         (("FROTS", "--guild", "Wolves"), "Did you mean: FROST?"),
         (("FROST", "--guild", "Cats"), "There is no guild “Cats”. There are: Wolves."),
         (("OTHER", "--guild", "Wolves"), "Code OTHER was never redeemed for guild Wolves"),
-        (("FROST", "--guild", "Wolves"), "does not run: it is finished."),
+        (("FROST", "--guild", "Wolves"), "There is nothing to stop: FROST for Wolves is finished."),
     ],
 )
 def test_what_cannot_be_stopped_says_why(world: World, words: tuple[Any, ...], reason: str) -> None:

@@ -301,7 +301,11 @@ def test_each_link_to_a_list_on_our_own_pages_opens(people: dict[str, Person]) -
     guild(members=1)
     client = people["administrator"].client
     found: dict[tuple[str, ...], str] = {}
-    addresses = [*crawl.lists(), *(page for row in crawl.rows() for page in crawl.pages_of(row))]
+    addresses = [
+        *crawl.lists(),
+        *(page for row in crawl.rows() for page in crawl.pages_of(row)),
+        *crawl.pages_of_players(Member.objects.all()),
+    ]
     for address, content in crawl.read(client, addresses).items():
         path = address.partition("?")[0]
         for link in re.findall(r'href="([^"]*\?[^"]*)"', content):

@@ -43,7 +43,7 @@ ATTEMPTS_SHOWN = 3
 
 _PARTS = {
     name: f"admin/giftcodes/redemption/{name}.html"
-    for name in ("actions", "state", "members", "journal")
+    for name in ("run_buttons", "state", "members", "journal")
 }
 #: The actions of `RedemptionAdmin` that are buttons here, with their labels.
 REDEEM_NOW = ("redeem_now", gettext_lazy("Redeem now"))
