@@ -457,7 +457,7 @@ def check_directories(**_: Any) -> list[CheckMessage]:
             )
         if config.directory_url and not _has_place_for_id(config.directory_url):
             found += _errors(
-                "giftcodes.E022",
+                "giftcodes.E020",
                 [f"{prefix}_URL is not the address of a player."],
                 hint=(
                     "It looks like https://host/players/{id}, with the word {id} in place of the "

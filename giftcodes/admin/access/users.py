@@ -114,8 +114,6 @@ class PersonForm(forms.ModelForm):  # type: ignore[type-arg]
 class PersonAdmin(Page):
     intro = _("Who may log in, and what each person sees and does.")
     form = PersonForm
-    # Django looks for templates of this name only for the models of our app.
-    change_list_template = "admin/giftcodes/change_list.html"
     change_form_template = "admin/giftcodes/user/change_form.html"
     list_display = ["username", "role_shown", "guilds_shown", "is_active", "last_login"]
     list_filter = ["is_active", "groups", "guilds"]
