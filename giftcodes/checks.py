@@ -250,7 +250,7 @@ def check_hosts(**_: Any) -> list[CheckMessage]:
 @register
 def check_bind(**_: Any) -> list[CheckMessage]:
     """The port has a setting of its own."""
-    is_valid = not settings.BIND or _is_interface(settings.BIND)
+    is_valid = _is_interface(settings.BIND)
     return _errors(
         "giftcodes.E023",
         [] if is_valid else [f"BIND is {settings.BIND!r}, which is not an IP address or a name."],

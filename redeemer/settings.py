@@ -42,7 +42,7 @@ ENCRYPTION_KEYS = env.list("ENCRYPTION_KEYS", default=[])
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=sorted(THIS_MACHINE))
 CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
 # `make up` reads these two before Django's settings. Here they are only checked.
-BIND = env.str("BIND", default="").strip()
+BIND = env.str("BIND", default="").strip() or "127.0.0.1"
 PORT = env.int("PORT", default=8000, least=1, most=65_535)
 ROOT_URLCONF = "redeemer.urls"
 WSGI_APPLICATION = "redeemer.wsgi.application"

@@ -211,16 +211,21 @@ OTHER_COLUMNS = {
     "Attempt.msg",
     "Attempt.player_id",
     "Channel.address",
+    "CodeProposal.code",
     "Cursor.name",
     "Directory.error",
     "DirectoryLookup.player_id",
     "Heartbeat.name",
+    "JoinLink.token_hash",
     "MemberRedemption.outcome",
     "MemberRedemption.player_id",
     "OptOut.player_hash",
+    "PlayerLink.token_hash",
     "PrunedFigure.provider",
     "PrunedFigure.what",
+    "PublicPage.public_id",
     "RateBudget.pause_reason",
+    "Throttle.key",
 }
 
 

@@ -67,7 +67,7 @@ def test_another_bad_request_says_what_to_do(browser: Browser) -> None:
     assert "This request cannot be read" in text_of(response)
     refused = browser.client.get("/admin/", headers={"host": "evil.example"})
     assert refused.status_code == 400
-    assert "This request cannot be read" in text_of(refused)
+    assert "Unknown host name" in text_of(refused)
 
 
 def test_an_outdated_form_says_to_load_it_again(db: None) -> None:

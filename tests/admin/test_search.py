@@ -88,7 +88,7 @@ def test_nothing_found_says_so_and_what_to_try(browser: Browser) -> None:
 
 def test_a_text_that_is_too_long_is_not_searched_for(browser: Browser) -> None:
     with CaptureQueriesContext(connection) as queries:
-        page = browser.client.get(URL, {"s": "x" * 5_000, "part": "1"}).content.decode()
+        page = browser.client.get(URL, {"s": "x" * 500, "part": "1"}).content.decode()
     assert f"at most {LONGEST_TERM} characters" in page
     assert not [one for one in queries if "giftcodes_member" in one["sql"]]
     assert browser.client.get(URL, {"s": "a\0b"}).status_code == 400

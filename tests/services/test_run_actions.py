@@ -108,7 +108,7 @@ def test_stopping_what_does_not_run_says_so(world: World) -> None:
     result = stop(redemption.pk, trigger=Trigger.ADMIN)
 
     assert not result.done
-    assert "it is finished" in result.message
+    assert result.message.endswith("is finished.")
 
 
 def test_a_member_who_leaves_during_a_stop_and_comes_back_is_asked_for(
