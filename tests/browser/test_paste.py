@@ -100,6 +100,7 @@ def test_a_chat_is_corrected_on_a_phone(
     page.get_by_role("link", name="Paste a member list").tap()
     page.get_by_label("The list").fill(CHAT)
     page.get_by_role("button", name="Review").tap()
+    expect(page.get_by_label("Player ID on line 4")).to_be_visible()
 
     width = "[document.documentElement.scrollWidth, document.documentElement.clientWidth]"
     wide, visible = page.evaluate(width)
