@@ -154,6 +154,7 @@ def _find_who_is_left(page: Page, site: str) -> None:
 def _correct_one_and_see_it_settle(page: Page) -> None:
     """Follow it on the page of the redemption, without a reload."""
     page.locator(".matrix thead a").first.click()
+    page.wait_for_url("**/redemption/*/change/")
     redemption = page.url
     expect(page.locator('[data-part="members"] .badge-needs_correction')).to_have_count(len(ASTRAY))
     page.locator('[data-part="members"]').get_by_role("link", name="Correct").first.click()
