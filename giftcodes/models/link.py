@@ -6,7 +6,6 @@ The table holds a hash of the secret in the link. The link itself is shown once,
 from __future__ import annotations
 
 import datetime as dt
-import hashlib
 import secrets
 
 from django.conf import settings
@@ -26,11 +25,6 @@ _SECRET_BYTES = 32
 def new_secret() -> str:
     """A random secret for a link. It cannot be guessed."""
     return secrets.token_urlsafe(_SECRET_BYTES)
-
-
-def hash_of(secret: str) -> str:
-    """The hash that the table holds. No salt is needed, because secrets are long and random."""
-    return hashlib.sha256(secret.encode()).hexdigest()
 
 
 class LinkState(models.TextChoices):

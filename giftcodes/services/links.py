@@ -16,8 +16,9 @@ from django.db import IntegrityError, transaction
 from django.db.models import F, QuerySet
 from django.utils.translation import gettext as _
 
+from giftcodes.domain.tokens import token_hash
 from giftcodes.models import Guild, Invitation, PasswordLink, database_now
-from giftcodes.models.link import Link, LinkState, hash_of, new_secret
+from giftcodes.models.link import Link, LinkState, new_secret
 from giftcodes.models.roles import Role, give_flags, give_group, promote_to_officers, role_of
 
 #: How long links work.
@@ -76,7 +77,7 @@ def invite(
         invited=invited,
         role=role,
         made_by=made_by,
-        secret_hash=hash_of(secret),
+        secret_hash=token_hash(secret),
         ends_at=database_now() + dt.timedelta(days=days),
     )
     row.guilds.set(guilds)
@@ -94,7 +95,7 @@ def renew(invitation_id: int, *, days: int = INVITATION_DAYS) -> str | None:
     if row.used_at is not None:
         return None
     secret = new_secret()
-    row.secret_hash, row.ends_at = hash_of(secret), database_now() + dt.timedelta(days=days)
+    row.secret_hash, row.ends_at = token_hash(secret), database_now() + dt.timedelta(days=days)
     row.withdrawn_at, row.refusals = None, 0
     row.save(update_fields=["secret_hash", "ends_at", "withdrawn_at", "refusals"])
     return secret
@@ -125,7 +126,7 @@ def make_password_link(user: User, *, made_by: User) -> str:
     PasswordLink.objects.create(
         user=user,
         made_by=made_by,
-        secret_hash=hash_of(secret),
+        secret_hash=token_hash(secret),
         ends_at=now + dt.timedelta(days=PASSWORD_DAYS),
     )
     return secret

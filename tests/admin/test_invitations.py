@@ -16,8 +16,9 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
+from giftcodes.domain.tokens import token_hash
 from giftcodes.models import Guild, Invitation
-from giftcodes.models.link import MOST_REFUSALS, hash_of
+from giftcodes.models.link import MOST_REFUSALS
 from giftcodes.models.roles import OFFICERS, Role, role_of
 from giftcodes.services import links
 from tests.admin import crawl
@@ -91,7 +92,7 @@ def test_a_role_without_guilds_gets_none(browser: Browser, wolves: Guild) -> Non
 def test_only_a_hash_is_kept_and_the_link_is_shown_once(browser: Browser, wolves: Guild) -> None:
     link = invite(browser.client, wolves, role="officer")
     secret = link.strip("/").rpartition("/")[2]
-    assert newest().secret_hash == hash_of(secret)
+    assert newest().secret_hash == token_hash(secret)
     assert secret not in str(list(Invitation.objects.values()))
     pages = crawl.read(browser.client, [*crawl.lists(), *crawl.pages_of(newest())])
     assert crawl.leaks(pages, [secret, newest().secret_hash]) == []

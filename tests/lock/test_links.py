@@ -11,8 +11,8 @@ import pytest
 from django.apps import apps
 from django.contrib.auth.models import User
 
+from giftcodes.domain.tokens import token_hash
 from giftcodes.models import Invitation
-from giftcodes.models.link import hash_of
 from giftcodes.models.roles import Role
 from giftcodes.services.links import LinkRefused, NameTaken, accept, invite, join
 from tests.factories import guild
@@ -39,7 +39,7 @@ def test_of_two_acceptances_at_the_same_moment_one_wins(
             elsewhere,
             [
                 lambda name=name, secret=secret: accept(
-                    hash_of(secret), username=name, password="x"
+                    token_hash(secret), username=name, password="x"
                 )
                 for name in (f"first{number}", f"second{number}")
             ],
@@ -59,7 +59,7 @@ def test_of_two_accounts_of_the_same_name_one_is_made_and_the_other_link_stays(
             elsewhere,
             [
                 lambda secret=secret, number=number: accept(
-                    hash_of(secret), username=f"bram{number}", password="x"
+                    token_hash(secret), username=f"bram{number}", password="x"
                 )
                 for secret in secrets
             ],
@@ -80,9 +80,9 @@ def test_of_an_acceptance_and_a_join_at_the_same_moment_one_wins(
             elsewhere,
             [
                 lambda secret=secret, number=number: accept(
-                    hash_of(secret), username=f"new{number}", password="x"
+                    token_hash(secret), username=f"new{number}", password="x"
                 ),
-                lambda secret=secret, amber=amber: join(hash_of(secret), amber),
+                lambda secret=secret, amber=amber: join(token_hash(secret), amber),
             ],
         )
         assert sorted(results) == ["done", "refused"]

@@ -29,8 +29,8 @@ from django.views.decorators.http import require_GET, require_http_methods
 from unfold.widgets import UnfoldAdminPasswordWidget, UnfoldAdminTextInputWidget
 
 from giftcodes.admin.common.html import link
+from giftcodes.domain.tokens import token_hash
 from giftcodes.models import Guild, Invitation
-from giftcodes.models.link import hash_of
 from giftcodes.models.roles import Role
 from giftcodes.services.links import (
     LinkRefused,
@@ -142,7 +142,7 @@ class AccountForm(PasswordForm):
 @require_GET
 def invitation_link(request: HttpRequest, secret: str) -> HttpResponse:
     """Open the link of an invitation."""
-    return _opened(request, _INVITATION, hash_of(secret), open_invitation)
+    return _opened(request, _INVITATION, token_hash(secret), open_invitation)
 
 
 @never_cache
@@ -225,7 +225,7 @@ def _join(request: HttpRequest, row: Invitation, key: str) -> HttpResponse:
 @require_GET
 def password_link(request: HttpRequest, secret: str) -> HttpResponse:
     """Open the link for a new password."""
-    return _opened(request, _PASSWORD, hash_of(secret), open_password_link)
+    return _opened(request, _PASSWORD, token_hash(secret), open_password_link)
 
 
 @never_cache

@@ -44,7 +44,7 @@ class ChangeAdmin(History):
     ordering = ["-action_time", "-id"]
 
     def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Whoever may see guilds may see what was done with them."""
+        """A person who may see guilds may see what was done with them."""
         return bool(request.user.has_perm(_PERMISSION)) and self._is_own(request, obj)
 
     def has_module_permission(self, request: HttpRequest) -> bool:  # noqa: ARG002
