@@ -203,7 +203,7 @@ if env.str("DATABASE_URL", default=""):
     )
     if env.bool("DATABASE_POOL", default=True):
         DATABASES["default"]["OPTIONS"]["pool"] = POOL
-        # The engine checks pooled connections itself, because the pool does it too slowly.
+        # The engine checks pooled connections itself, because the pool's own check is too slow.
         DATABASES["default"]["CONN_HEALTH_CHECKS"] = False
 else:
     # There is no server, and this host does not exist. Its name says what to do ("start it with

@@ -9,7 +9,7 @@
     const LONGEST_WAIT_SECONDS = 60;
     const FIRST_WAIT_SECONDS = 2;
 
-    /* What tells an element apart from the others of its part, before and after an exchange. */
+    /* The same element has the same key before and after its part is exchanged. */
     const keyOf = (element) => [
         element.tagName,
         element.getAttribute("href") ?? (element.id || element.value || element.closest("[id]")?.id),
@@ -114,7 +114,7 @@
 
     /* Times are shown in the viewer's zone. Those marked as relative are shown as a distance from now. */
     const relative = new Intl.RelativeTimeFormat(document.documentElement.lang || "en", {numeric: "always", style: "long"});
-    /* As redeemer/formats writes them on the server: one format on all pages. */
+    /* The same format as the server's (redeemer/formats). */
     const padded = (number) => String(number).padStart(2, "0");
     const absolute = (moment) =>
         `${moment.getFullYear()}-${padded(moment.getMonth() + 1)}-${padded(moment.getDate())} ` +
