@@ -120,7 +120,7 @@ def max_body_bytes(path: str) -> int:
 
 
 class _Discarded:
-    """Receives a body without keeping it. A browser reads the response only after sending it all."""
+    """Receives a body without keeping it: a browser sends all of it before it reads a response."""
 
     error = None
 
