@@ -1,13 +1,13 @@
 """Complete what was read line by line with what the lines around it say.
 
-A chat has the sender on the line above the message, a form has a line for each value, and a list
-without names of columns may have the realm as a second number.
+A chat has the sender on the line above the message, a form has a line for each value, a list may
+have the realm as a heading, and a list without names of columns as a second number.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from django.utils.translation import gettext
 
@@ -105,6 +105,7 @@ def _follow(readings: Sequence[tuple[Entry, LineReading]]) -> None:
     """Use the sender, the name and the realm of the lines above and below a player ID."""
     sender: tuple[str, LineReading] | None = None
     realm: tuple[str, LineReading] | None = None
+    heading = ""
     last: Entry | None = None
     for entry, reading in readings:
         if not entry.member and not reading.players:
@@ -113,6 +114,9 @@ def _follow(readings: Sequence[tuple[Entry, LineReading]]) -> None:
                 reading.reason = _used(last)
             elif found and sender:
                 realm = (found, reading)
+            elif found and names_a_realm(entry.original):
+                heading = found
+                reading.reason = gettext("It is the state or kingdom of the players below.")
             elif reading.sender:
                 sender, realm, last = (reading.sender, reading), None, None
             continue
@@ -128,6 +132,8 @@ def _follow(readings: Sequence[tuple[Entry, LineReading]]) -> None:
         sender = realm = None
         if reading.is_labelled and player and not player.realm:
             last = entry
+        elif heading:
+            _set_realm(entry, heading)
 
 
 def _takes_realm(entry: Entry, realm: str) -> bool:
@@ -137,6 +143,20 @@ def _takes_realm(entry: Entry, realm: str) -> bool:
         return False
     player.realm = realm
     return True
+
+
+def _set_realm(entry: Entry, realm: str) -> None:
+    """Give the players of a line the realm of the heading above them, unless they have their own.
+
+    A number that might be the realm belongs to the name then.
+    """
+    if entry.member:
+        if entry.member.realm is None:
+            entry.member = replace(entry.member, realm=int(realm))
+        return
+    for player in entry.reading.players if entry.reading else ():
+        if not player.realm:
+            player.realm, player.bare = realm, ""
 
 
 def _used(entry: Entry) -> str:
