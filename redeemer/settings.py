@@ -254,8 +254,9 @@ LEASE_SECONDS = env.float("LEASE_SECONDS", default=30.0)
 IN_FLIGHT_MAX = env.int("IN_FLIGHT_MAX", default=2 * REDEEM_THREADS)
 
 # --- Limits ---------------------------------------------------------------------------------------
-#: The maximum number of active members in a guild. Larger guilds keep their members.
-MEMBERS_PER_GUILD = env.int("MEMBERS_PER_GUILD", default=5_000)
+#: The maximum number of active members in a guild, and of different players who may be added to it
+#: in seven days. Larger guilds keep their members.
+MEMBERS_PER_GUILD = env.int("MEMBERS_PER_GUILD", default=2_000)
 
 # --- Retention (decision 10) --------------------------------------------------------------
 #: In days. 0 means that attempts are kept without a limit. Attempts that prove that a member has a

@@ -127,6 +127,8 @@ def import_members(
         if more > room:
             # The members that were written count already, so the transaction is rolled back.
             raise GuildFullError(guild.full_words(more=more, room=room))
+        if result.added and not guild.may_add(result.added):
+            raise GuildFullError(guild.too_many_added_words())
         if dry_run:
             return result
         made.added, made.updated, made.reactivated = (

@@ -136,6 +136,7 @@ def _must_wait(link: JoinLink, guild: Guild, wish: Wish) -> bool:
         or _has_opted_out(guild, wish.player_id)
         or _joined_lately(guild) >= MOST_JOINS_IN_AN_HOUR
         or not guild.room()
+        or not guild.may_add([wish.player_id])
     )
 
 
@@ -209,12 +210,15 @@ class Decision:
         opted_out: the requests of players who once opted out. They still wait, because only an
             administrator may end an opt-out.
         without_room: the requests of players for whom the guild has no room. They still wait.
+        too_many_added: the requests of players who would be too many new ones in seven days. They
+            still wait.
     """
 
     approved: list[Member] = field(default_factory=list)
     refused: int = 0
     opted_out: list[JoinRequest] = field(default_factory=list)
     without_room: list[JoinRequest] = field(default_factory=list)
+    too_many_added: list[JoinRequest] = field(default_factory=list)
 
 
 @transaction.atomic
@@ -242,9 +246,12 @@ def approve(
     for request in _waiting(guild, request_ids):
         if request.player_id in {member.player_id for member in decision.approved}:
             continue
-        is_active = guild.members.filter(player_id=request.player_id, active=True).exists()
-        if not is_active and not guild.room():
+        member = guild.members.filter(player_id=request.player_id).first()
+        if not (member and member.active) and not guild.room():
             decision.without_room.append(request)
+            continue
+        if not member and not guild.may_add([request.player_id]):
+            decision.too_many_added.append(request)
             continue
         if _has_opted_out(guild, request.player_id):
             if not may_end_opt_outs:

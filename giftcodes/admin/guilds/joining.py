@@ -240,7 +240,10 @@ def _approve(request: HttpRequest, guild: Guild) -> None:
         messages.warning(request, words % ", ".join(str(one) for one in decision.opted_out))
     if more := len(decision.without_room):
         messages.warning(request, guild.full_words(more=more, room=guild.room()))
-    if not number and not decision.opted_out and not decision.without_room:
+    if decision.too_many_added:
+        messages.warning(request, guild.too_many_added_words())
+    waiting = decision.opted_out or decision.without_room or decision.too_many_added
+    if not number and not waiting:
         messages.info(request, _NONE_CHOSEN)
 
 
