@@ -86,7 +86,7 @@ class PasswordForm(forms.Form):
     )
 
     def __init__(self, *args: Any, user: User | None = None, **kwargs: Any) -> None:
-        """Take the user whose password it is, if there is one already."""
+        """Take the user who chooses the password, if the account exists already."""
         super().__init__(*args, **kwargs)
         self._user = user
         self.fields["password1"].help_text = " ".join(_rules())
@@ -125,8 +125,8 @@ class AccountForm(PasswordForm):
     def clean(self) -> dict[str, Any]:
         """Check last whether the name is free.
 
-        If everything else is right, a free name is used up by the account. So nobody can find out
-        with one link which of many names have an account.
+        If everything else is right, a free name creates the account, which uses up the link. So
+        nobody can try many names with one link to find out which of them have an account.
         """
         cleaned = super().clean()
         if not self.errors and is_taken(cleaned["username"]):

@@ -131,7 +131,7 @@ class PersonAdmin(Page):
         return rows.prefetch_related("groups", "guilds")
 
     def get_urls(self) -> list[Any]:
-        """Add the link for a new password. The page that set a password leads to the user."""
+        """Add the page that makes a password link, and redirect Django's password page."""
         making = path(
             "<path:object_id>/password-link/",
             self.admin_site.admin_view(self.password_link),

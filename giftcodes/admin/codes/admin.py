@@ -125,7 +125,8 @@ class GiftCodeAdmin(CodeEntry):
     def get_fieldsets(self, request: HttpRequest, obj: GiftCode | None = None) -> Any:
         """Leave out the history fields when a code is added.
 
-        Officers do not set dates: a wrong end would end the code for all guilds.
+        Officers do not set dates, because a wrong end would close the code for all guilds. Only a
+        proposal may have an end, because an administrator checks it.
         """
         if obj:
             return super().get_fieldsets(request, obj)
@@ -207,7 +208,7 @@ class GiftCodeAdmin(CodeEntry):
     def reissue_codes(self, request: HttpRequest, codes: QuerySet[GiftCode]) -> HttpResponse | None:
         """Add a new issue of a closed code that the game offers again.
 
-        It is redeemed for all members.
+        The new issue is redeemed for all members.
         """
         report = Report()
         made = []

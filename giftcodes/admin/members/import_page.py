@@ -296,7 +296,7 @@ def _section(
 
 
 def _focused(rows: Rows, shown: list[Row]) -> str:
-    """The name of the field that gets the focus: of the first row that needs a look."""
+    """What gets the focus: a field of the first row that needs a look, or else the button."""
     wrong = [row for row in shown if row.is_used and row.error]
     unsure = [row for row in shown if row.line.verdict is Verdict.UNSURE and not row.is_used]
     for row in [*wrong, *unsure]:
