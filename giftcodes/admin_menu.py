@@ -1,4 +1,4 @@
-"""The menu: nine entries in the order of daily work, and the pages behind each of them."""
+"""The menu: Home and eight entries in the order of daily work, and the pages behind each."""
 
 from __future__ import annotations
 

@@ -59,7 +59,7 @@ class RedeemerSite(UnfoldAdminSite):
         return sorted(apps, key=lambda app: app["app_label"] != _APP)
 
     def autocomplete_view(self, request: HttpRequest) -> HttpResponse:
-        """The choices for a search field of a form. Django alone would answer for any relation.
+        """The choices for a search field of a form. Django itself would answer for any relation.
 
         Raises:
             PermissionDenied: no form has this search field.

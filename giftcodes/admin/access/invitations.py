@@ -166,7 +166,7 @@ class InvitationAdmin(Page):
         change: bool = False,
         **kwargs: Any,
     ) -> Any:
-        """Tell the form who invites, and offer what this person may give."""
+        """Tell the form who invites, and offer the roles and guilds that this person may give."""
         form: Any = super().get_form(request, obj, change, **kwargs)
         form.person = request.user
         if role := form.base_fields.get("role"):

@@ -106,7 +106,7 @@ class PersonForm(forms.ModelForm):  # type: ignore[type-arg]
         )
         if stays or not User.objects.filter(pk=user.pk, is_superuser=True).exists():
             return False
-        # The lock makes two administrators who demote each other wait for one another.
+        # If two administrators demote each other at once, the lock makes one wait for the other.
         others = User.objects.select_for_update().filter(is_superuser=True, is_active=True)
         return all(row.pk == user.pk for row in others)
 

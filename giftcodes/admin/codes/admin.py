@@ -119,7 +119,7 @@ class GiftCodeAdmin(CodeEntry):
         return _BUTTONS[CodeState(row.state)]
 
     def page_context(self, request: HttpRequest, object_id: str) -> dict[str, Any]:
-        """The reasons for the state of the code."""
+        """What the page shows besides the fields, such as the reasons for the state of the code."""
         return context(self.get_object(request, unquote(object_id)), request.user)
 
     def get_fieldsets(self, request: HttpRequest, obj: GiftCode | None = None) -> Any:

@@ -119,7 +119,7 @@ class CodeEntry(KeepsHistory):
         typed.pk, typed.issue = known.pk, known.issue
 
     def log_addition(self, request: HttpRequest, obj: GiftCode, message: Any) -> Any:
-        """Log another spelling as a change of the known code, and a proposal as a new proposal."""
+        """Log a spelling as a change of the known code, and a proposal as an added proposal."""
         if proposal := getattr(obj, "proposal", None):
             return super().log_addition(request, proposal, message)
         if obj._state.adding:

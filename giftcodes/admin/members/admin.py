@@ -304,7 +304,7 @@ class MemberAdmin(KeepsHistory):
 
 
 def _wishes(person: Any) -> list[str]:
-    """The link to the page for a player's wishes that a person gets."""
+    """The name of the link to the page for a player's wishes, if this person gets one."""
     if may_do_all(person):
         return ["wishes"]
     return ["opt_out"] if may_open(person) else []

@@ -54,7 +54,7 @@ class RealmForm(forms.Form):
 
 
 def _no_other_guild(request: HttpRequest) -> Any:
-    """Why there is no choice, and what this person can do about it."""
+    """Why there is no guild to choose, and what this person can do about it."""
     if scope.sees_all(request.user):
         return _("This game has no other guild to move to. Add one first.")
     return _(

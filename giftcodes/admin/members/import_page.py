@@ -224,9 +224,9 @@ def _obstacles(rows: Rows) -> list[str]:
         notes.append(
             ngettext(
                 "Nothing was imported yet: %d line was changed, but its box is not ticked. Tick "
-                "it, or import without it.",
+                "the box, or import without the line.",
                 "Nothing was imported yet: %d lines were changed, but their boxes are not ticked. "
-                "Tick them, or import without them.",
+                "Tick the boxes, or import without the lines.",
                 forgotten,
             )
             % forgotten
@@ -235,7 +235,7 @@ def _obstacles(rows: Rows) -> list[str]:
         notes.append(
             gettext(
                 "Nothing was imported yet: a line that you changed is about a known player. See "
-                "what it would do, and import again."
+                "what the import would do, and import again."
             )
         )
     if not notes and not rows.used:

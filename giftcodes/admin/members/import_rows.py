@@ -1,4 +1,4 @@
-"""The rows of the review of a list: what was read, what a person changed, and the effects.
+"""The rows of the review of a list: what was read and changed, and what the import would do.
 
 Nothing is stored between two requests. The form carries the list itself, and the changes of all
 rows that it does not show. The list is read again each time, so what is imported is what was shown.
@@ -86,7 +86,7 @@ class Row:
 
     @property
     def badge(self) -> str:
-        """The state whose colour the effect has."""
+        """The state of the badge, which gives the effect its colour."""
         return EFFECTS[self.effect][0] if self.effect else ""
 
     @property

@@ -81,7 +81,7 @@ class OptOutAdmin(History):
 
 
 def _add_members(rows: Iterable[OptOut]) -> None:
-    """Set `members` of each opt-out, which stores only a hash: members are found by theirs."""
+    """Set `members` of each opt-out, by comparing its hash with those of opted-out members."""
     by_hash: dict[str, list[Member]] = {row.player_hash: [] for row in rows}
     if by_hash:
         members = Member.objects.filter(opted_out=True).select_related("guild")

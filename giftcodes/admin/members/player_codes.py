@@ -243,7 +243,7 @@ def _membership(member: Member) -> dict[str, Any]:
 
 # --- The correction -------------------------------------------------------------------------------
 def _form(number: str | None = None, *, member: Member | None = None) -> RealmForm:
-    """The form for a state or kingdom, bound to a number, or with the number of a member."""
+    """The form for a state or kingdom: with a sent number, or else with the member's number."""
     if number is not None:
         return RealmForm({"realm": number})
     assert member is not None

@@ -116,7 +116,7 @@ def every(number: int, period: str) -> str:
 
 
 def _of_crontab(crontab: Any) -> str:
-    """A time of day in words. For any other time, django_celery_beat has the words."""
+    """A time of day in words. Other times are in the words of django_celery_beat."""
     days = (crontab.day_of_week, crontab.day_of_month, crontab.month_of_year)
     if crontab.minute.isdecimal() and days == ("*", "*", "*"):
         if crontab.hour.isdecimal():
