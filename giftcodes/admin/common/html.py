@@ -36,12 +36,12 @@ def result_badge(result: Result) -> SafeString:
 def served_bar(served: Served, *, words: str = "") -> SafeString:
     """A bar of five shares: has it, not eligible, needs you, waiting, cannot have it.
 
-    The numbers are its name for screen readers and on hover. They must also stand beside it, since
-    a colour only repeats words (`Served.all_words`).
+    The numbers (`Served.all_words`) are the bar's name for screen readers and on hover. The page
+    must also show them beside the bar, because a colour may only repeat what words say.
 
     Args:
         served: the numbers.
-        words: the name, if these are not the numbers of members.
+        words: the name of the bar, if it is not the numbers of members.
     """
     parts, begin = [], 0.0
     for share, width in _widths(served):
@@ -88,7 +88,7 @@ def page_url(row: Model) -> str:
 
 
 def player_url(member_id: int) -> str:
-    """The address of the page of a member's player, with all their codes. It has no player ID."""
+    """The address of the page with all codes of a member's player. It contains no player ID."""
     return reverse("admin:player_codes", args=[member_id])
 
 

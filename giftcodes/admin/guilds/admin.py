@@ -82,7 +82,7 @@ class GuildAdmin(KeepsHistory):
         return [*fixed, *super().get_readonly_fields(request, obj)]
 
     def get_fieldsets(self, request: HttpRequest, obj: Guild | None = None) -> Any:
-        """Add a link to the invitation of an officer, for a person who may invite."""
+        """Add the link that invites an officer, if the person may invite."""
         sections = super().get_fieldsets(request, obj)
         if obj is None or not may_invite_to(obj, request.user):
             return sections
@@ -101,7 +101,7 @@ class GuildAdmin(KeepsHistory):
 
     @admin.display(description=places(), ordering="realm")
     def realm_shown(self, guild: Guild) -> int:
-        """The number, under a heading in the words of the games."""
+        """The number of the state or kingdom. The heading uses the words of the games."""
         return guild.realm
 
     @admin.display(description=_("members"), ordering="members_number")
@@ -133,7 +133,7 @@ class GuildAdmin(KeepsHistory):
 
     @admin.display(description=_("invite"))
     def invite(self, guild: Guild) -> SafeString:
-        """A link to the invitation of an officer of this guild."""
+        """A link to the page that invites an officer to this guild."""
         url = model_url(Invitation, "add", query={"guild": guild.pk})
         return format_html('<a href="{}">{}</a>', url, _("Invite an officer by a link"))
 

@@ -22,7 +22,7 @@ from giftcodes.queries.player_codes import Player, PlayerCode, place_of
 if TYPE_CHECKING:
     from django.utils.functional import _StrPromise as Words
 
-#: A line of the text names this many codes.
+#: A line of the text names at most this many codes.
 MOST_NAMED = 25
 
 _NOT_YET: dict[str, Words] = {
@@ -43,7 +43,7 @@ _CLOSED: dict[str, Words] = {
 
 
 def reply_to(player: Player) -> str:
-    """The text.
+    """The text for the player.
 
     Args:
         player: the player, with at least one membership.
@@ -112,11 +112,11 @@ def _needing(codes: list[PlayerCode], player: Player) -> list[str]:
 def _waiting(codes: list[PlayerCode]) -> str:
     if not codes:
         return ""
-    return _("On the way, you need not do anything: %s.") % _names(codes)
+    return _("On the way, so you need not do anything: %s.") % _names(codes)
 
 
 def _by_reason(codes: list[PlayerCode], words_of: Callable[[PlayerCode], str]) -> Iterable[str]:
-    """A line for each reason, the most recent code's first."""
+    """A line for each reason. The reason of the most recent code comes first."""
     lines: dict[str, list[PlayerCode]] = {}
     for one in codes:
         lines.setdefault(words_of(one), []).append(one)

@@ -74,7 +74,7 @@ def add_board(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
         return context
     shown = board(request.user)
     again = BUSY_SECONDS if shown["runs"] else IDLE_SECONDS
-    # These have form fields, so they are no parts: a part is replaced while a person types.
+    # These have form fields. As live parts, they would be replaced while a person types.
     asked = {"no_guild": _has_no_guild(request.user), **proposals_for(request.user)}
     return {**context, **shown, **asked, "parts": _PARTS, "again_in_seconds": again}
 
