@@ -10,8 +10,8 @@ import re
 import secrets
 from enum import StrEnum
 
-#: Small letters and digits, without those that people confuse (l and 1, o and 0). A chat program
-#: changes nothing in a link of these, and a double click selects the whole token.
+#: Small letters and digits, without those that people confuse (l and 1, o and 0). Chat programs
+#: do not change a link with these characters, and a double click selects the whole token.
 _CHARACTERS = "abcdefghijkmnpqrstuvwxyz23456789"
 #: 28 characters of 32 possible ones are 140 bits: too many to guess.
 _LENGTH = 28

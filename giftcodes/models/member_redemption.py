@@ -97,7 +97,7 @@ class MemberRedemptionQuerySet(models.QuerySet["MemberRedemption"]):
         return self.exclude(state__in=values(SETTLED))
 
     def remaining(self) -> MemberRedemptionQuerySet:
-        """Rows that count: without members who left, or opted out, before they had the code."""
+        """The rows that count: all but those of members who left or opted out without the code."""
         return self.exclude(state=State.CANCELLED, cancel_kind=CancelKind.LEFT)
 
     def in_flight(self) -> MemberRedemptionQuerySet:

@@ -121,7 +121,7 @@ def start(
 def refuse_running(
     pairs: Collection[tuple[int, int]], *, trigger: Trigger, user_id: int | None
 ) -> dict[tuple[int, int], str]:
-    """Refuse and journal the runs in progress among many, in one statement.
+    """Refuse and journal those of the requested runs that are in progress, in one statement.
 
     Args:
         pairs: the guild id and the code id of each run.
@@ -130,7 +130,7 @@ def refuse_running(
 
     Returns:
         The sentence for a person, by the guild id and the code id of each refused run. Runs that
-        another transaction is changing just now are not among them: `start` decides about these.
+        another transaction is changing just now are left out: `start` decides about them.
 
     Raises:
         RuntimeError: called inside a transaction, which would hold the shared locks until its end.

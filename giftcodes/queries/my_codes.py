@@ -65,7 +65,7 @@ def codes_of(member: Member) -> list[MyCode]:
 
 
 def _without_row(member: Member, known: set[int]) -> list[GiftCode]:
-    """The active codes that the member will get without being asked."""
+    """The active codes without a row, which will be redeemed for the member automatically."""
     guild = member.guild
     if not (member.active and not member.opted_out and guild.active and guild.automatic):
         return []

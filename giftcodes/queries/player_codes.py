@@ -143,7 +143,7 @@ def player_of(members: Sequence[Member], rows: QuerySet[MemberRedemption]) -> Pl
         .select_related("gift_code", "redemption__guild", "covered_by__redemption__guild")
         .order_by("-gift_code__first_seen_at", "-gift_code_id", "pk")
     )
-    # One more than is shown, in each guild, tells whether there are more.
+    # One code more than is shown is read for each guild, to know whether there are more.
     found = list(asked[: (MOST_CODES + 1) * max(1, len(of_member))])
     by_code: dict[int, list[MemberRedemption]] = defaultdict(list)
     for row in found:
@@ -199,7 +199,7 @@ def _share(row: MemberRedemption) -> Share:
 
 
 def is_corrected(row: MemberRedemption) -> bool:
-    """Whether the member was corrected since the row waits for it: catch-up reopens the row."""
+    """Whether a row waited for a correction that was made since: catch-up reopens such a row."""
     was_asked = row.state == State.NEEDS_CORRECTION and row.asked_realm is not None
     return was_asked and row.asked_realm != place_of(row.member)
 
@@ -213,7 +213,7 @@ def _waits_for_correction(row: MemberRedemption) -> bool:
 
 
 def _not_asked(members: Iterable[Member], known: set[int]) -> list[GiftCode]:
-    """The active codes that the player will get without being asked."""
+    """The active codes without a row, which will be redeemed for the player automatically."""
     automatic = [one for one in members if is_redeemed_for(one) and one.guild.automatic]
     if not automatic:
         return []
@@ -234,8 +234,8 @@ def place_of(member: Member) -> int:
 def places_of_mates(member: Member) -> list[tuple[int, int]]:
     """The states or kingdoms of the other members of the guild, the most frequent first.
 
-    The number in which the game does not know the member is left out, and so are members whom the
-    game does not know in theirs.
+    A state or kingdom in which the game does not know the member is left out. Other members whom
+    the game does not know in their state or kingdom are not counted.
 
     Args:
         member: the member, with the guild.

@@ -4,7 +4,7 @@
 --   free: the row, if it is not running (or housekeeping asks) and no one holds it. It is locked
 --   from here on.
 --   timeout: if the row is not free, lock_timeout is set before the wait for the shared lock. The
---   caller that starts a run waits without it.
+--   caller that starts a run waits without a time limit.
 --   seen: the row, locked FOR SHARE. This waits until a starting caller has committed. The lock is
 --   shared, so that refusals do not wait for each other.
 --   journal: if the row is running, the call is refused and journalled.
