@@ -34,7 +34,7 @@ LEAST_POLL_SECONDS, MOST_POLL_SECONDS = 3.0, 86_400.0
 #: A shorter limit would cancel ordinary pages.
 LEAST_STATEMENT_SECONDS, MOST_STATEMENT_SECONDS = 1.0, 3_600.0
 
-#: An hour, and a number that no machine needs.
+#: An hour, and more threads or messages at once than any machine needs.
 MOST_SECONDS, MOST_AT_ONCE = 3_600, 10_000
 
 _HOST_NAME = re.compile(r"\.?[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*\.?|\[[0-9A-Fa-f:.]+\]")
@@ -65,7 +65,7 @@ def check_lease(**_: Any) -> list[CheckMessage]:
 
 @register
 def check_numbers(**_: Any) -> list[CheckMessage]:
-    """These settings must be positive. The system accepts no endless time limit."""
+    """These settings must be positive and limited, because no wait may be endless."""
     most = {
         "HTTP_SECONDS": MOST_SECONDS,
         "HTTP_CONNECT_SECONDS": MOST_SECONDS,

@@ -236,7 +236,7 @@ class _Bar:
 
 @dataclass(slots=True)
 class _Lines:
-    """A line for each tenth of the members, and for other changes at most every LINE_SECONDS."""
+    """Lines: one for each tenth of the members, and one in LINE_SECONDS for other changes."""
 
     screen: Screen
     _shown: RunProgress | None = field(default=None)

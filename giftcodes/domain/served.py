@@ -74,7 +74,7 @@ class Served:
 
     @classmethod
     def of(cls, tally: Mapping[State, int]) -> Self:
-        """The shares of a number of members in each state."""
+        """The shares, computed from the number of members in each state."""
         numbers = dict.fromkeys(Share, 0)
         for state, number in tally.items():
             numbers[SHARES[state]] += number
@@ -299,7 +299,7 @@ class Result:
 
     @property
     def advice(self) -> str:
-        """What to do, or why nothing can be done. Empty before the end of a run, or if all is well."""
+        """What to do, or why nothing can be done. Empty during a run, and if all is well."""
         served = self.served
         match self.kind:
             case ResultKind.NEEDS_YOU:

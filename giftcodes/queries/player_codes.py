@@ -32,7 +32,7 @@ MOST_CODES = 200
 #: How many states or kingdoms of guild-mates are offered.
 MOST_PLACES = 5
 
-#: Which row counts if the player is in several guilds: the first of these states.
+#: If the player is in several guilds, the row counts whose state comes first here.
 _RANK = {
     state: rank
     for rank, state in enumerate(
@@ -89,7 +89,7 @@ class Player:
     """A player with the codes, the newest first.
 
     Args:
-        members: the memberships, those that count first.
+        members: the memberships, in the order of `memberships_of`.
         codes: each code once.
         waiting_for: the number of codes that wait for a correction, by the membership's id.
         has_more: whether there are older codes, which are left out.
@@ -118,7 +118,7 @@ def is_redeemed_for(member: Member) -> bool:
 
 
 def memberships_of(member: Member, members: QuerySet[Member]) -> list[Member]:
-    """The player's memberships, those that count first.
+    """The player's memberships. Those in which codes are redeemed come first.
 
     Args:
         member: one of them, with the guild.
@@ -191,7 +191,7 @@ def _rank(row: MemberRedemption) -> tuple[int, int, int, int]:
 
 
 def _share(row: MemberRedemption) -> Share:
-    """The share of a row. Nothing can be done about a code that has ended, or after leaving."""
+    """The share of a row. If the code has ended or the member has left, nothing can be done."""
     is_over = not row.gift_code.is_open or not is_redeemed_for(row.member)
     if not is_over and is_corrected(row):
         return Share.WAITING

@@ -26,7 +26,7 @@ class Entry:
 
     Args:
         member: the member, if the record was read as cells.
-        reading: what was read otherwise.
+        reading: what was read, if the record was read as text.
         reason: why the cells could not be used. Empty if the line has no cells.
         field: the name of the value that cannot be used.
         cells: the values of a record that cannot be used, as text. Empty if there are none.
@@ -79,7 +79,7 @@ def _may_be_a_name(text: str) -> bool:
 
 
 def _named(entry: Entry, reading: LineReading) -> bool:
-    """Whether a line has a name, or no single player."""
+    """Whether a line can take no name: it has a name, or has not exactly one player."""
     if entry.member:
         return bool(entry.member.nickname)
     player = _only_player(reading)

@@ -54,7 +54,7 @@ class Table:
         before: the records before the one that names the columns.
         records: the records with values. They are read, and limits are checked, while they are
             taken.
-        columns: by the names in the first record, or else by position.
+        columns: the columns, found by the names in a record, or else by position.
         delimiter: the character between two cells.
     """
 

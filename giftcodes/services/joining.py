@@ -179,7 +179,7 @@ def _wait(link: PlayerLink, wish: Wish) -> None:
 
 @transaction.atomic
 def ask_again(link: PlayerLink) -> bool:
-    """Let an officer confirm a personal link, or take its player back into the guild.
+    """Ask the officers to confirm a personal link, or to take its player back into the guild.
 
     Args:
         link: a link with a member.

@@ -33,8 +33,9 @@ UNION ALL
 SELECT false, name, code, issue, held_until FROM seen WHERE state = 'running'
 
 -- name: refuse_running
--- Refuse and journal the running redemptions among many, under the shared row lock. A row that
--- another transaction holds, and the row of a code that is held back, are left to `look`.
+-- Refuse those of the requested redemptions that are running, and journal it, under the shared row
+-- lock. A row that another transaction holds, and the row of a code that is held back, are left to
+-- `look`.
 WITH seen AS MATERIALIZED (
     SELECT r.id, r.guild_id, r.gift_code_id, r.run_number, g.name, c.code, c.issue
     FROM giftcodes_redemption r
