@@ -1,6 +1,7 @@
 """Tokens of links that need no login: each person who has the link may use it.
 
-A table holds a token's hash. The token itself is only in the link, and never in a log.
+A table holds a token's hash. The token itself is only in the link, and never in a log. Only the
+token of a join link is stored, too, but encrypted.
 """
 
 from __future__ import annotations

@@ -70,8 +70,8 @@ class _Look(NamedTuple):
 
     Args:
         is_locked: whether this call has locked the row. If so, the other fields are None.
-        guild, code, issue, held_until: the values of a redemption that is running. The call has
-            been refused and journalled.
+        guild, code, issue, held_until: the values of the redemption, if it is running. In that
+            case the call has been refused and journalled.
     """
 
     is_locked: bool

@@ -64,7 +64,7 @@ def page(view: View) -> View:
         assert isinstance(response, HttpResponse)
         response.headers["Referrer-Policy"] = "no-referrer"
         # Answers must not reveal what was found. Writing a version of a member reads the session,
-        # which adds `Cookie` to `Vary`. So every answer gets this header.
+        # which adds `Cookie` to `Vary`. So it is added to every answer.
         patch_vary_headers(response, ["Cookie"])
         # `Cache-Control` says the same without the time.
         del response.headers["Expires"]

@@ -18,7 +18,7 @@ class MyCode:
 
     Args:
         code: the newest issue of the code.
-        state: the state of the member's redemption. None if none has been made yet.
+        state: the state of the member redemption. None if there is no such row yet.
         outcome: the last answer of the game, or an empty string.
         cancel_kind: why the redemption is cancelled, or an empty string.
         asked_realm: the realm of the last request.

@@ -57,7 +57,7 @@ def with_results(redemptions: Iterable[Redemption]) -> list[RedemptionServed]:
     """Redemptions with their numbers and results, in one statement for the numbers.
 
     Args:
-        redemptions: rows with `select_related("gift_code")`, as the code decides the result.
+        redemptions: rows with `select_related("gift_code")`: the result depends on the code.
     """
     rows = list(redemptions)
     numbers = served_in(rows)

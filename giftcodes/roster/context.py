@@ -54,7 +54,7 @@ def _only_player(reading: LineReading) -> Reading | None:
 
 
 def _pair(readings: Sequence[tuple[Entry, LineReading]]) -> bool:
-    """Name the players of a list in which each name is on the line above its ID."""
+    """Name the players of a list in which each name is above its ID. Returns whether it is one."""
     above, below = readings[0::2], readings[1::2]
     if len(below) < _LEAST_PAIRS or len(above) != len(below):
         return False

@@ -1,4 +1,4 @@
-"""Take a player's name out of what a line has besides the player ID."""
+"""Find a player's name in what a line has besides the player ID."""
 
 from __future__ import annotations
 

@@ -48,8 +48,8 @@ class ImportResult:
     Args:
         added: player IDs of new members.
         already_there: how many of the players were active members before, whether changed or not.
-        changes: by the player ID of each member whose fields were changed: the name of each field,
-            with the old and the new value as text. An empty text is no value.
+        changes: for the player ID of each changed member, the changed fields: name, old value and
+            new value, as text. An empty text means no value.
         reactivated: player IDs of members who had left.
         opted_out: player IDs that were left out because of an opt-out.
         import_id: identifies the import, to undo it later. None if nothing was changed.

@@ -78,9 +78,9 @@ def renew_join_link(guild_id: int) -> JoinLink | None:
 
 
 def end_join_link(guild_id: int) -> bool:
-    """End the join link of a guild. Requests that wait still wait. Returns whether there was one.
+    """End the join link of a guild. Returns whether there was a link.
 
-    The links of players who have joined still work.
+    Requests that wait still wait, and the personal links of players who have joined still work.
     """
     deleted, _ = JoinLink.objects.filter(guild_id=guild_id).delete()
     return bool(deleted)

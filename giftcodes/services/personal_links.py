@@ -70,7 +70,7 @@ class Correction:
     """What a correction of the realm did.
 
     Args:
-        changed: whether the realm is another one than before.
+        changed: whether the realm differs from the one before.
         codes: how many active codes are tried again because of it.
     """
 
