@@ -34,7 +34,7 @@ LEAST_POLL_SECONDS, MOST_POLL_SECONDS = 3.0, 86_400.0
 #: A shorter limit would cancel ordinary pages.
 LEAST_STATEMENT_SECONDS, MOST_STATEMENT_SECONDS = 1.0, 3_600.0
 
-#: An hour, and a number that no machine needs.
+#: An hour, and more threads or messages at once than any machine needs.
 MOST_SECONDS, MOST_AT_ONCE = 3_600, 10_000
 
 _HOST_NAME = re.compile(r"\.?[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*\.?|\[[0-9A-Fa-f:.]+\]")
@@ -65,7 +65,7 @@ def check_lease(**_: Any) -> list[CheckMessage]:
 
 @register
 def check_numbers(**_: Any) -> list[CheckMessage]:
-    """These settings must be positive. The system accepts no endless time limit."""
+    """These settings must be positive and limited, because no wait may be endless."""
     most = {
         "HTTP_SECONDS": MOST_SECONDS,
         "HTTP_CONNECT_SECONDS": MOST_SECONDS,
@@ -88,7 +88,7 @@ def check_numbers(**_: Any) -> list[CheckMessage]:
 
 @register
 def check_limits(**_: Any) -> list[CheckMessage]:
-    """A guild can have members."""
+    """The limit must let a guild have at least one member."""
     number = settings.MEMBERS_PER_GUILD
     return _errors(
         "giftcodes.E024",
@@ -99,7 +99,7 @@ def check_limits(**_: Any) -> list[CheckMessage]:
 
 @register
 def check_retention(**_: Any) -> list[CheckMessage]:
-    """Rows are kept for longer than the pipeline (a minute) and the admin (a day) read them."""
+    """Rows are kept longer than needed: the pipeline reads a minute back, the admin a day."""
     days = {name: getattr(settings, name) for name in ("KEEP_ATTEMPTS_DAYS", "KEEP_JOURNAL_DAYS")}
     return _errors(
         "giftcodes.E011",
@@ -162,7 +162,7 @@ def check_protocol(**_: Any) -> list[CheckMessage]:
 
 @register
 def check_addresses_of_games(**_: Any) -> list[CheckMessage]:
-    """No request can be sent to an address that is not one of the web."""
+    """Requests can be sent only to addresses that begin with https:// or http://."""
     return _errors(
         "giftcodes.E033",
         (
@@ -189,7 +189,7 @@ def check_keys_of_games(**_: Any) -> list[CheckMessage]:
             )
             if not is_sendable_key(key)
         ),
-        hint="Copy the key again. It has letters and digits of ASCII, and no space around it.",
+        hint="Copy the key again. It has only ASCII letters and digits, and no space around it.",
     )
 
 
@@ -217,7 +217,7 @@ def check_broker(**_: Any) -> list[CheckMessage]:
     )
     return _errors(
         "giftcodes.E018",
-        [] if is_valid else ["REDIS_URL is not the address of a Redis or Valkey."],
+        [] if is_valid else ["REDIS_URL is not the address of a Redis or Valkey server."],
         hint="It looks like redis://:password@host:6379/0, or begins with rediss:// for TLS.",
     )
 
@@ -241,7 +241,7 @@ def check_hosts(**_: Any) -> list[CheckMessage]:
             "giftcodes.E019", ["ALLOWED_HOSTS is empty: each request would be refused."], hint=hint
         )
     if "*" in settings.ALLOWED_HOSTS and not settings.DEBUG:
-        words = "ALLOWED_HOSTS is *: the site answers to every name, also to a stranger's."
+        words = "ALLOWED_HOSTS is *: the site answers to every host name, even a stranger's."
         hint = "Write the names of the site, separated by commas."
         found.append(Warning(words, hint=hint, id="giftcodes.W003"))
     return found
@@ -249,7 +249,7 @@ def check_hosts(**_: Any) -> list[CheckMessage]:
 
 @register
 def check_bind(**_: Any) -> list[CheckMessage]:
-    """The port has a setting of its own."""
+    """BIND is a host without a port, because the port has a setting of its own."""
     is_valid = _is_interface(settings.BIND)
     return _errors(
         "giftcodes.E023",
@@ -453,7 +453,9 @@ def check_directories(**_: Any) -> list[CheckMessage]:
         if config.directory_key and not config.directory_url:
             hint = f"Set {prefix}_URL, or remove {prefix}_KEY from the settings."
             found.append(
-                Warning(f"{prefix}_KEY is set, but no address.", hint=hint, id="giftcodes.W020")
+                Warning(
+                    f"{prefix}_KEY is set, but {prefix}_URL is not.", hint=hint, id="giftcodes.W020"
+                )
             )
         if config.directory_url and not _has_place_for_id(config.directory_url):
             found += _errors(

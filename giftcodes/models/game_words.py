@@ -38,7 +38,7 @@ def _places() -> str:
     return capfirst(_(" or ").join(_(word) for word in words))
 
 
-#: The same, for headings of columns and labels of fields: evaluated when it is shown.
+#: `_places` for headings of columns and labels of fields: evaluated when the word is shown.
 places = lazy(_places, str)
 
 

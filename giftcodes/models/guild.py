@@ -108,7 +108,7 @@ class Guild(models.Model):
         return words % {"guild": self, "most": f"{settings.MEMBERS_PER_GUILD:,}"}
 
     def full_words(self, *, more: int, room: int) -> str:
-        """A sentence: there is room for `room` members, and not for `more`."""
+        """The sentence that the guild has room for `room` more members, but not for `more`."""
         words = _(
             "Guild %(guild)s may have at most %(most)s active members. It has room for %(room)s "
             "more, and not for %(more)s. Make members inactive first, or ask the administrator to "
@@ -124,7 +124,7 @@ class MemberQuerySet(models.QuerySet["Member"]):
         return self.filter(active=True, opted_out=False)
 
     def needing_correction(self) -> MemberQuerySet:
-        """Members whom the game does not know in their realm, until it is corrected."""
+        """Members whom the game does not know in their present realm."""
         realm = Coalesce("realm", "guild__realm")
         return self.eligible().filter(refused_at__isnull=False, refused_realm=realm)
 
@@ -164,7 +164,7 @@ class Member(models.Model):
     #: with this realm is sent for a week.
     refused_realm = models.PositiveIntegerField(null=True, editable=False)
     refused_at = models.DateTimeField(null=True, editable=False)
-    #: When the game first said so. A realm that is also unknown does not restart this time.
+    #: When the game first said so. This time stays if a corrected realm is unknown, too.
     refused_since = models.DateTimeField(null=True, editable=False)
 
     objects = MemberQuerySet.as_manager()

@@ -47,7 +47,7 @@ PATIENCE = {
     Alarm.Kind.DIRECTORY_KEY: dt.timedelta(0),
     Alarm.Kind.DIRECTORY_FAILING: dt.timedelta(days=1),
     Alarm.Kind.UNSERVED: dt.timedelta(minutes=30),
-    # The members' own marks say since when, so that a restart does not restart the three days.
+    # `Member.refused_since` counts the three days, so that a restart does not begin them again.
     Alarm.Kind.UNCORRECTED: dt.timedelta(0),
 }
 #: How long a member must need a correction until the guild's alarm is raised.
@@ -183,7 +183,7 @@ def _unserved_guilds() -> Iterator[Finding]:
                 str(guild_id),
                 f"No member of guild {redemptions[0].guild.name} got {_names(without)}, although "
                 "members of other guilds did. The game does not know these players: check their "
-                "player IDs, and the state or kingdom. This is over when one member gets a code.",
+                "player IDs, and the state or kingdom. The alarm ends when one member gets a code.",
             )
 
 
@@ -220,7 +220,7 @@ def _uncorrected_members() -> Iterator[Finding]:
             str(guild_id),
             f"The game has not known {members} of guild {name} for {UNCORRECTED_FOR.days} days or "
             "longer. Correct the player ID, or the state or kingdom, and every code is tried at "
-            "once. Make inactive who has left.",
+            "once. If a member has left, make the member inactive.",
         )
 
 

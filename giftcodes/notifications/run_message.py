@@ -21,7 +21,7 @@ from giftcodes.models import Announcement, Redemption, RunState
 BAR_LENGTH = 20
 #: A message names at most this many of the members that need a person.
 NAMED = 10
-#: The reasons that are known are shorter than this, so that none of them is cut.
+#: All known reasons are shorter than `REASON_LENGTH`, so that none of them is cut.
 NAME_LENGTH, REASON_LENGTH, REWARD_LENGTH = 60, 240, 200
 
 

@@ -25,7 +25,7 @@ class CodeServed:
     Args:
         code: the code.
         served: the numbers of members, in all guilds together.
-        result: what has come of the code in these guilds: running if a run of one is under way.
+        result: what has come of the code in these guilds: running if any run is under way.
         guilds: the number of guilds that have a redemption of the code.
         running: the number of them in which a run is under way.
     """
@@ -57,7 +57,7 @@ def with_results(redemptions: Iterable[Redemption]) -> list[RedemptionServed]:
     """Redemptions with their numbers and results, in one statement for the numbers.
 
     Args:
-        redemptions: rows with `select_related("gift_code")`, as the code decides the result.
+        redemptions: rows with `select_related("gift_code")`: the result depends on the code.
     """
     rows = list(redemptions)
     numbers = served_in(rows)
@@ -107,7 +107,7 @@ def _of_code(code: GiftCode, served: Served, phases: dict[Phase, int]) -> CodeSe
 
 
 def _phase_of_all(phases: dict[Phase, int]) -> Phase:
-    """The phase of a code: one run is enough to be running; only if all are stopped, it is."""
+    """The phase of a code: running if any redemption is, and stopped only if all of them are."""
     for phase in (Phase.RUNNING, Phase.PENDING, Phase.COMPLETE):
         if phases.get(phase):
             return phase

@@ -16,7 +16,7 @@ from giftcodes.roster.masks import names_a_realm, realm_in
 from giftcodes.roster.names import is_filler, may_be_a_sentence
 from giftcodes.roster.values import ListedMember
 
-#: So many pairs of lines, a name and its player ID, are a list of such pairs.
+#: At least this many pairs of lines, a name and then its player ID, make a list of pairs.
 _LEAST_PAIRS = 2
 
 
@@ -26,9 +26,9 @@ class Entry:
 
     Args:
         member: the member, if the record was read as cells.
-        reading: what was read otherwise.
+        reading: what was read, if the record was read as text.
         reason: why the cells could not be used. Empty if the line has no cells.
-        field: the value that is the reason.
+        field: the name of the value that cannot be used.
         cells: the values of a record that cannot be used, as text. Empty if there are none.
     """
 
@@ -54,7 +54,7 @@ def _only_player(reading: LineReading) -> Reading | None:
 
 
 def _pair(readings: Sequence[tuple[Entry, LineReading]]) -> bool:
-    """Name the players of a list in which each name has the line above its player ID."""
+    """Name the players of a list in which each name is above its ID. Returns whether it is one."""
     above, below = readings[0::2], readings[1::2]
     if len(below) < _LEAST_PAIRS or len(above) != len(below):
         return False
@@ -79,7 +79,7 @@ def _may_be_a_name(text: str) -> bool:
 
 
 def _named(entry: Entry, reading: LineReading) -> bool:
-    """Whether a line has a name, or no single player."""
+    """Whether a line can take no name: it has a name, or has not exactly one player."""
     if entry.member:
         return bool(entry.member.nickname)
     player = _only_player(reading)
@@ -137,7 +137,7 @@ def _follow(readings: Sequence[tuple[Entry, LineReading]]) -> None:
 
 
 def _takes_realm(entry: Entry, realm: str) -> bool:
-    """Give the player above a line that is only a realm this realm, in a form."""
+    """Give the realm on a line of its own to the player above it. Returns whether it was taken."""
     player = _only_player(entry.reading or LineReading())
     if player is None or player.realm:
         return False
@@ -164,7 +164,10 @@ def _used(entry: Entry) -> str:
 
 
 def _decide_bare_numbers(readings: Sequence[tuple[Entry, LineReading]]) -> None:
-    """Decide whether short numbers beside the players are realms: if all are the same."""
+    """Decide whether short numbers beside the players are realms.
+
+    They are if all are the same, or if a line without a player has a word for a realm.
+    """
     players = [player for _entry, reading in readings for player in reading.players]
     bare = [player for player in players if player.bare and not player.realm]
     if not bare:

@@ -169,7 +169,7 @@ def _plugin(address: str, service: Service, *, seconds: float) -> Any:
 
 
 def unknown_schemes(names: Iterable[str]) -> list[str]:
-    """Return those of the schemes that Apprise does not know. If it is not installed, none."""
+    """Return the schemes that Apprise does not know, or no schemes if it is not installed."""
     wanted = list(names)
     if not wanted:
         return []

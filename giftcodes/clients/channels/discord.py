@@ -53,7 +53,7 @@ LONGEST_PAUSE_SECONDS = 3_600.0
 _PATH = re.compile(r"/api(?:/v[0-9]+)?/webhooks/([0-9]{1,25})/([A-Za-z0-9_.-]{1,120})/?")
 _LOCAL_HOSTS = frozenset({"127.0.0.1", "localhost", "::1"})
 _DISCORD_HOSTS = ("discord.com", "discordapp.com")
-#: How a host looks to a person. The name has been changed in the same way.
+#: Replaces characters that look alike, so that `_NAME` is found in a host such as `d1sc0rd.com`.
 _LOOK_ALIKES = str.maketrans("01l", "oii", "-_")
 _NAME = "discord"
 #: The origin of webhooks whose address is in Apprise's form.
