@@ -388,7 +388,7 @@ def _unknown(text: str, *, of: Guild, **fields: Any) -> GiftCode:
 
 
 def _request(of: Guild) -> JoinRequest:
-    link = PlayerLink.objects.create(guild=of, token_hash=str(PlayerLink.objects.count()))
+    link, _token = PlayerLink.objects.issue(guild_id=of.pk)
     return JoinRequest.objects.create(
         guild=of,
         link=link,
@@ -408,8 +408,7 @@ def _form_with(html: str, word: str) -> dict[str, Any]:
     """The first form with a field of this name, or with this value."""
     for form in re.findall(r"<form.*?</form>", html):
         inputs = [
-            {name: value for name, value in re.findall(r'(\w+)="([^"]*)"', tag)}
-            for tag in re.findall(r"<input[^>]*>", form)
+            dict(re.findall(r'(\w+)="([^"]*)"', tag)) for tag in re.findall(r"<input[^>]*>", form)
         ]
         fields = {one["name"]: one.get("value", "") for one in inputs}
         fields.pop("csrfmiddlewaretoken", None)

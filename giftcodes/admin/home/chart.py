@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from django.utils import timezone
 from django.utils.formats import date_format
-from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext
 
 from giftcodes.domain.outcomes import ABOUT_THE_CODE, PROVING, Outcome, Scope, meaning
 from giftcodes.queries.answers_per_day import answers_per_day
@@ -89,14 +89,16 @@ class Chart:
         """The chart in words, for those who do not see it."""
         busiest = max(self.days, key=lambda day: day.total)
         sums = [sum(numbers) for numbers in zip(*(day.numbers for day in self.days), strict=True)]
-        shares = ", ".join(
-            f"{label}: {number}" for label, number in zip(KINDS.values(), sums, strict=True)
+        words = ngettext(
+            "%(all)d answer in %(days)d days: %(shares)s. Most on %(date)s: %(most)d.",
+            "%(all)d answers in %(days)d days: %(shares)s. Most on %(date)s: %(most)d.",
+            sum(sums),
         )
-        words = gettext("%(all)d answers in %(days)d days. %(shares)s. Most on %(date)s: %(most)d.")
+        shares = (f"{label} {number}" for label, number in zip(KINDS.values(), sums, strict=True))
         return words % {
             "all": sum(sums),
             "days": len(self.days),
-            "shares": shares,
+            "shares": ", ".join(shares),
             "date": date_format(busiest.date, "j F"),
             "most": busiest.total,
         }
