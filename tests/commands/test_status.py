@@ -132,7 +132,7 @@ def test_the_budget_of_a_window_that_is_over_is_unused() -> None:
     assert simulator()["budget"] == {
         "used": 0,
         "limit": 30,
-        "seconds": 60.0,
+        "seconds": 10.0,
         "window_ends_at": None,
     }
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from giftcodes.models import Attempt
 
 DAYS = 14
-WIDTH, HEIGHT = 560, 160
+WIDTH, HEIGHT = 420, 150
 #: The width at the left for the numbers of the axis.
 AXIS = 48
 _GAP = 8
