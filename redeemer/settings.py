@@ -132,7 +132,7 @@ UNFOLD = {
     # Users have no other site to link to.
     "SITE_URL": None,
     "LOGIN": {"form": "giftcodes.login_form.LoginForm"},
-    "DASHBOARD_CALLBACK": "giftcodes.admin.monitoring.dashboard.add_board",
+    "DASHBOARD_CALLBACK": "giftcodes.admin.home.dashboard.add_board",
     "SITE_FAVICONS": [
         {
             "rel": "icon",

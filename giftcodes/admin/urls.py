@@ -7,8 +7,8 @@ from functools import partial
 from giftcodes.admin import hubs, search
 from giftcodes.admin.access import officer_rules
 from giftcodes.admin.guilds import joining
+from giftcodes.admin.home import dashboard
 from giftcodes.admin.members import import_page, personal_link, player_codes, player_page
-from giftcodes.admin.monitoring import dashboard
 from giftcodes.admin.redemptions import coverage, plan_page, redemption_page
 from giftcodes.admin_menu import MENU
 from giftcodes.admin_site import PAGES
@@ -16,6 +16,7 @@ from giftcodes.admin_site import PAGES
 PAGES += [
     ("search/", search.page, "search"),
     ("live/", dashboard.live, "live"),
+    ("live/codes/", dashboard.live_codes, "live_codes"),
     ("live/chart/", dashboard.live_chart, "live_chart"),
     ("live/redemption/<int:redemption_id>/", redemption_page.live, "live_redemption"),
     ("matrix/", coverage.coverage, "matrix"),

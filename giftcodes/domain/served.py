@@ -113,9 +113,12 @@ class Served:
     @property
     def rest(self) -> str:
         """The other shares, such as `6 are not eligible, 3 need you`. Empty if all have it."""
-        return ", ".join(
-            _in_words(share, number) for share, number in self.counts if share is not Share.HAS
-        )
+        return ", ".join(words for share, words in self.parts if share is not Share.HAS)
+
+    @property
+    def parts(self) -> list[tuple[Share, str]]:
+        """The shares that are not empty, each in words such as `41 have it`."""
+        return [(share, _in_words(share, number)) for share, number in self.counts]
 
     @property
     def all_words(self) -> str:

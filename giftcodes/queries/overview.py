@@ -31,7 +31,7 @@ from giftcodes.models import (
     RunState,
     database_now,
 )
-from giftcodes.models.rate_budget import UNLIMITED
+from giftcodes.models.rate_budget import UNLIMITED, USUAL_WINDOW_SECONDS
 from giftcodes.queries.heartbeat import is_beating, last_tick_at
 from giftcodes.queries.redemption_progress import tallies
 from giftcodes.queries.served import RedemptionServed, recent_results
@@ -118,12 +118,16 @@ def _pause(budget: RateBudget) -> dict[str, Any] | None:
 
 
 def _budget(budget: RateBudget, config: ProviderConfig, now: dt.datetime) -> dict[str, Any]:
-    """The window of a game. After its end, `used` is 0. Without a limit, `limit` is None."""
+    """The window of a game, `seconds` long.
+
+    After its end, `used` is 0. Without a limit, `limit` is None.
+    """
     limit = budget.limit(config.rate)
     is_over = budget.window_ends_at is not None and budget.window_ends_at <= now
     return {
         "used": 0 if is_over else budget.used,
         "limit": None if limit == UNLIMITED else limit,
+        "seconds": config.rate.seconds if config.rate else USUAL_WINDOW_SECONDS,
         "window_ends_at": None if is_over else _iso(budget.window_ends_at),
     }
 

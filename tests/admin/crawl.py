@@ -28,7 +28,15 @@ def lists() -> Iterator[str]:
             query={"all": "", "q": "2"},
         )
     hubs = [entry.hub for entry in MENU if entry.hub]
-    pages = ("index", "live", "live_chart", "matrix", "matrix_export", "member_import")
+    pages = (
+        "index",
+        "live",
+        "live_codes",
+        "live_chart",
+        "matrix",
+        "matrix_export",
+        "member_import",
+    )
     for name in (*pages, "player", "officer_rules", *hubs):
         yield reverse(f"admin:{name}")
     for app in {model._meta.app_label for model in admin.site._registry}:

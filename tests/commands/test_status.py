@@ -129,7 +129,12 @@ def test_the_budget_of_a_window_that_is_over_is_unused() -> None:
     budget.window_ends_at = now - timedelta(seconds=1)
     budget.save()
 
-    assert simulator()["budget"] == {"used": 0, "limit": 30, "window_ends_at": None}
+    assert simulator()["budget"] == {
+        "used": 0,
+        "limit": 30,
+        "seconds": 10.0,
+        "window_ends_at": None,
+    }
 
 
 def test_a_feed_in_trouble_shows_its_error(world: World) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.db.models import Model
-from django.urls import reverse
+from django.urls import NoReverseMatch, reverse
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext
@@ -77,6 +77,22 @@ def served_legend() -> SafeString:
     )
 
 
+def served_parts(served: Served) -> SafeString:
+    """The numbers of a bar in words, each beside its colour, in the order of the bar.
+
+    With these, a bar needs no legend, and nobody needs to tell the colours apart.
+    """
+    parts = [(share.value, words) for share, words in served.parts]
+    return format_html(
+        '<ul class="legend">{}</ul>',
+        format_html_join(
+            "",
+            '<li><span class="swatch share-{}" aria-hidden="true"></span>{}</li>',
+            parts,
+        ),
+    )
+
+
 def link(row: Model, text: Any = None) -> SafeString:
     """A link to the page of a row."""
     return format_html('<a href="{}">{}</a>', page_url(row), text or str(row))
@@ -105,6 +121,18 @@ def list_url(model: type[Model], **filters: Any) -> str:
         filters: lookups as they stand in the address of the list, such as `state__exact`.
     """
     return model_url(model, "changelist", query=filters)
+
+
+def url_if_any(name: str) -> str:
+    """The address of a page of the admin, or an empty string if there is no such page.
+
+    Args:
+        name: the name of its URL, without `admin:`.
+    """
+    try:
+        return reverse(f"admin:{name}")
+    except NoReverseMatch:
+        return ""
 
 
 def model_url(

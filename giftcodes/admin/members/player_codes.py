@@ -13,6 +13,7 @@ from django.utils.translation import gettext_lazy, ngettext
 
 from giftcodes import tasks
 from giftcodes.admin.common import scope
+from giftcodes.admin.common.back import page_before
 from giftcodes.admin.common.confirmation import log
 from giftcodes.admin.common.html import (
     badge,
@@ -71,7 +72,7 @@ def may_open(person: Any) -> bool:
 
 
 def page(request: HttpRequest, member_id: int) -> HttpResponse:
-    """Show the player's codes, or correct a membership."""
+    """Show the player's codes, or correct a membership and lead back to the page before."""
     member = _member(request, member_id)
     memberships = memberships_of(member, scope.visible(Member.objects.all(), request.user))
     form = None
@@ -82,7 +83,7 @@ def page(request: HttpRequest, member_id: int) -> HttpResponse:
             raise PermissionDenied
         if form.is_valid():
             _correct(request, corrected, form.cleaned_data["realm"])
-            return HttpResponseRedirect(player_url(member.pk))
+            return HttpResponseRedirect(page_before(request) or player_url(member.pk))
         form.corrected_id = corrected.pk  # type: ignore[attr-defined]
     player = _player(request, memberships)
     context = {

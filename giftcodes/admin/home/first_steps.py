@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from django.conf import settings
 from django.urls import reverse
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from giftcodes.admin.common import scope
 from giftcodes.admin.common.html import list_url, model_url
-from giftcodes.models import GiftCode, Guild, Member, MemberRedemption, Redemption
+from giftcodes.admin.home.games import connect_url
+from giftcodes.models import GiftCode, Guild, Member, MemberRedemption, RateBudget, Redemption
 
 if TYPE_CHECKING:
     from django.utils.functional import _StrPromise as Words
@@ -23,29 +25,36 @@ _ADD_MEMBERS = _(
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One thing to do. If it has no address, it is done outside the admin."""
+    """One thing to do.
+
+    Args:
+        title: what to do.
+        how: how it is done, or what happens then.
+        is_done: whether it is done.
+        url: the page on which it is done. Without one, it is done outside the site.
+        trouble: why it is not done yet, although a person has done their part.
+    """
 
     title: Words
-    how: Words
+    how: Words | str
     is_done: bool
     url: str = ""
+    trouble: str = ""
 
 
-def first_steps(person: Any) -> list[Step]:
-    """The steps for a person. There are none after the first code has been redeemed."""
+def first_steps(person: Any, games: Sequence[dict[str, Any]]) -> list[Step]:
+    """The steps for a person. There are none after the first code has been redeemed.
+
+    Args:
+        person: the person who looks at them.
+        games: the games as `queries.overview` has them.
+    """
     if not scope.sees_all(person):
         return _steps_of_officer(person)
     if MemberRedemption.objects.settled().exists():
         return []
     return [
-        Step(
-            _("Connect a game"),
-            _(
-                "Set its salt in the settings, and restart. The simulator counts as a game, too: "
-                "it is for trying things out."
-            ),
-            any(config.is_on for config in settings.PROVIDERS.values()),
-        ),
+        _connect(games),
         Step(
             _("Add a guild"),
             _("Its name, its game, and the state or kingdom of most of its members."),
@@ -71,6 +80,45 @@ def first_steps(person: Any) -> list[Step]:
             list_url(Redemption),
         ),
     ]
+
+
+def _connect(games: Sequence[dict[str, Any]]) -> Step:
+    """The step for the game. It is done while one game is on, and nothing says that it is away."""
+    on = [game for game in games if game["is_on"]]
+    troubles = [_trouble(game) for game in on]
+    works = next((game for game, trouble in zip(on, troubles, strict=True) if not trouble), None)
+    if works is not None:
+        how: Any = gettext("%s is connected. You need do nothing.") % works["title"]
+    elif connect_url():
+        how = _("Enter its salt, and the address of its feed. Both are checked at once.")
+    else:
+        how = _(
+            "Set its salt in the settings, and restart. The simulator counts as a game, too: it is "
+            "for trying things out."
+        )
+    page = model_url(RateBudget, "change", on[0]["name"]) if on else ""
+    return Step(
+        _("Connect a game"),
+        how,
+        works is not None,
+        connect_url() or page,
+        trouble="" if works is not None else " ".join(troubles),
+    )
+
+
+def _trouble(game: dict[str, Any]) -> str:
+    """Why a game that is on does not work now. Empty if nothing is known against it."""
+    reason = ""
+    if game["pause"]:
+        reason = game["pause"]["reason"]
+    elif game["feed"] and game["feed"]["failures"]:
+        reason = game["feed"]["error"]
+    if not reason:
+        return ""
+    return gettext("%(game)s cannot be reached now: %(reason)s") % {
+        "game": game["title"],
+        "reason": reason,
+    }
 
 
 def _steps_of_officer(person: Any) -> list[Step]:
