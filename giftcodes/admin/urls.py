@@ -6,7 +6,7 @@ from functools import partial
 
 from giftcodes.admin import hubs, search
 from giftcodes.admin.access import officer_rules
-from giftcodes.admin.guilds import joining
+from giftcodes.admin.guilds import channel_state, joining
 from giftcodes.admin.home import dashboard
 from giftcodes.admin.members import import_page, personal_link, player_codes, player_page
 from giftcodes.admin.redemptions import coverage, plan_page, redemption_page
@@ -24,6 +24,7 @@ PAGES += [
     ("player/", player_page.page, "player"),
     ("player/<int:member_id>/", player_codes.page, "player_codes"),
     ("live/player/<int:member_id>/", player_codes.live, "live_player"),
+    ("live/channels/<int:guild_id>/", channel_state.live, "live_channels"),
     ("plan/", plan_page.page, "plan"),
     ("officer-rules/", officer_rules.page, "officer_rules"),
     ("import/", import_page.page, "member_import"),

@@ -275,6 +275,11 @@ class Result:
         return is_over and bool(self.served.total) and not self.served.has
 
     @property
+    def needs_a_person(self) -> bool:
+        """Whether a person can and should do something: correct a member, or check the code."""
+        return bool(self.served.needs_you) or self.kind is ResultKind.CODE_UNKNOWN
+
+    @property
     def title(self) -> str:
         """The words with a capital, for the beginning of a line."""
         return f"{self.words[:1].upper()}{self.words[1:]}"

@@ -225,27 +225,28 @@ def _uncorrected_members() -> Iterator[Finding]:
 
 
 def _silent_channels() -> Iterator[Finding]:
-    refused = Announcement.objects.filter(
-        redemption__guild=OuterRef("guild"), state__in=UNFINISHED
-    ).exclude(error="")
+    refused = (
+        Announcement.objects.filter(channel=OuterRef("pk"), state__in=UNFINISHED)
+        .exclude(kind=Announcement.Kind.TEST)
+        .exclude(error="")
+    )
     # In this order, PostgreSQL looks for messages of refusing channels only.
     is_silent = Q(refused_since__isnull=False) & Q(Exists(refused))
     is_unreadable = ~Q(key__in=encryption.prefixes())
     kind = Alarm.Kind.CHANNEL_SILENT
-    for channel in (
-        Channel.objects.with_key().filter(is_unreadable | is_silent).select_related("guild")
-    ):
-        name = channel.guild.name
+    channels = Channel.objects.on().with_key().filter(is_unreadable | is_silent)
+    for channel in channels.select_related("guild"):
+        name = f"The {channel.full_name}"
         if not channel.is_readable:
-            words = f"The channel of guild {name} takes no messages: {UNREADABLE}"
+            words = f"{name} takes no messages: {UNREADABLE}"
         elif channel.refused_since:
             words = (
-                f"The channel of guild {name} has taken no message for {_patience(kind)}: "
-                f"{channel.error} It is tried again."
+                f"{name} has taken no message for {_patience(kind)}: {channel.error} It is tried "
+                "again."
             )
         else:
             continue
-        yield Finding(kind, str(channel.guild_id), f"{words} Redeeming goes on.")
+        yield Finding(kind, str(channel.pk), f"{words} Redeeming goes on.")
 
 
 def _directories_without_key() -> Iterator[Finding]:

@@ -242,17 +242,18 @@ def _alarms(rows: Rows) -> list[dict[str, Any]]:
 
 def _resting(rows: Rows, now: dt.datetime) -> list[dict[str, Any]]:
     """Channels that refused a message, so that nothing is sent to them for now."""
-    resting = rows.channels.filter(refused_since__isnull=False, not_before__gt=now).select_related(
-        "guild"
-    )
+    resting = rows.channels.filter(
+        is_on=True, refused_since__isnull=False, not_before__gt=now
+    ).select_related("guild")
     return [
         {
             "guild": channel.guild.name,
+            "channel": channel.name,
             "refuses_since": _iso(channel.refused_since),
             "rests_until": _iso(channel.not_before),
             "error": channel.error,
         }
-        for channel in resting.order_by("guild__name")
+        for channel in resting.order_by("guild__name", "name")
     ]
 
 

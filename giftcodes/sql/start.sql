@@ -61,11 +61,11 @@ WITH run AS (
     WHERE id = ANY(%(ids)s)
     RETURNING id, guild_id, gift_code_id, run_number
 ), announced AS (
-    INSERT INTO giftcodes_announcement (redemption_id, run_number, kind)
-    SELECT run.id, run.run_number, 'started'
+    INSERT INTO giftcodes_announcement (redemption_id, run_number, kind, channel_id)
+    SELECT run.id, run.run_number, 'started', ch.id
     FROM run
     JOIN giftcodes_channel ch ON ch.guild_id = run.guild_id
-    WHERE CASE WHEN run.run_number = 1 OR %(always_announced)s THEN true ELSE (
+    WHERE ch.is_on AND ch.tells = ANY(%(telling_runs)s) AND CASE WHEN run.run_number = 1 OR %(always_announced)s THEN true ELSE (
         SELECT count(*) FROM (
             SELECT FROM giftcodes_memberredemption m
             WHERE m.redemption_id = run.id AND m.state IN ({open})

@@ -66,6 +66,8 @@ def pages_of(row: Model) -> Iterator[str]:
         if pattern.name and names:
             values = {name: row.pk if name in ("object_id", "id") else 1 for name in names}
             yield reverse(f"admin:{pattern.name}", kwargs=values)
+    if isinstance(row, Guild):
+        yield reverse("admin:live_channels", args=[row.pk])
     if type(row) in _MORE_PAGES:
         yield reverse(f"admin:{_MORE_PAGES[type(row)]}", args=[row.pk])
 

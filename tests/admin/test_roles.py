@@ -95,11 +95,14 @@ def run(of: Guild, code: GiftCode, *, state: str = "running") -> Redemption:
         past.attempt(member_redemption)
         DirectoryLookup.objects.get_or_create(provider=of.provider, player_id=one.player_id)
     row.journal("refused", trigger=Trigger.ADMIN)  # type: ignore[arg-type]
-    Announcement.objects.create(redemption=row, run_number=1, kind=Announcement.Kind.COMPLETE)
     MemberImport.objects.create(guild=of, source=Source.COMMAND, added=1, updated=0, reactivated=0)
-    Channel.objects.get_or_create(
+    channel, _is_new = Channel.objects.get_or_create(
         guild=of, defaults={"address": "https://discord.com/api/webhooks/1/secret"}
     )
+    Announcement.objects.create(
+        redemption=row, channel=channel, run_number=1, kind=Announcement.Kind.COMPLETE
+    )
+    Announcement.objects.create(channel=channel, kind=Announcement.Kind.TEST)
     for kind, subject in ((Alarm.Kind.NO_PROGRESS, row.pk), (Alarm.Kind.UNCOVERED, of.pk)):
         Alarm.objects.get_or_create(
             kind=kind, subject=str(subject), defaults={"message": f"About {of}."}

@@ -185,7 +185,7 @@ def test_a_channel_that_rests_says_until_when_and_why() -> None:
         later.isoformat(timespec="seconds"),
     )
     shown = run("status").out
-    assert "✗ The channel of guild Wolves rests until" in shown
+    assert "✗ The channel “Discord” of guild Wolves rests until" in shown
     assert "Discord asks for fewer messages." in shown
     assert "Bears" not in shown
     assert "aVerySecretToken" not in shown
