@@ -6,6 +6,7 @@ from functools import partial
 
 from giftcodes.admin import hubs, search
 from giftcodes.admin.access import officer_rules
+from giftcodes.admin.games import connecting
 from giftcodes.admin.guilds import joining
 from giftcodes.admin.members import import_page, personal_link, player_codes, player_page
 from giftcodes.admin.monitoring import dashboard
@@ -24,6 +25,9 @@ PAGES += [
     ("player/<int:member_id>/", player_codes.page, "player_codes"),
     ("live/player/<int:member_id>/", player_codes.live, "live_player"),
     ("plan/", plan_page.page, "plan"),
+    ("connect/", connecting.overview, "connect_game"),
+    ("connect/<slug:name>/", connecting.page, "connect_one_game"),
+    ("live/connection/<slug:name>/", connecting.live, "live_connection"),
     ("officer-rules/", officer_rules.page, "officer_rules"),
     ("import/", import_page.page, "member_import"),
     ("joining/<int:guild_id>/", joining.page, "joining"),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from django.conf import settings
 from django.db import IntegrityError, models, transaction
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
@@ -13,6 +12,7 @@ from giftcodes.models.clock import Clock
 from giftcodes.models.fields import SentenceField
 from giftcodes.models.game_words import title_of
 from giftcodes.models.outbox import Outbox
+from giftcodes.models.site_settings import operator_channel
 
 
 class AlarmQuerySet(models.QuerySet["Alarm"]):
@@ -140,7 +140,7 @@ SUBJECT_MODELS: dict[str, str] = {
 class AlarmNoticeQuerySet(models.QuerySet["AlarmNotice"]):
     def queue(self, alarm_ids: Iterable[int], kind: str) -> None:
         """Queue a notice about each alarm, if the operator has a channel."""
-        if settings.OPERATOR_CHANNEL:
+        if operator_channel():
             self.bulk_create(AlarmNotice(alarm_id=pk, kind=kind) for pk in alarm_ids)
 
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from django.conf import settings
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
 from giftcodes.admin.common import scope
 from giftcodes.admin.common.html import list_url, model_url
 from giftcodes.models import GiftCode, Guild, Member, MemberRedemption, Redemption
+from giftcodes.queries.connections import ConnectionState, connections
 
 if TYPE_CHECKING:
     from django.utils.functional import _StrPromise as Words
@@ -26,7 +26,7 @@ class Step:
     """One thing to do. If it has no address, it is done outside the admin."""
 
     title: Words
-    how: Words
+    how: Words | str
     is_done: bool
     url: str = ""
 
@@ -38,14 +38,7 @@ def first_steps(person: Any) -> list[Step]:
     if MemberRedemption.objects.settled().exists():
         return []
     return [
-        Step(
-            _("Connect a game"),
-            _(
-                "Set its salt in the settings, and restart. The simulator counts as a game, too: "
-                "it is for trying things out."
-            ),
-            any(config.is_on for config in settings.PROVIDERS.values()),
-        ),
+        _connect_a_game(),
         Step(
             _("Add a guild"),
             _("Its name, its game, and the state or kingdom of most of its members."),
@@ -71,6 +64,48 @@ def first_steps(person: Any) -> list[Step]:
             list_url(Redemption),
         ),
     ]
+
+
+#: The states of a game, from the one that needs the least to be done.
+_BEST_FIRST = (
+    ConnectionState.CONNECTED,
+    ConnectionState.TESTING,
+    ConnectionState.UNTESTED,
+    ConnectionState.UNREACHABLE,
+    ConnectionState.OFF,
+)
+
+
+def _connect_a_game() -> Step:
+    """The step for the game that is nearest to being connected."""
+    best = min(connections(), key=lambda one: _BEST_FIRST.index(one.state))
+    is_off = best.state is ConnectionState.OFF
+    url = (
+        reverse("admin:connect_game")
+        if is_off
+        else reverse("admin:connect_one_game", args=[best.config.name])
+    )
+    words = _CONNECTION_WORDS[best.state]
+    return Step(
+        _("Connect a game"),
+        words % {"game": best.config.title, "reason": best.reason},
+        best.state is ConnectionState.CONNECTED,
+        url,
+    )
+
+
+_CONNECTION_WORDS = {
+    ConnectionState.CONNECTED: _("%(game)s is connected."),
+    ConnectionState.TESTING: _("The connection to %(game)s is being tested."),
+    ConnectionState.UNTESTED: _(
+        "%(game)s is set up, and has not given an answer yet. Test the connection."
+    ),
+    ConnectionState.UNREACHABLE: _("%(game)s cannot be used. %(reason)s"),
+    ConnectionState.OFF: _(
+        "Enter its salt in the browser: it is used at once. The simulator counts as a game, too: "
+        "it is for trying things out."
+    ),
+}
 
 
 def _steps_of_officer(person: Any) -> list[Step]:
