@@ -33,7 +33,7 @@ def check_some_provider(databases: Sequence[str] | None = None, **_: Any) -> lis
 
     The salt may be in the environment, or may have been entered in the browser.
     """
-    if any(config.is_on for config in settings.PROVIDERS.values()):
+    if DEFAULT_DB_ALIAS not in (databases or ()):
         return []
     stored = {row.name: row.value for row in _stored(databases) if row.value}
     if any(with_stored(config, stored).is_on for config in settings.PROVIDERS.values()):

@@ -33,6 +33,7 @@ from giftcodes.models import (
     Attempt,
     Channel,
     CodeProposal,
+    ConnectionCheck,
     Directory,
     DirectoryLookup,
     Feed,
@@ -54,6 +55,7 @@ from giftcodes.models import (
     RedemptionEvent,
     RunRequest,
     SelfServiceEvent,
+    StoredSetting,
     Throttle,
 )
 from giftcodes.models.alarm import SUBJECT_MODELS
@@ -184,6 +186,7 @@ RULES: dict[type[Model], Callable[[Person], Q]] = {
     **dict.fromkeys(
         (
             AlarmNotice,
+            ConnectionCheck,
             Directory,
             DirectoryLookup,
             Feed,
@@ -192,6 +195,7 @@ RULES: dict[type[Model], Callable[[Person], Q]] = {
             PrunedFigure,
             RateBudget,
             RunRequest,
+            StoredSetting,
             Throttle,
             User,
             Group,

@@ -38,7 +38,7 @@ def first_steps(person: Any) -> list[Step]:
     if MemberRedemption.objects.settled().exists():
         return []
     return [
-        _connect_a_game(),
+        _connect_a_game(may_open=person.is_superuser),
         Step(
             _("Add a guild"),
             _("Its name, its game, and the state or kingdom of most of its members."),
@@ -76,8 +76,8 @@ _BEST_FIRST = (
 )
 
 
-def _connect_a_game() -> Step:
-    """The step for the game that is nearest to being connected."""
+def _connect_a_game(*, may_open: bool) -> Step:
+    """The step for the game that is nearest to being connected. Only administrators open it."""
     best = min(connections(), key=lambda one: _BEST_FIRST.index(one.state))
     is_off = best.state is ConnectionState.OFF
     url = (
@@ -90,7 +90,7 @@ def _connect_a_game() -> Step:
         _("Connect a game"),
         words % {"game": best.config.title, "reason": best.reason},
         best.state is ConnectionState.CONNECTED,
-        url,
+        url if may_open else "",
     )
 
 
