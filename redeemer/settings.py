@@ -245,7 +245,7 @@ CELERY_BEAT_MAX_LOOP_INTERVAL = 1
 
 # --- The pipeline ---------------------------------------------------------------------------------
 #: The time limit for one request to the game, in seconds. The lease must be ten seconds longer
-#: (giftcodes.checks).
+#: (giftcodes.checks.numbers).
 HTTP_SECONDS = env.float("HTTP_SECONDS", default=15.0)
 HTTP_CONNECT_SECONDS = env.float("HTTP_CONNECT_SECONDS", default=5.0)
 LEASE_SECONDS = env.float("LEASE_SECONDS", default=30.0)
@@ -296,6 +296,10 @@ try:
     PROVIDERS: dict[str, ProviderConfig] = providers(GAMES, env)
 except ValueError as error:
     raise ImproperlyConfigured(str(error)) from error
+
+#: The hosts in private networks that a game or a feed may be at if its address was entered in the
+#: browser: host names, IP addresses or networks.
+GAME_PRIVATE_HOSTS = env.list("GAME_PRIVATE_HOSTS", default=[])
 
 #: The token for the control paths of the bundled simulator, which the demo and the audit use.
 SIMULATOR_TOKEN = env.str("SIMULATOR_TOKEN", default="")

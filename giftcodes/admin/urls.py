@@ -6,6 +6,7 @@ from functools import partial
 
 from giftcodes.admin import hubs, search
 from giftcodes.admin.access import officer_rules
+from giftcodes.admin.games import connecting
 from giftcodes.admin.guilds import channel_state, joining
 from giftcodes.admin.home import dashboard
 from giftcodes.admin.members import import_page, personal_link, player_codes, player_page
@@ -26,6 +27,9 @@ PAGES += [
     ("live/player/<int:member_id>/", player_codes.live, "live_player"),
     ("live/channels/<int:guild_id>/", channel_state.live, "live_channels"),
     ("plan/", plan_page.page, "plan"),
+    ("connect/", connecting.overview, "connect_game"),
+    ("connect/<slug:name>/", connecting.page, "connect_one_game"),
+    ("live/connection/<slug:name>/", connecting.live, "live_connection"),
     ("officer-rules/", officer_rules.page, "officer_rules"),
     ("import/", import_page.page, "member_import"),
     ("joining/<int:guild_id>/", joining.page, "joining"),

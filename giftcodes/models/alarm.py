@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from django.conf import settings
 from django.db import IntegrityError, models, transaction
 from django.db.models import Exists, Q
 from django.utils.translation import gettext_lazy as _
@@ -15,6 +14,7 @@ from giftcodes.models.clock import Clock
 from giftcodes.models.fields import SentenceField
 from giftcodes.models.game_words import title_of
 from giftcodes.models.outbox import Outbox
+from giftcodes.models.site_settings import operator_channel
 
 
 class AlarmQuerySet(models.QuerySet["Alarm"]):
@@ -154,7 +154,7 @@ class AlarmNoticeQuerySet(models.QuerySet["AlarmNotice"]):
             kind: RAISED or CLEARED.
         """
         ids = list(alarm_ids)
-        if settings.OPERATOR_CHANNEL:
+        if operator_channel():
             self.bulk_create(AlarmNotice(alarm_id=pk, kind=kind) for pk in ids)
         is_over = kind == AlarmNotice.Kind.CLEARED
         is_heard = Exists(Channel.objects.told_of_alarms())

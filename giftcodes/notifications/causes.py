@@ -7,7 +7,6 @@ from collections import defaultdict
 from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import NamedTuple
 
-from django.conf import settings
 from django.db.models import Count, Exists, Max, OuterRef, Q, QuerySet
 
 from giftcodes import encryption
@@ -34,6 +33,7 @@ from giftcodes.models.clock import clock_plus
 from giftcodes.models.code_state import OPEN_STATES
 from giftcodes.models.directory import providers_with_directory
 from giftcodes.models.game_words import title_of
+from giftcodes.models.games import games
 from giftcodes.models.outbox import UNFINISHED
 from giftcodes.models.start_rules import providers_on
 
@@ -74,7 +74,7 @@ def find() -> list[Finding]:
 
 
 def _silent_feeds() -> Iterator[Finding]:
-    with_feed = [c.name for c in settings.PROVIDERS.values() if c.has_feed]
+    with_feed = [c.name for c in games().values() if c.has_feed]
     is_quiet = Q(answered_at__isnull=True) | Q(
         answered_at__lt=clock_plus(-QUIET_AFTER.total_seconds())
     )

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from django.conf import settings
-
 from giftcodes.models import Guild
+from giftcodes.models.games import games
 from giftcodes.players.words import realm_word_of
 
 
@@ -27,7 +26,7 @@ class GameWords:
 
 def game_of(guild: Guild) -> GameWords:
     """The game of a guild. The settings may no longer have it."""
-    config = settings.PROVIDERS.get(guild.provider)
+    config = games().get(guild.provider)
     if config is None:
         return GameWords(guild.provider, str(realm_word_of("")), has_directory=False)
     word = str(realm_word_of(config.realm_word))

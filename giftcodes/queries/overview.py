@@ -11,7 +11,6 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
 
-from django.conf import settings
 from django.db.models import Count, QuerySet
 
 from giftcodes.clients.games.config import ProviderConfig
@@ -31,6 +30,7 @@ from giftcodes.models import (
     RunState,
     database_now,
 )
+from giftcodes.models.games import games
 from giftcodes.models.rate_budget import UNLIMITED, USUAL_WINDOW_SECONDS
 from giftcodes.queries.heartbeat import is_beating, last_tick_at
 from giftcodes.queries.redemption_progress import tallies
@@ -72,7 +72,7 @@ def overview(
         "providers": [
             _provider(config, budgets.get(config.name), feeds.get(config.name), now)
             | _queue(config, outlooks)
-            for config in settings.PROVIDERS.values()
+            for config in games().values()
         ],
         "redemptions": {state.value: states[state.value] for state in RunState},
         "running": _running(rows, outlooks, most_runs),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+from django.conf import settings
 from django.contrib import admin
 from django.db.models import Model
 from django.urls import reverse
@@ -37,8 +38,11 @@ def lists() -> Iterator[str]:
         "matrix_export",
         "member_import",
     )
-    for name in (*pages, "player", "officer_rules", *hubs):
+    for name in (*pages, "player", "officer_rules", "connect_game", *hubs):
         yield reverse(f"admin:{name}")
+    for game in settings.PROVIDERS:
+        for name in ("connect_one_game", "live_connection"):
+            yield reverse(f"admin:{name}", args=[game])
     for app in {model._meta.app_label for model in admin.site._registry}:
         yield reverse("admin:app_list", args=[app])
     for term in ("guild", "2", "nick"):

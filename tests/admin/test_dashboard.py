@@ -269,6 +269,8 @@ def test_an_empty_system_says_what_to_do_first_and_moves_on(browser: Browser) ->
         shown = parts(browser)["steps"]
         return shown.split('aria-current="step"')[1].split("</strong>")[0]
 
+    assert "Connect a game" in following()
+    RateBudget.objects.create(provider="simulator", last_answer_at=timezone.now())
     assert "Add a guild" in following()
     wolves = guild()
     assert "Add its members" in following()

@@ -24,7 +24,7 @@ from django.test import Client, override_settings
 from django.urls import reverse
 
 from giftcodes import encryption, tasks
-from giftcodes.checks import check_encryption_keys, check_key_strength
+from giftcodes.checks.secrets import check_encryption_keys, check_key_strength
 from giftcodes.models import Alarm, Announcement, Channel, Feed, Guild, JoinLink, Member, OptOut
 from giftcodes.models.encrypted import Unreadable
 from giftcodes.notifications import announcements, causes

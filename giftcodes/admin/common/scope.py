@@ -33,6 +33,7 @@ from giftcodes.models import (
     Attempt,
     Channel,
     CodeProposal,
+    ConnectionCheck,
     Directory,
     DirectoryLookup,
     Feed,
@@ -54,6 +55,7 @@ from giftcodes.models import (
     RedemptionEvent,
     RunRequest,
     SelfServiceEvent,
+    StoredSetting,
     Throttle,
 )
 from giftcodes.models.alarm import SUBJECT_MODELS
@@ -191,6 +193,7 @@ RULES: dict[type[Model], Callable[[Person], Q]] = {
     **dict.fromkeys(
         (
             AlarmNotice,
+            ConnectionCheck,
             Directory,
             DirectoryLookup,
             Feed,
@@ -199,6 +202,7 @@ RULES: dict[type[Model], Callable[[Person], Q]] = {
             PrunedFigure,
             RateBudget,
             RunRequest,
+            StoredSetting,
             Throttle,
             User,
             Group,

@@ -5,7 +5,6 @@ from __future__ import annotations
 import datetime as dt
 from typing import TYPE_CHECKING
 
-from django.conf import settings
 from django.contrib import admin
 from django.utils import timezone
 from django.utils.formats import localize
@@ -16,6 +15,7 @@ from giftcodes.admin.common.base import History
 from giftcodes.admin.common.html import badge
 from giftcodes.models import Directory, DirectoryLookup, Member
 from giftcodes.models.game_words import place_word, places
+from giftcodes.models.games import games
 
 if TYPE_CHECKING:
     from django.utils.safestring import SafeString
@@ -55,7 +55,7 @@ class DirectoryAdmin(History):
 
     @admin.display(description=_("state"))
     def state_shown(self, directory: Directory) -> SafeString:
-        config = settings.PROVIDERS.get(directory.provider)
+        config = games().get(directory.provider)
         if config is None or not config.has_directory:
             return badge("off", _("off: the key or the address of the directory is not set"))
         if directory.key_refused:
@@ -93,7 +93,7 @@ class DirectoryLookupAdmin(History):
 
 def directory_words(member: Member) -> str:
     """The directory's answer for a member, in words. It is empty if the game has no directory."""
-    config = settings.PROVIDERS.get(member.guild.provider)
+    config = games().get(member.guild.provider)
     if config is None or not config.has_directory:
         return ""
     if member.consented_on is None:

@@ -12,7 +12,6 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from django import forms
-from django.conf import settings
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpResponse, HttpResponseRedirect
@@ -31,6 +30,7 @@ from giftcodes.admin.common.html import link
 from giftcodes.admin.members.player_page import may_do_all as may_end_opt_outs
 from giftcodes.domain.numbers import row_id
 from giftcodes.models import Guild, JoinLink, OptOut, PublicPage
+from giftcodes.models.games import games
 from giftcodes.models.opted_out import player_hash
 from giftcodes.services import joining
 
@@ -109,7 +109,7 @@ def block(request: HttpRequest, guild: Guild) -> dict[str, Any]:
         request: the request of a person who may see the guild and `may_open` the page.
         guild: the guild.
     """
-    config = settings.PROVIDERS.get(guild.provider)
+    config = games().get(guild.provider)
     join_link = JoinLink.objects.filter(guild=guild).first()
     public = PublicPage.objects.filter(guild=guild).first()
     events = guild.self_service_events.select_related("member", "user")[:MOST_EVENTS]

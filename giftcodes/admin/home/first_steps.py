@@ -12,8 +12,8 @@ from django.utils.translation import gettext_lazy as _
 
 from giftcodes.admin.common import scope
 from giftcodes.admin.common.html import list_url, model_url
-from giftcodes.admin.home.games import connect_url
-from giftcodes.models import GiftCode, Guild, Member, MemberRedemption, RateBudget, Redemption
+from giftcodes.models import GiftCode, Guild, Member, MemberRedemption, Redemption
+from giftcodes.queries.connections import ConnectionState, connections
 
 if TYPE_CHECKING:
     from django.utils.functional import _StrPromise as Words
@@ -54,7 +54,7 @@ def first_steps(person: Any, games: Sequence[dict[str, Any]]) -> list[Step]:
     if MemberRedemption.objects.settled().exists():
         return []
     return [
-        _connect(games),
+        _connect_a_game(may_open=person.is_superuser),
         Step(
             _("Add a guild"),
             _("Its name, its game, and the state or kingdom of most of its members."),
@@ -82,43 +82,46 @@ def first_steps(person: Any, games: Sequence[dict[str, Any]]) -> list[Step]:
     ]
 
 
-def _connect(games: Sequence[dict[str, Any]]) -> Step:
-    """The step for the game. It is done while one game is on, and nothing says that it is away."""
-    on = [game for game in games if game["is_on"]]
-    troubles = [_trouble(game) for game in on]
-    works = next((game for game, trouble in zip(on, troubles, strict=True) if not trouble), None)
-    if works is not None:
-        how: Any = gettext("%s is connected. You need do nothing.") % works["title"]
-    elif connect_url():
-        how = _("Enter its salt, and the address of its feed. Both are checked at once.")
-    else:
-        how = _(
-            "Set its salt in the settings, and restart. The simulator counts as a game, too: it is "
-            "for trying things out."
-        )
-    page = model_url(RateBudget, "change", on[0]["name"]) if on else ""
+#: The states of a game, from the one that needs the least to be done.
+_BEST_FIRST = (
+    ConnectionState.CONNECTED,
+    ConnectionState.TESTING,
+    ConnectionState.UNTESTED,
+    ConnectionState.UNREACHABLE,
+    ConnectionState.OFF,
+)
+
+
+def _connect_a_game(*, may_open: bool) -> Step:
+    """The step for the game that is nearest to being connected. Only administrators open it."""
+    best = min(connections(), key=lambda one: _BEST_FIRST.index(one.state))
+    is_off = best.state is ConnectionState.OFF
+    url = (
+        reverse("admin:connect_game")
+        if is_off
+        else reverse("admin:connect_one_game", args=[best.config.name])
+    )
+    words = _CONNECTION_WORDS[best.state]
     return Step(
         _("Connect a game"),
-        how,
-        works is not None,
-        connect_url() or page,
-        trouble="" if works is not None else " ".join(troubles),
+        words % {"game": best.config.title, "reason": best.reason},
+        best.state is ConnectionState.CONNECTED,
+        url if may_open else "",
     )
 
 
-def _trouble(game: dict[str, Any]) -> str:
-    """Why a game that is on does not work now. Empty if nothing is known against it."""
-    reason = ""
-    if game["pause"]:
-        reason = game["pause"]["reason"]
-    elif game["feed"] and game["feed"]["failures"]:
-        reason = game["feed"]["error"]
-    if not reason:
-        return ""
-    return gettext("%(game)s cannot be reached now: %(reason)s") % {
-        "game": game["title"],
-        "reason": reason,
-    }
+_CONNECTION_WORDS = {
+    ConnectionState.CONNECTED: _("%(game)s is connected."),
+    ConnectionState.TESTING: _("The connection to %(game)s is being tested."),
+    ConnectionState.UNTESTED: _(
+        "%(game)s is set up, and has not given an answer yet. Test the connection."
+    ),
+    ConnectionState.UNREACHABLE: _("%(game)s cannot be used. %(reason)s"),
+    ConnectionState.OFF: _(
+        "Enter its salt in the browser: it is used at once. The simulator counts as a game, too: "
+        "it is for trying things out."
+    ),
+}
 
 
 def _steps_of_officer(person: Any) -> list[Step]:

@@ -17,6 +17,7 @@ from django.utils.translation import gettext_lazy as _
 from giftcodes.admin.common.base import History
 from giftcodes.admin.common.html import NOTHING, model_url
 from giftcodes.admin.common.versions import Entry, with_guilds
+from giftcodes.models import StoredSetting
 
 if TYPE_CHECKING:
     from django.db.models import QuerySet
@@ -58,6 +59,9 @@ class ChangeAdmin(History):
             for model, page in self.admin_site._registry.items()
             if model is not LogEntry and page.has_view_permission(request)
         ]
+        if request.user.is_superuser:
+            # Its page is not that of a model (admin/games/connecting.py).
+            kinds.append((StoredSetting._meta.app_label, StoredSetting._meta.model_name))
         known = ContentType.objects.all()
         ids = [kind.pk for kind in known if (kind.app_label, kind.model) in kinds]
         rows: QuerySet[LogEntry] = super().get_queryset(request)
