@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from django.urls import reverse
-from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from giftcodes.admin.common import scope
@@ -32,23 +30,16 @@ class Step:
         how: how it is done, or what happens then.
         is_done: whether it is done.
         url: the page on which it is done. Without one, it is done outside the site.
-        trouble: why it is not done yet, although a person has done their part.
     """
 
     title: Words
     how: Words | str
     is_done: bool
     url: str = ""
-    trouble: str = ""
 
 
-def first_steps(person: Any, games: Sequence[dict[str, Any]]) -> list[Step]:
-    """The steps for a person. There are none after the first code has been redeemed.
-
-    Args:
-        person: the person who looks at them.
-        games: the games as `queries.overview` has them.
-    """
+def first_steps(person: Any) -> list[Step]:
+    """The steps for a person. There are none after the first code has been redeemed."""
     if not scope.sees_all(person):
         return _steps_of_officer(person)
     if MemberRedemption.objects.settled().exists():

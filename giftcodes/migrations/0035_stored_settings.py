@@ -9,7 +9,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('giftcodes', '0033_self_service'),
+        ('giftcodes', '0034_channels'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
