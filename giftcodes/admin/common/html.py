@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.db.models import Model
-from django.urls import NoReverseMatch, reverse
+from django.urls import reverse
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext
@@ -121,18 +121,6 @@ def list_url(model: type[Model], **filters: Any) -> str:
         filters: lookups as they stand in the address of the list, such as `state__exact`.
     """
     return model_url(model, "changelist", query=filters)
-
-
-def url_if_any(name: str) -> str:
-    """The address of a page of the admin, or an empty string if there is no such page.
-
-    Args:
-        name: the name of its URL, without `admin:`.
-    """
-    try:
-        return reverse(f"admin:{name}")
-    except NoReverseMatch:
-        return ""
 
 
 def model_url(

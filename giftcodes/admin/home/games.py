@@ -5,17 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from django.db.models import Count
+from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from giftcodes.admin.common import scope
-from giftcodes.admin.common.html import model_url, url_if_any
+from giftcodes.admin.common.html import model_url
 from giftcodes.models import Feed, Guild, PauseKind, RateBudget
-
-
-def connect_url() -> str:
-    """The page on which a game is connected. Empty if this site has no such page."""
-    return url_if_any("connect_game")
 
 
 def games_of(games: list[dict[str, Any]], person: Any) -> list[dict[str, Any]]:
@@ -31,8 +27,15 @@ def games_of(games: list[dict[str, Any]], person: Any) -> list[dict[str, Any]]:
     active = scope.visible(Guild.objects.active(), person).order_by()
     guilds = dict(active.values_list("provider").annotate(number=Count("pk")))
     sees_all = scope.sees_all(person)
+    connect_url = reverse("admin:connect_game") if person.is_superuser else ""
     shown = [game for game in games if guilds.get(game["name"]) or (sees_all and game["is_on"])]
-    return [_game(game, guilds.get(game["name"], 0), sees_all=sees_all) for game in shown]
+    return [
+        {
+            **_game(game, guilds.get(game["name"], 0), sees_all=sees_all),
+            "connect_url": connect_url,
+        }
+        for game in shown
+    ]
 
 
 def _game(game: dict[str, Any], guilds: int, *, sees_all: bool) -> dict[str, Any]:
@@ -52,7 +55,6 @@ def _game(game: dict[str, Any], guilds: int, *, sees_all: bool) -> dict[str, Any
         **found,
         "url": model_url(RateBudget, "change", game["name"]),
         "feed_url": model_url(Feed, "change", game["name"]),
-        "connect_url": connect_url(),
     }
 
 
