@@ -29,14 +29,14 @@ class Step:
 
     Args:
         title: what to do.
-        how: how it is done, or what happens then.
+        how: how it is done. It is shown until the step is done.
         is_done: whether it is done.
         url: the page on which it is done. Without one, it is done outside the site.
         trouble: why it is not done yet, although a person has done their part.
     """
 
     title: Words
-    how: Words | str
+    how: Words
     is_done: bool
     url: str = ""
     trouble: str = ""
@@ -85,10 +85,10 @@ def first_steps(person: Any, games: Sequence[dict[str, Any]]) -> list[Step]:
 def _connect(games: Sequence[dict[str, Any]]) -> Step:
     """The step for the game. It is done while one game is on, and nothing says that it is away."""
     on = [game for game in games if game["is_on"]]
-    troubles = [_trouble(game) for game in on]
-    works = next((game for game, trouble in zip(on, troubles, strict=True) if not trouble), None)
-    if works is not None:
-        how: Any = gettext("%s is connected. You need do nothing.") % works["title"]
+    troubles = [trouble for game in on if (trouble := _trouble(game))]
+    is_done = len(troubles) < len(on)
+    if on:
+        how = _("Its page says more. Everything continues as soon as the game answers.")
     elif connect_url():
         how = _("Enter its salt, and the address of its feed. Both are checked at once.")
     else:
@@ -100,9 +100,9 @@ def _connect(games: Sequence[dict[str, Any]]) -> Step:
     return Step(
         _("Connect a game"),
         how,
-        works is not None,
+        is_done,
         connect_url() or page,
-        trouble="" if works is not None else " ".join(troubles),
+        trouble="" if is_done else " ".join(troubles),
     )
 
 
