@@ -27,7 +27,7 @@ class Step:
 
     Args:
         title: what to do.
-        how: how it is done, or what happens then.
+        how: how it is done. It is shown until the step is done.
         is_done: whether it is done.
         url: the page on which it is done. Without one, it is done outside the site.
     """

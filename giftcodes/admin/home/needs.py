@@ -153,14 +153,17 @@ def _pause(game: dict[str, Any], page: dict[str, Any], *, may_resume: bool) -> N
     if not until:
         todo = _("%s It stays paused until a person resumes it.")
     else:
-        todo = _("%s If the game answers then, everything continues. If not, look at its page.")
+        todo = _(
+            "%s Redeemer tests it with one request. If the game answers, everything continues. If "
+            "it does not, look at its page."
+        )
     return Need(
         Urgency.GAME,
         title,
         todo % game["pause"]["reason"],
         Tone.ATTENTION if game["is_by_person"] else Tone.BAD,
         until=until,
-        until_words=_("One request tests the game"),
+        until_words=_("The next test is"),
         button=Button.of(_("Resume the game"), RateBudget, "resume_providers", game["name"])
         if may_resume
         else None,

@@ -122,6 +122,7 @@
 
     /* Times are shown in the viewer's zone. Those marked as relative are shown as a distance from now. */
     const relative = new Intl.RelativeTimeFormat(document.documentElement.lang || "en", {numeric: "always", style: "long"});
+    const now = new Intl.RelativeTimeFormat(document.documentElement.lang || "en", {numeric: "auto"});
     /* The same format as the server's (redeemer/formats). */
     const padded = (number) => String(number).padStart(2, "0");
     const absolute = (moment) =>
@@ -132,7 +133,7 @@
     const distance = (moment) => {
         const seconds = Math.round((moment - Date.now()) / 1000);
         const [unit, length] = STEPS.find(([, step]) => Math.abs(seconds) >= step) || STEPS.at(-1);
-        return relative.format(Math.trunc(seconds / length), unit);
+        return seconds ? relative.format(Math.trunc(seconds / length), unit) : now.format(0, unit);
     };
 
     const showTimes = (root) => {
@@ -142,7 +143,9 @@
                 continue;
             }
             time.title = absolute(moment);
-            time.textContent = "relative" in time.dataset ? distance(moment) : absolute(moment);
+            /* What was to happen at a moment that has passed happens now. */
+            const shown = time.dataset.relative === "until" ? Math.max(moment, Date.now()) : moment;
+            time.textContent = "relative" in time.dataset ? distance(shown) : absolute(moment);
         }
     };
 
