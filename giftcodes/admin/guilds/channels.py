@@ -44,6 +44,8 @@ class ChannelAdmin(Page):
     )
     empty_hint = _("No guild has a channel yet: add one, and its next run is announced there.")
     form = ChannelForm
+    #: Channels have no versions, so the history has the actions that the admin logged.
+    object_history_template = "admin/object_history.html"
     list_display = ["name", "guild", "tells_shown", "state_shown", "address_shown"]
     phone_columns = ("name", "guild", "state_shown")
     list_select_related = ["guild"]
