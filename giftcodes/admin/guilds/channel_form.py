@@ -50,7 +50,7 @@ class SecretInput(UnfoldAdminTextInputWidget):  # type: ignore[misc] # Untyped.
                 "autocomplete": "off",
                 "autocapitalize": "none",
                 "spellcheck": "false",
-                "placeholder": "https://discord.com/api/webhooks/…",
+                "placeholder": "https://discord.com/api/…",
             }
         )
 
@@ -66,11 +66,7 @@ class ChannelForm(forms.ModelForm):  # type: ignore[type-arg]
     class Meta:
         model = Channel
         fields = ["guild", "name", "address", "tells", "role_id"]
-        field_classes = {
-            "name": CleanCharField,
-            "address": CleanCharField,
-            "role_id": CleanCharField,
-        }
+        field_classes = {"address": CleanCharField}
         widgets = {"address": SecretInput()}
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
