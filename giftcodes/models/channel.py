@@ -21,6 +21,7 @@ from giftcodes.clients.channels import (
 )
 from giftcodes.domain.validators import validate_one_line
 from giftcodes.models.encrypted import EncryptedTextField, Unreadable, encrypt_again
+from giftcodes.models.fields import NameField, TokenField
 from giftcodes.models.guild import Guild
 from giftcodes.secret_key import secret_key
 
@@ -119,7 +120,7 @@ class Channel(models.Model):
     guild = models.ForeignKey(
         Guild, on_delete=models.CASCADE, related_name="channels", verbose_name=_("guild")
     )
-    name = models.CharField(
+    name = NameField(
         _("name"),
         max_length=60,
         default=DEFAULT_NAME,
@@ -141,7 +142,7 @@ class Channel(models.Model):
         default=Tells.RUNS,
         db_default=Tells.RUNS.value,
     )
-    role_id = models.CharField(
+    role_id = TokenField(
         _("role to mention"),
         max_length=20,
         blank=True,

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django import forms
 from django.core.exceptions import ValidationError
+from django.utils.html import format_html, format_html_join
 from django.utils.translation import gettext_lazy as _
 from unfold.widgets import UnfoldAdminTextInputWidget
 
@@ -14,16 +15,29 @@ from giftcodes.form_fields import CleanCharField
 from giftcodes.models import Channel
 from giftcodes.models.channel import DEFAULT_NAME
 
+if TYPE_CHECKING:
+    from django.utils.safestring import SafeString
+
 #: How many times a name is tried with a number, until it is free.
 _MOST_NAMES = 100
 
-HOW_TO = _(
-    "In Discord: open the settings of the channel, then Integrations, Webhooks, New Webhook, Copy "
-    "Webhook URL, and paste it here. For a thread, add ?thread_id=… at the end. For another "
-    "service, write its Apprise address, such as tgram://token/chat. The address is kept "
-    "encrypted, and never shown again."
+#: How to get the address, and what becomes of it.
+_STEPS = (
+    _("In Discord, open the settings of the channel (the gear beside its name)."),
+    _("Choose Integrations, then Webhooks, then New Webhook."),
+    _("Press Copy Webhook URL, and paste it here. For a thread, add ?thread_id=… at the end."),
 )
-KEEP = _("Leave it empty to keep the address. To move to another channel, paste the new one.")
+_OTHERWISE = _(
+    "For another service, write its Apprise address, such as tgram://token/chat. The address is "
+    "kept encrypted, and never shown again."
+)
+_KEEP = _("Leave it empty to keep the address. To move to another channel, paste the new one.")
+
+
+def how_to() -> SafeString:
+    """How a person gets the address of a channel."""
+    steps = format_html_join("", "<li>{}</li>", ((step,) for step in _STEPS))
+    return format_html('<ol class="how-to">{}</ol>{}', steps, _OTHERWISE)
 
 
 class SecretInput(UnfoldAdminTextInputWidget):  # type: ignore[misc] # Untyped.
@@ -36,7 +50,7 @@ class SecretInput(UnfoldAdminTextInputWidget):  # type: ignore[misc] # Untyped.
                 "autocomplete": "off",
                 "autocapitalize": "none",
                 "spellcheck": "false",
-                "placeholder": "https://discord.com/api/webhooks/…",
+                "placeholder": "https://discord.com/api/…",
             }
         )
 
@@ -52,11 +66,7 @@ class ChannelForm(forms.ModelForm):  # type: ignore[type-arg]
     class Meta:
         model = Channel
         fields = ["guild", "name", "address", "tells", "role_id"]
-        field_classes = {
-            "name": CleanCharField,
-            "address": CleanCharField,
-            "role_id": CleanCharField,
-        }
+        field_classes = {"address": CleanCharField}
         widgets = {"address": SecretInput()}
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -69,12 +79,12 @@ class ChannelForm(forms.ModelForm):  # type: ignore[type-arg]
             fields["tells"].required = False
         if "address" not in fields:
             return
-        fields["address"].help_text = HOW_TO
+        fields["address"].help_text = how_to()
         if self.instance.pk:
             self.initial["address"] = ""
             if self.instance.is_readable:
                 fields["address"].required = False
-                fields["address"].help_text = KEEP
+                fields["address"].help_text = str(_KEEP)
         elif "name" in fields:
             self.initial["name"] = ""
             fields["name"].help_text = _(

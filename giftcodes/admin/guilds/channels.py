@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
 from django.contrib import admin, messages
 from django.http import HttpResponseRedirect
@@ -21,6 +20,7 @@ from giftcodes.admin.common.html import NOTHING, page_url
 from giftcodes.admin.guilds import channel_state
 from giftcodes.admin.guilds.channel_form import ChannelForm
 from giftcodes.admin.guilds.channel_preview import previews
+from giftcodes.clients.channels import service_name
 from giftcodes.domain.numbers import row_id
 from giftcodes.models import Announcement, Channel, Guild
 from giftcodes.models.channel import UNREADABLE
@@ -44,6 +44,8 @@ class ChannelAdmin(Page):
     )
     empty_hint = _("No guild has a channel yet: add one, and its next run is announced there.")
     form = ChannelForm
+    #: Channels have no versions, so the history has the actions that the admin logged.
+    object_history_template = "admin/object_history.html"
     list_display = ["name", "guild", "tells_shown", "state_shown", "address_shown"]
     phone_columns = ("name", "guild", "state_shown")
     list_select_related = ["guild"]
@@ -87,11 +89,9 @@ class ChannelAdmin(Page):
         """Enough of the address to recognise it, but not enough to use it."""
         if not channel.is_readable:
             return UNREADABLE
-        return (
-            f"{urlsplit(channel.address).scheme}://… ({channel.hash[:6]})"
-            if channel.address
-            else NOTHING
-        )
+        if not channel.address:
+            return NOTHING
+        return f"{service_name(channel.address)} ({channel.hash[:6]})"
 
     @admin.display(description=_("what it is told"), ordering="tells")
     def tells_shown(self, channel: Channel) -> str:

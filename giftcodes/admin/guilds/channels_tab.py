@@ -43,6 +43,7 @@ def channels_tab(request: HttpRequest, guild: Guild) -> SafeString:
                 "part": f"channel-{channel.pk}",
                 "state": shown[f"channel-{channel.pk}"],
                 "url": page_url(channel),
+                "is_untried": channel.delivered_at is None and states[channel.pk].test is None,
             }
             for channel in channels
         ],
