@@ -29,6 +29,12 @@ ACCESS = {
     "invite": "/admin/giftcodes/invitation/add/",
     "invitations": "/admin/giftcodes/invitation/",
 }
+#: Pages with which a game is connected.
+CONNECTING = {
+    "connect": "/admin/connect/",
+    "connect a game": "/admin/connect/simulator/",
+    "connect another": "/admin/connect/whiteout/",
+}
 #: Lists are all alike. They are checked in light only, except for one.
 LISTS = {
     "guilds",
