@@ -12,6 +12,8 @@ from django.core.management import call_command
 from django.urls import reverse
 
 from giftcodes.models import Channel, Guild, Redemption
+from giftcodes.models.games import games
+from giftcodes.models.stored_setting import forget_stored_values, store
 from tests.admin import crawl, past
 from tests.admin.conftest import Browser
 
@@ -21,6 +23,8 @@ SECRETS = (
     "KeyOfTheFeed",
     "OperatorsToken",
     "KeyOfTheDirectory",
+    "SaltOfTheBrowser",
+    "KeyOfTheBrowser",
     _SITE,
     past.SECRET,
 )
@@ -39,6 +43,8 @@ def _secret(settings: Any) -> None:
         )
         for name, config in settings.PROVIDERS.items()
     }
+    other = replace(settings.PROVIDERS["kingshot"], salt="", feed_url="", feed_key="")
+    settings.PROVIDERS = {**settings.PROVIDERS, "kingshot": other}
     settings.OPERATOR_CHANNEL = "https://discord.com/api/webhooks/1/OperatorsToken"
     settings.SECRET_KEY = "KeyOfTheSite-0123456789-0123456789"
 
@@ -47,6 +53,15 @@ def _secret(settings: Any) -> None:
 @pytest.mark.usefixtures("_secret")
 def test_no_page_and_no_export_holds_a_secret(browser: Browser, admin_user: User) -> None:
     past.live(1)
+    store(
+        {
+            "KINGSHOT_SALT": "SaltOfTheBrowser",
+            "KINGSHOT_FEED_KEY": "KeyOfTheBrowser",
+            "KINGSHOT_FEED_URL": "http://feed.invalid/KeyOfTheBrowser",
+        },
+        user_id=admin_user.pk,
+    )
+    forget_stored_values()
     messages = browser.press("poll_now", *_feed(browser))
     channel = Channel.objects.get()
     browser.save(
@@ -76,6 +91,7 @@ def test_no_page_and_no_export_holds_a_secret(browser: Browser, admin_user: User
         pages[" ".join(command)] = out.getvalue()
     pages["messages"] = str(messages)
 
+    assert games()["kingshot"].is_on
     assert sum(bool(shown) for shown in pages.values()) > 100
     assert crawl.leaks(pages, (*SECRETS, admin_user.password)) == []
 

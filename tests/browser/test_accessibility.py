@@ -29,6 +29,12 @@ ACCESS = {
     "invite": "/admin/giftcodes/invitation/add/",
     "invitations": "/admin/giftcodes/invitation/",
 }
+#: Pages with which a game is connected.
+CONNECTING = {
+    "connect": "/admin/connect/",
+    "connect a game": "/admin/connect/simulator/",
+    "connect another": "/admin/connect/whiteout/",
+}
 #: Lists are all alike. They are checked in light only, except for one.
 LISTS = {
     "guilds",
@@ -84,7 +90,7 @@ def test_no_page_has_a_serious_fault(
     found["undo"] = faults(page)
     show_a_player(page, live_server.url, of_members["wish"])
     found["a player's wish"] = faults(page)
-    for name, address in ACCESS.items():
+    for name, address in {**ACCESS, **CONNECTING}.items():
         page.goto(f"{live_server.url}{address}")
         found[name] = faults(page)
     link = show_an_invitation(page, live_server.url, world)

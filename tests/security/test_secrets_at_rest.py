@@ -27,6 +27,7 @@ from giftcodes import encryption, tasks
 from giftcodes.checks.secrets import check_encryption_keys, check_key_strength
 from giftcodes.models import Alarm, Announcement, Channel, Feed, Guild, JoinLink, Member, OptOut
 from giftcodes.models.encrypted import Unreadable
+from giftcodes.models.games import games
 from giftcodes.notifications import announcements, causes
 from giftcodes.queries.player_data import data_of
 from giftcodes.roster import read_members
@@ -109,6 +110,8 @@ def test_a_dump_without_the_key_shows_no_secret(settings: Any) -> None:
         "feed key": "KeyOfTheFeed",
         "directory key": "KeyOfTheDirectory",
         "operator": "OperatorsToken",
+        "entered salt": "SaltOfTheBrowser",
+        "entered key": "KeyOfTheBrowser",
         "site": settings.SECRET_KEY,
         "password": "correct-horse-battery",
         "wrong password": "wrong-horse-battery",
@@ -124,6 +127,8 @@ def test_a_dump_without_the_key_shows_no_secret(settings: Any) -> None:
         )
         for name, config in settings.PROVIDERS.items()
     }
+    open_game = replace(settings.PROVIDERS["kingshot"], salt="", feed_url="", feed_key="")
+    settings.PROVIDERS = {**settings.PROVIDERS, "kingshot": open_game}
     settings.OPERATOR_CHANNEL = f"https://127.0.0.1:9/api/webhooks/1/{secrets['operator']}"
     settings.ANNOUNCE_SECONDS = 1.0
     User.objects.create_superuser("admin", password=secrets["password"])
@@ -148,6 +153,9 @@ def test_a_dump_without_the_key_shows_no_secret(settings: Any) -> None:
     form["address"] = f"http://127.0.0.1:9/api/webhooks/1/{secrets['second address']}"
     change = reverse("admin:giftcodes_channel_change", args=[channel.pk])
     assert client.post(change, form).status_code == 302
+    entered = {"salt": secrets["entered salt"], "feed_key": secrets["entered key"], "act": "save"}
+    connect = reverse("admin:connect_one_game", args=["kingshot"])
+    assert client.post(connect, entered).status_code == 302
     Feed.objects.get_or_create(provider="simulator")
     press = {"action": "poll_now", "_selected_action": "simulator", "index": 0}
     assert client.post(reverse("admin:giftcodes_feed_changelist"), press).status_code == 302
@@ -165,6 +173,8 @@ def test_a_dump_without_the_key_shows_no_secret(settings: Any) -> None:
     assert "Wolves" in text
     assert "giftcodes_channel" in text
     assert "giftcodes.tasks.send_announcement" in text
+    assert "giftcodes.tasks.check_connection" in text
+    assert games()["kingshot"].salt == secrets["entered salt"]
     assert stored_key(secrets["session"]) in text
     assert [name for name, secret in secrets.items() if secret in text] == []
 

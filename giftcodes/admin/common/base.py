@@ -22,6 +22,7 @@ from giftcodes.admin.common.back import page_before
 from giftcodes.admin.common.html import list_url
 from giftcodes.admin.common.row_select import RowSelect, RowSelectMultiple, can_be_id
 from giftcodes.admin.common.search_limits import has_too_many_values, search_problem
+from giftcodes.admin.common.versions import actions_on
 from giftcodes.admin_menu import page_of
 from giftcodes.domain.text import clean_name, clean_token, one_line
 from giftcodes.form_fields import WholeNumberField
@@ -443,6 +444,14 @@ class History(Page):
 
     # In "12 results (3,141,592 total)", counting the total would take longer than the rest.
     show_full_result_count = False
+
+    def history_view(
+        self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
+    ) -> Any:
+        """Show what people did with the row."""
+        row = self.get_object(request, unquote(object_id))
+        context = {"entries": actions_on(row, request.user)}
+        return super().history_view(request, object_id, {**context, **(extra_context or {})})
 
     def has_add_permission(self, request: HttpRequest) -> bool:  # noqa: ARG002
         return False

@@ -98,6 +98,11 @@ def entries_of(row: Any, person: scope.Person) -> tuple[list[Entry], bool]:
     return entries[:MOST_ENTRIES], has_older or len(entries) > MOST_ENTRIES
 
 
+def actions_on(row: Model, person: scope.Person) -> list[Entry]:
+    """What people did with a row of a model without versions, newest first."""
+    return with_guilds(list(_logged(row, None)), person)
+
+
 def with_guilds(entries: list[Entry], person: scope.Person) -> list[Entry]:
     """The entries, in words that name only guilds that this person may see."""
     moves = [move for entry in entries for move in _MOVES.finditer(entry.words)]

@@ -185,8 +185,6 @@ def page(request: HttpRequest, name: str) -> HttpResponse:
         "fields": _fields(name, form),
         "history_url": model_url(RateBudget, "history", name),
         "game_url": model_url(RateBudget, "change", name),
-        "guild_url": model_url(Guild, "add"),
-        "has_guild": Guild.objects.active().filter(provider=name).exists(),
         **_part(connection),
     }
     return TemplateResponse(request, "admin/giftcodes/connecting/game.html", context)
@@ -248,6 +246,8 @@ def _part(connection: Connection) -> dict[str, Any]:
         "connection": connection,
         "config": connection.config,
         "badge": badge(STATE_BADGES[connection.state], capfirst(str(connection.state.label))),
+        "guild_url": model_url(Guild, "add"),
+        "has_guild": Guild.objects.active().filter(provider=connection.config.name).exists(),
         **_tested(connection.check, connection.config.name),
     }
 
