@@ -10,6 +10,7 @@ import datetime as dt
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from django.db.models import Count, Exists, F, OuterRef, Q, QuerySet
 from django.db.models.functions import Coalesce
@@ -243,13 +244,22 @@ def places_of_mates(member: Member) -> list[tuple[int, int]]:
     Returns:
         The number and how many members are there, for at most `MOST_PLACES` numbers.
     """
-    mates = (
-        Member.objects.eligible()
-        .filter(guild=member.guild_id)
-        .exclude(pk=member.pk)
-        .annotate(place=Coalesce("realm", "guild__realm"))
-        .exclude(refused_at__isnull=False, refused_realm=F("place"))
-        .exclude(place__in=[place_of(member), member.refused_realm or 0])
-    )
-    counted = mates.order_by().values_list("place").annotate(number=Count("pk"))
-    return list(counted.order_by("-number", "place")[:MOST_PLACES])
+    mates = known_in(member.guild_id).exclude(pk=member.pk)
+    counted = mates.exclude(place__in=[place_of(member), member.refused_realm or 0])
+    return list(count_places(counted)[:MOST_PLACES])
+
+
+def known_in(guild_id: int) -> QuerySet[Any]:
+    """The members of a guild whom the game knows, or has not been asked about, with `place`.
+
+    `place` is the number of their state or kingdom.
+    """
+    members = Member.objects.eligible().filter(guild=guild_id)
+    placed = members.annotate(place=Coalesce("realm", "guild__realm"))
+    return placed.exclude(refused_at__isnull=False, refused_realm=F("place"))
+
+
+def count_places(members: QuerySet[Any]) -> QuerySet[Any]:
+    """How many of these members (`known_in`) are in each place, the most frequent place first."""
+    counted: QuerySet[Any] = members.order_by().values_list("place").annotate(number=Count("pk"))
+    return counted.order_by("-number", "place")

@@ -292,7 +292,7 @@ def test_first_steps_lists_and_a_saved_guild_lead_to_it(
     saved = admin_client.post("/admin/giftcodes/guild/add/", form, follow=True).content.decode()
 
     new = Guild.objects.get()
-    assert f'<a href="{PAGE}?guild={new.pk}">Paste a member list</a>' in saved
+    assert f'<a href="{PAGE}?guild={new.pk}" class="press press-first">Paste a member list' in saved
     for address in (
         f"/admin/giftcodes/member/?guild__id__exact={new.pk}",
         f"/admin/giftcodes/memberimport/?guild__id__exact={new.pk}",

@@ -13,6 +13,7 @@ from django.utils.translation import gettext_lazy, ngettext
 
 from giftcodes import tasks
 from giftcodes.admin.common import scope
+from giftcodes.admin.common.back import page_before
 from giftcodes.admin.common.confirmation import log
 from giftcodes.admin.common.html import (
     badge,
@@ -30,7 +31,7 @@ from giftcodes.domain.numbers import row_id
 from giftcodes.domain.served import Served, Share
 from giftcodes.domain.transitions import PARKED, State
 from giftcodes.models import Member, MemberRedemption, Redemption
-from giftcodes.models.game_words import place_word, spoken, title_of
+from giftcodes.models.game_words import place_noun, place_word, spoken, title_of
 from giftcodes.models.guild import own_realm
 from giftcodes.models.member_redemption import STATE_LABELS
 from giftcodes.queries.player_codes import (
@@ -82,7 +83,7 @@ def page(request: HttpRequest, member_id: int) -> HttpResponse:
             raise PermissionDenied
         if form.is_valid():
             _correct(request, corrected, form.cleaned_data["realm"])
-            return HttpResponseRedirect(player_url(member.pk))
+            return HttpResponseRedirect(page_before(request) or player_url(member.pk))
         form.corrected_id = corrected.pk  # type: ignore[attr-defined]
     player = _player(request, memberships)
     context = {
@@ -267,7 +268,7 @@ def _corrections(request: HttpRequest, player: Player, form: Any) -> list[dict[s
             {
                 "member": member,
                 "place": place,
-                "place_lower": place.lower(),
+                "place_lower": place_noun(member.guild.provider),
                 "number": place_of(member),
                 "waiting": player.waiting_for.get(member.pk, 0),
                 "offers": places_of_mates(member),

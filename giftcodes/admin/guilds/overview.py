@@ -1,0 +1,203 @@
+"""The tab Overview of a guild: what needs a person, what runs, the recent codes, and the game."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from django.db.models import CharField, Count, Min, Q
+from django.db.models.functions import Cast
+
+from giftcodes.admin.common import scope
+from giftcodes.admin.common.html import (
+    guild_url,
+    list_url,
+    model_url,
+    page_url,
+    result_badge,
+    served_bar,
+    served_legend,
+)
+from giftcodes.admin.common.live import BUSY_SECONDS, IDLE_SECONDS
+from giftcodes.admin.guilds.correction import corrections
+from giftcodes.domain.transitions import State
+from giftcodes.estimates import formatting
+from giftcodes.estimates.queue_snapshot import Outlooks, read_outlooks
+from giftcodes.models import (
+    Alarm,
+    CodeState,
+    Feed,
+    GiftCode,
+    Guild,
+    MemberRedemption,
+    RateBudget,
+    Redemption,
+    RunState,
+)
+from giftcodes.models.alarm import SUBJECT_MODELS
+from giftcodes.models.code_state import OPEN_STATES
+from giftcodes.models.game_words import place_noun, place_word
+from giftcodes.queries.guild_needs import needs_of
+from giftcodes.queries.overview import game_now
+from giftcodes.queries.served import RedemptionServed, with_results
+
+if TYPE_CHECKING:
+    from django.http import HttpRequest
+
+#: How many members, codes, runs and alarms the tab shows. Links lead to the others.
+MEMBERS_SHOWN = 5
+CODES_SHOWN = 8
+RUNS_SHOWN = 8
+ALARMS_SHOWN = 5
+
+TEMPLATE = "admin/giftcodes/guild/overview.html"
+#: The parts of the tab that update without a reload. They have no form fields.
+PARTS = {name: f"admin/giftcodes/guild/{name}.html" for name in ("running", "recent", "game")}
+#: Alarms that repeat what the tab shows anyway.
+_SHOWN_ANYWAY = (Alarm.Kind.UNCORRECTED, Alarm.Kind.NO_MEMBERS)
+
+
+def context(request: HttpRequest, guild: Guild) -> dict[str, Any]:
+    """The context of the tab, in a fixed number of queries.
+
+    Args:
+        request: the request of a person who may see the guild.
+        guild: the guild, with `members_number` from the admin's queryset.
+    """
+    person = request.user
+    shown = board(person, guild)
+    return {
+        **shown,
+        **_needs(person, guild),
+        "template": TEMPLATE,
+        "parts": PARTS,
+        "again_in_seconds": again_in_seconds(shown),
+        "may_redeem": guild.active and person.has_perm("giftcodes.change_redemption"),
+        "may_add_code": person.has_perm("giftcodes.add_giftcode"),
+        "may_import": person.has_perms(("giftcodes.add_member", "giftcodes.change_member")),
+        "guilds_url": list_url(Guild),
+        "back": guild_url(guild.pk),
+    }
+
+
+def again_in_seconds(shown: dict[str, Any]) -> float:
+    """The seconds until the page asks for its parts again."""
+    return BUSY_SECONDS if shown["running"] else IDLE_SECONDS
+
+
+def board(person: Any, guild: Guild) -> dict[str, Any]:
+    """What changes on the tab while a person looks at it, in a fixed number of queries."""
+    outlooks = read_outlooks()
+    return {
+        "guild": guild,
+        **(_runs(guild, outlooks) if person.has_perm("giftcodes.view_redemption") else _NO_RUNS),
+        **_game(person, guild, outlooks),
+    }
+
+
+# --- Runs and codes -------------------------------------------------------------------------------
+_NO_RUNS: dict[str, Any] = {"running": [], "has_more_runs": False, "recent": [], "legend": ""}
+
+
+def _runs(guild: Guild, outlooks: Outlooks) -> dict[str, Any]:
+    rows = Redemption.objects.filter(guild=guild).select_related("gift_code")
+    running = rows.filter(state=RunState.RUNNING).order_by("locked_at", "pk")
+    first = list(running[: RUNS_SHOWN + 1])
+    others = rows.exclude(state=RunState.RUNNING).exclude(gift_code__state=CodeState.DELETED)
+    recent = others.order_by("-gift_code__first_seen_at", "-gift_code_id")[:CODES_SHOWN]
+    shown = first[:RUNS_SHOWN]
+    found = with_results([*shown, *recent])
+    for one in found:
+        one.redemption.guild = guild
+    return {
+        "running": [_run(one, outlooks) for one in found[: len(shown)]],
+        "has_more_runs": len(first) > len(shown),
+        "running_url": list_url(
+            Redemption, guild__id__exact=guild.pk, state__exact=RunState.RUNNING.value
+        ),
+        "recent": [_run(one, outlooks) for one in found[len(shown) :]],
+        "legend": served_legend(),
+    }
+
+
+def _run(one: RedemptionServed, outlooks: Outlooks) -> dict[str, Any]:
+    row = one.redemption
+    outlook = outlooks.by_redemption.get(row.pk)
+    return {
+        "row": row,
+        "url": page_url(row),
+        "served": one.served,
+        "result": one.result,
+        "badge": result_badge(one.result),
+        "bar": served_bar(one.served),
+        "left": formatting.left(outlook) if outlook else "",
+    }
+
+
+# --- The game -------------------------------------------------------------------------------------
+def _game(person: Any, guild: Guild, outlooks: Outlooks) -> dict[str, Any]:
+    """The pace of the game, and what comes next. Feeds and links to games are for operators."""
+    game = game_now(guild.provider, outlooks)
+    is_operator = scope.sees_all(person)
+    if game and not is_operator:
+        game["feed"] = None
+    daily = MemberRedemption.objects.filter(
+        redemption__guild=guild,
+        state=State.NOT_ELIGIBLE,
+        gift_code__state__in=OPEN_STATES,
+        member__active=True,
+        member__opted_out=False,
+    ).aggregate(number=Count("member", distinct=True), at=Min("next_attempt_at"))
+    return {
+        "game": game,
+        "place": place_word(guild.provider),
+        "game_url": is_operator and model_url(RateBudget, "change", guild.provider),
+        "feed_url": is_operator and model_url(Feed, "change", guild.provider),
+        "daily": daily,
+        "settings_url": guild_url(guild.pk, "change"),
+    }
+
+
+# --- What needs a person --------------------------------------------------------------------------
+def _needs(person: Any, guild: Guild) -> dict[str, Any]:
+    sees_members = person.has_perms(("giftcodes.view_member", "giftcodes.view_memberredemption"))
+    if not (sees_members and guild.active):
+        return {"needs": None, "alarms": _alarms(person, guild)}
+    needs = needs_of(guild, most=MEMBERS_SHOWN)
+    may_change = person.has_perm("giftcodes.change_member")
+    asks_guild = needs.is_guild_wrong and person.has_perm("giftcodes.change_guild")
+    return {
+        "needs": needs,
+        "asks_guild": asks_guild,
+        "place_lower": place_noun(guild.provider),
+        "corrections": corrections(needs, guild.provider) if may_change and not asks_guild else [],
+        "needs_more": needs.number - len(needs.members),
+        "needing_url": guild_url(guild.pk, "members", needs="correction"),
+        "unclear_url": list_url(
+            MemberRedemption, redemption__guild__id__exact=guild.pk, state__exact="failed"
+        ),
+        "has_codes": GiftCode.objects.active().filter(provider=guild.provider).exists(),
+        "alarms": _alarms(person, guild),
+        "joining_url": guild_url(guild.pk, "joining"),
+        "add_url": guild_url(guild.pk, "members"),
+    }
+
+
+def _alarms(person: Any, guild: Guild) -> dict[str, Any]:
+    """The standing alarms about the guild and its runs."""
+    if not person.has_perm("giftcodes.view_alarm"):
+        return {"lines": [], "more": 0, "url": ""}
+    about = {
+        model: [kind for kind, name in SUBJECT_MODELS.items() if name == model]
+        for model in ("guild", "redemption")
+    }
+    runs = Redemption.objects.filter(guild=guild).order_by()
+    subjects = runs.annotate(subject=Cast("pk", CharField())).values("subject")
+    of_guild = Q(kind__in=about["guild"], subject=str(guild.pk))
+    of_runs = Q(kind__in=about["redemption"], subject__in=subjects)
+    standing = Alarm.objects.standing().filter(of_guild | of_runs).exclude(kind__in=_SHOWN_ANYWAY)
+    found = list(standing)
+    return {
+        "lines": found[:ALARMS_SHOWN],
+        "more": max(0, len(found) - ALARMS_SHOWN),
+        "url": list_url(Alarm, standing="yes"),
+    }
