@@ -287,6 +287,7 @@ def test_first_steps_lists_and_a_saved_guild_lead_to_it(
     admin_client: Client, settings: Any
 ) -> None:
     form = {"name": "Wolves", "provider": "simulator", "realm": "1042", "priority": "0"}
+    form["active"] = "on"
     assert f'href="{PAGE}"' in admin_client.get("/admin/").content.decode()
 
     saved = admin_client.post("/admin/giftcodes/guild/add/", form, follow=True).content.decode()

@@ -14,7 +14,7 @@ from giftcodes.admin.common.html import (
     served_legend,
 )
 from giftcodes.admin.redemptions.redemption_page import actions_of
-from giftcodes.domain.served import Served
+from giftcodes.domain.served import Served, Tone
 from giftcodes.domain.transitions import SETTLED, State
 from giftcodes.estimates import formatting
 from giftcodes.estimates.queue_snapshot import Outlooks, read_outlooks
@@ -116,7 +116,7 @@ def _line(
         "badge": result_badge(result),
         "bar": served_bar(served),
         "served": served,
-        "advice": "" if row.state == RunState.STOPPED else result.advice,
+        "advice": result.advice if result.tone is Tone.BAD else "",
         "left": formatting.left(outlook) if outlook else "",
         "is_skipped": row.state == RunState.STOPPED and code.is_open,
         "actions": actions_of(row, unsettled, obstacle) if may_press else [],
