@@ -1,4 +1,4 @@
-"""The menu: nine entries in the order of daily work, and the pages behind each of them."""
+"""The menu: Home and eight entries in the order of daily work, and the pages behind each."""
 
 from __future__ import annotations
 
@@ -26,6 +26,7 @@ class MenuPage:
         permissions: what a person needs to see the page. Empty means the permission to view the
             model.
         is_list: whether the page is the list of a model.
+        for_administrators: whether only administrators may see the page.
     """
 
     title: Words
@@ -33,6 +34,7 @@ class MenuPage:
     name: str
     permissions: tuple[str, ...] = ()
     is_list: bool = True
+    for_administrators: bool = False
 
     @property
     def url(self) -> str:
@@ -47,6 +49,8 @@ class MenuPage:
 
     def is_for(self, person: Any) -> bool:
         """Whether a person may see the page."""
+        if self.for_administrators:
+            return bool(person.is_active and person.is_superuser)
         if self.permissions:
             return bool(person.has_perms(self.permissions))
         app, _dot, model = self.model.rpartition(".")
@@ -191,6 +195,13 @@ MENU: tuple[Entry, ...] = (
         "sports_esports",
         (
             MenuPage(
+                _("Connect a game"),
+                _("The salt, the feed, the channel for alarms, and the address of this site."),
+                "connect_game",
+                is_list=False,
+                for_administrators=True,
+            ),
+            MenuPage(
                 _("Games"),
                 _("How many requests each game accepts, and whether it is paused."),
                 "giftcodes_ratebudget",
@@ -210,6 +221,7 @@ MENU: tuple[Entry, ...] = (
             ),
         ),
         hub="games",
+        also=("connect_game",),
     ),
     Entry(
         _("People"),
@@ -265,7 +277,7 @@ _RANK = {
 
 
 def rank(app_label: str, object_name: str) -> int:
-    """The position of a model in the menu. Models that are not in it come last."""
+    """The position of a model in the menu. Models that are not in the menu come last."""
     return _RANK.get(f"{app_label}.{object_name.lower()}", len(_RANK))
 
 

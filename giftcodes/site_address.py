@@ -5,16 +5,17 @@ from __future__ import annotations
 import re
 from urllib.parse import urlsplit
 
-from django.conf import settings
+from giftcodes.models.site_settings import site_url
 
 
 def link(path: str) -> str:
-    """The full URL of a page, or an empty string if SITE_URL is not set or not valid.
+    """The full URL of a page, or an empty string if the site's address is not set or not valid.
 
     Args:
         path: the path of the page, which starts with a slash.
     """
-    return f"{settings.SITE_URL}{path}" if is_valid(settings.SITE_URL) else ""
+    start = site_url()
+    return f"{start}{path}" if is_valid(start) else ""
 
 
 def is_valid(address: str) -> bool:

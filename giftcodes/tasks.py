@@ -4,6 +4,7 @@
          -> dispatch -> redeem_member -> finish
     sweep, catch_up: work that was left behind
     directory: names and realms of members who agreed
+    check_connection: the test of a game that a person asked for
     announce, alarms: messages to guilds and to the operator
     prune: old rows
 
@@ -18,14 +19,23 @@ from collections.abc import Callable
 from typing import Any
 
 from celery import shared_task
-from django.conf import settings
 from django.db import transaction
 
 from giftcodes.domain import failpoints, log_lines
-from giftcodes.models import Channel, DirectoryLookup, Heartbeat, JoinLink, RunRequest, Trigger
+from giftcodes.models import (
+    Channel,
+    ConnectionCheck,
+    DirectoryLookup,
+    Heartbeat,
+    JoinLink,
+    RunRequest,
+    StoredSetting,
+    Trigger,
+)
 from giftcodes.models.directory import providers_with_directory
 from giftcodes.models.encrypted import encrypt_again
 from giftcodes.models.failure_isolation import FailureIsolation
+from giftcodes.models.games import game
 from giftcodes.models.start_rules import providers_on
 from giftcodes.notifications import alarms as alarms_step
 from giftcodes.notifications import announcements as announce_step
@@ -41,7 +51,7 @@ from giftcodes.pipeline import redeem as redeem_step
 from giftcodes.pipeline import start as start_step
 from giftcodes.pipeline import start_many as start_many_step
 from giftcodes.pipeline import sweep as sweep_step
-from giftcodes.services import joining
+from giftcodes.services import connections, joining
 
 #: A tick that comes this soon after another tick does nothing: it waited in the queue, or came from
 #: a second beat.
@@ -69,12 +79,12 @@ def enqueue_on_commit(task: Any, *args: Any, **kwargs: Any) -> None:
     transaction.on_commit(publish, robust=True)
 
 
-def for_each(games: list[str], work: Callable[[str], Any]) -> None:
+def for_each(providers: list[str], work: Callable[[str], Any]) -> None:
     """Do the work for each game, even after a failure. Raise the first error at the end."""
     errors: list[Exception] = []
-    for game in games:
+    for provider in providers:
         try:
-            work(game)
+            work(provider)
         except Exception as error:  # noqa: BLE001
             errors.append(error)
     if errors:
@@ -94,7 +104,7 @@ def poll(provider: str = "", *, force: bool = False) -> None:
     """Poll the feeds that are due, and fan out each new code."""
 
     def ask(name: str) -> None:
-        if settings.PROVIDERS[name].has_feed:
+        if game(name).has_feed:
             for code_id in poll_step.poll(name, force=force).fresh_code_ids:
                 enqueue_on_commit(fan_out, code_id, Trigger.POLL)
 
@@ -244,6 +254,8 @@ def sweep() -> None:
             isolation.call(f"code {code_id}", start_many, code_id, Trigger.SWEEP)
         if isolation.call("requested runs", RunRequest.objects.free().exists):
             enqueue_on_commit(start_requested)
+        for check in isolation.call("connection tests", ConnectionCheck.objects.forgotten) or []:
+            enqueue_on_commit(check_connection, check.name, check.token)
         if isolation.call("codes to probe", code_lifecycle.probe_due, isolation):
             for provider in providers_on():
                 enqueue_on_commit(dispatch, provider)
@@ -280,6 +292,12 @@ def alarms() -> None:
 
 
 @shared_task
+def check_connection(name: str, token: int) -> None:
+    """Test a game or the operator's channel, because a person asked for it."""
+    connections.run_check(name, token)
+
+
+@shared_task
 def prune() -> None:
     """Every day: delete old rows that prove nothing, and encrypt secrets with the newest key."""
     pruned = prune_step.prune()
@@ -289,6 +307,8 @@ def prune() -> None:
         )
     if number := Channel.objects.encrypt_again():
         log_lines.info(f"🔑 {number} channel address(es) were encrypted with the newest key.")
+    if number := encrypt_again(StoredSetting.objects.all(), "value"):
+        log_lines.info(f"🔑 {number} setting(s) were encrypted with the newest key.")
     if number := encrypt_again(JoinLink.objects.all(), "token"):
         log_lines.info(f"🔑 {number} join link(s) were encrypted with the newest key.")
     joining.prune()

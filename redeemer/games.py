@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from giftcodes.clients.games.config import ProviderConfig, Rate
+from giftcodes.clients.games.config import IN_BROWSER, ProviderConfig, Rate
 from redeemer.environment import SettingError, Settings
 
 #: A game's name. Database columns limit its length. Its characters must be allowed in the names of
@@ -110,6 +110,7 @@ def providers(games: Iterable[Game], env: Settings) -> dict[str, ProviderConfig]
 
 
 def _provider(game: Game, env: Settings) -> ProviderConfig:
+    set_here = {name for name, what in IN_BROWSER.items() if env.str(game.setting(what))}
     return ProviderConfig(
         name=game.name,
         title=game.title,
@@ -127,6 +128,8 @@ def _provider(game: Game, env: Settings) -> ProviderConfig:
         directory_key=env.str(game.setting("DIRECTORY_KEY"), default=""),
         directory_rate=_rate(env, game.setting("DIRECTORY_RATE"), "60/60"),
         directory_per_day=env.int(game.setting("DIRECTORY_PER_DAY"), default=5_000),
+        is_enabled=env.bool(game.setting("ON"), default=True),
+        from_environment=frozenset(set_here),
     )
 
 

@@ -132,7 +132,7 @@ UNFOLD = {
     # Users have no other site to link to.
     "SITE_URL": None,
     "LOGIN": {"form": "giftcodes.login_form.LoginForm"},
-    "DASHBOARD_CALLBACK": "giftcodes.admin.monitoring.dashboard.add_board",
+    "DASHBOARD_CALLBACK": "giftcodes.admin.home.dashboard.add_board",
     "SITE_FAVICONS": [
         {
             "rel": "icon",
@@ -203,7 +203,7 @@ if env.str("DATABASE_URL", default=""):
     )
     if env.bool("DATABASE_POOL", default=True):
         DATABASES["default"]["OPTIONS"]["pool"] = POOL
-        # The engine checks pooled connections itself, because the pool does it too slowly.
+        # The engine checks pooled connections itself, because the pool's own check is too slow.
         DATABASES["default"]["CONN_HEALTH_CHECKS"] = False
 else:
     # There is no server, and this host does not exist. Its name says what to do ("start it with
@@ -245,7 +245,7 @@ CELERY_BEAT_MAX_LOOP_INTERVAL = 1
 
 # --- The pipeline ---------------------------------------------------------------------------------
 #: The time limit for one request to the game, in seconds. The lease must be ten seconds longer
-#: (giftcodes.checks).
+#: (giftcodes.checks.numbers).
 HTTP_SECONDS = env.float("HTTP_SECONDS", default=15.0)
 HTTP_CONNECT_SECONDS = env.float("HTTP_CONNECT_SECONDS", default=5.0)
 LEASE_SECONDS = env.float("LEASE_SECONDS", default=30.0)
@@ -254,8 +254,9 @@ LEASE_SECONDS = env.float("LEASE_SECONDS", default=30.0)
 IN_FLIGHT_MAX = env.int("IN_FLIGHT_MAX", default=2 * REDEEM_THREADS)
 
 # --- Limits ---------------------------------------------------------------------------------------
-#: The maximum number of active members in a guild. Larger guilds keep their members.
-MEMBERS_PER_GUILD = env.int("MEMBERS_PER_GUILD", default=5_000)
+#: The maximum number of active members in a guild, and of different players who may be added to it
+#: in seven days. Larger guilds keep their members.
+MEMBERS_PER_GUILD = env.int("MEMBERS_PER_GUILD", default=2_000)
 
 # --- Retention (decision 10) --------------------------------------------------------------
 #: In days. 0 means that attempts are kept without a limit. Attempts that prove that a member has a
@@ -295,6 +296,10 @@ try:
     PROVIDERS: dict[str, ProviderConfig] = providers(GAMES, env)
 except ValueError as error:
     raise ImproperlyConfigured(str(error)) from error
+
+#: The hosts in private networks that a game or a feed may be at if its address was entered in the
+#: browser: host names, IP addresses or networks.
+GAME_PRIVATE_HOSTS = env.list("GAME_PRIVATE_HOSTS", default=[])
 
 #: The token for the control paths of the bundled simulator, which the demo and the audit use.
 SIMULATOR_TOKEN = env.str("SIMULATOR_TOKEN", default="")

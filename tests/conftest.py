@@ -40,6 +40,19 @@ def django_db_setup(
         connection.close()
 
 
+@pytest.fixture(autouse=True)
+def _settings_of_the_browser() -> Iterator[None]:
+    """No setting was entered in the browser, and none is read again because time passes.
+
+    A test that stores one calls `forget_stored_values`.
+    """
+    from giftcodes.models.stored_setting import forget_stored_values, keep_stored_values
+
+    keep_stored_values({})
+    yield
+    forget_stored_values()
+
+
 @pytest.fixture
 def still_clock(db: None) -> None:
     """The database's clock stands still, at the start of the test's transaction."""

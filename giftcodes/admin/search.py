@@ -1,6 +1,6 @@
 """The search in the bar of each page: players, codes, guilds and pages.
 
-It works as a page of its own. The browser also fetches the results while a person types
+The search works as a page of its own. The browser also fetches the results while a person types
 (`static/giftcodes/frame.js`).
 """
 

@@ -10,13 +10,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from django.conf import settings
 from django.db import connection, transaction
 
 from giftcodes.audit import ledger_checks
 from giftcodes.audit.invariant import EXAMPLES, Finding, Invariant, Population
 from giftcodes.audit.invariants import INVARIANTS
 from giftcodes.audit.ledger import Ledger, fetch
+from giftcodes.models.games import games
 
 #: The sweep runs every 10 s, and catch-up every 60 s (giftcodes/migrations/0002_schedule.py).
 TWO_SWEEPS = dt.timedelta(seconds=20)
@@ -63,7 +63,7 @@ class _Snapshot:
     def parameters(self) -> dict[str, Any]:
         return {
             "now": self.now,
-            "on": [config.name for config in settings.PROVIDERS.values() if config.is_on],
+            "on": [config.name for config in games().values() if config.is_on],
             "two_sweeps": TWO_SWEEPS,
             "two_catch_ups": TWO_CATCH_UPS,
             "stalled": STALLED,

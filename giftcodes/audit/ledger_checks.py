@@ -13,13 +13,13 @@ from collections.abc import Iterable
 from typing import Any
 from urllib.parse import urlsplit
 
-from django.conf import settings
 from django.db import connection
 
 from giftcodes.audit.invariant import EXAMPLES, Finding, Section
 from giftcodes.audit.ledger import Entry, Ledger
 from giftcodes.domain import check_request
 from giftcodes.models import Attempt, OptOut
+from giftcodes.models.games import games
 from giftcodes.models.guild import ERASED
 from giftcodes.models.opted_out import player_hashes
 from giftcodes.sql import statement
@@ -72,7 +72,7 @@ def _providers(url: str) -> list[str]:
     returned.
     """
     address = urlsplit(url).netloc
-    on = [config for config in settings.PROVIDERS.values() if config.is_on]
+    on = [config for config in games().values() if config.is_on]
     asking = [config.name for config in on if urlsplit(config.api_url).netloc == address]
     return asking or [config.name for config in on]
 

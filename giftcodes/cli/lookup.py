@@ -10,7 +10,6 @@ import datetime as dt
 import difflib
 from collections.abc import Iterable
 
-from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.core.management.base import CommandError
 from django.utils import timezone
@@ -21,6 +20,7 @@ from giftcodes.domain.numbers import NotWholeError, whole_digits
 from giftcodes.domain.text import clean_name, clean_token
 from giftcodes.domain.validators import validate_player_id
 from giftcodes.models import GiftCode, Guild
+from giftcodes.models.games import games
 from giftcodes.services.code_entry import find_code
 
 _MOST_NAMES = 5
@@ -32,7 +32,7 @@ def find_provider(name: str) -> ProviderConfig:
     Raises:
         CommandError: no game has this name.
     """
-    providers: dict[str, ProviderConfig] = settings.PROVIDERS
+    providers: dict[str, ProviderConfig] = games()
     config = providers.get(clean_token(name).casefold())
     if config is None:
         raise CommandError(

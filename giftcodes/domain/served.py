@@ -74,7 +74,7 @@ class Served:
 
     @classmethod
     def of(cls, tally: Mapping[State, int]) -> Self:
-        """The shares of a number of members in each state."""
+        """The shares, computed from the number of members in each state."""
         numbers = dict.fromkeys(Share, 0)
         for state, number in tally.items():
             numbers[SHARES[state]] += number
@@ -113,9 +113,12 @@ class Served:
     @property
     def rest(self) -> str:
         """The other shares, such as `6 are not eligible, 3 need you`. Empty if all have it."""
-        return ", ".join(
-            _in_words(share, number) for share, number in self.counts if share is not Share.HAS
-        )
+        return ", ".join(words for share, words in self.parts if share is not Share.HAS)
+
+    @property
+    def parts(self) -> list[tuple[Share, str]]:
+        """The shares that are not empty, each in words such as `41 have it`."""
+        return [(share, _in_words(share, number)) for share, number in self.counts]
 
     @property
     def all_words(self) -> str:
@@ -139,7 +142,7 @@ def _in_words(share: Share, number: int) -> str:
 
 
 class Phase(StrEnum):
-    """Where a redemption is. The values are those of `RunState`, and `stopping`."""
+    """The stage of a redemption. The values are those of `RunState`, and `stopping`."""
 
     PENDING = "pending"
     RUNNING = "running"
@@ -243,7 +246,7 @@ class Result:
 
         Args:
             served: the numbers of members.
-            phase: where the redemption is.
+            phase: the stage of the redemption.
             ending: how the code ended.
         """
         return cls(_kind(served, phase, ending), served)
@@ -267,9 +270,14 @@ class Result:
 
     @property
     def served_nobody(self) -> bool:
-        """Whether it is over, and no member has the code although members wanted it."""
+        """Whether the redemption is over and has members, but none of them has the code."""
         is_over = self.tone is not Tone.BUSY and self.kind is not ResultKind.NOTHING
         return is_over and bool(self.served.total) and not self.served.has
+
+    @property
+    def needs_a_person(self) -> bool:
+        """Whether a person can and should do something: correct a member, or check the code."""
+        return bool(self.served.needs_you) or self.kind is ResultKind.CODE_UNKNOWN
 
     @property
     def title(self) -> str:
@@ -299,7 +307,7 @@ class Result:
 
     @property
     def advice(self) -> str:
-        """What a person can do, or why there is nothing to do. Empty if all is well or busy."""
+        """What to do, or why nothing can be done. Empty during a run, and if all is well."""
         served = self.served
         match self.kind:
             case ResultKind.NEEDS_YOU:
@@ -331,7 +339,7 @@ class Result:
             case ResultKind.USED_UP:
                 return gettext("The game gives this code to no more players.")
             case ResultKind.CODE_CLOSED:
-                return gettext("“Reopen code” on the page of the code continues.")
+                return gettext("“Reopen code” on the page of the code continues the run.")
             case ResultKind.STOPPED:
                 return gettext("“Resume” on the page of the run continues it.")
             case ResultKind.NOTHING if not served.total:

@@ -21,6 +21,7 @@ from giftcodes.estimates.forecast import Outlook, Run, forecast, in_all
 from giftcodes.estimates.pace import USUAL_LATENCY_SECONDS, Pace, Window
 from giftcodes.models import RateBudget, database_now
 from giftcodes.models.deadline import deadline
+from giftcodes.models.games import games
 from giftcodes.models.rate_budget import MARGIN_SECONDS, UNLIMITED, USUAL_WINDOW_SECONDS
 from giftcodes.sql import fetch_as, statement
 
@@ -163,7 +164,7 @@ def queues_at(now: dt.datetime) -> dict[str, Queue]:
                 for run in runs[config.name]
             ],
         )
-        for config in settings.PROVIDERS.values()
+        for config in games().values()
     }
 
 

@@ -13,6 +13,7 @@ from giftcodes.models.clock import Clock, database_now
 from giftcodes.models.code import GiftCode, Source
 from giftcodes.models.code_proposal import CodeProposal
 from giftcodes.models.code_state import CodeAnswer, CodeChange, CodeState
+from giftcodes.models.connection_check import ConnectionCheck
 from giftcodes.models.cursor import Cursor
 from giftcodes.models.directory import Directory, DirectoryLookup
 from giftcodes.models.event import EventKind, RedemptionEvent, Trigger
@@ -31,6 +32,7 @@ from giftcodes.models.rate_budget import PauseKind, RateBudget
 from giftcodes.models.redemption import Redemption, RunState
 from giftcodes.models.run_request import RunRequest
 from giftcodes.models.self_service_event import SelfServiceEvent, SelfServiceKind
+from giftcodes.models.stored_setting import StoredSetting
 from giftcodes.models.throttle import Throttle
 
 __all__ = [
@@ -45,6 +47,7 @@ __all__ = [
     "CodeChange",
     "CodeProposal",
     "CodeState",
+    "ConnectionCheck",
     "Cursor",
     "DeliveryState",
     "Directory",
@@ -75,6 +78,7 @@ __all__ = [
     "SelfServiceEvent",
     "SelfServiceKind",
     "Source",
+    "StoredSetting",
     "Throttle",
     "Trigger",
     "database_now",

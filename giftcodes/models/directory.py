@@ -5,7 +5,6 @@ from __future__ import annotations
 import datetime as dt
 from typing import TYPE_CHECKING
 
-from django.conf import settings
 from django.db import models
 from django.db.models import F
 from django.utils.translation import gettext
@@ -14,6 +13,7 @@ from django.utils.translation import gettext_lazy as _
 from giftcodes.models.clock import Clock
 from giftcodes.models.fields import NameField, provider_choices
 from giftcodes.models.game_words import title_of
+from giftcodes.models.games import games
 from giftcodes.sql import execute, fetch, statement
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ AGREED = "g.active AND m.active AND NOT m.opted_out AND m.consented_on IS NOT NU
 
 def providers_with_directory() -> list[str]:
     """The names of the games whose players can be looked up in a directory."""
-    return [config.name for config in settings.PROVIDERS.values() if config.has_directory]
+    return [config.name for config in games().values() if config.has_directory]
 
 
 class Directory(models.Model):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import hmac
 from typing import TYPE_CHECKING, Any
 
 from django.db import models, transaction
@@ -9,6 +11,7 @@ from django.db.models import Q
 from django.db.models.functions import Left
 
 from giftcodes import encryption
+from giftcodes.secret_key import secret_key
 
 if TYPE_CHECKING:
     TextField = models.TextField[str, str]
@@ -76,8 +79,19 @@ class EncryptedTextField(TextField):
         return name, "django.db.models.TextField", args, options
 
 
+def keyed_hash(purpose: str, text: str) -> str:
+    """A hash that tells secrets apart without revealing them. It needs our key.
+
+    Args:
+        purpose: hashes for different purposes cannot be compared.
+        text: the secret.
+    """
+    key = f"{purpose}:{secret_key()}".encode()
+    return hmac.new(key, text.encode(), hashlib.sha256).hexdigest()[:16]
+
+
 def encrypt_again(rows: models.QuerySet[Any], name: str) -> int:
-    """Encrypt a field of each row with the first key in the settings, unless it already is.
+    """Encrypt a field of each row with the first key in the settings, unless that key was used.
 
     Values that cannot be read stay as they are.
 

@@ -10,6 +10,8 @@ from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop
 
+from giftcodes.models.games import games
+
 _REALM = re.compile(r"\brealm\b")
 #: The words of the known games, for translators.
 _WORDS = (gettext_noop("state"), gettext_noop("kingdom"), gettext_noop("realm"))
@@ -38,7 +40,7 @@ def place_word(provider: str) -> str:
 
 def _place_nouns() -> str:
     """The word for pages that may show several games: `state`, or `state or kingdom`."""
-    on = {config.realm_word for config in settings.PROVIDERS.values() if config.is_on}
+    on = {config.realm_word for config in games().values() if config.is_on}
     words = sorted(on or {"state", "kingdom"}, reverse=True)
     return _(" or ").join(_(word) for word in words)
 

@@ -34,7 +34,7 @@ class OfficerRules(models.Model):
 
 
 def new_codes() -> NewCodes:
-    """What happens to new codes of officers. `OFFICER_CODES` goes before the stored choice."""
+    """What happens to new codes of officers. The setting `OFFICER_CODES` has precedence."""
     if settings.OFFICER_CODES:
         return NewCodes(settings.OFFICER_CODES)
     stored = OfficerRules.objects.filter(pk=_ONLY_ROW).values_list("new_codes", flat=True).first()

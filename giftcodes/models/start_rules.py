@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from django.conf import settings
 from django.db.models import Exists, F, OuterRef, Q, TextChoices
 from django.db.models.expressions import RawSQL
 from django.utils.translation import gettext_lazy as _
@@ -14,6 +13,7 @@ from giftcodes.domain.transitions import State, literals
 from giftcodes.models.code import GiftCode
 from giftcodes.models.code_state import CodeState
 from giftcodes.models.event import Trigger
+from giftcodes.models.games import games
 from giftcodes.models.guild import Guild
 from giftcodes.models.member_redemption import CancelKind, MemberRedemption
 from giftcodes.models.redemption import Redemption, RunState
@@ -25,7 +25,13 @@ class ObstacleKind(TextChoices):
     GUILD_INACTIVE = "guild_inactive", _("Guild %(guild)s is inactive. Activate it first.")
     OTHER_GAME = "other_game", _("Code %(code)s belongs to another game than guild %(guild)s.")
     GAME_UNKNOWN = "game_unknown", _("The game %(game)s is no longer in the settings.")
-    GAME_OFF = "game_off", _("%(title)s is off: %(setting)s is not set.")
+    GAME_OFF = (
+        "game_off",
+        _(
+            "%(title)s is not connected. An administrator connects it under “Connect a game”, or "
+            "sets %(setting)s."
+        ),
+    )
     CODE_PROBED = (
         "code_probed",
         _(
@@ -64,12 +70,12 @@ class Obstacle:
 
 def providers_on() -> list[str]:
     """The names of the games that can be asked."""
-    return [config.name for config in settings.PROVIDERS.values() if config.is_on]
+    return [config.name for config in games().values() if config.is_on]
 
 
 def provider_obstacle(provider: str) -> Obstacle | None:
     """Why no request can be sent to a game. None if one can be sent now or after its pause."""
-    config = settings.PROVIDERS.get(provider)
+    config = games().get(provider)
     if config is None:
         return Obstacle.of(ObstacleKind.GAME_UNKNOWN, game=provider)
     if not config.is_on:

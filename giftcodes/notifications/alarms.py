@@ -7,11 +7,10 @@ import operator
 from dataclasses import dataclass
 from functools import reduce
 
-from django.conf import settings
 from django.db import transaction
 from django.db.models import Q
 
-from giftcodes import channel_rules, site_address
+from giftcodes import site_address
 from giftcodes.clients.channels import (
     BadAddressError,
     Delivery,
@@ -23,6 +22,7 @@ from giftcodes.clients.channels import (
 from giftcodes.domain import log_lines
 from giftcodes.models import Alarm, AlarmNotice, Clock, Cursor, DeliveryState, database_now
 from giftcodes.models.clock import clock_plus
+from giftcodes.models.site_settings import operator_channel, operator_rules
 from giftcodes.notifications import causes, outbox
 from giftcodes.notifications.causes import PATIENCE, Finding
 from giftcodes.queries.heartbeat import SILENT_SECONDS, silent_seconds
@@ -155,7 +155,7 @@ def _raise_what_lasted() -> int:
 def has_notices() -> bool:
     """Whether a notice waits, and the operator has a channel."""
     waiting = AlarmNotice.objects.filter(state=DeliveryState.WAITING)
-    return bool(settings.OPERATOR_CHANNEL) and waiting.exists()
+    return bool(operator_channel()) and waiting.exists()
 
 
 def send_notices() -> int:
@@ -166,7 +166,7 @@ def send_notices() -> int:
     Returns:
         How many notices were in the message.
     """
-    if not settings.OPERATOR_CHANNEL:
+    if not operator_channel():
         return 0
     claims = _claim()
     if not claims:
@@ -222,7 +222,7 @@ def _line(notice: AlarmNotice) -> str:
 
 def _deliver(message: Message) -> Delivery:
     try:
-        client = outbox.channel_client(settings.OPERATOR_CHANNEL, channel_rules.for_operator())
+        client = outbox.channel_client(operator_channel(), operator_rules())
     except BadAddressError as error:
         return Delivery(DeliveryOutcome.REFUSED, error=f"OPERATOR_CHANNEL: {error}")
     return client.create(message)

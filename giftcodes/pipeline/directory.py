@@ -21,6 +21,7 @@ from giftcodes.domain.outcomes import PROVING, Outcome
 from giftcodes.domain.text import isolated
 from giftcodes.models import Directory, DirectoryLookup, Guild, Heartbeat, Member, database_now
 from giftcodes.models.directory import providers_with_directory
+from giftcodes.models.games import game
 from giftcodes.models.guild import member_words, own_realm
 from giftcodes.sql import fetch, statement
 
@@ -139,7 +140,7 @@ def look_up_next(provider: str) -> LookupResult:
     Raises:
         KeyError: no such game is configured.
     """
-    config = settings.PROVIDERS[provider]
+    config = game(provider)
     if not config.has_directory:
         return LookupResult(
             False, message=f"{config.title} has no directory: set {provider.upper()}_DIRECTORY_KEY."

@@ -17,6 +17,7 @@ from giftcodes.domain.transitions import HOLDING, literals
 from giftcodes.models import RateBudget, Redemption, RunState, database_now
 from giftcodes.models.code_state import OPEN_STATES
 from giftcodes.models.deadline import deadline
+from giftcodes.models.games import game
 from giftcodes.sql import execute, fetch, statement
 
 #: Two requests for one player are safe if they are this far apart. The game's protocol demands
@@ -55,7 +56,7 @@ def dispatch(provider: str) -> list[Claim]:
     Raises:
         KeyError: no such game is configured.
     """
-    config = settings.PROVIDERS[provider]
+    config = game(provider)
     if not config.is_on or not _has_work(provider):
         return []
     RateBudget.objects.get_or_create(provider=provider)

@@ -26,6 +26,7 @@ from giftcodes.models import (
 )
 from giftcodes.models.code_answers import REOPENED_FIELDS
 from giftcodes.models.deadline import believed, day_of
+from giftcodes.models.games import game
 
 
 class FeedLineKind(StrEnum):
@@ -81,7 +82,7 @@ def poll(provider: str, *, force: bool = False) -> PollResult:
     Raises:
         KeyError: no such game is configured.
     """
-    config = settings.PROVIDERS[provider]
+    config = game(provider)
     if not config.has_feed:
         reason = f"{provider.upper()}_FEED_URL" if config.is_on else f"{provider.upper()}_SALT"
         return PollResult(

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from django.conf import settings
-
 from giftcodes.models import Guild
 from giftcodes.models.game_words import place_noun, title_of
+from giftcodes.models.games import games
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +26,7 @@ class GameWords:
 
 def game_of(guild: Guild) -> GameWords:
     """The game of a guild. The settings may no longer have it."""
-    config = settings.PROVIDERS.get(guild.provider)
+    config = games().get(guild.provider)
     return GameWords(
         title_of(guild.provider),
         place_noun(guild.provider),

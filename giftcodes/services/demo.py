@@ -13,6 +13,7 @@ from django.conf import settings
 from giftcodes.clients.http import ExchangeError, Transport
 from giftcodes.domain.text import one_line
 from giftcodes.models import Guild
+from giftcodes.models.games import games
 from giftcodes.roster import ListedMember
 from giftcodes.services.imports import ImportResult, import_members
 
@@ -68,7 +69,7 @@ def _guild(*, realm: int) -> Guild:
 
 def _players() -> dict[str, dict[str, Any]]:
     """All players of the simulator, by ID."""
-    api = urlsplit(settings.PROVIDERS["simulator"].api_url)
+    api = urlsplit(games()["simulator"].api_url)
     if not api.netloc:
         raise DemoError(
             "The simulator is not configured: SIMULATOR_API_URL is not set. `make up` sets it."

@@ -13,14 +13,23 @@ from giftcodes.models import Feed, database_now
 GAP_SECONDS = 3.0
 
 
+def may_ask(provider: str) -> bool:
+    """Whether the feed may be asked now."""
+    return _wait_seconds(provider) == 0
+
+
 def wait_for_feed(provider: str) -> None:
     """Wait until the feed may be polled again: three seconds at most."""
+    if seconds := _wait_seconds(provider):
+        time.sleep(seconds)
+
+
+def _wait_seconds(provider: str) -> float:
     feed = Feed.objects.filter(pk=provider).first()
     if feed is None or feed.polled_at is None:
-        return
+        return 0.0
     passed = (database_now() - feed.polled_at).total_seconds()
-    if 0 <= passed < GAP_SECONDS:
-        time.sleep(GAP_SECONDS - passed)
+    return GAP_SECONDS - passed if 0 <= passed < GAP_SECONDS else 0.0
 
 
 def note_asked(provider: str) -> None:

@@ -7,7 +7,7 @@ redemption, so there is nothing to claim, and no attempt is written.
 The first question takes no permit of the rate budget. The game limits requests for each address and
 endpoint (docs/reference/protocol.md), and this question has its own endpoint: a permit would cost
 the members a request and protect nothing. For the same reason the answer is not recorded in the
-budget. The question is sent once, when a person runs the command. The second question goes to the
+budget. The question is sent once, when a person asks for the check. The second question goes to the
 endpoint where codes are redeemed, so it takes a permit like any request.
 """
 
@@ -29,6 +29,7 @@ from giftcodes.clients.games import (
     client_for,
 )
 from giftcodes.domain import check_request
+from giftcodes.domain.findings import Finding, FindingKind
 from giftcodes.domain.outcomes import Outcome, Scope, meaning
 from giftcodes.models import MemberRedemption, PauseKind, RateBudget, database_now
 from giftcodes.models.rate_budget import Observation
@@ -36,20 +37,15 @@ from giftcodes.models.rate_budget import Observation
 #: Answers that the game may give without checking the signature.
 _WITHOUT_SIGNATURE = frozenset({Outcome.TIMEOUT_RETRY, Outcome.NOT_LOGIN, Outcome.SERVER_BUSY})
 
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """The result of a question.
-
-    Args:
-        ok: whether the result is good. None if it is neither good nor bad.
-        words: the result, for a person.
-        is_down: whether the service is down, so that further questions are useless.
-    """
-
-    ok: bool | None
-    words: str
-    is_down: bool = False
+#: What an answer shows that judges neither a player nor a code.
+_REFUSALS = {
+    Outcome.SIGN_ERROR: FindingKind.SIGNATURE_REFUSED,
+    Outcome.PARAMS_ERROR: FindingKind.FIELD_MISSING,
+    Outcome.CAPTCHA: FindingKind.GAME_REFUSES,
+    Outcome.FORBIDDEN: FindingKind.GAME_REFUSES,
+    Outcome.UNREACHABLE: FindingKind.UNREACHABLE,
+    Outcome.THROTTLED: FindingKind.THROTTLED,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,32 +68,19 @@ def check_service(config: ProviderConfig) -> Finding | None:
 
 def judge_service(config: ProviderConfig, report: HealthReport) -> Finding:
     """What the answer to the first question proves."""
-    host, prefix = _host(config), config.name.upper()
+    host = _host(config)
     status = f"HTTP {report.http_status}. " if report.http_status else ""
-    detail = f"{status}{report.detail}"
+    names = {"salt": config.setting("salt"), "api_url": config.setting("api_url")}
     match report.health:
         case Health.UP:
-            return Finding(
-                True,
-                f"{host} is up (it answers in {report.latency_ms} ms). "
-                "This proves that the service can be reached, and not that the salt is right.",
-            )
+            return Finding.of(FindingKind.SERVICE_UP, host=host, ms=report.latency_ms)
         case Health.REFUSED:
-            return Finding(
-                False,
-                f"{host} can be reached, but refuses our signature (“{report.detail}”): "
-                f"{prefix}_SALT is wrong, or has changed.",
-            )
+            return Finding.of(FindingKind.SERVICE_REFUSES, host=host, detail=report.detail, **names)
         case Health.DOWN:
-            return Finding(
-                False,
-                f"{host} is down ({detail}). Check {prefix}_API_URL and the network.",
-                is_down=True,
-            )
-    return Finding(
-        None,
-        f"{host} does not say whether it is up ({detail}). This proves nothing about the salt.",
-    )
+            kind = FindingKind.SERVICE_DOWN
+        case Health.UNCLEAR:
+            kind = FindingKind.SERVICE_UNCLEAR
+    return Finding.of(kind, host=host, detail=f"{status}{report.detail}", **names)
 
 
 def check_game(config: ProviderConfig) -> Finding:
@@ -122,29 +105,25 @@ def _take_permit(config: ProviderConfig) -> _Permit | Finding:
     RateBudget.objects.get_or_create(provider=config.name)
     budget = RateBudget.objects.select_for_update().get(pk=config.name)
     if budget.pause_kind == PauseKind.OPERATOR:
-        return Finding(
-            False,
-            f"{config.title} is not asked: an operator has paused it ({budget.pause_reason}).",
+        return Finding.of(
+            FindingKind.OPERATOR_PAUSE, title=config.title, reason=budget.pause_reason
         )
     now = database_now()
     openers = MemberRedemption.objects.in_flight().filter(
         gift_code__provider=config.name, permit_until__isnull=True
     )
     if budget.permits(rate=config.rate, now=now, openers_out=openers.count()) < 1:
-        return Finding(False, _not_now(config, budget, now=now))
+        return _not_now(config, budget, now=now)
     until = budget.consume(1, now=now)
     budget.save(update_fields=["used", "others", "reserve", "permits_until", "window_ends_at"])
     return _Permit(until)
 
 
-def _not_now(config: ProviderConfig, budget: RateBudget, *, now: dt.datetime) -> str:
-    when = "in a few seconds"
-    if budget.window_ends_at is not None and budget.window_ends_at > now:
-        when = f"in {(budget.window_ends_at - now).total_seconds():.0f} s"
-    return (
-        f"{config.title} is not asked: its request limit is used up at the moment. "
-        f"Run this again {when}."
-    )
+def _not_now(config: ProviderConfig, budget: RateBudget, *, now: dt.datetime) -> Finding:
+    if budget.window_ends_at is None or budget.window_ends_at <= now:
+        return Finding.of(FindingKind.LIMIT_USED_UP, title=config.title)
+    seconds = (budget.window_ends_at - now).total_seconds()
+    return Finding.of(FindingKind.LIMIT_USED_UP_FOR, title=config.title, seconds=f"{seconds:.0f}")
 
 
 def _update_budget(
@@ -169,49 +148,24 @@ def _update_budget(
 
 def judge(config: ProviderConfig, answer: Answer) -> Finding:
     """What an answer to the check means, and what to do about it."""
-    host, prefix = _host(config), config.name.upper()
     row = meaning(answer.outcome)
-    said = f"“{answer.msg or row.words}”"
-    match answer.outcome:
-        case Outcome.SIGN_ERROR:
-            return Finding(
-                False,
-                f"{host} refuses our signature ({said}): {prefix}_SALT is wrong, or has changed.",
-            )
-        case Outcome.PARAMS_ERROR:
-            return Finding(
-                False,
-                f"{host} says that our request lacks a field ({said}): the game's protocol has "
-                "changed.",
-            )
-        case Outcome.CAPTCHA | Outcome.FORBIDDEN:
-            return Finding(False, f"{host} refuses us. {row.reason}")
-        case Outcome.UNREACHABLE:
-            return Finding(
-                False,
-                f"{host} cannot be reached ({answer.detail}). Check {prefix}_API_URL and the "
-                "network.",
-            )
-        case Outcome.THROTTLED:
-            return Finding(
-                False,
-                f"{host} refuses more requests for now (HTTP 429). Does another program on this "
-                "address use it? Run this again in a minute.",
-            )
+    names = {
+        "host": _host(config),
+        "said": f"“{answer.msg or row.words}”",
+        "salt": config.setting("salt"),
+        "api_url": config.setting("api_url"),
+    }
+    if kind := _REFUSALS.get(answer.outcome):
+        return Finding.of(kind, reason=row.reason, detail=answer.detail, **names)
     if (
         row.scope in (Scope.MEMBER, Scope.CODE)
         and row.recognised
         and answer.outcome not in _WITHOUT_SIGNATURE
     ):
-        return Finding(
-            True,
-            f"{host} answers in {answer.latency_ms} ms, and accepts our signature ({said}): the "
-            "salt is right.",
-        )
-    status = f"HTTP {answer.http_status}." if answer.http_status else ""
-    advice = f"Check {prefix}_API_URL, or run this again later."
-    words = filter(None, [f"{host} gives no clear answer ({said}).", status, answer.detail, advice])
-    return Finding(False, " ".join(words))
+        return Finding.of(FindingKind.SIGNATURE_ACCEPTED, ms=answer.latency_ms, **names)
+    status = f"HTTP {answer.http_status}" if answer.http_status else ""
+    detail = ". ".join(filter(None, [names["said"], status, answer.detail.rstrip(".")]))
+    return Finding.of(FindingKind.UNCLEAR, detail=detail, **names)
 
 
 def _client(config: ProviderConfig) -> GameClient:

@@ -32,7 +32,7 @@ class Config:
     port: int
     control_threads: int
     redeem_threads: int
-    has_provider: bool
+    has_demo: bool
 
     @property
     def local_host(self) -> str:
@@ -68,7 +68,9 @@ def read() -> Config:
             port=settings.int("PORT", default=8000, least=1, most=65_535),
             control_threads=settings.int("CONTROL_THREADS", default=4, least=1, most=1000),
             redeem_threads=settings.int("REDEEM_THREADS", default=8, least=1, most=1000),
-            has_provider=any(settings.str(game.setting("SALT")) for game in GAMES),
+            has_demo=settings.bool(
+                "DEMO", default=not any(settings.str(game.setting("SALT")) for game in GAMES)
+            ),
         )
     except environment.SettingError as error:
         raise CannotStartError(str(error)) from error

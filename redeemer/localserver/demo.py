@@ -1,4 +1,4 @@
-"""The bundled simulator, which replaces the game when no provider is configured."""
+"""The bundled simulator, which replaces the game if the environment configures none."""
 
 from __future__ import annotations
 

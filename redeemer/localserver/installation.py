@@ -71,7 +71,7 @@ class Installation:
             StopRequestedError: a person asked to stop in the meantime.
         """
         self._start_servers()
-        demo = None if self._config.has_provider else Demo.load(self._store)
+        demo = Demo.load(self._store) if self._config.has_demo else None
         self._publish_environment(demo)
         if demo:
             self._console.say(

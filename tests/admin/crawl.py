@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+from django.conf import settings
 from django.contrib import admin
 from django.db.models import Model
 from django.urls import reverse
@@ -28,9 +29,20 @@ def lists() -> Iterator[str]:
             query={"all": "", "q": "2"},
         )
     hubs = [entry.hub for entry in MENU if entry.hub]
-    pages = ("index", "live", "live_chart", "matrix", "matrix_export", "member_import")
-    for name in (*pages, "player", "officer_rules", *hubs):
+    pages = (
+        "index",
+        "live",
+        "live_codes",
+        "live_chart",
+        "matrix",
+        "matrix_export",
+        "member_import",
+    )
+    for name in (*pages, "player", "officer_rules", "connect_game", *hubs):
         yield reverse(f"admin:{name}")
+    for game in settings.PROVIDERS:
+        for name in ("connect_one_game", "live_connection"):
+            yield reverse(f"admin:{name}", args=[game])
     for app in {model._meta.app_label for model in admin.site._registry}:
         yield reverse("admin:app_list", args=[app])
     for term in ("guild", "2", "nick"):
@@ -58,6 +70,8 @@ def pages_of(row: Model) -> Iterator[str]:
         if pattern.name and names:
             values = {name: row.pk if name in ("object_id", "id") else 1 for name in names}
             yield reverse(f"admin:{pattern.name}", kwargs=values)
+    if isinstance(row, Guild):
+        yield reverse("admin:live_channels", args=[row.pk])
     if type(row) in _MORE_PAGES:
         yield reverse(f"admin:{_MORE_PAGES[type(row)]}", args=[row.pk])
 

@@ -59,8 +59,8 @@ def test_a_code_of_a_game_that_is_off_is_saved_and_says_what_is_missing(browser:
     messages = browser.save("giftcode_add", **form(provider="whiteout"))
     assert messages[0] == (
         "warning",
-        "Code Frost2026 is saved, but cannot be redeemed yet. Whiteout Survival is off: "
-        "WHITEOUT_SALT is not set.",
+        "Code Frost2026 is saved, but cannot be redeemed yet. Whiteout Survival is not "
+        "connected. An administrator connects it under “Connect a game”, or sets WHITEOUT_SALT.",
     )
 
 

@@ -96,7 +96,7 @@ def test_a_player_who_is_ticked_twice_is_an_error(admin_client: Client, wolves: 
 
     page = review.press("apply")
 
-    assert "Player 300000011 is already on line 1. Clear one of the two." in page
+    assert "Player 300000011 is already on line 1. Untick one of the two lines." in page
     assert not wolves.members.filter(player_id="300000011").exists()
 
 

@@ -33,10 +33,12 @@ from tests.factories import guild
 
 #: Shown on other pages than a list: how players join is on a page of the guild, each personal link
 #: on that of its member, and the rules for officers and links for passwords have their own pages.
+#: The settings of a game and their tests are on the page “Connect a game”.
 #: Cursors of periodic steps, counts of uses and requested runs are shown nowhere.
 WITHOUT_LIST = {
     *("JoinLink", "JoinRequest", "PlayerLink", "PublicPage", "SelfServiceEvent"),
     *("OfficerRules", "PasswordLink", "Cursor", "Throttle", "RunRequest"),
+    *("StoredSetting", "ConnectionCheck"),
 }
 # Versions are shown in the history of their row.
 MODELS = sorted(

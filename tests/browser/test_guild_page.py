@@ -103,7 +103,7 @@ def test_a_member_is_corrected_and_a_player_added_on_a_phone_without_javascript(
 
     page.get_by_role("button", name=f"{mate.realm} (1 guild-mate)").tap()
     expect(page.get_by_text("is in State 1043 now. 1 code is asked for again.")).to_be_visible()
-    expect(page.get_by_text("Nothing needs you.")).to_be_visible()
+    expect(page.get_by_text("Nothing needs you now.")).to_be_visible()
     ann.refresh_from_db()
     assert ann.realm == 1043
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -9,8 +10,12 @@ from typing import Any
 import pytest
 
 from giftcodes.clients.games import Answer, Rate, RateReport
+from giftcodes.domain import findings
+from giftcodes.domain.findings import Finding, FindingKind
 from giftcodes.domain.outcomes import Outcome
 from giftcodes.models import Alarm, Feed, PauseKind, RateBudget, database_now
+from giftcodes.models.stored_setting import forget_stored_values, store
+from giftcodes.queries.connections import NAMES
 from giftcodes.services import feeds
 from giftcodes.services.provider_requests import judge
 from tests.commands.conftest import World, run
@@ -330,3 +335,33 @@ def test_every_answer_has_words(outcome: Outcome, settings: Any) -> None:
     }
     assert finding.ok is (outcome in accepted)
     assert finding.words.startswith("127.0.0.1:9 ")
+
+
+def test_the_command_knows_what_was_entered_in_the_browser(world: World, settings: Any) -> None:
+    settings.GAME_PRIVATE_HOSTS = ["127.0.0.1"]
+    here = settings.PROVIDERS["simulator"]
+    configure(settings, salt="", api_url="", feed_url="", from_environment=frozenset())
+    store(
+        {"SIMULATOR_SALT": here.salt, "SIMULATOR_API_URL": here.api_url, "SIMULATOR_ON": "1"},
+        user_id=None,
+    )
+    forget_stored_values()
+
+    said = run("check_provider", "simulator")
+
+    assert said.status == 0, said
+    assert "✓ Game: 127.0.0.1:" in said.out
+    store({"SIMULATOR_ON": "0"}, user_id=None)
+    forget_stored_values()
+    assert "✗ Salt: The game is switched off." in run("check_provider", "simulator").out
+
+
+@pytest.mark.parametrize("kind", FindingKind)
+def test_every_finding_has_a_sentence_for_pages_too(kind: FindingKind) -> None:
+    sentence = str(findings._FINDINGS[kind][1])
+    finding = Finding.of(kind, **dict.fromkeys(re.findall(r"%\((\w+)\)s", sentence), "VALUE"))
+
+    assert Finding.from_json(finding.to_json()) == finding
+    assert "%(" not in finding.words
+    for_people = finding.words_with(NAMES)
+    assert for_people[0] == for_people[0].upper() or not finding.words[0].isupper()

@@ -131,9 +131,7 @@ def test_a_port_in_use_is_not_free() -> None:
 
 
 def _site_at(port: int) -> Config:
-    return Config(
-        host="127.0.0.1", port=port, control_threads=1, redeem_threads=1, has_provider=False
-    )
+    return Config(host="127.0.0.1", port=port, control_threads=1, redeem_threads=1, has_demo=True)
 
 
 def test_a_port_that_a_killed_site_still_holds_is_waited_for() -> None:

@@ -19,7 +19,9 @@ from django.urls import reverse
 from django_celery_beat.models import ClockedSchedule, IntervalSchedule, PeriodicTask
 
 import giftcodes.migrations
-from giftcodes import checks, tasks
+from giftcodes import tasks
+from giftcodes.checks.games import check_poll_interval
+from giftcodes.checks.numbers import check_retention
 from giftcodes.models import (
     Alarm,
     CodeState,
@@ -318,7 +320,7 @@ def test_days_that_cannot_be_counted_back_are_refused_at_the_start(
     settings: Any, name: str, days: int, is_refused: bool
 ) -> None:
     setattr(settings, name, days)
-    assert bool(checks.check_retention()) is is_refused
+    assert bool(check_retention()) is is_refused
 
 
 @pytest.mark.parametrize("seconds", [2.9, 86_401.0, 1e15, float("inf"), float("nan")])
@@ -327,7 +329,7 @@ def test_an_interval_of_polls_that_cannot_be_counted_on_is_refused_at_the_start(
 ) -> None:
     here = replace(settings.PROVIDERS["simulator"], poll_seconds=seconds)
     settings.PROVIDERS = {"simulator": here}
-    (found,) = checks.check_poll_interval()
+    (found,) = check_poll_interval()
     assert "SIMULATOR_POLL_SECONDS" in found.msg
 
 

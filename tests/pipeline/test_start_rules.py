@@ -67,7 +67,10 @@ def test_a_game_that_is_off_or_unknown_is_an_obstacle(settings: Any) -> None:
     unknown = start_obstacle(row, Trigger.ADMIN)
 
     assert off is not None
-    assert off.words == f"{config.title} is off: SIMULATOR_SALT is not set."
+    assert off.words == (
+        f"{config.title} is not connected. An administrator connects it under “Connect a game”, "
+        "or sets SIMULATOR_SALT."
+    )
     assert unknown is not None
     assert unknown.kind is ObstacleKind.GAME_UNKNOWN
     assert not Redemption.objects.filter(startable()).exists()

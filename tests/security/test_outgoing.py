@@ -9,7 +9,7 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 
-from giftcodes.checks import check_private_hosts
+from giftcodes.checks.network import check_private_hosts
 from giftcodes.models import Alarm, Channel
 from giftcodes.notifications.alarms import send_notices
 from tests.admin.conftest import errors

@@ -19,7 +19,7 @@ from django.test import Client
 from django.urls import reverse
 
 from giftcodes.admin.members.admin import MemberAdmin
-from giftcodes.checks import check_statement_limit
+from giftcodes.checks.numbers import check_statement_limit
 from redeemer.localserver.home import REPOSITORY
 from redeemer.localserver.servers import pick_port
 from redeemer.postgresql import base

@@ -7,6 +7,9 @@ from typing import Any
 
 import pytest
 from django.core.checks import CheckMessage, run_checks
+from django.db import connection
+
+from giftcodes.models.stored_setting import store
 
 SECRET = "aSecretPassword"
 
@@ -34,6 +37,7 @@ BAD: list[tuple[str, Any, str]] = [
     ("CHANNEL_SCHEMES", ["exec"], "CHANNEL_SCHEMES"),
     ("CHANNEL_SCHEMES", ["signal whatsapp"], "CHANNEL_SCHEMES"),
     ("CHANNEL_SCHEMES", ["signal", "signall"], "CHANNEL_SCHEMES"),
+    ("GAME_PRIVATE_HOSTS", ["10.0.0.0/99"], "GAME_PRIVATE_HOSTS"),
     ("BIND", "127.0.0.1:8000", "BIND"),
     ("BIND", "http://0.0.0.0", "BIND"),
     ("HTTP_CONNECT_SECONDS", 1e300, "HTTP_CONNECT_SECONDS"),
@@ -113,3 +117,37 @@ def test_every_host_is_a_warning_except_for_development(settings: Any) -> None:
     ]
     settings.DEBUG = True
     assert not any("ALLOWED_HOSTS" in one.msg for one in problems())
+
+
+# --- What was entered in the browser --------------------------------------------------------------
+def of_the_database() -> list[str]:
+    return [str(one.id) for one in run_checks(databases=["default"])]
+
+
+@pytest.mark.django_db
+def test_a_game_that_is_connected_in_the_browser_counts(settings: Any) -> None:
+    settings.PROVIDERS = {
+        name: replace(config, salt="") for name, config in settings.PROVIDERS.items()
+    }
+    assert "giftcodes.W001" in of_the_database()
+    store({"WHITEOUT_SALT": SECRET}, user_id=None)
+    assert "giftcodes.W001" not in of_the_database()
+    store({"WHITEOUT_ON": "0"}, user_id=None)
+    assert "giftcodes.W001" in of_the_database()
+
+
+@pytest.mark.django_db
+def test_a_setting_whose_key_is_lost_is_named_and_not_shown() -> None:
+    store({"WHITEOUT_SALT": SECRET}, user_id=None)
+    assert "giftcodes.W004" not in of_the_database()
+    with connection.cursor() as cursor:
+        cursor.execute("UPDATE giftcodes_storedsetting SET value = 'enc1:00000000:x'")
+    (found,) = [one for one in run_checks(databases=["default"]) if one.id == "giftcodes.W004"]
+    assert "WHITEOUT_SALT" in found.msg
+
+
+@pytest.mark.django_db
+def test_before_the_migration_there_is_nothing_to_check() -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("ALTER TABLE giftcodes_storedsetting RENAME TO another")
+    assert "giftcodes.W004" not in of_the_database()

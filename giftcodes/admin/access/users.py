@@ -106,7 +106,7 @@ class PersonForm(forms.ModelForm):  # type: ignore[type-arg]
         )
         if stays or not User.objects.filter(pk=user.pk, is_superuser=True).exists():
             return False
-        # The lock makes two administrators who demote each other wait for one another.
+        # If two administrators demote each other at once, the lock makes one wait for the other.
         others = User.objects.select_for_update().filter(is_superuser=True, is_active=True)
         return all(row.pk == user.pk for row in others)
 
@@ -131,7 +131,7 @@ class PersonAdmin(Page):
         return rows.prefetch_related("groups", "guilds")
 
     def get_urls(self) -> list[Any]:
-        """Add the link for a new password. The page that set a password leads to the user."""
+        """Add the page that makes a password link, and redirect Django's password page."""
         making = path(
             "<path:object_id>/password-link/",
             self.admin_site.admin_view(self.password_link),

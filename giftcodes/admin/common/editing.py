@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from django.conf import settings
 from django.contrib.admin.options import IS_POPUP_VAR
 from django.contrib.admin.utils import unquote
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
@@ -15,6 +14,7 @@ from giftcodes.admin.common.action_report import Report
 from giftcodes.admin.common.base import Page
 from giftcodes.admin.common.versions import entries_of
 from giftcodes.models.game_words import place_word
+from giftcodes.models.games import games
 from giftcodes.models.start_rules import providers_on
 
 if TYPE_CHECKING:
@@ -103,8 +103,8 @@ class KeepsHistory(Editable):
     def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:
         """Retire the rows.
 
-        Django's bulk deletion is not offered. If it were added again, it would not delete rows
-        either.
+        Only Django's bulk deletion calls this. No list offers it, but if one did, the rows would
+        still be kept.
         """
         report = Report()
         self.retire(request, queryset, report)
@@ -131,5 +131,5 @@ def game_choices() -> list[tuple[str, str]]:
             config.name,
             config.title if config.is_on else gettext("%s (off: no salt is set)") % config.title,
         )
-        for config in settings.PROVIDERS.values()
+        for config in games().values()
     ]

@@ -1,11 +1,10 @@
-"""Directories of players: the state of each, and its answers. Both are read-only."""
+"""Directories of players: the state of each, and its answers. Both lists are read-only."""
 
 from __future__ import annotations
 
 import datetime as dt
 from typing import TYPE_CHECKING
 
-from django.conf import settings
 from django.contrib import admin
 from django.utils import timezone
 from django.utils.formats import localize
@@ -16,6 +15,7 @@ from giftcodes.admin.common.base import History
 from giftcodes.admin.common.html import badge
 from giftcodes.models import Directory, DirectoryLookup, Member
 from giftcodes.models.game_words import place_noun, places
+from giftcodes.models.games import games
 
 if TYPE_CHECKING:
     from django.utils.safestring import SafeString
@@ -25,8 +25,7 @@ if TYPE_CHECKING:
 class DirectoryAdmin(History):
     intro = _(
         "Services that look up the names of players, and their state or kingdom. They are asked "
-        "once a week, and only for "
-        "members who have consented."
+        "once a week, and only for members who have consented."
     )
     empty_hint = _(
         "No directory has been asked yet. A directory needs a key in the settings "
@@ -56,7 +55,7 @@ class DirectoryAdmin(History):
 
     @admin.display(description=_("state"))
     def state_shown(self, directory: Directory) -> SafeString:
-        config = settings.PROVIDERS.get(directory.provider)
+        config = games().get(directory.provider)
         if config is None or not config.has_directory:
             return badge("off", _("off: the key or the address of the directory is not set"))
         if directory.key_refused:
@@ -88,13 +87,13 @@ class DirectoryLookupAdmin(History):
 
     @admin.display(description=places(), ordering="realm", empty_value="–")
     def place_shown(self, lookup: DirectoryLookup) -> int | None:
-        """The number, under a heading in the words of the games."""
+        """The number of the state or kingdom. The heading uses the words of the games."""
         return lookup.realm
 
 
 def directory_words(member: Member) -> str:
     """The directory's answer for a member, in words. It is empty if the game has no directory."""
-    config = settings.PROVIDERS.get(member.guild.provider)
+    config = games().get(member.guild.provider)
     if config is None or not config.has_directory:
         return ""
     if member.consented_on is None:
@@ -118,7 +117,8 @@ def directory_words(member: Member) -> str:
 def _consent_recorded_at(member: Member) -> dt.datetime:
     """When this guild recorded the member's consent.
 
-    This is the time of the version, because a person may enter an earlier day of consent.
+    This is the time of the first version with the consent, because the day of consent that a person
+    enters may be earlier.
     """
     versions = member.history.order_by("history_date", "history_id")
     without = versions.filter(consented_on__isnull=True).last()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from django.conf import settings
 from django.contrib import admin
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
@@ -16,6 +15,7 @@ from giftcodes.admin.common.html import badge
 from giftcodes.admin.games.providers import GameRows
 from giftcodes.models import Feed, Trigger
 from giftcodes.models.game_words import title_of
+from giftcodes.models.games import games
 from giftcodes.pipeline import poll as poll_step
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ class FeedAdmin(GameRows, Editable):
 
     @admin.display(description=_("state"))
     def state_shown(self, feed: Feed) -> SafeString:
-        config = settings.PROVIDERS.get(feed.provider)
+        config = games().get(feed.provider)
         if config is None or not config.has_feed:
             return badge("off", _("off: the feed's address or the game's salt is not set"))
         if not feed.enabled:
@@ -76,7 +76,7 @@ class FeedAdmin(GameRows, Editable):
         report = Report()
         chosen = list(feeds)
         for feed in chosen:
-            config = settings.PROVIDERS.get(feed.provider)
+            config = games().get(feed.provider)
             if config is None:
                 report.refused(gettext("The game %s is no longer in the settings.") % feed.provider)
             elif len(chosen) == 1 or not config.has_feed:

@@ -129,7 +129,7 @@ class GuildAdmin(KeepsHistory):
 
     @admin.display(description=places(), ordering="realm")
     def realm_shown(self, guild: Guild) -> int:
-        """The number, under a heading in the words of the games."""
+        """The number of the state or kingdom. The heading uses the words of the games."""
         return guild.realm
 
     @admin.display(description=_("members"), ordering="members_number")

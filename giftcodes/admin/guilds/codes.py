@@ -11,7 +11,7 @@ from giftcodes.admin.common.html import (
     page_url,
     result_badge,
     served_bar,
-    served_legend,
+    served_parts,
 )
 from giftcodes.admin.redemptions.redemption_page import actions_of
 from giftcodes.domain.served import Served, Tone
@@ -76,7 +76,6 @@ def context(request: HttpRequest, guild: Guild) -> dict[str, Any]:
             for row in ended
         ],
         "has_more": len(codes) > OPEN_SHOWN,
-        "legend": served_legend(),
         "obstacle": obstacle,
         "may_press": may_press,
         "may_add_code": person.has_perm("giftcodes.add_giftcode"),
@@ -115,6 +114,7 @@ def _line(
         "url": page_url(row),
         "badge": result_badge(result),
         "bar": served_bar(served),
+        "parts": served_parts(served),
         "served": served,
         "advice": result.advice if result.tone is Tone.BAD else "",
         "left": formatting.left(outlook) if outlook else "",
@@ -133,6 +133,7 @@ def _not_asked(
         "code": code,
         "url": page_url(code),
         "bar": served_bar(served),
+        "parts": served_parts(served),
         "served": served,
         "pair": f"{guild.pk}-{code.pk}",
         "may_start": may_press and not obstacle and code_obstacle(code) is None,

@@ -1,8 +1,8 @@
-"""The corrections on the page of a guild: the number of a member, and that of the guild."""
+"""The correction of the state or kingdom of a guild, and what follows from it."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from django.contrib import messages
 from django.utils.translation import gettext as _
@@ -10,41 +10,14 @@ from django.utils.translation import ngettext
 
 from giftcodes import tasks
 from giftcodes.admin.common.confirmation import log
-from giftcodes.admin.common.html import model_url, page_url, player_url
 from giftcodes.admin.members.bulk_actions import RealmForm
 from giftcodes.admin.members.correction import asked_again_words
-from giftcodes.models import Guild, Member
+from giftcodes.models import Guild
 from giftcodes.models.game_words import place_noun, place_word
-from giftcodes.queries.guild_needs import GuildNeeds, MemberInNeed, own_places
-from giftcodes.queries.player_codes import place_of
+from giftcodes.queries.player_codes import own_places
 
 if TYPE_CHECKING:
     from django.http import HttpRequest
-
-
-def corrections(needs: GuildNeeds, provider: str) -> list[dict[str, Any]]:
-    """The forms for the members who need a correction, as `correction.html` shows them.
-
-    They are sent to the page of the player, which corrects the member and leads back.
-    """
-    return [_correction(one, provider) for one in needs.members]
-
-
-def _correction(one: MemberInNeed, provider: str) -> dict[str, Any]:
-    member = one.member
-    return {
-        "member": member,
-        "place": place_word(provider),
-        "place_lower": place_noun(provider),
-        "number": place_of(member),
-        "waiting": one.waiting,
-        "offers": one.offers,
-        "player_url": player_url(member.pk),
-        "add_url": model_url(
-            Member, "add", query={"guild": member.guild_id, "nickname": member.nickname}
-        ),
-        "url": page_url(member),
-    }
 
 
 def correct_guild(request: HttpRequest, guild: Guild) -> None:
@@ -74,7 +47,7 @@ def tell_asked_again(request: HttpRequest, guild: Guild) -> None:
     Call this after the change is stored, and before the catch-up runs.
     """
     words = asked_again_words(guild.members.filter(realm__isnull=True).only("pk"))
-    messages.success(request, words or _("No code waited for this."))
+    messages.success(request, words or _("No code waited for this correction."))
 
 
 def own_places_words(guild: Guild) -> str:
@@ -85,7 +58,7 @@ def own_places_words(guild: Guild) -> str:
     parts = [
         ngettext("%(place)d (%(number)d member)", "%(place)d (%(number)d members)", number)
         % {"place": place, "number": number}
-        for place, number in own_places(guild)
+        for place, number in own_places(guild.pk)
     ]
     words = _("Members with a number of their own are in %s.")
     return words % ", ".join(parts) if parts else ""

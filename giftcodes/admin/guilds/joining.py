@@ -1,7 +1,8 @@
 """How players of a guild help themselves: the join link, waiting requests, and the public page.
 
-`templates/admin/giftcodes/joining/block.html` shows all of it, with the context from `block`. Any
-page of a guild may include it: its forms are sent to the page here, which then leads back.
+`templates/admin/giftcodes/joining/block.html` shows all of these, with the context from `block`.
+Any page of a guild may include that template: its forms are sent to `page`, which then redirects to
+the including page.
 """
 
 from __future__ import annotations
@@ -145,7 +146,9 @@ def _waiting(guild: Guild) -> list[dict[str, Any]]:
 def _make(request: HttpRequest, guild: Guild) -> None:
     form = LinkForm(request.POST)
     if not form.is_valid():
-        messages.error(request, gettext("The link was not made. Choose who decides, and how long."))
+        messages.error(
+            request, gettext("The link was not made. Choose who decides, and how long it works.")
+        )
         return
     approval = form.cleaned_data["approval"] == "yes"
     had_one = JoinLink.objects.filter(guild=guild).exists()
@@ -160,7 +163,9 @@ def _make(request: HttpRequest, guild: Guild) -> None:
 def _change(request: HttpRequest, guild: Guild) -> None:
     form = LinkForm(request.POST)
     if not form.is_valid():
-        messages.error(request, gettext("Nothing was saved. Choose who decides, and how long."))
+        messages.error(
+            request, gettext("Nothing was saved. Choose who decides, and how long the link works.")
+        )
         return
     approval = form.cleaned_data["approval"] == "yes"
     rows = JoinLink.objects.filter(guild=guild)
@@ -222,7 +227,10 @@ def _approve(request: HttpRequest, guild: Guild) -> None:
         messages.warning(request, words % ", ".join(str(one) for one in decision.opted_out))
     if more := len(decision.without_room):
         messages.warning(request, guild.full_words(more=more, room=guild.room()))
-    if not number and not decision.opted_out and not decision.without_room:
+    if decision.too_many_added:
+        messages.warning(request, guild.too_many_added_words())
+    waiting = decision.opted_out or decision.without_room or decision.too_many_added
+    if not number and not waiting:
         messages.info(request, _NONE_CHOSEN)
 
 
@@ -243,7 +251,7 @@ _NONE_CHOSEN = _("No request was chosen, or another officer has decided already.
 
 
 def _chosen(request: HttpRequest) -> list[int]:
-    """The request of a row's own button, or else those with a tick."""
+    """The request whose own button was pressed, or else the requests with a tick."""
     texts = request.GET.getlist("one") or request.POST.getlist("chosen")
     return [pk for text in texts if (pk := row_id(text))]
 

@@ -6,38 +6,40 @@ from typing import TYPE_CHECKING, Any
 
 from django.db.models import CharField, Count, Min, Q
 from django.db.models.functions import Cast
+from django.utils import timezone
 
-from giftcodes.admin.common import scope
 from giftcodes.admin.common.html import (
     guild_url,
     list_url,
-    model_url,
     page_url,
     result_badge,
     served_bar,
-    served_legend,
+    served_parts,
 )
 from giftcodes.admin.common.live import BUSY_SECONDS, IDLE_SECONDS
-from giftcodes.admin.guilds.correction import corrections
+from giftcodes.admin.guilds import joining
+from giftcodes.admin.home.corrections import correction_of
+from giftcodes.admin.home.games import games_of
 from giftcodes.domain.transitions import State
 from giftcodes.estimates import formatting
 from giftcodes.estimates.queue_snapshot import Outlooks, read_outlooks
 from giftcodes.models import (
     Alarm,
     CodeState,
-    Feed,
     GiftCode,
     Guild,
+    Member,
     MemberRedemption,
-    RateBudget,
     Redemption,
     RunState,
 )
 from giftcodes.models.alarm import SUBJECT_MODELS
 from giftcodes.models.code_state import OPEN_STATES
-from giftcodes.models.game_words import place_noun, place_word
-from giftcodes.queries.guild_needs import needs_of
+from giftcodes.models.game_words import place_word
+from giftcodes.notifications.causes import UNCORRECTED_FOR
+from giftcodes.queries.needs import guilds_to_correct
 from giftcodes.queries.overview import game_now
+from giftcodes.queries.player_codes import own_places
 from giftcodes.queries.served import RedemptionServed, with_results
 
 if TYPE_CHECKING:
@@ -72,8 +74,7 @@ def context(request: HttpRequest, guild: Guild) -> dict[str, Any]:
         "parts": PARTS,
         "again_in_seconds": again_in_seconds(shown),
         "may_redeem": guild.active and person.has_perm("giftcodes.change_redemption"),
-        "may_add_code": person.has_perm("giftcodes.add_giftcode"),
-        "may_import": person.has_perms(("giftcodes.add_member", "giftcodes.change_member")),
+        "has_codes": GiftCode.objects.active().filter(provider=guild.provider).exists(),
         "guilds_url": list_url(Guild),
         "back": guild_url(guild.pk),
     }
@@ -95,7 +96,7 @@ def board(person: Any, guild: Guild) -> dict[str, Any]:
 
 
 # --- Runs and codes -------------------------------------------------------------------------------
-_NO_RUNS: dict[str, Any] = {"running": [], "has_more_runs": False, "recent": [], "legend": ""}
+_NO_RUNS: dict[str, Any] = {"running": [], "has_more_runs": False, "recent": []}
 
 
 def _runs(guild: Guild, outlooks: Outlooks) -> dict[str, Any]:
@@ -115,7 +116,6 @@ def _runs(guild: Guild, outlooks: Outlooks) -> dict[str, Any]:
             Redemption, guild__id__exact=guild.pk, state__exact=RunState.RUNNING.value
         ),
         "recent": [_run(one, outlooks) for one in found[len(shown) :]],
-        "legend": served_legend(),
     }
 
 
@@ -129,17 +129,15 @@ def _run(one: RedemptionServed, outlooks: Outlooks) -> dict[str, Any]:
         "result": one.result,
         "badge": result_badge(one.result),
         "bar": served_bar(one.served),
+        "parts": served_parts(one.served),
         "left": formatting.left(outlook) if outlook else "",
     }
 
 
 # --- The game -------------------------------------------------------------------------------------
 def _game(person: Any, guild: Guild, outlooks: Outlooks) -> dict[str, Any]:
-    """The pace of the game, and what comes next. Feeds and links to games are for operators."""
+    """The pace of the game, and when members who are not eligible are asked for again."""
     game = game_now(guild.provider, outlooks)
-    is_operator = scope.sees_all(person)
-    if game and not is_operator:
-        game["feed"] = None
     daily = MemberRedemption.objects.filter(
         redemption__guild=guild,
         state=State.NOT_ELIGIBLE,
@@ -148,38 +146,57 @@ def _game(person: Any, guild: Guild, outlooks: Outlooks) -> dict[str, Any]:
         member__opted_out=False,
     ).aggregate(number=Count("member", distinct=True), at=Min("next_attempt_at"))
     return {
-        "game": game,
-        "place": place_word(guild.provider),
-        "game_url": is_operator and model_url(RateBudget, "change", guild.provider),
-        "feed_url": is_operator and model_url(Feed, "change", guild.provider),
+        "games": games_of([game], person) if game else [],
         "daily": daily,
+        "place": place_word(guild.provider),
         "settings_url": guild_url(guild.pk, "change"),
     }
 
 
 # --- What needs a person --------------------------------------------------------------------------
 def _needs(person: Any, guild: Guild) -> dict[str, Any]:
+    alarms = _alarms(person, guild)
     sees_members = person.has_perms(("giftcodes.view_member", "giftcodes.view_memberredemption"))
     if not (sees_members and guild.active):
-        return {"needs": None, "alarms": _alarms(person, guild)}
-    needs = needs_of(guild, most=MEMBERS_SHOWN)
-    may_change = person.has_perm("giftcodes.change_member")
-    asks_guild = needs.is_guild_wrong and person.has_perm("giftcodes.change_guild")
+        return {"to_correct": None, "alarms": alarms}
+    found, _left_out = guilds_to_correct(
+        Member.objects.filter(guild=guild),
+        most=1,
+        most_members=MEMBERS_SHOWN,
+        long_before=timezone.now() - UNCORRECTED_FOR,
+    )
+    to_correct = found[0] if found else None
+    asks_guild = to_correct is not None and to_correct.is_whole
+    back = guild_url(guild.pk)
+    corrections = (
+        [correction_of(one, person, back=back) for one in to_correct.first] if to_correct else []
+    )
     return {
-        "needs": needs,
-        "asks_guild": asks_guild,
-        "place_lower": place_noun(guild.provider),
-        "corrections": corrections(needs, guild.provider) if may_change and not asks_guild else [],
-        "needs_more": needs.number - len(needs.members),
+        "to_correct": to_correct,
+        "asks_guild": asks_guild and person.has_perm("giftcodes.change_guild"),
+        "places": own_places(guild.pk) if asks_guild else [],
+        "corrections": corrections,
+        "corrections_more": to_correct.number - len(corrections) if to_correct else 0,
         "needing_url": guild_url(guild.pk, "members", needs="correction"),
+        "unclear": _unclear(guild),
         "unclear_url": list_url(
             MemberRedemption, redemption__guild__id__exact=guild.pk, state__exact="failed"
         ),
-        "has_codes": GiftCode.objects.active().filter(provider=guild.provider).exists(),
-        "alarms": _alarms(person, guild),
-        "joining_url": guild_url(guild.pk, "joining"),
-        "add_url": guild_url(guild.pk, "members"),
+        "alarms": alarms,
+        "joining_url": guild_url(guild.pk, "joining") if joining.may_open(person) else "",
     }
+
+
+def _unclear(guild: Guild) -> int:
+    """How many members have a code that works, but for which the game gave no clear answer."""
+    rows = MemberRedemption.objects.filter(
+        redemption__guild=guild,
+        state=State.FAILED,
+        gift_code__state__in=OPEN_STATES,
+        member__active=True,
+        member__opted_out=False,
+    )
+    return rows.aggregate(number=Count("member", distinct=True))["number"] or 0
 
 
 def _alarms(person: Any, guild: Guild) -> dict[str, Any]:

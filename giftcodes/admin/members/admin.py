@@ -49,7 +49,7 @@ if TYPE_CHECKING:
     from django.utils.safestring import SafeString
 
 PLAYER: list[Any] = ["guild", "player_id", "nickname", "realm"]
-#: The links to the page for a player's wishes, of which the page of a member shows at most one.
+#: The two links to the page for a player's wishes. The page of a member shows at most one of them.
 WISHES = ("wishes", "opt_out")
 
 
@@ -61,7 +61,7 @@ class MemberForm(forms.ModelForm):  # type: ignore[type-arg]
         fields = ["guild", "player_id", "nickname", "realm", "active", "consented_on", "notes"]
 
     def __init__(self, *data: Any, **options: Any) -> None:
-        """Name the states or kingdoms of guild-mates, which help to find the right one."""
+        """Say where guild-mates are, which helps to find the right state or kingdom."""
         super().__init__(*data, **options)
         if self.instance.pk and "realm" in self.fields:
             field = self.fields["realm"]
@@ -158,7 +158,7 @@ class MemberAdmin(KeepsHistory):
         return rows.annotate(realm_now=Coalesce("realm", "guild__realm"))
 
     def get_list_links(self, request: HttpRequest) -> list[tuple[str, Any]]:
-        """Offer the import into the guild of the list, and the page on which a player opts out."""
+        """Offer the page for a player's wish, and the import into the guild that the list shows."""
         links = []
         if may_import(request.user):
             guild_id = row_id(request.GET.get("guild__id__exact"))
@@ -222,14 +222,14 @@ class MemberAdmin(KeepsHistory):
 
     @admin.display(description=_("membership"), ordering="active")
     def state_shown(self, member: Member) -> SafeString:
-        """Whether codes are redeemed for the member. Nothing is green for a player who left."""
+        """Whether codes are redeemed for the member. An opt-out hides “active”."""
         if member.opted_out:
             return badge("opted-out", _("opted out"))
         return badge("active", _("active")) if member.active else badge("off", _("inactive"))
 
     @admin.display(description=places(), ordering="realm_now")
     def realm_shown(self, member: Member) -> str:
-        """The state or kingdom of the guild, or the member's own."""
+        """The member's own state or kingdom, or else the guild's."""
         return str(member.guild.realm) if member.realm is None else _("%d (own)") % member.realm
 
     @admin.display(description=_("codes"))
@@ -268,7 +268,7 @@ class MemberAdmin(KeepsHistory):
 
     @admin.display(description=_("wishes"))
     def opt_out(self, member: Member) -> SafeString:
-        """The same link for officers, who only take an opt-out."""
+        """The same link for officers, who may only record an opt-out."""
         return _wish_link(member, _("opt out"))
 
     def save_model(self, request: HttpRequest, obj: Member, form: Any, change: bool) -> None:
@@ -336,7 +336,7 @@ class MemberAdmin(KeepsHistory):
                 gettext("%s is inactive now. Nothing was deleted: the history stays.") % member
             )
         for member in same:
-            report.nothing(gettext("%s is inactive already. A member with history stays.") % member)
+            report.nothing(gettext("%s is inactive already. The history stays.") % member)
         log(request, changed, gettext("Made inactive."))
         self._catch_up([*changed, *same])
 
@@ -346,7 +346,7 @@ class MemberAdmin(KeepsHistory):
 
 
 def _wishes(person: Any) -> list[str]:
-    """The link to the page for a player's wishes that a person gets."""
+    """The name of the link to the page for a player's wishes, if this person gets one."""
     if may_do_all(person):
         return ["wishes"]
     return ["opt_out"] if may_open(person) else []

@@ -219,9 +219,9 @@ def _obstacles(rows: Rows) -> list[str]:
         notes.append(
             ngettext(
                 "Nothing was imported yet: %d line was changed, but its box is not ticked. Tick "
-                "it, or import without it.",
+                "the box, or import without the line.",
                 "Nothing was imported yet: %d lines were changed, but their boxes are not ticked. "
-                "Tick them, or import without them.",
+                "Tick the boxes, or import without the lines.",
                 forgotten,
             )
             % forgotten
@@ -230,7 +230,7 @@ def _obstacles(rows: Rows) -> list[str]:
         notes.append(
             gettext(
                 "Nothing was imported yet: a line that you changed is about a known player. See "
-                "what it would do, and import again."
+                "what the import would do, and import again."
             )
         )
     if not notes and not rows.used:
@@ -291,7 +291,7 @@ def _section(
 
 
 def _focused(rows: Rows, shown: list[Row]) -> str:
-    """The name of the field that gets the focus: of the first row that needs a look."""
+    """What gets the focus: a field of the first row that needs a look, or else the button."""
     wrong = [row for row in shown if row.is_used and row.error]
     unsure = [row for row in shown if row.line.verdict is Verdict.UNSURE and not row.is_used]
     for row in [*wrong, *unsure]:

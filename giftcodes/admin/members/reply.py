@@ -23,7 +23,7 @@ MOST_NAMED = 25
 
 
 def reply_to(player: Player) -> str:
-    """The text.
+    """The text for the player.
 
     Args:
         player: the player, with at least one membership.
@@ -92,11 +92,11 @@ def _needing(codes: list[PlayerCode], player: Player) -> list[str]:
 def _waiting(codes: list[PlayerCode]) -> str:
     if not codes:
         return ""
-    return _("On the way, you need not do anything: %s.") % _names(codes)
+    return _("On the way, so you need not do anything: %s.") % _names(codes)
 
 
 def _by_reason(codes: list[PlayerCode], words_of: Callable[[PlayerCode], str]) -> Iterable[str]:
-    """A line for each reason, the most recent code's first."""
+    """A line for each reason. The reason of the most recent code comes first."""
     lines: dict[str, list[PlayerCode]] = {}
     for one in codes:
         lines.setdefault(words_of(one), []).append(one)

@@ -17,6 +17,7 @@ from django.utils.translation import gettext_lazy as _
 from giftcodes.admin.common.base import History
 from giftcodes.admin.common.html import NOTHING, model_url
 from giftcodes.admin.common.versions import Entry, with_guilds
+from giftcodes.models import StoredSetting
 
 if TYPE_CHECKING:
     from django.db.models import QuerySet
@@ -44,11 +45,11 @@ class ChangeAdmin(History):
     ordering = ["-action_time", "-id"]
 
     def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """A person who may see guilds may see what was done with them."""
+        """Return whether the person may see guilds, and so what was done with them."""
         return bool(request.user.has_perm(_PERMISSION)) and self._is_own(request, obj)
 
     def has_module_permission(self, request: HttpRequest) -> bool:  # noqa: ARG002
-        """The pages of apps do not list the log."""
+        """Return False, so that the pages of apps do not list the log."""
         return False
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[LogEntry]:
@@ -58,6 +59,9 @@ class ChangeAdmin(History):
             for model, page in self.admin_site._registry.items()
             if model is not LogEntry and page.has_view_permission(request)
         ]
+        if request.user.is_superuser:
+            # Its page is not that of a model (admin/games/connecting.py).
+            kinds.append((StoredSetting._meta.app_label, StoredSetting._meta.model_name))
         known = ContentType.objects.all()
         ids = [kind.pk for kind in known if (kind.app_label, kind.model) in kinds]
         rows: QuerySet[LogEntry] = super().get_queryset(request)
@@ -70,7 +74,7 @@ class ChangeAdmin(History):
         form_url: str = "",
         extra_context: dict[str, Any] | None = None,
     ) -> HttpResponse:
-        """An entry has no page of its own: it leads to the list."""
+        """Redirect to the list, because an entry has no page of its own."""
         del form_url, extra_context
         self.get_object(request, unquote(object_id))
         return HttpResponseRedirect(self.list_url)

@@ -11,6 +11,7 @@ from enum import StrEnum
 from typing import Any, Protocol
 
 from giftcodes.clients.http import NoAnswerError, NotSentError, Response, Transport, Truncation
+from giftcodes.clients.http.destinations import PrivateHosts
 from giftcodes.clients.http.headers import is_sendable_key, retry_after_seconds, sendable
 from giftcodes.clients.http.redactor import Redactor
 from giftcodes.domain.text import one_line
@@ -36,6 +37,8 @@ class FeedConfig(Protocol):
     def feed_key(self) -> str: ...
     @property
     def feed_format(self) -> str: ...
+    @property
+    def feed_hosts(self) -> PrivateHosts | None: ...
 
 
 class FeedStatus(StrEnum):
@@ -155,7 +158,10 @@ def read_feed(
         last_modified=sendable(last_modified, LAST_MODIFIED_LENGTH),
     )
     transport = Transport(
-        total_seconds=total_seconds, connect_seconds=connect_seconds, max_bytes=MAX_BYTES
+        total_seconds=total_seconds,
+        connect_seconds=connect_seconds,
+        max_bytes=MAX_BYTES,
+        private_hosts=config.feed_hosts,
     )
     try:
         reading = _request(config, read, transport, before, hide)

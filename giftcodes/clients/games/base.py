@@ -91,7 +91,10 @@ class GameClient(ABC):
     ) -> None:
         self.config = config
         self._transport = Transport(
-            total_seconds=total_seconds, connect_seconds=connect_seconds, max_bytes=MAX_BYTES
+            total_seconds=total_seconds,
+            connect_seconds=connect_seconds,
+            max_bytes=MAX_BYTES,
+            private_hosts=config.api_hosts,
         )
 
     def redeem(self, *, player_id: str, code: str, realm: int) -> Answer:

@@ -5,6 +5,19 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 
+from giftcodes.clients.http.destinations import PrivateHosts
+
+#: The settings of a game that can be entered in the browser, too: the end of each name, by the
+#: field that it fills. The value in the environment goes first.
+IN_BROWSER = {
+    "salt": "SALT",
+    "api_url": "API_URL",
+    "feed_url": "FEED_URL",
+    "feed_key": "FEED_KEY",
+    "feed_format": "FEED_FORMAT",
+    "is_enabled": "ON",
+}
+
 
 @dataclass(frozen=True, slots=True)
 class Rate:
@@ -58,11 +71,23 @@ class ProviderConfig:
     directory_key: str = field(default="", repr=False)
     directory_rate: Rate | None = Rate(60, 60.0)
     directory_per_day: int = 5_000
+    #: Whether the game is switched on. A game that is switched off keeps its salt.
+    is_enabled: bool = True
+    #: The names of the fields that the environment sets, so that the browser cannot change them.
+    from_environment: frozenset[str] = frozenset()
+    #: The private hosts that `api_url` and `feed_url` may lead to. None allows every host. It is
+    #: set if the address was entered in the browser.
+    api_hosts: PrivateHosts | None = None
+    feed_hosts: PrivateHosts | None = None
+
+    def setting(self, field_name: str) -> str:
+        """The name of the setting that fills a field: `salt` gives `WHITEOUT_SALT`."""
+        return f"{self.name.upper()}_{IN_BROWSER[field_name]}"
 
     @property
     def is_on(self) -> bool:
         """Whether codes are redeemed for this game. Without a salt, no request can be signed."""
-        return bool(self.salt and self.api_url)
+        return bool(self.is_enabled and self.salt and self.api_url)
 
     @property
     def has_feed(self) -> bool:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from argparse import ArgumentParser
 from typing import Any
 
-from django.conf import settings
 from django.core.management.base import CommandError
 
 from giftcodes import tasks
@@ -13,6 +12,7 @@ from giftcodes.cli.base import ServerCommand
 from giftcodes.cli.lookup import find_provider
 from giftcodes.clients.games.config import ProviderConfig
 from giftcodes.models import Trigger
+from giftcodes.models.games import games
 from giftcodes.pipeline.poll import poll
 from giftcodes.services import feeds
 
@@ -54,9 +54,7 @@ class Command(ServerCommand):
 
 
 def _all_with_feed() -> list[ProviderConfig]:
-    with_feed: list[ProviderConfig] = [
-        config for config in settings.PROVIDERS.values() if config.has_feed
-    ]
+    with_feed: list[ProviderConfig] = [config for config in games().values() if config.has_feed]
     if not with_feed:
         raise CommandError(
             "No game has a feed: set WHITEOUT_SALT and WHITEOUT_FEED_URL, or those of another game."

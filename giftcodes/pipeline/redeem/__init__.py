@@ -20,6 +20,7 @@ from giftcodes.clients.games import client_for
 from giftcodes.clients.games.base import Answer, RateReport
 from giftcodes.domain import failpoints, log_lines
 from giftcodes.domain.outcomes import Outcome
+from giftcodes.models.games import game
 from giftcodes.pipeline.redeem.intent import SEND_MARGIN_SECONDS, Intent, intend
 from giftcodes.pipeline.redeem.recording import FollowUp, record, settle_what_was_granted
 
@@ -70,9 +71,12 @@ def redeem_member(member_redemption_id: int, token: int) -> FollowUp | None:
 
 def ask(intent: Intent) -> Answer:
     """Ask the game. Redeem requests are sent only here, and each is sent once."""
+    config = game(intent.provider)
+    if not config.is_on:
+        return NOT_SENT  # The game was disconnected after the claim.
     failpoints.hit("before-send")
     client = client_for(
-        settings.PROVIDERS[intent.provider],
+        config,
         total_seconds=settings.HTTP_SECONDS,
         connect_seconds=settings.HTTP_CONNECT_SECONDS,
     )

@@ -6,7 +6,6 @@ import datetime as dt
 from dataclasses import dataclass, replace
 from typing import Any
 
-from django.conf import settings
 from django.db import transaction
 
 from giftcodes.clients.games.base import Answer
@@ -34,6 +33,7 @@ from giftcodes.models import (
     database_now,
 )
 from giftcodes.models.code_state import OPEN_STATES
+from giftcodes.models.games import game
 from giftcodes.models.rate_budget import Observation
 from giftcodes.pipeline.redeem.intent import Intent
 from giftcodes.sql import fetch, statement
@@ -71,7 +71,7 @@ class Snapshot:
 
 def update_budget(intent: Intent, answer: Answer, known: Snapshot) -> bool:
     """Update the game's budget with an answer, if that changes it. Returns whether it changes."""
-    config = settings.PROVIDERS[intent.provider]
+    config = game(intent.provider)
     seen = Observation(
         outcome=answer.outcome,
         has_status=answer.http_status is not None,

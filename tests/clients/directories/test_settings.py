@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from giftcodes.checks import check_directories
+from giftcodes.checks.games import check_directories
 from giftcodes.clients.games.config import Rate
 from redeemer.games import GAMES, providers
 from redeemer.settings import PROVIDERS, env

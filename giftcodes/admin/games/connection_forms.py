@@ -1,0 +1,286 @@
+"""The forms of “Connect a game”. What was entered is checked at once, and is never shown again."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+from urllib.parse import SplitResult, urlsplit, urlunsplit
+
+from django import forms
+from django.conf import settings
+from django.core.exceptions import ValidationError
+from django.utils.translation import gettext_lazy as _
+
+from giftcodes import site_address
+from giftcodes.clients.channels import BadAddressError, channel_client_for, check_host
+from giftcodes.clients.feeds import FORMATS
+from giftcodes.clients.games.config import ProviderConfig
+from giftcodes.clients.http.connections import resolve
+from giftcodes.clients.http.headers import is_sendable_key
+from giftcodes.domain.text import clean_token
+from giftcodes.form_fields import CleanCharField
+from giftcodes.models.channel import MOST_ADDRESS
+from giftcodes.models.games import SECRET_OF, is_fixed, private_hosts
+from giftcodes.services.connections import rules_for_new_channels
+
+_MOST_SECRET = 200
+_LOOKUP_SECONDS = 2.0
+#: The last part of the path under which the publisher's games redeem codes.
+_PATH = "/api/gift_code"
+_SCHEME = re.compile(r"[a-z][a-z0-9+.-]*://", re.IGNORECASE)
+_QUOTES = "\"'“”„‘’`"
+
+FORMAT_LABELS = {"community": _("Community list"), "kingshot.net": "kingshot.net"}
+
+
+def _secret(label: Any, help_text: Any, *, most: int = _MOST_SECRET) -> CleanCharField:
+    return CleanCharField(
+        label=label,
+        required=False,
+        max_length=most,
+        clean_text=clean_secret,
+        help_text=help_text,
+        widget=forms.PasswordInput(attrs={"autocomplete": "off", "spellcheck": "false"}),
+    )
+
+
+def _address(label: Any, help_text: Any, example: str) -> CleanCharField:
+    return CleanCharField(
+        label=label,
+        required=False,
+        max_length=MOST_ADDRESS,
+        clean_text=clean_secret,
+        help_text=help_text,
+        widget=forms.TextInput(
+            attrs={
+                "autocomplete": "off",
+                "spellcheck": "false",
+                "inputmode": "url",
+                "placeholder": example,
+            }
+        ),
+    )
+
+
+def clean_secret(text: str) -> str:
+    """What was pasted, without the spaces and quotes around it, and without invisible signs."""
+    return clean_token(text).strip(_QUOTES).strip()
+
+
+class GameForm(forms.Form):
+    """The settings of one game. An empty field keeps what is stored."""
+
+    salt = _secret(
+        _("Salt"),
+        _("The secret that signs the requests to the game. The game's gift page uses the same."),
+    )
+    feed_url = _address(
+        _("Address of the feed"),
+        _("Where new codes are published. Without a feed, codes are added by hand."),
+        "https://…",
+    )
+    feed_key = _secret(_("API key of the feed"), _("If the feed asks for one."))
+    feed_format = forms.ChoiceField(
+        label=_("Format of the feed"),
+        choices=[(name, FORMAT_LABELS.get(name, name)) for name in FORMATS],
+        required=False,
+    )
+    api_url = _address(
+        _("Address of the game"),
+        _("Only if the game has moved, or for a simulator of your own."),
+        f"https://…{_PATH}",
+    )
+
+    def __init__(self, data: Any, *, base: ProviderConfig, current: ProviderConfig) -> None:
+        """Make the form.
+
+        Args:
+            data: what was sent, or None.
+            base: the game as the environment configures it. Its fields are left out.
+            current: the game as it is configured now.
+        """
+        super().__init__(data, initial={"feed_format": current.feed_format}, auto_id="connect_%s")
+        self.base, self.current = base, current
+        for name in list(self.fields):
+            if is_fixed(base, name):
+                del self.fields[name]
+
+    def clean_salt(self) -> str:
+        """Refuse what is certainly not a salt."""
+        salt: str = self.cleaned_data["salt"]
+        if _SCHEME.match(salt):
+            raise ValidationError(_("This is an address. Did you mean one of the fields below?"))
+        if re.search(r"\s", salt):
+            words = _("A salt has no spaces. Did you copy more than the salt?")
+            raise ValidationError(words)
+        return salt
+
+    def clean_feed_key(self) -> str:
+        """Refuse what no header can carry."""
+        key: str = self.cleaned_data["feed_key"]
+        if _SCHEME.match(key):
+            raise ValidationError(_("This is an address. Did you mean the address of the feed?"))
+        if not is_sendable_key(key):
+            raise ValidationError(
+                _("Copy the key again: it has characters that cannot be sent, such as a space.")
+            )
+        return key
+
+    def clean_feed_url(self) -> str:
+        """Check the address, and the host in it."""
+        return _checked_address(self.cleaned_data["feed_url"])
+
+    def clean_api_url(self) -> str:
+        """Check the address, and the host in it."""
+        address = _checked_address(self.cleaned_data["api_url"])
+        parts = urlsplit(address)
+        if address and parts.path.strip("/") == "":
+            meant = urlunsplit(parts._replace(path=_PATH))
+            raise ValidationError(
+                _("The path is missing. Did you mean %(meant)s?"), params={"meant": meant}
+            )
+        return address
+
+    def clean(self) -> dict[str, Any]:
+        """A stored secret is not used for another host, unless it is entered again."""
+        cleaned: dict[str, Any] = super().clean() or self.cleaned_data
+        for field, secret in SECRET_OF.items():
+            is_kept = getattr(self.current, secret) and not cleaned.get(secret)
+            if is_kept and _moves(cleaned.get(field, ""), getattr(self.current, field)):
+                self.add_error(
+                    secret,
+                    _("Enter it again, because the address has another host."),
+                )
+        return cleaned
+
+    def changes(self) -> dict[str, str | None]:
+        """What was entered, by the field. The form must be valid."""
+        entered = {name: value for name, value in self.cleaned_data.items() if value}
+        if entered.get("feed_format") == self.current.feed_format:
+            del entered["feed_format"]
+        return entered
+
+
+class ChannelForm(forms.Form):
+    """The channel for alarms."""
+
+    address = _secret(
+        _("Address"),
+        _("A Discord webhook, or an address of Apprise. It is never shown again."),
+        most=MOST_ADDRESS,
+    )
+
+    def clean_address(self) -> str:
+        """Check the address as for the channel of a guild."""
+        address: str = self.cleaned_data["address"]
+        if not address:
+            raise ValidationError(_("Paste the address of the channel."))
+        rules = rules_for_new_channels()
+        try:
+            client = channel_client_for(address, total_seconds=1, connect_seconds=1, rules=rules)
+            check_host(client, rules, seconds=_LOOKUP_SECONDS)
+        except BadAddressError as error:
+            raise ValidationError(str(error)) from error
+        return address
+
+
+class SiteForm(forms.Form):
+    """The public address of the site."""
+
+    address = _address(
+        _("Address"),
+        _("As your guilds type it into a browser."),
+        "https://codes.example.org",
+    )
+
+    def clean_address(self) -> str:
+        """Accept an address that can be the beginning of a link."""
+        address: str = self.cleaned_data["address"].rstrip("/")
+        if not address:
+            raise ValidationError(_("Enter the address of this site."))
+        _insist_on_scheme(address)
+        if not site_address.is_valid(address):
+            raise ValidationError(
+                _("This cannot be the beginning of a link. It looks like %(example)s."),
+                params={"example": "https://codes.example.org"},
+            )
+        return address
+
+
+def _checked_address(address: str) -> str:
+    if not address:
+        return ""
+    _insist_on_scheme(address)
+    parts = _parts(address)
+    if parts is None or re.search(r"[\s<>\"]", address):
+        raise ValidationError(
+            _("This is not a whole address. It looks like %(example)s."),
+            params={"example": "https://host/path"},
+        )
+    if "@" in parts.netloc:
+        raise ValidationError(
+            _("The address must not contain a password. Enter the key in its own field.")
+        )
+    _insist_on_public_host(str(parts.hostname))
+    return address
+
+
+def _parts(address: str) -> SplitResult | None:
+    """The parts of a web address. None if it is none."""
+    try:
+        parts = urlsplit(address)
+        host, _port = parts.hostname, parts.port
+    except ValueError:
+        return None
+    return parts if parts.scheme in {"http", "https"} and host else None
+
+
+def _insist_on_scheme(address: str) -> None:
+    if not _SCHEME.match(address) and _parts(f"https://{address}"):
+        raise ValidationError(
+            _("The beginning is missing. Did you mean %(meant)s?"),
+            params={"meant": f"https://{address}"},
+        )
+
+
+def _insist_on_public_host(host: str) -> None:
+    """Refuse this machine and private networks. A host that is not found is accepted.
+
+    Looking up the host takes at most two seconds. Each connection is checked again.
+    """
+    try:
+        found = resolve(host, None, _LOOKUP_SECONDS)
+    except OSError:
+        return
+    if not any(private_hosts().allow(str(address[0])) for *_rest, address in found):
+        raise ValidationError(
+            _(
+                "The address leads to this machine or into a private network, which is not "
+                "allowed. If the host is yours, add it to the setting GAME_PRIVATE_HOSTS in the "
+                "environment."
+            )
+        )
+
+
+def _moves(address: str, before: str) -> bool:
+    """Whether an address that was entered has another host than the one before."""
+    if not address or not before:
+        return False
+    new, old = urlsplit(address), urlsplit(before)
+    return (new.scheme, new.netloc) != (old.scheme, old.netloc)
+
+
+def default_of(config: ProviderConfig, field: str) -> str:
+    """The host of an address, to show where the requests go. The rest may contain a secret."""
+    parts = _parts(getattr(config, field))
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}" if parts else ""
+
+
+def base_of(name: str) -> ProviderConfig:
+    """A game as the environment configures it.
+
+    Raises:
+        KeyError: there is no such game.
+    """
+    base: ProviderConfig = settings.PROVIDERS[name]
+    return base

@@ -1,0 +1,8 @@
+"""System checks. A setting that cannot work stops the start, and the error has a hint.
+
+Each module has the checks of one subject. Importing this package registers all of them.
+"""
+
+from giftcodes.checks import database, games, network, numbers, process, secrets
+
+__all__ = ["database", "games", "network", "numbers", "process", "secrets"]

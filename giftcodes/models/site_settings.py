@@ -1,0 +1,32 @@
+"""The operator's channel and the site's address: by the environment first, then by the browser."""
+
+from __future__ import annotations
+
+from django.conf import settings
+
+from giftcodes import channel_rules
+from giftcodes.clients.channels import ChannelRules
+from giftcodes.models.stored_setting import stored_values
+
+OPERATOR_CHANNEL = "OPERATOR_CHANNEL"
+SITE_URL = "SITE_URL"
+
+
+def operator_channel() -> str:
+    """The address of the channel for alarms. It is a secret. Empty if there is none."""
+    return settings.OPERATOR_CHANNEL or stored_values().get(OPERATOR_CHANNEL, "")
+
+
+def operator_rules() -> ChannelRules:
+    """The rules for the operator's channel.
+
+    An address from the browser is limited like that of a guild. The environment may name any host.
+    """
+    if settings.OPERATOR_CHANNEL:
+        return channel_rules.for_operator()
+    return channel_rules.for_guilds()
+
+
+def site_url() -> str:
+    """The public address of the site, without a slash at the end. Empty if it is not set."""
+    return settings.SITE_URL or stored_values().get(SITE_URL, "")

@@ -1,0 +1,137 @@
+"""Whether each game is connected: what the settings, the last test and the last answers show."""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass
+from enum import StrEnum
+
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
+
+from giftcodes.clients.games.config import ProviderConfig
+from giftcodes.models import ConnectionCheck, PauseKind, RateBudget, database_now
+from giftcodes.models.games import games
+
+
+class ConnectionState(StrEnum):
+    CONNECTED = "connected"
+    TESTING = "testing"
+    UNTESTED = "untested"
+    UNREACHABLE = "unreachable"
+    OFF = "off"
+
+    @property
+    def label(self) -> str | Promise:
+        """The state in words."""
+        return _LABELS[self]
+
+
+_LABELS = {
+    ConnectionState.CONNECTED: _("connected"),
+    ConnectionState.TESTING: _("being tested"),
+    ConnectionState.UNTESTED: _("not tested yet"),
+    ConnectionState.UNREACHABLE: _("cannot be used"),
+    ConnectionState.OFF: _("not connected"),
+}
+
+#: The colour of each state, for pages.
+STATE_BADGES = {
+    ConnectionState.CONNECTED: "on",
+    ConnectionState.TESTING: "running",
+    ConnectionState.UNTESTED: "stop",
+    ConnectionState.UNREACHABLE: "failed",
+    ConnectionState.OFF: "off",
+}
+
+#: How sentences for people name the settings.
+NAMES = {
+    "salt": _("the salt"),
+    "api_url": _("the game's address"),
+    "feed_url": _("the feed's address"),
+    "feed_key": _("the feed's key"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Connection:
+    """The connection of a game.
+
+    Args:
+        config: the game's configuration.
+        state: whether it is connected.
+        reason: why it cannot be used, or why it is not connected. Else empty.
+        at: when the game was tested last, or when it last gave an answer that we know.
+        check: the last test, if it was made with this configuration.
+    """
+
+    config: ProviderConfig
+    state: ConnectionState
+    reason: str
+    at: dt.datetime | None
+    check: ConnectionCheck | None
+
+
+def connections() -> list[Connection]:
+    """The connection of each game, in the order of the settings, in three statements."""
+    checks, budgets = ConnectionCheck.objects.in_bulk(), RateBudget.objects.in_bulk()
+    now = database_now()
+    return [
+        _connection(config, checks.get(name), budgets.get(name), now)
+        for name, config in games().items()
+    ]
+
+
+def connection_of(config: ProviderConfig) -> Connection:
+    """The connection of one game, in three statements.
+
+    Args:
+        config: the game as it is configured now.
+    """
+    check = ConnectionCheck.objects.filter(pk=config.name).first()
+    budget = RateBudget.objects.filter(pk=config.name).first()
+    return _connection(config, check, budget, database_now())
+
+
+def _connection(
+    config: ProviderConfig,
+    check: ConnectionCheck | None,
+    budget: RateBudget | None,
+    now: dt.datetime,
+) -> Connection:
+    if check is not None and not check.is_about(config):
+        check = None
+    state, reason, at = _state(config, check, budget, now)
+    return Connection(config, state, str(reason), at, check)
+
+
+def _state(
+    config: ProviderConfig,
+    check: ConnectionCheck | None,
+    budget: RateBudget | None,
+    now: dt.datetime,
+) -> tuple[ConnectionState, str | Promise, dt.datetime | None]:
+    if not config.is_on:
+        return ConnectionState.OFF, _why_off(config), None
+    if check is not None and check.is_under_way(now):
+        return ConnectionState.TESTING, "", None
+    answered_at = budget.last_answer_at if budget else None
+    tested_at = check.finished_at if check is not None and check.is_good is not None else None
+    if check is not None and tested_at and (answered_at is None or tested_at >= answered_at):
+        if check.is_good:
+            return ConnectionState.CONNECTED, "", tested_at
+        trouble = check.trouble
+        return ConnectionState.UNREACHABLE, trouble.words_with(NAMES) if trouble else "", tested_at
+    if budget is not None and budget.pause_kind not in (PauseKind.NONE, PauseKind.OPERATOR):
+        return ConnectionState.UNREACHABLE, budget.pause_reason, answered_at
+    if answered_at is not None:
+        return ConnectionState.CONNECTED, "", answered_at
+    return ConnectionState.UNTESTED, "", None
+
+
+def _why_off(config: ProviderConfig) -> str | Promise:
+    if not config.is_enabled:
+        return _("It is switched off.")
+    if not config.salt:
+        return _("It has no salt, which signs the requests.")
+    return _("It has no address.")
