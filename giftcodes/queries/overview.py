@@ -259,3 +259,13 @@ def _resting(rows: Rows, now: dt.datetime) -> list[dict[str, Any]]:
 
 def _iso(moment: dt.datetime | None) -> str | None:
     return None if moment is None else moment.astimezone(dt.UTC).isoformat(timespec="seconds")
+
+
+def game_now(provider: str, outlooks: Outlooks) -> dict[str, Any] | None:
+    """The state of one game, as in `overview`. None if it is no longer in the settings."""
+    config = games().get(provider)
+    if config is None:
+        return None
+    budget = RateBudget.objects.filter(pk=provider).first()
+    feed = Feed.objects.filter(pk=provider).first()
+    return _provider(config, budget, feed, outlooks.at) | _queue(config, outlooks)

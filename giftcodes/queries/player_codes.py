@@ -10,6 +10,7 @@ import datetime as dt
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from django.db.models import Count, Exists, F, OuterRef, Q, QuerySet
 from django.db.models.functions import Coalesce
@@ -243,13 +244,31 @@ def places_of_mates(member: Member) -> list[tuple[int, int]]:
     Returns:
         The number and how many members are there, for at most `MOST_PLACES` numbers.
     """
-    mates = (
-        Member.objects.eligible()
-        .filter(guild=member.guild_id)
-        .exclude(pk=member.pk)
-        .annotate(place=Coalesce("realm", "guild__realm"))
-        .exclude(refused_at__isnull=False, refused_realm=F("place"))
-        .exclude(place__in=[place_of(member), member.refused_realm or 0])
-    )
-    counted = mates.order_by().values_list("place").annotate(number=Count("pk"))
-    return list(counted.order_by("-number", "place")[:MOST_PLACES])
+    mates = _known_in(member.guild_id).exclude(pk=member.pk)
+    counted = mates.exclude(place__in=[place_of(member), member.refused_realm or 0])
+    return list(_counted(counted)[:MOST_PLACES])
+
+
+def _known_in(guild_id: int) -> QuerySet[Any]:
+    """The members of a guild whom the game knows, or has not been asked about, with `place`.
+
+    `place` is the number of their state or kingdom.
+    """
+    members = Member.objects.eligible().filter(guild=guild_id)
+    placed = members.annotate(place=Coalesce("realm", "guild__realm"))
+    return placed.exclude(refused_at__isnull=False, refused_realm=F("place"))
+
+
+def own_places(guild_id: int) -> list[tuple[int, int]]:
+    """The numbers that members of a guild have of their own, and how many the game knows there.
+
+    They help to find the right number of the guild. Each is a state or kingdom. The list has at
+    most `MOST_PLACES` of them, the most frequent first.
+    """
+    return list(_counted(_known_in(guild_id).filter(realm__isnull=False))[:MOST_PLACES])
+
+
+def _counted(members: QuerySet[Any]) -> QuerySet[Any]:
+    """How many of these members (`_known_in`) are in each place, the most frequent place first."""
+    counted: QuerySet[Any] = members.order_by().values_list("place").annotate(number=Count("pk"))
+    return counted.order_by("-number", "place")

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from django.http import HttpRequest, HttpResponse
     from django.utils.safestring import SafeString
 
-_DAYS = [(1, _("1 day")), (INVITATION_DAYS, _("7 days")), (30, _("30 days"))]
+DAYS = [(1, _("1 day")), (INVITATION_DAYS, _("7 days")), (30, _("30 days"))]
 #: The roles that an invitation can give.
 _ROLES = [Role.OFFICER, Role.VIEWER, Role.ADMINISTRATOR]
 _BADGES = {
@@ -53,7 +53,7 @@ class InvitationForm(forms.ModelForm):  # type: ignore[type-arg]
 
     days = forms.TypedChoiceField(
         label=_("Works for"),
-        choices=_DAYS,
+        choices=DAYS,
         coerce=int,
         initial=INVITATION_DAYS,
         widget=UnfoldAdminSelectWidget,

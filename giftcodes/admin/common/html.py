@@ -11,6 +11,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext
 
 from giftcodes.domain.served import SHARE_LABELS, Result, Served, Share
+from giftcodes.models import Guild
 
 #: Shown in place of an empty value.
 NOTHING = "–"
@@ -99,8 +100,19 @@ def link(row: Model, text: Any = None) -> SafeString:
 
 
 def page_url(row: Model) -> str:
-    """The address of the page of a row."""
-    return model_url(type(row), "change", row.pk)
+    """The address of the page of a row. That of a guild is its overview, not its form."""
+    return guild_url(row.pk) if isinstance(row, Guild) else model_url(type(row), "change", row.pk)
+
+
+def guild_url(guild_id: int, tab: str = "overview", **query: Any) -> str:
+    """The address of a tab of a guild's page.
+
+    Args:
+        guild_id: the guild.
+        tab: the name of the tab, as in `giftcodes.admin.guilds.tabs`.
+        query: what follows the question mark.
+    """
+    return model_url(Guild, tab, guild_id, query=query)
 
 
 def player_url(member_id: int) -> str:

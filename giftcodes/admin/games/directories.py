@@ -14,7 +14,7 @@ from django.utils.translation import gettext_lazy as _
 from giftcodes.admin.common.base import History
 from giftcodes.admin.common.html import badge
 from giftcodes.models import Directory, DirectoryLookup, Member
-from giftcodes.models.game_words import place_word, places
+from giftcodes.models.game_words import place_noun, places
 from giftcodes.models.games import games
 
 if TYPE_CHECKING:
@@ -110,7 +110,7 @@ def directory_words(member: Member) -> str:
         return gettext("Last asked %s. There is no answer yet.") % asked
     said = row.get_said_display()
     if row.said == DirectoryLookup.Said.FOUND:
-        said = f"{row.name}, {place_word(config.name).lower()} {row.realm}"
+        said = f"{row.name}, {place_noun(config.name)} {row.realm}"
     return gettext("Last asked %(asked)s. Answer: %(said)s.") % {"asked": asked, "said": said}
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
@@ -15,24 +16,26 @@ from giftcodes.queries.needs import MemberToCorrect
 from giftcodes.queries.player_codes import place_of
 
 
-def correction_of(row: MemberToCorrect, person: Any) -> dict[str, Any]:
+def correction_of(row: MemberToCorrect, person: Any, *, back: str = "") -> dict[str, Any]:
     """The values that the template shows.
 
     Args:
         row: the member.
         person: the person who looks at it. There is a field only if they may correct members.
+        back: the address of the page that shows it. Without one, it is Home.
     """
     member = row.member
     return {
         "member": member,
         "url": player_url(member.pk),
+        "back": back or reverse("admin:index"),
         "place": place_word(member.guild.provider),
         "number": str(place_of(member)),
         "words": _words(row),
         "offers": [(str(number), mates) for number, mates in row.offers],
         "may_correct": person.has_perm("giftcodes.change_member"),
         "may_add": person.has_perm("giftcodes.add_member"),
-        "button": Button.of(_("Make inactive"), Member, "deactivate", member.pk)
+        "button": Button.of(_("Make inactive"), Member, "deactivate", member.pk, back=back)
         if person.has_perm("giftcodes.delete_member")
         else None,
         "add_url": model_url(

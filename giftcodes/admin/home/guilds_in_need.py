@@ -10,12 +10,12 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from giftcodes.admin.common import scope
-from giftcodes.admin.common.html import list_url, page_url
+from giftcodes.admin.common.html import guild_url, list_url, page_url
 from giftcodes.admin.home.corrections import correction_of
 from giftcodes.admin.home.need import Alarms, More, Need, Urgency, joined
 from giftcodes.domain.served import Tone
-from giftcodes.models import Alarm, Member
-from giftcodes.models.game_words import place_word
+from giftcodes.models import Alarm, Guild, Member
+from giftcodes.models.game_words import place_noun, place_word
 from giftcodes.notifications.causes import UNCORRECTED_FOR
 from giftcodes.queries.needs import GuildToCorrect, guilds_to_correct
 
@@ -55,7 +55,7 @@ def _guild(one: GuildToCorrect, person: Any, *, is_unserved: bool) -> Need:
         one.members,
     )
     title = words % {"guild": guild, "number": one.number, "members": one.members}
-    members_url = list_url(Member, needs="correction", guild__id__exact=guild.pk)
+    members_url = guild_url(guild.pk, "members", needs="correction")
     if one.is_whole:
         todo = _(
             "Probably %(place)s %(number)s is wrong for the guild. Correct it, and every code is "
@@ -68,7 +68,7 @@ def _guild(one: GuildToCorrect, person: Any, *, is_unserved: bool) -> Need:
             joined(_unserved(is_unserved=is_unserved), todo % _place(place, guild.realm)),
             Tone.BAD,
             page_url(guild),
-            _("Correct the %s of the guild") % place.lower(),
+            _("Correct the %s of the guild") % place_noun(guild.provider),
             (members,),
             since=one.since,
         )
@@ -78,7 +78,7 @@ def _guild(one: GuildToCorrect, person: Any, *, is_unserved: bool) -> Need:
     return Need(
         Urgency.GUILD if is_unserved else Urgency.MEMBERS,
         title,
-        joined(_unserved(is_unserved=is_unserved), _long(one), _correct_words(place)),
+        joined(_unserved(is_unserved=is_unserved), _long(one), _correct_words(guild)),
         Tone.BAD if is_unserved else Tone.ATTENTION,
         members_url if rest else "",
         link or _("These members"),
@@ -109,6 +109,6 @@ def _long(one: GuildToCorrect) -> str:
     return words % {"number": one.long, "days": UNCORRECTED_FOR.days}
 
 
-def _correct_words(place: str) -> str:
+def _correct_words(guild: Guild) -> str:
     words = _("Correct the player ID or the %s, and every code is tried again at once.")
-    return words % place.lower()
+    return words % place_noun(guild.provider)

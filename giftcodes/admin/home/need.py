@@ -34,7 +34,7 @@ class Urgency(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Button:
-    """A button that runs an action of a list for one row, and leads back to the first page.
+    """A button that runs an action of a list for one row, and leads back to a page.
 
     Args:
         label: its words.
@@ -47,10 +47,10 @@ class Button:
     fields: tuple[tuple[str, str], ...]
 
     @classmethod
-    def of(cls, label: Any, model: type[Model], action: str, pk: Any) -> Button:
-        """The button for the row with this primary key."""
+    def of(cls, label: Any, model: type[Model], action: str, pk: Any, *, back: str = "") -> Button:
+        """The button for the row with this primary key. Without `back`, it leads to Home."""
         fields = {"action": action, "_selected_action": str(pk), "index": "0"}
-        back = reverse("admin:index")
+        back = back or reverse("admin:index")
         return cls(label, list_url(model), (*fields.items(), ("back", back)))
 
 

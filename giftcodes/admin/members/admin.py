@@ -8,16 +8,25 @@ from django import forms
 from django.contrib import admin, messages
 from django.core.exceptions import ValidationError
 from django.db.models.functions import Coalesce
+from django.http import HttpResponseRedirect, QueryDict
 from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
 from giftcodes import tasks
+from giftcodes.admin.common import scope
 from giftcodes.admin.common.action_report import Report
 from giftcodes.admin.common.confirmation import log
 from giftcodes.admin.common.editing import KeepsHistory
-from giftcodes.admin.common.html import badge, link, list_link, player_url
+from giftcodes.admin.common.html import (
+    badge,
+    guild_url,
+    link,
+    list_link,
+    model_url,
+    player_url,
+)
 from giftcodes.admin.games.directories import directory_words
 from giftcodes.admin.members.bulk_actions import move, set_realm
 from giftcodes.admin.members.correction import asked_again_words
@@ -26,7 +35,7 @@ from giftcodes.admin.members.import_page import IMPORT_TITLE, import_url, may_im
 from giftcodes.admin.members.player_page import may_do_all, may_open
 from giftcodes.domain.numbers import row_id
 from giftcodes.domain.served import Served
-from giftcodes.models import Member, MemberRedemption
+from giftcodes.models import Guild, Member, MemberRedemption
 from giftcodes.models.game_words import places
 from giftcodes.queries.player_codes import places_of_mates, served_by_member
 from giftcodes.services.members import activate_members, set_on_members
@@ -36,6 +45,7 @@ if TYPE_CHECKING:
 
     from django.db.models import QuerySet
     from django.http import HttpRequest, HttpResponse
+    from django.utils.functional import _StrPromise as Words
     from django.utils.safestring import SafeString
 
 PLAYER: list[Any] = ["guild", "player_id", "nickname", "realm"]
@@ -114,7 +124,7 @@ class NeedsFilter(admin.SimpleListFilter):
 @admin.register(Member)
 class MemberAdmin(KeepsHistory):
     form = MemberForm
-    intro = _(
+    intro: Words | str = _(
         "Players who get each code of their guild. A player may be in two guilds: each code is "
         "requested once."
     )
@@ -126,7 +136,13 @@ class MemberAdmin(KeepsHistory):
     )
 
     list_display = ["player_id", "nickname", "guild", "realm_shown", "codes_shown", "state_shown"]
-    phone_columns = ("player_id", "nickname", "guild", "codes_shown", "state_shown")
+    phone_columns: tuple[str, ...] = (
+        "player_id",
+        "nickname",
+        "guild",
+        "codes_shown",
+        "state_shown",
+    )
     list_select_related = ["guild"]
     list_filter = [NeedsFilter, "active", "opted_out", "guild__provider", "guild"]
     search_fields = ["player_id", "nickname", "guild__name"]
@@ -177,6 +193,32 @@ class MemberAdmin(KeepsHistory):
             )
             return [(None, {"fields": [*PLAYER, "notes"]}), redeeming]
         return [(None, {"fields": [*PLAYER, "active", "consented_on", "notes"]})]
+
+    def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
+        """Choose the guild of the address or of the filtered list, or the only one of the person.
+
+        A guild that the person may not see is not chosen.
+        """
+        initial: dict[str, Any] = super().get_changeform_initial_data(request)
+        filters = QueryDict(request.GET.get("_changelist_filters", ""))
+        asked = row_id(request.GET.get("guild")) or row_id(filters.get("guild__id__exact"))
+        guilds = scope.visible(Guild.objects.active(), request.user)
+        found = list(guilds.filter(pk=asked)) if asked else list(guilds[:2])
+        chosen = {"guild": found[0].pk} if len(found) == 1 else {}
+        return {**initial, "guild": None, **chosen}
+
+    def response_add(
+        self, request: HttpRequest, obj: Member, post_url_continue: str | None = None
+    ) -> HttpResponse:
+        """“Save and add another” adds to the same guild."""
+        response: HttpResponse = super().response_add(request, obj, post_url_continue)
+        if "_addanother" in request.POST and "_popup" not in request.POST:
+            return HttpResponseRedirect(model_url(Member, "add", query={"guild": obj.guild_id}))
+        return response
+
+    def response_post_save_add(self, request: HttpRequest, obj: Member) -> HttpResponseRedirect:  # noqa: ARG002
+        """Lead to the members of the guild, where the next one can be added."""
+        return HttpResponseRedirect(guild_url(obj.guild_id, "members"))
 
     @admin.display(description=_("membership"), ordering="active")
     def state_shown(self, member: Member) -> SafeString:

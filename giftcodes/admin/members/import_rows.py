@@ -19,7 +19,7 @@ from django.utils.translation import gettext_lazy as _
 from giftcodes.admin.common.html import NOTHING
 from giftcodes.domain.text import isolated
 from giftcodes.models import Guild
-from giftcodes.models.games import games
+from giftcodes.models.game_words import place_noun
 from giftcodes.roster import ListedMember, Review, ReviewedLine, Verdict, listed_values
 from giftcodes.roster.cells import CellError
 from giftcodes.roster.chat import read_line
@@ -196,17 +196,11 @@ def rows_of(review: Review, changes: str, form: Mapping[str, Any]) -> Rows:
     return Rows(rows, review.ignored_columns)
 
 
-def realm_word(guild: Guild) -> str:
-    """The game's own word for a realm: state, kingdom or realm."""
-    config = games().get(guild.provider)
-    return str(config.realm_word) if config else gettext("realm")
-
-
 def preview(guild: Guild, rows: Rows) -> None:
     """Find out what the import would do with each row, and change nothing."""
     labels = {
         "nickname": gettext("name"),
-        "realm": realm_word(guild),
+        "realm": place_noun(guild.provider),
         "consented_on": gettext("consented on"),
     }
     members: dict[str, ListedMember] = {}

@@ -31,7 +31,7 @@ from giftcodes.domain.numbers import row_id
 from giftcodes.domain.served import Served, Share
 from giftcodes.domain.transitions import PARKED, State
 from giftcodes.models import Member, MemberRedemption, Redemption
-from giftcodes.models.game_words import place_word, spoken, title_of
+from giftcodes.models.game_words import place_noun, place_word, spoken, title_of
 from giftcodes.models.guild import own_realm
 from giftcodes.models.member_redemption import STATE_LABELS
 from giftcodes.queries.player_codes import (
@@ -271,7 +271,7 @@ def _corrections(request: HttpRequest, player: Player, form: Any) -> list[dict[s
             {
                 "member": member,
                 "place": place,
-                "place_lower": place.lower(),
+                "place_lower": place_noun(member.guild.provider),
                 "number": place_of(member),
                 "waiting": player.waiting_for.get(member.pk, 0),
                 "offers": places_of_mates(member),
