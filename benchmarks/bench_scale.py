@@ -20,7 +20,7 @@ from django.utils import timezone
 
 from benchmarks.conftest import report
 from benchmarks.filling import fill, measure
-from giftcodes.admin.monitoring import chart, dashboard
+from giftcodes.admin.home import chart, dashboard
 from giftcodes.estimates.queue_snapshot import read_outlooks
 from giftcodes.models import (
     Attempt,

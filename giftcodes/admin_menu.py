@@ -1,4 +1,4 @@
-"""The menu: nine entries in the order of daily work, and the pages behind each of them."""
+"""The menu: Home and eight entries in the order of daily work, and the pages behind each."""
 
 from __future__ import annotations
 
@@ -277,7 +277,7 @@ _RANK = {
 
 
 def rank(app_label: str, object_name: str) -> int:
-    """The position of a model in the menu. Models that are not in it come last."""
+    """The position of a model in the menu. Models that are not in the menu come last."""
     return _RANK.get(f"{app_label}.{object_name.lower()}", len(_RANK))
 
 

@@ -59,7 +59,7 @@ class RedeemerSite(UnfoldAdminSite):
         return sorted(apps, key=lambda app: app["app_label"] != _APP)
 
     def autocomplete_view(self, request: HttpRequest) -> HttpResponse:
-        """The choices for a search field of a form. Django alone would answer for any relation.
+        """The choices for a search field of a form. Django itself would answer for any relation.
 
         Raises:
             PermissionDenied: no form has this search field.
@@ -81,7 +81,8 @@ class RedeemerSite(UnfoldAdminSite):
     def admin_view(self, view: Callable[..., Any], cacheable: bool = False) -> Any:
         """Refuse requests with a NUL character, and requests whose query is very long.
 
-        PostgreSQL would answer a NUL with an error. Many links of a page repeat its query.
+        PostgreSQL would answer a NUL with an error. Many links of a page repeat its query, so a
+        long query would make the page large.
 
         Raises:
             BadRequest: the view was called with such a request.

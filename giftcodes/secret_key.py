@@ -6,8 +6,8 @@ from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 
 NOT_SET = (
-    "SECRET_KEY is not set. Put a long random one into .env, the same for all processes of the "
-    "site, and keep it; `make up` makes its own."
+    "SECRET_KEY is not set. Put a long random key into .env. It must be the same for all processes "
+    "of the site, and must not change. (`make up` makes a key itself.)"
 )
 LEAST_KEY_LENGTH = 32
 #: Random text of this length has more different characters than this. A repeated word has fewer.

@@ -32,7 +32,8 @@ _LIST_BYTES = 16_000_000
 _PLAYER_BYTES = 8_192
 #: The disk space that the bodies of all requests may use together.
 MAX_BYTES_OF_ALL = 128_000_000
-#: The part of it that the requests of one client may use together: two of the longest lists.
+#: The part of this space that the requests of one client may use together. It is enough for two of
+#: the longest lists.
 MAX_BYTES_OF_CLIENT = 32_000_000
 #: Disk space is reserved for a body in blocks of this size. So the total of all bodies need not be
 #: added up for every packet.
@@ -119,7 +120,7 @@ def max_body_bytes(path: str) -> int:
 
 
 class _Discarded:
-    """Receives a body without keeping it, because a browser reads the response only after it."""
+    """Receives a body without keeping it: a browser sends all of it before it reads a response."""
 
     error = None
 
@@ -214,7 +215,7 @@ class Request(HTTPRequestParser):  # type: ignore[misc] # Untyped.
         return bool(self.content_length > BODY_BYTES_IN_MEMORY)
 
     def _refusal(self) -> BadRequest | None:
-        """Return why the body is not read at all."""
+        """Return the error if the body must not be read, and None if it may be read."""
         if self.chunked:
             return _LengthRequired("Send the length of the body in Content-Length.")
         most = max_body_bytes(self.path)
@@ -230,7 +231,7 @@ class Request(HTTPRequestParser):  # type: ignore[misc] # Untyped.
         return self._no_space_for(self.content_length)
 
     def _has_session_cookie(self) -> bool:
-        """Whether the client may have logged in. Django checks the login when the body is here."""
+        """Whether the client may be logged in. Django checks that when the body has arrived."""
         return self._rules.session_cookie in parse_cookie(self.headers.get("COOKIE", ""))
 
     def _reserve(self, byte_count: int) -> BadRequest | None:

@@ -66,9 +66,8 @@ def _do_nothing() -> None:
 def _check_secret_key(**_: Any) -> None:
     """End the process if SECRET_KEY is missing or weak.
 
-    The signal is sent when workers and beat start.
-    If a receiver raises an ordinary exception, Celery logs its traceback and continues. SystemExit
-    ends the process.
+    The signal is sent when workers and beat start. If a receiver raises an ordinary exception,
+    Celery logs its traceback and continues. SystemExit ends the process.
     """
     try:
         require_secret_key()

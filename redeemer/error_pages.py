@@ -318,7 +318,7 @@ def _is_without_database(exception: BaseException) -> bool:
 
 
 def _framed(request: HttpRequest, trouble: Trouble) -> HttpResponse:
-    """Explain it inside the frame, if the person is logged in."""
+    """Return the page inside the site's frame if the person is logged in, else the plain page."""
     try:
         # A request that was refused early has no person yet.
         user: Any = getattr(request, "user", None)

@@ -18,9 +18,9 @@ _MAX_LINE_CHARACTERS = 2_000
 #: The secret in the address of a link with which a person gets an account (redeemer/urls.py).
 _SECRET_IN_PATH = re.compile(r"(/(?:invitation|password-link)/)[^/\s'\"?&<>]+")
 #: The maximum length of what a stranger sends: a path, or a header. A path may have 30,000
-#: characters, and a request has two lines.
+#: characters, and each request is logged in two lines.
 _MAX_SENT_CHARACTERS = 200
-#: The values of a line that a request sends.
+#: The values of a log line that come from the request.
 _SENT = ("request", "user_agent", "correlation_id", "request_id")
 
 
@@ -58,7 +58,7 @@ def _without_secrets(text: str) -> str:
 
 
 def _each_text(value: Any, change: Callable[[str], str]) -> Any:
-    """The value, with each text in it changed."""
+    """Return the value with each text in it changed."""
     if isinstance(value, str):
         return change(value)
     if isinstance(value, dict):
@@ -100,8 +100,8 @@ class RefusedRequest(logging.Filter):
         """Replace the traceback by the path and the client's address.
 
         Returns:
-            False if the line about the end of the request has the reason too
-            (redeemer.security.bad_request).
+            False if the record is dropped, because the line about the end of the request has the
+            reason, too (redeemer.security.bad_request).
         """
         request = getattr(record, "request", None)
         if request is None or not record.exc_info or getattr(record, "status_code", 500) >= 500:

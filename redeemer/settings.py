@@ -132,7 +132,7 @@ UNFOLD = {
     # Users have no other site to link to.
     "SITE_URL": None,
     "LOGIN": {"form": "giftcodes.login_form.LoginForm"},
-    "DASHBOARD_CALLBACK": "giftcodes.admin.monitoring.dashboard.add_board",
+    "DASHBOARD_CALLBACK": "giftcodes.admin.home.dashboard.add_board",
     "SITE_FAVICONS": [
         {
             "rel": "icon",
@@ -203,7 +203,7 @@ if env.str("DATABASE_URL", default=""):
     )
     if env.bool("DATABASE_POOL", default=True):
         DATABASES["default"]["OPTIONS"]["pool"] = POOL
-        # The engine checks pooled connections itself, because the pool does it too slowly.
+        # The engine checks pooled connections itself, because the pool's own check is too slow.
         DATABASES["default"]["CONN_HEALTH_CHECKS"] = False
 else:
     # There is no server, and this host does not exist. Its name says what to do ("start it with
@@ -254,8 +254,9 @@ LEASE_SECONDS = env.float("LEASE_SECONDS", default=30.0)
 IN_FLIGHT_MAX = env.int("IN_FLIGHT_MAX", default=2 * REDEEM_THREADS)
 
 # --- Limits ---------------------------------------------------------------------------------------
-#: The maximum number of active members in a guild. Larger guilds keep their members.
-MEMBERS_PER_GUILD = env.int("MEMBERS_PER_GUILD", default=5_000)
+#: The maximum number of active members in a guild, and of different players who may be added to it
+#: in seven days. Larger guilds keep their members.
+MEMBERS_PER_GUILD = env.int("MEMBERS_PER_GUILD", default=2_000)
 
 # --- Retention (decision 10) --------------------------------------------------------------
 #: In days. 0 means that attempts are kept without a limit. Attempts that prove that a member has a

@@ -1,4 +1,4 @@
-"""The pages Activity, Games and feeds, and System: what is behind each, with a sentence on it."""
+"""The pages Activity, Games and feeds, and System: links to their pages, each with its purpose."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def hub(request: HttpRequest, name: str) -> HttpResponse:
         name: the entry's `hub`.
 
     Raises:
-        PermissionDenied: the person may see none of them.
+        PermissionDenied: the person may see none of the pages.
     """
     entry = next(entry for entry in MENU if entry.hub == name)
     pages = entry.pages_for(request.user)

@@ -1,6 +1,6 @@
 """The search in the bar of each page: players, codes, guilds and pages.
 
-It works as a page of its own. The browser also fetches the results while a person types
+The search works as a page of its own. The browser also fetches the results while a person types
 (`static/giftcodes/frame.js`).
 """
 
@@ -20,7 +20,8 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from giftcodes.admin.common import scope
-from giftcodes.admin.common.html import list_url, page_url
+from giftcodes.admin.common.html import list_url, page_url, player_url
+from giftcodes.admin.members import player_codes
 from giftcodes.admin_menu import entries_for
 from giftcodes.domain.text import clean_name, clean_token
 from giftcodes.models import GiftCode, Guild, Member
@@ -94,13 +95,14 @@ def _players(term: str, person: Any) -> Group | None:
     player_id = digits if digits.isdecimal() else token
     wanted = Q(player_id__startswith=player_id) | Q(nickname__icontains=term)
     rows = scope.visible(Member.objects.filter(wanted).select_related("guild"), person)
+    sees_codes = player_codes.may_open(person)
     ordered = rows.order_by(_exact_first(player_id=player_id), "-active", "nickname", "pk")
     return _group(
         gettext_lazy("Players"),
         ordered,
         list_url(Member, q=player_id if digits.isdecimal() else term),
         lambda member: Result(
-            page_url(member),
+            player_url(member.pk) if sees_codes else page_url(member),
             str(member),
             str(member.guild) if member.active else _("%s, inactive") % member.guild,
         ),

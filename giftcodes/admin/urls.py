@@ -7,9 +7,9 @@ from functools import partial
 from giftcodes.admin import hubs, search
 from giftcodes.admin.access import officer_rules
 from giftcodes.admin.games import connecting
-from giftcodes.admin.guilds import joining
+from giftcodes.admin.guilds import channel_state, joining
+from giftcodes.admin.home import dashboard
 from giftcodes.admin.members import import_page, personal_link, player_codes, player_page
-from giftcodes.admin.monitoring import dashboard
 from giftcodes.admin.redemptions import coverage, plan_page, redemption_page
 from giftcodes.admin_menu import MENU
 from giftcodes.admin_site import PAGES
@@ -17,6 +17,7 @@ from giftcodes.admin_site import PAGES
 PAGES += [
     ("search/", search.page, "search"),
     ("live/", dashboard.live, "live"),
+    ("live/codes/", dashboard.live_codes, "live_codes"),
     ("live/chart/", dashboard.live_chart, "live_chart"),
     ("live/redemption/<int:redemption_id>/", redemption_page.live, "live_redemption"),
     ("matrix/", coverage.coverage, "matrix"),
@@ -24,6 +25,7 @@ PAGES += [
     ("player/", player_page.page, "player"),
     ("player/<int:member_id>/", player_codes.page, "player_codes"),
     ("live/player/<int:member_id>/", player_codes.live, "live_player"),
+    ("live/channels/<int:guild_id>/", channel_state.live, "live_channels"),
     ("plan/", plan_page.page, "plan"),
     ("connect/", connecting.overview, "connect_game"),
     ("connect/<slug:name>/", connecting.page, "connect_one_game"),

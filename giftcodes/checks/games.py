@@ -70,7 +70,7 @@ def check_protocol(**_: Any) -> list[CheckMessage]:
 
 @register
 def check_addresses_of_games(**_: Any) -> list[CheckMessage]:
-    """No request can be sent to an address that is not one of the web."""
+    """Requests can be sent only to addresses that begin with https:// or http://."""
     return errors(
         "giftcodes.E033",
         (
@@ -97,7 +97,7 @@ def check_keys_of_games(**_: Any) -> list[CheckMessage]:
             )
             if not is_sendable_key(key)
         ),
-        hint="Copy the key again. It has letters and digits of ASCII, and no space around it.",
+        hint="Copy the key again. It has only ASCII letters and digits, and no space around it.",
     )
 
 
@@ -142,7 +142,9 @@ def check_directories(**_: Any) -> list[CheckMessage]:
         if config.directory_key and not config.directory_url:
             hint = f"Set {prefix}_URL, or remove {prefix}_KEY from the settings."
             found.append(
-                Warning(f"{prefix}_KEY is set, but no address.", hint=hint, id="giftcodes.W020")
+                Warning(
+                    f"{prefix}_KEY is set, but {prefix}_URL is not.", hint=hint, id="giftcodes.W020"
+                )
             )
         if config.directory_url and not _has_place_for_id(config.directory_url):
             found += errors(

@@ -26,7 +26,7 @@ def check_broker(**_: Any) -> list[CheckMessage]:
     )
     return errors(
         "giftcodes.E018",
-        [] if is_valid else ["REDIS_URL is not the address of a Redis or Valkey."],
+        [] if is_valid else ["REDIS_URL is not the address of a Redis or Valkey server."],
         hint="It looks like redis://:password@host:6379/0, or begins with rediss:// for TLS.",
     )
 
@@ -50,7 +50,7 @@ def check_hosts(**_: Any) -> list[CheckMessage]:
             "giftcodes.E019", ["ALLOWED_HOSTS is empty: each request would be refused."], hint=hint
         )
     if "*" in settings.ALLOWED_HOSTS and not settings.DEBUG:
-        words = "ALLOWED_HOSTS is *: the site answers to every name, also to a stranger's."
+        words = "ALLOWED_HOSTS is *: the site answers to every host name, even a stranger's."
         hint = "Write the names of the site, separated by commas."
         found.append(Warning(words, hint=hint, id="giftcodes.W003"))
     return found
@@ -58,7 +58,7 @@ def check_hosts(**_: Any) -> list[CheckMessage]:
 
 @register
 def check_bind(**_: Any) -> list[CheckMessage]:
-    """The port has a setting of its own."""
+    """BIND is a host without a port, because the port has a setting of its own."""
     is_valid = _is_interface(settings.BIND)
     return errors(
         "giftcodes.E023",

@@ -21,7 +21,7 @@ MOST_DAYS_KEPT = 36_500
 #: A shorter limit would cancel ordinary pages.
 LEAST_STATEMENT_SECONDS, MOST_STATEMENT_SECONDS = 1.0, 3_600.0
 
-#: An hour, and a number that no machine needs.
+#: An hour, and more threads or messages at once than any machine needs.
 MOST_SECONDS, MOST_AT_ONCE = 3_600, 10_000
 
 
@@ -42,7 +42,7 @@ def check_lease(**_: Any) -> list[CheckMessage]:
 
 @register
 def check_numbers(**_: Any) -> list[CheckMessage]:
-    """These settings must be positive. The system accepts no endless time limit."""
+    """These settings must be positive and limited, because no wait may be endless."""
     most = {
         "HTTP_SECONDS": MOST_SECONDS,
         "HTTP_CONNECT_SECONDS": MOST_SECONDS,
@@ -65,7 +65,7 @@ def check_numbers(**_: Any) -> list[CheckMessage]:
 
 @register
 def check_limits(**_: Any) -> list[CheckMessage]:
-    """A guild can have members."""
+    """The limit must let a guild have at least one member."""
     number = settings.MEMBERS_PER_GUILD
     return errors(
         "giftcodes.E024",
@@ -76,7 +76,7 @@ def check_limits(**_: Any) -> list[CheckMessage]:
 
 @register
 def check_retention(**_: Any) -> list[CheckMessage]:
-    """Rows are kept for longer than the pipeline (a minute) and the admin (a day) read them."""
+    """Rows are kept longer than needed: the pipeline reads a minute back, the admin a day."""
     days = {name: getattr(settings, name) for name in ("KEEP_ATTEMPTS_DAYS", "KEEP_JOURNAL_DAYS")}
     return errors(
         "giftcodes.E011",

@@ -59,7 +59,7 @@ class Screen:
         self._stdout.write(printable(f"– {text}"))
 
     def paragraph(self, text: str, *, indent: int = 0) -> None:
-        """Print a text. On a terminal, its lines end with whole words."""
+        """Print a text. On a terminal, it is wrapped between words."""
         margin = " " * indent
         if not self.is_terminal:
             self.line(f"{margin}{text}")
@@ -98,7 +98,7 @@ class Screen:
         )
 
 
-#: What a table needs beside the texts: for each column, and once.
+#: The width that a table needs besides its texts: for each column, and once for the table.
 _BESIDE_COLUMN, _BESIDE_TABLE = 3, 1
 #: A word that is longer than this, such as an address, may be broken.
 _LONGEST_WORD = 40

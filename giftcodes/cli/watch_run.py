@@ -37,7 +37,8 @@ REFRESH_SECONDS = 1.0
 LINE_SECONDS = 5.0
 LINE_PERCENT = 10
 NOT_EVERYONE_STATUS = 3
-#: The most members that are named for a reason, and for one about which nothing can be done.
+#: The most members that are named for a reason. If no one has to do anything for them, they are
+#: named only if there are at most `FEW_NAMES` of them.
 NAMES_SHOWN, FEW_NAMES = 50, 3
 
 
@@ -100,7 +101,7 @@ def wait_for_everyone(
     elif end.total:
         screen.line(
             f"{end.served.words}. The others have another code of the same group, and the game "
-            "gives one of them only."
+            "gives each player only one of the group."
         )
 
 
@@ -168,7 +169,7 @@ def _show_missing(rows: list[MemberRedemption], screen: Screen) -> None:
     for (state, reason), names in by_reason.items():
         label = f"{len(names)} {STATE_LABELS[state]}"
         screen.paragraph(f"{label}: {reason}" if reason else label, indent=2)
-        # A person need not do anything for these, and there may be hundreds with one reason.
+        # There may be hundreds of members with one reason for whom no one has to do anything.
         if state in NEEDING_YOU or len(names) <= FEW_NAMES:
             more = len(names) - NAMES_SHOWN
             shown = ", ".join(names[:NAMES_SHOWN]) + (f" and {more} more" if more > 0 else "")
@@ -235,7 +236,7 @@ class _Bar:
 
 @dataclass(slots=True)
 class _Lines:
-    """A line for each tenth of the members, and for other changes at most every LINE_SECONDS."""
+    """Prints a line for each tenth of the members, and others at most every LINE_SECONDS."""
 
     screen: Screen
     _shown: RunProgress | None = field(default=None)

@@ -74,7 +74,7 @@ class Served:
 
     @classmethod
     def of(cls, tally: Mapping[State, int]) -> Self:
-        """The shares of a number of members in each state."""
+        """The shares, computed from the number of members in each state."""
         numbers = dict.fromkeys(Share, 0)
         for state, number in tally.items():
             numbers[SHARES[state]] += number
@@ -113,9 +113,12 @@ class Served:
     @property
     def rest(self) -> str:
         """The other shares, such as `6 are not eligible, 3 need you`. Empty if all have it."""
-        return ", ".join(
-            _in_words(share, number) for share, number in self.counts if share is not Share.HAS
-        )
+        return ", ".join(words for share, words in self.parts if share is not Share.HAS)
+
+    @property
+    def parts(self) -> list[tuple[Share, str]]:
+        """The shares that are not empty, each in words such as `41 have it`."""
+        return [(share, _in_words(share, number)) for share, number in self.counts]
 
     @property
     def all_words(self) -> str:
@@ -139,7 +142,7 @@ def _in_words(share: Share, number: int) -> str:
 
 
 class Phase(StrEnum):
-    """Where a redemption is. The values are those of `RunState`, and `stopping`."""
+    """The stage of a redemption. The values are those of `RunState`, and `stopping`."""
 
     PENDING = "pending"
     RUNNING = "running"
@@ -189,7 +192,7 @@ class ResultKind(StrEnum):
     DONE = "done"
     #: Some have it, and a person must do something for others.
     NEEDS_YOU = "needs_you"
-    NOBODY = "nobody"
+    SERVED_NONE = "nobody"
     CODE_UNKNOWN = "code_unknown"
     EXPIRED = "expired"
     USED_UP = "used_up"
@@ -221,7 +224,7 @@ _WORDS = {
     ResultKind.RUNNING: _("running"),
     ResultKind.STOPPING: _("stopping"),
     ResultKind.STOPPED: _("stopped"),
-    ResultKind.NOBODY: _("nobody got it"),
+    ResultKind.SERVED_NONE: _("nobody got it"),
     ResultKind.CODE_UNKNOWN: _("the code does not exist"),
     ResultKind.EXPIRED: _("the code has expired"),
     ResultKind.USED_UP: _("the code is used up"),
@@ -243,7 +246,7 @@ class Result:
 
         Args:
             served: the numbers of members.
-            phase: where the redemption is.
+            phase: the stage of the redemption.
             ending: how the code ended.
         """
         return cls(_kind(served, phase, ending), served)
@@ -260,16 +263,21 @@ class Result:
                 return Tone.ATTENTION
             case ResultKind.NOTHING:
                 return Tone.NEUTRAL
-            case ResultKind.NOBODY:
+            case ResultKind.SERVED_NONE:
                 return Tone.BAD if self.served.needs_you else Tone.ATTENTION
         # The code has ended.
         return Tone.NEUTRAL if self.served.has else Tone.BAD
 
     @property
     def served_nobody(self) -> bool:
-        """Whether it is over, and no member has the code although members wanted it."""
+        """Whether the redemption is over and has members, but none of them has the code."""
         is_over = self.tone is not Tone.BUSY and self.kind is not ResultKind.NOTHING
         return is_over and bool(self.served.total) and not self.served.has
+
+    @property
+    def needs_a_person(self) -> bool:
+        """Whether a person can and should do something: correct a member, or check the code."""
+        return bool(self.served.needs_you) or self.kind is ResultKind.CODE_UNKNOWN
 
     @property
     def title(self) -> str:
@@ -299,7 +307,7 @@ class Result:
 
     @property
     def advice(self) -> str:
-        """What a person can do, or why there is nothing to do. Empty if all is well or busy."""
+        """What to do, or why nothing can be done. Empty during a run, and if all is well."""
         served = self.served
         match self.kind:
             case ResultKind.NEEDS_YOU:
@@ -307,12 +315,12 @@ class Result:
                     "Look at the members who need you. After a correction, every code is tried "
                     "again at once."
                 )
-            case ResultKind.NOBODY if served.needs_you:
+            case ResultKind.SERVED_NONE if served.needs_you:
                 return gettext(
                     "The player IDs, or the state or kingdom, are probably wrong. Correct them, "
                     "and every code is tried again at once."
                 )
-            case ResultKind.NOBODY:
+            case ResultKind.SERVED_NONE:
                 return gettext(
                     "No member meets the conditions of this code now. It is tried again every day."
                 )
@@ -331,7 +339,7 @@ class Result:
             case ResultKind.USED_UP:
                 return gettext("The game gives this code to no more players.")
             case ResultKind.CODE_CLOSED:
-                return gettext("“Reopen code” on the page of the code continues.")
+                return gettext("“Reopen code” on the page of the code continues the run.")
             case ResultKind.STOPPED:
                 return gettext("“Resume” on the page of the run continues it.")
             case ResultKind.NOTHING if not served.total:
@@ -352,4 +360,4 @@ def _kind(served: Served, phase: Phase, ending: Ending) -> ResultKind:
         return ResultKind.WAITING
     if served.has:
         return ResultKind.NEEDS_YOU if served.needs_you else ResultKind.DONE
-    return ResultKind.NOBODY if served.needs_you or served.not_eligible else ResultKind.NOTHING
+    return ResultKind.SERVED_NONE if served.needs_you or served.not_eligible else ResultKind.NOTHING

@@ -148,7 +148,7 @@ def _without_controls(text: str) -> str:
 
 
 def _is_clean(text: str) -> bool:
-    """Return whether `visible` would change nothing. It takes a small part of the time."""
+    """Return whether `visible` would change nothing. This is much faster than `visible`."""
     return (
         _TO_EXAMINE.search(text) is None
         and _with_few_marks(text) == text

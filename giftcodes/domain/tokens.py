@@ -1,6 +1,7 @@
 """Tokens of links that need no login: each person who has the link may use it.
 
-A table holds a token's hash. The token itself is only in the link, and never in a log.
+A table holds a token's hash. The token itself is only in the link, and never in a log. Only the
+token of a join link is stored, too, but encrypted.
 """
 
 from __future__ import annotations
@@ -10,8 +11,8 @@ import re
 import secrets
 from enum import StrEnum
 
-#: Small letters and digits, without those that people confuse (l and 1, o and 0). A chat program
-#: changes nothing in a link of these, and a double click selects the whole token.
+#: Small letters and digits, without those that people confuse (l and 1, o and 0). Chat programs
+#: do not change a link with these characters, and a double click selects the whole token.
 _CHARACTERS = "abcdefghijkmnpqrstuvwxyz23456789"
 #: 28 characters of 32 possible ones are 140 bits: too many to guess.
 _LENGTH = 28

@@ -21,6 +21,23 @@ def left(outlook: Outlook) -> str:
     return time["time"] if outlook.is_proven else gettext("%(time)s if the code works") % time
 
 
+def still(outlook: Outlook) -> str:
+    """The time that is left, as a sentence without its end: `about 3 min left`.
+
+    If the time is unknown, the result is the reason.
+    """
+    if outlook.seconds is None:
+        return gettext(outlook.why_unknown)
+    time = {"time": about(outlook.seconds)}
+    if outlook.is_stopping:
+        return gettext("stopping: %(time)s left") % time
+    if outlook.is_paused:
+        return gettext("paused: %(time)s left if the game answers then") % time
+    if outlook.is_proven:
+        return gettext("%(time)s left") % time
+    return gettext("%(time)s left if the code works") % time
+
+
 def about(seconds: float) -> str:
     """A length of time, rounded to 10 s, minutes, 5 minutes, hours or days."""
     if seconds < 5:

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from django.db import IntegrityError, models, transaction
-from django.db.models import Q
+from django.db.models import Exists, Q
 from django.utils.translation import gettext_lazy as _
 
+from giftcodes.models.announcement import Announcement, Subject, queue_alarms
+from giftcodes.models.channel import Channel
 from giftcodes.models.clock import Clock
 from giftcodes.models.fields import SentenceField
 from giftcodes.models.game_words import title_of
@@ -130,18 +132,40 @@ SUBJECT_MODELS: dict[str, str] = {
     Alarm.Kind.FEED_SILENT: "feed",
     Alarm.Kind.UNCOVERED: "guild",
     Alarm.Kind.NO_MEMBERS: "guild",
-    Alarm.Kind.CHANNEL_GONE: "guild",
-    Alarm.Kind.CHANNEL_SILENT: "guild",
+    Alarm.Kind.CHANNEL_GONE: "channel",
+    Alarm.Kind.CHANNEL_SILENT: "channel",
     Alarm.Kind.UNSERVED: "guild",
     Alarm.Kind.UNCORRECTED: "guild",
 }
 
 
+#: The kinds of alarm that concern a single guild. Its channels may be told of them.
+GUILD_ALARMS = frozenset(
+    kind for kind, model in SUBJECT_MODELS.items() if model in ("guild", "channel", "redemption")
+)
+
+
 class AlarmNoticeQuerySet(models.QuerySet["AlarmNotice"]):
     def queue(self, alarm_ids: Iterable[int], kind: str) -> None:
-        """Queue a notice about each alarm, if the operator has a channel."""
+        """Queue the messages about alarms: to the operator, if there is a channel, and to guilds.
+
+        Args:
+            alarm_ids: the alarms, which were raised or cleared in this transaction.
+            kind: RAISED or CLEARED.
+        """
+        ids = list(alarm_ids)
         if operator_channel():
-            self.bulk_create(AlarmNotice(alarm_id=pk, kind=kind) for pk in alarm_ids)
+            self.bulk_create(AlarmNotice(alarm_id=pk, kind=kind) for pk in ids)
+        is_over = kind == AlarmNotice.Kind.CLEARED
+        is_heard = Exists(Channel.objects.told_of_alarms())
+        about = Alarm.objects.filter(is_heard, pk__in=ids, kind__in=GUILD_ALARMS).order_by("pk")
+        queue_alarms(
+            {
+                pk: Subject(SUBJECT_MODELS[alarm_kind], subject)
+                for pk, alarm_kind, subject in about.values_list("pk", "kind", "subject")
+            },
+            Announcement.Kind.OVER if is_over else Announcement.Kind.RAISED,
+        )
 
 
 class AlarmNotice(Outbox):

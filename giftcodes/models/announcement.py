@@ -1,35 +1,69 @@
-"""Announcements of runs in the channels of guilds."""
+"""Messages to the channels of guilds: about runs, about the guild's alarms, and tests."""
 
 from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping
+from typing import NamedTuple
 
 from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
-from giftcodes.models.channel import Channel
+from giftcodes.domain.numbers import row_id
+from giftcodes.domain.served import NEEDING_YOU, Served
+from giftcodes.domain.transitions import State, values
+from giftcodes.models.channel import TELLS_RUNS, Channel, Tells
 from giftcodes.models.event import Trigger
 from giftcodes.models.outbox import UNFINISHED, Outbox
-from giftcodes.models.redemption import Redemption
+from giftcodes.models.redemption import FEW_MEMBERS, Redemption
+
+
+class Subject(NamedTuple):
+    """What an alarm is about: the name of a model, and the primary key of a row as text."""
+
+    model: str
+    key: str
 
 
 class Announcement(Outbox):
-    """A message to a guild's channel about one run. Each run has at most one of each kind.
+    """A message to one channel of a guild.
 
-    In a channel that allows edits, both kinds are one message: `started` posts it, and `complete`
-    is its last edit.
+    Each run and channel has at most one `started` and one `complete`. In a channel that allows
+    edits, both are one message: `started` posts it, and `complete` is its last edit. Each alarm and
+    channel has at most one `raised` and one `over`. A test belongs to its channel only.
     """
 
     class Kind(models.TextChoices):
         STARTED = "started", _("started")
         COMPLETE = "complete", _("complete")
+        RAISED = "raised", _("alarm raised")
+        OVER = "over", _("alarm over")
+        TEST = "test", _("test")
 
+    #: Null if the channel was deleted.
+    channel = models.ForeignKey(
+        Channel,
+        on_delete=models.SET_NULL,
+        null=True,
+        related_name="announcements",
+        verbose_name=_("channel"),
+    )
     redemption = models.ForeignKey(
         Redemption,
         on_delete=models.PROTECT,
+        null=True,
         related_name="announcements",
         verbose_name=_("redemption"),
     )
-    run_number = models.PositiveIntegerField(_("run"))
+    run_number = models.PositiveIntegerField(_("run"), default=0, db_default=0)
+    alarm = models.ForeignKey(
+        "giftcodes.Alarm",
+        on_delete=models.PROTECT,
+        null=True,
+        related_name="announcements",
+        verbose_name=_("alarm"),
+    )
     kind = models.CharField(_("kind"), max_length=10, choices=Kind)
     message_id = models.CharField(
         _("message"), max_length=30, blank=True, default="", db_default=""
@@ -44,8 +78,22 @@ class Announcement(Outbox):
         verbose_name_plural = _("announcements")
         constraints = [
             models.UniqueConstraint(
-                fields=["redemption", "run_number", "kind"], name="one_announcement_of_a_kind"
-            )
+                fields=["redemption", "run_number", "kind", "channel"],
+                name="one_announcement_of_a_run_in_a_channel",
+            ),
+            models.UniqueConstraint(
+                fields=["alarm", "kind", "channel"],
+                condition=Q(alarm__isnull=False),
+                name="one_announcement_of_an_alarm_in_a_channel",
+            ),
+            models.CheckConstraint(
+                condition=Q(
+                    kind__in=["started", "complete"], redemption__isnull=False, alarm__isnull=True
+                )
+                | Q(kind__in=["raised", "over"], redemption__isnull=True, alarm__isnull=False)
+                | Q(kind="test", redemption__isnull=True, alarm__isnull=True),
+                name="announcement_is_about_what_its_kind_says",
+            ),
         ]
         indexes = [
             models.Index(
@@ -61,7 +109,9 @@ class Announcement(Outbox):
         ]
 
     def __str__(self) -> str:
-        return f"{self.kind} of run {self.run_number}"
+        if self.redemption_id is not None:
+            return f"{self.kind} of run {self.run_number}"
+        return str(self.get_kind_display())
 
     @property
     def may_have_been_posted(self) -> bool:
@@ -72,20 +122,94 @@ class Announcement(Outbox):
         return super().may_have_been_posted and not self.message_id
 
 
-def queue_complete(redemption: Redemption) -> None:
-    """Queue the "complete" announcement of a run that has just ended.
+def queue_complete(redemption: Redemption, tally: Mapping[State, int]) -> None:
+    """Queue the "complete" announcements of a run that has just ended, one for each channel.
 
-    The guild must have a channel. Also, the start of the run must have been announced, or must be
-    one that would have been announced if the guild had already had the channel.
+    A channel that is told of every run gets one if the start was announced there, or would have
+    been if the channel had existed. A channel that is told only when a person is needed gets one if
+    the result says so.
+
+    Args:
+        redemption: the redemption, whose run has ended.
+        tally: the number of its members in each state.
     """
-    run = {"redemption": redemption, "run_number": redemption.run_number}
-    announced = Announcement.objects.filter(**run, kind=Announcement.Kind.STARTED)
-    if not Channel.objects.filter(guild_id=redemption.guild_id).exists():
+    channels = list(Channel.objects.on().filter(guild_id=redemption.guild_id))
+    if not channels:
         return
-    if (
-        redemption.run_number == 1
-        or Trigger(redemption.trigger).always_announced
-        or announced.exists()
-    ):
-        complete = Announcement(**run, kind=Announcement.Kind.COMPLETE)
-        Announcement.objects.bulk_create([complete], ignore_conflicts=True)
+    run = {"redemption": redemption, "run_number": redemption.run_number}
+    started = Announcement.objects.filter(**run, kind=Announcement.Kind.STARTED)
+    told = set(started.values_list("channel_id", flat=True))
+    is_for_all = redemption.run_number == 1 or Trigger(redemption.trigger).always_announced
+    needs_a_person = redemption.result(Served.of(tally)).needs_a_person
+    chosen = [
+        channel
+        for channel in channels
+        if channel.pk in told
+        or (channel.tells in TELLS_RUNS and is_for_all)
+        or (
+            channel.tells == Tells.NEEDED
+            and needs_a_person
+            and (is_for_all or _came_to_need_you(redemption) > FEW_MEMBERS)
+        )
+    ]
+    Announcement.objects.bulk_create(
+        [
+            Announcement(**run, kind=Announcement.Kind.COMPLETE, channel=channel)
+            for channel in chosen
+        ],
+        ignore_conflicts=True,
+    )
+
+
+def _came_to_need_you(redemption: Redemption) -> int:
+    """The number of members who came to need a person during the last run."""
+    needing = redemption.member_redemptions.remaining().filter(state__in=values(NEEDING_YOU))
+    return needing.filter(updated_at__gte=redemption.locked_at).count()
+
+
+def queue_alarms(subjects: Mapping[int, Subject], kind: Announcement.Kind) -> None:
+    """Queue a message about each alarm for each channel of its guild that is told of alarms.
+
+    The end of an alarm is announced only where its beginning was. A channel is not told of an alarm
+    about itself.
+
+    Args:
+        subjects: what each alarm is about, by the alarm's id. The alarms were just raised or
+            cleared. Those that concern no guild are left out.
+        kind: RAISED or OVER.
+    """
+    if not subjects:
+        return
+    guild_ids = _guilds_of(subjects)
+    channels = Channel.objects.told_of_alarms().filter(guild__in=set(guild_ids.values()))
+    in_guild: dict[int, list[int]] = defaultdict(list)
+    for pk, guild_id in channels.order_by().values_list("pk", "guild_id"):
+        in_guild[guild_id].append(pk)
+    rows = [
+        Announcement(alarm_id=alarm_id, kind=kind, channel_id=channel_id)
+        for alarm_id, subject in subjects.items()
+        for channel_id in in_guild.get(guild_ids.get(alarm_id, 0), ())
+        if subject != Subject("channel", str(channel_id))
+    ]
+    if rows and kind == Announcement.Kind.OVER:
+        raised = Announcement.objects.filter(
+            kind=Announcement.Kind.RAISED, alarm__in=[row.alarm_id for row in rows]
+        )
+        told = set(raised.values_list("alarm_id", "channel_id"))
+        rows = [row for row in rows if (row.alarm_id, row.channel_id) in told]
+    Announcement.objects.bulk_create(rows, ignore_conflicts=True)
+
+
+def _guilds_of(subjects: Mapping[int, Subject]) -> dict[int, int]:
+    """The guild of each alarm that concerns one, by the id of the alarm."""
+    keys: dict[str, dict[int, int]] = defaultdict(dict)
+    for alarm_id, subject in subjects.items():
+        if (key := row_id(subject.key)) is not None:
+            keys[subject.model][alarm_id] = key
+    found = dict(keys["guild"])
+    for model in (Channel, Redemption):
+        named = keys[str(model._meta.model_name)]
+        rows = model._default_manager.filter(pk__in=named.values()).order_by()
+        guilds = dict(rows.values_list("pk", "guild_id"))
+        found.update({alarm: guilds[key] for alarm, key in named.items() if key in guilds})
+    return found

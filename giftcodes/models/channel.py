@@ -1,4 +1,4 @@
-"""The channel in which a guild's runs are announced."""
+"""The channels of a guild, in which its runs and alarms are announced."""
 
 from __future__ import annotations
 
@@ -6,14 +6,22 @@ import hashlib
 import hmac
 
 from django.core.exceptions import ValidationError
+from django.core.validators import RegexValidator
 from django.db import models
 from django.db.models.functions import Left
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from giftcodes import channel_rules, encryption
-from giftcodes.clients.channels import BadAddressError, channel_client_for, check_host
+from giftcodes.clients.channels import (
+    BadAddressError,
+    channel_client_for,
+    check_host,
+    is_webhook,
+)
+from giftcodes.domain.validators import validate_one_line
 from giftcodes.models.encrypted import EncryptedTextField, Unreadable, encrypt_again
+from giftcodes.models.fields import NameField, TokenField
 from giftcodes.models.guild import Guild
 from giftcodes.secret_key import secret_key
 
@@ -26,6 +34,17 @@ UNREADABLE = (
 
 #: The maximum length of an address, in characters. Addresses in use have a few hundred at most.
 MOST_ADDRESS = 2_000
+#: The name of a channel that was given none.
+DEFAULT_NAME = "Discord"
+
+validate_role = RegexValidator(
+    r"\A[0-9]{15,20}\Z",
+    _(
+        "The ID of a role is a number of 17 to 20 digits. In Discord, switch the developer mode on "
+        "(User settings, Advanced), then right-click the role and choose “Copy Role ID”."
+    ),
+    code="role",
+)
 
 
 def validate_channel(address: str) -> None:
@@ -55,7 +74,31 @@ def address_hash(address: str) -> str:
     ).hexdigest()[:16]
 
 
+class Tells(models.TextChoices):
+    """What a channel is told."""
+
+    RUNS = "runs", _("Every run: one message, kept up to date from its start to its end")
+    ALL = "all", _("Every run, and the alarms of the guild")
+    NEEDED = (
+        "needed",
+        _("Only when a person is needed: runs that end with members who need you, and alarms"),
+    )
+
+
+#: The channels that are told of every run, and those that are told of alarms.
+TELLS_RUNS = (Tells.RUNS, Tells.ALL)
+TELLS_ALARMS = (Tells.ALL, Tells.NEEDED)
+
+
 class ChannelQuerySet(models.QuerySet["Channel"]):
+    def on(self) -> ChannelQuerySet:
+        """Channels that are not switched off."""
+        return self.filter(is_on=True)
+
+    def told_of_alarms(self) -> ChannelQuerySet:
+        """Channels that are on, and are told of the alarms of their guild."""
+        return self.on().filter(tells__in=TELLS_ALARMS)
+
     def with_key(self) -> ChannelQuerySet:
         """Add `key` to each row: the start of the stored address. It names the encryption key."""
         return self.annotate(key=Left("address", encryption.PREFIX_LENGTH))
@@ -72,10 +115,18 @@ class ChannelQuerySet(models.QuerySet["Channel"]):
 
 
 class Channel(models.Model):
-    """A guild's channel. The address is a secret, because anyone who has it can post."""
+    """A channel of a guild. The address is a secret, because anyone who has it can post."""
 
-    guild = models.OneToOneField(
-        Guild, on_delete=models.CASCADE, related_name="channel", verbose_name=_("guild")
+    guild = models.ForeignKey(
+        Guild, on_delete=models.CASCADE, related_name="channels", verbose_name=_("guild")
+    )
+    name = NameField(
+        _("name"),
+        max_length=60,
+        default=DEFAULT_NAME,
+        db_default=DEFAULT_NAME,
+        validators=[validate_one_line],
+        help_text=_("How you call it, such as “Announcements” or “Officers”."),
     )
     address = EncryptedTextField(
         _("address"),
@@ -84,6 +135,26 @@ class Channel(models.Model):
             "A Discord webhook, or an address of Apprise. It is kept, and never shown again."
         ),
     )
+    tells = models.CharField(
+        _("what it is told"),
+        max_length=10,
+        choices=Tells,
+        default=Tells.RUNS,
+        db_default=Tells.RUNS.value,
+    )
+    role_id = TokenField(
+        _("role to mention"),
+        max_length=20,
+        blank=True,
+        default="",
+        db_default="",
+        validators=[validate_role],
+        help_text=_(
+            "The ID of a role of your Discord server. Each new message mentions this role, and "
+            "no one else. Leave it empty to mention no one."
+        ),
+    )
+    is_on = models.BooleanField(_("on"), default=True, db_default=True, editable=False)
     #: Nothing is sent before this time, because the channel asked for a pause or refused a message.
     not_before = models.DateTimeField(_("rests until"), null=True, editable=False)
     #: Since this time, every request was refused or could not be made. Null if the last request was
@@ -95,12 +166,31 @@ class Channel(models.Model):
     objects = ChannelQuerySet.as_manager()
 
     class Meta:
-        ordering = ["guild"]
+        ordering = ["guild", "name"]
         verbose_name = _("channel")
         verbose_name_plural = _("channels")
+        constraints = [
+            models.UniqueConstraint(
+                fields=["guild", "name"],
+                name="one_channel_of_a_name_in_a_guild",
+                violation_error_message=_(
+                    "The guild has a channel of this name already. Choose another name."
+                ),
+            )
+        ]
 
     def __str__(self) -> str:
-        return f"channel of {self.guild}"
+        return f"{self.name} of {self.guild}"
+
+    @property
+    def full_name(self) -> str:
+        """The name with that of the guild, for alarms and the log."""
+        return f"channel “{self.name}” of guild {self.guild}"
+
+    @property
+    def is_discord(self) -> bool:
+        """Whether the address is that of a Discord webhook, whose messages can be edited."""
+        return is_webhook(self.address)
 
     @property
     def is_readable(self) -> bool:

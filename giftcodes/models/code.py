@@ -61,8 +61,8 @@ class GiftCodeQuerySet(models.QuerySet["GiftCode"]):
     def release(self) -> int:
         """Release codes that unclear answers hold back, because a person has looked at them.
 
-        The wait after the next unclear answer is longer. A code is released once in each waiting
-        time: until the wait that was cut short would have ended, nothing happens.
+        After the next unclear answer, the code waits longer. It cannot be released again before
+        the wait that was cut short would have ended.
 
         Returns:
             The number of released codes.
@@ -144,7 +144,7 @@ class GiftCode(CodeLife):
 
     @property
     def ending(self) -> Ending:
-        """How the code ended. A code that is probed still counts as it did when it was closed."""
+        """How the code ended. A closed code that is being probed keeps its ending."""
         if self.state == CodeState.ACTIVE:
             return Ending.OPEN
         if self.closed_outcome in _ENDINGS:

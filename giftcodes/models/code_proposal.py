@@ -38,7 +38,7 @@ class CodeProposalQuerySet(models.QuerySet["CodeProposal"]):
         return self.annotate(is_known=_is_known())
 
     def waiting(self) -> CodeProposalQuerySet:
-        """Proposals that need a decision. The code of each is still unknown in this spelling."""
+        """Proposals that need a decision: no gift code has the proposed spelling yet."""
         return self.filter(~_is_known(), state=ProposalState.WAITING)
 
 

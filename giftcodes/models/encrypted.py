@@ -91,7 +91,7 @@ def keyed_hash(purpose: str, text: str) -> str:
 
 
 def encrypt_again(rows: models.QuerySet[Any], name: str) -> int:
-    """Encrypt a field of each row with the first key in the settings, unless it already is.
+    """Encrypt a field of each row with the first key in the settings, unless that key was used.
 
     Values that cannot be read stay as they are.
 

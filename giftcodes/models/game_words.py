@@ -23,27 +23,36 @@ def title_of(provider: str) -> str:
     return config.title if config else provider
 
 
-def place_word(provider: str) -> str:
-    """What a game calls the place of a player, such as `State` or `Kingdom`.
+def place_noun(provider: str) -> str:
+    """What a game calls the place of a player within a sentence, such as `state` or `kingdom`.
 
     Args:
         provider: the key of the game. If no such game is in the settings, the word fits all games.
     """
     config = settings.PROVIDERS.get(provider)
-    return capfirst(_(config.realm_word)) if config else _places()
+    return _(config.realm_word) if config else _place_nouns()
+
+
+def place_word(provider: str) -> str:
+    """The same word with a capital, for labels and for headings: `State` or `Kingdom`."""
+    return capfirst(place_noun(provider))
+
+
+def _place_nouns() -> str:
+    """The word for pages that may show several games: `state`, or `state or kingdom`."""
+    on = {config.realm_word for config in games().values() if config.is_on}
+    words = sorted(on or {"state", "kingdom"}, reverse=True)
+    return _(" or ").join(_(word) for word in words)
 
 
 def _places() -> str:
-    """The word for pages that may show several games: `State`, or `State or kingdom`."""
-    on = {config.realm_word for config in games().values() if config.is_on}
-    words = sorted(on or {"state", "kingdom"}, reverse=True)
-    return capfirst(_(" or ").join(_(word) for word in words))
+    return capfirst(_place_nouns())
 
 
-#: The same, for headings of columns and labels of fields: evaluated when it is shown.
+#: The word for several games, for headings of columns and labels of fields: evaluated when shown.
 places = lazy(_places, str)
 
 
 def spoken(sentence: str, provider: str) -> str:
     """A stored sentence in the words of a game. It was stored with the word `realm`."""
-    return _REALM.sub(lambda _found: place_word(provider).lower(), sentence)
+    return _REALM.sub(lambda _found: place_noun(provider), sentence)

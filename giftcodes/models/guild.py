@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import datetime as dt
+from collections.abc import Iterable
+
 from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.db import models
@@ -23,6 +26,9 @@ from giftcodes.models.history import MemberVersion, Versions
 #: The beginning of the pseudonym of an erased player. No player ID looks like it, so no request is
 #: ever sent for an erased player.
 ERASED = "erased-"
+#: In this time, at most MEMBERS_PER_GUILD different players may be added to a guild. Otherwise, the
+#: members could be replaced by others again and again, and each costs requests of the game.
+ADDING_PERIOD = dt.timedelta(days=7)
 
 
 class GuildFullError(ValueError):
@@ -81,8 +87,28 @@ class Guild(models.Model):
         """How many more active members the guild may have. 0 if it is full, or too large."""
         return max(0, settings.MEMBERS_PER_GUILD - self.members.filter(active=True).count())
 
+    def may_add(self, player_ids: Iterable[str]) -> bool:
+        """Whether these players may be added, with all who were added in the last seven days.
+
+        A player who was added and removed counts. One who is added again counts once.
+        """
+        lately = Member.history.filter(
+            guild=self, history_type="+", history_date__gt=timezone.now() - ADDING_PERIOD
+        )
+        known = set(lately.order_by().values_list("player_id", flat=True).distinct())
+        return len(known.union(player_ids)) <= settings.MEMBERS_PER_GUILD
+
+    def too_many_added_words(self) -> str:
+        """A sentence for the person who may not add more players this week."""
+        words = _(
+            "In seven days, at most %(most)s different players may be added to guild %(guild)s, "
+            "because each costs requests of the game. Wait, or ask the administrator to raise "
+            "MEMBERS_PER_GUILD."
+        )
+        return words % {"guild": self, "most": f"{settings.MEMBERS_PER_GUILD:,}"}
+
     def full_words(self, *, more: int, room: int) -> str:
-        """A sentence: there is room for `room` members, and not for `more`."""
+        """The sentence that the guild has room for `room` more members, but not for `more`."""
         words = _(
             "Guild %(guild)s may have at most %(most)s active members. It has room for %(room)s "
             "more, and not for %(more)s. Make members inactive first, or ask the administrator to "
@@ -98,7 +124,7 @@ class MemberQuerySet(models.QuerySet["Member"]):
         return self.filter(active=True, opted_out=False)
 
     def needing_correction(self) -> MemberQuerySet:
-        """Members whom the game does not know in their realm, until it is corrected."""
+        """Members whom the game does not know in their present realm."""
         realm = Coalesce("realm", "guild__realm")
         return self.eligible().filter(refused_at__isnull=False, refused_realm=realm)
 
@@ -138,7 +164,7 @@ class Member(models.Model):
     #: with this realm is sent for a week.
     refused_realm = models.PositiveIntegerField(null=True, editable=False)
     refused_at = models.DateTimeField(null=True, editable=False)
-    #: When the game first said so. A realm that is also unknown does not restart this time.
+    #: When the game first said so. This time stays if a corrected realm is unknown, too.
     refused_since = models.DateTimeField(null=True, editable=False)
 
     objects = MemberQuerySet.as_manager()
@@ -181,6 +207,8 @@ class Member(models.Model):
             room = self.guild.room()
             if room < 1:
                 raise ValidationError(self.guild.full_words(more=1, room=room), code="guild_full")
+        if self.pk is None and self.guild_id and not self.guild.may_add([self.player_id]):
+            raise ValidationError(self.guild.too_many_added_words(), code="guild_full")
 
         if self.pk is None and self.guild_id and self.player_id:
             unwilling = OptOut.objects.filter(

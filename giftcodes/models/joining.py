@@ -24,7 +24,7 @@ class JoinLinkQuerySet(models.QuerySet["JoinLink"]):
 
 
 class JoinLink(models.Model):
-    """The link by which players join a guild. Officers see it again, so its token is encrypted."""
+    """A guild's join link. Officers can see it again, so its token is stored, but encrypted."""
 
     guild = models.OneToOneField(Guild, on_delete=models.CASCADE, related_name="join_link")
     token = EncryptedTextField()
@@ -54,7 +54,7 @@ class JoinLink(models.Model):
 
 
 class JoinRequest(models.Model):
-    """What a player entered who waits for an officer. The decision deletes the row."""
+    """What a player entered to join. The row waits for an officer, whose decision deletes it."""
 
     guild = models.ForeignKey(Guild, on_delete=models.CASCADE, related_name="join_requests")
     link = models.OneToOneField(PlayerLink, on_delete=models.CASCADE, related_name="request")
@@ -76,7 +76,7 @@ class JoinRequest(models.Model):
 
 
 class PublicPage(models.Model):
-    """The page of a guild's codes that anyone may open. It exists while it is switched on."""
+    """The page of a guild's codes that anyone may open. The row exists while it is switched on."""
 
     guild = models.OneToOneField(Guild, on_delete=models.CASCADE, related_name="public_page")
     #: The name of the page in its address. A guild's number would say how many guilds there are.

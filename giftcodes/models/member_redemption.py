@@ -47,8 +47,8 @@ WAITS_FOR_CORRECTION = (
 )
 
 #: The reason that is stored if another guild's row proves that the player has the code. It does not
-#: say so, because an officer must not learn that a player is in a guild which the officer may not
-#: see (`MemberRedemption.full_reason`).
+#: mention that guild, because an officer must not learn that a player is in a guild which the
+#: officer may not see (`MemberRedemption.full_reason`).
 COVERED = "The player has the code already."
 #: The beginning of the reason that earlier versions stored instead. It mentions the other guild.
 _EARLIER_COVERED = "Covered: "
@@ -97,7 +97,7 @@ class MemberRedemptionQuerySet(models.QuerySet["MemberRedemption"]):
         return self.exclude(state__in=values(SETTLED))
 
     def remaining(self) -> MemberRedemptionQuerySet:
-        """Rows that count: without members who left, or opted out, before they had the code."""
+        """The rows that count: all but those of members who left or opted out without the code."""
         return self.exclude(state=State.CANCELLED, cancel_kind=CancelKind.LEFT)
 
     def in_flight(self) -> MemberRedemptionQuerySet:
@@ -132,7 +132,7 @@ class MemberRedemptionQuerySet(models.QuerySet["MemberRedemption"]):
         return self.filter(again, member__active=True, member__opted_out=False)
 
     def _asked_first(self) -> MemberRedemptionQuerySet:
-        """The member's other rows whose turn comes before a `not_eligible` row (`OuterRef`).
+        """The member's other rows whose turn is before that of a `not_eligible` row (`OuterRef`).
 
         All these rows have the same answer, and if the account meets the condition now, all of them
         can be redeemed. So one request a day is enough: the one for the row that was asked longest

@@ -10,7 +10,7 @@ _ONLY_ROW = 1
 
 
 class NewCodes(models.TextChoices):
-    """What happens to a code that an officer enters and that nobody has entered before."""
+    """What happens to a code that an officer enters and that no one has entered before."""
 
     ADD = "add", _("Officers add new codes. A new code is redeemed at once.")
     PROPOSE = "propose", _("Officers propose new codes. An administrator approves each of them.")
@@ -34,7 +34,7 @@ class OfficerRules(models.Model):
 
 
 def new_codes() -> NewCodes:
-    """What happens to new codes of officers. `OFFICER_CODES` goes before the stored choice."""
+    """What happens to new codes of officers. The setting `OFFICER_CODES` has precedence."""
     if settings.OFFICER_CODES:
         return NewCodes(settings.OFFICER_CODES)
     stored = OfficerRules.objects.filter(pk=_ONLY_ROW).values_list("new_codes", flat=True).first()

@@ -20,7 +20,7 @@ from giftcodes.secret_key import secret_key
 def player_hash(provider: str, player_id: str) -> str:
     """A keyed hash of a player ID, so that the list of opt-outs does not reveal the players.
 
-    Zeros in front of the ID do not count. An earlier version accepted them.
+    Leading zeros are ignored, because an earlier version accepted IDs with them.
     """
     return _hash(secret_key(), provider, player_id)
 

@@ -66,7 +66,7 @@ class PlayerLink(models.Model):
         settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="+"
     )
     ends_at = models.DateTimeField(_("ends"))
-    #: When this link opted the player out. The same link can take only this opt-out back.
+    #: When this link opted the player out. The link can take back only this opt-out.
     opted_out_at = models.DateTimeField(null=True)
 
     objects = PlayerLinkQuerySet.as_manager()

@@ -11,6 +11,7 @@ from django.utils.translation import gettext_lazy as _
 
 from giftcodes.domain.served import Phase, Result, Served
 from giftcodes.domain.transitions import OPEN, State, literals
+from giftcodes.models.channel import TELLS_RUNS
 from giftcodes.models.code import GiftCode
 from giftcodes.models.event import EventKind, RedemptionEvent, Trigger
 from giftcodes.models.guild import Guild
@@ -181,7 +182,7 @@ class Redemption(models.Model):
 def begin_runs(
     redemption_ids: list[int], *, trigger: Trigger, user_id: int | None
 ) -> dict[int, int]:
-    """Begin a run of each of these redemptions, journal it, and queue its announcement.
+    """Begin a run of each of these redemptions, journal it, and queue its announcements.
 
     The redemptions must be locked and not running. This is one statement, because other callers
     wait for the lock.
@@ -196,6 +197,7 @@ def begin_runs(
             trigger=trigger.value,
             user=user_id,
             always_announced=trigger.always_announced,
+            telling_runs=[told.value for told in TELLS_RUNS],
             few=FEW_MEMBERS,
         )
     )

@@ -1,4 +1,4 @@
-"""Limits on how often pages without a login are used. The counts are in the database."""
+"""Limits on how often something is used, such as a page without a login. The database counts."""
 
 from __future__ import annotations
 

@@ -1,12 +1,14 @@
-"""Messages to channels: to the guilds about runs, and to the operator about alarms.
+"""Messages to channels: to the guilds about runs and alarms, and to the operator about alarms.
 
-run_message.py    the words of a message about a run
-causes.py         finds the causes of alarms, and has the words of each alarm
-outbox.py         claims, recovers and gives up messages: announcements and notices alike
-announcements.py  claims a guild's message, posts or edits it, and records the result
-alarms.py         raises and clears alarms, and notifies the operator's channel of each change
+run_message.py       the words of a message about a run
+channel_messages.py  the message of each announcement: about a run or an alarm, or a test
+causes.py            finds the causes of alarms, and has the words of each alarm
+outbox.py            claims, recovers and gives up messages: announcements and notices alike
+announcements.py     claims a message to a guild's channel, and posts or edits it
+recording.py         records what became of the message
+alarms.py            raises and clears alarms, and notifies the operator's channel of each change
 
-Messages are queued at the start of a run (models.redemption), at its end (models.announcement), and
-when an alarm changes (models.alarm). The tasks call announcements.py and alarms.py, and
-giftcodes.clients.channels makes the requests.
+Messages are queued at the start of a run (models.redemption), at its end and by a person who sends
+a test (models.announcement), and when an alarm changes (models.alarm). The tasks call
+announcements.py and alarms.py, and giftcodes.clients.channels makes the requests.
 """

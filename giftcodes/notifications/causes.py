@@ -47,7 +47,7 @@ PATIENCE = {
     Alarm.Kind.DIRECTORY_KEY: dt.timedelta(0),
     Alarm.Kind.DIRECTORY_FAILING: dt.timedelta(days=1),
     Alarm.Kind.UNSERVED: dt.timedelta(minutes=30),
-    # The members' own marks say since when, so that a restart does not restart the three days.
+    # `Member.refused_since` counts the three days, so that a restart does not begin them again.
     Alarm.Kind.UNCORRECTED: dt.timedelta(0),
 }
 #: How long a member must need a correction until the guild's alarm is raised.
@@ -183,7 +183,7 @@ def _unserved_guilds() -> Iterator[Finding]:
                 str(guild_id),
                 f"No member of guild {redemptions[0].guild.name} got {_names(without)}, although "
                 "members of other guilds did. The game does not know these players: check their "
-                "player IDs, and the state or kingdom. This is over when one member gets a code.",
+                "player IDs, and the state or kingdom. The alarm ends when one member gets a code.",
             )
 
 
@@ -220,32 +220,33 @@ def _uncorrected_members() -> Iterator[Finding]:
             str(guild_id),
             f"The game has not known {members} of guild {name} for {UNCORRECTED_FOR.days} days or "
             "longer. Correct the player ID, or the state or kingdom, and every code is tried at "
-            "once. Make inactive who has left.",
+            "once. If a member has left, make the member inactive.",
         )
 
 
 def _silent_channels() -> Iterator[Finding]:
-    refused = Announcement.objects.filter(
-        redemption__guild=OuterRef("guild"), state__in=UNFINISHED
-    ).exclude(error="")
+    refused = (
+        Announcement.objects.filter(channel=OuterRef("pk"), state__in=UNFINISHED)
+        .exclude(kind=Announcement.Kind.TEST)
+        .exclude(error="")
+    )
     # In this order, PostgreSQL looks for messages of refusing channels only.
     is_silent = Q(refused_since__isnull=False) & Q(Exists(refused))
     is_unreadable = ~Q(key__in=encryption.prefixes())
     kind = Alarm.Kind.CHANNEL_SILENT
-    for channel in (
-        Channel.objects.with_key().filter(is_unreadable | is_silent).select_related("guild")
-    ):
-        name = channel.guild.name
+    channels = Channel.objects.on().with_key().filter(is_unreadable | is_silent)
+    for channel in channels.select_related("guild"):
+        name = f"The {channel.full_name}"
         if not channel.is_readable:
-            words = f"The channel of guild {name} takes no messages: {UNREADABLE}"
+            words = f"{name} takes no messages: {UNREADABLE}"
         elif channel.refused_since:
             words = (
-                f"The channel of guild {name} has taken no message for {_patience(kind)}: "
-                f"{channel.error} It is tried again."
+                f"{name} has taken no message for {_patience(kind)}: {channel.error} It is tried "
+                "again."
             )
         else:
             continue
-        yield Finding(kind, str(channel.guild_id), f"{words} Redeeming goes on.")
+        yield Finding(kind, str(channel.pk), f"{words} Redeeming goes on.")
 
 
 def _directories_without_key() -> Iterator[Finding]:

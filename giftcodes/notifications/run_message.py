@@ -17,11 +17,12 @@ from giftcodes.domain.transitions import State, values
 from giftcodes.estimates import formatting
 from giftcodes.estimates.queue_snapshot import read_outlooks
 from giftcodes.models import Announcement, Redemption, RunState
+from giftcodes.models.game_words import spoken
 
 BAR_LENGTH = 20
 #: A message names at most this many of the members that need a person.
 NAMED = 10
-#: The reasons that are known are shorter than this, so that none of them is cut.
+#: All known reasons are shorter than `REASON_LENGTH`, so that none of them is cut.
 NAME_LENGTH, REASON_LENGTH, REWARD_LENGTH = 60, 240, 200
 
 
@@ -35,7 +36,8 @@ class RunReport:
         is_over: whether the run has ended.
         is_stopped: whether a person stopped the run.
         in_trouble: the name and the reason of each of the first members that need a person.
-        estimate: the time that is left, in words that seldom change. Empty if unknown.
+        estimate: the time that is left, such as `about 20 s left`, in words that seldom change.
+            Empty if unknown.
         url: the page of the run. Empty if there is none.
         ending: how the code ended.
         rewards: what the code gives, if it is known.
@@ -73,8 +75,13 @@ class RunReport:
 
 
 def report_of(row: Announcement) -> RunReport:
-    """The figures of an announcement's run, read now."""
-    redemption: Redemption = row.redemption
+    """The figures of an announcement's run, read now.
+
+    Args:
+        row: an announcement of the kind `started` or `complete`.
+    """
+    redemption = row.redemption
+    assert redemption is not None  # The kind says so (a constraint of the table).
     code = redemption.gift_code
     is_over = row.kind == Announcement.Kind.COMPLETE
     is_last_run = redemption.run_number == row.run_number
@@ -102,13 +109,17 @@ def _in_trouble(redemption: Redemption) -> tuple[tuple[str, str], ...]:
     rows = redemption.member_redemptions.filter(state__in=values(NEEDING_YOU)).select_related(
         "member"
     )
-    return tuple((str(row.member), row.reason) for row in rows.order_by("state", "pk")[:NAMED])
+    provider = redemption.gift_code.provider
+    return tuple(
+        (str(row.member), spoken(row.reason, provider))
+        for row in rows.order_by("state", "pk")[:NAMED]
+    )
 
 
 def _estimate(redemption: Redemption) -> str:
     """When the run will be done, in words that seldom change, since each change is an edit."""
     outlook = read_outlooks().by_redemption.get(redemption.pk)
-    return "" if outlook is None or outlook.seconds is None else formatting.left(outlook)
+    return "" if outlook is None or outlook.seconds is None else formatting.still(outlook)
 
 
 def compose(report: RunReport) -> Message:
@@ -141,14 +152,18 @@ _SEVERITIES = {
 
 
 def _numbers(report: RunReport) -> list[str]:
-    """A bar of who has the code, and the numbers of the others."""
+    """A bar of who has the code, the numbers of the others, and the time that is left."""
     served = report.served
     if not served.total:
         return [gettext("The guild has no members to redeem for.")]
     filled = served.has * BAR_LENGTH // served.total
     bar = "▰" * filled + "▱" * (BAR_LENGTH - filled)
     lines = [f"{bar} {served.percent} % ({served.words})"]
-    return [*lines, f"{served.rest}."] if served.rest else lines
+    if served.rest:
+        lines.append(f"{served.rest}.")
+    if report.estimate and not report.is_over:
+        lines.append(f"{report.estimate[:1].upper()}{report.estimate[1:].removesuffix('.')}.")
+    return lines
 
 
 def _ending(report: RunReport) -> list[str]:
@@ -173,7 +188,6 @@ def _facts(report: RunReport) -> tuple[tuple[str, str], ...]:
         (gettext("Cancelled"), report.count(State.CANCELLED)),
     ]
     texts = [
-        (gettext("Left"), "" if report.is_over else report.estimate),
         (gettext("Reward"), shortened(visible(" ".join(report.rewards.split())), REWARD_LENGTH)),
         (gettext("Expires"), report.expires),
     ]

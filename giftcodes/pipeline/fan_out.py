@@ -10,19 +10,34 @@ from giftcodes.models.participants import admit_members
 from giftcodes.models.start_rules import closed_with_code
 from giftcodes.sql import fetch
 
-#: The number of guilds in one transaction. Requests for the first guilds are sent while the rows of
-#: the others are still being inserted.
+#: The number of guilds in one transaction, and of their members. A large guild fills a transaction
+#: of its own. Requests for the first guilds are sent while the rows of the others are still being
+#: inserted.
 BATCH = 100
+MEMBERS_IN_BATCH = 10_000
 
 _INSERT = """
+WITH missing AS (
+    SELECT g.id AS guild_id, c.id AS gift_code_id, g.priority
+    FROM giftcodes_giftcode c
+    JOIN giftcodes_guild g ON g.provider = c.provider AND g.active AND g.automatic
+    WHERE c.id = %(code)s AND c.state = 'active' AND NOT EXISTS (
+        SELECT FROM giftcodes_redemption r WHERE r.guild_id = g.id AND r.gift_code_id = c.id)
+    ORDER BY g.priority DESC, g.id
+    LIMIT %(batch)s
+), counted AS (
+    SELECT missing.*, sum(size.members) OVER (ORDER BY priority DESC, guild_id) AS until_here,
+           row_number() OVER (ORDER BY priority DESC, guild_id) AS nth
+    FROM missing
+    CROSS JOIN LATERAL (
+        SELECT count(*) AS members FROM giftcodes_member m WHERE m.guild_id = missing.guild_id
+    ) size
+)
 INSERT INTO giftcodes_redemption (guild_id, gift_code_id)
-SELECT g.id, c.id
-FROM giftcodes_giftcode c
-JOIN giftcodes_guild g ON g.provider = c.provider AND g.active AND g.automatic
-WHERE c.id = %(code)s AND c.state = 'active' AND NOT EXISTS (
-    SELECT FROM giftcodes_redemption r WHERE r.guild_id = g.id AND r.gift_code_id = c.id)
-ORDER BY g.priority DESC, g.id
-LIMIT %(batch)s
+SELECT guild_id, gift_code_id
+FROM counted
+WHERE nth = 1 OR until_here <= %(members)s
+ORDER BY nth
 ON CONFLICT (guild_id, gift_code_id) DO NOTHING
 RETURNING id
 """
@@ -60,7 +75,7 @@ def make_batch(gift_code_id: int) -> int:
     Returns:
         The number of inserted redemptions. It is 0 if none was missing.
     """
-    ids = [pk for (pk,) in fetch(_INSERT, code=gift_code_id, batch=BATCH)]
+    ids = [pk for (pk,) in fetch(_INSERT, code=gift_code_id, batch=BATCH, members=MEMBERS_IN_BATCH)]
     if ids:
         admit_members(ids)
     return len(ids)

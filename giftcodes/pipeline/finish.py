@@ -34,8 +34,8 @@ def finish(redemption_id: int) -> bool:
             redemption.end_run(RunState.STOPPED, now=database_now(), detail="Stopped by a person.")
         else:
             redemption.end_run(RunState.COMPLETE, now=database_now())
-        queue_complete(redemption)
         tally = redemption.tally()
+        queue_complete(redemption, tally)
     _log_end(redemption, tally)
     return True
 

@@ -70,8 +70,8 @@ class _Look(NamedTuple):
 
     Args:
         is_locked: whether this call has locked the row. If so, the other fields are None.
-        guild, code, issue, held_until: those of a redemption that is running. The call has been
-            refused and journalled.
+        guild, code, issue, held_until: the values of the redemption, if it is running. In that
+            case the call has been refused and journalled.
     """
 
     is_locked: bool
@@ -121,7 +121,7 @@ def start(
 def refuse_running(
     pairs: Collection[tuple[int, int]], *, trigger: Trigger, user_id: int | None
 ) -> dict[tuple[int, int], str]:
-    """Refuse and journal the runs in progress among many, in one statement.
+    """Refuse and journal those of the requested runs that are in progress, in one statement.
 
     Args:
         pairs: the guild id and the code id of each run.
@@ -130,7 +130,7 @@ def refuse_running(
 
     Returns:
         The sentence for a person, by the guild id and the code id of each refused run. Runs that
-        another transaction is changing just now are not among them: `start` decides about these.
+        another transaction is changing just now are left out: `start` decides about them.
 
     Raises:
         RuntimeError: called inside a transaction, which would hold the shared locks until its end.
@@ -174,8 +174,8 @@ def _try_to_start(call: _Call) -> StartResult | None:
         raise
     if held_until is not None and call.trigger.is_person:
         # A person who starts a run is taken to have looked at the code's unclear answers, so the
-        # code is no longer held back, at most once in its waiting time. It is released after the
-        # commit, because a transaction that holds a redemption's lock must not lock a code.
+        # code is released, but only once in each waiting time. This happens after the commit,
+        # because a transaction that holds a redemption's lock must not lock a code.
         GiftCode.objects.filter(redemptions=call.redemption_id).release()
     if not look.is_locked:
         return _refused(call, look.guild, str(GiftCode(code=look.code, issue=look.issue)))

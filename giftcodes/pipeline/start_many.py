@@ -1,23 +1,26 @@
-"""Start the runs of a code in many guilds, a hundred in each transaction."""
+"""Start the runs of a code in many guilds, at most a hundred in each transaction."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import accumulate
 
 from django.db import transaction
 from django.db.models import Count, Q
 
 from giftcodes.domain import log_lines
 from giftcodes.domain.transitions import OPEN, values
-from giftcodes.models import GiftCode, Redemption, RunState, Trigger
+from giftcodes.models import GiftCode, Member, Redemption, RunState, Trigger
 from giftcodes.models.participants import bring_in_members
 from giftcodes.models.redemption import begin_runs
 from giftcodes.models.start_rules import closed_with_code, startable
 
-#: The number of redemptions in one transaction. Another caller that wants to start one of them
-#: waits for the commit, but not for long (start.LOCK_TIMEOUT_MS).
+#: The number of redemptions in one transaction, and of the members of their guilds. A large guild
+#: fills a transaction of its own. Another caller that wants to start one of the redemptions waits
+#: for the commit, but not for long (start.LOCK_TIMEOUT_MS).
 BATCH = 100
+MEMBERS_IN_BATCH = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +105,15 @@ def _lock_batch(code: GiftCode, *, after: int) -> list[Redemption]:
     """
     waiting = Q(state=RunState.PENDING) | Q(closed_with_code(), state=RunState.COMPLETE)
     rows = Redemption.objects.filter(startable(), waiting, gift_code=code, pk__gt=after)
-    return list(rows.for_update(skip_locked=True).select_related("guild")[:BATCH])
+    locked = list(rows.for_update(skip_locked=True).select_related("guild")[:BATCH])
+    members = Member.objects.filter(guild__in=[redemption.guild_id for redemption in locked])
+    sizes = dict(members.order_by().values_list("guild").annotate(number=Count("pk")))
+    until_here = accumulate(sizes.get(redemption.guild_id, 0) for redemption in locked)
+    return [
+        redemption
+        for nth, (redemption, number) in enumerate(zip(locked, until_here, strict=True))
+        if nth == 0 or number <= MEMBERS_IN_BATCH
+    ]
 
 
 def _count_open(ids: list[int]) -> dict[int, int]:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from giftcodes.models import Guild
+from giftcodes.models.game_words import place_noun, title_of
 from giftcodes.models.games import games
-from giftcodes.players.words import realm_word_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +27,8 @@ class GameWords:
 def game_of(guild: Guild) -> GameWords:
     """The game of a guild. The settings may no longer have it."""
     config = games().get(guild.provider)
-    if config is None:
-        return GameWords(guild.provider, str(realm_word_of("")), has_directory=False)
-    word = str(realm_word_of(config.realm_word))
-    return GameWords(config.title, word, config.has_directory)
+    return GameWords(
+        title_of(guild.provider),
+        place_noun(guild.provider),
+        has_directory=config is not None and config.has_directory,
+    )

@@ -23,7 +23,8 @@ from giftcodes.models import Throttle
 View = Callable[..., HttpResponse]
 
 _HOUR = 3_600
-#: How often one address may send the form of a join link in an hour. A family or an office has one.
+#: How often one address, which a family or an office may share, may send the form of a join link in
+#: an hour.
 JOINS_OF_ADDRESS = 30
 #: How often the form of one join link may be sent in an hour.
 JOINS_OF_LINK = 300
@@ -62,8 +63,8 @@ def page(view: View) -> View:
         response = inner(request, *args, **kwargs)
         assert isinstance(response, HttpResponse)
         response.headers["Referrer-Policy"] = "no-referrer"
-        # Answers must not differ by what was found. Whether a version of a member was written shows
-        # in `Vary` otherwise, because the version looks for a user in the session.
+        # Answers must not reveal what was found. Writing a version of a member reads the session,
+        # which adds `Cookie` to `Vary`. So it is added to every answer.
         patch_vary_headers(response, ["Cookie"])
         # `Cache-Control` says the same without the time.
         del response.headers["Expires"]
@@ -74,7 +75,7 @@ def page(view: View) -> View:
 
 
 def seconds_until_join(request: HttpRequest, link_id: int) -> int:
-    """Count a form of a join link. 0 if it is accepted, else the seconds until the next one is."""
+    """Count a form of a join link. Returns 0 if it is accepted, else how many seconds to wait."""
     address = get_client_ip_address(request) or "unknown"
     of_address = Throttle.objects.take("join", address, most=JOINS_OF_ADDRESS, seconds=_HOUR)
     return of_address or Throttle.objects.take(
@@ -83,7 +84,7 @@ def seconds_until_join(request: HttpRequest, link_id: int) -> int:
 
 
 def seconds_until_wish(link_id: int) -> int:
-    """Count a button of a personal link: see `seconds_until_join`."""
+    """Count the press of a button on a personal page: see `seconds_until_join`."""
     return Throttle.objects.take("wish", str(link_id), most=WISHES_OF_LINK, seconds=_HOUR)
 
 

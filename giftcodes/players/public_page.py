@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 #: How many codes the page shows.
 MOST_CODES = 60
-#: The share is shown only if it is of at least this many members, so that it says nothing of one.
+#: With fewer members no percentage is shown, because it could reveal who has the code.
 LEAST_MEMBERS = 5
 
 

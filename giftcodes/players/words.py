@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from giftcodes.domain.outcomes import Outcome
+from giftcodes.domain.player_reasons import sentence, why_ended, why_not_yet
 from giftcodes.domain.transitions import OPEN, SETTLED, State
 from giftcodes.models import CancelKind
 from giftcodes.queries.my_codes import MyCode
@@ -79,26 +79,11 @@ _STATES: dict[State, _Text] = {
         _("Look into your mail in the game. If the code is not there, tell an officer."),
     ),
 }
-_NOT_YET: dict[str, Words] = {
-    Outcome.LEVEL_TOO_LOW: _("Your level is too low for this code."),
-    Outcome.SPEND_TOO_LOW: _("The code is for players who have spent more in the game."),
-    Outcome.VIP_TOO_LOW: _("Your VIP level is too low for this code."),
-    Outcome.LEVEL_OR_SPEND_TOO_LOW: _(
-        "Your level is too low for this code, or it is for players who have spent more in the game."
-    ),
-    Outcome.ACCOUNT_TOO_YOUNG: _("Your account is too young for this code."),
-    Outcome.CLAIM_LIMIT: _("The game says that this code was claimed too often."),
-}
 _CANCELLED: dict[str, _Text] = {
     CancelKind.STOPPED: _Text(
         Group.GONE, _("Stopped by an officer"), "", _("Ask an officer to continue it.")
     ),
     CancelKind.LEFT: _Text(Group.GONE, _("You were not in the guild at that time")),
-}
-_CLOSED: dict[str, Words] = {
-    Outcome.CODE_NOT_FOUND: _("The game does not know this code."),
-    Outcome.CODE_EXPIRED: _("The code has expired."),
-    Outcome.CLAIM_LIMIT: _("The code was claimed so often that the game gives out no more."),
 }
 
 
@@ -138,17 +123,17 @@ def line_of(mine: MyCode, realm_word: str) -> Line:
 
 def _text(mine: MyCode) -> _Text:
     if mine.state is State.NOT_ELIGIBLE:
-        reason = _NOT_YET.get(mine.outcome, "")
+        reason = sentence(why_not_yet(mine.outcome))
         if not mine.code.is_open:
             return _Text(Group.GONE, _("Not for your account"), reason)
         return _Text(Group.NOT_YET, reason or _("Not for your account yet"))
     if mine.state is State.CANCELLED:
-        closed = _CLOSED.get(mine.code.closed_outcome or mine.outcome, "")
+        closed = sentence(why_ended(mine.code.closed_outcome or mine.outcome))
         default = _Text(Group.GONE, _("The code ended before it was your turn"), closed)
         return _CANCELLED.get(mine.cancel_kind, default)
     if mine.state is None or mine.state in OPEN | SETTLED or mine.code.is_open:
         return _STATES.get(mine.state or State.PENDING, _WAITING)
-    return _Text(Group.GONE, _("Not received"), _CLOSED.get(mine.code.closed_outcome, ""))
+    return _Text(Group.GONE, _("Not received"), sentence(why_ended(mine.code.closed_outcome)))
 
 
 def _wrong_realm(mine: MyCode, realm_word: str) -> Line:
@@ -158,11 +143,3 @@ def _wrong_realm(mine: MyCode, realm_word: str) -> Line:
         return Line(mine, Group.GONE, _("Not received"), reason)
     advice = gettext("Correct your %(word)s. Then the code is tried again.") % values
     return Line(mine, Group.NEEDS_YOU, _("Your account was not found"), reason, advice, True)
-
-
-def realm_word_of(config_word: str) -> Words | str:
-    """What a game calls a realm, in the language of the page."""
-    return _REALMS.get(config_word, _REALMS["realm"])
-
-
-_REALMS: dict[str, Words] = {"state": _("state"), "kingdom": _("kingdom"), "realm": _("realm")}

@@ -18,7 +18,7 @@ class MyCode:
 
     Args:
         code: the newest issue of the code.
-        state: the state of the member's redemption. None if none has been made yet.
+        state: the state of the member redemption. None if there is no such row yet.
         outcome: the last answer of the game, or an empty string.
         cancel_kind: why the redemption is cancelled, or an empty string.
         asked_realm: the realm of the last request.
@@ -65,7 +65,7 @@ def codes_of(member: Member) -> list[MyCode]:
 
 
 def _without_row(member: Member, known: set[int]) -> list[GiftCode]:
-    """The active codes that the member will get without being asked."""
+    """The active codes without a row, which will be redeemed for the member automatically."""
     guild = member.guild
     if not (member.active and not member.opted_out and guild.active and guild.automatic):
         return []

@@ -31,7 +31,7 @@ from giftcodes.models import (
     database_now,
 )
 from giftcodes.models.games import games
-from giftcodes.models.rate_budget import UNLIMITED
+from giftcodes.models.rate_budget import UNLIMITED, USUAL_WINDOW_SECONDS
 from giftcodes.queries.heartbeat import is_beating, last_tick_at
 from giftcodes.queries.redemption_progress import tallies
 from giftcodes.queries.served import RedemptionServed, recent_results
@@ -118,12 +118,16 @@ def _pause(budget: RateBudget) -> dict[str, Any] | None:
 
 
 def _budget(budget: RateBudget, config: ProviderConfig, now: dt.datetime) -> dict[str, Any]:
-    """The window of a game. After its end, `used` is 0. Without a limit, `limit` is None."""
+    """The window of a game, `seconds` long.
+
+    After its end, `used` is 0. Without a limit, `limit` is None.
+    """
     limit = budget.limit(config.rate)
     is_over = budget.window_ends_at is not None and budget.window_ends_at <= now
     return {
         "used": 0 if is_over else budget.used,
         "limit": None if limit == UNLIMITED else limit,
+        "seconds": config.rate.seconds if config.rate else USUAL_WINDOW_SECONDS,
         "window_ends_at": None if is_over else _iso(budget.window_ends_at),
     }
 
@@ -238,19 +242,30 @@ def _alarms(rows: Rows) -> list[dict[str, Any]]:
 
 def _resting(rows: Rows, now: dt.datetime) -> list[dict[str, Any]]:
     """Channels that refused a message, so that nothing is sent to them for now."""
-    resting = rows.channels.filter(refused_since__isnull=False, not_before__gt=now).select_related(
-        "guild"
-    )
+    resting = rows.channels.filter(
+        is_on=True, refused_since__isnull=False, not_before__gt=now
+    ).select_related("guild")
     return [
         {
             "guild": channel.guild.name,
+            "channel": channel.name,
             "refuses_since": _iso(channel.refused_since),
             "rests_until": _iso(channel.not_before),
             "error": channel.error,
         }
-        for channel in resting.order_by("guild__name")
+        for channel in resting.order_by("guild__name", "name")
     ]
 
 
 def _iso(moment: dt.datetime | None) -> str | None:
     return None if moment is None else moment.astimezone(dt.UTC).isoformat(timespec="seconds")
+
+
+def game_now(provider: str, outlooks: Outlooks) -> dict[str, Any] | None:
+    """The state of one game, as in `overview`. None if it is no longer in the settings."""
+    config = games().get(provider)
+    if config is None:
+        return None
+    budget = RateBudget.objects.filter(pk=provider).first()
+    feed = Feed.objects.filter(pk=provider).first()
+    return _provider(config, budget, feed, outlooks.at) | _queue(config, outlooks)

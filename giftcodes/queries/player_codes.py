@@ -10,6 +10,7 @@ import datetime as dt
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from django.db.models import Count, Exists, F, OuterRef, Q, QuerySet
 from django.db.models.functions import Coalesce
@@ -32,7 +33,7 @@ MOST_CODES = 200
 #: How many states or kingdoms of guild-mates are offered.
 MOST_PLACES = 5
 
-#: Which row counts if the player is in several guilds: the first of these states.
+#: If the player is in several guilds, the row counts whose state comes first here.
 _RANK = {
     state: rank
     for rank, state in enumerate(
@@ -89,7 +90,7 @@ class Player:
     """A player with the codes, the newest first.
 
     Args:
-        members: the memberships, those that count first.
+        members: the memberships, in the order of `memberships_of`.
         codes: each code once.
         waiting_for: the number of codes that wait for a correction, by the membership's id.
         has_more: whether there are older codes, which are left out.
@@ -118,7 +119,7 @@ def is_redeemed_for(member: Member) -> bool:
 
 
 def memberships_of(member: Member, members: QuerySet[Member]) -> list[Member]:
-    """The player's memberships, those that count first.
+    """The player's memberships. Those in which codes are redeemed come first.
 
     Args:
         member: one of them, with the guild.
@@ -143,7 +144,7 @@ def player_of(members: Sequence[Member], rows: QuerySet[MemberRedemption]) -> Pl
         .select_related("gift_code", "redemption__guild", "covered_by__redemption__guild")
         .order_by("-gift_code__first_seen_at", "-gift_code_id", "pk")
     )
-    # One more than is shown, in each guild, tells whether there are more.
+    # One code more than is shown is read for each guild, to know whether there are more.
     found = list(asked[: (MOST_CODES + 1) * max(1, len(of_member))])
     by_code: dict[int, list[MemberRedemption]] = defaultdict(list)
     for row in found:
@@ -191,7 +192,7 @@ def _rank(row: MemberRedemption) -> tuple[int, int, int, int]:
 
 
 def _share(row: MemberRedemption) -> Share:
-    """The share of a row. Nothing can be done about a code that has ended, or after leaving."""
+    """The share of a row. If the code has ended or the member has left, nothing can be done."""
     is_over = not row.gift_code.is_open or not is_redeemed_for(row.member)
     if not is_over and is_corrected(row):
         return Share.WAITING
@@ -199,7 +200,7 @@ def _share(row: MemberRedemption) -> Share:
 
 
 def is_corrected(row: MemberRedemption) -> bool:
-    """Whether the member was corrected since the row waits for it: catch-up reopens the row."""
+    """Whether a row waited for a correction that was made since: catch-up reopens such a row."""
     was_asked = row.state == State.NEEDS_CORRECTION and row.asked_realm is not None
     return was_asked and row.asked_realm != place_of(row.member)
 
@@ -213,7 +214,7 @@ def _waits_for_correction(row: MemberRedemption) -> bool:
 
 
 def _not_asked(members: Iterable[Member], known: set[int]) -> list[GiftCode]:
-    """The active codes that the player will get without being asked."""
+    """The active codes without a row, which will be redeemed for the player automatically."""
     automatic = [one for one in members if is_redeemed_for(one) and one.guild.automatic]
     if not automatic:
         return []
@@ -234,8 +235,8 @@ def place_of(member: Member) -> int:
 def places_of_mates(member: Member) -> list[tuple[int, int]]:
     """The states or kingdoms of the other members of the guild, the most frequent first.
 
-    The number in which the game does not know the member is left out, and so are members whom the
-    game does not know in theirs.
+    A state or kingdom in which the game does not know the member is left out. Other members whom
+    the game does not know in their state or kingdom are not counted.
 
     Args:
         member: the member, with the guild.
@@ -243,13 +244,31 @@ def places_of_mates(member: Member) -> list[tuple[int, int]]:
     Returns:
         The number and how many members are there, for at most `MOST_PLACES` numbers.
     """
-    mates = (
-        Member.objects.eligible()
-        .filter(guild=member.guild_id)
-        .exclude(pk=member.pk)
-        .annotate(place=Coalesce("realm", "guild__realm"))
-        .exclude(refused_at__isnull=False, refused_realm=F("place"))
-        .exclude(place__in=[place_of(member), member.refused_realm or 0])
-    )
-    counted = mates.order_by().values_list("place").annotate(number=Count("pk"))
-    return list(counted.order_by("-number", "place")[:MOST_PLACES])
+    mates = _known_in(member.guild_id).exclude(pk=member.pk)
+    counted = mates.exclude(place__in=[place_of(member), member.refused_realm or 0])
+    return list(_counted(counted)[:MOST_PLACES])
+
+
+def _known_in(guild_id: int) -> QuerySet[Any]:
+    """The members of a guild whom the game knows, or has not been asked about, with `place`.
+
+    `place` is the number of their state or kingdom.
+    """
+    members = Member.objects.eligible().filter(guild=guild_id)
+    placed = members.annotate(place=Coalesce("realm", "guild__realm"))
+    return placed.exclude(refused_at__isnull=False, refused_realm=F("place"))
+
+
+def own_places(guild_id: int) -> list[tuple[int, int]]:
+    """The numbers that members of a guild have of their own, and how many the game knows there.
+
+    They help to find the right number of the guild. Each is a state or kingdom. The list has at
+    most `MOST_PLACES` of them, the most frequent first.
+    """
+    return list(_counted(_known_in(guild_id).filter(realm__isnull=False))[:MOST_PLACES])
+
+
+def _counted(members: QuerySet[Any]) -> QuerySet[Any]:
+    """How many of these members (`_known_in`) are in each place, the most frequent place first."""
+    counted: QuerySet[Any] = members.order_by().values_list("place").annotate(number=Count("pk"))
+    return counted.order_by("-number", "place")

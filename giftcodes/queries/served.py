@@ -25,9 +25,10 @@ class CodeServed:
     Args:
         code: the code.
         served: the numbers of members, in all guilds together.
-        result: what has come of the code in these guilds: running if a run of one is under way.
+        result: what has come of the code in these guilds: running if any run is under way.
         guilds: the number of guilds that have a redemption of the code.
         running: the number of them in which a run is under way.
+        unclear: the number of members for whom the game has given no clear answer (`failed`).
     """
 
     code: GiftCode
@@ -35,6 +36,7 @@ class CodeServed:
     result: Result
     guilds: int = 0
     running: int = 0
+    unclear: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +59,7 @@ def with_results(redemptions: Iterable[Redemption]) -> list[RedemptionServed]:
     """Redemptions with their numbers and results, in one statement for the numbers.
 
     Args:
-        redemptions: rows with `select_related("gift_code")`, as the code decides the result.
+        redemptions: rows with `select_related("gift_code")`: the result depends on the code.
     """
     rows = list(redemptions)
     numbers = served_in(rows)
@@ -93,21 +95,23 @@ def served_by_code(
         number=Count("pk")
     ):
         phases[code_id][Phase(state)] = number
-    return {code.pk: _of_code(code, Served.of(tally[code.pk]), phases[code.pk]) for code in codes}
+    return {code.pk: _of_code(code, tally[code.pk], phases[code.pk]) for code in codes}
 
 
-def _of_code(code: GiftCode, served: Served, phases: dict[Phase, int]) -> CodeServed:
+def _of_code(code: GiftCode, tally: dict[State, int], phases: dict[Phase, int]) -> CodeServed:
+    served = Served.of(tally)
     return CodeServed(
         code=code,
         served=served,
         result=Result.of(served, phase=_phase_of_all(phases), ending=code.ending),
         guilds=sum(phases.values()),
         running=phases.get(Phase.RUNNING, 0),
+        unclear=tally.get(State.FAILED, 0),
     )
 
 
 def _phase_of_all(phases: dict[Phase, int]) -> Phase:
-    """The phase of a code: one run is enough to be running; only if all are stopped, it is."""
+    """The phase of a code: running if any redemption is, and stopped only if all of them are."""
     for phase in (Phase.RUNNING, Phase.PENDING, Phase.COMPLETE):
         if phases.get(phase):
             return phase

@@ -36,11 +36,11 @@ _LINE_NUMBER = re.compile(r"([0-9]{1,4})(?![0-9])")
 _WHOLE_ID = re.compile(
     r"[0-9]{6}|[1-9][0-9]{0,2}(?:([ \u00a0\u2009\u202f.,'’-])[0-9]{3})(?:\1[0-9]{3})+"
 )
-#: The end of a time stamp at the start of a line, and of the name of who wrote the line.
+#: A masked time stamp at the start of a line, and the sender with a colon that may follow it.
 _STAMP = re.compile(rf"[{_SPACES}\[\](){{}},.|•~–—-]*\0[{_SPACES}\0\[\](){{}},.|•~–—-]*")
 _SENDER = re.compile(rf"~?[{_SPACES}]*([^:\0]{{1,40}}?)[{_SPACES}]*:(?=[{_SPACES}\0])")
 _MASKED_SENDER = re.compile(rf"[{_SPACES}\0]*:(?=[{_SPACES}])")
-#: What stands between a sender and a time on a line of their own, if it is not several spaces.
+#: On a line with only a sender and a time, one of these divides them, or several spaces do.
 _BEFORE_STAMP = tuple("—–,[(|•-")
 #: A line of a form, such as “Name: Amber”.
 _NAMED = re.compile(
@@ -166,7 +166,7 @@ def _prepared(text: str) -> _Line:
 
 
 def _take_sender(line: _Line) -> str:
-    """Take the time stamp and the name of who wrote it off a line of a chat."""
+    """Skip the time stamp and the sender at the start of a line. Returns the sender's name."""
     lead = _LEAD.match(line.plain)
     line.start = lead.end() if lead else 0
     if MASK not in line.plain:
@@ -265,7 +265,7 @@ def _name_one(player: Reading, piece_before: str, piece_after: str) -> None:
 
 
 def _name_several(players: list[Reading], pieces: list[str]) -> None:
-    """Give each player the name before it, or after it, if all names stand on the same side."""
+    """Name each player by the text before the ID, or after it. Ask if the side is not clear."""
     cleaned = [names.name_before(piece) for piece in pieces[:-1]]
     cleaned.append(names.clean_piece(pieces[-1]))
     cleaned = ["" if names.is_filler(one) or names.is_rank(one) else one for one in cleaned]

@@ -1,13 +1,13 @@
 """Complete what was read line by line with what the lines around it say.
 
-A chat has the sender on the line above the message, a form has a line for each value, and a list
-without names of columns may have the realm as a second number.
+A chat has the sender on the line above the message, a form has a line for each value, a list may
+have the realm as a heading, and a list without names of columns as a second number.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from django.utils.translation import gettext
 
@@ -16,7 +16,7 @@ from giftcodes.roster.masks import names_a_realm, realm_in
 from giftcodes.roster.names import is_filler, may_be_a_sentence
 from giftcodes.roster.values import ListedMember
 
-#: So many pairs of lines, a name and its player ID, are a list of such pairs.
+#: At least this many pairs of lines, a name and then its player ID, make a list of pairs.
 _LEAST_PAIRS = 2
 
 
@@ -26,9 +26,9 @@ class Entry:
 
     Args:
         member: the member, if the record was read as cells.
-        reading: what was read otherwise.
+        reading: what was read, if the record was read as text.
         reason: why the cells could not be used. Empty if the line has no cells.
-        field: the value that is the reason.
+        field: the name of the value that cannot be used.
         cells: the values of a record that cannot be used, as text. Empty if there are none.
     """
 
@@ -54,7 +54,7 @@ def _only_player(reading: LineReading) -> Reading | None:
 
 
 def _pair(readings: Sequence[tuple[Entry, LineReading]]) -> bool:
-    """Name the players of a list in which each name has the line above its player ID."""
+    """Name the players of a list in which each name is above its ID. Returns whether it is one."""
     above, below = readings[0::2], readings[1::2]
     if len(below) < _LEAST_PAIRS or len(above) != len(below):
         return False
@@ -79,7 +79,7 @@ def _may_be_a_name(text: str) -> bool:
 
 
 def _named(entry: Entry, reading: LineReading) -> bool:
-    """Whether a line has a name, or no single player."""
+    """Whether a line can take no name: it has a name, or has not exactly one player."""
     if entry.member:
         return bool(entry.member.nickname)
     player = _only_player(reading)
@@ -105,6 +105,7 @@ def _follow(readings: Sequence[tuple[Entry, LineReading]]) -> None:
     """Use the sender, the name and the realm of the lines above and below a player ID."""
     sender: tuple[str, LineReading] | None = None
     realm: tuple[str, LineReading] | None = None
+    heading = ""
     last: Entry | None = None
     for entry, reading in readings:
         if not entry.member and not reading.players:
@@ -113,6 +114,9 @@ def _follow(readings: Sequence[tuple[Entry, LineReading]]) -> None:
                 reading.reason = _used(last)
             elif found and sender:
                 realm = (found, reading)
+            elif found and names_a_realm(entry.original):
+                heading = found
+                reading.reason = gettext("It is the state or kingdom of the players below.")
             elif reading.sender:
                 sender, realm, last = (reading.sender, reading), None, None
             continue
@@ -128,10 +132,12 @@ def _follow(readings: Sequence[tuple[Entry, LineReading]]) -> None:
         sender = realm = None
         if reading.is_labelled and player and not player.realm:
             last = entry
+        elif heading:
+            _set_realm(entry, heading)
 
 
 def _takes_realm(entry: Entry, realm: str) -> bool:
-    """Give the player above a line that is only a realm this realm, in a form."""
+    """Give the realm on a line of its own to the player above it. Returns whether it was taken."""
     player = _only_player(entry.reading or LineReading())
     if player is None or player.realm:
         return False
@@ -139,12 +145,29 @@ def _takes_realm(entry: Entry, realm: str) -> bool:
     return True
 
 
+def _set_realm(entry: Entry, realm: str) -> None:
+    """Give the players of a line the realm of the heading above them, unless they have their own.
+
+    A number that might be the realm belongs to the name then.
+    """
+    if entry.member:
+        if entry.member.realm is None:
+            entry.member = replace(entry.member, realm=int(realm))
+        return
+    for player in entry.reading.players if entry.reading else ():
+        if not player.realm:
+            player.realm, player.bare = realm, ""
+
+
 def _used(entry: Entry) -> str:
     return gettext("It belongs to the player on line %d.") % entry.line
 
 
 def _decide_bare_numbers(readings: Sequence[tuple[Entry, LineReading]]) -> None:
-    """Decide whether short numbers beside the players are realms: if all are the same."""
+    """Decide whether short numbers beside the players are realms.
+
+    They are if all are the same, or if a line without a player has a word for a realm.
+    """
     players = [player for _entry, reading in readings for player in reading.players]
     bare = [player for player in players if player.bare and not player.realm]
     if not bare:

@@ -1,7 +1,7 @@
 """Find what is in a line of a chat besides a player: times, phone numbers, links, and the realm.
 
-What was found is replaced by `MASK`, as often as it has characters. So the places of the other
-characters stay the same.
+Each character of what was found is replaced by `MASK`, so that the places of the other characters
+stay the same.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Take a player's name out of what a line has besides the player ID."""
+"""Find a player's name in what a line has besides the player ID."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ def without_numbers(piece: str) -> tuple[str, str]:
 
 
 def number_after(piece: str) -> tuple[str, str]:
-    """A piece that ends with a short number: the text before it, and its digits."""
+    """Divide a piece that ends with a short number into the text before it and its digits."""
     found = _BARE_AFTER.match(piece)
     return (clean_piece(found[1]), found[2]) if found else (piece, "")
 
@@ -114,7 +114,7 @@ def _trimmed(text: str) -> str:
 
 
 def _without_pair(text: str) -> str:
-    """Remove a pair of quotes, brackets or format signs around the text, and an unpaired one."""
+    """Remove a pair of quotes, brackets or format signs around the text, or half a pair."""
     for sign in _FORMATS:
         if len(text) > 2 * len(sign) and text.startswith(sign) and text.endswith(sign):
             return text[len(sign) : -len(sign)]

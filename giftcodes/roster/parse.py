@@ -26,7 +26,7 @@ _SPACE_AFTER_QUOTE = re.compile(r'" +(?=[\t;|,]|$)')
 _BEFORE_THOUSANDS = re.compile(r"\d{1,3}")
 _THOUSANDS = re.compile(r"\d{3}")
 _LINES_TO_SNIFF = 200
-#: The names of the columns are searched in so many records.
+#: The names of the columns are looked for in this many records at the start.
 _RECORDS_TO_SNIFF = 5
 #: A record that consists only of these characters has no values, and is skipped.
 _FILLING = " \t,;|\u00a0"
@@ -54,7 +54,7 @@ class Table:
         before: the records before the one that names the columns.
         records: the records with values. They are read, and limits are checked, while they are
             taken.
-        columns: by the names in the first record, or else by position.
+        columns: the columns, found by the names in a record, or else by position.
         delimiter: the character between two cells.
     """
 

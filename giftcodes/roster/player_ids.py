@@ -28,11 +28,11 @@ LABEL_BEFORE = re.compile(
     r"(?:\s{1,2}is|\s{1,2}ist)?\W{0,4}\Z",
     re.IGNORECASE,
 )
-#: The characters before a number in which a label is searched.
+#: How many characters before a number may contain its label.
 _LABEL_REACH = 24
-#: Numbers in groups of three with more digits may have a line number in front of them.
+#: If a number in groups of three has more digits, its first group may be a line number.
 _MOST_GROUPED = 10
-#: More groups of digits in a row are not joined to numbers.
+#: If more groups of digits than this follow each other, they are not joined to numbers.
 _MOST_GROUPS = 40
 _LEAST_PARTED = 7
 
@@ -67,7 +67,7 @@ def player_ids(text: str, *, is_numbered: bool | None, start: int = 0) -> list[F
     for chain in _CHAIN.finditer(text):
         groups = [(chain.start() + one.start(), one[0]) for one in _GROUP.finditer(chain[0])]
         if len(groups) > _MOST_GROUPS:
-            # These are no numbers in parts: only whole numbers are read.
+            # So many groups are not one number in parts, so only whole numbers are read.
             groups = [one for one in groups if len(one[1]) >= LEAST_DIGITS]
         found += _numbers(text, groups, is_numbered=is_numbered, start=start)
     lettered = list(_lettered(text))
@@ -82,7 +82,7 @@ def player_ids(text: str, *, is_numbered: bool | None, start: int = 0) -> list[F
 
 
 def odd_length(digits: str) -> str:
-    """The question about a player ID of a length that games do not use. Empty if the length is."""
+    """The question about a player ID of a length that games do not use. Empty if it is usual."""
     if LEAST_DIGITS <= len(digits) <= MOST_DIGITS:
         return ""
     return gettext(
@@ -98,7 +98,7 @@ def odd_length(digits: str) -> str:
 def _numbers(
     text: str, groups: list[tuple[int, str]], *, is_numbered: bool | None, start: int
 ) -> Iterator[FoundId]:
-    """The player IDs in digits that single separators divide."""
+    """The player IDs in groups of digits that are divided by single separators."""
     at = 0
     while at < len(groups):
         place, digits = groups[at]
@@ -221,7 +221,7 @@ def _lettered(text: str) -> Iterator[FoundId]:
 
 
 def _outside_words(text: str, found: list[FoundId]) -> list[FoundId]:
-    """Leave out numbers that are part of a word, if there are others."""
+    """Leave out numbers that are part of a word, or ask about them if there are no others."""
     in_words = [one for one in found if not one.is_labelled and _touches_letters(text, one)]
     if not in_words:
         return found

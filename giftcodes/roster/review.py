@@ -1,7 +1,7 @@
 """Read a list: as a table if its columns are named, and otherwise line by line, as people write.
 
-A record of cells in the order player ID, nickname, realm and day of consent needs no names. Every
-other line is read as a line of a chat (`chat`).
+A record of cells in the order player ID, nickname, realm and day of consent needs no column
+names. Every other line is read as a line of a chat (`chat`).
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from giftcodes.roster.values import (
     Verdict,
 )
 
-#: The characters of a line that a review shows.
+#: How many characters of a line a review shows.
 _SHOWN = 300
 _FIELDS = ("player_id", "nickname", "realm", "consented_on")
 
@@ -193,15 +193,15 @@ def _entries(table: Table, record: Record) -> Iterator[Entry]:
 
 
 def _is_better_read_as_text(member: ListedMember) -> bool:
-    """Whether cells by position may be something else: the name has a realm or another player."""
+    """Whether a record should be read as text: the name contains a realm or another player ID."""
     name = ascii_digits(member.nickname)
     return bool(realm_in(name) or player_ids(name, is_numbered=False))
 
 
 def _are_cells(record: Record, field: str) -> bool:
-    """Whether a record without names has its player ID in the first of several cells.
+    """Whether a record without column names has its player ID in the first of several cells.
 
-    Then the reason why another cell cannot be used says more than reading the line as text.
+    Then the reason why another cell cannot be used helps more than reading the line as text.
     """
     row = record.cells
     if row is None:
@@ -278,7 +278,9 @@ def _shown(text: str, limit: int) -> str:
 
 
 def _shortened(cell: str) -> str:
-    """The text of a cell for a field. It may be too long for a nickname, and says so."""
+    """The text of a cell for a form field. A nickname that is too long stays too long, so that it
+    is reported.
+    """
     return _shown(cell, 2 * cells.NICKNAME_LENGTH).strip()
 
 
@@ -323,7 +325,10 @@ def _of_player(blank: ReviewedLine, player: Reading) -> ReviewedLine:
 
 
 def _joined(lines: Sequence[ReviewedLine]) -> list[ReviewedLine]:
-    """Join the lines of a player: the first good one, or else the first, gets what it lacks."""
+    """Join the lines of each player.
+
+    The first good line, or else the first line, gets the values that it lacks from the others.
+    """
     kept: dict[str, int] = {}
     joined: list[ReviewedLine] = []
     for line in lines:
@@ -359,7 +364,7 @@ def _repeated(line: ReviewedLine, other: ReviewedLine) -> ReviewedLine:
 
 
 def _with_more(line: ReviewedLine, other: ReviewedLine) -> ReviewedLine:
-    """The line with the values that only the other one has. Another realm is a question."""
+    """The line with missing values from the other line. If the realms differ, it is unsure."""
     if line.realm and other.realm and line.realm != other.realm:
         words = gettext("Line %(line)d says %(other)s, and line %(own)d says %(realm)s.") % {
             "line": other.line,

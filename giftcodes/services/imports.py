@@ -48,8 +48,8 @@ class ImportResult:
     Args:
         added: player IDs of new members.
         already_there: how many of the players were active members before, whether changed or not.
-        changes: by the player ID of each member whose fields were changed: the name of each field,
-            with the old and the new value as text. An empty text is no value.
+        changes: for the player ID of each changed member, the changed fields: name, old value and
+            new value, as text. An empty text means no value.
         reactivated: player IDs of members who had left.
         opted_out: player IDs that were left out because of an opt-out.
         import_id: identifies the import, to undo it later. None if nothing was changed.
@@ -117,8 +117,8 @@ def import_members(
             guild=guild, source=source, user_id=user_id, added=0, updated=0, reactivated=0
         )
         if not dry_run:
-            # A dry run inserts nothing. It would use up an id, and ids show how many imports other
-            # guilds make.
+            # A dry run inserts no row, because that would use up an id, and ids show how many
+            # imports other guilds make.
             made.save()
         room = guild.room()
         for batch in _batches(listed):
@@ -127,6 +127,8 @@ def import_members(
         if more > room:
             # The members that were written count already, so the transaction is rolled back.
             raise GuildFullError(guild.full_words(more=more, room=room))
+        if result.added and not guild.may_add(result.added):
+            raise GuildFullError(guild.too_many_added_words())
         if dry_run:
             return result
         made.added, made.updated, made.reactivated = (
@@ -250,9 +252,9 @@ class UndoResult:
     """What an undo did to the members of an import.
 
     Args:
-        deleted: player IDs that the import added and that nothing refers to, such as a redemption.
-        retired: player IDs that the import added, and that are inactive now: something refers to
-            them.
+        deleted: player IDs that the import added, and to which no row such as a redemption refers.
+        retired: player IDs that the import added, and that are inactive now, because other rows
+            refer to them.
         restored: player IDs whose fields have their earlier values again.
         kept: player IDs, each with the fields that were changed after the import and left alone.
         obstacle: why the import could not be undone. Empty if it was undone.

@@ -2,7 +2,7 @@
 
 The answer to a player is the same whether the player is new, a member already, or has opted out. A
 request about a player whom the guild or the opt-out list knows always waits for an officer, even if
-the link is open: anyone can enter any player ID.
+the link needs no approval, because anyone can enter any player ID.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ from giftcodes.services.players import opt_in
 if TYPE_CHECKING:
     from django.db.models import QuerySet
 
-#: How many requests of a guild may wait. If there are more, nobody can ask to join.
+#: How many requests of a guild may wait. No further request is taken.
 MOST_WAITING = 100
 #: How many players may join a guild in an hour without an officer. Further requests wait for one.
 MOST_JOINS_IN_AN_HOUR = 60
@@ -78,9 +78,9 @@ def renew_join_link(guild_id: int) -> JoinLink | None:
 
 
 def end_join_link(guild_id: int) -> bool:
-    """End the join link of a guild. Requests that wait still wait. Returns whether there was one.
+    """End the join link of a guild. Returns whether there was a link.
 
-    The links of players who have joined still work.
+    Requests that wait still wait, and the personal links of players who have joined still work.
     """
     deleted, _ = JoinLink.objects.filter(guild_id=guild_id).delete()
     return bool(deleted)
@@ -136,6 +136,7 @@ def _must_wait(link: JoinLink, guild: Guild, wish: Wish) -> bool:
         or _has_opted_out(guild, wish.player_id)
         or _joined_lately(guild) >= MOST_JOINS_IN_AN_HOUR
         or not guild.room()
+        or not guild.may_add([wish.player_id])
     )
 
 
@@ -179,7 +180,7 @@ def _wait(link: PlayerLink, wish: Wish) -> None:
 
 @transaction.atomic
 def ask_again(link: PlayerLink) -> bool:
-    """Let an officer confirm a personal link, or take its player back into the guild.
+    """Ask the officers to confirm a personal link, or to take its player back into the guild.
 
     Args:
         link: a link with a member.
@@ -209,12 +210,15 @@ class Decision:
         opted_out: the requests of players who once opted out. They still wait, because only an
             administrator may end an opt-out.
         without_room: the requests of players for whom the guild has no room. They still wait.
+        too_many_added: the requests of players who would be too many new ones in seven days. They
+            still wait.
     """
 
     approved: list[Member] = field(default_factory=list)
     refused: int = 0
     opted_out: list[JoinRequest] = field(default_factory=list)
     without_room: list[JoinRequest] = field(default_factory=list)
+    too_many_added: list[JoinRequest] = field(default_factory=list)
 
 
 @transaction.atomic
@@ -224,15 +228,14 @@ def approve(
     """Take the players of these requests into the guild, and confirm their personal links.
 
     Of several requests for the same player, the first one is approved, and the others are refused.
-    A player who is a member keeps the member's fields, and an older personal link stops working.
+    An active member keeps the nickname and the realm. An older personal link stops working.
     Catch-up then redeems for the players.
 
     Args:
         guild_id: the guild. Requests of other guilds are ignored.
         request_ids: the requests.
         user_id: the officer.
-        may_end_opt_outs: whether the officer may end an opt-out, which a player who asks to join
-            wants.
+        may_end_opt_outs: whether the officer may end the opt-out of a player who asks to join.
 
     Raises:
         Guild.DoesNotExist: there is no such guild.
@@ -242,9 +245,12 @@ def approve(
     for request in _waiting(guild, request_ids):
         if request.player_id in {member.player_id for member in decision.approved}:
             continue
-        is_active = guild.members.filter(player_id=request.player_id, active=True).exists()
-        if not is_active and not guild.room():
+        member = guild.members.filter(player_id=request.player_id).first()
+        if not (member and member.active) and not guild.room():
             decision.without_room.append(request)
+            continue
+        if not member and not guild.may_add([request.player_id]):
+            decision.too_many_added.append(request)
             continue
         if _has_opted_out(guild, request.player_id):
             if not may_end_opt_outs:
@@ -284,7 +290,7 @@ def _approve(guild: Guild, request: JoinRequest, user_id: int) -> Member:
 
 
 def _end_others(link: PlayerLink) -> None:
-    """A member has one personal link."""
+    """Delete the member's other personal links: a member has only one."""
     PlayerLink.objects.filter(member=link.member).exclude(pk=link.pk).delete()
 
 

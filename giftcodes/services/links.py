@@ -1,6 +1,6 @@
 """Make, renew, withdraw and use the links of invitations and of new passwords.
 
-Whoever has a link has not logged in. So a link is checked again when it is used: it must be open,
+The person who opens a link has not logged in. So a link is checked again when it is used: it must be open,
 and the person who made it must still be allowed to make it.
 """
 
@@ -40,12 +40,12 @@ class NameTaken(Exception):  # noqa: N818 - an expected result, not a fault
 
 # --- Who may invite -------------------------------------------------------------------------------
 def guilds_to_offer(person: User) -> QuerySet[Guild]:
-    """The guilds for which a person may invite: all for administrators, else the own ones."""
+    """The guilds for which a person may invite: administrators for all, officers for their own."""
     return Guild.objects.all() if person.is_superuser else Guild.objects.filter(officers=person)
 
 
 def has_room(person: User) -> bool:
-    """Whether a person may make another invitation, because not too many are open."""
+    """Whether a person may make another invitation: fewer than `MOST_OPEN` are open."""
     rows = Invitation.objects.filter(made_by=person, used_at=None, withdrawn_at=None)
     return rows.filter(ends_at__gt=database_now()).count() < MOST_OPEN
 
@@ -252,13 +252,13 @@ def choose_password(secret_hash: str, *, password: str) -> User:
 
 
 def is_taken(username: str) -> bool:
-    """Whether there is an account with this user name, in any capitals."""
+    """Whether there is an account with this user name, in capital or small letters."""
     return User.objects.filter(username__iexact=username).exists()
 
 
 def _join(user: User, guilds: Iterable[Guild]) -> None:
     for guild in guilds:
-        # The version that this leaves names the new officer as its author.
+        # The version of the guild that is written now names the new officer as its author.
         guild._history_user = user  # type: ignore[attr-defined]
         guild.officers.add(user)
 

@@ -51,7 +51,7 @@ class MoveResult:
 def set_on_members(
     member_ids: Iterable[int], name: str, value_of: Callable[[Member], Any]
 ) -> tuple[list[Member], list[Member]]:
-    """Set a field of members, and leave a version of each changed one, in few statements.
+    """Set a field of members, and write a version of each changed member, in few statements.
 
     Args:
         member_ids: the members.

@@ -54,10 +54,10 @@ def make_for(member: Member, *, user_id: int) -> str:
 
 @transaction.atomic
 def renew(link: PlayerLink) -> str:
-    """Replace a personal link by the player's wish. The old one stops working.
+    """Replace a personal link, as the player asked. The old link stops working.
 
     Returns:
-        The token of the new link, which may do what the old one might.
+        The token of the new link, which may do the same as the old one.
     """
     member = _locked(link)
     token = link.replace_token()
@@ -70,7 +70,7 @@ class Correction:
     """What a correction of the realm did.
 
     Args:
-        changed: whether the realm is another one than before.
+        changed: whether the realm differs from the one before.
         codes: how many active codes are tried again because of it.
     """
 
@@ -156,8 +156,8 @@ def erase(link: PlayerLink) -> EraseResult:
     """Opt the player out, and remove the personal data. The link must be confirmed.
 
     If the player is known in other guilds, their data stays there, and the player ID stays in this
-    guild's history: it prevents a second request for a code. Nothing says whether this is so,
-    because an officer may have the link, too.
+    guild's history: it prevents a second request for a code. No page shows whether the player is
+    known in other guilds, because an officer may have the link, too.
     """
     assert link.is_confirmed
     assert link.member is not None

@@ -186,9 +186,9 @@ def _erase(provider: str, player_id: str, members: QuerySet[Member]) -> EraseRes
 def _delete_self_service(
     provider: str, player_id: str, members: QuerySet[Member], guild: Guild | None = None
 ) -> None:
-    """Delete the player's links, and requests to join, in one guild or in all. Forget the events.
+    """Delete the player's links and requests to join, in one guild or in all.
 
-    The journal of self-service keeps what happened, without the member.
+    The journal of self-service keeps what happened, but no longer refers to the member.
     """
     requests = JoinRequest.objects.filter(guild__provider=provider, player_id=player_id)
     if guild is not None:

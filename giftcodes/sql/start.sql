@@ -4,7 +4,7 @@
 --   free: the row, if it is not running (or housekeeping asks) and no one holds it. It is locked
 --   from here on.
 --   timeout: if the row is not free, lock_timeout is set before the wait for the shared lock. The
---   caller that starts a run waits without it.
+--   caller that starts a run waits without a time limit.
 --   seen: the row, locked FOR SHARE. This waits until a starting caller has committed. The lock is
 --   shared, so that refusals do not wait for each other.
 --   journal: if the row is running, the call is refused and journalled.
@@ -33,8 +33,9 @@ UNION ALL
 SELECT false, name, code, issue, held_until FROM seen WHERE state = 'running'
 
 -- name: refuse_running
--- Refuse and journal the running redemptions among many, under the shared row lock. A row that
--- another transaction holds, and the row of a code that is held back, are left to `look`.
+-- Refuse those of the requested redemptions that are running, and journal it, under the shared row
+-- lock. A row that another transaction holds, and the row of a code that is held back, are left to
+-- `look`.
 WITH seen AS MATERIALIZED (
     SELECT r.id, r.guild_id, r.gift_code_id, r.run_number, g.name, c.code, c.issue
     FROM giftcodes_redemption r
@@ -60,11 +61,11 @@ WITH run AS (
     WHERE id = ANY(%(ids)s)
     RETURNING id, guild_id, gift_code_id, run_number
 ), announced AS (
-    INSERT INTO giftcodes_announcement (redemption_id, run_number, kind)
-    SELECT run.id, run.run_number, 'started'
+    INSERT INTO giftcodes_announcement (redemption_id, run_number, kind, channel_id)
+    SELECT run.id, run.run_number, 'started', ch.id
     FROM run
     JOIN giftcodes_channel ch ON ch.guild_id = run.guild_id
-    WHERE CASE WHEN run.run_number = 1 OR %(always_announced)s THEN true ELSE (
+    WHERE ch.is_on AND ch.tells = ANY(%(telling_runs)s) AND CASE WHEN run.run_number = 1 OR %(always_announced)s THEN true ELSE (
         SELECT count(*) FROM (
             SELECT FROM giftcodes_memberredemption m
             WHERE m.redemption_id = run.id AND m.state IN ({open})

@@ -57,7 +57,9 @@ def _row_part(context: Context) -> list[dict[str, Any]]:
     row = context.get("original") or context.get("object")
     if not isinstance(row, Model):
         return []
-    return [{"title": str(row), "url": _url(row._meta, "change", quote(row.pk))}]
+    # Some rows have a page that is not their form.
+    pages = (_url(row._meta, page, quote(row.pk)) for page in ("overview", "change"))
+    return [{"title": str(row), "url": next(filter(None, pages), "")}]
 
 
 def _own_title(context: Context) -> Any:

@@ -13,17 +13,18 @@ from django.db.backends.postgresql import base
 from psycopg import Connection, OperationalError
 from psycopg_pool import ConnectionPool
 
-#: A session that is younger than this, in seconds, is given out without a check. So an outage, or
-#: a server that refuses writes, cannot keep a thread replacing one new session after the other.
-_NEW_SECONDS = 1.0
+#: A session that was opened or checked less than this ago, in seconds, is given out without a
+#: check. So an outage, or a server that refuses writes, cannot keep a thread replacing one new
+#: session after the other, and a busy session is not checked for each task.
+_FRESH_SECONDS = 1.0
 
 #: The time limit for one statement in the sessions of this process, in seconds. 0 means no limit.
 #: The site's process sets it before its first session, because a request must not occupy a thread
 #: for long.
 statement_seconds = 0.0
 
-#: The time of the monotonic clock at which each session was opened.
-_opened_at: WeakKeyDictionary[Connection[Any], float] = WeakKeyDictionary()
+#: The time of the monotonic clock at which each session was opened, or last found to be usable.
+_usable_at: WeakKeyDictionary[Connection[Any], float] = WeakKeyDictionary()
 
 
 class DatabaseWrapper(base.DatabaseWrapper):
@@ -47,7 +48,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
             psycopg_pool.PoolTimeout: there is no connection within the pool's timeout.
         """
         connection = super().get_new_connection(conn_params)
-        while self.pool and _age(connection) > _NEW_SECONDS and not _is_usable(connection):
+        while self.pool and not _is_fresh(connection) and not _is_usable(connection):
             connection.close()
             self.pool.putconn(connection)
             connection = super().get_new_connection(conn_params)
@@ -56,7 +57,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
     def _configure_connection(self, connection: Connection[Any]) -> bool:
         """Prepare a session. The pool, or Django if there is no pool, calls this once for each."""
         super()._configure_connection(connection)  # type: ignore[misc]
-        _opened_at[connection] = time.monotonic()
+        _usable_at[connection] = time.monotonic()
         with connection.cursor() as cursor:
             # The steps of the pipeline must read what other sessions have just committed. At a
             # stricter isolation level, PostgreSQL would refuse concurrent statements although the
@@ -73,7 +74,10 @@ def _is_usable(connection: Connection[Any]) -> bool:
         ConnectionPool.check_connection(connection)
     except OperationalError:
         return False
-    return not _is_read_only(connection)
+    if _is_read_only(connection):
+        return False
+    _usable_at[connection] = time.monotonic()
+    return True
 
 
 def _is_read_only(connection: Connection[Any]) -> bool:
@@ -84,5 +88,5 @@ def _is_read_only(connection: Connection[Any]) -> bool:
     )
 
 
-def _age(connection: Connection[Any]) -> float:
-    return time.monotonic() - _opened_at.get(connection, 0.0)
+def _is_fresh(connection: Connection[Any]) -> bool:
+    return time.monotonic() - _usable_at.get(connection, 0.0) <= _FRESH_SECONDS

@@ -29,7 +29,15 @@ def lists() -> Iterator[str]:
             query={"all": "", "q": "2"},
         )
     hubs = [entry.hub for entry in MENU if entry.hub]
-    pages = ("index", "live", "live_chart", "matrix", "matrix_export", "member_import")
+    pages = (
+        "index",
+        "live",
+        "live_codes",
+        "live_chart",
+        "matrix",
+        "matrix_export",
+        "member_import",
+    )
     for name in (*pages, "player", "officer_rules", "connect_game", *hubs):
         yield reverse(f"admin:{name}")
     for game in settings.PROVIDERS:
@@ -62,6 +70,8 @@ def pages_of(row: Model) -> Iterator[str]:
         if pattern.name and names:
             values = {name: row.pk if name in ("object_id", "id") else 1 for name in names}
             yield reverse(f"admin:{pattern.name}", kwargs=values)
+    if isinstance(row, Guild):
+        yield reverse("admin:live_channels", args=[row.pk])
     if type(row) in _MORE_PAGES:
         yield reverse(f"admin:{_MORE_PAGES[type(row)]}", args=[row.pk])
 

@@ -82,10 +82,13 @@ def live(times: int) -> None:
             guild=row.guild, source=Source.COMMAND, added=1, updated=0, reactivated=0
         )
         row.journal(EventKind.LOCKED, trigger=Trigger.POLL)
-        Announcement.objects.create(redemption=row, run_number=1, kind=Announcement.Kind.COMPLETE)
-        Channel.objects.create(
+        channel = Channel.objects.create(
             guild=row.guild, address=f"https://discord.com/api/webhooks/{row.pk}/{SECRET}"
         )
+        Announcement.objects.create(
+            redemption=row, channel=channel, run_number=1, kind=Announcement.Kind.COMPLETE
+        )
+        Announcement.objects.create(channel=channel, kind=Announcement.Kind.TEST)
         alarm = Alarm.objects.create(
             kind=Alarm.Kind.NO_PROGRESS, subject=str(row.pk), message="No progress."
         )

@@ -58,9 +58,10 @@ def test_a_new_address_has_refused_nothing(browser: Browser) -> None:
 
 def test_a_message_that_waits_says_that_its_channel_rests(browser: Browser) -> None:
     row = past.redemption()
+    channel = Channel.objects.create(guild=row.guild, address=ADDRESS)
     for run_number, state in [(1, "waiting"), (2, "done")]:
         Announcement.objects.create(
-            redemption=row, run_number=run_number, kind="started", state=state
+            redemption=row, channel=channel, run_number=run_number, kind="started", state=state
         )
     assert (
         "The channel is paused until"
@@ -68,9 +69,7 @@ def test_a_message_that_waits_says_that_its_channel_rests(browser: Browser) -> N
     )
 
     now = database_now()
-    Channel.objects.create(
-        guild=row.guild, address=ADDRESS, refused_since=now, not_before=now + timedelta(hours=2)
-    )
+    Channel.objects.update(refused_since=now, not_before=now + timedelta(hours=2))
 
     assert (
         browser.open("announcement_changelist")
@@ -89,18 +88,10 @@ def test_what_is_no_address_is_refused_and_not_repeated(browser: Browser, addres
     assert not Channel.objects.exists()
 
 
-def test_a_guild_has_one_channel(browser: Browser) -> None:
-    channel = Channel.objects.create(guild=guild(), address=ADDRESS)
-
-    response = browser.post("channel_add", data={"guild": channel.guild_id, "address": ADDRESS})
-
-    assert "already exists" in errors(response)
-
-
 def test_deleting_a_channel_clears_its_alarm(browser: Browser) -> None:
     channel = Channel.objects.create(guild=guild(), address=ADDRESS)
     for kind in (Alarm.Kind.CHANNEL_GONE, Alarm.Kind.CHANNEL_SILENT):
-        Alarm.objects.raise_once(kind, str(channel.guild_id), "Gone.")
+        Alarm.objects.raise_once(kind, str(channel.pk), "Gone.")
 
     browser.post("channel_delete", channel.pk, data={"post": "yes"})
 
@@ -125,11 +116,14 @@ def test_every_kind_of_alarm_leads_to_what_it_is_about(browser: Browser, setting
     row = past.redemption()
     Feed.objects.create(provider="simulator")
     browser.open("ratebudget_changelist")
+    channel = Channel.objects.create(guild=row.guild, address=ADDRESS)
     subjects = {
         Alarm.Kind.PROVIDER_PAUSED: "simulator",
         Alarm.Kind.FEED_SILENT: "simulator",
         Alarm.Kind.NO_PROGRESS: str(row.pk),
         Alarm.Kind.BEAT_SILENT: "beat",
+        Alarm.Kind.CHANNEL_GONE: str(channel.pk),
+        Alarm.Kind.CHANNEL_SILENT: str(channel.pk),
     }
     for kind in Alarm.Kind:
         assert Alarm.objects.raise_once(kind, subjects.get(kind, str(row.guild_id)), "Look.")

@@ -82,7 +82,7 @@ def test_the_address_of_a_channel_is_in_no_version(browser: Browser) -> None:
     browser.save("channel_add", **form)
 
     assert SECRET not in words(browser.open("guild_history", wolves.pk))
-    assert SECRET not in words(browser.open("channel_history", wolves.channel.pk))
+    assert SECRET not in words(browser.open("channel_history", wolves.channels.get().pk))
 
 
 def test_markup_in_a_value_stays_text(browser: Browser) -> None:

@@ -96,7 +96,7 @@ def test_a_player_who_is_ticked_twice_is_an_error(admin_client: Client, wolves: 
 
     page = review.press("apply")
 
-    assert "Player 300000011 is already on line 1. Clear one of the two." in page
+    assert "Player 300000011 is already on line 1. Untick one of the two lines." in page
     assert not wolves.members.filter(player_id="300000011").exists()
 
 
@@ -287,12 +287,13 @@ def test_first_steps_lists_and_a_saved_guild_lead_to_it(
     admin_client: Client, settings: Any
 ) -> None:
     form = {"name": "Wolves", "provider": "simulator", "realm": "1042", "priority": "0"}
+    form["active"] = "on"
     assert f'href="{PAGE}"' in admin_client.get("/admin/").content.decode()
 
     saved = admin_client.post("/admin/giftcodes/guild/add/", form, follow=True).content.decode()
 
     new = Guild.objects.get()
-    assert f'<a href="{PAGE}?guild={new.pk}">Paste a member list</a>' in saved
+    assert f'<a href="{PAGE}?guild={new.pk}" class="press press-first">Paste a member list' in saved
     for address in (
         f"/admin/giftcodes/member/?guild__id__exact={new.pk}",
         f"/admin/giftcodes/memberimport/?guild__id__exact={new.pk}",

@@ -70,7 +70,7 @@ def test_an_administrator_invites_an_officer_who_chooses_name_and_password(
     assert AccessLog.objects.filter(username="bram").exists()
     home = new.get("/admin/").content.decode()
     assert "Your account is ready. You are an officer of" in home
-    assert reverse("admin:giftcodes_guild_change", args=[wolves.pk]) in home
+    assert reverse("admin:giftcodes_guild_overview", args=[wolves.pk]) in home
     row = newest()
     assert (row.accepted_by, str(row.made_by)) == (user(), "admin")
 
@@ -330,7 +330,7 @@ def test_an_officer_has_only_so_many_open_invitations(
 def test_the_page_of_a_guild_offers_the_invitation(browser: Browser, wolves: Guild) -> None:
     offer = f"{reverse(_ADD)}?guild={wolves.pk}"
     for client in (browser.client, officer_of(wolves)):
-        page = client.get(reverse("admin:giftcodes_guild_change", args=[wolves.pk]))
+        page = client.get(reverse("admin:giftcodes_guild_officers", args=[wolves.pk]))
         assert offer in page.content.decode()
 
 

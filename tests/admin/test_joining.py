@@ -55,10 +55,17 @@ def press(browser: Browser, of: Guild, act: str, one: Any = None, **fields: Any)
 
 
 def page(browser: Browser, of: Guild) -> str:
-    response = browser.client.get(where(of))
+    response = browser.open("guild_joining", of.pk)
     assert response.status_code == 200
     text: str = response.content.decode()
     return text
+
+
+def waiting_on_the_tab(browser: Browser, of: Guild) -> str:
+    """What the tab says on the other pages of the guild."""
+    shown = browser.open("guild_overview", of.pk).content.decode()
+    found = re.search(r'<span class="tab-number">(\d+)<span class="sr-only">([^<]*)', shown)
+    return f"{found[1]}{found[2]}" if found else ""
 
 
 def ask(of: Guild, player: str = ANNA, nickname: str = "Anna") -> JoinRequest:
@@ -135,7 +142,7 @@ def test_one_click_approves_and_the_codes_are_redeemed(
     request = ask(wolves)
     shown = page(officer, wolves)
     assert "1 request waits for you" in shown
-    assert "(1 request waits)" in officer.open("guild_change", wolves.pk).content.decode()
+    assert waiting_on_the_tab(officer, wolves) == "1 request waits"
     found = re.search(r'value="approve" formaction="[^"]*\?one=(\d+)"', shown)
     assert found
     assert found[1] == str(request.pk)
@@ -146,7 +153,7 @@ def test_one_click_approves_and_the_codes_are_redeemed(
     assert task_queue.arguments("catch_up") == [[[wolves.pk]]]
     shown = page(officer, wolves)
     assert "An officer approved" in shown
-    assert "(1 request waits)" not in officer.open("guild_change", wolves.pk).content.decode()
+    assert waiting_on_the_tab(officer, wolves) == ""
 
 
 def test_several_are_decided_at_once(officer: Browser, wolves: Guild) -> None:
@@ -220,6 +227,21 @@ def test_a_viewer_and_a_stranger_may_not_open_the_pages(
         assert client.get(address).status_code == 302
     assert not JoinLink.objects.exists()
     assert not PlayerLink.objects.exists()
+    assert viewer.get(reverse("admin:giftcodes_guild_joining", args=[wolves.pk])).status_code == 403
+
+
+def test_the_old_address_leads_to_the_tab(officer: Browser, wolves: Guild) -> None:
+    tab = reverse("admin:giftcodes_guild_joining", args=[wolves.pk])
+    assert officer.client.get(where(wolves))["Location"] == tab
+
+
+def test_each_link_has_a_button_that_copies_it(officer: Browser, wolves: Guild) -> None:
+    press(officer, wolves, "make", **CONDITIONS)
+    press(officer, wolves, "publish")
+    shown = page(officer, wolves)
+    for field in ("join-address", "public-address"):
+        assert f'id="{field}"' in shown
+        assert f'data-copy="#{field}"' in shown
 
 
 def test_numbers_that_no_row_has_are_not_found(browser: Browser) -> None:

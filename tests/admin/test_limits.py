@@ -11,12 +11,13 @@ from django.core.management import CommandError, call_command
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
+from django.utils import timezone
 
 from giftcodes.admin.common import exporting
 from giftcodes.models import Guild, Member
-from giftcodes.models.guild import GuildFullError
+from giftcodes.models.guild import ADDING_PERIOD, GuildFullError
 from giftcodes.roster import ListedMember
-from giftcodes.services.imports import import_members
+from giftcodes.services.imports import import_members, undo_import
 from giftcodes.services.members import move_members
 from tests.admin.conftest import Browser, errors
 from tests.factories import gift_code, guild, member, player_id
@@ -122,6 +123,35 @@ def test_a_guild_of_an_earlier_version_that_is_larger_keeps_its_members(
     browser.save("member_change", first.pk, nickname="Amber", active="on")
     import_members(full.pk, [ListedMember(line=1, player_id=first.player_id, nickname="Birch")])
     assert active(full) == 3
+
+
+# --- New players in seven days --------------------------------------------------------------------
+def listed(*player_ids: str) -> list[ListedMember]:
+    return [ListedMember(line=nth, player_id=one) for nth, one in enumerate(player_ids, start=1)]
+
+
+def test_members_cannot_be_replaced_by_new_ones_again_and_again(
+    db: None, browser: Browser, settings: Any
+) -> None:
+    """Each new player costs requests of the game, which other guilds wait for."""
+    settings.MEMBERS_PER_GUILD = 3
+    wolves = guild("Wolves")
+    first = import_members(wolves.pk, listed("300000001", "300000002", "300000003"))
+    assert first.import_id
+    undo_import(first.import_id, user_id=None)
+    assert wolves.members.count() == 0
+
+    with pytest.raises(GuildFullError, match="at most 3 different players may be added"):
+        import_members(wolves.pk, listed("300000004"))
+    response = browser.post(
+        "member_add", data={"guild": wolves.pk, "player_id": "300000004", "active": "on"}
+    )
+    assert "at most 3 different players may be added" in errors(response)
+
+    # The same players may come back, and others when the seven days are over.
+    assert len(import_members(wolves.pk, listed("300000001", "300000003")).added) == 2
+    Member.history.update(history_date=timezone.now() - ADDING_PERIOD)
+    assert len(import_members(wolves.pk, listed("300000004")).added) == 1
 
 
 # --- Exports --------------------------------------------------------------------------------------

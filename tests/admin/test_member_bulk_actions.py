@@ -70,7 +70,7 @@ def test_a_realm_is_set_and_the_guild_s_own_is_stored_as_none(
 
     assert messages == [
         ("success", f"{amber} is in State {REALM} now."),
-        ("info", f"{birch} is there already."),
+        ("info", f"{birch} is in this state or kingdom already."),
     ]
     amber.refresh_from_db()
     assert amber.realm is None

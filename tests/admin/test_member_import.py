@@ -233,7 +233,7 @@ def test_a_player_in_another_guild_is_counted_without_naming_the_guild(
 
 def test_the_page_of_a_guild_leads_to_it(admin_client: Client, wolves: Guild) -> None:
     page = admin_client.get(
-        reverse("admin:giftcodes_guild_change", args=[wolves.pk])
+        reverse("admin:giftcodes_guild_members", args=[wolves.pk])
     ).content.decode()
 
     assert f'href="{PAGE}?guild={wolves.pk}"' in page

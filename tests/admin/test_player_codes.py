@@ -274,7 +274,7 @@ def test_the_answer_says_everything_to_the_player_and_names_no_guild(
         "Then we try again: FROST.",
         "The game gave no clear answer. Please look into your mail in the game, and tell us if the "
         "reward is missing: DARK.",
-        "On the way, you need not do anything: SOON.",
+        "On the way, so you need not do anything: SOON.",
         "Not for your account yet (your level is too low), tried again every day: HIGH.",
         "Not received (the code has expired): OLD.",
     ]
@@ -303,7 +303,7 @@ def test_a_long_answer_names_the_newest_codes_and_counts_the_others(
     ann = member(wolves)
     for name in ("A", "B", "C"):
         member_redemption(ann, gift_code(name), "pending")
-    assert "On the way, you need not do anything: C, B, and 1 more." in reply(browser, ann)
+    assert "On the way, so you need not do anything: C, B, and 1 more." in reply(browser, ann)
 
 
 def test_the_text_is_in_a_field_that_can_be_selected_without_a_script(

@@ -10,6 +10,7 @@ from playwright.sync_api import Page, Route, expect
 from giftcodes.models import MemberRedemption, Redemption
 from tests.admin import past
 from tests.browser.conftest import log_in
+from tests.factories import astray, gift_code, guild
 
 pytestmark = pytest.mark.django_db(transaction=True)
 SEEN_OR_NOT = """shown => {
@@ -105,3 +106,51 @@ def test_what_is_open_and_what_is_focused_stay_so(
     expect(page.locator('[data-part="members"] .badge-needs_correction')).to_be_visible()
     expect(page.locator(f"#attempts-{member_redemption.pk}")).to_have_attribute("open", "")
     expect(link).to_be_focused()
+
+
+def test_a_field_stays_while_a_person_fills_it_and_is_exchanged_later(
+    page: Page, live_server: Any, run: Redemption
+) -> None:
+    owls = guild("Owls", members=9)
+    code = gift_code("FROST")
+    first = astray(owls, code)
+    line = Line(page)
+    open_with_still_clock(page, f"{live_server.url}/admin/")
+    field = page.locator(f"#realm-{first.pk}")
+    other = astray(owls, code)
+    page.clock.run_for(AGAIN_MS)
+    expect(page.locator(f"#realm-{other.pk}")).to_be_visible()
+
+    field.fill("77")
+    field.blur()
+    third = astray(owls, code)
+    before = line.asked
+    page.clock.run_for(AGAIN_MS)
+    expect(page.locator(".runs .run-progress").first).to_be_visible()
+    page.wait_for_timeout(500)
+    assert line.asked > before
+    expect(field).to_have_value("77")
+    expect(page.locator(f"#realm-{third.pk}")).to_have_count(0)
+
+    field.press("Enter")
+    expect(page.get_by_text("is in State 77 now.")).to_be_visible()
+    expect(page.locator(f"#realm-{third.pk}")).to_be_visible()
+    expect(field).to_have_count(0)
+    first.refresh_from_db()
+    assert first.realm == 77
+
+
+def test_a_part_with_a_form_is_not_exchanged_for_its_token_alone(
+    page: Page, live_server: Any, run: Redemption
+) -> None:
+    astray(guild("Owls", members=9), gift_code("FROST"))
+    line = Line(page)
+    open_with_still_clock(page, f"{live_server.url}/admin/")
+    page.clock.run_for(AGAIN_MS)
+    page.wait_for_timeout(500)
+    page.evaluate("document.querySelector('.need').dataset.kept = 'yes'")
+    before = line.asked
+    page.clock.run_for(AGAIN_MS)
+    page.wait_for_timeout(500)
+    assert line.asked > before
+    expect(page.locator(".need[data-kept=yes]")).to_have_count(1)

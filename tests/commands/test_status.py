@@ -129,7 +129,12 @@ def test_the_budget_of_a_window_that_is_over_is_unused() -> None:
     budget.window_ends_at = now - timedelta(seconds=1)
     budget.save()
 
-    assert simulator()["budget"] == {"used": 0, "limit": 30, "window_ends_at": None}
+    assert simulator()["budget"] == {
+        "used": 0,
+        "limit": 30,
+        "seconds": 10.0,
+        "window_ends_at": None,
+    }
 
 
 def test_a_feed_in_trouble_shows_its_error(world: World) -> None:
@@ -180,7 +185,7 @@ def test_a_channel_that_rests_says_until_when_and_why() -> None:
         later.isoformat(timespec="seconds"),
     )
     shown = run("status").out
-    assert "✗ The channel of guild Wolves rests until" in shown
+    assert "✗ The channel “Discord” of guild Wolves rests until" in shown
     assert "Discord asks for fewer messages." in shown
     assert "Bears" not in shown
     assert "aVerySecretToken" not in shown

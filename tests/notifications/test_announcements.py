@@ -16,7 +16,7 @@ from django.test.utils import CaptureQueriesContext
 from giftcodes import tasks
 from giftcodes.clients.games.config import Rate
 from giftcodes.models import Alarm, Announcement, Channel, Guild, Redemption, Trigger, database_now
-from giftcodes.notifications import announcements
+from giftcodes.notifications import announcements, recording
 from tests.clients.channels.apprise_service import apprise_service
 from tests.clients.channels.standin import TOKEN, StandIn, running
 from tests.factories import gift_code, guild, member
@@ -99,7 +99,7 @@ def test_the_message_says_when_the_run_is_done_while_it_goes_on(
     send_due(world)
 
     (message,) = discord.of(wolves.pk)
-    assert message.facts["Left"] == "about 2 min"
+    assert message.now["description"].endswith("70 are waiting.\nAbout 2 min left.")
 
 
 def test_the_message_follows_the_run_and_only_when_something_changed(
@@ -264,7 +264,7 @@ def test_a_late_answer_tells_what_became_of_an_unknown_message(
     send_due(world, 60)
     assert deliveries(redemption) == [("started", "unknown")]
 
-    announcements._record(job, delivery)
+    recording.record(job, delivery)
 
     assert deliveries(redemption) == [("started", "sent")]
 
@@ -323,7 +323,7 @@ def test_where_the_service_is_away_it_is_tried_again_and_then_given_up(
     Channel.objects.update(address=f"http://127.0.0.1:9/api/webhooks/1/{TOKEN}")
     redemption = world.begin(wolves, gift_code())
 
-    for _ in range(announcements.MOST_TRIES + 3):
+    for _ in range(recording.MOST_TRIES + 3):
         send_due(world, 1_000)
 
     assert deliveries(redemption) == [("started", "failed")]
@@ -347,7 +347,7 @@ def test_a_deleted_message_is_not_edited_any_more_and_redeeming_goes_on(
     Redemption.objects.update(last_served_at=F("locked_at") + timedelta(seconds=1))
 
     send_due(world, 6)
-    assert Alarm.objects.standing().get().subject == str(wolves.pk)
+    assert Alarm.objects.standing().get().subject == str(wolves.channels.get().pk)
     send_due(world, 60)
     assert len(discord.requests) == 2
     world.breathe()

@@ -68,6 +68,27 @@ def test_the_first_guilds_are_asked_for_before_the_last_ones_have_rows(
     assert made == [2, 4, 5]
 
 
+def test_a_large_guild_fills_a_transaction_of_its_own(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in (step, start_many):
+        monkeypatch.setattr(module, "BATCH", 100)
+        monkeypatch.setattr(module, "MEMBERS_IN_BATCH", 4)
+    for members in (2, 1, 5, 1, 3, 2):
+        guild(members=members)
+    code = gift_code()
+
+    made = []
+    while number := step.make_batch(code.pk):
+        made.append(number)
+    started = [len(batch.started) for batch in start_many.start_many(code.pk, trigger=Trigger.POLL)]
+
+    assert made == [2, 1, 2, 1]
+    assert started == [2, 1, 2, 1]
+    assert running(code) == 6
+    assert MemberRedemption.objects.count() == 14
+
+
 def test_a_guild_without_members_is_locked_and_unlocked(world: World) -> None:
     guild()
     tasks.fan_out(gift_code().pk)

@@ -31,6 +31,20 @@ LISTS: dict[str, tuple[str, str]] = {
         + 410000109 | Iris |
         """,
     ),
+    "under headings with the state": (
+        "State 1043:\n410000101\n410000102 Birch\n410000103 Cinder K1050\n\nKingdom 1044\n"
+        "410000104 Dahlia\n410000105 Elm, 410000106 Fern\n",
+        """
+        - | |
+        + 410000101 | | 1043
+        + 410000102 | Birch | 1043
+        + 410000103 | Cinder | 1050
+        - | |
+        + 410000104 | Dahlia | 1044
+        + 410000105 | Elm | 1044
+        + 410000106 | Fern | 1044
+        """,
+    ),
     "numbered without a sign, IDs in groups": (
         "1 410 000 101 Amber\n2 410 000 102 Birch\n3 410 000 103 Cinder\n",
         """

@@ -144,7 +144,9 @@ def test_a_dump_without_the_key_shows_no_secret(settings: Any) -> None:
     row = past.redemption()
     row.guild = wolves
     row.save()
-    Announcement.objects.create(redemption=row, run_number=1, kind=Announcement.Kind.COMPLETE)
+    Announcement.objects.create(
+        redemption=row, channel=channel, run_number=1, kind=Announcement.Kind.COMPLETE
+    )
     tasks.enqueue_on_commit(tasks.send_announcement, 1, 1)
     for claim in announcements.claim():
         announcements.send(*claim)
@@ -294,21 +296,23 @@ def test_a_lost_key_loses_the_address_until_it_is_back() -> None:
 @pytest.mark.django_db
 def test_a_lost_key_is_an_alarm_and_stops_no_other_message(settings: Any) -> None:
     row = past.redemption()
-    Channel.objects.create(guild=row.guild, address=ADDRESS)
+    channel = Channel.objects.create(guild=row.guild, address=ADDRESS)
     assert causes.find() == [] or all(
         finding.kind != Alarm.Kind.CHANNEL_SILENT for finding in causes.find()
     )
     settings.SECRET_KEY = NEW_KEY
     (finding,) = [one for one in causes.find() if one.kind == Alarm.Kind.CHANNEL_SILENT]
     assert "Put the old key back, or enter the address again." in finding.message
-    assert finding.subject == str(row.guild_id)
+    assert finding.subject == str(channel.pk)
 
 
 @pytest.mark.django_db(transaction=True)
 def test_a_message_without_a_readable_address_is_given_up_with_an_alarm(settings: Any) -> None:
     row = past.redemption()
-    Channel.objects.create(guild=row.guild, address=ADDRESS)
-    Announcement.objects.create(redemption=row, run_number=1, kind=Announcement.Kind.COMPLETE)
+    channel = Channel.objects.create(guild=row.guild, address=ADDRESS)
+    Announcement.objects.create(
+        redemption=row, channel=channel, run_number=1, kind=Announcement.Kind.COMPLETE
+    )
     settings.SECRET_KEY = NEW_KEY
     for claim in announcements.claim():
         announcements.send(*claim)

@@ -182,17 +182,34 @@ def _run(of: Guild, code: GiftCode) -> None:
             provider=of.provider, player_id=one.player_id, defaults={"name": one.nickname}
         )
     row.journal("refused", trigger=Trigger.ADMIN, detail=f"Refused, says {mark}.")  # type: ignore[arg-type]
-    Announcement.objects.create(
-        redemption=row, run_number=1, kind=Announcement.Kind.COMPLETE, error=f"Failed, says {mark}"
-    )
     MemberImport.objects.create(guild=of, source=Source.COMMAND, added=1, updated=0, reactivated=0)
-    Channel.objects.get_or_create(
+    channel, is_new = Channel.objects.get_or_create(
         guild=of,
         defaults={
+            "name": f"Channel of {mark}",
             "address": f"https://discord.com/api/webhooks/{of.pk}/{SECRET}{of.pk}",
             "error": f"Refused, says {mark}",
+            "tells": "all",
         },
     )
+    Announcement.objects.create(
+        redemption=row,
+        channel=channel,
+        run_number=1,
+        kind=Announcement.Kind.COMPLETE,
+        error=f"Failed, says {mark}",
+    )
+    if is_new:
+        Announcement.objects.create(
+            channel=channel,
+            kind=Announcement.Kind.TEST,
+            state="failed",
+            error=f"Refused, says {mark}",
+        )
+        Alarm.objects.raise_once(
+            Alarm.Kind.CHANNEL_GONE, str(channel.pk), f"The channel of {of} is gone."
+        )
+        Alarm.objects.raise_once(Alarm.Kind.NO_MEMBERS, str(of.pk), f"{of} has no members.")
     for kind, subject in ((Alarm.Kind.NO_PROGRESS, row.pk), (Alarm.Kind.UNCOVERED, of.pk)):
         Alarm.objects.get_or_create(
             kind=kind, subject=str(subject), defaults={"message": f"About {of}."}

@@ -116,6 +116,24 @@ def test_a_player_waits_while_the_guild_has_no_room(
     assert approve(wolves, cora, by=officer).approved
 
 
+def test_a_player_waits_while_the_guild_has_added_too_many_new_ones(
+    wolves: Guild, officer: User, settings: Any
+) -> None:
+    settings.MEMBERS_PER_GUILD = 1
+    approve(wolves, ask(wolves), by=officer)
+    wolves.members.update(active=False)
+    link = joining.make_join_link(wolves.pk)
+    link.needs_approval = False
+    link.save()
+    joining.ask_to_join(link, Wish(BRAM, "Bram", 1042))
+
+    assert approve(wolves, JoinRequest.objects.get(), by=officer).too_many_added
+    assert wolves.members.get().player_id == ANNA
+
+    settings.MEMBERS_PER_GUILD = 2
+    assert approve(wolves, JoinRequest.objects.get(), by=officer).approved
+
+
 def test_of_two_requests_for_a_player_one_is_approved(wolves: Guild, officer: User) -> None:
     right, wrong = ask(wolves), ask(wolves, nickname="Impostor")
     other = ask(wolves, BRAM)

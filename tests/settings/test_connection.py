@@ -125,7 +125,7 @@ def test_after_an_outage_the_first_thread_gets_a_session_although_all_idle_ones_
                 "SELECT pg_terminate_backend(pid, 60000) FROM pg_stat_activity WHERE datname = %s",
                 [_name()],
             ).fetchall()
-        monkeypatch.setattr(base, "_NEW_SECONDS", 0.0)
+        monkeypatch.setattr(base, "_FRESH_SECONDS", 0.0)
 
         assert ended == [(True,)] * 8
         assert _ask(connection, "SELECT 1") == 1

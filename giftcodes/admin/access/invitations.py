@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from django.http import HttpRequest, HttpResponse
     from django.utils.safestring import SafeString
 
-_DAYS = [(1, _("1 day")), (INVITATION_DAYS, _("7 days")), (30, _("30 days"))]
+DAYS = [(1, _("1 day")), (INVITATION_DAYS, _("7 days")), (30, _("30 days"))]
 #: The roles that an invitation can give.
 _ROLES = [Role.OFFICER, Role.VIEWER, Role.ADMINISTRATOR]
 _BADGES = {
@@ -53,7 +53,7 @@ class InvitationForm(forms.ModelForm):  # type: ignore[type-arg]
 
     days = forms.TypedChoiceField(
         label=_("Works for"),
-        choices=_DAYS,
+        choices=DAYS,
         coerce=int,
         initial=INVITATION_DAYS,
         widget=UnfoldAdminSelectWidget,
@@ -73,7 +73,7 @@ class InvitationForm(forms.ModelForm):  # type: ignore[type-arg]
             without_clear(self.fields["guilds"])
 
     def clean(self) -> dict[str, Any] | None:
-        """Check that role and guilds fit together, and that the person may make one more."""
+        """Check that the guilds fit the role, and that the person may make another invitation."""
         cleaned = super().clean()
         role = self.cleaned_data.get("role", Role.OFFICER.value)
         guilds = self.cleaned_data.get("guilds")
@@ -120,13 +120,13 @@ class InvitationAdmin(Page):
         return rows.prefetch_related("guilds")
 
     def decorate(self, request: HttpRequest, rows: list[Invitation]) -> None:  # noqa: ARG002
-        """Ask the database for the time once, because the state of a link depends on it."""
+        """Ask the database once for the time, on which the state of every link depends."""
         now = database_now()
         for row in rows:
             row.asked_at = now  # type: ignore[attr-defined]
 
     def has_add_permission(self, request: HttpRequest) -> bool:
-        """Administrators, and officers for their own guilds."""
+        """Return whether the user may invite: administrators, and officers for their guilds."""
         return super().has_add_permission(request) and (
             request.user.is_superuser or guilds_to_offer(request.user).exists()  # type: ignore[arg-type]
         )
@@ -166,7 +166,7 @@ class InvitationAdmin(Page):
         change: bool = False,
         **kwargs: Any,
     ) -> Any:
-        """Tell the form who invites, and offer what this person may give."""
+        """Tell the form who invites, and offer the roles and guilds that this person may give."""
         form: Any = super().get_form(request, obj, change, **kwargs)
         form.person = request.user
         if role := form.base_fields.get("role"):
@@ -182,7 +182,7 @@ class InvitationAdmin(Page):
         return form
 
     def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
-        """Choose the guild in the address, or the only guild of an officer."""
+        """Preselect the guild that the address names, or the only guild of an officer."""
         offered = guilds_to_offer(request.user)  # type: ignore[arg-type]
         asked = row_id(request.GET.get("guild"))
         chosen = list(offered.filter(pk=asked)) if asked else []
@@ -223,7 +223,7 @@ class InvitationAdmin(Page):
 
     def _link_page(self, request: HttpRequest, invitation: Invitation, secret: str) -> HttpResponse:
         words = gettext(
-            "Send it to the person whom you invite, in a private message: whoever opens it first "
+            "Send it to the person whom you invite, in a private message: the first person who opens it "
             "gets the account. It works once, until {}."
         )
         guilds = list(Guild.objects.filter(invitations=invitation)[:1])
@@ -251,7 +251,7 @@ class InvitationAdmin(Page):
 
     @admin.action(description=_("Make a new link"), permissions=["change"])
     def renew(self, request: HttpRequest, rows: QuerySet[Invitation]) -> HttpResponse | None:
-        """Replace the link of an invitation, which starts its days again."""
+        """Replace the link of an invitation. The days of the new link count from now."""
         row = rows.first()
         if row is None or rows.count() > 1:
             words = gettext("Choose one invitation: each link is shown only once.")
@@ -307,7 +307,7 @@ class InvitationAdmin(Page):
 
 
 def _save_of(object_id: str | None) -> tuple[str, ...]:
-    """The button that saves, if the page is that of an invitation. Nothing of one can change."""
+    """The save button, if the page shows an existing invitation, which cannot be changed."""
     return ("show_save",) if object_id else ()
 
 

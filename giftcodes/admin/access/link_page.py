@@ -1,4 +1,4 @@
-"""The page that shows a link once, right after it was made. Only its hash is kept."""
+"""The page that shows a link once, right after it was made. Only a hash of it is stored."""
 
 from __future__ import annotations
 

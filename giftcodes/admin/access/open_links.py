@@ -1,9 +1,9 @@
 """The pages of links, for people who have not logged in: accept an invitation, choose a password.
 
-The address of a link contains its secret. So it only redirects, to a page whose address is the same
-for everybody: the secret must not stay in the address bar or in logs. The session keeps the hash
-of the secret, as the table does. Opening a link changes nothing, because chats open every link to
-show a preview of it.
+The address of a link contains its secret, which must not stay in the address bar or in logs. So
+the address only redirects to a page whose address is the same for everybody. The session keeps the
+hash of the secret, as the table does. Opening a link changes nothing, because chats open every link
+to show a preview of it.
 """
 
 from __future__ import annotations
@@ -86,7 +86,7 @@ class PasswordForm(forms.Form):
     )
 
     def __init__(self, *args: Any, user: User | None = None, **kwargs: Any) -> None:
-        """Take the user whose password it is, if there is one already."""
+        """Take the user who chooses the password, if the account exists already."""
         super().__init__(*args, **kwargs)
         self._user = user
         self.fields["password1"].help_text = " ".join(_rules())
@@ -125,8 +125,8 @@ class AccountForm(PasswordForm):
     def clean(self) -> dict[str, Any]:
         """Check last whether the name is free.
 
-        If everything else is right, a free name is used up by the account. So nobody can find out
-        with one link which of many names have an account.
+        If everything else is right, a free name creates the account, which uses up the link. So
+        no one can try many names with one link to find out which of them have an account.
         """
         cleaned = super().clean()
         if not self.errors and is_taken(cleaned["username"]):

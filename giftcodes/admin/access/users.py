@@ -86,7 +86,7 @@ class PersonForm(forms.ModelForm):  # type: ignore[type-arg]
     def clean(self) -> dict[str, Any] | None:
         """Allow guilds only for roles that may act on them, and keep at least one administrator."""
         cleaned = super().clean()
-        may_act = self.cleaned_data.get("role") not in (Role.VIEWER, Role.NOBODY)
+        may_act = self.cleaned_data.get("role") not in (Role.VIEWER, Role.NONE)
         if self.cleaned_data.get("guilds") and not may_act:
             self.add_error(
                 "guilds",
@@ -106,7 +106,7 @@ class PersonForm(forms.ModelForm):  # type: ignore[type-arg]
         )
         if stays or not User.objects.filter(pk=user.pk, is_superuser=True).exists():
             return False
-        # The lock makes two administrators who demote each other wait for one another.
+        # If two administrators demote each other at once, the lock makes one wait for the other.
         others = User.objects.select_for_update().filter(is_superuser=True, is_active=True)
         return all(row.pk == user.pk for row in others)
 
@@ -131,7 +131,7 @@ class PersonAdmin(Page):
         return rows.prefetch_related("groups", "guilds")
 
     def get_urls(self) -> list[Any]:
-        """Add the link for a new password. The page that set a password leads to the user."""
+        """Add the page that makes a password link, and redirect Django's password page."""
         making = path(
             "<path:object_id>/password-link/",
             self.admin_site.admin_view(self.password_link),
@@ -188,7 +188,7 @@ class PersonAdmin(Page):
         secret = make_password_link(user, made_by=request.user)  # type: ignore[arg-type]
         self.log_change(request, user, gettext("A link for a new password was made."))
         words = gettext(
-            "Send it to {user} in a private message: whoever opens it can set the password. It "
+            "Send it to {user} in a private message: anyone who opens it can set the password. It "
             "works once, for {days} days. The old password works until then."
         )
         return link_page(
@@ -218,7 +218,7 @@ class PersonAdmin(Page):
             return str(Role.ADMINISTRATOR.label)
         names = {group.name for group in user.groups.all()}
         role = next((role for role, name in GROUPS.items() if name in names), Role.CUSTOM)
-        return str(role.label if user.is_staff else Role.NOBODY.label)
+        return str(role.label if user.is_staff else Role.NONE.label)
 
     @admin.display(description=_("officer of"))
     def guilds_shown(self, user: User) -> SafeString | str:

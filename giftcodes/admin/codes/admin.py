@@ -119,13 +119,14 @@ class GiftCodeAdmin(CodeEntry):
         return _BUTTONS[CodeState(row.state)]
 
     def page_context(self, request: HttpRequest, object_id: str) -> dict[str, Any]:
-        """The reasons for the state of the code."""
+        """What the page shows besides the fields, such as the reasons for the state of the code."""
         return context(self.get_object(request, unquote(object_id)), request.user)
 
     def get_fieldsets(self, request: HttpRequest, obj: GiftCode | None = None) -> Any:
         """Leave out the history fields when a code is added.
 
-        Officers do not set dates: a wrong end would end the code for all guilds.
+        Officers do not set dates, because a wrong end would close the code for all guilds. Only a
+        proposal may have an end, because an administrator checks it.
         """
         if obj:
             return super().get_fieldsets(request, obj)
@@ -207,7 +208,7 @@ class GiftCodeAdmin(CodeEntry):
     def reissue_codes(self, request: HttpRequest, codes: QuerySet[GiftCode]) -> HttpResponse | None:
         """Add a new issue of a closed code that the game offers again.
 
-        It is redeemed for all members.
+        The new issue is redeemed for all members.
         """
         report = Report()
         made = []

@@ -1,4 +1,4 @@
-"""Adding a code by hand. Depending on the rules for officers, it is added or proposed."""
+"""Adding a code by hand. The rules for officers say whether an officer's code is a proposal."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class CodeEntry(KeepsHistory):
     form = GiftCodeForm
 
     def has_add_permission(self, request: HttpRequest) -> bool:
-        """Officers may add codes of the games that their guilds play."""
+        """Return whether the user may add codes. An officer needs at least one active guild."""
         return super().has_add_permission(request) and (
             scope.sees_all(request.user) or bool(games_of(request.user))
         )
@@ -37,7 +37,7 @@ class CodeEntry(KeepsHistory):
     def get_form(
         self, request: HttpRequest, obj: GiftCode | None = None, change: bool = False, **kwargs: Any
     ) -> Any:
-        """Tell the form who enters the code."""
+        """Tell the form whether the person may close and reopen codes."""
         form: Any = super().get_form(request, obj, change, **kwargs)
         form.may_decide = self.has_code_permission(request)
         return form
@@ -51,7 +51,7 @@ class CodeEntry(KeepsHistory):
         return field
 
     def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
-        """If an officer's guilds play one game, it is chosen."""
+        """Preselect the game if all guilds of an officer play the same game."""
         initial = super().get_changeform_initial_data(request)
         if not scope.sees_all(request.user):
             own = games_of(request.user)
@@ -59,7 +59,7 @@ class CodeEntry(KeepsHistory):
         return initial
 
     def save_model(self, request: HttpRequest, obj: GiftCode, form: Any, change: bool) -> None:
-        """Save a code. A new one is redeemed after the commit.
+        """Save a code. A new code is redeemed after the commit.
 
         If the code is another spelling of a known code, the spelling is added to that code.
         """
@@ -119,7 +119,7 @@ class CodeEntry(KeepsHistory):
         typed.pk, typed.issue = known.pk, known.issue
 
     def log_addition(self, request: HttpRequest, obj: GiftCode, message: Any) -> Any:
-        """Log another spelling as a change of the known code, and a proposal as its own row."""
+        """Log a spelling as a change of the known code, and a proposal as an added proposal."""
         if proposal := getattr(obj, "proposal", None):
             return super().log_addition(request, proposal, message)
         if obj._state.adding:
@@ -166,8 +166,8 @@ class CodeEntry(KeepsHistory):
 
 
 def _named(request: HttpRequest) -> int | None:
-    """The user that the journals of all guilds name. None for an officer.
+    """The user whom the journals of all guilds name, or None if the user is an officer.
 
-    Officers of other guilds must not read that name. The history of the code has it.
+    Officers of other guilds must not read an officer's name. Only the code's history has it.
     """
     return request.user.pk if scope.sees_all(request.user) else None

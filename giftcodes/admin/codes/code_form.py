@@ -35,7 +35,7 @@ KNOWN = {
 }
 
 
-#: The same for people who may not decide about codes.
+#: The same texts for people who may not close and reopen codes.
 KNOWN_TO_OFFICERS = {
     CodeState.ACTIVE: _(
         "This code is known already and active: {}. Open its page, and press “Redeem now …” to "

@@ -55,7 +55,7 @@ def context(code: GiftCode, person: Any) -> dict[str, Any]:
 
 
 def _guilds(redemptions: QuerySet[Redemption]) -> list[dict[str, Any]]:
-    """The first guilds with their numbers, by name."""
+    """The first guilds by name, each with its numbers."""
     rows = redemptions.select_related("guild", "gift_code").order_by("guild__name")
     return [
         {

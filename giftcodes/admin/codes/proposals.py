@@ -34,7 +34,7 @@ _BADGES = {
     ProposalState.REJECTED: "failed",
 }
 _ANSWER_LENGTH = 200
-#: How many proposals the first page shows, and for how long it shows the result of one.
+#: How many proposals the first page shows, and how long it shows a decided proposal.
 SHOWN = 10
 TOLD_FOR = dt.timedelta(days=7)
 
@@ -71,7 +71,7 @@ class CodeProposalAdmin(History):
         return [(None, {"fields": fields})]
 
     def buttons_of(self, row: CodeProposal) -> list[tuple[str, Any]]:
-        """Both decisions, as long as nobody has decided."""
+        """The buttons “Approve” and “Reject”, until someone has decided."""
         is_waiting = row.state == ProposalState.WAITING
         return [("approve", ""), ("reject", "")] if is_waiting else []
 
@@ -108,7 +108,7 @@ class CodeProposalAdmin(History):
             code = decision.gift_code
             if decision.must_fan_out:
                 tasks.enqueue_on_commit(tasks.fan_out, code.pk, Trigger.ADMIN, request.user.pk)
-            # Officers of all guilds read this history, so it does not name the officer.
+            # Officers of all guilds read the code's history, so it does not name the officer.
             log(request, [code], gettext("Proposed by an officer, and approved."))
             log(request, [row], gettext("Approved."))
             told = gettext("Code {} is approved, and redeemed now. {} sees that on the first page.")
@@ -157,7 +157,7 @@ def proposals_for(person: scope.Person) -> dict[str, Any]:
 
 
 def state_badge(row: CodeProposal) -> SafeString:
-    """The state of a proposal, of a queryset `with_known`."""
+    """The badge for the state of a proposal, which a queryset `with_known` has fetched."""
     if row.state == ProposalState.WAITING and row.is_known:  # type: ignore[attr-defined]
         return badge("active", KNOWN_WORDS)
     state = ProposalState(row.state)

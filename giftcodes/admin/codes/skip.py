@@ -62,8 +62,8 @@ def skip(request: HttpRequest, page: Page, codes: QuerySet[GiftCode]) -> HttpRes
             title=_("Skip for a guild"),
             intro=_(
                 "The code is no longer redeemed for the members of the chosen guilds, and does not "
-                "start again automatically. What they have, they keep. For other guilds nothing "
-                "changes. “Redeem now” takes it back."
+                "start again automatically. Members keep what they have. Nothing changes for other "
+                "guilds. “Redeem now” undoes this."
             )
             if only
             else _("No active guild plays this game, so there is nothing to skip."),
@@ -95,11 +95,11 @@ def _skip(guild: Guild, code: GiftCode, user_id: int | None, report: Report) -> 
         report.nothing(result.message)
         return
     row = Redemption.objects.get(guild=guild, gift_code=code)
-    words = gettext("{} To take it back, press “Redeem now” or “Resume” on {}.")
+    words = gettext("{} To undo this, press “Redeem now” or “Resume” on {}.")
     report.done(format_html(words, result.message, link(row, gettext("its page"))))
 
 
 def skipped_guilds(code: GiftCode, person: scope.Person) -> list[Redemption]:
-    """The redemptions of a code that a person stopped, of the guilds that `person` may see."""
+    """The stopped redemptions of a code, in the guilds that `person` may see."""
     stopped = Redemption.objects.filter(gift_code=code, state=RunState.STOPPED)
     return list(scope.visible(stopped, person).select_related("guild")[:MOST])

@@ -87,8 +87,8 @@ def without_clear(field: Any) -> None:
 class Scoped(_Mixin):
     """Limits an admin class to the rows that a person may see (scope.py). Other rows are not found.
 
-    The address of its list may have only known filters (lookups.py). Every admin class inherits
-    from this mixin, before Django's class.
+    The address of the list may contain only filters that lookups.py allows. Every admin class
+    inherits from this mixin, before Django's class.
     """
 
     #: Filters that links on our own pages use, but that `list_filter` does not offer.
@@ -102,7 +102,7 @@ class Scoped(_Mixin):
         return request is not None and lookup in lookups.allowed(self, request)
 
     def to_field_allowed(self, request: HttpRequest, to_field: str) -> bool:  # noqa: ARG002
-        """Whether the field is the primary key, by which alone pages find and name rows."""
+        """Return whether the field is the primary key. Pages find rows by no other field."""
         key = self.opts.pk
         return key is not None and to_field in (key.name, key.attname)
 
@@ -280,10 +280,10 @@ class Scoped(_Mixin):
 
 
 def _show_page(request: HttpRequest, number: int) -> None:
-    """Make the list show another page than the address names."""
+    """Make the list show this page instead of the page that the address names."""
     query = request.GET.copy()
     query[PAGE_VAR] = str(number)
-    request.GET = query  # type: ignore[assignment] # A copy can be changed, which is no harm.
+    request.GET = query  # type: ignore[assignment] # A mutable copy does no harm.
 
 
 def _own(request: HttpRequest) -> set[tuple[type[Model], Any]]:

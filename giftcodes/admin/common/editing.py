@@ -103,8 +103,8 @@ class KeepsHistory(Editable):
     def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:
         """Retire the rows.
 
-        Django's bulk deletion is not offered. If it were added again, it would not delete rows
-        either.
+        Only Django's bulk deletion calls this. No list offers it, but if one did, the rows would
+        still be kept.
         """
         report = Report()
         self.retire(request, queryset, report)

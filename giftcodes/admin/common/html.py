@@ -11,6 +11,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext
 
 from giftcodes.domain.served import SHARE_LABELS, Result, Served, Share
+from giftcodes.models import Guild
 
 #: Shown in place of an empty value.
 NOTHING = "–"
@@ -36,12 +37,12 @@ def result_badge(result: Result) -> SafeString:
 def served_bar(served: Served, *, words: str = "") -> SafeString:
     """A bar of five shares: has it, not eligible, needs you, waiting, cannot have it.
 
-    The numbers are its name for screen readers and on hover. They must also stand beside it, since
-    a colour only repeats words (`Served.all_words`).
+    The numbers (`Served.all_words`) are the bar's name for screen readers and on hover. The page
+    must also show them beside the bar, because a colour may only repeat what words say.
 
     Args:
         served: the numbers.
-        words: the name, if these are not the numbers of members.
+        words: the name of the bar, if it is not the numbers of members.
     """
     parts, begin = [], 0.0
     for share, width in _widths(served):
@@ -77,18 +78,45 @@ def served_legend() -> SafeString:
     )
 
 
+def served_parts(served: Served) -> SafeString:
+    """The numbers of a bar in words, each beside its colour, in the order of the bar.
+
+    With these, a bar needs no legend, and a reader need not tell the colours apart.
+    """
+    parts = [(share.value, words) for share, words in served.parts]
+    return format_html(
+        '<ul class="legend">{}</ul>',
+        format_html_join(
+            "",
+            '<li><span class="swatch share-{}" aria-hidden="true"></span>{}</li>',
+            parts,
+        ),
+    )
+
+
 def link(row: Model, text: Any = None) -> SafeString:
     """A link to the page of a row."""
     return format_html('<a href="{}">{}</a>', page_url(row), text or str(row))
 
 
 def page_url(row: Model) -> str:
-    """The address of the page of a row."""
-    return model_url(type(row), "change", row.pk)
+    """The address of the page of a row. That of a guild is its overview, not its form."""
+    return guild_url(row.pk) if isinstance(row, Guild) else model_url(type(row), "change", row.pk)
+
+
+def guild_url(guild_id: int, tab: str = "overview", **query: Any) -> str:
+    """The address of a tab of a guild's page.
+
+    Args:
+        guild_id: the guild.
+        tab: the name of the tab, as in `giftcodes.admin.guilds.tabs`.
+        query: what follows the question mark.
+    """
+    return model_url(Guild, tab, guild_id, query=query)
 
 
 def player_url(member_id: int) -> str:
-    """The address of the page of a member's player, with all their codes. It has no player ID."""
+    """The address of the page with all codes of a member's player. It contains no player ID."""
     return reverse("admin:player_codes", args=[member_id])
 
 

@@ -130,11 +130,12 @@ def _events(person: Person) -> Q:
 
 def _alarms(person: Person) -> Q:
     guilds = [str(pk) for pk in _guilds(person)]
-    runs = Redemption.objects.filter(guild__in=_guilds(person)).order_by()
-    about_runs = runs.annotate(subject=Cast("pk", CharField())).values("subject")
-    return Q(kind__in=_kinds_about(Guild), subject__in=guilds) | Q(
-        kind__in=_kinds_about(Redemption), subject__in=about_runs
-    )
+    own = Q(kind__in=_kinds_about(Guild), subject__in=guilds)
+    for model in (Redemption, Channel):
+        rows = model._default_manager.filter(guild__in=_guilds(person)).order_by()
+        about = rows.annotate(named=Cast("pk", CharField())).values("named")
+        own |= Q(kind__in=_kinds_about(model), subject__in=about)
+    return own
 
 
 def _changes(person: Person) -> Q:
@@ -158,6 +159,12 @@ def _invitations(person: Person) -> Q:
     return Q(~Exists(foreign), made_by=person)
 
 
+def _announcements(person: Person) -> Q:
+    """Messages about the runs of the person's guilds, and those to the channels of these guilds."""
+    own = _guilds(person)
+    return Q(redemption__guild__in=own) | Q(redemption__isnull=True, channel__guild__in=own)
+
+
 def _kinds_about(model: type[Model]) -> list[str]:
     return [kind for kind, name in SUBJECT_MODELS.items() if name == model._meta.model_name]
 
@@ -176,7 +183,7 @@ RULES: dict[type[Model], Callable[[Person], Q]] = {
     MemberRedemption: _of_guild("redemption__guild"),
     Attempt: _of_guild("member_redemption__redemption__guild"),
     RedemptionEvent: _events,
-    Announcement: _of_guild("redemption__guild"),
+    Announcement: _announcements,
     Channel: _of_guild("guild"),
     Alarm: _alarms,
     LogEntry: _changes,

@@ -104,7 +104,7 @@ def actions_on(row: Model, person: scope.Person) -> list[Entry]:
 
 
 def with_guilds(entries: list[Entry], person: scope.Person) -> list[Entry]:
-    """The entries. Their words name only the guilds that this person may see."""
+    """The entries, in words that name only guilds that this person may see."""
     moves = [move for entry in entries for move in _MOVES.finditer(entry.words)]
     if not moves:
         return entries
@@ -122,9 +122,10 @@ def with_guilds(entries: list[Entry], person: scope.Person) -> list[Entry]:
 
 
 def _without_strangers(entries: list[Entry], person: scope.Person) -> list[Entry]:
-    """The entries of a code, which officers of all guilds read, without officers of other guilds.
+    """The entries of a code, without the names of officers of other guilds.
 
-    They name the person, officers of the person's guilds, and administrators.
+    Officers of all guilds read these entries. They name only the person, officers of the person's
+    guilds, and administrators.
     """
     if scope.sees_all(person):
         return entries
@@ -203,7 +204,7 @@ def _of_version(before: Any, version: Any, related: _Related) -> Entry | None:
 def _logged(row: Model, since: dt.datetime | None) -> Iterable[Entry]:
     """The actions that the admin logged, except changes of fields, which the versions describe.
 
-    Changes before the first version are included.
+    Changes of fields before the first version are included, because no version describes them.
     """
     kind = ContentType.objects.get_for_model(row)
     logs = LogEntry.objects.filter(content_type=kind, object_id=str(row.pk)).select_related("user")

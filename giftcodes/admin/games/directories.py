@@ -1,4 +1,4 @@
-"""Directories of players: the state of each, and its answers. Both are read-only."""
+"""Directories of players: the state of each, and its answers. Both lists are read-only."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from django.utils.translation import gettext_lazy as _
 from giftcodes.admin.common.base import History
 from giftcodes.admin.common.html import badge
 from giftcodes.models import Directory, DirectoryLookup, Member
-from giftcodes.models.game_words import place_word, places
+from giftcodes.models.game_words import place_noun, places
 from giftcodes.models.games import games
 
 if TYPE_CHECKING:
@@ -25,8 +25,7 @@ if TYPE_CHECKING:
 class DirectoryAdmin(History):
     intro = _(
         "Services that look up the names of players, and their state or kingdom. They are asked "
-        "once a week, and only for "
-        "members who have consented."
+        "once a week, and only for members who have consented."
     )
     empty_hint = _(
         "No directory has been asked yet. A directory needs a key in the settings "
@@ -88,7 +87,7 @@ class DirectoryLookupAdmin(History):
 
     @admin.display(description=places(), ordering="realm", empty_value="–")
     def place_shown(self, lookup: DirectoryLookup) -> int | None:
-        """The number, under a heading in the words of the games."""
+        """The number of the state or kingdom. The heading uses the words of the games."""
         return lookup.realm
 
 
@@ -111,14 +110,15 @@ def directory_words(member: Member) -> str:
         return gettext("Last asked %s. There is no answer yet.") % asked
     said = row.get_said_display()
     if row.said == DirectoryLookup.Said.FOUND:
-        said = f"{row.name}, {place_word(config.name).lower()} {row.realm}"
+        said = f"{row.name}, {place_noun(config.name)} {row.realm}"
     return gettext("Last asked %(asked)s. Answer: %(said)s.") % {"asked": asked, "said": said}
 
 
 def _consent_recorded_at(member: Member) -> dt.datetime:
     """When this guild recorded the member's consent.
 
-    This is the time of the version, because a person may enter an earlier day of consent.
+    This is the time of the first version with the consent, because the day of consent that a person
+    enters may be earlier.
     """
     versions = member.history.order_by("history_date", "history_id")
     without = versions.filter(consented_on__isnull=True).last()

@@ -180,7 +180,7 @@ class RateBudgetAdmin(GameRows, History):
 
     @admin.action(description=_("Resume the game"), permissions=["provider"])
     def resume_providers(self, request: HttpRequest, budgets: QuerySet[RateBudget]) -> None:
-        """End any pause."""
+        """End the pause of each game, whatever its reason."""
         report = Report()
         for budget in budgets:
             title = title_of(budget.provider)

@@ -1,4 +1,4 @@
-"""Guilds, and their channels."""
+"""Guilds, the tabs of their pages, and their channels."""
 
 from giftcodes.admin.guilds import admin, channels
 

@@ -1,36 +1,66 @@
-"""Guilds, whose members get the codes of one game."""
+"""Guilds, whose members get the codes of one game. The page of a guild has several tabs."""
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from django.contrib import admin
+from django.contrib.admin.utils import unquote
+from django.core.exceptions import PermissionDenied
 from django.db.models import Count, IntegerField, OuterRef, Subquery
 from django.db.models.functions import Coalesce
-from django.urls import reverse
+from django.http import HttpResponseRedirect
+from django.template.response import TemplateResponse
+from django.urls import path
 from django.utils.html import format_html
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from giftcodes import tasks
 from giftcodes.admin.common.action_report import Report
+from giftcodes.admin.common.base import PageOfRows
 from giftcodes.admin.common.editing import KeepsHistory
-from giftcodes.admin.common.html import list_link, model_url
-from giftcodes.admin.guilds import joining
-from giftcodes.admin.members.import_page import import_link, may_import
+from giftcodes.admin.common.html import guild_url, page_url
+from giftcodes.admin.common.live import answer, parts_of
+from giftcodes.admin.guilds import codes, joining, members, officers, overview
+from giftcodes.admin.guilds.channels_tab import channels_tab
+from giftcodes.admin.guilds.correction import correct_guild, own_places_words, tell_asked_again
+from giftcodes.admin.guilds.tabs import SETTINGS, TABS, frame, tab_named
 from giftcodes.admin.redemptions.runs import redeem_now
-from giftcodes.models import GiftCode, Guild, Invitation, Member, Redemption
+from giftcodes.models import GiftCode, Guild, Member
 from giftcodes.models.game_words import places
 from giftcodes.models.roles import promote_to_officers
 from giftcodes.models.start_rules import guild_obstacle
-from giftcodes.services.links import guilds_to_offer
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
-    from django.db.models import QuerySet
-    from django.http import HttpRequest
+    from django.db.models import Model, QuerySet
+    from django.http import HttpRequest, HttpResponse, JsonResponse
     from django.utils.safestring import SafeString
+
+#: The context of each tab whose page is not made by Django's admin.
+_CONTEXTS: dict[str, Callable[[HttpRequest, Guild], dict[str, Any]]] = {
+    "overview": overview.context,
+    "codes": codes.context,
+    "channels": lambda request, guild: {
+        "template": "admin/giftcodes/guild/channels_tab.html",
+        "channels_html": channels_tab(request, guild),
+    },
+    "joining": lambda request, guild: {
+        "template": "admin/giftcodes/guild/joining.html",
+        **joining.block(request, guild),
+    },
+    "officers": officers.context,
+}
+
+
+class GuildRows(PageOfRows):
+    """The list of guilds, which leads to the overview of each guild and not to its form."""
+
+    def url_for_result(self, result: Model) -> str:
+        return page_url(result)
 
 
 @admin.register(Guild)
@@ -56,12 +86,11 @@ class GuildAdmin(KeepsHistory):
     list_filter = ["provider", "active", "automatic"]
     search_fields = ["name"]
     actions = ["redeem_now", "activate", "deactivate"]
-    buttons = ("redeem_now",)
     autocomplete_fields = ["officers"]
     #: If officers could write these fields, they could put their guild first or give people access.
     reserved = ("name", "provider", "active", "priority", "officers")
     fieldsets = [
-        (None, {"fields": ["name", "provider", "realm", "look_at"]}),
+        (None, {"fields": ["name", "provider", "realm"]}),
         (_("Redeeming"), {"fields": ["active", "automatic", "priority"]}),
         (_("People"), {"fields": ["officers", "notes"]}),
     ]
@@ -75,67 +104,109 @@ class GuildAdmin(KeepsHistory):
         rows: QuerySet[Guild] = super().get_queryset(request)
         return rows.annotate(members_number=Coalesce(number, 0))
 
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[PageOfRows]:  # noqa: ARG002
+        return GuildRows
+
     def get_readonly_fields(self, request: HttpRequest, obj: Guild | None = None) -> list[str]:
         """A guild with redemptions in one game cannot change to another game."""
         has_history = obj is not None and obj.redemptions.exists()
-        fixed = ["look_at", "invite", *(["provider"] if has_history else [])]
+        fixed = ["provider"] if has_history else []
         return [*fixed, *super().get_readonly_fields(request, obj)]
-
-    def get_fieldsets(self, request: HttpRequest, obj: Guild | None = None) -> Any:
-        """Add a link to the invitation of an officer, for a person who may invite."""
-        sections = super().get_fieldsets(request, obj)
-        if obj is None or not may_invite_to(obj, request.user):
-            return sections
-        return [*sections[:-1], (_("People"), {"fields": ["officers", "invite", "notes"]})]
 
     def get_form(
         self, request: HttpRequest, obj: Guild | None = None, change: bool = False, **kwargs: Any
     ) -> Any:
-        """Set an error message that says what to do if the name is taken."""
+        """Say what to do if the name is taken, and name numbers that may be the guild's."""
         taken = _(
             "There is a guild of this name already (it may be inactive). Choose another name, or "
             "use that guild."
         )
         kwargs["error_messages"] = {"name": {"unique": taken}}
+        if obj is not None and (words := own_places_words(obj)):
+            help_text = f"{Guild._meta.get_field('realm').help_text} {words}"
+            kwargs["help_texts"] = {"realm": help_text}
         return super().get_form(request, obj, change, **kwargs)
 
     @admin.display(description=places(), ordering="realm")
     def realm_shown(self, guild: Guild) -> int:
-        """The number, under a heading in the words of the games."""
+        """The number of the state or kingdom. The heading uses the words of the games."""
         return guild.realm
 
     @admin.display(description=_("members"), ordering="members_number")
     def members_shown(self, guild: Guild) -> SafeString:
         number = guild.members_number  # type: ignore[attr-defined]
-        return list_link(Member, number, guild__id__exact=guild.pk)
+        return format_html('<a href="{}">{}</a>', guild_url(guild.pk, "members"), number)
 
-    @admin.display(description=_("see also"))
-    def look_at(self, guild: Guild) -> Any:
-        """Links to the guild's members, redemptions and coverage, and to how members are added."""
-        if guild.pk is None:
-            return _("Save the guild first, then add its members.")
-        members = list_link(Member, _("its members"), guild__id__exact=guild.pk)
-        redemptions = list_link(Redemption, _("its redemptions"), guild__id__exact=guild.pk)
-        coverage = format_html(
-            '<a href="{}">{}</a>',
-            reverse("admin:matrix", query={"guild": guild.pk}),
-            _("who has which code"),
-        )
-        importing = import_link(guild, _("paste a member list"))
-        return format_html(
-            "{} · {} · {} · {} · {}",
-            members,
-            redemptions,
-            coverage,
-            importing,
-            joining.link_to(guild),
+    # --- The tabs -----------------------------------------------------------------------------
+    def get_urls(self) -> list[Any]:
+        """The tabs, each with an address of its own, before Django's pages of a row."""
+        pages: dict[str, Callable[..., HttpResponse]] = {
+            tab.name: partial(self.tab_view, name=tab.name) for tab in TABS if tab.name != SETTINGS
+        }
+        pages["live"] = self.live
+        urls = [
+            path(
+                f"<path:object_id>/{name}/",
+                self.admin_site.admin_view(view),
+                name=f"giftcodes_guild_{name}",
+            )
+            for name, view in pages.items()
+        ]
+        return [*urls, *super().get_urls()]
+
+    def tab_view(self, request: HttpRequest, object_id: str, name: str) -> HttpResponse:
+        """Show a tab, or do what a form on it says.
+
+        Raises:
+            Http404: there is no such guild, or this person may not see it.
+            PermissionDenied: this person may not open the tab.
+        """
+        guild = self._guild_for(request, object_id, name)
+        if name == "members":
+            return members.page(request, guild, frame(request, guild, name))
+        if name == "overview" and request.method == "POST":
+            if not self.has_change_permission(request, guild):
+                raise PermissionDenied
+            correct_guild(request, guild)
+            return HttpResponseRedirect(page_url(guild))
+        context = {
+            **self.admin_site.each_context(request),
+            "opts": self.opts,
+            "original": guild,
+            **frame(request, guild, name),
+            **_CONTEXTS[name](request, guild),
+        }
+        return TemplateResponse(request, "admin/giftcodes/guild/page.html", context)
+
+    def live(self, request: HttpRequest, object_id: str) -> JsonResponse:
+        """Respond with the parts of the overview that change."""
+        shown = overview.board(request.user, self._guild_for(request, object_id, "overview"))
+        return answer(
+            parts_of(request, overview.PARTS, shown),
+            again_in_seconds=overview.again_in_seconds(shown),
         )
 
-    @admin.display(description=_("invite"))
-    def invite(self, guild: Guild) -> SafeString:
-        """A link to the invitation of an officer of this guild."""
-        url = model_url(Invitation, "add", query={"guild": guild.pk})
-        return format_html('<a href="{}">{}</a>', url, _("Invite an officer by a link"))
+    def _guild_for(self, request: HttpRequest, object_id: str, name: str) -> Guild:
+        """The guild of an address, if the person may open this tab of it."""
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        guild: Guild = self.get_object(request, unquote(object_id))
+        if not tab_named(name).is_for(request.user):
+            raise PermissionDenied
+        return guild
+
+    def page_context(self, request: HttpRequest, object_id: str) -> dict[str, Any]:
+        """What stands on every tab. The form is one of them, and “Save” stays on it."""
+        guild = self.get_object(request, unquote(object_id))
+        hidden = dict.fromkeys(("show_save_and_add_another", "show_save_and_continue"), False)
+        return {**hidden, **frame(request, guild, SETTINGS)}
+
+    def response_post_save_add(self, request: HttpRequest, obj: Guild) -> HttpResponseRedirect:  # noqa: ARG002
+        """Lead to the page of the new guild, which offers the next step."""
+        return HttpResponseRedirect(page_url(obj))
+
+    def response_post_save_change(self, request: HttpRequest, obj: Guild) -> HttpResponseRedirect:  # noqa: ARG002
+        return HttpResponseRedirect(guild_url(obj.pk, SETTINGS))
 
     def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
         """Give new officers their role, and let the guild catch up on codes.
@@ -143,8 +214,8 @@ class GuildAdmin(KeepsHistory):
         A guild that is new, is active again or has another realm has codes to catch up on.
         """
         super().save_related(request, form, formsets, change)
-        if not change and may_import(request.user):
-            self.message_user(request, import_link(form.instance))
+        if change and "realm" in form.changed_data:
+            tell_asked_again(request, form.instance)
         for officer in promote_to_officers(form.instance.officers.all()):
             self.message_user(
                 request, gettext("%s is a guild officer from now on, and may log in.") % officer
@@ -217,9 +288,3 @@ class GuildAdmin(KeepsHistory):
             request, guild, gettext("Activated.") if active else gettext("Deactivated.")
         )
         tasks.enqueue_on_commit(tasks.catch_up, [guild.pk])
-
-
-def may_invite_to(guild: Guild, person: Any) -> bool:
-    """Whether a person may invite officers of this guild."""
-    may_invite = person.has_perm("giftcodes.add_invitation")
-    return bool(may_invite and guilds_to_offer(person).filter(pk=guild.pk).exists())

@@ -1,89 +1,72 @@
-"""The channel of each guild, which gets the announcements of its runs."""
+"""The channels of guilds, which get the announcements of runs and alarms."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
-from django import forms
-from django.contrib import admin
+from django.contrib import admin, messages
+from django.http import HttpResponseRedirect
+from django.urls import reverse
+from django.utils.html import format_html
+from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
+from giftcodes import tasks
 from giftcodes.admin.common import scope
+from giftcodes.admin.common.action_report import Report
 from giftcodes.admin.common.base import Page
-from giftcodes.admin.common.html import NOTHING
-from giftcodes.form_fields import CleanCharField
-from giftcodes.models import Alarm, Channel, Guild
+from giftcodes.admin.common.confirmation import log
+from giftcodes.admin.common.html import NOTHING, page_url
+from giftcodes.admin.guilds import channel_state
+from giftcodes.admin.guilds.channel_form import ChannelForm
+from giftcodes.admin.guilds.channel_preview import previews
+from giftcodes.clients.channels import service_name
+from giftcodes.domain.numbers import row_id
+from giftcodes.models import Announcement, Channel, Guild
 from giftcodes.models.channel import UNREADABLE
+from giftcodes.services.channels import clear_alarms, queue_test, switch
 
 if TYPE_CHECKING:
+    from django.db.models import QuerySet
     from django.http import HttpRequest
+    from django.utils.safestring import SafeString
 
-
-class ChannelForm(forms.ModelForm):  # type: ignore[type-arg]
-    """Accepts an address, but never shows one."""
-
-    class Meta:
-        model = Channel
-        fields = ["guild", "address"]
-        field_classes = {"address": CleanCharField}
-        widgets = {"address": forms.PasswordInput(attrs={"autocomplete": "off", "size": 80})}
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        if self.instance.pk and self.instance.is_readable and "address" in self.fields:
-            self.fields["address"].required = False
-            self.fields["address"].help_text = _(
-                "Leave it empty to keep the address. It is never shown again."
-            )
-            self.initial["address"] = ""
-
-    def clean_address(self) -> str:
-        """The address that was entered, or the stored address if the field is empty."""
-        address: str = self.cleaned_data["address"].strip()
-        return address or self.instance.address
+SEND_TEST = ("send_test", _("Send a test"))
+SWITCH_ON = ("switch_on", _("Switch on"))
+SWITCH_OFF = ("switch_off", _("Switch off"))
 
 
 @admin.register(Channel)
 class ChannelAdmin(Page):
     intro = _(
-        "Where the runs of each guild are announced: a Discord webhook, or an address for Apprise."
+        "Where the runs and alarms of each guild are announced: a Discord webhook, or an address "
+        "for Apprise. A guild may have several."
     )
     empty_hint = _("No guild has a channel yet: add one, and its next run is announced there.")
     form = ChannelForm
-    list_display = [
-        "guild",
-        "address_shown",
-        "delivered_at",
-        "not_before",
-        "refused_since",
-        "error",
-    ]
+    #: Channels have no versions, so the history has the actions that the admin logged.
+    object_history_template = "admin/object_history.html"
+    list_display = ["name", "guild", "tells_shown", "state_shown", "address_shown"]
+    phone_columns = ("name", "guild", "state_shown")
     list_select_related = ["guild"]
-    list_filter = ["guild__provider"]
-    search_fields = ["guild__name"]
-    fields = [
-        "guild",
-        "address_shown",
-        "address",
-        "delivered_at",
-        "not_before",
-        "refused_since",
-        "error",
-    ]
+    list_filter = ["guild__provider", "tells", "is_on"]
+    search_fields = ["guild__name", "name"]
+    fields = ["guild", "name", "address_shown", "address", "tells", "role_id"]
+    radio_fields = {"tells": admin.VERTICAL}
     autocomplete_fields = ["guild"]
+    actions = ["send_test", "switch_on", "switch_off"]
 
     def get_fields(self, request: HttpRequest, obj: Channel | None = None) -> Any:
         """Hide the address from a person who may not change it. Django would show it."""
         may_write = (
             self.has_change_permission(request, obj) if obj else self.has_add_permission(request)
         )
-        return [name for name in self.fields or () if may_write or name != "address"]
+        hidden = {"address"} if not may_write else set() if obj else {"address_shown"}
+        return [name for name in self.fields or () if name not in hidden]
 
     def get_readonly_fields(self, request: HttpRequest, obj: Channel | None = None) -> list[str]:  # noqa: ARG002
         """A channel cannot move to another guild."""
-        always = ["address_shown", "delivered_at", "not_before", "refused_since", "error"]
-        return [*always, "guild"] if obj else always
+        return ["address_shown", "guild"] if obj else ["address_shown"]
 
     def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
         """If an officer has one guild, it is chosen."""
@@ -94,27 +77,146 @@ class ChannelAdmin(Page):
                 initial["guild"] = own[0].pk
         return initial
 
+    def decorate(self, request: HttpRequest, rows: list[Any]) -> None:  # noqa: ARG002
+        """Add the states of the channels."""
+        states = channel_state.states_of(rows)
+        for row in rows:
+            row.state_found = states[row.pk]
+
+    # --- The columns ------------------------------------------------------------------------------
     @admin.display(description=_("kept address"))
     def address_shown(self, channel: Channel) -> str:
         """Enough of the address to recognise it, but not enough to use it."""
         if not channel.is_readable:
             return UNREADABLE
-        return (
-            f"{urlsplit(channel.address).scheme}://… ({channel.hash[:6]})"
-            if channel.address
-            else NOTHING
-        )
+        if not channel.address:
+            return NOTHING
+        return f"{service_name(channel.address)} ({channel.hash[:6]})"
+
+    @admin.display(description=_("what it is told"), ordering="tells")
+    def tells_shown(self, channel: Channel) -> str:
+        return channel.get_tells_display()
+
+    @admin.display(description=_("state"))
+    def state_shown(self, channel: Channel) -> SafeString:
+        """The state with its reason, the messages that wait, and the last test."""
+        state: channel_state.ChannelState = channel.state_found  # type: ignore[attr-defined]
+        waiting = state.waiting
+        words = ngettext("%d message waits.", "%d messages wait.", waiting) % waiting
+        return format_html("{} {} {}", state.now.badge, state.now.why, words if waiting else "")
+
+    # --- The page ---------------------------------------------------------------------------------
+    def changeform_view(
+        self,
+        request: HttpRequest,
+        object_id: str | None = None,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> Any:
+        """Add the preview of the messages, also to the form for a new channel."""
+        context = {**(extra_context or {})}
+        if object_id is None:
+            context["previews"] = previews(Channel(guild=self._guild_of_form(request)))
+        return super().changeform_view(request, object_id, form_url, context)
+
+    def _guild_of_form(self, request: HttpRequest) -> Guild:
+        """The guild that a form for a new channel will probably name, or an example."""
+        named = row_id(request.POST.get("guild") or request.GET.get("guild"))
+        own = scope.visible(Guild.objects.all(), request.user)
+        found = own.filter(pk=named).first() if named else None
+        return found or Guild(name=gettext("Your guild"))
+
+    def page_context(self, request: HttpRequest, object_id: str) -> dict[str, Any]:
+        """The state of the channel, which keeps itself up to date, and the preview."""
+        channel: Channel = self.get_object(request, object_id)
+        states = channel_state.states_of([channel])
+        return {
+            "channel": channel,
+            "state_part": channel_state.parts(states)[f"channel-{channel.pk}"],
+            "live_url": reverse("admin:live_channels", args=[channel.guild_id]),
+            "again_in_seconds": channel_state.again_in_seconds(states.values()),
+            "guild_url": page_url(channel.guild),
+            "previews": previews(channel),
+        }
+
+    def buttons_of(self, row: Channel) -> list[tuple[str, Any]]:
+        """A test, and a switch."""
+        return [SEND_TEST, SWITCH_OFF if row.is_on else SWITCH_ON]
 
     def save_model(self, request: HttpRequest, obj: Channel, form: Any, change: bool) -> None:
-        """A new address starts without the errors and pauses of the old one."""
+        """Save what was changed. A new address starts without the errors of the old one."""
         if not change:
             super().save_model(request, obj, form, change)
-        elif form.cleaned_data["address"] and "address" in form.changed_data:
+            return
+        changed = [name for name in form.changed_data if name in form.fields]
+        if "address" in changed:
             obj.error, obj.not_before, obj.refused_since = "", None, None
-            obj.save(update_fields=["address", "error", "not_before", "refused_since"])
+            changed += ["error", "not_before", "refused_since"]
+        if changed:
+            obj.save(update_fields=changed)
+
+    def response_post_save_add(self, request: HttpRequest, obj: Channel) -> HttpResponseRedirect:
+        """Go to the page of the new channel, where a test is the next step."""
+        messages.info(request, gettext("Send a test now, to see whether messages arrive."))
+        return HttpResponseRedirect(page_url(obj))
+
+    def response_post_save_change(
+        self,
+        request: HttpRequest,  # noqa: ARG002
+        obj: Channel,
+    ) -> HttpResponseRedirect:
+        """Stay on the page of the channel, where the preview and the test are."""
+        return HttpResponseRedirect(page_url(obj))
 
     def delete_model(self, request: HttpRequest, obj: Channel) -> None:
-        """Delete the channel, and clear the alarms about it."""
-        for kind in (Alarm.Kind.CHANNEL_GONE, Alarm.Kind.CHANNEL_SILENT):
-            Alarm.objects.clear(kind, str(obj.guild_id))
+        """Delete the channel with its tests, and clear the alarms about it."""
+        clear_alarms(obj)
+        obj.announcements.filter(kind=Announcement.Kind.TEST).delete()
         super().delete_model(request, obj)
+
+    # --- The buttons ------------------------------------------------------------------------------
+    @admin.action(permissions=["change"], description=_("Send a test"))
+    def send_test(self, request: HttpRequest, queryset: QuerySet[Channel]) -> None:
+        """Queue a test for each channel. A worker sends it, and the page shows the result."""
+        report = Report()
+        for channel in queryset:
+            name = {"name": channel}
+            done = queue_test(channel.pk)
+            if done.is_queued:
+                report.done(gettext("The test for %(name)s is being sent.") % name)
+            elif done.is_waiting:
+                report.nothing(gettext("A test for %(name)s is being sent already.") % name)
+            else:
+                seconds = done.wait_seconds
+                words = ngettext(
+                    "%(name)s had several tests just now. The next one is possible in %(seconds)d "
+                    "second.",
+                    "%(name)s had several tests just now. The next one is possible in %(seconds)d "
+                    "seconds.",
+                    seconds,
+                )
+                report.refused(words % {**name, "seconds": seconds})
+        tasks.enqueue_on_commit(tasks.announce)
+        report.tell(request)
+
+    @admin.action(permissions=["change"], description=_("Switch on"))
+    def switch_on(self, request: HttpRequest, queryset: QuerySet[Channel]) -> None:
+        """Switch channels on. Runs and alarms from now on are announced there."""
+        changed = switch(queryset.select_related("guild"), is_on=True)
+        log(request, changed, gettext("Switched on."))
+        report = Report()
+        for channel in changed:
+            report.done(gettext("%s is on: the next run is announced there.") % channel)
+        report.tell(request)
+
+    @admin.action(permissions=["change"], description=_("Switch off"))
+    def switch_off(self, request: HttpRequest, queryset: QuerySet[Channel]) -> None:
+        """Switch channels off. Nothing is sent there except for tests."""
+        changed = switch(queryset.select_related("guild"), is_on=False)
+        log(request, changed, gettext("Switched off."))
+        report = Report()
+        for channel in changed:
+            report.done(
+                gettext("%s is off: nothing is sent there, and what waited is given up.") % channel
+            )
+        report.tell(request)

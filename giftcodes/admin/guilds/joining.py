@@ -1,7 +1,8 @@
 """How players of a guild help themselves: the join link, waiting requests, and the public page.
 
-`templates/admin/giftcodes/joining/block.html` shows all of it, with the context from `block`. Any
-page of a guild may include it: its forms are sent to the page here, which then leads back.
+`templates/admin/giftcodes/joining/block.html` shows all of these, with the context from `block`.
+Any page of a guild may include that template: its forms are sent to `page`, which then redirects to
+the including page.
 """
 
 from __future__ import annotations
@@ -11,13 +12,11 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from django import forms
-from django.contrib import admin, messages
+from django.contrib import messages
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpResponse, HttpResponseRedirect
-from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils import timezone
-from django.utils.html import format_html
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
@@ -25,17 +24,16 @@ from giftcodes import site_address, tasks
 from giftcodes.admin.common import scope
 from giftcodes.admin.common.back import page_before
 from giftcodes.admin.common.confirmation import log
-from giftcodes.admin.common.html import link
+from giftcodes.admin.common.html import guild_url, link
 from giftcodes.admin.members.player_page import may_do_all as may_end_opt_outs
 from giftcodes.domain.numbers import row_id
 from giftcodes.models import Guild, JoinLink, OptOut, PublicPage
-from giftcodes.models.games import games
+from giftcodes.models.game_words import place_word
 from giftcodes.models.opted_out import player_hash
 from giftcodes.services import joining
 
 if TYPE_CHECKING:
     from django.http import HttpRequest
-    from django.utils.safestring import SafeString
 
 #: The permissions that the page needs: those for adding members by hand.
 PERMISSIONS = ("giftcodes.add_member", "giftcodes.change_member")
@@ -74,31 +72,17 @@ def may_open(person: Any) -> bool:
     return bool(person.has_perms(PERMISSIONS))
 
 
-def link_to(guild: Guild) -> SafeString:
-    """A link to the page of a guild, with the number of requests that wait."""
-    number = guild.join_requests.count()
-    words = gettext("players join by themselves")
-    if number:
-        words += " " + ngettext("(%d request waits)", "(%d requests wait)", number) % number
-    return format_html('<a href="{}">{}</a>', reverse("admin:joining", args=[guild.pk]), words)
-
-
 def page(request: HttpRequest, guild_id: int) -> HttpResponse:
-    """Show the page, or do what a pressed button says."""
+    """Do what a pressed button says. Without one, lead to the tab that shows the block."""
     if not may_open(request.user):
         raise PermissionDenied
     own = scope.visible(Guild.objects.all(), request.user)
     guild = own.filter(pk=pk).first() if (pk := row_id(str(guild_id))) else None
     if guild is None:
         raise Http404
-    if request.method == "POST":
-        if act := _ACTS.get(request.POST.get("act", "")):
-            act(request, guild)
-        here = reverse("admin:joining", args=[guild.pk])
-        return HttpResponseRedirect(page_before(request) or here)
-    title = gettext("How players join %s") % guild
-    context = {**admin.site.each_context(request), "title": title, **block(request, guild)}
-    return TemplateResponse(request, "admin/giftcodes/joining/page.html", context)
+    if request.method == "POST" and (act := _ACTS.get(request.POST.get("act", ""))):
+        act(request, guild)
+    return HttpResponseRedirect(page_before(request) or guild_url(guild.pk, "joining"))
 
 
 def block(request: HttpRequest, guild: Guild) -> dict[str, Any]:
@@ -108,14 +92,13 @@ def block(request: HttpRequest, guild: Guild) -> dict[str, Any]:
         request: the request of a person who may see the guild and `may_open` the page.
         guild: the guild.
     """
-    config = games().get(guild.provider)
     join_link = JoinLink.objects.filter(guild=guild).first()
     public = PublicPage.objects.filter(guild=guild).first()
     events = guild.self_service_events.select_related("member", "user")[:MOST_EVENTS]
     initial = {"approval": "no" if join_link and not join_link.needs_approval else "yes"}
     return {
         "guild": guild,
-        "realm_word": config.realm_word if config else "",
+        "place": place_word(guild.provider),
         "joining_url": reverse("admin:joining", args=[guild.pk]),
         "join_link": join_link,
         "join_address": _join_address(request, join_link),
@@ -163,7 +146,9 @@ def _waiting(guild: Guild) -> list[dict[str, Any]]:
 def _make(request: HttpRequest, guild: Guild) -> None:
     form = LinkForm(request.POST)
     if not form.is_valid():
-        messages.error(request, gettext("The link was not made. Choose who decides, and how long."))
+        messages.error(
+            request, gettext("The link was not made. Choose who decides, and how long it works.")
+        )
         return
     approval = form.cleaned_data["approval"] == "yes"
     had_one = JoinLink.objects.filter(guild=guild).exists()
@@ -178,7 +163,9 @@ def _make(request: HttpRequest, guild: Guild) -> None:
 def _change(request: HttpRequest, guild: Guild) -> None:
     form = LinkForm(request.POST)
     if not form.is_valid():
-        messages.error(request, gettext("Nothing was saved. Choose who decides, and how long."))
+        messages.error(
+            request, gettext("Nothing was saved. Choose who decides, and how long the link works.")
+        )
         return
     approval = form.cleaned_data["approval"] == "yes"
     rows = JoinLink.objects.filter(guild=guild)
@@ -240,7 +227,10 @@ def _approve(request: HttpRequest, guild: Guild) -> None:
         messages.warning(request, words % ", ".join(str(one) for one in decision.opted_out))
     if more := len(decision.without_room):
         messages.warning(request, guild.full_words(more=more, room=guild.room()))
-    if not number and not decision.opted_out and not decision.without_room:
+    if decision.too_many_added:
+        messages.warning(request, guild.too_many_added_words())
+    waiting = decision.opted_out or decision.without_room or decision.too_many_added
+    if not number and not waiting:
         messages.info(request, _NONE_CHOSEN)
 
 
@@ -261,7 +251,7 @@ _NONE_CHOSEN = _("No request was chosen, or another officer has decided already.
 
 
 def _chosen(request: HttpRequest) -> list[int]:
-    """The request of a row's own button, or else those with a tick."""
+    """The request whose own button was pressed, or else the requests with a tick."""
     texts = request.GET.getlist("one") or request.POST.getlist("chosen")
     return [pk for text in texts if (pk := row_id(text))]
 

@@ -8,16 +8,25 @@ from django import forms
 from django.contrib import admin, messages
 from django.core.exceptions import ValidationError
 from django.db.models.functions import Coalesce
+from django.http import HttpResponseRedirect, QueryDict
 from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
 from giftcodes import tasks
+from giftcodes.admin.common import scope
 from giftcodes.admin.common.action_report import Report
 from giftcodes.admin.common.confirmation import log
 from giftcodes.admin.common.editing import KeepsHistory
-from giftcodes.admin.common.html import badge, link, list_link, player_url
+from giftcodes.admin.common.html import (
+    badge,
+    guild_url,
+    link,
+    list_link,
+    model_url,
+    player_url,
+)
 from giftcodes.admin.games.directories import directory_words
 from giftcodes.admin.members.bulk_actions import move, set_realm
 from giftcodes.admin.members.correction import asked_again_words
@@ -26,7 +35,7 @@ from giftcodes.admin.members.import_page import IMPORT_TITLE, import_url, may_im
 from giftcodes.admin.members.player_page import may_do_all, may_open
 from giftcodes.domain.numbers import row_id
 from giftcodes.domain.served import Served
-from giftcodes.models import Member, MemberRedemption
+from giftcodes.models import Guild, Member, MemberRedemption
 from giftcodes.models.game_words import places
 from giftcodes.queries.player_codes import places_of_mates, served_by_member
 from giftcodes.services.members import activate_members, set_on_members
@@ -36,10 +45,11 @@ if TYPE_CHECKING:
 
     from django.db.models import QuerySet
     from django.http import HttpRequest, HttpResponse
+    from django.utils.functional import _StrPromise as Words
     from django.utils.safestring import SafeString
 
 PLAYER: list[Any] = ["guild", "player_id", "nickname", "realm"]
-#: The links to the page for a player's wishes, of which the page of a member shows at most one.
+#: The two links to the page for a player's wishes. The page of a member shows at most one of them.
 WISHES = ("wishes", "opt_out")
 
 
@@ -51,7 +61,7 @@ class MemberForm(forms.ModelForm):  # type: ignore[type-arg]
         fields = ["guild", "player_id", "nickname", "realm", "active", "consented_on", "notes"]
 
     def __init__(self, *data: Any, **options: Any) -> None:
-        """Name the states or kingdoms of guild-mates, which help to find the right one."""
+        """Say where guild-mates are, which helps to find the right state or kingdom."""
         super().__init__(*data, **options)
         if self.instance.pk and "realm" in self.fields:
             field = self.fields["realm"]
@@ -114,7 +124,7 @@ class NeedsFilter(admin.SimpleListFilter):
 @admin.register(Member)
 class MemberAdmin(KeepsHistory):
     form = MemberForm
-    intro = _(
+    intro: Words | str = _(
         "Players who get each code of their guild. A player may be in two guilds: each code is "
         "requested once."
     )
@@ -126,7 +136,13 @@ class MemberAdmin(KeepsHistory):
     )
 
     list_display = ["player_id", "nickname", "guild", "realm_shown", "codes_shown", "state_shown"]
-    phone_columns = ("player_id", "nickname", "guild", "codes_shown", "state_shown")
+    phone_columns: tuple[str, ...] = (
+        "player_id",
+        "nickname",
+        "guild",
+        "codes_shown",
+        "state_shown",
+    )
     list_select_related = ["guild"]
     list_filter = [NeedsFilter, "active", "opted_out", "guild__provider", "guild"]
     search_fields = ["player_id", "nickname", "guild__name"]
@@ -142,7 +158,7 @@ class MemberAdmin(KeepsHistory):
         return rows.annotate(realm_now=Coalesce("realm", "guild__realm"))
 
     def get_list_links(self, request: HttpRequest) -> list[tuple[str, Any]]:
-        """Offer the import into the guild of the list, and the page on which a player opts out."""
+        """Offer the page for a player's wish, and the import into the guild that the list shows."""
         links = []
         if may_import(request.user):
             guild_id = row_id(request.GET.get("guild__id__exact"))
@@ -178,16 +194,42 @@ class MemberAdmin(KeepsHistory):
             return [(None, {"fields": [*PLAYER, "notes"]}), redeeming]
         return [(None, {"fields": [*PLAYER, "active", "consented_on", "notes"]})]
 
+    def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
+        """Choose the guild of the address or of the filtered list, or the only one of the person.
+
+        A guild that the person may not see is not chosen.
+        """
+        initial: dict[str, Any] = super().get_changeform_initial_data(request)
+        filters = QueryDict(request.GET.get("_changelist_filters", ""))
+        asked = row_id(request.GET.get("guild")) or row_id(filters.get("guild__id__exact"))
+        guilds = scope.visible(Guild.objects.active(), request.user)
+        found = list(guilds.filter(pk=asked)) if asked else list(guilds[:2])
+        chosen = {"guild": found[0].pk} if len(found) == 1 else {}
+        return {**initial, "guild": None, **chosen}
+
+    def response_add(
+        self, request: HttpRequest, obj: Member, post_url_continue: str | None = None
+    ) -> HttpResponse:
+        """“Save and add another” adds to the same guild."""
+        response: HttpResponse = super().response_add(request, obj, post_url_continue)
+        if "_addanother" in request.POST and "_popup" not in request.POST:
+            return HttpResponseRedirect(model_url(Member, "add", query={"guild": obj.guild_id}))
+        return response
+
+    def response_post_save_add(self, request: HttpRequest, obj: Member) -> HttpResponseRedirect:  # noqa: ARG002
+        """Lead to the members of the guild, where the next one can be added."""
+        return HttpResponseRedirect(guild_url(obj.guild_id, "members"))
+
     @admin.display(description=_("membership"), ordering="active")
     def state_shown(self, member: Member) -> SafeString:
-        """Whether codes are redeemed for the member. Nothing is green for a player who left."""
+        """Whether codes are redeemed for the member. An opt-out hides “active”."""
         if member.opted_out:
             return badge("opted-out", _("opted out"))
         return badge("active", _("active")) if member.active else badge("off", _("inactive"))
 
     @admin.display(description=places(), ordering="realm_now")
     def realm_shown(self, member: Member) -> str:
-        """The state or kingdom of the guild, or the member's own."""
+        """The member's own state or kingdom, or else the guild's."""
         return str(member.guild.realm) if member.realm is None else _("%d (own)") % member.realm
 
     @admin.display(description=_("codes"))
@@ -226,7 +268,7 @@ class MemberAdmin(KeepsHistory):
 
     @admin.display(description=_("wishes"))
     def opt_out(self, member: Member) -> SafeString:
-        """The same link for officers, who only take an opt-out."""
+        """The same link for officers, who may only record an opt-out."""
         return _wish_link(member, _("opt out"))
 
     def save_model(self, request: HttpRequest, obj: Member, form: Any, change: bool) -> None:
@@ -294,7 +336,7 @@ class MemberAdmin(KeepsHistory):
                 gettext("%s is inactive now. Nothing was deleted: the history stays.") % member
             )
         for member in same:
-            report.nothing(gettext("%s is inactive already. A member with history stays.") % member)
+            report.nothing(gettext("%s is inactive already. The history stays.") % member)
         log(request, changed, gettext("Made inactive."))
         self._catch_up([*changed, *same])
 
@@ -304,7 +346,7 @@ class MemberAdmin(KeepsHistory):
 
 
 def _wishes(person: Any) -> list[str]:
-    """The link to the page for a player's wishes that a person gets."""
+    """The name of the link to the page for a player's wishes, if this person gets one."""
     if may_do_all(person):
         return ["wishes"]
     return ["opt_out"] if may_open(person) else []

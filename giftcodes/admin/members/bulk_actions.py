@@ -49,12 +49,12 @@ class RealmForm(forms.Form):
         min_value=1,
         max_value=999_999,
         widget=forms.TextInput({"inputmode": "numeric"}),
-        help_text=_("A number. Leave it empty to use the guild's."),
+        help_text=_("A number. Leave it empty to use the guild's number."),
     )
 
 
 def _no_other_guild(request: HttpRequest) -> Any:
-    """Why there is no choice, and what this person can do about it."""
+    """Why there is no guild to choose, and what this person can do about it."""
     if scope.sees_all(request.user):
         return _("This game has no other guild to move to. Add one first.")
     return _(
@@ -152,7 +152,7 @@ def set_realm(request: HttpRequest, page: Page, members: QuerySet[Member]) -> Ht
             "set_realm",
             title=_("Set the state or kingdom of members"),
             intro=_(
-                "Members who have no code because the number was wrong are asked for again at once."
+                "If the game refused a member because of a wrong number, it is asked again at once."
             ),
             confirm=_("Set it"),
             groups=[group(_("Chosen"), "pending", members)],
@@ -174,7 +174,7 @@ def set_realm(request: HttpRequest, page: Page, members: QuerySet[Member]) -> Ht
             }
         )
     for member in same:
-        report.nothing(gettext("%s is there already.") % member)
+        report.nothing(gettext("%s is in this state or kingdom already.") % member)
     log(request, changed, gettext("Set the state or kingdom."))
     if changed:
         if again := asked_again_words(changed):

@@ -49,7 +49,7 @@ def csv_of(members: QuerySet[Member]) -> HttpResponse:
     """A CSV file to download: a header, and a line for each member. No cell is a formula.
 
     The file begins with a byte order mark. Without it, Excel does not recognise UTF-8 and garbles
-    names. The realm is the member's own, and empty if the member has the guild's.
+    names. The column for the realm is empty if the member has the guild's realm.
     """
     response = _download("members.csv", "text/csv; charset=utf-8")
     response.write(BYTE_ORDER_MARK)

@@ -22,11 +22,12 @@ from django.utils.translation import gettext_lazy as _
 from giftcodes import tasks
 from giftcodes.admin.common import scope
 from giftcodes.admin.common.confirmation import log
-from giftcodes.admin.common.html import list_link, list_url
+from giftcodes.admin.common.html import guild_url, list_link
 from giftcodes.admin.members import import_rows
 from giftcodes.admin.members.import_rows import ROWS_OF_PAGE, Row, Rows
 from giftcodes.domain.numbers import row_id
 from giftcodes.models import Guild, Member, MemberImport, Source
+from giftcodes.models.game_words import place_word
 from giftcodes.models.guild import GuildFullError
 from giftcodes.roster import (
     BadLine,
@@ -41,7 +42,6 @@ from giftcodes.services.imports import ImportResult, import_members, summary
 if TYPE_CHECKING:
     from django.db.models import QuerySet
     from django.http import HttpRequest, HttpResponse
-    from django.utils.safestring import SafeString
 
 #: About 20,000 lines. Django accepts 2.5 MB in a form (DATA_UPLOAD_MAX_MEMORY_SIZE). The forms are
 #: multipart, because URL encoding would make Chinese text three times as long.
@@ -187,11 +187,6 @@ def may_import(user: Any) -> bool:
     return bool(user.has_perms(["giftcodes.add_member", "giftcodes.change_member"]))
 
 
-def import_link(guild: Guild | None = None, words: Any = IMPORT_TITLE) -> SafeString:
-    """A link to this page, on which the guild is chosen already."""
-    return format_html('<a href="{}">{}</a>', import_url(guild.pk if guild else None), words)
-
-
 def import_url(guild_id: int | None = None) -> str:
     """The address of this page."""
     query = {"guild": guild_id} if guild_id else None
@@ -224,9 +219,9 @@ def _obstacles(rows: Rows) -> list[str]:
         notes.append(
             ngettext(
                 "Nothing was imported yet: %d line was changed, but its box is not ticked. Tick "
-                "it, or import without it.",
+                "the box, or import without the line.",
                 "Nothing was imported yet: %d lines were changed, but their boxes are not ticked. "
-                "Tick them, or import without them.",
+                "Tick the boxes, or import without the lines.",
                 forgotten,
             )
             % forgotten
@@ -235,7 +230,7 @@ def _obstacles(rows: Rows) -> list[str]:
         notes.append(
             gettext(
                 "Nothing was imported yet: a line that you changed is about a known player. See "
-                "what it would do, and import again."
+                "what the import would do, and import again."
             )
         )
     if not notes and not rows.used:
@@ -275,7 +270,7 @@ def _shown(request: HttpRequest, guild: Guild, rows: Rows) -> dict[str, Any]:
         "page": number,
         "pages": range(1, pages + 1) if pages > 1 else [],
         "ignored": ", ".join(rows.ignored_columns),
-        "realm_label": import_rows.realm_word(guild).capitalize(),
+        "realm_label": place_word(guild.provider),
         # Guilds that this person may not see are left out. Otherwise an officer could use this
         # number to find out whether a player is a member anywhere.
         "elsewhere": others.exclude(guild=guild).values("player_id").distinct().count(),
@@ -296,7 +291,7 @@ def _section(
 
 
 def _focused(rows: Rows, shown: list[Row]) -> str:
-    """The name of the field that gets the focus: of the first row that needs a look."""
+    """What gets the focus: a field of the first row that needs a look, or else the button."""
     wrong = [row for row in shown if row.is_used and row.error]
     unsure = [row for row in shown if row.line.verdict is Verdict.UNSURE and not row.is_used]
     for row in [*wrong, *unsure]:
@@ -324,7 +319,7 @@ def _apply(request: HttpRequest, guild: Guild, rows: Rows) -> HttpResponse:
     undo = list_link(MemberImport, gettext("The import can be undone."), guild__id__exact=guild.pk)
     messages.success(request, format_html("{} {}", words, undo) if result.import_id else words)
     tasks.enqueue_on_commit(tasks.catch_up, [guild.pk])
-    return HttpResponseRedirect(list_url(Member, guild__id__exact=guild.pk))
+    return HttpResponseRedirect(guild_url(guild.pk, "members"))
 
 
 def _chosen(rows: Rows) -> MemberList:

@@ -1,4 +1,4 @@
-"""The rows of the review of a list: what was read, what a person changed, and what it would do.
+"""The rows of the review of a list: what was read and changed, and what the import would do.
 
 Nothing is stored between two requests. The form carries the list itself, and the changes of all
 rows that it does not show. The list is read again each time, so what is imported is what was shown.
@@ -19,7 +19,7 @@ from django.utils.translation import gettext_lazy as _
 from giftcodes.admin.common.html import NOTHING
 from giftcodes.domain.text import isolated
 from giftcodes.models import Guild
-from giftcodes.models.games import games
+from giftcodes.models.game_words import place_noun
 from giftcodes.roster import ListedMember, Review, ReviewedLine, Verdict, listed_values
 from giftcodes.roster.cells import CellError
 from giftcodes.roster.chat import read_line
@@ -28,7 +28,7 @@ from giftcodes.services.imports import ImportResult, import_members
 FIELDS = ("player_id", "nickname", "realm", "consented_on")
 #: The rows of one page. Django accepts 1,000 fields in a form, and a row has up to five.
 ROWS_OF_PAGE = 100
-#: The bytes of the changes that a form carries, and the characters of one changed value.
+#: The maximum bytes of the changes that a form carries, and the maximum characters of one value.
 MOST_CHANGES, MOST_VALUE = 500_000, 1_000
 
 NEW, CHANGED, BACK, THERE, OPTED_OUT = "new", "changed", "back", "there", "opted-out"
@@ -40,7 +40,7 @@ EFFECTS: dict[str, tuple[str, Any]] = {
     THERE: ("pending", _("Already there")),
     OPTED_OUT: ("opted-out", _("Opted out: is left out")),
 }
-#: Effects on members who are there already, and which a person who changed a row has not seen.
+#: Effects on known players. A person who has just changed a row has not seen its effect yet.
 _SURPRISING = (CHANGED, BACK, OPTED_OUT)
 
 
@@ -56,13 +56,13 @@ class Row:
         key: names the row in the form. It depends on the text of the line, not on its number.
         line: what was read.
         values: the values in the form.
-        is_used: whether it is to be imported.
-        is_fresh: whether this request changed its values.
-        is_forgotten: whether this request changed its values and did not select it.
+        is_used: whether the row is selected for the import.
+        is_fresh: whether this request changed the values.
+        is_forgotten: whether this request changed the values of a row that was and is not selected.
         member: the member, if the values can be used.
-        error, error_field: why they cannot be used, and which value it is. Empty if they can.
+        error, error_field: why a value is unusable, and its name. Empty if none is.
         effect: what the import would do.
-        changes: the name, the old and the new value of each field that it would change.
+        changes: the name, the old and the new value of each field that the import would change.
     """
 
     key: str
@@ -86,7 +86,7 @@ class Row:
 
     @property
     def badge(self) -> str:
-        """The state whose colour the effect has."""
+        """The state of the badge, which gives the effect its colour."""
         return EFFECTS[self.effect][0] if self.effect else ""
 
     @property
@@ -96,12 +96,12 @@ class Row:
 
     @property
     def shows_effect(self) -> bool:
-        """Whether the page says what would happen. A line without a tick is not imported."""
+        """Whether the page shows the effect. Without a tick, “New” is hidden: no one is added."""
         return bool(self.effect) and (self.is_used or self.effect != NEW)
 
     @property
     def counts(self) -> bool:
-        """Whether it can be imported if it is selected."""
+        """Whether the row can be imported if it is selected."""
         return self.effect != OPTED_OUT
 
     def inputs(self) -> Iterator[dict[str, Any]]:
@@ -196,17 +196,11 @@ def rows_of(review: Review, changes: str, form: Mapping[str, Any]) -> Rows:
     return Rows(rows, review.ignored_columns)
 
 
-def realm_word(guild: Guild) -> str:
-    """The game's own word for a realm: state, kingdom or realm."""
-    config = games().get(guild.provider)
-    return str(config.realm_word) if config else gettext("realm")
-
-
 def preview(guild: Guild, rows: Rows) -> None:
     """Find out what the import would do with each row, and change nothing."""
     labels = {
         "nickname": gettext("name"),
-        "realm": realm_word(guild),
+        "realm": place_noun(guild.provider),
         "consented_on": gettext("consented on"),
     }
     members: dict[str, ListedMember] = {}
@@ -254,7 +248,10 @@ def _is_used_by_default(line: ReviewedLine) -> bool:
 
 
 def _known_changes(text: str) -> dict[str, tuple[bool, dict[str, str] | None]]:
-    """The changes in the hidden field, which anybody may have written. None: the tick only."""
+    """The changes in the hidden field, which anybody may have written.
+
+    The values are None if only the tick was changed.
+    """
     try:
         changes = json.loads(text) if text and len(text) <= MOST_CHANGES else {}
     except (ValueError, RecursionError):
@@ -306,7 +303,7 @@ def _check(rows: Sequence[Row]) -> None:
         if earlier is not row:
             row.error_field = "player_id"
             row.error = gettext(
-                "Player %(player_id)s is already on line %(line)d. Clear one of the two."
+                "Player %(player_id)s is already on line %(line)d. Untick one of the two lines."
             ) % {"player_id": row.member.player_id, "line": earlier.line.line}
 
 

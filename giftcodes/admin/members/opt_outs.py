@@ -1,4 +1,4 @@
-"""Opt-outs: since when, of which game, and of which member, if the player is still known."""
+"""The list of opt-outs: their dates and games, and the members of players who are known."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 @admin.register(OptOut)
 class OptOutAdmin(History):
     intro = _(
-        "Players who do not want codes to be redeemed for them. No imported list changes that. Of "
-        "a player who is no member any more, the player ID is not kept."
+        "Players who do not want codes to be redeemed for them. No imported list changes that. "
+        "The player ID is not kept if the player is no longer a member of any guild."
     )
     empty_hint = _("No player has opted out.")
     list_display = ["since", "player_shown", "game", "state_shown"]
@@ -61,7 +61,7 @@ class OptOutAdmin(History):
 
     @admin.display(description=_("player"))
     def player_shown(self, row: OptOut) -> SafeString | str:
-        """The members, with their guilds, or the fact that there is none."""
+        """The player's members with their guilds, or words that say there is none."""
         members: list[Member] = row.members  # type: ignore[attr-defined]
         if not members:
             return str(_("not a member of any guild"))
@@ -81,7 +81,7 @@ class OptOutAdmin(History):
 
 
 def _add_members(rows: Iterable[OptOut]) -> None:
-    """Set `members` of each opt-out, which holds only a hash of the player."""
+    """Set `members` of each opt-out, by comparing its hash with those of opted-out members."""
     by_hash: dict[str, list[Member]] = {row.player_hash: [] for row in rows}
     if by_hash:
         members = Member.objects.filter(opted_out=True).select_related("guild")

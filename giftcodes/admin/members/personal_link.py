@@ -1,4 +1,4 @@
-"""The page on which an officer makes a personal link for a member. It is shown once."""
+"""The page on which an officer makes a personal link for a member. The link is shown once."""
 
 from __future__ import annotations
 

@@ -13,6 +13,7 @@ from django.utils.translation import gettext_lazy, ngettext
 
 from giftcodes import tasks
 from giftcodes.admin.common import scope
+from giftcodes.admin.common.back import page_before
 from giftcodes.admin.common.confirmation import log
 from giftcodes.admin.common.html import (
     badge,
@@ -30,7 +31,7 @@ from giftcodes.domain.numbers import row_id
 from giftcodes.domain.served import Served, Share
 from giftcodes.domain.transitions import PARKED, State
 from giftcodes.models import Member, MemberRedemption, Redemption
-from giftcodes.models.game_words import place_word, spoken, title_of
+from giftcodes.models.game_words import place_noun, place_word, spoken, title_of
 from giftcodes.models.guild import own_realm
 from giftcodes.models.member_redemption import STATE_LABELS
 from giftcodes.queries.player_codes import (
@@ -66,12 +67,12 @@ _HEADINGS = {
 
 
 def may_open(person: Any) -> bool:
-    """Whether a person may open the page. Which players they find there, `scope` decides."""
+    """Whether a person may open the page. `scope` limits the players that they find there."""
     return bool(person.has_perms(PERMISSIONS))
 
 
 def page(request: HttpRequest, member_id: int) -> HttpResponse:
-    """Show the player's codes, or correct a membership."""
+    """Show the player's codes, or correct a membership and lead back to the page before."""
     member = _member(request, member_id)
     memberships = memberships_of(member, scope.visible(Member.objects.all(), request.user))
     form = None
@@ -82,7 +83,7 @@ def page(request: HttpRequest, member_id: int) -> HttpResponse:
             raise PermissionDenied
         if form.is_valid():
             _correct(request, corrected, form.cleaned_data["realm"])
-            return HttpResponseRedirect(player_url(member.pk))
+            return HttpResponseRedirect(page_before(request) or player_url(member.pk))
         form.corrected_id = corrected.pk  # type: ignore[attr-defined]
     player = _player(request, memberships)
     context = {
@@ -163,7 +164,7 @@ def _board(request: HttpRequest, player: Player) -> dict[str, Any]:
 
 
 def _has_words(served: Served) -> str:
-    """Such as `5 of 9 codes, 3 need you`."""
+    """The numbers in words, such as `5 of 9 codes, 3 need you`."""
     words = ngettext("%(has)d of %(total)d code", "%(has)d of %(total)d codes", served.total)
     first = words % {"has": served.has, "total": served.total}
     return ", ".join(part for part in (first, served.rest) if part)
@@ -194,7 +195,7 @@ def _line(one: PlayerCode, *, may_retry: bool, names_guild: bool) -> dict[str, A
 
 
 def _badge(one: PlayerCode) -> SafeString:
-    """The state in words. A code that has ended needs nobody, whatever its state was."""
+    """The state in words. When a code has ended, no state asks for help any more."""
     state = one.state or State.PENDING
     if one.share is Share.CANNOT and state in PARKED:
         words = _("left the guild") if one.code.is_open else _("the code has ended")
@@ -205,7 +206,10 @@ def _badge(one: PlayerCode) -> SafeString:
 
 
 def _reason(one: PlayerCode) -> str:
-    """Why the player does not have the code. Who has it needs no reason, except another guild."""
+    """Why the player does not have the code, or through which other guild the player got it.
+
+    For any other code that the player has, the words are empty.
+    """
     assert one.row is not None
     if one.share is Share.HAS and one.row.covered_by_id is None:
         return ""
@@ -240,7 +244,7 @@ def _membership(member: Member) -> dict[str, Any]:
 
 # --- The correction -------------------------------------------------------------------------------
 def _form(number: str | None = None, *, member: Member | None = None) -> RealmForm:
-    """The form for a state or kingdom, bound to a number, or with the number of a member."""
+    """The form for a state or kingdom: with a sent number, or else with the member's number."""
     if number is not None:
         return RealmForm({"realm": number})
     assert member is not None
@@ -267,7 +271,7 @@ def _corrections(request: HttpRequest, player: Player, form: Any) -> list[dict[s
             {
                 "member": member,
                 "place": place,
-                "place_lower": place.lower(),
+                "place_lower": place_noun(member.guild.provider),
                 "number": place_of(member),
                 "waiting": player.waiting_for.get(member.pk, 0),
                 "offers": places_of_mates(member),
@@ -289,7 +293,7 @@ def _correct(request: HttpRequest, member: Member, number: int | None) -> None:
     Args:
         request: the request of the person who corrects it.
         member: the membership.
-        number: the state or kingdom. None for the guild's.
+        number: the state or kingdom. None means the guild's.
     """
     changed, same = set_on_members([member.pk], "realm", lambda one: own_realm(one.guild, number))
     log(request, changed, _("Set the state or kingdom."))
@@ -301,7 +305,7 @@ def _correct(request: HttpRequest, member: Member, number: int | None) -> None:
         }
         if changed:
             words = _("%(member)s is in %(place)s %(number)s now.") % names
-            again = asked_again_words(changed) or _("No code waited for this.")
+            again = asked_again_words(changed) or _("No code waited for this correction.")
             messages.success(request, f"{words} {again}")
             tasks.enqueue_on_commit(tasks.catch_up, [one.guild_id])
         else:

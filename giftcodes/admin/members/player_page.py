@@ -1,7 +1,7 @@
 """The page for a player's wishes: to opt out or in, to get their data, and to be erased.
 
-Officers take only an opt-out, and only of players in their own guilds. It holds for every guild of
-the game, and the page shows them nothing of other guilds.
+Officers may only record an opt-out, and only of players in their own guilds. The opt-out holds in
+every guild of the game, but the page shows officers nothing of other guilds.
 """
 
 from __future__ import annotations
@@ -57,12 +57,12 @@ class PlayerForm(forms.Form):
 
 
 def may_open(person: Any) -> bool:
-    """Whether a person may open the page: for all wishes, or to take an opt-out as an officer."""
+    """Whether a person may open the page: for all wishes, or as an officer for an opt-out."""
     return may_do_all(person) or (not scope.sees_all(person) and person.has_perm(_OPT_OUT))
 
 
 def may_do_all(person: Any) -> bool:
-    """Whether a person may fulfil every wish. Officers may not, because it concerns all guilds."""
+    """Whether a person may fulfil every wish. Officers may not: wishes concern all guilds."""
     return scope.sees_all(person) and bool(person.has_perms(PERMISSIONS))
 
 
@@ -105,7 +105,7 @@ def _own_members(provider: str, player_id: str, person: scope.Person) -> QuerySe
 
 
 def _data_for_officer(provider: str, player_id: str, *, person: scope.Person) -> dict[str, Any]:
-    """What the page shows to an officer: the own guilds, and nothing of others."""
+    """What the page shows to an officer: only the data in the officer's own guilds."""
     members = list(_own_members(provider, player_id, person))
     redemptions = MemberRedemption.objects.filter(member__in=members)
     return {
@@ -185,7 +185,7 @@ _WISHES: dict[str, Any] = {
     "export": _export,
     "erase": _erase,
 }
-#: Only an administrator ends an opt-out: the player may have given it in another guild.
+#: Only an administrator ends an opt-out: the player may have asked for it in another guild.
 _WISHES_OF_OFFICER: dict[str, Any] = {"opt_out": _opt_out}
 
 

@@ -6,44 +6,24 @@ The text speaks to the player. It names no guild and no other person.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING
 
 from django.utils import formats, timezone
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy, ngettext
+from django.utils.translation import ngettext
 
-from giftcodes.domain.outcomes import Outcome
+from giftcodes.domain.player_reasons import why_ended, why_not_yet
 from giftcodes.domain.served import Share
 from giftcodes.domain.transitions import State
 from giftcodes.models import CancelKind, Member
-from giftcodes.models.game_words import place_word, title_of
+from giftcodes.models.game_words import place_noun, title_of
 from giftcodes.queries.player_codes import Player, PlayerCode, place_of
-
-if TYPE_CHECKING:
-    from django.utils.functional import _StrPromise as Words
 
 #: A line of the text names this many codes.
 MOST_NAMED = 25
 
-_NOT_YET: dict[str, Words] = {
-    Outcome.LEVEL_TOO_LOW: gettext_lazy("your level is too low"),
-    Outcome.SPEND_TOO_LOW: gettext_lazy("for players who have spent more in the game"),
-    Outcome.VIP_TOO_LOW: gettext_lazy("your VIP level is too low"),
-    Outcome.LEVEL_OR_SPEND_TOO_LOW: gettext_lazy(
-        "your level is too low, or it is for players who have spent more in the game"
-    ),
-    Outcome.ACCOUNT_TOO_YOUNG: gettext_lazy("your account is too young"),
-    Outcome.CLAIM_LIMIT: gettext_lazy("claimed too often"),
-}
-_CLOSED: dict[str, Words] = {
-    Outcome.CODE_NOT_FOUND: gettext_lazy("the game does not know the code"),
-    Outcome.CODE_EXPIRED: gettext_lazy("the code has expired"),
-    Outcome.CLAIM_LIMIT: gettext_lazy("the game gives out no more"),
-}
-
 
 def reply_to(player: Player) -> str:
-    """The text.
+    """The text for the player.
 
     Args:
         player: the player, with at least one membership.
@@ -97,7 +77,7 @@ def _needing(codes: list[PlayerCode], player: Player) -> list[str]:
             "Please send us your player ID and the number of your %(place)s, as your profile in "
             "the game shows them. Then we try again: %(names)s."
         )
-        place = place_word(member.guild.provider).lower()
+        place = place_noun(member.guild.provider)
         number = place_of(member)
         lines.append(words % {"place": place, "number": number, "names": _names(wrong)})
     if unclear:
@@ -112,11 +92,11 @@ def _needing(codes: list[PlayerCode], player: Player) -> list[str]:
 def _waiting(codes: list[PlayerCode]) -> str:
     if not codes:
         return ""
-    return _("On the way, you need not do anything: %s.") % _names(codes)
+    return _("On the way, so you need not do anything: %s.") % _names(codes)
 
 
 def _by_reason(codes: list[PlayerCode], words_of: Callable[[PlayerCode], str]) -> Iterable[str]:
-    """A line for each reason, the most recent code's first."""
+    """A line for each reason. The reason of the most recent code comes first."""
     lines: dict[str, list[PlayerCode]] = {}
     for one in codes:
         lines.setdefault(words_of(one), []).append(one)
@@ -124,7 +104,7 @@ def _by_reason(codes: list[PlayerCode], words_of: Callable[[PlayerCode], str]) -
 
 
 def _not_yet(one: PlayerCode) -> str:
-    why = _NOT_YET.get(one.row.outcome, "") if one.row else ""
+    why = why_not_yet(one.row.outcome) if one.row else ""
     if not why:
         return _("Not for your account yet, tried again every day")
     return _("Not for your account yet (%s), tried again every day") % why
@@ -138,7 +118,7 @@ def _not_received(one: PlayerCode) -> str:
         if row.cancel_kind == CancelKind.STOPPED:
             return _("Not received, because the run was stopped")
         return _("Not received, because you were not in the guild")
-    why = _CLOSED.get(one.code.closed_outcome, "")
+    why = why_ended(one.code.closed_outcome)
     return _("Not received (%s)") % why if why else _("Not received, because the code has ended")
 
 

@@ -1,4 +1,4 @@
-"""The state of the system: dashboard, alarms, announcements, journal and requests."""
+"""The state of the system: alarms, announcements, journal and requests."""
 
 from giftcodes.admin.monitoring import alarms, announcements, changes, journal, schedule
 

@@ -11,8 +11,8 @@ from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
 
 from giftcodes.admin.common.base import History
-from giftcodes.admin.common.html import badge
-from giftcodes.models import AlarmNotice, Announcement, Channel
+from giftcodes.admin.common.html import NOTHING, badge, link
+from giftcodes.models import AlarmNotice, Announcement
 
 if TYPE_CHECKING:
     from django.db.models import QuerySet
@@ -43,21 +43,27 @@ class AnnouncementAdmin(History):
     list_display = [
         "created_at",
         "kind",
-        "redemption",
-        "run_number",
+        "about",
+        "channel",
         "delivery_shown",
         "sent_at",
         "edited_at",
         "error",
     ]
-    phone_columns = ("created_at", "kind", "redemption", "delivery_shown")
-    list_select_related = ["redemption__guild__channel", "redemption__gift_code"]
+    phone_columns = ("created_at", "kind", "about", "delivery_shown")
+    list_select_related = [
+        "redemption__guild",
+        "redemption__gift_code",
+        "channel__guild",
+        "alarm",
+    ]
     list_filter = ["state", "kind", "redemption__gift_code__provider", "redemption__guild"]
     search_fields = ["redemption__guild__name", "redemption__gift_code__code"]
     search_help_text = _("Guild or code")
     ordering = ["-id"]
     fields = [
-        "redemption",
+        "channel",
+        "about",
         "run_number",
         "kind",
         "delivery_shown",
@@ -69,16 +75,22 @@ class AnnouncementAdmin(History):
         "tries",
         "message_id",
     ]
-    readonly_fields = ["delivery_shown"]
+    readonly_fields = ["about", "delivery_shown"]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Announcement]:
         return super().get_queryset(request).select_related(*self.list_select_related)
+
+    @admin.display(description=_("about"), ordering="redemption")
+    def about(self, row: Announcement) -> SafeString | str:
+        """A link to the redemption or the alarm that the message is about."""
+        subject = row.redemption or row.alarm
+        return NOTHING if subject is None else link(subject)
 
     @admin.display(description=_("delivery"), ordering="state")
     def delivery_shown(self, row: Announcement) -> SafeString:
         """The delivery state. If the message waits for its channel, the text says so."""
         badge_of_it = delivery_badge(row)
-        channel: Channel | None = getattr(row.redemption.guild, "channel", None)
+        channel = row.channel
         if not row.is_unfinished or channel is None or not channel.is_resting:
             return badge_of_it
         until = date_format(timezone.localtime(channel.not_before), "DATETIME_FORMAT")

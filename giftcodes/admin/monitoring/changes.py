@@ -45,11 +45,11 @@ class ChangeAdmin(History):
     ordering = ["-action_time", "-id"]
 
     def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """A person who may see guilds may see what was done with them."""
+        """Return whether the person may see guilds, and so what was done with them."""
         return bool(request.user.has_perm(_PERMISSION)) and self._is_own(request, obj)
 
     def has_module_permission(self, request: HttpRequest) -> bool:  # noqa: ARG002
-        """The pages of apps do not list the log."""
+        """Return False, so that the pages of apps do not list the log."""
         return False
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[LogEntry]:
@@ -74,7 +74,7 @@ class ChangeAdmin(History):
         form_url: str = "",
         extra_context: dict[str, Any] | None = None,
     ) -> HttpResponse:
-        """An entry has no page of its own: it leads to the list."""
+        """Redirect to the list, because an entry has no page of its own."""
         del form_url, extra_context
         self.get_object(request, unquote(object_id))
         return HttpResponseRedirect(self.list_url)

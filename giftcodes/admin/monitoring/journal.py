@@ -43,10 +43,10 @@ def journal_lines(events: QuerySet[RedemptionEvent]) -> list[dict[str, Any]]:
 
 
 def group_housekeeping(events: list[RedemptionEvent]) -> list[RedemptionEvent]:
-    """One entry for what one catch-up did for a guild.
+    """The entries, with only one for all that one catch-up did for a guild.
 
-    After a correction, catch-up starts a run for each code that the member can have now. These
-    belong together, so the first entry stands for all of them: `together` has the others, too.
+    After a correction, catch-up starts a run for each code that the member can have now. The
+    entries of these runs belong together, so only the newest is shown. Its `together` has them all.
 
     Args:
         events: the entries of a page, the newest first, with their redemptions.
@@ -140,7 +140,7 @@ class RedemptionEventAdmin(History):
 
     @admin.display(description=_("detail"), ordering="detail")
     def detail_shown(self, event: RedemptionEvent) -> str:
-        """The detail. Those of several entries are on their own pages."""
+        """The detail. If entries shown as one have different details, their own pages show them."""
         details = {one.detail for one in _together(event)}
         return event.detail if len(details) == 1 else NOTHING
 
@@ -205,7 +205,7 @@ class AttemptAdmin(History):
 
     @admin.display(description=places(), ordering="realm")
     def place_shown(self, attempt: Attempt) -> int:
-        """The number in the request, under a heading in the words of the games."""
+        """The state or kingdom in the request. The heading uses the words of the games."""
         return attempt.realm
 
     @admin.display(description=_("outcome"), ordering="outcome")

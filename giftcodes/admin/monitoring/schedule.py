@@ -35,7 +35,7 @@ _UNITS: dict[str, Callable[[int], str]] = {
     IntervalSchedule.SECONDS: lambda number: ngettext("every second", "every %d seconds", number),
 }
 _MICROSECONDS_OF_A_SECOND = 1_000_000
-#: A unit, the next smaller one, and how many of these it has.
+#: A unit, the next smaller unit, and how many smaller units make one larger.
 _LARGER = (
     (IntervalSchedule.MINUTES, IntervalSchedule.SECONDS, 60),
     (IntervalSchedule.HOURS, IntervalSchedule.MINUTES, 60),
@@ -116,7 +116,7 @@ def every(number: int, period: str) -> str:
 
 
 def _of_crontab(crontab: Any) -> str:
-    """A time of day in words. Anything else is in the notation of cron."""
+    """A time of day in words. Other times are in the words of django_celery_beat."""
     days = (crontab.day_of_week, crontab.day_of_month, crontab.month_of_year)
     if crontab.minute.isdecimal() and days == ("*", "*", "*"):
         if crontab.hour.isdecimal():

@@ -99,7 +99,7 @@ class RedemptionAdmin(History):
 
     @admin.display(description=_("left"))
     def left(self, redemption: Redemption) -> str:
-        """The estimated time left, and how many requests of others precede the run's last one."""
+        """The estimated time left, and how many requests of others come before the last one."""
         outlook: Outlook | None = redemption.outlook  # type: ignore[attr-defined]
         if not outlook:
             return NOTHING

@@ -286,7 +286,7 @@ def _row(member: Member, codes: list[GiftCode], cells: list[Cell]) -> Row:
 
 
 def _by_reason(left: list[tuple[GiftCode, Cell]]) -> list[Missing]:
-    """Codes with the same state and reason together, in the order of the first of each."""
+    """Group codes by state and reason. The groups are in the order of their first codes."""
     found: dict[tuple[str, str], Missing] = {}
     for code, one in left:
         of_reason = found.setdefault(
@@ -311,7 +311,7 @@ def cell(standing: Standing, provider: str = "") -> Cell:
 
 
 def _address(request: HttpRequest, **changes: str) -> str:
-    """The address of this page with other choices, from its first row on."""
+    """The address of this page with other choices. It begins with the first members."""
     query = request.GET.copy()
     query.pop("p", None)
     for name, value in changes.items():

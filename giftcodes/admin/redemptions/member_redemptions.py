@@ -69,7 +69,7 @@ class AttemptInline(_Tabular):
 
     @admin.display(description=places())
     def place_shown(self, attempt: Attempt) -> int:
-        """The number in the request, under a heading in the words of the games."""
+        """The state or kingdom in the request. The heading uses the words of the games."""
         return attempt.realm
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:

@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 
     from giftcodes.admin.common.action_report import Report
 
-#: If there are more lines than this, the person cannot choose, because a form is limited to a
-#: certain number of fields.
+#: If there are more lines than this, the person cannot choose, because Django limits the number of
+#: fields in a form.
 CHOOSABLE = 500
 
 
@@ -141,7 +141,7 @@ def _shown(line: Line, preview: Preview, *, is_chosen: bool) -> dict[str, Any]:
 
 
 def _remark(line: Line, preview: Preview) -> str:
-    """Why a run would send fewer requests than the guild has members. Empty if it sends them."""
+    """Why a run may send fewer requests than the guild has members, if there is a reason."""
     if not line.is_wanted:
         return _("automatic redeeming is off")
     if not preview.members:

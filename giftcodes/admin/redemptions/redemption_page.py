@@ -120,7 +120,8 @@ def actions_of(
 ) -> list[tuple[str, Any]]:
     """The actions that do something in this state, with the labels of their buttons.
 
-    The server answers every action in every state, because the state may change before the press.
+    The server answers every action in every state, because the state may change before a button is
+    pressed.
 
     Args:
         redemption: the row.

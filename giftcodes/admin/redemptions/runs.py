@@ -86,7 +86,7 @@ def resume(redemptions: Iterable[Redemption], *, user_id: int | None, report: Re
 
 
 def _report(result: ActionResult, report: Report, *, words: str = "") -> None:
-    """Add a line for a result. The words replace its message, which stands in the log."""
+    """Add a line for a result: the words, or else the message, which is also in the log."""
     add_line = {
         ActionKind.DONE: report.done,
         ActionKind.NOTHING: report.nothing,
@@ -101,8 +101,8 @@ def _report(result: ActionResult, report: Report, *, words: str = "") -> None:
 def _refusals(redemption_ids: list[int]) -> dict[int, str]:
     """Why these runs were not started a second time, by the redemption's id.
 
-    The sentence says how far the run is, in a fixed number of statements. If the run has ended in
-    the meantime, it says so.
+    Each sentence says how far its run is, or that the run has ended in the meantime. The number of
+    SQL statements is fixed.
     """
     if not redemption_ids:
         return {}

@@ -16,6 +16,7 @@ from giftcodes.clients.channels.base import (
     shortened,
 )
 from giftcodes.clients.channels.discord import DiscordClient, is_webhook
+from giftcodes.clients.channels.services import name_of
 from giftcodes.clients.http.connections import resolve
 
 __all__ = [
@@ -28,6 +29,8 @@ __all__ = [
     "Severity",
     "channel_client_for",
     "check_host",
+    "is_webhook",
+    "service_name",
     "shortened",
     "unknown_schemes",
 ]
@@ -65,6 +68,11 @@ def channel_client_for(
         )
         raise BadAddressError(message)
     return AppriseClient(address, total_seconds=total_seconds, rules=rules)
+
+
+def service_name(address: str) -> str:
+    """Return the name of the service at an address, such as `Discord` or `Telegram`."""
+    return "Discord" if is_webhook(address) else name_of(address)
 
 
 def check_host(client: ChannelClient, rules: ChannelRules, *, seconds: float) -> None:

@@ -93,7 +93,7 @@ class AppriseClient:
     def _send(self, message: Message) -> Delivery:
         with guarded(self._rules.private_hosts) as guard, noted_answers() as answers:
             try:
-                is_sent = bool(self._plugin.notify(**_arguments(message, self._service.markup)))
+                is_sent = bool(self._plugin.notify(**arguments_of(message, self._service.markup)))
             except Exception:  # noqa: BLE001 (dropped: its text may contain the address)
                 is_sent = False
         return _delivery(is_sent=is_sent, guard=guard, answers=answers)
@@ -169,7 +169,7 @@ def _plugin(address: str, service: Service, *, seconds: float) -> Any:
 
 
 def unknown_schemes(names: Iterable[str]) -> list[str]:
-    """Return those of the schemes that Apprise does not know. If it is not installed, none."""
+    """Return the schemes that Apprise does not know, or no schemes if it is not installed."""
     wanted = list(names)
     if not wanted:
         return []
@@ -181,7 +181,7 @@ def unknown_schemes(names: Iterable[str]) -> list[str]:
     return [name for name in wanted if name.strip().lower().removesuffix("://") not in known]
 
 
-def _arguments(message: Message, markup: Markup) -> dict[str, str]:
+def arguments_of(message: Message, markup: Markup) -> dict[str, str]:
     """Return the message as arguments for Apprise. All texts except our own link are made safe."""
     facts = "\n".join(f"{name}: {value}" for name, value in message.facts)
     words = "\n\n".join(part for part in (message.text, facts) if part)

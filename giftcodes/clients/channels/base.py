@@ -41,6 +41,8 @@ class Message:
         facts: pairs of a name and a value, for example of a count. They are shown as a list.
         url: a page with details. Empty if there is none.
         severity: the severity, for channels that can show it.
+        role_id: the ID of the role that the message mentions, for Discord. Empty if there is none.
+        pings: whether the people who have the role are pinged. If not, the role is only shown.
     """
 
     title: str
@@ -48,6 +50,8 @@ class Message:
     facts: tuple[tuple[str, str], ...] = ()
     url: str = ""
     severity: Severity = Severity.RUNNING
+    role_id: str = ""
+    pings: bool = True
 
 
 class DeliveryOutcome(StrEnum):

@@ -24,7 +24,7 @@ from giftcodes.clients.channels.base import (
     Severity,
     shortened,
 )
-from giftcodes.clients.channels.safe_text import Markup, cut, safe
+from giftcodes.clients.channels.safe_text import ZERO_WIDTH_SPACE, Markup, cut, safe
 from giftcodes.clients.http import (
     ForbiddenHostError,
     NoAnswerError,
@@ -53,7 +53,7 @@ LONGEST_PAUSE_SECONDS = 3_600.0
 _PATH = re.compile(r"/api(?:/v[0-9]+)?/webhooks/([0-9]{1,25})/([A-Za-z0-9_.-]{1,120})/?")
 _LOCAL_HOSTS = frozenset({"127.0.0.1", "localhost", "::1"})
 _DISCORD_HOSTS = ("discord.com", "discordapp.com")
-#: How a host looks to a person. The name has been changed in the same way.
+#: Replaces characters that look alike, so that `_NAME` is found in a host such as `d1sc0rd.com`.
 _LOOK_ALIKES = str.maketrans("01l", "oii", "-_")
 _NAME = "discord"
 #: The origin of webhooks whose address is in Apprise's form.
@@ -63,6 +63,7 @@ _APPRISE = re.compile(
     r"discord://(?:[^/?#@]*@)?([0-9]{1,25})/([A-Za-z0-9_.-]{1,120})/?(?:\?(.*))?",
     re.IGNORECASE | re.DOTALL,
 )
+_ESCAPED = re.compile(r"\\([\\*_~`|>#\[\]<])")
 _COLOURS = {
     Severity.RUNNING: 0x3498DB,
     Severity.GOOD: 0x2ECC71,
@@ -192,10 +193,16 @@ def escaped(text: str) -> str:
     return safe(text, Markup.MARKDOWN)
 
 
+def unescaped(text: str) -> str:
+    """Return what Discord shows for an escaped text."""
+    return _ESCAPED.sub(r"\1", text).replace(ZERO_WIDTH_SPACE, "")
+
+
 def payload(message: Message) -> dict[str, Any]:
     """Return the message as JSON for Discord, within Discord's length limits.
 
-    It never mentions a user or a role.
+    It mentions no user and no role, except for the role in `message.role_id`. `allowed_mentions`
+    lists what may ping, whatever the texts contain. An edit never pings.
     """
     room = TOTAL_LENGTH
     embed: dict[str, Any] = {"color": _COLOURS[message.severity]}
@@ -210,7 +217,13 @@ def payload(message: Message) -> dict[str, Any]:
             fields.append({"name": shown_name, "value": shown_value, "inline": True})
     embed["description"], room = _fit(escaped(message.text), TEXT_LENGTH, room)
     embed["fields"] = fields
-    return {"embeds": [embed], "allowed_mentions": {"parse": []}}
+    mentions: dict[str, Any] = {"parse": []}
+    body = {"embeds": [embed], "allowed_mentions": mentions}
+    if message.role_id:
+        body["content"] = f"<@&{message.role_id}>"
+    if message.role_id and message.pings:
+        mentions["roles"] = [message.role_id]
+    return body
 
 
 def _fit(text: str, limit: int, room: int) -> tuple[str, int]:

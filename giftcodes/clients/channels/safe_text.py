@@ -13,7 +13,7 @@ from enum import StrEnum
 from giftcodes.clients.channels.base import shortened
 from giftcodes.domain.text import printable_sentence
 
-_ZERO_WIDTH_SPACE = "\u200b"
+ZERO_WIDTH_SPACE = "\u200b"
 #: Places where a service would see a mention, a link or markup: `@all`, `<!channel>`, `://`,
 #: `evil.example`, `mailto:x`, `[text](…)`. A zero-width space after the match prevents that.
 _STARTS = re.compile(
@@ -38,7 +38,7 @@ def safe(text: str, markup: Markup) -> str:
     Invisible characters are removed, and control characters are replaced. Line ends stay.
     """
     text = printable_sentence(text.encode("utf-8", "replace").decode())
-    text = _STARTS.sub(rf"\g<0>{_ZERO_WIDTH_SPACE}", text)
+    text = _STARTS.sub(rf"\g<0>{ZERO_WIDTH_SPACE}", text)
     return _MARKUP.sub(r"\\\1", text) if markup is Markup.MARKDOWN else text
 
 

@@ -77,6 +77,20 @@ SERVICES: Mapping[str, Service] = {
     "slack": _service("to token mode image footer timestamp"),
     "tgram": _service("to topic thread silent preview detect"),
 }
+#: What the services call themselves, by scheme. The schemes of secure variants end with an s.
+_NAMES: Mapping[str, str] = {
+    "gchat": "Google Chat",
+    "gotify": "Gotify",
+    "json": "JSON",
+    "mailto": "E-mail",
+    "matrix": "Matrix",
+    "mmost": "Mattermost",
+    "ntfy": "ntfy",
+    "pover": "Pushover",
+    "rocket": "Rocket.Chat",
+    "slack": "Slack",
+    "tgram": "Telegram",
+}
 _FIXED_HOST_MODES = frozenset({"cloud", "t2bot"})
 
 _DISCORD_FORM = "It looks like https://discord.com/api/webhooks/number/token."
@@ -90,6 +104,12 @@ def scheme_of(address: str) -> str:
     """Return the scheme of an address, in lower case, or an empty string if it has none."""
     match = _SCHEME.match(address)
     return match[1].lower() if match else ""
+
+
+def name_of(address: str) -> str:
+    """Return the name of the service at an address that is not a Discord webhook's."""
+    scheme = scheme_of(address)
+    return _NAMES.get(scheme.removesuffix("s"), _NAMES.get(scheme, scheme))
 
 
 def service_of(address: str, rules: ChannelRules) -> Service:

@@ -33,11 +33,11 @@ class Command(ServerCommand):
         "Import a guild's members from an Excel workbook (xlsx), a CSV file, or any text with "
         "player IDs: a message of a chat, a numbered list, a screenshot's text. A line may name "
         "the columns: player_id, nickname, realm, consented_on (also id, fid, player, name, kid, "
-        "state, kingdom). Without such a line, cells are read in that order; in other lines, the "
-        "rest of the line is the name. Existing members are corrected, members who left are "
-        "reactivated, and players who opted out are skipped. Lines without a player, and lines "
-        "that are not certain, are reported on stderr, and the rest is imported. The import can be "
-        "undone in the admin. Exit status: 0, or 1 if the file has no usable line."
+        "state, kingdom). Without such a line, cells are read in that order; in a line without "
+        "cells, the text beside the player ID is the name. Existing members are corrected, members "
+        "who left are reactivated, and players who opted out are skipped. Lines without a player, "
+        "and lines that are not certain, are reported on stderr, and the rest is imported. The "
+        "import can be undone in the admin. Exit status: 0, or 1 if the file has no usable line."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:

@@ -67,7 +67,8 @@ class Command(ServerCommand):
         for channel in found["channels_that_rest"]:
             until = _clock(channel["rests_until"])
             self.screen.bad(
-                f"The channel of guild {channel['guild']} rests until {until}: {channel['error']}"
+                f"The channel “{channel['channel']}” of guild {channel['guild']} rests until "
+                f"{until}: {channel['error']}"
             )
         beat = found["beat"]
         if beat["is_alive"]:

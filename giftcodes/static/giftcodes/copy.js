@@ -17,7 +17,7 @@
         button.hidden = false;
         button.setAttribute("aria-live", "polite");
         button.addEventListener("click", async () => {
-            await copy(document.querySelector(button.dataset.copy));  // A live page replaces its fields.
+            await copy(document.querySelector(button.dataset.copy));  // A live page may have replaced the field.
             button.textContent = button.dataset.copied;
             setTimeout(() => { button.textContent = label; }, 3000);
         });

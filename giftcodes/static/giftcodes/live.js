@@ -1,7 +1,7 @@
 /* Keeps pages up to date without a reload. An element with data-live="address" fetches its parts from that address. The
-   parts are its elements with data-part="name", and those that differ are replaced. The server sets the interval. While it
-   does not answer, the interval grows; while the page is hidden, nothing is fetched. There is no library, and the only
-   requests go to this server. */
+   parts are its elements with data-part="name". Those that differ are replaced, but not while a person fills a field in
+   them. The server sets the interval. While it does not answer, the interval grows; while the page is hidden, nothing is
+   fetched. There is no library, and the only requests go to this server. */
 
 (() => {
     "use strict";
@@ -9,11 +9,18 @@
     const LONGEST_WAIT_SECONDS = 60;
     const FIRST_WAIT_SECONDS = 2;
 
-    /* What tells an element apart from the others of its part, before and after an exchange. */
+    /* The same element has the same key before and after its part is exchanged. */
     const keyOf = (element) => [
         element.tagName,
         element.getAttribute("href") ?? (element.id || element.value || element.closest("[id]")?.id),
     ].join(" ");
+
+    /* The token of a form is written differently each time, and stays valid. */
+    const TOKEN = /(name="csrfmiddlewaretoken" value=")[^"]*/g;
+
+    /* Whether a person is in a field of the part, or has entered something. Then the part is exchanged later. */
+    const isBeingFilled = (part) => [...part.querySelectorAll("input:not([type=hidden]), select, textarea:not([readonly])")]
+        .some((field) => field === document.activeElement || (field.defaultValue ?? field.value) !== field.value);
 
     class Live {
         constructor(root) {
@@ -81,12 +88,13 @@
         }
 
         exchange(part, html) {
-            if (!part || part.liveHtml === html) {
+            const comparable = html.replace(TOKEN, "");
+            if (!part || part.liveHtml === comparable || isBeingFilled(part)) {
                 return;
             }
             const focused = part.contains(document.activeElement) ? keyOf(document.activeElement) : null;
             const open = [...part.querySelectorAll("details[open][id]")].map((details) => details.id);
-            part.liveHtml = html;
+            part.liveHtml = comparable;
             part.innerHTML = html;
             open.forEach((id) => document.getElementById(id)?.setAttribute("open", ""));
             if (focused) {
@@ -114,7 +122,8 @@
 
     /* Times are shown in the viewer's zone. Those marked as relative are shown as a distance from now. */
     const relative = new Intl.RelativeTimeFormat(document.documentElement.lang || "en", {numeric: "always", style: "long"});
-    /* As redeemer/formats writes them on the server: one format on all pages. */
+    const now = new Intl.RelativeTimeFormat(document.documentElement.lang || "en", {numeric: "auto"});
+    /* The same format as the server's (redeemer/formats). */
     const padded = (number) => String(number).padStart(2, "0");
     const absolute = (moment) =>
         `${moment.getFullYear()}-${padded(moment.getMonth() + 1)}-${padded(moment.getDate())} ` +
@@ -124,7 +133,7 @@
     const distance = (moment) => {
         const seconds = Math.round((moment - Date.now()) / 1000);
         const [unit, length] = STEPS.find(([, step]) => Math.abs(seconds) >= step) || STEPS.at(-1);
-        return relative.format(Math.trunc(seconds / length), unit);
+        return seconds ? relative.format(Math.trunc(seconds / length), unit) : now.format(0, unit);
     };
 
     const showTimes = (root) => {
@@ -134,7 +143,9 @@
                 continue;
             }
             time.title = absolute(moment);
-            time.textContent = "relative" in time.dataset ? distance(moment) : absolute(moment);
+            /* What was to happen at a moment that has passed happens now. */
+            const shown = time.dataset.relative === "until" ? Math.max(moment, Date.now()) : moment;
+            time.textContent = "relative" in time.dataset ? distance(shown) : absolute(moment);
         }
     };
 

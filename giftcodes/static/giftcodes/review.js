@@ -24,8 +24,8 @@
         }
         count();
     });
-    /* A browser ignores the attribute if something had the focus while the page loaded. */
+    /* A browser ignores the attribute `autofocus` if something had the focus while the page loaded. */
     form.querySelector("[autofocus]")?.focus();
-    /* A browser may restore ticks on the way back. */
+    /* A browser may restore ticks when the person comes back to this page. */
     window.addEventListener("pageshow", count);
 })();

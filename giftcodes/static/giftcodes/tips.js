@@ -1,5 +1,5 @@
-/* Shows the title of an element with data-tip on hover and on keyboard focus. The tip lies in the window, so no table cuts
-   it off. Without JavaScript the browser shows the title on hover. */
+/* Shows the title of an element with data-tip on hover and on keyboard focus. The tip is placed in the
+   window, not in the table, so no table cuts it off. Without JavaScript the browser shows the title on hover. */
 
 (() => {
     "use strict";

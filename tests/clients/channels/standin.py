@@ -202,7 +202,11 @@ def _problem(body: dict[str, Any]) -> str:
         return "Not a well formed URL."
     if not all(texts[:1] + texts[2:]) or any(length > 1024 for length in lengths[2:]):
         return "Invalid Form Body"
-    return "" if body["allowed_mentions"] == {"parse": []} else "This message could mention people."
+    role = re.fullmatch(r"<@&([0-9]{15,20})>", body["content"]) if "content" in body else None
+    if ("content" in body and role is None) or len(body.get("content", "")) > 2000:
+        return "Only the mention of a role is expected here."
+    safe = [{"parse": []}, *([{"parse": [], "roles": [role[1]]}] if role else [])]
+    return "" if body["allowed_mentions"] in safe else "This message could mention people."
 
 
 def _handler(standin: StandIn) -> type[BaseHTTPRequestHandler]:

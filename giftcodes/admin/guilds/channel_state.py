@@ -1,0 +1,197 @@
+"""The state of each channel in words with a tone: whether it works, and what came of the last test.
+
+The words are for a person who wants to know whether messages arrive. `parts` renders them for pages
+that show a channel, and `live` keeps these pages up to date.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from django.core.exceptions import PermissionDenied
+from django.db.models import Count
+from django.http import Http404
+from django.template.loader import render_to_string
+from django.utils import timezone
+from django.utils.html import format_html
+from django.utils.translation import gettext as _
+
+from giftcodes.admin.common import scope
+from giftcodes.admin.common.live import BUSY_SECONDS, IDLE_SECONDS, answer
+from giftcodes.domain.served import SIGNS, Tone
+from giftcodes.models import Announcement, Channel, DeliveryState, Guild
+from giftcodes.models.channel import UNREADABLE
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from django.http import HttpRequest, JsonResponse
+    from django.utils.safestring import SafeString
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """A state in words.
+
+    Args:
+        tone: how the state is meant.
+        words: the state in a few words.
+        why: one or two sentences with the reason and what to do. Empty if there are none.
+        sentence: a sentence about `moment`, with `%s` in the place of the time.
+        moment: when this was so, or when it ends.
+    """
+
+    tone: Tone
+    words: str
+    why: str = ""
+    sentence: str = ""
+    moment: dt.datetime | None = None
+
+    @property
+    def before(self) -> str:
+        """The part of the sentence before the time."""
+        return self.sentence.partition("%s")[0]
+
+    @property
+    def after(self) -> str:
+        """The part of the sentence after the time."""
+        return self.sentence.partition("%s")[2]
+
+    @property
+    def is_ahead(self) -> bool:
+        """Whether the moment is still to come."""
+        return self.moment is not None and self.moment > timezone.now()
+
+    @property
+    def badge(self) -> SafeString:
+        """The words in the colour of the tone, with its sign."""
+        return format_html(
+            '<span class="badge tone-{}"><span aria-hidden="true">{}</span> {}</span>',
+            self.tone.value,
+            SIGNS[self.tone],
+            self.words,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class ChannelState:
+    """The state of a channel, with its last test and the number of messages that wait."""
+
+    channel: Channel
+    now: Said
+    waiting: int = 0
+    test: Said | None = None
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether a test is being sent, so that the page should look again soon."""
+        return self.test is not None and self.test.tone is Tone.BUSY
+
+
+def states_of(channels: Sequence[Channel]) -> dict[int, ChannelState]:
+    """The state of each channel, by its id, in a fixed number of queries."""
+    ids = [channel.pk for channel in channels]
+    rows = Announcement.objects.filter(channel__in=ids)
+    tests = {row.channel_id: row for row in rows.filter(kind=Announcement.Kind.TEST).order_by("pk")}
+    waits = rows.filter(state=DeliveryState.WAITING).exclude(kind=Announcement.Kind.TEST)
+    waiting: dict[int | None, int] = dict(
+        waits.order_by().values_list("channel").annotate(number=Count("pk"))
+    )
+    return {
+        channel.pk: ChannelState(
+            channel,
+            said_of(channel),
+            waiting.get(channel.pk, 0),
+            _said_of_test(tests[channel.pk], channel) if channel.pk in tests else None,
+        )
+        for channel in channels
+    }
+
+
+def said_of(channel: Channel) -> Said:
+    """Whether messages arrive in a channel, as its row says."""
+    now = timezone.now()
+    rests_until = channel.not_before if channel.not_before and channel.not_before > now else None
+    if not channel.is_on:
+        return Said(Tone.NEUTRAL, _("off"), _("Nothing is sent except for tests."))
+    if not channel.is_readable:
+        return Said(Tone.BAD, _("takes no messages"), UNREADABLE)
+    if channel.error and channel.refused_since is None:
+        return Said(Tone.BAD, _("takes no messages"), channel.error, *_delivered(channel))
+    if channel.refused_since:
+        until = (_("Paused until %s."), rests_until) if rests_until else ("", None)
+        why = _("%s It is tried again.") % channel.error
+        words = _("paused") if rests_until else _("refuses")
+        return Said(Tone.ATTENTION, words, why, *until)
+    if rests_until:
+        why = _("The service asks Redeemer to send less often.")
+        return Said(Tone.ATTENTION, _("paused"), why, _("Paused until %s."), rests_until)
+    if channel.delivered_at:
+        return Said(Tone.GOOD, _("works"), "", *_delivered(channel))
+    return Said(
+        Tone.NEUTRAL,
+        _("nothing sent yet"),
+        _("Send a test to see whether messages arrive."),
+    )
+
+
+def _delivered(channel: Channel) -> tuple[str, dt.datetime | None]:
+    at = channel.delivered_at
+    return (_("The last message was delivered %s."), at) if at else ("", None)
+
+
+def _said_of_test(row: Announcement, channel: Channel) -> Said:
+    match row.state:
+        case DeliveryState.DONE:
+            return Said(Tone.GOOD, _("test delivered"), "", _("It arrived %s."), row.sent_at)
+        case DeliveryState.FAILED | DeliveryState.GONE:
+            return Said(Tone.BAD, _("test refused"), row.error, _("Sent %s."), row.created_at)
+        case DeliveryState.UNKNOWN:
+            why = _("%s Look into the channel.") % row.error
+            return Said(
+                Tone.ATTENTION, _("test without an answer"), why, _("Sent %s."), row.created_at
+            )
+        case DeliveryState.WAITING:
+            now = timezone.now()
+            if channel.not_before and channel.not_before > now:
+                why = row.error or _("The channel is paused.")
+                sentence = _("The test is sent when the pause ends: %s.")
+                return Said(Tone.BUSY, _("test waits"), why, sentence, channel.not_before)
+            return Said(
+                Tone.BUSY,
+                _("test is being sent"),
+                _("The result appears here in a few seconds."),
+            )
+    return Said(Tone.NEUTRAL, _("test not sent"), row.error, _("Asked for %s."), row.created_at)
+
+
+# --- Pages ----------------------------------------------------------------------------------------
+def parts(states: Mapping[int, ChannelState]) -> dict[str, SafeString]:
+    """The HTML of the state of each channel, by the name of the part of the page."""
+    return {
+        f"channel-{pk}": render_to_string("admin/giftcodes/channels/state.html", {"state": state})
+        for pk, state in states.items()
+    }
+
+
+def again_in_seconds(states: Iterable[ChannelState]) -> float:
+    """How soon a page should look again."""
+    return BUSY_SECONDS if any(state.is_busy for state in states) else IDLE_SECONDS
+
+
+def live(request: HttpRequest, guild_id: int) -> JsonResponse:
+    """Respond with the states of a guild's channels.
+
+    Raises:
+        PermissionDenied: the person may not see channels.
+        Http404: there is no such guild, or the person may not see it.
+    """
+    if not request.user.has_perm("giftcodes.view_channel"):
+        raise PermissionDenied
+    guild = scope.visible(Guild.objects.all(), request.user).filter(pk=guild_id).first()
+    if guild is None:
+        raise Http404
+    states = states_of(list(guild.channels.all()))
+    return answer(parts(states), again_in_seconds=again_in_seconds(states.values()))

@@ -1,0 +1,64 @@
+"""The correction of the state or kingdom of a guild, and what follows from it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from django.contrib import messages
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from giftcodes import tasks
+from giftcodes.admin.common.confirmation import log
+from giftcodes.admin.members.bulk_actions import RealmForm
+from giftcodes.admin.members.correction import asked_again_words
+from giftcodes.models import Guild
+from giftcodes.models.game_words import place_noun, place_word
+from giftcodes.queries.player_codes import own_places
+
+if TYPE_CHECKING:
+    from django.http import HttpRequest
+
+
+def correct_guild(request: HttpRequest, guild: Guild) -> None:
+    """Set the state or kingdom of a guild to the number of the form, and say what follows."""
+    form = RealmForm({"realm": request.POST.get("offered") or request.POST.get("realm", "")})
+    number = form.cleaned_data["realm"] if form.is_valid() else None
+    place = place_word(guild.provider)
+    if number is None:
+        words = _("Nothing was changed. Enter the number of the %(place)s: digits, such as 1042.")
+        messages.error(request, words % {"place": place_noun(guild.provider)})
+    elif number == guild.realm:
+        words = _("Nothing was changed: %(guild)s is in %(place)s %(number)s already.")
+        messages.info(request, words % {"guild": guild, "place": place, "number": number})
+    else:
+        guild.realm = number
+        guild.save(update_fields=["realm"])
+        log(request, [guild], _("Set the state or kingdom."))
+        words = _("%(guild)s is in %(place)s %(number)s now.")
+        messages.success(request, words % {"guild": guild, "place": place, "number": number})
+        tell_asked_again(request, guild)
+        tasks.enqueue_on_commit(tasks.catch_up, [guild.pk])
+
+
+def tell_asked_again(request: HttpRequest, guild: Guild) -> None:
+    """Say how many codes are asked for again, after the number of a guild was changed.
+
+    Call this after the change is stored, and before the catch-up runs.
+    """
+    words = asked_again_words(guild.members.filter(realm__isnull=True).only("pk"))
+    messages.success(request, words or _("No code waited for this correction."))
+
+
+def own_places_words(guild: Guild) -> str:
+    """Where members with a number of their own are, such as `… are in 1043 (38 members).`
+
+    The words help to find the right number of the guild. They are empty if there is no such member.
+    """
+    parts = [
+        ngettext("%(place)d (%(number)d member)", "%(place)d (%(number)d members)", number)
+        % {"place": place, "number": number}
+        for place, number in own_places(guild.pk)
+    ]
+    words = _("Members with a number of their own are in %s.")
+    return words % ", ".join(parts) if parts else ""

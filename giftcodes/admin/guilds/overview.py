@@ -1,0 +1,220 @@
+"""The tab Overview of a guild: what needs a person, what runs, the recent codes, and the game."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from django.db.models import CharField, Count, Min, Q
+from django.db.models.functions import Cast
+from django.utils import timezone
+
+from giftcodes.admin.common.html import (
+    guild_url,
+    list_url,
+    page_url,
+    result_badge,
+    served_bar,
+    served_parts,
+)
+from giftcodes.admin.common.live import BUSY_SECONDS, IDLE_SECONDS
+from giftcodes.admin.guilds import joining
+from giftcodes.admin.home.corrections import correction_of
+from giftcodes.admin.home.games import games_of
+from giftcodes.domain.transitions import State
+from giftcodes.estimates import formatting
+from giftcodes.estimates.queue_snapshot import Outlooks, read_outlooks
+from giftcodes.models import (
+    Alarm,
+    CodeState,
+    GiftCode,
+    Guild,
+    Member,
+    MemberRedemption,
+    Redemption,
+    RunState,
+)
+from giftcodes.models.alarm import SUBJECT_MODELS
+from giftcodes.models.code_state import OPEN_STATES
+from giftcodes.models.game_words import place_word
+from giftcodes.notifications.causes import UNCORRECTED_FOR
+from giftcodes.queries.needs import guilds_to_correct
+from giftcodes.queries.overview import game_now
+from giftcodes.queries.player_codes import own_places
+from giftcodes.queries.served import RedemptionServed, with_results
+
+if TYPE_CHECKING:
+    from django.http import HttpRequest
+
+#: How many members, codes, runs and alarms the tab shows. Links lead to the others.
+MEMBERS_SHOWN = 5
+CODES_SHOWN = 8
+RUNS_SHOWN = 8
+ALARMS_SHOWN = 5
+
+TEMPLATE = "admin/giftcodes/guild/overview.html"
+#: The parts of the tab that update without a reload. They have no form fields.
+PARTS = {name: f"admin/giftcodes/guild/{name}.html" for name in ("running", "recent", "game")}
+#: Alarms that repeat what the tab shows anyway.
+_SHOWN_ANYWAY = (Alarm.Kind.UNCORRECTED, Alarm.Kind.NO_MEMBERS)
+
+
+def context(request: HttpRequest, guild: Guild) -> dict[str, Any]:
+    """The context of the tab, in a fixed number of queries.
+
+    Args:
+        request: the request of a person who may see the guild.
+        guild: the guild, with `members_number` from the admin's queryset.
+    """
+    person = request.user
+    shown = board(person, guild)
+    return {
+        **shown,
+        **_needs(person, guild),
+        "template": TEMPLATE,
+        "parts": PARTS,
+        "again_in_seconds": again_in_seconds(shown),
+        "may_redeem": guild.active and person.has_perm("giftcodes.change_redemption"),
+        "has_codes": GiftCode.objects.active().filter(provider=guild.provider).exists(),
+        "guilds_url": list_url(Guild),
+        "back": guild_url(guild.pk),
+    }
+
+
+def again_in_seconds(shown: dict[str, Any]) -> float:
+    """The seconds until the page asks for its parts again."""
+    return BUSY_SECONDS if shown["running"] else IDLE_SECONDS
+
+
+def board(person: Any, guild: Guild) -> dict[str, Any]:
+    """What changes on the tab while a person looks at it, in a fixed number of queries."""
+    outlooks = read_outlooks()
+    return {
+        "guild": guild,
+        **(_runs(guild, outlooks) if person.has_perm("giftcodes.view_redemption") else _NO_RUNS),
+        **_game(person, guild, outlooks),
+    }
+
+
+# --- Runs and codes -------------------------------------------------------------------------------
+_NO_RUNS: dict[str, Any] = {"running": [], "has_more_runs": False, "recent": []}
+
+
+def _runs(guild: Guild, outlooks: Outlooks) -> dict[str, Any]:
+    rows = Redemption.objects.filter(guild=guild).select_related("gift_code")
+    running = rows.filter(state=RunState.RUNNING).order_by("locked_at", "pk")
+    first = list(running[: RUNS_SHOWN + 1])
+    others = rows.exclude(state=RunState.RUNNING).exclude(gift_code__state=CodeState.DELETED)
+    recent = others.order_by("-gift_code__first_seen_at", "-gift_code_id")[:CODES_SHOWN]
+    shown = first[:RUNS_SHOWN]
+    found = with_results([*shown, *recent])
+    for one in found:
+        one.redemption.guild = guild
+    return {
+        "running": [_run(one, outlooks) for one in found[: len(shown)]],
+        "has_more_runs": len(first) > len(shown),
+        "running_url": list_url(
+            Redemption, guild__id__exact=guild.pk, state__exact=RunState.RUNNING.value
+        ),
+        "recent": [_run(one, outlooks) for one in found[len(shown) :]],
+    }
+
+
+def _run(one: RedemptionServed, outlooks: Outlooks) -> dict[str, Any]:
+    row = one.redemption
+    outlook = outlooks.by_redemption.get(row.pk)
+    return {
+        "row": row,
+        "url": page_url(row),
+        "served": one.served,
+        "result": one.result,
+        "badge": result_badge(one.result),
+        "bar": served_bar(one.served),
+        "parts": served_parts(one.served),
+        "left": formatting.left(outlook) if outlook else "",
+    }
+
+
+# --- The game -------------------------------------------------------------------------------------
+def _game(person: Any, guild: Guild, outlooks: Outlooks) -> dict[str, Any]:
+    """The pace of the game, and when members who are not eligible are asked for again."""
+    game = game_now(guild.provider, outlooks)
+    daily = MemberRedemption.objects.filter(
+        redemption__guild=guild,
+        state=State.NOT_ELIGIBLE,
+        gift_code__state__in=OPEN_STATES,
+        member__active=True,
+        member__opted_out=False,
+    ).aggregate(number=Count("member", distinct=True), at=Min("next_attempt_at"))
+    return {
+        "games": games_of([game], person) if game else [],
+        "daily": daily,
+        "place": place_word(guild.provider),
+        "settings_url": guild_url(guild.pk, "change"),
+    }
+
+
+# --- What needs a person --------------------------------------------------------------------------
+def _needs(person: Any, guild: Guild) -> dict[str, Any]:
+    alarms = _alarms(person, guild)
+    sees_members = person.has_perms(("giftcodes.view_member", "giftcodes.view_memberredemption"))
+    if not (sees_members and guild.active):
+        return {"to_correct": None, "alarms": alarms}
+    found, _left_out = guilds_to_correct(
+        Member.objects.filter(guild=guild),
+        most=1,
+        most_members=MEMBERS_SHOWN,
+        long_before=timezone.now() - UNCORRECTED_FOR,
+    )
+    to_correct = found[0] if found else None
+    asks_guild = to_correct is not None and to_correct.is_whole
+    back = guild_url(guild.pk)
+    corrections = (
+        [correction_of(one, person, back=back) for one in to_correct.first] if to_correct else []
+    )
+    return {
+        "to_correct": to_correct,
+        "asks_guild": asks_guild and person.has_perm("giftcodes.change_guild"),
+        "places": own_places(guild.pk) if asks_guild else [],
+        "corrections": corrections,
+        "corrections_more": to_correct.number - len(corrections) if to_correct else 0,
+        "needing_url": guild_url(guild.pk, "members", needs="correction"),
+        "unclear": _unclear(guild),
+        "unclear_url": list_url(
+            MemberRedemption, redemption__guild__id__exact=guild.pk, state__exact="failed"
+        ),
+        "alarms": alarms,
+        "joining_url": guild_url(guild.pk, "joining") if joining.may_open(person) else "",
+    }
+
+
+def _unclear(guild: Guild) -> int:
+    """How many members have a code that works, but for which the game gave no clear answer."""
+    rows = MemberRedemption.objects.filter(
+        redemption__guild=guild,
+        state=State.FAILED,
+        gift_code__state__in=OPEN_STATES,
+        member__active=True,
+        member__opted_out=False,
+    )
+    return rows.aggregate(number=Count("member", distinct=True))["number"] or 0
+
+
+def _alarms(person: Any, guild: Guild) -> dict[str, Any]:
+    """The standing alarms about the guild and its runs."""
+    if not person.has_perm("giftcodes.view_alarm"):
+        return {"lines": [], "more": 0, "url": ""}
+    about = {
+        model: [kind for kind, name in SUBJECT_MODELS.items() if name == model]
+        for model in ("guild", "redemption")
+    }
+    runs = Redemption.objects.filter(guild=guild).order_by()
+    subjects = runs.annotate(subject=Cast("pk", CharField())).values("subject")
+    of_guild = Q(kind__in=about["guild"], subject=str(guild.pk))
+    of_runs = Q(kind__in=about["redemption"], subject__in=subjects)
+    standing = Alarm.objects.standing().filter(of_guild | of_runs).exclude(kind__in=_SHOWN_ANYWAY)
+    found = list(standing)
+    return {
+        "lines": found[:ALARMS_SHOWN],
+        "more": max(0, len(found) - ALARMS_SHOWN),
+        "url": list_url(Alarm, standing="yes"),
+    }

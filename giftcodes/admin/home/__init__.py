@@ -1,0 +1,1 @@
+"""The first page: what needs you, what runs, the newest codes, and the pace of the games."""

@@ -1,0 +1,60 @@
+"""The field to correct a member in place, which the page of the player answers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from giftcodes.admin.common.html import model_url, player_url
+from giftcodes.admin.home.need import Button
+from giftcodes.models import Member
+from giftcodes.models.game_words import place_word
+from giftcodes.queries.needs import MemberToCorrect
+from giftcodes.queries.player_codes import place_of
+
+
+def correction_of(row: MemberToCorrect, person: Any, *, back: str = "") -> dict[str, Any]:
+    """The values that the template shows.
+
+    Args:
+        row: the member.
+        person: the person who looks at it. There is a field only if they may correct members.
+        back: the address of the page that shows it. Without one, it is Home.
+    """
+    member = row.member
+    return {
+        "member": member,
+        "url": player_url(member.pk),
+        "back": back or reverse("admin:index"),
+        "place": place_word(member.guild.provider),
+        "number": str(place_of(member)),
+        "words": _words(row),
+        "offers": [(str(number), mates) for number, mates in row.offers],
+        "may_correct": person.has_perm("giftcodes.change_member"),
+        "may_add": person.has_perm("giftcodes.add_member"),
+        "button": Button.of(_("Make inactive"), Member, "deactivate", member.pk, back=back)
+        if person.has_perm("giftcodes.delete_member")
+        else None,
+        "add_url": model_url(
+            Member, "add", query={"guild": member.guild_id, "nickname": member.nickname}
+        ),
+    }
+
+
+def _words(row: MemberToCorrect) -> str:
+    """What the game said, and how many codes wait."""
+    if row.is_no_player:
+        said = _("The game has no player with this ID.")
+    else:
+        place = place_word(row.member.guild.provider)
+        said = _("Unknown in %(place)s %(number)s.") % {
+            "place": place,
+            "number": place_of(row.member),
+        }
+    if not row.codes:
+        return said
+    waiting = ngettext("%d code waits.", "%d codes wait.", row.codes) % row.codes
+    return f"{said} {waiting}"

@@ -1,0 +1,145 @@
+"""The first page: what needs you, what runs, the newest codes, and the pace of the games.
+
+Everything is limited to what a person may see. Each number links to its rows.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from django.core.exceptions import PermissionDenied
+from django.http import JsonResponse
+
+from giftcodes.admin.codes.proposals import proposals_for
+from giftcodes.admin.common import scope
+from giftcodes.admin.common.live import BUSY_SECONDS, IDLE_SECONDS, answer, parts_of
+from giftcodes.admin.home import chart as chart_page
+from giftcodes.admin.home.codes import RecentCodes, recent_codes, states_of_codes
+from giftcodes.admin.home.first_steps import first_steps, next_of
+from giftcodes.admin.home.games import games_of
+from giftcodes.admin.home.needs import needs_of
+from giftcodes.admin.home.runs import ended, running
+from giftcodes.models import Alarm, Attempt, Channel, Guild, Redemption, RedemptionEvent
+from giftcodes.queries.overview import Rows, overview
+
+if TYPE_CHECKING:
+    from django.http import HttpRequest
+
+#: The maximum number of runs that are shown. The others are counted, with a link to their list.
+RUNS_SHOWN = 8
+#: How often the page fetches what takes long to count.
+SLOW_SECONDS = 300.0
+
+_FOLDER = "admin/giftcodes/home"
+_PARTS = {
+    name: f"{_FOLDER}/{name}.html"
+    for name in ("steps", "needs", "running", "ended", "games", "codes")
+}
+_SLOW_PARTS = {"chart": f"{_FOLDER}/chart.html"}
+
+
+def may_look(request: HttpRequest) -> bool:
+    """Whether a person may see redemptions."""
+    return request.user.has_perm("giftcodes.view_redemption")
+
+
+def add_board(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
+    """Add the dashboard to the index page. Unfold calls this (settings, `DASHBOARD_CALLBACK`).
+
+    Without JavaScript, the address with `?count` shows what takes long to count.
+    """
+    if not may_look(request):
+        return context
+    is_counted = "count" in request.GET
+    shown = board(request.user, count_all=is_counted)
+    if is_counted:
+        shown.update(_chart_context(request))
+    return {
+        **context,
+        **shown,
+        "no_guild": _has_no_guild(request.user),
+        "parts": {**_PARTS, **_SLOW_PARTS},
+        "is_counted": is_counted,
+        "again_in_seconds": _again_in_seconds(shown),
+    }
+
+
+def live(request: HttpRequest) -> JsonResponse:
+    """Respond with the parts of the dashboard that change."""
+    if not may_look(request):
+        raise PermissionDenied
+    shown = board(request.user)
+    parts = dict(_PARTS)
+    if shown["recent"].is_deferred:
+        del parts["codes"]  # The page fetches it from `live_codes`.
+    return answer(parts_of(request, parts, shown), again_in_seconds=_again_in_seconds(shown))
+
+
+def live_codes(request: HttpRequest) -> JsonResponse:
+    """Respond with the newest codes, counted in full, for systems in which this takes long."""
+    if not may_look(request):
+        raise PermissionDenied
+    context = _codes_context(request.user, recent_codes(request.user, count_all=True))
+    parts = parts_of(request, {"codes": _PARTS["codes"]}, context)
+    return answer(parts, again_in_seconds=SLOW_SECONDS)
+
+
+def live_chart(request: HttpRequest) -> JsonResponse:
+    """Respond with the chart. The page fetches it rarely: counting two weeks of answers is slow."""
+    if not may_look(request):
+        raise PermissionDenied
+    return answer(
+        parts_of(request, _SLOW_PARTS, _chart_context(request)), again_in_seconds=SLOW_SECONDS
+    )
+
+
+def board(person: Any, *, count_all: bool = False) -> dict[str, Any]:
+    """The values that the dashboard shows to a person, in a fixed number of queries.
+
+    Args:
+        person: the person who looks at it.
+        count_all: whether to count the newest codes even if this takes long.
+    """
+    now = overview(
+        Rows(
+            redemptions=scope.visible(Redemption.objects.all(), person),
+            events=scope.visible(RedemptionEvent.objects.all(), person),
+            # `needs_of` reads the alarms, and what the channels do.
+            alarms=Alarm.objects.none(),
+            channels=Channel.objects.none(),
+        ),
+        most_runs=RUNS_SHOWN,
+        most_recent=0,
+    )
+    recent = recent_codes(person, count_all=count_all)
+    proposals = proposals_for(person)
+    games = games_of(now["providers"], person)
+    steps = first_steps(person)
+    return {
+        "steps": steps,
+        "next_step": next_of(steps),
+        **needs_of(person, beat=now["beat"], games=games, codes=recent.served, proposals=proposals),
+        "own_proposals": proposals["own_proposals"],
+        **running(now, most=RUNS_SHOWN),
+        "ends": ended(person),
+        "games": games,
+        **_codes_context(person, recent),
+    }
+
+
+def _codes_context(person: Any, recent: RecentCodes) -> dict[str, Any]:
+    return {"recent": recent, "states": states_of_codes(person)}
+
+
+def _chart_context(request: HttpRequest) -> dict[str, Any]:
+    attempts = scope.visible(Attempt.objects.all(), request.user)
+    return chart_page.context(attempts)
+
+
+def _again_in_seconds(shown: dict[str, Any]) -> float:
+    return BUSY_SECONDS if shown["runs"] else IDLE_SECONDS
+
+
+def _has_no_guild(person: Any) -> bool:
+    own = scope.visible(Guild.objects.all(), person)
+    return not scope.sees_all(person) and not own.exists()

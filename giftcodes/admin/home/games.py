@@ -1,0 +1,100 @@
+"""The pace of each game in words: how fast requests are sent, and when the next one is."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db.models import Count
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from giftcodes.admin.common import scope
+from giftcodes.admin.common.html import model_url
+from giftcodes.models import Feed, Guild, PauseKind, RateBudget
+
+
+def games_of(games: list[dict[str, Any]], person: Any) -> list[dict[str, Any]]:
+    """The games that a person may see, in one statement.
+
+    An officer sees only the games of their own guilds, without the feed and the links, which are
+    for operators. Games that are off and that no guild plays are left out.
+
+    Args:
+        games: the games as `queries.overview` has them.
+        person: the person who looks at them.
+    """
+    active = scope.visible(Guild.objects.active(), person).order_by()
+    guilds = dict(active.values_list("provider").annotate(number=Count("pk")))
+    sees_all = scope.sees_all(person)
+    connect_url = reverse("admin:connect_game") if person.is_superuser else ""
+    shown = [game for game in games if guilds.get(game["name"]) or (sees_all and game["is_on"])]
+    return [
+        {
+            **_game(game, guilds.get(game["name"], 0), sees_all=sees_all),
+            "connect_url": connect_url,
+        }
+        for game in shown
+    ]
+
+
+def _game(game: dict[str, Any], guilds: int, *, sees_all: bool) -> dict[str, Any]:
+    found = {
+        **game,
+        "guilds": guilds,
+        "is_foreign": not sees_all,
+        "is_by_person": bool(game["pause"]) and game["pause"]["kind"] == PauseKind.OPERATOR,
+        "pace": _pace(game["budget"]),
+        # The queue is that of all guilds together, which an officer does not meet.
+        "waiting": _waiting(game) if sees_all else "",
+        "next_at": _next_at(game),
+    }
+    if not sees_all:
+        return {**found, "feed": None}
+    return {
+        **found,
+        "url": model_url(RateBudget, "change", game["name"]),
+        "feed_url": model_url(Feed, "change", game["name"]),
+    }
+
+
+def _pace(budget: dict[str, Any]) -> str:
+    """Such as `Sends at most 30 requests a minute.`"""
+    if budget["limit"] is None:
+        return _("Sends requests as fast as the game answers.")
+    numbers = {"limit": budget["limit"], "time": _time(budget["seconds"])}
+    words = ngettext(
+        "Sends at most %(limit)d request %(time)s.",
+        "Sends at most %(limit)d requests %(time)s.",
+        budget["limit"],
+    )
+    return words % numbers
+
+
+def _time(seconds: float) -> str:
+    match seconds:
+        case 1:
+            return _("a second")
+        case 60:
+            return _("a minute")
+        case 3_600:
+            return _("an hour")
+    return _("every %g seconds") % seconds
+
+
+def _waiting(game: dict[str, Any]) -> str:
+    """How many requests wait, such as `12 requests wait, about 3 min.`"""
+    queue = game["queue"]
+    number = queue["requests"]
+    if not number:
+        return _("No request waits.")
+    words = ngettext("%(number)d request waits", "%(number)d requests wait", number)
+    first = words % {"number": number}
+    return _("%(first)s: %(time)s.") % {"first": first, "time": queue["words"]}
+
+
+def _next_at(game: dict[str, Any]) -> str | None:
+    """When the next request is sent, if requests wait for the end of this window."""
+    budget = game["budget"]
+    is_full = budget["limit"] is not None and budget["used"] >= budget["limit"]
+    return budget["window_ends_at"] if is_full and game["queue"]["requests"] else None

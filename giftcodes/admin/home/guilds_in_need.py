@@ -1,0 +1,114 @@
+"""Members whom the game does not know: a line for each guild, with fields to correct the first."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from giftcodes.admin.common import scope
+from giftcodes.admin.common.html import guild_url, list_url, page_url
+from giftcodes.admin.home.corrections import correction_of
+from giftcodes.admin.home.need import Alarms, More, Need, Urgency, joined
+from giftcodes.domain.served import Tone
+from giftcodes.models import Alarm, Guild, Member
+from giftcodes.models.game_words import place_noun, place_word
+from giftcodes.notifications.causes import UNCORRECTED_FOR
+from giftcodes.queries.needs import GuildToCorrect, guilds_to_correct
+
+#: How many guilds with members to correct, and how many fields to correct one, are shown.
+GUILDS_SHOWN, MEMBERS_SHOWN = 4, 3
+
+
+def guilds_in_need(person: Any, alarms: Alarms, more: More) -> Iterator[Need]:
+    """The guilds with members whom the game does not know, in five statements."""
+    if not person.has_perm("giftcodes.view_member"):
+        return
+    found, left_out = guilds_to_correct(
+        scope.visible(Member.objects.all(), person),
+        most=GUILDS_SHOWN,
+        most_members=MEMBERS_SHOWN,
+        long_before=timezone.now() - UNCORRECTED_FOR,
+    )
+    for one in found:
+        alarms.take(Alarm.Kind.UNCORRECTED, one.guild.pk)
+        unserved = alarms.take(Alarm.Kind.UNSERVED, one.guild.pk)
+        yield _guild(one, person, is_unserved=unserved is not None)
+    if left_out:
+        words = ngettext(
+            "%d more guild has members to correct",
+            "%d more guilds have members to correct",
+            left_out,
+        )
+        more.append((list_url(Member, needs="correction"), words % left_out))
+
+
+def _guild(one: GuildToCorrect, person: Any, *, is_unserved: bool) -> Need:
+    guild = one.guild
+    place = place_word(guild.provider)
+    words = ngettext(
+        "%(guild)s: the game does not know %(number)d of %(members)d member",
+        "%(guild)s: the game does not know %(number)d of %(members)d members",
+        one.members,
+    )
+    title = words % {"guild": guild, "number": one.number, "members": one.members}
+    members_url = guild_url(guild.pk, "members", needs="correction")
+    if one.is_whole:
+        todo = _(
+            "Probably %(place)s %(number)s is wrong for the guild. Correct it, and every code is "
+            "tried again at once. If it is right, look at the player IDs."
+        )
+        members = (members_url, _("These members"))
+        return Need(
+            Urgency.GUILD,
+            title,
+            joined(_unserved(is_unserved=is_unserved), todo % _place(place, guild.realm)),
+            Tone.BAD,
+            page_url(guild),
+            _("Correct the %s of the guild") % place_noun(guild.provider),
+            (members,),
+            since=one.since,
+        )
+    shown = tuple(correction_of(row, person) for row in one.first)
+    rest = one.number - len(shown)
+    link = ngettext("%d more member", "%d more members", rest) % rest if shown else ""
+    return Need(
+        Urgency.GUILD if is_unserved else Urgency.MEMBERS,
+        title,
+        joined(_unserved(is_unserved=is_unserved), _long(one), _correct_words(guild)),
+        Tone.BAD if is_unserved else Tone.ATTENTION,
+        members_url if rest else "",
+        link or _("These members"),
+        since=one.since,
+        corrections=shown,
+    )
+
+
+def _unserved(*, is_unserved: bool) -> str:
+    if not is_unserved:
+        return ""
+    return _("The guild got nothing from a code that other guilds got.")
+
+
+def _place(place: str, number: int) -> dict[str, Any]:
+    return {"place": place, "number": number}
+
+
+def _long(one: GuildToCorrect) -> str:
+    """That some members have been unknown for long: they may have left."""
+    if not one.long:
+        return ""
+    words = ngettext(
+        "%(number)d of them has been unknown for %(days)d days or longer. Make inactive who left.",
+        "%(number)d of them have been unknown for %(days)d days or longer. Make inactive who left.",
+        one.long,
+    )
+    return words % {"number": one.long, "days": UNCORRECTED_FOR.days}
+
+
+def _correct_words(guild: Guild) -> str:
+    words = _("Correct the player ID or the %s, and every code is tried again at once.")
+    return words % place_noun(guild.provider)

@@ -1,0 +1,116 @@
+"""A line of the list of what needs a person, and the alarms that no line has told yet."""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import Any
+
+from django.db.models import Model, Q
+from django.urls import reverse
+
+from giftcodes.admin.common import scope
+from giftcodes.admin.common.html import list_url
+from giftcodes.domain.served import Tone
+from giftcodes.models import Alarm
+
+
+class Urgency(IntEnum):
+    """The order of the list."""
+
+    SYSTEM = 0
+    GAME = 1
+    FEED = 2
+    STUCK = 3
+    GUILD = 4
+    MEMBERS = 5
+    CODE = 6
+    REQUEST = 7
+    PROPOSAL = 8
+    CHANNEL = 9
+    OTHER = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Button:
+    """A button that runs an action of a list for one row, and leads back to a page.
+
+    Args:
+        label: its words.
+        url: the address of the list.
+        fields: the names and values of the form's hidden fields.
+    """
+
+    label: Any
+    url: str
+    fields: tuple[tuple[str, str], ...]
+
+    @classmethod
+    def of(cls, label: Any, model: type[Model], action: str, pk: Any, *, back: str = "") -> Button:
+        """The button for the row with this primary key. Without `back`, it leads to Home."""
+        fields = {"action": action, "_selected_action": str(pk), "index": "0"}
+        back = back or reverse("admin:index")
+        return cls(label, list_url(model), (*fields.items(), ("back", back)))
+
+
+@dataclass(frozen=True, slots=True)
+class Need:
+    """A line of the list.
+
+    Args:
+        urgency: its place.
+        title: what is the case.
+        todo: what to do, or what happens next.
+        tone: how bad it is.
+        url, link: the page on which it is done, and the words of the link.
+        more: further links, each with its words.
+        since: since when it has been so.
+        until: when Redeemer tries again, as ISO 8601, with the words before it (`until_words`).
+        corrections: fields to correct members, as `correction_of` makes them.
+        button: what a person can do about it here.
+        proposal: a code that an officer proposed, to be decided here.
+    """
+
+    urgency: Urgency
+    title: Any
+    todo: Any = ""
+    tone: Tone = Tone.ATTENTION
+    url: str = ""
+    link: Any = ""
+    more: tuple[tuple[str, Any], ...] = ()
+    since: dt.datetime | None = None
+    until: str | None = None
+    until_words: Any = ""
+    corrections: tuple[dict[str, Any], ...] = ()
+    button: Button | None = None
+    proposal: Any = None
+
+
+#: What a list leaves out: the address of all of them, and how many more there are in words.
+More = list[tuple[str, str]]
+
+
+def joined(*sentences: str) -> str:
+    """Sentences with a space between them. Empty ones are left out."""
+    return " ".join(sentence for sentence in sentences if sentence)
+
+
+class Alarms:
+    """The alarms of a person. Those that a line already tells are taken out."""
+
+    def __init__(self, person: Any) -> None:
+        """Read the alarms, in one statement."""
+        # A guild that gets nothing is listed as soon as this is suspected.
+        listed = Q(raised_at__isnull=False) | Q(kind=Alarm.Kind.UNSERVED)
+        rows = scope.visible(Alarm.objects.filter(listed, cleared_at__isnull=True), person)
+        self._rows = {(row.kind, row.subject): row for row in rows.order_by("suspected_at", "pk")}
+
+    def take(self, kind: str, subject: Any) -> Alarm | None:
+        """The alarm of this kind and subject, which then gets no line of its own."""
+        return self._rows.pop((kind, str(subject)), None)
+
+    @property
+    def left(self) -> list[Alarm]:
+        """The alarms that no line tells."""
+        return list(self._rows.values())

@@ -1,0 +1,325 @@
+"""What needs a person, in one list: the most urgent first, each once, with what to do.
+
+An alarm about something that is listed anyway adds its words there, and gets no line of its own.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from django.db.models import Exists, OuterRef
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from giftcodes.admin.common import scope
+from giftcodes.admin.common.html import list_url, model_url, page_url
+from giftcodes.admin.guilds import joining
+from giftcodes.admin.home.guilds_in_need import guilds_in_need
+from giftcodes.admin.home.need import Alarms, Button, More, Need, Urgency, joined
+from giftcodes.domain.served import Tone
+from giftcodes.models import (
+    Alarm,
+    Channel,
+    CodeState,
+    Feed,
+    GiftCode,
+    Guild,
+    JoinRequest,
+    MemberRedemption,
+    RateBudget,
+    Redemption,
+    Source,
+)
+from giftcodes.models.alarm import PAUSE_ALARMS, SUBJECT_MODELS
+from giftcodes.queries.needs import (
+    refusing_channels,
+    unknown_codes,
+    waiting_requests,
+)
+from giftcodes.queries.served import CodeServed
+
+#: How many lines of each kind are shown.
+MOST_OF_A_KIND = 5
+#: For this long after it was closed, a code that does not exist needs a person.
+UNKNOWN_FOR = dt.timedelta(days=7)
+#: A channel that has refused messages for less than this is only busy.
+REFUSED_FOR = dt.timedelta(minutes=5)
+
+_CHANNEL_ALARMS = frozenset({Alarm.Kind.CHANNEL_GONE, Alarm.Kind.CHANNEL_SILENT})
+
+
+_URGENCY = {
+    Alarm.Kind.FEED_SILENT: Urgency.FEED,
+    Alarm.Kind.NO_PROGRESS: Urgency.STUCK,
+    Alarm.Kind.UNCOVERED: Urgency.STUCK,
+    Alarm.Kind.UNSERVED: Urgency.GUILD,
+    Alarm.Kind.UNCORRECTED: Urgency.MEMBERS,
+    Alarm.Kind.CODE_ODD: Urgency.CODE,
+    **dict.fromkeys(_CHANNEL_ALARMS, Urgency.CHANNEL),
+}
+
+
+def needs_of(
+    person: Any,
+    *,
+    beat: dict[str, Any],
+    games: Iterable[dict[str, Any]],
+    codes: Mapping[int, CodeServed],
+    proposals: dict[str, Any],
+) -> dict[str, Any]:
+    """What needs a person, in a fixed number of statements.
+
+    Args:
+        person: the person who looks at it.
+        beat: whether a worker runs, as `queries.overview` has it.
+        games: the games that the person may see (`games_of`).
+        codes: what has come of the newest codes.
+        proposals: what `proposals_for` returns.
+
+    Returns:
+        `needs`: the lines. `needs_more`: links to what is left out, with their words.
+    """
+    alarms = Alarms(person)
+    more: More = []
+    found = [
+        *_system(beat, person, alarms),
+        *_games(games, person, alarms),
+        *guilds_in_need(person, alarms, more),
+        *_codes(person, codes, more),
+        *_requests(person, more),
+        *_proposals(proposals, more),
+        *_channels(person, alarms, more),
+        *_others(alarms, more),
+    ]
+    found.sort(key=lambda need: (need.urgency, need.tone is not Tone.BAD))
+    return {"needs": found, "needs_more": more}
+
+
+# --- The system and the games ---------------------------------------------------------------------
+def _system(beat: dict[str, Any], person: Any, alarms: Alarms) -> Iterator[Need]:
+    """Whether no worker runs. Then nothing else on the page goes on."""
+    if beat["is_alive"]:
+        return
+    alarms.take(Alarm.Kind.BEAT_SILENT, "beat")
+    at = beat["last_tick_at"]
+    if person.is_superuser:
+        todo = _("Nothing is polled and nothing is redeemed. Start one with: make up")
+    else:
+        todo = _("Nothing is redeemed. Ask the operator of this site to start one.")
+    yield Need(
+        Urgency.SYSTEM,
+        _("No worker is running"),
+        todo,
+        Tone.BAD,
+        since=dt.datetime.fromisoformat(at) if at else None,
+    )
+
+
+def _games(games: Iterable[dict[str, Any]], person: Any, alarms: Alarms) -> Iterator[Need]:
+    """Games that are paused or off. An officer can do nothing about these."""
+    may_resume = person.has_perm("giftcodes.change_ratebudget")
+    for game in games:
+        if not scope.sees_all(person):
+            continue
+        page = {"url": game["url"], "link": _("The page of the game")}
+        if game["pause"]:
+            for kind in PAUSE_ALARMS:
+                alarms.take(kind, game["name"])
+            yield _pause(game, page, may_resume=may_resume)
+        elif not game["is_on"]:
+            words = ngettext(
+                "%(game)s is not connected, and %(number)d guild waits for it",
+                "%(game)s is not connected, and %(number)d guilds wait for it",
+                game["guilds"],
+            )
+            if game["connect_url"]:
+                page = {"url": game["connect_url"], "link": _("Connect the game")}
+            yield Need(
+                Urgency.GAME,
+                words % {"game": game["title"], "number": game["guilds"]},
+                _("Its salt is missing. Until it is set, no code is redeemed."),
+                Tone.BAD,
+                **page,
+            )
+
+
+def _pause(game: dict[str, Any], page: dict[str, Any], *, may_resume: bool) -> Need:
+    title = _("%s is paused, so no code is redeemed") % game["title"]
+    until = game["pause"]["until"]
+    if not until:
+        todo = _("%s It stays paused until a person resumes it.")
+    else:
+        todo = _(
+            "%s Redeemer tests it with one request. If the game answers, everything continues. If "
+            "it does not, look at its page."
+        )
+    return Need(
+        Urgency.GAME,
+        title,
+        todo % game["pause"]["reason"],
+        Tone.ATTENTION if game["is_by_person"] else Tone.BAD,
+        until=until,
+        until_words=_("The next test is"),
+        button=Button.of(_("Resume the game"), RateBudget, "resume_providers", game["name"])
+        if may_resume
+        else None,
+        **page,
+    )
+
+
+# --- Codes ----------------------------------------------------------------------------------------
+def _codes(person: Any, codes: Mapping[int, CodeServed], more: More) -> Iterator[Need]:
+    own = scope.visible(Redemption.objects.filter(gift_code=OuterRef("pk")), person)
+    known = scope.visible(GiftCode.objects.filter(Exists(own)), person)
+    unknown = list(unknown_codes(known, since=timezone.now() - UNKNOWN_FOR)[: MOST_OF_A_KIND + 1])
+    for code in unknown[:MOST_OF_A_KIND]:
+        yield _unknown_code(code)
+    if len(unknown) > MOST_OF_A_KIND:
+        words = _("More codes that do not exist")
+        more.append((list_url(GiftCode, state__exact=CodeState.CLOSED.value), words))
+    for found in codes.values():
+        if found.unclear and found.code.is_open and not found.running:
+            yield _unclear(found)
+
+
+def _unknown_code(code: GiftCode) -> Need:
+    if code.source == Source.FEED:
+        todo = _(
+            "The feed lists it, but nobody can have it. If it was published too early, it is tried "
+            "again automatically. You can delete it on its page."
+        )
+    else:
+        todo = _("Check its spelling, and add the right code. You can delete this one on its page.")
+    return Need(
+        Urgency.CODE,
+        _("The code %s does not exist") % code,
+        todo,
+        Tone.BAD,
+        page_url(code),
+        _("The page of the code"),
+        since=code.closed_at,
+        until=code.next_probe_at.isoformat() if code.next_probe_at else None,
+        until_words=_("It is tried again"),
+    )
+
+
+def _unclear(found: CodeServed) -> Need:
+    words = ngettext(
+        "%(code)s: the game gave no clear answer for %(number)d member",
+        "%(code)s: the game gave no clear answer for %(number)d members",
+        found.unclear,
+    )
+    return Need(
+        Urgency.CODE,
+        words % {"code": found.code, "number": found.unclear},
+        _("Look at the answers, then press “Retry unsettled” on the page of the redemption."),
+        url=list_url(Redemption, gift_code__id__exact=found.code.pk),
+        link=_("The redemptions of the code"),
+        more=((list_url(MemberRedemption, state__exact="failed"), _("The members")),),
+    )
+
+
+# --- People who wait for a decision --------------------------------------------------------------
+def _requests(person: Any, more: More) -> Iterator[Need]:
+    if not joining.may_open(person):
+        return
+    found = waiting_requests(scope.visible(JoinRequest.objects.all(), person))
+    for one in found[:MOST_OF_A_KIND]:
+        words = ngettext(
+            "%(number)d player asks to join %(guild)s",
+            "%(number)d players ask to join %(guild)s",
+            one.number,
+        )
+        yield Need(
+            Urgency.REQUEST,
+            words % {"number": one.number, "guild": one.guild},
+            _("Approve whom you know. Until then, the player gets no codes."),
+            url=reverse("admin:joining", args=[one.guild_id]),
+            link=_("Decide"),
+            since=one.since,
+        )
+    if left_out := len(found) - MOST_OF_A_KIND:
+        words = ngettext(
+            "Players ask to join %d more guild", "Players ask to join %d more guilds", left_out
+        )
+        if left_out > 0:
+            more.append((list_url(Guild), words % left_out))
+
+
+def _proposals(proposals: dict[str, Any], more: More) -> Iterator[Need]:
+    for row in proposals["to_decide"]:
+        title = _("%(who)s proposes the code %(code)s")
+        yield Need(
+            Urgency.PROPOSAL,
+            title % {"who": row.proposed_by, "code": row.code},
+            row.rewards,
+            since=row.proposed_at,
+            proposal=row,
+        )
+    if number := proposals["to_decide_more"]:
+        words = ngettext("%d more proposed code", "%d more proposed codes", number) % number
+        more.append(
+            (f"{reverse('admin:giftcodes_codeproposal_changelist')}?state__exact=waiting", words)
+        )
+
+
+# --- Channels, and all other alarms --------------------------------------------------------------
+def _channels(person: Any, alarms: Alarms, more: More) -> Iterator[Need]:
+    """Channels that refuse messages now, unless an alarm says so already."""
+    if not person.has_perm("giftcodes.view_channel"):
+        return
+    told = {alarm.subject for alarm in alarms.left if alarm.kind in _CHANNEL_ALARMS}
+    rows = scope.visible(Channel.objects.all(), person)
+    refusing = [
+        one
+        for one in refusing_channels(rows, before=timezone.now() - REFUSED_FOR)
+        if str(one.guild_id) not in told
+    ]
+    for one in refusing[:MOST_OF_A_KIND]:
+        yield Need(
+            Urgency.CHANNEL,
+            _("The channel of %s takes no messages") % one.guild,
+            joined(one.error, _("It is tried again, and codes are redeemed as before.")),
+            url=list_url(Channel),
+            link=_("Channels"),
+            since=one.since,
+        )
+    if len(refusing) > MOST_OF_A_KIND:
+        more.append((list_url(Channel), _("More channels that take no messages")))
+
+
+def _others(alarms: Alarms, more: More) -> Iterator[Need]:
+    left = alarms.left
+    for alarm in left[:MOST_OF_A_KIND]:
+        url, link = _page_of(alarm)
+        yield Need(
+            _URGENCY.get(Alarm.Kind(alarm.kind), Urgency.OTHER),
+            alarm.message,
+            url=url,
+            link=link,
+            since=alarm.raised_at or alarm.suspected_at,
+        )
+    if len(left) > MOST_OF_A_KIND:
+        number = len(left) - MOST_OF_A_KIND
+        words = ngettext("%d more alarm", "%d more alarms", number) % number
+        more.append((list_url(Alarm, standing="yes"), words))
+
+
+def _page_of(alarm: Alarm) -> tuple[str, str]:
+    """The page of what an alarm is about, or else the page of the alarm."""
+    if alarm.kind in _CHANNEL_ALARMS:
+        return list_url(Channel), _("Channels")
+    pages = {
+        "guild": (Guild, _("The page of the guild")),
+        "giftcode": (GiftCode, _("The page of the code")),
+        "redemption": (Redemption, _("The page of the redemption")),
+        "feed": (Feed, _("The page of the feed")),
+    }
+    if known := pages.get(SUBJECT_MODELS.get(alarm.kind, "")):
+        model, words = known
+        return model_url(model, "change", alarm.subject), words
+    return page_url(alarm), _("More about it")

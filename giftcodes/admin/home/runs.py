@@ -1,0 +1,128 @@
+"""The runs that are under way, and those that ended last."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from giftcodes.admin.common import scope
+from giftcodes.admin.common.html import (
+    list_url,
+    model_url,
+    page_url,
+    result_badge,
+    served_bar,
+    served_parts,
+)
+from giftcodes.domain.served import SIGNS, Served, Tone
+from giftcodes.domain.transitions import State
+from giftcodes.models import EventKind, Redemption, RedemptionEvent, RunState
+from giftcodes.queries.recent_ends import EndKind, RecentEnd, recent_ends
+
+#: The maximum number of entries about runs that ended.
+ENDS_SHOWN = 5
+
+
+def running(now: dict[str, Any], *, most: int) -> dict[str, Any]:
+    """What is under way.
+
+    Args:
+        now: the state of the system (`queries.overview`), for one person.
+        most: how many runs `now` has at most.
+    """
+    runs = [_run(run) for run in now["running"]]
+    number = now["redemptions"][RunState.RUNNING.value]
+    return {
+        "runs": runs,
+        "runs_more": max(number - len(runs), 0) if len(runs) >= most else 0,
+        "runs_url": list_url(Redemption, state__exact=RunState.RUNNING.value),
+        "waiting": now["redemptions"][RunState.PENDING.value],
+        "waiting_url": list_url(Redemption, state__exact=RunState.PENDING.value),
+        "refused": now["refused_last_24_h"],
+        "refused_url": list_url(RedemptionEvent, kind__exact=EventKind.REFUSED.value),
+    }
+
+
+def _run(run: dict[str, Any]) -> dict[str, Any]:
+    """A run with its address, its progress and its counts."""
+    served = Served.of({State(state): number for state, number in run["by_state"].items()})
+    return {
+        **run,
+        "url": model_url(Redemption, "change", run["id"]),
+        "numbers": served,
+        "bar": served_bar(served),
+        "parts": served_parts(served),
+    }
+
+
+def ended(person: Any) -> list[dict[str, Any]]:
+    """The runs of a person's guilds that ended last, in two statements."""
+    found = recent_ends(scope.visible(Redemption.objects.all(), person), most=ENDS_SHOWN)
+    return [_end(end) for end in found]
+
+
+def _end(end: RecentEnd) -> dict[str, Any]:
+    if end.kind is EndKind.CODE:
+        return _end_of_code(end)
+    guild = end.redemptions[0].guild
+    codes = ngettext("%d code", "%d codes", end.codes) % end.codes
+    if end.kind is EndKind.GUILD:
+        return {
+            "title": codes,
+            "about": guild,
+            "at": end.at,
+            "url": list_url(Redemption, guild__id__exact=guild.pk),
+            "badge": _badge_of_several(end.served),
+        }
+    words = ngettext(
+        "asked again for members of %d guild", "asked again for members of %d guilds", end.guilds
+    )
+    return {
+        "title": codes,
+        "note": words % end.guilds if end.guilds > 1 else _("asked again for members of"),
+        "about": guild if end.guilds == 1 else None,
+        "at": end.at,
+        "url": list_url(Redemption, guild__id__exact=guild.pk)
+        if end.guilds == 1
+        else list_url(Redemption),
+    }
+
+
+def _end_of_code(end: RecentEnd) -> dict[str, Any]:
+    """A code that ended for one guild or for several."""
+    first = end.redemptions[0]
+    is_one = end.guilds == 1
+    guilds = ngettext("for %d guild", "for %d guilds", end.guilds) % end.guilds
+    served = end.served
+    return {
+        "title": first.gift_code,
+        "about": first.guild if is_one else None,
+        "note": "" if is_one else guilds,
+        "at": end.at,
+        "url": page_url(first) if is_one else page_url(first.gift_code),
+        "badge": result_badge(end.result),
+        "words": served.words if served.total else _("no members"),
+        "rest": served.rest,
+    }
+
+
+def _badge_of_several(served: Served) -> SafeString:
+    """What came of several codes for one guild. The numbers would count a member several times."""
+    if served.total and served.has == served.total:
+        tone, words = Tone.GOOD, _("everyone has them")
+    elif not served.has and served.total:
+        tone, words = Tone.BAD, _("nobody got one")
+    elif served.needs_you:
+        tone, words = Tone.ATTENTION, _("some members need you")
+    else:
+        tone, words = Tone.NEUTRAL, _("done")
+    return format_html(
+        '<span class="badge tone-{}"><span aria-hidden="true">{}</span> {}</span>',
+        tone,
+        SIGNS[tone],
+        words,
+    )

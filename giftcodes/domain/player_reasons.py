@@ -1,0 +1,48 @@
+"""Why a player does not have a code, in words for the player.
+
+The texts of `outcomes` are for people who work with the admin. These are for the player's own page
+and for the answer that an officer sends. Each is a part of a sentence, without a capital.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from django.utils.text import capfirst
+from django.utils.translation import gettext_lazy as _
+
+from giftcodes.domain.outcomes import Outcome
+
+if TYPE_CHECKING:
+    from django.utils.functional import _StrPromise as Words
+
+_NOT_YET: dict[str, Words] = {
+    Outcome.LEVEL_TOO_LOW: _("your level is too low"),
+    Outcome.SPEND_TOO_LOW: _("it is for players who have spent more in the game"),
+    Outcome.VIP_TOO_LOW: _("your VIP level is too low"),
+    Outcome.LEVEL_OR_SPEND_TOO_LOW: _(
+        "your level is too low, or it is for players who have spent more in the game"
+    ),
+    Outcome.ACCOUNT_TOO_YOUNG: _("your account is too young"),
+    Outcome.CLAIM_LIMIT: _("the game says that it was claimed too often"),
+}
+_ENDED: dict[str, Words] = {
+    Outcome.CODE_NOT_FOUND: _("the game does not know this code"),
+    Outcome.CODE_EXPIRED: _("the code has expired"),
+    Outcome.CLAIM_LIMIT: _("the game gives out no more"),
+}
+
+
+def why_not_yet(outcome: str) -> str:
+    """Which condition of a code the player does not meet. Empty if the answer names none."""
+    return str(_NOT_YET.get(outcome, ""))
+
+
+def why_ended(outcome: str) -> str:
+    """Why a code has ended, from the answer that ended it. Empty if no answer did."""
+    return str(_ENDED.get(outcome, ""))
+
+
+def sentence(reason: str) -> str:
+    """A reason as a sentence of its own."""
+    return f"{capfirst(reason)}." if reason else ""

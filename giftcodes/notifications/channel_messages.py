@@ -1,0 +1,71 @@
+"""The message of each announcement: about a run, about an alarm of the guild, or a test."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from django.urls import reverse
+from django.utils.translation import gettext
+
+from giftcodes import site_address
+from giftcodes.clients.channels import Message, Severity
+from giftcodes.domain.text import isolated, visible
+from giftcodes.models import Alarm, Announcement, Channel
+from giftcodes.notifications.run_message import compose, report_of
+
+
+def message_of(row: Announcement) -> Message:
+    """The message of an announcement, with the figures of now.
+
+    Args:
+        row: an announcement whose channel still exists.
+    """
+    channel = row.channel
+    assert channel is not None  # The caller has checked it.
+    if row.alarm is not None:
+        return alarm_message(row.alarm, channel, is_over=row.kind == Announcement.Kind.OVER)
+    if row.kind == Announcement.Kind.TEST:
+        return trial_message(channel)
+    return mentioning(compose(report_of(row)), channel)
+
+
+def mentioning(message: Message, channel: Channel) -> Message:
+    """The message, which mentions the channel's role if it has one."""
+    return replace(message, role_id=channel.role_id)
+
+
+def alarm_message(alarm: Alarm, channel: Channel, *, is_over: bool) -> Message:
+    """The message about an alarm of the channel's guild. Good news mentions no role."""
+    kind = alarm.get_kind_display()
+    kind = f"{kind[:1].upper()}{kind[1:]}"
+    title = gettext("✅ Over: %s") % kind if is_over else f"🔔 {kind}"
+    message = Message(
+        title=f"{title} ({isolated(visible(channel.guild.name))})",
+        text=alarm.message,
+        url=site_address.link(reverse("admin:giftcodes_alarm_change", args=[alarm.pk])),
+        severity=Severity.GOOD if is_over else Severity.ALARM,
+    )
+    return message if is_over else mentioning(message, channel)
+
+
+def trial_message(channel: Channel) -> Message:
+    """The test message. It shows the channel's role, but pings nobody."""
+    guild = isolated(visible(channel.guild.name))
+    lines = [gettext("Messages for %s arrive here.") % guild, *_what_it_is_told(channel)]
+    if channel.role_id:
+        lines.append(gettext("The role above is only shown: a test pings nobody."))
+    page = reverse("admin:giftcodes_guild_change", args=[channel.guild_id])
+    return Message(
+        title=gettext("👋 Test: this channel works"),
+        text="\n".join(lines),
+        url=site_address.link(page),
+        severity=Severity.GOOD,
+        role_id=channel.role_id,
+        pings=False,
+    )
+
+
+def _what_it_is_told(channel: Channel) -> list[str]:
+    if not channel.is_on:
+        return [gettext("The channel is switched off: until you switch it on, only tests arrive.")]
+    return [gettext("It is told: %s.") % channel.get_tells_display()]

@@ -1,0 +1,225 @@
+"""What needs a person: members to correct, codes that do not exist, channels that refuse messages.
+
+The rows are given by the caller, who limits them to those that a person may see. Every function
+takes a fixed number of statements at most, however many guilds and members there are.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from django.db.models import Count, F, Min, Q, QuerySet
+from django.db.models.functions import Coalesce
+
+from giftcodes.domain.outcomes import Outcome
+from giftcodes.domain.transitions import State
+from giftcodes.models import (
+    Channel,
+    CodeState,
+    GiftCode,
+    Guild,
+    JoinRequest,
+    Member,
+    MemberRedemption,
+)
+from giftcodes.models.code_state import OPEN_STATES
+from giftcodes.queries.player_codes import place_of
+
+#: If the game knows so few members of a guild, the state or kingdom of the guild is the reason.
+FEWEST_FOR_GUILD = 3
+#: How many states or kingdoms of guild-mates are offered for a member.
+MOST_OFFERS = 3
+
+
+@dataclass(frozen=True, slots=True)
+class MemberToCorrect:
+    """A member whom the game does not know.
+
+    Args:
+        member: the member, with the guild.
+        codes: the number of open codes that wait for the correction.
+        is_no_player: whether the game said that it has no player with this ID at all.
+        offers: the states or kingdoms of guild-mates, each with the number of mates.
+    """
+
+    member: Member
+    codes: int = 0
+    is_no_player: bool = False
+    offers: tuple[tuple[int, int], ...] = ()
+
+
+@dataclass(slots=True)
+class GuildToCorrect:
+    """A guild with members whom the game does not know.
+
+    Args:
+        guild: the guild.
+        number: how many of its members the game does not know.
+        long: how many of them for a long time.
+        since: when the first of them became unknown.
+        members: how many members codes are redeemed for.
+        first: some of these members. It is empty if the guild itself must be corrected.
+    """
+
+    guild: Guild
+    number: int
+    long: int
+    since: dt.datetime
+    members: int = 0
+    first: list[MemberToCorrect] = field(default_factory=list)
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether the game knows so few members that the number of the guild must be wrong."""
+        return self.number >= FEWEST_FOR_GUILD and 2 * self.number > self.members
+
+
+class Waiting(NamedTuple):
+    """A guild with requests to join that wait for an officer."""
+
+    guild_id: int
+    guild: str
+    number: int
+    since: dt.datetime
+
+
+class Refusing(NamedTuple):
+    """A channel that refuses messages."""
+
+    guild_id: int
+    guild: str
+    error: str
+    since: dt.datetime
+
+
+def guilds_to_correct(
+    members: QuerySet[Member], *, most: int, most_members: int, long_before: dt.datetime
+) -> tuple[list[GuildToCorrect], int]:
+    """The active guilds with members whom the game does not know, in five statements.
+
+    Args:
+        members: the members to choose from.
+        most: the maximum number of guilds.
+        most_members: the maximum number of members in `first`, in all guilds together.
+        long_before: a member who was unknown before this moment counts as unknown for long.
+
+    Returns:
+        The guilds, those with the most such members first, and how many guilds are left out.
+    """
+    unknown = members.needing_correction().filter(guild__active=True)  # type: ignore[attr-defined]
+    is_long = Q(refused_since__lt=long_before)
+    counted = list(
+        unknown.order_by()
+        .values_list("guild_id")
+        .annotate(
+            number=Count("pk"),
+            long=Count("pk", filter=is_long),
+            since=Min(Coalesce("refused_since", "refused_at")),
+        )
+        .order_by("-number", "guild_id")
+    )
+    if not counted:
+        return [], 0
+    rows = Guild.objects.in_bulk([guild_id for guild_id, *_rest in counted[:most]])
+    found = [
+        GuildToCorrect(rows[guild_id], number, long, since)
+        for guild_id, number, long, since in counted[:most]
+    ]
+    places = _places([one.guild for one in found])
+    for one in found:
+        one.members = sum(number for number, _unknown in places[one.guild.pk].values())
+    by_member = [one.guild.pk for one in found if not one.is_whole]
+    some = unknown.filter(guild__in=by_member).select_related("guild")
+    _add_members(found, list(some.order_by("-refused_at", "pk")[:most_members]), places)
+    return found, max(0, len(counted) - most)
+
+
+_Places = dict[int, dict[int, tuple[int, int]]]
+
+
+def _places(guilds: Sequence[Guild]) -> _Places:
+    """For each guild and each number of a state or kingdom: its members, and the unknown ones."""
+    is_unknown = Q(refused_at__isnull=False, refused_realm=F("place"))
+    rows = (
+        Member.objects.eligible()
+        .filter(guild__in=guilds)
+        .annotate(place=Coalesce("realm", "guild__realm"))
+        .order_by()
+        .values_list("guild_id", "place")
+        .annotate(number=Count("pk"), unknown=Count("pk", filter=is_unknown))
+    )
+    found: _Places = defaultdict(dict)
+    for guild_id, place, number, unknown in rows:
+        found[guild_id][place] = (number, unknown)
+    return found
+
+
+def _add_members(
+    guilds: Iterable[GuildToCorrect], members: Sequence[Member], places: _Places
+) -> None:
+    codes = _waiting_codes(members)
+    by_guild = {one.guild.pk: one for one in guilds}
+    for member in members:
+        number, no_player = codes.get(member.pk, (0, 0))
+        by_guild[member.guild_id].first.append(
+            MemberToCorrect(member, number, bool(no_player), _offers(member, places))
+        )
+
+
+def _waiting_codes(members: Sequence[Member]) -> dict[int, tuple[int, int]]:
+    """How many open codes wait for each member, and how many of them had the answer “no player”."""
+    rows = MemberRedemption.objects.filter(
+        member__in=members, state=State.NEEDS_CORRECTION, gift_code__state__in=OPEN_STATES
+    )
+    no_player = Count("pk", filter=Q(outcome=Outcome.NO_SUCH_PLAYER.value))
+    counted = rows.order_by().values_list("member_id").annotate(number=Count("pk"), odd=no_player)
+    return {member_id: (number, odd) for member_id, number, odd in counted}
+
+
+def _offers(member: Member, places: _Places) -> tuple[tuple[int, int], ...]:
+    known = [
+        (place, number - unknown)
+        for place, (number, unknown) in places[member.guild_id].items()
+        if number > unknown and place not in (place_of(member), member.refused_realm)
+    ]
+    return tuple(sorted(known, key=lambda one: (-one[1], one[0]))[:MOST_OFFERS])
+
+
+def unknown_codes(codes: QuerySet[GiftCode], *, since: dt.datetime) -> QuerySet[GiftCode]:
+    """Codes that the game does not know and never granted, the newest first.
+
+    Args:
+        codes: the codes to choose from.
+        since: leave out codes that were closed before this moment.
+    """
+    return codes.filter(
+        closed_outcome=Outcome.CODE_NOT_FOUND.value,
+        state__in=[CodeState.CLOSED, CodeState.PROBING],
+        proven_at__isnull=True,
+        closed_at__gt=since,
+    ).order_by("-closed_at", "-pk")
+
+
+def waiting_requests(requests: QuerySet[JoinRequest]) -> list[Waiting]:
+    """The guilds with requests to join that wait, the longest wait first, in one statement."""
+    counted = (
+        requests.filter(guild__active=True)
+        .order_by()
+        .values_list("guild_id", "guild__name")
+        .annotate(number=Count("pk"), since=Min("asked_at"))
+        .order_by("since")
+    )
+    return [Waiting(*row) for row in counted]
+
+
+def refusing_channels(channels: QuerySet[Channel], *, before: dt.datetime) -> list[Refusing]:
+    """The channels that have refused messages since before a moment, in one statement."""
+    rows = channels.filter(refused_since__lt=before, guild__active=True).order_by("refused_since")
+    found = rows.values_list("guild_id", "guild__name", "error", "refused_since")
+    return [
+        Refusing(guild_id, name, error, since) for guild_id, name, error, since in found if since
+    ]

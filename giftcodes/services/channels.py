@@ -1,0 +1,76 @@
+"""What a person asks of a guild's channels: a test message, and to switch a channel on or off."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from django.db import transaction
+
+from giftcodes.models import Alarm, Announcement, Channel, DeliveryState, Throttle
+from giftcodes.models.outbox import UNFINISHED
+
+#: How many tests a channel gets at most, and in how many seconds.
+MOST_TESTS, TEST_SECONDS = 5, 300
+
+
+@dataclass(frozen=True, slots=True)
+class QueuedTest:
+    """What became of the request to send a test.
+
+    Args:
+        is_queued: whether a test was queued.
+        is_waiting: whether an earlier test is still being sent.
+        wait_seconds: after how many seconds the next test is allowed. 0 if one is allowed now.
+    """
+
+    is_queued: bool = False
+    is_waiting: bool = False
+    wait_seconds: int = 0
+
+
+@transaction.atomic
+def queue_test(channel_id: int) -> QueuedTest:
+    """Queue a test message, and forget the finished tests of the channel.
+
+    Args:
+        channel_id: the channel, which exists. It may be switched off.
+    """
+    # Two people may press the button at the same moment.
+    channel = Channel.objects.select_for_update(no_key=True).get(pk=channel_id)
+    tests = channel.announcements.filter(kind=Announcement.Kind.TEST)
+    if tests.filter(state__in=UNFINISHED).exists():
+        return QueuedTest(is_waiting=True)
+    seconds = Throttle.objects.take(
+        "channel-test", str(channel_id), most=MOST_TESTS, seconds=TEST_SECONDS
+    )
+    if seconds:
+        return QueuedTest(wait_seconds=seconds)
+    tests.filter(lease_until__isnull=True).exclude(state=DeliveryState.WAITING).delete()
+    Announcement.objects.create(channel=channel, kind=Announcement.Kind.TEST)
+    return QueuedTest(is_queued=True)
+
+
+def switch(channels: Iterable[Channel], *, is_on: bool) -> list[Channel]:
+    """Switch channels on or off.
+
+    A channel that is switched off gets tests only. Its waiting messages are given up, and its
+    alarms end.
+
+    Returns:
+        The channels that were not in this state before.
+    """
+    changed = []
+    for channel in channels:
+        rows = Channel.objects.filter(pk=channel.pk, is_on=not is_on)
+        if rows.update(is_on=is_on):
+            changed.append(channel)
+            if not is_on:
+                clear_alarms(channel)
+    return changed
+
+
+def clear_alarms(channel: Channel) -> None:
+    """Clear the alarms about a channel that is deleted or switched off."""
+    for kind in (Alarm.Kind.CHANNEL_GONE, Alarm.Kind.CHANNEL_SILENT):
+        Alarm.objects.clear(kind, str(channel.pk))

@@ -1,0 +1,419 @@
+"""What needs a person, on the first page: the most urgent first, and each once."""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+from html import unescape
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import Permission, User
+from django.test import Client
+from django.urls import reverse
+from django.utils import timezone
+
+from giftcodes.admin.codes.proposals import SHOWN as PROPOSALS_SHOWN
+from giftcodes.models import (
+    Alarm,
+    Channel,
+    CodeProposal,
+    GiftCode,
+    Guild,
+    Heartbeat,
+    JoinRequest,
+    Member,
+    MemberRedemption,
+    PlayerLink,
+    RateBudget,
+    Redemption,
+)
+from tests.admin import past
+from tests.admin.conftest import Browser, address, messages_of
+from tests.factories import REALM, astray, gift_code, guild, member, member_redemption
+
+WEBHOOK = "https://discord.com/api/webhooks/1/aVerySecretToken"
+
+
+@pytest.fixture(autouse=True)
+def _beat(db: None) -> None:
+    Heartbeat.objects.update_or_create(name="tick", defaults={"at": timezone.now()})
+
+
+def needs(client: Client) -> str:
+    """The part of the page, without the words that only a screen reader reads."""
+    answer = client.get(reverse("admin:live"))
+    assert answer.status_code == 200
+    html = re.sub(r'<span class="sr-only">.*?</span>', "", answer.json()["parts"]["needs"])
+    return unescape(" ".join(html.split()))
+
+
+def titles(client: Client) -> list[str]:
+    """The titles of the lines, in their order, without the marks around names."""
+    found = re.findall(r'class="need-head"><strong>(.*?)</strong>', needs(client))
+    return [title.replace("\u2068", "").replace("\u2069", "") for title in found]
+
+
+def officer_of(*guilds: Guild, without: tuple[str, ...] = ()) -> Client:
+    """The browser of an officer with the permissions of the group, except some."""
+    user = User.objects.create_user(f"officer{User.objects.count()}", is_staff=True)
+    codenames = {
+        "view_guild",
+        "view_redemption",
+        "view_member",
+        "change_member",
+        "add_member",
+        "view_channel",
+        "view_giftcode",
+    }
+    user.user_permissions.set(Permission.objects.filter(codename__in=codenames - set(without)))
+    for one in guilds:
+        one.officers.add(user)
+    client = Client()
+    client.force_login(user)
+    return client
+
+
+# --- The list -------------------------------------------------------------------------------------
+def test_when_nothing_needs_a_person_it_says_so(browser: Browser) -> None:
+    assert "Nothing needs you now." in needs(browser.client)
+    assert titles(browser.client) == []
+
+
+def test_the_most_urgent_comes_first_and_each_stands_once(browser: Browser) -> None:
+    Heartbeat.objects.filter(name="tick").delete()
+    owls = guild("Owls", members=9)
+    code = gift_code("FROST")
+    astray(owls, code)
+    _unknown("WRONG", of=owls)
+    Channel.objects.create(
+        guild=owls, address=WEBHOOK, refused_since=_ago(hours=2), error="Not found."
+    )
+    _request(owls)
+    _proposal("NEWONE")
+    RateBudget.objects.create(
+        provider="simulator",
+        pause_kind="unknown",
+        pause_reason="No clear answer.",
+        paused_until=timezone.now() + dt.timedelta(seconds=40),
+    )
+    for kind, subject in (
+        ("provider_paused", "simulator"),
+        ("beat_silent", "beat"),
+        ("channel_silent", str(owls.pk)),
+        ("uncorrected", str(owls.pk)),
+        ("no_members", str(guild("Empty").pk)),
+    ):
+        Alarm.objects.create(kind=kind, subject=subject, message=f"The alarm {kind}.")
+    assert titles(browser.client) == [
+        "No worker is running",
+        "Simulator is paused, so no code is redeemed",
+        "Owls: the game does not know 1 of 10 members",
+        "The code WRONG does not exist",
+        "1 player asks to join Owls",
+        "proposer proposes the code NEWONE",
+        "The alarm channel_silent.",
+        "The alarm no_members.",
+    ]
+    assert 'tone-attention">8</span>' in needs(browser.client)
+
+
+def test_each_line_says_what_to_do_and_its_links_work(browser: Browser) -> None:
+    owls = guild("Owls", members=2)
+    for _ in range(3):
+        astray(owls, gift_code())
+    _unknown("WRONG", of=owls)
+    _request(owls)
+    _proposal("NEWONE")
+    Channel.objects.create(guild=owls, address=WEBHOOK, refused_since=_ago(hours=2), error="Gone.")
+    astray(guild("Bears", members=9), gift_code(), nickname="Bo")
+    for kind, subject in (
+        ("no_members", guild().pk),
+        ("code_odd", gift_code().pk),
+        ("no_progress", past.redemption().pk),
+        ("feed_silent", "simulator"),
+        ("directory_failing", "simulator"),
+    ):
+        Alarm.objects.create(kind=kind, subject=str(subject), message=f"The alarm {kind}.")
+    links = set(re.findall(r'href="(/[^"]*)"', needs(browser.client)))
+    assert len(links) > 12
+    for link in links:
+        assert browser.client.get(link).status_code == 200, link
+
+
+def test_many_of_a_kind_are_counted_and_linked(browser: Browser) -> None:
+    for number in range(7):
+        Alarm.objects.create(
+            kind=Alarm.Kind.NO_PROGRESS, subject=str(number), message=f"No progress {number}."
+        )
+        _unknown(f"WRONG{number}", of=guild())
+        _request(guild())
+        astray(guild(members=9), gift_code())
+    for number in range(PROPOSALS_SHOWN + 1):
+        _proposal(f"NEW{number}")
+    shown = needs(browser.client)
+    assert "2 more alarms" in shown
+    assert "More codes that do not exist" in shown
+    assert "Players ask to join 2 more guilds" in shown
+    assert "3 more guilds have members to correct" in shown
+    assert "1 more proposed code" in shown
+    assert shown.count('name="realm"') == 3
+
+
+# --- Games and the system -------------------------------------------------------------------------
+def test_a_paused_game_says_when_it_is_tried_and_can_be_resumed_here(browser: Browser) -> None:
+    RateBudget.objects.create(
+        provider="simulator", pause_kind="operator", pause_reason="Maintenance."
+    )
+    shown = needs(browser.client)
+    assert "Maintenance. It stays paused until a person resumes it." in shown
+    form = _form_with(shown, "resume_providers")
+    response = browser.client.post(form["action"], form["fields"])
+    assert response["Location"] == reverse("admin:index")
+    assert not RateBudget.objects.get(pk="simulator").pause_kind
+    assert "Nothing needs you now." in needs(browser.client)
+
+
+def test_a_game_that_is_off_needs_a_person_only_if_a_guild_plays_it(browser: Browser) -> None:
+    assert titles(browser.client) == []
+    guild("Owls", provider="whiteout")
+    assert titles(browser.client) == [
+        "Whiteout Survival is not connected, and 1 guild waits for it"
+    ]
+
+
+def test_it_says_when_no_worker_runs(browser: Browser) -> None:
+    Heartbeat.objects.filter(name="tick").delete()
+    assert "Start one with: make up" in needs(browser.client)
+    officer = officer_of(guild())
+    assert "Ask the operator of this site to start one." in needs(officer)
+    assert "make up" not in needs(officer)
+
+
+# --- Members --------------------------------------------------------------------------------------
+def test_a_member_is_corrected_in_place_and_the_page_comes_back(browser: Browser) -> None:
+    owls = guild("Owls", members=9)
+    Member.objects.filter(guild=owls).update(realm=77)
+    codes = [gift_code(), gift_code()]
+    bo = astray(owls, *codes, nickname="Bo")
+    shown = needs(browser.client)
+    assert f"Unknown in State {REALM}. 2 codes wait." in shown.replace("Kingdom", "State")
+    assert "(9 guild-mates)" in shown
+    form = _form_with(shown, "membership")
+    assert form["fields"]["realm"] == str(REALM)
+    response = browser.client.post(form["action"], {**form["fields"], "realm": "77"})
+    assert response["Location"] == reverse("admin:index")
+    assert "2 codes are asked for again." in messages_of(response)[0][1]
+    bo.refresh_from_db()
+    assert bo.realm == 77
+    assert titles(browser.client) == []
+
+
+def test_a_refused_number_leads_to_the_page_of_the_player_which_says_why(browser: Browser) -> None:
+    bo = astray(guild(members=9), gift_code())
+    form = _form_with(needs(browser.client), "membership")
+    response = browser.client.post(form["action"], {**form["fields"], "realm": "x"})
+    assert response.status_code == 200
+    assert 'aria-invalid="true"' in response.content.decode()
+    bo.refresh_from_db()
+    assert bo.realm is None
+
+
+def test_who_has_left_is_made_inactive_in_place(browser: Browser) -> None:
+    bo = astray(guild(members=9), gift_code())
+    form = _form_with(needs(browser.client), "deactivate")
+    response = browser.client.post(form["action"], form["fields"])
+    assert response["Location"] == reverse("admin:index")
+    bo.refresh_from_db()
+    assert not bo.active
+    assert titles(browser.client) == []
+
+
+def test_a_player_whom_the_game_has_not_at_all_is_told_apart(browser: Browser) -> None:
+    bo = astray(guild(members=9), gift_code())
+    MemberRedemption.objects.filter(member=bo).update(outcome="no_such_player")
+    assert "The game has no player with this ID. 1 code waits." in needs(browser.client)
+
+
+def test_members_who_are_unknown_for_days_may_have_left(browser: Browser) -> None:
+    bo = astray(guild(members=9), gift_code())
+    assert "Make inactive who left" not in needs(browser.client)
+    Member.objects.filter(pk=bo.pk).update(refused_since=_ago(days=4))
+    assert "1 of them has been unknown for 3 days or longer." in needs(browser.client)
+
+
+def test_if_most_members_are_unknown_the_guild_is_to_be_corrected(browser: Browser) -> None:
+    owls = guild("Owls", members=1)
+    code = gift_code()
+    for _ in range(3):
+        astray(owls, code)
+    shown = needs(browser.client)
+    assert titles(browser.client) == ["Owls: the game does not know 3 of 4 members"]
+    assert f"{REALM} is wrong for the guild." in shown
+    assert f'href="{address("guild_change", owls.pk)}"' in shown
+    assert 'name="realm"' not in shown
+    assert "need need-bad" in shown
+
+
+@pytest.mark.parametrize("is_raised", [True, False])
+def test_a_guild_that_got_nothing_is_urgent_as_soon_as_it_is_suspected(
+    browser: Browser, is_raised: bool
+) -> None:
+    owls = guild("Owls", members=9)
+    astray(owls, gift_code())
+    alarm = Alarm.objects.create(
+        kind=Alarm.Kind.UNSERVED, subject=str(owls.pk), message="No member got it."
+    )
+    if not is_raised:
+        Alarm.objects.filter(pk=alarm.pk).update(raised_at=None)
+    shown = needs(browser.client)
+    assert len(titles(browser.client)) == 1
+    assert "The guild got nothing from a code that other guilds got." in shown
+    assert "No member got it." not in shown
+    assert "need need-bad" in shown
+
+
+def test_a_suspected_alarm_of_another_kind_is_not_shown(browser: Browser) -> None:
+    Alarm.objects.create(kind="no_members", subject="1", message="M.", raised_at=None)
+    Alarm.objects.create(kind="no_members", subject="2", message="M.", cleared_at=timezone.now())
+    assert titles(browser.client) == []
+
+
+# --- Codes ----------------------------------------------------------------------------------------
+def test_a_code_that_does_not_exist_needs_a_person_for_a_week(browser: Browser) -> None:
+    code = _unknown("WRONG", of=guild())
+    shown = needs(browser.client)
+    assert "The code WRONG does not exist" in shown
+    assert "Check its spelling, and add the right code." in shown
+    for changed in ({"closed_at": _ago(days=8)}, {"state": "deleted"}, {"proven_at": _ago(days=1)}):
+        before = {name: getattr(code, name) for name in changed}
+        GiftCode.objects.filter(pk=code.pk).update(**changed)
+        assert titles(browser.client) == [], changed
+        GiftCode.objects.filter(pk=code.pk).update(**before)
+
+
+def test_a_code_of_the_feed_that_does_not_exist_may_only_be_early(browser: Browser) -> None:
+    _unknown("EARLY", of=guild(), source="feed", next_probe_at=timezone.now())
+    assert "If it was published too early, it is tried again automatically." in needs(
+        browser.client
+    )
+
+
+def test_members_without_a_clear_answer_are_counted_by_code(browser: Browser) -> None:
+    owls, code = guild(), gift_code("FROST")
+    for _ in range(2):
+        member_redemption(member(owls), code, "failed")
+    assert titles(browser.client) == ["FROST: the game gave no clear answer for 2 members"]
+    Redemption.objects.update(state="running")
+    assert titles(browser.client) == []
+
+
+# --- Decisions ------------------------------------------------------------------------------------
+def test_a_proposal_is_decided_in_place(browser: Browser) -> None:
+    _proposal("NEWONE")
+    form = _form_with(needs(browser.client), "reject")
+    response = browser.client.post(form["action"], {**form["fields"], "answer": "Too old."})
+    assert response["Location"] == reverse("admin:index")
+    assert CodeProposal.objects.get().answer == "Too old."
+    assert titles(browser.client) == []
+
+
+# --- Channels -------------------------------------------------------------------------------------
+def test_a_channel_that_refuses_for_minutes_needs_a_person(browser: Browser) -> None:
+    row = Channel.objects.create(
+        guild=guild("Owls"), address=WEBHOOK, refused_since=timezone.now(), error="Not found."
+    )
+    assert titles(browser.client) == []
+    Channel.objects.filter(pk=row.pk).update(refused_since=_ago(minutes=10))
+    assert titles(browser.client) == ["The channel of Owls takes no messages"]
+    assert "Not found." in needs(browser.client)
+    assert "aVerySecretToken" not in needs(browser.client)
+
+
+# --- Officers -------------------------------------------------------------------------------------
+def test_an_officer_meets_only_what_needs_the_own_guilds(browser: Browser) -> None:
+    own, strange = guild("Owls", members=9), guild("Strangers", members=9)
+    for one in (own, strange):
+        astray(one, gift_code(), nickname=f"Bo of {one.name}")
+        _unknown("OWN" if one == own else "OTHER", of=one)
+        _request(one)
+        Channel.objects.create(
+            guild=one, address=WEBHOOK, refused_since=_ago(hours=2), error=f"E {one.name}."
+        )
+        Alarm.objects.create(
+            kind="no_members", subject=str(one.pk), message=f"Alarm of {one.name}."
+        )
+    _proposal("NEWONE")
+    RateBudget.objects.create(
+        provider="simulator", pause_kind="operator", pause_reason="Paused by someone."
+    )
+    assert "Strangers" in needs(browser.client)
+    client = officer_of(own)
+    assert titles(client) == [
+        "Owls: the game does not know 1 of 10 members",
+        "The code OWN does not exist",
+        "1 player asks to join Owls",
+        "The channel of Owls takes no messages",
+        "Alarm of Owls.",
+    ]
+    page = client.get("/admin/").content.decode()
+    for secret in ("Strangers", "The code OTHER", "NEWONE", "Paused by someone."):
+        assert secret not in page, secret
+
+
+def test_without_the_permission_to_change_members_there_is_no_field(browser: Browser) -> None:
+    owls = guild("Owls", members=9)
+    astray(owls, gift_code())
+    client = officer_of(owls, without=("change_member", "add_member"))
+    assert titles(client) == ["Owls: the game does not know 1 of 10 members"]
+    assert "<form" not in needs(client)
+
+
+# --- Helpers --------------------------------------------------------------------------------------
+def _ago(**time: float) -> dt.datetime:
+    return timezone.now() - dt.timedelta(**time)
+
+
+def _unknown(text: str, *, of: Guild, **fields: Any) -> GiftCode:
+    """A code that the game does not know, which was asked for in a guild."""
+    code = gift_code(
+        text,
+        state="closed",
+        closed_outcome="code_not_found",
+        closed_at=timezone.now(),
+        **fields,
+    )
+    Redemption.objects.create(guild=of, gift_code=code, state="complete", run_number=1)
+    return code
+
+
+def _request(of: Guild) -> JoinRequest:
+    link, _token = PlayerLink.objects.issue(guild_id=of.pk)
+    return JoinRequest.objects.create(
+        guild=of,
+        link=link,
+        player_id="300000001",
+        nickname="Pia",
+        realm=REALM,
+        consented_on=timezone.localdate(),
+    )
+
+
+def _proposal(code: str) -> CodeProposal:
+    officer, _is_new = User.objects.get_or_create(username="proposer")
+    return CodeProposal.objects.create(provider="simulator", code=code, proposed_by=officer)
+
+
+def _form_with(html: str, word: str) -> dict[str, Any]:
+    """The first form with a field of this name, or with this value."""
+    for form in re.findall(r"<form.*?</form>", html):
+        inputs = [
+            dict(re.findall(r'(\w+)="([^"]*)"', tag)) for tag in re.findall(r"<input[^>]*>", form)
+        ]
+        fields = {one["name"]: one.get("value", "") for one in inputs}
+        fields.pop("csrfmiddlewaretoken", None)
+        if word in fields or word in fields.values():
+            action = re.search(r'action="([^"]*)"', form)
+            assert action
+            return {"action": action[1], "fields": fields}
+    raise AssertionError(f"There is no form with {word}.")

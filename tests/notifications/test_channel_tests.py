@@ -1,0 +1,181 @@
+"""A person sends a test to a channel, and learns what became of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from giftcodes.models import Alarm, Announcement, Channel
+from giftcodes.services.channels import MOST_TESTS, queue_test
+from tests.clients.channels.standin import TOKEN, StandIn, running
+from tests.factories import gift_code, guild
+from tests.notifications.test_announcements import send_due
+from tests.pipeline.conftest import World
+
+
+@pytest.fixture
+def discord() -> Iterator[StandIn]:
+    with running() as standin:
+        yield standin
+
+
+@pytest.fixture(autouse=True)
+def _quick(settings: Any) -> None:
+    settings.ANNOUNCE_SECONDS = 1.0
+
+
+@pytest.fixture
+def channel(db: None, discord: StandIn) -> Channel:
+    return Channel.objects.create(guild=guild("Wolves", members=1), address=discord.address(1))
+
+
+def last_test() -> Announcement:
+    return Announcement.objects.filter(kind="test").latest("pk")
+
+
+def test_a_test_is_one_message_that_says_what_the_channel_is_told(
+    world: World, discord: StandIn, channel: Channel
+) -> None:
+    Channel.objects.update(role_id="123456789012345678")
+
+    assert queue_test(channel.pk).is_queued
+    send_due(world)
+    send_due(world, 60)
+
+    (message,) = discord.of(1)
+    assert message.now["title"] == "👋 Test: this channel works"
+    assert "Messages for Wolves arrive here." in message.now["description"]
+    assert "It is told: Every run" in message.now["description"]
+    # The role is shown, so that a person sees it, but a test pings nobody.
+    assert message.versions[-1]["content"] == "<@&123456789012345678>"
+    assert message.versions[-1]["allowed_mentions"] == {"parse": []}
+    assert last_test().state == "done"
+    channel.refresh_from_db()
+    assert channel.delivered_at is not None
+
+
+def test_a_test_goes_first(world: World, discord: StandIn, channel: Channel) -> None:
+    for _ in range(3):
+        world.begin(channel.guild, gift_code())
+    queue_test(channel.pk)
+
+    send_due(world)
+
+    assert discord.of(1)[0].now["title"].startswith("👋")
+
+
+@pytest.mark.parametrize(
+    ("spoil", "state", "words"),
+    [
+        ({"status": 404, "body": {"code": 10015}}, "gone", "The webhook no longer exists"),
+        ({"status": 400, "body": {"code": 50035, "message": "No."}}, "failed", "refused"),
+        ({"status": 0}, "unknown", "did not answer"),
+        ({"status": 500}, "unknown", "server failed"),
+        ({"status": 403, "body": {"code": 0, "message": "No."}}, "waiting", "gave no reason"),
+    ],
+)
+def test_the_reason_is_known_at_once_and_nothing_is_sent_twice(
+    world: World,
+    discord: StandIn,
+    channel: Channel,
+    spoil: dict[str, Any],
+    state: str,
+    words: str,
+) -> None:
+    discord.spoil(**spoil)
+    queue_test(channel.pk)
+
+    send_due(world)
+
+    row = last_test()
+    assert (row.state, words in row.error) == (state, True)
+    assert len(discord.requests) == 1
+    assert TOKEN not in row.error
+    # The person who sent it reads the reason. An alarm is for those who did not.
+    assert not Alarm.objects.exists()
+
+
+def test_a_service_that_cannot_be_reached_is_an_answer_too(
+    world: World, channel: Channel, discord: StandIn
+) -> None:
+    Channel.objects.update(address=f"http://127.0.0.1:9/api/webhooks/1/{TOKEN}")
+    queue_test(channel.pk)
+
+    send_due(world)
+
+    assert (last_test().state, "could not be reached" in last_test().error) == ("failed", True)
+    channel.refresh_from_db()
+    assert (channel.not_before, channel.refused_since) == (None, None)
+
+
+def test_a_pause_that_the_service_asks_for_is_kept(
+    world: World, discord: StandIn, channel: Channel
+) -> None:
+    discord.spoil(429, headers={"Retry-After": "30"})
+    queue_test(channel.pk)
+    send_due(world)
+    send_due(world, 10)
+    assert last_test().state == "waiting"
+    assert len(discord.requests) == 1
+
+    send_due(world, 30)
+
+    assert last_test().state == "done"
+
+
+def test_only_so_many_tests_are_sent_and_one_at_a_time(
+    world: World, discord: StandIn, channel: Channel
+) -> None:
+    assert queue_test(channel.pk).is_queued
+    assert queue_test(channel.pk).is_waiting
+    send_due(world)
+    for _ in range(MOST_TESTS - 1):
+        assert queue_test(channel.pk).is_queued
+        send_due(world)
+
+    refused = queue_test(channel.pk)
+
+    assert not refused.is_queued
+    assert 0 < refused.wait_seconds <= 300
+    assert len(discord.of(1)) == MOST_TESTS
+    # Finished tests are forgotten.
+    assert Announcement.objects.filter(kind="test").count() == 1
+
+
+def test_a_channel_that_is_off_takes_a_test(
+    world: World, discord: StandIn, channel: Channel
+) -> None:
+    Channel.objects.update(is_on=False)
+    queue_test(channel.pk)
+
+    send_due(world)
+
+    assert "switched off" in discord.of(1)[0].now["description"]
+
+
+def test_a_test_that_arrives_ends_the_alarm(
+    world: World, discord: StandIn, channel: Channel
+) -> None:
+    Alarm.objects.raise_once(Alarm.Kind.CHANNEL_GONE, str(channel.pk), "Gone.")
+    Channel.objects.update(error="Gone.")
+    queue_test(channel.pk)
+
+    send_due(world)
+
+    channel.refresh_from_db()
+    assert channel.error == ""
+    assert not Alarm.objects.standing().exists()
+
+
+def test_the_test_of_a_deleted_channel_is_not_sent(
+    world: World, discord: StandIn, channel: Channel
+) -> None:
+    queue_test(channel.pk)
+    Channel.objects.all().delete()
+
+    send_due(world)
+
+    assert discord.requests == []
+    assert last_test().state == "dropped"
