@@ -90,7 +90,8 @@ class Waiting(NamedTuple):
 class Refusing(NamedTuple):
     """A channel that refuses messages."""
 
-    guild_id: int
+    channel_id: int
+    channel: str
     guild: str
     error: str
     since: dt.datetime
@@ -218,8 +219,10 @@ def waiting_requests(requests: QuerySet[JoinRequest]) -> list[Waiting]:
 
 def refusing_channels(channels: QuerySet[Channel], *, before: dt.datetime) -> list[Refusing]:
     """The channels that have refused messages since before a moment, in one statement."""
-    rows = channels.filter(refused_since__lt=before, guild__active=True).order_by("refused_since")
-    found = rows.values_list("guild_id", "guild__name", "error", "refused_since")
+    rows = channels.filter(is_on=True, refused_since__lt=before, guild__active=True)
+    found = rows.order_by("refused_since", "pk").values_list(
+        "pk", "name", "guild__name", "error", "refused_since"
+    )
     return [
-        Refusing(guild_id, name, error, since) for guild_id, name, error, since in found if since
+        Refusing(pk, name, guild, error, since) for pk, name, guild, error, since in found if since
     ]

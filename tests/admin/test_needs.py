@@ -86,7 +86,7 @@ def test_the_most_urgent_comes_first_and_each_stands_once(browser: Browser) -> N
     code = gift_code("FROST")
     astray(owls, code)
     _unknown("WRONG", of=owls)
-    Channel.objects.create(
+    channel = Channel.objects.create(
         guild=owls, address=WEBHOOK, refused_since=_ago(hours=2), error="Not found."
     )
     _request(owls)
@@ -100,7 +100,7 @@ def test_the_most_urgent_comes_first_and_each_stands_once(browser: Browser) -> N
     for kind, subject in (
         ("provider_paused", "simulator"),
         ("beat_silent", "beat"),
-        ("channel_silent", str(owls.pk)),
+        ("channel_silent", str(channel.pk)),
         ("uncorrected", str(owls.pk)),
         ("no_members", str(guild("Empty").pk)),
     ):
@@ -325,7 +325,7 @@ def test_a_channel_that_refuses_for_minutes_needs_a_person(browser: Browser) -> 
     )
     assert titles(browser.client) == []
     Channel.objects.filter(pk=row.pk).update(refused_since=_ago(minutes=10))
-    assert titles(browser.client) == ["The channel of Owls takes no messages"]
+    assert titles(browser.client) == ["The channel “Discord” of Owls takes no messages"]
     assert "Not found." in needs(browser.client)
     assert "aVerySecretToken" not in needs(browser.client)
 
@@ -353,7 +353,7 @@ def test_an_officer_meets_only_what_needs_the_own_guilds(browser: Browser) -> No
         "Owls: the game does not know 1 of 10 members",
         "The code OWN does not exist",
         "1 player asks to join Owls",
-        "The channel of Owls takes no messages",
+        "The channel “Discord” of Owls takes no messages",
         "Alarm of Owls.",
     ]
     page = client.get("/admin/").content.decode()

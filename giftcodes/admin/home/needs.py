@@ -277,15 +277,16 @@ def _channels(person: Any, alarms: Alarms, more: More) -> Iterator[Need]:
     refusing = [
         one
         for one in refusing_channels(rows, before=timezone.now() - REFUSED_FOR)
-        if str(one.guild_id) not in told
+        if str(one.channel_id) not in told
     ]
     for one in refusing[:MOST_OF_A_KIND]:
         yield Need(
             Urgency.CHANNEL,
-            _("The channel of %s takes no messages") % one.guild,
+            _("The channel “%(channel)s” of %(guild)s takes no messages")
+            % {"channel": one.channel, "guild": one.guild},
             joined(one.error, _("It is tried again, and codes are redeemed as before.")),
-            url=list_url(Channel),
-            link=_("Channels"),
+            url=model_url(Channel, "change", one.channel_id),
+            link=_("The page of the channel"),
             since=one.since,
         )
     if len(refusing) > MOST_OF_A_KIND:
@@ -311,9 +312,8 @@ def _others(alarms: Alarms, more: More) -> Iterator[Need]:
 
 def _page_of(alarm: Alarm) -> tuple[str, str]:
     """The page of what an alarm is about, or else the page of the alarm."""
-    if alarm.kind in _CHANNEL_ALARMS:
-        return list_url(Channel), _("Channels")
     pages = {
+        "channel": (Channel, _("The page of the channel")),
         "guild": (Guild, _("The page of the guild")),
         "giftcode": (GiftCode, _("The page of the code")),
         "redemption": (Redemption, _("The page of the redemption")),
