@@ -151,7 +151,7 @@ class Channel(models.Model):
         validators=[validate_role],
         help_text=_(
             "The ID of a role of your Discord server. Each new message mentions this role, and "
-            "nobody else. Leave it empty to mention nobody."
+            "no one else. Leave it empty to mention no one."
         ),
     )
     is_on = models.BooleanField(_("on"), default=True, db_default=True, editable=False)

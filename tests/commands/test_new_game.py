@@ -89,7 +89,7 @@ def test_make_up_knows_its_settings(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv(game.setting("SALT"), "")
     monkeypatch.setenv("CHESS_SALT", "pepper")
 
-    assert configuration.read().has_provider
+    assert not configuration.read().has_demo
     assert configuration.published({"CHESS_SALT": "pepper", "OTHER": "x"}) == {
         "CHESS_SALT": "pepper"
     }
