@@ -35,6 +35,7 @@ from giftcodes.models import (
     Source,
 )
 from giftcodes.models.alarm import PAUSE_ALARMS, SUBJECT_MODELS
+from giftcodes.queries.connections import ConnectionState
 from giftcodes.queries.needs import (
     refusing_channels,
     unknown_codes,
@@ -141,7 +142,18 @@ def _games(games: Iterable[dict[str, Any]], person: Any, alarms: Alarms) -> Iter
             yield Need(
                 Urgency.GAME,
                 words % {"game": game["title"], "number": game["guilds"]},
-                _("Its salt is missing. Until it is set, no code is redeemed."),
+                _("%s Until then, no code is redeemed.") % game["connection"]["reason"],
+                Tone.BAD,
+                **page,
+            )
+        elif game["connection"]["state"] == ConnectionState.UNREACHABLE:
+            if game["connect_url"]:
+                url = reverse("admin:connect_one_game", args=[game["name"]])
+                page = {"url": url, "link": _("Test the connection")}
+            yield Need(
+                Urgency.GAME,
+                _("The last test of %s failed") % game["title"],
+                game["connection"]["reason"],
                 Tone.BAD,
                 **page,
             )
