@@ -88,12 +88,14 @@ class Waiting(NamedTuple):
 
 
 class Refusing(NamedTuple):
-    """A channel that refuses messages."""
+    """A channel that refuses messages, or that an alarm is about. Then `since` may be None."""
 
+    id: int
+    name: str
     guild_id: int
     guild: str
     error: str
-    since: dt.datetime
+    since: dt.datetime | None
 
 
 def guilds_to_correct(
@@ -216,10 +218,17 @@ def waiting_requests(requests: QuerySet[JoinRequest]) -> list[Waiting]:
     return [Waiting(*row) for row in counted]
 
 
-def refusing_channels(channels: QuerySet[Channel], *, before: dt.datetime) -> list[Refusing]:
-    """The channels that have refused messages since before a moment, in one statement."""
-    rows = channels.filter(refused_since__lt=before, guild__active=True).order_by("refused_since")
-    found = rows.values_list("guild_id", "guild__name", "error", "refused_since")
-    return [
-        Refusing(guild_id, name, error, since) for guild_id, name, error, since in found if since
-    ]
+def refusing_channels(
+    channels: QuerySet[Channel], *, before: dt.datetime, also: Iterable[int]
+) -> list[Refusing]:
+    """The channels that have refused messages since before a moment, in one statement.
+
+    Args:
+        channels: the channels to choose from.
+        before: leave out channels that have refused messages only since this moment.
+        also: the ids of channels that are returned in any case.
+    """
+    is_refusing = Q(is_on=True, refused_since__lt=before, guild__active=True)
+    rows = channels.filter(is_refusing | Q(pk__in=list(also))).order_by("refused_since", "pk")
+    columns = ("pk", "name", "guild_id", "guild__name", "error", "refused_since")
+    return [Refusing(*row) for row in rows.values_list(*columns)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +12,7 @@ from django.utils.translation import gettext_lazy as _
 from giftcodes.admin.common import scope
 from giftcodes.admin.common.html import list_url, model_url
 from giftcodes.models import GiftCode, Guild, Member, MemberRedemption, Redemption
-from giftcodes.queries.connections import ConnectionState, connections
+from giftcodes.queries.connections import Connection, ConnectionState
 
 if TYPE_CHECKING:
     from django.utils.functional import _StrPromise as Words
@@ -38,14 +39,19 @@ class Step:
     url: str = ""
 
 
-def first_steps(person: Any) -> list[Step]:
-    """The steps for a person. There are none after the first code has been redeemed."""
+def first_steps(person: Any, known: Sequence[Connection]) -> list[Step]:
+    """The steps for a person. There are none after the first code has been redeemed.
+
+    Args:
+        person: the person who looks at them.
+        known: the connection of each game.
+    """
     if not scope.sees_all(person):
         return _steps_of_officer(person)
     if MemberRedemption.objects.settled().exists():
         return []
     return [
-        _connect_a_game(may_open=person.is_superuser),
+        _connect_a_game(known, may_open=person.is_superuser),
         Step(
             _("Add a guild"),
             _("Its name, its game, and the state or kingdom of most of its members."),
@@ -83,9 +89,9 @@ _BEST_FIRST = (
 )
 
 
-def _connect_a_game(*, may_open: bool) -> Step:
+def _connect_a_game(known: Sequence[Connection], *, may_open: bool) -> Step:
     """The step for the game that is nearest to being connected. Only administrators open it."""
-    best = min(connections(), key=lambda one: _BEST_FIRST.index(one.state))
+    best = min(known, key=lambda one: _BEST_FIRST.index(one.state))
     is_off = best.state is ConnectionState.OFF
     url = (
         reverse("admin:connect_game")

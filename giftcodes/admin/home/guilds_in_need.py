@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from giftcodes.admin.common import scope
-from giftcodes.admin.common.html import guild_url, list_url, page_url
+from giftcodes.admin.common.html import guild_url, list_url
 from giftcodes.admin.home.corrections import correction_of
 from giftcodes.admin.home.need import Alarms, More, Need, Urgency, joined
 from giftcodes.domain.served import Tone
@@ -67,7 +67,7 @@ def _guild(one: GuildToCorrect, person: Any, *, is_unserved: bool) -> Need:
             title,
             joined(_unserved(is_unserved=is_unserved), todo % _place(place, guild.realm)),
             Tone.BAD,
-            page_url(guild),
+            guild_url(guild.pk, "change"),
             _("Correct the %s of the guild") % place_noun(guild.provider),
             (members,),
             since=one.since,
