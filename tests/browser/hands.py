@@ -63,6 +63,11 @@ class Hand:
         self.look(what)
         what.click()
 
+    def follow(self, what: Locator) -> None:
+        """Press what leads to a new page, and wait for this page."""
+        with self.page.expect_navigation():
+            self.press(what)
+
     def write(self, field: Locator, text: str) -> None:
         self.look(field)
         field.fill(text)
@@ -77,7 +82,7 @@ class Hand:
 
     def menu(self, name: str) -> None:
         """Open an entry of the side bar."""
-        self.press(self.page.get_by_role("link", name=name, exact=True).first)
+        self.follow(self.page.get_by_role("link", name=name, exact=True).first)
 
     def look(self, what: Locator) -> None:
         """Wait for what the person is looking for."""
@@ -143,7 +148,8 @@ class Phone(Hand):
         kind = re.sub(r"\d+", "n", self.page.url.partition("?")[0])
         if kind not in self._checked:
             self._checked.add(kind)
-            assert faults(self.page) == [], self.page.url
+            found = faults(self.page)
+            assert found == [], f"{self.page.url}: {found}"
 
 
 class Keyboard(Hand):
@@ -152,15 +158,13 @@ class Keyboard(Hand):
     def to(self, what: Locator) -> None:
         """Press Tab until it has the focus, which must be visible."""
         self.look(what)
-        seen = []
         for _ in range(MOST_TABS):
             if what.evaluate_all(_IS_FOCUSED):
-                focused = self.page.evaluate(_FOCUSED)
-                assert focused["isShown"], f"The focus cannot be seen: {focused['what']}"
-                return
+                break
             self.page.keyboard.press("Tab")
-            seen.append(self.page.evaluate(_FOCUSED)["what"])
-        raise AssertionError(f"{MOST_TABS} times Tab do not reach {what}, only {seen[-20:]}")
+        focused = self.page.evaluate(_FOCUSED)
+        assert what.evaluate_all(_IS_FOCUSED), f"Tab does not reach {what}, but {focused}."
+        assert focused["isShown"], f"The focus cannot be seen: {focused}"
 
     def press(self, what: Locator) -> None:
         self.to(what)

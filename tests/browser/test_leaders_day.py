@@ -291,7 +291,7 @@ def _begins_as_an_officer(hand: Hand, day: Day, link: str) -> None:
     hand.read(day.wolves)
     hand.write(hand.field("User name"), day.officer)
     hand.write(hand.field("Password"), OFFICERS_PASSWORD)
-    hand.write(hand.field("Password confirmation"), OFFICERS_PASSWORD)
+    hand.write(hand.field("Password again"), OFFICERS_PASSWORD)
     hand.press(hand.button("Make my account"))
     hand.read("You are an officer of")
     lost = hand.page.get_by_role("listitem").filter(has_text=day.name(day.astray[1]))
@@ -333,7 +333,7 @@ def _has_the_runs_told(hand: Hand, day: Day, discord: StandIn) -> None:
     hand.write(hand.field("Address"), discord.address(1))
     hand.press(hand.page.get_by_role("button", name="Save", exact=True))
     hand.heading("How the messages look")
-    hand.press(hand.button("Send a test"))
+    hand.follow(hand.button("Send a test"))
     with hand.without_reload():
         hand.read("arrived")
     wait_for(lambda: len(discord.of(1)) == 1, "the test message")
