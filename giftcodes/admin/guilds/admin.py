@@ -66,7 +66,7 @@ class GuildRows(PageOfRows):
 
 @admin.register(Guild)
 class GuildAdmin(KeepsHistory):
-    intro = _("The alliances whose members get each new code.")
+    intro = _("The guilds whose members get each new code.")
     empty_hint = _("No guilds yet: add one, then its members.")
     retire_words = _(
         "The guild becomes inactive: codes are no longer redeemed for its members, and waiting "
