@@ -44,19 +44,22 @@ def correction_of(row: MemberToCorrect, person: Any, *, back: str = "") -> dict[
     }
 
 
-def guild_correction_of(one: GuildToCorrect, person: Any) -> dict[str, Any] | None:
+def guild_correction_of(
+    one: GuildToCorrect, person: Any, *, back: str = ""
+) -> dict[str, Any] | None:
     """The values of the field for the state or kingdom of a whole guild.
 
     Args:
         one: the guild.
         person: the person who looks at it. Without the permission to change guilds, it is None.
+        back: the address of the page that shows it. Without one, it is Home.
     """
     if not person.has_perm("giftcodes.change_guild"):
         return None
     return {
         "guild": one.guild,
         "url": guild_url(one.guild.pk),
-        "back": reverse("admin:index"),
+        "back": back or reverse("admin:index"),
         "place": place_word(one.guild.provider),
         "number": str(one.guild.realm),
         "offers": [(str(number), members) for number, members in one.offers],
