@@ -34,6 +34,8 @@ UNREADABLE = (
 
 #: The maximum length of an address, in characters. Addresses in use have a few hundred at most.
 MOST_ADDRESS = 2_000
+#: The maximum number of channels of a guild. Each run is announced in all of them.
+MOST_CHANNELS = 10
 #: The name of a channel that was given none.
 DEFAULT_NAME = "Discord"
 

@@ -63,6 +63,8 @@ class GuildToCorrect:
         since: when the first of them became unknown.
         members: how many members codes are redeemed for.
         first: some of these members. It is empty if the guild itself must be corrected.
+        offers: the states or kingdoms in which the game knows other members, each with their
+            number.
     """
 
     guild: Guild
@@ -71,6 +73,7 @@ class GuildToCorrect:
     since: dt.datetime
     members: int = 0
     first: list[MemberToCorrect] = field(default_factory=list)
+    offers: tuple[tuple[int, int], ...] = ()
 
     @property
     def is_whole(self) -> bool:
@@ -134,6 +137,7 @@ def guilds_to_correct(
     places = _places([one.guild for one in found])
     for one in found:
         one.members = sum(number for number, _unknown in places[one.guild.pk].values())
+        one.offers = _offers(one.guild.pk, places, without={one.guild.realm})
     by_member = [one.guild.pk for one in found if not one.is_whole]
     some = unknown.filter(guild__in=by_member).select_related("guild")
     _add_members(found, list(some.order_by("-refused_at", "pk")[:most_members]), places)
@@ -168,7 +172,16 @@ def _add_members(
     for member in members:
         number, no_player = codes.get(member.pk, (0, 0))
         by_guild[member.guild_id].first.append(
-            MemberToCorrect(member, number, bool(no_player), _offers(member, places))
+            MemberToCorrect(
+                member,
+                number,
+                bool(no_player),
+                _offers(
+                    member.guild_id,
+                    places,
+                    without={place_of(member), member.refused_realm or 0},
+                ),
+            )
         )
 
 
@@ -182,11 +195,12 @@ def _waiting_codes(members: Sequence[Member]) -> dict[int, tuple[int, int]]:
     return {member_id: (number, odd) for member_id, number, odd in counted}
 
 
-def _offers(member: Member, places: _Places) -> tuple[tuple[int, int], ...]:
+def _offers(guild_id: int, places: _Places, *, without: set[int]) -> tuple[tuple[int, int], ...]:
+    """The numbers of a guild in which the game knows the most members, except some numbers."""
     known = [
         (place, number - unknown)
-        for place, (number, unknown) in places[member.guild_id].items()
-        if number > unknown and place not in (place_of(member), member.refused_realm)
+        for place, (number, unknown) in places[guild_id].items()
+        if number > unknown and place not in without
     ]
     return tuple(sorted(known, key=lambda one: (-one[1], one[0]))[:MOST_OFFERS])
 

@@ -262,17 +262,32 @@ def test_members_who_are_unknown_for_days_may_have_left(browser: Browser) -> Non
     assert "1 of them has been unknown for 3 days or longer." in needs(browser.client)
 
 
-def test_if_most_members_are_unknown_the_guild_is_to_be_corrected(browser: Browser) -> None:
+def test_if_most_members_are_unknown_the_guild_is_corrected_in_place(browser: Browser) -> None:
     owls = guild("Owls", members=1)
+    Member.objects.filter(guild=owls).update(realm=77)
     code = gift_code()
     for _ in range(3):
         astray(owls, code)
     shown = needs(browser.client)
     assert titles(browser.client) == ["Owls: the game does not know 3 of 4 members"]
     assert f"{REALM} is wrong for the guild." in shown
-    assert f'href="{address("guild_change", owls.pk)}"' in shown
-    assert 'name="realm"' not in shown
+    assert shown.count('name="realm"') == 1
+    assert '<button type="submit" name="offered" value="77"' in shown
     assert "need need-bad" in shown
+    form = _form_with(shown, "realm")
+    assert form["fields"]["realm"] == str(REALM)
+    response = browser.client.post(form["action"], {**form["fields"], "offered": "77"})
+    assert response["Location"] == reverse("admin:index")
+    owls.refresh_from_db()
+    assert owls.realm == 77
+    assert titles(browser.client) == []
+
+
+def test_who_may_not_change_the_guild_finds_no_field_for_it(db: None) -> None:
+    owls = guild("Owls")
+    for _ in range(3):
+        astray(owls, gift_code())
+    assert "<form" not in needs(officer_of(owls))
 
 
 @pytest.mark.parametrize("is_raised", [True, False])

@@ -141,7 +141,8 @@ class CodeEntry(KeepsHistory):
         guilds = scope.visible(
             Guild.objects.automatic().filter(provider=code.provider), request.user
         )
-        members = Member.objects.eligible().filter(guild__in=guilds).count()
+        asked = Member.objects.eligible().filter(guild__in=guilds)
+        members, number = asked.count(), asked.order_by().values("guild").distinct().count()
         if obstacle := provider_obstacle(code.provider):
             words = gettext("Code %(code)s is saved, but cannot be redeemed yet. %(obstacle)s")
             self.message_user(
@@ -154,7 +155,6 @@ class CodeEntry(KeepsHistory):
             )
             self.message_user(request, words % code, messages.WARNING)
         else:
-            number = guilds.count()
             words = gettext("Code {code} is redeemed now for {members} in {guilds}. {link}")
             values = {
                 "code": code,

@@ -20,7 +20,6 @@ from giftcodes.admin.home.games import games_of
 from giftcodes.admin.home.needs import needs_of
 from giftcodes.admin.home.runs import ended, running
 from giftcodes.models import Alarm, Attempt, Channel, Guild, Redemption, RedemptionEvent
-from giftcodes.queries.connections import connections
 from giftcodes.queries.overview import Rows, overview
 
 if TYPE_CHECKING:
@@ -114,10 +113,8 @@ def board(person: Any, *, count_all: bool = False) -> dict[str, Any]:
     )
     recent = recent_codes(person, count_all=count_all)
     proposals = proposals_for(person)
-    # Only operators see how the games are connected.
-    known = connections() if scope.sees_all(person) else []
-    games = games_of(now["providers"], person, known)
-    steps = first_steps(person, known)
+    games = games_of(now["providers"], person)
+    steps = first_steps(person, now["providers"])
     return {
         "steps": steps,
         "next_step": next_of(steps),

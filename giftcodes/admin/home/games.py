@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 from django.db.models import Count
@@ -13,12 +12,9 @@ from django.utils.translation import ngettext
 from giftcodes.admin.common import scope
 from giftcodes.admin.common.html import model_url
 from giftcodes.models import Feed, Guild, PauseKind, RateBudget
-from giftcodes.queries.connections import Connection, ConnectionState
 
 
-def games_of(
-    games: list[dict[str, Any]], person: Any, known: Sequence[Connection] = ()
-) -> list[dict[str, Any]]:
+def games_of(games: list[dict[str, Any]], person: Any) -> list[dict[str, Any]]:
     """The games that a person may see, in one statement.
 
     An officer sees only the games of their own guilds, without the feed and the links, which are
@@ -27,21 +23,14 @@ def games_of(
     Args:
         games: the games as `queries.overview` has them.
         person: the person who looks at them.
-        known: the connection of each game, for a person who may see it.
     """
     active = scope.visible(Guild.objects.active(), person).order_by()
     guilds = dict(active.values_list("provider").annotate(number=Count("pk")))
     sees_all = scope.sees_all(person)
-    troubles = {
-        one.config.name: one.reason or str(one.state.label)
-        for one in known
-        if one.state in (ConnectionState.UNREACHABLE, ConnectionState.OFF)
-    }
     shown = [game for game in games if guilds.get(game["name"]) or (sees_all and game["is_on"])]
     return [
         {
             **_game(game, guilds.get(game["name"], 0), sees_all=sees_all),
-            "trouble": troubles.get(game["name"], ""),
             "connect_url": reverse("admin:connect_one_game", args=[game["name"]])
             if person.is_superuser
             else "",

@@ -36,6 +36,7 @@ from giftcodes.models import (
     Source,
 )
 from giftcodes.models.alarm import PAUSE_ALARMS, SUBJECT_MODELS
+from giftcodes.queries.connections import ConnectionState
 from giftcodes.queries.needs import (
     refusing_channels,
     unknown_codes,
@@ -131,30 +132,35 @@ def _games(games: Iterable[dict[str, Any]], person: Any, alarms: Alarms) -> Iter
             for kind in PAUSE_ALARMS:
                 alarms.take(kind, game["name"])
             yield _pause(game, page, may_resume=may_resume)
-        elif game["is_on"] and game["trouble"]:
+        elif game["connection"]["state"] == ConnectionState.UNREACHABLE:
             yield Need(
                 Urgency.GAME,
                 _("%s cannot be used") % game["title"],
-                game["trouble"],
+                game["connection"]["reason"],
                 Tone.BAD,
                 game["connect_url"] or game["url"],
                 _("Test the connection") if game["connect_url"] else page["link"],
             )
         elif not game["is_on"]:
-            words = ngettext(
-                "%(game)s is not connected, and %(number)d guild waits for it",
-                "%(game)s is not connected, and %(number)d guilds wait for it",
-                game["guilds"],
-            )
-            if game["connect_url"]:
-                page = {"url": game["connect_url"], "link": _("Connect the game")}
-            yield Need(
-                Urgency.GAME,
-                words % {"game": game["title"], "number": game["guilds"]},
-                joined(game["trouble"], _("Until it is connected, no code is redeemed.")),
-                Tone.BAD,
-                **page,
-            )
+            yield _not_connected(game, page)
+
+
+def _not_connected(game: dict[str, Any], page: dict[str, Any]) -> Need:
+    words = ngettext(
+        "%(game)s is not connected, and %(number)d guild waits for it",
+        "%(game)s is not connected, and %(number)d guilds wait for it",
+        game["guilds"],
+    )
+    if game["connect_url"]:
+        page = {"url": game["connect_url"], "link": _("Connect the game")}
+    until_then = _("Until it is connected, no code is redeemed.")
+    return Need(
+        Urgency.GAME,
+        words % {"game": game["title"], "number": game["guilds"]},
+        joined(game["connection"]["reason"], until_then),
+        Tone.BAD,
+        **page,
+    )
 
 
 def _pause(game: dict[str, Any], page: dict[str, Any], *, may_resume: bool) -> Need:
