@@ -42,21 +42,23 @@ def add_leader(running: System) -> None:
 
 
 @contextmanager
-def with_games(folder: Path, *games: str, rate: str = "300/10") -> Iterator[System]:
+def with_games(folder: Path, *games: str, **settings: str) -> Iterator[System]:
     """Workers and beat that are connected to games, all of them played by one simulator.
 
     Args:
         folder: where the logs are written.
         games: the names of the games.
-        rate: the requests that each game accepts.
+        settings: further settings.
     """
     salts = {f"{name.upper()}_SALT": SALT for name in games}
-    rates = {f"{name.upper()}_RATE": rate for name in games}
-    with system(folder, **{"SIMULATOR_SALT": SALT, "WHITEOUT_SALT": "", **salts, **rates}) as here:
-        here.environment |= {"SIMULATOR_API_URL": ""}
+    rates = {f"{name.upper()}_RATE": "300/10" for name in games}
+    with system(folder, **{"SIMULATOR_SALT": SALT, **salts, **rates, **settings}) as here:
         here.start_game("--rate", "unlimited", "--players", "0")
-        address = f"{here.game_url}/api/gift_code"
-        here.environment |= {f"{name.upper()}_API_URL": address for name in games}
+        for name in (game.upper() for game in games):
+            here.environment |= {
+                f"{name}_API_URL": f"{here.game_url}/api/gift_code",
+                f"{name}_FEED_URL": f"{here.game_url}/feed",
+            }
         add_leader(here)
         here.start_workers()
         yield here

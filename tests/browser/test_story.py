@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import requests
 from playwright.sync_api import Page, expect
 
-from redeemer.localserver.servers import pick_port
+from tests.browser.real_system import serve
 from tests.system.machinery import System, system
-from tests.waiting import wait_for
 
 MEMBERS = [str(player) for player in range(310_000_000, 310_000_047)]
 #: Separators that people may paste between IDs.
@@ -50,18 +47,7 @@ def running(tmp_path: Path) -> Iterator[System]:
 @pytest.fixture
 def site(running: System) -> str:
     """The address of the web server."""
-    url = f"http://127.0.0.1:{pick_port()}"
-    bind = url.removeprefix("http://")
-    running.launch("web", [sys.executable, "-m", "redeemer.serving", "--bind", bind])
-    wait_for(lambda: _answers(url), "the web server")
-    return url
-
-
-def _answers(url: str) -> bool:
-    try:
-        return requests.get(f"{url}/admin/login/", timeout=PATIENCE_MS / 1_000).status_code == 200
-    except requests.RequestException:
-        return False
+    return serve(running)
 
 
 def test_a_leader_redeems_corrects_and_is_refused_and_an_officer_of_another_guild_finds_nothing(
