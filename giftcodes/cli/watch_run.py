@@ -236,7 +236,7 @@ class _Bar:
 
 @dataclass(slots=True)
 class _Lines:
-    """Prints a line for each tenth of the members, and others at most every LINE_SECONDS."""
+    """Prints a line for each further tenth of the members, else at most one per LINE_SECONDS."""
 
     screen: Screen
     _shown: RunProgress | None = field(default=None)

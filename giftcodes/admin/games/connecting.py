@@ -63,7 +63,7 @@ _FIELD_LABELS = {
 }
 _SWITCH = {"on": "1", "off": "0"}
 _SWITCHED = {"on": _("Switched on."), "off": _("Switched off.")}
-#: The fields that can be removed, with what happens then.
+#: The fields whose value can be removed, with the consequence of removing it.
 _REMOVALS = {
     "salt": _("No code is redeemed for the game until a salt is entered again."),
     "api_url": _("The usual address of the game is used again."),
@@ -127,7 +127,7 @@ def _remove_channel(request: HttpRequest) -> None:
     if not settings.OPERATOR_CHANNEL:
         service.save_operator_channel(None, user_id=request.user.pk)
         _log_setting(request, OPERATOR_CHANNEL, gettext("Removed."))
-        messages.success(request, gettext("Removed. Alarms stand only on the pages now."))
+        messages.success(request, gettext("Removed. Alarms are now shown only on the pages."))
 
 
 def _test_channel(request: HttpRequest) -> None:
@@ -168,7 +168,7 @@ def _log_setting(request: HttpRequest, name: str, words: str) -> None:
 
 # --- One game -------------------------------------------------------------------------------------
 def page(request: HttpRequest, name: str) -> HttpResponse:
-    """Show the connection of a game, and store, test or remove what the pressed button says."""
+    """Show the connection of a game, and carry out the action of the pressed button."""
     _insist_on_administrator(request)
     base = _base(name)
     refresh_stored_values()
@@ -192,7 +192,7 @@ def page(request: HttpRequest, name: str) -> HttpResponse:
 
 
 def _act(request: HttpRequest, name: str, form: GameForm) -> bool:
-    """Do what the pressed button says. False if the form has to be shown again."""
+    """Carry out the action of the pressed button. Return False to show the form again."""
     act = request.POST.get("act", "")
     removed = act.removeprefix("remove_")
     if act == "test":
@@ -281,7 +281,7 @@ def _tested(check: ConnectionCheck | None, name: str) -> dict[str, Any]:
 
 
 def _fields(name: str, form: GameForm) -> list[dict[str, Any]]:
-    """Each field with where its value comes from."""
+    """Each field of the page, with the source of its value."""
     base, current = base_of(name), games()[name]
     order = ("salt", "feed_url", "feed_key", "feed_format", "api_url")
     rows = _rows(base.setting(field) for field in order)
@@ -303,7 +303,7 @@ def _fields(name: str, form: GameForm) -> list[dict[str, Any]]:
 
 
 def _shown(config: Any, field: str) -> str:
-    """What may be shown of a value that is no secret."""
+    """The part of a value that may be shown. The value itself is not one of `SECRETS`."""
     if field == "feed_format":
         return ""
     return default_of(config, field)

@@ -103,7 +103,7 @@ class RateBudgetAdmin(GameRows, History):
         return [(title, {**first, "fields": fields}), *others]
 
     def decorate(self, request: HttpRequest, rows: list[Any]) -> None:  # noqa: ARG002
-        """Add whether each game is connected."""
+        """Add to each row whether its game is connected."""
         found = {one.config.name: one for one in connections()}
         for row in rows:
             row.connection = found.get(row.provider)
