@@ -151,8 +151,8 @@ def check_directories(**_: Any) -> list[CheckMessage]:
                 "giftcodes.E020",
                 [f"{prefix}_URL is not an address with a place for the player ID."],
                 hint=(
-                    "It must look like https://host/players/{id}, with the word {id} in place of the "
-                    "player ID."
+                    "It must look like https://host/players/{id}, with the word {id} in place of "
+                    "the player ID."
                 ),
             )
         if config.directory_per_day < 1:

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
     from giftcodes.clients.games.config import ProviderConfig
 
-#: A test that has not ended after this time was lost with its process. Its requests have a limit
-#: of 15 s each by default.
+#: A test that has not ended after this time was lost with its process. Each of its requests takes
+#: at most 15 s by default.
 LOST_AFTER_SECONDS = 90.0
 
 #: A test that no worker has begun after this time is enqueued again.
@@ -124,7 +124,7 @@ class ConnectionCheck(models.Model):
         return [(Topic(row["topic"]), Finding.from_json(row)) for row in rows]
 
     def is_under_way(self, now: dt.datetime) -> bool:
-        """Whether the test has not finished, but still may."""
+        """Whether the test waits or runs. After `LOST_AFTER_SECONDS`, it counts as lost."""
         waited = (now - self.asked_at).total_seconds()
         return self.finished_at is None and waited < LOST_AFTER_SECONDS
 

@@ -14,7 +14,7 @@ from giftcodes.models.clock import Clock
 from giftcodes.models.encrypted import EncryptedTextField, Unreadable, keyed_hash
 
 #: A process reads the stored settings again after this time, so a change takes effect everywhere
-#: within this time. Reading them for each request to a game would cost one SQL statement each time.
+#: within this time. Reading them for each request to a game would cost one more SQL statement.
 KEPT_SECONDS = 2.0
 
 

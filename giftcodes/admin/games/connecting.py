@@ -1,5 +1,6 @@
-"""Connect a game: its salt and its feed, the channel for alarms, and the address of the site.
+"""The pages under “Connect a game”.
 
+They set the salt and the feed of each game, the channel for alarms, and the address of the site.
 Only administrators open these pages. What is entered is stored encrypted, and a worker tests it at
 once. The pages show who entered something and when, but never the value.
 """
@@ -50,7 +51,7 @@ if TYPE_CHECKING:
     from django.forms import Form
     from django.http import HttpRequest, HttpResponse
 
-#: While a test runs, the page asks for its result this often.
+#: How long the page waits between two requests for the result of a running test.
 _AGAIN_SECONDS = 1.0
 
 _FIELD_LABELS = {
@@ -214,7 +215,7 @@ def _change(request: HttpRequest, name: str, changes: dict[str, str | None], wor
     changed = service.save_game(name, changes, user_id=request.user.pk)
     if not changed:
         messages.warning(
-            request, gettext("Nothing has changed, because the environment sets this.")
+            request, gettext("Nothing has changed, because the environment sets this value.")
         )
         return
     listed = get_text_list([str(_FIELD_LABELS[field]) for field in sorted(changed)], gettext("and"))
@@ -228,7 +229,7 @@ def _change(request: HttpRequest, name: str, changes: dict[str, str | None], wor
 
 
 def live(request: HttpRequest, name: str) -> HttpResponse:
-    """The part of a page that shows the last test, for live.js."""
+    """Return the part of a page that shows the last test. live.js requests it."""
     _insist_on_administrator(request)
     refresh_stored_values()
     if name == OPERATOR_CHANNEL:
@@ -303,7 +304,7 @@ def _fields(name: str, form: GameForm) -> list[dict[str, Any]]:
 
 
 def _shown(config: Any, field: str) -> str:
-    """The part of a value that may be shown. The value itself is not one of `SECRETS`."""
+    """The host of an address. Empty for the format, because the form itself shows the format."""
     if field == "feed_format":
         return ""
     return default_of(config, field)

@@ -63,7 +63,7 @@ def _address(label: Any, help_text: Any, example: str) -> CleanCharField:
 
 
 def clean_secret(text: str) -> str:
-    """What was pasted, without invisible characters, or spaces and quotes around it."""
+    """The pasted text without invisible characters, and without spaces and quotes around it."""
     return clean_token(text).strip(_QUOTES).strip()
 
 
@@ -143,7 +143,7 @@ class GameForm(forms.Form):
         return address
 
     def clean(self) -> dict[str, Any]:
-        """Require a stored secret again if the address that it is used for changes its host."""
+        """Require that a stored secret is entered again if its address gets another host."""
         cleaned: dict[str, Any] = super().clean() or self.cleaned_data
         for field, secret in SECRET_OF.items():
             is_kept = getattr(self.current, secret) and not cleaned.get(secret)
