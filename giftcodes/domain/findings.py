@@ -166,8 +166,8 @@ _FINDINGS: dict[FindingKind, tuple[bool | None, Any]] = {
     FindingKind.THROTTLED: (
         _BAD,
         _(
-            "%(host)s refuses more requests for now (HTTP 429). Does another program on this "
-            "address use it? Run this again in a minute."
+            "%(host)s refuses more requests for now (HTTP 429). Does another program with our IP "
+            "address send it requests, too? Run this again in a minute."
         ),
     ),
     FindingKind.UNCLEAR: (

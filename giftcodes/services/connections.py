@@ -1,4 +1,4 @@
-"""Connect a game in the browser: store its settings, and test them."""
+"""Store what a person enters under “Connect a game”, and test it."""
 
 from __future__ import annotations
 
