@@ -18,7 +18,7 @@ _HOST_NAME = re.compile(r"\.?[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*\.?|\[[0-9A-Fa-f:.
 
 @register
 def check_broker(**_: Any) -> list[CheckMessage]:
-    """The address contains a password, so no error repeats it."""
+    """REDIS_URL must be the address of a server. It contains a password, so no error repeats it."""
     url = settings.CELERY_BROKER_URL
     is_valid = all(
         is_address(part, {"redis", "rediss", "sentinel"}) or part.startswith("redis+socket://")
