@@ -14,7 +14,7 @@ from giftcodes.clients.games.config import IN_BROWSER, ProviderConfig, Rate
 from redeemer.environment import SettingError, Settings
 
 #: A game's name. Database columns limit its length. Its characters must be allowed in the names of
-#: settings, because it is their prefix.
+#: settings, because the name is their prefix.
 _NAME = re.compile(r"[a-z][a-z0-9]{0,19}")
 
 
@@ -78,7 +78,7 @@ GAMES: tuple[Game, ...] = (
     Game(
         name="lordrush",
         title="Lord Rush",
-        # The game's own word is not known.
+        # The game's own word for a realm is not known.
         realm_word="realm",
         api_url="https://s01-gm-report-api-prod-eo.centurygame.com/api/gift_code",
         origin="https://ls-giftcode.centurygame.com",

@@ -30,9 +30,9 @@ discovery.load_running_environment()
 # --- Django ---------------------------------------------------------------------------------------
 DEBUG = env.bool("DEBUG", default=False)
 # There is no default. If the key is missing, commands that do not need it still run. The site, the
-# workers, beat, and the commands that hash or sign do not start (giftcodes.secret_key).
+# workers, Celery beat, and the commands that hash or sign do not start (giftcodes.secret_key).
 SECRET_KEY = env.str("SECRET_KEY", default="")
-#: The key before SECRET_KEY. It only decrypts, and recognises players who opted out.
+#: The key that was used before SECRET_KEY. It only decrypts, and recognises players who opted out.
 OLD_SECRET_KEY = env.str("OLD_SECRET_KEY", default="")
 THIS_MACHINE = {"localhost", "127.0.0.1", "[::1]"}
 #: Texts, each of which gives a key for the secrets in the database (giftcodes.encryption). The

@@ -17,7 +17,7 @@ def errors(
 
 
 def is_web_address(url: str) -> bool:
-    """Whether this is a whole address of the web."""
+    """Whether this is a complete address that begins with http:// or https://."""
     return is_address(url, {"http", "https"})
 
 

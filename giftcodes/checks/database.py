@@ -52,7 +52,7 @@ def check_some_provider(databases: Sequence[str] | None = None, **_: Any) -> lis
 
 @register(Tags.database)
 def check_stored_settings(databases: Sequence[str] | None = None, **_: Any) -> list[CheckMessage]:
-    """A setting whose key is lost counts as not set."""
+    """A stored setting counts as not set if the key that decrypts it is lost."""
     lost = sorted(row.name for row in _stored(databases) if not row.is_readable)
     if not lost:
         return []

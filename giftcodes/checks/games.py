@@ -34,8 +34,8 @@ def check_poll_interval(**_: Any) -> list[CheckMessage]:
             if not least <= config.poll_seconds <= most
         ),
         hint=(
-            f"The feed wants at least {least:g} seconds between two calls. Make it from {least:g} "
-            f"to {most:.0f}, which is a day."
+            f"The feed wants at least {least:g} seconds between two calls. Set a number from "
+            f"{least:g} to {most:.0f}, which is a day."
         ),
     )
 
@@ -149,10 +149,10 @@ def check_directories(**_: Any) -> list[CheckMessage]:
         if config.directory_url and not _has_place_for_id(config.directory_url):
             found += errors(
                 "giftcodes.E020",
-                [f"{prefix}_URL is not the address of a player."],
+                [f"{prefix}_URL is not an address with a place for the player ID."],
                 hint=(
-                    "It looks like https://host/players/{id}, with the word {id} in place of the "
-                    "player ID."
+                    "It must look like https://host/players/{id}, with the word {id} in place of "
+                    "the player ID."
                 ),
             )
         if config.directory_per_day < 1:

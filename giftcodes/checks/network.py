@@ -1,4 +1,4 @@
-"""The addresses at which the site, its broker and its channels are."""
+"""The addresses of the site, its broker and its channels."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _HOST_NAME = re.compile(r"\.?[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*\.?|\[[0-9A-Fa-f:.
 
 @register
 def check_broker(**_: Any) -> list[CheckMessage]:
-    """The address contains a password, so no error repeats it."""
+    """REDIS_URL must be the address of a server. It contains a password, so no error repeats it."""
     url = settings.CELERY_BROKER_URL
     is_valid = all(
         is_address(part, {"redis", "rediss", "sentinel"}) or part.startswith("redis+socket://")
@@ -27,7 +27,7 @@ def check_broker(**_: Any) -> list[CheckMessage]:
     return errors(
         "giftcodes.E018",
         [] if is_valid else ["REDIS_URL is not the address of a Redis or Valkey server."],
-        hint="It looks like redis://:password@host:6379/0, or begins with rediss:// for TLS.",
+        hint="It must look like redis://:password@host:6379/0, or begin with rediss:// for TLS.",
     )
 
 
@@ -63,7 +63,7 @@ def check_bind(**_: Any) -> list[CheckMessage]:
     return errors(
         "giftcodes.E023",
         [] if is_valid else [f"BIND is {settings.BIND!r}, which is not an IP address or a name."],
-        hint="It looks like 127.0.0.1, 0.0.0.0 or ::. Write the port into PORT.",
+        hint="It must look like 127.0.0.1, 0.0.0.0 or ::. Write the port into PORT.",
     )
 
 

@@ -21,7 +21,7 @@ MOST_DAYS_KEPT = 36_500
 #: A shorter limit would cancel ordinary pages.
 LEAST_STATEMENT_SECONDS, MOST_STATEMENT_SECONDS = 1.0, 3_600.0
 
-#: An hour, and more threads or messages at once than any machine needs.
+#: The upper limits: an hour, and more threads or messages at once than any machine needs.
 MOST_SECONDS, MOST_AT_ONCE = 3_600, 10_000
 
 
@@ -76,7 +76,7 @@ def check_limits(**_: Any) -> list[CheckMessage]:
 
 @register
 def check_retention(**_: Any) -> list[CheckMessage]:
-    """Rows are kept longer than needed: the pipeline reads a minute back, the admin a day."""
+    """Rows must be kept for two days: the admin reads a day back, and the pipeline a minute."""
     days = {name: getattr(settings, name) for name in ("KEEP_ATTEMPTS_DAYS", "KEEP_JOURNAL_DAYS")}
     return errors(
         "giftcodes.E011",

@@ -84,8 +84,8 @@ def find_guild(name: str) -> Guild:
     guild = Guild.objects.filter(name__in=[name, wanted]).first()
     if guild is not None:
         return guild
-    # The names are compared in Python, because an older version stored names as they were typed.
-    # The model cleans them only when it reads them.
+    # The names are compared in Python, because an older version stored names as they were typed,
+    # and the model cleans such a name only when it reads the row.
     known = Guild.objects.values_list("pk", "name")
     alike = [pk for pk, other in known if other.strip().casefold() == wanted.casefold()]
     if len(alike) == 1:

@@ -91,7 +91,7 @@ class Screen:
         return self.console().status(Text(what)) if self.is_terminal else nullcontext()
 
     def console(self) -> Console:
-        """A Rich console on stdout. It reads no markup, since a guild may be called `[red]`."""
+        """A Rich console on stdout. It ignores markup, since a guild may be called `[red]`."""
         is_plain = self._style.ERROR("x") == "x"
         return Console(
             file=sys.stdout, no_color=is_plain, markup=False, highlight=False, emoji=False
@@ -131,7 +131,7 @@ def _widths(table: Table, available: int) -> list[int] | None:
     if sum(fewest) > room:
         return None
     while sum(widths) > room:
-        # The column with the most words to spare gives way.
+        # Narrow the column that has the most width to spare.
         spare = [width - least for width, least in zip(widths, fewest, strict=True)]
         widths[spare.index(max(spare))] -= 1
     return widths

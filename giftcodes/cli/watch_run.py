@@ -37,8 +37,8 @@ REFRESH_SECONDS = 1.0
 LINE_SECONDS = 5.0
 LINE_PERCENT = 10
 NOT_EVERYONE_STATUS = 3
-#: The most members that are named for a reason. If no one has to do anything for them, they are
-#: named only if there are at most `FEW_NAMES` of them.
+#: The most members that are listed below one reason. If the reason needs no action by a person,
+#: its members are listed only if there are at most `FEW_NAMES` of them.
 NAMES_SHOWN, FEW_NAMES = 50, 3
 
 
@@ -169,7 +169,7 @@ def _show_missing(rows: list[MemberRedemption], screen: Screen) -> None:
     for (state, reason), names in by_reason.items():
         label = f"{len(names)} {STATE_LABELS[state]}"
         screen.paragraph(f"{label}: {reason}" if reason else label, indent=2)
-        # There may be hundreds of members with one reason for whom no one has to do anything.
+        # Hundreds of members may share a reason that needs no action by a person.
         if state in NEEDING_YOU or len(names) <= FEW_NAMES:
             more = len(names) - NAMES_SHOWN
             shown = ", ".join(names[:NAMES_SHOWN]) + (f" and {more} more" if more > 0 else "")
@@ -236,7 +236,7 @@ class _Bar:
 
 @dataclass(slots=True)
 class _Lines:
-    """Prints a line for each tenth of the members, and others at most every LINE_SECONDS."""
+    """Prints a line for each further tenth of the members, else at most one per LINE_SECONDS."""
 
     screen: Screen
     _shown: RunProgress | None = field(default=None)

@@ -1,4 +1,4 @@
-"""What a check of a connection found: a kind with values, and the sentence for it.
+"""The findings of a connection check. Each has a kind, values, and a sentence.
 
 Commands and pages show the same findings. A table stores the kind and the values, so that each
 person reads the sentence in their own language.
@@ -93,7 +93,7 @@ _FINDINGS: dict[FindingKind, tuple[bool | None, Any]] = {
         _GOOD,
         _(
             "%(host)s is up (it answers in %(ms)s ms). This proves that the service can be "
-            "reached, and not that the salt is right."
+            "reached, but not that the salt is right."
         ),
     ),
     FindingKind.SERVICE_REFUSES: (
@@ -166,8 +166,8 @@ _FINDINGS: dict[FindingKind, tuple[bool | None, Any]] = {
     FindingKind.THROTTLED: (
         _BAD,
         _(
-            "%(host)s refuses more requests for now (HTTP 429). Does another program on this "
-            "address use it? Run this again in a minute."
+            "%(host)s refuses more requests for now (HTTP 429). Does another program with our IP "
+            "address send it requests, too? Run this again in a minute."
         ),
     ),
     FindingKind.UNCLEAR: (
@@ -193,12 +193,12 @@ _FINDINGS: dict[FindingKind, tuple[bool | None, Any]] = {
         _NEITHER,
         _("The feed was asked a moment ago. Test again in a few seconds to see its answer."),
     ),
-    FindingKind.NO_CHANNEL: (_NEITHER, _("No channel is set: alarms stand only on the pages.")),
+    FindingKind.NO_CHANNEL: (_NEITHER, _("No channel is set: alarms are shown only on the pages.")),
     FindingKind.MESSAGE_SENT: (_GOOD, _("The test message was sent. Look for it in the channel.")),
     FindingKind.MESSAGE_REFUSED: (_BAD, _("The channel refuses the test message. %(error)s")),
     FindingKind.MESSAGE_UNKNOWN: (
         _NEITHER,
-        _("It is not known whether the test message arrived (%(error)s). Look into the channel."),
+        _("It is not known whether the test message arrived (%(error)s). Look in the channel."),
     ),
 }
 

@@ -1,4 +1,4 @@
-"""The last test of each connection: of a game, and of the operator's channel."""
+"""The last test of each connection. Each game is a connection, and so is the operator's channel."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ if TYPE_CHECKING:
 
     from giftcodes.clients.games.config import ProviderConfig
 
-#: A test that has not ended after this time was lost with its process. Its requests have a limit
-#: of 15 s each by default.
+#: A test that has not ended after this time was lost with its process. Each of its requests takes
+#: at most 15 s by default.
 LOST_AFTER_SECONDS = 90.0
 
-#: A test that waits for this long is enqueued again.
+#: A test that no worker has begun after this time is enqueued again.
 FORGOTTEN_AFTER_SECONDS = 5.0
 
 #: Findings that say nothing about the connection itself.
@@ -68,18 +68,18 @@ class ConnectionCheckQuerySet(models.QuerySet["ConnectionCheck"]):
         return self.values_list("token", flat=True).get(pk=name) if changed else None
 
     def claim(self, name: str, token: int) -> bool:
-        """Begin a test. False if another message began it, or if a newer test was asked for."""
+        """Begin a test. Return False if another task began it or a newer test was asked for."""
         waiting = self.filter(pk=name, token=token, started_at__isnull=True)
         return bool(waiting.update(started_at=Clock()))
 
     def finish(self, name: str, token: int, found: Iterable[tuple[Topic, Finding]]) -> bool:
-        """Store the findings of a test. False if a newer test was asked for meanwhile."""
+        """Store the findings of a test. Return False if a newer test was asked for meanwhile."""
         rows = [{"topic": topic.value, **finding.to_json()} for topic, finding in found]
         ours = self.filter(pk=name, token=token, finished_at__isnull=True)
         return bool(ours.update(findings=rows, finished_at=Clock()))
 
     def forgotten(self) -> list[ConnectionCheck]:
-        """The tests that no worker has begun, because their message was lost."""
+        """The tests that no worker has begun in time, probably because their message was lost."""
         old = clock_plus(-FORGOTTEN_AFTER_SECONDS)
         return list(self.filter(self._under_way(), started_at__isnull=True, asked_at__lt=old))
 
@@ -119,12 +119,12 @@ class ConnectionCheck(models.Model):
 
     @property
     def found(self) -> list[tuple[Topic, Finding]]:
-        """The topic and the finding of each check, in their order."""
+        """The topic and the finding of each check, in the order of the checks."""
         rows: list[dict[str, Any]] = self.findings
         return [(Topic(row["topic"]), Finding.from_json(row)) for row in rows]
 
     def is_under_way(self, now: dt.datetime) -> bool:
-        """Whether the test is not done, and may still end."""
+        """Whether the test waits or runs. After `LOST_AFTER_SECONDS`, it counts as lost."""
         waited = (now - self.asked_at).total_seconds()
         return self.finished_at is None and waited < LOST_AFTER_SECONDS
 

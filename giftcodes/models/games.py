@@ -17,8 +17,8 @@ from giftcodes.clients.http.destinations import PrivateHosts
 from giftcodes.models.encrypted import keyed_hash
 from giftcodes.models.stored_setting import stored_values
 
-#: The secret that is sent to an address, or that signs the requests to it. If the environment sets
-#: the secret, a person in the browser must not choose where it is used.
+#: For each address, the secret that is sent to it or that signs the requests to it. If the
+#: environment sets the secret, a person in the browser must not choose where it is used.
 SECRET_OF = {"api_url": "salt", "feed_url": "feed_key"}
 #: The fields that are secrets. They are never shown.
 SECRETS = frozenset({"salt", "feed_key"})

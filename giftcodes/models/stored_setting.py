@@ -14,7 +14,7 @@ from giftcodes.models.clock import Clock
 from giftcodes.models.encrypted import EncryptedTextField, Unreadable, keyed_hash
 
 #: A process reads the stored settings again after this time, so a change takes effect everywhere
-#: within it. Reading them for each request to a game would cost the redeem step a statement.
+#: within this time. Reading them for each request to a game would cost one more SQL statement.
 KEPT_SECONDS = 2.0
 
 
@@ -46,7 +46,7 @@ class StoredSetting(models.Model):
 
     @property
     def is_readable(self) -> bool:
-        """Whether there is a key for the value. If not, it counts as not set."""
+        """Whether there is a key for the value. If not, the setting counts as not set."""
         return not isinstance(self.value, Unreadable)
 
     @property
@@ -88,7 +88,7 @@ def forget_stored_values() -> None:
 
 
 def keep_stored_values(values: Mapping[str, str]) -> None:
-    """Use these values in this process until `forget_stored_values` is called, for tests."""
+    """For tests: use these values in this process until `forget_stored_values` is called."""
     global _kept
     _kept = _Kept(float("inf"), values)
 
@@ -96,7 +96,7 @@ def keep_stored_values(values: Mapping[str, str]) -> None:
 def store(values: Mapping[str, str | None], *, user_id: int | None) -> None:
     """Store settings, and remove those whose value is None.
 
-    Other processes use the change within `KEPT_SECONDS`, and this one after the commit.
+    Other processes use the change within `KEPT_SECONDS`; this process uses it after the commit.
     """
     with transaction.atomic():
         for name, value in values.items():

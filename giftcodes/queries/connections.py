@@ -61,7 +61,7 @@ class Connection:
     Args:
         config: the game's configuration.
         state: whether it is connected.
-        reason: why it cannot be used, or why it is not connected. Else empty.
+        reason: why it cannot be used, or why it is not connected. Empty in all other states.
         at: when the game was tested last, or when it last gave an answer that we know.
         check: the last test, if it was made with this configuration.
     """

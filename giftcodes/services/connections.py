@@ -1,4 +1,4 @@
-"""Connect a game in the browser: store its settings, and test them."""
+"""Store what a person enters under “Connect a game”, and test it."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def save_game(name: str, changes: Mapping[str, str | None], *, user_id: int | No
             next_poll_at=Clock(), failures=0, error="", etag="", last_modified=""
         )
     if _SIGNATURE_FIELDS & free.keys():
-        # One request tests the new salt now, and not only when the pause would end.
+        # End the pause now, so that one request tests the new salt or address at once.
         RateBudget.objects.filter(pk=name, pause_kind=PauseKind.SIGNATURE).update(
             paused_until=Clock()
         )
@@ -82,14 +82,15 @@ def request_check(name: str, *, user_id: int | None) -> int | None:
     """Ask for a test of a game, or of the operator's channel.
 
     Returns:
-        The number of the test, for the task that does it. None if one is under way.
+        The number of the test, for the task that does it. None if a test of the same values is
+        under way.
     """
     refresh_stored_values()
     return ConnectionCheck.objects.request(name, user_id=user_id, config_hash=_hash_of(name))
 
 
 def run_check(name: str, token: int) -> bool:
-    """Do a test that was asked for. A second message for the same test finds nothing to do.
+    """Do a test that was asked for. A second task message for the same test does nothing.
 
     Returns:
         Whether this call did the test.

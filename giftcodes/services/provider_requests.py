@@ -1,6 +1,6 @@
 """Two harmless questions to a game: is its service up, and does it accept our signature?
 
-Only the redeem step and this service call the game. This service is needed because a person who
+Only the redeem step and this module call the game. This module is needed because a person who
 installs Redeemer wants the answers before there is a member to redeem for. It involves no member
 redemption, so there is nothing to claim, and no attempt is written.
 
@@ -37,7 +37,7 @@ from giftcodes.models.rate_budget import Observation
 #: Answers that the game may give without checking the signature.
 _WITHOUT_SIGNATURE = frozenset({Outcome.TIMEOUT_RETRY, Outcome.NOT_LOGIN, Outcome.SERVER_BUSY})
 
-#: What an answer shows that judges neither a player nor a code.
+#: What each answer shows that is about neither a player nor a code.
 _REFUSALS = {
     Outcome.SIGN_ERROR: FindingKind.SIGNATURE_REFUSED,
     Outcome.PARAMS_ERROR: FindingKind.FIELD_MISSING,
@@ -57,8 +57,8 @@ def check_service(config: ProviderConfig) -> Finding | None:
     """Ask whether the service is up.
 
     Returns:
-        What the answer proves. None if the game has no endpoint for it, or an operator has paused
-        the game.
+        What the answer proves. None if the game has no endpoint for this question, or if an
+        operator has paused the game.
     """
     if RateBudget.objects.filter(pk=config.name, pause_kind=PauseKind.OPERATOR).exists():
         return None

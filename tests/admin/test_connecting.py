@@ -140,7 +140,7 @@ def test_a_new_salt_is_probed_at_once_and_not_when_the_pause_would_end(send: Any
         ("feed_key", "https://host/", "This is an address. Did you mean the address of the feed?"),
         ("feed_key", "kéy", "Copy the key again"),
         ("feed_url", "feed.example.org/x", "Did you mean https://feed.example.org/x?"),
-        ("feed_url", "ftp://feed.example.org/x", "This is not a whole address."),
+        ("feed_url", "ftp://feed.example.org/x", "This is not a complete address."),
         ("feed_url", "https://me:secret@feed.example.org/", "must not contain a password"),
         ("feed_url", "http://[::1]/x", "leads to this machine or into a private network"),
         ("api_url", "http://10.0.0.1/api/gift_code", "leads to this machine or into a private"),

@@ -36,7 +36,7 @@ def test_a_game_that_works_passes(world: World) -> None:
     assert said.lines[1] == "✓ Salt: SIMULATOR_SALT is set."
     assert said.lines[2].startswith("✓ Service: 127.0.0.1:")
     assert said.lines[2].endswith(
-        "proves that the service can be reached, and not that the salt is right."
+        "proves that the service can be reached, but not that the salt is right."
     )
     assert said.lines[3].startswith("✓ Game: 127.0.0.1:")
     assert said.lines[3].endswith("accepts our signature (“USER INFO ERROR”): the salt is right.")

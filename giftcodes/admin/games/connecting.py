@@ -1,5 +1,6 @@
-"""Connect a game: its salt and its feed, the channel for alarms, and the address of the site.
+"""The pages under “Connect a game”.
 
+They set the salt and the feed of each game, the channel for alarms, and the address of the site.
 Only administrators open these pages. What is entered is stored encrypted, and a worker tests it at
 once. The pages show who entered something and when, but never the value.
 """
@@ -50,7 +51,7 @@ if TYPE_CHECKING:
     from django.forms import Form
     from django.http import HttpRequest, HttpResponse
 
-#: While a test runs, the page asks for its result this often.
+#: How long the page waits between two requests for the result of a running test.
 _AGAIN_SECONDS = 1.0
 
 _FIELD_LABELS = {
@@ -63,7 +64,7 @@ _FIELD_LABELS = {
 }
 _SWITCH = {"on": "1", "off": "0"}
 _SWITCHED = {"on": _("Switched on."), "off": _("Switched off.")}
-#: The fields that can be removed, with what happens then.
+#: The fields whose value can be removed, with the consequence of removing it.
 _REMOVALS = {
     "salt": _("No code is redeemed for the game until a salt is entered again."),
     "api_url": _("The usual address of the game is used again."),
@@ -127,7 +128,7 @@ def _remove_channel(request: HttpRequest) -> None:
     if not settings.OPERATOR_CHANNEL:
         service.save_operator_channel(None, user_id=request.user.pk)
         _log_setting(request, OPERATOR_CHANNEL, gettext("Removed."))
-        messages.success(request, gettext("Removed. Alarms stand only on the pages now."))
+        messages.success(request, gettext("Removed. Alarms are now shown only on the pages."))
 
 
 def _test_channel(request: HttpRequest) -> None:
@@ -168,7 +169,7 @@ def _log_setting(request: HttpRequest, name: str, words: str) -> None:
 
 # --- One game -------------------------------------------------------------------------------------
 def page(request: HttpRequest, name: str) -> HttpResponse:
-    """Show the connection of a game, and store, test or remove what the pressed button says."""
+    """Show the connection of a game, and carry out the action of the pressed button."""
     _insist_on_administrator(request)
     base = _base(name)
     refresh_stored_values()
@@ -192,7 +193,7 @@ def page(request: HttpRequest, name: str) -> HttpResponse:
 
 
 def _act(request: HttpRequest, name: str, form: GameForm) -> bool:
-    """Do what the pressed button says. False if the form has to be shown again."""
+    """Carry out the action of the pressed button. Return False to show the form again."""
     act = request.POST.get("act", "")
     removed = act.removeprefix("remove_")
     if act == "test":
@@ -214,7 +215,7 @@ def _change(request: HttpRequest, name: str, changes: dict[str, str | None], wor
     changed = service.save_game(name, changes, user_id=request.user.pk)
     if not changed:
         messages.warning(
-            request, gettext("Nothing has changed, because the environment sets this.")
+            request, gettext("Nothing has changed, because the environment sets this value.")
         )
         return
     listed = get_text_list([str(_FIELD_LABELS[field]) for field in sorted(changed)], gettext("and"))
@@ -228,7 +229,7 @@ def _change(request: HttpRequest, name: str, changes: dict[str, str | None], wor
 
 
 def live(request: HttpRequest, name: str) -> HttpResponse:
-    """The part of a page that shows the last test, for live.js."""
+    """Return the part of a page that shows the last test. live.js requests it."""
     _insist_on_administrator(request)
     refresh_stored_values()
     if name == OPERATOR_CHANNEL:
@@ -281,7 +282,7 @@ def _tested(check: ConnectionCheck | None, name: str) -> dict[str, Any]:
 
 
 def _fields(name: str, form: GameForm) -> list[dict[str, Any]]:
-    """Each field with where its value comes from."""
+    """Each field of the page, with the source of its value."""
     base, current = base_of(name), games()[name]
     order = ("salt", "feed_url", "feed_key", "feed_format", "api_url")
     rows = _rows(base.setting(field) for field in order)
@@ -303,7 +304,7 @@ def _fields(name: str, form: GameForm) -> list[dict[str, Any]]:
 
 
 def _shown(config: Any, field: str) -> str:
-    """What may be shown of a value that is no secret."""
+    """The host of an address. Empty for the format, because the form itself shows the format."""
     if field == "feed_format":
         return ""
     return default_of(config, field)

@@ -25,7 +25,7 @@ from giftcodes.services.connections import rules_for_new_channels
 
 _MOST_SECRET = 200
 _LOOKUP_SECONDS = 2.0
-#: The last part of the path under which the publisher's games redeem codes.
+#: The path at which the publisher's games redeem codes.
 _PATH = "/api/gift_code"
 _SCHEME = re.compile(r"[a-z][a-z0-9+.-]*://", re.IGNORECASE)
 _QUOTES = "\"'“”„‘’`"
@@ -63,7 +63,7 @@ def _address(label: Any, help_text: Any, example: str) -> CleanCharField:
 
 
 def clean_secret(text: str) -> str:
-    """What was pasted, without the spaces and quotes around it, and without invisible signs."""
+    """The pasted text without invisible characters, and without spaces and quotes around it."""
     return clean_token(text).strip(_QUOTES).strip()
 
 
@@ -72,7 +72,7 @@ class GameForm(forms.Form):
 
     salt = _secret(
         _("Salt"),
-        _("The secret that signs the requests to the game. The game's gift page uses the same."),
+        _("The secret that signs the requests to the game. The gift page uses the same salt."),
     )
     feed_url = _address(
         _("Address of the feed"),
@@ -96,7 +96,8 @@ class GameForm(forms.Form):
 
         Args:
             data: what was sent, or None.
-            base: the game as the environment configures it. Its fields are left out.
+            base: the game as the environment configures it. The form leaves out the fields that
+                the environment decides.
             current: the game as it is configured now.
         """
         super().__init__(data, initial={"feed_format": current.feed_format}, auto_id="connect_%s")
@@ -116,7 +117,7 @@ class GameForm(forms.Form):
         return salt
 
     def clean_feed_key(self) -> str:
-        """Refuse what no header can carry."""
+        """Refuse a key that cannot be sent in a header."""
         key: str = self.cleaned_data["feed_key"]
         if _SCHEME.match(key):
             raise ValidationError(_("This is an address. Did you mean the address of the feed?"))
@@ -142,7 +143,7 @@ class GameForm(forms.Form):
         return address
 
     def clean(self) -> dict[str, Any]:
-        """A stored secret is not used for another host, unless it is entered again."""
+        """Require that a stored secret is entered again if its address gets another host."""
         cleaned: dict[str, Any] = super().clean() or self.cleaned_data
         for field, secret in SECRET_OF.items():
             is_kept = getattr(self.current, secret) and not cleaned.get(secret)
@@ -154,7 +155,7 @@ class GameForm(forms.Form):
         return cleaned
 
     def changes(self) -> dict[str, str | None]:
-        """What was entered, by the field. The form must be valid."""
+        """The values that were entered, by field. The form must be valid."""
         entered = {name: value for name, value in self.cleaned_data.items() if value}
         if entered.get("feed_format") == self.current.feed_format:
             del entered["feed_format"]
@@ -171,7 +172,7 @@ class ChannelForm(forms.Form):
     )
 
     def clean_address(self) -> str:
-        """Check the address as for the channel of a guild."""
+        """Check the address by the rules for a guild's channel."""
         address: str = self.cleaned_data["address"]
         if not address:
             raise ValidationError(_("Paste the address of the channel."))
@@ -189,19 +190,19 @@ class SiteForm(forms.Form):
 
     address = _address(
         _("Address"),
-        _("As your guilds type it into a browser."),
+        _("The address that your guilds type into a browser."),
         "https://codes.example.org",
     )
 
     def clean_address(self) -> str:
-        """Accept an address that can be the beginning of a link."""
+        """Accept only an address that can be the beginning of a link."""
         address: str = self.cleaned_data["address"].rstrip("/")
         if not address:
             raise ValidationError(_("Enter the address of this site."))
         _insist_on_scheme(address)
         if not site_address.is_valid(address):
             raise ValidationError(
-                _("This cannot be the beginning of a link. It looks like %(example)s."),
+                _("This cannot be the beginning of a link. It must look like %(example)s."),
                 params={"example": "https://codes.example.org"},
             )
         return address
@@ -214,7 +215,7 @@ def _checked_address(address: str) -> str:
     parts = _parts(address)
     if parts is None or re.search(r"[\s<>\"]", address):
         raise ValidationError(
-            _("This is not a whole address. It looks like %(example)s."),
+            _("This is not a complete address. It must look like %(example)s."),
             params={"example": "https://host/path"},
         )
     if "@" in parts.netloc:
@@ -226,7 +227,7 @@ def _checked_address(address: str) -> str:
 
 
 def _parts(address: str) -> SplitResult | None:
-    """The parts of a web address. None if it is none."""
+    """The parts of a web address. None if the text is not a web address."""
     try:
         parts = urlsplit(address)
         host, _port = parts.hostname, parts.port
@@ -246,7 +247,7 @@ def _insist_on_scheme(address: str) -> None:
 def _insist_on_public_host(host: str) -> None:
     """Refuse this machine and private networks. A host that is not found is accepted.
 
-    Looking up the host takes at most two seconds. Each connection is checked again.
+    Looking up the host takes at most two seconds. The host is checked again for each connection.
     """
     try:
         found = resolve(host, None, _LOOKUP_SECONDS)
@@ -263,7 +264,7 @@ def _insist_on_public_host(host: str) -> None:
 
 
 def _moves(address: str, before: str) -> bool:
-    """Whether an address that was entered has another host than the one before."""
+    """Whether the entered address has another scheme or host than the previous address."""
     if not address or not before:
         return False
     new, old = urlsplit(address), urlsplit(before)
@@ -271,7 +272,7 @@ def _moves(address: str, before: str) -> bool:
 
 
 def default_of(config: ProviderConfig, field: str) -> str:
-    """The host of an address, to show where the requests go. The rest may contain a secret."""
+    """The scheme and host of an address. The rest of it may contain a secret."""
     parts = _parts(getattr(config, field))
     return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}" if parts else ""
 

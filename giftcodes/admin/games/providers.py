@@ -31,8 +31,8 @@ if TYPE_CHECKING:
 class GameRows(Page):
     """A model with one row for each game in the settings.
 
-    A row is created by the first request or poll of its game. Its page and the list exist before
-    that, so that a game can be paused at once, and so that no link to a game is ever dead.
+    The first request or poll of a game creates its row. Opening the list or a page creates missing
+    rows earlier, so that a game can be paused at once, and no link to a game is ever dead.
     """
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
@@ -103,7 +103,7 @@ class RateBudgetAdmin(GameRows, History):
         return [(title, {**first, "fields": fields}), *others]
 
     def decorate(self, request: HttpRequest, rows: list[Any]) -> None:  # noqa: ARG002
-        """Add whether each game is connected."""
+        """Add to each row whether its game is connected."""
         found = {one.config.name: one for one in connections()}
         for row in rows:
             row.connection = found.get(row.provider)

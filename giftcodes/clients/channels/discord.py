@@ -273,13 +273,13 @@ def _parts(address: str) -> tuple[str, dict[str, str], tuple[str, ...]]:
 def _imitates_discord(host: str) -> bool:
     """Return whether a person could take a host for one of Discord's.
 
-    A webhook may be at another host, such as a proxy. But an address that a stranger sends to an
-    officer must not bring messages to the stranger because the officer reads “discord” in it.
+    A webhook may be at another host, such as a proxy. But a stranger must not receive a guild's
+    messages because an officer took the stranger's address for one of Discord's.
     """
     host = host.rstrip(".")
     if host in _DISCORD_HOSTS or host.endswith(tuple(f".{name}" for name in _DISCORD_HOSTS)):
         return False
-    # Foreign letters may look like Latin ones. A host may also be written as their ASCII encoding.
+    # Foreign letters may look like Latin ones. `xn--` begins their ASCII encoding.
     is_foreign = not host.isascii() or host.startswith("xn--") or ".xn--" in host
     return is_foreign or _NAME in host.translate(_LOOK_ALIKES)
 

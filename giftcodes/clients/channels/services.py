@@ -93,7 +93,7 @@ _NAMES: Mapping[str, str] = {
 }
 _FIXED_HOST_MODES = frozenset({"cloud", "t2bot"})
 
-_DISCORD_FORM = "It looks like https://discord.com/api/webhooks/number/token."
+_DISCORD_FORM = "It must look like https://discord.com/api/webhooks/number/token."
 ALLOWED = (
     "The allowed ones are Discord webhooks and "
     f"{', '.join(f'{name}://' for name in SERVICES)}. The setting CHANNEL_SCHEMES adds others."

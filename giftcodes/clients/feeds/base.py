@@ -71,7 +71,7 @@ class Listing:
         skipped: why each skipped line was skipped.
         problem: why there is no list, in our words. Empty if there is a list.
         words: the feed's own words for the problem.
-        notes: the dates that could not be read, of codes that were kept without them.
+        notes: the dates that could not be read. Their codes were kept without the dates.
 
     `skipped`, `words` and `notes` quote the feed. They are redacted later, before they are cut.
     """
@@ -98,7 +98,7 @@ class FeedReading:
         etag, last_modified: the values for the next request. They are from the feed's answer if it
             has a list, otherwise from this request.
         retry_after_seconds: the wait that the feed asks for, at most a day.
-        notes: the dates that could not be read, of codes that were kept without them.
+        notes: the dates that could not be read. Their codes were kept without the dates.
     """
 
     status: FeedStatus

@@ -17,7 +17,7 @@ _DAY = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 
 
 def moment(value: object) -> dt.datetime | None:
-    """Read a time. One without a zone is read as UTC. The result is None if there is no value.
+    """Read a time. A time without a zone is in UTC. The result is None if there is no value.
 
     Raises:
         ValueError: the value cannot be read, or is not from 2000-01-01 to 2100-01-01. The error's

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 
 from giftcodes.clients.http.destinations import PrivateHosts
 
-#: The settings of a game that can be entered in the browser, too: the end of each name, by the
-#: field that it fills. The value in the environment goes first.
+#: The settings of a game that can also be entered in the browser. A key is the field that the
+#: setting fills, and its value is the end of the setting's name. The environment goes first.
 IN_BROWSER = {
     "salt": "SALT",
     "api_url": "API_URL",
@@ -75,8 +75,8 @@ class ProviderConfig:
     is_enabled: bool = True
     #: The names of the fields that the environment sets, so that the browser cannot change them.
     from_environment: frozenset[str] = frozenset()
-    #: The private hosts that `api_url` and `feed_url` may lead to. None allows every host. It is
-    #: set if the address was entered in the browser.
+    #: The private hosts that `api_url` and `feed_url` may lead to. None allows every host. The
+    #: hosts are limited only if the address was entered in the browser.
     api_hosts: PrivateHosts | None = None
     feed_hosts: PrivateHosts | None = None
 

@@ -127,8 +127,8 @@ class BoundedAdapter(HTTPAdapter):
     """The adapter of `requests` with bounded connections.
 
     It never retries: a redeem POST is sent once. It is used without a `requests.Session`, which
-    would read proxies and .netrc from the environment (but fair use allows only our own address),
-    keep cookies, and read the whole body of a redirect that it does not follow.
+    would read proxies and .netrc from the environment (but fair use allows only our own IP
+    address), keep cookies, and read the whole body of a redirect that it does not follow.
     """
 
     def __init__(self) -> None:
