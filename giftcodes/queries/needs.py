@@ -1,4 +1,4 @@
-"""What needs a person: members to correct, codes that do not exist, channels that refuse messages.
+"""What needs a person: unknown members and codes, requests to join, channels that refuse messages.
 
 The rows are given by the caller, who limits them to those that a person may see. Every function
 takes a fixed number of statements at most, however many guilds and members there are.

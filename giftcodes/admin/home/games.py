@@ -21,7 +21,7 @@ def games_of(games: list[dict[str, Any]], person: Any) -> list[dict[str, Any]]:
     for operators. Games that are off and that no guild plays are left out.
 
     Args:
-        games: the games as `queries.overview` has them.
+        games: the games: the value `providers` of `queries.overview`.
         person: the person who looks at them.
     """
     active = scope.visible(Guild.objects.active(), person).order_by()

@@ -46,7 +46,7 @@ from giftcodes.queries.served import CodeServed
 
 #: How many lines of each kind are shown.
 MOST_OF_A_KIND = 5
-#: For this long after it was closed, a code that does not exist needs a person.
+#: A code that does not exist needs a person for this long after it was closed.
 UNKNOWN_FOR = dt.timedelta(days=7)
 #: A channel that has refused messages for less time than this counts as busy, and is not listed.
 REFUSED_FOR = dt.timedelta(minutes=5)
@@ -77,7 +77,7 @@ def needs_of(
 
     Args:
         person: the person who looks at it.
-        beat: whether a worker runs, as `queries.overview` has it.
+        beat: whether a worker runs: the value `beat` of `queries.overview`.
         games: the games that the person may see (`games_of`).
         codes: what has come of the newest codes.
         proposals: what `proposals_for` returns.
