@@ -134,7 +134,7 @@ class Scoped(_Mixin):
         return rows
 
     def _existing_page(self, request: HttpRequest) -> ChangeList:
-        """The page of the list that the address names, or another page if it does not exist."""
+        """The page of the list that the address names. If there is none, the first or last page."""
         try:
             return super().get_changelist_instance(request)
         except IncorrectLookupParameters:

@@ -76,7 +76,7 @@ def live(request: HttpRequest) -> JsonResponse:
 
 
 def live_codes(request: HttpRequest) -> JsonResponse:
-    """Respond with the newest codes, counted in full. The page asks for it if this takes long."""
+    """Respond with the newest codes, counted in full. The page requests them if this takes long."""
     if not may_look(request):
         raise PermissionDenied
     context = _codes_context(request.user, recent_codes(request.user, count_all=True))

@@ -44,7 +44,7 @@ def first_steps(person: Any, games: Sequence[dict[str, Any]]) -> list[Step]:
 
     Args:
         person: the person who looks at them.
-        games: the games: the value `providers` of `queries.overview`.
+        games: the value `providers` of `queries.overview`.
     """
     if not scope.sees_all(person):
         return _steps_of_officer(person)

@@ -21,7 +21,7 @@ def games_of(games: list[dict[str, Any]], person: Any) -> list[dict[str, Any]]:
     for operators. Games that are off and that no guild plays are left out.
 
     Args:
-        games: the games: the value `providers` of `queries.overview`.
+        games: the value `providers` of `queries.overview`.
         person: the person who looks at them.
     """
     active = scope.visible(Guild.objects.active(), person).order_by()
@@ -95,7 +95,7 @@ def _waiting(game: dict[str, Any]) -> str:
 
 
 def _next_at(game: dict[str, Any]) -> str | None:
-    """When the next request is sent. None if no request waits for the end of a full window."""
+    """When the next request is sent, if requests wait and the window is used up; else None."""
     budget = game["budget"]
     is_full = budget["limit"] is not None and budget["used"] >= budget["limit"]
     return budget["window_ends_at"] if is_full and game["queue"]["requests"] else None

@@ -19,7 +19,7 @@ from giftcodes.models.game_words import place_noun, place_word
 from giftcodes.notifications.causes import UNCORRECTED_FOR
 from giftcodes.queries.needs import GuildToCorrect, guilds_to_correct
 
-#: The maximum number of guilds, and of forms to correct a member, in all guilds together.
+#: The maximum number of guilds, and of forms to correct a member in all these guilds together.
 GUILDS_SHOWN, MEMBERS_SHOWN = 4, 3
 
 

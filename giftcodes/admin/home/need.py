@@ -99,7 +99,7 @@ def joined(*sentences: str) -> str:
 
 
 class Alarms:
-    """The alarms that a person may see, without those that have been taken for a line."""
+    """The alarms that a person may see. `take` removes those that another line is about."""
 
     def __init__(self, person: Any) -> None:
         """Read the alarms, in one statement."""
@@ -109,7 +109,7 @@ class Alarms:
         self._rows = {(row.kind, row.subject): row for row in rows.order_by("suspected_at", "pk")}
 
     def take(self, kind: str, subject: Any) -> Alarm | None:
-        """Take out the alarm of this kind and subject, so that it gets no line of its own."""
+        """Remove and return an alarm, if there is one, so that it gets no line of its own."""
         return self._rows.pop((kind, str(subject)), None)
 
     @property

@@ -1,6 +1,6 @@
 """What needs a person, in one list: the most urgent first, each once, with what to do.
 
-An alarm gets a line of its own only if no other line is about the same subject.
+An alarm gets a line of its own only if no other line is about the same problem.
 """
 
 from __future__ import annotations
@@ -77,7 +77,7 @@ def needs_of(
 
     Args:
         person: the person who looks at it.
-        beat: whether a worker runs: the value `beat` of `queries.overview`.
+        beat: the value `beat` of `queries.overview`, which says whether a worker runs.
         games: the games that the person may see (`games_of`).
         codes: what has come of the newest codes.
         proposals: what `proposals_for` returns.
@@ -122,7 +122,7 @@ def _system(beat: dict[str, Any], person: Any, alarms: Alarms) -> Iterator[Need]
 
 
 def _games(games: Iterable[dict[str, Any]], person: Any, alarms: Alarms) -> Iterator[Need]:
-    """Games that are paused, off or unreachable. Officers get no line, as they cannot help."""
+    """Games that are paused, off or unreachable. Officers get no line: they change no game."""
     may_resume = person.has_perm("giftcodes.change_ratebudget")
     for game in games:
         if not scope.sees_all(person):
