@@ -1,7 +1,7 @@
 """Tokens of links that need no login: each person who has the link may use it.
 
-A table holds a token's hash. The token itself is only in the link, and never in a log. Only the
-token of a join link is stored, too, but encrypted.
+A table holds a token's hash. The token itself is only in the link, and never in a log. One kind of
+token is stored, too: that of a join link, in encrypted form.
 """
 
 from __future__ import annotations

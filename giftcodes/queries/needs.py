@@ -1,4 +1,4 @@
-"""What needs a person: members to correct, codes that do not exist, channels that refuse messages.
+"""What needs a person: unknown members and codes, requests to join, channels that refuse messages.
 
 The rows are given by the caller, who limits them to those that a person may see. Every function
 takes a fixed number of statements at most, however many guilds and members there are.
@@ -29,9 +29,10 @@ from giftcodes.models import (
 from giftcodes.models.code_state import OPEN_STATES
 from giftcodes.queries.player_codes import place_of
 
-#: If the game knows so few members of a guild, the state or kingdom of the guild is the reason.
+#: A guild's own state or kingdom counts as wrong only if the game does not know at least this many
+#: members.
 FEWEST_FOR_GUILD = 3
-#: How many states or kingdoms of guild-mates are offered for a member.
+#: The maximum number of states or kingdoms that are offered for a member or a guild.
 MOST_OFFERS = 3
 
 
@@ -59,10 +60,10 @@ class GuildToCorrect:
     Args:
         guild: the guild.
         number: how many of its members the game does not know.
-        long: how many of them for a long time.
+        long: how many of them have been unknown for a long time.
         since: when the first of them became unknown.
-        members: how many members codes are redeemed for.
-        first: some of these members. It is empty if the guild itself must be corrected.
+        members: the number of members for whom codes are redeemed.
+        first: some of the unknown members. It is empty if the guild itself must be corrected.
         offers: the states or kingdoms in which the game knows other members, each with their
             number.
     """
@@ -77,7 +78,7 @@ class GuildToCorrect:
 
     @property
     def is_whole(self) -> bool:
-        """Whether the game knows so few members that the number of the guild must be wrong."""
+        """Whether so many members are unknown that the guild's state or kingdom must be wrong."""
         return self.number >= FEWEST_FOR_GUILD and 2 * self.number > self.members
 
 
@@ -91,7 +92,10 @@ class Waiting(NamedTuple):
 
 
 class Refusing(NamedTuple):
-    """A channel that refuses messages, or that an alarm is about. Then `since` may be None."""
+    """A channel that refuses messages, or that an alarm is about.
+
+    `since` is None if the channel does not refuse messages now.
+    """
 
     id: int
     name: str
@@ -113,7 +117,7 @@ def guilds_to_correct(
         long_before: a member who was unknown before this moment counts as unknown for long.
 
     Returns:
-        The guilds, those with the most such members first, and how many guilds are left out.
+        The guilds, those with the most unknown members first, and how many guilds are left out.
     """
     unknown = members.needing_correction().filter(guild__active=True)  # type: ignore[attr-defined]
     is_long = Q(refused_since__lt=long_before)
@@ -148,7 +152,7 @@ _Places = dict[int, dict[int, tuple[int, int]]]
 
 
 def _places(guilds: Sequence[Guild]) -> _Places:
-    """For each guild and each number of a state or kingdom: its members, and the unknown ones."""
+    """By guild and by state or kingdom: the number of members, and how many are unknown."""
     is_unknown = Q(refused_at__isnull=False, refused_realm=F("place"))
     rows = (
         Member.objects.eligible()
@@ -186,7 +190,7 @@ def _add_members(
 
 
 def _waiting_codes(members: Sequence[Member]) -> dict[int, tuple[int, int]]:
-    """How many open codes wait for each member, and how many of them had the answer “no player”."""
+    """By member: the number of waiting open codes, and how many had the answer “no player”."""
     rows = MemberRedemption.objects.filter(
         member__in=members, state=State.NEEDS_CORRECTION, gift_code__state__in=OPEN_STATES
     )
@@ -196,7 +200,7 @@ def _waiting_codes(members: Sequence[Member]) -> dict[int, tuple[int, int]]:
 
 
 def _offers(guild_id: int, places: _Places, *, without: set[int]) -> tuple[tuple[int, int], ...]:
-    """The numbers of a guild in which the game knows the most members, except some numbers."""
+    """The states or kingdoms, except `without`, in which the game knows the most members."""
     known = [
         (place, number - unknown)
         for place, (number, unknown) in places[guild_id].items()
@@ -239,7 +243,7 @@ def refusing_channels(
 
     Args:
         channels: the channels to choose from.
-        before: leave out channels that have refused messages only since this moment.
+        before: leave out channels that began to refuse messages after this moment.
         also: the ids of channels that are returned in any case.
     """
     is_refusing = Q(is_on=True, refused_since__lt=before, guild__active=True)

@@ -33,7 +33,7 @@ MOST_CODES = 200
 #: How many states or kingdoms of guild-mates are offered.
 MOST_PLACES = 5
 
-#: If the player is in several guilds, the row counts whose state comes first here.
+#: If the player is in several guilds, the row whose state comes first here counts.
 _RANK = {
     state: rank
     for rank, state in enumerate(
@@ -78,7 +78,7 @@ class PlayerCode:
 
     @property
     def can_be_tried_again(self) -> bool:
-        """Whether a person can let the game be asked again without a correction."""
+        """Whether a person can have the game asked again without a correction."""
         if self.row is None or not self.code.is_open:
             return False
         is_stopped = self.state is State.CANCELLED and self.row.cancel_kind == CancelKind.STOPPED
@@ -200,7 +200,7 @@ def _share(row: MemberRedemption) -> Share:
 
 
 def is_corrected(row: MemberRedemption) -> bool:
-    """Whether a row waited for a correction that was made since: catch-up reopens such a row."""
+    """Whether the correction that a row waits for has been made. Catch-up reopens such a row."""
     was_asked = row.state == State.NEEDS_CORRECTION and row.asked_realm is not None
     return was_asked and row.asked_realm != place_of(row.member)
 
@@ -260,10 +260,10 @@ def _known_in(guild_id: int) -> QuerySet[Any]:
 
 
 def own_places(guild_id: int) -> list[tuple[int, int]]:
-    """The numbers that members of a guild have of their own, and how many the game knows there.
+    """The states or kingdoms that members have of their own, and how many the game knows there.
 
-    They help to find the right number of the guild. Each is a state or kingdom. The list has at
-    most `MOST_PLACES` of them, the most frequent first.
+    One of them may be the right one for the whole guild. The list has at most `MOST_PLACES`, the
+    most frequent first.
     """
     return list(_counted(_known_in(guild_id).filter(realm__isnull=False))[:MOST_PLACES])
 

@@ -1,7 +1,8 @@
-"""The runs that ended last, with those that belong together as one entry.
+"""The runs that ended last. Runs that belong together are one entry.
 
-A correction, a new member or a day's wait lets catch-up start a run of each code again. There may
-be many such runs, each for few members, so all of them together are one entry.
+After a correction, for a new member, or when a member is due again after a day, catch-up starts
+another run of each code. There may be many of these runs, each for few members, so all of them
+together are one entry.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ class EndKind(StrEnum):
 
     #: One code, for one or several guilds.
     CODE = "code"
-    #: A guild whose first runs of several codes ended: it is new, or active again.
+    #: A guild whose first runs of several codes ended, because it is new or active again.
     GUILD = "guild"
     #: Codes that were asked for again, for members who did not have them.
     AGAIN = "again"
@@ -67,8 +68,8 @@ class RecentEnd:
     def result(self) -> Result:
         """What has come of the code in these guilds. Only for `EndKind.CODE`.
 
-        If the run of one guild was stopped, the others decide: the result of a single run is its
-        own.
+        A single run has its own result. Several runs count as finished if one of them was finished,
+        even if others were stopped.
         """
         if len(self.runs) == 1:
             return self.runs[0].result
@@ -100,7 +101,7 @@ def _grouped(rows: Sequence[Redemption]) -> list[RecentEnd]:
     entries: dict[tuple[EndKind, int], RecentEnd] = {}
     for row in rows:
         kind, key = _key(row)
-        assert row.unlocked_at is not None  # The caller leaves out the others.
+        assert row.unlocked_at is not None  # `recent_ends` reads only rows with this time.
         entry = entries.setdefault((kind, key), RecentEnd(kind, row.unlocked_at))
         entry.redemptions.append(row)
     for entry in entries.values():
@@ -110,7 +111,7 @@ def _grouped(rows: Sequence[Redemption]) -> list[RecentEnd]:
 
 
 def _key(row: Redemption) -> tuple[EndKind, int]:
-    """The kind of a run's entry, and what tells this entry apart from others of the kind."""
+    """The kind of a run's entry, and a number that is different for each entry of this kind."""
     is_housekeeping = bool(row.trigger) and Trigger(row.trigger).is_housekeeping
     if is_housekeeping and row.run_number > 1:
         return EndKind.AGAIN, 0

@@ -11,8 +11,8 @@ from django.db.models.functions import RowNumber
 from giftcodes.domain.transitions import State, values
 from giftcodes.models import Attempt, MemberRedemption, Redemption
 
-#: The states in which a member does not have the code, except `pending`. They are listed in this
-#: order: those that need a person come first.
+#: The states in which a member does not have the code, except `pending` and `same_type`. Pages list
+#: members in this order: those who need a person come first.
 WITHOUT_CODE = (
     State.NEEDS_CORRECTION,
     State.FAILED,

@@ -257,7 +257,7 @@ def test_a_player_whom_the_game_has_not_at_all_is_told_apart(browser: Browser) -
 
 def test_members_who_are_unknown_for_days_may_have_left(browser: Browser) -> None:
     bo = astray(guild(members=9), gift_code())
-    assert "Make inactive who left" not in needs(browser.client)
+    assert "Make those who left inactive" not in needs(browser.client)
     Member.objects.filter(pk=bo.pk).update(refused_since=_ago(days=4))
     assert "1 of them has been unknown for 3 days or longer." in needs(browser.client)
 

@@ -134,7 +134,7 @@ class Scoped(_Mixin):
         return rows
 
     def _existing_page(self, request: HttpRequest) -> ChangeList:
-        """The page of the list that the address names. If rows have vanished, the last page."""
+        """The page of the list that the address names. If there is none, the first or last page."""
         try:
             return super().get_changelist_instance(request)
         except IncorrectLookupParameters:
@@ -319,7 +319,7 @@ class Page(Scoped, _ModelAdmin):
     reserved: tuple[str, ...] = ()
 
     list_per_page = 50
-    #: The columns that a phone shows. If empty, the first four.
+    #: The columns that a phone shows. If this is empty, it shows the first four.
     phone_columns: tuple[str, ...] = ()
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:  # noqa: ARG002

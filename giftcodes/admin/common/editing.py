@@ -111,7 +111,7 @@ class KeepsHistory(Editable):
         report.tell(request)
 
     def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:  # noqa: ARG002
-        """No related rows are deleted."""
+        """Return no related rows, because none are deleted."""
         return [], {}, set(), []
 
     def log_deletions(self, request: HttpRequest, queryset: Any) -> Any:

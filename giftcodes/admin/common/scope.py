@@ -153,7 +153,7 @@ def _changes(person: Person) -> Q:
 
 
 def _invitations(person: Person) -> Q:
-    """Invitations that the person made, unless they name a guild that is no longer their own."""
+    """Invitations that the person made, and that name only guilds of this person."""
     through = Invitation.guilds.through.objects
     foreign = through.filter(invitation=OuterRef("pk")).exclude(guild__in=_guilds(person))
     return Q(~Exists(foreign), made_by=person)

@@ -25,7 +25,7 @@ WIDTH, HEIGHT = 420, 150
 #: The width at the left for the numbers of the axis.
 AXIS = 48
 _GAP = 8
-#: The numbers of the axis are at most this many steps apart from 0.
+#: The maximum number of steps of the axis, from 0 to its highest number.
 _STEPS = 4
 
 #: The parts of a bar, from the bottom to the top.
@@ -50,7 +50,7 @@ class Segment:
 
 @dataclass(frozen=True, slots=True)
 class Day:
-    """The answers of one day, around `x`. The numbers are in the order of `KINDS`."""
+    """The answers of one day. The bar is centred on `x`; `numbers` is in the order of `KINDS`."""
 
     date: dt.date
     numbers: tuple[int, ...]
@@ -73,7 +73,7 @@ class Tick:
 
 @dataclass(frozen=True, slots=True)
 class Chart:
-    """The values that the template draws."""
+    """The values that the template draws. `most` is the highest number of answers on a day."""
 
     days: tuple[Day, ...]
     most: int
@@ -146,7 +146,7 @@ def _numbers(answers: dict[Outcome, int]) -> tuple[int, ...]:
 
 
 def draw(counted: list[tuple[dt.date, tuple[int, ...]]]) -> Chart:
-    """Lay out the bars. The highest number of the axis is at the whole height."""
+    """Lay out the bars. A bar of the full height stands for the highest number of the axis."""
     most = max((sum(numbers) for _date, numbers in counted), default=0)
     top, ticks = _axis(most)
     step = (WIDTH - AXIS) / max(len(counted), 1)
@@ -163,7 +163,7 @@ def draw(counted: list[tuple[dt.date, tuple[int, ...]]]) -> Chart:
 
 
 def _axis(most: int) -> tuple[int, tuple[Tick, ...]]:
-    """The highest number of the axis, and all its numbers: 0, and multiples of a round step."""
+    """The highest number of the axis, and its ticks: 0 and the multiples of a round step."""
     steps = (number * 10**power for power in count() for number in (1, 2, 5))
     step = next(step for step in steps if step * _STEPS >= most)
     top = step * max(1, -(-most // step))

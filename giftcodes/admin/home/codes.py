@@ -25,7 +25,8 @@ from giftcodes.queries.served import CodeServed
 
 SHOWN = 6
 #: If the newest codes have more redemptions than this, counting their members takes too long for
-#: a page that is fetched every few seconds. At 100 members in each, these are 30,000 rows.
+#: a page that is fetched every few seconds. With 100 members each, 300 redemptions have 30,000
+#: rows.
 MOST_COUNTED = 300
 
 
@@ -93,7 +94,7 @@ def _badge(found: CodeServed) -> SafeString:
 
 
 def states_of_codes(person: Any) -> list[dict[str, Any]]:
-    """How many codes are in each state, with their lists. States without a code are left out."""
+    """How many codes are in each state, with links to them. States without a code are left out."""
     rows = scope.visible(GiftCode.objects.all(), person)
     found = dict(rows.order_by().values_list("state").annotate(number=Count("pk")))
     return [

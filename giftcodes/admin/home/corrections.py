@@ -1,4 +1,4 @@
-"""Fields to correct a member or a guild in place, which the pages of both answer."""
+"""Forms to correct a member or a guild in place. The page of the player or guild saves them."""
 
 from __future__ import annotations
 
@@ -17,12 +17,13 @@ from giftcodes.queries.player_codes import place_of
 
 
 def correction_of(row: MemberToCorrect, person: Any, *, back: str = "") -> dict[str, Any]:
-    """The values that the template shows.
+    """The values of the form to correct a member.
 
     Args:
         row: the member.
-        person: the person who looks at it. There is a field only if they may correct members.
-        back: the address of the page that shows it. Without one, it is Home.
+        person: the person who sees the member. The form has a field only if they may correct
+            members.
+        back: the address of the page that shows the form. An empty one stands for Home.
     """
     member = row.member
     return {
@@ -47,12 +48,12 @@ def correction_of(row: MemberToCorrect, person: Any, *, back: str = "") -> dict[
 def guild_correction_of(
     one: GuildToCorrect, person: Any, *, back: str = ""
 ) -> dict[str, Any] | None:
-    """The values of the field for the state or kingdom of a whole guild.
+    """The values of the form to correct the state or kingdom of a whole guild.
 
     Args:
         one: the guild.
-        person: the person who looks at it. Without the permission to change guilds, it is None.
-        back: the address of the page that shows it. Without one, it is Home.
+        person: the person who sees the guild. If they may not change guilds, the result is None.
+        back: the address of the page that shows the form. An empty one stands for Home.
     """
     if not person.has_perm("giftcodes.change_guild"):
         return None

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 #: The maximum number of runs that are shown. The others are counted, with a link to their list.
 RUNS_SHOWN = 8
-#: How often the page fetches what takes long to count.
+#: The time between two requests for the parts of the page that take long to count.
 SLOW_SECONDS = 300.0
 
 _FOLDER = "admin/giftcodes/home"
@@ -76,7 +76,7 @@ def live(request: HttpRequest) -> JsonResponse:
 
 
 def live_codes(request: HttpRequest) -> JsonResponse:
-    """Respond with the newest codes, counted in full, for systems in which this takes long."""
+    """Respond with the newest codes, counted in full. The page requests them if this takes long."""
     if not may_look(request):
         raise PermissionDenied
     context = _codes_context(request.user, recent_codes(request.user, count_all=True))
@@ -104,7 +104,7 @@ def board(person: Any, *, count_all: bool = False) -> dict[str, Any]:
         Rows(
             redemptions=scope.visible(Redemption.objects.all(), person),
             events=scope.visible(RedemptionEvent.objects.all(), person),
-            # `needs_of` reads the alarms, and what the channels do.
+            # None are read here, because `needs_of` reads the alarms and the channels.
             alarms=Alarm.objects.none(),
             channels=Channel.objects.none(),
         ),

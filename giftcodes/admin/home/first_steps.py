@@ -30,7 +30,7 @@ class Step:
         title: what to do.
         how: how it is done. It is shown until the step is done.
         is_done: whether it is done.
-        url: the page on which it is done. Without one, it is done outside the site.
+        url: the page on which it is done. It is empty if the person may not open this page.
     """
 
     title: Words
@@ -44,7 +44,7 @@ def first_steps(person: Any, games: Sequence[dict[str, Any]]) -> list[Step]:
 
     Args:
         person: the person who looks at them.
-        games: the games as `queries.overview` has them.
+        games: the value `providers` of `queries.overview`.
     """
     if not scope.sees_all(person):
         return _steps_of_officer(person)
@@ -79,7 +79,7 @@ def first_steps(person: Any, games: Sequence[dict[str, Any]]) -> list[Step]:
     ]
 
 
-#: The states of a game, from the one that needs the least to be done.
+#: The states of a game's connection. The state that needs the least work comes first.
 _BEST_FIRST = (
     ConnectionState.CONNECTED,
     ConnectionState.TESTING,
@@ -90,7 +90,7 @@ _BEST_FIRST = (
 
 
 def _connect_a_game(games: Sequence[dict[str, Any]], *, may_open: bool) -> Step:
-    """The step for the game that is nearest to being connected. Only administrators open it."""
+    """The step for the game that is nearest to being connected, with a link if `may_open`."""
     best = min(games, key=lambda game: _BEST_FIRST.index(_state(game)))
     state = _state(best)
     if state is ConnectionState.OFF:
@@ -125,7 +125,7 @@ _CONNECTION_WORDS = {
 
 
 def _steps_of_officer(person: Any) -> list[Step]:
-    """The steps for an officer, without games and guilds, which only operators add."""
+    """The steps for an officer. Connecting games and adding guilds is left to operators."""
     if not scope.visible(Guild.objects.all(), person).exists():
         return []  # The page says first how to become an officer of a guild.
     if scope.visible(MemberRedemption.objects.settled(), person).exists():

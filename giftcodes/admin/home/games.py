@@ -21,7 +21,7 @@ def games_of(games: list[dict[str, Any]], person: Any) -> list[dict[str, Any]]:
     for operators. Games that are off and that no guild plays are left out.
 
     Args:
-        games: the games as `queries.overview` has them.
+        games: the value `providers` of `queries.overview`.
         person: the person who looks at them.
     """
     active = scope.visible(Guild.objects.active(), person).order_by()
@@ -46,7 +46,7 @@ def _game(game: dict[str, Any], guilds: int, *, sees_all: bool) -> dict[str, Any
         "is_foreign": not sees_all,
         "is_by_person": bool(game["pause"]) and game["pause"]["kind"] == PauseKind.OPERATOR,
         "pace": _pace(game["budget"]),
-        # The queue is that of all guilds together, which an officer does not meet.
+        # The queue holds the requests of all guilds, and an officer may see only their own guilds.
         "waiting": _waiting(game) if sees_all else "",
         "next_at": _next_at(game),
     }
@@ -95,7 +95,7 @@ def _waiting(game: dict[str, Any]) -> str:
 
 
 def _next_at(game: dict[str, Any]) -> str | None:
-    """When the next request is sent, if requests wait for the end of this window."""
+    """When the next request is sent, if requests wait and the window is used up; else None."""
     budget = game["budget"]
     is_full = budget["limit"] is not None and budget["used"] >= budget["limit"]
     return budget["window_ends_at"] if is_full and game["queue"]["requests"] else None

@@ -1,4 +1,4 @@
-"""Members whom the game does not know: a line for each guild, with fields to correct the first."""
+"""Members whom the game does not know: a line for each guild, with forms to correct a few."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from giftcodes.models.game_words import place_noun, place_word
 from giftcodes.notifications.causes import UNCORRECTED_FOR
 from giftcodes.queries.needs import GuildToCorrect, guilds_to_correct
 
-#: How many guilds with members to correct, and how many fields to correct one, are shown.
+#: The maximum number of guilds, and of forms to correct a member in all these guilds together.
 GUILDS_SHOWN, MEMBERS_SHOWN = 4, 3
 
 
@@ -99,12 +99,14 @@ def _place(place: str, number: int) -> dict[str, Any]:
 
 
 def _long(one: GuildToCorrect) -> str:
-    """That some members have been unknown for long: they may have left."""
+    """What to do about members who have been unknown for long, because they may have left."""
     if not one.long:
         return ""
     words = ngettext(
-        "%(number)d of them has been unknown for %(days)d days or longer. Make inactive who left.",
-        "%(number)d of them have been unknown for %(days)d days or longer. Make inactive who left.",
+        "%(number)d of them has been unknown for %(days)d days or longer. Make those who left "
+        "inactive.",
+        "%(number)d of them have been unknown for %(days)d days or longer. Make those who left "
+        "inactive.",
         one.long,
     )
     return words % {"number": one.long, "days": UNCORRECTED_FOR.days}

@@ -1,4 +1,4 @@
-"""A line of the list of what needs a person, and the alarms that no line has told yet."""
+"""The lines of the list “Needs you”, and the alarms that no line is about yet."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from giftcodes.models import Alarm
 
 
 class Urgency(IntEnum):
-    """The order of the list."""
+    """The place of a line in the list. The most urgent lines come first."""
 
     SYSTEM = 0
     GAME = 1
@@ -48,7 +48,7 @@ class Button:
 
     @classmethod
     def of(cls, label: Any, model: type[Model], action: str, pk: Any, *, back: str = "") -> Button:
-        """The button for the row with this primary key. Without `back`, it leads to Home."""
+        """The button for the row with this primary key. If `back` is empty, it leads to Home."""
         fields = {"action": action, "_selected_action": str(pk), "index": "0"}
         back = back or reverse("admin:index")
         return cls(label, list_url(model), (*fields.items(), ("back", back)))
@@ -59,17 +59,17 @@ class Need:
     """A line of the list.
 
     Args:
-        urgency: its place.
-        title: what is the case.
+        urgency: the place of the line.
+        title: what is wrong, or who waits for what.
         todo: what to do, or what happens next.
         tone: how bad it is.
-        url, link: the page on which it is done, and the words of the link.
+        url, link: the page on which a person does it, and the words of the link to this page.
         more: further links, each with its words.
-        since: since when it has been so.
-        until: when Redeemer tries again, as ISO 8601, with the words before it (`until_words`).
-        guild: a field to correct a guild, as `guild_correction_of` makes it.
-        corrections: fields to correct members, as `correction_of` makes them.
-        button: what a person can do about it here.
+        since: when the trouble or the wait began.
+        until, until_words: when Redeemer tries again, as ISO 8601, and the words before this time.
+        guild: the form to correct a guild, as `guild_correction_of` makes it.
+        corrections: the forms to correct members, as `correction_of` makes them.
+        button: an action that the person can run from this line.
         proposal: a code that an officer proposed, to be decided here.
     """
 
@@ -89,7 +89,7 @@ class Need:
     proposal: Any = None
 
 
-#: What a list leaves out: the address of all of them, and how many more there are in words.
+#: Links to what the list leaves out: the address of a full list, and words such as `3 more alarms`.
 More = list[tuple[str, str]]
 
 
@@ -99,20 +99,20 @@ def joined(*sentences: str) -> str:
 
 
 class Alarms:
-    """The alarms of a person. Those that a line already tells are taken out."""
+    """The alarms that a person may see. `take` removes those that another line is about."""
 
     def __init__(self, person: Any) -> None:
         """Read the alarms, in one statement."""
-        # A guild that gets nothing is listed as soon as this is suspected.
+        # The alarm about a guild that got nothing is listed as soon as it is suspected.
         listed = Q(raised_at__isnull=False) | Q(kind=Alarm.Kind.UNSERVED)
         rows = scope.visible(Alarm.objects.filter(listed, cleared_at__isnull=True), person)
         self._rows = {(row.kind, row.subject): row for row in rows.order_by("suspected_at", "pk")}
 
     def take(self, kind: str, subject: Any) -> Alarm | None:
-        """The alarm of this kind and subject, which then gets no line of its own."""
+        """Remove and return an alarm, if there is one, so that it gets no line of its own."""
         return self._rows.pop((kind, str(subject)), None)
 
     @property
     def left(self) -> list[Alarm]:
-        """The alarms that no line tells."""
+        """The alarms that no line is about."""
         return list(self._rows.values())

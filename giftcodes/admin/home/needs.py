@@ -1,6 +1,6 @@
 """What needs a person, in one list: the most urgent first, each once, with what to do.
 
-An alarm about something that is listed anyway adds its words there, and gets no line of its own.
+An alarm gets a line of its own only if no other line is about the same problem.
 """
 
 from __future__ import annotations
@@ -46,9 +46,9 @@ from giftcodes.queries.served import CodeServed
 
 #: How many lines of each kind are shown.
 MOST_OF_A_KIND = 5
-#: For this long after it was closed, a code that does not exist needs a person.
+#: A code that does not exist needs a person for this long after it was closed.
 UNKNOWN_FOR = dt.timedelta(days=7)
-#: A channel that has refused messages for less than this is only busy.
+#: A channel that has refused messages for less time than this counts as busy, and is not listed.
 REFUSED_FOR = dt.timedelta(minutes=5)
 
 _CHANNEL_ALARMS = frozenset({Alarm.Kind.CHANNEL_GONE, Alarm.Kind.CHANNEL_SILENT})
@@ -77,7 +77,7 @@ def needs_of(
 
     Args:
         person: the person who looks at it.
-        beat: whether a worker runs, as `queries.overview` has it.
+        beat: the value `beat` of `queries.overview`, which says whether a worker runs.
         games: the games that the person may see (`games_of`).
         codes: what has come of the newest codes.
         proposals: what `proposals_for` returns.
@@ -103,7 +103,7 @@ def needs_of(
 
 # --- The system and the games ---------------------------------------------------------------------
 def _system(beat: dict[str, Any], person: Any, alarms: Alarms) -> Iterator[Need]:
-    """Whether no worker runs. Then nothing else on the page goes on."""
+    """A line if no worker runs, because then nothing is redeemed."""
     if beat["is_alive"]:
         return
     alarms.take(Alarm.Kind.BEAT_SILENT, "beat")
@@ -122,7 +122,7 @@ def _system(beat: dict[str, Any], person: Any, alarms: Alarms) -> Iterator[Need]
 
 
 def _games(games: Iterable[dict[str, Any]], person: Any, alarms: Alarms) -> Iterator[Need]:
-    """Games that are paused or off. An officer can do nothing about these."""
+    """Games that are paused, off or unreachable. Officers get no line: they change no game."""
     may_resume = person.has_perm("giftcodes.change_ratebudget")
     for game in games:
         if not scope.sees_all(person):
@@ -170,8 +170,8 @@ def _pause(game: dict[str, Any], page: dict[str, Any], *, may_resume: bool) -> N
         todo = _("%s It stays paused until a person resumes it.")
     else:
         todo = _(
-            "%s Redeemer tests it with one request. If the game answers, everything continues. If "
-            "it does not, look at its page."
+            "%s Redeemer tests the game with one request. If the game answers, everything "
+            "continues. If it does not, look at the page of the game."
         )
     return Need(
         Urgency.GAME,
@@ -211,7 +211,7 @@ def _unknown_code(code: GiftCode, *, may_delete: bool) -> Need:
     else:
         todo = _("Check its spelling, and add the right code.")
     if may_delete:
-        todo = joined(todo, _("You can delete this one on its page."))
+        todo = joined(todo, _("You can delete this code on its page."))
     return Need(
         Urgency.CODE,
         _("The code %s does not exist") % code,
@@ -255,7 +255,7 @@ def _requests(person: Any, more: More) -> Iterator[Need]:
         yield Need(
             Urgency.REQUEST,
             words % {"number": one.number, "guild": one.guild},
-            _("Approve whom you know. Until then, the player gets no codes."),
+            _("Approve the players whom you know. Until then, they get no codes."),
             url=guild_url(one.guild_id, "joining"),
             link=_("Decide"),
             since=one.since,

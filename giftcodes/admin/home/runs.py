@@ -28,11 +28,11 @@ ENDS_SHOWN = 5
 
 
 def running(now: dict[str, Any], *, most: int) -> dict[str, Any]:
-    """What is under way.
+    """The runs that are under way, and the numbers of waiting and refused ones.
 
     Args:
         now: the state of the system (`queries.overview`), for one person.
-        most: how many runs `now` has at most.
+        most: the maximum number of runs in `now`.
     """
     runs = [_run(run) for run in now["running"]]
     number = now["redemptions"][RunState.RUNNING.value]
@@ -111,7 +111,10 @@ def _end_of_code(end: RecentEnd) -> dict[str, Any]:
 
 
 def _badge_of_several(served: Served) -> SafeString:
-    """What came of several codes for one guild. The numbers would count a member several times."""
+    """The result of several codes for one guild, without numbers.
+
+    The numbers would count a member once for each code.
+    """
     if served.total and served.has == served.total:
         tone, words = Tone.GOOD, _("everyone has them")
     elif not served.has and served.total:

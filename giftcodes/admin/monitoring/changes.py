@@ -60,7 +60,7 @@ class ChangeAdmin(History):
             if model is not LogEntry and page.has_view_permission(request)
         ]
         if request.user.is_superuser:
-            # Its page is not that of a model (admin/games/connecting.py).
+            # Stored settings have a page, but no admin class (admin/games/connecting.py).
             kinds.append((StoredSetting._meta.app_label, StoredSetting._meta.model_name))
         known = ContentType.objects.all()
         ids = [kind.pk for kind in known if (kind.app_label, kind.model) in kinds]

@@ -43,7 +43,7 @@ def journal_lines(events: QuerySet[RedemptionEvent]) -> list[dict[str, Any]]:
 
 
 def group_housekeeping(events: list[RedemptionEvent]) -> list[RedemptionEvent]:
-    """The entries, with only one for all that one catch-up did for a guild.
+    """The entries, with one in place of all that a catch-up did for a guild.
 
     After a correction, catch-up starts a run for each code that the member can have now. The
     entries of these runs belong together, so only the newest is shown. Its `together` has them all.

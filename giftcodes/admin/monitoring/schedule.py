@@ -35,7 +35,7 @@ _UNITS: dict[str, Callable[[int], str]] = {
     IntervalSchedule.SECONDS: lambda number: ngettext("every second", "every %d seconds", number),
 }
 _MICROSECONDS_OF_A_SECOND = 1_000_000
-#: A unit, the next smaller unit, and how many smaller units make one larger.
+#: A unit, the next smaller unit, and how many of the smaller make one of the larger.
 _LARGER = (
     (IntervalSchedule.MINUTES, IntervalSchedule.SECONDS, 60),
     (IntervalSchedule.HOURS, IntervalSchedule.MINUTES, 60),

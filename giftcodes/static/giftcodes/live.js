@@ -15,7 +15,7 @@
         element.getAttribute("href") ?? (element.id || element.value || element.closest("[id]")?.id),
     ].join(" ");
 
-    /* The token of a form is written differently each time, and stays valid. */
+    /* The CSRF token of a form differs in each response, but the old one stays valid: parts are compared without it. */
     const TOKEN = /(name="csrfmiddlewaretoken" value=")[^"]*/g;
 
     /* Whether a person is in a field of the part, or has entered something. Then the part is exchanged later. */
@@ -143,7 +143,7 @@
                 continue;
             }
             time.title = absolute(moment);
-            /* What was to happen at a moment that has passed happens now. */
+            /* If the moment of a planned event has passed, the event is shown as happening now. */
             const shown = time.dataset.relative === "until" ? Math.max(moment, Date.now()) : moment;
             time.textContent = "relative" in time.dataset ? distance(shown) : absolute(moment);
         }
