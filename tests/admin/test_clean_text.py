@@ -200,8 +200,8 @@ def test_a_search_finds_what_is_meant(browser: Browser, typed: str) -> None:
 #: Text columns that take nothing from people, feeds, games and directories, or that their own form
 #: or client cleans.
 OTHER_COLUMNS = {
-    "AlarmNotice.error",
     "Alarm.subject",
+    "AlarmNotice.error",
     "Announcement.channel_hash",
     "Announcement.content_hash",
     "Announcement.error",
@@ -212,6 +212,8 @@ OTHER_COLUMNS = {
     "Attempt.player_id",
     "Channel.address",
     "CodeProposal.code",
+    "ConnectionCheck.config_hash",
+    "ConnectionCheck.name",
     "Cursor.name",
     "Directory.error",
     "DirectoryLookup.player_id",
@@ -225,6 +227,7 @@ OTHER_COLUMNS = {
     "PrunedFigure.what",
     "PublicPage.public_id",
     "RateBudget.pause_reason",
+    "StoredSetting.name",
     "Throttle.key",
 }
 
