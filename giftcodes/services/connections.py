@@ -57,7 +57,7 @@ def save_game(name: str, changes: Mapping[str, str | None], *, user_id: int | No
             next_poll_at=Clock(), failures=0, error="", etag="", last_modified=""
         )
     if _SIGNATURE_FIELDS & free.keys():
-        # One request tests the new salt now, and not only when the pause would end.
+        # One request tests the new salt at once, before the pause would have ended.
         RateBudget.objects.filter(pk=name, pause_kind=PauseKind.SIGNATURE).update(
             paused_until=Clock()
         )

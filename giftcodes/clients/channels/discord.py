@@ -273,8 +273,8 @@ def _parts(address: str) -> tuple[str, dict[str, str], tuple[str, ...]]:
 def _imitates_discord(host: str) -> bool:
     """Return whether a person could take a host for one of Discord's.
 
-    A webhook may be at another host, such as a proxy. But an address that a stranger sends to an
-    officer must not bring messages to the stranger because the officer reads “discord” in it.
+    A webhook may be at another host, such as a proxy. But if an officer trusted a stranger's
+    address because it contains “discord”, the stranger would get the messages.
     """
     host = host.rstrip(".")
     if host in _DISCORD_HOSTS or host.endswith(tuple(f".{name}" for name in _DISCORD_HOSTS)):
