@@ -89,7 +89,7 @@ def request_check(name: str, *, user_id: int | None) -> int | None:
 
 
 def run_check(name: str, token: int) -> bool:
-    """Do a test that was asked for. A second message for the same test finds nothing to do.
+    """Do a requested test. If the task runs twice for one test, the second call does nothing.
 
     Returns:
         Whether this call did the test.

@@ -31,7 +31,7 @@ _OTHERWISE = _(
     "For another service, write its Apprise address, such as tgram://token/chat. The address is "
     "kept encrypted, and never shown again."
 )
-_KEEP = _("Leave it empty to keep the address. To move to another channel, paste the new one.")
+_KEEP = _("Leave it empty to keep the address. To move to another channel, paste its address.")
 
 
 def how_to() -> SafeString:

@@ -15,7 +15,7 @@
         element.getAttribute("href") ?? (element.id || element.value || element.closest("[id]")?.id),
     ].join(" ");
 
-    /* The token of a form is written differently each time, and stays valid. */
+    /* The token of a form differs in each answer, and older tokens stay valid. So it is left out of comparisons. */
     const TOKEN = /(name="csrfmiddlewaretoken" value=")[^"]*/g;
 
     /* Whether a person is in a field of the part, or has entered something. Then the part is exchanged later. */
