@@ -103,7 +103,7 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='channel',
             name='name',
-            field=models.CharField(db_default='Discord', default='Discord', help_text='How you call it, such as “Announcements” or “Officers”.', max_length=60, validators=[giftcodes.domain.validators.validate_one_line], verbose_name='name'),
+            field=models.CharField(db_default='Discord', default='Discord', help_text='Your name for the channel, such as “Announcements” or “Officers”.', max_length=60, validators=[giftcodes.domain.validators.validate_one_line], verbose_name='name'),
         ),
         migrations.AddField(
             model_name='channel',

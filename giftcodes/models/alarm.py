@@ -139,7 +139,7 @@ SUBJECT_MODELS: dict[str, str] = {
 }
 
 
-#: The kinds of alarm that concern a single guild. Its channels may be told of them.
+#: The kinds of alarm that concern a single guild. That guild's channels may be told of them.
 GUILD_ALARMS = frozenset(
     kind for kind, model in SUBJECT_MODELS.items() if model in ("guild", "channel", "redemption")
 )
@@ -147,7 +147,7 @@ GUILD_ALARMS = frozenset(
 
 class AlarmNoticeQuerySet(models.QuerySet["AlarmNotice"]):
     def queue(self, alarm_ids: Iterable[int], kind: str) -> None:
-        """Queue the messages about alarms: to the operator, if there is a channel, and to guilds.
+        """Queue the messages about alarms: to the operator's channel, if any, and to guilds.
 
         Args:
             alarm_ids: the alarms, which were raised or cleared in this transaction.

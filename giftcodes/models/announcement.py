@@ -29,9 +29,9 @@ class Subject(NamedTuple):
 class Announcement(Outbox):
     """A message to one channel of a guild.
 
-    Each run and channel has at most one `started` and one `complete`. In a channel that allows
-    edits, both are one message: `started` posts it, and `complete` is its last edit. Each alarm and
-    channel has at most one `raised` and one `over`. A test belongs to its channel only.
+    In each channel, a run has at most one row `started` and one row `complete`. If the channel
+    allows edits, both rows are one message: `started` posts it, and `complete` is its last edit. An
+    alarm has at most one row `raised` and one row `over`. A test belongs to its channel only.
     """
 
     class Kind(models.TextChoices):

@@ -36,7 +36,7 @@ UNREADABLE = (
 MOST_ADDRESS = 2_000
 #: The maximum number of channels of a guild. Each run is announced in all of them.
 MOST_CHANNELS = 10
-#: The name of a channel that was given none.
+#: The name of a channel to which a person gave no name.
 DEFAULT_NAME = "Discord"
 
 validate_role = RegexValidator(
@@ -128,7 +128,7 @@ class Channel(models.Model):
         default=DEFAULT_NAME,
         db_default=DEFAULT_NAME,
         validators=[validate_one_line],
-        help_text=_("How you call it, such as “Announcements” or “Officers”."),
+        help_text=_("Your name for the channel, such as “Announcements” or “Officers”."),
     )
     address = EncryptedTextField(
         _("address"),

@@ -27,8 +27,8 @@ from giftcodes.notifications import causes, outbox
 from giftcodes.notifications.causes import PATIENCE, Finding
 from giftcodes.queries.heartbeat import SILENT_SECONDS, silent_seconds
 
-#: If the last check is older than this, the system was down, and suspected alarms must last
-#: their full time again.
+#: If the last check is older than this, the system was down, and the causes of suspected alarms
+#: must last their full time again.
 BLIND_AFTER = dt.timedelta(minutes=5)
 #: The most notices in one message, lines in its text, and characters in a line.
 BATCH, LINES, LINE_LENGTH = 1_000, 15, 240
@@ -98,7 +98,7 @@ def _forget_after_a_gap() -> None:
 
 
 def _compare_with(found: list[Finding]) -> list[int]:
-    """Suspect the causes that were found, and forget suspected ones that are no longer found.
+    """Add a suspected alarm for each new cause, and delete those whose cause is gone.
 
     Returns:
         The ids of the raised alarms whose cause is over.

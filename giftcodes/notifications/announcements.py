@@ -34,7 +34,7 @@ from giftcodes.notifications.recording import (
 )
 from giftcodes.sql import fetch, statement
 
-#: The figures of a run may change for this long after its last claim.
+#: After the last claim of a member in a run, its figures may change for this long.
 STILL_CHANGING = dt.timedelta(seconds=20)
 #: The key of the advisory lock under which announcements are claimed, by one process at a time.
 _CLAIM_LOCK = 7_310_001

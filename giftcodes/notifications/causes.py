@@ -52,7 +52,7 @@ PATIENCE = {
 }
 #: How long a member must need a correction until the guild's alarm is raised.
 UNCORRECTED_FOR = dt.timedelta(days=3)
-#: After its end, a code still counts for this long for a guild that got nothing from it.
+#: For this long after its end, a code can cause the alarm about a guild that got nothing from it.
 CLOSED_WITHIN = dt.timedelta(days=7)
 #: The message about a guild that gets nothing names at most this many codes.
 CODES_NAMED = 3

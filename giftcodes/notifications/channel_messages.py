@@ -15,7 +15,7 @@ from giftcodes.notifications.run_message import compose, report_of
 
 
 def message_of(row: Announcement) -> Message:
-    """The message of an announcement, with the figures of now.
+    """The message of an announcement, with the current figures.
 
     Args:
         row: an announcement whose channel still exists.

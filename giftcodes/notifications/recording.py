@@ -197,7 +197,7 @@ def _raise_alarm(channel: Channel, message: str) -> None:
 
 
 def _test_again(row: Announcement, channel: Channel, delivery: Delivery) -> None:
-    """Wait if the service asks for it. Otherwise give the test up, since a person waits for it."""
+    """Send a test later if the service asks for a pause. Otherwise give it up: a person waits."""
     tries = row.tries + 1
     if not delivery.wait_seconds or tries >= MOST_TEST_TRIES:
         fail(row, channel, DeliveryState.FAILED, delivery.error)
@@ -237,7 +237,7 @@ def _try_again(job: Job, delivery: Delivery) -> None:
         lease_until=None,
         **begun,
     )
-    # The channel rests, so that its other messages wait, too. If it has a new address, none wait.
+    # Pause the channel, so that its other messages wait, too, unless its address has changed.
     _as_asked(channel).update(
         error=delivery.error,
         not_before=clock_plus(max(delay, delivery.wait_seconds)),

@@ -152,7 +152,7 @@ _SEVERITIES = {
 
 
 def _numbers(report: RunReport) -> list[str]:
-    """A bar of who has the code, the numbers of the others, and the time that is left."""
+    """A bar of who has the code, the numbers of the other members, and the time that is left."""
     served = report.served
     if not served.total:
         return [gettext("The guild has no members to redeem for.")]

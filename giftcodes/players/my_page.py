@@ -236,7 +236,7 @@ def _shown(visit: Visit) -> HttpResponse:
     if link.member is None:
         return render(visit.request, "players/waiting.html", context)
     link.member.guild = link.guild
-    # The player has only just got the link, and must not leave without it.
+    # The player has only just got the link, and must save it before leaving the page.
     context["is_new"] = link.made_by_id is None and link.made_at > timezone.now() - _NEW
     lines = [line_of(mine, visit.game.realm) for mine in codes_of(link.member)]
     context |= {

@@ -23,8 +23,8 @@ from giftcodes.models import Throttle
 View = Callable[..., HttpResponse]
 
 _HOUR = 3_600
-#: How often one address, which a family or an office may share, may send the form of a join link in
-#: an hour.
+#: How often one IP address, which a family or an office may share, may send the form of a join link
+#: in an hour.
 JOINS_OF_ADDRESS = 30
 #: How often the form of one join link may be sent in an hour.
 JOINS_OF_LINK = 300
@@ -63,8 +63,8 @@ def page(view: View) -> View:
         response = inner(request, *args, **kwargs)
         assert isinstance(response, HttpResponse)
         response.headers["Referrer-Policy"] = "no-referrer"
-        # Answers must not reveal what was found. Writing a version of a member reads the session,
-        # which adds `Cookie` to `Vary`. So it is added to every answer.
+        # Storing a version of a member reads the session, which adds `Cookie` to `Vary`. Every
+        # answer gets it, so that this header does not reveal whether a member was found.
         patch_vary_headers(response, ["Cookie"])
         # `Cache-Control` says the same without the time.
         del response.headers["Expires"]

@@ -1,16 +1,23 @@
-"""What a person asks for in the admin or with a command. Each module is named after its noun.
+"""What a person requests in the admin, on a player's page or with a command.
 
     run_actions        start, stop and resume a run
+    run_requests       request many runs, which workers start
     code_entry         find or add a code that was typed
+    code_proposals     propose a code, and approve or reject a proposal
     codes              reissue a code
-    members            move members
+    members            change many members at once, and move members
     imports            import a list of members, and undo an import
+    joining            join a guild by its join link
+    personal_links     what a player can do by a personal link
     players            opt a player out or in, and erase a player
+    channels           test a guild's channel, and switch it on or off
+    links              the links of invitations and of new passwords
+    connections        connect a game in the browser
     providers          pause and resume a game
-    provider_check     is a game set up, and can it be reached?
-    provider_requests  what this check asks the game
-    feeds              the pace of polls by hand
-    demo               the guild of the simulated game's players
+    provider_check     check whether a game is set up and can be reached
+    provider_requests  the requests that provider_check sends to the game
+    feeds              limit how often a feed is polled by hand
+    demo               fill the demo guild with the simulator's players
 
 The step that starts a run is in giftcodes.pipeline, because the pipeline starts runs, too.
 """

@@ -1,4 +1,4 @@
-"""What a person asks of a guild's channels: a test message, and to switch a channel on or off."""
+"""What a person can do with a guild's channels: send a test, and switch them on or off."""
 
 from __future__ import annotations
 
@@ -31,10 +31,10 @@ class QueuedTest:
 
 @transaction.atomic
 def queue_test(channel_id: int) -> QueuedTest:
-    """Queue a test message, and forget the finished tests of the channel.
+    """Queue a test message, and delete the channel's finished tests.
 
     Args:
-        channel_id: the channel, which exists. It may be switched off.
+        channel_id: the id of an existing channel, which may be switched off.
     """
     # Two people may press the button at the same moment.
     channel = Channel.objects.select_for_update(no_key=True).get(pk=channel_id)
@@ -58,7 +58,7 @@ def switch(channels: Iterable[Channel], *, is_on: bool) -> list[Channel]:
     alarms end.
 
     Returns:
-        The channels that were not in this state before.
+        The channels whose state changed.
     """
     changed = []
     for channel in channels:

@@ -70,7 +70,7 @@ def _respell(known: GiftCode, typed: str) -> TypedCode:
     result = offer_spelling(known.pk, typed, trigger=Trigger.COMMAND)
     if not result.taken:
         return TypedCode(known, f"This code is known as {known.code}; that spelling is used.")
-    # The code is not fanned out here, because that would also start this guild's run. Catch-up
-    # starts it for the other guilds within a minute.
+    # The code is not fanned out here, because that would also start the run that the caller starts.
+    # Catch-up starts the runs of the other guilds within a minute.
     known.refresh_from_db()
     return TypedCode(known, result.message)

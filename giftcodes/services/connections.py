@@ -57,7 +57,7 @@ def save_game(name: str, changes: Mapping[str, str | None], *, user_id: int | No
             next_poll_at=Clock(), failures=0, error="", etag="", last_modified=""
         )
     if _SIGNATURE_FIELDS & free.keys():
-        # End the pause now, so that one request tests the new salt or address at once.
+        # One request tests the new salt at once, before the pause would have ended.
         RateBudget.objects.filter(pk=name, pause_kind=PauseKind.SIGNATURE).update(
             paused_until=Clock()
         )
@@ -90,7 +90,7 @@ def request_check(name: str, *, user_id: int | None) -> int | None:
 
 
 def run_check(name: str, token: int) -> bool:
-    """Do a test that was asked for. A second task message for the same test does nothing.
+    """Do a requested test. If the task runs twice for one test, the second call does nothing.
 
     Returns:
         Whether this call did the test.

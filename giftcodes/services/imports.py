@@ -125,7 +125,7 @@ def import_members(
             _import_batch(made, batch, result, is_real=not dry_run)
         more = len(result.added) + len(result.reactivated)
         if more > room:
-            # The members that were written count already, so the transaction is rolled back.
+            # Members have been written already. The error rolls the transaction back.
             raise GuildFullError(guild.full_words(more=more, room=room))
         if result.added and not guild.may_add(result.added):
             raise GuildFullError(guild.too_many_added_words())

@@ -1,7 +1,7 @@
 """What a player can do by a personal link: correct the realm, leave, opt out, erase.
 
-A link belongs to one guild, and shows nothing of another guild. What it does in all guilds (an
-opt-out) needs a link that an officer has confirmed.
+A link belongs to one guild, and shows nothing of another guild. An opt-out holds in all guilds, so
+it needs a link that an officer has confirmed; so does an erasure.
 """
 
 from __future__ import annotations

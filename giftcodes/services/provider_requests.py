@@ -37,7 +37,7 @@ from giftcodes.models.rate_budget import Observation
 #: Answers that the game may give without checking the signature.
 _WITHOUT_SIGNATURE = frozenset({Outcome.TIMEOUT_RETRY, Outcome.NOT_LOGIN, Outcome.SERVER_BUSY})
 
-#: What each answer shows that is about neither a player nor a code.
+#: The finding for each answer that judges neither a player nor a code.
 _REFUSALS = {
     Outcome.SIGN_ERROR: FindingKind.SIGNATURE_REFUSED,
     Outcome.PARAMS_ERROR: FindingKind.FIELD_MISSING,

@@ -22,7 +22,7 @@ pytestmark = pytest.mark.system
 
 @pytest.fixture
 def running(tmp_path: Path) -> Iterator[System]:
-    """Workers and beat that know no game, and a game beside them."""
+    """Workers and beat that are connected to no game, and a simulated game to connect."""
     with system(tmp_path, WHITEOUT_SALT="", GAME_PRIVATE_HOSTS="127.0.0.1") as running:
         own = running.environment
         running.environment = {**own, "SIMULATOR_SALT": SALT, "SIMULATOR_FEED_KEY": FEED_KEY}

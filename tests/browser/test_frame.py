@@ -16,7 +16,7 @@ from tests.browser.test_accessibility import faults
 from tests.browser.world import World, build
 
 pytestmark = pytest.mark.django_db(transaction=True)
-#: A person reaches the first row with at most so many presses of Tab.
+#: The most presses of Tab until a person reaches the first row.
 MOST_TABS = 10
 #: Phones of this width are the narrowest that are supported.
 NARROWEST = 360

@@ -27,7 +27,7 @@ IS_WHOLE = """tip => {
 
 @pytest.fixture
 def ann(db: None) -> Member:
-    """A member with 20 codes that need a correction. The game calls a realm state."""
+    """A member with 20 codes that need a correction. The game calls a realm “state”."""
     wolves = guild("Wolves", automatic=False)
     codes = [gift_code(f"WINTERGIFT{number:02}") for number in range(20)]
     row = astray(wolves, *codes, nickname="Ann with the longest name that a nickname may have")

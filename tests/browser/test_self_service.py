@@ -1,4 +1,4 @@
-"""A player's story on a phone and without JavaScript, and the players' pages in every look."""
+"""A player's story on a phone and without JavaScript, and the players' pages in all variants."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def wolves() -> Guild:
 
 
 def fits(page: Page) -> bool:
-    """Whether the page is not wider than the screen. Scripts are off, so boxes are measured."""
+    """Whether the page fits into the screen. Scripts are off, so its boxes are measured."""
     boxes = [one.bounding_box() for one in page.locator("header, main, main *").all()]
     return all(box is None or box["x"] + box["width"] <= PHONE["width"] + 1 for box in boxes)
 

@@ -12,7 +12,7 @@ from tests.browser.real_system import serve
 from tests.system.machinery import System, system
 
 MEMBERS = [str(player) for player in range(310_000_000, 310_000_047)]
-#: Separators that people may paste between IDs.
+#: Lines without a player ID, which people may paste between IDs.
 BAD = ["Amber", "12 34", "players:"]
 #: Two members in another realm, so that the game refuses them.
 ASTRAY = MEMBERS[:2]
@@ -138,7 +138,7 @@ def _find_who_is_left(page: Page, site: str) -> None:
 
 
 def _correct_one_and_see_it_settle(page: Page) -> None:
-    """Follow it on the page of the redemption, without a reload."""
+    """Follow the correction on the redemption's page, without a reload."""
     page.locator(".matrix thead a").first.click()
     page.wait_for_url("**/redemption/*/change/")
     redemption = page.url
@@ -209,7 +209,7 @@ def _make_an_officer_of_another_guild(page: Page, site: str) -> None:
 
 
 def _find_nothing(page: Page, site: str, theirs: list[str]) -> None:
-    """Every address of the other guild's is not found, and no list names it."""
+    """No address of the other guild is found, and no list names that guild."""
     expect(page.get_by_role("link", name="Coverage")).to_be_visible()
     kinds = {address.split("/")[5] for address in theirs if "/giftcodes/" in address}
     assert kinds >= {"guild", "member", "redemption", "memberredemption", "attempt"}

@@ -1,6 +1,6 @@
 """Guilds, codes and a past for screenshots, as the pipeline would have left them.
 
-Always the same.
+They are the same in each run.
 """
 
 from __future__ import annotations
@@ -126,7 +126,7 @@ def build(*, user: Any, members: int = 60, codes: int = len(CODES)) -> World:
 
 
 def _close(code: GiftCode, now: dt.datetime) -> None:
-    """The game answered for two members that it has expired."""
+    """Close a code, because the game answered for two members that it has expired."""
     member_redemptions = MemberRedemption.objects.filter(gift_code=code).order_by("-pk")[:2]
     for place, member_redemption in enumerate(member_redemptions):
         Attempt.objects.create(
@@ -149,7 +149,7 @@ def _close(code: GiftCode, now: dt.datetime) -> None:
 
 
 def _officer(guild: Guild) -> User:
-    """A user who sees one guild. An earlier test may have emptied the tables of the migration."""
+    """A user who sees one guild. The role is made again, in case a test emptied its tables."""
     importlib.import_module("giftcodes.migrations.0005_roles").seed(apps, None)
     importlib.import_module("giftcodes.migrations.0032_invitations").grant(apps, None)
     officer = User.objects.create_user("amber", is_staff=True, first_name="Amber")
@@ -234,7 +234,7 @@ def _redemption(guild: Guild, code: GiftCode, at: dt.datetime, random: Random) -
 
 
 def _begin_again(row: Redemption, now: dt.datetime, random: Random) -> None:
-    """A redemption in the middle of its first run."""
+    """Put a redemption into the middle of its first run."""
     Redemption.objects.filter(pk=row.pk).update(
         state=RunState.RUNNING, locked_at=now - dt.timedelta(seconds=50), unlocked_at=None
     )

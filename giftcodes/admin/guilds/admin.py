@@ -117,7 +117,7 @@ class GuildAdmin(KeepsHistory):
     def get_form(
         self, request: HttpRequest, obj: Guild | None = None, change: bool = False, **kwargs: Any
     ) -> Any:
-        """Say what to do if the name is taken, and name numbers that may be the guild's."""
+        """Say what to do if the name is taken, and list realms that members have instead."""
         taken = _(
             "There is a guild of this name already (it may be inactive). Choose another name, or "
             "use that guild."
@@ -140,7 +140,7 @@ class GuildAdmin(KeepsHistory):
 
     # --- The tabs -----------------------------------------------------------------------------
     def get_urls(self) -> list[Any]:
-        """The tabs, each with an address of its own, before Django's pages of a row."""
+        """Put the addresses of the tabs before those of Django's pages of a row."""
         pages: dict[str, Callable[..., HttpResponse]] = {
             tab.name: partial(self.tab_view, name=tab.name) for tab in TABS if tab.name != SETTINGS
         }
@@ -197,7 +197,7 @@ class GuildAdmin(KeepsHistory):
         return guild
 
     def page_context(self, request: HttpRequest, object_id: str) -> dict[str, Any]:
-        """What stands on every tab. The form is one of them, and “Save” stays on it."""
+        """The context of the tab “Settings”: Django's form, with “Save” as its only save button."""
         guild = self.get_object(request, unquote(object_id))
         hidden = dict.fromkeys(("show_save_and_add_another", "show_save_and_continue"), False)
         return {**hidden, **frame(request, guild, SETTINGS)}

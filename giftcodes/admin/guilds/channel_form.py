@@ -1,4 +1,4 @@
-"""The form of a channel. It takes an address, checks it, and never shows one."""
+"""The form of a channel. It takes an address and checks it, but never shows the stored one."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from giftcodes.models.channel import DEFAULT_NAME, MOST_CHANNELS
 if TYPE_CHECKING:
     from django.utils.safestring import SafeString
 
-#: How many times a name is tried with a number, until it is free.
+#: Only numbers below this are tried after a name that is taken.
 _MOST_NAMES = 100
 
 #: How to get the address, and what becomes of it.
@@ -31,7 +31,7 @@ _OTHERWISE = _(
     "For another service, write its Apprise address, such as tgram://token/chat. The address is "
     "kept encrypted, and never shown again."
 )
-_KEEP = _("Leave it empty to keep the address. To move to another channel, paste the new one.")
+_KEEP = _("Leave it empty to keep the address. To move to another channel, paste its address.")
 
 
 def how_to() -> SafeString:
@@ -61,7 +61,7 @@ class SecretInput(UnfoldAdminTextInputWidget):  # type: ignore[misc] # Untyped.
 
 
 class ChannelForm(forms.ModelForm):  # type: ignore[type-arg]
-    """Accepts an address, but never shows one."""
+    """The form of a channel. It accepts an address, but never shows the stored one."""
 
     class Meta:
         model = Channel
@@ -88,8 +88,8 @@ class ChannelForm(forms.ModelForm):  # type: ignore[type-arg]
         elif "name" in fields:
             self.initial["name"] = ""
             fields["name"].help_text = _(
-                "How you call it, such as “Announcements” or “Officers”. If you leave it empty, it "
-                "is called after its service."
+                "Your name for the channel, such as “Announcements” or “Officers”. If you leave it "
+                "empty, the channel is named after its service."
             )
 
     def clean_address(self) -> str:
@@ -98,7 +98,7 @@ class ChannelForm(forms.ModelForm):  # type: ignore[type-arg]
         return address or self.instance.address
 
     def clean_tells(self) -> str:
-        """The choice. Without one, what it was before."""
+        """The choice that was made, or else the previous choice."""
         tells: str = self.cleaned_data["tells"]
         return tells or self.instance.tells
 
@@ -127,14 +127,14 @@ class ChannelForm(forms.ModelForm):  # type: ignore[type-arg]
         same = next((one for one in others if one.address == address), None)
         if same is not None:
             words = _(
-                "The guild's channel “%(name)s” has this address already, so everything would be "
-                "told there twice. Change that channel, or paste another address."
+                "The guild's channel “%(name)s” has this address already, so every message "
+                "would arrive there twice. Change that channel, or paste another address."
             )
             error = ValidationError(words, code="repeated", params={"name": same.name})
             self.add_error("address", error)
 
     def _name(self, address: str, others: list[Channel]) -> str:
-        """The name that was entered, or that of the service, with a number if it is taken."""
+        """The entered name, else the current one, else the service's (numbered if it is taken)."""
         taken = {one.name for one in others}
         name: str = self.cleaned_data.get("name") or ""
         if not name:

@@ -1,4 +1,4 @@
-"""A preview of the messages of a channel. The code that composes the real ones makes it, too."""
+"""A preview of a channel's messages, made by the code that composes the real messages."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def previews(channel: Channel) -> list[dict[str, Any]]:
 
 
 def _examples(channel: Channel) -> Iterator[tuple[str, str, tuple[Tells, ...], Message]]:
-    """The heading, who is told, the choices that are told of it, and the message."""
+    """Yield the heading, who gets the message, for which choices of `tells`, and the message."""
     for_runs, for_all = (Tells.RUNS, Tells.ALL), (Tells.RUNS, Tells.ALL, Tells.NEEDED)
     runs, everyone = _("channels that are told of every run"), _("every channel")
     started = _report(

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from django.utils.safestring import SafeString
 
 
-#: A test that has waited for longer than this waits for something else than its turn.
+#: A test has its turn within this time. If it waits longer, there is another reason.
 _SENT_WITHIN = dt.timedelta(seconds=30)
 
 
@@ -44,7 +44,7 @@ class Said:
         words: the state in a few words.
         why: one or two sentences with the reason and what to do. Empty if there are none.
         sentence: a sentence about `moment`, with `%s` in the place of the time.
-        moment: when this was so, or when it ends.
+        moment: the time in `sentence`: when something happened, or when it ends.
     """
 
     tone: Tone
@@ -126,7 +126,7 @@ def said_of(channel: Channel) -> Said:
         return Said(Tone.BAD, _("takes no messages"), channel.error, *_delivered(channel))
     if channel.refused_since:
         until = (_("Paused until %s."), rests_until) if rests_until else ("", None)
-        why = _("%s It is tried again.") % channel.error
+        why = _("%s Redeemer tries again.") % channel.error
         words = _("paused") if rests_until else _("refuses")
         return Said(Tone.ATTENTION, words, why, *until)
     if rests_until:
@@ -153,7 +153,7 @@ def _said_of_test(row: Announcement, channel: Channel) -> Said:
         case DeliveryState.FAILED | DeliveryState.GONE:
             return Said(Tone.BAD, _("test refused"), row.error, _("Sent %s."), row.created_at)
         case DeliveryState.UNKNOWN:
-            why = _("%s Look into the channel.") % row.error
+            why = _("%s Look in the channel to see whether it arrived.") % row.error
             return Said(
                 Tone.ATTENTION, _("test without an answer"), why, _("Sent %s."), row.created_at
             )
@@ -169,14 +169,14 @@ def _said_of_test(row: Announcement, channel: Channel) -> Said:
                     "site that no worker is running."
                 )
                 return Said(
-                    Tone.ATTENTION, _("test waits"), why, _("Asked for %s."), row.created_at
+                    Tone.ATTENTION, _("test waits"), why, _("Requested %s."), row.created_at
                 )
             return Said(
                 Tone.BUSY,
                 _("test is being sent"),
                 _("The result appears here in a few seconds."),
             )
-    return Said(Tone.NEUTRAL, _("test not sent"), row.error, _("Asked for %s."), row.created_at)
+    return Said(Tone.NEUTRAL, _("test not sent"), row.error, _("Requested %s."), row.created_at)
 
 
 # --- Pages ----------------------------------------------------------------------------------------
@@ -189,7 +189,7 @@ def parts(states: Mapping[int, ChannelState]) -> dict[str, SafeString]:
 
 
 def again_in_seconds(states: Iterable[ChannelState]) -> float:
-    """How soon a page should look again."""
+    """The seconds until a page should ask for the states again."""
     return BUSY_SECONDS if any(state.is_busy for state in states) else IDLE_SECONDS
 
 

@@ -40,7 +40,7 @@ SWITCH_OFF = ("switch_off", _("Switch off"))
 class ChannelAdmin(Page):
     intro = _(
         "Where the runs and alarms of each guild are announced: a Discord webhook, or an address "
-        "for Apprise. A guild may have several."
+        "for Apprise. A guild may have several channels."
     )
     empty_hint = _("No guild has a channel yet: add one, and its next run is announced there.")
     form = ChannelForm
@@ -69,7 +69,7 @@ class ChannelAdmin(Page):
         return ["address_shown", "guild"] if obj else ["address_shown"]
 
     def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
-        """If an officer has one guild, it is chosen."""
+        """Choose the officer's guild if there is only one."""
         initial: dict[str, Any] = super().get_changeform_initial_data(request)
         if "guild" not in initial and not scope.sees_all(request.user):
             own = list(scope.visible(Guild.objects.active(), request.user)[:2])
@@ -84,7 +84,7 @@ class ChannelAdmin(Page):
             row.state_found = states[row.pk]
 
     # --- The columns ------------------------------------------------------------------------------
-    @admin.display(description=_("kept address"))
+    @admin.display(description=_("stored address"))
     def address_shown(self, channel: Channel) -> str:
         """Enough of the address to recognise it, but not enough to use it."""
         if not channel.is_readable:
@@ -99,7 +99,7 @@ class ChannelAdmin(Page):
 
     @admin.display(description=_("state"))
     def state_shown(self, channel: Channel) -> SafeString:
-        """The state with its reason, the messages that wait, and the last test."""
+        """The state with its reason, and the number of messages that wait."""
         state: channel_state.ChannelState = channel.state_found  # type: ignore[attr-defined]
         waiting = state.waiting
         words = ngettext("%d message waits.", "%d messages wait.", waiting) % waiting
@@ -113,7 +113,7 @@ class ChannelAdmin(Page):
         form_url: str = "",
         extra_context: dict[str, Any] | None = None,
     ) -> Any:
-        """Add the preview of the messages, also to the form for a new channel."""
+        """Add the preview to the form for a new channel. Later, `page_context` adds it."""
         context = {**(extra_context or {})}
         if object_id is None:
             context["previews"] = previews(Channel(guild=self._guild_of_form(request)))
@@ -140,7 +140,7 @@ class ChannelAdmin(Page):
         }
 
     def buttons_of(self, row: Channel) -> list[tuple[str, Any]]:
-        """A test, and a switch."""
+        """A button for a test, and one that switches the channel on or off."""
         return [SEND_TEST, SWITCH_OFF if row.is_on else SWITCH_ON]
 
     def save_model(self, request: HttpRequest, obj: Channel, form: Any, change: bool) -> None:
@@ -217,6 +217,7 @@ class ChannelAdmin(Page):
         report = Report()
         for channel in changed:
             report.done(
-                gettext("%s is off: nothing is sent there, and what waited is given up.") % channel
+                gettext("%s is off: nothing is sent there, and its waiting messages are given up.")
+                % channel
             )
         report.tell(request)

@@ -1,4 +1,4 @@
-"""The tab Codes of a guild: each code with what has come of it here, and what can be done."""
+"""The tab “Codes” of a guild: each code with its result in the guild, and its buttons."""
 
 from __future__ import annotations
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 def correct_guild(request: HttpRequest, guild: Guild) -> None:
-    """Set the state or kingdom of a guild to the number of the form, and say what follows."""
+    """Set the state or kingdom of a guild to the number in the form, and say what follows."""
     form = RealmForm({"realm": request.POST.get("offered") or request.POST.get("realm", "")})
     number = form.cleaned_data["realm"] if form.is_valid() else None
     place = place_word(guild.provider)
@@ -42,7 +42,7 @@ def correct_guild(request: HttpRequest, guild: Guild) -> None:
 
 
 def tell_asked_again(request: HttpRequest, guild: Guild) -> None:
-    """Say how many codes are asked for again, after the number of a guild was changed.
+    """Say how many codes are asked for again after a change of a guild's realm.
 
     Call this after the change is stored, and before the catch-up runs.
     """
@@ -51,9 +51,9 @@ def tell_asked_again(request: HttpRequest, guild: Guild) -> None:
 
 
 def own_places_words(guild: Guild) -> str:
-    """Where members with a number of their own are, such as `… are in 1043 (38 members).`
+    """The realms of members who have one of their own, such as `… are in 1043 (38 members).`
 
-    The words help to find the right number of the guild. They are empty if there is no such member.
+    They help to find the guild's right realm. The text is empty if there is no such member.
     """
     parts = [
         ngettext("%(place)d (%(number)d member)", "%(place)d (%(number)d members)", number)

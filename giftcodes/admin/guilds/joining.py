@@ -62,7 +62,7 @@ class LinkForm(forms.Form):
 
     @property
     def ends_at(self) -> dt.datetime | None:
-        """When the link ends. The form must be valid."""
+        """When the link ends, or None for a link without an end. The form must be valid."""
         days = self.cleaned_data["days"]
         return timezone.now() + dt.timedelta(days=int(days)) if days else None
 
@@ -73,7 +73,7 @@ def may_open(person: Any) -> bool:
 
 
 def page(request: HttpRequest, guild_id: int) -> HttpResponse:
-    """Do what a pressed button says. Without one, lead to the tab that shows the block."""
+    """Do what the pressed button says, if any. Then go to the page before, or to the tab."""
     if not may_open(request.user):
         raise PermissionDenied
     own = scope.visible(Guild.objects.all(), request.user)
@@ -193,7 +193,8 @@ def _unpublish(request: HttpRequest, guild: Guild) -> None:
     if PublicPage.objects.filter(guild=guild).delete()[0]:
         log(request, [guild], gettext("Switched the public page off."))
         messages.success(
-            request, gettext("The public page is off. If you switch it on, it has a new address.")
+            request,
+            gettext("The public page is off. If you switch it on again, it gets a new address."),
         )
 
 

@@ -1,4 +1,4 @@
-"""The tab Members of a guild: the list of all members, for one guild."""
+"""The tab “Members” of a guild: the list of all members, for one guild."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 class MembersOfGuild(MemberAdmin):
     """The list of members with its actions and filters, limited to one guild.
 
-    It is not registered: each request makes one for its guild, so it holds nothing of another.
+    It is not registered with the site: each request makes an instance for its own guild.
     """
 
     change_list_template = "admin/giftcodes/guild/members.html"
@@ -51,7 +51,7 @@ class MembersOfGuild(MemberAdmin):
         return super().get_queryset(request).filter(guild=self._guild)
 
     def get_list_links(self, request: HttpRequest) -> list[tuple[str, Any]]:  # noqa: ARG002
-        """None: the template has its own."""
+        """Return no links, because the template has its own."""
         return []
 
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from django.utils.functional import _StrPromise as Words
 
-#: The steps are offered for this long. A guild that is older has done without them.
+#: The steps are offered to guilds younger than this. An older guild has managed without them.
 YOUNG = dt.timedelta(days=30)
 
 
@@ -34,7 +34,7 @@ class Step:
 
 
 def steps_of(person: Any, guild: Guild) -> list[Step]:
-    """The steps of a young guild that a person may take. None if all are done.
+    """The steps of a young guild that a person may take. Empty if all of them are done.
 
     Args:
         person: the person who looks at the guild.
@@ -63,7 +63,7 @@ def _steps(person: Any, guild: Guild) -> Iterator[Step]:
     if may_import(person):
         yield Step(
             IMPORT_TITLE,
-            _("A chat message, a screenshot's text or a spreadsheet: you see each line first."),
+            _("From a chat message, a screenshot's text or a spreadsheet: you check each line."),
             import_url(guild.pk),
             is_done=bool(guild.members_number),  # type: ignore[attr-defined]
         )

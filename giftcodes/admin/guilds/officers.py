@@ -1,4 +1,4 @@
-"""The tab Officers of a guild: who looks after it, and the invitations that are open."""
+"""The tab “Officers” of a guild: who looks after it, and the invitations that are open."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from giftcodes.services.links import INVITATION_DAYS, guilds_to_offer
 if TYPE_CHECKING:
     from django.http import HttpRequest
 
-#: How many invitations that have ended the tab shows. The list has the others.
+#: How many ended invitations the tab shows. The list of invitations has the others.
 ENDED_SHOWN = 5
 
 TEMPLATE = "admin/giftcodes/guild/officers.html"

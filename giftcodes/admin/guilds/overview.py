@@ -1,4 +1,4 @@
-"""The tab Overview of a guild: what needs a person, what runs, the recent codes, and the game."""
+"""The tab “Overview” of a guild: what needs a person, what runs, the recent codes, and the game."""
 
 from __future__ import annotations
 
@@ -135,7 +135,7 @@ def _run(one: RedemptionServed, outlooks: Outlooks) -> dict[str, Any]:
 
 # --- The game -------------------------------------------------------------------------------------
 def _game(person: Any, guild: Guild, outlooks: Outlooks) -> dict[str, Any]:
-    """The pace of the game, and when members who are not eligible are asked for again."""
+    """The pace of the game, and when members in the state “not eligible” are tried again."""
     game = game_now(guild.provider, outlooks)
     daily = MemberRedemption.objects.filter(
         redemption__guild=guild,

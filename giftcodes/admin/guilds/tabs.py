@@ -32,7 +32,7 @@ class Tab:
     Args:
         name: the last part of its address, and of the name of its URL.
         title: what the tab is called.
-        permissions: what a person needs to open it, beside seeing the guild.
+        permissions: what a person needs to open it, besides seeing the guild.
     """
 
     name: str
@@ -40,7 +40,7 @@ class Tab:
     permissions: tuple[str, ...] = ()
 
     def is_for(self, person: Any) -> bool:
-        """Whether a person may open the tab of the guilds that they see."""
+        """Whether a person may open this tab for the guilds that they see."""
         return bool(person.has_perms(self.permissions))
 
 

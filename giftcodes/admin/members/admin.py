@@ -195,7 +195,7 @@ class MemberAdmin(KeepsHistory):
         return [(None, {"fields": [*PLAYER, "active", "consented_on", "notes"]})]
 
     def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
-        """Choose the guild of the address or of the filtered list, or the only one of the person.
+        """Choose the guild in the address or in the list's filter, or the person's only guild.
 
         A guild that the person may not see is not chosen.
         """

@@ -61,7 +61,7 @@ def csv_of(members: QuerySet[Member]) -> HttpResponse:
 
 
 def workbook_of(members: QuerySet[Member]) -> HttpResponse:
-    """The same table as an Excel workbook to download.
+    """The table of `csv_of` as an Excel workbook to download.
 
     Text cells stay text, even if they look like a formula or a number.
     """

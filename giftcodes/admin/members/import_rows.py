@@ -58,9 +58,9 @@ class Row:
         values: the values in the form.
         is_used: whether the row is selected for the import.
         is_fresh: whether this request changed the values.
-        is_forgotten: whether this request changed the values of a row that was and is not selected.
+        is_forgotten: whether this request changed the values of a row, but did not select the row.
         member: the member, if the values can be used.
-        error, error_field: why a value is unusable, and its name. Empty if none is.
+        error, error_field: why a value is unusable, and its name. Empty if all are usable.
         effect: what the import would do.
         changes: the name, the old and the new value of each field that the import would change.
     """
@@ -248,7 +248,7 @@ def _is_used_by_default(line: ReviewedLine) -> bool:
 
 
 def _known_changes(text: str) -> dict[str, tuple[bool, dict[str, str] | None]]:
-    """The changes in the hidden field, which anybody may have written.
+    """The changes in the hidden field, which a person may have tampered with.
 
     The values are None if only the tick was changed.
     """

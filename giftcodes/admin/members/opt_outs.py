@@ -1,4 +1,4 @@
-"""The list of opt-outs: their dates and games, and the members of players who are known."""
+"""The list of opt-outs: their dates and games, and the players' memberships, if there are any."""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ from giftcodes.models import CancelKind, Member
 from giftcodes.models.game_words import place_noun, title_of
 from giftcodes.queries.player_codes import Player, PlayerCode, place_of
 
-#: A line of the text names this many codes.
+#: A line of the text names at most this many codes.
 MOST_NAMED = 25
 
 

@@ -273,8 +273,8 @@ def _parts(address: str) -> tuple[str, dict[str, str], tuple[str, ...]]:
 def _imitates_discord(host: str) -> bool:
     """Return whether a person could take a host for one of Discord's.
 
-    A webhook may be at another host, such as a proxy. But a stranger must not receive a guild's
-    messages because an officer took the stranger's address for one of Discord's.
+    A webhook may be at another host, such as a proxy. But if an officer trusted a stranger's
+    address because it contains “discord”, the stranger would get the messages.
     """
     host = host.rstrip(".")
     if host in _DISCORD_HOSTS or host.endswith(tuple(f".{name}" for name in _DISCORD_HOSTS)):

@@ -1,5 +1,5 @@
-/* What Unfold leaves out: labels for the search fields of autocompletes, which are created after the page has loaded; the
-   viewer's time zone in a cookie, in which the server shows times (redeemer/zone.py); the search; and a note while the
+/* What Unfold leaves out: labels for the search fields of autocompletes, which are created after the page has loaded; a
+   cookie with the viewer's time zone, in which the server shows times (redeemer/zone.py); the search; and a note while the
    browser is offline. */
 
 (() => {
